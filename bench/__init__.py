@@ -1,0 +1,1 @@
+"""How fast it is: ratios, each measured inside one run on one machine."""

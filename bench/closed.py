@@ -1,0 +1,149 @@
+"""Closed loops: many hands, each beginning a step when its last one was answered."""
+
+import abc
+import asyncio
+import itertools
+import secrets
+import time
+from collections.abc import Sequence
+
+import attrs
+
+from bench import wire
+from bench.wire import Connection, Unexpected
+
+#: Seconds after which hands that do not come to rest are an error.
+PATIENCE = 60.0
+
+
+class Hand(abc.ABC):
+    """Does the same thing over and over until it is told to rest."""
+
+    def __init__(self) -> None:
+        self.done = 0
+        self.rested = asyncio.Event()
+        self._stopping = False
+
+    @abc.abstractmethod
+    def start(self) -> None:
+        """Begin a round."""
+
+    def rest(self) -> None:
+        """Begin nothing new once the present round is over."""
+        self._stopping = True
+
+    def _round_over(self) -> None:
+        self.done += 1
+        if self._stopping:
+            self.rested.set()
+        else:
+            self.start()
+
+
+class Poller(Hand):
+    """Polls for one device after another, and is told that there is nothing."""
+
+    def __init__(self, connection: Connection, devices: Sequence[int]) -> None:
+        super().__init__()
+        self._connection = connection
+        self._requests = itertools.cycle(
+            [wire.poll_request(device, secrets.token_hex(8)) for device in devices]
+        )
+
+    def start(self) -> None:
+        """Poll for the next device."""
+        self._connection.send(next(self._requests), self._answered)
+
+    def _answered(self, status: int, body: bytes) -> None:
+        if status != wire.OK or body:
+            raise Unexpected(f"an idle poll: {status} {body[:200]!r}")
+        self._round_over()
+
+
+class Poster(Hand):
+    """Posts a device's result over and over, whether anybody asked or not."""
+
+    def __init__(self, connection: Connection, device: int) -> None:
+        super().__init__()
+        self._connection = connection
+        self._request = wire.result_request(device, "of-no-poll")
+
+    def start(self) -> None:
+        """Post it."""
+        self._connection.send(self._request, self._answered)
+
+    def _answered(self, status: int, body: bytes) -> None:
+        if status != wire.OK or body:
+            raise Unexpected(f"a result: {status} {body[:200]!r}")
+        self._round_over()
+
+
+class Cycler(Hand):
+    """A program and its devices: enqueue, poll, result, each once the last is answered.
+
+    The devices take turns, as one device may not ask without limit. Each command has a
+    mark of its own, and the poll must bring the very one that was enqueued.
+    """
+
+    def __init__(
+        self, program: Connection, terminal: Connection, devices: Sequence[int]
+    ) -> None:
+        super().__init__()
+        self._program, self._terminal = program, terminal
+        self._devices = itertools.cycle(devices)
+        self._run = secrets.token_hex(4)
+        self._device, self._mark = 0, ""
+
+    def start(self) -> None:
+        """Enqueue a command for the next device."""
+        self._device = next(self._devices)
+        self._mark = f"{self._run}-{self.done}-{self._device}"
+        self._program.send(
+            wire.enqueue_request(self._device, self._mark), self._enqueued
+        )
+
+    def _enqueued(self, status: int, body: bytes) -> None:
+        if status != wire.CREATED:
+            raise Unexpected(f"an enqueue: {status} {body[:200]!r}")
+        self._terminal.send(wire.poll_request(self._device, self._mark), self._polled)
+
+    def _polled(self, status: int, body: bytes) -> None:
+        if status != wire.OK or self._mark.encode() not in body:
+            raise Unexpected(f"a poll for {self._mark}: {status} {body[:200]!r}")
+        self._terminal.send(wire.result_request(self._device, self._mark), self._posted)
+
+    def _posted(self, status: int, body: bytes) -> None:
+        if status != wire.OK or body:
+            raise Unexpected(f"a result: {status} {body[:200]!r}")
+        self._round_over()
+
+
+@attrs.frozen(kw_only=True)
+class Pace:
+    """How fast the hands were; *busy* is the share of its core the client used."""
+
+    rate: float
+    busy: float
+
+
+async def measure(hands: Sequence[Hand], *, warm: float, seconds: float) -> Pace:
+    """Let *hands* work, count what they do for *seconds* after *warm* seconds."""
+    for hand in hands:
+        hand.start()
+    await asyncio.sleep(warm)
+    began, used = time.perf_counter(), time.process_time()
+    before = sum(hand.done for hand in hands)
+    await asyncio.sleep(seconds)
+    took = time.perf_counter() - began
+    busy = (time.process_time() - used) / took
+    rate = (sum(hand.done for hand in hands) - before) / took
+    await _come_to_rest(hands)
+    return Pace(rate=rate, busy=busy)
+
+
+async def _come_to_rest(hands: Sequence[Hand]) -> None:
+    # Half a cycle left behind would be handed to the next run's poll.
+    for hand in hands:
+        hand.rest()
+    async with asyncio.timeout(PATIENCE):
+        await asyncio.gather(*(hand.rested.wait() for hand in hands))

@@ -1,0 +1,105 @@
+"""The machine: which core is whose, what a process holds, and what to say about it."""
+
+import contextlib
+import os
+import platform
+import resource
+import socket
+import sqlite3
+import subprocess
+from collections.abc import Iterator, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from bench.wire import HOST
+
+
+def _cores() -> list[int]:
+    if not hasattr(os, "sched_getaffinity"):
+        return []
+    return sorted(os.sched_getaffinity(0))
+
+
+CORES = _cores()
+SERVER_CORES = frozenset(CORES[:1])
+LOAD_CORES = frozenset(CORES[1:2] or CORES[:1])
+
+
+@contextlib.contextmanager
+def on(cores: frozenset[int]) -> Iterator[None]:
+    """Have what is started in the block, with all its threads, run on *cores* only."""
+    if not cores:
+        yield
+        return
+    os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, CORES)
+
+
+def allow_open_files() -> None:
+    """Raise this process's limit, and so its children's, as far as it may go."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def free_port() -> int:
+    """Return a port of the loopback that nobody listens on."""
+    with socket.socket() as sock:
+        sock.bind((HOST, 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+def resident_bytes(process_id: int) -> int:
+    """Return how much memory a process holds."""
+    for line in Path(f"/proc/{process_id}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) * 1024
+    raise LookupError(f"no VmRSS for process {process_id}")
+
+
+def facts(folder: Path) -> Mapping[str, str]:
+    """Return what a reader must know of the machine to judge the numbers."""
+    return {
+        "processor": _processor(),
+        "cores": f"{len(CORES)} (server on {_list(SERVER_CORES)}, load on "
+        f"{_list(LOAD_CORES)})",
+        "kernel": platform.release(),
+        "Python": platform.python_version(),
+        "aiohttp": version("aiohttp"),
+        "aiosqlite": version("aiosqlite"),
+        "event loop": _event_loop(),
+        "SQLite": sqlite3.sqlite_version,
+        "file system of the databases": _file_system(folder),
+    }
+
+
+def _list(cores: frozenset[int]) -> str:
+    return ", ".join(map(str, sorted(cores))) or "any"
+
+
+def _processor() -> str:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _event_loop() -> str:
+    try:
+        return f"uvloop {version('uvloop')}"
+    except PackageNotFoundError:
+        return "asyncio"
+
+
+def _file_system(folder: Path) -> str:
+    said = subprocess.run(  # noqa: S603 - nothing in it comes from outside
+        ["stat", "-f", "-c", "%T", folder],  # noqa: S607 - wherever coreutils are
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return said.stdout.strip() or "unknown"

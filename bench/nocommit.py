@@ -1,0 +1,26 @@
+"""Our server with its commits replaced by nothing: what remains is all but the disk.
+
+    python -m bench.nocommit serve --port 8080 --database sqlite:////tmp/x.db
+
+Takes the same command line. Only for measuring: it keeps no command.
+"""
+
+import runpy
+import sqlite3
+from collections.abc import Callable, Sequence
+
+from pushserver.model.lane import Changes
+from pushserver.storage.sqlite import commit
+from pushserver.storage.sqlite.write import Work, write
+
+
+def write_nothing(
+    _changes: Changes, works: Sequence[Work]
+) -> Callable[[sqlite3.Connection], None]:
+    """Drop what decisions noted; the fleet's and the tokens' statements still count."""
+    return write(Changes(), works)
+
+
+if __name__ == "__main__":
+    vars(commit)["write"] = write_nothing
+    runpy.run_module("pushserver", run_name="__main__")

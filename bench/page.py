@@ -1,0 +1,62 @@
+"""The table, as it is printed and as `docs/benchmarks.md` keeps it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from bench.rows import Line
+
+HEADINGS = ("what", "against", "wanted", "measured", "")
+
+_PAGE = """\
+# Benchmarks
+
+What `{command}` said last, on {date}. Every ratio is of two servers measured in turn
+inside one run: the median of {pairs} interleaved pairs of short runs, and in brackets
+the lowest and the highest pair. The server has one core, the load client another, and
+every commit is synced (`synchronous=FULL`) to the file system named below.
+
+{table}
+
+The machine:
+
+{facts}
+
+To run it again: `scripts/bench`; some rows only: `scripts/bench idle cycles`; a quick
+look that keeps nothing: `scripts/bench --quick`. What each row does, and what the bare
+handler and the obvious server are, is said in `bench/README.md`.
+"""
+
+
+def table(lines: Iterable[Line]) -> str:
+    """Return the lines as a Markdown table with columns of equal width."""
+    rows = [HEADINGS, *map(_cells, lines)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    rules = tuple("-" * max(width, 3) for width in widths)
+    return "\n".join(_joined(row, widths) for row in (HEADINGS, rules, *rows[1:]))
+
+
+def _cells(line: Line) -> tuple[str, ...]:
+    met = "met" if line.met else "MISSED"
+    return line.what, line.against, line.wanted, line.measured, met
+
+
+def _joined(cells: Sequence[str], widths: Sequence[int]) -> str:
+    padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
+    return "| " + " | ".join(padded) + " |"
+
+
+def page(
+    lines: Iterable[Line],
+    facts: Mapping[str, str],
+    *,
+    command: str,
+    date: str,
+    pairs: int,
+) -> str:
+    """Return the page that is kept."""
+    return _PAGE.format(
+        command=command,
+        date=date,
+        pairs=pairs,
+        table=table(lines),
+        facts="\n".join(f"- {name}: {value}" for name, value in facts.items()),
+    )

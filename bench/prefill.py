@@ -1,0 +1,131 @@
+"""Fills a database with a past: finished commands, and some that wait.
+
+    python -m bench.prefill x.db --finished 1000000 --devices 100000 --pending 0
+
+The file must have been made by the server. The commands have their deliveries and
+results, lie ten days deep, and belong to the devices in turn.
+"""
+
+import argparse
+import contextlib
+import sqlite3
+import time
+from pathlib import Path
+
+from bench.wire import FIRST_DEVICE
+from pushserver.model.ids import EPOCH_MS
+
+#: Bits of an id below its milliseconds; no two commands here share one.
+_SHIFT = 22
+DAY = 86_400_000_000
+DEPTH = 10 * DAY
+RESULT = (
+    b'{"response":{"users":[{"id":1,"registration":"Test","name":"Walter White"}]}}'
+)
+
+# `at` is when a command was made; ids are as the server makes them from that.
+_ROWS = """
+CREATE TEMP TABLE past AS
+WITH RECURSIVE n(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n < :count - 1),
+made AS (SELECT n, :first_at + n * (:last_at - :first_at) / :count AS at FROM n)
+SELECT (at / 1000 - :epoch_ms) << :shift AS id, at,
+    :first_device + n % :devices AS device_id FROM made
+"""
+_COMMANDS = """
+INSERT INTO command (id, device_id, verb, endpoint, body, content_type, priority,
+    delivery, max_attempts, response_timeout, slow, created_at, expires_at, state,
+    attempts, sent_at, delivered_at, finished_at, result_id)
+SELECT id, device_id, 'POST', 'load_objects', '{"object":"users"}', 'application/json',
+    0, 'atLeastOnce', 5, 180000000, 1, at, at + 86400000000, :state,
+    :done, CASE WHEN :done THEN at + 1000 END, CASE WHEN :done THEN at + 1100 END,
+    CASE WHEN :done THEN at + 90000 END, CASE WHEN :done THEN id + 2 END
+FROM past
+"""
+_DELIVERIES = """
+INSERT INTO delivery (id, command_id, device_id, uuid, address, sent_at, delivered_at,
+    ended_at, outcome)
+SELECT id + 1, id, device_id, hex(randomblob(8)), '127.0.0.1', at + 1000, at + 1100,
+    at + 90000, 'successful'
+FROM past
+"""
+_RESULTS = """
+INSERT INTO result (id, device_id, command_id, delivery_id, matched_by, uuid, endpoint,
+    received_at, content_type, complete, body)
+SELECT past.id + 2, past.device_id, past.id, past.id + 1, 'uuid', delivery.uuid,
+    'load_objects', at + 90000, 'application/json', 1, :body
+FROM past JOIN delivery ON delivery.id = past.id + 1
+"""
+_DEVICES = """
+WITH RECURSIVE n(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n < :count - 1)
+INSERT OR IGNORE INTO device (device_id, state, created_at)
+SELECT :first_device + n, 'adopted', :at FROM n
+"""
+_SEEN = """
+INSERT OR IGNORE INTO device_seen (device_id, last_seen_at, address, period)
+SELECT device_id, :at, '127.0.0.1', 5000000 FROM device
+"""
+
+
+def fill(database: Path, *, devices: int, finished: int, pending: int) -> None:
+    """Add that many of each to *database*."""
+    now = time.time_ns() // 1000
+    with contextlib.closing(sqlite3.connect(database, isolation_level=None)) as db:
+        # A half filled file is thrown away, so nothing has to survive a crash.
+        db.execute("PRAGMA synchronous = OFF")
+        db.execute("PRAGMA cache_size = -262144")
+        db.execute("BEGIN")
+        _fill_devices(db, devices, now)
+        if finished:
+            _make_past(db, finished, devices, (now - DEPTH, now - DAY))
+            _fill_finished(db)
+        if pending:
+            _make_past(db, pending, devices, (now - DAY // 24, now))
+            db.execute(_COMMANDS, {"state": "PENDING", "done": 0})
+            db.execute("DROP TABLE past")
+        db.execute("COMMIT")
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _fill_devices(db: sqlite3.Connection, count: int, now: int) -> None:
+    db.execute(
+        _DEVICES, {"count": count, "first_device": FIRST_DEVICE, "at": now - DEPTH}
+    )
+    db.execute(_SEEN, {"at": now})
+
+
+def _make_past(
+    db: sqlite3.Connection, count: int, devices: int, span: tuple[int, int]
+) -> None:
+    first_at, last_at = span
+    values = {
+        "count": count,
+        "devices": devices,
+        "first_device": FIRST_DEVICE,
+        "first_at": first_at,
+        "last_at": last_at,
+        "epoch_ms": EPOCH_MS,
+        "shift": _SHIFT,
+    }
+    db.execute(_ROWS, values)
+
+
+def _fill_finished(db: sqlite3.Connection) -> None:
+    db.execute(_COMMANDS, {"state": "SUCCESSFUL", "done": 1})
+    db.execute(_DELIVERIES)
+    db.execute(_RESULTS, {"body": RESULT})
+    db.execute("DROP TABLE past")
+
+
+def main() -> None:
+    """Fill the database that the command line names."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("database", type=Path)
+    parser.add_argument("--devices", type=int, default=100_000)
+    parser.add_argument("--finished", type=int, default=1_000_000)
+    parser.add_argument("--pending", type=int, default=0)
+    told = parser.parse_args()
+    fill(**vars(told))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,7 @@
+"""`python -m pushserver`."""
+
+import sys
+
+from pushserver.cli import main
+
+sys.exit(main())

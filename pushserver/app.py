@@ -1,0 +1,209 @@
+"""The composition root: the only place that knows everybody."""
+
+import asyncio
+import gc
+import resource
+import signal
+import sqlite3
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import structlog
+from aiohttp import web
+
+from pushserver import __version__, logs
+from pushserver.clock import Clock, SystemClock, micros
+from pushserver.errors import Misconfigured
+from pushserver.model.ids import IdSource
+from pushserver.services.chores import Chores
+from pushserver.services.fleet import Fleet
+from pushserver.services.holds import Holds
+from pushserver.services.outcomes import Outcomes
+from pushserver.services.polling import Polling
+from pushserver.services.queue import Queue
+from pushserver.services.reporting import Reporting
+from pushserver.services.tokens import Tokens
+from pushserver.services.upkeep import Upkeep
+from pushserver.settings import Settings
+from pushserver.storage.base import Store
+from pushserver.storage.sqlite.store import SqliteStore
+from pushserver.web.faces import build_app
+from pushserver.web.server import Runner
+from pushserver.web.services import Services
+from pushserver.workers.counting import Counting
+from pushserver.workers.running import Worker, running
+
+log = structlog.get_logger(__name__)
+
+
+async def open_store(settings: Settings, clock: Clock) -> Store:
+    """Open the store that the settings name."""
+    return await SqliteStore.open(settings.sqlite_path, clock)
+
+
+def build_services(settings: Settings, store: Store, clock: Clock) -> Services:
+    """Put the services together over *store*."""
+    ids = IdSource(clock.now, floor=store.largest_id())
+    holds, outcomes = Holds(), Outcomes()
+    polling = Polling(
+        store=store,
+        clock=clock,
+        ids=ids,
+        holds=holds,
+        chores=Chores(),
+        grace=micros(settings.grace),
+    )
+    queue = Queue(
+        store=store,
+        clock=clock,
+        ids=ids,
+        polling=polling,
+        outcomes=outcomes,
+        response_timeout=micros(settings.response_timeout),
+    )
+    store.watch(polling.wake)
+    store.watch(outcomes.tell)
+    return Services(
+        clock=clock,
+        store=store,
+        fleet=Fleet(store=store, clock=clock, ids=ids, policy=settings.keys),
+        holds=holds,
+        polling=polling,
+        queue=queue,
+        reporting=Reporting(store=store, clock=clock, ids=ids),
+        outcomes=outcomes,
+        tokens=Tokens(store=store, clock=clock, ids=ids),
+        hold=micros(settings.hold),
+        started_at=clock.now(),
+    )
+
+
+def workers_of(services: Services) -> Sequence[Worker]:
+    """Return what runs by itself, and how often (seconds)."""
+    upkeep = Upkeep(store=services.store, clock=services.clock)
+    return (
+        Worker("record-written", 0.1, services.polling.record),
+        Worker("deadlines", 0.5, upkeep.deadlines),
+        Worker("flush-seen", 2.0, services.fleet.flush),
+        Worker("old-keys", 3600.0, upkeep.old_keys),
+        Worker("counts", 60.0, Counting(services.fleet.counts).tell),
+    )
+
+
+@asynccontextmanager
+async def serving(settings: Settings, clock: Clock) -> AsyncIterator[Services]:
+    """Open the store, and have all services and workers at work for the block."""
+    store = await open_store(settings, clock)
+    try:
+        services = build_services(settings, store, clock)
+        await services.fleet.load()
+        secret = await services.tokens.load(settings.admin_token)
+        if secret is not None:
+            sys.stderr.write(f"admin token: {secret} (shown once; keep it)\n")
+        async with running(workers_of(services)):
+            yield services
+        await services.polling.chores.finish()
+        await services.polling.record()
+        while not services.fleet.is_flushed:
+            await services.fleet.flush()
+    finally:
+        await store.close()
+
+
+@asynccontextmanager
+async def listening(settings: Settings, services: Services) -> AsyncIterator[str]:
+    """Serve all faces for the length of the block; give the address."""
+    runner = Runner(build_app(services))
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, settings.host, settings.port, backlog=1024)
+        try:
+            await site.start()
+        except OSError as error:
+            raise Misconfigured(
+                f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}."
+            ) from error
+        host, port = runner.addresses[0][:2]
+        yield f"http://{host}:{port}"
+    finally:
+        services.holds.close()
+        services.outcomes.close()
+        await runner.cleanup()
+
+
+async def run(settings: Settings, stop: asyncio.Event) -> None:
+    """Serve until *stop*; then answer what is held, finish, write and close."""
+    clock = SystemClock()
+    async with serving(settings, clock) as services:
+        _tame_collector()
+        async with listening(settings, services) as url:
+            log.info(
+                "server.started",
+                url=url,
+                version=__version__,
+                sqlite=sqlite3.sqlite_version,
+                devices=len(services.fleet),
+                connections=_connections(),
+            )
+            await stop.wait()
+            log.info("server.stopping", held_polls=len(services.holds))
+    log.info("server.stopped")
+
+
+def _tame_collector() -> None:
+    """
+    Keep Python's collector away from what lives long.
+
+    Ten thousand held polls are some million objects; going through them all again and
+    again would hold up every door by a tenth of a second.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 1000)
+
+
+def _connections() -> int:
+    """Raise the limit of open files as far as it goes, and return it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard
+
+
+def serve(settings: Settings) -> int:
+    """Run the server in this process until SIGTERM or SIGINT; return the exit code."""
+    logger, code = logs.set_up(settings.log_level), 0
+    try:
+        with asyncio.Runner(loop_factory=_new_loop) as runner:
+            runner.run(_until_signalled(settings))
+    except* Misconfigured as errors:
+        logger.flush()
+        sys.stderr.write(f"{_first(errors)}\n")
+        code = 1
+    finally:
+        logger.flush()
+    return code
+
+
+def _first(error: BaseException) -> BaseException:
+    """Return the first error that is no group."""
+    if isinstance(error, BaseExceptionGroup):
+        return _first(error.exceptions[0])
+    return error
+
+
+async def _until_signalled(settings: Settings) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await run(settings, stop)
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    """Make the fastest loop that there is."""
+    try:
+        import uvloop  # noqa: PLC0415 - there is no wheel for every platform
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()

@@ -1,0 +1,128 @@
+"""The command line: a table of small functions, each of which returns an exit code.
+
+0 is done, 1 is refused or not successful, 2 is a wrong use of the command line.
+"""
+
+import asyncio
+import inspect
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+from cyclopts import App, CycloptsError, Parameter
+
+from pushserver import __version__
+from pushserver.cli import (
+    commands,
+    devices,
+    doctor,
+    enqueue,
+    openapi,
+    results,
+    serve,
+    simulate,
+    tokens,
+)
+from pushserver.cli.here import Here, Refusal, Usage
+from pushserver.client import ApiError, ClientError
+from pushserver.errors import PushServerError
+
+REFUSED = 1
+WRONG_USE = 2
+INTERRUPTED = 130
+UNAUTHORIZED = 401
+
+
+def main(
+    argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = None
+) -> int:
+    """Run the command line *argv*; return the exit code."""
+    argv = sys.argv[1:] if argv is None else argv
+    environ = os.environ if environ is None else environ
+    try:
+        return _run(list(argv), environ)
+    except (CycloptsError, Usage) as wrong:
+        return _complain(f"{str(wrong).rstrip('. ')}. See --help.", WRONG_USE)
+    except (ClientError, PushServerError, Refusal, OSError) as refused:
+        return _refused(refused)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _run(argv: list[str], environ: Mapping[str, str]) -> int:
+    """Parse the options that every command takes, then run the command."""
+    app = _app()
+
+    @app.meta.default
+    def launch(
+        *tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
+        server: str | None = None,
+        token: str | None = None,
+        json: Annotated[bool, Parameter(negative=())] = False,
+    ) -> int:
+        """
+        Run one command.
+
+        Parameters
+        ----------
+        server
+            The server's address; else PUSHSERVER_SERVER, else http://127.0.0.1:8080.
+        token
+            A token of its API; else PUSHSERVER_TOKEN.
+        json
+            Print JSON: one object a line for lists, else one object.
+        """
+        here = Here.of(environ, server=server, token=token, json=json)
+        return _launch(app, tokens, here)
+
+    code = app.meta(enqueue.normalised(argv), exit_on_error=False, print_error=False)
+    return code if isinstance(code, int) else 0
+
+
+def _launch(app: App, tokens: Sequence[str], here: Here) -> int:
+    command, bound, unparsed = app.parse_args(
+        tokens, exit_on_error=False, print_error=False
+    )
+    outcome = command(*bound.args, **bound.kwargs, **dict.fromkeys(unparsed, here))
+    if inspect.iscoroutine(outcome):
+        outcome = asyncio.run(outcome)
+    return outcome if isinstance(outcome, int) else 0
+
+
+def _app() -> App:
+    """Return the table of commands."""
+    app = App(
+        name="pushserver",
+        help="The command server for devices that can only poll.",
+        version=__version__,
+        result_action="return_value",
+        suppress_keyboard_interrupt=False,
+    )
+    app.command(serve.serve)
+    app.command(enqueue.enqueue)
+    app.command(commands.app)
+    app.command(results.results)
+    app.command(devices.app)
+    app.command(tokens.app)
+    app.command(simulate.simulate)
+    app.command(doctor.doctor)
+    app.command(openapi.openapi)
+    return app
+
+
+def _refused(refused: Exception) -> int:
+    if isinstance(refused, BrokenPipeError):
+        # The reader has had enough; nor may the interpreter flush into the pipe.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return REFUSED
+    hint = ""
+    if isinstance(refused, ApiError) and refused.status == UNAUTHORIZED:
+        hint = " Give --token or set PUSHSERVER_TOKEN."
+    return _complain(f"{refused}{hint}", REFUSED)
+
+
+def _complain(text: str, code: int) -> int:
+    """Say in one line what is wrong."""
+    sys.stderr.write(f"pushserver: {' '.join(text.split())}\n")
+    return code

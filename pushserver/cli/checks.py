@@ -1,0 +1,214 @@
+"""What `doctor` makes of what it sees; pure, so that each line can be tested."""
+
+import enum
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import attrs
+
+from pushserver.client import Answer, ApiError, Json
+
+#: Seconds by which two clocks may differ; the Date header knows whole seconds.
+SKEW = 5
+#: Seconds within which even a device that polls often may be missed.
+MISSED = 30
+#: Periods after which a device that did not poll is taken for offline.
+PERIODS = 3
+#: Seconds in flight from which a command is worth a line.
+LONG = 60
+#: How many devices are looked at one by one.
+LOOKED_AT = 100
+#: How many ids a line names.
+NAMED = 5
+OK = 200
+UNAUTHORIZED = 401
+
+
+class Level(enum.StrEnum):
+    """How bad a finding is."""
+
+    OK = "ok"
+    NOTICE = "notice"
+    WRONG = "wrong"
+
+
+@attrs.frozen
+class Finding:
+    """What was found, and what to do about it."""
+
+    level: Level
+    check: str
+    found: str
+    todo: str = ""
+
+
+def served(server: str, answer: Answer, document: Json) -> Finding:
+    """Judge who answers at the server's address."""
+    version = document.get("info", {}).get("version", "unknown")
+    if answer.status == OK:
+        return Finding(Level.OK, "server", f"{server} answers, version {version}.")
+    found = f"{server} answers, but /healthz says {answer.status}."
+    return Finding(Level.WRONG, "server", found, "Check that a proxy passes it on.")
+
+
+def ready(answer: Answer) -> Finding:
+    """Judge whether the server can work."""
+    if answer.status == OK:
+        return Finding(Level.OK, "ready", "The server is ready.")
+    found = f"The server is not ready ({answer.status})."
+    todo = "See its log: the store is away, or it is stopping."
+    return Finding(Level.WRONG, "ready", found, todo)
+
+
+def clock(answer: Answer, now: datetime) -> Finding:
+    """Judge how far the server's clock and ours are apart."""
+    try:
+        ahead = (parsedate_to_datetime(answer.headers["Date"]) - now).total_seconds()
+    except (KeyError, ValueError, TypeError):
+        return Finding(Level.NOTICE, "clock", "The server sends no Date header.")
+    if abs(ahead) <= SKEW:
+        return Finding(Level.OK, "clock", "The server's clock agrees with this one.")
+    way = "ahead of" if ahead > 0 else "behind"
+    found = f"The server's clock is {abs(ahead):.0f} s {way} this one."
+    todo = "Set both by NTP: expiresAt and notBefore go by the server's."
+    return Finding(Level.WRONG, "clock", found, todo)
+
+
+def token(refusals: Mapping[str, ApiError | None]) -> Finding:
+    """Judge what the token may read, from how each kind of read was refused."""
+    refused = {kind: error for kind, error in refusals.items() if error}
+    if any(error.status == UNAUTHORIZED for error in refused.values()):
+        todo = "Give --token or set PUSHSERVER_TOKEN to one that was not revoked."
+        return Finding(Level.WRONG, "token", "The token is missing or invalid.", todo)
+    if not refused:
+        found = f"The token may read {', '.join(refusals)}."
+        return Finding(Level.OK, "token", found)
+    said = "; ".join(f"{kind}: {error}" for kind, error in refused.items())
+    todo = "Make another with `pushserver tokens create` if it should."
+    level = Level.WRONG if len(refused) == len(refusals) else Level.NOTICE
+    return Finding(level, "token", f"The token may not read everything. {said}", todo)
+
+
+def fleet(devices: Sequence[Json], now: datetime) -> list[Finding]:
+    """Judge the devices: who waits, who never came, and who went."""
+    adopted = [device for device in devices if device["state"] == "adopted"]
+    found = [
+        _quarantined([d for d in devices if d["state"] != "adopted"]),
+        _unseen([d for d in adopted if "lastSeenAt" not in d]),
+        _gone([d for d in adopted if _is_gone(d, now)]),
+    ]
+    wrong = [finding for finding in found if finding]
+    fine = f"Devices that poll as they should: {len(adopted)}."
+    return wrong or [Finding(Level.OK, "devices", fine)]
+
+
+def suspects(devices: Sequence[Json], now: datetime) -> list[str]:
+    """Return the ids of the devices to look at one by one, the odd ones first."""
+    odd = sorted(devices, key=lambda device: _is_fine(device, now))
+    return [device["deviceId"] for device in odd[:LOOKED_AT]]
+
+
+def misdirected(devices: Sequence[Json]) -> list[Finding]:
+    """Judge the devices' calls that are no Push, which tell of their settings."""
+    found = (_misdirected(device) for device in devices if "unknownCalls" in device)
+    return [finding for finding in found if finding]
+
+
+def in_flight(commands: Iterable[Json], now: datetime) -> list[Finding]:
+    """Judge the commands that their devices have and did not answer."""
+    old = [(command, _age(command.get("sentAt"), now)) for command in commands]
+    found = [_unanswered(command, age) for command, age in old if age > LONG]
+    fine = Finding(Level.OK, "commands", "No command is in flight for long.")
+    return found or [fine]
+
+
+def hint(path: str) -> str | None:
+    """Return what an unknown call to *path* says about the device's settings."""
+    if "/api/notifications" in path:
+        return "its Monitor is pointed here: empty monitor.hostname on the device"
+    if path.partition("?")[0].rstrip("/").endswith(".fcgi"):
+        return "its online mode is pointed here: switch it off, or point it elsewhere"
+    parts = path.partition("?")[0].rstrip("/").split("/")
+    if parts.count("push") + parts.count("result") > 1:
+        return "its push_remote_address ends in /push or /result: leave that away"
+    if parts[-1] in ("push", "result"):
+        return "it comes without its key: give it the address of `devices key`"
+    return None
+
+
+def _quarantined(devices: Sequence[Json]) -> Finding | None:
+    if not devices:
+        return None
+    found = f"Devices that wait in quarantine: {_ids(devices)}."
+    todo = "Run `pushserver devices adopt ID` for those that are yours."
+    return Finding(Level.NOTICE, "quarantine", found, todo)
+
+
+def _unseen(devices: Sequence[Json]) -> Finding | None:
+    if not devices:
+        return None
+    found = f"Devices that never polled: {_ids(devices)}."
+    todo = (
+        "Set push_server.push_remote_address on the device to this server, and check"
+        " that the id is its deviceId and not its serial."
+    )
+    return Finding(Level.WRONG, "unseen", found, todo)
+
+
+def _gone(devices: Sequence[Json]) -> Finding | None:
+    if not devices:
+        return None
+    found = f"Devices that stopped polling: {_ids(devices)}."
+    todo = "Check their power and network, and that the address did not change."
+    return Finding(Level.WRONG, "offline", found, todo)
+
+
+def _is_fine(device: Json, now: datetime) -> bool:
+    seen = "lastSeenAt" in device
+    return seen and device["state"] == "adopted" and not _is_gone(device, now)
+
+
+def _is_gone(device: Json, now: datetime) -> bool:
+    period: float = device.get("pollPeriod", 0)
+    patience = max(PERIODS * period, MISSED)
+    return _age(device.get("lastSeenAt"), now) > patience
+
+
+def _misdirected(device: Json) -> Finding | None:
+    """Return what a device's last unknown calls hint at, if anything."""
+    calls = device["unknownCalls"].get("last", ())
+    hints = dict.fromkeys(filter(None, (hint(call["path"]) for call in calls)))
+    if not hints:
+        return None
+    count = device["unknownCalls"]["count"]
+    found = f"Device {device['deviceId']} made calls that are not Push: {count}."
+    todo = f"Perhaps {'; '.join(hints)}."
+    return Finding(Level.WRONG, "unknownCalls", found, todo)
+
+
+def _unanswered(command: Json, age: float) -> Finding:
+    found = (
+        f"Command {command['id']} ({command['endpoint']}) is with device"
+        f" {command['deviceId']} for {age:.0f} s."
+    )
+    if age > command.get("responseTimeout", 0) + LONG:
+        todo = "Its time is over; see the server's log for a worker that failed."
+        return Finding(Level.WRONG, "inFlight", found, todo)
+    todo = "Nothing yet: it is given up when its responseTimeout is over."
+    return Finding(Level.NOTICE, "inFlight", found, todo)
+
+
+def _age(instant: Any, now: datetime) -> float:
+    """Return for how many seconds *instant* is over; 0 when there is none."""
+    if instant is None:
+        return 0.0
+    return (now - datetime.fromisoformat(instant).astimezone(UTC)).total_seconds()
+
+
+def _ids(devices: Sequence[Json]) -> str:
+    """Return how many there are, and the ids of the first."""
+    more = ", …" if len(devices) > NAMED else ""
+    ids = ", ".join(device["deviceId"] for device in devices[:NAMED])
+    return f"{len(devices)} ({ids}{more})"

@@ -1,0 +1,96 @@
+"""`pushserver commands`: see what is queued and what came of it."""
+
+import sys
+from typing import Annotated, Any
+
+import attrs
+from cyclopts import App, Parameter
+
+from pushserver.cli.here import InHere
+from pushserver.client import every
+
+app = App(name="commands", help="List, show, cancel and retry commands.")
+
+COLUMNS = ("id", "deviceId", "endpoint", "state", "attempts", "createdAt", "finishedAt")
+
+
+@Parameter(name="*")
+@attrs.frozen(kw_only=True)
+class Filters:
+    """Which commands to list."""
+
+    state: Annotated[tuple[str, ...], Parameter(negative=())] = ()
+    "Only those in this state; may be repeated."
+    device: str | None = None
+    "Only those of this device."
+    endpoint: str | None = None
+    "Only those for this endpoint."
+    created_after: str | None = None
+    "Only those created after this instant (2026-11-20T13:00:00Z)."
+    created_before: str | None = None
+    "Only those created before this instant."
+    operation: str | None = None
+    "Only those of this operation."
+    limit: int = 50
+    "How many at most; 0 for all."
+
+    def params(self) -> dict[str, Any]:
+        """Return the filters as the API names them."""
+        return {
+            "state": [state.upper() for state in self.state],
+            "deviceId": self.device,
+            "endpoint": self.endpoint,
+            "createdAfter": self.created_after,
+            "createdBefore": self.created_before,
+            "operationId": self.operation,
+        }
+
+
+@app.command(name="list")
+@app.default
+async def list_(
+    *, filters: Annotated[Filters, Parameter(name="*")] = Filters(), here: InHere
+) -> int:
+    """List commands, newest first."""
+    async with here.client() as client:
+        wanted = every(client.commands, filters.limit, **filters.params())
+        await here.stream(wanted, COLUMNS)
+    return 0
+
+
+@app.command
+async def show(command_id: str, /, *, here: InHere) -> int:
+    """Show one command with its deliveries and its result."""
+    async with here.client() as client:
+        here.show(await client.command(command_id))
+    return 0
+
+
+@app.command
+async def cancel(command_id: str, /, *, here: InHere) -> int:
+    """Cancel a command that was not handed out yet."""
+    async with here.client() as client:
+        here.show(await client.cancel(command_id))
+    return 0
+
+
+@app.command
+async def retry(command_id: str, /, *, here: InHere) -> int:
+    """Enqueue a new command like this one."""
+    async with here.client() as client:
+        here.show(await client.retry(command_id))
+    return 0
+
+
+@app.command
+async def result(command_id: str, /, *, here: InHere) -> int:
+    """Print a result's bytes as the device posted them; with --json, as understood."""
+    async with here.client() as client:
+        if here.json:
+            command = await client.command(command_id)
+            here.object(command.get("result", {}))
+        else:
+            content, _ = await client.command_result(command_id)
+            sys.stdout.buffer.write(content)
+            sys.stdout.flush()
+    return 0

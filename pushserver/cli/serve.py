@@ -1,0 +1,45 @@
+"""`pushserver serve`: run the server."""
+
+from typing import Annotated
+
+import attrs
+from cyclopts import Parameter
+
+from pushserver.cli.here import InHere
+
+
+@Parameter(name="*")
+@attrs.frozen(kw_only=True)
+class Flags:
+    """The settings that have a flag; what is not given is left to the others."""
+
+    host: str | None = None
+    "Address to listen on."
+    port: int | None = None
+    "TCP port to listen on."
+    database: str | None = None
+    "Where to keep everything: sqlite:///relative, sqlite:////absolute."
+    hold: float | None = None
+    "Seconds to hold a poll until there is a command."
+    device_keys: str | None = None
+    "Whether devices need a key in their address: optional or required."
+    response_timeout: float | None = None
+    "Seconds that a device has to answer a command."
+    grace: float | None = None
+    "Seconds after which a device that polls again has lost its command."
+    log_level: str | None = None
+    "The least that is logged: debug, info, warning or error."
+    config: str | None = None
+    "A TOML file with settings."
+
+
+def serve(
+    *, flags: Annotated[Flags, Parameter(name="*")] = Flags(), here: InHere
+) -> int:
+    """Run the server: flags come first, then PUSHSERVER_…, the file, the default."""
+    # Every other command does without the server, and starts faster for it.
+    from pushserver.app import serve as run  # noqa: PLC0415
+    from pushserver.settings import load  # noqa: PLC0415
+
+    given = {k: v for k, v in attrs.asdict(flags).items() if v is not None}
+    return run(load(given, here.environ))

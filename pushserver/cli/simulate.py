@@ -1,0 +1,154 @@
+"""`pushserver simulate`: a fleet of devices for users who have no hardware yet."""
+
+import asyncio
+import signal
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+import attrs
+import msgspec
+from cyclopts import Parameter
+
+from pushserver.cli.here import Here, InHere, Refusal, Usage
+from pushserver.simulate import Fleet, Journal, Plan, quirks_named
+
+
+@Parameter(name="*")
+@attrs.frozen(kw_only=True)
+class Options:
+    """What the fleet is like."""
+
+    devices: int = 100
+    "How many devices."
+    period: float = 5.0
+    "Seconds between two polls of an idle device."
+    seed: int = 1
+    "The same seed makes the same devices."
+    duration: float | None = None
+    "Seconds to run; without it, until Ctrl-C."
+    first_id: int = 1000
+    "The first device's id; the others follow."
+    quirks: str = "all"
+    "Habits of firmware: all, none, or names with commas; a wrong one lists them."
+    prefix: str = ""
+    "A path before /push and /result, as in push_remote_address."
+    keys: Path | None = None
+    "A file with a device's id and key on each line."
+    hold_timeout: float = 30.0
+    "Seconds that a device waits for the answer to its poll."
+    journal: Path | None = None
+    "A file to write what each device did, as NDJSON."
+    images: Path | None = None
+    "A folder to save the photos that the devices receive."
+    adopt: Annotated[bool, Parameter(negative=())] = False
+    "Make the devices known to the server first; needs a token."
+
+
+async def simulate(
+    *, options: Annotated[Options, Parameter(name="*")] = Options(), here: InHere
+) -> int:
+    """Poll a server as a fleet of devices would, with the habits of real firmware."""
+    plan = _plan(here.server, options)
+    if options.adopt:
+        await _adopt(here, plan)
+    journal = _journal(options.journal)
+    try:
+        await _run(here, plan, journal, options.duration)
+    finally:
+        journal.close()
+    _sum_up(here, journal.counts)
+    if journal.counts["polls"] == journal.counts["unreachable"] > 0:
+        raise Refusal(f"No poll was answered by {here.server}.")
+    return 0
+
+
+def keys_in(text: str) -> dict[int, str]:
+    """
+    Return the keys in *text*, a device's id and its key on each line.
+
+    Raises:
+        Refusal: a line is something else.
+    """
+    keys = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        words = line.replace(",", " ").split()
+        if not words:
+            continue
+        try:
+            device, key = words
+            keys[int(device)] = key
+        except ValueError:
+            raise Refusal(f"Line {number} is no device id and key.") from None
+    return keys
+
+
+def _plan(server: str, options: Options) -> Plan:
+    try:
+        quirks = quirks_named(options.quirks)
+    except ValueError as error:
+        raise Usage(str(error)) from None
+    if options.devices < 1 or options.period < 0 or options.hold_timeout <= 0:
+        raise Usage("--devices, --period and --hold-timeout must be positive.")
+    if options.images:
+        options.images.mkdir(parents=True, exist_ok=True)
+    return Plan(
+        server=server,
+        devices=options.devices,
+        first_id=options.first_id,
+        seed=options.seed,
+        period=options.period,
+        hold_timeout=options.hold_timeout,
+        quirks=quirks,
+        prefix=options.prefix,
+        keys=keys_in(options.keys.read_text("utf-8")) if options.keys else {},
+        images=options.images,
+    )
+
+
+def _journal(path: Path | None) -> Journal:
+    return Journal.written(path) if path else Journal(keep=False)
+
+
+async def _adopt(here: Here, plan: Plan) -> None:
+    lines = (msgspec.json.encode({"deviceId": str(each)}) for each in plan.ids)
+    async with here.client() as client:
+        await client.import_devices(b"\n".join(lines))
+
+
+async def _run(
+    here: Here, plan: Plan, journal: Journal, duration: float | None
+) -> None:
+    _allow_connections()
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    if duration is not None:
+        loop.call_later(duration, stop.set)
+    here.note(
+        f"{plan.devices} devices poll {plan.server} every {plan.period:g} s."
+        " Ctrl-C stops them."
+    )
+    async with Fleet.of(plan, journal) as fleet:
+        await fleet.run(stop)
+
+
+def _allow_connections() -> None:
+    """Allow as many connections as the system lets us: each held poll is one."""
+    try:
+        import resource  # noqa: PLC0415 - not on every system
+    except ImportError:
+        return
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def _sum_up(here: Here, counts: Counter[str]) -> None:
+    if here.json:
+        here.object(dict(counts))
+    else:
+        rows = ({"what": name, "times": counts[name]} for name in sorted(counts))
+        here.table(rows, ("what", "times"))

@@ -1,0 +1,53 @@
+"""`pushserver tokens`: who may call the API."""
+
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from pushserver.cli.here import InHere
+
+app = App(name="tokens", help="List, create and revoke tokens.")
+
+COLUMNS = ("id", "name", "permissions", "createdAt")
+
+
+@app.command(name="list")
+@app.default
+async def list_(*, here: InHere) -> int:
+    """List the tokens, without their secrets."""
+    async with here.client() as client:
+        here.table((await client.tokens())["items"], COLUMNS)
+    return 0
+
+
+@app.command
+async def create(
+    name: str,
+    /,
+    *,
+    permission: Annotated[tuple[str, ...], Parameter(negative=())],
+    here: InHere,
+) -> int:
+    """
+    Make a token; its secret is shown this once.
+
+    Parameters
+    ----------
+    name
+        What the token is for.
+    permission
+        devices:read, devices:write, commands:read, commands:write, results:read,
+        tokens:write, or admin for all; may be repeated.
+    """
+    async with here.client() as client:
+        here.show(await client.create_token(name, permission))
+    return 0
+
+
+@app.command
+async def revoke(token_id: str, /, *, here: InHere) -> int:
+    """Make a token worthless."""
+    async with here.client() as client:
+        await client.revoke_token(token_id)
+    here.show({"id": token_id, "revoked": True})
+    return 0

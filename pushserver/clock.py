@@ -1,0 +1,74 @@
+"""Time, handed in: an instant is an int, microseconds UTC since 1970.
+
+Waiting uses the monotonic clock. `SystemClock.now` advances with it too, so that a
+wall clock which jumps freezes and hurries nothing; `catch_up` tells by how much the
+wall has moved away, for whoever keeps deadlines in memory to move along.
+"""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Protocol
+
+SECOND = 1_000_000
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+#: Differences up to this are the clocks' ordinary drift, not a jump.
+TOLERANCE = SECOND
+
+
+class Clock(Protocol):
+    """Tells the time."""
+
+    def now(self) -> int:
+        """Return the present instant in microseconds UTC."""
+
+    def catch_up(self) -> int:
+        """Follow the wall clock; return the jump made, in microseconds, else 0."""
+
+
+class SystemClock:
+    """The machine's time, steady between two calls of `catch_up`."""
+
+    def __init__(
+        self,
+        wall: Callable[[], int] = time.time_ns,
+        steady: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        self._wall = wall
+        self._steady = steady
+        self._offset = wall() - steady()
+
+    def now(self) -> int:
+        """Return the present instant in microseconds UTC."""
+        return (self._steady() + self._offset) // 1000
+
+    def catch_up(self) -> int:
+        """Follow the wall clock; return the jump made, in microseconds, else 0."""
+        offset = self._wall() - self._steady()
+        jump = (offset - self._offset) // 1000
+        self._offset = offset
+        return jump if abs(jump) > TOLERANCE else 0
+
+
+def micros(seconds: float) -> int:
+    """Return *seconds* in microseconds."""
+    return round(seconds * SECOND)
+
+
+def from_datetime(instant: datetime) -> int:
+    """Return an aware datetime as microseconds UTC."""
+    return (instant - EPOCH) // timedelta(microseconds=1)
+
+
+def rfc3339(instant: int) -> str:
+    """Return *instant* as RFC 3339 with microseconds, in UTC with Z."""
+    seconds, rest = divmod(instant, SECOND)
+    return f"{_second(seconds)}.{rest:06d}Z"
+
+
+@lru_cache(maxsize=256)
+def _second(seconds: int) -> str:
+    """Return the part up to whole seconds; most calls ask for a few of them."""
+    at = EPOCH + timedelta(seconds=seconds)
+    return at.strftime("%Y-%m-%dT%H:%M:%S")

@@ -1,0 +1,1 @@
+"""Wire forms of devices and applications: pure functions, both ways."""

@@ -1,0 +1,132 @@
+"""Orders as programs give them, checked and brought into the vendor's form."""
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping
+from urllib.parse import urlencode
+
+import msgspec
+
+from pushserver.errors import Invalid
+from pushserver.model.command import Order
+
+JSON = "application/json"
+OCTET_STREAM = "application/octet-stream"
+
+_ENDPOINT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}", re.ASCII)
+_MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127}", re.ASCII)
+_CONTROL = re.compile(r"[\x00-\x20\x7f]")
+_QUERY_LIMIT = 8192
+
+Scalar = str | int | float | bool
+
+
+def make_order(
+    *,
+    endpoint: str,
+    verb: str = "POST",
+    body: bytes | None = None,
+    content_type: str = JSON,
+    query_string: str | Mapping[str, Scalar] | None = None,
+    metadata: bytes | None = None,
+) -> Order:
+    """
+    Check what a program gave and return it in the vendor's form.
+
+    *body* and *metadata* are JSON texts.
+
+    Raises:
+        Invalid: a field has no form that a device would understand.
+    """
+    kind = _content_type(content_type)
+    return Order(
+        verb=_verb(verb),
+        endpoint=_endpoint(endpoint),
+        body=None if body is None else _body(body, kind),
+        content_type=kind,
+        query_string=None if query_string is None else _query_string(query_string),
+        metadata=None if metadata is None else _text(metadata, "/metadata"),
+    )
+
+
+def octet_body(data: bytes) -> bytes:
+    """Return raw bytes as the JSON text of the one base64 string devices expect."""
+    return b'"' + base64.b64encode(data) + b'"'
+
+
+def _verb(verb: str) -> str:
+    if verb not in ("GET", "POST"):
+        raise Invalid("verb must be GET or POST.", pointer="/verb")
+    return verb
+
+
+def _endpoint(endpoint: str) -> str:
+    """Strip what people copy along from the vendor's pages: slashes and `.fcgi`."""
+    name = normal_endpoint(endpoint)
+    if _ENDPOINT.fullmatch(name) is None:
+        raise Invalid(
+            "endpoint must be the name of one command, such as load_objects,"
+            " without a path.",
+            pointer="/endpoint",
+        )
+    return name
+
+
+def normal_endpoint(endpoint: str) -> str:
+    """Return *endpoint* without slashes around it and without `.fcgi`."""
+    return endpoint.strip("/").removesuffix(".fcgi")
+
+
+def _content_type(content_type: str) -> str:
+    kind = content_type.partition(";")[0].strip().lower()
+    if _MEDIA_TYPE.fullmatch(kind) is None:
+        raise Invalid(
+            "contentType must be a media type, such as application/json.",
+            pointer="/contentType",
+        )
+    return kind
+
+
+def _body(body: bytes, kind: str) -> str:
+    if kind == OCTET_STREAM:
+        _check_base64(body)
+    return _text(body, "/body")
+
+
+def _check_base64(body: bytes) -> None:
+    try:
+        text = msgspec.json.decode(body, type=str)
+        base64.b64decode(text, validate=True)
+    except (msgspec.DecodeError, binascii.Error, ValueError):
+        raise Invalid(
+            "With contentType application/octet-stream, body must be one string of"
+            " base64.",
+            pointer="/body",
+        ) from None
+
+
+def _text(raw: bytes, pointer: str) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        raise Invalid("This must be UTF-8.", pointer=pointer) from None
+
+
+def _query_string(query: str | Mapping[str, Scalar]) -> str:
+    text = query if isinstance(query, str) else urlencode(_as_text(query))
+    if _CONTROL.search(text) or len(text) > _QUERY_LIMIT:
+        raise Invalid(
+            "queryString must be without spaces, line breaks and control characters,"
+            f" and have at most {_QUERY_LIMIT} characters.",
+            pointer="/queryString",
+        )
+    return text.removeprefix("?")
+
+
+def _as_text(query: Mapping[str, Scalar]) -> dict[str, str]:
+    """Write switches as devices do: 1 and 0."""
+    return {
+        name: str(int(value)) if isinstance(value, bool) else str(value)
+        for name, value in query.items()
+    }

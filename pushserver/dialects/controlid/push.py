@@ -1,0 +1,29 @@
+"""The answer to a poll: one command object, or nothing.
+
+Format: Control iD, "Introduction to Push", the fields verb, endpoint, body,
+contentType and queryString. The page's table calls `body` a string, but its example,
+and every device, has a JSON object for JSON and one base64 string for octet-stream.
+"""
+
+import msgspec
+
+from pushserver.model.command import Order
+
+_quote = msgspec.json.Encoder().encode
+
+
+def answer(order: Order) -> bytes:
+    """Return the body of the answer that hands *order* to its device."""
+    parts = [
+        b'{"verb":',
+        _quote(order.verb),
+        b',"endpoint":',
+        _quote(order.endpoint),
+    ]
+    if order.body is not None:
+        parts += b',"body":', order.body.encode()
+    parts += b',"contentType":', _quote(order.content_type)
+    if order.query_string is not None:
+        parts += b',"queryString":', _quote(order.query_string)
+    parts.append(b"}")
+    return b"".join(parts)

@@ -1,0 +1,115 @@
+"""What can go wrong, as callers see it.
+
+PushServerError
+├── Malformed            what was sent cannot be parsed
+│   └── UnsupportedMediaType
+├── Invalid              a field is wrong; `pointer` names it
+│   └── IdempotencyMismatch
+├── Unauthorized         no token, or one that is not valid
+├── Forbidden            the token may not do this
+├── NotFound
+├── Conflict             well formed, but the thing has moved on
+│   └── IdempotencyRunning
+├── TooLarge
+├── Unavailable          the store is away; try again
+└── Misconfigured        the server cannot start like this
+
+Messages are for people and safe to show: they never carry a payload or a secret.
+`code` is for programs and never changes after a release.
+"""
+
+
+class PushServerError(Exception):
+    """Base of every error that a caller may see."""
+
+    code = "internal"
+    title = "Internal error"
+
+    def __init__(self, detail: str, *, pointer: str | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.pointer = pointer
+
+
+class Malformed(PushServerError):
+    """What was sent cannot be parsed."""
+
+    code = "malformed"
+    title = "The request cannot be parsed"
+
+
+class UnsupportedMediaType(Malformed):
+    """The body comes in a type or an encoding that is not taken here."""
+
+    code = "unsupported-media-type"
+    title = "The body's type is not supported"
+
+
+class Invalid(PushServerError):
+    """A field has a value that it must not have."""
+
+    code = "invalid"
+    title = "A field is wrong"
+
+
+class IdempotencyMismatch(Invalid):
+    """An Idempotency-Key came again with another body."""
+
+    code = "idempotency-mismatch"
+    title = "The Idempotency-Key was used with another request"
+
+
+class Unauthorized(PushServerError):
+    """There is no token, or it is not valid."""
+
+    code = "unauthorized"
+    title = "A valid token is needed"
+
+
+class Forbidden(PushServerError):
+    """The token is valid but may not do this."""
+
+    code = "forbidden"
+    title = "The token may not do this"
+
+
+class NotFound(PushServerError):
+    """There is no such thing."""
+
+    code = "not-found"
+    title = "Not found"
+
+
+class Conflict(PushServerError):
+    """The request was well formed, but the thing has moved on."""
+
+    code = "conflict"
+    title = "The state does not allow this"
+
+
+class IdempotencyRunning(Conflict):
+    """The first request with this Idempotency-Key is still being answered."""
+
+    code = "idempotency-running"
+    title = "The first request with this Idempotency-Key is still running"
+
+
+class TooLarge(PushServerError):
+    """A body is over the limit."""
+
+    code = "too-large"
+    title = "The body is too large"
+
+
+class Unavailable(PushServerError):
+    """The store cannot be reached; nothing was changed that was not confirmed."""
+
+    code = "unavailable"
+    title = "The server cannot do this right now"
+
+
+class Misconfigured(PushServerError):
+    """A setting makes no sense or is unsafe; the server refuses to start."""
+
+    code = "misconfigured"
+    title = "The server cannot start like this"

@@ -1,0 +1,114 @@
+"""Logs: structlog, one line for each thing that happened, JSON off a terminal.
+
+Lines are gathered for a moment and written together: a write for each would cost more
+than a poll. Warnings and errors are written at once, with what waits before them.
+"""
+
+import atexit
+import json
+import logging
+import sys
+import threading
+import time
+from typing import Any, TextIO
+
+import msgspec
+import structlog
+
+from pushserver.clock import rfc3339
+
+#: So many lines are gathered at the most.
+GATHERED = 200
+#: Seconds for which a line waits at the most.
+DELAY = 0.2
+
+_encode = msgspec.json.Encoder(enc_hook=str).encode
+
+
+class GatheringLogger:
+    """Writes lines to a stream, several at a time."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._lines: list[str] = []
+        self._lock = threading.Lock()
+        self._timer: threading.Timer | None = None
+
+    def info(self, line: str) -> None:
+        """Write *line* soon."""
+        with self._lock:
+            self._lines.append(line)
+            if len(self._lines) >= GATHERED:
+                self._write()
+            elif self._timer is None:
+                self._timer = threading.Timer(DELAY, self.flush)
+                self._timer.daemon = True
+                self._timer.start()
+
+    debug = info
+
+    def warning(self, line: str) -> None:
+        """Write *line* now."""
+        self.info(line)
+        self.flush()
+
+    error = exception = critical = warning
+
+    def flush(self) -> None:
+        """Write what waits."""
+        with self._lock:
+            self._write()
+
+    def _write(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        lines, self._lines = self._lines, []
+        if lines:
+            self._stream.write("\n".join(lines) + "\n")
+            self._stream.flush()
+
+
+def set_up(level: str, stream: TextIO | None = None) -> GatheringLogger:
+    """Send every log line to *stream*, standard error unless told otherwise."""
+    target = stream or sys.stderr
+    logger = GatheringLogger(target)
+    atexit.register(logger.flush)
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        processors=_processors(pretty=target.isatty()),
+        logger_factory=lambda *_: logger,
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(level=logging.WARNING, handlers=[_Forward()], force=True)
+    return logger
+
+
+def _processors(*, pretty: bool) -> list[Any]:
+    if not pretty:
+        return [_json]
+    return [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.dev.ConsoleRenderer(),
+    ]
+
+
+def _json(_logger: object, level: str, event: structlog.typing.EventDict) -> str:
+    """Render a line in one go: there is one for each command of each device."""
+    if "exc_info" in event:
+        event = structlog.processors.format_exc_info(None, level, event)
+    line = {"timestamp": rfc3339(time.time_ns() // 1000), "level": level, **event}
+    try:
+        return _encode(line).decode()
+    except UnicodeEncodeError:
+        return json.dumps(line, default=str)
+
+
+class _Forward(logging.Handler):
+    """Sends what libraries log through structlog, too."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Pass on one record."""
+        log = structlog.get_logger(record.name)
+        log.log(record.levelno, "library", said=record.getMessage())

@@ -1,0 +1,202 @@
+"""A command, its deliveries and its result: values, and how a command moves."""
+
+import enum
+from typing import NamedTuple
+
+import attrs
+
+from pushserver.model.catalogue import Delivery
+from pushserver.model.state import IN_FLIGHT, OVER, Event, State, next_state
+
+
+@attrs.frozen(kw_only=True)
+class Order:
+    """
+    What the device is to do, as the vendor's page has it, and what the program noted.
+
+    `body` and `metadata` are JSON texts, kept to the byte. For
+    `application/octet-stream` the body is a JSON string that holds base64.
+    """
+
+    verb: str
+    endpoint: str
+    body: str | None
+    content_type: str
+    query_string: str | None
+    metadata: str | None = None
+
+
+@attrs.define(kw_only=True, eq=False)
+class Command:
+    """
+    One order for one device. Instants and durations are microseconds.
+
+    Only `move` changes `state`. `stored` is the state that the store last confirmed,
+    None before the first time: the guard of the next write. `order` is None where it
+    has not been read from the store.
+    """
+
+    id: int
+    device_id: int
+    endpoint: str
+    priority: int
+    delivery: Delivery
+    max_attempts: int
+    response_timeout: int
+    slow: bool
+    created_at: int
+    not_before: int | None
+    expires_at: int
+    state: State = State.PENDING
+    attempts: int = 0
+    sent_at: int | None = None
+    delivered_at: int | None = None
+    finished_at: int | None = None
+    operation_id: int | None = None
+    result_id: int | None = None
+    stored: State | None = None
+    order: Order | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Tell whether nothing more will be done for it."""
+        return self.state in OVER
+
+    @property
+    def is_in_flight(self) -> bool:
+        """Tell whether it is with its device."""
+        return self.state in IN_FLIGHT
+
+    @property
+    def planned_at(self) -> int:
+        """The instant for which it was planned when it was made, else 0."""
+        planned = self.not_before is not None and self.not_before > self.created_at
+        return self.not_before or 0 if planned else 0
+
+    @property
+    def queue_key(self) -> tuple[int, int]:
+        """Where it stands in its device's queue: by priority, then by age."""
+        return (-self.priority, self.id)
+
+
+class Outcome(enum.StrEnum):
+    """What came of one delivery."""
+
+    SUCCESSFUL = "successful"
+    FAILED = "failed"
+    NO_ANSWER = "noAnswer"  # given up; a late result may still come
+    NOT_WRITTEN = "notWritten"  # the device was gone before a byte was written
+    CLOSED = "closed"  # an earlier delivery's result ended the command
+
+
+@attrs.define(kw_only=True, eq=False)
+class HandOut:
+    """
+    One handing-out of a command to its device: a *delivery*.
+
+    `device_id`, `endpoint` and `uuid` are how a result finds its way back.
+    """
+
+    id: int
+    command_id: int
+    device_id: int
+    uuid: str | None
+    address: str | None
+    sent_at: int
+    delivered_at: int | None = None
+    ended_at: int | None = None
+    outcome: Outcome | None = None
+    stored: bool = False
+
+
+class MatchedBy(enum.StrEnum):
+    """How a result was found to belong to its delivery."""
+
+    UUID = "uuid"
+    IN_FLIGHT = "inFlight"
+    LAST_GIVEN_UP = "lastGivenUp"
+
+
+@attrs.frozen(kw_only=True)
+class Result:
+    """
+    What a device posted, kept as it came. `command_id` is None for an orphan.
+
+    `complete` is False when the connection broke or stalled before the body's end.
+    """
+
+    id: int
+    device_id: int
+    command_id: int | None
+    delivery_id: int | None
+    matched_by: MatchedBy | None
+    uuid: str | None
+    endpoint: str | None
+    received_at: int
+    content_type: str | None
+    content_encoding: str | None
+    complete: bool
+    body: bytes
+
+
+class Move(NamedTuple):
+    """A transition that was made."""
+
+    command: Command
+    event: Event
+    at: int
+
+
+def move(command: Command, event: Event, at: int) -> Move:
+    """
+    Let *event* happen to *command* and return what was done.
+
+    Raises:
+        Conflict: the table of states does not allow it.
+    """
+    command.state = next_state(command.state, event)
+    _STAMP[event](command, at)
+    return Move(command, event, at)
+
+
+def _handed_out(command: Command, at: int) -> None:
+    command.attempts += 1
+    command.sent_at = at
+    command.delivered_at = None
+
+
+def _written(command: Command, at: int) -> None:
+    command.delivered_at = at
+
+
+def _withdrawn(command: Command, _at: int) -> None:
+    command.attempts -= 1
+    command.sent_at = None
+
+
+def _answered(command: Command, at: int) -> None:
+    # A result implies that the answer had arrived.
+    if command.delivered_at is None:
+        command.delivered_at = at
+    command.finished_at = at
+
+
+def _waits_again(_command: Command, _at: int) -> None:
+    """Keep the stamps of the last attempt."""
+
+
+def _finished(command: Command, at: int) -> None:
+    command.finished_at = at
+
+
+_STAMP = {
+    Event.HAND_OUT: _handed_out,
+    Event.WRITTEN: _written,
+    Event.WITHDRAW: _withdrawn,
+    Event.SUCCEED: _answered,
+    Event.FAIL: _answered,
+    Event.RETRY: _waits_again,
+    Event.GIVE_UP: _finished,
+    Event.EXPIRE: _finished,
+    Event.CANCEL: _finished,
+}

@@ -1,0 +1,65 @@
+"""What a program asks for, checked, and the command that becomes of it."""
+
+import attrs
+
+from pushserver.clock import SECOND
+from pushserver.model.catalogue import Delivery, endpoint_named, is_slow
+from pushserver.model.command import Command, Order
+
+#: How often a command is handed out at the most, unless it says otherwise.
+MAX_ATTEMPTS = 5
+
+
+@attrs.frozen(kw_only=True)
+class Draft:
+    """
+    A command to be. Durations and instants are microseconds.
+
+    None means: as the catalogue, or the server's settings, have it.
+    """
+
+    order: Order
+    priority: int = 0
+    delivery: Delivery | None = None
+    max_attempts: int | None = None
+    response_timeout: int | None = None
+    expires_in: int | None = None
+    not_before: int | None = None
+    operation_id: int | None = None
+
+
+def make_command(
+    draft: Draft, *, command_id: int, device_id: int, now: int, response_timeout: int
+) -> Command:
+    """Fill in what *draft* leaves open; *response_timeout* is the server's own."""
+    order = draft.order
+    known = endpoint_named(order.endpoint)
+    expires_in = draft.expires_in or known.expires_in * SECOND
+    return Command(
+        id=command_id,
+        device_id=device_id,
+        endpoint=order.endpoint,
+        priority=draft.priority,
+        delivery=draft.delivery or known.delivery,
+        max_attempts=draft.max_attempts or MAX_ATTEMPTS,
+        response_timeout=draft.response_timeout or response_timeout,
+        slow=is_slow(order.endpoint, order.body),
+        created_at=now,
+        not_before=draft.not_before,
+        expires_at=max(now, draft.not_before or 0) + expires_in,
+        operation_id=draft.operation_id,
+        order=order,
+    )
+
+
+def draft_again(command: Command, order: Order) -> Draft:
+    """Return the draft of a command like this one, to be tried from now on."""
+    begun = max(command.created_at, command.not_before or 0)
+    return Draft(
+        order=order,
+        priority=command.priority,
+        delivery=command.delivery,
+        max_attempts=command.max_attempts,
+        response_timeout=command.response_timeout,
+        expires_in=command.expires_at - begun,
+    )

@@ -1,0 +1,179 @@
+"""A device's lane: what waits for it, what is with it, and every rule about both.
+
+The store brings a lane, the lane decides, and the store writes what was decided, all
+in one transaction. Nothing here knows how a lane is kept or who asks.
+"""
+
+from bisect import insort
+
+import attrs
+
+from pushserver.clock import SECOND
+from pushserver.model.catalogue import SLOW_GRACE
+from pushserver.model.command import Command, HandOut, Move, Outcome, Result, move
+from pushserver.model.idempotency import Key, KeyUse
+from pushserver.model.state import Event
+
+#: Later than every instant: nothing is to be done by itself.
+NEVER = 2**63 - 1
+
+
+@attrs.define
+class Changes:
+    """What was decided and has to be written, all of it or nothing."""
+
+    added: list[Command] = attrs.Factory(list)
+    handed_out: list[HandOut] = attrs.Factory(list)
+    results: list[Result] = attrs.Factory(list)
+    keys: dict[Key, KeyUse] = attrs.Factory(dict)
+    moves: list[Move] = attrs.Factory(list)
+    commands: dict[int, Command] = attrs.Factory(dict)
+    deliveries: dict[int, HandOut] = attrs.Factory(dict)
+
+    def move(self, command: Command, event: Event, at: int) -> None:
+        """Let *event* happen to *command* and note it."""
+        self.moves.append(move(command, event, at))
+        self.commands[command.id] = command
+
+    def end(self, delivery: HandOut, outcome: Outcome, at: int) -> None:
+        """Close *delivery*."""
+        delivery.outcome = outcome
+        delivery.ended_at = at
+        self.deliveries[delivery.id] = delivery
+
+
+@attrs.define(eq=False)
+class Flight:
+    """
+    The command that is with the device.
+
+    `arriving` counts results whose body is on its way: while one is, nothing is given
+    up. `written_at` is when the answer's last byte was written, also while that is not
+    recorded yet.
+    """
+
+    command: Command
+    delivery: HandOut
+    arriving: int = 0
+    written_at: int | None = None
+
+    @property
+    def since(self) -> int:
+        """From when the grace and the response timeout run."""
+        return self.written_at or self.delivery.sent_at
+
+    def grace_until(self, grace: int) -> int:
+        """Until when a poll of the device does not mean that the answer was lost."""
+        if self.arriving:
+            return NEVER
+        own = max(grace, SLOW_GRACE * SECOND) if self.command.slow else grace
+        return self.since + min(own, self.command.response_timeout)
+
+    def go_on(self, before: "Flight | None") -> None:
+        """Take over what only memory knows of the same flight, as it was *before*."""
+        if before is not None and before.delivery.id == self.delivery.id:
+            self.arriving = before.arriving
+            self.written_at = before.written_at
+
+    @property
+    def timeout_at(self) -> int:
+        """When the device's answer is overdue, if it is not on its way then."""
+        return self.since + self.command.response_timeout
+
+
+@attrs.define(eq=False)
+class Lane:
+    """
+    The live commands of one device.
+
+    `waiting` is in the order of handing out. `blocked` says until when commands of an
+    endpoint are held back, because a late result without uuid could be taken for
+    theirs: (the command whose result may come, until when).
+    """
+
+    device_id: int
+    waiting: list[Command] = attrs.Factory(list)
+    flight: Flight | None = None
+    blocked: dict[str, tuple[int, int]] = attrs.Factory(dict)
+    alarm: int = NEVER
+
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether nothing at all is remembered here."""
+        return self.flight is None and not self.waiting and not self.blocked
+
+    @property
+    def depth(self) -> int:
+        """How many commands wait."""
+        return len(self.waiting)
+
+    def find(self, command_id: int) -> Command | None:
+        """Return the live command with this id."""
+        if self.flight is not None and self.flight.command.id == command_id:
+            return self.flight.command
+        return next((c for c in self.waiting if c.id == command_id), None)
+
+    def insert(self, command: Command) -> None:
+        """Let a PENDING command wait in its place."""
+        if self.waiting and self.waiting[-1].queue_key > command.queue_key:
+            insort(self.waiting, command, key=_queue_key)
+        else:
+            self.waiting.append(command)
+
+    def block(self, flight: Flight) -> None:
+        """Hold the endpoint back while a late result without uuid may come."""
+        if flight.delivery.uuid is None:
+            endpoint = flight.command.endpoint
+            self.blocked[endpoint] = (flight.command.id, flight.timeout_at)
+
+    def is_quiet(self, now: int, grace: int) -> bool:
+        """Tell whether a poll would be answered empty and change nothing."""
+        if self.flight is not None:
+            return now < self.flight.grace_until(grace)
+        return not any(self.ready_at(c, now) <= now for c in self.waiting)
+
+    def next_change(self, now: int, grace: int) -> int:
+        """Return when a poll may be answered otherwise, if nobody enqueues."""
+        if self.flight is not None:
+            return self.flight.grace_until(grace)
+        return min((self.ready_at(c, now) for c in self.waiting), default=NEVER)
+
+    def next_deadline(self) -> int:
+        """Return when something is to be done here though nobody asks."""
+        times = [c.expires_at for c in self.waiting]
+        times.extend(until for _, until in self.blocked.values())
+        if self.flight is not None:
+            times.append(self.flight.timeout_at)
+        return min(times, default=NEVER)
+
+    def ready_at(self, command: Command, now: int) -> int:
+        """Return when a waiting command may be handed out or must be ended."""
+        if command.expires_at <= now:
+            return now
+        ready = command.planned_at
+        if self.blocked:
+            blocker, until = self.blocked.get(command.endpoint, (command.id, 0))
+            if blocker != command.id:
+                ready = max(ready, until)
+        return ready
+
+    def shift(self, jump: int) -> None:
+        """
+        Move every deadline along with a wall clock that has jumped.
+
+        What was planned for an instant (`not_before`) stays planned for it, and
+        expires as long after it as it should.
+        """
+        for command in self.waiting:
+            if not command.planned_at:
+                command.expires_at += jump
+        self.blocked = {e: (c, t + jump) for e, (c, t) in self.blocked.items()}
+        if self.flight is not None:
+            self.flight.command.expires_at += jump
+            self.flight.delivery.sent_at += jump
+            if self.flight.written_at is not None:
+                self.flight.written_at += jump
+
+
+def _queue_key(command: Command) -> tuple[int, int]:
+    return command.queue_key

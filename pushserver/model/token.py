@@ -1,0 +1,38 @@
+"""Bearer tokens and what they may do."""
+
+import enum
+import secrets
+
+import attrs
+
+
+class Permission(enum.StrEnum):
+    """One thing that a token may do."""
+
+    ADMIN = "admin"  # everything
+    DEVICES_READ = "devices:read"
+    DEVICES_WRITE = "devices:write"
+    COMMANDS_READ = "commands:read"
+    COMMANDS_WRITE = "commands:write"
+    RESULTS_READ = "results:read"
+    TOKENS_WRITE = "tokens:write"
+
+
+@attrs.frozen(kw_only=True)
+class Token:
+    """A token as it is kept: never the secret itself."""
+
+    id: int
+    hash: str
+    name: str
+    permissions: frozenset[Permission]
+    created_at: int
+
+    def may(self, permission: Permission) -> bool:
+        """Tell whether it has *permission*."""
+        return Permission.ADMIN in self.permissions or permission in self.permissions
+
+
+def new_secret() -> str:
+    """Make a token's secret: 256 random bits with a prefix that scanners can find."""
+    return "pst_" + secrets.token_urlsafe(32)

@@ -1,0 +1,77 @@
+"""Waiting for what becomes of a command, and for results to come."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pushserver.model.lane import Changes
+
+Bell = asyncio.Event
+
+
+class Outcomes:
+    """Rings for those who wait until a command is over, or until any result came."""
+
+    def __init__(self) -> None:
+        self._commands: defaultdict[int, set[Bell]] = defaultdict(set)
+        self._results: set[Bell] = set()
+        self._closed = False
+
+    @contextmanager
+    def of_command(self, command_id: int) -> Iterator[Bell]:
+        """Lend a bell that rings when the command is over."""
+        bell = self._bell()
+        self._commands[command_id].add(bell)
+        try:
+            yield bell
+        finally:
+            bells = self._commands[command_id]
+            bells.discard(bell)
+            if not bells:
+                del self._commands[command_id]
+
+    @contextmanager
+    def of_results(self) -> Iterator[Bell]:
+        """Lend a bell that rings when a result came."""
+        bell = self._bell()
+        self._results.add(bell)
+        try:
+            yield bell
+        finally:
+            self._results.discard(bell)
+
+    def tell(self, changes: Changes) -> None:
+        """Ring for whatever ended in these changes."""
+        if self._commands:
+            for move in changes.moves:
+                if move.command.is_over:
+                    _ring(self._commands.get(move.command.id, ()))
+        if self._results and changes.results:
+            _ring(self._results)
+
+    def close(self) -> None:
+        """Let nobody wait any more."""
+        self._closed = True
+        for bells in (self._results, *self._commands.values()):
+            _ring(bells)
+
+    def _bell(self) -> Bell:
+        bell = Bell()
+        if self._closed:
+            bell.set()
+        return bell
+
+
+async def ring_or_pass(bell: Bell, seconds: float) -> None:
+    """Wait until *bell* rings, at most *seconds*."""
+    try:
+        async with asyncio.timeout(seconds):
+            await bell.wait()
+    except TimeoutError:
+        return
+
+
+def _ring(bells: set[Bell] | tuple[()]) -> None:
+    for bell in bells:
+        bell.set()

@@ -1,0 +1,227 @@
+"""Commands as programs see them: enqueue, cancel, try again, wait for the outcome."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import attrs
+
+from pushserver.clock import SECOND, Clock
+from pushserver.errors import (
+    Conflict,
+    IdempotencyMismatch,
+    IdempotencyRunning,
+    NotFound,
+)
+from pushserver.model.command import Command
+from pushserver.model.draft import Draft, draft_again, make_command
+from pushserver.model.idempotency import KEPT, Key, KeyUse
+from pushserver.model.ids import IdSource
+from pushserver.model.lane import Changes, Lane
+from pushserver.model.turns import add, cancel
+from pushserver.services.outcomes import Outcomes, ring_or_pass
+from pushserver.services.polling import Claim, Polling
+from pushserver.storage.base import CommandRecord, Past, Recall, Store
+
+#: Turns commands into the answer that is kept for an idempotency key.
+Render = Callable[[Sequence[Command]], bytes]
+
+
+@attrs.frozen
+class Once:
+    """A request that must not be done twice."""
+
+    key: Key
+    fingerprint: str
+
+
+@attrs.frozen
+class Enqueued:
+    """What became of an enqueue; `replayed` if it had been answered before."""
+
+    commands: Sequence[Command]
+    answer: bytes
+    replayed: bool = False
+
+
+@attrs.define(eq=False)
+class Queue:
+    """Puts commands into queues. `response_timeout` is in microseconds."""
+
+    store: Store
+    clock: Clock
+    ids: IdSource
+    polling: Polling
+    outcomes: Outcomes
+    response_timeout: int
+    _running: set[Key] = attrs.field(factory=set, init=False)
+
+    @contextmanager
+    def once(self, request: Once | None) -> Iterator[None]:
+        """
+        Hold *request*'s key while it is being answered.
+
+        Raises:
+            IdempotencyRunning: another one with this key is.
+        """
+        if request is None:
+            yield
+            return
+        if request.key in self._running:
+            raise IdempotencyRunning("Try again when the first request was answered.")
+        self._running.add(request.key)
+        try:
+            yield
+        finally:
+            self._running.discard(request.key)
+
+    async def enqueue(
+        self,
+        device_id: int,
+        drafts: Sequence[Draft],
+        render: Render,
+        request: Once | None = None,
+    ) -> Enqueued:
+        """
+        Put commands into a device's queue, all or nothing; they are on disk then.
+
+        Raises:
+            IdempotencyMismatch: the key came before, with another request.
+            Unavailable: the store is away.
+        """
+        claims: list[Claim] = []
+
+        def decide(lane: Lane, changes: Changes, past: Past) -> Enqueued:
+            enqueued = self._enqueue(drafts, render, request, lane, changes, past)
+            claim = self.polling.claim(lane, changes) if enqueued.commands else None
+            if claim is not None:
+                claims.append(claim)
+            return enqueued
+
+        def then(enqueued: Enqueued | None, _heard: bool) -> None:
+            for claim in claims:
+                if enqueued is None:
+                    claim.hold.ring()
+                else:
+                    self.polling.settle(claim)
+
+        recall = Recall(key=request.key) if request else None
+        return await self.store.change(device_id, decide, recall, then)
+
+    def _enqueue(
+        self,
+        drafts: Sequence[Draft],
+        render: Render,
+        request: Once | None,
+        lane: Lane,
+        changes: Changes,
+        past: Past,
+    ) -> Enqueued:
+        now = self.clock.now()
+        if request is not None:
+            use = changes.keys.get(request.key) or past.key_use
+            if use is not None and use.created_at > now - KEPT * SECOND:
+                return _replay(use, request)
+        commands = [self._make(draft, lane.device_id, now) for draft in drafts]
+        answer = render(commands)
+        for command in commands:
+            add(lane, command, changes)
+        if request is not None:
+            use = KeyUse(request.key, request.fingerprint, answer, now)
+            changes.keys[request.key] = use
+        return Enqueued(commands, answer)
+
+    def _make(self, draft: Draft, device_id: int, now: int) -> Command:
+        return make_command(
+            draft,
+            command_id=self.ids(),
+            device_id=device_id,
+            now=now,
+            response_timeout=self.response_timeout,
+        )
+
+    async def wait(self, command_id: int, seconds: float) -> CommandRecord:
+        """
+        Return the command when it is over, or as it stands after *seconds*.
+
+        Raises:
+            NotFound: there is no such command.
+        """
+        with self.outcomes.of_command(command_id) as bell:
+            record = await self.get(command_id)
+            if record.command.is_over or seconds <= 0:
+                return record
+            await ring_or_pass(bell, seconds)
+        return await self.get(command_id)
+
+    async def remember(self, request: Once, device_id: int, answer: bytes) -> None:
+        """Keep the answer that was given after waiting, for the same request again."""
+
+        def decide(_lane: Lane, changes: Changes, _past: Past) -> None:
+            now = self.clock.now()
+            changes.keys[request.key] = KeyUse(
+                request.key, request.fingerprint, answer, now
+            )
+
+        await self.store.change(device_id, decide)
+
+    async def get(self, command_id: int) -> CommandRecord:
+        """
+        Return one command.
+
+        Raises:
+            NotFound: there is none.
+        """
+        record = await self.store.find_command(command_id)
+        if record is None:
+            raise NotFound(f"There is no command {command_id}.")
+        return record
+
+    async def cancel(self, command_id: int) -> CommandRecord:
+        """
+        Cancel a command that was never handed out.
+
+        Raises:
+            NotFound: there is none.
+            Conflict: it was handed out, or has ended.
+        """
+        record = await self.get(command_id)
+
+        def decide(lane: Lane, changes: Changes, _past: Past) -> bool:
+            command = lane.find(command_id)
+            now = self.clock.now()
+            return command is not None and cancel(lane, command, changes, now=now)
+
+        if not await self.store.change(record.command.device_id, decide):
+            state = (await self.get(command_id)).command.state
+            raise Conflict(
+                f"Command {command_id} is {state} and was handed out or has ended; only"
+                " a command that was never handed out can be canceled."
+            )
+        return await self.get(command_id)
+
+    async def retry(self, command_id: int, render: Render) -> Enqueued:
+        """
+        Enqueue a new command like this one.
+
+        Raises:
+            NotFound: there is none.
+            Conflict: it is not over yet.
+        """
+        record = await self.get(command_id)
+        command = record.command
+        if not command.is_over or command.order is None:
+            raise Conflict(
+                f"Command {command_id} is {command.state}; it can be tried again when"
+                " it has ended."
+            )
+        draft = draft_again(command, command.order)
+        return await self.enqueue(command.device_id, [draft], render)
+
+
+def _replay(use: KeyUse, request: Once) -> Enqueued:
+    if use.fingerprint != request.fingerprint:
+        raise IdempotencyMismatch(
+            "This Idempotency-Key was used with another request in the last 24 hours;"
+            " take a new key for a new request."
+        )
+    return Enqueued((), use.answer, replayed=True)

@@ -1,0 +1,44 @@
+"""What time itself demands: expiry, answers that never came, old keys."""
+
+import asyncio
+
+import attrs
+
+from pushserver.clock import SECOND, Clock
+from pushserver.model.idempotency import KEPT
+from pushserver.model.lane import Changes, Lane
+from pushserver.model.turns import look_after
+from pushserver.storage.base import Past, Store
+
+
+@attrs.define(eq=False)
+class Upkeep:
+    """Looks after lanes whose time has come."""
+
+    store: Store
+    clock: Clock
+
+    async def deadlines(self) -> int:
+        """End what has expired and give up what was not answered; return how many."""
+        self.follow_clock()
+        devices = self.store.overdue(self.clock.now())
+        moved = await asyncio.gather(*map(self._look_after, devices))
+        return sum(moved)
+
+    def follow_clock(self) -> None:
+        """Move the deadlines in memory along when the wall clock has jumped."""
+        jump = self.clock.catch_up()
+        if jump:
+            self.store.shift(jump)
+
+    async def _look_after(self, device_id: int) -> int:
+        def decide(lane: Lane, changes: Changes, _past: Past) -> int:
+            before = len(changes.moves)
+            look_after(lane, changes, now=self.clock.now())
+            return len(changes.moves) - before
+
+        return await self.store.change(device_id, decide)
+
+    async def old_keys(self) -> int:
+        """Forget idempotency keys that are over their time; return how many."""
+        return await self.store.purge_keys(before=self.clock.now() - KEPT * SECOND)

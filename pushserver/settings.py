@@ -1,0 +1,169 @@
+"""Settings: a flag, then PUSHSERVER_…, then a TOML file, then the default."""
+
+import ipaddress
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+import typed_settings as ts
+from typed_settings.exceptions import TsError
+from typed_settings.loaders import DictLoader
+
+from pushserver.errors import Misconfigured
+from pushserver.model.device import DeviceKeys
+
+_PREFIX = "PUSHSERVER_"
+_SQLITE = "sqlite:///"
+#: How the library wraps what a validator or converter said.
+_INNER = re.compile(r"ValueError\((['\"])(.*)\1\)")
+_LAST_PORT = 65_535
+#: A year; whoever waits longer has mistaken the unit.
+_LONGEST = 366 * 86_400
+_LEVELS = ("debug", "info", "warning", "error")
+
+
+def _positive(_: object, field: "attrs.Attribute[Any]", value: float) -> None:
+    if not 0 < value < _LONGEST:
+        raise ValueError(f"{field.name} must be seconds above 0")
+
+
+def _not_negative(_: object, field: "attrs.Attribute[Any]", value: float) -> None:
+    if not 0 <= value < _LONGEST:
+        raise ValueError(f"{field.name} must be seconds, 0 or more")
+
+
+def _is_port(_: object, field: "attrs.Attribute[Any]", value: int) -> None:
+    if not 0 <= value <= _LAST_PORT:
+        raise ValueError(f"{field.name} must be from 0 to {_LAST_PORT}")
+
+
+def _one_of(*allowed: str) -> Callable[[object, "attrs.Attribute[Any]", object], None]:
+    def check(_: object, field: "attrs.Attribute[Any]", value: object) -> None:
+        if value is not None and value not in allowed:
+            raise ValueError(f"{field.name} must be {' or '.join(allowed)}")
+
+    return check
+
+
+@ts.settings(frozen=True, kw_only=True)
+class Settings:
+    """What a server may be told. Durations are in seconds."""
+
+    host: str = ts.option(default="127.0.0.1", help="Address to listen on.")
+    port: int = ts.option(
+        default=8080,
+        validator=_is_port,
+        help="TCP port to listen on; 0 takes a free one.",
+    )
+    database: str = ts.option(
+        default="sqlite:///pushserver.db",
+        help="sqlite:///relative/path or sqlite:////absolute/path.",
+    )
+    admin_token: str | None = ts.option(
+        default=None,
+        repr=False,
+        help="A token that may do everything, valid while it is set.",
+    )
+    hold: float = ts.option(
+        default=0,
+        validator=_not_negative,
+        help="How long a poll is held when there is nothing to do.",
+    )
+    device_keys: str | None = ts.option(
+        default=None,
+        validator=_one_of(*DeviceKeys),
+        help="Whether every device needs a key: optional or required.",
+    )
+    response_timeout: float = ts.option(
+        default=180, validator=_positive, help="How long a device's answer is awaited."
+    )
+    grace: float = ts.option(
+        default=5,
+        validator=_not_negative,
+        help="How long a poll during a command does not mean that the answer was lost.",
+    )
+    log_level: str = ts.option(
+        default="info",
+        validator=_one_of(*_LEVELS),
+        help="debug, info, warning or error.",
+    )
+
+    @property
+    def keys(self) -> DeviceKeys:
+        """Whether every device needs a key; beyond loopback this was decided."""
+        return DeviceKeys(self.device_keys or DeviceKeys.OPTIONAL)
+
+    @property
+    def sqlite_path(self) -> Path:
+        """Where the SQLite file is."""
+        return Path(self.database.removeprefix(_SQLITE))
+
+
+def load(overrides: Mapping[str, object], environ: Mapping[str, str]) -> Settings:
+    """
+    Put the settings together; *overrides* are the flags that were given.
+
+    The flag `config`, or PUSHSERVER_CONFIG, names the TOML file.
+
+    Raises:
+        Misconfigured: one does not parse, is unknown, or makes no sense.
+    """
+    loaders: list[Any] = []
+    flags = _given(overrides)
+    config = flags.pop("config", None) or environ.get(_PREFIX + "CONFIG")
+    if config is not None:
+        if not Path(str(config)).is_file():
+            raise Misconfigured(f"There is no settings file {config}.")
+        toml: Any = {"*": ts.TomlFormat("pushserver")}
+        loaders.append(ts.FileLoader(toml, [str(config)]))
+    loaders += [DictLoader(_from_environ(environ)), DictLoader(flags)]
+    try:
+        loaded = ts.load_settings(Settings, loaders)
+    except (TsError, ValueError, TypeError, ExceptionGroup) as error:
+        raise Misconfigured(f"A setting is wrong: {_said(error)}") from None
+    _check(loaded)
+    return loaded
+
+
+def _from_environ(environ: Mapping[str, str]) -> dict[str, Any]:
+    names = [field.name for field in attrs.fields(Settings)]
+    found = {name: environ.get(_PREFIX + name.upper()) for name in names}
+    return {name: value for name, value in found.items() if value}
+
+
+def _given(overrides: Mapping[str, object]) -> dict[str, Any]:
+    return {name: value for name, value in overrides.items() if value is not None}
+
+
+def _said(error: BaseException) -> str:
+    """Return the innermost message: it names the setting and the value."""
+    if isinstance(error, BaseExceptionGroup):
+        return "; ".join(_said(inner) for inner in error.exceptions)
+    text = str(error).partition("\n")[0]
+    inner = _INNER.search(text)
+    return f"{text[: inner.start()]}{inner[2]}" if inner else text
+
+
+def _check(settings: Settings) -> None:
+    """Refuse what is unsafe, before anything is opened."""
+    if not settings.database.startswith(_SQLITE) or not settings.sqlite_path.name:
+        raise Misconfigured(
+            "DATABASE must be sqlite:///relative/path or sqlite:////absolute/path."
+        )
+    if settings.device_keys is None and not _is_loopback(settings.host):
+        raise Misconfigured(
+            f"HOST {settings.host} is reachable from other machines, and a deviceId is"
+            " no secret: set DEVICE_KEYS to required, or to optional if a network that"
+            " you trust is all that reaches it."
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,109 @@
+"""The users' photos that a device keeps, byte for byte as they came."""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from pushserver.simulate.order import Order, Refused
+
+#: The most that one photo may have, in bytes.
+LIMIT = 2 * 1024 * 1024
+#: The most photos that one answer carries.
+PAGE = 100
+
+
+@attrs.frozen
+class Image:
+    """One photo, and when its sender says it was made."""
+
+    timestamp: int
+    content: bytes
+
+
+@attrs.define
+class Gallery:
+    """Photos by user; also written to *folder*, if there is one."""
+
+    device_id: int
+    folder: Path | None = None
+    images: dict[int, Image] = attrs.field(factory=dict)
+
+    def put(self, order: Order) -> dict[str, Any]:
+        """Answer `user_set_image`."""
+        query = order.query
+        if "user_id" not in query:
+            raise Refused("user_id is missing")
+        stamp = int(query.get("timestamp", 0))
+        return self._keep(int(query["user_id"]), stamp, order.content())
+
+    def put_list(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Answer `user_set_image_list`."""
+        return {"results": [self._put_one(each) for each in fields["user_images"]]}
+
+    def get_list(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Answer `user_get_image_list`."""
+        if len(fields["user_ids"]) > PAGE:
+            raise Refused(f"No more than {PAGE} users at once")
+        return {
+            "user_images": [
+                {
+                    "id": user_id,
+                    "timestamp": self.images[user_id].timestamp,
+                    "image": base64.b64encode(self.images[user_id].content).decode(),
+                }
+                for user_id in fields["user_ids"]
+                if user_id in self.images
+            ]
+        }
+
+    def names(self, order: Order) -> dict[str, Any]:
+        """Answer `user_list_images`."""
+        if order.query.get("get_timestamp") != "1":
+            return {"user_ids": sorted(self.images)}
+        return {
+            "image_info": [
+                {"user_id": user_id, "timestamp": image.timestamp}
+                for user_id, image in sorted(self.images.items())
+            ]
+        }
+
+    def destroy(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Answer `user_destroy_image`."""
+        gone = fields.get("user_ids", [fields.get("user_id")])
+        if fields.get("all"):
+            gone = list(self.images)
+        for user_id in gone:
+            self.images.pop(user_id, None)
+        return {}
+
+    def _put_one(self, each: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            content = base64.b64decode(each["image"], validate=True)
+        except binascii.Error:
+            content = b""
+        return self._keep(int(each["user_id"]), int(each.get("timestamp", 0)), content)
+
+    def _keep(self, user_id: int, timestamp: int, content: bytes) -> dict[str, Any]:
+        if not content:
+            return _said(user_id, {"code": 1, "message": "image too short"})
+        if len(content) > LIMIT:
+            return _said(user_id, {"code": 2, "message": "image too large"})
+        self.images[user_id] = Image(timestamp, content)
+        if self.folder:
+            (self.folder / f"{self.device_id}-{user_id}.jpg").write_bytes(content)
+        return _said(user_id)
+
+
+def _said(user_id: int, *errors: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the device says of one photo."""
+    scores = {} if errors else {"bounds_width": 200, "sharpness_quality": 900}
+    return {
+        "user_id": user_id,
+        "scores": scores,
+        "success": not errors,
+        "errors": list(errors),
+    }

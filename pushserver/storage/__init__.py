@@ -1,0 +1,1 @@
+"""Keeping things: the promise (`base`) and the stores that keep it."""

@@ -1,0 +1,216 @@
+"""The promise that every store makes.
+
+Conventions. `find…` may return None. Time comes in as an argument: a store never asks
+the clock. What a method has returned from is on the disk (`synchronous=FULL`), and
+survives the loss of power; what raised `Unavailable` may or may not be. Every write is
+atomic: it happens wholly or not at all, also when its caller is cancelled.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar
+
+import attrs
+
+from pushserver.model.command import Command, HandOut, Order, Result
+from pushserver.model.device import Device, DeviceState, Stray
+from pushserver.model.idempotency import Key, KeyUse
+from pushserver.model.lane import Changes, Lane
+from pushserver.model.state import State
+from pushserver.model.token import Token
+
+T = TypeVar("T")
+
+
+@attrs.frozen
+class Recall:
+    """
+    What a decision needs to know of the past.
+
+    `key`: how this idempotency key was used. `uuid`: the newest delivery to the device
+    with this uuid. `given_up`: the last delivery to the device that was given up.
+    """
+
+    key: Key | None = None
+    uuid: str | None = None
+    given_up: bool = False
+
+
+@attrs.frozen
+class PastDelivery:
+    """
+    An earlier delivery and its command, as they stand.
+
+    `followed`: a later delivery without uuid to the same device was answered.
+    """
+
+    delivery: HandOut
+    command: Command
+    followed: bool = False
+
+
+@attrs.frozen
+class Past:
+    """What was recalled; None where there is nothing of the kind."""
+
+    key_use: KeyUse | None = None
+    by_uuid: PastDelivery | None = None
+    given_up: PastDelivery | None = None
+
+
+NO_PAST = Past()
+
+#: Decides on a lane: mutates it, and notes in the changes what must be written. It
+#: raises before it changes anything, or not at all.
+Decision = Callable[[Lane, Changes, Past], T]
+#: Told at once what became of a decision, also when its caller is gone: its value, or
+#: None when the store failed, and whether the caller still waits for it.
+Then = Callable[[T | None, bool], None]
+
+
+@attrs.frozen(kw_only=True)
+class CommandFilter:
+    """Which commands to list; None means any. Instants are microseconds UTC."""
+
+    states: frozenset[State] = frozenset()
+    device_id: int | None = None
+    endpoint: str | None = None
+    created_after: int | None = None
+    created_before: int | None = None
+    operation_id: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class CommandRecord:
+    """A command with all that is known of it. `command.order` is set."""
+
+    command: Command
+    deliveries: tuple[HandOut, ...]
+    result: Result | None
+
+
+@attrs.frozen(kw_only=True)
+class DeviceFilter:
+    """Which devices to list; None means any."""
+
+    state: DeviceState | None = None
+    tag: tuple[str, str] | None = None
+
+
+class CommandStore(Protocol):
+    """
+    Commands, kept, and moved by decisions.
+
+    Of two decisions on one device the second sees what the first decided. Decisions
+    that wait at the same time share one commit.
+    """
+
+    async def change(
+        self,
+        device_id: int,
+        decide: Decision[T],
+        recall: Recall | None = None,
+        then: Then[T] | None = None,
+    ) -> T:
+        """
+        Let *decide* change the device's lane; return its value when that is on disk.
+
+        What *decide* raises is raised here and changes nothing.
+
+        Raises:
+            Unavailable: the store is away. The lane is as the disk has it.
+        """
+
+    def lane(self, device_id: int) -> Lane | None:
+        """Return what is known of the device's lane without asking the disk."""
+
+    def overdue(self, now: int) -> Sequence[int]:
+        """Return the devices in whose lanes something is due; each is told once."""
+
+    def shift(self, jump: int) -> None:
+        """Move the deadlines kept in memory along with a wall clock that jumped."""
+
+    async def order(self, command_id: int) -> Order:
+        """Return what the command orders. It was there a moment ago."""
+
+
+class History(Protocol):
+    """
+    Reading what was kept. Never waits for a writer, never sees half-done work.
+
+    Lists read no more rows than they return (but for filters combined). A page of
+    results or commands ends early when their bodies grow over some megabytes.
+    """
+
+    async def find_command(self, command_id: int) -> CommandRecord | None:
+        """Return one command with its deliveries and its result."""
+
+    async def find_result(self, command_id: int) -> Result | None:
+        """Return the result that ended the command."""
+
+    async def commands(
+        self, wanted: CommandFilter, *, before: int | None, limit: int
+    ) -> Sequence[CommandRecord]:
+        """List commands, newest first, with ids below *before*."""
+
+    async def results(
+        self, *, after: int, limit: int, device_id: int | None, orphan: bool | None
+    ) -> Sequence[Result]:
+        """List results in the order they came, with ids above *after*."""
+
+
+class DeviceStore(Protocol):
+    """The fleet, kept."""
+
+    async def all_devices(self) -> Sequence[Device]:
+        """Return every device with what was last seen of it."""
+
+    async def save_devices(self, devices: Sequence[Device]) -> None:
+        """Write what administrators decided on these devices, all or nothing."""
+
+    async def forget_device(self, device_id: int) -> None:
+        """Delete the device; its commands and results stay."""
+
+    async def save_seen(
+        self, devices: Sequence[Device], strays: Sequence[Stray], *, keep: int
+    ) -> None:
+        """Write what was seen, and of each device's strays only the newest *keep*."""
+
+    async def strays(self, device_id: int) -> Sequence[Stray]:
+        """Return the device's last odd requests, oldest first."""
+
+
+class TokenStore(Protocol):
+    """Tokens, kept as hashes."""
+
+    async def all_tokens(self) -> Sequence[Token]:
+        """Return every token that was not revoked, oldest first."""
+
+    async def add_token(self, token: Token) -> None:
+        """Keep a new token."""
+
+    async def revoke_token(self, token_id: int, *, now: int) -> bool:
+        """Revoke a token; tell whether there was one."""
+
+
+class Store(CommandStore, History, DeviceStore, TokenStore, Protocol):
+    """All of it, and its own life."""
+
+    async def check(self) -> None:
+        """
+        Prove that the store can be written.
+
+        Raises:
+            Unavailable: it cannot.
+        """
+
+    async def purge_keys(self, *, before: int) -> int:
+        """Forget idempotency keys made before *before*; return how many."""
+
+    def largest_id(self) -> int:
+        """Return an id that none in the store exceeds, as of the opening."""
+
+    def watch(self, observer: Callable[[Changes], None]) -> None:
+        """Call *observer* with what was written, right after each commit."""
+
+    async def close(self) -> None:
+        """Write what waits and close."""

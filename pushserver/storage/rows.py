@@ -1,0 +1,281 @@
+"""Rows and values: each kind's columns and the two ways between, for every store."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from pushserver.model.catalogue import Delivery
+from pushserver.model.command import Command, HandOut, MatchedBy, Order, Outcome, Result
+from pushserver.model.device import Device, DeviceState, Stray
+from pushserver.model.state import State
+from pushserver.model.token import Permission, Token
+
+Row = Sequence[Any]
+
+#: What every listing of a lane needs; then what its order adds.
+COMMAND = (
+    "id, device_id, endpoint, priority, delivery, max_attempts, response_timeout, slow,"
+    " created_at, not_before, expires_at, state, attempts, sent_at, delivered_at,"
+    " finished_at, operation_id, result_id"
+)
+ORDER = "verb, endpoint, body, content_type, query_string, metadata"
+#: As `insert_command_row` has them: `endpoint` stands in both.
+NEW_COMMAND = COMMAND + ", verb, body, content_type, query_string, metadata"
+HAND_OUT = (
+    "id, command_id, device_id, uuid, address, sent_at, delivered_at, ended_at, outcome"
+)
+RESULT = (
+    "id, device_id, command_id, delivery_id, matched_by, uuid, endpoint, received_at,"
+    " content_type, content_encoding, complete, body"
+)
+DEVICE = (
+    "device_id, state, name, tags, hold, created_at, key_hash, old_key_hash,"
+    " key_enforced"
+)
+SEEN = "device_id, last_seen_at, address, period, polled_plain, stray_count"
+STRAY = "id, device_id, at, method, path, address, body"
+TOKEN = "id, hash, name, permissions, created_at"  # noqa: S105 - names of columns
+
+
+def columns(names: str) -> int:
+    """Return how many columns *names* names."""
+    return names.count(",") + 1
+
+
+def prefixed(names: str, table: str) -> str:
+    """Return *names* with the table's name before each."""
+    return ", ".join(f"{table}.{name.strip()}" for name in names.split(","))
+
+
+def marks(names: str) -> str:
+    """Return one question mark for each column."""
+    return ", ".join("?" * columns(names))
+
+
+def command_from_row(row: Row) -> Command:
+    """Make a command of the columns COMMAND; its order is not read yet."""
+    return Command(
+        id=row[0],
+        device_id=row[1],
+        endpoint=row[2],
+        priority=row[3],
+        delivery=Delivery(row[4]),
+        max_attempts=row[5],
+        response_timeout=row[6],
+        slow=bool(row[7]),
+        created_at=row[8],
+        not_before=row[9],
+        expires_at=row[10],
+        state=State(row[11]),
+        attempts=row[12],
+        sent_at=row[13],
+        delivered_at=row[14],
+        finished_at=row[15],
+        operation_id=row[16],
+        result_id=row[17],
+        stored=State(row[11]),
+    )
+
+
+def order_from_row(row: Row) -> Order:
+    """Make an order of the columns ORDER."""
+    return Order(
+        verb=row[0],
+        endpoint=row[1],
+        body=row[2],
+        content_type=row[3],
+        query_string=row[4],
+        metadata=row[5],
+    )
+
+
+def insert_command_row(command: Command) -> Row:
+    """Return the columns NEW_COMMAND. The command has its order."""
+    order = command.order
+    assert order is not None  # noqa: S101 - a new command always has one
+    return (
+        command.id,
+        command.device_id,
+        command.endpoint,
+        command.priority,
+        command.delivery.value,
+        command.max_attempts,
+        command.response_timeout,
+        int(command.slow),
+        command.created_at,
+        command.not_before,
+        command.expires_at,
+        command.state.value,
+        command.attempts,
+        command.sent_at,
+        command.delivered_at,
+        command.finished_at,
+        command.operation_id,
+        command.result_id,
+        order.verb,
+        order.body,
+        order.content_type,
+        order.query_string,
+        order.metadata,
+    )
+
+
+def hand_out_from_row(row: Row) -> HandOut:
+    """Make a delivery of the columns HAND_OUT."""
+    return HandOut(
+        id=row[0],
+        command_id=row[1],
+        device_id=row[2],
+        uuid=row[3],
+        address=row[4],
+        sent_at=row[5],
+        delivered_at=row[6],
+        ended_at=row[7],
+        outcome=None if row[8] is None else Outcome(row[8]),
+        stored=True,
+    )
+
+
+def hand_out_row(delivery: HandOut) -> Row:
+    """Return the columns HAND_OUT."""
+    return (
+        delivery.id,
+        delivery.command_id,
+        delivery.device_id,
+        delivery.uuid,
+        delivery.address,
+        delivery.sent_at,
+        delivery.delivered_at,
+        delivery.ended_at,
+        delivery.outcome,
+    )
+
+
+def result_from_row(row: Row) -> Result:
+    """Make a result of the columns RESULT."""
+    return Result(
+        id=row[0],
+        device_id=row[1],
+        command_id=row[2],
+        delivery_id=row[3],
+        matched_by=None if row[4] is None else MatchedBy(row[4]),
+        uuid=row[5],
+        endpoint=row[6],
+        received_at=row[7],
+        content_type=row[8],
+        content_encoding=row[9],
+        complete=bool(row[10]),
+        body=bytes(row[11]),
+    )
+
+
+def result_row(result: Result) -> Row:
+    """Return the columns RESULT."""
+    return (
+        result.id,
+        result.device_id,
+        result.command_id,
+        result.delivery_id,
+        result.matched_by,
+        result.uuid,
+        result.endpoint,
+        result.received_at,
+        result.content_type,
+        result.content_encoding,
+        int(result.complete),
+        result.body,
+    )
+
+
+def device_from_row(row: Row) -> Device:
+    """Make a device of the columns DEVICE and, if it was seen, SEEN after them."""
+    device = Device(
+        device_id=row[0],
+        state=DeviceState(row[1]),
+        name=row[2],
+        tags=msgspec.json.decode(row[3], type=dict[str, str]),
+        hold=row[4],
+        created_at=row[5],
+        key_hash=row[6],
+        old_key_hash=row[7],
+        key_enforced=bool(row[8]),
+    )
+    if len(row) > columns(DEVICE) and row[9] is not None:
+        device.last_seen_at, device.address, device.period = row[10:13]
+        device.polled_plain, device.stray_count = bool(row[13]), row[14]
+    return device
+
+
+def device_row(device: Device) -> Row:
+    """Return the columns DEVICE."""
+    return (
+        device.device_id,
+        device.state.value,
+        device.name,
+        msgspec.json.encode(device.tags).decode(),
+        device.hold,
+        device.created_at,
+        device.key_hash,
+        device.old_key_hash,
+        int(device.key_enforced),
+    )
+
+
+def seen_row(device: Device) -> Row:
+    """Return the columns SEEN."""
+    return (
+        device.device_id,
+        device.last_seen_at or 0,
+        device.address,
+        device.period,
+        int(device.polled_plain),
+        device.stray_count,
+    )
+
+
+def stray_from_row(row: Row) -> Stray:
+    """Make a stray request of the columns STRAY."""
+    return Stray(
+        id=row[0],
+        device_id=row[1],
+        at=row[2],
+        method=row[3],
+        path=row[4],
+        address=row[5],
+        body=bytes(row[6] or b""),
+    )
+
+
+def stray_row(stray: Stray) -> Row:
+    """Return the columns STRAY."""
+    return (
+        stray.id,
+        stray.device_id,
+        stray.at,
+        stray.method,
+        stray.path,
+        stray.address,
+        stray.body,
+    )
+
+
+def token_from_row(row: Row) -> Token:
+    """Make a token of the columns TOKEN."""
+    return Token(
+        id=row[0],
+        hash=row[1],
+        name=row[2],
+        permissions=_permissions(row[3].split()),
+        created_at=row[4],
+    )
+
+
+def token_row(token: Token) -> Row:
+    """Return the columns TOKEN."""
+    names = " ".join(sorted(token.permissions))
+    return (token.id, token.hash, token.name, names, token.created_at)
+
+
+def _permissions(names: Iterable[str]) -> frozenset[Permission]:
+    return frozenset(Permission(name) for name in names)

@@ -1,0 +1,191 @@
+"""Group commit: whatever waits while one commit runs shares the next.
+
+A round takes all that waits, lets the decisions change the lanes in memory, writes
+what they noted in one transaction, and only then tells the callers.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+import attrs
+
+from pushserver.errors import PushServerError, Unavailable
+from pushserver.model.lane import Changes
+from pushserver.storage.base import NO_PAST, Decision, Past, Recall, Then
+from pushserver.storage.sqlite.connection import Connection
+from pushserver.storage.sqlite.lanes import Lanes, load
+from pushserver.storage.sqlite.recall import recall_all
+from pushserver.storage.sqlite.write import write
+
+Observer = Callable[[Changes], None]
+
+
+@attrs.define(eq=False)
+class Job:
+    """A decision on a device's lane, or statements of somebody's own."""
+
+    future: asyncio.Future[Any]
+    device_id: int = -1
+    decide: Decision[Any] | None = None
+    recall: Recall | None = None
+    then: Then[Any] | None = None
+    work: Callable[[sqlite3.Connection], Any] | None = None
+    value: Any = None
+
+    def settle(self) -> None:
+        """Give the value to whoever asked."""
+        heard = not self.future.done()
+        if self.then is not None:
+            self.then(self.value, heard)
+        if heard:
+            self.future.set_result(self.value)
+
+    def fail(self, error: Exception) -> None:
+        """Give *error* to whoever asked."""
+        heard = not self.future.done()
+        if self.then is not None:
+            self.then(None, heard)
+        if heard:
+            self.future.set_exception(error)
+
+
+@attrs.define(eq=False)
+class GroupCommit:
+    """The one writer. `stale` are the devices whose lanes must be read again."""
+
+    connection: Connection
+    lanes: Lanes
+    now: Callable[[], int]
+    observers: list[Observer] = attrs.Factory(list)
+    _waiting: list[Job] = attrs.field(factory=list, init=False)
+    _stale: set[int] = attrs.field(factory=set, init=False)
+    _bell: asyncio.Future[None] | None = attrs.field(default=None, init=False)
+    _task: asyncio.Task[None] | None = attrs.field(default=None, init=False)
+    _closing: bool = attrs.field(default=False, init=False)
+
+    def start(self) -> None:
+        """Begin to take jobs."""
+        self._task = asyncio.create_task(self._run(), name="group-commit")
+
+    async def stop(self) -> None:
+        """Write what waits, then stop."""
+        self._closing = True
+        self._ring()
+        if self._task is not None:
+            await self._task
+
+    def submit(self, job: Job) -> asyncio.Future[Any]:
+        """Put *job* into the next round; the future is done after its commit."""
+        if self._closing:
+            raise Unavailable("The server is stopping; try again.")
+        self._waiting.append(job)
+        self._ring()
+        return job.future
+
+    def _ring(self) -> None:
+        if self._bell is not None and not self._bell.done():
+            self._bell.set_result(None)
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            if not self._waiting:
+                if self._closing:
+                    return
+                self._bell = loop.create_future()
+                await self._bell
+                continue
+            jobs, self._waiting = self._waiting, []
+            await self._round([job for job in jobs if not job.future.done()])
+
+    async def _round(self, jobs: list[Job]) -> None:
+        try:
+            await self._refresh()
+            pasts = await self._recall(jobs)
+        except Unavailable as error:
+            await self._undo(jobs)
+            _fail(jobs, error)
+            return
+        changes = Changes()
+        jobs = self._decide(jobs, pasts, changes)
+        works = [job for job in jobs if job.work is not None]
+        try:
+            await self.connection.run(write(changes, works))
+        except Unavailable as error:
+            await self._undo(jobs)
+            _fail(jobs, error)
+            return
+        self._confirm(jobs, changes)
+
+    async def _undo(self, jobs: Sequence[Job]) -> None:
+        """Read the lanes of *jobs* again, now if that can be done, else later."""
+        self._stale.update(job.device_id for job in jobs if job.decide)
+        with suppress(Unavailable):
+            await self._refresh()
+
+    async def _refresh(self) -> None:
+        """Read the lanes again whose last commit failed."""
+        for device_id in list(self._stale):
+            read = partial(load, device_id=device_id, now=self.now())
+            self.lanes.put(await self.connection.run(read))
+            self._stale.discard(device_id)
+
+    async def _recall(self, jobs: Sequence[Job]) -> dict[int, Past]:
+        asked = {
+            i: (job.device_id, job.recall)
+            for i, job in enumerate(jobs)
+            if job.recall is not None
+        }
+        if not asked:
+            return {}
+        return await self.connection.run(lambda c: recall_all(c, asked))
+
+    def _decide(
+        self, jobs: Sequence[Job], pasts: dict[int, Past], changes: Changes
+    ) -> list[Job]:
+        """Let each decision change its lane; return the jobs that go on."""
+        going_on = []
+        for i, job in enumerate(jobs):
+            if job.decide is None:
+                going_on.append(job)
+                continue
+            lane = self.lanes.open(job.device_id)
+            past = pasts.get(i, NO_PAST)
+            try:
+                job.value = job.decide(lane, changes, past)
+                going_on.append(job)
+            except PushServerError as error:
+                job.fail(error)
+            except Exception as error:  # noqa: BLE001 - told to its caller, who logs it
+                self._stale.add(job.device_id)
+                job.fail(error)
+        return going_on
+
+    def _confirm(self, jobs: Sequence[Job], changes: Changes) -> None:
+        """The disk has it: remember that, and tell everybody."""
+        for command in changes.added:
+            command.stored = command.state
+            lane = self.lanes.open(command.device_id)
+            self.lanes.set_alarm(lane, command.expires_at)
+        for command in changes.commands.values():
+            command.stored = command.state
+        for delivery in changes.handed_out:
+            delivery.stored = True
+            lane = self.lanes.open(delivery.device_id)
+            if lane.flight is not None:
+                self.lanes.set_alarm(lane, lane.flight.timeout_at)
+        for observer in self.observers:
+            observer(changes)
+        for job in jobs:
+            job.settle()
+            if job.decide is not None:
+                self.lanes.settle(job.device_id)
+
+
+def _fail(jobs: Sequence[Job], error: Exception) -> None:
+    for job in jobs:
+        job.fail(error)

@@ -1,0 +1,128 @@
+"""Connections to the file. Pragmas belong to a connection, so all are made here."""
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import aiosqlite
+
+from pushserver.errors import Misconfigured, Unavailable
+from pushserver.storage.schema import schema_sql
+
+T = TypeVar("T")
+
+#: Written into the file; a later release migrates what has a smaller one.
+SCHEMA_VERSION = 1
+_WRITER = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA wal_autocheckpoint = 2000",
+    "PRAGMA cache_size = -65536",
+    "PRAGMA temp_store = MEMORY",
+)
+# Up to SQLite 3.51.2, two connections that checkpoint at once can corrupt the file:
+# only the writer does.
+_READER = (
+    "PRAGMA wal_autocheckpoint = 0",
+    "PRAGMA query_only = ON",
+    "PRAGMA cache_size = -16384",
+)
+
+
+class Connection(aiosqlite.Connection):
+    """One connection with its thread."""
+
+    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """
+        Call *work* on the connection's thread: one hop for all that it does.
+
+        Raises:
+            Unavailable: the database refused, or is closed.
+        """
+        try:
+            # The one call of aiosqlite that takes a function of one's own.
+            result: T = await self._execute(work, self._conn)  # type: ignore[no-untyped-call]
+        except (sqlite3.Error, ValueError, OverflowError) as error:
+            raise Unavailable(f"The database refused: {error}") from error
+        return result
+
+
+async def connect_writer(path: Path) -> Connection:
+    """Open the one connection that writes, making the file where there is none."""
+    return await _connect(path, _WRITER, _install)
+
+
+async def connect_reader(path: Path) -> Connection:
+    """Open a connection that can only read."""
+    return await _connect(path, _READER)
+
+
+async def _connect(
+    path: Path,
+    pragmas: tuple[str, ...],
+    prepare: Callable[[sqlite3.Connection], None] | None = None,
+) -> Connection:
+    def connector() -> sqlite3.Connection:
+        return sqlite3.connect(path, isolation_level=None, cached_statements=256)
+
+    def set_up(made: sqlite3.Connection) -> None:
+        for pragma in pragmas:
+            made.execute(pragma)
+        if prepare is not None:
+            prepare(made)
+
+    connection = Connection(connector, 64)
+    try:
+        await connection
+        await connection.run(set_up)
+    except (sqlite3.Error, Unavailable) as error:
+        # Closed in any case: its thread would keep the process from ending.
+        await connection.close()
+        raise Misconfigured(f"Cannot open the database {path}: {error}") from error
+    except Misconfigured:
+        await connection.close()
+        raise
+    return connection
+
+
+def _install(connection: sqlite3.Connection) -> None:
+    """Make the tables in a new file; refuse one from a later release."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > SCHEMA_VERSION:
+        raise Misconfigured(
+            f"The database has schema {version}, this release knows {SCHEMA_VERSION};"
+            " start a newer release."
+        )
+    if version == SCHEMA_VERSION:
+        return
+    # In SQLite only an INTEGER PRIMARY KEY is the row's own place in the file.
+    schema = schema_sql().replace("BIGINT PRIMARY KEY", "INTEGER PRIMARY KEY")
+    connection.executescript(
+        f"BEGIN IMMEDIATE; {schema} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+    )
+
+
+class FileLock:
+    """Keeps a second process away from the file."""
+
+    def __init__(self, path: Path) -> None:
+        lock = path.with_name(path.name + "-lock")
+        try:
+            self._file = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise Misconfigured(f"Cannot open the database {path}: {error}") from error
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(self._file)
+            raise Misconfigured(
+                f"The database {path} is in use by another pushserver process; stop"
+                " that one first, or choose another file with --database."
+            ) from None
+
+    def release(self) -> None:
+        """Let others have the file."""
+        os.close(self._file)

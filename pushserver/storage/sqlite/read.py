@@ -1,0 +1,174 @@
+"""Reading what was kept, on connections that cannot write."""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
+
+from pushserver.model.command import Command, HandOut, Order, Result
+from pushserver.model.ids import first_id_at
+from pushserver.model.state import State
+from pushserver.storage.base import CommandFilter, CommandRecord
+from pushserver.storage.rows import (
+    COMMAND,
+    HAND_OUT,
+    ORDER,
+    RESULT,
+    columns,
+    command_from_row,
+    hand_out_from_row,
+    order_from_row,
+    prefixed,
+    result_from_row,
+)
+
+T = TypeVar("T")
+
+#: Ids may run ahead of a wall clock that was set back; by more than this, hardly.
+_DAY = 86_400_000_000
+#: A page ends early when its bodies have grown to this many bytes.
+PAGE_BYTES = 8 * 1024 * 1024
+
+_FULL = f"{COMMAND}, {ORDER}"
+_DELIVERIES = f"SELECT {HAND_OUT} FROM delivery WHERE command_id = ? ORDER BY id"
+_RESULT_BY_ID = f"SELECT {RESULT} FROM result WHERE id = ?"
+_RESULT_OF = (
+    f"SELECT {prefixed(RESULT, 'result')} FROM command"
+    " JOIN result ON result.id = command.result_id WHERE command.id = ?"
+)
+
+
+def find_order(connection: sqlite3.Connection, command_id: int) -> Order:
+    """Return what a command orders."""
+    sql = f"SELECT {ORDER} FROM command WHERE id = ?"
+    return order_from_row(connection.execute(sql, (command_id,)).fetchone())
+
+
+def find_command(
+    connection: sqlite3.Connection, command_id: int
+) -> CommandRecord | None:
+    """Return one command with its deliveries and its result."""
+    sql = f"SELECT {_FULL} FROM command WHERE id = ?"
+    row = connection.execute(sql, (command_id,)).fetchone()
+    return None if row is None else _record(connection, row)
+
+
+def find_result(connection: sqlite3.Connection, command_id: int) -> Result | None:
+    """Return the result that ended the command."""
+    row = connection.execute(_RESULT_OF, (command_id,)).fetchone()
+    return None if row is None else result_from_row(row)
+
+
+def list_commands(
+    connection: sqlite3.Connection,
+    wanted: CommandFilter,
+    *,
+    before: int | None,
+    limit: int,
+) -> Sequence[CommandRecord]:
+    """Return a page of commands, newest first."""
+    sql, values = _page(wanted, before, limit)
+    rows = connection.execute(sql, values).fetchall()
+    return list(_bounded((_record(connection, row) for row in rows), _weight))
+
+
+def _page(
+    wanted: CommandFilter, before: int | None, limit: int
+) -> tuple[str, list[Any]]:
+    """
+    Make the statement: for each state asked for a piece in order, then the merge.
+
+    `state IN (…)` would read and sort every row of those states.
+    """
+    where, values = _conditions(wanted, before)
+    by_state = "state" if _state_is_rarest(wanted) else "+state"
+    pieces, all_values = [], []
+    states: list[State | None] = [*sorted(wanted.states)] or [None]
+    for state in states:
+        own = [*where, f"{by_state} = ?"] if state else where
+        clause = f" WHERE {' AND '.join(own)}" if own else ""
+        pieces.append(
+            f"SELECT * FROM (SELECT {_FULL} FROM command{clause}"
+            " ORDER BY id DESC LIMIT ?)"
+        )
+        all_values += [*values, *([state.value] if state else []), limit]
+    return " UNION ALL ".join(pieces) + " ORDER BY 1 DESC LIMIT ?", [*all_values, limit]
+
+
+def _state_is_rarest(wanted: CommandFilter) -> bool:
+    """Tell whether to go by the index on the state: most commands are SUCCESSFUL."""
+    if wanted.device_id is not None or wanted.operation_id is not None:
+        return False
+    return wanted.endpoint is None or State.SUCCESSFUL not in wanted.states
+
+
+def _conditions(
+    wanted: CommandFilter, before: int | None
+) -> tuple[list[str], list[Any]]:
+    """Return the conditions but for the state. Ids grow with time: times are ids."""
+    by_endpoint = (
+        "+endpoint" if _state_is_rarest(wanted) and wanted.states else "endpoint"
+    )
+    given = (
+        ("id < ?", before),
+        ("device_id = ?", wanted.device_id),
+        ("operation_id = ?", wanted.operation_id),
+        (f"{by_endpoint} = ?", wanted.endpoint),
+        ("created_at > ?", wanted.created_after),
+        ("created_at < ?", wanted.created_before),
+        ("id >= ?", _id_at(wanted.created_after)),
+        ("id < ?", _id_at(wanted.created_before, later=_DAY)),
+    )
+    conditions = [(sql, value) for sql, value in given if value is not None]
+    return [sql for sql, _ in conditions], [value for _, value in conditions]
+
+
+def _id_at(instant: int | None, later: int = 0) -> int | None:
+    return None if instant is None else first_id_at(instant + later)
+
+
+def list_results(
+    connection: sqlite3.Connection,
+    *,
+    after: int,
+    limit: int,
+    device_id: int | None,
+    orphan: bool | None,
+) -> Sequence[Result]:
+    """Return a page of results in the order they came."""
+    where, values = ["id > ?"], [after]
+    if device_id is not None:
+        where.append("device_id = ?")
+        values.append(device_id)
+    if orphan is not None:
+        where.append(f"command_id IS {'' if orphan else 'NOT '}NULL")
+    sql = f"SELECT {RESULT} FROM result WHERE {' AND '.join(where)} ORDER BY id LIMIT ?"
+    rows = connection.execute(sql, (*values, limit))
+    return list(_bounded(map(result_from_row, rows), lambda r: len(r.body)))
+
+
+def _record(connection: sqlite3.Connection, row: Sequence[Any]) -> CommandRecord:
+    command: Command = command_from_row(row)
+    command.order = order_from_row(row[columns(COMMAND) :])
+    found = connection.execute(_DELIVERIES, (command.id,))
+    deliveries: tuple[HandOut, ...] = tuple(map(hand_out_from_row, found))
+    result = None
+    if command.result_id is not None:
+        found = connection.execute(_RESULT_BY_ID, (command.result_id,)).fetchone()
+        result = None if found is None else result_from_row(found)
+    return CommandRecord(command=command, deliveries=deliveries, result=result)
+
+
+def _weight(record: CommandRecord) -> int:
+    body = record.command.order.body if record.command.order else None
+    result = record.result.body if record.result else b""
+    return len(body or "") + len(result)
+
+
+def _bounded(items: Iterable[T], weigh: Callable[[T], int]) -> Iterator[T]:
+    """Pass on the first item, and more until they grow too heavy together."""
+    total = 0
+    for item in items:
+        total += weigh(item)
+        if total > PAGE_BYTES and total > weigh(item):
+            return
+        yield item

@@ -1,0 +1,76 @@
+"""The past, as far as decisions ask for it."""
+
+import sqlite3
+from collections.abc import Mapping
+
+import attrs
+
+from pushserver.model.idempotency import Key, KeyUse
+from pushserver.storage.base import Past, PastDelivery, Recall
+from pushserver.storage.rows import (
+    COMMAND,
+    HAND_OUT,
+    columns,
+    command_from_row,
+    hand_out_from_row,
+    prefixed,
+)
+
+_KEY = (
+    "SELECT fingerprint, answer, created_at FROM idempotency_key"
+    " WHERE token_id = ? AND path = ? AND value = ?"
+)
+_DELIVERY = (
+    f"SELECT {prefixed(COMMAND, 'command')}, {prefixed(HAND_OUT, 'delivery')}"
+    " FROM delivery JOIN command ON command.id = delivery.command_id"
+    " WHERE delivery.device_id = ? AND {} ORDER BY delivery.id DESC LIMIT 1"
+)
+_BY_UUID = _DELIVERY.format("delivery.uuid = ?")
+_FOLLOWED = (
+    "SELECT 1 FROM delivery WHERE device_id = ? AND uuid IS NULL AND id > ?"
+    " AND outcome IN ('successful', 'failed') LIMIT 1"
+)
+_GIVEN_UP = _DELIVERY.format("delivery.outcome = 'noAnswer'")
+
+
+def recall_all(
+    connection: sqlite3.Connection, asked: Mapping[int, tuple[int, Recall]]
+) -> dict[int, Past]:
+    """Answer each recall of a round: (device, what) by the job's place."""
+    return {
+        place: _recall(connection, device_id, recall)
+        for place, (device_id, recall) in asked.items()
+    }
+
+
+def _recall(connection: sqlite3.Connection, device_id: int, recall: Recall) -> Past:
+    by_uuid = given_up = None
+    if recall.uuid is not None:
+        by_uuid = _past(connection, _BY_UUID, (device_id, recall.uuid))
+    if recall.given_up:
+        given_up = _given_up(connection, device_id)
+    key_use = None if recall.key is None else _key_use(connection, recall.key)
+    return Past(key_use, by_uuid, given_up)
+
+
+def _given_up(connection: sqlite3.Connection, device_id: int) -> PastDelivery | None:
+    last = _past(connection, _GIVEN_UP, (device_id,))
+    if last is None:
+        return None
+    row = connection.execute(_FOLLOWED, (device_id, last.delivery.id)).fetchone()
+    return attrs.evolve(last, followed=row is not None)
+
+
+def _past(
+    connection: sqlite3.Connection, sql: str, values: tuple[int | str, ...]
+) -> PastDelivery | None:
+    row = connection.execute(sql, values).fetchone()
+    if row is None:
+        return None
+    split = columns(COMMAND)
+    return PastDelivery(hand_out_from_row(row[split:]), command_from_row(row[:split]))
+
+
+def _key_use(connection: sqlite3.Connection, key: Key) -> KeyUse | None:
+    row = connection.execute(_KEY, (key.token_id, key.path, key.value)).fetchone()
+    return None if row is None else KeyUse(key, row[0], bytes(row[1]), row[2])

@@ -1,0 +1,223 @@
+"""The SQLite store: keeps the promise of `storage.base` with one file."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Self, TypeVar
+
+import attrs
+
+from pushserver.clock import Clock
+from pushserver.model.command import Order, Result
+from pushserver.model.device import Device, Stray
+from pushserver.model.lane import Changes, Lane
+from pushserver.model.state import IN_FLIGHT, State
+from pushserver.model.token import Token
+from pushserver.storage.base import CommandFilter, CommandRecord, Decision, Recall, Then
+from pushserver.storage.sqlite import fleet, read
+from pushserver.storage.sqlite.commit import GroupCommit, Job
+from pushserver.storage.sqlite.connection import (
+    Connection,
+    FileLock,
+    connect_reader,
+    connect_writer,
+)
+from pushserver.storage.sqlite.lanes import Lanes, load_all
+from pushserver.storage.sqlite.orders import Orders
+
+T = TypeVar("T")
+
+
+@attrs.define(eq=False)
+class SqliteStore:
+    """
+    One file, one process.
+
+    The writer has a connection of its own; hand-outs read on a second, and lists on a
+    third, so that a long list holds up no door.
+    """
+
+    lock: FileLock
+    writer: GroupCommit
+    hot: Connection
+    lists: Connection
+    lanes: Lanes
+    orders: Orders
+    _floor: int
+
+    @classmethod
+    async def open(cls, path: Path, clock: Clock) -> Self:
+        """
+        Open the file, making it where there is none.
+
+        Raises:
+            Misconfigured: it cannot be opened, or another process has it.
+        """
+        lock = FileLock(path)
+        try:
+            connection = await connect_writer(path)
+        except BaseException:
+            lock.release()
+            raise
+        lanes = Lanes()
+        for lane in await connection.run(lambda c: load_all(c, clock.now())):
+            lanes.put(lane)
+        writer = GroupCommit(connection, lanes, clock.now)
+        store = cls(
+            lock=lock,
+            writer=writer,
+            hot=await connect_reader(path),
+            lists=await connect_reader(path),
+            lanes=lanes,
+            orders=Orders(),
+            floor=await connection.run(_largest_id),
+        )
+        store.watch(store._keep_orders)
+        writer.start()
+        return store
+
+    # Commands
+
+    async def change(
+        self,
+        device_id: int,
+        decide: Decision[T],
+        recall: Recall | None = None,
+        then: Then[T] | None = None,
+    ) -> T:
+        """Let *decide* change the device's lane, in the next round."""
+        future = asyncio.get_running_loop().create_future()
+        job = Job(future, device_id, decide, recall, then)
+        value: T = await self.writer.submit(job)
+        return value
+
+    def lane(self, device_id: int) -> Lane | None:
+        """Return the lane from memory."""
+        return self.lanes.get(device_id)
+
+    def overdue(self, now: int) -> Sequence[int]:
+        """Return the devices whose lanes are due."""
+        return self.lanes.overdue(now)
+
+    def shift(self, jump: int) -> None:
+        """Move the deadlines in memory."""
+        self.lanes.shift(jump)
+
+    async def order(self, command_id: int) -> Order:
+        """Return what the command orders, from the file."""
+        return await self.hot.run(lambda c: read.find_order(c, command_id))
+
+    def _keep_orders(self, changes: Changes) -> None:
+        for command in changes.added:
+            if command.state is State.PENDING:
+                self.orders.admit(command)
+        for move in changes.moves:
+            if move.command.state not in IN_FLIGHT:
+                self.orders.drop(move.command.id)
+
+    # History
+
+    async def find_command(self, command_id: int) -> CommandRecord | None:
+        """Return one command, whole."""
+        return await self.hot.run(lambda c: read.find_command(c, command_id))
+
+    async def find_result(self, command_id: int) -> Result | None:
+        """Return the result that ended the command."""
+        return await self.lists.run(lambda c: read.find_result(c, command_id))
+
+    async def commands(
+        self, wanted: CommandFilter, *, before: int | None, limit: int
+    ) -> Sequence[CommandRecord]:
+        """List commands, newest first."""
+        return await self.lists.run(
+            lambda c: read.list_commands(c, wanted, before=before, limit=limit)
+        )
+
+    async def results(
+        self, *, after: int, limit: int, device_id: int | None, orphan: bool | None
+    ) -> Sequence[Result]:
+        """List results in the order they came."""
+        return await self.lists.run(
+            lambda c: read.list_results(
+                c, after=after, limit=limit, device_id=device_id, orphan=orphan
+            )
+        )
+
+    # Devices
+
+    async def all_devices(self) -> Sequence[Device]:
+        """Return every device."""
+        return await self.lists.run(fleet.all_devices)
+
+    async def save_devices(self, devices: Sequence[Device]) -> None:
+        """Write devices."""
+        await self._write(lambda c: fleet.save_devices(c, devices))
+
+    async def forget_device(self, device_id: int) -> None:
+        """Delete the device."""
+        await self._write(lambda c: fleet.forget_device(c, device_id))
+
+    async def save_seen(
+        self, devices: Sequence[Device], strays: Sequence[Stray], *, keep: int
+    ) -> None:
+        """Write what was seen."""
+        await self._write(lambda c: fleet.save_seen(c, devices, strays, keep))
+
+    async def strays(self, device_id: int) -> Sequence[Stray]:
+        """Return the device's last odd requests."""
+        return await self.lists.run(lambda c: fleet.strays(c, device_id))
+
+    # Tokens
+
+    async def all_tokens(self) -> Sequence[Token]:
+        """Return every token."""
+        return await self.lists.run(fleet.all_tokens)
+
+    async def add_token(self, token: Token) -> None:
+        """Keep a token."""
+        await self._write(lambda c: fleet.add_token(c, token))
+
+    async def revoke_token(self, token_id: int, *, now: int) -> bool:
+        """Revoke a token."""
+        return await self._write(lambda c: fleet.revoke_token(c, token_id, now))
+
+    # Its own life
+
+    async def check(self) -> None:
+        """Write something: an update of no row takes the lock and commits."""
+        await self._write(lambda c: c.execute("DELETE FROM token WHERE id = -1"))
+
+    async def purge_keys(self, *, before: int) -> int:
+        """Forget old idempotency keys."""
+        return await self._write(lambda c: fleet.purge_keys(c, before))
+
+    def largest_id(self) -> int:
+        """Return the largest id at the opening."""
+        return self._floor
+
+    def watch(self, observer: Callable[[Changes], None]) -> None:
+        """Call *observer* after each commit."""
+        self.writer.observers.append(observer)
+
+    async def close(self) -> None:
+        """Write what waits and close."""
+        await self.writer.stop()
+        await self.hot.close()
+        await self.lists.close()
+        await self.writer.connection.close()
+        self.lock.release()
+
+    async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        future = asyncio.get_running_loop().create_future()
+        value: T = await self.writer.submit(Job(future, work=work))
+        return value
+
+
+def _largest_id(connection: sqlite3.Connection) -> int:
+    tables = ("command", "delivery", "result", "stray_request", "token")
+    found = (
+        connection.execute(f"SELECT max(id) FROM {table}").fetchone()[0]
+        for table in tables
+    )
+    return max(number or 0 for number in found)

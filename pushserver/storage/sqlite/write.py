@@ -1,0 +1,183 @@
+"""What one round writes: few statements, each over all rows of its kind."""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from itertools import chain
+from typing import Any, Protocol
+
+import attrs
+
+from pushserver.model.command import Command, HandOut
+from pushserver.model.idempotency import KeyUse
+from pushserver.model.lane import Changes
+from pushserver.storage.rows import (
+    HAND_OUT,
+    NEW_COMMAND,
+    RESULT,
+    Row,
+    columns,
+    hand_out_row,
+    insert_command_row,
+    result_row,
+)
+
+
+class Work(Protocol):
+    """Statements of somebody's own, and where their value goes."""
+
+    work: Callable[[sqlite3.Connection], Any] | None
+    value: Any
+
+
+@attrs.frozen
+class Statement:
+    """
+    One statement over many rows, `{}` standing for them.
+
+    SQLite's module lets other threads run after each step, and taking turns with the
+    event loop costs more than the step. So rows share steps: sixty-odd of them, and
+    the rest by halves, which keeps the number of statements to prepare small.
+    """
+
+    sql: str
+    width: int
+
+    def run(self, connection: sqlite3.Connection, rows: Sequence[Row]) -> int:
+        """Write *rows*; return how many were changed."""
+        changed, start = 0, 0
+        for size in _SIZES:
+            while len(rows) - start >= size:
+                values = chain.from_iterable(rows[start : start + size])
+                done = connection.execute(self._over(size), tuple(values))
+                changed += done.rowcount
+                start += size
+        return changed
+
+    def _over(self, size: int) -> str:
+        return _filled(self.sql, self.width, size)
+
+
+_SIZES = (64, 32, 16, 8, 4, 2, 1)
+
+
+@lru_cache
+def _filled(sql: str, width: int, size: int) -> str:
+    row = f"({', '.join('?' * width)})"
+    return sql.format(", ".join([row] * size))
+
+
+def _insert(table: str, names: str) -> Statement:
+    return Statement(f"INSERT INTO {table} ({names}) VALUES {{}}", columns(names))
+
+
+_ADD = _insert("command", NEW_COMMAND)
+# Guarded by the state that memory believed in: the file decides.
+_MOVE = Statement(
+    "UPDATE command SET state = new.column1, attempts = new.column2,"
+    " sent_at = new.column3, delivered_at = new.column4,"
+    " finished_at = new.column5, result_id = new.column6"
+    " FROM (VALUES {}) AS new"
+    " WHERE command.id = new.column7 AND +command.state = new.column8",
+    8,
+)
+_HAND_OUT = _insert("delivery", HAND_OUT)
+_END = Statement(
+    "UPDATE delivery SET delivered_at = new.column1, ended_at = new.column2,"
+    " outcome = new.column3 FROM (VALUES {}) AS new WHERE delivery.id = new.column4",
+    4,
+)
+_RESULT = _insert("result", RESULT)
+_KEY = Statement(
+    "INSERT INTO idempotency_key"
+    " (token_id, path, value, fingerprint, answer, created_at)"
+    " VALUES {} ON CONFLICT (token_id, path, value) DO UPDATE SET"
+    " fingerprint = excluded.fingerprint, answer = excluded.answer,"
+    " created_at = excluded.created_at",
+    6,
+)
+
+
+def write(
+    changes: Changes, works: Sequence[Work]
+) -> Callable[[sqlite3.Connection], None]:
+    """Return what writes *changes* and does *works*, all in one transaction."""
+    batches = [(each, rows) for each, rows in _batches(changes) if rows]
+    moved = len(_moved(changes))
+
+    def transaction(connection: sqlite3.Connection) -> None:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            for statement, rows in batches:
+                done = statement.run(connection, rows)
+                if statement is _MOVE and done != moved:
+                    raise sqlite3.IntegrityError("a command was moved by somebody else")
+            for job in works:
+                _do(connection, job)
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+    return transaction if batches or works else _nothing
+
+
+def _nothing(_connection: sqlite3.Connection) -> None:
+    """Write nothing: every decision found that there is nothing to do."""
+
+
+def _batches(changes: Changes) -> list[tuple[Statement, list[Row]]]:
+    return [
+        (_ADD, [insert_command_row(c) for c in changes.added]),
+        (_MOVE, [_move_row(c) for c in _moved(changes)]),
+        (_HAND_OUT, [hand_out_row(d) for d in changes.handed_out]),
+        (_END, [_end_row(d) for d in changes.deliveries.values() if d.stored]),
+        (_RESULT, [result_row(r) for r in changes.results]),
+        (_KEY, [_key_row(use) for use in changes.keys.values()]),
+    ]
+
+
+def _moved(changes: Changes) -> list[Command]:
+    """Return the commands that the file has already; new ones go in as they are."""
+    return [c for c in changes.commands.values() if c.stored is not None]
+
+
+def _move_row(command: Command) -> Row:
+    return (
+        command.state.value,
+        command.attempts,
+        command.sent_at,
+        command.delivered_at,
+        command.finished_at,
+        command.result_id,
+        command.id,
+        command.stored,
+    )
+
+
+def _end_row(delivery: HandOut) -> Row:
+    return (
+        delivery.delivered_at,
+        delivery.ended_at,
+        delivery.outcome,
+        delivery.id,
+    )
+
+
+def _key_row(use: KeyUse) -> Row:
+    key = use.key
+    return (
+        key.token_id,
+        key.path,
+        key.value,
+        use.fingerprint,
+        use.answer,
+        use.created_at,
+    )
+
+
+def _do(connection: sqlite3.Connection, job: Work) -> None:
+    """Do one job's statements, wholly or not at all."""
+    assert job.work is not None  # noqa: S101 - it is a decision otherwise
+    job.value = job.work(connection)

@@ -1,0 +1,1 @@
+"""The faces: parse a request, ask a service, render its answer."""

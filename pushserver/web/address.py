@@ -1,0 +1,108 @@
+"""What a device's request address says: which call, whose, and with which key."""
+
+import enum
+from collections.abc import Sequence
+from urllib.parse import parse_qsl
+
+import attrs
+
+from pushserver.errors import Invalid, Malformed
+from pushserver.model.ids import parse_int64
+
+
+class Call(enum.Enum):
+    """The calls that a device makes."""
+
+    PUSH = "push"
+    RESULT = "result"
+    STRAY = "stray"
+
+
+_CALLS = {("GET", "push"): Call.PUSH, ("POST", "result"): Call.RESULT}
+
+
+@attrs.frozen
+class Query:
+    """The parameters of a device's call; empty ones count as left out."""
+
+    device_ids: Sequence[str] = ()
+    uuid: str | None = None
+    endpoint: str | None = None
+
+    def device_id(self) -> int:
+        """
+        Return the one device id.
+
+        Raises:
+            Malformed: it is missing, doubled, or no int64 in plain digits.
+        """
+        if len(self.device_ids) != 1:
+            raise Malformed("The query needs exactly one deviceId.")
+        try:
+            return parse_int64(self.device_ids[0], what="deviceId")
+        except Invalid as error:
+            raise Malformed(error.detail) from None
+
+
+def call_of(method: str, path: str) -> tuple[Call, str | None]:
+    """
+    Tell which call this is, and the key in its path.
+
+    Devices append `/push` and `/result` to an address that people typed: any prefix,
+    doubled and trailing slashes, and an extra `/push` before it are taken.
+    """
+    parts = [part for part in path.split("/") if part]
+    call = _CALLS.get((method, parts[-1] if parts else ""), Call.STRAY)
+    if call is Call.STRAY:
+        return call, None
+    parts.pop()
+    while parts and parts[-1] == "push":
+        parts.pop()
+    has_key = len(parts) >= _KEYED and parts[-2] == "d"
+    return call, parts[-1] if has_key else None
+
+
+_KEYED = 2
+
+
+def without_key(path: str) -> str:
+    """Return a decoded path fit to be shown: what may be a key is left out of it."""
+    shown, last = [], ""
+    for part in path.split("/"):
+        shown.append("…" if part and last == "d" else part)
+        last = part or last
+    return "/".join(shown)
+
+
+def query_of(raw_path: str) -> Query:
+    """Read the parameters from a raw request path."""
+    query = raw_path.partition("?")[2]
+    if "%" in query or "+" in query or not query.isascii():
+        pairs = parse_qsl(query, keep_blank_values=True)
+    else:
+        pairs = [_pair(part) for part in query.split("&")]
+    return Query(
+        [value for name, value in pairs if name == "deviceId"],
+        _first(pairs, "uuid"),
+        _first(pairs, "endpoint"),
+    )
+
+
+def _pair(part: str) -> tuple[str, str]:
+    name, _, value = part.partition("=")
+    return name, value
+
+
+def _first(pairs: Sequence[tuple[str, str]], wanted: str) -> str | None:
+    for name, value in pairs:
+        if name == wanted:
+            return printable(value) or None
+    return None
+
+
+def printable(text: str) -> str:
+    """Return *text* fit for any store: valid Unicode, and no NUL."""
+    if text.isascii() and "\0" not in text:
+        return text
+    clean = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return clean.replace("\0", "\N{REPLACEMENT CHARACTER}")

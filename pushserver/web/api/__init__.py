@@ -1,0 +1,41 @@
+"""The admin API: every call that programs, scripts and the command line make."""
+
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from pushserver.web.api import about, commands, devices, openapi, results, tokens
+from pushserver.web.api.route import BASE, Call, Route, rendered
+from pushserver.web.around import around
+
+
+async def describe(_call: Call[None, None]) -> web.StreamResponse:
+    """Return this API's description."""
+    return rendered(_DOCUMENT)
+
+
+ROUTES: tuple[Route[Any, Any], ...] = (
+    *commands.ROUTES,
+    *results.ROUTES,
+    *devices.ROUTES,
+    *tokens.ROUTES,
+    *about.ROUTES,
+    Route(
+        method="GET",
+        path="/openapi.json",
+        name="getOpenapi",
+        summary="Describe this API; needs no token",
+        handler=describe,
+        permission=None,
+        answer="application/json",
+    ),
+)
+
+_DOCUMENT = msgspec.json.encode(openapi.document(ROUTES))
+
+
+def add_routes(router: web.UrlDispatcher) -> None:
+    """Serve every route."""
+    for route in ROUTES:
+        router.add_route(route.method, BASE + route.path, around(route.serve))

@@ -1,0 +1,37 @@
+"""The API about itself: its description, and what the server is doing."""
+
+from aiohttp import web
+
+from pushserver import __version__
+from pushserver.clock import rfc3339
+from pushserver.model.token import Permission
+from pushserver.web.api.route import Call, Route, answer
+from pushserver.web.api.types import ServerOut
+
+
+async def server(call: Call[None, None]) -> web.StreamResponse:
+    """Tell what this server is doing, and what it has refused."""
+    services = call.services
+    return answer(
+        ServerOut(
+            version=__version__,
+            started_at=rfc3339(services.started_at),
+            now=rfc3339(services.clock.now()),
+            devices=len(services.fleet),
+            held_polls=len(services.holds),
+            counts=dict(services.fleet.counts),
+        )
+    )
+
+
+ROUTES = (
+    Route(
+        method="GET",
+        path="/server",
+        name="getServer",
+        summary="Tell what this server is doing, and what it has refused",
+        handler=server,
+        permission=Permission.DEVICES_READ,
+        answer=ServerOut,
+    ),
+)

@@ -1,0 +1,120 @@
+"""What programs ask for, read: one command, an array of them, or raw bytes."""
+
+from datetime import UTC, datetime
+
+import msgspec
+from aiohttp import web
+from msgspec import UnsetType
+
+from pushserver.clock import from_datetime, micros
+from pushserver.dialects.controlid.order import OCTET_STREAM, make_order, octet_body
+from pushserver.errors import Invalid, Malformed
+from pushserver.model.draft import Draft
+from pushserver.web.api.route import (
+    JSON,
+    decode,
+    decode_query,
+    media_type,
+    unsupported,
+)
+from pushserver.web.api.types import (
+    CommandIn,
+    OctetQuery,
+)
+
+#: So many commands may be enqueued by one call.
+MANY = 1000
+
+
+#: Nobody plans a command for later.
+LATEST = from_datetime(datetime(3000, 1, 1, tzinfo=UTC))
+
+
+def read_drafts(request: web.Request, data: bytes) -> tuple[list[Draft], bool]:
+    """Read what is to be enqueued, and whether it came as an array."""
+    kind = media_type(request)
+    if kind == OCTET_STREAM:
+        query = decode_query(request.query, OctetQuery)
+        return [_draft_of_octets(query, data)], False
+    if kind != JSON:
+        raise unsupported(request, JSON, OCTET_STREAM)
+    wanted = decode(data, CommandIn | list[CommandIn])
+    if not isinstance(wanted, list):
+        return [_draft(wanted)], False
+    if not 1 <= len(wanted) <= MANY:
+        raise Invalid(f"An array must hold 1 to {MANY} commands.")
+    return [_draft_at(place, item) for place, item in enumerate(wanted)], True
+
+
+def _draft_at(place: int, item: CommandIn) -> Draft:
+    """Read one of many; the pointer of what is wrong names its place."""
+    try:
+        return _draft(item)
+    except Invalid as error:
+        raise Invalid(error.detail, pointer=f"/{place}{error.pointer or ''}") from None
+
+
+def _draft(wanted: CommandIn) -> Draft:
+    order = make_order(
+        endpoint=wanted.endpoint,
+        verb=wanted.verb,
+        body=_given(wanted.body),
+        content_type=wanted.content_type,
+        query_string=wanted.query_string,
+        metadata=_given(wanted.metadata),
+    )
+    return _with_options(Draft(order=order), wanted)
+
+
+def _given(raw: msgspec.Raw | UnsetType) -> bytes | None:
+    """Return a JSON text; `null` counts as left out."""
+    if isinstance(raw, UnsetType):
+        return None
+    text = bytes(raw).strip()
+    return None if text == b"null" else text
+
+
+def _draft_of_octets(wanted: OctetQuery, data: bytes) -> Draft:
+    order = make_order(
+        endpoint=wanted.endpoint,
+        verb=wanted.verb,
+        body=octet_body(data),
+        content_type=OCTET_STREAM,
+        query_string=wanted.query_string,
+        metadata=_json_text(wanted.metadata),
+    )
+    return _with_options(Draft(order=order), wanted)
+
+
+def _json_text(text: str | None) -> bytes | None:
+    if text is None:
+        return None
+    try:
+        return bytes(decode(text.encode(), msgspec.Raw))
+    except Malformed:
+        raise Invalid("metadata must be JSON.", pointer="/metadata") from None
+
+
+def _with_options(draft: Draft, wanted: CommandIn | OctetQuery) -> Draft:
+    return Draft(
+        order=draft.order,
+        priority=wanted.priority,
+        delivery=wanted.delivery,
+        max_attempts=wanted.max_attempts,
+        response_timeout=_micros(wanted.response_timeout),
+        expires_in=_micros(wanted.expires_in),
+        not_before=_not_before(wanted.not_before),
+    )
+
+
+def _not_before(instant: datetime | None) -> int | None:
+    if instant is None:
+        return None
+    micros_utc = from_datetime(instant)
+    if not 0 <= micros_utc < LATEST:
+        raise Invalid("notBefore must be between 1970 and 3000.", pointer="/notBefore")
+    return micros_utc
+
+
+def _micros(seconds: float | None) -> int | None:
+    return None if seconds is None else max(1, micros(seconds))

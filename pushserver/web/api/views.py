@@ -1,0 +1,192 @@
+"""From what is known to what programs read."""
+
+from collections.abc import Sequence
+
+from msgspec import UNSET, Raw, UnsetType
+
+from pushserver.clock import SECOND, rfc3339
+from pushserver.dialects.controlid.result import read
+from pushserver.model.command import Command, HandOut, Order, Result
+from pushserver.model.device import Device, Stray
+from pushserver.model.lane import Lane
+from pushserver.model.token import Token
+from pushserver.storage.base import CommandRecord
+from pushserver.web.api.types import (
+    CommandOut,
+    DeliveryOut,
+    DeviceOut,
+    InFlightOut,
+    OutcomeOut,
+    ResultOut,
+    StrayOut,
+    StraysOut,
+    TokenOut,
+)
+
+
+def command_out(
+    command: Command,
+    order: Order,
+    deliveries: Sequence[HandOut] = (),
+    result: Result | None = None,
+    warnings: list[str] | None = None,
+    device_seen: bool | UnsetType = UNSET,
+) -> CommandOut:
+    """Show a command."""
+    return CommandOut(
+        id=str(command.id),
+        device_id=str(command.device_id),
+        verb=order.verb,
+        endpoint=order.endpoint,
+        body=_raw(order.body),
+        content_type=order.content_type,
+        query_string=order.query_string,
+        state=command.state,
+        delivery=command.delivery,
+        priority=command.priority,
+        max_attempts=command.max_attempts,
+        response_timeout=_number(command.response_timeout),
+        created_at=rfc3339(command.created_at),
+        expires_at=rfc3339(command.expires_at),
+        not_before=_at(command.not_before),
+        sent_at=_at(command.sent_at),
+        delivered_at=_at(command.delivered_at),
+        finished_at=_at(command.finished_at),
+        attempts=command.attempts,
+        result=None if result is None else outcome_out(result),
+        deliveries=[delivery_out(delivery) for delivery in deliveries],
+        metadata=_raw(order.metadata),
+        operation_id=None
+        if command.operation_id is None
+        else str(command.operation_id),
+        warnings=warnings,
+        device_seen=device_seen,
+    )
+
+
+def record_out(record: CommandRecord) -> CommandOut:
+    """Show a command as the store has it."""
+    order = record.command.order
+    assert order is not None  # noqa: S101 - records are read with their orders
+    return command_out(record.command, order, record.deliveries, record.result)
+
+
+def delivery_out(delivery: HandOut) -> DeliveryOut:
+    """Show a delivery."""
+    return DeliveryOut(
+        uuid=delivery.uuid,
+        sent_at=rfc3339(delivery.sent_at),
+        delivered_at=_at(delivery.delivered_at),
+        ended_at=_at(delivery.ended_at),
+        address=delivery.address,
+        outcome=delivery.outcome,
+    )
+
+
+def outcome_out(result: Result) -> OutcomeOut:
+    """Show what a device answered, inside its command."""
+    reading = read(result.body, result.content_encoding)
+    return OutcomeOut(
+        id=str(result.id),
+        response=_raw(reading.response),
+        error=_raw(reading.error),
+        code=_raw(reading.code),
+        received_at=rfc3339(result.received_at),
+        matched_by=result.matched_by,
+        unreadable=reading.unreadable,
+    )
+
+
+def result_out(result: Result) -> ResultOut:
+    """Show what a device posted, in the list of results."""
+    reading = read(result.body, result.content_encoding)
+    return ResultOut(
+        id=str(result.id),
+        device_id=str(result.device_id),
+        command_id=None if result.command_id is None else str(result.command_id),
+        uuid=result.uuid,
+        endpoint=result.endpoint,
+        received_at=rfc3339(result.received_at),
+        response=_raw(reading.response),
+        error=_raw(reading.error),
+        code=_raw(reading.code),
+        unreadable=reading.unreadable,
+        matched_by=result.matched_by,
+        orphan=result.command_id is None,
+    )
+
+
+def device_out(
+    device: Device, lane: Lane | None, strays: Sequence[Stray] = ()
+) -> DeviceOut:
+    """Show a device; in lists, its odd requests are only counted."""
+    return DeviceOut(
+        device_id=str(device.device_id),
+        name=device.name,
+        tags=dict(device.tags),
+        state=device.state,
+        hold=None if device.hold is None else _number(device.hold),
+        created_at=rfc3339(device.created_at),
+        last_seen_at=_at(device.last_seen_at),
+        address=device.address,
+        poll_period=None if device.period is None else _number(device.period),
+        queue_depth=0 if lane is None else len(lane.waiting),
+        in_flight=None if lane is None else _in_flight(lane),
+        keyed=device.key_hash is not None,
+        key_enforced=device.key_enforced,
+        device_seen=device.last_seen_at is not None,
+        unknown_calls=_strays(device, strays),
+    )
+
+
+def _in_flight(lane: Lane) -> InFlightOut | None:
+    flight = lane.flight
+    if flight is None:
+        return None
+    return InFlightOut(
+        command_id=str(flight.command.id),
+        endpoint=flight.command.endpoint,
+        sent_at=rfc3339(flight.delivery.sent_at),
+        delivered_at=_at(flight.written_at),
+    )
+
+
+def _strays(device: Device, strays: Sequence[Stray]) -> StraysOut | None:
+    if not device.stray_count:
+        return None
+    shown = [
+        StrayOut(
+            at=rfc3339(stray.at),
+            method=stray.method,
+            path=stray.path,
+            address=stray.address,
+            body=stray.body.decode("utf-8", "replace") or None,
+        )
+        for stray in strays[-device.stray_count :]
+    ]
+    return StraysOut(device.stray_count, shown)
+
+
+def token_out(token: Token, secret: str | None = None) -> TokenOut:
+    """Show a token; its secret only when it is made."""
+    return TokenOut(
+        id=str(token.id),
+        name=token.name,
+        permissions=sorted(token.permissions),
+        created_at=rfc3339(token.created_at),
+        token=secret,
+    )
+
+
+def _at(instant: int | None) -> str | None:
+    return None if instant is None else rfc3339(instant)
+
+
+def _raw(text: str | bytes | None) -> Raw | UnsetType:
+    return UNSET if text is None else Raw(text)
+
+
+def _number(duration: int) -> float:
+    """Return microseconds as seconds, whole ones as an integer."""
+    seconds = duration / SECOND
+    return int(seconds) if seconds.is_integer() else seconds

@@ -1,0 +1,83 @@
+"""Around every request: errors become answers, and one line is logged at its end.
+
+Handlers add to the line with `note`: ids, states and counts, never a payload, a key or
+a token. An idle poll is counted, and the counts are logged now and then: a line for
+each would cost more than the poll.
+"""
+
+import time
+from collections.abc import Awaitable, Callable
+from urllib.parse import quote
+
+import structlog
+from aiohttp import web
+
+from pushserver.errors import PushServerError
+from pushserver.web.address import without_key
+from pushserver.web.problems import internal_problem, problem_of, problem_of_http
+
+log = structlog.get_logger("pushserver.requests")
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+NOTES = web.RequestKey("notes", dict[str, object])
+#: Set while a request's handler only waits: it is cancelled when its peer is gone.
+#: All others finish: who hangs up early has not posted in vain.
+ENDS_WITH_PEER = web.RequestKey("ends_with_peer", bool)
+
+
+def note(request: web.Request, **fields: object) -> None:
+    """Add *fields* to the line that will be logged for *request*."""
+    try:
+        request[NOTES].update(fields)
+    except KeyError:
+        request[NOTES] = fields
+
+
+def around(handler: Handler) -> Handler:
+    """
+    Let *handler* answer; turn what it raises into a problem; log one line.
+
+    It is wrapped round each handler, which costs half of what a middleware does.
+    """
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        started = time.perf_counter()
+        try:
+            response = await handler(request)
+        except PushServerError as error:
+            note(request, problem=error.code)
+            response = problem_of(error)
+        except web.HTTPException as error:
+            response = problem_of_http(error)
+        except Exception:
+            log.exception("request.failed", method=request.method, path=_path(request))
+            response = internal_problem()
+        if not getattr(response, "is_idle", False):
+            _log(request, response.status, time.perf_counter() - started)
+        return response
+
+    return handle
+
+
+def _log(request: web.Request, status: int, seconds: float) -> None:
+    try:
+        notes = request[NOTES]
+    except KeyError:
+        notes = {}
+    log.info(
+        "request",
+        method=request.method,
+        path=_path(request),
+        status=status,
+        ms=round(seconds * 1000, 2),
+        **notes,
+    )
+
+
+def _path(request: web.Request) -> str:
+    """Return the path without its query, and without a device's key."""
+    path = request.path
+    if "/d/" in path:
+        return quote(without_key(path)).replace(quote("…"), "…")[:200]
+    return request.raw_path.partition("?")[0][:200]

@@ -1,0 +1,292 @@
+"""The device face: `/push`, `/result`, and whatever else a terminal sends.
+
+A device gets an empty 200 unless there is a command for it: never an error for being
+idle, unknown, refused or odd. Only a `deviceId` that is none is 400, and a body over
+the limit 413; 503 says that a result could not be kept.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from functools import partial
+
+import msgspec
+from aiohttp import web
+
+from pushserver.clock import SECOND
+from pushserver.dialects.controlid.push import answer
+from pushserver.errors import NotFound, Unavailable
+from pushserver.model.command import Result
+from pushserver.model.device import Device
+from pushserver.model.ids import MAX_INT64
+from pushserver.model.lane import Flight
+from pushserver.services.holds import Visit
+from pushserver.services.reporting import Post
+from pushserver.web.address import (
+    Call,
+    Query,
+    call_of,
+    printable,
+    query_of,
+    without_key,
+)
+from pushserver.web.answer import idle, respond
+from pushserver.web.around import ENDS_WITH_PEER, Handler, around, note
+from pushserver.web.body import Body, read_body
+from pushserver.web.services import Services
+
+#: Seconds for which a result waits for a store that is away. Devices wait 30.
+PATIENCE = 25.0
+#: Seconds between two tries.
+PAUSE = 0.5
+
+
+async def push(services: Services, request: web.Request) -> web.StreamResponse:
+    """Answer a poll at the usual address."""
+    return await _poll(services, request, None)
+
+
+async def result(services: Services, request: web.Request) -> web.StreamResponse:
+    """Take a result at the usual address."""
+    return await _result(services, request, None)
+
+
+async def anything(services: Services, request: web.Request) -> web.StreamResponse:
+    """Answer what came to any other address."""
+    call, key = call_of(request.method, request.path)
+    if call is Call.PUSH:
+        return await _poll(services, request, key)
+    if call is Call.RESULT:
+        return await _result(services, request, key)
+    return await _stray(services, request)
+
+
+async def _poll(
+    services: Services, request: web.Request, key: str | None
+) -> web.StreamResponse:
+    query = query_of(request.raw_path)
+    device_id = query.device_id()
+    device = services.fleet.meet(device_id, key, request.remote)
+    if device is None:
+        return _refused(request, services, device_id, b"")
+    hold = device.hold_for(services.hold)
+    busy = not services.polling.is_idle(device_id)
+    if not busy and hold <= 0:
+        device.was_idle = True
+        return _idle(services)
+    visit = Visit(
+        device_id=device_id,
+        uuid=query.uuid,
+        address=request.remote,
+        is_there=partial(_is_there, request),
+    )
+    request[ENDS_WITH_PEER] = hold > 0
+    flight = await _ask(services, device, visit, hold, busy)
+    request[ENDS_WITH_PEER] = False
+    if flight is None:
+        return _idle(services)
+    return await _write(request, services, flight)
+
+
+async def _ask(
+    services: Services, device: Device, visit: Visit, hold: int, busy: bool
+) -> Flight | None:
+    """Hand out what waits, or hold the poll until something does."""
+    begun = services.clock.now()
+    try:
+        flight = await services.polling.poll(visit, hold, busy=busy)
+    except asyncio.CancelledError:
+        if hold > 0 and not services.holds.is_closed:
+            device.hung_up(services.clock.now() - begun)
+        raise
+    device.was_idle = flight is None and hold <= 0
+    return flight
+
+
+def _idle(services: Services) -> web.StreamResponse:
+    """Answer an idle poll, which is counted and not logged."""
+    services.fleet.counts["polls.idle"] += 1
+    return idle()
+
+
+def _refused(
+    request: web.Request, services: Services, device_id: int, body: bytes
+) -> web.StreamResponse:
+    """Answer as if idle; what the device sent is kept for whoever looks."""
+    _keep(request, services, device_id, body)
+    return idle()
+
+
+def _is_there(request: web.Request) -> bool:
+    transport = request.transport
+    return transport is not None and not transport.is_closing()
+
+
+async def _write(
+    request: web.Request, services: Services, flight: Flight
+) -> web.StreamResponse:
+    """Send the command; a hand-out of which no byte could be written is no attempt."""
+    try:
+        order = await services.polling.order(flight)
+    except (Unavailable, asyncio.CancelledError) as error:
+        services.polling.lost(flight)
+        if isinstance(error, Unavailable):
+            return respond()
+        raise
+    if not _is_there(request):
+        services.polling.lost(flight)
+        return respond()
+    response = respond(answer(order), content_type="application/json")
+    await response.prepare(request)
+    await response.write_eof()
+    services.polling.written(flight)
+    note(
+        request,
+        device_id=flight.command.device_id,
+        command_id=flight.command.id,
+        state=flight.command.state,
+        endpoint=flight.command.endpoint,
+    )
+    return response
+
+
+async def _result(
+    services: Services, request: web.Request, key: str | None
+) -> web.StreamResponse:
+    query = query_of(request.raw_path)
+    device_id = query.device_id()
+    device = services.fleet.meet(device_id, key, request.remote)
+    if device is None:
+        body = await read_body(request)
+        return _refused(request, services, device_id, body.data)
+    with services.reporting.arriving(device_id, query.uuid):
+        body = await read_body(request)
+    device.was_idle = False
+    taken = await _keep_trying(services, _post(request, query, device_id, body))
+    note(
+        request,
+        device_id=device_id,
+        command_id=taken.command_id,
+        orphan=taken.command_id is None,
+    )
+    return respond()
+
+
+def _post(request: web.Request, query: Query, device_id: int, body: Body) -> Post:
+    return Post(
+        device_id=device_id,
+        uuid=query.uuid,
+        endpoint=query.endpoint,
+        content_type=_header(request, "Content-Type"),
+        content_encoding=_header(request, "Content-Encoding"),
+        complete=body.complete,
+        body=body.data,
+    )
+
+
+def _header(request: web.Request, name: str) -> str | None:
+    value = request.headers.get(name)
+    return None if value is None else printable(value)[:255]
+
+
+async def _keep_trying(services: Services, post: Post) -> Result:
+    """Keep the result, waiting for a store that is away: 200 would be a lie."""
+    until = services.clock.now() + int(PATIENCE * SECOND)
+    while True:
+        try:
+            return await services.reporting.report(post)
+        except Unavailable:
+            if services.clock.now() >= until or services.holds.is_closed:
+                raise
+            await asyncio.sleep(PAUSE)
+
+
+async def _stray(services: Services, request: web.Request) -> web.StreamResponse:
+    """
+    Answer what no face knows.
+
+    A misconfigured terminal gets an empty 200, and what it sent is kept with its
+    device; anybody else is told that there is nothing here.
+    """
+    body = await _what_was_sent(request)
+    device_id = _device_behind(request, body)
+    if device_id is None and not _is_terminals(request.path):
+        raise NotFound(f"There is nothing at {request.path[:200]}.")
+    if device_id is not None:
+        note(request, device_id=device_id)
+    _keep(request, services, device_id, body)
+    note(request, stray=True)
+    return respond()
+
+
+async def _what_was_sent(request: web.Request) -> bytes:
+    if not request.body_exists:
+        return b""
+    return (await read_body(request)).data
+
+
+def _is_terminals(path: str) -> bool:
+    """Tell whether a terminal's online or monitor mode calls this."""
+    last = path.rstrip("/").rpartition("/")[2]
+    return (
+        last.endswith(".fcgi")
+        or "/api/notifications" in path
+        or last in ("push", "result")
+    )
+
+
+def _keep(
+    request: web.Request, services: Services, device_id: int | None, body: bytes
+) -> None:
+    if device_id is None:
+        services.fleet.counts["stray"] += 1
+        return
+    services.fleet.note_stray(
+        device_id, request.method, _shown(request), request.remote, body
+    )
+
+
+def _shown(request: web.Request) -> str:
+    """Return the address that was called, without the key that may be in it."""
+    path, address = request.path, request.raw_path
+    if "/d/" in path:
+        address = f"{without_key(path)}?{address.partition('?')[2]}"
+    return printable(address)
+
+
+class _Sender(msgspec.Struct):
+    """Where a notification names its device: a number, or digits."""
+
+    device_id: int | str | None = None
+
+
+def _device_behind(request: web.Request, body: bytes) -> int | None:
+    """Find out which device sent a stray request, from its address or its body."""
+    pairs = request.query
+    named = pairs.get("deviceId") or pairs.get("device_id")
+    if named is None and body:
+        try:
+            named = str(msgspec.json.decode(body, type=_Sender).device_id)
+        except (msgspec.MsgspecError, RecursionError, ValueError):
+            named = None
+    return _int64(named or "")
+
+
+def _int64(text: str) -> int | None:
+    fits = text.isascii() and text.isdigit() and len(text) < _TOO_LONG
+    return int(text) if fits and int(text) <= MAX_INT64 else None
+
+
+_TOO_LONG = 20
+
+
+def hot(services: Services) -> Mapping[tuple[str, str], Handler]:
+    """Return the handlers of the addresses that devices call all day."""
+    return {
+        ("GET", "/push"): around(partial(push, services)),
+        ("POST", "/result"): around(partial(result, services)),
+    }
+
+
+def rest(services: Services) -> Handler:
+    """Return the handler of every other address."""
+    return around(partial(anything, services))

@@ -1,0 +1,91 @@
+"""Errors on the wire: RFC 9457 problem+json, one table, one shape."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from types import MappingProxyType
+
+import msgspec
+from aiohttp import web
+
+from pushserver.errors import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    Malformed,
+    NotFound,
+    PushServerError,
+    TooLarge,
+    Unauthorized,
+    Unavailable,
+    UnsupportedMediaType,
+)
+
+#: The status of each error; one that is not listed has its nearest ancestor's.
+STATUS: Mapping[type[PushServerError], int] = MappingProxyType(
+    {
+        PushServerError: 500,
+        Malformed: 400,
+        UnsupportedMediaType: 415,
+        Invalid: 422,
+        Unauthorized: 401,
+        Forbidden: 403,
+        NotFound: 404,
+        Conflict: 409,
+        TooLarge: 413,
+        Unavailable: 503,
+    }
+)
+_HEADERS: Mapping[type[PushServerError], Mapping[str, str]] = MappingProxyType(
+    {
+        Unauthorized: {"WWW-Authenticate": 'Bearer realm="pushserver"'},
+        Unavailable: {"Retry-After": "1"},
+    }
+)
+URN = "urn:pushserver:problem:"
+
+
+class Problem(msgspec.Struct, omit_defaults=True):
+    """What went wrong: `type` for programs, `detail` for people."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    pointer: str | None = None
+
+
+def status_of(error: PushServerError) -> int:
+    """Return the status of the nearest listed ancestor."""
+    return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+
+
+def problem_of(error: PushServerError) -> web.Response:
+    """Render an error of ours."""
+    headers = next((_HEADERS[k] for k in type(error).__mro__ if k in _HEADERS), {})
+    problem = Problem(
+        URN + error.code, error.title, status_of(error), error.detail, error.pointer
+    )
+    return _response(problem, headers)
+
+
+def problem_of_http(error: web.HTTPException) -> web.Response:
+    """Render an error that aiohttp raised the same way; keep its own headers."""
+    kept = {k: v for k, v in error.headers.items() if k in ("Allow", "Location")}
+    code = HTTPStatus(error.status).phrase.lower().replace(" ", "-")
+    title = HTTPStatus(error.status).phrase
+    detail = error.text or f"{error.status}: {title}"
+    return _response(Problem(URN + code, title, error.status, detail), kept)
+
+
+def internal_problem() -> web.Response:
+    """Render what nobody expected, telling nothing."""
+    return problem_of(PushServerError("Internal error. The server's log has more."))
+
+
+def _response(problem: Problem, headers: Mapping[str, str]) -> web.Response:
+    return web.Response(
+        status=problem.status,
+        body=msgspec.json.encode(problem),
+        content_type="application/problem+json",
+        headers=dict(headers),
+    )

@@ -1,0 +1,162 @@
+"""The HTTP server with deadlines, as the open internet needs them.
+
+aiohttp waits for ever for the first request of a connection, and for the rest of a
+header that has begun. Here both take at most `HEADER` seconds; idle connections are
+closed after `IDLE`.
+"""
+
+import asyncio
+import re
+from typing import Any
+
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+
+from pushserver.web.around import ENDS_WITH_PEER
+from pushserver.web.faces import past_the_router
+
+#: Seconds for a request's header to arrive, and for a new connection's first one.
+HEADER = 10.0
+#: Seconds after which a kept-alive connection without a request is closed.
+IDLE = 75.0
+#: Seconds for which a server that stops lets bodies go on that have begun to arrive.
+BODIES = 3.0
+_GLANCE = 0.02
+_SWEEP = 1.0
+_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,9})\r\n", re.IGNORECASE)
+
+
+class Connection(RequestHandler):
+    """A connection that remembers since when a header is being waited for."""
+
+    __slots__ = ("waiting_since",)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.waiting_since: float | None = self._loop.time()
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes; if they complete no request, a header has begun."""
+        end = _end_of_result(data)
+        if end:
+            # More than was announced: aiohttp would drop the result along with it.
+            super().data_received(data[:end])
+            data = data[end:]
+        super().data_received(data)
+        if self._messages or self._current_request is not None:
+            self.waiting_since = None
+        elif self.waiting_since is None and self._waiter is not None:
+            self.waiting_since = self._loop.time()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Cancel the handler if it only waits for something to tell its peer."""
+        task, request = self._task_handler, self._current_request
+        super().connection_lost(exc)
+        if task is not None and request is not None and request.get(ENDS_WITH_PEER):
+            task.cancel()
+
+    @property
+    def is_receiving(self) -> bool:
+        """Tell whether the rest of a request's body is still to come."""
+        request = self._current_request
+        return request is not None and not request.content.is_eof()
+
+    def break_off(self) -> None:
+        """Let the handler go on with as much of the body as there is."""
+        request = self._current_request
+        if request is not None and self.is_receiving:
+            request._cancel(ConnectionResetError("The server is stopping."))
+
+    def close_if_slow(self, now: float) -> None:
+        """Close the connection if its header took too long."""
+        if self.waiting_since is not None and now - self.waiting_since > HEADER:
+            self.force_close()
+
+
+def _end_of_result(data: bytes) -> int:
+    """Return where a whole posted result ends, if more bytes follow it, else 0."""
+    head = data.find(b"\r\n\r\n") if data.startswith(b"POST ") else -1
+    if head < 0:
+        return 0
+    length = _LENGTH.search(data, 0, head + 2)
+    end = head + 4 + int(length[1]) if length else len(data)
+    return end if end < len(data) else 0
+
+
+class Server(web.Server):
+    """Makes connections with deadlines and sweeps them."""
+
+    def __call__(self) -> RequestHandler:
+        """Make the protocol of a new connection."""
+        return Connection(self, loop=self._loop, **self._kwargs)
+
+    def pre_shutdown(self) -> None:
+        """Close what is idle; a closed connection would take no more of its body."""
+        receiving = set(self.receiving())
+        for connection in self.connections:
+            if connection not in receiving:
+                connection.close()
+
+    def receiving(self) -> list[Connection]:
+        """Return the connections on which a body is on its way."""
+        found = (c for c in self.connections if isinstance(c, Connection))
+        return [connection for connection in found if connection.is_receiving]
+
+    async def receive(self, seconds: float) -> None:
+        """Let bodies arrive for so long; go on with what there is of the others."""
+        for _ in range(round(seconds / _GLANCE)):
+            if not self.receiving():
+                break
+            await asyncio.sleep(_GLANCE)
+        for connection in self.receiving():
+            connection.break_off()
+        self.pre_shutdown()
+
+    def sweep(self) -> None:
+        """Close the connections that have been too slow."""
+        now = self._loop.time()
+        for connection in list(self.connections):
+            if isinstance(connection, Connection):
+                connection.close_if_slow(now)
+
+
+class Runner(web.AppRunner):
+    """Runs an application on such a server."""
+
+    _sweeper: asyncio.Task[None] | None = None
+
+    def __init__(self, app: web.Application) -> None:
+        super().__init__(
+            app,
+            access_log=None,
+            auto_decompress=False,
+            keepalive_timeout=IDLE,
+            shutdown_timeout=8.0,
+        )
+
+    async def _make_server(self) -> web.Server:
+        plain = await super()._make_server()
+        server = Server(
+            past_the_router(self.app, plain.request_handler),  # type: ignore[arg-type]
+            request_factory=plain.request_factory,
+            **plain._kwargs,
+        )
+        self._sweeper = asyncio.create_task(_sweep(server), name="sweep")
+        return server
+
+    async def shutdown(self) -> None:
+        """Let what is arriving arrive, before connections are closed."""
+        if isinstance(self.server, Server):
+            await self.server.receive(BODIES)
+        await super().shutdown()
+
+    async def _cleanup_server(self) -> None:
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        await super()._cleanup_server()
+
+
+async def _sweep(server: Server) -> None:
+    while True:
+        await asyncio.sleep(_SWEEP)
+        server.sweep()

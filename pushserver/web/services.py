@@ -1,0 +1,34 @@
+"""What the faces ask: the services, under one key of the application."""
+
+import attrs
+from aiohttp import web
+
+from pushserver.clock import Clock
+from pushserver.services.fleet import Fleet
+from pushserver.services.holds import Holds
+from pushserver.services.outcomes import Outcomes
+from pushserver.services.polling import Polling
+from pushserver.services.queue import Queue
+from pushserver.services.reporting import Reporting
+from pushserver.services.tokens import Tokens
+from pushserver.storage.base import Store
+
+
+@attrs.frozen(kw_only=True)
+class Services:
+    """Everything that a handler may ask. `hold` is in microseconds."""
+
+    clock: Clock
+    store: Store
+    fleet: Fleet
+    holds: Holds
+    polling: Polling
+    queue: Queue
+    reporting: Reporting
+    outcomes: Outcomes
+    tokens: Tokens
+    hold: int
+    started_at: int
+
+
+SERVICES = web.AppKey("services", Services)

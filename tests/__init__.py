@@ -1,0 +1,1 @@
+"""Tests: they mirror the package; e2e runs the real program."""

@@ -1,0 +1,1 @@
+"""The command line, and `doctor` and `simulate` behind it."""

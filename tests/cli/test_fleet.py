@@ -1,0 +1,196 @@
+"""`devices`, `tokens`, `openapi`, `doctor` and `simulate` against a real server."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from pushserver.cli import main
+from pushserver.client import Client
+from tests.cli.conftest import Run, Turn
+from tests.program import Program
+
+
+def test_devices(run: Run, device_id: str) -> None:
+    """
+    A device is added, changed, listed, and removed.
+    """
+    run("devices", "add", device_id, "--name", "Door", "--tag", f"at:{device_id}")
+    changed = run("devices", "set", device_id, "--hold", "5", "--json").only
+    listed = run("devices", "list", "--tag", f"at:{device_id}", "--json").only
+    removed = run("devices", "remove", device_id, "--json").only
+
+    assert ("Door", 5, {"at": device_id}) == tuple(
+        changed[name] for name in ("name", "hold", "tags")
+    )
+    assert device_id == listed["deviceId"]
+    assert {"deviceId": device_id, "removed": True} == removed
+    assert 1 == run("devices", "show", device_id).code
+
+
+def test_devices_for_people(run: Run, device_id: str) -> None:
+    """
+    People read a table.
+    """
+    run("devices", "add", device_id, "--name", "Door", "--tag", f"at:{device_id}")
+
+    assert "Door" in run("devices", "--tag", f"at:{device_id}").out
+    assert "Door" in run("devices", "show", device_id).out
+
+
+def test_adopt_and_key(run: Run, turn: Turn, device_id: str) -> None:
+    """
+    A device that polled is adopted, and given a key.
+    """
+    turn()
+    adopted = run("devices", "adopt", device_id, "--json").only
+    key = run("devices", "key", device_id, "--enforce", "--json").only
+
+    assert "adopted" == adopted["state"]
+    assert f"/d/{key['key']}" == key["path"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("fleet.csv", "deviceId,name\n{id},Gate\n"),
+        ("fleet.ndjson", '{{"deviceId":"{id}","name":"Gate"}}\n'),
+    ],
+)
+def test_import(run: Run, device_id: str, tmp_path: Path, name: str, text: str) -> None:
+    """
+    A fleet is imported from either kind of file.
+    """
+    (tmp_path / name).write_text(text.format(id=device_id))
+    ran = run("devices", "import", str(tmp_path / name), "--json")
+
+    assert {"created": 1, "updated": 0, "unchanged": 0} == ran.only
+    assert "Gate" == run("devices", "show", device_id, "--json").only["name"]
+
+
+def test_tokens(
+    run: Run, environ: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    A token is made, listed without its secret, and revoked.
+    """
+    made = run("tokens", "create", "t", "--permission", "results:read", "--json").only
+    listed = run("tokens", "list", "--json")
+    script = {**environ, "PUSHSERVER_TOKEN": made["token"]}
+    codes = [main(["results"], script), main(["devices"], script)]
+    run("tokens", "revoke", made["id"])
+    codes.append(main(["results"], script))
+
+    assert made["id"] in [each["id"] for each in listed.lines]
+    assert made["token"] not in listed.out
+    assert [0, 1, 1] == codes
+    assert "PUSHSERVER_TOKEN" in capsys.readouterr().err
+
+
+def test_openapi(run: Run) -> None:
+    """
+    The document is printed, and again in one line for programs.
+    """
+    assert json.loads(run("openapi").out) == run("openapi", "--json").only
+
+
+def test_doctor(run: Run, turn: Turn, device_id: str) -> None:
+    """
+    The doctor looks at everything, and at a device that never polled.
+    """
+    run("devices", "add", device_id)
+    sick = run("doctor", "--json")
+    turn()
+    found = {each["check"]: each for each in sick.lines}
+
+    assert 1 == sick.code
+    assert {"server", "ready", "clock", "token"} <= {
+        check for check, each in found.items() if each["level"] == "ok"
+    }
+    assert "never polled" in found["unseen"]["found"]
+    assert device_id not in run("doctor").out
+
+
+def test_doctor_recognises_a_monitor(run: Run, device_id: str, server: Program) -> None:
+    """
+    A device whose Monitor is pointed here is found by what it sent.
+    """
+
+    async def notify() -> None:
+        async with Client(server.url) as anyone:
+            await anyone.probe(f"/api/notifications/door?device_id={device_id}")
+
+    run("devices", "add", device_id)
+    asyncio.run(notify())
+    ran = run("doctor")
+
+    assert 1 == ran.code
+    assert f"Device {device_id} made calls that are not Push: 1." in ran.out
+    assert "monitor.hostname" in ran.out
+
+
+def test_doctor_without_token(
+    server: Program, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    Without a token the doctor says what is missing.
+    """
+    code = main(["doctor"], {"PUSHSERVER_SERVER": server.url})
+
+    assert 1 == code
+    assert "PUSHSERVER_TOKEN" in capsys.readouterr().out
+
+
+def test_simulate(run: Run, tmp_path: Path, device_id: str) -> None:
+    """
+    A simulated fleet is made known to the server, polls, and is summed up.
+    """
+    journal = tmp_path / "journal"
+    queued = run("enqueue", device_id, "system_information", "--json").only
+    ran = run(
+        *("simulate", "--devices", "2", "--first-id", device_id, "--adopt"),
+        *("--period", "0.1", "--duration", "2", "--quirks", "none", "--json"),
+        *("--journal", str(journal), "--images", str(tmp_path / "images")),
+    )
+    entries = [json.loads(line) for line in journal.read_text().splitlines()]
+
+    assert 0 == ran.code, ran.err
+    assert 1 == ran.only["response"]
+    assert ["received", "executed", "response"] == [each["event"] for each in entries]
+    assert "SUCCESSFUL" == run("commands", "show", queued["id"], "--json").only["state"]
+    assert (
+        "adopted"
+        == (run("devices", "show", str(int(device_id) + 1), "--json").only["state"])
+    )
+
+
+def test_simulate_with_keys(run: Run, tmp_path: Path, device_id: str) -> None:
+    """
+    A device with a key is served under it, and told to people in a table.
+    """
+    run("devices", "add", device_id)
+    key = run("devices", "key", device_id, "--enforce", "--json").only["key"]
+    (tmp_path / "keys").write_text(f"{device_id} {key}\n")
+    queued = run("enqueue", device_id, "system_information", "--json").only
+    ran = run(
+        *("simulate", "--devices", "1", "--first-id", device_id, "--period", "0.1"),
+        *("--duration", "1", "--quirks", "none", "--keys", str(tmp_path / "keys")),
+    )
+
+    assert "polls" in ran.out
+    assert "SUCCESSFUL" == run("commands", "show", queued["id"], "--json").only["state"]
+
+
+def test_serve_refuses_what_is_unsafe(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    The server says in one line why it does not start, and the flags reach it.
+    """
+    database = f"sqlite:///{tmp_path}/x.db"
+    code = main(["serve", "--host", "0.0.0.0", "--database", database], {})  # noqa: S104
+    printed = capsys.readouterr()
+
+    assert 1 == code
+    assert "device" in printed.err.lower()

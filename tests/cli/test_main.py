@@ -1,0 +1,185 @@
+"""The command line's own rules: codes, flags, and what is printed where."""
+
+import socket
+from typing import Any
+
+import pytest
+
+from pushserver.cli import main
+from pushserver.cli.enqueue import normalised
+from pushserver.cli.here import SERVER, Here, Refusal, cell, clean
+from pushserver.cli.simulate import keys_in
+
+
+@pytest.fixture(name="nowhere")
+def _nowhere() -> str:
+    """Return the address of a port on which nobody listens."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{sock.getsockname()[1]}"
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["make-coffee"],
+        ["enqueue", "5"],
+        ["enqueue", "5", "load_objects", "users"],
+        ["enqueue", "5", "load_objects", "a=1", "--body", "{}"],
+        ["enqueue", "5", "load_objects", "--body", "{"],
+        ["enqueue", "5", "load_objects", "--verb", "DELETE"],
+        ["enqueue", "5", "x", "--query", "user_id"],
+        ["commands", "show"],
+        ["commands", "list", "--limit", "many"],
+        ["devices", "add", "5", "--tag", "floor"],
+        ["tokens", "create", "script"],
+        ["simulate", "--quirks", "upside_down"],
+        ["simulate", "--devices", "0"],
+        ["serve", "--port", "http"],
+    ],
+)
+def test_wrong_use_is_two(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    What makes no sense is one line on stderr, and exit code 2.
+    """
+    code = main(argv, {})
+    printed = capsys.readouterr()
+
+    assert (2, "") == (code, printed.out)
+    assert 1 == printed.err.count("\n")
+    assert printed.err.startswith("pushserver: ")
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["commands"],
+        ["enqueue", "5", "load_objects", "object=users"],
+        ["results"],
+        ["devices", "show", "5"],
+        ["tokens"],
+        ["openapi"],
+        ["simulate", "--adopt"],
+        ["simulate", "--devices", "1", "--period", "0.1", "--duration", "0.3"],
+    ],
+)
+def test_no_server_is_one(
+    argv: list[str], nowhere: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    A server that is not there is said in one line, with its address.
+    """
+    code = main(["--server", nowhere, *argv], {})
+    printed = capsys.readouterr()
+
+    assert 1 == code
+    assert nowhere in printed.err.splitlines()[-1]
+
+
+def test_doctor_without_server(
+    nowhere: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    The doctor says that there is no server, and what to do.
+    """
+    code = main(["doctor"], {"PUSHSERVER_SERVER": nowhere})
+
+    assert 1 == code
+    assert "pushserver serve" in capsys.readouterr().out
+
+
+def test_missing_file_is_one(nowhere: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    A file that is not there is named.
+    """
+    code = main(["--server", nowhere, "devices", "import", "/no/such.csv"], {})
+
+    assert 1 == code
+    assert "/no/such.csv" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("argv", [[], ["--help"], ["enqueue", "--help"], ["--version"]])
+def test_help_is_nought(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    Help and version are printed, and nothing is wrong.
+    """
+    assert 0 == main(argv, {})
+    assert capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("flag", "environ", "expected"),
+    [
+        (None, {}, SERVER),
+        (None, {"PUSHSERVER_SERVER": "http://env"}, "http://env"),
+        ("http://flag", {"PUSHSERVER_SERVER": "http://env"}, "http://flag"),
+        ("host:9000", {}, "http://host:9000"),
+    ],
+)
+def test_where_the_server_is(
+    flag: str | None, environ: dict[str, str], expected: Any
+) -> None:
+    """
+    The flag comes before the environment, and both before the default.
+    """
+    here = Here.of(environ, server=flag, token=None, json=False)
+
+    assert expected == here.server
+
+
+def test_token_is_not_shown() -> None:
+    """
+    The token comes from the environment, and no trace shows it.
+    """
+    environ = {"PUSHSERVER_TOKEN": "pst_secret"}
+    here = Here.of(environ, server=None, token=None, json=False)
+
+    assert "pst_secret" == here.token
+    assert "pst_secret" not in repr(here)
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        (["--wait"], ["--wait=120"]),
+        (["--wait", "5"], ["--wait", "5"]),
+        (["--wait", "0.5", "x"], ["--wait", "0.5", "x"]),
+        (["--wait", "--json"], ["--wait=120", "--json"]),
+        (["--wait", "object=users"], ["--wait=120", "object=users"]),
+        (["--wait", "inf"], ["--wait=120", "inf"]),
+        (["--", "--wait"], ["--", "--wait"]),
+    ],
+)
+def test_wait_without_a_number(argv: list[str], expected: Any) -> None:
+    """
+    `--wait` has a default where no number follows it.
+    """
+    assert expected == normalised(argv)
+
+
+def test_devices_cannot_steer_the_terminal() -> None:
+    """
+    What a device sent is printed without control characters.
+    """
+    assert "�[2Jred" == clean("\x1b[2Jred")
+    assert "a�b" == cell("a\x9bb")
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(None, ""), (True, "yes"), (False, "no"), (3, "3"), ({"a": [1]}, '{"a":[1]}')],
+)
+def test_cells(value: Any, expected: Any) -> None:
+    """
+    A value in a table is written for people.
+    """
+    assert expected == cell(value)
+
+
+def test_keys_of_devices() -> None:
+    """
+    A file of keys has a device's id and its key on each line.
+    """
+    assert {1: "abc", 2: "def"} == keys_in("1 abc\n\n2,def\n")
+    with pytest.raises(Refusal, match="Line 2"):
+        keys_in("1 abc\n2\n")

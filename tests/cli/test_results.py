@@ -1,0 +1,220 @@
+"""`results`, `results --follow` and the example script against a real server."""
+
+import asyncio
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+from asyncio import StreamReader, StreamWriter
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from pushserver.cli import results
+from pushserver.client import ApiError, Client, Json
+from tests.cli.conftest import Run, Turn
+from tests.program import Program
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "results.py"
+PROGRAM = "import sys; from pushserver.cli import main; sys.exit(main())"
+
+
+@pytest.fixture(name="answer_one")
+def _answer_one(run: Run, turn: Turn, device_id: str) -> Callable[[], str]:
+    """Enqueues a command and lets the device answer it; returns the command's id."""
+
+    def answer_one() -> str:
+        command = run("enqueue", device_id, "system_information", "--json").only
+        turn()
+        return str(command["id"])
+
+    return answer_one
+
+
+def cursor_in(err: str) -> str:
+    """Return the cursor that a run ended with."""
+    return err.splitlines()[-1].removeprefix("cursor: ")
+
+
+def test_results_go_on_at_the_cursor(
+    run: Run, answer_one: Callable[[], str], device_id: str
+) -> None:
+    """
+    What was read is not read again by who goes on at the cursor.
+    """
+    ids = [answer_one(), answer_one(), answer_one()]
+    mine = ("results", "--device", device_id, "--json")
+    first = run(*mine, "--limit", "2")
+    rest = run(*mine, "--cursor", cursor_in(first.err), "--limit", "0")
+
+    assert [ids[:2], ids[2:]] == [
+        [each["commandId"] for each in ran.lines] for ran in (first, rest)
+    ]
+
+
+def test_results_for_people(
+    run: Run, answer_one: Callable[[], str], device_id: str
+) -> None:
+    """
+    People read a line for each result.
+    """
+    command_id = answer_one()
+
+    assert f"{device_id}  system_information  command {command_id}  response" in (
+        run("results", "--device", device_id, "--no-orphan").out
+    )
+    assert "" == run("results", "--device", device_id, "--orphan").out
+
+
+def test_follow_until_interrupted(
+    answer_one: Callable[[], str], device_id: str, environ: dict[str, str]
+) -> None:
+    """
+    Following prints what comes, and Ctrl-C ends it well, with the cursor.
+    """
+    argv = [sys.executable, "-c", PROGRAM, "results", "--follow", "--json"]
+    argv += ["--device", device_id]
+    with subprocess.Popen(  # noqa: S603 - our own program
+        argv,
+        env={**os.environ, **environ},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as following:
+        ids = [answer_one(), answer_one()]
+        assert following.stdout
+        lines = [following.stdout.readline() for _ in ids]
+        following.send_signal(signal.SIGINT)
+        _, err = following.communicate(timeout=10)
+
+    assert all(each in line for each, line in zip(ids, lines, strict=True))
+    assert (0, True) == (following.returncode, err.startswith("cursor: "))
+
+
+class Cable:
+    """A connection to the server that can be pulled out and put back."""
+
+    def __init__(self, url: str) -> None:
+        self._host, _, self._port = url.removeprefix("http://").partition(":")
+        self._pipes: set[asyncio.Task[None]] = set()
+        self.port = 0
+
+    async def plug(self) -> None:
+        """Listen, always on the same port."""
+        self._listener = await asyncio.start_server(
+            self._connected, "127.0.0.1", self.port
+        )
+        self.port = self._listener.sockets[0].getsockname()[1]
+
+    async def pull(self) -> None:
+        """Stop listening and cut every connection."""
+        self._listener.close()
+        for pipe in self._pipes:
+            pipe.cancel()
+        await asyncio.wait(self._pipes)
+
+    async def _connected(self, reader: StreamReader, writer: StreamWriter) -> None:
+        there = await asyncio.open_connection(self._host, int(self._port))
+        for source, sink in ((reader, there[1]), (there[0], writer)):
+            pipe = asyncio.create_task(self._pipe(source, sink))
+            self._pipes.add(pipe)
+
+    async def _pipe(self, source: StreamReader, sink: StreamWriter) -> None:
+        with suppress(ConnectionError):
+            try:
+                while data := await source.read(65_536):
+                    sink.write(data)
+            finally:
+                sink.close()
+
+
+async def test_follow_survives_a_server_that_is_away(
+    server: Program,
+    answer_one: Callable[[], str],
+    device_id: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """
+    Following goes on at its cursor once the server is back.
+    """
+    monkeypatch.setattr(results, "FIRST_PAUSE", 0.01)
+    cable = Cable(server.url)
+    await cable.plug()
+    client = Client(f"http://127.0.0.1:{cable.port}", server.token)
+    reader = results.Reader(client=client, filters={"deviceId": device_id})
+    ids = [await asyncio.to_thread(answer_one)]
+    async with client:
+        follow = reader.follow()
+        read = [await anext(follow)]
+        coming = asyncio.ensure_future(anext(follow))
+        await cable.pull()
+        ids.append(await asyncio.to_thread(answer_one))
+        await cable.plug()
+        read.append(await asyncio.wait_for(coming, 20))
+        await follow.aclose()
+    await cable.pull()
+
+    assert ids == [each["commandId"] for each in read]
+
+
+async def test_follow_ends_when_it_is_refused(server: Program) -> None:
+    """
+    What will not pass by waiting ends the following.
+    """
+    async with Client(server.url, "pst_wrong") as client:
+        with pytest.raises(ApiError):
+            await anext(results.Reader(client=client).follow())
+
+
+class Enough(Exception):
+    """The script has handled what the test wanted to see."""
+
+
+@pytest.fixture(name="script")
+def _script(
+    server: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> ModuleType:
+    """The example script, as a module that talks to the server."""
+    spec = importlib.util.spec_from_file_location("results_script", SCRIPT)
+    assert spec
+    assert spec.loader
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    monkeypatch.setattr(script, "SERVER", server.url)
+    monkeypatch.setattr(script, "TOKEN", server.token)
+    monkeypatch.setattr(script, "CURSOR", tmp_path / "cursor")
+    return script
+
+
+def test_script_goes_on_where_it_ended(
+    script: ModuleType,
+    answer_one: Callable[[], str],
+    device_id: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """
+    The example misses nothing and repeats nothing that it had remembered.
+    """
+    handled: list[str] = []
+    wanted = [answer_one()]
+
+    def handle(result: Json) -> None:
+        if result["deviceId"] != device_id:
+            return
+        handled.append(result["commandId"])
+        if len(handled) == 1:
+            wanted.append(answer_one())
+        else:
+            raise Enough
+
+    monkeypatch.setattr(script, "handle", handle)
+    for _ in range(2):
+        # The second result was not remembered when the first run broke off.
+        with pytest.raises(Enough):
+            script.follow()
+
+    assert [*wanted, wanted[1]] == handled

@@ -1,0 +1,31 @@
+"""Fixtures for every test: a clock that is handed in, and the real program."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.clock import ManualClock
+from tests.program import Program
+
+
+@pytest.fixture(name="clock")
+def _clock() -> ManualClock:
+    """Return a clock that moves when it is told to."""
+    return ManualClock()
+
+
+@pytest.fixture(name="program")
+def _program(tmp_path: Path) -> Iterator[Program]:
+    """Return the program, not started yet, with a folder of its own."""
+    program = Program(tmp_path)
+    yield program
+    program.kill()
+
+
+@pytest.fixture(name="server")
+async def _server(program: Program) -> AsyncIterator[Program]:
+    """Return the real program, listening on a free port of the loopback."""
+    program.start()
+    yield program
+    program.stop()

@@ -1,0 +1,109 @@
+"""The answer to a poll, to the letter of the vendor's page."""
+
+import base64
+import json
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pushserver.dialects.controlid.order import make_order, octet_body
+from pushserver.dialects.controlid.push import answer
+
+#: Any value that JSON can carry, with numbers beyond every float's reach.
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+def test_the_vendors_example() -> None:
+    """The example of the vendor's page comes out as it is printed there."""
+    order = make_order(endpoint="load_objects", body=b'{"object":"users"}')
+
+    assert (
+        b'{"verb":"POST","endpoint":"load_objects","body":{"object":"users"},'
+        b'"contentType":"application/json"}'
+    ) == answer(order)
+
+
+def test_everything() -> None:
+    """All five fields come in the order of the vendor's table."""
+    order = make_order(
+        verb="GET",
+        endpoint="user_list_images",
+        body=b"{}",
+        query_string="get_timestamp=1",
+    )
+
+    assert (
+        b'{"verb":"GET","endpoint":"user_list_images","body":{},'
+        b'"contentType":"application/json","queryString":"get_timestamp=1"}'
+    ) == answer(order)
+
+
+def test_without_body() -> None:
+    """What was not given is left out."""
+    assert (
+        b'{"verb":"POST","endpoint":"system_information",'
+        b'"contentType":"application/json"}'
+    ) == answer(make_order(endpoint="system_information"))
+
+
+def test_photo() -> None:
+    """Bytes travel as one string of base64; the parameters in the query string."""
+    photo = bytes(range(256)) * 40
+    order = make_order(
+        endpoint="user_set_image",
+        body=octet_body(photo),
+        content_type="application/octet-stream",
+        query_string={"user_id": 7, "timestamp": 1_700_000_000, "match": False},
+    )
+
+    sent = msgspec.json.decode(answer(order))
+
+    assert photo == base64.b64decode(sent.pop("body"), validate=True)
+    assert {
+        "verb": "POST",
+        "endpoint": "user_set_image",
+        "contentType": "application/octet-stream",
+        "queryString": "user_id=7&timestamp=1700000000&match=0",
+    } == sent
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"id":9007199254740993}',
+        b'{"id":123456789012345678901234567890}',
+        b'{"x":1.10,"y":1e400,"z":-0.0}',
+        b'"a string goes out as that string"',
+        b'{"b":1,"a":2,"b":3}',
+        b"[1, 2,\n 3]",
+        '{"name":"João ☃ \U0001f600"}'.encode(),
+        b'{"name":"Jo\\u00e3o"}',
+        b"null",
+    ],
+)
+def test_body_to_the_byte(body: bytes) -> None:
+    """The body goes out as it came in: no digit, no key and no space is touched."""
+    assert b'"body":' + body + b"," in answer(make_order(endpoint="x", body=body))
+
+
+@given(value=JSON)
+def test_any_body(value: object) -> None:
+    """Any JSON value is read by the device as the program gave it."""
+    order = make_order(endpoint="x", body=json.dumps(value).encode())
+
+    assert value == json.loads(answer(order))["body"]
+
+
+@given(data=st.binary(max_size=300))
+def test_any_bytes(data: bytes) -> None:
+    """Any bytes arrive at the device byte for byte."""
+    order = make_order(
+        endpoint="x", body=octet_body(data), content_type="application/octet-stream"
+    )
+
+    assert data == base64.b64decode(msgspec.json.decode(answer(order))["body"])

@@ -1,0 +1,293 @@
+"""What a posted result says, in every form that is seen in the field."""
+
+import json
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pushserver.dialects.controlid.result import UNREADABLE, Reading, read
+from tests.dialects.test_push import JSON
+
+USERS = b'{"users":[{"id":1,"registration":"Test","name":"Walter White"}]}'
+
+
+def response(text: bytes) -> Reading:
+    """Return the reading of a success."""
+    return Reading(response=text)
+
+
+@pytest.mark.parametrize(
+    ("body", "reading"),
+    [
+        (b'{"response":' + USERS + b"}", response(USERS)),
+        (b' {\n "response" : ' + USERS + b" \n}\n", response(USERS)),
+        (
+            b'{"response":' + json.dumps(USERS.decode()).encode() + b"}",
+            response(USERS),
+        ),
+        (b'{"response":"{}"}', response(b"{}")),
+        (b'{"response":"done"}', response(b'"done"')),
+        (b'{"response":""}', response(b'""')),
+        (b'{"response":"{broken"}', response(b'"{broken"')),
+        (b'{"response":null}', response(b"null")),
+        (b'{"response":7,"deviceId":12}', response(b"7")),
+        (b'{"changes":3}', response(b'{"changes":3}')),
+        (b"{}", response(b"{}")),
+        (b"[1,2]", response(b"[1,2]")),
+        (b"true", response(b"true")),
+        (b'"{\\"a\\":1}"', response(b'{"a":1}')),
+        (b"", Reading()),
+        (b" \r\n", Reading()),
+    ],
+)
+def test_response(body: bytes, reading: Reading) -> None:
+    """A response is an object, a string of JSON, anything else, or not there."""
+    assert reading == read(body)
+    assert not reading.failed
+
+
+@pytest.mark.parametrize(
+    ("body", "reading"),
+    [
+        (
+            b'{"error":"UNIQUE constraint failed","code":1}',
+            Reading(error=b'"UNIQUE constraint failed"', code=b"1"),
+        ),
+        (b'{"error":{"message":"no"}}', Reading(error=b'{"message":"no"}')),
+        (b'{"error":5,"code":"E7"}', Reading(error=b"5", code=b'"E7"')),
+        (b'{"error":"no","response":{}}', Reading(error=b'"no"')),
+    ],
+)
+def test_error(body: bytes, reading: Reading) -> None:
+    """A non-empty error is a failure, whatever else is there."""
+    assert reading == read(body)
+    assert reading.failed
+
+
+@pytest.mark.parametrize("empty", [b'""', b"null", b"0", b"false", b"{}", b"[]"])
+def test_empty_error(empty: bytes) -> None:
+    """An empty error is none."""
+    reading = read(b'{"error":' + empty + b',"response":{"a":1}}')
+
+    assert (False, b'{"a":1}') == (reading.failed, reading.response)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"9007199254740993",
+        b"-9223372036854775808",
+        b"123456789012345678901234567890",
+        b"1.10",
+        b"0.1000000000000000055511151231257827",
+    ],
+)
+def test_numbers(text: bytes) -> None:
+    """Numbers are kept to the digit, also inside a string of JSON."""
+    assert text == read(b'{"response":' + text + b"}").response
+    assert (
+        b'{"id":' + text + b"}"
+        == read(b'{"response":"{\\"id\\":' + text + b'}"}').response
+    )
+    assert text == read(b'{"error":"no","code":' + text + b"}").code
+
+
+@pytest.mark.parametrize(
+    ("body", "reading"),
+    [
+        (b'{"response":{"x":NaN}}', response(b'{"x":null}')),
+        (b'{"response":[Infinity,-Infinity,1]}', response(b"[null,null,1]")),
+        (
+            b'{"response":{"id":9007199254740993,"x":NaN}}',
+            response(b'{"id":9007199254740993,"x":null}'),
+        ),
+        (
+            '{"response":{"name":"João"}}'.encode("latin-1"),
+            response('{"name":"João"}'.encode()),
+        ),
+        ('{"error":"usuário"}'.encode("latin-1"), Reading(error='"usuário"'.encode())),
+        (b'\xef\xbb\xbf{"response":{}}', response(b"{}")),
+    ],
+)
+def test_not_quite_json(body: bytes, reading: Reading) -> None:
+    """NaN, Latin-1 and a byte order mark are firmware's habits, and are read."""
+    assert reading == read(body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"response":{"name":"\\ud800"}}',
+        b'{"response":"{\\"name\\":\\"\\ud800\\"}"}',
+        b'{"response":{"name":"\xed\xa0\x80"}}',
+        b'{"error":"\\ud800"}',
+        b'{"response":{"x":NaN,"name":"\\ud800"}}',
+    ],
+)
+def test_lone_surrogate(body: bytes) -> None:
+    """Half a character spoils nothing: what is shown is JSON that can be sent on."""
+    reading = read(body)
+    shown = reading.error if reading.failed else reading.response
+
+    assert not reading.unreadable
+    assert shown is not None
+    assert shown.decode()
+    assert json.loads(shown)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 10_000 + b"]" * 10_000,
+        b'{"response":' + b"[" * 10_000 + b"]" * 10_000 + b"}",
+        b'{"a":' * 10_000 + b"1" + b"}" * 10_000,
+        b'{"response":{"users":[{"id":1',
+        b'{"response":{}} and more',
+        b'{"response":{"name":"a\0b"}}',
+        b"\0" * 20,
+        b"\xff\xd8\xff\xe0 a photo",
+        b"<html>no</html>",
+        b"%%%",
+        b"=&=&",
+        b"other=1",
+        b'{"response":' + b"9" * 5000 + b",NaN}",
+    ],
+)
+def test_unreadable(body: bytes) -> None:
+    """What cannot be read is a result that says nothing, and no failure."""
+    assert UNREADABLE == read(body)
+    assert not UNREADABLE.failed
+
+
+def test_deep_in_a_string() -> None:
+    """A string that holds what is too deep to be JSON stays that string."""
+    deep = "[" * 10_000 + "]" * 10_000
+    text = json.dumps(deep).encode()
+
+    assert text == read(b'{"response":' + text + b"}").response
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "x", "GZIP"])
+def test_compressed(encoding: str) -> None:
+    """A compressed body is never opened."""
+    assert UNREADABLE == read(b'{"response":{}}', encoding)
+
+
+@pytest.mark.parametrize("encoding", [None, "", "identity", "Identity"])
+def test_not_compressed(encoding: str | None) -> None:
+    """No encoding is no obstacle."""
+    assert response(b"{}") == read(b'{"response":{}}', encoding)
+
+
+@pytest.mark.parametrize(
+    ("fields", "reading"),
+    [
+        ({"response": USERS.decode()}, response(USERS)),
+        ({"response": "done"}, response(b'"done"')),
+        ({"response": ""}, response(b'""')),
+        (
+            {"error": "no such user", "code": "1"},
+            Reading(error=b'"no such user"', code=b"1"),
+        ),
+        ({"error": "", "response": "{}"}, response(b"{}")),
+        ({"deviceId": "12", "response": "[1]"}, response(b"[1]")),
+        ({"response": json.dumps(USERS.decode())}, response(USERS)),
+        ({"error": "João"}, Reading(error='"João"'.encode())),
+    ],
+)
+def test_form(fields: dict[str, str], reading: Reading) -> None:
+    """A form carries the same fields, each JSON or plain text."""
+    assert reading == read(urlencode(fields).encode())
+    assert reading == read(urlencode(fields, quote_via=quote).encode())
+
+
+def test_form_unescaped() -> None:
+    """Firmware that escapes nothing is read as far as its form can be."""
+    assert response(b'{"changes":1}') == read(b'response={"changes":1}')
+
+
+@pytest.mark.parametrize(
+    ("items", "reading"),
+    [
+        ([{"transactionid": 1, "success": True, "response": "{}"}], response(b"{}")),
+        ([{"success": True, "response": {"a": 1}}], response(b'{"a":1}')),
+        ([{"transactionid": 1, "success": True}], Reading()),
+        (
+            [{"success": False, "error": "no", "code": 2}],
+            Reading(error=b'"no"', code=b"2"),
+        ),
+        ([{"success": False, "response": "busy"}], Reading(error=b'"busy"')),
+        ([{"success": False}], Reading(error=b'"The transaction failed."')),
+        (
+            [{"success": False, "error": ""}],
+            Reading(error=b'"The transaction failed."'),
+        ),
+        (
+            [{"success": True, "response": "{}"}, {"success": False, "error": "no"}],
+            Reading(error=b'"no"'),
+        ),
+    ],
+)
+def test_transactions(items: list[dict[str, Any]], reading: Reading) -> None:
+    """A batch of one answers a single command; one that failed is a failure."""
+    text = json.dumps(items, separators=(",", ":"))
+
+    assert reading == read(b'{"transactions_results":' + text.encode() + b"}")
+    assert reading == read(urlencode({"transactions_results": text}).encode())
+
+
+def test_many_transactions() -> None:
+    """A batch that nobody sent is shown whole."""
+    body = b'{"transactions_results":[{"success":true},{"success":true}]}'
+
+    assert response(body) == read(body)
+
+
+def all_shown(body: bytes) -> None:
+    """Read *body*: nothing raises, and what is shown is JSON in UTF-8."""
+    reading = read(body)
+    for text in (reading.response, reading.error, reading.code):
+        if text is not None:
+            json.loads(text.decode())
+
+
+@given(st.binary(max_size=400))
+def test_any_bytes(body: bytes) -> None:
+    """Whatever arrives is read or found unreadable; nothing raises."""
+    all_shown(body)
+
+
+@given(st.text(alphabet='{}[]":,\\u0dresponcta_ilf19.eE+-=&% \n', max_size=60))
+def test_nearly_json(text: str) -> None:
+    """What looks like JSON and is not raises nothing either."""
+    all_shown(text.encode())
+
+
+@given(
+    value=JSON,
+    place=st.integers(0, 10_000),
+    spoilt=st.binary(max_size=3),
+    key=st.sampled_from([b"response", b"error", b"code", b"transactions_results"]),
+)
+def test_spoilt(value: object, place: int, spoilt: bytes, key: bytes) -> None:
+    """A result in which some bytes are wrong is read, or found unreadable."""
+    body = b'{"' + key + b'":' + json.dumps(value).encode() + b"}"
+    cut = place % len(body)
+
+    all_shown(body[:cut] + spoilt + body[cut + len(spoilt) :])
+    all_shown(body[:cut])
+
+
+@given(value=JSON)
+def test_any_response(value: object) -> None:
+    """Any response is shown as it was meant, stringified or not."""
+    if isinstance(value, str):
+        return
+    text = json.dumps(value)
+    reading = read(json.dumps({"response": text}).encode())
+
+    assert value == json.loads(reading.response or b"")
+    assert reading == read(b'{"response":' + text.encode() + b"}")

@@ -1,0 +1,143 @@
+"""docs/api.md says what the program does: calls, codes, states, endpoints."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from pushserver.errors import Misconfigured, PushServerError
+from pushserver.model.catalogue import CATALOGUE, Delivery, Endpoint
+from pushserver.model.command import MatchedBy, Outcome
+from pushserver.model.state import TRANSITIONS, Event, State
+from pushserver.model.token import Permission
+from pushserver.web.api import ROUTES
+from pushserver.web.problems import STATUS
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs/api.md").read_text("utf-8")
+README = (ROOT / "README.md").read_text("utf-8")
+#: Dressed in the web layer from aiohttp's own error, so no class of ours has it.
+METHOD_NOT_ALLOWED = ("method-not-allowed", 405)
+
+_CALL = re.compile(
+    r"^\| `(?P<method>GET|POST|PUT|PATCH|DELETE) (?P<path>/\S*)` \|"
+    r" [^|]+ \| `?(?P<permission>[a-z:]+)`? \|$",
+    re.MULTILINE,
+)
+_CODE = re.compile(r"^\| `(?P<code>[a-z-]+)` \| (?P<status>\d{3}) \|", re.MULTILINE)
+_ARROW = re.compile(r"^ +(?P<a>\w+) --> (?P<b>\w+): (?P<events>.+)$", re.MULTILINE)
+_ENDPOINT = re.compile(
+    r"^\| `(?P<name>\w+)` \| `(?P<delivery>\w+)` \| (?P<count>\d+) (?P<unit>h|s)"
+    r" \| (?P<slow>slow )?\|$",
+    re.MULTILINE,
+)
+_SECONDS = {"h": 3600, "s": 1}
+
+
+def _shape(path: str) -> str:
+    """Return *path* below the API's base, with its parameters unnamed."""
+    return re.sub(r"\{[^}]*\}", "{}", path.removeprefix("/api/v1"))
+
+
+def _section(heading: str) -> str:
+    """Return the part of the page under *heading*."""
+    return PAGE.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+
+
+def _kinds(root: type[PushServerError]) -> Iterator[type[PushServerError]]:
+    yield root
+    for kind in root.__subclasses__():
+        yield from _kinds(kind)
+
+
+def _status(kind: type[PushServerError]) -> int:
+    return next(STATUS[each] for each in kind.__mro__ if each in STATUS)
+
+
+def test_every_call_is_listed() -> None:
+    """
+    The table of calls has those that are served, with the permission each needs.
+    """
+    served = {
+        (route.method, _shape(route.path), str(route.permission or "none"))
+        for route in ROUTES
+    }
+    listed = {
+        (found["method"], _shape(found["path"]), found["permission"])
+        for found in _CALL.finditer(_section("All calls"))
+    }
+
+    assert served == listed
+
+
+def test_every_problem_code_is_listed() -> None:
+    """
+    The table of errors has each code that a caller may see, with its status.
+    """
+    # A server that is misconfigured does not start, so no caller sees that.
+    kinds = set(_kinds(PushServerError)) - {Misconfigured}
+    raised = {(kind.code, _status(kind)) for kind in kinds} | {METHOD_NOT_ALLOWED}
+    listed = {
+        (found["code"], int(found["status"]))
+        for found in _CODE.finditer(_section("Errors"))
+    }
+
+    assert raised == listed
+
+
+def test_the_diagram_is_the_table_of_states() -> None:
+    """
+    The arrows of the diagram are the transitions that the program makes.
+    """
+    made = {
+        (str(source), str(transition.target), str(event))
+        for event, transition in TRANSITIONS.items()
+        for source in transition.sources
+    }
+    drawn = {
+        (found["a"], found["b"], event)
+        for found in _ARROW.finditer(PAGE)
+        for event in found["events"].split(", ")
+    }
+
+    assert made == drawn
+
+
+def test_the_readme_draws_no_arrow_of_its_own() -> None:
+    """
+    The README's simpler diagram has only arrows that the program makes.
+    """
+    made = {
+        (str(source), str(transition.target))
+        for transition in TRANSITIONS.values()
+        for source in transition.sources
+    }
+    drawn = {(found["a"], found["b"]) for found in _ARROW.finditer(README)}
+
+    assert drawn
+    assert set() == drawn - made
+
+
+def test_the_endpoints_are_those_of_the_catalogue() -> None:
+    """
+    The table of endpoints equals the catalogue.
+    """
+    listed = {
+        found["name"]: Endpoint(
+            Delivery(found["delivery"]),
+            int(found["count"]) * _SECONDS[found["unit"]],
+            slow=found["slow"] is not None,
+        )
+        for found in _ENDPOINT.finditer(PAGE)
+    }
+
+    assert dict(CATALOGUE) == listed
+
+
+def test_every_word_of_a_command_is_explained() -> None:
+    """
+    States, events, outcomes, ways of matching and permissions are all named.
+    """
+    words = (*State, *Event, *Outcome, *MatchedBy, *Permission, *Delivery)
+    missing = [word for word in words if f"`{word}`" not in PAGE]
+
+    assert [] == missing

@@ -1,0 +1,43 @@
+"""Fixtures in front of the real program: its API, and devices that call it."""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import aiohttp
+import pytest
+
+from pushserver.client import Client
+from pushserver.simulate import Device, Habits, Line
+from tests.program import Program
+
+#: A deviceId as real ones are; it exceeds 2^53.
+DEVICE = 4408801109440198
+#: Makes a simulated device of this id, with these habits, in front of the program.
+MakeDevice = Callable[..., Device]
+
+
+@pytest.fixture(name="api")
+async def _api(server: Program) -> AsyncIterator[Client]:
+    """Return the server's API, with the administrator's token."""
+    async with Client(server.url, server.token) as client:
+        yield client
+
+
+@pytest.fixture(name="session")
+async def _session() -> AsyncIterator[aiohttp.ClientSession]:
+    """Return what devices call through."""
+    async with aiohttp.ClientSession() as session:
+        # A device does not repeat a poll behind its own back.
+        session._retry_connection = False
+        yield session
+
+
+@pytest.fixture(name="device_of")
+def _device_of(session: aiohttp.ClientSession) -> MakeDevice:
+    """Make devices; their server may be started anew in between."""
+
+    def make(program: Program, device_id: int = DEVICE, **habits: Any) -> Device:
+        line = Line(server=program.url, session=session, habits=Habits(**habits))
+        return Device(device_id=device_id, line=line)
+
+    return make

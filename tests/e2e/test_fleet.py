@@ -1,0 +1,136 @@
+"""A hundred devices with every quirk: each result belongs to its own command."""
+
+import asyncio
+from collections import Counter
+from typing import Any
+
+import attrs
+import pytest
+
+from pushserver.client import Client, every
+from pushserver.simulate import Fleet, Journal, Plan, digest, quirks_named
+from tests.program import Program
+
+DEVICES = 100
+OVER = {"SUCCESSFUL", "FAILED", "TIMEOUT", "EXPIRED", "CANCELED"}
+
+
+@attrs.frozen
+class Round:
+    """What was enqueued and what the devices wrote down."""
+
+    commands: list[dict[str, Any]]
+    journal: Journal
+    openings: dict[str, int]
+
+
+def wanted(number: int) -> dict[str, Any]:
+    """Return a command whose answer is nobody else's."""
+    if number % 10 == 0:
+        actions = [{"action": "door", "parameters": f"door={number}"}]
+        return {"endpoint": "execute_actions", "body": {"actions": actions}}
+    if number % 10 == 1:
+        body = {"message": f"m{number}", "timeout": 1}
+        return {"endpoint": "message_to_screen", "body": body}
+    values = [{"id": number + 10, "name": f"User {number}"}]
+    body = {"object": "users", "values": values}
+    return {"endpoint": "create_or_modify_objects", "body": body}
+
+
+async def play(program: Program, commands: int) -> Round:
+    """Enqueue for every device, let all work, and wait until everything is over."""
+    plan = Plan(
+        server=program.url,
+        devices=DEVICES,
+        first_id=5_000_000,
+        seed=7,
+        period=0.2,
+        hold_timeout=3,
+        quirks=quirks_named("all"),
+    )
+    journal, stop = Journal(), asyncio.Event()
+    async with (
+        Client(program.url, program.token) as api,
+        Fleet.of(plan, journal) as fleet,
+    ):
+        for each in plan.ids:
+            await api.put_device(str(each), hold=1 if each % 2 else 0)
+        running = asyncio.create_task(fleet.run(stop))
+        for place, each in enumerate(plan.ids):
+            mine = range(place, commands, DEVICES)
+            how = {"expiresIn": 600, "responseTimeout": 8, "maxAttempts": 50}
+            await api.enqueue_many(str(each), [{**wanted(n), **how} for n in mine])
+        await _all_over(api, commands)
+        stop.set()
+        await running
+        kept = [each async for each in every(api.commands)]
+        openings = {str(d.device_id): d.firmware.openings for d in fleet.devices}
+    return Round(kept, journal, openings)
+
+
+async def _all_over(api: Client, commands: int) -> None:
+    async with asyncio.timeout(60 + commands / 10):
+        while True:
+            open_ones = await api.commands(
+                state=["PENDING", "SENT", "DELIVERED"], limit=1
+            )
+            if not open_ones["items"]:
+                return
+            await asyncio.sleep(0.2)
+
+
+def check(told: Round, commands: int) -> None:
+    """Hold what the server says against what the devices did."""
+    executed: Counter[tuple[str, str]] = Counter()
+    answers: dict[tuple[str, str], set[str | None]] = {}
+    for entry in told.journal.entries:
+        if entry.event == "executed":
+            order = (str(entry.device_id), entry.body)
+            executed[order] += 1
+            answers.setdefault(order, set()).add(entry.answer)
+
+    assert commands == len(told.commands)
+    assert {command["state"] for command in told.commands} <= OVER
+    for command in told.commands:
+        order = (command["deviceId"], digest(command["body"]))
+        if command["delivery"] == "atMostOnce":
+            assert executed[order] <= 1, command
+        if command["state"] == "SUCCESSFUL":
+            assert _its_own(command, answers[order]), command
+    done = sum(command["state"] == "SUCCESSFUL" for command in told.commands)
+    assert done > commands * 0.9
+    doors = Counter(
+        command["deviceId"]
+        for command in told.commands
+        if command["endpoint"] == "execute_actions"
+    )
+    assert all(told.openings[device] <= doors[device] for device in doors)
+    opened = sum(told.openings.values())
+    assert opened > sum(doors.values()) * 0.8
+
+
+def _its_own(command: dict[str, Any], answers: set[str | None]) -> bool:
+    """Tell whether a command has an answer that its device gave to just this order."""
+    result = command["result"]
+    if "response" not in result:
+        return True
+    return digest(result["response"]) in answers
+
+
+async def test_every_quirk(program: Program) -> None:
+    """
+    2,000 commands: each result with its own command, each door at most once.
+    """
+    program.start(grace=0.5)
+
+    check(await play(program, 2_000), 2_000)
+
+
+@pytest.mark.proof
+async def test_every_quirk_at_length(program: Program) -> None:
+    """
+    The same with 10,000.
+    """
+    program.start(grace=0.5)
+
+    check(await play(program, 10_000), 10_000)

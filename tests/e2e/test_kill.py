@@ -1,0 +1,163 @@
+"""Killed at the worst moment: nothing acknowledged is lost, and no door opens twice."""
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pushserver.client import Client
+from tests.e2e.conftest import DEVICE, MakeDevice
+from tests.e2e.test_device_life import LOAD_USERS, OPEN_DOOR, held
+from tests.e2e.wire import line_to
+from tests.program import Program
+
+ME = str(DEVICE)
+
+
+@pytest.fixture(name="number")
+def _number(request: pytest.FixtureRequest) -> int:
+    """Count how often a test is run: it depends on the moment."""
+    number: int = request.param
+    return number
+
+
+HASTY = {"response_timeout": 1.5, "grace": 0.2}
+
+
+def state_in(file: Path) -> str:
+    """Return the state of the one command, from the file, as committed."""
+    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
+        (state,) = connection.execute("SELECT state FROM command").fetchone()
+    return str(state)
+
+
+async def after_restart(
+    program: Program, device_of: MakeDevice, command_id: str
+) -> tuple[list[str], str]:
+    """Start anew and poll until the command is over: what was told, how it ended."""
+    program.start(**HASTY)
+    device, told = device_of(program), []
+    async with Client(program.url, program.token) as api, asyncio.timeout(20):
+        await api.patch_device(ME, hold=0)
+        while True:
+            order = await device.poll()
+            told += [order.endpoint] if order else []
+            if order:
+                await device.answer(order)
+            state = (await api.command(command_id))["state"]
+            if state not in ("PENDING", "SENT", "DELIVERED"):
+                return told, state
+
+
+@pytest.mark.parametrize("number", range(5), indirect=True)
+@pytest.mark.parametrize("waiting", [False, True])
+@pytest.mark.usefixtures("number")
+async def test_right_after_the_commit(
+    program: Program, device_of: MakeDevice, *, waiting: bool
+) -> None:
+    """
+    A door handed out in the file, and killed before or after its device was told:
+    never handed out again, and nobody knows what became of it.
+    """
+    program.start(**HASTY)
+    device = device_of(program)
+    async with Client(program.url, program.token) as api:
+        if waiting:
+            await api.put_device(ME, hold=20)
+            poll = asyncio.create_task(device.poll())
+            await held(api, 1)
+            command = await api.enqueue(ME, OPEN_DOOR)
+        else:
+            command = await api.enqueue(ME, OPEN_DOOR)
+            poll = asyncio.create_task(device.poll())
+        await asyncio.to_thread(_kill_once_sent, program)
+    await asyncio.gather(poll, return_exceptions=True)
+
+    told, state = await after_restart(program, device_of, command["id"])
+
+    assert [] == told
+    assert "TIMEOUT" == state
+
+
+def _kill_once_sent(program: Program) -> None:
+    """Kill the program as soon as its file says that the command was handed out."""
+    for _ in range(20_000):
+        if state_in(program.database) != "PENDING":
+            break
+    program.kill()
+
+
+async def test_before_the_answer_is_read(
+    program: Program, device_of: MakeDevice
+) -> None:
+    """
+    The same when the answer was on its way and the device never read it.
+    """
+    program.start(**HASTY)
+    async with (
+        Client(program.url, program.token) as api,
+        line_to(program) as (_, writer),
+    ):
+        command = await api.enqueue(ME, OPEN_DOOR)
+        writer.write(f"GET /push?deviceId={ME} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        await asyncio.to_thread(_kill_once_sent, program)
+
+    assert ([], "TIMEOUT") == await after_restart(program, device_of, command["id"])
+
+
+async def test_before_the_result(program: Program, device_of: MakeDevice) -> None:
+    """
+    A device that was told, and answers when the server is back, is believed.
+    """
+    program.start(**HASTY)
+    async with Client(program.url, program.token) as api:
+        command = await api.enqueue(ME, OPEN_DOOR)
+    order = await device_of(program).take()
+    program.kill()
+    program.start(**HASTY)
+    async with Client(program.url, program.token) as api:
+        assert 200 == await device_of(program).answer(order)
+        done = await api.command(command["id"])
+
+    assert ("SUCCESSFUL", 1) == (done["state"], done["attempts"])
+    assert "uuid" == done["result"]["matchedBy"]
+
+
+async def test_at_least_once_goes_out_again(
+    program: Program, device_of: MakeDevice
+) -> None:
+    """
+    What may go out again does, and is answered after the restart.
+    """
+    program.start(**HASTY)
+    async with Client(program.url, program.token) as api:
+        command = await api.enqueue(ME, LOAD_USERS)
+    await device_of(program).take()
+    program.kill()
+
+    told, state = await after_restart(program, device_of, command["id"])
+
+    assert (["load_objects"], "SUCCESSFUL") == (told, state)
+
+
+async def test_late_result_after_timeout(
+    program: Program, device_of: MakeDevice
+) -> None:
+    """
+    A result for what was in flight at the kill, and timed out since, still counts.
+    """
+    program.start(**HASTY)
+    async with Client(program.url, program.token) as api:
+        command = await api.enqueue(ME, OPEN_DOOR)
+    order = await device_of(program).take()
+    program.kill()
+    await after_restart(program, device_of, command["id"])
+    async with Client(program.url, program.token) as api:
+        before: dict[str, Any] = await api.command(command["id"])
+        await device_of(program).answer(order)
+        after = await api.command(command["id"])
+
+    assert ("TIMEOUT", "SUCCESSFUL") == (before["state"], after["state"])

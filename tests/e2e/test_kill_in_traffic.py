@@ -1,0 +1,94 @@
+"""Killed again and again in the middle of everything: what was promised is kept."""
+
+import asyncio
+import itertools
+from collections import Counter
+from contextlib import suppress
+from random import Random
+from typing import Any
+
+import aiohttp
+import attrs
+import pytest
+
+from pushserver.client import Client, ClientError, every
+from pushserver.simulate import Device, Order
+from tests.e2e.conftest import MakeDevice
+from tests.program import Program
+
+DEVICES = range(101, 109)
+AWAY = (aiohttp.ClientError, OSError, TimeoutError)
+
+
+@attrs.define
+class Promises:
+    """What was acknowledged, and what devices were told: by the number in its body."""
+
+    enqueued: dict[int, str] = attrs.Factory(dict)
+    told: Counter[int] = attrs.Factory(Counter)
+    answered: set[int] = attrs.Factory(set)
+    numbers: "itertools.count[int]" = attrs.Factory(itertools.count)
+
+    async def program(self, api: Client, rng: Random) -> None:
+        """Enqueue without end; every second command may go out once only."""
+        while True:
+            number = next(self.numbers)
+            command = {
+                "endpoint": "message_to_screen",
+                "body": {"message": "x", "n": number},
+                "delivery": "atMostOnce" if number % 2 else "atLeastOnce",
+            }
+            device_id = str(rng.choice(DEVICES))
+            self.enqueued[number] = (await api.enqueue(device_id, command))["id"]
+
+    async def device(self, device: Device) -> None:
+        """Poll and answer without end."""
+        while True:
+            order = await device.poll()
+            if order is not None:
+                await self._answer(device, order)
+
+    async def _answer(self, device: Device, order: Order) -> None:
+        number = order.body["n"]
+        self.told[number] += 1
+        if await device.answer(order) == 200:
+            self.answered.add(number)
+
+
+async def traffic(
+    program: Program, promises: Promises, make: MakeDevice, rng: Random
+) -> None:
+    """Let programs and devices loose, and kill the server in the middle."""
+    async with Client(program.url, program.token) as api:
+        devices = [make(program, each, no_uuid=each % 2 == 0) for each in DEVICES]
+        tasks = [asyncio.create_task(promises.program(api, rng)) for _ in range(4)]
+        tasks += [asyncio.create_task(promises.device(each)) for each in devices]
+        await asyncio.sleep(rng.uniform(0.2, 0.9))
+        await asyncio.to_thread(program.kill)
+        for task in tasks:
+            with suppress(ClientError, *AWAY):
+                await asyncio.wait_for(task, 10)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_promises(program: Program, device_of: MakeDevice, seed: int) -> None:
+    """
+    Every acknowledged command is there, none that may go out once was told twice, and
+    every acknowledged result ended its command.
+    """
+    rng, promises = Random(seed), Promises()  # noqa: S311 - it must repeat
+    for _ in range(4):
+        program.start(response_timeout=2, grace=0.2)
+        await traffic(program, promises, device_of, rng)
+    program.start()
+    async with Client(program.url, program.token) as api:
+        kept: dict[str, Any] = {each["id"]: each async for each in every(api.commands)}
+
+    by_number = {each["body"]["n"]: each for each in kept.values()}
+    assert len(promises.enqueued) > 50
+    assert len(promises.answered) > 50
+    assert set(promises.enqueued.values()) <= set(kept)
+    twice = {number for number, times in promises.told.items() if times > 1}
+    assert not {number for number in twice if number % 2}
+    assert {"SUCCESSFUL"} == {by_number[n]["state"] for n in promises.answered}
+    assert all(by_number[n]["result"]["response"] == {} for n in promises.answered)

@@ -1,0 +1,131 @@
+"""Started anew in each state: everything stands as it stood."""
+
+import asyncio
+from typing import Any
+
+import attrs
+import pytest
+
+from pushserver.client import Client, Enqueue
+from pushserver.simulate import Device, Outcome
+from tests.e2e.conftest import DEVICE, MakeDevice
+from tests.e2e.test_device_life import LOAD_USERS, OPEN_DOOR
+from tests.program import Program
+from tests.web.site import until
+
+HASTY = {"response_timeout": 1, "grace": 0.1}
+
+
+async def every_state(program: Program, api: Client, make: MakeDevice) -> list[str]:
+    """Bring one command into each state, each at a device of its own."""
+    ids: list[str] = []
+
+    async def add(command: dict[str, Any]) -> Device:
+        device_id = DEVICE + len(ids)
+        ids.append((await api.enqueue(str(device_id), command))["id"])
+        return make(program, device_id)
+
+    await add(LOAD_USERS)
+    await add({**LOAD_USERS, "notBefore": "2100-01-01T00:00:00Z"})
+    await (await add({**LOAD_USERS, "responseTimeout": 600})).take()
+    good = await add(LOAD_USERS)
+    await good.answer(await good.take())
+    bad = await add(OPEN_DOOR)
+    await bad.answer(await bad.take(), Outcome(error="no"))
+    await (await add(OPEN_DOOR)).take()
+    await add({**LOAD_USERS, "expiresIn": 0.001})
+    await add(LOAD_USERS)
+    await api.cancel(ids[-1])
+    await api.command(ids[5], wait=10)
+    await api.command(ids[6], wait=10)
+    await _recorded(api, ids[2])
+    return ids
+
+
+async def _recorded(api: Client, command_id: str) -> None:
+    """Wait until it is recorded that the answer was written."""
+
+    async def delivered() -> bool:
+        return bool("DELIVERED" == (await api.command(command_id))["state"])
+
+    await until(delivered)
+
+
+STATES = [
+    "PENDING",
+    "PENDING",
+    "DELIVERED",
+    "SUCCESSFUL",
+    "FAILED",
+    "TIMEOUT",
+    "EXPIRED",
+    "CANCELED",
+]
+
+
+@pytest.mark.parametrize("end", ["stop", "kill"])
+async def test_every_state(program: Program, device_of: MakeDevice, end: str) -> None:
+    """
+    Commands, deliveries and results are the same after a stop and after a kill.
+    """
+    program.start(**HASTY)
+    async with Client(program.url, program.token) as api:
+        ids = await every_state(program, api, device_of)
+        before = [await api.command(each) for each in ids]
+        results = (await api.results())["items"]
+    await asyncio.to_thread(getattr(program, end))
+    program.start(**HASTY)
+    async with Client(program.url, program.token) as api:
+        after = [await api.command(each) for each in ids]
+        results_after = (await api.results())["items"]
+
+    assert STATES == [command["state"] for command in before]
+    assert before == after
+    assert results == results_after
+
+
+async def test_life_goes_on(program: Program, device_of: MakeDevice) -> None:
+    """
+    After a restart what waits is handed out, what is with its device can be answered,
+    and keys, tokens and devices are what they were.
+    """
+    program.start(**HASTY)
+    async with Client(program.url, program.token) as api:
+        await every_state(program, api, device_of)
+        order = await device_of(program, 7, no_uuid=True).poll()
+        assert order is None
+        await api.put_device("7", name="x", tags={"a": "b"}, hold=2)
+        key = (await api.make_key("7", enforce=True))["key"]
+        token = (await api.create_token("reader", ["devices:read"]))["token"]
+    await asyncio.to_thread(program.kill)
+    program.start(**HASTY)
+    async with Client(program.url, program.token) as api:
+        assert "load_objects" == (await device_of(program).take()).endpoint
+        await api.enqueue("7", OPEN_DOOR)
+        assert await device_of(program, 7).poll() is None
+        device = device_of(program, 7)
+        device.line = attrs.evolve(device.line, key=key)
+        assert "execute_actions" == (await device.take()).endpoint
+    async with Client(program.url, token) as api:
+        device_now = await api.device("7")
+
+    names = ("name", "tags", "hold", "keyed", "keyEnforced")
+    assert ["x", {"a": "b"}, 2, True, True] == [device_now[name] for name in names]
+
+
+async def test_idempotency_over_a_restart(program: Program) -> None:
+    """
+    A program that asks again after the server was killed gets the same answer.
+    """
+    once = Enqueue(idempotency_key="k1")
+    program.start()
+    async with Client(program.url, program.token) as api:
+        first = await api.enqueue("1", OPEN_DOOR, once)
+    program.kill()
+    program.start()
+    async with Client(program.url, program.token) as api:
+        again = await api.enqueue("1", OPEN_DOOR, once)
+        kept = (await api.commands())["items"]
+
+    assert first == again
+    assert 1 == len(kept)

@@ -1,0 +1,134 @@
+"""SIGTERM: held polls answered empty, running requests ended, all written, exit 0."""
+
+import asyncio
+import time
+
+from pushserver.client import Client, Enqueue, every
+from tests.e2e.conftest import DEVICE, MakeDevice
+from tests.e2e.test_device_life import LOAD_USERS, OPEN_DOOR, held
+from tests.e2e.wire import line_to
+from tests.program import Program
+from tests.web.site import until
+
+ME = str(DEVICE)
+
+
+async def stopped(program: Program) -> tuple[int, bool]:
+    """Stop the program; return its exit code, and whether ten seconds were enough."""
+    begun = time.monotonic()
+    code = await asyncio.to_thread(program.stop)
+    return code, time.monotonic() - begun < 10
+
+
+async def test_held_polls(server: Program, api: Client, device_of: MakeDevice) -> None:
+    """
+    A hundred held polls are answered empty.
+    """
+    ids = range(1, 101)
+    for each in ids:
+        await api.put_device(str(each), hold=60)
+    polls = [asyncio.create_task(device_of(server, each).poll()) for each in ids]
+    await held(api, 100)
+
+    assert (0, True) == await stopped(server)
+    assert [None] * 100 == await asyncio.gather(*polls)
+
+
+async def test_waiting_programs(server: Program, api: Client) -> None:
+    """
+    Programs that wait for an outcome are answered with how it stands.
+    """
+    enqueue = asyncio.create_task(api.enqueue(ME, LOAD_USERS, Enqueue(wait=60)))
+    results = asyncio.create_task(api.results(wait=60))
+
+    async def enqueued() -> bool:
+        return bool((await api.commands())["items"])
+
+    await until(enqueued)
+
+    assert (0, True) == await stopped(server)
+    assert "PENDING" == (await enqueue)["state"]
+    assert [] == (await results)["items"]
+
+
+async def test_a_body_on_its_way(server: Program, api: Client) -> None:
+    """
+    A result that is just arriving is taken; one that stalls does not hold up the end.
+    """
+    await api.put_device(ME)
+    head = f"POST /result?deviceId={ME} HTTP/1.1\r\nHost: x\r\nContent-Length: 15\r\n"
+    async with line_to(server) as (reader, writer), line_to(server) as (_, stalls):
+        for each in (writer, stalls):
+            each.write(f'{head}\r\n{{"response":'.encode())
+            await each.drain()
+        await api.devices()
+        stopping = asyncio.create_task(stopped(server))
+        await _closed_to_others(server)
+        writer.write(b"{}}")
+        answer = await reader.readline()
+        assert (0, True) == await stopping
+    server.start()
+    async with Client(server.url, server.token) as again:
+        kept = (await again.results())["items"]
+
+    assert b" 200 " in answer
+    assert {} in [result.get("response") for result in kept]
+
+
+async def _closed_to_others(program: Program) -> None:
+    """Wait until the program takes no new connections."""
+
+    async def closed() -> bool:
+        try:
+            async with line_to(program):
+                return False
+        except OSError:
+            return True
+
+    await until(closed)
+
+
+async def test_in_traffic(server: Program, api: Client, device_of: MakeDevice) -> None:
+    """
+    In the middle of traffic the end is orderly, too: whoever got a 200 is remembered.
+    """
+    answered = 0
+
+    async def device(number: int) -> None:
+        nonlocal answered
+        one = device_of(server, number)
+        while True:
+            await api.enqueue(str(number), OPEN_DOOR)
+            answered += await one.answer(await one.take()) == 200
+
+    tasks = [asyncio.create_task(device(number)) for number in range(1, 9)]
+    await asyncio.sleep(1)
+
+    assert (0, True) == await stopped(server)
+    ends = await asyncio.gather(*tasks, return_exceptions=True)
+    server.start()
+    async with Client(server.url, server.token) as again:
+        done = [c async for c in every(again.commands, state="SUCCESSFUL")]
+    assert all(isinstance(end, Exception) for end in ends)
+    assert len(done) >= answered > 8
+
+
+async def test_right_after_the_start(program: Program) -> None:
+    """
+    A server that is stopped as soon as it listens ends just as well.
+    """
+    program.start()
+
+    assert (0, True) == await stopped(program)
+
+
+async def test_nothing_left_open(server: Program, api: Client) -> None:
+    """
+    Stopped in order, the file needs no repair: its journal is folded in.
+    """
+    await api.enqueue(ME, LOAD_USERS)
+
+    await stopped(server)
+
+    wal = server.database.with_name(server.database.name + "-wal")
+    assert not wal.exists() or not wal.stat().st_size

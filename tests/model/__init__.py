@@ -1,0 +1,1 @@
+"""The domain: states, ids, lanes, devices."""

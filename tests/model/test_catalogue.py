@@ -1,0 +1,99 @@
+"""What is known of the endpoints."""
+
+import pytest
+
+from pushserver.model.catalogue import (
+    CATALOGUE,
+    DAY,
+    LARGE_BODY,
+    UNKNOWN,
+    Delivery,
+    endpoint_named,
+    is_slow,
+)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "load_objects",
+        "modify_objects",
+        "destroy_objects",
+        "create_or_modify_objects",
+        "get_configuration",
+        "set_configuration",
+        "system_information",
+        "user_set_image",
+        "user_list_images",
+        "user_get_image_list",
+    ],
+)
+def test_again(name: str) -> None:
+    """Reading and idempotent configuration may be handed out again."""
+    assert Delivery.AT_LEAST_ONCE is endpoint_named(name).delivery
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "execute_actions",
+        "create_objects",
+        "remote_enroll",
+        "reboot",
+        "reset_to_factory_default",
+        "set_system_network",
+        "set_system_time",
+        "change_login",
+        "delete_admins",
+        "message_to_screen",
+        "never_heard_of_it",
+        "LOAD_OBJECTS",
+    ],
+)
+def test_once(name: str) -> None:
+    """What acts in the world, or is unknown, is never handed out twice."""
+    assert Delivery.AT_MOST_ONCE is endpoint_named(name).delivery
+
+
+def test_expiry() -> None:
+    """A door action makes sense for half a minute, everything else for a day."""
+    others = {
+        e.expires_in for name, e in CATALOGUE.items() if name != "execute_actions"
+    }
+
+    assert 30 == endpoint_named("execute_actions").expires_in
+    assert {DAY} == others
+    assert DAY == UNKNOWN.expires_in == 24 * 3600
+
+
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        ("remote_enroll", None),
+        ("report_generate", None),
+        ("user_list_images", None),
+        ("user_get_image_list", '{"user_ids":[1]}'),
+        ("user_set_image_list", '{"user_images":[]}'),
+        ("load_objects", '{"object":"access_logs"}'),
+        ("load_objects", '{ "object" : "alarm_logs", "limit": 10 }'),
+        ("create_objects", "x" * LARGE_BODY),
+    ],
+)
+def test_slow(name: str, body: str | None) -> None:
+    """Enrolling, reports, image lists and large loads may take long."""
+    assert is_slow(name, body)
+
+
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        ("load_objects", None),
+        ("load_objects", '{"object":"users"}'),
+        ("execute_actions", '{"actions":[]}'),
+        ("modify_objects", '{"object":"access_logs"}'),
+        ("nobody_knows", None),
+    ],
+)
+def test_not_slow(name: str, body: str | None) -> None:
+    """Everything else is answered soon."""
+    assert not is_slow(name, body)

@@ -1,0 +1,137 @@
+"""A device: its keys, its patience, its habits."""
+
+import pytest
+
+from pushserver.clock import SECOND
+from pushserver.model.device import (
+    Access,
+    Device,
+    DeviceKeys,
+    DeviceState,
+    access,
+    hash_secret,
+    new_key,
+)
+from tests.clock import START
+from tests.model.values import DEVICE
+
+OPTIONAL, REQUIRED = DeviceKeys.OPTIONAL, DeviceKeys.REQUIRED
+
+
+@pytest.fixture(name="device")
+def _device() -> Device:
+    """Return an adopted device without a key that never polled."""
+    return Device(device_id=DEVICE, state=DeviceState.ADOPTED, created_at=START)
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "enforced", "came_with", "policy", "verdict"),
+    [
+        (None, None, False, None, OPTIONAL, Access.SERVED),
+        (None, None, False, "any", OPTIONAL, Access.SERVED),
+        (None, None, False, None, REQUIRED, Access.NO_KEY),
+        (None, None, False, "any", REQUIRED, Access.NO_KEY),
+        ("new", None, False, None, OPTIONAL, Access.SERVED),
+        ("new", None, False, None, REQUIRED, Access.NO_KEY),
+        ("new", None, True, None, OPTIONAL, Access.NO_KEY),
+        ("new", None, False, "new", OPTIONAL, Access.FIRST_KEYED),
+        ("new", None, True, "new", OPTIONAL, Access.SERVED),
+        ("new", None, True, "new", REQUIRED, Access.SERVED),
+        ("new", None, True, "bad", OPTIONAL, Access.WRONG_KEY),
+        ("new", None, False, "bad", OPTIONAL, Access.WRONG_KEY),
+        ("new", None, True, "", OPTIONAL, Access.WRONG_KEY),
+        ("new", None, True, "éà☃", OPTIONAL, Access.WRONG_KEY),
+        ("new", "old", True, "old", OPTIONAL, Access.SERVED),
+        ("new", "old", True, "new", OPTIONAL, Access.FIRST_KEYED),
+        ("new", "old", True, "bad", OPTIONAL, Access.WRONG_KEY),
+        ("new", "old", True, None, OPTIONAL, Access.NO_KEY),
+    ],
+)
+def test_access(
+    device: Device,
+    new: str | None,
+    old: str | None,
+    enforced: bool,
+    came_with: str | None,
+    policy: DeviceKeys,
+    verdict: Access,
+) -> None:
+    """Who has a key is served under it; the old one is valid until the new is used."""
+    device.key_hash = None if new is None else hash_secret(new)
+    device.old_key_hash = None if old is None else hash_secret(old)
+    device.key_enforced = enforced
+
+    assert verdict is access(device, came_with, policy)
+
+
+def test_keys_fit_a_path() -> None:
+    """Keys are long, differ, and need no escaping in an address."""
+    keys = {new_key() for _ in range(50)}
+
+    assert 50 == len(keys)
+    assert all(len(key) == 32 for key in keys)
+    assert all(key.replace("-", "").replace("_", "").isalnum() for key in keys)
+
+
+def test_hold_of_its_own(device: Device) -> None:
+    """A device is held as the server says, or as it was told itself."""
+    assert 25 * SECOND == device.hold_for(25 * SECOND)
+
+    device.hold = 0
+
+    assert 0 == device.hold_for(25 * SECOND)
+
+
+def test_hang_ups_shorten_the_hold(device: Device) -> None:
+    """A device that hangs up is held for 80 % of the shortest such wait."""
+    device.hung_up(10 * SECOND)
+
+    assert 8 * SECOND == device.hold_for(25 * SECOND)
+
+    device.hung_up(20 * SECOND)
+
+    assert 8 * SECOND == device.hold_for(25 * SECOND)
+    assert 5 * SECOND == device.hold_for(5 * SECOND)
+
+
+def test_three_hang_ups_end_it(device: Device) -> None:
+    """After three hang-ups its polls are held no more."""
+    for _ in range(3):
+        device.hung_up(10 * SECOND)
+
+    assert 0 == device.hold_for(25 * SECOND)
+
+
+def test_period(device: Device) -> None:
+    """The period is the time between idle polls, and one odd gap is no news."""
+    for second in (0, 5, 10):
+        device.seen(START + second * SECOND, "192.0.2.7")
+        device.was_idle = True
+
+    assert 5 * SECOND == device.period
+
+    device.seen(START + 23 * SECOND, "192.0.2.7")
+
+    assert 6 * SECOND == device.period
+
+
+def test_period_without_work(device: Device) -> None:
+    """A poll right after work says nothing about the period."""
+    device.seen(START, None)
+    device.was_idle = False
+    device.seen(START + SECOND // 25, None)
+
+    assert device.period is None
+
+
+def test_seen(device: Device) -> None:
+    """What was last seen is kept, also when the clock went back."""
+    device.seen(START, "192.0.2.7")
+    device.was_idle = True
+    device.seen(START - SECOND, "192.0.2.8")
+
+    assert (START - SECOND, "192.0.2.8", None) == (
+        device.last_seen_at,
+        device.address,
+        device.period,
+    )

@@ -1,0 +1,83 @@
+"""The real program in a process of its own."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import attrs
+
+_URL = re.compile(rb'"url":"([^"]+)"')
+
+
+@attrs.define
+class Program:
+    """`pushserver serve` on a free port, its file and its log in `folder`."""
+
+    folder: Path
+    token: str = "admin-of-the-tests"
+    url: str = ""
+    _process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def log(self) -> Path:
+        """Where its log goes."""
+        return self.folder / "server.log"
+
+    @property
+    def database(self) -> Path:
+        """Where its file is."""
+        return self.folder / "pushserver.db"
+
+    def start(self, **settings: object) -> None:
+        """Start it, with settings as PUSHSERVER_…, and wait until it listens."""
+        begun = self.log.stat().st_size if self.log.exists() else 0
+        self._process = self.spawn(**settings)
+        while (found := _URL.search(self.log.read_bytes()[begun:])) is None:
+            if self._process.poll() is not None:
+                raise AssertionError(self.log.read_text())
+            self._wait_a_little()
+        self.url = found[1].decode()
+
+    def spawn(self, **settings: object) -> subprocess.Popen[bytes]:
+        """Start the process and do not wait."""
+        environ = {k: v for k, v in os.environ.items() if "PUSHSERVER_" not in k}
+        environ |= {
+            "PUSHSERVER_ADMIN_TOKEN": self.token,
+            "PUSHSERVER_PORT": "0",
+            "PUSHSERVER_DATABASE": f"sqlite:///{self.database}",
+        }
+        environ |= {f"PUSHSERVER_{k.upper()}": str(v) for k, v in settings.items()}
+        with self.log.open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "pushserver", "serve"],
+                env=environ,
+                cwd=Path(__file__).parents[1],
+                stdout=log,
+                stderr=log,
+            )
+
+    def _wait_a_little(self) -> None:
+        """Give it time: there is nothing to listen to before it listens."""
+        assert self._process is not None
+        try:
+            self._process.wait(0.02)
+        except subprocess.TimeoutExpired:
+            return
+
+    def stop(self) -> int:
+        """Ask it to stop (SIGTERM) and return its exit code."""
+        return self._end(signal.SIGTERM)
+
+    def kill(self) -> int:
+        """Kill it (SIGKILL), as a failing machine would."""
+        return self._end(signal.SIGKILL)
+
+    def _end(self, number: signal.Signals) -> int:
+        process, self._process = self._process, None
+        if process is None:
+            return 0
+        process.send_signal(number)
+        return process.wait(15)

@@ -1,0 +1,1 @@
+"""The use cases, over a real store and a clock that is handed in."""

@@ -1,0 +1,32 @@
+"""Fixtures: the services over a store, as the program puts them together."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from pushserver.app import build_services, open_store
+from pushserver.settings import Settings
+from pushserver.web.services import Services
+from tests.clock import ManualClock
+from tests.services.desk import Desk
+
+
+@pytest.fixture(name="services")
+async def _services(tmp_path: Path, clock: ManualClock) -> AsyncIterator[Services]:
+    """Return every service over an empty store; workers are called by hand."""
+    settings = Settings(database=f"sqlite:///{tmp_path / 'services.db'}")
+    store = await open_store(settings, clock)
+    services = build_services(settings, store, clock)
+    await services.fleet.load()
+    yield services
+    services.holds.close()
+    services.outcomes.close()
+    await services.polling.chores.finish()
+    await store.close()
+
+
+@pytest.fixture(name="desk")
+def _desk(services: Services, clock: ManualClock) -> Desk:
+    """Return a program and its device, who ask the services."""
+    return Desk(services, clock)

@@ -1,0 +1,158 @@
+"""Tokens: who calls, and what they may do."""
+
+import pytest
+
+from pushserver.errors import Forbidden, NotFound, Unauthorized, Unavailable
+from pushserver.model.token import Permission, Token
+from pushserver.services.tokens import Tokens
+from pushserver.web.services import Services
+from tests.services.desk import Desk
+
+READ, WRITE = Permission.COMMANDS_READ, Permission.COMMANDS_WRITE
+
+
+@pytest.fixture(name="tokens")
+def _tokens(services: Services) -> Tokens:
+    """Return the tokens, of which there are none yet."""
+    return services.tokens
+
+
+async def restarted(tokens: Tokens, admin: str | None = None) -> str | None:
+    """Load the tokens as a start does; return a first one's secret."""
+    return await tokens.load(admin)
+
+
+def who(tokens: Tokens, secret: str) -> Token:
+    """Return whose secret this is."""
+    return tokens.authenticate(f"Bearer {secret}")
+
+
+async def test_first(tokens: Tokens) -> None:
+    """The first start makes one token that may do everything; the next makes none."""
+    secret = await restarted(tokens)
+    assert secret is not None
+    assert secret.startswith("pst_")
+
+    assert await restarted(tokens) is None
+    assert all(who(tokens, secret).may(one) for one in Permission)
+
+
+async def test_from_the_settings(tokens: Tokens) -> None:
+    """A token of the settings is valid for as long as it is set, and never kept."""
+    assert await restarted(tokens, "secret") is None
+    assert who(tokens, "secret").may(Permission.TOKENS_WRITE)
+
+    first = await restarted(tokens)
+
+    assert first is not None
+    with pytest.raises(Unauthorized):
+        who(tokens, "secret")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        None,
+        "",
+        "Bearer",
+        "Bearer ",
+        "secret",
+        "Basic secret",
+        "Bearer Secret",
+        "Bearer secret2",
+        "Bearer secre",
+        "Bearer \ud800",
+        "Bearer é☃",
+    ],
+)
+async def test_refused(tokens: Tokens, header: str | None) -> None:
+    """Whoever has no valid token is refused."""
+    await restarted(tokens, "secret")
+
+    with pytest.raises(Unauthorized):
+        tokens.authenticate(header)
+
+
+@pytest.mark.parametrize(
+    "header", ["Bearer secret", "bearer secret", "BEARER  secret "]
+)
+async def test_accepted(tokens: Tokens, header: str) -> None:
+    """The scheme is taken in any case."""
+    await restarted(tokens, "secret")
+
+    assert tokens.authenticate(header).may(READ)
+
+
+async def test_make(tokens: Tokens) -> None:
+    """A token may do what it was made for, and survives a restart."""
+    token, secret = await tokens.make("reader", [READ])
+    await restarted(tokens)
+
+    assert token == who(tokens, secret)
+    assert (True, False, False) == (
+        token.may(READ),
+        token.may(WRITE),
+        token.may(Permission.ADMIN),
+    )
+    assert secret not in repr(token)
+
+
+async def test_nobody_gives_what_he_has_not(tokens: Tokens) -> None:
+    """A token cannot make one that may do more."""
+    maker, _ = await tokens.make("maker", [Permission.TOKENS_WRITE, READ])
+
+    _, secret = await tokens.make("child", [READ], by=maker)
+    assert who(tokens, secret).may(READ)
+
+    for beyond in (WRITE, Permission.ADMIN):
+        with pytest.raises(Forbidden, match=beyond.value):
+            await tokens.make("child", [READ, beyond], by=maker)
+
+    admin, _ = await tokens.make("admin", [Permission.ADMIN], by=None)
+    await tokens.make("child", [WRITE, Permission.ADMIN], by=admin)
+
+
+async def test_revoke(tokens: Tokens) -> None:
+    """A token that was revoked is invalid at once and for good."""
+    await restarted(tokens, "secret")
+    token, secret = await tokens.make("x", [READ])
+
+    await tokens.revoke(token.id)
+
+    with pytest.raises(Unauthorized):
+        who(tokens, secret)
+    with pytest.raises(NotFound):
+        await tokens.revoke(token.id)
+    await restarted(tokens, "secret")
+    with pytest.raises(Unauthorized):
+        who(tokens, secret)
+
+
+async def test_revoke_that_of_the_settings(tokens: Tokens) -> None:
+    """The token of the settings is revoked by changing the settings."""
+    await restarted(tokens, "secret")
+
+    with pytest.raises(NotFound):
+        await tokens.revoke(0)
+    assert who(tokens, "secret").may(READ)
+
+
+async def test_list(tokens: Tokens) -> None:
+    """All valid tokens are listed, oldest first."""
+    made = [(await tokens.make(f"n{n}", [READ]))[0] for n in range(4)]
+    await tokens.revoke(made[1].id)
+
+    assert [made[0], made[2], made[3]] == list(tokens.all())
+
+
+async def test_store_away(desk: Desk, tokens: Tokens) -> None:
+    """A token that could not be kept is not valid; one not revoked still is."""
+    kept, secret = await tokens.make("x", [READ])
+    async with desk.store_away():
+        with pytest.raises(Unavailable):
+            await tokens.make("y", [READ])
+        with pytest.raises(Unavailable):
+            await tokens.revoke(kept.id)
+
+    assert [kept] == list(tokens.all())
+    assert kept == who(tokens, secret)

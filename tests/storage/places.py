@@ -1,0 +1,82 @@
+"""Where each store keeps what it is given, and how tests make it fail."""
+
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Protocol
+
+import attrs
+
+from pushserver.storage.base import Store
+from pushserver.storage.sqlite.store import SqliteStore
+from tests.clock import ManualClock
+
+
+class Place(Protocol):
+    """A store's data, which outlives the store that is open on it."""
+
+    async def open(self, clock: ManualClock) -> Store:
+        """Open a store on the data as they are."""
+
+    def away(self, store: Store) -> AbstractAsyncContextManager[None]:
+        """Let every commit of *store* fail for the length of the block."""
+
+    def dead(self, store: Store) -> AbstractAsyncContextManager[None]:
+        """Let whatever its writer does fail for the length of the block."""
+
+
+def _deny(*_: object) -> int:
+    return sqlite3.SQLITE_DENY
+
+
+@attrs.frozen
+class SqliteFile:
+    """A file in a folder of its own."""
+
+    folder: Path
+
+    @property
+    def path(self) -> Path:
+        """Where the file is."""
+        return self.folder / "store.db"
+
+    async def open(self, clock: ManualClock) -> SqliteStore:
+        """Open the file."""
+        return await SqliteStore.open(self.path, clock)
+
+    @asynccontextmanager
+    async def away(self, store: Store) -> AsyncIterator[None]:
+        """Forbid the writer to write."""
+        assert isinstance(store, SqliteStore)
+        writer = store.writer.connection
+        await writer.run(lambda c: c.execute("PRAGMA query_only = ON"))
+        try:
+            yield
+        finally:
+            await writer.run(lambda c: c.execute("PRAGMA query_only = OFF"))
+
+    @asynccontextmanager
+    async def dead(self, store: Store) -> AsyncIterator[None]:
+        """Forbid the writer even to read."""
+        assert isinstance(store, SqliteStore)
+        writer = store.writer.connection
+        await writer.run(lambda c: c.set_authorizer(_deny))
+        try:
+            yield
+        finally:
+            await writer.run(lambda c: c.set_authorizer(None))
+
+
+@asynccontextmanager
+async def opened(place: Place, clock: ManualClock) -> AsyncIterator[Store]:
+    """Have a store open for the length of the block: once more, after a restart."""
+    store = await place.open(clock)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+#: Every store. A test that takes `store` or `place` is a test of all of them.
+BACKENDS: Mapping[str, Callable[[Path], Place]] = {"sqlite": SqliteFile}

@@ -1,0 +1,230 @@
+"""Lists: filters, cursors, and pages that do not grow too heavy."""
+
+from itertools import combinations
+
+import pytest
+
+from pushserver.clock import SECOND
+from pushserver.model.command import Command
+from pushserver.model.ids import IdSource
+from pushserver.model.lane import Flight
+from pushserver.model.state import State
+from pushserver.storage.base import CommandFilter, Store
+from tests.clock import START, ManualClock
+from tests.model.values import DEVICE, TIMEOUT, command, once, order, result
+from tests.storage.deeds import (
+    ask,
+    call_off,
+    enqueue,
+    fly,
+    post,
+    report,
+    tend,
+)
+
+MEGABYTE = 1024 * 1024
+
+
+async def ids_of(
+    store: Store, wanted: CommandFilter, *, before: int | None = None, limit: int = 1000
+) -> list[int]:
+    """Return the ids of a page of commands."""
+    page = await store.commands(wanted, before=before, limit=limit)
+    return [record.command.id for record in page]
+
+
+@pytest.fixture(name="fleet")
+async def _fleet(store: Store, clock: ManualClock) -> list[Command]:
+    """Return commands of three devices, one each second, in many states."""
+    ids, made = IdSource(clock.now), []
+    for n in range(24):
+        one = once(
+            ("load_objects", "reboot")[n % 2],
+            id=ids(),
+            device_id=1 + n % 3,
+            created_at=clock.now(),
+            expires_at=clock.now() + SECOND * 3600,
+            operation_id=77 if n % 5 == 0 else None,
+        )
+        made.append(one)
+        await enqueue(store, one)
+        clock.tick(seconds=1)
+    for n in (0, 1, 2):
+        await call_off(store, made[20 + n])
+    for device in (1, 2):
+        flight = await fly_for(store, device, clock.now())
+        await report(store, flight, clock.now(), failed=device == 2)
+    flight = await fly_for(store, 3, clock.now())
+    await tend(store, clock.now() + TIMEOUT, device=3)
+    return made
+
+
+async def fly_for(store: Store, device: int, now: int) -> Flight:
+    """Let a device poll; it must be given something."""
+    flight = await ask(store, now, device=device, uuid=f"u{device}")
+    assert flight is not None
+    return flight
+
+
+async def test_newest_first(store: Store, fleet: list[Command]) -> None:
+    """Without a filter all commands are listed, the newest first."""
+    assert [c.id for c in reversed(fleet)] == await ids_of(store, CommandFilter())
+
+
+FILTERS = {
+    "states": frozenset({State.PENDING, State.CANCELED, State.SUCCESSFUL}),
+    "device_id": 2,
+    "endpoint": "reboot",
+    "created_after": START + 3 * SECOND,
+    "created_before": START + 21 * SECOND,
+    "operation_id": 77,
+}
+
+
+def fits(one: Command, wanted: CommandFilter) -> bool:
+    """Tell whether a command is wanted, word for word."""
+    return (
+        (not wanted.states or one.state in wanted.states)
+        and wanted.device_id in (None, one.device_id)
+        and wanted.endpoint in (None, one.endpoint)
+        and (wanted.created_after is None or one.created_at > wanted.created_after)
+        and (wanted.created_before is None or one.created_at < wanted.created_before)
+        and wanted.operation_id in (None, one.operation_id)
+    )
+
+
+@pytest.mark.parametrize(
+    "names", [n for size in range(7) for n in combinations(FILTERS, size)]
+)
+async def test_filters(
+    store: Store, fleet: list[Command], names: tuple[str, ...]
+) -> None:
+    """Filters say what they say, alone and together, page by page."""
+    wanted = CommandFilter(**{name: FILTERS[name] for name in names})  # type: ignore[arg-type]
+    expected = [c.id for c in reversed(fleet) if fits(c, wanted)]
+
+    pages, before = [], None
+    for _ in range(20):
+        page = await ids_of(store, wanted, before=before, limit=3)
+        pages += page
+        if len(page) < 3:
+            break
+        before = page[-1]
+
+    assert expected == await ids_of(store, wanted)
+    assert expected == pages
+
+
+@pytest.mark.parametrize("state", list(State))
+async def test_each_state(store: Store, fleet: list[Command], state: State) -> None:
+    """Each state can be asked for."""
+    expected = [c.id for c in reversed(fleet) if c.state is state]
+
+    assert expected == await ids_of(store, CommandFilter(states=frozenset({state})))
+
+
+async def test_all_states(store: Store, fleet: list[Command]) -> None:
+    """Several states together are merged in order."""
+    wanted = CommandFilter(states=frozenset(State))
+
+    assert [c.id for c in reversed(fleet)][:7] == await ids_of(store, wanted, limit=7)
+
+
+async def test_records_are_whole(store: Store, fleet: list[Command]) -> None:
+    """A list shows what one command shows."""
+    for record in await store.commands(CommandFilter(), before=None, limit=100):
+        alone = await store.find_command(record.command.id)
+        assert alone is not None
+        assert (record.result, [d.id for d in record.deliveries]) == (
+            alone.result,
+            [d.id for d in alone.deliveries],
+        )
+        assert record.command.order == alone.command.order
+    assert 24 == len(fleet)
+
+
+async def test_created_while_the_clock_went_back(
+    store: Store, clock: ManualClock
+) -> None:
+    """The times of making are what they are, also when ids ran ahead of the clock."""
+    ids = IdSource(clock.now)
+    first = command(id=ids(), created_at=clock.now())
+    clock.tick(seconds=-3600)
+    second = command(id=ids(), created_at=clock.now())
+    await enqueue(store, first, second)
+    soon = CommandFilter(created_before=clock.now() + SECOND)
+
+    assert [second.id] == await ids_of(store, soon)
+
+
+async def test_nothing_found(store: Store, fleet: list[Command]) -> None:
+    """A filter that nothing fits finds nothing."""
+    assert [] == await ids_of(store, CommandFilter(device_id=99))
+    assert [] == await ids_of(store, CommandFilter(), before=fleet[0].id)
+
+
+async def test_heavy_commands(store: Store) -> None:
+    """A page of commands ends early when it grows heavy; the rest follows."""
+    body = '"' + "x" * 3 * MEGABYTE + '"'
+    commands = [command(order=order(body=body)) for _ in range(6)]
+    for one in commands:
+        await enqueue(store, one)
+    expected = [c.id for c in reversed(commands)]
+
+    first = await ids_of(store, CommandFilter())
+    second = await ids_of(store, CommandFilter(), before=first[-1])
+
+    assert 1 <= len(first) < 6
+    assert expected[: len(first) + len(second)] == first + second
+
+
+async def test_heavy_results(store: Store) -> None:
+    """A page of results ends early when it grows heavy; one is always there."""
+    sizes = (20, 20, 3, 3, 3, 3)
+    came = [result(body=b"x" * size * MEGABYTE) for size in sizes]
+    for one in came:
+        await post(store, one)
+
+    found, pages, after = [], 0, 0
+    while page := await store.results(
+        after=after, limit=100, device_id=None, orphan=None
+    ):
+        found += [one.id for one in page]
+        pages, after = pages + 1, page[-1].id
+
+    assert [one.id for one in came] == found
+    assert 4 <= pages <= 5
+
+
+async def test_results(store: Store) -> None:
+    """Results come in the order they came, after a cursor, orphans too."""
+    wanted = command()
+    await enqueue(store, wanted)
+    orphan = result()
+    await post(store, orphan)
+    matched = await report(store, await fly(store))
+    other = result(device_id=5)
+    await post(store, other)
+
+    async def ids(
+        after: int = 0,
+        limit: int = 10,
+        device_id: int | None = None,
+        orphan: bool | None = None,
+    ) -> list[int]:
+        page = await store.results(
+            after=after, limit=limit, device_id=device_id, orphan=orphan
+        )
+        return [one.id for one in page]
+
+    everything = [orphan.id, matched.id, other.id]
+    assert sorted(everything) == await ids()
+    assert [r for r in sorted(everything) if r != other.id] == await ids(
+        device_id=DEVICE
+    )
+    assert sorted([orphan.id, other.id]) == await ids(orphan=True)
+    assert [matched.id] == await ids(orphan=False)
+    assert [orphan.id] == await ids(device_id=DEVICE, orphan=True)
+    assert sorted(everything)[1:] == await ids(after=min(everything))
+    assert sorted(everything)[:2] == await ids(limit=2)
+    assert [] == await ids(after=max(everything))

@@ -1,0 +1,224 @@
+"""What is SQLite's own: the file, its lock, its pragmas, and what may befall it."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from pushserver.errors import Misconfigured, Unavailable
+from pushserver.model.state import State
+from pushserver.storage.sqlite.store import SqliteStore
+from tests.clock import START, ManualClock
+from tests.model.values import DEVICE, command, once, order
+from tests.program import Program
+from tests.storage.deeds import ask, enqueue, fly, record_of, report, waiting
+
+
+@pytest.fixture(name="path")
+def _path(tmp_path: Path) -> Path:
+    """Return where the file will be."""
+    return tmp_path / "store.db"
+
+
+@pytest.fixture(name="rubbish")
+def _rubbish(path: Path) -> bytes:
+    """Return what the file holds, which is no database."""
+    path.write_bytes(b"no database at all, but long enough to have a header" * 100)
+    return path.read_bytes()
+
+
+@pytest.fixture(name="file")
+async def _file(path: Path, clock: ManualClock) -> AsyncIterator[SqliteStore]:
+    """Return an open store."""
+    store = await SqliteStore.open(path, clock)
+    yield store
+    await store.close()
+
+
+async def pragma(store: SqliteStore, name: str) -> object:
+    """Return one pragma of the writing connection."""
+    row = await store.writer.connection.run(
+        lambda c: c.execute(f"PRAGMA {name}").fetchone()
+    )
+    return row[0]
+
+
+async def test_durable(file: SqliteStore) -> None:
+    """The writer syncs every commit to the disk, with a log beside the file."""
+    assert ("wal", 2) == (
+        await pragma(file, "journal_mode"),
+        await pragma(file, "synchronous"),
+    )
+
+
+async def test_readers_only_read(file: SqliteStore) -> None:
+    """The readers' connections refuse to write, and never checkpoint."""
+    for reader in (file.hot, file.lists):
+        with pytest.raises(Unavailable, match="readonly"):
+            await reader.run(lambda c: c.execute("DELETE FROM command"))
+        (pages,) = await reader.run(
+            lambda c: c.execute("PRAGMA wal_autocheckpoint").fetchone()
+        )
+        assert 0 == pages
+
+
+async def test_second_opening(
+    file: SqliteStore, path: Path, clock: ManualClock
+) -> None:
+    """A file that is in use is refused, in words that say what to do."""
+    with pytest.raises(Misconfigured, match=r"in use by another .* stop"):
+        await SqliteStore.open(path, clock)
+
+    await enqueue(file, command())
+
+
+async def test_second_process(file: SqliteStore, path: Path, program: Program) -> None:
+    """A second process on the file refuses to start, in one line."""
+    other = program.spawn(database=f"sqlite:///{path}")
+
+    assert 1 == other.wait(15)
+    assert 1 == len(program.log.read_text().splitlines())
+    assert "is in use by another" in program.log.read_text()
+    await enqueue(file, command())
+
+
+async def test_opened_again(path: Path, clock: ManualClock) -> None:
+    """A file that was closed can be opened."""
+    for number in range(3):
+        store = await SqliteStore.open(path, clock)
+        await enqueue(store, command())
+        waits = waiting(store)
+        await store.close()
+
+        assert number + 1 == len(waits)
+
+
+async def refuse(path: Path, clock: ManualClock) -> None:
+    """Open the file, which must be refused."""
+    with pytest.raises(Misconfigured, match=str(path)):
+        await SqliteStore.open(path, clock)
+
+
+def test_no_database(path: Path, rubbish: bytes, clock: ManualClock) -> None:
+    """A file that is something else is refused and left as it is."""
+    asyncio.run(refuse(path, clock))
+
+    assert rubbish == path.read_bytes()
+
+
+def test_refused_and_mended(path: Path, rubbish: bytes, clock: ManualClock) -> None:
+    """After a refusal the file can be opened as soon as it is mended."""
+    asyncio.run(refuse(path, clock))
+    path.unlink()
+
+    async def opening() -> None:
+        await (await SqliteStore.open(path, clock)).close()
+
+    asyncio.run(opening())
+
+    assert rubbish != path.read_bytes()
+
+
+async def test_no_folder(tmp_path: Path, clock: ManualClock) -> None:
+    """A folder that is not there is named."""
+    with pytest.raises(Misconfigured, match="nowhere"):
+        await SqliteStore.open(tmp_path / "nowhere" / "x.db", clock)
+
+
+async def test_newer_file(path: Path, clock: ManualClock) -> None:
+    """A file of a later release is refused as such."""
+    store = await SqliteStore.open(path, clock)
+    await store.close()
+    with sqlite3.connect(path) as other:
+        other.execute("PRAGMA user_version = 99")
+    other.close()
+
+    with pytest.raises(Misconfigured, match="newer release"):
+        await SqliteStore.open(path, clock)
+
+
+async def test_full_disk(file: SqliteStore) -> None:
+    """On a full disk what does not fit is refused, and all is well with more room."""
+    small, large = command(), command(order=order(body='"' + "x" * 500_000 + '"'))
+    await enqueue(file, small)
+    pages = await pragma(file, "page_count")
+    await pragma(file, f"max_page_count = {pages}")
+
+    with pytest.raises(Unavailable, match="full"):
+        await enqueue(file, large)
+    assert [small.id] == waiting(file)
+
+    await pragma(file, "max_page_count = 1000000")
+    again = command(order=large.order)
+    await enqueue(file, again)
+
+    assert [small.id, again.id] == waiting(file)
+    assert await file.find_command(large.id) is None
+
+
+async def test_locked_file(file: SqliteStore, path: Path) -> None:
+    """While somebody else holds the file locked nothing is written, then it is."""
+    await pragma(file, "busy_timeout = 1")
+    wanted = command()
+    await enqueue(file, wanted)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(Unavailable, match="locked"):
+        await ask(file)
+    other.execute("ROLLBACK")
+    other.close()
+
+    flight = await fly(file, START + 1)
+
+    assert (wanted.id, 1) == (flight.command.id, flight.command.attempts)
+
+
+async def test_moved_by_somebody_else(file: SqliteStore, path: Path) -> None:
+    """What somebody else moved in the file is not moved again; the file is right."""
+    door, following = once(), once("reboot")
+    await enqueue(file, door, following)
+    with sqlite3.connect(path) as other:
+        other.execute("UPDATE command SET state = 'CANCELED' WHERE id = ?", (door.id,))
+    other.close()
+
+    with pytest.raises(Unavailable, match="somebody else"):
+        await ask(file)
+    flight = await fly(file)
+
+    assert following.id == flight.command.id
+    record = await record_of(file, door)
+    assert (State.CANCELED, ()) == (record.command.state, record.deliveries)
+
+
+async def test_idle_lanes_cost_nothing(file: SqliteStore) -> None:
+    """Asking for a lane takes no statement; one that is done with is forgotten."""
+    statements: list[str] = []
+    for connection in (file.writer.connection, file.hot, file.lists):
+        await connection.run(lambda c: c.set_trace_callback(statements.append))
+
+    assert file.lane(DEVICE) is None
+    assert [] == file.overdue(START)
+    assert [] == statements
+
+    wanted = command()
+    await enqueue(file, wanted)
+    await report(file, await fly(file))
+    count = len(statements)
+
+    lane = file.lane(DEVICE)
+    assert lane is None or lane.is_quiet(START, 0)
+    assert count == len(statements)
+    assert count > 0
+
+
+async def test_statements_shared(file: SqliteStore) -> None:
+    """What waits at the same time shares one transaction."""
+    statements: list[str] = []
+    writer = file.writer.connection
+    await writer.run(lambda c: c.set_trace_callback(statements.append))
+
+    await asyncio.gather(*(enqueue(file, command(device_id=n)) for n in range(100)))
+
+    assert statements.count("COMMIT") <= 2

@@ -1,0 +1,330 @@
+"""The client against a real server: each call, and each way in which it fails."""
+
+import secrets
+from collections.abc import AsyncIterator, Iterator
+
+import aiohttp
+import pytest
+
+from pushserver.client import CSV, ApiError, Client, Enqueue, Unreachable, every
+from pushserver.simulate import Device, Line, Outcome
+from tests.program import Program
+
+USERS = {"endpoint": "load_objects", "body": {"object": "users"}}
+
+
+@pytest.fixture(name="server", scope="module")
+def _server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    """One program for all tests here: each has a device of its own."""
+    program = Program(tmp_path_factory.mktemp("server"))
+    program.start()
+    yield program
+    program.stop()
+
+
+@pytest.fixture(name="api")
+async def _api(server: Program) -> AsyncIterator[Client]:
+    """A client with the administrator's token; a slash at the end does no harm."""
+    async with Client(server.url + "/", server.token) as client:
+        yield client
+
+
+@pytest.fixture(name="device")
+async def _device(server: Program) -> AsyncIterator[Device]:
+    """A terminal that the server does not know yet."""
+    async with aiohttp.ClientSession() as session:
+        line = Line(server=server.url, session=session)
+        yield Device(device_id=secrets.randbelow(2**62), line=line)
+
+
+@pytest.fixture(name="device_id")
+def _device_id(device: Device) -> str:
+    return str(device.device_id)
+
+
+async def test_life_of_a_command(api: Client, device: Device, device_id: str) -> None:
+    """
+    A command is enqueued, polled, answered, and its outcome read.
+    """
+    enqueued = await api.enqueue(device_id, USERS)
+    order = await device.take()
+    await device.answer(order, Outcome(response={"users": []}))
+    command = await api.command(enqueued["id"])
+
+    assert "PENDING" == enqueued["state"]
+    assert {"object": "users"} == order.body
+    assert "SUCCESSFUL" == command["state"]
+    assert {"users": []} == command["result"]["response"]
+
+
+async def test_result_as_it_was_posted(
+    api: Client, device: Device, device_id: str
+) -> None:
+    """
+    A result's bytes and type are the device's own.
+    """
+    command = await api.enqueue(device_id, USERS)
+    await device.answer(await device.take(), Outcome(response="ü"))
+
+    content, kind = await api.command_result(command["id"])
+    assert '{"response":"ü"}'.encode() == content
+    assert "application/json" == kind
+
+
+async def test_many_or_none(api: Client, device_id: str) -> None:
+    """
+    Several commands are enqueued in order; one bad one, and none is.
+    """
+    orders = [{"endpoint": f"step_{n}"} for n in range(3)]
+    commands = await api.enqueue_many(device_id, orders)
+    with pytest.raises(ApiError) as refused:
+        await api.enqueue_many(device_id, [*orders, {"endpoint": "a/b"}])
+
+    assert ["step_0", "step_1", "step_2"] == [each["endpoint"] for each in commands]
+    assert 422 == refused.value.status
+    assert 3 == len((await api.commands(deviceId=device_id))["items"])
+
+
+async def test_bytes(api: Client, device: Device, device_id: str) -> None:
+    """
+    Raw bytes arrive at the device byte for byte, with their query string.
+    """
+    photo = secrets.token_bytes(50_000)
+    fields = {"endpoint": "user_set_image", "queryString": "user_id=7&match=0"}
+    await api.enqueue_bytes(device_id, photo, fields)
+    order = await device.take()
+
+    assert photo == order.content()
+    assert {"user_id": "7", "match": "0"} == order.query
+
+
+async def test_same_key_same_command(api: Client, device_id: str) -> None:
+    """
+    With the same Idempotency-Key a command is enqueued once.
+    """
+    how = Enqueue(idempotency_key=secrets.token_hex())
+    first = await api.enqueue(device_id, USERS, how)
+    second = await api.enqueue(device_id, USERS, how)
+    with pytest.raises(ApiError) as refused:
+        await api.enqueue(device_id, {"endpoint": "other"}, how)
+
+    assert first["id"] == second["id"]
+    assert "urn:pushserver:problem:idempotency-mismatch" == refused.value.type
+
+
+async def test_wait_that_is_in_vain(api: Client, device_id: str) -> None:
+    """
+    Waiting for a device that never polls ends with the command as it is.
+    """
+    command = await api.enqueue(device_id, USERS, Enqueue(wait=1))
+
+    assert "PENDING" == command["state"]
+    assert "PENDING" == (await api.command(command["id"], wait=1))["state"]
+
+
+async def test_cancel_and_retry(api: Client, device_id: str) -> None:
+    """
+    A command is canceled once, and a new one like it made.
+    """
+    command = await api.enqueue(device_id, USERS)
+    canceled = await api.cancel(command["id"])
+    with pytest.raises(ApiError) as refused:
+        await api.cancel(command["id"])
+    again = await api.retry(command["id"])
+
+    assert "CANCELED" == canceled["state"]
+    assert (409, "urn:pushserver:problem:conflict") == (
+        refused.value.status,
+        refused.value.type,
+    )
+    assert ("PENDING", "load_objects") == (again["state"], again["endpoint"])
+
+
+async def test_pages(
+    api: Client, device_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    A list is read page by page, to its end or to a limit.
+    """
+    monkeypatch.setattr("pushserver.client.PAGE", 2)
+    commands = await api.enqueue_many(device_id, [USERS] * 5)
+    ids = [each["id"] for each in reversed(commands)]
+
+    assert ids == [c["id"] async for c in every(api.commands, deviceId=device_id)]
+    assert ids[:3] == [
+        c["id"] async for c in every(api.commands, 3, deviceId=device_id)
+    ]
+
+
+async def test_states_are_a_filter(api: Client, device_id: str) -> None:
+    """
+    A filter may be repeated.
+    """
+    first = await api.enqueue(device_id, USERS)
+    await api.cancel(first["id"])
+    second = await api.enqueue(device_id, USERS)
+    both = await api.commands(deviceId=device_id, state=["CANCELED", "PENDING"])
+
+    assert [second["id"], first["id"]] == [each["id"] for each in both["items"]]
+    assert [] == (await api.commands(deviceId=device_id, state=["FAILED"]))["items"]
+
+
+async def test_results_go_on_at_the_cursor(
+    api: Client, device: Device, device_id: str
+) -> None:
+    """
+    Results are read on from a cursor; the wait for one ends when it comes.
+    """
+    for _ in range(2):
+        await api.enqueue(device_id, USERS)
+        await device.answer(await device.take())
+    first = await api.results(deviceId=device_id, limit=1)
+    second = await api.results(
+        deviceId=device_id, cursor=first["nextCursor"], wait=20, orphan=False
+    )
+
+    assert [1, 1] == [len(page["items"]) for page in (first, second)]
+    assert first["items"][0]["id"] != second["items"][0]["id"]
+
+
+async def test_devices(api: Client, device_id: str) -> None:
+    """
+    A device is created, changed, listed, and removed.
+    """
+    await api.put_device(device_id, name="Door", tags={"at": device_id})
+    await api.patch_device(device_id, hold=5)
+    device = await api.device(device_id)
+    listed = await api.devices(tag=[f"at:{device_id}"])
+    await api.delete_device(device_id)
+
+    assert ("Door", 5) == (device["name"], device["hold"])
+    assert [device_id] == [each["deviceId"] for each in listed["items"]]
+    with pytest.raises(ApiError, match=device_id):
+        await api.device(device_id)
+
+
+async def test_adopt(api: Client, device: Device, device_id: str) -> None:
+    """
+    A device that polled by itself is in quarantine until it is adopted.
+    """
+    await device.poll()
+    before = await api.device(device_id)
+    after = await api.adopt(device_id)
+
+    assert ("quarantined", "adopted") == (before["state"], after["state"])
+
+
+async def test_key(
+    server: Program, api: Client, device: Device, device_id: str
+) -> None:
+    """
+    A device with a key is served under it.
+    """
+    await api.put_device(device_id)
+    key = await api.make_key(device_id, enforce=True)
+    await api.enqueue(device_id, USERS)
+    keyed = Line(server=server.url, session=device.line.session, key=key["key"])
+
+    assert f"/d/{key['key']}" == key["path"]
+    assert await device.poll() is None
+    assert await Device(device_id=device.device_id, line=keyed).poll()
+
+
+async def test_import(api: Client, device_id: str) -> None:
+    """
+    A fleet is imported from NDJSON and from CSV; a second time changes nothing.
+    """
+    line = f'{{"deviceId":"{device_id}","name":"Gate"}}\n'.encode()
+    table = f"deviceId,name\n{device_id},Gate\n".encode()
+
+    assert {"created": 1, "updated": 0, "unchanged": 0} == await api.import_devices(
+        line
+    )
+    assert {"created": 0, "updated": 0, "unchanged": 1} == await api.import_devices(
+        table, CSV
+    )
+
+
+async def test_tokens(server: Program, api: Client) -> None:
+    """
+    A token opens what it permits, and nothing once it is revoked.
+    """
+    made = await api.create_token("script", ["results:read"])
+    listed = await api.tokens()
+    async with Client(server.url, made["token"]) as script:
+        await script.results(limit=1)
+        with pytest.raises(ApiError) as forbidden:
+            await script.devices()
+        await api.revoke_token(made["id"])
+        with pytest.raises(ApiError) as unknown:
+            await script.results(limit=1)
+
+    assert made["id"] in [each["id"] for each in listed["items"]]
+    assert made["token"] not in str(listed)
+    assert [403, 401] == [forbidden.value.status, unknown.value.status]
+
+
+async def test_openapi_and_health(server: Program) -> None:
+    """
+    The description and the health need no token.
+    """
+    async with Client(server.url) as anyone:
+        document = await anyone.openapi()
+        health = await anyone.probe("/healthz")
+
+    assert document["openapi"].startswith("3.1")
+    assert 200 == health.status
+
+
+async def test_refusal_names_the_field(api: Client, device_id: str) -> None:
+    """
+    A refusal carries the problem: status, type, title, detail and pointer.
+    """
+    with pytest.raises(ApiError) as refused:
+        await api.enqueue(device_id, {"endpoint": "x", "verb": "DELETE"})
+    problem = refused.value
+
+    assert (422, "urn:pushserver:problem:invalid") == (problem.status, problem.type)
+    assert problem.title
+    assert problem.detail in str(problem)
+    assert "verb" in (problem.pointer or "")
+    assert not problem.passing
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "words"),
+    [("/elsewhere", 404, "nothing at"), ("/api/notifications", 200, "without JSON")],
+)
+async def test_stranger(server: Program, path: str, status: int, words: str) -> None:
+    """
+    An address that is no API is said to be none.
+    """
+    async with Client(server.url + path) as client:
+        with pytest.raises(ApiError, match=words) as refused:
+            await client.devices()
+
+    assert status == refused.value.status
+
+
+async def test_nobody_there() -> None:
+    """
+    A server that cannot be reached is said with its address.
+    """
+    async with Client("http://127.0.0.1:1", "pst_x") as client:
+        with pytest.raises(Unreachable, match=r"http://127\.0\.0\.1:1"):
+            await client.devices()
+
+
+async def test_needs_its_block() -> None:
+    """
+    A client outside of its block says how it is used.
+    """
+    with pytest.raises(RuntimeError, match="async with"):
+        await Client("http://127.0.0.1:1").devices()
+
+
+def test_token_is_not_shown() -> None:
+    """
+    No trace shows the token.
+    """
+    assert "pst_secret" not in repr(Client("http://x", "pst_secret"))

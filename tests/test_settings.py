@@ -1,0 +1,193 @@
+"""Settings: where they come from, and what is refused before anything is opened."""
+
+from pathlib import Path
+
+import attrs
+import pytest
+
+from pushserver.errors import Misconfigured
+from pushserver.model.device import DeviceKeys
+from pushserver.settings import Settings, load
+
+
+def test_defaults() -> None:
+    """No setting is needed: SQLite in the working folder, on the loopback alone."""
+    settings = load({}, {})
+
+    assert Settings() == settings
+    assert ("127.0.0.1", 8080, Path("pushserver.db")) == (
+        settings.host,
+        settings.port,
+        settings.sqlite_path,
+    )
+    assert (0, 180, 5, None) == (
+        settings.hold,
+        settings.response_timeout,
+        settings.grace,
+        settings.admin_token,
+    )
+    assert DeviceKeys.OPTIONAL is settings.keys
+
+
+def test_order(tmp_path: Path) -> None:
+    """A flag goes before the environment, that before a file, that before nothing."""
+    file = tmp_path / "settings.toml"
+    file.write_text("[pushserver]\nport = 1\nhold = 1.5\ngrace = 1\n")
+    environ = {
+        "PUSHSERVER_CONFIG": str(file),
+        "PUSHSERVER_PORT": "2",
+        "PUSHSERVER_HOLD": "2.5",
+    }
+
+    settings = load({"port": 3, "hold": None}, environ)
+
+    assert (3, 2.5, 1, 180) == (
+        settings.port,
+        settings.hold,
+        settings.grace,
+        settings.response_timeout,
+    )
+
+
+def test_file_by_flag(tmp_path: Path) -> None:
+    """The flag names the file before the environment does."""
+    for name in ("flag", "environ"):
+        (tmp_path / name).write_text(
+            f'[pushserver]\nlog_level = "debug"\nport = {len(name)}\n'
+        )
+
+    settings = load(
+        {"config": str(tmp_path / "flag")},
+        {"PUSHSERVER_CONFIG": str(tmp_path / "environ")},
+    )
+
+    assert (4, "debug") == (settings.port, settings.log_level)
+
+
+@pytest.mark.parametrize("name", [field.name for field in attrs.fields(Settings)])
+def test_environment(name: str) -> None:
+    """Every setting has its variable."""
+    values = {
+        "host": "127.0.0.2",
+        "database": "sqlite:////tmp/x.db",
+        "admin_token": "t",
+        "device_keys": "required",
+        "log_level": "error",
+    }
+    value = values.get(name, "7")
+
+    settings = load({}, {f"PUSHSERVER_{name.upper()}": value})
+
+    assert value == str(getattr(settings, name)).removesuffix(".0")
+
+
+def test_empty_variable() -> None:
+    """An empty variable is none."""
+    assert Settings() == load({}, {"PUSHSERVER_PORT": "", "PUSHSERVER_ADMIN_TOKEN": ""})
+
+
+def test_other_variables() -> None:
+    """What is not ours is not looked at."""
+    assert Settings() == load({}, {"PORT": "x", "HOST": "0.0.0.0", "HOME": "/"})  # noqa: S104
+
+
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [
+        ("sqlite:///relative/x.db", "relative/x.db"),
+        ("sqlite:////absolute/x.db", "/absolute/x.db"),
+    ],
+)
+def test_database(url: str, path: str) -> None:
+    """Three slashes are followed by a relative path, four begin an absolute one."""
+    assert Path(path) == load({"database": url}, {}).sqlite_path
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("port", "http"),
+        ("port", "-1"),
+        ("port", "65536"),
+        ("hold", "-1"),
+        ("hold", "long"),
+        ("hold", "nan"),
+        ("hold", "inf"),
+        ("grace", "-0.1"),
+        ("grace", "nan"),
+        ("response_timeout", "0"),
+        ("response_timeout", "-5"),
+        ("response_timeout", "inf"),
+        ("device_keys", "yes"),
+        ("log_level", "loud"),
+        ("database", "mysql://x"),
+        ("database", "x.db"),
+        ("database", "sqlite:///"),
+        ("database", "sqlite://x.db"),
+    ],
+)
+def test_refused(name: str, value: str) -> None:
+    """A value that makes no sense is refused in one line that names the setting."""
+    with pytest.raises(Misconfigured) as caught:
+        load({}, {f"PUSHSERVER_{name.upper()}": value})
+
+    said = caught.value.detail
+    assert name.upper() in said.upper()
+    assert 1 == len(said.splitlines())
+
+
+def test_several_wrong() -> None:
+    """When several are wrong each is named."""
+    with pytest.raises(Misconfigured, match=r"(?s)port.*hold|hold.*port"):
+        load({"port": "x", "hold": "y"}, {})
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["0.0.0.0", "::", "192.0.2.7", "push.example.com", ""],  # noqa: S104
+)
+def test_beyond_loopback(host: str) -> None:
+    """Beyond the loopback somebody must have decided about keys."""
+    with pytest.raises(Misconfigured, match="DEVICE_KEYS"):
+        load({"host": host}, {})
+
+    for keys in DeviceKeys:
+        assert keys is load({"host": host, "device_keys": keys.value}, {}).keys
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
+def test_loopback(host: str) -> None:
+    """On the loopback nobody need decide."""
+    assert DeviceKeys.OPTIONAL is load({"host": host}, {}).keys
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[pushserver]\nprot = 1\n", "[pushserver\n", '[pushserver]\nport = "x"\n'],
+)
+def test_file_refused(tmp_path: Path, text: str) -> None:
+    """A file that does not parse, or that has an unknown setting, is refused."""
+    file = tmp_path / "settings.toml"
+    file.write_text(text)
+
+    with pytest.raises(Misconfigured) as caught:
+        load({"config": str(file)}, {})
+
+    assert 1 == len(caught.value.detail.splitlines())
+
+
+def test_no_file(tmp_path: Path) -> None:
+    """A file that is not there is named."""
+    with pytest.raises(Misconfigured, match="nowhere"):
+        load({}, {"PUSHSERVER_CONFIG": str(tmp_path / "nowhere.toml")})
+
+
+def test_secret() -> None:
+    """The admin token is in no text that may be logged."""
+    settings = load({}, {"PUSHSERVER_ADMIN_TOKEN": "hush-hush"})
+
+    assert "hush-hush" == settings.admin_token
+    assert "hush-hush" not in repr(settings)
+    with pytest.raises(Misconfigured) as caught:
+        load({"port": "x"}, {"PUSHSERVER_ADMIN_TOKEN": "hush-hush"})
+    assert "hush-hush" not in caught.value.detail

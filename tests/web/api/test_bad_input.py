@@ -1,0 +1,297 @@
+"""What programs get wrong: each with the status that says it, and a pointer."""
+
+import gzip
+import json
+from typing import Any
+
+import pytest
+
+from tests.web.site import DEVICE, Site
+
+PATH = f"/devices/{DEVICE}/commands"
+DEEP = b'{"endpoint":"x","body":' + b"[" * 10_000 + b"]" * 10_000 + b"}"
+
+UNREADABLE = (
+    b"no JSON",
+    b"",
+    b"{",
+    b'{"endpoint":"x"',
+    b"\xff\xfe",
+    b'{"endpoint":"x","body":NaN}',
+    b'{"endpoint":"x","body":{"a":"\\ud800"}}',
+    b'{"endpoint":"\\ud800"}',
+    b'{"endpoint":"x\xff"}',
+    b'{"endpoint":"x","body":"a\nb"}',
+    b'{"endpoint":"x"} {"endpoint":"y"}',
+    DEEP,
+)
+
+
+@pytest.mark.parametrize("body", UNREADABLE)
+async def test_unreadable(site: Site, body: bytes) -> None:
+    """
+    What cannot be parsed is 400.
+    """
+    kind = {"Content-Type": "application/json"}
+    answer = await site.api("POST", PATH, body, headers=kind)
+
+    assert (400, "malformed", None) == answer.problem
+
+
+#: (what, the pointer to the field that is wrong)
+WRONG: tuple[tuple[Any, str | None], ...] = (
+    (None, None),
+    (7, None),
+    ("x", None),
+    ({}, "/endpoint"),
+    ({"endpoint": ""}, "/endpoint"),
+    ({"endpoint": "/"}, "/endpoint"),
+    ({"endpoint": ".fcgi"}, "/endpoint"),
+    ({"endpoint": None}, "/endpoint"),
+    ({"endpoint": 7}, "/endpoint"),
+    ({"endpoint": "a/b"}, "/endpoint"),
+    ({"endpoint": "../load_objects"}, "/endpoint"),
+    ({"endpoint": "load_objects?x=1"}, "/endpoint"),
+    ({"endpoint": "load objects"}, "/endpoint"),
+    ({"endpoint": "load\nobjects"}, "/endpoint"),
+    ({"endpoint": "x\x00"}, "/endpoint"),
+    ({"endpoint": "é"}, "/endpoint"),
+    ({"endpoint": "x" * 10_000}, "/endpoint"),
+    ({"endpoint": "x", "verb": "DELETE"}, "/verb"),
+    ({"endpoint": "x", "verb": "get"}, "/verb"),
+    ({"endpoint": "x", "verb": ""}, "/verb"),
+    ({"endpoint": "x", "unknown": 1}, "/unknown"),
+    ({"endpoint": "x", "querystring": "a=1"}, "/querystring"),
+    ({"endpoint": "x", "state": "SUCCESSFUL"}, "/state"),
+    ({"endpoint": "x", "queryString": "a=1\nb=2"}, "/queryString"),
+    ({"endpoint": "x", "queryString": "a=1\r"}, "/queryString"),
+    ({"endpoint": "x", "queryString": "a=\x00"}, "/queryString"),
+    ({"endpoint": "x", "queryString": "a b"}, "/queryString"),
+    ({"endpoint": "x", "queryString": "x" * 100_000}, "/queryString"),
+    ({"endpoint": "x", "queryString": 7}, "/queryString"),
+    ({"endpoint": "x", "queryString": ["a"]}, "/queryString"),
+    ({"endpoint": "x", "queryString": {"a": {}}}, "/queryString"),
+    ({"endpoint": "x", "contentType": "nonsense"}, "/contentType"),
+    ({"endpoint": "x", "contentType": "a/b\r\nX: y"}, "/contentType"),
+    ({"endpoint": "x", "priority": 101}, "/priority"),
+    ({"endpoint": "x", "priority": -101}, "/priority"),
+    ({"endpoint": "x", "priority": 1.5}, "/priority"),
+    ({"endpoint": "x", "priority": 2**70}, "/priority"),
+    ({"endpoint": "x", "priority": "1"}, "/priority"),
+    ({"endpoint": "x", "delivery": "exactlyOnce"}, "/delivery"),
+    ({"endpoint": "x", "maxAttempts": 0}, "/maxAttempts"),
+    ({"endpoint": "x", "maxAttempts": 2**63}, "/maxAttempts"),
+    ({"endpoint": "x", "expiresIn": 0}, "/expiresIn"),
+    ({"endpoint": "x", "expiresIn": -1}, "/expiresIn"),
+    ({"endpoint": "x", "expiresIn": 1e300}, "/expiresIn"),
+    ({"endpoint": "x", "expiresIn": 2**64}, "/expiresIn"),
+    ({"endpoint": "x", "expiresIn": "60"}, "/expiresIn"),
+    ({"endpoint": "x", "responseTimeout": 0}, "/responseTimeout"),
+    ({"endpoint": "x", "responseTimeout": 9007199254740993}, "/responseTimeout"),
+    ({"endpoint": "x", "notBefore": "tomorrow"}, "/notBefore"),
+    ({"endpoint": "x", "notBefore": "2026-01-01T00:00:00"}, "/notBefore"),
+    ({"endpoint": "x", "notBefore": 1767225600}, "/notBefore"),
+    ({"endpoint": "x", "notBefore": "2026-02-30T00:00:00Z"}, "/notBefore"),
+)
+
+
+@pytest.mark.parametrize(("wanted", "pointer"), WRONG)
+async def test_wrong_field(site: Site, wanted: Any, pointer: str | None) -> None:
+    """
+    A field that is wrong is 422, and the pointer names it.
+    """
+    answer = await site.api("POST", PATH, json.dumps(wanted).encode())
+
+    assert (422, "invalid", pointer) == answer.problem
+    assert [] == (await site.api("GET", "/commands")).json()["items"]
+
+
+@pytest.mark.parametrize("body", ["%%%", "a", "YQ", "YQ==\n", "é", 7, {"a": 1}, ["a"]])
+async def test_bad_base64(site: Site, body: Any) -> None:
+    """
+    Octets in JSON that are no base64 are refused.
+    """
+    wanted = {"endpoint": "x", "contentType": "Application/Octet-Stream", "body": body}
+
+    answer = await site.api("POST", PATH, wanted)
+
+    assert (422, "invalid", "/body") == answer.problem
+
+
+@pytest.mark.parametrize(
+    "instant",
+    [
+        "9999-12-31T23:59:59Z",
+        "9999-12-31T23:59:59-23:59",
+        "0001-01-01T00:00:00Z",
+        "0001-01-01T00:00:00+23:59",
+        "1969-12-31T23:59:59.999999Z",
+    ],
+)
+async def test_far_instants(site: Site, instant: str) -> None:
+    """
+    An instant at the ends of the calendar is taken and shown, or refused as a field.
+    """
+    wanted = {"endpoint": "x", "notBefore": instant, "expiresIn": 31_000_000}
+
+    answer = await site.api("POST", PATH, wanted)
+
+    if answer.status == 201:
+        assert len("2026-01-01T00:00:00.000000Z") == len(answer.json()["expiresAt"])
+    else:
+        assert (422, "invalid", "/notBefore") == answer.problem
+
+
+QUERIES = (
+    ("", "/endpoint"),
+    ("endpoint=x&unknown=1", "/unknown"),
+    ("endpoint=x&endpoint=y", "/endpoint"),
+    ("endpoint=x&priority=nan", "/priority"),
+    ("endpoint=x&expiresIn=nan", "/expiresIn"),
+    ("endpoint=x&expiresIn=inf", "/expiresIn"),
+    ("endpoint=x&expiresIn=-1", "/expiresIn"),
+    ("endpoint=x&responseTimeout=nan", "/responseTimeout"),
+    ("endpoint=x&responseTimeout=1e999", "/responseTimeout"),
+    ("endpoint=x&notBefore=now", "/notBefore"),
+    ("endpoint=x&maxAttempts=9223372036854775808", "/maxAttempts"),
+    ("endpoint=x&queryString=a%0Ab", "/queryString"),
+    ("endpoint=a%2Fb", "/endpoint"),
+)
+
+
+@pytest.mark.parametrize(("query", "pointer"), QUERIES)
+async def test_wrong_parameter(site: Site, query: str, pointer: str) -> None:
+    """
+    The same holds for the parameters beside raw bytes.
+    """
+    kind = {"Content-Type": "application/octet-stream"}
+    answer = await site.api("POST", f"{PATH}?{query}", b"x", headers=kind)
+
+    assert (422, "invalid", pointer) == answer.problem
+
+
+@pytest.mark.parametrize(
+    "kind", ["text/plain", "application/x-www-form-urlencoded", "nonsense", ""]
+)
+async def test_other_types(site: Site, kind: str) -> None:
+    """
+    A body of another type is 415.
+    """
+    body = b'{"endpoint":"x"}'
+    answer = await site.api("POST", PATH, body, headers={"Content-Type": kind})
+
+    assert (415, "unsupported-media-type", None) == answer.problem
+
+
+async def test_no_type(site: Site) -> None:
+    """
+    So is one without a type.
+    """
+    answer = await site.call(
+        "POST",
+        f"/api/v1{PATH}",
+        data=b'{"endpoint":"x"}',
+        headers={"Authorization": "Bearer admin-of-the-tests"},
+        skip_auto_headers=("Content-Type",),
+    )
+
+    assert (415, "unsupported-media-type", None) == answer.problem
+
+
+@pytest.mark.parametrize(
+    "kind", ["application/json; charset=utf-8", "Application/JSON"]
+)
+async def test_same_type(site: Site, kind: str) -> None:
+    """
+    Parameters and the case of a type do not matter.
+    """
+    body = b'{"endpoint":"x"}'
+    answer = await site.api("POST", PATH, body, headers={"Content-Type": kind})
+
+    assert 201 == answer.status
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "GZIP", "nonsense"])
+async def test_compressed(site: Site, encoding: str) -> None:
+    """
+    A compressed body is 415, whatever is in it, and never inflated.
+    """
+    headers = {"Content-Encoding": encoding, "Content-Type": "application/json"}
+    body = gzip.compress(b'{"endpoint":"x"}' + bytes(10_000_000))
+
+    answer = await site.api("POST", PATH, body, headers=headers)
+
+    assert (415, "unsupported-media-type", None) == answer.problem
+
+
+@pytest.mark.parametrize("kind", ["application/json", "application/octet-stream"])
+async def test_too_large(site: Site, kind: str) -> None:
+    """
+    65 MiB are 413, and said so to who sends them.
+    """
+    path = f"{PATH}?endpoint=x" if "octet" in kind else PATH
+    answer = await site.api(
+        "POST", path, bytes(65 * 1024 * 1024), headers={"Content-Type": kind}
+    )
+
+    assert (413, "too-large", None) == answer.problem
+
+
+async def test_large(site: Site) -> None:
+    """
+    48 MiB of photos, which are 64 in base64, go out as they came.
+    """
+    photos = bytes(48 * 1024 * 1024)
+    kind = {"Content-Type": "application/octet-stream"}
+
+    answer = await site.api("POST", f"{PATH}?endpoint=x", photos, headers=kind)
+
+    assert 201 == answer.status
+    assert 64 * 1024 * 1024 == len((await site.push()).json()["body"])
+
+
+async def test_broken_off(site: Site) -> None:
+    """
+    A body that breaks off enqueues nothing.
+    """
+    await site.api("PUT", f"/devices/{DEVICE}", {})
+    async with site.line() as (_, writer):
+        writer.write(
+            f"POST /api/v1{PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n"
+            "Content-Type: application/json\r\n"
+            "Authorization: Bearer admin-of-the-tests\r\n\r\n"
+            '{"endpoint":"x"}'.encode()
+        )
+        await writer.drain()
+
+    assert [] == (await site.api("GET", "/commands")).json()["items"]
+
+
+BAD_IDS = ("x", "-1", "1_2", "%EF%BC%91", "9223372036854775808", "%00", "1%20", "1.0")
+
+
+@pytest.mark.parametrize("wrong", BAD_IDS)
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/devices/{}/commands"),
+        ("GET", "/devices/{}/commands"),
+        ("GET", "/devices/{}"),
+        ("PUT", "/devices/{}"),
+        ("POST", "/devices/{}/key"),
+        ("GET", "/commands/{}"),
+        ("DELETE", "/commands/{}"),
+        ("GET", "/commands/{}/result"),
+        ("DELETE", "/tokens/{}"),
+    ],
+)
+async def test_bad_ids(site: Site, method: str, path: str, wrong: str) -> None:
+    """
+    An id that is no int64 is a wrong field.
+    """
+    body = {"endpoint": "x"} if path.endswith("commands") else {}
+    answer = await site.api(
+        method, path.format(wrong), body if method in ("POST", "PUT") else None
+    )
+
+    assert (422, "invalid", None) == answer.problem

@@ -1,0 +1,161 @@
+"""A fleet from a file: NDJSON or CSV, in one call."""
+
+import json
+
+import pytest
+
+from tests.web.site import Answer, Site
+
+NDJSON = "application/x-ndjson"
+CSV = "text/csv"
+FLEET = 100_000
+
+
+async def send(site: Site, content: bytes, kind: str) -> Answer:
+    """Import a file."""
+    headers = {"Content-Type": kind}
+    return await site.api("POST", "/devices/import", content, headers=headers)
+
+
+def ndjson(start: int, stop: int) -> bytes:
+    """Return a file of devices."""
+    rows = (
+        {"deviceId": str(n) if n % 2 else n, "name": f"D{n}", "tags": {"n": str(n)}}
+        for n in range(start, stop)
+    )
+    return b"\n".join(json.dumps(row).encode() for row in rows)
+
+
+async def test_whole_fleet(site: Site) -> None:
+    """
+    100,000 devices come in one call, and again without a change.
+    """
+    content = ndjson(1, FLEET + 1)
+
+    first = await send(site, content, NDJSON)
+    second = await send(site, content, NDJSON)
+
+    assert 200 == first.status
+    assert {"created": FLEET, "updated": 0, "unchanged": 0} == first.json()
+    assert {"created": 0, "updated": 0, "unchanged": FLEET} == second.json()
+    listed = (await site.api("GET", "/devices?tag=n:99999")).json()["items"]
+    assert ["D99999"] == [device["name"] for device in listed]
+
+
+async def test_whole_fleet_as_csv(site: Site) -> None:
+    """
+    So they do as CSV.
+    """
+    rows = "".join(f"{n},D{n},1.5,a\r\n" for n in range(1, FLEET + 1))
+    content = f"deviceId,name,hold,tag:site\r\n{rows}".encode()
+
+    answer = await send(site, content, CSV)
+
+    assert {"created": FLEET, "updated": 0, "unchanged": 0} == answer.json()
+    device = await site.device(FLEET)
+    assert ("D100000", 1.5, {"site": "a"}) == (
+        device["name"],
+        device["hold"],
+        device["tags"],
+    )
+
+
+async def test_what_is_left_out_stays(site: Site) -> None:
+    """
+    An import changes what it names; a device that only polled so far is created.
+    """
+    await site.api("PUT", "/devices/1", {"name": "x", "hold": 2})
+    await site.push("deviceId=2")
+    rows = b'{"deviceId":1,"name":"y"}\n\n{"deviceId":"2"}\r\n{"deviceId":3}\n'
+
+    answer = await send(site, rows, NDJSON)
+
+    assert {"created": 2, "updated": 1, "unchanged": 0} == answer.json()
+    device = await site.device(1)
+    assert ("y", 2) == (device["name"], device["hold"])
+    assert "adopted" == (await site.device(2))["state"]
+
+
+async def test_csv_as_people_make_it(site: Site) -> None:
+    """
+    CSV may have a byte order mark, quotes, empty cells and lines.
+    """
+    content = (
+        "\ufeffdeviceId,name,hold,tag:site\r\n"
+        '1,"a, ""b""",,x\r\n'
+        "\r\n"
+        "4408801109440198,,0,\r\n"
+    ).encode()
+
+    answer = await send(site, content, "text/csv; charset=utf-8")
+
+    assert 2 == answer.json()["created"]
+    assert 'a, "b"' == (await site.device(1))["name"]
+    assert 0 == (await site.device(4408801109440198))["hold"]
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "status", "pointer"),
+    [
+        (b'{"deviceId":1}\n{"deviceId":', NDJSON, 400, None),
+        (b'{"deviceId":1}\nwords', NDJSON, 400, None),
+        (b'{"deviceId":1}\n\xff', NDJSON, 400, None),
+        (b'{"deviceId":1}\n{"name":"x"}', NDJSON, 422, "/deviceId"),
+        (b'{"deviceId":1}\n{"deviceId":-1}', NDJSON, 422, "/deviceId"),
+        (b'{"deviceId":1}\n{"deviceId":1.5}', NDJSON, 422, "/deviceId"),
+        (b'{"deviceId":1}\n{"deviceId":true}', NDJSON, 422, "/deviceId"),
+        (b'{"deviceId":1}\n{"deviceId":9223372036854775808}', NDJSON, 422, "/deviceId"),
+        (b'{"deviceId":1}\n{"deviceId":2,"nam":"x"}', NDJSON, 422, "/nam"),
+        (b'{"deviceId":1}\n{"deviceId":2,"hold":-1}', NDJSON, 422, "/hold"),
+        (b'[{"deviceId":1}]', NDJSON, 422, None),
+        (b"deviceId,name\n1,x\n1_2,y", CSV, 422, "/deviceId"),
+        (b"deviceId,name\n1,x\n,y", CSV, 422, "/deviceId"),
+        (b"deviceId,nam\n1,x", CSV, 422, "/nam"),
+        (b"name\nx", CSV, 422, "/deviceId"),
+        (b"deviceId,hold\n1,x", CSV, 422, "/hold"),
+        (b"deviceId,hold\n1,nan", CSV, 422, "/hold"),
+        (b"deviceId\n1,2,3", CSV, 400, None),
+        (b'deviceId,name\n1,"x', CSV, 400, None),
+        (b"deviceId,name\n1,\xff", CSV, 400, None),
+    ],
+)
+async def test_wrong_line(
+    site: Site, content: bytes, kind: str, status: int, pointer: str | None
+) -> None:
+    """
+    One wrong line and nothing is imported; the line is named.
+    """
+    answer = await send(site, content, kind)
+
+    assert (status, pointer) == (answer.problem[0], answer.problem[2])
+    assert [] == (await site.api("GET", "/devices")).json()["items"]
+
+
+async def test_names_the_line(site: Site) -> None:
+    """
+    People are told which line is wrong, counting from one.
+    """
+    json_rows = await send(site, b'{"deviceId":1}\n\n{"deviceId":"x"}', NDJSON)
+    csv_rows = await send(site, b"deviceId\n1\nx\n", CSV)
+
+    assert "ine 3" in json_rows.json()["detail"]
+    assert "ine 3" in csv_rows.json()["detail"]
+
+
+@pytest.mark.parametrize("kind", ["application/json", "text/plain"])
+async def test_other_types(site: Site, kind: str) -> None:
+    """
+    Other types are refused.
+    """
+    answer = await send(site, b'{"deviceId":1}', kind)
+
+    assert (415, "unsupported-media-type", None) == answer.problem
+
+
+async def test_nothing(site: Site) -> None:
+    """
+    An empty file changes nothing.
+    """
+    for kind in (NDJSON, CSV):
+        answer = await send(site, b"", kind)
+        assert {"created": 0, "updated": 0, "unchanged": 0} == answer.json()

@@ -1,0 +1,58 @@
+"""The API's description: valid, complete, and true."""
+
+import openapi_spec_validator
+
+from pushserver.web.api import ROUTES
+from tests.web.site import DEVICE, Site
+
+
+async def test_valid(site: Site) -> None:
+    """
+    It is a valid document of OpenAPI 3.1.
+    """
+    document = (await site.api("GET", "/openapi.json", token=None)).json()
+
+    assert document["openapi"].startswith("3.1")
+    openapi_spec_validator.validate(document)
+
+
+async def test_complete(site: Site) -> None:
+    """
+    Every route that is served is described, and every status that it may have.
+    """
+    document = (await site.api("GET", "/openapi.json")).json()
+    described = {
+        operation["operationId"]: set(operation["responses"])
+        for path in document["paths"].values()
+        for operation in path.values()
+    }
+
+    assert {route.name for route in ROUTES} == set(described)
+    for route in ROUTES:
+        if route.permission is not None:
+            assert {"401", "403"} <= described[route.name]
+
+
+async def test_put_says_both(site: Site) -> None:
+    """
+    PUT on a device is described with 201 and with 200.
+    """
+    document = (await site.api("GET", "/openapi.json")).json()
+    put = document["paths"]["/api/v1/devices/{deviceId}"]["put"]
+
+    assert {"200", "201"} <= set(put["responses"])
+
+
+async def test_octets_are_described(site: Site) -> None:
+    """
+    Raw bytes are described as bytes, their parameters as parameters.
+    """
+    document = (await site.api("GET", "/openapi.json")).json()
+    path = "/api/v1/devices/{deviceId}/commands"
+    enqueue = document["paths"][path]["post"]
+
+    octets = enqueue["requestBody"]["content"]["application/octet-stream"]
+    assert "$ref" not in octets.get("schema", {})
+    named = {each["name"] for each in enqueue["parameters"]}
+    assert {"endpoint", "queryString", "Idempotency-Key", "Prefer"} <= named
+    assert DEVICE

@@ -1,0 +1,112 @@
+"""Who may call what: every route, with no token, the wrong one, and the right one."""
+
+from typing import Any
+
+import pytest
+
+from pushserver.model.token import Permission
+from pushserver.web.api import ROUTES
+from pushserver.web.api.route import Route
+from tests.web.site import Answer, Site
+
+GUARDED = [route for route in ROUTES if route.permission is not None]
+#: A body that each route takes, so that only the permission is in question.
+BODIES: dict[str, Any] = {
+    "enqueue": {"endpoint": "x"},
+    "putDevice": {},
+    "patchDevice": {},
+    "makeToken": {"name": "x", "permissions": ["results:read"]},
+}
+
+
+#: Written down a second time on purpose: a route that slips to another permission
+#: would agree with itself.
+WANTED = {
+    "devices:read": {"listDevices", "getDevice", "getServer"},
+    "devices:write": {
+        "importDevices",
+        "putDevice",
+        "patchDevice",
+        "deleteDevice",
+        "adoptDevice",
+        "makeDeviceKey",
+    },
+    "commands:read": {"listCommands", "listCommandsOfDevice", "getCommand"},
+    "commands:write": {"enqueue", "cancelCommand", "retryCommand"},
+    "results:read": {"listResults", "getCommandResult"},
+    "tokens:write": {"makeToken", "listTokens", "revokeToken"},
+}
+
+
+async def call(site: Site, route: Route[Any, Any], token: str | None) -> Answer:
+    """Call a route in a way that it takes."""
+    path = route.path.format(device_id=1, command_id=1, token_id=1)
+    headers, body = {}, BODIES.get(route.name)
+    if route.name == "importDevices":
+        headers, body = {"Content-Type": "application/x-ndjson"}, b'{"deviceId":1}'
+    return await site.api(route.method, path, body, token=token, headers=headers)
+
+
+def test_nothing_forgotten() -> None:
+    """
+    The one call that needs no token is the API's own description.
+    """
+    assert ["getOpenapi"] == [r.name for r in ROUTES if r.permission is None]
+
+
+def test_each_its_own() -> None:
+    """
+    Every route asks for the permission that belongs to what it does.
+    """
+    asked: dict[str, set[str]] = {}
+    for route in GUARDED:
+        asked.setdefault(str(route.permission), set()).add(route.name)
+
+    assert WANTED == asked
+
+
+@pytest.mark.parametrize("route", GUARDED, ids=lambda route: route.name)
+async def test_no_token(site: Site, route: Route[Any, Any]) -> None:
+    """
+    Without a token it is 401, and nothing is done.
+    """
+    answer = await call(site, route, None)
+
+    assert (401, "unauthorized", None) == answer.problem
+    assert [] == (await site.api("GET", "/devices")).json()["items"]
+
+
+@pytest.mark.parametrize("route", GUARDED, ids=lambda route: route.name)
+async def test_every_other_permission(site: Site, route: Route[Any, Any]) -> None:
+    """
+    With every permission but its own, and but `admin`, it is 403.
+    """
+    others = set(Permission) - {route.permission, Permission.ADMIN}
+    token = await site.token(*others)
+
+    answer = await call(site, route, token)
+
+    assert (403, "forbidden", None) == answer.problem
+    assert [] == (await site.api("GET", "/devices")).json()["items"]
+
+
+@pytest.mark.parametrize("route", GUARDED, ids=lambda route: route.name)
+async def test_its_own_permission(site: Site, route: Route[Any, Any]) -> None:
+    """
+    With its own permission, or with `admin`, nobody asks further.
+    """
+    assert route.permission is not None
+    more = [Permission.RESULTS_READ] if route.name == "makeToken" else []
+
+    for token in (
+        await site.token(route.permission, *more),
+        await site.token(Permission.ADMIN),
+    ):
+        assert (await call(site, route, token)).status in (200, 201, 204, 404)
+
+
+async def test_description_needs_none(site: Site) -> None:
+    """
+    The description is for everybody.
+    """
+    assert 200 == (await site.api("GET", "/openapi.json", token=None)).status

@@ -1,0 +1,127 @@
+"""Every way that an error can leave: one shape, and nothing told that is not meant."""
+
+import pytest
+import structlog
+
+from tests.web.site import DEVICE, Site
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PATCH", "/tokens", {"GET", "POST"}),
+        ("DELETE", "/devices", {"GET"}),
+        ("PUT", "/commands/1", {"DELETE", "GET"}),
+        ("GET", "/commands/1/retry", {"POST"}),
+        ("POST", "/results", {"GET"}),
+        ("POST", "/openapi.json", {"GET"}),
+        ("PUT", f"/devices/{DEVICE}/commands", {"GET", "POST"}),
+        ("OPTIONS", "/devices/1", {"DELETE", "GET", "PATCH", "PUT"}),
+        ("TRACE", "/devices/1", {"DELETE", "GET", "PATCH", "PUT"}),
+    ],
+)
+async def test_other_method(
+    site: Site, method: str, path: str, allowed: set[str]
+) -> None:
+    """
+    A method that a call has not is 405 and says which there are.
+    """
+    answer = await site.api(method, path)
+
+    assert (405, "method-not-allowed", None) == answer.problem
+    assert allowed == set(answer.headers["Allow"].replace(" ", "").split(","))
+
+
+@pytest.mark.parametrize(
+    "path", ["/nothing", "", "/", "/devices/", "/devices/1/x", "/devices//commands"]
+)
+async def test_nothing_there(site: Site, path: str) -> None:
+    """
+    A path that the API has not is 404.
+    """
+    answer = await site.api("GET", path)
+
+    assert (404, "not-found", None) == answer.problem
+
+
+async def test_unexpected(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    What nobody expected is "Internal error." to programs and a traceback to the log.
+    """
+
+    def breaks(*_: object, **__: object) -> None:
+        raise RuntimeError("a secret inside")
+
+    monkeypatch.setattr(type(site.services.fleet), "page", breaks)
+    with structlog.testing.capture_logs() as logs:
+        answer = await site.api("GET", "/devices")
+
+    assert (500, "internal", None) == answer.problem
+    assert b"secret" not in answer.body
+    assert answer.json()["detail"].startswith("Internal error.")
+    assert ["request.failed"] == [
+        line["event"] for line in logs if line["log_level"] == "error"
+    ]
+
+
+async def test_unexpected_of_a_device(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    The same goes for a device's call.
+    """
+
+    def breaks(*_: object, **__: object) -> None:
+        raise RuntimeError("a secret inside")
+
+    monkeypatch.setattr(type(site.services.fleet), "meet", breaks)
+
+    answer = await site.push()
+
+    assert (500, "internal", None) == answer.problem
+    assert b"secret" not in answer.body
+
+
+async def test_one_line_a_request(site: Site) -> None:
+    """
+    Each request is one line with its status; idle polls are only counted.
+    """
+    await site.enqueue()
+    with structlog.testing.capture_logs() as logs:
+        await site.push()
+        await site.result()
+        await site.push()
+        await site.api("GET", "/commands/1")
+
+    lines = [line for line in logs if line["event"] == "request"]
+    assert [("/push", 200), ("/result", 200), ("/api/v1/commands/1", 404)] == [
+        (line["path"], line["status"]) for line in lines
+    ]
+    assert all("ms" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/d/{}/result",
+        "/d//{}/result",
+        "//d/{}/push/result",
+        "/%64/{}/result",
+        "/d/d/{}/result",
+        "/d%2F{}/result",
+        "/api/v1/d/{}/result",
+        "/d/{}/nothing.fcgi",
+    ],
+)
+async def test_no_key_in_the_log(site: Site, path: str) -> None:
+    """
+    However its address is written, a device's key is in no line.
+    """
+    await site.enqueue()
+    key = (await site.api("POST", f"/devices/{DEVICE}/key")).json()["key"]
+    with structlog.testing.capture_logs() as logs:
+        answer = await site.result(at=path.format(key))
+
+    assert answer.is_empty
+    assert any(line["event"] == "request" for line in logs)
+    assert key not in str(logs)

@@ -1,0 +1,113 @@
+"""Tokens: made, shown once, listed, revoked."""
+
+from typing import Any
+
+import pytest
+
+from tests.web.site import Site
+
+READER = {"name": "reader", "permissions": ["results:read"]}
+
+
+async def test_life(site: Site) -> None:
+    """
+    A token works from its making until it is revoked; its secret is shown once.
+    """
+    made = await site.api("POST", "/tokens", READER)
+    token = made.json()
+    before = await site.api("GET", "/results", token=token["token"])
+    listed = await site.api("GET", "/tokens")
+    gone = await site.api("DELETE", f"/tokens/{token['id']}")
+    after = await site.api("GET", "/results", token=token["token"])
+
+    assert 201 == made.status
+    assert {"id", "name", "permissions", "createdAt", "token"} == set(token)
+    assert token["token"].startswith("pst_")
+    assert 200 == before.status
+    assert token["token"] not in listed.body.decode()
+    assert "reader" in [item["name"] for item in listed.json()["items"]]
+    assert (204, b"") == (gone.status, gone.body)
+    assert (401, "unauthorized", None) == after.problem
+
+
+async def test_revoked_twice(site: Site) -> None:
+    """
+    What is revoked is not there any more.
+    """
+    token = (await site.api("POST", "/tokens", READER)).json()
+    await site.api("DELETE", f"/tokens/{token['id']}")
+
+    again = await site.api("DELETE", f"/tokens/{token['id']}")
+
+    assert (404, "not-found", None) == again.problem
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "",
+        "Bearer",
+        "Bearer ",
+        "Bearer wrong",
+        "Bearer \x80\xff",
+        "Basic YWRtaW46YWRtaW4=",
+        "admin-of-the-tests",
+        "Bearer admin-of-the-tests x",
+        "Bearer ADMIN-OF-THE-TESTS",
+    ],
+)
+async def test_not_valid(site: Site, header: str) -> None:
+    """
+    What is no valid token is 401, which says what is wanted.
+    """
+    answer = await site.api(
+        "GET", "/devices", token=None, headers={"Authorization": header}
+    )
+
+    assert (401, "unauthorized", None) == answer.problem
+    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+async def test_scheme_in_any_case(site: Site) -> None:
+    """
+    The scheme's case does not matter.
+    """
+    headers = {"Authorization": "bearer admin-of-the-tests"}
+
+    answer = await site.api("GET", "/devices", token=None, headers=headers)
+
+    assert 200 == answer.status
+
+
+async def test_no_more_than_oneself(site: Site) -> None:
+    """
+    Nobody makes a token that may do more than their own.
+    """
+    maker = await site.token("tokens:write", "results:read")
+
+    for wanted in (["admin"], ["results:read", "devices:write"]):
+        body = {"name": "x", "permissions": wanted}
+        answer = await site.api("POST", "/tokens", body, token=maker)
+        assert (403, "forbidden", None) == answer.problem
+    assert 201 == (await site.api("POST", "/tokens", READER, token=maker)).status
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({}, "/name"),
+        ({"name": "x"}, "/permissions"),
+        ({"name": "", "permissions": ["admin"]}, "/name"),
+        ({"name": "x", "permissions": []}, "/permissions"),
+        ({"name": "x", "permissions": ["root"]}, "/permissions/0"),
+        ({"name": "x", "permissions": "admin"}, "/permissions"),
+        ({"name": "x", "permissions": ["admin"], "token": "x"}, "/token"),
+    ],
+)
+async def test_wrong_fields(site: Site, body: Any, pointer: str) -> None:
+    """
+    A field that is wrong is named.
+    """
+    answer = await site.api("POST", "/tokens", body)
+
+    assert (422, "invalid", pointer) == answer.problem

@@ -1,0 +1,300 @@
+"""Devices on plain sockets: old HTTP, odd headers, broken and slow connections."""
+
+import asyncio
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from pushserver.web import body, server
+from tests.web.site import DEVICE, Site, until
+
+QUERY = f"deviceId={DEVICE}"
+POST = f"POST /result?{QUERY} HTTP/1.1\r\nHost: x\r\n"
+
+
+@pytest.fixture(name="impatient")
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shorten the deadlines, so that nobody has to wait for them."""
+    monkeypatch.setattr(server, "HEADER", 0.05)
+    monkeypatch.setattr(server, "_SWEEP", 0.01)
+    monkeypatch.setattr(body, "SILENCE", 0.05)
+
+
+@pytest.mark.parametrize("line", ["", "Host: x\r\n", "Connection: close\r\n"])
+async def test_old_http(site: Site, line: str) -> None:
+    """
+    HTTP/1.0 is spoken: an answer with a length, and the connection ends.
+    """
+    await site.enqueue()
+
+    polled = await site.raw(f"GET /push?{QUERY} HTTP/1.0\r\n{line}\r\n".encode())
+    idle = await site.raw(f"GET /push?{QUERY} HTTP/1.0\r\n{line}\r\n".encode())
+
+    head, _, order = polled.partition(b"\r\n\r\n")
+    assert b" 200 " in head.splitlines()[0]
+    assert b"transfer-encoding" not in head.lower()
+    assert f"content-length: {len(order)}".encode() in head.lower()
+    assert b'"endpoint":"load_objects"' in order
+    assert b"content-length: 0" in idle.lower()
+
+
+ODD_HEADERS = (
+    b"",
+    b"x-lower:\tx \r\n",
+    b"User-Agent: \xe7\xf3\xff\r\n",
+    b"X-Empty:\r\nX-Long: " + b"x" * 7000 + b"\r\n",
+    b"Cookie: ;;=;a\r\nAuthorization: Basic ???\r\n",
+    b"Content-Type: ;;;\r\nAccept: */*;q=x\r\n",
+    b"Accept-Encoding: gzip, br\r\nRange: bytes=0-1\r\n",
+    b"If-None-Match: *\r\nIf-Modified-Since: yesterday\r\n",
+    b"Expect: 100-continue\r\n",
+    b"Expect: something\r\n",
+    b"Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMAA\r\n",
+    b"Content-Length: 0\r\n",
+    b"Origin: null\r\nSec-Fetch-Site: cross-site\r\n",
+)
+
+
+@pytest.mark.parametrize("headers", ODD_HEADERS)
+async def test_odd_headers(site: Site, headers: bytes) -> None:
+    """
+    No header that a device may send keeps it from its command.
+    """
+    await site.enqueue()
+    start = f"GET /push?{QUERY} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n".encode()
+
+    answer = await site.raw(start + headers + b"\r\n")
+
+    assert b"HTTP/1.1 200 OK" in answer
+    assert b'"endpoint":"load_objects"' in answer
+
+
+async def test_absolute_address(site: Site) -> None:
+    """
+    A request as proxies write it, with the whole address, is taken.
+    """
+    await site.enqueue()
+    start = (
+        f"GET http://example.org:80/x/push?{QUERY} HTTP/1.1\r\nHost: example.org\r\n"
+    )
+
+    answer = await site.raw(f"{start}Connection: close\r\n\r\n".encode())
+
+    assert b'"endpoint":"load_objects"' in answer
+
+
+async def test_many_on_one_connection(site: Site) -> None:
+    """
+    Five hundred polls, sent at once on one connection, are all answered.
+    """
+    await site.api("PUT", f"/devices/{DEVICE}", {})
+    poll = f"GET /push?{QUERY} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+    last = poll.replace(b"Host: x", b"Host: x\r\nConnection: close")
+
+    answer = await site.raw(poll * 499 + last)
+
+    assert 500 == answer.count(b"HTTP/1.1 200 OK")
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_shorter_than_announced(site: Site) -> None:
+    """
+    A body whose end never comes is answered after a silence, and kept as far as it is.
+    """
+    await site.enqueue()
+    await site.push(QUERY)
+    async with site.line() as (reader, writer):
+        writer.write(f"{POST}Content-Length: 100\r\n\r\n".encode() + b'{"response":')
+        answer = await reader.readline()
+
+    assert b"HTTP/1.1 200 OK\r\n" == answer
+    (result,) = await site.posted()
+    assert result["unreadable"] is True
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_slow_but_steady(site: Site) -> None:
+    """
+    A body may take for ever as long as bytes come.
+    """
+    command = await site.enqueue()
+    await site.push(QUERY)
+    text = b'{"response":' + b" " * 28 + b"{}}"
+    async with site.line() as (reader, writer):
+        writer.write(f"{POST}Content-Length: {len(text)}\r\n\r\n".encode())
+        for place in range(len(text)):
+            writer.write(text[place : place + 1])
+            await asyncio.sleep(0.005)
+        answer = await reader.readline()
+
+    assert b" 200 " in answer
+    assert "SUCCESSFUL" == (await site.command(command["id"]))["state"]
+
+
+@pytest.mark.parametrize("text", ['{"response":{}}', '{"response":{"us', ""])
+async def test_broken_in_the_middle(site: Site, text: str) -> None:
+    """
+    What came before the connection broke is kept: nothing that was posted is lost.
+    """
+    await site.enqueue()
+    await site.push(QUERY)
+    async with site.line() as (_, writer):
+        writer.write(f"{POST}Content-Length: 100\r\n\r\n{text}".encode())
+        await writer.drain()
+        await until(lambda: _arriving(site))
+        writer.close()
+
+    assert 1 == len(await posted(site, 1))
+
+
+async def posted(site: Site, results: int) -> list[dict[str, Any]]:
+    """Return the results, as soon as there are so many, or what came in two seconds."""
+
+    async def all_there() -> bool:
+        return len(await site.posted()) >= results
+
+    with suppress(TimeoutError):
+        await until(all_there, within=2)
+    return await site.posted()
+
+
+def _arriving(site: Site) -> bool:
+    lane = site.services.store.lane(DEVICE)
+    return lane is not None and lane.flight is not None and lane.flight.arriving > 0
+
+
+@pytest.mark.parametrize("goodbye", ["close", "write_eof", "abort"])
+async def test_posts_and_hangs_up(site: Site, goodbye: str) -> None:
+    """
+    A device that hangs up right after its result was sent has not posted in vain.
+    """
+    commands = []
+    for number in range(20):
+        device_id = DEVICE + number
+        commands.append(await site.enqueue(device_id=device_id))
+        await site.push(f"deviceId={device_id}")
+        async with site.line() as (reader, writer):
+            writer.write(
+                f"POST /result?deviceId={device_id} HTTP/1.1\r\nHost: x\r\n"
+                'Content-Length: 15\r\n\r\n{"response":{}}'.encode()
+            )
+            await writer.drain()
+            if goodbye == "abort":
+                await asyncio.sleep(0)
+            else:
+                getattr(writer, goodbye)()
+                await reader.read()
+
+    assert len(commands) == len(await posted(site, len(commands)))
+    states = [(await site.command(each["id"]))["state"] for each in commands]
+    assert ["SUCCESSFUL"] * len(commands) == states
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(
+    "begun", [b"", b"GET", b"GET /push?deviceId=1 HTTP/1.1\r\nA: b"]
+)
+async def test_half_a_header(begun: bytes, site: Site) -> None:
+    """
+    Who sends no header, or half of one, is hung up on at the deadline.
+    """
+    assert b"" == await site.raw(begun)
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_half_a_header_later(site: Site) -> None:
+    """
+    The same holds for the second request of a connection.
+    """
+    await site.api("PUT", f"/devices/{DEVICE}", {})
+    async with site.line() as (reader, writer), asyncio.timeout(10):
+        writer.write(f"GET /push?{QUERY} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        answer = await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"GET /pu")
+        rest = await reader.read()
+
+    assert b"HTTP/1.1 200 OK" in answer
+    assert b"" == rest
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_held_is_not_slow(site: Site) -> None:
+    """
+    A held poll outlives the deadline of headers.
+    """
+    await site.api("PUT", f"/devices/{DEVICE}", {"hold": 60})
+    async with site.line() as (reader, writer):
+        writer.write(f"GET /push?{QUERY} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        await site.held(1)
+        await asyncio.sleep(0.2)
+        await site.enqueue()
+        answer = await reader.readline()
+
+    assert b" 200 " in answer
+
+
+@pytest.mark.parametrize("more", ["\r\n", "\n", "\r\n\r\n"])
+@pytest.mark.parametrize(
+    "start", ["HTTP/1.0", "HTTP/1.1", "HTTP/1.1\r\nConnection: close"]
+)
+async def test_line_feeds_after_the_end(site: Site, start: str, more: str) -> None:
+    """
+    Line feeds after the body, which old clients send, do no harm.
+    """
+    command = await site.enqueue()
+    await site.push(QUERY)
+    request = f"POST /result?{QUERY} {start}\r\nHost: x\r\nContent-Length: 15\r\n\r\n"
+    async with site.line() as (reader, writer):
+        writer.write(f'{request}{{"response":{{}}}}{more}'.encode())
+        answer = await reader.readline()
+
+    assert b" 200 " in answer
+    assert "SUCCESSFUL" == (await site.command(command["id"]))["state"]
+
+
+async def test_longer_than_announced(site: Site) -> None:
+    """
+    What comes after the announced length is no part of the result, and no harm.
+    """
+    command = await site.enqueue()
+    await site.push(QUERY)
+    async with site.line() as (reader, writer):
+        writer.write(f"{POST}Content-Length: 5\r\n\r\n".encode() + b'{"response":{}}')
+        answer = await reader.readline()
+
+    assert b"HTTP/1.1 200 OK\r\n" == answer
+    kept = await site.api("GET", f"/commands/{command['id']}/result")
+    assert b'{"res' == kept.body
+
+
+@pytest.mark.parametrize("path", ["/result", "/x/result", "/d/key/push/result"])
+async def test_asks_first(site: Site, path: str) -> None:
+    """
+    A device that asks whether its body is welcome is told to go on.
+    """
+    async with site.line() as (reader, writer), asyncio.timeout(5):
+        writer.write(
+            f"POST {path}?{QUERY} HTTP/1.1\r\nHost: x\r\n"
+            "Content-Length: 15\r\nExpect: 100-continue\r\n\r\n".encode()
+        )
+        told = await reader.readuntil(b"\r\n\r\n")
+        writer.write(b'{"response":{}}')
+        answer = await reader.readline()
+
+    assert b"HTTP/1.1 100 Continue\r\n\r\n" == told
+    assert b"HTTP/1.1 200 OK\r\n" == answer
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/api/v1/nothing", "/push", "/healthz"])
+async def test_head_has_no_body(site: Site, path: str) -> None:
+    """
+    HEAD is answered without a body, so that the next answer is found.
+    """
+    async with site.line() as (reader, writer), asyncio.timeout(5):
+        writer.write(f"HEAD {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        answer = await reader.readline()
+
+    assert b"HTTP/1.1 200 OK\r\n" == answer

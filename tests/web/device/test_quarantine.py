@@ -1,0 +1,121 @@
+"""Devices that nobody vouched for: answered, looked at, bounded, never served."""
+
+import asyncio
+
+from tests.web.site import DEVICE, Site
+
+QUERY = f"deviceId={DEVICE}"
+
+
+async def test_first_poll(site: Site) -> None:
+    """
+    An unknown device is answered as an idle one, and shown as quarantined.
+    """
+    answer = await site.push(QUERY)
+
+    assert answer.is_empty
+    device = await site.device()
+    assert ("quarantined", True) == (device["state"], device["deviceSeen"])
+    assert "127.0.0.1" == device["address"]
+
+
+async def test_never_a_command(site: Site) -> None:
+    """
+    A token that may not write devices cannot give it one; adopting is what helps.
+    """
+    await site.push(QUERY)
+    token = await site.token("commands:write")
+    path = f"/devices/{DEVICE}/commands"
+
+    refused = await site.api("POST", path, {"endpoint": "x"}, token=token)
+    before = await site.push(QUERY)
+    adopted = await site.api("POST", f"/devices/{DEVICE}/adopt")
+    taken = await site.api("POST", path, {"endpoint": "x"}, token=token)
+
+    assert (404, "not-found", None) == refused.problem
+    assert before.is_empty
+    assert "adopted" == adopted.json()["state"]
+    assert 201 == taken.status
+    assert "x" == (await site.push(QUERY)).json()["endpoint"]
+
+
+async def test_never_held(site: Site) -> None:
+    """
+    Its polls are never held, even when the server holds polls.
+    """
+    await site.push(QUERY)
+    await site.api("PATCH", f"/devices/{DEVICE}", {"hold": 60})
+
+    async with asyncio.timeout(5):
+        assert (await site.push(QUERY)).is_empty
+    assert "quarantined" == (await site.device())["state"]
+
+
+async def test_last_requests(site: Site) -> None:
+    """
+    Its last 20 requests are kept, 4 kB of each; nothing is taken for a result.
+    """
+    for number in range(25):
+        answer = await site.result(b"%03d" % number + bytes(9000), QUERY)
+        assert answer.is_empty
+
+    assert [] == await site.posted()
+    calls = (await site.device())["unknownCalls"]
+    assert 25 == calls["count"]
+    assert [f"{n:03d}" for n in range(5, 25)] == [c["body"][:3] for c in calls["last"]]
+    assert {4096} == {len(call["body"]) for call in calls["last"]}
+    assert {("POST", f"/result?{QUERY}")} == {
+        (call["method"], call["path"]) for call in calls["last"]
+    }
+
+
+async def test_last_requests_written(site: Site) -> None:
+    """
+    The last 20 are the last 20 also when half of them were written in between.
+    """
+    for number in range(30):
+        await site.result(b"%03d" % number, QUERY)
+        if number % 7 == 0:
+            await site.services.fleet.flush()
+
+    calls = (await site.device())["unknownCalls"]
+    assert [f"{n:03d}" for n in range(10, 30)] == [c["body"] for c in calls["last"]]
+
+
+async def test_bounded(site: Site) -> None:
+    """
+    Ids without end fill a bounded quarantine, and adopted devices stay.
+    """
+    await site.enqueue()
+    for start in range(0, 1200, 100):
+        polls = (site.push(f"deviceId={start + n}") for n in range(100))
+        assert all(answer.is_empty for answer in await asyncio.gather(*polls))
+
+    told = (await site.api("GET", "/devices?state=quarantined&limit=1000")).json()
+    assert 1000 == len(told["items"])
+    assert "nextCursor" not in told
+    assert "load_objects" == (await site.push(QUERY)).json()["endpoint"]
+    counts = (await site.api("GET", "/server")).json()["counts"]
+    assert 200 == counts["refused.quarantineFull"]
+
+
+async def test_room_again(site: Site) -> None:
+    """
+    Who has not polled for an hour makes room for somebody new.
+    """
+    for number in range(1000):
+        await site.push(f"deviceId={number}")
+    site.clock.tick(seconds=3601)
+
+    assert (await site.push(QUERY)).is_empty
+    assert "quarantined" == (await site.device())["state"]
+
+
+async def test_no_keys_shown(site: Site) -> None:
+    """
+    What is kept of a request does not show the key in its address.
+    """
+    await site.push(QUERY, at="/d/a-secret-key/push")
+    await site.result(b"x", QUERY, at="/d//a-secret-key/result")
+
+    assert "a-secret-key" not in str(await site.device())

@@ -1,0 +1,244 @@
+"""Results in every form that devices send: each is kept, and read as far as it goes."""
+
+import gzip
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+import pytest
+
+from pushserver.web.body import LIMIT
+from tests.web.site import DEVICE, LOAD_USERS, Answer, Site
+
+JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
+USERS = {"users": [{"id": 1, "name": "Walter White"}]}
+MEGABYTE = 1024 * 1024
+
+#: (body, content type, state, what the command's result must say)
+FORMS: tuple[tuple[bytes, str | None, str, dict[str, Any]], ...] = (
+    (json.dumps({"response": USERS}).encode(), JSON, "SUCCESSFUL", {"response": USERS}),
+    (
+        json.dumps({"response": json.dumps(USERS)}).encode(),
+        JSON,
+        "SUCCESSFUL",
+        {"response": USERS},
+    ),
+    (json.dumps({"response": USERS}).encode(), FORM, "SUCCESSFUL", {"response": USERS}),
+    (json.dumps({"response": USERS}).encode(), None, "SUCCESSFUL", {"response": USERS}),
+    (
+        urlencode({"response": json.dumps(USERS)}).encode(),
+        FORM,
+        "SUCCESSFUL",
+        {"response": USERS},
+    ),
+    (
+        urlencode({"response": json.dumps(USERS)}).encode(),
+        JSON,
+        "SUCCESSFUL",
+        {"response": USERS},
+    ),
+    (b'{"response":"plain words"}', JSON, "SUCCESSFUL", {"response": "plain words"}),
+    (b'{"response":{}}', "text/html; charset=x", "SUCCESSFUL", {"response": {}}),
+    (b'{"response":{}}', ";;,=", "SUCCESSFUL", {"response": {}}),
+    (b'{"response":{},"error":""}', JSON, "SUCCESSFUL", {"response": {}}),
+    (b'{"response":{},"error":null}', JSON, "SUCCESSFUL", {"response": {}}),
+    (
+        b'{"error":"UNIQUE constraint failed: users.id","code":1}',
+        JSON,
+        "FAILED",
+        {"error": "UNIQUE constraint failed: users.id", "code": 1},
+    ),
+    (
+        urlencode({"error": "image too short", "code": 3}).encode(),
+        FORM,
+        "FAILED",
+        {"error": "image too short", "code": 3},
+    ),
+    (
+        b'{"transactions_results":[{"transactionid":1,"success":true,'
+        b'"response":"{\\"changes\\":2}"}]}',
+        JSON,
+        "SUCCESSFUL",
+        {"response": {"changes": 2}},
+    ),
+    (
+        b'{"transactions_results":[{"transactionid":1,"success":false,'
+        b'"response":"{\\"error\\":\\"no\\"}"}]}',
+        JSON,
+        "FAILED",
+        {},
+    ),
+    (b"\xef\xbb\xbf" + b'{"response":{}}', JSON, "SUCCESSFUL", {"response": {}}),
+    (b" \r\n" + b'{"response" : {} }\n', JSON, "SUCCESSFUL", {"response": {}}),
+)
+
+
+async def answered(
+    site: Site, body: Any, headers: dict[str, str] | None = None
+) -> tuple[Answer, dict[str, Any]]:
+    """Let a device answer a command with *body*; return how the command stands."""
+    command = await site.enqueue(LOAD_USERS)
+    await site.push(f"deviceId={DEVICE}&uuid=u1")
+    taken = await site.result(
+        body, f"deviceId={DEVICE}&uuid=u1&endpoint=load_objects", headers=headers or {}
+    )
+    return taken, await site.command(command["id"])
+
+
+@pytest.mark.parametrize(("body", "kind", "state", "told"), FORMS)
+async def test_form(
+    site: Site, body: bytes, kind: str | None, state: str, told: dict[str, Any]
+) -> None:
+    """
+    The content type is not trusted; the body says what became of the command.
+    """
+    taken, command = await answered(
+        site, body, {} if kind is None else {"Content-Type": kind}
+    )
+
+    assert taken.is_empty
+    assert state == command["state"]
+    assert told == {name: command["result"][name] for name in told}
+    assert "uuid" == command["result"]["matchedBy"]
+
+
+NESTED = b'{"response":' + b"[" * 10_000 + b"]" * 10_000 + b"}"
+ODD = (
+    b"",
+    b"\0",
+    b"null",
+    b"\xff\xfe\x00garbage\x80",
+    b"certainly no JSON",
+    b'{"response":{"us',
+    b'{"response":{"name":"\\ud800"}}',
+    b'{"response":{"name":"\xed\xa0\x80"}}',
+    b'{"response":{"name":"caf\xe9"}}',
+    b'{"response":NaN}',
+    b'{"response":{"score":-Infinity}}',
+    b'{"response":{"name":"a\\u0000b"}}',
+    b'{"response":{"name":"a\0b"}}',
+    b'{"response":1e999,"error":[]}',
+    b'{"response":' + b"9" * 5000 + b"}",
+    NESTED,
+    b"[" * 100_000,
+    b'{"response":{},"response":{}}',
+    b'{"transactions_results":[]}',
+    b'{"transactions_results":[1]}',
+    b'{"transactions_results":{}}',
+    b"response=%FF&error",
+    b"\x1f\x8b\x08\x00\x00\x00\x00\x00",
+)
+
+
+@pytest.mark.parametrize("body", ODD)
+async def test_odd(site: Site, body: bytes) -> None:
+    """
+    Whatever a device answers ends its command and is kept to the byte; all lists and
+    the command itself stay JSON that anybody can read.
+    """
+    taken, command = await answered(site, body)
+
+    assert taken.is_empty
+    assert "SUCCESSFUL" == command["state"]
+    kept = await site.api("GET", f"/commands/{command['id']}/result")
+    assert (200, body) == (kept.status, kept.body)
+    for path in ("/results", "/commands", f"/devices/{DEVICE}/commands"):
+        listed = await site.api("GET", path)
+        assert 1 == len(msgspec.json.decode(listed.body)["items"])
+
+
+@pytest.mark.parametrize("body", [b"\xff\xfe\0garbage", b'{"response":{"us', b"words"])
+async def test_unreadable(site: Site, body: bytes) -> None:
+    """
+    A body that cannot be read is said to be unreadable.
+    """
+    _, command = await answered(site, body)
+
+    assert command["result"]["unreadable"] is True
+    assert (await site.posted())[0]["unreadable"] is True
+
+
+async def test_compressed(site: Site) -> None:
+    """
+    A compressed body is kept as it came and never inflated.
+    """
+    bomb = gzip.compress(b'{"response":"' + bytes(20 * MEGABYTE) + b'"}')
+
+    taken, command = await answered(site, bomb, {"Content-Encoding": "gzip"})
+
+    assert taken.is_empty
+    assert ("SUCCESSFUL", True) == (command["state"], command["result"]["unreadable"])
+    kept = await site.api("GET", f"/commands/{command['id']}/result")
+    assert ("gzip", bomb) == (kept.headers["Content-Encoding"], kept.body)
+
+
+async def test_largest(site: Site) -> None:
+    """
+    64 MiB are taken, kept and given back.
+    """
+    body = b'{"response":"' + b"x" * (LIMIT - 15) + b'"}'
+    assert 64 * MEGABYTE == len(body)
+
+    taken, command = await answered(site, body)
+
+    assert taken.is_empty
+    assert "SUCCESSFUL" == command["state"]
+    kept = await site.api("GET", f"/commands/{command['id']}/result")
+    assert body == kept.body
+
+
+async def test_too_large(site: Site) -> None:
+    """
+    65 MiB are refused, and the command waits for a better answer.
+    """
+    command = await site.enqueue()
+    await site.push()
+
+    taken = await site.result(bytes(65 * MEGABYTE))
+
+    assert (413, "too-large", None) == taken.problem
+    assert [] == await site.posted()
+    assert (await site.result()).is_empty
+    assert "SUCCESSFUL" == (await site.command(command["id"]))["state"]
+
+
+async def test_too_large_in_chunks(site: Site) -> None:
+    """
+    The limit holds for a body that does not say how long it is.
+    """
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(65):
+            yield bytes(MEGABYTE)
+
+    assert 413 == (await site.result(chunks())).status
+    assert [] == await site.posted()
+
+
+async def test_in_chunks(site: Site) -> None:
+    """
+    A body in chunks is one body.
+    """
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for part in (b'{"resp', b'onse":', b"{}}"):
+            yield part
+
+    taken, command = await answered(site, chunks())
+
+    assert taken.is_empty
+    assert {} == command["result"]["response"]
+
+
+async def test_raw_and_content_type(site: Site) -> None:
+    """
+    The raw result comes back under the very type that the device gave it.
+    """
+    _, command = await answered(site, b"<ok/>", {"Content-Type": "text/xml; q=ü"})
+
+    kept = await site.api("GET", f"/commands/{command['id']}/result")
+
+    assert ("text/xml; q=ü", b"<ok/>") == (kept.headers["Content-Type"], kept.body)
