@@ -169,7 +169,8 @@ class Lane:
                 command.expires_at += jump
         self.blocked = {e: (c, t + jump) for e, (c, t) in self.blocked.items()}
         if self.flight is not None:
-            self.flight.command.expires_at += jump
+            if not self.flight.command.planned_at:
+                self.flight.command.expires_at += jump
             self.flight.delivery.sent_at += jump
             if self.flight.written_at is not None:
                 self.flight.written_at += jump

@@ -11,6 +11,9 @@ from pushserver.model.device import Device, DeviceState, Stray
 from pushserver.model.state import State
 from pushserver.model.token import Permission, Token
 
+# Enums are written by their `_value_`: `value` is the same through two calls more, and
+# the SQLite module looks for an adapter for each string that is of a class of its own.
+
 Row = Sequence[Any]
 
 #: What every listing of a lane needs; then what its order adds.
@@ -99,14 +102,14 @@ def insert_command_row(command: Command) -> Row:
         command.device_id,
         command.endpoint,
         command.priority,
-        command.delivery.value,
+        command.delivery._value_,
         command.max_attempts,
         command.response_timeout,
         int(command.slow),
         command.created_at,
         command.not_before,
         command.expires_at,
-        command.state.value,
+        command.state._value_,
         command.attempts,
         command.sent_at,
         command.delivered_at,
@@ -148,7 +151,7 @@ def hand_out_row(delivery: HandOut) -> Row:
         delivery.sent_at,
         delivery.delivered_at,
         delivery.ended_at,
-        delivery.outcome,
+        delivery.outcome and delivery.outcome._value_,
     )
 
 
@@ -177,7 +180,7 @@ def result_row(result: Result) -> Row:
         result.device_id,
         result.command_id,
         result.delivery_id,
-        result.matched_by,
+        result.matched_by and result.matched_by._value_,
         result.uuid,
         result.endpoint,
         result.received_at,

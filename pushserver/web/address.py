@@ -1,6 +1,7 @@
 """What a device's request address says: which call, whose, and with which key."""
 
 import enum
+import re
 from collections.abc import Sequence
 from urllib.parse import parse_qsl
 
@@ -74,8 +75,18 @@ def without_key(path: str) -> str:
     return "/".join(shown)
 
 
+#: What firmware sends; anything else is read with more patience.
+_USUAL = re.compile(
+    r"[^?]*\?deviceId=([0-9]+)(?:&uuid=([\w.~-]*))?(?:&endpoint=([\w.~-]*))?", re.ASCII
+)
+
+
 def query_of(raw_path: str) -> Query:
     """Read the parameters from a raw request path."""
+    usual = _USUAL.fullmatch(raw_path)
+    if usual is not None:
+        device_id, uuid, endpoint = usual.groups()
+        return Query([device_id], uuid or None, endpoint or None)
     query = raw_path.partition("?")[2]
     if "%" in query or "+" in query or not query.isascii():
         pairs = parse_qsl(query, keep_blank_values=True)

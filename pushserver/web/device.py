@@ -6,13 +6,13 @@ the limit 413; 503 says that a result could not be kept.
 """
 
 import asyncio
+import time
 from collections.abc import Mapping
 from functools import partial
 
 import msgspec
 from aiohttp import web
 
-from pushserver.clock import SECOND
 from pushserver.dialects.controlid.push import answer
 from pushserver.errors import NotFound, Unavailable
 from pushserver.model.command import Result
@@ -91,12 +91,12 @@ async def _ask(
     services: Services, device: Device, visit: Visit, hold: int, busy: bool
 ) -> Flight | None:
     """Hand out what waits, or hold the poll until something does."""
-    begun = services.clock.now()
+    begun = time.monotonic_ns()
     try:
         flight = await services.polling.poll(visit, hold, busy=busy)
     except asyncio.CancelledError:
         if hold > 0 and not services.holds.is_closed:
-            device.hung_up(services.clock.now() - begun)
+            device.hung_up((time.monotonic_ns() - begun) // 1000)
         raise
     device.was_idle = flight is None and hold <= 0
     return flight
@@ -158,10 +158,10 @@ async def _result(
     if device is None:
         body = await read_body(request)
         return _refused(request, services, device_id, body.data)
+    device.was_idle = False
     with services.reporting.arriving(device_id, query.uuid):
         body = await read_body(request)
-    device.was_idle = False
-    taken = await _keep_trying(services, _post(request, query, device_id, body))
+        taken = await _keep_trying(services, _post(request, query, device_id, body))
     note(
         request,
         device_id=device_id,
@@ -190,12 +190,12 @@ def _header(request: web.Request, name: str) -> str | None:
 
 async def _keep_trying(services: Services, post: Post) -> Result:
     """Keep the result, waiting for a store that is away: 200 would be a lie."""
-    until = services.clock.now() + int(PATIENCE * SECOND)
+    until = time.monotonic() + PATIENCE
     while True:
         try:
             return await services.reporting.report(post)
         except Unavailable:
-            if services.clock.now() >= until or services.holds.is_closed:
+            if time.monotonic() >= until or services.holds.is_closed:
                 raise
             await asyncio.sleep(PAUSE)
 

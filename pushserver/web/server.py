@@ -37,7 +37,7 @@ class Connection(RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; if they complete no request, a header has begun."""
-        end = _end_of_result(data)
+        end = _end_of_result(data) if data[:5] == b"POST " else 0
         if end:
             # More than was announced: aiohttp would drop the result along with it.
             super().data_received(data[:end])
@@ -75,7 +75,7 @@ class Connection(RequestHandler):
 
 def _end_of_result(data: bytes) -> int:
     """Return where a whole posted result ends, if more bytes follow it, else 0."""
-    head = data.find(b"\r\n\r\n") if data.startswith(b"POST ") else -1
+    head = data.find(b"\r\n\r\n")
     if head < 0:
         return 0
     length = _LENGTH.search(data, 0, head + 2)

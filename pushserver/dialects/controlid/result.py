@@ -7,6 +7,7 @@ result all the same: the device did answer.
 """
 
 import json
+import math
 import re
 from collections.abc import Callable
 from urllib.parse import parse_qsl
@@ -19,6 +20,7 @@ _EMPTY = (b"null", b'""', b"false", b"0", b"{}", b"[]")
 _SPACE = b" \t\r\n"
 _LOOKED_THROUGH = 1024 * 1024
 _DEEPEST = 200
+_LONG = 309
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _NO_BRACKETS = bytes(b for b in range(256) if b not in b"[]{}")
 #: Beyond what a float, or Python's own reader, can hold.
@@ -111,10 +113,20 @@ def _is_deep(body: bytes) -> bool:
 
 
 def _lenient(body: bytes) -> Reading:
-    """Read what firmware writes and JSON forbids: NaN, lone surrogates, Latin-1."""
-    value = json.loads(_decoded(body), parse_constant=lambda _: None)
+    """Read what JSON forbids or few can hold: NaN, 1e999, lone surrogates, Latin-1."""
+    value = json.loads(
+        _decoded(body),
+        parse_constant=lambda _: None,
+        parse_float=_finite,
+        parse_int=lambda digits: int(digits) if len(digits) < _LONG else None,
+    )
     clean = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return _strict(clean.encode("utf-8", "replace"))
+
+
+def _finite(digits: str) -> float | None:
+    number = float(digits)
+    return number if math.isfinite(number) else None
 
 
 def _decoded(body: bytes) -> str:

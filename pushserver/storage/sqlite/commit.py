@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 import attrs
+import structlog
 
 from pushserver.errors import PushServerError, Unavailable
 from pushserver.model.lane import Changes
@@ -20,6 +21,8 @@ from pushserver.storage.sqlite.connection import Connection
 from pushserver.storage.sqlite.lanes import Lanes, load
 from pushserver.storage.sqlite.recall import recall_all
 from pushserver.storage.sqlite.write import write
+
+log = structlog.get_logger(__name__)
 
 Observer = Callable[[Changes], None]
 
@@ -38,19 +41,20 @@ class Job:
 
     def settle(self) -> None:
         """Give the value to whoever asked."""
-        heard = not self.future.done()
-        if self.then is not None:
-            self.then(self.value, heard)
-        if heard:
+        if self._told(self.value):
             self.future.set_result(self.value)
 
     def fail(self, error: Exception) -> None:
         """Give *error* to whoever asked."""
+        if self._told(None):
+            self.future.set_exception(error)
+
+    def _told(self, value: Any) -> bool:
+        """Tell `then`; return whether the caller still waits."""
         heard = not self.future.done()
         if self.then is not None:
-            self.then(None, heard)
-        if heard:
-            self.future.set_exception(error)
+            _watched(self.then, value, heard)
+        return heard
 
 
 @attrs.define(eq=False)
@@ -106,7 +110,7 @@ class GroupCommit:
         try:
             await self._refresh()
             pasts = await self._recall(jobs)
-        except Unavailable as error:
+        except Exception as error:  # noqa: BLE001 - told to the callers; the writer lives
             await self._undo(jobs)
             _fail(jobs, error)
             return
@@ -115,7 +119,7 @@ class GroupCommit:
         works = [job for job in jobs if job.work is not None]
         try:
             await self.connection.run(write(changes, works))
-        except Unavailable as error:
+        except Exception as error:  # noqa: BLE001 - told to the callers; the writer lives
             await self._undo(jobs)
             _fail(jobs, error)
             return
@@ -179,11 +183,19 @@ class GroupCommit:
             if lane.flight is not None:
                 self.lanes.set_alarm(lane, lane.flight.timeout_at)
         for observer in self.observers:
-            observer(changes)
+            _watched(observer, changes)
         for job in jobs:
             job.settle()
             if job.decide is not None:
                 self.lanes.settle(job.device_id)
+
+
+def _watched(tell: Callable[..., None], *news: Any) -> None:
+    """Call *tell*: what it raises is logged, for the commit is made already."""
+    try:
+        tell(*news)
+    except Exception:
+        log.exception("commit.listener_failed")
 
 
 def _fail(jobs: Sequence[Job], error: Exception) -> None:

@@ -108,7 +108,7 @@ def load_all(connection: sqlite3.Connection, now: int) -> list[Lane]:
 def load(connection: sqlite3.Connection, device_id: int, now: int) -> Lane:
     """Read one device's lane."""
     rows = connection.execute(f"{_LIVE} AND device_id = ?", (device_id,))
-    unsure = [u for u in _unsure(connection, now) if u.command.device_id == device_id]
+    unsure = _unsure(connection, now, device_id)
     lanes = _lanes_of(connection, map(command_from_row, rows), unsure)
     return lanes[0] if lanes else Lane(device_id)
 
@@ -137,9 +137,14 @@ def _flight(connection: sqlite3.Connection, command: Command) -> Flight:
     return Flight(command, delivery, written_at=delivery.delivered_at)
 
 
-def _unsure(connection: sqlite3.Connection, now: int) -> Iterator[Flight]:
+def _unsure(
+    connection: sqlite3.Connection, now: int, device_id: int | None = None
+) -> Iterator[Flight]:
     split = columns(COMMAND)
-    for row in connection.execute(_UNSURE, (first_id_at(now - _DAY), now)):
+    sql, values = _UNSURE, [first_id_at(now - _DAY), now]
+    if device_id is not None:
+        sql, values = f"{sql} AND delivery.device_id = ?", [*values, device_id]
+    for row in connection.execute(sql, values):
         delivery: HandOut = hand_out_from_row(row[split:])
         command = command_from_row(row[:split])
         yield Flight(command, delivery, written_at=delivery.delivered_at)

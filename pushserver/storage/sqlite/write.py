@@ -145,14 +145,14 @@ def _moved(changes: Changes) -> list[Command]:
 
 def _move_row(command: Command) -> Row:
     return (
-        command.state.value,
+        command.state._value_,
         command.attempts,
         command.sent_at,
         command.delivered_at,
         command.finished_at,
         command.result_id,
         command.id,
-        command.stored,
+        command.stored and command.stored._value_,
     )
 
 
@@ -160,7 +160,7 @@ def _end_row(delivery: HandOut) -> Row:
     return (
         delivery.delivered_at,
         delivery.ended_at,
-        delivery.outcome,
+        delivery.outcome and delivery.outcome._value_,
         delivery.id,
     )
 
