@@ -211,10 +211,11 @@ def start(bench: Bench) -> Sequence[Line]:
     """How long a start takes over a long past and a long queue."""
     setup = _filled(bench, pending=PENDING)
     took = []
-    for _ in range(bench.effort.rounds):
+    for turn in range(bench.effort.rounds):
         with running(setup) as ours:
             took.append(ours.started_in)
-            _prove_that_something_waits(ours)
+            # Another device each time: what was handed out is in flight for a while.
+            _prove_that_something_waits(ours, wire.FIRST_DEVICE + turn)
         say(f"  ready after {took[-1]:.2f} s")
     seconds = statistics.median(took)
     return [
@@ -227,8 +228,8 @@ def start(bench: Bench) -> Sequence[Line]:
     ]
 
 
-def _prove_that_something_waits(server: Server) -> None:
-    _, said = server.call("GET", f"/push?deviceId={wire.FIRST_DEVICE + 1}&uuid=u1")
+def _prove_that_something_waits(server: Server, device: int) -> None:
+    _, said = server.call("GET", f"/push?deviceId={device}&uuid=u1")
     assert b"load_objects" in said, "a pending command was not handed out"
 
 

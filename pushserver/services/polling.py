@@ -77,7 +77,7 @@ class Polling:
     async def _wait(self, visit: Visit, until: float) -> Flight | None:
         """Wait by the monotonic clock: the wall's may jump."""
         loop = asyncio.get_running_loop()
-        while loop.time() < until and not self.holds.is_closed:
+        while self._may_wait(visit) and loop.time() < until:
             hold = self.holds.enter(visit)
             try:
                 flight = await self._ring(hold, until)
@@ -94,6 +94,9 @@ class Polling:
                 if flight is not None:
                     return flight
         return None
+
+    def _may_wait(self, visit: Visit) -> bool:
+        return visit.is_there() and not self.holds.is_closed
 
     def _take_back(self, hold: Hold) -> None:
         """Take back what was handed out to a poll that went in the same moment."""
@@ -116,13 +119,23 @@ class Polling:
             timer.cancel()
 
     async def _hand_out(self, visit: Visit) -> Flight | None:
-        decide = partial(self.hand_out_to, visit)
-        return await self.store.change(visit.device_id, decide, then=self._handed_out)
+        """Hand out; take back what the commit gave to a poll that was gone by then."""
+        given: list[Flight | None] = []
 
-    def _handed_out(self, flight: Flight | None, heard: bool) -> None:
-        """Take back what was handed out to a poll that is gone."""
-        if flight is not None and not heard:
-            self.lost(flight)
+        def then(flight: Flight | None, _heard: bool) -> None:
+            given.append(flight)
+            if flight is not None and gone:
+                self.lost(flight)
+
+        gone = False
+        decide = partial(self.hand_out_to, visit)
+        try:
+            return await self.store.change(visit.device_id, decide, then=then)
+        except asyncio.CancelledError:
+            gone = True
+            for flight in filter(None, given):
+                self.lost(flight)
+            raise
 
     def claim(self, lane: Lane, changes: Changes) -> Claim | None:
         """Decide what a poll gets that waits for this device, if one does."""

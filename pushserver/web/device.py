@@ -136,8 +136,13 @@ async def _write(
         services.polling.lost(flight)
         return respond()
     response = respond(answer(order), content_type="application/json")
-    await response.prepare(request)
-    await response.write_eof()
+    try:
+        await response.prepare(request)
+        await response.write_eof()
+    except ConnectionError:
+        # It broke off amid a long answer: the device may have read enough of it.
+        note(request, device_id=flight.command.device_id, broken_off=True)
+        return response
     services.polling.written(flight)
     note(
         request,
