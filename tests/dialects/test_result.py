@@ -291,3 +291,10 @@ def test_any_response(value: object) -> None:
 
     assert value == json.loads(reading.response or b"")
     assert reading == read(b'{"response":' + text.encode() + b"}")
+
+
+def test_error_beside_a_huge_number() -> None:
+    """A number that nobody can hold does not hide an error."""
+    reading = read(b'{"error":"no","code":1e400}')
+
+    assert (True, b'"no"') == (reading.failed, reading.error)

@@ -191,7 +191,7 @@ class GroupCommit:
 
 
 def _watched(tell: Callable[..., None], *news: Any) -> None:
-    """Call *tell*: what it raises is logged, for the commit is made already."""
+    """Call *tell*; what it raises is logged: the commit is made, or failed, already."""
     try:
         tell(*news)
     except Exception:

@@ -1,0 +1,26 @@
+"""Polls that break off at the worst moment."""
+
+import asyncio
+
+from pushserver.model.lane import Changes
+from pushserver.model.state import State
+from pushserver.web.services import Services
+from tests.services.desk import Desk
+
+
+async def test_after_the_commit(desk: Desk, services: Services) -> None:
+    """A poll that goes between the commit and its answer gives the command back."""
+    (door,) = await desk.enqueue("execute_actions")
+    poll = asyncio.create_task(desk.poll("u1"))
+
+    def break_off(changes: Changes) -> None:
+        if changes.handed_out:
+            asyncio.get_running_loop().call_soon(poll.cancel)
+
+    services.store.watch(break_off)
+    await asyncio.gather(poll, return_exceptions=True)
+    await desk.rest()
+
+    assert poll.cancelled()
+    record = await desk.record(door)
+    assert (State.PENDING, 0) == (record.command.state, record.command.attempts)
