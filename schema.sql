@@ -65,6 +65,8 @@ CREATE TABLE command (
     delivered_at     BIGINT,
     finished_at      BIGINT,
     operation_id     BIGINT,
+    step             BIGINT,                   -- which of the operation's, from 0
+    resource         TEXT,                     -- what the step is called there
     result_id        BIGINT                    -- the result that ended it
 );
 CREATE INDEX command_device ON command (device_id, id);
@@ -105,6 +107,108 @@ CREATE TABLE result (
 );
 CREATE INDEX result_device ON result (device_id, id);
 CREATE INDEX result_orphan ON result (id) WHERE command_id IS NULL;
+
+-- Tracked work on one device: steps that become commands, one after the other.
+CREATE TABLE operation (
+    id          BIGINT PRIMARY KEY,
+    scope_id    BIGINT NOT NULL,
+    device_id   BIGINT NOT NULL,
+    task_id     BIGINT,                        -- the task whose part it is
+    created_at  BIGINT NOT NULL,
+    created_by  BIGINT NOT NULL,               -- a token's id
+    expires_at  BIGINT,                        -- a task's part begins before, or never
+    resource    TEXT   NOT NULL,
+    action      TEXT   NOT NULL,
+    app_id      TEXT   NOT NULL,
+    properties  TEXT,                          -- a JSON object of strings
+    on_failure  TEXT   NOT NULL CHECK (on_failure IN ('stop', 'continue')),
+    steps       BIGINT NOT NULL,               -- how many; so are the next four
+    queued      BIGINT NOT NULL,               -- became commands
+    done        BIGINT NOT NULL,               -- are over
+    failed      BIGINT NOT NULL,               -- of those, without success
+    unknown     BIGINT NOT NULL,               -- of those, without an answer
+    progress    BIGINT NOT NULL CHECK (progress BETWEEN 0 AND 100),
+    status      TEXT   NOT NULL CHECK (status IN (
+        'RUNNING', 'COMPLETED', 'FAILED', 'STALE')),
+    canceled    BIGINT NOT NULL CHECK (canceled IN (0, 1)),
+    retried     BIGINT NOT NULL CHECK (retried IN (0, 1)), -- another took its place
+    started_at  BIGINT,
+    ended_at    BIGINT,
+    modified_at BIGINT NOT NULL,
+    version     BIGINT NOT NULL                -- grows with every change
+);
+CREATE INDEX operation_scope ON operation (scope_id, id);
+CREATE INDEX operation_status ON operation (scope_id, status, id);
+CREATE INDEX operation_device ON operation (device_id, id);
+CREATE INDEX operation_task ON operation (task_id, retried, status, id)
+    WHERE task_id IS NOT NULL;
+-- Whose next step is to be made a command, and who of a task has not begun.
+CREATE INDEX operation_due ON operation (id)
+    WHERE status = 'RUNNING' AND queued = done AND done > 0 AND done < steps;
+CREATE INDEX operation_waiting ON operation (task_id, id)
+    WHERE status = 'RUNNING' AND queued = 0 AND task_id IS NOT NULL;
+
+-- The commands to be; a task's are kept once, for all of its operations.
+CREATE TABLE step (
+    owner_id         BIGINT NOT NULL,          -- an operation's id, or a task's
+    number           BIGINT NOT NULL,          -- from 0
+    resource         TEXT,
+    verb             TEXT   NOT NULL,
+    endpoint         TEXT   NOT NULL,
+    body             TEXT,
+    content_type     TEXT   NOT NULL,
+    query_string     TEXT,
+    metadata         TEXT,
+    priority         BIGINT NOT NULL,
+    delivery         TEXT,                     -- NULL: as the catalogue has it
+    max_attempts     BIGINT,
+    response_timeout BIGINT,
+    expires_in       BIGINT,
+    not_before       BIGINT,
+    PRIMARY KEY (owner_id, number)
+);
+
+-- Progress of an operation, as the server or somebody else tells it.
+CREATE TABLE notification (
+    id           BIGINT PRIMARY KEY,
+    operation_id BIGINT NOT NULL,
+    scope_id     BIGINT NOT NULL,
+    created_at   BIGINT NOT NULL,
+    created_by   BIGINT NOT NULL,              -- a token's id
+    sent_at      BIGINT NOT NULL,
+    status       TEXT   NOT NULL,
+    resource     TEXT,
+    progress     BIGINT NOT NULL,
+    message      TEXT
+);
+CREATE INDEX notification_sent ON notification (operation_id, sent_at, id);
+CREATE INDEX notification_resource ON notification
+    (operation_id, resource, sent_at, id);
+CREATE INDEX notification_id ON notification (operation_id, id);
+
+-- The same operation on many devices.
+CREATE TABLE task (
+    id          BIGINT PRIMARY KEY,
+    scope_id    BIGINT NOT NULL,
+    name        TEXT,
+    created_at  BIGINT NOT NULL,
+    created_by  BIGINT NOT NULL,               -- a token's id
+    expires_at  BIGINT NOT NULL,
+    state       TEXT   NOT NULL CHECK (state IN (
+        'PREPARING', 'RUNNING', 'PAUSED', 'CANCELED', 'COMPLETED')),
+    resource    TEXT   NOT NULL,
+    action      TEXT   NOT NULL,
+    app_id      TEXT   NOT NULL,
+    properties  TEXT,
+    on_failure  TEXT   NOT NULL CHECK (on_failure IN ('stop', 'continue')),
+    steps       BIGINT NOT NULL,
+    concurrency BIGINT,
+    stop_after  TEXT,                          -- '5' or '5%' failures
+    forgiven    BIGINT NOT NULL,               -- failures at the last resume
+    ended_at    BIGINT
+);
+CREATE INDEX task_scope ON task (scope_id, id);
+CREATE INDEX task_active ON task (id) WHERE ended_at IS NULL;
 
 CREATE TABLE idempotency_key (
     token_id    BIGINT NOT NULL,

@@ -15,7 +15,6 @@ from aiohttp import web
 from pushserver import __version__, logs
 from pushserver.clock import Clock, SystemClock, micros
 from pushserver.errors import Misconfigured
-from pushserver.model.ids import IdSource
 from pushserver.services.chores import Chores
 from pushserver.services.fleet import Fleet
 from pushserver.services.holds import Holds
@@ -44,7 +43,7 @@ async def open_store(settings: Settings, clock: Clock) -> Store:
 
 def build_services(settings: Settings, store: Store, clock: Clock) -> Services:
     """Put the services together over *store*."""
-    ids = IdSource(clock.now, floor=store.largest_id())
+    ids = store.new_id
     holds, outcomes = Holds(), Outcomes()
     polling = Polling(
         store=store,

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import attrs
 
 from pushserver.model.catalogue import Delivery
+from pushserver.model.operation import Operation
 from pushserver.model.state import IN_FLIGHT, OVER, Event, State, next_state
 
 
@@ -33,7 +34,8 @@ class Command:
 
     Only `move` changes `state`. `stored` is the state that the store last confirmed,
     None before the first time: the guard of the next write. `order` is None where it
-    has not been read from the store.
+    has not been read from the store. `step` counts from 0; `operation` is set while
+    the operation follows the command, `resource` is what the step is called there.
     """
 
     id: int
@@ -53,9 +55,12 @@ class Command:
     delivered_at: int | None = None
     finished_at: int | None = None
     operation_id: int | None = None
+    step: int | None = None
+    resource: str | None = None
     result_id: int | None = None
     stored: State | None = None
     order: Order | None = None
+    operation: Operation | None = None
 
     @property
     def is_over(self) -> bool:

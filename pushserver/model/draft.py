@@ -25,11 +25,34 @@ class Draft:
     response_timeout: int | None = None
     expires_in: int | None = None
     not_before: int | None = None
-    operation_id: int | None = None
+    resource: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Step:
+    """The command to be of one step; `owner_id` is its operation, or its task."""
+
+    owner_id: int
+    number: int
+    draft: Draft
+
+
+@attrs.frozen
+class Place:
+    """Where a command belongs: which step of which operation."""
+
+    operation_id: int
+    step: int
 
 
 def make_command(
-    draft: Draft, *, command_id: int, device_id: int, now: int, response_timeout: int
+    draft: Draft,
+    *,
+    command_id: int,
+    device_id: int,
+    now: int,
+    response_timeout: int,
+    place: Place | None = None,
 ) -> Command:
     """Fill in what *draft* leaves open; *response_timeout* is the server's own."""
     order = draft.order
@@ -47,7 +70,9 @@ def make_command(
         created_at=now,
         not_before=draft.not_before,
         expires_at=max(now, draft.not_before or 0) + expires_in,
-        operation_id=draft.operation_id,
+        operation_id=None if place is None else place.operation_id,
+        step=None if place is None else place.step,
+        resource=None if place is None else draft.resource,
         order=order,
     )
 

@@ -5,14 +5,18 @@ in one transaction. Nothing here knows how a lane is kept or who asks.
 """
 
 from bisect import insort
+from collections.abc import Callable
 
 import attrs
 
 from pushserver.clock import SECOND
 from pushserver.model.catalogue import SLOW_GRACE
 from pushserver.model.command import Command, HandOut, Move, Outcome, Result, move
+from pushserver.model.draft import Step
 from pushserver.model.idempotency import Key, KeyUse
+from pushserver.model.operation import Notification, Operation
 from pushserver.model.state import Event
+from pushserver.model.steps import follow
 
 #: Later than every instant: nothing is to be done by itself.
 NEVER = 2**63 - 1
@@ -20,8 +24,14 @@ NEVER = 2**63 - 1
 
 @attrs.define
 class Changes:
-    """What was decided and has to be written, all of it or nothing."""
+    """
+    What was decided and has to be written, all of it or nothing.
 
+    `new_id` makes ids. `forgotten` are operations to be deleted with all that tells of
+    them; their commands and results stay.
+    """
+
+    new_id: Callable[[], int] = attrs.field(eq=False)
     added: list[Command] = attrs.Factory(list)
     handed_out: list[HandOut] = attrs.Factory(list)
     results: list[Result] = attrs.Factory(list)
@@ -29,11 +39,23 @@ class Changes:
     moves: list[Move] = attrs.Factory(list)
     commands: dict[int, Command] = attrs.Factory(dict)
     deliveries: dict[int, HandOut] = attrs.Factory(dict)
+    operations: dict[int, Operation] = attrs.Factory(dict)
+    steps: list[Step] = attrs.Factory(list)
+    notifications: list[Notification] = attrs.Factory(list)
+    forgotten: list[int] = attrs.Factory(list)
 
     def move(self, command: Command, event: Event, at: int) -> None:
-        """Let *event* happen to *command* and note it."""
+        """Let *event* happen to *command*, its operation follow, and note it."""
+        before = command.state
         self.moves.append(move(command, event, at))
         self.commands[command.id] = command
+        if command.operation is not None:
+            follow(command.operation, command, before, event, at, self)
+
+    def track(self, operation: Operation, at: int) -> None:
+        """Note that *operation* is new or has changed."""
+        operation.modified_at = at
+        self.operations[operation.id] = operation
 
     def end(self, delivery: HandOut, outcome: Outcome, at: int) -> None:
         """Close *delivery*."""
@@ -112,6 +134,13 @@ class Lane:
         if self.flight is not None and self.flight.command.id == command_id:
             return self.flight.command
         return next((c for c in self.waiting if c.id == command_id), None)
+
+    def of_operation(self, operation_id: int) -> Command | None:
+        """Return the live command of the operation's step."""
+        flight = self.flight
+        if flight is not None and flight.command.operation_id == operation_id:
+            return flight.command
+        return next((c for c in self.waiting if c.operation_id == operation_id), None)
 
     def insert(self, command: Command) -> None:
         """Let a PENDING command wait in its place."""

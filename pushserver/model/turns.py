@@ -9,7 +9,9 @@ from collections.abc import Callable
 from pushserver.model.catalogue import Delivery
 from pushserver.model.command import Command, HandOut, Outcome, Result
 from pushserver.model.lane import Changes, Flight, Lane
+from pushserver.model.operation import Operation
 from pushserver.model.state import TERMINAL, Event
+from pushserver.model.steps import end, notify, queue_step
 
 _ANSWERED = (Outcome.SUCCESSFUL, Outcome.FAILED)
 
@@ -149,6 +151,38 @@ def give_up_waiting(
     """End a waiting command that was handed out before: nobody knows its outcome."""
     lane.waiting.remove(command)
     changes.move(command, Event.GIVE_UP, now)
+
+
+def end_waiting(lane: Lane, command: Command, changes: Changes, *, now: int) -> None:
+    """End a waiting command that nobody wants any more."""
+    if not cancel(lane, command, changes, now=now):
+        give_up_waiting(lane, command, changes, now=now)
+
+
+def add_step(
+    lane: Lane, operation: Operation, command: Command, changes: Changes
+) -> None:
+    """Put the command of an operation's next step into the queue."""
+    command.operation = operation
+    add(lane, command, changes)
+    queue_step(operation, command, changes)
+
+
+def cancel_operation(
+    lane: Lane, operation: Operation, changes: Changes, *, now: int, why: str
+) -> None:
+    """End what waits of the operation; a step in flight runs to its end, the last."""
+    if not operation.is_running or operation.canceled:
+        return
+    operation.canceled = True
+    changes.track(operation, now)
+    command = lane.of_operation(operation.id)
+    if command is None:
+        operation.failed += 1
+        end(operation, now)
+        notify(operation, changes, at=now, message=why)
+    elif command in lane.waiting:
+        end_waiting(lane, command, changes, now=now)
 
 
 def answered(

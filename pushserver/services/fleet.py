@@ -16,7 +16,7 @@ from pushserver.model.device import (
     new_key,
 )
 from pushserver.model.lane import Changes, Lane
-from pushserver.model.turns import cancel, give_up_waiting
+from pushserver.model.turns import end_waiting
 from pushserver.services.presence import FLUSH, Presence
 from pushserver.storage.base import Past
 
@@ -205,8 +205,7 @@ class Fleet(Presence):
         def decide(lane: Lane, changes: Changes, _past: Past) -> None:
             now = self.clock.now()
             for command in list(lane.waiting):
-                if not cancel(lane, command, changes, now=now):
-                    give_up_waiting(lane, command, changes, now=now)
+                end_waiting(lane, command, changes, now=now)
 
         await self.store.change(device_id, decide)
         await self.store.forget_device(device_id)

@@ -14,9 +14,12 @@ import attrs
 from pushserver.model.command import Command, HandOut, Order, Result
 from pushserver.model.device import Device, DeviceState, Stray
 from pushserver.model.idempotency import Key, KeyUse
+from pushserver.model.ids import IdSource
 from pushserver.model.lane import Changes, Lane
+from pushserver.model.operation import Operation
 from pushserver.model.state import State
 from pushserver.model.token import Token
+from pushserver.storage.tracking import OperationStore, TaskStore
 
 T = TypeVar("T")
 
@@ -28,17 +31,19 @@ class Recall:
 
     `key`: how this idempotency key was used. `uuid`: the newest delivery to the device
     with this uuid. `given_up`: the last delivery to the device that was given up.
+    `operation_id`: this operation.
     """
 
     key: Key | None = None
     uuid: str | None = None
     given_up: bool = False
+    operation_id: int | None = None
 
 
 @attrs.frozen
 class PastDelivery:
     """
-    An earlier delivery and its command, as they stand.
+    An earlier delivery and its command (with its operation), as they stand.
 
     `followed`: a later delivery without uuid to the same device was answered.
     """
@@ -55,6 +60,7 @@ class Past:
     key_use: KeyUse | None = None
     by_uuid: PastDelivery | None = None
     given_up: PastDelivery | None = None
+    operation: Operation | None = None
 
 
 NO_PAST = Past()
@@ -195,6 +201,18 @@ class TokenStore(Protocol):
 class Store(CommandStore, History, DeviceStore, TokenStore, Protocol):
     """All of it, and its own life."""
 
+    @property
+    def operations(self) -> OperationStore:
+        """Operations and their notifications."""
+
+    @property
+    def tasks(self) -> TaskStore:
+        """Tasks."""
+
+    @property
+    def new_id(self) -> IdSource:
+        """Makes ids, each larger than every one in the store."""
+
     async def check(self) -> None:
         """
         Prove that the store can be written.
@@ -205,9 +223,6 @@ class Store(CommandStore, History, DeviceStore, TokenStore, Protocol):
 
     async def purge_keys(self, *, before: int) -> int:
         """Forget idempotency keys made before *before*; return how many."""
-
-    def largest_id(self) -> int:
-        """Return an id that none in the store exceeds, as of the opening."""
 
     def watch(self, observer: Callable[[Changes], None]) -> None:
         """Call *observer* with what was written, right after each commit."""

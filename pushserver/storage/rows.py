@@ -20,7 +20,7 @@ Row = Sequence[Any]
 COMMAND = (
     "id, device_id, endpoint, priority, delivery, max_attempts, response_timeout, slow,"
     " created_at, not_before, expires_at, state, attempts, sent_at, delivered_at,"
-    " finished_at, operation_id, result_id"
+    " finished_at, operation_id, step, resource, result_id"
 )
 ORDER = "verb, endpoint, body, content_type, query_string, metadata"
 #: As `insert_command_row` has them: `endpoint` stands in both.
@@ -76,7 +76,9 @@ def command_from_row(row: Row) -> Command:
         delivered_at=row[14],
         finished_at=row[15],
         operation_id=row[16],
-        result_id=row[17],
+        step=row[17],
+        resource=row[18],
+        result_id=row[19],
         stored=State(row[11]),
     )
 
@@ -115,6 +117,8 @@ def insert_command_row(command: Command) -> Row:
         command.delivered_at,
         command.finished_at,
         command.operation_id,
+        command.step,
+        command.resource,
         command.result_id,
         order.verb,
         order.body,

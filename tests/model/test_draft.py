@@ -7,13 +7,15 @@ import pytest
 from pushserver.clock import SECOND
 from pushserver.model.catalogue import Delivery
 from pushserver.model.command import Command
-from pushserver.model.draft import Draft, draft_again, make_command
+from pushserver.model.draft import Draft, Place, draft_again, make_command
 from pushserver.model.state import State
 from tests.clock import START
 from tests.model.values import DAY, DEVICE, TIMEOUT, order
 
 
-def make(endpoint: str = "load_objects", **given: Any) -> Command:
+def make(
+    endpoint: str = "load_objects", place: Place | None = None, **given: Any
+) -> Command:
     """Make a command of a draft, now."""
     return make_command(
         Draft(order=order(endpoint), **given),
@@ -21,6 +23,7 @@ def make(endpoint: str = "load_objects", **given: Any) -> Command:
         device_id=DEVICE,
         now=START,
         response_timeout=TIMEOUT,
+        place=place,
     )
 
 
@@ -47,7 +50,8 @@ def test_given() -> None:
         delivery=Delivery.AT_MOST_ONCE,
         max_attempts=2,
         response_timeout=SECOND,
-        operation_id=12,
+        resource="photo",
+        place=Place(12, 3),
     )
 
     assert (-100, Delivery.AT_MOST_ONCE, 2) == (
@@ -55,7 +59,8 @@ def test_given() -> None:
         made.delivery,
         made.max_attempts,
     )
-    assert (SECOND, 12) == (made.response_timeout, made.operation_id)
+    assert (12, 3, "photo") == (made.operation_id, made.step, made.resource)
+    assert SECOND == made.response_timeout
 
 
 @pytest.mark.parametrize(
@@ -95,7 +100,8 @@ def test_again() -> None:
         response_timeout=9 * SECOND,
         expires_in=40 * SECOND,
         not_before=START + DAY,
-        operation_id=12,
+        place=Place(12, 3),
+        resource="photo",
     )
 
     again = draft_again(first, order("execute_actions"))

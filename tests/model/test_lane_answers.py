@@ -21,6 +21,7 @@ from tests.model.values import (
     command,
     fly,
     lane_of,
+    new_id,
     once,
     result,
     state_of,
@@ -33,7 +34,7 @@ def answer(
     lane: Lane, of: HandOut, for_: Command, *, failed: bool = False, at: int = LATER
 ) -> tuple[Result, Changes]:
     """Let a result for the delivery *of* arrive."""
-    came, changes = result(command_id=for_.id, received_at=at), Changes()
+    came, changes = result(command_id=for_.id, received_at=at), Changes(new_id)
     answered(lane, for_, of, changes, result=came, failed=failed)
     return came, changes
 
@@ -74,7 +75,7 @@ def test_from_delivered() -> None:
     lane = lane_of(wanted)
     flight = fly(lane)
     flight.written_at = START + 1
-    record_written(lane, flight, Changes())
+    record_written(lane, flight, Changes(new_id))
 
     answer(lane, flight.delivery, wanted)
 
@@ -102,7 +103,7 @@ def test_from_timeout() -> None:
     door = once()
     lane = lane_of(door)
     flight = fly(lane)
-    look_after(lane, Changes(), now=START + TIMEOUT)
+    look_after(lane, Changes(new_id), now=START + TIMEOUT)
     assert State.TIMEOUT is door.state
 
     _, changes = answer(lane, flight.delivery, door, at=START + 2 * TIMEOUT)
@@ -117,7 +118,7 @@ def test_from_waiting_again() -> None:
     wanted = command()
     lane = lane_of(wanted)
     flight = fly(lane)
-    give_up(lane, Changes(), now=START + GRACE)
+    give_up(lane, Changes(new_id), now=START + GRACE)
     assert State.PENDING is wanted.state
 
     answer(lane, flight.delivery, wanted)
@@ -161,7 +162,7 @@ def test_second_result() -> None:
 
     _, changes = answer(lane, flight.delivery, wanted, failed=True, at=LATER + 1)
 
-    assert Changes() == changes
+    assert Changes(new_id) == changes
     assert (State.SUCCESSFUL, first.id, LATER) == (
         wanted.state,
         wanted.result_id,
@@ -179,7 +180,7 @@ def test_result_of_a_closed_delivery() -> None:
 
     _, changes = answer(lane, second, wanted, failed=True)
 
-    assert Changes() == changes
+    assert Changes(new_id) == changes
     assert (State.SUCCESSFUL, Outcome.CLOSED) == (wanted.state, second.outcome)
 
 
@@ -195,9 +196,9 @@ def test_next_follows() -> None:
 def test_given_up_while_waiting() -> None:
     """A waiting command with an attempt behind it can be ended as TIMEOUT."""
     wanted = command()
-    lane, changes = lane_of(wanted), Changes()
+    lane, changes = lane_of(wanted), Changes(new_id)
     fly(lane)
-    give_up(lane, Changes(), now=START + GRACE)
+    give_up(lane, Changes(new_id), now=START + GRACE)
 
     assert not cancel(lane, wanted, changes, now=LATER)
     give_up_waiting(lane, wanted, changes, now=LATER)

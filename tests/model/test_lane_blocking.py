@@ -5,13 +5,13 @@ from pushserver.model.lane import Changes, Lane
 from pushserver.model.state import State
 from pushserver.model.turns import give_up, look_after
 from tests.clock import START
-from tests.model.values import GRACE, TIMEOUT, command, fly, lane_of, once, poll
+from tests.model.values import GRACE, TIMEOUT, command, fly, lane_of, new_id, once, poll
 
 
 def given_up(lane: Lane, *, uuid: str | None = None) -> Lane:
     """Let the lane's first command be handed out and given up after the grace."""
     fly(lane, uuid=uuid)
-    give_up(lane, Changes(), now=START + GRACE)
+    give_up(lane, Changes(new_id), now=START + GRACE)
     return lane
 
 
@@ -56,7 +56,7 @@ def test_runs_from_the_write() -> None:
     first, second = once(), once()
     lane = lane_of(first, second)
     fly(lane).written_at = START + 3 * SECOND
-    give_up(lane, Changes(), now=START + 8 * SECOND)
+    give_up(lane, Changes(new_id), now=START + 8 * SECOND)
 
     assert poll(lane, START + TIMEOUT) is None
     assert poll(lane, START + TIMEOUT + 3 * SECOND) is not None
@@ -67,7 +67,7 @@ def test_expires_while_it_waits() -> None:
     first, second = once(), once(expires_at=START + 30 * SECOND)
     lane = given_up(lane_of(first, second))
 
-    look_after(lane, Changes(), now=START + 30 * SECOND)
+    look_after(lane, Changes(new_id), now=START + 30 * SECOND)
 
     assert State.EXPIRED is second.state
 
@@ -78,7 +78,7 @@ def test_forgotten_in_time() -> None:
     assert not lane.is_empty
     assert START + TIMEOUT == lane.next_deadline()
 
-    look_after(lane, Changes(), now=START + TIMEOUT)
+    look_after(lane, Changes(new_id), now=START + TIMEOUT)
 
     assert lane.is_empty
 
@@ -88,7 +88,7 @@ def test_several_endpoints() -> None:
     first, screen = once(), once("message_to_screen")
     lane = given_up(lane_of(first, screen))
     fly(lane, START + GRACE)
-    give_up(lane, Changes(), now=START + 2 * GRACE)
+    give_up(lane, Changes(new_id), now=START + 2 * GRACE)
     again, other = once(), once("message_to_screen")
     lane.insert(again)
     lane.insert(other)
@@ -103,7 +103,7 @@ def test_a_second_attempt_prolongs() -> None:
     wanted, other = command(max_attempts=2), command()
     lane = given_up(lane_of(wanted, other))
     fly(lane, START + GRACE)
-    give_up(lane, Changes(), now=START + 2 * GRACE)
+    give_up(lane, Changes(new_id), now=START + 2 * GRACE)
 
     assert State.TIMEOUT is wanted.state
     assert poll(lane, START + TIMEOUT) is None

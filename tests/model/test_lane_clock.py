@@ -14,6 +14,7 @@ from tests.model.values import (
     command,
     fly,
     lane_of,
+    new_id,
     once,
     poll,
     state_of,
@@ -34,10 +35,10 @@ def test_waiting(jump: int) -> None:
     door = once(expires_at=START + 30 * SECOND)
     lane, now = shifted(lane_of(door), jump), START + jump
 
-    look_after(lane, Changes(), now=now + 30 * SECOND - 1)
+    look_after(lane, Changes(new_id), now=now + 30 * SECOND - 1)
     assert State.PENDING is door.state
 
-    look_after(lane, Changes(), now=now + 30 * SECOND)
+    look_after(lane, Changes(new_id), now=now + 30 * SECOND)
     assert State.EXPIRED is state_of(door)
 
 
@@ -63,10 +64,10 @@ def test_expiry_in_flight(jump: int) -> None:
     fly(lane)
     shifted(lane, jump)
 
-    give_up(lane, Changes(), now=START + jump + GRACE)
+    give_up(lane, Changes(new_id), now=START + jump + GRACE)
     assert State.PENDING is wanted.state
 
-    look_after(lane, Changes(), now=START + jump + 60 * SECOND)
+    look_after(lane, Changes(new_id), now=START + jump + 60 * SECOND)
     assert State.TIMEOUT is state_of(wanted)
 
 
@@ -76,7 +77,7 @@ def test_held_back(jump: int) -> None:
     first, second = once(), once(expires_at=START + 3 * TIMEOUT)
     lane = lane_of(first, second)
     fly(lane)
-    give_up(lane, Changes(), now=START + GRACE)
+    give_up(lane, Changes(new_id), now=START + GRACE)
     shifted(lane, jump)
 
     assert poll(lane, START + jump + TIMEOUT - 1) is None

@@ -14,6 +14,7 @@ from tests.model.values import (
     command,
     fly,
     lane_of,
+    new_id,
     once,
     poll,
     state_of,
@@ -73,7 +74,7 @@ def test_grace_ends_with_the_timeout() -> None:
 
 def test_written() -> None:
     """The write makes it DELIVERED, at the time of the write."""
-    lane, changes = lane_of(command()), Changes()
+    lane, changes = lane_of(command()), Changes(new_id)
     flight = fly(lane)
     flight.written_at = START + 1
 
@@ -90,24 +91,24 @@ def test_written() -> None:
 
 def test_written_is_old_news() -> None:
     """A write of which a result or a giving up has already told changes nothing."""
-    lane, changes = lane_of(command(), command()), Changes()
+    lane, changes = lane_of(command(), command()), Changes(new_id)
     flight = fly(lane)
     flight.written_at = START + 1
     fly(lane, START + GRACE + 1)
 
     record_written(lane, flight, changes)
 
-    assert Changes() == changes
+    assert Changes(new_id) == changes
     assert START + 1 == flight.delivery.delivered_at
 
 
 def test_unwritten_is_not_recorded() -> None:
     """Nothing is recorded while the last byte is not written."""
-    lane, changes = lane_of(command()), Changes()
+    lane, changes = lane_of(command()), Changes(new_id)
 
     record_written(lane, fly(lane), changes)
 
-    assert Changes() == changes
+    assert Changes(new_id) == changes
 
 
 def test_at_most_once() -> None:
@@ -145,15 +146,15 @@ def test_silence() -> None:
     lane = lane_of(again)
     fly(lane)
 
-    look_after(lane, Changes(), now=START + TIMEOUT - 1)
+    look_after(lane, Changes(new_id), now=START + TIMEOUT - 1)
     assert State.SENT is again.state
 
-    look_after(lane, Changes(), now=START + TIMEOUT)
+    look_after(lane, Changes(new_id), now=START + TIMEOUT)
     assert (State.PENDING, None) == (again.state, lane.flight)
 
     lane = lane_of(door)
     fly(lane)
-    look_after(lane, Changes(), now=START + TIMEOUT)
+    look_after(lane, Changes(new_id), now=START + TIMEOUT)
     assert (State.TIMEOUT, None) == (door.state, lane.flight)
 
 
@@ -165,12 +166,12 @@ def test_arriving_suspends_both() -> None:
     flight.arriving = 1
 
     assert poll(lane, START + 10 * TIMEOUT) is None
-    look_after(lane, Changes(), now=START + 10 * TIMEOUT)
+    look_after(lane, Changes(new_id), now=START + 10 * TIMEOUT)
     assert lane.flight is flight
     assert NEVER == lane.next_change(START, GRACE)
 
     flight.arriving = 0
-    look_after(lane, Changes(), now=START + 10 * TIMEOUT)
+    look_after(lane, Changes(new_id), now=START + 10 * TIMEOUT)
 
     assert lane.flight is None
 
@@ -180,10 +181,10 @@ def test_expires_with_an_attempt_behind() -> None:
     wanted = command(expires_at=START + 30 * SECOND)
     lane = lane_of(wanted)
     fly(lane)
-    give_up(lane, Changes(), now=START + 10 * SECOND)
+    give_up(lane, Changes(new_id), now=START + 10 * SECOND)
     assert State.PENDING is wanted.state
 
-    look_after(lane, Changes(), now=START + 30 * SECOND)
+    look_after(lane, Changes(new_id), now=START + 30 * SECOND)
 
     assert (State.TIMEOUT, START + 30 * SECOND) == (wanted.state, wanted.finished_at)
     assert lane.waiting == []
@@ -194,10 +195,10 @@ def test_expires_never_handed_out() -> None:
     wanted = command(expires_at=START + 30 * SECOND)
     lane = lane_of(wanted)
 
-    look_after(lane, Changes(), now=START + 30 * SECOND - 1)
+    look_after(lane, Changes(new_id), now=START + 30 * SECOND - 1)
     assert State.PENDING is wanted.state
 
-    look_after(lane, Changes(), now=START + 30 * SECOND)
+    look_after(lane, Changes(new_id), now=START + 30 * SECOND)
     assert State.EXPIRED is state_of(wanted)
 
 
@@ -207,7 +208,7 @@ def test_expires_in_flight() -> None:
     lane = lane_of(wanted)
     fly(lane)
 
-    look_after(lane, Changes(), now=START + 60 * SECOND)
+    look_after(lane, Changes(new_id), now=START + 60 * SECOND)
     assert State.SENT is wanted.state
 
     assert poll(lane, START + 60 * SECOND) is None
@@ -228,8 +229,8 @@ def test_deadlines() -> None:
 
 def test_nothing_in_flight() -> None:
     """Giving up when nothing is in flight changes nothing."""
-    changes = Changes()
+    changes = Changes(new_id)
 
     give_up(lane_of(command()), changes, now=START)
 
-    assert Changes() == changes
+    assert Changes(new_id) == changes

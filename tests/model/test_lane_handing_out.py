@@ -9,13 +9,13 @@ from pushserver.model.lane import NEVER, Changes
 from pushserver.model.state import Event, State
 from pushserver.model.turns import cancel, give_up, withdraw
 from tests.clock import START
-from tests.model.values import GRACE, command, fly, lane_of, once, poll
+from tests.model.values import GRACE, command, fly, lane_of, new_id, once, poll
 
 
 def test_hand_out() -> None:
     """A poll gets the command: it is SENT, in its first attempt, with a delivery."""
     wanted = command()
-    lane, changes = lane_of(wanted), Changes()
+    lane, changes = lane_of(wanted), Changes(new_id)
 
     flight = poll(lane, START + 1, uuid="u1", changes=changes)
 
@@ -30,11 +30,11 @@ def test_hand_out() -> None:
 
 def test_nothing_waits() -> None:
     """A poll of a device for which nothing waits gets nothing and changes nothing."""
-    lane, changes = lane_of(), Changes()
+    lane, changes = lane_of(), Changes(new_id)
 
     assert lane.is_quiet(START, GRACE)
     assert poll(lane, START, changes=changes) is None
-    assert Changes() == changes
+    assert Changes(new_id) == changes
 
 
 def test_one_in_flight() -> None:
@@ -91,7 +91,7 @@ def test_next_change() -> None:
 def test_expired() -> None:
     """What waited for too long is EXPIRED and what follows is handed out."""
     old, new = once(expires_at=START + 30 * SECOND), command()
-    lane, changes = lane_of(old, new), Changes()
+    lane, changes = lane_of(old, new), Changes(new_id)
 
     flight = poll(lane, START + 30 * SECOND, changes=changes)
 
@@ -123,7 +123,7 @@ def test_expires_to_the_microsecond() -> None:
 def test_withdraw(delivery: Delivery) -> None:
     """A hand-out of which no byte was written is undone: it was no attempt."""
     wanted = command(delivery=delivery, max_attempts=1)
-    lane, changes = lane_of(wanted), Changes()
+    lane, changes = lane_of(wanted), Changes(new_id)
     flight = fly(lane)
 
     withdraw(lane, flight, changes, now=START + 1)
@@ -144,34 +144,34 @@ def test_withdraw_keeps_the_place() -> None:
     lane = lane_of(first, command())
     flight = fly(lane)
 
-    withdraw(lane, flight, Changes(), now=START)
+    withdraw(lane, flight, Changes(new_id), now=START)
 
     assert first is lane.waiting[0]
 
     flight = fly(lane)
     urgent = command(priority=1)
     lane.insert(urgent)
-    withdraw(lane, flight, Changes(), now=START)
+    withdraw(lane, flight, Changes(new_id), now=START)
 
     assert [urgent, first] == lane.waiting[:2]
 
 
 def test_withdraw_too_late() -> None:
     """A hand-out that is not in flight any more is not taken back."""
-    lane, changes = lane_of(command()), Changes()
+    lane, changes = lane_of(command()), Changes(new_id)
     flight = fly(lane)
     fly(lane, START + GRACE)
 
     withdraw(lane, flight, changes, now=START + GRACE)
 
-    assert Changes() == changes
+    assert Changes(new_id) == changes
 
 
 def test_withdrawn_then_expired() -> None:
     """Without an attempt behind it a command that was taken back is EXPIRED."""
     wanted = once(expires_at=START + 30 * SECOND)
     lane = lane_of(wanted)
-    withdraw(lane, fly(lane), Changes(), now=START + 1)
+    withdraw(lane, fly(lane), Changes(new_id), now=START + 1)
 
     poll(lane, START + 30 * SECOND)
 
@@ -181,7 +181,7 @@ def test_withdrawn_then_expired() -> None:
 def test_cancel() -> None:
     """A command that was never handed out can be canceled."""
     wanted = command()
-    lane, changes = lane_of(wanted), Changes()
+    lane, changes = lane_of(wanted), Changes(new_id)
 
     assert cancel(lane, wanted, changes, now=START + 1)
     assert (State.CANCELED, START + 1) == (wanted.state, wanted.finished_at)
@@ -192,13 +192,13 @@ def test_cancel() -> None:
 def test_cancel_refused() -> None:
     """A command that was handed out, even if it waits again, cannot be canceled."""
     wanted = command()
-    lane, changes = lane_of(wanted), Changes()
+    lane, changes = lane_of(wanted), Changes(new_id)
     fly(lane)
 
     assert not cancel(lane, wanted, changes, now=START)
 
-    give_up(lane, Changes(), now=START + GRACE)
+    give_up(lane, Changes(new_id), now=START + GRACE)
 
     assert not cancel(lane, wanted, changes, now=START + GRACE)
-    assert Changes() == changes
+    assert Changes(new_id) == changes
     assert State.PENDING is wanted.state

@@ -27,7 +27,7 @@ from pushserver.model.turns import (
     withdraw,
 )
 from tests.clock import START
-from tests.model.values import DEVICE, GRACE, TIMEOUT, command, delivery, result
+from tests.model.values import DEVICE, GRACE, TIMEOUT, command, delivery, new_id, result
 
 ENDPOINTS = ("load_objects", "execute_actions", "reboot")
 
@@ -59,7 +59,7 @@ class DeviceLife(RuleBasedStateMachine):
 
     def do(self, step: Any) -> None:
         """Take one step and compare what it noted with what changed."""
-        changes = Changes()
+        changes = Changes(new_id)
         step(changes)
         for move in changes.moves:
             assert self.noted[move.command.id] in TRANSITIONS[move.event].sources

@@ -17,7 +17,7 @@ GRACE = 5 * SECOND
 TIMEOUT = 180 * SECOND
 DAY = 86_400 * SECOND
 
-_ids = IdSource(lambda: START)
+new_id = IdSource(lambda: START)
 
 
 def order(endpoint: str = "load_objects", **given: Any) -> Order:
@@ -34,7 +34,7 @@ def order(endpoint: str = "load_objects", **given: Any) -> Order:
 def command(endpoint: str = "load_objects", **given: Any) -> Command:
     """Return a new command, handed out again when no answer comes."""
     usual: dict[str, Any] = {
-        "id": _ids(),
+        "id": new_id(),
         "device_id": DEVICE,
         "priority": 0,
         "delivery": Delivery.AT_LEAST_ONCE,
@@ -57,7 +57,7 @@ def once(endpoint: str = "execute_actions", **given: Any) -> Command:
 def delivery(of: Command, **given: Any) -> HandOut:
     """Return a delivery of the command *of*."""
     usual: dict[str, Any] = {
-        "id": _ids(),
+        "id": new_id(),
         "command_id": of.id,
         "device_id": of.device_id,
         "uuid": None,
@@ -70,7 +70,7 @@ def delivery(of: Command, **given: Any) -> HandOut:
 def result(**given: Any) -> Result:
     """Return a result as it came; an orphan unless *given* says otherwise."""
     usual: dict[str, Any] = {
-        "id": _ids(),
+        "id": new_id(),
         "device_id": DEVICE,
         "command_id": None,
         "delivery_id": None,
@@ -90,7 +90,7 @@ def lane_of(*commands: Command) -> Lane:
     """Return a lane in which *commands* wait."""
     lane = Lane(DEVICE)
     for one in commands:
-        add(lane, one, Changes())
+        add(lane, one, Changes(new_id))
     return lane
 
 
@@ -106,7 +106,7 @@ def poll(
     return hand_out(
         lane,
         lambda of: delivery(of, uuid=uuid, sent_at=now),
-        Changes() if changes is None else changes,
+        Changes(new_id) if changes is None else changes,
         now=now,
         grace=grace,
     )

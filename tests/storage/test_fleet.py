@@ -161,10 +161,3 @@ async def test_same_token(store: Store) -> None:
 
     assert [token(1)] == await store.all_tokens()
     await store.check()
-
-
-async def test_tokens_have_ids(store: Store) -> None:
-    """The largest id may be a token's or an odd request's."""
-    await store.add_token(token(1))
-
-    assert 0 == store.largest_id()

@@ -48,6 +48,8 @@ FULL = {
     "not_before": START + 2,
     "expires_at": START + 3,
     "operation_id": MAX_INT64,
+    "step": 99,
+    "resource": "photo",
     "order": FULL_ORDER,
 }
 
@@ -299,6 +301,6 @@ async def test_nothing_there(store: Store) -> None:
 def test_every_field_is_tried() -> None:
     """No field of a command is left at its default in these tests."""
     moved = {"id", "endpoint", "state", "attempts", "sent_at", "delivered_at"}
-    moved |= {"finished_at", "result_id", "stored"}
+    moved |= {"finished_at", "result_id", "stored", "operation"}
 
     assert {f.name for f in attrs.fields(Command)} == moved | set(FULL)

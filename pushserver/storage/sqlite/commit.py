@@ -64,6 +64,7 @@ class GroupCommit:
     connection: Connection
     lanes: Lanes
     now: Callable[[], int]
+    new_id: Callable[[], int]
     observers: list[Observer] = attrs.Factory(list)
     _waiting: list[Job] = attrs.field(factory=list, init=False)
     _stale: set[int] = attrs.field(factory=set, init=False)
@@ -114,7 +115,7 @@ class GroupCommit:
             await self._undo(jobs)
             _fail(jobs, error)
             return
-        changes = Changes()
+        changes = Changes(self.new_id)
         jobs = self._decide(jobs, pasts, changes)
         works = [job for job in jobs if job.work is not None]
         try:
@@ -182,12 +183,19 @@ class GroupCommit:
             lane = self.lanes.open(delivery.device_id)
             if lane.flight is not None:
                 self.lanes.set_alarm(lane, lane.flight.timeout_at)
+        _confirm_operations(changes)
         for observer in self.observers:
             _watched(observer, changes)
         for job in jobs:
             job.settle()
             if job.decide is not None:
                 self.lanes.settle(job.device_id)
+
+
+def _confirm_operations(changes: Changes) -> None:
+    for operation in changes.operations.values():
+        operation.version += operation.stored
+        operation.stored = True
 
 
 def _watched(tell: Callable[..., None], *news: Any) -> None:

@@ -20,6 +20,7 @@ from pushserver.storage.rows import (
     hand_out_from_row,
     prefixed,
 )
+from pushserver.storage.sqlite.read import find_operation
 
 _LIVE = f"SELECT {COMMAND} FROM command WHERE state IN ('PENDING', 'SENT', 'DELIVERED')"
 _OPEN = (
@@ -120,6 +121,8 @@ def _lanes_of(
 ) -> list[Lane]:
     lanes: dict[int, Lane] = {}
     for command in sorted(commands, key=lambda c: c.queue_key):
+        if command.operation_id is not None:
+            command.operation = find_operation(connection, command.operation_id)
         lane = lanes.setdefault(command.device_id, Lane(command.device_id))
         if command.state is State.PENDING:
             lane.waiting.append(command)

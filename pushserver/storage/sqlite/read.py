@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from pushserver.model.command import Command, HandOut, Order, Result
 from pushserver.model.ids import first_id_at
+from pushserver.model.operation import Operation
 from pushserver.model.state import State
 from pushserver.storage.base import CommandFilter, CommandRecord
 from pushserver.storage.rows import (
@@ -20,6 +21,7 @@ from pushserver.storage.rows import (
     prefixed,
     result_from_row,
 )
+from pushserver.storage.tracking_rows import OPERATION, operation_from_row
 
 T = TypeVar("T")
 
@@ -50,6 +52,17 @@ def find_command(
     sql = f"SELECT {_FULL} FROM command WHERE id = ?"
     row = connection.execute(sql, (command_id,)).fetchone()
     return None if row is None else _record(connection, row)
+
+
+def find_operation(
+    connection: sqlite3.Connection, operation_id: int, scope_id: int | None = None
+) -> Operation | None:
+    """Return one operation, of this scope or of any."""
+    sql, values = f"SELECT {OPERATION} FROM operation WHERE id = ?", [operation_id]
+    if scope_id is not None:
+        sql, values = f"{sql} AND scope_id = ?", [*values, scope_id]
+    row = connection.execute(sql, values).fetchone()
+    return None if row is None else operation_from_row(row)
 
 
 def find_result(connection: sqlite3.Connection, command_id: int) -> Result | None:

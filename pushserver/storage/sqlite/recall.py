@@ -15,6 +15,7 @@ from pushserver.storage.rows import (
     hand_out_from_row,
     prefixed,
 )
+from pushserver.storage.sqlite.read import find_operation
 
 _KEY = (
     "SELECT fingerprint, answer, created_at FROM idempotency_key"
@@ -49,8 +50,11 @@ def _recall(connection: sqlite3.Connection, device_id: int, recall: Recall) -> P
         by_uuid = _past(connection, _BY_UUID, (device_id, recall.uuid))
     if recall.given_up:
         given_up = _given_up(connection, device_id)
-    key_use = None if recall.key is None else _key_use(connection, recall.key)
-    return Past(key_use, by_uuid, given_up)
+    key_use = None if recall.key is None else find_key(connection, recall.key)
+    operation = None
+    if recall.operation_id is not None:
+        operation = find_operation(connection, recall.operation_id)
+    return Past(key_use, by_uuid, given_up, operation)
 
 
 def _given_up(connection: sqlite3.Connection, device_id: int) -> PastDelivery | None:
@@ -68,9 +72,13 @@ def _past(
     if row is None:
         return None
     split = columns(COMMAND)
-    return PastDelivery(hand_out_from_row(row[split:]), command_from_row(row[:split]))
+    command = command_from_row(row[:split])
+    if command.operation_id is not None:
+        command.operation = find_operation(connection, command.operation_id)
+    return PastDelivery(hand_out_from_row(row[split:]), command)
 
 
-def _key_use(connection: sqlite3.Connection, key: Key) -> KeyUse | None:
+def find_key(connection: sqlite3.Connection, key: Key) -> KeyUse | None:
+    """Return how an idempotency key was used."""
     row = connection.execute(_KEY, (key.token_id, key.path, key.value)).fetchone()
     return None if row is None else KeyUse(key, row[0], bytes(row[1]), row[2])

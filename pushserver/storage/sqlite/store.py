@@ -11,6 +11,7 @@ import attrs
 from pushserver.clock import Clock
 from pushserver.model.command import Order, Result
 from pushserver.model.device import Device, Stray
+from pushserver.model.ids import IdSource
 from pushserver.model.lane import Changes, Lane
 from pushserver.model.state import IN_FLIGHT, State
 from pushserver.model.token import Token
@@ -24,7 +25,10 @@ from pushserver.storage.sqlite.connection import (
     connect_writer,
 )
 from pushserver.storage.sqlite.lanes import Lanes, load_all
+from pushserver.storage.sqlite.operations import SqliteOperations
 from pushserver.storage.sqlite.orders import Orders
+from pushserver.storage.sqlite.tasks import SqliteTasks
+from pushserver.storage.sqlite.work import Writer
 
 T = TypeVar("T")
 
@@ -44,7 +48,9 @@ class SqliteStore:
     lists: Connection
     lanes: Lanes
     orders: Orders
-    _floor: int
+    operations: SqliteOperations
+    tasks: SqliteTasks
+    new_id: IdSource
 
     @classmethod
     async def open(cls, path: Path, clock: Clock) -> Self:
@@ -63,15 +69,19 @@ class SqliteStore:
         lanes = Lanes()
         for lane in await connection.run(lambda c: load_all(c, clock.now())):
             lanes.put(lane)
-        writer = GroupCommit(connection, lanes, clock.now)
+        new_id = IdSource(clock.now, floor=await connection.run(_largest_id))
+        writer = GroupCommit(connection, lanes, clock.now, new_id)
+        lists = await connect_reader(path)
         store = cls(
             lock=lock,
             writer=writer,
             hot=await connect_reader(path),
-            lists=await connect_reader(path),
+            lists=lists,
             lanes=lanes,
             orders=Orders(),
-            floor=await connection.run(_largest_id),
+            operations=SqliteOperations(lists, Writer(writer)),
+            tasks=SqliteTasks(lists, Writer(writer)),
+            new_id=new_id,
         )
         store.watch(store._keep_orders)
         writer.start()
@@ -192,10 +202,6 @@ class SqliteStore:
         """Forget old idempotency keys."""
         return await self._write(lambda c: fleet.purge_keys(c, before))
 
-    def largest_id(self) -> int:
-        """Return the largest id at the opening."""
-        return self._floor
-
     def watch(self, observer: Callable[[Changes], None]) -> None:
         """Call *observer* after each commit."""
         self.writer.observers.append(observer)
@@ -209,13 +215,20 @@ class SqliteStore:
         self.lock.release()
 
     async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        future = asyncio.get_running_loop().create_future()
-        value: T = await self.writer.submit(Job(future, work=work))
-        return value
+        return await Writer(self.writer)(work)
 
 
 def _largest_id(connection: sqlite3.Connection) -> int:
-    tables = ("command", "delivery", "result", "stray_request", "token")
+    tables = (
+        "command",
+        "delivery",
+        "notification",
+        "operation",
+        "result",
+        "stray_request",
+        "task",
+        "token",
+    )
     found = (
         connection.execute(f"SELECT max(id) FROM {table}").fetchone()[0]
         for table in tables

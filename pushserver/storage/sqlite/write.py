@@ -11,6 +11,7 @@ import attrs
 from pushserver.model.command import Command, HandOut
 from pushserver.model.idempotency import KeyUse
 from pushserver.model.lane import Changes
+from pushserver.model.operation import Operation
 from pushserver.storage.rows import (
     HAND_OUT,
     NEW_COMMAND,
@@ -20,6 +21,14 @@ from pushserver.storage.rows import (
     hand_out_row,
     insert_command_row,
     result_row,
+)
+from pushserver.storage.tracking_rows import (
+    NOTIFICATION,
+    OPERATION,
+    STEP,
+    notification_row,
+    operation_row,
+    step_row,
 )
 
 
@@ -42,6 +51,7 @@ class Statement:
 
     sql: str
     width: int
+    guarded: bool = False  # every row must be there as it was believed to be
 
     def run(self, connection: sqlite3.Connection, rows: Sequence[Row]) -> int:
         """Write *rows*; return how many were changed."""
@@ -80,6 +90,7 @@ _MOVE = Statement(
     " FROM (VALUES {}) AS new"
     " WHERE command.id = new.column7 AND +command.state = new.column8",
     8,
+    guarded=True,
 )
 _HAND_OUT = _insert("delivery", HAND_OUT)
 _END = Statement(
@@ -88,7 +99,20 @@ _END = Statement(
     4,
 )
 _RESULT = _insert("result", RESULT)
-_KEY = Statement(
+ADD_OPERATION = _insert("operation", OPERATION)
+_TRACK = Statement(
+    "UPDATE operation SET queued = new.column1, done = new.column2,"
+    " failed = new.column3, unknown = new.column4, progress = new.column5,"
+    " status = new.column6, canceled = new.column7, started_at = new.column8,"
+    " ended_at = new.column9, modified_at = new.column10, version = version + 1"
+    " FROM (VALUES {}) AS new"
+    " WHERE operation.id = new.column11 AND operation.version = new.column12",
+    12,
+    guarded=True,
+)
+ADD_STEP = _insert("step", STEP)
+_TELL = _insert("notification", NOTIFICATION)
+KEY = Statement(
     "INSERT INTO idempotency_key"
     " (token_id, path, value, fingerprint, answer, created_at)"
     " VALUES {} ON CONFLICT (token_id, path, value) DO UPDATE SET"
@@ -103,15 +127,16 @@ def write(
 ) -> Callable[[sqlite3.Connection], None]:
     """Return what writes *changes* and does *works*, all in one transaction."""
     batches = [(each, rows) for each, rows in _batches(changes) if rows]
-    moved = len(_moved(changes))
 
     def transaction(connection: sqlite3.Connection) -> None:
         try:
             connection.execute("BEGIN IMMEDIATE")
             for statement, rows in batches:
                 done = statement.run(connection, rows)
-                if statement is _MOVE and done != moved:
-                    raise sqlite3.IntegrityError("a command was moved by somebody else")
+                if statement.guarded and done != len(rows):
+                    raise sqlite3.IntegrityError("somebody else moved a row")
+            for operation_id in changes.forgotten:
+                _forget(connection, operation_id)
             for job in works:
                 _do(connection, job)
             connection.execute("COMMIT")
@@ -120,7 +145,7 @@ def write(
                 connection.execute("ROLLBACK")
             raise
 
-    return transaction if batches or works else _nothing
+    return transaction if batches or works or changes.forgotten else _nothing
 
 
 def _nothing(_connection: sqlite3.Connection) -> None:
@@ -128,13 +153,18 @@ def _nothing(_connection: sqlite3.Connection) -> None:
 
 
 def _batches(changes: Changes) -> list[tuple[Statement, list[Row]]]:
+    tracked = changes.operations.values()
     return [
         (_ADD, [insert_command_row(c) for c in changes.added]),
         (_MOVE, [_move_row(c) for c in _moved(changes)]),
         (_HAND_OUT, [hand_out_row(d) for d in changes.handed_out]),
         (_END, [_end_row(d) for d in changes.deliveries.values() if d.stored]),
         (_RESULT, [result_row(r) for r in changes.results]),
-        (_KEY, [_key_row(use) for use in changes.keys.values()]),
+        (KEY, [key_row(use) for use in changes.keys.values()]),
+        (ADD_OPERATION, [operation_row(o) for o in tracked if not o.stored]),
+        (_TRACK, [_track_row(o) for o in tracked if o.stored]),
+        (ADD_STEP, [step_row(s) for s in changes.steps]),
+        (_TELL, [notification_row(n) for n in changes.notifications]),
     ]
 
 
@@ -165,7 +195,8 @@ def _end_row(delivery: HandOut) -> Row:
     )
 
 
-def _key_row(use: KeyUse) -> Row:
+def key_row(use: KeyUse) -> Row:
+    """Return the columns of an idempotency key."""
     key = use.key
     return (
         key.token_id,
@@ -175,6 +206,33 @@ def _key_row(use: KeyUse) -> Row:
         use.answer,
         use.created_at,
     )
+
+
+def _track_row(operation: Operation) -> Row:
+    return (
+        operation.queued,
+        operation.done,
+        operation.failed,
+        operation.unknown,
+        operation.progress,
+        operation.status._value_,
+        int(operation.canceled),
+        operation.started_at,
+        operation.ended_at,
+        operation.modified_at,
+        operation.id,
+        operation.version,
+    )
+
+
+def _forget(connection: sqlite3.Connection, operation_id: int) -> None:
+    """Delete an operation with what is left of its notifications and its own steps."""
+    for table, name in (
+        ("notification", "operation_id"),
+        ("step", "owner_id"),
+        ("operation", "id"),
+    ):
+        connection.execute(f"DELETE FROM {table} WHERE {name} = ?", (operation_id,))
 
 
 def _do(connection: sqlite3.Connection, job: Work) -> None:

@@ -1,0 +1,133 @@
+"""How an operation follows its steps: each turn of a command moves it, in one place.
+
+`Changes.move` calls `follow` for every transition of a step's command, so an operation
+and its notifications are written in the very transaction that moves the command.
+"""
+
+from typing import TYPE_CHECKING
+
+from pushserver.model.operation import Notification, OnFailure, Operation, Status
+from pushserver.model.state import Event, State
+
+if TYPE_CHECKING:
+    from pushserver.model.command import Command
+    from pushserver.model.lane import Changes
+
+_OVER = frozenset(
+    {Event.SUCCEED, Event.FAIL, Event.GIVE_UP, Event.EXPIRE, Event.CANCEL}
+)
+_FAILURES = frozenset({Event.FAIL, Event.EXPIRE, Event.CANCEL})
+
+
+def follow(
+    operation: Operation,
+    command: "Command",
+    before: State,
+    event: Event,
+    at: int,
+    changes: "Changes",
+) -> None:
+    """Let the operation know that its step's *command* moved from *before*."""
+    if event is Event.HAND_OUT:
+        operation.advance(_share(2 * operation.done + 1, 2 * operation.steps))
+        _tell(operation, command, "sent", at, changes)
+    elif event in _OVER:
+        if before is State.TIMEOUT:
+            _correct(operation, event)
+            word = f"{command.state}, late"
+        else:
+            _finish_step(operation, event, at)
+            word = str(command.state)
+        _tell(operation, command, word, at, changes)
+
+
+def queue_step(operation: Operation, command: "Command", changes: "Changes") -> None:
+    """Note that the next step became *command*, which waits in the lane now."""
+    at = command.created_at
+    operation.queued += 1
+    if operation.started_at is None:
+        operation.started_at = at
+    operation.advance(_share(operation.done, operation.steps))
+    _tell(operation, command, "queued", at, changes)
+
+
+def report(operation: Operation, told: Notification, changes: "Changes") -> None:
+    """Add what somebody outside the queue tells; it may close what has no steps."""
+    changes.notifications.append(told)
+    changes.track(operation, told.created_at)
+    operation.started_at = operation.started_at or told.created_at
+    if not operation.steps:
+        operation.advance(told.progress)
+        operation.status = told.status
+        if told.status in (Status.COMPLETED, Status.FAILED):
+            operation.ended_at = told.created_at
+
+
+def end(operation: Operation, at: int) -> None:
+    """End the operation, by what is known of its steps."""
+    operation.status = operation.verdict
+    operation.ended_at = at
+
+
+def notify(
+    operation: Operation,
+    changes: "Changes",
+    *,
+    at: int,
+    resource: str | None = None,
+    message: str | None = None,
+) -> None:
+    """Write how the operation stands now."""
+    changes.track(operation, at)
+    changes.notifications.append(
+        Notification(
+            id=changes.new_id(),
+            operation_id=operation.id,
+            scope_id=operation.scope_id,
+            created_at=at,
+            created_by=operation.created_by,
+            sent_at=at,
+            status=operation.status,
+            progress=operation.progress,
+            resource=resource,
+            message=message,
+        )
+    )
+
+
+def _share(part: int, whole: int) -> int:
+    return 100 * part // whole
+
+
+def _tell(
+    operation: Operation, command: "Command", turn: str, at: int, changes: "Changes"
+) -> None:
+    number = (command.step or 0) + 1
+    notify(
+        operation,
+        changes,
+        at=at,
+        resource=command.resource or command.endpoint,
+        message=f"Step {number} of {operation.steps}: {turn}",
+    )
+
+
+def _finish_step(operation: Operation, event: Event, at: int) -> None:
+    operation.done += 1
+    operation.failed += event in _FAILURES
+    operation.unknown += event is Event.GIVE_UP
+    goes_on = event is Event.SUCCEED or operation.on_failure is OnFailure.CONTINUE
+    if goes_on:
+        operation.advance(_share(operation.done, operation.steps))
+    if operation.canceled or not goes_on or operation.done == operation.steps:
+        end(operation, at)
+
+
+def _correct(operation: Operation, event: Event) -> None:
+    """Take back that nobody knew; what has ended starts no further step."""
+    operation.unknown -= 1
+    operation.failed += event in _FAILURES
+    if not operation.is_running:
+        operation.status = operation.verdict
+        if operation.status is Status.COMPLETED:
+            operation.advance(100)

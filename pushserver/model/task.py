@@ -1,0 +1,109 @@
+"""A task: the same operation on many devices; each device's part is an operation."""
+
+import enum
+import math
+import re
+from typing import Self
+
+import attrs
+
+from pushserver.model.operation import Label, OnFailure
+
+
+class TaskState(enum.StrEnum):
+    """
+    How a task stands.
+
+    PREPARING while its operations are being written: nobody was told of it yet. PAUSED
+    and CANCELED start nothing; what runs goes on to its end, or is canceled.
+    """
+
+    PREPARING = "PREPARING"
+    RUNNING = "RUNNING"
+    PAUSED = "PAUSED"
+    CANCELED = "CANCELED"
+    COMPLETED = "COMPLETED"
+
+
+@attrs.frozen
+class FailureLimit:
+    """After how many failures a task pauses: a number, or a share of its devices."""
+
+    number: float
+    percent: bool = False
+
+    def reached(self, failures: int, devices: int) -> bool:
+        """Tell whether *failures* of *devices* are too many."""
+        limit = math.ceil(devices * self.number / 100) if self.percent else self.number
+        return failures >= max(1, limit)
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        """
+        Read `5` or `2.5%`.
+
+        Raises:
+            ValueError: it is neither, or not above 0 (and at most 100 %).
+        """
+        match = _LIMIT.fullmatch(text)
+        if match is None or not 0 < float(match[1]) <= _MOST[match[2]]:
+            raise ValueError(text)
+        return cls(float(match[1]), match[2] == "%")
+
+    def __str__(self) -> str:
+        return f"{self.number:g}{'%' if self.percent else ''}"
+
+
+_LIMIT = re.compile(r"([0-9]{1,7}|[0-9]{1,3}\.[0-9]{1,3}(?=%))(%?)", re.ASCII)
+_MOST = {"": 10_000_000, "%": 100}
+
+
+@attrs.frozen(kw_only=True)
+class Task:
+    """
+    What many devices are to do. Instants are microseconds UTC.
+
+    At most `concurrency` operations run at once. What a device has not begun by
+    `expires_at` it does not begin. `forgiven` failures were there at the last `resume`.
+    """
+
+    id: int
+    scope_id: int
+    created_at: int
+    created_by: int
+    expires_at: int
+    state: TaskState
+    label: Label
+    steps: int
+    on_failure: OnFailure = OnFailure.STOP
+    name: str | None = None
+    concurrency: int | None = None
+    stop_after: FailureLimit | None = None
+    forgiven: int = 0
+    ended_at: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Counts:
+    """A task's operations, by how they stand; `waiting` ones have not begun."""
+
+    waiting: int = 0
+    running: int = 0
+    completed: int = 0
+    failed: int = 0
+    stale: int = 0
+
+    @property
+    def total(self) -> int:
+        """How many devices the task is for."""
+        return self.waiting + self.running + self.over
+
+    @property
+    def over(self) -> int:
+        """How many operations have ended."""
+        return self.completed + self.failed + self.stale
+
+    @property
+    def failures(self) -> int:
+        """What counts against the limit: nobody knows is no success."""
+        return self.failed + self.stale

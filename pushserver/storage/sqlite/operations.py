@@ -1,0 +1,237 @@
+"""Reading operations, their steps and their notifications."""
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+
+from pushserver.model.draft import Step
+from pushserver.model.operation import Notification, Operation
+from pushserver.model.state import State
+from pushserver.storage.rows import prefixed
+from pushserver.storage.sqlite.connection import Connection
+from pushserver.storage.sqlite.read import find_operation
+from pushserver.storage.sqlite.work import Writer
+from pushserver.storage.tracking import (
+    DueStep,
+    OperationFilter,
+    Page,
+    Sort,
+    StepRecord,
+)
+from pushserver.storage.tracking_rows import (
+    NOTIFICATION,
+    OPERATION,
+    STEP,
+    notification_from_row,
+    operation_from_row,
+    step_from_row,
+)
+
+_STEP = f"SELECT {STEP} FROM step WHERE owner_id = ? AND number = ?"
+_STEPS = (
+    f"SELECT {prefixed(STEP, 'step').replace('step.body', 'NULL')}, command.id,"
+    " command.state FROM step LEFT JOIN command"
+    " ON command.operation_id = ? AND command.step = step.number"
+    " WHERE step.owner_id = ? ORDER BY step.number"
+)
+_DUE = (
+    "SELECT id, device_id, coalesce(task_id, id), queued FROM operation"
+    " WHERE status = 'RUNNING' AND queued = done AND done > 0 AND done < steps"
+    " ORDER BY id LIMIT ?"
+)
+_ONE = f"SELECT {NOTIFICATION} FROM notification WHERE id = ? AND operation_id = ?"
+_AFTER = (
+    f"SELECT {NOTIFICATION} FROM notification"
+    " WHERE operation_id = ? AND scope_id = ? AND id > ? ORDER BY id LIMIT ?"
+)
+
+
+@attrs.frozen
+class SqliteOperations:
+    """Keeps the promise of `OperationStore`."""
+
+    reader: Connection
+    write: Writer
+
+    async def find_operation(
+        self, scope_id: int, operation_id: int
+    ) -> Operation | None:
+        """Return one operation."""
+        return await self.reader.run(
+            lambda c: find_operation(c, operation_id, scope_id)
+        )
+
+    async def operations(
+        self, scope_id: int, wanted: OperationFilter, *, before: int | None, limit: int
+    ) -> Sequence[Operation]:
+        """List operations, newest first."""
+        where, values = _conditions(scope_id, wanted)
+        if before is not None:
+            where, values = f"{where} AND id < ?", [*values, before]
+        sql = (
+            f"SELECT {OPERATION} FROM operation WHERE {where} ORDER BY id DESC LIMIT ?"
+        )
+        return await self._operations(sql, [*values, limit])
+
+    async def operations_page(
+        self, scope_id: int, wanted: OperationFilter, page: Page
+    ) -> Sequence[Operation]:
+        """List operations by place."""
+        where, values = _conditions(scope_id, wanted)
+        sql = f"SELECT {OPERATION} FROM operation WHERE {where} {_order(page)}"
+        return await self._operations(sql, [*values, page.limit, page.offset])
+
+    async def _operations(self, sql: str, values: Sequence[Any]) -> Sequence[Operation]:
+        return await self.reader.run(
+            lambda c: [operation_from_row(row) for row in c.execute(sql, values)]
+        )
+
+    async def count_operations(self, scope_id: int, wanted: OperationFilter) -> int:
+        """Count operations."""
+        where, values = _conditions(scope_id, wanted)
+        return await self._number(
+            f"SELECT count(*) FROM operation WHERE {where}", values
+        )
+
+    async def step_records(self, operation: Operation) -> Sequence[StepRecord]:
+        """Return an operation's steps with what became of them."""
+        owner = operation.task_id or operation.id
+
+        def read(connection: sqlite3.Connection) -> list[StepRecord]:
+            rows = connection.execute(_STEPS, (operation.id, owner))
+            return [_step_record(row) for row in rows]
+
+        return await self.reader.run(read)
+
+    async def steps(self, wanted: Sequence[tuple[int, int]]) -> Sequence[Step]:
+        """Return steps by (owner, number)."""
+
+        def read(connection: sqlite3.Connection) -> list[Step]:
+            rows = [connection.execute(_STEP, place).fetchone() for place in wanted]
+            return [step_from_row(row) for row in rows if row is not None]
+
+        return await self.reader.run(read)
+
+    async def due_steps(self, *, limit: int) -> Sequence[DueStep]:
+        """Return steps whose operation goes on with them."""
+        return await self.reader.run(
+            lambda c: [_due_step(row) for row in c.execute(_DUE, (limit,))]
+        )
+
+    async def find_notification(
+        self, scope_id: int, operation_id: int, notification_id: int
+    ) -> Notification | None:
+        """Return one notification."""
+
+        def read(connection: sqlite3.Connection) -> Notification | None:
+            sql, values = f"{_ONE} AND scope_id = ?", (notification_id, operation_id)
+            row = connection.execute(sql, (*values, scope_id)).fetchone()
+            return None if row is None else notification_from_row(row)
+
+        return await self.reader.run(read)
+
+    async def notifications(
+        self, scope_id: int, operation_id: int, *, after: int, limit: int
+    ) -> Sequence[Notification]:
+        """List notifications in the order they were made."""
+        return await self._notifications(_AFTER, (operation_id, scope_id, after, limit))
+
+    async def notifications_page(
+        self, scope_id: int, operation_id: int, resource: str | None, page: Page
+    ) -> Sequence[Notification]:
+        """List notifications by place: only places are counted off, from the index."""
+        where, values = _told(scope_id, operation_id, resource)
+        ids = f"SELECT id FROM notification WHERE {where} {_order(page)}"
+        way = " DESC" if page.descending else ""
+        sql = (
+            f"SELECT {NOTIFICATION} FROM notification WHERE id IN ({ids})"
+            f" ORDER BY {_by(page)}{way}, id{way}"
+        )
+        return await self._notifications(sql, (*values, page.limit, page.offset))
+
+    async def _notifications(
+        self, sql: str, values: Sequence[Any]
+    ) -> Sequence[Notification]:
+        return await self.reader.run(
+            lambda c: [notification_from_row(row) for row in c.execute(sql, values)]
+        )
+
+    async def count_notifications(
+        self, scope_id: int, operation_id: int, resource: str | None
+    ) -> int:
+        """Count notifications."""
+        where, values = _told(scope_id, operation_id, resource)
+        sql = f"SELECT count(*) FROM notification WHERE {where}"
+        return await self._number(sql, values)
+
+    async def _number(self, sql: str, values: Sequence[Any]) -> int:
+        def read(connection: sqlite3.Connection) -> int:
+            number: int = connection.execute(sql, values).fetchone()[0]
+            return number
+
+        return await self.reader.run(read)
+
+    async def remove_notifications(
+        self, scope_id: int, operation_id: int, ids: Sequence[int] | None, *, limit: int
+    ) -> int:
+        """Delete notifications."""
+        where, values = _told(scope_id, operation_id, None)
+        if ids is not None:
+            where = f"{where} AND id IN ({', '.join('?' * len(ids))})"
+        sql = (
+            "DELETE FROM notification WHERE id IN"
+            f" (SELECT id FROM notification WHERE {where} LIMIT ?)"
+        )
+        all_values = (*values, *(ids or ()), limit)
+        return await self.write(lambda c: c.execute(sql, all_values).rowcount)
+
+
+def _conditions(scope_id: int, wanted: OperationFilter) -> tuple[str, list[Any]]:
+    """Return the conditions; the one with the fewest rows chooses the index."""
+    by_task, by_device = wanted.task_id is not None, wanted.device_id is not None
+    own = "+" if by_task or by_device else ""
+    given = (
+        (f"{own}scope_id = ?", scope_id),
+        ("task_id = ?", wanted.task_id),
+        (f"{'+' if by_task else ''}device_id = ?", wanted.device_id),
+        (f"{'+' if by_device and not by_task else ''}status = ?", wanted.status),
+        ("resource = ?", wanted.resource),
+        ("retried = ?", 0 if wanted.current else None),
+    )
+    found = [(sql, value) for sql, value in given if value is not None]
+    return " AND ".join(sql for sql, _ in found), [value for _, value in found]
+
+
+def _told(
+    scope_id: int, operation_id: int, resource: str | None
+) -> tuple[str, list[Any]]:
+    """Return the conditions; an operation has one scope, so that needs no index."""
+    where, values = "operation_id = ?", [operation_id]
+    conditions: list[Any] = values
+    if resource is not None:
+        where, conditions = f"{where} AND resource = ?", [*values, resource]
+    exists = "EXISTS (SELECT 1 FROM operation WHERE operation.id = ? AND scope_id = ?)"
+    return f"{where} AND {exists}", [*conditions, operation_id, scope_id]
+
+
+def _order(page: Page) -> str:
+    way = " DESC" if page.descending else ""
+    return f"ORDER BY {_by(page)}{way}, id{way} LIMIT ? OFFSET ?"
+
+
+def _by(page: Page) -> str:
+    """Return the column to sort by. Ids grow with the time of making."""
+    return "id" if page.sort is Sort.CREATED else page.sort.value
+
+
+def _step_record(row: Sequence[Any]) -> StepRecord:
+    *step, command_id, state = row
+    return StepRecord(
+        step_from_row(step), command_id, None if state is None else State(state)
+    )
+
+
+def _due_step(row: Sequence[Any]) -> DueStep:
+    return DueStep(*row)

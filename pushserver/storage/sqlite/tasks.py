@@ -1,0 +1,209 @@
+"""Tasks: their rows, their counts, and which of their operations are to be moved."""
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+
+from pushserver.model.draft import Step
+from pushserver.model.idempotency import Key, KeyUse
+from pushserver.model.operation import Operation, Status
+from pushserver.model.task import Counts, Task, TaskState
+from pushserver.storage.rows import marks
+from pushserver.storage.sqlite.connection import Connection
+from pushserver.storage.sqlite.recall import find_key
+from pushserver.storage.sqlite.work import Writer
+from pushserver.storage.sqlite.write import ADD_OPERATION, ADD_STEP, KEY, key_row
+from pushserver.storage.tracking import DueStep
+from pushserver.storage.tracking_rows import (
+    OPERATION,
+    TASK,
+    operation_from_row,
+    operation_row,
+    step_row,
+    task_from_row,
+    task_row,
+)
+
+_ADD = f"INSERT INTO task ({TASK}) VALUES ({marks(TASK)})"
+_MOVE = (
+    "UPDATE task SET state = ?, expires_at = ?, forgiven = ?, ended_at = ? WHERE id = ?"
+)
+_FIND = (
+    f"SELECT {TASK} FROM task WHERE id = ? AND scope_id = ? AND state <> 'PREPARING'"
+)
+_LIST = (
+    f"SELECT {TASK} FROM task WHERE scope_id = ? AND id < ? AND state <> 'PREPARING'"
+    " ORDER BY id DESC LIMIT ?"
+)
+_ACTIVE = f"SELECT {TASK} FROM task WHERE ended_at IS NULL ORDER BY id"
+_COUNT = (
+    "SELECT status, count(*) FROM operation WHERE task_id = ? AND retried = 0"
+    " GROUP BY status"
+)
+_NOT_BEGUN = "task_id = ? AND status = 'RUNNING' AND queued = 0 AND canceled = 0"
+_COUNT_WAITING = (
+    "SELECT count(*) FROM operation WHERE task_id = ? AND status = 'RUNNING'"
+    " AND queued = 0"
+)
+_FIRST = "SELECT operation.id, operation.device_id, operation.task_id, 0"
+# Three of its own periods (a device that never polled idly has none), half a minute at
+# the least, and as long as its polls are held.
+_STARTABLE = (
+    f"{_FIRST} FROM operation JOIN device_seen AS seen USING (device_id)"
+    " JOIN device USING (device_id)"
+    f" WHERE {_NOT_BEGUN} AND seen.last_seen_at > ? - coalesce(device.hold, ?)"
+    " - max(30000000, 3 * coalesce(seen.period, 0))"
+    " ORDER BY operation.id LIMIT ?"
+)
+_HOPELESS = (
+    f"{_FIRST} FROM operation LEFT JOIN device USING (device_id)"
+    f" WHERE {_NOT_BEGUN} AND (expires_at <= ? OR device.device_id IS NULL)"
+    " ORDER BY operation.id LIMIT ?"
+)
+_UNENDED = (
+    f"SELECT {OPERATION} FROM operation WHERE task_id = ? AND retried = 0"
+    " AND status = 'RUNNING' AND canceled = 0 ORDER BY id LIMIT ?"
+)
+_LAST = 2**63 - 1
+
+
+@attrs.frozen
+class SqliteTasks:
+    """Keeps the promise of `TaskStore`."""
+
+    reader: Connection
+    write: Writer
+
+    async def add_task(self, task: Task, steps: Sequence[Step]) -> None:
+        """Keep a task and its steps."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute(_ADD, task_row(task))
+            ADD_STEP.run(connection, [step_row(step) for step in steps])
+
+        await self.write(work)
+
+    async def add_operations(
+        self, operations: Sequence[Operation], *, instead_of: Sequence[int] = ()
+    ) -> None:
+        """Keep operations that have not begun."""
+        rows = [operation_row(operation) for operation in operations]
+
+        def work(connection: sqlite3.Connection) -> None:
+            ADD_OPERATION.run(connection, rows)
+            connection.executemany(
+                "UPDATE operation SET retried = 1 WHERE id = ?",
+                [(operation_id,) for operation_id in instead_of],
+            )
+
+        await self.write(work)
+
+    async def move_task(
+        self, task: Task, *, only_in: frozenset[TaskState], key: KeyUse | None = None
+    ) -> bool:
+        """Write where the task stands, if it still is in one of these states."""
+        names = ", ".join(f"'{state.value}'" for state in sorted(only_in))
+        sql = f"{_MOVE} AND state IN ({names})"
+        values = (task.state.value, task.expires_at, task.forgiven, task.ended_at)
+
+        def work(connection: sqlite3.Connection) -> bool:
+            moved = connection.execute(sql, (*values, task.id)).rowcount == 1
+            if moved and key is not None:
+                KEY.run(connection, [key_row(key)])
+            return moved
+
+        return await self.write(work)
+
+    async def drop_task(self, task_id: int, *, limit: int) -> bool:
+        """Delete at most *limit* operations of a task, then it."""
+
+        def work(connection: sqlite3.Connection) -> bool:
+            piece = "SELECT id FROM operation WHERE task_id = ? LIMIT ?"
+            sql = f"DELETE FROM operation WHERE id IN ({piece})"
+            if connection.execute(sql, (task_id, limit)).rowcount == limit:
+                return False
+            connection.execute("DELETE FROM step WHERE owner_id = ?", (task_id,))
+            connection.execute("DELETE FROM task WHERE id = ?", (task_id,))
+            return True
+
+        return await self.write(work)
+
+    async def find_task(self, scope_id: int, task_id: int) -> Task | None:
+        """Return one task."""
+        found = await self._tasks(_FIND, (task_id, scope_id))
+        return found[0] if found else None
+
+    async def tasks(
+        self, scope_id: int, *, before: int | None, limit: int
+    ) -> Sequence[Task]:
+        """List tasks, newest first."""
+        top = _LAST if before is None else before
+        return await self._tasks(_LIST, (scope_id, top, limit))
+
+    async def active_tasks(self) -> Sequence[Task]:
+        """Return every task that has not ended."""
+        return await self._tasks(_ACTIVE, ())
+
+    async def _tasks(self, sql: str, values: Sequence[Any]) -> list[Task]:
+        return await self.reader.run(
+            lambda c: [task_from_row(row) for row in c.execute(sql, values)]
+        )
+
+    async def count_task(self, task_id: int) -> Counts:
+        """Count a task's operations by how they stand."""
+
+        def read(connection: sqlite3.Connection) -> Counts:
+            by_status = dict(connection.execute(_COUNT, (task_id,)).fetchall())
+            waiting = connection.execute(_COUNT_WAITING, (task_id,)).fetchone()[0]
+            return Counts(
+                waiting=waiting,
+                running=by_status.get(Status.RUNNING, 0) - waiting,
+                completed=by_status.get(Status.COMPLETED, 0),
+                failed=by_status.get(Status.FAILED, 0),
+                stale=by_status.get(Status.STALE, 0),
+            )
+
+        return await self.reader.run(read)
+
+    async def startable(
+        self, task_id: int, *, now: int, hold: int, limit: int
+    ) -> Sequence[DueStep]:
+        """Return first steps on devices that are there."""
+        return await self._first(_STARTABLE, (task_id, now, hold, limit))
+
+    async def hopeless(
+        self, task_id: int, *, now: int, limit: int
+    ) -> Sequence[DueStep]:
+        """Return first steps that came too late, or whose device is gone."""
+        return await self._first(_HOPELESS, (task_id, now, limit))
+
+    async def _first(self, sql: str, values: Sequence[Any]) -> list[DueStep]:
+        return await self.reader.run(
+            lambda c: [DueStep(*row) for row in c.execute(sql, values)]
+        )
+
+    async def unended(self, task_id: int, *, limit: int) -> Sequence[Operation]:
+        """Return operations that run, or wait, and were not canceled."""
+        return await self._operations(_UNENDED, (task_id, limit))
+
+    async def to_retry(
+        self, task_id: int, statuses: frozenset[Status], *, limit: int
+    ) -> Sequence[Operation]:
+        """Return ended operations whose place nobody took."""
+        names = ", ".join(f"'{status.value}'" for status in sorted(statuses))
+        sql = (
+            f"SELECT {OPERATION} FROM operation WHERE task_id = ? AND retried = 0"
+            f" AND status IN ({names}) ORDER BY id LIMIT ?"
+        )
+        return await self._operations(sql, (task_id, limit))
+
+    async def _operations(self, sql: str, values: Sequence[Any]) -> list[Operation]:
+        return await self.reader.run(
+            lambda c: [operation_from_row(row) for row in c.execute(sql, values)]
+        )
+
+    async def find_key(self, key: Key) -> KeyUse | None:
+        """Return how an idempotency key was used."""
+        return await self.reader.run(lambda c: find_key(c, key))

@@ -1,0 +1,195 @@
+"""The promise of every store for operations, their notifications, and tasks."""
+
+import enum
+from collections.abc import Sequence
+from typing import Protocol
+
+import attrs
+
+from pushserver.model.draft import Step
+from pushserver.model.idempotency import Key, KeyUse
+from pushserver.model.operation import Notification, Operation, Status
+from pushserver.model.state import State
+from pushserver.model.task import Counts, Task, TaskState
+
+
+class Sort(enum.StrEnum):
+    """By what a page of notifications or operations is sorted; then by id."""
+
+    ID = "id"
+    CREATED = "created_at"
+    SENT = "sent_at"
+    STATUS = "status"
+    RESOURCE = "resource"
+    PROGRESS = "progress"
+    MESSAGE = "message"
+    MODIFIED = "modified_at"
+    STARTED = "started_at"
+    ENDED = "ended_at"
+    ACTION = "action"
+    APP = "app_id"
+
+
+@attrs.frozen(kw_only=True)
+class Page:
+    """Which part of a sorted list is wanted."""
+
+    offset: int = 0
+    limit: int = 50
+    sort: Sort = Sort.SENT
+    descending: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class OperationFilter:
+    """Which operations to list; None means any."""
+
+    device_id: int | None = None
+    task_id: int | None = None
+    status: Status | None = None
+    resource: str | None = None
+    current: bool = False  # only those whose place no other took
+
+
+@attrs.frozen
+class StepRecord:
+    """A step, and the command that it became."""
+
+    step: Step
+    command_id: int | None = None
+    state: State | None = None
+
+
+@attrs.frozen
+class DueStep:
+    """A step whose command is to be made."""
+
+    operation_id: int
+    device_id: int
+    owner_id: int
+    number: int
+
+
+class OperationStore(Protocol):
+    """
+    Operations, read. They are written by decisions on their devices' lanes.
+
+    A list under an operation that does not exist is empty.
+    """
+
+    async def find_operation(
+        self, scope_id: int, operation_id: int
+    ) -> Operation | None:
+        """Return one operation."""
+
+    async def operations(
+        self, scope_id: int, wanted: OperationFilter, *, before: int | None, limit: int
+    ) -> Sequence[Operation]:
+        """List operations, newest first, with ids below *before*."""
+
+    async def operations_page(
+        self, scope_id: int, wanted: OperationFilter, page: Page
+    ) -> Sequence[Operation]:
+        """List operations by place."""
+
+    async def count_operations(self, scope_id: int, wanted: OperationFilter) -> int:
+        """Count operations."""
+
+    async def step_records(self, operation: Operation) -> Sequence[StepRecord]:
+        """Return an operation's steps with what became of them, without bodies."""
+
+    async def steps(self, wanted: Sequence[tuple[int, int]]) -> Sequence[Step]:
+        """Return steps by (owner, number), those that are there."""
+
+    async def due_steps(self, *, limit: int) -> Sequence[DueStep]:
+        """Return steps whose operation goes on with them, oldest operations first."""
+
+    async def find_notification(
+        self, scope_id: int, operation_id: int, notification_id: int
+    ) -> Notification | None:
+        """Return one notification of the operation."""
+
+    async def notifications(
+        self, scope_id: int, operation_id: int, *, after: int, limit: int
+    ) -> Sequence[Notification]:
+        """List notifications in the order they were made, with ids above *after*."""
+
+    async def notifications_page(
+        self, scope_id: int, operation_id: int, resource: str | None, page: Page
+    ) -> Sequence[Notification]:
+        """List notifications by place; the thousandth page costs little more."""
+
+    async def count_notifications(
+        self, scope_id: int, operation_id: int, resource: str | None
+    ) -> int:
+        """Count notifications."""
+
+    async def remove_notifications(
+        self, scope_id: int, operation_id: int, ids: Sequence[int] | None, *, limit: int
+    ) -> int:
+        """Delete those with *ids*, or any if None, at most *limit*; return how many."""
+
+
+class TaskStore(Protocol):
+    """Tasks, kept; each device's part is an operation."""
+
+    async def add_task(self, task: Task, steps: Sequence[Step]) -> None:
+        """Keep a task and its steps."""
+
+    async def add_operations(
+        self, operations: Sequence[Operation], *, instead_of: Sequence[int] = ()
+    ) -> None:
+        """Keep operations that have not begun, in the place of others."""
+
+    async def move_task(
+        self, task: Task, *, only_in: frozenset[TaskState], key: KeyUse | None = None
+    ) -> bool:
+        """
+        Write where the task stands, if it still is in one of these states.
+
+        Tell whether it was; *key* is kept along with it.
+        """
+
+    async def drop_task(self, task_id: int, *, limit: int) -> bool:
+        """Delete at most *limit* operations of a task, then it; tell if it is gone."""
+
+    async def find_task(self, scope_id: int, task_id: int) -> Task | None:
+        """Return one task that is prepared."""
+
+    async def tasks(
+        self, scope_id: int, *, before: int | None, limit: int
+    ) -> Sequence[Task]:
+        """List prepared tasks, newest first, with ids below *before*."""
+
+    async def active_tasks(self) -> Sequence[Task]:
+        """Return every task that has not ended, also those being prepared."""
+
+    async def count_task(self, task_id: int) -> Counts:
+        """Count a task's operations by how they stand, without retried ones."""
+
+    async def startable(
+        self, task_id: int, *, now: int, hold: int, limit: int
+    ) -> Sequence[DueStep]:
+        """
+        Return first steps on devices that are there.
+
+        A device is there when it polled within three of its periods, or half a minute,
+        and the time for which its polls are held (the server's *hold* unless it has its
+        own).
+        """
+
+    async def hopeless(
+        self, task_id: int, *, now: int, limit: int
+    ) -> Sequence[DueStep]:
+        """Return first steps that came too late, or whose device is gone."""
+
+    async def unended(self, task_id: int, *, limit: int) -> Sequence[Operation]:
+        """Return operations that run, or wait, and were not canceled."""
+
+    async def to_retry(
+        self, task_id: int, statuses: frozenset[Status], *, limit: int
+    ) -> Sequence[Operation]:
+        """Return ended operations with these statuses whose place nobody took."""
+
+    async def find_key(self, key: Key) -> KeyUse | None:
+        """Return how an idempotency key was used."""
