@@ -116,7 +116,6 @@ CREATE TABLE operation (
     task_id     BIGINT,                        -- the task whose part it is
     created_at  BIGINT NOT NULL,
     created_by  BIGINT NOT NULL,               -- a token's id
-    expires_at  BIGINT,                        -- a task's part begins before, or never
     resource    TEXT   NOT NULL,
     action      TEXT   NOT NULL,
     app_id      TEXT   NOT NULL,

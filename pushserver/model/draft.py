@@ -1,10 +1,13 @@
 """What a program asks for, checked, and the command that becomes of it."""
 
+from collections.abc import Sequence
+
 import attrs
 
 from pushserver.clock import SECOND
 from pushserver.model.catalogue import Delivery, endpoint_named, is_slow
 from pushserver.model.command import Command, Order
+from pushserver.model.operation import Label, OnFailure
 
 #: How often a command is handed out at the most, unless it says otherwise.
 MAX_ATTEMPTS = 5
@@ -35,6 +38,15 @@ class Step:
     owner_id: int
     number: int
     draft: Draft
+
+
+@attrs.frozen(kw_only=True)
+class Plan:
+    """An operation to be: its steps in order, and how it is called."""
+
+    drafts: Sequence[Draft]
+    label: Label
+    on_failure: OnFailure = OnFailure.STOP
 
 
 @attrs.frozen

@@ -52,6 +52,13 @@ class Changes:
         if command.operation is not None:
             follow(command.operation, command, before, event, at, self)
 
+    def current(self, lane: "Lane", operation: Operation) -> Operation:
+        """Return the operation that is at work, where *operation* is a copy of it."""
+        command = lane.of_operation(operation.id)
+        if command is not None and command.operation is not None:
+            return command.operation
+        return self.operations.get(operation.id, operation)
+
     def track(self, operation: Operation, at: int) -> None:
         """Note that *operation* is new or has changed."""
         operation.modified_at = at

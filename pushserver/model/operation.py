@@ -70,7 +70,6 @@ class Operation:
     on_failure: OnFailure = OnFailure.STOP
     steps: int = 0
     task_id: int | None = None
-    expires_at: int | None = None
     status: Status = Status.RUNNING
     queued: int = 0
     done: int = 0

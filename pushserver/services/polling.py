@@ -2,6 +2,7 @@
 
 import asyncio
 from functools import partial
+from typing import TypeVar
 
 import attrs
 
@@ -14,7 +15,9 @@ from pushserver.model.state import Event
 from pushserver.model.turns import hand_out, record_written, withdraw
 from pushserver.services.chores import Chores
 from pushserver.services.holds import Hold, Holds, Visit
-from pushserver.storage.base import NO_PAST, CommandStore, Past
+from pushserver.storage.base import NO_PAST, CommandStore, Decision, Past, Recall
+
+T = TypeVar("T")
 
 #: What may put something into a waiting poll's reach.
 _WAKING = frozenset({Event.RETRY, Event.WITHDRAW, Event.GIVE_UP})
@@ -136,6 +139,36 @@ class Polling:
             for flight in filter(None, given):
                 self.lost(flight)
             raise
+
+    async def fill(
+        self,
+        device_id: int,
+        decide: Decision[T],
+        recall: Recall | None = None,
+    ) -> T:
+        """
+        Let *decide* put something into the lane; a poll that waits gets it at once.
+
+        Raises:
+            Unavailable: the store is away.
+        """
+        claims: list[Claim] = []
+
+        def decide_both(lane: Lane, changes: Changes, past: Past) -> T:
+            value = decide(lane, changes, past)
+            claim = self.claim(lane, changes)
+            if claim is not None:
+                claims.append(claim)
+            return value
+
+        def then(value: T | None, _heard: bool) -> None:
+            for claim in claims:
+                if value is None:
+                    claim.hold.ring()
+                else:
+                    self.settle(claim)
+
+        return await self.store.change(device_id, decide_both, recall, then)
 
     def claim(self, lane: Lane, changes: Changes) -> Claim | None:
         """Decide what a poll gets that waits for this device, if one does."""

@@ -13,13 +13,13 @@ from pushserver.errors import (
     NotFound,
 )
 from pushserver.model.command import Command
-from pushserver.model.draft import Draft, draft_again, make_command
+from pushserver.model.draft import Draft, Place, draft_again, make_command
 from pushserver.model.idempotency import KEPT, Key, KeyUse
 from pushserver.model.ids import IdSource
 from pushserver.model.lane import Changes, Lane
 from pushserver.model.turns import add, cancel
 from pushserver.services.outcomes import Outcomes, ring_or_pass
-from pushserver.services.polling import Claim, Polling
+from pushserver.services.polling import Polling
 from pushserver.storage.base import CommandRecord, Past, Recall, Store
 
 #: Turns commands into the answer that is kept for an idempotency key.
@@ -32,6 +32,22 @@ class Once:
 
     key: Key
     fingerprint: str
+
+    def replayed(self, use: KeyUse | None, now: int) -> bytes | None:
+        """
+        Return the answer that was given before, None if there was none.
+
+        Raises:
+            IdempotencyMismatch: the key was used with another request.
+        """
+        if use is None or use.created_at <= now - KEPT * SECOND:
+            return None
+        if use.fingerprint != self.fingerprint:
+            raise IdempotencyMismatch(
+                "This Idempotency-Key was used with another request in the last 24"
+                " hours; take a new key for a new request."
+            )
+        return use.answer
 
 
 @attrs.frozen
@@ -88,24 +104,12 @@ class Queue:
             IdempotencyMismatch: the key came before, with another request.
             Unavailable: the store is away.
         """
-        claims: list[Claim] = []
 
         def decide(lane: Lane, changes: Changes, past: Past) -> Enqueued:
-            enqueued = self._enqueue(drafts, render, request, lane, changes, past)
-            claim = self.polling.claim(lane, changes) if enqueued.commands else None
-            if claim is not None:
-                claims.append(claim)
-            return enqueued
-
-        def then(enqueued: Enqueued | None, _heard: bool) -> None:
-            for claim in claims:
-                if enqueued is None:
-                    claim.hold.ring()
-                else:
-                    self.polling.settle(claim)
+            return self._enqueue(drafts, render, request, lane, changes, past)
 
         recall = Recall(key=request.key) if request else None
-        return await self.store.change(device_id, decide, recall, then)
+        return await self.polling.fill(device_id, decide, recall)
 
     def _enqueue(
         self,
@@ -118,10 +122,10 @@ class Queue:
     ) -> Enqueued:
         now = self.clock.now()
         if request is not None:
-            use = changes.keys.get(request.key) or past.key_use
-            if use is not None and use.created_at > now - KEPT * SECOND:
-                return _replay(use, request)
-        commands = [self._make(draft, lane.device_id, now) for draft in drafts]
+            kept = request.replayed(changes.keys.get(request.key) or past.key_use, now)
+            if kept is not None:
+                return Enqueued((), kept, replayed=True)
+        commands = [self.make(draft, lane.device_id, now) for draft in drafts]
         answer = render(commands)
         for command in commands:
             add(lane, command, changes)
@@ -130,13 +134,17 @@ class Queue:
             changes.keys[request.key] = use
         return Enqueued(commands, answer)
 
-    def _make(self, draft: Draft, device_id: int, now: int) -> Command:
+    def make(
+        self, draft: Draft, device_id: int, now: int, place: Place | None = None
+    ) -> Command:
+        """Make the command of *draft*, with what the server has for it."""
         return make_command(
             draft,
             command_id=self.ids(),
             device_id=device_id,
             now=now,
             response_timeout=self.response_timeout,
+            place=place,
         )
 
     async def wait(self, command_id: int, seconds: float) -> CommandRecord:
@@ -216,12 +224,3 @@ class Queue:
             )
         draft = draft_again(command, command.order)
         return await self.enqueue(command.device_id, [draft], render)
-
-
-def _replay(use: KeyUse, request: Once) -> Enqueued:
-    if use.fingerprint != request.fingerprint:
-        raise IdempotencyMismatch(
-            "This Idempotency-Key was used with another request in the last 24 hours;"
-            " take a new key for a new request."
-        )
-    return Enqueued((), use.answer, replayed=True)

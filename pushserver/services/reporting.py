@@ -186,4 +186,6 @@ def _alive(past: PastDelivery, lane: Lane, changes: Changes, by: MatchedBy) -> M
     if lane.flight is not None and lane.flight.delivery.id == delivery.id:
         delivery = lane.flight.delivery
     live = lane.find(command.id) or changes.commands.get(command.id)
+    if live is None and command.operation is not None:
+        command.operation = changes.current(lane, command.operation)
     return Match(delivery, live or command, by)

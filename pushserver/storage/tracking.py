@@ -137,9 +137,17 @@ class TaskStore(Protocol):
         """Keep a task and its steps."""
 
     async def add_operations(
-        self, operations: Sequence[Operation], *, instead_of: Sequence[int] = ()
+        self,
+        operations: Sequence[Operation],
+        *,
+        instead_of: Sequence[int] = (),
+        task: Task | None = None,
     ) -> None:
-        """Keep operations that have not begun, in the place of others."""
+        """
+        Keep operations that have not begun, in the place of others.
+
+        Write where their *task* stands along with them.
+        """
 
     async def move_task(
         self, task: Task, *, only_in: frozenset[TaskState], key: KeyUse | None = None
@@ -179,9 +187,9 @@ class TaskStore(Protocol):
         """
 
     async def hopeless(
-        self, task_id: int, *, now: int, limit: int
+        self, task_id: int, *, late: bool, limit: int
     ) -> Sequence[DueStep]:
-        """Return first steps that came too late, or whose device is gone."""
+        """Return first steps whose device is gone, or all if it is too *late*."""
 
     async def unended(self, task_id: int, *, limit: int) -> Sequence[Operation]:
         """Return operations that run, or wait, and were not canceled."""

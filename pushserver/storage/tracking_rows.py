@@ -15,9 +15,9 @@ from pushserver.model.task import FailureLimit, Task, TaskState
 from pushserver.storage.rows import Row
 
 OPERATION = (
-    "id, scope_id, device_id, task_id, created_at, created_by, expires_at, resource,"
-    " action, app_id, properties, on_failure, steps, queued, done, failed, unknown,"
-    " progress, status, canceled, retried, started_at, ended_at, modified_at, version"
+    "id, scope_id, device_id, task_id, created_at, created_by, resource, action,"
+    " app_id, properties, on_failure, steps, queued, done, failed, unknown, progress,"
+    " status, canceled, retried, started_at, ended_at, modified_at, version"
 )
 STEP = (
     "owner_id, number, resource, verb, endpoint, body, content_type, query_string,"
@@ -44,22 +44,21 @@ def operation_from_row(row: Row) -> Operation:
         task_id=row[3],
         created_at=row[4],
         created_by=row[5],
-        expires_at=row[6],
-        label=_label(row[7:11]),
-        on_failure=OnFailure(row[11]),
-        steps=row[12],
-        queued=row[13],
-        done=row[14],
-        failed=row[15],
-        unknown=row[16],
-        progress=row[17],
-        status=Status(row[18]),
-        canceled=bool(row[19]),
-        retried=bool(row[20]),
-        started_at=row[21],
-        ended_at=row[22],
-        modified_at=row[23],
-        version=row[24],
+        label=_label(row[6:10]),
+        on_failure=OnFailure(row[10]),
+        steps=row[11],
+        queued=row[12],
+        done=row[13],
+        failed=row[14],
+        unknown=row[15],
+        progress=row[16],
+        status=Status(row[17]),
+        canceled=bool(row[18]),
+        retried=bool(row[19]),
+        started_at=row[20],
+        ended_at=row[21],
+        modified_at=row[22],
+        version=row[23],
         stored=True,
     )
 
@@ -73,7 +72,6 @@ def operation_row(operation: Operation) -> Row:
         operation.task_id,
         operation.created_at,
         operation.created_by,
-        operation.expires_at,
         *_label_row(operation.label),
         operation.on_failure.value,
         operation.steps,

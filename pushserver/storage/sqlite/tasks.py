@@ -10,7 +10,7 @@ from pushserver.model.draft import Step
 from pushserver.model.idempotency import Key, KeyUse
 from pushserver.model.operation import Operation, Status
 from pushserver.model.task import Counts, Task, TaskState
-from pushserver.storage.rows import marks
+from pushserver.storage.rows import Row, marks
 from pushserver.storage.sqlite.connection import Connection
 from pushserver.storage.sqlite.recall import find_key
 from pushserver.storage.sqlite.work import Writer
@@ -59,7 +59,7 @@ _STARTABLE = (
 )
 _HOPELESS = (
     f"{_FIRST} FROM operation LEFT JOIN device USING (device_id)"
-    f" WHERE {_NOT_BEGUN} AND (expires_at <= ? OR device.device_id IS NULL)"
+    f" WHERE {_NOT_BEGUN} AND (? OR device.device_id IS NULL)"
     " ORDER BY operation.id LIMIT ?"
 )
 _UNENDED = (
@@ -86,7 +86,11 @@ class SqliteTasks:
         await self.write(work)
 
     async def add_operations(
-        self, operations: Sequence[Operation], *, instead_of: Sequence[int] = ()
+        self,
+        operations: Sequence[Operation],
+        *,
+        instead_of: Sequence[int] = (),
+        task: Task | None = None,
     ) -> None:
         """Keep operations that have not begun."""
         rows = [operation_row(operation) for operation in operations]
@@ -97,6 +101,8 @@ class SqliteTasks:
                 "UPDATE operation SET retried = 1 WHERE id = ?",
                 [(operation_id,) for operation_id in instead_of],
             )
+            if task is not None:
+                connection.execute(_MOVE, _moved(task))
 
         await self.write(work)
 
@@ -106,10 +112,9 @@ class SqliteTasks:
         """Write where the task stands, if it still is in one of these states."""
         names = ", ".join(f"'{state.value}'" for state in sorted(only_in))
         sql = f"{_MOVE} AND state IN ({names})"
-        values = (task.state.value, task.expires_at, task.forgiven, task.ended_at)
 
         def work(connection: sqlite3.Connection) -> bool:
-            moved = connection.execute(sql, (*values, task.id)).rowcount == 1
+            moved = connection.execute(sql, _moved(task)).rowcount == 1
             if moved and key is not None:
                 KEY.run(connection, [key_row(key)])
             return moved
@@ -174,10 +179,10 @@ class SqliteTasks:
         return await self._first(_STARTABLE, (task_id, now, hold, limit))
 
     async def hopeless(
-        self, task_id: int, *, now: int, limit: int
+        self, task_id: int, *, late: bool, limit: int
     ) -> Sequence[DueStep]:
-        """Return first steps that came too late, or whose device is gone."""
-        return await self._first(_HOPELESS, (task_id, now, limit))
+        """Return first steps whose device is gone, or all if it is too *late*."""
+        return await self._first(_HOPELESS, (task_id, late, limit))
 
     async def _first(self, sql: str, values: Sequence[Any]) -> list[DueStep]:
         return await self.reader.run(
@@ -207,3 +212,9 @@ class SqliteTasks:
     async def find_key(self, key: Key) -> KeyUse | None:
         """Return how an idempotency key was used."""
         return await self.reader.run(lambda c: find_key(c, key))
+
+
+def _moved(task: Task) -> Row:
+    """Return what of a task changes, for `_MOVE`."""
+    state = task.state.value
+    return (state, task.expires_at, task.forgiven, task.ended_at, task.id)

@@ -1,0 +1,311 @@
+"""Operations: begin them, go on with their steps, tell of them, end them."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+
+import attrs
+
+from pushserver.clock import Clock
+from pushserver.errors import Conflict, NotFound
+from pushserver.model.draft import Draft, Place, Plan, Step
+from pushserver.model.idempotency import KeyUse
+from pushserver.model.ids import IdSource
+from pushserver.model.lane import Changes, Lane
+from pushserver.model.operation import Notification, Operation, Status
+from pushserver.model.steps import report
+from pushserver.model.turns import add_step, cancel_operation
+from pushserver.services.fleet import Fleet
+from pushserver.services.polling import Polling
+from pushserver.services.queue import Once, Queue
+from pushserver.storage.base import Past, Recall, Store
+from pushserver.storage.tracking import DueStep
+
+#: So many operations are moved at once, so that a door command waits for no more.
+BATCH = 100
+
+_OPEN = (Status.RUNNING, Status.STALE)
+
+
+@attrs.frozen
+class Begun:
+    """What became of a request to begin one; `operation` is None if replayed."""
+
+    answer: bytes
+    operation: Operation | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Told:
+    """What somebody outside the queue tells of an operation."""
+
+    progress: int
+    status: Status = Status.RUNNING
+    resource: str | None = None
+    message: str | None = None
+    sent_at: int | None = None
+
+
+@attrs.define(eq=False)
+class Operations:
+    """Tracked work on one device. `due` is set when a next step may be queued."""
+
+    store: Store
+    clock: Clock
+    ids: IdSource
+    fleet: Fleet
+    polling: Polling
+    queue: Queue
+    due: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
+
+    async def begin(
+        self,
+        device_id: int,
+        plan: Plan,
+        render: Callable[[Operation], bytes],
+        *,
+        scope_id: int,
+        by: int,
+        request: Once | None = None,
+    ) -> Begun:
+        """
+        Begin an operation; it and its first command are on disk then.
+
+        Raises:
+            IdempotencyMismatch: the key came before, with another request.
+            Unavailable: the store is away.
+        """
+
+        def decide(lane: Lane, changes: Changes, past: Past) -> Begun:
+            now = self.clock.now()
+            if request is not None:
+                use = changes.keys.get(request.key) or past.key_use
+                kept = request.replayed(use, now)
+                if kept is not None:
+                    return Begun(kept)
+            operation = new_operation(plan, self.ids(), scope_id, device_id, by, now)
+            self._put(lane, operation, plan.drafts, changes, now)
+            answer = render(operation)
+            if request is not None:
+                use = KeyUse(request.key, request.fingerprint, answer, now)
+                changes.keys[request.key] = use
+            return Begun(answer, operation)
+
+        recall = Recall(key=request.key) if request else None
+        return await self.polling.fill(device_id, decide, recall)
+
+    def _put(
+        self,
+        lane: Lane,
+        operation: Operation,
+        drafts: Sequence[Draft],
+        changes: Changes,
+        now: int,
+    ) -> None:
+        changes.track(operation, now)
+        changes.steps.extend(steps_of(operation.id, drafts))
+        if drafts:
+            self._add(lane, operation, drafts[0], changes)
+        else:
+            operation.started_at = now
+
+    def _add(
+        self, lane: Lane, operation: Operation, draft: Draft, changes: Changes
+    ) -> None:
+        place = Place(operation.id, operation.queued)
+        now = self.clock.now()
+        command = self.queue.make(draft, operation.device_id, now, place)
+        add_step(lane, operation, command, changes)
+
+    def look(self, changes: Changes) -> None:
+        """Notice in what was written that an operation goes on."""
+        if any(operation.wants_step for operation in changes.operations.values()):
+            self.due.set()
+
+    async def go_on(self) -> int:
+        """Queue every next step that is due; return how many were."""
+        self.due.clear()
+        total = 0
+        while due := await self.store.operations.due_steps(limit=BATCH):
+            done = await self.queue_steps(due)
+            if not done:
+                break
+            total += done
+        return total
+
+    async def queue_steps(self, due: Sequence[DueStep]) -> int:
+        """Make commands of these steps, once each; return how many were made."""
+        places = {(step.owner_id, step.number) for step in due}
+        found = await self.store.operations.steps(sorted(places))
+        drafts = {(step.owner_id, step.number): step.draft for step in found}
+        done = await asyncio.gather(*(self._queue_step(s, drafts) for s in due))
+        return sum(done)
+
+    async def _queue_step(
+        self, due: DueStep, drafts: Mapping[tuple[int, int], Draft]
+    ) -> bool:
+        draft = drafts[due.owner_id, due.number]
+
+        def decide(lane: Lane, changes: Changes, past: Past) -> bool:
+            operation = current(lane, changes, past)
+            if operation is None or not operation.wants_step:
+                return False
+            if operation.queued != due.number:
+                return False
+            if self._is_gone(operation):
+                self._cancel(lane, operation, changes, "The device is gone.")
+            else:
+                self._add(lane, operation, draft, changes)
+            return True
+
+        recall = Recall(operation_id=due.operation_id)
+        return await self.polling.fill(due.device_id, decide, recall)
+
+    def _is_gone(self, operation: Operation) -> bool:
+        device = self.fleet.find(operation.scope_id, operation.device_id)
+        return device is None or not device.is_adopted
+
+    async def get(self, scope_id: int, operation_id: int) -> Operation:
+        """
+        Return one operation.
+
+        Raises:
+            NotFound: there is none.
+        """
+        found = await self.store.operations.find_operation(scope_id, operation_id)
+        if found is None:
+            raise NotFound(f"There is no operation {operation_id}.")
+        return found
+
+    async def cancel(self, scope_id: int, operation_id: int) -> Operation:
+        """
+        Cancel what waits of an operation; a step in flight runs to its end.
+
+        Raises:
+            NotFound: there is none.
+            Conflict: it has ended.
+        """
+        operation = await self.get(scope_id, operation_id)
+        canceled = await self.end(operation, "Canceled.")
+        if canceled is None:
+            raise Conflict(f"Operation {operation_id} has ended.")
+        return canceled
+
+    async def end(self, operation: Operation, why: str) -> Operation | None:
+        """Cancel an operation and return it, None if it has ended."""
+
+        def decide(lane: Lane, changes: Changes, past: Past) -> Operation | None:
+            found = current(lane, changes, past)
+            if found is None or not found.is_running:
+                return None
+            self._cancel(lane, found, changes, why)
+            return found
+
+        recall = Recall(operation_id=operation.id)
+        return await self.store.change(operation.device_id, decide, recall)
+
+    def _cancel(
+        self, lane: Lane, operation: Operation, changes: Changes, why: str
+    ) -> None:
+        cancel_operation(lane, operation, changes, now=self.clock.now(), why=why)
+
+    async def tell(
+        self, scope_id: int, operation_id: int, told: Told, *, by: int
+    ) -> Notification:
+        """
+        Add a notification from outside; it may close what has no steps.
+
+        Raises:
+            NotFound: there is no such operation.
+            Conflict: it has ended.
+        """
+        known = await self.get(scope_id, operation_id)
+
+        def decide(lane: Lane, changes: Changes, past: Past) -> Notification:
+            operation = current(lane, changes, past)
+            if operation is None or operation.status not in _OPEN:
+                raise Conflict(f"Operation {operation_id} has ended.")
+            notification = self._notification(operation, told, by)
+            report(operation, notification, changes)
+            return notification
+
+        recall = Recall(operation_id=operation_id)
+        return await self.store.change(known.device_id, decide, recall)
+
+    def _notification(self, operation: Operation, told: Told, by: int) -> Notification:
+        now = self.clock.now()
+        return Notification(
+            id=self.ids(),
+            operation_id=operation.id,
+            scope_id=operation.scope_id,
+            created_at=now,
+            created_by=by,
+            sent_at=now if told.sent_at is None else told.sent_at,
+            status=told.status,
+            progress=told.progress,
+            resource=told.resource,
+            message=told.message,
+        )
+
+    async def delete(self, operation: Operation) -> None:
+        """Cancel and forget an operation and its notifications; results stay."""
+        remove = self.store.operations.remove_notifications
+        place = operation.scope_id, operation.id
+        while await remove(*place, None, limit=BATCH * 10) == BATCH * 10:
+            pass
+
+        def decide(lane: Lane, changes: Changes, past: Past) -> None:
+            found = current(lane, changes, past)
+            if found is None:
+                return
+            self._cancel(lane, found, changes, "Deleted.")
+            command = lane.of_operation(found.id)
+            if command is not None:
+                command.operation = None
+            changes.forgotten.append(found.id)
+
+        recall = Recall(operation_id=operation.id)
+        await self.store.change(operation.device_id, decide, recall)
+
+    async def remove_notification(
+        self, scope_id: int, operation_id: int, notification_id: int
+    ) -> bool:
+        """Delete one notification; tell whether it was there."""
+        remove = self.store.operations.remove_notifications
+        return await remove(scope_id, operation_id, [notification_id], limit=1) == 1
+
+
+def current(lane: Lane, changes: Changes, past: Past) -> Operation | None:
+    """Return the recalled operation as it is at work, None if it is forgotten."""
+    found = past.operation
+    if found is None or found.id in changes.forgotten:
+        return None
+    return changes.current(lane, found)
+
+
+def new_operation(
+    plan: Plan,
+    operation_id: int,
+    scope_id: int,
+    device_id: int,
+    by: int,
+    now: int,
+    task_id: int | None = None,
+) -> Operation:
+    """Return an operation that has not begun."""
+    return Operation(
+        id=operation_id,
+        scope_id=scope_id,
+        device_id=device_id,
+        task_id=task_id,
+        created_at=now,
+        created_by=by,
+        modified_at=now,
+        label=plan.label,
+        on_failure=plan.on_failure,
+        steps=len(plan.drafts),
+    )
+
+
+def steps_of(owner_id: int, drafts: Sequence[Draft]) -> list[Step]:
+    """Number the steps of an operation or a task."""
+    return [Step(owner_id=owner_id, number=n, draft=d) for n, d in enumerate(drafts)]
