@@ -18,10 +18,13 @@ from pushserver.errors import Misconfigured
 from pushserver.services.chores import Chores
 from pushserver.services.fleet import Fleet
 from pushserver.services.holds import Holds
+from pushserver.services.operations import Operations
 from pushserver.services.outcomes import Outcomes
 from pushserver.services.polling import Polling
 from pushserver.services.queue import Queue
 from pushserver.services.reporting import Reporting
+from pushserver.services.rollout import Rollout
+from pushserver.services.tasks import Tasks
 from pushserver.services.tokens import Tokens
 from pushserver.services.upkeep import Upkeep
 from pushserver.settings import Settings
@@ -61,19 +64,30 @@ def build_services(settings: Settings, store: Store, clock: Clock) -> Services:
         outcomes=outcomes,
         response_timeout=micros(settings.response_timeout),
     )
-    store.watch(polling.wake)
-    store.watch(outcomes.tell)
+    fleet = Fleet(store=store, clock=clock, ids=ids, policy=settings.keys)
+    operations = Operations(
+        store=store, clock=clock, ids=ids, fleet=fleet, polling=polling, queue=queue
+    )
+    hold = micros(settings.hold)
+    rollout = Rollout(tasks=store.tasks, operations=operations, clock=clock, hold=hold)
+    for observer in (polling.wake, outcomes.tell, operations.look, rollout.look):
+        store.watch(observer)
     return Services(
         clock=clock,
         store=store,
-        fleet=Fleet(store=store, clock=clock, ids=ids, policy=settings.keys),
+        fleet=fleet,
         holds=holds,
         polling=polling,
         queue=queue,
         reporting=Reporting(store=store, clock=clock, ids=ids),
         outcomes=outcomes,
+        operations=operations,
+        rollout=rollout,
+        tasks=Tasks(
+            store=store, clock=clock, ids=ids, fleet=fleet, rollout=rollout, hold=hold
+        ),
         tokens=Tokens(store=store, clock=clock, ids=ids),
-        hold=micros(settings.hold),
+        hold=hold,
         started_at=clock.now(),
     )
 
@@ -84,6 +98,8 @@ def workers_of(services: Services) -> Sequence[Worker]:
     return (
         Worker("record-written", 0.1, services.polling.record),
         Worker("deadlines", 0.5, upkeep.deadlines),
+        Worker("steps", 1.0, services.operations.go_on, services.operations.due),
+        Worker("tasks", 1.0, services.rollout.advance, services.rollout.wanted),
         Worker("flush-seen", 2.0, services.fleet.flush),
         Worker("old-keys", 3600.0, upkeep.old_keys),
         Worker("counts", 60.0, Counting(services.fleet.counts).tell),
@@ -97,6 +113,7 @@ async def serving(settings: Settings, clock: Clock) -> AsyncIterator[Services]:
     try:
         services = build_services(settings, store, clock)
         await services.fleet.load()
+        await services.tasks.load()
         secret = await services.tokens.load(settings.admin_token)
         if secret is not None:
             sys.stderr.write(f"admin token: {secret} (shown once; keep it)\n")

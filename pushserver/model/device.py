@@ -7,6 +7,8 @@ from collections.abc import Mapping
 
 import attrs
 
+from pushserver.clock import SECOND
+
 #: At most this many quarantined devices are remembered.
 QUARANTINE_LIMIT = 1000
 #: One that has not polled for this long (seconds) makes room for another.
@@ -63,6 +65,25 @@ class Device:
         """Tell whether an administrator vouched for it."""
         return self.state is DeviceState.ADOPTED
 
+    def is_online(self, now: int, hold: int) -> bool:
+        """
+        Tell whether it polled within three of its periods, or half a minute.
+
+        *hold* is how long the server holds a poll, unless the device has its own.
+        """
+        if self.last_seen_at is None:
+            return False
+        patience = max(_PATIENCE, 3 * (self.period or 0))
+        held = hold if self.hold is None else self.hold
+        return now - self.last_seen_at < patience + held
+
+    def expected_at(self, now: int) -> int | None:
+        """Return when it should poll next; None if nobody knows, or it is late."""
+        if self.last_seen_at is None or self.period is None:
+            return None
+        expected = self.last_seen_at + self.period
+        return expected if expected >= now else None
+
     def seen(self, now: int, address: str | None) -> None:
         """Note a poll; the period follows slowly, so that one odd gap is no news."""
         last = self.last_seen_at
@@ -94,6 +115,8 @@ class Device:
 
 
 _HANG_UPS = 3
+#: A device that polled within this is there, whatever its period (microseconds).
+_PATIENCE = 30 * SECOND
 
 
 class Access(enum.Enum):

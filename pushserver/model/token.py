@@ -14,6 +14,8 @@ class Permission(enum.StrEnum):
     DEVICES_WRITE = "devices:write"
     COMMANDS_READ = "commands:read"
     COMMANDS_WRITE = "commands:write"
+    OPERATIONS_READ = "operations:read"
+    OPERATIONS_WRITE = "operations:write"
     RESULTS_READ = "results:read"
     TOKENS_WRITE = "tokens:write"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 
-from pushserver.errors import NotFound
+from pushserver.errors import Invalid, NotFound
 from pushserver.model.device import (
     STRAYS_KEPT,
     Device,
@@ -16,6 +16,7 @@ from pushserver.model.device import (
     new_key,
 )
 from pushserver.model.lane import Changes, Lane
+from pushserver.model.target import Targets
 from pushserver.model.turns import end_waiting
 from pushserver.services.presence import FLUSH, Presence
 from pushserver.storage.base import Past
@@ -75,6 +76,37 @@ class Fleet(Presence):
 
     def _sorted_from(self, after: int) -> Iterable[int]:
         return sorted(i for i in self._devices if i > after)
+
+    def select(self, scope_id: int, targets: Targets) -> list[Device]:
+        """
+        Return the adopted devices that are meant.
+
+        Raises:
+            Invalid: one of the ids is not theirs, or nobody is meant.
+        """
+        if targets.device_ids is not None:
+            ids = dict.fromkeys(targets.device_ids)
+            found = [self._meant(scope_id, device_id) for device_id in ids]
+        else:
+            found = [
+                device
+                for device in self._devices.values()
+                if device.is_adopted
+                and device.scope_id == scope_id
+                and targets.include(device)
+            ]
+        if not found:
+            raise Invalid("No adopted device is meant.", pointer="/targets")
+        return found
+
+    def _meant(self, scope_id: int, device_id: int) -> Device:
+        device = self.find(scope_id, device_id)
+        if device is None or not device.is_adopted:
+            raise Invalid(
+                f"There is no adopted device {device_id}.",
+                pointer="/targets/deviceIds",
+            )
+        return device
 
     async def adopt(self, device_id: int) -> tuple[Device, bool]:
         """Vouch for a device, known or not; tell whether that was new."""

@@ -7,6 +7,7 @@ import attrs
 
 from pushserver.clock import Clock
 from pushserver.errors import Conflict, NotFound
+from pushserver.model.command import Command
 from pushserver.model.draft import Draft, Place, Plan, Step
 from pushserver.model.idempotency import KeyUse
 from pushserver.model.ids import IdSource
@@ -61,7 +62,7 @@ class Operations:
         self,
         device_id: int,
         plan: Plan,
-        render: Callable[[Operation], bytes],
+        render: Callable[[Operation, Command | None], bytes],
         *,
         scope_id: int,
         by: int,
@@ -83,8 +84,8 @@ class Operations:
                 if kept is not None:
                     return Begun(kept)
             operation = new_operation(plan, self.ids(), scope_id, device_id, by, now)
-            self._put(lane, operation, plan.drafts, changes, now)
-            answer = render(operation)
+            command = self._put(lane, operation, plan.drafts, changes)
+            answer = render(operation, command)
             if request is not None:
                 use = KeyUse(request.key, request.fingerprint, answer, now)
                 changes.keys[request.key] = use
@@ -99,22 +100,22 @@ class Operations:
         operation: Operation,
         drafts: Sequence[Draft],
         changes: Changes,
-        now: int,
-    ) -> None:
-        changes.track(operation, now)
+    ) -> Command | None:
+        changes.track(operation, operation.created_at)
         changes.steps.extend(steps_of(operation.id, drafts))
         if drafts:
-            self._add(lane, operation, drafts[0], changes)
-        else:
-            operation.started_at = now
+            return self._add(lane, operation, drafts[0], changes)
+        operation.started_at = operation.created_at
+        return None
 
     def _add(
         self, lane: Lane, operation: Operation, draft: Draft, changes: Changes
-    ) -> None:
+    ) -> Command:
         place = Place(operation.id, operation.queued)
         now = self.clock.now()
         command = self.queue.make(draft, operation.device_id, now, place)
         add_step(lane, operation, command, changes)
+        return command
 
     def look(self, changes: Changes) -> None:
         """Notice in what was written that an operation goes on."""

@@ -10,7 +10,7 @@ from pushserver.model.draft import Step
 from pushserver.model.idempotency import Key, KeyUse
 from pushserver.model.operation import Notification, Operation, Status
 from pushserver.model.state import State
-from pushserver.model.task import Counts, Task, TaskState
+from pushserver.model.task import Counts, Task
 
 
 class Sort(enum.StrEnum):
@@ -150,13 +150,16 @@ class TaskStore(Protocol):
         """
 
     async def move_task(
-        self, task: Task, *, only_in: frozenset[TaskState], key: KeyUse | None = None
+        self, before: Task, after: Task, *, key: KeyUse | None = None
     ) -> bool:
         """
-        Write where the task stands, if it still is in one of these states.
+        Write where the task stands *after*, if it still stood as *before*.
 
-        Tell whether it was; *key* is kept along with it.
+        Tell whether it did; *key* is kept along with it.
         """
+
+    async def finish_task(self, task_id: int, *, now: int) -> bool:
+        """End a task none of whose operations runs; tell whether that was so."""
 
     async def drop_task(self, task_id: int, *, limit: int) -> bool:
         """Delete at most *limit* operations of a task, then it; tell if it is gone."""
@@ -188,8 +191,8 @@ class TaskStore(Protocol):
 
     async def hopeless(
         self, task_id: int, *, late: bool, limit: int
-    ) -> Sequence[DueStep]:
-        """Return first steps whose device is gone, or all if it is too *late*."""
+    ) -> Sequence[Operation]:
+        """Return what has not begun and whose device is gone; all if *late*."""
 
     async def unended(self, task_id: int, *, limit: int) -> Sequence[Operation]:
         """Return operations that run, or wait, and were not canceled."""

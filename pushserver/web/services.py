@@ -6,10 +6,13 @@ from aiohttp import web
 from pushserver.clock import Clock
 from pushserver.services.fleet import Fleet
 from pushserver.services.holds import Holds
+from pushserver.services.operations import Operations
 from pushserver.services.outcomes import Outcomes
 from pushserver.services.polling import Polling
 from pushserver.services.queue import Queue
 from pushserver.services.reporting import Reporting
+from pushserver.services.rollout import Rollout
+from pushserver.services.tasks import Tasks
 from pushserver.services.tokens import Tokens
 from pushserver.storage.base import Store
 
@@ -26,6 +29,9 @@ class Services:
     queue: Queue
     reporting: Reporting
     outcomes: Outcomes
+    operations: Operations
+    rollout: Rollout
+    tasks: Tasks
     tokens: Tokens
     hold: int
     started_at: int

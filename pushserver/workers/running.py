@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 import attrs
 import structlog
@@ -14,18 +14,33 @@ log = structlog.get_logger(__name__)
 
 @attrs.frozen
 class Worker:
-    """Calls `round` every `every` seconds; all that it does is in there."""
+    """
+    Calls `round` every `every` seconds, and as soon as `bell` rings.
+
+    The round clears the bell before it looks for what there is to do.
+    """
 
     name: str
     every: float
     round: Callable[[], Awaitable[int]]
+    bell: asyncio.Event | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Repeat until *stop*; a round that fails is logged and tried again."""
         while not stop.is_set():
             await self._once()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), self.every)
+            await self._rest(stop)
+
+    async def _rest(self, stop: asyncio.Event) -> None:
+        """Wait until it is time again, the bell rings, or all stops."""
+        waits = [asyncio.create_task(stop.wait())]
+        if self.bell is not None:
+            waits.append(asyncio.create_task(self.bell.wait()))
+        await asyncio.wait(
+            waits, timeout=self.every, return_when=asyncio.FIRST_COMPLETED
+        )
+        for wait in waits:
+            wait.cancel()
 
     async def _once(self) -> None:
         try:

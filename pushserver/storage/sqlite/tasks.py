@@ -9,8 +9,8 @@ import attrs
 from pushserver.model.draft import Step
 from pushserver.model.idempotency import Key, KeyUse
 from pushserver.model.operation import Operation, Status
-from pushserver.model.task import Counts, Task, TaskState
-from pushserver.storage.rows import Row, marks
+from pushserver.model.task import Counts, Task
+from pushserver.storage.rows import Row, marks, prefixed
 from pushserver.storage.sqlite.connection import Connection
 from pushserver.storage.sqlite.recall import find_key
 from pushserver.storage.sqlite.work import Writer
@@ -29,6 +29,14 @@ from pushserver.storage.tracking_rows import (
 _ADD = f"INSERT INTO task ({TASK}) VALUES ({marks(TASK)})"
 _MOVE = (
     "UPDATE task SET state = ?, expires_at = ?, forgiven = ?, ended_at = ? WHERE id = ?"
+)
+_GUARD = " AND state = ? AND forgiven = ?"
+_FINISH = (
+    "UPDATE task SET ended_at = ?,"
+    " state = CASE state WHEN 'CANCELED' THEN 'CANCELED' ELSE 'COMPLETED' END"
+    " WHERE id = ? AND ended_at IS NULL AND state <> 'PREPARING'"
+    " AND NOT EXISTS (SELECT 1 FROM operation WHERE task_id = task.id"
+    " AND retried = 0 AND status = 'RUNNING')"
 )
 _FIND = (
     f"SELECT {TASK} FROM task WHERE id = ? AND scope_id = ? AND state <> 'PREPARING'"
@@ -58,7 +66,8 @@ _STARTABLE = (
     " ORDER BY operation.id LIMIT ?"
 )
 _HOPELESS = (
-    f"{_FIRST} FROM operation LEFT JOIN device USING (device_id)"
+    f"SELECT {prefixed(OPERATION, 'operation')}"
+    " FROM operation LEFT JOIN device USING (device_id)"
     f" WHERE {_NOT_BEGUN} AND (? OR device.device_id IS NULL)"
     " ORDER BY operation.id LIMIT ?"
 )
@@ -107,19 +116,25 @@ class SqliteTasks:
         await self.write(work)
 
     async def move_task(
-        self, task: Task, *, only_in: frozenset[TaskState], key: KeyUse | None = None
+        self, before: Task, after: Task, *, key: KeyUse | None = None
     ) -> bool:
-        """Write where the task stands, if it still is in one of these states."""
-        names = ", ".join(f"'{state.value}'" for state in sorted(only_in))
-        sql = f"{_MOVE} AND state IN ({names})"
+        """Write where the task stands, if it still stood as *before*."""
+        guard = (before.state.value, before.forgiven)
 
         def work(connection: sqlite3.Connection) -> bool:
-            moved = connection.execute(sql, _moved(task)).rowcount == 1
+            values = (*_moved(after), *guard)
+            moved = connection.execute(f"{_MOVE}{_GUARD}", values).rowcount == 1
             if moved and key is not None:
                 KEY.run(connection, [key_row(key)])
             return moved
 
         return await self.write(work)
+
+    async def finish_task(self, task_id: int, *, now: int) -> bool:
+        """End a task none of whose operations runs."""
+        return await self.write(
+            lambda c: c.execute(_FINISH, (now, task_id)).rowcount == 1
+        )
 
     async def drop_task(self, task_id: int, *, limit: int) -> bool:
         """Delete at most *limit* operations of a task, then it."""
@@ -180,9 +195,9 @@ class SqliteTasks:
 
     async def hopeless(
         self, task_id: int, *, late: bool, limit: int
-    ) -> Sequence[DueStep]:
-        """Return first steps whose device is gone, or all if it is too *late*."""
-        return await self._first(_HOPELESS, (task_id, late, limit))
+    ) -> Sequence[Operation]:
+        """Return what has not begun and whose device is gone; all if *late*."""
+        return await self._operations(_HOPELESS, (task_id, late, limit))
 
     async def _first(self, sql: str, values: Sequence[Any]) -> list[DueStep]:
         return await self.reader.run(

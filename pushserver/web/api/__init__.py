@@ -5,7 +5,16 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from pushserver.web.api import about, commands, devices, openapi, results, tokens
+from pushserver.web.api import (
+    about,
+    commands,
+    devices,
+    openapi,
+    operations,
+    results,
+    tasks,
+    tokens,
+)
 from pushserver.web.api.route import BASE, Call, Route, rendered
 from pushserver.web.around import around
 
@@ -19,6 +28,8 @@ ROUTES: tuple[Route[Any, Any], ...] = (
     *commands.ROUTES,
     *results.ROUTES,
     *devices.ROUTES,
+    *operations.ROUTES,
+    *tasks.ROUTES,
     *tokens.ROUTES,
     *about.ROUTES,
     Route(

@@ -1,7 +1,9 @@
 """What programs ask for, read: one command, an array of them, or raw bytes."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
+import attrs
 import msgspec
 from aiohttp import web
 from msgspec import UnsetType
@@ -17,6 +19,7 @@ from pushserver.web.api.route import (
     media_type,
     unsupported,
 )
+from pushserver.web.api.tracking_types import StepIn
 from pushserver.web.api.types import (
     CommandIn,
     OctetQuery,
@@ -46,12 +49,21 @@ def read_drafts(request: web.Request, data: bytes) -> tuple[list[Draft], bool]:
     return [_draft_at(place, item) for place, item in enumerate(wanted)], True
 
 
-def _draft_at(place: int, item: CommandIn) -> Draft:
+def read_steps(steps: Sequence[StepIn]) -> list[Draft]:
+    """Read the steps of an operation."""
+    return [
+        attrs.evolve(_draft_at(place, step, "/steps"), resource=step.resource)
+        for place, step in enumerate(steps)
+    ]
+
+
+def _draft_at(place: int, item: CommandIn, under: str = "") -> Draft:
     """Read one of many; the pointer of what is wrong names its place."""
     try:
         return _draft(item)
     except Invalid as error:
-        raise Invalid(error.detail, pointer=f"/{place}{error.pointer or ''}") from None
+        pointer = f"{under}/{place}{error.pointer or ''}"
+        raise Invalid(error.detail, pointer=pointer) from None
 
 
 def _draft(wanted: CommandIn) -> Draft:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -46,7 +47,7 @@ async def enqueue(call: Call[None, None]) -> web.StreamResponse:
     device_id = call.int64("device_id")
     data = await read_data(call.request)
     drafts, many = read_drafts(call.request, data)
-    once = _once(call, data)
+    once = once_of(call, data)
     services = call.services
     with services.queue.once(once):
         device = await adopted_device(call, device_id)
@@ -101,7 +102,7 @@ async def _outcome(
     return _encode(CommandsOut(items=shown) if many else shown[0])
 
 
-async def adopted_device(call: Call[None, None], device_id: int) -> Device:
+async def adopted_device(call: Call[Any, Any], device_id: int) -> Device:
     """
     Return the device, adopting it if the token may.
 
@@ -134,7 +135,7 @@ def render_new(
     return _encode(CommandsOut(items=shown) if many else shown[0])
 
 
-def _once(call: Call[None, None], data: bytes) -> Once | None:
+def once_of(call: Call[Any, Any], data: bytes) -> Once | None:
     """Return what makes this request one that must not be done twice."""
     value = call.request.headers.get("Idempotency-Key")
     if value is None:

@@ -18,6 +18,7 @@ from pushserver.web.services import SERVICES, Services
 
 Q = TypeVar("Q")
 B = TypeVar("B")
+T = TypeVar("T")
 
 BASE = "/api/v1"
 JSON = "application/json"
@@ -124,6 +125,22 @@ async def read_data(request: web.Request) -> bytes:
     if not body.complete:
         raise Malformed("The body ended before its Content-Length was reached.")
     return body.data
+
+
+async def read_json(request: web.Request, kind: type[T]) -> tuple[bytes, T]:
+    """
+    Return a JSON body as it came, and read into *kind*.
+
+    Raises:
+        Malformed: it is no JSON, or did not arrive whole.
+        Invalid: a field is wrong; the pointer names it.
+        UnsupportedMediaType: it is something else.
+    """
+    data = await read_data(request)
+    if media_type(request) != JSON:
+        raise unsupported(request, JSON)
+    value: T = decode(data, kind)
+    return data, value
 
 
 _DRAIN = 1024 * 1024

@@ -28,17 +28,17 @@ Tags = dict[Annotated[str, Meta(max_length=100)], Annotated[str, Meta(max_length
 Hold = Annotated[float, Meta(ge=0, le=300, description="Seconds a poll is held.")]
 
 
-class _In(
+class In(
     msgspec.Struct, rename="camel", forbid_unknown_fields=True, omit_defaults=True
 ):
     """What programs send: a field that is not known is refused."""
 
 
-class _Out(msgspec.Struct, rename="camel", omit_defaults=True):
+class Out(msgspec.Struct, rename="camel", omit_defaults=True):
     """What programs get."""
 
 
-class CommandIn(_In, kw_only=True):
+class CommandIn(In, kw_only=True):
     """A command to be enqueued, in the vendor's words, and how it is delivered."""
 
     endpoint: str
@@ -55,7 +55,7 @@ class CommandIn(_In, kw_only=True):
     metadata: Raw | UnsetType = UNSET
 
 
-class OctetQuery(_In, kw_only=True):
+class OctetQuery(In, kw_only=True):
     """The same for a raw body: the body is the bytes, the rest is the query."""
 
     endpoint: str
@@ -70,7 +70,7 @@ class OctetQuery(_In, kw_only=True):
     metadata: Annotated[str, Meta(description="JSON.")] | None = None
 
 
-class DeliveryOut(_Out, kw_only=True):
+class DeliveryOut(Out, kw_only=True):
     """One handing-out of a command."""
 
     uuid: str | None = None
@@ -81,7 +81,7 @@ class DeliveryOut(_Out, kw_only=True):
     outcome: Outcome | None = None
 
 
-class OutcomeOut(_Out, kw_only=True):
+class OutcomeOut(Out, kw_only=True):
     """What a device answered, inside its command."""
 
     id: str
@@ -93,7 +93,7 @@ class OutcomeOut(_Out, kw_only=True):
     unreadable: bool = False
 
 
-class CommandOut(_Out, kw_only=True):
+class CommandOut(Out, kw_only=True):
     """A command and all that is known of it."""
 
     id: str
@@ -123,14 +123,14 @@ class CommandOut(_Out, kw_only=True):
     device_seen: bool | UnsetType = UNSET
 
 
-class CommandsOut(_Out, kw_only=True):
+class CommandsOut(Out, kw_only=True):
     """A page of commands, newest first."""
 
     items: list[CommandOut]
     next_cursor: str | None = None
 
 
-class ResultOut(_Out, kw_only=True):
+class ResultOut(Out, kw_only=True):
     """What a device posted, as `/results` lists it."""
 
     id: str
@@ -147,14 +147,14 @@ class ResultOut(_Out, kw_only=True):
     orphan: bool
 
 
-class ResultsOut(_Out, kw_only=True):
+class ResultsOut(Out, kw_only=True):
     """Results in the order they came; `nextCursor` is there on an empty page, too."""
 
     items: list[ResultOut]
     next_cursor: str
 
 
-class DeviceIn(_In):
+class DeviceIn(In):
     """What an administrator decides on a device."""
 
     name: Name | UnsetType | None = UNSET
@@ -162,7 +162,7 @@ class DeviceIn(_In):
     hold: Hold | UnsetType | None = UNSET
 
 
-class ImportRow(_In, kw_only=True):
+class ImportRow(In, kw_only=True):
     """One device of an import."""
 
     device_id: int | str
@@ -171,7 +171,7 @@ class ImportRow(_In, kw_only=True):
     hold: Hold | UnsetType | None = UNSET
 
 
-class ImportOut(_Out):
+class ImportOut(Out):
     """What an import did, in devices."""
 
     created: int
@@ -179,7 +179,7 @@ class ImportOut(_Out):
     unchanged: int
 
 
-class InFlightOut(_Out, kw_only=True):
+class InFlightOut(Out, kw_only=True):
     """The command that is with the device."""
 
     command_id: str
@@ -188,7 +188,7 @@ class InFlightOut(_Out, kw_only=True):
     delivered_at: Instant | None = None
 
 
-class StrayOut(_Out, kw_only=True):
+class StrayOut(Out, kw_only=True):
     """A request of the device that was no poll and no result."""
 
     at: Instant
@@ -198,14 +198,14 @@ class StrayOut(_Out, kw_only=True):
     body: str | None = None
 
 
-class StraysOut(_Out):
+class StraysOut(Out):
     """How many of them there were, and the last few."""
 
     count: int
     last: list[StrayOut]
 
 
-class DeviceOut(_Out, kw_only=True):
+class DeviceOut(Out, kw_only=True):
     """A device: what was decided, and what was seen."""
 
     device_id: str
@@ -225,20 +225,20 @@ class DeviceOut(_Out, kw_only=True):
     unknown_calls: StraysOut | None = None
 
 
-class DevicesOut(_Out, kw_only=True):
+class DevicesOut(Out, kw_only=True):
     """A page of devices, by their ids."""
 
     items: list[DeviceOut]
     next_cursor: str | None = None
 
 
-class KeyIn(_In):
+class KeyIn(In):
     """Whether the key is demanded from now on, whatever the device did before."""
 
     enforce: bool = False
 
 
-class KeyOut(_Out):
+class KeyOut(Out):
     """A device's new key: shown once."""
 
     key: str
@@ -246,14 +246,14 @@ class KeyOut(_Out):
     url: str
 
 
-class TokenIn(_In):
+class TokenIn(In):
     """A token to be made."""
 
     name: Annotated[str, Meta(min_length=1, max_length=200)]
     permissions: Annotated[list[Permission], Meta(min_length=1)]
 
 
-class TokenOut(_Out, kw_only=True):
+class TokenOut(Out, kw_only=True):
     """A token; `token` is there once, when it is made."""
 
     id: str
@@ -263,13 +263,13 @@ class TokenOut(_Out, kw_only=True):
     token: str | None = None
 
 
-class TokensOut(_Out):
+class TokensOut(Out):
     """Every valid token."""
 
     items: list[TokenOut]
 
 
-class ServerOut(_Out, kw_only=True):
+class ServerOut(Out, kw_only=True):
     """What this server is doing, and what it has refused."""
 
     version: str
@@ -280,7 +280,7 @@ class ServerOut(_Out, kw_only=True):
     counts: dict[str, int]
 
 
-class CommandsQuery(_In, kw_only=True):
+class CommandsQuery(In, kw_only=True):
     """Filters of a list of commands."""
 
     state: list[State] = []
@@ -293,13 +293,13 @@ class CommandsQuery(_In, kw_only=True):
     cursor: Int64Text | None = None
 
 
-class WaitQuery(_In):
+class WaitQuery(In):
     """How long to wait for the outcome, in seconds; 60 at the most."""
 
     wait: Wait = 0
 
 
-class ResultsQuery(_In, kw_only=True):
+class ResultsQuery(In, kw_only=True):
     """Where to go on, and how long to wait for something new."""
 
     limit: Limit = 50
@@ -309,7 +309,7 @@ class ResultsQuery(_In, kw_only=True):
     wait: Wait = 0
 
 
-class DevicesQuery(_In, kw_only=True):
+class DevicesQuery(In, kw_only=True):
     """Filters of a list of devices; a tag is `key:value`."""
 
     state: DeviceState | None = None

@@ -38,7 +38,7 @@ def command_out(
         device_id=str(command.device_id),
         verb=order.verb,
         endpoint=order.endpoint,
-        body=_raw(order.body),
+        body=raw(order.body),
         content_type=order.content_type,
         query_string=order.query_string,
         state=command.state,
@@ -48,14 +48,14 @@ def command_out(
         response_timeout=_number(command.response_timeout),
         created_at=rfc3339(command.created_at),
         expires_at=rfc3339(command.expires_at),
-        not_before=_at(command.not_before),
-        sent_at=_at(command.sent_at),
-        delivered_at=_at(command.delivered_at),
-        finished_at=_at(command.finished_at),
+        not_before=at(command.not_before),
+        sent_at=at(command.sent_at),
+        delivered_at=at(command.delivered_at),
+        finished_at=at(command.finished_at),
         attempts=command.attempts,
         result=None if result is None else outcome_out(result),
         deliveries=[delivery_out(delivery) for delivery in deliveries],
-        metadata=_raw(order.metadata),
+        metadata=raw(order.metadata),
         operation_id=None
         if command.operation_id is None
         else str(command.operation_id),
@@ -76,8 +76,8 @@ def delivery_out(delivery: HandOut) -> DeliveryOut:
     return DeliveryOut(
         uuid=delivery.uuid,
         sent_at=rfc3339(delivery.sent_at),
-        delivered_at=_at(delivery.delivered_at),
-        ended_at=_at(delivery.ended_at),
+        delivered_at=at(delivery.delivered_at),
+        ended_at=at(delivery.ended_at),
         address=delivery.address,
         outcome=delivery.outcome,
     )
@@ -88,9 +88,9 @@ def outcome_out(result: Result) -> OutcomeOut:
     reading = read(result.body, result.content_encoding)
     return OutcomeOut(
         id=str(result.id),
-        response=_raw(reading.response),
-        error=_raw(reading.error),
-        code=_raw(reading.code),
+        response=raw(reading.response),
+        error=raw(reading.error),
+        code=raw(reading.code),
         received_at=rfc3339(result.received_at),
         matched_by=result.matched_by,
         unreadable=reading.unreadable,
@@ -107,9 +107,9 @@ def result_out(result: Result) -> ResultOut:
         uuid=result.uuid,
         endpoint=result.endpoint,
         received_at=rfc3339(result.received_at),
-        response=_raw(reading.response),
-        error=_raw(reading.error),
-        code=_raw(reading.code),
+        response=raw(reading.response),
+        error=raw(reading.error),
+        code=raw(reading.code),
         unreadable=reading.unreadable,
         matched_by=result.matched_by,
         orphan=result.command_id is None,
@@ -127,7 +127,7 @@ def device_out(
         state=device.state,
         hold=None if device.hold is None else _number(device.hold),
         created_at=rfc3339(device.created_at),
-        last_seen_at=_at(device.last_seen_at),
+        last_seen_at=at(device.last_seen_at),
         address=device.address,
         poll_period=None if device.period is None else _number(device.period),
         queue_depth=0 if lane is None else len(lane.waiting),
@@ -147,7 +147,7 @@ def _in_flight(lane: Lane) -> InFlightOut | None:
         command_id=str(flight.command.id),
         endpoint=flight.command.endpoint,
         sent_at=rfc3339(flight.delivery.sent_at),
-        delivered_at=_at(flight.written_at),
+        delivered_at=at(flight.written_at),
     )
 
 
@@ -178,11 +178,13 @@ def token_out(token: Token, secret: str | None = None) -> TokenOut:
     )
 
 
-def _at(instant: int | None) -> str | None:
+def at(instant: int | None) -> str | None:
+    """Show an instant, if there is one."""
     return None if instant is None else rfc3339(instant)
 
 
-def _raw(text: str | bytes | None) -> Raw | UnsetType:
+def raw(text: str | bytes | None) -> Raw | UnsetType:
+    """Show a JSON text as it is, if there is one."""
     return UNSET if text is None else Raw(text)
 
 

@@ -1,0 +1,111 @@
+"""Carries tasks out: who begins next, when to pause, and when it is over."""
+
+import asyncio
+from collections.abc import Sequence
+
+import attrs
+
+from pushserver.clock import Clock
+from pushserver.model.lane import Changes
+from pushserver.model.operation import Operation
+from pushserver.model.task import Counts, Task, TaskState
+from pushserver.services.operations import BATCH, Operations
+from pushserver.storage.tracking import TaskStore
+
+#: Of one task so many batches are begun before the next task has its turn.
+TURN = 10
+_LATE = "The device did not come in time, or is gone."
+
+
+@attrs.define(eq=False)
+class Rollout:
+    """
+    Looks after every task that has not ended. `hold` is the server's, microseconds.
+
+    An operation begins when its device is there: a device that is away holds no place
+    of those that may run at once. `wanted` is set when there may be something to do.
+    """
+
+    tasks: TaskStore
+    operations: Operations
+    clock: Clock
+    hold: int
+    wanted: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
+
+    def look(self, changes: Changes) -> None:
+        """Notice in what was written that an operation of a task has ended."""
+        for operation in changes.operations.values():
+            if operation.task_id is not None and not operation.is_running:
+                self.wanted.set()
+
+    async def advance(self) -> int:
+        """Move every task on; return how many operations began or ended by that."""
+        self.wanted.clear()
+        done = 0
+        for task in await self.tasks.active_tasks():
+            if task.state is TaskState.CANCELED:
+                done += await self.cancel(task)
+            elif task.state is TaskState.RUNNING:
+                done += await self._advance(task)
+            await self._finish(task)
+        return done
+
+    async def _finish(self, task: Task) -> None:
+        """End the task when all of its operations have."""
+        counts = await self.tasks.count_task(task.id)
+        if counts.over == counts.total:
+            await self.tasks.finish_task(task.id, now=self.clock.now())
+
+    async def _advance(self, task: Task) -> int:
+        done = await self._give_up(task)
+        for _ in range(TURN):
+            counts = await self.tasks.count_task(task.id)
+            if self._has_failed(task, counts):
+                await self._pause(task)
+                break
+            begun = await self._begin(task, counts)
+            done += begun
+            if not begun:
+                break
+        else:
+            self.wanted.set()
+        return done
+
+    def _has_failed(self, task: Task, counts: Counts) -> bool:
+        failures = counts.failures - task.forgiven
+        limit = task.stop_after
+        return limit is not None and limit.reached(failures, counts.total)
+
+    async def _pause(self, task: Task) -> None:
+        paused = attrs.evolve(task, state=TaskState.PAUSED)
+        await self.tasks.move_task(task, paused)
+
+    async def _begin(self, task: Task, counts: Counts) -> int:
+        """Queue the first step on devices that are there, as far as there is room."""
+        room = BATCH
+        if task.concurrency is not None:
+            room = min(room, task.concurrency - counts.running)
+        if room <= 0 or not counts.waiting:
+            return 0
+        first = await self.tasks.startable(
+            task.id, now=self.clock.now(), hold=self.hold, limit=room
+        )
+        return await self.operations.queue_steps(first)
+
+    async def _give_up(self, task: Task) -> int:
+        """End what has waited for too long, or whose device is gone."""
+        late, done = task.expires_at <= self.clock.now(), 0
+        while hopeless := await self.tasks.hopeless(task.id, late=late, limit=BATCH):
+            done += await self._end(hopeless, _LATE)
+        return done
+
+    async def cancel(self, task: Task) -> int:
+        """Cancel every operation of *task* that has not ended; return how many."""
+        done = 0
+        while unended := await self.tasks.unended(task.id, limit=BATCH):
+            done += await self._end(unended, "The task was canceled.")
+        return done
+
+    async def _end(self, operations: Sequence[Operation], why: str) -> int:
+        await asyncio.gather(*(self.operations.end(each, why) for each in operations))
+        return len(operations)
