@@ -23,6 +23,7 @@ from pushserver.services.outcomes import Outcomes
 from pushserver.services.polling import Polling
 from pushserver.services.queue import Queue
 from pushserver.services.reporting import Reporting
+from pushserver.services.scopes import Scopes
 from pushserver.services.tokens import Tokens
 from pushserver.services.upkeep import Upkeep
 from pushserver.settings import Settings
@@ -62,18 +63,22 @@ def build_services(settings: Settings, store: Store, clock: Clock) -> Services:
         outcomes=outcomes,
         response_timeout=micros(settings.response_timeout),
     )
+    tokens = Tokens(store=store, clock=clock, ids=ids)
     store.watch(polling.wake)
     store.watch(outcomes.tell)
     return Services(
         clock=clock,
         store=store,
-        fleet=Fleet(store=store, clock=clock, ids=ids, policy=settings.keys),
+        fleet=Fleet(
+            store=store, clock=clock, ids=ids, policy=settings.keys, holds=holds
+        ),
         holds=holds,
         polling=polling,
         queue=queue,
         reporting=Reporting(store=store, clock=clock, ids=ids),
         outcomes=outcomes,
-        tokens=Tokens(store=store, clock=clock, ids=ids),
+        tokens=tokens,
+        scopes=Scopes(store=store, clock=clock, ids=ids, tokens=tokens),
         hold=micros(settings.hold),
         started_at=clock.now(),
     )

@@ -29,7 +29,13 @@ class Draft:
 
 
 def make_command(
-    draft: Draft, *, command_id: int, device_id: int, now: int, response_timeout: int
+    draft: Draft,
+    *,
+    command_id: int,
+    scope_id: int,
+    device_id: int,
+    now: int,
+    response_timeout: int,
 ) -> Command:
     """Fill in what *draft* leaves open; *response_timeout* is the server's own."""
     order = draft.order
@@ -37,6 +43,7 @@ def make_command(
     expires_in = draft.expires_in or known.expires_in * SECOND
     return Command(
         id=command_id,
+        scope_id=scope_id,
         device_id=device_id,
         endpoint=order.endpoint,
         priority=draft.priority,

@@ -76,6 +76,7 @@ class Queue:
 
     async def enqueue(
         self,
+        scope_id: int,
         device_id: int,
         drafts: Sequence[Draft],
         render: Render,
@@ -84,6 +85,8 @@ class Queue:
         """
         Put commands into a device's queue, all or nothing; they are on disk then.
 
+        The device must have been adopted in the scope.
+
         Raises:
             IdempotencyMismatch: the key came before, with another request.
             Unavailable: the store is away.
@@ -91,7 +94,9 @@ class Queue:
         claims: list[Claim] = []
 
         def decide(lane: Lane, changes: Changes, past: Past) -> Enqueued:
-            enqueued = self._enqueue(drafts, render, request, lane, changes, past)
+            enqueued = self._enqueue(
+                scope_id, drafts, render, request, lane, changes, past
+            )
             claim = self.polling.claim(lane, changes) if enqueued.commands else None
             if claim is not None:
                 claims.append(claim)
@@ -109,6 +114,7 @@ class Queue:
 
     def _enqueue(
         self,
+        scope_id: int,
         drafts: Sequence[Draft],
         render: Render,
         request: Once | None,
@@ -121,7 +127,9 @@ class Queue:
             use = changes.keys.get(request.key) or past.key_use
             if use is not None and use.created_at > now - KEPT * SECOND:
                 return _replay(use, request)
-        commands = [self._make(draft, lane.device_id, now) for draft in drafts]
+        commands = [
+            self._make(draft, scope_id, lane.device_id, now) for draft in drafts
+        ]
         answer = render(commands)
         for command in commands:
             add(lane, command, changes)
@@ -130,16 +138,19 @@ class Queue:
             changes.keys[request.key] = use
         return Enqueued(commands, answer)
 
-    def _make(self, draft: Draft, device_id: int, now: int) -> Command:
+    def _make(self, draft: Draft, scope_id: int, device_id: int, now: int) -> Command:
         return make_command(
             draft,
             command_id=self.ids(),
+            scope_id=scope_id,
             device_id=device_id,
             now=now,
             response_timeout=self.response_timeout,
         )
 
-    async def wait(self, command_id: int, seconds: float) -> CommandRecord:
+    async def wait(
+        self, scope_id: int, command_id: int, seconds: float
+    ) -> CommandRecord:
         """
         Return the command when it is over, or as it stands after *seconds*.
 
@@ -147,11 +158,11 @@ class Queue:
             NotFound: there is no such command.
         """
         with self.outcomes.of_command(command_id) as bell:
-            record = await self.get(command_id)
+            record = await self.get(scope_id, command_id)
             if record.command.is_over or seconds <= 0:
                 return record
             await ring_or_pass(bell, seconds)
-        return await self.get(command_id)
+        return await self.get(scope_id, command_id)
 
     async def remember(self, request: Once, device_id: int, answer: bytes) -> None:
         """Keep the answer that was given after waiting, for the same request again."""
@@ -164,19 +175,19 @@ class Queue:
 
         await self.store.change(device_id, decide)
 
-    async def get(self, command_id: int) -> CommandRecord:
+    async def get(self, scope_id: int, command_id: int) -> CommandRecord:
         """
-        Return one command.
+        Return one command of the scope.
 
         Raises:
             NotFound: there is none.
         """
-        record = await self.store.find_command(command_id)
+        record = await self.store.find_command(scope_id, command_id)
         if record is None:
             raise NotFound(f"There is no command {command_id}.")
         return record
 
-    async def cancel(self, command_id: int) -> CommandRecord:
+    async def cancel(self, scope_id: int, command_id: int) -> CommandRecord:
         """
         Cancel a command that was never handed out.
 
@@ -184,7 +195,7 @@ class Queue:
             NotFound: there is none.
             Conflict: it was handed out, or has ended.
         """
-        record = await self.get(command_id)
+        record = await self.get(scope_id, command_id)
 
         def decide(lane: Lane, changes: Changes, _past: Past) -> bool:
             command = lane.find(command_id)
@@ -192,14 +203,14 @@ class Queue:
             return command is not None and cancel(lane, command, changes, now=now)
 
         if not await self.store.change(record.command.device_id, decide):
-            state = (await self.get(command_id)).command.state
+            state = (await self.get(scope_id, command_id)).command.state
             raise Conflict(
                 f"Command {command_id} is {state} and was handed out or has ended; only"
                 " a command that was never handed out can be canceled."
             )
-        return await self.get(command_id)
+        return await self.get(scope_id, command_id)
 
-    async def retry(self, command_id: int, render: Render) -> Enqueued:
+    async def retry(self, scope_id: int, command_id: int, render: Render) -> Enqueued:
         """
         Enqueue a new command like this one.
 
@@ -207,7 +218,7 @@ class Queue:
             NotFound: there is none.
             Conflict: it is not over yet.
         """
-        record = await self.get(command_id)
+        record = await self.get(scope_id, command_id)
         command = record.command
         if not command.is_over or command.order is None:
             raise Conflict(
@@ -215,7 +226,7 @@ class Queue:
                 " it has ended."
             )
         draft = draft_again(command, command.order)
-        return await self.enqueue(command.device_id, [draft], render)
+        return await self.enqueue(scope_id, command.device_id, [draft], render)
 
 
 def _replay(use: KeyUse, request: Once) -> Enqueued:

@@ -10,6 +10,7 @@ from pushserver.services.outcomes import Outcomes
 from pushserver.services.polling import Polling
 from pushserver.services.queue import Queue
 from pushserver.services.reporting import Reporting
+from pushserver.services.scopes import Scopes
 from pushserver.services.tokens import Tokens
 from pushserver.storage.base import Store
 
@@ -27,6 +28,7 @@ class Services:
     reporting: Reporting
     outcomes: Outcomes
     tokens: Tokens
+    scopes: Scopes
     hold: int
     started_at: int
 

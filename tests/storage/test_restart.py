@@ -4,6 +4,7 @@ import pytest
 
 from pushserver.clock import SECOND
 from pushserver.model.ids import IdSource
+from pushserver.model.scope import FIRST_SCOPE
 from pushserver.model.state import State
 from pushserver.storage.base import Recall
 from tests.clock import START, ManualClock
@@ -43,7 +44,7 @@ async def test_empty(place: Place, clock: ManualClock) -> None:
 
     async with opened(place, clock) as store:
         assert store.lane(DEVICE) is None
-        assert 0 == store.largest_id()
+        assert FIRST_SCOPE == store.largest_id()
 
 
 async def test_pending(place: Place, clock: ManualClock) -> None:

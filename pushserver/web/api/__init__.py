@@ -5,7 +5,15 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from pushserver.web.api import about, commands, devices, openapi, results, tokens
+from pushserver.web.api import (
+    about,
+    commands,
+    devices,
+    openapi,
+    results,
+    scopes,
+    tokens,
+)
 from pushserver.web.api.route import BASE, Call, Route, rendered
 from pushserver.web.around import around
 
@@ -20,6 +28,7 @@ ROUTES: tuple[Route[Any, Any], ...] = (
     *results.ROUTES,
     *devices.ROUTES,
     *tokens.ROUTES,
+    *scopes.ROUTES,
     *about.ROUTES,
     Route(
         method="GET",
