@@ -3,10 +3,18 @@
 -- Instants and durations are microseconds (UTC since 1970), ids are int64 that grow with
 -- time, JSON is TEXT, states are their names. Whoever reads: `command` is what programs
 -- ordered, `delivery` each handing-out of a command to its device, `result` each body
--- that a device posted, as it came.
+-- that a device posted, as it came. A `scope` is a tenant; whatever has a scope_id is
+-- seen and changed by that tenant's tokens alone.
+
+CREATE TABLE scope (
+    id         BIGINT PRIMARY KEY,               -- the first one is 1
+    name       TEXT   NOT NULL,
+    created_at BIGINT NOT NULL
+);
 
 CREATE TABLE device (
-    device_id    BIGINT PRIMARY KEY,
+    device_id    BIGINT PRIMARY KEY,             -- adopted by one scope at a time
+    scope_id     BIGINT NOT NULL,
     state        TEXT   NOT NULL CHECK (state IN ('adopted', 'quarantined')),
     name         TEXT,
     tags         TEXT   NOT NULL DEFAULT '{}', -- a JSON object of strings
@@ -42,6 +50,7 @@ CREATE INDEX stray_request_device ON stray_request (device_id, id);
 
 CREATE TABLE command (
     id               BIGINT PRIMARY KEY,
+    scope_id         BIGINT NOT NULL,
     device_id        BIGINT NOT NULL,
     verb             TEXT   NOT NULL CHECK (verb IN ('GET', 'POST')),
     endpoint         TEXT   NOT NULL,
@@ -70,8 +79,9 @@ CREATE TABLE command (
     result_id        BIGINT                    -- the result that ended it
 );
 CREATE INDEX command_device ON command (device_id, id);
-CREATE INDEX command_state ON command (state, id);
-CREATE INDEX command_endpoint ON command (endpoint, id);
+CREATE INDEX command_scope ON command (scope_id, id);
+CREATE INDEX command_state ON command (scope_id, state, id);
+CREATE INDEX command_endpoint ON command (scope_id, endpoint, id);
 CREATE INDEX command_operation ON command (operation_id, id)
     WHERE operation_id IS NOT NULL;
 
@@ -93,6 +103,7 @@ CREATE INDEX delivery_no_answer ON delivery (device_id, id) WHERE outcome = 'noA
 
 CREATE TABLE result (
     id               BIGINT PRIMARY KEY,
+    scope_id         BIGINT NOT NULL,          -- its command's, or its device's
     device_id        BIGINT NOT NULL,
     command_id       BIGINT,                   -- NULL: an orphan
     delivery_id      BIGINT,
@@ -106,7 +117,8 @@ CREATE TABLE result (
     body             BYTEA  NOT NULL           -- as it was posted, never inflated
 );
 CREATE INDEX result_device ON result (device_id, id);
-CREATE INDEX result_orphan ON result (id) WHERE command_id IS NULL;
+CREATE INDEX result_scope ON result (scope_id, id);
+CREATE INDEX result_orphan ON result (scope_id, id) WHERE command_id IS NULL;
 
 -- Tracked work on one device: steps that become commands, one after the other.
 CREATE TABLE operation (
@@ -222,6 +234,7 @@ CREATE INDEX idempotency_key_age ON idempotency_key (created_at);
 
 CREATE TABLE token (
     id          BIGINT PRIMARY KEY,
+    scope_id    BIGINT NOT NULL,
     hash        TEXT   NOT NULL UNIQUE,        -- SHA-256 of the token, hex
     name        TEXT   NOT NULL,
     permissions TEXT   NOT NULL,               -- separated by spaces

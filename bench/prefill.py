@@ -32,11 +32,11 @@ SELECT (at / 1000 - :epoch_ms) << :shift AS id, at,
     :first_device + n % :devices AS device_id FROM made
 """
 _COMMANDS = """
-INSERT INTO command (id, device_id, verb, endpoint, body, content_type, priority,
-    delivery, max_attempts, response_timeout, slow, created_at, expires_at, state,
-    attempts, sent_at, delivered_at, finished_at, result_id)
-SELECT id, device_id, 'POST', 'load_objects', '{"object":"users"}', 'application/json',
-    0, 'atLeastOnce', 5, 180000000, 1, at, at + 86400000000, :state,
+INSERT INTO command (id, scope_id, device_id, verb, endpoint, body, content_type,
+    priority, delivery, max_attempts, response_timeout, slow, created_at, expires_at,
+    state, attempts, sent_at, delivered_at, finished_at, result_id)
+SELECT id, 1, device_id, 'POST', 'load_objects', '{"object":"users"}',
+    'application/json', 0, 'atLeastOnce', 5, 180000000, 1, at, at + 86400000000, :state,
     :done, CASE WHEN :done THEN at + 1000 END, CASE WHEN :done THEN at + 1100 END,
     CASE WHEN :done THEN at + 90000 END, CASE WHEN :done THEN id + 2 END
 FROM past
@@ -49,16 +49,16 @@ SELECT id + 1, id, device_id, hex(randomblob(8)), '127.0.0.1', at + 1000, at + 1
 FROM past
 """
 _RESULTS = """
-INSERT INTO result (id, device_id, command_id, delivery_id, matched_by, uuid, endpoint,
-    received_at, content_type, complete, body)
-SELECT past.id + 2, past.device_id, past.id, past.id + 1, 'uuid', delivery.uuid,
+INSERT INTO result (id, scope_id, device_id, command_id, delivery_id, matched_by, uuid,
+    endpoint, received_at, content_type, complete, body)
+SELECT past.id + 2, 1, past.device_id, past.id, past.id + 1, 'uuid', delivery.uuid,
     'load_objects', at + 90000, 'application/json', 1, :body
 FROM past JOIN delivery ON delivery.id = past.id + 1
 """
 _DEVICES = """
 WITH RECURSIVE n(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n < :count - 1)
-INSERT OR IGNORE INTO device (device_id, state, created_at)
-SELECT :first_device + n, 'adopted', :at FROM n
+INSERT OR IGNORE INTO device (device_id, scope_id, state, created_at)
+SELECT :first_device + n, 1, 'adopted', :at FROM n
 """
 _SEEN = """
 INSERT OR IGNORE INTO device_seen (device_id, last_seen_at, address, period)

@@ -24,6 +24,7 @@ from pushserver.services.polling import Polling
 from pushserver.services.queue import Queue
 from pushserver.services.reporting import Reporting
 from pushserver.services.rollout import Rollout
+from pushserver.services.scopes import Scopes
 from pushserver.services.tasks import Tasks
 from pushserver.services.tokens import Tokens
 from pushserver.services.upkeep import Upkeep
@@ -64,7 +65,8 @@ def build_services(settings: Settings, store: Store, clock: Clock) -> Services:
         outcomes=outcomes,
         response_timeout=micros(settings.response_timeout),
     )
-    fleet = Fleet(store=store, clock=clock, ids=ids, policy=settings.keys)
+    fleet = Fleet(store=store, clock=clock, ids=ids, policy=settings.keys, holds=holds)
+    tokens = Tokens(store=store, clock=clock, ids=ids)
     operations = Operations(
         store=store, clock=clock, ids=ids, fleet=fleet, polling=polling, queue=queue
     )
@@ -86,7 +88,8 @@ def build_services(settings: Settings, store: Store, clock: Clock) -> Services:
         tasks=Tasks(
             store=store, clock=clock, ids=ids, fleet=fleet, rollout=rollout, hold=hold
         ),
-        tokens=Tokens(store=store, clock=clock, ids=ids),
+        tokens=tokens,
+        scopes=Scopes(store=store, clock=clock, ids=ids, tokens=tokens),
         hold=hold,
         started_at=clock.now(),
     )

@@ -211,6 +211,14 @@ class Client:
         """Make a token worthless."""
         await self._call("DELETE", f"/tokens/{_part(token_id)}")
 
+    async def scopes(self) -> Json:
+        """Return the scopes that the token may know of."""
+        return await self._json("GET", "/scopes")
+
+    async def create_scope(self, name: str) -> Json:
+        """Make a scope; its first token is shown this once."""
+        return await self._json("POST", "/scopes", body={"name": name})
+
     async def openapi(self) -> Json:
         """Return the API's description."""
         return await self._json("GET", "/openapi.json")

@@ -20,6 +20,7 @@ from pushserver.cli import (
     enqueue,
     openapi,
     results,
+    scopes,
     serve,
     simulate,
     tokens,
@@ -105,6 +106,7 @@ def _app() -> App:
     app.command(results.results)
     app.command(devices.app)
     app.command(tokens.app)
+    app.command(scopes.app)
     app.command(simulate.simulate)
     app.command(doctor.doctor)
     app.command(openapi.openapi)

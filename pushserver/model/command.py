@@ -39,6 +39,7 @@ class Command:
     """
 
     id: int
+    scope_id: int
     device_id: int
     endpoint: str
     priority: int
@@ -128,9 +129,11 @@ class Result:
     What a device posted, kept as it came. `command_id` is None for an orphan.
 
     `complete` is False when the connection broke or stalled before the body's end.
+    It has its command's scope, as an orphan that of its device.
     """
 
     id: int
+    scope_id: int
     device_id: int
     command_id: int | None
     delivery_id: int | None

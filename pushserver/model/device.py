@@ -38,10 +38,12 @@ class Device:
     What is known of a terminal; instants and durations are microseconds.
 
     The first part is what administrators decide, the second what was seen. `hold` is
-    None where the server's own applies. `period` is the time between idle polls.
+    None where the server's own applies. `period` is the time between idle polls. One
+    in quarantine belongs to the first scope.
     """
 
     device_id: int
+    scope_id: int
     state: DeviceState
     created_at: int
     name: str | None = None

@@ -61,6 +61,7 @@ def make_command(
     draft: Draft,
     *,
     command_id: int,
+    scope_id: int,
     device_id: int,
     now: int,
     response_timeout: int,
@@ -72,6 +73,7 @@ def make_command(
     expires_in = draft.expires_in or known.expires_in * SECOND
     return Command(
         id=command_id,
+        scope_id=scope_id,
         device_id=device_id,
         endpoint=order.endpoint,
         priority=draft.priority,

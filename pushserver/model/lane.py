@@ -136,6 +136,20 @@ class Lane:
         """How many commands wait."""
         return len(self.waiting)
 
+    def depth_of(self, scope_id: int) -> int:
+        """How many commands of the scope wait."""
+        return sum(command.scope_id == scope_id for command in self.waiting)
+
+    def flight_of(self, scope_id: int) -> Flight | None:
+        """Return what is in flight if it is the scope's."""
+        flight = self.flight
+        return flight if flight and flight.command.scope_id == scope_id else None
+
+    def has_others(self, scope_id: int) -> bool:
+        """Tell whether anything here is another scope's."""
+        waiting = self.depth_of(scope_id) < len(self.waiting)
+        return waiting or self.flight is not self.flight_of(scope_id)
+
     def find(self, command_id: int) -> Command | None:
         """Return the live command with this id."""
         if self.flight is not None and self.flight.command.id == command_id:

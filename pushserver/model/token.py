@@ -9,7 +9,7 @@ import attrs
 class Permission(enum.StrEnum):
     """One thing that a token may do."""
 
-    ADMIN = "admin"  # everything
+    ADMIN = "admin"  # everything in its scope
     DEVICES_READ = "devices:read"
     DEVICES_WRITE = "devices:write"
     COMMANDS_READ = "commands:read"
@@ -25,6 +25,7 @@ class Token:
     """A token as it is kept: never the secret itself."""
 
     id: int
+    scope_id: int
     hash: str
     name: str
     permissions: frozenset[Permission]

@@ -185,6 +185,18 @@ def cancel_operation(
         end_waiting(lane, command, changes, now=now)
 
 
+def end_others(lane: Lane, changes: Changes, *, scope_id: int, now: int) -> None:
+    """
+    End what other scopes than *scope_id* left here: the device is not theirs any more.
+
+    A late result still ends what was handed out to it before.
+    """
+    if lane.flight is not None and lane.flight.command.scope_id != scope_id:
+        give_up(lane, changes, now=now)
+    for command in [c for c in lane.waiting if c.scope_id != scope_id]:
+        end_waiting(lane, command, changes, now=now)
+
+
 def answered(
     lane: Lane,
     command: Command,

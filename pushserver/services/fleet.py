@@ -1,25 +1,22 @@
 """The fleet as administrators see it: adopt, change, import, give keys, delete."""
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
 import attrs
 
-from pushserver.errors import Invalid, NotFound
-from pushserver.model.device import (
-    STRAYS_KEPT,
-    Device,
-    DeviceState,
-    Stray,
-    hash_secret,
-    new_key,
-)
+from pushserver.errors import Conflict
+from pushserver.model.device import Device, DeviceState, hash_secret, new_key
 from pushserver.model.lane import Changes, Lane
-from pushserver.model.target import Targets
-from pushserver.model.turns import end_waiting
-from pushserver.services.presence import FLUSH, Presence
+from pushserver.model.turns import end_others, end_waiting
+from pushserver.services.directory import Directory
+from pushserver.services.presence import FLUSH
 from pushserver.storage.base import Past
+
+#: What a scope says of a device; it does not follow the device into another scope.
+_OWN = ("name", "tags", "hold", "key_hash", "old_key_hash", "key_enforced")
 
 
 @attrs.frozen(kw_only=True)
@@ -32,148 +29,115 @@ class Imported:
 
 
 @attrs.define(eq=False)
-class Fleet(Presence):
-    """What may be done with devices, on top of meeting them."""
+class Fleet(Directory):
+    """What may be done with devices, on top of meeting and finding them."""
 
-    def find(self, device_id: int) -> Device | None:
-        """Return the device if it is known."""
-        return self._devices.get(device_id)
-
-    def get(self, device_id: int) -> Device:
+    async def adopt(self, scope_id: int, device_id: int) -> tuple[Device, bool]:
         """
-        Return the device.
+        Vouch for a device, known or not; tell whether that was new.
 
         Raises:
-            NotFound: it is not known.
+            Conflict: it is adopted in another scope.
         """
-        device = self._devices.get(device_id)
-        if device is None:
-            raise NotFound(f"There is no device {device_id}.")
-        return device
-
-    async def strays(self, device_id: int) -> list[Stray]:
-        """Return the device's last odd requests, those not written yet, too."""
-        written = await self.store.strays(device_id)
-        return [*written, *self._strays.get(device_id, ())][-STRAYS_KEPT:]
-
-    def page(
-        self,
-        *,
-        after: int,
-        limit: int,
-        state: DeviceState | None = None,
-        tag: tuple[str, str] | None = None,
-    ) -> list[Device]:
-        """List devices by their ids, those above *after*."""
-        wanted = (
-            device
-            for device_id in self._sorted_from(after)
-            if (device := self._devices.get(device_id)) is not None
-            and (state is None or device.state is state)
-            and (tag is None or device.tags.get(tag[0]) == tag[1])
-        )
-        return [device for device, _ in zip(wanted, range(limit), strict=False)]
-
-    def _sorted_from(self, after: int) -> Iterable[int]:
-        return sorted(i for i in self._devices if i > after)
-
-    def select(self, scope_id: int, targets: Targets) -> list[Device]:
-        """
-        Return the adopted devices that are meant.
-
-        Raises:
-            Invalid: one of the ids is not theirs, or nobody is meant.
-        """
-        if targets.device_ids is not None:
-            ids = dict.fromkeys(targets.device_ids)
-            found = [self._meant(scope_id, device_id) for device_id in ids]
-        else:
-            found = [
-                device
-                for device in self._devices.values()
-                if device.is_adopted
-                and device.scope_id == scope_id
-                and targets.include(device)
-            ]
-        if not found:
-            raise Invalid("No adopted device is meant.", pointer="/targets")
-        return found
-
-    def _meant(self, scope_id: int, device_id: int) -> Device:
         device = self.find(scope_id, device_id)
-        if device is None or not device.is_adopted:
-            raise Invalid(
-                f"There is no adopted device {device_id}.",
-                pointer="/targets/deviceIds",
-            )
-        return device
-
-    async def adopt(self, device_id: int) -> tuple[Device, bool]:
-        """Vouch for a device, known or not; tell whether that was new."""
-        device = self._devices.get(device_id)
         if device is not None and device.is_adopted:
             return device, False
-        return await self._save(device_id, {}), True
+        return await self._adopt(scope_id, device_id, {}), True
 
     async def put(
-        self, device_id: int, settings: Mapping[str, Any]
+        self, scope_id: int, device_id: int, settings: Mapping[str, Any]
     ) -> tuple[Device, bool]:
-        """Create or replace a device; tell whether it was created."""
-        known = self._devices.get(device_id)
-        new = known is None or not known.is_adopted
-        blank: dict[str, Any] = {"name": None, "tags": {}, "hold": None}
-        return await self._save(device_id, {**blank, **settings}), new
+        """
+        Create or replace a device; tell whether it was created.
 
-    async def patch(self, device_id: int, settings: Mapping[str, Any]) -> Device:
+        Raises:
+            Conflict: it is adopted in another scope.
+        """
+        new = not self.has_adopted(scope_id, device_id)
+        blank: dict[str, Any] = {"name": None, "tags": {}, "hold": None}
+        return await self._adopt(scope_id, device_id, {**blank, **settings}), new
+
+    async def patch(
+        self, scope_id: int, device_id: int, settings: Mapping[str, Any]
+    ) -> Device:
         """
         Change some of a device's settings.
 
         Raises:
-            NotFound: it is not known.
-        """
-        device = self.get(device_id)
-        return await self._save(device_id, settings, state=device.state)
-
-    async def _save(
-        self,
-        device_id: int,
-        settings: Mapping[str, Any],
-        state: DeviceState = DeviceState.ADOPTED,
-    ) -> Device:
-        await self._save_all({device_id: settings}, state)
-        return self._devices[device_id]
-
-    async def _save_all(
-        self,
-        settings: Mapping[int, Mapping[str, Any]],
-        state: DeviceState = DeviceState.ADOPTED,
-    ) -> None:
-        """
-        Write first; only then do the devices in memory change.
-
-        Many are written in pieces, so that a door command waits for no more than one.
+            NotFound: it is not known in the scope.
         """
         async with self._saving:
-            for start in range(0, len(settings), FLUSH):
-                piece = dict(islice(settings.items(), start, start + FLUSH))
-                await self._save_piece(piece, state)
+            self.get(scope_id, device_id)
+            await self._save(scope_id, {device_id: settings})
+        return self._devices[device_id]
 
-    async def _save_piece(
-        self, settings: Mapping[int, Mapping[str, Any]], state: DeviceState
+    async def _adopt(
+        self, scope_id: int, device_id: int, settings: Mapping[str, Any]
+    ) -> Device:
+        await self._adopt_all(scope_id, {device_id: settings})
+        return self._devices[device_id]
+
+    async def _adopt_all(
+        self, scope_id: int, settings: Mapping[int, Mapping[str, Any]]
     ) -> None:
-        now = self.clock.now()
-        wanted = [
-            attrs.evolve(
-                self._devices.get(device_id)
-                or Device(device_id=device_id, state=state, created_at=now),
-                state=state,
-                **changes,
-            )
-            for device_id, changes in settings.items()
-        ]
+        """Write many in pieces, so that a door command waits for no more than one."""
+        async with self._saving:
+            await self._claim(scope_id, settings)
+            for start in range(0, len(settings), FLUSH):
+                piece = islice(settings.items(), start, start + FLUSH)
+                adopted = {i: {"state": DeviceState.ADOPTED, **s} for i, s in piece}
+                await self._save(scope_id, adopted)
+
+    async def _claim(self, scope_id: int, device_ids: Iterable[int]) -> None:
+        """See that no other scope has these devices, or anything waiting for them."""
+        new = [i for i in device_ids if not self.has_adopted(scope_id, i)]
+        for device_id in new:
+            device = self._devices.get(device_id)
+            if device is not None and device.is_adopted:
+                raise Conflict(f"Device {device_id} is adopted in another scope.")
+        if new:
+            # The lanes in memory are then those of whatever was asked for before.
+            await self.store.check()
+            left = [i for i in new if self._is_left_to_others(scope_id, i)]
+            await asyncio.gather(*(self._end_others(scope_id, i) for i in left))
+
+    def _is_left_to_others(self, scope_id: int, device_id: int) -> bool:
+        lane = self.store.lane(device_id)
+        return lane is not None and lane.has_others(scope_id)
+
+    async def _end_others(self, scope_id: int, device_id: int) -> None:
+        def decide(lane: Lane, changes: Changes, _past: Past) -> None:
+            end_others(lane, changes, scope_id=scope_id, now=self.clock.now())
+
+        await self.store.change(device_id, decide)
+
+    async def _save(
+        self, scope_id: int, settings: Mapping[int, Mapping[str, Any]]
+    ) -> None:
+        """Write first; only then do the devices in memory change."""
+        known = {i: self._known(scope_id, i) for i in settings}
+        wanted = [attrs.evolve(known[i], **given) for i, given in settings.items()]
         await self.store.save_devices(wanted)
         for device in wanted:
-            self._take(device, ("state", *settings[device.device_id]))
+            new = known[device.device_id] is not self._devices.get(device.device_id)
+            names = ("scope_id", *_OWN) if new else ()
+            self._take(device, (*names, *settings[device.device_id]))
+
+    def _known(self, scope_id: int, device_id: int) -> Device:
+        """Return the device; if it comes from elsewhere, what was seen of it alone."""
+        device = self._devices.get(device_id)
+        if device is not None and device.scope_id == scope_id:
+            return device
+        blank = Device(
+            device_id=device_id,
+            scope_id=scope_id,
+            state=DeviceState.QUARANTINED,
+            created_at=self.clock.now(),
+        )
+        if device is None:
+            return blank
+        own = {name: getattr(blank, name) for name in ("scope_id", *_OWN)}
+        return attrs.evolve(device, **own)
 
     def _take(self, saved: Device, names: Sequence[str]) -> None:
         """Bring what was saved into the device that is at work."""
@@ -186,59 +150,66 @@ class Fleet(Presence):
         if "hold" in names:
             device.hang_ups, device.shortest_wait = 0, None
 
-    async def import_devices(self, rows: Mapping[int, Mapping[str, Any]]) -> Imported:
-        """Create or change many devices; fields that a row leaves out stay."""
-        created = [i for i in rows if not self._is_adopted(i)]
+    async def import_devices(
+        self, scope_id: int, rows: Mapping[int, Mapping[str, Any]]
+    ) -> Imported:
+        """
+        Create or change many devices; fields that a row leaves out stay.
+
+        Raises:
+            Conflict: one is adopted in another scope; nothing was changed.
+        """
+        created = [i for i in rows if not self.has_adopted(scope_id, i)]
         updated = [
             i
             for i, row in rows.items()
-            if self._is_adopted(i) and self._differs(i, row)
+            if self.has_adopted(scope_id, i) and self._differs(i, row)
         ]
-        await self._save_all({i: rows[i] for i in (*created, *updated)})
+        await self._adopt_all(scope_id, {i: rows[i] for i in (*created, *updated)})
         return Imported(
             created=len(created),
             updated=len(updated),
             unchanged=len(rows) - len(created) - len(updated),
         )
 
-    def _is_adopted(self, device_id: int) -> bool:
-        device = self._devices.get(device_id)
-        return device is not None and device.is_adopted
-
     def _differs(self, device_id: int, row: Mapping[str, Any]) -> bool:
         device = self._devices[device_id]
         return any(getattr(device, name) != value for name, value in row.items())
 
-    async def make_key(self, device_id: int, *, enforce: bool) -> str:
+    async def make_key(self, scope_id: int, device_id: int, *, enforce: bool) -> str:
         """
         Give the device a new key; the one before stays valid until this is used.
 
         Raises:
-            NotFound: the device is not known.
+            NotFound: the device is not known in the scope.
         """
-        device, key = self.get(device_id), new_key()
-        settings = {
-            "key_hash": hash_secret(key),
-            "old_key_hash": device.key_hash,
-            "key_enforced": enforce or device.key_enforced or not device.polled_plain,
-        }
-        await self._save(device_id, settings, state=device.state)
+        async with self._saving:
+            device, key = self.get(scope_id, device_id), new_key()
+            enforced = enforce or device.key_enforced or not device.polled_plain
+            settings = {
+                "key_hash": hash_secret(key),
+                "old_key_hash": device.key_hash,
+                "key_enforced": enforced,
+            }
+            await self._save(scope_id, {device_id: settings})
         return key
 
-    async def delete(self, device_id: int) -> None:
+    async def delete(self, scope_id: int, device_id: int) -> None:
         """
         Forget a device and end what waits for it; its history stays.
 
         Raises:
-            NotFound: it is not known.
+            NotFound: it is not known in the scope.
         """
-        self.get(device_id)
 
         def decide(lane: Lane, changes: Changes, _past: Past) -> None:
             now = self.clock.now()
-            for command in list(lane.waiting):
+            for command in [c for c in lane.waiting if c.scope_id == scope_id]:
                 end_waiting(lane, command, changes, now=now)
 
-        await self.store.change(device_id, decide)
-        await self.store.forget_device(device_id)
-        self._drop(device_id)
+        async with self._saving:
+            self.get(scope_id, device_id)
+            await self.store.change(device_id, decide)
+            await self.store.forget_device(device_id)
+            self._drop(device_id)
+            self.holds.dismiss(device_id)

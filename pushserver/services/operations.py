@@ -113,7 +113,9 @@ class Operations:
     ) -> Command:
         place = Place(operation.id, operation.queued)
         now = self.clock.now()
-        command = self.queue.make(draft, operation.device_id, now, place)
+        command = self.queue.make(
+            draft, operation.scope_id, operation.device_id, now, place
+        )
         add_step(lane, operation, command, changes)
         return command
 

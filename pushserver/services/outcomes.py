@@ -3,7 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from pushserver.model.lane import Changes
 
@@ -15,31 +15,27 @@ class Outcomes:
 
     def __init__(self) -> None:
         self._commands: defaultdict[int, set[Bell]] = defaultdict(set)
-        self._results: set[Bell] = set()
+        self._results: defaultdict[int, set[Bell]] = defaultdict(set)
         self._closed = False
 
-    @contextmanager
-    def of_command(self, command_id: int) -> Iterator[Bell]:
+    def of_command(self, command_id: int) -> AbstractContextManager[Bell]:
         """Lend a bell that rings when the command is over."""
-        bell = self._bell()
-        self._commands[command_id].add(bell)
-        try:
-            yield bell
-        finally:
-            bells = self._commands[command_id]
-            bells.discard(bell)
-            if not bells:
-                del self._commands[command_id]
+        return self._lent(self._commands, command_id)
+
+    def of_results(self, scope_id: int) -> AbstractContextManager[Bell]:
+        """Lend a bell that rings when a result of the scope came."""
+        return self._lent(self._results, scope_id)
 
     @contextmanager
-    def of_results(self) -> Iterator[Bell]:
-        """Lend a bell that rings when a result came."""
+    def _lent(self, lent: defaultdict[int, set[Bell]], what: int) -> Iterator[Bell]:
         bell = self._bell()
-        self._results.add(bell)
+        lent[what].add(bell)
         try:
             yield bell
         finally:
-            self._results.discard(bell)
+            lent[what].discard(bell)
+            if not lent[what]:
+                del lent[what]
 
     def tell(self, changes: Changes) -> None:
         """Ring for whatever ended in these changes."""
@@ -47,13 +43,14 @@ class Outcomes:
             for move in changes.moves:
                 if move.command.is_over:
                     _ring(self._commands.get(move.command.id, ()))
-        if self._results and changes.results:
-            _ring(self._results)
+        if self._results:
+            for result in changes.results:
+                _ring(self._results.get(result.scope_id, ()))
 
     def close(self) -> None:
         """Let nobody wait any more."""
         self._closed = True
-        for bells in (self._results, *self._commands.values()):
+        for bells in (*self._results.values(), *self._commands.values()):
             _ring(bells)
 
     def _bell(self) -> Bell:

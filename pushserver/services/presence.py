@@ -22,6 +22,7 @@ from pushserver.model.device import (
     access,
 )
 from pushserver.model.ids import IdSource
+from pushserver.model.scope import FIRST_SCOPE
 from pushserver.storage.base import Store
 
 log = structlog.get_logger(__name__)
@@ -102,6 +103,7 @@ class Presence:
             return None
         device = Device(
             device_id=device_id,
+            scope_id=FIRST_SCOPE,
             state=DeviceState.QUARANTINED,
             created_at=self.clock.now(),
         )

@@ -92,6 +92,7 @@ class Queue:
 
     async def enqueue(
         self,
+        scope_id: int,
         device_id: int,
         drafts: Sequence[Draft],
         render: Render,
@@ -100,19 +101,22 @@ class Queue:
         """
         Put commands into a device's queue, all or nothing; they are on disk then.
 
+        The device must have been adopted in the scope.
+
         Raises:
             IdempotencyMismatch: the key came before, with another request.
             Unavailable: the store is away.
         """
 
         def decide(lane: Lane, changes: Changes, past: Past) -> Enqueued:
-            return self._enqueue(drafts, render, request, lane, changes, past)
+            return self._enqueue(scope_id, drafts, render, request, lane, changes, past)
 
         recall = Recall(key=request.key) if request else None
         return await self.polling.fill(device_id, decide, recall)
 
     def _enqueue(
         self,
+        scope_id: int,
         drafts: Sequence[Draft],
         render: Render,
         request: Once | None,
@@ -125,7 +129,7 @@ class Queue:
             kept = request.replayed(changes.keys.get(request.key) or past.key_use, now)
             if kept is not None:
                 return Enqueued((), kept, replayed=True)
-        commands = [self.make(draft, lane.device_id, now) for draft in drafts]
+        commands = [self.make(draft, scope_id, lane.device_id, now) for draft in drafts]
         answer = render(commands)
         for command in commands:
             add(lane, command, changes)
@@ -135,19 +139,27 @@ class Queue:
         return Enqueued(commands, answer)
 
     def make(
-        self, draft: Draft, device_id: int, now: int, place: Place | None = None
+        self,
+        draft: Draft,
+        scope_id: int,
+        device_id: int,
+        now: int,
+        place: Place | None = None,
     ) -> Command:
         """Make the command of *draft*, with what the server has for it."""
         return make_command(
             draft,
             command_id=self.ids(),
+            scope_id=scope_id,
             device_id=device_id,
             now=now,
             response_timeout=self.response_timeout,
             place=place,
         )
 
-    async def wait(self, command_id: int, seconds: float) -> CommandRecord:
+    async def wait(
+        self, scope_id: int, command_id: int, seconds: float
+    ) -> CommandRecord:
         """
         Return the command when it is over, or as it stands after *seconds*.
 
@@ -155,11 +167,11 @@ class Queue:
             NotFound: there is no such command.
         """
         with self.outcomes.of_command(command_id) as bell:
-            record = await self.get(command_id)
+            record = await self.get(scope_id, command_id)
             if record.command.is_over or seconds <= 0:
                 return record
             await ring_or_pass(bell, seconds)
-        return await self.get(command_id)
+        return await self.get(scope_id, command_id)
 
     async def remember(self, request: Once, device_id: int, answer: bytes) -> None:
         """Keep the answer that was given after waiting, for the same request again."""
@@ -172,19 +184,19 @@ class Queue:
 
         await self.store.change(device_id, decide)
 
-    async def get(self, command_id: int) -> CommandRecord:
+    async def get(self, scope_id: int, command_id: int) -> CommandRecord:
         """
-        Return one command.
+        Return one command of the scope.
 
         Raises:
             NotFound: there is none.
         """
-        record = await self.store.find_command(command_id)
+        record = await self.store.find_command(scope_id, command_id)
         if record is None:
             raise NotFound(f"There is no command {command_id}.")
         return record
 
-    async def cancel(self, command_id: int) -> CommandRecord:
+    async def cancel(self, scope_id: int, command_id: int) -> CommandRecord:
         """
         Cancel a command that was never handed out.
 
@@ -192,7 +204,7 @@ class Queue:
             NotFound: there is none.
             Conflict: it was handed out, or has ended.
         """
-        record = await self.get(command_id)
+        record = await self.get(scope_id, command_id)
 
         def decide(lane: Lane, changes: Changes, _past: Past) -> bool:
             command = lane.find(command_id)
@@ -200,14 +212,14 @@ class Queue:
             return command is not None and cancel(lane, command, changes, now=now)
 
         if not await self.store.change(record.command.device_id, decide):
-            state = (await self.get(command_id)).command.state
+            state = (await self.get(scope_id, command_id)).command.state
             raise Conflict(
                 f"Command {command_id} is {state} and was handed out or has ended; only"
                 " a command that was never handed out can be canceled."
             )
-        return await self.get(command_id)
+        return await self.get(scope_id, command_id)
 
-    async def retry(self, command_id: int, render: Render) -> Enqueued:
+    async def retry(self, scope_id: int, command_id: int, render: Render) -> Enqueued:
         """
         Enqueue a new command like this one.
 
@@ -215,7 +227,7 @@ class Queue:
             NotFound: there is none.
             Conflict: it is not over yet.
         """
-        record = await self.get(command_id)
+        record = await self.get(scope_id, command_id)
         command = record.command
         if not command.is_over or command.order is None:
             raise Conflict(
@@ -223,4 +235,4 @@ class Queue:
                 " it has ended."
             )
         draft = draft_again(command, command.order)
-        return await self.enqueue(command.device_id, [draft], render)
+        return await self.enqueue(scope_id, command.device_id, [draft], render)

@@ -17,8 +17,9 @@ from pushserver.storage.base import CommandStore, Past, PastDelivery, Recall
 
 @attrs.frozen(kw_only=True)
 class Post:
-    """What a device posted. `complete` is False when its end never came."""
+    """What a device of the scope posted; `complete` is False if its end never came."""
 
+    scope_id: int
     device_id: int
     uuid: str | None
     endpoint: str | None
@@ -107,6 +108,7 @@ class Reporting:
     def _result(self, post: Post, match: Match | None) -> Result:
         return Result(
             id=self.ids(),
+            scope_id=match.command.scope_id if match else post.scope_id,
             device_id=post.device_id,
             command_id=match.command.id if match else None,
             delivery_id=match.delivery.id if match else None,

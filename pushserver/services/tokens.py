@@ -8,8 +8,12 @@ from pushserver.clock import Clock
 from pushserver.errors import Forbidden, NotFound, Unauthorized
 from pushserver.model.device import hash_secret
 from pushserver.model.ids import IdSource
+from pushserver.model.scope import FIRST_SCOPE
 from pushserver.model.token import Permission, Token, new_secret
 from pushserver.storage.base import TokenStore
+
+#: The name of a scope's first token.
+FIRST_TOKEN = "first admin token"  # noqa: S105 - a name, no secret
 
 
 @attrs.define(eq=False)
@@ -25,16 +29,16 @@ class Tokens:
         """
         Read the tokens; return the first one's secret if it was made just now.
 
-        With *admin_secret* that one is valid, for as long as it is set.
+        With *admin_secret* that one is valid, for as long as it is set. Both are the
+        first scope's, which is never without a token.
         """
         self._by_hash = {token.hash: token for token in await self.store.all_tokens()}
         if admin_secret:
-            token = self._token(
-                "PUSHSERVER_ADMIN_TOKEN", [Permission.ADMIN], admin_secret
-            )
-            self._by_hash[token.hash] = attrs.evolve(token, id=0)
-        elif not self._by_hash:
-            _, secret = await self.make("first admin token", [Permission.ADMIN])
+            name = "PUSHSERVER_ADMIN_TOKEN"
+            token = self._token(FIRST_SCOPE, name, [Permission.ADMIN], admin_secret)
+            self.take(attrs.evolve(token, id=0))
+        elif not self.all(FIRST_SCOPE):
+            _, secret = await self.make(FIRST_SCOPE, FIRST_TOKEN, [Permission.ADMIN])
             return secret
         return None
 
@@ -54,10 +58,14 @@ class Tokens:
         return token
 
     async def make(
-        self, name: str, permissions: Iterable[Permission], by: Token | None = None
+        self,
+        scope_id: int,
+        name: str,
+        permissions: Iterable[Permission],
+        by: Token | None = None,
     ) -> tuple[Token, str]:
         """
-        Make a token; its secret is never seen again.
+        Make a token of the scope; its secret is never seen again.
 
         Raises:
             Forbidden: it would be able to do more than *by*, who makes it.
@@ -66,34 +74,51 @@ class Tokens:
         beyond = [p for p in wanted if by is not None and not by.may(p)]
         if beyond:
             raise Forbidden(f"Your own token may not do this: {', '.join(beyond)}.")
-        secret = new_secret()
-        token = self._token(name, wanted, secret)
+        token, secret = self.new(scope_id, name, wanted)
         await self.store.add_token(token)
-        self._by_hash[token.hash] = token
+        self.take(token)
         return token, secret
 
-    def all(self) -> Sequence[Token]:
-        """Return every valid token, oldest first."""
-        return sorted(self._by_hash.values(), key=lambda token: token.id)
+    def new(
+        self, scope_id: int, name: str, permissions: Iterable[Permission]
+    ) -> tuple[Token, str]:
+        """Return a token to be kept, and its secret; it is not valid yet."""
+        secret = new_secret()
+        return self._token(scope_id, name, permissions, secret), secret
 
-    async def revoke(self, token_id: int) -> None:
+    def take(self, token: Token) -> None:
+        """Let a token that is kept be valid."""
+        self._by_hash[token.hash] = token
+
+    def all(self, scope_id: int) -> Sequence[Token]:
+        """Return every valid token of the scope, oldest first."""
+        tokens = (t for t in self._by_hash.values() if t.scope_id == scope_id)
+        return sorted(tokens, key=lambda token: token.id)
+
+    async def revoke(self, scope_id: int, token_id: int) -> None:
         """
-        Make a token invalid at once.
+        Make a token of the scope invalid at once.
 
         Raises:
             NotFound: there is none.
         """
-        if not await self.store.revoke_token(token_id, now=self.clock.now()):
+        now = self.clock.now()
+        if not await self.store.revoke_token(scope_id, token_id, now=now):
             raise NotFound(f"There is no token {token_id}.")
-        for token in self.all():
+        for token in self.all(scope_id):
             if token.id == token_id:
                 del self._by_hash[token.hash]
 
     def _token(
-        self, name: str, permissions: Iterable[Permission], secret: str
+        self,
+        scope_id: int,
+        name: str,
+        permissions: Iterable[Permission],
+        secret: str,
     ) -> Token:
         return Token(
             id=self.ids(),
+            scope_id=scope_id,
             hash=hash_secret(secret),
             name=name,
             permissions=frozenset(permissions),

@@ -17,6 +17,7 @@ from pushserver.model.idempotency import Key, KeyUse
 from pushserver.model.ids import IdSource
 from pushserver.model.lane import Changes, Lane
 from pushserver.model.operation import Operation
+from pushserver.model.scope import Scope
 from pushserver.model.state import State
 from pushserver.model.token import Token
 from pushserver.storage.tracking import OperationStore, TaskStore
@@ -143,23 +144,33 @@ class History(Protocol):
     """
     Reading what was kept. Never waits for a writer, never sees half-done work.
 
+    What another scope than *scope_id* has is not there.
+
     Lists read no more rows than they return (but for filters combined). A page of
     results or commands ends early when their bodies grow over some megabytes.
     """
 
-    async def find_command(self, command_id: int) -> CommandRecord | None:
+    async def find_command(
+        self, scope_id: int, command_id: int
+    ) -> CommandRecord | None:
         """Return one command with its deliveries and its result."""
 
-    async def find_result(self, command_id: int) -> Result | None:
+    async def find_result(self, scope_id: int, command_id: int) -> Result | None:
         """Return the result that ended the command."""
 
     async def commands(
-        self, wanted: CommandFilter, *, before: int | None, limit: int
+        self, scope_id: int, wanted: CommandFilter, *, before: int | None, limit: int
     ) -> Sequence[CommandRecord]:
         """List commands, newest first, with ids below *before*."""
 
     async def results(
-        self, *, after: int, limit: int, device_id: int | None, orphan: bool | None
+        self,
+        scope_id: int,
+        *,
+        after: int,
+        limit: int,
+        device_id: int | None,
+        orphan: bool | None,
     ) -> Sequence[Result]:
         """List results in the order they came, with ids above *after*."""
 
@@ -194,11 +205,21 @@ class TokenStore(Protocol):
     async def add_token(self, token: Token) -> None:
         """Keep a new token."""
 
-    async def revoke_token(self, token_id: int, *, now: int) -> bool:
-        """Revoke a token; tell whether there was one."""
+    async def revoke_token(self, scope_id: int, token_id: int, *, now: int) -> bool:
+        """Revoke a token of the scope; tell whether there was one."""
 
 
-class Store(CommandStore, History, DeviceStore, TokenStore, Protocol):
+class ScopeStore(Protocol):
+    """Scopes, kept. The first one is there from the beginning."""
+
+    async def all_scopes(self) -> Sequence[Scope]:
+        """Return every scope, oldest first."""
+
+    async def add_scope(self, scope: Scope, token: Token) -> None:
+        """Keep a new scope and its first token, both or neither."""
+
+
+class Store(CommandStore, History, DeviceStore, TokenStore, ScopeStore, Protocol):
     """All of it, and its own life."""
 
     @property
@@ -215,7 +236,7 @@ class Store(CommandStore, History, DeviceStore, TokenStore, Protocol):
 
     async def check(self) -> None:
         """
-        Prove that the store can be written.
+        Prove that the store can be written; what was asked before is done by then.
 
         Raises:
             Unavailable: it cannot.

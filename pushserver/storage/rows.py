@@ -8,6 +8,7 @@ import msgspec
 from pushserver.model.catalogue import Delivery
 from pushserver.model.command import Command, HandOut, MatchedBy, Order, Outcome, Result
 from pushserver.model.device import Device, DeviceState, Stray
+from pushserver.model.scope import Scope
 from pushserver.model.state import State
 from pushserver.model.token import Permission, Token
 
@@ -20,7 +21,7 @@ Row = Sequence[Any]
 COMMAND = (
     "id, device_id, endpoint, priority, delivery, max_attempts, response_timeout, slow,"
     " created_at, not_before, expires_at, state, attempts, sent_at, delivered_at,"
-    " finished_at, operation_id, step, resource, result_id"
+    " finished_at, operation_id, step, resource, result_id, scope_id"
 )
 ORDER = "verb, endpoint, body, content_type, query_string, metadata"
 #: As `insert_command_row` has them: `endpoint` stands in both.
@@ -30,15 +31,16 @@ HAND_OUT = (
 )
 RESULT = (
     "id, device_id, command_id, delivery_id, matched_by, uuid, endpoint, received_at,"
-    " content_type, content_encoding, complete, body"
+    " content_type, content_encoding, complete, body, scope_id"
 )
 DEVICE = (
     "device_id, state, name, tags, hold, created_at, key_hash, old_key_hash,"
-    " key_enforced"
+    " key_enforced, scope_id"
 )
 SEEN = "device_id, last_seen_at, address, period, polled_plain, stray_count"
 STRAY = "id, device_id, at, method, path, address, body"
-TOKEN = "id, hash, name, permissions, created_at"  # noqa: S105 - names of columns
+TOKEN = "id, hash, name, permissions, created_at, scope_id"  # noqa: S105 - columns
+SCOPE = "id, name, created_at"
 
 
 def columns(names: str) -> int:
@@ -79,6 +81,7 @@ def command_from_row(row: Row) -> Command:
         step=row[17],
         resource=row[18],
         result_id=row[19],
+        scope_id=row[20],
         stored=State(row[11]),
     )
 
@@ -120,6 +123,7 @@ def insert_command_row(command: Command) -> Row:
         command.step,
         command.resource,
         command.result_id,
+        command.scope_id,
         order.verb,
         order.body,
         order.content_type,
@@ -174,6 +178,7 @@ def result_from_row(row: Row) -> Result:
         content_encoding=row[9],
         complete=bool(row[10]),
         body=bytes(row[11]),
+        scope_id=row[12],
     )
 
 
@@ -192,6 +197,7 @@ def result_row(result: Result) -> Row:
         result.content_encoding,
         int(result.complete),
         result.body,
+        result.scope_id,
     )
 
 
@@ -207,10 +213,11 @@ def device_from_row(row: Row) -> Device:
         key_hash=row[6],
         old_key_hash=row[7],
         key_enforced=bool(row[8]),
+        scope_id=row[9],
     )
-    if len(row) > columns(DEVICE) and row[9] is not None:
-        device.last_seen_at, device.address, device.period = row[10:13]
-        device.polled_plain, device.stray_count = bool(row[13]), row[14]
+    if len(row) > columns(DEVICE) and row[10] is not None:
+        device.last_seen_at, device.address, device.period = row[11:14]
+        device.polled_plain, device.stray_count = bool(row[14]), row[15]
     return device
 
 
@@ -226,6 +233,7 @@ def device_row(device: Device) -> Row:
         device.key_hash,
         device.old_key_hash,
         int(device.key_enforced),
+        device.scope_id,
     )
 
 
@@ -275,13 +283,31 @@ def token_from_row(row: Row) -> Token:
         name=row[2],
         permissions=_permissions(row[3].split()),
         created_at=row[4],
+        scope_id=row[5],
     )
 
 
 def token_row(token: Token) -> Row:
     """Return the columns TOKEN."""
     names = " ".join(sorted(token.permissions))
-    return (token.id, token.hash, token.name, names, token.created_at)
+    return (
+        token.id,
+        token.hash,
+        token.name,
+        names,
+        token.created_at,
+        token.scope_id,
+    )
+
+
+def scope_from_row(row: Row) -> Scope:
+    """Make a scope of the columns SCOPE."""
+    return Scope(id=row[0], name=row[1], created_at=row[2])
+
+
+def scope_row(scope: Scope) -> Row:
+    """Return the columns SCOPE."""
+    return (scope.id, scope.name, scope.created_at)
 
 
 def _permissions(names: Iterable[str]) -> frozenset[Permission]:

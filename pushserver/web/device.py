@@ -166,7 +166,7 @@ async def _result(
     device.was_idle = False
     with services.reporting.arriving(device_id, query.uuid):
         body = await read_body(request)
-        taken = await _keep_trying(services, _post(request, query, device_id, body))
+        taken = await _keep_trying(services, _post(request, query, device, body))
     note(
         request,
         device_id=device_id,
@@ -176,9 +176,10 @@ async def _result(
     return respond()
 
 
-def _post(request: web.Request, query: Query, device_id: int, body: Body) -> Post:
+def _post(request: web.Request, query: Query, device: Device, body: Body) -> Post:
     return Post(
-        device_id=device_id,
+        scope_id=device.scope_id,
+        device_id=device.device_id,
         uuid=query.uuid,
         endpoint=query.endpoint,
         content_type=_header(request, "Content-Type"),

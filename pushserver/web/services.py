@@ -12,6 +12,7 @@ from pushserver.services.polling import Polling
 from pushserver.services.queue import Queue
 from pushserver.services.reporting import Reporting
 from pushserver.services.rollout import Rollout
+from pushserver.services.scopes import Scopes
 from pushserver.services.tasks import Tasks
 from pushserver.services.tokens import Tokens
 from pushserver.storage.base import Store
@@ -33,6 +34,7 @@ class Services:
     rollout: Rollout
     tasks: Tasks
     tokens: Tokens
+    scopes: Scopes
     hold: int
     started_at: int
 

@@ -12,6 +12,7 @@ from pushserver.model.device import (
     hash_secret,
     new_key,
 )
+from pushserver.model.scope import FIRST_SCOPE
 from tests.clock import START
 from tests.model.values import DEVICE
 
@@ -21,7 +22,12 @@ OPTIONAL, REQUIRED = DeviceKeys.OPTIONAL, DeviceKeys.REQUIRED
 @pytest.fixture(name="device")
 def _device() -> Device:
     """Return an adopted device without a key that never polled."""
-    return Device(device_id=DEVICE, state=DeviceState.ADOPTED, created_at=START)
+    return Device(
+        device_id=DEVICE,
+        scope_id=FIRST_SCOPE,
+        state=DeviceState.ADOPTED,
+        created_at=START,
+    )
 
 
 @pytest.mark.parametrize(

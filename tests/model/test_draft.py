@@ -8,6 +8,7 @@ from pushserver.clock import SECOND
 from pushserver.model.catalogue import Delivery
 from pushserver.model.command import Command
 from pushserver.model.draft import Draft, Place, draft_again, make_command
+from pushserver.model.scope import FIRST_SCOPE
 from pushserver.model.state import State
 from tests.clock import START
 from tests.model.values import DAY, DEVICE, TIMEOUT, order
@@ -20,6 +21,7 @@ def make(
     return make_command(
         Draft(order=order(endpoint), **given),
         command_id=7,
+        scope_id=FIRST_SCOPE,
         device_id=DEVICE,
         now=START,
         response_timeout=TIMEOUT,

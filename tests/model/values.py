@@ -7,6 +7,7 @@ from pushserver.model.catalogue import Delivery
 from pushserver.model.command import Command, HandOut, Order, Result
 from pushserver.model.ids import IdSource
 from pushserver.model.lane import Changes, Flight, Lane
+from pushserver.model.scope import FIRST_SCOPE
 from pushserver.model.state import State
 from pushserver.model.turns import add, hand_out
 from tests.clock import START
@@ -35,6 +36,7 @@ def command(endpoint: str = "load_objects", **given: Any) -> Command:
     """Return a new command, handed out again when no answer comes."""
     usual: dict[str, Any] = {
         "id": new_id(),
+        "scope_id": FIRST_SCOPE,
         "device_id": DEVICE,
         "priority": 0,
         "delivery": Delivery.AT_LEAST_ONCE,
@@ -71,6 +73,7 @@ def result(**given: Any) -> Result:
     """Return a result as it came; an orphan unless *given* says otherwise."""
     usual: dict[str, Any] = {
         "id": new_id(),
+        "scope_id": FIRST_SCOPE,
         "device_id": DEVICE,
         "command_id": None,
         "delivery_id": None,

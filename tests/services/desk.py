@@ -12,6 +12,7 @@ from pushserver.model.command import Command, Result
 from pushserver.model.draft import Draft
 from pushserver.model.idempotency import Key
 from pushserver.model.lane import Flight
+from pushserver.model.scope import FIRST_SCOPE
 from pushserver.model.state import State
 from pushserver.services.holds import Visit
 from pushserver.services.queue import Enqueued, Once
@@ -55,7 +56,7 @@ class Desk:
     ) -> list[Command]:
         """Put commands into a queue."""
         wanted = drafts(*endpoints, **given)
-        done = await self.services.queue.enqueue(device, wanted, render)
+        done = await self.services.queue.enqueue(FIRST_SCOPE, device, wanted, render)
         return list(done.commands)
 
     async def order_once(
@@ -64,7 +65,7 @@ class Desk:
         """Put commands into a queue under the idempotency key."""
         request = Once(KEY, fingerprint)
         return await self.services.queue.enqueue(
-            device, drafts(*endpoints), render, request
+            FIRST_SCOPE, device, drafts(*endpoints), render, request
         )
 
     async def poll(
@@ -138,12 +139,18 @@ class Desk:
             "content_encoding": None,
             "complete": True,
         }
-        post = Post(device_id=device, uuid=uuid, body=body, **{**usual, **given})
+        post = Post(
+            scope_id=FIRST_SCOPE,
+            device_id=device,
+            uuid=uuid,
+            body=body,
+            **{**usual, **given},
+        )
         return await self.services.reporting.report(post)
 
     async def record(self, command: Command) -> CommandRecord:
         """Return what is kept of a command."""
-        return await self.services.queue.get(command.id)
+        return await self.services.queue.get(FIRST_SCOPE, command.id)
 
     async def state(self, command: Command) -> State:
         """Return where a command stands, by the store."""

@@ -7,6 +7,7 @@ import pytest
 
 from pushserver.errors import Unavailable
 from pushserver.model.command import Result
+from pushserver.model.scope import FIRST_SCOPE
 from pushserver.model.state import State
 from pushserver.web.services import Services
 from tests.model.values import DEVICE
@@ -20,7 +21,9 @@ CUT = b'{"response":{"users":[{"id":1'
 async def kept(services: Services) -> list[Result]:
     """Return every result."""
     store = services.store
-    return list(await store.results(after=0, limit=99, device_id=None, orphan=None))
+    return list(
+        await store.results(FIRST_SCOPE, after=0, limit=99, device_id=None, orphan=None)
+    )
 
 
 @pytest.mark.parametrize(

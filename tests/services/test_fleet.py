@@ -13,6 +13,7 @@ from pushserver.model.device import (
     DeviceKeys,
     DeviceState,
 )
+from pushserver.model.scope import FIRST_SCOPE
 from pushserver.model.state import State
 from pushserver.services.fleet import Fleet, Imported
 from pushserver.services.presence import FLUSH
@@ -37,7 +38,11 @@ async def reloaded(fleet: Fleet) -> Fleet:
         if fleet.is_flushed:
             break
     again = Fleet(
-        store=fleet.store, clock=fleet.clock, ids=fleet.ids, policy=fleet.policy
+        store=fleet.store,
+        clock=fleet.clock,
+        ids=fleet.ids,
+        policy=fleet.policy,
+        holds=fleet.holds,
     )
     await again.load()
     return again
@@ -47,14 +52,14 @@ async def test_unknown_is_quarantined(fleet: Fleet) -> None:
     """A device that nobody vouched for is remembered, counted and not served."""
     assert fleet.meet(DEVICE, None, HOME) is None
 
-    device = fleet.get(DEVICE)
+    device = fleet.get(FIRST_SCOPE, DEVICE)
     assert (DeviceState.QUARANTINED, START, HOME) == (
         device.state,
         device.last_seen_at,
         device.address,
     )
     assert 1 == fleet.counts["refused.quarantined"]
-    kept = (await reloaded(fleet)).get(DEVICE)
+    kept = (await reloaded(fleet)).get(FIRST_SCOPE, DEVICE)
     assert (DeviceState.QUARANTINED, HOME) == (kept.state, kept.address)
 
 
@@ -79,9 +84,9 @@ async def test_quarantine_makes_room(fleet: Fleet, clock: ManualClock) -> None:
     fleet.meet(5000, None, HOME)
     fleet.meet(5001, None, HOME)
 
-    assert fleet.find(5000) is not None
-    assert fleet.find(QUARANTINE_LIMIT - 1) is None
-    assert fleet.find(5001) is None
+    assert fleet.find(FIRST_SCOPE, 5000) is not None
+    assert fleet.find(FIRST_SCOPE, QUARANTINE_LIMIT - 1) is None
+    assert fleet.find(FIRST_SCOPE, 5001) is None
     assert QUARANTINE_LIMIT == len(fleet)
 
 
@@ -89,15 +94,15 @@ async def test_room_after_adopting(fleet: Fleet, clock: ManualClock) -> None:
     """Who is adopted or deleted makes room for others."""
     for number in range(QUARANTINE_LIMIT):
         fleet.meet(number, None, HOME)
-    await fleet.adopt(0)
-    await fleet.delete(1)
+    await fleet.adopt(FIRST_SCOPE, 0)
+    await fleet.delete(FIRST_SCOPE, 1)
     clock.tick(2)
 
     for number in (5000, 5001, 5002):
         fleet.meet(number, None, HOME)
 
     assert [True, True, False] == [
-        fleet.find(n) is not None for n in (5000, 5001, 5002)
+        fleet.find(FIRST_SCOPE, n) is not None for n in (5000, 5001, 5002)
     ]
 
 
@@ -112,7 +117,7 @@ async def test_room_made_is_made_on_disk(fleet: Fleet, clock: ManualClock) -> No
     again = await reloaded(fleet)
 
     assert QUARANTINE_LIMIT == len(again)
-    assert again.find(5000) is not None
+    assert again.find(FIRST_SCOPE, 5000) is not None
 
 
 async def test_quarantine_when_the_clock_goes_back(
@@ -127,7 +132,7 @@ async def test_quarantine_when_the_clock_goes_back(
 
     fleet.meet(5000, None, HOME)
 
-    assert fleet.find(5000) is not None
+    assert fleet.find(FIRST_SCOPE, 5000) is not None
 
 
 async def test_adopted_is_served(fleet: Fleet) -> None:
@@ -135,18 +140,18 @@ async def test_adopted_is_served(fleet: Fleet) -> None:
     fleet.meet(DEVICE, None, HOME)
 
     assert (True, False) == (
-        (await fleet.adopt(DEVICE))[1],
-        (await fleet.adopt(DEVICE))[1],
+        (await fleet.adopt(FIRST_SCOPE, DEVICE))[1],
+        (await fleet.adopt(FIRST_SCOPE, DEVICE))[1],
     )
     device = fleet.meet(DEVICE, None, HOME)
 
-    assert device is fleet.get(DEVICE)
-    assert DeviceState.ADOPTED is (await reloaded(fleet)).get(DEVICE).state
+    assert device is fleet.get(FIRST_SCOPE, DEVICE)
+    assert DeviceState.ADOPTED is (await reloaded(fleet)).get(FIRST_SCOPE, DEVICE).state
 
 
 async def test_adopted_unseen(fleet: Fleet) -> None:
     """A device may be adopted before it ever polls."""
-    device, new = await fleet.adopt(DEVICE)
+    device, new = await fleet.adopt(FIRST_SCOPE, DEVICE)
 
     assert (True, None) == (new, device.last_seen_at)
     assert fleet.meet(DEVICE, None, HOME) is device
@@ -155,7 +160,7 @@ async def test_adopted_unseen(fleet: Fleet) -> None:
 async def test_seen_is_flushed(fleet: Fleet, clock: ManualClock) -> None:
     """What was seen is written in pieces, and each once."""
     for number in range(FLUSH + 10):
-        await fleet.adopt(number)
+        await fleet.adopt(FIRST_SCOPE, number)
         fleet.meet(number, None, HOME)
     clock.tick(1)
 
@@ -168,9 +173,9 @@ async def test_seen_is_flushed(fleet: Fleet, clock: ManualClock) -> None:
 
 async def test_flush_with_the_store_away(desk: Desk, fleet: Fleet) -> None:
     """What could not be written is written when the store is back."""
-    await fleet.adopt(DEVICE)
-    key = await fleet.make_key(DEVICE, enforce=False)
-    fleet.get(DEVICE).key_enforced = False
+    await fleet.adopt(FIRST_SCOPE, DEVICE)
+    key = await fleet.make_key(FIRST_SCOPE, DEVICE, enforce=False)
+    fleet.get(FIRST_SCOPE, DEVICE).key_enforced = False
     fleet.meet(DEVICE, key, HOME)
     fleet.meet(5, None, HOME)
     fleet.note_stray(DEVICE, "GET", "/x", HOME, b"")
@@ -181,29 +186,29 @@ async def test_flush_with_the_store_away(desk: Desk, fleet: Fleet) -> None:
 
     again = await reloaded(fleet)
 
-    kept = again.get(DEVICE)
+    kept = again.get(FIRST_SCOPE, DEVICE)
     assert (True, START, 1) == (kept.key_enforced, kept.last_seen_at, kept.stray_count)
-    assert again.find(5) is not None
-    assert ["/x"] == [stray.path for stray in await again.strays(DEVICE)]
+    assert again.find(FIRST_SCOPE, 5) is not None
+    assert ["/x"] == [stray.path for stray in await again.strays(FIRST_SCOPE, DEVICE)]
 
 
 async def test_strays(fleet: Fleet) -> None:
     """Of odd requests the last few are kept, cut to a size, written or not."""
-    await fleet.adopt(DEVICE)
+    await fleet.adopt(FIRST_SCOPE, DEVICE)
     for number in range(15):
         fleet.note_stray(DEVICE, "POST", f"/{number}", HOME, b"x" * 9000)
     await fleet.flush()
     for number in range(15, 30):
         fleet.note_stray(DEVICE, "GET", f"/{number}", HOME, b"")
 
-    shown = await fleet.strays(DEVICE)
+    shown = await fleet.strays(FIRST_SCOPE, DEVICE)
 
     assert [f"/{n}" for n in range(10, 30)] == [stray.path for stray in shown]
     assert STRAYS_KEPT == len(shown)
     assert STRAY_BYTES == len(shown[0].body)
     again = await reloaded(fleet)
-    assert 30 == again.get(DEVICE).stray_count
-    assert shown == await again.strays(DEVICE)
+    assert 30 == again.get(FIRST_SCOPE, DEVICE).stray_count
+    assert shown == await again.strays(FIRST_SCOPE, DEVICE)
 
 
 async def test_stray_of_nobody(fleet: Fleet) -> None:
@@ -211,18 +216,21 @@ async def test_stray_of_nobody(fleet: Fleet) -> None:
     fleet.note_stray(DEVICE, "GET", "/x", HOME, b"")
 
     assert (1, 0) == (fleet.counts["stray"], len(fleet))
-    assert [] == await fleet.strays(DEVICE)
+    await fleet.adopt(FIRST_SCOPE, DEVICE)
+    assert [] == await fleet.strays(FIRST_SCOPE, DEVICE)
 
 
 async def test_put(fleet: Fleet) -> None:
     """Putting a device creates it, or replaces all that is said of it."""
-    device, created = await fleet.put(DEVICE, {"name": "Porta", "tags": {"a": "b"}})
+    device, created = await fleet.put(
+        FIRST_SCOPE, DEVICE, {"name": "Porta", "tags": {"a": "b"}}
+    )
     assert (True, "Porta", {"a": "b"}) == (created, device.name, device.tags)
 
-    again, created = await fleet.put(DEVICE, {"hold": 5})
+    again, created = await fleet.put(FIRST_SCOPE, DEVICE, {"hold": 5})
 
     assert (False, None, {}, 5) == (created, again.name, again.tags, again.hold)
-    kept = (await reloaded(fleet)).get(DEVICE)
+    kept = (await reloaded(fleet)).get(FIRST_SCOPE, DEVICE)
     assert (None, {}, 5) == (kept.name, kept.tags, kept.hold)
 
 
@@ -230,101 +238,108 @@ async def test_put_adopts(fleet: Fleet) -> None:
     """Putting a quarantined device adopts it, which counts as creating it."""
     fleet.meet(DEVICE, None, HOME)
 
-    device, created = await fleet.put(DEVICE, {})
+    device, created = await fleet.put(FIRST_SCOPE, DEVICE, {})
 
     assert (True, True, START) == (created, device.is_adopted, device.last_seen_at)
 
 
 async def test_patch(fleet: Fleet) -> None:
     """Patching changes what is named, and vouches for nobody."""
-    await fleet.put(DEVICE, {"name": "Porta", "hold": 5})
-    await fleet.patch(DEVICE, {"name": "Portão"})
+    await fleet.put(FIRST_SCOPE, DEVICE, {"name": "Porta", "hold": 5})
+    await fleet.patch(FIRST_SCOPE, DEVICE, {"name": "Portão"})
     fleet.meet(5, None, HOME)
-    await fleet.patch(5, {"name": "who?"})
+    await fleet.patch(FIRST_SCOPE, 5, {"name": "who?"})
 
-    assert ("Portão", 5) == (fleet.get(DEVICE).name, fleet.get(DEVICE).hold)
-    assert DeviceState.QUARANTINED is fleet.get(5).state
+    assert ("Portão", 5) == (
+        fleet.get(FIRST_SCOPE, DEVICE).name,
+        fleet.get(FIRST_SCOPE, DEVICE).hold,
+    )
+    assert DeviceState.QUARANTINED is fleet.get(FIRST_SCOPE, 5).state
     with pytest.raises(NotFound):
-        await fleet.patch(6, {})
+        await fleet.patch(FIRST_SCOPE, 6, {})
 
 
 async def test_patches_at_once(fleet: Fleet) -> None:
     """Two changes at once are both kept."""
-    await fleet.put(DEVICE, {})
+    await fleet.put(FIRST_SCOPE, DEVICE, {})
 
     await asyncio.gather(
-        fleet.patch(DEVICE, {"name": "Porta"}),
-        fleet.patch(DEVICE, {"tags": {"a": "b"}}),
-        fleet.patch(DEVICE, {"hold": 5}),
+        fleet.patch(FIRST_SCOPE, DEVICE, {"name": "Porta"}),
+        fleet.patch(FIRST_SCOPE, DEVICE, {"tags": {"a": "b"}}),
+        fleet.patch(FIRST_SCOPE, DEVICE, {"hold": 5}),
     )
 
-    kept = (await reloaded(fleet)).get(DEVICE)
+    kept = (await reloaded(fleet)).get(FIRST_SCOPE, DEVICE)
     assert ("Porta", {"a": "b"}, 5) == (kept.name, kept.tags, kept.hold)
 
 
 async def test_changing_with_the_store_away(desk: Desk, fleet: Fleet) -> None:
     """What could not be kept has not changed."""
-    await fleet.put(DEVICE, {"name": "Porta"})
+    await fleet.put(FIRST_SCOPE, DEVICE, {"name": "Porta"})
     async with desk.store_away():
         for work in (
-            fleet.patch(DEVICE, {"name": "x"}),
-            fleet.put(5, {}),
-            fleet.adopt(6),
-            fleet.make_key(DEVICE, enforce=True),
-            fleet.import_devices({7: {}, DEVICE: {"name": "y"}}),
-            fleet.delete(DEVICE),
+            fleet.patch(FIRST_SCOPE, DEVICE, {"name": "x"}),
+            fleet.put(FIRST_SCOPE, 5, {}),
+            fleet.adopt(FIRST_SCOPE, 6),
+            fleet.make_key(FIRST_SCOPE, DEVICE, enforce=True),
+            fleet.import_devices(FIRST_SCOPE, {7: {}, DEVICE: {"name": "y"}}),
+            fleet.delete(FIRST_SCOPE, DEVICE),
         ):
             with pytest.raises(Unavailable):
                 await work
 
-    device = fleet.get(DEVICE)
+    device = fleet.get(FIRST_SCOPE, DEVICE)
     assert ("Porta", None, 1) == (device.name, device.key_hash, len(fleet))
     assert 1 == len(await reloaded(fleet))
 
 
 async def test_new_hold_forgives(fleet: Fleet) -> None:
     """A new hold starts without the hang-ups of the old one."""
-    device, _ = await fleet.put(DEVICE, {"hold": 25})
+    device, _ = await fleet.put(FIRST_SCOPE, DEVICE, {"hold": 25})
     for _ in range(3):
         device.hung_up(10)
     assert 0 == device.hold_for(0)
 
-    await fleet.patch(DEVICE, {"hold": 20})
+    await fleet.patch(FIRST_SCOPE, DEVICE, {"hold": 20})
 
     assert 20 == device.hold_for(0)
 
 
 async def test_import(fleet: Fleet) -> None:
     """An import creates and changes many; what a row leaves out stays."""
-    await fleet.put(1, {"name": "one", "hold": 5})
-    await fleet.put(2, {"name": "two"})
+    await fleet.put(FIRST_SCOPE, 1, {"name": "one", "hold": 5})
+    await fleet.put(FIRST_SCOPE, 2, {"name": "two"})
     fleet.meet(3, None, HOME)
 
     done = await fleet.import_devices(
+        FIRST_SCOPE,
         {
             1: {"name": "new"},
             2: {"name": "two"},
             3: {},
             **{n: {} for n in range(10, 3010)},
-        }
+        },
     )
 
     assert Imported(created=3001, updated=1, unchanged=1) == done
     again = await reloaded(fleet)
     assert 3003 == len(again)
-    assert ("new", 5) == (again.get(1).name, again.get(1).hold)
+    assert ("new", 5) == (
+        again.get(FIRST_SCOPE, 1).name,
+        again.get(FIRST_SCOPE, 1).hold,
+    )
     assert all(device.is_adopted for device in again)
 
 
 async def test_pages(fleet: Fleet) -> None:
     """Devices are listed by their ids, filtered, page by page."""
     for number in range(1, 8):
-        await fleet.put(number, {"tags": {"site": "ab"[number % 2]}})
+        await fleet.put(FIRST_SCOPE, number, {"tags": {"site": "ab"[number % 2]}})
     fleet.meet(9, None, HOME)
 
     def ids(**given: object) -> list[int]:
         usual = {"after": -1, "limit": 99}
-        return [d.device_id for d in fleet.page(**{**usual, **given})]  # type: ignore[arg-type]
+        return [d.device_id for d in fleet.page(FIRST_SCOPE, **{**usual, **given})]  # type: ignore[arg-type]
 
     assert [1, 2, 3, 4, 5, 6, 7, 9] == ids()
     assert [1, 2, 3] == ids(limit=3)
@@ -338,7 +353,7 @@ async def test_pages(fleet: Fleet) -> None:
 
 async def test_delete(desk: Desk, fleet: Fleet) -> None:
     """A device that is deleted is forgotten; what waits ends, what was stays."""
-    await fleet.put(DEVICE, {"name": "Porta"})
+    await fleet.put(FIRST_SCOPE, DEVICE, {"name": "Porta"})
     again, fresh, flying = await desk.enqueue(
         "load_objects", "reboot", "system_information"
     )
@@ -348,24 +363,24 @@ async def test_delete(desk: Desk, fleet: Fleet) -> None:
     assert again.id == flight.command.id
     await desk.upkeep(180)
 
-    await fleet.delete(DEVICE)
+    await fleet.delete(FIRST_SCOPE, DEVICE)
 
-    assert fleet.find(DEVICE) is None
+    assert fleet.find(FIRST_SCOPE, DEVICE) is None
     assert State.TIMEOUT is await desk.state(again)
     assert State.CANCELED is await desk.state(fresh)
     assert State.CANCELED is await desk.state(flying)
     assert 0 == len(await reloaded(fleet))
     with pytest.raises(NotFound):
-        await fleet.delete(DEVICE)
+        await fleet.delete(FIRST_SCOPE, DEVICE)
 
 
 async def test_deleted_comes_back(fleet: Fleet) -> None:
     """A device that was deleted and polls again is a stranger."""
-    await fleet.put(DEVICE, {})
-    await fleet.delete(DEVICE)
+    await fleet.put(FIRST_SCOPE, DEVICE, {})
+    await fleet.delete(FIRST_SCOPE, DEVICE)
 
     assert fleet.meet(DEVICE, None, HOME) is None
-    assert DeviceState.QUARANTINED is fleet.get(DEVICE).state
+    assert DeviceState.QUARANTINED is fleet.get(FIRST_SCOPE, DEVICE).state
 
 
 def required(fleet: Fleet) -> Fleet:
@@ -376,7 +391,7 @@ def required(fleet: Fleet) -> Fleet:
 
 async def test_keys_required(fleet: Fleet) -> None:
     """Where every device needs a key one without is refused, and counted."""
-    await required(fleet).adopt(DEVICE)
+    await required(fleet).adopt(FIRST_SCOPE, DEVICE)
 
     assert fleet.meet(DEVICE, None, HOME) is None
     assert fleet.meet(DEVICE, "some", HOME) is None

@@ -3,6 +3,7 @@
 import pytest
 
 from pushserver.errors import NotFound
+from pushserver.model.scope import FIRST_SCOPE
 from pushserver.services.fleet import Fleet
 from pushserver.web.services import Services
 from tests.model.values import DEVICE
@@ -13,7 +14,7 @@ HOME = "192.0.2.7"
 @pytest.fixture(name="fleet")
 async def _fleet(services: Services) -> Fleet:
     """Return a fleet with one device."""
-    await services.fleet.put(DEVICE, {})
+    await services.fleet.put(FIRST_SCOPE, DEVICE, {})
     return services.fleet
 
 
@@ -24,7 +25,7 @@ def served(fleet: Fleet, key: str | None) -> bool:
 
 async def test_at_once(fleet: Fleet) -> None:
     """A device that never polled without one is served under its key alone."""
-    key = await fleet.make_key(DEVICE, enforce=False)
+    key = await fleet.make_key(FIRST_SCOPE, DEVICE, enforce=False)
 
     assert not served(fleet, None)
     assert not served(fleet, key + "x")
@@ -35,7 +36,7 @@ async def test_at_once(fleet: Fleet) -> None:
 async def test_from_the_first_keyed_poll_on(fleet: Fleet) -> None:
     """One that polled without a key is served so until it comes with it."""
     assert served(fleet, None)
-    key = await fleet.make_key(DEVICE, enforce=False)
+    key = await fleet.make_key(FIRST_SCOPE, DEVICE, enforce=False)
 
     assert served(fleet, None)
     assert served(fleet, key)
@@ -46,7 +47,7 @@ async def test_from_the_first_keyed_poll_on(fleet: Fleet) -> None:
 async def test_when_told(fleet: Fleet) -> None:
     """A key can be demanded at once."""
     assert served(fleet, None)
-    key = await fleet.make_key(DEVICE, enforce=True)
+    key = await fleet.make_key(FIRST_SCOPE, DEVICE, enforce=True)
 
     assert not served(fleet, None)
     assert served(fleet, key)
@@ -54,9 +55,9 @@ async def test_when_told(fleet: Fleet) -> None:
 
 async def test_rotation(fleet: Fleet) -> None:
     """While a key is replaced both are valid; using the new one ends the old one."""
-    old = await fleet.make_key(DEVICE, enforce=False)
+    old = await fleet.make_key(FIRST_SCOPE, DEVICE, enforce=False)
     assert served(fleet, old)
-    new = await fleet.make_key(DEVICE, enforce=False)
+    new = await fleet.make_key(FIRST_SCOPE, DEVICE, enforce=False)
 
     assert served(fleet, old)
     assert not served(fleet, None)
@@ -67,9 +68,9 @@ async def test_rotation(fleet: Fleet) -> None:
 
 async def test_third_key(fleet: Fleet) -> None:
     """Two keys are valid, not three."""
-    first = await fleet.make_key(DEVICE, enforce=False)
-    second = await fleet.make_key(DEVICE, enforce=False)
-    third = await fleet.make_key(DEVICE, enforce=False)
+    first = await fleet.make_key(FIRST_SCOPE, DEVICE, enforce=False)
+    second = await fleet.make_key(FIRST_SCOPE, DEVICE, enforce=False)
+    third = await fleet.make_key(FIRST_SCOPE, DEVICE, enforce=False)
 
     assert not served(fleet, first)
     assert served(fleet, second)
@@ -80,12 +81,16 @@ async def test_third_key(fleet: Fleet) -> None:
 async def test_after_a_restart(fleet: Fleet) -> None:
     """Keys, and from when on they are demanded, survive a restart."""
     assert served(fleet, None)
-    key = await fleet.make_key(DEVICE, enforce=False)
+    key = await fleet.make_key(FIRST_SCOPE, DEVICE, enforce=False)
     assert served(fleet, key)
     while not fleet.is_flushed:
         await fleet.flush()
     again = Fleet(
-        store=fleet.store, clock=fleet.clock, ids=fleet.ids, policy=fleet.policy
+        store=fleet.store,
+        clock=fleet.clock,
+        ids=fleet.ids,
+        policy=fleet.policy,
+        holds=fleet.holds,
     )
     await again.load()
 
@@ -95,21 +100,21 @@ async def test_after_a_restart(fleet: Fleet) -> None:
 
 async def test_stored_hashed(fleet: Fleet) -> None:
     """The key itself is kept nowhere."""
-    key = await fleet.make_key(DEVICE, enforce=False)
+    key = await fleet.make_key(FIRST_SCOPE, DEVICE, enforce=False)
 
-    assert key not in repr(fleet.get(DEVICE))
+    assert key not in repr(fleet.get(FIRST_SCOPE, DEVICE))
     assert key not in repr(await fleet.store.all_devices())
 
 
 async def test_unknown(fleet: Fleet) -> None:
     """A device that is not known gets no key."""
     with pytest.raises(NotFound):
-        await fleet.make_key(5, enforce=False)
+        await fleet.make_key(FIRST_SCOPE, 5, enforce=False)
 
 
 async def test_quarantined(fleet: Fleet) -> None:
     """A key does not let a quarantined device in."""
     fleet.meet(5, None, HOME)
-    key = await fleet.make_key(5, enforce=False)
+    key = await fleet.make_key(FIRST_SCOPE, 5, enforce=False)
 
     assert fleet.meet(5, key, HOME) is None

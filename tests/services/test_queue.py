@@ -15,6 +15,7 @@ from pushserver.errors import (
 )
 from pushserver.model.catalogue import Delivery
 from pushserver.model.command import Command
+from pushserver.model.scope import FIRST_SCOPE
 from pushserver.model.state import State
 from pushserver.services.queue import Once
 from pushserver.storage.base import CommandFilter
@@ -26,7 +27,11 @@ from tests.services.desk import KEY, Desk, drafts, render
 
 async def count(services: Services) -> int:
     """Return how many commands are kept."""
-    return len(await services.store.commands(CommandFilter(), before=None, limit=99))
+    return len(
+        await services.store.commands(
+            FIRST_SCOPE, CommandFilter(), before=None, limit=99
+        )
+    )
 
 
 async def test_enqueue(desk: Desk) -> None:
@@ -60,7 +65,9 @@ async def test_array_all_or_nothing(desk: Desk, services: Services) -> None:
     """When one of them cannot be kept none is."""
     bad = attrs.evolve(drafts("reboot")[0], order=order("reboot", verb="DELETE"))
     with pytest.raises(Unavailable):
-        await services.queue.enqueue(DEVICE, [*drafts("reboot"), bad], render)
+        await services.queue.enqueue(
+            FIRST_SCOPE, DEVICE, [*drafts("reboot"), bad], render
+        )
 
     assert 0 == await count(services)
     assert await desk.poll() is None
@@ -128,7 +135,7 @@ async def test_key_of_somebody_else(desk: Desk, services: Services) -> None:
     first = await desk.order_once("reboot")
     for other in (attrs.evolve(KEY, token_id=2), attrs.evolve(KEY, path="/x")):
         done = await services.queue.enqueue(
-            DEVICE, drafts("reboot"), render, Once(other, "f")
+            FIRST_SCOPE, DEVICE, drafts("reboot"), render, Once(other, "f")
         )
         assert not done.replayed
         assert first.answer != done.answer
@@ -171,7 +178,7 @@ async def test_cancel(desk: Desk, services: Services) -> None:
     """A command that was never handed out can be canceled, once."""
     (wanted,) = await desk.enqueue("reboot")
 
-    record = await services.queue.cancel(wanted.id)
+    record = await services.queue.cancel(FIRST_SCOPE, wanted.id)
 
     assert (State.CANCELED, START) == (
         record.command.state,
@@ -179,7 +186,7 @@ async def test_cancel(desk: Desk, services: Services) -> None:
     )
     assert await desk.poll() is None
     with pytest.raises(Conflict, match="CANCELED"):
-        await services.queue.cancel(wanted.id)
+        await services.queue.cancel(FIRST_SCOPE, wanted.id)
 
 
 async def test_cancel_too_late(desk: Desk, services: Services) -> None:
@@ -187,26 +194,26 @@ async def test_cancel_too_late(desk: Desk, services: Services) -> None:
     (wanted,) = await desk.enqueue("load_objects")
     await desk.fly("u1")
     with pytest.raises(Conflict, match="SENT"):
-        await services.queue.cancel(wanted.id)
+        await services.queue.cancel(FIRST_SCOPE, wanted.id)
 
     await desk.upkeep(180)
     assert State.PENDING is await desk.state(wanted)
     with pytest.raises(Conflict, match="handed out"):
-        await services.queue.cancel(wanted.id)
+        await services.queue.cancel(FIRST_SCOPE, wanted.id)
 
     await desk.fly("u2")
     await desk.report(uuid="u2")
     with pytest.raises(Conflict, match="SUCCESSFUL"):
-        await services.queue.cancel(wanted.id)
+        await services.queue.cancel(FIRST_SCOPE, wanted.id)
 
 
 async def test_unknown(services: Services) -> None:
     """A command that is not there cannot be had, waited for, canceled or retried."""
     for work in (
-        services.queue.get(1),
-        services.queue.wait(1, 0),
-        services.queue.cancel(1),
-        services.queue.retry(1, render),
+        services.queue.get(FIRST_SCOPE, 1),
+        services.queue.wait(FIRST_SCOPE, 1, 0),
+        services.queue.cancel(FIRST_SCOPE, 1),
+        services.queue.retry(FIRST_SCOPE, 1, render),
     ):
         with pytest.raises(NotFound):
             await work
@@ -225,7 +232,7 @@ async def test_retry(desk: Desk, services: Services, clock: ManualClock) -> None
     await desk.upkeep(60)
     assert State.EXPIRED is await desk.state(first)
 
-    (again,) = (await services.queue.retry(first.id, render)).commands
+    (again,) = (await services.queue.retry(FIRST_SCOPE, first.id, render)).commands
 
     kept = (await desk.record(again)).command
     same = ("device_id", "priority", "delivery", "max_attempts", "response_timeout")
@@ -248,7 +255,7 @@ async def test_retry_too_early(desk: Desk, services: Services, stage: str) -> No
         await desk.upkeep(180)
 
     with pytest.raises(Conflict):
-        await services.queue.retry(wanted.id, render)
+        await services.queue.retry(FIRST_SCOPE, wanted.id, render)
 
 
 @pytest.mark.parametrize("body", [b'{"response":{}}', b'{"error":"no"}'])
@@ -260,7 +267,7 @@ async def test_retry_after_an_answer(
     await desk.fly("u1")
     await desk.report(body, "u1")
 
-    (again,) = (await services.queue.retry(first.id, render)).commands
+    (again,) = (await services.queue.retry(FIRST_SCOPE, first.id, render)).commands
 
     assert again.id == (await desk.fly("u2")).command.id
 
@@ -270,7 +277,7 @@ async def waiting(desk: Desk, wanted: Command) -> "asyncio.Task[State]":
 
     async def outcome() -> State:
         async with asyncio.timeout(5):
-            record = await desk.services.queue.wait(wanted.id, 20)
+            record = await desk.services.queue.wait(FIRST_SCOPE, wanted.id, 20)
         return record.command.state
 
     task = asyncio.create_task(outcome())
@@ -297,7 +304,7 @@ async def test_wait_for_another_end(desk: Desk, services: Services, end: str) ->
     (wanted,) = await desk.enqueue("execute_actions")
     task = await waiting(desk, wanted)
     if end == "cancel":
-        await services.queue.cancel(wanted.id)
+        await services.queue.cancel(FIRST_SCOPE, wanted.id)
     elif end == "expire":
         await desk.upkeep(30)
     else:
@@ -311,7 +318,7 @@ async def test_wait_for_another_end(desk: Desk, services: Services, end: str) ->
 async def test_wait_for_what_has_ended(desk: Desk, services: Services) -> None:
     """For what has ended nobody waits."""
     (wanted,) = await desk.enqueue("reboot")
-    await services.queue.cancel(wanted.id)
+    await services.queue.cancel(FIRST_SCOPE, wanted.id)
 
     assert State.CANCELED is await (await waiting(desk, wanted))
 
@@ -321,7 +328,7 @@ async def test_wait_for_nothing(desk: Desk, services: Services) -> None:
     (wanted,) = await desk.enqueue("reboot")
 
     for seconds in (0, 0.01):
-        record = await services.queue.wait(wanted.id, seconds)
+        record = await services.queue.wait(FIRST_SCOPE, wanted.id, seconds)
         assert State.PENDING is record.command.state
 
 
@@ -338,7 +345,7 @@ async def test_wait_until_the_server_stops(desk: Desk, services: Services) -> No
 
 async def test_wait_for_results(desk: Desk, services: Services) -> None:
     """Who waits for any result hears of the next one, an orphan too."""
-    with services.outcomes.of_results() as bell:
+    with services.outcomes.of_results(FIRST_SCOPE) as bell:
         await desk.enqueue("reboot")
         assert not bell.is_set()
 

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from pushserver.model.command import MatchedBy, Outcome, Result
+from pushserver.model.scope import FIRST_SCOPE
 from pushserver.model.state import State
 from pushserver.web.services import Services
 from tests.clock import START, ManualClock
@@ -17,7 +18,9 @@ NO = b'{"error":"no"}'
 async def kept(services: Services) -> list[Result]:
     """Return every result."""
     store = services.store
-    return list(await store.results(after=0, limit=99, device_id=None, orphan=None))
+    return list(
+        await store.results(FIRST_SCOPE, after=0, limit=99, device_id=None, orphan=None)
+    )
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import pytest
 
 from pushserver.errors import Forbidden, NotFound, Unauthorized, Unavailable
+from pushserver.model.scope import FIRST_SCOPE
 from pushserver.model.token import Permission, Token
 from pushserver.services.tokens import Tokens
 from pushserver.web.services import Services
@@ -85,7 +86,7 @@ async def test_accepted(tokens: Tokens, header: str) -> None:
 
 async def test_make(tokens: Tokens) -> None:
     """A token may do what it was made for, and survives a restart."""
-    token, secret = await tokens.make("reader", [READ])
+    token, secret = await tokens.make(FIRST_SCOPE, "reader", [READ])
     await restarted(tokens)
 
     assert token == who(tokens, secret)
@@ -99,30 +100,30 @@ async def test_make(tokens: Tokens) -> None:
 
 async def test_nobody_gives_what_he_has_not(tokens: Tokens) -> None:
     """A token cannot make one that may do more."""
-    maker, _ = await tokens.make("maker", [Permission.TOKENS_WRITE, READ])
+    maker, _ = await tokens.make(FIRST_SCOPE, "maker", [Permission.TOKENS_WRITE, READ])
 
-    _, secret = await tokens.make("child", [READ], by=maker)
+    _, secret = await tokens.make(FIRST_SCOPE, "child", [READ], by=maker)
     assert who(tokens, secret).may(READ)
 
     for beyond in (WRITE, Permission.ADMIN):
         with pytest.raises(Forbidden, match=beyond.value):
-            await tokens.make("child", [READ, beyond], by=maker)
+            await tokens.make(FIRST_SCOPE, "child", [READ, beyond], by=maker)
 
-    admin, _ = await tokens.make("admin", [Permission.ADMIN], by=None)
-    await tokens.make("child", [WRITE, Permission.ADMIN], by=admin)
+    admin, _ = await tokens.make(FIRST_SCOPE, "admin", [Permission.ADMIN], by=None)
+    await tokens.make(FIRST_SCOPE, "child", [WRITE, Permission.ADMIN], by=admin)
 
 
 async def test_revoke(tokens: Tokens) -> None:
     """A token that was revoked is invalid at once and for good."""
     await restarted(tokens, "secret")
-    token, secret = await tokens.make("x", [READ])
+    token, secret = await tokens.make(FIRST_SCOPE, "x", [READ])
 
-    await tokens.revoke(token.id)
+    await tokens.revoke(FIRST_SCOPE, token.id)
 
     with pytest.raises(Unauthorized):
         who(tokens, secret)
     with pytest.raises(NotFound):
-        await tokens.revoke(token.id)
+        await tokens.revoke(FIRST_SCOPE, token.id)
     await restarted(tokens, "secret")
     with pytest.raises(Unauthorized):
         who(tokens, secret)
@@ -133,26 +134,26 @@ async def test_revoke_that_of_the_settings(tokens: Tokens) -> None:
     await restarted(tokens, "secret")
 
     with pytest.raises(NotFound):
-        await tokens.revoke(0)
+        await tokens.revoke(FIRST_SCOPE, 0)
     assert who(tokens, "secret").may(READ)
 
 
 async def test_list(tokens: Tokens) -> None:
     """All valid tokens are listed, oldest first."""
-    made = [(await tokens.make(f"n{n}", [READ]))[0] for n in range(4)]
-    await tokens.revoke(made[1].id)
+    made = [(await tokens.make(FIRST_SCOPE, f"n{n}", [READ]))[0] for n in range(4)]
+    await tokens.revoke(FIRST_SCOPE, made[1].id)
 
-    assert [made[0], made[2], made[3]] == list(tokens.all())
+    assert [made[0], made[2], made[3]] == list(tokens.all(FIRST_SCOPE))
 
 
 async def test_store_away(desk: Desk, tokens: Tokens) -> None:
     """A token that could not be kept is not valid; one not revoked still is."""
-    kept, secret = await tokens.make("x", [READ])
+    kept, secret = await tokens.make(FIRST_SCOPE, "x", [READ])
     async with desk.store_away():
         with pytest.raises(Unavailable):
-            await tokens.make("y", [READ])
+            await tokens.make(FIRST_SCOPE, "y", [READ])
         with pytest.raises(Unavailable):
-            await tokens.revoke(kept.id)
+            await tokens.revoke(FIRST_SCOPE, kept.id)
 
-    assert [kept] == list(tokens.all())
+    assert [kept] == list(tokens.all(FIRST_SCOPE))
     assert kept == who(tokens, secret)

@@ -135,7 +135,7 @@ async def recall(store: Store, what: Recall, device: int = DEVICE) -> Past:
 
 async def record_of(store: Store, command: Command) -> CommandRecord:
     """Return what is kept of a command; it must be there."""
-    record = await store.find_command(command.id)
+    record = await store.find_command(command.scope_id, command.id)
     assert record is not None
     return record
 

@@ -8,6 +8,7 @@ from pushserver.errors import Unavailable
 from pushserver.model.command import HandOut
 from pushserver.model.device import Device, DeviceState
 from pushserver.model.lane import Changes, Flight, Lane
+from pushserver.model.scope import FIRST_SCOPE
 from pushserver.model.state import State
 from pushserver.model.turns import add
 from pushserver.storage.base import CommandFilter, Past, Recall, Store
@@ -46,7 +47,7 @@ async def test_enqueue(place: Place, store: Store) -> None:
     await enqueue(store, later)
 
     assert [kept.id, later.id] == waiting(store)
-    assert await store.find_command(lost.id) is None
+    assert await store.find_command(FIRST_SCOPE, lost.id) is None
 
 
 async def test_hand_out(place: Place, store: Store) -> None:
@@ -88,7 +89,9 @@ async def test_result(place: Place, store: Store) -> None:
         record.command.state,
         record.command.finished_at,
     )
-    assert 1 == len(await store.results(after=0, limit=9, device_id=None, orphan=None))
+    assert 1 == len(
+        await store.results(FIRST_SCOPE, after=0, limit=9, device_id=None, orphan=None)
+    )
 
 
 async def test_cancel_and_give_up(place: Place, store: Store) -> None:
@@ -166,13 +169,20 @@ async def test_readers_go_on(place: Place, store: Store) -> None:
             await enqueue(store, command())
 
         assert (await record_of(store, wanted)).command.id == wanted.id
-        assert 1 == len(await store.commands(CommandFilter(), before=None, limit=9))
+        assert 1 == len(
+            await store.commands(FIRST_SCOPE, CommandFilter(), before=None, limit=9)
+        )
         assert 7 == await store.change(5, lambda *_: 7)
 
 
 async def test_other_writes(place: Place, store: Store) -> None:
     """Devices, tokens and the check say that the store is away, and are kept later."""
-    device = Device(device_id=DEVICE, state=DeviceState.ADOPTED, created_at=START)
+    device = Device(
+        device_id=DEVICE,
+        scope_id=FIRST_SCOPE,
+        state=DeviceState.ADOPTED,
+        created_at=START,
+    )
     async with place.away(store):
         for work in (
             store.save_devices([device]),
@@ -191,7 +201,12 @@ async def test_other_writes(place: Place, store: Store) -> None:
 
 async def test_what_cannot_be_written(store: Store) -> None:
     """A value that no store can hold fails alone; the store goes on."""
-    huge = Device(device_id=2**70, state=DeviceState.ADOPTED, created_at=START)
+    huge = Device(
+        device_id=2**70,
+        scope_id=FIRST_SCOPE,
+        state=DeviceState.ADOPTED,
+        created_at=START,
+    )
     async with asyncio.timeout(5):
         with pytest.raises(Unavailable):
             await store.save_devices([huge])
@@ -216,7 +231,9 @@ async def test_restart_after(place: Place, clock: ManualClock) -> None:
 
     async with opened(place, clock) as store:
         assert [kept.id] == waiting(store)
-        assert [] == await store.results(after=0, limit=9, device_id=None, orphan=None)
+        assert [] == await store.results(
+            FIRST_SCOPE, after=0, limit=9, device_id=None, orphan=None
+        )
 
 
 async def test_recall_after(place: Place, store: Store) -> None:
@@ -244,7 +261,7 @@ async def test_closed(place: Place, clock: ManualClock) -> None:
     with pytest.raises(Unavailable):
         await enqueue(store, command())
     with pytest.raises(Unavailable):
-        await store.find_command(1)
+        await store.find_command(FIRST_SCOPE, 1)
 
 
 async def test_closing_writes_what_waits(place: Place, clock: ManualClock) -> None:

@@ -9,6 +9,7 @@ import pytest
 from pushserver.errors import Conflict
 from pushserver.model.command import Command
 from pushserver.model.lane import Changes, Flight, Lane
+from pushserver.model.scope import FIRST_SCOPE
 from pushserver.model.state import State
 from pushserver.model.turns import add
 from pushserver.storage.base import Past, Recall, Store
@@ -60,7 +61,7 @@ async def test_all_or_nothing(store: Store) -> None:
     with pytest.raises(Exception, match="UNIQUE"):
         await enqueue(store, first, twin)
 
-    assert await store.find_command(first.id) is None
+    assert await store.find_command(FIRST_SCOPE, first.id) is None
     assert [] == waiting(store)
 
 
@@ -277,7 +278,7 @@ async def test_canceled_amid(store: Store) -> None:
 
     assert [("added", False)] == gone.told
     assert [wanted.id, other.id] == waiting(store)
-    assert await store.find_command(wanted.id) is not None
+    assert await store.find_command(FIRST_SCOPE, wanted.id) is not None
 
 
 async def test_then(store: Store) -> None:
@@ -313,11 +314,11 @@ async def test_no_half_done_work(store: Store) -> None:
 
     for _ in range(200):
         for group in groups[::7]:
-            last = await store.find_command(group[-1].id)
-            first = await store.find_command(group[0].id)
+            last = await store.find_command(FIRST_SCOPE, group[-1].id)
+            first = await store.find_command(FIRST_SCOPE, group[0].id)
             partly.append(last is not None and first is None)
-            first = await store.find_command(group[0].id)
-            last = await store.find_command(group[-1].id)
+            first = await store.find_command(FIRST_SCOPE, group[0].id)
+            last = await store.find_command(FIRST_SCOPE, group[-1].id)
             partly.append(first is not None and last is None)
         if writing.done():
             break

@@ -5,6 +5,7 @@ import pytest
 
 from pushserver.errors import Unavailable
 from pushserver.model.device import Device, DeviceState, Stray
+from pushserver.model.scope import FIRST_SCOPE
 from pushserver.model.token import Permission, Token
 from pushserver.storage.base import Store
 from tests.clock import START
@@ -14,7 +15,11 @@ from tests.storage.deeds import enqueue, post, record_of
 
 def device(device_id: int = DEVICE, **given: object) -> Device:
     """Return an adopted device."""
-    usual = {"state": DeviceState.ADOPTED, "created_at": START}
+    usual = {
+        "scope_id": FIRST_SCOPE,
+        "state": DeviceState.ADOPTED,
+        "created_at": START,
+    }
     return Device(device_id=device_id, **{**usual, **given})  # type: ignore[arg-type]
 
 
@@ -35,6 +40,7 @@ def token(number: int) -> Token:
     """Return a token."""
     return Token(
         id=number,
+        scope_id=FIRST_SCOPE,
         hash=f"hash{number}",
         name="x",
         permissions=frozenset({Permission.ADMIN}),
@@ -101,7 +107,7 @@ async def test_forgotten(store: Store) -> None:
     assert ([], [stray(2, 5)]) == (await store.strays(DEVICE), await store.strays(5))
     assert wanted.id == (await record_of(store, wanted)).command.id
     assert [came] == await store.results(
-        after=0, limit=9, device_id=DEVICE, orphan=None
+        FIRST_SCOPE, after=0, limit=9, device_id=DEVICE, orphan=None
     )
 
 
@@ -146,9 +152,9 @@ async def test_revoked(store: Store) -> None:
     await store.add_token(token(1))
     await store.add_token(token(2))
 
-    assert await store.revoke_token(1, now=START)
-    assert not await store.revoke_token(1, now=START)
-    assert not await store.revoke_token(3, now=START)
+    assert await store.revoke_token(FIRST_SCOPE, 1, now=START)
+    assert not await store.revoke_token(FIRST_SCOPE, 1, now=START)
+    assert not await store.revoke_token(FIRST_SCOPE, 3, now=START)
     assert [token(2)] == await store.all_tokens()
 
 

@@ -8,6 +8,7 @@ from pushserver.clock import SECOND
 from pushserver.model.command import Command
 from pushserver.model.ids import IdSource
 from pushserver.model.lane import Flight
+from pushserver.model.scope import FIRST_SCOPE
 from pushserver.model.state import State
 from pushserver.storage.base import CommandFilter, Store
 from tests.clock import START, ManualClock
@@ -29,7 +30,7 @@ async def ids_of(
     store: Store, wanted: CommandFilter, *, before: int | None = None, limit: int = 1000
 ) -> list[int]:
     """Return the ids of a page of commands."""
-    page = await store.commands(wanted, before=before, limit=limit)
+    page = await store.commands(FIRST_SCOPE, wanted, before=before, limit=limit)
     return [record.command.id for record in page]
 
 
@@ -132,8 +133,10 @@ async def test_all_states(store: Store, fleet: list[Command]) -> None:
 
 async def test_records_are_whole(store: Store, fleet: list[Command]) -> None:
     """A list shows what one command shows."""
-    for record in await store.commands(CommandFilter(), before=None, limit=100):
-        alone = await store.find_command(record.command.id)
+    for record in await store.commands(
+        FIRST_SCOPE, CommandFilter(), before=None, limit=100
+    ):
+        alone = await store.find_command(FIRST_SCOPE, record.command.id)
         assert alone is not None
         assert (record.result, [d.id for d in record.deliveries]) == (
             alone.result,
@@ -187,7 +190,7 @@ async def test_heavy_results(store: Store) -> None:
 
     found, pages, after = [], 0, 0
     while page := await store.results(
-        after=after, limit=100, device_id=None, orphan=None
+        FIRST_SCOPE, after=after, limit=100, device_id=None, orphan=None
     ):
         found += [one.id for one in page]
         pages, after = pages + 1, page[-1].id
@@ -213,7 +216,7 @@ async def test_results(store: Store) -> None:
         orphan: bool | None = None,
     ) -> list[int]:
         page = await store.results(
-            after=after, limit=limit, device_id=device_id, orphan=orphan
+            FIRST_SCOPE, after=after, limit=limit, device_id=device_id, orphan=orphan
         )
         return [one.id for one in page]
 

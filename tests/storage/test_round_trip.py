@@ -11,6 +11,7 @@ from pushserver.model.device import Device, DeviceState, Stray
 from pushserver.model.idempotency import Key, KeyUse
 from pushserver.model.ids import MAX_INT64
 from pushserver.model.lane import Changes, Lane
+from pushserver.model.scope import FIRST_SCOPE
 from pushserver.model.state import State
 from pushserver.model.token import Permission, Token
 from pushserver.storage.base import Past, Recall, Store
@@ -38,6 +39,7 @@ FULL_ORDER = order(
     metadata='{"ticket": 1.10}',
 )
 FULL = {
+    "scope_id": 7,
     "device_id": MAX_INT64,
     "priority": -100,
     "delivery": Delivery.AT_MOST_ONCE,
@@ -119,7 +121,7 @@ async def test_command_at_every_stage(store: Store) -> None:
         ended.command.finished_at,
         ended.command.result_id,
     )
-    assert came == ended.result == await store.find_result(wanted.id)
+    assert came == ended.result == await store.find_result(FIRST_SCOPE, wanted.id)
 
 
 async def test_deliveries(store: Store) -> None:
@@ -161,6 +163,7 @@ async def test_withdrawn_delivery_is_shown(store: Store) -> None:
     [
         {"content_type": None, "body": b""},
         {
+            "scope_id": 7,
             "device_id": MAX_INT64,
             "command_id": 5,
             "delivery_id": 6,
@@ -180,7 +183,9 @@ async def test_result(store: Store, given: dict[str, Any]) -> None:
 
     await post(store, came)
 
-    assert [came] == await store.results(after=0, limit=10, device_id=None, orphan=None)
+    assert [came] == await store.results(
+        came.scope_id, after=0, limit=10, device_id=None, orphan=None
+    )
 
 
 async def test_key(store: Store) -> None:
@@ -208,6 +213,7 @@ async def test_key(store: Store) -> None:
     [
         {},
         {
+            "scope_id": MAX_INT64,
             "state": DeviceState.QUARANTINED,
             "name": "Porta ☃",
             "tags": {"site": "São Paulo", "": ""},
@@ -235,7 +241,11 @@ async def test_device(
     store: Store, given: dict[str, Any], seen: dict[str, Any]
 ) -> None:
     """A device is kept with what was decided and what was seen."""
-    usual = {"state": DeviceState.ADOPTED, "created_at": START}
+    usual = {
+        "scope_id": FIRST_SCOPE,
+        "state": DeviceState.ADOPTED,
+        "created_at": START,
+    }
     device = Device(device_id=MAX_INT64, **{**usual, **given, **seen})
     await store.save_devices([device])
     if seen:
@@ -278,9 +288,21 @@ async def test_token(store: Store) -> None:
     """A token is kept with everything that it may do."""
     tokens = [
         Token(
-            id=1, hash="h1", name="☃", permissions=frozenset(Permission), created_at=9
+            id=1,
+            scope_id=MAX_INT64,
+            hash="h1",
+            name="☃",
+            permissions=frozenset(Permission),
+            created_at=9,
         ),
-        Token(id=2, hash="h2", name="x", permissions=frozenset(), created_at=START),
+        Token(
+            id=2,
+            scope_id=FIRST_SCOPE,
+            hash="h2",
+            name="x",
+            permissions=frozenset(),
+            created_at=START,
+        ),
     ]
     for token in reversed(tokens):
         await store.add_token(token)
@@ -290,8 +312,8 @@ async def test_token(store: Store) -> None:
 
 async def test_nothing_there(store: Store) -> None:
     """What was never kept is not found."""
-    assert await store.find_command(1) is None
-    assert await store.find_result(1) is None
+    assert await store.find_command(FIRST_SCOPE, 1) is None
+    assert await store.find_result(FIRST_SCOPE, 1) is None
     assert [] == await store.strays(1)
     assert [] == await store.all_devices()
     assert [] == await store.all_tokens()

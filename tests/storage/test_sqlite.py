@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pushserver.errors import Misconfigured, Unavailable
+from pushserver.model.scope import FIRST_SCOPE
 from pushserver.model.state import State
 from pushserver.storage.sqlite.store import SqliteStore
 from tests.clock import START, ManualClock
@@ -155,7 +156,7 @@ async def test_full_disk(file: SqliteStore) -> None:
     await enqueue(file, again)
 
     assert [small.id, again.id] == waiting(file)
-    assert await file.find_command(large.id) is None
+    assert await file.find_command(FIRST_SCOPE, large.id) is None
 
 
 async def test_locked_file(file: SqliteStore, path: Path) -> None:

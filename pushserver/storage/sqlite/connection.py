@@ -4,6 +4,7 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,6 +12,7 @@ import aiosqlite
 
 from pushserver.errors import Misconfigured, Unavailable
 from pushserver.storage.schema import schema_sql
+from pushserver.storage.sqlite.scopes import add_first_scope
 
 T = TypeVar("T")
 
@@ -50,9 +52,9 @@ class Connection(aiosqlite.Connection):
         return result
 
 
-async def connect_writer(path: Path) -> Connection:
+async def connect_writer(path: Path, now: int) -> Connection:
     """Open the one connection that writes, making the file where there is none."""
-    return await _connect(path, _WRITER, _install)
+    return await _connect(path, _WRITER, partial(_install, now=now))
 
 
 async def connect_reader(path: Path) -> Connection:
@@ -88,8 +90,8 @@ async def _connect(
     return connection
 
 
-def _install(connection: sqlite3.Connection) -> None:
-    """Make the tables in a new file; refuse one from a later release."""
+def _install(connection: sqlite3.Connection, now: int) -> None:
+    """Make the tables and the first scope in a new file; refuse a later release's."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > SCHEMA_VERSION:
         raise Misconfigured(
@@ -100,9 +102,10 @@ def _install(connection: sqlite3.Connection) -> None:
         return
     # In SQLite only an INTEGER PRIMARY KEY is the row's own place in the file.
     schema = schema_sql().replace("BIGINT PRIMARY KEY", "INTEGER PRIMARY KEY")
-    connection.executescript(
-        f"BEGIN IMMEDIATE; {schema} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
-    )
+    connection.executescript(f"BEGIN IMMEDIATE; {schema}")
+    add_first_scope(connection, now)
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    connection.execute("COMMIT")
 
 
 class FileLock:

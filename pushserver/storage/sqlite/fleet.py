@@ -1,15 +1,13 @@
-"""The fleet's statements: devices, what was seen of them, tokens."""
+"""The fleet's statements: devices, what was seen of them, old keys."""
 
 import sqlite3
 from collections.abc import Sequence
 
 from pushserver.model.device import Device, Stray
-from pushserver.model.token import Token
 from pushserver.storage.rows import (
     DEVICE,
     SEEN,
     STRAY,
-    TOKEN,
     device_from_row,
     device_row,
     marks,
@@ -17,8 +15,6 @@ from pushserver.storage.rows import (
     seen_row,
     stray_from_row,
     stray_row,
-    token_from_row,
-    token_row,
 )
 
 _ALL = (
@@ -34,9 +30,6 @@ _OLD_STRAYS = (
     "SELECT id FROM stray_request WHERE device_id = ?1"
     " ORDER BY id DESC LIMIT 1 OFFSET ?2)"
 )
-_TOKENS = f"SELECT {TOKEN} FROM token WHERE revoked_at IS NULL ORDER BY id"
-_TOKEN = f"INSERT INTO token ({TOKEN}) VALUES ({marks(TOKEN)})"
-_REVOKE = "UPDATE token SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL"
 _OLD_KEYS = "DELETE FROM idempotency_key WHERE created_at < ?"
 
 
@@ -72,21 +65,6 @@ def save_seen(
 def strays(connection: sqlite3.Connection, device_id: int) -> Sequence[Stray]:
     """Return a device's last odd requests."""
     return [stray_from_row(row) for row in connection.execute(_STRAYS, (device_id,))]
-
-
-def all_tokens(connection: sqlite3.Connection) -> Sequence[Token]:
-    """Return every token that was not revoked."""
-    return [token_from_row(row) for row in connection.execute(_TOKENS)]
-
-
-def add_token(connection: sqlite3.Connection, token: Token) -> None:
-    """Keep a token."""
-    connection.execute(_TOKEN, token_row(token))
-
-
-def revoke_token(connection: sqlite3.Connection, token_id: int, now: int) -> bool:
-    """Revoke a token."""
-    return connection.execute(_REVOKE, (now, token_id)).rowcount == 1
 
 
 def purge_keys(connection: sqlite3.Connection, before: int) -> int:

@@ -35,7 +35,8 @@ _DELIVERIES = f"SELECT {HAND_OUT} FROM delivery WHERE command_id = ? ORDER BY id
 _RESULT_BY_ID = f"SELECT {RESULT} FROM result WHERE id = ?"
 _RESULT_OF = (
     f"SELECT {prefixed(RESULT, 'result')} FROM command"
-    " JOIN result ON result.id = command.result_id WHERE command.id = ?"
+    " JOIN result ON result.id = command.result_id"
+    " WHERE command.id = ? AND command.scope_id = ?"
 )
 
 
@@ -46,11 +47,11 @@ def find_order(connection: sqlite3.Connection, command_id: int) -> Order:
 
 
 def find_command(
-    connection: sqlite3.Connection, command_id: int
+    connection: sqlite3.Connection, scope_id: int, command_id: int
 ) -> CommandRecord | None:
     """Return one command with its deliveries and its result."""
-    sql = f"SELECT {_FULL} FROM command WHERE id = ?"
-    row = connection.execute(sql, (command_id,)).fetchone()
+    sql = f"SELECT {_FULL} FROM command WHERE id = ? AND scope_id = ?"
+    row = connection.execute(sql, (command_id, scope_id)).fetchone()
     return None if row is None else _record(connection, row)
 
 
@@ -65,42 +66,44 @@ def find_operation(
     return None if row is None else operation_from_row(row)
 
 
-def find_result(connection: sqlite3.Connection, command_id: int) -> Result | None:
+def find_result(
+    connection: sqlite3.Connection, scope_id: int, command_id: int
+) -> Result | None:
     """Return the result that ended the command."""
-    row = connection.execute(_RESULT_OF, (command_id,)).fetchone()
+    row = connection.execute(_RESULT_OF, (command_id, scope_id)).fetchone()
     return None if row is None else result_from_row(row)
 
 
 def list_commands(
     connection: sqlite3.Connection,
+    scope_id: int,
     wanted: CommandFilter,
     *,
     before: int | None,
     limit: int,
 ) -> Sequence[CommandRecord]:
     """Return a page of commands, newest first."""
-    sql, values = _page(wanted, before, limit)
+    sql, values = _page(scope_id, wanted, before, limit)
     rows = connection.execute(sql, values).fetchall()
     return list(_bounded((_record(connection, row) for row in rows), _weight))
 
 
 def _page(
-    wanted: CommandFilter, before: int | None, limit: int
+    scope_id: int, wanted: CommandFilter, before: int | None, limit: int
 ) -> tuple[str, list[Any]]:
     """
     Make the statement: for each state asked for a piece in order, then the merge.
 
     `state IN (…)` would read and sort every row of those states.
     """
-    where, values = _conditions(wanted, before)
+    where, values = _conditions(scope_id, wanted, before)
     by_state = "state" if _state_is_rarest(wanted) else "+state"
     pieces, all_values = [], []
     states: list[State | None] = [*sorted(wanted.states)] or [None]
     for state in states:
         own = [*where, f"{by_state} = ?"] if state else where
-        clause = f" WHERE {' AND '.join(own)}" if own else ""
         pieces.append(
-            f"SELECT * FROM (SELECT {_FULL} FROM command{clause}"
+            f"SELECT * FROM (SELECT {_FULL} FROM command WHERE {' AND '.join(own)}"
             " ORDER BY id DESC LIMIT ?)"
         )
         all_values += [*values, *([state.value] if state else []), limit]
@@ -109,19 +112,25 @@ def _page(
 
 def _state_is_rarest(wanted: CommandFilter) -> bool:
     """Tell whether to go by the index on the state: most commands are SUCCESSFUL."""
-    if wanted.device_id is not None or wanted.operation_id is not None:
+    if _is_narrow(wanted):
         return False
     return wanted.endpoint is None or State.SUCCESSFUL not in wanted.states
 
 
+def _is_narrow(wanted: CommandFilter) -> bool:
+    """Tell whether to go by an index that is not the scope's."""
+    return wanted.device_id is not None or wanted.operation_id is not None
+
+
 def _conditions(
-    wanted: CommandFilter, before: int | None
+    scope_id: int, wanted: CommandFilter, before: int | None
 ) -> tuple[list[str], list[Any]]:
     """Return the conditions but for the state. Ids grow with time: times are ids."""
     by_endpoint = (
         "+endpoint" if _state_is_rarest(wanted) and wanted.states else "endpoint"
     )
     given = (
+        (f"{'+' if _is_narrow(wanted) else ''}scope_id = ?", scope_id),
         ("id < ?", before),
         ("device_id = ?", wanted.device_id),
         ("operation_id = ?", wanted.operation_id),
@@ -141,6 +150,7 @@ def _id_at(instant: int | None, later: int = 0) -> int | None:
 
 def list_results(
     connection: sqlite3.Connection,
+    scope_id: int,
     *,
     after: int,
     limit: int,
@@ -148,7 +158,8 @@ def list_results(
     orphan: bool | None,
 ) -> Sequence[Result]:
     """Return a page of results in the order they came."""
-    where, values = ["id > ?"], [after]
+    by_scope = "scope_id" if device_id is None else "+scope_id"
+    where, values = [f"{by_scope} = ?", "id > ?"], [scope_id, after]
     if device_id is not None:
         where.append("device_id = ?")
         values.append(device_id)

@@ -13,10 +13,11 @@ from pushserver.model.command import Order, Result
 from pushserver.model.device import Device, Stray
 from pushserver.model.ids import IdSource
 from pushserver.model.lane import Changes, Lane
+from pushserver.model.scope import Scope
 from pushserver.model.state import IN_FLIGHT, State
 from pushserver.model.token import Token
 from pushserver.storage.base import CommandFilter, CommandRecord, Decision, Recall, Then
-from pushserver.storage.sqlite import fleet, read
+from pushserver.storage.sqlite import fleet, read, scopes
 from pushserver.storage.sqlite.commit import GroupCommit, Job
 from pushserver.storage.sqlite.connection import (
     Connection,
@@ -62,7 +63,7 @@ class SqliteStore:
         """
         lock = FileLock(path)
         try:
-            connection = await connect_writer(path)
+            connection = await connect_writer(path, clock.now())
         except BaseException:
             lock.release()
             raise
@@ -128,29 +129,44 @@ class SqliteStore:
 
     # History
 
-    async def find_command(self, command_id: int) -> CommandRecord | None:
+    async def find_command(
+        self, scope_id: int, command_id: int
+    ) -> CommandRecord | None:
         """Return one command, whole."""
-        return await self.hot.run(lambda c: read.find_command(c, command_id))
+        return await self.hot.run(lambda c: read.find_command(c, scope_id, command_id))
 
-    async def find_result(self, command_id: int) -> Result | None:
+    async def find_result(self, scope_id: int, command_id: int) -> Result | None:
         """Return the result that ended the command."""
-        return await self.lists.run(lambda c: read.find_result(c, command_id))
+        return await self.lists.run(lambda c: read.find_result(c, scope_id, command_id))
 
     async def commands(
-        self, wanted: CommandFilter, *, before: int | None, limit: int
+        self, scope_id: int, wanted: CommandFilter, *, before: int | None, limit: int
     ) -> Sequence[CommandRecord]:
         """List commands, newest first."""
         return await self.lists.run(
-            lambda c: read.list_commands(c, wanted, before=before, limit=limit)
+            lambda c: read.list_commands(
+                c, scope_id, wanted, before=before, limit=limit
+            )
         )
 
     async def results(
-        self, *, after: int, limit: int, device_id: int | None, orphan: bool | None
+        self,
+        scope_id: int,
+        *,
+        after: int,
+        limit: int,
+        device_id: int | None,
+        orphan: bool | None,
     ) -> Sequence[Result]:
         """List results in the order they came."""
         return await self.lists.run(
             lambda c: read.list_results(
-                c, after=after, limit=limit, device_id=device_id, orphan=orphan
+                c,
+                scope_id,
+                after=after,
+                limit=limit,
+                device_id=device_id,
+                orphan=orphan,
             )
         )
 
@@ -182,15 +198,27 @@ class SqliteStore:
 
     async def all_tokens(self) -> Sequence[Token]:
         """Return every token."""
-        return await self.lists.run(fleet.all_tokens)
+        return await self.lists.run(scopes.all_tokens)
 
     async def add_token(self, token: Token) -> None:
         """Keep a token."""
-        await self._write(lambda c: fleet.add_token(c, token))
+        await self._write(lambda c: scopes.add_token(c, token))
 
-    async def revoke_token(self, token_id: int, *, now: int) -> bool:
+    async def revoke_token(self, scope_id: int, token_id: int, *, now: int) -> bool:
         """Revoke a token."""
-        return await self._write(lambda c: fleet.revoke_token(c, token_id, now))
+        return await self._write(
+            lambda c: scopes.revoke_token(c, scope_id, token_id, now)
+        )
+
+    # Scopes
+
+    async def all_scopes(self) -> Sequence[Scope]:
+        """Return every scope."""
+        return await self.lists.run(scopes.all_scopes)
+
+    async def add_scope(self, scope: Scope, token: Token) -> None:
+        """Keep a scope and its first token."""
+        await self._write(lambda c: scopes.add_scope(c, scope, token))
 
     # Its own life
 
@@ -225,6 +253,7 @@ def _largest_id(connection: sqlite3.Connection) -> int:
         "notification",
         "operation",
         "result",
+        "scope",
         "stray_request",
         "task",
         "token",

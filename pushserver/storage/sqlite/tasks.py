@@ -61,14 +61,15 @@ _FIRST = "SELECT operation.id, operation.device_id, operation.task_id, 0"
 _STARTABLE = (
     f"{_FIRST} FROM operation JOIN device_seen AS seen USING (device_id)"
     " JOIN device USING (device_id)"
-    f" WHERE {_NOT_BEGUN} AND seen.last_seen_at > ? - coalesce(device.hold, ?)"
+    f" WHERE {_NOT_BEGUN} AND device.scope_id = operation.scope_id"
+    " AND seen.last_seen_at > ? - coalesce(device.hold, ?)"
     " - max(30000000, 3 * coalesce(seen.period, 0))"
     " ORDER BY operation.id LIMIT ?"
 )
 _HOPELESS = (
     f"SELECT {prefixed(OPERATION, 'operation')}"
     " FROM operation LEFT JOIN device USING (device_id)"
-    f" WHERE {_NOT_BEGUN} AND (? OR device.device_id IS NULL)"
+    f" WHERE {_NOT_BEGUN} AND (? OR device.scope_id IS NOT operation.scope_id)"
     " ORDER BY operation.id LIMIT ?"
 )
 _UNENDED = (

@@ -12,6 +12,7 @@ from pushserver.web.api import (
     openapi,
     operations,
     results,
+    scopes,
     tasks,
     tokens,
 )
@@ -31,6 +32,7 @@ ROUTES: tuple[Route[Any, Any], ...] = (
     *operations.ROUTES,
     *tasks.ROUTES,
     *tokens.ROUTES,
+    *scopes.ROUTES,
     *about.ROUTES,
     Route(
         method="GET",

@@ -4,6 +4,7 @@ from aiohttp import web
 
 from pushserver import __version__
 from pushserver.clock import rfc3339
+from pushserver.model.scope import FIRST_SCOPE
 from pushserver.model.token import Permission
 from pushserver.web.api.route import Call, Route, answer
 from pushserver.web.api.types import ServerOut
@@ -11,15 +12,15 @@ from pushserver.web.api.types import ServerOut
 
 async def server(call: Call[None, None]) -> web.StreamResponse:
     """Tell what this server is doing, and what it has refused."""
-    services = call.services
+    services, first = call.services, call.scope_id == FIRST_SCOPE
     return answer(
         ServerOut(
             version=__version__,
             started_at=rfc3339(services.started_at),
             now=rfc3339(services.clock.now()),
-            devices=len(services.fleet),
-            held_polls=len(services.holds),
-            counts=dict(services.fleet.counts),
+            devices=sum(1 for _ in services.fleet.of(call.scope_id)),
+            held_polls=services.fleet.held_polls(call.scope_id),
+            counts=dict(services.fleet.counts) if first else None,
         )
     )
 

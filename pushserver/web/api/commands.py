@@ -50,7 +50,10 @@ async def _list(
     query = call.query
     limit = capped(query.limit)
     records = await call.services.store.commands(
-        _filter(query, device_id), before=_int64(query.cursor, "cursor"), limit=limit
+        call.scope_id,
+        _filter(query, device_id),
+        before=_int64(query.cursor, "cursor"),
+        limit=limit,
     )
     page = CommandsOut(items=[record_out(record) for record in records])
     if not records or await _is_last(call, query, device_id, records[-1].command.id):
@@ -67,7 +70,8 @@ async def _is_last(
 ) -> bool:
     """Look one command further: a page also ends early when it grows too heavy."""
     wanted = _filter(query, device_id)
-    return not await call.services.store.commands(wanted, before=last, limit=1)
+    store = call.services.store
+    return not await store.commands(call.scope_id, wanted, before=last, limit=1)
 
 
 def _filter(query: CommandsQuery, device_id: str | None) -> CommandFilter:
@@ -89,7 +93,8 @@ def _int64(text: str | None, what: str) -> int | None:
 async def get(call: Call[WaitQuery, None]) -> web.StreamResponse:
     """Show one command, when it is over or as it stands after `wait` seconds."""
     seconds = min(call.query.wait, LONGEST_WAIT)
-    record = await call.services.queue.wait(call.int64("command_id"), seconds)
+    command_id = call.int64("command_id")
+    record = await call.services.queue.wait(call.scope_id, command_id, seconds)
     note(call.request, command_id=record.command.id, state=record.command.state)
     return answer(record_out(record))
 
@@ -97,9 +102,9 @@ async def get(call: Call[WaitQuery, None]) -> web.StreamResponse:
 async def get_result(call: Call[None, None]) -> web.StreamResponse:
     """Return the result's body as the device posted it, under its own type."""
     command_id = call.int64("command_id")
-    result = await call.services.store.find_result(command_id)
+    result = await call.services.store.find_result(call.scope_id, command_id)
     if result is None:
-        await call.services.queue.get(command_id)
+        await call.services.queue.get(call.scope_id, command_id)
         raise NotFound(f"Command {command_id} has no result yet.")
     headers = {
         "Content-Type": result.content_type or OCTET_STREAM,
@@ -113,7 +118,8 @@ async def get_result(call: Call[None, None]) -> web.StreamResponse:
 
 async def cancel(call: Call[None, None]) -> web.StreamResponse:
     """Cancel a command that was never handed out."""
-    record = await call.services.queue.cancel(call.int64("command_id"))
+    command_id = call.int64("command_id")
+    record = await call.services.queue.cancel(call.scope_id, command_id)
     note(call.request, command_id=record.command.id, state=record.command.state)
     return answer(record_out(record))
 
@@ -122,10 +128,10 @@ async def retry(call: Call[None, None]) -> web.StreamResponse:
     """Enqueue a new command like one that has ended."""
     services = call.services
     command_id = call.int64("command_id")
-    record = await services.queue.get(command_id)
+    record = await services.queue.get(call.scope_id, command_id)
     device = await adopted_device(call, record.command.device_id)
     render = partial(render_new, device, services.clock.now(), False)
-    done = await services.queue.retry(command_id, render)
+    done = await services.queue.retry(call.scope_id, command_id, render)
     new = done.commands[0].id
     note(call.request, command_id=new, retry_of=command_id)
     headers = {"Location": f"{BASE}/commands/{new}"}

@@ -37,6 +37,7 @@ async def list_devices(call: Call[DevicesQuery, None]) -> web.StreamResponse:
     """List devices by their ids."""
     query, limit = call.query, capped(call.query.limit)
     found = call.services.fleet.page(
+        call.scope_id,
         after=_after(query.cursor),
         limit=limit + 1,
         state=query.state,
@@ -70,13 +71,13 @@ def _shown(services: Services, device: Device) -> DeviceOut:
 
 
 async def _shown_whole(services: Services, device: Device) -> DeviceOut:
-    strays = await services.fleet.strays(device.device_id)
+    strays = await services.fleet.strays(device.scope_id, device.device_id)
     return device_out(device, services.store.lane(device.device_id), strays)
 
 
 async def get(call: Call[None, None]) -> web.StreamResponse:
     """Show a device, with the last of its requests that nobody understood."""
-    device = call.services.fleet.get(call.int64("device_id"))
+    device = call.services.fleet.get(call.scope_id, call.int64("device_id"))
     return answer(await _shown_whole(call.services, device))
 
 
@@ -85,7 +86,8 @@ async def put(call: Call[None, DeviceIn]) -> web.StreamResponse:
     device_id = call.int64("device_id")
     note(call.request, device_id=device_id)
     settings = settings_of(call.body)
-    device, created = await call.services.fleet.put(device_id, settings)
+    fleet = call.services.fleet
+    device, created = await fleet.put(call.scope_id, device_id, settings)
     return answer(_shown(call.services, device), status=201 if created else 200)
 
 
@@ -93,7 +95,8 @@ async def patch(call: Call[None, DeviceIn]) -> web.StreamResponse:
     """Change some of a device's settings."""
     device_id = call.int64("device_id")
     note(call.request, device_id=device_id)
-    device = await call.services.fleet.patch(device_id, settings_of(call.body))
+    settings = settings_of(call.body)
+    device = await call.services.fleet.patch(call.scope_id, device_id, settings)
     return answer(_shown(call.services, device))
 
 
@@ -101,7 +104,7 @@ async def delete(call: Call[None, None]) -> web.StreamResponse:
     """Forget a device and cancel what waits for it; its history stays."""
     device_id = call.int64("device_id")
     note(call.request, device_id=device_id)
-    await call.services.fleet.delete(device_id)
+    await call.services.fleet.delete(call.scope_id, device_id)
     return respond(status=204)
 
 
@@ -109,7 +112,7 @@ async def adopt(call: Call[None, None]) -> web.StreamResponse:
     """Vouch for a device: it is served from its next poll on."""
     device_id = call.int64("device_id")
     note(call.request, device_id=device_id)
-    device, _ = await call.services.fleet.adopt(device_id)
+    device, _ = await call.services.fleet.adopt(call.scope_id, device_id)
     return answer(_shown(call.services, device))
 
 
@@ -117,7 +120,8 @@ async def make_key(call: Call[None, KeyIn]) -> web.StreamResponse:
     """Give a device a new key; it is shown here and never again."""
     device_id = call.int64("device_id")
     note(call.request, device_id=device_id)
-    key = await call.services.fleet.make_key(device_id, enforce=call.body.enforce)
+    fleet, enforce = call.services.fleet, call.body.enforce
+    key = await fleet.make_key(call.scope_id, device_id, enforce=enforce)
     path = f"/d/{key}"
     url = str(call.request.url.origin()) + path
     return answer(KeyOut(key, path, url), status=201)
@@ -129,7 +133,7 @@ async def import_devices(call: Call[None, None]) -> web.StreamResponse:
     if kind not in (NDJSON, CSV):
         raise unsupported(call.request, NDJSON, CSV)
     rows = rows_of(await read_data(call.request), kind)
-    done = await call.services.fleet.import_devices(rows)
+    done = await call.services.fleet.import_devices(call.scope_id, rows)
     note(call.request, devices=len(rows))
     return answer(ImportOut(done.created, done.updated, done.unchanged))
 
@@ -157,7 +161,7 @@ ROUTES = (
         permission=Permission.DEVICES_WRITE,
         media={NDJSON: str, CSV: str},
         answer=ImportOut,
-        problems=(400, 413, 415, 422, 503),
+        problems=(400, 409, 413, 415, 422, 503),
     ),
     Route(
         method="GET",
@@ -179,7 +183,7 @@ ROUTES = (
         body=DeviceIn,
         answer=DeviceOut,
         created=201,
-        problems=(400, 413, 415, 422, 503),
+        problems=(400, 409, 413, 415, 422, 503),
     ),
     Route(
         method="PATCH",
@@ -210,7 +214,7 @@ ROUTES = (
         handler=adopt,
         permission=Permission.DEVICES_WRITE,
         answer=DeviceOut,
-        problems=(422, 503),
+        problems=(409, 422, 503),
     ),
     Route(
         method="POST",

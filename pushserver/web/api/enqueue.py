@@ -52,7 +52,9 @@ async def enqueue(call: Call[None, None]) -> web.StreamResponse:
     with services.queue.once(once):
         device = await adopted_device(call, device_id)
         render = partial(render_new, device, services.clock.now(), many)
-        done = await services.queue.enqueue(device_id, drafts, render, once)
+        done = await services.queue.enqueue(
+            call.scope_id, device_id, drafts, render, once
+        )
         note(
             call.request,
             device_id=device_id,
@@ -93,12 +95,13 @@ def _id(done: Enqueued) -> str:
 async def _outcome(
     call: Call[None, None], commands: Sequence[Command], seconds: float, many: bool
 ) -> bytes:
-    clock = call.services.clock
+    clock, queue = call.services.clock, call.services.queue
     until = clock.now() + micros(seconds)
     shown = []
     for command in commands:
         left = max(0, until - clock.now()) / 1_000_000
-        shown.append(record_out(await call.services.queue.wait(command.id, left)))
+        record = await queue.wait(call.scope_id, command.id, left)
+        shown.append(record_out(record))
     return _encode(CommandsOut(items=shown) if many else shown[0])
 
 
@@ -107,14 +110,16 @@ async def adopted_device(call: Call[Any, Any], device_id: int) -> Device:
     Return the device, adopting it if the token may.
 
     Raises:
-        NotFound: it is not adopted, and the token may not do that.
+        NotFound: it is not adopted in the scope, and the token may not do that.
+        Conflict: it is adopted in another scope.
     """
-    device = call.services.fleet.find(device_id)
+    fleet = call.services.fleet
+    device = fleet.find(call.scope_id, device_id)
     if device is not None and device.is_adopted:
         return device
     if not call.token.may(Permission.DEVICES_WRITE):
         raise NotFound(f"There is no adopted device {device_id}.")
-    device, _ = await call.services.fleet.adopt(device_id)
+    device, _ = await fleet.adopt(call.scope_id, device_id)
     return device
 
 

@@ -33,19 +33,20 @@ async def list_results(call: Call[ResultsQuery, None]) -> web.StreamResponse:
 async def _wait(call: Call[ResultsQuery, None]) -> Sequence[Result]:
     until = asyncio.get_running_loop().time() + min(call.query.wait, LONGEST_WAIT)
     while True:
-        with call.services.outcomes.of_results() as bell:
-            results = await _read(call.services.store, call.query)
+        with call.services.outcomes.of_results(call.scope_id) as bell:
+            results = await _read(call.services.store, call.scope_id, call.query)
             left = until - asyncio.get_running_loop().time()
             if results or left <= 0 or call.services.holds.is_closed:
                 return results
             await ring_or_pass(bell, left)
 
 
-async def _read(store: Store, query: ResultsQuery) -> Sequence[Result]:
+async def _read(store: Store, scope_id: int, query: ResultsQuery) -> Sequence[Result]:
     device_id = None
     if query.device_id is not None:
         device_id = parse_int64(query.device_id, what="deviceId", pointer="/deviceId")
     return await store.results(
+        scope_id,
         after=parse_int64(query.cursor, what="cursor", pointer="/cursor"),
         limit=capped(query.limit),
         device_id=device_id,

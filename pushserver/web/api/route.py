@@ -35,6 +35,11 @@ class Call(Generic[Q, B]):
     query: Q
     body: B
 
+    @property
+    def scope_id(self) -> int:
+        """The scope in which everything is asked and done: the token's."""
+        return self.token.scope_id
+
     def int64(self, name: str) -> int:
         """
         Return a number from the path.
@@ -102,7 +107,9 @@ class Route(Generic[Q, B]):
         return body
 
 
-_NOBODY = Token(id=0, hash="", name="", permissions=frozenset(), created_at=0)
+_NOBODY = Token(
+    id=0, scope_id=0, hash="", name="", permissions=frozenset(), created_at=0
+)
 
 
 async def read_data(request: web.Request) -> bytes:

@@ -13,20 +13,21 @@ async def make(call: Call[None, TokenIn]) -> web.StreamResponse:
     """Make a token; its secret is shown here and never again."""
     wanted = call.body
     token, secret = await call.services.tokens.make(
-        wanted.name, wanted.permissions, by=call.token
+        call.scope_id, wanted.name, wanted.permissions, by=call.token
     )
     return answer(token_out(token, secret), status=201)
 
 
 async def list_tokens(call: Call[None, None]) -> web.StreamResponse:
     """List the valid tokens, without their secrets."""
-    tokens = call.services.tokens.all()
+    tokens = call.services.tokens.all(call.scope_id)
     return answer(TokensOut([token_out(token) for token in tokens]))
 
 
 async def revoke(call: Call[None, None]) -> web.StreamResponse:
     """Make a token invalid at once."""
-    await call.services.tokens.revoke(call.int64("token_id"))
+    token_id = call.int64("token_id")
+    await call.services.tokens.revoke(call.scope_id, token_id)
     return respond(status=204)
 
 

@@ -257,6 +257,7 @@ class TokenOut(Out, kw_only=True):
     """A token; `token` is there once, when it is made."""
 
     id: str
+    scope_id: str
     name: str
     permissions: list[Permission]
     created_at: Instant
@@ -269,15 +270,36 @@ class TokensOut(Out):
     items: list[TokenOut]
 
 
+class ScopeIn(In):
+    """A scope to be made."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=200)]
+
+
+class ScopeOut(Out, kw_only=True):
+    """A scope; `token`, its first one, is there once, when it is made."""
+
+    id: str
+    name: str
+    created_at: Instant
+    token: str | None = None
+
+
+class ScopesOut(Out):
+    """Every scope that the token may know of, oldest first."""
+
+    items: list[ScopeOut]
+
+
 class ServerOut(Out, kw_only=True):
-    """What this server is doing, and what it has refused."""
+    """What this server is doing; in the first scope also what it has refused."""
 
     version: str
     started_at: Instant
     now: Instant
     devices: int
     held_polls: int
-    counts: dict[str, int]
+    counts: dict[str, int] | None = None
 
 
 class CommandsQuery(In, kw_only=True):

@@ -9,6 +9,7 @@ from pushserver.dialects.controlid.result import read
 from pushserver.model.command import Command, HandOut, Order, Result
 from pushserver.model.device import Device, Stray
 from pushserver.model.lane import Lane
+from pushserver.model.scope import Scope
 from pushserver.model.token import Token
 from pushserver.storage.base import CommandRecord
 from pushserver.web.api.types import (
@@ -18,6 +19,7 @@ from pushserver.web.api.types import (
     InFlightOut,
     OutcomeOut,
     ResultOut,
+    ScopeOut,
     StrayOut,
     StraysOut,
     TokenOut,
@@ -130,8 +132,8 @@ def device_out(
         last_seen_at=at(device.last_seen_at),
         address=device.address,
         poll_period=None if device.period is None else _number(device.period),
-        queue_depth=0 if lane is None else len(lane.waiting),
-        in_flight=None if lane is None else _in_flight(lane),
+        queue_depth=0 if lane is None else lane.depth_of(device.scope_id),
+        in_flight=None if lane is None else _in_flight(lane, device.scope_id),
         keyed=device.key_hash is not None,
         key_enforced=device.key_enforced,
         device_seen=device.last_seen_at is not None,
@@ -139,8 +141,8 @@ def device_out(
     )
 
 
-def _in_flight(lane: Lane) -> InFlightOut | None:
-    flight = lane.flight
+def _in_flight(lane: Lane, scope_id: int) -> InFlightOut | None:
+    flight = lane.flight_of(scope_id)
     if flight is None:
         return None
     return InFlightOut(
@@ -171,9 +173,20 @@ def token_out(token: Token, secret: str | None = None) -> TokenOut:
     """Show a token; its secret only when it is made."""
     return TokenOut(
         id=str(token.id),
+        scope_id=str(token.scope_id),
         name=token.name,
         permissions=sorted(token.permissions),
         created_at=rfc3339(token.created_at),
+        token=secret,
+    )
+
+
+def scope_out(scope: Scope, secret: str | None = None) -> ScopeOut:
+    """Show a scope; the secret of its first token only when it is made."""
+    return ScopeOut(
+        id=str(scope.id),
+        name=scope.name,
+        created_at=rfc3339(scope.created_at),
         token=secret,
     )
 
@@ -184,6 +197,7 @@ def at(instant: int | None) -> str | None:
 
 
 def raw(text: str | bytes | None) -> Raw | UnsetType:
+    """Show a JSON text as it is, if there is one."""
     """Show a JSON text as it is, if there is one."""
     return UNSET if text is None else Raw(text)
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from pushserver.model.scope import FIRST_SCOPE
 from tests.web.site import DEVICE, LOAD_USERS, OPEN_DOOR, Answer, Site, until
 
 PATH = f"/devices/{DEVICE}/commands"
@@ -173,7 +174,7 @@ async def test_program_gone(site: Site) -> None:
             f"Content-Length: {len(text)}\r\n\r\n".encode()
             + text
         )
-        await until(lambda: site.services.fleet.find(DEVICE) is not None)
+        await until(lambda: site.services.fleet.find(FIRST_SCOPE, DEVICE) is not None)
     answer = await post(site, text, headers=kind)
     async with asyncio.timeout(10):
         while answer.status == 409:

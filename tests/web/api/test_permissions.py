@@ -16,6 +16,8 @@ BODIES: dict[str, Any] = {
     "putDevice": {},
     "patchDevice": {},
     "makeToken": {"name": "x", "permissions": ["results:read"]},
+    "makeScope": {"name": "x"},
+    "makeTokenOfScope": {"name": "x", "permissions": ["results:read"]},
 }
 
 
@@ -34,13 +36,14 @@ WANTED = {
     "commands:read": {"listCommands", "listCommandsOfDevice", "getCommand"},
     "commands:write": {"enqueue", "cancelCommand", "retryCommand"},
     "results:read": {"listResults", "getCommandResult"},
-    "tokens:write": {"makeToken", "listTokens", "revokeToken"},
+    "tokens:write": {"makeToken", "listTokens", "revokeToken", "listScopes"},
+    "admin": {"makeScope", "makeTokenOfScope"},
 }
 
 
 async def call(site: Site, route: Route[Any, Any], token: str | None) -> Answer:
     """Call a route in a way that it takes."""
-    path = route.path.format(device_id=1, command_id=1, token_id=1)
+    path = route.path.format(device_id=1, command_id=1, token_id=1, scope_id=1)
     headers, body = {}, BODIES.get(route.name)
     if route.name == "importDevices":
         headers, body = {"Content-Type": "application/x-ndjson"}, b'{"deviceId":1}'

@@ -21,7 +21,7 @@ async def test_life(site: Site) -> None:
     after = await site.api("GET", "/results", token=token["token"])
 
     assert 201 == made.status
-    assert {"id", "name", "permissions", "createdAt", "token"} == set(token)
+    assert {"id", "scopeId", "name", "permissions", "createdAt", "token"} == set(token)
     assert token["token"].startswith("pst_")
     assert 200 == before.status
     assert token["token"] not in listed.body.decode()

@@ -1,0 +1,33 @@
+"""`pushserver scopes`: the tenants of one server."""
+
+from cyclopts import App
+
+from pushserver.cli.here import InHere
+
+app = App(name="scopes", help="List and create scopes, one for each tenant.")
+
+COLUMNS = ("id", "name", "createdAt")
+
+
+@app.command(name="list")
+@app.default
+async def list_(*, here: InHere) -> int:
+    """List the scopes that the token may know of."""
+    async with here.client() as client:
+        here.table((await client.scopes())["items"], COLUMNS)
+    return 0
+
+
+@app.command
+async def create(name: str, /, *, here: InHere) -> int:
+    """
+    Make a scope; its first token is shown this once.
+
+    Parameters
+    ----------
+    name
+        Whose scope it is.
+    """
+    async with here.client() as client:
+        here.show(await client.create_scope(name))
+    return 0
