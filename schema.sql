@@ -70,6 +70,7 @@ CREATE TABLE command (
         'PENDING', 'SENT', 'DELIVERED', 'SUCCESSFUL', 'FAILED', 'TIMEOUT', 'EXPIRED',
         'CANCELED')),
     attempts         BIGINT NOT NULL,
+    turns            BIGINT NOT NULL,          -- how many transitions it made
     sent_at          BIGINT,
     delivered_at     BIGINT,
     finished_at      BIGINT,
@@ -220,6 +221,65 @@ CREATE TABLE task (
 );
 CREATE INDEX task_scope ON task (scope_id, id);
 CREATE INDEX task_active ON task (id) WHERE ended_at IS NULL;
+
+-- What happened, in order, as far as anybody wants to hear of it.
+CREATE TABLE event (
+    id        BIGINT PRIMARY KEY,
+    scope_id  BIGINT NOT NULL,
+    type      TEXT   NOT NULL,
+    device_id BIGINT,
+    at        BIGINT NOT NULL,
+    data      BYTEA  NOT NULL                  -- JSON
+);
+CREATE INDEX event_scope ON event (scope_id, id);
+
+-- Applications' URLs, and what they want to hear of.
+CREATE TABLE subscription (
+    id               BIGINT PRIMARY KEY,
+    scope_id         BIGINT NOT NULL,
+    created_at       BIGINT NOT NULL,
+    url              TEXT   NOT NULL,
+    events           TEXT   NOT NULL,          -- types, separated by spaces
+    format           TEXT   NOT NULL CHECK (format IN ('native', 'iotda')),
+    secret           TEXT   NOT NULL,
+    app_id           TEXT   NOT NULL,
+    cursor           BIGINT NOT NULL,          -- the last event that was looked at
+    device_ids       TEXT,                     -- a JSON array; NULL: any
+    tags             TEXT,                     -- a JSON object of strings; NULL: any
+    ordered          BIGINT NOT NULL CHECK (ordered IN (0, 1)),
+    headers          TEXT   NOT NULL,          -- a JSON object of strings
+    description      TEXT,
+    include_result   BIGINT NOT NULL CHECK (include_result IN (0, 1)),
+    profile          TEXT   NOT NULL CHECK (profile IN ('standard', 'huawei')),
+    resource_name    TEXT,
+    old_secret       TEXT,                     -- signs, too, while it is replaced
+    old_secret_until BIGINT,
+    health           TEXT   NOT NULL CHECK (health IN ('active', 'paused', 'disabled')),
+    failures         BIGINT NOT NULL,          -- in a row
+    failing_since    BIGINT,
+    dropped          BIGINT NOT NULL,          -- events that fell off its backlog
+    last_success_at  BIGINT,
+    last_failure_at  BIGINT,
+    last_error       TEXT
+);
+CREATE INDEX subscription_scope ON subscription (scope_id, id);
+
+-- Telling one subscription of one event, and each try at it.
+CREATE TABLE webhook (
+    subscription_id BIGINT NOT NULL,
+    event_id        BIGINT NOT NULL,
+    device_id       BIGINT,
+    state           TEXT   NOT NULL CHECK (state IN ('pending', 'delivered', 'dead')),
+    next_at         BIGINT,                    -- when it is tried again
+    attempts        TEXT   NOT NULL,           -- a JSON array
+    PRIMARY KEY (subscription_id, event_id)
+);
+CREATE INDEX webhook_due ON webhook (subscription_id, next_at)
+    WHERE state = 'pending';
+CREATE INDEX webhook_device ON webhook (subscription_id, device_id, event_id)
+    WHERE state = 'pending';
+CREATE INDEX webhook_dead ON webhook (subscription_id, event_id) WHERE state = 'dead';
+CREATE INDEX webhook_event ON webhook (event_id, state);
 
 CREATE TABLE idempotency_key (
     token_id    BIGINT NOT NULL,

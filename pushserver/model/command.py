@@ -36,6 +36,7 @@ class Command:
     None before the first time: the guard of the next write. `order` is None where it
     has not been read from the store. `step` counts from 0; `operation` is set while
     the operation follows the command, `resource` is what the step is called there.
+    `turns` counts its transitions; being made is the first.
     """
 
     id: int
@@ -58,6 +59,7 @@ class Command:
     operation_id: int | None = None
     step: int | None = None
     resource: str | None = None
+    turns: int = 1
     result_id: int | None = None
     stored: State | None = None
     order: Order | None = None
@@ -163,6 +165,7 @@ def move(command: Command, event: Event, at: int) -> Move:
         Conflict: the table of states does not allow it.
     """
     command.state = next_state(command.state, event)
+    command.turns += 1
     _STAMP[event](command, at)
     return Move(command, event, at)
 

@@ -8,11 +8,14 @@ from bisect import insort
 from collections.abc import Callable
 
 import attrs
+import msgspec
 
 from pushserver.clock import SECOND
+from pushserver.model import event as told_of
 from pushserver.model.catalogue import SLOW_GRACE
 from pushserver.model.command import Command, HandOut, Move, Outcome, Result, move
 from pushserver.model.draft import Step
+from pushserver.model.event import EventType, Interest, ResultTold
 from pushserver.model.idempotency import Key, KeyUse
 from pushserver.model.operation import Notification, Operation
 from pushserver.model.state import Event
@@ -32,6 +35,7 @@ class Changes:
     """
 
     new_id: Callable[[], int] = attrs.field(eq=False)
+    interest: Interest = attrs.field(factory=dict, eq=False)
     added: list[Command] = attrs.Factory(list)
     handed_out: list[HandOut] = attrs.Factory(list)
     results: list[Result] = attrs.Factory(list)
@@ -43,6 +47,14 @@ class Changes:
     steps: list[Step] = attrs.Factory(list)
     notifications: list[Notification] = attrs.Factory(list)
     forgotten: list[int] = attrs.Factory(list)
+    events: list[told_of.Event] = attrs.Factory(list)
+
+    def add(self, command: Command) -> None:
+        """Note a new command."""
+        self.added.append(command)
+        if self.wants(command.scope_id, EventType.COMMAND_STATUS):
+            at = command.created_at
+            self.events.append(told_of.of_command(self.new_id(), command, at))
 
     def move(self, command: Command, event: Event, at: int) -> None:
         """Let *event* happen to *command*, its operation follow, and note it."""
@@ -51,6 +63,47 @@ class Changes:
         self.commands[command.id] = command
         if command.operation is not None:
             follow(command.operation, command, before, event, at, self)
+        if self.wants(command.scope_id, EventType.COMMAND_STATUS):
+            self.events.append(told_of.of_command(self.new_id(), command, at))
+
+    def wants(self, scope_id: int, kind: EventType) -> bool:
+        """Tell whether anybody in the scope wants to hear of this."""
+        return kind in self.interest.get(scope_id, ())
+
+    def keep(self, result: Result) -> None:
+        """Note a result; an orphan is an event."""
+        self.results.append(result)
+        orphaned = EventType.RESULT_ORPHANED
+        if result.command_id is None and self.wants(result.scope_id, orphaned):
+            told = ResultTold(result.id, result.uuid, result.endpoint)
+            self.tell(
+                result.scope_id, orphaned, result.received_at, told, result.device_id
+            )
+
+    def tell_operation(
+        self, operation: Operation, at: int, message: str | None
+    ) -> None:
+        """Note that an operation went on; its end is told once, at that instant."""
+        finished = operation.ended_at == at and not operation.is_running
+        kind = (
+            EventType.OPERATION_FINISHED if finished else EventType.OPERATION_PROGRESS
+        )
+        if self.wants(operation.scope_id, kind):
+            made = told_of.of_operation(self.new_id(), operation, kind, at, message)
+            self.events.append(made)
+
+    def tell(
+        self,
+        scope_id: int,
+        kind: EventType,
+        at: int,
+        told: msgspec.Struct,
+        device_id: int | None = None,
+    ) -> None:
+        """Note an event, if anybody in the scope wants to hear of it."""
+        if self.wants(scope_id, kind):
+            made = told_of.event(self.new_id(), scope_id, kind, at, told, device_id)
+            self.events.append(made)
 
     def current(self, lane: "Lane", operation: Operation) -> Operation:
         """Return the operation that is at work, where *operation* is a copy of it."""

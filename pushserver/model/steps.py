@@ -53,14 +53,16 @@ def queue_step(operation: Operation, command: "Command", changes: "Changes") -> 
 
 def report(operation: Operation, told: Notification, changes: "Changes") -> None:
     """Add what somebody outside the queue tells; it may close what has no steps."""
+    at = told.created_at
     changes.notifications.append(told)
-    changes.track(operation, told.created_at)
-    operation.started_at = operation.started_at or told.created_at
+    changes.track(operation, at)
+    operation.started_at = operation.started_at or at
     if not operation.steps:
         operation.advance(told.progress)
         operation.status = told.status
         if told.status in (Status.COMPLETED, Status.FAILED):
-            operation.ended_at = told.created_at
+            operation.ended_at = at
+    changes.tell_operation(operation, at, told.message)
 
 
 def end(operation: Operation, at: int) -> None:
@@ -79,6 +81,7 @@ def notify(
 ) -> None:
     """Write how the operation stands now."""
     changes.track(operation, at)
+    changes.tell_operation(operation, at, message)
     changes.notifications.append(
         Notification(
             id=changes.new_id(),

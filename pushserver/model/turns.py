@@ -18,7 +18,7 @@ _ANSWERED = (Outcome.SUCCESSFUL, Outcome.FAILED)
 
 def add(lane: Lane, command: Command, changes: Changes) -> None:
     """Put a new command into the queue."""
-    changes.added.append(command)
+    changes.add(command)
     lane.insert(command)
 
 

@@ -91,7 +91,7 @@ class Reporting:
             if match is None and recall is None:
                 return None
             result = self._result(post, match)
-            changes.results.append(result)
+            changes.keep(result)
             if match is not None and _is_whole(post, reading):
                 answered(
                     lane,

@@ -13,6 +13,7 @@ import attrs
 
 from pushserver.model.command import Command, HandOut, Order, Result
 from pushserver.model.device import Device, DeviceState, Stray
+from pushserver.model.event import EventType
 from pushserver.model.idempotency import Key, KeyUse
 from pushserver.model.ids import IdSource
 from pushserver.model.lane import Changes, Lane
@@ -20,6 +21,7 @@ from pushserver.model.operation import Operation
 from pushserver.model.scope import Scope
 from pushserver.model.state import State
 from pushserver.model.token import Token
+from pushserver.storage.subscribing import SubscriptionStore
 from pushserver.storage.tracking import OperationStore, TaskStore
 
 T = TypeVar("T")
@@ -229,6 +231,14 @@ class Store(CommandStore, History, DeviceStore, TokenStore, ScopeStore, Protocol
     @property
     def tasks(self) -> TaskStore:
         """Tasks."""
+
+    @property
+    def subscriptions(self) -> SubscriptionStore:
+        """Events, subscriptions and what was told to them."""
+
+    @property
+    def interest(self) -> dict[int, frozenset[EventType]]:
+        """Which types of events are written, in each scope; to be kept up to date."""
 
     @property
     def new_id(self) -> IdSource:

@@ -323,6 +323,6 @@ async def test_nothing_there(store: Store) -> None:
 def test_every_field_is_tried() -> None:
     """No field of a command is left at its default in these tests."""
     moved = {"id", "endpoint", "state", "attempts", "sent_at", "delivered_at"}
-    moved |= {"finished_at", "result_id", "stored", "operation"}
+    moved |= {"finished_at", "result_id", "stored", "operation", "turns"}
 
     assert {f.name for f in attrs.fields(Command)} == moved | set(FULL)

@@ -15,6 +15,7 @@ import attrs
 import structlog
 
 from pushserver.errors import PushServerError, Unavailable
+from pushserver.model.event import Interest
 from pushserver.model.lane import Changes
 from pushserver.storage.base import NO_PAST, Decision, Past, Recall, Then
 from pushserver.storage.sqlite.connection import Connection
@@ -65,6 +66,7 @@ class GroupCommit:
     lanes: Lanes
     now: Callable[[], int]
     new_id: Callable[[], int]
+    interest: Interest
     observers: list[Observer] = attrs.Factory(list)
     _waiting: list[Job] = attrs.field(factory=list, init=False)
     _stale: set[int] = attrs.field(factory=set, init=False)
@@ -115,7 +117,7 @@ class GroupCommit:
             await self._undo(jobs)
             _fail(jobs, error)
             return
-        changes = Changes(self.new_id)
+        changes = Changes(self.new_id, self.interest)
         jobs = self._decide(jobs, pasts, changes)
         works = [job for job in jobs if job.work is not None]
         try:

@@ -11,6 +11,7 @@ import attrs
 from pushserver.clock import Clock
 from pushserver.model.command import Order, Result
 from pushserver.model.device import Device, Stray
+from pushserver.model.event import EventType
 from pushserver.model.ids import IdSource
 from pushserver.model.lane import Changes, Lane
 from pushserver.model.scope import Scope
@@ -28,6 +29,7 @@ from pushserver.storage.sqlite.connection import (
 from pushserver.storage.sqlite.lanes import Lanes, load_all
 from pushserver.storage.sqlite.operations import SqliteOperations
 from pushserver.storage.sqlite.orders import Orders
+from pushserver.storage.sqlite.subscriptions import SqliteSubscriptions
 from pushserver.storage.sqlite.tasks import SqliteTasks
 from pushserver.storage.sqlite.work import Writer
 
@@ -51,7 +53,9 @@ class SqliteStore:
     orders: Orders
     operations: SqliteOperations
     tasks: SqliteTasks
+    subscriptions: SqliteSubscriptions
     new_id: IdSource
+    interest: dict[int, frozenset[EventType]]
 
     @classmethod
     async def open(cls, path: Path, clock: Clock) -> Self:
@@ -71,7 +75,8 @@ class SqliteStore:
         for lane in await connection.run(lambda c: load_all(c, clock.now())):
             lanes.put(lane)
         new_id = IdSource(clock.now, floor=await connection.run(_largest_id))
-        writer = GroupCommit(connection, lanes, clock.now, new_id)
+        interest: dict[int, frozenset[EventType]] = {}
+        writer = GroupCommit(connection, lanes, clock.now, new_id, interest)
         lists = await connect_reader(path)
         store = cls(
             lock=lock,
@@ -82,7 +87,9 @@ class SqliteStore:
             orders=Orders(),
             operations=SqliteOperations(lists, Writer(writer)),
             tasks=SqliteTasks(lists, Writer(writer)),
+            subscriptions=SqliteSubscriptions(lists, Writer(writer)),
             new_id=new_id,
+            interest=interest,
         )
         store.watch(store._keep_orders)
         writer.start()
@@ -250,11 +257,13 @@ def _largest_id(connection: sqlite3.Connection) -> int:
     tables = (
         "command",
         "delivery",
+        "event",
         "notification",
         "operation",
         "result",
         "scope",
         "stray_request",
+        "subscription",
         "task",
         "token",
     )

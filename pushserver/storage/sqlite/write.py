@@ -22,6 +22,7 @@ from pushserver.storage.rows import (
     insert_command_row,
     result_row,
 )
+from pushserver.storage.subscription_rows import EVENT, event_row
 from pushserver.storage.tracking_rows import (
     NOTIFICATION,
     OPERATION,
@@ -86,10 +87,10 @@ _ADD = _insert("command", NEW_COMMAND)
 _MOVE = Statement(
     "UPDATE command SET state = new.column1, attempts = new.column2,"
     " sent_at = new.column3, delivered_at = new.column4,"
-    " finished_at = new.column5, result_id = new.column6"
+    " finished_at = new.column5, result_id = new.column6, turns = new.column7"
     " FROM (VALUES {}) AS new"
-    " WHERE command.id = new.column7 AND +command.state = new.column8",
-    8,
+    " WHERE command.id = new.column8 AND +command.state = new.column9",
+    9,
     guarded=True,
 )
 _HAND_OUT = _insert("delivery", HAND_OUT)
@@ -112,6 +113,7 @@ _TRACK = Statement(
 )
 ADD_STEP = _insert("step", STEP)
 _TELL = _insert("notification", NOTIFICATION)
+_HAPPEN = _insert("event", EVENT)
 KEY = Statement(
     "INSERT INTO idempotency_key"
     " (token_id, path, value, fingerprint, answer, created_at)"
@@ -165,6 +167,7 @@ def _batches(changes: Changes) -> list[tuple[Statement, list[Row]]]:
         (_TRACK, [_track_row(o) for o in tracked if o.stored]),
         (ADD_STEP, [step_row(s) for s in changes.steps]),
         (_TELL, [notification_row(n) for n in changes.notifications]),
+        (_HAPPEN, [event_row(e) for e in changes.events]),
     ]
 
 
@@ -181,6 +184,7 @@ def _move_row(command: Command) -> Row:
         command.delivered_at,
         command.finished_at,
         command.result_id,
+        command.turns,
         command.id,
         command.stored and command.stored._value_,
     )

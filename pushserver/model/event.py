@@ -1,0 +1,171 @@
+"""What happened, as it is told to subscriptions, streams and the console.
+
+An event is written in the very transaction that makes it true, and only if somebody
+wants to hear of it: `Interest` says who.
+"""
+
+import enum
+from collections.abc import Collection, Mapping
+
+import attrs
+import msgspec
+
+from pushserver.model.command import Command
+from pushserver.model.operation import Operation
+from pushserver.model.state import State
+
+
+class EventType(enum.StrEnum):
+    """What can happen."""
+
+    COMMAND_STATUS = "command.status"
+    DEVICE_ONLINE = "device.online"
+    DEVICE_OFFLINE = "device.offline"
+    DEVICE_QUARANTINED = "device.quarantined"
+    DEVICE_IDENTITY_MISMATCH = "device.identityMismatch"
+    OPERATION_PROGRESS = "operation.progress"
+    OPERATION_FINISHED = "operation.finished"
+    TASK_FINISHED = "task.finished"
+    RESULT_ORPHANED = "result.orphaned"
+
+
+#: Which types of events somebody wants to hear of, in each scope.
+Interest = Mapping[int, Collection[EventType]]
+
+
+@attrs.frozen(kw_only=True)
+class Event:
+    """
+    Something that happened in a scope, at `at` (microseconds UTC).
+
+    Ids grow in the order of what happened. `data` is the JSON of one of the structs
+    below. `device_id` is None where it is of no one device.
+    """
+
+    id: int
+    scope_id: int
+    type: EventType
+    at: int
+    device_id: int | None
+    data: bytes
+
+
+class CommandTold(msgspec.Struct, omit_defaults=True):
+    """A command after a transition. Instants are microseconds UTC."""
+
+    command_id: int
+    sequence: int
+    state: State
+    endpoint: str
+    created_at: int
+    sent_at: int | None = None
+    delivered_at: int | None = None
+    finished_at: int | None = None
+    operation_id: int | None = None
+    result_id: int | None = None
+
+
+class OperationTold(msgspec.Struct, omit_defaults=True):
+    """An operation after a turn of its steps, or after its end."""
+
+    operation_id: int
+    status: str
+    progress: int
+    resource: str
+    task_id: int | None = None
+    message: str | None = None
+
+
+class TaskTold(msgspec.Struct, omit_defaults=True):
+    """A task that has ended, and how its operations did."""
+
+    task_id: int
+    state: str
+    completed: int
+    failed: int
+    stale: int
+    name: str | None = None
+
+
+class DeviceTold(msgspec.Struct, omit_defaults=True):
+    """A device that came, went, or is not what it says."""
+
+    last_seen_at: int | None = None
+    address: str | None = None
+    reason: str | None = None
+
+
+class ResultTold(msgspec.Struct, omit_defaults=True):
+    """A result that belongs to no delivery."""
+
+    result_id: int
+    uuid: str | None = None
+    endpoint: str | None = None
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+def of_command(event_id: int, command: Command, at: int) -> Event:
+    """Return the event of a transition that *command* just made."""
+    told = CommandTold(
+        command_id=command.id,
+        sequence=command.turns,
+        state=command.state,
+        endpoint=command.endpoint,
+        created_at=command.created_at,
+        sent_at=command.sent_at,
+        delivered_at=command.delivered_at,
+        finished_at=command.finished_at,
+        operation_id=command.operation_id,
+        result_id=command.result_id,
+    )
+    return Event(
+        id=event_id,
+        scope_id=command.scope_id,
+        type=EventType.COMMAND_STATUS,
+        at=at,
+        device_id=command.device_id,
+        data=_encode(told),
+    )
+
+
+def of_operation(
+    event_id: int, operation: Operation, kind: EventType, at: int, message: str | None
+) -> Event:
+    """Return the event of an operation that went on, or ended."""
+    told = OperationTold(
+        operation_id=operation.id,
+        status=operation.status,
+        progress=operation.progress,
+        resource=operation.label.resource,
+        task_id=operation.task_id,
+        message=message,
+    )
+    return Event(
+        id=event_id,
+        scope_id=operation.scope_id,
+        type=kind,
+        at=at,
+        device_id=operation.device_id,
+        data=_encode(told),
+    )
+
+
+def event(
+    event_id: int,
+    scope_id: int,
+    kind: EventType,
+    at: int,
+    told: msgspec.Struct,
+    device_id: int | None = None,
+) -> Event:
+    """Return an event with what is *told* of it."""
+    return Event(
+        id=event_id,
+        scope_id=scope_id,
+        type=kind,
+        at=at,
+        device_id=device_id,
+        data=_encode(told),
+    )

@@ -1,0 +1,221 @@
+"""Events, subscriptions and the outbox: their statements."""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import attrs
+
+from pushserver.model.event import Event
+from pushserver.model.ids import first_id_at
+from pushserver.model.subscription import (
+    DeliveryState,
+    Subscription,
+    WebhookDelivery,
+)
+from pushserver.storage.rows import Row, columns, marks, prefixed
+from pushserver.storage.sqlite.connection import Connection
+from pushserver.storage.sqlite.work import Writer
+from pushserver.storage.subscribing import Lag
+from pushserver.storage.subscription_rows import (
+    EVENT,
+    SUBSCRIPTION,
+    WEBHOOK,
+    event_from_row,
+    subscription_from_row,
+    subscription_row,
+    webhook_from_row,
+    webhook_row,
+)
+
+T = TypeVar("T")
+
+_ALL = f"SELECT {SUBSCRIPTION} FROM subscription ORDER BY id"
+_SAVE = f"REPLACE INTO subscription ({SUBSCRIPTION}) VALUES ({marks(SUBSCRIPTION)})"
+_RECORD = f"REPLACE INTO webhook ({WEBHOOK}) VALUES ({marks(WEBHOOK)})"
+_NEWEST = "SELECT coalesce(max(id), 0) FROM event"
+_AFTER = f"SELECT {EVENT} FROM event WHERE scope_id = ? AND id > ? ORDER BY id LIMIT ?"
+_COUNT = "SELECT count(*) FROM event WHERE scope_id = ? AND id > ? AND id <= ?"
+_DUE = (
+    f"SELECT {WEBHOOK} FROM webhook WHERE subscription_id = ? AND state = 'pending'"
+    " AND next_at <= ?"
+)
+_FIRST_OF_DEVICE = (
+    " AND NOT EXISTS (SELECT 1 FROM webhook AS older"
+    " WHERE older.subscription_id = webhook.subscription_id"
+    " AND older.device_id IS webhook.device_id"
+    " AND older.event_id < webhook.event_id AND older.state = 'pending')"
+)
+_NEXT_DUE = (
+    "SELECT min(next_at) FROM webhook WHERE subscription_id = ? AND state = 'pending'"
+)
+_BLOCKED = (
+    "SELECT DISTINCT device_id FROM webhook"
+    " WHERE subscription_id = ? AND state = 'pending'"
+)
+_FIND = f"SELECT {WEBHOOK} FROM webhook WHERE subscription_id = ? AND event_id = ?"
+_LIST = (
+    f"SELECT {prefixed(WEBHOOK, 'webhook')}, {prefixed(EVENT, 'event')}"
+    " FROM webhook LEFT JOIN event ON event.id = webhook.event_id"
+    " WHERE webhook.subscription_id = ?"
+)
+_LAG = (
+    "SELECT (SELECT count(*) FROM webhook WHERE subscription_id = ?1"
+    " AND state = 'pending'), (SELECT count(*) FROM webhook"
+    " WHERE subscription_id = ?1 AND state = 'dead'),"
+    " (SELECT count(*) FROM event WHERE scope_id = ?2 AND id > ?3)"
+)
+_OLD = (
+    "SELECT id FROM event WHERE id < ? AND NOT EXISTS (SELECT 1 FROM webhook"
+    " WHERE event_id = event.id AND state <> 'delivered') ORDER BY id LIMIT ?"
+)
+
+
+@attrs.frozen
+class SqliteSubscriptions:
+    """Keeps the promise of `SubscriptionStore`."""
+
+    reader: Connection
+    write: Writer
+
+    async def all_subscriptions(self) -> Sequence[Subscription]:
+        """Return every subscription."""
+        return await self._list(_ALL, (), subscription_from_row)
+
+    async def save_subscription(self, subscription: Subscription) -> None:
+        """Write a subscription."""
+        row = subscription_row(subscription)
+        await self.write(lambda c: c.execute(_SAVE, row))
+
+    async def forget_subscription(self, subscription_id: int) -> None:
+        """Delete a subscription and all that was told to it."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            for table, name in (("webhook", "subscription_id"), ("subscription", "id")):
+                sql = f"DELETE FROM {table} WHERE {name} = ?"
+                connection.execute(sql, (subscription_id,))
+
+        await self.write(work)
+
+    async def newest_event(self) -> int:
+        """Return the id of the newest event."""
+        return await self._number(_NEWEST, ())
+
+    async def first_event_at(self, scope_id: int, at: int) -> int:
+        """Return the id before the first event at or after *at*."""
+        sql = (
+            "SELECT coalesce(min(id) - 1, (SELECT coalesce(max(id), 0) FROM event))"
+            " FROM event WHERE scope_id = ? AND id >= ? AND at >= ?"
+        )
+        return await self._number(sql, (scope_id, first_id_at(at) >> 1, at))
+
+    async def events(self, scope_id: int, *, after: int, limit: int) -> Sequence[Event]:
+        """Return events in order."""
+        return await self._list(_AFTER, (scope_id, after, limit), event_from_row)
+
+    async def events_by_id(self, ids: Sequence[int]) -> Sequence[Event]:
+        """Return these events."""
+        sql = f"SELECT {EVENT} FROM event WHERE id IN ({', '.join('?' * len(ids))})"
+        return await self._list(sql, ids, event_from_row)
+
+    async def count_events(self, scope_id: int, *, after: int, to: int) -> int:
+        """Count events."""
+        return await self._number(_COUNT, (scope_id, after, to))
+
+    async def due(
+        self, subscription_id: int, *, now: int, ordered: bool, limit: int
+    ) -> Sequence[WebhookDelivery]:
+        """Return what is to be tried again by now."""
+        first = _FIRST_OF_DEVICE if ordered else ""
+        sql = f"{_DUE}{first} ORDER BY event_id LIMIT ?"
+        return await self._list(sql, (subscription_id, now, limit), webhook_from_row)
+
+    async def next_due(self, subscription_id: int) -> int | None:
+        """Return when the next is to be tried."""
+        found: list[int | None] = await self._list(
+            _NEXT_DUE, (subscription_id,), lambda row: row[0]
+        )
+        return found[0]
+
+    async def blocked_devices(self, subscription_id: int) -> frozenset[int | None]:
+        """Return the devices that have something pending."""
+        return frozenset(
+            await self._list(_BLOCKED, (subscription_id,), lambda row: row[0])
+        )
+
+    async def record(
+        self, subscription: Subscription, deliveries: Sequence[WebhookDelivery]
+    ) -> None:
+        """Write what came of deliveries, and how the subscription does."""
+        row = subscription_row(subscription)
+        rows = [webhook_row(delivery) for delivery in deliveries]
+
+        def work(connection: sqlite3.Connection) -> None:
+            there = "SELECT 1 FROM subscription WHERE id = ?"
+            if connection.execute(there, (subscription.id,)).fetchone():
+                connection.execute(_SAVE, row)
+                connection.executemany(_RECORD, rows)
+
+        await self.write(work)
+
+    async def find_delivery(
+        self, subscription_id: int, event_id: int
+    ) -> WebhookDelivery | None:
+        """Return what became of one event."""
+        found = await self._list(_FIND, (subscription_id, event_id), webhook_from_row)
+        return found[0] if found else None
+
+    async def deliveries(
+        self,
+        subscription_id: int,
+        *,
+        state: DeliveryState | None,
+        before: int | None,
+        limit: int,
+    ) -> Sequence[tuple[WebhookDelivery, Event | None]]:
+        """List deliveries, newest events first."""
+        given = (
+            ("webhook.state = ?", None if state is None else state.value),
+            ("webhook.event_id < ?", before),
+        )
+        where = [(sql, value) for sql, value in given if value is not None]
+        clause = "".join(f" AND {sql}" for sql, _ in where)
+        return await self._list(
+            f"{_LIST}{clause} ORDER BY webhook.event_id DESC LIMIT ?",
+            (subscription_id, *(value for _, value in where), limit),
+            _told,
+        )
+
+    async def lag(self, subscription: Subscription) -> Lag:
+        """Count what is pending, dead, and not looked at."""
+        values = (subscription.id, subscription.scope_id, subscription.cursor)
+        found = await self._list(_LAG, values, lambda row: Lag(*row))
+        return found[0]
+
+    async def purge_events(self, *, before: int, limit: int) -> int:
+        """Delete old events and what was told of them."""
+
+        def work(connection: sqlite3.Connection) -> int:
+            ids = connection.execute(_OLD, (first_id_at(before), limit)).fetchall()
+            connection.executemany("DELETE FROM webhook WHERE event_id = ?", ids)
+            connection.executemany("DELETE FROM event WHERE id = ?", ids)
+            return len(ids)
+
+        return await self.write(work)
+
+    async def _list(
+        self, sql: str, values: Sequence[Any], make: Callable[[Row], T]
+    ) -> list[T]:
+        return await self.reader.run(
+            lambda c: [make(row) for row in c.execute(sql, values)]
+        )
+
+    async def _number(self, sql: str, values: Sequence[Any]) -> int:
+        found: list[int] = await self._list(sql, values, lambda row: row[0])
+        return found[0]
+
+
+def _told(row: Row) -> tuple[WebhookDelivery, Event | None]:
+    split = columns(WEBHOOK)
+    event = None if row[split] is None else event_from_row(row[split:])
+    return webhook_from_row(row[:split]), event

@@ -1,0 +1,91 @@
+"""The promise of every store for events, subscriptions and what was told to them."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import attrs
+
+from pushserver.model.event import Event
+from pushserver.model.subscription import (
+    DeliveryState,
+    Subscription,
+    WebhookDelivery,
+)
+
+
+@attrs.frozen
+class Lag:
+    """How far a subscription is behind."""
+
+    pending: int
+    dead: int
+    unread: int
+
+
+class SubscriptionStore(Protocol):
+    """Subscriptions, and the outbox. Events are written by decisions."""
+
+    async def all_subscriptions(self) -> Sequence[Subscription]:
+        """Return every subscription, oldest first."""
+
+    async def save_subscription(self, subscription: Subscription) -> None:
+        """Write a subscription, new or changed."""
+
+    async def forget_subscription(self, subscription_id: int) -> None:
+        """Delete a subscription and all that was told to it."""
+
+    async def newest_event(self) -> int:
+        """Return the id of the newest event, else 0."""
+
+    async def first_event_at(self, scope_id: int, at: int) -> int:
+        """Return the id before the scope's first event at or after *at*."""
+
+    async def events(self, scope_id: int, *, after: int, limit: int) -> Sequence[Event]:
+        """Return the scope's events with ids above *after*, in order."""
+
+    async def events_by_id(self, ids: Sequence[int]) -> Sequence[Event]:
+        """Return these events, those that are there."""
+
+    async def count_events(self, scope_id: int, *, after: int, to: int) -> int:
+        """Count the scope's events with ids above *after*, up to *to*."""
+
+    async def due(
+        self, subscription_id: int, *, now: int, ordered: bool, limit: int
+    ) -> Sequence[WebhookDelivery]:
+        """
+        Return what is to be tried again by now, oldest events first.
+
+        If *ordered*, nothing whose device has an older one that is pending.
+        """
+
+    async def next_due(self, subscription_id: int) -> int | None:
+        """Return when the next of the pending ones is to be tried."""
+
+    async def blocked_devices(self, subscription_id: int) -> frozenset[int | None]:
+        """Return the devices that have something pending."""
+
+    async def record(
+        self, subscription: Subscription, deliveries: Sequence[WebhookDelivery]
+    ) -> None:
+        """Write what came of deliveries, and how the subscription does, at once."""
+
+    async def find_delivery(
+        self, subscription_id: int, event_id: int
+    ) -> WebhookDelivery | None:
+        """Return what became of one event."""
+
+    async def deliveries(
+        self,
+        subscription_id: int,
+        *,
+        state: DeliveryState | None,
+        before: int | None,
+        limit: int,
+    ) -> Sequence[tuple[WebhookDelivery, Event | None]]:
+        """List deliveries by their events, newest first, with event ids below."""
+
+    async def lag(self, subscription: Subscription) -> Lag:
+        """Count what is pending, dead, and not looked at."""
+
+    async def purge_events(self, *, before: int, limit: int) -> int:
+        """Delete old events nobody waits for and what was told of them; how many."""

@@ -1,0 +1,146 @@
+"""Rows and values of events, subscriptions and webhooks, for every store."""
+
+from typing import Any
+
+import msgspec
+
+from pushserver.model.event import Event, EventType
+from pushserver.model.subscription import (
+    Attempt,
+    DeliveryState,
+    Format,
+    Health,
+    Profile,
+    Subscription,
+    WebhookDelivery,
+)
+from pushserver.storage.rows import Row
+
+EVENT = "id, scope_id, type, device_id, at, data"
+SUBSCRIPTION = (
+    "id, scope_id, created_at, url, events, format, secret, app_id, cursor, device_ids,"
+    " tags, ordered, headers, description, include_result, profile, resource_name,"
+    " old_secret, old_secret_until, health, failures, failing_since, dropped,"
+    " last_success_at, last_failure_at, last_error"
+)
+WEBHOOK = "subscription_id, event_id, device_id, state, next_at, attempts"
+
+
+def event_from_row(row: Row) -> Event:
+    """Make an event of the columns EVENT."""
+    return Event(
+        id=row[0],
+        scope_id=row[1],
+        type=EventType(row[2]),
+        device_id=row[3],
+        at=row[4],
+        data=bytes(row[5]),
+    )
+
+
+def event_row(event: Event) -> Row:
+    """Return the columns EVENT."""
+    return (
+        event.id,
+        event.scope_id,
+        event.type._value_,
+        event.device_id,
+        event.at,
+        event.data,
+    )
+
+
+def subscription_from_row(row: Row) -> Subscription:
+    """Make a subscription of the columns SUBSCRIPTION."""
+    return Subscription(
+        id=row[0],
+        scope_id=row[1],
+        created_at=row[2],
+        url=row[3],
+        events=frozenset(EventType(name) for name in row[4].split()),
+        format=Format(row[5]),
+        secret=row[6],
+        app_id=row[7],
+        cursor=row[8],
+        device_ids=_read(row[9], frozenset[int] | None),
+        tags=_read(row[10], dict[str, str] | None),
+        ordered=bool(row[11]),
+        headers=_read(row[12], dict[str, str]),
+        description=row[13],
+        include_result=bool(row[14]),
+        profile=Profile(row[15]),
+        resource_name=row[16],
+        old_secret=row[17],
+        old_secret_until=row[18],
+        health=Health(row[19]),
+        failures=row[20],
+        failing_since=row[21],
+        dropped=row[22],
+        last_success_at=row[23],
+        last_failure_at=row[24],
+        last_error=row[25],
+    )
+
+
+def subscription_row(subscription: Subscription) -> Row:
+    """Return the columns SUBSCRIPTION."""
+    return (
+        subscription.id,
+        subscription.scope_id,
+        subscription.created_at,
+        subscription.url,
+        " ".join(sorted(subscription.events)),
+        subscription.format.value,
+        subscription.secret,
+        subscription.app_id,
+        subscription.cursor,
+        _text(subscription.device_ids),
+        _text(subscription.tags),
+        int(subscription.ordered),
+        _text(subscription.headers),
+        subscription.description,
+        int(subscription.include_result),
+        subscription.profile.value,
+        subscription.resource_name,
+        subscription.old_secret,
+        subscription.old_secret_until,
+        subscription.health.value,
+        subscription.failures,
+        subscription.failing_since,
+        subscription.dropped,
+        subscription.last_success_at,
+        subscription.last_failure_at,
+        subscription.last_error,
+    )
+
+
+def webhook_from_row(row: Row) -> WebhookDelivery:
+    """Make a delivery of the columns WEBHOOK."""
+    return WebhookDelivery(
+        subscription_id=row[0],
+        event_id=row[1],
+        device_id=row[2],
+        state=DeliveryState(row[3]),
+        next_at=row[4],
+        attempts=msgspec.json.decode(row[5], type=list[Attempt]),
+    )
+
+
+def webhook_row(delivery: WebhookDelivery) -> Row:
+    """Return the columns WEBHOOK."""
+    return (
+        delivery.subscription_id,
+        delivery.event_id,
+        delivery.device_id,
+        delivery.state.value,
+        delivery.next_at,
+        msgspec.json.encode(delivery.attempts).decode(),
+    )
+
+
+def _read(text: str | None, kind: Any) -> Any:
+    return None if text is None else msgspec.json.decode(text, type=kind)
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else msgspec.json.encode(value).decode()
