@@ -71,7 +71,7 @@ def build_services(settings: Settings, store: Store, clock: Clock) -> Services:
         store=store, clock=clock, ids=ids, fleet=fleet, polling=polling, queue=queue
     )
     hold = micros(settings.hold)
-    rollout = Rollout(tasks=store.tasks, operations=operations, clock=clock, hold=hold)
+    rollout = Rollout(store=store, operations=operations, clock=clock, hold=hold)
     for observer in (polling.wake, outcomes.tell, operations.look, rollout.look):
         store.watch(observer)
     return Services(

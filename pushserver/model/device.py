@@ -75,9 +75,12 @@ class Device:
         """
         if self.last_seen_at is None:
             return False
-        patience = max(_PATIENCE, 3 * (self.period or 0))
+        return now - self.last_seen_at < self.patience(hold)
+
+    def patience(self, hold: int) -> int:
+        """Return after how long without a poll it is taken to be away."""
         held = hold if self.hold is None else self.hold
-        return now - self.last_seen_at < patience + held
+        return max(_PATIENCE, 3 * (self.period or 0)) + held
 
     def expected_at(self, now: int) -> int | None:
         """Return when it should poll next; None if nobody knows, or it is late."""

@@ -13,6 +13,7 @@ import msgspec
 from pushserver.model.command import Command
 from pushserver.model.operation import Operation
 from pushserver.model.state import State
+from pushserver.model.task import Counts, Task, TaskState
 
 
 class EventType(enum.StrEnum):
@@ -150,6 +151,20 @@ def of_operation(
         device_id=operation.device_id,
         data=_encode(told),
     )
+
+
+def of_task(event_id: int, task: Task, counts: Counts, at: int) -> Event:
+    """Return the event of a task that has ended."""
+    canceled = task.state is TaskState.CANCELED
+    told = TaskTold(
+        task_id=task.id,
+        state=TaskState.CANCELED if canceled else TaskState.COMPLETED,
+        completed=counts.completed,
+        failed=counts.failed,
+        stale=counts.stale,
+        name=task.name,
+    )
+    return event(event_id, task.scope_id, EventType.TASK_FINISHED, at, told)
 
 
 def event(

@@ -20,9 +20,19 @@ from pushserver.model.idempotency import Key, KeyUse
 from pushserver.model.operation import Notification, Operation
 from pushserver.model.state import Event
 from pushserver.model.steps import follow
+from pushserver.model.task import Counts, Task
 
 #: Later than every instant: nothing is to be done by itself.
 NEVER = 2**63 - 1
+
+
+@attrs.frozen
+class Finish:
+    """A task to be ended at `at` if nothing of it runs, and the event that tells it."""
+
+    task_id: int
+    at: int
+    event: told_of.Event | None
 
 
 @attrs.define
@@ -47,7 +57,20 @@ class Changes:
     steps: list[Step] = attrs.Factory(list)
     notifications: list[Notification] = attrs.Factory(list)
     forgotten: list[int] = attrs.Factory(list)
+    finished: list[Finish] = attrs.Factory(list)
     events: list[told_of.Event] = attrs.Factory(list)
+
+    @property
+    def has_more(self) -> bool:
+        """Tell whether there is something that is no row to write."""
+        return bool(self.forgotten or self.finished)
+
+    def finish(self, task: Task, counts: Counts, at: int) -> None:
+        """Note that *task* is to be ended; it is not if it goes on meanwhile."""
+        event = None
+        if self.wants(task.scope_id, EventType.TASK_FINISHED):
+            event = told_of.of_task(self.new_id(), task, counts, at)
+        self.finished.append(Finish(task.id, at, event))
 
     def add(self, command: Command) -> None:
         """Note a new command."""

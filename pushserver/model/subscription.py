@@ -193,3 +193,16 @@ class WebhookDelivery:
     state: DeliveryState
     next_at: int | None = None
     attempts: list[Attempt] = attrs.Factory(list)
+
+    @property
+    def message_id(self) -> str:
+        """The `webhook-id`: the same at every try, and when it is sent again."""
+        return f"msg_{self.event_id}_{self.subscription_id}"
+
+
+@attrs.frozen
+class Ping:
+    """What a receiver said to a ping."""
+
+    ok: bool
+    attempt: Attempt

@@ -17,6 +17,9 @@ class Permission(enum.StrEnum):
     OPERATIONS_READ = "operations:read"
     OPERATIONS_WRITE = "operations:write"
     RESULTS_READ = "results:read"
+    EVENTS_READ = "events:read"
+    SUBSCRIPTIONS_READ = "subscriptions:read"
+    SUBSCRIPTIONS_WRITE = "subscriptions:write"
     TOKENS_WRITE = "tokens:write"
 
 

@@ -21,6 +21,7 @@ from pushserver.model.device import (
     Stray,
     access,
 )
+from pushserver.model.event import EventType
 from pushserver.model.ids import IdSource
 from pushserver.model.scope import FIRST_SCOPE
 from pushserver.storage.base import Store
@@ -29,6 +30,16 @@ log = structlog.get_logger(__name__)
 
 #: So many devices are written at once, so that nobody else waits for long.
 FLUSH = 500
+
+
+@attrs.frozen
+class Seen:
+    """Something to tell of a device: it came, went, or is not what it says."""
+
+    device: Device
+    kind: EventType
+    at: int
+    reason: str | None
 
 
 @attrs.define(eq=False)
@@ -48,6 +59,8 @@ class Presence:
     _seen: dict[int, Device] = attrs.field(factory=dict, init=False)
     _changed: dict[int, Device] = attrs.field(factory=dict, init=False)
     _strays: dict[int, deque[Stray]] = attrs.field(factory=dict, init=False)
+    _met: dict[int, Device] = attrs.field(factory=dict, init=False)
+    _odd: list[Seen] = attrs.field(factory=list, init=False)
 
     async def load(self) -> None:
         """Read the fleet from the store."""
@@ -74,7 +87,7 @@ class Presence:
             self.counts["refused.quarantineFull"] += 1
             return None
         device.seen(self.clock.now(), address)
-        self._seen[device_id] = device
+        self._seen[device_id] = self._met[device_id] = device
         if not device.is_adopted:
             self.counts["refused.quarantined"] += 1
             return None
@@ -93,6 +106,7 @@ class Presence:
         served = verdict in (Access.SERVED, Access.FIRST_KEYED)
         if not served:
             self.counts[f"refused.{verdict.value}"] += 1
+            self._note_odd(device, EventType.DEVICE_IDENTITY_MISMATCH, verdict.value)
         elif key is None:
             device.polled_plain = True
         return served
@@ -110,7 +124,27 @@ class Presence:
         self._devices[device_id] = self._changed[device_id] = device
         self._quarantined += 1
         log.warning("device.quarantined", device_id=device_id)
+        self._note_odd(device, EventType.DEVICE_QUARANTINED, None)
         return device
+
+    def _note_odd(self, device: Device, kind: EventType, reason: str | None) -> None:
+        """Note that a device is not what it says; a flood of it is noted in part."""
+        if len(self._odd) < QUARANTINE_LIMIT:
+            self._odd.append(Seen(device, kind, self.clock.now(), reason))
+
+    def take_met(self) -> list[Device]:
+        """Return the devices that came since the last time."""
+        met, self._met = self._met, {}
+        return list(met.values())
+
+    def take_odd(self) -> list[Seen]:
+        """Return what was odd since the last time, of each device each kind once."""
+        odd, self._odd = self._odd, []
+        return list({(o.device.device_id, o.kind): o for o in odd}.values())
+
+    def known(self, device_id: int) -> Device | None:
+        """Return the device, whoever's it is."""
+        return self._devices.get(device_id)
 
     def _make_room(self) -> bool:
         """Let one quarantined device go that has not polled for long."""

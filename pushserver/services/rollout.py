@@ -6,11 +6,11 @@ from collections.abc import Sequence
 import attrs
 
 from pushserver.clock import Clock
-from pushserver.model.lane import Changes
+from pushserver.model.lane import Changes, Lane
 from pushserver.model.operation import Operation
 from pushserver.model.task import Counts, Task, TaskState
 from pushserver.services.operations import BATCH, Operations
-from pushserver.storage.tracking import TaskStore
+from pushserver.storage.base import NO_DEVICE, Past, Store
 
 #: Of one task so many batches are begun before the next task has its turn.
 TURN = 10
@@ -26,7 +26,7 @@ class Rollout:
     of those that may run at once. `wanted` is set when there may be something to do.
     """
 
-    tasks: TaskStore
+    store: Store
     operations: Operations
     clock: Clock
     hold: int
@@ -42,7 +42,7 @@ class Rollout:
         """Move every task on; return how many operations began or ended by that."""
         self.wanted.clear()
         done = 0
-        for task in await self.tasks.active_tasks():
+        for task in await self.store.tasks.active_tasks():
             if task.state is TaskState.CANCELED:
                 done += await self.cancel(task)
             elif task.state is TaskState.RUNNING:
@@ -52,14 +52,19 @@ class Rollout:
 
     async def _finish(self, task: Task) -> None:
         """End the task when all of its operations have."""
-        counts = await self.tasks.count_task(task.id)
-        if counts.over == counts.total:
-            await self.tasks.finish_task(task.id, now=self.clock.now())
+        counts = await self.store.tasks.count_task(task.id)
+        if counts.over < counts.total:
+            return
+
+        def decide(_lane: Lane, changes: Changes, _past: Past) -> None:
+            changes.finish(task, counts, self.clock.now())
+
+        await self.store.change(NO_DEVICE, decide)
 
     async def _advance(self, task: Task) -> int:
         done = await self._give_up(task)
         for _ in range(TURN):
-            counts = await self.tasks.count_task(task.id)
+            counts = await self.store.tasks.count_task(task.id)
             if self._has_failed(task, counts):
                 await self._pause(task)
                 break
@@ -78,7 +83,7 @@ class Rollout:
 
     async def _pause(self, task: Task) -> None:
         paused = attrs.evolve(task, state=TaskState.PAUSED)
-        await self.tasks.move_task(task, paused)
+        await self.store.tasks.move_task(task, paused)
 
     async def _begin(self, task: Task, counts: Counts) -> int:
         """Queue the first step on devices that are there, as far as there is room."""
@@ -87,7 +92,7 @@ class Rollout:
             room = min(room, task.concurrency - counts.running)
         if room <= 0 or not counts.waiting:
             return 0
-        first = await self.tasks.startable(
+        first = await self.store.tasks.startable(
             task.id, now=self.clock.now(), hold=self.hold, limit=room
         )
         return await self.operations.queue_steps(first)
@@ -95,14 +100,16 @@ class Rollout:
     async def _give_up(self, task: Task) -> int:
         """End what has waited for too long, or whose device is gone."""
         late, done = task.expires_at <= self.clock.now(), 0
-        while hopeless := await self.tasks.hopeless(task.id, late=late, limit=BATCH):
+        while hopeless := await self.store.tasks.hopeless(
+            task.id, late=late, limit=BATCH
+        ):
             done += await self._end(hopeless, _LATE)
         return done
 
     async def cancel(self, task: Task) -> int:
         """Cancel every operation of *task* that has not ended; return how many."""
         done = 0
-        while unended := await self.tasks.unended(task.id, limit=BATCH):
+        while unended := await self.store.tasks.unended(task.id, limit=BATCH):
             done += await self._end(unended, "The task was canceled.")
         return done
 

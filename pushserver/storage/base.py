@@ -67,6 +67,8 @@ class Past:
 
 
 NO_PAST = Past()
+#: Whose lane a decision gets that is of no device; it is always empty.
+NO_DEVICE = -1
 
 #: Decides on a lane: mutates it, and notes in the changes what must be written. It
 #: raises before it changes anything, or not at all.

@@ -84,8 +84,20 @@ class SubscriptionStore(Protocol):
     ) -> Sequence[tuple[WebhookDelivery, Event | None]]:
         """List deliveries by their events, newest first, with event ids below."""
 
+    async def hurry(self, subscription_id: int, *, now: int) -> None:
+        """Let everything that is pending be tried again by *now*."""
+
+    async def revive(self, subscription_id: int, *, since: int, now: int) -> int:
+        """Let what was given up be tried again, of events from *since* on; how many."""
+
+    async def horizon(self, scope_id: int, *, keep: int) -> int:
+        """Return the id of the scope's newest event but *keep*, 0 if there are fewer."""
+
     async def lag(self, subscription: Subscription) -> Lag:
         """Count what is pending, dead, and not looked at."""
 
     async def purge_events(self, *, before: int, limit: int) -> int:
         """Delete old events nobody waits for and what was told of them; how many."""
+
+    async def purge_dead(self, *, before: int) -> int:
+        """Forget what was given up of events made before *before*; how many."""

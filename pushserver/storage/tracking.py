@@ -158,9 +158,6 @@ class TaskStore(Protocol):
         Tell whether it did; *key* is kept along with it.
         """
 
-    async def finish_task(self, task_id: int, *, now: int) -> bool:
-        """End a task none of whose operations runs; tell whether that was so."""
-
     async def drop_task(self, task_id: int, *, limit: int) -> bool:
         """Delete at most *limit* operations of a task, then it; tell if it is gone."""
 

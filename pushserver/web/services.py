@@ -1,11 +1,15 @@
 """What the faces ask: the services, under one key of the application."""
 
+from collections.abc import Awaitable, Callable
+
 import attrs
 from aiohttp import web
 
 from pushserver.clock import Clock
+from pushserver.model.subscription import Ping, Subscription
 from pushserver.services.fleet import Fleet
 from pushserver.services.holds import Holds
+from pushserver.services.interests import Interests
 from pushserver.services.operations import Operations
 from pushserver.services.outcomes import Outcomes
 from pushserver.services.polling import Polling
@@ -13,6 +17,7 @@ from pushserver.services.queue import Queue
 from pushserver.services.reporting import Reporting
 from pushserver.services.rollout import Rollout
 from pushserver.services.scopes import Scopes
+from pushserver.services.subscriptions import Subscriptions
 from pushserver.services.tasks import Tasks
 from pushserver.services.tokens import Tokens
 from pushserver.storage.base import Store
@@ -30,8 +35,11 @@ class Services:
     queue: Queue
     reporting: Reporting
     outcomes: Outcomes
+    interests: Interests
     operations: Operations
     rollout: Rollout
+    subscriptions: Subscriptions
+    ping: Callable[[Subscription], Awaitable[Ping]]
     tasks: Tasks
     tokens: Tokens
     scopes: Scopes

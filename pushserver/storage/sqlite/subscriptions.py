@@ -65,6 +65,15 @@ _LAG = (
     " WHERE subscription_id = ?1 AND state = 'dead'),"
     " (SELECT count(*) FROM event WHERE scope_id = ?2 AND id > ?3)"
 )
+_HURRY = (
+    "UPDATE webhook SET next_at = ? WHERE subscription_id = ? AND state = 'pending'"
+    " AND next_at > ?"
+)
+_REVIVE = (
+    "UPDATE webhook SET state = 'pending', next_at = ? WHERE subscription_id = ?"
+    " AND state = 'dead' AND event_id >= ?"
+)
+_HORIZON = "SELECT id FROM event WHERE scope_id = ? ORDER BY id DESC LIMIT 1 OFFSET ?"
 _OLD = (
     "SELECT id FROM event WHERE id < ? AND NOT EXISTS (SELECT 1 FROM webhook"
     " WHERE event_id = event.id AND state <> 'delivered') ORDER BY id LIMIT ?"
@@ -186,6 +195,22 @@ class SqliteSubscriptions:
             _told,
         )
 
+    async def hurry(self, subscription_id: int, *, now: int) -> None:
+        """Let everything that is pending be tried again by *now*."""
+        await self.write(lambda c: c.execute(_HURRY, (now, subscription_id, now)))
+
+    async def revive(self, subscription_id: int, *, since: int, now: int) -> int:
+        """Let what was given up be tried again."""
+        values = (now, subscription_id, first_id_at(since))
+        return await self.write(lambda c: c.execute(_REVIVE, values).rowcount)
+
+    async def horizon(self, scope_id: int, *, keep: int) -> int:
+        """Return the id of the scope's newest event but *keep*."""
+        found: list[int] = await self._list(
+            _HORIZON, (scope_id, keep), lambda row: row[0]
+        )
+        return found[0] if found else 0
+
     async def lag(self, subscription: Subscription) -> Lag:
         """Count what is pending, dead, and not looked at."""
         values = (subscription.id, subscription.scope_id, subscription.cursor)
@@ -202,6 +227,13 @@ class SqliteSubscriptions:
             return len(ids)
 
         return await self.write(work)
+
+    async def purge_dead(self, *, before: int) -> int:
+        """Forget what was given up long ago."""
+        sql = "DELETE FROM webhook WHERE state = 'dead' AND event_id < ?"
+        return await self.write(
+            lambda c: c.execute(sql, (first_id_at(before),)).rowcount
+        )
 
     async def _list(
         self, sql: str, values: Sequence[Any], make: Callable[[Row], T]

@@ -31,13 +31,6 @@ _MOVE = (
     "UPDATE task SET state = ?, expires_at = ?, forgiven = ?, ended_at = ? WHERE id = ?"
 )
 _GUARD = " AND state = ? AND forgiven = ?"
-_FINISH = (
-    "UPDATE task SET ended_at = ?,"
-    " state = CASE state WHEN 'CANCELED' THEN 'CANCELED' ELSE 'COMPLETED' END"
-    " WHERE id = ? AND ended_at IS NULL AND state <> 'PREPARING'"
-    " AND NOT EXISTS (SELECT 1 FROM operation WHERE task_id = task.id"
-    " AND retried = 0 AND status = 'RUNNING')"
-)
 _FIND = (
     f"SELECT {TASK} FROM task WHERE id = ? AND scope_id = ? AND state <> 'PREPARING'"
 )
@@ -130,12 +123,6 @@ class SqliteTasks:
             return moved
 
         return await self.write(work)
-
-    async def finish_task(self, task_id: int, *, now: int) -> bool:
-        """End a task none of whose operations runs."""
-        return await self.write(
-            lambda c: c.execute(_FINISH, (now, task_id)).rowcount == 1
-        )
 
     async def drop_task(self, task_id: int, *, limit: int) -> bool:
         """Delete at most *limit* operations of a task, then it."""

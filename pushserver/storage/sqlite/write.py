@@ -10,7 +10,7 @@ import attrs
 
 from pushserver.model.command import Command, HandOut
 from pushserver.model.idempotency import KeyUse
-from pushserver.model.lane import Changes
+from pushserver.model.lane import Changes, Finish
 from pushserver.model.operation import Operation
 from pushserver.storage.rows import (
     HAND_OUT,
@@ -114,6 +114,13 @@ _TRACK = Statement(
 ADD_STEP = _insert("step", STEP)
 _TELL = _insert("notification", NOTIFICATION)
 _HAPPEN = _insert("event", EVENT)
+_FINISH = (
+    "UPDATE task SET ended_at = ?,"
+    " state = CASE state WHEN 'CANCELED' THEN 'CANCELED' ELSE 'COMPLETED' END"
+    " WHERE id = ? AND ended_at IS NULL AND state <> 'PREPARING'"
+    " AND NOT EXISTS (SELECT 1 FROM operation WHERE task_id = task.id"
+    " AND retried = 0 AND status = 'RUNNING')"
+)
 KEY = Statement(
     "INSERT INTO idempotency_key"
     " (token_id, path, value, fingerprint, answer, created_at)"
@@ -139,6 +146,8 @@ def write(
                     raise sqlite3.IntegrityError("somebody else moved a row")
             for operation_id in changes.forgotten:
                 _forget(connection, operation_id)
+            for finish in changes.finished:
+                _finish(connection, finish)
             for job in works:
                 _do(connection, job)
             connection.execute("COMMIT")
@@ -147,7 +156,7 @@ def write(
                 connection.execute("ROLLBACK")
             raise
 
-    return transaction if batches or works or changes.forgotten else _nothing
+    return transaction if batches or works or changes.has_more else _nothing
 
 
 def _nothing(_connection: sqlite3.Connection) -> None:
@@ -237,6 +246,13 @@ def _forget(connection: sqlite3.Connection, operation_id: int) -> None:
         ("operation", "id"),
     ):
         connection.execute(f"DELETE FROM {table} WHERE {name} = ?", (operation_id,))
+
+
+def _finish(connection: sqlite3.Connection, finish: Finish) -> None:
+    """End a task none of whose operations runs, and tell that it ended."""
+    done = connection.execute(_FINISH, (finish.at, finish.task_id)).rowcount
+    if done and finish.event is not None:
+        _HAPPEN.run(connection, [event_row(finish.event)])
 
 
 def _do(connection: sqlite3.Connection, job: Work) -> None:

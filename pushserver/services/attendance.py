@@ -1,0 +1,100 @@
+"""Which devices come and go, and which are not what they say, told as events."""
+
+import asyncio
+import heapq
+from collections.abc import Iterable
+
+import attrs
+
+from pushserver.clock import Clock
+from pushserver.model.device import Device
+from pushserver.model.event import DeviceTold, EventType
+from pushserver.model.lane import Changes, Lane
+from pushserver.services.fleet import Fleet
+from pushserver.services.presence import Seen
+from pushserver.storage.base import Past, Store
+
+
+@attrs.define(eq=False)
+class Attendance:
+    """
+    Tells who came and who went. `hold` is the server's, in microseconds.
+
+    After a start, who was there when the server stopped is still taken to be there, so
+    that who does not come back is missed.
+    """
+
+    store: Store
+    clock: Clock
+    fleet: Fleet
+    hold: int
+    _there: set[int] = attrs.field(factory=set, init=False)
+    _alarms: list[tuple[int, int]] = attrs.field(factory=list, init=False)
+
+    def load(self) -> None:
+        """Take for present who was present when the last device was seen."""
+        devices = [d for d in self.fleet if d.is_adopted]
+        stopped = max((d.last_seen_at or 0 for d in devices), default=0)
+        now = self.clock.now()
+        for device in devices:
+            if device.is_online(stopped, self.hold):
+                self._there.add(device.device_id)
+                self._watch(device, now)
+
+    async def round(self) -> int:
+        """Tell who came and who went since the last time; return how many."""
+        now = self.clock.now()
+        came = [d for d in self.fleet.take_met() if self._comes(d, now)]
+        went = self._went(now)
+        told = [Seen(d, EventType.DEVICE_ONLINE, now, None) for d in came]
+        told += [Seen(d, EventType.DEVICE_OFFLINE, now, None) for d in went]
+        told += self.fleet.take_odd()
+        await asyncio.gather(*map(self._tell, told))
+        return len(told)
+
+    def _comes(self, device: Device, now: int) -> bool:
+        """Note a device that was seen; tell whether it had been away."""
+        if not device.is_adopted or device.device_id in self._there:
+            return False
+        self._there.add(device.device_id)
+        self._watch(device, now)
+        return True
+
+    def _watch(self, device: Device, now: int) -> None:
+        """Look after *device* when it would be away if it came no more."""
+        at = max(now, device.last_seen_at or 0) + device.patience(self.hold)
+        heapq.heappush(self._alarms, (at, device.device_id))
+
+    def _went(self, now: int) -> Iterable[Device]:
+        went = []
+        while self._alarms and self._alarms[0][0] <= now:
+            _, device_id = heapq.heappop(self._alarms)
+            device = self.fleet.known(device_id)
+            if device is None or not device.is_adopted:
+                self._there.discard(device_id)
+            elif self._is_there(device, now):
+                self._watch(device, device.last_seen_at or now)
+            else:
+                self._there.discard(device_id)
+                went.append(device)
+        return went
+
+    def _is_there(self, device: Device, now: int) -> bool:
+        """Tell whether it polled lately, polls now, or is at work on a command."""
+        if device.is_online(now, self.hold):
+            return True
+        lane = self.store.lane(device.device_id)
+        at_work = lane is not None and lane.flight is not None
+        return at_work or self.fleet.holds.find(device.device_id) is not None
+
+    async def _tell(self, odd: Seen) -> None:
+        device, kind = odd.device, odd.kind
+        told = DeviceTold(
+            last_seen_at=device.last_seen_at, address=device.address, reason=odd.reason
+        )
+
+        def decide(_lane: Lane, changes: Changes, _past: Past) -> None:
+            changes.tell(device.scope_id, kind, odd.at, told, device.device_id)
+
+        if kind in self.store.interest.get(device.scope_id, ()):
+            await self.store.change(device.device_id, decide)

@@ -1,0 +1,93 @@
+"""Who wants to hear of what: only such events are written."""
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import attrs
+
+from pushserver.clock import SECOND, Clock
+from pushserver.model.event import EventType
+from pushserver.model.lane import Changes
+from pushserver.model.subscription import Health, Subscription
+from pushserver.storage.base import Store
+
+#: How long a stream's interest lasts after it left, so that it can go on where it was.
+LINGERS = 600 * SECOND
+
+
+@attrs.define(eq=False)
+class _Stream:
+    scope_id: int
+    types: frozenset[EventType]
+    bell: asyncio.Event
+    until: int | None = None
+
+
+@attrs.define(eq=False)
+class Interests:
+    """Keeps the store's `interest` in step with subscriptions and streams."""
+
+    store: Store
+    clock: Clock
+    _subscribed: dict[int, frozenset[EventType]] = attrs.field(factory=dict, init=False)
+    _streams: list[_Stream] = attrs.field(factory=list, init=False)
+
+    def subscribe(self, subscriptions: Iterable[Subscription]) -> None:
+        """Note what these, which are all there are, want to hear of."""
+        self._subscribed = {}
+        for each in subscriptions:
+            if each.health is not Health.DISABLED:
+                self._add(self._subscribed, each.scope_id, each.events)
+        self._settle()
+
+    @contextmanager
+    def stream(
+        self, scope_id: int, types: frozenset[EventType]
+    ) -> Iterator[asyncio.Event]:
+        """
+        Have these events written for the length of the block, and ten minutes on.
+
+        Lend a bell that rings when one was.
+        """
+        stream = _Stream(scope_id, types, asyncio.Event())
+        self._streams.append(stream)
+        self._settle()
+        try:
+            yield stream.bell
+        finally:
+            stream.until = self.clock.now() + LINGERS
+
+    def look(self, changes: Changes) -> None:
+        """Ring for the streams of whose scopes something was written."""
+        scopes = {event.scope_id for event in changes.events}
+        for stream in self._streams:
+            if stream.scope_id in scopes:
+                stream.bell.set()
+
+    def close(self) -> None:
+        """Let every stream look up: the server is stopping."""
+        for stream in self._streams:
+            stream.bell.set()
+
+    async def forget(self) -> int:
+        """Let go of streams that left long ago; return how many."""
+        now, before = self.clock.now(), len(self._streams)
+        self._streams = [s for s in self._streams if s.until is None or s.until > now]
+        self._settle()
+        return before - len(self._streams)
+
+    def _settle(self) -> None:
+        wanted = dict(self._subscribed)
+        for stream in self._streams:
+            self._add(wanted, stream.scope_id, stream.types)
+        self.store.interest.clear()
+        self.store.interest.update(wanted)
+
+    @staticmethod
+    def _add(
+        wanted: dict[int, frozenset[EventType]],
+        scope_id: int,
+        types: frozenset[EventType],
+    ) -> None:
+        wanted[scope_id] = wanted.get(scope_id, frozenset()) | types

@@ -1,0 +1,278 @@
+"""Subscriptions as programs see them: make, change, switch, send again."""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import attrs
+
+from pushserver.clock import Clock
+from pushserver.errors import Conflict, Invalid, NotFound
+from pushserver.model.event import Event, EventType
+from pushserver.model.ids import IdSource
+from pushserver.model.lane import Changes
+from pushserver.model.subscription import (
+    ROTATION,
+    TELLS,
+    DeliveryState,
+    Format,
+    Health,
+    Subscription,
+    WebhookDelivery,
+    new_webhook_secret,
+)
+from pushserver.services.directory import Directory
+from pushserver.services.guard import Guard
+from pushserver.services.interests import Interests
+from pushserver.storage.base import Store
+
+
+@attrs.define(eq=False)
+class Subscriptions:
+    """
+    Every subscription, in memory.
+
+    `bells` ring for a subscription when there may be something for it; the worker that
+    delivers puts them there.
+    """
+
+    store: Store
+    clock: Clock
+    ids: IdSource
+    directory: Directory
+    guard: Guard
+    interests: Interests
+    changed: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
+    bells: dict[int, asyncio.Event] = attrs.field(factory=dict, init=False)
+    _all: dict[int, Subscription] = attrs.field(factory=dict, init=False)
+
+    async def load(self) -> None:
+        """Read the subscriptions from the store."""
+        found = await self.store.subscriptions.all_subscriptions()
+        self._all = {subscription.id: subscription for subscription in found}
+        self._settle()
+
+    def __iter__(self) -> Iterator[Subscription]:
+        return iter(list(self._all.values()))
+
+    def look(self, changes: Changes) -> None:
+        """Ring for the subscriptions of whose scopes something was written."""
+        if not changes.events:
+            return
+        scopes = {event.scope_id for event in changes.events}
+        for subscription in self._all.values():
+            if subscription.scope_id in scopes:
+                self.ring(subscription.id)
+
+    def ring(self, subscription_id: int) -> None:
+        """Have the subscription looked after now."""
+        bell = self.bells.get(subscription_id)
+        if bell is not None:
+            bell.set()
+
+    def matches(self, subscription: Subscription, event: Event) -> bool:
+        """Tell whether *subscription* wants to hear of *event*."""
+        if event.type not in subscription.events:
+            return False
+        ids, tags = subscription.device_ids, subscription.tags
+        if ids is None and tags is None:
+            return True
+        if event.device_id is None or (ids is not None and event.device_id not in ids):
+            return False
+        return self._has(subscription.scope_id, event.device_id, tags or {})
+
+    def _has(self, scope_id: int, device_id: int, tags: Mapping[str, str]) -> bool:
+        device = self.directory.find(scope_id, device_id)
+        known = {} if device is None else device.tags
+        return all(known.get(name) == value for name, value in tags.items())
+
+    def of(self, scope_id: int) -> list[Subscription]:
+        """Return the scope's subscriptions, oldest first."""
+        return [s for s in self._all.values() if s.scope_id == scope_id]
+
+    def get(self, scope_id: int, subscription_id: int) -> Subscription:
+        """
+        Return one subscription.
+
+        Raises:
+            NotFound: there is none.
+        """
+        found = self._all.get(subscription_id)
+        if found is None or found.scope_id != scope_id:
+            raise NotFound(f"There is no subscription {subscription_id}.")
+        return found
+
+    async def make(
+        self,
+        scope_id: int,
+        *,
+        url: str,
+        events: frozenset[EventType],
+        format_: Format,
+        settings: Mapping[str, Any],
+    ) -> Subscription:
+        """
+        Make a subscription; its secret is in it.
+
+        Raises:
+            Invalid: the URL is refused, or the format has no body for an event.
+            Conflict: there is one with this URL, events and format.
+        """
+        await self._check(url, events, format_)
+        cursor = await self.store.subscriptions.newest_event()
+        subscription = Subscription(
+            id=self.ids(),
+            scope_id=scope_id,
+            created_at=self.clock.now(),
+            url=url,
+            events=events,
+            format=format_,
+            secret=new_webhook_secret(),
+            cursor=cursor,
+            **{"ordered": format_ is not Format.NATIVE, **settings},
+        )
+        self._refuse_twin(subscription)
+        await self._save(subscription)
+        return subscription
+
+    async def patch(
+        self, scope_id: int, subscription_id: int, settings: Mapping[str, Any]
+    ) -> Subscription:
+        """
+        Change a subscription.
+
+        Raises:
+            NotFound: there is none.
+            Invalid: the URL is refused, or the format has no body for an event.
+            Conflict: there is another with this URL, events and format.
+        """
+        before = self.get(scope_id, subscription_id)
+        after = attrs.evolve(before, **settings)
+        if "url" in settings or "events" in settings:
+            await self._check(after.url, after.events, after.format)
+        self._refuse_twin(after)
+        return await self._change(before, settings)
+
+    async def _check(
+        self, url: str, events: frozenset[EventType], format_: Format
+    ) -> None:
+        beyond = sorted(events - TELLS[format_])
+        if beyond:
+            raise Invalid(
+                f"The format {format_} has no body for {', '.join(beyond)}.",
+                pointer="/events",
+            )
+        await self.guard.resolve(url)
+
+    def _refuse_twin(self, wanted: Subscription) -> None:
+        same = (wanted.scope_id, wanted.url, wanted.events, wanted.format)
+        for each in self._all.values():
+            twin = (each.scope_id, each.url, each.events, each.format) == same
+            if twin and each.id != wanted.id:
+                raise Conflict(
+                    f"Subscription {each.id} has this URL, events and format already."
+                )
+
+    async def delete(self, scope_id: int, subscription_id: int) -> None:
+        """
+        Forget a subscription and what it waits for.
+
+        Raises:
+            NotFound: there is none.
+        """
+        self.get(scope_id, subscription_id)
+        await self.store.subscriptions.forget_subscription(subscription_id)
+        del self._all[subscription_id]
+        self._settle()
+
+    async def rotate(self, scope_id: int, subscription_id: int) -> Subscription:
+        """
+        Give a subscription a new secret; the old one signs, too, for a day.
+
+        Raises:
+            NotFound: there is none.
+        """
+        subscription = self.get(scope_id, subscription_id)
+        return await self._change(
+            subscription,
+            {
+                "secret": new_webhook_secret(),
+                "old_secret": subscription.secret,
+                "old_secret_until": self.clock.now() + ROTATION,
+            },
+        )
+
+    async def switch(
+        self, scope_id: int, subscription_id: int, *, on: bool
+    ) -> Subscription:
+        """
+        Enable or disable a subscription.
+
+        Raises:
+            NotFound: there is none.
+        """
+        subscription = self.get(scope_id, subscription_id)
+        health = Health.ACTIVE if on else Health.DISABLED
+        fresh = {"health": health, "failures": 0, "failing_since": None}
+        return await self._change(subscription, fresh)
+
+    async def redeliver(
+        self, scope_id: int, subscription_id: int, event_id: int
+    ) -> WebhookDelivery:
+        """
+        Send one event again, as soon as can be.
+
+        Raises:
+            NotFound: there is no such subscription or delivery, or its event is gone.
+        """
+        subscription = self.get(scope_id, subscription_id)
+        store = self.store.subscriptions
+        delivery = await store.find_delivery(subscription_id, event_id)
+        if delivery is None or not await store.events_by_id([event_id]):
+            raise NotFound(f"There is no delivery {event_id} any more.")
+        delivery.state, delivery.next_at = DeliveryState.PENDING, self.clock.now()
+        await store.record(subscription, [delivery])
+        self.ring(subscription_id)
+        return delivery
+
+    async def recover(self, scope_id: int, subscription_id: int, since: int) -> int:
+        """
+        Send everything again that was given up since *since*; return how much.
+
+        Raises:
+            NotFound: there is none.
+        """
+        self.get(scope_id, subscription_id)
+        found = await self.store.subscriptions.revive(
+            subscription_id, since=since, now=self.clock.now()
+        )
+        self.ring(subscription_id)
+        return found
+
+    async def _change(
+        self, subscription: Subscription, settings: Mapping[str, Any]
+    ) -> Subscription:
+        """Change the one at work; take it back if it cannot be written."""
+        before = {name: getattr(subscription, name) for name in settings}
+        self._set(subscription, settings)
+        try:
+            await self._save(subscription)
+        except BaseException:
+            self._set(subscription, before)
+            raise
+        return subscription
+
+    @staticmethod
+    def _set(subscription: Subscription, settings: Mapping[str, Any]) -> None:
+        for name, value in settings.items():
+            setattr(subscription, name, value)
+
+    async def _save(self, subscription: Subscription) -> None:
+        await self.store.subscriptions.save_subscription(subscription)
+        self._all[subscription.id] = subscription
+        self._settle()
+        self.ring(subscription.id)
+
+    def _settle(self) -> None:
+        self.interests.subscribe(self._all.values())
+        self.changed.set()

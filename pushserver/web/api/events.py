@@ -1,0 +1,148 @@
+"""Events as a stream for scripts: server-sent events that go on where they were."""
+
+import asyncio
+from collections.abc import Sequence
+
+import attrs
+import msgspec
+from aiohttp import web
+
+from pushserver.dialects.native import native_body
+from pushserver.model.event import Event, EventType
+from pushserver.model.ids import parse_int64
+from pushserver.model.subscription import Format, Subscription
+from pushserver.model.token import Permission
+from pushserver.services.outcomes import ring_or_pass
+from pushserver.web.api.plans import read_tag
+from pushserver.web.api.route import Call, Route
+from pushserver.web.api.subscription_types import EventsQuery
+from pushserver.web.around import ENDS_WITH_PEER
+from pushserver.web.services import Services
+
+#: Seconds of silence after which a stream shows that it lives.
+HEARTBEAT = 15.0
+#: So many events are read at once.
+BATCH = 200
+#: A reader that is further behind is told how many it missed.
+BUFFER = 10_000
+
+
+@attrs.define(eq=False)
+class _Stream:
+    """One reader: what it wants, how far it is, and where it is written to."""
+
+    services: Services
+    response: web.StreamResponse
+    wanted: Subscription
+
+    async def run(self, bell: asyncio.Event) -> None:
+        """Write events as they come, until the server stops."""
+        await self._skip()
+        while not self.services.holds.is_closed:
+            bell.clear()
+            if not await self._write_new():
+                await ring_or_pass(bell, HEARTBEAT)
+                if not bell.is_set():
+                    await self.response.write(b": still here\n\n")
+
+    async def _skip(self) -> None:
+        """Leave out what is further back than the buffer, and tell how much it was."""
+        store, wanted = self.services.store.subscriptions, self.wanted
+        horizon = await store.horizon(wanted.scope_id, keep=BUFFER)
+        if wanted.cursor >= horizon:
+            return
+        missed = await store.count_events(
+            wanted.scope_id, after=wanted.cursor, to=horizon
+        )
+        wanted.cursor = horizon
+        data = msgspec.json.encode({"missed": missed})
+        await self.response.write(b"event: missed\ndata: " + data + b"\n\n")
+
+    async def _write_new(self) -> bool:
+        wanted = self.wanted
+        events = await self.services.store.subscriptions.events(
+            wanted.scope_id, after=wanted.cursor, limit=BATCH
+        )
+        if not events:
+            return False
+        wanted.cursor = events[-1].id
+        matches = self.services.subscriptions.matches
+        chosen = [_message(event) for event in events if matches(wanted, event)]
+        if chosen:
+            await self.response.write(b"".join(chosen))
+        if len(events) == BATCH:
+            await self._skip()
+        return True
+
+
+def _message(event: Event) -> bytes:
+    body = native_body(event, None, include_result=False)
+    return b"id: %d\nevent: %s\ndata: %s\n\n" % (
+        event.id,
+        event.type.encode(),
+        body,
+    )
+
+
+async def stream(call: Call[EventsQuery, None]) -> web.StreamResponse:
+    """Stream events, those after `Last-Event-ID` first, or from now on."""
+    services = call.services
+    wanted = await _wanted(call)
+    response = web.StreamResponse(
+        headers={
+            "Content-Type": "text/event-stream",
+            "Cache-Control": "no-store",
+            "X-Accel-Buffering": "no",
+        }
+    )
+    with services.interests.stream(wanted.scope_id, wanted.events) as bell:
+        if wanted.cursor < 0:
+            wanted.cursor = await services.store.subscriptions.newest_event()
+        await response.prepare(call.request)
+        await response.write(b": listening\n\n")
+        call.request[ENDS_WITH_PEER] = True
+        try:
+            await _Stream(services, response, wanted).run(bell)
+        except ConnectionError:
+            return response
+        call.request[ENDS_WITH_PEER] = False
+    return response
+
+
+async def _wanted(call: Call[EventsQuery, None]) -> Subscription:
+    """Return what is wanted as a subscription would say it; cursor -1 is from now."""
+    query = call.query
+    last = call.request.headers.get("Last-Event-ID") or query.last_event_id
+    ids: Sequence[str] = query.device_id
+    cursor = -1
+    if last is not None:
+        cursor = parse_int64(last, what="Last-Event-ID", pointer="/lastEventId")
+    return Subscription(
+        id=0,
+        scope_id=call.scope_id,
+        created_at=0,
+        url="",
+        events=frozenset(query.events or EventType),
+        format=Format.NATIVE,
+        secret="",
+        app_id="",
+        cursor=cursor,
+        device_ids=frozenset(map(int, ids)) if ids else None,
+        tags=None if query.tag is None else dict([read_tag(query.tag)]),
+    )
+
+
+ROUTES = (
+    Route(
+        method="GET",
+        path="/events",
+        name="streamEvents",
+        summary="Stream events as they happen, as server-sent events",
+        handler=stream,
+        permission=Permission.EVENTS_READ,
+        query=EventsQuery,
+        answer="text/event-stream",
+        problems=(422, 503),
+        headers={"Last-Event-ID": "Go on after this event."},
+    ),
+)

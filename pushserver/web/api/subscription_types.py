@@ -1,0 +1,165 @@
+"""The JSON of subscriptions, their deliveries and events, as types."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, UnsetType
+
+from pushserver.model.event import EventType
+from pushserver.model.subscription import DeliveryState, Format, Health, Profile
+from pushserver.web.api.types import In, Instant, Int64Text, Limit, Out
+
+Url = Annotated[str, Meta(min_length=1, max_length=2000)]
+Events = Annotated[list[EventType], Meta(min_length=1)]
+Headers = Annotated[
+    dict[
+        Annotated[str, Meta(pattern=r"^[A-Za-z0-9-]{1,64}$")],
+        Annotated[str, Meta(max_length=1000, pattern=r"^[ -~]*$")],
+    ],
+    Meta(max_length=20),
+]
+Text = Annotated[str, Meta(max_length=200)]
+DeviceIds = Annotated[list[int | str], Meta(min_length=1, max_length=10_000)]
+TagsIn = Annotated[dict[str, str], Meta(min_length=1)]
+Include = list[Literal["result"]]
+
+
+class SubscriptionIn(In, kw_only=True):
+    """A subscription to be made."""
+
+    url: Url
+    events: Events
+    format: Format = Format.NATIVE
+    device_ids: DeviceIds | None = None
+    tags: TagsIn | None = None
+    ordered: bool | None = None
+    headers: Headers | None = None
+    description: Text | None = None
+    include: Include | None = None
+    retry_profile: Profile = Profile.STANDARD
+    resource_name: Text | None = None
+    app_id: Text | None = None
+
+
+class SubscriptionPatch(In, kw_only=True):
+    """What is to be changed of a subscription; null takes a filter away."""
+
+    url: Url | UnsetType = UNSET
+    events: Events | UnsetType = UNSET
+    device_ids: DeviceIds | None | UnsetType = UNSET
+    tags: TagsIn | None | UnsetType = UNSET
+    ordered: bool | UnsetType = UNSET
+    headers: Headers | UnsetType = UNSET
+    description: Text | None | UnsetType = UNSET
+    include: Include | UnsetType = UNSET
+    retry_profile: Profile | UnsetType = UNSET
+    resource_name: Text | None | UnsetType = UNSET
+    app_id: Text | UnsetType = UNSET
+
+
+class LagOut(Out):
+    """What a subscription has before it."""
+
+    pending: int
+    dead: int
+    unread: int
+    dropped: int
+
+
+class SubscriptionOut(Out, kw_only=True):
+    """A subscription; `secret` is there once, when it is made or rotated."""
+
+    id: str
+    url: str
+    events: list[EventType]
+    format: Format
+    device_ids: list[str] | None = None
+    tags: dict[str, str] | None = None
+    ordered: bool
+    headers: dict[str, str]
+    description: str | None = None
+    include: list[str]
+    retry_profile: Profile
+    resource_name: str | None = None
+    app_id: str
+    state: Health
+    created_at: Instant
+    failures: int
+    failing_since: Instant | None = None
+    last_success_at: Instant | None = None
+    last_failure_at: Instant | None = None
+    last_error: str | None = None
+    backlog: LagOut
+    secret: str | None = None
+
+
+class SubscriptionsOut(Out):
+    """Every subscription of the scope, oldest first."""
+
+    items: list[SubscriptionOut]
+
+
+class AttemptOut(Out, kw_only=True):
+    """One try to deliver; `duration` is in seconds."""
+
+    at: Instant
+    duration: float
+    status: int | None = None
+    answer: str | None = None
+    error: str | None = None
+
+
+class WebhookOut(Out, kw_only=True):
+    """What became of telling one event; `id` is the event's."""
+
+    id: str
+    webhook_id: str
+    type: EventType | None = None
+    device_id: str | None = None
+    event_at: Instant | None = None
+    state: DeliveryState
+    next_at: Instant | None = None
+    attempts: list[AttemptOut]
+
+
+class WebhooksOut(Out, kw_only=True):
+    """A page of deliveries, newest events first."""
+
+    items: list[WebhookOut]
+    next_cursor: str | None = None
+
+
+class WebhooksQuery(In, kw_only=True):
+    """Filters of a list of deliveries."""
+
+    state: DeliveryState | None = None
+    limit: Limit = 50
+    cursor: Int64Text | None = None
+
+
+class RecoverIn(In):
+    """From when on what was given up is sent again."""
+
+    since: Annotated[datetime, Meta(tz=True)]
+
+
+class RecoverOut(Out):
+    """How many deliveries are sent again."""
+
+    recovered: int
+
+
+class PingOut(Out, kw_only=True):
+    """What the receiver said to a ping."""
+
+    ok: bool
+    attempt: AttemptOut
+
+
+class EventsQuery(In, kw_only=True):
+    """Which events a stream tells; none named: all."""
+
+    events: list[EventType] = []
+    device_id: list[Int64Text] = []
+    tag: str | None = None
+    last_event_id: Int64Text | None = None

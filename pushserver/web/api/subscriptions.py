@@ -1,0 +1,366 @@
+"""Subscriptions over the API."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from aiohttp import web
+from msgspec import UNSET
+
+from pushserver.clock import SECOND, from_datetime, rfc3339
+from pushserver.errors import Forbidden
+from pushserver.model.event import Event
+from pushserver.model.ids import parse_int64
+from pushserver.model.subscription import Attempt, Subscription, WebhookDelivery
+from pushserver.model.token import Permission
+from pushserver.web.answer import respond
+from pushserver.web.api.plans import read_device_id
+from pushserver.web.api.route import Call, Route, answer, capped, next_link
+from pushserver.web.api.subscription_types import (
+    AttemptOut,
+    LagOut,
+    PingOut,
+    RecoverIn,
+    RecoverOut,
+    SubscriptionIn,
+    SubscriptionOut,
+    SubscriptionPatch,
+    SubscriptionsOut,
+    WebhookOut,
+    WebhooksOut,
+    WebhooksQuery,
+)
+from pushserver.web.api.views import at
+from pushserver.web.around import note
+
+_WIDE = {"include": "include_result", "retry_profile": "profile"}
+
+
+async def make(call: Call[None, SubscriptionIn]) -> web.StreamResponse:
+    """Make a subscription; its secret is shown here and never again."""
+    wanted = call.body
+    named = ("headers", "description", "resource_name", "app_id", "ordered")
+    given = {name: getattr(wanted, name) for name in named}
+    settings = {name: value for name, value in given.items() if value is not None}
+    settings |= {"profile": wanted.retry_profile, **_filters(wanted)}
+    settings["include_result"] = _include(call, wanted.include)
+    settings.setdefault("app_id", str(call.scope_id))
+    subscription = await call.services.subscriptions.make(
+        call.scope_id,
+        url=wanted.url,
+        events=frozenset(wanted.events),
+        format_=wanted.format,
+        settings=settings,
+    )
+    note(call.request, subscription_id=subscription.id)
+    shown = await _shown(call, subscription, subscription.secret)
+    return answer(shown, status=201)
+
+
+def _filters(wanted: SubscriptionIn | SubscriptionPatch) -> dict[str, Any]:
+    """Return which devices are meant, as far as that is given."""
+    filters: dict[str, Any] = {}
+    if wanted.device_ids is not UNSET:
+        ids = wanted.device_ids
+        filters["device_ids"] = ids and frozenset(
+            read_device_id(one, f"/deviceIds/{place}") for place, one in enumerate(ids)
+        )
+    if wanted.tags is not UNSET:
+        filters["tags"] = wanted.tags
+    return filters
+
+
+def _include(call: Call[Any, Any], include: list[Any] | None) -> bool:
+    if not include:
+        return False
+    if not call.token.may(Permission.RESULTS_READ):
+        raise Forbidden("include: result needs the permission results:read.")
+    return True
+
+
+async def list_subscriptions(call: Call[None, None]) -> web.StreamResponse:
+    """List the scope's subscriptions, oldest first."""
+    found = call.services.subscriptions.of(call.scope_id)
+    return answer(SubscriptionsOut([await _shown(call, each) for each in found]))
+
+
+async def get(call: Call[None, None]) -> web.StreamResponse:
+    """Show a subscription, and how it does."""
+    return answer(await _shown(call, _subscription(call)))
+
+
+def _subscription(call: Call[Any, Any]) -> Subscription:
+    subscription_id = call.int64("subscription_id")
+    note(call.request, subscription_id=subscription_id)
+    return call.services.subscriptions.get(call.scope_id, subscription_id)
+
+
+async def patch(call: Call[None, SubscriptionPatch]) -> web.StreamResponse:
+    """Change a subscription."""
+    wanted = call.body
+    settings = _given(wanted) | _filters(wanted)
+    if wanted.include is not UNSET:
+        settings["include_result"] = _include(call, wanted.include)
+    subscription = _subscription(call)
+    changed = await call.services.subscriptions.patch(
+        call.scope_id, subscription.id, settings
+    )
+    return answer(await _shown(call, changed))
+
+
+def _given(wanted: SubscriptionPatch) -> dict[str, Any]:
+    """Return what is given and is stored as it is."""
+    given = {
+        "url": wanted.url,
+        "ordered": wanted.ordered,
+        "headers": wanted.headers,
+        "description": wanted.description,
+        "profile": wanted.retry_profile,
+        "resource_name": wanted.resource_name,
+        "app_id": wanted.app_id,
+        "events": UNSET if wanted.events is UNSET else frozenset(wanted.events),
+    }
+    return {name: value for name, value in given.items() if value is not UNSET}
+
+
+async def delete(call: Call[None, None]) -> web.StreamResponse:
+    """Forget a subscription and what it waits for."""
+    subscription = _subscription(call)
+    await call.services.subscriptions.delete(call.scope_id, subscription.id)
+    return respond(status=204)
+
+
+async def rotate(call: Call[None, None]) -> web.StreamResponse:
+    """Give a subscription a new secret; the old one signs, too, for a day."""
+    known = _subscription(call)
+    subscription = await call.services.subscriptions.rotate(call.scope_id, known.id)
+    return answer(await _shown(call, subscription, subscription.secret))
+
+
+async def switch(call: Call[None, None], *, on: bool) -> web.StreamResponse:
+    """Enable or disable a subscription."""
+    known = _subscription(call)
+    subscription = await call.services.subscriptions.switch(
+        call.scope_id, known.id, on=on
+    )
+    return answer(await _shown(call, subscription))
+
+
+async def ping(call: Call[None, None]) -> web.StreamResponse:
+    """Send a ping now, and tell what the receiver said."""
+    sent = await call.services.ping(_subscription(call))
+    return answer(PingOut(ok=sent.ok, attempt=_attempt_out(sent.attempt)))
+
+
+async def list_deliveries(call: Call[WebhooksQuery, None]) -> web.StreamResponse:
+    """List what was told to a subscription, with each try at it."""
+    subscription, query = _subscription(call), call.query
+    limit, before = capped(query.limit), None
+    if query.cursor is not None:
+        before = parse_int64(query.cursor, what="cursor", pointer="/cursor")
+    found = await call.services.store.subscriptions.deliveries(
+        subscription.id, state=query.state, before=before, limit=limit + 1
+    )
+    page = WebhooksOut(items=[_webhook_out(*each) for each in found[:limit]])
+    if len(found) <= limit:
+        return answer(page)
+    page.next_cursor = page.items[-1].id
+    return answer(page, headers=next_link(call.request, page.next_cursor))
+
+
+async def redeliver(call: Call[None, None]) -> web.StreamResponse:
+    """Send one event again, as soon as can be."""
+    subscription, event_id = _subscription(call), call.int64("delivery_id")
+    delivery = await call.services.subscriptions.redeliver(
+        call.scope_id, subscription.id, event_id
+    )
+    return answer(_webhook_out(delivery, None), status=202)
+
+
+async def recover(call: Call[None, RecoverIn]) -> web.StreamResponse:
+    """Send everything again that was given up since a time."""
+    subscription = _subscription(call)
+    found = await call.services.subscriptions.recover(
+        call.scope_id, subscription.id, from_datetime(call.body.since)
+    )
+    return answer(RecoverOut(found), status=202)
+
+
+async def _shown(
+    call: Call[Any, Any], subscription: Subscription, secret: str | None = None
+) -> SubscriptionOut:
+    lag = await call.services.store.subscriptions.lag(subscription)
+    backlog = LagOut(lag.pending, lag.dead, lag.unread, subscription.dropped)
+    return subscription_out(subscription, backlog, secret)
+
+
+def subscription_out(
+    subscription: Subscription, backlog: LagOut, secret: str | None
+) -> SubscriptionOut:
+    """Show a subscription; its secret only when it is new."""
+    ids = subscription.device_ids
+    return SubscriptionOut(
+        id=str(subscription.id),
+        url=subscription.url,
+        events=sorted(subscription.events),
+        format=subscription.format,
+        device_ids=None if ids is None else [str(one) for one in sorted(ids)],
+        tags=_plain(subscription.tags),
+        ordered=subscription.ordered,
+        headers=dict(subscription.headers),
+        description=subscription.description,
+        include=["result"] if subscription.include_result else [],
+        retry_profile=subscription.profile,
+        resource_name=subscription.resource_name,
+        app_id=subscription.app_id,
+        state=subscription.health,
+        created_at=rfc3339(subscription.created_at),
+        failures=subscription.failures,
+        failing_since=at(subscription.failing_since),
+        last_success_at=at(subscription.last_success_at),
+        last_failure_at=at(subscription.last_failure_at),
+        last_error=subscription.last_error,
+        backlog=backlog,
+        secret=secret,
+    )
+
+
+def _plain(tags: Mapping[str, str] | None) -> dict[str, str] | None:
+    return None if tags is None else dict(tags)
+
+
+def _webhook_out(delivery: WebhookDelivery, event: Event | None) -> WebhookOut:
+    return WebhookOut(
+        id=str(delivery.event_id),
+        webhook_id=delivery.message_id,
+        type=None if event is None else event.type,
+        device_id=None if delivery.device_id is None else str(delivery.device_id),
+        event_at=None if event is None else rfc3339(event.at),
+        state=delivery.state,
+        next_at=rfc3339(delivery.next_at) if delivery.next_at else None,
+        attempts=[_attempt_out(attempt) for attempt in delivery.attempts],
+    )
+
+
+def _attempt_out(attempt: Attempt) -> AttemptOut:
+    return AttemptOut(
+        at=rfc3339(attempt.at),
+        duration=attempt.duration / SECOND,
+        status=attempt.status,
+        answer=attempt.answer,
+        error=attempt.error,
+    )
+
+
+_ONE = "/subscriptions/{subscription_id}"
+_to_read = partial(Route, method="GET", permission=Permission.SUBSCRIPTIONS_READ)
+_to_write = partial(Route, method="POST", permission=Permission.SUBSCRIPTIONS_WRITE)
+_BODY = (400, 403, 404, 409, 413, 415, 422, 503)
+
+ROUTES = (
+    _to_write(
+        path="/subscriptions",
+        name="makeSubscription",
+        summary="Have events posted to a URL; the secret is shown once",
+        handler=make,
+        body=SubscriptionIn,
+        answer=SubscriptionOut,
+        status=201,
+        problems=_BODY,
+    ),
+    _to_read(
+        path="/subscriptions",
+        name="listSubscriptions",
+        summary="List the subscriptions, oldest first",
+        handler=list_subscriptions,
+        answer=SubscriptionsOut,
+        problems=(503,),
+    ),
+    _to_read(
+        path=_ONE,
+        name="getSubscription",
+        summary="Show a subscription, and how it does",
+        handler=get,
+        answer=SubscriptionOut,
+        problems=(404, 422, 503),
+    ),
+    _to_write(
+        method="PATCH",
+        path=_ONE,
+        name="changeSubscription",
+        summary="Change a subscription",
+        handler=patch,
+        body=SubscriptionPatch,
+        answer=SubscriptionOut,
+        problems=_BODY,
+    ),
+    _to_write(
+        method="DELETE",
+        path=_ONE,
+        name="deleteSubscription",
+        summary="Forget a subscription and what it waits for",
+        handler=delete,
+        status=204,
+        problems=(404, 422, 503),
+    ),
+    _to_write(
+        path=_ONE + "/ping",
+        name="pingSubscription",
+        summary="Send a ping now, and tell what the receiver said",
+        handler=ping,
+        answer=PingOut,
+        problems=(404, 422, 503),
+    ),
+    _to_write(
+        path=_ONE + "/secret/rotate",
+        name="rotateSecret",
+        summary="Give a subscription a new secret; the old one signs, too, for a day",
+        handler=rotate,
+        answer=SubscriptionOut,
+        problems=(404, 422, 503),
+    ),
+    _to_write(
+        path=_ONE + "/enable",
+        name="enableSubscription",
+        summary="Go on with a subscription where it stood",
+        handler=partial(switch, on=True),
+        answer=SubscriptionOut,
+        problems=(404, 422, 503),
+    ),
+    _to_write(
+        path=_ONE + "/disable",
+        name="disableSubscription",
+        summary="Send nothing more until it is enabled",
+        handler=partial(switch, on=False),
+        answer=SubscriptionOut,
+        problems=(404, 422, 503),
+    ),
+    _to_read(
+        path=_ONE + "/deliveries",
+        name="listDeliveries",
+        summary="List what was told to a subscription, with each try at it",
+        handler=list_deliveries,
+        query=WebhooksQuery,
+        answer=WebhooksOut,
+        problems=(404, 422, 503),
+    ),
+    _to_write(
+        path=_ONE + "/deliveries/{delivery_id}/redeliver",
+        name="redeliver",
+        summary="Send one event again, as soon as can be",
+        handler=redeliver,
+        answer=WebhookOut,
+        status=202,
+        problems=(404, 422, 503),
+    ),
+    _to_write(
+        path=_ONE + "/recover",
+        name="recoverSubscription",
+        summary="Send everything again that was given up since a time",
+        handler=recover,
+        body=RecoverIn,
+        answer=RecoverOut,
+        status=202,
+        problems=_BODY,
+    ),
+)
