@@ -15,17 +15,24 @@ from aiohttp import web
 from pushserver import __version__, logs
 from pushserver.clock import Clock, SystemClock, micros
 from pushserver.errors import Misconfigured
+from pushserver.model.subscription import Subscription
+from pushserver.services.attendance import Attendance
 from pushserver.services.chores import Chores
 from pushserver.services.fleet import Fleet
+from pushserver.services.guard import Guard
 from pushserver.services.holds import Holds
+from pushserver.services.interests import Interests
 from pushserver.services.operations import Operations
+from pushserver.services.outbox import Outbox
 from pushserver.services.outcomes import Outcomes
 from pushserver.services.polling import Polling
 from pushserver.services.queue import Queue
 from pushserver.services.reporting import Reporting
 from pushserver.services.rollout import Rollout
 from pushserver.services.scopes import Scopes
+from pushserver.services.subscriptions import Subscriptions
 from pushserver.services.tasks import Tasks
+from pushserver.services.telling import Telling
 from pushserver.services.tokens import Tokens
 from pushserver.services.upkeep import Upkeep
 from pushserver.settings import Settings
@@ -36,6 +43,9 @@ from pushserver.web.server import Runner
 from pushserver.web.services import Services
 from pushserver.workers.counting import Counting
 from pushserver.workers.running import Worker, running
+from pushserver.workers.webhooks.courier import Courier
+from pushserver.workers.webhooks.dispatcher import Dispatcher
+from pushserver.workers.webhooks.sender import Sender
 
 log = structlog.get_logger(__name__)
 
@@ -72,7 +82,24 @@ def build_services(settings: Settings, store: Store, clock: Clock) -> Services:
     )
     hold = micros(settings.hold)
     rollout = Rollout(store=store, operations=operations, clock=clock, hold=hold)
-    for observer in (polling.wake, outcomes.tell, operations.look, rollout.look):
+    guard = Guard(settings.webhook_allow_http, settings.webhook_networks)
+    interests = Interests(store=store, clock=clock)
+    subscriptions = Subscriptions(
+        store=store,
+        clock=clock,
+        ids=ids,
+        directory=fleet,
+        guard=guard,
+        interests=interests,
+    )
+    for observer in (
+        polling.wake,
+        outcomes.tell,
+        operations.look,
+        rollout.look,
+        interests.look,
+        subscriptions.look,
+    ):
         store.watch(observer)
     return Services(
         clock=clock,
@@ -83,8 +110,10 @@ def build_services(settings: Settings, store: Store, clock: Clock) -> Services:
         queue=queue,
         reporting=Reporting(store=store, clock=clock, ids=ids),
         outcomes=outcomes,
+        interests=interests,
         operations=operations,
         rollout=rollout,
+        subscriptions=subscriptions,
         tasks=Tasks(
             store=store, clock=clock, ids=ids, fleet=fleet, rollout=rollout, hold=hold
         ),
@@ -95,14 +124,40 @@ def build_services(settings: Settings, store: Store, clock: Clock) -> Services:
     )
 
 
-def workers_of(services: Services) -> Sequence[Worker]:
+def dispatcher_of(services: Services, sender: Sender) -> Dispatcher:
+    """Return who delivers to subscriptions."""
+    telling = Telling(services.store, services.fleet)
+
+    def courier(subscription: Subscription) -> Courier:
+        return Courier(
+            subscription=subscription,
+            subscriptions=services.subscriptions,
+            store=services.store.subscriptions,
+            telling=telling,
+            sender=sender,
+            clock=services.clock,
+        )
+
+    return Dispatcher(services.subscriptions, courier)
+
+
+def workers_of(services: Services, dispatcher: Dispatcher) -> Sequence[Worker]:
     """Return what runs by itself, and how often (seconds)."""
+    store, clock, fleet = services.store, services.clock, services.fleet
+    attendance = Attendance(store=store, clock=clock, fleet=fleet, hold=services.hold)
+    attendance.load()
+    subscriptions = services.subscriptions
+    outbox = Outbox(store.subscriptions, subscriptions, clock)
     upkeep = Upkeep(store=services.store, clock=services.clock)
     return (
         Worker("record-written", 0.1, services.polling.record),
         Worker("deadlines", 0.5, upkeep.deadlines),
         Worker("steps", 1.0, services.operations.go_on, services.operations.due),
         Worker("tasks", 1.0, services.rollout.advance, services.rollout.wanted),
+        Worker("webhooks", 60.0, dispatcher.round, subscriptions.changed),
+        Worker("outbox", 60.0, outbox.trim),
+        Worker("attendance", 2.0, attendance.round),
+        Worker("interests", 60.0, services.interests.forget),
         Worker("flush-seen", 2.0, services.fleet.flush),
         Worker("old-keys", 3600.0, upkeep.old_keys),
         Worker("counts", 60.0, Counting(services.fleet.counts).tell),
@@ -120,8 +175,13 @@ async def serving(settings: Settings, clock: Clock) -> AsyncIterator[Services]:
         secret = await services.tokens.load(settings.admin_token)
         if secret is not None:
             sys.stderr.write(f"admin token: {secret} (shown once; keep it)\n")
-        async with running(workers_of(services)):
-            yield services
+        await services.subscriptions.load()
+        guard = services.subscriptions.guard
+        async with Sender(guard, __version__) as sender:
+            dispatcher = dispatcher_of(services, sender)
+            workers = workers_of(services, dispatcher)
+            async with dispatcher.at_work(), running(workers):
+                yield services
         await services.polling.chores.finish()
         await services.polling.record()
         while not services.fleet.is_flushed:
@@ -148,6 +208,7 @@ async def listening(settings: Settings, services: Services) -> AsyncIterator[str
     finally:
         services.holds.close()
         services.outcomes.close()
+        services.interests.close()
         await runner.cleanup()
 
 

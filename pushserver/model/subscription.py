@@ -104,6 +104,15 @@ BACKLOG = 100_000
 BACKLOG_AGE = 3 * 24 * _HOUR * SECOND
 
 
+@attrs.frozen(kw_only=True)
+class Wanted:
+    """Which events somebody wants to hear of; None means any device."""
+
+    events: frozenset[EventType]
+    device_ids: frozenset[int] | None = None
+    tags: Mapping[str, str] | None = None
+
+
 @attrs.define(kw_only=True, eq=False)
 class Subscription:
     """
@@ -140,6 +149,11 @@ class Subscription:
     last_success_at: int | None = None
     last_failure_at: int | None = None
     last_error: str | None = None
+
+    @property
+    def wanted(self) -> Wanted:
+        """Which events it is told of."""
+        return Wanted(events=self.events, device_ids=self.device_ids, tags=self.tags)
 
     @property
     def retrying(self) -> Retrying:

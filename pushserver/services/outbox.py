@@ -57,7 +57,7 @@ class Outbox:
             if not old:
                 break
             matches = self.subscriptions.matches
-            fallen = sum(matches(subscription, event) for event in old)
+            fallen = sum(matches(subscription.wanted, event) for event in old)
             subscription.cursor = max(subscription.cursor, old[-1].id)
             subscription.dropped += fallen
             dropped += fallen

@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import attrs
 
 from pushserver.clock import Clock
-from pushserver.errors import Conflict, Invalid, NotFound
+from pushserver.errors import Conflict, Invalid, NotFound, Unavailable
 from pushserver.model.event import Event, EventType
 from pushserver.model.ids import IdSource
 from pushserver.model.lane import Changes
@@ -17,7 +17,9 @@ from pushserver.model.subscription import (
     DeliveryState,
     Format,
     Health,
+    Ping,
     Subscription,
+    Wanted,
     WebhookDelivery,
     new_webhook_secret,
 )
@@ -27,13 +29,22 @@ from pushserver.services.interests import Interests
 from pushserver.storage.base import Store
 
 
+class Courier(Protocol):
+    """Who delivers to one subscription."""
+
+    def ring(self) -> None:
+        """Look for something to deliver now."""
+
+    async def ping(self) -> Ping:
+        """Send a ping now."""
+
+
 @attrs.define(eq=False)
 class Subscriptions:
     """
     Every subscription, in memory.
 
-    `bells` ring for a subscription when there may be something for it; the worker that
-    delivers puts them there.
+    The worker that delivers puts a courier here for each.
     """
 
     store: Store
@@ -43,7 +54,7 @@ class Subscriptions:
     guard: Guard
     interests: Interests
     changed: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
-    bells: dict[int, asyncio.Event] = attrs.field(factory=dict, init=False)
+    couriers: dict[int, Courier] = attrs.field(factory=dict, init=False)
     _all: dict[int, Subscription] = attrs.field(factory=dict, init=False)
 
     async def load(self) -> None:
@@ -66,20 +77,34 @@ class Subscriptions:
 
     def ring(self, subscription_id: int) -> None:
         """Have the subscription looked after now."""
-        bell = self.bells.get(subscription_id)
-        if bell is not None:
-            bell.set()
+        courier = self.couriers.get(subscription_id)
+        if courier is not None:
+            courier.ring()
 
-    def matches(self, subscription: Subscription, event: Event) -> bool:
-        """Tell whether *subscription* wants to hear of *event*."""
-        if event.type not in subscription.events:
+    async def ping(self, scope_id: int, subscription_id: int) -> Ping:
+        """
+        Send a ping now, and return what the receiver said.
+
+        Raises:
+            NotFound: there is no such subscription.
+            Unavailable: nobody delivers just now.
+        """
+        self.get(scope_id, subscription_id)
+        courier = self.couriers.get(subscription_id)
+        if courier is None:
+            raise Unavailable("The server is starting or stopping; try again.")
+        return await courier.ping()
+
+    def matches(self, wanted: Wanted, event: Event) -> bool:
+        """Tell whether *event*, which is of the same scope, is *wanted*."""
+        if event.type not in wanted.events:
             return False
-        ids, tags = subscription.device_ids, subscription.tags
+        ids, tags = wanted.device_ids, wanted.tags
         if ids is None and tags is None:
             return True
         if event.device_id is None or (ids is not None and event.device_id not in ids):
             return False
-        return self._has(subscription.scope_id, event.device_id, tags or {})
+        return self._has(event.scope_id, event.device_id, tags or {})
 
     def _has(self, scope_id: int, device_id: int, tags: Mapping[str, str]) -> bool:
         device = self.directory.find(scope_id, device_id)

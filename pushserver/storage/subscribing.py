@@ -91,7 +91,7 @@ class SubscriptionStore(Protocol):
         """Let what was given up be tried again, of events from *since* on; how many."""
 
     async def horizon(self, scope_id: int, *, keep: int) -> int:
-        """Return the id of the scope's newest event but *keep*, 0 if there are fewer."""
+        """Return the scope's newest event but *keep*, 0 if there are fewer."""
 
     async def lag(self, subscription: Subscription) -> Lag:
         """Count what is pending, dead, and not looked at."""

@@ -1,12 +1,9 @@
 """What the faces ask: the services, under one key of the application."""
 
-from collections.abc import Awaitable, Callable
-
 import attrs
 from aiohttp import web
 
 from pushserver.clock import Clock
-from pushserver.model.subscription import Ping, Subscription
 from pushserver.services.fleet import Fleet
 from pushserver.services.holds import Holds
 from pushserver.services.interests import Interests
@@ -39,7 +36,6 @@ class Services:
     operations: Operations
     rollout: Rollout
     subscriptions: Subscriptions
-    ping: Callable[[Subscription], Awaitable[Ping]]
     tasks: Tasks
     tokens: Tokens
     scopes: Scopes

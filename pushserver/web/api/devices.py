@@ -2,12 +2,11 @@
 
 from aiohttp import web
 
-from pushserver.errors import Invalid
 from pushserver.model.device import Device
 from pushserver.model.ids import parse_int64
 from pushserver.model.token import Permission
 from pushserver.web.answer import respond
-from pushserver.web.api.fields import settings_of
+from pushserver.web.api.fields import read_tag, settings_of
 from pushserver.web.api.importing import CSV, NDJSON, rows_of
 from pushserver.web.api.route import (
     Call,
@@ -41,7 +40,7 @@ async def list_devices(call: Call[DevicesQuery, None]) -> web.StreamResponse:
         after=_after(query.cursor),
         limit=limit + 1,
         state=query.state,
-        tag=_tag(query.tag),
+        tag=None if query.tag is None else read_tag(query.tag),
     )
     page = DevicesOut(items=[_shown(call.services, device) for device in found[:limit]])
     if len(found) <= limit:
@@ -55,15 +54,6 @@ def _after(cursor: str | None) -> int:
     if cursor is None:
         return -1
     return parse_int64(cursor, what="cursor", pointer="/cursor")
-
-
-def _tag(text: str | None) -> tuple[str, str] | None:
-    if text is None:
-        return None
-    key, colon, value = text.partition(":")
-    if not colon:
-        raise Invalid("tag must be key:value.", pointer="/tag")
-    return key, value
 
 
 def _shown(services: Services, device: Device) -> DeviceOut:

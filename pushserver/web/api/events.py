@@ -10,10 +10,10 @@ from aiohttp import web
 from pushserver.dialects.native import native_body
 from pushserver.model.event import Event, EventType
 from pushserver.model.ids import parse_int64
-from pushserver.model.subscription import Format, Subscription
+from pushserver.model.subscription import Wanted
 from pushserver.model.token import Permission
 from pushserver.services.outcomes import ring_or_pass
-from pushserver.web.api.plans import read_tag
+from pushserver.web.api.fields import read_tag
 from pushserver.web.api.route import Call, Route
 from pushserver.web.api.subscription_types import EventsQuery
 from pushserver.web.around import ENDS_WITH_PEER
@@ -33,7 +33,9 @@ class _Stream:
 
     services: Services
     response: web.StreamResponse
-    wanted: Subscription
+    scope_id: int
+    wanted: Wanted
+    cursor: int
 
     async def run(self, bell: asyncio.Event) -> None:
         """Write events as they come, until the server stops."""
@@ -47,27 +49,24 @@ class _Stream:
 
     async def _skip(self) -> None:
         """Leave out what is further back than the buffer, and tell how much it was."""
-        store, wanted = self.services.store.subscriptions, self.wanted
-        horizon = await store.horizon(wanted.scope_id, keep=BUFFER)
-        if wanted.cursor >= horizon:
+        store = self.services.store.subscriptions
+        horizon = await store.horizon(self.scope_id, keep=BUFFER)
+        if self.cursor >= horizon:
             return
-        missed = await store.count_events(
-            wanted.scope_id, after=wanted.cursor, to=horizon
-        )
-        wanted.cursor = horizon
+        missed = await store.count_events(self.scope_id, after=self.cursor, to=horizon)
+        self.cursor = horizon
         data = msgspec.json.encode({"missed": missed})
         await self.response.write(b"event: missed\ndata: " + data + b"\n\n")
 
     async def _write_new(self) -> bool:
-        wanted = self.wanted
         events = await self.services.store.subscriptions.events(
-            wanted.scope_id, after=wanted.cursor, limit=BATCH
+            self.scope_id, after=self.cursor, limit=BATCH
         )
         if not events:
             return False
-        wanted.cursor = events[-1].id
+        self.cursor = events[-1].id
         matches = self.services.subscriptions.matches
-        chosen = [_message(event) for event in events if matches(wanted, event)]
+        chosen = [_message(event) for event in events if matches(self.wanted, event)]
         if chosen:
             await self.response.write(b"".join(chosen))
         if len(events) == BATCH:
@@ -86,8 +85,8 @@ def _message(event: Event) -> bytes:
 
 async def stream(call: Call[EventsQuery, None]) -> web.StreamResponse:
     """Stream events, those after `Last-Event-ID` first, or from now on."""
-    services = call.services
-    wanted = await _wanted(call)
+    services, wanted = call.services, _wanted(call.query)
+    cursor = await _cursor(call)
     response = web.StreamResponse(
         headers={
             "Content-Type": "text/event-stream",
@@ -95,38 +94,31 @@ async def stream(call: Call[EventsQuery, None]) -> web.StreamResponse:
             "X-Accel-Buffering": "no",
         }
     )
-    with services.interests.stream(wanted.scope_id, wanted.events) as bell:
-        if wanted.cursor < 0:
-            wanted.cursor = await services.store.subscriptions.newest_event()
+    with services.interests.stream(call.scope_id, wanted.events) as bell:
         await response.prepare(call.request)
         await response.write(b": listening\n\n")
         call.request[ENDS_WITH_PEER] = True
         try:
-            await _Stream(services, response, wanted).run(bell)
+            reader = _Stream(services, response, call.scope_id, wanted, cursor)
+            await reader.run(bell)
         except ConnectionError:
             return response
         call.request[ENDS_WITH_PEER] = False
     return response
 
 
-async def _wanted(call: Call[EventsQuery, None]) -> Subscription:
-    """Return what is wanted as a subscription would say it; cursor -1 is from now."""
-    query = call.query
-    last = call.request.headers.get("Last-Event-ID") or query.last_event_id
+async def _cursor(call: Call[EventsQuery, None]) -> int:
+    """Return after which event to begin: the last one read, or the newest."""
+    last = call.request.headers.get("Last-Event-ID") or call.query.last_event_id
+    if last is None:
+        return await call.services.store.subscriptions.newest_event()
+    return parse_int64(last, what="Last-Event-ID", pointer="/lastEventId")
+
+
+def _wanted(query: EventsQuery) -> Wanted:
     ids: Sequence[str] = query.device_id
-    cursor = -1
-    if last is not None:
-        cursor = parse_int64(last, what="Last-Event-ID", pointer="/lastEventId")
-    return Subscription(
-        id=0,
-        scope_id=call.scope_id,
-        created_at=0,
-        url="",
+    return Wanted(
         events=frozenset(query.events or EventType),
-        format=Format.NATIVE,
-        secret="",
-        app_id="",
-        cursor=cursor,
         device_ids=frozenset(map(int, ids)) if ids else None,
         tags=None if query.tag is None else dict([read_tag(query.tag)]),
     )

@@ -5,7 +5,21 @@ from typing import Any
 from msgspec import UNSET
 
 from pushserver.clock import micros
+from pushserver.errors import Invalid
 from pushserver.web.api.types import DeviceIn, ImportRow
+
+
+def read_tag(text: str) -> tuple[str, str]:
+    """
+    Read `key:value`.
+
+    Raises:
+        Invalid: there is no colon.
+    """
+    key, colon, value = text.partition(":")
+    if not colon:
+        raise Invalid("tag must be key:value.", pointer="/tag")
+    return key, value
 
 
 def settings_of(given: DeviceIn | ImportRow) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
+import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from pushserver.model.event import EventType
@@ -159,7 +160,7 @@ class PingOut(Out, kw_only=True):
 class EventsQuery(In, kw_only=True):
     """Which events a stream tells; none named: all."""
 
-    events: list[EventType] = []
-    device_id: list[Int64Text] = []
+    events: list[EventType] = msgspec.field(default_factory=list)
+    device_id: list[Int64Text] = msgspec.field(default_factory=list)
     tag: str | None = None
     last_event_id: Int64Text | None = None

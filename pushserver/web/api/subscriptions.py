@@ -148,8 +148,9 @@ async def switch(call: Call[None, None], *, on: bool) -> web.StreamResponse:
 
 async def ping(call: Call[None, None]) -> web.StreamResponse:
     """Send a ping now, and tell what the receiver said."""
-    sent = await call.services.ping(_subscription(call))
-    return answer(PingOut(ok=sent.ok, attempt=_attempt_out(sent.attempt)))
+    subscription = _subscription(call)
+    said = await call.services.subscriptions.ping(call.scope_id, subscription.id)
+    return answer(PingOut(ok=said.ok, attempt=_attempt_out(said.attempt)))
 
 
 async def list_deliveries(call: Call[WebhooksQuery, None]) -> web.StreamResponse:

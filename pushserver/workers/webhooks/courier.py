@@ -9,10 +9,12 @@ import attrs
 import structlog
 
 from pushserver.clock import SECOND, Clock
+from pushserver.dialects.native import ping_body
 from pushserver.model.event import Event
 from pushserver.model.subscription import (
     DeliveryState,
     Health,
+    Ping,
     Subscription,
     WebhookDelivery,
 )
@@ -71,6 +73,29 @@ class Courier:
             await self.store.hurry(subscription.id, now=self.clock.now())
         return 0
 
+    def ring(self) -> None:
+        """Look for something to deliver now."""
+        self.bell.set()
+
+    async def ping(self) -> Ping:
+        """Send a ping now; it is tried once and kept nowhere."""
+        now = self.clock.now()
+        body = ping_body(self.subscription.id, now)
+        sent = await self._send(body, f"msg_ping_{now}", now)
+        return Ping(sent.ok, attrs.evolve(sent.attempt, at=now))
+
+    async def _send(self, body: bytes, message_id: str, now: int) -> Sent:
+        subscription = self.subscription
+        target = Target(
+            url=subscription.url,
+            headers=subscription.headers,
+            body=body,
+            message_id=message_id,
+            secrets=subscription.secrets(now),
+            timestamp=now // SECOND,
+        )
+        return await self.sender.send(target)
+
     def _until_probe(self) -> float:
         since = (self.clock.now() - self._probed_at) / SECOND
         return self.subscription.retrying.probe - since
@@ -106,7 +131,7 @@ class Courier:
         if subscription.ordered and fresh:
             blocked = await self.store.blocked_devices(subscription.id)
         for event in fresh:
-            if not self.subscriptions.matches(subscription, event):
+            if not self.subscriptions.matches(subscription.wanted, event):
                 continue
             delivery = self._delivery(event)
             if event.device_id in blocked:
@@ -166,16 +191,9 @@ class Courier:
 
     async def _try(self, event: Event, delivery: WebhookDelivery) -> bool:
         """Send once; return whether the next event of the device may follow."""
-        subscription, now = self.subscription, self.clock.now()
-        target = Target(
-            url=subscription.url,
-            headers=subscription.headers,
-            body=await self.telling.body(subscription, event),
-            message_id=delivery.message_id,
-            secrets=subscription.secrets(now),
-            timestamp=now // SECOND,
-        )
-        sent = await self.sender.send(target)
+        body = await self.telling.body(self.subscription, event)
+        now = self.clock.now()
+        sent = await self._send(body, delivery.message_id, now)
         delivery.attempts.append(attrs.evolve(sent.attempt, at=now))
         self._note(sent)
         if sent.ok:
@@ -246,4 +264,3 @@ class Courier:
 
 #: Without anything due, look again after so many seconds.
 _LONG = 60.0
-

@@ -1,4 +1,4 @@
-"""All couriers: one for each subscription, so that none waits for another's receiver."""
+"""All couriers: one for each subscription, so none waits for another's receiver."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -33,17 +33,17 @@ class Dispatcher:
         gone = [i for i in self._tasks if i not in wanted]
         for subscription_id in gone:
             self._tasks.pop(subscription_id).cancel()
-            self.subscriptions.bells.pop(subscription_id, None)
+            self.subscriptions.couriers.pop(subscription_id, None)
         new = [each for i, each in wanted.items() if i not in self._tasks]
         for subscription in new:
             courier = self.make(subscription)
-            self.subscriptions.bells[subscription.id] = courier.bell
+            self.subscriptions.couriers[subscription.id] = courier
             self._tasks[subscription.id] = asyncio.create_task(_run(courier))
         return len(gone) + len(new)
 
     @asynccontextmanager
     async def at_work(self) -> AsyncIterator[None]:
-        """Stop every courier at the end of the block: what was not told is told later."""
+        """Stop every courier at the end of the block; the rest is told later."""
         try:
             yield
         finally:
