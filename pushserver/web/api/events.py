@@ -1,7 +1,7 @@
 """Events as a stream for scripts: server-sent events that go on where they were."""
 
 import asyncio
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import attrs
 import msgspec
@@ -18,6 +18,9 @@ from pushserver.web.api.route import Call, Route
 from pushserver.web.api.subscription_types import EventsQuery
 from pushserver.web.around import ENDS_WITH_PEER
 from pushserver.web.services import Services
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 #: Seconds of silence after which a stream shows that it lives.
 HEARTBEAT = 15.0

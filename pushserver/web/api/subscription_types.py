@@ -47,14 +47,14 @@ class SubscriptionPatch(In, kw_only=True):
 
     url: Url | UnsetType = UNSET
     events: Events | UnsetType = UNSET
-    device_ids: DeviceIds | None | UnsetType = UNSET
-    tags: TagsIn | None | UnsetType = UNSET
+    device_ids: DeviceIds | UnsetType | None = UNSET
+    tags: TagsIn | UnsetType | None = UNSET
     ordered: bool | UnsetType = UNSET
     headers: Headers | UnsetType = UNSET
-    description: Text | None | UnsetType = UNSET
+    description: Text | UnsetType | None = UNSET
     include: Include | UnsetType = UNSET
     retry_profile: Profile | UnsetType = UNSET
-    resource_name: Text | None | UnsetType = UNSET
+    resource_name: Text | UnsetType | None = UNSET
     app_id: Text | UnsetType = UNSET
 
 
