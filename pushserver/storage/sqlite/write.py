@@ -144,10 +144,8 @@ def write(
                 done = statement.run(connection, rows)
                 if statement.guarded and done != len(rows):
                     raise sqlite3.IntegrityError("somebody else moved a row")
-            for operation_id in changes.forgotten:
-                _forget(connection, operation_id)
-            for finish in changes.finished:
-                _finish(connection, finish)
+            if changes.has_more:
+                _write_more(connection, changes)
             for job in works:
                 _do(connection, job)
             connection.execute("COMMIT")
@@ -246,6 +244,14 @@ def _forget(connection: sqlite3.Connection, operation_id: int) -> None:
         ("operation", "id"),
     ):
         connection.execute(f"DELETE FROM {table} WHERE {name} = ?", (operation_id,))
+
+
+def _write_more(connection: sqlite3.Connection, changes: Changes) -> None:
+    """Do what is no matter of rows."""
+    for operation_id in changes.forgotten:
+        _forget(connection, operation_id)
+    for finish in changes.finished:
+        _finish(connection, finish)
 
 
 def _finish(connection: sqlite3.Connection, finish: Finish) -> None:
