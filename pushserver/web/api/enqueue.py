@@ -151,6 +151,8 @@ def _once(call: Call[None, None], data: bytes) -> Once | None:
 
 def _preferred_wait(request: web.Request) -> float:
     """Read `Prefer: wait=20` (RFC 7240); what is no number of seconds is ignored."""
+    if "Prefer" not in request.headers:
+        return 0.0
     for preference in ",".join(request.headers.getall("Prefer", [])).split(","):
         name, _, value = preference.partition(";")[0].partition("=")
         seconds = value.strip().strip('"')
