@@ -7,7 +7,6 @@ closed after `IDLE`.
 
 import asyncio
 import re
-from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -15,7 +14,6 @@ from aiohttp.web_protocol import RequestHandler
 
 from pushserver.web.around import ENDS_WITH_PEER
 from pushserver.web.faces import past_the_router
-from pushserver.web.onetask import OneTask
 
 #: Seconds for a request's header to arrive, and for a new connection's first one.
 HEADER = 10.0
@@ -28,7 +26,7 @@ _SWEEP = 1.0
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,9})\r\n", re.IGNORECASE)
 
 
-class Connection(OneTask):
+class Connection(RequestHandler):
     """A connection that remembers since when a header is being waited for."""
 
     __slots__ = ("waiting_since",)
@@ -140,7 +138,7 @@ class Runner(web.AppRunner):
         plain = await super()._make_server()
         server = Server(
             past_the_router(self.app, plain.request_handler),  # type: ignore[arg-type]
-            request_factory=partial(web.Request, loop=plain._loop),
+            request_factory=plain.request_factory,
             **plain._kwargs,
         )
         self._sweeper = asyncio.create_task(_sweep(server), name="sweep")
