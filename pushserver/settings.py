@@ -14,6 +14,8 @@ from typed_settings.loaders import DictLoader
 from pushserver.errors import Misconfigured
 from pushserver.model.device import DeviceKeys
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
 _PREFIX = "PUSHSERVER_"
 _SQLITE = "sqlite:///"
 #: How the library wraps what a validator or converter said.
@@ -45,6 +47,20 @@ def _one_of(*allowed: str) -> Callable[[object, "attrs.Attribute[Any]", object],
             raise ValueError(f"{field.name} must be {' or '.join(allowed)}")
 
     return check
+
+
+def _are_networks(_: object, field: "attrs.Attribute[Any]", value: str) -> None:
+    try:
+        _networks(value)
+    except ValueError as error:
+        raise ValueError(f"{field.name} must be networks: {error}") from None
+
+
+def _networks(text: str) -> tuple[Network, ...]:
+    """Read networks, with commas or spaces between them."""
+    return tuple(
+        ipaddress.ip_network(each) for each in re.split(r"[,\s]+", text) if each
+    )
 
 
 @ts.settings(frozen=True, kw_only=True)
@@ -84,6 +100,14 @@ class Settings:
         validator=_not_negative,
         help="How long a poll during a command does not mean that the answer was lost.",
     )
+    webhook_allow_http: bool = ts.option(
+        default=False, help="Whether webhooks may go unencrypted."
+    )
+    webhook_allow_networks: str = ts.option(
+        default="",
+        validator=_are_networks,
+        help="Networks inside that webhooks may reach, such as 10.1.0.0/16.",
+    )
     log_level: str = ts.option(
         default="info",
         validator=_one_of(*_LEVELS),
@@ -94,6 +118,11 @@ class Settings:
     def keys(self) -> DeviceKeys:
         """Whether every device needs a key; beyond loopback this was decided."""
         return DeviceKeys(self.device_keys or DeviceKeys.OPTIONAL)
+
+    @property
+    def webhook_networks(self) -> tuple[Network, ...]:
+        """The networks that webhooks may reach whatever they are."""
+        return _networks(self.webhook_allow_networks)
 
     @property
     def sqlite_path(self) -> Path:

@@ -72,6 +72,8 @@ def test_environment(name: str) -> None:
         "database": "sqlite:////tmp/x.db",
         "admin_token": "t",
         "device_keys": "required",
+        "webhook_allow_http": "True",
+        "webhook_allow_networks": "10.20.0.0/16",
         "log_level": "error",
     }
     value = values.get(name, "7")
@@ -104,6 +106,26 @@ def test_database(url: str, path: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "networks"),
+    [
+        ("", []),
+        ("10.20.0.0/16", ["10.20.0.0/16"]),
+        ("10.20.0.0/16,::1", ["10.20.0.0/16", "::1/128"]),
+        (
+            " 10.20.0.0/16 , 192.168.7.15 ::1,",
+            ["10.20.0.0/16", "192.168.7.15/32", "::1/128"],
+        ),
+    ],
+)
+def test_webhook_networks(text: str, networks: list[str]) -> None:
+    """Networks have commas or spaces between them; without any, none is allowed."""
+    settings = load({}, {"PUSHSERVER_WEBHOOK_ALLOW_NETWORKS": text})
+
+    assert networks == [str(network) for network in settings.webhook_networks]
+    assert not settings.webhook_allow_http
+
+
+@pytest.mark.parametrize(
     ("name", "value"),
     [
         ("port", "http"),
@@ -120,6 +142,11 @@ def test_database(url: str, path: str) -> None:
         ("response_timeout", "inf"),
         ("device_keys", "yes"),
         ("log_level", "loud"),
+        ("webhook_allow_http", "perhaps"),
+        ("webhook_allow_networks", "10.0.0.0/33"),
+        ("webhook_allow_networks", "10.0.0.1/8"),
+        ("webhook_allow_networks", "10.0.0.0/8;::1"),
+        ("webhook_allow_networks", "receiver.example"),
         ("database", "mysql://x"),
         ("database", "x.db"),
         ("database", "sqlite:///"),

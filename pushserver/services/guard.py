@@ -1,0 +1,243 @@
+"""Which URLs and addresses webhooks may go to.
+
+A subscriber decides where the server connects to, so what is inside stays out of
+reach: the machine itself, the networks around it, a cloud's metadata. `check` and
+`resolve` say so early. What counts is `refuses`, asked for each address at the moment
+of connecting, since a name may lead elsewhere by then.
+"""
+
+import asyncio
+import ipaddress
+import re
+import socket
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from urllib.parse import SplitResult, urlsplit
+
+import attrs
+
+from pushserver.errors import Invalid
+
+LONGEST_URL = 2000
+ALLOW = "PUSHSERVER_WEBHOOK_ALLOW_NETWORKS"
+ALLOW_HTTP = "PUSHSERVER_WEBHOOK_ALLOW_HTTP"
+#: A name that is not resolved by then (seconds) is taken for one that will be.
+PATIENCE = 5.0
+
+Network = IPv4Network | IPv6Network
+Address = IPv4Address | IPv6Address
+
+#: The first that holds an address says why it is refused.
+_REASONS: tuple[tuple[Network, str], ...] = tuple(
+    (ipaddress.ip_network(network), reason)
+    for reason, networks in (
+        ("unspecified", "0.0.0.0/8 ::/128"),
+        ("loopback", "127.0.0.0/8 ::1/128"),
+        (
+            # Of AWS and most others; of Azure and Oracle; of AWS and Google in IPv6.
+            "metadata service",
+            "169.254.169.254/32 168.63.129.16/32 192.0.0.192/32"
+            " fd00:ec2::254/128 fd20:ce::254/128",
+        ),
+        ("link-local", "169.254.0.0/16 fe80::/10"),
+        (
+            "private network",
+            "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 fc00::/7 fec0::/10",
+        ),
+        ("provider's shared network (CGNAT)", "100.64.0.0/10"),
+        ("multicast", "224.0.0.0/4 ff00::/8"),
+        ("broadcast", "255.255.255.255/32"),
+        (
+            "reserved",
+            "192.0.0.0/24 192.0.2.0/24 192.88.99.0/24 198.18.0.0/15 198.51.100.0/24"
+            " 203.0.113.0/24 240.0.0.0/4 2001::/23 2001:db8::/32 3fff::/20",
+        ),
+    )
+    for network in networks.split()
+)
+#: All of IPv6 that anybody was given to be reached at.
+_GLOBAL = IPv6Network("2000::/3")
+#: IPv6 forms in which the last 32 bits are the IPv4 address that is reached.
+_TRANSLATED: tuple[tuple[IPv6Network, str], ...] = (
+    (IPv6Network("::ffff:0:0/96"), "IPv4 written as IPv6"),
+    (IPv6Network("::ffff:0:0:0/96"), "IPv4 written as IPv6"),
+    (IPv6Network("64:ff9b::/96"), "NAT64"),
+    (IPv6Network("64:ff9b:1::/48"), "NAT64"),
+)
+#: IPv6 networks whose packets travel inside IPv4 ones, to an address that they name.
+_TUNNELS: tuple[tuple[IPv6Network, str], ...] = (
+    (IPv6Network("2002::/16"), "6to4"),
+    (IPv6Network("2001::/32"), "Teredo"),
+)
+_NAME = re.compile(r"[\w.-]+", re.ASCII)
+#: What some readers take for an IPv4 address though it has not four decimal numbers.
+_LIKE_IPV4 = re.compile(r"(?:.*\.)?(?:[0-9]+|0[xX][0-9a-fA-F]*)\.?")
+_NOT_IN_URLS = re.compile(r"[\s\\]")
+
+
+@attrs.frozen
+class Guard:
+    """
+    Refuses what webhooks must not reach.
+
+    `allow_http` lets them go unencrypted, `networks` may be reached whatever they are.
+    """
+
+    allow_http: bool = False
+    networks: Sequence[Network] = ()
+
+    def check(self, url: str) -> None:
+        """
+        Look at a URL as it is written, without resolving its host.
+
+        Raises:
+            Invalid: nothing may be sent there; the reason is for people.
+        """
+        parts = _split(url)
+        if "@" in parts.netloc:
+            raise _invalid("must have no credentials; send them as a header")
+        if "#" in url:
+            raise _invalid("must have no fragment (#…)")
+        _check_port(parts)
+        host = _host(parts)
+        if parts.scheme == "http" and not self._may_go_plain(host):
+            raise _invalid(f"must be https; {ALLOW_HTTP} allows http")
+
+    async def resolve(self, url: str) -> None:
+        """
+        Check a URL and every address that its host has now.
+
+        A host that does not resolve is accepted: it may yet. What it resolves to is
+        judged again whenever a connection is made.
+
+        Raises:
+            Invalid: nothing may be sent there, or one of the addresses is refused.
+        """
+        self.check(url)
+        for address in await _addresses(_host(urlsplit(url))):
+            reason = self.refuses(address)
+            if reason is not None:
+                raise Invalid(refusal(address, reason), pointer="/url")
+
+    def refuses(self, address: str) -> str | None:
+        """Return why nothing may connect to an address; None if it may."""
+        try:
+            ip = ipaddress.ip_address(address)
+        except ValueError:
+            return "not an address in its usual form"
+        for network, kind in _TRANSLATED:
+            if ip in network:
+                return self._translated(ip, kind)
+        for network, kind in _TUNNELS:
+            if ip in network:
+                return self._tunnelled(ip, kind)
+        return None if self._allows(ip) else _reason(ip)
+
+    def _may_go_plain(self, host: str) -> bool:
+        if self.allow_http:
+            return True
+        try:
+            return self._allows(ipaddress.ip_address(host))
+        except ValueError:
+            return False
+
+    def _allows(self, ip: Address) -> bool:
+        return any(ip in network for network in self.networks)
+
+    def _translated(self, ip: Address, kind: str) -> str | None:
+        """Judge by the IPv4 address: that is who answers."""
+        inner = IPv4Address(int(ip) & 0xFFFFFFFF)
+        if self._allows(inner):
+            return None
+        reason = _reason(inner)
+        if reason is None and self._allows(ip):
+            return None
+        return f"{kind} of {inner}" + ("" if reason is None else f", {reason}")
+
+    def _tunnelled(self, ip: Address, kind: str) -> str | None:
+        """Want both allowed: the far end, and each IPv4 address on the way there."""
+        for inner in _inside(ip):
+            reason = None if self._allows(inner) else _reason(inner)
+            if reason is not None:
+                return f"{kind} of {inner}, {reason}"
+        return None if self._allows(ip) else kind
+
+
+def refusal(address: str, reason: str) -> str:
+    """Say that an address is refused, why, and what would allow it."""
+    return f"The address {address} is refused: {reason}; allow it with {ALLOW}."
+
+
+def _reason(ip: Address) -> str | None:
+    for network, reason in _REASONS:
+        if ip in network:
+            return reason
+    return "reserved" if ip.version == 6 and ip not in _GLOBAL else None  # noqa: PLR2004
+
+
+def _inside(ip: Address) -> list[IPv4Address]:
+    """Return the IPv4 addresses that a tunnel's address names."""
+    sixth = IPv6Address(int(ip))
+    if sixth.teredo is not None:
+        return list(sixth.teredo)
+    return [] if sixth.sixtofour is None else [sixth.sixtofour]
+
+
+def _invalid(wrong: str) -> Invalid:
+    return Invalid(f"The URL {wrong}.", pointer="/url")
+
+
+def _split(url: str) -> SplitResult:
+    if len(url) > LONGEST_URL:
+        raise _invalid(f"must have at most {LONGEST_URL} characters")
+    if not url.isprintable() or _NOT_IN_URLS.search(url) is not None:
+        raise _invalid("must have no spaces, backslashes or control characters")
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise _invalid("does not parse") from None
+    if parts.scheme not in ("http", "https"):
+        raise _invalid("must begin with https://")
+    return parts
+
+
+def _check_port(parts: SplitResult) -> None:
+    try:
+        port = parts.port
+    except ValueError:
+        port = 0
+    if port == 0:
+        raise _invalid("must have a port from 1 to 65535, or none")
+
+
+def _host(parts: SplitResult) -> str:
+    """Return the host in ASCII, one of which nobody can think two things."""
+    try:
+        host = (parts.hostname or "").encode("idna").decode()
+    except UnicodeError:
+        raise _invalid("has a host that is no name") from None
+    if not host:
+        raise _invalid("must have a host")
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        _check_name(host)
+    return host
+
+
+def _check_name(host: str) -> None:
+    if _LIKE_IPV4.fullmatch(host) is not None:
+        raise _invalid("must have an IPv4 address as four decimal numbers")
+    if _NAME.fullmatch(host) is None:
+        raise _invalid("has a host that is no name")
+
+
+async def _addresses(host: str) -> list[str]:
+    """Return what a name resolves to now: nothing, if it does not or takes long."""
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(PATIENCE):
+            found = await loop.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError:  # TimeoutError is one
+        return []
+    return [str(address[0]) for *_, address in found]

@@ -1,0 +1,228 @@
+"""The push of a command's status, as IoTDA's page has it."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+import attrs
+import pytest
+
+from pushserver.clock import from_datetime
+from pushserver.dialects.controlid.result import read
+from pushserver.dialects.iotda import iotda_body
+from pushserver.model.state import State
+from tests.clock import START
+from tests.dialects.events import COMMAND, status
+from tests.model.values import DEVICE
+
+#: The page's example, with our ids in the places of those that the platform makes.
+EXAMPLE = """
+{
+  "resource" : "device.commmad.status",
+  "event" : "update",
+  "event_time" : "20190303T081011Z",
+  "event_time_ms" : "2019-03-03T08:10:11.000Z",
+  "request_id" : "REQUEST",
+  "notify_data" : {
+    "header" : {
+      "device_id" : "6613047045004349123",
+      "product_id" : "ABC123456789",
+      "app_id" : "d4922d8a-6c8e-4396-852c-164aefa6638f",
+      "gateway_id" : "6613047045004349123",
+      "node_id" : "ABC123456789",
+      "tags" : [ {
+        "tag_value" : "testTagValue",
+        "tag_key" : "testTagName"
+      } ]
+    },
+    "body" : {
+      "result" : {
+        "key" : "value"
+      },
+      "created_time" : "20151212T121212Z",
+      "sent_time" : "20151212T121212Z",
+      "command_id" : "265000000000000003",
+      "delivered_time" : "20151212T131212Z",
+      "response_time" : "20151212T131212Z",
+      "status" : "SUCCESSFUL"
+    }
+  }
+}
+"""
+APP = "d4922d8a-6c8e-4396-852c-164aefa6638f"
+
+
+def instant(text: str) -> int:
+    """Return an instant of the page's example."""
+    return from_datetime(datetime.fromisoformat(text))
+
+
+def told(body: bytes) -> Any:
+    """Return what is told of the command."""
+    return json.loads(body)["notify_data"]["body"]
+
+
+def pushed(state: State, posted: bytes | None = None, **given: Any) -> Any:
+    """Return what is told of a command in *state* whose device *posted* a result."""
+    body = iotda_body(
+        status(state, **given),
+        app_id="app",
+        tags={},
+        reading=None if posted is None else read(posted),
+        resource_name=None,
+    )
+    return told(body)
+
+
+def header(tags: dict[str, str]) -> Any:
+    """Return the header for a device with *tags*."""
+    body = iotda_body(
+        status(State.PENDING), app_id="app", tags=tags, reading=None, resource_name=None
+    )
+    return json.loads(body)["notify_data"]["header"]
+
+
+def test_example() -> None:
+    """The page's example is reproduced key by key, in its order, compact."""
+    created, answered = (
+        instant("2015-12-12T12:12:12Z"),
+        instant("2015-12-12T13:12:12Z"),
+    )
+    body = iotda_body(
+        status(
+            State.SUCCESSFUL,
+            at=instant("2019-03-03T08:10:11Z"),
+            created_at=created,
+            sent_at=created,
+            delivered_at=answered,
+            finished_at=answered,
+        ),
+        app_id=APP,
+        tags={
+            "testTagName": "testTagValue",
+            "product_id": "ABC123456789",
+            "node_id": "ABC123456789",
+        },
+        reading=read(b'{"response":{"key":"value"}}'),
+        resource_name="device.commmad.status",
+    )
+
+    request = json.loads(body)["request_id"]
+    page = json.loads(EXAMPLE.replace("REQUEST", request))
+    assert json.dumps(page, separators=(",", ":")).encode() == body
+
+
+def test_least() -> None:
+    """What is not known is left out; what the page demands is there."""
+    body = iotda_body(
+        status(State.PENDING), app_id="app", tags={}, reading=None, resource_name=None
+    )
+
+    assert {
+        "resource": "device.command.status",
+        "event": "update",
+        "event_time": "20260101T000000Z",
+        "event_time_ms": "2026-01-01T00:00:00.001Z",
+        "request_id": json.loads(body)["request_id"],
+        "notify_data": {
+            "header": {
+                "device_id": str(DEVICE),
+                "app_id": "app",
+                "gateway_id": str(DEVICE),
+            },
+            "body": {
+                "created_time": "20260101T000000Z",
+                "command_id": str(COMMAND),
+                "status": "PENDING",
+            },
+        },
+    } == json.loads(body)
+
+
+@pytest.mark.parametrize("state", State)
+def test_status(state: State) -> None:
+    """Each state is one of the page's seven; a canceled command is told as expired."""
+    expected = "EXPIRED" if state is State.CANCELED else state.value
+
+    assert expected == pushed(state)["status"]
+
+
+@pytest.mark.parametrize("state", State)
+def test_response_time(state: State) -> None:
+    """Only a result gives a response time, though other ends have an instant, too."""
+    answered = state in (State.SUCCESSFUL, State.FAILED)
+
+    assert answered == ("response_time" in pushed(state, finished_at=START))
+
+
+@pytest.mark.parametrize(
+    ("posted", "result"),
+    [
+        (b'{"response":{"users":[]},"code":0}', {"users": []}),
+        (b'{"response":" {\\"a\\":1}"}', {"a": 1}),
+        (b'{"response":{}}', {}),
+        (b'{"users":[]}', {"users": []}),
+        (b'{"response":"done"}', {"response": "done"}),
+        (b'{"response":[1,2],"code":4}', {"response": [1, 2], "code": 4}),
+        (b'{"error":"no such user"}', {"error": "no such user"}),
+        (b'{"error":{"n":1},"code":3}', {"error": {"n": 1}, "code": 3}),
+        (b'{"error":"broken","code":null}', {"error": "broken"}),
+    ],
+)
+def test_result(posted: bytes, result: object) -> None:
+    """A result is an object: the response itself, or what the device posted."""
+    state = State.FAILED if b"error" in posted else State.SUCCESSFUL
+
+    assert result == pushed(state, posted)["result"]
+
+
+@pytest.mark.parametrize("posted", [None, b"", b"\xff", b'{"response":null}'])
+def test_no_result(posted: bytes | None) -> None:
+    """A result that says nothing is left out, never null."""
+    assert "result" not in pushed(State.SUCCESSFUL, posted)
+
+
+def test_result_as_given() -> None:
+    """A response is passed on to the byte: its order, its numbers, its spelling."""
+    response = b'{"z":1.0, "a":1e2, "u":"\\u00fc", "z":2}'
+    body = iotda_body(
+        status(State.SUCCESSFUL),
+        app_id="app",
+        tags={},
+        reading=read(b'{"response":' + response + b"}"),
+        resource_name=None,
+    )
+
+    assert b'"result":' + response + b"," in body
+
+
+def test_tags() -> None:
+    """Ten tags are told, the first by their keys."""
+    tags = {f"k{number:02}": "v" for number in reversed(range(12))}
+
+    said = header(tags)["tags"]
+
+    assert [f"k{number:02}" for number in range(10)] == [tag["tag_key"] for tag in said]
+    assert {"tag_value": "v", "tag_key": "k00"} == said[0]
+
+
+def test_header_from_tags() -> None:
+    """The product and the node are known from tags of these names, told once."""
+    said = header({"product_id": "iDFace", "node_id": "0A1B"})
+
+    assert ("iDFace", "0A1B") == (said["product_id"], said["node_id"])
+    assert "tags" not in said
+
+
+def test_retries_are_equal() -> None:
+    """The same event gives the same bytes, another one another request id."""
+    one = status(State.SENT)
+    other = attrs.evolve(one, id=one.id + 1)
+
+    first, again, another = (
+        iotda_body(each, app_id="app", tags={}, reading=None, resource_name=None)
+        for each in (one, one, other)
+    )
+
+    assert first == again
+    assert json.loads(first)["request_id"] != json.loads(another)["request_id"]

@@ -1,0 +1,195 @@
+"""The native body of each event, to the byte."""
+
+import json
+
+import msgspec
+import pytest
+
+from pushserver.clock import SECOND
+from pushserver.dialects.controlid.result import Reading, read
+from pushserver.dialects.native import native_body, ping_body
+from pushserver.model.event import (
+    DeviceTold,
+    EventType,
+    OperationTold,
+    ResultTold,
+    TaskTold,
+)
+from pushserver.model.state import State
+from tests.clock import START
+from tests.dialects.events import COMMAND, OPERATION, event, status
+
+DEVICE_KINDS = [kind for kind in EventType if kind.value.startswith("device.")]
+HEAD = b'","timestamp":"2026-01-01T00:00:00.001500Z","data":{'
+
+
+def thin(state: State, reading: Reading | None) -> dict[str, object]:
+    """Return the data that is told without `include`."""
+    body = native_body(status(state), reading, include_result=False)
+    data: dict[str, object] = json.loads(body)["data"]
+    return data
+
+
+def test_command() -> None:
+    """A command's body is compact, with ids as strings and absent values left out."""
+    body = native_body(status(State.PENDING), None, include_result=False)
+
+    assert (
+        b'{"type":"command.status","timestamp":"2026-01-01T00:00:00.001500Z",'
+        b'"data":{"commandId":"265000000000000003","deviceId":"6613047045004349123",'
+        b'"sequence":4,"state":"PENDING","endpoint":"load_objects",'
+        b'"createdAt":"2026-01-01T00:00:00.000000Z"}}' == body
+    )
+
+
+def test_command_with_all() -> None:
+    """All instants are told, and the operation; the number of the result is not."""
+    told = status(
+        State.SUCCESSFUL,
+        sent_at=START + SECOND,
+        delivered_at=START + 2 * SECOND,
+        finished_at=START + 3 * SECOND,
+        operation_id=OPERATION,
+        result_id=7,
+    )
+
+    body = native_body(told, None, include_result=False)
+
+    assert body.endswith(
+        b'"createdAt":"2026-01-01T00:00:00.000000Z",'
+        b'"sentAt":"2026-01-01T00:00:01.000000Z",'
+        b'"deliveredAt":"2026-01-01T00:00:02.000000Z",'
+        b'"finishedAt":"2026-01-01T00:00:03.000000Z",'
+        b'"operationId":"265000000000000005"}}'
+    )
+
+
+@pytest.mark.parametrize("state", State)
+def test_states(state: State) -> None:
+    """Each state is told by its name."""
+    assert state.value == thin(state, None)["state"]
+
+
+def test_error() -> None:
+    """The device's error is always told; its code and its response are not."""
+    failed = read(b'{"error":"no such user","code":3}')
+
+    data = thin(State.FAILED, failed)
+
+    assert "no such user" == data["error"]
+    assert "code" not in data
+
+
+def test_response_is_withheld() -> None:
+    """Without being asked for, what a device answered is not told."""
+    body = native_body(
+        status(State.SUCCESSFUL),
+        read(b'{"response":{"users":[{"name":"Walter"}]},"code":0}'),
+        include_result=False,
+    )
+
+    assert b"Walter" not in body
+    assert {"response", "code", "error"}.isdisjoint(json.loads(body)["data"])
+
+
+@pytest.mark.parametrize(
+    ("posted", "told"),
+    [
+        (b'{"response":{"b":1, "a":[]}}', b'"response":{"b":1, "a":[]}'),
+        (b'{"response":"text","code":12}', b'"response":"text","code":12'),
+        (b'{"error":{"n":1},"code":"x"}', b'"error":{"n":1},"code":"x"'),
+        (b"", b'"createdAt":"2026-01-01T00:00:00.000000Z"'),
+        (b"\xff\xfe", b'"createdAt":"2026-01-01T00:00:00.000000Z"'),
+    ],
+)
+def test_result_included(posted: bytes, told: bytes) -> None:
+    """Where it is asked for, what the device gave is told to the byte."""
+    body = native_body(status(State.SUCCESSFUL), read(posted), include_result=True)
+
+    assert body.endswith(told + b"}}")
+
+
+@pytest.mark.parametrize("kind", [k for k in EventType if k.startswith("operation.")])
+def test_operation(kind: EventType) -> None:
+    """An operation's body has its device, and its task if it is part of one."""
+    told = OperationTold(OPERATION, "RUNNING", 50, "packages", 9, "half way")
+
+    body = native_body(event(kind, told), None, include_result=False)
+
+    assert (
+        b'{"type":"' + kind.encode() + HEAD + b'"operationId":"265000000000000005",'
+        b'"deviceId":"6613047045004349123","status":"RUNNING","progress":50,'
+        b'"resource":"packages","taskId":"9","message":"half way"}}' == body
+    )
+
+
+def test_task() -> None:
+    """A task's body has the counts, those of nought, too, and no device."""
+    told = TaskTold(9, "COMPLETED", completed=3, failed=0, stale=0, name="Update")
+
+    body = native_body(
+        event(EventType.TASK_FINISHED, told, device_id=None), None, include_result=False
+    )
+
+    assert (
+        b'{"type":"task.finished' + HEAD + b'"taskId":"9","state":"COMPLETED",'
+        b'"completed":3,"failed":0,"stale":0,"name":"Update"}}' == body
+    )
+
+
+@pytest.mark.parametrize("kind", DEVICE_KINDS)
+def test_device(kind: EventType) -> None:
+    """A device's body says when it was last seen, where, and what is odd."""
+    told = DeviceTold(last_seen_at=START, address="192.0.2.7", reason="noKey")
+
+    body = native_body(event(kind, told), None, include_result=False)
+
+    assert (
+        b'{"type":"' + kind.encode() + HEAD + b'"deviceId":"6613047045004349123",'
+        b'"lastSeenAt":"2026-01-01T00:00:00.000000Z","address":"192.0.2.7",'
+        b'"reason":"noKey"}}' == body
+    )
+
+
+def test_orphan() -> None:
+    """An orphan's body says which result it is, and not what is in it."""
+    told = ResultTold(7, uuid="u-1", endpoint="load_objects")
+
+    body = native_body(
+        event(EventType.RESULT_ORPHANED, told),
+        read(b'{"response":{"name":"Walter"}}'),
+        include_result=True,
+    )
+
+    assert (
+        b'{"type":"result.orphaned' + HEAD + b'"resultId":"7",'
+        b'"deviceId":"6613047045004349123","uuid":"u-1","endpoint":"load_objects"}}'
+        == body
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "told", "known"),
+    [
+        (EventType.DEVICE_ONLINE, DeviceTold(), {"deviceId"}),
+        (EventType.RESULT_ORPHANED, ResultTold(7), {"resultId", "deviceId"}),
+        (
+            EventType.OPERATION_PROGRESS,
+            OperationTold(1, "RUNNING", 0, "packages"),
+            {"operationId", "deviceId", "status", "progress", "resource"},
+        ),
+    ],
+)
+def test_absent(kind: EventType, told: msgspec.Struct, known: set[str]) -> None:
+    """What is not known is left out, never null."""
+    body = native_body(event(kind, told), None, include_result=True)
+
+    assert known == set(json.loads(body)["data"])
+
+
+def test_ping() -> None:
+    """A ping says whose it is."""
+    assert (
+        b'{"type":"ping","timestamp":"2026-01-01T00:00:00.000000Z",'
+        b'"data":{"subscriptionId":"265000000000000003"}}' == ping_body(COMMAND, START)
+    )
