@@ -146,7 +146,7 @@ async def test_pages(
     """
     A list is read page by page, to its end or to a limit.
     """
-    monkeypatch.setattr("pushserver.client.PAGE", 2)
+    monkeypatch.setattr("pushserver.client.pages.PAGE", 2)
     commands = await api.enqueue_many(device_id, [USERS] * 5)
     ids = [each["id"] for each in reversed(commands)]
 
