@@ -14,7 +14,7 @@ from types import ModuleType
 
 import pytest
 
-from pushserver.cli import results
+from pushserver.cli import patience, results
 from pushserver.client import ApiError, Client, Json
 from tests.cli.conftest import Run, Turn
 from tests.program import Program
@@ -141,7 +141,7 @@ async def test_follow_survives_a_server_that_is_away(
     """
     Following goes on at its cursor once the server is back.
     """
-    monkeypatch.setattr(results, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(patience, "FIRST_PAUSE", 0.01)
     cable = Cable(server.url)
     await cable.plug()
     client = Client(f"http://127.0.0.1:{cable.port}", server.token)
