@@ -36,7 +36,7 @@ PACE = 0.5
 class Work:
     """What is to be done, on one device or on many."""
 
-    steps: str
+    steps: Annotated[str, Parameter(allow_leading_hyphen=True)]
     "A file with a JSON array of steps; - is the standard input."
     resource: str | None = None
     "How it is called; else as its first step."

@@ -69,6 +69,7 @@ async def make(
             _show_expected(here, made)
             return 0
         if follow:
+            here.note(f"Task {made['id']}")
             return await following.follow(here, client, made, failures)
     _show(here, made)
     return 0
