@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from pushserver.clock import Clock
+from pushserver.clock import SECOND, Clock
 from pushserver.model.lane import Changes, Lane
 from pushserver.model.operation import Operation
 from pushserver.model.task import Counts, Task, TaskState
@@ -14,6 +14,8 @@ from pushserver.storage.base import NO_DEVICE, Past, Store
 
 #: Of one task so many batches are begun before the next task has its turn.
 TURN = 10
+#: How long between two looks for devices that are gone.
+LOOK = 10 * SECOND
 _LATE = "The device did not come in time, or is gone."
 
 
@@ -31,6 +33,7 @@ class Rollout:
     clock: Clock
     hold: int
     wanted: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
+    _looked_at: dict[int, int] = attrs.field(factory=dict, init=False)
 
     def look(self, changes: Changes) -> None:
         """Notice in what was written that an operation of a task has ended."""
@@ -60,6 +63,7 @@ class Rollout:
             changes.finish(task, counts, self.clock.now())
 
         await self.store.change(NO_DEVICE, decide)
+        self._looked_at.pop(task.id, None)
 
     async def _advance(self, task: Task) -> int:
         done = await self._give_up(task)
@@ -98,8 +102,12 @@ class Rollout:
         return await self.operations.queue_steps(first)
 
     async def _give_up(self, task: Task) -> int:
-        """End what has waited for too long, or whose device is gone."""
-        late, done = task.expires_at <= self.clock.now(), 0
+        """End what has waited for too long, and now and then what has no device."""
+        now, done = self.clock.now(), 0
+        late = task.expires_at <= now
+        if not late and now - self._looked_at.get(task.id, 0) < LOOK:
+            return 0
+        self._looked_at[task.id] = now
         while hopeless := await self.store.tasks.hopeless(
             task.id, late=late, limit=BATCH
         ):

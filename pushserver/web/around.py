@@ -54,14 +54,13 @@ def around(handler: Handler) -> Handler:
             log.exception("request.failed", method=request.method, path=_path(request))
             response = internal_problem()
         if not getattr(response, "is_idle", False):
-            lines.info(
-                "request",
-                method=request.method,
-                path=_path(request),
-                status=response.status,
-                ms=round((time.perf_counter() - started) * 1000, 2),
-                **notes,
-            )
+            line = {
+                "method": request.method,
+                "path": _path(request),
+                "status": response.status,
+                "ms": round((time.perf_counter() - started) * 1000, 2),
+            }
+            lines.info("request", **{**notes, **line})
         return response
 
     return handle
