@@ -64,31 +64,6 @@ async def test_lists(file: SqliteStore, names: tuple[str, ...]) -> None:
     assert expected == await plan(file, found)
 
 
-TOLD = {
-    (Sort.SENT, None): "notification_sent (operation_id=?)",
-    (Sort.ID, None): "notification_id (operation_id=?)",
-    (Sort.CREATED, None): "notification_id (operation_id=?)",
-    (Sort.SENT, "photo"): "notification_resource (operation_id=? AND resource=?)",
-}
-
-
-@pytest.mark.parametrize("descending", [False, True])
-@pytest.mark.parametrize(("sort", "resource"), TOLD)
-async def test_notifications_by_place(
-    file: SqliteStore, sort: Sort, resource: str | None, descending: bool
-) -> None:
-    """Places are counted off in an index that is in order, without the rows."""
-    page = Page(offset=900, limit=50, sort=sort, descending=descending)
-    find = file.operations.notifications_page
-    steps = await plan(file, find(FIRST_SCOPE, 1, resource, page))
-
-    index = f"SEARCH notification USING COVERING INDEX {TOLD[sort, resource]}"
-    assert index in steps
-    rest = [s for s in steps if s != index and s.startswith(("SCAN", "SEARCH n"))]
-    assert ["SEARCH notification USING INTEGER PRIMARY KEY (rowid=?)"] == rest
-    assert steps.count("USE TEMP B-TREE FOR ORDER BY") <= 1  # of the page alone
-
-
 async def test_notifications(file: SqliteStore) -> None:
     """The list in the order of making reads no more than its page."""
     found = file.operations.notifications(FIRST_SCOPE, 1, after=5, limit=50)
