@@ -8,7 +8,7 @@ import pytest
 from pushserver.model.operation import Status
 from pushserver.model.scope import FIRST_SCOPE
 from pushserver.storage.sqlite.store import SqliteStore
-from pushserver.storage.tracking import OperationFilter, Page, Sort
+from pushserver.storage.tracking import OperationFilter
 from tests.clock import START, ManualClock
 from tests.model.work import operation
 
