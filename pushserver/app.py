@@ -102,7 +102,7 @@ def workers_of(services: Services) -> Sequence[Worker]:
         Worker("record-written", 0.1, services.polling.record),
         Worker("deadlines", 0.5, upkeep.deadlines),
         Worker("steps", 1.0, services.operations.go_on, services.operations.due),
-        Worker("tasks", 1.0, services.rollout.advance, services.rollout.wanted),
+        Worker("tasks", 1.0, services.rollout.advance, services.rollout.wanted, 0.2),
         Worker("flush-seen", 2.0, services.fleet.flush),
         Worker("old-keys", 3600.0, upkeep.old_keys),
         Worker("counts", 60.0, Counting(services.fleet.counts).tell),

@@ -28,10 +28,7 @@ ENDS_WITH_PEER = web.RequestKey("ends_with_peer", bool)
 
 def note(request: web.Request, **fields: object) -> None:
     """Add *fields* to the line that will be logged for *request*."""
-    try:
-        request[NOTES].update(fields)
-    except KeyError:
-        request[NOTES] = fields
+    request[NOTES].update(fields)
 
 
 def around(handler: Handler) -> Handler:
@@ -45,6 +42,7 @@ def around(handler: Handler) -> Handler:
 
     async def handle(request: web.Request) -> web.StreamResponse:
         started = time.perf_counter()
+        notes = request[NOTES] = {}
         try:
             response = await handler(request)
         except PushServerError as error:
@@ -56,29 +54,23 @@ def around(handler: Handler) -> Handler:
             log.exception("request.failed", method=request.method, path=_path(request))
             response = internal_problem()
         if not getattr(response, "is_idle", False):
-            seconds = time.perf_counter() - started
-            lines.info("request", **_line(request, response.status, seconds))
+            line = {
+                "method": request.method,
+                "path": _path(request),
+                "status": response.status,
+                "ms": round((time.perf_counter() - started) * 1000, 2),
+            }
+            lines.info("request", **{**notes, **line})
         return response
 
     return handle
 
 
-def _line(request: web.Request, status: int, seconds: float) -> dict[str, object]:
-    line = {
-        "method": request.method,
-        "path": _path(request),
-        "status": status,
-        "ms": round(seconds * 1000, 2),
-    }
-    try:
-        return line | request[NOTES]
-    except KeyError:
-        return line
-
-
 def _path(request: web.Request) -> str:
     """Return the path without its query, and without a device's key."""
-    path = request.path
-    if "/d/" in path:
-        return quote(without_key(path)).replace(quote("…"), "…")[:200]
-    return request.raw_path.partition("?")[0][:200]
+    raw = request.raw_path.partition("?")[0]
+    if "/d/" in raw or "%" in raw:
+        path = request.path
+        if "/d/" in path:
+            return quote(without_key(path)).replace(quote("…"), "…")[:200]
+    return raw[:200]

@@ -1,5 +1,6 @@
 """All faces in one application."""
 
+from collections.abc import Awaitable
 from functools import partial
 
 from aiohttp import web
@@ -31,14 +32,17 @@ def past_the_router(app: web.Application, router: Handler) -> Handler:
 
     Finding the route of a poll would take a tenth of the poll.
     """
-    hot = device.hot(app[SERVICES])
+    services = app[SERVICES]
+    hot, enqueue = device.hot(services), api.hot(services)
 
-    async def handle(request: web.Request) -> web.StreamResponse:
-        path = request.raw_path.partition("?")[0]
-        handler = hot.get((request.method, path))
+    def handle(request: web.Request) -> Awaitable[web.StreamResponse]:
+        method, path = request.method, request.raw_path.partition("?")[0]
+        handler = hot.get((method, path))
+        if handler is None and method == "POST" and api.HOT.fullmatch(path):
+            handler = enqueue
         if handler is None or "Expect" in request.headers:
-            return await router(request)
-        return await handler(request)
+            return router(request)
+        return handler(request)
 
     return handle
 

@@ -1,4 +1,4 @@
-"""`devices`, `tokens`, `openapi`, `doctor` and `simulate` against a real server."""
+"""The commands about devices, tokens, scopes and the server, against a real one."""
 
 import asyncio
 import json
@@ -86,6 +86,23 @@ def test_tokens(
     assert made["token"] not in listed.out
     assert [0, 1, 1] == codes
     assert "PUSHSERVER_TOKEN" in capsys.readouterr().err
+
+
+def test_scopes(run: Run, environ: dict[str, str], device_id: str) -> None:
+    """
+    A scope is made with a token of its own, listed, and apart from the first.
+    """
+    run("devices", "add", device_id)
+    made = run("scopes", "create", f"of-{device_id}", "--json").only
+    listed = run("scopes", "list", "--json")
+    tenant = {**environ, "PUSHSERVER_TOKEN": made["token"]}
+
+    assert {"id", "name", "createdAt", "token"} == set(made)
+    assert made["id"] in [each["id"] for each in listed.lines]
+    assert made["token"] not in listed.out
+    assert "default" in run("scopes").out
+    assert 1 == main(["devices", "show", device_id], tenant)
+    assert 0 == main(["devices"], tenant)
 
 
 def test_openapi(run: Run) -> None:

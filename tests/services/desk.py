@@ -52,11 +52,15 @@ class Desk:
     clock: ManualClock
 
     async def enqueue(
-        self, *endpoints: str, device: int = DEVICE, **given: Any
+        self,
+        *endpoints: str,
+        device: int = DEVICE,
+        scope: int = FIRST_SCOPE,
+        **given: Any,
     ) -> list[Command]:
         """Put commands into a queue."""
         wanted = drafts(*endpoints, **given)
-        done = await self.services.queue.enqueue(FIRST_SCOPE, device, wanted, render)
+        done = await self.services.queue.enqueue(scope, device, wanted, render)
         return list(done.commands)
 
     async def order_once(
@@ -134,23 +138,18 @@ class Desk:
     ) -> Result:
         """Post a result."""
         usual: dict[str, Any] = {
+            "scope_id": FIRST_SCOPE,
             "endpoint": None,
             "content_type": "application/json",
             "content_encoding": None,
             "complete": True,
         }
-        post = Post(
-            scope_id=FIRST_SCOPE,
-            device_id=device,
-            uuid=uuid,
-            body=body,
-            **{**usual, **given},
-        )
+        post = Post(device_id=device, uuid=uuid, body=body, **{**usual, **given})
         return await self.services.reporting.report(post)
 
     async def record(self, command: Command) -> CommandRecord:
         """Return what is kept of a command."""
-        return await self.services.queue.get(FIRST_SCOPE, command.id)
+        return await self.services.queue.get(command.scope_id, command.id)
 
     async def state(self, command: Command) -> State:
         """Return where a command stands, by the store."""

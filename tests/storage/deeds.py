@@ -111,6 +111,7 @@ async def report(
 def result_for(command: Command, of: HandOut, now: int) -> Result:
     """Return a result that belongs to a delivery."""
     return result(
+        scope_id=command.scope_id,
         device_id=command.device_id,
         command_id=command.id,
         delivery_id=of.id,
