@@ -120,6 +120,7 @@ def build_services(settings: Settings, store: Store, clock: Clock) -> Services:
         tokens=tokens,
         scopes=Scopes(store=store, clock=clock, ids=ids, tokens=tokens),
         hold=hold,
+        kapua_delete_status=settings.kapua_delete_status,
         started_at=clock.now(),
     )
 

@@ -12,7 +12,7 @@ from pushserver.model.task import Counts, Task, TaskState
 from pushserver.services.operations import BATCH, Operations
 from pushserver.storage.base import NO_DEVICE, Past, Store
 
-#: Of one task so many batches are begun before the next task has its turn.
+#: Of one task so many batches are moved before the next task has its turn.
 TURN = 10
 #: How long between two looks for devices that are gone.
 LOOK = 10 * SECOND
@@ -26,6 +26,7 @@ class Rollout:
 
     An operation begins when its device is there: a device that is away holds no place
     of those that may run at once. `wanted` is set when there may be something to do.
+    Whoever changes a task's course holds `moving`: no batch is under way then.
     """
 
     store: Store
@@ -33,6 +34,7 @@ class Rollout:
     clock: Clock
     hold: int
     wanted: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
+    moving: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
     _looked_at: dict[int, int] = attrs.field(factory=dict, init=False)
 
     def look(self, changes: Changes) -> None:
@@ -66,19 +68,29 @@ class Rollout:
         self._looked_at.pop(task.id, None)
 
     async def _advance(self, task: Task) -> int:
-        done = await self._give_up(task)
+        done = 0
         for _ in range(TURN):
-            counts = await self.store.tasks.count_task(task.id)
-            if self._has_failed(task, counts):
-                await self._pause(task)
-                break
-            begun = await self._begin(task, counts)
-            done += begun
-            if not begun:
-                break
-        else:
-            self.wanted.set()
+            async with self.moving:
+                moved = await self._move(task)
+            if not moved:
+                return done
+            done += moved
+        self.wanted.set()
         return done
+
+    async def _move(self, known: Task) -> int:
+        """Move one batch, by how the task stands now; return how many were moved."""
+        task = await self.store.tasks.find_task(known.scope_id, known.id)
+        if task is None or task.state is not TaskState.RUNNING:
+            return 0
+        ended = await self._give_up(task)
+        if ended:
+            return ended
+        counts = await self.store.tasks.count_task(task.id)
+        if self._has_failed(task, counts):
+            await self._pause(task)
+            return 0
+        return await self._begin(task, counts)
 
     def _has_failed(self, task: Task, counts: Counts) -> bool:
         failures = counts.failures - task.forgiven
@@ -102,17 +114,15 @@ class Rollout:
         return await self.operations.queue_steps(first)
 
     async def _give_up(self, task: Task) -> int:
-        """End what has waited for too long, and now and then what has no device."""
-        now, done = self.clock.now(), 0
+        """End a batch of what has waited for too long, or now and then of the gone."""
+        now = self.clock.now()
         late = task.expires_at <= now
         if not late and now - self._looked_at.get(task.id, 0) < LOOK:
             return 0
-        self._looked_at[task.id] = now
-        while hopeless := await self.store.tasks.hopeless(
-            task.id, late=late, limit=BATCH
-        ):
-            done += await self._end(hopeless, _LATE)
-        return done
+        hopeless = await self.store.tasks.hopeless(task.id, late=late, limit=BATCH)
+        if not hopeless:
+            self._looked_at[task.id] = now
+        return await self._end(hopeless, _LATE)
 
     async def cancel(self, task: Task) -> int:
         """Cancel every operation of *task* that has not ended; return how many."""
