@@ -8,11 +8,13 @@ import pytest
 
 from pushserver.clock import SECOND
 from pushserver.model.device import Device
+from pushserver.model.event import EventType
 from pushserver.model.idempotency import Key, KeyUse
+from pushserver.model.lane import Changes, Lane
 from pushserver.model.operation import Operation, Status
 from pushserver.model.scope import FIRST_SCOPE
 from pushserver.model.task import Counts, Task, TaskState
-from pushserver.storage.base import Recall, Store
+from pushserver.storage.base import NO_DEVICE, Past, Recall, Store
 from pushserver.storage.tracking import DueStep, OperationFilter
 from tests.clock import START, ManualClock
 from tests.model.work import operation
@@ -120,6 +122,16 @@ async def test_twenty_movers(store: Store, whole: Task) -> None:
     assert 1 == sum(moved)
 
 
+async def finish(store: Store, of: Task, now: int) -> None:
+    """End a task if nothing of it runs; somebody wants to hear of it."""
+    store.interest[FIRST_SCOPE] = frozenset({EventType.TASK_FINISHED})
+
+    def decide(_lane: Lane, changes: Changes, _past: Past) -> None:
+        changes.finish(of, Counts(), now)
+
+    await store.change(NO_DEVICE, decide)
+
+
 @pytest.mark.parametrize(
     ("state", "expected"),
     [
@@ -137,12 +149,16 @@ async def test_finished(
     await store.tasks.add_task(of, [])
     await parts(store, of, status=Status.FAILED)
 
-    finished = [await store.tasks.finish_task(of.id, now=START + n) for n in (5, 6)]
+    for now in (START + 5, START + 6):
+        await finish(store, of, now)
 
-    assert [expected is not None, False] == finished
     if expected is not None:
         found = await kept_task(store, of)
         assert (expected, START + 5) == (found.state, found.ended_at)
+    else:
+        assert [of.id] == [each.id for each in await store.tasks.active_tasks()]
+    told = await store.subscriptions.events(FIRST_SCOPE, after=0, limit=9)
+    assert [START + 5] * (expected is not None) == [event.at for event in told]
 
 
 async def test_not_finished(store: Store, whole: Task) -> None:
@@ -150,11 +166,15 @@ async def test_not_finished(store: Store, whole: Task) -> None:
     (running,) = await parts(store, whole)
     await parts(store, whole, status=Status.COMPLETED)
 
-    assert not await store.tasks.finish_task(whole.id, now=START)
+    await finish(store, whole, START)
+
+    assert (await kept_task(store, whole)).ended_at is None
     await store.tasks.add_operations(
         [part(whole, status=Status.FAILED)], instead_of=[running]
     )
-    assert await store.tasks.finish_task(whole.id, now=START)
+    await finish(store, whole, START)
+
+    assert START == (await kept_task(store, whole)).ended_at
 
 
 async def test_dropped(store: Store) -> None:
