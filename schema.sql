@@ -208,6 +208,7 @@ CREATE TABLE task (
     name        TEXT,
     created_at  BIGINT NOT NULL,
     created_by  BIGINT NOT NULL,               -- a token's id
+    expires_in  BIGINT NOT NULL,               -- how long devices are waited for
     expires_at  BIGINT NOT NULL,
     state       TEXT   NOT NULL CHECK (state IN (
         'PREPARING', 'RUNNING', 'PAUSED', 'CANCELED', 'COMPLETED')),
