@@ -51,7 +51,7 @@ class FailureLimit:
         return cls(float(match[1]), match[2] == "%")
 
     def __str__(self) -> str:
-        return f"{self.number:g}{'%' if self.percent else ''}"
+        return f"{self.number:.7g}{'%' if self.percent else ''}"
 
 
 _LIMIT = re.compile(r"([0-9]{1,7}|[0-9]{1,3}\.[0-9]{1,3}(?=%))(%?)", re.ASCII)

@@ -24,16 +24,19 @@ class Ask:
     """
     A request that names somebody's things: `$device_id` is the id of his device.
 
-    `command` is the state of the command of his for which `command_id` stands.
+    `command` is the state of the command of his for which `command_id` stands, and
+    `task` that of his task.
     """
 
     query: str = ""
     body: str | None = None
     kind: str = "application/json"
     command: str = "finished"
+    task: str = "running"
 
 
 ENDPOINT = '{"endpoint": "reboot"}'
+STEPS = f'"steps": [{ENDPOINT}]'
 TOKEN_WANTED = '{"name": "mine", "permissions": ["results:read"]}'
 OCTETS = "application/octet-stream"
 
@@ -55,6 +58,32 @@ ASKED: Mapping[str, tuple[Ask, ...]] = {
     "cancelCommand": (Ask(command="pending"), Ask(command="sent"), Ask()),
     "getCommandResult": (Ask(), Ask(command="pending")),
     "retryCommand": (Ask(), Ask(command="pending")),
+    "beginOperation": (
+        Ask(body=f'{{"deviceId": "$device_id", {STEPS}}}'),
+        Ask(body='{"deviceId": "$device_id"}'),
+    ),
+    "listOperations": (
+        Ask(),
+        Ask(query="deviceId=$device_id"),
+        Ask(query="taskId=$task_id"),
+        Ask(query="status=RUNNING"),
+        Ask(query="resource=$resource"),
+    ),
+    "getOperation": (Ask(),),
+    "cancelOperation": (Ask(),),
+    "notifyOperation": (Ask(body='{"progress": 1}'),),
+    "listNotifications": (Ask(), Ask(query="cursor=1")),
+    "makeTask": (
+        Ask(body=f'{{"targets": {{"deviceIds": ["$device_id"]}}, {STEPS}}}'),
+        Ask(body=f'{{"targets": {{"tags": {{"owner": "$owner"}}}}, {STEPS}}}'),
+        Ask(body=f'{{"targets": {{"all": true}}, "dryRun": true, {STEPS}}}'),
+    ),
+    "listTasks": (Ask(),),
+    "getTask": (Ask(),),
+    "pauseTask": (Ask(),),
+    "resumeTask": (Ask(task="paused"), Ask()),
+    "cancelTask": (Ask(), Ask(task="paused")),
+    "retryTask": (Ask(), Ask(body='{"includeUnknown": true}')),
     "listResults": (
         Ask(),
         Ask(query="deviceId=$device_id"),
@@ -87,7 +116,7 @@ ASKED: Mapping[str, tuple[Ask, ...]] = {
 OVER_ALL = {"listScopes", "makeTokenOfScope"}
 #: (whose things are named, who asks)
 PAIRS = [("first", "second"), ("second", "first"), ("second", "third")]
-REFUSALS = (403, 404, 409)
+REFUSALS = (403, 404, 409, 422)
 
 
 async def tenant(site: Site, name: str) -> Tenant:
@@ -101,7 +130,8 @@ async def ask(
     by: Tenant, about: Tenant, route: Route[Any, Any], how: Ask
 ) -> tuple[Answer, str]:
     """Call a route that names *about*'s things; return also what was said."""
-    ids = {**about.ids, "command_id": about.ids[how.command]}
+    own = about.ids
+    ids = {**own, "command_id": own[how.command], "task_id": own[how.task]}
     path = route.path.format(**ids) + Template(f"?{how.query}").substitute(ids)
     body = Template(how.body or "").substitute(ids)
     answer = await by.site.api(
