@@ -42,13 +42,18 @@ class _Stream:
 
     async def run(self, bell: asyncio.Event) -> None:
         """Write events as they come, until the server stops."""
+        await self._remark(b"listening")
         await self._skip()
         while not self.services.holds.is_closed:
             bell.clear()
             if not await self._write_new():
                 await ring_or_pass(bell, HEARTBEAT)
                 if not bell.is_set():
-                    await self.response.write(b": still here\n\n")
+                    await self._remark(b"still here")
+
+    async def _remark(self, text: bytes) -> None:
+        """Say something without meaning, and with it where to go on after a break."""
+        await self.response.write(b": %s\nid: %d\n\n" % (text, self.cursor))
 
     async def _skip(self) -> None:
         """Leave out what is further back than the buffer, and tell how much it was."""
@@ -59,7 +64,9 @@ class _Stream:
         missed = await store.count_events(self.scope_id, after=self.cursor, to=horizon)
         self.cursor = horizon
         data = msgspec.json.encode({"missed": missed})
-        await self.response.write(b"event: missed\ndata: " + data + b"\n\n")
+        await self.response.write(
+            b"id: %d\nevent: missed\ndata: %s\n\n" % (horizon, data)
+        )
 
     async def _write_new(self) -> bool:
         events = await self.services.store.subscriptions.events(
@@ -99,7 +106,6 @@ async def stream(call: Call[EventsQuery, None]) -> web.StreamResponse:
     )
     with services.interests.stream(call.scope_id, wanted.events) as bell:
         await response.prepare(call.request)
-        await response.write(b": listening\n\n")
         call.request[ENDS_WITH_PEER] = True
         try:
             reader = _Stream(services, response, call.scope_id, wanted, cursor)
