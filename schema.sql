@@ -196,6 +196,9 @@ CREATE TABLE notification (
 CREATE INDEX notification_sent ON notification (operation_id, sent_at, id);
 CREATE INDEX notification_resource ON notification
     (operation_id, resource, sent_at, id);
+CREATE INDEX notification_status ON notification (operation_id, status, sent_at, id);
+CREATE INDEX notification_progress ON notification
+    (operation_id, progress, sent_at, id);
 CREATE INDEX notification_id ON notification (operation_id, id);
 
 -- The same operation on many devices.

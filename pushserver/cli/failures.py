@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
-from pushserver.client import Client, Json, every
+from pushserver.client import ApiError, Client, Json, every
 from pushserver.model.operation import Status
 from pushserver.model.state import State
 
@@ -72,9 +72,18 @@ async def error_of(client: Client, step: Json) -> Any:
     """Return what went wrong with the command of *step*; None if nothing did."""
     state = step.get("state")
     if state == State.FAILED:
-        command = await client.command(step["commandId"])
-        return command.get("result", {}).get("error")
+        return await _said(client, step["commandId"])
     return SILENT.get(state) if state else None
+
+
+async def _said(client: Client, command_id: str) -> Any:
+    """Return the error that a device posted, or why it cannot be read."""
+    try:
+        command = await client.command(command_id)
+    except ApiError as refused:
+        # Operations may be read by those who may not read commands.
+        return str(refused)
+    return command.get("result", {}).get("error")
 
 
 async def _last_word(client: Client, operation_id: str) -> str:

@@ -179,7 +179,7 @@ def _show_expected(here: Here, expected: Json) -> None:
         here.object(expected)
         return
     devices, online = expected["devices"], expected["online"]
-    here.line(f"{devices} devices, {online} of them online. Nothing was begun.")
+    here.line(f"Devices: {devices}, online: {online}. Nothing was begun.")
     items = sorted(expected["items"], key=itemgetter("online"))
     here.table(items[:SHOWN], EXPECTED)
     if devices > SHOWN:

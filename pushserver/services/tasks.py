@@ -209,9 +209,10 @@ class Tasks:
         return await self.get(scope_id, task_id)
 
     async def _move(self, before: Task, after: Task, *states: TaskState) -> None:
-        moved = before.state in states and await self.store.tasks.move_task(
-            before, after
-        )
+        async with self.rollout.moving:
+            moved = before.state in states and await self.store.tasks.move_task(
+                before, after
+            )
         if not moved:
             now, _ = await self.get(before.scope_id, before.id)
             raise Conflict(
@@ -231,21 +232,24 @@ class Tasks:
             NotFound: there is none.
             Conflict: it is being canceled.
         """
-        task, counts = await self.get(scope_id, task_id)
-        if task.state is TaskState.CANCELED and task.ended_at is None:
-            raise Conflict(f"Task {task_id} is being canceled.")
-        statuses = {Status.FAILED} | ({Status.STALE} if include_unknown else set())
-        left = 0 if include_unknown else counts.stale
-        again = self._again(task, left)
+        async with self.rollout.moving:
+            task, counts = await self.get(scope_id, task_id)
+            if task.state is TaskState.CANCELED and task.ended_at is None:
+                raise Conflict(f"Task {task_id} is being canceled.")
+            left = 0 if include_unknown else counts.stale
+            statuses = {Status.FAILED} | ({Status.STALE} if include_unknown else set())
+            await self._replace(self._again(task, left), frozenset(statuses))
+        self.rollout.wanted.set()
+        return await self.get(scope_id, task_id)
+
+    async def _replace(self, again: Task, statuses: frozenset[Status]) -> None:
         find = self.store.tasks.to_retry
-        while old := await find(task_id, frozenset(statuses), limit=PIECE):
+        while old := await find(again.id, statuses, limit=PIECE):
             await self.store.tasks.add_operations(
                 [self._like(operation) for operation in old],
                 instead_of=[operation.id for operation in old],
                 task=again,
             )
-        self.rollout.wanted.set()
-        return await self.get(scope_id, task_id)
 
     def _like(self, old: Operation) -> Operation:
         now = self.clock.now()

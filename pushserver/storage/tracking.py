@@ -14,10 +14,15 @@ from pushserver.model.task import Counts, Task
 
 
 class Sort(enum.StrEnum):
-    """By what a page of notifications or operations is sorted; then by id."""
+    """
+    By what a page is sorted: operations then by id, notifications by time and id.
+
+    What is absent comes first. An operation that waits counts as STARTED when created.
+    """
 
     ID = "id"
     CREATED = "created_at"
+    CREATED_BY = "created_by"
     SENT = "sent_at"
     STATUS = "status"
     RESOURCE = "resource"
@@ -28,6 +33,7 @@ class Sort(enum.StrEnum):
     ENDED = "ended_at"
     ACTION = "action"
     APP = "app_id"
+    VERSION = "version"
 
 
 @attrs.frozen(kw_only=True)

@@ -179,3 +179,21 @@ def test_wrong_step_is_named(run: Run, steps_file: WriteSteps, device_id: str) -
 
     assert (1, "") == (ran.code, ran.out)
     assert "/steps/1/endpoint" in ran.err
+
+
+def test_show_without_the_right_to_commands(
+    run: Run, turn: Turn, device_id: str, steps_file: WriteSteps
+) -> None:
+    """
+    Who may read operations and no commands sees that, in the error's place.
+    """
+    file = steps_file("make_coffee")
+    begun = run("operations", "begin", device_id, "--steps", file, "--json").only
+    turn()
+    reader = run(
+        *("tokens", "create", "reader", "--permission", "operations:read", "--json")
+    ).only
+    shown = run("--token", reader["token"], "operations", "show", begun["id"], "--json")
+
+    assert 0 == shown.code, shown.err
+    assert "commands:read" in shown.only["steps"][0]["error"]

@@ -103,7 +103,7 @@ def test_dry_run(
     expected = run(*make, "--json").only
 
     assert sorted(devices[:hit]) == sorted(expected["deviceIds"])
-    assert f"{hit} devices, 0 of them online" in run(*make).out
+    assert f"Devices: {hit}, online: 0." in run(*make).out
     assert [] == run("operations", "--device", device_id, "--json").lines
 
 
