@@ -7,12 +7,12 @@ import attrs
 import msgspec
 from aiohttp import web
 
-from pushserver.dialects.native import native_body
 from pushserver.model.event import Event, EventType
 from pushserver.model.ids import parse_int64
 from pushserver.model.subscription import Wanted
 from pushserver.model.token import Permission
 from pushserver.services.outcomes import ring_or_pass
+from pushserver.services.telling import Telling
 from pushserver.web.api.fields import read_tag
 from pushserver.web.api.route import Call, Route
 from pushserver.web.api.subscription_types import EventsQuery
@@ -76,21 +76,23 @@ class _Stream:
             return False
         self.cursor = events[-1].id
         matches = self.services.subscriptions.matches
-        chosen = [_message(event) for event in events if matches(self.wanted, event)]
+        chosen = [
+            await self._message(event)
+            for event in events
+            if matches(self.wanted, event)
+        ]
         if chosen:
             await self.response.write(b"".join(chosen))
         if len(events) == BATCH:
             await self._skip()
         return True
 
-
-def _message(event: Event) -> bytes:
-    body = native_body(event, None, include_result=False)
-    return b"id: %d\nevent: %s\ndata: %s\n\n" % (
-        event.id,
-        event.type.encode(),
-        body,
-    )
+    async def _message(self, event: Event) -> bytes:
+        """Return an event as the stream tells it: thin."""
+        telling = Telling(self.services.store, self.services.fleet)
+        body = await telling.native(event, include_result=False)
+        kind = event.type.encode()
+        return b"id: %d\nevent: %s\ndata: %s\n\n" % (event.id, kind, body)
 
 
 async def stream(call: Call[EventsQuery, None]) -> web.StreamResponse:

@@ -42,6 +42,20 @@ async def test_as_it_happens(site: Site) -> None:
     assert "response" not in told[-1]
 
 
+async def test_the_error_is_told(site: Site) -> None:
+    """
+    Why a command failed is told, as the device said it, and nothing else that it said.
+    """
+    async with listener(site, "events=command.status") as stream:
+        await site.enqueue()
+        await site.push()
+        await site.result(b'{"error":"no such user","code":7}')
+        told = [await stream.data() for _ in range(3)][-1]
+
+    assert ("FAILED", "no such user") == (told["state"], told["error"])
+    assert "code" not in told
+
+
 async def test_begins_now(site: Site) -> None:
     """
     Without an id to go on from, what was before is not told.
