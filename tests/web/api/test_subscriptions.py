@@ -363,6 +363,38 @@ async def test_include(site: Site) -> None:
     assert [["result"], ["result"], []] == [each.json()["include"] for each in asked]
 
 
+async def test_iotda_needs_more(site: Site) -> None:
+    """
+    A format whose bodies hold results is only for who may read them.
+    """
+    token = await site.token("subscriptions:write")
+    wanted = {**PLAIN, "format": "iotda"}
+    refused = await site.api("POST", "/subscriptions", wanted, token=token)
+    token = await site.token("subscriptions:write", "results:read")
+    made = await site.api("POST", "/subscriptions", wanted, token=token)
+
+    assert (403, "forbidden", None) == refused.problem
+    assert 201 == made.status
+
+
+@pytest.mark.parametrize("fields", [{"include": ["result"]}, {"format": "iotda"}])
+async def test_results_are_not_led_elsewhere(
+    site: Site, fields: dict[str, Any]
+) -> None:
+    """
+    Where results go is changed only by who may read them.
+    """
+    made = await make(site, **fields)
+    path, change = f"/subscriptions/{made['id']}", {"url": f"{URL}/mine"}
+    token = await site.token("subscriptions:write")
+    refused = await site.api("PATCH", path, change, token=token)
+    token = await site.token("subscriptions:write", "results:read")
+    changed = await site.api("PATCH", path, change, token=token)
+
+    assert (403, "forbidden", None) == refused.problem
+    assert (200, f"{URL}/mine") == (changed.status, changed.json()["url"])
+
+
 async def test_survives_a_restart(tmp_path: Path, clock: ManualClock) -> None:
     """
     Subscriptions are there after a restart, and so is what they want to hear of.
