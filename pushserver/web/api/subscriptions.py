@@ -11,7 +11,7 @@ from pushserver.clock import SECOND, from_datetime, rfc3339
 from pushserver.errors import Forbidden
 from pushserver.model.event import Event
 from pushserver.model.ids import parse_int64
-from pushserver.model.subscription import Attempt, Subscription, WebhookDelivery
+from pushserver.model.subscription import Attempt, Format, Subscription, WebhookDelivery
 from pushserver.model.token import Permission
 from pushserver.web.answer import respond
 from pushserver.web.api.plans import read_device_id
@@ -33,8 +33,6 @@ from pushserver.web.api.subscription_types import (
 from pushserver.web.api.views import at
 from pushserver.web.around import note
 
-_WIDE = {"include": "include_result", "retry_profile": "profile"}
-
 
 async def make(call: Call[None, SubscriptionIn]) -> web.StreamResponse:
     """Make a subscription; its secret is shown here and never again."""
@@ -43,7 +41,8 @@ async def make(call: Call[None, SubscriptionIn]) -> web.StreamResponse:
     given = {name: getattr(wanted, name) for name in named}
     settings = {name: value for name, value in given.items() if value is not None}
     settings |= {"profile": wanted.retry_profile, **_filters(wanted)}
-    settings["include_result"] = _include(call, wanted.include)
+    settings["include_result"] = bool(wanted.include)
+    _check_results(call, wanted.format, settings["include_result"])
     settings.setdefault("app_id", str(call.scope_id))
     subscription = await call.services.subscriptions.make(
         call.scope_id,
@@ -70,12 +69,16 @@ def _filters(wanted: SubscriptionIn | SubscriptionPatch) -> dict[str, Any]:
     return filters
 
 
-def _include(call: Call[Any, Any], include: list[Any] | None) -> bool:
-    if not include:
-        return False
-    if not call.token.may(Permission.RESULTS_READ):
-        raise Forbidden("include: result needs the permission results:read.")
-    return True
+def _check_results(call: Call[Any, Any], format_: Format, include: bool) -> None:
+    """
+    See that results are told only where somebody sends them who may read them.
+
+    Raises:
+        Forbidden: the token may not.
+    """
+    tells = include or format_ is not Format.NATIVE
+    if tells and not call.token.may(Permission.RESULTS_READ):
+        raise Forbidden("What tells results needs the permission results:read.")
 
 
 async def list_subscriptions(call: Call[None, None]) -> web.StreamResponse:
@@ -100,8 +103,10 @@ async def patch(call: Call[None, SubscriptionPatch]) -> web.StreamResponse:
     wanted = call.body
     settings = _given(wanted) | _filters(wanted)
     if wanted.include is not UNSET:
-        settings["include_result"] = _include(call, wanted.include)
+        settings["include_result"] = bool(wanted.include)
     subscription = _subscription(call)
+    include = settings.get("include_result", subscription.include_result)
+    _check_results(call, subscription.format, include)
     changed = await call.services.subscriptions.patch(
         call.scope_id, subscription.id, settings
     )

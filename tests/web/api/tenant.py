@@ -9,6 +9,9 @@ import attrs
 from pushserver.model.scope import FIRST_SCOPE
 from tests.web.site import DEVICE, TOKEN, Answer, Site
 
+#: Where nobody receives anything.
+NOBODY = "http://127.0.0.1:1"
+
 
 @attrs.frozen
 class Tenant:
@@ -50,9 +53,11 @@ async def settled(tenant: Tenant, name: str, number: int) -> Tenant:
     """
     Give a tenant a device, commands in several states, results and a token.
 
-    Also an operation of which something was told, and two tasks.
+    Also an operation of which something was told, two tasks, and a subscription that
+    nobody receives.
     """
     site, device = tenant.site, str(DEVICE + number)
+    subscription = await _subscription(tenant, name)
     about = {"name": f"{name}-door", "tags": {"owner": f"{name}-tag"}}
     await tenant.api("PUT", f"/devices/{device}", about)
     finished = await _order(tenant, device, name)
@@ -68,9 +73,14 @@ async def settled(tenant: Tenant, name: str, number: int) -> Tenant:
     results = (await tenant.api("GET", "/results")).json()["items"]
     paused = await _task(tenant, device, name)
     await tenant.api("POST", f"/tasks/{paused}/pause")
+    await site.deliver()
+    path = f"/subscriptions/{subscription}/deliveries"
+    deliveries = (await tenant.api("GET", path)).json()["items"]
     ids = {
         **tenant.ids,
         "device_id": device,
+        "subscription_id": subscription,
+        "delivery_id": deliveries[0]["id"],
         "finished": finished,
         "sent": sent,
         "pending": await _order(tenant, device, name),
@@ -92,6 +102,17 @@ async def _order(tenant: Tenant, device: str, name: str) -> str:
     command = {"endpoint": "load_objects", "metadata": f"{name}-metadata"}
     answer = await tenant.api("POST", f"/devices/{device}/commands", command)
     return str(answer.json()["id"])
+
+
+async def _subscription(tenant: Tenant, name: str) -> str:
+    wanted = {
+        "url": f"{NOBODY}/{name}-hook",
+        "events": ["command.status"],
+        "description": f"{name}-description",
+        "appId": f"{name}-app",
+        "headers": {"X-Owner": f"{name}-header"},
+    }
+    return str((await tenant.api("POST", "/subscriptions", wanted)).json()["id"])
 
 
 async def _operation(tenant: Tenant, device: str, name: str) -> str:

@@ -1,7 +1,7 @@
 """No scope sees or changes what is another's: every route, asked by a stranger."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from string import Template
@@ -10,10 +10,11 @@ from typing import Any
 import attrs
 import pytest
 
-from pushserver.web.api import ROUTES
+from pushserver.web.api import ROUTES, events
 from pushserver.web.api.route import Route
-from tests.web.api.tenant import Tenant, first, newcomer, settled
-from tests.web.site import Answer, Site
+from tests.clock import ManualClock
+from tests.web.api.tenant import NOBODY, Tenant, first, newcomer, settled
+from tests.web.site import Answer, Site, standing
 
 #: A row with the table that it is in.
 Rows = Mapping[tuple[Any, ...], int | None]
@@ -37,6 +38,7 @@ class Ask:
 
 ENDPOINT = '{"endpoint": "reboot"}'
 STEPS = f'"steps": [{ENDPOINT}]'
+EVENTS = '"events": ["command.status"]'
 TOKEN_WANTED = '{"name": "mine", "permissions": ["results:read"]}'
 OCTETS = "application/octet-stream"
 
@@ -84,6 +86,23 @@ ASKED: Mapping[str, tuple[Ask, ...]] = {
     "resumeTask": (Ask(task="paused"), Ask()),
     "cancelTask": (Ask(), Ask(task="paused")),
     "retryTask": (Ask(), Ask(body='{"includeUnknown": true}')),
+    "makeSubscription": (Ask(body=f'{{"url": "{NOBODY}/mine", {EVENTS}}}'),),
+    "listSubscriptions": (Ask(),),
+    "getSubscription": (Ask(),),
+    "changeSubscription": (Ask(body='{"description": "x"}'), Ask(body="{}")),
+    "deleteSubscription": (Ask(),),
+    "pingSubscription": (Ask(),),
+    "rotateSecret": (Ask(),),
+    "enableSubscription": (Ask(),),
+    "disableSubscription": (Ask(),),
+    "listDeliveries": (Ask(), Ask(query="state=pending")),
+    "redeliver": (Ask(),),
+    "recoverSubscription": (Ask(body='{"since": "2020-01-01T00:00:00Z"}'),),
+    "streamEvents": (
+        Ask(query="lastEventId=0"),
+        Ask(query="lastEventId=0&deviceId=$device_id"),
+        Ask(query="lastEventId=0&tag=$tag"),
+    ),
     "listResults": (
         Ask(),
         Ask(query="deviceId=$device_id"),
@@ -117,6 +136,17 @@ OVER_ALL = {"listScopes", "makeTokenOfScope"}
 #: (whose things are named, who asks)
 PAIRS = [("first", "second"), ("second", "first"), ("second", "third")]
 REFUSALS = (403, 404, 409, 422)
+
+
+@pytest.fixture(name="site")
+async def _site(
+    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Site]:
+    """Return a server whose webhooks may stay inside, and its streams read soon."""
+    monkeypatch.setattr(events, "HEARTBEAT", 0.02)
+    networks = "127.0.0.0/8"
+    async with standing(tmp_path, clock, webhook_allow_networks=networks) as site:
+        yield site
 
 
 async def tenant(site: Site, name: str) -> Tenant:
