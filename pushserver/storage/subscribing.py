@@ -53,13 +53,18 @@ class SubscriptionStore(Protocol):
         self, subscription_id: int, *, now: int, ordered: bool, limit: int
     ) -> Sequence[WebhookDelivery]:
         """
-        Return what is to be tried again by now, oldest events first.
+        Return what is to be tried again by now, what has waited for longest first.
 
-        If *ordered*, nothing whose device has an older one that is pending.
+        If *ordered*, oldest events first, and nothing whose device has an older one
+        that waits for later.
         """
 
-    async def next_due(self, subscription_id: int) -> int | None:
-        """Return when the next of the pending ones is to be tried."""
+    async def next_due(self, subscription_id: int, *, ordered: bool) -> int | None:
+        """
+        Return when the next of the pending ones is to be tried.
+
+        If *ordered*, of those that wait behind no older one of their device.
+        """
 
     async def blocked_devices(self, subscription_id: int) -> frozenset[int | None]:
         """Return the devices that have something pending."""

@@ -38,16 +38,25 @@ _AFTER = f"SELECT {EVENT} FROM event WHERE scope_id = ? AND id > ? ORDER BY id L
 _COUNT = "SELECT count(*) FROM event WHERE scope_id = ? AND id > ? AND id <= ?"
 _DUE = (
     f"SELECT {WEBHOOK} FROM webhook WHERE subscription_id = ? AND state = 'pending'"
-    " AND next_at <= ?"
+    " AND next_at <= ? ORDER BY next_at, event_id LIMIT ?"
 )
-_FIRST_OF_DEVICE = (
+_OLDER = (
     " AND NOT EXISTS (SELECT 1 FROM webhook AS older"
     " WHERE older.subscription_id = webhook.subscription_id"
     " AND older.device_id IS webhook.device_id"
-    " AND older.event_id < webhook.event_id AND older.state = 'pending')"
+    " AND older.event_id < webhook.event_id AND older.state = 'pending'"
+)
+# The plus keeps SQLite to the order of events: it stops at the limit.
+_DUE_IN_ORDER = (
+    f"SELECT {WEBHOOK} FROM webhook WHERE subscription_id = ?1 AND state = 'pending'"
+    f" AND +next_at <= ?2{_OLDER} AND older.next_at > ?2) ORDER BY event_id LIMIT ?3"
 )
 _NEXT_DUE = (
     "SELECT min(next_at) FROM webhook WHERE subscription_id = ? AND state = 'pending'"
+)
+_NEXT_DUE_IN_ORDER = (
+    "SELECT min(+next_at) FROM webhook WHERE subscription_id = ?"
+    f" AND state = 'pending'{_OLDER})"
 )
 _BLOCKED = (
     "SELECT DISTINCT device_id FROM webhook"
@@ -135,14 +144,14 @@ class SqliteSubscriptions:
         self, subscription_id: int, *, now: int, ordered: bool, limit: int
     ) -> Sequence[WebhookDelivery]:
         """Return what is to be tried again by now."""
-        first = _FIRST_OF_DEVICE if ordered else ""
-        sql = f"{_DUE}{first} ORDER BY event_id LIMIT ?"
+        sql = _DUE_IN_ORDER if ordered else _DUE
         return await self._list(sql, (subscription_id, now, limit), webhook_from_row)
 
-    async def next_due(self, subscription_id: int) -> int | None:
+    async def next_due(self, subscription_id: int, *, ordered: bool) -> int | None:
         """Return when the next is to be tried."""
+        sql = _NEXT_DUE_IN_ORDER if ordered else _NEXT_DUE
         found: list[int | None] = await self._list(
-            _NEXT_DUE, (subscription_id,), lambda row: row[0]
+            sql, (subscription_id,), lambda row: row[0]
         )
         return found[0]
 

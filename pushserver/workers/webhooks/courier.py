@@ -101,7 +101,9 @@ class Courier:
         return self.subscription.retrying.probe - since
 
     async def _until_due(self) -> float:
-        due = await self.store.next_due(self.subscription.id)
+        due = await self.store.next_due(
+            self.subscription.id, ordered=self.subscription.ordered
+        )
         if due is None:
             return _LONG
         return min(_LONG, max(0.05, (due - self.clock.now()) / SECOND))
