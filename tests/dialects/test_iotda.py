@@ -182,6 +182,12 @@ def test_no_result(posted: bytes | None) -> None:
     assert "result" not in pushed(State.SUCCESSFUL, posted)
 
 
+@pytest.mark.parametrize("state", [State.PENDING, State.TIMEOUT, State.EXPIRED])
+def test_no_result_yet(state: State) -> None:
+    """A command that no result ended has none, whatever was found."""
+    assert "result" not in pushed(state, b'{"response":{"a":1}}')
+
+
 def test_result_as_given() -> None:
     """A response is passed on to the byte: its order, its numbers, its spelling."""
     response = b'{"z":1.0, "a":1e2, "u":"\\u00fc", "z":2}'

@@ -1,0 +1,1 @@
+"""Webhooks: what takes events to subscribers."""

@@ -1,0 +1,1 @@
+"""What takes events to subscribers."""

@@ -1,0 +1,25 @@
+"""Fixtures of webhooks."""
+
+import ipaddress
+from collections.abc import AsyncIterator
+
+import pytest
+
+from pushserver.services.guard import Guard
+from pushserver.workers.webhooks.sender import Sender
+
+LOOPBACK = Guard(networks=[ipaddress.ip_network("127.0.0.0/8")])
+
+
+@pytest.fixture(name="sender")
+async def _sender() -> AsyncIterator[Sender]:
+    """Return a sender that may reach the loopback."""
+    async with Sender(LOOPBACK, "1.2.3") as sender:
+        yield sender
+
+
+@pytest.fixture(name="hasty")
+async def _hasty() -> AsyncIterator[Sender]:
+    """Return a sender that does not wait long."""
+    async with Sender(LOOPBACK, "1.2.3", timeout=0.2) as sender:
+        yield sender
