@@ -95,6 +95,16 @@ class SubscriptionStore(Protocol):
     async def revive(self, subscription_id: int, *, since: int, now: int) -> int:
         """Let what was given up be tried again, of events from *since* on; how many."""
 
+    async def give_up(
+        self, subscription_id: int, *, keep: int, before: int, limit: int
+    ) -> int:
+        """
+        Give up what is pending beyond the newest *keep*, or of events before *before*.
+
+        The oldest first, at most *limit*. It is counted as dropped, and can be revived;
+        return how many.
+        """
+
     async def horizon(self, scope_id: int, *, keep: int) -> int:
         """Return the scope's newest event but *keep*, 0 if there are fewer."""
 

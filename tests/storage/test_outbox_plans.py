@@ -129,6 +129,19 @@ _EVENT = "SEARCH event USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN"
             },
         ),
         (
+            of("give_up", 1, keep=9, before=START, limit=10),
+            {
+                "SEARCH webhook USING INDEX sqlite_autoindex_webhook_1"
+                " (subscription_id=? AND event_id=?)",
+                "LIST SUBQUERY 2",
+                "SEARCH webhook USING INDEX webhook_pending"
+                " (subscription_id=? AND event_id<?)",
+                "SCALAR SUBQUERY 1",
+                "SEARCH webhook USING INDEX webhook_pending (subscription_id=?)",
+                "SEARCH subscription USING INTEGER PRIMARY KEY (rowid=?)",
+            },
+        ),
+        (
             of("purge_events", before=START, limit=10),
             {
                 "SEARCH event USING INTEGER PRIMARY KEY (rowid<?)",

@@ -243,6 +243,26 @@ async def test_revive(store: Store) -> None:
     assert ("delivered", None) == await state_of(store, new + 1)
 
 
+async def test_give_up(store: Store) -> None:
+    """What is pending beyond a number, or from before an instant, is given up."""
+    base = first_id_at(START)
+    one = await kept(
+        store,
+        delivery(base - 2, state=DONE, next_at=None),
+        delivery(base - 1),
+        *(delivery(base + number, next_at=START + 9) for number in range(6)),
+    )
+    give_up = partial(store.subscriptions.give_up, one.id, before=START)
+
+    assert [1, 0] == [await give_up(keep=100, limit=9) for _ in range(2)]
+    assert [2, 1, 0] == [await give_up(keep=3, limit=2) for _ in range(3)]
+    assert [base + 2, base + 1, base, base - 1] == await listed(store, DEAD)
+    assert [4] == [
+        each.dropped for each in await store.subscriptions.all_subscriptions()
+    ]
+    assert ("dead", None) == await state_of(store, base)
+
+
 async def test_horizon(store: Store) -> None:
     """Beyond the horizon are all events of a scope but the newest."""
     events = await happen(store, 5)

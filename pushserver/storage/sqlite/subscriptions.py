@@ -82,6 +82,14 @@ _REVIVE = (
     "UPDATE webhook SET state = 'pending', next_at = ? WHERE subscription_id = ?"
     " AND state = 'dead' AND event_id >= ?"
 )
+_GIVE_UP = (
+    "UPDATE webhook SET state = 'dead', next_at = NULL WHERE subscription_id = ?1"
+    " AND event_id IN (SELECT event_id FROM webhook WHERE subscription_id = ?1"
+    " AND state = 'pending' AND event_id <= max(?3, coalesce((SELECT event_id"
+    " FROM webhook WHERE subscription_id = ?1 AND state = 'pending'"
+    " ORDER BY event_id DESC LIMIT 1 OFFSET ?2), 0)) ORDER BY event_id LIMIT ?4)"
+)
+_DROPPED = "UPDATE subscription SET dropped = dropped + ? WHERE id = ?"
 _HORIZON = "SELECT id FROM event WHERE scope_id = ? ORDER BY id DESC LIMIT 1 OFFSET ?"
 _OLD = (
     "SELECT id FROM event WHERE id < ? AND NOT EXISTS (SELECT 1 FROM webhook"
@@ -212,6 +220,19 @@ class SqliteSubscriptions:
         """Let what was given up be tried again."""
         values = (now, subscription_id, first_id_at(since))
         return await self.write(lambda c: c.execute(_REVIVE, values).rowcount)
+
+    async def give_up(
+        self, subscription_id: int, *, keep: int, before: int, limit: int
+    ) -> int:
+        """Give up what is pending for too long, or too much."""
+        values = (subscription_id, keep, first_id_at(before) - 1, limit)
+
+        def work(connection: sqlite3.Connection) -> int:
+            given_up = connection.execute(_GIVE_UP, values).rowcount
+            connection.execute(_DROPPED, (given_up, subscription_id))
+            return given_up
+
+        return await self.write(work)
 
     async def horizon(self, scope_id: int, *, keep: int) -> int:
         """Return the id of the scope's newest event but *keep*."""
