@@ -278,10 +278,13 @@ CREATE TABLE webhook (
     attempts        TEXT   NOT NULL,           -- a JSON array
     PRIMARY KEY (subscription_id, event_id)
 );
-CREATE INDEX webhook_due ON webhook (subscription_id, next_at)
+CREATE INDEX webhook_due ON webhook (subscription_id, next_at, event_id)
     WHERE state = 'pending';
-CREATE INDEX webhook_device ON webhook (subscription_id, device_id, event_id)
-    WHERE state = 'pending';
+-- For those who are told in order: with all that their conditions ask for.
+CREATE INDEX webhook_pending ON webhook
+    (subscription_id, event_id, next_at, device_id) WHERE state = 'pending';
+CREATE INDEX webhook_device ON webhook
+    (subscription_id, device_id, event_id, next_at, state) WHERE state = 'pending';
 CREATE INDEX webhook_dead ON webhook (subscription_id, event_id) WHERE state = 'dead';
 CREATE INDEX webhook_event ON webhook (event_id, state);
 
