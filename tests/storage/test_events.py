@@ -166,6 +166,7 @@ def task(state: TaskState) -> Task:
         scope_id=FIRST_SCOPE,
         created_at=START,
         created_by=1,
+        expires_in=DAY,
         expires_at=START + DAY,
         state=state,
         label=Label(resource="users"),
