@@ -286,6 +286,7 @@ CREATE INDEX webhook_pending ON webhook
 CREATE INDEX webhook_device ON webhook
     (subscription_id, device_id, event_id, next_at, state) WHERE state = 'pending';
 CREATE INDEX webhook_dead ON webhook (subscription_id, event_id) WHERE state = 'dead';
+CREATE INDEX webhook_all_dead ON webhook (event_id) WHERE state = 'dead';
 CREATE INDEX webhook_event ON webhook (event_id, state);
 
 CREATE TABLE idempotency_key (

@@ -39,10 +39,13 @@ class _Stream:
     scope_id: int
     wanted: Wanted
     cursor: int
+    is_whole: bool
 
     async def run(self, bell: asyncio.Event) -> None:
         """Write events as they come, until the server stops."""
         await self._remark(b"listening")
+        if not self.is_whole:
+            await self._miss(None)
         await self._skip()
         while not self.services.holds.is_closed:
             bell.clear()
@@ -63,9 +66,13 @@ class _Stream:
             return
         missed = await store.count_events(self.scope_id, after=self.cursor, to=horizon)
         self.cursor = horizon
+        await self._miss(missed)
+
+    async def _miss(self, missed: int | None) -> None:
+        """Tell how many events were left out; None: nobody knows, nobody listened."""
         data = msgspec.json.encode({"missed": missed})
         await self.response.write(
-            b"id: %d\nevent: missed\ndata: %s\n\n" % (horizon, data)
+            b"id: %d\nevent: missed\ndata: %s\n\n" % (self.cursor, data)
         )
 
     async def _write_new(self) -> bool:
@@ -98,7 +105,10 @@ class _Stream:
 async def stream(call: Call[EventsQuery, None]) -> web.StreamResponse:
     """Stream events, those after `Last-Event-ID` first, or from now on."""
     services, wanted = call.services, _wanted(call.query)
-    cursor = await _cursor(call)
+    cursor, is_whole = await _cursor(call), True
+    if cursor and _last(call) is not None:
+        interests = services.interests
+        is_whole = interests.is_whole(call.scope_id, wanted.events, cursor)
     response = web.StreamResponse(
         headers={
             "Content-Type": "text/event-stream",
@@ -110,7 +120,9 @@ async def stream(call: Call[EventsQuery, None]) -> web.StreamResponse:
         await response.prepare(call.request)
         call.request[ENDS_WITH_PEER] = True
         try:
-            reader = _Stream(services, response, call.scope_id, wanted, cursor)
+            reader = _Stream(
+                services, response, call.scope_id, wanted, cursor, is_whole
+            )
             await reader.run(bell)
         except ConnectionError:
             return response
@@ -120,10 +132,14 @@ async def stream(call: Call[EventsQuery, None]) -> web.StreamResponse:
 
 async def _cursor(call: Call[EventsQuery, None]) -> int:
     """Return after which event to begin: the last one read, or the newest."""
-    last = call.request.headers.get("Last-Event-ID") or call.query.last_event_id
+    last = _last(call)
     if last is None:
         return await call.services.store.subscriptions.newest_event()
     return parse_int64(last, what="Last-Event-ID", pointer="/lastEventId")
+
+
+def _last(call: Call[EventsQuery, None]) -> str | None:
+    return call.request.headers.get("Last-Event-ID") or call.query.last_event_id
 
 
 def _wanted(query: EventsQuery) -> Wanted:
