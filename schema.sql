@@ -208,6 +208,7 @@ CREATE TABLE task (
     name        TEXT,
     created_at  BIGINT NOT NULL,
     created_by  BIGINT NOT NULL,               -- a token's id
+    expires_in  BIGINT NOT NULL,               -- how long devices are waited for
     expires_at  BIGINT NOT NULL,
     state       TEXT   NOT NULL CHECK (state IN (
         'PREPARING', 'RUNNING', 'PAUSED', 'CANCELED', 'COMPLETED')),
@@ -277,10 +278,13 @@ CREATE TABLE webhook (
     attempts        TEXT   NOT NULL,           -- a JSON array
     PRIMARY KEY (subscription_id, event_id)
 );
-CREATE INDEX webhook_due ON webhook (subscription_id, next_at)
+CREATE INDEX webhook_due ON webhook (subscription_id, next_at, event_id)
     WHERE state = 'pending';
-CREATE INDEX webhook_device ON webhook (subscription_id, device_id, event_id)
-    WHERE state = 'pending';
+-- For those who are told in order: with all that their conditions ask for.
+CREATE INDEX webhook_pending ON webhook
+    (subscription_id, event_id, next_at, device_id) WHERE state = 'pending';
+CREATE INDEX webhook_device ON webhook
+    (subscription_id, device_id, event_id, next_at, state) WHERE state = 'pending';
 CREATE INDEX webhook_dead ON webhook (subscription_id, event_id) WHERE state = 'dead';
 CREATE INDEX webhook_event ON webhook (event_id, state);
 

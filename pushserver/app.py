@@ -172,7 +172,6 @@ async def serving(settings: Settings, clock: Clock) -> AsyncIterator[Services]:
     try:
         services = build_services(settings, store, clock)
         await services.fleet.load()
-        await services.tasks.load()
         secret = await services.tokens.load(settings.admin_token)
         if secret is not None:
             sys.stderr.write(f"admin token: {secret} (shown once; keep it)\n")

@@ -93,10 +93,17 @@ class Device:
         """Note a poll; the period follows slowly, so that one odd gap is no news."""
         last = self.last_seen_at
         if self.was_idle and last is not None and now > last:
-            gap = now - last
-            self.period = gap if self.period is None else (7 * self.period + gap) // 8
+            self._note_gap(now - last)
         self.last_seen_at = now
         self.address = address
+
+    def _note_gap(self, gap: int) -> None:
+        """Let the period follow; an absence counts as no more than twice of it."""
+        if self.period is None:
+            self.period = gap
+        else:
+            most = max(2 * self.period, SECOND)
+            self.period = (7 * self.period + min(gap, most)) // 8
 
     def hung_up(self, waited: int) -> None:
         """Note that it hung up while its poll was held, after *waited*."""

@@ -6,13 +6,16 @@ from collections.abc import Iterable
 
 import attrs
 
-from pushserver.clock import Clock
+from pushserver.clock import SECOND, Clock
 from pushserver.model.device import Device
 from pushserver.model.event import DeviceTold, EventType
 from pushserver.model.lane import Changes, Lane
 from pushserver.services.fleet import Fleet
 from pushserver.services.presence import Seen
 from pushserver.storage.base import Past, Store
+
+#: Who is only there because it is at work is looked at again so soon (microseconds).
+_AGAIN = 2 * SECOND
 
 
 @attrs.define(eq=False)
@@ -30,6 +33,7 @@ class Attendance:
     hold: int
     _there: set[int] = attrs.field(factory=set, init=False)
     _alarms: list[tuple[int, int]] = attrs.field(factory=list, init=False)
+    _untold: list[Seen] = attrs.field(factory=list, init=False)
 
     def load(self) -> None:
         """Take for present who was present when the last device was seen."""
@@ -42,15 +46,21 @@ class Attendance:
                 self._watch(device, now)
 
     async def round(self) -> int:
-        """Tell who came and who went since the last time; return how many."""
+        """
+        Tell who came and who went since the last time; return how many.
+
+        Raises:
+            Unavailable: the store is away; what is not told yet is told the next time.
+        """
         now = self.clock.now()
         came = [d for d in self.fleet.take_met() if self._comes(d, now)]
         went = self._went(now)
-        told = [Seen(d, EventType.DEVICE_ONLINE, now, None) for d in came]
-        told += [Seen(d, EventType.DEVICE_OFFLINE, now, None) for d in went]
-        told += self.fleet.take_odd()
-        await asyncio.gather(*map(self._tell, told))
-        return len(told)
+        news, self._untold = self._untold, []
+        news += [Seen(d, EventType.DEVICE_ONLINE, now, None) for d in came]
+        news += [Seen(d, EventType.DEVICE_OFFLINE, now, None) for d in went]
+        news += self.fleet.take_odd()
+        await self._tell_all(news)
+        return len(news)
 
     def _comes(self, device: Device, now: int) -> bool:
         """Note a device that was seen; tell whether it had been away."""
@@ -72,20 +82,29 @@ class Attendance:
             device = self.fleet.known(device_id)
             if device is None or not device.is_adopted:
                 self._there.discard(device_id)
-            elif self._is_there(device, now):
-                self._watch(device, device.last_seen_at or now)
+            elif device.is_online(now, self.hold):
+                self._watch(device, 0)
+            elif self._is_at_work(device):
+                heapq.heappush(self._alarms, (now + _AGAIN, device_id))
             else:
                 self._there.discard(device_id)
                 went.append(device)
         return went
 
-    def _is_there(self, device: Device, now: int) -> bool:
-        """Tell whether it polled lately, polls now, or is at work on a command."""
-        if device.is_online(now, self.hold):
-            return True
+    def _is_at_work(self, device: Device) -> bool:
+        """Tell whether its poll is held, or a command is with it."""
         lane = self.store.lane(device.device_id)
-        at_work = lane is not None and lane.flight is not None
-        return at_work or self.fleet.holds.find(device.device_id) is not None
+        in_flight = lane is not None and lane.flight is not None
+        return in_flight or self.fleet.holds.find(device.device_id) is not None
+
+    async def _tell_all(self, news: list[Seen]) -> None:
+        ends = await asyncio.gather(*map(self._tell, news), return_exceptions=True)
+        failed = [end for end in ends if isinstance(end, BaseException)]
+        if failed:
+            self._untold = [
+                odd for odd, end in zip(news, ends, strict=True) if end is not None
+            ]
+            raise failed[0]
 
     async def _tell(self, odd: Seen) -> None:
         device, kind = odd.device, odd.kind

@@ -22,18 +22,31 @@ PIECE = 500
 
 @attrs.frozen
 class Outbox:
-    """Lets go of what is too old or too much."""
+    """
+    Lets go of what is too old or too much.
+
+    Each subscription's backlog is of the newest `keep` events, none older than `age`
+    (microseconds).
+    """
 
     store: SubscriptionStore
     subscriptions: Subscriptions
     clock: Clock
+    keep: int = BACKLOG
+    age: int = BACKLOG_AGE
 
     async def trim(self) -> int:
-        """Drop and delete what is over the limits; return how many rows."""
+        """
+        Drop and delete what is over the limits; return how many rows.
+
+        Raises:
+            Unavailable: the store is away; the rest is done the next time.
+        """
         now = self.clock.now()
         done = 0
         for subscription in self.subscriptions:
-            done += await self._drop(subscription, now)
+            done += await self._drop_unread(subscription, now)
+            done += await self._drop_pending(subscription, now)
         done += await self.store.purge_dead(before=now - DEAD_KEPT)
         while gone := await self.store.purge_events(
             before=now - EVENTS_KEPT, limit=PIECE
@@ -41,31 +54,58 @@ class Outbox:
             done += gone
         return done
 
-    async def _drop(self, subscription: Subscription, now: int) -> int:
+    async def _drop_unread(self, subscription: Subscription, now: int) -> int:
         """Move the cursor past events that are too old, or too many."""
-        scope_id = subscription.scope_id
         horizon = max(
-            await self.store.horizon(scope_id, keep=BACKLOG),
-            first_id_at(now - BACKLOG_AGE),
+            await self.store.horizon(subscription.scope_id, keep=self.keep),
+            first_id_at(now - self.age),
         )
         dropped = 0
-        while subscription.cursor < horizon:
-            events = await self.store.events(
-                scope_id, after=subscription.cursor, limit=PIECE
-            )
-            old = [event for event in events if event.id <= horizon]
-            if not old:
-                break
-            matches = self.subscriptions.matches
-            fallen = sum(matches(subscription.wanted, event) for event in old)
-            subscription.cursor = max(subscription.cursor, old[-1].id)
-            subscription.dropped += fallen
-            dropped += fallen
-            await self.store.record(subscription, [])
+        try:
+            while subscription.cursor < horizon:
+                passed, fallen = await self._pass(subscription, horizon)
+                dropped += fallen
+                if not passed:
+                    break
+        finally:
+            self._tell(subscription, dropped)
+        return dropped
+
+    async def _pass(self, subscription: Subscription, horizon: int) -> tuple[int, int]:
+        """Pass some events; return how many, and how many of them were wanted."""
+        events = await self.store.events(
+            subscription.scope_id, after=subscription.cursor, limit=PIECE
+        )
+        old = [event for event in events if event.id <= horizon]
+        if not old:
+            return 0, 0
+        wanted = subscription.wanted
+        fallen = sum(self.subscriptions.matches(wanted, event) for event in old)
+        cursor, dropped = old[-1].id, subscription.dropped + fallen
+        moved = attrs.evolve(subscription, cursor=cursor, dropped=dropped)
+        await self.store.record(moved, [])
+        subscription.cursor = max(cursor, subscription.cursor)
+        subscription.dropped += fallen
+        return len(old), fallen
+
+    async def _drop_pending(self, subscription: Subscription, now: int) -> int:
+        """Give up what is to be tried again, or waits behind that, for too long."""
+        dropped = 0
+        try:
+            while given_up := await self.store.give_up(
+                subscription.id, keep=self.keep, before=now - EVENTS_KEPT, limit=PIECE
+            ):
+                subscription.dropped += given_up
+                dropped += given_up
+        finally:
+            self._tell(subscription, dropped)
+        return dropped
+
+    @staticmethod
+    def _tell(subscription: Subscription, dropped: int) -> None:
         if dropped:
             log.warning(
                 "subscription.events_dropped",
                 subscription_id=subscription.id,
                 dropped=dropped,
             )
-        return dropped

@@ -61,7 +61,7 @@ class Subscriptions:
         """Read the subscriptions from the store."""
         found = await self.store.subscriptions.all_subscriptions()
         self._all = {subscription.id: subscription for subscription in found}
-        self._settle()
+        self.settle()
 
     def __iter__(self) -> Iterator[Subscription]:
         return iter(list(self._all.values()))
@@ -208,7 +208,7 @@ class Subscriptions:
         self.get(scope_id, subscription_id)
         await self.store.subscriptions.forget_subscription(subscription_id)
         del self._all[subscription_id]
-        self._settle()
+        self.settle()
 
     async def rotate(self, scope_id: int, subscription_id: int) -> Subscription:
         """
@@ -295,9 +295,10 @@ class Subscriptions:
     async def _save(self, subscription: Subscription) -> None:
         await self.store.subscriptions.save_subscription(subscription)
         self._all[subscription.id] = subscription
-        self._settle()
+        self.settle()
         self.ring(subscription.id)
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
+        """See that what is wanted now is written, and that couriers are at work."""
         self.interests.subscribe(self._all.values())
         self.changed.set()

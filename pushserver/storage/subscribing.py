@@ -53,13 +53,18 @@ class SubscriptionStore(Protocol):
         self, subscription_id: int, *, now: int, ordered: bool, limit: int
     ) -> Sequence[WebhookDelivery]:
         """
-        Return what is to be tried again by now, oldest events first.
+        Return what is to be tried again by now, what has waited for longest first.
 
-        If *ordered*, nothing whose device has an older one that is pending.
+        If *ordered*, oldest events first, and nothing whose device has an older one
+        that waits for later.
         """
 
-    async def next_due(self, subscription_id: int) -> int | None:
-        """Return when the next of the pending ones is to be tried."""
+    async def next_due(self, subscription_id: int, *, ordered: bool) -> int | None:
+        """
+        Return when the next of the pending ones is to be tried.
+
+        If *ordered*, of those that wait behind no older one of their device.
+        """
 
     async def blocked_devices(self, subscription_id: int) -> frozenset[int | None]:
         """Return the devices that have something pending."""
@@ -89,6 +94,16 @@ class SubscriptionStore(Protocol):
 
     async def revive(self, subscription_id: int, *, since: int, now: int) -> int:
         """Let what was given up be tried again, of events from *since* on; how many."""
+
+    async def give_up(
+        self, subscription_id: int, *, keep: int, before: int, limit: int
+    ) -> int:
+        """
+        Give up what is pending beyond the newest *keep*, or of events before *before*.
+
+        The oldest first, at most *limit*. It is counted as dropped, and can be revived;
+        return how many.
+        """
 
     async def horizon(self, scope_id: int, *, keep: int) -> int:
         """Return the scope's newest event but *keep*, 0 if there are fewer."""

@@ -116,9 +116,28 @@ def test_period(device: Device) -> None:
 
     assert 5 * SECOND == device.period
 
-    device.seen(START + 23 * SECOND, "192.0.2.7")
+    device.seen(START + 19 * SECOND, "192.0.2.7")
 
-    assert 6 * SECOND == device.period
+    assert 5.5 * SECOND == device.period
+
+
+def test_period_and_absence(device: Device) -> None:
+    """An hour away does not make a device one that polls every few minutes."""
+    for second in (0, 5, 3605):
+        device.seen(START + second * SECOND, None)
+        device.was_idle = True
+
+    assert 5.625 * SECOND == device.period
+
+
+def test_period_changes(device: Device) -> None:
+    """A device that is told to poll less often is known to after some polls."""
+    for second in (0, 5, *range(65, 3065, 60)):
+        device.seen(START + second * SECOND, None)
+        device.was_idle = True
+
+    assert device.period is not None
+    assert 59 * SECOND < device.period <= 60 * SECOND
 
 
 def test_period_without_work(device: Device) -> None:

@@ -26,9 +26,11 @@ async def _file(tmp_path: Path, clock: ManualClock) -> AsyncIterator[SqliteStore
 async def plan(file: SqliteStore, read: Awaitable[object]) -> list[str]:
     """Return how SQLite goes through the tables in what *read* asks."""
     asked: list[str] = []
-    await file.lists.run(lambda c: c.set_trace_callback(asked.append))
+    for reader in (file.lists, file.workers):
+        await reader.run(lambda c: c.set_trace_callback(asked.append))
     await read
-    await file.lists.run(lambda c: c.set_trace_callback(None))
+    for reader in (file.lists, file.workers):
+        await reader.run(lambda c: c.set_trace_callback(None))
     rows = [
         row
         for sql in asked
@@ -124,7 +126,7 @@ async def test_waiting(file: SqliteStore) -> None:
     """Who waits of a task is found among those who wait, not among all."""
     reads = {
         "startable": file.tasks.startable(6, now=START, hold=0, limit=9),
-        "hopeless": file.tasks.hopeless(6, late=True, limit=9),
+        "hopeless": file.tasks.hopeless(6, late=True, now=START, hold=0, limit=9),
     }
     for read in reads.values():
         first, *others = await plan(file, read)

@@ -22,7 +22,7 @@ class _Body(
     """Begins with its type; what is absent is left out."""
 
 
-class _Notification(_Body, tag=NOTIFICATION, kw_only=True, rename="camel"):
+class _Notification(_Body, tag=NOTIFICATION, kw_only=True):
     id: str
     scope_id: str
     created_on: str
@@ -41,7 +41,7 @@ class _Property(msgspec.Struct, rename="camel"):
     property_value: str
 
 
-class _Operation(_Body, tag=OPERATION, kw_only=True, rename="camel"):
+class _Operation(_Body, tag=OPERATION, kw_only=True):
     id: str
     scope_id: str
     created_on: str
@@ -60,16 +60,14 @@ class _Operation(_Body, tag=OPERATION, kw_only=True, rename="camel"):
     status: str
 
 
-class _Notifications(
-    _Body, tag=f"{NOTIFICATION}ListResult", kw_only=True, rename="camel"
-):
+class _Notifications(_Body, tag=f"{NOTIFICATION}ListResult", kw_only=True):
     limit_exceeded: bool
     size: int
     items: Sequence[_Notification]
     total_count: int | None = None
 
 
-class _Operations(_Body, tag=f"{OPERATION}ListResult", kw_only=True, rename="camel"):
+class _Operations(_Body, tag=f"{OPERATION}ListResult", kw_only=True):
     limit_exceeded: bool
     size: int
     items: Sequence[_Operation]
@@ -80,7 +78,7 @@ class _Count(msgspec.Struct):
     count: int
 
 
-class _AccessToken(_Body, tag="accessToken", kw_only=True, rename="camel"):
+class _AccessToken(_Body, tag="accessToken", kw_only=True):
     id: str
     scope_id: str
     created_on: str

@@ -13,9 +13,7 @@ class _Info(
     kapua_error_code: str
 
 
-class _IllegalArgument(
-    _Info, tag="illegalArgumentExceptionInfo", rename="camel", kw_only=True
-):
+class _IllegalArgument(_Info, tag="illegalArgumentExceptionInfo", kw_only=True):
     argument_name: str
     argument_value: str
 
@@ -24,9 +22,7 @@ class _SubjectUnauthorized(_Info, tag="subjectUnauthorizedExceptionInfo"):
     pass
 
 
-class _EntityNotFound(
-    _Info, tag="entityNotFoundExceptionInfo", rename="camel", kw_only=True
-):
+class _EntityNotFound(_Info, tag="entityNotFoundExceptionInfo", kw_only=True):
     entity_type: str
     entity_id: str
 

@@ -57,6 +57,7 @@ class SqliteOperations:
     """Keeps the promise of `OperationStore`."""
 
     reader: Connection
+    workers: Connection
     write: Writer
     places: Places = attrs.field(factory=Places)
 
@@ -118,11 +119,11 @@ class SqliteOperations:
             rows = [connection.execute(_STEP, place).fetchone() for place in wanted]
             return [step_from_row(row) for row in rows if row is not None]
 
-        return await self.reader.run(read)
+        return await self.workers.run(read)
 
     async def due_steps(self, *, limit: int) -> Sequence[DueStep]:
         """Return steps whose operation goes on with them."""
-        return await self.reader.run(
+        return await self.workers.run(
             lambda c: [_due_step(row) for row in c.execute(_DUE, (limit,))]
         )
 

@@ -38,16 +38,25 @@ _AFTER = f"SELECT {EVENT} FROM event WHERE scope_id = ? AND id > ? ORDER BY id L
 _COUNT = "SELECT count(*) FROM event WHERE scope_id = ? AND id > ? AND id <= ?"
 _DUE = (
     f"SELECT {WEBHOOK} FROM webhook WHERE subscription_id = ? AND state = 'pending'"
-    " AND next_at <= ?"
+    " AND next_at <= ? ORDER BY next_at, event_id LIMIT ?"
 )
-_FIRST_OF_DEVICE = (
+_OLDER = (
     " AND NOT EXISTS (SELECT 1 FROM webhook AS older"
     " WHERE older.subscription_id = webhook.subscription_id"
     " AND older.device_id IS webhook.device_id"
-    " AND older.event_id < webhook.event_id AND older.state = 'pending')"
+    " AND older.event_id < webhook.event_id AND older.state = 'pending'"
+)
+# The plus keeps SQLite to the order of events: it stops at the limit.
+_DUE_IN_ORDER = (
+    f"SELECT {WEBHOOK} FROM webhook WHERE subscription_id = ?1 AND state = 'pending'"
+    f" AND +next_at <= ?2{_OLDER} AND older.next_at > ?2) ORDER BY event_id LIMIT ?3"
 )
 _NEXT_DUE = (
     "SELECT min(next_at) FROM webhook WHERE subscription_id = ? AND state = 'pending'"
+)
+_NEXT_DUE_IN_ORDER = (
+    "SELECT min(+next_at) FROM webhook WHERE subscription_id = ?"
+    f" AND state = 'pending'{_OLDER})"
 )
 _BLOCKED = (
     "SELECT DISTINCT device_id FROM webhook"
@@ -73,6 +82,14 @@ _REVIVE = (
     "UPDATE webhook SET state = 'pending', next_at = ? WHERE subscription_id = ?"
     " AND state = 'dead' AND event_id >= ?"
 )
+_GIVE_UP = (
+    "UPDATE webhook SET state = 'dead', next_at = NULL WHERE subscription_id = ?1"
+    " AND event_id IN (SELECT event_id FROM webhook WHERE subscription_id = ?1"
+    " AND state = 'pending' AND event_id <= max(?3, coalesce((SELECT event_id"
+    " FROM webhook WHERE subscription_id = ?1 AND state = 'pending'"
+    " ORDER BY event_id DESC LIMIT 1 OFFSET ?2), 0)) ORDER BY event_id LIMIT ?4)"
+)
+_DROPPED = "UPDATE subscription SET dropped = dropped + ? WHERE id = ?"
 _HORIZON = "SELECT id FROM event WHERE scope_id = ? ORDER BY id DESC LIMIT 1 OFFSET ?"
 _OLD = (
     "SELECT id FROM event WHERE id < ? AND NOT EXISTS (SELECT 1 FROM webhook"
@@ -135,14 +152,14 @@ class SqliteSubscriptions:
         self, subscription_id: int, *, now: int, ordered: bool, limit: int
     ) -> Sequence[WebhookDelivery]:
         """Return what is to be tried again by now."""
-        first = _FIRST_OF_DEVICE if ordered else ""
-        sql = f"{_DUE}{first} ORDER BY event_id LIMIT ?"
+        sql = _DUE_IN_ORDER if ordered else _DUE
         return await self._list(sql, (subscription_id, now, limit), webhook_from_row)
 
-    async def next_due(self, subscription_id: int) -> int | None:
+    async def next_due(self, subscription_id: int, *, ordered: bool) -> int | None:
         """Return when the next is to be tried."""
+        sql = _NEXT_DUE_IN_ORDER if ordered else _NEXT_DUE
         found: list[int | None] = await self._list(
-            _NEXT_DUE, (subscription_id,), lambda row: row[0]
+            sql, (subscription_id,), lambda row: row[0]
         )
         return found[0]
 
@@ -203,6 +220,19 @@ class SqliteSubscriptions:
         """Let what was given up be tried again."""
         values = (now, subscription_id, first_id_at(since))
         return await self.write(lambda c: c.execute(_REVIVE, values).rowcount)
+
+    async def give_up(
+        self, subscription_id: int, *, keep: int, before: int, limit: int
+    ) -> int:
+        """Give up what is pending for too long, or too much."""
+        values = (subscription_id, keep, first_id_at(before) - 1, limit)
+
+        def work(connection: sqlite3.Connection) -> int:
+            given_up = connection.execute(_GIVE_UP, values).rowcount
+            connection.execute(_DROPPED, (given_up, subscription_id))
+            return given_up
+
+        return await self.write(work)
 
     async def horizon(self, scope_id: int, *, keep: int) -> int:
         """Return the id of the scope's newest event but *keep*."""

@@ -5,12 +5,12 @@ from functools import partial
 import msgspec
 from aiohttp import web
 
-from pushserver.clock import from_datetime
 from pushserver.model.ids import parse_int64
 from pushserver.model.operation import Operation
 from pushserver.model.token import Permission
 from pushserver.services.operations import Told
 from pushserver.storage.tracking import OperationFilter
+from pushserver.web.api.drafts import read_instant
 from pushserver.web.api.enqueue import adopted_device, once_of
 from pushserver.web.api.plans import read_device_id, read_plan
 from pushserver.web.api.route import (
@@ -126,7 +126,7 @@ async def tell(call: Call[None, NotificationIn]) -> web.StreamResponse:
         status=wanted.status,
         resource=wanted.resource,
         message=wanted.message,
-        sent_at=None if wanted.sent_on is None else from_datetime(wanted.sent_on),
+        sent_at=read_instant(wanted.sent_on, "/sentOn"),
     )
     notification = await call.services.operations.tell(
         call.scope_id, operation_id, told, by=call.token.id

@@ -10,8 +10,10 @@ import structlog
 
 from pushserver.clock import SECOND, Clock
 from pushserver.dialects.native import ping_body
+from pushserver.errors import Unavailable
 from pushserver.model.event import Event
 from pushserver.model.subscription import (
+    Attempt,
     DeliveryState,
     Health,
     Ping,
@@ -67,11 +69,17 @@ class Courier:
         if not parcels and cursor == subscription.cursor and not behind:
             return await self._until_due()
         done = await self._deliver(parcels)
-        subscription.cursor = max(cursor, subscription.cursor)
-        await self.store.record(subscription, [*done, *behind])
+        await self._record([*done, *behind], cursor)
         if paused and subscription.health is Health.ACTIVE:
             await self.store.hurry(subscription.id, now=self.clock.now())
         return 0
+
+    async def _record(self, deliveries: Sequence[WebhookDelivery], cursor: int) -> None:
+        """Write what came of it; only then is the cursor where it is written to be."""
+        subscription = self.subscription
+        moved = attrs.evolve(subscription, cursor=max(cursor, subscription.cursor))
+        await self.store.record(moved, deliveries)
+        subscription.cursor = max(moved.cursor, subscription.cursor)
 
     def ring(self) -> None:
         """Look for something to deliver now."""
@@ -101,7 +109,9 @@ class Courier:
         return self.subscription.retrying.probe - since
 
     async def _until_due(self) -> float:
-        due = await self.store.next_due(self.subscription.id)
+        due = await self.store.next_due(
+            self.subscription.id, ordered=self.subscription.ordered
+        )
         if due is None:
             return _LONG
         return min(_LONG, max(0.05, (due - self.clock.now()) / SECOND))
@@ -165,19 +175,27 @@ class Courier:
         )
 
     async def _deliver(self, parcels: Sequence[Parcel]) -> list[WebhookDelivery]:
-        """Send, some at once; if ordered, a device's events one after the other."""
+        """
+        Send, some at once; if ordered, a device's events one after the other.
+
+        What is not sent after all waits, to be sent as soon as can be.
+        """
         places = asyncio.Semaphore(AT_ONCE)
 
         async def run(row: Iterable[Parcel]) -> None:
             held = False
             for event, delivery in row:
-                if held:
-                    delivery.next_at = 0
-                    continue
                 async with places:
-                    held = not await self._try(event, delivery)
+                    if held or self.subscription.health is Health.DISABLED:
+                        delivery.next_at = 0
+                    else:
+                        held = not await self._try(event, delivery)
 
-        await asyncio.gather(*map(run, self._rows(parcels)))
+        runs = map(run, self._rows(parcels))
+        # All of them to their end: what still ran would get into the next round's way.
+        for end in await asyncio.gather(*runs, return_exceptions=True):
+            if end is not None:
+                raise end
         return [delivery for _, delivery in parcels]
 
     def _rows(self, parcels: Sequence[Parcel]) -> list[list[Parcel]]:
@@ -191,9 +209,12 @@ class Courier:
 
     async def _try(self, event: Event, delivery: WebhookDelivery) -> bool:
         """Send once; return whether the next event of the device may follow."""
-        body = await self.telling.body(self.subscription, event)
+        body = await self._body(event)
         now = self.clock.now()
-        sent = await self._send(body, delivery.message_id, now)
+        if body is None:
+            sent = Sent(attempt=Attempt(at=now, duration=0, error=_NO_BODY))
+        else:
+            sent = await self._send(body, delivery.message_id, now)
         delivery.attempts.append(attrs.evolve(sent.attempt, at=now))
         self._note(sent)
         if sent.ok:
@@ -201,6 +222,20 @@ class Courier:
         else:
             self._put_off(delivery, sent)
         return delivery.state is not DeliveryState.PENDING
+
+    async def _body(self, event: Event) -> bytes | None:
+        """Return what is to be sent; None, logged, if that is a fault of ours."""
+        try:
+            return await self.telling.body(self.subscription, event)
+        except Unavailable:
+            raise
+        except Exception:
+            log.exception(
+                "webhook.no_body",
+                subscription_id=self.subscription.id,
+                event_id=event.id,
+            )
+            return None
 
     def _put_off(self, delivery: WebhookDelivery, sent: Sent) -> None:
         """Plan the next try, or give the event up."""
@@ -257,10 +292,12 @@ class Courier:
 
     def _turn(self, health: Health) -> None:
         self.subscription.health = health
+        self.subscriptions.settle()
         log.warning(
             "subscription.health", subscription_id=self.subscription.id, health=health
         )
 
 
+_NO_BODY = "The server cannot put this event into words."
 #: Without anything due, look again after so many seconds.
 _LONG = 60.0

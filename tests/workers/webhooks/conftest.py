@@ -2,11 +2,14 @@
 
 import ipaddress
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
 from pushserver.services.guard import Guard
 from pushserver.workers.webhooks.sender import Sender
+from tests.clock import ManualClock
+from tests.workers.webhooks.office import Office, working
 
 LOOPBACK = Guard(networks=[ipaddress.ip_network("127.0.0.0/8")])
 
@@ -23,3 +26,12 @@ async def _hasty() -> AsyncIterator[Sender]:
     """Return a sender that does not wait long."""
     async with Sender(LOOPBACK, "1.2.3", timeout=0.2) as sender:
         yield sender
+
+
+@pytest.fixture(name="office")
+async def _office(
+    tmp_path: Path, clock: ManualClock, hasty: Sender
+) -> AsyncIterator[Office]:
+    """Return an office whose sender does not wait long."""
+    async with working(tmp_path, clock, hasty) as office:
+        yield office

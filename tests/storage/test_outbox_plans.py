@@ -1,0 +1,156 @@
+"""The outbox when it is long: which index SQLite goes by, and how far."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pushserver.model.scope import FIRST_SCOPE
+from pushserver.model.subscription import DeliveryState
+from pushserver.storage.base import Store
+from pushserver.storage.sqlite.store import SqliteStore
+from tests.clock import START, ManualClock
+from tests.storage.outbox import subscription
+
+Ask = Callable[[Store], Awaitable[Any]]
+
+
+@pytest.fixture(name="file")
+async def _file(tmp_path: Path, clock: ManualClock) -> AsyncIterator[SqliteStore]:
+    """Return an open store."""
+    store = await SqliteStore.open(tmp_path / "store.db", clock)
+    await store.subscriptions.save_subscription(subscription())
+    yield store
+    await store.close()
+
+
+async def plan(file: SqliteStore, ask: Ask) -> set[str]:
+    """Return how SQLite goes through the tables for what is asked, if it reads them."""
+    statements: list[str] = []
+    for connection in (file.lists, file.writer.connection):
+        await connection.run(lambda c: c.set_trace_callback(statements.append))
+    await ask(file)
+    for connection in (file.lists, file.writer.connection):
+        await connection.run(lambda c: c.set_trace_callback(None))
+    looking = [s for s in statements if s.startswith(("SELECT", "UPDATE", "DELETE"))]
+    steps = [step for each in looking for step in await _steps(file, each)]
+    return {step.replace("COVERING ", "") for step in steps}
+
+
+async def _steps(file: SqliteStore, statement: str) -> list[str]:
+    asked = f"EXPLAIN QUERY PLAN {statement}"
+    rows = await file.lists.run(lambda c: c.execute(asked).fetchall())
+    return [str(row[3]) for row in rows]
+
+
+def of(name: str, *given: Any, **named: Any) -> Ask:
+    """Return what asks for one thing of the outbox."""
+
+    def ask(store: Store) -> Awaitable[Any]:
+        method: Callable[..., Awaitable[Any]] = getattr(store.subscriptions, name)
+        return method(*given, **named)
+
+    return ask
+
+
+_due = partial(of, "due", 1, now=START, limit=64)
+_list = partial(of, "deliveries", 1, before=None, limit=50)
+_OLDER = (
+    "SEARCH older USING INDEX webhook_device"
+    " (subscription_id=? AND device_id=? AND event_id<?)"
+)
+_BY_TIME = "SEARCH webhook USING INDEX webhook_due (subscription_id=? AND next_at"
+_NESTED = "CORRELATED SCALAR SUBQUERY 1"
+_EVENT = "SEARCH event USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN"
+
+
+@pytest.mark.parametrize(
+    ("ask", "steps"),
+    [
+        (
+            _due(ordered=False),
+            {f"{_BY_TIME}<?)"},
+        ),
+        (
+            _due(ordered=True),
+            {
+                "SEARCH webhook USING INDEX webhook_pending (subscription_id=?)",
+                _NESTED,
+                _OLDER,
+            },
+        ),
+        (
+            of("next_due", 1, ordered=False),
+            {"SEARCH webhook USING INDEX webhook_due (subscription_id=?)"},
+        ),
+        (
+            of("next_due", 1, ordered=True),
+            {
+                "SEARCH webhook USING INDEX webhook_device (subscription_id=?)",
+                _NESTED,
+                _OLDER,
+            },
+        ),
+        (
+            of("blocked_devices", 1),
+            {"SEARCH webhook USING INDEX webhook_device (subscription_id=?)"},
+        ),
+        (
+            of("events", FIRST_SCOPE, after=5, limit=64),
+            {"SEARCH event USING INDEX event_scope (scope_id=? AND id>?)"},
+        ),
+        (
+            of("horizon", FIRST_SCOPE, keep=10),
+            {"SEARCH event USING INDEX event_scope (scope_id=?)"},
+        ),
+        (
+            _list(state=None),
+            {
+                "SEARCH webhook USING INDEX sqlite_autoindex_webhook_1"
+                " (subscription_id=?)",
+                _EVENT,
+            },
+        ),
+        (
+            _list(state=DeliveryState.DEAD),
+            {"SEARCH webhook USING INDEX webhook_dead (subscription_id=?)", _EVENT},
+        ),
+        (
+            of("hurry", 1, now=START),
+            {f"{_BY_TIME}>?)"},
+        ),
+        (
+            of("revive", 1, since=START, now=START),
+            {
+                "SEARCH webhook USING INDEX webhook_dead"
+                " (subscription_id=? AND event_id>?)"
+            },
+        ),
+        (
+            of("give_up", 1, keep=9, before=START, limit=10),
+            {
+                "SEARCH webhook USING INDEX sqlite_autoindex_webhook_1"
+                " (subscription_id=? AND event_id=?)",
+                "LIST SUBQUERY 2",
+                "SEARCH webhook USING INDEX webhook_pending"
+                " (subscription_id=? AND event_id<?)",
+                "SCALAR SUBQUERY 1",
+                "SEARCH webhook USING INDEX webhook_pending (subscription_id=?)",
+                "SEARCH subscription USING INTEGER PRIMARY KEY (rowid=?)",
+            },
+        ),
+        (
+            of("purge_events", before=START, limit=10),
+            {
+                "SEARCH event USING INTEGER PRIMARY KEY (rowid<?)",
+                _NESTED,
+                "SEARCH webhook USING INDEX webhook_event (event_id=?)",
+            },
+        ),
+    ],
+)
+async def test_plan(file: SqliteStore, ask: Ask, steps: set[str]) -> None:
+    """Whatever is asked of the outbox goes by an index, and sorts nothing."""
+    assert steps == await plan(file, ask)

@@ -1,0 +1,124 @@
+"""Subscriptions are kept, field by field, and forgotten with all that is theirs."""
+
+import attrs
+import pytest
+
+from pushserver.errors import Unavailable
+from pushserver.model.event import EventType
+from pushserver.model.subscription import (
+    Format,
+    Health,
+    Profile,
+    Subscription,
+)
+from pushserver.storage.base import Store
+from tests.clock import START, ManualClock
+from tests.model.values import DEVICE
+from tests.storage.outbox import delivery, kept, subscription
+from tests.storage.places import Place, opened
+
+FULL = subscription(
+    id=7,
+    scope_id=3,
+    events=frozenset({EventType.COMMAND_STATUS, EventType.DEVICE_OFFLINE}),
+    format=Format.IOTDA,
+    app_id="door app",
+    cursor=2**62,
+    device_ids=frozenset({DEVICE, 1}),
+    tags={"site": "São Paulo"},
+    ordered=True,
+    headers={"Authorization": "Bearer x"},
+    description="the doors",
+    include_result=True,
+    profile=Profile.HUAWEI,
+    resource_name="device.commmad.status",
+    old_secret="whsec_b2xk",
+    old_secret_until=START + 1,
+    health=Health.PAUSED,
+    failures=12,
+    failing_since=START + 2,
+    dropped=3,
+    last_success_at=START + 4,
+    last_failure_at=START + 5,
+    last_error="The receiver answered 500.",
+)
+
+
+async def all_of(store: Store) -> list[dict[str, object]]:
+    """Return every subscription, as plain values."""
+    found = await store.subscriptions.all_subscriptions()
+    return [attrs.asdict(each, recurse=False) for each in found]
+
+
+@pytest.mark.parametrize("wanted", [subscription(), FULL], ids=["plain", "full"])
+async def test_every_field(
+    place: Place, clock: ManualClock, wanted: Subscription
+) -> None:
+    """A subscription comes back as it was, also after a restart."""
+    async with opened(place, clock) as store:
+        await store.subscriptions.save_subscription(wanted)
+    async with opened(place, clock) as store:
+        assert [attrs.asdict(wanted, recurse=False)] == await all_of(store)
+
+
+def test_full_is_full() -> None:
+    """The fullest subscription leaves no field as it is by itself."""
+    plain = subscription()
+    same = [
+        field.name
+        for field in attrs.fields(Subscription)
+        if getattr(plain, field.name) == getattr(FULL, field.name)
+    ]
+
+    assert ["created_at", "url", "secret"] == same
+
+
+async def test_changed(store: Store) -> None:
+    """Saving again changes the one that is there."""
+    one = await kept(store, of=subscription())
+    one.description = "changed"
+    await store.subscriptions.save_subscription(one)
+
+    assert ["changed"] == [each["description"] for each in await all_of(store)]
+
+
+async def test_oldest_first(store: Store) -> None:
+    """Subscriptions are listed by age."""
+    for number in (3, 1, 2):
+        await kept(store, of=subscription(id=number))
+
+    assert [1, 2, 3] == [each["id"] for each in await all_of(store)]
+
+
+async def test_forgotten(store: Store) -> None:
+    """What is forgotten is gone with its deliveries; others keep theirs."""
+    one = await kept(store, delivery(10))
+    await kept(store, delivery(10, subscription_id=2), of=subscription(id=2))
+    await store.subscriptions.forget_subscription(one.id)
+
+    find = store.subscriptions.find_delivery
+    assert [2] == [each["id"] for each in await all_of(store)]
+    assert [None, 10] == [
+        found and found.event_id for found in (await find(1, 10), await find(2, 10))
+    ]
+
+
+async def test_not_brought_back(store: Store) -> None:
+    """What comes of deliveries after the subscription is gone brings nothing back."""
+    one = await kept(store)
+    await store.subscriptions.forget_subscription(one.id)
+    await store.subscriptions.record(one, [delivery(10)])
+
+    assert [] == await all_of(store)
+    assert await store.subscriptions.find_delivery(1, 10) is None
+
+
+async def test_store_away(place: Place, store: Store) -> None:
+    """What cannot be written is said, and nothing of it is there."""
+    one = await kept(store)
+    async with place.away(store):
+        with pytest.raises(Unavailable):
+            await store.subscriptions.record(attrs.evolve(one, cursor=5), [delivery(5)])
+
+    assert [0] == [each["cursor"] for each in await all_of(store)]
+    assert await store.subscriptions.find_delivery(1, 5) is None
