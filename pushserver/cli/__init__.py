@@ -18,12 +18,14 @@ from pushserver.cli import (
     devices,
     doctor,
     enqueue,
+    events,
     openapi,
     operations,
     results,
     scopes,
     serve,
     simulate,
+    subscriptions,
     tasks,
     tokens,
 )
@@ -108,6 +110,8 @@ def _app() -> App:
     app.command(results.results)
     app.command(operations.app)
     app.command(tasks.app)
+    app.command(subscriptions.app)
+    app.command(events.events)
     app.command(devices.app)
     app.command(tokens.app)
     app.command(scopes.app)

@@ -1,14 +1,12 @@
 """What `tasks make` is told: which devices are meant, and how the task goes."""
 
-import re
 from typing import Annotated, Any
 
 import attrs
 from cyclopts import Parameter
 
 from pushserver.cli.here import Usage
-
-_TAG = re.compile(r"(?P<name>[^=:]+)[=:](?P<value>.*)", re.DOTALL)
+from pushserver.cli.pairs import tags_of
 
 #: An option without a value.
 Flag = Annotated[bool, Parameter(negative=())]
@@ -37,7 +35,7 @@ class Targets:
             raise Usage("Say which devices: --device, --tag, or --all.")
         if self.device:
             return {"deviceIds": list(self.device)}
-        return {"tags": _tags(self.tag)} if self.tag else {"all": True}
+        return {"tags": tags_of(self.tag)} if self.tag else {"all": True}
 
 
 @Parameter(name="*")
@@ -71,19 +69,3 @@ class Pace:
 #: What is said by who says nothing.
 NOBODY = Targets()
 AT_WILL = Pace()
-
-
-def _tags(pairs: tuple[str, ...]) -> dict[str, str]:
-    """
-    Return the tags in *pairs*; `key:value`, as devices take them, is understood, too.
-
-    Raises:
-        Usage: one is no tag.
-    """
-    tags = {}
-    for pair in pairs:
-        found = _TAG.fullmatch(pair)
-        if found is None:
-            raise Usage(f"{pair!r} is no tag: write key=value.")
-        tags[found["name"]] = found["value"]
-    return tags

@@ -6,6 +6,7 @@ Answers come back as plain dictionaries, as they are on the wire. What goes wron
 
 from pushserver.client.calls import CSV, NDJSON, Client, Enqueue
 from pushserver.client.pages import PAGE, every
+from pushserver.client.stream import Message, Stream
 from pushserver.client.wire import (
     Answer,
     ApiError,
@@ -25,7 +26,9 @@ __all__ = [
     "ClientError",
     "Enqueue",
     "Json",
+    "Message",
     "Params",
+    "Stream",
     "Unreachable",
     "every",
 ]

@@ -1,7 +1,8 @@
 """How the client's calls travel: the session, the answer, and what can go wrong."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from http import HTTPStatus
 from io import BytesIO
 from types import MappingProxyType
@@ -107,27 +108,55 @@ class Caller:
         headers: Mapping[str, str] = _NONE,
         wait: int | None = None,
     ) -> Answer:
-        if self._session is None:
-            raise RuntimeError("Use the client in an `async with` block.")
-        patience = PATIENCE + (wait or 0)
-        timeout = aiohttp.ClientTimeout(sock_connect=10, sock_read=patience)
         kind = {"Content-Type": content_type} if content is not None else {}
-        try:
-            async with self._session.request(
+        with reaching(self.server):
+            response = await self._open(
                 method,
-                URL(self.server.rstrip("/") + path, encoded=True).update_query(
-                    _query(params)
-                ),
+                path,
+                params=params,
                 data=None if content is None else BytesIO(content),
                 headers={**kind, **headers},
-                timeout=timeout,
-                # A redirected POST would arrive as a GET, and elsewhere.
-                allow_redirects=False,
-            ) as response:
+                patience=PATIENCE + (wait or 0),
+            )
+            async with response:
                 content = await response.read()
                 return Answer(response.status, response.headers.copy(), content)
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise Unreachable(_unreachable(self.server, error)) from error
+
+    async def _open(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Params = _NONE,
+        patience: float = PATIENCE,
+        **how: Any,
+    ) -> aiohttp.ClientResponse:
+        """Send a request; return the answer as soon as its header is there."""
+        if self._session is None:
+            raise RuntimeError("Use the client in an `async with` block.")
+        url = URL(self.server.rstrip("/") + path, encoded=True)
+        return await self._session.request(
+            method,
+            url.update_query(_query(params)),
+            timeout=aiohttp.ClientTimeout(sock_connect=10, sock_read=patience),
+            # A redirected POST would arrive as a GET, and elsewhere.
+            allow_redirects=False,
+            **how,
+        )
+
+
+@contextmanager
+def reaching(server: str) -> Iterator[None]:
+    """
+    Talk to *server* in the block.
+
+    Raises:
+        Unreachable: it cannot be reached, or went away.
+    """
+    try:
+        yield
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        raise Unreachable(_unreachable(server, error)) from error
 
 
 def part(name: str) -> str:
