@@ -1,0 +1,179 @@
+"""Killed again and again while a receiver fails: nothing is lost, and ids stay."""
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from random import Random
+from typing import Any
+
+import aiohttp
+import attrs
+import pytest
+from aiohttp import web
+from standardwebhooks.webhooks import Webhook
+
+from tests.e2e.conftest import MakeDevice
+from tests.e2e.test_kill_in_traffic import Promises, traffic
+from tests.program import Program
+
+OURS = {
+    "webhook_allow_http": "true",
+    "webhook_allow_networks": "127.0.0.0/8",
+    "response_timeout": 2,
+    "grace": 0.2,
+}
+#: A transition: a command's id, and its number among those of the command.
+Transition = tuple[int, int]
+
+
+@attrs.define(eq=False)
+class Receiver:
+    """Answers a part of what comes with 500; notes every id's bodies and successes."""
+
+    rng: Random
+    failing: float
+    secret: str = ""
+    url: str = ""
+    bodies: dict[str, set[bytes]] = attrs.Factory(dict)
+    accepted: dict[str, Transition] = attrs.Factory(dict)
+    in_order: dict[str, list[int]] = attrs.Factory(dict)
+    requests: int = 0
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Verify what comes as receivers do, and answer."""
+        body, name = await request.read(), request.headers["webhook-id"]
+        Webhook(self.secret).verify(body, dict(request.headers))
+        self.requests += 1
+        self.bodies.setdefault(name, set()).add(body)
+        if self.rng.random() < self.failing:
+            return web.Response(status=500)
+        data = json.loads(body)["data"]
+        if name not in self.accepted:
+            event = int(name.split("_")[1])
+            self.in_order.setdefault(data["deviceId"], []).append(event)
+        self.accepted[name] = (int(data["commandId"]), data["sequence"])
+        return web.Response(status=204)
+
+
+@asynccontextmanager
+async def receiving(rng: Random) -> AsyncIterator[Receiver]:
+    """Have a receiver that fails in three of ten cases for the length of the block."""
+    receiver = Receiver(rng, failing=0.3)
+    runner = web.ServerRunner(web.Server(receiver.handle, access_log=None))
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    host, port = runner.addresses[0][:2]
+    receiver.url = f"http://{host}:{port}/"
+    try:
+        yield receiver
+    finally:
+        await runner.cleanup()
+
+
+@attrs.frozen
+class Administrator:
+    """Who subscribes, and sends again what would be tried again in some hours."""
+
+    program: Program
+    session: aiohttp.ClientSession
+
+    async def call(self, method: str, path: str, body: Any = None) -> Any:
+        """Call the API."""
+        url = f"{self.program.url}/api/v1/subscriptions{path}"
+        head = {"Authorization": f"Bearer {self.program.token}"}
+        async with self.session.request(method, url, json=body, headers=head) as answer:
+            assert answer.ok, await answer.text()
+            return await answer.json()
+
+    async def subscribe(self, receiver: Receiver, *, ordered: bool) -> str:
+        """Subscribe to every transition of every command; return under which id."""
+        wanted = {"url": receiver.url, "events": ["command.status"], "ordered": ordered}
+        made = await self.call("POST", "", wanted)
+        receiver.secret = made["secret"]
+        which: str = made["id"]
+        return which
+
+    async def finish(self, which: str) -> dict[str, int]:
+        """Wait until nothing is left to tell; what waits for long is sent again."""
+        while True:
+            backlog: dict[str, int] = (await self.call("GET", f"/{which}"))["backlog"]
+            if not (backlog["unread"] or backlog["pending"] or backlog["dead"]):
+                return backlog
+            if not backlog["unread"]:
+                await self._hurry(which)
+
+    async def _hurry(self, which: str) -> None:
+        """Send again what failed; leave what waits behind it."""
+        page = f"/{which}/deliveries?state=pending&limit=1000"
+        cursor: str | None = ""
+        while cursor is not None:
+            told = await self.call("GET", page + cursor)
+            for each in told["items"]:
+                if each["attempts"]:
+                    path = f"/{which}/deliveries/{each['id']}/redeliver"
+                    await self.call("POST", path)
+            cursor = told.get("nextCursor") and f"&cursor={told['nextCursor']}"
+        await asyncio.sleep(0.2)
+
+
+def transitions(program: Program) -> set[Transition]:
+    """Return every transition that the file has, by the commands' own counts."""
+    with closing(sqlite3.connect(program.database)) as connection:
+        rows = connection.execute("SELECT id, turns FROM command").fetchall()
+    return {(row, turn) for row, turns in rows for turn in range(1, turns + 1)}
+
+
+@asynccontextmanager
+async def administering(program: Program) -> AsyncIterator[Administrator]:
+    """Administer the program, over its restarts, for the length of the block."""
+    async with aiohttp.ClientSession() as session:
+        yield Administrator(program, session)
+
+
+@pytest.mark.parametrize(
+    ("seed", "events", "kills", "ordered"),
+    [
+        (1, 500, 5, False),
+        pytest.param(2, 10_000, 50, False, marks=pytest.mark.proof),
+        pytest.param(3, 1_000, 10, True, marks=pytest.mark.proof),
+    ],
+)
+async def test_nothing_lost(
+    program: Program,
+    device_of: MakeDevice,
+    seed: int,
+    events: int,
+    kills: int,
+    *,
+    ordered: bool,
+) -> None:
+    """
+    Every transition of every command is told, whatever was killed and whoever failed;
+    what comes twice has the same id and the same body, and nothing is told under two
+    ids. Ordered, each device's events come in order.
+    """
+    rng, promises, killed = Random(seed), Promises(), 0  # noqa: S311 - it must repeat
+    async with receiving(rng) as receiver, administering(program) as admin:
+        program.start(**OURS)
+        which = await admin.subscribe(receiver, ordered=ordered)
+        while killed < kills or len(transitions(program)) < events:
+            await traffic(program, promises, device_of, rng)
+            killed += 1
+            program.start(**OURS)
+        async with asyncio.timeout(600):
+            backlog = await admin.finish(which)
+        program.stop()
+
+    expected = transitions(program)
+    assert expected == set(receiver.accepted.values())
+    assert len(expected) == len(receiver.accepted)
+    assert {1} == {len(bodies) for bodies in receiver.bodies.values()}
+    assert receiver.bodies.keys() == receiver.accepted.keys()
+    assert 0 == backlog["dropped"]
+    assert len(expected) >= events
+    assert receiver.requests > 1.3 * len(expected)
+    if ordered:
+        assert all(ids == sorted(ids) for ids in receiver.in_order.values())
