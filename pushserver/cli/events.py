@@ -138,9 +138,16 @@ def _print(here: Here, message: Message) -> None:
             missed if message.type == MISSED else {"id": message.id, **message.data}
         )
     elif message.type == MISSED:
-        here.note(f"{message.data.get('missed')} events were missed.")
+        here.note(_missed(message.data.get(MISSED)))
     else:
         here.line(_told(message.data))
+
+
+def _missed(number: int | None) -> str:
+    """Say how many events were left out; None: nobody knows."""
+    if number is None:
+        return "Nobody listened for a while: events may have been missed."
+    return f"{number} events were missed."
 
 
 def _told(event: Json) -> str:
