@@ -11,7 +11,8 @@ from pathlib import Path
 from bench import machine
 from bench.measure import QUICK, Effort, say
 from bench.page import page, table
-from bench.rows import ROWS, Bench, Line
+from bench.row import Bench, Line
+from bench.rows import ROWS
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 

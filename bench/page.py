@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from bench.rows import Line
+from bench.row import Line
 
 HEADINGS = ("what", "against", "wanted", "measured", "")
 

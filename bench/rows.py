@@ -6,16 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-import attrs
-
-from bench import measure, prefill, wire
+from bench import measure, prefill, webhooks, wire
 from bench.machine import resident_bytes
-from bench.measure import Effort, Ratio, interleaved, load, rate, say
+from bench.measure import Ratio, load, say
+from bench.row import DEVICES, Bench, Line, at_least
 from bench.servers import Kind, Server, Setup, running
 from bench.slowdisk import slow_sync
 
-#: Devices of the rows that are not about many.
-DEVICES = 1000
 FLEET = 100_000
 FINISHED = 1_000_000
 PENDING = 100_000
@@ -25,60 +22,6 @@ HOLD = 60
 KIB = 1024
 
 
-@attrs.frozen(kw_only=True)
-class Line:
-    """One line of the table."""
-
-    what: str
-    against: str = ""
-    wanted: str
-    measured: str
-    met: bool
-
-
-@attrs.frozen
-class Bench:
-    """Where the rows keep their databases, and how much they measure."""
-
-    folder: Path
-    effort: Effort
-
-    def setup(
-        self,
-        kind: Kind,
-        name: str = "",
-        *,
-        hold: int = 0,
-        preload: Path | None = None,
-    ) -> Setup:
-        """Say how to start a server over a new database."""
-        database = self.folder / f"{name or kind.name.lower()}.db"
-        for old in self.folder.glob(f"{database.name}*"):
-            old.unlink()
-        return Setup(kind=kind, database=database, hold=hold, preload=preload)
-
-    def compare(
-        self, ours: Server, theirs: Server, scenario: str, **options: float
-    ) -> Ratio:
-        """Run *scenario* on both in interleaved pairs."""
-        options = {"seconds": self.effort.seconds, "devices": DEVICES} | options
-        return interleaved(
-            rate(ours, scenario, **options),
-            rate(theirs, scenario, **options),
-            self.effort.pairs,
-        )
-
-
-def _at_least(wanted: float, ratio: Ratio, *, what: str, against: str) -> Line:
-    return Line(
-        what=what,
-        against=against,
-        wanted=f"≥ {wanted:g}",
-        measured=str(ratio),
-        met=ratio.median >= wanted,
-    )
-
-
 def idle(bench: Bench) -> Sequence[Line]:
     """Idle polls against the bare handler."""
     bare, setup = bench.setup(Kind.BARE), bench.setup(Kind.OURS)
@@ -86,7 +29,7 @@ def idle(bench: Bench) -> Sequence[Line]:
         ours.adopt(DEVICES)
         ratio = bench.compare(ours, theirs, "idle")
     what = "idle polls/s, 64 kept-alive connections, 1,000 adopted devices"
-    return [_at_least(0.9, ratio, what=what, against=Kind.BARE)]
+    return [at_least(0.9, ratio, what=what, against=Kind.BARE)]
 
 
 def _against_obvious(
@@ -103,7 +46,7 @@ def cycles(bench: Bench) -> Sequence[Line]:
     """Full cycles, 64 at a time, against the obvious server."""
     ratio = _against_obvious(bench)
     what = "full cycles/s (enqueue, poll, result, each durable), 64 at a time"
-    return [_at_least(8, ratio, what=what, against=Kind.OBVIOUS)]
+    return [at_least(8, ratio, what=what, against=Kind.OBVIOUS)]
 
 
 def commits(bench: Bench) -> Sequence[Line]:
@@ -114,21 +57,21 @@ def commits(bench: Bench) -> Sequence[Line]:
         theirs.adopt(DEVICES)
         ratio = bench.compare(ours, theirs, "cycles")
     against = "itself with the store's commits replaced by nothing"
-    return [_at_least(0.5, ratio, what="the same cycle", against=against)]
+    return [at_least(0.5, ratio, what="the same cycle", against=against)]
 
 
 def alone(bench: Bench) -> Sequence[Line]:
     """One cycle at a time against the obvious server."""
     ratio = _against_obvious(bench, hands=1)
     what = "one cycle at a time, nobody else"
-    return [_at_least(0.9, ratio, what=what, against=Kind.OBVIOUS)]
+    return [at_least(0.9, ratio, what=what, against=Kind.OBVIOUS)]
 
 
 def slow_disk(bench: Bench) -> Sequence[Line]:
     """Full cycles, 64 at a time, where each sync takes 2 ms more."""
     ratio = _against_obvious(bench, preload=slow_sync(bench.folder))
     what = "full cycles/s, 64 at a time, on a disk whose sync takes 2 ms more"
-    return [_at_least(20, ratio, what=what, against=Kind.OBVIOUS)]
+    return [at_least(20, ratio, what=what, against=Kind.OBVIOUS)]
 
 
 def latency(bench: Bench) -> Sequence[Line]:
@@ -200,10 +143,10 @@ def history(bench: Bench) -> Sequence[Line]:
         poll = bench.compare(old, young, "idle", step=step)
     over = f" over {FINISHED:,} finished commands and {FLEET:,} devices"
     return [
-        _at_least(
+        at_least(
             0.9, cycle, what="full cycles/s, 64 at a time" + over, against="over none"
         ),
-        _at_least(0.9, poll, what="idle polls/s" + over, against="over none"),
+        at_least(0.9, poll, what="idle polls/s" + over, against="over none"),
     ]
 
 
@@ -259,5 +202,7 @@ ROWS: Mapping[str, Callable[[Bench], Sequence[Line]]] = MappingProxyType(
         "memory": memory,
         "history": history,
         "start": start,
+        "subscribed": webhooks.subscribed,
+        "webhooks": webhooks.webhooks,
     }
 )

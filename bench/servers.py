@@ -64,6 +64,8 @@ class Setup:
         }
         environ["PUSHSERVER_ADMIN_TOKEN"] = TOKEN
         environ["PUSHSERVER_HOLD"] = str(self.hold)
+        environ["PUSHSERVER_WEBHOOK_ALLOW_HTTP"] = "true"
+        environ["PUSHSERVER_WEBHOOK_ALLOW_NETWORKS"] = "127.0.0.0/8"
         if self.preload is not None:
             environ["LD_PRELOAD"] = str(self.preload)
         return environ

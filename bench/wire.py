@@ -17,7 +17,7 @@ FIRST_DEVICE = 4_408_801_109_440_000
 OK = 200
 CREATED = 201
 
-_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _END = b"\r\n\r\n"
 
 
@@ -85,7 +85,7 @@ class Connection(asyncio.Protocol):
         if self._partial:
             data = self._partial + data
         head = data.find(_END)
-        length = _LENGTH.search(data) if head > 0 else None
+        length = LENGTH.search(data) if head > 0 else None
         if length is None and head > 0:
             raise Unexpected(data)
         end = 0 if length is None else head + 4 + int(length[1])

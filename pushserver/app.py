@@ -45,6 +45,7 @@ from pushserver.workers.counting import Counting
 from pushserver.workers.running import Worker, running
 from pushserver.workers.webhooks.courier import Courier
 from pushserver.workers.webhooks.dispatcher import Dispatcher
+from pushserver.workers.webhooks.pace import Pace
 from pushserver.workers.webhooks.sender import Sender
 
 log = structlog.get_logger(__name__)
@@ -128,6 +129,7 @@ def build_services(settings: Settings, store: Store, clock: Clock) -> Services:
 def dispatcher_of(services: Services, sender: Sender) -> Dispatcher:
     """Return who delivers to subscriptions."""
     telling = Telling(services.store, services.fleet)
+    pace = Pace(lambda: services.fleet.calls)
 
     def courier(subscription: Subscription) -> Courier:
         return Courier(
@@ -137,6 +139,7 @@ def dispatcher_of(services: Services, sender: Sender) -> Dispatcher:
             telling=telling,
             sender=sender,
             clock=services.clock,
+            pace=pace,
         )
 
     return Dispatcher(services.subscriptions, courier)

@@ -44,13 +44,18 @@ class Seen:
 
 @attrs.define(eq=False)
 class Presence:
-    """Every device that is known, in memory; what was seen is written now and then."""
+    """
+    Every device that is known, in memory; what was seen is written now and then.
+
+    `calls` counts polls and results.
+    """
 
     store: Store
     clock: Clock
     ids: IdSource
     policy: DeviceKeys
     counts: Counter[str] = attrs.Factory(Counter)
+    calls: int = attrs.field(default=0, init=False)
     _devices: dict[int, Device] = attrs.field(factory=dict, init=False)
     _quarantined: int = attrs.field(default=0, init=False)
     _found_full_at: int = attrs.field(default=0, init=False)
@@ -82,6 +87,7 @@ class Presence:
         Who is not is quarantined, or comes without its key: it is counted, and gets
         the same empty answer as an idle device.
         """
+        self.calls += 1
         device = self._devices.get(device_id) or self._quarantine(device_id)
         if device is None:
             self.counts["refused.quarantineFull"] += 1

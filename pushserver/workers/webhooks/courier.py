@@ -24,6 +24,7 @@ from pushserver.model.subscription import (
 from pushserver.services.subscriptions import Subscriptions
 from pushserver.services.telling import Telling
 from pushserver.storage.subscribing import SubscriptionStore
+from pushserver.workers.webhooks.pace import Pace
 from pushserver.workers.webhooks.sender import Sender, Sent, Target
 
 log = structlog.get_logger(__name__)
@@ -56,6 +57,7 @@ class Courier:
     telling: Telling
     sender: Sender
     clock: Clock
+    pace: Pace
     bell: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
     _probed_at: int = attrs.field(default=0, init=False)
     _welcome_at: int = attrs.field(default=0, init=False)
@@ -218,6 +220,7 @@ class Courier:
             held = False
             for event, delivery in row:
                 async with places:
+                    await self.pace.turn()
                     if held or self._is_unwelcome():
                         delivery.next_at = 0
                     else:

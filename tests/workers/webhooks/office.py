@@ -25,6 +25,7 @@ from pushserver.storage.sqlite.store import SqliteStore
 from pushserver.web.services import Services
 from pushserver.workers.webhooks.courier import Courier
 from pushserver.workers.webhooks.dispatcher import Dispatcher
+from pushserver.workers.webhooks.pace import Pace
 from pushserver.workers.webhooks.sender import Sender
 from tests.clock import ManualClock
 from tests.model.values import DEVICE
@@ -64,6 +65,7 @@ class Office:
             telling=Telling(services.store, services.fleet),
             sender=self.sender,
             clock=self.clock,
+            pace=Pace(lambda: 0),
         )
 
     def dispatcher(self) -> Dispatcher:
