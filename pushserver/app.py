@@ -91,6 +91,7 @@ def build_services(settings: Settings, store: Store, clock: Clock) -> Services:
         tokens=tokens,
         scopes=Scopes(store=store, clock=clock, ids=ids, tokens=tokens),
         hold=hold,
+        kapua_delete_status=settings.kapua_delete_status,
         started_at=clock.now(),
     )
 
@@ -102,7 +103,7 @@ def workers_of(services: Services) -> Sequence[Worker]:
         Worker("record-written", 0.1, services.polling.record),
         Worker("deadlines", 0.5, upkeep.deadlines),
         Worker("steps", 1.0, services.operations.go_on, services.operations.due),
-        Worker("tasks", 1.0, services.rollout.advance, services.rollout.wanted),
+        Worker("tasks", 1.0, services.rollout.advance, services.rollout.wanted, 0.2),
         Worker("flush-seen", 2.0, services.fleet.flush),
         Worker("old-keys", 3600.0, upkeep.old_keys),
         Worker("counts", 60.0, Counting(services.fleet.counts).tell),
@@ -116,7 +117,6 @@ async def serving(settings: Settings, clock: Clock) -> AsyncIterator[Services]:
     try:
         services = build_services(settings, store, clock)
         await services.fleet.load()
-        await services.tasks.load()
         secret = await services.tokens.load(settings.admin_token)
         if secret is not None:
             sys.stderr.write(f"admin token: {secret} (shown once; keep it)\n")

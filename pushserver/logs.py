@@ -41,7 +41,7 @@ class GatheringLogger:
             if len(self._lines) >= GATHERED:
                 self._write()
             elif self._timer is None:
-                self._timer = threading.Timer(DELAY, self.flush)
+                self._timer = threading.Timer(DELAY, self._due)
                 self._timer.daemon = True
                 self._timer.start()
 
@@ -59,10 +59,12 @@ class GatheringLogger:
         with self._lock:
             self._write()
 
-    def _write(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+    def _due(self) -> None:
+        with self._lock:
             self._timer = None
+            self._write()
+
+    def _write(self) -> None:
         lines, self._lines = self._lines, []
         if lines:
             self._stream.write("\n".join(lines) + "\n")
@@ -75,8 +77,12 @@ def set_up(level: str, stream: TextIO | None = None) -> GatheringLogger:
     logger = GatheringLogger(target)
     atexit.register(logger.flush)
     structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        processors=_processors(pretty=target.isatty()),
+        wrapper_class=_wrapper(level, pretty=target.isatty()),
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.dev.ConsoleRenderer(),
+        ],
         logger_factory=lambda *_: logger,
         cache_logger_on_first_use=True,
     )
@@ -84,21 +90,31 @@ def set_up(level: str, stream: TextIO | None = None) -> GatheringLogger:
     return logger
 
 
-def _processors(*, pretty: bool) -> list[Any]:
-    if not pretty:
-        return [_json]
-    return [
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.dev.ConsoleRenderer(),
-    ]
+def _wrapper(level: str, *, pretty: bool) -> type[Any]:
+    """Return the class of loggers: for people as above, or for programs, JSON."""
+    filtering = structlog.make_filtering_bound_logger(level)
+    return filtering if pretty else type("Lines", (_Lines, filtering), {})
 
 
-def _json(_logger: object, level: str, event: structlog.typing.EventDict) -> str:
-    """Render a line in one go: there is one for each command of each device."""
-    if "exc_info" in event:
-        event = structlog.processors.format_exc_info(None, level, event)
-    line = {"timestamp": rfc3339(time.time_ns() // 1000), "level": level, **event}
+class _Lines(structlog.BoundLoggerBase):
+    """
+    Renders a line as JSON in one go, without processors.
+
+    There is one for each command of each device.
+    """
+
+    def _proxy_to_logger(
+        self, method_name: str, event: str | None = None, *_args: Any, **fields: Any
+    ) -> None:
+        if "exc_info" in fields:
+            structlog.processors.format_exc_info(None, method_name, fields)
+        now = rfc3339(time.time_ns() // 1000)
+        line = {"timestamp": now, "level": method_name, **self._context, **fields}
+        line["event"] = event
+        getattr(self._logger, method_name)(_json(line))
+
+
+def _json(line: dict[str, Any]) -> str:
     try:
         return _encode(line).decode()
     except UnicodeEncodeError:

@@ -73,6 +73,7 @@ def test_environment(name: str) -> None:
         "admin_token": "t",
         "device_keys": "required",
         "log_level": "error",
+        "kapua_delete_status": "204",
     }
     value = values.get(name, "7")
 
@@ -115,6 +116,8 @@ def test_database(url: str, path: str) -> None:
         ("hold", "inf"),
         ("grace", "-0.1"),
         ("grace", "nan"),
+        ("kapua_delete_status", "201"),
+        ("kapua_delete_status", "no"),
         ("response_timeout", "0"),
         ("response_timeout", "-5"),
         ("response_timeout", "inf"),

@@ -19,10 +19,12 @@ from pushserver.cli import (
     doctor,
     enqueue,
     openapi,
+    operations,
     results,
     scopes,
     serve,
     simulate,
+    tasks,
     tokens,
 )
 from pushserver.cli.here import Here, Refusal, Usage
@@ -104,6 +106,8 @@ def _app() -> App:
     app.command(enqueue.enqueue)
     app.command(commands.app)
     app.command(results.results)
+    app.command(operations.app)
+    app.command(tasks.app)
     app.command(devices.app)
     app.command(tokens.app)
     app.command(scopes.app)

@@ -45,7 +45,7 @@ def texts_of(pairs: Iterable[str]) -> dict[str, str]:
     return texts
 
 
-def json_of(text: str, where: str) -> Any:
+def json_of(text: str | bytes, where: str) -> Any:
     """
     Return the value that *text* holds.
 

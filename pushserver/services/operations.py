@@ -198,7 +198,7 @@ class Operations:
 
         def decide(lane: Lane, changes: Changes, past: Past) -> Operation | None:
             found = current(lane, changes, past)
-            if found is None or not found.is_running:
+            if found is None or not found.is_open:
                 return None
             self._cancel(lane, found, changes, why)
             return found

@@ -1,7 +1,7 @@
 """Commands as programs see them: enqueue, cancel, try again, wait for the outcome."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import attrs
 
@@ -71,17 +71,17 @@ class Queue:
     response_timeout: int
     _running: set[Key] = attrs.field(factory=set, init=False)
 
-    @contextmanager
-    def once(self, request: Once | None) -> Iterator[None]:
+    def once(self, request: Once | None) -> AbstractContextManager[None]:
         """
         Hold *request*'s key while it is being answered.
 
         Raises:
             IdempotencyRunning: another one with this key is.
         """
-        if request is None:
-            yield
-            return
+        return nullcontext() if request is None else self._once(request)
+
+    @contextmanager
+    def _once(self, request: Once) -> Iterator[None]:
         if request.key in self._running:
             raise IdempotencyRunning("Try again when the first request was answered.")
         self._running.add(request.key)

@@ -1,11 +1,12 @@
 """Carries tasks out: who begins next, when to pause, and when it is over."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import attrs
 
-from pushserver.clock import Clock
+from pushserver.clock import SECOND, Clock
 from pushserver.model.lane import Changes
 from pushserver.model.operation import Operation
 from pushserver.model.task import Counts, Task, TaskState
@@ -14,6 +15,8 @@ from pushserver.storage.tracking import TaskStore
 
 #: Of one task so many batches are moved before the next task has its turn.
 TURN = 10
+#: How long between two looks for devices that are gone.
+LOOK = 10 * SECOND
 _LATE = "The device did not come in time, or is gone."
 
 
@@ -33,6 +36,17 @@ class Rollout:
     hold: int
     wanted: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
     moving: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
+    _preparing: set[int] = attrs.field(factory=set, init=False)
+    _looked_at: dict[int, int] = attrs.field(factory=dict, init=False)
+
+    @contextmanager
+    def preparing(self, task_id: int) -> Iterator[None]:
+        """Let a task be while its operations are being written."""
+        self._preparing.add(task_id)
+        try:
+            yield
+        finally:
+            self._preparing.discard(task_id)
 
     def look(self, changes: Changes) -> None:
         """Notice in what was written that an operation of a task has ended."""
@@ -49,7 +63,18 @@ class Rollout:
                 done += await self.cancel(task)
             elif task.state is TaskState.RUNNING:
                 done += await self._advance(task)
+            elif task.state is TaskState.PREPARING:
+                done += await self._drop(task)
             await self._finish(task)
+        return done
+
+    async def _drop(self, task: Task) -> int:
+        """Drop a task that was left half written: nobody was told of it."""
+        done = 0
+        while task.id not in self._preparing:
+            done += 1
+            if await self.tasks.drop_task(task.id, limit=BATCH):
+                break
         return done
 
     async def _finish(self, task: Task) -> None:
@@ -57,6 +82,7 @@ class Rollout:
         counts = await self.tasks.count_task(task.id)
         if counts.over == counts.total:
             await self.tasks.finish_task(task.id, now=self.clock.now())
+            self._looked_at.pop(task.id, None)
 
     async def _advance(self, task: Task) -> int:
         done = 0
@@ -105,9 +131,16 @@ class Rollout:
         return await self.operations.queue_steps(first)
 
     async def _give_up(self, task: Task) -> int:
-        """End a batch of what has waited for too long, or whose device is gone."""
-        late = task.expires_at <= self.clock.now()
-        hopeless = await self.tasks.hopeless(task.id, late=late, limit=BATCH)
+        """End a batch of what has waited for too long, or now and then of the gone."""
+        now = self.clock.now()
+        late = task.expires_at <= now
+        if not late and abs(now - self._looked_at.get(task.id, 0)) < LOOK:
+            return 0
+        hopeless = await self.tasks.hopeless(
+            task.id, late=late, now=now, hold=self.hold, limit=BATCH
+        )
+        if not hopeless:
+            self._looked_at[task.id] = now
         return await self._end(hopeless, _LATE)
 
     async def cancel(self, task: Task) -> int:

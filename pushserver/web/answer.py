@@ -9,6 +9,7 @@ fit into a socket's buffer.
 import time
 from collections.abc import Mapping
 from email.utils import formatdate
+from functools import lru_cache
 from http import HTTPStatus
 from typing import cast
 
@@ -55,35 +56,32 @@ class Answer:
         """Do nothing: `prepare` has written everything."""
 
     def _head(self, modern: bool) -> bytes:
+        second, length = int(time.time()), len(self.body)
+        usual = _usual_head(second, self.status, self.content_type, length)
         if modern and self.keep_alive and not self.headers:
-            return _usual_head(self.status, self.content_type, len(self.body))
+            return usual
         headers = dict(self.headers or {})
         if modern != self.keep_alive:
             headers["Connection"] = "close" if modern else "keep-alive"
-        usual = _usual_head(self.status, self.content_type, len(self.body))
         more = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         head = usual[:-2] + more.encode("utf-8", "replace") + b"\r\n"
         return head if modern else head.replace(b"HTTP/1.1", b"HTTP/1.0", 1)
 
 
-def _usual_head(status: int, content_type: str, length: int) -> bytes:
+@lru_cache(maxsize=256)
+def _usual_head(second: int, status: int, content_type: str, length: int) -> bytes:
+    """Return the head; in the same second most answers have one of a few."""
     kind = f"Content-Type: {content_type}\r\n" if content_type else ""
     return (
         f"HTTP/1.1 {status} {_REASONS[status]}\r\n{kind}"
-        f"Content-Length: {length}\r\nDate: {_date()}\r\n\r\n"
+        f"Content-Length: {length}\r\nDate: {_date(second)}\r\n\r\n"
     ).encode()
 
 
-_now: tuple[int, str] = (0, "")
-
-
-def _date() -> str:
-    """Return the present second as HTTP writes it; most calls ask for the same one."""
-    global _now  # noqa: PLW0603 - one entry, replaced whole
-    second = int(time.time())
-    if _now[0] != second:
-        _now = (second, formatdate(second, usegmt=True))
-    return _now[1]
+@lru_cache(maxsize=2)
+def _date(second: int) -> str:
+    """Return *second* as HTTP writes it."""
+    return formatdate(second, usegmt=True)
 
 
 def respond(

@@ -14,11 +14,13 @@ from aiohttp import web
 
 from pushserver.errors import PushServerError
 from pushserver.web.address import without_key
-from pushserver.web.problems import internal_problem, problem_of, problem_of_http
+from pushserver.web.problems import render as problem
 
 log = structlog.get_logger("pushserver.requests")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+#: Makes an answer of what a handler raised.
+Render = Callable[[Exception], web.StreamResponse]
 
 NOTES = web.RequestKey("notes", dict[str, object])
 #: Set while a request's handler only waits: it is cancelled when its peer is gone.
@@ -28,15 +30,12 @@ ENDS_WITH_PEER = web.RequestKey("ends_with_peer", bool)
 
 def note(request: web.Request, **fields: object) -> None:
     """Add *fields* to the line that will be logged for *request*."""
-    try:
-        request[NOTES].update(fields)
-    except KeyError:
-        request[NOTES] = fields
+    request[NOTES].update(fields)
 
 
-def around(handler: Handler) -> Handler:
+def around(handler: Handler, render: Render = problem) -> Handler:
     """
-    Let *handler* answer; turn what it raises into a problem; log one line.
+    Let *handler* answer; *render* what it raises; log one line.
 
     It is wrapped round each handler, which costs half of what a middleware does.
     """
@@ -45,40 +44,35 @@ def around(handler: Handler) -> Handler:
 
     async def handle(request: web.Request) -> web.StreamResponse:
         started = time.perf_counter()
+        notes = request[NOTES] = {}
         try:
             response = await handler(request)
         except PushServerError as error:
             note(request, problem=error.code)
-            response = problem_of(error)
+            response = render(error)
         except web.HTTPException as error:
-            response = problem_of_http(error)
-        except Exception:
+            response = render(error)
+        except Exception as error:
             log.exception("request.failed", method=request.method, path=_path(request))
-            response = internal_problem()
+            response = render(error)
         if not getattr(response, "is_idle", False):
-            seconds = time.perf_counter() - started
-            lines.info("request", **_line(request, response.status, seconds))
+            line = {
+                "method": request.method,
+                "path": _path(request),
+                "status": response.status,
+                "ms": round((time.perf_counter() - started) * 1000, 2),
+            }
+            lines.info("request", **{**notes, **line})
         return response
 
     return handle
 
 
-def _line(request: web.Request, status: int, seconds: float) -> dict[str, object]:
-    line = {
-        "method": request.method,
-        "path": _path(request),
-        "status": status,
-        "ms": round(seconds * 1000, 2),
-    }
-    try:
-        return line | request[NOTES]
-    except KeyError:
-        return line
-
-
 def _path(request: web.Request) -> str:
     """Return the path without its query, and without a device's key."""
-    path = request.path
-    if "/d/" in path:
-        return quote(without_key(path)).replace(quote("…"), "…")[:200]
-    return request.raw_path.partition("?")[0][:200]
+    raw = request.raw_path.partition("?")[0]
+    if "/d/" in raw or "%" in raw:
+        path = request.path
+        if "/d/" in path:
+            return quote(without_key(path)).replace(quote("…"), "…")[:200]
+    return raw[:200]

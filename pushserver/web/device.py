@@ -40,16 +40,6 @@ PATIENCE = 25.0
 PAUSE = 0.5
 
 
-async def push(services: Services, request: web.Request) -> web.StreamResponse:
-    """Answer a poll at the usual address."""
-    return await _poll(services, request, None)
-
-
-async def result(services: Services, request: web.Request) -> web.StreamResponse:
-    """Take a result at the usual address."""
-    return await _result(services, request, None)
-
-
 async def anything(services: Services, request: web.Request) -> web.StreamResponse:
     """Answer what came to any other address."""
     call, key = call_of(request.method, request.path)
@@ -79,9 +69,11 @@ async def _poll(
         address=request.remote,
         is_there=partial(_is_there, request),
     )
-    request[ENDS_WITH_PEER] = hold > 0
+    if hold > 0:
+        request[ENDS_WITH_PEER] = True
     flight = await _ask(services, device, visit, hold, busy)
-    request[ENDS_WITH_PEER] = False
+    if hold > 0:
+        request[ENDS_WITH_PEER] = False
     if flight is None:
         return _idle(services)
     return await _write(request, services, flight)
@@ -288,8 +280,8 @@ _TOO_LONG = 20
 def hot(services: Services) -> Mapping[tuple[str, str], Handler]:
     """Return the handlers of the addresses that devices call all day."""
     return {
-        ("GET", "/push"): around(partial(push, services)),
-        ("POST", "/result"): around(partial(result, services)),
+        ("GET", "/push"): around(partial(_poll, services, key=None)),
+        ("POST", "/result"): around(partial(_result, services, key=None)),
     }
 
 

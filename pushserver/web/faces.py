@@ -1,13 +1,17 @@
 """All faces in one application."""
 
+from collections.abc import Awaitable
 from functools import partial
 
 from aiohttp import web
 
-from pushserver.web import api, device, health
+from pushserver.web import api, device, health, kapua
 from pushserver.web.api.route import BASE
 from pushserver.web.around import Handler, around
 from pushserver.web.services import SERVICES, Services
+
+#: Every path, also with a line's end in it.
+_ANYTHING = "/{rest:(?s:.*)}"
 
 
 def build_app(services: Services) -> web.Application:
@@ -16,12 +20,13 @@ def build_app(services: Services) -> web.Application:
     app[SERVICES] = services
     api.add_routes(app.router)
     nothing = around(partial(_nothing_there, services))
-    app.router.add_route("*", BASE + "/{rest:.*}", nothing)
+    app.router.add_route("*", BASE + _ANYTHING, nothing)
     app.add_routes(health.ROUTES)
     for (method, path), handler in device.hot(services).items():
         app.router.add_route(method, path, handler, expect_handler=_go_on)
+    kapua.add_routes(app.router, _go_on)
     rest = device.rest(services)
-    app.router.add_route("*", "/{path:.*}", rest, expect_handler=_go_on)
+    app.router.add_route("*", _ANYTHING, rest, expect_handler=_go_on)
     return app
 
 
@@ -31,14 +36,17 @@ def past_the_router(app: web.Application, router: Handler) -> Handler:
 
     Finding the route of a poll would take a tenth of the poll.
     """
-    hot = device.hot(app[SERVICES])
+    services = app[SERVICES]
+    hot, enqueue = device.hot(services), api.hot(services)
 
-    async def handle(request: web.Request) -> web.StreamResponse:
-        path = request.raw_path.partition("?")[0]
-        handler = hot.get((request.method, path))
+    def handle(request: web.Request) -> Awaitable[web.StreamResponse]:
+        method, path = request.method, request.raw_path.partition("?")[0]
+        handler = hot.get((method, path))
+        if handler is None and method == "POST" and api.HOT.fullmatch(path):
+            handler = enqueue
         if handler is None or "Expect" in request.headers:
-            return await router(request)
-        return await handler(request)
+            return router(request)
+        return handler(request)
 
     return handle
 

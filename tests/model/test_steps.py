@@ -244,7 +244,8 @@ def test_report_without_steps(status: Status) -> None:
 
     of = work.operation
     closed = status in (Status.COMPLETED, Status.FAILED)
-    assert (status, 30, START if closed else None) == (
+    progress = 100 if status is Status.COMPLETED else 30
+    assert (status, progress, START if closed else None) == (
         of.status,
         of.progress,
         of.ended_at,

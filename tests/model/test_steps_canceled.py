@@ -4,7 +4,7 @@ import pytest
 
 from pushserver.model.operation import OnFailure
 from pushserver.model.state import State
-from pushserver.model.turns import give_up
+from pushserver.model.turns import give_up, withdraw
 from tests.clock import START
 from tests.model.work import Work, operation
 
@@ -107,17 +107,28 @@ def test_in_flight_and_lost() -> None:
     assert ("STALE", 1, 0, 1, 25) == work.ended
 
 
-def test_in_flight_and_handed_out_again() -> None:
-    """A step in flight may be handed out again: that is how it runs to its end."""
+def test_in_flight_and_without_answer() -> None:
+    """A step in flight whose answer is lost is not handed out again."""
     work = Work(operation(steps=2))
     work.queue_again()
     work.poll()
     work.cancel()
     give_up(work.lane, work.changes, now=work.now)
-    flight = work.poll()
-    work.answer(flight.command, flight.delivery)
 
-    assert ("FAILED", 1, 0, 0, 50) == work.ended
+    assert [] == work.lane.waiting
+    assert ("STALE", 1, 0, 1, 25) == work.ended
+
+
+def test_in_flight_and_never_written() -> None:
+    """A step in flight of which nothing was written is canceled after all."""
+    work = Work(operation(steps=2))
+    work.queue()
+    flight = work.poll()
+    work.cancel()
+    withdraw(work.lane, flight, work.changes, now=work.now)
+
+    assert [] == work.lane.waiting
+    assert ("FAILED", 1, 1, 0, 25) == work.ended
 
 
 def test_twice() -> None:

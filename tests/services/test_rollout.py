@@ -214,7 +214,7 @@ async def test_canceling_in_the_middle(work: WorkDesk) -> None:
 
 
 async def test_who_never_came(work: WorkDesk) -> None:
-    """Who has not begun in time does not begin; who has goes on."""
+    """Who is away when the time is over does not begin; who is there does."""
     task = await work.task("reboot", there=1, pace=pace(seconds=60))
     await work.advance()
     work.clock.tick(59)
@@ -225,8 +225,13 @@ async def test_who_never_came(work: WorkDesk) -> None:
     await work.advance()
 
     assert {"waiting": 2, "running": 1} == early
-    assert {"failed": 2, "running": 1} == await work.counts(task)
-    told = await work.told((await work.parts(task))[2])
+    assert {"failed": 1, "running": 2} == await work.counts(task)
+    (lost,) = [
+        part
+        for part in (await work.parts(task)).values()
+        if part.status is Status.FAILED
+    ]
+    told = await work.told(lost)
     assert ["The device did not come in time, or is gone."] == told
 
 

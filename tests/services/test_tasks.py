@@ -388,6 +388,7 @@ async def test_half_written(tmp_path: Path, clock: ManualClock) -> None:
         await store.tasks.add_task(half, steps_of(half.id, 2))
 
     async with at_work(tmp_path, clock) as work:
+        await work.advance()
         (active,) = await work.services.store.tasks.active_tasks()
         assert active.id != half.id
         assert 3 == await operations(work)
@@ -404,6 +405,7 @@ async def test_half_written_with_operations(tmp_path: Path, clock: ManualClock) 
         assert await work.poll(device=1) is None
 
     async with at_work(tmp_path, clock) as work:
+        await work.advance()
         assert 0 == await operations(work)
         assert [] == await work.services.store.tasks.active_tasks()
 

@@ -211,7 +211,6 @@ async def at_work(folder: Path, clock: ManualClock) -> AsyncIterator[WorkDesk]:
     try:
         services = build_services(settings, store, clock)
         await services.fleet.load()
-        await services.tasks.load()
         yield WorkDesk(services, clock)
         services.holds.close()
         await services.polling.chores.finish()

@@ -53,10 +53,12 @@ async def test_in_order(store: Store, of: Operation, told: list[Notification]) -
     assert [] == await read(OTHER, of.id, after=0, limit=9)
 
 
-def place_of(one: Notification, sort: Sort) -> tuple[Any, int]:
-    """Return what a notification is sorted by; nothing comes first."""
-    value = one.id if sort is Sort.CREATED else getattr(one, sort.value)
-    return "" if value is None else value, one.id
+def place_of(one: Notification, sort: Sort) -> tuple[Any, ...]:
+    """Return what a notification is sorted by, then when; nothing comes first."""
+    if sort in (Sort.CREATED, Sort.ID):
+        return (one.id,)
+    value = getattr(one, sort.value)
+    return "" if value is None else value, one.sent_at, one.id
 
 
 @pytest.mark.parametrize("descending", [False, True])

@@ -67,16 +67,33 @@ async def test_added_operations(store: Store, whole: Task) -> None:
 
 async def test_in_the_place_of_others(store: Store, whole: Task) -> None:
     """Others take the place of some, and the task stands as is said, in one write."""
-    old = await parts(store, whole, 3, status=Status.FAILED)
+    old = [part(whole, device_id=n, status=Status.FAILED) for n in (1, 2, 3)]
+    await store.tasks.add_operations(old)
     new = [part(whole, device_id=n) for n in (1, 2)]
     again = attrs.evolve(whole, forgiven=4, expires_at=START + 9)
 
-    await store.tasks.add_operations(new, instead_of=old[:2], task=again)
+    await store.tasks.replace_operations(again, list(zip(old, new, strict=False)))
 
     assert again == await kept_task(store, whole)
     assert Counts(waiting=2, failed=1) == await store.tasks.count_task(whole.id)
     wanted = OperationFilter(task_id=whole.id, current=True)
-    assert {old[2], *(each.id for each in new)} == set(await ids_of(store, wanted))
+    assert {old[2].id, *(e.id for e in new)} == set(await ids_of(store, wanted))
+
+
+async def test_what_was_mended_stays(store: Store, whole: Task) -> None:
+    """What does not stand as it did any more, or was replaced, is not replaced."""
+    mended = part(whole, device_id=1, status=Status.COMPLETED)
+    twice = part(whole, device_id=2, status=Status.FAILED)
+    await store.tasks.add_operations([mended, twice])
+    believed = attrs.evolve(mended, status=Status.STALE)
+    first, second = part(whole, device_id=2), part(whole, device_id=2)
+
+    await store.tasks.replace_operations(
+        whole, [(believed, part(whole, device_id=1)), (twice, first), (twice, second)]
+    )
+
+    wanted = OperationFilter(task_id=whole.id, current=True)
+    assert {mended.id, first.id} == set(await ids_of(store, wanted))
 
 
 async def test_moved(store: Store, whole: Task) -> None:
@@ -147,12 +164,13 @@ async def test_finished(
 
 async def test_not_finished(store: Store, whole: Task) -> None:
     """A task of which something waits or runs is not ended; what was retried may."""
-    (running,) = await parts(store, whole)
+    running = part(whole)
+    await store.tasks.add_operations([running])
     await parts(store, whole, status=Status.COMPLETED)
 
     assert not await store.tasks.finish_task(whole.id, now=START)
-    await store.tasks.add_operations(
-        [part(whole, status=Status.FAILED)], instead_of=[running]
+    await store.tasks.replace_operations(
+        whole, [(running, part(whole, status=Status.FAILED))]
     )
     assert await store.tasks.finish_task(whole.id, now=START)
 
@@ -284,18 +302,34 @@ async def test_begun_is_not_startable(store: Store, whole: Task) -> None:
 
 
 async def test_hopeless(store: Store, whole: Task) -> None:
-    """Without a device there is no hope; when it is late, for nobody who waits."""
-    await store.save_devices([device(1), device(2, scope_id=9), device(4)])
-    ids = await parts(store, whole, 3)
+    """Without a device there is no hope; when it is late, for nobody who is away."""
+    await store.save_devices([device(1), device(2, scope_id=9), seen(4, 0)])
+    await store.save_seen([seen(4, 0)], [], keep=1)
+    ids = await parts(store, whole, 4)
     await parts(store, whole, device_id=7, queued=1)
 
     async def hopeless(*, late: bool, limit: int = 9) -> list[int]:
-        found = await store.tasks.hopeless(whole.id, late=late, limit=limit)
+        found = await store.tasks.hopeless(
+            whole.id, late=late, now=START, hold=HOLD, limit=limit
+        )
         return [each.id for each in found]
 
-    assert ids[1:] == await hopeless(late=False)
-    assert ids == await hopeless(late=True)
+    assert ids[1:3] == await hopeless(late=False)
+    assert ids[:3] == await hopeless(late=True)
     assert ids[:2] == await hopeless(late=True, limit=2)
+
+
+async def test_shifted(store: Store) -> None:
+    """Deadlines follow the wall clock, but for what is planned for later."""
+    begun, planned = task(expires_at=START + 9), task(expires_at=START + 99)
+    over = task(expires_at=START + 9, ended_at=START)
+    for each in (begun, planned, over):
+        await store.tasks.add_task(attrs.evolve(each, expires_in=9), [])
+
+    await store.tasks.shift_tasks(50, now=START + 50)
+
+    found = [await kept_task(store, each) for each in (begun, planned, over)]
+    assert [START + 59, START + 99, START + 9] == [each.expires_at for each in found]
 
 
 async def test_unended(store: Store, whole: Task) -> None:

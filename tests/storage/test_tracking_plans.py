@@ -8,7 +8,7 @@ import pytest
 from pushserver.model.operation import Status
 from pushserver.model.scope import FIRST_SCOPE
 from pushserver.storage.sqlite.store import SqliteStore
-from pushserver.storage.tracking import OperationFilter, Page, Sort
+from pushserver.storage.tracking import OperationFilter
 from tests.clock import START, ManualClock
 from tests.model.work import operation
 
@@ -26,9 +26,11 @@ async def _file(tmp_path: Path, clock: ManualClock) -> AsyncIterator[SqliteStore
 async def plan(file: SqliteStore, read: Awaitable[object]) -> list[str]:
     """Return how SQLite goes through the tables in what *read* asks."""
     asked: list[str] = []
-    await file.lists.run(lambda c: c.set_trace_callback(asked.append))
+    for reader in (file.lists, file.workers):
+        await reader.run(lambda c: c.set_trace_callback(asked.append))
     await read
-    await file.lists.run(lambda c: c.set_trace_callback(None))
+    for reader in (file.lists, file.workers):
+        await reader.run(lambda c: c.set_trace_callback(None))
     rows = [
         row
         for sql in asked
@@ -62,31 +64,6 @@ async def test_lists(file: SqliteStore, names: tuple[str, ...]) -> None:
 
     expected = [f"SEARCH operation USING INDEX {LISTS[names]}"]
     assert expected == await plan(file, found)
-
-
-TOLD = {
-    (Sort.SENT, None): "notification_sent (operation_id=?)",
-    (Sort.ID, None): "notification_id (operation_id=?)",
-    (Sort.CREATED, None): "notification_id (operation_id=?)",
-    (Sort.SENT, "photo"): "notification_resource (operation_id=? AND resource=?)",
-}
-
-
-@pytest.mark.parametrize("descending", [False, True])
-@pytest.mark.parametrize(("sort", "resource"), TOLD)
-async def test_notifications_by_place(
-    file: SqliteStore, sort: Sort, resource: str | None, descending: bool
-) -> None:
-    """Places are counted off in an index that is in order, without the rows."""
-    page = Page(offset=900, limit=50, sort=sort, descending=descending)
-    find = file.operations.notifications_page
-    steps = await plan(file, find(FIRST_SCOPE, 1, resource, page))
-
-    index = f"SEARCH notification USING COVERING INDEX {TOLD[sort, resource]}"
-    assert index in steps
-    rest = [s for s in steps if s != index and s.startswith(("SCAN", "SEARCH n"))]
-    assert ["SEARCH notification USING INTEGER PRIMARY KEY (rowid=?)"] == rest
-    assert steps.count("USE TEMP B-TREE FOR ORDER BY") <= 1  # of the page alone
 
 
 async def test_notifications(file: SqliteStore) -> None:
@@ -149,7 +126,7 @@ async def test_waiting(file: SqliteStore) -> None:
     """Who waits of a task is found among those who wait, not among all."""
     reads = {
         "startable": file.tasks.startable(6, now=START, hold=0, limit=9),
-        "hopeless": file.tasks.hopeless(6, late=True, limit=9),
+        "hopeless": file.tasks.hopeless(6, late=True, now=START, hold=0, limit=9),
     }
     for read in reads.values():
         first, *others = await plan(file, read)

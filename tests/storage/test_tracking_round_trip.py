@@ -82,6 +82,7 @@ FULL_TASK = {
     "name": "São Paulo ☃",
     "created_at": START + 1,
     "created_by": 12,
+    "expires_in": 17,
     "expires_at": START + 2,
     "state": TaskState.PAUSED,
     "label": LABEL,

@@ -35,6 +35,7 @@ def task(**given: Any) -> Task:
         "scope_id": FIRST_SCOPE,
         "created_at": START,
         "created_by": BY,
+        "expires_in": DAY,
         "expires_at": START + DAY,
         "state": TaskState.RUNNING,
         "label": Label(resource="photos"),

@@ -1,5 +1,7 @@
 """The admin API: every call that programs, scripts and the command line make."""
 
+import re
+from collections.abc import Awaitable
 from typing import Any
 
 import msgspec
@@ -17,7 +19,8 @@ from pushserver.web.api import (
     tokens,
 )
 from pushserver.web.api.route import BASE, Call, Route, rendered
-from pushserver.web.around import around
+from pushserver.web.around import Handler, around
+from pushserver.web.services import Services
 
 
 async def describe(_call: Call[None, None]) -> web.StreamResponse:
@@ -46,6 +49,20 @@ ROUTES: tuple[Route[Any, Any], ...] = (
 )
 
 _DOCUMENT = msgspec.json.encode(openapi.document(ROUTES))
+
+_ENQUEUE = next(route for route in ROUTES if route.name == "enqueue")
+#: The paths of the one call that programs make all day.
+HOT = re.compile(re.escape(BASE) + r"/devices/[0-9]+/commands", re.ASCII)
+
+
+def hot(services: Services) -> Handler:
+    """Return what answers a POST to one of the paths `HOT`."""
+
+    def enqueue(request: web.Request) -> Awaitable[web.StreamResponse]:
+        names = {"device_id": request.raw_path.split("/", 5)[4]}
+        return _ENQUEUE.take(request, services, names)
+
+    return around(enqueue)
 
 
 def add_routes(router: web.UrlDispatcher) -> None:

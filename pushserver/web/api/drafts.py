@@ -29,6 +29,7 @@ from pushserver.web.api.types import (
 MANY = 1000
 
 
+_WANTED = CommandIn | list[CommandIn]
 #: Nobody means a later instant.
 LATEST = from_datetime(datetime(3000, 1, 1, tzinfo=UTC))
 
@@ -41,7 +42,7 @@ def read_drafts(request: web.Request, data: bytes) -> tuple[list[Draft], bool]:
         return [_draft_of_octets(query, data)], False
     if kind != JSON:
         raise unsupported(request, JSON, OCTET_STREAM)
-    wanted = decode(data, CommandIn | list[CommandIn])
+    wanted = decode(data, _WANTED)
     if not isinstance(wanted, list):
         return [_draft(wanted)], False
     if not 1 <= len(wanted) <= MANY:

@@ -157,6 +157,8 @@ def once_of(call: Call[Any, Any], data: bytes) -> Once | None:
 
 def _preferred_wait(request: web.Request) -> float:
     """Read `Prefer: wait=20` (RFC 7240); what is no number of seconds is ignored."""
+    if "Prefer" not in request.headers:
+        return 0.0
     for preference in ",".join(request.headers.getall("Prefer", [])).split(","):
         name, _, value = preference.partition(";")[0].partition("=")
         seconds = value.strip().strip('"')

@@ -109,7 +109,7 @@ async def cancel(call: Call[None, None]) -> web.StreamResponse:
     """Cancel what waits of an operation; a step in flight runs to its end."""
     operation_id = call.int64("operation_id")
     operation = await call.services.operations.cancel(call.scope_id, operation_id)
-    note(call.request, operation_id=operation_id, status=operation.status)
+    note(call.request, operation_id=operation_id, state=operation.status)
     return await _shown(call, operation)
 
 

@@ -239,3 +239,34 @@ async def test_adopts(site: Site) -> None:
     assert (404, "not-found", None) == refused.problem
     assert (201, False) == (taken.status, taken.json()["deviceSeen"])
     assert "adopted" == (await site.device())["state"]
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        (PATH, {}),
+        (f"{PATH}?", {}),
+        (PATH, {"Expect": "100-continue"}),
+        (PATH.replace("commands", "%63ommands"), {}),
+        (f"/devices/%3{str(DEVICE)[0]}{str(DEVICE)[1:]}/commands", {}),
+    ],
+)
+async def test_past_the_router_or_not(
+    site: Site, path: str, headers: dict[str, str]
+) -> None:
+    """
+    However its address is written, an enqueue is the same.
+    """
+    answer = await site.api("POST", path, LOAD_USERS, headers=headers)
+
+    assert (201, str(DEVICE)) == (answer.status, answer.json()["deviceId"])
+
+
+@pytest.mark.parametrize("device_id", ["x", "1x", "9" * 19, "9" * 20, "%C2%B2"])
+async def test_no_device_id(site: Site, device_id: str) -> None:
+    """
+    What is no int64 is refused, also where it is made of digits.
+    """
+    answer = await site.api("POST", f"/devices/{device_id}/commands", LOAD_USERS)
+
+    assert (422, "invalid") == answer.problem[:2]
