@@ -171,7 +171,11 @@ class TaskStore(Protocol):
         """
 
     async def drop_task(self, task_id: int, *, limit: int) -> bool:
-        """Delete at most *limit* operations of a task, then it; tell if it is gone."""
+        """
+        Delete a task that is PREPARING: at most *limit* of its operations, then it.
+
+        Tell whether no such task is left.
+        """
 
     async def find_task(self, scope_id: int, task_id: int) -> Task | None:
         """Return one task that is prepared."""

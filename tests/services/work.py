@@ -116,6 +116,11 @@ class WorkDesk(Desk):
         found = await self.services.store.operations.step_records(of)
         return [each.state for each in found]
 
+    async def operations(self) -> int:
+        """Return how many operations there are."""
+        count = self.services.store.operations.count_operations
+        return await count(FIRST_SCOPE, OperationFilter())
+
     # Tasks
 
     async def adopt(self, *devices: int, **settings: Any) -> None:

@@ -197,7 +197,7 @@ async def test_not_finished(store: Store, whole: Task) -> None:
 
 async def test_dropped(store: Store) -> None:
     """A task is deleted piece by piece with its operations and steps, and no other."""
-    of, other = task(steps=2), task(steps=2)
+    of, other = [task(steps=2, state=TaskState.PREPARING) for _ in range(2)]
     for each in (of, other):
         await store.tasks.add_task(each, steps_of(each.id, 2))
     await parts(store, of, 10)
@@ -212,14 +212,30 @@ async def test_dropped(store: Store) -> None:
     assert 2 == len(await store.operations.steps([(other.id, 0), (other.id, 1)]))
 
 
-async def test_dropped_in_even_pieces(store: Store, whole: Task) -> None:
+async def test_dropped_in_even_pieces(store: Store) -> None:
     """Also when the pieces go into it without a rest."""
-    await parts(store, whole, 4)
+    of = task(state=TaskState.PREPARING)
+    await store.tasks.add_task(of, [])
+    await parts(store, of, 4)
 
-    dropped = [await store.tasks.drop_task(whole.id, limit=2) for _ in range(3)]
+    dropped = [await store.tasks.drop_task(of.id, limit=2) for _ in range(3)]
 
     assert [False, False, True] == dropped
     assert [] == await store.tasks.active_tasks()
+
+
+@pytest.mark.parametrize(
+    "state", [s for s in TaskState if s is not TaskState.PREPARING]
+)
+async def test_not_dropped(store: Store, state: TaskState) -> None:
+    """A task that was ready is not deleted, whoever believes that it was not."""
+    of = task(state=state)
+    await store.tasks.add_task(of, [])
+    await parts(store, of, 3)
+
+    assert await store.tasks.drop_task(of.id, limit=9)
+    assert of == await kept_task(store, of)
+    assert 3 == len(await ids_of(store, OperationFilter()))
 
 
 async def test_lists(store: Store) -> None:

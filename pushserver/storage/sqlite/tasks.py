@@ -34,6 +34,7 @@ _RETRIED = (
     "UPDATE operation SET retried = 1 WHERE id = ? AND retried = 0 AND status = ?"
 )
 _GUARD = " AND state = ? AND forgiven = ?"
+_IS_PREPARING = "SELECT 1 FROM task WHERE id = ? AND state = 'PREPARING'"
 _SHIFT = (
     "UPDATE task SET expires_at = expires_at + ? WHERE ended_at IS NULL"
     " AND expires_at - expires_in <= ?"
@@ -137,9 +138,11 @@ class SqliteTasks:
         await self.write(lambda c: c.execute(_SHIFT, (jump, now - jump)))
 
     async def drop_task(self, task_id: int, *, limit: int) -> bool:
-        """Delete at most *limit* operations of a task, then it."""
+        """Delete a task that is PREPARING, or a piece of it."""
 
         def work(connection: sqlite3.Connection) -> bool:
+            if connection.execute(_IS_PREPARING, (task_id,)).fetchone() is None:
+                return True
             piece = "SELECT id FROM operation WHERE task_id = ? LIMIT ?"
             sql = f"DELETE FROM operation WHERE id IN ({piece})"
             if connection.execute(sql, (task_id, limit)).rowcount == limit:
