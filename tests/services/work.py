@@ -23,6 +23,7 @@ from tests.model.values import DEVICE
 from tests.model.work import BY
 from tests.services.desk import Desk, drafts
 
+ONE, TWO = "load_objects", "user_set_image"
 ERROR = b'{"error":"no","code":1}'
 ONCE = Once(Key(BY, "/api/v1/tasks", "k"), "f")
 
@@ -196,6 +197,12 @@ class WorkDesk(Desk):
     async def begun(self, of: Task) -> list[int]:
         """Return the devices that have begun, in order."""
         return sorted(d for d, o in (await self.parts(of)).items() if o.queued)
+
+
+async def operations(work: WorkDesk) -> int:
+    """Return how many operations there are."""
+    count = work.services.store.operations.count_operations
+    return await count(FIRST_SCOPE, OperationFilter())
 
 
 def present(counts: Counts) -> dict[str, int]:

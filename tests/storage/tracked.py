@@ -14,7 +14,7 @@ from pushserver.storage.base import Past, Recall, Store
 from pushserver.storage.tracking import OperationFilter
 from tests.clock import START
 from tests.model.values import DAY, new_id, order
-from tests.model.work import BY, step_command
+from tests.model.work import BY, operation, step_command
 
 
 def step(owner_id: int, number: int = 0, **given: Any) -> Step:
@@ -42,6 +42,21 @@ def task(**given: Any) -> Task:
         "steps": 1,
     }
     return Task(**{**usual, **given})
+
+
+async def parts(store: Store, of: Task, count: int = 1, **given: object) -> list[int]:
+    """Add operations to a task that have not begun, on devices from 1; their ids."""
+    made = [
+        part(of, **{"device_id": 1 + n, "steps": of.steps, **given})
+        for n in range(count)
+    ]
+    await store.tasks.add_operations(made)
+    return [each.id for each in made]
+
+
+def part(of: Task, **given: object) -> Operation:
+    """Return an operation of a task."""
+    return operation(**{"task_id": of.id, "scope_id": of.scope_id, **given})
 
 
 async def keep(

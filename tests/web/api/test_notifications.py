@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.web.api.test_operations import PHOTO, STEP, begin, do_step, shown
+from tests.web.api.operations import PHOTO, STEP, begin, do_step, shown
 from tests.web.site import Answer, Site
 
 

@@ -1,79 +1,12 @@
-"""Tasks over the API: for whom, how far, and what is refused."""
+"""Tasks over the API: for whom, how far, and how they are moved."""
 
 from typing import Any
 
 import pytest
 
-from tests.web.api.tenant import newcomer
-from tests.web.site import Answer, Site
-
-STEP = {"endpoint": "load_objects", "body": {"object": "users"}}
-PHOTO = {"endpoint": "user_set_image", "resource": "photo"}
-KEY = {"Idempotency-Key": "k1"}
-ALL = {"all": True}
-
-
-@pytest.fixture(name="fleet")
-async def _fleet(site: Site) -> Site:
-    """Return a server that knows the devices 1 to 4, of which 1 and 2 are there."""
-    for device in (1, 2, 3, 4):
-        tags = {"site": "north" if device % 2 else "south"}
-        await site.api("PUT", f"/devices/{device}", {"tags": tags})
-    for device in (1, 2):
-        await site.push(f"deviceId={device}")
-    await flush(site)
-    return site
-
-
-async def flush(site: Site) -> None:
-    """Have written who was seen, as a worker does."""
-    while not site.services.fleet.is_flushed:
-        await site.services.fleet.flush()
-
-
-async def ask(site: Site, **given: Any) -> Answer:
-    """Ask for a task of one step for all devices."""
-    wanted = {"targets": ALL, "steps": [STEP], **given}
-    return await site.api("POST", "/tasks", wanted)
-
-
-async def make(site: Site, **given: Any) -> dict[str, Any]:
-    """Make a task; it begins."""
-    answer = await ask(site, **given)
-    assert 201 == answer.status, answer.body
-    await site.services.rollout.advance()
-    told: dict[str, Any] = answer.json()
-    return told
-
-
-async def shown(site: Site, task: dict[str, Any]) -> dict[str, Any]:
-    """Return how a task stands."""
-    answer = await site.api("GET", f"/tasks/{task['id']}")
-    assert 200 == answer.status, answer.body
-    told: dict[str, Any] = answer.json()
-    return told
-
-
-async def move(site: Site, task: dict[str, Any], how: str, body: Any = None) -> Answer:
-    """Change a task's course."""
-    return await site.api("POST", f"/tasks/{task['id']}/{how}", body)
-
-
-async def do_step(site: Site, *devices: int, body: bytes = b'{"response":{}}') -> None:
-    """Let devices do what waits for them, and everything go on."""
-    for device in devices:
-        assert not (await site.push(f"deviceId={device}")).is_empty
-        await site.result(body, f"deviceId={device}")
-    await site.services.operations.go_on()
-    await site.services.rollout.advance()
-
-
-def counted(task: dict[str, Any]) -> tuple[int, ...]:
-    """Return how a task's operations stand, and how many of those wait."""
-    counts = task["counts"]
-    names = ("RUNNING", "COMPLETED", "FAILED", "STALE")
-    assert task["devices"] == sum(counts.values())
-    return (*(counts[name] for name in names), task["waiting"])
+from tests.web.api.operations import KEY, PHOTO, STEP
+from tests.web.api.tasks import ALL, ask, counted, do_step, make, move, shown
+from tests.web.site import Site
 
 
 async def test_made(fleet: Site) -> None:
@@ -179,111 +112,6 @@ async def test_targets(fleet: Site, targets: dict[str, Any], devices: int) -> No
     assert devices == (await make(fleet, targets=targets))["devices"]
 
 
-async def test_dry_run(fleet: Site) -> None:
-    """
-    A dry run tells who would be hit, who is there and when to expect them.
-    """
-    for _ in range(2):
-        fleet.clock.tick(seconds=10)
-        await fleet.push("deviceId=1")
-    await fleet.api("PATCH", "/devices/1", {"name": "Front"})
-
-    answer = await ask(fleet, targets={"deviceIds": [1, 4]}, dryRun=True)
-
-    assert 200 == answer.status
-    assert "Location" not in answer.headers
-    assert {
-        "dryRun": True,
-        "devices": 2,
-        "online": 1,
-        "deviceIds": ["1", "4"],
-        "items": [
-            {
-                "deviceId": "1",
-                "name": "Front",
-                "online": True,
-                "lastSeenAt": "2026-01-01T00:00:20.000000Z",
-                "expectedAt": "2026-01-01T00:00:30.000000Z",
-            },
-            {"deviceId": "4", "online": False},
-        ],
-    } == answer.json()
-    assert [] == (await fleet.api("GET", "/tasks")).json()["items"]
-    assert [] == (await fleet.api("GET", "/operations")).json()["items"]
-
-
-async def test_dry_run_uses_no_key(fleet: Site) -> None:
-    """
-    A dry run leaves its key unused.
-    """
-    wanted = {"targets": ALL, "steps": [STEP]}
-    await fleet.api("POST", "/tasks", {**wanted, "dryRun": True}, headers=KEY)
-    made = await fleet.api("POST", "/tasks", wanted, headers=KEY)
-
-    assert 201 == made.status
-
-
-async def test_dry_run_of_many(site: Site) -> None:
-    """
-    Of very many all ids are told, and a thousand in full.
-    """
-    rows = b"\n".join(b'{"deviceId":%d}' % n for n in range(1, 1102))
-    kind = {"Content-Type": "application/x-ndjson"}
-    await site.api("POST", "/devices/import", rows, headers=kind)
-
-    told = (await ask(site, dryRun=True)).json()
-
-    assert (1101, 1101, 1000) == (
-        told["devices"],
-        len(told["deviceIds"]),
-        len(told["items"]),
-    )
-
-
-@pytest.mark.parametrize("dry", [False, True])
-@pytest.mark.parametrize(
-    ("wrong", "pointer"),
-    [
-        ({"steps": []}, "/steps"),
-        ({"steps": [STEP] * 101}, "/steps"),
-        ({"steps": [STEP, {"endpoint": "a/b"}]}, "/steps/1/endpoint"),
-        ({"steps": [STEP, {"endpoint": "x", "verb": "PUT"}]}, "/steps/1/verb"),
-        ({"targets": {}}, "/targets"),
-        ({"targets": None}, "/targets"),
-        ({"targets": {"all": False}}, "/targets"),
-        ({"targets": {"all": True, "deviceIds": [1]}}, "/targets"),
-        ({"targets": {"tags": {}}}, "/targets"),
-        ({"targets": {"tags": {"site": "west"}}}, "/targets"),
-        ({"targets": {"deviceIds": []}}, "/targets"),
-        ({"targets": {"deviceIds": [1, 99]}}, "/targets/deviceIds"),
-        ({"targets": {"deviceIds": [1, -1]}}, "/targets/deviceIds/1"),
-        ({"targets": {"deviceIds": ["x"]}}, "/targets/deviceIds/0"),
-        ({"targets": {"devices": [1]}}, "/targets/devices"),
-        ({"stopAfterFailures": 0}, "/stopAfterFailures"),
-        ({"stopAfterFailures": -1}, "/stopAfterFailures"),
-        ({"stopAfterFailures": 10_000_000}, "/stopAfterFailures"),
-        ({"stopAfterFailures": 1.5}, "/stopAfterFailures"),
-        ({"stopAfterFailures": "0%"}, "/stopAfterFailures"),
-        ({"stopAfterFailures": "101%"}, "/stopAfterFailures"),
-        ({"stopAfterFailures": "many"}, "/stopAfterFailures"),
-        ({"concurrency": 0}, "/concurrency"),
-        ({"expiresIn": 0}, "/expiresIn"),
-        ({"name": "x" * 201}, "/name"),
-        ({"wrong": 1}, "/wrong"),
-    ],
-)
-async def test_refused(
-    fleet: Site, wrong: dict[str, Any], pointer: str, dry: bool
-) -> None:
-    """
-    What is wrong is named, and nothing is begun, also where nothing would be.
-    """
-    answer = await ask(fleet, **{**wrong, "dryRun": dry})
-
-    assert (422, "invalid", pointer) == answer.problem
-    assert [] == (await fleet.api("GET", "/tasks")).json()["items"]
-
-
 @pytest.mark.parametrize("limit", [1, 1_000_000, "5", "100%", "0.001%"])
 async def test_limits_of_failures(fleet: Site, limit: int | str) -> None:
     """
@@ -294,15 +122,6 @@ async def test_limits_of_failures(fleet: Site, limit: int | str) -> None:
 
     assert expected == answer.json()["stopAfterFailures"]
     assert expected == (await shown(fleet, answer.json()))["stopAfterFailures"]
-
-
-async def test_nothing_given(site: Site) -> None:
-    """
-    Targets there must be.
-    """
-    answer = await site.api("POST", "/tasks", {"steps": [STEP]})
-
-    assert (422, "invalid", "/targets") == answer.problem
 
 
 async def test_key(fleet: Site) -> None:
@@ -403,34 +222,6 @@ async def test_tried_again(fleet: Site, body: Any, waiting: int) -> None:
     assert 2 + waiting == len(items)
 
 
-@pytest.mark.parametrize(
-    ("body", "pointer"),
-    [({"includeUnknown": 1}, "/includeUnknown"), ({"wrong": True}, "/wrong")],
-)
-async def test_bad_retry(fleet: Site, body: Any, pointer: str) -> None:
-    """
-    What is wrong is named.
-    """
-    task = await make(fleet)
-
-    answer = await move(fleet, task, "retry", body)
-
-    assert (422, "invalid", pointer) == answer.problem
-
-
-@pytest.mark.parametrize("how", ["", "/pause", "/resume", "/cancel", "/retry"])
-async def test_not_there(site: Site, how: str) -> None:
-    """
-    What is not there is 404, and what is no id is 422.
-    """
-    method = "POST" if how else "GET"
-
-    assert (404, "not-found", None) == (
-        await site.api(method, f"/tasks/5{how}")
-    ).problem
-    assert (422, "invalid", None) == (await site.api(method, f"/tasks/x{how}")).problem
-
-
 async def test_list(fleet: Site) -> None:
     """
     Tasks are listed newest first, in pages that link on.
@@ -448,26 +239,3 @@ async def test_list(fleet: Site) -> None:
     for query, pointer in (("cursor=x", "/cursor"), ("limit=0", "/limit")):
         refused = await fleet.api("GET", f"/tasks?{query}")
         assert (422, "invalid", pointer) == refused.problem
-
-
-async def test_foreign_scope(fleet: Site) -> None:
-    """
-    Another scope's token finds nothing of it, and reaches none of its devices.
-    """
-    task = await make(fleet)
-    other = await newcomer(fleet, "other")
-    wanted = {"targets": {"deviceIds": [1]}, "steps": [STEP]}
-
-    answers = [await other.api("GET", f"/tasks/{task['id']}")]
-    for how in ("pause", "resume", "cancel", "retry"):
-        answers.append(await other.api("POST", f"/tasks/{task['id']}/{how}"))
-
-    assert {(404, "not-found", None)} == {answer.problem for answer in answers}
-    assert [] == (await other.api("GET", "/tasks")).json()["items"]
-    assert (422, "invalid", "/targets/deviceIds") == (
-        await other.api("POST", "/tasks", wanted)
-    ).problem
-    assert (422, "invalid", "/targets") == (
-        await other.api("POST", "/tasks", {**wanted, "targets": ALL})
-    ).problem
-    assert "RUNNING" == (await shown(fleet, task))["state"]
