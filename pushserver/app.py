@@ -162,7 +162,7 @@ def workers_of(services: Services, dispatcher: Dispatcher) -> Sequence[Worker]:
         Worker("outbox", 60.0, outbox.trim),
         Worker("attendance", 2.0, attendance.round),
         Worker("interests", 60.0, services.interests.forget),
-        Worker("flush-seen", 2.0, services.fleet.flush),
+        Worker("flush-seen", 2.0, services.fleet.flush_in_turns),
         Worker("old-keys", 3600.0, upkeep.old_keys),
         Worker("counts", 60.0, Counting(services.fleet.counts).tell),
     )

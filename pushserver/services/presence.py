@@ -30,6 +30,8 @@ log = structlog.get_logger(__name__)
 
 #: So many devices are written at once, so that nobody else waits for long.
 FLUSH = 500
+#: And so many times in a row.
+TURNS = 10
 
 
 @attrs.frozen
@@ -207,6 +209,23 @@ class Presence:
         """
         done = await self._flush_forgotten() + await self._flush_changed()
         return done + await self._flush_seen()
+
+    async def flush_in_turns(self) -> int:
+        """
+        Flush again and again while there is much, but not for ever.
+
+        Tasks go by what was written: a large fleet must not be seen late.
+
+        Raises:
+            Unavailable: the store is away; it will be written the next time.
+        """
+        total = 0
+        for _ in range(TURNS):
+            done = await self.flush()
+            total += done
+            if done < FLUSH:
+                break
+        return total
 
     async def _flush_forgotten(self) -> int:
         for device_id in list(self._forgotten):

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 
-from pushserver.workers.webhooks.pace import PATIENCE, Pace
+from pushserver.workers.webhooks.pace import PATIENCE, QUIET, Pace
 from tests.workers.webhooks.office import Office, rounds
 from tests.workers.webhooks.receiver import answering, receiving
 
@@ -17,7 +17,7 @@ async def took(pace: Pace, turns: int) -> float:
 
 
 async def test_nobody_calls() -> None:
-    """While nobody calls one look is enough for each turn."""
+    """While nobody calls one look is enough for each turn, once that is known."""
     looks = 0
 
     def calls() -> int:
@@ -25,9 +25,12 @@ async def test_nobody_calls() -> None:
         looks += 1
         return 7
 
-    await took(Pace(calls), 20)
+    pace = Pace(calls)
+    await took(pace, 1)
+    before = looks
+    await took(pace, 20)
 
-    assert looks <= 2 * 20
+    assert 20 == looks - before
 
 
 async def test_busy() -> None:
@@ -35,6 +38,13 @@ async def test_busy() -> None:
     busy = Pace(itertools.count().__next__)
 
     assert 5 * PATIENCE <= await took(busy, 5)
+
+
+async def test_calm_again() -> None:
+    """Who waits goes when nobody has called for a moment."""
+    calls = itertools.chain(range(4), itertools.repeat(4))
+
+    assert QUIET <= await took(Pace(calls.__next__), 1)
 
 
 async def test_broken_off() -> None:
