@@ -33,7 +33,8 @@ class Pace:
         async with self._turns:
             until = loop.time() + PATIENCE
             await asyncio.sleep(0)
-            while not self._is_quiet(loop.time()) and loop.time() < until:
+            # Devices should not have to tell anybody that they call: so it is looked.
+            while not self._is_quiet(loop.time()) and loop.time() < until:  # noqa: ASYNC110
                 await asyncio.sleep(_GLANCE)
 
     def _is_quiet(self, now: float) -> bool:
