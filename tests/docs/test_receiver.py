@@ -9,14 +9,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
 from pushserver.client import Client
 from tests.program import Program
 from tests.web.site import until
 
 PAGE = (Path(__file__).parents[2] / "docs/webhooks.md").read_text("utf-8")
 SOURCE = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+
+#: Seconds in which another Python has started, however busy the machine is.
+STARTS = 60
 
 
 @contextmanager
@@ -52,31 +53,29 @@ def test_it_is_short() -> None:
     assert 20 >= len([line for line in source.splitlines() if line.strip()])
 
 
-@pytest.mark.parametrize("kind", ["command.status", "device.online"])
-async def test_it_is_told(program: Program, kind: str) -> None:
+async def test_it_is_told(program: Program) -> None:
     """
-    Started with the secret it takes a ping and prints events; with another it takes
-    none.
+    Started with the secret it takes and prints events; with another it takes none.
     """
     port = free_port()
     program.start(webhook_allow_networks="127.0.0.0/8")
     async with Client(program.url, program.token) as client:
-        made = await client.subscribe(f"http://127.0.0.1:{port}/", [kind])
+        url = f"http://127.0.0.1:{port}/"
+        made = await client.subscribe(url, ["command.status"])
 
         async def pinged(status: int) -> bool:
             said = await client.ping_subscription(made["id"])
             return bool(said["attempt"].get("status") == status)
 
         with receiving(made["secret"][:-4] + "AAA=", port):
-            await until(lambda: pinged(401))
+            await until(lambda: pinged(401), within=STARTS)
         with receiving(made["secret"], port) as receiver:
-            await until(lambda: pinged(204))
+            await until(lambda: pinged(204), within=STARTS)
             command = await client.enqueue("7", {"endpoint": "reboot"})
-            await client.probe("/push?deviceId=7")
             assert receiver.stdout
             lines = iter(receiver.stdout.readline, "")
-            told = next(line for line in lines if f" {kind} " in line)
+            told = next(line for line in lines if " command.status " in line)
     program.stop()
 
     assert told.startswith("msg_")
-    assert ("'deviceId': '7'" in told) or (command["id"] in told)
+    assert command["id"] in told
