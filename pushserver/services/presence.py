@@ -95,13 +95,14 @@ class Presence:
             self.counts["refused.quarantineFull"] += 1
             return None
         device.seen(self.clock.now(), address)
-        self._seen[device_id] = self._met[device_id] = device
+        self._seen[device_id] = device
         if not device.is_adopted:
             self.counts["refused.quarantined"] += 1
             return None
         if key is None and device.key_hash is None:
             device.polled_plain = True
             if self.policy is DeviceKeys.OPTIONAL:
+                self._met[device_id] = device
                 return device
         return device if self._admits(device, key) else None
 
@@ -115,9 +116,11 @@ class Presence:
         if not served:
             self.counts[f"refused.{verdict.value}"] += 1
             self._note_odd(device, EventType.DEVICE_IDENTITY_MISMATCH, verdict.value)
-        elif key is None:
+            return False
+        self._met[device.device_id] = device
+        if key is None:
             device.polled_plain = True
-        return served
+        return True
 
     def _quarantine(self, device_id: int) -> Device | None:
         """Remember an unknown device, if there is room."""
