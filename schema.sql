@@ -196,6 +196,9 @@ CREATE TABLE notification (
 CREATE INDEX notification_sent ON notification (operation_id, sent_at, id);
 CREATE INDEX notification_resource ON notification
     (operation_id, resource, sent_at, id);
+CREATE INDEX notification_status ON notification (operation_id, status, sent_at, id);
+CREATE INDEX notification_progress ON notification
+    (operation_id, progress, sent_at, id);
 CREATE INDEX notification_id ON notification (operation_id, id);
 
 -- The same operation on many devices.
@@ -205,6 +208,7 @@ CREATE TABLE task (
     name        TEXT,
     created_at  BIGINT NOT NULL,
     created_by  BIGINT NOT NULL,               -- a token's id
+    expires_in  BIGINT NOT NULL,               -- how long devices are waited for
     expires_at  BIGINT NOT NULL,
     state       TEXT   NOT NULL CHECK (state IN (
         'PREPARING', 'RUNNING', 'PAUSED', 'CANCELED', 'COMPLETED')),
@@ -282,6 +286,7 @@ CREATE INDEX webhook_pending ON webhook
 CREATE INDEX webhook_device ON webhook
     (subscription_id, device_id, event_id, next_at, state) WHERE state = 'pending';
 CREATE INDEX webhook_dead ON webhook (subscription_id, event_id) WHERE state = 'dead';
+CREATE INDEX webhook_all_dead ON webhook (event_id) WHERE state = 'dead';
 CREATE INDEX webhook_event ON webhook (event_id, state);
 
 CREATE TABLE idempotency_key (

@@ -121,6 +121,7 @@ def build_services(settings: Settings, store: Store, clock: Clock) -> Services:
         tokens=tokens,
         scopes=Scopes(store=store, clock=clock, ids=ids, tokens=tokens),
         hold=hold,
+        kapua_delete_status=settings.kapua_delete_status,
         started_at=clock.now(),
     )
 
@@ -156,7 +157,7 @@ def workers_of(services: Services, dispatcher: Dispatcher) -> Sequence[Worker]:
         Worker("record-written", 0.1, services.polling.record),
         Worker("deadlines", 0.5, upkeep.deadlines),
         Worker("steps", 1.0, services.operations.go_on, services.operations.due),
-        Worker("tasks", 1.0, services.rollout.advance, services.rollout.wanted),
+        Worker("tasks", 1.0, services.rollout.advance, services.rollout.wanted, 0.2),
         Worker("webhooks", 60.0, dispatcher.round, subscriptions.changed),
         Worker("outbox", 60.0, outbox.trim),
         Worker("attendance", 2.0, attendance.round),
@@ -174,7 +175,6 @@ async def serving(settings: Settings, clock: Clock) -> AsyncIterator[Services]:
     try:
         services = build_services(settings, store, clock)
         await services.fleet.load()
-        await services.tasks.load()
         secret = await services.tokens.load(settings.admin_token)
         if secret is not None:
             sys.stderr.write(f"admin token: {secret} (shown once; keep it)\n")

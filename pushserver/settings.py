@@ -23,6 +23,7 @@ _INNER = re.compile(r"ValueError\((['\"])(.*)\1\)")
 _LAST_PORT = 65_535
 #: A year; whoever waits longer has mistaken the unit.
 _LONGEST = 366 * 86_400
+_DELETED = (200, 204)
 _LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -39,6 +40,11 @@ def _not_negative(_: object, field: "attrs.Attribute[Any]", value: float) -> Non
 def _is_port(_: object, field: "attrs.Attribute[Any]", value: int) -> None:
     if not 0 <= value <= _LAST_PORT:
         raise ValueError(f"{field.name} must be from 0 to {_LAST_PORT}")
+
+
+def _is_deleted(_: object, field: "attrs.Attribute[Any]", value: int) -> None:
+    if value not in _DELETED:
+        raise ValueError(f"{field.name} must be 200 or 204")
 
 
 def _one_of(*allowed: str) -> Callable[[object, "attrs.Attribute[Any]", object], None]:
@@ -107,6 +113,11 @@ class Settings:
         default="",
         validator=_are_networks,
         help="Networks inside that webhooks may reach, such as 10.1.0.0/16.",
+    )
+    kapua_delete_status: int = ts.option(
+        default=200,
+        validator=_is_deleted,
+        help="What a Kapua client's DELETE is answered: 200, or 204 as of newer ones.",
     )
     log_level: str = ts.option(
         default="info",

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 
 import aiohttp
 import pytest
@@ -146,7 +147,7 @@ async def test_pages(
     """
     A list is read page by page, to its end or to a limit.
     """
-    monkeypatch.setattr("pushserver.client.PAGE", 2)
+    monkeypatch.setattr("pushserver.client.pages.PAGE", 2)
     commands = await api.enqueue_many(device_id, [USERS] * 5)
     ids = [each["id"] for each in reversed(commands)]
 
@@ -262,6 +263,46 @@ async def test_tokens(server: Program, api: Client) -> None:
     assert made["id"] in [each["id"] for each in listed["items"]]
     assert made["token"] not in str(listed)
     assert [403, 401] == [forbidden.value.status, unknown.value.status]
+
+
+async def test_operation_told_of_from_outside(api: Client, device_id: str) -> None:
+    """
+    An operation without steps goes by what it is told, and is ended by that.
+    """
+    await api.put_device(device_id)
+    begun = await api.begin_operation(device_id, [], resource="download")
+    await api.notify(begun["id"], 5, message="begun")
+    await api.notify(begun["id"], 100, status="COMPLETED")
+    told = [each async for each in every(partial(api.notifications, begun["id"]))]
+    ended = await api.operation(begun["id"])
+
+    assert [(5, "begun"), (100, None)] == [
+        (each["progress"], each.get("message")) for each in told
+    ]
+    assert ("download", "COMPLETED", 100) == (
+        ended["resource"],
+        ended["status"],
+        ended["progress"],
+    )
+    with pytest.raises(ApiError, match="has ended"):
+        await api.cancel_operation(begun["id"])
+
+
+async def test_task(api: Client, device_id: str) -> None:
+    """
+    A task is made once under one key, and its operation is the device's.
+    """
+    await api.put_device(device_id, tags={"at": device_id})
+    targets, key = {"tags": {"at": device_id}}, secrets.token_hex()
+    expected = await api.make_task(targets, [USERS], dryRun=True)
+    made = [await api.make_task(targets, [USERS], idempotency_key=key) for _ in "ab"]
+    paused = await api.pause_task(made[0]["id"])
+    operations = await api.operations(taskId=made[0]["id"])
+
+    assert [device_id] == expected["deviceIds"]
+    assert made[0]["id"] == made[1]["id"]
+    assert "PAUSED" == paused["state"]
+    assert [device_id] == [each["deviceId"] for each in operations["items"]]
 
 
 async def test_openapi_and_health(server: Program) -> None:

@@ -75,6 +75,7 @@ def test_environment(name: str) -> None:
         "webhook_allow_http": "True",
         "webhook_allow_networks": "10.20.0.0/16",
         "log_level": "error",
+        "kapua_delete_status": "204",
     }
     value = values.get(name, "7")
 
@@ -137,6 +138,8 @@ def test_webhook_networks(text: str, networks: list[str]) -> None:
         ("hold", "inf"),
         ("grace", "-0.1"),
         ("grace", "nan"),
+        ("kapua_delete_status", "201"),
+        ("kapua_delete_status", "no"),
         ("response_timeout", "0"),
         ("response_timeout", "-5"),
         ("response_timeout", "inf"),

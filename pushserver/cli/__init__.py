@@ -18,11 +18,15 @@ from pushserver.cli import (
     devices,
     doctor,
     enqueue,
+    events,
     openapi,
+    operations,
     results,
     scopes,
     serve,
     simulate,
+    subscriptions,
+    tasks,
     tokens,
 )
 from pushserver.cli.here import Here, Refusal, Usage
@@ -104,6 +108,10 @@ def _app() -> App:
     app.command(enqueue.enqueue)
     app.command(commands.app)
     app.command(results.results)
+    app.command(operations.app)
+    app.command(tasks.app)
+    app.command(subscriptions.app)
+    app.command(events.events)
     app.command(devices.app)
     app.command(tokens.app)
     app.command(scopes.app)

@@ -1,5 +1,6 @@
 """What every command is given: the server, the token, and how to print."""
 
+import re
 import sys
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Annotated, Any, Self
@@ -17,6 +18,7 @@ from pushserver.client import Client
 SERVER = "http://127.0.0.1:8080"
 #: Columns to print where there is no terminal to ask.
 WIDE = 240
+_INSTANT = re.compile(r"^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)\.\d+Z$")
 
 
 class Usage(Exception):
@@ -78,7 +80,7 @@ class Here:
         table = Table(box=None, show_header=False, pad_edge=False)
         for name, value in fields.items():
             table.add_row(Text(name, style="bold"), Text(cell(value)))
-        self._print(table)
+        _console().print(table)
 
     def table(self, items: Iterable[Mapping[str, Any]], names: Sequence[str]) -> None:
         """Print a list: as NDJSON, or a table of the fields in *names*."""
@@ -86,10 +88,16 @@ class Here:
             for item in items:
                 self.object(item)
             return
-        table = Table(*names, box=box.SIMPLE_HEAD, pad_edge=False)
+        console = _console()
+        written = _brief if console.is_terminal else cell
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+        for name in names:
+            # An id that is cut is of no use to anybody.
+            is_id = name.lower().endswith("id")
+            table.add_column(name, no_wrap=is_id, overflow="fold")
         for item in items:
-            table.add_row(*(Text(cell(item.get(name))) for name in names))
-        self._print(table)
+            table.add_row(*(Text(written(item.get(name))) for name in names))
+        console.print(table)
 
     async def stream(
         self, items: AsyncIterator[Mapping[str, Any]], names: Sequence[str]
@@ -100,12 +108,6 @@ class Here:
             return
         async for item in items:
             self.object(item)
-
-    def _print(self, table: Table) -> None:
-        console = Console(file=sys.stdout)
-        if not console.is_terminal:
-            console.width = WIDE
-        console.print(table)
 
 
 #: A parameter that the command line fills in and nobody can give.
@@ -126,3 +128,16 @@ def cell(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return clean(msgspec.json.encode(value).decode())
+
+
+def _brief(value: Any) -> str:
+    """Return a value for a narrow table: an instant to the second, in two words."""
+    return _INSTANT.sub(r"\1 \2Z", cell(value))
+
+
+def _console() -> Console:
+    """Return where tables are printed; wide where there is no terminal."""
+    console = Console(file=sys.stdout)
+    if not console.is_terminal:
+        console.width = WIDE
+    return console

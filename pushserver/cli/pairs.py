@@ -1,4 +1,4 @@
-"""`key=value` pairs on the command line, and the JSON they make."""
+"""`key=value` pairs and tags on the command line, and the JSON they make."""
 
 import re
 from collections.abc import Iterable
@@ -9,6 +9,7 @@ import msgspec
 from pushserver.cli.here import Usage
 
 PAIR = re.compile(r"(?P<key>.+?)(?P<how>:=|=)(?P<value>.*)", re.DOTALL)
+TAG = re.compile(r"(?P<name>[^=:]+)[=:](?P<value>.*)", re.DOTALL)
 
 
 def body_of(pairs: Iterable[str]) -> dict[str, Any]:
@@ -45,7 +46,23 @@ def texts_of(pairs: Iterable[str]) -> dict[str, str]:
     return texts
 
 
-def json_of(text: str, where: str) -> Any:
+def tags_of(pairs: Iterable[str]) -> dict[str, str]:
+    """
+    Return the tags in *pairs*: `key:value`, as devices take them, or `key=value`.
+
+    Raises:
+        Usage: one is no tag.
+    """
+    tags = {}
+    for pair in pairs:
+        found = TAG.fullmatch(pair)
+        if found is None:
+            raise Usage(f"{pair!r} is no tag: write key=value.")
+        tags[found["name"]] = found["value"]
+    return tags
+
+
+def json_of(text: str | bytes, where: str) -> Any:
     """
     Return the value that *text* holds.
 

@@ -2,19 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
+from functools import partial
 from typing import Annotated, Any
 
 import attrs
 from cyclopts import Parameter
 
 from pushserver.cli.here import Here, InHere
-from pushserver.client import PAGE, ApiError, Client, Json, Unreachable
+from pushserver.cli.patience import patiently
+from pushserver.client import PAGE, Client, Json
 
 #: Seconds for which the server holds a page that has nothing new.
 HELD = 20
-#: Seconds between tries while the server is away: the first, and the longest.
-FIRST_PAUSE = 0.5
-LONGEST_PAUSE = 10.0
 
 
 @Parameter(name="*")
@@ -58,17 +57,8 @@ class Reader:
 
     async def follow(self) -> AsyncGenerator[Json, None]:
         """Yield results as they come, for ever; a server that is away is waited for."""
-        pause = FIRST_PAUSE
         while True:
-            try:
-                items = await self.page(limit=PAGE, wait=HELD)
-            except (Unreachable, ApiError) as error:
-                if isinstance(error, ApiError) and not error.passing:
-                    raise
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, LONGEST_PAUSE)
-                continue
-            pause = FIRST_PAUSE
+            items = await patiently(partial(self.page, limit=PAGE, wait=HELD))
             for item in items:
                 yield item
 

@@ -36,8 +36,9 @@ async def create(
     name
         What the token is for.
     permission
-        devices:read, devices:write, commands:read, commands:write, results:read,
-        tokens:write, or admin for all; may be repeated.
+        devices:read, devices:write, commands:read, commands:write, operations:read,
+        operations:write, results:read, events:read, subscriptions:read,
+        subscriptions:write, tokens:write, or admin for all; may be repeated.
     """
     async with here.client() as client:
         here.show(await client.create_token(name, permission))

@@ -76,6 +76,11 @@ class Command:
         return self.state in IN_FLIGHT
 
     @property
+    def is_unwanted(self) -> bool:
+        """Tell whether the operation whose step it is was canceled."""
+        return self.operation is not None and self.operation.canceled
+
+    @property
     def planned_at(self) -> int:
         """The instant for which it was planned when it was made, else 0."""
         planned = self.not_before is not None and self.not_before > self.created_at

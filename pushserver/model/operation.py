@@ -90,6 +90,11 @@ class Operation:
         return self.status is Status.RUNNING
 
     @property
+    def is_open(self) -> bool:
+        """Tell whether it has not ended; without steps, STALE is no end."""
+        return self.is_running or (self.status is Status.STALE and not self.steps)
+
+    @property
     def wants_step(self) -> bool:
         """Tell whether the command of its next step is to be made."""
         going_on = self.is_running and not self.canceled
@@ -114,7 +119,8 @@ class Notification:
     """
     Progress (0..100) of an operation, at `sent_at`, as told at `created_at`.
 
-    `status` is the operation's. `resource` says of which part of it this tells.
+    `status` is the operation's then, or what somebody outside says that it is.
+    `resource` says of which part of it this tells.
     """
 
     id: int

@@ -60,6 +60,8 @@ def report(operation: Operation, told: Notification, changes: "Changes") -> None
     if not operation.steps:
         operation.advance(told.progress)
         operation.status = told.status
+        if told.status is Status.COMPLETED:
+            operation.advance(100)
         if told.status in (Status.COMPLETED, Status.FAILED):
             operation.ended_at = at
     changes.tell_operation(operation, at, told.message)

@@ -51,7 +51,7 @@ class FailureLimit:
         return cls(float(match[1]), match[2] == "%")
 
     def __str__(self) -> str:
-        return f"{self.number:g}{'%' if self.percent else ''}"
+        return f"{self.number:.7g}{'%' if self.percent else ''}"
 
 
 _LIMIT = re.compile(r"([0-9]{1,7}|[0-9]{1,3}\.[0-9]{1,3}(?=%))(%?)", re.ASCII)
@@ -63,14 +63,16 @@ class Task:
     """
     What many devices are to do. Instants are microseconds UTC.
 
-    At most `concurrency` operations run at once. What a device has not begun by
-    `expires_at` it does not begin. `forgiven` failures were there at the last `resume`.
+    At most `concurrency` operations run at once. A device that is away at `expires_at`,
+    `expires_in` after the task could begin, does not begin any more. `forgiven`
+    failures were there at the last `resume`.
     """
 
     id: int
     scope_id: int
     created_at: int
     created_by: int
+    expires_in: int
     expires_at: int
     state: TaskState
     label: Label

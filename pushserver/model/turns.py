@@ -90,6 +90,8 @@ def withdraw(lane: Lane, flight: Flight, changes: Changes, *, now: int) -> None:
     changes.move(known.command, Event.WITHDRAW, now)
     changes.end(known.delivery, Outcome.NOT_WRITTEN, now)
     lane.insert(known.command)
+    if known.command.is_unwanted:
+        end_waiting(lane, known.command, changes, now=now)
 
 
 def give_up(lane: Lane, changes: Changes, *, now: int) -> None:
@@ -106,6 +108,7 @@ def give_up(lane: Lane, changes: Changes, *, now: int) -> None:
         command.delivery is Delivery.AT_LEAST_ONCE
         and command.attempts < command.max_attempts
         and command.expires_at > now
+        and not command.is_unwanted
     )
     changes.move(command, Event.RETRY if again else Event.GIVE_UP, now)
     if again:
@@ -172,7 +175,7 @@ def cancel_operation(
     lane: Lane, operation: Operation, changes: Changes, *, now: int, why: str
 ) -> None:
     """End what waits of the operation; a step in flight runs to its end, the last."""
-    if not operation.is_running or operation.canceled:
+    if not operation.is_open or operation.canceled:
         return
     operation.canceled = True
     changes.track(operation, now)

@@ -8,6 +8,7 @@ import attrs
 
 from pushserver.clock import SECOND, Clock
 from pushserver.model.event import EventType
+from pushserver.model.ids import first_id_at
 from pushserver.model.lane import Changes
 from pushserver.model.subscription import Health, Subscription
 from pushserver.storage.base import Store
@@ -32,6 +33,9 @@ class Interests:
     clock: Clock
     _subscribed: dict[int, frozenset[EventType]] = attrs.field(factory=dict, init=False)
     _streams: list[_Stream] = attrs.field(factory=list, init=False)
+    _since: dict[tuple[int, EventType], int] | None = attrs.field(
+        default=None, init=False
+    )
 
     def subscribe(self, subscriptions: Iterable[Subscription]) -> None:
         """Note what these, which are all there are, want to hear of."""
@@ -58,6 +62,14 @@ class Interests:
         finally:
             stream.until = self.clock.now() + LINGERS
 
+    def is_whole(self, scope_id: int, types: frozenset[EventType], after: int) -> bool:
+        """Tell whether all events of these types after the id *after* were written."""
+        since = self._since or {}
+        return all(
+            (scope_id, kind) in since and first_id_at(since[scope_id, kind]) <= after
+            for kind in types
+        )
+
     def look(self, changes: Changes) -> None:
         """Ring for the streams of whose scopes something was written."""
         scopes = {event.scope_id for event in changes.events}
@@ -83,6 +95,14 @@ class Interests:
             self._add(wanted, stream.scope_id, stream.types)
         self.store.interest.clear()
         self.store.interest.update(wanted)
+        # What was wanted when the server stopped was written all the time.
+        begun = 0 if self._since is None else self.clock.now()
+        before = self._since or {}
+        self._since = {
+            (scope_id, kind): before.get((scope_id, kind), begun)
+            for scope_id, types in wanted.items()
+            for kind in types
+        }
 
     @staticmethod
     def _add(

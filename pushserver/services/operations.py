@@ -1,7 +1,7 @@
 """Operations: begin them, go on with their steps, tell of them, end them."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import attrs
 
@@ -140,14 +140,14 @@ class Operations:
         places = {(step.owner_id, step.number) for step in due}
         found = await self.store.operations.steps(sorted(places))
         drafts = {(step.owner_id, step.number): step.draft for step in found}
-        done = await asyncio.gather(*(self._queue_step(s, drafts) for s in due))
+        # What was deleted since it was found to be due has no steps any more.
+        there = [s for s in due if (s.owner_id, s.number) in drafts]
+        done = await asyncio.gather(
+            *(self._queue_step(s, drafts[s.owner_id, s.number]) for s in there)
+        )
         return sum(done)
 
-    async def _queue_step(
-        self, due: DueStep, drafts: Mapping[tuple[int, int], Draft]
-    ) -> bool:
-        draft = drafts[due.owner_id, due.number]
-
+    async def _queue_step(self, due: DueStep, draft: Draft) -> bool:
         def decide(lane: Lane, changes: Changes, past: Past) -> bool:
             operation = current(lane, changes, past)
             if operation is None or not operation.wants_step:
@@ -198,7 +198,7 @@ class Operations:
 
         def decide(lane: Lane, changes: Changes, past: Past) -> Operation | None:
             found = current(lane, changes, past)
-            if found is None or not found.is_running:
+            if found is None or not found.is_open:
                 return None
             self._cancel(lane, found, changes, why)
             return found

@@ -47,10 +47,12 @@ class Outbox:
         for subscription in self.subscriptions:
             done += await self._drop_unread(subscription, now)
             done += await self._drop_pending(subscription, now)
-        done += await self.store.purge_dead(before=now - DEAD_KEPT)
-        while gone := await self.store.purge_events(
-            before=now - EVENTS_KEPT, limit=PIECE
-        ):
+        dead, old = now - DEAD_KEPT, now - EVENTS_KEPT
+        while gone := await self.store.purge_dead(before=dead, limit=PIECE):
+            done += gone
+        while gone := await self.store.purge_webhooks(limit=PIECE):
+            done += gone
+        while gone := await self.store.purge_events(before=old, limit=PIECE):
             done += gone
         return done
 

@@ -1,19 +1,22 @@
 """Carries tasks out: who begins next, when to pause, and when it is over."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import attrs
 
-from pushserver.clock import Clock
+from pushserver.clock import SECOND, Clock
 from pushserver.model.lane import Changes, Lane
 from pushserver.model.operation import Operation
 from pushserver.model.task import Counts, Task, TaskState
 from pushserver.services.operations import BATCH, Operations
 from pushserver.storage.base import NO_DEVICE, Past, Store
 
-#: Of one task so many batches are begun before the next task has its turn.
+#: Of one task so many batches are moved before the next task has its turn.
 TURN = 10
+#: How long between two looks for devices that are gone.
+LOOK = 10 * SECOND
 _LATE = "The device did not come in time, or is gone."
 
 
@@ -24,6 +27,7 @@ class Rollout:
 
     An operation begins when its device is there: a device that is away holds no place
     of those that may run at once. `wanted` is set when there may be something to do.
+    Whoever changes a task's course holds `moving`: no batch is under way then.
     """
 
     store: Store
@@ -31,6 +35,18 @@ class Rollout:
     clock: Clock
     hold: int
     wanted: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
+    moving: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
+    _preparing: set[int] = attrs.field(factory=set, init=False)
+    _looked_at: dict[int, int] = attrs.field(factory=dict, init=False)
+
+    @contextmanager
+    def preparing(self, task_id: int) -> Iterator[None]:
+        """Let a task be while its operations are being written."""
+        self._preparing.add(task_id)
+        try:
+            yield
+        finally:
+            self._preparing.discard(task_id)
 
     def look(self, changes: Changes) -> None:
         """Notice in what was written that an operation of a task has ended."""
@@ -47,7 +63,18 @@ class Rollout:
                 done += await self.cancel(task)
             elif task.state is TaskState.RUNNING:
                 done += await self._advance(task)
+            elif task.state is TaskState.PREPARING:
+                done += await self._drop(task)
             await self._finish(task)
+        return done
+
+    async def _drop(self, task: Task) -> int:
+        """Drop a task that was left half written: nobody was told of it."""
+        done = 0
+        while task.id not in self._preparing:
+            done += 1
+            if await self.store.tasks.drop_task(task.id, limit=BATCH):
+                break
         return done
 
     async def _finish(self, task: Task) -> None:
@@ -60,21 +87,32 @@ class Rollout:
             changes.finish(task, counts, self.clock.now())
 
         await self.store.change(NO_DEVICE, decide)
+        self._looked_at.pop(task.id, None)
 
     async def _advance(self, task: Task) -> int:
-        done = await self._give_up(task)
+        done = 0
         for _ in range(TURN):
-            counts = await self.store.tasks.count_task(task.id)
-            if self._has_failed(task, counts):
-                await self._pause(task)
-                break
-            begun = await self._begin(task, counts)
-            done += begun
-            if not begun:
-                break
-        else:
-            self.wanted.set()
+            async with self.moving:
+                moved = await self._move(task)
+            if not moved:
+                return done
+            done += moved
+        self.wanted.set()
         return done
+
+    async def _move(self, known: Task) -> int:
+        """Move one batch, by how the task stands now; return how many were moved."""
+        task = await self.store.tasks.find_task(known.scope_id, known.id)
+        if task is None or task.state is not TaskState.RUNNING:
+            return 0
+        ended = await self._give_up(task)
+        if ended:
+            return ended
+        counts = await self.store.tasks.count_task(task.id)
+        if self._has_failed(task, counts):
+            await self._pause(task)
+            return 0
+        return await self._begin(task, counts)
 
     def _has_failed(self, task: Task, counts: Counts) -> bool:
         failures = counts.failures - task.forgiven
@@ -98,13 +136,17 @@ class Rollout:
         return await self.operations.queue_steps(first)
 
     async def _give_up(self, task: Task) -> int:
-        """End what has waited for too long, or whose device is gone."""
-        late, done = task.expires_at <= self.clock.now(), 0
-        while hopeless := await self.store.tasks.hopeless(
-            task.id, late=late, limit=BATCH
-        ):
-            done += await self._end(hopeless, _LATE)
-        return done
+        """End a batch of what has waited for too long, or now and then of the gone."""
+        now = self.clock.now()
+        late = task.expires_at <= now
+        if not late and abs(now - self._looked_at.get(task.id, 0)) < LOOK:
+            return 0
+        hopeless = await self.store.tasks.hopeless(
+            task.id, late=late, now=now, hold=self.hold, limit=BATCH
+        )
+        if not hopeless:
+            self._looked_at[task.id] = now
+        return await self._end(hopeless, _LATE)
 
     async def cancel(self, task: Task) -> int:
         """Cancel every operation of *task* that has not ended; return how many."""

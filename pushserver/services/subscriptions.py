@@ -28,6 +28,9 @@ from pushserver.services.guard import Guard
 from pushserver.services.interests import Interests
 from pushserver.storage.base import Store
 
+#: So many rows are written at once, so that a door command waits for no more.
+PIECE = 500
+
 
 class Courier(Protocol):
     """Who delivers to one subscription."""
@@ -56,6 +59,7 @@ class Subscriptions:
     changed: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
     couriers: dict[int, Courier] = attrs.field(factory=dict, init=False)
     _all: dict[int, Subscription] = attrs.field(factory=dict, init=False)
+    _saving: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
 
     async def load(self) -> None:
         """Read the subscriptions from the store."""
@@ -67,13 +71,16 @@ class Subscriptions:
         return iter(list(self._all.values()))
 
     def look(self, changes: Changes) -> None:
-        """Ring for the subscriptions of whose scopes something was written."""
+        """Ring for the subscriptions that want something of what was written."""
         if not changes.events:
             return
-        scopes = {event.scope_id for event in changes.events}
-        for subscription in self._all.values():
-            if subscription.scope_id in scopes:
-                self.ring(subscription.id)
+        for each in self._all.values():
+            wanted = each.wanted
+            if any(
+                event.scope_id == each.scope_id and self.matches(wanted, event)
+                for event in changes.events
+            ):
+                self.ring(each.id)
 
     def ring(self, subscription_id: int) -> None:
         """Have the subscription looked after now."""
@@ -156,8 +163,9 @@ class Subscriptions:
             cursor=cursor,
             **{"ordered": format_ is not Format.NATIVE, **settings},
         )
-        self._refuse_twin(subscription)
-        await self._save(subscription)
+        async with self._saving:
+            self._refuse_twin(subscription)
+            await self._save(subscription)
         return subscription
 
     async def patch(
@@ -175,7 +183,6 @@ class Subscriptions:
         after = attrs.evolve(before, **settings)
         if "url" in settings or "events" in settings:
             await self._check(after.url, after.events, after.format)
-        self._refuse_twin(after)
         return await self._change(before, settings)
 
     async def _check(
@@ -205,9 +212,10 @@ class Subscriptions:
         Raises:
             NotFound: there is none.
         """
-        self.get(scope_id, subscription_id)
-        await self.store.subscriptions.forget_subscription(subscription_id)
-        del self._all[subscription_id]
+        async with self._saving:
+            self.get(scope_id, subscription_id)
+            await self.store.subscriptions.forget_subscription(subscription_id)
+            del self._all[subscription_id]
         self.settle()
 
     async def rotate(self, scope_id: int, subscription_id: int) -> Subscription:
@@ -268,9 +276,11 @@ class Subscriptions:
             NotFound: there is none.
         """
         self.get(scope_id, subscription_id)
-        found = await self.store.subscriptions.revive(
-            subscription_id, since=since, now=self.clock.now()
-        )
+        found, now = 0, self.clock.now()
+        while more := await self.store.subscriptions.revive(
+            subscription_id, since=since, now=now, limit=PIECE
+        ):
+            found += more
         self.ring(subscription_id)
         return found
 
@@ -278,13 +288,16 @@ class Subscriptions:
         self, subscription: Subscription, settings: Mapping[str, Any]
     ) -> Subscription:
         """Change the one at work; take it back if it cannot be written."""
-        before = {name: getattr(subscription, name) for name in settings}
-        self._set(subscription, settings)
-        try:
-            await self._save(subscription)
-        except BaseException:
-            self._set(subscription, before)
-            raise
+        async with self._saving:
+            self.get(subscription.scope_id, subscription.id)
+            self._refuse_twin(attrs.evolve(subscription, **settings))
+            before = {name: getattr(subscription, name) for name in settings}
+            self._set(subscription, settings)
+            try:
+                await self._save(subscription)
+            except BaseException:
+                self._set(subscription, before)
+                raise
         return subscription
 
     @staticmethod

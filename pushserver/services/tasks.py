@@ -53,13 +53,6 @@ class Tasks:
     rollout: Rollout
     hold: int
 
-    async def load(self) -> None:
-        """Drop the tasks that a crash left half written: nobody was told of them."""
-        for task in await self.store.tasks.active_tasks():
-            if task.state is TaskState.PREPARING:
-                while not await self.store.tasks.drop_task(task.id, limit=PIECE):
-                    pass
-
     def expect(self, scope_id: int, targets: Targets) -> list[Expected]:
         """
         Return who would be hit, and when they should poll.
@@ -101,27 +94,30 @@ class Tasks:
                 return Made(kept)
         devices = [d.device_id for d in self.fleet.select(scope_id, targets)]
         task = self._task(plan, pace, scope_id, by, name, now)
-        await self.store.tasks.add_task(task, steps_of(task.id, plan.drafts))
-        await self._write(task, plan, devices)
         running = attrs.evolve(task, state=TaskState.RUNNING)
         answer = render(running, Counts(waiting=len(devices)))
         key = None
         if request is not None:
             key = KeyUse(request.key, request.fingerprint, answer, now)
-        await self.store.tasks.move_task(task, running, key=key)
+        with self.rollout.preparing(task.id):
+            await self.store.tasks.add_task(task, steps_of(task.id, plan.drafts))
+            await self._write(task, plan, devices)
+            await self.store.tasks.move_task(task, running, key=key)
         self.rollout.wanted.set()
         return Made(answer, running)
 
     def _task(
         self, plan: Plan, pace: Pace, scope_id: int, by: int, name: str | None, now: int
     ) -> Task:
+        expires_in = pace.expires_in or usual_expiry(plan)
         return Task(
             id=self.ids(),
             scope_id=scope_id,
             name=name,
             created_at=now,
             created_by=by,
-            expires_at=expiry(plan, pace, now),
+            expires_in=expires_in,
+            expires_at=max(now, plan.drafts[0].not_before or 0) + expires_in,
             state=TaskState.PREPARING,
             label=plan.label,
             steps=len(plan.drafts),
@@ -190,7 +186,7 @@ class Tasks:
             task,
             state=TaskState.RUNNING,
             forgiven=failures,
-            expires_at=self.clock.now() + task.expires_at - task.created_at,
+            expires_at=self.clock.now() + task.expires_in,
             ended_at=None,
         )
 
@@ -209,9 +205,10 @@ class Tasks:
         return await self.get(scope_id, task_id)
 
     async def _move(self, before: Task, after: Task, *states: TaskState) -> None:
-        moved = before.state in states and await self.store.tasks.move_task(
-            before, after
-        )
+        async with self.rollout.moving:
+            moved = before.state in states and await self.store.tasks.move_task(
+                before, after
+            )
         if not moved:
             now, _ = await self.get(before.scope_id, before.id)
             raise Conflict(
@@ -225,27 +222,28 @@ class Tasks:
         """
         Begin anew what failed, and with *include_unknown* what nobody knows of.
 
-        Each gets a new operation in the place of the old, which stays as it was.
+        Each gets a new operation in the place of the old, which stays as it was. The
+        task runs then, also if it was paused.
 
         Raises:
             NotFound: there is none.
             Conflict: it is being canceled.
         """
-        task, counts = await self.get(scope_id, task_id)
-        if task.state is TaskState.CANCELED and task.ended_at is None:
-            raise Conflict(f"Task {task_id} is being canceled.")
-        statuses = {Status.FAILED} | ({Status.STALE} if include_unknown else set())
-        left = 0 if include_unknown else counts.stale
-        again = self._again(task, left)
-        find = self.store.tasks.to_retry
-        while old := await find(task_id, frozenset(statuses), limit=PIECE):
-            await self.store.tasks.add_operations(
-                [self._like(operation) for operation in old],
-                instead_of=[operation.id for operation in old],
-                task=again,
-            )
+        async with self.rollout.moving:
+            task, counts = await self.get(scope_id, task_id)
+            if task.state is TaskState.CANCELED and task.ended_at is None:
+                raise Conflict(f"Task {task_id} is being canceled.")
+            left = 0 if include_unknown else counts.stale
+            statuses = {Status.FAILED} | ({Status.STALE} if include_unknown else set())
+            await self._replace(self._again(task, left), frozenset(statuses))
         self.rollout.wanted.set()
         return await self.get(scope_id, task_id)
+
+    async def _replace(self, again: Task, statuses: frozenset[Status]) -> None:
+        find = self.store.tasks.to_retry
+        while old := await find(again.id, statuses, limit=PIECE):
+            new = [(operation, self._like(operation)) for operation in old]
+            await self.store.tasks.replace_operations(again, new)
 
     def _like(self, old: Operation) -> Operation:
         now = self.clock.now()
@@ -263,8 +261,7 @@ class Tasks:
         )
 
 
-def expiry(plan: Plan, pace: Pace, now: int) -> int:
-    """Return until when devices may begin: as if each had its first command now."""
+def usual_expiry(plan: Plan) -> int:
+    """Return how long devices are waited for: as long as the first command waits."""
     first = plan.drafts[0]
-    usual = first.expires_in or endpoint_named(first.order.endpoint).expires_in * SECOND
-    return max(now, first.not_before or 0) + (pace.expires_in or usual)
+    return first.expires_in or endpoint_named(first.order.endpoint).expires_in * SECOND

@@ -27,24 +27,31 @@ class Telling:
         Raises:
             Unavailable: the store is away.
         """
-        reading = await self._reading(subscription, event)
         if subscription.format is Format.IOTDA:
             return iotda_body(
                 event,
                 app_id=subscription.app_id,
                 tags=self._tags(event),
-                reading=reading,
+                reading=await self._reading(event, thin=False),
                 resource_name=subscription.resource_name,
             )
-        return native_body(event, reading, include_result=subscription.include_result)
+        return await self.native(event, include_result=subscription.include_result)
 
-    async def _reading(
-        self, subscription: Subscription, event: Event
-    ) -> Reading | None:
+    async def native(self, event: Event, *, include_result: bool) -> bytes:
+        """
+        Return the server's own body.
+
+        Raises:
+            Unavailable: the store is away.
+        """
+        reading = await self._reading(event, thin=not include_result)
+        return native_body(event, reading, include_result=include_result)
+
+    async def _reading(self, event: Event, *, thin: bool) -> Reading | None:
+        """Return what the device answered, as far as that is told."""
         if event.type is not EventType.COMMAND_STATUS:
             return None
         told = msgspec.json.decode(event.data, type=CommandTold)
-        thin = subscription.format is Format.NATIVE and not subscription.include_result
         if told.result_id is None or (thin and told.state is not State.FAILED):
             return None
         result = await self.history.find_result(event.scope_id, told.command_id)

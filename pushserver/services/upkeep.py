@@ -20,16 +20,17 @@ class Upkeep:
 
     async def deadlines(self) -> int:
         """End what has expired and give up what was not answered; return how many."""
-        self.follow_clock()
+        await self.follow_clock()
         devices = self.store.overdue(self.clock.now())
         moved = await asyncio.gather(*map(self._look_after, devices))
         return sum(moved)
 
-    def follow_clock(self) -> None:
-        """Move the deadlines in memory along when the wall clock has jumped."""
+    async def follow_clock(self) -> None:
+        """Move deadlines along when the wall clock has jumped."""
         jump = self.clock.catch_up()
         if jump:
             self.store.shift(jump)
+            await self.store.tasks.shift_tasks(jump, now=self.clock.now())
 
     async def _look_after(self, device_id: int) -> int:
         def decide(lane: Lane, changes: Changes, _past: Past) -> int:

@@ -32,7 +32,10 @@ class SubscriptionStore(Protocol):
         """Write a subscription, new or changed."""
 
     async def forget_subscription(self, subscription_id: int) -> None:
-        """Delete a subscription and all that was told to it."""
+        """Delete a subscription; what was told to it is left to `purge_webhooks`."""
+
+    async def purge_webhooks(self, *, limit: int) -> int:
+        """Delete what was told to subscriptions that are gone; return how many."""
 
     async def newest_event(self) -> int:
         """Return the id of the newest event, else 0."""
@@ -89,10 +92,12 @@ class SubscriptionStore(Protocol):
     ) -> Sequence[tuple[WebhookDelivery, Event | None]]:
         """List deliveries by their events, newest first, with event ids below."""
 
-    async def hurry(self, subscription_id: int, *, now: int) -> None:
-        """Let everything that is pending be tried again by *now*."""
+    async def hurry(self, subscription_id: int, *, now: int, limit: int) -> int:
+        """Let what is pending be tried again by *now*; return how many were later."""
 
-    async def revive(self, subscription_id: int, *, since: int, now: int) -> int:
+    async def revive(
+        self, subscription_id: int, *, since: int, now: int, limit: int
+    ) -> int:
         """Let what was given up be tried again, of events from *since* on; how many."""
 
     async def give_up(
@@ -114,5 +119,5 @@ class SubscriptionStore(Protocol):
     async def purge_events(self, *, before: int, limit: int) -> int:
         """Delete old events nobody waits for and what was told of them; how many."""
 
-    async def purge_dead(self, *, before: int) -> int:
+    async def purge_dead(self, *, before: int, limit: int) -> int:
         """Forget what was given up of events made before *before*; how many."""

@@ -14,10 +14,15 @@ from pushserver.model.task import Counts, Task
 
 
 class Sort(enum.StrEnum):
-    """By what a page of notifications or operations is sorted; then by id."""
+    """
+    By what a page is sorted: operations then by id, notifications by time and id.
+
+    What is absent comes first. An operation that waits counts as STARTED when created.
+    """
 
     ID = "id"
     CREATED = "created_at"
+    CREATED_BY = "created_by"
     SENT = "sent_at"
     STATUS = "status"
     RESOURCE = "resource"
@@ -28,6 +33,7 @@ class Sort(enum.StrEnum):
     ENDED = "ended_at"
     ACTION = "action"
     APP = "app_id"
+    VERSION = "version"
 
 
 @attrs.frozen(kw_only=True)
@@ -136,17 +142,16 @@ class TaskStore(Protocol):
     async def add_task(self, task: Task, steps: Sequence[Step]) -> None:
         """Keep a task and its steps."""
 
-    async def add_operations(
-        self,
-        operations: Sequence[Operation],
-        *,
-        instead_of: Sequence[int] = (),
-        task: Task | None = None,
+    async def add_operations(self, operations: Sequence[Operation]) -> None:
+        """Keep operations that have not begun."""
+
+    async def replace_operations(
+        self, task: Task, new: Sequence[tuple[Operation, Operation]]
     ) -> None:
         """
-        Keep operations that have not begun, in the place of others.
+        Keep operations in the place of others that still stand as they did.
 
-        Write where their *task* stands along with them.
+        Each comes after the one it replaces. Write where their *task* stands, too.
         """
 
     async def move_task(
@@ -158,8 +163,19 @@ class TaskStore(Protocol):
         Tell whether it did; *key* is kept along with it.
         """
 
+    async def shift_tasks(self, jump: int, *, now: int) -> None:
+        """
+        Move the deadlines of tasks along with a wall clock that jumped to *now*.
+
+        What is planned for an instant that has not come stays planned for it.
+        """
+
     async def drop_task(self, task_id: int, *, limit: int) -> bool:
-        """Delete at most *limit* operations of a task, then it; tell if it is gone."""
+        """
+        Delete a task that is PREPARING: at most *limit* of its operations, then it.
+
+        Tell whether no such task is left.
+        """
 
     async def find_task(self, scope_id: int, task_id: int) -> Task | None:
         """Return one task that is prepared."""
@@ -187,9 +203,9 @@ class TaskStore(Protocol):
         """
 
     async def hopeless(
-        self, task_id: int, *, late: bool, limit: int
+        self, task_id: int, *, late: bool, now: int, hold: int, limit: int
     ) -> Sequence[Operation]:
-        """Return what has not begun and whose device is gone; all if *late*."""
+        """Return what has not begun and whose device is gone, or away if *late*."""
 
     async def unended(self, task_id: int, *, limit: int) -> Sequence[Operation]:
         """Return operations that run, or wait, and were not canceled."""

@@ -31,7 +31,7 @@ NOTIFICATION = (
 TASK = (
     "id, scope_id, name, created_at, created_by, expires_at, state, resource, action,"
     " app_id, properties, on_failure, steps, concurrency, stop_after, forgiven,"
-    " ended_at"
+    " ended_at, expires_in"
 )
 
 
@@ -185,6 +185,7 @@ def task_from_row(row: Row) -> Task:
         stop_after=None if row[14] is None else FailureLimit.read(row[14]),
         forgiven=row[15],
         ended_at=row[16],
+        expires_in=row[17],
     )
 
 
@@ -205,6 +206,7 @@ def task_row(task: Task) -> Row:
         None if task.stop_after is None else str(task.stop_after),
         task.forgiven,
         task.ended_at,
+        task.expires_in,
     )
 
 

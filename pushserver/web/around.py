@@ -14,11 +14,13 @@ from aiohttp import web
 
 from pushserver.errors import PushServerError
 from pushserver.web.address import without_key
-from pushserver.web.problems import internal_problem, problem_of, problem_of_http
+from pushserver.web.problems import render as problem
 
 log = structlog.get_logger("pushserver.requests")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+#: Makes an answer of what a handler raised.
+Render = Callable[[Exception], web.StreamResponse]
 
 NOTES = web.RequestKey("notes", dict[str, object])
 #: Set while a request's handler only waits: it is cancelled when its peer is gone.
@@ -31,9 +33,9 @@ def note(request: web.Request, **fields: object) -> None:
     request[NOTES].update(fields)
 
 
-def around(handler: Handler) -> Handler:
+def around(handler: Handler, render: Render = problem) -> Handler:
     """
-    Let *handler* answer; turn what it raises into a problem; log one line.
+    Let *handler* answer; *render* what it raises; log one line.
 
     It is wrapped round each handler, which costs half of what a middleware does.
     """
@@ -47,21 +49,20 @@ def around(handler: Handler) -> Handler:
             response = await handler(request)
         except PushServerError as error:
             note(request, problem=error.code)
-            response = problem_of(error)
+            response = render(error)
         except web.HTTPException as error:
-            response = problem_of_http(error)
-        except Exception:
+            response = render(error)
+        except Exception as error:
             log.exception("request.failed", method=request.method, path=_path(request))
-            response = internal_problem()
+            response = render(error)
         if not getattr(response, "is_idle", False):
-            lines.info(
-                "request",
-                method=request.method,
-                path=_path(request),
-                status=response.status,
-                ms=round((time.perf_counter() - started) * 1000, 2),
-                **notes,
-            )
+            line = {
+                "method": request.method,
+                "path": _path(request),
+                "status": response.status,
+                "ms": round((time.perf_counter() - started) * 1000, 2),
+            }
+            lines.info("request", **{**notes, **line})
         return response
 
     return handle

@@ -5,10 +5,13 @@ from functools import partial
 
 from aiohttp import web
 
-from pushserver.web import api, device, health
+from pushserver.web import api, device, health, kapua
 from pushserver.web.api.route import BASE
 from pushserver.web.around import Handler, around
 from pushserver.web.services import SERVICES, Services
+
+#: Every path, also with a line's end in it.
+_ANYTHING = "/{rest:(?s:.*)}"
 
 
 def build_app(services: Services) -> web.Application:
@@ -17,12 +20,13 @@ def build_app(services: Services) -> web.Application:
     app[SERVICES] = services
     api.add_routes(app.router)
     nothing = around(partial(_nothing_there, services))
-    app.router.add_route("*", BASE + "/{rest:.*}", nothing)
+    app.router.add_route("*", BASE + _ANYTHING, nothing)
     app.add_routes(health.ROUTES)
     for (method, path), handler in device.hot(services).items():
         app.router.add_route(method, path, handler, expect_handler=_go_on)
+    kapua.add_routes(app.router, _go_on)
     rest = device.rest(services)
-    app.router.add_route("*", "/{path:.*}", rest, expect_handler=_go_on)
+    app.router.add_route("*", _ANYTHING, rest, expect_handler=_go_on)
     return app
 
 

@@ -59,13 +59,26 @@ def status_of(error: PushServerError) -> int:
     return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
 
 
+def headers_of(error: PushServerError) -> Mapping[str, str]:
+    """Return the headers that belong to an error's status."""
+    return next((_HEADERS[k] for k in type(error).__mro__ if k in _HEADERS), {})
+
+
+def render(error: Exception) -> web.Response:
+    """Return the answer to whatever a handler raised."""
+    if isinstance(error, PushServerError):
+        return problem_of(error)
+    if isinstance(error, web.HTTPException):
+        return problem_of_http(error)
+    return internal_problem()
+
+
 def problem_of(error: PushServerError) -> web.Response:
     """Render an error of ours."""
-    headers = next((_HEADERS[k] for k in type(error).__mro__ if k in _HEADERS), {})
     problem = Problem(
         URN + error.code, error.title, status_of(error), error.detail, error.pointer
     )
-    return _response(problem, headers)
+    return _response(problem, headers_of(error))
 
 
 def problem_of_http(error: web.HTTPException) -> web.Response:

@@ -22,7 +22,11 @@ from pushserver.storage.base import Store
 
 @attrs.frozen(kw_only=True)
 class Services:
-    """Everything that a handler may ask. `hold` is in microseconds."""
+    """
+    Everything that a handler may ask. `hold` is in microseconds.
+
+    `kapua_delete_status` is what Kapua's clients are answered when something is gone.
+    """
 
     clock: Clock
     store: Store
@@ -40,6 +44,7 @@ class Services:
     tokens: Tokens
     scopes: Scopes
     hold: int
+    kapua_delete_status: int
     started_at: int
 
 

@@ -17,30 +17,26 @@ class Worker:
     """
     Calls `round` every `every` seconds, and as soon as `bell` rings.
 
-    The round clears the bell before it looks for what there is to do.
+    The round clears the bell before it looks for what there is to do. However often it
+    rings, the worker takes at most *share* of the time.
     """
 
     name: str
     every: float
     round: Callable[[], Awaitable[int]]
     bell: asyncio.Event | None = None
+    share: float = 1.0
 
     async def run(self, stop: asyncio.Event) -> None:
         """Repeat until *stop*; a round that fails is logged and tried again."""
+        loop = asyncio.get_running_loop()
         while not stop.is_set():
+            begun = loop.time()
             await self._once()
-            await self._rest(stop)
-
-    async def _rest(self, stop: asyncio.Event) -> None:
-        """Wait until it is time again, the bell rings, or all stops."""
-        waits = [asyncio.create_task(stop.wait())]
-        if self.bell is not None:
-            waits.append(asyncio.create_task(self.bell.wait()))
-        await asyncio.wait(
-            waits, timeout=self.every, return_when=asyncio.FIRST_COMPLETED
-        )
-        for wait in waits:
-            wait.cancel()
+            pause = (loop.time() - begun) * (1 / self.share - 1)
+            if pause > 0:
+                await _first(pause, stop)
+            await _first(self.every, stop, self.bell)
 
     async def _once(self) -> None:
         try:
@@ -52,6 +48,14 @@ class Worker:
         else:
             if done:
                 log.debug("worker.round", worker=self.name, done=done)
+
+
+async def _first(seconds: float, *events: asyncio.Event | None) -> None:
+    """Wait until one of *events* happens, at most *seconds*."""
+    waits = [asyncio.create_task(e.wait()) for e in events if e is not None]
+    await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()
 
 
 @asynccontextmanager

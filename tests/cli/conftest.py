@@ -4,6 +4,9 @@ import asyncio
 import json
 import secrets
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -11,7 +14,7 @@ import attrs
 import pytest
 
 from pushserver.cli import main
-from pushserver.simulate import Device, Line
+from pushserver.simulate import Device, Fleet, Journal, Line, Plan
 from tests.program import Program
 
 
@@ -39,6 +42,10 @@ class Ran:
 Run = Callable[..., Ran]
 #: Lets the device have its turn and returns it.
 Turn = Callable[[], Device]
+#: Writes a file of steps: endpoints, and the fields that all of them have.
+WriteSteps = Callable[..., str]
+#: Lets so many devices poll from this id on.
+StartFleet = Callable[..., AbstractContextManager[None]]
 
 
 @pytest.fixture(name="server", scope="package")
@@ -85,3 +92,46 @@ def _turn(server: Program, device_id: str) -> Turn:
             return device
 
     return lambda: asyncio.run(turn())
+
+
+@pytest.fixture(name="steps_file")
+def _steps_file(tmp_path: Path) -> WriteSteps:
+    """Writes a file with one step for each endpoint, and returns its name."""
+
+    def write(*endpoints: str, **fields: Any) -> str:
+        steps = [
+            {"endpoint": each, "resource": f"the {each}", **fields}
+            for each in endpoints
+        ]
+        file = tmp_path / "steps.json"
+        file.write_text(json.dumps(steps))
+        return str(file)
+
+    return write
+
+
+@pytest.fixture(name="fleet")
+def _fleet(server: Program) -> StartFleet:
+    """Lets devices poll, each by itself, for the length of a block."""
+
+    @contextmanager
+    def fleet(first_id: str, devices: int = 1) -> Iterator[None]:
+        plan = Plan(
+            server=server.url, first_id=int(first_id), devices=devices, period=0.05
+        )
+        loop, stop = asyncio.new_event_loop(), asyncio.Event()
+        with ThreadPoolExecutor(1) as pool:
+            polling = pool.submit(loop.run_until_complete, _polling(plan, stop))
+            try:
+                yield
+            finally:
+                loop.call_soon_threadsafe(stop.set)
+                polling.result(10)
+                loop.close()
+
+    return fleet
+
+
+async def _polling(plan: Plan, stop: asyncio.Event) -> None:
+    async with Fleet.of(plan, Journal(keep=False)) as fleet:
+        await fleet.run(stop)

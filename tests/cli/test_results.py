@@ -6,16 +6,15 @@ import os
 import signal
 import subprocess
 import sys
-from asyncio import StreamReader, StreamWriter
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-from pushserver.cli import results
+from pushserver.cli import patience, results
 from pushserver.client import ApiError, Client, Json
+from tests.cli.cable import Cable
 from tests.cli.conftest import Run, Turn
 from tests.program import Program
 
@@ -95,43 +94,6 @@ def test_follow_until_interrupted(
     assert (0, True) == (following.returncode, err.startswith("cursor: "))
 
 
-class Cable:
-    """A connection to the server that can be pulled out and put back."""
-
-    def __init__(self, url: str) -> None:
-        self._host, _, self._port = url.removeprefix("http://").partition(":")
-        self._pipes: set[asyncio.Task[None]] = set()
-        self.port = 0
-
-    async def plug(self) -> None:
-        """Listen, always on the same port."""
-        self._listener = await asyncio.start_server(
-            self._connected, "127.0.0.1", self.port
-        )
-        self.port = self._listener.sockets[0].getsockname()[1]
-
-    async def pull(self) -> None:
-        """Stop listening and cut every connection."""
-        self._listener.close()
-        for pipe in self._pipes:
-            pipe.cancel()
-        await asyncio.wait(self._pipes)
-
-    async def _connected(self, reader: StreamReader, writer: StreamWriter) -> None:
-        there = await asyncio.open_connection(self._host, int(self._port))
-        for source, sink in ((reader, there[1]), (there[0], writer)):
-            pipe = asyncio.create_task(self._pipe(source, sink))
-            self._pipes.add(pipe)
-
-    async def _pipe(self, source: StreamReader, sink: StreamWriter) -> None:
-        with suppress(ConnectionError):
-            try:
-                while data := await source.read(65_536):
-                    sink.write(data)
-            finally:
-                sink.close()
-
-
 async def test_follow_survives_a_server_that_is_away(
     server: Program,
     answer_one: Callable[[], str],
@@ -141,7 +103,7 @@ async def test_follow_survives_a_server_that_is_away(
     """
     Following goes on at its cursor once the server is back.
     """
-    monkeypatch.setattr(results, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(patience, "FIRST_PAUSE", 0.01)
     cable = Cable(server.url)
     await cable.plug()
     client = Client(f"http://127.0.0.1:{cable.port}", server.token)

@@ -10,6 +10,7 @@ from pushserver.settings import Settings
 from pushserver.web.services import Services
 from tests.clock import ManualClock
 from tests.services.desk import Desk
+from tests.services.work import WorkDesk, at_work
 
 
 @pytest.fixture(name="services")
@@ -30,3 +31,10 @@ async def _services(tmp_path: Path, clock: ManualClock) -> AsyncIterator[Service
 def _desk(services: Services, clock: ManualClock) -> Desk:
     """Return a program and its device, who ask the services."""
     return Desk(services, clock)
+
+
+@pytest.fixture(name="work")
+async def _work(tmp_path: Path, clock: ManualClock) -> AsyncIterator[WorkDesk]:
+    """Return a program that has devices do longer work."""
+    async with at_work(tmp_path, clock) as desk:
+        yield desk

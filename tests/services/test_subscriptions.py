@@ -229,16 +229,19 @@ async def test_switch(services: Services, subscriptions: Subscriptions) -> None:
 
 
 async def test_rung(services: Services, subscriptions: Subscriptions) -> None:
-    """Whoever delivers is rung for what happens in the scope, and for changes."""
-    mine, theirs = await made(subscriptions), await made(subscriptions, scope=OTHER)
-    rung = {each.id: Rung() for each in (mine, theirs)}
+    """Whoever delivers is rung for what is wanted of it, and for changes."""
+    online = frozenset({EventType.DEVICE_ONLINE})
+    mine = await made(subscriptions, events=online)
+    theirs = await made(subscriptions, scope=OTHER, events=online)
+    bored = await made(subscriptions)
+    rung = {each.id: Rung() for each in (mine, theirs, bored)}
     subscriptions.couriers.update(rung)
     await happen(services.store)
     happened = [each.times for each in rung.values()]
     await subscriptions.patch(OTHER, theirs.id, {"description": "x"})
 
-    assert [1, 0] == happened
-    assert [1, 1] == [each.times for each in rung.values()]
+    assert [1, 0, 0] == happened
+    assert [1, 1, 0] == [each.times for each in rung.values()]
 
 
 async def test_ping_without_courier(subscriptions: Subscriptions) -> None:

@@ -4,10 +4,13 @@ import pytest
 
 from pushserver.clock import SECOND
 from pushserver.errors import Unavailable
+from pushserver.model.operation import Label
+from pushserver.model.scope import FIRST_SCOPE
 from pushserver.model.state import State
+from pushserver.model.task import Task, TaskState
 from pushserver.services.upkeep import Upkeep
 from pushserver.web.services import Services
-from tests.clock import ManualClock
+from tests.clock import START, ManualClock
 from tests.model.values import DEVICE
 from tests.services.desk import Desk
 
@@ -199,3 +202,26 @@ async def test_old_keys(desk: Desk, services: Services, clock: ManualClock) -> N
     clock.tick(1)
     assert 1 == await upkeep.old_keys()
     assert 0 == await upkeep.old_keys()
+
+
+async def test_tasks_follow_the_clock(desk: Desk) -> None:
+    """A wall clock that jumps hurries no task: its deadline jumps along."""
+    tasks = desk.services.store.tasks
+    task = Task(
+        id=7,
+        scope_id=FIRST_SCOPE,
+        created_at=START,
+        created_by=1,
+        expires_in=60,
+        expires_at=START + 60,
+        state=TaskState.RUNNING,
+        label=Label(resource="photos"),
+        steps=1,
+    )
+    await tasks.add_task(task, [])
+
+    desk.clock.jump(seconds=1000)
+    await desk.upkeep()
+
+    (found,) = await tasks.active_tasks()
+    assert START + 1000 * SECOND + 60 == found.expires_at

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from pushserver.model.task import Task
 from pushserver.storage.base import Store
 from tests.clock import ManualClock
 from tests.storage.places import BACKENDS, Place, opened
+from tests.storage.tracked import steps_of, task
 
 
 @pytest.fixture(name="place", params=BACKENDS)
@@ -21,3 +23,11 @@ async def _store(place: Place, clock: ManualClock) -> AsyncIterator[Store]:
     """Return each store in turn, empty; a test that takes it is a test of all."""
     async with opened(place, clock) as store:
         yield store
+
+
+@pytest.fixture(name="whole")
+async def _whole(store: Store) -> Task:
+    """Return a task of two steps, without operations."""
+    made = task(steps=2)
+    await store.tasks.add_task(made, steps_of(made.id, 2))
+    return made

@@ -16,7 +16,7 @@ from pushserver.model.task import Counts, Task, TaskState
 from pushserver.model.turns import add
 from pushserver.storage.base import Past, Store
 from tests.clock import START, ManualClock
-from tests.model.test_events import commands_of
+from tests.model.events import commands_of
 from tests.model.values import DAY, DEVICE, command
 from tests.storage.deeds import enqueue, fly, report, tend, waiting, written
 from tests.storage.outbox import ALL, happen
@@ -166,6 +166,7 @@ def task(state: TaskState) -> Task:
         scope_id=FIRST_SCOPE,
         created_at=START,
         created_by=1,
+        expires_in=DAY,
         expires_at=START + DAY,
         state=state,
         label=Label(resource="users"),

@@ -220,7 +220,7 @@ async def test_hurry(store: Store) -> None:
         delivery(3, state=DEAD, next_at=None),
         delivery(4, state=DONE, next_at=None),
     )
-    await store.subscriptions.hurry(1, now=START)
+    await store.subscriptions.hurry(1, now=START, limit=9)
 
     states = [await state_of(store, number) for number in (1, 2, 3, 4)]
     expected = [("pending", START), ("pending", 0), ("dead", None), ("delivered", None)]
@@ -237,7 +237,7 @@ async def test_revive(store: Store) -> None:
         delivery(new + 1, state=DONE, next_at=None),
     )
 
-    assert 1 == await store.subscriptions.revive(1, since=START, now=START + 5)
+    assert 1 == await store.subscriptions.revive(1, since=START, now=START + 5, limit=9)
     assert ("dead", None) == await state_of(store, old)
     assert ("pending", START + 5) == await state_of(store, new)
     assert ("delivered", None) == await state_of(store, new + 1)
@@ -306,7 +306,7 @@ async def test_purge_dead(store: Store) -> None:
         delivery(event.id, state=DEAD),
     )
 
-    assert 1 == await store.subscriptions.purge_dead(before=START)
+    assert 1 == await store.subscriptions.purge_dead(before=START, limit=9)
     assert [event.id, old + 1] == await listed(store)
 
 

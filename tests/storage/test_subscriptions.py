@@ -91,10 +91,12 @@ async def test_oldest_first(store: Store) -> None:
 
 
 async def test_forgotten(store: Store) -> None:
-    """What is forgotten is gone with its deliveries; others keep theirs."""
-    one = await kept(store, delivery(10))
+    """What is forgotten goes, then its deliveries in pieces; others keep theirs."""
+    one = await kept(store, delivery(10), delivery(11), delivery(12))
     await kept(store, delivery(10, subscription_id=2), of=subscription(id=2))
     await store.subscriptions.forget_subscription(one.id)
+    purge = store.subscriptions.purge_webhooks
+    assert [2, 1, 0] == [await purge(limit=2) for _ in range(3)]
 
     find = store.subscriptions.find_delivery
     assert [2] == [each["id"] for each in await all_of(store)]

@@ -12,10 +12,13 @@ import aiohttp
 import attrs
 from yarl import URL
 
-from pushserver.app import build_services, listening, open_store
+from pushserver import __version__
+from pushserver.app import build_services, dispatcher_of, listening, open_store
 from pushserver.services.upkeep import Upkeep
 from pushserver.settings import Settings
 from pushserver.web.services import Services
+from pushserver.workers.webhooks.dispatcher import Dispatcher
+from pushserver.workers.webhooks.sender import Sender
 from tests.clock import ManualClock
 
 TOKEN = "admin-of-the-tests"
@@ -72,6 +75,7 @@ class Site:
     services: Services
     clock: ManualClock
     session: aiohttp.ClientSession
+    dispatcher: Dispatcher
 
     async def call(self, method: str, path: str, **how: Any) -> Answer:
         """Send a request, its path as it is written."""
@@ -79,9 +83,9 @@ class Site:
         if isinstance(how.get("data"), bytes):
             how["data"] = BytesIO(how["data"])
         async with self.session.request(method, url, **how) as response:
-            return Answer(
-                response.status, response.headers.copy(), await response.read()
-            )
+            endless = response.content_type == "text/event-stream"
+            body = await (until_quiet(response) if endless else response.read())
+            return Answer(response.status, response.headers.copy(), body)
 
     async def push(
         self, query: str = f"deviceId={DEVICE}", at: str = "/push"
@@ -165,6 +169,15 @@ class Site:
         await self.services.polling.record()
         await upkeep.deadlines()
 
+    async def deliver(self) -> None:
+        """Take to subscriptions what is due by now, as their couriers do."""
+        subscriptions = self.services.subscriptions
+        for subscription in subscriptions:
+            courier = self.dispatcher.make(subscription)
+            subscriptions.couriers[subscription.id] = courier
+            while await courier.round() == 0:
+                pass
+
     async def held(self, polls: int) -> None:
         """Wait until so many polls are held."""
         await until(lambda: len(self.services.holds) == polls)
@@ -187,6 +200,15 @@ class Site:
             writer.write(request)
             async with asyncio.timeout(10):
                 return await reader.read()
+
+
+async def until_quiet(stream: aiohttp.ClientResponse) -> bytes:
+    """Return what a stream has to tell, up to its heartbeat."""
+    told = b""
+    async with asyncio.timeout(10):
+        while b": still here" not in told:
+            told += await stream.content.readany()
+    return told
 
 
 async def until(
@@ -220,8 +242,15 @@ async def standing(
         async with (
             listening(settings, services) as url,
             aiohttp.ClientSession(auto_decompress=False) as session,
+            Sender(services.subscriptions.guard, __version__) as sender,
         ):
-            yield Site(url=url, services=services, clock=clock, session=session)
+            yield Site(
+                url=url,
+                services=services,
+                clock=clock,
+                session=session,
+                dispatcher=dispatcher_of(services, sender),
+            )
         await services.polling.chores.finish()
     finally:
         await store.close()

@@ -11,6 +11,15 @@ from pushserver.model.operation import Notification, Operation
 from pushserver.model.state import State
 from pushserver.storage.rows import prefixed
 from pushserver.storage.sqlite.connection import Connection
+from pushserver.storage.sqlite.notifications import (
+    find_after,
+    find_one,
+    find_page,
+    is_there,
+    rows_of,
+    snapshot,
+)
+from pushserver.storage.sqlite.places import Places
 from pushserver.storage.sqlite.read import find_operation
 from pushserver.storage.sqlite.work import Writer
 from pushserver.storage.tracking import (
@@ -21,10 +30,8 @@ from pushserver.storage.tracking import (
     StepRecord,
 )
 from pushserver.storage.tracking_rows import (
-    NOTIFICATION,
     OPERATION,
     STEP,
-    notification_from_row,
     operation_from_row,
     step_from_row,
 )
@@ -41,11 +48,8 @@ _DUE = (
     " WHERE status = 'RUNNING' AND queued = done AND done > 0 AND done < steps"
     " ORDER BY id LIMIT ?"
 )
-_ONE = f"SELECT {NOTIFICATION} FROM notification WHERE id = ? AND operation_id = ?"
-_AFTER = (
-    f"SELECT {NOTIFICATION} FROM notification"
-    " WHERE operation_id = ? AND scope_id = ? AND id > ? ORDER BY id LIMIT ?"
-)
+#: Ids grow with the time of making. What waits has begun when it was made, for a list.
+_BY = {Sort.CREATED: "id", Sort.STARTED: "coalesce(started_at, created_at)"}
 
 
 @attrs.frozen
@@ -53,7 +57,9 @@ class SqliteOperations:
     """Keeps the promise of `OperationStore`."""
 
     reader: Connection
+    workers: Connection
     write: Writer
+    places: Places = attrs.field(factory=Places)
 
     async def find_operation(
         self, scope_id: int, operation_id: int
@@ -78,9 +84,10 @@ class SqliteOperations:
     async def operations_page(
         self, scope_id: int, wanted: OperationFilter, page: Page
     ) -> Sequence[Operation]:
-        """List operations by place."""
-        where, values = _conditions(scope_id, wanted)
-        sql = f"SELECT {OPERATION} FROM operation WHERE {where} {_order(page)}"
+        """List operations by place; what is sorted is not their whole rows."""
+        (where, values), order = _conditions(scope_id, wanted), _order(page)
+        ids = f"SELECT id FROM operation WHERE {where} {order} LIMIT ? OFFSET ?"
+        sql = f"SELECT {OPERATION} FROM operation WHERE id IN ({ids}) {order}"
         return await self._operations(sql, [*values, page.limit, page.offset])
 
     async def _operations(self, sql: str, values: Sequence[Any]) -> Sequence[Operation]:
@@ -112,11 +119,11 @@ class SqliteOperations:
             rows = [connection.execute(_STEP, place).fetchone() for place in wanted]
             return [step_from_row(row) for row in rows if row is not None]
 
-        return await self.reader.run(read)
+        return await self.workers.run(read)
 
     async def due_steps(self, *, limit: int) -> Sequence[DueStep]:
         """Return steps whose operation goes on with them."""
-        return await self.reader.run(
+        return await self.workers.run(
             lambda c: [_due_step(row) for row in c.execute(_DUE, (limit,))]
         )
 
@@ -125,46 +132,45 @@ class SqliteOperations:
     ) -> Notification | None:
         """Return one notification."""
 
-        def read(connection: sqlite3.Connection) -> Notification | None:
-            sql, values = f"{_ONE} AND scope_id = ?", (notification_id, operation_id)
-            row = connection.execute(sql, (*values, scope_id)).fetchone()
-            return None if row is None else notification_from_row(row)
-
-        return await self.reader.run(read)
+        return await self.reader.run(
+            lambda c: find_one(c, scope_id, operation_id, notification_id)
+        )
 
     async def notifications(
         self, scope_id: int, operation_id: int, *, after: int, limit: int
     ) -> Sequence[Notification]:
         """List notifications in the order they were made."""
-        return await self._notifications(_AFTER, (operation_id, scope_id, after, limit))
+        return await self.reader.run(
+            lambda c: find_after(c, scope_id, operation_id, after, limit)
+        )
 
     async def notifications_page(
         self, scope_id: int, operation_id: int, resource: str | None, page: Page
     ) -> Sequence[Notification]:
-        """List notifications by place: only places are counted off, from the index."""
-        where, values = _told(scope_id, operation_id, resource)
-        ids = f"SELECT id FROM notification WHERE {where} {_order(page)}"
-        way = " DESC" if page.descending else ""
-        sql = (
-            f"SELECT {NOTIFICATION} FROM notification WHERE id IN ({ids})"
-            f" ORDER BY {_by(page)}{way}, id{way}"
-        )
-        return await self._notifications(sql, (*values, page.limit, page.offset))
+        """List notifications by place."""
+        rows = rows_of(operation_id, resource, page.sort)
 
-    async def _notifications(
-        self, sql: str, values: Sequence[Any]
-    ) -> Sequence[Notification]:
-        return await self.reader.run(
-            lambda c: [notification_from_row(row) for row in c.execute(sql, values)]
-        )
+        def read(connection: sqlite3.Connection) -> Sequence[Notification]:
+            with snapshot(connection):
+                if not is_there(connection, scope_id, operation_id):
+                    return []
+                return find_page(connection, self.places, rows, page)
+
+        return await self.reader.run(read)
 
     async def count_notifications(
         self, scope_id: int, operation_id: int, resource: str | None
     ) -> int:
         """Count notifications."""
-        where, values = _told(scope_id, operation_id, resource)
-        sql = f"SELECT count(*) FROM notification WHERE {where}"
-        return await self._number(sql, values)
+        rows = rows_of(operation_id, resource, Sort.SENT)
+
+        def read(connection: sqlite3.Connection) -> int:
+            with snapshot(connection):
+                if not is_there(connection, scope_id, operation_id):
+                    return 0
+                return self.places.count(connection, rows)
+
+        return await self.reader.run(read)
 
     async def _number(self, sql: str, values: Sequence[Any]) -> int:
         def read(connection: sqlite3.Connection) -> int:
@@ -177,15 +183,16 @@ class SqliteOperations:
         self, scope_id: int, operation_id: int, ids: Sequence[int] | None, *, limit: int
     ) -> int:
         """Delete notifications."""
-        where, values = _told(scope_id, operation_id, None)
-        if ids is not None:
-            where = f"{where} AND id IN ({', '.join('?' * len(ids))})"
+        which = "" if ids is None else f" AND id IN ({', '.join('?' * len(ids))})"
         sql = (
-            "DELETE FROM notification WHERE id IN"
-            f" (SELECT id FROM notification WHERE {where} LIMIT ?)"
+            "DELETE FROM notification WHERE id IN (SELECT id FROM notification"
+            f" WHERE operation_id = ? AND scope_id = ?{which} LIMIT ?)"
         )
-        all_values = (*values, *(ids or ()), limit)
-        return await self.write(lambda c: c.execute(sql, all_values).rowcount)
+        values = (operation_id, scope_id, *(ids or ()), limit)
+        try:
+            return await self.write(lambda c: c.execute(sql, values).rowcount)
+        finally:
+            await self.reader.run(lambda _: self.places.forget(operation_id))
 
 
 def _conditions(scope_id: int, wanted: OperationFilter) -> tuple[str, list[Any]]:
@@ -204,26 +211,10 @@ def _conditions(scope_id: int, wanted: OperationFilter) -> tuple[str, list[Any]]
     return " AND ".join(sql for sql, _ in found), [value for _, value in found]
 
 
-def _told(
-    scope_id: int, operation_id: int, resource: str | None
-) -> tuple[str, list[Any]]:
-    """Return the conditions; an operation has one scope, so that needs no index."""
-    where, values = "operation_id = ?", [operation_id]
-    conditions: list[Any] = values
-    if resource is not None:
-        where, conditions = f"{where} AND resource = ?", [*values, resource]
-    exists = "EXISTS (SELECT 1 FROM operation WHERE operation.id = ? AND scope_id = ?)"
-    return f"{where} AND {exists}", [*conditions, operation_id, scope_id]
-
-
 def _order(page: Page) -> str:
     way = " DESC" if page.descending else ""
-    return f"ORDER BY {_by(page)}{way}, id{way} LIMIT ? OFFSET ?"
-
-
-def _by(page: Page) -> str:
-    """Return the column to sort by. Ids grow with the time of making."""
-    return "id" if page.sort is Sort.CREATED else page.sort.value
+    by = _BY.get(page.sort, page.sort.value)
+    return f"ORDER BY {by}{way}, id{way}"
 
 
 def _step_record(row: Sequence[Any]) -> StepRecord:

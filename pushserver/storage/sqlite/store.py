@@ -41,14 +41,16 @@ class SqliteStore:
     """
     One file, one process.
 
-    The writer has a connection of its own; hand-outs read on a second, and lists on a
-    third, so that a long list holds up no door.
+    The writer has a connection of its own; hand-outs read on a second, lists on a
+    third, and what runs by itself on a fourth, so that a long list holds up no door and
+    no step.
     """
 
     lock: FileLock
     writer: GroupCommit
     hot: Connection
     lists: Connection
+    workers: Connection
     lanes: Lanes
     orders: Orders
     operations: SqliteOperations
@@ -78,6 +80,7 @@ class SqliteStore:
         interest: dict[int, frozenset[EventType]] = {}
         writer = GroupCommit(connection, lanes, clock.now, new_id, interest)
         lists = await connect_reader(path)
+        workers = await connect_reader(path)
         store = cls(
             lock=lock,
             writer=writer,
@@ -85,9 +88,10 @@ class SqliteStore:
             lists=lists,
             lanes=lanes,
             orders=Orders(),
-            operations=SqliteOperations(lists, Writer(writer)),
-            tasks=SqliteTasks(lists, Writer(writer)),
-            subscriptions=SqliteSubscriptions(lists, Writer(writer)),
+            workers=workers,
+            operations=SqliteOperations(lists, workers, Writer(writer)),
+            tasks=SqliteTasks(workers, Writer(writer)),
+            subscriptions=SqliteSubscriptions(workers, Writer(writer)),
             new_id=new_id,
             interest=interest,
         )
@@ -246,6 +250,7 @@ class SqliteStore:
         await self.writer.stop()
         await self.hot.close()
         await self.lists.close()
+        await self.workers.close()
         await self.writer.connection.close()
         self.lock.release()
 

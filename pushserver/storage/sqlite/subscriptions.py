@@ -75,12 +75,22 @@ _LAG = (
     " (SELECT count(*) FROM event WHERE scope_id = ?2 AND id > ?3)"
 )
 _HURRY = (
-    "UPDATE webhook SET next_at = ? WHERE subscription_id = ? AND state = 'pending'"
-    " AND next_at > ?"
+    "UPDATE webhook SET next_at = ?1 WHERE subscription_id = ?2 AND event_id IN"
+    " (SELECT event_id FROM webhook WHERE subscription_id = ?2 AND state = 'pending'"
+    " AND next_at > ?1 LIMIT ?3)"
 )
 _REVIVE = (
-    "UPDATE webhook SET state = 'pending', next_at = ? WHERE subscription_id = ?"
-    " AND state = 'dead' AND event_id >= ?"
+    "UPDATE webhook SET state = 'pending', next_at = ?1 WHERE subscription_id = ?2"
+    " AND event_id IN (SELECT event_id FROM webhook WHERE subscription_id = ?2"
+    " AND state = 'dead' AND event_id >= ?3 LIMIT ?4)"
+)
+_PURGE_DEAD = (
+    "DELETE FROM webhook WHERE rowid IN (SELECT rowid FROM webhook"
+    " WHERE state = 'dead' AND event_id < ? LIMIT ?)"
+)
+_ORPHANS = (
+    "DELETE FROM webhook WHERE rowid IN (SELECT rowid FROM webhook"
+    " WHERE subscription_id NOT IN (SELECT id FROM subscription) LIMIT ?)"
 )
 _GIVE_UP = (
     "UPDATE webhook SET state = 'dead', next_at = NULL WHERE subscription_id = ?1"
@@ -114,14 +124,13 @@ class SqliteSubscriptions:
         await self.write(lambda c: c.execute(_SAVE, row))
 
     async def forget_subscription(self, subscription_id: int) -> None:
-        """Delete a subscription and all that was told to it."""
+        """Delete a subscription."""
+        sql = "DELETE FROM subscription WHERE id = ?"
+        await self.write(lambda c: c.execute(sql, (subscription_id,)))
 
-        def work(connection: sqlite3.Connection) -> None:
-            for table, name in (("webhook", "subscription_id"), ("subscription", "id")):
-                sql = f"DELETE FROM {table} WHERE {name} = ?"
-                connection.execute(sql, (subscription_id,))
-
-        await self.write(work)
+    async def purge_webhooks(self, *, limit: int) -> int:
+        """Delete what was told to subscriptions that are gone."""
+        return await self.write(lambda c: c.execute(_ORPHANS, (limit,)).rowcount)
 
     async def newest_event(self) -> int:
         """Return the id of the newest event."""
@@ -212,13 +221,16 @@ class SqliteSubscriptions:
             _told,
         )
 
-    async def hurry(self, subscription_id: int, *, now: int) -> None:
-        """Let everything that is pending be tried again by *now*."""
-        await self.write(lambda c: c.execute(_HURRY, (now, subscription_id, now)))
+    async def hurry(self, subscription_id: int, *, now: int, limit: int) -> int:
+        """Let what is pending be tried again by *now*."""
+        values = (now, subscription_id, limit)
+        return await self.write(lambda c: c.execute(_HURRY, values).rowcount)
 
-    async def revive(self, subscription_id: int, *, since: int, now: int) -> int:
+    async def revive(
+        self, subscription_id: int, *, since: int, now: int, limit: int
+    ) -> int:
         """Let what was given up be tried again."""
-        values = (now, subscription_id, first_id_at(since))
+        values = (now, subscription_id, first_id_at(since), limit)
         return await self.write(lambda c: c.execute(_REVIVE, values).rowcount)
 
     async def give_up(
@@ -248,22 +260,20 @@ class SqliteSubscriptions:
         return found[0]
 
     async def purge_events(self, *, before: int, limit: int) -> int:
-        """Delete old events and what was told of them."""
+        """Delete old events and what was told of them; read first, then write."""
+        ids = await self._list(_OLD, (first_id_at(before), limit), tuple)
 
         def work(connection: sqlite3.Connection) -> int:
-            ids = connection.execute(_OLD, (first_id_at(before), limit)).fetchall()
             connection.executemany("DELETE FROM webhook WHERE event_id = ?", ids)
             connection.executemany("DELETE FROM event WHERE id = ?", ids)
             return len(ids)
 
-        return await self.write(work)
+        return await self.write(work) if ids else 0
 
-    async def purge_dead(self, *, before: int) -> int:
+    async def purge_dead(self, *, before: int, limit: int) -> int:
         """Forget what was given up long ago."""
-        sql = "DELETE FROM webhook WHERE state = 'dead' AND event_id < ?"
-        return await self.write(
-            lambda c: c.execute(sql, (first_id_at(before),)).rowcount
-        )
+        values = (first_id_at(before), limit)
+        return await self.write(lambda c: c.execute(_PURGE_DEAD, values).rowcount)
 
     async def _list(
         self, sql: str, values: Sequence[Any], make: Callable[[Row], T]

@@ -30,7 +30,15 @@ _ADD = f"INSERT INTO task ({TASK}) VALUES ({marks(TASK)})"
 _MOVE = (
     "UPDATE task SET state = ?, expires_at = ?, forgiven = ?, ended_at = ? WHERE id = ?"
 )
+_RETRIED = (
+    "UPDATE operation SET retried = 1 WHERE id = ? AND retried = 0 AND status = ?"
+)
 _GUARD = " AND state = ? AND forgiven = ?"
+_IS_PREPARING = "SELECT 1 FROM task WHERE id = ? AND state = 'PREPARING'"
+_SHIFT = (
+    "UPDATE task SET expires_at = expires_at + ? WHERE ended_at IS NULL"
+    " AND expires_at - expires_in <= ?"
+)
 _FIND = (
     f"SELECT {TASK} FROM task WHERE id = ? AND scope_id = ? AND state <> 'PREPARING'"
 )
@@ -48,22 +56,25 @@ _COUNT_WAITING = (
     "SELECT count(*) FROM operation WHERE task_id = ? AND status = 'RUNNING'"
     " AND queued = 0"
 )
-_FIRST = "SELECT operation.id, operation.device_id, operation.task_id, 0"
 # Three of its own periods (a device that never polled idly has none), half a minute at
 # the least, and as long as its polls are held.
+_IS_THERE = (
+    "seen.last_seen_at > ? - coalesce(device.hold, ?)"
+    " - max(30000000, 3 * coalesce(seen.period, 0))"
+)
+_FIRST = "SELECT operation.id, operation.device_id, operation.task_id, 0"
 _STARTABLE = (
     f"{_FIRST} FROM operation JOIN device_seen AS seen USING (device_id)"
     " JOIN device USING (device_id)"
-    f" WHERE {_NOT_BEGUN} AND device.scope_id = operation.scope_id"
-    " AND seen.last_seen_at > ? - coalesce(device.hold, ?)"
-    " - max(30000000, 3 * coalesce(seen.period, 0))"
+    f" WHERE {_NOT_BEGUN} AND device.scope_id = operation.scope_id AND {_IS_THERE}"
     " ORDER BY operation.id LIMIT ?"
 )
 _HOPELESS = (
     f"SELECT {prefixed(OPERATION, 'operation')}"
     " FROM operation LEFT JOIN device USING (device_id)"
-    f" WHERE {_NOT_BEGUN} AND (? OR device.scope_id IS NOT operation.scope_id)"
-    " ORDER BY operation.id LIMIT ?"
+    " LEFT JOIN device_seen AS seen USING (device_id)"
+    f" WHERE {_NOT_BEGUN} AND (device.scope_id IS NOT operation.scope_id"
+    f" OR (? AND ({_IS_THERE}) IS NOT TRUE)) ORDER BY operation.id LIMIT ?"
 )
 _UNENDED = (
     f"SELECT {OPERATION} FROM operation WHERE task_id = ? AND retried = 0"
@@ -88,24 +99,22 @@ class SqliteTasks:
 
         await self.write(work)
 
-    async def add_operations(
-        self,
-        operations: Sequence[Operation],
-        *,
-        instead_of: Sequence[int] = (),
-        task: Task | None = None,
-    ) -> None:
+    async def add_operations(self, operations: Sequence[Operation]) -> None:
         """Keep operations that have not begun."""
         rows = [operation_row(operation) for operation in operations]
+        await self.write(lambda c: ADD_OPERATION.run(c, rows))
+
+    async def replace_operations(
+        self, task: Task, new: Sequence[tuple[Operation, Operation]]
+    ) -> None:
+        """Keep operations in the place of others that still stand as they did."""
 
         def work(connection: sqlite3.Connection) -> None:
-            ADD_OPERATION.run(connection, rows)
-            connection.executemany(
-                "UPDATE operation SET retried = 1 WHERE id = ?",
-                [(operation_id,) for operation_id in instead_of],
-            )
-            if task is not None:
-                connection.execute(_MOVE, _moved(task))
+            for old, operation in new:
+                guard = (old.id, old.status.value)
+                if connection.execute(_RETRIED, guard).rowcount:
+                    ADD_OPERATION.run(connection, [operation_row(operation)])
+            connection.execute(_MOVE, _moved(task))
 
         await self.write(work)
 
@@ -124,10 +133,16 @@ class SqliteTasks:
 
         return await self.write(work)
 
+    async def shift_tasks(self, jump: int, *, now: int) -> None:
+        """Move the deadlines of tasks along with a wall clock that jumped."""
+        await self.write(lambda c: c.execute(_SHIFT, (jump, now - jump)))
+
     async def drop_task(self, task_id: int, *, limit: int) -> bool:
-        """Delete at most *limit* operations of a task, then it."""
+        """Delete a task that is PREPARING, or a piece of it."""
 
         def work(connection: sqlite3.Connection) -> bool:
+            if connection.execute(_IS_PREPARING, (task_id,)).fetchone() is None:
+                return True
             piece = "SELECT id FROM operation WHERE task_id = ? LIMIT ?"
             sql = f"DELETE FROM operation WHERE id IN ({piece})"
             if connection.execute(sql, (task_id, limit)).rowcount == limit:
@@ -182,10 +197,11 @@ class SqliteTasks:
         return await self._first(_STARTABLE, (task_id, now, hold, limit))
 
     async def hopeless(
-        self, task_id: int, *, late: bool, limit: int
+        self, task_id: int, *, late: bool, now: int, hold: int, limit: int
     ) -> Sequence[Operation]:
-        """Return what has not begun and whose device is gone; all if *late*."""
-        return await self._operations(_HOPELESS, (task_id, late, limit))
+        """Return what has not begun and whose device is gone, or away if *late*."""
+        values = (task_id, late, now, hold, limit)
+        return await self._operations(_HOPELESS, values)
 
     async def _first(self, sql: str, values: Sequence[Any]) -> list[DueStep]:
         return await self.reader.run(

@@ -251,14 +251,16 @@ def _write_more(connection: sqlite3.Connection, changes: Changes) -> None:
     for operation_id in changes.forgotten:
         _forget(connection, operation_id)
     for finish in changes.finished:
-        _finish(connection, finish)
+        event = finish.event if _is_finished(connection, finish) else None
+        if event is not None:
+            _HAPPEN.run(connection, [event_row(event)])
+            changes.events.append(event)
 
 
-def _finish(connection: sqlite3.Connection, finish: Finish) -> None:
-    """End a task none of whose operations runs, and tell that it ended."""
-    done = connection.execute(_FINISH, (finish.at, finish.task_id)).rowcount
-    if done and finish.event is not None:
-        _HAPPEN.run(connection, [event_row(finish.event)])
+def _is_finished(connection: sqlite3.Connection, finish: Finish) -> bool:
+    """End a task if none of its operations runs; tell whether it ended."""
+    values = (finish.at, finish.task_id)
+    return connection.execute(_FINISH, values).rowcount == 1
 
 
 def _do(connection: sqlite3.Connection, job: Work) -> None:

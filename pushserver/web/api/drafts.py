@@ -30,7 +30,7 @@ MANY = 1000
 
 
 _WANTED = CommandIn | list[CommandIn]
-#: Nobody plans a command for later.
+#: Nobody means a later instant.
 LATEST = from_datetime(datetime(3000, 1, 1, tzinfo=UTC))
 
 
@@ -116,16 +116,23 @@ def _with_options(draft: Draft, wanted: CommandIn | OctetQuery) -> Draft:
         max_attempts=wanted.max_attempts,
         response_timeout=_micros(wanted.response_timeout),
         expires_in=_micros(wanted.expires_in),
-        not_before=_not_before(wanted.not_before),
+        not_before=read_instant(wanted.not_before, "/notBefore"),
     )
 
 
-def _not_before(instant: datetime | None) -> int | None:
+def read_instant(instant: datetime | None, pointer: str) -> int | None:
+    """
+    Return an instant in microseconds UTC, if one is given.
+
+    Raises:
+        Invalid: it is out of all reason, and could not be written down again.
+    """
     if instant is None:
         return None
     micros_utc = from_datetime(instant)
     if not 0 <= micros_utc < LATEST:
-        raise Invalid("notBefore must be between 1970 and 3000.", pointer="/notBefore")
+        name = pointer.removeprefix("/")
+        raise Invalid(f"{name} must be between 1970 and 3000.", pointer=pointer)
     return micros_utc
 
 

@@ -7,12 +7,12 @@ import attrs
 import msgspec
 from aiohttp import web
 
-from pushserver.dialects.native import native_body
 from pushserver.model.event import Event, EventType
 from pushserver.model.ids import parse_int64
 from pushserver.model.subscription import Wanted
 from pushserver.model.token import Permission
 from pushserver.services.outcomes import ring_or_pass
+from pushserver.services.telling import Telling
 from pushserver.web.api.fields import read_tag
 from pushserver.web.api.route import Call, Route
 from pushserver.web.api.subscription_types import EventsQuery
@@ -39,16 +39,24 @@ class _Stream:
     scope_id: int
     wanted: Wanted
     cursor: int
+    is_whole: bool
 
     async def run(self, bell: asyncio.Event) -> None:
         """Write events as they come, until the server stops."""
+        await self._remark(b"listening")
+        if not self.is_whole:
+            await self._miss(None)
         await self._skip()
         while not self.services.holds.is_closed:
             bell.clear()
             if not await self._write_new():
                 await ring_or_pass(bell, HEARTBEAT)
                 if not bell.is_set():
-                    await self.response.write(b": still here\n\n")
+                    await self._remark(b"still here")
+
+    async def _remark(self, text: bytes) -> None:
+        """Say something without meaning, and with it where to go on after a break."""
+        await self.response.write(b": %s\nid: %d\n\n" % (text, self.cursor))
 
     async def _skip(self) -> None:
         """Leave out what is further back than the buffer, and tell how much it was."""
@@ -58,8 +66,14 @@ class _Stream:
             return
         missed = await store.count_events(self.scope_id, after=self.cursor, to=horizon)
         self.cursor = horizon
+        await self._miss(missed)
+
+    async def _miss(self, missed: int | None) -> None:
+        """Tell how many events were left out; None: nobody knows, nobody listened."""
         data = msgspec.json.encode({"missed": missed})
-        await self.response.write(b"event: missed\ndata: " + data + b"\n\n")
+        await self.response.write(
+            b"id: %d\nevent: missed\ndata: %s\n\n" % (self.cursor, data)
+        )
 
     async def _write_new(self) -> bool:
         events = await self.services.store.subscriptions.events(
@@ -69,27 +83,32 @@ class _Stream:
             return False
         self.cursor = events[-1].id
         matches = self.services.subscriptions.matches
-        chosen = [_message(event) for event in events if matches(self.wanted, event)]
+        chosen = [
+            await self._message(event)
+            for event in events
+            if matches(self.wanted, event)
+        ]
         if chosen:
             await self.response.write(b"".join(chosen))
         if len(events) == BATCH:
             await self._skip()
         return True
 
-
-def _message(event: Event) -> bytes:
-    body = native_body(event, None, include_result=False)
-    return b"id: %d\nevent: %s\ndata: %s\n\n" % (
-        event.id,
-        event.type.encode(),
-        body,
-    )
+    async def _message(self, event: Event) -> bytes:
+        """Return an event as the stream tells it: thin."""
+        telling = Telling(self.services.store, self.services.fleet)
+        body = await telling.native(event, include_result=False)
+        kind = event.type.encode()
+        return b"id: %d\nevent: %s\ndata: %s\n\n" % (event.id, kind, body)
 
 
 async def stream(call: Call[EventsQuery, None]) -> web.StreamResponse:
     """Stream events, those after `Last-Event-ID` first, or from now on."""
     services, wanted = call.services, _wanted(call.query)
-    cursor = await _cursor(call)
+    cursor, is_whole = await _cursor(call), True
+    if cursor and _last(call) is not None:
+        interests = services.interests
+        is_whole = interests.is_whole(call.scope_id, wanted.events, cursor)
     response = web.StreamResponse(
         headers={
             "Content-Type": "text/event-stream",
@@ -99,10 +118,11 @@ async def stream(call: Call[EventsQuery, None]) -> web.StreamResponse:
     )
     with services.interests.stream(call.scope_id, wanted.events) as bell:
         await response.prepare(call.request)
-        await response.write(b": listening\n\n")
         call.request[ENDS_WITH_PEER] = True
         try:
-            reader = _Stream(services, response, call.scope_id, wanted, cursor)
+            reader = _Stream(
+                services, response, call.scope_id, wanted, cursor, is_whole
+            )
             await reader.run(bell)
         except ConnectionError:
             return response
@@ -112,10 +132,14 @@ async def stream(call: Call[EventsQuery, None]) -> web.StreamResponse:
 
 async def _cursor(call: Call[EventsQuery, None]) -> int:
     """Return after which event to begin: the last one read, or the newest."""
-    last = call.request.headers.get("Last-Event-ID") or call.query.last_event_id
+    last = _last(call)
     if last is None:
         return await call.services.store.subscriptions.newest_event()
     return parse_int64(last, what="Last-Event-ID", pointer="/lastEventId")
+
+
+def _last(call: Call[EventsQuery, None]) -> str | None:
+    return call.request.headers.get("Last-Event-ID") or call.query.last_event_id
 
 
 def _wanted(query: EventsQuery) -> Wanted:

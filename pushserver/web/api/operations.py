@@ -5,12 +5,12 @@ from functools import partial
 import msgspec
 from aiohttp import web
 
-from pushserver.clock import from_datetime
 from pushserver.model.ids import parse_int64
 from pushserver.model.operation import Operation
 from pushserver.model.token import Permission
 from pushserver.services.operations import Told
 from pushserver.storage.tracking import OperationFilter
+from pushserver.web.api.drafts import read_instant
 from pushserver.web.api.enqueue import adopted_device, once_of
 from pushserver.web.api.plans import read_device_id, read_plan
 from pushserver.web.api.route import (
@@ -109,7 +109,7 @@ async def cancel(call: Call[None, None]) -> web.StreamResponse:
     """Cancel what waits of an operation; a step in flight runs to its end."""
     operation_id = call.int64("operation_id")
     operation = await call.services.operations.cancel(call.scope_id, operation_id)
-    note(call.request, operation_id=operation_id, status=operation.status)
+    note(call.request, operation_id=operation_id, state=operation.status)
     return await _shown(call, operation)
 
 
@@ -126,7 +126,7 @@ async def tell(call: Call[None, NotificationIn]) -> web.StreamResponse:
         status=wanted.status,
         resource=wanted.resource,
         message=wanted.message,
-        sent_at=None if wanted.sent_on is None else from_datetime(wanted.sent_on),
+        sent_at=read_instant(wanted.sent_on, "/sentOn"),
     )
     notification = await call.services.operations.tell(
         call.scope_id, operation_id, told, by=call.token.id

@@ -231,7 +231,9 @@ def _is_list(field: msgspec.structs.FieldInfo) -> bool:
 
 def invalid(error: msgspec.ValidationError) -> Invalid:
     """Turn msgspec's message into ours: what is wrong, and a JSON pointer to it."""
-    text, _, path = str(error).partition(" - at `$")
+    # Of a mapping's key msgspec tells where the mapping is.
+    said = str(error).replace(" - at `key` in `$", " (a key) - at `$")
+    text, _, path = said.partition(" - at `$")
     # msgspec writes `[...]` for the values of a mapping, whose key it does not tell.
     plain = path.rstrip("`").replace("[...]", "")
     pointer = plain.replace("[", "/").replace("]", "").replace(".", "/")

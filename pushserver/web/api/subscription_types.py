@@ -14,8 +14,8 @@ Url = Annotated[str, Meta(min_length=1, max_length=2000)]
 Events = Annotated[list[EventType], Meta(min_length=1)]
 Headers = Annotated[
     dict[
-        Annotated[str, Meta(pattern=r"^[A-Za-z0-9-]{1,64}$")],
-        Annotated[str, Meta(max_length=1000, pattern=r"^[ -~]*$")],
+        Annotated[str, Meta(pattern=r"^[A-Za-z0-9-]{1,64}(?![\s\S])")],
+        Annotated[str, Meta(max_length=1000, pattern=r"^[ -~]*(?![\s\S])")],
     ],
     Meta(max_length=20),
 ]

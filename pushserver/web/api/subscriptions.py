@@ -1,23 +1,20 @@
 """Subscriptions over the API."""
 
-from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 from aiohttp import web
 from msgspec import UNSET
 
-from pushserver.clock import SECOND, from_datetime, rfc3339
+from pushserver.clock import from_datetime
 from pushserver.errors import Forbidden
-from pushserver.model.event import Event
 from pushserver.model.ids import parse_int64
-from pushserver.model.subscription import Attempt, Subscription, WebhookDelivery
+from pushserver.model.subscription import Format, Subscription
 from pushserver.model.token import Permission
 from pushserver.web.answer import respond
 from pushserver.web.api.plans import read_device_id
 from pushserver.web.api.route import Call, Route, answer, capped, next_link
 from pushserver.web.api.subscription_types import (
-    AttemptOut,
     LagOut,
     PingOut,
     RecoverIn,
@@ -30,10 +27,12 @@ from pushserver.web.api.subscription_types import (
     WebhooksOut,
     WebhooksQuery,
 )
-from pushserver.web.api.views import at
+from pushserver.web.api.subscription_views import (
+    attempt_out,
+    subscription_out,
+    webhook_out,
+)
 from pushserver.web.around import note
-
-_WIDE = {"include": "include_result", "retry_profile": "profile"}
 
 
 async def make(call: Call[None, SubscriptionIn]) -> web.StreamResponse:
@@ -43,7 +42,8 @@ async def make(call: Call[None, SubscriptionIn]) -> web.StreamResponse:
     given = {name: getattr(wanted, name) for name in named}
     settings = {name: value for name, value in given.items() if value is not None}
     settings |= {"profile": wanted.retry_profile, **_filters(wanted)}
-    settings["include_result"] = _include(call, wanted.include)
+    settings["include_result"] = bool(wanted.include)
+    _check_results(call, wanted.format, settings["include_result"])
     settings.setdefault("app_id", str(call.scope_id))
     subscription = await call.services.subscriptions.make(
         call.scope_id,
@@ -70,12 +70,16 @@ def _filters(wanted: SubscriptionIn | SubscriptionPatch) -> dict[str, Any]:
     return filters
 
 
-def _include(call: Call[Any, Any], include: list[Any] | None) -> bool:
-    if not include:
-        return False
-    if not call.token.may(Permission.RESULTS_READ):
-        raise Forbidden("include: result needs the permission results:read.")
-    return True
+def _check_results(call: Call[Any, Any], format_: Format, include: bool) -> None:
+    """
+    See that results are told only where somebody sends them who may read them.
+
+    Raises:
+        Forbidden: the token may not.
+    """
+    tells = include or format_ is not Format.NATIVE
+    if tells and not call.token.may(Permission.RESULTS_READ):
+        raise Forbidden("What tells results needs the permission results:read.")
 
 
 async def list_subscriptions(call: Call[None, None]) -> web.StreamResponse:
@@ -100,8 +104,10 @@ async def patch(call: Call[None, SubscriptionPatch]) -> web.StreamResponse:
     wanted = call.body
     settings = _given(wanted) | _filters(wanted)
     if wanted.include is not UNSET:
-        settings["include_result"] = _include(call, wanted.include)
+        settings["include_result"] = bool(wanted.include)
     subscription = _subscription(call)
+    include = settings.get("include_result", subscription.include_result)
+    _check_results(call, subscription.format, include)
     changed = await call.services.subscriptions.patch(
         call.scope_id, subscription.id, settings
     )
@@ -150,7 +156,7 @@ async def ping(call: Call[None, None]) -> web.StreamResponse:
     """Send a ping now, and tell what the receiver said."""
     subscription = _subscription(call)
     said = await call.services.subscriptions.ping(call.scope_id, subscription.id)
-    return answer(PingOut(ok=said.ok, attempt=_attempt_out(said.attempt)))
+    return answer(PingOut(ok=said.ok, attempt=attempt_out(said.attempt)))
 
 
 async def list_deliveries(call: Call[WebhooksQuery, None]) -> web.StreamResponse:
@@ -162,7 +168,7 @@ async def list_deliveries(call: Call[WebhooksQuery, None]) -> web.StreamResponse
     found = await call.services.store.subscriptions.deliveries(
         subscription.id, state=query.state, before=before, limit=limit + 1
     )
-    page = WebhooksOut(items=[_webhook_out(*each) for each in found[:limit]])
+    page = WebhooksOut(items=[webhook_out(*each) for each in found[:limit]])
     if len(found) <= limit:
         return answer(page)
     page.next_cursor = page.items[-1].id
@@ -175,7 +181,7 @@ async def redeliver(call: Call[None, None]) -> web.StreamResponse:
     delivery = await call.services.subscriptions.redeliver(
         call.scope_id, subscription.id, event_id
     )
-    return answer(_webhook_out(delivery, None), status=202)
+    return answer(webhook_out(delivery, None), status=202)
 
 
 async def recover(call: Call[None, RecoverIn]) -> web.StreamResponse:
@@ -193,64 +199,6 @@ async def _shown(
     lag = await call.services.store.subscriptions.lag(subscription)
     backlog = LagOut(lag.pending, lag.dead, lag.unread, subscription.dropped)
     return subscription_out(subscription, backlog, secret)
-
-
-def subscription_out(
-    subscription: Subscription, backlog: LagOut, secret: str | None
-) -> SubscriptionOut:
-    """Show a subscription; its secret only when it is new."""
-    ids = subscription.device_ids
-    return SubscriptionOut(
-        id=str(subscription.id),
-        url=subscription.url,
-        events=sorted(subscription.events),
-        format=subscription.format,
-        device_ids=None if ids is None else [str(one) for one in sorted(ids)],
-        tags=_plain(subscription.tags),
-        ordered=subscription.ordered,
-        headers=dict(subscription.headers),
-        description=subscription.description,
-        include=["result"] if subscription.include_result else [],
-        retry_profile=subscription.profile,
-        resource_name=subscription.resource_name,
-        app_id=subscription.app_id,
-        state=subscription.health,
-        created_at=rfc3339(subscription.created_at),
-        failures=subscription.failures,
-        failing_since=at(subscription.failing_since),
-        last_success_at=at(subscription.last_success_at),
-        last_failure_at=at(subscription.last_failure_at),
-        last_error=subscription.last_error,
-        backlog=backlog,
-        secret=secret,
-    )
-
-
-def _plain(tags: Mapping[str, str] | None) -> dict[str, str] | None:
-    return None if tags is None else dict(tags)
-
-
-def _webhook_out(delivery: WebhookDelivery, event: Event | None) -> WebhookOut:
-    return WebhookOut(
-        id=str(delivery.event_id),
-        webhook_id=delivery.message_id,
-        type=None if event is None else event.type,
-        device_id=None if delivery.device_id is None else str(delivery.device_id),
-        event_at=None if event is None else rfc3339(event.at),
-        state=delivery.state,
-        next_at=rfc3339(delivery.next_at) if delivery.next_at else None,
-        attempts=[_attempt_out(attempt) for attempt in delivery.attempts],
-    )
-
-
-def _attempt_out(attempt: Attempt) -> AttemptOut:
-    return AttemptOut(
-        at=rfc3339(attempt.at),
-        duration=attempt.duration / SECOND,
-        status=attempt.status,
-        answer=attempt.answer,
-        error=attempt.error,
-    )
 
 
 _ONE = "/subscriptions/{subscription_id}"

@@ -192,7 +192,7 @@ ROUTES = (
     _route_to_write(
         path=_TASK + "/retry",
         name="retryTask",
-        summary="Begin anew what failed of a task",
+        summary="Begin anew what failed of a task, which runs then, paused or ended",
         handler=retry,
         body=RetryIn,
         body_required=False,

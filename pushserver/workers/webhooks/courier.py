@@ -12,6 +12,7 @@ from pushserver.clock import SECOND, Clock
 from pushserver.dialects.native import ping_body
 from pushserver.errors import Unavailable
 from pushserver.model.event import Event
+from pushserver.model.lane import NEVER
 from pushserver.model.subscription import (
     Attempt,
     DeliveryState,
@@ -33,6 +34,10 @@ BATCH = 64
 AT_ONCE = 16
 #: A wait differs by up to this share, so that not everything comes back at once.
 JITTER = 0.1
+#: After failing for so long a receiver is probed, however few deliveries there were.
+LONG_ENOUGH = 3600 * SECOND
+#: So many rows are written at once, so that a door command waits for no more.
+PIECE = 500
 
 Parcel = tuple[Event, WebhookDelivery]
 
@@ -55,6 +60,7 @@ class Courier:
     pace: Pace
     bell: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
     _probed_at: int = attrs.field(default=0, init=False)
+    _welcome_at: int = attrs.field(default=0, init=False)
 
     async def round(self) -> float:
         """Deliver what can be; return how long (seconds) there is nothing to do."""
@@ -65,21 +71,40 @@ class Courier:
         paused = subscription.health is Health.PAUSED
         if paused and (wait := self._until_probe()) > 0:
             return wait
+        if not paused and (wait := self._until_welcome()) > 0:
+            return wait
         parcels, cursor, behind = await self._collect(1 if paused else BATCH)
         if paused:
             self._probed_at = self.clock.now()
-        if not parcels and cursor == subscription.cursor and not behind:
-            return await self._until_due()
+        if not parcels and not behind:
+            if cursor == subscription.cursor:
+                return await self._until_due()
+            # Not written: whoever starts again looks at what nobody wanted once more.
+            subscription.cursor = max(cursor, subscription.cursor)
+            return 0
         done = await self._deliver(parcels)
-        await self._record([*done, *behind], cursor)
-        if paused and subscription.health is Health.ACTIVE:
-            await self.store.hurry(subscription.id, now=self.clock.now())
+        resumed = paused and subscription.health is Health.ACTIVE
+        await self._record([*done, *behind], cursor, resumed=resumed)
+        if resumed:
+            await self._hurry()
         return 0
 
-    async def _record(self, deliveries: Sequence[WebhookDelivery], cursor: int) -> None:
+    async def _hurry(self) -> None:
+        """Let everything that waits be tried soon: the receiver is back."""
+        one, now = self.subscription, self.clock.now()
+        while await self.store.hurry(one.id, now=now, limit=PIECE):
+            pass
+        await self.store.record(one, [])
+
+    async def _record(
+        self, deliveries: Sequence[WebhookDelivery], cursor: int, *, resumed: bool
+    ) -> None:
         """Write what came of it; only then is the cursor where it is written to be."""
         subscription = self.subscription
         moved = attrs.evolve(subscription, cursor=max(cursor, subscription.cursor))
+        if resumed:
+            # Until what waits was hurried, too: a crash before that goes on probing.
+            moved.health = Health.PAUSED
         await self.store.record(moved, deliveries)
         subscription.cursor = max(moved.cursor, subscription.cursor)
 
@@ -106,6 +131,10 @@ class Courier:
         )
         return await self.sender.send(target)
 
+    def _until_welcome(self) -> float:
+        """Return for how long (seconds) the receiver asked to be left alone."""
+        return (self._welcome_at - self.clock.now()) / SECOND
+
     def _until_probe(self) -> float:
         since = (self.clock.now() - self._probed_at) / SECOND
         return self.subscription.retrying.probe - since
@@ -129,6 +158,9 @@ class Courier:
         """
         subscription = self.subscription
         now = self.clock.now()
+        if subscription.health is Health.PAUSED:
+            # A probe: whatever has waited longest, though it is not due yet.
+            now = NEVER
         due = await self.store.due(
             subscription.id, now=now, ordered=subscription.ordered, limit=limit
         )
@@ -189,7 +221,7 @@ class Courier:
             for event, delivery in row:
                 async with places:
                     await self.pace.turn()
-                    if held or self.subscription.health is Health.DISABLED:
+                    if held or self._is_unwelcome():
                         delivery.next_at = 0
                     else:
                         held = not await self._try(event, delivery)
@@ -200,6 +232,11 @@ class Courier:
             if end is not None:
                 raise end
         return [delivery for _, delivery in parcels]
+
+    def _is_unwelcome(self) -> bool:
+        """Tell whether the receiver said not to send more just now."""
+        disabled = self.subscription.health is Health.DISABLED
+        return disabled or self._until_welcome() > 0
 
     def _rows(self, parcels: Sequence[Parcel]) -> list[list[Parcel]]:
         """Return what may be sent side by side."""
@@ -282,6 +319,8 @@ class Courier:
         subscription.failures += 1
         if subscription.failing_since is None:
             subscription.failing_since = now
+        if sent.retry_after:
+            self._welcome_at = now + round(sent.retry_after * SECOND)
         if sent.gone:
             self._turn(Health.DISABLED)
         elif subscription.health is Health.ACTIVE and self._fails_for_long(now):
@@ -290,8 +329,9 @@ class Courier:
 
     def _fails_for_long(self, now: int) -> bool:
         rules, since = self.subscription.retrying, self.subscription.failing_since
-        long = now - (since or now) >= rules.pause_for * SECOND
-        return long and self.subscription.failures >= rules.pause_after
+        time = now - (since or now)
+        often = self.subscription.failures >= rules.pause_after
+        return time >= rules.pause_for * SECOND and (often or time >= LONG_ENOUGH)
 
     def _turn(self, health: Health) -> None:
         self.subscription.health = health

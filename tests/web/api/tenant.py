@@ -9,6 +9,9 @@ import attrs
 from pushserver.model.scope import FIRST_SCOPE
 from tests.web.site import DEVICE, TOKEN, Answer, Site
 
+#: Where nobody receives anything.
+NOBODY = "http://127.0.0.1:1"
+
 
 @attrs.frozen
 class Tenant:
@@ -47,8 +50,14 @@ def first(site: Site) -> Tenant:
 
 
 async def settled(tenant: Tenant, name: str, number: int) -> Tenant:
-    """Give a tenant a device, commands in several states, results and a token."""
+    """
+    Give a tenant a device, commands in several states, results and a token.
+
+    Also an operation of which something was told, two tasks, and a subscription that
+    nobody receives.
+    """
     site, device = tenant.site, str(DEVICE + number)
+    subscription = await _subscription(tenant, name)
     about = {"name": f"{name}-door", "tags": {"owner": f"{name}-tag"}}
     await tenant.api("PUT", f"/devices/{device}", about)
     finished = await _order(tenant, device, name)
@@ -62,18 +71,30 @@ async def settled(tenant: Tenant, name: str, number: int) -> Tenant:
     made = {"name": f"{name}-token", "permissions": ["results:read"]}
     token = (await tenant.api("POST", "/tokens", made)).json()
     results = (await tenant.api("GET", "/results")).json()["items"]
+    paused = await _task(tenant, device, name)
+    await tenant.api("POST", f"/tasks/{paused}/pause")
+    await site.deliver()
+    path = f"/subscriptions/{subscription}/deliveries"
+    deliveries = (await tenant.api("GET", path)).json()["items"]
     ids = {
         **tenant.ids,
         "device_id": device,
+        "subscription_id": subscription,
+        "delivery_id": deliveries[0]["id"],
         "finished": finished,
         "sent": sent,
         "pending": await _order(tenant, device, name),
         "result_id": results[0]["id"],
         "orphan_id": results[1]["id"],
         "token_id": token["id"],
+        "operation_id": await _operation(tenant, device, name),
+        "running": await _task(tenant, device, name),
+        "paused": paused,
         "tag": f"owner:{name}-tag",
+        "owner": f"{name}-tag",
+        "resource": f"{name}-resource",
     }
-    numbers = {v for k, v in ids.items() if k not in ("scope_id", "tag")}
+    numbers = {v for k, v in ids.items() if k != "scope_id" and v.isdigit()}
     return attrs.evolve(tenant, ids=ids, marks=tenant.marks | numbers | {f"{name}-"})
 
 
@@ -81,3 +102,31 @@ async def _order(tenant: Tenant, device: str, name: str) -> str:
     command = {"endpoint": "load_objects", "metadata": f"{name}-metadata"}
     answer = await tenant.api("POST", f"/devices/{device}/commands", command)
     return str(answer.json()["id"])
+
+
+async def _subscription(tenant: Tenant, name: str) -> str:
+    wanted = {
+        "url": f"{NOBODY}/{name}-hook",
+        "events": ["command.status"],
+        "description": f"{name}-description",
+        "appId": f"{name}-app",
+        "headers": {"X-Owner": f"{name}-header"},
+    }
+    return str((await tenant.api("POST", "/subscriptions", wanted)).json()["id"])
+
+
+async def _operation(tenant: Tenant, device: str, name: str) -> str:
+    about = {"deviceId": device, "resource": f"{name}-resource"}
+    made = (await tenant.api("POST", "/operations", about)).json()
+    told = {"progress": 5, "message": f"{name}-told"}
+    await tenant.api("POST", f"/operations/{made['id']}/notifications", told)
+    return str(made["id"])
+
+
+async def _task(tenant: Tenant, device: str, name: str) -> str:
+    wanted = {
+        "name": f"{name}-task",
+        "targets": {"deviceIds": [device]},
+        "steps": [{"endpoint": "reboot", "resource": f"{name}-step"}],
+    }
+    return str((await tenant.api("POST", "/tasks", wanted)).json()["id"])

@@ -1,7 +1,7 @@
 """No scope sees or changes what is another's: every route, asked by a stranger."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from string import Template
@@ -10,10 +10,11 @@ from typing import Any
 import attrs
 import pytest
 
-from pushserver.web.api import ROUTES
+from pushserver.web.api import ROUTES, events
 from pushserver.web.api.route import Route
-from tests.web.api.tenant import Tenant, first, newcomer, settled
-from tests.web.site import Answer, Site
+from tests.clock import ManualClock
+from tests.web.api.tenant import NOBODY, Tenant, first, newcomer, settled
+from tests.web.site import Answer, Site, standing
 
 #: A row with the table that it is in.
 Rows = Mapping[tuple[Any, ...], int | None]
@@ -24,16 +25,20 @@ class Ask:
     """
     A request that names somebody's things: `$device_id` is the id of his device.
 
-    `command` is the state of the command of his for which `command_id` stands.
+    `command` is the state of the command of his for which `command_id` stands, and
+    `task` that of his task.
     """
 
     query: str = ""
     body: str | None = None
     kind: str = "application/json"
     command: str = "finished"
+    task: str = "running"
 
 
 ENDPOINT = '{"endpoint": "reboot"}'
+STEPS = f'"steps": [{ENDPOINT}]'
+EVENTS = '"events": ["command.status"]'
 TOKEN_WANTED = '{"name": "mine", "permissions": ["results:read"]}'
 OCTETS = "application/octet-stream"
 
@@ -55,6 +60,49 @@ ASKED: Mapping[str, tuple[Ask, ...]] = {
     "cancelCommand": (Ask(command="pending"), Ask(command="sent"), Ask()),
     "getCommandResult": (Ask(), Ask(command="pending")),
     "retryCommand": (Ask(), Ask(command="pending")),
+    "beginOperation": (
+        Ask(body=f'{{"deviceId": "$device_id", {STEPS}}}'),
+        Ask(body='{"deviceId": "$device_id"}'),
+    ),
+    "listOperations": (
+        Ask(),
+        Ask(query="deviceId=$device_id"),
+        Ask(query="taskId=$task_id"),
+        Ask(query="status=RUNNING"),
+        Ask(query="resource=$resource"),
+    ),
+    "getOperation": (Ask(),),
+    "cancelOperation": (Ask(),),
+    "notifyOperation": (Ask(body='{"progress": 1}'),),
+    "listNotifications": (Ask(), Ask(query="cursor=1")),
+    "makeTask": (
+        Ask(body=f'{{"targets": {{"deviceIds": ["$device_id"]}}, {STEPS}}}'),
+        Ask(body=f'{{"targets": {{"tags": {{"owner": "$owner"}}}}, {STEPS}}}'),
+        Ask(body=f'{{"targets": {{"all": true}}, "dryRun": true, {STEPS}}}'),
+    ),
+    "listTasks": (Ask(),),
+    "getTask": (Ask(),),
+    "pauseTask": (Ask(),),
+    "resumeTask": (Ask(task="paused"), Ask()),
+    "cancelTask": (Ask(), Ask(task="paused")),
+    "retryTask": (Ask(), Ask(body='{"includeUnknown": true}')),
+    "makeSubscription": (Ask(body=f'{{"url": "{NOBODY}/mine", {EVENTS}}}'),),
+    "listSubscriptions": (Ask(),),
+    "getSubscription": (Ask(),),
+    "changeSubscription": (Ask(body='{"description": "x"}'), Ask(body="{}")),
+    "deleteSubscription": (Ask(),),
+    "pingSubscription": (Ask(),),
+    "rotateSecret": (Ask(),),
+    "enableSubscription": (Ask(),),
+    "disableSubscription": (Ask(),),
+    "listDeliveries": (Ask(), Ask(query="state=pending")),
+    "redeliver": (Ask(),),
+    "recoverSubscription": (Ask(body='{"since": "2020-01-01T00:00:00Z"}'),),
+    "streamEvents": (
+        Ask(query="lastEventId=0"),
+        Ask(query="lastEventId=0&deviceId=$device_id"),
+        Ask(query="lastEventId=0&tag=$tag"),
+    ),
     "listResults": (
         Ask(),
         Ask(query="deviceId=$device_id"),
@@ -87,7 +135,18 @@ ASKED: Mapping[str, tuple[Ask, ...]] = {
 OVER_ALL = {"listScopes", "makeTokenOfScope"}
 #: (whose things are named, who asks)
 PAIRS = [("first", "second"), ("second", "first"), ("second", "third")]
-REFUSALS = (403, 404, 409)
+REFUSALS = (403, 404, 409, 422)
+
+
+@pytest.fixture(name="site")
+async def _site(
+    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Site]:
+    """Return a server whose webhooks may stay inside, and its streams read soon."""
+    monkeypatch.setattr(events, "HEARTBEAT", 0.02)
+    networks = "127.0.0.0/8"
+    async with standing(tmp_path, clock, webhook_allow_networks=networks) as site:
+        yield site
 
 
 async def tenant(site: Site, name: str) -> Tenant:
@@ -101,7 +160,8 @@ async def ask(
     by: Tenant, about: Tenant, route: Route[Any, Any], how: Ask
 ) -> tuple[Answer, str]:
     """Call a route that names *about*'s things; return also what was said."""
-    ids = {**about.ids, "command_id": about.ids[how.command]}
+    own = about.ids
+    ids = {**own, "command_id": own[how.command], "task_id": own[how.task]}
     path = route.path.format(**ids) + Template(f"?{how.query}").substitute(ids)
     body = Template(how.body or "").substitute(ids)
     answer = await by.site.api(

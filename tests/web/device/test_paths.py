@@ -19,7 +19,12 @@ PREFIXES = (
     "/healthz",
     "/d",
     "/caf%C3%A9",
+    "/a%0Ab",
     "/a.fcgi",
+    "/v1",
+    "/AQ/devices/AQ/operations",
+    "/v1/AQ/devices/AQ/operations",
+    "/AQ/devices/AQ/operations/AQ/notifications",
 )
 TAILS = ("", "/", "//")
 

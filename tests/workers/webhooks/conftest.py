@@ -24,7 +24,7 @@ async def _sender() -> AsyncIterator[Sender]:
 @pytest.fixture(name="hasty")
 async def _hasty() -> AsyncIterator[Sender]:
     """Return a sender that does not wait long."""
-    async with Sender(LOOPBACK, "1.2.3", timeout=0.2) as sender:
+    async with Sender(LOOPBACK, "1.2.3", timeout=1.0) as sender:
         yield sender
 
 

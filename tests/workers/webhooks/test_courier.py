@@ -329,7 +329,9 @@ async def test_event_is_gone(office: Office) -> None:
         waiting.state = DEAD
         record = office.services.store.subscriptions.record
         await record(courier.subscription, [waiting])
-        await office.services.store.subscriptions.purge_dead(before=START + SECOND)
+        await office.services.store.subscriptions.purge_dead(
+            before=START + SECOND, limit=9
+        )
         await purge(before=START + SECOND, limit=9)
         waiting.state = PENDING
         await record(courier.subscription, [waiting])

@@ -17,11 +17,25 @@ async def took(pace: Pace, turns: int) -> float:
 
 
 async def test_nobody_calls() -> None:
-    """While nobody calls nothing waits, once that is known."""
-    pace = Pace(lambda: 7)
-    await pace.turn()
+    """While nobody calls one look is enough for each turn, once that is known."""
+    looks = 0
 
-    assert await took(pace, 20) < QUIET
+    def calls() -> int:
+        nonlocal looks
+        looks += 1
+        return 7
+
+    pace = Pace(calls)
+    await pace.turn()
+    known = looks
+    await took(pace, 20)
+
+    assert 20 == looks - known
+
+
+async def test_quiet_is_no_instant() -> None:
+    """Nobody calls only when nobody has called for a while."""
+    assert QUIET <= await took(Pace(lambda: 7), 1)
 
 
 async def test_busy() -> None:
@@ -29,13 +43,6 @@ async def test_busy() -> None:
     busy = Pace(itertools.count().__next__)
 
     assert 5 * PATIENCE <= await took(busy, 5)
-
-
-async def test_calm_again() -> None:
-    """Who waits goes as soon as nobody calls."""
-    calls = itertools.chain(range(4), itertools.repeat(4))
-
-    assert QUIET <= await took(Pace(calls.__next__), 1) < PATIENCE
 
 
 async def test_broken_off() -> None:

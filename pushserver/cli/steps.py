@@ -1,0 +1,26 @@
+"""Files of steps, as `operations begin` and `tasks make` take them."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from pushserver.cli.here import Usage
+from pushserver.cli.pairs import json_of
+
+STDIN = "-"
+
+
+def steps_in(file: str) -> list[dict[str, Any]]:
+    """
+    Return the steps in *file*; `-` is the standard input.
+
+    Raises:
+        Usage: it is no JSON array of objects.
+        OSError: it cannot be read.
+    """
+    name = "The standard input" if file == STDIN else file
+    content = sys.stdin.buffer.read() if file == STDIN else Path(file).read_bytes()
+    steps = json_of(content, name)
+    if not isinstance(steps, list) or not all(isinstance(s, dict) for s in steps):
+        raise Usage(f"{name} is no JSON array of steps.")
+    return steps

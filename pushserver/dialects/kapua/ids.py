@@ -1,0 +1,36 @@
+"""Kapua's ids: an int64 as its shortest signed bytes, in base64url without padding."""
+
+import base64
+import re
+
+from pushserver.errors import Invalid
+from pushserver.model.ids import MAX_INT64
+
+_TEXT = re.compile(r"[A-Za-z0-9_-]+={0,2}", re.ASCII)
+#: Eight bytes, and a leading zero that others may write.
+_LONGEST = 9
+_ALONE = 1  # one character says six bits, which is no byte
+
+
+def encode(number: int) -> str:
+    """Return an int64 as a Kapua id: 1 is AQ, 128 needs two bytes and is AIA."""
+    bits = (number if number >= 0 else ~number).bit_length()
+    data = number.to_bytes(bits // 8 + 1, "big", signed=True)
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def decode(text: str) -> int:
+    """
+    Read a Kapua id; stray last bits and padding are passed over, as Kapua does.
+
+    Raises:
+        Invalid: it is no base64url, or no int64.
+    """
+    plain = text.rstrip("=")
+    if _TEXT.fullmatch(text) is None or len(plain) % 4 == _ALONE:
+        raise Invalid("An id is an int64 in base64url, such as AQ.")
+    data = base64.urlsafe_b64decode(plain + "=" * (-len(plain) % 4))
+    number = int.from_bytes(data, "big", signed=True)
+    if len(data) > _LONGEST or not ~MAX_INT64 <= number <= MAX_INT64:
+        raise Invalid("An id has at most 64 bits.")
+    return number

@@ -1,0 +1,93 @@
+"""Errors as Kapua's clients expect them; each status is that of the API's table."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from aiohttp import web
+
+from pushserver.dialects.kapua import errors
+from pushserver.errors import (
+    Forbidden,
+    Invalid,
+    Malformed,
+    NotFound,
+    PushServerError,
+    Unauthorized,
+    UnsupportedMediaType,
+)
+from pushserver.web.address import printable
+from pushserver.web.api.route import JSON
+from pushserver.web.problems import headers_of, status_of
+
+#: So many characters of what was given are shown.
+_SHOWN = 100
+
+
+class IllegalArgument(Invalid):
+    """An id, a parameter or a field of the body that must not be so."""
+
+    def __init__(self, name: str, value: str) -> None:
+        self.name, self.value = name, printable(value[:_SHOWN])
+        super().__init__(
+            f"An illegal value was provided for the argument {name}: {self.value}."
+        )
+
+
+class NoEntity(NotFound):
+    """There is no such operation or notification, as far as the caller can see."""
+
+    def __init__(self, kind: str, given: str, number: int) -> None:
+        super().__init__(
+            f"The entity of type {kind} with id/name {number} was not found."
+        )
+        self.kind, self.given = kind, given
+
+
+def render(error: Exception) -> web.Response:
+    """Return the answer to whatever a handler raised."""
+    if isinstance(error, PushServerError):
+        return _rendered(error)
+    if isinstance(error, web.HTTPException):
+        return _of_http(error)
+    message = "Internal error. The server's log has more."
+    return _response(500, errors.info(500, message, "INTERNAL_ERROR"), {})
+
+
+def _rendered(error: PushServerError) -> web.Response:
+    status, headers = status_of(error), headers_of(error)
+    if isinstance(error, Unauthorized):
+        return web.Response(status=status, headers=dict(headers))
+    if isinstance(error, Forbidden):
+        return _response(status, errors.subject_unauthorized(error.detail), headers)
+    if isinstance(error, NoEntity):
+        body = errors.entity_not_found(error.detail, error.kind, error.given)
+        return _response(status, body, headers)
+    if isinstance(error, Malformed | Invalid):
+        return _illegal(error)
+    code = error.code.upper().replace("-", "_")
+    return _response(status, errors.info(status, error.detail, code), headers)
+
+
+def _illegal(error: Malformed | Invalid) -> web.Response:
+    if isinstance(error, UnsupportedMediaType):
+        body = errors.info(415, error.detail, "UNSUPPORTED_MEDIA_TYPE")
+        return _response(415, body, {})
+    argument = (error.name, error.value) if isinstance(error, IllegalArgument) else None
+    name, value = argument or ("body", "")
+    return _response(400, errors.illegal_argument(error.detail, name, value), {})
+
+
+def _of_http(error: web.HTTPException) -> web.Response:
+    status = HTTPStatus(error.status)
+    kept = {k: v for k, v in error.headers.items() if k == "Allow"}
+    message = error.text or f"{status.value}: {status.phrase}"
+    return _response(status, errors.info(status, message, status.name), kept)
+
+
+def _response(status: int, body: bytes, headers: Mapping[str, str]) -> web.Response:
+    return web.Response(
+        status=status,
+        body=body,
+        content_type=JSON,
+        headers=dict(headers),
+    )

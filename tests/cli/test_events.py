@@ -1,0 +1,180 @@
+"""`events` and `events --follow` against a real server."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from pushserver.cli import events, patience
+from pushserver.cli.here import Here
+from pushserver.client import ApiError, Client, Message
+from tests.cli.cable import Cable
+from tests.cli.conftest import Run
+from tests.program import Program
+
+PROGRAM = "import sys; from pushserver.cli import main; sys.exit(main())"
+
+
+@pytest.fixture(name="here")
+def _here(server: Program) -> Here:
+    """Where commands run that print JSON."""
+    return Here(environ={}, server=server.url, token=server.token, json=True)
+
+
+@asynccontextmanager
+async def wanted(server: Program) -> AsyncIterator[Client]:
+    """Have events kept, as whoever reads a stream has."""
+    async with Client(server.url, server.token) as client, client.events():
+        yield client
+
+
+@pytest.fixture(name="commands")
+async def _commands(server: Program, device_id: str) -> list[str]:
+    """Return the ids of commands whose events are kept."""
+    async with wanted(server) as client:
+        made = await client.enqueue_many(device_id, [{"endpoint": "reboot"}] * 3)
+        return [each["id"] for each in made]
+
+
+def test_what_there_is(run: Run, device_id: str, commands: list[str]) -> None:
+    """
+    What there is is printed, and whoever goes on at the last id reads none of it again.
+    """
+    mine = ("events", "--device", device_id, "--json")
+    first = run(*mine)
+    last = first.err.splitlines()[-1].removeprefix("last event: ")
+    second = run(*mine, "--last-event-id", first.lines[1]["id"])
+    third = run(*mine, "--last-event-id", last)
+
+    assert commands == [each["data"]["commandId"] for each in first.lines]
+    assert first.lines[2:] == second.lines
+    assert (0, "", first.err) == (third.code, third.out, third.err)
+
+
+@pytest.mark.usefixtures("commands")
+def test_filters(run: Run, device_id: str) -> None:
+    """
+    Only what is asked for is printed.
+    """
+    run("devices", "set", device_id, "--tag", f"at:{device_id}")
+    kind = ("--event", "command.status", "--event", "task.finished")
+    mine = run("events", *kind, "--tag", f"at:{device_id}", "--json")
+    none = run("events", "--event", "task.finished", "--device", device_id)
+
+    assert {device_id} == {each["data"]["deviceId"] for each in mine.lines}
+    assert "" == none.out
+
+
+def test_for_people(run: Run, device_id: str, commands: list[str]) -> None:
+    """
+    People read a line for each event.
+    """
+    lines = run("events", "--device", device_id).out.splitlines()
+
+    assert 3 == len(lines)
+    assert f"command.status  {device_id}  PENDING  commandId={commands[0]}" in lines[0]
+
+
+def test_wrong_type(run: Run) -> None:
+    """
+    A type that is none is refused by its name.
+    """
+    ran = run("events", "--event", "door.opened")
+
+    assert 1 == ran.code
+    assert "door.opened" in ran.err
+
+
+def test_missed(capsys: pytest.CaptureFixture[str], here: Here) -> None:
+    """
+    What was missed is a line of its own for programs, and a note for people.
+    """
+    missed = Message("missed", {"missed": 7}, "5")
+    events._print(here, missed)
+    events._print(Here(environ={}, server="", token=None, json=False), missed)
+    printed = capsys.readouterr()
+
+    assert {"type": "missed", "data": {"missed": 7}} == json.loads(printed.out)
+    assert "7 events were missed.\n" == printed.err
+
+
+async def test_follow_until_interrupted(
+    server: Program, device_id: str, environ: dict[str, str]
+) -> None:
+    """
+    Following prints what happens, and Ctrl-C ends it well, with the last id.
+    """
+    argv = [sys.executable, "-c", PROGRAM, "events", "--follow", "--json"]
+    argv += ["--device", device_id]
+    following = await asyncio.create_subprocess_exec(
+        *argv,
+        env={**os.environ, **environ},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert following.stdout
+    async with Client(server.url, server.token) as client:
+        line = asyncio.ensure_future(following.stdout.readline())
+        while not line.done():
+            # Until it follows, what happens is before its time.
+            await client.enqueue(device_id, {"endpoint": "reboot"})
+            await asyncio.wait([line], timeout=0.1)
+    event = json.loads(await line)
+    following.send_signal(signal.SIGINT)
+    _, err = await asyncio.wait_for(following.communicate(), 10)
+
+    assert device_id == event["data"]["deviceId"]
+    assert 0 == following.returncode
+    assert err.decode().startswith("last event: ")
+
+
+async def test_follow_survives_a_break(
+    server: Program, here: Here, device_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Following goes on once the server is back: nothing is lost, nothing comes twice.
+    """
+    monkeypatch.setattr(patience, "FIRST_PAUSE", 0.01)
+    cable = Cable(server.url)
+    await cable.plug()
+    cut_off = Client(f"http://127.0.0.1:{cable.port}", server.token)
+    reader = events.Reader(client=cut_off, here=here, filters={"deviceId": device_id})
+    made, read = [], []
+    async with cut_off, Client(server.url, server.token) as client:
+        follow = reader.follow()
+        coming = asyncio.ensure_future(anext(follow))
+        while not coming.done():
+            made.append(await client.enqueue(device_id, {"endpoint": "x"}))
+            await asyncio.wait([coming], timeout=0.1)
+        await cable.pull()
+        made += [await client.enqueue(device_id, {"endpoint": "x"}) for _ in range(2)]
+        await cable.plug()
+        made.append(await client.enqueue(device_id, {"endpoint": "x"}))
+        read.append(command_of(await coming))
+        while read[-1] != made[-1]["id"]:
+            read.append(command_of(await asyncio.wait_for(anext(follow), 20)))
+        await follow.aclose()
+    await cable.pull()
+
+    ids = [each["id"] for each in made]
+    assert ids[ids.index(read[0]) :] == read
+
+
+def command_of(event: Message) -> str:
+    """Return which command an event is about."""
+    return str(event.data["data"]["commandId"])
+
+
+async def test_follow_ends_when_it_is_refused(server: Program, here: Here) -> None:
+    """
+    What will not pass by waiting ends the following.
+    """
+    async with Client(server.url, "pst_wrong") as client:
+        with pytest.raises(ApiError):
+            await anext(events.Reader(client=client, here=here).follow())

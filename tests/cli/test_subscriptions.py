@@ -1,0 +1,226 @@
+"""`subscriptions` against a real server, and a receiver that it tells of commands."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Ran, Run
+from tests.program import Program
+from tests.web.receiver import Receiver, receiving
+
+EVENT = ("--event", "command.status")
+
+
+@pytest.fixture(name="server", scope="module")
+def _server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    """A program whose webhooks may stay on the loopback."""
+    program = Program(tmp_path_factory.mktemp("server"))
+    program.start(webhook_allow_networks="127.0.0.0/8")
+    yield program
+    program.stop()
+
+
+@pytest.fixture(name="receiver")
+def _receiver() -> Iterator[Receiver]:
+    """A receiver in a thread of its own: the command line has a loop for itself."""
+    ready, stop, loop = threading.Event(), asyncio.Event(), asyncio.new_event_loop()
+    there: list[Receiver] = []
+
+    async def serve() -> None:
+        async with receiving() as receiver:
+            there.append(receiver)
+            ready.set()
+            await stop.wait()
+
+    with ThreadPoolExecutor(1) as pool:
+        serving = pool.submit(loop.run_until_complete, serve())
+        assert ready.wait(10)
+        yield there[0]
+        loop.call_soon_threadsafe(stop.set)
+        serving.result(10)
+        loop.close()
+
+
+def make(run: Run, receiver: Receiver, *options: str) -> dict[str, Any]:
+    """Make a subscription."""
+    ran = run("subscriptions", "make", f"{receiver.url}/", *EVENT, *options, "--json")
+    assert 0 == ran.code, ran.err
+    made: dict[str, Any] = ran.only
+    return made
+
+
+def settled(run: Run, subscription: dict[str, Any], state: str) -> Ran:
+    """Return the deliveries once there is one in this state."""
+    argv = ("subscriptions", "deliveries", subscription["id"], "--state", state)
+    for _ in range(200):
+        if (ran := run(*argv, "--json")).out:
+            return ran
+    raise AssertionError(f"No delivery became {state}.")
+
+
+def test_a_life(run: Run, receiver: Receiver) -> None:
+    """
+    A subscription is made, shown, changed, switched off and on, and deleted.
+    """
+    made = make(run, receiver, "--description", "doors", "--tag", "site:north")
+    changed = run(
+        *("subscriptions", "change", made["id"], "--event", "device.online"),
+        *("--any-tag", "--ordered", "--json"),
+    ).only
+    states = [
+        run("subscriptions", verb, made["id"], "--json").only["state"]
+        for verb in ("disable", "enable")
+    ]
+    shown = run("subscriptions", "show", made["id"], "--json").only
+    listed = run("subscriptions", "--json").lines
+    deleted = run("subscriptions", "delete", made["id"], "--json").only
+
+    assert {"site": "north"} == made["tags"]
+    assert (["device.online"], True, "doors") == tuple(
+        changed[name] for name in ("events", "ordered", "description")
+    )
+    assert "tags" not in changed
+    assert ["disabled", "active"] == states
+    assert shown in listed
+    assert {"id": made["id"], "deleted": True} == deleted
+    assert 1 == run("subscriptions", "show", made["id"]).code
+
+
+def test_every_wish(run: Run, receiver: Receiver) -> None:
+    """
+    Each option of a new subscription arrives, and each change.
+    """
+    made = make(
+        *(run, receiver, "--format", "iotda", "--device", "7", "--device", "8"),
+        *("--tag", "a:b", "--tag", "c=d", "--no-ordered", "--header", "X-A=1=2"),
+        *("--include", "result", "--retry-profile", "huawei", "--app-id", "app"),
+        *("--resource-name", "device.commmad.status"),
+    )
+    changed = run(
+        *("subscriptions", "change", made["id"], "--url", f"{receiver.url}/new"),
+        *("--any-device", "--tag", "e:f", "--no-header", "--no-include", "--json"),
+        *("--retry-profile", "standard", "--app-id", "other"),
+    ).only
+    wished = {
+        "format": "iotda",
+        "deviceIds": ["7", "8"],
+        "tags": {"a": "b", "c": "d"},
+        "ordered": False,
+        "headers": {"X-A": "1=2"},
+        "include": ["result"],
+        "retryProfile": "huawei",
+        "appId": "app",
+        "resourceName": "device.commmad.status",
+    }
+
+    assert wished == {name: made[name] for name in wished}
+    assert f"{receiver.url}/new" == changed["url"]
+    assert "deviceIds" not in changed
+    assert [{"e": "f"}, {}, [], "standard", "other"] == [
+        changed[name]
+        for name in ("tags", "headers", "include", "retryProfile", "appId")
+    ]
+
+
+def test_the_secret_is_shown_once(run: Run, receiver: Receiver) -> None:
+    """
+    People are told that the secret will not be shown again, and it is not.
+    """
+    made = run("subscriptions", "make", f"{receiver.url}/secret", *EVENT)
+    (found,) = [
+        each
+        for each in run("subscriptions", "--json").lines
+        if each["url"].endswith("/secret")
+    ]
+    rotated = run("subscriptions", "rotate", found["id"])
+
+    for ran in (made, rotated):
+        assert "whsec_" in ran.out
+        assert "shown this once" in ran.err
+    assert "whsec_" not in run("subscriptions", "show", found["id"]).out
+
+
+def test_ping(run: Run, receiver: Receiver) -> None:
+    """
+    A ping tells what the receiver said, by its exit code, too.
+    """
+    made = make(run, receiver)
+    good = run("subscriptions", "ping", made["id"], "--json")
+    receiver.status = 418
+    bad = run("subscriptions", "ping", made["id"])
+
+    assert (0, True) == (good.code, good.only["ok"])
+    assert 1 == bad.code
+    assert "The receiver answered 418." in bad.out
+    assert "ping" == receiver.received[0].body["type"]
+
+
+def test_deliveries(run: Run, receiver: Receiver, device_id: str) -> None:
+    """
+    What was told is listed for people in a row each, and sent again when asked for.
+    """
+    made = make(run, receiver, "--device", device_id)
+    run("enqueue", device_id, "load_objects")
+    (delivery,) = settled(run, made, "delivered").lines
+    rows = run("subscriptions", "deliveries", made["id"]).out
+    argv = ("subscriptions", "redeliver", made["id"], delivery["id"])
+    again, shown = run(*argv, "--json"), run(*argv)
+
+    assert all(word in rows for word in (delivery["id"], device_id, "delivered"))
+    assert "pending" == again.only["state"]
+    assert (0, True) == (shown.code, delivery["webhookId"] in shown.out)
+
+
+def test_recover(run: Run, receiver: Receiver, device_id: str) -> None:
+    """
+    What was given up is listed with the reason, and all of it sent again.
+    """
+    receiver.status = 500
+    made = make(run, receiver, "--device", device_id, "--retry-profile", "huawei")
+    run("enqueue", device_id, "load_objects")
+    (dead,) = settled(run, made, "dead").lines
+    rows = run("subscriptions", "deliveries", made["id"], "--state", "dead").out
+    receiver.status = 200
+    argv = ("subscriptions", "recover", made["id"], "--since")
+    recovered = run(*argv, "2026-01-01T00:00:00Z", "--json")
+    refused = run(*argv, "yesterday")
+
+    assert "The receiver answered 500." in rows
+    assert {"recovered": 1} == recovered.only
+    assert dead["id"] == settled(run, made, "delivered").only["id"]
+    assert (1, True) == (refused.code, "/since" in refused.err)
+
+
+def test_for_people(run: Run, receiver: Receiver) -> None:
+    """
+    People read a table, and a refusal in one line.
+    """
+    made = make(run, receiver, "--description", "for people")
+    twin = run("subscriptions", "make", f"{receiver.url}/", *EVENT)
+
+    assert made["url"] in run("subscriptions").out
+    assert "for people" in run("subscriptions", "show", made["id"]).out
+    assert 1 == twin.code
+    assert made["id"] in twin.err
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("make", "https://9.9.9.9/"),
+        ("make", "https://9.9.9.9/", *EVENT, "--format", "soap"),
+        ("make", "https://9.9.9.9/", *EVENT, "--tag", "north"),
+        ("make", "https://9.9.9.9/", *EVENT, "--header", "X-A"),
+        ("make", "https://9.9.9.9/", *EVENT, "--include", "everything"),
+        ("recover", "5"),
+    ],
+)
+def test_wrong_use(run: Run, argv: tuple[str, ...]) -> None:
+    """
+    What makes no sense is said before anything is sent.
+    """
+    assert 2 == run("subscriptions", *argv).code

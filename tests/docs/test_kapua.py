@@ -1,0 +1,48 @@
+"""docs/kapua.md says what Kapua's clients may call, by what they sort, and ids."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pushserver.dialects.kapua.ids import encode
+from pushserver.web.kapua import LOGINS, ROUTES, notifications, operations
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs/kapua.md").read_text("utf-8")
+
+_CALL = re.compile(r"^\| `([A-Z]+) (/\S+)` \| [^|]+ \| `?([a-z:]+)`? \|$", re.MULTILINE)
+_ID = re.compile(r"^\| ([0-9]+) \| `([\w-]+)` \|$", re.MULTILINE)
+
+
+def test_every_call_is_listed() -> None:
+    """
+    The table of calls has those that are served, with the permission each needs.
+    """
+    served = {(route.method, route.path, str(route.permission)) for route in ROUTES}
+    served |= {("POST", path, "none") for path in LOGINS}
+
+    assert served == set(_CALL.findall(PAGE))
+
+
+@pytest.mark.parametrize(
+    ("kind", "sorts"),
+    [("Notifications", notifications.SORTS), ("Operations", operations.SORTS)],
+)
+def test_attributes_to_sort_by(kind: str, sorts: dict[str, object]) -> None:
+    """
+    The attributes by which a list can be sorted are named, and no others.
+    """
+    said = PAGE.partition(f"{kind} are sorted by ")[2].partition(".")[0]
+
+    assert set(sorts) == set(re.findall(r"`(\w+)`", said))
+
+
+def test_ids() -> None:
+    """
+    The ids of the examples are what they should be.
+    """
+    ids = {int(number): text for number, text in _ID.findall(PAGE)}
+
+    assert {number: encode(number) for number in ids} == ids
+    assert f"/devices/{ids[478435]}/operations" in PAGE

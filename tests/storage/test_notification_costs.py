@@ -1,0 +1,134 @@
+"""A page of a long list costs what a page of a short one does: rows are counted."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pushserver.model.operation import Status
+from pushserver.storage.sqlite import places
+from pushserver.storage.sqlite.store import SqliteStore
+from pushserver.storage.tracking import Page, Sort
+from tests.clock import START, ManualClock
+from tests.storage.telling import SCOPE, begin, notification, operation, tell
+
+#: How many notifications the two operations have.
+SHORT, LONG = 6000, 40_000
+#: So much more may be taken for the long one.
+MORE = 1.5
+#: So many steps of SQLite's machine are counted as one.
+GRAIN = 10
+
+
+@pytest.fixture(name="file")
+async def _file(tmp_path: Path, clock: ManualClock) -> AsyncIterator[SqliteStore]:
+    """Return a store with a short and a long list, of which most is RUNNING."""
+    store = await SqliteStore.open(tmp_path / "store.db", clock)
+    await begin(store, operation(1), operation(2))
+    number = 100
+    for operation_id, length in ((1, SHORT), (2, LONG)):
+        told = [
+            notification(
+                number + n,
+                operation_id=operation_id,
+                sent_at=START + n // 3,
+                progress=100 * n // length,
+                resource=("download", "install")[n % 2],
+                status=Status.RUNNING if n < length - 1 else Status.COMPLETED,
+            )
+            for n in range(length)
+        ]
+        await tell(store, told)
+        number += length
+    yield store
+    await store.close()
+
+
+async def steps(store: SqliteStore, ask: Callable[[], Awaitable[object]]) -> int:
+    """Return how many steps SQLite's machine takes to answer."""
+    taken = 0
+
+    def count() -> int:
+        nonlocal taken
+        taken += GRAIN
+        return 0
+
+    await store.lists.run(lambda c: c.set_progress_handler(count, GRAIN))
+    await ask()
+    await store.lists.run(lambda c: c.set_progress_handler(None, GRAIN))
+    return taken
+
+
+SORTS = (Sort.SENT, Sort.ID, Sort.CREATED, Sort.STATUS, Sort.PROGRESS)
+
+
+async def dearest(
+    store: SqliteStore, operation_id: int, length: int, resource: str | None, **how: Any
+) -> int:
+    """Return the steps of the dearest page, when the list was looked through once."""
+
+    async def read(offset: int) -> None:
+        page = Page(offset=offset, **how)
+        ask = store.operations.notifications_page
+        await ask(SCOPE, operation_id, resource, page)
+
+    await read(length)
+    places = [length * part // 100 for part in (0, 1, 33, 50, 98, 99)]
+    return max([await steps(store, partial(read, offset)) for offset in places])
+
+
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize("sort", SORTS)
+async def test_any_page(file: SqliteStore, sort: Sort, descending: bool) -> None:
+    """Wherever a page is, and by whatever an index has, it costs about the same."""
+    how = {"sort": sort, "descending": descending}
+    short = await dearest(file, 1, SHORT, None, **how)
+
+    assert MORE * short > await dearest(file, 2, LONG, None, **how)
+
+
+async def test_resource(file: SqliteStore) -> None:
+    """So does a page of one resource, whose notifications are half of all."""
+    short = await dearest(file, 1, SHORT // 2, "install")
+
+    assert MORE * short > await dearest(file, 2, LONG // 2, "install")
+
+
+@pytest.mark.parametrize("resource", [None, "install"])
+async def test_count(file: SqliteStore, resource: str | None) -> None:
+    """Counting a long list again costs no more than a short one."""
+    count, share = file.operations.count_notifications, 1 if resource is None else 2
+    counted = [await count(SCOPE, each, resource) for each in (1, 2)]
+    short = await steps(file, partial(count, SCOPE, 1, resource))
+
+    assert [SHORT // share, LONG // share] == counted
+    assert MORE * short > await steps(file, partial(count, SCOPE, 2, resource))
+
+
+async def test_growing(file: SqliteStore) -> None:
+    """What is added at the end has to be looked at alone."""
+    page = partial(
+        file.operations.notifications_page, SCOPE, 2, None, Page(offset=LONG)
+    )
+    await page()
+    again = await steps(file, page)
+    later = [
+        notification(99_000 + n, operation_id=2, sent_at=2 * START) for n in (0, 1)
+    ]
+    await tell(file, later)
+
+    assert MORE * again > await steps(file, page)
+
+
+async def test_forgotten(file: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of lists that were not asked for lately nothing is remembered."""
+    monkeypatch.setattr(places, "KEPT", 1)
+    count = file.operations.count_notifications
+    first = await steps(file, partial(count, SCOPE, 2, None))
+    again = await steps(file, partial(count, SCOPE, 2, None))
+    await count(SCOPE, 1, None)
+
+    assert 2 * again < first
+    assert 2 * again < await steps(file, partial(count, SCOPE, 2, None))

@@ -1,0 +1,190 @@
+"""Notifications by place: every order, both ways, also where lists are long."""
+
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import Any
+
+import pytest
+
+from pushserver.clock import SECOND
+from pushserver.model.operation import Notification, Status
+from pushserver.storage.base import Store
+from pushserver.storage.sqlite import places
+from pushserver.storage.tracking import Page, Sort
+from tests.clock import START
+from tests.storage.telling import SCOPE, begin, notification, operation, tell
+
+RESOURCES = (None, "download", "install")
+#: By what a page can be sorted, word for word; what is absent comes first.
+KEYS: dict[Sort, Callable[[Notification], Any]] = {
+    Sort.ID: lambda n: n.id,
+    Sort.CREATED: lambda n: n.id,
+    Sort.CREATED_BY: lambda n: (n.created_by, n.sent_at, n.id),
+    Sort.SENT: lambda n: (n.sent_at, n.id),
+    Sort.STATUS: lambda n: (n.status.value, n.sent_at, n.id),
+    Sort.RESOURCE: lambda n: (n.resource or "", n.sent_at, n.id),
+    Sort.PROGRESS: lambda n: (n.progress, n.sent_at, n.id),
+    Sort.MESSAGE: lambda n: (n.message or "", n.sent_at, n.id),
+}
+
+
+def odd(number: int, random: Random, **given: Any) -> Notification:
+    """Return a notification that is unlike its neighbours."""
+    usual: dict[str, Any] = {
+        "created_at": START + number,
+        "created_by": random.choice((2, 3)),
+        "sent_at": START + random.randrange(20) * SECOND,
+        "status": random.choice(list(Status)),
+        "progress": random.randrange(101),
+        "resource": random.choice(RESOURCES),
+        "message": random.choice((None, "a", "b", "ä")),
+    }
+    return notification(number, **usual | given)
+
+
+async def ids_of(
+    store: Store, page: Page, resource: str | None = None, scope_id: int = SCOPE
+) -> list[int]:
+    """Return the ids of a page."""
+    found = await store.operations.notifications_page(scope_id, 1, resource, page)
+    return [one.id for one in found]
+
+
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize("resource", RESOURCES)
+@pytest.mark.parametrize("sort", KEYS)
+async def test_pages(
+    store: Store, sort: Sort, resource: str | None, descending: bool
+) -> None:
+    """Pages in any order say together what there is, each once."""
+    random = Random(4)  # noqa: S311 - it must repeat
+    told = [odd(100 + n, random) for n in range(60)]
+    await begin(store, operation(1), operation(2))
+    await tell(store, [*told, odd(500, random, operation_id=2)])
+    wanted = [one for one in told if resource in (None, one.resource)]
+    expected = sorted(wanted, key=KEYS[sort], reverse=descending)
+
+    found = []
+    for offset in range(0, 70, 7):
+        page = Page(offset=offset, limit=7, sort=sort, descending=descending)
+        found += await ids_of(store, page, resource)
+
+    assert [one.id for one in expected] == found
+
+
+async def test_found_whole(store: Store) -> None:
+    """A page shows what one notification shows."""
+    random = Random(1)  # noqa: S311 - it must repeat
+    one = odd(5, random, resource="download", message="half")
+    await begin(store, operation(1))
+    await tell(store, [one])
+
+    assert [one] == await store.operations.notifications_page(SCOPE, 1, None, Page())
+    assert one == await store.operations.find_notification(SCOPE, 1, 5)
+
+
+async def test_another_scope(store: Store) -> None:
+    """Another scope finds nothing of it, and deletes nothing."""
+    await begin(store, operation(1))
+    await tell(store, [notification(5)])
+
+    assert [] == await ids_of(store, Page(), scope_id=9)
+    assert 0 == await store.operations.count_notifications(9, 1, None)
+    assert None is await store.operations.find_notification(9, 1, 5)
+    assert 0 == await store.operations.remove_notifications(9, 1, [5], limit=1)
+    assert [5] == await ids_of(store, Page())
+
+
+async def test_no_operation(store: Store) -> None:
+    """Nothing is listed under an operation that is not there."""
+    assert [] == await ids_of(store, Page())
+    assert [] == await ids_of(store, Page(offset=5000))
+    assert 0 == await store.operations.count_notifications(SCOPE, 1, None)
+
+
+class Long:
+    """A list of some thousands that changes, and what it should say."""
+
+    def __init__(self, store: Store, seed: int) -> None:
+        self.store = store
+        self.random = Random(seed)  # noqa: S311 - it must repeat
+        self.kept: dict[int, Notification] = {}
+        self.number = 100
+
+    async def grow(self, count: int, at: int) -> None:
+        """Add notifications that were sent about *at* seconds after the start."""
+        told: list[Notification] = []
+        for _ in range(count):
+            self.number += self.random.choice((1, 2))
+            sent = START + at * SECOND + self.random.randrange(-3, 30)
+            told.append(odd(self.number, self.random, sent_at=sent))
+        await tell(self.store, told)
+        self.kept |= {one.id: one for one in told}
+
+    async def shrink(self, count: int) -> None:
+        """Delete some notifications, wherever they are."""
+        gone = self.random.sample(sorted(self.kept), count)
+        done = await self.store.operations.remove_notifications(
+            SCOPE, 1, gone, limit=count
+        )
+        assert count == done
+        for each in gone:
+            del self.kept[each]
+
+    async def check(self) -> None:
+        """Compare pages here and there, and the counts."""
+        for resource in (None, "download"):
+            wanted = [o for o in self.kept.values() if resource in (None, o.resource)]
+            told = await self.store.operations.count_notifications(SCOPE, 1, resource)
+            assert len(wanted) == told
+            for sort in (Sort.SENT, Sort.ID, Sort.STATUS, Sort.PROGRESS):
+                await self._pages(sort, resource, sorted(wanted, key=KEYS[sort]))
+
+    async def _pages(
+        self, sort: Sort, resource: str | None, expected: Sequence[Notification]
+    ) -> None:
+        ids, last = [one.id for one in expected], max(0, len(expected) - 5)
+        for offset in (0, 999, 1000, 1001, self.random.randrange(4000), last, 9999):
+            page = Page(offset=offset, limit=10, sort=sort)
+            assert ids[offset : offset + 10] == await ids_of(self.store, page, resource)
+            back = Page(offset=offset, limit=10, sort=sort, descending=True)
+            assert ids[::-1][offset : offset + 10] == await ids_of(
+                self.store, back, resource
+            )
+
+
+@pytest.mark.parametrize("kept", [1, 64])
+@pytest.mark.parametrize("seed", range(3))
+async def test_long_lists(
+    store: Store, monkeypatch: pytest.MonkeyPatch, seed: int, kept: int
+) -> None:
+    """A long list is true after each change, however much of it is remembered."""
+    monkeypatch.setattr(places, "KEPT", kept)
+    await begin(store, operation(1))
+    long = Long(store, seed)
+    for at in range(3):
+        await long.grow(1100, at)
+    await long.check()
+    await long.grow(50, 10)  # at the end
+    await long.check()
+    await long.grow(3, 1)  # in the midst of it, late
+    await long.check()
+    await long.shrink(40)
+    await long.check()
+    await long.grow(1200, 11)
+    await long.check()
+
+
+async def test_all_removed(store: Store) -> None:
+    """What was counted off is forgotten when everything is deleted."""
+    await begin(store, operation(1))
+    long = Long(store, 1)
+    await long.grow(2500, 0)
+    await long.check()
+    remove = store.operations.remove_notifications
+
+    assert 1000 == await remove(SCOPE, 1, None, limit=1000)
+    assert 1500 == await store.operations.count_notifications(SCOPE, 1, None)
+    assert 1500 == await remove(SCOPE, 1, None, limit=5000)
+    assert [] == await ids_of(store, Page(offset=1200))
+    assert 0 == await store.operations.count_notifications(SCOPE, 1, None)

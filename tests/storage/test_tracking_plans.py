@@ -1,0 +1,136 @@
+"""Reading of operations and tasks among many: by which index SQLite goes."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from pushserver.model.operation import Status
+from pushserver.model.scope import FIRST_SCOPE
+from pushserver.storage.sqlite.store import SqliteStore
+from pushserver.storage.tracking import OperationFilter
+from tests.clock import START, ManualClock
+from tests.model.work import operation
+
+TABLES = ("operation", "notification", "step", "command", "task", "device")
+
+
+@pytest.fixture(name="file")
+async def _file(tmp_path: Path, clock: ManualClock) -> AsyncIterator[SqliteStore]:
+    """Return an open store."""
+    store = await SqliteStore.open(tmp_path / "store.db", clock)
+    yield store
+    await store.close()
+
+
+async def plan(file: SqliteStore, read: Awaitable[object]) -> list[str]:
+    """Return how SQLite goes through the tables in what *read* asks."""
+    asked: list[str] = []
+    for reader in (file.lists, file.workers):
+        await reader.run(lambda c: c.set_trace_callback(asked.append))
+    await read
+    for reader in (file.lists, file.workers):
+        await reader.run(lambda c: c.set_trace_callback(None))
+    rows = [
+        row
+        for sql in asked
+        if sql.startswith("SELECT")
+        for row in await file.lists.run(
+            lambda c, sql=sql: c.execute(f"EXPLAIN QUERY PLAN {sql}").fetchall()  # type: ignore[misc]
+        )
+    ]
+    return [step for *_, step in rows if step.startswith(("SEARCH", "SCAN", "USE"))]
+
+
+LISTS = {
+    (): "operation_scope (scope_id=? AND id<?)",
+    ("status",): "operation_status (scope_id=? AND status=? AND id<?)",
+    ("device_id",): "operation_device (device_id=? AND id<?)",
+    ("device_id", "status"): "operation_device (device_id=? AND id<?)",
+    (
+        "task_id",
+        "current",
+        "status",
+    ): "operation_task (task_id=? AND retried=? AND status=? AND id<?)",
+}
+FILTERS = {"status": Status.FAILED, "device_id": 5, "task_id": 6, "current": True}
+
+
+@pytest.mark.parametrize("names", LISTS)
+async def test_lists(file: SqliteStore, names: tuple[str, ...]) -> None:
+    """A list goes by the index that leads to the fewest rows, in order."""
+    wanted = OperationFilter(**{name: FILTERS[name] for name in names})  # type: ignore[arg-type]
+    found = file.operations.operations(FIRST_SCOPE, wanted, before=2**62, limit=50)
+
+    expected = [f"SEARCH operation USING INDEX {LISTS[names]}"]
+    assert expected == await plan(file, found)
+
+
+async def test_notifications(file: SqliteStore) -> None:
+    """The list in the order of making reads no more than its page."""
+    found = file.operations.notifications(FIRST_SCOPE, 1, after=5, limit=50)
+
+    index = "notification_id (operation_id=? AND id>?)"
+    assert [f"SEARCH notification USING INDEX {index}"] == await plan(file, found)
+
+
+Read = Callable[[SqliteStore], Awaitable[object]]
+#: What workers ask each second, and handlers for each task.
+READS: dict[str, tuple[Read, list[str]]] = {
+    "due_steps": (
+        lambda f: f.operations.due_steps(limit=9),
+        ["SCAN operation USING INDEX operation_due"],
+    ),
+    "active_tasks": (
+        lambda f: f.tasks.active_tasks(),
+        ["SCAN task USING INDEX task_active"],
+    ),
+    "count_task": (
+        lambda f: f.tasks.count_task(6),
+        [
+            "SEARCH operation USING COVERING INDEX operation_task"
+            " (task_id=? AND retried=?)",
+            "SEARCH operation USING INDEX operation_waiting (task_id=?)",
+        ],
+    ),
+    "unended": (
+        lambda f: f.tasks.unended(6, limit=9),
+        [
+            "SEARCH operation USING INDEX operation_task"
+            " (task_id=? AND retried=? AND status=?)"
+        ],
+    ),
+    "tasks": (
+        lambda f: f.tasks.tasks(FIRST_SCOPE, before=None, limit=9),
+        ["SEARCH task USING INDEX task_scope (scope_id=? AND id<?)"],
+    ),
+    "step_records": (
+        lambda f: f.operations.step_records(operation()),
+        [
+            "SEARCH step USING INDEX sqlite_autoindex_step_1 (owner_id=?)",
+            "SEARCH command USING INDEX command_operation (operation_id=?) LEFT-JOIN",
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", READS)
+async def test_reads(file: SqliteStore, name: str) -> None:
+    """Each goes by an index of its own, in order."""
+    read, expected = READS[name]
+
+    assert expected == await plan(file, read(file))
+
+
+async def test_waiting(file: SqliteStore) -> None:
+    """Who waits of a task is found among those who wait, not among all."""
+    reads = {
+        "startable": file.tasks.startable(6, now=START, hold=0, limit=9),
+        "hopeless": file.tasks.hopeless(6, late=True, now=START, hold=0, limit=9),
+    }
+    for read in reads.values():
+        first, *others = await plan(file, read)
+
+        index = "operation_waiting (task_id=?)"
+        assert f"SEARCH operation USING INDEX {index}" == first
+        assert {"SEARCH"} == {step.split()[0] for step in others}

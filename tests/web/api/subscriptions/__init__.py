@@ -1,0 +1,1 @@
+"""Subscriptions as programs get them."""

@@ -1,0 +1,292 @@
+"""What was told to a subscription, over the API: pings, tries, and sending again."""
+
+import time
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+
+from pushserver.clock import SECOND
+from pushserver.model.subscription import RETRYING, Profile
+from tests.clock import ManualClock
+from tests.web.receiver import Received, Receiver, receiving
+from tests.web.site import DEVICE, LOAD_USERS, Site, standing
+
+WAITS = RETRYING[Profile.STANDARD].waits
+
+
+@attrs.frozen
+class Told:
+    """A subscription with its receiver."""
+
+    site: Site
+    receiver: Receiver
+    id: str
+    secret: str
+
+    async def call(self, method: str, path: str, body: Any = None) -> Any:
+        """Call what is below the subscription; return what was said."""
+        answer = await self.site.api(method, f"/subscriptions/{self.id}{path}", body)
+        assert answer.status < 300, answer.body
+        return answer.json()
+
+    async def deliveries(self, query: str = "") -> list[dict[str, Any]]:
+        """Return the deliveries, newest events first."""
+        items: list[dict[str, Any]] = (await self.call("GET", f"/deliveries?{query}"))[
+            "items"
+        ]
+        return items
+
+    async def give_up(self) -> None:
+        """Let every try be made that there is."""
+        for wait in WAITS:
+            self.site.clock.tick(seconds=2 * wait)
+            await self.site.deliver()
+
+
+@pytest.fixture(name="told")
+async def _told(tmp_path: Path, clock: ManualClock) -> AsyncIterator[Told]:
+    """Return a subscription to what becomes of commands."""
+    networks = "127.0.0.0/8"
+    async with (
+        receiving() as receiver,
+        standing(tmp_path, clock, webhook_allow_networks=networks) as site,
+    ):
+        wanted = {"url": f"{receiver.url}/hook", "events": ["command.status"]}
+        made = (await site.api("POST", "/subscriptions", wanted)).json()
+        await site.deliver()
+        yield Told(site, receiver, made["id"], made["secret"])
+
+
+async def test_delivered(told: Told) -> None:
+    """
+    A delivery shows which event it was, and how its try went.
+    """
+    command = await told.site.enqueue()
+    await told.site.deliver()
+    (delivery,) = await told.deliveries()
+    (attempt,) = delivery.pop("attempts")
+    (received,) = told.receiver.received
+
+    assert received.body["data"]["commandId"] == command["id"]
+    assert {
+        "id": delivery["id"],
+        "webhookId": received.headers["webhook-id"],
+        "type": "command.status",
+        "deviceId": str(DEVICE),
+        "eventAt": "2026-01-01T00:00:00.000000Z",
+        "state": "delivered",
+    } == delivery
+    assert 0 < attempt.pop("duration") < 10
+    told_at = "2026-01-01T00:00:00.000000Z"
+    assert {"at": told_at, "status": 200, "answer": "noted"} == attempt
+
+
+async def test_failed(told: Told) -> None:
+    """
+    A delivery that failed shows why, and when it is tried again.
+    """
+    told.receiver.status = 500
+    await told.site.enqueue()
+    await told.site.deliver()
+    (delivery,) = await told.deliveries("state=pending")
+    shown = await told.call("GET", "")
+
+    assert (500, "noted", "The receiver answered 500.") == tuple(
+        delivery["attempts"][0][name] for name in ("status", "answer", "error")
+    )
+    assert "2026-01-01T00:00:05" == delivery["nextAt"][:19]
+    assert 1 == shown["failures"]
+    assert "The receiver answered 500." == shown["lastError"]
+    assert {"pending": 1, "dead": 0, "unread": 0, "dropped": 0} == shown["backlog"]
+
+
+async def test_pages(told: Told) -> None:
+    """
+    Deliveries are listed newest first, page by page, each once.
+    """
+    path = f"/devices/{DEVICE}/commands"
+    await told.site.api("POST", path, [LOAD_USERS] * 5)
+    await told.site.deliver()
+    whole = [each["id"] for each in await told.deliveries()]
+    paged, cursor = [], ""
+    while True:
+        page = await told.call("GET", f"/deliveries?limit=2{cursor}")
+        paged += [each["id"] for each in page["items"]]
+        if "nextCursor" not in page:
+            break
+        cursor = f"&cursor={page['nextCursor']}"
+
+    assert 5 == len(whole)
+    assert sorted(whole, key=int, reverse=True) == whole == paged
+
+
+@pytest.mark.parametrize(
+    ("query", "pointer"),
+    [("state=lost", "/state"), ("limit=0", "/limit"), ("cursor=x", "/cursor")],
+)
+async def test_wrong_questions(told: Told, query: str, pointer: str) -> None:
+    """
+    A filter that makes no sense is refused.
+    """
+    path = f"/subscriptions/{told.id}/deliveries?{query}"
+
+    assert (422, "invalid", pointer) == (await told.site.api("GET", path)).problem
+
+
+async def test_dead_and_redelivered(told: Told) -> None:
+    """
+    A dead letter is listed, and sent again with the id that it had.
+    """
+    told.receiver.status = 503
+    await told.site.enqueue()
+    await told.site.deliver()
+    await told.give_up()
+    (dead,) = await told.deliveries("state=dead")
+    told.receiver.status = 200
+    again = await told.call("POST", f"/deliveries/{dead['id']}/redeliver")
+    await told.site.deliver()
+    (delivery,) = await told.deliveries()
+    ids = {each.headers["webhook-id"] for each in told.receiver.received}
+
+    assert len(WAITS) + 1 == len(dead["attempts"])
+    assert "pending" == again["state"]
+    assert "delivered" == delivery["state"]
+    assert len(WAITS) + 2 == len(delivery["attempts"])
+    assert {dead["webhookId"]} == ids
+
+
+async def test_redeliver_what_was_delivered(told: Told) -> None:
+    """
+    Also what arrived is sent again when it is asked for.
+    """
+    await told.site.enqueue()
+    await told.site.deliver()
+    (delivery,) = await told.deliveries()
+    await told.call("POST", f"/deliveries/{delivery['id']}/redeliver")
+    await told.site.deliver()
+    first, second = told.receiver.received
+
+    assert first.content == second.content
+    assert first.headers["webhook-id"] == second.headers["webhook-id"]
+
+
+async def test_recover(told: Told) -> None:
+    """
+    All that was given up of events since an instant is sent again, and no older one.
+    """
+    # This profile gives up at once what a 500 answers.
+    await told.call("PATCH", "", {"retryProfile": "huawei"})
+    told.receiver.status = 500
+    await told.site.enqueue()
+    told.site.clock.tick(seconds=60)
+    await told.site.api("POST", f"/devices/{DEVICE}/commands", [LOAD_USERS] * 2)
+    await told.site.deliver()
+    dead = len(await told.deliveries("state=dead"))
+    told.receiver.status = 200
+    since = {"since": "2026-01-01T00:01:00Z"}
+    recovered = await told.call("POST", "/recover", since)
+    await told.site.deliver()
+
+    assert (3, {"recovered": 2}) == (dead, recovered)
+    assert 2 == len(await told.deliveries("state=delivered"))
+    assert 1 == len(await told.deliveries("state=dead"))
+
+
+@pytest.mark.parametrize("since", ["2026-01-01T00:00:00", "yesterday", 5, None])
+async def test_recover_since_when(told: Told, since: Any) -> None:
+    """
+    An instant without an offset, or none at all, is refused.
+    """
+    path = f"/subscriptions/{told.id}/recover"
+    answer = await told.site.api("POST", path, {"since": since})
+
+    assert (422, "invalid", "/since") == answer.problem
+
+
+async def test_ping(told: Told) -> None:
+    """
+    A ping is sent at once, verifies, and is kept nowhere.
+    """
+    said = await told.call("POST", "/ping")
+    (received,) = told.receiver.received
+
+    assert said["ok"] is True
+    assert (200, "noted") == (said["attempt"]["status"], said["attempt"]["answer"])
+    assert ("ping", {"subscriptionId": told.id}) == (
+        received.body["type"],
+        received.body["data"],
+    )
+    assert received.headers["webhook-id"].startswith("msg_ping_")
+    assert [] == await told.deliveries()
+
+
+async def test_ping_in_vain(told: Told) -> None:
+    """
+    A ping that failed says why, and does the subscription no harm.
+    """
+    told.receiver.status = 404
+    said = await told.call("POST", "/ping")
+    shown = await told.call("GET", "")
+
+    assert (False, "The receiver answered 404.") == (
+        said["ok"],
+        said["attempt"]["error"],
+    )
+    assert (0, "active") == (shown["failures"], shown["state"])
+
+
+async def test_ping_while_nobody_delivers(told: Told) -> None:
+    """
+    Without a courier, as in the moment of a start, a ping is 503.
+    """
+    told.site.services.subscriptions.couriers.clear()
+    answer = await told.site.api("POST", f"/subscriptions/{told.id}/ping")
+
+    assert 503 == answer.status
+
+
+async def test_verified(told: Told) -> None:
+    """
+    A delivery verifies by the secret, and with one bit flipped it does not.
+    """
+    # The library refuses what is older than five minutes.
+    told.site.clock.tick(seconds=time.time() - told.site.clock.now() / SECOND)
+    await told.site.enqueue()
+    await told.site.deliver()
+    (received,) = told.receiver.received
+    receiver = Webhook(told.secret)
+    flipped = bytes([received.content[0] ^ 1]) + received.content[1:]
+
+    assert received.body == receiver.verify(received.content, received.headers)
+    with pytest.raises(WebhookVerificationError):
+        receiver.verify(flipped, received.headers)
+
+
+async def test_rotated(told: Told) -> None:
+    """
+    For a day both the new and the old secret sign, then the new one alone.
+    """
+    rotated = (await told.call("POST", "/secret/rotate"))["secret"]
+    both = [rotated, told.secret]
+    signed = []
+    for seconds in (0, 86_399, 1):
+        told.site.clock.tick(seconds=seconds)
+        await told.call("POST", "/ping")
+        received = told.receiver.received[-1]
+        signatures = received.headers["webhook-signature"].split()
+        signed.append([signature(secret, received) in signatures for secret in both])
+
+    assert [[True, True], [True, True], [True, False]] == signed
+    assert 1 == len(signatures)
+
+
+def signature(secret: str, received: Received) -> str:
+    """Return how a delivery is signed by *secret*."""
+    headers, text = received.headers, received.content.decode()
+    at = datetime.fromtimestamp(int(headers["webhook-timestamp"]), UTC)
+    return Webhook(secret).sign(headers["webhook-id"], at, text)

@@ -1,0 +1,114 @@
+"""Operations over the API: what is refused, and to whom."""
+
+from typing import Any
+
+import pytest
+
+from tests.web.api.operations import STEP, begin, shown
+from tests.web.api.tenant import newcomer
+from tests.web.site import DEVICE, Site
+
+
+@pytest.mark.parametrize(
+    ("wanted", "pointer"),
+    [
+        ({}, "/deviceId"),
+        ({"deviceId": None}, "/deviceId"),
+        ({"deviceId": -1}, "/deviceId"),
+        ({"deviceId": "x"}, "/deviceId"),
+        ({"deviceId": 2**63}, "/deviceId"),
+        ({"deviceId": 1.5}, "/deviceId"),
+        ({"deviceId": True}, "/deviceId"),
+        ({"steps": {}}, "/steps"),
+        ({"steps": [STEP, {"endpoint": "a/b"}]}, "/steps/1/endpoint"),
+        ({"steps": [STEP, {}]}, "/steps/1/endpoint"),
+        ({"steps": [STEP, {**STEP, "wrong": 1}]}, "/steps/1/wrong"),
+        ({"steps": [{**STEP, "verb": "PUT"}]}, "/steps/0/verb"),
+        ({"steps": [{**STEP, "priority": 101}]}, "/steps/0/priority"),
+        ({"steps": [{**STEP, "resource": ""}]}, "/steps/0/resource"),
+        (
+            {"steps": [{**STEP, "notBefore": "9000-01-01T00:00:00Z"}]},
+            "/steps/0/notBefore",
+        ),
+        ({"onFailure": "never"}, "/onFailure"),
+        ({"action": "FLY"}, "/action"),
+        ({"resource": "x" * 201}, "/resource"),
+        ({"appId": ""}, "/appId"),
+        ({"properties": {"a": 1}}, "/properties"),
+        ({"wrong": 1}, "/wrong"),
+    ],
+)
+async def test_refused(site: Site, wanted: dict[str, Any], pointer: str) -> None:
+    """
+    What is wrong is named, and nothing is begun.
+    """
+    usual = {} if wanted == {} else {"deviceId": DEVICE}
+
+    answer = await site.api("POST", "/operations", {**usual, **wanted})
+
+    assert (422, "invalid", pointer) == answer.problem
+    assert [] == (await site.api("GET", "/operations")).json()["items"]
+    assert [] == (await site.api("GET", "/devices")).json()["items"]
+
+
+@pytest.mark.parametrize("body", [b"[]", b"1", b'"x"', b"null"])
+async def test_no_object(site: Site, body: bytes) -> None:
+    """
+    A body that is no object is refused.
+    """
+    answer = await site.api("POST", "/operations", body)
+
+    assert (422, "invalid") == answer.problem[:2]
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff"])
+async def test_no_json(site: Site, body: bytes) -> None:
+    """
+    A body that is no JSON is refused, too.
+    """
+    kind = {"Content-Type": "application/json"}
+    answer = await site.api("POST", "/operations", body, headers=kind)
+
+    assert (400, "malformed", None) == answer.problem
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/operations/{}"),
+        ("POST", "/operations/{}/cancel"),
+        ("GET", "/operations/{}/notifications"),
+    ],
+)
+async def test_not_there(site: Site, method: str, path: str) -> None:
+    """
+    What is not there is 404, and what is no id is 422.
+    """
+    missing = await site.api(method, path.format(5))
+    wrong = await site.api(method, path.format("x"))
+
+    assert (404, "not-found", None) == missing.problem
+    assert (422, "invalid", None) == wrong.problem
+
+
+async def test_foreign_scope(site: Site) -> None:
+    """
+    Another scope's token finds nothing of it, and cannot take its device.
+    """
+    told = await begin(site, STEP)
+    other = await newcomer(site, "other")
+    path = f"/operations/{told['id']}"
+    wanted = {"deviceId": DEVICE, "steps": [STEP]}
+
+    answers = [
+        await other.api("GET", path),
+        await other.api("POST", f"{path}/cancel"),
+        await other.api("POST", f"{path}/notifications", {"progress": 1}),
+        await other.api("GET", f"{path}/notifications"),
+    ]
+    taken = await other.api("POST", "/operations", wanted)
+
+    assert {(404, "not-found", None)} == {answer.problem for answer in answers}
+    assert (409, "conflict", None) == taken.problem
+    assert [] == (await other.api("GET", "/operations")).json()["items"]
+    assert told == await shown(site, told)

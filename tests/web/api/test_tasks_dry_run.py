@@ -1,0 +1,66 @@
+"""Tasks over the API: a dry run tells whom a task would hit."""
+
+from tests.web.api.operations import KEY, STEP
+from tests.web.api.tasks import ALL, ask
+from tests.web.site import Site
+
+
+async def test_dry_run(fleet: Site) -> None:
+    """
+    A dry run tells who would be hit, who is there and when to expect them.
+    """
+    for _ in range(2):
+        fleet.clock.tick(seconds=10)
+        await fleet.push("deviceId=1")
+    await fleet.api("PATCH", "/devices/1", {"name": "Front"})
+
+    answer = await ask(fleet, targets={"deviceIds": [1, 4]}, dryRun=True)
+
+    assert 200 == answer.status
+    assert "Location" not in answer.headers
+    assert {
+        "dryRun": True,
+        "devices": 2,
+        "online": 1,
+        "deviceIds": ["1", "4"],
+        "items": [
+            {
+                "deviceId": "1",
+                "name": "Front",
+                "online": True,
+                "lastSeenAt": "2026-01-01T00:00:20.000000Z",
+                "expectedAt": "2026-01-01T00:00:30.000000Z",
+            },
+            {"deviceId": "4", "online": False},
+        ],
+    } == answer.json()
+    assert [] == (await fleet.api("GET", "/tasks")).json()["items"]
+    assert [] == (await fleet.api("GET", "/operations")).json()["items"]
+
+
+async def test_dry_run_uses_no_key(fleet: Site) -> None:
+    """
+    A dry run leaves its key unused.
+    """
+    wanted = {"targets": ALL, "steps": [STEP]}
+    await fleet.api("POST", "/tasks", {**wanted, "dryRun": True}, headers=KEY)
+    made = await fleet.api("POST", "/tasks", wanted, headers=KEY)
+
+    assert 201 == made.status
+
+
+async def test_dry_run_of_many(site: Site) -> None:
+    """
+    Of very many all ids are told, and a thousand in full.
+    """
+    rows = b"\n".join(b'{"deviceId":%d}' % n for n in range(1, 1102))
+    kind = {"Content-Type": "application/x-ndjson"}
+    await site.api("POST", "/devices/import", rows, headers=kind)
+
+    told = (await ask(site, dryRun=True)).json()
+
+    assert (1101, 1101, 1000) == (
+        told["devices"],
+        len(told["deviceIds"]),
+        len(told["items"]),
+    )

@@ -1,0 +1,114 @@
+"""Tasks over the API: what is refused, and to whom."""
+
+from typing import Any
+
+import pytest
+
+from tests.web.api.operations import STEP
+from tests.web.api.tasks import ALL, ask, make, move, shown
+from tests.web.api.tenant import newcomer
+from tests.web.site import Site
+
+
+@pytest.mark.parametrize("dry", [False, True])
+@pytest.mark.parametrize(
+    ("wrong", "pointer"),
+    [
+        ({"steps": []}, "/steps"),
+        ({"steps": [STEP] * 101}, "/steps"),
+        ({"steps": [STEP, {"endpoint": "a/b"}]}, "/steps/1/endpoint"),
+        ({"steps": [STEP, {"endpoint": "x", "verb": "PUT"}]}, "/steps/1/verb"),
+        ({"targets": {}}, "/targets"),
+        ({"targets": None}, "/targets"),
+        ({"targets": {"all": False}}, "/targets"),
+        ({"targets": {"all": True, "deviceIds": [1]}}, "/targets"),
+        ({"targets": {"tags": {}}}, "/targets"),
+        ({"targets": {"tags": {"site": "west"}}}, "/targets"),
+        ({"targets": {"deviceIds": []}}, "/targets"),
+        ({"targets": {"deviceIds": [1, 99]}}, "/targets/deviceIds"),
+        ({"targets": {"deviceIds": [1, -1]}}, "/targets/deviceIds/1"),
+        ({"targets": {"deviceIds": ["x"]}}, "/targets/deviceIds/0"),
+        ({"targets": {"devices": [1]}}, "/targets/devices"),
+        ({"stopAfterFailures": 0}, "/stopAfterFailures"),
+        ({"stopAfterFailures": -1}, "/stopAfterFailures"),
+        ({"stopAfterFailures": 10_000_000}, "/stopAfterFailures"),
+        ({"stopAfterFailures": 1.5}, "/stopAfterFailures"),
+        ({"stopAfterFailures": "0%"}, "/stopAfterFailures"),
+        ({"stopAfterFailures": "101%"}, "/stopAfterFailures"),
+        ({"stopAfterFailures": "many"}, "/stopAfterFailures"),
+        ({"concurrency": 0}, "/concurrency"),
+        ({"expiresIn": 0}, "/expiresIn"),
+        ({"name": "x" * 201}, "/name"),
+        ({"wrong": 1}, "/wrong"),
+    ],
+)
+async def test_refused(
+    fleet: Site, wrong: dict[str, Any], pointer: str, dry: bool
+) -> None:
+    """
+    What is wrong is named, and nothing is begun, also where nothing would be.
+    """
+    answer = await ask(fleet, **{**wrong, "dryRun": dry})
+
+    assert (422, "invalid", pointer) == answer.problem
+    assert [] == (await fleet.api("GET", "/tasks")).json()["items"]
+
+
+async def test_nothing_given(site: Site) -> None:
+    """
+    Targets there must be.
+    """
+    answer = await site.api("POST", "/tasks", {"steps": [STEP]})
+
+    assert (422, "invalid", "/targets") == answer.problem
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [({"includeUnknown": 1}, "/includeUnknown"), ({"wrong": True}, "/wrong")],
+)
+async def test_bad_retry(fleet: Site, body: Any, pointer: str) -> None:
+    """
+    What is wrong is named.
+    """
+    task = await make(fleet)
+
+    answer = await move(fleet, task, "retry", body)
+
+    assert (422, "invalid", pointer) == answer.problem
+
+
+@pytest.mark.parametrize("how", ["", "/pause", "/resume", "/cancel", "/retry"])
+async def test_not_there(site: Site, how: str) -> None:
+    """
+    What is not there is 404, and what is no id is 422.
+    """
+    method = "POST" if how else "GET"
+
+    assert (404, "not-found", None) == (
+        await site.api(method, f"/tasks/5{how}")
+    ).problem
+    assert (422, "invalid", None) == (await site.api(method, f"/tasks/x{how}")).problem
+
+
+async def test_foreign_scope(fleet: Site) -> None:
+    """
+    Another scope's token finds nothing of it, and reaches none of its devices.
+    """
+    task = await make(fleet)
+    other = await newcomer(fleet, "other")
+    wanted = {"targets": {"deviceIds": [1]}, "steps": [STEP]}
+
+    answers = [await other.api("GET", f"/tasks/{task['id']}")]
+    for how in ("pause", "resume", "cancel", "retry"):
+        answers.append(await other.api("POST", f"/tasks/{task['id']}/{how}"))
+
+    assert {(404, "not-found", None)} == {answer.problem for answer in answers}
+    assert [] == (await other.api("GET", "/tasks")).json()["items"]
+    assert (422, "invalid", "/targets/deviceIds") == (
+        await other.api("POST", "/tasks", wanted)
+    ).problem
+    assert (422, "invalid", "/targets") == (
+        await other.api("POST", "/tasks", {**wanted, "targets": ALL})
+    ).problem
+    assert "RUNNING" == (await shown(fleet, task))["state"]

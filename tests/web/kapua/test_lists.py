@@ -1,0 +1,218 @@
+"""Parts of lists: paging, order, filters, totals."""
+
+from typing import Any
+
+import pytest
+
+from pushserver.model.operation import Status
+from tests.web.kapua.client import Kapua, Work, begin
+from tests.web.site import Site
+
+
+@pytest.fixture(name="base")
+def _base() -> str:
+    """Return one base: lists are the same under both."""
+    return ""
+
+
+@pytest.fixture(name="told")
+async def _told(work: Work) -> list[str]:
+    """Return the ids of five notifications, in the order they were sent."""
+    rows: list[tuple[int, dict[str, Any]]] = [
+        (30, {"resource": "install", "message": "b"}),
+        (10, {"message": "a"}),
+        (50, {"resource": None, "status": Status.STALE}),
+        (40, {"resource": "install"}),
+        (20, {"status": Status.COMPLETED, "message": "c"}),
+    ]
+    return [await work.tell(progress, **more) for progress, more in rows]
+
+
+async def test_pages(kapua: Kapua, work: Work, told: list[str]) -> None:
+    """Pages follow each other; a page says whether more follows."""
+    pages = [
+        await kapua.get(f"{work.notifications}?limit=2&offset={offset}")
+        for offset in (0, 2, 4, 6)
+    ]
+
+    assert [told[:2], told[2:4], told[4:], []] == [
+        [item["id"] for item in page["items"]] for page in pages
+    ]
+    assert [True, True, False, False] == [page["limitExceeded"] for page in pages]
+    assert [2, 2, 1, 0] == [page["size"] for page in pages]
+    assert all("totalCount" not in page for page in pages)
+
+
+async def test_exactly_full(kapua: Kapua, work: Work, told: list[str]) -> None:
+    """A page that takes the last one does not say that more follows."""
+    page = await kapua.get(f"{work.notifications}?limit={len(told)}")
+
+    assert (False, len(told)) == (page["limitExceeded"], page["size"])
+
+
+async def test_no_limit_at_all(kapua: Kapua, work: Work, told: list[str]) -> None:
+    """A limit of 0 lists nothing, as Kapua does, and says that there is more."""
+    page = await kapua.get(f"{work.notifications}?limit=0")
+    beyond = await kapua.get(f"{work.notifications}?limit=0&offset={len(told)}")
+
+    assert (0, [], True) == (page["size"], page["items"], page["limitExceeded"])
+    assert not beyond["limitExceeded"]
+
+
+async def test_largest_numbers(kapua: Kapua, work: Work, told: list[str]) -> None:
+    """A limit is capped, and an offset may be as large as Kapua's."""
+    most = 2**31 - 1
+
+    assert told == await kapua.ids(f"{work.notifications}?limit={most}")
+    assert [] == await kapua.ids(f"{work.notifications}?offset={most}")
+
+
+async def test_capped(kapua: Kapua, work: Work) -> None:
+    """A page has 50 items unless more are asked for, and 1000 at the most."""
+    for _ in range(1002):
+        await work.tell(1)
+
+    sizes = {}
+    for limit in ("", "?limit=999", "?limit=5000"):
+        page = await kapua.get(work.notifications + limit)
+        sizes[limit] = (page["size"], page["limitExceeded"])
+
+    assert {
+        "": (50, True),
+        "?limit=999": (999, True),
+        "?limit=5000": (1000, True),
+    } == sizes
+    assert 2 == len(await kapua.ids(f"{work.notifications}?offset=1000"))
+
+
+@pytest.mark.parametrize(
+    ("sort", "order"),
+    [
+        ("id", [0, 1, 2, 3, 4]),
+        ("createdOn", [0, 1, 2, 3, 4]),
+        ("sentOn", [0, 1, 2, 3, 4]),
+        ("scopeId", [0, 1, 2, 3, 4]),
+        ("operationId", [0, 1, 2, 3, 4]),
+        ("createdBy", [0, 1, 2, 3, 4]),
+        ("progress", [1, 4, 0, 3, 2]),
+        ("status", [4, 0, 1, 3, 2]),
+        ("resource", [2, 1, 4, 0, 3]),
+        ("message", [2, 3, 1, 0, 4]),
+    ],
+)
+async def test_order(
+    kapua: Kapua, work: Work, told: list[str], sort: str, order: list[int]
+) -> None:
+    """A list is sorted by any attribute, in any direction, in any case."""
+    expected = [told[n] for n in order]
+
+    path = f"{work.notifications}?sortParam={sort}"
+    assert expected == await kapua.ids(path)
+    assert expected == await kapua.ids(f"{path}&sortDir=ascending")
+    assert expected[::-1] == await kapua.ids(f"{path}&sortDir=DESCENDING")
+    assert expected[::-1] == await kapua.ids(f"{path}&sortDir=desCending")
+
+
+async def test_sent_late(kapua: Kapua, work: Work) -> None:
+    """Notifications are listed by when they were sent, not by when they came."""
+    second = await work.tell(5)
+    first = await work.tell(0, sent_at=0)
+
+    assert [first, second] == await kapua.ids(work.notifications)
+
+
+async def test_resource(kapua: Kapua, work: Work, told: list[str]) -> None:
+    """A resource finds what tells of it, and its total is its own."""
+    path = f"{work.notifications}?resource=install&askTotalCount=true&limit=1"
+    page = await kapua.get(path)
+
+    assert told[:1] == [item["id"] for item in page["items"]]
+    assert (True, 1, 2) == (page["limitExceeded"], page["size"], page["totalCount"])
+    assert told == await kapua.ids(f"{work.notifications}?resource=")
+    assert [] == await kapua.ids(f"{work.notifications}?resource=INSTALL")
+
+
+async def test_total(kapua: Kapua, work: Work, told: list[str]) -> None:
+    """The total is told when it is asked for, wherever the page is."""
+    for flag, expected in (("true", 5), ("TRUE", 5), ("false", None)):
+        path = f"{work.notifications}?askTotalCount={flag}&offset=4"
+        assert expected == (await kapua.get(path)).get("totalCount")
+    body = {"askTotalCount": True, "offset": 1, "limit": 2}
+    page = (await kapua.ask("POST", f"{work.notifications}/_query", body)).json()
+    assert (5, told[1:3]) == (page["totalCount"], [i["id"] for i in page["items"]])
+
+
+async def test_query_without_much(kapua: Kapua, work: Work, told: list[str]) -> None:
+    """What a query leaves out, or leaves empty, is as usual; others are ignored."""
+    bodies: list[dict[str, Any]] = [
+        {},
+        {"offset": None, "limit": None, "askTotalCount": None},
+        {"predicate": {"type": "andPredicate"}, "fetchAttributes": []},
+    ]
+    for body in bodies:
+        answer = await kapua.ask("POST", f"{work.notifications}/_query", body)
+        assert told == [item["id"] for item in answer.json()["items"]]
+
+
+async def test_unknown_parameters(kapua: Kapua, work: Work, told: list[str]) -> None:
+    """Parameters that Kapua does not have are passed over."""
+    assert told == await kapua.ids(f"{work.notifications}?cursor=1&x=%FF&limit=9")
+
+
+async def test_operations(kapua: Kapua, site: Site, work: Work) -> None:
+    """A device's operations are listed in the order they were made, and no others."""
+    second = await begin(site, resource="INSTALL", app_id="A")
+    await begin(site, device=7)
+    path = work.operations
+
+    assert [work.id, second.id] == await kapua.ids(path)
+    assert [second.id, work.id] == await kapua.ids(f"{path}?sortDir=DESCENDING")
+    assert [second.id, work.id] == await kapua.ids(f"{path}?sortParam=appId")
+    assert [second.id] == await kapua.ids(f"{path}?resource=INSTALL")
+    page = await kapua.get(f"{path}?limit=1&askTotalCount=true")
+    assert (True, 1, 2) == (page["limitExceeded"], page["size"], page["totalCount"])
+    assert "deviceManagementOperationListResult" == page["type"]
+    body = {"offset": 1, "limit": 1}
+    asked = (await kapua.ask("POST", f"{path}/_query", body)).json()
+    assert [second.id] == [item["id"] for item in asked["items"]]
+    counted = await kapua.ask("POST", f"{path}/_count", body)
+    assert b'{"count":2}' == counted.body
+
+
+@pytest.mark.parametrize(
+    "sort",
+    [
+        "id",
+        "scopeId",
+        "createdOn",
+        "createdBy",
+        "modifiedOn",
+        "modifiedBy",
+        "optlock",
+        "action",
+        "appId",
+        "deviceId",
+        "endedOn",
+        "operationId",
+        "resource",
+        "startedOn",
+        "status",
+    ],
+)
+async def test_order_of_operations(kapua: Kapua, site: Site, sort: str) -> None:
+    """Operations are sorted by any attribute that they show."""
+    await site.enqueue()
+    works = [await begin(site), await begin(site), await begin(site)]
+    await works[1].tell(100, status=Status.COMPLETED)
+    items = (await kapua.get(f"{works[0].operations}?sortParam={sort}"))["items"]
+
+    shown = [(item.get(sort, ""), works_at(works, item["id"])) for item in items]
+
+    if sort not in ("id", "operationId"):  # which are sorted as numbers
+        assert sorted(shown) == shown
+    assert {work.id for work in works} == {item["id"] for item in items}
+
+
+def works_at(works: list[Work], one: str) -> int:
+    """Return which of the operations this is."""
+    return [work.id for work in works].index(one)
