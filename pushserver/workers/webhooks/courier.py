@@ -255,8 +255,11 @@ class Courier:
             sent = Sent(attempt=Attempt(at=now, duration=0, error=_NO_BODY))
         else:
             sent = await self._send(body, delivery.message_id, now)
-        delivery.attempts.append(attrs.evolve(sent.attempt, at=now))
         self._note(sent)
+        if not sent.ok and now < (delivery.next_at or 0):
+            # A probe before its time, which uses up none of its tries.
+            return False
+        delivery.attempts.append(attrs.evolve(sent.attempt, at=now))
         if sent.ok:
             delivery.state, delivery.next_at = DeliveryState.DELIVERED, None
         else:

@@ -11,6 +11,7 @@ QUIET = 0.003
 #: case, however busy the server is: 50 a second.
 PATIENCE = 0.02
 _GLANCE = 0.001
+_GLANCES = round(PATIENCE / _GLANCE)
 
 
 @attrs.define(eq=False)
@@ -31,10 +32,10 @@ class Pace:
         """Wait until nobody calls, but not for long; let others go on in between."""
         loop = asyncio.get_running_loop()
         async with self._turns:
-            until = loop.time() + PATIENCE
             await asyncio.sleep(0)
-            # Devices should not have to tell anybody that they call: so it is looked.
-            while not self._is_quiet(loop.time()) and loop.time() < until:  # noqa: ASYNC110
+            for _ in range(_GLANCES):
+                if self._is_quiet(loop.time()):
+                    return
                 await asyncio.sleep(_GLANCE)
 
     def _is_quiet(self, now: float) -> bool:

@@ -302,6 +302,20 @@ async def test_resumed_at_once(office: Office) -> None:
     assert [DONE] * 31 == [each.state for each in await office.deliveries(courier)]
 
 
+@pytest.mark.parametrize("profile", list(Profile))
+async def test_probes_use_up_nothing(office: Office, profile: Profile) -> None:
+    """However often a receiver is probed, no event is given up before its time."""
+    async with receiving(answering(503)) as receiver:
+        courier = await office.subscribe(receiver, profile=profile)
+        await office.happen()
+        for _ in range(8 if profile is Profile.HUAWEI else 6 * 60):
+            await rounds(courier)
+            office.clock.tick(MINUTE)
+        tried = await office.only(courier)
+
+    assert PENDING is tried.state
+
+
 async def test_paused_after_restart(office: Office) -> None:
     """Who is paused stays so over a restart, is probed, and resumes."""
     async with receiving(answering(503)) as receiver:
