@@ -29,10 +29,10 @@ async def _file(tmp_path: Path, clock: ManualClock) -> AsyncIterator[SqliteStore
 async def plan(file: SqliteStore, ask: Ask) -> set[str]:
     """Return how SQLite goes through the tables for what is asked, if it reads them."""
     statements: list[str] = []
-    for connection in (file.lists, file.writer.connection):
+    for connection in (file.workers, file.writer.connection):
         await connection.run(lambda c: c.set_trace_callback(statements.append))
     await ask(file)
-    for connection in (file.lists, file.writer.connection):
+    for connection in (file.workers, file.writer.connection):
         await connection.run(lambda c: c.set_trace_callback(None))
     looking = [s for s in statements if s.startswith(("SELECT", "UPDATE", "DELETE"))]
     steps = [step for each in looking for step in await _steps(file, each)]
@@ -62,6 +62,10 @@ _OLDER = (
     " (subscription_id=? AND device_id=? AND event_id<?)"
 )
 _BY_TIME = "SEARCH webhook USING INDEX webhook_due (subscription_id=? AND next_at"
+_CHOSEN = (
+    "SEARCH webhook USING INDEX sqlite_autoindex_webhook_1"
+    " (subscription_id=? AND event_id=?)"
+)
 _NESTED = "CORRELATED SCALAR SUBQUERY 1"
 _EVENT = "SEARCH event USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN"
 
@@ -118,14 +122,16 @@ _EVENT = "SEARCH event USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN"
             {"SEARCH webhook USING INDEX webhook_dead (subscription_id=?)", _EVENT},
         ),
         (
-            of("hurry", 1, now=START),
-            {f"{_BY_TIME}>?)"},
+            of("hurry", 1, now=START, limit=9),
+            {_CHOSEN, "LIST SUBQUERY 1", f"{_BY_TIME}>?)"},
         ),
         (
-            of("revive", 1, since=START, now=START),
+            of("revive", 1, since=START, now=START, limit=9),
             {
+                _CHOSEN,
+                "LIST SUBQUERY 1",
                 "SEARCH webhook USING INDEX webhook_dead"
-                " (subscription_id=? AND event_id>?)"
+                " (subscription_id=? AND event_id>?)",
             },
         ),
         (
