@@ -81,7 +81,9 @@ def set_up(level: str, stream: TextIO | None = None) -> GatheringLogger:
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.dev.ConsoleRenderer(),
+            structlog.dev.ConsoleRenderer(
+                exception_formatter=structlog.dev.plain_traceback
+            ),
         ],
         logger_factory=lambda *_: logger,
         cache_logger_on_first_use=True,
