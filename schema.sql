@@ -244,7 +244,8 @@ CREATE TABLE subscription (
     created_at       BIGINT NOT NULL,
     url              TEXT   NOT NULL,
     events           TEXT   NOT NULL,          -- types, separated by spaces
-    format           TEXT   NOT NULL CHECK (format IN ('native', 'iotda')),
+    format           TEXT   NOT NULL CHECK (format IN (
+        'native', 'iotda', 'oceanconnect')),
     secret           TEXT   NOT NULL,
     app_id           TEXT   NOT NULL,
     cursor           BIGINT NOT NULL,          -- the last event that was looked at

@@ -10,7 +10,7 @@ import runpy
 import sqlite3
 from collections.abc import Callable, Sequence
 
-from pushserver.model.lane import Changes
+from pushserver.model.changes import Changes
 from pushserver.storage.sqlite import commit
 from pushserver.storage.sqlite.write import Work, write
 

@@ -14,8 +14,8 @@ import msgspec
 from msgspec import Raw
 
 from pushserver.clock import rfc3339
-from pushserver.dialects.controlid.result import Reading
 from pushserver.model.event import CommandTold, Event
+from pushserver.model.reading import Reading
 from pushserver.model.state import State
 
 RESOURCE = "device.command.status"

@@ -11,8 +11,7 @@ from types import MappingProxyType
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from pushserver.clock import rfc3339
-from pushserver.dialects.controlid.result import Reading
+from pushserver.clock import SECOND, rfc3339
 from pushserver.model.event import (
     CommandTold,
     DeviceTold,
@@ -20,8 +19,12 @@ from pushserver.model.event import (
     EventType,
     OperationTold,
     ResultTold,
+    ShadowTold,
     TaskTold,
+    UpgradeResultTold,
+    UpgradeStateTold,
 )
+from pushserver.model.reading import Reading
 
 
 class _Out(msgspec.Struct, rename="camel", omit_defaults=True):
@@ -77,6 +80,36 @@ class _Result(_Out, kw_only=True):
     endpoint: str | None = None
 
 
+class _Shadow(_Out, kw_only=True):
+    device_id: str | None = None
+    service_id: str
+    properties: Raw
+    status: str
+    version: int
+    command_id: str
+    error: str | None = None
+
+
+class _UpgradeState(_Out, kw_only=True):
+    upgrade_id: str
+    operation_id: str
+    device_id: str | None = None
+    state: str
+
+
+class _UpgradeResult(_Out, kw_only=True):
+    upgrade_id: str
+    operation_id: str
+    device_id: str | None = None
+    result: str
+    target_version: str
+    source_version: str = ""
+    current_version: str = ""
+    duration: float
+    error_code: str = ""
+    error: str = ""
+
+
 class _Ping(_Out, kw_only=True):
     subscription_id: str
 
@@ -93,6 +126,9 @@ _operation_told = msgspec.json.Decoder(OperationTold).decode
 _task_told = msgspec.json.Decoder(TaskTold).decode
 _device_told = msgspec.json.Decoder(DeviceTold).decode
 _result_told = msgspec.json.Decoder(ResultTold).decode
+_shadow_told = msgspec.json.Decoder(ShadowTold).decode
+_upgrade_state_told = msgspec.json.Decoder(UpgradeStateTold).decode
+_upgrade_result_told = msgspec.json.Decoder(UpgradeResultTold).decode
 
 
 def native_body(
@@ -179,6 +215,45 @@ def _result(event: Event) -> _Result:
     )
 
 
+def _shadow(event: Event) -> _Shadow:
+    told = _shadow_told(event.data)
+    return _Shadow(
+        device_id=_id(event.device_id),
+        service_id=told.service_id,
+        properties=told.properties,
+        status="DELIVERED" if told.delivered else "FAILED",
+        version=told.version,
+        command_id=str(told.command_id),
+        error=told.error,
+    )
+
+
+def _upgrade_state(event: Event) -> _UpgradeState:
+    told = _upgrade_state_told(event.data)
+    return _UpgradeState(
+        upgrade_id=str(told.task_id),
+        operation_id=str(told.operation_id),
+        device_id=_id(event.device_id),
+        state=told.state,
+    )
+
+
+def _upgrade_result(event: Event) -> _UpgradeResult:
+    told = _upgrade_result_told(event.data)
+    return _UpgradeResult(
+        upgrade_id=str(told.task_id),
+        operation_id=str(told.operation_id),
+        device_id=_id(event.device_id),
+        result="SUCCESS" if told.success else "FAIL",
+        target_version=told.target_version,
+        source_version=told.source_version,
+        current_version=told.current_version,
+        duration=told.duration / SECOND,
+        error_code=told.error_code,
+        error=told.error,
+    )
+
+
 _DATA: Mapping[EventType, Callable[[Event], _Out]] = MappingProxyType(
     {
         EventType.COMMAND_STATUS: _command,
@@ -190,6 +265,9 @@ _DATA: Mapping[EventType, Callable[[Event], _Out]] = MappingProxyType(
         EventType.OPERATION_FINISHED: _operation,
         EventType.TASK_FINISHED: _task,
         EventType.RESULT_ORPHANED: _result,
+        EventType.SHADOW_STATUS: _shadow,
+        EventType.UPGRADE_STATE: _upgrade_state,
+        EventType.UPGRADE_RESULT: _upgrade_result,
     }
 )
 

@@ -7,7 +7,7 @@ import attrs
 
 from pushserver.model.catalogue import Delivery
 from pushserver.model.operation import Operation
-from pushserver.model.state import IN_FLIGHT, OVER, Event, State, next_state
+from pushserver.model.state import IN_FLIGHT, OVER, State, Turn, next_state
 
 
 @attrs.frozen(kw_only=True)
@@ -158,21 +158,21 @@ class Move(NamedTuple):
     """A transition that was made."""
 
     command: Command
-    event: Event
+    turn: Turn
     at: int
 
 
-def move(command: Command, event: Event, at: int) -> Move:
+def move(command: Command, turn: Turn, at: int) -> Move:
     """
-    Let *event* happen to *command* and return what was done.
+    Let *turn* happen to *command* and return what was done.
 
     Raises:
         Conflict: the table of states does not allow it.
     """
-    command.state = next_state(command.state, event)
+    command.state = next_state(command.state, turn)
     command.turns += 1
-    _STAMP[event](command, at)
-    return Move(command, event, at)
+    _STAMP[turn](command, at)
+    return Move(command, turn, at)
 
 
 def _handed_out(command: Command, at: int) -> None:
@@ -206,13 +206,13 @@ def _finished(command: Command, at: int) -> None:
 
 
 _STAMP = {
-    Event.HAND_OUT: _handed_out,
-    Event.WRITTEN: _written,
-    Event.WITHDRAW: _withdrawn,
-    Event.SUCCEED: _answered,
-    Event.FAIL: _answered,
-    Event.RETRY: _waits_again,
-    Event.GIVE_UP: _finished,
-    Event.EXPIRE: _finished,
-    Event.CANCEL: _finished,
+    Turn.HAND_OUT: _handed_out,
+    Turn.WRITTEN: _written,
+    Turn.WITHDRAW: _withdrawn,
+    Turn.SUCCEED: _answered,
+    Turn.FAIL: _answered,
+    Turn.RETRY: _waits_again,
+    Turn.GIVE_UP: _finished,
+    Turn.EXPIRE: _finished,
+    Turn.CANCEL: _finished,
 }

@@ -28,6 +28,9 @@ class EventType(enum.StrEnum):
     OPERATION_FINISHED = "operation.finished"
     TASK_FINISHED = "task.finished"
     RESULT_ORPHANED = "result.orphaned"
+    SHADOW_STATUS = "shadow.status"
+    UPGRADE_STATE = "upgrade.state"
+    UPGRADE_RESULT = "upgrade.result"
 
 
 #: Which types of events somebody wants to hear of, in each scope.
@@ -102,6 +105,49 @@ class ResultTold(msgspec.Struct, omit_defaults=True):
     result_id: int
     uuid: str | None = None
     endpoint: str | None = None
+
+
+class ShadowTold(msgspec.Struct, omit_defaults=True):
+    """
+    A service of a device that was given what is desired of it, or was not.
+
+    `properties` is the JSON object of what was desired; `error` a JSON text of the
+    device, or why nothing came of it.
+    """
+
+    service_id: str
+    properties: msgspec.Raw
+    delivered: bool
+    version: int
+    command_id: int
+    error: str | None = None
+
+
+class UpgradeStateTold(msgspec.Struct, omit_defaults=True):
+    """A device's part of an upgrade that came to another state."""
+
+    task_id: int
+    operation_id: int
+    state: str
+
+
+class UpgradeResultTold(msgspec.Struct, omit_defaults=True):
+    """
+    How a device's part of an upgrade ended; versions are empty where nobody knows.
+
+    `duration` is in microseconds, from its first command on. `error_code` and `error`
+    are empty after a success.
+    """
+
+    task_id: int
+    operation_id: int
+    success: bool
+    target_version: str
+    source_version: str = ""
+    current_version: str = ""
+    duration: int = 0
+    error_code: str = ""
+    error: str = ""
 
 
 _encode = msgspec.json.Encoder().encode

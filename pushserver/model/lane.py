@@ -5,146 +5,15 @@ in one transaction. Nothing here knows how a lane is kept or who asks.
 """
 
 from bisect import insort
-from collections.abc import Callable
 
 import attrs
-import msgspec
 
 from pushserver.clock import SECOND
-from pushserver.model import event as told_of
 from pushserver.model.catalogue import SLOW_GRACE
-from pushserver.model.command import Command, HandOut, Move, Outcome, Result, move
-from pushserver.model.draft import Step
-from pushserver.model.event import EventType, Interest, ResultTold
-from pushserver.model.idempotency import Key, KeyUse
-from pushserver.model.operation import Notification, Operation
-from pushserver.model.state import Event
-from pushserver.model.steps import follow
-from pushserver.model.task import Counts, Task
+from pushserver.model.command import Command, HandOut
 
 #: Later than every instant: nothing is to be done by itself.
 NEVER = 2**63 - 1
-
-
-@attrs.frozen
-class Finish:
-    """A task to be ended at `at` if nothing of it runs, and the event that tells it."""
-
-    task_id: int
-    at: int
-    event: told_of.Event | None
-
-
-@attrs.define
-class Changes:
-    """
-    What was decided and has to be written, all of it or nothing.
-
-    `new_id` makes ids. `forgotten` are operations to be deleted with all that tells of
-    them; their commands and results stay.
-    """
-
-    new_id: Callable[[], int] = attrs.field(eq=False)
-    interest: Interest = attrs.field(factory=dict, eq=False)
-    added: list[Command] = attrs.Factory(list)
-    handed_out: list[HandOut] = attrs.Factory(list)
-    results: list[Result] = attrs.Factory(list)
-    keys: dict[Key, KeyUse] = attrs.Factory(dict)
-    moves: list[Move] = attrs.Factory(list)
-    commands: dict[int, Command] = attrs.Factory(dict)
-    deliveries: dict[int, HandOut] = attrs.Factory(dict)
-    operations: dict[int, Operation] = attrs.Factory(dict)
-    steps: list[Step] = attrs.Factory(list)
-    notifications: list[Notification] = attrs.Factory(list)
-    forgotten: list[int] = attrs.Factory(list)
-    finished: list[Finish] = attrs.Factory(list)
-    events: list[told_of.Event] = attrs.Factory(list)
-
-    @property
-    def has_more(self) -> bool:
-        """Tell whether there is something that is no row to write."""
-        return bool(self.forgotten or self.finished)
-
-    def finish(self, task: Task, counts: Counts, at: int) -> None:
-        """Note that *task* is to be ended; it is not if it goes on meanwhile."""
-        event = None
-        if self.wants(task.scope_id, EventType.TASK_FINISHED):
-            event = told_of.of_task(self.new_id(), task, counts, at)
-        self.finished.append(Finish(task.id, at, event))
-
-    def add(self, command: Command) -> None:
-        """Note a new command."""
-        self.added.append(command)
-        if self.wants(command.scope_id, EventType.COMMAND_STATUS):
-            at = command.created_at
-            self.events.append(told_of.of_command(self.new_id(), command, at))
-
-    def move(self, command: Command, event: Event, at: int) -> None:
-        """Let *event* happen to *command*, its operation follow, and note it."""
-        before = command.state
-        self.moves.append(move(command, event, at))
-        self.commands[command.id] = command
-        if command.operation is not None:
-            follow(command.operation, command, before, event, at, self)
-        if self.wants(command.scope_id, EventType.COMMAND_STATUS):
-            self.events.append(told_of.of_command(self.new_id(), command, at))
-
-    def wants(self, scope_id: int, kind: EventType) -> bool:
-        """Tell whether anybody in the scope wants to hear of this."""
-        return kind in self.interest.get(scope_id, ())
-
-    def keep(self, result: Result) -> None:
-        """Note a result; an orphan is an event."""
-        self.results.append(result)
-        orphaned = EventType.RESULT_ORPHANED
-        if result.command_id is None and self.wants(result.scope_id, orphaned):
-            told = ResultTold(result.id, result.uuid, result.endpoint)
-            self.tell(
-                result.scope_id, orphaned, result.received_at, told, result.device_id
-            )
-
-    def tell_operation(
-        self, operation: Operation, at: int, message: str | None
-    ) -> None:
-        """Note that an operation went on; its end is told once, at that instant."""
-        finished = operation.ended_at == at and not operation.is_running
-        kind = (
-            EventType.OPERATION_FINISHED if finished else EventType.OPERATION_PROGRESS
-        )
-        if self.wants(operation.scope_id, kind):
-            made = told_of.of_operation(self.new_id(), operation, kind, at, message)
-            self.events.append(made)
-
-    def tell(
-        self,
-        scope_id: int,
-        kind: EventType,
-        at: int,
-        told: msgspec.Struct,
-        device_id: int | None = None,
-    ) -> None:
-        """Note an event, if anybody in the scope wants to hear of it."""
-        if self.wants(scope_id, kind):
-            made = told_of.event(self.new_id(), scope_id, kind, at, told, device_id)
-            self.events.append(made)
-
-    def current(self, lane: "Lane", operation: Operation) -> Operation:
-        """Return the operation that is at work, where *operation* is a copy of it."""
-        command = lane.of_operation(operation.id)
-        if command is not None and command.operation is not None:
-            return command.operation
-        return self.operations.get(operation.id, operation)
-
-    def track(self, operation: Operation, at: int) -> None:
-        """Note that *operation* is new or has changed."""
-        operation.modified_at = at
-        self.operations[operation.id] = operation
-
-    def end(self, delivery: HandOut, outcome: Outcome, at: int) -> None:
-        """Close *delivery*."""
-        delivery.outcome = outcome
-        delivery.ended_at = at
-        self.deliveries[delivery.id] = delivery
 
 
 @attrs.define(eq=False)

@@ -21,7 +21,7 @@ class State(enum.StrEnum):
     CANCELED = "CANCELED"
 
 
-class Event(enum.StrEnum):
+class Turn(enum.StrEnum):
     """What moves a command."""
 
     HAND_OUT = "handOut"  # its device polled and is given it
@@ -36,7 +36,7 @@ class Event(enum.StrEnum):
 
 
 class Transition(NamedTuple):
-    """From where an event leads, and to where."""
+    """From where a turn leads, and to where."""
 
     sources: frozenset[State]
     target: State
@@ -48,19 +48,19 @@ def _from(*sources: State, to: State) -> Transition:
 
 _OPEN = (State.PENDING, State.SENT, State.DELIVERED, State.TIMEOUT)
 
-TRANSITIONS: Mapping[Event, Transition] = MappingProxyType(
+TRANSITIONS: Mapping[Turn, Transition] = MappingProxyType(
     {
-        Event.HAND_OUT: _from(State.PENDING, to=State.SENT),
-        Event.WRITTEN: _from(State.SENT, to=State.DELIVERED),
-        Event.WITHDRAW: _from(State.SENT, to=State.PENDING),
-        Event.SUCCEED: _from(*_OPEN, to=State.SUCCESSFUL),
-        Event.FAIL: _from(*_OPEN, to=State.FAILED),
-        Event.RETRY: _from(State.SENT, State.DELIVERED, to=State.PENDING),
-        Event.GIVE_UP: _from(
+        Turn.HAND_OUT: _from(State.PENDING, to=State.SENT),
+        Turn.WRITTEN: _from(State.SENT, to=State.DELIVERED),
+        Turn.WITHDRAW: _from(State.SENT, to=State.PENDING),
+        Turn.SUCCEED: _from(*_OPEN, to=State.SUCCESSFUL),
+        Turn.FAIL: _from(*_OPEN, to=State.FAILED),
+        Turn.RETRY: _from(State.SENT, State.DELIVERED, to=State.PENDING),
+        Turn.GIVE_UP: _from(
             State.PENDING, State.SENT, State.DELIVERED, to=State.TIMEOUT
         ),
-        Event.EXPIRE: _from(State.PENDING, to=State.EXPIRED),
-        Event.CANCEL: _from(State.PENDING, to=State.CANCELED),
+        Turn.EXPIRE: _from(State.PENDING, to=State.EXPIRED),
+        Turn.CANCEL: _from(State.PENDING, to=State.CANCELED),
     }
 )
 
@@ -74,14 +74,14 @@ OVER = TERMINAL | {State.TIMEOUT}
 IN_FLIGHT = frozenset({State.SENT, State.DELIVERED})
 
 
-def next_state(state: State, event: Event) -> State:
+def next_state(state: State, turn: Turn) -> State:
     """
-    Return where *event* leads from *state*.
+    Return where *turn* leads from *state*.
 
     Raises:
         Conflict: the table has no such transition.
     """
-    transition = TRANSITIONS[event]
+    transition = TRANSITIONS[turn]
     if state not in transition.sources:
-        raise Conflict(f"A command that is {state} cannot take the event {event}.")
+        raise Conflict(f"A command that is {state} cannot take the turn {turn}.")
     return transition.target

@@ -7,36 +7,34 @@ and its notifications are written in the very transaction that moves the command
 from typing import TYPE_CHECKING
 
 from pushserver.model.operation import Notification, OnFailure, Operation, Status
-from pushserver.model.state import Event, State
+from pushserver.model.state import State, Turn
 
 if TYPE_CHECKING:
+    from pushserver.model.changes import Changes
     from pushserver.model.command import Command
-    from pushserver.model.lane import Changes
 
-_OVER = frozenset(
-    {Event.SUCCEED, Event.FAIL, Event.GIVE_UP, Event.EXPIRE, Event.CANCEL}
-)
-_FAILURES = frozenset({Event.FAIL, Event.EXPIRE, Event.CANCEL})
+_OVER = frozenset({Turn.SUCCEED, Turn.FAIL, Turn.GIVE_UP, Turn.EXPIRE, Turn.CANCEL})
+_FAILURES = frozenset({Turn.FAIL, Turn.EXPIRE, Turn.CANCEL})
 
 
 def follow(
     operation: Operation,
     command: "Command",
     before: State,
-    event: Event,
+    turn: Turn,
     at: int,
     changes: "Changes",
 ) -> None:
     """Let the operation know that its step's *command* moved from *before*."""
-    if event is Event.HAND_OUT:
+    if turn is Turn.HAND_OUT:
         operation.advance(_share(2 * operation.done + 1, 2 * operation.steps))
         _tell(operation, command, "sent", at, changes)
-    elif event in _OVER:
+    elif turn in _OVER:
         if before is State.TIMEOUT:
-            _correct(operation, event)
+            _correct(operation, turn)
             word = f"{command.state}, late"
         else:
-            _finish_step(operation, event, at)
+            _finish_step(operation, turn, at)
             word = str(command.state)
         _tell(operation, command, word, at, changes)
 
@@ -105,7 +103,7 @@ def _share(part: int, whole: int) -> int:
 
 
 def _tell(
-    operation: Operation, command: "Command", turn: str, at: int, changes: "Changes"
+    operation: Operation, command: "Command", word: str, at: int, changes: "Changes"
 ) -> None:
     number = (command.step or 0) + 1
     notify(
@@ -113,25 +111,25 @@ def _tell(
         changes,
         at=at,
         resource=command.resource or command.endpoint,
-        message=f"Step {number} of {operation.steps}: {turn}",
+        message=f"Step {number} of {operation.steps}: {word}",
     )
 
 
-def _finish_step(operation: Operation, event: Event, at: int) -> None:
+def _finish_step(operation: Operation, turn: Turn, at: int) -> None:
     operation.done += 1
-    operation.failed += event in _FAILURES
-    operation.unknown += event is Event.GIVE_UP
-    goes_on = event is Event.SUCCEED or operation.on_failure is OnFailure.CONTINUE
+    operation.failed += turn in _FAILURES
+    operation.unknown += turn is Turn.GIVE_UP
+    goes_on = turn is Turn.SUCCEED or operation.on_failure is OnFailure.CONTINUE
     if goes_on:
         operation.advance(_share(operation.done, operation.steps))
     if operation.canceled or not goes_on or operation.done == operation.steps:
         end(operation, at)
 
 
-def _correct(operation: Operation, event: Event) -> None:
+def _correct(operation: Operation, turn: Turn) -> None:
     """Take back that nobody knew; what has ended starts no further step."""
     operation.unknown -= 1
-    operation.failed += event in _FAILURES
+    operation.failed += turn in _FAILURES
     if not operation.is_running:
         operation.status = operation.verdict
         if operation.status is Status.COMPLETED:

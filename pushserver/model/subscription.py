@@ -20,6 +20,7 @@ class Format(enum.StrEnum):
 
     NATIVE = "native"
     IOTDA = "iotda"
+    OCEANCONNECT = "oceanconnect"
 
 
 #: What each format has a body for.
@@ -27,6 +28,13 @@ TELLS: Mapping[Format, frozenset[EventType]] = MappingProxyType(
     {
         Format.NATIVE: frozenset(EventType),
         Format.IOTDA: frozenset({EventType.COMMAND_STATUS}),
+        Format.OCEANCONNECT: frozenset(
+            {
+                EventType.SHADOW_STATUS,
+                EventType.UPGRADE_STATE,
+                EventType.UPGRADE_RESULT,
+            }
+        ),
     }
 )
 

@@ -7,10 +7,12 @@ one transaction. A rule raises before it changes anything, or not at all.
 from collections.abc import Callable
 
 from pushserver.model.catalogue import Delivery
+from pushserver.model.changes import Changes
 from pushserver.model.command import Command, HandOut, Outcome, Result
-from pushserver.model.lane import Changes, Flight, Lane
+from pushserver.model.lane import Flight, Lane
 from pushserver.model.operation import Operation
-from pushserver.model.state import TERMINAL, Event
+from pushserver.model.reading import Reading
+from pushserver.model.state import TERMINAL, Turn
 from pushserver.model.steps import end, notify, queue_step
 
 _ANSWERED = (Outcome.SUCCESSFUL, Outcome.FAILED)
@@ -44,7 +46,7 @@ def hand_out(
     if command is None:
         return None
     lane.waiting.remove(command)
-    changes.move(command, Event.HAND_OUT, now)
+    changes.move(command, Turn.HAND_OUT, now)
     lane.flight = Flight(command, make(command))
     changes.handed_out.append(lane.flight.delivery)
     return lane.flight
@@ -72,7 +74,7 @@ def record_written(lane: Lane, flight: Flight, changes: Changes) -> None:
     if known.delivery.delivered_at is None:
         known.delivery.delivered_at = known.written_at
         changes.deliveries[known.delivery.id] = known.delivery
-        changes.move(known.command, Event.WRITTEN, flight.written_at)
+        changes.move(known.command, Turn.WRITTEN, flight.written_at)
 
 
 def _same(known: Flight | None, flight: Flight) -> Flight | None:
@@ -87,7 +89,7 @@ def withdraw(lane: Lane, flight: Flight, changes: Changes, *, now: int) -> None:
     if known is None or known.written_at is not None:
         return
     lane.flight = None
-    changes.move(known.command, Event.WITHDRAW, now)
+    changes.move(known.command, Turn.WITHDRAW, now)
     changes.end(known.delivery, Outcome.NOT_WRITTEN, now)
     lane.insert(known.command)
     if known.command.is_unwanted:
@@ -110,7 +112,7 @@ def give_up(lane: Lane, changes: Changes, *, now: int) -> None:
         and command.expires_at > now
         and not command.is_unwanted
     )
-    changes.move(command, Event.RETRY if again else Event.GIVE_UP, now)
+    changes.move(command, Turn.RETRY if again else Turn.GIVE_UP, now)
     if again:
         lane.insert(command)
 
@@ -126,7 +128,7 @@ def _expire(lane: Lane, late: list[Command], changes: Changes, now: int) -> None
     for command in late:
         lane.waiting.remove(command)
         never = command.attempts == 0
-        changes.move(command, Event.EXPIRE if never else Event.GIVE_UP, now)
+        changes.move(command, Turn.EXPIRE if never else Turn.GIVE_UP, now)
 
 
 def look_after(lane: Lane, changes: Changes, *, now: int) -> None:
@@ -144,7 +146,7 @@ def cancel(lane: Lane, command: Command, changes: Changes, *, now: int) -> bool:
     if command.attempts or command not in lane.waiting:
         return False
     lane.waiting.remove(command)
-    changes.move(command, Event.CANCEL, now)
+    changes.move(command, Turn.CANCEL, now)
     return True
 
 
@@ -153,7 +155,7 @@ def give_up_waiting(
 ) -> None:
     """End a waiting command that was handed out before: nobody knows its outcome."""
     lane.waiting.remove(command)
-    changes.move(command, Event.GIVE_UP, now)
+    changes.move(command, Turn.GIVE_UP, now)
 
 
 def end_waiting(lane: Lane, command: Command, changes: Changes, *, now: int) -> None:
@@ -207,11 +209,12 @@ def answered(
     changes: Changes,
     *,
     result: Result,
-    failed: bool,
+    reading: Reading,
 ) -> None:
     """
     Let *result*, which belongs to *delivery*, end *command*, wherever it stands.
 
+    *reading* is what it says.
     A delivery that was already answered, and a command that has ended, stay as they
     are; a later delivery of the same command is closed.
     """
@@ -223,8 +226,9 @@ def answered(
         delivery.delivered_at = now
     command.delivered_at = delivery.delivered_at
     command.result_id = result.id
-    changes.end(delivery, Outcome.FAILED if failed else Outcome.SUCCESSFUL, now)
-    changes.move(command, Event.FAIL if failed else Event.SUCCEED, now)
+    changes.end(delivery, Outcome.FAILED if reading.failed else Outcome.SUCCESSFUL, now)
+    changes.said[command.id] = reading
+    changes.move(command, Turn.FAIL if reading.failed else Turn.SUCCEED, now)
 
 
 def _leave(

@@ -7,9 +7,10 @@ from collections.abc import Iterable
 import attrs
 
 from pushserver.clock import SECOND, Clock
+from pushserver.model.changes import Changes
 from pushserver.model.device import Device
 from pushserver.model.event import DeviceTold, EventType
-from pushserver.model.lane import Changes, Lane
+from pushserver.model.lane import Lane
 from pushserver.services.fleet import Fleet
 from pushserver.services.presence import Seen
 from pushserver.storage.base import Past, Store

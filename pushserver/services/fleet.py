@@ -8,8 +8,9 @@ from typing import Any
 import attrs
 
 from pushserver.errors import Conflict
+from pushserver.model.changes import Changes
 from pushserver.model.device import Device, DeviceState, hash_secret, new_key
-from pushserver.model.lane import Changes, Lane
+from pushserver.model.lane import Lane
 from pushserver.model.turns import end_others, end_waiting
 from pushserver.services.directory import Directory
 from pushserver.services.presence import FLUSH

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 import attrs
 
 from pushserver.clock import SECOND, Clock
+from pushserver.model.changes import Changes
 from pushserver.model.event import EventType
 from pushserver.model.ids import first_id_at
-from pushserver.model.lane import Changes
 from pushserver.model.subscription import Health, Subscription
 from pushserver.storage.base import Store
 

@@ -7,11 +7,12 @@ import attrs
 
 from pushserver.clock import Clock
 from pushserver.errors import Conflict, NotFound
+from pushserver.model.changes import Changes
 from pushserver.model.command import Command
 from pushserver.model.draft import Draft, Place, Plan, Step
 from pushserver.model.idempotency import KeyUse
 from pushserver.model.ids import IdSource
-from pushserver.model.lane import Changes, Lane
+from pushserver.model.lane import Lane
 from pushserver.model.operation import Notification, Operation, Status
 from pushserver.model.steps import report
 from pushserver.model.turns import add_step, cancel_operation

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
-from pushserver.model.lane import Changes
+from pushserver.model.changes import Changes
 
 Bell = asyncio.Event
 

@@ -8,10 +8,11 @@ import attrs
 
 from pushserver.clock import SECOND, Clock
 from pushserver.errors import Unavailable
+from pushserver.model.changes import Changes
 from pushserver.model.command import Order
 from pushserver.model.ids import IdSource
-from pushserver.model.lane import Changes, Flight, Lane
-from pushserver.model.state import Event
+from pushserver.model.lane import Flight, Lane
+from pushserver.model.state import Turn
 from pushserver.model.turns import hand_out, record_written, withdraw
 from pushserver.services.chores import Chores
 from pushserver.services.holds import Hold, Holds, Visit
@@ -20,7 +21,7 @@ from pushserver.storage.base import NO_PAST, CommandStore, Decision, Past, Recal
 T = TypeVar("T")
 
 #: What may put something into a waiting poll's reach.
-_WAKING = frozenset({Event.RETRY, Event.WITHDRAW, Event.GIVE_UP})
+_WAKING = frozenset({Turn.RETRY, Turn.WITHDRAW, Turn.GIVE_UP})
 
 
 @attrs.frozen
@@ -244,5 +245,5 @@ class Polling:
         for command in changes.added:
             self.holds.wake(command.device_id)
         for move in changes.moves:
-            if move.event in _WAKING or move.command.is_over:
+            if move.turn in _WAKING or move.command.is_over:
                 self.holds.wake(move.command.device_id)

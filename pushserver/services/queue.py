@@ -12,11 +12,12 @@ from pushserver.errors import (
     IdempotencyRunning,
     NotFound,
 )
+from pushserver.model.changes import Changes
 from pushserver.model.command import Command
 from pushserver.model.draft import Draft, Place, draft_again, make_command
 from pushserver.model.idempotency import KEPT, Key, KeyUse
 from pushserver.model.ids import IdSource
-from pushserver.model.lane import Changes, Lane
+from pushserver.model.lane import Lane
 from pushserver.model.turns import add, cancel
 from pushserver.services.outcomes import Outcomes, ring_or_pass
 from pushserver.services.polling import Polling

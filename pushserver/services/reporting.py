@@ -6,10 +6,12 @@ import attrs
 
 from pushserver.clock import Clock
 from pushserver.dialects.controlid.order import normal_endpoint
-from pushserver.dialects.controlid.result import Reading, read
+from pushserver.dialects.controlid.result import read
+from pushserver.model.changes import Changes
 from pushserver.model.command import Command, HandOut, MatchedBy, Result
 from pushserver.model.ids import IdSource
-from pushserver.model.lane import Changes, Flight, Lane
+from pushserver.model.lane import Flight, Lane
+from pushserver.model.reading import Reading
 from pushserver.model.turns import answered
 from pushserver.storage.base import CommandStore, Past, PastDelivery, Recall
 
@@ -97,7 +99,7 @@ class Reporting:
                     match.delivery,
                     changes,
                     result=result,
-                    failed=reading.failed,
+                    reading=reading,
                 )
             return result
 

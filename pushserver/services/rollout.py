@@ -7,7 +7,8 @@ from contextlib import contextmanager
 import attrs
 
 from pushserver.clock import SECOND, Clock
-from pushserver.model.lane import Changes, Lane
+from pushserver.model.changes import Changes
+from pushserver.model.lane import Lane
 from pushserver.model.operation import Operation
 from pushserver.model.task import Counts, Task, TaskState
 from pushserver.services.operations import BATCH, Operations

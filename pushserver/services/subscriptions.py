@@ -8,9 +8,9 @@ import attrs
 
 from pushserver.clock import Clock
 from pushserver.errors import Conflict, Invalid, NotFound, Unavailable
+from pushserver.model.changes import Changes
 from pushserver.model.event import Event, EventType
 from pushserver.model.ids import IdSource
-from pushserver.model.lane import Changes
 from pushserver.model.subscription import (
     ROTATION,
     TELLS,

@@ -3,10 +3,12 @@
 import attrs
 import msgspec
 
-from pushserver.dialects.controlid.result import Reading, read
+from pushserver.dialects.controlid.result import read
 from pushserver.dialects.iotda import iotda_body
 from pushserver.dialects.native import native_body
+from pushserver.dialects.oceanconnect import oceanconnect_body
 from pushserver.model.event import CommandTold, Event, EventType
+from pushserver.model.reading import Reading
 from pushserver.model.state import State
 from pushserver.model.subscription import Format, Subscription
 from pushserver.services.directory import Directory
@@ -27,6 +29,8 @@ class Telling:
         Raises:
             Unavailable: the store is away.
         """
+        if subscription.format is Format.OCEANCONNECT:
+            return oceanconnect_body(event, app_id=subscription.app_id)
         if subscription.format is Format.IOTDA:
             return iotda_body(
                 event,

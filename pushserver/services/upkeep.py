@@ -5,8 +5,9 @@ import asyncio
 import attrs
 
 from pushserver.clock import SECOND, Clock
+from pushserver.model.changes import Changes
 from pushserver.model.idempotency import KEPT
-from pushserver.model.lane import Changes, Lane
+from pushserver.model.lane import Lane
 from pushserver.model.turns import look_after
 from pushserver.storage.base import Past, Store
 

@@ -11,12 +11,13 @@ from typing import Protocol, TypeVar
 
 import attrs
 
+from pushserver.model.changes import Changes
 from pushserver.model.command import Command, HandOut, Order, Result
 from pushserver.model.device import Device, DeviceState, Stray
 from pushserver.model.event import EventType
 from pushserver.model.idempotency import Key, KeyUse
 from pushserver.model.ids import IdSource
-from pushserver.model.lane import Changes, Lane
+from pushserver.model.lane import Lane
 from pushserver.model.operation import Operation
 from pushserver.model.scope import Scope
 from pushserver.model.state import State

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from pushserver.clock import SECOND
-from pushserver.dialects.controlid.result import Reading, read
+from pushserver.dialects.controlid.result import read
 from pushserver.dialects.native import native_body, ping_body
 from pushserver.model.event import (
     DeviceTold,
@@ -15,6 +15,7 @@ from pushserver.model.event import (
     ResultTold,
     TaskTold,
 )
+from pushserver.model.reading import Reading
 from pushserver.model.state import State
 from tests.clock import START
 from tests.dialects.events import COMMAND, OPERATION, event, status

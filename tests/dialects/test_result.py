@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pushserver.dialects.controlid.result import UNREADABLE, Reading, read
+from pushserver.dialects.controlid.result import UNREADABLE, read
+from pushserver.model.reading import Reading
 from tests.dialects.test_push import JSON
 
 USERS = b'{"users":[{"id":1,"registration":"Test","name":"Walter White"}]}'

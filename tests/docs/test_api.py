@@ -7,7 +7,7 @@ from pathlib import Path
 from pushserver.errors import Misconfigured, PushServerError
 from pushserver.model.catalogue import CATALOGUE, Delivery, Endpoint
 from pushserver.model.command import MatchedBy, Outcome
-from pushserver.model.state import TRANSITIONS, Event, State
+from pushserver.model.state import TRANSITIONS, State, Turn
 from pushserver.model.token import Permission
 from pushserver.web.api import ROUTES
 from pushserver.web.problems import STATUS
@@ -137,7 +137,7 @@ def test_every_word_of_a_command_is_explained() -> None:
     """
     States, events, outcomes, ways of matching and permissions are all named.
     """
-    words = (*State, *Event, *Outcome, *MatchedBy, *Permission, *Delivery)
+    words = (*State, *Turn, *Outcome, *MatchedBy, *Permission, *Delivery)
     missing = [word for word in words if f"`{word}`" not in PAGE]
 
     assert [] == missing

@@ -5,13 +5,14 @@ from collections.abc import Iterable
 import msgspec
 
 from pushserver.clock import SECOND
+from pushserver.model.changes import Changes
 from pushserver.model.command import Command
 from pushserver.model.event import CommandTold, Event, EventType
-from pushserver.model.lane import Changes, Lane
+from pushserver.model.lane import Lane
 from pushserver.model.scope import FIRST_SCOPE
 from pushserver.model.turns import answered
 from tests.clock import START
-from tests.model.values import new_id, result
+from tests.model.values import new_id, result, said
 
 EVERYTHING = {FIRST_SCOPE: frozenset(EventType)}
 LATER = START + 7 * SECOND
@@ -35,4 +36,4 @@ def answer(
     handed = noted.handed_out[-1]
     came = result(command_id=of.id, delivery_id=handed.id, received_at=at)
     noted.keep(came)
-    answered(lane, of, handed, noted, result=came, failed=failed)
+    answered(lane, of, handed, noted, result=came, reading=said(failed))

@@ -4,11 +4,11 @@ import msgspec
 import pytest
 
 from pushserver.clock import SECOND
+from pushserver.model.changes import Changes
 from pushserver.model.event import CommandTold, EventType, ResultTold
-from pushserver.model.lane import Changes, Lane
+from pushserver.model.lane import Lane
 from pushserver.model.scope import FIRST_SCOPE
-from pushserver.model.state import OVER, TRANSITIONS, State
-from pushserver.model.state import Event as Turn
+from pushserver.model.state import OVER, TRANSITIONS, State, Turn
 from pushserver.model.turns import (
     add,
     cancel,

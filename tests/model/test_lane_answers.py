@@ -3,9 +3,10 @@
 import pytest
 
 from pushserver.clock import SECOND
+from pushserver.model.changes import Changes
 from pushserver.model.command import Command, HandOut, Outcome, Result
-from pushserver.model.lane import Changes, Lane
-from pushserver.model.state import Event, State
+from pushserver.model.lane import Lane
+from pushserver.model.state import State, Turn
 from pushserver.model.turns import (
     answered,
     cancel,
@@ -24,6 +25,7 @@ from tests.model.values import (
     new_id,
     once,
     result,
+    said,
     state_of,
 )
 
@@ -35,7 +37,7 @@ def answer(
 ) -> tuple[Result, Changes]:
     """Let a result for the delivery *of* arrive."""
     came, changes = result(command_id=for_.id, received_at=at), Changes(new_id)
-    answered(lane, for_, of, changes, result=came, failed=failed)
+    answered(lane, for_, of, changes, result=came, reading=said(failed))
     return came, changes
 
 
@@ -95,7 +97,7 @@ def test_written_but_not_recorded() -> None:
         wanted.delivered_at,
         flight.delivery.delivered_at,
     )
-    assert [Event.SUCCEED] == [m.event for m in changes.moves]
+    assert [Turn.SUCCEED] == [m.turn for m in changes.moves]
 
 
 def test_from_timeout() -> None:

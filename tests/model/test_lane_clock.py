@@ -3,7 +3,8 @@
 import pytest
 
 from pushserver.clock import SECOND
-from pushserver.model.lane import Changes, Lane
+from pushserver.model.changes import Changes
+from pushserver.model.lane import Lane
 from pushserver.model.state import State
 from pushserver.model.turns import give_up, look_after
 from tests.clock import START

@@ -3,9 +3,10 @@
 import pytest
 
 from pushserver.clock import SECOND
+from pushserver.model.changes import Changes
 from pushserver.model.command import Outcome
-from pushserver.model.lane import NEVER, Changes
-from pushserver.model.state import Event, State
+from pushserver.model.lane import NEVER
+from pushserver.model.state import State, Turn
 from pushserver.model.turns import give_up, look_after, record_written
 from tests.clock import START
 from tests.model.values import (
@@ -86,7 +87,7 @@ def test_written() -> None:
         flight.command.delivered_at,
     )
     assert START + 1 == flight.delivery.delivered_at
-    assert [Event.WRITTEN] == [m.event for m in changes.moves]
+    assert [Turn.WRITTEN] == [m.turn for m in changes.moves]
 
 
 def test_written_is_old_news() -> None:

@@ -4,9 +4,10 @@ import pytest
 
 from pushserver.clock import SECOND
 from pushserver.model.catalogue import Delivery
+from pushserver.model.changes import Changes
 from pushserver.model.command import Outcome
-from pushserver.model.lane import NEVER, Changes
-from pushserver.model.state import Event, State
+from pushserver.model.lane import NEVER
+from pushserver.model.state import State, Turn
 from pushserver.model.turns import cancel, give_up, withdraw
 from tests.clock import START
 from tests.model.values import GRACE, command, fly, lane_of, new_id, once, poll
@@ -24,7 +25,7 @@ def test_hand_out() -> None:
     assert (State.SENT, 1, START + 1) == (wanted.state, wanted.attempts, wanted.sent_at)
     assert [flight.delivery] == changes.handed_out
     assert ("u1", wanted.id) == (flight.delivery.uuid, flight.delivery.command_id)
-    assert [Event.HAND_OUT] == [m.event for m in changes.moves]
+    assert [Turn.HAND_OUT] == [m.turn for m in changes.moves]
     assert (flight, 0) == (lane.flight, lane.depth)
 
 

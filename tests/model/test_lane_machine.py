@@ -14,8 +14,9 @@ from hypothesis.stateful import (
 
 from pushserver.clock import SECOND
 from pushserver.model.catalogue import Delivery
+from pushserver.model.changes import Changes
 from pushserver.model.command import Command, HandOut
-from pushserver.model.lane import NEVER, Changes, Lane
+from pushserver.model.lane import NEVER, Lane
 from pushserver.model.state import IN_FLIGHT, TERMINAL, TRANSITIONS, State
 from pushserver.model.turns import (
     add,
@@ -27,7 +28,16 @@ from pushserver.model.turns import (
     withdraw,
 )
 from tests.clock import START
-from tests.model.values import DEVICE, GRACE, TIMEOUT, command, delivery, new_id, result
+from tests.model.values import (
+    DEVICE,
+    GRACE,
+    TIMEOUT,
+    command,
+    delivery,
+    new_id,
+    result,
+    said,
+)
 
 ENDPOINTS = ("load_objects", "execute_actions", "reboot")
 
@@ -62,8 +72,8 @@ class DeviceLife(RuleBasedStateMachine):
         changes = Changes(new_id)
         step(changes)
         for move in changes.moves:
-            assert self.noted[move.command.id] in TRANSITIONS[move.event].sources
-            self.noted[move.command.id] = TRANSITIONS[move.event].target
+            assert self.noted[move.command.id] in TRANSITIONS[move.turn].sources
+            self.noted[move.command.id] = TRANSITIONS[move.turn].target
         assert {m.command.id for m in changes.moves} == set(changes.commands)
         changed = {i for i, c in self.commands.items() if c.state != self.seen[i]}
         assert changed <= set(changes.commands)
@@ -172,7 +182,7 @@ class DeviceLife(RuleBasedStateMachine):
         self.answered.add(one.id)
         self.do(
             lambda changes: answered(
-                self.lane, wanted, one, changes, result=came, failed=failed
+                self.lane, wanted, one, changes, result=came, reading=said(failed)
             )
         )
         ended = State.FAILED if failed else State.SUCCESSFUL

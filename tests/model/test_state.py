@@ -10,51 +10,51 @@ from pushserver.model.state import (
     OVER,
     TERMINAL,
     TRANSITIONS,
-    Event,
     State,
+    Turn,
     next_state,
 )
 
 #: The picture of the design, by hand: whatever is not here is refused.
 TABLE = {
-    (State.PENDING, Event.HAND_OUT): State.SENT,
-    (State.PENDING, Event.EXPIRE): State.EXPIRED,
-    (State.PENDING, Event.CANCEL): State.CANCELED,
-    (State.PENDING, Event.GIVE_UP): State.TIMEOUT,
-    (State.PENDING, Event.SUCCEED): State.SUCCESSFUL,
-    (State.PENDING, Event.FAIL): State.FAILED,
-    (State.SENT, Event.WRITTEN): State.DELIVERED,
-    (State.SENT, Event.WITHDRAW): State.PENDING,
-    (State.SENT, Event.RETRY): State.PENDING,
-    (State.SENT, Event.GIVE_UP): State.TIMEOUT,
-    (State.SENT, Event.SUCCEED): State.SUCCESSFUL,
-    (State.SENT, Event.FAIL): State.FAILED,
-    (State.DELIVERED, Event.RETRY): State.PENDING,
-    (State.DELIVERED, Event.GIVE_UP): State.TIMEOUT,
-    (State.DELIVERED, Event.SUCCEED): State.SUCCESSFUL,
-    (State.DELIVERED, Event.FAIL): State.FAILED,
-    (State.TIMEOUT, Event.SUCCEED): State.SUCCESSFUL,
-    (State.TIMEOUT, Event.FAIL): State.FAILED,
+    (State.PENDING, Turn.HAND_OUT): State.SENT,
+    (State.PENDING, Turn.EXPIRE): State.EXPIRED,
+    (State.PENDING, Turn.CANCEL): State.CANCELED,
+    (State.PENDING, Turn.GIVE_UP): State.TIMEOUT,
+    (State.PENDING, Turn.SUCCEED): State.SUCCESSFUL,
+    (State.PENDING, Turn.FAIL): State.FAILED,
+    (State.SENT, Turn.WRITTEN): State.DELIVERED,
+    (State.SENT, Turn.WITHDRAW): State.PENDING,
+    (State.SENT, Turn.RETRY): State.PENDING,
+    (State.SENT, Turn.GIVE_UP): State.TIMEOUT,
+    (State.SENT, Turn.SUCCEED): State.SUCCESSFUL,
+    (State.SENT, Turn.FAIL): State.FAILED,
+    (State.DELIVERED, Turn.RETRY): State.PENDING,
+    (State.DELIVERED, Turn.GIVE_UP): State.TIMEOUT,
+    (State.DELIVERED, Turn.SUCCEED): State.SUCCESSFUL,
+    (State.DELIVERED, Turn.FAIL): State.FAILED,
+    (State.TIMEOUT, Turn.SUCCEED): State.SUCCESSFUL,
+    (State.TIMEOUT, Turn.FAIL): State.FAILED,
 }
-ALL = list(product(State, Event))
+ALL = list(product(State, Turn))
 
 
-@pytest.mark.parametrize(("state", "event"), [p for p in ALL if p in TABLE])
-def test_allowed(state: State, event: Event) -> None:
-    """An event that the table has leads where the table says."""
-    assert TABLE[state, event] == next_state(state, event)
+@pytest.mark.parametrize(("state", "turn"), [p for p in ALL if p in TABLE])
+def test_allowed(state: State, turn: Turn) -> None:
+    """An turn that the table has leads where the table says."""
+    assert TABLE[state, turn] == next_state(state, turn)
 
 
-@pytest.mark.parametrize(("state", "event"), [p for p in ALL if p not in TABLE])
-def test_refused(state: State, event: Event) -> None:
-    """An event that the table does not have is a conflict that names both."""
-    with pytest.raises(Conflict, match=rf"{state}.*{event}"):
-        next_state(state, event)
+@pytest.mark.parametrize(("state", "turn"), [p for p in ALL if p not in TABLE])
+def test_refused(state: State, turn: Turn) -> None:
+    """An turn that the table does not have is a conflict that names both."""
+    with pytest.raises(Conflict, match=rf"{state}.*{turn}"):
+        next_state(state, turn)
 
 
 def test_every_event_has_a_row() -> None:
-    """No event is forgotten in the table."""
-    assert set(Event) == set(TRANSITIONS)
+    """No turn is forgotten in the table."""
+    assert set(Turn) == set(TRANSITIONS)
 
 
 def test_groups() -> None:

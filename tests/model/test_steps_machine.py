@@ -16,7 +16,7 @@ from hypothesis.stateful import (
 from pushserver.clock import SECOND
 from pushserver.model.command import Command, HandOut
 from pushserver.model.operation import OnFailure, Status
-from pushserver.model.state import OVER, Event, State
+from pushserver.model.state import OVER, State, Turn
 from tests.clock import START
 from tests.model.values import poll
 from tests.model.work import Work, operation
@@ -24,7 +24,7 @@ from tests.model.work import Work, operation
 #: What was handed out, and how.
 Given = tuple[Command, HandOut]
 FAILURES = (State.FAILED, State.EXPIRED, State.CANCELED)
-ENDS = {Event.SUCCEED, Event.FAIL, Event.GIVE_UP, Event.EXPIRE, Event.CANCEL}
+ENDS = {Turn.SUCCEED, Turn.FAIL, Turn.GIVE_UP, Turn.EXPIRE, Turn.CANCEL}
 
 
 class OperationLife(RuleBasedStateMachine):
@@ -159,16 +159,16 @@ class OperationLife(RuleBasedStateMachine):
     def not_successful_at_first(self) -> bool:
         """Tell whether a step ended otherwise than by success in time."""
         timed_out = {
-            m.command.id for m in self.work.changes.moves if m.event is Event.GIVE_UP
+            m.command.id for m in self.work.changes.moves if m.turn is Turn.GIVE_UP
         }
         return bool(self.many(*FAILURES) or timed_out)
 
     @invariant()
     def every_turn_is_told(self) -> None:
         """One notification for each turn, and none for what is no turn."""
-        events = Counter(m.event for m in self.work.changes.moves)
+        events = Counter(m.turn for m in self.work.changes.moves)
         turns = sum(number for event, number in events.items() if event in ENDS)
-        told = len(self.commands) + events[Event.HAND_OUT] + turns
+        told = len(self.commands) + events[Turn.HAND_OUT] + turns
         assert told + self.called_off_between == len(self.work.changes.notifications)
 
     @invariant()

@@ -3,9 +3,10 @@
 import msgspec
 import pytest
 
+from pushserver.model.changes import Changes
 from pushserver.model.command import Command
 from pushserver.model.event import EventType, OperationTold, TaskTold
-from pushserver.model.lane import Changes, Lane
+from pushserver.model.lane import Lane
 from pushserver.model.operation import Label, Operation, Status
 from pushserver.model.scope import FIRST_SCOPE
 from pushserver.model.task import Counts, Task, TaskState

@@ -4,9 +4,11 @@ from typing import Any
 
 from pushserver.clock import SECOND
 from pushserver.model.catalogue import Delivery
+from pushserver.model.changes import Changes
 from pushserver.model.command import Command, HandOut, Order, Result
 from pushserver.model.ids import IdSource
-from pushserver.model.lane import Changes, Flight, Lane
+from pushserver.model.lane import Flight, Lane
+from pushserver.model.reading import Reading
 from pushserver.model.scope import FIRST_SCOPE
 from pushserver.model.state import State
 from pushserver.model.turns import add, hand_out
@@ -125,3 +127,8 @@ def fly(lane: Lane, now: int = START, *, uuid: str | None = None) -> Flight:
     flight = poll(lane, now, uuid=uuid)
     assert flight is not None
     return flight
+
+
+def said(failed: bool) -> Reading:
+    """Return what a device said: that it failed, or nothing."""
+    return Reading(error=b'"no"' if failed else None)

@@ -5,8 +5,9 @@ from typing import Any
 import attrs
 
 from pushserver.clock import SECOND
+from pushserver.model.changes import Changes
 from pushserver.model.command import Command, HandOut
-from pushserver.model.lane import Changes, Flight, Lane
+from pushserver.model.lane import Flight, Lane
 from pushserver.model.operation import Label, Notification, Operation
 from pushserver.model.scope import FIRST_SCOPE
 from pushserver.model.turns import (
@@ -18,7 +19,7 @@ from pushserver.model.turns import (
     withdraw,
 )
 from tests.clock import START
-from tests.model.values import DEVICE, command, new_id, once, poll, result
+from tests.model.values import DEVICE, command, new_id, once, poll, result, said
 
 #: Whose token the operations of tests were begun with.
 BY = 7
@@ -114,7 +115,9 @@ class Work:
     def answer(self, command: Command, of: HandOut, *, failed: bool = False) -> None:
         """Let the result of a delivery come."""
         came = result(received_at=self.now)
-        answered(self.lane, command, of, self.changes, result=came, failed=failed)
+        answered(
+            self.lane, command, of, self.changes, result=came, reading=said(failed)
+        )
 
     def do(self, *, failed: bool = False) -> Flight:
         """Let the next step be queued, handed out and answered."""

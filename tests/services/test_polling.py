@@ -5,9 +5,10 @@ import asyncio
 import pytest
 
 from pushserver.clock import SECOND
+from pushserver.model.changes import Changes
 from pushserver.model.command import Outcome
-from pushserver.model.lane import Changes, Flight
-from pushserver.model.state import Event, State
+from pushserver.model.lane import Flight
+from pushserver.model.state import State, Turn
 from pushserver.web.services import Services
 from tests.clock import START, ManualClock
 from tests.model.values import DEVICE, order
@@ -143,7 +144,7 @@ async def test_held_until_enqueued(desk: Desk, commits: list[Changes]) -> None:
     assert flight is not None
     assert (wanted.id, "u1") == (flight.command.id, flight.delivery.uuid)
     (commit,) = [one for one in commits if one.added]
-    assert [Event.HAND_OUT] == [move.event for move in commit.moves]
+    assert [Turn.HAND_OUT] == [move.turn for move in commit.moves]
     assert State.SENT is await desk.state(wanted)
 
 

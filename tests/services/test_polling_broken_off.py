@@ -2,7 +2,7 @@
 
 import asyncio
 
-from pushserver.model.lane import Changes
+from pushserver.model.changes import Changes
 from pushserver.model.state import State
 from pushserver.web.services import Services
 from tests.services.desk import Desk

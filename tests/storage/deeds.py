@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+from pushserver.model.changes import Changes
 from pushserver.model.command import Command, HandOut, MatchedBy, Result
-from pushserver.model.lane import Changes, Flight, Lane
+from pushserver.model.lane import Flight, Lane
 from pushserver.model.turns import (
     add,
     answered,
@@ -15,7 +16,7 @@ from pushserver.model.turns import (
 from pushserver.model.turns import withdraw as withdraw_from
 from pushserver.storage.base import CommandRecord, Past, Recall, Store
 from tests.clock import START
-from tests.model.values import DEVICE, poll, result
+from tests.model.values import DEVICE, poll, result, said
 
 
 async def enqueue(store: Store, *commands: Command) -> None:
@@ -102,7 +103,7 @@ async def report(
 
     def decide(lane: Lane, changes: Changes, _past: Past) -> Result:
         changes.results.append(came)
-        answered(lane, command, of, changes, result=came, failed=failed)
+        answered(lane, command, of, changes, result=came, reading=said(failed))
         return came
 
     return await store.change(command.device_id, decide)

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+from pushserver.model.changes import Changes
 from pushserver.model.event import DeviceTold, Event, EventType
-from pushserver.model.lane import Changes, Lane
+from pushserver.model.lane import Lane
 from pushserver.model.scope import FIRST_SCOPE
 from pushserver.model.subscription import (
     DeliveryState,

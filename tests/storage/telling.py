@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from pushserver.model.lane import Changes, Lane
+from pushserver.model.changes import Changes
+from pushserver.model.lane import Lane
 from pushserver.model.operation import Action, Label, Notification, Operation, Status
 from pushserver.storage.base import Past, Store
 from tests.clock import START

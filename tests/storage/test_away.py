@@ -5,9 +5,10 @@ import asyncio
 import pytest
 
 from pushserver.errors import Unavailable
+from pushserver.model.changes import Changes
 from pushserver.model.command import HandOut
 from pushserver.model.device import Device, DeviceState
-from pushserver.model.lane import Changes, Flight, Lane
+from pushserver.model.lane import Flight, Lane
 from pushserver.model.scope import FIRST_SCOPE
 from pushserver.model.state import State
 from pushserver.model.turns import add

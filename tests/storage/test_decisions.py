@@ -7,8 +7,9 @@ import attrs
 import pytest
 
 from pushserver.errors import Conflict
+from pushserver.model.changes import Changes
 from pushserver.model.command import Command
-from pushserver.model.lane import Changes, Flight, Lane
+from pushserver.model.lane import Flight, Lane
 from pushserver.model.scope import FIRST_SCOPE
 from pushserver.model.state import State
 from pushserver.model.turns import add

@@ -8,8 +8,9 @@ import pytest
 
 from pushserver.clock import SECOND
 from pushserver.errors import Unavailable
+from pushserver.model.changes import Changes
 from pushserver.model.event import CommandTold, Event, EventType
-from pushserver.model.lane import Changes, Lane
+from pushserver.model.lane import Lane
 from pushserver.model.operation import Label
 from pushserver.model.scope import FIRST_SCOPE
 from pushserver.model.task import Counts, Task, TaskState

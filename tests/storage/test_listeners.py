@@ -1,6 +1,7 @@
 """Who listens to a store: what goes wrong with them stays with them."""
 
-from pushserver.model.lane import Changes, Lane
+from pushserver.model.changes import Changes
+from pushserver.model.lane import Lane
 from pushserver.storage.base import Past, Store
 from tests.model.values import DEVICE, command
 from tests.storage.deeds import enqueue, waiting

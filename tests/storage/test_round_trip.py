@@ -6,11 +6,12 @@ import attrs
 import pytest
 
 from pushserver.model.catalogue import Delivery
+from pushserver.model.changes import Changes
 from pushserver.model.command import Command, MatchedBy, Outcome
 from pushserver.model.device import Device, DeviceState, Stray
 from pushserver.model.idempotency import Key, KeyUse
 from pushserver.model.ids import MAX_INT64
-from pushserver.model.lane import Changes, Lane
+from pushserver.model.lane import Lane
 from pushserver.model.scope import FIRST_SCOPE
 from pushserver.model.state import State
 from pushserver.model.token import Permission, Token

@@ -6,9 +6,10 @@ from typing import Any
 import attrs
 import pytest
 
+from pushserver.model.changes import Changes
 from pushserver.model.event import EventType
 from pushserver.model.idempotency import Key, KeyUse
-from pushserver.model.lane import Changes, Lane
+from pushserver.model.lane import Lane
 from pushserver.model.operation import Status
 from pushserver.model.scope import FIRST_SCOPE
 from pushserver.model.task import Counts, Task, TaskState

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+from pushserver.model.changes import Changes
 from pushserver.model.draft import Draft, Step
-from pushserver.model.lane import Changes, Lane
+from pushserver.model.lane import Lane
 from pushserver.model.operation import Label, Notification, Operation
 from pushserver.model.scope import FIRST_SCOPE
 from pushserver.model.steps import report as tell_of

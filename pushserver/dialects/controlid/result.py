@@ -12,8 +12,9 @@ import re
 from collections.abc import Callable
 from urllib.parse import parse_qsl
 
-import attrs
 import msgspec
+
+from pushserver.model.reading import Reading
 
 _FORM_FIELDS = {"response", "error", "code", "transactions_results"}
 _EMPTY = (b"null", b'""', b"false", b"0", b"{}", b"[]")
@@ -45,21 +46,6 @@ _envelope = msgspec.json.Decoder(_Envelope).decode
 _transaction = msgspec.json.Decoder(_Transaction).decode
 _raw = msgspec.json.Decoder(msgspec.Raw).decode
 _string = msgspec.json.Decoder(str).decode
-
-
-@attrs.frozen(kw_only=True)
-class Reading:
-    """What a result says. `response`, `error` and `code` are JSON texts."""
-
-    response: bytes | None = None
-    error: bytes | None = None
-    code: bytes | None = None
-    unreadable: bool = False
-
-    @property
-    def failed(self) -> bool:
-        """Tell whether the device reported an error."""
-        return self.error is not None
 
 
 UNREADABLE = Reading(unreadable=True)

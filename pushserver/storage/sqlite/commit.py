@@ -15,8 +15,8 @@ import attrs
 import structlog
 
 from pushserver.errors import PushServerError, Unavailable
+from pushserver.model.changes import Changes
 from pushserver.model.event import Interest
-from pushserver.model.lane import Changes
 from pushserver.storage.base import NO_PAST, Decision, Past, Recall, Then
 from pushserver.storage.sqlite.connection import Connection
 from pushserver.storage.sqlite.lanes import Lanes, load

@@ -9,11 +9,12 @@ from typing import Self, TypeVar
 import attrs
 
 from pushserver.clock import Clock
+from pushserver.model.changes import Changes
 from pushserver.model.command import Order, Result
 from pushserver.model.device import Device, Stray
 from pushserver.model.event import EventType
 from pushserver.model.ids import IdSource
-from pushserver.model.lane import Changes, Lane
+from pushserver.model.lane import Lane
 from pushserver.model.scope import Scope
 from pushserver.model.state import IN_FLIGHT, State
 from pushserver.model.token import Token

@@ -8,9 +8,9 @@ from typing import Any, Protocol
 
 import attrs
 
+from pushserver.model.changes import Changes, Finish
 from pushserver.model.command import Command, HandOut
 from pushserver.model.idempotency import KeyUse
-from pushserver.model.lane import Changes, Finish
 from pushserver.model.operation import Operation
 from pushserver.storage.rows import (
     HAND_OUT,

@@ -10,8 +10,9 @@ from aiohttp import web
 from structlog.testing import capture_logs
 
 from pushserver.errors import Unavailable
+from pushserver.model.changes import Changes
 from pushserver.model.event import Event, EventType
-from pushserver.model.lane import Changes, Lane
+from pushserver.model.lane import Lane
 from pushserver.model.scope import FIRST_SCOPE
 from pushserver.storage.base import Past
 from pushserver.workers.webhooks.courier import Courier
