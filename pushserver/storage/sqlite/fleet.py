@@ -1,8 +1,9 @@
 """The fleet's statements: devices, what was seen of them, old keys."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
+from pushserver.errors import Conflict
 from pushserver.model.device import Device, Stray
 from pushserver.storage.rows import (
     DEVICE,
@@ -21,7 +22,28 @@ _ALL = (
     f"SELECT {prefixed(DEVICE, 'device')}, {prefixed(SEEN, 'device_seen')}"
     " FROM device LEFT JOIN device_seen USING (device_id) ORDER BY device.device_id"
 )
-_SAVE = f"INSERT OR REPLACE INTO device ({DEVICE}) VALUES ({marks(DEVICE)})"
+_SOME = (
+    f"SELECT {prefixed(DEVICE, 'device')}, {prefixed(SEEN, 'device_seen')}"
+    " FROM device LEFT JOIN device_seen USING (device_id)"
+    " WHERE device.device_id IN ({})"
+)
+_ADD = (
+    f"INSERT INTO device ({DEVICE}) VALUES ({marks(DEVICE)})"
+    " ON CONFLICT (device_id) DO "
+)
+_SETTINGS = ", ".join(
+    f"{name} = excluded.{name}" for name in DEVICE.split(", ") if name != "device_id"
+)
+# Adopted devices change their scope by being deleted in the old one first.
+_SAVE = (
+    f"{_ADD} UPDATE SET {_SETTINGS}"
+    " WHERE device.state <> 'adopted' OR device.scope_id = excluded.scope_id"
+)
+_FIND = f"{_ADD} NOTHING"
+_ENFORCE = (
+    "UPDATE device SET key_enforced = 1, old_key_hash = NULL"
+    " WHERE device_id = ? AND key_hash = ?"
+)
 _SEEN = f"INSERT OR REPLACE INTO device_seen ({SEEN}) VALUES ({marks(SEEN)})"
 _STRAY = f"INSERT INTO stray_request ({STRAY}) VALUES ({marks(STRAY)})"
 _STRAYS = f"SELECT {STRAY} FROM stray_request WHERE device_id = ? ORDER BY id"
@@ -38,9 +60,29 @@ def all_devices(connection: sqlite3.Connection) -> Sequence[Device]:
     return [device_from_row(row) for row in connection.execute(_ALL)]
 
 
+def some_devices(
+    connection: sqlite3.Connection, device_ids: Collection[int]
+) -> Sequence[Device]:
+    """Return these devices, those that are there."""
+    sql = _SOME.format(", ".join("?" * len(device_ids)))
+    return [device_from_row(row) for row in connection.execute(sql, tuple(device_ids))]
+
+
 def save_devices(connection: sqlite3.Connection, devices: Sequence[Device]) -> None:
     """Write what administrators decided."""
-    connection.executemany(_SAVE, map(device_row, devices))
+    for device in devices:
+        if connection.execute(_SAVE, device_row(device)).rowcount == 0:
+            raise Conflict(f"Device {device.device_id} is adopted in another scope.")
+
+
+def add_devices(connection: sqlite3.Connection, devices: Sequence[Device]) -> None:
+    """Keep devices that came by themselves."""
+    connection.executemany(_FIND, map(device_row, devices))
+
+
+def enforce_keys(connection: sqlite3.Connection, devices: Sequence[Device]) -> None:
+    """Demand these devices' newest keys."""
+    connection.executemany(_ENFORCE, [(d.device_id, d.key_hash) for d in devices])
 
 
 def forget_device(connection: sqlite3.Connection, device_id: int) -> None:

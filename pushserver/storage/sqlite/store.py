@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -15,6 +15,7 @@ from pushserver.model.device import Device, Stray
 from pushserver.model.event import EventType
 from pushserver.model.ids import IdSource
 from pushserver.model.lane import Lane
+from pushserver.model.news import News
 from pushserver.model.scope import Scope
 from pushserver.model.state import IN_FLIGHT, State
 from pushserver.model.token import Token
@@ -188,9 +189,21 @@ class SqliteStore:
         """Return every device."""
         return await self.lists.run(fleet.all_devices)
 
+    async def devices(self, device_ids: Collection[int]) -> Sequence[Device]:
+        """Return these devices."""
+        return await self.lists.run(lambda c: fleet.some_devices(c, device_ids))
+
     async def save_devices(self, devices: Sequence[Device]) -> None:
         """Write devices."""
         await self._write(lambda c: fleet.save_devices(c, devices))
+
+    async def add_devices(self, devices: Sequence[Device]) -> None:
+        """Keep devices that came by themselves."""
+        await self._write(lambda c: fleet.add_devices(c, devices))
+
+    async def enforce_keys(self, devices: Sequence[Device]) -> None:
+        """Demand these devices' newest keys."""
+        await self._write(lambda c: fleet.enforce_keys(c, devices))
 
     async def forget_device(self, device_id: int) -> None:
         """Delete the device."""
@@ -216,6 +229,10 @@ class SqliteStore:
         """Keep a token."""
         await self._write(lambda c: scopes.add_token(c, token))
 
+    async def add_first_token(self, token: Token) -> bool:
+        """Keep a token if its scope has none."""
+        return await self._write(lambda c: scopes.add_first_token(c, token))
+
     async def revoke_token(self, scope_id: int, token_id: int, *, now: int) -> bool:
         """Revoke a token."""
         return await self._write(
@@ -233,6 +250,19 @@ class SqliteStore:
         await self._write(lambda c: scopes.add_scope(c, scope, token))
 
     # Its own life
+
+    @property
+    def leads(self) -> bool:
+        """A file has one server."""
+        return True
+
+    @property
+    def is_shared(self) -> bool:
+        """The file is locked against others."""
+        return False
+
+    def follow(self, listener: Callable[[News], None]) -> None:
+        """There are no other servers over the same file."""
 
     async def check(self) -> None:
         """Write something: an update of no row takes the lock and commits."""
