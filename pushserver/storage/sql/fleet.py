@@ -1,6 +1,5 @@
 """The fleet's statements: devices, what was seen of them, old keys."""
 
-import sqlite3
 from collections.abc import Sequence
 
 from pushserver.model.device import Device, Stray
@@ -15,14 +14,16 @@ from pushserver.storage.rows import (
     seen_row,
     stray_from_row,
     stray_row,
+    upsert,
 )
+from pushserver.storage.sql.connection import Connection
 
 _ALL = (
     f"SELECT {prefixed(DEVICE, 'device')}, {prefixed(SEEN, 'device_seen')}"
     " FROM device LEFT JOIN device_seen USING (device_id) ORDER BY device.device_id"
 )
-_SAVE = f"INSERT OR REPLACE INTO device ({DEVICE}) VALUES ({marks(DEVICE)})"
-_SEEN = f"INSERT OR REPLACE INTO device_seen ({SEEN}) VALUES ({marks(SEEN)})"
+_SAVE = upsert("device", DEVICE, key="device_id")
+_SEEN = upsert("device_seen", SEEN, key="device_id")
 _STRAY = f"INSERT INTO stray_request ({STRAY}) VALUES ({marks(STRAY)})"
 _STRAYS = f"SELECT {STRAY} FROM stray_request WHERE device_id = ? ORDER BY id"
 _OLD_STRAYS = (
@@ -33,24 +34,24 @@ _OLD_STRAYS = (
 _OLD_KEYS = "DELETE FROM idempotency_key WHERE created_at < ?"
 
 
-def all_devices(connection: sqlite3.Connection) -> Sequence[Device]:
+def all_devices(connection: Connection) -> Sequence[Device]:
     """Return every device with what was last seen of it."""
     return [device_from_row(row) for row in connection.execute(_ALL)]
 
 
-def save_devices(connection: sqlite3.Connection, devices: Sequence[Device]) -> None:
+def save_devices(connection: Connection, devices: Sequence[Device]) -> None:
     """Write what administrators decided."""
     connection.executemany(_SAVE, map(device_row, devices))
 
 
-def forget_device(connection: sqlite3.Connection, device_id: int) -> None:
+def forget_device(connection: Connection, device_id: int) -> None:
     """Delete a device and what was seen of it."""
     for table in ("device", "device_seen", "stray_request"):
         connection.execute(f"DELETE FROM {table} WHERE device_id = ?", (device_id,))
 
 
 def save_seen(
-    connection: sqlite3.Connection,
+    connection: Connection,
     devices: Sequence[Device],
     strays: Sequence[Stray],
     keep: int,
@@ -62,11 +63,11 @@ def save_seen(
     connection.executemany(_OLD_STRAYS, [(device_id, keep) for device_id in ids])
 
 
-def strays(connection: sqlite3.Connection, device_id: int) -> Sequence[Stray]:
+def strays(connection: Connection, device_id: int) -> Sequence[Stray]:
     """Return a device's last odd requests."""
     return [stray_from_row(row) for row in connection.execute(_STRAYS, (device_id,))]
 
 
-def purge_keys(connection: sqlite3.Connection, before: int) -> int:
+def purge_keys(connection: Connection, before: int) -> int:
     """Delete old idempotency keys."""
     return connection.execute(_OLD_KEYS, (before,)).rowcount
