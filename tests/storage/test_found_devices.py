@@ -71,7 +71,7 @@ async def test_from_quarantine(store: Store) -> None:
 
 
 async def test_some(store: Store) -> None:
-    """Some devices are read with what was seen of them; who is not there is left out."""
+    """Some devices are read with what was seen of them; others are not."""
     seen = device(2, last_seen_at=START, address="192.0.2.7")
     await store.save_devices([device(1), seen, device(3)])
     await store.save_seen([seen], [], keep=20)
