@@ -12,6 +12,7 @@ from pushserver.model.token import Token
 from pushserver.storage.base import CommandFilter, CommandRecord
 from pushserver.storage.sql import fleet, read, scopes
 from pushserver.storage.sql.connection import Reader
+from pushserver.storage.sql.history import SqlHistory
 from pushserver.storage.sql.operations import SqlOperations
 from pushserver.storage.sql.subscriptions import SqlSubscriptions
 from pushserver.storage.sql.tasks import SqlTasks
@@ -33,6 +34,7 @@ class SqlStore:
     operations: SqlOperations
     tasks: SqlTasks
     subscriptions: SqlSubscriptions
+    history: SqlHistory
 
     async def order(self, command_id: int) -> Order:
         """Return what the command orders."""
