@@ -58,7 +58,7 @@ class Job:
         return heard
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class GroupCommit:
     """The one writer. `stale` are the devices whose lanes must be read again."""
 

@@ -37,7 +37,7 @@ from pushserver.storage.sqlite.work import Writer
 T = TypeVar("T")
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class SqliteStore:
     """
     One file, one process.
