@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import structlog
+from hypothesis import settings
 
 from tests.clock import ManualClock
 from tests.program import Program
@@ -19,6 +20,9 @@ structlog.configure(
         structlog.processors.KeyValueRenderer(key_order=["level", "event"]),
     ]
 )
+
+# For `scripts/test --quick`: fewer of the examples that are made up.
+settings.register_profile("quick", max_examples=settings().max_examples // 4)
 
 
 def pytest_collection_finish() -> None:
