@@ -1,25 +1,34 @@
 """Fixtures for every test: a clock that is handed in, and the real program."""
 
+import gc
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 import structlog
+from hypothesis import settings
 
 from tests.clock import ManualClock
 from tests.program import Program
 
-# A traceback with all that its functions knew takes minutes to be drawn.
+# What nobody reads is drawn plainly: colours and what functions knew take minutes.
 structlog.configure(
     processors=[
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S", utc=False),
-        structlog.dev.ConsoleRenderer(
-            exception_formatter=structlog.dev.plain_traceback
-        ),
+        structlog.processors.format_exc_info,
+        structlog.processors.KeyValueRenderer(key_order=["level", "event"]),
     ]
 )
+
+# For `scripts/test --quick`: fewer of the examples that are made up.
+settings.register_profile("quick", max_examples=settings().max_examples // 4)
+
+
+def pytest_collection_finish() -> None:
+    """Keep the collector away from all that lives as long as the tests do."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(name="clock")

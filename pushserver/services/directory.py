@@ -11,7 +11,7 @@ from pushserver.services.holds import Holds
 from pushserver.services.presence import Presence
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Directory(Presence):
     """Looks devices up; those of another scope are not there."""
 

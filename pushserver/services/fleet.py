@@ -30,7 +30,7 @@ class Imported:
     unchanged: int
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Fleet(Directory):
     """What may be done with devices, on top of meeting and finding them."""
 

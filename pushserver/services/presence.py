@@ -44,7 +44,7 @@ class Seen:
     reason: str | None
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Presence:
     """
     Every device that is known, in memory; what was seen is written now and then.

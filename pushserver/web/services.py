@@ -21,7 +21,7 @@ from pushserver.services.tokens import Tokens
 from pushserver.storage.base import Store
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class Services:
     """
     Everything that a handler may ask. `hold` is in microseconds.

@@ -227,6 +227,7 @@ def test_steer(run: Run, make: Any, fleet: StartFleet, devices: list[str]) -> No
     resumed = run("tasks", "resume", task_id, "--json").only
     canceled = run("tasks", "cancel", task_id, "--json").only
     refused = run("tasks", "pause", task_id)
+    run("tasks", "follow", task_id)
     with fleet(devices[0], len(devices)):
         again = run("tasks", "retry", task_id, "--json").only
         done = run("tasks", "follow", task_id)

@@ -260,5 +260,5 @@ class DeviceLife(RuleBasedStateMachine):
 
 TestDeviceLife = DeviceLife.TestCase
 TestDeviceLife.settings = settings(
-    max_examples=100, stateful_step_count=40, deadline=None
+    max_examples=settings().max_examples, stateful_step_count=40, deadline=None
 )

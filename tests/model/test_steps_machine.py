@@ -186,5 +186,7 @@ class OperationLife(RuleBasedStateMachine):
 
 TestOperationLife = OperationLife.TestCase
 TestOperationLife.settings = settings(
-    max_examples=200, stateful_step_count=30, deadline=None
+    max_examples=settings().max_examples * 2,
+    stateful_step_count=30,
+    deadline=None,
 )

@@ -1,8 +1,10 @@
 """A page of a long list costs what a page of a short one does: rows are counted."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from pathlib import Path
+from shutil import copy
 from typing import Any
 
 import pytest
@@ -22,10 +24,17 @@ MORE = 1.5
 GRAIN = 10
 
 
-@pytest.fixture(name="file")
-async def _file(tmp_path: Path, clock: ManualClock) -> AsyncIterator[SqliteStore]:
-    """Return a store with a short and a long list, of which most is RUNNING."""
-    store = await SqliteStore.open(tmp_path / "store.db", clock)
+@pytest.fixture(name="lists", scope="module")
+def _lists(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a file with a short and a long list, made once for all tests here."""
+    path = tmp_path_factory.mktemp("lists") / "store.db"
+    asyncio.run(_fill(path))
+    return path
+
+
+async def _fill(path: Path) -> None:
+    """Keep a short and a long list, of which most is RUNNING."""
+    store = await SqliteStore.open(path, ManualClock())
     await begin(store, operation(1), operation(2))
     number = 100
     for operation_id, length in ((1, SHORT), (2, LONG)):
@@ -42,6 +51,15 @@ async def _file(tmp_path: Path, clock: ManualClock) -> AsyncIterator[SqliteStore
         ]
         await tell(store, told)
         number += length
+    await store.close()
+
+
+@pytest.fixture(name="file")
+async def _file(
+    lists: Path, tmp_path: Path, clock: ManualClock
+) -> AsyncIterator[SqliteStore]:
+    """Return a store with a short and a long list, not asked for anything yet."""
+    store = await SqliteStore.open(Path(copy(lists, tmp_path)), clock)
     yield store
     await store.close()
 

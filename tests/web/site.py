@@ -67,7 +67,7 @@ class Answer:
         return self.status, code, told.get("pointer")
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class Site:
     """A server in which nothing runs by itself, and whose clock stands still."""
 

@@ -19,7 +19,7 @@ from pushserver.storage.sql.tasks import SqlTasks
 from pushserver.storage.sql.work import Writer
 
 
-@attrs.define(eq=False, kw_only=True)
+@attrs.define(eq=False, kw_only=True, repr=False)
 class SqlStore:
     """
     Reads and writes what is no matter of lanes.

@@ -24,7 +24,7 @@ from pushserver.storage.sqlite.connection import Connection, in_transaction
 from pushserver.storage.sqlite.lanes import Lanes
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class GroupCommit:
     """The one writer. `stale` are the devices whose lanes must be read again."""
 

@@ -36,7 +36,7 @@ from pushserver.storage.sqlite.orders import Orders
 T = TypeVar("T")
 
 
-@attrs.define(eq=False, kw_only=True)
+@attrs.define(eq=False, kw_only=True, repr=False)
 class SqliteStore(SqlStore):
     """
     One file, one process.

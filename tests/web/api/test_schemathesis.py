@@ -66,7 +66,7 @@ def _send(program: Program, path: str, body: Any = None) -> Any:
 
 @API.parametrize()
 @settings(
-    max_examples=25,
+    max_examples=settings().max_examples // 4,
     deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),

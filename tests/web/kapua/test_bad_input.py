@@ -134,7 +134,6 @@ async def test_broken_off(kapua: Kapua, work: Work) -> None:
 TEXT = st.text() | st.sampled_from(["_", "AQ", "A", "==", "..", "%", "push", "_query"])
 RAW = st.binary(max_size=30).map(lambda data: quote(data, safe="%+/=&;?!$"))
 often = settings(
-    max_examples=100,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
