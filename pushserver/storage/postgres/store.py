@@ -14,6 +14,7 @@ from pushserver.model.changes import Changes
 from pushserver.model.event import EventType
 from pushserver.model.ids import IdSource
 from pushserver.model.lane import Lane
+from pushserver.model.news import News
 from pushserver.model.state import IN_FLIGHT, State
 from pushserver.storage.base import Decision, Recall, Then
 from pushserver.storage.postgres.known import Known
@@ -21,6 +22,7 @@ from pushserver.storage.postgres.link import Link
 from pushserver.storage.postgres.rounds import Rounds
 from pushserver.storage.postgres.schema import install
 from pushserver.storage.postgres.session import Database, Pool, Session
+from pushserver.storage.sql.history import SqlHistory
 from pushserver.storage.sql.newest import largest_id
 from pushserver.storage.sql.operations import SqlOperations
 from pushserver.storage.sql.orders import Orders
@@ -114,6 +116,7 @@ class PostgresStore(SqlStore):
             operations=SqlOperations(lists, workers, write, places),
             tasks=SqlTasks(workers, write),
             subscriptions=SqlSubscriptions(workers, write, rounds.settled),
+            history=SqlHistory(workers, write),
             new_id=new_id,
             interest=interest,
             closing=closing,
@@ -150,6 +153,19 @@ class PostgresStore(SqlStore):
 
     def shift(self, jump: int) -> None:
         """Leave the deadlines as they are: they are those of other servers, too."""
+
+    @property
+    def leads(self) -> bool:
+        """Say that this is the one server, as long as servers do not talk."""
+        return True
+
+    @property
+    def is_shared(self) -> bool:
+        """Say that there are no others, as long as servers do not talk."""
+        return False
+
+    def follow(self, listener: Callable[[News], None]) -> None:
+        """Tell nothing: servers do not talk yet."""
 
     def watch(self, observer: Callable[[Changes], None]) -> None:
         """Call *observer* after each commit."""

@@ -1,6 +1,6 @@
 """The fleet's statements: devices, what was seen of them, old keys."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from pushserver.model.device import Device, Stray
 from pushserver.storage.rows import (
@@ -22,7 +22,23 @@ _ALL = (
     f"SELECT {prefixed(DEVICE, 'device')}, {prefixed(SEEN, 'device_seen')}"
     " FROM device LEFT JOIN device_seen USING (device_id) ORDER BY device.device_id"
 )
+_SOME = (
+    f"SELECT {prefixed(DEVICE, 'device')}, {prefixed(SEEN, 'device_seen')}"
+    " FROM device LEFT JOIN device_seen USING (device_id)"
+    " WHERE device.device_id IN ({})"
+)
 _SAVE = upsert("device", DEVICE, key="device_id")
+_FOREIGN = (
+    "SELECT 1 FROM device WHERE device_id = ? AND scope_id <> ? AND state = 'adopted'"
+)
+_FIND = (
+    f"INSERT INTO device ({DEVICE}) VALUES ({marks(DEVICE)})"
+    " ON CONFLICT (device_id) DO NOTHING"
+)
+_ENFORCE = (
+    "UPDATE device SET key_enforced = 1, old_key_hash = NULL"
+    " WHERE device_id = ? AND key_hash = ?"
+)
 _SEEN = upsert("device_seen", SEEN, key="device_id")
 _STRAY = f"INSERT INTO stray_request ({STRAY}) VALUES ({marks(STRAY)})"
 _STRAYS = f"SELECT {STRAY} FROM stray_request WHERE device_id = ? ORDER BY id"
@@ -39,9 +55,37 @@ def all_devices(connection: Connection) -> Sequence[Device]:
     return [device_from_row(row) for row in connection.execute(_ALL)]
 
 
-def save_devices(connection: Connection, devices: Sequence[Device]) -> None:
-    """Write what administrators decided."""
-    connection.executemany(_SAVE, map(device_row, devices))
+def some_devices(
+    connection: Connection, device_ids: Collection[int]
+) -> Sequence[Device]:
+    """Return these devices, those that are there."""
+    if not device_ids:
+        return []
+    sql = _SOME.format(", ".join("?" * len(device_ids)))
+    return [device_from_row(row) for row in connection.execute(sql, tuple(device_ids))]
+
+
+def save_devices(connection: Connection, devices: Sequence[Device]) -> list[int]:
+    """Write what administrators decided, or nothing: return whom others adopted."""
+    foreign = [d.device_id for d in devices if _is_foreign(connection, d)]
+    if not foreign:
+        connection.executemany(_SAVE, map(device_row, devices))
+    return foreign
+
+
+def _is_foreign(connection: Connection, device: Device) -> bool:
+    values = (device.device_id, device.scope_id)
+    return connection.execute(_FOREIGN, values).fetchone() is not None
+
+
+def add_devices(connection: Connection, devices: Sequence[Device]) -> None:
+    """Keep devices that came by themselves."""
+    connection.executemany(_FIND, map(device_row, devices))
+
+
+def enforce_keys(connection: Connection, devices: Sequence[Device]) -> None:
+    """Demand these devices' newest keys."""
+    connection.executemany(_ENFORCE, [(d.device_id, d.key_hash) for d in devices])
 
 
 def forget_device(connection: Connection, device_id: int) -> None:

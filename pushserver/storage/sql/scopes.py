@@ -19,6 +19,7 @@ _SCOPES = f"SELECT {SCOPE} FROM scope ORDER BY id"
 _SCOPE = f"INSERT INTO scope ({SCOPE}) VALUES ({marks(SCOPE)})"
 _TOKENS = f"SELECT {TOKEN} FROM token WHERE revoked_at IS NULL ORDER BY id"
 _TOKEN = f"INSERT INTO token ({TOKEN}) VALUES ({marks(TOKEN)})"
+_VALID = "SELECT 1 FROM token WHERE scope_id = ? AND revoked_at IS NULL LIMIT 1"
 _REVOKE = (
     "UPDATE token SET revoked_at = ?"
     " WHERE id = ? AND scope_id = ? AND revoked_at IS NULL"
@@ -50,6 +51,14 @@ def all_tokens(connection: Connection) -> Sequence[Token]:
 def add_token(connection: Connection, token: Token) -> None:
     """Keep a token."""
     connection.execute(_TOKEN, token_row(token))
+
+
+def add_first_token(connection: Connection, token: Token) -> bool:
+    """Keep a token if its scope has no valid one."""
+    if connection.execute(_VALID, (token.scope_id,)).fetchone() is not None:
+        return False
+    add_token(connection, token)
+    return True
 
 
 def revoke_token(

@@ -1,9 +1,10 @@
 """What every store keeps in SQL: all that it promises but lanes and decisions."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import attrs
 
+from pushserver.errors import Conflict
 from pushserver.model.command import Order, Result
 from pushserver.model.device import Device, Stray
 from pushserver.model.scope import Scope
@@ -11,6 +12,7 @@ from pushserver.model.token import Token
 from pushserver.storage.base import CommandFilter, CommandRecord
 from pushserver.storage.sql import fleet, read, scopes
 from pushserver.storage.sql.connection import Reader, always_settled
+from pushserver.storage.sql.history import SqlHistory
 from pushserver.storage.sql.operations import SqlOperations
 from pushserver.storage.sql.subscriptions import SqlSubscriptions
 from pushserver.storage.sql.tasks import SqlTasks
@@ -33,6 +35,7 @@ class SqlStore:
     operations: SqlOperations
     tasks: SqlTasks
     subscriptions: SqlSubscriptions
+    history: SqlHistory
 
     async def order(self, command_id: int) -> Order:
         """Return what the command orders."""
@@ -89,9 +92,23 @@ class SqlStore:
         """Return every device."""
         return await self.lists.run(fleet.all_devices)
 
+    async def devices(self, device_ids: Collection[int]) -> Sequence[Device]:
+        """Return these devices."""
+        return await self.lists.run(lambda c: fleet.some_devices(c, device_ids))
+
     async def save_devices(self, devices: Sequence[Device]) -> None:
         """Write devices."""
-        await self.write(lambda c: fleet.save_devices(c, devices))
+        foreign = await self.write(lambda c: fleet.save_devices(c, devices))
+        if foreign:
+            raise Conflict(f"Device {foreign[0]} is adopted in another scope.")
+
+    async def add_devices(self, devices: Sequence[Device]) -> None:
+        """Keep devices that came by themselves."""
+        await self.write(lambda c: fleet.add_devices(c, devices))
+
+    async def enforce_keys(self, devices: Sequence[Device]) -> None:
+        """Demand these devices' newest keys."""
+        await self.write(lambda c: fleet.enforce_keys(c, devices))
 
     async def forget_device(self, device_id: int) -> None:
         """Delete the device."""
@@ -116,6 +133,10 @@ class SqlStore:
     async def add_token(self, token: Token) -> None:
         """Keep a token."""
         await self.write(lambda c: scopes.add_token(c, token))
+
+    async def add_first_token(self, token: Token) -> bool:
+        """Keep a token if its scope has none."""
+        return await self.write(lambda c: scopes.add_first_token(c, token))
 
     async def revoke_token(self, scope_id: int, token_id: int, *, now: int) -> bool:
         """Revoke a token."""

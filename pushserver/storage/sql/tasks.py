@@ -1,6 +1,8 @@
 """Tasks: their rows, their counts, and which of their operations are to be moved."""
 
+import asyncio
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import attrs
@@ -89,6 +91,11 @@ class SqlTasks:
 
     reader: Reader
     write: Writer
+    _moving: AbstractAsyncContextManager[None] = attrs.field(factory=asyncio.Lock)
+
+    def moving(self) -> AbstractAsyncContextManager[None]:
+        """Wait until nobody else moves tasks on."""
+        return self._moving
 
     async def add_task(self, task: Task, steps: Sequence[Step]) -> None:
         """Keep a task and its steps."""

@@ -12,8 +12,10 @@ from pushserver.model.changes import Changes
 from pushserver.model.event import EventType
 from pushserver.model.ids import IdSource
 from pushserver.model.lane import Lane
+from pushserver.model.news import News
 from pushserver.model.state import IN_FLIGHT, State
 from pushserver.storage.base import Decision, Recall, Then
+from pushserver.storage.sql.history import SqlHistory
 from pushserver.storage.sql.lanes import load_all
 from pushserver.storage.sql.newest import largest_id
 from pushserver.storage.sql.operations import SqlOperations
@@ -87,6 +89,7 @@ class SqliteStore(SqlStore):
             operations=SqlOperations(lists, workers, write),
             tasks=SqlTasks(workers, write),
             subscriptions=SqlSubscriptions(workers, write),
+            history=SqlHistory(workers, write),
             new_id=new_id,
             interest=interest,
         )
@@ -135,6 +138,19 @@ class SqliteStore(SqlStore):
                 self.orders.drop(move.command.id)
 
     # Its own life
+
+    @property
+    def leads(self) -> bool:
+        """A file has one server."""
+        return True
+
+    @property
+    def is_shared(self) -> bool:
+        """The file is locked against others."""
+        return False
+
+    def follow(self, listener: Callable[[News], None]) -> None:
+        """There are no other servers over the same file."""
 
     def watch(self, observer: Callable[[Changes], None]) -> None:
         """Call *observer* after each commit."""
