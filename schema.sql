@@ -310,3 +310,11 @@ CREATE TABLE token (
     created_at  BIGINT NOT NULL,
     revoked_at  BIGINT
 );
+
+-- PostgreSQL alone: what is live is kept in memory with SQLite, which one process has.
+CREATE INDEX command_live ON command (device_id, id)
+    WHERE state IN ('PENDING', 'SENT', 'DELIVERED');
+CREATE INDEX command_expiry ON command (expires_at) WHERE state = 'PENDING';
+CREATE INDEX command_timeout ON command
+    ((coalesce(delivered_at, sent_at) + response_timeout))
+    WHERE state IN ('SENT', 'DELIVERED');

@@ -55,7 +55,16 @@ log = structlog.get_logger(__name__)
 
 async def open_store(settings: Settings, clock: Clock) -> Store:
     """Open the store that the settings name."""
-    return await SqliteStore.open(settings.sqlite_path, clock)
+    if not settings.is_postgres:
+        return await SqliteStore.open(settings.sqlite_path, clock)
+    try:
+        # psycopg is there only for those who want it.
+        from pushserver.storage.postgres.store import PostgresStore  # noqa: PLC0415
+    except ImportError:
+        raise Misconfigured(
+            "PostgreSQL needs psycopg: pip install 'pushserver[postgres]'."
+        ) from None
+    return await PostgresStore.open(settings.database, clock)
 
 
 def build_services(settings: Settings, store: Store, clock: Clock) -> Services:

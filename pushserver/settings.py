@@ -18,6 +18,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _PREFIX = "PUSHSERVER_"
 _SQLITE = "sqlite:///"
+_POSTGRES = ("postgresql://", "postgres://")
 #: How the library wraps what a validator or converter said.
 _INNER = re.compile(r"ValueError\((['\"])(.*)\1\)")
 _LAST_PORT = 65_535
@@ -87,7 +88,8 @@ class Settings:
     )
     database: str = ts.option(
         default="sqlite:///pushserver.db",
-        help="sqlite:///relative/path or sqlite:////absolute/path.",
+        repr=False,
+        help="sqlite:///relative/path, sqlite:////absolute/path or postgresql://….",
     )
     admin_token: str | None = ts.option(
         default=None,
@@ -152,6 +154,11 @@ class Settings:
         return _networks(self.webhook_allow_networks)
 
     @property
+    def is_postgres(self) -> bool:
+        """Whether the database is PostgreSQL."""
+        return self.database.startswith(_POSTGRES)
+
+    @property
     def sqlite_path(self) -> Path:
         """Where the SQLite file is."""
         return Path(self.database.removeprefix(_SQLITE))
@@ -204,9 +211,11 @@ def _said(error: BaseException) -> str:
 
 def _check(settings: Settings) -> None:
     """Refuse what is unsafe, before anything is opened."""
-    if not settings.database.startswith(_SQLITE) or not settings.sqlite_path.name:
+    file = settings.database.startswith(_SQLITE) and settings.sqlite_path.name
+    if not file and not settings.is_postgres:
         raise Misconfigured(
-            "DATABASE must be sqlite:///relative/path or sqlite:////absolute/path."
+            "DATABASE must be sqlite:///relative/path, sqlite:////absolute/path or"
+            " postgresql://user:password@host/name."
         )
     if settings.workers > 1 and settings.database.startswith(_SQLITE):
         raise Misconfigured(

@@ -9,6 +9,7 @@ import structlog
 from hypothesis import settings
 
 from tests.clock import ManualClock
+from tests.postgres import emptied
 from tests.program import Program
 
 # What nobody reads is drawn plainly: colours and what functions knew take minutes.
@@ -29,6 +30,28 @@ def pytest_collection_finish() -> None:
     """Keep the collector away from all that lives as long as the tests do."""
     gc.collect()
     gc.freeze()
+
+
+STORES = ("sqlite", "postgres")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the tests of one store be run alone."""
+    parser.addoption("--store", choices=STORES, help="run tests of this store alone")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Have each test that takes a store run on each of them."""
+    if "backend" in metafunc.fixturenames:
+        wanted = metafunc.config.getoption("--store")
+        stores = [wanted] if wanted else STORES
+        metafunc.parametrize("backend", stores, scope="session")
+
+
+@pytest.fixture(name="database")
+def _database(backend: str, tmp_path: Path) -> str:
+    """Return the address of an empty database, of each kind in turn."""
+    return f"sqlite:///{tmp_path / 'store.db'}" if backend == "sqlite" else emptied()
 
 
 @pytest.fixture(name="clock")

@@ -50,8 +50,7 @@ class Polling:
 
     def is_idle(self, device_id: int) -> bool:
         """Tell, without a statement, that there is nothing for this device."""
-        lane = self.store.lane(device_id)
-        return lane is None or lane.is_quiet(self.clock.now(), self.grace)
+        return self.store.is_idle(device_id, self.clock.now(), self.grace)
 
     async def poll(
         self, visit: Visit, hold: int = 0, *, busy: bool = True

@@ -22,7 +22,7 @@ class Upkeep:
     async def deadlines(self) -> int:
         """End what has expired and give up what was not answered; return how many."""
         await self.follow_clock()
-        devices = self.store.overdue(self.clock.now())
+        devices = await self.store.overdue(self.clock.now())
         moved = await asyncio.gather(*map(self._look_after, devices))
         return sum(moved)
 

@@ -35,7 +35,7 @@ class Recall:
     What a decision needs to know of the past.
 
     `key`: how this idempotency key was used. `uuid`: the newest delivery to the device
-    with this uuid. `given_up`: the last delivery to the device that was given up.
+    with this uuid. `given_up`: if there is none, the last one that was given up.
     `operation_id`: this operation.
     """
 
@@ -133,11 +133,25 @@ class CommandStore(Protocol):
             Unavailable: the store is away. The lane is as the disk has it.
         """
 
-    def lane(self, device_id: int) -> Lane | None:
-        """Return what is known of the device's lane without asking the disk."""
+    def is_idle(self, device_id: int, now: int, grace: int) -> bool:
+        """Tell, without asking the disk, that a poll would be answered empty."""
 
-    def overdue(self, now: int) -> Sequence[int]:
-        """Return the devices in whose lanes something is due; each is told once."""
+    def lane(self, device_id: int) -> Lane | None:
+        """
+        Return what this process knows of the lane without asking the disk.
+
+        It is for showing: where others write too, it is what it was a moment ago.
+        """
+
+    async def overdue(self, now: int) -> Sequence[int]:
+        """
+        Return devices in whose lanes something is due.
+
+        One that was told may be told again until it was looked after.
+
+        Raises:
+            Unavailable: the store is away.
+        """
 
     def shift(self, jump: int) -> None:
         """Move the deadlines kept in memory along with a wall clock that jumped."""

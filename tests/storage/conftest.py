@@ -1,7 +1,6 @@
 """Fixtures: each store in turn, empty."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -12,10 +11,10 @@ from tests.storage.places import BACKENDS, Place, opened
 from tests.storage.tracked import steps_of, task
 
 
-@pytest.fixture(name="place", params=BACKENDS)
-def _place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+@pytest.fixture(name="place")
+def _place(backend: str, database: str) -> Place:
     """Return where each store in turn keeps its data."""
-    return BACKENDS[request.param](tmp_path)
+    return BACKENDS[backend](database)
 
 
 @pytest.fixture(name="store")

@@ -98,15 +98,25 @@ async def report(
     store: Store, flight: Flight, now: int = START, *, failed: bool = False
 ) -> Result:
     """Let the result of what is in flight arrive."""
-    command, of = flight.command, flight.delivery
-    came = result_for(command, of, now)
+    came = result_for(flight.command, flight.delivery, now)
 
-    def decide(lane: Lane, changes: Changes, _past: Past) -> Result:
+    def decide(lane: Lane, changes: Changes, past: Past) -> Result:
         changes.results.append(came)
+        command, of = _as_it_stands(flight, lane, past)
         answered(lane, command, of, changes, result=came, reading=said(failed))
         return came
 
-    return await store.change(command.device_id, decide)
+    what = Recall(uuid=flight.delivery.uuid, given_up=True)
+    return await store.change(flight.command.device_id, decide, what)
+
+
+def _as_it_stands(flight: Flight, lane: Lane, past: Past) -> tuple[Command, HandOut]:
+    """Return what was in flight, as the store has it now."""
+    command, of = flight.command, flight.delivery
+    for found in (past.by_uuid, past.given_up, lane.flight):
+        if found is not None and found.delivery.id == of.id:
+            command, of = found.command, found.delivery
+    return lane.find(command.id) or command, of
 
 
 def result_for(command: Command, of: HandOut, now: int) -> Result:
@@ -142,7 +152,16 @@ async def record_of(store: Store, command: Command) -> CommandRecord:
     return record
 
 
-def waiting(store: Store, device: int = DEVICE) -> Sequence[int]:
+async def lane_of(store: Store, device: int = DEVICE) -> Lane:
+    """Return a device's lane as a decision sees it."""
+    return await store.change(device, lambda lane, _changes, _past: lane)
+
+
+async def flying(store: Store, device: int = DEVICE) -> Flight | None:
+    """Return what is with a device."""
+    return (await lane_of(store, device)).flight
+
+
+async def waiting(store: Store, device: int = DEVICE) -> Sequence[int]:
     """Return the ids that wait for a device, in order."""
-    lane = store.lane(device)
-    return [] if lane is None else [command.id for command in lane.waiting]
+    return [command.id for command in (await lane_of(store, device)).waiting]

@@ -9,6 +9,7 @@ from typing import Protocol
 import attrs
 
 from pushserver.storage.base import Store
+from pushserver.storage.postgres.store import PostgresStore
 from pushserver.storage.sqlite.store import SqliteStore
 from tests.clock import ManualClock
 
@@ -34,12 +35,12 @@ def _deny(*_: object) -> int:
 class SqliteFile:
     """A file in a folder of its own."""
 
-    folder: Path
+    database: str
 
     @property
     def path(self) -> Path:
         """Where the file is."""
-        return self.folder / "store.db"
+        return Path(self.database.removeprefix("sqlite:///"))
 
     async def open(self, clock: ManualClock) -> SqliteStore:
         """Open the file."""
@@ -68,6 +69,45 @@ class SqliteFile:
             await writer.run(lambda c: c.set_authorizer(None))
 
 
+@attrs.frozen
+class PostgresDatabase:
+    """A database on the server of the tests."""
+
+    database: str
+
+    async def open(self, clock: ManualClock) -> PostgresStore:
+        """Open the database."""
+        return await PostgresStore.open(self.database, clock)
+
+    @asynccontextmanager
+    async def away(self, store: Store) -> AsyncIterator[None]:
+        """Forbid the writers to write."""
+        assert isinstance(store, PostgresStore)
+        await _set(store, "SET default_transaction_read_only = on")
+        try:
+            yield
+        finally:
+            await _set(store, "SET default_transaction_read_only = off")
+
+    @asynccontextmanager
+    async def dead(self, store: Store) -> AsyncIterator[None]:
+        """Take the writers' connections away."""
+        assert isinstance(store, PostgresStore)
+        known = store.rounds.sessions[0].database
+        for session in store.rounds.sessions:
+            await session.run(lambda link: link.close())
+        known.url = "postgresql:///nowhere?host=/nowhere"
+        try:
+            yield
+        finally:
+            known.url, known.away_until = self.database, 0.0
+
+
+async def _set(store: PostgresStore, sql: str) -> None:
+    for session in store.rounds.sessions:
+        await session.run(lambda link: link.execute(sql))
+
+
 @asynccontextmanager
 async def opened(place: Place, clock: ManualClock) -> AsyncIterator[Store]:
     """Have a store open for the length of the block: once more, after a restart."""
@@ -79,4 +119,7 @@ async def opened(place: Place, clock: ManualClock) -> AsyncIterator[Store]:
 
 
 #: Every store. A test that takes `store` or `place` is a test of all of them.
-BACKENDS: Mapping[str, Callable[[Path], Place]] = {"sqlite": SqliteFile}
+BACKENDS: Mapping[str, Callable[[str], Place]] = {
+    "sqlite": SqliteFile,
+    "postgres": PostgresDatabase,
+}

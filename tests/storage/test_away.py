@@ -8,7 +8,7 @@ from pushserver.errors import Unavailable
 from pushserver.model.changes import Changes
 from pushserver.model.command import HandOut
 from pushserver.model.device import Device, DeviceState
-from pushserver.model.lane import Flight, Lane
+from pushserver.model.lane import Lane
 from pushserver.model.scope import FIRST_SCOPE
 from pushserver.model.state import State
 from pushserver.model.turns import add
@@ -21,6 +21,7 @@ from tests.storage.deeds import (
     call_off,
     enqueue,
     fly,
+    flying,
     post,
     record_of,
     report,
@@ -31,12 +32,6 @@ from tests.storage.deeds import (
 from tests.storage.places import Place, opened
 
 
-def flying(store: Store) -> Flight | None:
-    """Return what is with the device, as memory has it."""
-    lane = store.lane(DEVICE)
-    return None if lane is None else lane.flight
-
-
 async def test_enqueue(place: Place, store: Store) -> None:
     """What could not be kept was not enqueued, at once and afterwards."""
     kept, lost, later = command(), command(), command()
@@ -44,10 +39,10 @@ async def test_enqueue(place: Place, store: Store) -> None:
     async with place.away(store):
         with pytest.raises(Unavailable):
             await enqueue(store, lost)
-        assert [kept.id] == waiting(store)
+        assert [kept.id] == await waiting(store)
     await enqueue(store, later)
 
-    assert [kept.id, later.id] == waiting(store)
+    assert [kept.id, later.id] == await waiting(store)
     assert await store.find_command(FIRST_SCOPE, lost.id) is None
 
 
@@ -58,8 +53,8 @@ async def test_hand_out(place: Place, store: Store) -> None:
     async with place.away(store):
         with pytest.raises(Unavailable):
             await ask(store, uuid="u1")
-        assert flying(store) is None
-        assert [door.id] == waiting(store)
+        assert await flying(store) is None
+        assert [door.id] == await waiting(store)
 
     flight = await fly(store, START + 1, uuid="u2")
 
@@ -73,15 +68,15 @@ async def test_result(place: Place, store: Store) -> None:
     await enqueue(store, wanted)
     await fly(store, uuid="u1")
     async with place.away(store):
-        flight = flying(store)
+        flight = await flying(store)
         assert flight is not None
         with pytest.raises(Unavailable):
             await report(store, flight, START + 1)
-        flight = flying(store)
+        flight = await flying(store)
         assert flight is not None
         assert State.SENT is flight.command.state
 
-    again = flying(store)
+    again = await flying(store)
     assert again is not None
     await report(store, again, START + 2)
 
@@ -109,7 +104,7 @@ async def test_cancel_and_give_up(place: Place, store: Store) -> None:
     lane = await store.change(DEVICE, lambda lane, _changes, _past: lane)
     assert lane.flight is not None
     assert wanted.id == lane.flight.command.id
-    assert [following.id] == waiting(store)
+    assert [following.id] == await waiting(store)
 
 
 async def test_withdraw_after(place: Place, store: Store) -> None:
@@ -216,7 +211,7 @@ async def test_what_cannot_be_written(store: Store) -> None:
         wanted = command()
         await enqueue(store, wanted)
 
-    assert [wanted.id] == waiting(store)
+    assert [wanted.id] == await waiting(store)
 
 
 async def test_restart_after(place: Place, clock: ManualClock) -> None:
@@ -231,7 +226,7 @@ async def test_restart_after(place: Place, clock: ManualClock) -> None:
                 await post(store, result())
 
     async with opened(place, clock) as store:
-        assert [kept.id] == waiting(store)
+        assert [kept.id] == await waiting(store)
         assert [] == await store.results(
             FIRST_SCOPE, after=0, limit=9, device_id=None, orphan=None
         )
@@ -275,4 +270,4 @@ async def test_closing_writes_what_waits(place: Place, clock: ManualClock) -> No
     await asked
 
     async with opened(place, clock) as store:
-        assert [wanted.id] == waiting(store)
+        assert [wanted.id] == await waiting(store)

@@ -63,7 +63,7 @@ async def test_commit_fails(place: Place, store: Store) -> None:
             await enqueue(store, command())
 
     assert [] == await events(store)
-    assert [] == waiting(store)
+    assert [] == await waiting(store)
 
 
 async def test_count_goes_on(place: Place, store: Store) -> None:

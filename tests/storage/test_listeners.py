@@ -19,7 +19,7 @@ async def test_watcher_that_stumbles(store: Store) -> None:
     await enqueue(store, first)
     await enqueue(store, second)
 
-    assert [first.id, second.id] == waiting(store)
+    assert [first.id, second.id] == await waiting(store)
 
 
 async def test_then_that_stumbles(store: Store) -> None:

@@ -19,6 +19,7 @@ from tests.storage.deeds import (
     enqueue,
     fly,
     post,
+    record_of,
     report,
     tend,
 )
@@ -57,7 +58,7 @@ async def _fleet(store: Store, clock: ManualClock) -> list[Command]:
         await report(store, flight, clock.now(), failed=device == 2)
     flight = await fly_for(store, 3, clock.now())
     await tend(store, clock.now() + TIMEOUT, device=3)
-    return made
+    return [(await record_of(store, one)).command for one in made]
 
 
 async def fly_for(store: Store, device: int, now: int) -> Flight:

@@ -18,7 +18,7 @@ from pushserver.storage.tracking import (
 from tests.clock import START, ManualClock
 from tests.model.values import DEVICE
 from tests.model.work import notification, operation
-from tests.storage.deeds import abandon, fly, recall, report
+from tests.storage.deeds import abandon, fly, lane_of, recall, report
 from tests.storage.places import Place, opened
 from tests.storage.tracked import (
     begin,
@@ -61,8 +61,7 @@ async def test_neither_without_the_other(place: Place, store: Store) -> None:
             await fly(store)
     await store.check()
 
-    lane = store.lane(DEVICE)
-    assert lane is not None
+    lane = await lane_of(store)
     at_work = lane.waiting[0].operation
     assert at_work is not None
     assert (0, 0, 1) == (at_work.progress, at_work.version, at_work.queued)
@@ -139,9 +138,10 @@ async def test_late_results_find_it(store: Store) -> None:
     await fly(store, uuid="u1")
     await abandon(store, START)
 
-    past = await recall(store, Recall(uuid="u1", given_up=True))
+    by_uuid = (await recall(store, Recall(uuid="u1", given_up=True))).by_uuid
+    given_up = (await recall(store, Recall(given_up=True))).given_up
 
-    for found in (past.by_uuid, past.given_up):
+    for found in (by_uuid, given_up):
         assert found is not None
         assert found.command.operation is not None
         assert of.id == found.command.operation.id
@@ -183,8 +183,7 @@ async def test_forgotten_in_flight(place: Place, clock: ManualClock) -> None:
         await forget(store, of)
 
     async with opened(place, clock) as store:
-        lane = store.lane(DEVICE)
-        assert lane is not None
+        lane = await lane_of(store)
         assert lane.flight is not None
         await report(store, lane.flight)
         record = await store.find_command(FIRST_SCOPE, flight.command.id)
@@ -216,8 +215,7 @@ async def test_step_records(store: Store) -> None:
 
 async def command_of(store: Store) -> Command:
     """Return what waits first for the device."""
-    lane = store.lane(DEVICE)
-    assert lane is not None
+    lane = await lane_of(store)
     return lane.waiting[0]
 
 

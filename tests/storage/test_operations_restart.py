@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from pushserver.model.lane import Lane
 from pushserver.model.operation import Operation, Status
 from pushserver.storage.base import Recall, Store
 from pushserver.storage.tracking import DueStep
@@ -15,6 +14,8 @@ from tests.storage.deeds import (
     abandon,
     ask,
     fly,
+    flying,
+    lane_of,
     recall,
     report,
     take_back,
@@ -69,26 +70,19 @@ async def second_in_flight(store: Store) -> None:
 
 async def told(store: Store) -> None:
     """Tell something of it from outside."""
-    of = at_work(store)
+    of = await at_work(store)
     await tell(store, of, notification(of, progress=7))
 
 
 async def canceled_in_flight(store: Store) -> None:
     """Cancel it while its step is in flight."""
     await fly(store)
-    await call_off_operation(store, at_work(store))
+    await call_off_operation(store, await at_work(store))
 
 
-def lane_of(store: Store) -> Lane:
-    """Return the device's lane, in which there is something."""
-    lane = store.lane(DEVICE)
-    assert lane is not None
-    return lane
-
-
-def at_work(store: Store) -> Operation:
+async def at_work(store: Store) -> Operation:
     """Return the operation that the device's only command follows."""
-    lane = lane_of(store)
+    lane = await lane_of(store)
     command = lane.flight.command if lane.flight else lane.waiting[0]
     assert command.operation is not None
     return command.operation
@@ -116,10 +110,10 @@ async def test_at_work(place: Place, clock: ManualClock, stage: str) -> None:
     async with opened(place, clock) as store:
         await begin(store, of)
         await STAGES[stage](store)
-        before, told_before = fields(at_work(store)), await told_of(store, of)
+        before, told_before = fields(await at_work(store)), await told_of(store, of)
 
     async with opened(place, clock) as store:
-        assert before == fields(at_work(store)) == fields(await kept(store, of))
+        assert before == fields(await at_work(store)) == fields(await kept(store, of))
         assert told_before == await told_of(store, of)
         assert [] == await store.operations.due_steps(limit=9)
 
@@ -133,8 +127,8 @@ async def test_goes_on(place: Place, clock: ManualClock, stage: str) -> None:
         await STAGES[stage](store)
 
     async with opened(place, clock) as store:
-        done = at_work(store).done
-        flight = lane_of(store).flight or await fly(store)
+        done = (await at_work(store)).done
+        flight = await flying(store) or await fly(store)
         await report(store, flight)
 
         found = await kept(store, of)
@@ -196,7 +190,7 @@ async def test_several_on_one_device(place: Place, clock: ManualClock) -> None:
         await ask(store)
 
     async with opened(place, clock) as store:
-        lane = lane_of(store)
+        lane = await lane_of(store)
         assert lane.flight is not None
         commands = [lane.flight.command, *lane.waiting]
         assert [each.id for each in several] == [

@@ -1,7 +1,7 @@
 """What is kept of orders in memory is bounded."""
 
 from pushserver.model.command import Command
-from pushserver.storage.sqlite.orders import LARGEST, Orders
+from pushserver.storage.sql.orders import LARGEST, Orders
 from tests.model.values import command, order
 
 

@@ -103,7 +103,7 @@ _EVENT = "SEARCH event USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN"
         ),
         (
             of("events", FIRST_SCOPE, after=5, limit=64),
-            {"SEARCH event USING INDEX event_scope (scope_id=? AND id>?)"},
+            {"SEARCH event USING INDEX event_scope (scope_id=? AND id>? AND id<?)"},
         ),
         (
             of("horizon", FIRST_SCOPE, keep=10),

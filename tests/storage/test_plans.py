@@ -89,11 +89,11 @@ async def test_commands(file: SqliteStore, wanted: CommandFilter, index: str) ->
 @pytest.mark.parametrize(
     ("device_id", "orphan", "index"),
     [
-        (None, None, "result_scope (scope_id=? AND id>?)"),
-        (None, False, "result_scope (scope_id=? AND id>?)"),
-        (None, True, "result_orphan (scope_id=? AND id>?)"),
-        (5, None, "result_device (device_id=? AND id>?)"),
-        (5, True, "result_device (device_id=? AND id>?)"),
+        (None, None, "result_scope (scope_id=? AND id>? AND id<?)"),
+        (None, False, "result_scope (scope_id=? AND id>? AND id<?)"),
+        (None, True, "result_orphan (scope_id=? AND id>? AND id<?)"),
+        (5, None, "result_device (device_id=? AND id>? AND id<?)"),
+        (5, True, "result_device (device_id=? AND id>? AND id<?)"),
     ],
 )
 async def test_results(

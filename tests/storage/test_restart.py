@@ -22,6 +22,7 @@ from tests.storage.deeds import (
     call_off,
     enqueue,
     fly,
+    lane_of,
     post,
     recall,
     record_of,
@@ -50,10 +51,10 @@ async def test_pending(place: Place, clock: ManualClock) -> None:
     commands = [command(priority=p) for p in (0, 5, 0, -5, 5)]
     async with opened(place, clock) as store:
         await enqueue(store, *commands)
-        before = waiting(store)
+        before = await waiting(store)
 
     async with opened(place, clock) as store:
-        assert before == waiting(store)
+        assert before == await waiting(store)
         first = await fly(store)
 
     assert commands[1].id == first.command.id
@@ -83,8 +84,7 @@ async def test_in_flight(place: Place, clock: ManualClock, was_written: bool) ->
     since = START + SECOND * was_written
 
     async with opened(place, clock) as store:
-        lane = store.lane(DEVICE)
-        assert lane is not None
+        lane = await lane_of(store)
         assert lane.flight is not None
         assert (door.id, "u1") == (lane.flight.command.id, lane.flight.delivery.uuid)
         assert since + GRACE == lane.flight.grace_until(GRACE)
@@ -104,13 +104,12 @@ async def test_result_after_restart(place: Place, clock: ManualClock) -> None:
         await fly(store)
 
     async with opened(place, clock) as store:
-        lane = store.lane(DEVICE)
-        assert lane is not None
+        lane = await lane_of(store)
         assert lane.flight is not None
         await report(store, lane.flight, LATER)
 
         assert State.SUCCESSFUL is (await record_of(store, wanted)).command.state
-        assert [] == waiting(store)
+        assert [] == await waiting(store)
 
 
 async def test_waiting_again(place: Place, clock: ManualClock) -> None:
@@ -182,12 +181,13 @@ async def test_late_result(place: Place, clock: ManualClock) -> None:
         await abandon(store, LATER)
 
     async with opened(place, clock) as store:
-        past = await recall(store, Recall(uuid="u1", given_up=True))
+        by_uuid = (await recall(store, Recall(uuid="u1", given_up=True))).by_uuid
+        given_up = (await recall(store, Recall(given_up=True))).given_up
 
-    assert past.by_uuid is not None
-    assert past.given_up is not None
-    assert door.id == past.by_uuid.command.id == past.given_up.command.id
-    assert State.TIMEOUT is past.by_uuid.command.stored
+    assert by_uuid is not None
+    assert given_up is not None
+    assert door.id == by_uuid.command.id == given_up.command.id
+    assert State.TIMEOUT is by_uuid.command.stored
 
 
 @pytest.mark.parametrize("uuid", [None, "u1"])
@@ -270,6 +270,7 @@ async def test_deadlines(place: Place, clock: ManualClock) -> None:
         await ask(store, device=2)
 
     async with opened(place, clock) as store:
-        assert [] == list(store.overdue(START + 30 * SECOND - 1))
-        assert [1] == list(store.overdue(START + 30 * SECOND))
-        assert [2] == list(store.overdue(START + TIMEOUT))
+        assert [] == list(await store.overdue(START + 30 * SECOND - 1))
+        assert [1] == list(await store.overdue(START + 30 * SECOND))
+        await tend(store, START + 30 * SECOND, device=1)
+        assert [2] == list(await store.overdue(START + TIMEOUT))

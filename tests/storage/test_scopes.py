@@ -13,7 +13,7 @@ from pushserver.model.token import Permission, Token
 from pushserver.storage.base import CommandFilter, Store
 from tests.clock import START, ManualClock
 from tests.model.values import DEVICE, command, result
-from tests.storage.deeds import enqueue, fly, post, report
+from tests.storage.deeds import enqueue, fly, post, record_of, report
 from tests.storage.places import Place, opened
 
 ACME, OTHER = 7, 8
@@ -83,7 +83,7 @@ async def _history(store: Store) -> Sequence[Command]:
         flight = await fly(store, uuid=f"u{n}")
         await report(store, flight, failed=n >= 6)
         await post(store, result(scope_id=one.scope_id))
-        made.append(one)
+        made.append((await record_of(store, one)).command)
     return made
 
 

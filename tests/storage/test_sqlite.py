@@ -90,7 +90,7 @@ async def test_opened_again(path: Path, clock: ManualClock) -> None:
     for number in range(3):
         store = await SqliteStore.open(path, clock)
         await enqueue(store, command())
-        waits = waiting(store)
+        waits = await waiting(store)
         await store.close()
 
         assert number + 1 == len(waits)
@@ -149,13 +149,13 @@ async def test_full_disk(file: SqliteStore) -> None:
 
     with pytest.raises(Unavailable, match="full"):
         await enqueue(file, large)
-    assert [small.id] == waiting(file)
+    assert [small.id] == await waiting(file)
 
     await pragma(file, "max_page_count = 1000000")
     again = command(order=large.order)
     await enqueue(file, again)
 
-    assert [small.id, again.id] == waiting(file)
+    assert [small.id, again.id] == await waiting(file)
     assert await file.find_command(FIRST_SCOPE, large.id) is None
 
 
@@ -200,7 +200,7 @@ async def test_idle_lanes_cost_nothing(file: SqliteStore) -> None:
         await connection.run(lambda c: c.set_trace_callback(statements.append))
 
     assert file.lane(DEVICE) is None
-    assert [] == file.overdue(START)
+    assert [] == await file.overdue(START)
     assert [] == statements
 
     wanted = command()

@@ -6,7 +6,14 @@ In the SQL `?` stands for the next value, `?3` for the third one.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
+from pushserver.model.ids import MAX_INT64
+
 T = TypeVar("T")
+
+
+def always_settled() -> int:
+    """Return an id above all others: where one writes, ids are written in order."""
+    return MAX_INT64
 
 
 class Cursor(Protocol):

@@ -59,6 +59,8 @@ def some_devices(
     connection: Connection, device_ids: Collection[int]
 ) -> Sequence[Device]:
     """Return these devices, those that are there."""
+    if not device_ids:
+        return []
     sql = _SOME.format(", ".join("?" * len(device_ids)))
     return [device_from_row(row) for row in connection.execute(sql, tuple(device_ids))]
 

@@ -1,86 +1,105 @@
 """Reading lanes: what waits for whom, what is in flight, what is held back."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable
+from typing import Any
 
-from pushserver.model.command import Command, HandOut
+from pushserver.model.command import Command
 from pushserver.model.ids import first_id_at
 from pushserver.model.lane import Flight, Lane
 from pushserver.model.state import State
 from pushserver.storage.rows import (
     COMMAND,
     HAND_OUT,
+    Row,
     columns,
     command_from_row,
     hand_out_from_row,
     prefixed,
 )
 from pushserver.storage.sql.connection import Connection
-from pushserver.storage.sql.read import find_operation
+from pushserver.storage.tracking_rows import OPERATION, operation_from_row
 
-_LIVE = f"SELECT {COMMAND} FROM command WHERE state IN ('PENDING', 'SENT', 'DELIVERED')"
-_OPEN = (
-    f"SELECT {HAND_OUT} FROM delivery"
-    " WHERE command_id = ? AND ended_at IS NULL ORDER BY id DESC LIMIT 1"
+_PAST = f"{prefixed(COMMAND, 'command')}, {prefixed(HAND_OUT, 'delivery')}"
+# A command in flight has one open delivery; what waits has none.
+_LIVE = (
+    f"SELECT {_PAST}, {prefixed(OPERATION, 'operation')} FROM command"
+    " LEFT JOIN delivery ON delivery.command_id = command.id"
+    " AND delivery.ended_at IS NULL AND command.state <> 'PENDING'"
+    " LEFT JOIN operation ON operation.id = command.operation_id"
+    " WHERE command.state IN ('PENDING', 'SENT', 'DELIVERED')"
 )
 # What was given up without a uuid holds its endpoint back for a while.
 _UNSURE = (
-    f"SELECT {prefixed(COMMAND, 'command')}, {prefixed(HAND_OUT, 'delivery')}"
-    " FROM delivery JOIN command ON command.id = delivery.command_id"
+    f"SELECT {_PAST} FROM delivery JOIN command ON command.id = delivery.command_id"
     " WHERE delivery.id >= ? AND delivery.outcome IN ('noAnswer', 'closed')"
     " AND delivery.uuid IS NULL AND command.response_timeout >"
     " ? - coalesce(delivery.delivered_at, delivery.sent_at)"
 )
 _DAY = 86_400_000_000
+_COMMAND = columns(COMMAND)
+_HAND_OUT = _COMMAND + columns(HAND_OUT)
 
 
 def load_all(connection: Connection, now: int) -> list[Lane]:
     """Read every lane that has something in it."""
-    commands = map(command_from_row, connection.execute(_LIVE))
-    return _lanes_of(connection, commands, _unsure(connection, now))
+    return list(_load(connection, now, "", ()).values())
 
 
-def load(connection: Connection, device_id: int, now: int) -> Lane:
-    """Read one device's lane."""
-    rows = connection.execute(f"{_LIVE} AND device_id = ?", (device_id,))
-    unsure = _unsure(connection, now, device_id)
-    lanes = _lanes_of(connection, map(command_from_row, rows), unsure)
-    return lanes[0] if lanes else Lane(device_id)
+def load(
+    connection: Connection, device_ids: Collection[int], now: int
+) -> dict[int, Lane]:
+    """Read these devices' lanes; of those that are not returned there is nothing."""
+    if not device_ids:
+        return {}
+    ids = padded(device_ids)
+    where = f" AND {{}}.device_id IN ({', '.join('?' * len(ids))})"
+    return _load(connection, now, where, ids)
 
 
-def _lanes_of(
-    connection: Connection,
-    commands: Iterable[Command],
-    unsure: Iterable[Flight],
-) -> list[Lane]:
+def padded(device_ids: Collection[int]) -> tuple[int, ...]:
+    """
+    Repeat the last id up to the next power of two.
+
+    So there are few different statements to be prepared.
+    """
+    ids = tuple(device_ids)
+    size = 1 << (len(ids) - 1).bit_length()
+    return ids + ids[-1:] * (size - len(ids))
+
+
+def _load(
+    connection: Connection, now: int, where: str, values: tuple[int, ...]
+) -> dict[int, Lane]:
     lanes: dict[int, Lane] = {}
-    for command in sorted(commands, key=lambda c: c.queue_key):
-        if command.operation_id is not None:
-            command.operation = find_operation(connection, command.operation_id)
+    rows = connection.execute(f"{_LIVE}{where.format('command')}", values)
+    live = ((_command(row), row) for row in rows)
+    for command, row in sorted(live, key=lambda each: each[0].queue_key):
         lane = lanes.setdefault(command.device_id, Lane(command.device_id))
         if command.state is State.PENDING:
             lane.waiting.append(command)
         else:
-            lane.flight = _flight(connection, command)
-    for flight in unsure:
+            lane.flight = _flight(command, row)
+    asked = (first_id_at(now - _DAY), now, *values)
+    rows = connection.execute(f"{_UNSURE}{where.format('delivery')}", asked)
+    _hold_back(lanes, rows)
+    return lanes
+
+
+def _hold_back(lanes: dict[int, Lane], rows: Iterable[Row]) -> None:
+    for row in rows:
+        flight = _flight(command_from_row(row[:_COMMAND]), row)
         device_id = flight.command.device_id
         lanes.setdefault(device_id, Lane(device_id)).block(flight)
-    return list(lanes.values())
 
 
-def _flight(connection: Connection, command: Command) -> Flight:
-    row = connection.execute(_OPEN, (command.id,)).fetchone()
-    delivery = hand_out_from_row(row)
+def _command(row: Row) -> Command:
+    command: Command = command_from_row(row[:_COMMAND])
+    operation: Any = row[_HAND_OUT:]
+    if operation[0] is not None:
+        command.operation = operation_from_row(operation)
+    return command
+
+
+def _flight(command: Command, row: Row) -> Flight:
+    delivery = hand_out_from_row(row[_COMMAND:_HAND_OUT])
     return Flight(command, delivery, written_at=delivery.delivered_at)
-
-
-def _unsure(
-    connection: Connection, now: int, device_id: int | None = None
-) -> Iterator[Flight]:
-    split = columns(COMMAND)
-    sql, values = _UNSURE, [first_id_at(now - _DAY), now]
-    if device_id is not None:
-        sql, values = f"{sql} AND delivery.device_id = ?", [*values, device_id]
-    for row in connection.execute(sql, values):
-        delivery: HandOut = hand_out_from_row(row[split:])
-        command = command_from_row(row[:split])
-        yield Flight(command, delivery, written_at=delivery.delivered_at)

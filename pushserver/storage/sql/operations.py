@@ -183,6 +183,8 @@ class SqlOperations:
         self, scope_id: int, operation_id: int, ids: Sequence[int] | None, *, limit: int
     ) -> int:
         """Delete notifications."""
+        if ids is not None and not ids:
+            return 0
         which = "" if ids is None else f" AND id IN ({', '.join('?' * len(ids))})"
         sql = (
             "DELETE FROM notification WHERE id IN (SELECT id FROM notification"

@@ -91,20 +91,24 @@ class Places:
 
     It belongs to one connection, on whose thread it is used, in one transaction with
     what is read next. Rows that come in at their place are noticed here; whoever
-    deletes some without their operation has to `forget`.
+    deletes some without their operation has to `forget`. Where others than this
+    process delete, it must not be one that `remembers`.
     """
 
+    remembers: bool = True
     _known: dict[Rows, _Marks] = attrs.field(factory=dict, init=False)
 
     def find(
         self, connection: Connection, rows: Rows, offset: int
     ) -> tuple[Key | None, int]:
         """Return a key, None for the first, and how many rows after it *offset* is."""
+        if not self.remembers:
+            return None, offset
         return self._marks(connection, rows, offset).from_where(offset)
 
     def count(self, connection: Connection, rows: Rows) -> int:
         """Count the rows."""
-        keys = self._marks(connection, rows, None).keys
+        keys = self._marks(connection, rows, None).keys if self.remembers else []
         start = keys[-1] if keys else None
         sql = rows.select("count(*)", start=start)
         (rest,) = connection.execute(*sql).fetchone()

@@ -152,13 +152,14 @@ def list_results(
     scope_id: int,
     *,
     after: int,
+    before: int,
     limit: int,
     device_id: int | None,
     orphan: bool | None,
 ) -> Sequence[Result]:
-    """Return a page of results in the order they came."""
+    """Return a page of results in the order they came, with ids below *before*."""
     by_scope = "scope_id" if device_id is None else "scope_id + 0"
-    where, values = [f"{by_scope} = ?", "id > ?"], [scope_id, after]
+    where, values = [f"{by_scope} = ?", "id > ?", "id < ?"], [scope_id, after, before]
     if device_id is not None:
         where.append("device_id = ?")
         values.append(device_id)

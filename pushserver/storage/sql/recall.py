@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import attrs
 
 from pushserver.model.idempotency import Key, KeyUse
+from pushserver.model.lane import Lane
 from pushserver.storage.base import Past, PastDelivery, Recall
 from pushserver.storage.rows import (
     COMMAND,
@@ -35,26 +36,44 @@ _GIVEN_UP = _DELIVERY.format("delivery.outcome = 'noAnswer'")
 
 
 def recall_all(
-    connection: Connection, asked: Mapping[int, tuple[int, Recall]]
+    connection: Connection,
+    asked: Mapping[int, tuple[int, Recall]],
+    lanes: Mapping[int, Lane],
 ) -> dict[int, Past]:
-    """Answer each recall of a round: (device, what) by the job's place."""
+    """
+    Answer each recall of a round: (device, what) by the job's place.
+
+    What is in flight in *lanes* was read already.
+    """
     return {
-        place: _recall(connection, device_id, recall)
+        place: _recall(connection, device_id, recall, lanes.get(device_id))
         for place, (device_id, recall) in asked.items()
     }
 
 
-def _recall(connection: Connection, device_id: int, recall: Recall) -> Past:
+def _recall(
+    connection: Connection, device_id: int, recall: Recall, lane: Lane | None
+) -> Past:
     by_uuid = given_up = None
     if recall.uuid is not None:
-        by_uuid = _past(connection, _BY_UUID, (device_id, recall.uuid))
-    if recall.given_up:
+        by_uuid = _in_flight(lane, recall.uuid)
+        if by_uuid is None:
+            by_uuid = _past(connection, _BY_UUID, (device_id, recall.uuid))
+    if recall.given_up and by_uuid is None:
         given_up = _given_up(connection, device_id)
     key_use = None if recall.key is None else find_key(connection, recall.key)
     operation = None
     if recall.operation_id is not None:
         operation = find_operation(connection, recall.operation_id)
     return Past(key_use, by_uuid, given_up, operation)
+
+
+def _in_flight(lane: Lane | None, uuid: str) -> PastDelivery | None:
+    """Return what is in flight if it has the uuid: nothing newer can have it."""
+    flight = None if lane is None else lane.flight
+    if flight is None or flight.delivery.uuid != uuid:
+        return None
+    return PastDelivery(flight.delivery, flight.command)
 
 
 def _given_up(connection: Connection, device_id: int) -> PastDelivery | None:

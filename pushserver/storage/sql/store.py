@@ -1,6 +1,6 @@
 """What every store keeps in SQL: all that it promises but lanes and decisions."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import attrs
 
@@ -11,7 +11,7 @@ from pushserver.model.scope import Scope
 from pushserver.model.token import Token
 from pushserver.storage.base import CommandFilter, CommandRecord
 from pushserver.storage.sql import fleet, read, scopes
-from pushserver.storage.sql.connection import Reader
+from pushserver.storage.sql.connection import Reader, always_settled
 from pushserver.storage.sql.history import SqlHistory
 from pushserver.storage.sql.operations import SqlOperations
 from pushserver.storage.sql.subscriptions import SqlSubscriptions
@@ -31,6 +31,7 @@ class SqlStore:
     hot: Reader
     lists: Reader
     write: Writer
+    settled: Callable[[], int] = always_settled
     operations: SqlOperations
     tasks: SqlTasks
     subscriptions: SqlSubscriptions
@@ -72,11 +73,13 @@ class SqlStore:
         orphan: bool | None,
     ) -> Sequence[Result]:
         """List results in the order they came."""
+        before = self.settled()
         return await self.lists.run(
             lambda c: read.list_results(
                 c,
                 scope_id,
                 after=after,
+                before=before,
                 limit=limit,
                 device_id=device_id,
                 orphan=orphan,

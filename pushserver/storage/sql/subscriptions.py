@@ -13,7 +13,7 @@ from pushserver.model.subscription import (
     WebhookDelivery,
 )
 from pushserver.storage.rows import Row, columns, prefixed, upsert
-from pushserver.storage.sql.connection import Connection, Reader
+from pushserver.storage.sql.connection import Connection, Reader, always_settled
 from pushserver.storage.sql.work import Writer
 from pushserver.storage.subscribing import Lag
 from pushserver.storage.subscription_rows import (
@@ -33,8 +33,11 @@ T = TypeVar("T")
 _ALL = f"SELECT {SUBSCRIPTION} FROM subscription ORDER BY id"
 _SAVE = upsert("subscription", SUBSCRIPTION, key="id")
 _RECORD = upsert("webhook", WEBHOOK, key="subscription_id, event_id")
-_NEWEST = "SELECT coalesce(max(id), 0) FROM event"
-_AFTER = f"SELECT {EVENT} FROM event WHERE scope_id = ? AND id > ? ORDER BY id LIMIT ?"
+_NEWEST = "SELECT coalesce(max(id), 0) FROM event WHERE id < ?"
+_AFTER = (
+    f"SELECT {EVENT} FROM event WHERE scope_id = ? AND id > ? AND id < ?"
+    " ORDER BY id LIMIT ?"
+)
 _COUNT = "SELECT count(*) FROM event WHERE scope_id = ? AND id > ? AND id <= ?"
 _DUE = (
     f"SELECT {WEBHOOK} FROM webhook WHERE subscription_id = ? AND state = 'pending'"
@@ -113,10 +116,16 @@ _OLD = (
 
 @attrs.frozen
 class SqlSubscriptions:
-    """Keeps the promise of `SubscriptionStore`."""
+    """
+    Keeps the promise of `SubscriptionStore`.
+
+    What has an id below `settled` is there, or never will be: who follows events by
+    their ids misses none.
+    """
 
     reader: Reader
     write: Writer
+    settled: Callable[[], int] = always_settled
 
     async def all_subscriptions(self) -> Sequence[Subscription]:
         """Return every subscription."""
@@ -138,7 +147,7 @@ class SqlSubscriptions:
 
     async def newest_event(self) -> int:
         """Return the id of the newest event."""
-        return await self._number(_NEWEST, ())
+        return await self._number(_NEWEST, (self.settled(),))
 
     async def first_event_at(self, scope_id: int, at: int) -> int:
         """Return the id before the first event at or after *at*."""
@@ -150,10 +159,13 @@ class SqlSubscriptions:
 
     async def events(self, scope_id: int, *, after: int, limit: int) -> Sequence[Event]:
         """Return events in order."""
-        return await self._list(_AFTER, (scope_id, after, limit), event_from_row)
+        values = (scope_id, after, self.settled(), limit)
+        return await self._list(_AFTER, values, event_from_row)
 
     async def events_by_id(self, ids: Sequence[int]) -> Sequence[Event]:
         """Return these events."""
+        if not ids:
+            return []
         sql = f"SELECT {EVENT} FROM event WHERE id IN ({', '.join('?' * len(ids))})"
         return await self._list(sql, ids, event_from_row)
 

@@ -73,6 +73,19 @@ class Writer:
         return value
 
 
+def confirm(changes: Changes) -> None:
+    """Note on what was written that the disk has it."""
+    for command in changes.added:
+        command.stored = command.state
+    for command in changes.commands.values():
+        command.stored = command.state
+    for delivery in changes.handed_out:
+        delivery.stored = True
+    for operation in changes.operations.values():
+        operation.version += operation.stored
+        operation.stored = True
+
+
 def watched(tell: Callable[..., None], *news: Any) -> None:
     """Call *tell*; what it raises is logged: the commit is made, or failed, already."""
     try:

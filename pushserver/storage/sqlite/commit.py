@@ -15,10 +15,11 @@ import attrs
 from pushserver.errors import PushServerError, Unavailable
 from pushserver.model.changes import Changes
 from pushserver.model.event import Interest
+from pushserver.model.lane import Lane
 from pushserver.storage.base import NO_PAST, Past
 from pushserver.storage.sql.lanes import load
 from pushserver.storage.sql.recall import recall_all
-from pushserver.storage.sql.work import Job, Observer, watched
+from pushserver.storage.sql.work import Job, Observer, confirm, watched
 from pushserver.storage.sql.write import write
 from pushserver.storage.sqlite.connection import Connection, in_transaction
 from pushserver.storage.sqlite.lanes import Lanes
@@ -109,8 +110,9 @@ class GroupCommit:
     async def _refresh(self) -> None:
         """Read the lanes again whose last commit failed."""
         for device_id in list(self._stale):
-            read = partial(load, device_id=device_id, now=self.now())
-            self.lanes.put(await self.connection.run(read))
+            read = partial(load, device_ids=[device_id], now=self.now())
+            lanes = await self.connection.run(read)
+            self.lanes.put(lanes.get(device_id) or Lane(device_id))
             self._stale.discard(device_id)
 
     async def _recall(self, jobs: Sequence[Job]) -> dict[int, Past]:
@@ -121,7 +123,7 @@ class GroupCommit:
         }
         if not asked:
             return {}
-        return await self.connection.run(lambda c: recall_all(c, asked))
+        return await self.connection.run(lambda c: recall_all(c, asked, {}))
 
     def _decide(
         self, jobs: Sequence[Job], pasts: dict[int, Past], changes: Changes
@@ -146,30 +148,20 @@ class GroupCommit:
 
     def _confirm(self, jobs: Sequence[Job], changes: Changes) -> None:
         """The disk has it: remember that, and tell everybody."""
+        confirm(changes)
         for command in changes.added:
-            command.stored = command.state
             lane = self.lanes.open(command.device_id)
             self.lanes.set_alarm(lane, command.expires_at)
-        for command in changes.commands.values():
-            command.stored = command.state
         for delivery in changes.handed_out:
-            delivery.stored = True
             lane = self.lanes.open(delivery.device_id)
             if lane.flight is not None:
                 self.lanes.set_alarm(lane, lane.flight.timeout_at)
-        _confirm_operations(changes)
         for observer in self.observers:
             watched(observer, changes)
         for job in jobs:
             job.settle()
             if job.decide is not None:
                 self.lanes.settle(job.device_id)
-
-
-def _confirm_operations(changes: Changes) -> None:
-    for operation in changes.operations.values():
-        operation.version += operation.stored
-        operation.stored = True
 
 
 def _fail(jobs: Sequence[Job], error: Exception) -> None:

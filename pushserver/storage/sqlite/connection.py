@@ -101,7 +101,9 @@ def _install(connection: sqlite3.Connection, now: int) -> None:
     if version == SCHEMA_VERSION:
         return
     # In SQLite only an INTEGER PRIMARY KEY is the row's own place in the file.
-    schema = schema_sql().replace("BIGINT PRIMARY KEY", "INTEGER PRIMARY KEY")
+    schema = schema_sql(whole=False).replace(
+        "BIGINT PRIMARY KEY", "INTEGER PRIMARY KEY"
+    )
     connection.executescript(f"BEGIN IMMEDIATE; {schema}")
     add_first_scope(connection, now)
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

@@ -19,6 +19,7 @@ from pushserver.storage.sql.history import SqlHistory
 from pushserver.storage.sql.lanes import load_all
 from pushserver.storage.sql.newest import largest_id
 from pushserver.storage.sql.operations import SqlOperations
+from pushserver.storage.sql.orders import Orders
 from pushserver.storage.sql.store import SqlStore
 from pushserver.storage.sql.subscriptions import SqlSubscriptions
 from pushserver.storage.sql.tasks import SqlTasks
@@ -31,7 +32,6 @@ from pushserver.storage.sqlite.connection import (
     connect_writer,
 )
 from pushserver.storage.sqlite.lanes import Lanes
-from pushserver.storage.sqlite.orders import Orders
 
 T = TypeVar("T")
 
@@ -112,11 +112,16 @@ class SqliteStore(SqlStore):
         value: T = await self.writer.submit(job)
         return value
 
+    def is_idle(self, device_id: int, now: int, grace: int) -> bool:
+        """Ask the lane in memory."""
+        lane = self.lanes.get(device_id)
+        return lane is None or lane.is_quiet(now, grace)
+
     def lane(self, device_id: int) -> Lane | None:
         """Return the lane from memory."""
         return self.lanes.get(device_id)
 
-    def overdue(self, now: int) -> Sequence[int]:
+    async def overdue(self, now: int) -> Sequence[int]:
         """Return the devices whose lanes are due."""
         return self.lanes.overdue(now)
 

@@ -232,7 +232,7 @@ async def test_store_away(kapua: Kapua, work: Work, tmp_path: Path) -> None:
     one = await work.tell(5)
     store = kapua.site.services.store
     assert isinstance(store, SqliteStore)
-    async with SqliteFile(tmp_path).away(store):
+    async with SqliteFile(f"sqlite:///{tmp_path / 'store.db'}").away(store):
         answer = await kapua.ask("DELETE", f"{work.notifications}/{one}")
 
     assert (503, "UNAVAILABLE", "1") == (

@@ -3,7 +3,7 @@
 A device is most often handed what was enqueued a moment ago; that costs no read.
 """
 
-from pushserver.model.command import Command
+from pushserver.model.command import Command, Order
 
 #: Characters of all bodies kept, and of the largest one.
 CAPACITY = 32 * 1024 * 1024
@@ -31,6 +31,11 @@ class Orders:
         self._size += size
         while self._size > self._capacity:
             self.drop(next(iter(self._kept)))
+
+    def find(self, command_id: int) -> Order | None:
+        """Return the order of a command, if it is kept."""
+        entry = self._kept.get(command_id)
+        return None if entry is None else entry[0].order
 
     def drop(self, command_id: int) -> None:
         """Forget the order of a command that waits no longer."""

@@ -1,0 +1,1 @@
+"""PostgreSQL: any number of servers over one database."""

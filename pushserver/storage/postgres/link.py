@@ -1,0 +1,114 @@
+"""A connection to PostgreSQL that looks like SQLite's to the statements."""
+
+import os
+import re
+import socket
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from itertools import count
+from typing import Any
+
+import psycopg
+from psycopg.pq import TransactionStatus
+from psycopg.types.string import BytesBinaryDumper, StrDumperUnknown
+
+#: Seconds until a network that answers nothing is taken for gone.
+_SILENCE = 5
+_CONNECT: dict[str, Any] = {
+    "connect_timeout": 3,
+    "keepalives": 1,
+    "keepalives_idle": _SILENCE,
+    "keepalives_interval": 1,
+    "keepalives_count": 3,
+    "tcp_user_timeout": _SILENCE * 1000,
+}
+# A server that is gone without a word must not keep its locks. What a commit promised
+# holds although the database's own default may say otherwise.
+_SESSION = (
+    "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 1;"
+    " SET tcp_keepalives_count = 3; SET tcp_user_timeout = 5000;"
+    " SET idle_in_transaction_session_timeout = '5s'; SET lock_timeout = '5s';"
+    " SET statement_timeout = '{patience}s';"
+    " SELECT set_config('synchronous_commit', 'on', false)"
+    " WHERE current_setting('synchronous_commit') = 'off'"
+)
+_MARK = re.compile(r"\?(\d*)")
+
+
+class Link:
+    """
+    One connection. Whatever is bound has no type: the statement decides.
+
+    So a statement is planned once, whichever of its values are NULL.
+    """
+
+    def __init__(self, url: str, patience: int) -> None:
+        self.raw = psycopg.connect(
+            url,
+            autocommit=True,
+            cursor_factory=psycopg.RawCursor,
+            application_name="pushserver",
+            **_CONNECT,
+        )
+        self.raw.prepare_threshold = 0
+        self.raw.prepared_max = 500
+        self.raw.adapters.register_dumper(str, StrDumperUnknown)
+        self.raw.adapters.register_dumper(bytes, BytesBinaryDumper)
+        self.raw.execute(_SESSION.format(patience=patience), prepare=False)
+
+    def execute(self, sql: str, values: Sequence[Any] = (), /) -> psycopg.Cursor[Any]:
+        """Do a statement."""
+        return self.raw.execute(numbered(sql), bound(values), binary=True)
+
+    def executemany(
+        self, sql: str, rows: Iterable[Sequence[Any]], /
+    ) -> psycopg.Cursor[Any]:
+        """Do a statement for each of *rows*."""
+        cursor = self.raw.cursor(binary=True)
+        cursor.executemany(numbered(sql), map(bound, rows))
+        return cursor
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether it can be used, as far as is known."""
+        return not self.raw.closed
+
+    def clean(self) -> None:
+        """Roll back what was not committed; close if that cannot be done."""
+        try:
+            if self.raw.info.transaction_status != TransactionStatus.IDLE:
+                self.raw.execute("ROLLBACK", prepare=False)
+        except psycopg.Error:
+            self.close()
+
+    def close(self) -> None:
+        """Close."""
+        self.raw.close()
+
+    def cut(self) -> None:
+        """Have whatever waits for the network fail at once; from another thread."""
+        if self.raw.closed:
+            return
+        with socket.socket(fileno=os.dup(self.raw.fileno())) as line:
+            line.shutdown(socket.SHUT_RDWR)
+
+
+@lru_cache(maxsize=2048)
+def numbered(sql: str) -> str:
+    """Write `?` and `?3` as PostgreSQL does: `$1`, `$3`."""
+    places = count(1)
+    return _MARK.sub(lambda mark: f"${mark[1] or next(places)}", sql)
+
+
+def bound(values: Sequence[Any]) -> list[Any]:
+    """Return *values* as they are sent: numbers as digits, texts without NUL."""
+    return [_sent(value) for value in values]
+
+
+def _sent(value: Any) -> Any:
+    if type(value) is int:
+        return str(value)
+    # No text of PostgreSQL can have it; a device may well send it.
+    if isinstance(value, str) and "\x00" in value:
+        return value.replace("\x00", "\ufffd")
+    return value

