@@ -98,14 +98,8 @@ class Fleet(Directory):
             if device is not None and device.is_adopted:
                 raise Conflict(f"Device {device_id} is adopted in another scope.")
         if new:
-            # The lanes in memory are then those of whatever was asked for before.
-            await self.store.check()
-            left = [i for i in new if self._is_left_to_others(scope_id, i)]
+            left = await self.store.live(new)
             await asyncio.gather(*(self._end_others(scope_id, i) for i in left))
-
-    def _is_left_to_others(self, scope_id: int, device_id: int) -> bool:
-        lane = self.store.lane(device_id)
-        return lane is not None and lane.has_others(scope_id)
 
     async def _end_others(self, scope_id: int, device_id: int) -> None:
         def decide(lane: Lane, changes: Changes, _past: Past) -> None:

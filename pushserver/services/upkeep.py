@@ -30,7 +30,7 @@ class Upkeep:
         """Move deadlines along when the wall clock has jumped."""
         jump = self.clock.catch_up()
         if jump:
-            self.store.shift(jump)
+            await self.store.shift(jump)
             await self.store.tasks.shift_tasks(jump, now=self.clock.now())
 
     async def _look_after(self, device_id: int) -> int:

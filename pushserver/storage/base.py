@@ -143,6 +143,16 @@ class CommandStore(Protocol):
         It is for showing: where others write too, it is what it was a moment ago.
         """
 
+    async def live(self, device_ids: Collection[int]) -> Collection[int]:
+        """
+        Return those in whose lanes something waits or flies, or is about to.
+
+        Whatever was asked for before counts.
+
+        Raises:
+            Unavailable: the store is away.
+        """
+
     async def overdue(self, now: int) -> Sequence[int]:
         """
         Return devices in whose lanes something is due.
@@ -153,8 +163,13 @@ class CommandStore(Protocol):
             Unavailable: the store is away.
         """
 
-    def shift(self, jump: int) -> None:
-        """Move the deadlines kept in memory along with a wall clock that jumped."""
+    async def shift(self, jump: int) -> None:
+        """
+        Move the deadlines of what is live along with a wall clock that jumped.
+
+        Raises:
+            Unavailable: the store is away.
+        """
 
     async def order(self, command_id: int) -> Order:
         """Return what the command orders. It was there a moment ago."""

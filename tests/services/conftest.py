@@ -1,7 +1,6 @@
 """Fixtures: the services over a store, as the program puts them together."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -14,9 +13,9 @@ from tests.services.work import WorkDesk, at_work
 
 
 @pytest.fixture(name="services")
-async def _services(tmp_path: Path, clock: ManualClock) -> AsyncIterator[Services]:
+async def _services(database: str, clock: ManualClock) -> AsyncIterator[Services]:
     """Return every service over an empty store; workers are called by hand."""
-    settings = Settings(database=f"sqlite:///{tmp_path / 'services.db'}")
+    settings = Settings(database=database)
     store = await open_store(settings, clock)
     services = build_services(settings, store, clock)
     await services.fleet.load()
@@ -34,7 +33,7 @@ def _desk(services: Services, clock: ManualClock) -> Desk:
 
 
 @pytest.fixture(name="work")
-async def _work(tmp_path: Path, clock: ManualClock) -> AsyncIterator[WorkDesk]:
+async def _work(database: str, clock: ManualClock) -> AsyncIterator[WorkDesk]:
     """Return a program that has devices do longer work."""
-    async with at_work(tmp_path, clock) as desk:
+    async with at_work(database, clock) as desk:
         yield desk

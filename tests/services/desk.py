@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import attrs
@@ -19,10 +19,10 @@ from pushserver.services.queue import Enqueued, Once
 from pushserver.services.reporting import Post
 from pushserver.services.upkeep import Upkeep
 from pushserver.storage.base import CommandRecord
-from pushserver.storage.sqlite.store import SqliteStore
 from pushserver.web.services import Services
 from tests.clock import ManualClock
 from tests.model.values import DEVICE, order
+from tests.storage.places import away
 
 KEY = Key(1, "/api/v1/devices/1/commands", "the-key")
 
@@ -50,6 +50,8 @@ class Desk:
 
     services: Services
     clock: ManualClock
+    #: Rings when a hand-out asks whether the peer is still there.
+    looked: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
 
     async def enqueue(
         self,
@@ -86,7 +88,7 @@ class Desk:
             device_id=device,
             uuid=uuid,
             address="192.0.2.7",
-            is_there=lambda: whom.is_there,
+            is_there=lambda: self._is_there(whom),
         )
         polling = self.services.polling
         busy = not polling.is_idle(device)
@@ -119,14 +121,16 @@ class Desk:
             await asyncio.sleep(0)
         await self.services.polling.chores.finish()
 
-    async def decided(self, device: int = DEVICE) -> None:
-        """Wait until a hand-out was decided, which is not committed yet."""
-        for _ in range(1000):
-            lane = self.services.store.lane(device)
-            if lane is not None and lane.flight is not None:
-                return
-            await asyncio.sleep(0)
-        raise AssertionError("nothing was handed out")
+    async def decided(self) -> None:
+        """Wait until a hand-out is decided, which is not committed yet."""
+        self.looked.clear()
+        async with asyncio.timeout(10):
+            await self.looked.wait()
+
+    def _is_there(self, peer: Peer) -> bool:
+        """Tell whether the peer is there, as each hand-out asks before it decides."""
+        self.looked.set()
+        return peer.is_there
 
     async def report(
         self,
@@ -160,14 +164,6 @@ class Desk:
         self.clock.tick(seconds)
         return await Upkeep(self.services.store, self.clock).deadlines()
 
-    @asynccontextmanager
-    async def store_away(self) -> AsyncIterator[None]:
+    def store_away(self) -> AbstractAsyncContextManager[None]:
         """Let every commit fail for the length of the block."""
-        store = self.services.store
-        assert isinstance(store, SqliteStore)
-        writer = store.writer.connection
-        await writer.run(lambda c: c.execute("PRAGMA query_only = ON"))
-        try:
-            yield
-        finally:
-            await writer.run(lambda c: c.execute("PRAGMA query_only = OFF"))
+        return away(self.services.store)

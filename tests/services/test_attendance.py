@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -261,9 +260,9 @@ async def test_store_away(
 
 
 @asynccontextmanager
-async def running(folder: Path, clock: ManualClock) -> AsyncIterator[Services]:
+async def running(database: str, clock: ManualClock) -> AsyncIterator[Services]:
     """Have the services at work for the length of the block: once more, a restart."""
-    settings = Settings(database=f"sqlite:///{folder / 'again.db'}")
+    settings = Settings(database=database)
     store = await open_store(settings, clock)
     services = build_services(settings, store, clock)
     await services.fleet.load()
@@ -273,16 +272,16 @@ async def running(folder: Path, clock: ManualClock) -> AsyncIterator[Services]:
 
 
 @pytest.fixture(name="again")
-async def _again(tmp_path: Path, clock: ManualClock) -> AsyncIterator[Services]:
+async def _again(database: str, clock: ManualClock) -> AsyncIterator[Services]:
     """Return the services after an hour's stop, before which two devices had come."""
-    async with running(tmp_path, clock) as before:
+    async with running(database, clock) as before:
         for device_id in (DEVICE, 77):
             await before.fleet.adopt(FIRST_SCOPE, device_id)
         meet(before, 77)
         clock.tick(600)
         meet(before)
     clock.tick(3600)
-    async with running(tmp_path, clock) as again:
+    async with running(database, clock) as again:
         yield again
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,12 @@ ONE = "load_objects"
 MANY = 10_000
 #: A step that moves is a command, its operation, what is told, and its delivery.
 ROWS = 4
+
+
+@pytest.fixture(name="database")
+def _database(tmp_path: Path) -> str:
+    """Return where a file is to be: it is SQLite's one writer that must not wait."""
+    return f"sqlite:///{tmp_path / 'store.db'}"
 
 
 @asynccontextmanager

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 from pushserver.app import build_services, open_store
@@ -216,9 +215,9 @@ def _render(operation: Operation, _first: object) -> bytes:
 
 
 @asynccontextmanager
-async def at_work(folder: Path, clock: ManualClock) -> AsyncIterator[WorkDesk]:
-    """Have the services over a file for the length of the block; workers by hand."""
-    settings = Settings(database=f"sqlite:///{folder / 'work.db'}")
+async def at_work(database: str, clock: ManualClock) -> AsyncIterator[WorkDesk]:
+    """Have the services over a database for the block; workers are called by hand."""
+    settings = Settings(database=database)
     store = await open_store(settings, clock)
     try:
         services = build_services(settings, store, clock)

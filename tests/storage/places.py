@@ -20,9 +20,6 @@ class Place(Protocol):
     async def open(self, clock: ManualClock) -> Store:
         """Open a store on the data as they are."""
 
-    def away(self, store: Store) -> AbstractAsyncContextManager[None]:
-        """Let every commit of *store* fail for the length of the block."""
-
     def dead(self, store: Store) -> AbstractAsyncContextManager[None]:
         """Let whatever its writer does fail for the length of the block."""
 
@@ -47,17 +44,6 @@ class SqliteFile:
         return await SqliteStore.open(self.path, clock)
 
     @asynccontextmanager
-    async def away(self, store: Store) -> AsyncIterator[None]:
-        """Forbid the writer to write."""
-        assert isinstance(store, SqliteStore)
-        writer = store.writer.connection
-        await writer.run(lambda c: c.execute("PRAGMA query_only = ON"))
-        try:
-            yield
-        finally:
-            await writer.run(lambda c: c.execute("PRAGMA query_only = OFF"))
-
-    @asynccontextmanager
     async def dead(self, store: Store) -> AsyncIterator[None]:
         """Forbid the writer even to read."""
         assert isinstance(store, SqliteStore)
@@ -80,16 +66,6 @@ class PostgresDatabase:
         return await PostgresStore.open(self.database, clock)
 
     @asynccontextmanager
-    async def away(self, store: Store) -> AsyncIterator[None]:
-        """Forbid the writers to write."""
-        assert isinstance(store, PostgresStore)
-        await _set(store, "SET default_transaction_read_only = on")
-        try:
-            yield
-        finally:
-            await _set(store, "SET default_transaction_read_only = off")
-
-    @asynccontextmanager
     async def dead(self, store: Store) -> AsyncIterator[None]:
         """Take the writers' connections away."""
         assert isinstance(store, PostgresStore)
@@ -103,9 +79,24 @@ class PostgresDatabase:
             known.url, known.away_until = self.database, 0.0
 
 
-async def _set(store: PostgresStore, sql: str) -> None:
-    for session in store.rounds.sessions:
-        await session.run(lambda link: link.execute(sql))
+@asynccontextmanager
+async def away(store: Store) -> AsyncIterator[None]:
+    """Let every commit of *store* fail for the length of the block."""
+    await _forbid(store, "ON")
+    try:
+        yield
+    finally:
+        await _forbid(store, "OFF")
+
+
+async def _forbid(store: Store, switch: str) -> None:
+    if isinstance(store, SqliteStore):
+        sql = f"PRAGMA query_only = {switch}"
+        await store.writer.connection.run(lambda c: c.execute(sql))
+    if isinstance(store, PostgresStore):
+        sql = f"SET default_transaction_read_only = {switch}"
+        for session in store.rounds.sessions:
+            await session.run(lambda link: link.execute(sql))
 
 
 @asynccontextmanager

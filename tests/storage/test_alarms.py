@@ -6,10 +6,11 @@ from pushserver.clock import SECOND
 from pushserver.errors import Unavailable
 from pushserver.model.state import State
 from pushserver.storage.base import Store
-from tests.clock import START
+from tests.clock import START, ManualClock
 from tests.model.values import DAY, DEVICE, GRACE, TIMEOUT, command, once
 from tests.storage.deeds import (
     abandon,
+    ask,
     call_off,
     enqueue,
     fly,
@@ -18,7 +19,7 @@ from tests.storage.deeds import (
     tend,
     written,
 )
-from tests.storage.places import Place
+from tests.storage.places import Place, away, opened
 
 EXPIRY = START + 30 * SECOND
 
@@ -121,7 +122,7 @@ async def test_failing_to_look_after(place: Place, store: Store, wholly: bool) -
     await enqueue(store, one)
     await enqueue(store, other)
     late = await due(store, EXPIRY)
-    async with place.dead(store) if wholly else place.away(store):
+    async with place.dead(store) if wholly else away(store):
         for device in late:
             with pytest.raises(Unavailable):
                 await tend(store, EXPIRY, device)
@@ -132,3 +133,33 @@ async def test_failing_to_look_after(place: Place, store: Store, wholly: bool) -
 
     assert State.EXPIRED is (await record_of(store, one)).command.state
     assert State.EXPIRED is (await record_of(store, other)).command.state
+
+
+async def test_shift(store: Store) -> None:
+    """Deadlines in memory move along with a wall clock that jumped."""
+    hour = 3600 * SECOND
+    await enqueue(store, once(expires_at=EXPIRY))
+    await enqueue(store, once(device_id=5))
+    await ask(store, device=5)
+
+    await store.shift(-hour)
+
+    assert [] == await due(store, EXPIRY - hour - 1)
+    assert [DEVICE] == await due(store, EXPIRY - hour)
+    assert 5 in await due(store, START - hour + TIMEOUT)
+
+    await store.shift(2 * hour)
+
+    assert [] == await due(store, EXPIRY + hour - 1)
+
+
+async def test_shift_and_restart(place: Place, clock: ManualClock) -> None:
+    """What moved along in memory can still be moved in the store."""
+    door = once(expires_at=EXPIRY)
+    async with opened(place, clock) as store:
+        await enqueue(store, door)
+        await store.shift(-3600 * SECOND)
+        flight = await fly(store, START - 3600 * SECOND)
+        await report(store, flight, START - 3600 * SECOND + 1)
+
+        assert State.SUCCESSFUL is (await record_of(store, door)).command.state

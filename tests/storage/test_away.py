@@ -29,14 +29,14 @@ from tests.storage.deeds import (
     waiting,
     written,
 )
-from tests.storage.places import Place, opened
+from tests.storage.places import Place, away, opened
 
 
-async def test_enqueue(place: Place, store: Store) -> None:
+async def test_enqueue(store: Store) -> None:
     """What could not be kept was not enqueued, at once and afterwards."""
     kept, lost, later = command(), command(), command()
     await enqueue(store, kept)
-    async with place.away(store):
+    async with away(store):
         with pytest.raises(Unavailable):
             await enqueue(store, lost)
         assert [kept.id] == await waiting(store)
@@ -46,11 +46,11 @@ async def test_enqueue(place: Place, store: Store) -> None:
     assert await store.find_command(FIRST_SCOPE, lost.id) is None
 
 
-async def test_hand_out(place: Place, store: Store) -> None:
+async def test_hand_out(store: Store) -> None:
     """What could not be handed out waits as before, also what may go out once."""
     door = once()
     await enqueue(store, door)
-    async with place.away(store):
+    async with away(store):
         with pytest.raises(Unavailable):
             await ask(store, uuid="u1")
         assert await flying(store) is None
@@ -62,12 +62,12 @@ async def test_hand_out(place: Place, store: Store) -> None:
     assert 1 == len((await record_of(store, door)).deliveries)
 
 
-async def test_result(place: Place, store: Store) -> None:
+async def test_result(store: Store) -> None:
     """A result that could not be kept ended nothing; the next try does."""
     wanted = command()
     await enqueue(store, wanted)
     await fly(store, uuid="u1")
-    async with place.away(store):
+    async with away(store):
         flight = await flying(store)
         assert flight is not None
         with pytest.raises(Unavailable):
@@ -90,12 +90,12 @@ async def test_result(place: Place, store: Store) -> None:
     )
 
 
-async def test_cancel_and_give_up(place: Place, store: Store) -> None:
+async def test_cancel_and_give_up(store: Store) -> None:
     """Nothing that was decided while the store was away has happened."""
     wanted, following = command(), command()
     await enqueue(store, wanted, following)
     await fly(store, uuid="u1")
-    async with place.away(store):
+    async with away(store):
         with pytest.raises(Unavailable):
             await abandon(store, START + GRACE)
         with pytest.raises(Unavailable):
@@ -107,12 +107,12 @@ async def test_cancel_and_give_up(place: Place, store: Store) -> None:
     assert [following.id] == await waiting(store)
 
 
-async def test_withdraw_after(place: Place, store: Store) -> None:
+async def test_withdraw_after(store: Store) -> None:
     """A hand-out can be taken back though a commit failed since."""
     door = once()
     await enqueue(store, door)
     flight = await fly(store)
-    async with place.away(store):
+    async with away(store):
         with pytest.raises(Unavailable):
             await enqueue(store, command())
     await take_back(store, flight, START + 1)
@@ -120,12 +120,12 @@ async def test_withdraw_after(place: Place, store: Store) -> None:
     assert State.PENDING is (await record_of(store, door)).command.state
 
 
-async def test_written_after(place: Place, store: Store) -> None:
+async def test_written_after(store: Store) -> None:
     """That an answer was written can be recorded though a commit failed since."""
     door = once()
     await enqueue(store, door)
     flight = await fly(store)
-    async with place.away(store):
+    async with away(store):
         with pytest.raises(Unavailable):
             await enqueue(store, command())
     await written(store, flight, START + 1)
@@ -133,7 +133,7 @@ async def test_written_after(place: Place, store: Store) -> None:
     assert State.DELIVERED is (await record_of(store, door)).command.state
 
 
-async def test_everybody_hears(place: Place, store: Store) -> None:
+async def test_everybody_hears(store: Store) -> None:
     """Whoever shares the commit hears that it failed, `then` too, and no watcher."""
     told: list[tuple[object, bool]] = []
     seen: list[Changes] = []
@@ -143,7 +143,7 @@ async def test_everybody_hears(place: Place, store: Store) -> None:
         add(lane, command(device_id=lane.device_id), changes)
         return "added"
 
-    async with place.away(store):
+    async with away(store):
         said = await asyncio.gather(
             *(
                 store.change(n, decide, then=lambda v, heard: told.append((v, heard)))
@@ -156,11 +156,11 @@ async def test_everybody_hears(place: Place, store: Store) -> None:
     assert ([(None, True)] * 5, []) == (told, seen)
 
 
-async def test_readers_go_on(place: Place, store: Store) -> None:
+async def test_readers_go_on(store: Store) -> None:
     """What was kept can be read, and an idle lane be asked, all the while."""
     wanted = command()
     await enqueue(store, wanted)
-    async with place.away(store):
+    async with away(store):
         with pytest.raises(Unavailable):
             await enqueue(store, command())
 
@@ -171,7 +171,7 @@ async def test_readers_go_on(place: Place, store: Store) -> None:
         assert 7 == await store.change(5, lambda *_: 7)
 
 
-async def test_other_writes(place: Place, store: Store) -> None:
+async def test_other_writes(store: Store) -> None:
     """Devices, tokens and the check say that the store is away, and are kept later."""
     device = Device(
         device_id=DEVICE,
@@ -179,7 +179,7 @@ async def test_other_writes(place: Place, store: Store) -> None:
         state=DeviceState.ADOPTED,
         created_at=START,
     )
-    async with place.away(store):
+    async with away(store):
         for work in (
             store.save_devices([device]),
             store.save_seen([device], [], keep=20),
@@ -219,7 +219,7 @@ async def test_restart_after(place: Place, clock: ManualClock) -> None:
     kept, lost = command(), command()
     async with opened(place, clock) as store:
         await enqueue(store, kept)
-        async with place.away(store):
+        async with away(store):
             with pytest.raises(Unavailable):
                 await enqueue(store, lost)
             with pytest.raises(Unavailable):
@@ -232,11 +232,11 @@ async def test_restart_after(place: Place, clock: ManualClock) -> None:
         )
 
 
-async def test_recall_after(place: Place, store: Store) -> None:
+async def test_recall_after(store: Store) -> None:
     """The past can be asked for as soon as the store is back."""
     await enqueue(store, command())
     flight = await fly(store, uuid="u1")
-    async with place.away(store):
+    async with away(store):
         with pytest.raises(Unavailable):
             await abandon(store, START + GRACE)
 

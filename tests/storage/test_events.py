@@ -21,7 +21,7 @@ from tests.model.events import commands_of
 from tests.model.values import DAY, DEVICE, command
 from tests.storage.deeds import enqueue, fly, report, tend, waiting, written
 from tests.storage.outbox import ALL, happen
-from tests.storage.places import Place, opened
+from tests.storage.places import Place, away, opened
 
 OTHER = 2
 
@@ -55,10 +55,10 @@ async def test_every_field(store: Store) -> None:
     assert [happened] == await store.subscriptions.events_by_id([happened.id, 99])
 
 
-async def test_commit_fails(place: Place, store: Store) -> None:
+async def test_commit_fails(store: Store) -> None:
     """A commit that fails leaves neither the transition nor its event."""
     store.interest[FIRST_SCOPE] = ALL
-    async with place.away(store):
+    async with away(store):
         with pytest.raises(Unavailable):
             await enqueue(store, command())
 
@@ -66,12 +66,12 @@ async def test_commit_fails(place: Place, store: Store) -> None:
     assert [] == await waiting(store)
 
 
-async def test_count_goes_on(place: Place, store: Store) -> None:
+async def test_count_goes_on(store: Store) -> None:
     """A transition whose commit failed leaves no gap in the command's numbers."""
     store.interest[FIRST_SCOPE] = ALL
     one = command()
     await enqueue(store, one)
-    async with place.away(store):
+    async with away(store):
         with pytest.raises(Unavailable):
             await fly(store)
     await fly(store)

@@ -19,7 +19,7 @@ from tests.clock import START, ManualClock
 from tests.model.values import DEVICE
 from tests.model.work import notification, operation
 from tests.storage.deeds import abandon, fly, lane_of, recall, report
-from tests.storage.places import Place, opened
+from tests.storage.places import Place, away, opened
 from tests.storage.tracked import (
     begin,
     forget,
@@ -52,11 +52,11 @@ async def test_written_with_its_command(store: Store) -> None:
     ]
 
 
-async def test_neither_without_the_other(place: Place, store: Store) -> None:
+async def test_neither_without_the_other(store: Store) -> None:
     """When the commit fails nothing of it is there, in memory or on the disk."""
     of = operation(steps=1)
     await begin(store, of)
-    async with place.away(store):
+    async with away(store):
         with pytest.raises(Unavailable):
             await fly(store)
     await store.check()

@@ -15,7 +15,7 @@ from pushserver.storage.base import Store
 from tests.clock import START, ManualClock
 from tests.model.values import DEVICE
 from tests.storage.outbox import delivery, kept, subscription
-from tests.storage.places import Place, opened
+from tests.storage.places import Place, away, opened
 
 FULL = subscription(
     id=7,
@@ -115,10 +115,10 @@ async def test_not_brought_back(store: Store) -> None:
     assert await store.subscriptions.find_delivery(1, 10) is None
 
 
-async def test_store_away(place: Place, store: Store) -> None:
+async def test_store_away(store: Store) -> None:
     """What cannot be written is said, and nothing of it is there."""
     one = await kept(store)
-    async with place.away(store):
+    async with away(store):
         with pytest.raises(Unavailable):
             await store.subscriptions.record(attrs.evolve(one, cursor=5), [delivery(5)])
 

@@ -1,7 +1,6 @@
 """Fixtures for the faces: a server in this process."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -10,7 +9,7 @@ from tests.web.site import Site, standing
 
 
 @pytest.fixture(name="site")
-async def _site(tmp_path: Path, clock: ManualClock) -> AsyncIterator[Site]:
+async def _site(database: str, clock: ManualClock) -> AsyncIterator[Site]:
     """Return a server with the settings that nobody changed."""
-    async with standing(tmp_path, clock) as site:
+    async with standing(database, clock) as site:
         yield site

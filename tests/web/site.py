@@ -5,7 +5,6 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -225,12 +224,12 @@ async def until(
 
 @asynccontextmanager
 async def standing(
-    folder: Path, clock: ManualClock, **wanted: Any
+    database: str, clock: ManualClock, **wanted: Any
 ) -> AsyncIterator[Site]:
     """Serve with these settings for the length of the block."""
     settings = Settings(
         port=0,
-        database=f"sqlite:///{folder / 'pushserver.db'}",
+        database=database,
         admin_token=TOKEN,
         **wanted,
     )

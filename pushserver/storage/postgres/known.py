@@ -4,10 +4,11 @@ Nothing is decided on it; the database is asked for that. It spares the asking f
 devices that have nothing, keeps what only memory can know of a flight, and is shown.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import attrs
 
+from pushserver.model.command import Command
 from pushserver.model.lane import Flight, Lane
 from pushserver.storage.sql.orders import Orders
 
@@ -39,17 +40,26 @@ class Known:
         for command in lane.waiting:
             command.order = self.orders.find(command.id)
 
-    def put(self, lane: Lane) -> None:
-        """Remember a lane that is as the database has it."""
+    def put(self, lane: Lane, moved: Mapping[int, Command]) -> None:
+        """Remember a lane that is as the database has it, where these *moved*."""
+        old = self._lanes.get(lane.device_id)
+        if old is not None and old.flight is not None:
+            # Somebody may still hold the flight, and ask what became of it.
+            command = old.flight.command
+            old.flight.command = moved.get(command.id, command)
         if lane.flight is None and not lane.waiting:
             self._lanes.pop(lane.device_id, None)
             self.live.discard(lane.device_id)
             return
-        old = self._lanes.get(lane.device_id)
         if lane.flight is not None and old is not None and old.flight is not None:
             lane.flight = _same(old.flight, lane.flight)
         self._lanes[lane.device_id] = lane
         self.live.add(lane.device_id)
+
+    def shift(self, jump: int) -> None:
+        """Move what only memory has of flights along with a clock that jumped."""
+        for lane in self._lanes.values():
+            lane.shift(jump)
 
     def doubt(self, device_ids: Iterable[int]) -> None:
         """Note that a commit may have been made, or not: ask when it is wanted."""

@@ -68,6 +68,11 @@ class Rounds:
         """Return an id below which nothing is written any more: all of it is there."""
         return min(self._begun.values(), default=MAX_INT64)
 
+    @property
+    def devices(self) -> set[int]:
+        """On which devices something is decided, or waits to be."""
+        return self._busy | {job.device_id for job in self._waiting}
+
     async def stop(self) -> None:
         """Write what waits, then stop."""
         self._closing = True
@@ -173,7 +178,7 @@ class Rounds:
         confirm(changes)
         for lane in lanes.values():
             if lane.device_id != NO_DEVICE:
-                self.known.put(lane)
+                self.known.put(lane, changes.commands)
         for observer in self.observers:
             watched(observer, changes)
         for job in jobs:

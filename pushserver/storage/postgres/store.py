@@ -1,7 +1,7 @@
 """The PostgreSQL store: any number of processes over one database."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import Self, TypeVar
@@ -17,6 +17,7 @@ from pushserver.model.lane import Lane
 from pushserver.model.news import News
 from pushserver.model.state import IN_FLIGHT, State
 from pushserver.storage.base import Decision, Recall, Then
+from pushserver.storage.postgres import times
 from pushserver.storage.postgres.known import Known
 from pushserver.storage.postgres.link import Link
 from pushserver.storage.postgres.rounds import Rounds
@@ -42,16 +43,6 @@ _LIVE = (
     "SELECT DISTINCT device_id FROM command"
     " WHERE state IN ('PENDING', 'SENT', 'DELIVERED')"
 )
-_OVERDUE = (
-    "SELECT device_id FROM (SELECT device_id FROM command WHERE state = 'PENDING'"
-    " AND expires_at <= ?1 ORDER BY expires_at LIMIT ?2) AS late"
-    " UNION SELECT device_id FROM (SELECT device_id FROM command"
-    " WHERE state IN ('SENT', 'DELIVERED')"
-    " AND coalesce(delivered_at, sent_at) + response_timeout <= ?1"
-    " ORDER BY coalesce(delivered_at, sent_at) + response_timeout LIMIT ?2) AS mute"
-)
-#: Devices that are told to be overdue at a time.
-_SOME = 1000
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -63,6 +54,7 @@ class PostgresStore(SqlStore):
     what this process happens to know.
     """
 
+    now: Callable[[], int]
     rounds: Rounds
     known: Known
     workers: Pool
@@ -106,6 +98,7 @@ class PostgresStore(SqlStore):
         write, lists, workers = Writer(rounds), pool(_LISTS), pool(_WORKERS)
         places = Places(remembers=False)
         store = cls(
+            now=clock.now,
             rounds=rounds,
             known=known,
             hot=pool(_HOT),
@@ -147,12 +140,18 @@ class PostgresStore(SqlStore):
 
     async def overdue(self, now: int) -> Sequence[int]:
         """Return devices in whose lanes something is due."""
-        return await self.workers.run(
-            lambda c: [row[0] for row in c.execute(_OVERDUE, (now, _SOME))]
-        )
+        return await self.workers.run(lambda c: times.overdue(c, now))
 
-    def shift(self, jump: int) -> None:
-        """Leave the deadlines as they are: they are those of other servers, too."""
+    async def live(self, device_ids: Collection[int]) -> Collection[int]:
+        """Ask the database, and what waits here to be decided."""
+        found = await self.workers.run(lambda c: times.live(c, device_ids))
+        return found | (self.rounds.devices & set(device_ids))
+
+    async def shift(self, jump: int) -> None:
+        """Move the deadlines in the database: one server does so for all."""
+        if self.leads:
+            await self.write(lambda c: times.shift(c, jump, self.now()))
+        self.known.shift(jump)
 
     @property
     def leads(self) -> bool:

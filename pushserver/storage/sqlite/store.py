@@ -1,7 +1,7 @@
 """The SQLite store: keeps the promise of `storage.base` with one file."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -121,11 +121,16 @@ class SqliteStore(SqlStore):
         """Return the lane from memory."""
         return self.lanes.get(device_id)
 
+    async def live(self, device_ids: Collection[int]) -> Collection[int]:
+        """Ask the lanes in memory, once they are those of all that was asked for."""
+        await self.check()
+        return [i for i in device_ids if self.lanes.get(i) is not None]
+
     async def overdue(self, now: int) -> Sequence[int]:
         """Return the devices whose lanes are due."""
         return self.lanes.overdue(now)
 
-    def shift(self, jump: int) -> None:
+    async def shift(self, jump: int) -> None:
         """Move the deadlines in memory."""
         self.lanes.shift(jump)
 

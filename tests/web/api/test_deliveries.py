@@ -3,7 +3,6 @@
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import attrs
@@ -49,12 +48,12 @@ class Told:
 
 
 @pytest.fixture(name="told")
-async def _told(tmp_path: Path, clock: ManualClock) -> AsyncIterator[Told]:
+async def _told(database: str, clock: ManualClock) -> AsyncIterator[Told]:
     """Return a subscription to what becomes of commands."""
     networks = "127.0.0.0/8"
     async with (
         receiving() as receiver,
-        standing(tmp_path, clock, webhook_allow_networks=networks) as site,
+        standing(database, clock, webhook_allow_networks=networks) as site,
     ):
         wanted = {"url": f"{receiver.url}/hook", "events": ["command.status"]}
         made = (await site.api("POST", "/subscriptions", wanted)).json()

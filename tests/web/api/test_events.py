@@ -1,7 +1,6 @@
 """The stream of events: what it tells, to whom, and from where it goes on."""
 
 import asyncio
-from pathlib import Path
 
 import aiohttp
 import pytest
@@ -238,12 +237,12 @@ async def test_hanging_up_frees_everything(site: Site, clock: ManualClock) -> No
     assert {} == site.services.store.interest
 
 
-async def test_ends_when_the_server_stops(tmp_path: Path, clock: ManualClock) -> None:
+async def test_ends_when_the_server_stops(database: str, clock: ManualClock) -> None:
     """
     A server that stops ends its streams at once, and well.
     """
     async with aiohttp.ClientSession() as session:
-        async with standing(tmp_path, clock) as site:
+        async with standing(database, clock) as site:
             headers = {"Authorization": f"Bearer {TOKEN}"}
             url = f"{site.url}/api/v1/events"
             response = await session.get(url, headers=headers)

@@ -1,9 +1,6 @@
 """No scope sees or changes what is another's: every route, asked by a stranger."""
 
-import sqlite3
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import closing
-from pathlib import Path
 from string import Template
 from typing import Any
 
@@ -13,6 +10,7 @@ import pytest
 from pushserver.web.api import ROUTES, events
 from pushserver.web.api.route import Route
 from tests.clock import ManualClock
+from tests.everything import every_row
 from tests.web.api.tenant import NOBODY, Tenant, first, newcomer, settled
 from tests.web.site import Answer, Site, standing
 
@@ -146,12 +144,12 @@ REFUSALS = (403, 404, 409, 422)
 
 @pytest.fixture(name="site")
 async def _site(
-    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+    database: str, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Site]:
     """Return a server whose webhooks may stay inside, and its streams read soon."""
     monkeypatch.setattr(events, "HEARTBEAT", 0.02)
     networks = "127.0.0.0/8"
-    async with standing(tmp_path, clock, webhook_allow_networks=networks) as site:
+    async with standing(database, clock, webhook_allow_networks=networks) as site:
         yield site
 
 
@@ -180,21 +178,15 @@ async def ask(
     return answer, path + body
 
 
-async def kept(site: Site, folder: Path) -> Rows:
+async def kept(site: Site, database: str) -> Rows:
     """Return every row with its scope, but for what was last seen."""
     await site.services.polling.record()
     while not site.services.fleet.is_flushed:
         await site.services.fleet.flush()
     rows: dict[tuple[Any, ...], int | None] = {}
-    with closing(sqlite3.connect(folder / "pushserver.db")) as file:
-        file.row_factory = sqlite3.Row
-        tables = file.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-        for (table,) in tables.fetchall():
-            if table == "device_seen":
-                continue
-            for row in file.execute(f"SELECT * FROM {table}"):  # noqa: S608 - our own
-                own = dict(row)
-                rows[(table, *own.items())] = own.get("scope_id")
+    for table, own in every_row(database):
+        if table != "device_seen":
+            rows[(table, *own.items())] = own.get("scope_id")
     return rows
 
 
@@ -234,7 +226,7 @@ async def test_by_the_owner(site: Site, route: Route[Any, Any]) -> None:
 )
 async def test_by_a_stranger(
     site: Site,
-    tmp_path: Path,
+    database: str,
     routes: Sequence[Route[Any, Any]],
     owner: str,
     stranger: str,
@@ -243,7 +235,7 @@ async def test_by_a_stranger(
     Whoever has another scope's token sees nothing of the owner's, and changes nothing.
     """
     one, other = await tenant(site, owner), await tenant(site, stranger)
-    rows, shown = await kept(site, tmp_path), await seen(one)
+    rows, shown = await kept(site, database), await seen(one)
 
     for route, how in wanted(routes, stranger):
         answer, said = await ask(other, one, route, how)
@@ -254,7 +246,7 @@ async def test_by_a_stranger(
         told = {mark for mark in found if not (refused and mark in said)}
         assert (route.name, set()) == (route.name, told)
 
-    now = await kept(site, tmp_path)
+    now = await kept(site, database)
     gone = rows.keys() - now.keys()
     assert int(one.scope_id) not in {rows[row] for row in gone}
     assert not gone or route.name in OF_ITS_OWN

@@ -1,7 +1,6 @@
 """Held polls: answered the moment that there is something to do."""
 
 import asyncio
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,11 +31,11 @@ async def test_answered_by_an_enqueue(held: Site) -> None:
     assert (await held.command(command["id"]))["state"] in ("SENT", "DELIVERED")
 
 
-async def test_by_the_servers_setting(tmp_path: Path, clock: ManualClock) -> None:
+async def test_by_the_servers_setting(database: str, clock: ManualClock) -> None:
     """
     The server's own hold is every adopted device's, unless it has one.
     """
-    async with standing(tmp_path, clock, hold=60) as site:
+    async with standing(database, clock, hold=60) as site:
         await site.api("PUT", f"/devices/{DEVICE}", {})
         await site.api("PUT", "/devices/1", {"hold": 0})
         poll = asyncio.create_task(site.push(QUERY))
@@ -156,11 +155,11 @@ async def test_impatient_device(held: Site) -> None:
     assert 200 == (await poll).status
 
 
-async def test_stopping(tmp_path: Path, clock: ManualClock) -> None:
+async def test_stopping(database: str, clock: ManualClock) -> None:
     """
     A server that stops answers what it holds empty.
     """
-    async with standing(tmp_path, clock, hold=60) as site:
+    async with standing(database, clock, hold=60) as site:
         await site.api("PUT", f"/devices/{DEVICE}", {})
         poll = asyncio.create_task(site.push(QUERY))
         await site.held(1)

@@ -1,7 +1,5 @@
 """Devices with a key: where they are served, from when on, and while it changes."""
 
-from pathlib import Path
-
 import pytest
 
 from tests.clock import ManualClock
@@ -102,11 +100,11 @@ async def test_somebody_elses_key(site: Site) -> None:
 
 
 @pytest.mark.parametrize("path", ["/push", "/d/wrong/push"])
-async def test_required(tmp_path: Path, clock: ManualClock, path: str) -> None:
+async def test_required(database: str, clock: ManualClock, path: str) -> None:
     """
     Where keys are required, who has none is not served.
     """
-    async with standing(tmp_path, clock, device_keys="required") as site:
+    async with standing(database, clock, device_keys="required") as site:
         await site.api("PUT", f"/devices/{DEVICE}", {})
         assert not await is_served(site, path)
         key = await key_for(site)

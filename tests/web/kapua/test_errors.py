@@ -1,16 +1,14 @@
 """Errors in Kapua's shapes, and in Kapua's order."""
 
-from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
 import structlog
 
-from pushserver.storage.sqlite.store import SqliteStore
 from pushserver.web.kapua import ROUTES
 from pushserver.web.kapua.call import Route
-from tests.storage.places import SqliteFile
+from tests.storage.places import away
 from tests.web.kapua.client import Kapua, Work, begin, kapua_id
 from tests.web.site import Site
 
@@ -227,12 +225,11 @@ async def test_compressed(kapua: Kapua, work: Work) -> None:
     )
 
 
-async def test_store_away(kapua: Kapua, work: Work, tmp_path: Path) -> None:
+async def test_store_away(kapua: Kapua, work: Work) -> None:
     """While the store is away, a DELETE is 503 and may be tried again."""
     one = await work.tell(5)
     store = kapua.site.services.store
-    assert isinstance(store, SqliteStore)
-    async with SqliteFile(f"sqlite:///{tmp_path / 'store.db'}").away(store):
+    async with away(store):
         answer = await kapua.ask("DELETE", f"{work.notifications}/{one}")
 
     assert (503, "UNAVAILABLE", "1") == (

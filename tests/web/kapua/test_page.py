@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from tests.clock import ManualClock
 from tests.web.kapua.client import Kapua, Work, begin, kapua_id
-from tests.web.site import Site, standing
+from tests.web.site import standing
 
 #: What the page prints for a list, but for ids and times.
 PRINTED = """{
@@ -106,12 +107,9 @@ async def test_delete(kapua: Kapua, work: Work, told: list[str]) -> None:
     assert "ENTITY_NOT_FOUND" == again["kapuaErrorCode"]
 
 
-async def test_delete_as_newer_ones(
-    tmp_path_factory: pytest.TempPathFactory, site: Site
-) -> None:
+async def test_delete_as_newer_ones(database: str, clock: ManualClock) -> None:
     """A setting lets DELETE answer 204, as newer releases of Kapua do."""
-    folder = tmp_path_factory.mktemp("newer")
-    async with standing(folder, site.clock, kapua_delete_status=204) as newer:
+    async with standing(database, clock, kapua_delete_status=204) as newer:
         kapua = Kapua(newer)
         work = await begin(newer)
         one = await work.tell(0)

@@ -2,7 +2,6 @@
 
 import ipaddress
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -30,8 +29,8 @@ async def _hasty() -> AsyncIterator[Sender]:
 
 @pytest.fixture(name="office")
 async def _office(
-    tmp_path: Path, clock: ManualClock, hasty: Sender
+    database: str, clock: ManualClock, hasty: Sender
 ) -> AsyncIterator[Office]:
     """Return an office whose sender does not wait long."""
-    async with working(tmp_path, clock, hasty) as office:
+    async with working(database, clock, hasty) as office:
         yield office

@@ -2,8 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
-from pathlib import Path
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import attrs
@@ -21,7 +20,6 @@ from pushserver.model.subscription import (
 )
 from pushserver.services.telling import Telling
 from pushserver.settings import Settings
-from pushserver.storage.sqlite.store import SqliteStore
 from pushserver.web.services import Services
 from pushserver.workers.webhooks.courier import Courier
 from pushserver.workers.webhooks.dispatcher import Dispatcher
@@ -30,6 +28,7 @@ from pushserver.workers.webhooks.sender import Sender
 from tests.clock import ManualClock
 from tests.model.values import DEVICE
 from tests.storage.outbox import happen
+from tests.storage.places import away
 from tests.workers.webhooks.receiver import Answer, Receiver, Request
 
 PENDING, DEAD = DeliveryState.PENDING, DeliveryState.DEAD
@@ -105,26 +104,18 @@ class Office:
         self.clock.tick(wait)
         return wait
 
-    @asynccontextmanager
-    async def store_away(self) -> AsyncIterator[None]:
+    def store_away(self) -> AbstractAsyncContextManager[None]:
         """Let every commit fail for the length of the block."""
-        store = self.services.store
-        assert isinstance(store, SqliteStore)
-        writer = store.writer.connection
-        await writer.run(lambda c: c.execute("PRAGMA query_only = ON"))
-        try:
-            yield
-        finally:
-            await writer.run(lambda c: c.execute("PRAGMA query_only = OFF"))
+        return away(self.services.store)
 
 
 @asynccontextmanager
 async def working(
-    folder: Path, clock: ManualClock, sender: Sender
+    database: str, clock: ManualClock, sender: Sender
 ) -> AsyncIterator[Office]:
     """Have an office over an empty store for the length of the block."""
     settings = Settings(
-        database=f"sqlite:///{folder / 'office.db'}",
+        database=database,
         webhook_allow_http=True,
         webhook_allow_networks="127.0.0.0/8",
     )

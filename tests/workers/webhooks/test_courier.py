@@ -3,7 +3,6 @@
 import json
 import time
 from email.utils import formatdate
-from pathlib import Path
 
 import pytest
 from aiohttp import web
@@ -254,11 +253,11 @@ async def test_disabled_in_the_middle(office: Office) -> None:
     assert message_ids(events, courier) == ids(receiver.requests)
 
 
-async def test_two_signatures(tmp_path: Path, hasty: Sender) -> None:
+async def test_two_signatures(database: str, hasty: Sender) -> None:
     """While a secret is replaced each delivery verifies with either; later with one."""
     clock = ManualClock(time.time_ns() // 1000)
     async with (
-        working(tmp_path, clock, hasty) as office,
+        working(database, clock, hasty) as office,
         receiving(answering()) as receiver,
     ):
         courier = await office.subscribe(receiver)

@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import AsyncExitStack
 
+from aiohttp import web
 from structlog.testing import capture_logs
 
 from pushserver.model.scope import FIRST_SCOPE
@@ -60,13 +61,19 @@ async def test_deleted(office: Office) -> None:
 
 async def test_wrong_with_us(office: Office) -> None:
     """What goes wrong with us is logged, and tried again."""
-    dispatcher = office.dispatcher()
-    async with receiving(answering()) as receiver, dispatcher.at_work():
+    dispatcher, away = office.dispatcher(), asyncio.Event()
+
+    async def answer(_: web.BaseRequest) -> web.StreamResponse:
+        await away.wait()
+        return web.Response()
+
+    async with receiving(answer) as receiver, dispatcher.at_work():
         courier = await office.subscribe(receiver)
         await dispatcher.round()
         events = await office.happen()
         with capture_logs() as logs:
             async with office.store_away():
+                away.set()
                 await until(lambda: bool(logs))
             await until(lambda: len(receiver.requests) > 1)
 

@@ -1,7 +1,6 @@
 """Fixtures for subscriptions: a server that may call the loopback."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -10,8 +9,8 @@ from tests.web.site import Site, standing
 
 
 @pytest.fixture(name="site")
-async def _site(tmp_path: Path, clock: ManualClock) -> AsyncIterator[Site]:
+async def _site(database: str, clock: ManualClock) -> AsyncIterator[Site]:
     """Return a server whose webhooks may stay on the loopback."""
     networks = "127.0.0.0/8"
-    async with standing(tmp_path, clock, webhook_allow_networks=networks) as site:
+    async with standing(database, clock, webhook_allow_networks=networks) as site:
         yield site

@@ -1,7 +1,5 @@
 """Subscriptions over the API: made, shown, changed, switched and deleted."""
 
-from pathlib import Path
-
 from tests.clock import ManualClock
 from tests.web.api.subscriptions.subscriber import ALL, PLAIN, URL, make, shown
 from tests.web.site import DEVICE, Site, standing
@@ -157,16 +155,16 @@ async def test_native_tells_everything(site: Site) -> None:
     assert ALL == made["events"]
 
 
-async def test_survives_a_restart(tmp_path: Path, clock: ManualClock) -> None:
+async def test_survives_a_restart(database: str, clock: ManualClock) -> None:
     """
     Subscriptions are there after a restart, and so is what they want to hear of.
     """
     allowed = {"webhook_allow_networks": "127.0.0.0/8"}
-    async with standing(tmp_path, clock, **allowed) as site:
+    async with standing(database, clock, **allowed) as site:
         made = await make(site, tags={"a": "b"}, headers={"X-A": "1"})
         before = await shown(site, made)
         wanted = dict(site.services.store.interest)
-    async with standing(tmp_path, clock, **allowed) as site:
+    async with standing(database, clock, **allowed) as site:
         await site.services.subscriptions.load()
 
         assert before == await shown(site, made)

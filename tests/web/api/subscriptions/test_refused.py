@@ -1,6 +1,5 @@
 """Subscriptions over the API: what is refused, and to whom."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -127,12 +126,12 @@ async def test_refused(
     assert [] == list(site.services.subscriptions)
 
 
-async def test_refused_by_its_name(tmp_path: Path, clock: ManualClock) -> None:
+async def test_refused_by_its_name(database: str, clock: ManualClock) -> None:
     """
     A name that resolves to a refused address is refused with that address.
     """
     wanted = {**PLAIN, "url": "https://localhost/"}
-    async with standing(tmp_path, clock) as site:
+    async with standing(database, clock) as site:
         answer = await site.api("POST", "/subscriptions", wanted)
 
     assert (422, "invalid", "/url") == answer.problem

@@ -1,0 +1,36 @@
+"""All rows of a database, whatever store it is of."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+
+
+def every_row(database: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Go through all rows, each with its table."""
+    if database.startswith("sqlite:"):
+        return _of_sqlite(database.removeprefix("sqlite:///"))
+    return _of_postgres(database)
+
+
+def _of_sqlite(path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    with closing(sqlite3.connect(path)) as file:
+        file.row_factory = sqlite3.Row
+        tables = file.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        for (table,) in tables.fetchall():
+            for row in file.execute(f"SELECT * FROM {table}"):  # noqa: S608 - our own
+                yield table, dict(row)
+
+
+def _of_postgres(url: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    with psycopg.connect(url) as connection:
+        tables = connection.execute(
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+        )
+        for (table,) in tables.fetchall():
+            cursor = connection.cursor(row_factory=dict_row)
+            for row in cursor.execute(f"SELECT * FROM {table}".encode()):  # noqa: S608 - our own
+                yield table, row
