@@ -1,6 +1,7 @@
 """All couriers: one for each subscription, so none waits for another's receiver."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -53,14 +54,20 @@ class Dispatcher:
 
 
 async def _run(courier: Courier) -> None:
-    while True:
-        wait = await _round(courier)
-        if wait > 0:
-            try:
-                async with asyncio.timeout(wait):
-                    await courier.bell.wait()
-            except TimeoutError:
-                continue
+    try:
+        while True:
+            wait = await _round(courier)
+            if wait > 0:
+                await _bell(courier, wait)
+    finally:
+        courier.leave()
+
+
+async def _bell(courier: Courier, wait: float) -> None:
+    """Wait until the courier is rung for, but no longer."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(wait):
+            await courier.bell.wait()
 
 
 async def _round(courier: Courier) -> float:
