@@ -32,6 +32,7 @@ from pushserver.storage.sqlite.operations import SqliteOperations
 from pushserver.storage.sqlite.orders import Orders
 from pushserver.storage.sqlite.subscriptions import SqliteSubscriptions
 from pushserver.storage.sqlite.tasks import SqliteTasks
+from pushserver.storage.sqlite.upgrades import SqliteUpgrades
 from pushserver.storage.sqlite.work import Writer
 
 T = TypeVar("T")
@@ -56,6 +57,7 @@ class SqliteStore:
     orders: Orders
     operations: SqliteOperations
     tasks: SqliteTasks
+    upgrades: SqliteUpgrades
     subscriptions: SqliteSubscriptions
     new_id: IdSource
     interest: dict[int, frozenset[EventType]]
@@ -92,6 +94,7 @@ class SqliteStore:
             workers=workers,
             operations=SqliteOperations(lists, workers, Writer(writer)),
             tasks=SqliteTasks(workers, Writer(writer)),
+            upgrades=SqliteUpgrades(lists),
             subscriptions=SqliteSubscriptions(workers, Writer(writer)),
             new_id=new_id,
             interest=interest,
