@@ -19,6 +19,7 @@ from pushserver.web.api import (
     subscriptions,
     tasks,
     tokens,
+    upgrades,
 )
 from pushserver.web.api.route import BASE, Call, Route, rendered
 from pushserver.web.around import Handler, around
@@ -36,6 +37,7 @@ ROUTES: tuple[Route[Any, Any], ...] = (
     *devices.ROUTES,
     *operations.ROUTES,
     *tasks.ROUTES,
+    *upgrades.ROUTES,
     *subscriptions.ROUTES,
     *events.ROUTES,
     *tokens.ROUTES,
