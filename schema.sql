@@ -301,7 +301,7 @@ CREATE INDEX subscription_scope ON subscription (scope_id, id);
 CREATE TABLE webhook (
     subscription_id BIGINT NOT NULL,
     event_id        BIGINT NOT NULL,
-    device_id       BIGINT,
+    device_id       BIGINT NOT NULL,           -- -1: of none
     state           TEXT   NOT NULL CHECK (state IN ('pending', 'delivered', 'dead')),
     next_at         BIGINT,                    -- when it is tried again
     attempts        TEXT   NOT NULL,           -- a JSON array

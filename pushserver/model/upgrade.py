@@ -135,13 +135,18 @@ class Part:
 
     def blame(self, code: str | None, error: str | None) -> None:
         """Note why it fails, if it does."""
-        self.error_code = None if code is None else code[:SHORT]
-        self.error = None if error is None else error[:LONG]
+        self.error_code = None if code is None else kept(code)
+        self.error = None if error is None else kept(error, LONG)
 
 
 # Fractions stay as they are written: 1.10 is another version than 1.1.
 _decode = msgspec.json.Decoder(float_hook=str).decode
 _INDEX = re.compile("0|[1-9][0-9]{0,8}", re.ASCII)
+
+
+def kept(text: str, length: int = SHORT) -> str:
+    """Return what is kept of a device's words; no store takes NUL everywhere."""
+    return text[:length].replace("\0", "\ufffd")
 
 
 def is_pointer(text: str) -> bool:

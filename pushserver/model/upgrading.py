@@ -13,7 +13,7 @@ from pushserver.clock import SECOND
 from pushserver.model.event import EventType, UpgradeResultTold, UpgradeStateTold
 from pushserver.model.operation import Status
 from pushserver.model.state import Turn
-from pushserver.model.upgrade import SHORT, ErrorCode, Part, Phase, UpgradeState
+from pushserver.model.upgrade import ErrorCode, Part, Phase, UpgradeState, kept
 
 if TYPE_CHECKING:
     from pushserver.model.changes import Changes
@@ -189,7 +189,7 @@ class _Step:
         """Take the version that the device has; in the end, compare it."""
         part, version = self.part, self.part.upgrade.version_in(self.reading)
         if version is not None:
-            part.current_version = version[:SHORT]
+            part.current_version = kept(version)
         if self.verifies and version == part.upgrade.target_version:
             part.blame(None, None)
             self.operation.done += 1

@@ -6,7 +6,7 @@ survives the loss of power; what raised `Unavailable` may or may not be. Every w
 atomic: it happens wholly or not at all, also when its caller is cancelled.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol, TypeVar
 
 import attrs
@@ -18,6 +18,7 @@ from pushserver.model.event import EventType
 from pushserver.model.idempotency import Key, KeyUse
 from pushserver.model.ids import IdSource
 from pushserver.model.lane import Lane
+from pushserver.model.news import News
 from pushserver.model.operation import Operation
 from pushserver.model.scope import Scope
 from pushserver.model.state import State
@@ -187,8 +188,22 @@ class DeviceStore(Protocol):
     async def all_devices(self) -> Sequence[Device]:
         """Return every device with what was last seen of it."""
 
+    async def devices(self, device_ids: Collection[int]) -> Sequence[Device]:
+        """Return these devices, those that are there."""
+
     async def save_devices(self, devices: Sequence[Device]) -> None:
-        """Write what administrators decided on these devices, all or nothing."""
+        """
+        Write what administrators decided on these devices, all or nothing.
+
+        Raises:
+            Conflict: one is adopted in another scope.
+        """
+
+    async def add_devices(self, devices: Sequence[Device]) -> None:
+        """Keep devices that came by themselves; who is known already stays as it is."""
+
+    async def enforce_keys(self, devices: Sequence[Device]) -> None:
+        """Demand these devices' newest keys, where those are still the newest."""
 
     async def forget_device(self, device_id: int) -> None:
         """Delete the device; its commands and results stay."""
@@ -211,8 +226,33 @@ class TokenStore(Protocol):
     async def add_token(self, token: Token) -> None:
         """Keep a new token."""
 
+    async def add_first_token(self, token: Token) -> bool:
+        """Keep a token if its scope has no valid one; tell whether it had none."""
+
     async def revoke_token(self, scope_id: int, token_id: int, *, now: int) -> bool:
         """Revoke a token of the scope; tell whether there was one."""
+
+
+@attrs.frozen
+class Old:
+    """What has an id below `before`, in one scope or, if that is None, in all."""
+
+    before: int
+    scope_id: int | None = None
+
+
+class HistoryStore(Protocol):
+    """Letting history go."""
+
+    async def count_old(self, old: Old) -> int:
+        """Count rows that are old, also those that are still at work."""
+
+    async def purge(self, old: Old, *, limit: int) -> int:
+        """
+        Delete at most *limit* of each: ended commands, results, operations, tasks.
+
+        Return how many rows. What is at work stays.
+        """
 
 
 class ScopeStore(Protocol):
@@ -245,12 +285,27 @@ class Store(CommandStore, History, DeviceStore, TokenStore, ScopeStore, Protocol
         """Events, subscriptions and what was told to them."""
 
     @property
+    def history(self) -> HistoryStore:
+        """Letting history go."""
+
+    @property
     def interest(self) -> dict[int, frozenset[EventType]]:
         """Which types of events are written, in each scope; to be kept up to date."""
 
     @property
     def new_id(self) -> IdSource:
         """Makes ids, each larger than every one in the store."""
+
+    @property
+    def leads(self) -> bool:
+        """Whether it is this server that does what is done once for all of them."""
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other servers may be at work over the same store."""
+
+    def follow(self, listener: Callable[[News], None]) -> None:
+        """Tell *listener* what other servers over the same store did."""
 
     async def check(self) -> None:
         """

@@ -1,24 +1,25 @@
 """What is kept of upgrades and their parts: every field, wherever one stands."""
 
-from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
 
+from pushserver.model.ids import MAX_INT64
 from pushserver.model.operation import Operation, Status
 from pushserver.model.scope import FIRST_SCOPE
 from pushserver.model.task import Task, TaskState
 from pushserver.model.upgrade import Part, Upgrade, UpgradeResult, UpgradeState
-from pushserver.storage.base import Store
-from pushserver.storage.sqlite.store import SqliteStore
+from pushserver.storage.base import Old, Store
+from pushserver.storage.sql.store import SqlStore
 from pushserver.storage.upgrading import PartFilter, UpgradeRecord
 from tests.clock import START, ManualClock
 from tests.model.upgrades import upgrade
+from tests.storage.places import Place, opened
 from tests.storage.tracked import begin, forget, keep, kept, part, parts, task
 
 FULL = Upgrade(
-    target_version="é☃\0 2.0",
+    target_version="é☃ 2.0",
     pointer="/a~1b/0/ç",
     downloads=3,
     applies=4,
@@ -176,48 +177,54 @@ async def test_filters(store: Store) -> None:
     assert [runs, good] == await ids(after=waits, limit=2)
 
 
-async def test_forgotten(tmp_path: Path, clock: ManualClock) -> None:
+async def left(store: Store) -> tuple[int, int]:
+    """Return how many upgrades and parts there are, also of nobody."""
+    assert isinstance(store, SqlStore)
+    sql = "SELECT count(*) FROM upgrade UNION ALL SELECT count(*) FROM upgrade_part"
+    upgrades, parts = await store.lists.run(lambda c: c.execute(sql).fetchall())
+    return upgrades[0], parts[0]
+
+
+async def test_forgotten(store: Store) -> None:
     """An operation that is deleted leaves nothing of its part behind."""
-    store = await SqliteStore.open(tmp_path / "a.db", clock)
     made = await an_upgrade(store)
     await forget(store, await a_part(store, made))
 
-    rows = await store.lists.run(
-        lambda c: c.execute("SELECT count(*) FROM upgrade_part").fetchone()
-    )
-
-    assert (0,) == rows
-    await store.close()
+    assert (1, 0) == await left(store)
 
 
-async def test_dropped(tmp_path: Path, clock: ManualClock) -> None:
+async def test_dropped(store: Store) -> None:
     """An upgrade that was left half written goes with its task."""
-    store = await SqliteStore.open(tmp_path / "a.db", clock)
     made = await an_upgrade(store, state=TaskState.PREPARING)
     while not await store.tasks.drop_task(made.id, limit=1):
         pass
 
-    rows = await store.lists.run(
-        lambda c: c.execute("SELECT count(*) FROM upgrade").fetchone()
-    )
-
-    assert (0,) == rows
-    await store.close()
+    assert (0, 0) == await left(store)
 
 
-async def test_restart_in_the_middle(tmp_path: Path, clock: ManualClock) -> None:
+async def test_purged(store: Store) -> None:
+    """Old history goes with all that is known of its upgrades."""
+    made = await an_upgrade(store, state=TaskState.COMPLETED, ended_at=START)
+    await a_part(store, made, status=Status.COMPLETED)
+    old = Old(before=MAX_INT64)
+    while await store.history.purge(old, limit=9):
+        pass
+
+    assert (0, 0) == await left(store)
+
+
+async def test_restart_in_the_middle(place: Place, clock: ManualClock) -> None:
     """A lane that is read again knows the part of the operation it works on."""
-    store = await SqliteStore.open(tmp_path / "a.db", clock)
-    made = await an_upgrade(store, upgrade(retries=2))
-    of = part(made, steps=4, upgrade=Part(upgrade=upgrade(retries=2), tries=1))
-    await begin(store, of)
-    await store.close()
+    async with opened(place, clock) as store:
+        terms = upgrade(retries=2)
+        made = await an_upgrade(store, terms)
+        of = part(made, steps=4, upgrade=Part(upgrade=terms, tries=1))
+        await begin(store, of)
 
-    store = await SqliteStore.open(tmp_path / "a.db", clock)
-    lane = store.lane(of.device_id)
-    assert lane is not None
-    (command,) = lane.waiting
-    await store.close()
+    async with opened(place, clock) as store:
+        lane = store.lane(of.device_id)
+        assert lane is not None
+        (command,) = lane.waiting
 
     assert command.operation is not None
     assert fields(of) == fields(command.operation)

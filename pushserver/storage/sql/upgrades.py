@@ -1,6 +1,5 @@
 """Reading upgrades and their parts."""
 
-import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,7 +8,7 @@ import attrs
 from pushserver.model.operation import Operation, Status
 from pushserver.model.upgrade import UpgradeResult, UpgradeState
 from pushserver.storage.rows import Row, columns, prefixed
-from pushserver.storage.sqlite.connection import Connection
+from pushserver.storage.sql.connection import Connection, Reader
 from pushserver.storage.tracking_rows import (
     OPERATION,
     TASK,
@@ -48,10 +47,10 @@ _LAST = 2**63 - 1
 
 
 @attrs.frozen
-class SqliteUpgrades:
+class SqlUpgrades:
     """Keeps the promise of `UpgradeStore`."""
 
-    reader: Connection
+    reader: Reader
 
     async def find_upgrade(self, scope_id: int, task_id: int) -> UpgradeRecord | None:
         """Return one upgrade."""
@@ -73,7 +72,7 @@ class SqliteUpgrades:
     async def count_states(self, task_id: int) -> Mapping[UpgradeState, int]:
         """Count the parts that have begun by their states."""
 
-        def read(connection: sqlite3.Connection) -> dict[UpgradeState, int]:
+        def read(connection: Connection) -> dict[UpgradeState, int]:
             rows = connection.execute(_COUNT, (task_id,))
             return {UpgradeState(state): number for state, number in rows}
 
