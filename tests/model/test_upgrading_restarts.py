@@ -127,6 +127,29 @@ def test_own_limits_hold() -> None:
     assert 3 * SECOND == command.response_timeout
 
 
+@pytest.mark.parametrize("hours", [-5, 5])
+def test_the_clock_jumps(hours: int) -> None:
+    """A wall clock that jumps takes nothing of a device's time, and adds nothing."""
+    work, jump = restarting(seconds=60), hours * 3600 * SECOND
+    work.step(OLD_SAID)
+    command = work.queue()
+    before = work.part.deadline, command.not_before, command.expires_at
+
+    work.lane.shift(jump)
+    work.now += jump
+
+    assert [each + jump for each in before if each] == [
+        work.part.deadline,
+        command.not_before,
+        command.expires_at,
+    ]
+    work.look_after()
+    work.tick(6)
+    flight = work.poll()
+    work.say(Reading(response=NEW_SAID), flight.command, flight.delivery)
+    assert [*PATH, "SUCCESS"] == work.heard
+
+
 def test_late_success() -> None:
     """A device that says after all that it has the version is believed, silently."""
     work = restarting(seconds=1)
