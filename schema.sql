@@ -226,6 +226,34 @@ CREATE TABLE task (
 CREATE INDEX task_scope ON task (scope_id, id);
 CREATE INDEX task_active ON task (id) WHERE ended_at IS NULL;
 
+-- What makes a task an upgrade: its first step reads the version, then so many steps
+-- download, so many apply, and the last one reads the version again.
+CREATE TABLE upgrade (
+    task_id         BIGINT PRIMARY KEY,
+    scope_id        BIGINT NOT NULL,
+    target_version  TEXT   NOT NULL,
+    version_pointer TEXT   NOT NULL,           -- a JSON Pointer into the response
+    downloads       BIGINT NOT NULL,
+    applies         BIGINT NOT NULL,
+    retries         BIGINT NOT NULL,           -- in all, for each device
+    apply_timeout   BIGINT NOT NULL
+);
+CREATE INDEX upgrade_scope ON upgrade (scope_id, task_id);
+
+-- How far an operation of an upgrade is; it has no row before its first step.
+CREATE TABLE upgrade_part (
+    operation_id    BIGINT PRIMARY KEY,
+    state           TEXT   NOT NULL CHECK (state IN (
+        'idle', 'downloading', 'downloaded', 'updating')),
+    source_version  TEXT,
+    current_version TEXT,
+    missing         BIGINT NOT NULL CHECK (missing IN (0, 1)), -- an answer to applying
+    tries           BIGINT NOT NULL,           -- of the retries
+    updating_at     BIGINT,
+    error_code      TEXT,
+    error           TEXT
+);
+
 -- What happened, in order, as far as anybody wants to hear of it.
 CREATE TABLE event (
     id        BIGINT PRIMARY KEY,

@@ -36,6 +36,7 @@ from pushserver.services.subscriptions import Subscriptions
 from pushserver.services.tasks import Tasks
 from pushserver.services.telling import Telling
 from pushserver.services.tokens import Tokens
+from pushserver.services.upgrades import Upgrades
 from pushserver.services.upkeep import Upkeep
 from pushserver.settings import Settings
 from pushserver.storage.base import Store
@@ -94,6 +95,9 @@ def build_services(settings: Settings, store: Store, clock: Clock) -> Services:
     )
     hold = micros(settings.hold)
     rollout = Rollout(store=store, operations=operations, clock=clock, hold=hold)
+    tasks = Tasks(
+        store=store, clock=clock, ids=ids, fleet=fleet, rollout=rollout, hold=hold
+    )
     guard = Guard(settings.webhook_allow_http, settings.webhook_networks)
     interests = Interests(store=store, clock=clock)
     subscriptions = Subscriptions(
@@ -137,9 +141,8 @@ def build_services(settings: Settings, store: Store, clock: Clock) -> Services:
         operations=operations,
         rollout=rollout,
         subscriptions=subscriptions,
-        tasks=Tasks(
-            store=store, clock=clock, ids=ids, fleet=fleet, rollout=rollout, hold=hold
-        ),
+        tasks=tasks,
+        upgrades=Upgrades(store, tasks),
         tokens=tokens,
         scopes=Scopes(store=store, clock=clock, ids=ids, tokens=tokens),
         hold=hold,

@@ -305,6 +305,31 @@ async def test_task(api: Client, device_id: str) -> None:
     assert [device_id] == [each["deviceId"] for each in operations["items"]]
 
 
+async def test_upgrade(api: Client, device_id: str) -> None:
+    """
+    An upgrade is made once under one key, and its device is listed.
+    """
+    await api.put_device(device_id, tags={"at": device_id})
+    targets, key = {"tags": {"at": device_id}}, secrets.token_hex()
+    verify = {"command": USERS, "versionPointer": "/version"}
+    wanted = (targets, "2.0", {"download": [USERS], "apply": [USERS], "verify": verify})
+    expected = await api.make_upgrade(*wanted, dryRun=True)
+    made = [await api.make_upgrade(*wanted, idempotency_key=key) for _ in "ab"]
+    paused = await api.pause_upgrade(made[0]["id"])
+    listed = await api.upgrade_devices(made[0]["id"], state="waiting")
+    resumed = await api.resume_upgrade(made[0]["id"])
+    canceled = await api.cancel_upgrade(made[0]["id"])
+    newest = await api.upgrades(limit=1)
+
+    assert [device_id] == expected["deviceIds"]
+    assert made[0]["id"] == made[1]["id"] == newest["items"][0]["id"]
+    assert ["PAUSED", "RUNNING", "CANCELED"] == [
+        each["state"] for each in (paused, resumed, canceled)
+    ]
+    assert [device_id] == [each["deviceId"] for each in listed["items"]]
+    assert 1 == (await api.upgrade(made[0]["id"]))["results"]["FAIL"]
+
+
 async def test_openapi_and_health(server: Program) -> None:
     """
     The description and the health need no token.

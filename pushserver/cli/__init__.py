@@ -29,6 +29,7 @@ from pushserver.cli import (
     subscriptions,
     tasks,
     tokens,
+    upgrades,
 )
 from pushserver.cli.here import Here, Refusal, Usage
 from pushserver.client import ApiError, ClientError
@@ -111,6 +112,7 @@ def _app() -> App:
     app.command(results.results)
     app.command(operations.app)
     app.command(tasks.app)
+    app.command(upgrades.app)
     app.command(subscriptions.app)
     app.command(events.events)
     app.command(devices.app)

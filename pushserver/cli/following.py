@@ -1,8 +1,8 @@
-"""How far a task is, shown until it has ended or is paused."""
+"""How far a task or an upgrade is, shown until it has ended or is paused."""
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -30,49 +30,10 @@ from pushserver.model.task import TaskState
 PACE = 0.5
 #: Seconds between two lines where there is no terminal for a bar.
 LINE_PACE = 5.0
-#: How counts are called, with the colour of those that call for attention.
-WORDS = {
-    "waiting": "",
-    "running": "",
-    "completed": "green",
-    "failed": "red",
-    "stale": "yellow",
-}
+#: The colours of counts that call for attention.
+COLOURS = {"completed": "green", "failed": "red", "stale": "yellow"}
 #: Takes the task as it is now.
 Update = Callable[[Json], None]
-
-
-async def follow(here: Here, client: Client, task: Json, limit: int) -> int:
-    """Show *task* until it has ended or is paused; return the exit code."""
-    with _display(here) as update:
-        update(task)
-        try:
-            async for now in _watch(here, client, task):
-                task = now
-                update(task)
-        except asyncio.CancelledError:
-            here.note(f"The task goes on: pushserver tasks follow {task['id']}")
-            raise
-    if not here.json:
-        here.line(summary(task))
-    await tell(here, client, task, limit)
-    return int(task["counts"]["COMPLETED"] != task["devices"])
-
-
-async def tell(here: Here, client: Client, task: Json, limit: int) -> None:
-    """Print at most *limit* failures of a task (0: all); as JSON, with the task."""
-    failed = await failures(client, task["id"], limit)
-    if here.json:
-        here.object({**task, "failures": failed})
-        return
-    if failed:
-        here.table(failed, COLUMNS)
-    counts = task["counts"]
-    left = counts["FAILED"] + counts["STALE"] - len(failed)
-    if left > 0:
-        here.note(f"{left} more failures: --failures 0 shows all.")
-    if task["state"] == TaskState.PAUSED:
-        here.note(f"It goes on with: pushserver tasks resume {task['id']}")
 
 
 def counted(task: Json) -> dict[str, int]:
@@ -87,15 +48,79 @@ def counted(task: Json) -> dict[str, int]:
     }
 
 
-def summary(task: Json) -> str:
-    """Return in one line how a task stands."""
-    counts = ", ".join(f"{n} {word}" for word, n in counted(task).items() if n)
-    return f"{title(task)} is {task['state']}: {counts} of {task['devices']}."
+@attrs.frozen(kw_only=True)
+class Kind:
+    """
+    What is followed: its name, the group of its commands, and how it is asked for.
+
+    `failures` are asked for by its id, so many at the most (0: all).
+    """
+
+    noun: str
+    group: str
+    ask: Callable[[Client, str], Awaitable[Json]]
+    counted: Callable[[Json], dict[str, int]]
+    failures: Callable[[Client, str, int], Awaitable[list[Json]]]
+    columns: Sequence[str]
+
+    def title(self, task: Json) -> str:
+        """Return how it is called."""
+        return clean(task.get("name") or f"{self.noun.capitalize()} {task['id']}")
+
+    def summary(self, task: Json) -> str:
+        """Return in one line how it stands."""
+        by_word = self.counted(task).items()
+        counts = ", ".join(f"{n} {word}" for word, n in by_word if n)
+        state = task["state"]
+        return f"{self.title(task)} is {state}: {counts} of {task['devices']}."
 
 
-def title(task: Json) -> str:
-    """Return how a task is called."""
-    return clean(task.get("name") or f"Task {task['id']}")
+TASK = Kind(
+    noun="task",
+    group="tasks",
+    ask=Client.task,
+    counted=counted,
+    failures=failures,
+    columns=COLUMNS,
+)
+
+
+async def follow(
+    here: Here, client: Client, task: Json, limit: int, kind: Kind = TASK
+) -> int:
+    """Show *task* until it has ended or is paused; return the exit code."""
+    again = f"pushserver {kind.group} follow {task['id']}"
+    with _display(here, kind) as update:
+        update(task)
+        try:
+            async for now in _watch(here, client, task, kind):
+                task = now
+                update(task)
+        except asyncio.CancelledError:
+            here.note(f"The {kind.noun} goes on: {again}")
+            raise
+    if not here.json:
+        here.line(kind.summary(task))
+    await tell(here, client, task, limit, kind)
+    return int(task["counts"]["COMPLETED"] != task["devices"])
+
+
+async def tell(
+    here: Here, client: Client, task: Json, limit: int, kind: Kind = TASK
+) -> None:
+    """Print at most *limit* failures of a task (0: all); as JSON, with the task."""
+    failed = await kind.failures(client, task["id"], limit)
+    if here.json:
+        here.object({**task, "failures": failed})
+        return
+    if failed:
+        here.table(failed, kind.columns)
+    counts = task["counts"]
+    left = counts["FAILED"] + counts["STALE"] - len(failed)
+    if left > 0:
+        here.note(f"{left} more failures: --failures 0 shows all.")
+    if task["state"] == TaskState.PAUSED:
+        here.note(f"It goes on with: pushserver {kind.group} resume {task['id']}")
 
 
 def is_over(task: Json) -> bool:
@@ -103,9 +128,11 @@ def is_over(task: Json) -> bool:
     return "endedAt" in task or task["state"] == TaskState.PAUSED
 
 
-async def _watch(here: Here, client: Client, task: Json) -> AsyncIterator[Json]:
+async def _watch(
+    here: Here, client: Client, task: Json, kind: Kind
+) -> AsyncIterator[Json]:
     """Yield *task* as it is, again and again, until there is nothing to follow."""
-    ask = partial(client.task, task["id"])
+    ask = partial(kind.ask, client, task["id"])
     while not is_over(task):
         await asyncio.sleep(PACE)
         task = await patiently(ask, here.note)
@@ -113,15 +140,15 @@ async def _watch(here: Here, client: Client, task: Json) -> AsyncIterator[Json]:
 
 
 @contextmanager
-def _display(here: Here) -> Iterator[Update]:
+def _display(here: Here, kind: Kind) -> Iterator[Update]:
     """Choose how a task is shown: as JSON, on a terminal, or where there is none."""
     console = Console()
     if here.json:
         yield _Changes(here)
     elif not console.is_terminal:
-        yield _Lines(here)
+        yield _Lines(here, kind)
     else:
-        with _Bar(console=console) as bar:
+        with _Bar(kind, console=console) as bar:
             yield bar.show
 
 
@@ -143,26 +170,27 @@ class _Lines:
     """Prints a line now and then."""
 
     here: Here
+    kind: Kind
     last: str = ""
     due: float = 0.0
 
     def __call__(self, task: Json) -> None:
-        line, now = _line(task), time.monotonic()
+        line, now = _line(task, self.kind), time.monotonic()
         if line != self.last and now >= self.due and not is_over(task):
             self.here.line(line)
             self.last, self.due = line, now + LINE_PACE
 
 
-def _line(task: Json) -> str:
-    counts = ", ".join(f"{n} {word}" for word, n in counted(task).items())
+def _line(task: Json, kind: Kind) -> str:
+    counts = ", ".join(f"{n} {word}" for word, n in kind.counted(task).items())
     return f"{task['done']:4.0%}  {counts}"
 
 
 class _Bar(Progress):
     """A bar on a terminal, and the counts below it."""
 
-    def __init__(self, console: Console) -> None:
-        self._counts = Text()
+    def __init__(self, kind: Kind, console: Console) -> None:
+        self._kind, self._counts = kind, Text()
         name = Column(max_width=30, no_wrap=True, overflow="ellipsis")
         super().__init__(
             TextColumn("{task.description}", markup=False, table_column=name),
@@ -177,11 +205,10 @@ class _Bar(Progress):
 
     def show(self, task: Json) -> None:
         """Show how far the task is."""
-        counts = counted(task)
-        done = counts["completed"] + counts["failed"] + counts["stale"]
-        self._counts = _coloured(task["state"], counts)
+        done = task["devices"] - task["counts"]["RUNNING"]
+        self._counts = _coloured(task["state"], self._kind.counted(task))
         known: Any = self.task_ids
-        bar = known[0] if known else self.add_task(title(task))
+        bar = known[0] if known else self.add_task(self._kind.title(task))
         self.update(bar, completed=done, total=task["devices"], refresh=True)
 
     def get_renderables(self) -> Iterator[RenderableType]:
@@ -193,5 +220,8 @@ class _Bar(Progress):
 def _coloured(state: str, counts: dict[str, int]) -> Text:
     parts: list[str | tuple[str, str]] = [(state, "bold")]
     for word, number in counts.items():
-        parts += ["  ", (f"{number} {word}", WORDS[word] if number else "dim")]
+        parts += [
+            "  ",
+            (f"{number} {word}", COLOURS.get(word, "") if number else "dim"),
+        ]
     return Text.assemble(*parts)

@@ -49,7 +49,12 @@ class Options:
 async def simulate(
     *, options: Annotated[Options, Parameter(name="*")] = Options(), here: InHere
 ) -> int:
-    """Poll a server as a fleet of devices would, with the habits of real firmware."""
+    """
+    Poll a server as a fleet of devices would, with the habits of real firmware.
+
+    What an upgrade needs they have in words of their own: firmware_load, whose body
+    says a version, and firmware_install; system_information tells the version then.
+    """
     plan = _plan(here.server, options)
     if options.adopt:
         await _adopt(here, plan)

@@ -1,4 +1,4 @@
-"""Files of steps, as `operations begin` and `tasks make` take them."""
+"""Files of steps, and others of JSON, as commands take them."""
 
 import sys
 from pathlib import Path
@@ -18,9 +18,20 @@ def steps_in(file: str) -> list[dict[str, Any]]:
         Usage: it is no JSON array of objects.
         OSError: it cannot be read.
     """
-    name = "The standard input" if file == STDIN else file
-    content = sys.stdin.buffer.read() if file == STDIN else Path(file).read_bytes()
-    steps = json_of(content, name)
+    name, steps = json_in(file)
     if not isinstance(steps, list) or not all(isinstance(s, dict) for s in steps):
         raise Usage(f"{name} is no JSON array of steps.")
     return steps
+
+
+def json_in(file: str) -> tuple[str, Any]:
+    """
+    Return the JSON in *file* with a name for it; `-` is the standard input.
+
+    Raises:
+        Usage: it is no JSON.
+        OSError: it cannot be read.
+    """
+    name = "The standard input" if file == STDIN else file
+    content = sys.stdin.buffer.read() if file == STDIN else Path(file).read_bytes()
+    return name, json_of(content, name)

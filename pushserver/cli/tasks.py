@@ -66,7 +66,7 @@ async def make(
             body, steps, idempotency_key=key, **work.fields(), **pace.fields()
         )
         if pace.dry_run:
-            _show_expected(here, made)
+            show_expected(here, made)
             return 0
         if follow:
             here.note(f"Task {made['id']}")
@@ -173,7 +173,7 @@ async def _each_flat(tasks: AsyncIterator[Json]) -> AsyncIterator[Json]:
         yield _flat(task)
 
 
-def _show_expected(here: Here, expected: Json) -> None:
+def show_expected(here: Here, expected: Json) -> None:
     """Print who would be hit: as JSON, for people those that are away first."""
     if here.json:
         here.object(expected)

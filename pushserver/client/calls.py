@@ -7,6 +7,7 @@ import attrs
 
 from pushserver.client.subscribing import Subscribing
 from pushserver.client.tracking import Tracking
+from pushserver.client.upgrading import Upgrading
 from pushserver.client.wire import Answer, Json, Params, part
 
 OCTETS = "application/octet-stream"
@@ -34,7 +35,7 @@ _PLAINLY = Enqueue()
 
 
 @attrs.define
-class Client(Tracking, Subscribing):
+class Client(Tracking, Upgrading, Subscribing):
     """The calls of devices, commands, results, tokens and scopes; and those above."""
 
     async def enqueue(

@@ -8,6 +8,7 @@ from pushserver.clock import SECOND
 from pushserver.model.catalogue import Delivery, endpoint_named, is_slow
 from pushserver.model.command import Command, Order
 from pushserver.model.operation import Label, OnFailure
+from pushserver.model.upgrade import Upgrade
 
 #: How often a command is handed out at the most, unless it says otherwise.
 MAX_ATTEMPTS = 5
@@ -42,11 +43,16 @@ class Step:
 
 @attrs.frozen(kw_only=True)
 class Plan:
-    """An operation to be: its steps in order, and how it is called."""
+    """
+    An operation to be: its steps in order, and how it is called.
+
+    With an `upgrade` they are the steps of that.
+    """
 
     drafts: Sequence[Draft]
     label: Label
     on_failure: OnFailure = OnFailure.STOP
+    upgrade: Upgrade | None = None
 
 
 @attrs.frozen

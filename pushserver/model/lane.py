@@ -160,15 +160,26 @@ class Lane:
         expires as long after it as it should.
         """
         for command in self.waiting:
-            if not command.planned_at:
-                command.expires_at += jump
+            _shift(command, jump)
         self.blocked = {e: (c, t + jump) for e, (c, t) in self.blocked.items()}
         if self.flight is not None:
-            if not self.flight.command.planned_at:
-                self.flight.command.expires_at += jump
+            _shift(self.flight.command, jump)
             self.flight.delivery.sent_at += jump
             if self.flight.written_at is not None:
                 self.flight.written_at += jump
+
+
+def _shift(command: Command, jump: int) -> None:
+    part = None if command.operation is None else command.operation.upgrade
+    if part is not None and part.updating_at is not None:
+        part.updating_at += jump
+        if command.planned_at:
+            # A pause between two tries: a span of time, not an instant.
+            command.not_before = command.planned_at + jump
+            command.expires_at += jump
+            return
+    if not command.planned_at:
+        command.expires_at += jump
 
 
 def _queue_key(command: Command) -> tuple[int, int]:

@@ -7,6 +7,8 @@ import enum
 
 import attrs
 
+from pushserver.model.upgrade import Part
+
 #: At most so many steps make one operation.
 STEPS = 100
 
@@ -58,7 +60,8 @@ class Operation:
 
     Of its `steps`, `queued` became commands, of which `done` are over, `failed` of
     those without success and `unknown` without an answer. `stored` tells whether the
-    store has it. `retried`: another operation of its task took its place.
+    store has it. `retried`: another operation of its task took its place. `upgrade` is
+    there if its task is an upgrade, while the operation is worked on.
     """
 
     id: int
@@ -83,6 +86,7 @@ class Operation:
     modified_at: int = 0
     version: int = 0
     stored: bool = False
+    upgrade: Part | None = None
 
     @property
     def is_running(self) -> bool:

@@ -6,6 +6,7 @@ and its notifications are written in the very transaction that moves the command
 
 from typing import TYPE_CHECKING
 
+from pushserver.model import upgrading
 from pushserver.model.operation import Notification, OnFailure, Operation, Status
 from pushserver.model.state import State, Turn
 
@@ -27,14 +28,16 @@ def follow(
 ) -> None:
     """Let the operation know that its step's *command* moved from *before*."""
     if turn is Turn.HAND_OUT:
+        if operation.upgrade is not None:
+            upgrading.begin(operation, operation.upgrade, command, at, changes)
         operation.advance(_share(2 * operation.done + 1, 2 * operation.steps))
         _tell(operation, command, "sent", at, changes)
     elif turn in _OVER:
         if before is State.TIMEOUT:
-            _correct(operation, turn)
+            _correct(operation, command, turn, changes)
             word = f"{command.state}, late"
         else:
-            _finish_step(operation, turn, at)
+            _finish_step(operation, command, turn, at, changes)
             word = str(command.state)
         _tell(operation, command, word, at, changes)
 
@@ -65,10 +68,12 @@ def report(operation: Operation, told: Notification, changes: "Changes") -> None
     changes.tell_operation(operation, at, told.message)
 
 
-def end(operation: Operation, at: int) -> None:
+def end(operation: Operation, at: int, changes: "Changes") -> None:
     """End the operation, by what is known of its steps."""
     operation.status = operation.verdict
     operation.ended_at = at
+    if operation.upgrade is not None:
+        upgrading.end(operation, operation.upgrade, at, changes)
 
 
 def notify(
@@ -115,21 +120,38 @@ def _tell(
     )
 
 
-def _finish_step(operation: Operation, turn: Turn, at: int) -> None:
-    operation.done += 1
-    operation.failed += turn in _FAILURES
-    operation.unknown += turn is Turn.GIVE_UP
-    goes_on = turn is Turn.SUCCEED or operation.on_failure is OnFailure.CONTINUE
+def _finish_step(
+    operation: Operation, command: "Command", turn: Turn, at: int, changes: "Changes"
+) -> None:
+    part = operation.upgrade
+    if part is not None:
+        over = upgrading.finish_step(operation, part, command, turn, at, changes)
+        goes_on = operation.failed == 0
+    else:
+        goes_on = turn is Turn.SUCCEED or operation.on_failure is OnFailure.CONTINUE
+        operation.done += 1
+        operation.failed += turn in _FAILURES
+        operation.unknown += turn is Turn.GIVE_UP
+        done = operation.done == operation.steps
+        over = operation.canceled or not goes_on or done
     if goes_on:
         operation.advance(_share(operation.done, operation.steps))
-    if operation.canceled or not goes_on or operation.done == operation.steps:
-        end(operation, at)
+    if over:
+        end(operation, at, changes)
 
 
-def _correct(operation: Operation, turn: Turn) -> None:
+def _correct(
+    operation: Operation, command: "Command", turn: Turn, changes: "Changes"
+) -> None:
     """Take back that nobody knew; what has ended starts no further step."""
-    operation.unknown -= 1
-    operation.failed += turn in _FAILURES
+    part = operation.upgrade
+    if part is not None:
+        said = changes.said.get(command.id)
+        if not upgrading.correct(operation, part, command, said):
+            return
+    else:
+        operation.unknown -= 1
+        operation.failed += turn in _FAILURES
     if not operation.is_running:
         operation.status = operation.verdict
         if operation.status is Status.COMPLETED:

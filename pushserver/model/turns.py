@@ -6,6 +6,7 @@ one transaction. A rule raises before it changes anything, or not at all.
 
 from collections.abc import Callable
 
+from pushserver.model import upgrading
 from pushserver.model.catalogue import Delivery
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command, HandOut, Outcome, Result
@@ -169,22 +170,36 @@ def add_step(
 ) -> None:
     """Put the command of an operation's next step into the queue."""
     command.operation = operation
+    if operation.upgrade is not None:
+        upgrading.prepare(operation.upgrade, command)
     add(lane, command, changes)
     queue_step(operation, command, changes)
 
 
 def cancel_operation(
-    lane: Lane, operation: Operation, changes: Changes, *, now: int, why: str
+    lane: Lane,
+    operation: Operation,
+    changes: Changes,
+    *,
+    now: int,
+    why: str,
+    late: bool = False,
 ) -> None:
-    """End what waits of the operation; a step in flight runs to its end, the last."""
+    """
+    End what waits of the operation; a step in flight runs to its end, the last.
+
+    *late*: nobody canceled it, its device did not come in time.
+    """
     if not operation.is_open or operation.canceled:
         return
     operation.canceled = True
+    if operation.upgrade is not None:
+        upgrading.stop(operation.upgrade, why, late=late)
     changes.track(operation, now)
     command = lane.of_operation(operation.id)
     if command is None:
         operation.failed += 1
-        end(operation, now)
+        end(operation, now, changes)
         notify(operation, changes, at=now, message=why)
     elif command in lane.waiting:
         end_waiting(lane, command, changes, now=now)

@@ -194,23 +194,36 @@ class Operations:
             raise Conflict(f"Operation {operation_id} has ended.")
         return canceled
 
-    async def end(self, operation: Operation, why: str) -> Operation | None:
-        """Cancel an operation and return it, None if it has ended."""
+    async def end(
+        self, operation: Operation, why: str, *, late: bool = False
+    ) -> Operation | None:
+        """
+        Cancel an operation and return it, None if it has ended.
+
+        *late*: nobody wanted that, its device did not come in time.
+        """
 
         def decide(lane: Lane, changes: Changes, past: Past) -> Operation | None:
             found = current(lane, changes, past)
             if found is None or not found.is_open:
                 return None
-            self._cancel(lane, found, changes, why)
+            self._cancel(lane, found, changes, why, late=late)
             return found
 
         recall = Recall(operation_id=operation.id)
         return await self.store.change(operation.device_id, decide, recall)
 
     def _cancel(
-        self, lane: Lane, operation: Operation, changes: Changes, why: str
+        self,
+        lane: Lane,
+        operation: Operation,
+        changes: Changes,
+        why: str,
+        *,
+        late: bool = False,
     ) -> None:
-        cancel_operation(lane, operation, changes, now=self.clock.now(), why=why)
+        now = self.clock.now()
+        cancel_operation(lane, operation, changes, now=now, why=why, late=late)
 
     async def tell(
         self, scope_id: int, operation_id: int, told: Told, *, by: int

@@ -152,7 +152,7 @@ class Rollout:
         )
         if not hopeless:
             self._looked_at[task.id] = now
-        return await self._end(hopeless, _LATE)
+        return await self._end(hopeless, _LATE, late=True)
 
     async def cancel(self, task: Task) -> int:
         """Cancel every operation of *task* that has not ended; return how many."""
@@ -161,6 +161,9 @@ class Rollout:
             done += await self._end(unended, "The task was canceled.")
         return done
 
-    async def _end(self, operations: Sequence[Operation], why: str) -> int:
-        await asyncio.gather(*(self.operations.end(each, why) for each in operations))
+    async def _end(
+        self, operations: Sequence[Operation], why: str, *, late: bool = False
+    ) -> int:
+        end = self.operations.end
+        await asyncio.gather(*(end(each, why, late=late) for each in operations))
         return len(operations)

@@ -100,7 +100,8 @@ class Tasks:
         if request is not None:
             key = KeyUse(request.key, request.fingerprint, answer, now)
         with self.rollout.preparing(task.id):
-            await self.store.tasks.add_task(task, steps_of(task.id, plan.drafts))
+            steps = steps_of(task.id, plan.drafts)
+            await self.store.tasks.add_task(task, steps, plan.upgrade)
             await self._write(task, plan, devices)
             await self.store.tasks.move_task(task, running, key=key)
         self.rollout.wanted.set()

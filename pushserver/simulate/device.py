@@ -8,7 +8,7 @@ import aiohttp
 import attrs
 import msgspec
 
-from pushserver.simulate.firmware import Firmware
+from pushserver.simulate.firmware import INSTALL, LOAD, REBOOT, Firmware
 from pushserver.simulate.habits import Habits
 from pushserver.simulate.journal import Journal
 from pushserver.simulate.line import Line
@@ -105,12 +105,21 @@ class Device:
 
     async def execute(self, order: Order) -> Outcome:
         """Do what is ordered, and take the time that it takes."""
-        outcome = self.firmware.run(order)
+        outcome = self._upgraded(order) or self.firmware.run(order)
         self.journal.enter("executed", self.device_id, order, said=outcome.said)
         slow = self.rng.uniform(0.2, 2.0) if self._strikes("slow_commands") else 0.0
         if outcome.after or slow:
             await asyncio.sleep(outcome.after + slow)
         return outcome
+
+    def _upgraded(self, order: Order) -> Outcome | None:
+        """Let firmware be refused, or the device restart with it unheard."""
+        if order.endpoint == LOAD and self._strikes("failed_loads"):
+            return Outcome(error="No space left for the firmware", code=28)
+        if order.endpoint == INSTALL and self._strikes("lost_installs"):
+            done = self.firmware.run(order)
+            return done if done.error else Outcome(silent=True, quiet=REBOOT)
+        return None
 
     async def post(self, order: Order, outcome: Outcome, *, kind: str = "") -> int:
         """Send a result; return the status, which firmware does not look at."""

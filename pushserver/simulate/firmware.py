@@ -15,6 +15,8 @@ from pushserver.simulate.order import Order, Outcome, Refused
 
 #: Seconds that a device is away while it starts anew.
 REBOOT = 2.0
+#: What no real device has under these names: its firmware, downloaded and installed.
+LOAD, INSTALL = "firmware_load", "firmware_install"
 #: Seconds until somebody has shown a card or a finger.
 ENROLL = 1.0
 
@@ -33,6 +35,9 @@ class Firmware:
     #: By how many microseconds the device's own clock was set ahead.
     ahead: int = 0
     booted_at: int = attrs.field()
+    version: str = "simulated"
+    #: The version that was downloaded and is not installed yet.
+    loaded: str | None = None
 
     @gallery.default
     def _no_folder(self) -> Gallery:
@@ -91,7 +96,7 @@ def _system_information(device: Firmware, order: Order) -> dict[str, Any]:  # no
         "memory": {"disk": {"free": 1_000_000, "total": 4_000_000}},
         "network": {"ip": "192.168.0.129", "netmask": "255.255.255.0"},
         "serial": f"SIM/{device.device_id:06X}",
-        "version": "simulated",
+        "version": device.version,
         "device_id": str(device.device_id),
         "online": False,
     }
@@ -124,6 +129,18 @@ def _reboot(device: Firmware, order: Order) -> Outcome:  # noqa: ARG001
     return Outcome(silent=True, quiet=REBOOT)
 
 
+def _firmware_load(device: Firmware, order: Order) -> dict[str, Any]:
+    device.loaded = str(order.fields()["version"])
+    return {}
+
+
+def _firmware_install(device: Firmware, order: Order) -> Outcome:  # noqa: ARG001
+    if device.loaded is None:
+        raise Refused("No firmware was loaded")
+    device.version, device.loaded = device.loaded, None
+    return Outcome(response={})
+
+
 def _reset(device: Firmware, order: Order) -> Outcome:
     device.objects = Objects()
     device.gallery.images.clear()
@@ -153,5 +170,7 @@ ENDPOINTS: Mapping[str, Answer] = MappingProxyType(
         "reboot": _reboot,
         "set_system_network": _reboot,
         "reset_to_factory_default": _reset,
+        LOAD: _firmware_load,
+        INSTALL: _firmware_install,
     }
 )

@@ -22,7 +22,8 @@ class Habits:
     The quirks of one device; as it stands, a faultless recent one.
 
     The numbers are chances: of a poll for `hang_ups` and `stray_calls`, of a command
-    for the others.
+    for the others. `failed_loads` and `lost_installs` strike firmware: it is refused,
+    or the device restarts with it before it has answered.
     """
 
     no_uuid: bool = False
@@ -40,6 +41,8 @@ class Habits:
     slow_commands: float = 0.0
     hang_ups: float = 0.0
     stray_calls: float = 0.0
+    failed_loads: float = 0.0
+    lost_installs: float = 0.0
 
 
 #: Habits that a device has or has not.
@@ -62,6 +65,8 @@ CHANCES = (
     "slow_commands",
     "hang_ups",
     "stray_calls",
+    "failed_loads",
+    "lost_installs",
 )
 QUIRKS = (*TRAITS, *FORMS, *CHANCES)
 #: Of devices that have a trait, when every quirk is on.

@@ -25,6 +25,7 @@ from pushserver.model.state import State
 from pushserver.model.token import Token
 from pushserver.storage.subscribing import SubscriptionStore
 from pushserver.storage.tracking import OperationStore, TaskStore
+from pushserver.storage.upgrading import UpgradeStore
 
 T = TypeVar("T")
 
@@ -303,6 +304,10 @@ class Store(CommandStore, History, DeviceStore, TokenStore, ScopeStore, Protocol
     @property
     def tasks(self) -> TaskStore:
         """Tasks."""
+
+    @property
+    def upgrades(self) -> UpgradeStore:
+        """Upgrades."""
 
     @property
     def subscriptions(self) -> SubscriptionStore:

@@ -12,6 +12,7 @@ from pushserver.model.idempotency import Key, KeyUse
 from pushserver.model.operation import Notification, Operation, Status
 from pushserver.model.state import State
 from pushserver.model.task import Counts, Task
+from pushserver.model.upgrade import Upgrade
 
 
 class Sort(enum.StrEnum):
@@ -143,8 +144,10 @@ class TaskStore(Protocol):
     def moving(self) -> AbstractAsyncContextManager[None]:
         """Wait until nobody else, on any server, moves tasks on; keep it so."""
 
-    async def add_task(self, task: Task, steps: Sequence[Step]) -> None:
-        """Keep a task and its steps."""
+    async def add_task(
+        self, task: Task, steps: Sequence[Step], upgrade: Upgrade | None = None
+    ) -> None:
+        """Keep a task and its steps, and what makes it an *upgrade*."""
 
     async def add_operations(self, operations: Sequence[Operation]) -> None:
         """Keep operations that have not begun."""

@@ -18,6 +18,7 @@ from pushserver.services.scopes import Scopes
 from pushserver.services.subscriptions import Subscriptions
 from pushserver.services.tasks import Tasks
 from pushserver.services.tokens import Tokens
+from pushserver.services.upgrades import Upgrades
 from pushserver.storage.base import Store
 
 
@@ -43,6 +44,7 @@ class Services:
     rollout: Rollout
     subscriptions: Subscriptions
     tasks: Tasks
+    upgrades: Upgrades
     tokens: Tokens
     scopes: Scopes
     hold: int

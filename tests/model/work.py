@@ -13,6 +13,7 @@ from pushserver.model.scope import FIRST_SCOPE
 from pushserver.model.turns import (
     add_step,
     answered,
+    cancel,
     cancel_operation,
     give_up,
     look_after,
@@ -140,6 +141,10 @@ class Work:
     def look_after(self) -> None:
         """Do what is due."""
         look_after(self.lane, self.changes, now=self.now)
+
+    def cancel_command(self, command: Command) -> None:
+        """Cancel the command of a step."""
+        assert cancel(self.lane, command, self.changes, now=self.now)
 
     def cancel(self) -> None:
         """Cancel the operation."""

@@ -189,7 +189,8 @@ async def test_nothing_there(store: Store) -> None:
 
 def test_every_field_is_tried() -> None:
     """No field is left at its default in these tests."""
-    ids = {"id", "operation_id", "scope_id", "stored"}
+    # What an operation has of an upgrade is tried with those.
+    ids = {"id", "operation_id", "scope_id", "stored", "upgrade"}
     for kind, given in (
         (Operation, FULL_OPERATION),
         (Draft, FULL_DRAFT),

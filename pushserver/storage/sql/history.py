@@ -33,8 +33,8 @@ _OLD = {
 }
 #: What goes with a row of a kind, and by which name it points there.
 _ALONG = {
-    "operation": (("step", "owner_id"),),
-    "task": (("step", "owner_id"),),
+    "operation": (("step", "owner_id"), ("upgrade_part", "operation_id")),
+    "task": (("step", "owner_id"), ("upgrade", "task_id")),
     "command": (("delivery", "command_id"),),
 }
 _COUNT = "SELECT count(*) FROM {} WHERE id < ?"

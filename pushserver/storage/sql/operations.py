@@ -41,7 +41,7 @@ _STEPS = (
     f"SELECT {prefixed(STEP, 'step').replace('step.body', 'NULL')}, command.id,"
     " command.state FROM step LEFT JOIN command"
     " ON command.operation_id = ? AND command.step = step.number"
-    " WHERE step.owner_id = ? ORDER BY step.number"
+    " WHERE step.owner_id = ? ORDER BY step.number, command.id"
 )
 _DUE = (
     "SELECT id, device_id, coalesce(task_id, id), queued FROM operation"
@@ -108,7 +108,9 @@ class SqlOperations:
 
         def read(connection: Connection) -> list[StepRecord]:
             rows = connection.execute(_STEPS, (operation.id, owner))
-            return [_step_record(row) for row in rows]
+            records = map(_step_record, rows)
+            # A step that was sent again became several commands: the last one counts.
+            return list({record.step.number: record for record in records}.values())
 
         return await self.reader.run(read)
 

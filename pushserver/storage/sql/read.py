@@ -7,6 +7,7 @@ from pushserver.model.command import Command, HandOut, Order, Result
 from pushserver.model.ids import first_id_at
 from pushserver.model.operation import Operation
 from pushserver.model.state import State
+from pushserver.model.upgrade import Part
 from pushserver.storage.base import CommandFilter, CommandRecord
 from pushserver.storage.rows import (
     COMMAND,
@@ -22,6 +23,12 @@ from pushserver.storage.rows import (
 )
 from pushserver.storage.sql.connection import Connection
 from pushserver.storage.tracking_rows import OPERATION, operation_from_row
+from pushserver.storage.upgrade_rows import (
+    PART,
+    UPGRADE,
+    part_from_row,
+    upgrade_from_row,
+)
 
 T = TypeVar("T")
 
@@ -37,6 +44,10 @@ _RESULT_OF = (
     f"SELECT {prefixed(RESULT, 'result')} FROM command"
     " JOIN result ON result.id = command.result_id"
     " WHERE command.id = ? AND command.scope_id = ?"
+)
+_PART_OF = (
+    f"SELECT {prefixed(UPGRADE, 'upgrade')}, {prefixed(PART, 'part')} FROM upgrade"
+    " LEFT JOIN upgrade_part AS part ON part.operation_id = ? WHERE task_id = ?"
 )
 
 
@@ -58,12 +69,26 @@ def find_command(
 def find_operation(
     connection: Connection, operation_id: int, scope_id: int | None = None
 ) -> Operation | None:
-    """Return one operation, of this scope or of any."""
+    """Return one operation, of this scope or of any, with its part of an upgrade."""
     sql, values = f"SELECT {OPERATION} FROM operation WHERE id = ?", [operation_id]
     if scope_id is not None:
         sql, values = f"{sql} AND scope_id = ?", [*values, scope_id]
     row = connection.execute(sql, values).fetchone()
-    return None if row is None else operation_from_row(row)
+    if row is None:
+        return None
+    operation = operation_from_row(row)
+    operation.upgrade = _part_of(connection, operation)
+    return operation
+
+
+def _part_of(connection: Connection, operation: Operation) -> Part | None:
+    if operation.task_id is None:
+        return None
+    row = connection.execute(_PART_OF, (operation.id, operation.task_id)).fetchone()
+    if row is None:
+        return None
+    split = columns(UPGRADE)
+    return part_from_row(upgrade_from_row(row[:split]), row[split:])
 
 
 def find_result(

@@ -16,6 +16,7 @@ from pushserver.storage.sql.history import SqlHistory
 from pushserver.storage.sql.operations import SqlOperations
 from pushserver.storage.sql.subscriptions import SqlSubscriptions
 from pushserver.storage.sql.tasks import SqlTasks
+from pushserver.storage.sql.upgrades import SqlUpgrades
 from pushserver.storage.sql.work import Writer
 
 
@@ -34,6 +35,7 @@ class SqlStore:
     settled: Callable[[], int] = always_settled
     operations: SqlOperations
     tasks: SqlTasks
+    upgrades: SqlUpgrades
     subscriptions: SqlSubscriptions
     history: SqlHistory
 

@@ -11,6 +11,7 @@ from pushserver.model.draft import Step
 from pushserver.model.idempotency import Key, KeyUse
 from pushserver.model.operation import Operation, Status
 from pushserver.model.task import Counts, Task
+from pushserver.model.upgrade import Upgrade
 from pushserver.storage.rows import Row, marks, prefixed
 from pushserver.storage.sql.connection import Connection, Reader
 from pushserver.storage.sql.recall import find_key
@@ -26,8 +27,10 @@ from pushserver.storage.tracking_rows import (
     task_from_row,
     task_row,
 )
+from pushserver.storage.upgrade_rows import NEW_UPGRADE, upgrade_row
 
 _ADD = f"INSERT INTO task ({TASK}) VALUES ({marks(TASK)})"
+_ADD_UPGRADE = f"INSERT INTO upgrade ({NEW_UPGRADE}) VALUES ({marks(NEW_UPGRADE)})"
 _MOVE = (
     "UPDATE task SET state = ?, expires_at = ?, forgiven = ?, ended_at = ? WHERE id = ?"
 )
@@ -97,12 +100,16 @@ class SqlTasks:
         """Wait until nobody else moves tasks on."""
         return self._moving
 
-    async def add_task(self, task: Task, steps: Sequence[Step]) -> None:
+    async def add_task(
+        self, task: Task, steps: Sequence[Step], upgrade: Upgrade | None = None
+    ) -> None:
         """Keep a task and its steps."""
 
         def work(connection: Connection) -> None:
             connection.execute(_ADD, task_row(task))
             ADD_STEP.run(connection, [step_row(step) for step in steps])
+            if upgrade is not None:
+                connection.execute(_ADD_UPGRADE, upgrade_row(task, upgrade))
 
         await self.write(work)
 
@@ -155,6 +162,7 @@ class SqlTasks:
             if connection.execute(sql, (task_id, limit)).rowcount == limit:
                 return False
             connection.execute("DELETE FROM step WHERE owner_id = ?", (task_id,))
+            connection.execute("DELETE FROM upgrade WHERE task_id = ?", (task_id,))
             connection.execute("DELETE FROM task WHERE id = ?", (task_id,))
             return True
 

@@ -32,6 +32,7 @@ from pushserver.storage.tracking_rows import (
     operation_row,
     step_row,
 )
+from pushserver.storage.upgrade_rows import NEW_PART, part_row
 
 
 class Work(Protocol):
@@ -119,6 +120,15 @@ _TRACK = Statement(
     12,
     guarded=True,
 )
+_PART = Statement(
+    f"INSERT INTO upgrade_part ({NEW_PART}) VALUES {{}}"
+    " ON CONFLICT (operation_id) DO UPDATE SET state = excluded.state,"
+    " source_version = excluded.source_version,"
+    " current_version = excluded.current_version, missing = excluded.missing,"
+    " tries = excluded.tries, updating_at = excluded.updating_at,"
+    " error_code = excluded.error_code, error = excluded.error",
+    columns(NEW_PART),
+)
 ADD_STEP = _insert("step", STEP)
 _TELL = _insert("notification", NOTIFICATION)
 _HAPPEN = _insert("event", EVENT)
@@ -169,6 +179,7 @@ def _batches(changes: Changes) -> list[tuple[Statement, list[Row]]]:
         (KEY, [key_row(use) for use in changes.keys.values()]),
         (ADD_OPERATION, [operation_row(o) for o in tracked if not o.stored]),
         (_TRACK, [_track_row(o) for o in tracked if o.stored]),
+        (_PART, [part_row(o, o.upgrade) for o in tracked if o.upgrade]),
         (ADD_STEP, [step_row(s) for s in changes.steps]),
         (_TELL, [notification_row(n) for n in changes.notifications]),
         (_HAPPEN, [event_row(e) for e in changes.events]),
@@ -238,6 +249,7 @@ def _forget(connection: Connection, operation_id: int) -> None:
     for table, name in (
         ("notification", "operation_id"),
         ("step", "owner_id"),
+        ("upgrade_part", "operation_id"),
         ("operation", "id"),
     ):
         connection.execute(f"DELETE FROM {table} WHERE {name} = ?", (operation_id,))

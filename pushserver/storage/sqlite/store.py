@@ -23,6 +23,7 @@ from pushserver.storage.sql.orders import Orders
 from pushserver.storage.sql.store import SqlStore
 from pushserver.storage.sql.subscriptions import SqlSubscriptions
 from pushserver.storage.sql.tasks import SqlTasks
+from pushserver.storage.sql.upgrades import SqlUpgrades
 from pushserver.storage.sql.work import Job, Writer
 from pushserver.storage.sqlite.commit import GroupCommit
 from pushserver.storage.sqlite.connection import (
@@ -88,6 +89,7 @@ class SqliteStore(SqlStore):
             write=write,
             operations=SqlOperations(lists, workers, write),
             tasks=SqlTasks(workers, write),
+            upgrades=SqlUpgrades(lists),
             subscriptions=SqlSubscriptions(workers, write),
             history=SqlHistory(workers, write),
             new_id=new_id,

@@ -20,6 +20,7 @@ from pushserver.web.api import (
     subscriptions,
     tasks,
     tokens,
+    upgrades,
 )
 from pushserver.web.api.route import BASE, Call, Route, rendered
 from pushserver.web.around import Handler, around
@@ -37,6 +38,7 @@ ROUTES: tuple[Route[Any, Any], ...] = (
     *devices.ROUTES,
     *operations.ROUTES,
     *tasks.ROUTES,
+    *upgrades.ROUTES,
     *subscriptions.ROUTES,
     *events.ROUTES,
     *tokens.ROUTES,

@@ -47,23 +47,25 @@ def read_drafts(request: web.Request, data: bytes) -> tuple[list[Draft], bool]:
         return [_draft(wanted)], False
     if not 1 <= len(wanted) <= MANY:
         raise Invalid(f"An array must hold 1 to {MANY} commands.")
-    return [_draft_at(place, item) for place, item in enumerate(wanted)], True
+    return [_draft_at(item, f"/{place}") for place, item in enumerate(wanted)], True
 
 
-def read_steps(steps: Sequence[StepIn]) -> list[Draft]:
-    """Read the steps of an operation."""
-    return [
-        attrs.evolve(_draft_at(place, step, "/steps"), resource=step.resource)
-        for place, step in enumerate(steps)
-    ]
+def read_steps(steps: Sequence[StepIn], under: str = "/steps") -> list[Draft]:
+    """Read the steps of an operation; *under* is the pointer to them."""
+    return [read_step(step, f"{under}/{place}") for place, step in enumerate(steps)]
 
 
-def _draft_at(place: int, item: CommandIn, under: str = "") -> Draft:
-    """Read one of many; the pointer of what is wrong names its place."""
+def read_step(step: StepIn, under: str) -> Draft:
+    """Read one step; *under* is the pointer to it."""
+    return attrs.evolve(_draft_at(step, under), resource=step.resource)
+
+
+def _draft_at(item: CommandIn, under: str) -> Draft:
+    """Read a command that is part of something; the pointer names its place."""
     try:
         return _draft(item)
     except Invalid as error:
-        pointer = f"{under}/{place}{error.pointer or ''}"
+        pointer = f"{under}{error.pointer or ''}"
         raise Invalid(error.detail, pointer=pointer) from None
 
 

@@ -108,13 +108,8 @@ def task_out(task: Task, counts: Counts) -> TaskOut:
         state=task.state,
         devices=counts.total,
         waiting=counts.waiting,
-        counts=CountsOut(
-            RUNNING=counts.waiting + counts.running,
-            COMPLETED=counts.completed,
-            FAILED=counts.failed,
-            STALE=counts.stale,
-        ),
-        done=round(counts.over / max(1, counts.total), 4),
+        counts=counts_out(counts),
+        done=share_done(counts),
         on_failure=task.on_failure,
         resource=task.label.resource,
         action=task.label.action,
@@ -122,14 +117,30 @@ def task_out(task: Task, counts: Counts) -> TaskOut:
         properties=_properties(task.label),
         step_count=task.steps,
         concurrency=task.concurrency,
-        stop_after_failures=_limit(task.stop_after),
+        stop_after_failures=limit_out(task.stop_after),
         created_at=rfc3339(task.created_at),
         expires_at=rfc3339(task.expires_at),
         ended_at=at(task.ended_at),
     )
 
 
-def _limit(limit: FailureLimit | None) -> int | str | None:
+def counts_out(counts: Counts) -> CountsOut:
+    """Show how operations stand; what waits has the status RUNNING, too."""
+    return CountsOut(
+        RUNNING=counts.waiting + counts.running,
+        COMPLETED=counts.completed,
+        FAILED=counts.failed,
+        STALE=counts.stale,
+    )
+
+
+def share_done(counts: Counts) -> float:
+    """Return the share of the devices whose operations have ended."""
+    return round(counts.over / max(1, counts.total), 4)
+
+
+def limit_out(limit: FailureLimit | None) -> int | str | None:
+    """Show a limit of failures as it was given."""
     if limit is None:
         return None
     return str(limit) if limit.percent else int(limit.number)

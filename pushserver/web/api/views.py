@@ -47,7 +47,7 @@ def command_out(
         delivery=command.delivery,
         priority=command.priority,
         max_attempts=command.max_attempts,
-        response_timeout=_number(command.response_timeout),
+        response_timeout=as_seconds(command.response_timeout),
         created_at=rfc3339(command.created_at),
         expires_at=rfc3339(command.expires_at),
         not_before=at(command.not_before),
@@ -127,11 +127,11 @@ def device_out(
         name=device.name,
         tags=dict(device.tags),
         state=device.state,
-        hold=None if device.hold is None else _number(device.hold),
+        hold=None if device.hold is None else as_seconds(device.hold),
         created_at=rfc3339(device.created_at),
         last_seen_at=at(device.last_seen_at),
         address=device.address,
-        poll_period=None if device.period is None else _number(device.period),
+        poll_period=None if device.period is None else as_seconds(device.period),
         queue_depth=0 if lane is None else lane.depth_of(device.scope_id),
         in_flight=None if lane is None else _in_flight(lane, device.scope_id),
         keyed=device.key_hash is not None,
@@ -202,7 +202,7 @@ def raw(text: str | bytes | None) -> Raw | UnsetType:
     return UNSET if text is None else Raw(text)
 
 
-def _number(duration: int) -> float:
+def as_seconds(duration: int) -> float:
     """Return microseconds as seconds, whole ones as an integer."""
     seconds = duration / SECOND
     return int(seconds) if seconds.is_integer() else seconds

@@ -7,6 +7,7 @@ from typing import Any
 import attrs
 
 from pushserver.model.scope import FIRST_SCOPE
+from tests.web.api.upgrades import PHASES
 from tests.web.site import DEVICE, TOKEN, Answer, Site
 
 #: Where nobody receives anything.
@@ -53,8 +54,8 @@ async def settled(tenant: Tenant, name: str, number: int) -> Tenant:
     """
     Give a tenant a device, commands in several states, results and a token.
 
-    Also an operation of which something was told, two tasks, and a subscription that
-    nobody receives.
+    Also an operation of which something was told, two tasks, two upgrades, and a
+    subscription that nobody receives.
     """
     site, device = tenant.site, str(DEVICE + number)
     subscription = await _subscription(tenant, name)
@@ -73,6 +74,8 @@ async def settled(tenant: Tenant, name: str, number: int) -> Tenant:
     results = (await tenant.api("GET", "/results")).json()["items"]
     paused = await _task(tenant, device, name)
     await tenant.api("POST", f"/tasks/{paused}/pause")
+    upgrade_paused = await _upgrade(tenant, device, name)
+    await tenant.api("POST", f"/upgrades/{upgrade_paused}/pause")
     await site.deliver()
     path = f"/subscriptions/{subscription}/deliveries"
     deliveries = (await tenant.api("GET", path)).json()["items"]
@@ -90,6 +93,8 @@ async def settled(tenant: Tenant, name: str, number: int) -> Tenant:
         "operation_id": await _operation(tenant, device, name),
         "running": await _task(tenant, device, name),
         "paused": paused,
+        "upgrading": await _upgrade(tenant, device, name),
+        "upgradePaused": upgrade_paused,
         "tag": f"owner:{name}-tag",
         "owner": f"{name}-tag",
         "resource": f"{name}-resource",
@@ -130,3 +135,13 @@ async def _task(tenant: Tenant, device: str, name: str) -> str:
         "steps": [{"endpoint": "reboot", "resource": f"{name}-step"}],
     }
     return str((await tenant.api("POST", "/tasks", wanted)).json()["id"])
+
+
+async def _upgrade(tenant: Tenant, device: str, name: str) -> str:
+    wanted = {
+        "name": f"{name}-upgrade",
+        "targets": {"deviceIds": [device]},
+        "targetVersion": f"{name}-version",
+        "phases": PHASES,
+    }
+    return str((await tenant.api("POST", "/upgrades", wanted)).json()["id"])

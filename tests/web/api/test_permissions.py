@@ -8,6 +8,7 @@ import pytest
 from pushserver.model.token import Permission
 from pushserver.web.api import ROUTES, events
 from pushserver.web.api.route import Route
+from tests.web.api.upgrades import PHASES
 from tests.web.site import Answer, Site
 
 GUARDED = [route for route in ROUTES if route.permission is not None]
@@ -17,6 +18,7 @@ BODIES: dict[str, Any] = {
     "beginOperation": {"deviceId": 1},
     "notifyOperation": {"progress": 1},
     "makeTask": {"targets": {"all": True}, "steps": [{"endpoint": "x"}]},
+    "makeUpgrade": {"targets": {"all": True}, "targetVersion": "2", "phases": PHASES},
     "makeSubscription": {"url": "https://9.9.9.9/", "events": ["command.status"]},
     "changeSubscription": {},
     "recoverSubscription": {"since": "2026-01-01T00:00:00Z"},
@@ -49,6 +51,9 @@ WANTED = {
         "listNotifications",
         "listTasks",
         "getTask",
+        "listUpgrades",
+        "getUpgrade",
+        "listDevicesOfUpgrade",
     },
     "operations:write": {
         "beginOperation",
@@ -59,6 +64,11 @@ WANTED = {
         "resumeTask",
         "cancelTask",
         "retryTask",
+        "makeUpgrade",
+        "pauseUpgrade",
+        "resumeUpgrade",
+        "cancelUpgrade",
+        "retryUpgrade",
     },
     "events:read": {"streamEvents"},
     "subscriptions:read": {

@@ -1,5 +1,6 @@
 """No scope sees or changes what is another's: every route, asked by a stranger."""
 
+import json
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from string import Template
 from typing import Any
@@ -12,6 +13,7 @@ from pushserver.web.api.route import Route
 from tests.clock import ManualClock
 from tests.everything import every_row
 from tests.web.api.tenant import NOBODY, Tenant, first, newcomer, settled
+from tests.web.api.upgrades import PHASES
 from tests.web.site import Answer, Site, standing
 
 #: A row with the table that it is in.
@@ -23,8 +25,8 @@ class Ask:
     """
     A request that names somebody's things: `$device_id` is the id of his device.
 
-    `command` is the state of the command of his for which `command_id` stands, and
-    `task` that of his task.
+    `command` is the state of the command of his for which `command_id` stands, `task`
+    and `upgrade` those of his task and his upgrade.
     """
 
     query: str = ""
@@ -32,10 +34,12 @@ class Ask:
     kind: str = "application/json"
     command: str = "finished"
     task: str = "running"
+    upgrade: str = "upgrading"
 
 
 ENDPOINT = '{"endpoint": "reboot"}'
 STEPS = f'"steps": [{ENDPOINT}]'
+UPGRADE = f'"targetVersion": "2", "phases": {json.dumps(PHASES)}'
 EVENTS = '"events": ["command.status"]'
 TOKEN_WANTED = '{"name": "mine", "permissions": ["results:read"]}'
 OCTETS = "application/octet-stream"
@@ -84,6 +88,18 @@ ASKED: Mapping[str, tuple[Ask, ...]] = {
     "resumeTask": (Ask(task="paused"), Ask()),
     "cancelTask": (Ask(), Ask(task="paused")),
     "retryTask": (Ask(), Ask(body='{"includeUnknown": true}')),
+    "makeUpgrade": (
+        Ask(body=f'{{"targets": {{"deviceIds": ["$device_id"]}}, {UPGRADE}}}'),
+        Ask(body=f'{{"targets": {{"tags": {{"owner": "$owner"}}}}, {UPGRADE}}}'),
+        Ask(body=f'{{"targets": {{"all": true}}, "dryRun": true, {UPGRADE}}}'),
+    ),
+    "listUpgrades": (Ask(),),
+    "getUpgrade": (Ask(),),
+    "listDevicesOfUpgrade": (Ask(), Ask(query="state=waiting")),
+    "pauseUpgrade": (Ask(),),
+    "resumeUpgrade": (Ask(upgrade="upgradePaused"), Ask()),
+    "cancelUpgrade": (Ask(), Ask(upgrade="upgradePaused")),
+    "retryUpgrade": (Ask(),),
     "makeSubscription": (Ask(body=f'{{"url": "{NOBODY}/mine", {EVENTS}}}'),),
     "listSubscriptions": (Ask(),),
     "getSubscription": (Ask(),),
@@ -165,7 +181,12 @@ async def ask(
 ) -> tuple[Answer, str]:
     """Call a route that names *about*'s things; return also what was said."""
     own = about.ids
-    ids = {**own, "command_id": own[how.command], "task_id": own[how.task]}
+    ids = {
+        **own,
+        "command_id": own[how.command],
+        "task_id": own[how.task],
+        "upgrade_id": own[how.upgrade],
+    }
     path = route.path.format(**ids) + Template(f"?{how.query}").substitute(ids)
     body = Template(how.body or "").substitute(ids)
     answer = await by.site.api(

@@ -1,0 +1,175 @@
+"""`upgrades` against a real server: make, list, show, follow, steer."""
+
+import json
+import secrets
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pushserver.cli import following
+from tests.cli.conftest import Run, StartFleet
+
+VERIFY = {"command": {"endpoint": "system_information"}, "versionPointer": "/version"}
+PHASES = {
+    "download": [{"endpoint": "firmware_load", "body": {"version": "2.0"}}],
+    "apply": [{"endpoint": "firmware_install"}],
+    "verify": VERIFY,
+}
+#: What no device can do.
+BROKEN = {**PHASES, "apply": [{"endpoint": "make_coffee"}]}
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who follows asks more often, and is told at once."""
+    monkeypatch.setattr(following, "PACE", 0.02)
+    monkeypatch.setattr(following, "LINE_PACE", 0.0)
+
+
+@pytest.fixture(name="devices")
+def _devices(run: Run, device_id: str) -> list[str]:
+    """Three adopted devices with a tag of their own; none of them polls by itself."""
+    ids = [str(int(device_id) + n) for n in range(3)]
+    for each in ids:
+        run("devices", "add", each, "--tag", f"of:{device_id}")
+    return ids
+
+
+@pytest.fixture(name="make")
+def _make(run: Run, device_id: str, tmp_path: Path) -> Any:
+    """Makes an upgrade of the devices; more arguments may be given."""
+
+    def make(*argv: str, **wanted: Any) -> Any:
+        file = tmp_path / "upgrade.json"
+        whole = {"targetVersion": "2.0", "phases": PHASES, **wanted}
+        file.write_text(json.dumps(whole))
+        tag = ("--tag", f"of={device_id}")
+        return run("upgrades", "make", "--file", str(file), *tag, *argv)
+
+    return make
+
+
+def test_make_list_and_show(run: Run, make: Any, devices: list[str]) -> None:
+    """
+    An upgrade is made with what the file and the options say, listed and shown.
+    """
+    made = make(
+        *("--name", "Spring", "--concurrency", "2", "--stop-after-failures", "50%"),
+        "--json",
+        policy={"retries": 3, "concurrency": 1},
+    ).only
+    listed = run("upgrades", "list", "--limit", "1", "--json").only
+    shown = run("upgrades", "show", made["id"], "--json").only
+
+    assert ("Spring", len(devices), 2, "50%", 3) == tuple(
+        made[name]
+        for name in ("name", "devices", "concurrency", "stopAfterFailures", "retries")
+    )
+    assert made["id"] == listed["id"]
+    assert {**listed, "failures": []} == shown
+    assert "Spring" in run("upgrades").out
+    words = run("upgrades", "show", made["id"]).out.split()
+    assert "2.0" == words[words.index("targetVersion") + 1]
+
+
+def test_dry_run(run: Run, make: Any, devices: list[str]) -> None:
+    """
+    A dry run tells who would be hit, and begins nothing.
+    """
+    newest = run("upgrades", "--json").out
+
+    expected = make("--dry-run", "--json").only
+
+    assert sorted(devices) == sorted(expected["deviceIds"])
+    assert newest == run("upgrades", "--json").out
+
+
+def test_same_key(make: Any, devices: list[str]) -> None:
+    """
+    With the same key an upgrade is made once.
+    """
+    argv = ("--idempotency-key", secrets.token_hex(), "--json")
+    made = [make(*argv).only for _ in range(2)]
+
+    assert made[0]["id"] == made[1]["id"]
+    assert len(devices) == made[0]["devices"]
+
+
+def test_follow(make: Any, fleet: StartFleet, devices: list[str]) -> None:
+    """
+    Following ends with the upgrade; where there is no terminal it prints lines.
+    """
+    with fleet(devices[0], len(devices)):
+        ran = make("--name", "Spring", "--follow")
+    lines = ran.out.splitlines()
+
+    assert 0 == ran.code, ran.err
+    assert lines[0].startswith("  0%  3 waiting, 0 idle, 0 downloading")
+    assert "Spring is COMPLETED: 3 completed of 3." == lines[-1]
+
+
+def test_failures(run: Run, make: Any, fleet: StartFleet, devices: list[str]) -> None:
+    """
+    What failed is told with its code and the reason, as JSON and as a table.
+    """
+    with fleet(devices[0], len(devices)):
+        ran = make("--follow", "--json", phases=BROKEN)
+    last = ran.lines[-1]
+    table = run("upgrades", "show", last["id"], "--failures", "2")
+
+    assert 1 == ran.code
+    assert sorted(devices) == sorted(each["deviceId"] for each in last["failures"])
+    (reason,) = {each["error"] for each in last["failures"]}
+    assert reason.startswith("Step 3 of 4 (make_coffee) failed: ")
+    assert 2 == table.out.count("(make_coffee)")
+    assert "1 more failures" in table.err
+
+
+def test_steer(run: Run, make: Any, fleet: StartFleet, devices: list[str]) -> None:
+    """
+    An upgrade is paused, goes on, is canceled, and what failed is tried again.
+    """
+    upgrade_id = make("--json").only["id"]
+    paused = run("upgrades", "pause", upgrade_id, "--json").only
+    followed = run("upgrades", "follow", upgrade_id)
+    resumed = run("upgrades", "resume", upgrade_id, "--json").only
+    canceled = run("upgrades", "cancel", upgrade_id, "--json").only
+    refused = run("upgrades", "pause", upgrade_id)
+    with fleet(devices[0], len(devices)):
+        again = run("upgrades", "retry", upgrade_id, "--json").only
+        done = run("upgrades", "follow", upgrade_id)
+
+    assert ["PAUSED", "RUNNING", "CANCELED", "RUNNING"] == [
+        each["state"] for each in (paused, resumed, canceled, again)
+    ]
+    assert (1, True) == (
+        followed.code,
+        f"upgrades resume {upgrade_id}" in followed.err,
+    )
+    assert (1, 1) == (refused.code, refused.err.count("\n"))
+    assert 0 == done.code, done.out
+
+
+@pytest.mark.parametrize("content", ["[]", "no json", '"2.0"'])
+def test_no_upgrade(run: Run, tmp_path: Path, content: str) -> None:
+    """
+    A file that is no JSON object is refused before the server is asked.
+    """
+    file = tmp_path / "wrong.json"
+    file.write_text(content)
+
+    ran = run("upgrades", "make", "--file", str(file), "--all")
+
+    assert (2, 1) == (ran.code, ran.err.count("\n"))
+
+
+def test_refused(make: Any, devices: list[str]) -> None:
+    """
+    What the server does not take is told with its place.
+    """
+    ran = make("--json", phases={**PHASES, "download": []})
+
+    assert devices
+    assert 1 == ran.code
+    assert "/phases/download" in ran.err

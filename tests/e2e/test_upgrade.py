@@ -1,0 +1,307 @@
+"""A fleet is upgraded while the server is killed, and a receiver hears of each step."""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import attrs
+from aiohttp import web
+from yarl import URL
+
+from pushserver.client import Client, ClientError, Json, every
+from pushserver.simulate import Fleet, Habits, Journal, Plan
+from tests.program import Program
+
+AGAIN = {"delivery": "atLeastOnce", "responseTimeout": 5, "maxAttempts": 50}
+PHASES = {
+    "download": [{"endpoint": "firmware_load", "body": {"version": "2.0"}, **AGAIN}],
+    # Never handed out twice: what a kill swallows is for the last step to find out.
+    "apply": [{"endpoint": "firmware_install", "responseTimeout": 3}],
+    "verify": {
+        "command": {"endpoint": "system_information", **AGAIN},
+        "versionPointer": "/version",
+    },
+}
+FIRM = {
+    "grace": 0.5,
+    "webhook_allow_http": "true",
+    "webhook_allow_networks": "127.0.0.0/8",
+}
+APP = "the-app"
+KINDS = (b"swUpgradeStateChangeNotify", b"swUpgradeResultNotify")
+PATH = ["downloading", "downloaded", "updating", "idle"]
+#: Of a hundred devices so many never come, find no space, restart while installing.
+OFFLINE, FULL, RESTARTING = 10, 5, 5
+FIRST = 7_000_000
+#: The server is killed when so many of the devices have ended.
+KILLS = (0.15, 0.5)
+
+
+@attrs.define(eq=False)
+class Receiver:
+    """
+    A receiver written for Huawei's platform: it looks for the type in the raw text.
+
+    What comes twice has the id that it had the first time, and counts once.
+    """
+
+    url: str = ""
+    bodies: dict[str, bytes] = attrs.Factory(dict)
+    heard: dict[int, list[Json]] = attrs.Factory(dict)
+    news: asyncio.Event = attrs.Factory(asyncio.Event)
+
+    async def take(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Take one notification."""
+        body, name = await request.read(), request.headers["webhook-id"]
+        assert self.bodies.setdefault(name, body) == body
+        if not any(b'"notifyType":"%s"' % kind in body for kind in KINDS):
+            return web.Response(status=400)
+        self._note(name, json.loads(body))
+        self.news.set()
+        return web.Response(status=200)
+
+    async def hear(self, devices: float) -> None:
+        """Wait until so many devices were told to have ended."""
+        async with asyncio.timeout(60):
+            while self.ended() < devices:
+                self.news.clear()
+                await self.news.wait()
+
+    def _note(self, name: str, told: Json) -> None:
+        seen = self.heard.setdefault(int(told["deviceId"]), [])
+        if name not in {each["id"] for each in seen}:
+            seen.append({"id": name, **told})
+
+    def ended(self) -> int:
+        """Return how many devices were told to have ended."""
+        return sum("swUpgradeResult" in each[-1] for each in self.heard.values())
+
+    def words(self, device_id: int) -> list[str]:
+        """Return what was told of a device: states, and how it ended."""
+        return [_word(told) for told in self.heard.get(device_id, [])]
+
+
+def _word(told: Json) -> str:
+    if told["notifyType"] == "swUpgradeStateChangeNotify":
+        return str(told["swUpgradeState"])
+    return f"{told['swUpgradeResult']} {told['errorCode']}".strip()
+
+
+@asynccontextmanager
+async def receiving() -> AsyncIterator[Receiver]:
+    """Receive for the length of the block."""
+    receiver = Receiver()
+    runner = web.ServerRunner(web.Server(receiver.take, access_log=None))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    host, port = runner.addresses[0][:2]
+    receiver.url = f"http://{host}:{port}/v1.0.0/messageReceiver"
+    try:
+        yield receiver
+    finally:
+        await runner.cleanup()
+
+
+@attrs.frozen
+class Kinds:
+    """Which devices are how."""
+
+    offline: range
+    full: range
+    restarting: range
+    sound: range
+
+    @classmethod
+    def of(cls, devices: int) -> "Kinds":
+        """Share so many devices out."""
+        shares = (OFFLINE, FULL, RESTARTING)
+        ends = [FIRST]
+        for share in shares:
+            ends.append(ends[-1] + devices * share // 100)
+        ends.append(FIRST + devices)
+        return cls(*(range(a, b) for a, b in pairwise(ends)))
+
+    @property
+    def coming(self) -> tuple[tuple[range, Habits], ...]:
+        """Those that poll, with their habits."""
+        return (
+            (self.full, Habits(failed_loads=1.0)),
+            (self.restarting, Habits(lost_installs=1.0)),
+            (self.sound, Habits()),
+        )
+
+
+@attrs.frozen
+class Round:
+    """What the upgrade came to, what was told of it, and what the devices have."""
+
+    kinds: Kinds
+    upgrade: Json
+    parts: dict[int, Json]
+    receiver: Receiver
+    versions: dict[int, str]
+
+
+async def play(program: Program, devices: int) -> Round:
+    """Upgrade a fleet, and kill the server twice in the middle of it."""
+    kinds, stop = Kinds.of(devices), asyncio.Event()
+    async with (
+        receiving() as receiver,
+        Client(program.url, program.token) as api,
+        fleets(program, kinds) as polling,
+    ):
+        await adopt(api, devices)
+        await subscribe(api, receiver)
+        running = [asyncio.create_task(fleet.run(stop)) for fleet in polling]
+        made = await make(api, devices)
+        for share in KILLS:
+            await receiver.hear(share * devices)
+            await kill_and_restart(program)
+        upgrade = await ended(api, made["id"])
+        await told_all(api)
+        stop.set()
+        await asyncio.gather(*running)
+        listed = every(partial(api.upgrade_devices, made["id"]))
+        parts = {int(each["deviceId"]): each async for each in listed}
+    each_device = (device for fleet in polling for device in fleet.devices)
+    versions = {each.device_id: each.firmware.version for each in each_device}
+    return Round(kinds, upgrade, parts, receiver, versions)
+
+
+@asynccontextmanager
+async def fleets(program: Program, kinds: Kinds) -> AsyncIterator[list[Fleet]]:
+    """Have fleets, one for each kind of device that polls."""
+    async with AsyncExitStack() as stack:
+        yield [
+            await stack.enter_async_context(
+                Fleet.of(
+                    Plan(
+                        server=program.url,
+                        devices=len(ids),
+                        first_id=ids.start,
+                        period=0.5,
+                        habits=habits,
+                    ),
+                    Journal(keep=False),
+                )
+            )
+            for ids, habits in kinds.coming
+            if ids
+        ]
+
+
+async def adopt(api: Client, devices: int) -> None:
+    """Make devices known to the server."""
+    ids = range(FIRST, FIRST + devices)
+    await api.import_devices(b"\n".join(b'{"deviceId":"%d"}' % each for each in ids))
+
+
+async def subscribe(api: Client, receiver: Receiver) -> None:
+    """Let the receiver hear of upgrades in Huawei's words."""
+    await api.subscribe(
+        receiver.url,
+        ["upgrade.state", "upgrade.result"],
+        format="oceanconnect",
+        appId=APP,
+    )
+
+
+async def make(api: Client, devices: int) -> Json:
+    """Make the upgrade of all devices."""
+    policy = {"concurrency": devices // 4, "applyTimeout": 15, "expiresIn": 10}
+    return await api.make_upgrade({"all": True}, "2.0", PHASES, policy=policy)
+
+
+async def kill_and_restart(program: Program) -> None:
+    """Kill the server and start it again on the same file and port."""
+    port = URL(program.url).port
+    await asyncio.to_thread(program.kill)
+    await asyncio.to_thread(lambda: program.start(port=port, **FIRM))
+
+
+async def asked(ask: Callable[[], Any], good: Callable[[Json], bool]) -> Json:
+    """Ask again and again until the answer is good."""
+    async with asyncio.timeout(90):
+        while True:
+            try:
+                answer: Json = await ask()
+            except ClientError:
+                continue
+            if good(answer):
+                return answer
+            await asyncio.sleep(0.1)
+
+
+async def ended(api: Client, upgrade_id: str) -> Json:
+    """Return the upgrade when it has ended."""
+    return await asked(lambda: api.upgrade(upgrade_id), lambda told: "endedAt" in told)
+
+
+async def told_all(api: Client) -> None:
+    """Wait until nothing is left to tell."""
+
+    def done(page: Json) -> bool:
+        (only,) = page["items"]
+        return not only["backlog"]["unread"] + only["backlog"]["pending"]
+
+    await asked(api.subscriptions, done)
+
+
+def check(told: Round) -> None:
+    """Hold what was told, event by event, against what the devices have."""
+    expected = {each: words(told, each) for each in told.parts}
+    results = Counter(each[-1].split()[0] for each in expected.values())
+
+    assert expected == {each: told.receiver.words(each) for each in expected}
+    assert expected.keys() == told.receiver.heard.keys()
+    assert sum(map(len, expected.values())) == len(told.receiver.bodies)
+    assert {"SUCCESS": results["SUCCESS"], "FAIL": results["FAIL"]} == (
+        told.upgrade["results"]
+    )
+    assert results["SUCCESS"] >= 0.75 * len(told.parts)
+    for device_id, part in told.parts.items():
+        check_part(told, device_id, part)
+
+
+def words(told: Round, device_id: int) -> list[str]:
+    """Return what must have been told of a device, by what it is and has."""
+    if device_id in told.kinds.offline:
+        return ["FAIL EXPIRED"]
+    if device_id in told.kinds.full:
+        return ["downloading", "idle", "FAIL 28"]
+    # A kill between the commit and the answer swallows an order that is not repeated.
+    installed = told.versions[device_id] == "2.0"
+    return [*PATH, "SUCCESS" if installed else "FAIL TIMEOUT"]
+
+
+def check_part(told: Round, device_id: int, part: Json) -> None:
+    """The API, and every field of the last notification, say the same of a device."""
+    last = told.receiver.heard[device_id][-1]
+
+    assert ("idle", last["swUpgradeResult"]) == (part["state"], part["result"])
+    assert part.get("errorCode", "") == last["errorCode"]
+    assert part.get("error", "") == last["description"]
+    assert part.get("sourceVersion", "") == last["sourceVersion"]
+    assert part.get("currentVersion", "") == last["curVersion"]
+    assert "2.0" == last["targetVersion"]
+    for each in told.receiver.heard[device_id]:
+        assert (told.upgrade["id"], part["subOperationId"], APP) == (
+            each["operationId"],
+            each["subOperationId"],
+            each["appId"],
+        )
+
+
+async def test_upgrade(program: Program) -> None:
+    """
+    200 devices, some of which never come, refuse or restart, end in the right results
+    over two kills, and each notification comes, once, in order.
+    """
+    program.start(**FIRM)
+
+    check(await play(program, 200))

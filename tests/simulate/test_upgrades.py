@@ -1,0 +1,71 @@
+"""Simulated devices have firmware that is loaded, installed, and told of."""
+
+from typing import Any
+
+import pytest
+
+from pushserver.simulate.firmware import REBOOT, Firmware
+from pushserver.simulate.order import Order, Outcome
+from tests.simulate.conftest import MakeDevice
+
+LOAD = Order(endpoint="firmware_load", body={"version": "2.0"})
+INSTALL = Order(endpoint="firmware_install")
+LOOK = Order(endpoint="system_information")
+
+
+def version(firmware: Firmware) -> Any:
+    """Return the version that a device tells."""
+    return firmware.run(LOOK).response["version"]
+
+
+def test_it_is_installed() -> None:
+    """The version changes when it is installed, not when it is loaded."""
+    firmware = Firmware(device_id=1)
+    versions = []
+    for order in (LOAD, INSTALL):
+        firmware.run(order)
+        versions.append(version(firmware))
+
+    assert ["simulated", "2.0"] == versions
+
+
+def test_nothing_loaded() -> None:
+    """What was not loaded cannot be installed, nor a second time."""
+    firmware = Firmware(device_id=1)
+    before = firmware.run(INSTALL)
+    firmware.run(LOAD)
+    firmware.run(INSTALL)
+
+    assert {"No firmware was loaded"} == {before.error, firmware.run(INSTALL).error}
+
+
+@pytest.mark.parametrize("body", [None, {}, [], "2.0"])
+def test_no_version(body: Any) -> None:
+    """Firmware without a version is refused."""
+    firmware = Firmware(device_id=1)
+
+    assert firmware.run(Order(endpoint="firmware_load", body=body)).error
+    assert "simulated" == version(firmware)
+
+
+async def test_failed_load(device_with: MakeDevice) -> None:
+    """A device may have no space for it."""
+    device = device_with(failed_loads=1.0)
+
+    outcome = await device.execute(LOAD)
+
+    assert Outcome(error="No space left for the firmware", code=28) == outcome
+    assert None is device.firmware.loaded
+
+
+async def test_lost_install(device_with: MakeDevice) -> None:
+    """A device may restart with the new version before it has answered."""
+    device = device_with(lost_installs=1.0)
+
+    refused = await device.execute(INSTALL)
+    await device.execute(LOAD)
+    silent = await device.execute(INSTALL)
+
+    assert refused.error
+    assert Outcome(silent=True, quiet=REBOOT) == silent
+    assert "2.0" == version(device.firmware)

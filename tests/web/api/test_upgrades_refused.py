@@ -1,0 +1,84 @@
+"""Upgrades over the API: what is refused."""
+
+from typing import Any
+
+import pytest
+
+from tests.web.api.upgrades import INSTALL, LOAD, PHASES, VERIFY, ask
+from tests.web.site import Site
+
+
+def phases(**given: Any) -> dict[str, Any]:
+    """Return phases of which something is wrong."""
+    return {"phases": {**PHASES, **given}}
+
+
+def verify(**given: Any) -> dict[str, Any]:
+    """Return phases whose last is wrong."""
+    return phases(verify={**PHASES["verify"], **given})
+
+
+AT = "/phases/verify"
+
+
+@pytest.mark.parametrize("dry", [False, True])
+@pytest.mark.parametrize(
+    ("wrong", "pointer"),
+    [
+        (phases(download=[]), "/phases/download"),
+        (phases(apply=[]), "/phases/apply"),
+        (phases(download=None), "/phases/download"),
+        ({"phases": {"apply": [INSTALL]}}, "/phases/download"),
+        (phases(other=[]), "/phases/other"),
+        (phases(download=[LOAD] * 60, apply=[INSTALL] * 39), "/phases"),
+        (phases(download=[LOAD] * 101), "/phases/download"),
+        (phases(download=[LOAD, {"endpoint": "a/b"}]), "/phases/download/1/endpoint"),
+        (phases(apply=[{"endpoint": "x", "verb": "PUT"}]), "/phases/apply/0/verb"),
+        (phases(apply=[{}]), "/phases/apply/0/endpoint"),
+        (verify(command={"endpoint": "a b"}), f"{AT}/command/endpoint"),
+        (verify(command={**VERIFY, "priority": 101}), f"{AT}/command/priority"),
+        (verify(versionPointer="version"), f"{AT}/versionPointer"),
+        (verify(versionPointer="/a~2"), f"{AT}/versionPointer"),
+        (verify(versionPointer="#/version"), f"{AT}/versionPointer"),
+        (verify(versionPointer=7), f"{AT}/versionPointer"),
+        (verify(versionPointer="/" * 1001), f"{AT}/versionPointer"),
+        ({"targetVersion": ""}, "/targetVersion"),
+        ({"targetVersion": "x" * 201}, "/targetVersion"),
+        ({"targetVersion": 2}, "/targetVersion"),
+        ({"policy": {"retries": 11}}, "/policy/retries"),
+        ({"policy": {"retries": -1}}, "/policy/retries"),
+        ({"policy": {"applyTimeout": 0}}, "/policy/applyTimeout"),
+        ({"policy": {"stopAfterFailures": "many"}}, "/policy/stopAfterFailures"),
+        ({"policy": {"concurrency": 0}}, "/policy/concurrency"),
+        ({"policy": {"notBefore": "soon"}}, "/policy/notBefore"),
+        ({"policy": {"notBefore": "3001-01-01T00:00:00Z"}}, "/policy/notBefore"),
+        ({"policy": {"expiresIn": 0}}, "/policy/expiresIn"),
+        ({"policy": {"wrong": 1}}, "/policy/wrong"),
+        ({"targets": {}}, "/targets"),
+        ({"targets": {"deviceIds": [1, 99]}}, "/targets/deviceIds"),
+        ({"name": "x" * 201}, "/name"),
+        ({"wrong": 1}, "/wrong"),
+    ],
+)
+async def test_refused(
+    fleet: Site, wrong: dict[str, Any], pointer: str, dry: bool
+) -> None:
+    """
+    What is wrong is named, and nothing is begun, also where nothing would be.
+    """
+    answer = await ask(fleet, **{**wrong, "dryRun": dry})
+
+    assert (422, "invalid", pointer) == answer.problem
+    assert [] == (await fleet.api("GET", "/tasks")).json()["items"]
+
+
+@pytest.mark.parametrize("query", ["state=gone", "result=OK", "cursor=x", "wrong=1"])
+async def test_bad_filter(fleet: Site, query: str) -> None:
+    """
+    A filter that cannot be is refused.
+    """
+    made = (await ask(fleet)).json()
+
+    answer = await fleet.api("GET", f"/upgrades/{made['id']}/devices?{query}")
+
+    assert (422, "invalid", f"/{query.partition('=')[0]}") == answer.problem
