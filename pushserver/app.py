@@ -14,6 +14,7 @@ from aiohttp import web
 
 from pushserver import __version__, logs
 from pushserver.clock import Clock, SystemClock, micros
+from pushserver.dialects.controlid import configuration
 from pushserver.errors import Misconfigured
 from pushserver.model.subscription import Subscription
 from pushserver.services.attendance import Attendance
@@ -22,6 +23,7 @@ from pushserver.services.fleet import Fleet
 from pushserver.services.guard import Guard
 from pushserver.services.holds import Holds
 from pushserver.services.interests import Interests
+from pushserver.services.mirror import Mirror
 from pushserver.services.operations import Operations
 from pushserver.services.outbox import Outbox
 from pushserver.services.outcomes import Outcomes
@@ -30,6 +32,7 @@ from pushserver.services.queue import Queue
 from pushserver.services.reporting import Reporting
 from pushserver.services.rollout import Rollout
 from pushserver.services.scopes import Scopes
+from pushserver.services.shadows import Shadows
 from pushserver.services.subscriptions import Subscriptions
 from pushserver.services.tasks import Tasks
 from pushserver.services.telling import Telling
@@ -78,10 +81,25 @@ def build_services(settings: Settings, store: Store, clock: Clock) -> Services:
     )
     fleet = Fleet(store=store, clock=clock, ids=ids, policy=settings.keys, holds=holds)
     tokens = Tokens(store=store, clock=clock, ids=ids)
+    mirror = Mirror(dialect=configuration, queue=queue, clock=clock)
     operations = Operations(
-        store=store, clock=clock, ids=ids, fleet=fleet, polling=polling, queue=queue
+        store=store,
+        clock=clock,
+        ids=ids,
+        fleet=fleet,
+        polling=polling,
+        queue=queue,
+        mirror=mirror,
     )
     hold = micros(settings.hold)
+    shadows = Shadows(
+        store=store,
+        clock=clock,
+        fleet=fleet,
+        polling=polling,
+        mirror=mirror,
+        hold=hold,
+    )
     rollout = Rollout(store=store, operations=operations, clock=clock, hold=hold)
     guard = Guard(settings.webhook_allow_http, settings.webhook_networks)
     interests = Interests(store=store, clock=clock)
@@ -98,6 +116,7 @@ def build_services(settings: Settings, store: Store, clock: Clock) -> Services:
         outcomes.tell,
         operations.look,
         rollout.look,
+        shadows.look,
         interests.look,
         subscriptions.look,
     ):
@@ -109,14 +128,21 @@ def build_services(settings: Settings, store: Store, clock: Clock) -> Services:
         holds=holds,
         polling=polling,
         queue=queue,
-        reporting=Reporting(store=store, clock=clock, ids=ids),
+        reporting=Reporting(store=store, clock=clock, ids=ids, dialect=configuration),
         outcomes=outcomes,
         interests=interests,
         operations=operations,
         rollout=rollout,
+        shadows=shadows,
         subscriptions=subscriptions,
         tasks=Tasks(
-            store=store, clock=clock, ids=ids, fleet=fleet, rollout=rollout, hold=hold
+            store=store,
+            clock=clock,
+            ids=ids,
+            fleet=fleet,
+            rollout=rollout,
+            shadows=shadows,
+            hold=hold,
         ),
         tokens=tokens,
         scopes=Scopes(store=store, clock=clock, ids=ids, tokens=tokens),
@@ -158,6 +184,7 @@ def workers_of(services: Services, dispatcher: Dispatcher) -> Sequence[Worker]:
         Worker("deadlines", 0.5, upkeep.deadlines),
         Worker("steps", 1.0, services.operations.go_on, services.operations.due),
         Worker("tasks", 1.0, services.rollout.advance, services.rollout.wanted, 0.2),
+        Worker("shadows", 1.0, services.shadows.go_on, services.shadows.wanted),
         Worker("webhooks", 60.0, dispatcher.round, subscriptions.changed),
         Worker("outbox", 60.0, outbox.trim),
         Worker("attendance", 2.0, attendance.round),

@@ -20,8 +20,10 @@ from pushserver.model.ids import IdSource
 from pushserver.model.lane import Lane
 from pushserver.model.operation import Operation
 from pushserver.model.scope import Scope
+from pushserver.model.shadow import Service
 from pushserver.model.state import State
 from pushserver.model.token import Token
+from pushserver.storage.shadows import ShadowStore
 from pushserver.storage.subscribing import SubscriptionStore
 from pushserver.storage.tracking import OperationStore, TaskStore
 
@@ -35,19 +37,20 @@ class Recall:
 
     `key`: how this idempotency key was used. `uuid`: the newest delivery to the device
     with this uuid. `given_up`: the last delivery to the device that was given up.
-    `operation_id`: this operation.
+    `operation_id`: this operation. `shadow`: every service of the device.
     """
 
     key: Key | None = None
     uuid: str | None = None
     given_up: bool = False
     operation_id: int | None = None
+    shadow: bool = False
 
 
 @attrs.frozen
 class PastDelivery:
     """
-    An earlier delivery and its command (with its operation), as they stand.
+    An earlier delivery and its command, with what follows that, as they stand.
 
     `followed`: a later delivery without uuid to the same device was answered.
     """
@@ -65,6 +68,7 @@ class Past:
     by_uuid: PastDelivery | None = None
     given_up: PastDelivery | None = None
     operation: Operation | None = None
+    services: Sequence[Service] = ()
 
 
 NO_PAST = Past()
@@ -190,7 +194,7 @@ class DeviceStore(Protocol):
         """Write what administrators decided on these devices, all or nothing."""
 
     async def forget_device(self, device_id: int) -> None:
-        """Delete the device; its commands and results stay."""
+        """Delete the device and its shadow; its commands and results stay."""
 
     async def save_seen(
         self, devices: Sequence[Device], strays: Sequence[Stray], *, keep: int
@@ -234,6 +238,10 @@ class Store(CommandStore, History, DeviceStore, TokenStore, ScopeStore, Protocol
     @property
     def tasks(self) -> TaskStore:
         """Tasks."""
+
+    @property
+    def shadows(self) -> ShadowStore:
+        """What is desired and known of devices."""
 
     @property
     def subscriptions(self) -> SubscriptionStore:

@@ -185,7 +185,7 @@ class GroupCommit:
             lane = self.lanes.open(delivery.device_id)
             if lane.flight is not None:
                 self.lanes.set_alarm(lane, lane.flight.timeout_at)
-        _confirm_operations(changes)
+        _confirm_followers(changes)
         for observer in self.observers:
             _watched(observer, changes)
         for job in jobs:
@@ -194,10 +194,12 @@ class GroupCommit:
                 self.lanes.settle(job.device_id)
 
 
-def _confirm_operations(changes: Changes) -> None:
+def _confirm_followers(changes: Changes) -> None:
     for operation in changes.operations.values():
         operation.version += operation.stored
         operation.stored = True
+    for service in changes.services.values():
+        service.stored = True
 
 
 def _watched(tell: Callable[..., None], *news: Any) -> None:

@@ -21,6 +21,7 @@ from pushserver.storage.rows import (
     prefixed,
 )
 from pushserver.storage.sqlite.read import find_operation
+from pushserver.storage.sqlite.shadows import Known, find_shadow
 
 _LIVE = f"SELECT {COMMAND} FROM command WHERE state IN ('PENDING', 'SENT', 'DELIVERED')"
 _OPEN = (
@@ -120,9 +121,12 @@ def _lanes_of(
     unsure: Iterable[Flight],
 ) -> list[Lane]:
     lanes: dict[int, Lane] = {}
+    services: Known = {}
     for command in sorted(commands, key=lambda c: c.queue_key):
         if command.operation_id is not None:
             command.operation = find_operation(connection, command.operation_id)
+        if command.service_id is not None:
+            command.shadow = find_shadow(connection, command, services)
         lane = lanes.setdefault(command.device_id, Lane(command.device_id))
         if command.state is State.PENDING:
             lane.waiting.append(command)

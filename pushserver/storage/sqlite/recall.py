@@ -16,6 +16,7 @@ from pushserver.storage.rows import (
     prefixed,
 )
 from pushserver.storage.sqlite.read import find_operation
+from pushserver.storage.sqlite.shadows import find_services, find_shadow
 
 _KEY = (
     "SELECT fingerprint, answer, created_at FROM idempotency_key"
@@ -54,7 +55,8 @@ def _recall(connection: sqlite3.Connection, device_id: int, recall: Recall) -> P
     operation = None
     if recall.operation_id is not None:
         operation = find_operation(connection, recall.operation_id)
-    return Past(key_use, by_uuid, given_up, operation)
+    services = find_services(connection, device_id) if recall.shadow else ()
+    return Past(key_use, by_uuid, given_up, operation, services)
 
 
 def _given_up(connection: sqlite3.Connection, device_id: int) -> PastDelivery | None:
@@ -75,6 +77,8 @@ def _past(
     command = command_from_row(row[:split])
     if command.operation_id is not None:
         command.operation = find_operation(connection, command.operation_id)
+    if command.service_id is not None:
+        command.shadow = find_shadow(connection, command, {})
     return PastDelivery(hand_out_from_row(row[split:]), command)
 
 

@@ -30,6 +30,7 @@ from pushserver.storage.sqlite.connection import (
 from pushserver.storage.sqlite.lanes import Lanes, load_all
 from pushserver.storage.sqlite.operations import SqliteOperations
 from pushserver.storage.sqlite.orders import Orders
+from pushserver.storage.sqlite.shadows import SqliteShadows
 from pushserver.storage.sqlite.subscriptions import SqliteSubscriptions
 from pushserver.storage.sqlite.tasks import SqliteTasks
 from pushserver.storage.sqlite.work import Writer
@@ -56,6 +57,7 @@ class SqliteStore:
     orders: Orders
     operations: SqliteOperations
     tasks: SqliteTasks
+    shadows: SqliteShadows
     subscriptions: SqliteSubscriptions
     new_id: IdSource
     interest: dict[int, frozenset[EventType]]
@@ -92,6 +94,7 @@ class SqliteStore:
             workers=workers,
             operations=SqliteOperations(lists, workers, Writer(writer)),
             tasks=SqliteTasks(workers, Writer(writer)),
+            shadows=SqliteShadows(lists, workers),
             subscriptions=SqliteSubscriptions(workers, Writer(writer)),
             new_id=new_id,
             interest=interest,

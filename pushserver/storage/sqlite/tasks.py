@@ -12,6 +12,7 @@ from pushserver.model.operation import Operation, Status
 from pushserver.model.task import Counts, Task
 from pushserver.storage.rows import Row, marks, prefixed
 from pushserver.storage.sqlite.connection import Connection
+from pushserver.storage.sqlite.fleet import IS_THERE
 from pushserver.storage.sqlite.recall import find_key
 from pushserver.storage.sqlite.work import Writer
 from pushserver.storage.sqlite.write import ADD_OPERATION, ADD_STEP, KEY, key_row
@@ -56,17 +57,11 @@ _COUNT_WAITING = (
     "SELECT count(*) FROM operation WHERE task_id = ? AND status = 'RUNNING'"
     " AND queued = 0"
 )
-# Three of its own periods (a device that never polled idly has none), half a minute at
-# the least, and as long as its polls are held.
-_IS_THERE = (
-    "seen.last_seen_at > ? - coalesce(device.hold, ?)"
-    " - max(30000000, 3 * coalesce(seen.period, 0))"
-)
 _FIRST = "SELECT operation.id, operation.device_id, operation.task_id, 0"
 _STARTABLE = (
     f"{_FIRST} FROM operation JOIN device_seen AS seen USING (device_id)"
     " JOIN device USING (device_id)"
-    f" WHERE {_NOT_BEGUN} AND device.scope_id = operation.scope_id AND {_IS_THERE}"
+    f" WHERE {_NOT_BEGUN} AND device.scope_id = operation.scope_id AND {IS_THERE}"
     " ORDER BY operation.id LIMIT ?"
 )
 _HOPELESS = (
@@ -74,7 +69,7 @@ _HOPELESS = (
     " FROM operation LEFT JOIN device USING (device_id)"
     " LEFT JOIN device_seen AS seen USING (device_id)"
     f" WHERE {_NOT_BEGUN} AND (device.scope_id IS NOT operation.scope_id"
-    f" OR (? AND ({_IS_THERE}) IS NOT TRUE)) ORDER BY operation.id LIMIT ?"
+    f" OR (? AND ({IS_THERE}) IS NOT TRUE)) ORDER BY operation.id LIMIT ?"
 )
 _UNENDED = (
     f"SELECT {OPERATION} FROM operation WHERE task_id = ? AND retried = 0"

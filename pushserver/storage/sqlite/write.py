@@ -22,6 +22,7 @@ from pushserver.storage.rows import (
     insert_command_row,
     result_row,
 )
+from pushserver.storage.shadow_rows import SHADOW, service_row, track_row
 from pushserver.storage.subscription_rows import EVENT, event_row
 from pushserver.storage.tracking_rows import (
     NOTIFICATION,
@@ -112,6 +113,18 @@ _TRACK = Statement(
     guarded=True,
 )
 ADD_STEP = _insert("step", STEP)
+_ADD_SERVICE = _insert("shadow", SHADOW)
+_TRACK_SERVICE = Statement(
+    "UPDATE shadow SET desired = new.column1, reported = new.column2,"
+    " version = new.column3, desired_at = new.column4, reported_at = new.column5,"
+    " command_id = new.column6, sent = new.column7, carried = new.column8,"
+    " sent_version = new.column9, outcome = new.column10, verified = new.column11,"
+    " error = new.column12, lapsed = new.column13, due = new.column14,"
+    " planned = new.column15, read_id = new.column16, asked = new.column17"
+    " FROM (VALUES {}) AS new"
+    " WHERE shadow.device_id = new.column18 AND shadow.service_id = new.column19",
+    19,
+)
 _TELL = _insert("notification", NOTIFICATION)
 _HAPPEN = _insert("event", EVENT)
 _FINISH = (
@@ -163,6 +176,7 @@ def _nothing(_connection: sqlite3.Connection) -> None:
 
 def _batches(changes: Changes) -> list[tuple[Statement, list[Row]]]:
     tracked = changes.operations.values()
+    services = changes.services.values()
     return [
         (_ADD, [insert_command_row(c) for c in changes.added]),
         (_MOVE, [_move_row(c) for c in _moved(changes)]),
@@ -173,6 +187,8 @@ def _batches(changes: Changes) -> list[tuple[Statement, list[Row]]]:
         (ADD_OPERATION, [operation_row(o) for o in tracked if not o.stored]),
         (_TRACK, [_track_row(o) for o in tracked if o.stored]),
         (ADD_STEP, [step_row(s) for s in changes.steps]),
+        (_ADD_SERVICE, [service_row(s) for s in services if not s.stored]),
+        (_TRACK_SERVICE, [track_row(s) for s in services if s.stored]),
         (_TELL, [notification_row(n) for n in changes.notifications]),
         (_HAPPEN, [event_row(e) for e in changes.events]),
     ]
@@ -250,6 +266,8 @@ def _write_more(connection: sqlite3.Connection, changes: Changes) -> None:
     """Do what is no matter of rows."""
     for operation_id in changes.forgotten:
         _forget(connection, operation_id)
+    for device_id in changes.deserted:
+        connection.execute("DELETE FROM shadow WHERE device_id = ?", (device_id,))
     for finish in changes.finished:
         event = finish.event if _is_finished(connection, finish) else None
         if event is not None:
