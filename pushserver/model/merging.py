@@ -32,16 +32,16 @@ def read_merge(given: Mapping[str, Any], text: Text, under: str = "") -> Merge:
         Invalid: a name or a value is wrong; the pointer, below *under*, names it.
     """
     for service_id, properties in given.items():
-        pointer = f"{under}/{_escaped(service_id)}"
+        pointer = f"{under}/{escaped(service_id)}"
         check_service(service_id, pointer)
         if properties is None:
             continue
         if not isinstance(properties, dict):
             raise Invalid("A service is an object of properties.", pointer=pointer)
         for name, value in properties.items():
-            check_property(name, f"{pointer}/{_escaped(name)}")
+            check_property(name, f"{pointer}/{escaped(name)}")
             if value is not None:
-                _check_value(value, text, f"{pointer}/{_escaped(name)}")
+                _check_value(value, text, f"{pointer}/{escaped(name)}")
     return given
 
 
@@ -83,7 +83,7 @@ def _check_value(value: Any, text: Text, pointer: str) -> None:
         raise Invalid(f"A value has at most {_TEXT} characters.", pointer=pointer)
 
 
-def _escaped(name: str) -> str:
+def escaped(name: str) -> str:
     """Return *name* as a part of a JSON pointer."""
     return name.replace("~", "~0").replace("/", "~1")
 

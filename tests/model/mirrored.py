@@ -1,5 +1,6 @@
 """A device and one of its services, told in short words."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
@@ -81,7 +82,7 @@ class Mirrored:
             response_timeout=TIMEOUT,
         )
 
-    def desire(self, seconds: int | None = None, **desired: Value) -> None:
+    def desire(self, desired: Mapping[str, Value], seconds: int | None = None) -> None:
         """Let this be desired, and compare; commands expire after *seconds*."""
         self.service.desire(desired, next_version([self.service]), self.now)
         expires_in = None if seconds is None else seconds * SECOND

@@ -57,7 +57,7 @@ class ShadowLife(RuleBasedStateMachine):
     def desire(self, name: str, value: Value, seconds: int | None) -> None:
         """Somebody desires something."""
         desired = {**self.mirrored.service.desired, name: value}
-        self.mirrored.desire(seconds, **desired)
+        self.mirrored.desire(desired, seconds)
         self.note()
 
     @precondition(lambda self: self.mirrored.service.desired)
@@ -66,7 +66,7 @@ class ShadowLife(RuleBasedStateMachine):
         """Somebody takes a desire back."""
         desired = dict(self.mirrored.service.desired)
         del desired[data.draw(st.sampled_from(sorted(desired)))]
-        self.mirrored.desire(**desired)
+        self.mirrored.desire(desired)
         self.note()
 
     @rule()
@@ -168,7 +168,7 @@ class ShadowLife(RuleBasedStateMachine):
     def teardown(self) -> None:
         """In the end, one more comparison brings the device to what is desired."""
         self.settle()
-        self.mirrored.desire(**dict(self.mirrored.service.desired))
+        self.mirrored.desire(self.mirrored.service.desired)
         self.settle()
         text = configuration.text
         desired = {n: text(v) for n, v in self.mirrored.service.desired.items()}

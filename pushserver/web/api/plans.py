@@ -11,6 +11,7 @@ from pushserver.model.target import Targets
 from pushserver.model.task import FailureLimit
 from pushserver.services.tasks import Pace
 from pushserver.web.api.drafts import read_steps
+from pushserver.web.api.shadow_types import ShadowsIn
 from pushserver.web.api.tracking_types import OperationIn, TargetsIn, TaskIn
 
 
@@ -74,7 +75,7 @@ def read_targets(wanted: TargetsIn) -> Targets:
     )
 
 
-def read_pace(wanted: TaskIn) -> Pace:
+def read_pace(wanted: TaskIn | ShadowsIn) -> Pace:
     """
     Read how fast a task goes.
 

@@ -17,6 +17,8 @@ BODIES: dict[str, Any] = {
     "beginOperation": {"deviceId": 1},
     "notifyOperation": {"progress": 1},
     "makeTask": {"targets": {"all": True}, "steps": [{"endpoint": "x"}]},
+    "patchShadow": {},
+    "patchShadows": {"targets": {"all": True}, "desired": {"a": {"b": 1}}},
     "makeSubscription": {"url": "https://9.9.9.9/", "events": ["command.status"]},
     "changeSubscription": {},
     "recoverSubscription": {"since": "2026-01-01T00:00:00Z"},
@@ -40,8 +42,19 @@ WANTED = {
         "adoptDevice",
         "makeDeviceKey",
     },
-    "commands:read": {"listCommands", "listCommandsOfDevice", "getCommand"},
-    "commands:write": {"enqueue", "cancelCommand", "retryCommand"},
+    "commands:read": {
+        "listCommands",
+        "listCommandsOfDevice",
+        "getCommand",
+        "getShadow",
+    },
+    "commands:write": {
+        "enqueue",
+        "cancelCommand",
+        "retryCommand",
+        "patchShadow",
+        "refreshShadow",
+    },
     "operations:read": {
         "listOperations",
         "getOperation",
@@ -58,6 +71,7 @@ WANTED = {
         "resumeTask",
         "cancelTask",
         "retryTask",
+        "patchShadows",
     },
     "events:read": {"streamEvents"},
     "subscriptions:read": {
