@@ -24,6 +24,7 @@ from pushserver.cli import (
     results,
     scopes,
     serve,
+    shadow,
     simulate,
     subscriptions,
     tasks,
@@ -110,6 +111,7 @@ def _app() -> App:
     app.command(results.results)
     app.command(operations.app)
     app.command(tasks.app)
+    app.command(shadow.app)
     app.command(subscriptions.app)
     app.command(events.events)
     app.command(devices.app)

@@ -5,6 +5,7 @@ from typing import Any
 
 import attrs
 
+from pushserver.client.shadowing import Shadowing
 from pushserver.client.subscribing import Subscribing
 from pushserver.client.tracking import Tracking
 from pushserver.client.wire import Answer, Json, Params, part
@@ -34,7 +35,7 @@ _PLAINLY = Enqueue()
 
 
 @attrs.define
-class Client(Tracking, Subscribing):
+class Client(Tracking, Shadowing, Subscribing):
     """The calls of devices, commands, results, tokens and scopes; and those above."""
 
     async def enqueue(
