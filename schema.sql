@@ -244,7 +244,7 @@ CREATE TABLE shadow (
     sent_version BIGINT NOT NULL,
     outcome      TEXT CHECK (outcome IN ('delivered', 'failed')),
     verified     BIGINT NOT NULL CHECK (verified IN (0, 1)), -- read after the write
-    error        BYTEA,                        -- JSON
+    error        TEXT,                         -- JSON
     lapsed       BIGINT NOT NULL CHECK (lapsed IN (0, 1)),   -- never handed out
     due          BIGINT NOT NULL CHECK (due IN (0, 1)),      -- to be compared again
     planned      BIGINT NOT NULL CHECK (planned IN (0, 1)),  -- a step will write it
@@ -302,7 +302,7 @@ CREATE INDEX subscription_scope ON subscription (scope_id, id);
 CREATE TABLE webhook (
     subscription_id BIGINT NOT NULL,
     event_id        BIGINT NOT NULL,
-    device_id       BIGINT,
+    device_id       BIGINT NOT NULL,           -- -1: of none
     state           TEXT   NOT NULL CHECK (state IN ('pending', 'delivered', 'dead')),
     next_at         BIGINT,                    -- when it is tried again
     attempts        TEXT   NOT NULL,           -- a JSON array

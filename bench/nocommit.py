@@ -7,17 +7,17 @@ Takes the same command line. Only for measuring: it keeps no command.
 
 import itertools
 import runpy
-import sqlite3
 from collections.abc import Callable, Sequence
 
 from pushserver.model.changes import Changes
+from pushserver.storage.sql.connection import Connection
+from pushserver.storage.sql.write import Work, write
 from pushserver.storage.sqlite import commit
-from pushserver.storage.sqlite.write import Work, write
 
 
 def write_nothing(
     _changes: Changes, works: Sequence[Work]
-) -> Callable[[sqlite3.Connection], None]:
+) -> Callable[[Connection], None] | None:
     """Drop what decisions noted; the fleet's and the tokens' statements still count."""
     return write(Changes(itertools.count(1).__next__), works)
 

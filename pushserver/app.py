@@ -10,13 +10,13 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import structlog
-from aiohttp import web
 
 from pushserver import __version__, logs
 from pushserver.clock import Clock, SystemClock, micros
 from pushserver.dialects.controlid import configuration
 from pushserver.errors import Misconfigured
 from pushserver.model.subscription import Subscription
+from pushserver.port import listen
 from pushserver.services.attendance import Attendance
 from pushserver.services.chores import Chores
 from pushserver.services.fleet import Fleet
@@ -27,6 +27,7 @@ from pushserver.services.mirror import Mirror
 from pushserver.services.operations import Operations
 from pushserver.services.outbox import Outbox
 from pushserver.services.outcomes import Outcomes
+from pushserver.services.peers import Peers
 from pushserver.services.polling import Polling
 from pushserver.services.queue import Queue
 from pushserver.services.reporting import Reporting
@@ -111,6 +112,16 @@ def build_services(settings: Settings, store: Store, clock: Clock) -> Services:
         guard=guard,
         interests=interests,
     )
+    peers = Peers(
+        fleet=fleet,
+        tokens=tokens,
+        subscriptions=subscriptions,
+        interests=interests,
+        holds=holds,
+        outcomes=outcomes,
+        chores=polling.chores,
+    )
+    store.follow(peers.hear)
     for observer in (
         polling.wake,
         outcomes.tell,
@@ -172,25 +183,34 @@ def dispatcher_of(services: Services, sender: Sender) -> Dispatcher:
 
 
 def workers_of(services: Services, dispatcher: Dispatcher) -> Sequence[Worker]:
-    """Return what runs by itself, and how often (seconds)."""
+    """
+    Return what runs by itself, and how often (seconds).
+
+    What is done once for all servers over a store is done by the one that leads.
+    """
     store, clock, fleet = services.store, services.clock, services.fleet
+    operations, rollout = services.operations, services.rollout
     attendance = Attendance(store=store, clock=clock, fleet=fleet, hold=services.hold)
     attendance.load()
-    subscriptions = services.subscriptions
+    shadows, subscriptions = services.shadows, services.subscriptions
     outbox = Outbox(store.subscriptions, subscriptions, clock)
     upkeep = Upkeep(store=services.store, clock=services.clock)
+
+    def leads() -> bool:
+        return store.leads
+
     return (
         Worker("record-written", 0.1, services.polling.record),
-        Worker("deadlines", 0.5, upkeep.deadlines),
-        Worker("steps", 1.0, services.operations.go_on, services.operations.due),
-        Worker("tasks", 1.0, services.rollout.advance, services.rollout.wanted, 0.2),
-        Worker("shadows", 1.0, services.shadows.go_on, services.shadows.wanted),
-        Worker("webhooks", 60.0, dispatcher.round, subscriptions.changed),
-        Worker("outbox", 60.0, outbox.trim),
+        Worker("deadlines", 0.5, upkeep.deadlines, leads=leads),
+        Worker("steps", 1.0, operations.go_on, operations.due, leads=leads),
+        Worker("tasks", 1.0, rollout.advance, rollout.wanted, 0.2, leads),
+        Worker("shadows", 1.0, shadows.go_on, shadows.wanted, leads=leads),
+        Worker("webhooks", 1.0, dispatcher.round, subscriptions.changed),
+        Worker("outbox", 60.0, outbox.trim, leads=leads),
         Worker("attendance", 2.0, attendance.round),
         Worker("interests", 60.0, services.interests.forget),
         Worker("flush-seen", 2.0, services.fleet.flush_in_turns),
-        Worker("old-keys", 3600.0, upkeep.old_keys),
+        Worker("old-keys", 3600.0, upkeep.old_keys, leads=leads),
         Worker("counts", 60.0, Counting(services.fleet.counts).tell),
     )
 
@@ -226,15 +246,7 @@ async def listening(settings: Settings, services: Services) -> AsyncIterator[str
     runner = Runner(build_app(services))
     await runner.setup()
     try:
-        site = web.TCPSite(runner, settings.host, settings.port, backlog=1024)
-        try:
-            await site.start()
-        except OSError as error:
-            raise Misconfigured(
-                f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}."
-            ) from error
-        host, port = runner.addresses[0][:2]
-        yield f"http://{host}:{port}"
+        yield await listen(runner, settings)
     finally:
         services.holds.close()
         services.outcomes.close()

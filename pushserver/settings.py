@@ -21,6 +21,7 @@ _SQLITE = "sqlite:///"
 #: How the library wraps what a validator or converter said.
 _INNER = re.compile(r"ValueError\((['\"])(.*)\1\)")
 _LAST_PORT = 65_535
+_MOST_WORKERS = 256
 #: A year; whoever waits longer has mistaken the unit.
 _LONGEST = 366 * 86_400
 _DELETED = (200, 204)
@@ -45,6 +46,11 @@ def _is_port(_: object, field: "attrs.Attribute[Any]", value: int) -> None:
 def _is_deleted(_: object, field: "attrs.Attribute[Any]", value: int) -> None:
     if value not in _DELETED:
         raise ValueError(f"{field.name} must be 200 or 204")
+
+
+def _is_some(_: object, field: "attrs.Attribute[Any]", value: int) -> None:
+    if not 1 <= value <= _MOST_WORKERS:
+        raise ValueError(f"{field.name} must be from 1 to {_MOST_WORKERS}")
 
 
 def _one_of(*allowed: str) -> Callable[[object, "attrs.Attribute[Any]", object], None]:
@@ -119,6 +125,11 @@ class Settings:
         validator=_is_deleted,
         help="What a Kapua client's DELETE is answered: 200, or 204 as of newer ones.",
     )
+    workers: int = ts.option(
+        default=1,
+        validator=_is_some,
+        help="How many processes serve the one port; over 1 takes PostgreSQL.",
+    )
     log_level: str = ts.option(
         default="info",
         validator=_one_of(*_LEVELS),
@@ -191,6 +202,11 @@ def _check(settings: Settings) -> None:
     if not settings.database.startswith(_SQLITE) or not settings.sqlite_path.name:
         raise Misconfigured(
             "DATABASE must be sqlite:///relative/path or sqlite:////absolute/path."
+        )
+    if settings.workers > 1 and settings.database.startswith(_SQLITE):
+        raise Misconfigured(
+            f"WORKERS {settings.workers} takes PostgreSQL: a SQLite file has one"
+            " server. Set DATABASE to postgresql://…, or WORKERS to 1."
         )
     if settings.device_keys is None and not _is_loopback(settings.host):
         raise Misconfigured(

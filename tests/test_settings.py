@@ -76,6 +76,7 @@ def test_environment(name: str) -> None:
         "webhook_allow_networks": "10.20.0.0/16",
         "log_level": "error",
         "kapua_delete_status": "204",
+        "workers": "1",
     }
     value = values.get(name, "7")
 
@@ -221,3 +222,9 @@ def test_secret() -> None:
     with pytest.raises(Misconfigured) as caught:
         load({"port": "x"}, {"PUSHSERVER_ADMIN_TOKEN": "hush-hush"})
     assert "hush-hush" not in caught.value.detail
+
+
+def test_several_servers_over_a_file() -> None:
+    """A SQLite file has one server: more are refused, and it is said what to set."""
+    with pytest.raises(Misconfigured, match="WORKERS 3 takes PostgreSQL"):
+        load({"workers": 3}, {})

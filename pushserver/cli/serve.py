@@ -27,6 +27,8 @@ class Flags:
     "Seconds that a device has to answer a command."
     grace: float | None = None
     "Seconds after which a device that polls again has lost its command."
+    workers: int | None = None
+    "How many processes serve the port; over 1 takes PostgreSQL."
     log_level: str | None = None
     "The least that is logged: debug, info, warning or error."
     config: str | None = None
@@ -38,7 +40,7 @@ def serve(
 ) -> int:
     """Run the server: flags come first, then PUSHSERVER_…, the file, the default."""
     # Every other command does without the server, and starts faster for it.
-    from pushserver.app import serve as run  # noqa: PLC0415
+    from pushserver.processes import serve as run  # noqa: PLC0415
     from pushserver.settings import load  # noqa: PLC0415
 
     given = {k: v for k, v in attrs.asdict(flags).items() if v is not None}

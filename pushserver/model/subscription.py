@@ -5,6 +5,7 @@ import enum
 import secrets
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Self
 
 import attrs
 
@@ -168,12 +169,43 @@ class Subscription:
         """Its rules of trying again."""
         return RETRYING[self.profile]
 
+    def take_settings(self, fresh: Self) -> None:
+        """
+        Take over what somebody changed in *fresh*, the same subscription.
+
+        How it does is not taken over, but that it was switched off or on.
+        """
+        for name in SETTINGS:
+            setattr(self, name, getattr(fresh, name))
+        if Health.DISABLED in (self.health, fresh.health):
+            self.health, self.failures = fresh.health, fresh.failures
+            self.failing_since = fresh.failing_since
+
     def secrets(self, now: int) -> list[str]:
         """Return what signs now: the secret, and the old one while it is replaced."""
         old = self.old_secret
         if old is None or now >= (self.old_secret_until or 0):
             return [self.secret]
         return [self.secret, old]
+
+
+#: What is set by people, and by nothing that happens.
+SETTINGS = (
+    "url",
+    "events",
+    "secret",
+    "app_id",
+    "device_ids",
+    "tags",
+    "ordered",
+    "headers",
+    "description",
+    "include_result",
+    "profile",
+    "resource_name",
+    "old_secret",
+    "old_secret_until",
+)
 
 
 def new_webhook_secret() -> str:

@@ -17,6 +17,8 @@ from pushserver.storage.base import Past, Store
 
 #: Who is only there because it is at work is looked at again so soon (microseconds).
 _AGAIN = 2 * SECOND
+#: A server that died is taken over from within this; who went meanwhile is told then.
+_TAKEOVER = 15 * SECOND
 
 
 @attrs.define(eq=False)
@@ -25,7 +27,8 @@ class Attendance:
     Tells who came and who went. `hold` is the server's, in microseconds.
 
     After a start, who was there when the server stopped is still taken to be there, so
-    that who does not come back is missed.
+    that who does not come back is missed. Of several servers over one store the one
+    that leads tells who comes and goes; each tells what was odd to it.
     """
 
     store: Store
@@ -35,14 +38,24 @@ class Attendance:
     _there: set[int] = attrs.field(factory=set, init=False)
     _alarms: list[tuple[int, int]] = attrs.field(factory=list, init=False)
     _untold: list[Seen] = attrs.field(factory=list, init=False)
+    _is_watching: bool = attrs.field(default=False, init=False)
 
     def load(self) -> None:
         """Take for present who was present when the last device was seen."""
-        devices = [d for d in self.fleet if d.is_adopted]
-        stopped = max((d.last_seen_at or 0 for d in devices), default=0)
+        stopped = max((d.last_seen_at or 0 for d in self._adopted()), default=0)
+        self._begin(stopped)
+
+    def _adopted(self) -> Iterable[Device]:
+        return (device for device in self.fleet if device.is_adopted)
+
+    def _begin(self, at: int) -> None:
+        """Take for present who was present at the instant *at*."""
+        self._is_watching = True
+        self._there.clear()
+        self._alarms.clear()
         now = self.clock.now()
-        for device in devices:
-            if device.is_online(stopped, self.hold):
+        for device in self._adopted():
+            if device.is_online(at, self.hold):
                 self._there.add(device.device_id)
                 self._watch(device, now)
 
@@ -53,15 +66,29 @@ class Attendance:
         Raises:
             Unavailable: the store is away; what is not told yet is told the next time.
         """
-        now = self.clock.now()
-        came = [d for d in self.fleet.take_met() if self._comes(d, now)]
-        went = self._went(now)
         news, self._untold = self._untold, []
-        news += [Seen(d, EventType.DEVICE_ONLINE, now, None) for d in came]
-        news += [Seen(d, EventType.DEVICE_OFFLINE, now, None) for d in went]
+        news += self._watch_all() if self.store.leads else self._rest()
         news += self.fleet.take_odd()
         await self._tell_all(news)
         return len(news)
+
+    def _watch_all(self) -> list[Seen]:
+        """Return who came and who went."""
+        now, met = self.clock.now(), self.fleet.take_met()
+        if not self._is_watching:
+            self._begin(now - _TAKEOVER)
+        came = [d for d in met if self._comes(d, now)]
+        went = self._went(now)
+        return [
+            *(Seen(d, EventType.DEVICE_ONLINE, now, None) for d in came),
+            *(Seen(d, EventType.DEVICE_OFFLINE, now, None) for d in went),
+        ]
+
+    def _rest(self) -> list[Seen]:
+        """Leave it to the server that leads."""
+        self._is_watching = False
+        self.fleet.take_met()
+        return []
 
     def _comes(self, device: Device, now: int) -> bool:
         """Note a device that was seen; tell whether it had been away."""

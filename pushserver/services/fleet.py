@@ -1,7 +1,7 @@
 """The fleet as administrators see it: adopt, change, import, give keys, delete."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -17,7 +17,8 @@ from pushserver.services.presence import FLUSH
 from pushserver.storage.base import Past
 
 #: What a scope says of a device; it does not follow the device into another scope.
-_OWN = ("name", "tags", "hold", "key_hash", "old_key_hash", "key_enforced")
+_SHARED = ("name", "tags", "key_hash", "old_key_hash", "key_enforced")
+_OWN = ("hold", *_SHARED)
 
 
 @attrs.frozen(kw_only=True)
@@ -194,6 +195,38 @@ class Fleet(Directory):
             }
             await self._save(scope_id, {device_id: settings})
         return key
+
+    async def refresh(self, device_ids: Collection[int] | None) -> None:
+        """Read these devices again, None: all: other servers changed or saw them."""
+        if device_ids is None:
+            found = await self.store.all_devices()
+            device_ids = {*self._devices, *(d.device_id for d in found)}
+        else:
+            found = await self.store.devices(device_ids)
+        there = {device.device_id: device for device in found}
+        for device_id in device_ids:
+            if device_id in there:
+                self._hear_of(there[device_id])
+            elif device_id not in self._found:
+                self._drop(device_id)
+                self.holds.dismiss(device_id)
+
+    def _hear_of(self, saved: Device) -> None:
+        """Bring what others wrote into the device that is at work."""
+        device = self._devices.get(saved.device_id)
+        if device is None:
+            self._quarantined += not saved.is_adopted
+            self._devices[saved.device_id] = device = saved
+        keyed = saved.device_id in self._keyed
+        hold = () if device.hold == saved.hold else ("hold",)
+        self._take(saved, ("scope_id", "state", "created_at", *_SHARED, *hold))
+        device.key_enforced |= keyed
+        device.polled_plain |= saved.polled_plain
+        if (saved.last_seen_at or 0) > (device.last_seen_at or 0):
+            device.last_seen_at, device.address = saved.last_seen_at, saved.address
+            device.period = saved.period
+            if device.is_adopted:
+                self._met[device.device_id] = device
 
     async def delete(self, scope_id: int, device_id: int) -> None:
         """

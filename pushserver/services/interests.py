@@ -10,6 +10,7 @@ from pushserver.clock import SECOND, Clock
 from pushserver.model.changes import Changes
 from pushserver.model.event import EventType
 from pushserver.model.ids import first_id_at
+from pushserver.model.news import News
 from pushserver.model.subscription import Health, Subscription
 from pushserver.storage.base import Store
 
@@ -75,6 +76,12 @@ class Interests:
         scopes = {event.scope_id for event in changes.events}
         for stream in self._streams:
             if stream.scope_id in scopes:
+                stream.bell.set()
+
+    def hear(self, news: News) -> None:
+        """Ring for the streams of whose scopes other servers wrote something."""
+        for stream in self._streams:
+            if news.everything or stream.scope_id in news.events:
                 stream.bell.set()
 
     def close(self) -> None:

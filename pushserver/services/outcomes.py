@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 from pushserver.model.changes import Changes
+from pushserver.model.news import News
 
 Bell = asyncio.Event
 
@@ -46,6 +47,15 @@ class Outcomes:
         if self._results:
             for result in changes.results:
                 _ring(self._results.get(result.scope_id, ()))
+
+    def hear(self, news: News) -> None:
+        """Ring for what ended, or came, on other servers."""
+        over = list(self._commands) if news.everything else news.over
+        for command_id in over:
+            _ring(self._commands.get(command_id, ()))
+        scopes = list(self._results) if news.everything else news.results
+        for scope_id in scopes:
+            _ring(self._results.get(scope_id, ()))
 
     def close(self) -> None:
         """Let nobody wait any more."""

@@ -64,7 +64,8 @@ class Presence:
     _forgotten: set[int] = attrs.field(factory=set, init=False)
     _saving: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
     _seen: dict[int, Device] = attrs.field(factory=dict, init=False)
-    _changed: dict[int, Device] = attrs.field(factory=dict, init=False)
+    _found: dict[int, Device] = attrs.field(factory=dict, init=False)
+    _keyed: dict[int, Device] = attrs.field(factory=dict, init=False)
     _strays: dict[int, deque[Stray]] = attrs.field(factory=dict, init=False)
     _met: dict[int, Device] = attrs.field(factory=dict, init=False)
     _odd: list[Seen] = attrs.field(factory=list, init=False)
@@ -111,7 +112,7 @@ class Presence:
         if verdict is Access.FIRST_KEYED:
             device.key_enforced = True
             device.old_key_hash = None
-            self._changed[device.device_id] = device
+            self._keyed[device.device_id] = device
         served = verdict in (Access.SERVED, Access.FIRST_KEYED)
         if not served:
             self.counts[f"refused.{verdict.value}"] += 1
@@ -132,7 +133,7 @@ class Presence:
             state=DeviceState.QUARANTINED,
             created_at=self.clock.now(),
         )
-        self._devices[device_id] = self._changed[device_id] = device
+        self._devices[device_id] = self._found[device_id] = device
         self._quarantined += 1
         log.warning("device.quarantined", device_id=device_id)
         self._note_odd(device, EventType.DEVICE_QUARANTINED, None)
@@ -175,7 +176,8 @@ class Presence:
     def _drop(self, device_id: int) -> None:
         device = self._devices.pop(device_id, None)
         self._seen.pop(device_id, None)
-        self._changed.pop(device_id, None)
+        self._found.pop(device_id, None)
+        self._keyed.pop(device_id, None)
         self._strays.pop(device_id, None)
         if device is not None and not device.is_adopted:
             self._quarantined -= 1
@@ -238,14 +240,14 @@ class Presence:
         return 0
 
     async def _flush_changed(self) -> int:
-        changed, self._changed = self._changed, {}
-        if changed:
-            try:
-                await self.store.save_devices(list(changed.values()))
-            except Unavailable:
-                self._changed = {**changed, **self._changed}
-                raise
-        return len(changed)
+        found, keyed = list(self._found.values()), list(self._keyed.values())
+        if found:
+            await self.store.add_devices(found)
+            _remove(self._found, found)
+        if keyed:
+            await self.store.enforce_keys(keyed)
+            _remove(self._keyed, keyed)
+        return len(found) + len(keyed)
 
     async def _flush_seen(self) -> int:
         seen = {i: self._seen.pop(i) for i in list(self._seen)[:FLUSH]}
@@ -265,4 +267,13 @@ class Presence:
     @property
     def is_flushed(self) -> bool:
         """Tell whether everything that was seen is written."""
-        return not (self._seen or self._changed or self._strays or self._forgotten)
+        return not (
+            self._seen or self._found or self._keyed or self._strays or self._forgotten
+        )
+
+
+def _remove(noted: dict[int, Device], written: list[Device]) -> None:
+    """Forget what is written now, but not what was noted again meanwhile."""
+    for device in written:
+        if noted.get(device.device_id) is device:
+            del noted[device.device_id]

@@ -18,6 +18,8 @@ from pushserver.storage.base import NO_DEVICE, Past, Store
 TURN = 10
 #: How long between two looks for devices that are gone.
 LOOK = 10 * SECOND
+#: Nobody takes so long to write a task's operations.
+PREPARING = 600 * SECOND
 _LATE = "The device did not come in time, or is gone."
 
 
@@ -28,7 +30,8 @@ class Rollout:
 
     An operation begins when its device is there: a device that is away holds no place
     of those that may run at once. `wanted` is set when there may be something to do.
-    Whoever changes a task's course holds `moving`: no batch is under way then.
+    Whoever changes a task's course does it while nobody else moves one: no batch is
+    under way then.
     """
 
     store: Store
@@ -36,7 +39,6 @@ class Rollout:
     clock: Clock
     hold: int
     wanted: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
-    moving: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
     _preparing: set[int] = attrs.field(factory=set, init=False)
     _looked_at: dict[int, int] = attrs.field(factory=dict, init=False)
 
@@ -72,6 +74,9 @@ class Rollout:
     async def _drop(self, task: Task) -> int:
         """Drop a task that was left half written: nobody was told of it."""
         done = 0
+        if self.store.is_shared and task.created_at + PREPARING > self.clock.now():
+            # Another server may be at it.
+            return done
         while task.id not in self._preparing:
             done += 1
             if await self.store.tasks.drop_task(task.id, limit=BATCH):
@@ -93,7 +98,7 @@ class Rollout:
     async def _advance(self, task: Task) -> int:
         done = 0
         for _ in range(TURN):
-            async with self.moving:
+            async with self.store.tasks.moving():
                 moved = await self._move(task)
             if not moved:
                 return done

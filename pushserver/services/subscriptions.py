@@ -11,6 +11,7 @@ from pushserver.errors import Conflict, Invalid, NotFound, Unavailable
 from pushserver.model.changes import Changes
 from pushserver.model.event import Event, EventType
 from pushserver.model.ids import IdSource
+from pushserver.model.news import News
 from pushserver.model.subscription import (
     ROTATION,
     TELLS,
@@ -67,6 +68,22 @@ class Subscriptions:
         self._all = {subscription.id: subscription for subscription in found}
         self.settle()
 
+    async def refresh(self) -> None:
+        """
+        Read the subscriptions again: another server changed some.
+
+        Those at work go on with what was changed; how they do is known best here.
+        """
+        found = await self.store.subscriptions.all_subscriptions()
+        for fresh in found:
+            known = self._all.setdefault(fresh.id, fresh)
+            if known is not fresh:
+                known.take_settings(fresh)
+        there = {subscription.id for subscription in found}
+        for subscription_id in self._all.keys() - there:
+            del self._all[subscription_id]
+        self.settle()
+
     def __iter__(self) -> Iterator[Subscription]:
         return iter(list(self._all.values()))
 
@@ -80,6 +97,12 @@ class Subscriptions:
                 event.scope_id == each.scope_id and self.matches(wanted, event)
                 for event in changes.events
             ):
+                self.ring(each.id)
+
+    def hear(self, news: News) -> None:
+        """Ring for the subscriptions for which other servers wrote something."""
+        for each in self._all.values():
+            if news.everything or each.scope_id in news.events:
                 self.ring(each.id)
 
     def ring(self, subscription_id: int) -> None:

@@ -209,7 +209,7 @@ class Tasks:
         return await self.get(scope_id, task_id)
 
     async def _move(self, before: Task, after: Task, *states: TaskState) -> None:
-        async with self.rollout.moving:
+        async with self.store.tasks.moving():
             moved = before.state in states and await self.store.tasks.move_task(
                 before, after
             )
@@ -233,7 +233,7 @@ class Tasks:
             NotFound: there is none.
             Conflict: it is being canceled.
         """
-        async with self.rollout.moving:
+        async with self.store.tasks.moving():
             task, counts = await self.get(scope_id, task_id)
             if task.state is TaskState.CANCELED and task.ended_at is None:
                 raise Conflict(f"Task {task_id} is being canceled.")

@@ -32,15 +32,28 @@ class Tokens:
         With *admin_secret* that one is valid, for as long as it is set. Both are the
         first scope's, which is never without a token.
         """
-        self._by_hash = {token.hash: token for token in await self.store.all_tokens()}
+        self._by_hash = {}
+        await self.refresh()
         if admin_secret:
             name = "PUSHSERVER_ADMIN_TOKEN"
             token = self._token(FIRST_SCOPE, name, [Permission.ADMIN], admin_secret)
             self.take(attrs.evolve(token, id=0))
         elif not self.all(FIRST_SCOPE):
-            _, secret = await self.make(FIRST_SCOPE, FIRST_TOKEN, [Permission.ADMIN])
-            return secret
+            return await self._make_first()
         return None
+
+    async def _make_first(self) -> str | None:
+        """Make the first token, unless another server was faster."""
+        token, secret = self.new(FIRST_SCOPE, FIRST_TOKEN, [Permission.ADMIN])
+        made = await self.store.add_first_token(token)
+        await self.refresh()
+        return secret if made else None
+
+    async def refresh(self) -> None:
+        """Read the tokens again; the one of the settings stays."""
+        kept = [token for token in self._by_hash.values() if token.id == 0]
+        found = [*await self.store.all_tokens(), *kept]
+        self._by_hash = {token.hash: token for token in found}
 
     def authenticate(self, authorization: str | None) -> Token:
         """

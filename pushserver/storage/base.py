@@ -6,7 +6,7 @@ survives the loss of power; what raised `Unavailable` may or may not be. Every w
 atomic: it happens wholly or not at all, also when its caller is cancelled.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol, TypeVar
 
 import attrs
@@ -18,6 +18,7 @@ from pushserver.model.event import EventType
 from pushserver.model.idempotency import Key, KeyUse
 from pushserver.model.ids import IdSource
 from pushserver.model.lane import Lane
+from pushserver.model.news import News
 from pushserver.model.operation import Operation
 from pushserver.model.scope import Scope
 from pushserver.model.shadow import Service
@@ -190,8 +191,22 @@ class DeviceStore(Protocol):
     async def all_devices(self) -> Sequence[Device]:
         """Return every device with what was last seen of it."""
 
+    async def devices(self, device_ids: Collection[int]) -> Sequence[Device]:
+        """Return these devices, those that are there."""
+
     async def save_devices(self, devices: Sequence[Device]) -> None:
-        """Write what administrators decided on these devices, all or nothing."""
+        """
+        Write what administrators decided on these devices, all or nothing.
+
+        Raises:
+            Conflict: one is adopted in another scope.
+        """
+
+    async def add_devices(self, devices: Sequence[Device]) -> None:
+        """Keep devices that came by themselves; who is known already stays as it is."""
+
+    async def enforce_keys(self, devices: Sequence[Device]) -> None:
+        """Demand these devices' newest keys, where those are still the newest."""
 
     async def forget_device(self, device_id: int) -> None:
         """Delete the device and its shadow; its commands and results stay."""
@@ -213,6 +228,9 @@ class TokenStore(Protocol):
 
     async def add_token(self, token: Token) -> None:
         """Keep a new token."""
+
+    async def add_first_token(self, token: Token) -> bool:
+        """Keep a token if its scope has no valid one; tell whether it had none."""
 
     async def revoke_token(self, scope_id: int, token_id: int, *, now: int) -> bool:
         """Revoke a token of the scope; tell whether there was one."""
@@ -254,6 +272,17 @@ class Store(CommandStore, History, DeviceStore, TokenStore, ScopeStore, Protocol
     @property
     def new_id(self) -> IdSource:
         """Makes ids, each larger than every one in the store."""
+
+    @property
+    def leads(self) -> bool:
+        """Whether it is this server that does what is done once for all of them."""
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other servers may be at work over the same store."""
+
+    def follow(self, listener: Callable[[News], None]) -> None:
+        """Tell *listener* what other servers over the same store did."""
 
     async def check(self) -> None:
         """

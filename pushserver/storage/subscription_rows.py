@@ -23,6 +23,8 @@ SUBSCRIPTION = (
     " old_secret, old_secret_until, health, failures, failing_since, dropped,"
     " last_success_at, last_failure_at, last_error"
 )
+#: Comparable to itself, as NULL is not.
+_NO_DEVICE = -1
 WEBHOOK = "subscription_id, event_id, device_id, state, next_at, attempts"
 
 
@@ -119,7 +121,7 @@ def webhook_from_row(row: Row) -> WebhookDelivery:
     return WebhookDelivery(
         subscription_id=row[0],
         event_id=row[1],
-        device_id=row[2],
+        device_id=device_from_column(row[2]),
         state=DeliveryState(row[3]),
         next_at=row[4],
         attempts=msgspec.json.decode(row[5], type=list[Attempt]),
@@ -131,11 +133,16 @@ def webhook_row(delivery: WebhookDelivery) -> Row:
     return (
         delivery.subscription_id,
         delivery.event_id,
-        delivery.device_id,
+        _NO_DEVICE if delivery.device_id is None else delivery.device_id,
         delivery.state.value,
         delivery.next_at,
         msgspec.json.encode(delivery.attempts).decode(),
     )
+
+
+def device_from_column(number: int) -> int | None:
+    """Return the device that is meant by a webhook's `device_id`."""
+    return None if number == _NO_DEVICE else number
 
 
 def _read(text: str | None, kind: Any) -> Any:

@@ -2,6 +2,7 @@
 
 import enum
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 import attrs
@@ -138,6 +139,9 @@ class OperationStore(Protocol):
 
 class TaskStore(Protocol):
     """Tasks, kept; each device's part is an operation."""
+
+    def moving(self) -> AbstractAsyncContextManager[None]:
+        """Wait until nobody else, on any server, moves tasks on; keep it so."""
 
     async def add_task(self, task: Task, steps: Sequence[Step]) -> None:
         """Keep a task and its steps."""

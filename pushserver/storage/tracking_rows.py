@@ -34,6 +34,16 @@ TASK = (
     " ended_at, expires_in"
 )
 
+#: What may be absent, of what lists are sorted by.
+_NULLABLE = frozenset({"ended_at", "message", "resource"})
+
+
+def sorted_by(name: str, *, descending: bool) -> str:
+    """Return the SQL that sorts by *name*: what is absent comes first, or last."""
+    way = " DESC" if descending else ""
+    absent = f" NULLS {'LAST' if descending else 'FIRST'}"
+    return f"{name}{way}{absent if name in _NULLABLE else ''}"
+
 
 def operation_from_row(row: Row) -> Operation:
     """Make an operation of the columns OPERATION."""

@@ -18,7 +18,8 @@ class Worker:
     Calls `round` every `every` seconds, and as soon as `bell` rings.
 
     The round clears the bell before it looks for what there is to do. However often it
-    rings, the worker takes at most *share* of the time.
+    rings, the worker takes at most *share* of the time. With *leads*, it works only
+    while that is so: of several servers over one store one does what is done once.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Worker:
     round: Callable[[], Awaitable[int]]
     bell: asyncio.Event | None = None
     share: float = 1.0
+    leads: Callable[[], bool] | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Repeat until *stop*; a round that fails is logged and tried again."""
@@ -39,6 +41,8 @@ class Worker:
             await _first(self.every, stop, self.bell)
 
     async def _once(self) -> None:
+        if self.leads is not None and not self.leads():
+            return
         try:
             done = await self.round()
         except Unavailable as error:

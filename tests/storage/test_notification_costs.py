@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pushserver.model.operation import Status
-from pushserver.storage.sqlite import places
+from pushserver.storage.sql import places
 from pushserver.storage.sqlite.store import SqliteStore
 from pushserver.storage.tracking import Page, Sort
 from tests.clock import START, ManualClock

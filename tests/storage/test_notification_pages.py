@@ -9,7 +9,7 @@ import pytest
 from pushserver.clock import SECOND
 from pushserver.model.operation import Notification, Status
 from pushserver.storage.base import Store
-from pushserver.storage.sqlite import places
+from pushserver.storage.sql import places
 from pushserver.storage.tracking import Page, Sort
 from tests.clock import START
 from tests.storage.telling import SCOPE, begin, notification, operation, tell

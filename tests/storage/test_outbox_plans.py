@@ -139,10 +139,9 @@ _EVENT = "SEARCH event USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN"
             {
                 "SEARCH webhook USING INDEX sqlite_autoindex_webhook_1"
                 " (subscription_id=? AND event_id=?)",
-                "LIST SUBQUERY 2",
+                "LIST SUBQUERY 1",
                 "SEARCH webhook USING INDEX webhook_pending"
                 " (subscription_id=? AND event_id<?)",
-                "SCALAR SUBQUERY 1",
                 "SEARCH webhook USING INDEX webhook_pending (subscription_id=?)",
                 "SEARCH subscription USING INTEGER PRIMARY KEY (rowid=?)",
             },

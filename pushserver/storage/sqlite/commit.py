@@ -5,57 +5,23 @@ what they noted in one transaction, and only then tells the callers.
 """
 
 import asyncio
-import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
 import attrs
-import structlog
 
 from pushserver.errors import PushServerError, Unavailable
 from pushserver.model.changes import Changes
 from pushserver.model.event import Interest
-from pushserver.storage.base import NO_PAST, Decision, Past, Recall, Then
-from pushserver.storage.sqlite.connection import Connection
-from pushserver.storage.sqlite.lanes import Lanes, load
-from pushserver.storage.sqlite.recall import recall_all
-from pushserver.storage.sqlite.write import write
-
-log = structlog.get_logger(__name__)
-
-Observer = Callable[[Changes], None]
-
-
-@attrs.define(eq=False)
-class Job:
-    """A decision on a device's lane, or statements of somebody's own."""
-
-    future: asyncio.Future[Any]
-    device_id: int = -1
-    decide: Decision[Any] | None = None
-    recall: Recall | None = None
-    then: Then[Any] | None = None
-    work: Callable[[sqlite3.Connection], Any] | None = None
-    value: Any = None
-
-    def settle(self) -> None:
-        """Give the value to whoever asked."""
-        if self._told(self.value):
-            self.future.set_result(self.value)
-
-    def fail(self, error: Exception) -> None:
-        """Give *error* to whoever asked."""
-        if self._told(None):
-            self.future.set_exception(error)
-
-    def _told(self, value: Any) -> bool:
-        """Tell `then`; return whether the caller still waits."""
-        heard = not self.future.done()
-        if self.then is not None:
-            _watched(self.then, value, heard)
-        return heard
+from pushserver.storage.base import NO_PAST, Past
+from pushserver.storage.sql.lanes import load
+from pushserver.storage.sql.recall import recall_all
+from pushserver.storage.sql.work import Job, Observer, watched
+from pushserver.storage.sql.write import write
+from pushserver.storage.sqlite.connection import Connection, in_transaction
+from pushserver.storage.sqlite.lanes import Lanes
 
 
 @attrs.define(eq=False)
@@ -121,12 +87,18 @@ class GroupCommit:
         jobs = self._decide(jobs, pasts, changes)
         works = [job for job in jobs if job.work is not None]
         try:
-            await self.connection.run(write(changes, works))
+            await self._write(changes, works)
         except Exception as error:  # noqa: BLE001 - told to the callers; the writer lives
             await self._undo(jobs)
             _fail(jobs, error)
             return
         self._confirm(jobs, changes)
+
+    async def _write(self, changes: Changes, works: Sequence[Job]) -> None:
+        """Write it all in one transaction, if there is anything to write."""
+        writing = write(changes, works)
+        if writing is not None:
+            await self.connection.run(partial(in_transaction, work=writing))
 
     async def _undo(self, jobs: Sequence[Job]) -> None:
         """Read the lanes of *jobs* again, now if that can be done, else later."""
@@ -187,7 +159,7 @@ class GroupCommit:
                 self.lanes.set_alarm(lane, lane.flight.timeout_at)
         _confirm_followers(changes)
         for observer in self.observers:
-            _watched(observer, changes)
+            watched(observer, changes)
         for job in jobs:
             job.settle()
             if job.decide is not None:
@@ -200,14 +172,6 @@ def _confirm_followers(changes: Changes) -> None:
         operation.stored = True
     for service in changes.services.values():
         service.stored = True
-
-
-def _watched(tell: Callable[..., None], *news: Any) -> None:
-    """Call *tell*; what it raises is logged: the commit is made, or failed, already."""
-    try:
-        tell(*news)
-    except Exception:
-        log.exception("commit.listener_failed")
 
 
 def _fail(jobs: Sequence[Job], error: Exception) -> None:

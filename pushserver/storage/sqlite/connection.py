@@ -12,7 +12,7 @@ import aiosqlite
 
 from pushserver.errors import Misconfigured, Unavailable
 from pushserver.storage.schema import schema_sql
-from pushserver.storage.sqlite.scopes import add_first_scope
+from pushserver.storage.sql.scopes import add_first_scope
 
 T = TypeVar("T")
 
@@ -106,6 +106,20 @@ def _install(connection: sqlite3.Connection, now: int) -> None:
     add_first_scope(connection, now)
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     connection.execute("COMMIT")
+
+
+def in_transaction(
+    connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], None]
+) -> None:
+    """Do *work* wholly or not at all."""
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        work(connection)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
 
 
 class FileLock:

@@ -1,7 +1,8 @@
 """Tasks: their rows, their counts, and which of their operations are to be moved."""
 
-import sqlite3
+import asyncio
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import attrs
@@ -11,11 +12,11 @@ from pushserver.model.idempotency import Key, KeyUse
 from pushserver.model.operation import Operation, Status
 from pushserver.model.task import Counts, Task
 from pushserver.storage.rows import Row, marks, prefixed
-from pushserver.storage.sqlite.connection import Connection
-from pushserver.storage.sqlite.fleet import IS_THERE
-from pushserver.storage.sqlite.recall import find_key
-from pushserver.storage.sqlite.work import Writer
-from pushserver.storage.sqlite.write import ADD_OPERATION, ADD_STEP, KEY, key_row
+from pushserver.storage.sql.connection import Connection, Reader
+from pushserver.storage.sql.fleet import IS_THERE
+from pushserver.storage.sql.recall import find_key
+from pushserver.storage.sql.work import Writer
+from pushserver.storage.sql.write import ADD_OPERATION, ADD_STEP, KEY, key_row
 from pushserver.storage.tracking import DueStep
 from pushserver.storage.tracking_rows import (
     OPERATION,
@@ -68,8 +69,9 @@ _HOPELESS = (
     f"SELECT {prefixed(OPERATION, 'operation')}"
     " FROM operation LEFT JOIN device USING (device_id)"
     " LEFT JOIN device_seen AS seen USING (device_id)"
-    f" WHERE {_NOT_BEGUN} AND (device.scope_id IS NOT operation.scope_id"
-    f" OR (? AND ({IS_THERE}) IS NOT TRUE)) ORDER BY operation.id LIMIT ?"
+    f" WHERE {_NOT_BEGUN} AND (device.scope_id IS NULL"
+    " OR device.scope_id <> operation.scope_id"
+    f" OR (? = 1 AND ({IS_THERE}) IS NOT TRUE)) ORDER BY operation.id LIMIT ?"
 )
 _UNENDED = (
     f"SELECT {OPERATION} FROM operation WHERE task_id = ? AND retried = 0"
@@ -79,16 +81,21 @@ _LAST = 2**63 - 1
 
 
 @attrs.frozen
-class SqliteTasks:
+class SqlTasks:
     """Keeps the promise of `TaskStore`."""
 
-    reader: Connection
+    reader: Reader
     write: Writer
+    _moving: AbstractAsyncContextManager[None] = attrs.field(factory=asyncio.Lock)
+
+    def moving(self) -> AbstractAsyncContextManager[None]:
+        """Wait until nobody else moves tasks on."""
+        return self._moving
 
     async def add_task(self, task: Task, steps: Sequence[Step]) -> None:
         """Keep a task and its steps."""
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: Connection) -> None:
             connection.execute(_ADD, task_row(task))
             ADD_STEP.run(connection, [step_row(step) for step in steps])
 
@@ -104,7 +111,7 @@ class SqliteTasks:
     ) -> None:
         """Keep operations in the place of others that still stand as they did."""
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: Connection) -> None:
             for old, operation in new:
                 guard = (old.id, old.status.value)
                 if connection.execute(_RETRIED, guard).rowcount:
@@ -119,7 +126,7 @@ class SqliteTasks:
         """Write where the task stands, if it still stood as *before*."""
         guard = (before.state.value, before.forgiven)
 
-        def work(connection: sqlite3.Connection) -> bool:
+        def work(connection: Connection) -> bool:
             values = (*_moved(after), *guard)
             moved = connection.execute(f"{_MOVE}{_GUARD}", values).rowcount == 1
             if moved and key is not None:
@@ -135,7 +142,7 @@ class SqliteTasks:
     async def drop_task(self, task_id: int, *, limit: int) -> bool:
         """Delete a task that is PREPARING, or a piece of it."""
 
-        def work(connection: sqlite3.Connection) -> bool:
+        def work(connection: Connection) -> bool:
             if connection.execute(_IS_PREPARING, (task_id,)).fetchone() is None:
                 return True
             piece = "SELECT id FROM operation WHERE task_id = ? LIMIT ?"
@@ -172,7 +179,7 @@ class SqliteTasks:
     async def count_task(self, task_id: int) -> Counts:
         """Count a task's operations by how they stand."""
 
-        def read(connection: sqlite3.Connection) -> Counts:
+        def read(connection: Connection) -> Counts:
             by_status = dict(connection.execute(_COUNT, (task_id,)).fetchall())
             waiting = connection.execute(_COUNT_WAITING, (task_id,)).fetchone()[0]
             return Counts(
@@ -195,7 +202,7 @@ class SqliteTasks:
         self, task_id: int, *, late: bool, now: int, hold: int, limit: int
     ) -> Sequence[Operation]:
         """Return what has not begun and whose device is gone, or away if *late*."""
-        values = (task_id, late, now, hold, limit)
+        values = (task_id, int(late), now, hold, limit)
         return await self._operations(_HOPELESS, values)
 
     async def _first(self, sql: str, values: Sequence[Any]) -> list[DueStep]:

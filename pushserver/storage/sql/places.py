@@ -5,11 +5,12 @@ Here every thousandth row is remembered once it was counted, so that nothing is 
 twice and a page takes no longer for the rows before it.
 """
 
-import sqlite3
 from bisect import bisect_left
 from typing import Any
 
 import attrs
+
+from pushserver.storage.sql.connection import Connection
 
 #: Rows between two marks; so many are counted off at the most.
 STRIDE = 1000
@@ -39,7 +40,7 @@ class Rows:
         return ", ".join(self.columns)
 
     def select(
-        self, wanted: str, rest: str = "", *, start: Key | None = None, index: str = ""
+        self, wanted: str, rest: str = "", *, start: Key | None = None
     ) -> tuple[str, list[Any]]:
         """Return the SQL that reads *wanted* of the rows from *start*, with values."""
         where, values = "operation_id = ?", list[Any]([self.operation_id])
@@ -48,12 +49,25 @@ class Rows:
         if start is not None:
             where = f"{where} AND ({self.names}) >= ({', '.join('?' * len(start))})"
             values += start
-        return f"SELECT {wanted} FROM notification {index} WHERE {where} {rest}", values
+        return f"SELECT {wanted} FROM notification WHERE {where} {rest}", values
 
     def at(self, offset: int, start: Key | None) -> tuple[str, list[Any]]:
         """Return the SQL that reads the key *offset* rows after *start*."""
         rest = f"ORDER BY {self.names} LIMIT 1 OFFSET {offset}"
         return self.select(self.names, rest, start=start)
+
+    def first_after(self, seen: int) -> tuple[str, list[Any]]:
+        """
+        Return the SQL that reads the first key of the rows with ids above *seen*.
+
+        These few are found by their ids, though another index has the rows in order.
+        """
+        new = "SELECT id FROM notification WHERE operation_id = ? AND id > ?"
+        where, values = f"id IN ({new})", list[Any]([self.operation_id, seen])
+        if self.resource is not None:
+            where, values = f"{where} AND resource = ?", [*values, self.resource]
+        order = f"ORDER BY {self.names} LIMIT 1"
+        return f"SELECT {self.names} FROM notification WHERE {where} {order}", values
 
 
 @attrs.define
@@ -83,12 +97,12 @@ class Places:
     _known: dict[Rows, _Marks] = attrs.field(factory=dict, init=False)
 
     def find(
-        self, connection: sqlite3.Connection, rows: Rows, offset: int
+        self, connection: Connection, rows: Rows, offset: int
     ) -> tuple[Key | None, int]:
         """Return a key, None for the first, and how many rows after it *offset* is."""
         return self._marks(connection, rows, offset).from_where(offset)
 
-    def count(self, connection: sqlite3.Connection, rows: Rows) -> int:
+    def count(self, connection: Connection, rows: Rows) -> int:
         """Count the rows."""
         keys = self._marks(connection, rows, None).keys
         start = keys[-1] if keys else None
@@ -101,9 +115,7 @@ class Places:
         for rows in [rows for rows in self._known if rows.operation_id == operation_id]:
             del self._known[rows]
 
-    def _marks(
-        self, connection: sqlite3.Connection, rows: Rows, offset: int | None
-    ) -> _Marks:
+    def _marks(self, connection: Connection, rows: Rows, offset: int | None) -> _Marks:
         """Return marks that are true, up to *offset*, or to the end if that is None."""
         marks = self._known.pop(rows, None) or _Marks(0)
         _check(connection, rows, marks)
@@ -120,14 +132,12 @@ class Places:
         return marks
 
 
-def _check(connection: sqlite3.Connection, rows: Rows, marks: _Marks) -> None:
+def _check(connection: Connection, rows: Rows, marks: _Marks) -> None:
     """Drop the marks that rows have got before since they were seen: ids only grow."""
     sql = "SELECT max(id) FROM notification WHERE operation_id = ?"
     (newest,) = connection.execute(sql, (rows.operation_id,)).fetchone()
     if marks.keys and (newest or 0) > marks.seen:
-        rest = f"AND id > {marks.seen} ORDER BY {rows.names} LIMIT 1"
-        found = rows.select(rows.names, rest, index="INDEXED BY notification_id")
-        key = connection.execute(*found).fetchone()
+        key = connection.execute(*rows.first_after(marks.seen)).fetchone()
         if key is not None:
             del marks.keys[bisect_left(marks.keys, key) :]
     marks.seen = newest or 0

@@ -1,6 +1,5 @@
 """The past, as far as decisions ask for it."""
 
-import sqlite3
 from collections.abc import Mapping
 
 import attrs
@@ -15,8 +14,9 @@ from pushserver.storage.rows import (
     hand_out_from_row,
     prefixed,
 )
-from pushserver.storage.sqlite.read import find_operation
-from pushserver.storage.sqlite.shadows import find_services, find_shadow
+from pushserver.storage.sql.connection import Connection
+from pushserver.storage.sql.read import find_operation
+from pushserver.storage.sql.shadows import find_services, find_shadow
 
 _KEY = (
     "SELECT fingerprint, answer, created_at FROM idempotency_key"
@@ -36,7 +36,7 @@ _GIVEN_UP = _DELIVERY.format("delivery.outcome = 'noAnswer'")
 
 
 def recall_all(
-    connection: sqlite3.Connection, asked: Mapping[int, tuple[int, Recall]]
+    connection: Connection, asked: Mapping[int, tuple[int, Recall]]
 ) -> dict[int, Past]:
     """Answer each recall of a round: (device, what) by the job's place."""
     return {
@@ -45,7 +45,7 @@ def recall_all(
     }
 
 
-def _recall(connection: sqlite3.Connection, device_id: int, recall: Recall) -> Past:
+def _recall(connection: Connection, device_id: int, recall: Recall) -> Past:
     by_uuid = given_up = None
     if recall.uuid is not None:
         by_uuid = _past(connection, _BY_UUID, (device_id, recall.uuid))
@@ -59,7 +59,7 @@ def _recall(connection: sqlite3.Connection, device_id: int, recall: Recall) -> P
     return Past(key_use, by_uuid, given_up, operation, services)
 
 
-def _given_up(connection: sqlite3.Connection, device_id: int) -> PastDelivery | None:
+def _given_up(connection: Connection, device_id: int) -> PastDelivery | None:
     last = _past(connection, _GIVEN_UP, (device_id,))
     if last is None:
         return None
@@ -68,7 +68,7 @@ def _given_up(connection: sqlite3.Connection, device_id: int) -> PastDelivery | 
 
 
 def _past(
-    connection: sqlite3.Connection, sql: str, values: tuple[int | str, ...]
+    connection: Connection, sql: str, values: tuple[int | str, ...]
 ) -> PastDelivery | None:
     row = connection.execute(sql, values).fetchone()
     if row is None:
@@ -82,7 +82,7 @@ def _past(
     return PastDelivery(hand_out_from_row(row[split:]), command)
 
 
-def find_key(connection: sqlite3.Connection, key: Key) -> KeyUse | None:
+def find_key(connection: Connection, key: Key) -> KeyUse | None:
     """Return how an idempotency key was used."""
     row = connection.execute(_KEY, (key.token_id, key.path, key.value)).fetchone()
     return None if row is None else KeyUse(key, row[0], bytes(row[1]), row[2])

@@ -1,6 +1,5 @@
 """Reading what was kept, on connections that cannot write."""
 
-import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -21,6 +20,7 @@ from pushserver.storage.rows import (
     prefixed,
     result_from_row,
 )
+from pushserver.storage.sql.connection import Connection
 from pushserver.storage.tracking_rows import OPERATION, operation_from_row
 
 T = TypeVar("T")
@@ -40,14 +40,14 @@ _RESULT_OF = (
 )
 
 
-def find_order(connection: sqlite3.Connection, command_id: int) -> Order:
+def find_order(connection: Connection, command_id: int) -> Order:
     """Return what a command orders."""
     sql = f"SELECT {ORDER} FROM command WHERE id = ?"
     return order_from_row(connection.execute(sql, (command_id,)).fetchone())
 
 
 def find_command(
-    connection: sqlite3.Connection, scope_id: int, command_id: int
+    connection: Connection, scope_id: int, command_id: int
 ) -> CommandRecord | None:
     """Return one command with its deliveries and its result."""
     sql = f"SELECT {_FULL} FROM command WHERE id = ? AND scope_id = ?"
@@ -56,7 +56,7 @@ def find_command(
 
 
 def find_operation(
-    connection: sqlite3.Connection, operation_id: int, scope_id: int | None = None
+    connection: Connection, operation_id: int, scope_id: int | None = None
 ) -> Operation | None:
     """Return one operation, of this scope or of any."""
     sql, values = f"SELECT {OPERATION} FROM operation WHERE id = ?", [operation_id]
@@ -67,7 +67,7 @@ def find_operation(
 
 
 def find_result(
-    connection: sqlite3.Connection, scope_id: int, command_id: int
+    connection: Connection, scope_id: int, command_id: int
 ) -> Result | None:
     """Return the result that ended the command."""
     row = connection.execute(_RESULT_OF, (command_id, scope_id)).fetchone()
@@ -75,7 +75,7 @@ def find_result(
 
 
 def list_commands(
-    connection: sqlite3.Connection,
+    connection: Connection,
     scope_id: int,
     wanted: CommandFilter,
     *,
@@ -97,14 +97,14 @@ def _page(
     `state IN (…)` would read and sort every row of those states.
     """
     where, values = _conditions(scope_id, wanted, before)
-    by_state = "state" if _state_is_rarest(wanted) else "+state"
+    by_state = "state" if _state_is_rarest(wanted) else "state || ''"
     pieces, all_values = [], []
     states: list[State | None] = [*sorted(wanted.states)] or [None]
     for state in states:
         own = [*where, f"{by_state} = ?"] if state else where
         pieces.append(
             f"SELECT * FROM (SELECT {_FULL} FROM command WHERE {' AND '.join(own)}"
-            " ORDER BY id DESC LIMIT ?)"
+            " ORDER BY id DESC LIMIT ?) AS page"
         )
         all_values += [*values, *([state.value] if state else []), limit]
     return " UNION ALL ".join(pieces) + " ORDER BY 1 DESC LIMIT ?", [*all_values, limit]
@@ -126,11 +126,10 @@ def _conditions(
     scope_id: int, wanted: CommandFilter, before: int | None
 ) -> tuple[list[str], list[Any]]:
     """Return the conditions but for the state. Ids grow with time: times are ids."""
-    by_endpoint = (
-        "+endpoint" if _state_is_rarest(wanted) and wanted.states else "endpoint"
-    )
+    by_state = _state_is_rarest(wanted) and wanted.states
+    by_endpoint = "endpoint || ''" if by_state else "endpoint"
     given = (
-        (f"{'+' if _is_narrow(wanted) else ''}scope_id = ?", scope_id),
+        (f"scope_id{' + 0' if _is_narrow(wanted) else ''} = ?", scope_id),
         ("id < ?", before),
         ("device_id = ?", wanted.device_id),
         ("operation_id = ?", wanted.operation_id),
@@ -149,7 +148,7 @@ def _id_at(instant: int | None, later: int = 0) -> int | None:
 
 
 def list_results(
-    connection: sqlite3.Connection,
+    connection: Connection,
     scope_id: int,
     *,
     after: int,
@@ -158,7 +157,7 @@ def list_results(
     orphan: bool | None,
 ) -> Sequence[Result]:
     """Return a page of results in the order they came."""
-    by_scope = "scope_id" if device_id is None else "+scope_id"
+    by_scope = "scope_id" if device_id is None else "scope_id + 0"
     where, values = [f"{by_scope} = ?", "id > ?"], [scope_id, after]
     if device_id is not None:
         where.append("device_id = ?")
@@ -170,7 +169,7 @@ def list_results(
     return list(_bounded(map(result_from_row, rows), lambda r: len(r.body)))
 
 
-def _record(connection: sqlite3.Connection, row: Sequence[Any]) -> CommandRecord:
+def _record(connection: Connection, row: Sequence[Any]) -> CommandRecord:
     command: Command = command_from_row(row)
     command.order = order_from_row(row[columns(COMMAND) :])
     found = connection.execute(_DELIVERIES, (command.id,))

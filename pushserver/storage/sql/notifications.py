@@ -1,13 +1,17 @@
 """Reading notifications."""
 
-import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from pushserver.model.operation import Notification
-from pushserver.storage.sqlite.places import STRIDE, Places, Rows
+from pushserver.storage.sql.connection import Connection
+from pushserver.storage.sql.places import STRIDE, Places, Rows
 from pushserver.storage.tracking import Page, Sort
-from pushserver.storage.tracking_rows import NOTIFICATION, notification_from_row
+from pushserver.storage.tracking_rows import (
+    NOTIFICATION,
+    notification_from_row,
+    sorted_by,
+)
 
 _SELECT = f"SELECT {NOTIFICATION} FROM notification WHERE"
 _ONE = f"{_SELECT} id = ? AND operation_id = ? AND scope_id = ?"
@@ -24,7 +28,7 @@ _ORDERS = {
 
 
 def find_one(
-    connection: sqlite3.Connection, scope_id: int, operation_id: int, one: int
+    connection: Connection, scope_id: int, operation_id: int, one: int
 ) -> Notification | None:
     """Return one notification."""
     row = connection.execute(_ONE, (one, operation_id, scope_id)).fetchone()
@@ -32,7 +36,7 @@ def find_one(
 
 
 def find_after(
-    connection: sqlite3.Connection,
+    connection: Connection,
     scope_id: int,
     operation: int,
     after: int,
@@ -43,7 +47,7 @@ def find_after(
     return [notification_from_row(row) for row in connection.execute(_AFTER, values)]
 
 
-def is_there(connection: sqlite3.Connection, scope_id: int, operation_id: int) -> bool:
+def is_there(connection: Connection, scope_id: int, operation_id: int) -> bool:
     """Tell whether the scope has the operation, and so its notifications."""
     return (
         connection.execute(_IS_THERE, (operation_id, scope_id)).fetchone() is not None
@@ -58,7 +62,7 @@ def rows_of(operation_id: int, resource: str | None, sort: Sort) -> Rows:
 
 
 def find_page(
-    connection: sqlite3.Connection, places: Places, rows: Rows, page: Page
+    connection: Connection, places: Places, rows: Rows, page: Page
 ) -> Sequence[Notification]:
     """Return a page; only what no mark helps with is counted off, from the index."""
     offset, limit, backwards, start = page.offset, page.limit, page.descending, None
@@ -78,16 +82,15 @@ def find_page(
 
 
 def _order(rows: Rows, *, backwards: bool) -> str:
-    way = " DESC" if backwards else ""
-    return "ORDER BY " + ", ".join(f"{name}{way}" for name in rows.columns)
+    by = [sorted_by(name, descending=backwards) for name in rows.columns]
+    return f"ORDER BY {', '.join(by)}"
 
 
 @contextmanager
-def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
+def snapshot(connection: Connection) -> Iterator[None]:
     """Let all that is read in the block be of one moment."""
     connection.execute("BEGIN")
     try:
         yield
     finally:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
+        connection.execute("ROLLBACK")

@@ -1,6 +1,5 @@
 """What one round writes: few statements, each over all rows of its kind."""
 
-import sqlite3
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import chain
@@ -8,6 +7,7 @@ from typing import Any, Protocol
 
 import attrs
 
+from pushserver.errors import Unavailable
 from pushserver.model.changes import Changes, Finish
 from pushserver.model.command import Command, HandOut
 from pushserver.model.idempotency import KeyUse
@@ -23,6 +23,7 @@ from pushserver.storage.rows import (
     result_row,
 )
 from pushserver.storage.shadow_rows import SHADOW, service_row, track_row
+from pushserver.storage.sql.connection import Connection
 from pushserver.storage.subscription_rows import EVENT, event_row
 from pushserver.storage.tracking_rows import (
     NOTIFICATION,
@@ -37,7 +38,7 @@ from pushserver.storage.tracking_rows import (
 class Work(Protocol):
     """Statements of somebody's own, and where their value goes."""
 
-    work: Callable[[sqlite3.Connection], Any] | None
+    work: Callable[[Connection], Any] | None
     value: Any
 
 
@@ -55,7 +56,7 @@ class Statement:
     width: int
     guarded: bool = False  # every row must be there as it was believed to be
 
-    def run(self, connection: sqlite3.Connection, rows: Sequence[Row]) -> int:
+    def run(self, connection: Connection, rows: Sequence[Row]) -> int:
         """Write *rows*; return how many were changed."""
         changed, start = 0, 0
         for size in _SIZES:
@@ -86,29 +87,36 @@ def _insert(table: str, names: str) -> Statement:
 _ADD = _insert("command", NEW_COMMAND)
 # Guarded by the state that memory believed in: the file decides.
 _MOVE = Statement(
-    "UPDATE command SET state = new.column1, attempts = new.column2,"
-    " sent_at = new.column3, delivered_at = new.column4,"
-    " finished_at = new.column5, result_id = new.column6, turns = new.column7"
+    "UPDATE command SET state = new.column1,"
+    " attempts = CAST(new.column2 AS BIGINT), sent_at = CAST(new.column3 AS BIGINT),"
+    " delivered_at = CAST(new.column4 AS BIGINT),"
+    " finished_at = CAST(new.column5 AS BIGINT),"
+    " result_id = CAST(new.column6 AS BIGINT), turns = CAST(new.column7 AS BIGINT)"
     " FROM (VALUES {}) AS new"
-    " WHERE command.id = new.column8 AND +command.state = new.column9",
+    " WHERE command.id = CAST(new.column8 AS BIGINT)"
+    " AND command.state || '' = new.column9",
     9,
     guarded=True,
 )
 _HAND_OUT = _insert("delivery", HAND_OUT)
 _END = Statement(
-    "UPDATE delivery SET delivered_at = new.column1, ended_at = new.column2,"
-    " outcome = new.column3 FROM (VALUES {}) AS new WHERE delivery.id = new.column4",
+    "UPDATE delivery SET delivered_at = CAST(new.column1 AS BIGINT),"
+    " ended_at = CAST(new.column2 AS BIGINT), outcome = new.column3"
+    " FROM (VALUES {}) AS new WHERE delivery.id = CAST(new.column4 AS BIGINT)",
     4,
 )
 _RESULT = _insert("result", RESULT)
 ADD_OPERATION = _insert("operation", OPERATION)
 _TRACK = Statement(
-    "UPDATE operation SET queued = new.column1, done = new.column2,"
-    " failed = new.column3, unknown = new.column4, progress = new.column5,"
-    " status = new.column6, canceled = new.column7, started_at = new.column8,"
-    " ended_at = new.column9, modified_at = new.column10, version = version + 1"
-    " FROM (VALUES {}) AS new"
-    " WHERE operation.id = new.column11 AND operation.version = new.column12",
+    "UPDATE operation SET queued = CAST(new.column1 AS BIGINT),"
+    " done = CAST(new.column2 AS BIGINT), failed = CAST(new.column3 AS BIGINT),"
+    " unknown = CAST(new.column4 AS BIGINT), progress = CAST(new.column5 AS BIGINT),"
+    " status = new.column6, canceled = CAST(new.column7 AS BIGINT),"
+    " started_at = CAST(new.column8 AS BIGINT),"
+    " ended_at = CAST(new.column9 AS BIGINT),"
+    " modified_at = CAST(new.column10 AS BIGINT), version = version + 1"
+    " FROM (VALUES {}) AS new WHERE operation.id = CAST(new.column11 AS BIGINT)"
+    " AND operation.version = CAST(new.column12 AS BIGINT)",
     12,
     guarded=True,
 )
@@ -116,13 +124,17 @@ ADD_STEP = _insert("step", STEP)
 _ADD_SERVICE = _insert("shadow", SHADOW)
 _TRACK_SERVICE = Statement(
     "UPDATE shadow SET desired = new.column1, reported = new.column2,"
-    " version = new.column3, desired_at = new.column4, reported_at = new.column5,"
-    " command_id = new.column6, sent = new.column7, carried = new.column8,"
-    " sent_version = new.column9, outcome = new.column10, verified = new.column11,"
-    " error = new.column12, lapsed = new.column13, due = new.column14,"
-    " planned = new.column15, read_id = new.column16, asked = new.column17"
-    " FROM (VALUES {}) AS new"
-    " WHERE shadow.device_id = new.column18 AND shadow.service_id = new.column19",
+    " version = CAST(new.column3 AS BIGINT),"
+    " desired_at = CAST(new.column4 AS BIGINT),"
+    " reported_at = CAST(new.column5 AS BIGINT),"
+    " command_id = CAST(new.column6 AS BIGINT), sent = new.column7,"
+    " carried = new.column8, sent_version = CAST(new.column9 AS BIGINT),"
+    " outcome = new.column10, verified = CAST(new.column11 AS BIGINT),"
+    " error = new.column12, lapsed = CAST(new.column13 AS BIGINT),"
+    " due = CAST(new.column14 AS BIGINT), planned = CAST(new.column15 AS BIGINT),"
+    " read_id = CAST(new.column16 AS BIGINT), asked = new.column17"
+    " FROM (VALUES {}) AS new WHERE shadow.device_id = CAST(new.column18 AS BIGINT)"
+    " AND shadow.service_id = new.column19",
     19,
 )
 _TELL = _insert("notification", NOTIFICATION)
@@ -146,32 +158,21 @@ KEY = Statement(
 
 def write(
     changes: Changes, works: Sequence[Work]
-) -> Callable[[sqlite3.Connection], None]:
-    """Return what writes *changes* and does *works*, all in one transaction."""
+) -> Callable[[Connection], None] | None:
+    """Return what writes *changes* and does *works*, if there is anything to write."""
     batches = [(each, rows) for each, rows in _batches(changes) if rows]
 
-    def transaction(connection: sqlite3.Connection) -> None:
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-            for statement, rows in batches:
-                done = statement.run(connection, rows)
-                if statement.guarded and done != len(rows):
-                    raise sqlite3.IntegrityError("somebody else moved a row")
-            if changes.has_more:
-                _write_more(connection, changes)
-            for job in works:
-                _do(connection, job)
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
+    def writing(connection: Connection) -> None:
+        for statement, rows in batches:
+            done = statement.run(connection, rows)
+            if statement.guarded and done != len(rows):
+                raise Unavailable("The database refused: somebody else moved a row")
+        if changes.has_more:
+            _write_more(connection, changes)
+        for job in works:
+            _do(connection, job)
 
-    return transaction if batches or works or changes.has_more else _nothing
-
-
-def _nothing(_connection: sqlite3.Connection) -> None:
-    """Write nothing: every decision found that there is nothing to do."""
+    return writing if batches or works or changes.has_more else None
 
 
 def _batches(changes: Changes) -> list[tuple[Statement, list[Row]]]:
@@ -252,7 +253,7 @@ def _track_row(operation: Operation) -> Row:
     )
 
 
-def _forget(connection: sqlite3.Connection, operation_id: int) -> None:
+def _forget(connection: Connection, operation_id: int) -> None:
     """Delete an operation with what is left of its notifications and its own steps."""
     for table, name in (
         ("notification", "operation_id"),
@@ -262,7 +263,7 @@ def _forget(connection: sqlite3.Connection, operation_id: int) -> None:
         connection.execute(f"DELETE FROM {table} WHERE {name} = ?", (operation_id,))
 
 
-def _write_more(connection: sqlite3.Connection, changes: Changes) -> None:
+def _write_more(connection: Connection, changes: Changes) -> None:
     """Do what is no matter of rows."""
     for operation_id in changes.forgotten:
         _forget(connection, operation_id)
@@ -275,13 +276,13 @@ def _write_more(connection: sqlite3.Connection, changes: Changes) -> None:
             changes.events.append(event)
 
 
-def _is_finished(connection: sqlite3.Connection, finish: Finish) -> bool:
+def _is_finished(connection: Connection, finish: Finish) -> bool:
     """End a task if none of its operations runs; tell whether it ended."""
     values = (finish.at, finish.task_id)
     return connection.execute(_FINISH, values).rowcount == 1
 
 
-def _do(connection: sqlite3.Connection, job: Work) -> None:
+def _do(connection: Connection, job: Work) -> None:
     """Do one job's statements, wholly or not at all."""
     assert job.work is not None  # noqa: S101 - it is a decision otherwise
     job.value = job.work(connection)

@@ -1,6 +1,5 @@
 """Reading operations, their steps and their notifications."""
 
-import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,8 +9,8 @@ from pushserver.model.draft import Step
 from pushserver.model.operation import Notification, Operation
 from pushserver.model.state import State
 from pushserver.storage.rows import prefixed
-from pushserver.storage.sqlite.connection import Connection
-from pushserver.storage.sqlite.notifications import (
+from pushserver.storage.sql.connection import Connection, Reader
+from pushserver.storage.sql.notifications import (
     find_after,
     find_one,
     find_page,
@@ -19,9 +18,9 @@ from pushserver.storage.sqlite.notifications import (
     rows_of,
     snapshot,
 )
-from pushserver.storage.sqlite.places import Places
-from pushserver.storage.sqlite.read import find_operation
-from pushserver.storage.sqlite.work import Writer
+from pushserver.storage.sql.places import Places
+from pushserver.storage.sql.read import find_operation
+from pushserver.storage.sql.work import Writer
 from pushserver.storage.tracking import (
     DueStep,
     OperationFilter,
@@ -33,6 +32,7 @@ from pushserver.storage.tracking_rows import (
     OPERATION,
     STEP,
     operation_from_row,
+    sorted_by,
     step_from_row,
 )
 
@@ -53,11 +53,11 @@ _BY = {Sort.CREATED: "id", Sort.STARTED: "coalesce(started_at, created_at)"}
 
 
 @attrs.frozen
-class SqliteOperations:
+class SqlOperations:
     """Keeps the promise of `OperationStore`."""
 
-    reader: Connection
-    workers: Connection
+    reader: Reader
+    workers: Reader
     write: Writer
     places: Places = attrs.field(factory=Places)
 
@@ -106,7 +106,7 @@ class SqliteOperations:
         """Return an operation's steps with what became of them."""
         owner = operation.task_id or operation.id
 
-        def read(connection: sqlite3.Connection) -> list[StepRecord]:
+        def read(connection: Connection) -> list[StepRecord]:
             rows = connection.execute(_STEPS, (operation.id, owner))
             return [_step_record(row) for row in rows]
 
@@ -115,7 +115,7 @@ class SqliteOperations:
     async def steps(self, wanted: Sequence[tuple[int, int]]) -> Sequence[Step]:
         """Return steps by (owner, number)."""
 
-        def read(connection: sqlite3.Connection) -> list[Step]:
+        def read(connection: Connection) -> list[Step]:
             rows = [connection.execute(_STEP, place).fetchone() for place in wanted]
             return [step_from_row(row) for row in rows if row is not None]
 
@@ -150,7 +150,7 @@ class SqliteOperations:
         """List notifications by place."""
         rows = rows_of(operation_id, resource, page.sort)
 
-        def read(connection: sqlite3.Connection) -> Sequence[Notification]:
+        def read(connection: Connection) -> Sequence[Notification]:
             with snapshot(connection):
                 if not is_there(connection, scope_id, operation_id):
                     return []
@@ -164,7 +164,7 @@ class SqliteOperations:
         """Count notifications."""
         rows = rows_of(operation_id, resource, Sort.SENT)
 
-        def read(connection: sqlite3.Connection) -> int:
+        def read(connection: Connection) -> int:
             with snapshot(connection):
                 if not is_there(connection, scope_id, operation_id):
                     return 0
@@ -173,7 +173,7 @@ class SqliteOperations:
         return await self.reader.run(read)
 
     async def _number(self, sql: str, values: Sequence[Any]) -> int:
-        def read(connection: sqlite3.Connection) -> int:
+        def read(connection: Connection) -> int:
             number: int = connection.execute(sql, values).fetchone()[0]
             return number
 
@@ -198,12 +198,13 @@ class SqliteOperations:
 def _conditions(scope_id: int, wanted: OperationFilter) -> tuple[str, list[Any]]:
     """Return the conditions; the one with the fewest rows chooses the index."""
     by_task, by_device = wanted.task_id is not None, wanted.device_id is not None
-    own = "+" if by_task or by_device else ""
+    narrow = by_task or by_device
+    aside = " || ''" if by_device and not by_task else ""
     given = (
-        (f"{own}scope_id = ?", scope_id),
+        (f"scope_id{' + 0' if narrow else ''} = ?", scope_id),
         ("task_id = ?", wanted.task_id),
-        (f"{'+' if by_task else ''}device_id = ?", wanted.device_id),
-        (f"{'+' if by_device and not by_task else ''}status = ?", wanted.status),
+        (f"device_id{' + 0' if by_task else ''} = ?", wanted.device_id),
+        (f"status{aside} = ?", wanted.status),
         ("resource = ?", wanted.resource),
         ("retried = ?", 0 if wanted.current else None),
     )
@@ -212,9 +213,9 @@ def _conditions(scope_id: int, wanted: OperationFilter) -> tuple[str, list[Any]]
 
 
 def _order(page: Page) -> str:
-    way = " DESC" if page.descending else ""
-    by = _BY.get(page.sort, page.sort.value)
-    return f"ORDER BY {by}{way}, id{way}"
+    names = (_BY.get(page.sort, page.sort.value), "id")
+    by = [sorted_by(name, descending=page.descending) for name in names]
+    return f"ORDER BY {', '.join(by)}"
 
 
 def _step_record(row: Sequence[Any]) -> StepRecord:

@@ -1,6 +1,5 @@
 """Reading devices' shadows."""
 
-import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,8 +9,8 @@ from pushserver.model.command import Command
 from pushserver.model.shadow import Service
 from pushserver.storage.shadow_rows import SHADOW, service_from_row
 from pushserver.storage.shadows import DueService
-from pushserver.storage.sqlite.connection import Connection
-from pushserver.storage.sqlite.fleet import IS_THERE
+from pushserver.storage.sql.connection import Connection, Reader
+from pushserver.storage.sql.fleet import IS_THERE
 
 #: Services that were looked for, by their devices and names.
 Known = dict[tuple[int, str], Service | None]
@@ -31,11 +30,11 @@ _STARTABLE = (
 
 
 @attrs.frozen
-class SqliteShadows:
+class SqlShadows:
     """Keeps the promise of `ShadowStore`."""
 
-    reader: Connection
-    workers: Connection
+    reader: Reader
+    workers: Reader
 
     async def services(self, scope_id: int, device_id: int) -> Sequence[Service]:
         """Return every service of a device."""
@@ -61,7 +60,7 @@ class SqliteShadows:
 
 
 def find_shadow(
-    connection: sqlite3.Connection,
+    connection: Connection,
     command: Command,
     known: Known,
 ) -> Service | None:
@@ -74,6 +73,6 @@ def find_shadow(
     return service if service and service.scope_id == command.scope_id else None
 
 
-def find_services(connection: sqlite3.Connection, device_id: int) -> list[Service]:
+def find_services(connection: Connection, device_id: int) -> list[Service]:
     """Return every service of a device."""
     return [service_from_row(row) for row in connection.execute(_ALL, (device_id,))]

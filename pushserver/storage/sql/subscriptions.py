@@ -1,6 +1,5 @@
 """Events, subscriptions and the outbox: their statements."""
 
-import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -13,14 +12,15 @@ from pushserver.model.subscription import (
     Subscription,
     WebhookDelivery,
 )
-from pushserver.storage.rows import Row, columns, marks, prefixed
-from pushserver.storage.sqlite.connection import Connection
-from pushserver.storage.sqlite.work import Writer
+from pushserver.storage.rows import Row, columns, prefixed, upsert
+from pushserver.storage.sql.connection import Connection, Reader
+from pushserver.storage.sql.work import Writer
 from pushserver.storage.subscribing import Lag
 from pushserver.storage.subscription_rows import (
     EVENT,
     SUBSCRIPTION,
     WEBHOOK,
+    device_from_column,
     event_from_row,
     subscription_from_row,
     subscription_row,
@@ -31,8 +31,8 @@ from pushserver.storage.subscription_rows import (
 T = TypeVar("T")
 
 _ALL = f"SELECT {SUBSCRIPTION} FROM subscription ORDER BY id"
-_SAVE = f"REPLACE INTO subscription ({SUBSCRIPTION}) VALUES ({marks(SUBSCRIPTION)})"
-_RECORD = f"REPLACE INTO webhook ({WEBHOOK}) VALUES ({marks(WEBHOOK)})"
+_SAVE = upsert("subscription", SUBSCRIPTION, key="id")
+_RECORD = upsert("webhook", WEBHOOK, key="subscription_id, event_id")
 _NEWEST = "SELECT coalesce(max(id), 0) FROM event"
 _AFTER = f"SELECT {EVENT} FROM event WHERE scope_id = ? AND id > ? ORDER BY id LIMIT ?"
 _COUNT = "SELECT count(*) FROM event WHERE scope_id = ? AND id > ? AND id <= ?"
@@ -43,19 +43,19 @@ _DUE = (
 _OLDER = (
     " AND NOT EXISTS (SELECT 1 FROM webhook AS older"
     " WHERE older.subscription_id = webhook.subscription_id"
-    " AND older.device_id IS webhook.device_id"
+    " AND older.device_id = webhook.device_id"
     " AND older.event_id < webhook.event_id AND older.state = 'pending'"
 )
-# The plus keeps SQLite to the order of events: it stops at the limit.
+# The nought keeps SQLite to the order of events: it stops at the limit.
 _DUE_IN_ORDER = (
     f"SELECT {WEBHOOK} FROM webhook WHERE subscription_id = ?1 AND state = 'pending'"
-    f" AND +next_at <= ?2{_OLDER} AND older.next_at > ?2) ORDER BY event_id LIMIT ?3"
+    f" AND next_at + 0 <= ?2{_OLDER} AND older.next_at > ?2) ORDER BY event_id LIMIT ?3"
 )
 _NEXT_DUE = (
     "SELECT min(next_at) FROM webhook WHERE subscription_id = ? AND state = 'pending'"
 )
 _NEXT_DUE_IN_ORDER = (
-    "SELECT min(+next_at) FROM webhook WHERE subscription_id = ?"
+    "SELECT min(next_at + 0) FROM webhook WHERE subscription_id = ?"
     f" AND state = 'pending'{_OLDER})"
 )
 _BLOCKED = (
@@ -85,19 +85,23 @@ _REVIVE = (
     " AND state = 'dead' AND event_id >= ?3 LIMIT ?4)"
 )
 _PURGE_DEAD = (
-    "DELETE FROM webhook WHERE rowid IN (SELECT rowid FROM webhook"
+    "DELETE FROM webhook WHERE (subscription_id, event_id) IN"
+    " (SELECT subscription_id, event_id FROM webhook"
     " WHERE state = 'dead' AND event_id < ? LIMIT ?)"
 )
 _ORPHANS = (
-    "DELETE FROM webhook WHERE rowid IN (SELECT rowid FROM webhook"
+    "DELETE FROM webhook WHERE (subscription_id, event_id) IN"
+    " (SELECT subscription_id, event_id FROM webhook"
     " WHERE subscription_id NOT IN (SELECT id FROM subscription) LIMIT ?)"
+)
+_TOO_MANY = (
+    "SELECT event_id FROM webhook WHERE subscription_id = ? AND state = 'pending'"
+    " ORDER BY event_id DESC LIMIT 1 OFFSET ?"
 )
 _GIVE_UP = (
     "UPDATE webhook SET state = 'dead', next_at = NULL WHERE subscription_id = ?1"
     " AND event_id IN (SELECT event_id FROM webhook WHERE subscription_id = ?1"
-    " AND state = 'pending' AND event_id <= max(?3, coalesce((SELECT event_id"
-    " FROM webhook WHERE subscription_id = ?1 AND state = 'pending'"
-    " ORDER BY event_id DESC LIMIT 1 OFFSET ?2), 0)) ORDER BY event_id LIMIT ?4)"
+    " AND state = 'pending' AND event_id <= ?2 ORDER BY event_id LIMIT ?3)"
 )
 _DROPPED = "UPDATE subscription SET dropped = dropped + ? WHERE id = ?"
 _HORIZON = "SELECT id FROM event WHERE scope_id = ? ORDER BY id DESC LIMIT 1 OFFSET ?"
@@ -108,10 +112,10 @@ _OLD = (
 
 
 @attrs.frozen
-class SqliteSubscriptions:
+class SqlSubscriptions:
     """Keeps the promise of `SubscriptionStore`."""
 
-    reader: Connection
+    reader: Reader
     write: Writer
 
     async def all_subscriptions(self) -> Sequence[Subscription]:
@@ -175,7 +179,9 @@ class SqliteSubscriptions:
     async def blocked_devices(self, subscription_id: int) -> frozenset[int | None]:
         """Return the devices that have something pending."""
         return frozenset(
-            await self._list(_BLOCKED, (subscription_id,), lambda row: row[0])
+            await self._list(
+                _BLOCKED, (subscription_id,), lambda row: device_from_column(row[0])
+            )
         )
 
     async def record(
@@ -185,7 +191,7 @@ class SqliteSubscriptions:
         row = subscription_row(subscription)
         rows = [webhook_row(delivery) for delivery in deliveries]
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: Connection) -> None:
             there = "SELECT 1 FROM subscription WHERE id = ?"
             if connection.execute(there, (subscription.id,)).fetchone():
                 connection.execute(_SAVE, row)
@@ -237,9 +243,11 @@ class SqliteSubscriptions:
         self, subscription_id: int, *, keep: int, before: int, limit: int
     ) -> int:
         """Give up what is pending for too long, or too much."""
-        values = (subscription_id, keep, first_id_at(before) - 1, limit)
 
-        def work(connection: sqlite3.Connection) -> int:
+        def work(connection: Connection) -> int:
+            found = connection.execute(_TOO_MANY, (subscription_id, keep)).fetchone()
+            last = max(first_id_at(before) - 1, found[0] if found else 0)
+            values = (subscription_id, last, limit)
             given_up = connection.execute(_GIVE_UP, values).rowcount
             connection.execute(_DROPPED, (given_up, subscription_id))
             return given_up
@@ -263,7 +271,7 @@ class SqliteSubscriptions:
         """Delete old events and what was told of them; read first, then write."""
         ids = await self._list(_OLD, (first_id_at(before), limit), tuple)
 
-        def work(connection: sqlite3.Connection) -> int:
+        def work(connection: Connection) -> int:
             connection.executemany("DELETE FROM webhook WHERE event_id = ?", ids)
             connection.executemany("DELETE FROM event WHERE id = ?", ids)
             return len(ids)

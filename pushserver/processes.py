@@ -1,0 +1,165 @@
+"""Several servers on one port: processes over one store, looked after by this one.
+
+The listening socket is this process's; the servers inherit it, so while one of them is
+exchanged the others go on accepting. One that ends is made anew; on SIGHUP all are, one
+after the other, each when the one before listens again.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from asyncio.subprocess import Process
+from collections.abc import Mapping
+
+import attrs
+import structlog
+
+from pushserver import app, logs
+from pushserver.errors import Misconfigured
+from pushserver.port import BACKLOG, READY, SOCKET, cannot_listen
+from pushserver.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+#: Seconds before a server that died is made anew.
+PAUSE = 1.0
+
+
+def serve(settings: Settings) -> int:
+    """Run as many servers as the settings say until a signal; return the exit code."""
+    if settings.workers == 1:
+        return app.serve(settings)
+    logs.set_up(settings.log_level)
+    try:
+        with _listen(settings) as port:
+            return asyncio.run(Processes(settings, port).run())
+    except Misconfigured as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+
+
+def _listen(settings: Settings) -> socket.socket:
+    try:
+        return socket.create_server(
+            (settings.host, settings.port),
+            backlog=BACKLOG,
+            family=_family(settings.host),
+        )
+    except OSError as error:
+        raise cannot_listen(settings, error) from error
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+@attrs.define(eq=False)
+class _Server:
+    """One of the processes; `ready` is set while it listens."""
+
+    number: int
+    process: Process | None = None
+    ready: asyncio.Event = attrs.Factory(asyncio.Event)
+
+
+@attrs.define(eq=False)
+class Processes:
+    """Keeps the servers running on the socket *port*."""
+
+    settings: Settings
+    port: socket.socket
+    _servers: list[_Server] = attrs.field(factory=list, init=False)
+    _stopping: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
+    _code: int = attrs.field(default=0, init=False)
+
+    async def run(self) -> int:
+        """Run the servers until a signal, or until one cannot start."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stopping.set)
+        self._servers = [_Server(n) for n in range(self.settings.workers)]
+        async with asyncio.TaskGroup() as group:
+            keepers = [group.create_task(self._keep(each)) for each in self._servers]
+            exchanging = group.create_task(self._exchange_on_hangup())
+            await self._stopping.wait()
+            for server in self._servers:
+                _terminate(server)
+            await asyncio.gather(*keepers)
+            exchanging.cancel()
+        return self._code
+
+    async def _keep(self, server: _Server) -> None:
+        """Have *server* run; one that could never start stops them all."""
+        while not self._stopping.is_set():
+            code = await self._run(server)
+            was_ready = server.ready.is_set()
+            server.ready.clear()
+            if self._stopping.is_set():
+                break
+            if not was_ready:
+                self._code = code or 1
+                self._stopping.set()
+                break
+            if code:
+                log.error("process.died", server=server.number, code=code)
+                await asyncio.sleep(PAUSE)
+
+    async def _run(self, server: _Server) -> int:
+        """Run one server to its end; return its exit code."""
+        reading, writing = os.pipe()
+        try:
+            server.process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "pushserver",
+                "serve",
+                env=self._environ(writing),
+                pass_fds=(self.port.fileno(), writing),
+            )
+        finally:
+            os.close(writing)
+        loop = asyncio.get_running_loop()
+        loop.add_reader(reading, self._hear, server, reading)
+        try:
+            return await server.process.wait()
+        finally:
+            loop.remove_reader(reading)
+            os.close(reading)
+
+    def _hear(self, server: _Server, reading: int) -> None:
+        """Note that the server listens; at the pipe's end it does no more."""
+        if os.read(reading, 1):
+            server.ready.set()
+            log.info("process.listens", server=server.number)
+        else:
+            asyncio.get_running_loop().remove_reader(reading)
+
+    def _environ(self, writing: int) -> Mapping[str, str]:
+        """Return the settings as a process gets them."""
+        given = {
+            f"PUSHSERVER_{name.upper()}": str(value)
+            for name, value in attrs.asdict(self.settings).items()
+            if value is not None and name != "workers"
+        }
+        inherited = {k: v for k, v in os.environ.items() if "PUSHSERVER_" not in k}
+        handed = {SOCKET: str(self.port.fileno()), READY: str(writing)}
+        return {**inherited, **given, **handed}
+
+    async def _exchange_on_hangup(self) -> None:
+        hangup = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGHUP, hangup.set)
+        while True:
+            await hangup.wait()
+            hangup.clear()
+            for server in self._servers:
+                server.ready.clear()
+                _terminate(server)
+                await server.ready.wait()
+
+
+def _terminate(server: _Server) -> None:
+    if server.process is not None and server.process.returncode is None:
+        server.process.terminate()

@@ -1,0 +1,48 @@
+"""What the statements need of a database: no more than SQLite's module gives.
+
+In the SQL `?` stands for the next value, `?3` for the third one.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Protocol, TypeVar
+
+T = TypeVar("T")
+
+
+class Cursor(Protocol):
+    """What a statement found or did."""
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows were changed."""
+
+    def fetchone(self) -> Any:
+        """Return the next row, or None."""
+
+    def fetchall(self) -> list[Any]:
+        """Return the rows that are left."""
+
+    def __iter__(self) -> Iterator[Any]:
+        """Go through the rows that are left."""
+
+
+class Connection(Protocol):
+    """Statements are done on it one after the other, on one thread."""
+
+    def execute(self, sql: str, values: Sequence[Any] = ..., /) -> Cursor:
+        """Do a statement."""
+
+    def executemany(self, sql: str, rows: Iterable[Sequence[Any]], /) -> Cursor:
+        """Do a statement for each of *rows*."""
+
+
+class Reader(Protocol):
+    """Reads."""
+
+    async def run(self, work: Callable[[Connection], T]) -> T:
+        """
+        Call *work* on a thread: one hop for all that it reads, of one moment.
+
+        Raises:
+            Unavailable: the database refused, or is closed.
+        """

@@ -1,0 +1,121 @@
+"""The fleet's statements: devices, what was seen of them, old keys."""
+
+from collections.abc import Collection, Sequence
+
+from pushserver.model.device import Device, Stray
+from pushserver.storage.rows import (
+    DEVICE,
+    SEEN,
+    STRAY,
+    device_from_row,
+    device_row,
+    marks,
+    prefixed,
+    seen_row,
+    stray_from_row,
+    stray_row,
+    upsert,
+)
+from pushserver.storage.sql.connection import Connection
+
+_ALL = (
+    f"SELECT {prefixed(DEVICE, 'device')}, {prefixed(SEEN, 'device_seen')}"
+    " FROM device LEFT JOIN device_seen USING (device_id) ORDER BY device.device_id"
+)
+_SOME = (
+    f"SELECT {prefixed(DEVICE, 'device')}, {prefixed(SEEN, 'device_seen')}"
+    " FROM device LEFT JOIN device_seen USING (device_id)"
+    " WHERE device.device_id IN ({})"
+)
+_SAVE = upsert("device", DEVICE, key="device_id")
+_FOREIGN = (
+    "SELECT 1 FROM device WHERE device_id = ? AND scope_id <> ? AND state = 'adopted'"
+)
+_FIND = (
+    f"INSERT INTO device ({DEVICE}) VALUES ({marks(DEVICE)})"
+    " ON CONFLICT (device_id) DO NOTHING"
+)
+_ENFORCE = (
+    "UPDATE device SET key_enforced = 1, old_key_hash = NULL"
+    " WHERE device_id = ? AND key_hash = ?"
+)
+_SEEN = upsert("device_seen", SEEN, key="device_id")
+_STRAY = f"INSERT INTO stray_request ({STRAY}) VALUES ({marks(STRAY)})"
+_STRAYS = f"SELECT {STRAY} FROM stray_request WHERE device_id = ? ORDER BY id"
+_OLD_STRAYS = (
+    "DELETE FROM stray_request WHERE device_id = ?1 AND id <= ("
+    "SELECT id FROM stray_request WHERE device_id = ?1"
+    " ORDER BY id DESC LIMIT 1 OFFSET ?2)"
+)
+#: Three of its own periods (a device that never polled idly has none), half a minute at
+#: the least, and as long as its polls are held.
+IS_THERE = (
+    "seen.last_seen_at > ? - coalesce(device.hold, ?) - CASE"
+    " WHEN seen.period > 10000000 THEN 3 * seen.period ELSE 30000000 END"
+)
+_OLD_KEYS = "DELETE FROM idempotency_key WHERE created_at < ?"
+
+
+def all_devices(connection: Connection) -> Sequence[Device]:
+    """Return every device with what was last seen of it."""
+    return [device_from_row(row) for row in connection.execute(_ALL)]
+
+
+def some_devices(
+    connection: Connection, device_ids: Collection[int]
+) -> Sequence[Device]:
+    """Return these devices, those that are there."""
+    sql = _SOME.format(", ".join("?" * len(device_ids)))
+    return [device_from_row(row) for row in connection.execute(sql, tuple(device_ids))]
+
+
+def save_devices(connection: Connection, devices: Sequence[Device]) -> list[int]:
+    """Write what administrators decided, or nothing: return whom others adopted."""
+    foreign = [d.device_id for d in devices if _is_foreign(connection, d)]
+    if not foreign:
+        connection.executemany(_SAVE, map(device_row, devices))
+    return foreign
+
+
+def _is_foreign(connection: Connection, device: Device) -> bool:
+    values = (device.device_id, device.scope_id)
+    return connection.execute(_FOREIGN, values).fetchone() is not None
+
+
+def add_devices(connection: Connection, devices: Sequence[Device]) -> None:
+    """Keep devices that came by themselves."""
+    connection.executemany(_FIND, map(device_row, devices))
+
+
+def enforce_keys(connection: Connection, devices: Sequence[Device]) -> None:
+    """Demand these devices' newest keys."""
+    connection.executemany(_ENFORCE, [(d.device_id, d.key_hash) for d in devices])
+
+
+def forget_device(connection: Connection, device_id: int) -> None:
+    """Delete a device, what was seen of it, and its shadow."""
+    for table in ("device", "device_seen", "stray_request", "shadow"):
+        connection.execute(f"DELETE FROM {table} WHERE device_id = ?", (device_id,))
+
+
+def save_seen(
+    connection: Connection,
+    devices: Sequence[Device],
+    strays: Sequence[Stray],
+    keep: int,
+) -> None:
+    """Write what was seen, and of each device's strays only the newest *keep*."""
+    connection.executemany(_SEEN, map(seen_row, devices))
+    connection.executemany(_STRAY, map(stray_row, strays))
+    ids = {stray.device_id for stray in strays}
+    connection.executemany(_OLD_STRAYS, [(device_id, keep) for device_id in ids])
+
+
+def strays(connection: Connection, device_id: int) -> Sequence[Stray]:
+    """Return a device's last odd requests."""
+    return [stray_from_row(row) for row in connection.execute(_STRAYS, (device_id,))]
+
+
+def purge_keys(connection: Connection, before: int) -> int:
+    """Delete old idempotency keys."""
+    return connection.execute(_OLD_KEYS, (before,)).rowcount
