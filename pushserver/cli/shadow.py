@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Annotated, Any
 
+import msgspec
 from cyclopts import App, Parameter
 
 from pushserver.cli import following
@@ -150,6 +151,12 @@ def _show(here: Here, shadow: Json) -> None:
     here.table(_rows(shadow), COLUMNS)
 
 
+def _plain(value: Any) -> str | None:
+    """Return a desired value as it was given, a switch as `true` or `false`."""
+    plain = value is None or isinstance(value, str)
+    return value if plain else msgspec.json.encode(value).decode()
+
+
 def _rows(shadow: Json) -> Iterator[Json]:
     """Yield a row for each property that is desired or reported."""
     for service_id, service in shadow["services"].items():
@@ -158,7 +165,7 @@ def _rows(shadow: Json) -> Iterator[Json]:
             yield {
                 "service": service_id,
                 "property": name,
-                "desired": desired.get(name),
+                "desired": _plain(desired.get(name)),
                 "reported": reported.get(name),
                 "status": service["status"],
                 "error": service.get("error"),
