@@ -137,6 +137,21 @@ def test_replaced_after_an_attempt(one: Mirrored) -> None:
     assert [(True, {**SENT, "language": "en_US"}, None)] == one.told
 
 
+def test_replaced_and_nobody_knows(one: Mirrored) -> None:
+    """
+    What a replaced command may have changed is sent again, also if it is as before.
+    """
+    one.do()
+    one.desire({**WANTED, "beep": False})
+    one.poll()
+    one.tick(5)
+    one.give_up()
+
+    one.desire(WANTED)
+
+    assert ['{"general":{"beep":"1"}}'] == one.bodies
+
+
 def test_waits_again_and_has_moved(one: Mirrored) -> None:
     """
     What moved is due also when the command comes back, and is not sent as it was.

@@ -9,7 +9,7 @@ import pytest
 from pushserver.dialects.controlid import configuration
 from pushserver.errors import NotFound
 from pushserver.model.scope import FIRST_SCOPE
-from pushserver.model.shadow import Service
+from pushserver.model.shadow import Service, Written
 from pushserver.services.shadows import PIECE
 from tests.clock import ManualClock
 from tests.model.values import DEVICE
@@ -91,6 +91,42 @@ async def test_late_result_of_an_older_command(work: WorkDesk) -> None:
 
     (service,) = await work.services.shadows.get(FIRST_SCOPE, DEVICE)
     assert ({}, True) == (service.reported, service.is_writing)
+
+
+async def test_late_result_while_it_is_read(work: WorkDesk) -> None:
+    """
+    A late result and a reading that waits tell of one and the same service.
+    """
+    await work.adopt(DEVICE)
+    await desire(work, WANTED)
+    await work.fly("u")
+    await work.upkeep(200_000)
+    shadows = work.services.shadows
+    await shadows.refresh(FIRST_SCOPE, DEVICE, {}, lambda _: b"")
+
+    await work.report(uuid="u")
+    await work.fly("v")
+    await work.report(b'{"response":{"general":{"language":"x"}}}', uuid="v")
+
+    (service,) = await shadows.get(FIRST_SCOPE, DEVICE)
+    assert (Written.DELIVERED, {"language": "x"}) == (service.outcome, service.reported)
+
+
+async def test_deleted_while_in_flight(work: WorkDesk) -> None:
+    """
+    Who comes back has a new shadow, of which an old command knows nothing.
+    """
+    await work.adopt(DEVICE)
+    await desire(work, WANTED)
+    await work.fly("u")
+    await work.services.fleet.delete(FIRST_SCOPE, DEVICE)
+    await work.adopt(DEVICE)
+
+    (service,) = await desire(work, OTHER)
+    await work.report(uuid="u")
+
+    (kept,) = await work.services.shadows.get(FIRST_SCOPE, DEVICE)
+    assert (1, {}, True) == (service.version, kept.reported, kept.is_writing)
 
 
 async def test_bell(work: WorkDesk) -> None:
