@@ -31,6 +31,7 @@ from pushserver.services.peers import Peers
 from pushserver.services.polling import Polling
 from pushserver.services.queue import Queue
 from pushserver.services.reporting import Reporting
+from pushserver.services.retention import Retention
 from pushserver.services.rollout import Rollout
 from pushserver.services.scopes import Scopes
 from pushserver.services.shadows import Shadows
@@ -139,6 +140,7 @@ def build_services(settings: Settings, store: Store, clock: Clock) -> Services:
         holds=holds,
         polling=polling,
         queue=queue,
+        retention=Retention(store.history, clock, settings.retention),
         reporting=Reporting(store=store, clock=clock, ids=ids, dialect=configuration),
         outcomes=outcomes,
         interests=interests,
@@ -210,6 +212,7 @@ def workers_of(services: Services, dispatcher: Dispatcher) -> Sequence[Worker]:
         Worker("attendance", 2.0, attendance.round),
         Worker("interests", 60.0, services.interests.forget),
         Worker("flush-seen", 2.0, services.fleet.flush_in_turns),
+        Worker("retention", 3600.0, services.retention.keep, leads=leads),
         Worker("old-keys", 3600.0, upkeep.old_keys, leads=leads),
         Worker("counts", 60.0, Counting(services.fleet.counts).tell),
     )

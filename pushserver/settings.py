@@ -125,6 +125,11 @@ class Settings:
         validator=_is_deleted,
         help="What a Kapua client's DELETE is answered: 200, or 204 as of newer ones.",
     )
+    retention: float = ts.option(
+        default=0,
+        validator=_not_negative,
+        help="After how many days history is deleted; 0 keeps everything.",
+    )
     workers: int = ts.option(
         default=1,
         validator=_is_some,

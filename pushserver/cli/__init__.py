@@ -21,6 +21,7 @@ from pushserver.cli import (
     events,
     openapi,
     operations,
+    purge,
     results,
     scopes,
     serve,
@@ -117,6 +118,7 @@ def _app() -> App:
     app.command(devices.app)
     app.command(tokens.app)
     app.command(scopes.app)
+    app.command(purge.purge)
     app.command(simulate.simulate)
     app.command(doctor.doctor)
     app.command(openapi.openapi)

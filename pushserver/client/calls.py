@@ -145,6 +145,10 @@ class Client(Tracking, Shadowing, Subscribing):
         """Make a scope; its first token is shown this once."""
         return await self._json("POST", "/scopes", body={"name": name})
 
+    async def purge(self, before: str) -> Json:
+        """Delete a piece of the history of before an instant; repeat until done."""
+        return await self._json("POST", "/purge", body={"before": before})
+
     async def openapi(self) -> Json:
         """Return the API's description."""
         return await self._json("GET", "/openapi.json")

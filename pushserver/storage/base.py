@@ -236,6 +236,28 @@ class TokenStore(Protocol):
         """Revoke a token of the scope; tell whether there was one."""
 
 
+@attrs.frozen
+class Old:
+    """What has an id below `before`, in one scope or, if that is None, in all."""
+
+    before: int
+    scope_id: int | None = None
+
+
+class HistoryStore(Protocol):
+    """Letting history go."""
+
+    async def count_old(self, old: Old) -> int:
+        """Count rows that are old, also those that are still at work."""
+
+    async def purge(self, old: Old, *, limit: int) -> int:
+        """
+        Delete at most *limit* of each: ended commands, results, operations, tasks.
+
+        Return how many rows. What is at work stays.
+        """
+
+
 class ScopeStore(Protocol):
     """Scopes, kept. The first one is there from the beginning."""
 
@@ -264,6 +286,10 @@ class Store(CommandStore, History, DeviceStore, TokenStore, ScopeStore, Protocol
     @property
     def subscriptions(self) -> SubscriptionStore:
         """Events, subscriptions and what was told to them."""
+
+    @property
+    def history(self) -> HistoryStore:
+        """Letting history go."""
 
     @property
     def interest(self) -> dict[int, frozenset[EventType]]:

@@ -12,6 +12,7 @@ from pushserver.services.outcomes import Outcomes
 from pushserver.services.polling import Polling
 from pushserver.services.queue import Queue
 from pushserver.services.reporting import Reporting
+from pushserver.services.retention import Retention
 from pushserver.services.rollout import Rollout
 from pushserver.services.scopes import Scopes
 from pushserver.services.shadows import Shadows
@@ -35,6 +36,7 @@ class Services:
     holds: Holds
     polling: Polling
     queue: Queue
+    retention: Retention
     reporting: Reporting
     outcomes: Outcomes
     interests: Interests

@@ -12,6 +12,7 @@ from pushserver.model.token import Token
 from pushserver.storage.base import CommandFilter, CommandRecord
 from pushserver.storage.sql import fleet, read, scopes
 from pushserver.storage.sql.connection import Reader
+from pushserver.storage.sql.history import SqlHistory
 from pushserver.storage.sql.operations import SqlOperations
 from pushserver.storage.sql.shadows import SqlShadows
 from pushserver.storage.sql.subscriptions import SqlSubscriptions
@@ -35,6 +36,7 @@ class SqlStore:
     tasks: SqlTasks
     shadows: SqlShadows
     subscriptions: SqlSubscriptions
+    history: SqlHistory
 
     async def order(self, command_id: int) -> Order:
         """Return what the command orders."""

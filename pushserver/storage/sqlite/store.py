@@ -15,6 +15,7 @@ from pushserver.model.lane import Lane
 from pushserver.model.news import News
 from pushserver.model.state import IN_FLIGHT, State
 from pushserver.storage.base import Decision, Recall, Then
+from pushserver.storage.sql.history import SqlHistory
 from pushserver.storage.sql.lanes import load_all
 from pushserver.storage.sql.newest import largest_id
 from pushserver.storage.sql.operations import SqlOperations
@@ -90,6 +91,7 @@ class SqliteStore(SqlStore):
             tasks=SqlTasks(workers, write),
             shadows=SqlShadows(lists, workers),
             subscriptions=SqlSubscriptions(workers, write),
+            history=SqlHistory(workers, write),
             new_id=new_id,
             interest=interest,
         )

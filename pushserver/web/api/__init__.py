@@ -14,6 +14,7 @@ from pushserver.web.api import (
     events,
     openapi,
     operations,
+    purge,
     results,
     scopes,
     shadow,
@@ -42,6 +43,7 @@ ROUTES: tuple[Route[Any, Any], ...] = (
     *events.ROUTES,
     *tokens.ROUTES,
     *scopes.ROUTES,
+    *purge.ROUTES,
     *about.ROUTES,
     Route(
         method="GET",

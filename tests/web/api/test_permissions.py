@@ -26,6 +26,7 @@ BODIES: dict[str, Any] = {
     "patchDevice": {},
     "makeToken": {"name": "x", "permissions": ["results:read"]},
     "makeScope": {"name": "x"},
+    "purge": {"before": "2026-01-01T00:00:00Z"},
     "makeTokenOfScope": {"name": "x", "permissions": ["results:read"]},
 }
 
@@ -92,7 +93,7 @@ WANTED = {
     },
     "results:read": {"listResults", "getCommandResult"},
     "tokens:write": {"makeToken", "listTokens", "revokeToken", "listScopes"},
-    "admin": {"makeScope", "makeTokenOfScope"},
+    "admin": {"makeScope", "makeTokenOfScope", "purge"},
 }
 
 

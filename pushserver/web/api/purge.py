@@ -1,0 +1,57 @@
+"""Deleting old history over the API, a piece with each call."""
+
+from datetime import datetime
+
+from aiohttp import web
+
+from pushserver.model.token import Permission
+from pushserver.web.api.drafts import read_instant
+from pushserver.web.api.route import Call, Route, answer
+from pushserver.web.api.types import In, Out
+
+#: So many pieces are deleted by one call: a second or so.
+PIECES = 10
+
+
+class PurgeIn(In, kw_only=True):
+    """Up to when history is to be deleted."""
+
+    before: datetime
+
+
+class PurgeOut(Out, kw_only=True):
+    """How many rows were deleted, and how many are left; repeat until `done`."""
+
+    deleted: int
+    left: int
+    done: bool
+
+
+async def purge(call: Call[None, PurgeIn]) -> web.StreamResponse:
+    """Delete a piece of the scope's history."""
+    retention = call.services.retention
+    before = read_instant(call.body.before, "/before") or 0
+    deleted, done = 0, False
+    for _ in range(PIECES):
+        gone = await retention.purge(before, call.scope_id)
+        deleted += gone
+        done = not gone
+        if done:
+            break
+    left = await retention.count(before, call.scope_id)
+    return answer(PurgeOut(deleted=deleted, left=left, done=done))
+
+
+ROUTES = (
+    Route(
+        method="POST",
+        path="/purge",
+        name="purge",
+        summary="Delete old history: ended commands, results, operations and tasks",
+        handler=purge,
+        permission=Permission.ADMIN,
+        body=PurgeIn,
+        answer=PurgeOut,
+        problems=(400, 413, 415, 422, 503),
+    ),
+)

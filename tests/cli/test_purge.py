@@ -1,0 +1,23 @@
+"""`purge` against a real server."""
+
+from tests.cli.conftest import Run, Turn
+
+
+def test_purge(run: Run, turn: Turn, device_id: str) -> None:
+    """The history before an instant goes, and it is told how much that was."""
+    run("enqueue", device_id, "system_information")
+    turn()
+
+    told = run("purge", "2999-01-01T00:00:00Z", "--json").only
+
+    assert told["deleted"] >= 2
+    assert "Deleting" in run("purge", "2999-01-01T00:00:00Z").err
+    assert [] == run("commands", "list", "--device", device_id, "--json").lines
+
+
+def test_refused(run: Run) -> None:
+    """An instant that is none is refused."""
+    done = run("purge", "yesterday")
+
+    assert 1 == done.code
+    assert "before" in done.err
