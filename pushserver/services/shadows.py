@@ -178,7 +178,11 @@ class Shadows:
             for service in self._desire(scope_id, merge, services, lane):
                 self.mirror.leave_to_task(service, lane, changes)
 
-        await self.store.change(device_id, decide, _SHADOW)
+        try:
+            await self.store.change(device_id, decide, _SHADOW)
+        except Invalid as error:
+            detail = f"Device {device_id}: {error.detail}"
+            raise Invalid(detail, pointer="/targets") from None
 
     # By itself
 

@@ -151,6 +151,53 @@ async def test_step_waits_for_what_is_in_flight(fleet: Site) -> None:
     assert (0, 1, 0, 0, 0) == counted(await shown(fleet, task))
 
 
+async def test_one_is_full(fleet: Site) -> None:
+    """
+    A device that cannot take it is named, and no task is made.
+    """
+    full = {f"s{n}": {"a": 1} for n in range(64)}
+    assert 200 == (await fleet.api("PATCH", "/devices/3/shadow", full)).status
+    wanted = {"targets": {"all": True}, "desired": WANTED}
+
+    answer = await fleet.api("PATCH", "/shadows", wanted)
+    await fleet.services.rollout.advance()
+
+    assert (422, "invalid", "/targets") == answer.problem
+    assert "Device 3" in answer.json()["detail"]
+    assert [] == (await fleet.api("GET", "/tasks")).json()["items"]
+
+
+async def test_retried(fleet: Site) -> None:
+    """
+    What failed is tried again with the task, and nothing else.
+    """
+    task = await make(fleet, targets={"deviceIds": [1]})
+    await do(fleet, b'{"error":"no"}', device=1)
+    await do(fleet, device=1)
+
+    await fleet.api("POST", f"/tasks/{task['id']}/retry")
+    await fleet.services.rollout.advance()
+    await do(fleet, device=1)
+    await do(fleet, device=1)
+
+    assert {"general": "delivered", "ntp": "delivered"} == await of(fleet, 1)
+    assert (0, 1, 0, 0, 0) == counted(await shown(fleet, task))
+
+
+async def test_canceled(fleet: Site) -> None:
+    """
+    When the task is canceled, what is desired stays, and is sent when it is named.
+    """
+    task = await make(fleet, targets={"deviceIds": [3]})
+    await fleet.api("POST", f"/tasks/{task['id']}/cancel")
+    assert {"general": "pending", "ntp": "pending"} == await of(fleet, 3)
+
+    await fleet.api("PATCH", "/devices/3/shadow", {"general": {}})
+
+    assert {"general": {"language": "pt_BR"}} == await do(fleet, device=3)
+    assert {"general": "delivered", "ntp": "pending"} == await of(fleet, 3)
+
+
 async def test_replayed(fleet: Site) -> None:
     """
     The same request under the same key gets the same answer, and makes nothing.
