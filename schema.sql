@@ -77,7 +77,8 @@ CREATE TABLE command (
     operation_id     BIGINT,
     step             BIGINT,                   -- which of the operation's, from 0
     resource         TEXT,                     -- what the step is called there
-    result_id        BIGINT                    -- the result that ended it
+    result_id        BIGINT,                   -- the result that ended it
+    service_id       TEXT                      -- the service it writes or reads
 );
 CREATE INDEX command_device ON command (device_id, id);
 CREATE INDEX command_scope ON command (scope_id, id);
@@ -177,6 +178,7 @@ CREATE TABLE step (
     response_timeout BIGINT,
     expires_in       BIGINT,
     not_before       BIGINT,
+    service_id       TEXT,                     -- the service it writes
     PRIMARY KEY (owner_id, number)
 );
 
@@ -253,6 +255,33 @@ CREATE TABLE upgrade_part (
     error_code      TEXT,
     error           TEXT
 );
+
+-- What is desired of each service of a device, and what is known of it.
+CREATE TABLE shadow (
+    device_id    BIGINT NOT NULL,
+    service_id   TEXT   NOT NULL,
+    scope_id     BIGINT NOT NULL,
+    desired      TEXT   NOT NULL,              -- a JSON object, as it was given
+    reported     TEXT   NOT NULL,              -- a JSON object of strings
+    version      BIGINT NOT NULL,              -- the device's counter at the last change
+    desired_at   BIGINT,
+    reported_at  BIGINT,
+    command_id   BIGINT,                       -- writes it, or wrote it last
+    sent         TEXT   NOT NULL,              -- of what is desired, what that carries
+    carried      TEXT   NOT NULL,              -- the same as the device is told it
+    sent_version BIGINT NOT NULL,
+    outcome      TEXT CHECK (outcome IN ('delivered', 'failed')),
+    verified     BIGINT NOT NULL CHECK (verified IN (0, 1)), -- read after the write
+    error        TEXT,                         -- JSON
+    lapsed       BIGINT NOT NULL CHECK (lapsed IN (0, 1)),   -- never handed out
+    due          BIGINT NOT NULL CHECK (due IN (0, 1)),      -- to be compared again
+    planned      BIGINT NOT NULL CHECK (planned IN (0, 1)),  -- a step will write it
+    read_id      BIGINT,                       -- reads it, or read it last
+    asked        TEXT   NOT NULL,              -- a JSON array: for what that asks
+    PRIMARY KEY (device_id, service_id)
+);
+CREATE INDEX shadow_due ON shadow (device_id) WHERE due = 1;
+CREATE INDEX shadow_lapsed ON shadow (device_id) WHERE lapsed = 1;
 
 -- What happened, in order, as far as anybody wants to hear of it.
 CREATE TABLE event (

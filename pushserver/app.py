@@ -13,6 +13,7 @@ import structlog
 
 from pushserver import __version__, logs
 from pushserver.clock import Clock, SystemClock, micros
+from pushserver.dialects.controlid import configuration
 from pushserver.errors import Misconfigured
 from pushserver.model.subscription import Subscription
 from pushserver.port import listen
@@ -22,6 +23,7 @@ from pushserver.services.fleet import Fleet
 from pushserver.services.guard import Guard
 from pushserver.services.holds import Holds
 from pushserver.services.interests import Interests
+from pushserver.services.mirror import Mirror
 from pushserver.services.operations import Operations
 from pushserver.services.outbox import Outbox
 from pushserver.services.outcomes import Outcomes
@@ -32,6 +34,7 @@ from pushserver.services.reporting import Reporting
 from pushserver.services.retention import Retention
 from pushserver.services.rollout import Rollout
 from pushserver.services.scopes import Scopes
+from pushserver.services.shadows import Shadows
 from pushserver.services.subscriptions import Subscriptions
 from pushserver.services.tasks import Tasks
 from pushserver.services.telling import Telling
@@ -90,13 +93,34 @@ def build_services(settings: Settings, store: Store, clock: Clock) -> Services:
     )
     fleet = Fleet(store=store, clock=clock, ids=ids, policy=settings.keys, holds=holds)
     tokens = Tokens(store=store, clock=clock, ids=ids)
+    mirror = Mirror(dialect=configuration, queue=queue, clock=clock)
     operations = Operations(
-        store=store, clock=clock, ids=ids, fleet=fleet, polling=polling, queue=queue
+        store=store,
+        clock=clock,
+        ids=ids,
+        fleet=fleet,
+        polling=polling,
+        queue=queue,
+        mirror=mirror,
     )
     hold = micros(settings.hold)
+    shadows = Shadows(
+        store=store,
+        clock=clock,
+        fleet=fleet,
+        polling=polling,
+        mirror=mirror,
+        hold=hold,
+    )
     rollout = Rollout(store=store, operations=operations, clock=clock, hold=hold)
     tasks = Tasks(
-        store=store, clock=clock, ids=ids, fleet=fleet, rollout=rollout, hold=hold
+        store=store,
+        clock=clock,
+        ids=ids,
+        fleet=fleet,
+        rollout=rollout,
+        shadows=shadows,
+        hold=hold,
     )
     guard = Guard(settings.webhook_allow_http, settings.webhook_networks)
     interests = Interests(store=store, clock=clock)
@@ -123,6 +147,7 @@ def build_services(settings: Settings, store: Store, clock: Clock) -> Services:
         outcomes.tell,
         operations.look,
         rollout.look,
+        shadows.look,
         interests.look,
         subscriptions.look,
     ):
@@ -135,11 +160,12 @@ def build_services(settings: Settings, store: Store, clock: Clock) -> Services:
         polling=polling,
         queue=queue,
         retention=Retention(store.history, clock, settings.retention),
-        reporting=Reporting(store=store, clock=clock, ids=ids),
+        reporting=Reporting(store=store, clock=clock, ids=ids, dialect=configuration),
         outcomes=outcomes,
         interests=interests,
         operations=operations,
         rollout=rollout,
+        shadows=shadows,
         subscriptions=subscriptions,
         tasks=tasks,
         upgrades=Upgrades(store, tasks),
@@ -180,7 +206,7 @@ def workers_of(services: Services, dispatcher: Dispatcher) -> Sequence[Worker]:
     operations, rollout = services.operations, services.rollout
     attendance = Attendance(store=store, clock=clock, fleet=fleet, hold=services.hold)
     attendance.load()
-    subscriptions = services.subscriptions
+    shadows, subscriptions = services.shadows, services.subscriptions
     outbox = Outbox(store.subscriptions, subscriptions, clock)
     upkeep = Upkeep(store=services.store, clock=services.clock)
 
@@ -192,6 +218,7 @@ def workers_of(services: Services, dispatcher: Dispatcher) -> Sequence[Worker]:
         Worker("deadlines", 0.5, upkeep.deadlines, leads=leads),
         Worker("steps", 1.0, operations.go_on, operations.due, leads=leads),
         Worker("tasks", 1.0, rollout.advance, rollout.wanted, 0.2, leads),
+        Worker("shadows", 1.0, shadows.go_on, shadows.wanted, leads=leads),
         Worker("webhooks", 1.0, dispatcher.round, subscriptions.changed),
         Worker("outbox", 60.0, outbox.trim, leads=leads),
         Worker("attendance", 2.0, attendance.round),

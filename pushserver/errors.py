@@ -10,6 +10,7 @@ PushServerError
 ├── NotFound
 ├── Conflict             well formed, but the thing has moved on
 │   └── IdempotencyRunning
+├── PreconditionFailed   the thing is not the one that the caller saw
 ├── TooLarge
 ├── Unavailable          the store is away; try again
 └── Misconfigured        the server cannot start like this
@@ -92,6 +93,13 @@ class IdempotencyRunning(Conflict):
 
     code = "idempotency-running"
     title = "The first request with this Idempotency-Key is still running"
+
+
+class PreconditionFailed(PushServerError):
+    """It is not the version that the caller named."""
+
+    code = "precondition-failed"
+    title = "It has another version now"
 
 
 class TooLarge(PushServerError):

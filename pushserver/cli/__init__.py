@@ -25,6 +25,7 @@ from pushserver.cli import (
     results,
     scopes,
     serve,
+    shadow,
     simulate,
     subscriptions,
     tasks,
@@ -113,6 +114,7 @@ def _app() -> App:
     app.command(operations.app)
     app.command(tasks.app)
     app.command(upgrades.app)
+    app.command(shadow.app)
     app.command(subscriptions.app)
     app.command(events.events)
     app.command(devices.app)

@@ -33,7 +33,7 @@ async def make(
     /,
     *,
     event: Annotated[tuple[str, ...], Parameter(negative=())],
-    format: Literal["native", "iotda"] | None = None,  # noqa: A002 - it is the option's name
+    format: Literal["native", "iotda", "oceanconnect"] | None = None,  # noqa: A002 - it is the option's name
     wishes: GivenWishes = PLAIN,
     here: InHere,
 ) -> int:
@@ -47,9 +47,10 @@ async def make(
     url
         Where events are posted to.
     event
-        What is told, such as command.status; may be repeated.
+        What is told, such as command.status; may be repeated. In the format
+        oceanconnect also by the platform's names.
     format
-        native, or iotda for the body of Huawei's IoTDA.
+        native, or iotda or oceanconnect for the bodies of Huawei's platforms.
     wishes
         How it is told, and of which devices.
     """

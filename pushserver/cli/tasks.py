@@ -71,7 +71,7 @@ async def make(
         if follow:
             here.note(f"Task {made['id']}")
             return await following.follow(here, client, made, failures)
-    _show(here, made)
+    show_task(here, made)
     return 0
 
 
@@ -119,7 +119,7 @@ async def follow_(task_id: str, /, *, failures: Failures = 50, here: InHere) -> 
 async def pause(task_id: str, /, *, here: InHere) -> int:
     """Begin on no further device until the task is resumed."""
     async with here.client() as client:
-        _show(here, await client.pause_task(task_id))
+        show_task(here, await client.pause_task(task_id))
     return 0
 
 
@@ -127,7 +127,7 @@ async def pause(task_id: str, /, *, here: InHere) -> int:
 async def resume(task_id: str, /, *, here: InHere) -> int:
     """Go on with a paused task; the failures so far are forgiven."""
     async with here.client() as client:
-        _show(here, await client.resume_task(task_id))
+        show_task(here, await client.resume_task(task_id))
     return 0
 
 
@@ -135,7 +135,7 @@ async def resume(task_id: str, /, *, here: InHere) -> int:
 async def cancel(task_id: str, /, *, here: InHere) -> int:
     """Cancel a task; steps in flight run to their end."""
     async with here.client() as client:
-        _show(here, await client.cancel_task(task_id))
+        show_task(here, await client.cancel_task(task_id))
     return 0
 
 
@@ -151,11 +151,12 @@ async def retry(task_id: str, /, *, include_unknown: Flag = False, here: InHere)
     """
     async with here.client() as client:
         again = await client.retry_task(task_id, include_unknown=include_unknown)
-    _show(here, again)
+    show_task(here, again)
     return 0
 
 
-def _show(here: Here, task: Json) -> None:
+def show_task(here: Here, task: Json) -> None:
+    """Print a task."""
     here.show(task if here.json else _flat(task))
 
 

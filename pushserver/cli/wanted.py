@@ -32,7 +32,7 @@ class Wishes:
     resource_name: str | None = None
     "In the format iotda, what is written as resource."
     app_id: str | None = None
-    "In the format iotda, the app_id; else the scope's id."
+    "In the formats iotda and oceanconnect, the application's id; else the scope's."
 
     def fields(self) -> dict[str, Any]:
         """Return what is given, as the API names it."""
@@ -74,7 +74,7 @@ class Changes:
     resource_name: str | None = None
     "In the format iotda, what is written as resource."
     app_id: str | None = None
-    "In the format iotda, the app_id."
+    "In the formats iotda and oceanconnect, the application's id."
 
     def fields(self) -> dict[str, Any]:
         """Return what is given, as the API names it; None takes a filter away."""

@@ -5,6 +5,7 @@ from typing import Any
 
 import attrs
 
+from pushserver.client.shadowing import Shadowing
 from pushserver.client.subscribing import Subscribing
 from pushserver.client.tracking import Tracking
 from pushserver.client.upgrading import Upgrading
@@ -35,7 +36,7 @@ _PLAINLY = Enqueue()
 
 
 @attrs.define
-class Client(Tracking, Upgrading, Subscribing):
+class Client(Tracking, Upgrading, Shadowing, Subscribing):
     """The calls of devices, commands, results, tokens and scopes; and those above."""
 
     async def enqueue(

@@ -1,6 +1,6 @@
 """What a decision notes: all that has to be written, in one transaction."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import attrs
 import msgspec
@@ -11,8 +11,10 @@ from pushserver.model.draft import Step
 from pushserver.model.event import EventType, Interest, ResultTold
 from pushserver.model.idempotency import Key, KeyUse
 from pushserver.model.lane import Lane
+from pushserver.model.mirroring import follow as mirror
 from pushserver.model.operation import Notification, Operation
 from pushserver.model.reading import Reading
+from pushserver.model.shadow import Service
 from pushserver.model.state import Turn
 from pushserver.model.steps import follow
 from pushserver.model.task import Counts, Task
@@ -34,7 +36,7 @@ class Changes:
 
     `new_id` makes ids. `said` is what devices said of commands, by their ids.
     `forgotten` are operations to be deleted with all that tells of them; their
-    commands and results stay.
+    commands and results stay. Of the `deserted` devices the shadows are deleted.
     """
 
     new_id: Callable[[], int] = attrs.field(eq=False)
@@ -53,11 +55,13 @@ class Changes:
     finished: list[Finish] = attrs.Factory(list)
     events: list[told_of.Event] = attrs.Factory(list)
     said: dict[int, Reading] = attrs.Factory(dict)
+    services: dict[tuple[int, str], Service] = attrs.Factory(dict)
+    deserted: list[int] = attrs.Factory(list)
 
     @property
     def has_more(self) -> bool:
         """Tell whether there is something that is no row to write."""
-        return bool(self.forgotten or self.finished)
+        return bool(self.forgotten or self.finished or self.deserted)
 
     def finish(self, task: Task, counts: Counts, at: int) -> None:
         """Note that *task* is to be ended; it is not if it goes on meanwhile."""
@@ -74,12 +78,14 @@ class Changes:
             self.events.append(told_of.of_command(self.new_id(), command, at))
 
     def move(self, command: Command, turn: Turn, at: int) -> None:
-        """Let *turn* happen to *command*, its operation follow, and note it."""
+        """Let *turn* happen to *command*, and note it with all that follows it."""
         before = command.state
         self.moves.append(move(command, turn, at))
         self.commands[command.id] = command
         if command.operation is not None:
             follow(command.operation, command, before, turn, at, self)
+        if command.shadow is not None:
+            mirror(command.shadow, command, before, turn, at, self)
         if self.wants(command.scope_id, EventType.COMMAND_STATUS):
             self.events.append(told_of.of_command(self.new_id(), command, at))
 
@@ -128,6 +134,34 @@ class Changes:
         if command is not None and command.operation is not None:
             return command.operation
         return self.operations.get(operation.id, operation)
+
+    def track_service(self, service: Service) -> None:
+        """Note that *service* is new or has changed."""
+        self.services[service.key] = service
+
+    def current_service(self, lane: Lane, service: Service) -> Service:
+        """Return the service that is at work, where *service* is a copy of it."""
+        for command in lane.commands:
+            shadow = command.shadow
+            if shadow is not None and shadow.key == service.key:
+                return shadow
+        return self.services.get(service.key, service)
+
+    def shadow(self, lane: Lane, found: Iterable[Service]) -> dict[str, Service]:
+        """Return the device's services as they are at work, where *found* are kept."""
+        known = [] if lane.device_id in self.deserted else list(found)
+        services = {s.service_id: self.current_service(lane, s) for s in known}
+        new = (s for s in self.services.values() if s.device_id == lane.device_id)
+        return {**{s.service_id: s for s in new}, **services}
+
+    def desert(self, lane: Lane) -> None:
+        """Forget the shadow of the lane's device; no command is followed any more."""
+        self.deserted.append(lane.device_id)
+        for command in lane.commands:
+            command.shadow = None
+        gone = [key for key in self.services if key[0] == lane.device_id]
+        for key in gone:
+            del self.services[key]
 
     def track(self, operation: Operation, at: int) -> None:
         """Note that *operation* is new or has changed."""

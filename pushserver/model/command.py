@@ -7,6 +7,7 @@ import attrs
 
 from pushserver.model.catalogue import Delivery
 from pushserver.model.operation import Operation
+from pushserver.model.shadow import Service
 from pushserver.model.state import IN_FLIGHT, OVER, State, Turn, next_state
 
 
@@ -36,7 +37,8 @@ class Command:
     None before the first time: the guard of the next write. `order` is None where it
     has not been read from the store. `step` counts from 0; `operation` is set while
     the operation follows the command, `resource` is what the step is called there.
-    `turns` counts its transitions; being made is the first.
+    `turns` counts its transitions; being made is the first. `service_id` is the service
+    of the device that it writes or reads; `shadow` is set while that follows it.
     """
 
     id: int
@@ -61,9 +63,11 @@ class Command:
     resource: str | None = None
     turns: int = 1
     result_id: int | None = None
+    service_id: str | None = None
     stored: State | None = None
     order: Order | None = None
     operation: Operation | None = None
+    shadow: Service | None = None
 
     @property
     def is_over(self) -> bool:

@@ -7,6 +7,7 @@ import attrs
 from pushserver.clock import SECOND
 from pushserver.model.catalogue import Delivery, endpoint_named, is_slow
 from pushserver.model.command import Command, Order
+from pushserver.model.merging import Merge
 from pushserver.model.operation import Label, OnFailure
 from pushserver.model.upgrade import Upgrade
 
@@ -19,7 +20,8 @@ class Draft:
     """
     A command to be. Durations and instants are microseconds.
 
-    None means: as the catalogue, or the server's settings, have it.
+    None means: as the catalogue, or the server's settings, have it. `service_id` is the
+    service of the device that it writes or reads.
     """
 
     order: Order
@@ -30,6 +32,7 @@ class Draft:
     expires_in: int | None = None
     not_before: int | None = None
     resource: str | None = None
+    service_id: str | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -46,13 +49,15 @@ class Plan:
     """
     An operation to be: its steps in order, and how it is called.
 
-    With an `upgrade` they are the steps of that.
+    With an `upgrade` they are the steps of that. They write what is `desired` of the
+    device from then on, if that is given.
     """
 
     drafts: Sequence[Draft]
     label: Label
     on_failure: OnFailure = OnFailure.STOP
     upgrade: Upgrade | None = None
+    desired: Merge | None = None
 
 
 @attrs.frozen
@@ -93,6 +98,7 @@ def make_command(
         operation_id=None if place is None else place.operation_id,
         step=None if place is None else place.step,
         resource=None if place is None else draft.resource,
+        service_id=draft.service_id,
         order=order,
     )
 

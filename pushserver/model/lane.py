@@ -5,6 +5,7 @@ in one transaction. Nothing here knows how a lane is kept or who asks.
 """
 
 from bisect import insort
+from collections.abc import Iterator
 
 import attrs
 
@@ -100,6 +101,13 @@ class Lane:
         if self.flight is not None and self.flight.command.id == command_id:
             return self.flight.command
         return next((c for c in self.waiting if c.id == command_id), None)
+
+    @property
+    def commands(self) -> Iterator[Command]:
+        """Every live command."""
+        if self.flight is not None:
+            yield self.flight.command
+        yield from self.waiting
 
     def of_operation(self, operation_id: int) -> Command | None:
         """Return the live command of the operation's step."""

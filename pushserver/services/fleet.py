@@ -232,6 +232,7 @@ class Fleet(Directory):
 
         def decide(lane: Lane, changes: Changes, _past: Past) -> None:
             now = self.clock.now()
+            changes.desert(lane)
             for command in [c for c in lane.waiting if c.scope_id == scope_id]:
                 end_waiting(lane, command, changes, now=now)
 

@@ -17,6 +17,7 @@ from pushserver.model.operation import Notification, Operation, Status
 from pushserver.model.steps import report
 from pushserver.model.turns import add_step, cancel_operation
 from pushserver.services.fleet import Fleet
+from pushserver.services.mirror import Mirror
 from pushserver.services.polling import Polling
 from pushserver.services.queue import Once, Queue
 from pushserver.storage.base import Past, Recall, Store
@@ -57,6 +58,7 @@ class Operations:
     fleet: Fleet
     polling: Polling
     queue: Queue
+    mirror: Mirror
     due: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
 
     async def begin(
@@ -157,11 +159,14 @@ class Operations:
                 return False
             if self._is_gone(operation):
                 self._cancel(lane, operation, changes, "The device is gone.")
+            elif draft.service_id is not None:
+                return self.mirror.step(operation, draft, lane, changes, past)
             else:
                 self._add(lane, operation, draft, changes)
             return True
 
-        recall = Recall(operation_id=due.operation_id)
+        writes = draft.service_id is not None
+        recall = Recall(operation_id=due.operation_id, shadow=writes)
         return await self.polling.fill(due.device_id, decide, recall)
 
     def _is_gone(self, operation: Operation) -> bool:

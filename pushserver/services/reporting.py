@@ -12,6 +12,7 @@ from pushserver.model.command import Command, HandOut, MatchedBy, Result
 from pushserver.model.ids import IdSource
 from pushserver.model.lane import Flight, Lane
 from pushserver.model.reading import Reading
+from pushserver.model.shadow import Dialect
 from pushserver.model.turns import answered
 from pushserver.storage.base import CommandStore, Past, PastDelivery, Recall
 
@@ -46,6 +47,7 @@ class Reporting:
     store: CommandStore
     clock: Clock
     ids: IdSource
+    dialect: Dialect
 
     def arriving(
         self, device_id: int, uuid: str | None
@@ -99,11 +101,18 @@ class Reporting:
                     match.delivery,
                     changes,
                     result=result,
-                    reading=reading,
+                    reading=self._of_service(match.command, reading),
                 )
             return result
 
         return await self.store.change(post.device_id, decide, recall)
+
+    def _of_service(self, command: Command, reading: Reading) -> Reading:
+        """Read what is said of the service for which the device was asked."""
+        if command.service_id is None or reading.response is None:
+            return reading
+        reported = self.dialect.reported(reading.response, command.service_id)
+        return attrs.evolve(reading, reported=reported)
 
     def _result(self, post: Post, match: Match | None) -> Result:
         return Result(
@@ -205,4 +214,6 @@ def _alive(past: PastDelivery, lane: Lane, changes: Changes, by: MatchedBy) -> M
     live = lane.find(command.id) or changes.commands.get(command.id)
     if live is None and command.operation is not None:
         command.operation = changes.current(lane, command.operation)
+    if live is None and command.shadow is not None:
+        command.shadow = changes.current_service(lane, command.shadow)
     return Match(delivery, live or command, by)

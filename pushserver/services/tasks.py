@@ -17,6 +17,7 @@ from pushserver.services.fleet import Fleet
 from pushserver.services.operations import new_operation, steps_of
 from pushserver.services.queue import Once
 from pushserver.services.rollout import Rollout
+from pushserver.services.shadows import Shadows
 from pushserver.storage.base import Store
 
 #: So many operations are written at once, so that a door command waits for no more.
@@ -51,6 +52,7 @@ class Tasks:
     ids: IdSource
     fleet: Fleet
     rollout: Rollout
+    shadows: Shadows
     hold: int
 
     def expect(self, scope_id: int, targets: Targets) -> list[Expected]:
@@ -103,6 +105,8 @@ class Tasks:
             steps = steps_of(task.id, plan.drafts)
             await self.store.tasks.add_task(task, steps, plan.upgrade)
             await self._write(task, plan, devices)
+            if plan.desired is not None:
+                await self.shadows.desire_all(scope_id, plan.desired, devices)
             await self.store.tasks.move_task(task, running, key=key)
         self.rollout.wanted.set()
         return Made(answer, running)

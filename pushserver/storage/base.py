@@ -21,8 +21,10 @@ from pushserver.model.lane import Lane
 from pushserver.model.news import News
 from pushserver.model.operation import Operation
 from pushserver.model.scope import Scope
+from pushserver.model.shadow import Service
 from pushserver.model.state import State
 from pushserver.model.token import Token
+from pushserver.storage.shadows import ShadowStore
 from pushserver.storage.subscribing import SubscriptionStore
 from pushserver.storage.tracking import OperationStore, TaskStore
 from pushserver.storage.upgrading import UpgradeStore
@@ -37,19 +39,20 @@ class Recall:
 
     `key`: how this idempotency key was used. `uuid`: the newest delivery to the device
     with this uuid. `given_up`: if there is none, the last one that was given up.
-    `operation_id`: this operation.
+    `operation_id`: this operation. `shadow`: every service of the device.
     """
 
     key: Key | None = None
     uuid: str | None = None
     given_up: bool = False
     operation_id: int | None = None
+    shadow: bool = False
 
 
 @attrs.frozen
 class PastDelivery:
     """
-    An earlier delivery and its command (with its operation), as they stand.
+    An earlier delivery and its command, with what follows that, as they stand.
 
     `followed`: a later delivery without uuid to the same device was answered.
     """
@@ -67,6 +70,7 @@ class Past:
     by_uuid: PastDelivery | None = None
     given_up: PastDelivery | None = None
     operation: Operation | None = None
+    services: Sequence[Service] = ()
 
 
 NO_PAST = Past()
@@ -235,7 +239,7 @@ class DeviceStore(Protocol):
         """Demand these devices' newest keys, where those are still the newest."""
 
     async def forget_device(self, device_id: int) -> None:
-        """Delete the device; its commands and results stay."""
+        """Delete the device and its shadow; its commands and results stay."""
 
     async def save_seen(
         self, devices: Sequence[Device], strays: Sequence[Stray], *, keep: int
@@ -308,6 +312,10 @@ class Store(CommandStore, History, DeviceStore, TokenStore, ScopeStore, Protocol
     @property
     def upgrades(self) -> UpgradeStore:
         """Upgrades."""
+
+    @property
+    def shadows(self) -> ShadowStore:
+        """What is desired and known of devices."""
 
     @property
     def subscriptions(self) -> SubscriptionStore:

@@ -21,7 +21,7 @@ Row = Sequence[Any]
 COMMAND = (
     "id, device_id, endpoint, priority, delivery, max_attempts, response_timeout, slow,"
     " created_at, not_before, expires_at, state, attempts, sent_at, delivered_at,"
-    " finished_at, operation_id, step, resource, result_id, scope_id, turns"
+    " finished_at, operation_id, step, resource, result_id, scope_id, turns, service_id"
 )
 ORDER = "verb, endpoint, body, content_type, query_string, metadata"
 #: As `insert_command_row` has them: `endpoint` stands in both.
@@ -93,6 +93,7 @@ def command_from_row(row: Row) -> Command:
         result_id=row[19],
         scope_id=row[20],
         turns=row[21],
+        service_id=row[22],
         stored=State(row[11]),
     )
 
@@ -136,6 +137,7 @@ def insert_command_row(command: Command) -> Row:
         command.result_id,
         command.scope_id,
         command.turns,
+        command.service_id,
         order.verb,
         order.body,
         order.content_type,

@@ -22,7 +22,7 @@ OPERATION = (
 STEP = (
     "owner_id, number, resource, verb, endpoint, body, content_type, query_string,"
     " metadata, priority, delivery, max_attempts, response_timeout, expires_in,"
-    " not_before"
+    " not_before, service_id"
 )
 NOTIFICATION = (
     "id, operation_id, scope_id, created_at, created_by, sent_at, status, resource,"
@@ -119,6 +119,7 @@ def step_from_row(row: Row) -> Step:
         response_timeout=row[12],
         expires_in=row[13],
         not_before=row[14],
+        service_id=row[15],
     )
     return Step(owner_id=row[0], number=row[1], draft=draft)
 
@@ -143,6 +144,7 @@ def step_row(step: Step) -> Row:
         draft.response_timeout,
         draft.expires_in,
         draft.not_before,
+        draft.service_id,
     )
 
 

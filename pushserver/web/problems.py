@@ -13,6 +13,7 @@ from pushserver.errors import (
     Invalid,
     Malformed,
     NotFound,
+    PreconditionFailed,
     PushServerError,
     TooLarge,
     Unauthorized,
@@ -31,6 +32,7 @@ STATUS: Mapping[type[PushServerError], int] = MappingProxyType(
         Forbidden: 403,
         NotFound: 404,
         Conflict: 409,
+        PreconditionFailed: 412,
         TooLarge: 413,
         Unavailable: 503,
     }

@@ -15,6 +15,7 @@ from pushserver.services.reporting import Reporting
 from pushserver.services.retention import Retention
 from pushserver.services.rollout import Rollout
 from pushserver.services.scopes import Scopes
+from pushserver.services.shadows import Shadows
 from pushserver.services.subscriptions import Subscriptions
 from pushserver.services.tasks import Tasks
 from pushserver.services.tokens import Tokens
@@ -42,6 +43,7 @@ class Services:
     interests: Interests
     operations: Operations
     rollout: Rollout
+    shadows: Shadows
     subscriptions: Subscriptions
     tasks: Tasks
     upgrades: Upgrades

@@ -90,6 +90,21 @@ def test_a_life(run: Run, receiver: Receiver) -> None:
     assert 1 == run("subscriptions", "show", made["id"]).code
 
 
+def test_the_platforms_names(run: Run, receiver: Receiver) -> None:
+    """
+    In the format oceanconnect events are given by the platform's names.
+    """
+    name = "deviceDesiredPropertiesModifyStatusChanged"
+    argv = ("subscriptions", "make", f"{receiver.url}/ocean", "--event", name, "--json")
+
+    refused = run(*argv)
+    made = run(*argv, "--format", "oceanconnect").only
+
+    assert (1, "") == (refused.code, refused.out)
+    assert name in refused.err
+    assert [name] == made["events"]
+
+
 def test_every_wish(run: Run, receiver: Receiver) -> None:
     """
     Each option of a new subscription arrives, and each change.

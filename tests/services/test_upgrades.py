@@ -1,7 +1,6 @@
 """Upgrades being carried out: by whom, in which order, and how they end."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -27,9 +26,9 @@ DAY = 86_400
 
 
 @pytest.fixture(name="desk")
-async def _desk(tmp_path: Path, clock: ManualClock) -> AsyncIterator[UpgradeDesk]:
+async def _desk(database: str, clock: ManualClock) -> AsyncIterator[UpgradeDesk]:
     """Return a program that upgrades devices."""
-    async with upgrading(tmp_path, clock) as desk:
+    async with upgrading(database, clock) as desk:
         yield desk
 
 

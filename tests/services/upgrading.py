@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import attrs
@@ -133,10 +132,10 @@ def _word(event: Event) -> str:
 
 @asynccontextmanager
 async def upgrading(
-    folder: Path, clock: ManualClock, before: UpgradeDesk | None = None
+    database: str, clock: ManualClock, before: UpgradeDesk | None = None
 ) -> AsyncIterator[UpgradeDesk]:
     """Have the services over a file, and hear of upgrades what *before* did not."""
-    async with at_work(folder, clock) as work:
+    async with at_work(database, clock) as work:
         desk = UpgradeDesk(work, before.events if before else [])
         store = work.services.store
         store.interest[FIRST_SCOPE] = frozenset(EventType)

@@ -53,6 +53,7 @@ FULL = {
     "operation_id": MAX_INT64,
     "step": 99,
     "resource": "photo",
+    "service_id": "push_server",
     "order": FULL_ORDER,
 }
 
@@ -328,6 +329,6 @@ async def test_nothing_there(store: Store) -> None:
 def test_every_field_is_tried() -> None:
     """No field of a command is left at its default in these tests."""
     moved = {"id", "endpoint", "state", "attempts", "sent_at", "delivered_at"}
-    moved |= {"finished_at", "result_id", "stored", "operation", "turns"}
+    moved |= {"finished_at", "result_id", "stored", "operation", "shadow", "turns"}
 
     assert {f.name for f in attrs.fields(Command)} == moved | set(FULL)

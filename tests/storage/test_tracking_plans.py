@@ -122,6 +122,23 @@ async def test_reads(file: SqliteStore, name: str) -> None:
     assert expected == await plan(file, read(file))
 
 
+async def test_shadows(file: SqliteStore) -> None:
+    """What is due or has lapsed of shadows is found without those that are not."""
+    reads = {
+        "due": file.shadows.due(limit=9),
+        "lapsed": file.shadows.startable(now=START, hold=0, limit=9),
+    }
+    for name, read in reads.items():
+        first, *others = await plan(file, read)
+
+        assert first.startswith(f"SCAN shadow USING INDEX shadow_{name}")
+        assert {"SEARCH"} >= {step.split()[0] for step in others}
+    found = await plan(file, file.shadows.services(FIRST_SCOPE, 5))
+    assert [
+        "SEARCH shadow USING INDEX sqlite_autoindex_shadow_1 (device_id=?)"
+    ] == found
+
+
 async def test_waiting(file: SqliteStore) -> None:
     """Who waits of a task is found among those who wait, not among all."""
     reads = {

@@ -67,6 +67,7 @@ FULL_DRAFT: dict[str, Any] = {
     "expires_in": 12,
     "not_before": START + 2,
     "resource": "foto ☃",
+    "service_id": "push_server",
 }
 FULL_NOTIFICATION = {
     "created_at": START + 1,

@@ -28,9 +28,11 @@ from pushserver.storage.sql.newest import largest_id
 from pushserver.storage.sql.operations import SqlOperations
 from pushserver.storage.sql.orders import Orders
 from pushserver.storage.sql.places import Places
+from pushserver.storage.sql.shadows import SqlShadows
 from pushserver.storage.sql.store import SqlStore
 from pushserver.storage.sql.subscriptions import SqlSubscriptions
 from pushserver.storage.sql.tasks import SqlTasks
+from pushserver.storage.sql.upgrades import SqlUpgrades
 from pushserver.storage.sql.work import Job, Writer
 
 T = TypeVar("T")
@@ -108,6 +110,8 @@ class PostgresStore(SqlStore):
             settled=rounds.settled,
             operations=SqlOperations(lists, workers, write, places),
             tasks=SqlTasks(workers, write),
+            upgrades=SqlUpgrades(lists),
+            shadows=SqlShadows(lists, workers),
             subscriptions=SqlSubscriptions(workers, write, rounds.settled),
             history=SqlHistory(workers, write),
             new_id=new_id,

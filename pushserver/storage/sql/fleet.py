@@ -47,6 +47,12 @@ _OLD_STRAYS = (
     "SELECT id FROM stray_request WHERE device_id = ?1"
     " ORDER BY id DESC LIMIT 1 OFFSET ?2)"
 )
+#: Three of its own periods (a device that never polled idly has none), half a minute at
+#: the least, and as long as its polls are held.
+IS_THERE = (
+    "seen.last_seen_at > ? - coalesce(device.hold, ?) - CASE"
+    " WHEN seen.period > 10000000 THEN 3 * seen.period ELSE 30000000 END"
+)
 _OLD_KEYS = "DELETE FROM idempotency_key WHERE created_at < ?"
 
 
@@ -89,8 +95,8 @@ def enforce_keys(connection: Connection, devices: Sequence[Device]) -> None:
 
 
 def forget_device(connection: Connection, device_id: int) -> None:
-    """Delete a device and what was seen of it."""
-    for table in ("device", "device_seen", "stray_request"):
+    """Delete a device, what was seen of it, and its shadow."""
+    for table in ("device", "device_seen", "stray_request", "shadow"):
         connection.execute(f"DELETE FROM {table} WHERE device_id = ?", (device_id,))
 
 

@@ -17,6 +17,8 @@ from pushserver.storage.rows import (
     prefixed,
 )
 from pushserver.storage.sql.connection import Connection
+from pushserver.storage.sql.read import part_of
+from pushserver.storage.sql.shadows import Known, find_shadow
 from pushserver.storage.tracking_rows import OPERATION, operation_from_row
 
 _PAST = f"{prefixed(COMMAND, 'command')}, {prefixed(HAND_OUT, 'delivery')}"
@@ -71,9 +73,14 @@ def _load(
     connection: Connection, now: int, where: str, values: tuple[int, ...]
 ) -> dict[int, Lane]:
     lanes: dict[int, Lane] = {}
+    services: Known = {}
     rows = connection.execute(f"{_LIVE}{where.format('command')}", values)
     live = ((_command(row), row) for row in rows)
     for command, row in sorted(live, key=lambda each: each[0].queue_key):
+        if command.operation is not None:
+            command.operation.upgrade = part_of(connection, command.operation)
+        if command.service_id is not None:
+            command.shadow = find_shadow(connection, command, services)
         lane = lanes.setdefault(command.device_id, Lane(command.device_id))
         if command.state is State.PENDING:
             lane.waiting.append(command)

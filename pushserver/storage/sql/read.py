@@ -77,11 +77,12 @@ def find_operation(
     if row is None:
         return None
     operation = operation_from_row(row)
-    operation.upgrade = _part_of(connection, operation)
+    operation.upgrade = part_of(connection, operation)
     return operation
 
 
-def _part_of(connection: Connection, operation: Operation) -> Part | None:
+def part_of(connection: Connection, operation: Operation) -> Part | None:
+    """Return the operation's part of an upgrade."""
     if operation.task_id is None:
         return None
     row = connection.execute(_PART_OF, (operation.id, operation.task_id)).fetchone()

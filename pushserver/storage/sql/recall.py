@@ -17,6 +17,7 @@ from pushserver.storage.rows import (
 )
 from pushserver.storage.sql.connection import Connection
 from pushserver.storage.sql.read import find_operation
+from pushserver.storage.sql.shadows import find_services, find_shadow
 
 _KEY = (
     "SELECT fingerprint, answer, created_at FROM idempotency_key"
@@ -65,7 +66,8 @@ def _recall(
     operation = None
     if recall.operation_id is not None:
         operation = find_operation(connection, recall.operation_id)
-    return Past(key_use, by_uuid, given_up, operation)
+    services = find_services(connection, device_id) if recall.shadow else ()
+    return Past(key_use, by_uuid, given_up, operation, services)
 
 
 def _in_flight(lane: Lane | None, uuid: str) -> PastDelivery | None:
@@ -94,6 +96,8 @@ def _past(
     command = command_from_row(row[:split])
     if command.operation_id is not None:
         command.operation = find_operation(connection, command.operation_id)
+    if command.service_id is not None:
+        command.shadow = find_shadow(connection, command, {})
     return PastDelivery(hand_out_from_row(row[split:]), command)
 
 

@@ -14,6 +14,7 @@ from pushserver.storage.sql import fleet, read, scopes
 from pushserver.storage.sql.connection import Reader, always_settled
 from pushserver.storage.sql.history import SqlHistory
 from pushserver.storage.sql.operations import SqlOperations
+from pushserver.storage.sql.shadows import SqlShadows
 from pushserver.storage.sql.subscriptions import SqlSubscriptions
 from pushserver.storage.sql.tasks import SqlTasks
 from pushserver.storage.sql.upgrades import SqlUpgrades
@@ -36,6 +37,7 @@ class SqlStore:
     operations: SqlOperations
     tasks: SqlTasks
     upgrades: SqlUpgrades
+    shadows: SqlShadows
     subscriptions: SqlSubscriptions
     history: SqlHistory
 

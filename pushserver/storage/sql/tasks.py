@@ -14,6 +14,7 @@ from pushserver.model.task import Counts, Task
 from pushserver.model.upgrade import Upgrade
 from pushserver.storage.rows import Row, marks, prefixed
 from pushserver.storage.sql.connection import Connection, Reader
+from pushserver.storage.sql.fleet import IS_THERE
 from pushserver.storage.sql.recall import find_key
 from pushserver.storage.sql.work import Writer
 from pushserver.storage.sql.write import ADD_OPERATION, ADD_STEP, KEY, key_row
@@ -60,17 +61,11 @@ _COUNT_WAITING = (
     "SELECT count(*) FROM operation WHERE task_id = ? AND status = 'RUNNING'"
     " AND queued = 0"
 )
-# Three of its own periods (a device that never polled idly has none), half a minute at
-# the least, and as long as its polls are held.
-_IS_THERE = (
-    "seen.last_seen_at > ? - coalesce(device.hold, ?) - CASE"
-    " WHEN seen.period > 10000000 THEN 3 * seen.period ELSE 30000000 END"
-)
 _FIRST = "SELECT operation.id, operation.device_id, operation.task_id, 0"
 _STARTABLE = (
     f"{_FIRST} FROM operation JOIN device_seen AS seen USING (device_id)"
     " JOIN device USING (device_id)"
-    f" WHERE {_NOT_BEGUN} AND device.scope_id = operation.scope_id AND {_IS_THERE}"
+    f" WHERE {_NOT_BEGUN} AND device.scope_id = operation.scope_id AND {IS_THERE}"
     " ORDER BY operation.id LIMIT ?"
 )
 _HOPELESS = (
@@ -79,7 +74,7 @@ _HOPELESS = (
     " LEFT JOIN device_seen AS seen USING (device_id)"
     f" WHERE {_NOT_BEGUN} AND (device.scope_id IS NULL"
     " OR device.scope_id <> operation.scope_id"
-    f" OR (? = 1 AND ({_IS_THERE}) IS NOT TRUE)) ORDER BY operation.id LIMIT ?"
+    f" OR (? = 1 AND ({IS_THERE}) IS NOT TRUE)) ORDER BY operation.id LIMIT ?"
 )
 _UNENDED = (
     f"SELECT {OPERATION} FROM operation WHERE task_id = ? AND retried = 0"

@@ -84,6 +84,8 @@ def confirm(changes: Changes) -> None:
     for operation in changes.operations.values():
         operation.version += operation.stored
         operation.stored = True
+    for service in changes.services.values():
+        service.stored = True
 
 
 def watched(tell: Callable[..., None], *news: Any) -> None:

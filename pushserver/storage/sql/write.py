@@ -22,6 +22,7 @@ from pushserver.storage.rows import (
     insert_command_row,
     result_row,
 )
+from pushserver.storage.shadow_rows import SHADOW, service_row, track_row
 from pushserver.storage.sql.connection import Connection
 from pushserver.storage.subscription_rows import EVENT, event_row
 from pushserver.storage.tracking_rows import (
@@ -130,6 +131,22 @@ _PART = Statement(
     columns(NEW_PART),
 )
 ADD_STEP = _insert("step", STEP)
+_ADD_SERVICE = _insert("shadow", SHADOW)
+_TRACK_SERVICE = Statement(
+    "UPDATE shadow SET desired = new.column1, reported = new.column2,"
+    " version = CAST(new.column3 AS BIGINT),"
+    " desired_at = CAST(new.column4 AS BIGINT),"
+    " reported_at = CAST(new.column5 AS BIGINT),"
+    " command_id = CAST(new.column6 AS BIGINT), sent = new.column7,"
+    " carried = new.column8, sent_version = CAST(new.column9 AS BIGINT),"
+    " outcome = new.column10, verified = CAST(new.column11 AS BIGINT),"
+    " error = new.column12, lapsed = CAST(new.column13 AS BIGINT),"
+    " due = CAST(new.column14 AS BIGINT), planned = CAST(new.column15 AS BIGINT),"
+    " read_id = CAST(new.column16 AS BIGINT), asked = new.column17"
+    " FROM (VALUES {}) AS new WHERE shadow.device_id = CAST(new.column18 AS BIGINT)"
+    " AND shadow.service_id = new.column19",
+    19,
+)
 _TELL = _insert("notification", NOTIFICATION)
 _HAPPEN = _insert("event", EVENT)
 _FINISH = (
@@ -170,6 +187,7 @@ def write(
 
 def _batches(changes: Changes) -> list[tuple[Statement, list[Row]]]:
     tracked = changes.operations.values()
+    services = changes.services.values()
     return [
         (_ADD, [insert_command_row(c) for c in changes.added]),
         (_MOVE, [_move_row(c) for c in _moved(changes)]),
@@ -181,6 +199,8 @@ def _batches(changes: Changes) -> list[tuple[Statement, list[Row]]]:
         (_TRACK, [_track_row(o) for o in tracked if o.stored]),
         (_PART, [part_row(o, o.upgrade) for o in tracked if o.upgrade]),
         (ADD_STEP, [step_row(s) for s in changes.steps]),
+        (_ADD_SERVICE, [service_row(s) for s in services if not s.stored]),
+        (_TRACK_SERVICE, [track_row(s) for s in services if s.stored]),
         (_TELL, [notification_row(n) for n in changes.notifications]),
         (_HAPPEN, [event_row(e) for e in changes.events]),
     ]
@@ -259,6 +279,8 @@ def _write_more(connection: Connection, changes: Changes) -> None:
     """Do what is no matter of rows."""
     for operation_id in changes.forgotten:
         _forget(connection, operation_id)
+    for device_id in changes.deserted:
+        connection.execute("DELETE FROM shadow WHERE device_id = ?", (device_id,))
     for finish in changes.finished:
         event = finish.event if _is_finished(connection, finish) else None
         if event is not None:

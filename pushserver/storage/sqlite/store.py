@@ -20,6 +20,7 @@ from pushserver.storage.sql.lanes import load_all
 from pushserver.storage.sql.newest import largest_id
 from pushserver.storage.sql.operations import SqlOperations
 from pushserver.storage.sql.orders import Orders
+from pushserver.storage.sql.shadows import SqlShadows
 from pushserver.storage.sql.store import SqlStore
 from pushserver.storage.sql.subscriptions import SqlSubscriptions
 from pushserver.storage.sql.tasks import SqlTasks
@@ -90,6 +91,7 @@ class SqliteStore(SqlStore):
             operations=SqlOperations(lists, workers, write),
             tasks=SqlTasks(workers, write),
             upgrades=SqlUpgrades(lists),
+            shadows=SqlShadows(lists, workers),
             subscriptions=SqlSubscriptions(workers, write),
             history=SqlHistory(workers, write),
             new_id=new_id,

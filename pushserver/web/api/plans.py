@@ -15,6 +15,7 @@ from pushserver.model.upgrade import APPLY_TIMEOUT, is_pointer
 from pushserver.services.tasks import Pace
 from pushserver.services.upgrades import Phases, Wanted
 from pushserver.web.api.drafts import read_instant, read_step, read_steps
+from pushserver.web.api.shadow_types import ShadowsIn
 from pushserver.web.api.tracking_types import OperationIn, StepIn, TargetsIn, TaskIn
 from pushserver.web.api.upgrade_types import PhasesIn, PolicyIn, UpgradeIn
 
@@ -79,7 +80,7 @@ def read_targets(wanted: TargetsIn) -> Targets:
     )
 
 
-def read_pace(wanted: TaskIn | PolicyIn, under: str = "") -> Pace:
+def read_pace(wanted: TaskIn | ShadowsIn | PolicyIn, under: str = "") -> Pace:
     """
     Read how fast a task goes; *under* is the pointer to that.
 

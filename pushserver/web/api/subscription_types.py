@@ -8,10 +8,12 @@ from msgspec import UNSET, Meta, UnsetType
 
 from pushserver.model.event import EventType
 from pushserver.model.subscription import DeliveryState, Format, Health, Profile
+from pushserver.web.api.event_names import NAMES
 from pushserver.web.api.types import In, Instant, Int64Text, Limit, Out
 
 Url = Annotated[str, Meta(min_length=1, max_length=2000)]
-Events = Annotated[list[EventType], Meta(min_length=1)]
+Event = Annotated[str, Meta(extra_json_schema={"enum": [*NAMES]})]
+Events = Annotated[list[Event], Meta(min_length=1)]
 Headers = Annotated[
     dict[
         Annotated[str, Meta(pattern=r"^[A-Za-z0-9-]{1,64}(?![\s\S])")],
@@ -72,7 +74,7 @@ class SubscriptionOut(Out, kw_only=True):
 
     id: str
     url: str
-    events: list[EventType]
+    events: list[Event]
     format: Format
     device_ids: list[str] | None = None
     tags: dict[str, str] | None = None

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pushserver.clock import SECOND, rfc3339
 from pushserver.model.event import Event
 from pushserver.model.subscription import Attempt, Subscription, WebhookDelivery
+from pushserver.web.api.event_names import show_events
 from pushserver.web.api.subscription_types import (
     AttemptOut,
     LagOut,
@@ -22,7 +23,7 @@ def subscription_out(
     return SubscriptionOut(
         id=str(subscription.id),
         url=subscription.url,
-        events=sorted(subscription.events),
+        events=show_events(subscription.events, subscription.format),
         format=subscription.format,
         device_ids=None if ids is None else [str(one) for one in sorted(ids)],
         tags=_plain(subscription.tags),

@@ -12,6 +12,7 @@ from pushserver.model.ids import parse_int64
 from pushserver.model.subscription import Format, Subscription
 from pushserver.model.token import Permission
 from pushserver.web.answer import respond
+from pushserver.web.api.event_names import read_events
 from pushserver.web.api.plans import read_device_id
 from pushserver.web.api.route import Call, Route, answer, capped, next_link
 from pushserver.web.api.subscription_types import (
@@ -48,7 +49,7 @@ async def make(call: Call[None, SubscriptionIn]) -> web.StreamResponse:
     subscription = await call.services.subscriptions.make(
         call.scope_id,
         url=wanted.url,
-        events=frozenset(wanted.events),
+        events=read_events(wanted.events, wanted.format),
         format_=wanted.format,
         settings=settings,
     )
@@ -106,6 +107,8 @@ async def patch(call: Call[None, SubscriptionPatch]) -> web.StreamResponse:
     if wanted.include is not UNSET:
         settings["include_result"] = bool(wanted.include)
     subscription = _subscription(call)
+    if wanted.events is not UNSET:
+        settings["events"] = read_events(wanted.events, subscription.format)
     include = settings.get("include_result", subscription.include_result)
     _check_results(call, subscription.format, include)
     changed = await call.services.subscriptions.patch(
@@ -124,7 +127,6 @@ def _given(wanted: SubscriptionPatch) -> dict[str, Any]:
         "profile": wanted.retry_profile,
         "resource_name": wanted.resource_name,
         "app_id": wanted.app_id,
-        "events": UNSET if wanted.events is UNSET else frozenset(wanted.events),
     }
     return {name: value for name, value in given.items() if value is not UNSET}
 

@@ -7,6 +7,7 @@ import msgspec
 from aiohttp import web
 
 from pushserver.errors import Invalid
+from pushserver.model.draft import Plan
 from pushserver.model.ids import parse_int64
 from pushserver.model.task import Counts, Task
 from pushserver.model.token import Permission
@@ -23,6 +24,7 @@ from pushserver.web.api.route import (
     read_json,
     rendered,
 )
+from pushserver.web.api.shadow_types import ShadowsIn
 from pushserver.web.api.tracking_types import (
     DryRunOut,
     PageQuery,
@@ -46,7 +48,14 @@ async def make(call: Call[None, None]) -> web.StreamResponse:
     data, wanted = await read_json(call.request, TaskIn)
     if not wanted.steps:
         raise Invalid("A task needs at least one step.", pointer="/steps")
-    plan, targets = read_plan(wanted), read_targets(wanted.targets)
+    return await make_task(call, read_plan(wanted), wanted, data)
+
+
+async def make_task(
+    call: Call[None, None], plan: Plan, wanted: TaskIn | ShadowsIn, data: bytes
+) -> web.StreamResponse:
+    """Make a task of *plan*, or only tell who would be hit."""
+    targets = read_targets(wanted.targets)
     pace, once = read_pace(wanted), once_of(call, data)
     services = call.services
     if wanted.dry_run:

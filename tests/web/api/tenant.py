@@ -54,8 +54,8 @@ async def settled(tenant: Tenant, name: str, number: int) -> Tenant:
     """
     Give a tenant a device, commands in several states, results and a token.
 
-    Also an operation of which something was told, two tasks, two upgrades, and a
-    subscription that nobody receives.
+    Also a shadow, an operation of which something was told, two tasks, two upgrades,
+    and a subscription that nobody receives.
     """
     site, device = tenant.site, str(DEVICE + number)
     subscription = await _subscription(tenant, name)
@@ -67,6 +67,10 @@ async def settled(tenant: Tenant, name: str, number: int) -> Tenant:
     await site.result(body, f"deviceId={device}&uuid={name}-u1")
     await site.result(body, f"deviceId={device}&uuid={name}-u0")
     await site.call("POST", f"/api/notifications/{name}-stray?deviceId={device}")
+    desired = {f"{name}_service".replace("-", "_"): {"x": f"{name}-desired"}}
+    await tenant.api("PATCH", f"/devices/{device}/shadow", desired)
+    await site.push(f"deviceId={device}&uuid={name}-u1b")
+    await site.result(body, f"deviceId={device}&uuid={name}-u1b")
     sent = await _order(tenant, device, name)
     await site.push(f"deviceId={device}&uuid={name}-u2")
     made = {"name": f"{name}-token", "permissions": ["results:read"]}

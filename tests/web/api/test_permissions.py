@@ -19,6 +19,8 @@ BODIES: dict[str, Any] = {
     "notifyOperation": {"progress": 1},
     "makeTask": {"targets": {"all": True}, "steps": [{"endpoint": "x"}]},
     "makeUpgrade": {"targets": {"all": True}, "targetVersion": "2", "phases": PHASES},
+    "patchShadow": {},
+    "patchShadows": {"targets": {"all": True}, "desired": {"a": {"b": 1}}},
     "makeSubscription": {"url": "https://9.9.9.9/", "events": ["command.status"]},
     "changeSubscription": {},
     "recoverSubscription": {"since": "2026-01-01T00:00:00Z"},
@@ -43,8 +45,19 @@ WANTED = {
         "adoptDevice",
         "makeDeviceKey",
     },
-    "commands:read": {"listCommands", "listCommandsOfDevice", "getCommand"},
-    "commands:write": {"enqueue", "cancelCommand", "retryCommand"},
+    "commands:read": {
+        "listCommands",
+        "listCommandsOfDevice",
+        "getCommand",
+        "getShadow",
+    },
+    "commands:write": {
+        "enqueue",
+        "cancelCommand",
+        "retryCommand",
+        "patchShadow",
+        "refreshShadow",
+    },
     "operations:read": {
         "listOperations",
         "getOperation",
@@ -69,6 +82,7 @@ WANTED = {
         "resumeUpgrade",
         "cancelUpgrade",
         "retryUpgrade",
+        "patchShadows",
     },
     "events:read": {"streamEvents"},
     "subscriptions:read": {

@@ -40,6 +40,8 @@ class Ask:
 ENDPOINT = '{"endpoint": "reboot"}'
 STEPS = f'"steps": [{ENDPOINT}]'
 UPGRADE = f'"targetVersion": "2", "phases": {json.dumps(PHASES)}'
+DESIRED = '{"general": {"language": "x"}}'
+OF_ALL = f'"desired": {DESIRED}'
 EVENTS = '"events": ["command.status"]'
 TOKEN_WANTED = '{"name": "mine", "permissions": ["results:read"]}'
 OCTETS = "application/octet-stream"
@@ -100,6 +102,14 @@ ASKED: Mapping[str, tuple[Ask, ...]] = {
     "resumeUpgrade": (Ask(upgrade="upgradePaused"), Ask()),
     "cancelUpgrade": (Ask(), Ask(upgrade="upgradePaused")),
     "retryUpgrade": (Ask(),),
+    "getShadow": (Ask(),),
+    "patchShadow": (Ask(body=DESIRED), Ask(body="{}"), Ask(body='{"ntp": null}')),
+    "refreshShadow": (Ask(), Ask(body='{"ntp": ["enabled"]}')),
+    "patchShadows": (
+        Ask(body=f'{{"targets": {{"deviceIds": ["$device_id"]}}, {OF_ALL}}}'),
+        Ask(body=f'{{"targets": {{"all": true}}, {OF_ALL}}}'),
+        Ask(body=f'{{"targets": {{"all": true}}, "dryRun": true, {OF_ALL}}}'),
+    ),
     "makeSubscription": (Ask(body=f'{{"url": "{NOBODY}/mine", {EVENTS}}}'),),
     "listSubscriptions": (Ask(),),
     "getSubscription": (Ask(),),
@@ -293,8 +303,24 @@ async def test_the_owner_sees_it(site: Site) -> None:
     shown = b"".join((await seen(owner)).values()).decode()
 
     assert set() == {mark for mark in owner.marks if mark not in shown}
-    assert {"SUCCESSFUL", "SENT", "PENDING", "-answer", "-stray", "-tag"} == {
+    assert {
+        "SUCCESSFUL",
+        "SENT",
+        "PENDING",
+        "-answer",
+        "-stray",
+        "-tag",
+        "-desired",
+    } == {
         word
-        for word in ("SUCCESSFUL", "SENT", "PENDING", "-answer", "-stray", "-tag")
+        for word in (
+            "SUCCESSFUL",
+            "SENT",
+            "PENDING",
+            "-answer",
+            "-stray",
+            "-tag",
+            "-desired",
+        )
         if word in shown
     }

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 
 import pytest
 from aiohttp import web
@@ -25,10 +24,10 @@ from tests.workers.webhooks.receiver import Answer, answering, receiving
 
 @pytest.fixture(name="office")
 async def _office(
-    tmp_path: Path, clock: ManualClock, sender: Sender
+    database: str, clock: ManualClock, sender: Sender
 ) -> AsyncIterator[Office]:
     """Return an office whose sender waits for longer than any test."""
-    async with working(tmp_path, clock, sender) as office:
+    async with working(database, clock, sender) as office:
         yield office
 
 

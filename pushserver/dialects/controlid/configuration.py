@@ -1,0 +1,82 @@
+"""A device's services: modules of settings, all of whose values are strings.
+
+Format: Control iD, "set_configuration" and "get_configuration": a call writes all that
+it is told or nothing, and is asked for a list of keys of each module.
+"""
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from math import isfinite
+from typing import Any
+
+import msgspec
+
+from pushserver.dialects.controlid.order import make_order
+from pushserver.errors import Invalid
+from pushserver.model.command import Order
+from pushserver.model.ids import MAX_INT64
+from pushserver.model.shadow import Value
+
+_encode = msgspec.json.Encoder().encode
+_objects = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode = msgspec.json.Decoder().decode
+_KINDS = {type(None): "null", list: "an array", dict: "an object"}
+
+
+def text(value: object) -> str:
+    """
+    Return *value* as the device has it: switches as 1 and 0.
+
+    Raises:
+        Invalid: the device has no such values.
+    """
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    if isinstance(value, int) and abs(value) <= MAX_INT64:
+        return str(value)
+    if isinstance(value, float) and isfinite(value):
+        return _plain(value)
+    kind = _KINDS.get(type(value), "a number out of range")
+    raise Invalid(f"The device has only strings, numbers and switches; this is {kind}.")
+
+
+def _plain(value: float) -> str:
+    """Return a number without an exponent, and without zeros that say nothing."""
+    digits = format(Decimal(repr(value)), "f")
+    short = digits.rstrip("0").rstrip(".") if "." in digits else digits
+    return "0" if short == "-0" else short
+
+
+def write(service_id: str, properties: Mapping[str, Value]) -> Order:
+    """Return the order that writes these properties, all or none of them."""
+    body = {service_id: {name: text(value) for name, value in properties.items()}}
+    return make_order(endpoint="set_configuration", body=_encode(body))
+
+
+def read(service_id: str, keys: Iterable[str]) -> Order:
+    """Return the order that asks for these properties."""
+    body = {service_id: sorted(keys)}
+    return make_order(endpoint="get_configuration", body=_encode(body))
+
+
+def reported(response: bytes, service_id: str) -> dict[str, str] | None:
+    """Return what a response (JSON) has of the service, None if nothing."""
+    try:
+        module = _objects(response).get(service_id)
+        fields = None if module is None else _objects(module)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    if fields is None:
+        return None
+    return {name: _reported_text(value) for name, value in fields.items()}
+
+
+def _reported_text(raw: msgspec.Raw) -> str:
+    """Return a value as a string also where a firmware writes it otherwise."""
+    value: Any = _decode(raw)
+    try:
+        return text(value)
+    except Invalid:
+        return bytes(raw).decode()

@@ -1,0 +1,170 @@
+"""A fleet is brought to what is desired, over two kills, and an application is told."""
+
+import asyncio
+import json
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import attrs
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from yarl import URL
+
+from pushserver.client import Client, Json, every
+from pushserver.simulate import Fleet, Journal, Plan, quirks_named
+from tests.program import Program
+from tests.web.site import until
+
+NOTIFY = "deviceDesiredPropertiesModifyStatusChanged"
+WANTED: Json = {
+    "general": {"language": "en_US", "beep_sound_enabled": False},
+    "alarm": {"siren_enabled": True},
+}
+TEXTS = {
+    "general": {"language": "en_US", "beep_sound_enabled": "0"},
+    "alarm": {"siren_enabled": "1"},
+}
+DEVICES = 40
+OURS = {
+    "grace": 0.5,
+    "response_timeout": 4,
+    "webhook_allow_http": "true",
+    "webhook_allow_networks": "127.0.0.0/8",
+}
+
+
+@attrs.define(eq=False)
+class Platform:
+    """An application that looks for the type of a notification in the raw text."""
+
+    told: dict[str, Json] = attrs.Factory(dict)
+    in_order: dict[tuple[str, str], list[str]] = attrs.Factory(
+        lambda: defaultdict(list)
+    )
+
+    async def take(self, request: web.Request) -> web.Response:
+        """Take a notification; the same one counts once."""
+        text = await request.text()
+        assert f'"notifyType":"{NOTIFY}"' in text
+        body, name = json.loads(text), request.headers["webhook-id"]
+        if name not in self.told:
+            self.told[name] = body
+            place = body["deviceId"], body["serviceId"]
+            self.in_order[place].append(body["status"])
+        return web.Response()
+
+
+@asynccontextmanager
+async def receiving(platform: Platform) -> AsyncIterator[str]:
+    """Let the application listen for the length of the block."""
+    app = web.Application()
+    app.router.add_post("/{path:.*}", platform.take)
+    async with TestServer(app) as server:
+        yield str(server.make_url("/v1.0.0/messageReceiver"))
+
+
+async def kill_and_restart(program: Program) -> None:
+    """Kill the server and start it again on the same file and port."""
+    port = URL(program.url).port
+    await asyncio.to_thread(program.kill)
+    await asyncio.to_thread(lambda: program.start(port=port, **OURS))
+
+
+async def done(api: Client, task: Json, share: float) -> None:
+    """Wait until so much of the task is done."""
+
+    async def is_done() -> bool:
+        reached: bool = (await api.task(task["id"]))["done"] >= share
+        return reached
+
+    await until(is_done, within=60)
+
+
+async def settled(api: Client, device_id: str) -> dict[str, Any]:
+    """Have sent again what failed, and the device asked, until all is in sync."""
+    async with asyncio.timeout(60):
+        while True:
+            services: dict[str, Any] = (await api.shadow(device_id))["services"]
+            statuses = {service["status"] for service in services.values()}
+            if statuses == {"inSync"}:
+                return services
+            if "failed" in statuses or "drift" in str(services):
+                await api.desire(device_id, {name: {} for name in WANTED})
+            elif statuses <= {"inSync", "delivered"}:
+                await api.refresh_shadow(device_id, {})
+            await asyncio.sleep(0.3)
+
+
+async def written(api: Client, device_id: str) -> Counter[str]:
+    """Return how the commands that wrote the device ended."""
+    found = every(api.commands, 0, deviceId=device_id, endpoint="set_configuration")
+    return Counter([command["state"] async for command in found])
+
+
+async def test_shadows(program: Program) -> None:
+    """
+    Devices with every quirk get what is desired, and the last that is told is true.
+    """
+    program.start(**OURS)
+    plan = Plan(
+        server=program.url,
+        devices=DEVICES,
+        first_id=7_000_000,
+        seed=5,
+        period=0.2,
+        hold_timeout=3,
+        quirks=quirks_named("all"),
+    )
+    platform, stop = Platform(), asyncio.Event()
+    async with (
+        receiving(platform) as url,
+        Client(program.url, program.token) as api,
+        Fleet.of(plan, Journal(keep=False)) as fleet,
+    ):
+        ids = [str(each) for each in plan.ids]
+        lines = (json.dumps({"deviceId": each}) for each in ids)
+        await api.import_devices("\n".join(lines).encode())
+        await api.subscribe(url, [NOTIFY], format="oceanconnect")
+        running = asyncio.create_task(fleet.run(stop))
+        task = await api.desire_of_many({"all": True}, WANTED, concurrency=10)
+        for share in (0.2, 0.6):
+            await done(api, task, share)
+            await kill_and_restart(program)
+        await done(api, task, 1)
+        shadows = await asyncio.gather(*(settled(api, each) for each in ids))
+        writes = {each: await written(api, each) for each in ids}
+        await quiet(platform)
+        stop.set()
+        await running
+
+    for device, shadow in zip(fleet.devices, shadows, strict=True):
+        has = device.firmware.configuration.modules
+        assert TEXTS == {name: shadow[name]["reported"] for name in TEXTS}
+        assert TEXTS == {
+            name: {key: has[name][key] for key in texts}
+            for name, texts in TEXTS.items()
+        }
+    for body in platform.told.values():
+        assert ["notifyType", "deviceId", "serviceId", "properties", "status"] == list(
+            body
+        )
+        assert body["properties"].items() <= WANTED[body["serviceId"]].items()
+    for each in ids:
+        delivered = 0
+        for name in WANTED:
+            told = platform.in_order[each, name]
+            assert "DELIVERED" == told[-1], each
+            delivered += told.count("DELIVERED")
+        # One that was replaced may succeed late: of that one nothing is told.
+        assert len(WANTED) <= delivered <= writes[each]["SUCCESSFUL"], each
+
+
+async def quiet(platform: Platform) -> None:
+    """Wait until nothing more is told for a while."""
+    async with asyncio.timeout(30):
+        before = -1
+        while before != len(platform.told):
+            before = len(platform.told)
+            await asyncio.sleep(1.5)

@@ -1,0 +1,58 @@
+"""Merge patches of what is desired."""
+
+from typing import Any
+
+import pytest
+
+from pushserver.dialects.controlid.configuration import text
+from pushserver.errors import Invalid
+from pushserver.model.merging import merged, read_merge
+from tests.model.mirrored import service
+
+BEFORE = {"general": {"a": 1, "b": "x"}}
+
+
+@pytest.mark.parametrize(
+    ("patch", "after"),
+    [
+        ({}, {}),
+        ({"general": {}}, {"general": {"a": 1, "b": "x"}}),
+        ({"general": {"a": 2}}, {"general": {"a": 2, "b": "x"}}),
+        ({"general": {"c": True}}, {"general": {"a": 1, "b": "x", "c": True}}),
+        ({"general": {"a": None, "z": None}}, {"general": {"b": "x"}}),
+        ({"general": None}, {"general": {}}),
+        ({"ntp": {"on": 1}}, {"ntp": {"on": 1}}),
+        ({"ntp": None}, {"ntp": {}}),
+    ],
+)
+def test_merged(patch: Any, after: Any) -> None:
+    """
+    A patch is merged as RFC 7396 has it; only what it names is told.
+    """
+    services = {
+        name: service(name, desired=desired) for name, desired in BEFORE.items()
+    }
+
+    assert after == merged(services, read_merge(patch, text))
+
+
+def test_names_of_a_pointer() -> None:
+    """
+    A pointer is below what it is told to be below.
+    """
+    with pytest.raises(Invalid) as raised:
+        read_merge({"general": {"a/b": [1]}}, text, "/desired")
+
+    assert "/desired/general/a~1b" == raised.value.pointer
+    assert "an array" in raised.value.detail
+
+
+def test_what_is_there_counts() -> None:
+    """
+    What is desired already counts for the limits.
+    """
+    full = service(desired={f"p{n}": 1 for n in range(1000)})
+
+    with pytest.raises(Invalid):
+        merged({"general": full}, {"ntp": {"on": 1}})
+    assert {} == merged({"general": full}, {})
