@@ -11,20 +11,15 @@ import json
 import time
 from collections.abc import AsyncIterator
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import asyncpg
+import asyncpg  # type: ignore[import-untyped]
 from aiohttp import web
 
 from bench.serving import arguments, serve
 from bench.wire import TOKEN
 
-if TYPE_CHECKING:
-    Pool = asyncpg.Pool[asyncpg.Record]
-else:
-    Pool = asyncpg.Pool
-
-POOL = web.AppKey("pool", Pool)
+POOL = web.AppKey("pool", asyncpg.Pool)
 CONNECTIONS = 10
 
 SCHEMA = """

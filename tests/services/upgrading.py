@@ -26,6 +26,7 @@ from tests.clock import ManualClock
 from tests.model.work import BY
 from tests.services.desk import drafts
 from tests.services.work import WorkDesk, at_work
+from tests.storage.deeds import lane_of
 
 GOOD, ERROR = b'{"response":{}}', b'{"error":"disk full","code":17}'
 OLD, NEW = b'{"response":{"version":"1.0"}}', b'{"response":{"version":"2.0"}}'
@@ -92,8 +93,7 @@ class UpgradeDesk:
         await self.work.advance()
 
     async def _wait(self, device: int) -> None:
-        lane = self.work.services.store.lane(device)
-        assert lane is not None
+        lane = await lane_of(self.work.services.store, device)
         (command,) = lane.waiting
         now = self.work.clock.now()
         self.work.clock.tick(max(0, command.planned_at - now) / 1_000_000)

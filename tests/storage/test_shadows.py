@@ -15,7 +15,7 @@ from pushserver.storage.base import Past, Recall, Store
 from tests.clock import START, ManualClock
 from tests.model.mirrored import service
 from tests.model.values import DEVICE, command
-from tests.storage.deeds import fly, recall, report
+from tests.storage.deeds import fly, lane_of, recall, report
 from tests.storage.places import Place, opened
 from tests.storage.test_fleet import device
 
@@ -153,8 +153,7 @@ async def test_follows_after_a_restart(place: Place, clock: ManualClock) -> None
         await write(store, "a", "b")
         await fly(store)
     async with opened(place, clock) as store:
-        lane = store.lane(DEVICE)
-        assert lane is not None
+        lane = await lane_of(store)
         assert lane.flight is not None
         shadows = [one.shadow for one in lane.commands]
         assert ["a", "a", "b", "b"] == [s.service_id for s in shadows if s]

@@ -15,6 +15,7 @@ from pushserver.storage.sql.store import SqlStore
 from pushserver.storage.upgrading import PartFilter, UpgradeRecord
 from tests.clock import START, ManualClock
 from tests.model.upgrades import upgrade
+from tests.storage.deeds import lane_of
 from tests.storage.places import Place, opened
 from tests.storage.tracked import begin, forget, keep, kept, part, parts, task
 
@@ -222,8 +223,7 @@ async def test_restart_in_the_middle(place: Place, clock: ManualClock) -> None:
         await begin(store, of)
 
     async with opened(place, clock) as store:
-        lane = store.lane(of.device_id)
-        assert lane is not None
+        lane = await lane_of(store, of.device_id)
         (command,) = lane.waiting
 
     assert command.operation is not None

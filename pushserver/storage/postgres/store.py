@@ -47,7 +47,7 @@ _LIVE = (
 )
 
 
-@attrs.define(eq=False, kw_only=True)
+@attrs.define(eq=False, kw_only=True, repr=False)
 class PostgresStore(SqlStore):
     """
     A database that others write, too.
