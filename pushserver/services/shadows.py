@@ -115,17 +115,12 @@ class Shadows:
             lane: Lane, changes: Changes, past: Past
         ) -> tuple[Sequence[Command], bytes]:
             services = changes.shadow(lane, past.services)
-            wanted = {name: services[name].keys for name in services}
-            for name, more in keys.items():
-                wanted[name] = wanted.get(name, set()) | set(more)
-            check_size({name: sorted(each) for name, each in wanted.items()})
             commands = []
-            for name in sorted(name for name, each in wanted.items() if each):
+            for name, each in _wanted_keys(services, keys).items():
                 service = services.get(name)
                 if service is None:
                     service = self.mirror.service(scope_id, lane, name)
-                read = self.mirror.read(service, wanted[name], lane, changes)
-                commands.append(read)
+                commands.append(self.mirror.read(service, each, lane, changes))
             return commands, render(commands)
 
         return await self.polling.fill(device_id, decide, _SHADOW)
@@ -228,6 +223,20 @@ def _check_version(
     now = {next_version(services.values()) - 1, next_version(named) - 1}
     if not versions & {str(version) for version in now}:
         raise PreconditionFailed(f"The shadow has version {max(now)} now.")
+
+
+def _wanted_keys(
+    services: Mapping[str, Service], more: Mapping[str, Sequence[str]]
+) -> dict[str, set[str]]:
+    """Return what is known of, and *more*, by service."""
+    names = sorted({*services, *more})
+    wanted = {
+        name: set(more.get(name, ()))
+        | (services[name].keys if name in services else set())
+        for name in names
+    }
+    check_size({name: sorted(keys) for name, keys in wanted.items()})
+    return {name: keys for name, keys in wanted.items() if keys}
 
 
 def _copies(services: Mapping[str, Service]) -> list[Service]:
