@@ -9,6 +9,7 @@ import pytest
 
 from pushserver.cli import following
 from tests.cli.conftest import Run, StartFleet
+from tests.cli.test_following import Terminal
 
 VERIFY = {"command": {"endpoint": "system_information"}, "versionPointer": "/version"}
 PHASES = {
@@ -173,3 +174,21 @@ def test_refused(make: Any, devices: list[str]) -> None:
     assert devices
     assert 1 == ran.code
     assert "/phases/download" in ran.err
+
+
+def test_bar(
+    make: Any, environ: dict[str, str], fleet: StartFleet, devices: list[str]
+) -> None:
+    """
+    On a terminal there is a bar, and below it how many devices are where.
+    """
+    upgrade_id = make("--json").only["id"]
+    terminal = Terminal(["upgrades", "follow", upgrade_id], environ)
+    terminal.read_until("3 waiting")
+    with fleet(devices[0], len(devices)):
+        code = terminal.end()
+
+    assert 0 == code
+    assert "0 updating" in terminal.written
+    assert "3/3" in terminal.written
+    assert f"Upgrade {upgrade_id} is COMPLETED: 3 completed of 3." in terminal.written
