@@ -10,6 +10,7 @@ from aiohttp import web
 from pushserver.web.api import (
     about,
     commands,
+    deliveries,
     devices,
     events,
     openapi,
@@ -38,6 +39,7 @@ ROUTES: tuple[Route[Any, Any], ...] = (
     *operations.ROUTES,
     *tasks.ROUTES,
     *subscriptions.ROUTES,
+    *deliveries.ROUTES,
     *events.ROUTES,
     *tokens.ROUTES,
     *scopes.ROUTES,
