@@ -265,7 +265,7 @@ async def listening(settings: Settings, services: Services) -> AsyncIterator[str
     finally:
         services.holds.close()
         services.outcomes.close()
-        services.interests.close()
+        services.interests.ring()
         await runner.cleanup()
 
 

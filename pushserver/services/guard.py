@@ -6,10 +6,8 @@ reach: the machine itself, the networks around it, a cloud's metadata. `check` a
 of connecting, since a name may lead elsewhere by then.
 """
 
-import asyncio
 import ipaddress
 import re
-import socket
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from urllib.parse import SplitResult, urlsplit
@@ -17,12 +15,11 @@ from urllib.parse import SplitResult, urlsplit
 import attrs
 
 from pushserver.errors import Invalid
+from pushserver.services.names import Names
 
 LONGEST_URL = 2000
 ALLOW = "PUSHSERVER_WEBHOOK_ALLOW_NETWORKS"
 ALLOW_HTTP = "PUSHSERVER_WEBHOOK_ALLOW_HTTP"
-#: A name that is not resolved by then (seconds) is taken for one that will be.
-PATIENCE = 5.0
 
 Network = IPv4Network | IPv6Network
 Address = IPv4Address | IPv6Address
@@ -81,10 +78,12 @@ class Guard:
     Refuses what webhooks must not reach.
 
     `allow_http` lets them go unencrypted, `networks` may be reached whatever they are.
+    `names` are looked up for it, and for whoever connects.
     """
 
     allow_http: bool = False
     networks: Sequence[Network] = ()
+    names: Names = attrs.field(factory=Names, eq=False)
 
     def check(self, url: str) -> None:
         """
@@ -114,7 +113,11 @@ class Guard:
             Invalid: nothing may be sent there, or one of the addresses is refused.
         """
         self.check(url)
-        for address in await _addresses(_host(urlsplit(url))):
+        try:
+            found = await self.names.find(_host(urlsplit(url)))
+        except OSError:
+            return
+        for _, address in found:
             reason = self.refuses(address)
             if reason is not None:
                 raise Invalid(refusal(address, reason), pointer="/url")
@@ -230,14 +233,3 @@ def _check_name(host: str) -> None:
         raise _invalid("must have an IPv4 address as four decimal numbers")
     if _NAME.fullmatch(host) is None:
         raise _invalid("has a host that is no name")
-
-
-async def _addresses(host: str) -> list[str]:
-    """Return what a name resolves to now: nothing, if it does not or takes long."""
-    loop = asyncio.get_running_loop()
-    try:
-        async with asyncio.timeout(PATIENCE):
-            found = await loop.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except OSError:  # TimeoutError is one
-        return []
-    return [str(address[0]) for *_, address in found]

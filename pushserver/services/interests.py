@@ -23,17 +23,22 @@ class _Stream:
     scope_id: int
     types: frozenset[EventType]
     bell: asyncio.Event
-    until: int | None = None
 
 
 @attrs.define(eq=False)
 class Interests:
-    """Keeps the store's `interest` in step with subscriptions and streams."""
+    """
+    Keeps the store's `interest` in step with subscriptions and streams.
+
+    Of streams that left nothing is kept but until when each event of their scopes is
+    still wanted, however often they come and go.
+    """
 
     store: Store
     clock: Clock
     _subscribed: dict[int, frozenset[EventType]] = attrs.field(factory=dict, init=False)
-    _streams: list[_Stream] = attrs.field(factory=list, init=False)
+    _streams: set[_Stream] = attrs.field(factory=set, init=False)
+    _lingering: dict[tuple[int, EventType], int] = attrs.field(factory=dict, init=False)
     _since: dict[tuple[int, EventType], int] | None = attrs.field(
         default=None, init=False
     )
@@ -56,12 +61,14 @@ class Interests:
         Lend a bell that rings when one was.
         """
         stream = _Stream(scope_id, types, asyncio.Event())
-        self._streams.append(stream)
+        self._streams.add(stream)
         self._settle()
         try:
             yield stream.bell
         finally:
-            stream.until = self.clock.now() + LINGERS
+            self._streams.discard(stream)
+            until = self.clock.now() + LINGERS
+            self._lingering |= {(scope_id, kind): until for kind in types}
 
     def is_whole(self, scope_id: int, types: frozenset[EventType], after: int) -> bool:
         """Tell whether all events of these types after the id *after* were written."""
@@ -84,22 +91,24 @@ class Interests:
             if news.everything or stream.scope_id in news.events:
                 stream.bell.set()
 
-    def close(self) -> None:
-        """Let every stream look up: the server is stopping."""
+    def ring(self) -> None:
+        """Let every stream look up: the server is stopping, or a token is revoked."""
         for stream in self._streams:
             stream.bell.set()
 
     async def forget(self) -> int:
-        """Let go of streams that left long ago; return how many."""
-        now, before = self.clock.now(), len(self._streams)
-        self._streams = [s for s in self._streams if s.until is None or s.until > now]
+        """Let go of what streams wanted that left long ago; return how much."""
+        now, before = self.clock.now(), self._lingering
+        self._lingering = {each: until for each, until in before.items() if until > now}
         self._settle()
-        return before - len(self._streams)
+        return len(before) - len(self._lingering)
 
     def _settle(self) -> None:
         wanted = dict(self._subscribed)
         for stream in self._streams:
             self._add(wanted, stream.scope_id, stream.types)
+        for scope_id, kind in self._lingering:
+            self._add(wanted, scope_id, frozenset({kind}))
         self.store.interest.clear()
         self.store.interest.update(wanted)
         # What was wanted when the server stopped was written all the time.

@@ -1,17 +1,13 @@
 """Subscriptions as programs see them: make, change, switch, send again."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any
 
 import attrs
 
-from pushserver.clock import Clock
 from pushserver.errors import Conflict, Invalid, NotFound, Unavailable
-from pushserver.model.changes import Changes
-from pushserver.model.event import Event, EventType
-from pushserver.model.ids import IdSource
-from pushserver.model.news import News
+from pushserver.model.event import EventType
 from pushserver.model.subscription import (
     ROTATION,
     TELLS,
@@ -20,142 +16,20 @@ from pushserver.model.subscription import (
     Health,
     Ping,
     Subscription,
-    Wanted,
     WebhookDelivery,
     new_webhook_secret,
 )
-from pushserver.services.directory import Directory
-from pushserver.services.guard import Guard
-from pushserver.services.interests import Interests
-from pushserver.storage.base import Store
+from pushserver.services.subscribers import Subscribers
 
 #: So many rows are written at once, so that a door command waits for no more.
 PIECE = 500
 
 
-class Courier(Protocol):
-    """Who delivers to one subscription."""
+@attrs.define(eq=False, repr=False)
+class Subscriptions(Subscribers):
+    """What may be done with subscriptions, on top of finding them."""
 
-    def ring(self) -> None:
-        """Look for something to deliver now."""
-
-    async def ping(self) -> Ping:
-        """Send a ping now."""
-
-
-@attrs.define(eq=False)
-class Subscriptions:
-    """
-    Every subscription, in memory.
-
-    The worker that delivers puts a courier here for each.
-    """
-
-    store: Store
-    clock: Clock
-    ids: IdSource
-    directory: Directory
-    guard: Guard
-    interests: Interests
-    changed: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
-    couriers: dict[int, Courier] = attrs.field(factory=dict, init=False)
-    _all: dict[int, Subscription] = attrs.field(factory=dict, init=False)
     _saving: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
-
-    async def load(self) -> None:
-        """Read the subscriptions from the store."""
-        found = await self.store.subscriptions.all_subscriptions()
-        self._all = {subscription.id: subscription for subscription in found}
-        self.settle()
-
-    async def refresh(self) -> None:
-        """
-        Read the subscriptions again: another server changed some.
-
-        Those at work go on with what was changed; how they do is known best here.
-        """
-        found = await self.store.subscriptions.all_subscriptions()
-        for fresh in found:
-            known = self._all.setdefault(fresh.id, fresh)
-            if known is not fresh:
-                known.take_settings(fresh)
-        there = {subscription.id for subscription in found}
-        for subscription_id in self._all.keys() - there:
-            del self._all[subscription_id]
-        self.settle()
-
-    def __iter__(self) -> Iterator[Subscription]:
-        return iter(list(self._all.values()))
-
-    def look(self, changes: Changes) -> None:
-        """Ring for the subscriptions that want something of what was written."""
-        if not changes.events:
-            return
-        for each in self._all.values():
-            wanted = each.wanted
-            if any(
-                event.scope_id == each.scope_id and self.matches(wanted, event)
-                for event in changes.events
-            ):
-                self.ring(each.id)
-
-    def hear(self, news: News) -> None:
-        """Ring for the subscriptions for which other servers wrote something."""
-        for each in self._all.values():
-            if news.everything or each.scope_id in news.events:
-                self.ring(each.id)
-
-    def ring(self, subscription_id: int) -> None:
-        """Have the subscription looked after now."""
-        courier = self.couriers.get(subscription_id)
-        if courier is not None:
-            courier.ring()
-
-    async def ping(self, scope_id: int, subscription_id: int) -> Ping:
-        """
-        Send a ping now, and return what the receiver said.
-
-        Raises:
-            NotFound: there is no such subscription.
-            Unavailable: nobody delivers just now.
-        """
-        self.get(scope_id, subscription_id)
-        courier = self.couriers.get(subscription_id)
-        if courier is None:
-            raise Unavailable("The server is starting or stopping; try again.")
-        return await courier.ping()
-
-    def matches(self, wanted: Wanted, event: Event) -> bool:
-        """Tell whether *event*, which is of the same scope, is *wanted*."""
-        if event.type not in wanted.events:
-            return False
-        ids, tags = wanted.device_ids, wanted.tags
-        if ids is None and tags is None:
-            return True
-        if event.device_id is None or (ids is not None and event.device_id not in ids):
-            return False
-        return self._has(event.scope_id, event.device_id, tags or {})
-
-    def _has(self, scope_id: int, device_id: int, tags: Mapping[str, str]) -> bool:
-        device = self.directory.find(scope_id, device_id)
-        known = {} if device is None else device.tags
-        return all(known.get(name) == value for name, value in tags.items())
-
-    def of(self, scope_id: int) -> list[Subscription]:
-        """Return the scope's subscriptions, oldest first."""
-        return [s for s in self._all.values() if s.scope_id == scope_id]
-
-    def get(self, scope_id: int, subscription_id: int) -> Subscription:
-        """
-        Return one subscription.
-
-        Raises:
-            NotFound: there is none.
-        """
-        found = self._all.get(subscription_id)
-        if found is None or found.scope_id != scope_id:
-            raise NotFound(f"There is no subscription {subscription_id}.")
-        return found
 
     async def make(
         self,
@@ -307,6 +181,20 @@ class Subscriptions:
         self.ring(subscription_id)
         return found
 
+    async def ping(self, scope_id: int, subscription_id: int) -> Ping:
+        """
+        Send a ping now, and return what the receiver said.
+
+        Raises:
+            NotFound: there is no such subscription.
+            Unavailable: nobody delivers just now.
+        """
+        self.get(scope_id, subscription_id)
+        courier = self.couriers.get(subscription_id)
+        if courier is None:
+            raise Unavailable("The server is starting or stopping; try again.")
+        return await courier.ping()
+
     async def _change(
         self, subscription: Subscription, settings: Mapping[str, Any]
     ) -> Subscription:
@@ -333,8 +221,3 @@ class Subscriptions:
         self._all[subscription.id] = subscription
         self.settle()
         self.ring(subscription.id)
-
-    def settle(self) -> None:
-        """See that what is wanted now is written, and that couriers are at work."""
-        self.interests.subscribe(self._all.values())
-        self.changed.set()

@@ -70,6 +70,10 @@ class Tokens:
             raise Unauthorized("This token is not valid, or was revoked.")
         return token
 
+    def is_valid(self, token: Token) -> bool:
+        """Tell whether a token that was authenticated is not revoked by now."""
+        return token.hash in self._by_hash
+
     async def make(
         self,
         scope_id: int,

@@ -40,9 +40,6 @@ class SubscriptionStore(Protocol):
     async def newest_event(self) -> int:
         """Return the id of the newest event, else 0."""
 
-    async def first_event_at(self, scope_id: int, at: int) -> int:
-        """Return the id before the scope's first event at or after *at*."""
-
     async def events(self, scope_id: int, *, after: int, limit: int) -> Sequence[Event]:
         """Return the scope's events with ids above *after*, in order."""
 

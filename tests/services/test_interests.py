@@ -70,7 +70,7 @@ async def test_bell(services: Services) -> None:
     with interests.stream(1, STATUS) as mine, interests.stream(2, STATUS) as theirs:
         await happen(services.store)
         rung = (mine.is_set(), theirs.is_set())
-        interests.close()
+        interests.ring()
 
         assert (True, False) == rung
         assert theirs.is_set()
@@ -85,3 +85,19 @@ async def test_costs_nothing(services: Services, desk: Desk) -> None:
     found = await services.store.subscriptions.events(1, after=0, limit=10)
 
     assert (0, 2) == (before, len(found))
+
+
+async def test_coming_and_going(services: Services, clock: ManualClock) -> None:
+    """However often streams come and go, there is no more to remember."""
+    interests = services.interests
+    for _ in range(1000):
+        clock.tick(0.1)
+        with interests.stream(1, STATUS), interests.stream(1, STATUS | ODD):
+            pass
+    clock.tick(599)
+    early = await interests.forget()
+    wanted = dict(services.store.interest)
+    clock.tick(1)
+
+    assert (0, {1: STATUS | ODD}) == (early, wanted)
+    assert (2, {}) == (await interests.forget(), services.store.interest)

@@ -101,6 +101,51 @@ async def test_only_what_it_wants(services: Services, outbox: Outbox) -> None:
     assert (0, []) == (one.dropped, logs)
 
 
+DOOR = frozenset({7})
+
+
+async def test_what_others_want(services: Services, outbox: Outbox) -> None:
+    """What a subscription does not want pushes out nothing that it wants."""
+    one = await subscribed(services, device_ids=DOOR)
+    for _ in range(3):
+        await happen(services.store, 2, device=7)
+        await happen(services.store, 600)
+        await outbox.trim()
+
+    assert 0 == one.dropped
+    assert 6 == await wanted_left(services, one)
+
+
+async def test_its_own_number(services: Services, outbox: Outbox) -> None:
+    """Of what it wants the oldest fall off, also while it reads, and no more."""
+    one = await subscribed(services, device_ids=DOOR)
+    for _ in range(4):
+        await happen(services.store, 4, device=7)
+        await happen(services.store, 20)
+        await outbox.trim()
+    first = one.dropped
+    one.cursor = (
+        await services.store.subscriptions.events(
+            FIRST_SCOPE, after=one.cursor, limit=25
+        )
+    )[-1].id
+    before = await wanted_left(services, one)
+    await happen(services.store, 14 - before, device=7)
+    await outbox.trim()
+
+    assert (6, 4) == (first, one.dropped - first)
+    assert 10 == await wanted_left(services, one)
+
+
+async def wanted_left(services: Services, of: Subscription) -> int:
+    """Return how many events that it wants a subscription has before it."""
+    found = await services.store.subscriptions.events(
+        FIRST_SCOPE, after=of.cursor, limit=10_000
+    )
+    matches = services.subscriptions.matches
+    return sum(matches(of.wanted, event) for event in found)
+
+
 async def test_other_scope(services: Services, outbox: Outbox) -> None:
     """Another scope's events do not push out one's own."""
     one = await subscribed(services)

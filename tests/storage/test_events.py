@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from pushserver.clock import SECOND
 from pushserver.errors import Unavailable
 from pushserver.model.changes import Changes
 from pushserver.model.event import CommandTold, Event, EventType
@@ -14,7 +13,6 @@ from pushserver.model.lane import Lane
 from pushserver.model.operation import Label
 from pushserver.model.scope import FIRST_SCOPE
 from pushserver.model.task import Counts, Task, TaskState
-from pushserver.model.turns import add
 from pushserver.storage.base import Past, Store
 from tests.clock import START, ManualClock
 from tests.model.events import commands_of
@@ -142,22 +140,6 @@ async def test_scopes_apart(store: Store) -> None:
     assert 0 == await store.subscriptions.count_events(
         FIRST_SCOPE, after=mine.id, to=theirs.id
     )
-
-
-async def test_from_an_instant(store: Store, clock: ManualClock) -> None:
-    """Who asks from an instant on is told where to begin."""
-    (first,) = await happen(store)
-    clock.tick(3600)
-
-    def decide(_lane: Lane, changes: Changes, _past: Past) -> None:
-        add(Lane(DEVICE), command(created_at=clock.now()), changes)
-
-    await store.change(DEVICE, decide)
-    second = (await events(store))[-1].id
-    begin = store.subscriptions.first_event_at
-    assert first.id - 1 == await begin(FIRST_SCOPE, START)
-    assert second - 1 == await begin(FIRST_SCOPE, START + SECOND)
-    assert second == await begin(FIRST_SCOPE, START + 2 * 3600 * SECOND)
 
 
 def task(state: TaskState) -> Task:

@@ -149,14 +149,6 @@ class SqlSubscriptions:
         """Return the id of the newest event."""
         return await self._number(_NEWEST, (self.settled(),))
 
-    async def first_event_at(self, scope_id: int, at: int) -> int:
-        """Return the id before the first event at or after *at*."""
-        sql = (
-            "SELECT coalesce(min(id) - 1, (SELECT coalesce(max(id), 0) FROM event))"
-            " FROM event WHERE scope_id = ? AND id >= ? AND at >= ?"
-        )
-        return await self._number(sql, (scope_id, first_id_at(at) >> 1, at))
-
     async def events(self, scope_id: int, *, after: int, limit: int) -> Sequence[Event]:
         """Return events in order."""
         values = (scope_id, after, self.settled(), limit)

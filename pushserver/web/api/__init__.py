@@ -10,6 +10,7 @@ from aiohttp import web
 from pushserver.web.api import (
     about,
     commands,
+    deliveries,
     devices,
     events,
     openapi,
@@ -42,6 +43,7 @@ ROUTES: tuple[Route[Any, Any], ...] = (
     *upgrades.ROUTES,
     *shadow.ROUTES,
     *subscriptions.ROUTES,
+    *deliveries.ROUTES,
     *events.ROUTES,
     *tokens.ROUTES,
     *scopes.ROUTES,

@@ -10,7 +10,7 @@ from aiohttp import web
 from pushserver.model.event import Event, EventType
 from pushserver.model.ids import parse_int64
 from pushserver.model.subscription import Wanted
-from pushserver.model.token import Permission
+from pushserver.model.token import Permission, Token
 from pushserver.services.outcomes import ring_or_pass
 from pushserver.services.telling import Telling
 from pushserver.web.api.fields import read_tag
@@ -36,23 +36,32 @@ class _Stream:
 
     services: Services
     response: web.StreamResponse
-    scope_id: int
+    token: Token
     wanted: Wanted
     cursor: int
     is_whole: bool
 
+    @property
+    def scope_id(self) -> int:
+        """Whose events are told."""
+        return self.token.scope_id
+
     async def run(self, bell: asyncio.Event) -> None:
-        """Write events as they come, until the server stops."""
+        """Write events as they come, until the server stops or the token is revoked."""
         await self._remark(b"listening")
         if not self.is_whole:
             await self._miss(None)
         await self._skip()
-        while not self.services.holds.is_closed:
+        while self._may_go_on():
             bell.clear()
             if not await self._write_new():
                 await ring_or_pass(bell, HEARTBEAT)
                 if not bell.is_set():
                     await self._remark(b"still here")
+
+    def _may_go_on(self) -> bool:
+        stopping = self.services.holds.is_closed
+        return not stopping and self.services.tokens.is_valid(self.token)
 
     async def _remark(self, text: bytes) -> None:
         """Say something without meaning, and with it where to go on after a break."""
@@ -120,9 +129,7 @@ async def stream(call: Call[EventsQuery, None]) -> web.StreamResponse:
         await response.prepare(call.request)
         call.request[ENDS_WITH_PEER] = True
         try:
-            reader = _Stream(
-                services, response, call.scope_id, wanted, cursor, is_whole
-            )
+            reader = _Stream(services, response, call.token, wanted, cursor, is_whole)
             await reader.run(bell)
         except ConnectionError:
             return response

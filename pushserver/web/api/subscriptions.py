@@ -6,32 +6,22 @@ from typing import Any
 from aiohttp import web
 from msgspec import UNSET
 
-from pushserver.clock import from_datetime
 from pushserver.errors import Forbidden
-from pushserver.model.ids import parse_int64
 from pushserver.model.subscription import Format, Subscription
 from pushserver.model.token import Permission
 from pushserver.web.answer import respond
 from pushserver.web.api.event_names import read_events
 from pushserver.web.api.plans import read_device_id
-from pushserver.web.api.route import Call, Route, answer, capped, next_link
+from pushserver.web.api.route import Call, Route, answer
 from pushserver.web.api.subscription_types import (
     LagOut,
-    PingOut,
-    RecoverIn,
-    RecoverOut,
     SubscriptionIn,
     SubscriptionOut,
     SubscriptionPatch,
     SubscriptionsOut,
-    WebhookOut,
-    WebhooksOut,
-    WebhooksQuery,
 )
 from pushserver.web.api.subscription_views import (
-    attempt_out,
     subscription_out,
-    webhook_out,
 )
 from pushserver.web.around import note
 
@@ -39,8 +29,8 @@ from pushserver.web.around import note
 async def make(call: Call[None, SubscriptionIn]) -> web.StreamResponse:
     """Make a subscription; its secret is shown here and never again."""
     wanted = call.body
-    named = ("headers", "description", "resource_name", "app_id", "ordered")
-    given = {name: getattr(wanted, name) for name in named}
+    names = ("headers", "description", "resource_name", "app_id", "ordered")
+    given = {name: getattr(wanted, name) for name in names}
     settings = {name: value for name, value in given.items() if value is not None}
     settings |= {"profile": wanted.retry_profile, **_filters(wanted)}
     settings["include_result"] = bool(wanted.include)
@@ -91,10 +81,11 @@ async def list_subscriptions(call: Call[None, None]) -> web.StreamResponse:
 
 async def get(call: Call[None, None]) -> web.StreamResponse:
     """Show a subscription, and how it does."""
-    return answer(await _shown(call, _subscription(call)))
+    return answer(await _shown(call, named(call)))
 
 
-def _subscription(call: Call[Any, Any]) -> Subscription:
+def named(call: Call[Any, Any]) -> Subscription:
+    """Return the subscription that the path names."""
     subscription_id = call.int64("subscription_id")
     note(call.request, subscription_id=subscription_id)
     return call.services.subscriptions.get(call.scope_id, subscription_id)
@@ -106,7 +97,7 @@ async def patch(call: Call[None, SubscriptionPatch]) -> web.StreamResponse:
     settings = _given(wanted) | _filters(wanted)
     if wanted.include is not UNSET:
         settings["include_result"] = bool(wanted.include)
-    subscription = _subscription(call)
+    subscription = named(call)
     if wanted.events is not UNSET:
         settings["events"] = read_events(wanted.events, subscription.format)
     include = settings.get("include_result", subscription.include_result)
@@ -133,66 +124,25 @@ def _given(wanted: SubscriptionPatch) -> dict[str, Any]:
 
 async def delete(call: Call[None, None]) -> web.StreamResponse:
     """Forget a subscription and what it waits for."""
-    subscription = _subscription(call)
+    subscription = named(call)
     await call.services.subscriptions.delete(call.scope_id, subscription.id)
     return respond(status=204)
 
 
 async def rotate(call: Call[None, None]) -> web.StreamResponse:
     """Give a subscription a new secret; the old one signs, too, for a day."""
-    known = _subscription(call)
+    known = named(call)
     subscription = await call.services.subscriptions.rotate(call.scope_id, known.id)
     return answer(await _shown(call, subscription, subscription.secret))
 
 
 async def switch(call: Call[None, None], *, on: bool) -> web.StreamResponse:
     """Enable or disable a subscription."""
-    known = _subscription(call)
+    known = named(call)
     subscription = await call.services.subscriptions.switch(
         call.scope_id, known.id, on=on
     )
     return answer(await _shown(call, subscription))
-
-
-async def ping(call: Call[None, None]) -> web.StreamResponse:
-    """Send a ping now, and tell what the receiver said."""
-    subscription = _subscription(call)
-    said = await call.services.subscriptions.ping(call.scope_id, subscription.id)
-    return answer(PingOut(ok=said.ok, attempt=attempt_out(said.attempt)))
-
-
-async def list_deliveries(call: Call[WebhooksQuery, None]) -> web.StreamResponse:
-    """List what was told to a subscription, with each try at it."""
-    subscription, query = _subscription(call), call.query
-    limit, before = capped(query.limit), None
-    if query.cursor is not None:
-        before = parse_int64(query.cursor, what="cursor", pointer="/cursor")
-    found = await call.services.store.subscriptions.deliveries(
-        subscription.id, state=query.state, before=before, limit=limit + 1
-    )
-    page = WebhooksOut(items=[webhook_out(*each) for each in found[:limit]])
-    if len(found) <= limit:
-        return answer(page)
-    page.next_cursor = page.items[-1].id
-    return answer(page, headers=next_link(call.request, page.next_cursor))
-
-
-async def redeliver(call: Call[None, None]) -> web.StreamResponse:
-    """Send one event again, as soon as can be."""
-    subscription, event_id = _subscription(call), call.int64("delivery_id")
-    delivery = await call.services.subscriptions.redeliver(
-        call.scope_id, subscription.id, event_id
-    )
-    return answer(webhook_out(delivery, None), status=202)
-
-
-async def recover(call: Call[None, RecoverIn]) -> web.StreamResponse:
-    """Send everything again that was given up since a time."""
-    subscription = _subscription(call)
-    found = await call.services.subscriptions.recover(
-        call.scope_id, subscription.id, from_datetime(call.body.since)
-    )
-    return answer(RecoverOut(found), status=202)
 
 
 async def _shown(
@@ -203,10 +153,10 @@ async def _shown(
     return subscription_out(subscription, backlog, secret)
 
 
-_ONE = "/subscriptions/{subscription_id}"
+ONE = "/subscriptions/{subscription_id}"
 _to_read = partial(Route, method="GET", permission=Permission.SUBSCRIPTIONS_READ)
 _to_write = partial(Route, method="POST", permission=Permission.SUBSCRIPTIONS_WRITE)
-_BODY = (400, 403, 404, 409, 413, 415, 422, 503)
+BODY = (400, 403, 404, 409, 413, 415, 422, 503)
 
 ROUTES = (
     _to_write(
@@ -217,7 +167,7 @@ ROUTES = (
         body=SubscriptionIn,
         answer=SubscriptionOut,
         status=201,
-        problems=_BODY,
+        problems=BODY,
     ),
     _to_read(
         path="/subscriptions",
@@ -228,7 +178,7 @@ ROUTES = (
         problems=(503,),
     ),
     _to_read(
-        path=_ONE,
+        path=ONE,
         name="getSubscription",
         summary="Show a subscription, and how it does",
         handler=get,
@@ -237,17 +187,17 @@ ROUTES = (
     ),
     _to_write(
         method="PATCH",
-        path=_ONE,
+        path=ONE,
         name="changeSubscription",
         summary="Change a subscription",
         handler=patch,
         body=SubscriptionPatch,
         answer=SubscriptionOut,
-        problems=_BODY,
+        problems=BODY,
     ),
     _to_write(
         method="DELETE",
-        path=_ONE,
+        path=ONE,
         name="deleteSubscription",
         summary="Forget a subscription and what it waits for",
         handler=delete,
@@ -255,15 +205,7 @@ ROUTES = (
         problems=(404, 422, 503),
     ),
     _to_write(
-        path=_ONE + "/ping",
-        name="pingSubscription",
-        summary="Send a ping now, and tell what the receiver said",
-        handler=ping,
-        answer=PingOut,
-        problems=(404, 422, 503),
-    ),
-    _to_write(
-        path=_ONE + "/secret/rotate",
+        path=ONE + "/secret/rotate",
         name="rotateSecret",
         summary="Give a subscription a new secret; the old one signs, too, for a day",
         handler=rotate,
@@ -271,7 +213,7 @@ ROUTES = (
         problems=(404, 422, 503),
     ),
     _to_write(
-        path=_ONE + "/enable",
+        path=ONE + "/enable",
         name="enableSubscription",
         summary="Go on with a subscription where it stood",
         handler=partial(switch, on=True),
@@ -279,39 +221,11 @@ ROUTES = (
         problems=(404, 422, 503),
     ),
     _to_write(
-        path=_ONE + "/disable",
+        path=ONE + "/disable",
         name="disableSubscription",
         summary="Send nothing more until it is enabled",
         handler=partial(switch, on=False),
         answer=SubscriptionOut,
         problems=(404, 422, 503),
-    ),
-    _to_read(
-        path=_ONE + "/deliveries",
-        name="listDeliveries",
-        summary="List what was told to a subscription, with each try at it",
-        handler=list_deliveries,
-        query=WebhooksQuery,
-        answer=WebhooksOut,
-        problems=(404, 422, 503),
-    ),
-    _to_write(
-        path=_ONE + "/deliveries/{delivery_id}/redeliver",
-        name="redeliver",
-        summary="Send one event again, as soon as can be",
-        handler=redeliver,
-        answer=WebhookOut,
-        status=202,
-        problems=(404, 422, 503),
-    ),
-    _to_write(
-        path=_ONE + "/recover",
-        name="recoverSubscription",
-        summary="Send everything again that was given up since a time",
-        handler=recover,
-        body=RecoverIn,
-        answer=RecoverOut,
-        status=202,
-        problems=_BODY,
     ),
 )

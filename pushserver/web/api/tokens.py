@@ -28,6 +28,7 @@ async def revoke(call: Call[None, None]) -> web.StreamResponse:
     """Make a token invalid at once."""
     token_id = call.int64("token_id")
     await call.services.tokens.revoke(call.scope_id, token_id)
+    call.services.interests.ring()
     return respond(status=204)
 
 

@@ -26,6 +26,7 @@ from pushserver.errors import Invalid
 from pushserver.model.subscription import Attempt
 from pushserver.services.guard import Guard, refusal
 from pushserver.workers.webhooks.reasons import GONE, Refused, complaint, reason_of
+from pushserver.workers.webhooks.resolver import Resolver
 
 #: How long (seconds) one request takes at most, from connecting to the answer's end.
 TIMEOUT = 15.0
@@ -126,6 +127,7 @@ class Sender:
                 limit=0,
                 limit_per_host=PER_HOST,
                 keepalive_timeout=KEEP_ALIVE,
+                resolver=Resolver(self._guard.names),
                 socket_factory=self._socket,
             ),
             cookie_jar=aiohttp.DummyCookieJar(),

@@ -5,6 +5,7 @@ import asyncio
 import aiohttp
 import pytest
 
+from pushserver.model.event import EventType
 from pushserver.web.api import events
 from tests.clock import ManualClock
 from tests.web.listener import Listener, listener
@@ -233,8 +234,28 @@ async def test_hanging_up_frees_everything(site: Site, clock: ManualClock) -> No
     await gone()
     clock.tick(seconds=600)
 
-    assert 3 == await site.services.interests.forget()
+    assert len(EventType) == await site.services.interests.forget()
     assert {} == site.services.store.interest
+
+
+async def test_ends_when_the_token_is_revoked(site: Site) -> None:
+    """
+    Whose token is revoked is told nothing more, and others are.
+    """
+    wanted = {"name": "reader", "permissions": ["events:read"]}
+    made = (await site.api("POST", "/tokens", wanted)).json()
+    async with (
+        listener(site, token=made["token"]) as stream,
+        listener(site) as other,
+    ):
+        assert await stream.block()
+        await site.api("DELETE", f"/tokens/{made['id']}")
+        command = await site.enqueue()
+        ended = await stream.block()
+        told = await other.data()
+
+    assert {} == ended
+    assert command["id"] == told["commandId"]
 
 
 async def test_ends_when_the_server_stops(database: str, clock: ManualClock) -> None:

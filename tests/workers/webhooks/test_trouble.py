@@ -189,10 +189,10 @@ async def test_broken_off_after_the_status(sender: Sender) -> None:
 async def test_unknown_host(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
     """A name that does not resolve is told."""
 
-    async def unknown(*_: Any, **__: Any) -> None:
+    def unknown(*_: Any, **__: Any) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "not known")
 
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", unknown)
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
 
     sent = await sender.send(target("https://receiver.invalid/?t=secret"))
 
@@ -265,13 +265,12 @@ async def test_one_of_several_is_allowed(
 ) -> None:
     """Of a name's addresses those that are refused are passed over."""
 
-    async def getaddrinfo(_: str, port: int, **__: Any) -> list[Any]:
-        return [(socket.AF_INET, 0, 0, "", (each, port)) for each in addresses]
+    def getaddrinfo(*_: Any, **__: Any) -> list[Any]:
+        return [(socket.AF_INET, 0, 0, "", (each, 0)) for each in addresses]
 
     guard = Guard(allow_http=True, networks=[ipaddress.ip_network("127.0.0.1")])
     async with receiving(answering()) as receiver:
-        loop = asyncio.get_running_loop()
-        monkeypatch.setattr(loop, "getaddrinfo", getaddrinfo)
+        monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
         url = receiver.url.replace("127.0.0.1", "receiver.example")
         sent = await send(url, guard)
 
