@@ -13,7 +13,7 @@ import pytest
 
 #: A database of one's own to be used instead, such as that of another release; what is
 #: in it is lost.
-_GIVEN = "PUSHSERVER_TEST_POSTGRES"
+_GIVEN = "TEST_POSTGRES"
 _EMPTY = """
 DO $$ DECLARE name text; BEGIN
     FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public'
