@@ -213,7 +213,7 @@ async def subscribe(api: Client, receiver: Receiver) -> None:
 
 async def make(api: Client, devices: int) -> Json:
     """Make the upgrade of all devices."""
-    policy = {"concurrency": devices // 4, "applyTimeout": 15, "expiresIn": 10}
+    policy = {"concurrency": devices // 4, "applyTimeout": 20, "expiresIn": 10}
     return await api.make_upgrade({"all": True}, "2.0", PHASES, policy=policy)
 
 
