@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import structlog
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.clock import ManualClock
 from tests.postgres import emptied
@@ -22,8 +22,18 @@ structlog.configure(
     ]
 )
 
-# For `scripts/test --quick`: fewer of the examples that are made up.
-settings.register_profile("quick", max_examples=settings().max_examples // 4)
+# How long it takes to make examples up says how busy the machine is, and nothing else.
+settings.register_profile(
+    "patient",
+    settings(),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("patient")
+# For `scripts/test --quick`: fewer of them.
+settings.register_profile(
+    "quick", settings(), max_examples=settings().max_examples // 4
+)
 
 
 def pytest_collection_finish() -> None:

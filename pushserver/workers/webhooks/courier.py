@@ -5,15 +5,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 import attrs
-import structlog
 
 from pushserver.clock import SECOND, Clock
-from pushserver.dialects.native import ping_body
-from pushserver.errors import Unavailable
 from pushserver.model.event import Event
 from pushserver.model.lane import NEVER
 from pushserver.model.subscription import (
-    Attempt,
     DeliveryState,
     Health,
     Ping,
@@ -24,11 +20,10 @@ from pushserver.services.subscriptions import Subscriptions
 from pushserver.services.telling import Telling
 from pushserver.storage.subscribing import SubscriptionStore
 from pushserver.workers.webhooks.pace import Pace
-from pushserver.workers.webhooks.sender import Sender, Sent, Target
+from pushserver.workers.webhooks.post import Post
+from pushserver.workers.webhooks.sender import Sender
 from pushserver.workers.webhooks.standing import LONG, Standing
 from pushserver.workers.webhooks.window import Parcel, Window
-
-log = structlog.get_logger(__name__)
 
 #: So many deliveries are under way, of which so many are being sent.
 BATCH = 64
@@ -75,12 +70,14 @@ class Courier:
     bell: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
     _window: Window = attrs.field(init=False)
     _standing: Standing = attrs.field(init=False)
+    _post: Post = attrs.field(init=False)
     _places: asyncio.Semaphore = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         """Begin with nothing under way."""
         self._window = Window(self.bell)
         self._standing = Standing(self.subscription, self.subscriptions, self.clock)
+        self._post = Post(self.subscription, self.telling, self.sender)
         self._places = asyncio.Semaphore(AT_ONCE)
 
     async def round(self) -> float:
@@ -102,15 +99,14 @@ class Courier:
     async def ping(self) -> Ping:
         """Send a ping now; it is tried once and kept nowhere."""
         now = self.clock.now()
-        body = ping_body(self.subscription.id, now)
-        sent = await self._send(body, f"msg_ping_{now}", now)
+        sent = await self._post.ping(now)
         return Ping(sent.ok, attrs.evolve(sent.attempt, at=now))
 
     async def _round(self) -> float:
         self.bell.clear()
         found = await self._collect()
-        nothing = not (found.parcels or found.behind) and self._window.is_idle
-        if nothing and found.cursor == self.subscription.cursor:
+        idle = self._window.is_idle and not (found.parcels or self._to_write(found))
+        if idle and found.cursor == self.subscription.cursor:
             return await self._until_due()
         for row in self._rows(found.parcels):
             self._window.start(row, self._run(row))
@@ -122,14 +118,19 @@ class Courier:
     async def _some_back(self, found: _Found) -> None:
         """Wait until there is something to write, or more to send."""
         sent = [event.id for event, _ in found.parcels]
+        stays = found.cursor == self.subscription.cursor
         try:
-            if not sent and found.cursor == self.subscription.cursor:
+            if stays and not (sent or self._to_write(found)):
                 async with asyncio.timeout(GLANCE):
                     await self.bell.wait()
             async with asyncio.timeout(SOON):
                 await self._window.until(sent, self._most(found))
         except TimeoutError:
             return
+
+    def _to_write(self, found: _Found) -> bool:
+        """Tell whether there is something to write at once."""
+        return bool(found.behind or self._window.back or self._standing.is_back)
 
     def _most(self, found: _Found) -> int:
         """Return how much may be under way when more is sent, if there is more."""
@@ -142,7 +143,7 @@ class Courier:
         # What the cursor passes while it is under way has to be told after a crash.
         late = [d for d in self._window.out if d.event_id > subscription.cursor]
         done = [*back, *late, *found.behind]
-        if not done:
+        if not (done or self._standing.is_back):
             # Not written: whoever starts again looks at what nobody wanted once more.
             subscription.cursor = cursor
             return
@@ -277,12 +278,8 @@ class Courier:
 
     async def _try(self, event: Event, delivery: WebhookDelivery) -> bool:
         """Send once; return whether the next event of the device may follow."""
-        body = await self._body(event)
         now = self.clock.now()
-        if body is None:
-            sent = Sent(attempt=Attempt(at=now, duration=0, error=_NO_BODY))
-        else:
-            sent = await self._send(body, delivery.message_id, now)
+        sent = await self._post.tell(event, delivery.message_id, now)
         self._standing.note(sent)
         if not sent.ok and now < (delivery.next_at or 0):
             # A probe before its time, which uses up none of its tries.
@@ -293,32 +290,3 @@ class Courier:
         else:
             self._standing.put_off(delivery, sent)
         return delivery.state is not DeliveryState.PENDING
-
-    async def _body(self, event: Event) -> bytes | None:
-        """Return what is to be sent; None, logged, if that is a fault of ours."""
-        try:
-            return await self.telling.body(self.subscription, event)
-        except Unavailable:
-            raise
-        except Exception:
-            log.exception(
-                "webhook.no_body",
-                subscription_id=self.subscription.id,
-                event_id=event.id,
-            )
-            return None
-
-    async def _send(self, body: bytes, message_id: str, now: int) -> Sent:
-        subscription = self.subscription
-        target = Target(
-            url=subscription.url,
-            headers=subscription.headers,
-            body=body,
-            message_id=message_id,
-            secrets=subscription.secrets(now),
-            timestamp=now // SECOND,
-        )
-        return await self.sender.send(target)
-
-
-_NO_BODY = "The server cannot put this event into words."
