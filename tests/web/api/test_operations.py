@@ -52,7 +52,7 @@ async def test_everything_given(site: Site) -> None:
     """
     given: dict[str, Any] = {
         "onFailure": "continue",
-        "resource": "a photo\u0000 ☃",
+        "resource": "a photo\u0001 ☃",
         "action": "WRITE",
         "appId": "door-tool",
         "properties": {"ticket": "7", "": ""},
