@@ -14,9 +14,14 @@ _URL = re.compile(rb'"url":"([^"]+)"')
 
 @attrs.define
 class Program:
-    """`pushserver serve` on a free port, its file and its log in `folder`."""
+    """
+    `pushserver serve` on a free port, its log in `folder`.
+
+    `at`: the address of its database; without one it has a file there, too.
+    """
 
     folder: Path
+    at: str = ""
     token: str = "admin-of-the-tests"
     url: str = ""
     _process: subprocess.Popen[bytes] | None = None
@@ -27,9 +32,14 @@ class Program:
         return self.folder / "server.log"
 
     @property
-    def database(self) -> Path:
-        """Where its file is."""
-        return self.folder / "pushserver.db"
+    def database(self) -> str:
+        """The address of its database."""
+        return self.at or f"sqlite:///{self.folder / 'pushserver.db'}"
+
+    @property
+    def file(self) -> Path:
+        """Where its file is, if it has one."""
+        return Path(self.database.removeprefix("sqlite:///"))
 
     def start(self, **settings: object) -> None:
         """Start it, with settings as PUSHSERVER_…, and wait until it listens."""
@@ -47,7 +57,7 @@ class Program:
         environ |= {
             "PUSHSERVER_ADMIN_TOKEN": self.token,
             "PUSHSERVER_PORT": "0",
-            "PUSHSERVER_DATABASE": f"sqlite:///{self.database}",
+            "PUSHSERVER_DATABASE": self.database,
         }
         environ |= {f"PUSHSERVER_{k.upper()}": str(v) for k, v in settings.items()}
         with self.log.open("ab") as log:
