@@ -112,6 +112,7 @@ async def test_a_server_goes_on(path: Path, database: str, clock: ManualClock) -
         before = [(await owner.api("GET", each)).json() for each in LISTS]
     migrate(f"sqlite:///{path}", database, nothing)
     async with standing(database, clock, **INSIDE) as site:
+        await site.services.subscriptions.load()
         there = Tenant(site, owner.token, owner.ids, owner.marks)
         after = [(await there.api("GET", each)).json() for each in LISTS]
         mine = f"/devices/{owner.ids['device_id']}/commands"
