@@ -193,7 +193,7 @@ def dispatcher_of(services: Services, sender: Sender) -> Dispatcher:
             pace=pace,
         )
 
-    return Dispatcher(services.subscriptions, courier)
+    return Dispatcher(services.subscriptions, courier, lambda: services.store.leads)
 
 
 def workers_of(services: Services, dispatcher: Dispatcher) -> Sequence[Worker]:

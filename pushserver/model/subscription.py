@@ -169,17 +169,17 @@ class Subscription:
         """Its rules of trying again."""
         return RETRYING[self.profile]
 
-    def take_settings(self, fresh: Self) -> None:
+    def take(self, fresh: Self, *, progress: bool) -> None:
         """
         Take over what somebody changed in *fresh*, the same subscription.
 
-        How it does is not taken over, but that it was switched off or on.
+        How it does is taken over with *progress*, that it was switched always.
         """
-        for name in SETTINGS:
-            setattr(self, name, getattr(fresh, name))
+        names = SETTINGS + (PROGRESS if progress else ())
         if Health.DISABLED in (self.health, fresh.health):
-            self.health, self.failures = fresh.health, fresh.failures
-            self.failing_since = fresh.failing_since
+            names += SWITCHED
+        for name in names:
+            setattr(self, name, getattr(fresh, name))
 
     def secrets(self, now: int) -> list[str]:
         """Return what signs now: the secret, and the old one while it is replaced."""
@@ -206,6 +206,21 @@ SETTINGS = (
     "old_secret",
     "old_secret_until",
 )
+
+
+#: What says how it does: only who delivers writes it.
+PROGRESS = (
+    "cursor",
+    "health",
+    "failures",
+    "failing_since",
+    "dropped",
+    "last_success_at",
+    "last_failure_at",
+    "last_error",
+)
+#: Of that, what is set anew when somebody switches it off or on.
+SWITCHED = ("health", "failures", "failing_since")
 
 
 def new_webhook_secret() -> str:

@@ -69,6 +69,7 @@ class Fleet(Directory):
             NotFound: it is not known in the scope.
         """
         async with self._saving:
+            await self._catch_up([device_id])
             self.get(scope_id, device_id)
             await self._save(scope_id, {device_id: settings})
         return self._devices[device_id]
@@ -84,6 +85,7 @@ class Fleet(Directory):
     ) -> None:
         """Write many in pieces, so that a door command waits for no more than one."""
         async with self._saving:
+            await self._catch_up(list(settings))
             await self._claim(scope_id, settings)
             for start in range(0, len(settings), FLUSH):
                 piece = islice(settings.items(), start, start + FLUSH)
@@ -180,6 +182,7 @@ class Fleet(Directory):
             NotFound: the device is not known in the scope.
         """
         async with self._saving:
+            await self._catch_up([device_id])
             device, key = self.get(scope_id, device_id), new_key()
             enforced = enforce or device.key_enforced or not device.polled_plain
             settings = {
@@ -189,6 +192,12 @@ class Fleet(Directory):
             }
             await self._save(scope_id, {device_id: settings})
         return key
+
+    async def _catch_up(self, device_ids: Sequence[int]) -> None:
+        """See what other servers wrote last: it is not to be written over."""
+        if self.store.is_shared:
+            for start in range(0, len(device_ids), FLUSH):
+                await self.refresh(device_ids[start : start + FLUSH])
 
     async def refresh(self, device_ids: Collection[int] | None) -> None:
         """Read these devices again, None: all: other servers changed or saw them."""
@@ -237,6 +246,7 @@ class Fleet(Directory):
                 end_waiting(lane, command, changes, now=now)
 
         async with self._saving:
+            await self._catch_up([device_id])
             self.get(scope_id, device_id)
             await self.store.change(device_id, decide)
             await self.store.forget_device(device_id)

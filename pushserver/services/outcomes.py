@@ -57,6 +57,11 @@ class Outcomes:
         for scope_id in scopes:
             _ring(self._results.get(scope_id, ()))
 
+    @property
+    def is_closed(self) -> bool:
+        """Tell whether nobody may wait any more."""
+        return self._closed
+
     def close(self) -> None:
         """Let nobody wait any more."""
         self._closed = True

@@ -23,6 +23,8 @@ from pushserver.services.outcomes import Outcomes, ring_or_pass
 from pushserver.services.polling import Polling
 from pushserver.storage.base import CommandRecord, Past, Recall, Store
 
+#: Seconds between two looks at what may have ended on another server.
+LOOK = 1.0
 #: Turns commands into the answer that is kept for an idempotency key.
 Render = Callable[[Sequence[Command]], bytes]
 
@@ -167,12 +169,19 @@ class Queue:
         Raises:
             NotFound: there is no such command.
         """
-        with self.outcomes.of_command(command_id) as bell:
+        bells = self.outcomes
+        with bells.of_command(command_id) as bell:
             record = await self.get(scope_id, command_id)
-            if record.command.is_over or seconds <= 0:
-                return record
-            await ring_or_pass(bell, seconds)
-        return await self.get(scope_id, command_id)
+            while not (
+                record.command.is_over or seconds <= 0 or self.outcomes.is_closed
+            ):
+                # News of other servers may be lost.
+                turn = min(seconds, LOOK) if self.store.is_shared else seconds
+                await ring_or_pass(bell, turn)
+                bell.clear()
+                seconds -= turn
+                record = await self.get(scope_id, command_id)
+        return record
 
     async def remember(self, request: Once, device_id: int, answer: bytes) -> None:
         """Keep the answer that was given after waiting, for the same request again."""

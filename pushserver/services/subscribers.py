@@ -53,17 +53,25 @@ class Subscribers:
         self._all = {subscription.id: subscription for subscription in found}
         self.settle()
 
-    async def refresh(self) -> None:
+    async def look_up(self) -> None:
+        """See how subscriptions do, also where another server delivers."""
+        if not self.store.leads:
+            await self.refresh()
+
+    async def refresh(self, *, taking_over: bool = False) -> None:
         """
         Read the subscriptions again: another server changed some.
 
-        Those at work go on with what was changed; how they do is known best here.
+        Those at work go on with what was changed. How they do is known best to the
+        server that delivers; one that takes over from another has to read it.
         """
+        progress = taking_over or not self.store.leads
         found = await self.store.subscriptions.all_subscriptions()
         for fresh in found:
             known = self._all.setdefault(fresh.id, fresh)
             if known is not fresh:
-                known.take_settings(fresh)
+                known.take(fresh, progress=progress)
+            self.ring(fresh.id)
         there = {subscription.id for subscription in found}
         for subscription_id in self._all.keys() - there:
             del self._all[subscription_id]

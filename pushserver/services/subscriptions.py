@@ -62,7 +62,8 @@ class Subscriptions(Subscribers):
         )
         async with self._saving:
             self._refuse_twin(subscription)
-            await self._save(subscription)
+            await self.store.subscriptions.add_subscription(subscription)
+            self._kept(subscription)
         return subscription
 
     async def patch(
@@ -155,13 +156,13 @@ class Subscriptions(Subscribers):
         Raises:
             NotFound: there is no such subscription or delivery, or its event is gone.
         """
-        subscription = self.get(scope_id, subscription_id)
+        self.get(scope_id, subscription_id)
         store = self.store.subscriptions
         delivery = await store.find_delivery(subscription_id, event_id)
         if delivery is None or not await store.events_by_id([event_id]):
             raise NotFound(f"There is no delivery {event_id} any more.")
         delivery.state, delivery.next_at = DeliveryState.PENDING, self.clock.now()
-        await store.record(subscription, [delivery])
+        await store.send_again(delivery)
         self.ring(subscription_id)
         return delivery
 
@@ -205,10 +206,13 @@ class Subscriptions(Subscribers):
             before = {name: getattr(subscription, name) for name in settings}
             self._set(subscription, settings)
             try:
-                await self._save(subscription)
+                await self.store.subscriptions.change_subscription(
+                    subscription, list(settings)
+                )
             except BaseException:
                 self._set(subscription, before)
                 raise
+            self._kept(subscription)
         return subscription
 
     @staticmethod
@@ -216,8 +220,7 @@ class Subscriptions(Subscribers):
         for name, value in settings.items():
             setattr(subscription, name, value)
 
-    async def _save(self, subscription: Subscription) -> None:
-        await self.store.subscriptions.save_subscription(subscription)
+    def _kept(self, subscription: Subscription) -> None:
         self._all[subscription.id] = subscription
         self.settle()
         self.ring(subscription.id)

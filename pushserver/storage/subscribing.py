@@ -28,8 +28,13 @@ class SubscriptionStore(Protocol):
     async def all_subscriptions(self) -> Sequence[Subscription]:
         """Return every subscription, oldest first."""
 
-    async def save_subscription(self, subscription: Subscription) -> None:
-        """Write a subscription, new or changed."""
+    async def add_subscription(self, subscription: Subscription) -> None:
+        """Keep a new subscription."""
+
+    async def change_subscription(
+        self, subscription: Subscription, names: Sequence[str]
+    ) -> None:
+        """Write these fields of a subscription; the others are somebody else's."""
 
     async def forget_subscription(self, subscription_id: int) -> None:
         """Delete a subscription; what was told to it is left to `purge_webhooks`."""
@@ -72,7 +77,14 @@ class SubscriptionStore(Protocol):
     async def record(
         self, subscription: Subscription, deliveries: Sequence[WebhookDelivery]
     ) -> None:
-        """Write what came of deliveries, and how the subscription does, at once."""
+        """
+        Write what came of deliveries, and how the subscription does, at once.
+
+        Its settings are left alone, and one that was switched off stays so.
+        """
+
+    async def send_again(self, delivery: WebhookDelivery) -> None:
+        """Write one delivery that is to be sent again."""
 
     async def find_delivery(
         self, subscription_id: int, event_id: int

@@ -6,6 +6,7 @@ import msgspec
 
 from pushserver.model.event import Event, EventType
 from pushserver.model.subscription import (
+    PROGRESS,
     Attempt,
     DeliveryState,
     Format,
@@ -114,6 +115,13 @@ def subscription_row(subscription: Subscription) -> Row:
         subscription.last_failure_at,
         subscription.last_error,
     )
+
+
+def progress_row(subscription: Subscription) -> Row:
+    """Return the columns PROGRESS and the id."""
+    row = [getattr(subscription, name) for name in PROGRESS]
+    row[PROGRESS.index("health")] = subscription.health.value
+    return (*row, subscription.id)
 
 
 def webhook_from_row(row: Row) -> WebhookDelivery:

@@ -68,6 +68,6 @@ async def kept(
 ) -> Subscription:
     """Keep a subscription, and what came of deliveries to it."""
     owner = subscription() if of is None else of
-    await store.subscriptions.save_subscription(owner)
+    await store.subscriptions.add_subscription(owner)
     await store.subscriptions.record(owner, deliveries)
     return owner

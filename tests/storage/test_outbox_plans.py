@@ -21,7 +21,7 @@ Ask = Callable[[Store], Awaitable[Any]]
 async def _file(tmp_path: Path, clock: ManualClock) -> AsyncIterator[SqliteStore]:
     """Return an open store."""
     store = await SqliteStore.open(tmp_path / "store.db", clock)
-    await store.subscriptions.save_subscription(subscription())
+    await store.subscriptions.add_subscription(subscription())
     yield store
     await store.close()
 

@@ -56,7 +56,7 @@ async def test_every_field(
 ) -> None:
     """A subscription comes back as it was, also after a restart."""
     async with opened(place, clock) as store:
-        await store.subscriptions.save_subscription(wanted)
+        await store.subscriptions.add_subscription(wanted)
     async with opened(place, clock) as store:
         assert [attrs.asdict(wanted, recurse=False)] == await all_of(store)
 
@@ -74,12 +74,35 @@ def test_full_is_full() -> None:
 
 
 async def test_changed(store: Store) -> None:
-    """Saving again changes the one that is there."""
-    one = await kept(store, of=subscription())
-    one.description = "changed"
-    await store.subscriptions.save_subscription(one)
+    """A change writes the fields that it names, and none that others know better."""
+    await kept(store, of=subscription(cursor=7, description="old"))
+    old = subscription(cursor=1, description="changed", failures=3)
 
-    assert ["changed"] == [each["description"] for each in await all_of(store)]
+    await store.subscriptions.change_subscription(old, ["description"])
+    await store.subscriptions.change_subscription(old, [])
+
+    (now,) = await all_of(store)
+    assert ("changed", 7, 0) == (now["description"], now["cursor"], now["failures"])
+
+
+async def test_progress(store: Store) -> None:
+    """Who delivers writes how it does, and takes back no setting."""
+    await kept(store, of=subscription(description="new"))
+    old = subscription(cursor=9, description="old", failures=3)
+
+    await store.subscriptions.record(old, [])
+
+    (now,) = await all_of(store)
+    assert ("new", 9, 3) == (now["description"], now["cursor"], now["failures"])
+
+
+async def test_switched_off_elsewhere(store: Store) -> None:
+    """Who was switched off stays so, whatever is told of what was under way."""
+    await kept(store, of=subscription(health=Health.DISABLED))
+
+    await store.subscriptions.record(subscription(health=Health.ACTIVE), [])
+
+    assert [Health.DISABLED] == [each["health"] for each in await all_of(store)]
 
 
 async def test_oldest_first(store: Store) -> None:

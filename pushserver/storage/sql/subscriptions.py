@@ -1,6 +1,6 @@
 """Events, subscriptions and the outbox: their statements."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 import attrs
@@ -12,7 +12,7 @@ from pushserver.model.subscription import (
     Subscription,
     WebhookDelivery,
 )
-from pushserver.storage.rows import Row, columns, prefixed, upsert
+from pushserver.storage.rows import Row, columns, marks, prefixed, upsert
 from pushserver.storage.sql.connection import Connection, Reader, always_settled
 from pushserver.storage.sql.work import Writer
 from pushserver.storage.subscribing import Lag
@@ -22,6 +22,7 @@ from pushserver.storage.subscription_rows import (
     WEBHOOK,
     device_from_column,
     event_from_row,
+    progress_row,
     subscription_from_row,
     subscription_row,
     webhook_from_row,
@@ -31,7 +32,14 @@ from pushserver.storage.subscription_rows import (
 T = TypeVar("T")
 
 _ALL = f"SELECT {SUBSCRIPTION} FROM subscription ORDER BY id"
-_SAVE = upsert("subscription", SUBSCRIPTION, key="id")
+_ADD = f"INSERT INTO subscription ({SUBSCRIPTION}) VALUES ({marks(SUBSCRIPTION)})"
+# Who switched it off may have done it on another server.
+_PROGRESS = (
+    "UPDATE subscription SET cursor = ?,"
+    " health = CASE health WHEN 'disabled' THEN health ELSE ? END,"
+    " failures = ?, failing_since = ?, dropped = ?, last_success_at = ?,"
+    " last_failure_at = ?, last_error = ? WHERE id = ?"
+)
 _RECORD = upsert("webhook", WEBHOOK, key="subscription_id, event_id")
 _NEWEST = "SELECT coalesce(max(id), 0) FROM event WHERE id < ?"
 _AFTER = (
@@ -125,16 +133,29 @@ class SqlSubscriptions:
 
     reader: Reader
     write: Writer
-    settled: Callable[[], int] = always_settled
+    settled: Callable[[], Awaitable[int]] = always_settled
 
     async def all_subscriptions(self) -> Sequence[Subscription]:
         """Return every subscription."""
         return await self._list(_ALL, (), subscription_from_row)
 
-    async def save_subscription(self, subscription: Subscription) -> None:
-        """Write a subscription."""
+    async def add_subscription(self, subscription: Subscription) -> None:
+        """Keep a subscription."""
         row = subscription_row(subscription)
-        await self.write(lambda c: c.execute(_SAVE, row))
+        await self.write(lambda c: c.execute(_ADD, row))
+
+    async def change_subscription(
+        self, subscription: Subscription, names: Sequence[str]
+    ) -> None:
+        """Write some fields of a subscription."""
+        row = dict(
+            zip(SUBSCRIPTION.split(", "), subscription_row(subscription), strict=True)
+        )
+        fields = ", ".join(f"{name} = ?" for name in names)
+        sql = f"UPDATE subscription SET {fields} WHERE id = ?"
+        values = [*(row[name] for name in names), subscription.id]
+        if names:
+            await self.write(lambda c: c.execute(sql, values))
 
     async def forget_subscription(self, subscription_id: int) -> None:
         """Delete a subscription."""
@@ -147,11 +168,11 @@ class SqlSubscriptions:
 
     async def newest_event(self) -> int:
         """Return the id of the newest event."""
-        return await self._number(_NEWEST, (self.settled(),))
+        return await self._number(_NEWEST, (await self.settled(),))
 
     async def events(self, scope_id: int, *, after: int, limit: int) -> Sequence[Event]:
         """Return events in order."""
-        values = (scope_id, after, self.settled(), limit)
+        values = (scope_id, after, await self.settled(), limit)
         return await self._list(_AFTER, values, event_from_row)
 
     async def events_by_id(self, ids: Sequence[int]) -> Sequence[Event]:
@@ -192,16 +213,19 @@ class SqlSubscriptions:
         self, subscription: Subscription, deliveries: Sequence[WebhookDelivery]
     ) -> None:
         """Write what came of deliveries, and how the subscription does."""
-        row = subscription_row(subscription)
+        progress = progress_row(subscription)
         rows = [webhook_row(delivery) for delivery in deliveries]
 
         def work(connection: Connection) -> None:
-            there = "SELECT 1 FROM subscription WHERE id = ?"
-            if connection.execute(there, (subscription.id,)).fetchone():
-                connection.execute(_SAVE, row)
+            if connection.execute(_PROGRESS, progress).rowcount:
                 connection.executemany(_RECORD, rows)
 
         await self.write(work)
+
+    async def send_again(self, delivery: WebhookDelivery) -> None:
+        """Write one delivery."""
+        row = webhook_row(delivery)
+        await self.write(lambda c: c.execute(_RECORD, row))
 
     async def find_delivery(
         self, subscription_id: int, event_id: int

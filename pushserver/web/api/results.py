@@ -9,6 +9,7 @@ from pushserver.model.command import Result
 from pushserver.model.ids import parse_int64
 from pushserver.model.token import Permission
 from pushserver.services.outcomes import ring_or_pass
+from pushserver.services.queue import LOOK
 from pushserver.storage.base import Store
 from pushserver.web.api.route import (
     LONGEST_WAIT,
@@ -38,7 +39,8 @@ async def _wait(call: Call[ResultsQuery, None]) -> Sequence[Result]:
             left = until - asyncio.get_running_loop().time()
             if results or left <= 0 or call.services.holds.is_closed:
                 return results
-            await ring_or_pass(bell, left)
+            shared = call.services.store.is_shared
+            await ring_or_pass(bell, min(left, LOOK) if shared else left)
 
 
 async def _read(store: Store, scope_id: int, query: ResultsQuery) -> Sequence[Result]:

@@ -75,12 +75,14 @@ def _check_results(call: Call[Any, Any], format_: Format, include: bool) -> None
 
 async def list_subscriptions(call: Call[None, None]) -> web.StreamResponse:
     """List the scope's subscriptions, oldest first."""
+    await call.services.subscriptions.look_up()
     found = call.services.subscriptions.of(call.scope_id)
     return answer(SubscriptionsOut([await _shown(call, each) for each in found]))
 
 
 async def get(call: Call[None, None]) -> web.StreamResponse:
     """Show a subscription, and how it does."""
+    await call.services.subscriptions.look_up()
     return answer(await _shown(call, named(call)))
 
 

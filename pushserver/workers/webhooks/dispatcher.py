@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import attrs
@@ -21,26 +21,54 @@ PAUSE = 1.0
 
 @attrs.define(eq=False)
 class Dispatcher:
-    """Has a courier at work for every subscription."""
+    """
+    Has a courier for every subscription; those of the server that leads are at work.
+
+    The others' are there to ping.
+    """
 
     subscriptions: Subscriptions
     make: Callable[[Subscription], Courier]
+    leads: Callable[[], bool]
+    _is_leading: bool = attrs.field(default=False, init=False)
     _tasks: dict[int, asyncio.Task[None]] = attrs.field(factory=dict, init=False)
 
     async def round(self) -> int:
-        """Start couriers for new subscriptions, stop those of others; how many."""
+        """
+        Start couriers for new subscriptions, stop those of others; return how many.
+
+        Raises:
+            Unavailable: the store is away; it is done the next time.
+        """
         self.subscriptions.changed.clear()
+        leads = self.leads()
+        if leads and not self._is_leading:
+            await self.subscriptions.refresh(taking_over=True)
+        self._is_leading = leads
         wanted = {subscription.id: subscription for subscription in self.subscriptions}
-        gone = [i for i in self._tasks if i not in wanted]
-        for subscription_id in gone:
+        stopped = self._stop([i for i in self._tasks if not leads or i not in wanted])
+        couriers = self.subscriptions.couriers
+        for subscription_id in couriers.keys() - wanted.keys():
+            del couriers[subscription_id]
+        have = self._tasks if leads else couriers
+        new = [subscription for i, subscription in wanted.items() if i not in have]
+        for subscription in new:
+            self._add(subscription, leads=leads)
+        return stopped + len(new)
+
+    def _add(self, subscription: Subscription, *, leads: bool) -> None:
+        courier = self.make(subscription)
+        self.subscriptions.couriers[subscription.id] = courier
+        if leads:
+            run = asyncio.create_task(_run(courier))
+            self._tasks[subscription.id] = run
+
+    def _stop(self, subscription_ids: Sequence[int]) -> int:
+        """Stop couriers; who begins again is a new one, which knows of nothing."""
+        for subscription_id in subscription_ids:
             self._tasks.pop(subscription_id).cancel()
             self.subscriptions.couriers.pop(subscription_id, None)
-        new = [each for i, each in wanted.items() if i not in self._tasks]
-        for subscription in new:
-            courier = self.make(subscription)
-            self.subscriptions.couriers[subscription.id] = courier
-            self._tasks[subscription.id] = asyncio.create_task(_run(courier))
-        return len(gone) + len(new)
+        return len(subscription_ids)
 
     @asynccontextmanager
     async def at_work(self) -> AsyncIterator[None]:

@@ -69,7 +69,10 @@ class Office:
 
     def dispatcher(self) -> Dispatcher:
         """Return who has couriers at work."""
-        return Dispatcher(self.services.subscriptions, self.courier)
+        store = self.services.store
+        return Dispatcher(
+            self.services.subscriptions, self.courier, lambda: store.leads
+        )
 
     async def again(self, before: Courier) -> Courier:
         """Return the courier of the same subscription after a restart."""
