@@ -1,11 +1,13 @@
 """The real program in a process of its own."""
 
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import attrs
 
@@ -68,6 +70,17 @@ class Program:
                 stdout=log,
                 stderr=log,
             )
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def told(self, event: str) -> list[dict[str, Any]]:
+        """Return the lines of its log that tell of this."""
+        lines = self.log.read_bytes().splitlines()
+        found = (json.loads(line) for line in lines if event.encode() in line)
+        return [line for line in found if line["event"] == event]
 
     def _wait_a_little(self) -> None:
         """Give it time: there is nothing to listen to before it listens."""
