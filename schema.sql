@@ -375,3 +375,30 @@ CREATE INDEX command_expiry ON command (expires_at) WHERE state = 'PENDING';
 CREATE INDEX command_timeout ON command
     ((coalesce(delivered_at, sent_at) + response_timeout))
     WHERE state IN ('SENT', 'DELIVERED');
+
+-- Each server keeps devices, tokens and subscriptions in memory: who changes one tells
+-- all of them, in the very transaction. (What devices and commands do is told apart.)
+CREATE FUNCTION tell_device() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    PERFORM pg_notify('pushserver', format('{"devices":[%s]}',
+        CASE TG_OP WHEN 'DELETE' THEN OLD.device_id ELSE NEW.device_id END));
+    RETURN NULL;
+END $$;
+CREATE FUNCTION tell_all() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    PERFORM pg_notify('pushserver', format('{"%s":true}', TG_ARGV[0]));
+    RETURN NULL;
+END $$;
+CREATE TRIGGER device_told AFTER INSERT OR UPDATE OR DELETE ON device
+    FOR EACH ROW EXECUTE FUNCTION tell_device();
+CREATE TRIGGER token_told AFTER INSERT OR UPDATE OR DELETE ON token
+    FOR EACH ROW EXECUTE FUNCTION tell_all('tokens');
+CREATE TRIGGER subscription_told AFTER INSERT OR DELETE ON subscription
+    FOR EACH ROW EXECUTE FUNCTION tell_all('subscriptions');
+-- How it does is written all the time, and matters to the one server that delivers.
+CREATE TRIGGER subscription_changed AFTER UPDATE ON subscription FOR EACH ROW WHEN (
+    (OLD.url, OLD.events, OLD.format, OLD.secret, OLD.app_id, OLD.device_ids, OLD.tags,
+    OLD.ordered, OLD.headers, OLD.description, OLD.include_result, OLD.profile,
+    OLD.resource_name, OLD.old_secret, OLD.old_secret_until, OLD.health) IS DISTINCT FROM
+    (NEW.url, NEW.events, NEW.format, NEW.secret, NEW.app_id, NEW.device_ids, NEW.tags,
+    NEW.ordered, NEW.headers, NEW.description, NEW.include_result, NEW.profile,
+    NEW.resource_name, NEW.old_secret, NEW.old_secret_until, NEW.health))
+    EXECUTE FUNCTION tell_all('subscriptions');

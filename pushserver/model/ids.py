@@ -37,6 +37,25 @@ class IdSource:
         high, low = last >> _COUNTER_BITS, last & ((1 << _COUNTER_BITS) - 1)
         return high << _SHIFT | self._node | low
 
+    def become(self, node: int) -> None:
+        """Go on as server number *node*."""
+        self._node = node << _COUNTER_BITS
+
+    @property
+    def node(self) -> int:
+        """As which server ids are made."""
+        return self._node >> _COUNTER_BITS
+
+    def ahead(self) -> int:
+        """Return an id above all that were made, the first of its millisecond."""
+        now = self._now() // 1000 - EPOCH_MS
+        return (max(now, self._last >> _COUNTER_BITS) + 1) << _SHIFT
+
+
+def node_of(made: int) -> int:
+    """Return by which server an id was made."""
+    return (made & _NODE_MASK) >> _COUNTER_BITS
+
 
 def first_id_at(instant: int) -> int:
     """Return the smallest id that could be made at *instant* (microseconds UTC)."""

@@ -32,6 +32,8 @@ _SESSION = (
     " SELECT set_config('synchronous_commit', 'on', false)"
     " WHERE current_setting('synchronous_commit') = 'off'"
 )
+#: How connections call themselves, by what is done on them.
+READER, WRITER = "pushserver", "pushserver writer"
 _MARK = re.compile(r"\?(\d*)")
 
 
@@ -42,12 +44,12 @@ class Link:
     So a statement is planned once, whichever of its values are NULL.
     """
 
-    def __init__(self, url: str, patience: int) -> None:
+    def __init__(self, url: str, patience: int, name: str = READER) -> None:
         self.raw = psycopg.connect(
             url,
             autocommit=True,
             cursor_factory=psycopg.RawCursor,
-            application_name="pushserver",
+            application_name=name,
             **_CONNECT,
         )
         self.raw.prepare_threshold = 0

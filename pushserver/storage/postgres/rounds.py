@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 import attrs
+import psycopg
 
 from pushserver.errors import PushServerError, Unavailable
 from pushserver.model.changes import Changes
@@ -19,6 +20,7 @@ from pushserver.model.event import Interest
 from pushserver.model.ids import MAX_INT64
 from pushserver.model.lane import Lane
 from pushserver.storage.base import NO_DEVICE, NO_PAST, Past, Recall
+from pushserver.storage.postgres.hours import Hours
 from pushserver.storage.postgres.known import Known
 from pushserver.storage.postgres.link import Link
 from pushserver.storage.postgres.session import Session
@@ -43,6 +45,7 @@ class Rounds:
     now: Callable[[], int]
     new_id: Callable[[], int]
     interest: Interest
+    hours: Hours
     observers: list[Observer] = attrs.Factory(list)
     _idle: list[Session] = attrs.field(init=False)
     _waiting: list[Job] = attrs.field(factory=list, init=False)
@@ -139,11 +142,7 @@ class Rounds:
         """Do somebody's own statements, all in one transaction."""
         writing = write(self._changes(), jobs)
 
-        def transaction(link: Link) -> None:
-            link.execute("BEGIN")
-            _finish(link, writing)
-
-        await session.run(transaction)
+        await session.run(partial(_try, writing=writing))
         for job in jobs:
             job.settle()
 
@@ -157,8 +156,11 @@ class Rounds:
             if job.recall is not None
         }
         ids = sorted(devices)
-        begin = partial(_begin, ids=ids, now=self.now(), recalls=recalls)
-        lanes, pasts = await session.run(begin)
+        self.known.ask(ids)
+        begin = partial(self._read, ids=ids, now=self.now(), recalls=recalls)
+        lanes, pasts, offset = await session.run(begin)
+        # No id that is made now is older than the transaction.
+        self.hours.hear(offset)
         for device_id in (*ids, NO_DEVICE):
             lane = lanes.setdefault(device_id, Lane(device_id))
             self.known.complete(lane)
@@ -167,6 +169,21 @@ class Rounds:
         writing = write(changes, ())
         await session.run(partial(_finish, writing=writing))
         self._confirm(going_on, changes, lanes)
+
+    def _read(
+        self,
+        link: Link,
+        ids: list[int],
+        now: int,
+        recalls: Mapping[int, tuple[int, Recall]],
+    ) -> tuple[dict[int, Lane], Pasts, int]:
+        """Lock the devices, in order so that no two rounds wait for each other."""
+        link.execute("BEGIN")
+        offset = self.hours.ask(link)
+        if ids:
+            link.execute(_LOCK, (f"{{{','.join(map(str, ids))}}}",))
+        lanes = load(link, ids, now)
+        return lanes, recall_all(link, recalls, lanes), offset
 
     def _changes(self) -> Changes:
         return Changes(self.new_id, self.interest)
@@ -185,15 +202,18 @@ class Rounds:
             job.settle()
 
 
-def _begin(
-    link: Link, ids: list[int], now: int, recalls: Mapping[int, tuple[int, Recall]]
-) -> tuple[dict[int, Lane], Pasts]:
-    """Lock the devices, in order so that no two rounds wait for each other; read."""
-    link.execute("BEGIN")
-    if ids:
-        link.execute(_LOCK, (f"{{{','.join(map(str, ids))}}}",))
-    lanes = load(link, ids, now)
-    return lanes, recall_all(link, recalls, lanes)
+def _try(link: Link, writing: Callable[[Link], None] | None) -> None:
+    """Write; again, if another server locked the same rows in another order."""
+    for again in (True, True, False):
+        try:
+            link.execute("BEGIN")
+            _finish(link, writing)
+        except psycopg.errors.DeadlockDetected:
+            if not again:
+                raise
+            link.clean()
+        else:
+            return
 
 
 def _decide(

@@ -12,7 +12,7 @@ import psycopg
 import structlog
 
 from pushserver.errors import Unavailable
-from pushserver.storage.postgres.link import Link
+from pushserver.storage.postgres.link import READER, Link
 
 log = structlog.get_logger(__name__)
 
@@ -29,7 +29,7 @@ class Database:
     url: str = attrs.field(repr=False)
     away_until: float = attrs.field(default=0.0, init=False)
 
-    def connect(self, patience: int) -> Link:
+    def connect(self, patience: int, name: str) -> Link:
         """
         Connect.
 
@@ -39,7 +39,7 @@ class Database:
         if time.monotonic() < self.away_until:
             raise Unavailable("The database is away.")
         try:
-            return Link(self.url, patience)
+            return Link(self.url, patience, name)
         except psycopg.Error as error:
             self.away_until = time.monotonic() + _PAUSE
             raise Unavailable(f"The database is away: {_said(error)}") from error
@@ -51,10 +51,12 @@ class Session:
     One connection on one thread, made anew when it is lost.
 
     `patience` is how many seconds a call may take: after that its connection is cut.
+    `name` is what the connection is called in the database.
     """
 
     database: Database
     patience: int
+    name: str = READER
     _link: Link | None = attrs.field(default=None, init=False)
     _thread: ThreadPoolExecutor = attrs.field(init=False)
     _closed: bool = attrs.field(default=False, init=False)
@@ -62,6 +64,12 @@ class Session:
     @_thread.default
     def _new_thread(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(1, thread_name_prefix="postgres")
+
+    @property
+    def pid(self) -> int | None:
+        """Return the database's process, as far as there is one."""
+        link = self._link
+        return link.raw.info.backend_pid if link is not None and link.is_open else None
 
     async def run(self, work: Callable[[Link], T]) -> T:
         """
@@ -91,7 +99,7 @@ class Session:
 
     def _connected(self) -> Link:
         if self._link is None or not self._link.is_open:
-            self._link = self.database.connect(self.patience)
+            self._link = self.database.connect(self.patience, self.name)
         return self._link
 
     def _cut(self) -> None:

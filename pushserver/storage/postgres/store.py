@@ -11,6 +11,7 @@ import attrs
 from pushserver.clock import Clock
 from pushserver.errors import Misconfigured, Unavailable
 from pushserver.model.changes import Changes
+from pushserver.model.device import Device, Stray
 from pushserver.model.event import EventType
 from pushserver.model.ids import IdSource
 from pushserver.model.lane import Lane
@@ -18,11 +19,15 @@ from pushserver.model.news import News
 from pushserver.model.state import IN_FLIGHT, State
 from pushserver.storage.base import Decision, Recall, Then
 from pushserver.storage.postgres import times
+from pushserver.storage.postgres.desk import Desk
+from pushserver.storage.postgres.hours import Hours
 from pushserver.storage.postgres.known import Known
-from pushserver.storage.postgres.link import Link
+from pushserver.storage.postgres.link import READER, WRITER
+from pushserver.storage.postgres.moving import Moving
 from pushserver.storage.postgres.rounds import Rounds
 from pushserver.storage.postgres.schema import install
 from pushserver.storage.postgres.session import Database, Pool, Session
+from pushserver.storage.postgres.settled import Settled
 from pushserver.storage.sql.history import SqlHistory
 from pushserver.storage.sql.newest import largest_id
 from pushserver.storage.sql.operations import SqlOperations
@@ -41,10 +46,8 @@ T = TypeVar("T")
 _WRITERS, _HOT, _LISTS, _WORKERS = 4, 2, 2, 1
 #: Seconds that a round may take, and a reading.
 _ROUND, _READING = 5, 20
-_LIVE = (
-    "SELECT DISTINCT device_id FROM command"
-    " WHERE state IN ('PENDING', 'SENT', 'DELIVERED')"
-)
+#: And what is asked all the time: a network that is silent for so long is gone.
+_DESK = 3
 
 
 @attrs.define(eq=False, kw_only=True, repr=False)
@@ -59,6 +62,7 @@ class PostgresStore(SqlStore):
     now: Callable[[], int]
     rounds: Rounds
     known: Known
+    desk: Desk
     workers: Pool
     new_id: IdSource
     interest: dict[int, frozenset[EventType]]
@@ -73,52 +77,76 @@ class PostgresStore(SqlStore):
             Misconfigured: it cannot be opened.
         """
         database, closing = Database(url), AsyncExitStack()
-
-        def session(patience: int) -> Session:
-            made = Session(database, patience)
-            closing.push_async_callback(made.close)
-            return made
-
-        def pool(size: int) -> Pool:
-            return Pool([session(_READING) for _ in range(size)])
-
-        writers = [session(_ROUND) for _ in range(_WRITERS)]
         try:
-            await writers[0].run(partial(install, now=clock.now()))
-            live = await writers[0].run(_live)
-            floor = await writers[0].run(largest_id)
+            return await cls._open(database, clock, closing)
         except Unavailable as error:
             await closing.aclose()
             raise Misconfigured(f"Cannot open the database: {error}") from error
         except BaseException:
             await closing.aclose()
             raise
-        new_id = IdSource(clock.now, floor=floor)
+
+    @classmethod
+    async def _open(
+        cls, database: Database, clock: Clock, closing: AsyncExitStack
+    ) -> Self:
+        def session(patience: int, name: str = READER) -> Session:
+            made = Session(database, patience, name)
+            closing.push_async_callback(made.close)
+            return made
+
+        def pool(size: int) -> Pool:
+            return Pool([session(_READING) for _ in range(size)])
+
+        def own() -> set[int]:
+            return {each.pid for each in writers if each.pid is not None}
+
+        writers = [session(_ROUND, WRITER) for _ in range(_WRITERS)]
+        hours = Hours(clock)
+        await writers[0].run(partial(install, now=clock.now()))
+        hours.hear(await writers[0].run(hours.ask))
+        floor = await writers[0].run(largest_id)
+        new_id = IdSource(hours.now, floor=floor)
         interest: dict[int, frozenset[EventType]] = {}
-        known = Known(live, Orders())
-        rounds = Rounds(writers, known, clock.now, new_id, interest)
+        known = Known(set(), Orders(), clock.now)
+        rounds = Rounds(writers, known, clock.now, new_id, interest, hours)
         write, lists, workers = Writer(rounds), pool(_LISTS), pool(_WORKERS)
-        places = Places(remembers=False)
+        desk = Desk(
+            session=session(_DESK), hours=hours, new_id=new_id, known=known, writers=own
+        )
+        closing.push_async_callback(desk.close)
+        known.hears = desk.hears
+        settled = Settled(
+            session=session(_DESK),
+            hours=hours,
+            new_id=new_id,
+            here=rounds.settled,
+            writers=own,
+            behind=desk.net.doubt,
+        )
+        await desk.open()
         store = cls(
             now=clock.now,
             rounds=rounds,
             known=known,
+            desk=desk,
             hot=pool(_HOT),
             lists=lists,
             workers=workers,
             write=write,
-            settled=rounds.settled,
-            operations=SqlOperations(lists, workers, write, places),
-            tasks=SqlTasks(workers, write),
+            settled=settled,
+            operations=SqlOperations(lists, workers, write, Places(remembers=False)),
+            tasks=SqlTasks(workers, write, Moving(session(_READING))),
             upgrades=SqlUpgrades(lists),
             shadows=SqlShadows(lists, workers),
-            subscriptions=SqlSubscriptions(workers, write, rounds.settled),
+            subscriptions=SqlSubscriptions(workers, write, settled),
             history=SqlHistory(workers, write),
             new_id=new_id,
             interest=interest,
             closing=closing,
         )
         store.watch(store._keep_orders)
+        store.watch(desk.note)
         return store
 
     async def change(
@@ -158,18 +186,26 @@ class PostgresStore(SqlStore):
             await self.write(lambda c: times.shift(c, jump, self.now()))
         self.known.shift(jump)
 
+    async def save_seen(
+        self, devices: Sequence[Device], strays: Sequence[Stray], *, keep: int
+    ) -> None:
+        """Write what was seen, and tell others whom."""
+        await super().save_seen(devices, strays, keep=keep)
+        self.desk.tell("devices", [device.device_id for device in devices])
+
     @property
     def leads(self) -> bool:
-        """Say that this is the one server, as long as servers do not talk."""
-        return True
+        """Whether this server has the lock of the one that leads."""
+        return self.desk.leads
 
     @property
     def is_shared(self) -> bool:
-        """Say that there are no others, as long as servers do not talk."""
-        return False
+        """Others may come at any time."""
+        return True
 
     def follow(self, listener: Callable[[News], None]) -> None:
-        """Tell nothing: servers do not talk yet."""
+        """Tell *listener* what others did."""
+        self.desk.listeners.append(listener)
 
     def watch(self, observer: Callable[[Changes], None]) -> None:
         """Call *observer* after each commit."""
@@ -187,8 +223,3 @@ class PostgresStore(SqlStore):
         for move in changes.moves:
             if move.command.state not in IN_FLIGHT:
                 self.known.orders.drop(move.command.id)
-
-
-def _live(link: Link) -> set[int]:
-    """Return the devices that have something live."""
-    return {row[0] for row in link.execute(_LIVE)}

@@ -11,7 +11,7 @@ from pushserver.model.ids import MAX_INT64
 T = TypeVar("T")
 
 
-def always_settled() -> int:
+async def always_settled() -> int:
     """Return an id above all others: where one writes, ids are written in order."""
     return MAX_INT64
 

@@ -1,6 +1,6 @@
 """What every store keeps in SQL: all that it promises but lanes and decisions."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 
 import attrs
 
@@ -33,7 +33,7 @@ class SqlStore:
     hot: Reader
     lists: Reader
     write: Writer
-    settled: Callable[[], int] = always_settled
+    settled: Callable[[], Awaitable[int]] = always_settled
     operations: SqlOperations
     tasks: SqlTasks
     upgrades: SqlUpgrades
@@ -77,7 +77,7 @@ class SqlStore:
         orphan: bool | None,
     ) -> Sequence[Result]:
         """List results in the order they came."""
-        before = self.settled()
+        before = await self.settled()
         return await self.lists.run(
             lambda c: read.list_results(
                 c,

@@ -1,6 +1,6 @@
 """Events, subscriptions and the outbox: their statements."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 import attrs
@@ -133,7 +133,7 @@ class SqlSubscriptions:
 
     reader: Reader
     write: Writer
-    settled: Callable[[], int] = always_settled
+    settled: Callable[[], Awaitable[int]] = always_settled
 
     async def all_subscriptions(self) -> Sequence[Subscription]:
         """Return every subscription."""
@@ -168,11 +168,11 @@ class SqlSubscriptions:
 
     async def newest_event(self) -> int:
         """Return the id of the newest event."""
-        return await self._number(_NEWEST, (self.settled(),))
+        return await self._number(_NEWEST, (await self.settled(),))
 
     async def events(self, scope_id: int, *, after: int, limit: int) -> Sequence[Event]:
         """Return events in order."""
-        values = (scope_id, after, self.settled(), limit)
+        values = (scope_id, after, await self.settled(), limit)
         return await self._list(_AFTER, values, event_from_row)
 
     async def events_by_id(self, ids: Sequence[int]) -> Sequence[Event]:

@@ -1,0 +1,260 @@
+"""This server's place among others over the same database.
+
+One connection listens to what others tell, tells them what happened here, and holds
+the locks that only one server can have: of a node's number, and of leading. Whoever
+loses the connection has lost them, and knows nothing of the others until it is back.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
+
+import attrs
+import psycopg
+import structlog
+
+from pushserver.errors import Unavailable
+from pushserver.model.changes import Changes
+from pushserver.model.ids import IdSource
+from pushserver.model.news import News
+from pushserver.storage.postgres.gathering import Gathering, read
+from pushserver.storage.postgres.hours import Hours
+from pushserver.storage.postgres.known import Known
+from pushserver.storage.postgres.link import Link
+from pushserver.storage.postgres.net import Net
+from pushserver.storage.postgres.session import Session
+from pushserver.storage.sql.work import watched
+
+log = structlog.get_logger(__name__)
+
+#: The first halves of locks with two; those of devices have one.
+_NODE, _LEAD = 1, 2
+_NODES = 1024
+#: Seconds from one look to the next, and until a lost connection is made anew.
+_EVERY, _PAUSE = 1.0, 0.2
+#: Looks that one who is alone still takes: who went may have left something untold.
+_LONELY = 10
+# A machine that is gone must not lead for long.
+_GREET = (
+    "LISTEN pushserver; SET tcp_keepalives_idle = 3; SET tcp_keepalives_interval = 1;"
+    " SET tcp_keepalives_count = 3"
+)
+# Who starts anew takes no number that another may have lost a moment ago.
+_TAKE = (
+    "SELECT (n + ?1) % ?2 FROM generate_series(0, ?2 - 1) AS n"
+    f" WHERE pg_try_advisory_lock({_NODE}, CAST((n + ?1) % ?2 AS INTEGER)) LIMIT 1"
+)
+_TRY = f"SELECT pg_try_advisory_lock({_LEAD}, 0)"
+_OTHERS = (
+    "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2"
+    f" AND classid = {_NODE} AND granted AND pid <> pg_backend_pid() AND database ="
+    " (SELECT oid FROM pg_database WHERE datname = current_database())"
+)
+_TELL = "SELECT pg_notify('pushserver', ?)"
+
+
+@attrs.frozen
+class Heard:
+    """What came of one turn: `own` are the processes of the database that told it."""
+
+    told: Collection[tuple[int, str]]
+    found: News | None
+
+
+@attrs.define(eq=False, kw_only=True)
+class Desk:
+    """
+    Tells `listeners` what others did, on the event loop, after `known` heard it.
+
+    `writers` are the database's processes by which this server writes: what they tell
+    is known here.
+    """
+
+    session: Session
+    hours: Hours
+    new_id: IdSource
+    known: Known
+    writers: Callable[[], Collection[int]]
+    gathering: Gathering = attrs.Factory(Gathering)
+    net: Net = attrs.Factory(Net)
+    listeners: list[Callable[[News], None]] = attrs.Factory(list)
+    is_open: bool = attrs.field(default=False, init=False)
+    _leads: bool = attrs.field(default=False, init=False)
+    _node: int | None = attrs.field(default=None, init=False)
+    _alone: int = attrs.field(default=0, init=False)
+    _bell: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
+    _told: list[tuple[int, str]] = attrs.field(factory=list, init=False)
+    _link: Link | None = attrs.field(default=None, init=False)
+    _pid: int = attrs.field(default=0, init=False)
+    _task: "asyncio.Task[None] | None" = attrs.field(default=None, init=False)
+
+    @property
+    def leads(self) -> bool:
+        """Tell whether it is this server that does what is done once for all."""
+        return self._leads and self.is_open
+
+    def hears(self) -> bool:
+        """Tell whether what others do is heard here."""
+        return self.is_open
+
+    def note(self, changes: Changes) -> None:
+        """Tell others what was committed."""
+        self.gathering.note(changes, self.known)
+        self._ring()
+
+    def tell(self, kind: str, ids: Iterable[int]) -> None:
+        """Tell others of *ids* of a *kind*: the name of a field of `News`."""
+        self.gathering.add(kind, ids)
+        self._ring()
+
+    def _ring(self) -> None:
+        if self.gathering:
+            self._bell.set()
+
+    async def open(self) -> None:
+        """
+        Take a place.
+
+        Raises:
+            Unavailable: the database is away.
+        """
+        self._say(await self._enter())
+        self._task = asyncio.create_task(self._stay(), name="desk")
+
+    async def close(self) -> None:
+        """Give the place back, once what was gathered is told."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        if self.is_open:
+            telling = self._take()
+            with suppress(Unavailable):
+                await self.session.run(lambda link: _tell(link, telling))
+        self.is_open = False
+        await self.session.close()
+
+    async def _stay(self) -> None:
+        """Hear and tell; come back whenever the connection was lost."""
+        while True:
+            try:
+                if not self.is_open:
+                    self._say(await self._enter())
+                await self._turns()
+            except Unavailable as error:
+                self.is_open = self._leads = False
+                log.warning("desk.lost", reason=error.detail)
+                await asyncio.sleep(_PAUSE)
+            except Exception:
+                log.exception("desk.failed")
+                await asyncio.sleep(_PAUSE)
+
+    async def _enter(self) -> News:
+        """Take the locks; return that everything is to be looked at."""
+        found, offset = await self.session.run(self._greet)
+        self.hours.hear(offset)
+        self.is_open, self._alone = True, 0
+        return attrs.evolve(found, everything=True)
+
+    def _greet(self, link: Link) -> tuple[News, int]:
+        link.raw.execute(_GREET, prepare=False)
+        link.raw.add_notify_handler(self._note)
+        self._link, self._pid = link, link.raw.info.backend_pid
+        start = random.randrange(_NODES) if self._node is None else self._node  # noqa: S311 - no secret
+        found = link.execute(_TAKE, (start, _NODES)).fetchone()
+        if found is None:
+            raise Unavailable("There are too many servers over this database.")
+        self._node = int(found[0])
+        self.new_id.become(self._node)
+        self._leads = bool((link.execute(_TRY).fetchone() or (False,))[0])
+        link.execute(_TELL, ("{}",))
+        return self.net.spread(link, self.hours.now()), self.hours.ask(link)
+
+    async def _turns(self) -> None:
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        while True:
+            look = loop.time() >= due
+            if look:
+                due = loop.time() + _EVERY
+            await self._turn(look)
+            await self._wait(due)
+
+    async def _turn(self, look: bool) -> None:
+        """Hear what came, tell what was gathered, and *look* around."""
+        self._bell.clear()
+        telling = self._take()
+        try:
+            heard = await self.session.run(lambda link: self._do(link, telling, look))
+        except Unavailable:
+            self.gathering.lose()
+            raise
+        own = {*self.writers(), self._pid}
+        for pid, payload in heard.told:
+            if pid not in own:
+                self._alone = 0
+                self._say(read(payload))
+        if heard.found is not None:
+            self._say(heard.found)
+
+    def _say(self, news: News) -> None:
+        if news == _NOTHING:
+            return
+        self.known.hear(news)
+        for listener in self.listeners:
+            watched(listener, news)
+
+    def _take(self) -> Sequence[str]:
+        """Return what is to be told, if there may be anybody."""
+        if self._alone >= _LONELY:
+            self.gathering.clear()
+        return self.gathering.take()
+
+    def _do(self, link: Link, telling: Sequence[str], look: bool) -> Heard:
+        if link is not self._link:
+            link.close()
+            raise Unavailable("The connection was lost.")
+        link.raw.pgconn.consume_input()
+        while (came := link.raw.pgconn.notifies()) is not None:
+            self._told.append((came.be_pid, came.extra.decode()))
+        _tell(link, telling)
+        found = self._look(link) if look else None
+        told, self._told = self._told, []
+        return Heard(told, found)
+
+    def _note(self, came: psycopg.Notify) -> None:
+        self._told.append((came.pid, came.payload))
+
+    def _look(self, link: Link) -> News | None:
+        """Lead if nobody does; look for what was missed unless there is nobody."""
+        if not self._leads:
+            self._leads = bool((link.execute(_TRY).fetchone() or (False,))[0])
+        others = (link.execute(_OTHERS).fetchone() or (0,))[0]
+        self._alone = 0 if others else self._alone + 1
+        self.hours.hear(self.hours.ask(link))
+        if self._alone > _LONELY:
+            return None
+        return self.net.look(link, self.hours.now(), self.new_id.node)
+
+    async def _wait(self, due: float) -> None:
+        """Wait until somebody tells something, here or elsewhere, or it is time."""
+        loop, link = asyncio.get_running_loop(), self._link
+        if link is None or not link.is_open:
+            return
+        line = link.raw.fileno()
+        loop.add_reader(line, self._bell.set)
+        try:
+            async with asyncio.timeout_at(due):
+                await self._bell.wait()
+        except TimeoutError:
+            return
+        finally:
+            loop.remove_reader(line)
+
+
+def _tell(link: Link, pieces: Sequence[str]) -> None:
+    for piece in pieces:
+        link.execute(_TELL, (piece,))
+
+
+_NOTHING = News()

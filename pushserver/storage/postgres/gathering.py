@@ -1,0 +1,78 @@
+"""What is to be told to other servers, gathered until it can be sent."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+import attrs
+import msgspec
+
+from pushserver.model.changes import Changes
+from pushserver.model.news import News
+from pushserver.storage.postgres.known import Known
+
+#: PostgreSQL carries no more than 8000 bytes at a time; an id has up to 19 digits.
+_IDS = 350
+#: While nothing can be sent, more than this is told as "everything".
+_MOST = 20_000
+_KINDS = ("waiting", "over", "results", "events", "devices")
+
+_decode = msgspec.json.Decoder(News).decode
+
+
+def read(payload: str) -> News:
+    """Read what another server, or a trigger of the database, told."""
+    try:
+        return _decode(payload)
+    except msgspec.MsgspecError:
+        # A newer release may say what this one does not know.
+        return News(everything=True)
+
+
+@attrs.define(eq=False)
+class Gathering:
+    """Merges what is to be told."""
+
+    _ids: dict[tuple[str, int], None] = attrs.field(factory=dict, init=False)
+    _is_lost: bool = attrs.field(default=False, init=False)
+
+    def __bool__(self) -> bool:
+        return bool(self._ids) or self._is_lost
+
+    def lose(self) -> None:
+        """Note that what was taken may not have arrived."""
+        self._is_lost = True
+
+    def add(self, kind: str, ids: Iterable[int]) -> None:
+        """Gather *ids* of a *kind*: the name of a field of `News`."""
+        self._ids.update(((kind, each), None) for each in ids)
+
+    def note(self, changes: Changes, known: Known) -> None:
+        """Gather what matters to others in what was committed."""
+        touched = {command.device_id for command in changes.added}
+        touched |= {move.command.device_id for move in changes.moves}
+        self.add("waiting", (i for i in touched if known.has_waiting(i)))
+        over = (move.command.id for move in changes.moves if move.command.is_over)
+        self.add("over", over)
+        self.add("results", {result.scope_id for result in changes.results})
+        self.add("events", {event.scope_id for event in changes.events})
+
+    def clear(self) -> None:
+        """Forget it all: there is nobody to tell."""
+        self._ids.clear()
+        self._is_lost = False
+
+    def take(self) -> Sequence[str]:
+        """Return what is to be sent, in pieces."""
+        ids, self._ids = self._ids, {}
+        lost, self._is_lost = self._is_lost or len(ids) > _MOST, False
+        told = [News(everything=True)] if lost else _pieces(iter(ids))
+        return [msgspec.json.encode(news).decode() for news in told]
+
+
+def _pieces(ids: Iterator[tuple[str, int]]) -> Iterator[News]:
+    while some := list(islice(ids, _IDS)):
+        told: dict[str, Any] = {
+            kind: frozenset(i for k, i in some if k == kind) for kind in _KINDS
+        }
+        yield News(**told)
