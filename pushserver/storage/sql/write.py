@@ -1,11 +1,7 @@
 """What one round writes: few statements, each over all rows of its kind."""
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
-from itertools import chain
 from typing import Any, Protocol
-
-import attrs
 
 from pushserver.errors import Unavailable
 from pushserver.model.changes import Changes, Finish
@@ -24,7 +20,8 @@ from pushserver.storage.rows import (
 )
 from pushserver.storage.schema import column_kinds
 from pushserver.storage.shadow_rows import SHADOW, service_row, track_row
-from pushserver.storage.sql.connection import ByColumns, Connection
+from pushserver.storage.sql.connection import Connection
+from pushserver.storage.sql.statement import Statement, insert
 from pushserver.storage.subscription_rows import EVENT, event_row
 from pushserver.storage.tracking_rows import (
     NOTIFICATION,
@@ -44,70 +41,7 @@ class Work(Protocol):
     value: Any
 
 
-@attrs.frozen
-class Statement:
-    """
-    One statement over many rows, `{}` standing for them.
-
-    SQLite's module lets other threads run after each step, and taking turns with the
-    event loop costs more than the step. So rows share steps: sixty-odd of them, and
-    the rest by halves, which keeps the number of statements to prepare small.
-    """
-
-    sql: str
-    width: int
-    guarded: bool = False  # every row must be there as it was believed to be
-    kinds: Sequence[str] | None = None  # of the columns that are inserted
-    by_columns: str | None = attrs.field(init=False)
-
-    @by_columns.default
-    def _by_columns(self) -> str | None:
-        """Return the same over arrays, one for each column; bytes are none for that."""
-        if "BYTEA" in (self.kinds or ()):
-            return None
-        names = [f"column{n + 1}" for n in range(self.width)]
-        source = (
-            f"unnest({', '.join(['CAST(? AS TEXT[])'] * self.width)})"
-            f" AS given({', '.join(names)})"
-        )
-        if self.kinds is None:
-            return self.sql.replace("(VALUES {})", f"(SELECT * FROM {source})")
-        cast = zip(names, self.kinds, strict=True)
-        chosen = ", ".join(f"CAST({name} AS {kind})" for name, kind in cast)
-        return self.sql.replace("VALUES {}", f"SELECT {chosen} FROM {source}")
-
-    def run(self, connection: Connection, rows: Sequence[Row]) -> int:
-        """Write *rows*; return how many were changed."""
-        if rows and self.by_columns and isinstance(connection, ByColumns):
-            return connection.execute_columns(self.by_columns, rows).rowcount
-        changed, start = 0, 0
-        for size in _SIZES:
-            while len(rows) - start >= size:
-                values = chain.from_iterable(rows[start : start + size])
-                done = connection.execute(self._over(size), tuple(values))
-                changed += done.rowcount
-                start += size
-        return changed
-
-    def _over(self, size: int) -> str:
-        return _filled(self.sql, self.width, size)
-
-
-_SIZES = (64, 32, 16, 8, 4, 2, 1)
-
-
-@lru_cache
-def _filled(sql: str, width: int, size: int) -> str:
-    row = f"({', '.join('?' * width)})"
-    return sql.format(", ".join([row] * size))
-
-
-def _insert(table: str, names: str) -> Statement:
-    sql = f"INSERT INTO {table} ({names}) VALUES {{}}"
-    return Statement(sql, columns(names), kinds=column_kinds(table, names))
-
-
-_ADD = _insert("command", NEW_COMMAND)
+_ADD = insert("command", NEW_COMMAND)
 # Guarded by the state that memory believed in: the file decides.
 _MOVE = Statement(
     "UPDATE command SET state = new.column1,"
@@ -121,15 +55,15 @@ _MOVE = Statement(
     9,
     guarded=True,
 )
-_HAND_OUT = _insert("delivery", HAND_OUT)
+_HAND_OUT = insert("delivery", HAND_OUT)
 _END = Statement(
     "UPDATE delivery SET delivered_at = CAST(new.column1 AS BIGINT),"
     " ended_at = CAST(new.column2 AS BIGINT), outcome = new.column3"
     " FROM (VALUES {}) AS new WHERE delivery.id = CAST(new.column4 AS BIGINT)",
     4,
 )
-_RESULT = _insert("result", RESULT)
-ADD_OPERATION = _insert("operation", OPERATION)
+_RESULT = insert("result", RESULT)
+ADD_OPERATION = insert("operation", OPERATION)
 _TRACK = Statement(
     "UPDATE operation SET queued = CAST(new.column1 AS BIGINT),"
     " done = CAST(new.column2 AS BIGINT), failed = CAST(new.column3 AS BIGINT),"
@@ -153,8 +87,8 @@ _PART = Statement(
     columns(NEW_PART),
     kinds=column_kinds("upgrade_part", NEW_PART),
 )
-ADD_STEP = _insert("step", STEP)
-_ADD_SERVICE = _insert("shadow", SHADOW)
+ADD_STEP = insert("step", STEP)
+_ADD_SERVICE = insert("shadow", SHADOW)
 _TRACK_SERVICE = Statement(
     "UPDATE shadow SET desired = new.column1, reported = new.column2,"
     " version = CAST(new.column3 AS BIGINT),"
@@ -170,8 +104,8 @@ _TRACK_SERVICE = Statement(
     " AND shadow.service_id = new.column19",
     19,
 )
-_TELL = _insert("notification", NOTIFICATION)
-_HAPPEN = _insert("event", EVENT)
+_TELL = insert("notification", NOTIFICATION)
+_HAPPEN = insert("event", EVENT)
 _FINISH = (
     "UPDATE task SET ended_at = ?,"
     " state = CASE state WHEN 'CANCELED' THEN 'CANCELED' ELSE 'COMPLETED' END"
