@@ -12,6 +12,7 @@ import socket
 import sys
 from asyncio.subprocess import Process
 from collections.abc import Mapping
+from contextlib import suppress
 
 import attrs
 import structlog
@@ -31,13 +32,15 @@ def serve(settings: Settings) -> int:
     """Run as many servers as the settings say until a signal; return the exit code."""
     if settings.workers == 1:
         return app.serve(settings)
-    logs.set_up(settings.log_level)
+    logger = logs.set_up(settings.log_level)
     try:
         with _listen(settings) as port:
             return asyncio.run(Processes(settings, port).run())
     except Misconfigured as error:
         sys.stderr.write(f"{error}\n")
         return 1
+    finally:
+        logger.flush()
 
 
 def _listen(settings: Settings) -> socket.socket:
@@ -57,11 +60,17 @@ def _family(host: str) -> socket.AddressFamily:
 
 @attrs.define(eq=False)
 class _Server:
-    """One of the processes; `ready` is set while it listens."""
+    """One of the processes; `ready` is set while it listens, `begun` once it did."""
 
     number: int
     process: Process | None = None
+    begun: bool = False
     ready: asyncio.Event = attrs.Factory(asyncio.Event)
+
+    def terminate(self) -> None:
+        """Ask it to stop."""
+        if self.process is not None and self.process.returncode is None:
+            self.process.terminate()
 
 
 @attrs.define(eq=False)
@@ -78,33 +87,43 @@ class Processes:
         """Run the servers until a signal, or until one cannot start."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stopping.set)
-        self._servers = [_Server(n) for n in range(self.settings.workers)]
+            loop.add_signal_handler(number, self._stop, 0)
+        first, *others = self._servers = [
+            _Server(number) for number in range(self.settings.workers)
+        ]
         async with asyncio.TaskGroup() as group:
-            keepers = [group.create_task(self._keep(each)) for each in self._servers]
             exchanging = group.create_task(self._exchange_on_hangup())
-            await self._stopping.wait()
-            for server in self._servers:
-                _terminate(server)
+            keepers = [group.create_task(self._keep(first))]
+            # What is wrong with the settings is said once, by the first one.
+            await first.ready.wait()
+            keepers += [group.create_task(self._keep(each)) for each in others]
             await asyncio.gather(*keepers)
             exchanging.cancel()
         return self._code
+
+    def _stop(self, code: int) -> None:
+        """Stop them all, and let nobody wait for one that will not come."""
+        self._code = self._code or code
+        self._stopping.set()
+        for server in self._servers:
+            server.terminate()
+            server.ready.set()
 
     async def _keep(self, server: _Server) -> None:
         """Have *server* run; one that could never start stops them all."""
         while not self._stopping.is_set():
             code = await self._run(server)
-            was_ready = server.ready.is_set()
-            server.ready.clear()
             if self._stopping.is_set():
                 break
-            if not was_ready:
-                self._code = code or 1
-                self._stopping.set()
-                break
-            if code:
+            if not server.begun:
+                self._stop(code or 1)
+            elif code:
                 log.error("process.died", server=server.number, code=code)
-                await asyncio.sleep(PAUSE)
+                await self._pause()
+
+    async def _pause(self) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), PAUSE)
 
     async def _run(self, server: _Server) -> int:
         """Run one server to its end; return its exit code."""
@@ -120,19 +139,24 @@ class Processes:
             )
         finally:
             os.close(writing)
+        if self._stopping.is_set():
+            server.terminate()
         loop = asyncio.get_running_loop()
         loop.add_reader(reading, self._hear, server, reading)
         try:
             return await server.process.wait()
         finally:
+            server.ready.clear()
             loop.remove_reader(reading)
             os.close(reading)
 
     def _hear(self, server: _Server, reading: int) -> None:
         """Note that the server listens; at the pipe's end it does no more."""
         if os.read(reading, 1):
+            server.begun = True
             server.ready.set()
-            log.info("process.listens", server=server.number)
+            pid = server.process and server.process.pid
+            log.info("process.listens", server=server.number, pid=pid)
         else:
             asyncio.get_running_loop().remove_reader(reading)
 
@@ -156,10 +180,5 @@ class Processes:
             hangup.clear()
             for server in self._servers:
                 server.ready.clear()
-                _terminate(server)
+                server.terminate()
                 await server.ready.wait()
-
-
-def _terminate(server: _Server) -> None:
-    if server.process is not None and server.process.returncode is None:
-        server.process.terminate()

@@ -51,11 +51,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Have each test that takes a store run on each of them."""
+    """Have each test that takes a store run on each of them, or on its `only_on`."""
     if "backend" in metafunc.fixturenames:
+        mark = metafunc.definition.get_closest_marker("only_on")
+        stores = mark.args if mark else STORES
         wanted = metafunc.config.getoption("--store")
-        stores = [wanted] if wanted else STORES
-        metafunc.parametrize("backend", stores, scope="session")
+        chosen = [each for each in stores if wanted in (None, each)]
+        metafunc.parametrize("backend", chosen, scope="session")
 
 
 @pytest.fixture(name="database")
@@ -71,9 +73,9 @@ def _clock() -> ManualClock:
 
 
 @pytest.fixture(name="program")
-def _program(tmp_path: Path) -> Iterator[Program]:
-    """Return the program, not started yet, with a folder of its own."""
-    program = Program(tmp_path)
+def _program(tmp_path: Path, database: str) -> Iterator[Program]:
+    """Return the program, not started yet, with a folder and a database of its own."""
+    program = Program(tmp_path, database)
     yield program
     program.kill()
 

@@ -1,12 +1,27 @@
 """All rows of a database, whatever store it is of."""
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from typing import Any
 
 import psycopg
 from psycopg.rows import dict_row
+
+#: Asks the database as it stands now, and returns the rows.
+Read = Callable[[str], list[tuple[Any, ...]]]
+
+
+@contextmanager
+def reading(database: str) -> Iterator[Read]:
+    """Look into a database, beside the server that is at work over it."""
+    if database.startswith("sqlite:"):
+        file = f"file:{database.removeprefix('sqlite:///')}?mode=ro"
+        with closing(sqlite3.connect(file, uri=True)) as connection:
+            yield lambda sql: connection.execute(sql).fetchall()
+    else:
+        with psycopg.connect(database, autocommit=True) as link:
+            yield lambda sql: link.execute(sql.encode()).fetchall()
 
 
 def every_row(database: str) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -1,11 +1,13 @@
 """The real program in a process of its own."""
 
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import attrs
 
@@ -14,9 +16,14 @@ _URL = re.compile(rb'"url":"([^"]+)"')
 
 @attrs.define
 class Program:
-    """`pushserver serve` on a free port, its file and its log in `folder`."""
+    """
+    `pushserver serve` on a free port, its log in `folder`.
+
+    `at`: the address of its database; without one it has a file there, too.
+    """
 
     folder: Path
+    at: str = ""
     token: str = "admin-of-the-tests"
     url: str = ""
     _process: subprocess.Popen[bytes] | None = None
@@ -27,9 +34,14 @@ class Program:
         return self.folder / "server.log"
 
     @property
-    def database(self) -> Path:
-        """Where its file is."""
-        return self.folder / "pushserver.db"
+    def database(self) -> str:
+        """The address of its database."""
+        return self.at or f"sqlite:///{self.folder / 'pushserver.db'}"
+
+    @property
+    def file(self) -> Path:
+        """Where its file is, if it has one."""
+        return Path(self.database.removeprefix("sqlite:///"))
 
     def start(self, **settings: object) -> None:
         """Start it, with settings as PUSHSERVER_…, and wait until it listens."""
@@ -47,7 +59,7 @@ class Program:
         environ |= {
             "PUSHSERVER_ADMIN_TOKEN": self.token,
             "PUSHSERVER_PORT": "0",
-            "PUSHSERVER_DATABASE": f"sqlite:///{self.database}",
+            "PUSHSERVER_DATABASE": self.database,
         }
         environ |= {f"PUSHSERVER_{k.upper()}": str(v) for k, v in settings.items()}
         with self.log.open("ab") as log:
@@ -58,6 +70,17 @@ class Program:
                 stdout=log,
                 stderr=log,
             )
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def told(self, event: str) -> list[dict[str, Any]]:
+        """Return the lines of its log that tell of this."""
+        lines = self.log.read_bytes().splitlines()
+        found = (json.loads(line) for line in lines if event.encode() in line)
+        return [line for line in found if line["event"] == event]
 
     def _wait_a_little(self) -> None:
         """Give it time: there is nothing to listen to before it listens."""

@@ -19,6 +19,7 @@ from pushserver.cli import (
     doctor,
     enqueue,
     events,
+    migrate_store,
     openapi,
     operations,
     purge,
@@ -121,6 +122,7 @@ def _app() -> App:
     app.command(tokens.app)
     app.command(scopes.app)
     app.command(purge.purge)
+    app.command(migrate_store.migrate_store)
     app.command(simulate.simulate)
     app.command(doctor.doctor)
     app.command(openapi.openapi)

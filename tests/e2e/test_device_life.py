@@ -7,6 +7,7 @@ import random
 
 import aiohttp
 import attrs
+import pytest
 
 from pushserver.client import Client, Enqueue
 from tests.e2e.conftest import DEVICE, MakeDevice
@@ -144,6 +145,7 @@ async def held(api: Client, polls: int) -> None:
     await until(so_many)
 
 
+@pytest.mark.only_on("sqlite")
 async def test_five_hundred_a_second(server: Program, api: Client) -> None:
     """
     A device that polls five hundred times a second is never refused.
@@ -160,6 +162,7 @@ async def test_five_hundred_a_second(server: Program, api: Client) -> None:
     assert all(b"Content-Length: 0" in head for head in heads)
 
 
+@pytest.mark.only_on("sqlite")
 async def test_five_hundred_connections_a_second(server: Program, api: Client) -> None:
     """
     Nor one that opens a connection for each.

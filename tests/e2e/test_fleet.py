@@ -11,6 +11,7 @@ from pushserver.client import Client, every
 from pushserver.simulate import Fleet, Journal, Plan, digest, quirks_named
 from tests.program import Program
 
+pytestmark = pytest.mark.only_on("sqlite")
 DEVICES = 100
 OVER = {"SUCCESSFUL", "FAILED", "TIMEOUT", "EXPIRED", "CANCELED"}
 

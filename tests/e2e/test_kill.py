@@ -1,9 +1,6 @@
 """Killed at the worst moment: nothing acknowledged is lost, and no door opens twice."""
 
 import asyncio
-import sqlite3
-from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +9,7 @@ from pushserver.client import Client
 from tests.e2e.conftest import DEVICE, MakeDevice
 from tests.e2e.test_device_life import LOAD_USERS, OPEN_DOOR, held
 from tests.e2e.wire import line_to
+from tests.everything import reading
 from tests.program import Program
 
 ME = str(DEVICE)
@@ -25,13 +23,6 @@ def _number(request: pytest.FixtureRequest) -> int:
 
 
 HASTY = {"response_timeout": 1.5, "grace": 0.2}
-
-
-def state_in(file: Path) -> str:
-    """Return the state of the one command, from the file, as committed."""
-    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
-        (state,) = connection.execute("SELECT state FROM command").fetchone()
-    return str(state)
 
 
 async def after_restart(
@@ -59,7 +50,7 @@ async def test_right_after_the_commit(
     program: Program, device_of: MakeDevice, *, waiting: bool
 ) -> None:
     """
-    A door handed out in the file, and killed before or after its device was told:
+    A door handed out in the database, and killed before or after its device was told:
     never handed out again, and nobody knows what became of it.
     """
     program.start(**HASTY)
@@ -83,11 +74,12 @@ async def test_right_after_the_commit(
 
 
 def _kill_once_sent(program: Program) -> None:
-    """Kill the program as soon as its file says that the command was handed out."""
-    for _ in range(20_000):
-        if state_in(program.database) != "PENDING":
-            break
-    program.kill()
+    """Kill the program as soon as the command was handed out, as committed."""
+    with reading(program.database) as read:
+        for _ in range(20_000):
+            if read("SELECT state FROM command") != [("PENDING",)]:
+                break
+        program.kill()
 
 
 async def test_before_the_answer_is_read(

@@ -9,6 +9,8 @@ import pytest
 
 from tests.program import Program
 
+pytestmark = pytest.mark.only_on("sqlite")
+
 
 def refused(process: Popen[bytes], program: Program) -> str:
     """Wait for the program to refuse; return its one line."""
@@ -24,14 +26,14 @@ def test_second_server(program: Program) -> None:
     """
     A second server on the same file refuses, and the first goes on.
     """
-    first = Program(program.folder)
+    first = Program(program.folder, program.database)
     first.start()
     program.log.rename(program.folder / "first.log")
 
     line = refused(program.spawn(), program)
 
     assert "in use" in line
-    assert str(program.database) in line
+    assert str(program.file) in line
     assert 0 == first.stop()
 
 
@@ -43,7 +45,7 @@ def test_beyond_loopback(program: Program, host: str) -> None:
     line = refused(program.spawn(host=host), program)
 
     assert "DEVICE_KEYS" in line
-    assert not program.database.exists()
+    assert not program.file.exists()
 
 
 @pytest.mark.parametrize("keys", ["optional", "required"])
@@ -99,19 +101,19 @@ def test_not_a_database(program: Program) -> None:
     """
     A file that is something else is left as it is.
     """
-    program.database.write_bytes(b"certainly no database" * 1000)
+    program.file.write_bytes(b"certainly no database" * 1000)
 
     line = refused(program.spawn(), program)
 
-    assert str(program.database) in line
-    assert b"certainly no database" * 1000 == program.database.read_bytes()
+    assert str(program.file) in line
+    assert b"certainly no database" * 1000 == program.file.read_bytes()
 
 
 def test_later_release(program: Program) -> None:
     """
     A file of a later release is not touched.
     """
-    with closing(sqlite3.connect(program.database)) as connection:
+    with closing(sqlite3.connect(program.file)) as connection:
         connection.execute("PRAGMA user_version = 999")
 
     assert "999" in refused(program.spawn(), program)

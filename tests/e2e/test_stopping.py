@@ -3,6 +3,8 @@
 import asyncio
 import time
 
+import pytest
+
 from pushserver.client import Client, Enqueue, every
 from tests.e2e.conftest import DEVICE, MakeDevice
 from tests.e2e.test_device_life import LOAD_USERS, OPEN_DOOR, held
@@ -122,6 +124,7 @@ async def test_right_after_the_start(program: Program) -> None:
     assert (0, True) == await stopped(program)
 
 
+@pytest.mark.only_on("sqlite")
 async def test_nothing_left_open(server: Program, api: Client) -> None:
     """
     Stopped in order, the file needs no repair: its journal is folded in.
@@ -130,5 +133,5 @@ async def test_nothing_left_open(server: Program, api: Client) -> None:
 
     await stopped(server)
 
-    wal = server.database.with_name(server.database.name + "-wal")
+    wal = server.file.with_name(server.file.name + "-wal")
     assert not wal.exists() or not wal.stat().st_size

@@ -16,12 +16,13 @@ from tests.program import Program
 from tests.web.site import until
 
 ME = str(DEVICE)
+pytestmark = pytest.mark.only_on("sqlite")
 
 
 @contextmanager
 def store_away(program: Program) -> Iterator[None]:
     """Hold the one lock that writing needs, as a stuck backup would."""
-    connection = sqlite3.connect(program.database, isolation_level=None)
+    connection = sqlite3.connect(program.file, isolation_level=None)
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield

@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 import attrs
+import pytest
 from aiohttp import web
 from yarl import URL
 
@@ -299,8 +300,18 @@ def check_part(told: Round, device_id: int, part: Json) -> None:
 
 async def test_upgrade(program: Program) -> None:
     """
-    200 devices, some of which never come, refuse or restart, end in the right results
+    60 devices, some of which never come, refuse or restart, end in the right results
     over two kills, and each notification comes, once, in order.
+    """
+    program.start(**FIRM)
+
+    check(await play(program, 60))
+
+
+@pytest.mark.proof
+async def test_upgrade_at_length(program: Program) -> None:
+    """
+    The same with 200.
     """
     program.start(**FIRM)
 

@@ -2,9 +2,8 @@
 
 import asyncio
 import json
-import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from random import Random
 from typing import Any
 
@@ -16,6 +15,7 @@ from standardwebhooks.webhooks import Webhook
 
 from tests.e2e.conftest import MakeDevice
 from tests.e2e.test_kill_in_traffic import Promises, traffic
+from tests.everything import reading
 from tests.program import Program
 
 OURS = {
@@ -120,9 +120,9 @@ class Administrator:
 
 
 def transitions(program: Program) -> set[Transition]:
-    """Return every transition that the file has, by the commands' own counts."""
-    with closing(sqlite3.connect(program.database)) as connection:
-        rows = connection.execute("SELECT id, turns FROM command").fetchall()
+    """Return every transition that the database has, by the commands' own counts."""
+    with reading(program.database) as read:
+        rows = read("SELECT id, turns FROM command")
     return {(row, turn) for row, turns in rows for turn in range(1, turns + 1)}
 
 

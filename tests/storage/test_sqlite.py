@@ -75,6 +75,7 @@ async def test_second_opening(
     await enqueue(file, command())
 
 
+@pytest.mark.only_on("sqlite")
 async def test_second_process(file: SqliteStore, path: Path, program: Program) -> None:
     """A second process on the file refuses to start, in one line."""
     other = program.spawn(database=f"sqlite:///{path}")

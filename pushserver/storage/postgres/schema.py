@@ -21,6 +21,12 @@ def install(link: Link, now: int) -> None:
         Misconfigured: a later release made them.
     """
     link.execute("BEGIN")
+    prepare(link, now)
+    link.execute("COMMIT")
+
+
+def prepare(link: Link, now: int) -> None:
+    """Do so within the transaction that is open; others wait for its end."""
     link.execute("SELECT pg_advisory_xact_lock(?)", (_STARTING,))
     link.execute("CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)")
     found = link.execute("SELECT version FROM schema_version").fetchone()
@@ -31,7 +37,6 @@ def install(link: Link, now: int) -> None:
             f"The database has schema {found[0]}, this release knows {SCHEMA_VERSION};"
             " start a newer release."
         )
-    link.execute("COMMIT")
 
 
 def _make(link: Link, now: int) -> None:

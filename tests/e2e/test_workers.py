@@ -1,0 +1,112 @@
+"""Several processes on one port: made, kept alive, exchanged and stopped together."""
+
+import asyncio
+import os
+import signal
+import time
+
+import aiohttp
+import pytest
+
+from pushserver.client import Client
+from tests.e2e.conftest import DEVICE
+from tests.program import Program
+from tests.web.site import until
+
+pytestmark = pytest.mark.only_on("postgres")
+ME = str(DEVICE)
+
+
+async def listening(program: Program, times: int) -> list[int]:
+    """Wait until processes have begun to listen so often; return their ids."""
+    await until(lambda: len(program.told("process.listens")) >= times, within=30)
+    return [line["pid"] for line in program.told("process.listens")]
+
+
+async def polls(program: Program, stop: asyncio.Event) -> list[tuple[int, bytes]]:
+    """Poll, each time over a new connection, until *stop*; return the answers."""
+    answers = []
+    connector = aiohttp.TCPConnector(force_close=True)
+    async with aiohttp.ClientSession(connector=connector) as session:
+        while not stop.is_set():
+            url = f"{program.url}/push?deviceId={ME}"
+            async with session.get(url) as answer:
+                answers.append((answer.status, await answer.read()))
+            await asyncio.sleep(0.002)
+    return answers
+
+
+async def test_together(program: Program) -> None:
+    """
+    All of them listen and serve, and SIGTERM ends all of them in order.
+    """
+    program.start(workers=3)
+    pids = await listening(program, 3)
+    async with Client(program.url, program.token) as api:
+        await api.put_device(ME)
+        command = await api.enqueue(ME, {"endpoint": "load_objects"})
+    begun = time.monotonic()
+
+    assert 3 == len(set(pids))
+    assert "PENDING" == command["state"]
+    assert 0 == await asyncio.to_thread(program.stop)
+    assert time.monotonic() - begun < 10
+    assert 3 == len(program.told("server.stopped"))
+
+
+async def test_stopped_while_they_start(program: Program) -> None:
+    """
+    Stopped when only the first one listens, they end as well.
+    """
+    program.start(workers=4)
+
+    assert 0 == await asyncio.to_thread(program.stop)
+
+
+async def test_one_that_dies(program: Program) -> None:
+    """
+    One that is killed is made anew; the others go on meanwhile.
+    """
+    program.start(workers=2)
+    pids, stop = await listening(program, 2), asyncio.Event()
+    os.kill(pids[0], signal.SIGKILL)
+    polling = asyncio.create_task(polls(program, stop))
+    later = await listening(program, 3)
+    stop.set()
+
+    assert {(200, b"")} == set(await polling)
+    assert 3 == len(set(later))
+    assert 0 == await asyncio.to_thread(program.stop)
+
+
+async def test_exchanged(program: Program) -> None:
+    """
+    SIGHUP exchanges them one after the other, and no device notices.
+    """
+    program.start(workers=2)
+    before, stop = await listening(program, 2), asyncio.Event()
+    polling = [asyncio.create_task(polls(program, stop)) for _ in range(8)]
+    program.send(signal.SIGHUP)
+    after = (await listening(program, 4))[2:]
+    stop.set()
+    answers = [answer for each in polling for answer in await each]
+
+    assert {(200, b"")} == set(answers)
+    assert not set(before) & set(after)
+    assert 0 == await asyncio.to_thread(program.stop)
+
+
+def test_misconfigured(program: Program) -> None:
+    """
+    What keeps them from starting is said once, and the exit code is 1.
+    """
+    nowhere = "postgresql:///x?host=/nowhere"
+    process = program.spawn(workers=4, database=nowhere)
+    try:
+        code = process.wait(20)
+    finally:
+        process.kill()
+    (line,) = program.log.read_text().splitlines()
+
+    assert 1 == code
+    assert "Cannot open the database" in line

@@ -1,0 +1,248 @@
+"""What a SQLite file has, a PostgreSQL has after the copy; or nothing was changed."""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from pushserver.cli import main
+from pushserver.errors import Misconfigured
+from pushserver.migration import migrate
+from tests.clock import ManualClock
+from tests.everything import every_row, reading
+from tests.program import Program
+from tests.web.api.tenant import Tenant, newcomer, settled
+from tests.web.api.upgrades import go, make, version
+from tests.web.site import LOAD_USERS, Site, standing
+
+pytestmark = pytest.mark.only_on("postgres")
+Rows = Counter[tuple[Any, ...]]
+
+INSIDE = {"webhook_allow_networks": "127.0.0.0/8"}
+#: What the API has to show.
+LISTS = (
+    "/commands",
+    "/results",
+    "/operations",
+    "/tasks",
+    "/upgrades",
+    "/subscriptions",
+    "/tokens",
+)
+
+
+@pytest.fixture(name="path")
+def _path(tmp_path: Path) -> Path:
+    """Return where the file is, of which there is nothing yet."""
+    return tmp_path / "store.db"
+
+
+@pytest.fixture(name="file")
+async def _file(path: Path, clock: ManualClock) -> str:
+    """Return the address of a file with rows in every table."""
+    address = f"sqlite:///{path}"
+    async with standing(address, clock, **INSIDE) as site:
+        await fill(site)
+    return address
+
+
+@pytest.fixture(name="bare")
+def _bare(database: str) -> Iterator[str]:
+    """Return the address of a database in which there is not even a table."""
+    address, _, options = database.partition("?")
+    server, _, own = address.rpartition("/")
+    with psycopg.connect(database, autocommit=True) as link:
+        link.execute(f"CREATE DATABASE bare_{own}".encode())
+        yield f"{server}/bare_{own}?{options}"
+        link.execute(f"DROP DATABASE bare_{own} WITH (FORCE)".encode())
+
+
+async def fill(site: Site) -> Tenant:
+    """Have rows in every table."""
+    await site.api("PUT", "/devices/1", {})
+    await site.push("deviceId=1")
+    await site.services.fleet.flush()
+    await make(site)
+    await go(site, version("1.0"), b'{"response":{}}', device=1)
+    once = {"Idempotency-Key": "k1"}
+    order = {**LOAD_USERS, "metadata": "a \\u0000 in it, a \\ and a\ttab"}
+    await site.api("POST", "/devices/1/commands", order, headers=once)
+    owner = await settled(await newcomer(site, "first"), "first", 0)
+    await site.services.fleet.flush()
+    return owner
+
+
+def rows_of(database: str) -> Rows:
+    """Return every row with its table, however often it is there."""
+    return Counter(
+        (table, *sorted(row.items()))
+        for table, row in every_row(database)
+        if table != "schema_version"
+    )
+
+
+def nothing(_done: int, _total: int) -> None:
+    """Look away."""
+
+
+async def test_everything_is_copied(file: str, database: str) -> None:
+    """
+    Every row of every table is there, as it was; the file has all of its own.
+    """
+    before = rows_of(file)
+    counts = migrate(file, database, nothing)
+
+    assert before == rows_of(database)
+    assert before == rows_of(file)
+    assert sum(before.values()) == sum(counts.values())
+    assert [] == [table for table, rows in counts.items() if not rows]
+
+
+async def test_a_server_goes_on(path: Path, database: str, clock: ManualClock) -> None:
+    """
+    A server over the copy shows what the one over the file showed, and goes on.
+    """
+    async with standing(f"sqlite:///{path}", clock, **INSIDE) as site:
+        owner = await fill(site)
+        before = [(await owner.api("GET", each)).json() for each in LISTS]
+    migrate(f"sqlite:///{path}", database, nothing)
+    async with standing(database, clock, **INSIDE) as site:
+        await site.services.subscriptions.load()
+        there = Tenant(site, owner.token, owner.ids, owner.marks)
+        after = [(await there.api("GET", each)).json() for each in LISTS]
+        mine = f"/devices/{owner.ids['device_id']}/commands"
+        made = await there.api("POST", mine, dict(LOAD_USERS))
+
+    newest = max(int(each["id"]) for told in before[:2] for each in told["items"])
+    assert all(told["items"] for told in before)
+    assert before == after
+    assert int(made.json()["id"]) > newest
+
+
+async def test_nul(path: Path, database: str, clock: ManualClock) -> None:
+    """
+    A text's NUL, which PostgreSQL cannot keep, becomes what the store makes of it.
+    """
+    async with standing(f"sqlite:///{path}", clock, **INSIDE) as site:
+        await site.push("deviceId=1")
+        await site.services.fleet.flush()
+    with closing(sqlite3.connect(path)) as file, file:
+        file.execute("UPDATE device_seen SET address = 'a' || char(0) || 'b'")
+
+    migrate(f"sqlite:///{path}", database, nothing)
+
+    with reading(database) as read:
+        assert [("a\ufffdb",)] == read("SELECT address FROM device_seen")
+
+
+def refused(source: str, target: str) -> str:
+    """Return why nothing is copied."""
+    with pytest.raises(Misconfigured) as refusal:
+        migrate(source, target, nothing)
+    return str(refusal.value)
+
+
+def test_no_file(path: Path, database: str) -> None:
+    """
+    A file that is not there is named, and not made.
+    """
+    assert str(path) in refused(f"sqlite:///{path}", database)
+    assert not path.exists()
+
+
+def test_no_database_of_ours(path: Path, database: str) -> None:
+    """
+    What is no database, or none of this release, is refused.
+    """
+    path.write_bytes(b"certainly no database" * 1000)
+    assert "not a database" in refused(f"sqlite:///{path}", database)
+    path.unlink()
+    with closing(sqlite3.connect(path)) as file:
+        file.execute("PRAGMA user_version = 999")
+    assert "999" in refused(f"sqlite:///{path}", database)
+
+
+def test_wrong_way_round(file: str, database: str) -> None:
+    """
+    It goes from a file to a PostgreSQL.
+    """
+    assert "sqlite:///" in refused(database, file)
+    assert "postgresql://" in refused(file, file)
+
+
+def test_server_at_work_over_the_file(tmp_path: Path, database: str) -> None:
+    """
+    A file that a server has is left to it.
+    """
+    program = Program(tmp_path)
+    program.start()
+    why = refused(program.database, database)
+
+    assert "in use" in why
+    assert 0 == program.stop()
+
+
+def test_server_at_work_over_the_target(
+    tmp_path: Path, file: str, database: str
+) -> None:
+    """
+    Nor is anything put below a server.
+    """
+    program = Program(tmp_path, database)
+    program.start()
+    why = refused(file, database)
+
+    assert "at work" in why
+    assert 0 == program.stop()
+
+
+async def test_not_empty(file: str, database: str, clock: ManualClock) -> None:
+    """
+    A target in which something is stays as it is.
+    """
+    async with standing(database, clock, **INSIDE) as site:
+        await site.push("deviceId=1")
+        await site.services.fleet.flush()
+    before = rows_of(database)
+
+    assert "not empty" in refused(file, database)
+    assert before == rows_of(database)
+
+
+async def test_nothing_left_behind(file: str, bare: str) -> None:
+    """
+    A copy that fails in its last table leaves not even an empty one.
+    """
+    with closing(sqlite3.connect(file.removeprefix("sqlite:///"))) as broken, broken:
+        broken.execute("PRAGMA ignore_check_constraints = ON")
+        broken.execute("UPDATE webhook SET state = 'lost'")
+
+    assert "webhook" in refused(file, bare)
+    with reading(bare) as read:
+        assert [] == read("SELECT 1 FROM pg_tables WHERE schemaname = 'public'")
+
+
+def test_unreachable(file: str) -> None:
+    """
+    A database that cannot be reached is an error in words.
+    """
+    assert "Nothing was copied" in refused(file, "postgresql:///x?host=/nowhere")
+
+
+def test_command(file: str, bare: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    The command prints what it copied, into a database that had no tables, and refuses
+    to do so again.
+    """
+    codes = [main(["migrate-store", file, bare], {}) for _ in range(2)]
+    said = capsys.readouterr()
+
+    assert [0, 1] == codes
+    assert "command" in said.out
+    assert "100%" in said.err
+    assert "not empty" in said.err
