@@ -1,6 +1,7 @@
 """Two servers over one database: who leads, what they hear, what they may read."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -64,9 +65,10 @@ class Pair:
 
 
 @asynccontextmanager
-async def opened(url: str) -> AsyncIterator[PostgresStore]:
-    """Have a store open for the length of the block."""
-    store = await PostgresStore.open(url, SystemClock())
+async def opened(url: str, ahead: float = 0) -> AsyncIterator[PostgresStore]:
+    """Have a store open for the block, on a clock that is some seconds *ahead*."""
+    clock = SystemClock(wall=lambda: time.time_ns() + round(ahead * 1e9))
+    store = await PostgresStore.open(url, clock)
     try:
         yield store
     finally:
@@ -186,6 +188,16 @@ async def test_numbers_differ(pair: Pair) -> None:
 
     assert pair.a.new_id.node != pair.b.new_id.node
     assert len(made) == len(set(made))
+
+
+async def test_clocks_differ(url: str) -> None:
+    """What happens is in order though the servers' clocks are minutes apart."""
+    async with opened(url, ahead=300) as a, opened(url, ahead=-300) as b:
+        ids = [(await happen(store))[0].id for _ in range(20) for store in (a, b)]
+        read = await b.subscriptions.events(FIRST_SCOPE, after=0, limit=99)
+
+    assert sorted(ids) == ids
+    assert ids == [event.id for event in read]
 
 
 async def test_number_taken_meanwhile(pair: Pair) -> None:
