@@ -108,8 +108,14 @@ class Desk:
         self.gathering.add(kind, ids)
         self._ring()
 
+    def prefer(self, node: int) -> None:
+        """Take this number, or the next that is free, when a place is taken."""
+        self._node = node
+
     def _ring(self) -> None:
-        if self.gathering:
+        if self._alone >= _LONELY:
+            self.gathering.clear()
+        elif self.gathering:
             self._bell.set()
 
     async def open(self) -> None:
@@ -153,7 +159,7 @@ class Desk:
         """Take the locks; return that everything is to be looked at."""
         found, offset = await self.session.run(self._greet)
         self.hours.hear(offset)
-        self.is_open, self._alone = True, 0
+        self.is_open = True
         return attrs.evolve(found, everything=True)
 
     def _greet(self, link: Link) -> tuple[News, int]:
@@ -168,6 +174,7 @@ class Desk:
         self.new_id.become(self._node)
         self._leads = bool((link.execute(_TRY).fetchone() or (False,))[0])
         link.execute(_TELL, ("{}",))
+        self._alone = 0 if _others(link) else _LONELY
         return self.net.spread(link, self.hours.now()), self.hours.ask(link)
 
     async def _turns(self) -> None:
@@ -229,10 +236,9 @@ class Desk:
         """Lead if nobody does; look for what was missed unless there is nobody."""
         if not self._leads:
             self._leads = bool((link.execute(_TRY).fetchone() or (False,))[0])
-        others = (link.execute(_OTHERS).fetchone() or (0,))[0]
-        self._alone = 0 if others else self._alone + 1
+        self._alone = 0 if _others(link) else self._alone + 1
         self.hours.hear(self.hours.ask(link))
-        if self._alone > _LONELY:
+        if self._alone >= _LONELY and not self.net.is_behind:
             return None
         return self.net.look(link, self.hours.now(), self.new_id.node)
 
@@ -250,6 +256,11 @@ class Desk:
             return
         finally:
             loop.remove_reader(line)
+
+
+def _others(link: Link) -> int:
+    """Return how many other servers there are."""
+    return int((link.execute(_OTHERS).fetchone() or (0,))[0])
 
 
 def _tell(link: Link, pieces: Sequence[str]) -> None:

@@ -36,11 +36,11 @@ class Net:
     _seen: frozenset[int] = frozenset()
     _newest: Newest = attrs.field(factory=dict, init=False)
     _fresh: frozenset[int] = attrs.field(default=frozenset(), init=False)
-    _behind: bool = attrs.field(default=False, init=False)
+    is_behind: bool = attrs.field(default=False, init=False)
 
     def doubt(self) -> None:
         """Have every scope told the next time: somebody could not read to the end."""
-        self._behind = True
+        self.is_behind = True
 
     def spread(self, link: Link, now: int) -> News:
         """Begin to look at *now*; return all devices for which there is something."""
@@ -70,8 +70,8 @@ class Net:
         moved = {
             scope for scope, ids in newest.items() if self._newest.get(scope) != ids
         }
-        told = frozenset(newest) if self._behind else self._fresh | moved
-        self._newest, self._fresh, self._behind = newest, frozenset(moved), False
+        told = frozenset(newest) if self.is_behind else self._fresh | moved
+        self._newest, self._fresh, self.is_behind = newest, frozenset(moved), False
         return told
 
     @staticmethod
