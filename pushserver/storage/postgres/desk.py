@@ -108,6 +108,10 @@ class Desk:
         self.gathering.add(kind, ids)
         self._ring()
 
+    def prefer(self, node: int) -> None:
+        """Take this number, or the next that is free, when a place is taken."""
+        self._node = node
+
     def _ring(self) -> None:
         if self.gathering:
             self._bell.set()
