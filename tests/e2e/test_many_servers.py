@@ -14,6 +14,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from pushserver.client import Client, Enqueue
+from pushserver.simulate import Device, Order
 from tests.e2e.conftest import DEVICE, MakeDevice
 from tests.e2e.test_device_life import LOAD_USERS, held
 from tests.e2e.test_workers import listening
@@ -58,9 +59,8 @@ async def poll_all(program: Program, session: aiohttp.ClientSession) -> list[int
             if body:
                 order = json.loads(body)["body"]
                 told.append(order["n"])
-                how = {"json": {"response": {}}}
                 url = f"{program.url}/result{query}-{len(told) - 1}"
-                async with session.post(url, **how) as answer:
+                async with session.post(url, json={"response": {}}) as answer:
                     assert 200 == answer.status
                 if order["last"]:
                     done.set()
@@ -103,6 +103,14 @@ async def test_sixty_four_pollers(program: Program, commands: int) -> None:
     assert list(numbers) == told
 
 
+async def given(device: Device) -> Order:
+    """Poll until there is a command."""
+    async with asyncio.timeout(10):
+        while (order := await device.poll()) is None:
+            pass
+    return order
+
+
 async def test_one_after_the_other(
     servers_of: MakeServers, device_of: MakeDevice
 ) -> None:
@@ -117,7 +125,7 @@ async def test_one_after_the_other(
     ):
         command = await there.enqueue(ME, LOAD_USERS)
         waiting = asyncio.create_task(here.command(command["id"], wait=30))
-        order = await device_of(first).take()
+        order = await given(device_of(first))
         assert 200 == await device_of(third).answer(order)
         done = await waiting
 
