@@ -35,6 +35,7 @@ class Told:
     warm: float
     polls: int
     rate: int
+    orders: int
 
     def device_ids(self, count: int) -> list[int]:
         """Return *count* device ids, `step` apart."""
@@ -83,7 +84,11 @@ async def latency(told: Told) -> Mapping[str, float]:
     """Orders at a steady rate for devices whose polls are held."""
     devices = await held.hold(told.port, told.device_ids(told.polls))
     return await held.order(
-        devices, told.port, rate=told.rate, warm=told.warm, seconds=told.seconds
+        devices,
+        told.orders or told.port,
+        rate=told.rate,
+        warm=told.warm,
+        seconds=told.seconds,
     )
 
 
@@ -113,6 +118,7 @@ def _told() -> Told:
     parser.add_argument("--warm", type=float, default=0.3)
     parser.add_argument("--polls", type=int, default=1000, help="how many are held")
     parser.add_argument("--rate", type=int, default=500, help="orders a second")
+    parser.add_argument("--orders", type=int, default=0, help="the port of orders")
     return Told(**vars(parser.parse_args()))
 
 

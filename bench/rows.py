@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-from bench import measure, prefill, webhooks, wire
+from bench import measure, postgres, prefill, webhooks, wire
 from bench.machine import LOAD_CORES, on, resident_bytes
 from bench.many import Saw, make_task
 from bench.measure import Ratio, load, say
@@ -237,5 +237,9 @@ ROWS: Mapping[str, Callable[[Bench], Sequence[Line]]] = MappingProxyType(
         "start": start,
         "subscribed": webhooks.subscribed,
         "webhooks": webhooks.webhooks,
+        "postgres-idle": postgres.idle,
+        "postgres-cycles": postgres.cycles,
+        "postgres-workers": postgres.workers,
+        "postgres-wake": postgres.wake,
     }
 )

@@ -27,28 +27,38 @@ class Kind(enum.StrEnum):
 
     BARE = "the bare handler"
     OBVIOUS = "the obvious server"
+    OBVIOUS_POSTGRES = "the obvious server on PostgreSQL"
     OURS = "pushserver"
     NO_COMMIT = "pushserver without commits"
 
 
 @attrs.frozen(kw_only=True)
 class Setup:
-    """How a server is started; *preload* is a library put before libc."""
+    """
+    How a server is started; *preload* is a library put before libc.
+
+    *url* is its database if that is no file; *both* is 1 if it may use both cores.
+    """
 
     kind: Kind
     database: Path
+    url: str | None = None
     hold: int = 0
+    workers: int = 1
+    both: int = 0
     preload: Path | None = None
 
     def command(self, port: int) -> list[str]:
         """Return the command line."""
         at = ["--port", str(port)]
-        database = ["--database", f"sqlite:///{self.database}"]
+        database = ["--database", self.url or f"sqlite:///{self.database}"]
         match self.kind:
             case Kind.BARE:
                 rest = ["bench.bare", *at]
             case Kind.OBVIOUS:
                 rest = ["bench.obvious", *at, "--database", str(self.database)]
+            case Kind.OBVIOUS_POSTGRES:
+                rest = ["bench.obvious_postgres", *at, *database]
             case Kind.OURS:
                 rest = ["pushserver", "serve", *at, *database]
             case Kind.NO_COMMIT:
@@ -64,6 +74,7 @@ class Setup:
         }
         environ["PUSHSERVER_ADMIN_TOKEN"] = TOKEN
         environ["PUSHSERVER_HOLD"] = str(self.hold)
+        environ["PUSHSERVER_WORKERS"] = str(self.workers)
         environ["PUSHSERVER_WEBHOOK_ALLOW_HTTP"] = "true"
         environ["PUSHSERVER_WEBHOOK_ALLOW_NETWORKS"] = "127.0.0.0/8"
         if self.preload is not None:
@@ -118,7 +129,8 @@ def running(setup: Setup) -> Iterator[Server]:
     """Run a server for the length of the block; what it prints goes to a file."""
     port = machine.free_port()
     log = setup.database.with_suffix(".log")
-    with log.open("ab") as out, machine.on(machine.SERVER_CORES):
+    cores = frozenset(machine.CORES) if setup.both else machine.SERVER_CORES
+    with log.open("ab") as out, machine.on(cores):
         began = time.perf_counter()
         process = subprocess.Popen(  # noqa: S603 - our own command line
             setup.command(port),

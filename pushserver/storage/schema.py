@@ -1,15 +1,26 @@
 """The schema, read from the one file that people read, too."""
 
+import re
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
 _ALONE = "-- PostgreSQL alone"
+_COLUMN = re.compile(r"^    (\w+) +([A-Z]+)\b", re.MULTILINE)
 
 
+@cache
 def schema_sql(*, whole: bool) -> str:
     """Return `schema.sql`, without what PostgreSQL alone needs unless it is *whole*."""
     sql = _read()
     return sql if whole else sql.partition(_ALONE)[0]
+
+
+def column_kinds(table: str, names: str) -> list[str]:
+    """Return the types of some columns of a table, such as BIGINT."""
+    body = schema_sql(whole=True).partition(f"CREATE TABLE {table} (")[2]
+    kinds = dict(_COLUMN.findall(body.partition("\n);")[0]))
+    return [kinds[name.strip()] for name in names.split(",")]
 
 
 def _read() -> str:

@@ -62,6 +62,12 @@ class Link:
         """Do a statement."""
         return self.raw.execute(numbered(sql), bound(values), binary=True)
 
+    def execute_columns(
+        self, sql: str, rows: Sequence[Sequence[Any]], /
+    ) -> psycopg.Cursor[Any]:
+        """Do a statement over *rows*: planned once, however many they are."""
+        return self.execute(sql, [_array(column) for column in zip(*rows, strict=True)])
+
     def executemany(
         self, sql: str, rows: Iterable[Sequence[Any]], /
     ) -> psycopg.Cursor[Any]:
@@ -105,6 +111,20 @@ def numbered(sql: str) -> str:
 def bound(values: Sequence[Any]) -> list[Any]:
     """Return *values* as they are sent: numbers as digits, texts without NUL."""
     return [_sent(value) for value in values]
+
+
+def _array(values: Iterable[Any]) -> str:
+    """Return an array of texts as PostgreSQL reads it."""
+    return "{" + ",".join(map(_element, values)) + "}"
+
+
+def _element(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, str):
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{escaped}"'
+    return str(value)
 
 
 def _sent(value: Any) -> Any:

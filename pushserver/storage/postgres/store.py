@@ -176,8 +176,9 @@ class PostgresStore(SqlStore):
 
     async def live(self, device_ids: Collection[int]) -> Collection[int]:
         """Ask the database, and what waits here to be decided."""
-        found = await self.workers.run(lambda c: times.live(c, device_ids))
-        return found | (self.rounds.devices & set(device_ids))
+        # What is decided while the database is asked is seen by one of the two.
+        waiting = self.rounds.devices & set(device_ids)
+        return waiting | await self.workers.run(lambda c: times.live(c, device_ids))
 
     async def shift(self, jump: int) -> None:
         """Move the deadlines in the database: one server does so for all."""

@@ -4,7 +4,7 @@ In the SQL `?` stands for the next value, `?3` for the third one.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from pushserver.model.ids import MAX_INT64
 
@@ -41,6 +41,14 @@ class Connection(Protocol):
 
     def executemany(self, sql: str, rows: Iterable[Sequence[Any]], /) -> Cursor:
         """Do a statement for each of *rows*."""
+
+
+@runtime_checkable
+class ByColumns(Protocol):
+    """A connection to which it is cheaper to give all values of a column at once."""
+
+    def execute_columns(self, sql: str, rows: Sequence[Sequence[Any]], /) -> Cursor:
+        """Do a statement over *rows*, given as an array of texts for each column."""
 
 
 class Reader(Protocol):

@@ -22,8 +22,9 @@ from pushserver.storage.rows import (
     insert_command_row,
     result_row,
 )
+from pushserver.storage.schema import column_kinds
 from pushserver.storage.shadow_rows import SHADOW, service_row, track_row
-from pushserver.storage.sql.connection import Connection
+from pushserver.storage.sql.connection import ByColumns, Connection
 from pushserver.storage.subscription_rows import EVENT, event_row
 from pushserver.storage.tracking_rows import (
     NOTIFICATION,
@@ -56,9 +57,29 @@ class Statement:
     sql: str
     width: int
     guarded: bool = False  # every row must be there as it was believed to be
+    kinds: Sequence[str] | None = None  # of the columns that are inserted
+    by_columns: str | None = attrs.field(init=False)
+
+    @by_columns.default
+    def _by_columns(self) -> str | None:
+        """Return the same over arrays, one for each column; bytes are none for that."""
+        if "BYTEA" in (self.kinds or ()):
+            return None
+        names = [f"column{n + 1}" for n in range(self.width)]
+        source = (
+            f"unnest({', '.join(['CAST(? AS TEXT[])'] * self.width)})"
+            f" AS given({', '.join(names)})"
+        )
+        if self.kinds is None:
+            return self.sql.replace("(VALUES {})", f"(SELECT * FROM {source})")
+        cast = zip(names, self.kinds, strict=True)
+        chosen = ", ".join(f"CAST({name} AS {kind})" for name, kind in cast)
+        return self.sql.replace("VALUES {}", f"SELECT {chosen} FROM {source}")
 
     def run(self, connection: Connection, rows: Sequence[Row]) -> int:
         """Write *rows*; return how many were changed."""
+        if rows and self.by_columns and isinstance(connection, ByColumns):
+            return connection.execute_columns(self.by_columns, rows).rowcount
         changed, start = 0, 0
         for size in _SIZES:
             while len(rows) - start >= size:
@@ -82,7 +103,8 @@ def _filled(sql: str, width: int, size: int) -> str:
 
 
 def _insert(table: str, names: str) -> Statement:
-    return Statement(f"INSERT INTO {table} ({names}) VALUES {{}}", columns(names))
+    sql = f"INSERT INTO {table} ({names}) VALUES {{}}"
+    return Statement(sql, columns(names), kinds=column_kinds(table, names))
 
 
 _ADD = _insert("command", NEW_COMMAND)
@@ -129,6 +151,7 @@ _PART = Statement(
     " tries = excluded.tries, updating_at = excluded.updating_at,"
     " error_code = excluded.error_code, error = excluded.error",
     columns(NEW_PART),
+    kinds=column_kinds("upgrade_part", NEW_PART),
 )
 ADD_STEP = _insert("step", STEP)
 _ADD_SERVICE = _insert("shadow", SHADOW)
@@ -156,13 +179,14 @@ _FINISH = (
     " AND NOT EXISTS (SELECT 1 FROM operation WHERE task_id = task.id"
     " AND retried = 0 AND status = 'RUNNING')"
 )
+_KEY_COLUMNS = "token_id, path, value, fingerprint, answer, created_at"
 KEY = Statement(
-    "INSERT INTO idempotency_key"
-    " (token_id, path, value, fingerprint, answer, created_at)"
+    f"INSERT INTO idempotency_key ({_KEY_COLUMNS})"
     " VALUES {} ON CONFLICT (token_id, path, value) DO UPDATE SET"
     " fingerprint = excluded.fingerprint, answer = excluded.answer,"
     " created_at = excluded.created_at",
     6,
+    kinds=column_kinds("idempotency_key", _KEY_COLUMNS),
 )
 
 
