@@ -294,6 +294,16 @@ CREATE TABLE event (
 );
 CREATE INDEX event_scope ON event (scope_id, id);
 
+-- What streams want to hear of, for ten minutes after they left: then they may go on
+-- where they were, also on another server.
+CREATE TABLE interest (
+    scope_id BIGINT NOT NULL,
+    type     TEXT   NOT NULL,
+    since    BIGINT NOT NULL,                  -- all such events were written from then on
+    until    BIGINT NOT NULL,
+    PRIMARY KEY (scope_id, type)
+);
+
 -- Applications' URLs, and what they want to hear of.
 CREATE TABLE subscription (
     id               BIGINT PRIMARY KEY,
@@ -392,6 +402,8 @@ CREATE TRIGGER device_told AFTER INSERT OR UPDATE OR DELETE ON device
 CREATE TRIGGER token_told AFTER INSERT OR UPDATE OR DELETE ON token
     FOR EACH ROW EXECUTE FUNCTION tell_all('tokens');
 CREATE TRIGGER subscription_told AFTER INSERT OR DELETE ON subscription
+    FOR EACH ROW EXECUTE FUNCTION tell_all('subscriptions');
+CREATE TRIGGER interest_told AFTER INSERT ON interest
     FOR EACH ROW EXECUTE FUNCTION tell_all('subscriptions');
 -- How it does is written all the time, and matters to the one server that delivers.
 CREATE TRIGGER subscription_changed AFTER UPDATE ON subscription FOR EACH ROW WHEN (

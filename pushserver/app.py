@@ -240,6 +240,7 @@ async def serving(settings: Settings, clock: Clock) -> AsyncIterator[Services]:
         secret = await services.tokens.load(settings.admin_token)
         if secret is not None:
             sys.stderr.write(f"admin token: {secret} (shown once; keep it)\n")
+        await services.interests.load()
         await services.subscriptions.load()
         guard = services.subscriptions.guard
         async with Sender(guard, __version__) as sender:

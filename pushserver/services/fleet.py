@@ -210,7 +210,7 @@ class Fleet(Directory):
         for device_id in device_ids:
             if device_id in there:
                 self._hear_of(there[device_id])
-            elif device_id not in self._found:
+            elif device_id in self._devices and device_id not in self._found:
                 self._drop(device_id)
                 self.holds.dismiss(device_id)
 

@@ -39,6 +39,7 @@ class Peers:
             self.chores.start(self.tokens.refresh())
         if news.subscriptions or news.everything:
             self.chores.start(self.subscriptions.refresh())
+            self.chores.start(self.interests.load())
 
     def _wake(self, device_ids: Collection[int] | None) -> None:
         if device_ids is None:

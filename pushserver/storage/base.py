@@ -25,7 +25,7 @@ from pushserver.model.shadow import Service
 from pushserver.model.state import State
 from pushserver.model.token import Token
 from pushserver.storage.shadows import ShadowStore
-from pushserver.storage.subscribing import SubscriptionStore
+from pushserver.storage.subscribing import InterestStore, SubscriptionStore
 from pushserver.storage.tracking import OperationStore, TaskStore
 from pushserver.storage.upgrading import UpgradeStore
 
@@ -320,6 +320,10 @@ class Store(CommandStore, History, DeviceStore, TokenStore, ScopeStore, Protocol
     @property
     def subscriptions(self) -> SubscriptionStore:
         """Events, subscriptions and what was told to them."""
+
+    @property
+    def interests(self) -> InterestStore:
+        """What streams want to hear of."""
 
     @property
     def history(self) -> HistoryStore:

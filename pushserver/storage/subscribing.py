@@ -1,11 +1,11 @@
 """The promise of every store for events, subscriptions and what was told to them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 import attrs
 
-from pushserver.model.event import Event
+from pushserver.model.event import Event, EventType
 from pushserver.model.subscription import (
     DeliveryState,
     Subscription,
@@ -20,6 +20,29 @@ class Lag:
     pending: int
     dead: int
     unread: int
+
+
+@attrs.frozen
+class Wish:
+    """A type of events of a scope that streams want, since when and until when."""
+
+    scope_id: int
+    type: EventType
+    since: int
+    until: int
+
+
+class InterestStore(Protocol):
+    """What streams want to hear of, so that it lasts over restarts."""
+
+    async def all_wishes(self) -> Sequence[Wish]:
+        """Return what is kept."""
+
+    async def keep_wishes(self, wishes: Collection[Wish]) -> None:
+        """Keep wishes; one that is kept already lasts longer, if it had not lapsed."""
+
+    async def drop_wishes(self, *, now: int) -> None:
+        """Forget what has lapsed."""
 
 
 class SubscriptionStore(Protocol):

@@ -101,3 +101,39 @@ async def test_coming_and_going(services: Services, clock: ManualClock) -> None:
 
     assert (0, {1: STATUS | ODD}) == (early, wanted)
     assert (2, {}) == (await interests.forget(), services.store.interest)
+
+
+async def test_whole_after_restart(services: Services, clock: ManualClock) -> None:
+    """A stream that comes back after a restart knows that it missed nothing."""
+    store = services.store
+    await services.interests.keep(1, STATUS)
+    with services.interests.stream(1, STATUS):
+        last = store.new_id()
+        clock.tick(300)
+        await services.interests.forget()
+    clock.tick(599)
+    again = Interests(store=store, clock=clock)
+    await again.load()
+    again.subscribe([])
+    whole = (again.is_whole(1, STATUS, last), again.is_whole(1, ODD, last))
+    clock.tick(1)
+    late = Interests(store=store, clock=clock)
+    await late.load()
+    late.subscribe([])
+
+    assert (True, False) == whole
+    assert not late.is_whole(1, STATUS, last)
+
+
+async def test_whole_from_then_on(services: Services, clock: ManualClock) -> None:
+    """What was there before anybody wanted it was not written, a restart or not."""
+    early = services.store.new_id()
+    clock.tick(1)
+    await services.interests.keep(1, STATUS)
+    again = Interests(store=services.store, clock=clock)
+    await again.load()
+    again.subscribe([subscription(events=ODD)])
+
+    assert not again.is_whole(1, STATUS, early)
+    assert again.is_whole(1, STATUS, services.store.new_id())
+    assert again.is_whole(1, ODD, early)

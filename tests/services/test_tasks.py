@@ -5,6 +5,7 @@ import asyncio
 import attrs
 import pytest
 
+from pushserver.clock import SECOND
 from pushserver.errors import (
     IdempotencyMismatch,
     Invalid,
@@ -13,6 +14,7 @@ from pushserver.errors import (
 from pushserver.model.scope import FIRST_SCOPE
 from pushserver.model.target import Targets
 from pushserver.model.task import TaskState
+from pushserver.services.rollout import PREPARING
 from tests.services.work import ONCE, WorkDesk
 
 ONE, TWO = "load_objects", "user_set_image"
@@ -148,6 +150,7 @@ async def test_store_away_in_the_middle(work: WorkDesk) -> None:
     async with work.store_away():
         with pytest.raises(Unavailable):
             await making
+        work.clock.tick(seconds=PREPARING / SECOND)
         with pytest.raises(Unavailable):
             await work.advance()
     left = await work.operations()

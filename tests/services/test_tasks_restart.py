@@ -2,7 +2,9 @@
 
 import attrs
 
+from pushserver.clock import SECOND
 from pushserver.model.task import TaskState
+from pushserver.services.rollout import PREPARING
 from tests.clock import ManualClock
 from tests.services.work import at_work, pace
 from tests.storage.tracked import steps_of
@@ -19,6 +21,7 @@ async def test_half_written(database: str, clock: ManualClock) -> None:
         store = work.services.store
         await store.tasks.add_task(half, steps_of(half.id, 2))
 
+    clock.tick(seconds=PREPARING / SECOND)
     async with at_work(database, clock) as work:
         await work.advance()
         (active,) = await work.services.store.tasks.active_tasks()
@@ -36,6 +39,7 @@ async def test_half_written_with_operations(database: str, clock: ManualClock) -
         await work.advance()
         assert await work.poll(device=1) is None
 
+    clock.tick(seconds=PREPARING / SECOND)
     async with at_work(database, clock) as work:
         await work.advance()
         assert 0 == await work.operations()

@@ -8,12 +8,14 @@ import attrs
 import pytest
 
 from pushserver.clock import SystemClock
+from pushserver.model.event import EventType
 from pushserver.model.news import News
 from pushserver.model.scope import FIRST_SCOPE
 from pushserver.model.subscription import Health
 from pushserver.storage.base import Store
 from pushserver.storage.postgres.link import Link
 from pushserver.storage.postgres.store import PostgresStore
+from pushserver.storage.subscribing import Wish
 from tests.model.values import DEVICE, GRACE, command, result
 from tests.postgres import emptied
 from tests.storage.deeds import ask, enqueue, fly, post, report
@@ -389,3 +391,30 @@ async def test_alone_after_all(pair: Pair) -> None:
 
     assert not pair.a.is_idle(DEVICE, pair.a.now(), GRACE)
     assert pair.a.is_shared
+
+
+async def test_events_wanted_elsewhere(pair: Pair) -> None:
+    """What a stream or a subscription wants, every server writes from then on."""
+    await enqueue(pair.a, command())
+    wish = Wish(FIRST_SCOPE, EventType.COMMAND_STATUS, since=0, until=1)
+    await pair.b.interests.keep_wishes([wish])
+    await enqueue(pair.a, command())
+    streamed = len(await pair.b.subscriptions.events(FIRST_SCOPE, after=0, limit=9))
+    await pair.a.interests.drop_wishes(now=1)
+    await enqueue(pair.b, command())
+    dropped = len(await pair.a.subscriptions.events(FIRST_SCOPE, after=0, limit=9))
+    await pair.a.subscriptions.add_subscription(subscription())
+    await enqueue(pair.b, command())
+
+    assert {} == pair.a.interest == pair.b.interest
+    assert (1, 1) == (streamed, dropped)
+    assert 2 == len(await pair.a.subscriptions.events(FIRST_SCOPE, after=0, limit=9))
+
+
+async def test_new_wishes_are_told(pair: Pair) -> None:
+    """What a stream wants at one server is told to all, so that they can read it."""
+    wish = Wish(FIRST_SCOPE, EventType.COMMAND_STATUS, since=0, until=1)
+    await pair.a.interests.keep_wishes([wish])
+    await pair.ear.until(lambda news: news.subscriptions)
+
+    assert [wish] == await pair.b.interests.all_wishes()

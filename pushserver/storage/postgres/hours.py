@@ -9,7 +9,8 @@ from pushserver.storage.postgres.link import Link
 
 #: How long a measurement counts at least; the machines' clocks drift apart.
 _WINDOW = 60 * SECOND
-_ASK = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)"
+#: The database's time in SQL, in microseconds UTC.
+INSTANT = "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)"
 
 
 @attrs.define(eq=False)
@@ -38,11 +39,16 @@ class Hours:
 
     def ask(self, link: Link) -> int:
         """Ask the database; return by how much its time is ahead of the steady one."""
-        (told,) = link.execute(_ASK).fetchone() or (0,)
-        return int(told) - _steady()
+        (told,) = link.execute(f"SELECT {INSTANT}").fetchone() or (0,)
+        return self.offset(int(told))
+
+    @staticmethod
+    def offset(told: int) -> int:
+        """Return by how much what was *told* just now is ahead of the steady time."""
+        return told - _steady()
 
     def hear(self, offset: int) -> None:
-        """Note what was asked."""
+        """Note such an offset."""
         if _steady() - self._window > _WINDOW:
             self._window = _steady()
             self._before, self._offset = self._offset, None

@@ -24,6 +24,7 @@ from pushserver.storage.postgres.hours import Hours
 from pushserver.storage.postgres.known import Known
 from pushserver.storage.postgres.link import Link
 from pushserver.storage.postgres.session import Session
+from pushserver.storage.postgres.wanted import Beginning, begin
 from pushserver.storage.sql.lanes import load
 from pushserver.storage.sql.recall import recall_all
 from pushserver.storage.sql.work import Job, Observer, confirm, watched
@@ -140,7 +141,7 @@ class Rounds:
 
     async def _works(self, session: Session, jobs: list[Job]) -> None:
         """Do somebody's own statements, all in one transaction."""
-        writing = write(self._changes(), jobs)
+        writing = write(Changes(self.new_id), jobs)
 
         await session.run(partial(_try, writing=writing))
         for job in jobs:
@@ -157,14 +158,20 @@ class Rounds:
         }
         ids = sorted(devices)
         self.known.ask(ids)
-        begin = partial(self._read, ids=ids, now=self.now(), recalls=recalls)
-        lanes, pasts, offset = await session.run(begin)
+        read = partial(
+            self._read,
+            ids=ids,
+            now=self.now(),
+            recalls=recalls,
+            interest=dict(self.interest),
+        )
+        lanes, pasts, beginning = await session.run(read)
         # No id that is made now is older than the transaction.
-        self.hours.hear(offset)
+        self.hours.hear(beginning.offset)
         for device_id in (*ids, NO_DEVICE):
             lane = lanes.setdefault(device_id, Lane(device_id))
             self.known.complete(lane)
-        changes = self._changes()
+        changes = Changes(self.new_id, beginning.interest)
         going_on = _decide(jobs, lanes, pasts, changes)
         writing = write(changes, ())
         await session.run(partial(_finish, writing=writing))
@@ -176,17 +183,15 @@ class Rounds:
         ids: list[int],
         now: int,
         recalls: Mapping[int, tuple[int, Recall]],
-    ) -> tuple[dict[int, Lane], Pasts, int]:
+        interest: Interest,
+    ) -> tuple[dict[int, Lane], Pasts, Beginning]:
         """Lock the devices, in order so that no two rounds wait for each other."""
         link.execute("BEGIN")
-        offset = self.hours.ask(link)
+        beginning = begin(link, self.hours, interest)
         if ids:
             link.execute(_LOCK, (f"{{{','.join(map(str, ids))}}}",))
         lanes = load(link, ids, now)
-        return lanes, recall_all(link, recalls, lanes), offset
-
-    def _changes(self) -> Changes:
-        return Changes(self.new_id, self.interest)
+        return lanes, recall_all(link, recalls, lanes), beginning
 
     def _confirm(
         self, jobs: Sequence[Job], changes: Changes, lanes: Mapping[int, Lane]

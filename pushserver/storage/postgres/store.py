@@ -29,6 +29,7 @@ from pushserver.storage.postgres.schema import install
 from pushserver.storage.postgres.session import Database, Pool, Session
 from pushserver.storage.postgres.settled import Settled
 from pushserver.storage.sql.history import SqlHistory
+from pushserver.storage.sql.interests import SqlInterests
 from pushserver.storage.sql.newest import largest_id
 from pushserver.storage.sql.operations import SqlOperations
 from pushserver.storage.sql.orders import Orders
@@ -140,6 +141,7 @@ class PostgresStore(SqlStore):
             upgrades=SqlUpgrades(lists),
             shadows=SqlShadows(lists, workers),
             subscriptions=SqlSubscriptions(workers, write, settled),
+            interests=SqlInterests(workers, write),
             history=SqlHistory(workers, write),
             new_id=new_id,
             interest=interest,

@@ -13,6 +13,7 @@ from pushserver.storage.base import CommandFilter, CommandRecord
 from pushserver.storage.sql import fleet, read, scopes
 from pushserver.storage.sql.connection import Reader, always_settled
 from pushserver.storage.sql.history import SqlHistory
+from pushserver.storage.sql.interests import SqlInterests
 from pushserver.storage.sql.operations import SqlOperations
 from pushserver.storage.sql.shadows import SqlShadows
 from pushserver.storage.sql.subscriptions import SqlSubscriptions
@@ -39,6 +40,7 @@ class SqlStore:
     upgrades: SqlUpgrades
     shadows: SqlShadows
     subscriptions: SqlSubscriptions
+    interests: SqlInterests
     history: SqlHistory
 
     async def order(self, command_id: int) -> Order:

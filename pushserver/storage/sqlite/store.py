@@ -16,6 +16,7 @@ from pushserver.model.news import News
 from pushserver.model.state import IN_FLIGHT, State
 from pushserver.storage.base import Decision, Recall, Then
 from pushserver.storage.sql.history import SqlHistory
+from pushserver.storage.sql.interests import SqlInterests
 from pushserver.storage.sql.lanes import load_all
 from pushserver.storage.sql.newest import largest_id
 from pushserver.storage.sql.operations import SqlOperations
@@ -93,6 +94,7 @@ class SqliteStore(SqlStore):
             upgrades=SqlUpgrades(lists),
             shadows=SqlShadows(lists, workers),
             subscriptions=SqlSubscriptions(workers, write),
+            interests=SqlInterests(workers, write),
             history=SqlHistory(workers, write),
             new_id=new_id,
             interest=interest,

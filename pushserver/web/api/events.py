@@ -125,6 +125,7 @@ async def stream(call: Call[EventsQuery, None]) -> web.StreamResponse:
             "X-Accel-Buffering": "no",
         }
     )
+    await services.interests.keep(call.scope_id, wanted.events)
     with services.interests.stream(call.scope_id, wanted.events) as bell:
         await response.prepare(call.request)
         call.request[ENDS_WITH_PEER] = True
