@@ -56,7 +56,9 @@ async def poll_all(program: Program, session: aiohttp.ClientSession) -> list[int
         while not done.is_set():
             async with session.get(f"{program.url}/push{query}-{len(told)}") as answer:
                 body = await answer.read()
-            if body:
+            if not body:
+                await asyncio.sleep(0.1)
+            else:
                 order = json.loads(body)["body"]
                 told.append(order["n"])
                 url = f"{program.url}/result{query}-{len(told) - 1}"
@@ -72,7 +74,7 @@ async def poll_all(program: Program, session: aiohttp.ClientSession) -> list[int
 
 
 @pytest.mark.parametrize(
-    "commands", [1_000, pytest.param(10_000, marks=pytest.mark.proof)]
+    "commands", [200, pytest.param(10_000, marks=pytest.mark.proof)]
 )
 async def test_sixty_four_pollers(program: Program, commands: int) -> None:
     """
@@ -94,7 +96,7 @@ async def test_sixty_four_pollers(program: Program, commands: int) -> None:
     async with (
         Client(program.url, program.token) as api,
         aiohttp.ClientSession(connector=connector) as session,
-        asyncio.timeout(60 + commands / 20),
+        asyncio.timeout(60 + commands / 4),
     ):
         for at in range(0, commands, 100):
             await api.enqueue_many(ME, orders[at : at + 100])
