@@ -1,7 +1,7 @@
 """Two servers over one database: who leads, what they hear, what they may read."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import attrs
@@ -15,6 +15,7 @@ from pushserver.model.subscription import Health
 from pushserver.storage.base import Store
 from pushserver.storage.postgres.link import Link
 from pushserver.storage.postgres.store import PostgresStore
+from pushserver.storage.sql.connection import Connection
 from pushserver.storage.subscribing import Wish
 from tests.model.values import DEVICE, GRACE, command, result
 from tests.postgres import emptied
@@ -418,3 +419,27 @@ async def test_new_wishes_are_told(pair: Pair) -> None:
     await pair.ear.until(lambda news: news.subscriptions)
 
     assert [wish] == await pair.b.interests.all_wishes()
+
+
+async def test_locked_in_another_order(pair: Pair) -> None:
+    """Of two works that lock each other out, one is done again: both are done."""
+    met = asyncio.Barrier(2)
+
+    def work(store: PostgresStore, *names: int) -> Awaitable[None]:
+        """Rename two devices, the second one when the other server has its first."""
+        loop, first = asyncio.get_running_loop(), [True]
+
+        def rename(connection: Connection) -> None:
+            for name in names:
+                sql = "UPDATE device SET name = 'x' WHERE device_id = ?"
+                connection.execute(sql, (name,))
+                if first.pop() if first else False:
+                    waiting = asyncio.run_coroutine_threadsafe(met.wait(), loop)
+                    waiting.result(PATIENCE)
+
+        return store.write(rename)
+
+    await pair.a.save_devices([device(1), device(2)])
+    await asyncio.gather(work(pair.a, 1, 2), work(pair.b, 2, 1))
+
+    assert ["x", "x"] == [each.name for each in await pair.a.all_devices()]

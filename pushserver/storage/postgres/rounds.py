@@ -187,9 +187,10 @@ class Rounds:
     ) -> tuple[dict[int, Lane], Pasts, Beginning]:
         """Lock the devices, in order so that no two rounds wait for each other."""
         link.execute("BEGIN")
-        beginning = begin(link, self.hours, interest)
         if ids:
             link.execute(_LOCK, (f"{{{','.join(map(str, ids))}}}",))
+        # After that: what is made for a device grows by id from server to server.
+        beginning = begin(link, self.hours, interest)
         lanes = load(link, ids, now)
         return lanes, recall_all(link, recalls, lanes), beginning
 

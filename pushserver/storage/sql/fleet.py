@@ -75,7 +75,7 @@ def save_devices(connection: Connection, devices: Sequence[Device]) -> list[int]
     """Write what administrators decided, or nothing: return whom others adopted."""
     foreign = [d.device_id for d in devices if _is_foreign(connection, d)]
     if not foreign:
-        connection.executemany(_SAVE, map(device_row, devices))
+        connection.executemany(_SAVE, map(device_row, _in_order(devices)))
     return foreign
 
 
@@ -84,14 +84,20 @@ def _is_foreign(connection: Connection, device: Device) -> bool:
     return connection.execute(_FOREIGN, values).fetchone() is not None
 
 
+def _in_order(devices: Sequence[Device]) -> list[Device]:
+    """Return devices in the order in which every server locks them."""
+    return sorted(devices, key=lambda device: device.device_id)
+
+
 def add_devices(connection: Connection, devices: Sequence[Device]) -> None:
     """Keep devices that came by themselves."""
-    connection.executemany(_FIND, map(device_row, devices))
+    connection.executemany(_FIND, map(device_row, _in_order(devices)))
 
 
 def enforce_keys(connection: Connection, devices: Sequence[Device]) -> None:
     """Demand these devices' newest keys."""
-    connection.executemany(_ENFORCE, [(d.device_id, d.key_hash) for d in devices])
+    keys = [(d.device_id, d.key_hash) for d in _in_order(devices)]
+    connection.executemany(_ENFORCE, keys)
 
 
 def forget_device(connection: Connection, device_id: int) -> None:
@@ -107,9 +113,9 @@ def save_seen(
     keep: int,
 ) -> None:
     """Write what was seen, and of each device's strays only the newest *keep*."""
-    connection.executemany(_SEEN, map(seen_row, devices))
+    connection.executemany(_SEEN, map(seen_row, _in_order(devices)))
     connection.executemany(_STRAY, map(stray_row, strays))
-    ids = {stray.device_id for stray in strays}
+    ids = sorted({stray.device_id for stray in strays})
     connection.executemany(_OLD_STRAYS, [(device_id, keep) for device_id in ids])
 
 
