@@ -1,0 +1,113 @@
+"""A network between servers and their database that can be made to fail."""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, Self
+
+import attrs
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+Line = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+@attrs.define(eq=False)
+class Network:
+    """
+    Carries connections to `database`; servers reach it at `url`.
+
+    `latency`: seconds that what is sent takes longer. While `open` is not set nothing
+    arrives any more, and nobody is told so.
+    """
+
+    database: str
+    url: str = ""
+    latency: float = 0.0
+    open: asyncio.Event = attrs.Factory(asyncio.Event)
+    _near: set[asyncio.StreamWriter] = attrs.Factory(set)
+    _far: set[asyncio.StreamWriter] = attrs.Factory(set)
+    _tasks: set[asyncio.Task[None]] = attrs.Factory(set)
+
+    @classmethod
+    @asynccontextmanager
+    async def to(cls, database: str) -> AsyncIterator[Self]:
+        """Have a network that works for the length of the block."""
+        network = cls(database)
+        network.open.set()
+        server = await asyncio.start_server(network._carry, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        name = conninfo_to_dict(database)["dbname"]
+        user = conninfo_to_dict(database).get("user", "postgres")
+        network.url = f"postgresql://{user}@127.0.0.1:{port}/{name}?sslmode=disable"
+        try:
+            yield network
+        finally:
+            network.open.set()
+            network.reset()
+            server.close()
+            await asyncio.gather(*network._tasks, return_exceptions=True)
+
+    def reset(self) -> None:
+        """Break every connection off, for both of its ends."""
+        for writer in [*self._near, *self._far]:
+            writer.transport.abort()
+
+    def half_open(self) -> None:
+        """Let the database lose every connection, and tell the servers nothing."""
+        for writer in self._far:
+            writer.transport.abort()
+
+    async def restart(self) -> None:
+        """Have the database end all connections and refuse new ones for a while."""
+        name = conninfo_to_dict(self.database)["dbname"]
+        other = psycopg.conninfo.make_conninfo(self.database, dbname="postgres")
+        with psycopg.connect(other, autocommit=True) as link:
+            link.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false".encode())
+            try:
+                link.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = %s",
+                    (name,),
+                )
+                await asyncio.sleep(2)
+            finally:
+                link.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true".encode())
+
+    async def _carry(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        far_reader, far_writer = await self._connect()
+        self._near.add(writer)
+        self._far.add(far_writer)
+        ways = (self._copy(reader, far_writer), self._copy(far_reader, writer))
+        await asyncio.gather(*map(self._begin, ways), return_exceptions=True)
+        for each in (writer, far_writer):
+            each.transport.abort()
+        self._near.discard(writer)
+        self._far.discard(far_writer)
+
+    def _begin(self, way: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(way)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _connect(self) -> Line:
+        where = conninfo_to_dict(self.database)
+        host, port = str(where["host"]), int(where.get("port", 5432) or 5432)
+        if host.startswith("/"):
+            return await asyncio.open_unix_connection(f"{host}/.s.PGSQL.{port}")
+        return await asyncio.open_connection(host, port)
+
+    async def _copy(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """Copy what comes; when the far end is gone the near one is not told."""
+        while data := await reader.read(65536):
+            await asyncio.sleep(self.latency)
+            await self.open.wait()
+            writer.write(data)
+            await writer.drain()
+        if writer in self._far:
+            writer.transport.abort()

@@ -1,0 +1,251 @@
+"""Many servers over one PostgreSQL are one: whoever is asked, and whoever is killed."""
+
+import asyncio
+import json
+import signal
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from random import Random
+
+import aiohttp
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from pushserver.client import Client, Enqueue
+from pushserver.simulate import Device, Order
+from tests.e2e.conftest import DEVICE, MakeDevice
+from tests.e2e.test_device_life import LOAD_USERS, held
+from tests.e2e.test_workers import listening
+from tests.e2e.traffic import Traffic, check
+from tests.program import Program
+from tests.web.site import until
+
+pytestmark = pytest.mark.only_on("postgres")
+ME = str(DEVICE)
+#: Makes so many servers over the one database, started one after the other.
+MakeServers = Callable[..., list[Program]]
+
+
+@pytest.fixture(name="servers_of")
+def _servers_of(tmp_path: Path, database: str) -> Iterator[MakeServers]:
+    """Make servers on ports of their own."""
+    made: list[Program] = []
+
+    def make(number: int, **settings: object) -> list[Program]:
+        for each in range(number):
+            folder = tmp_path / f"server-{each}"
+            folder.mkdir()
+            made.append(Program(folder, database))
+            made[-1].start(**settings)
+        return made
+
+    yield make
+    for program in made:
+        program.kill()
+
+
+async def poll_all(program: Program, session: aiohttp.ClientSession) -> list[int]:
+    """Let 64 pollers take turns with one device until it was given its last."""
+    told: list[int] = []
+    done = asyncio.Event()
+
+    async def poller(number: int) -> None:
+        query = f"?deviceId={ME}&uuid={number}"
+        while not done.is_set():
+            async with session.get(f"{program.url}/push{query}-{len(told)}") as answer:
+                body = await answer.read()
+            if not body:
+                await asyncio.sleep(0.1)
+            else:
+                order = json.loads(body)["body"]
+                told.append(order["n"])
+                url = f"{program.url}/result{query}-{len(told) - 1}"
+                async with session.post(url, json={"response": {}}) as answer:
+                    assert 200 == answer.status
+                if order["last"]:
+                    done.set()
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(64):
+            group.create_task(poller(number))
+    return told
+
+
+@pytest.mark.parametrize(
+    "commands", [200, pytest.param(10_000, marks=pytest.mark.proof)]
+)
+async def test_sixty_four_pollers(program: Program, commands: int) -> None:
+    """
+    64 pollers on 4 processes, and one device: each command is handed out once, and
+    all of them in order.
+    """
+    program.start(workers=4)
+    await listening(program, 4)
+    numbers = range(commands)
+    orders = [
+        {
+            "endpoint": "message_to_screen",
+            "body": {"message": "x", "n": n, "last": n == commands - 1},
+            "delivery": "atMostOnce",
+        }
+        for n in numbers
+    ]
+    connector = aiohttp.TCPConnector(limit=64)
+    async with (
+        Client(program.url, program.token) as api,
+        aiohttp.ClientSession(connector=connector) as session,
+        asyncio.timeout(60 + commands / 4),
+    ):
+        for at in range(0, commands, 100):
+            await api.enqueue_many(ME, orders[at : at + 100])
+        told = await poll_all(program, session)
+
+    assert list(numbers) == told
+
+
+async def given(device: Device) -> Order:
+    """Poll until there is a command."""
+    async with asyncio.timeout(10):
+        while (order := await device.poll()) is None:
+            pass
+    return order
+
+
+async def test_one_after_the_other(
+    servers_of: MakeServers, device_of: MakeDevice
+) -> None:
+    """
+    A device polls at one server, what it is given was enqueued at a second, and its
+    result goes to a third; whoever waits at the first is told.
+    """
+    first, second, third = servers_of(3)
+    async with (
+        Client(first.url, first.token) as here,
+        Client(second.url, second.token) as there,
+    ):
+        command = await there.enqueue(ME, LOAD_USERS)
+        waiting = asyncio.create_task(here.command(command["id"], wait=30))
+        order = await given(device_of(first))
+        assert 200 == await device_of(third).answer(order)
+        done = await waiting
+
+    assert ("SUCCESSFUL", 1) == (done["state"], done["attempts"])
+
+
+async def test_held_poll(servers_of: MakeServers, device_of: MakeDevice) -> None:
+    """
+    A poll that one server holds is answered when another one takes the command; the
+    program that waits there is told when the device answers at the first.
+    """
+    first, second = servers_of(2)
+    async with (
+        Client(first.url, first.token) as here,
+        Client(second.url, second.token) as there,
+    ):
+        await here.put_device(ME, hold=60)
+        for _ in range(5):
+            poll = asyncio.create_task(device_of(first).take())
+            await held(here, 1)
+            enqueue = there.enqueue(ME, LOAD_USERS, Enqueue(wait=60))
+            waiting = asyncio.create_task(enqueue)
+            async with asyncio.timeout(20):
+                await device_of(first).answer(await poll)
+                assert "SUCCESSFUL" == (await waiting)["state"]
+
+
+async def test_settings_of_devices(
+    servers_of: MakeServers, device_of: MakeDevice
+) -> None:
+    """
+    What one server is told of devices and tokens counts at the others.
+    """
+    first, second = servers_of(2, device_keys="required")
+    device = device_of(second)
+    async with (
+        Client(first.url, first.token) as here,
+        Client(second.url, second.token) as there,
+    ):
+        await here.put_device(ME, name="door", hold=0)
+        made = await here.create_token("reader", ["devices:read"])
+        await device.poll()
+
+        async def is_known() -> bool:
+            return "door" in str(await there.devices())
+
+        await until(is_known)
+        async with Client(second.url, made["token"]) as reader:
+            assert "door" == (await reader.device(ME))["name"]
+        await here.delete_device(ME)
+
+        async def is_gone() -> bool:
+            return "door" not in str(await there.devices())
+
+        await until(is_gone)
+
+
+@asynccontextmanager
+async def hearing() -> AsyncIterator[tuple[str, dict[str, str]]]:
+    """Receive events for the length of the block: the states of commands by id."""
+    heard: dict[str, str] = {}
+
+    async def take(request: web.Request) -> web.Response:
+        data = (await request.json())["data"]
+        heard[data["commandId"]] = data["state"]
+        return web.Response(status=204)
+
+    app = web.Application()
+    app.router.add_post("/", take)
+    async with TestServer(app) as server:
+        yield str(server.make_url("/")), heard
+
+
+async def test_leader_killed(servers_of: MakeServers) -> None:
+    """
+    When the server that does what is done once is killed, another one does it.
+    """
+    inside = {"webhook_allow_http": "true", "webhook_allow_networks": "127.0.0.0/8"}
+    programs = servers_of(3, **inside)
+    ids: list[str] = []
+    async with hearing() as (url, heard):
+        for each, program in enumerate(programs):
+            async with Client(program.url, program.token) as api:
+                if not ids:
+                    await api.subscribe(url, ["command.status"])
+                for _ in range(5):
+                    command = {**LOAD_USERS, "expiresIn": 0.5}
+                    ids.append((await api.enqueue(ME, command))["id"])
+                await until(
+                    lambda: all(heard.get(i) == "EXPIRED" for i in ids), within=30
+                )
+            if each < 2:
+                await asyncio.to_thread(program.kill)
+
+    assert dict.fromkeys(ids, "EXPIRED") == heard
+
+
+async def test_exchanged_under_load(program: Program) -> None:
+    """
+    Processes are exchanged under load: nothing is lost, and nobody gets an error.
+    """
+    program.start(workers=2)
+    await listening(program, 2)
+    connector = aiohttp.TCPConnector(force_close=True)
+    async with (
+        Client(program.url, program.token) as api,
+        aiohttp.ClientSession(connector=connector) as session,
+    ):
+        traffic = Traffic([program], session, Random(1))  # noqa: S311 - it must repeat
+        running = asyncio.create_task(traffic.run())
+        program.send(signal.SIGHUP)
+        await listening(program, 4)
+        traffic.stop.set()
+        await running
+        commands = await traffic.drained(api)
+
+    check(traffic, commands)
+    assert {"SUCCESSFUL"} == {each["state"] for each in commands.values()}
+    assert {200, 201} == {status for _, status in traffic.statuses}
+    assert not traffic.lost
+    assert len(commands) > 20

@@ -1,0 +1,131 @@
+"""Programs and devices at many servers, and what each of them was promised."""
+
+import asyncio
+import itertools
+from collections import Counter
+from random import Random
+from typing import Any
+
+import aiohttp
+import attrs
+from yarl import URL
+
+from pushserver.client import Client, Json, every
+from tests.program import Program
+from tests.web.site import until
+
+DEVICES = range(101, 117)
+#: What both do when a server is away or says that the store is.
+LOST = (aiohttp.ClientError, OSError, TimeoutError)
+_PAUSE = 0.05
+
+
+@attrs.define(eq=False)
+class Traffic:
+    """
+    Enqueues, polls and results at servers chosen at random.
+
+    Every second command may go out once only. Who is not answered, or with 503, tries
+    again: a program with the same key, a device with the same result.
+    """
+
+    servers: list[Program]
+    session: aiohttp.ClientSession
+    rng: Random
+    enqueued: dict[int, str] = attrs.Factory(dict)
+    told: Counter[int] = attrs.Factory(Counter)
+    answered: set[int] = attrs.Factory(set)
+    statuses: Counter[tuple[str, int]] = attrs.Factory(Counter)
+    lost: Counter[str] = attrs.Factory(Counter)
+    stop: asyncio.Event = attrs.Factory(asyncio.Event)
+    _numbers: "itertools.count[int]" = attrs.Factory(itertools.count)
+
+    async def run(self, programs: int = 4) -> None:
+        """Let them loose until *stop*; each ends what it has begun."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(programs):
+                group.create_task(self._program())
+            for each in DEVICES:
+                group.create_task(self._device(each))
+
+    async def _program(self) -> None:
+        while not self.stop.is_set():
+            number = next(self._numbers)
+            device = self.rng.choice(DEVICES)
+            self.enqueued[number] = await self._enqueue(number, device)
+
+    async def _enqueue(self, number: int, device: int) -> str:
+        """Enqueue, again and again, until it is acknowledged."""
+        command = {
+            "endpoint": "message_to_screen",
+            "body": {"message": "x", "n": number},
+            "delivery": "atMostOnce" if number % 2 else "atLeastOnce",
+            "responseTimeout": 60,
+        }
+        path = f"/api/v1/devices/{device}/commands"
+        head = {"Idempotency-Key": f"k{number}"}
+        while True:
+            status, made = await self._call("POST", path, json=command, headers=head)
+            if status in (200, 201):
+                return str(made["id"])
+            await asyncio.sleep(_PAUSE)
+
+    async def _device(self, device: int) -> None:
+        while not self.stop.is_set():
+            await self.poll(device)
+            await asyncio.sleep(0.01)
+
+    async def poll(self, device: int) -> None:
+        """Poll, and answer what there is until that is acknowledged."""
+        query = f"?deviceId={device}&uuid={self.rng.getrandbits(64):x}"
+        _, order = await self._call("GET", f"/push{query}")
+        if not order:
+            return
+        n = order["body"]["n"]
+        self.told[n] += 1
+        status = 0
+        while status != 200:
+            path = f"/result{query}"
+            status, _ = await self._call("POST", path, json={"response": {}})
+        self.answered.add(n)
+
+    async def _call(self, method: str, path: str, **how: Any) -> tuple[int, Json]:
+        """Call a server; 0 if there was no answer."""
+        server = self.rng.choice(self.servers)
+        head = {"Authorization": f"Bearer {server.token}", **how.pop("headers", {})}
+        where = URL(server.url + path, encoded=True)
+        kind = path.partition("?")[0].rpartition("/")[2]
+        try:
+            async with self.session.request(method, where, headers=head, **how) as got:
+                self.statuses[kind, got.status] += 1
+                body = await got.read()
+                empty: Json = {}
+                return got.status, await got.json() if body else empty
+        except LOST as lost:
+            self.lost[f"{kind} {type(lost).__name__}"] += 1
+            await asyncio.sleep(_PAUSE)
+            return 0, {}
+
+    async def drained(self, api: Client) -> dict[str, Json]:
+        """Let devices poll until nothing waits any more; return all commands."""
+        live = {"PENDING", "SENT", "DELIVERED"}
+        commands: dict[str, Json] = {}
+
+        async def is_over() -> bool:
+            await asyncio.gather(*(self.poll(each) for each in DEVICES))
+            commands.update({each["id"]: each async for each in every(api.commands)})
+            return not any(each["state"] in live for each in commands.values())
+
+        await until(is_over, within=90)
+        return commands
+
+
+def check(traffic: Traffic, commands: dict[str, Json]) -> None:
+    """Hold what is kept against what was promised."""
+    by_number = {each["body"]["n"]: each for each in commands.values()}
+    twice = {number for number, times in traffic.told.items() if times > 1}
+
+    assert set(traffic.enqueued.values()) <= set(commands)
+    assert len(by_number) == len(commands)
+    assert not {number for number in twice if number % 2}
+    assert {"SUCCESSFUL"} == {by_number[n]["state"] for n in traffic.answered}
