@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from pushserver.clock import SECOND
+from pushserver.errors import Misconfigured
 from pushserver.storage.base import Store
 from pushserver.storage.postgres.store import PostgresStore
 from tests.clock import START, ManualClock
@@ -44,3 +45,13 @@ async def test_begun_after_the_answer(store: Store) -> None:
     settled = await store.subscriptions.settled()
 
     assert settled <= store.new_id()
+
+
+@pytest.mark.parametrize("password", ["100%secret", "sec ret", "a@secret"])
+async def test_no_password_is_shown(password: str, clock: ManualClock) -> None:
+    """An address that cannot be read is refused without showing the password."""
+    with pytest.raises(Misconfigured) as refused:
+        await PostgresStore.open(f"postgresql://me:{password}@127.0.0.1:1/x", clock)
+
+    assert "%40" in refused.value.detail
+    assert "ret" not in str(refused.value)
