@@ -179,6 +179,8 @@ class Processes:
             await hangup.wait()
             hangup.clear()
             for server in self._servers:
+                # One that only just starts would take it for a reason not to.
+                await server.ready.wait()
                 server.ready.clear()
                 server.terminate()
                 await server.ready.wait()

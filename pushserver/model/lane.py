@@ -48,7 +48,8 @@ class Flight:
         """Take over what only memory knows of the same flight, as it was *before*."""
         if before is not None and before.delivery.id == self.delivery.id:
             self.arriving = before.arriving
-            self.written_at = before.written_at
+            # Where another server recorded it, memory may know less than the store.
+            self.written_at = before.written_at or self.written_at
 
     @property
     def timeout_at(self) -> int:

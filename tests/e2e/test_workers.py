@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import time
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -94,6 +95,23 @@ async def test_exchanged(program: Program) -> None:
     assert {(200, b"")} == set(answers)
     assert not set(before) & set(after)
     assert 0 == await asyncio.to_thread(program.stop)
+
+
+async def test_exchanged_while_they_start(program: Program) -> None:
+    """
+    SIGHUP before they listen lets them begin first, and exchanges them then.
+    """
+    process = program.spawn(workers=2)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    await until(lambda: bool(children.read_text()), within=30)
+    process.send_signal(signal.SIGHUP)
+    try:
+        pids = await listening(program, 4)
+    finally:
+        process.terminate()
+
+    assert 4 == len(set(pids))
+    assert 0 == await asyncio.to_thread(process.wait, 15)
 
 
 def test_misconfigured(program: Program) -> None:

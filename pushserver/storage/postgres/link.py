@@ -9,8 +9,11 @@ from itertools import count
 from typing import Any
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 from psycopg.types.string import BytesBinaryDumper, StrDumperUnknown
+
+from pushserver.errors import Misconfigured
 
 #: Seconds until a network that answers nothing is taken for gone.
 _SILENCE = 5
@@ -45,6 +48,7 @@ class Link:
     """
 
     def __init__(self, url: str, patience: int, name: str = READER) -> None:
+        _check(url)
         self.raw = psycopg.connect(
             url,
             autocommit=True,
@@ -99,6 +103,25 @@ class Link:
             return
         with socket.socket(fileno=os.dup(self.raw.fileno())) as line:
             line.shutdown(socket.SHUT_RDWR)
+
+
+def _check(url: str) -> None:
+    """
+    Check that *url* can be read: what the library says of it may show the password.
+
+    Raises:
+        Misconfigured: it cannot.
+    """
+    try:
+        host = str(conninfo_to_dict(url).get("host", ""))
+    except psycopg.ProgrammingError:
+        host = "@@"
+    # Sockets may be named with an @, but only as the first of it.
+    if "@" in host[1:]:
+        raise Misconfigured(
+            "DATABASE cannot be read: in its user and password, write @, :, /, % and"
+            " spaces as %40, %3A, %2F, %25 and %20."
+        )
 
 
 @lru_cache(maxsize=2048)

@@ -131,8 +131,7 @@ class Rounds:
         except Exception as error:  # noqa: BLE001 - told to the callers
             self.known.doubt(devices - {NO_DEVICE})
             for job in jobs:
-                if not job.future.done():
-                    job.fail(error)
+                job.fail(error)
         finally:
             del self._begun[session]
             self._busy -= devices

@@ -49,18 +49,23 @@ class Settled:
         await asyncio.sleep(0)
         self._next = None
         loop = asyncio.get_running_loop()
-        wanted, until = self.new_id.ahead(), loop.time() + _PATIENCE
+        made, wanted = self.new_id(), self.new_id.ahead()
+        until = loop.time() + _PATIENCE
         while True:
-            bound = await self._bound(wanted)
-            if bound >= wanted:
+            bound, is_alone = await self._bound(wanted)
+            if bound >= (made if is_alone else wanted):
                 return bound
             if loop.time() >= until:
                 self.behind()
                 return bound
             await asyncio.sleep(_PAUSE)
 
-    async def _bound(self, wanted: int) -> int:
-        """Return what is settled now; *wanted* is enough where there are others."""
+    async def _bound(self, wanted: int) -> tuple[int, bool]:
+        """
+        Return what is settled now, and whether nobody else writes.
+
+        *wanted* is enough where there are others.
+        """
         own = "{" + ",".join(map(str, self.writers())) + "}"
         now = self.hours.now()
 
@@ -70,8 +75,9 @@ class Settled:
 
         others, age = await self.session.run(oldest)
         if not others:
-            return self.here()
-        return min(wanted, self.here(), first_id_at(now - age))
+            # What begins while the answer is used has larger ids than this one.
+            return min(self.here(), self.new_id()), True
+        return min(wanted, self.here(), first_id_at(now - age)), False
 
 
 def _over(task: "asyncio.Task[int]") -> None:

@@ -41,10 +41,11 @@ class Job:
             self.future.set_exception(error)
 
     def _told(self, value: Any) -> bool:
-        """Tell `then`; return whether the caller still waits."""
+        """Tell `then`, once; return whether the caller still waits."""
         heard = not self.future.done()
-        if self.then is not None:
-            watched(self.then, value, heard)
+        then, self.then = self.then, None
+        if then is not None:
+            watched(then, value, heard)
         return heard
 
 
