@@ -4,7 +4,6 @@ import asyncio
 import gc
 import resource
 import signal
-import sqlite3
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -280,7 +279,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
                 "server.started",
                 url=url,
                 version=__version__,
-                sqlite=sqlite3.sqlite_version,
+                store=services.store.version,
                 devices=len(services.fleet),
                 connections=_connections(),
             )

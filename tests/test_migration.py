@@ -13,7 +13,9 @@ import pytest
 from pushserver.cli import main
 from pushserver.errors import Misconfigured
 from pushserver.migration import migrate
-from tests.clock import ManualClock
+from pushserver.model.event import EventType
+from pushserver.storage.subscribing import Wish
+from tests.clock import START, ManualClock
 from tests.everything import every_row, reading
 from tests.program import Program
 from tests.web.api.tenant import Tenant, newcomer, settled
@@ -74,6 +76,8 @@ async def fill(site: Site) -> Tenant:
     await site.api("POST", "/devices/1/commands", order, headers=once)
     owner = await settled(await newcomer(site, "first"), "first", 0)
     await site.services.fleet.flush()
+    wish = Wish(1, EventType.COMMAND_STATUS, START, START + 1)
+    await site.services.store.interests.keep_wishes([wish])
     return owner
 
 

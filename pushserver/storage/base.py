@@ -342,6 +342,10 @@ class Store(CommandStore, History, DeviceStore, TokenStore, ScopeStore, Protocol
         """Whether it is this server that does what is done once for all of them."""
 
     @property
+    def version(self) -> str:
+        """What keeps it, with its release, for logs."""
+
+    @property
     def is_shared(self) -> bool:
         """Whether other servers may be at work over the same store."""
 

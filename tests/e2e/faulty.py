@@ -1,8 +1,8 @@
 """A network between servers and their database that can be made to fail."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Self
 
 import attrs
@@ -58,22 +58,6 @@ class Network:
         for writer in self._far:
             writer.transport.abort()
 
-    async def restart(self) -> None:
-        """Have the database end all connections and refuse new ones for a while."""
-        name = conninfo_to_dict(self.database)["dbname"]
-        other = psycopg.conninfo.make_conninfo(self.database, dbname="postgres")
-        with psycopg.connect(other, autocommit=True) as link:
-            link.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false".encode())
-            try:
-                link.execute(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                    " WHERE datname = %s",
-                    (name,),
-                )
-                await asyncio.sleep(2)
-            finally:
-                link.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true".encode())
-
     async def _carry(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
@@ -111,3 +95,18 @@ class Network:
             await writer.drain()
         if writer in self._far:
             writer.transport.abort()
+
+
+@contextmanager
+def database_away(database: str) -> Iterator[None]:
+    """Have the database end all connections, and refuse new ones, for the block."""
+    name = conninfo_to_dict(database)["dbname"]
+    other = psycopg.conninfo.make_conninfo(database, dbname="postgres")
+    ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+    with psycopg.connect(other, autocommit=True) as link:
+        link.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false".encode())
+        try:
+            link.execute(ended, (name,))
+            yield
+        finally:
+            link.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true".encode())

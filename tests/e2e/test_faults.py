@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from pushserver.client import Client
-from tests.e2e.faulty import Network
+from tests.e2e.faulty import Network, database_away
 from tests.e2e.traffic import Traffic, check
 from tests.program import Program
 from tests.web.site import until
@@ -49,7 +49,8 @@ async def blackhole(network: Network) -> None:
 
 async def restart(network: Network) -> None:
     """The database is started anew."""
-    await network.restart()
+    with database_away(network.database):
+        await asyncio.sleep(2)
 
 
 async def is_ready(session: aiohttp.ClientSession, program: Program) -> bool:

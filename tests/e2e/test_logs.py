@@ -123,6 +123,7 @@ async def test_a_line_each(program: Program, device_of: MakeDevice) -> None:
     ] == [(each["method"], each["path"], each["status"]) for each in requests]
     assert {command["id"]} == {str(each["command_id"]) for each in requests[:3]}
     assert {"timestamp", "level", "event", "ms"} <= set(requests[0])
+    assert lines[0]["store"].split()[0].lower() in program.database
     assert ["server.started", "server.stopping", "server.stopped"] == [
         line["event"] for line in lines if line["event"].startswith("server.")
     ]

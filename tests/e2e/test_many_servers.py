@@ -74,7 +74,7 @@ async def poll_all(program: Program, session: aiohttp.ClientSession) -> list[int
 
 
 @pytest.mark.parametrize(
-    "commands", [200, pytest.param(10_000, marks=pytest.mark.proof)]
+    "commands", [50, pytest.param(10_000, marks=pytest.mark.proof)]
 )
 async def test_sixty_four_pollers(program: Program, commands: int) -> None:
     """

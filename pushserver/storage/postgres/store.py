@@ -22,7 +22,7 @@ from pushserver.storage.postgres import times
 from pushserver.storage.postgres.desk import Desk
 from pushserver.storage.postgres.hours import Hours
 from pushserver.storage.postgres.known import Known
-from pushserver.storage.postgres.link import READER, WRITER
+from pushserver.storage.postgres.link import READER, WRITER, Link
 from pushserver.storage.postgres.moving import Moving
 from pushserver.storage.postgres.rounds import Rounds
 from pushserver.storage.postgres.schema import install
@@ -68,6 +68,7 @@ class PostgresStore(SqlStore):
     new_id: IdSource
     interest: dict[int, frozenset[EventType]]
     closing: AsyncExitStack
+    release: str
 
     @classmethod
     async def open(cls, url: str, clock: Clock) -> Self:
@@ -146,6 +147,7 @@ class PostgresStore(SqlStore):
             new_id=new_id,
             interest=interest,
             closing=closing,
+            release=await writers[0].run(_release),
         )
         store.watch(store._keep_orders)
         store.watch(desk.note)
@@ -201,6 +203,11 @@ class PostgresStore(SqlStore):
         return self.desk.leads
 
     @property
+    def version(self) -> str:
+        """Name the database's release, as it was at the start."""
+        return f"PostgreSQL {self.release}"
+
+    @property
     def is_shared(self) -> bool:
         """Others may come at any time."""
         return True
@@ -225,3 +232,8 @@ class PostgresStore(SqlStore):
         for move in changes.moves:
             if move.command.state not in IN_FLIGHT:
                 self.known.orders.drop(move.command.id)
+
+
+def _release(link: Link) -> str:
+    """Return the database's release, as it says it itself."""
+    return str(link.raw.info.parameter_status("server_version"))

@@ -1,6 +1,7 @@
 """The SQLite store: keeps the promise of `storage.base` with one file."""
 
 import asyncio
+import sqlite3
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Self, TypeVar
@@ -154,6 +155,11 @@ class SqliteStore(SqlStore):
     def leads(self) -> bool:
         """A file has one server."""
         return True
+
+    @property
+    def version(self) -> str:
+        """Name the library."""
+        return f"SQLite {sqlite3.sqlite_version}"
 
     @property
     def is_shared(self) -> bool:

@@ -1,0 +1,111 @@
+"""The database is away for a while: what everybody gets, and that it heals."""
+
+import asyncio
+import json
+
+import aiohttp
+import pytest
+
+from pushserver.client import Client
+from tests.e2e.conftest import DEVICE
+from tests.e2e.faulty import database_away
+from tests.e2e.test_device_life import LOAD_USERS
+from tests.e2e.test_store_away import get
+from tests.everything import reading
+from tests.program import Program
+from tests.web.site import until
+
+ME = str(DEVICE)
+pytestmark = pytest.mark.only_on("postgres")
+
+
+async def test_devices(
+    server: Program, api: Client, session: aiohttp.ClientSession
+) -> None:
+    """
+    A device that has something to do gets an empty 200, and its command later.
+    """
+    command = await api.enqueue(ME, LOAD_USERS)
+    url = f"{server.url}/push?deviceId={ME}"
+    given: list[bytes] = []
+
+    with database_away(server.database):
+        away = await asyncio.gather(*(get(session, url) for _ in range(3)))
+
+    async def has_it() -> bool:
+        given.append((await get(session, url))[1])
+        return bool(given[-1])
+
+    await until(has_it)
+
+    assert [(200, b"")] * 3 == away
+    assert "load_objects" == json.loads(given[-1])["endpoint"]
+    assert 1 == (await api.command(command["id"]))["attempts"]
+
+
+async def test_programs(
+    server: Program, api: Client, session: aiohttp.ClientSession
+) -> None:
+    """
+    A program is told 503 and when to come again; its key makes sure that it is once.
+    """
+    await api.put_device(ME)
+    headers = {"Authorization": f"Bearer {server.token}", "Idempotency-Key": "k"}
+    url = f"{server.url}/api/v1/devices/{ME}/commands"
+
+    async def enqueue() -> tuple[int, str | None]:
+        async with session.post(url, json=LOAD_USERS, headers=headers) as answer:
+            return answer.status, answer.headers.get("Retry-After")
+
+    async def is_done() -> bool:
+        return (await enqueue())[0] in (200, 201)
+
+    with database_away(server.database):
+        status, later = await enqueue()
+    await until(is_done)
+    with reading(server.database) as read:
+        kept = read("SELECT count(*) FROM command")
+
+    assert 503 == status
+    assert int(later or 0) > 0
+    assert [(1,)] == kept
+
+
+async def test_results(
+    server: Program, api: Client, session: aiohttp.ClientSession
+) -> None:
+    """
+    A result waits for the database and is kept when it is back.
+    """
+    command = await api.enqueue(ME, LOAD_USERS)
+    await get(session, f"{server.url}/push?deviceId={ME}")
+
+    async def post() -> int:
+        url = f"{server.url}/result?deviceId={ME}"
+        async with session.post(url, data=b'{"response":{}}') as answer:
+            return answer.status
+
+    with database_away(server.database):
+        posting = asyncio.create_task(post())
+        done, _ = await asyncio.wait([posting], timeout=3)
+
+    assert not done
+    assert 200 == await posting
+    assert "SUCCESSFUL" == (await api.command(command["id"]))["state"]
+
+
+async def test_readiness(server: Program, session: aiohttp.ClientSession) -> None:
+    """
+    `/readyz` is red while the database is away, and green again by itself.
+    """
+
+    async def green() -> bool:
+        return (200, b"ok\n") == await get(session, f"{server.url}/readyz")
+
+    with database_away(server.database):
+        red = await get(session, f"{server.url}/readyz")
+        alive = await get(session, f"{server.url}/healthz")
+
+    assert 503 == red[0]
+    assert (200, b"ok\n") == alive
+    await until(green)
