@@ -197,10 +197,15 @@ class Fleet(Directory):
         """See what other servers wrote last: it is not to be written over."""
         if self.store.is_shared:
             for start in range(0, len(device_ids), FLUSH):
-                await self.refresh(device_ids[start : start + FLUSH])
+                await self._read_again(device_ids[start : start + FLUSH])
 
     async def refresh(self, device_ids: Collection[int] | None) -> None:
         """Read these devices again, None: all: other servers changed or saw them."""
+        # What is saved here meanwhile would be taken for what is not there.
+        async with self._saving:
+            await self._read_again(device_ids)
+
+    async def _read_again(self, device_ids: Collection[int] | None) -> None:
         if device_ids is None:
             found = await self.store.all_devices()
             device_ids = {*self._devices, *(d.device_id for d in found)}

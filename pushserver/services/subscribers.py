@@ -1,7 +1,7 @@
 """Every subscription, in memory: who wants what, and who delivers to it."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 import attrs
@@ -46,6 +46,7 @@ class Subscribers:
     changed: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
     couriers: dict[int, Courier] = attrs.field(factory=dict, init=False)
     _all: dict[int, Subscription] = attrs.field(factory=dict, init=False)
+    _saving: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
 
     async def load(self) -> None:
         """Read the subscriptions from the store."""
@@ -65,8 +66,13 @@ class Subscribers:
         Those at work go on with what was changed. How they do is known best to the
         server that delivers; one that takes over from another has to read it.
         """
-        progress = taking_over or not self.store.leads
-        found = await self.store.subscriptions.all_subscriptions()
+        # What is saved here meanwhile would be taken for what is not there.
+        async with self._saving:
+            found = await self.store.subscriptions.all_subscriptions()
+            self._take_over(found, progress=taking_over or not self.store.leads)
+        self.settle()
+
+    def _take_over(self, found: Sequence[Subscription], *, progress: bool) -> None:
         for fresh in found:
             known = self._all.setdefault(fresh.id, fresh)
             if known is not fresh:
@@ -75,7 +81,6 @@ class Subscribers:
         there = {subscription.id for subscription in found}
         for subscription_id in self._all.keys() - there:
             del self._all[subscription_id]
-        self.settle()
 
     def __iter__(self) -> Iterator[Subscription]:
         return iter(list(self._all.values()))

@@ -1,6 +1,5 @@
 """Subscriptions as programs see them: make, change, switch, send again."""
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,8 +27,6 @@ PIECE = 500
 @attrs.define(eq=False, repr=False)
 class Subscriptions(Subscribers):
     """What may be done with subscriptions, on top of finding them."""
-
-    _saving: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
 
     async def make(
         self,

@@ -24,6 +24,7 @@ class Tokens:
     clock: Clock
     ids: IdSource
     _by_hash: dict[str, Token] = attrs.field(factory=dict, init=False)
+    _changes: int = attrs.field(default=0, init=False)
 
     async def load(self, admin_secret: str | None) -> str | None:
         """
@@ -51,9 +52,13 @@ class Tokens:
 
     async def refresh(self) -> None:
         """Read the tokens again; the one of the settings stays."""
+        before, found = -1, list[Token]()
+        # What changes here while it is read must not be undone: it is read once more.
+        while before != self._changes:
+            before, found = self._changes, [*await self.store.all_tokens()]
         kept = [token for token in self._by_hash.values() if token.id == 0]
-        found = [*await self.store.all_tokens(), *kept]
-        self._by_hash = {token.hash: token for token in found}
+        self._by_hash = {token.hash: token for token in (*found, *kept)}
+        self._changes += 1
 
     def authenticate(self, authorization: str | None) -> Token:
         """
@@ -106,6 +111,7 @@ class Tokens:
     def take(self, token: Token) -> None:
         """Let a token that is kept be valid."""
         self._by_hash[token.hash] = token
+        self._changes += 1
 
     def all(self, scope_id: int) -> Sequence[Token]:
         """Return every valid token of the scope, oldest first."""
@@ -122,6 +128,7 @@ class Tokens:
         now = self.clock.now()
         if not await self.store.revoke_token(scope_id, token_id, now=now):
             raise NotFound(f"There is no token {token_id}.")
+        self._changes += 1
         for token in self.all(scope_id):
             if token.id == token_id:
                 del self._by_hash[token.hash]

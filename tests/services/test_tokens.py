@@ -1,11 +1,17 @@
 """Tokens: who calls, and what they may do."""
 
+import asyncio
+from collections.abc import Sequence
+from typing import cast
+
+import attrs
 import pytest
 
 from pushserver.errors import Forbidden, NotFound, Unauthorized, Unavailable
 from pushserver.model.scope import FIRST_SCOPE
 from pushserver.model.token import Permission, Token
 from pushserver.services.tokens import Tokens
+from pushserver.storage.base import TokenStore
 from pushserver.web.services import Services
 from tests.services.desk import Desk
 
@@ -157,3 +163,37 @@ async def test_store_away(desk: Desk, tokens: Tokens) -> None:
 
     assert [kept] == list(tokens.all(FIRST_SCOPE))
     assert kept == who(tokens, secret)
+
+
+@attrs.define(eq=False)
+class SlowReader:
+    """A store whose first list of tokens takes until `go` to arrive."""
+
+    store: TokenStore
+    read: asyncio.Event = attrs.Factory(asyncio.Event)
+    go: asyncio.Event = attrs.Factory(asyncio.Event)
+
+    async def all_tokens(self) -> Sequence[Token]:
+        """Return the tokens as they were when they were read."""
+        found = await self.store.all_tokens()
+        self.read.set()
+        await self.go.wait()
+        return found
+
+
+async def test_changed_while_read(tokens: Tokens) -> None:
+    """What is revoked or made while the tokens are read again stays so."""
+    revoked, old = await tokens.make(FIRST_SCOPE, "old", [READ])
+    store, slow = tokens.store, SlowReader(tokens.store)
+    tokens.store = cast("TokenStore", slow)
+    reading = asyncio.create_task(tokens.refresh())
+    await slow.read.wait()
+    tokens.store = store
+    await tokens.revoke(FIRST_SCOPE, revoked.id)
+    made, new = await tokens.make(FIRST_SCOPE, "new", [READ])
+    slow.go.set()
+    await reading
+
+    assert made == who(tokens, new)
+    with pytest.raises(Unauthorized):
+        who(tokens, old)
