@@ -11,7 +11,7 @@ from pushserver.storage.postgres.store import PostgresStore
 from tests.clock import START, ManualClock
 from tests.model.values import once
 from tests.storage.deeds import abandon, enqueue, fly, flying, record_of, written
-from tests.storage.places import Place, opened
+from tests.storage.places import Place, PostgresDatabase, opened
 
 pytestmark = pytest.mark.only_on("postgres")
 
@@ -55,3 +55,15 @@ async def test_no_password_is_shown(password: str, clock: ManualClock) -> None:
 
     assert "%40" in refused.value.detail
     assert "ret" not in str(refused.value)
+
+
+async def test_isolation(database: str, clock: ManualClock) -> None:
+    """What is read under a lock is as it is then, whatever the database is used to."""
+    mark = "&" if "?" in database else "?"
+    strict = "options=-c%20default_transaction_isolation%3Dserializable"
+    async with opened(PostgresDatabase(f"{database}{mark}{strict}"), clock) as store:
+        assert isinstance(store, PostgresStore)
+        sql = "SHOW default_transaction_isolation"
+        found = await store.rounds.sessions[0].run(lambda c: c.execute(sql).fetchone())
+
+    assert ("read committed",) == found

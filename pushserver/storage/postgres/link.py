@@ -32,6 +32,8 @@ _SESSION = (
     " SET tcp_keepalives_count = 3; SET tcp_user_timeout = 5000;"
     " SET idle_in_transaction_session_timeout = '5s'; SET lock_timeout = '5s';"
     " SET statement_timeout = '{patience}s';"
+    # What is read after a lock was waited for must be as it is then.
+    " SET default_transaction_isolation = 'read committed';"
     " SELECT set_config('synchronous_commit', 'on', false)"
     " WHERE current_setting('synchronous_commit') = 'off'"
 )
