@@ -214,7 +214,7 @@ def workers_of(services: Services, dispatcher: Dispatcher) -> Sequence[Worker]:
 
     return (
         Worker("record-written", 0.1, services.polling.record),
-        Worker("deadlines", 0.5, upkeep.deadlines, leads=leads),
+        Worker("deadlines", 0.5, upkeep.deadlines),
         Worker("steps", 1.0, operations.go_on, operations.due, leads=leads),
         Worker("tasks", 1.0, rollout.advance, rollout.wanted, 0.2, leads),
         Worker("shadows", 1.0, shadows.go_on, shadows.wanted, leads=leads),

@@ -1,6 +1,7 @@
 """Fixtures for every test: a clock that is handed in, and the real program."""
 
 import gc
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -48,6 +49,31 @@ STORES = ("sqlite", "postgres")
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let the tests of one store be run alone."""
     parser.addoption("--store", choices=STORES, help="run tests of this store alone")
+    parser.addoption("--whole", action="store_true", help="leave no case out")
+
+
+#: Of a web test's many cases the first of so many runs on the second store, too, in
+#: the everyday run: how a request is read and answered is no matter of the store.
+SAMPLE = 10
+
+
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """Leave out most cases of web tests on the second store, unless told `--whole`."""
+    if config.getoption("--whole") or config.getoption("--store"):
+        return
+    seen: Counter[str] = Counter()
+    left: list[pytest.Item] = []
+    for item in items:
+        name = item.nodeid.partition("[")[0]
+        again = "[postgres" in item.nodeid and name.startswith("tests/web/")
+        seen[name] += again
+        if again and seen[name] % SAMPLE != 1:
+            left.append(item)
+    out = set(left)
+    items[:] = [item for item in items if item not in out]
+    config.hook.pytest_deselected(items=left)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

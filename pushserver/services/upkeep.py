@@ -20,8 +20,14 @@ class Upkeep:
     clock: Clock
 
     async def deadlines(self) -> int:
-        """End what has expired and give up what was not answered; return how many."""
+        """
+        End what has expired and give up what was not answered; return how many.
+
+        Of several servers one does, for all; each follows its own clock.
+        """
         await self.follow_clock()
+        if not self.store.leads:
+            return 0
         devices = await self.store.overdue(self.clock.now())
         moved = await asyncio.gather(*map(self._look_after, devices))
         return sum(moved)
@@ -31,7 +37,8 @@ class Upkeep:
         jump = self.clock.catch_up()
         if jump:
             await self.store.shift(jump)
-            await self.store.tasks.shift_tasks(jump, now=self.clock.now())
+            if self.store.leads:
+                await self.store.tasks.shift_tasks(jump, now=self.clock.now())
 
     async def _look_after(self, device_id: int) -> int:
         def decide(lane: Lane, changes: Changes, _past: Past) -> int:

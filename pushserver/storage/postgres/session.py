@@ -20,6 +20,8 @@ T = TypeVar("T")
 
 #: Seconds until a lost database is tried again; meanwhile nobody waits for it.
 _PAUSE = 0.5
+#: A connection that fails within so many seconds was dead before it was asked.
+_SOON = 1.0
 
 
 @attrs.define(eq=False)
@@ -145,7 +147,7 @@ class Pool:
             Unavailable: the database refused, is away, or is too slow.
         """
         session = await self._take()
-        done = asyncio.ensure_future(session.run(work))
+        done = asyncio.ensure_future(_read(session, work))
         done.add_done_callback(lambda future: self._give_back(session, future))
         return await asyncio.shield(done)
 
@@ -165,6 +167,18 @@ class Pool:
         """Close every session."""
         for session in self.sessions:
             await session.close()
+
+
+async def _read(session: Session, work: Callable[[Link], T]) -> T:
+    """Read; once more if the connection had died while nobody looked."""
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    try:
+        return await session.run(work)
+    except Unavailable:
+        if session.pid is not None or loop.time() - begun > _SOON:
+            raise
+        return await session.run(work)
 
 
 def _over(future: "asyncio.Future[Any]", watch: asyncio.TimerHandle) -> None:

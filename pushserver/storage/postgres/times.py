@@ -39,6 +39,9 @@ _HOLDING_BACK = (
     "UPDATE delivery SET sent_at = sent_at + ?1, delivered_at = delivered_at + ?1"
     " WHERE id >= ?2 AND outcome IN ('noAnswer', 'closed') AND uuid IS NULL"
 )
+_UPDATING = (
+    "UPDATE upgrade_part SET updating_at = updating_at + ? WHERE state = 'updating'"
+)
 _DAY = 86_400_000_000
 
 
@@ -62,4 +65,5 @@ def shift(connection: Connection, jump: int, now: int) -> None:
     """Move the deadlines of all that is live; *now* is after the jump."""
     connection.execute(_LIVE, (jump,))
     connection.execute(_FLYING, (jump,))
+    connection.execute(_UPDATING, (jump,))
     connection.execute(_HOLDING_BACK, (jump, first_id_at(now - jump - _DAY)))

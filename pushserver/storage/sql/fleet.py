@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
+from pushserver.errors import Unavailable
 from pushserver.model.device import Device, Stray
 from pushserver.storage.rows import (
     DEVICE,
@@ -27,7 +28,10 @@ _SOME = (
     " FROM device LEFT JOIN device_seen USING (device_id)"
     " WHERE device.device_id IN ({})"
 )
-_SAVE = upsert("device", DEVICE, key="device_id")
+_SAVE = (
+    f"{upsert('device', DEVICE, key='device_id')}"
+    " WHERE device.state <> 'adopted' OR device.scope_id = excluded.scope_id"
+)
 _FOREIGN = (
     "SELECT 1 FROM device WHERE device_id = ? AND scope_id <> ? AND state = 'adopted'"
 )
@@ -75,7 +79,9 @@ def save_devices(connection: Connection, devices: Sequence[Device]) -> list[int]
     """Write what administrators decided, or nothing: return whom others adopted."""
     foreign = [d.device_id for d in devices if _is_foreign(connection, d)]
     if not foreign:
-        connection.executemany(_SAVE, map(device_row, _in_order(devices)))
+        rows = list(map(device_row, _in_order(devices)))
+        if rows and connection.executemany(_SAVE, rows).rowcount != len(rows):
+            raise Unavailable("Another scope adopts one of these devices just now.")
     return foreign
 
 

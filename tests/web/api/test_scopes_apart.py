@@ -210,13 +210,13 @@ async def ask(
 
 
 async def kept(site: Site, database: str) -> Rows:
-    """Return every row with its scope, but for what was last seen."""
+    """Return every row with its scope, but for what reading and polling renew."""
     await site.services.polling.record()
     while not site.services.fleet.is_flushed:
         await site.services.fleet.flush()
     rows: dict[tuple[Any, ...], int | None] = {}
     for table, own in every_row(database):
-        if table != "device_seen":
+        if table not in ("device_seen", "interest"):
             rows[(table, *own.items())] = own.get("scope_id")
     return rows
 
