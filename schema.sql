@@ -379,6 +379,12 @@ CREATE TABLE token (
 );
 
 -- PostgreSQL alone: what is live is kept in memory with SQLite, which one process has.
+-- Who changes a device's live commands gives its lane a new version; who still has the
+-- one that is written here need not read them again.
+CREATE TABLE lane (
+    device_id BIGINT PRIMARY KEY,
+    version   BIGINT NOT NULL
+);
 CREATE INDEX command_live ON command (device_id, id)
     WHERE state IN ('PENDING', 'SENT', 'DELIVERED');
 CREATE INDEX command_expiry ON command (expires_at) WHERE state = 'PENDING';

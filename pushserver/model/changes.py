@@ -63,6 +63,17 @@ class Changes:
         """Tell whether there is something that is no row to write."""
         return bool(self.forgotten or self.finished or self.deserted)
 
+    @property
+    def touched(self) -> set[int]:
+        """Return the devices of whose lanes something is to be written."""
+        devices = set(self.deserted)
+        devices.update(command.device_id for command in self.added)
+        devices.update(move.command.device_id for move in self.moves)
+        devices.update(delivery.device_id for delivery in self.deliveries.values())
+        devices.update(operation.device_id for operation in self.operations.values())
+        devices.update(service.device_id for service in self.services.values())
+        return devices
+
     def finish(self, task: Task, counts: Counts, at: int) -> None:
         """Note that *task* is to be ended; it is not if it goes on meanwhile."""
         event = None

@@ -118,7 +118,7 @@ async def test_server_away(
         follow = asyncio.create_task(following.follow(here, client, task, 0))
         told = ""
         while "Trying again" not in told:
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.005)
             told += capsys.readouterr().err
         await asyncio.to_thread(run, "tasks", "cancel", task["id"])
         await cable.plug()

@@ -5,6 +5,7 @@ import json
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from itertools import count
 from pathlib import Path
 from random import Random
 
@@ -52,16 +53,18 @@ async def poll_all(program: Program, session: aiohttp.ClientSession) -> list[int
     done = asyncio.Event()
 
     async def poller(number: int) -> None:
-        query = f"?deviceId={ME}&uuid={number}"
-        while not done.is_set():
-            async with session.get(f"{program.url}/push{query}-{len(told)}") as answer:
+        for turn in count():
+            if done.is_set():
+                return
+            query = f"?deviceId={ME}&uuid={number}-{turn}"
+            async with session.get(f"{program.url}/push{query}") as answer:
                 body = await answer.read()
             if not body:
                 await asyncio.sleep(0.1)
             else:
                 order = json.loads(body)["body"]
                 told.append(order["n"])
-                url = f"{program.url}/result{query}-{len(told) - 1}"
+                url = f"{program.url}/result{query}"
                 async with session.post(url, json={"response": {}}) as answer:
                     assert 200 == answer.status
                 if order["last"]:

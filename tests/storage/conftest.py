@@ -7,6 +7,8 @@ import pytest
 from pushserver.model.task import Task
 from pushserver.storage.base import Store
 from tests.clock import ManualClock
+from tests.storage.peers import Ear, Pair
+from tests.storage.peers import opened as shared
 from tests.storage.places import BACKENDS, Place, opened
 from tests.storage.tracked import steps_of, task
 
@@ -30,3 +32,12 @@ async def _whole(store: Store) -> Task:
     made = task(steps=2)
     await store.tasks.add_task(made, steps_of(made.id, 2))
     return made
+
+
+@pytest.fixture(name="pair")
+async def _pair(database: str) -> AsyncIterator[Pair]:
+    """Return two servers' stores over one database; the first one leads."""
+    async with shared(database) as a, shared(database) as b:
+        ear = Ear()
+        b.follow(ear.hear)
+        yield Pair(a, b, ear)

@@ -219,7 +219,8 @@ async def until(
             holds = condition()
             if holds if isinstance(holds, bool) else await holds:
                 return
-            await asyncio.sleep(0)
+            # Not at once: whoever is waited for needs the processor.
+            await asyncio.sleep(0.005)
 
 
 @asynccontextmanager

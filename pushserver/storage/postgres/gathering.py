@@ -49,9 +49,7 @@ class Gathering:
 
     def note(self, changes: Changes, known: Known) -> None:
         """Gather what matters to others in what was committed."""
-        touched = {command.device_id for command in changes.added}
-        touched |= {move.command.device_id for move in changes.moves}
-        self.add("waiting", (i for i in touched if known.has_waiting(i)))
+        self.add("waiting", filter(known.is_ready, changes.touched))
         over = (move.command.id for move in changes.moves if move.command.is_over)
         self.add("over", over)
         self.add("results", {result.scope_id for result in changes.results})

@@ -1,31 +1,32 @@
 """Rounds: decisions that wait at the same time share a transaction.
 
-A round locks its devices, reads their lanes, lets the decisions change them, and writes
-what they noted: two trips to its connection's thread. The database alone is believed,
-so it does not matter which server, or how many of them, decide on a device. Rounds on
-different devices run side by side; in this process a device is in one at a time.
+A round locks its devices, reads those of their lanes that others have changed, lets the
+decisions change them, and writes what they noted: two trips to its connection's thread.
+The database alone is believed, so it does not matter which server, or how many of them,
+decide on a device. Rounds on different devices run side by side; in this process a
+device is in one at a time.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import attrs
 import psycopg
 
-from pushserver.errors import PushServerError, Unavailable
+from pushserver.errors import Unavailable
 from pushserver.model.changes import Changes
 from pushserver.model.event import Interest
 from pushserver.model.ids import MAX_INT64
 from pushserver.model.lane import Lane
 from pushserver.storage.base import NO_DEVICE, NO_PAST, Past, Recall
 from pushserver.storage.postgres.hours import Hours
-from pushserver.storage.postgres.known import Known
+from pushserver.storage.postgres.known import Kept, Known
+from pushserver.storage.postgres.lanes import load, renew
 from pushserver.storage.postgres.link import Link
 from pushserver.storage.postgres.session import Session
-from pushserver.storage.postgres.wanted import Beginning, begin
-from pushserver.storage.sql.lanes import load
+from pushserver.storage.postgres.wanted import Beginning, array, begin
 from pushserver.storage.sql.recall import recall_all
 from pushserver.storage.sql.work import Job, Observer, confirm, watched
 from pushserver.storage.sql.write import write
@@ -129,7 +130,6 @@ class Rounds:
             else:
                 await self._works(session, jobs)
         except Exception as error:  # noqa: BLE001 - told to the callers
-            self.known.doubt(devices - {NO_DEVICE})
             for job in jobs:
                 job.fail(error)
         finally:
@@ -150,16 +150,31 @@ class Rounds:
         self, session: Session, jobs: list[Job], devices: set[int]
     ) -> None:
         """Decide on lanes that are locked, and write."""
+        ids = sorted(devices)
+        kept = self.known.ask(ids)
+        flights = {i: kept[i].lane.flight if i in kept else None for i in ids}
+        try:
+            await self._decision(session, jobs, ids, kept)
+        except BaseException:
+            self.known.spoil(flights)
+            raise
+
+    async def _decision(
+        self,
+        session: Session,
+        jobs: list[Job],
+        ids: Sequence[int],
+        kept: Mapping[int, Kept],
+    ) -> None:
         recalls = {
             i: (job.device_id, job.recall)
             for i, job in enumerate(jobs)
             if job.recall is not None
         }
-        ids = sorted(devices)
-        self.known.ask(ids)
         read = partial(
             self._read,
             ids=ids,
+            kept=kept,
             now=self.now(),
             recalls=recalls,
             interest=dict(self.interest),
@@ -171,15 +186,24 @@ class Rounds:
             lane = lanes.setdefault(device_id, Lane(device_id))
             self.known.complete(lane)
         changes = Changes(self.new_id, beginning.interest)
-        going_on = _decide(jobs, lanes, pasts, changes)
+        failed = _decide(jobs, lanes, pasts, changes)
+        touched, version = changes.touched, self.new_id()
         writing = write(changes, ())
-        await session.run(partial(_finish, writing=writing))
-        self._confirm(going_on, changes, lanes)
+        await session.run(
+            partial(_finish, writing=writing, touched=touched, version=version)
+        )
+        versions: dict[int, int | None] = {
+            **beginning.versions,
+            **dict.fromkeys(touched, version),
+            **dict.fromkeys(failed),
+        }
+        self._confirm(jobs, changes, lanes, versions)
 
     def _read(
         self,
         link: Link,
-        ids: list[int],
+        ids: Sequence[int],
+        kept: Mapping[int, Kept],
         now: int,
         recalls: Mapping[int, tuple[int, Recall]],
         interest: Interest,
@@ -187,20 +211,24 @@ class Rounds:
         """Lock the devices, in order so that no two rounds wait for each other."""
         link.execute("BEGIN")
         if ids:
-            link.execute(_LOCK, (f"{{{','.join(map(str, ids))}}}",))
+            link.execute(_LOCK, (array(ids),))
         # After that: what is made for a device grows by id from server to server.
-        beginning = begin(link, self.hours, interest)
-        lanes = load(link, ids, now)
+        beginning = begin(link, self.hours, interest, ids)
+        lanes = load(link, ids, kept, beginning.versions, now)
         return lanes, recall_all(link, recalls, lanes), beginning
 
     def _confirm(
-        self, jobs: Sequence[Job], changes: Changes, lanes: Mapping[int, Lane]
+        self,
+        jobs: Sequence[Job],
+        changes: Changes,
+        lanes: Mapping[int, Lane],
+        versions: Mapping[int, int | None],
     ) -> None:
         """The disk has it: remember that, and tell everybody."""
         confirm(changes)
         for lane in lanes.values():
             if lane.device_id != NO_DEVICE:
-                self.known.put(lane, changes.commands)
+                self.known.put(lane, versions.get(lane.device_id), changes.commands)
         for observer in self.observers:
             watched(observer, changes)
         for job in jobs:
@@ -223,24 +251,28 @@ def _try(link: Link, writing: Callable[[Link], None] | None) -> None:
 
 def _decide(
     jobs: Sequence[Job], lanes: Mapping[int, Lane], pasts: Pasts, changes: Changes
-) -> list[Job]:
-    """Let each decision change its lane; return the jobs that go on."""
-    going_on = []
+) -> set[int]:
+    """Let each decision change its lane; return the devices of those that failed."""
+    failed = set()
     for i, job in enumerate(jobs):
         assert job.decide is not None  # noqa: S101 - it is work otherwise
         try:
             past = pasts.get(i, NO_PAST)
             job.value = job.decide(lanes[job.device_id], changes, past)
-            going_on.append(job)
-        except PushServerError as error:
+        except Exception as error:  # noqa: BLE001 - told to its caller
+            failed.add(job.device_id)
             job.fail(error)
-        except Exception as error:  # noqa: BLE001 - told to its caller, who logs it
-            job.fail(error)
-    return going_on
+    return failed
 
 
-def _finish(link: Link, writing: Callable[[Link], None] | None) -> None:
+def _finish(
+    link: Link,
+    writing: Callable[[Link], None] | None,
+    touched: Collection[int] = (),
+    version: int = 0,
+) -> None:
     """Write, and commit: that gives the devices back, too."""
     if writing is not None:
         writing(link)
+    renew(link, touched, version)
     link.execute("COMMIT")

@@ -187,7 +187,7 @@ class PostgresStore(SqlStore):
     async def shift(self, jump: int) -> None:
         """Move the deadlines in the database: one server does so for all."""
         if self.leads:
-            await self.write(lambda c: times.shift(c, jump, self.now()))
+            await self.write(lambda c: times.shift(c, jump, self.now(), self.new_id()))
         self.known.shift(jump)
 
     async def save_seen(

@@ -42,6 +42,7 @@ _HOLDING_BACK = (
 _UPDATING = (
     "UPDATE upgrade_part SET updating_at = updating_at + ? WHERE state = 'updating'"
 )
+_RENEW = "UPDATE lane SET version = ?"
 _DAY = 86_400_000_000
 
 
@@ -61,8 +62,13 @@ def overdue(connection: Connection, now: int) -> Sequence[int]:
     return [row[0] for row in connection.execute(_OVERDUE, (now, _SOME))]
 
 
-def shift(connection: Connection, jump: int, now: int) -> None:
-    """Move the deadlines of all that is live; *now* is after the jump."""
+def shift(connection: Connection, jump: int, now: int, version: int) -> None:
+    """
+    Move the deadlines of all that is live; *now* is after the jump.
+
+    Every lane has another *version* then.
+    """
+    connection.execute(_RENEW, (version,))
     connection.execute(_LIVE, (jump,))
     connection.execute(_FLYING, (jump,))
     connection.execute(_UPDATING, (jump,))

@@ -38,24 +38,41 @@ _UNSURE = (
     " ? - coalesce(delivery.delivered_at, delivery.sent_at)"
 )
 _DAY = 86_400_000_000
+#: Lanes by their devices.
+Lanes = dict[int, Lane]
+#: A condition, `{}` standing for the table, and its values.
+Only = tuple[str, tuple[int, ...]]
 _COMMAND = columns(COMMAND)
 _HAND_OUT = _COMMAND + columns(HAND_OUT)
 
 
 def load_all(connection: Connection, now: int) -> list[Lane]:
     """Read every lane that has something in it."""
-    return list(_load(connection, now, "", ()).values())
+    lanes: Lanes = {}
+    _read(connection, lanes, now)
+    return list(lanes.values())
 
 
-def load(
-    connection: Connection, device_ids: Collection[int], now: int
-) -> dict[int, Lane]:
+def load(connection: Connection, device_ids: Collection[int], now: int) -> Lanes:
     """Read these devices' lanes; of those that are not returned there is nothing."""
-    if not device_ids:
-        return {}
-    ids = padded(device_ids)
-    where = f" AND {{}}.device_id IN ({', '.join('?' * len(ids))})"
-    return _load(connection, now, where, ids)
+    lanes: Lanes = {}
+    if device_ids:
+        devices = _one_of("device_id", device_ids)
+        _read(connection, lanes, now, live=devices, unsure=devices)
+    return lanes
+
+
+def load_again(
+    connection: Connection, lanes: Lanes, command_ids: Collection[int], now: int
+) -> None:
+    """Complete *lanes*, which lack these commands alone."""
+    commands = _one_of("id", command_ids or (0,))
+    _read(connection, lanes, now, commands, _one_of("device_id", lanes))
+
+
+def _one_of(column: str, ids: Collection[int]) -> Only:
+    values = padded(ids)
+    return f" AND {{}}.{column} IN ({', '.join('?' * len(values))})", values
 
 
 def padded(device_ids: Collection[int]) -> tuple[int, ...]:
@@ -69,30 +86,33 @@ def padded(device_ids: Collection[int]) -> tuple[int, ...]:
     return ids + ids[-1:] * (size - len(ids))
 
 
-def _load(
-    connection: Connection, now: int, where: str, values: tuple[int, ...]
-) -> dict[int, Lane]:
-    lanes: dict[int, Lane] = {}
+def _read(
+    connection: Connection,
+    lanes: Lanes,
+    now: int,
+    live: Only = ("", ()),
+    unsure: Only = ("", ()),
+) -> None:
+    """Put what is *live* into *lanes*, and what is *unsure*."""
     services: Known = {}
-    rows = connection.execute(f"{_LIVE}{where.format('command')}", values)
-    live = ((_command(row), row) for row in rows)
-    for command, row in sorted(live, key=lambda each: each[0].queue_key):
+    rows = connection.execute(f"{_LIVE}{live[0].format('command')}", live[1])
+    found = ((_command(row), row) for row in rows)
+    for command, row in sorted(found, key=lambda each: each[0].queue_key):
         if command.operation is not None:
             command.operation.upgrade = part_of(connection, command.operation)
         if command.service_id is not None:
             command.shadow = find_shadow(connection, command, services)
         lane = lanes.setdefault(command.device_id, Lane(command.device_id))
         if command.state is State.PENDING:
-            lane.waiting.append(command)
+            lane.insert(command)
         else:
             lane.flight = _flight(command, row)
-    asked = (first_id_at(now - _DAY), now, *values)
-    rows = connection.execute(f"{_UNSURE}{where.format('delivery')}", asked)
+    asked = (first_id_at(now - _DAY), now, *unsure[1])
+    rows = connection.execute(f"{_UNSURE}{unsure[0].format('delivery')}", asked)
     _hold_back(lanes, rows)
-    return lanes
 
 
-def _hold_back(lanes: dict[int, Lane], rows: Iterable[Row]) -> None:
+def _hold_back(lanes: Lanes, rows: Iterable[Row]) -> None:
     for row in rows:
         flight = _flight(command_from_row(row[:_COMMAND]), row)
         device_id = flight.command.device_id

@@ -294,28 +294,6 @@ async def test_settings_at_work(office: Office) -> None:
     assert "7" == new.requests[0].headers["X-Door"]
 
 
-async def test_bounded(office: Office) -> None:
-    """No more than some are on their way to one receiver at the same time."""
-    open_now, most = 0, 0
-
-    async def answer(request: web.BaseRequest) -> web.StreamResponse:
-        nonlocal open_now, most
-        open_now += 1
-        most = max(most, open_now)
-        await request.read()
-        for _ in range(20):
-            await office.services.store.subscriptions.newest_event()
-        open_now -= 1
-        return web.Response()
-
-    async with receiving(answer) as receiver:
-        courier = await office.subscribe(receiver)
-        await office.happen(64)
-        await rounds(courier)
-
-    assert 1 < most <= AT_ONCE
-
-
 async def test_event_is_gone(office: Office) -> None:
     """What cannot be told any more because its event is gone is given up."""
     async with receiving(answering(500)) as receiver:

@@ -132,3 +132,27 @@ async def test_not_wanted(office: Office) -> None:
         courier.leave()
 
     assert message_ids(events, courier) == ids(receiver.requests)
+
+
+async def test_bounded(office: Office) -> None:
+    """No more than some are on their way to one receiver at the same time."""
+    open_now, most = 0, 0
+    together = asyncio.Barrier(AT_ONCE)
+
+    async def answer(_request: web.BaseRequest) -> web.StreamResponse:
+        nonlocal open_now, most
+        open_now += 1
+        most = max(most, open_now)
+        await together.wait()
+        # Time for whoever comes too early to be seen.
+        for _ in range(20):
+            await office.services.store.subscriptions.newest_event()
+        open_now -= 1
+        return web.Response()
+
+    async with receiving(answer) as receiver:
+        courier = await office.subscribe(receiver)
+        await office.happen(4 * AT_ONCE)
+        await until_done(office, courier, 4 * AT_ONCE)
+
+    assert most == AT_ONCE

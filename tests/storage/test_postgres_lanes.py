@@ -1,0 +1,172 @@
+"""Two servers over one database: each decides on lanes as they are by now."""
+
+from collections.abc import Sequence
+from random import Random
+
+import pytest
+
+from pushserver.errors import Unavailable
+from pushserver.model.changes import Changes
+from pushserver.model.command import Command
+from pushserver.model.lane import Lane
+from pushserver.storage.base import Past
+from pushserver.storage.postgres.link import Link
+from pushserver.storage.postgres.store import PostgresStore
+from pushserver.storage.sql.lanes import load
+from tests.clock import START
+from tests.model.values import DEVICE, command
+from tests.storage.deeds import (
+    abandon,
+    ask,
+    call_off,
+    enqueue,
+    flying,
+    lane_of,
+    report,
+    take_back,
+    tend,
+    waiting,
+)
+from tests.storage.peers import Pair
+
+pytestmark = pytest.mark.only_on("postgres")
+
+#: What a lane shows: each command that waits, and what is in flight.
+Shown = tuple[list[tuple[int, int, int]], int | None]
+
+
+def shown(lane: Lane) -> Shown:
+    """Return what matters of a lane."""
+    rows = [(each.id, each.turns, each.expires_at) for each in lane.waiting]
+    return rows, None if lane.flight is None else lane.flight.delivery.id
+
+
+async def truth(store: PostgresStore) -> Shown:
+    """Return the lane as the database has it."""
+    lanes = await store.workers.run(lambda link: load(link, [DEVICE], START))
+    return shown(lanes.get(DEVICE, Lane(DEVICE)))
+
+
+def many(count: int) -> list[Command]:
+    """Return commands enough for a lane that is not read whole again."""
+    return [command(priority=n % 3) for n in range(count)]
+
+
+async def deed(store: PostgresStore, random: Random) -> None:
+    """Do something to the device's lane."""
+    flight = await flying(store)
+    match random.randrange(6):
+        case 0:
+            await enqueue(store, *many(random.randrange(1, 12)))
+        case 1 if flight is None:
+            await ask(store, uuid=str(random.random()))
+        case 2 if flight is not None:
+            await report(store, flight)
+        case 3 if flight is not None:
+            await take_back(store, flight)
+        case 4 if flight is not None:
+            await abandon(store, START)
+        case _:
+            lane = await lane_of(store)
+            if lane.waiting:
+                await call_off(store, random.choice(lane.waiting))
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_each_sees_what_the_other_did(pair: Pair, seed: int) -> None:
+    """Whatever was done, and by whom, both servers see the lane as it is."""
+    random = Random(seed)  # noqa: S311 - it must repeat
+    await enqueue(pair.a, *many(30))
+    for _ in range(60):
+        await deed(random.choice((pair.a, pair.b)), random)
+        is_so = await truth(pair.a)
+
+        assert is_so == shown(await lane_of(pair.a)) == shown(await lane_of(pair.b))
+
+
+async def statements(store: PostgresStore, told: list[str]) -> None:
+    """Have what a server's writers execute added to *told*."""
+    for session in store.rounds.sessions:
+        await session.run(lambda link: _overhear(link, told))
+
+
+def _overhear(link: Link, told: list[str]) -> None:
+    execute = link.execute
+
+    def overheard(sql: str, values: Sequence[object] = ()) -> object:
+        told.append(sql)
+        return execute(sql, values)
+
+    link.execute = overheard  # type: ignore[assignment]
+
+
+async def test_own_lane_is_not_read_again(pair: Pair) -> None:
+    """A server reads nothing of a lane that it was the last to change."""
+    await enqueue(pair.a, *many(3))
+    told: list[str] = []
+    await statements(pair.a, told)
+    flight = await ask(pair.a, uuid="1")
+    assert flight is not None
+    await report(pair.a, flight)
+    await ask(pair.a, uuid="2")
+    own = list(told)
+    await waiting(pair.b)
+    await tend(pair.a, START)
+
+    assert own == told[: len(own)]
+    assert not [sql for sql in told if "FROM command" in sql]
+
+
+async def test_only_changes_are_read(pair: Pair) -> None:
+    """Of a long lane a server reads again what is new to it, and not what it has."""
+    await enqueue(pair.a, *many(40))
+    before = {each.id: each for each in (await lane_of(pair.b)).waiting}
+    new = command()
+    await enqueue(pair.a, new)
+    after = {each.id: each for each in (await lane_of(pair.b)).waiting}
+
+    assert after.keys() == {*before, new.id}
+    assert all(after[each] is before[each] for each in before)
+
+
+async def test_decided_in_vain(pair: Pair) -> None:
+    """What was decided and could not be written is forgotten."""
+    await enqueue(pair.a, *many(3))
+    is_so = await truth(pair.a)
+
+    def decide(lane: Lane, changes: Changes, _past: Past) -> None:
+        call = lane.waiting.pop()
+        changes.commands[call.id] = call
+        call.stored = None
+        changes.add(call)
+
+    with pytest.raises(Unavailable):
+        await pair.a.change(DEVICE, decide)
+
+    assert is_so == shown(await lane_of(pair.a))
+
+
+async def test_decision_fails(pair: Pair) -> None:
+    """What a decision did before it failed is forgotten."""
+    await enqueue(pair.a, *many(3))
+    is_so = await truth(pair.a)
+
+    def decide(lane: Lane, _changes: Changes, _past: Past) -> None:
+        lane.waiting.clear()
+        raise RuntimeError("a fault of ours")
+
+    with pytest.raises(RuntimeError):
+        await pair.a.change(DEVICE, decide)
+
+    assert is_so == shown(await lane_of(pair.a))
+
+
+async def test_clock_jumps(pair: Pair) -> None:
+    """Deadlines that one server moves count at the other, which had read them."""
+    await enqueue(pair.a, *many(30))
+    ends = {each.expires_at for each in (await lane_of(pair.b)).waiting}
+    await pair.a.shift(7)
+
+    moved = {each.expires_at for each in (await lane_of(pair.b)).waiting}
+    assert {end + 7 for end in ends} == moved
+    assert await truth(pair.a) == shown(await lane_of(pair.a))
