@@ -394,17 +394,24 @@ CREATE INDEX command_timeout ON command
 
 -- Each server keeps devices, tokens and subscriptions in memory: who changes one tells
 -- all of them, in the very transaction. (What devices and commands do is told apart.)
-CREATE FUNCTION tell_device() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+CREATE FUNCTION tell_devices() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    -- No more at once than PostgreSQL carries.
     PERFORM pg_notify('pushserver', format('{"devices":[%s]}',
-        CASE TG_OP WHEN 'DELETE' THEN OLD.device_id ELSE NEW.device_id END));
+        string_agg(device_id::text, ',')))
+        FROM (SELECT device_id, row_number() OVER () / 350 AS piece FROM told) AS pieces
+        GROUP BY piece;
     RETURN NULL;
 END $$;
 CREATE FUNCTION tell_all() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     PERFORM pg_notify('pushserver', format('{"%s":true}', TG_ARGV[0]));
     RETURN NULL;
 END $$;
-CREATE TRIGGER device_told AFTER INSERT OR UPDATE OR DELETE ON device
-    FOR EACH ROW EXECUTE FUNCTION tell_device();
+CREATE TRIGGER device_made AFTER INSERT ON device REFERENCING NEW TABLE AS told
+    FOR EACH STATEMENT EXECUTE FUNCTION tell_devices();
+CREATE TRIGGER device_changed AFTER UPDATE ON device REFERENCING NEW TABLE AS told
+    FOR EACH STATEMENT EXECUTE FUNCTION tell_devices();
+CREATE TRIGGER device_deleted AFTER DELETE ON device REFERENCING OLD TABLE AS told
+    FOR EACH STATEMENT EXECUTE FUNCTION tell_devices();
 CREATE TRIGGER token_told AFTER INSERT OR UPDATE OR DELETE ON token
     FOR EACH ROW EXECUTE FUNCTION tell_all('tokens');
 CREATE TRIGGER subscription_told AFTER INSERT OR DELETE ON subscription

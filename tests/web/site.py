@@ -214,13 +214,15 @@ async def until(
     condition: Callable[[], bool | Awaitable[bool]], *, within: float = 10
 ) -> None:
     """Let everybody else go on until *condition* holds, here or in another process."""
+    loop = asyncio.get_running_loop()
+    soon = loop.time() + 0.02
     async with asyncio.timeout(within):
         while True:
             holds = condition()
             if holds if isinstance(holds, bool) else await holds:
                 return
-            # Not at once: whoever is waited for needs the processor.
-            await asyncio.sleep(0.005)
+            # What takes longer is done by others, who need the processor.
+            await asyncio.sleep(0 if loop.time() < soon else 0.005)
 
 
 @asynccontextmanager

@@ -14,6 +14,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.types.string import BytesBinaryDumper, StrDumperUnknown
 
 from pushserver.errors import Misconfigured
+from pushserver.storage.sql.connection import ByColumns
 
 #: Seconds until a network that answers nothing is taken for gone.
 _SILENCE = 5
@@ -42,7 +43,7 @@ READER, WRITER = "pushserver", "pushserver writer"
 _MARK = re.compile(r"\?(\d*)")
 
 
-class Link:
+class Link(ByColumns):
     """
     One connection. Whatever is bound has no type: the statement decides.
 
@@ -69,10 +70,15 @@ class Link:
         return self.raw.execute(numbered(sql), bound(values), binary=True)
 
     def execute_columns(
-        self, sql: str, rows: Sequence[Sequence[Any]], /
+        self, sql: str, *tables: Sequence[Sequence[Any]]
     ) -> psycopg.Cursor[Any]:
-        """Do a statement over *rows*: planned once, however many they are."""
-        return self.execute(sql, [_array(column) for column in zip(*rows, strict=True)])
+        """Do a statement over *tables*: planned once, however many rows they have."""
+        columns = (column for rows in tables for column in zip(*rows, strict=True))
+        return self.execute(sql, [_array(column) for column in columns])
+
+    def execute_all(self, sql: str, /) -> None:
+        """Do statements, separated by semicolons, in one trip; they tell nothing."""
+        self.raw.execute(sql.encode(), prepare=False)
 
     def executemany(
         self, sql: str, rows: Iterable[Sequence[Any]], /
@@ -146,6 +152,8 @@ def _array(values: Iterable[Any]) -> str:
 def _element(value: Any) -> str:
     if value is None:
         return "NULL"
+    if isinstance(value, bytes):
+        return f'"\\\\x{value.hex()}"'
     if isinstance(value, str):
         escaped = value.replace("\\", "\\\\").replace('"', '\\"')
         return f'"{escaped}"'

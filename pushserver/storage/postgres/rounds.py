@@ -23,7 +23,7 @@ from pushserver.model.lane import Lane
 from pushserver.storage.base import NO_DEVICE, NO_PAST, Past, Recall
 from pushserver.storage.postgres.hours import Hours
 from pushserver.storage.postgres.known import Kept, Known
-from pushserver.storage.postgres.lanes import load, renew
+from pushserver.storage.postgres.lanes import load, renewal
 from pushserver.storage.postgres.link import Link
 from pushserver.storage.postgres.session import Session
 from pushserver.storage.postgres.wanted import Beginning, array, begin
@@ -33,7 +33,13 @@ from pushserver.storage.sql.write import write
 
 #: Devices in a round at the most.
 _MOST = 200
-_LOCK = "SELECT pg_advisory_xact_lock(id) FROM unnest(CAST(? AS BIGINT[])) AS id"
+#: So many rounds run side by side: the longer others wait for their turn, the more of
+#: them share a round, and the fewer statements there are. A round that takes longer
+#: than so many seconds, since it waits for a lock, does not count.
+_SIDE_BY_SIDE, _LONG = 2, 0.05
+_LOCK = (
+    "BEGIN; SELECT pg_advisory_xact_lock(id) FROM unnest(CAST('{}' AS BIGINT[])) AS id"
+)
 
 Pasts = dict[int, Past]
 
@@ -53,6 +59,7 @@ class Rounds:
     _waiting: list[Job] = attrs.field(factory=list, init=False)
     _busy: set[int] = attrs.field(factory=set, init=False)
     _begun: dict[Session, int] = attrs.field(factory=dict, init=False)
+    _young: set[Session] = attrs.field(factory=set, init=False)
     _tasks: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
     _planned: bool = attrs.field(default=False, init=False)
     _closing: bool = attrs.field(default=False, init=False)
@@ -94,9 +101,12 @@ class Rounds:
 
     def _begin(self) -> None:
         self._planned = False
-        while self._idle and (jobs := self._take()):
+        while (
+            self._idle and len(self._young) < _SIDE_BY_SIDE and (jobs := self._take())
+        ):
             session = self._idle.pop()
             self._begun[session] = self.new_id()
+            self._young.add(session)
             task = asyncio.create_task(self._round(session, jobs), name="round")
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -124,6 +134,8 @@ class Rounds:
 
     async def _round(self, session: Session, jobs: list[Job]) -> None:
         devices = {job.device_id for job in jobs}
+        loop = asyncio.get_running_loop()
+        ageing = loop.call_later(_LONG, self._age, session)
         try:
             if jobs[0].work is None:
                 await self._decisions(session, jobs, devices - {NO_DEVICE})
@@ -133,10 +145,16 @@ class Rounds:
             for job in jobs:
                 job.fail(error)
         finally:
+            ageing.cancel()
+            self._young.discard(session)
             del self._begun[session]
             self._busy -= devices
             self._idle.append(session)
             self._plan()
+
+    def _age(self, session: Session) -> None:
+        self._young.discard(session)
+        self._plan()
 
     async def _works(self, session: Session, jobs: list[Job]) -> None:
         """Do somebody's own statements, all in one transaction."""
@@ -209,9 +227,7 @@ class Rounds:
         interest: Interest,
     ) -> tuple[dict[int, Lane], Pasts, Beginning]:
         """Lock the devices, in order so that no two rounds wait for each other."""
-        link.execute("BEGIN")
-        if ids:
-            link.execute(_LOCK, (array(ids),))
+        link.execute_all(_LOCK.format(array(ids)))
         # After that: what is made for a device grows by id from server to server.
         beginning = begin(link, self.hours, interest, ids)
         lanes = load(link, ids, kept, beginning.versions, now)
@@ -239,7 +255,7 @@ def _try(link: Link, writing: Callable[[Link], None] | None) -> None:
     """Write; again, if another server locked the same rows in another order."""
     for again in (True, True, False):
         try:
-            link.execute("BEGIN")
+            link.execute_all("BEGIN")
             _finish(link, writing)
         except psycopg.errors.DeadlockDetected:
             if not again:
@@ -274,5 +290,4 @@ def _finish(
     """Write, and commit: that gives the devices back, too."""
     if writing is not None:
         writing(link)
-    renew(link, touched, version)
-    link.execute("COMMIT")
+    link.execute_all(f"{renewal(touched, version)} COMMIT")

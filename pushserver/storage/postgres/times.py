@@ -5,7 +5,7 @@ from itertools import islice
 
 from pushserver.model.ids import first_id_at
 from pushserver.storage.sql.connection import Connection
-from pushserver.storage.sql.lanes import padded
+from pushserver.storage.sql.statement import padded
 
 #: Devices in one statement, and those that are told to be overdue at a time.
 _SOME = 1000

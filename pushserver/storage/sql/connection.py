@@ -4,7 +4,7 @@ In the SQL `?` stands for the next value, `?3` for the third one.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeVar
 
 from pushserver.model.ids import MAX_INT64
 
@@ -43,12 +43,12 @@ class Connection(Protocol):
         """Do a statement for each of *rows*."""
 
 
-@runtime_checkable
-class ByColumns(Protocol):
+class ByColumns:
     """A connection to which it is cheaper to give all values of a column at once."""
 
-    def execute_columns(self, sql: str, rows: Sequence[Sequence[Any]], /) -> Cursor:
-        """Do a statement over *rows*, given as an array of texts for each column."""
+    def execute_columns(self, sql: str, *tables: Sequence[Sequence[Any]]) -> Cursor:
+        """Do a statement over *tables*, each of their columns an array of texts."""
+        raise NotImplementedError
 
 
 class Reader(Protocol):

@@ -1,13 +1,14 @@
 """The fleet's statements: devices, what was seen of them, old keys."""
 
 from collections.abc import Collection, Sequence
+from itertools import islice
 
-from pushserver.errors import Unavailable
 from pushserver.model.device import Device, Stray
 from pushserver.storage.rows import (
     DEVICE,
     SEEN,
     STRAY,
+    columns,
     device_from_row,
     device_row,
     marks,
@@ -17,7 +18,9 @@ from pushserver.storage.rows import (
     stray_row,
     upsert,
 )
+from pushserver.storage.schema import column_kinds
 from pushserver.storage.sql.connection import Connection
+from pushserver.storage.sql.statement import Statement, padded, run_all
 
 _ALL = (
     f"SELECT {prefixed(DEVICE, 'device')}, {prefixed(SEEN, 'device_seen')}"
@@ -28,13 +31,21 @@ _SOME = (
     " FROM device LEFT JOIN device_seen USING (device_id)"
     " WHERE device.device_id IN ({})"
 )
-_SAVE = (
-    f"{upsert('device', DEVICE, key='device_id')}"
-    " WHERE device.state <> 'adopted' OR device.scope_id = excluded.scope_id"
+_OWN = [name for name in DEVICE.split(", ") if name != "device_id"]
+_SAVE = Statement(
+    f"INSERT INTO device ({DEVICE}) VALUES {{}} ON CONFLICT (device_id) DO UPDATE SET "
+    + ", ".join(f"{name} = excluded.{name}" for name in _OWN)
+    + " WHERE device.state <> 'adopted' OR device.scope_id = excluded.scope_id",
+    columns(DEVICE),
+    guarded=True,
+    kinds=column_kinds("device", DEVICE),
 )
-_FOREIGN = (
-    "SELECT 1 FROM device WHERE device_id = ? AND scope_id <> ? AND state = 'adopted'"
+_OWNERS = (
+    "SELECT device_id, scope_id FROM device WHERE state = 'adopted'"
+    " AND device_id IN ({})"
 )
+#: Devices that are asked for at a time.
+_SOME_IDS = 512
 _FIND = (
     f"INSERT INTO device ({DEVICE}) VALUES ({marks(DEVICE)})"
     " ON CONFLICT (device_id) DO NOTHING"
@@ -77,17 +88,24 @@ def some_devices(
 
 def save_devices(connection: Connection, devices: Sequence[Device]) -> list[int]:
     """Write what administrators decided, or nothing: return whom others adopted."""
-    foreign = [d.device_id for d in devices if _is_foreign(connection, d)]
-    if not foreign:
-        rows = list(map(device_row, _in_order(devices)))
-        if rows and connection.executemany(_SAVE, rows).rowcount != len(rows):
-            raise Unavailable("Another scope adopts one of these devices just now.")
+    foreign = _foreign(connection, devices)
+    if devices and not foreign:
+        run_all(connection, [(_SAVE, list(map(device_row, _in_order(devices))))])
     return foreign
 
 
-def _is_foreign(connection: Connection, device: Device) -> bool:
-    values = (device.device_id, device.scope_id)
-    return connection.execute(_FOREIGN, values).fetchone() is not None
+def _foreign(connection: Connection, devices: Sequence[Device]) -> list[int]:
+    owners: dict[int, int] = {}
+    left = iter(devices)
+    while some := tuple(islice(left, _SOME_IDS)):
+        ids = padded([device.device_id for device in some])
+        sql = _OWNERS.format(", ".join("?" * len(ids)))
+        owners.update(connection.execute(sql, ids).fetchall())
+    return [
+        device.device_id
+        for device in devices
+        if owners.get(device.device_id, device.scope_id) != device.scope_id
+    ]
 
 
 def _in_order(devices: Sequence[Device]) -> list[Device]:

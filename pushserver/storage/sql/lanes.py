@@ -19,6 +19,7 @@ from pushserver.storage.rows import (
 from pushserver.storage.sql.connection import Connection
 from pushserver.storage.sql.read import part_of
 from pushserver.storage.sql.shadows import Known, find_shadow
+from pushserver.storage.sql.statement import padded
 from pushserver.storage.tracking_rows import OPERATION, operation_from_row
 
 _PAST = f"{prefixed(COMMAND, 'command')}, {prefixed(HAND_OUT, 'delivery')}"
@@ -73,17 +74,6 @@ def load_again(
 def _one_of(column: str, ids: Collection[int]) -> Only:
     values = padded(ids)
     return f" AND {{}}.{column} IN ({', '.join('?' * len(values))})", values
-
-
-def padded(device_ids: Collection[int]) -> tuple[int, ...]:
-    """
-    Repeat the last id up to the next power of two.
-
-    So there are few different statements to be prepared.
-    """
-    ids = tuple(device_ids)
-    size = 1 << (len(ids) - 1).bit_length()
-    return ids + ids[-1:] * (size - len(ids))
 
 
 def _read(

@@ -1,14 +1,18 @@
 """Statements over many rows, in the way in which each database takes them best."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 from itertools import chain
 
 import attrs
 
+from pushserver.errors import Unavailable
 from pushserver.storage.rows import Row, columns
 from pushserver.storage.schema import column_kinds
 from pushserver.storage.sql.connection import ByColumns, Connection
+
+#: More bytes than this in all are not written as text.
+_MOST_BYTES = 65_536
 
 
 @attrs.frozen
@@ -25,13 +29,11 @@ class Statement:
     width: int
     guarded: bool = False  # every row must be there as it was believed to be
     kinds: Sequence[str] | None = None  # of the columns that are inserted
-    by_columns: str | None = attrs.field(init=False)
+    by_columns: str = attrs.field(init=False)
 
     @by_columns.default
-    def _by_columns(self) -> str | None:
-        """Return the same over arrays, one for each column; bytes are none for that."""
-        if "BYTEA" in (self.kinds or ()):
-            return None
+    def _by_columns(self) -> str:
+        """Return the same over arrays, one for each column."""
         names = [f"column{n + 1}" for n in range(self.width)]
         source = (
             f"unnest({', '.join(['CAST(? AS TEXT[])'] * self.width)})"
@@ -45,8 +47,6 @@ class Statement:
 
     def run(self, connection: Connection, rows: Sequence[Row]) -> int:
         """Write *rows*; return how many were changed."""
-        if rows and self.by_columns and isinstance(connection, ByColumns):
-            return connection.execute_columns(self.by_columns, rows).rowcount
         changed, start = 0, 0
         for size in _SIZES:
             while len(rows) - start >= size:
@@ -60,6 +60,52 @@ class Statement:
         return _filled(self.sql, self.width, size)
 
 
+#: A statement, and the rows it is done over.
+Batch = tuple[Statement, Sequence[Row]]
+
+
+def run_all(connection: Connection, batches: Sequence[Batch]) -> None:
+    """
+    Do statements none of which needs what another one does.
+
+    Raises:
+        Unavailable: a guarded row is not there as it was believed to be.
+    """
+    long = batches
+    if isinstance(connection, ByColumns):
+        long = [batch for batch in batches if _is_long(batch)]
+        short = [batch for batch in batches if batch not in long] if long else batches
+        _check(short, _run_at_once(connection, short))
+    _check(long, [statement.run(connection, rows) for statement, rows in long])
+
+
+def _is_long(batch: Batch) -> bool:
+    statement, rows = batch
+    if "BYTEA" not in (statement.kinds or ()):
+        return False
+    values = chain.from_iterable(rows)
+    return sum(len(v) for v in values if isinstance(v, bytes)) > _MOST_BYTES
+
+
+def _run_at_once(connection: ByColumns, batches: Sequence[Batch]) -> Sequence[int]:
+    """Do all of them in one statement; return how many rows each changed."""
+    tables = [rows for _, rows in batches]
+    if len(batches) < 2:  # noqa: PLR2004 - one is no list
+        return [
+            connection.execute_columns(statement.by_columns, rows).rowcount
+            for statement, rows in batches
+        ]
+    sql = _joined(tuple(statement.by_columns for statement, _ in batches))
+    counts: Sequence[int] = connection.execute_columns(sql, *tables).fetchone()
+    return counts
+
+
+def _check(batches: Sequence[Batch], changed: Sequence[int]) -> None:
+    for (statement, rows), count in zip(batches, changed, strict=True):
+        if statement.guarded and count != len(rows):
+            raise Unavailable("The database refused: somebody else moved a row")
+
+
 _SIZES = (64, 32, 16, 8, 4, 2, 1)
 
 
@@ -67,6 +113,25 @@ _SIZES = (64, 32, 16, 8, 4, 2, 1)
 def _filled(sql: str, width: int, size: int) -> str:
     row = f"({', '.join('?' * width)})"
     return sql.format(", ".join([row] * size))
+
+
+@lru_cache(maxsize=256)
+def _joined(statements: Sequence[str]) -> str:
+    """Return one statement that does these, and tells how many rows each changed."""
+    done = ", ".join(f"s{n} AS ({sql} RETURNING 1)" for n, sql in enumerate(statements))
+    told = ", ".join(f"(SELECT count(*) FROM s{n})" for n in range(len(statements)))
+    return f"WITH {done} SELECT {told}"
+
+
+def padded(ids: Collection[int]) -> tuple[int, ...]:
+    """
+    Repeat the last id up to the next power of two.
+
+    So there are few different statements to be prepared.
+    """
+    known = tuple(ids)
+    size = 1 << (len(known) - 1).bit_length()
+    return known + known[-1:] * (size - len(known))
 
 
 def insert(table: str, names: str) -> Statement:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from pushserver.errors import Unavailable
 from pushserver.model.changes import Changes, Finish
 from pushserver.model.command import Command, HandOut
 from pushserver.model.idempotency import KeyUse
@@ -21,7 +20,7 @@ from pushserver.storage.rows import (
 from pushserver.storage.schema import column_kinds
 from pushserver.storage.shadow_rows import SHADOW, service_row, track_row
 from pushserver.storage.sql.connection import Connection
-from pushserver.storage.sql.statement import Statement, insert
+from pushserver.storage.sql.statement import Batch, Statement, insert, run_all
 from pushserver.storage.subscription_rows import EVENT, event_row
 from pushserver.storage.tracking_rows import (
     NOTIFICATION,
@@ -131,10 +130,7 @@ def write(
     batches = [(each, rows) for each, rows in _batches(changes) if rows]
 
     def writing(connection: Connection) -> None:
-        for statement, rows in batches:
-            done = statement.run(connection, rows)
-            if statement.guarded and done != len(rows):
-                raise Unavailable("The database refused: somebody else moved a row")
+        run_all(connection, batches)
         if changes.has_more:
             _write_more(connection, changes)
         for job in works:
@@ -143,7 +139,7 @@ def write(
     return writing if batches or works or changes.has_more else None
 
 
-def _batches(changes: Changes) -> list[tuple[Statement, list[Row]]]:
+def _batches(changes: Changes) -> list[Batch]:
     tracked = changes.operations.values()
     services = changes.services.values()
     return [
