@@ -15,7 +15,7 @@ from pushserver.clock import Clock, SystemClock, micros
 from pushserver.dialects.controlid import configuration
 from pushserver.errors import Misconfigured
 from pushserver.model.subscription import Subscription
-from pushserver.port import listen
+from pushserver.port import listen, stop_with_keeper
 from pushserver.services.attendance import Attendance
 from pushserver.services.chores import Chores
 from pushserver.services.fleet import Fleet
@@ -334,6 +334,7 @@ async def _until_signalled(settings: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop_with_keeper(stop)
     await run(settings, stop)
 
 

@@ -2,7 +2,8 @@
 
 The listening socket is this process's; the servers inherit it, so while one of them is
 exchanged the others go on accepting. One that ends is made anew; on SIGHUP all are, one
-after the other, each when the one before listens again.
+after the other, each when the one before listens again. When this process is gone, so
+are they.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ import structlog
 
 from pushserver import app, logs
 from pushserver.errors import Misconfigured
-from pushserver.port import BACKLOG, READY, SOCKET, cannot_listen
+from pushserver.port import BACKLOG, KEEPER, SOCKET, cannot_listen
 from pushserver.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -127,40 +128,43 @@ class Processes:
 
     async def _run(self, server: _Server) -> int:
         """Run one server to its end; return its exit code."""
-        reading, writing = os.pipe()
+        own, its = socket.socketpair()
         try:
             server.process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
                 "pushserver",
                 "serve",
-                env=self._environ(writing),
-                pass_fds=(self.port.fileno(), writing),
+                env=self._environ(its),
+                pass_fds=(self.port.fileno(), its.fileno()),
             )
+        except BaseException:
+            own.close()
+            raise
         finally:
-            os.close(writing)
+            its.close()
         if self._stopping.is_set():
             server.terminate()
         loop = asyncio.get_running_loop()
-        loop.add_reader(reading, self._hear, server, reading)
+        loop.add_reader(own, self._hear, server, own)
         try:
             return await server.process.wait()
         finally:
             server.ready.clear()
-            loop.remove_reader(reading)
-            os.close(reading)
+            loop.remove_reader(own)
+            own.close()
 
-    def _hear(self, server: _Server, reading: int) -> None:
-        """Note that the server listens; at the pipe's end it does no more."""
-        if os.read(reading, 1):
+    def _hear(self, server: _Server, own: socket.socket) -> None:
+        """Note that the server listens; at the line's end it does no more."""
+        if own.recv(1):
             server.begun = True
             server.ready.set()
             pid = server.process and server.process.pid
             log.info("process.listens", server=server.number, pid=pid)
         else:
-            asyncio.get_running_loop().remove_reader(reading)
+            asyncio.get_running_loop().remove_reader(own)
 
-    def _environ(self, writing: int) -> Mapping[str, str]:
+    def _environ(self, its: socket.socket) -> Mapping[str, str]:
         """Return the settings as a process gets them."""
         given = {
             f"PUSHSERVER_{name.upper()}": str(value)
@@ -168,7 +172,7 @@ class Processes:
             if value is not None and name != "workers"
         }
         inherited = {k: v for k, v in os.environ.items() if "PUSHSERVER_" not in k}
-        handed = {SOCKET: str(self.port.fileno()), READY: str(writing)}
+        handed = {SOCKET: str(self.port.fileno()), KEEPER: str(its.fileno())}
         return {**inherited, **given, **handed}
 
     async def _exchange_on_hangup(self) -> None:

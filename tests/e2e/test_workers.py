@@ -80,6 +80,20 @@ async def test_one_that_dies(program: Program) -> None:
     assert 0 == await asyncio.to_thread(program.stop)
 
 
+async def test_keeper_killed(program: Program) -> None:
+    """
+    When the process that looks after them is killed, they stop, too: the port is free.
+    """
+    program.start(workers=2)
+    await listening(program, 2)
+    program.kill()
+    await until(lambda: len(program.told("server.stopped")) == 2, within=30)
+
+    async with aiohttp.ClientSession() as session:
+        with pytest.raises(aiohttp.ClientConnectorError):
+            await session.get(f"{program.url}/push?deviceId={ME}")
+
+
 async def test_exchanged(program: Program) -> None:
     """
     SIGHUP exchanges them one after the other, and no device notices.

@@ -71,12 +71,12 @@ def run_all(connection: Connection, batches: Sequence[Batch]) -> None:
     Raises:
         Unavailable: a guarded row is not there as it was believed to be.
     """
-    long = batches
+    batches = [batch for batch in batches if batch[1]]
     if isinstance(connection, ByColumns):
-        long = [batch for batch in batches if _is_long(batch)]
-        short = [batch for batch in batches if batch not in long] if long else batches
+        short = [batch for batch in batches if not _is_long(batch)]
         _check(short, _run_at_once(connection, short))
-    _check(long, [statement.run(connection, rows) for statement, rows in long])
+        batches = [batch for batch in batches if _is_long(batch)]
+    _check(batches, [statement.run(connection, rows) for statement, rows in batches])
 
 
 def _is_long(batch: Batch) -> bool:
@@ -89,12 +89,9 @@ def _is_long(batch: Batch) -> bool:
 
 def _run_at_once(connection: ByColumns, batches: Sequence[Batch]) -> Sequence[int]:
     """Do all of them in one statement; return how many rows each changed."""
+    if not batches:
+        return ()
     tables = [rows for _, rows in batches]
-    if len(batches) < 2:  # noqa: PLR2004 - one is no list
-        return [
-            connection.execute_columns(statement.by_columns, rows).rowcount
-            for statement, rows in batches
-        ]
     sql = _joined(tuple(statement.by_columns for statement, _ in batches))
     counts: Sequence[int] = connection.execute_columns(sql, *tables).fetchone()
     return counts

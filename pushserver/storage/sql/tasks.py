@@ -16,6 +16,7 @@ from pushserver.storage.rows import Row, marks, prefixed
 from pushserver.storage.sql.connection import Connection, Reader
 from pushserver.storage.sql.fleet import IS_THERE
 from pushserver.storage.sql.recall import find_key
+from pushserver.storage.sql.statement import run_all
 from pushserver.storage.sql.work import Writer
 from pushserver.storage.sql.write import ADD_OPERATION, ADD_STEP, KEY, key_row
 from pushserver.storage.tracking import DueStep
@@ -102,7 +103,7 @@ class SqlTasks:
 
         def work(connection: Connection) -> None:
             connection.execute(_ADD, task_row(task))
-            ADD_STEP.run(connection, [step_row(step) for step in steps])
+            run_all(connection, [(ADD_STEP, [step_row(step) for step in steps])])
             if upgrade is not None:
                 connection.execute(_ADD_UPGRADE, upgrade_row(task, upgrade))
 
@@ -111,7 +112,7 @@ class SqlTasks:
     async def add_operations(self, operations: Sequence[Operation]) -> None:
         """Keep operations that have not begun."""
         rows = [operation_row(operation) for operation in operations]
-        await self.write(lambda c: ADD_OPERATION.run(c, rows))
+        await self.write(lambda c: run_all(c, [(ADD_OPERATION, rows)]))
 
     async def replace_operations(
         self, task: Task, new: Sequence[tuple[Operation, Operation]]
