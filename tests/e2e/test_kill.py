@@ -22,6 +22,8 @@ def _number(request: pytest.FixtureRequest) -> int:
     return number
 
 
+#: How often it is run every day, and as a proof.
+TIMES = [0, *(pytest.param(n, marks=pytest.mark.proof) for n in range(1, 10))]
 HASTY = {"response_timeout": 1.5, "grace": 0.2}
 
 
@@ -43,7 +45,7 @@ async def after_restart(
                 return told, state
 
 
-@pytest.mark.parametrize("number", range(5), indirect=True)
+@pytest.mark.parametrize("number", TIMES, indirect=True)
 @pytest.mark.parametrize("waiting", [False, True])
 @pytest.mark.usefixtures("number")
 async def test_right_after_the_commit(

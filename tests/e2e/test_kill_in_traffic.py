@@ -70,7 +70,7 @@ async def traffic(
                 await asyncio.wait_for(task, 10)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.proof)])
 async def test_promises(program: Program, device_of: MakeDevice, seed: int) -> None:
     """
     Every acknowledged command is there, none that may go out once was told twice, and

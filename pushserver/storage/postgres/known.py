@@ -96,12 +96,9 @@ class Known:
 
     def complete(self, lane: Lane) -> None:
         """Add to a lane that was read what only memory has."""
-        old = self._kept.get(lane.device_id)
-        if old is None or old.lane is not lane:
-            if lane.flight is not None and old is not None:
-                lane.flight.go_on(old.lane.flight)
-            for command in lane.waiting:
-                command.order = command.order or self.orders.find(command.id)
+        old = self.get(lane.device_id)
+        if lane.flight is not None and old is not None and old is not lane:
+            lane.flight.go_on(old.flight)
 
     def put(
         self, lane: Lane, version: int | None, moved: Mapping[int, Command]

@@ -11,6 +11,7 @@ import attrs
 from pushserver.clock import Clock
 from pushserver.errors import Misconfigured, Unavailable
 from pushserver.model.changes import Changes
+from pushserver.model.command import Order
 from pushserver.model.device import Device, Stray
 from pushserver.model.event import EventType
 from pushserver.model.ids import IdSource
@@ -165,6 +166,10 @@ class PostgresStore(SqlStore):
         job = Job(future, device_id, decide, recall, then)
         value: T = await self.rounds.submit(job)
         return value
+
+    async def order(self, command_id: int) -> Order:
+        """Return what the command orders, from memory if it is there."""
+        return self.known.orders.find(command_id) or await super().order(command_id)
 
     def is_idle(self, device_id: int, now: int, grace: int) -> bool:
         """Tell whether there is nothing for the device, as far as is known here."""
