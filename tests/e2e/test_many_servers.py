@@ -220,7 +220,7 @@ async def test_leader_killed(servers_of: MakeServers) -> None:
                     command = {**LOAD_USERS, "expiresIn": 0.5}
                     ids.append((await api.enqueue(ME, command))["id"])
                 await until(
-                    lambda: all(heard.get(i) == "EXPIRED" for i in ids), within=30
+                    lambda: all(heard.get(i) == "EXPIRED" for i in ids), within=60
                 )
             if each < 2:
                 await asyncio.to_thread(program.kill)
