@@ -121,6 +121,7 @@ CREATE TABLE result (
 CREATE INDEX result_device ON result (device_id, id);
 CREATE INDEX result_scope ON result (scope_id, id);
 CREATE INDEX result_orphan ON result (scope_id, id) WHERE command_id IS NULL;
+CREATE INDEX result_device_orphan ON result (device_id, id) WHERE command_id IS NULL;
 
 -- Tracked work on one device: steps that become commands, one after the other.
 CREATE TABLE operation (
@@ -155,6 +156,7 @@ CREATE INDEX operation_status ON operation (scope_id, status, id);
 CREATE INDEX operation_device ON operation (device_id, id);
 CREATE INDEX operation_task ON operation (task_id, retried, status, id)
     WHERE task_id IS NOT NULL;
+CREATE INDEX operation_part ON operation (task_id, id) WHERE task_id IS NOT NULL;
 -- Whose next step is to be made a command, and who of a task has not begun.
 CREATE INDEX operation_due ON operation (id)
     WHERE status = 'RUNNING' AND queued = done AND done > 0 AND done < steps;

@@ -10,8 +10,9 @@ from pathlib import Path
 import attrs
 import psycopg
 
+from bench import prefill
 from bench.measure import load, say
-from bench.row import DEVICES, Bench, Line, at_least
+from bench.row import DEVICES, FINISHED, FLEET, Bench, Line, at_least
 from bench.servers import Kind, Setup, running
 
 HOLD = 60
@@ -125,3 +126,32 @@ def _one_wake(bench: Bench, url: str) -> dict[str, float]:
         )
     say("  " + ", ".join(f"{k} {v:.2f}" for k, v in saw.items()))
     return saw
+
+
+def history(bench: Bench) -> Sequence[Line]:
+    """Idle polls and cycles over a long past in PostgreSQL against over none."""
+    step = FLEET // DEVICES
+    with database_server(bench.folder) as url:
+        empty = _setup(bench, Kind.OURS, _new_database(url))
+        full = _filled(bench, _new_database(url))
+        with running(empty) as young, running(full) as old:
+            young.adopt(DEVICES, step=step)
+            poll = bench.compare(old, young, "idle", step=step)
+            cycle = bench.compare(old, young, "cycles", step=step)
+    over = f" over {FINISHED:,} finished commands and {FLEET:,} devices in PostgreSQL"
+    return [
+        at_least(0.9, poll, what="idle polls/s" + over, against="over none"),
+        at_least(
+            0.9, cycle, what="full cycles/s, 64 at a time" + over, against="over none"
+        ),
+    ]
+
+
+def _filled(bench: Bench, url: str) -> Setup:
+    """Let a server make the tables, and fill them."""
+    setup = _setup(bench, Kind.OURS, url)
+    with running(setup):
+        pass
+    say(f"  filling a database: {FINISHED:,} finished")
+    prefill.fill_postgres(url, devices=FLEET, finished=FINISHED)
+    return setup

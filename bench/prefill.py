@@ -2,15 +2,21 @@
 
     python -m bench.prefill x.db --finished 1000000 --devices 100000 --pending 0
 
-The file must have been made by the server. The commands have their deliveries and
-results, lie ten days deep, and belong to the devices in turn.
+The tables must have been made by the server. The commands have their deliveries and
+results, lie ten days deep, and belong to the devices in turn. The statements are the
+same for a file and for a PostgreSQL.
 """
 
 import argparse
 import contextlib
+import re
 import sqlite3
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
+
+import psycopg
 
 from bench.wire import FIRST_DEVICE
 from pushserver.model.ids import EPOCH_MS
@@ -22,30 +28,35 @@ DEPTH = 10 * DAY
 RESULT = (
     b'{"response":{"users":[{"id":1,"registration":"Test","name":"Walter White"}]}}'
 )
+#: Does a statement; `:name` stands for a value.
+Do = Callable[[str, Mapping[str, Any]], object]
 
 # `at` is when a command was made; ids are as the server makes them from that.
 _ROWS = """
 CREATE TEMP TABLE past AS
-WITH RECURSIVE n(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n < :count - 1),
+WITH RECURSIVE n(n) AS (
+    SELECT CAST(0 AS BIGINT) UNION ALL SELECT n + 1 FROM n WHERE n < :count - 1),
 made AS (SELECT n, :first_at + n * (:last_at - :first_at) / :count AS at FROM n)
-SELECT (at / 1000 - :epoch_ms) << :shift AS id, at,
+SELECT n, (at / 1000 - :epoch_ms) << :shift AS id, at,
     :first_device + n % :devices AS device_id FROM made
 """
 _COMMANDS = """
 INSERT INTO command (id, scope_id, device_id, verb, endpoint, body, content_type,
     priority, delivery, max_attempts, response_timeout, slow, created_at, expires_at,
-    state, attempts, sent_at, delivered_at, finished_at, result_id)
+    state, attempts, turns, sent_at, delivered_at, finished_at, result_id)
 SELECT id, 1, device_id, 'POST', 'load_objects', '{"object":"users"}',
     'application/json', 0, 'atLeastOnce', 5, 180000000, 1, at, at + 86400000000, :state,
-    :done, CASE WHEN :done THEN at + 1000 END, CASE WHEN :done THEN at + 1100 END,
-    CASE WHEN :done THEN at + 90000 END, CASE WHEN :done THEN id + 2 END
+    :done, 3 * :done, CASE :done WHEN 1 THEN at + 1000 END,
+    CASE :done WHEN 1 THEN at + 1100 END, CASE :done WHEN 1 THEN at + 90000 END,
+    CASE :done WHEN 1 THEN id + 2 END
 FROM past
 """
+# As scattered as the devices' own.
 _DELIVERIES = """
 INSERT INTO delivery (id, command_id, device_id, uuid, address, sent_at, delivered_at,
     ended_at, outcome)
-SELECT id + 1, id, device_id, hex(randomblob(8)), '127.0.0.1', at + 1000, at + 1100,
-    at + 90000, 'successful'
+SELECT id + 1, id, device_id, CAST(n * 7919 % 1000003 AS TEXT), '127.0.0.1',
+    at + 1000, at + 1100, at + 90000, 'successful'
 FROM past
 """
 _RESULTS = """
@@ -56,46 +67,69 @@ SELECT past.id + 2, 1, past.device_id, past.id, past.id + 1, 'uuid', delivery.uu
 FROM past JOIN delivery ON delivery.id = past.id + 1
 """
 _DEVICES = """
-WITH RECURSIVE n(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n < :count - 1)
-INSERT OR IGNORE INTO device (device_id, scope_id, state, created_at)
-SELECT :first_device + n, 1, 'adopted', :at FROM n
+WITH RECURSIVE n(n) AS (
+    SELECT CAST(0 AS BIGINT) UNION ALL SELECT n + 1 FROM n WHERE n < :count - 1)
+INSERT INTO device (device_id, scope_id, state, created_at)
+SELECT :first_device + n, 1, 'adopted', :at FROM n WHERE TRUE ON CONFLICT DO NOTHING
 """
 _SEEN = """
-INSERT OR IGNORE INTO device_seen (device_id, last_seen_at, address, period)
-SELECT device_id, :at, '127.0.0.1', 5000000 FROM device
+INSERT INTO device_seen (device_id, last_seen_at, address, period)
+SELECT device_id, :at, '127.0.0.1', 5000000 FROM device WHERE TRUE
+ON CONFLICT DO NOTHING
 """
 
 
 def fill(database: Path, *, devices: int, finished: int, pending: int) -> None:
-    """Add that many of each to *database*."""
-    now = time.time_ns() // 1000
+    """Add that many of each to a file."""
     with contextlib.closing(sqlite3.connect(database, isolation_level=None)) as db:
         # A half filled file is thrown away, so nothing has to survive a crash.
         db.execute("PRAGMA synchronous = OFF")
         db.execute("PRAGMA cache_size = -262144")
         db.execute("BEGIN")
-        _fill_devices(db, devices, now)
-        if finished:
-            _make_past(db, finished, devices, (now - DEPTH, now - DAY))
-            _fill_finished(db)
-        if pending:
-            _make_past(db, pending, devices, (now - DAY // 24, now))
-            db.execute(_COMMANDS, {"state": "PENDING", "done": 0})
-            db.execute("DROP TABLE past")
+        _fill(db.execute, devices, finished, pending)
         db.execute("COMMIT")
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def _fill_devices(db: sqlite3.Connection, count: int, now: int) -> None:
-    db.execute(
-        _DEVICES, {"count": count, "first_device": FIRST_DEVICE, "at": now - DEPTH}
-    )
-    db.execute(_SEEN, {"at": now})
+def fill_postgres(url: str, *, devices: int, finished: int) -> None:
+    """Add that many of each to a PostgreSQL."""
+    with psycopg.connect(url, autocommit=True) as db:
+        cursor = psycopg.ClientCursor(db)
+        with db.transaction():
+            _fill(
+                lambda sql, values: cursor.execute(_named(sql), values),
+                devices,
+                finished,
+                0,
+            )
+        # What it would do by itself soon, in the middle of a run.
+        db.execute("VACUUM (ANALYZE)")
+        db.execute("CHECKPOINT")
 
 
-def _make_past(
-    db: sqlite3.Connection, count: int, devices: int, span: tuple[int, int]
-) -> None:
+def _named(sql: str) -> bytes:
+    """Write `:name` as psycopg does."""
+    return re.sub(r":(\w+)", r"%(\1)s", sql.replace("%", "%%")).encode()
+
+
+def _fill(do: Do, devices: int, finished: int, pending: int) -> None:
+    now = time.time_ns() // 1000
+    _fill_devices(do, devices, now)
+    if finished:
+        _make_past(do, finished, devices, (now - DEPTH, now - DAY))
+        _fill_finished(do)
+    if pending:
+        _make_past(do, pending, devices, (now - DAY // 24, now))
+        do(_COMMANDS, {"state": "PENDING", "done": 0})
+        do("DROP TABLE past", {})
+
+
+def _fill_devices(do: Do, count: int, now: int) -> None:
+    do(_DEVICES, {"count": count, "first_device": FIRST_DEVICE, "at": now - DEPTH})
+    do(_SEEN, {"at": now})
+
+
+def _make_past(do: Do, count: int, devices: int, span: tuple[int, int]) -> None:
     first_at, last_at = span
     values = {
         "count": count,
@@ -106,14 +140,14 @@ def _make_past(
         "epoch_ms": EPOCH_MS,
         "shift": _SHIFT,
     }
-    db.execute(_ROWS, values)
+    do(_ROWS, values)
 
 
-def _fill_finished(db: sqlite3.Connection) -> None:
-    db.execute(_COMMANDS, {"state": "SUCCESSFUL", "done": 1})
-    db.execute(_DELIVERIES)
-    db.execute(_RESULTS, {"body": RESULT})
-    db.execute("DROP TABLE past")
+def _fill_finished(do: Do) -> None:
+    do(_COMMANDS, {"state": "SUCCESSFUL", "done": 1})
+    do(_DELIVERIES, {})
+    do(_RESULTS, {"body": RESULT})
+    do("DROP TABLE past", {})
 
 
 def main() -> None:

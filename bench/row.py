@@ -9,6 +9,8 @@ from bench.servers import Kind, Server, Setup
 
 #: Devices of the rows that are not about many.
 DEVICES = 1000
+#: What is over, and of how many devices, in the rows about a long past.
+FINISHED, FLEET = 1_000_000, 100_000
 
 
 @attrs.frozen(kw_only=True)

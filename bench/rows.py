@@ -10,12 +10,10 @@ from bench import measure, postgres, prefill, webhooks, wire
 from bench.machine import LOAD_CORES, on, resident_bytes
 from bench.many import Saw, make_task
 from bench.measure import Ratio, load, say
-from bench.row import DEVICES, Bench, Line, at_least
+from bench.row import DEVICES, FINISHED, FLEET, Bench, Line, at_least
 from bench.servers import Kind, Server, Setup, running
 from bench.slowdisk import slow_sync
 
-FLEET = 100_000
-FINISHED = 1_000_000
 PENDING = 100_000
 ORDERS_A_SECOND = 500
 HELD_FOR_MEMORY = 5000
@@ -241,5 +239,6 @@ ROWS: Mapping[str, Callable[[Bench], Sequence[Line]]] = MappingProxyType(
         "postgres-cycles": postgres.cycles,
         "postgres-workers": postgres.workers,
         "postgres-wake": postgres.wake,
+        "postgres-history": postgres.history,
     }
 )

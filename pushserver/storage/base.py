@@ -186,8 +186,9 @@ class History(Protocol):
 
     What another scope than *scope_id* has is not there.
 
-    Lists read no more rows than they return (but for filters combined). A page of
-    results or commands ends early when their bodies grow over some megabytes.
+    Lists read no more rows than they return (but for filters combined, and for
+    `created_before`: those of a day besides). A page of results or commands ends early
+    when their bodies grow over some megabytes.
     """
 
     async def find_command(

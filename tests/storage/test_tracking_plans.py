@@ -1,14 +1,16 @@
-"""Reading of operations and tasks among many: by which index SQLite goes."""
+"""
+Reading of operations and tasks among many at work: by which index SQLite goes.
+
+What is read over a long past is counted in `test_rows_read`.
+"""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
-from pushserver.model.operation import Status
 from pushserver.model.scope import FIRST_SCOPE
 from pushserver.storage.sqlite.store import SqliteStore
-from pushserver.storage.tracking import OperationFilter
 from tests.clock import START, ManualClock
 from tests.model.work import operation
 
@@ -40,38 +42,6 @@ async def plan(file: SqliteStore, read: Awaitable[object]) -> list[str]:
         )
     ]
     return [step for *_, step in rows if step.startswith(("SEARCH", "SCAN", "USE"))]
-
-
-LISTS = {
-    (): "operation_scope (scope_id=? AND id<?)",
-    ("status",): "operation_status (scope_id=? AND status=? AND id<?)",
-    ("device_id",): "operation_device (device_id=? AND id<?)",
-    ("device_id", "status"): "operation_device (device_id=? AND id<?)",
-    (
-        "task_id",
-        "current",
-        "status",
-    ): "operation_task (task_id=? AND retried=? AND status=? AND id<?)",
-}
-FILTERS = {"status": Status.FAILED, "device_id": 5, "task_id": 6, "current": True}
-
-
-@pytest.mark.parametrize("names", LISTS)
-async def test_lists(file: SqliteStore, names: tuple[str, ...]) -> None:
-    """A list goes by the index that leads to the fewest rows, in order."""
-    wanted = OperationFilter(**{name: FILTERS[name] for name in names})  # type: ignore[arg-type]
-    found = file.operations.operations(FIRST_SCOPE, wanted, before=2**62, limit=50)
-
-    expected = [f"SEARCH operation USING INDEX {LISTS[names]}"]
-    assert expected == await plan(file, found)
-
-
-async def test_notifications(file: SqliteStore) -> None:
-    """The list in the order of making reads no more than its page."""
-    found = file.operations.notifications(FIRST_SCOPE, 1, after=5, limit=50)
-
-    index = "notification_id (operation_id=? AND id>?)"
-    assert [f"SEARCH notification USING INDEX {index}"] == await plan(file, found)
 
 
 Read = Callable[[SqliteStore], Awaitable[object]]

@@ -20,6 +20,7 @@ T = TypeVar("T")
 
 #: Seconds until a lost database is tried again; meanwhile nobody waits for it.
 _PAUSE = 0.5
+_PICKY = "SET plan_cache_mode = force_custom_plan"
 #: A connection that fails within so many seconds was dead before it was asked.
 _SOON = 1.0
 
@@ -53,12 +54,14 @@ class Session:
     One connection on one thread, made anew when it is lost.
 
     `patience` is how many seconds a call may take: after that its connection is cut.
-    `name` is what the connection is called in the database.
+    `name` is what the connection is called in the database. `picky`: what is asked is
+    planned for its very values each time.
     """
 
     database: Database
     patience: int
     name: str = READER
+    picky: bool = False
     _link: Link | None = attrs.field(default=None, init=False)
     _thread: ThreadPoolExecutor = attrs.field(init=False)
     _closed: bool = attrs.field(default=False, init=False)
@@ -102,6 +105,8 @@ class Session:
     def _connected(self) -> Link:
         if self._link is None or not self._link.is_open:
             self._link = self.database.connect(self.patience, self.name)
+            if self.picky:
+                self._link.execute(_PICKY)
         return self._link
 
     def _cut(self) -> None:

@@ -93,13 +93,15 @@ class PostgresStore(SqlStore):
     async def _open(
         cls, database: Database, clock: Clock, closing: AsyncExitStack
     ) -> Self:
-        def session(patience: int, name: str = READER) -> Session:
-            made = Session(database, patience, name)
+        def session(
+            patience: int, name: str = READER, *, picky: bool = False
+        ) -> Session:
+            made = Session(database, patience, name, picky)
             closing.push_async_callback(made.close)
             return made
 
-        def pool(size: int) -> Pool:
-            return Pool([session(_READING) for _ in range(size)])
+        def pool(size: int, *, picky: bool = False) -> Pool:
+            return Pool([session(_READING, picky=picky) for _ in range(size)])
 
         def own() -> set[int]:
             return {each.pid for each in writers if each.pid is not None}
@@ -113,7 +115,9 @@ class PostgresStore(SqlStore):
         interest: dict[int, frozenset[EventType]] = {}
         known = Known(set(), Orders(), clock.now)
         rounds = Rounds(writers, known, clock.now, new_id, interest, hours)
-        write, lists, workers = Writer(rounds), pool(_LISTS), pool(_WORKERS)
+        # What is rare and what is not has to be listed in different ways.
+        write, lists = Writer(rounds), pool(_LISTS, picky=True)
+        workers = pool(_WORKERS)
         desk = Desk(
             session=session(_DESK), hours=hours, new_id=new_id, known=known, writers=own
         )

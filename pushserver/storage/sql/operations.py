@@ -1,11 +1,12 @@
 """Reading operations, their steps and their notifications."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
 
 from pushserver.model.draft import Step
+from pushserver.model.ids import MAX_INT64
 from pushserver.model.operation import Notification, Operation
 from pushserver.model.state import State
 from pushserver.storage.rows import prefixed
@@ -20,6 +21,7 @@ from pushserver.storage.sql.notifications import (
 )
 from pushserver.storage.sql.places import Places
 from pushserver.storage.sql.read import find_operation
+from pushserver.storage.sql.stretch import Stretch
 from pushserver.storage.sql.work import Writer
 from pushserver.storage.tracking import (
     DueStep,
@@ -73,13 +75,21 @@ class SqlOperations:
         self, scope_id: int, wanted: OperationFilter, *, before: int | None, limit: int
     ) -> Sequence[Operation]:
         """List operations, newest first."""
-        where, values = _conditions(scope_id, wanted)
-        if before is not None:
-            where, values = f"{where} AND id < ?", [*values, before]
-        sql = (
-            f"SELECT {OPERATION} FROM operation WHERE {where} ORDER BY id DESC LIMIT ?"
-        )
-        return await self._operations(sql, [*values, limit])
+        below = MAX_INT64 if before is None else before
+
+        def read(connection: Connection) -> list[Operation]:
+            part = Stretch(connection, _fewest(scope_id, wanted), below=below)
+            others, values = part.others(_wanted(scope_id, wanted))
+            if wanted.task_id is not None:
+                others += " AND task_id IS NOT NULL"  # as its indexes have it
+            sql = (
+                f"SELECT {OPERATION} FROM operation WHERE {part.sql}{others}"
+                f" ORDER BY {part.newest_first} LIMIT ?"
+            )
+            rows = connection.execute(sql, (*part.bounds, *values, limit))
+            return [operation_from_row(row) for row in rows]
+
+        return await self.reader.run(read)
 
     async def operations_page(
         self, scope_id: int, wanted: OperationFilter, page: Page
@@ -199,21 +209,41 @@ class SqlOperations:
             await self.reader.run(lambda _: self.places.forget(operation_id))
 
 
+def _fewest(scope_id: int, wanted: OperationFilter) -> Mapping[str, Any]:
+    """Return by which index there are the fewest rows."""
+    if wanted.task_id is not None:
+        if wanted.current and wanted.status is not None:
+            by_status = {"retried": 0, "status": wanted.status}
+            return {"task_id": wanted.task_id, **by_status}
+        return {"task_id": wanted.task_id}
+    if wanted.device_id is not None:
+        return {"device_id": wanted.device_id}
+    if wanted.status is not None:
+        return {"scope_id": scope_id, "status": wanted.status}
+    return {"scope_id": scope_id}
+
+
+def _wanted(scope_id: int, wanted: OperationFilter) -> dict[str, Any]:
+    """Return which values columns are to have; None: any."""
+    return {
+        "scope_id": scope_id,
+        "task_id": wanted.task_id,
+        "device_id": wanted.device_id,
+        "status": wanted.status,
+        "resource": wanted.resource,
+        "retried": 0 if wanted.current else None,
+    }
+
+
 def _conditions(scope_id: int, wanted: OperationFilter) -> tuple[str, list[Any]]:
-    """Return the conditions; the one with the fewest rows chooses the index."""
-    by_task, by_device = wanted.task_id is not None, wanted.device_id is not None
-    narrow = by_task or by_device
-    aside = " || ''" if by_device and not by_task else ""
-    given = (
-        (f"scope_id{' + 0' if narrow else ''} = ?", scope_id),
-        ("task_id = ?", wanted.task_id),
-        (f"device_id{' + 0' if by_task else ''} = ?", wanted.device_id),
-        (f"status{aside} = ?", wanted.status),
-        ("resource = ?", wanted.resource),
-        ("retried = ?", 0 if wanted.current else None),
-    )
-    found = [(sql, value) for sql, value in given if value is not None]
-    return " AND ".join(sql for sql, _ in found), [value for _, value in found]
+    """Return the conditions; the narrowest one chooses the index."""
+    narrow = wanted.task_id is not None or wanted.device_id is not None
+    given = {n: v for n, v in _wanted(scope_id, wanted).items() if v is not None}
+    where = [
+        f"NOT {name} <> ?" if name == "scope_id" and narrow else f"{name} = ?"
+        for name in given
+    ]
+    return " AND ".join(where), list(given.values())
 
 
 def _order(page: Page) -> str:

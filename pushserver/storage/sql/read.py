@@ -1,10 +1,10 @@
 """Reading what was kept, on connections that cannot write."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from pushserver.model.command import Command, HandOut, Order, Result
-from pushserver.model.ids import first_id_at
+from pushserver.model.ids import MAX_INT64, first_id_at
 from pushserver.model.operation import Operation
 from pushserver.model.state import State
 from pushserver.model.upgrade import Part
@@ -22,6 +22,7 @@ from pushserver.storage.rows import (
     result_from_row,
 )
 from pushserver.storage.sql.connection import Connection
+from pushserver.storage.sql.stretch import Stretch
 from pushserver.storage.tracking_rows import OPERATION, operation_from_row
 from pushserver.storage.upgrade_rows import (
     PART,
@@ -109,68 +110,83 @@ def list_commands(
     limit: int,
 ) -> Sequence[CommandRecord]:
     """Return a page of commands, newest first."""
-    sql, values = _page(scope_id, wanted, before, limit)
+    sql, values = _page(connection, scope_id, wanted, before, limit)
     rows = connection.execute(sql, values).fetchall()
     return list(_bounded((_record(connection, row) for row in rows), _weight))
 
 
 def _page(
-    scope_id: int, wanted: CommandFilter, before: int | None, limit: int
+    connection: Connection,
+    scope_id: int,
+    wanted: CommandFilter,
+    before: int | None,
+    limit: int,
 ) -> tuple[str, list[Any]]:
     """
     Make the statement: for each state asked for a piece in order, then the merge.
 
     `state IN (…)` would read and sort every row of those states.
     """
-    where, values = _conditions(scope_id, wanted, before)
-    by_state = "state" if _state_is_rarest(wanted) else "state || ''"
-    pieces, all_values = [], []
+    pieces, values = [], []
     states: list[State | None] = [*sorted(wanted.states)] or [None]
     for state in states:
-        own = [*where, f"{by_state} = ?"] if state else where
+        fewest = _fewest(scope_id, wanted, state)
+        part = Stretch(connection, fewest, *_ids(wanted, before))
+        where, others = _conditions(part, scope_id, wanted, state)
         pieces.append(
-            f"SELECT * FROM (SELECT {_FULL} FROM command WHERE {' AND '.join(own)}"
-            " ORDER BY id DESC LIMIT ?) AS page"
+            f"SELECT * FROM (SELECT {_FULL} FROM command WHERE {where}"
+            f" ORDER BY {part.newest_first} LIMIT ?) AS page"
         )
-        all_values += [*values, *([state.value] if state else []), limit]
-    return " UNION ALL ".join(pieces) + " ORDER BY 1 DESC LIMIT ?", [*all_values, limit]
+        values += [*others, limit]
+    return " UNION ALL ".join(pieces) + " ORDER BY 1 DESC LIMIT ?", [*values, limit]
 
 
-def _state_is_rarest(wanted: CommandFilter) -> bool:
-    """Tell whether to go by the index on the state: most commands are SUCCESSFUL."""
-    if _is_narrow(wanted):
-        return False
-    return wanted.endpoint is None or State.SUCCESSFUL not in wanted.states
+def _ids(wanted: CommandFilter, before: int | None) -> tuple[int, int]:
+    """Return between which ids to look: they grow with time, so times are ids."""
+    after, until = wanted.created_after, wanted.created_before
+    above = -1 if after is None else first_id_at(after) - 1
+    below = MAX_INT64 if until is None else first_id_at(until + _DAY)
+    return above, below if before is None else min(before, below)
 
 
-def _is_narrow(wanted: CommandFilter) -> bool:
-    """Tell whether to go by an index that is not the scope's."""
-    return wanted.device_id is not None or wanted.operation_id is not None
+def _fewest(
+    scope_id: int, wanted: CommandFilter, state: State | None
+) -> Mapping[str, Any]:
+    """Return by which index there are the fewest rows: most commands are SUCCESSFUL."""
+    if wanted.operation_id is not None:
+        return {"operation_id": wanted.operation_id}
+    if wanted.device_id is not None:
+        return {"device_id": wanted.device_id}
+    is_rare = wanted.endpoint is None or State.SUCCESSFUL not in wanted.states
+    if state is not None and is_rare:
+        return {"scope_id": scope_id, "state": state.value}
+    if wanted.endpoint is not None:
+        return {"scope_id": scope_id, "endpoint": wanted.endpoint}
+    return {"scope_id": scope_id}
 
 
 def _conditions(
-    scope_id: int, wanted: CommandFilter, before: int | None
-) -> tuple[list[str], list[Any]]:
-    """Return the conditions but for the state. Ids grow with time: times are ids."""
-    by_state = _state_is_rarest(wanted) and wanted.states
-    by_endpoint = "endpoint || ''" if by_state else "endpoint"
-    given = (
-        (f"scope_id{' + 0' if _is_narrow(wanted) else ''} = ?", scope_id),
-        ("id < ?", before),
-        ("device_id = ?", wanted.device_id),
-        ("operation_id = ?", wanted.operation_id),
-        (f"{by_endpoint} = ?", wanted.endpoint),
-        ("created_at > ?", wanted.created_after),
-        ("created_at < ?", wanted.created_before),
-        ("id >= ?", _id_at(wanted.created_after)),
-        ("id < ?", _id_at(wanted.created_before, later=_DAY)),
+    part: Stretch, scope_id: int, wanted: CommandFilter, state: State | None
+) -> tuple[str, list[Any]]:
+    """Return all conditions on a piece."""
+    others, values = part.others(
+        {
+            "scope_id": scope_id,
+            "state": state and state.value,
+            "device_id": wanted.device_id,
+            "operation_id": wanted.operation_id,
+            "endpoint": wanted.endpoint,
+        }
     )
-    conditions = [(sql, value) for sql, value in given if value is not None]
-    return [sql for sql, _ in conditions], [value for _, value in conditions]
-
-
-def _id_at(instant: int | None, later: int = 0) -> int | None:
-    return None if instant is None else first_id_at(instant + later)
+    times = (
+        (" AND created_at > ?", wanted.created_after),
+        (" AND created_at < ?", wanted.created_before),
+    )
+    given = [(sql, value) for sql, value in times if value is not None]
+    where = part.sql + others + "".join(sql for sql, _ in given)
+    if wanted.operation_id is not None:
+        where += " AND operation_id IS NOT NULL"  # as the index has it
+    return where, [*part.bounds, *values, *(value for _, value in given)]
 
 
 def list_results(
@@ -184,15 +200,16 @@ def list_results(
     orphan: bool | None,
 ) -> Sequence[Result]:
     """Return a page of results in the order they came, with ids below *before*."""
-    by_scope = "scope_id" if device_id is None else "scope_id + 0"
-    where, values = [f"{by_scope} = ?", "id > ?", "id < ?"], [scope_id, after, before]
-    if device_id is not None:
-        where.append("device_id = ?")
-        values.append(device_id)
+    whose = {"scope_id": scope_id} if device_id is None else {"device_id": device_id}
+    part = Stretch(connection, whose, after, before)
+    others, values = part.others({"scope_id": scope_id})
     if orphan is not None:
-        where.append(f"command_id IS {'' if orphan else 'NOT '}NULL")
-    sql = f"SELECT {RESULT} FROM result WHERE {' AND '.join(where)} ORDER BY id LIMIT ?"
-    rows = connection.execute(sql, (*values, limit))
+        others += f" AND command_id IS {'' if orphan else 'NOT '}NULL"
+    sql = (
+        f"SELECT {RESULT} FROM result WHERE {part.sql}{others}"
+        f" ORDER BY {part.oldest_first} LIMIT ?"
+    )
+    rows = connection.execute(sql, (*part.bounds, *values, limit))
     return list(_bounded(map(result_from_row, rows), lambda r: len(r.body)))
 
 

@@ -100,10 +100,17 @@ _PURGE_DEAD = (
     " (SELECT subscription_id, event_id FROM webhook"
     " WHERE state = 'dead' AND event_id < ? LIMIT ?)"
 )
+# From one subscription that was told anything to the next, not from webhook to webhook.
+_GONE = (
+    "WITH RECURSIVE told(id) AS (SELECT min(subscription_id) FROM webhook"
+    " UNION ALL SELECT (SELECT min(subscription_id) FROM webhook"
+    " WHERE subscription_id > told.id) FROM told WHERE told.id IS NOT NULL)"
+    " SELECT id FROM told WHERE id NOT IN (SELECT id FROM subscription) LIMIT 1"
+)
 _ORPHANS = (
     "DELETE FROM webhook WHERE (subscription_id, event_id) IN"
     " (SELECT subscription_id, event_id FROM webhook"
-    " WHERE subscription_id NOT IN (SELECT id FROM subscription) LIMIT ?)"
+    " WHERE subscription_id = ? LIMIT ?)"
 )
 _TOO_MANY = (
     "SELECT event_id FROM webhook WHERE subscription_id = ? AND state = 'pending'"
@@ -164,7 +171,11 @@ class SqlSubscriptions:
 
     async def purge_webhooks(self, *, limit: int) -> int:
         """Delete what was told to subscriptions that are gone."""
-        return await self.write(lambda c: c.execute(_ORPHANS, (limit,)).rowcount)
+        gone: list[int] = await self._list(_GONE, (), lambda row: row[0])
+        if not gone:
+            return 0
+        values = (gone[0], limit)
+        return await self.write(lambda c: c.execute(_ORPHANS, values).rowcount)
 
     async def newest_event(self) -> int:
         """Return the id of the newest event."""
@@ -243,15 +254,12 @@ class SqlSubscriptions:
         limit: int,
     ) -> Sequence[tuple[WebhookDelivery, Event | None]]:
         """List deliveries, newest events first."""
-        given = (
-            ("webhook.state = ?", None if state is None else state.value),
-            ("webhook.event_id < ?", before),
-        )
-        where = [(sql, value) for sql, value in given if value is not None]
-        clause = "".join(f" AND {sql}" for sql, _ in where)
+        # Written out: the indexes are of one state each.
+        of_state = "" if state is None else f" AND webhook.state = '{state.value}'"
+        from_there = "" if before is None else " AND webhook.event_id < ?"
         return await self._list(
-            f"{_LIST}{clause} ORDER BY webhook.event_id DESC LIMIT ?",
-            (subscription_id, *(value for _, value in where), limit),
+            f"{_LIST}{of_state}{from_there} ORDER BY webhook.event_id DESC LIMIT ?",
+            (subscription_id, *(() if before is None else (before,)), limit),
             _told,
         )
 

@@ -9,6 +9,7 @@ from pushserver.model.operation import Operation, Status
 from pushserver.model.upgrade import UpgradeResult, UpgradeState
 from pushserver.storage.rows import Row, columns, prefixed
 from pushserver.storage.sql.connection import Connection, Reader
+from pushserver.storage.sql.stretch import Stretch
 from pushserver.storage.tracking_rows import (
     OPERATION,
     TASK,
@@ -39,7 +40,7 @@ _COUNT = (
 _PARTS = (
     f"SELECT {_OWN}, {_TERMS}, {_PART} FROM operation"
     f" JOIN upgrade ON upgrade.task_id = operation.task_id {_WITH_PART}"
-    " WHERE operation.task_id = ? AND retried = 0 AND operation.id > ?"
+    " WHERE operation.task_id IS NOT NULL AND"  # as its indexes have it
 )
 _WAITS = "status = 'RUNNING' AND queued = 0"
 _STATUS = {UpgradeResult.SUCCESS: Status.COMPLETED, UpgradeResult.FAIL: Status.FAILED}
@@ -83,13 +84,16 @@ class SqlUpgrades:
     ) -> Sequence[Operation]:
         """List the operations of an upgrade with their parts."""
         where, values = _conditions(wanted)
-        sql = f"{_PARTS}{where} ORDER BY operation.id LIMIT ?"
-        return await self.reader.run(
-            lambda c: [
-                operation_with_part(row)
-                for row in c.execute(sql, (task_id, after, *values, limit))
-            ]
-        )
+
+        def read(connection: Connection) -> list[Operation]:
+            part = Stretch(connection, _fewest(task_id, wanted), above=after)
+            others, current = part.others({"retried": 0})
+            sql = f"{_PARTS} {part.sql}{others}{where} ORDER BY {part.oldest_first}"
+            given = (*part.bounds, *current, *values, limit)
+            rows = connection.execute(f"{sql} LIMIT ?", given)
+            return [operation_with_part(row) for row in rows]
+
+        return await self.reader.run(read)
 
 
 def _record(row: Row) -> UpgradeRecord:
@@ -97,11 +101,17 @@ def _record(row: Row) -> UpgradeRecord:
     return UpgradeRecord(task_from_row(row[:split]), upgrade_from_row(row[split:]))
 
 
+def _fewest(task_id: int, wanted: PartFilter) -> dict[str, Any]:
+    """Return by which index there are the fewest rows."""
+    of_task = {"operation.task_id": task_id}
+    if wanted.result is None:
+        return of_task
+    return of_task | {"retried": 0, "status": _STATUS[wanted.result].value}
+
+
 def _conditions(wanted: PartFilter) -> tuple[str, list[str]]:
+    """Return what else is wanted of a part."""
     where, values = "", []
-    if wanted.result is not None:
-        where += " AND status = ?"
-        values.append(_STATUS[wanted.result].value)
     if wanted.waiting is not None:
         where += f" AND {'' if wanted.waiting else 'NOT '}({_WAITS})"
     if wanted.state is not None:

@@ -1,0 +1,267 @@
+"""A long past, made by the database itself: the same statements on every store.
+
+All of it is over, and goes round a few devices, so that each of them has much of it. Of
+each kind the oldest few are rare: what looks for them from the other end reads it all.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Mapping, Sequence
+
+import psycopg
+
+from pushserver.clock import SECOND
+from pushserver.model.ids import EPOCH_MS
+from pushserver.storage.base import Store
+from pushserver.storage.postgres.store import PostgresStore
+from pushserver.storage.sqlite.store import SqliteStore
+from tests.clock import START
+from tests.model.values import DAY
+
+#: Devices 1 to 20; the oldest 20 of all that happened, one on each, are rare.
+DEVICES = RARE = 20
+#: One of the devices; what is rare there is one row.
+ONE = 5
+#: When it began, and how far apart things are.
+BEGAN = START - 700 * DAY
+STEP = 60 * SECOND
+
+#: `i` counts from the oldest on, `at` is an instant, `rare` is 1 or 0.
+_ROWS = f"""
+WITH RECURSIVE numbers(i) AS (
+    SELECT CAST({{first}} AS BIGINT)
+    UNION ALL SELECT i + 1 FROM numbers WHERE i < {{last}}
+), past AS (
+    SELECT i, {BEGAN} + i * {STEP} AS at, 1 + i % {DEVICES} AS device,
+        ({BEGAN} / 1000 + i * {STEP // 1000} - {EPOCH_MS}) << 22 AS id,
+        CASE WHEN i < {RARE} THEN 1 ELSE 0 END AS rare FROM numbers
+)
+"""  # noqa: S608 - numbers of ours
+
+
+def id_of(number: int) -> int:
+    """Return the id of the command, task, event and so on with that number."""
+    return BEGAN // 1000 + number * (STEP // 1000) - EPOCH_MS << 22
+
+
+_WEBHOOK = {"event_id": "id", "device_id": "device", "attempts": "'[]'"}
+#: Columns and values, for each table. `BYTES` are written as each database has them.
+_PAST: Sequence[tuple[str, Mapping[str, str]]] = (
+    (
+        "command",
+        {
+            "id": "id",
+            "scope_id": "1",
+            "device_id": "device",
+            "verb": "'POST'",
+            "endpoint": "CASE rare WHEN 1 THEN 'reboot' ELSE 'load_objects' END",
+            "content_type": "'application/json'",
+            "priority": "0",
+            "delivery": "'atLeastOnce'",
+            "max_attempts": "5",
+            "response_timeout": "180000000",
+            "slow": "0",
+            "created_at": "at",
+            "expires_at": f"at + {DAY}",
+            "state": "CASE rare WHEN 1 THEN 'FAILED' ELSE 'SUCCESSFUL' END",
+            "attempts": "1",
+            "turns": "3",
+            "sent_at": "at",
+            "delivered_at": "at",
+            "finished_at": "at",
+            "operation_id": f"CASE rare WHEN 1 THEN {id_of(0)} ELSE id END",
+            "step": "i",
+            "result_id": "id + 2",
+        },
+    ),
+    (
+        "delivery",
+        {
+            "id": "id + 1",
+            "command_id": "id",
+            "device_id": "device",
+            "uuid": "CASE rare WHEN 1 THEN NULL ELSE 'u' || i END",
+            "sent_at": "at",
+            "delivered_at": "at",
+            "ended_at": "at",
+            "outcome": "CASE rare WHEN 1 THEN 'noAnswer' ELSE 'successful' END",
+        },
+    ),
+    (
+        "result",
+        {
+            "id": "id + 2",
+            "scope_id": "1",
+            "device_id": "device",
+            "command_id": "CASE rare WHEN 1 THEN NULL ELSE id END",
+            "delivery_id": "CASE rare WHEN 1 THEN NULL ELSE id + 1 END",
+            "received_at": "at",
+            "complete": "1",
+            "body": "BYTES",
+        },
+    ),
+    (
+        "operation",
+        {
+            "id": "id",
+            "scope_id": "1",
+            "device_id": "device",
+            "task_id": f"CASE i % 2 WHEN 1 THEN {id_of(0)} END",
+            "created_at": "at",
+            "created_by": "1",
+            "resource": "'r'",
+            "action": "'EXECUTE'",
+            "app_id": "'a'",
+            "on_failure": "'stop'",
+            **dict.fromkeys(("steps", "queued", "done"), "1"),
+            **dict.fromkeys(("failed", "unknown", "canceled", "retried"), "0"),
+            "progress": "100",
+            "status": "CASE rare WHEN 1 THEN 'FAILED' ELSE 'COMPLETED' END",
+            "started_at": "at",
+            "ended_at": "at",
+            "modified_at": "at",
+            "version": "2",
+        },
+    ),
+    (
+        "notification",
+        {
+            "id": "id",
+            "operation_id": "id",
+            "scope_id": "1",
+            "created_at": "at",
+            "created_by": "1",
+            "sent_at": "at",
+            "status": "'COMPLETED'",
+            "progress": "100",
+        },
+    ),
+    (
+        "task",
+        {
+            "id": "id",
+            "scope_id": "1",
+            "created_at": "at",
+            "created_by": "1",
+            "expires_in": f"{DAY}",
+            "expires_at": f"at + {DAY}",
+            "state": "'COMPLETED'",
+            "resource": "'r'",
+            "action": "'EXECUTE'",
+            "app_id": "'a'",
+            "on_failure": "'stop'",
+            "steps": "1",
+            "forgiven": "0",
+            "ended_at": "at",
+        },
+    ),
+    (
+        "upgrade",
+        {
+            "task_id": "id",
+            "scope_id": "1",
+            "target_version": "'2'",
+            "version_pointer": "'/version'",
+            **dict.fromkeys(("downloads", "applies", "retries"), "1"),
+            "apply_timeout": "1",
+        },
+    ),
+    (
+        "upgrade_part",
+        {
+            "operation_id": "id",
+            "state": "'updating'",
+            "missing": "0",
+            "tries": "0",
+        },
+    ),
+    (
+        "shadow",
+        {
+            "device_id": "1000 + i",
+            "service_id": "'door'",
+            "scope_id": "1",
+            **dict.fromkeys(("desired", "reported", "sent", "carried"), "'{}'"),
+            "asked": "'[]'",
+            "version": "1",
+            "sent_version": "1",
+            **dict.fromkeys(("verified", "lapsed", "due", "planned"), "0"),
+        },
+    ),
+    (
+        "event",
+        {
+            "id": "id",
+            "scope_id": "1",
+            "type": "'device.online'",
+            "device_id": "device",
+            "at": "at",
+            "data": "BYTES",
+        },
+    ),
+    (
+        "webhook",
+        {
+            **_WEBHOOK,
+            "subscription_id": "1",
+            "state": "CASE rare WHEN 1 THEN 'dead' ELSE 'delivered' END",
+        },
+    ),
+    # One that was away for as long: not over, but as much.
+    (
+        "webhook",
+        {
+            **_WEBHOOK,
+            "subscription_id": "2",
+            "state": "'pending'",
+            "next_at": "at",
+        },
+    ),
+    (
+        "idempotency_key",
+        {
+            "token_id": "1",
+            "path": "'/'",
+            "value": "'k' || i",
+            "fingerprint": "'f'",
+            "answer": "BYTES",
+            "created_at": "at",
+        },
+    ),
+)
+
+
+async def fill(store: Store, first: int, last: int) -> None:
+    """Let happen what has the numbers from *first* up to, but without, *last*."""
+    rows = _ROWS.format(first=first, last=last - 1)
+    if isinstance(store, PostgresStore):
+        pieces = [_piece(rows, *each, "'{}'") for each in _PAST]
+        url = store.rounds.sessions[0].database.url
+        await asyncio.to_thread(_fill_postgres, url, pieces)
+    elif isinstance(store, SqliteStore):
+        pieces = [_piece(rows, *each, "x'7b7d'") for each in _PAST]
+        await store.writer.connection.run(lambda c: _fill_sqlite(c, pieces))
+
+
+def _piece(rows: str, table: str, columns: Mapping[str, str], binary: str) -> str:
+    values = ", ".join(columns.values()).replace("BYTES", binary)
+    # Whatever is in it is ours.
+    return (
+        f"{rows} INSERT INTO {table} ({', '.join(columns)}) SELECT {values} FROM past"  # noqa: S608
+    )
+
+
+def _fill_sqlite(connection: sqlite3.Connection, pieces: list[str]) -> None:
+    connection.execute("BEGIN")
+    for piece in pieces:
+        connection.execute(piece)
+    connection.execute("COMMIT")
+
+
+def _fill_postgres(url: str, pieces: list[str]) -> None:
+    # A connection of its own: the store's are given seconds for all that they do.
+    with psycopg.connect(url, autocommit=True) as connection:
+        for piece in pieces:
+            connection.execute(piece.encode())
+        # As the database does by itself after a while.
+        connection.execute("ANALYZE")
