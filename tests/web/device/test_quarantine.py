@@ -2,6 +2,11 @@
 
 import asyncio
 
+import pytest
+
+from tests.clock import ManualClock
+from tests.storage.places import PostgresDatabase, opened
+from tests.storage.test_fleet import device as adopted
 from tests.web.site import DEVICE, Site
 
 QUERY = f"deviceId={DEVICE}"
@@ -37,6 +42,21 @@ async def test_never_a_command(site: Site) -> None:
     assert "adopted" == adopted.json()["state"]
     assert 201 == taken.status
     assert "x" == (await site.push(QUERY)).json()["endpoint"]
+
+
+@pytest.mark.only_on("postgres")
+async def test_adopted_elsewhere(site: Site, database: str, clock: ManualClock) -> None:
+    """
+    A result of a device that another server adopted is kept, though this one did not
+    hear of it yet.
+    """
+    await site.push(QUERY)
+    async with opened(PostgresDatabase(database), clock) as other:
+        await other.save_devices([adopted(int(DEVICE))])
+    answer = await site.result(query=QUERY)
+
+    assert answer.is_empty
+    assert 1 == len((await site.api("GET", "/results")).json()["items"])
 
 
 async def test_never_held(site: Site) -> None:
