@@ -2,11 +2,9 @@
 
 import asyncio
 
+import psycopg
 import pytest
 
-from tests.clock import ManualClock
-from tests.storage.places import PostgresDatabase, opened
-from tests.storage.test_fleet import device as adopted
 from tests.web.site import DEVICE, Site
 
 QUERY = f"deviceId={DEVICE}"
@@ -45,14 +43,15 @@ async def test_never_a_command(site: Site) -> None:
 
 
 @pytest.mark.only_on("postgres")
-async def test_adopted_elsewhere(site: Site, database: str, clock: ManualClock) -> None:
+async def test_adopted_elsewhere(site: Site, database: str) -> None:
     """
     A result of a device that another server adopted is kept, though this one did not
     hear of it yet.
     """
     await site.push(QUERY)
-    async with opened(PostgresDatabase(database), clock) as other:
-        await other.save_devices([adopted(int(DEVICE))])
+    await site.services.fleet.flush()
+    with psycopg.connect(database) as other:
+        other.execute("UPDATE device SET state = 'adopted'")
     answer = await site.result(query=QUERY)
 
     assert answer.is_empty
