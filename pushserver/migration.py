@@ -109,7 +109,8 @@ def _reading(path: Path) -> Iterator[sqlite3.Connection]:
 def _writing(url: str) -> Iterator[Link]:
     """Have one transaction, with all tables made, for the length of the block."""
     # A large table takes what time it takes.
-    with closing(Link(url, 0)) as link:
+    with closing(Link(url)) as link:
+        link.begin(0)
         link.execute("BEGIN")
         prepare(link, SystemClock().now())
         yield link

@@ -205,6 +205,25 @@ class Fleet(Directory):
         async with self._saving:
             await self._read_again(device_ids)
 
+    async def learn(self, device_id: int) -> bool:
+        """
+        Ask whether another server admits a device that is refused here by now.
+
+        Raises:
+            Unavailable: the store is away.
+        """
+        if not self.store.is_shared:
+            return False
+        before = self._admission(device_id)
+        await self.refresh([device_id])
+        return before != self._admission(device_id)
+
+    def _admission(self, device_id: int) -> Sequence[object]:
+        device = self.known(device_id)
+        if device is None:
+            return ()
+        return (device.is_adopted, device.key_hash, device.old_key_hash)
+
     async def _read_again(self, device_ids: Collection[int] | None) -> None:
         if device_ids is None:
             found = await self.store.all_devices()

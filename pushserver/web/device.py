@@ -7,15 +7,15 @@ the limit 413; 503 says that a result could not be kept.
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
+from typing import TypeVar
 
 import msgspec
 from aiohttp import web
 
 from pushserver.dialects.controlid.push import answer
 from pushserver.errors import NotFound, Unavailable
-from pushserver.model.command import Result
 from pushserver.model.device import Device
 from pushserver.model.ids import MAX_INT64
 from pushserver.model.lane import Flight
@@ -33,6 +33,8 @@ from pushserver.web.answer import idle, respond
 from pushserver.web.around import ENDS_WITH_PEER, Handler, around, note
 from pushserver.web.body import Body, read_body
 from pushserver.web.services import Services
+
+T = TypeVar("T")
 
 #: Seconds for which a result waits for a store that is away. Devices wait 30.
 PATIENCE = 25.0
@@ -152,13 +154,19 @@ async def _result(
     query = query_of(request.raw_path)
     device_id = query.device_id()
     device = services.fleet.meet(device_id, key, request.remote)
+    # Another server may have adopted it, and given it what this is the answer to.
+    if device is None and await _keep_trying(
+        services, partial(services.fleet.learn, device_id)
+    ):
+        device = services.fleet.meet(device_id, key, request.remote)
     if device is None:
         body = await read_body(request)
         return _refused(request, services, device_id, body.data)
     device.was_idle = False
     with services.reporting.arriving(device_id, query.uuid):
         body = await read_body(request)
-        taken = await _keep_trying(services, _post(request, query, device, body))
+        post = _post(request, query, device, body)
+        taken = await _keep_trying(services, partial(services.reporting.report, post))
     note(
         request,
         device_id=device_id,
@@ -186,12 +194,12 @@ def _header(request: web.Request, name: str) -> str | None:
     return None if value is None else printable(value)[:255]
 
 
-async def _keep_trying(services: Services, post: Post) -> Result:
-    """Keep the result, waiting for a store that is away: 200 would be a lie."""
+async def _keep_trying(services: Services, work: Callable[[], Awaitable[T]]) -> T:
+    """Do what a result needs, waiting for a store that is away: 200 would be a lie."""
     until = time.monotonic() + PATIENCE
     while True:
         try:
-            return await services.reporting.report(post)
+            return await work()
         except Unavailable:
             if time.monotonic() >= until or services.holds.is_closed:
                 raise

@@ -27,6 +27,7 @@ class Network:
     open: asyncio.Event = attrs.Factory(asyncio.Event)
     _near: set[asyncio.StreamWriter] = attrs.Factory(set)
     _far: set[asyncio.StreamWriter] = attrs.Factory(set)
+    _forgotten: set[asyncio.StreamWriter] = attrs.Factory(set)
     _tasks: set[asyncio.Task[None]] = attrs.Factory(set)
 
     @classmethod
@@ -44,6 +45,7 @@ class Network:
             yield network
         finally:
             network.open.set()
+            network._forgotten.clear()
             network.reset()
             server.close()
             await asyncio.gather(*network._tasks, return_exceptions=True)
@@ -58,6 +60,15 @@ class Network:
         for writer in self._far:
             writer.transport.abort()
 
+    def forget(self) -> None:
+        """Let nothing more through of the connections there are, and tell nobody."""
+        self._forgotten |= self._near | self._far
+
+    @property
+    def is_forgotten(self) -> bool:
+        """Tell whether there are such connections."""
+        return bool(self._forgotten)
+
     async def _carry(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
@@ -68,8 +79,8 @@ class Network:
         await asyncio.gather(*map(self._begin, ways), return_exceptions=True)
         for each in (writer, far_writer):
             each.transport.abort()
-        self._near.discard(writer)
-        self._far.discard(far_writer)
+        for every in (self._near, self._far, self._forgotten):
+            every -= {writer, far_writer}
 
     def _begin(self, way: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(way)
@@ -91,9 +102,10 @@ class Network:
         while data := await reader.read(65536):
             await asyncio.sleep(self.latency)
             await self.open.wait()
-            writer.write(data)
-            await writer.drain()
-        if writer in self._far:
+            if writer not in self._forgotten:
+                writer.write(data)
+                await writer.drain()
+        if writer in self._far - self._forgotten:
             writer.transport.abort()
 
 

@@ -94,6 +94,26 @@ async def test_results(
     assert "SUCCESSFUL" == (await api.command(command["id"]))["state"]
 
 
+@pytest.mark.proof
+async def test_results_in_vain(
+    server: Program, api: Client, session: aiohttp.ClientSession
+) -> None:
+    """
+    After 25 s a device is told 503: a 200 would be a lie.
+    """
+    await api.put_device(ME)
+    loop, url = asyncio.get_running_loop(), f"{server.url}/result?deviceId={ME}"
+    with database_away(server.database):
+        begun = loop.time()
+        async with session.post(url, data=b'{"response":{}}') as answer:
+            status, told = answer.status, answer.headers
+        took = loop.time() - begun
+
+    assert 503 == status
+    assert "Retry-After" in told
+    assert 24 < took < 32
+
+
 async def test_readiness(server: Program, session: aiohttp.ClientSession) -> None:
     """
     `/readyz` is red while the database is away, and green again by itself.

@@ -1,99 +1,202 @@
 """The database is slow, silent or gone for a while: nothing promised is lost."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from functools import partial
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import aiohttp
+import attrs
 import pytest
 
 from pushserver.client import Client
+from tests.e2e.crowd import Crowd
 from tests.e2e.faulty import Network, database_away
-from tests.e2e.traffic import Traffic, check
+from tests.e2e.traffic import check
 from tests.program import Program
 from tests.web.site import until
 
 pytestmark = pytest.mark.only_on("postgres")
-#: Makes the network fail, and mends it.
-Fault = Callable[[Network], Awaitable[None]]
+#: Makes the network fail for some seconds, and mends it.
+Fault = Callable[[Network, float], Awaitable[None]]
+#: Seconds within which all is well again, and polls a second meanwhile.
+HEALED, POLLS = 5.0, 500
+#: No device of the crowd: those with which it is tried whether all is well.
+PATIENTS = (901, 902)
 
 
-async def latency(network: Network) -> None:
+async def calm(_network: Network, seconds: float) -> None:
+    """Nothing happens."""
+    await asyncio.sleep(seconds)
+
+
+async def latency(network: Network, seconds: float) -> None:
     """Everything takes longer."""
     network.latency = 0.1
-    await asyncio.sleep(3)
+    await asyncio.sleep(seconds)
     network.latency = 0.0
 
 
-async def reset(network: Network) -> None:
+async def reset(network: Network, seconds: float) -> None:
     """Connections break off, again and again."""
-    for _ in range(5):
+    for _ in range(round(seconds / 0.3)):
         network.reset()
         await asyncio.sleep(0.3)
+    network.reset()
 
 
-async def half_open(network: Network) -> None:
+async def half_open(network: Network, _seconds: float) -> None:
     """Connections are gone at their far end alone."""
     network.half_open()
-    await asyncio.sleep(1)
 
 
-async def blackhole(network: Network) -> None:
-    """Nothing arrives any more, for longer than anybody waits."""
+async def forgotten(network: Network, _seconds: float) -> None:
+    """Connections carry nothing any more, and both ends believe in them."""
+    network.forget()
+
+
+async def blackhole(network: Network, seconds: float) -> None:
+    """Nothing arrives any more; at last all of it does."""
     network.open.clear()
-    await asyncio.sleep(8)
+    await asyncio.sleep(seconds)
     network.open.set()
 
 
-async def restart(network: Network) -> None:
+async def restart(network: Network, seconds: float) -> None:
     """The database is started anew."""
     with database_away(network.database):
-        await asyncio.sleep(2)
+        await asyncio.sleep(seconds)
 
 
-async def is_ready(session: aiohttp.ClientSession, program: Program) -> bool:
-    """Tell whether a server says that it can work."""
-    async with session.get(f"{program.url}/readyz") as answer:
-        return answer.status == 200
+@attrs.define
+class Patient:
+    """A device, and a program that tries at one server whether all is well again."""
+
+    program: Program
+    session: aiohttp.ClientSession
+    device: int
+
+    async def healed(self, number: int) -> float:
+        """Return the instant at which a whole command was done, once it is."""
+        path = f"/api/v1/devices/{self.device}/commands"
+        body = {"message": "x", "n": -number * 1000 - self.device}
+        order = {"endpoint": "message_to_screen", "body": body}
+        query = f"?deviceId={self.device}&uuid={number}"
+        await self._until("GET", "/readyz")
+        head = {"Idempotency-Key": f"{self.device} {number}"}
+        await self._until("POST", path, headers=head, json=order)
+        while not await self._until("GET", f"/push{query}"):
+            pass
+        await self._until("POST", f"/result{query}", json={"response": {}})
+        return asyncio.get_running_loop().time()
+
+    async def _until(self, method: str, path: str, **how: Any) -> bytes:
+        """Call until it succeeds; return the body."""
+        head = {"Authorization": f"Bearer {self.program.token}"}
+        head |= how.pop("headers", {})
+        url = self.program.url + path
+        while True:
+            async with self.session.request(method, url, headers=head, **how) as got:
+                body = await got.read()
+            if got.ok:
+                return body
+            await asyncio.sleep(0.02)
 
 
-@pytest.mark.parametrize("fault", [latency, reset, half_open, blackhole, restart])
-async def test_nothing_lost(tmp_path: Path, database: str, fault: Fault) -> None:
+@asynccontextmanager
+async def two_servers(folder: Path, network: Network) -> AsyncIterator[list[Program]]:
+    """Have two servers behind the network for the length of the block."""
+    programs = [Program(folder / name, network.url) for name in ("a", "b")]
+    try:
+        for program in programs:
+            program.folder.mkdir()
+            await asyncio.to_thread(program.start, grace=0.5)
+        yield programs
+    finally:
+        for program in programs:
+            await asyncio.to_thread(program.kill)
+
+
+async def suffer(
+    network: Network, patients: Sequence[Patient], faults: Sequence[tuple[Fault, float]]
+) -> dict[str, float]:
+    """Let the faults happen one by one; return how long it took to heal of each."""
+    loop, took = asyncio.get_running_loop(), {}
+    for number, (fault, seconds) in enumerate(faults):
+        await fault(network, seconds)
+        ended = loop.time()
+        healed = await asyncio.gather(*(each.healed(number) for each in patients))
+        took[f"{number} {fault.__name__} {seconds} s"] = max(healed) - ended
+    return took
+
+
+SHORT = [(reset, 0.3), (forgotten, 0.0), (blackhole, 1.0), (restart, 0.5)]
+LONG = [
+    (latency, 5.0),
+    (calm, 3.0),
+    (reset, 3.0),
+    (calm, 3.0),
+    (half_open, 0.0),
+    (calm, 3.0),
+    (forgotten, 0.0),
+    (calm, 3.0),
+    (blackhole, 1.0),
+    (blackhole, 3.0),
+    (blackhole, 12.0),
+    (restart, 5.0),
+]
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        pytest.param(SHORT, id="short"),
+        pytest.param(3 * LONG, id="long", marks=pytest.mark.proof),
+    ],
+)
+async def test_nothing_lost(
+    tmp_path: Path,
+    database: str,
+    faults: Sequence[tuple[Fault, float]],
+    record_property: Callable[[str, object], None],
+) -> None:
     """
     What two servers acknowledged stays true, nothing is handed out twice that may be
-    handed out once, and they heal by themselves.
+    handed out once, and they heal by themselves within five seconds; all the while
+    devices poll 500 times a second, and are answered.
     """
     connector = aiohttp.TCPConnector(limit=100)
-    patience = aiohttp.ClientTimeout(40)
+    patience, loop = aiohttp.ClientTimeout(40), asyncio.get_running_loop()
     async with (
         Network.to(database) as network,
+        two_servers(tmp_path, network) as programs,
         aiohttp.ClientSession(connector=connector, timeout=patience) as session,
     ):
-        programs = [Program(tmp_path / name, network.url) for name in ("a", "b")]
-        try:
-            for program in programs:
-                program.folder.mkdir()
-                await asyncio.to_thread(program.start, grace=0.5)
-            rng = Random(1)  # noqa: S311 - it must repeat
-            traffic = Traffic(programs, session, rng)
-            running = asyncio.create_task(traffic.run(2))
-            await until(lambda: len(traffic.answered) > 5)
-            await fault(network)
-            for program in programs:
-                await until(partial(is_ready, session, program), within=15)
-            so_far = len(traffic.answered)
-            await until(lambda: len(traffic.answered) > so_far, within=30)
-            traffic.stop.set()
-            await running
-            async with Client(programs[0].url, programs[0].token) as api:
-                commands = await traffic.drained(api)
-        finally:
-            for program in programs:
-                await asyncio.to_thread(program.kill)
+        rng = Random(1)  # noqa: S311 - it must repeat
+        crowd = Crowd(
+            programs, session, rng, range(101, 401), pause=0.1, rate=1.3 * POLLS
+        )
+        running = asyncio.create_task(crowd.run(8))
+        await until(lambda: len(crowd.answered) > 5)
+        begun, before = loop.time(), crowd.polls
+        patients = [
+            Patient(program, session, device)
+            for program, device in zip(programs, PATIENTS, strict=True)
+        ]
+        took = await suffer(network, patients, faults)
+        rate = (crowd.polls - before) / (loop.time() - begun)
+        crowd.stop.set()
+        await running
+        record_property("heal", took)
+        record_property("rate", rate)
+        async with Client(programs[0].url, programs[0].token) as api:
+            commands = await crowd.drained(api)
 
-    check(traffic, commands)
-    assert {200} == {s for (kind, s) in traffic.statuses if kind == "push"}
-    assert {200, 503} >= {s for (kind, s) in traffic.statuses if kind == "result"}
-    assert {200, 201, 503} >= {s for k, s in traffic.statuses if k == "commands"}
+    assert {} == {name: t for name, t in took.items() if t > HEALED}
+    assert rate >= POLLS
+    check(crowd, commands)
+    assert {200} == {s for (kind, s) in crowd.statuses if kind == "push"}
+    assert {200, 503} >= {s for (kind, s) in crowd.statuses if kind == "result"}
+    assert {200, 201, 503} >= {s for k, s in crowd.statuses if k == "commands"}

@@ -25,13 +25,16 @@ class Traffic:
     """
     Enqueues, polls and results at servers chosen at random.
 
-    Every second command may go out once only. Who is not answered, or with 503, tries
-    again: a program with the same key, a device with the same result.
+    Every second command may go out once only; a program takes a *pause* after each. Who
+    is not answered, or with 503, tries again: a program with the same key, a device
+    with the same result.
     """
 
     servers: list[Program]
     session: aiohttp.ClientSession
     rng: Random
+    devices: range = DEVICES
+    pause: float = 0.0
     enqueued: dict[int, str] = attrs.Factory(dict)
     told: Counter[int] = attrs.Factory(Counter)
     answered: set[int] = attrs.Factory(set)
@@ -45,14 +48,15 @@ class Traffic:
         async with asyncio.TaskGroup() as group:
             for _ in range(programs):
                 group.create_task(self._program())
-            for each in DEVICES:
+            for each in self.devices:
                 group.create_task(self._device(each))
 
     async def _program(self) -> None:
         while not self.stop.is_set():
             number = next(self._numbers)
-            device = self.rng.choice(DEVICES)
+            device = self.rng.choice(self.devices)
             self.enqueued[number] = await self._enqueue(number, device)
+            await asyncio.sleep(self.pause)
 
     async def _enqueue(self, number: int, device: int) -> str:
         """Enqueue, again and again, until it is acknowledged."""
@@ -112,7 +116,7 @@ class Traffic:
         commands: dict[str, Json] = {}
 
         async def is_over() -> bool:
-            await asyncio.gather(*(self.poll(each) for each in DEVICES))
+            await asyncio.gather(*(self.poll(each) for each in self.devices))
             commands.update({each["id"]: each async for each in every(api.commands)})
             return not any(each["state"] in live for each in commands.values())
 

@@ -24,6 +24,7 @@ from pushserver.storage.postgres.known import Known
 from pushserver.storage.postgres.link import Link
 from pushserver.storage.postgres.net import Net
 from pushserver.storage.postgres.session import Session
+from pushserver.storage.postgres.silence import cut_silent
 from pushserver.storage.sql.work import watched
 
 log = structlog.get_logger(__name__)
@@ -35,10 +36,11 @@ _NODES = 1024
 _EVERY, _PAUSE = 1.0, 0.2
 #: Looks that one who is alone still takes: who went may have left something untold.
 _LONELY = 10
-# A machine that is gone must not lead for long.
+# A machine that is gone must not lead for long, also if something between it and the
+# database goes on to answer for it; but one that is busy may be silent for a while.
 _GREET = (
     "LISTEN pushserver; SET tcp_keepalives_idle = 3; SET tcp_keepalives_interval = 1;"
-    " SET tcp_keepalives_count = 3"
+    " SET tcp_keepalives_count = 3; SET idle_session_timeout = '8s'"
 )
 # Who starts anew takes no number that another may have lost a moment ago.
 _TAKE = (
@@ -236,6 +238,7 @@ class Desk:
         """Lead if nobody does; look for what was missed unless there is nobody."""
         if not self._leads:
             self._leads = bool((link.execute(_TRY).fetchone() or (False,))[0])
+        cut_silent(link, self.session.database.sessions)
         self._alone = 0 if _others(link) else self._alone + 1
         self.hours.hear(self.hours.ask(link))
         if self._alone >= _LONELY and not self.net.is_behind:

@@ -3,10 +3,11 @@
 import os
 import re
 import socket
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from itertools import count
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -15,6 +16,9 @@ from psycopg.types.string import BytesBinaryDumper, StrDumperUnknown
 
 from pushserver.errors import Misconfigured
 from pushserver.storage.sql.connection import ByColumns
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 #: Seconds until a network that answers nothing is taken for gone.
 _SILENCE = 5
@@ -26,20 +30,24 @@ _CONNECT: dict[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": _SILENCE * 1000,
 }
-# A server that is gone without a word must not keep its locks. What a commit promised
-# holds although the database's own default may say otherwise.
+# A server that is gone without a word must not keep its locks. Who waits for one gives
+# up before that, or it would get the lock when it is gone itself, and keep it as long.
+# What a commit promised holds although the database's own default may say otherwise.
 _SESSION = (
     "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 1;"
     " SET tcp_keepalives_count = 3; SET tcp_user_timeout = 5000;"
-    " SET idle_in_transaction_session_timeout = '5s'; SET lock_timeout = '5s';"
+    " SET idle_in_transaction_session_timeout = '3s'; SET lock_timeout = '{lock}s';"
     " SET statement_timeout = '{patience}s';"
     # What is read after a lock was waited for must be as it is then.
     " SET default_transaction_isolation = 'read committed';"
     " SELECT set_config('synchronous_commit', 'on', false)"
     " WHERE current_setting('synchronous_commit') = 'off'"
 )
+_PICKY = "; SET plan_cache_mode = force_custom_plan"
 #: How connections call themselves, by what is done on them.
 READER, WRITER = "pushserver", "pushserver writer"
+#: Seconds that they wait for a lock; those of devices are the writers' alone.
+_LOCK = {READER: 5, WRITER: 2}
 _MARK = re.compile(r"\?(\d*)")
 
 
@@ -47,11 +55,16 @@ class Link(ByColumns):
     """
     One connection. Whatever is bound has no type: the statement decides.
 
-    So a statement is planned once, whichever of its values are NULL.
+    So a statement is planned once, whichever of its values are NULL. `asked_at` is when
+    the question was asked that is not answered yet, `heard_at` when the last one was
+    answered, by the monotonic clock.
     """
 
-    def __init__(self, url: str, patience: int, name: str = READER) -> None:
+    asked_at: float | None = None
+
+    def __init__(self, url: str, name: str = READER) -> None:
         _check(url)
+        self._name = name
         self.raw = psycopg.connect(
             url,
             autocommit=True,
@@ -63,11 +76,19 @@ class Link(ByColumns):
         self.raw.prepared_max = 500
         self.raw.adapters.register_dumper(str, StrDumperUnknown)
         self.raw.adapters.register_dumper(bytes, BytesBinaryDumper)
-        self.raw.execute(_SESSION.format(patience=patience), prepare=False)
+        self.heard_at = time.monotonic()
+        self.has_begun = self._is_cut = False
+
+    def begin(self, patience: int, *, picky: bool = False) -> None:
+        """Say, before anything else, how it is to be used."""
+        session = _SESSION.format(patience=patience, lock=_LOCK[self._name])
+        session += _PICKY if picky else ""
+        self._ask(self.raw.execute, session, prepare=False)
+        self.has_begun = True
 
     def execute(self, sql: str, values: Sequence[Any] = (), /) -> psycopg.Cursor[Any]:
         """Do a statement."""
-        return self.raw.execute(numbered(sql), bound(values), binary=True)
+        return self._ask(self.raw.execute, numbered(sql), bound(values), binary=True)
 
     def execute_columns(
         self, sql: str, *tables: Sequence[Sequence[Any]]
@@ -78,20 +99,33 @@ class Link(ByColumns):
 
     def execute_all(self, sql: str, /) -> None:
         """Do statements, separated by semicolons, in one trip; they tell nothing."""
-        self.raw.execute(sql.encode(), prepare=False)
+        self._ask(self.raw.execute, sql.encode(), prepare=False)
 
     def executemany(
         self, sql: str, rows: Iterable[Sequence[Any]], /
     ) -> psycopg.Cursor[Any]:
         """Do a statement for each of *rows*."""
         cursor = self.raw.cursor(binary=True)
-        cursor.executemany(numbered(sql), map(bound, rows))
+        self._ask(cursor.executemany, numbered(sql), map(bound, rows))
         return cursor
+
+    def _ask(self, work: Callable[P, T], *values: P.args, **how: P.kwargs) -> T:
+        """Do *work* that waits for the database."""
+        self.asked_at = time.monotonic()
+        try:
+            return work(*values, **how)
+        finally:
+            self.asked_at, self.heard_at = None, time.monotonic()
 
     @property
     def is_open(self) -> bool:
         """Tell whether it can be used, as far as is known."""
-        return not self.raw.closed
+        return not (self._is_cut or self.raw.closed)
+
+    @property
+    def is_within(self) -> bool:
+        """Tell whether a transaction is open."""
+        return self.raw.info.transaction_status == TransactionStatus.INTRANS
 
     def clean(self) -> None:
         """Roll back what was not committed; close if that cannot be done."""
@@ -107,6 +141,7 @@ class Link(ByColumns):
 
     def cut(self) -> None:
         """Have whatever waits for the network fail at once; from another thread."""
+        self._is_cut = True
         if self.raw.closed:
             return
         with socket.socket(fileno=os.dup(self.raw.fileno())) as line:

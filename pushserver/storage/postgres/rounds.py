@@ -287,7 +287,14 @@ def _finish(
     touched: Collection[int] = (),
     version: int = 0,
 ) -> None:
-    """Write, and commit: that gives the devices back, too."""
+    """
+    Write, and commit: that gives the devices back, too.
+
+    Raises:
+        Unavailable: they were lost meanwhile, with the connection.
+    """
+    if not link.is_within:
+        raise Unavailable("The connection was lost.")
     if writing is not None:
         writing(link)
     link.execute_all(f"{renewal(touched, version)} COMMIT")

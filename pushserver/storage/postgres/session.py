@@ -1,6 +1,7 @@
 """Connections with their threads: whatever is asked is asked from the event loop."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,9 +21,13 @@ T = TypeVar("T")
 
 #: Seconds until a lost database is tried again; meanwhile nobody waits for it.
 _PAUSE = 0.5
-_PICKY = "SET plan_cache_mode = force_custom_plan"
 #: A connection that fails within so many seconds was dead before it was asked.
 _SOON = 1.0
+#: Seconds for which a statement's end may be on its way.
+_GRACE = 0.5
+#: Who was answered within so many seconds is not lost when another hears nothing.
+_RECENT = 1.0
+_AWAY = "The database is away."
 
 
 @attrs.define(eq=False)
@@ -31,21 +36,43 @@ class Database:
 
     url: str = attrs.field(repr=False)
     away_until: float = attrs.field(default=0.0, init=False)
+    sessions: "list[Session]" = attrs.field(factory=list, init=False, repr=False)
+    _is_lost: bool = attrs.field(default=False, init=False)
+    _trying: threading.Lock = attrs.field(factory=threading.Lock, init=False)
 
-    def connect(self, patience: int, name: str) -> Link:
+    def connect(self, name: str) -> Link:
         """
-        Connect.
+        Connect; while the database is lost one alone tries, and nobody waits for it.
 
         Raises:
             Unavailable: there is no database, or there was none a moment ago.
         """
         if time.monotonic() < self.away_until:
-            raise Unavailable("The database is away.")
+            raise Unavailable(_AWAY)
+        if not self._is_lost:
+            return self._connect(name)
+        if not self._trying.acquire(blocking=False):
+            raise Unavailable(_AWAY)
         try:
-            return Link(self.url, patience, name)
+            return self._connect(name)
+        finally:
+            self._trying.release()
+
+    def _connect(self, name: str) -> Link:
+        try:
+            link = Link(self.url, name)
         except psycopg.Error as error:
+            self._is_lost = True
             self.away_until = time.monotonic() + _PAUSE
             raise Unavailable(f"The database is away: {_said(error)}") from error
+        self._is_lost = False
+        return link
+
+    def lose(self) -> None:
+        """Cut all connections on which nothing was heard just now."""
+        self._is_lost = True
+        for session in self.sessions:
+            session.cut()
 
 
 @attrs.define(eq=False)
@@ -53,8 +80,10 @@ class Session:
     """
     One connection on one thread, made anew when it is lost.
 
-    `patience` is how many seconds a call may take: after that its connection is cut.
-    `name` is what the connection is called in the database. `picky`: what is asked is
+    `patience` is for how many seconds the database may be silent when it was asked:
+    after that the connection is cut. A statement may take as long. `name` is what the
+    connection is called in the database. Where little is asked, and often, silence
+    means that the network is gone: it `speaks_for_all`. `picky`: what is asked is
     planned for its very values each time.
     """
 
@@ -62,6 +91,7 @@ class Session:
     patience: int
     name: str = READER
     picky: bool = False
+    speaks_for_all: bool = False
     _link: Link | None = attrs.field(default=None, init=False)
     _thread: ThreadPoolExecutor = attrs.field(init=False)
     _closed: bool = attrs.field(default=False, init=False)
@@ -69,6 +99,9 @@ class Session:
     @_thread.default
     def _new_thread(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(1, thread_name_prefix="postgres")
+
+    def __attrs_post_init__(self) -> None:
+        self.database.sessions.append(self)
 
     @property
     def pid(self) -> int | None:
@@ -87,13 +120,50 @@ class Session:
             raise Unavailable("The database is closed.")
         loop = asyncio.get_running_loop()
         done = loop.run_in_executor(self._thread, self._do, work)
-        watch = loop.call_later(self.patience + 1, self._cut)
-        done.add_done_callback(lambda future: _over(future, watch))
+        self._watch(done, time.monotonic())
         return await asyncio.shield(done)
+
+    def _watch(self, done: "asyncio.Future[Any]", since: float) -> None:
+        """See to it that the database is not silent for ever, as it is *since* then."""
+        loop, rest = asyncio.get_running_loop(), since - time.monotonic()
+        wait = self.patience + _GRACE + rest
+        watch = loop.call_later(wait, self._listen, done, since)
+        done.add_done_callback(lambda future: _over(future, watch))
+
+    def _listen(self, done: "asyncio.Future[Any]", since: float) -> None:
+        """Go on watching what was heard of meanwhile; cut what was not."""
+        if done.done():
+            return
+        link = self._link
+        # Connecting has its own limit.
+        is_open = link is not None and link.is_open
+        heard = link.heard_at if link is not None and is_open else time.monotonic()
+        if heard > since:
+            self._watch(done, heard)
+            return
+        log.warning("postgres.silent", seconds=self.patience)
+        self.cut()
+        if self.speaks_for_all:
+            self.database.lose()
+
+    def waits(self, seconds: float) -> bool:
+        """Tell whether a statement was asked so long ago, and not answered yet."""
+        link = self._link
+        asked = None if link is None else link.asked_at
+        return asked is not None and time.monotonic() - asked > seconds
+
+    def cut(self) -> None:
+        """Cut the connection, unless the database was heard on it just now."""
+        link = self._link
+        if link is not None and time.monotonic() - link.heard_at > _RECENT:
+            with suppress(OSError, psycopg.Error):
+                link.cut()
 
     def _do(self, work: Callable[[Link], T]) -> T:
         link = self._connected()
         try:
+            if not link.has_begun:
+                link.begin(self.patience, picky=self.picky)
             return work(link)
         except (psycopg.Error, ValueError) as error:
             link.clean()
@@ -103,18 +173,12 @@ class Session:
             raise
 
     def _connected(self) -> Link:
-        if self._link is None or not self._link.is_open:
-            self._link = self.database.connect(self.patience, self.name)
-            if self.picky:
-                self._link.execute(_PICKY)
+        if self._link is not None and not self._link.is_open:
+            self._link.close()
+            self._link = None
+        if self._link is None:
+            self._link = self.database.connect(self.name)
         return self._link
-
-    def _cut(self) -> None:
-        link = self._link
-        if link is not None:
-            log.warning("postgres.silent", seconds=self.patience)
-            with suppress(OSError, psycopg.Error):
-                link.cut()
 
     async def close(self) -> None:
         """Finish what was asked, and close."""

@@ -49,7 +49,7 @@ _WRITERS, _HOT, _LISTS, _WORKERS = 4, 2, 2, 1
 #: Seconds that a round may take, and a reading.
 _ROUND, _READING = 5, 20
 #: And what is asked all the time: a network that is silent for so long is gone.
-_DESK = 3
+_DESK = 2
 
 
 @attrs.define(eq=False, kw_only=True, repr=False)
@@ -93,10 +93,8 @@ class PostgresStore(SqlStore):
     async def _open(
         cls, database: Database, clock: Clock, closing: AsyncExitStack
     ) -> Self:
-        def session(
-            patience: int, name: str = READER, *, picky: bool = False
-        ) -> Session:
-            made = Session(database, patience, name, picky)
+        def session(patience: int, name: str = READER, **how: bool) -> Session:
+            made = Session(database, patience, name, **how)
             closing.push_async_callback(made.close)
             return made
 
@@ -119,7 +117,11 @@ class PostgresStore(SqlStore):
         write, lists = Writer(rounds), pool(_LISTS, picky=True)
         workers = pool(_WORKERS)
         desk = Desk(
-            session=session(_DESK), hours=hours, new_id=new_id, known=known, writers=own
+            session=session(_DESK, speaks_for_all=True),
+            hours=hours,
+            new_id=new_id,
+            known=known,
+            writers=own,
         )
         closing.push_async_callback(desk.close)
         known.hears = desk.hears

@@ -2,6 +2,9 @@
 
 import asyncio
 
+import psycopg
+import pytest
+
 from tests.web.site import DEVICE, Site
 
 QUERY = f"deviceId={DEVICE}"
@@ -37,6 +40,22 @@ async def test_never_a_command(site: Site) -> None:
     assert "adopted" == adopted.json()["state"]
     assert 201 == taken.status
     assert "x" == (await site.push(QUERY)).json()["endpoint"]
+
+
+@pytest.mark.only_on("postgres")
+async def test_adopted_elsewhere(site: Site, database: str) -> None:
+    """
+    A result of a device that another server adopted is kept, though this one did not
+    hear of it yet.
+    """
+    await site.push(QUERY)
+    await site.services.fleet.flush()
+    with psycopg.connect(database) as other:
+        other.execute("UPDATE device SET state = 'adopted'")
+    answer = await site.result(query=QUERY)
+
+    assert answer.is_empty
+    assert 1 == len((await site.api("GET", "/results")).json()["items"])
 
 
 async def test_never_held(site: Site) -> None:
