@@ -3,6 +3,7 @@
 import asyncio
 import json
 import signal
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from itertools import count
@@ -192,10 +193,14 @@ async def test_settings_of_devices(
 async def hearing() -> AsyncIterator[tuple[str, dict[str, str]]]:
     """Receive events for the length of the block: the states of commands by id."""
     heard: dict[str, str] = {}
+    newest: Counter[str] = Counter()
 
     async def take(request: web.Request) -> web.Response:
         data = (await request.json())["data"]
-        heard[data["commandId"]] = data["state"]
+        # One may overtake another.
+        if data["sequence"] >= newest[data["commandId"]]:
+            newest[data["commandId"]] = data["sequence"]
+            heard[data["commandId"]] = data["state"]
         return web.Response(status=204)
 
     app = web.Application()
