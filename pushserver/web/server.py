@@ -21,6 +21,9 @@ HEADER = 10.0
 IDLE = 75.0
 #: Seconds for which a server that stops lets bodies go on that have begun to arrive.
 BODIES = 3.0
+#: And for which it waits for the request of a connection that was taken just before:
+#: whoever made it does not know that the server stops.
+FIRST = 0.5
 _GLANCE = 0.02
 _SWEEP = 1.0
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,9})\r\n", re.IGNORECASE)
@@ -61,6 +64,12 @@ class Connection(RequestHandler):
         request = self._current_request
         return request is not None and not request.content.is_eof()
 
+    @property
+    def is_new(self) -> bool:
+        """Tell whether a request is about to come, to all appearance."""
+        since = self.waiting_since
+        return since is not None and self._loop.time() - since < FIRST
+
     def break_off(self) -> None:
         """Let the handler go on with as much of the body as there is."""
         request = self._current_request
@@ -92,23 +101,23 @@ class Server(web.Server):
 
     def pre_shutdown(self) -> None:
         """Close what is idle; a closed connection would take no more of its body."""
-        receiving = set(self.receiving())
+        awaited = set(self.awaited())
         for connection in self.connections:
-            if connection not in receiving:
+            if connection not in awaited:
                 connection.close()
 
-    def receiving(self) -> list[Connection]:
-        """Return the connections on which a body is on its way."""
+    def awaited(self) -> list[Connection]:
+        """Return the connections on which something is on its way."""
         found = (c for c in self.connections if isinstance(c, Connection))
-        return [connection for connection in found if connection.is_receiving]
+        return [each for each in found if each.is_receiving or each.is_new]
 
     async def receive(self, seconds: float) -> None:
         """Let bodies arrive for so long; go on with what there is of the others."""
         for _ in range(round(seconds / _GLANCE)):
-            if not self.receiving():
+            if not self.awaited():
                 break
             await asyncio.sleep(_GLANCE)
-        for connection in self.receiving():
+        for connection in self.awaited():
             connection.break_off()
         self.pre_shutdown()
 

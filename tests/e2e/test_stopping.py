@@ -77,6 +77,22 @@ async def test_a_body_on_its_way(server: Program, api: Client) -> None:
     assert {} in [result.get("response") for result in kept]
 
 
+async def test_a_request_on_its_way(server: Program, api: Client) -> None:
+    """
+    Who connected before the end began is answered; who is silent is not waited for.
+    """
+    await api.put_device(ME)
+    async with line_to(server) as (reader, writer), line_to(server):
+        await api.devices()
+        stopping = asyncio.create_task(stopped(server))
+        await _closed_to_others(server)
+        writer.write(f"GET /push?deviceId={ME} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        answer = await reader.readline()
+
+        assert b" 200 " in answer
+        assert (0, True) == await stopping
+
+
 async def _closed_to_others(program: Program) -> None:
     """Wait until the program takes no new connections."""
 
