@@ -2,7 +2,7 @@
 
 import gc
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -44,12 +44,16 @@ def pytest_collection_finish() -> None:
 
 
 STORES = ("sqlite", "postgres")
+CASES = ("first", "others")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let the tests of one store be run alone."""
     parser.addoption("--store", choices=STORES, help="run tests of this store alone")
     parser.addoption("--whole", action="store_true", help="leave no case out")
+    parser.addoption(
+        "--cases", choices=CASES, help="run the first case of each test, or the others"
+    )
 
 
 #: Of a web test's many cases the first of so many runs on the second store, too, in
@@ -60,20 +64,38 @@ SAMPLE = 10
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> None:
-    """Leave out most cases of web tests on the second store, unless told `--whole`."""
-    if config.getoption("--whole") or config.getoption("--store"):
-        return
+    """Leave out what the options say, and most of web tests on the second store."""
+    out = set()
+    if not (config.getoption("--whole") or config.getoption("--store")):
+        out |= _too_many(items)
+    if (cases := config.getoption("--cases")) is not None:
+        first = _first(items)
+        out |= set(items) - first if cases == "first" else first
+    items[:] = [item for item in items if item not in out]
+    config.hook.pytest_deselected(items=list(out))
+
+
+def _too_many(items: Sequence[pytest.Item]) -> set[pytest.Item]:
+    """Return most cases of web tests on the second store."""
     seen: Counter[str] = Counter()
-    left: list[pytest.Item] = []
+    out = set()
     for item in items:
         name = item.nodeid.partition("[")[0]
         again = "[postgres" in item.nodeid and name.startswith("tests/web/")
         seen[name] += again
         if again and seen[name] % SAMPLE != 1:
-            left.append(item)
-    out = set(left)
-    items[:] = [item for item in items if item not in out]
-    config.hook.pytest_deselected(items=left)
+            out.add(item)
+    return out
+
+
+def _first(items: Sequence[pytest.Item]) -> set[pytest.Item]:
+    """Return the first case of each test; of those of stores, for each store."""
+    found: dict[tuple[str, bool], pytest.Item] = {}
+    for item in items:
+        name = item.nodeid.partition("[")[0]
+        other = name.startswith("tests/storage/") and "[postgres" in item.nodeid
+        found.setdefault((name, other), item)
+    return set(found.values())
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
