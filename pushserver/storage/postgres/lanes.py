@@ -21,6 +21,8 @@ _RENEW = (
 )
 #: A lane in which fewer wait is read whole: that is one statement less.
 _LONG = 16
+#: So are lanes in which more is new: a statement takes no more than 65535 values.
+_MANY = 4096
 
 
 def load(
@@ -64,6 +66,8 @@ def _load_changes(link: Link, old: Sequence[Lane], now: int) -> Lanes:
         for command in same:
             lanes[lane.device_id].insert(command)
             del live[command.id]
+    if len(live) > _MANY:
+        return whole.load(link, device_ids, now)
     whole.load_again(link, lanes, live.keys(), now)
     return lanes
 

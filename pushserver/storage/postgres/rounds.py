@@ -184,6 +184,7 @@ class Rounds:
         ids: Sequence[int],
         kept: Mapping[int, Kept],
     ) -> None:
+        jumps = self.known.jumps
         recalls = {
             i: (job.device_id, job.recall)
             for i, job in enumerate(jobs)
@@ -215,6 +216,8 @@ class Rounds:
             **dict.fromkeys(touched, version),
             **dict.fromkeys(failed),
         }
+        if jumps != self.known.jumps:
+            versions.clear()  # deadlines moved meanwhile, here or in the database
         self._confirm(jobs, changes, lanes, versions)
 
     def _read(
