@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import closing
 from random import Random
 
 import pytest
@@ -15,6 +16,7 @@ from pushserver.storage.base import Past
 from pushserver.storage.postgres.lanes import renewal
 from pushserver.storage.postgres.link import Link
 from pushserver.storage.postgres.store import PostgresStore
+from pushserver.storage.postgres.times import shift
 from pushserver.storage.sql.lanes import load
 from tests.clock import START
 from tests.model.values import DEVICE, command
@@ -191,6 +193,23 @@ async def test_clock_jumps_amid_a_decision(pair: Pair) -> None:
     assert await truth(pair.a) == shown(await lane_of(pair.b))
 
 
+async def test_clock_jumps_elsewhere(pair: Pair, database: str) -> None:
+    """Deadlines that another server moves amid a decision are as that one says."""
+    await enqueue(pair.b, *many(3))
+
+    def decide(lane: Lane, changes: Changes, _past: Past) -> None:
+        with closing(Link(database)) as link:
+            link.execute("BEGIN")
+            shift(link, 7, START, 1)
+            link.execute("COMMIT")
+        cancel(lane, lane.waiting[0], changes, now=START)
+
+    await pair.b.change(DEVICE, decide)
+
+    assert await truth(pair.a) == shown(await lane_of(pair.b))
+    assert await truth(pair.a) == shown(await lane_of(pair.b))
+
+
 async def test_clock_jumps_amid_a_round(pair: Pair, database: str) -> None:
     """A server that writes while another one moves deadlines is not its enemy."""
     await enqueue(pair.a, *many(3))
@@ -200,7 +219,7 @@ async def test_clock_jumps_amid_a_round(pair: Pair, database: str) -> None:
         moving = asyncio.create_task(pair.a.shift(7))
         await until(lambda: _waits_for_a_lock(pair.b))
         await writer.run(
-            lambda link: link.execute_all(f"{renewal([DEVICE], 1)} COMMIT")
+            lambda link: link.execute_all(f"{renewal([DEVICE], 1, ())} COMMIT")
         )
         await moving
 

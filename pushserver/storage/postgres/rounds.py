@@ -8,7 +8,7 @@ device is in one at a time.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -207,10 +207,8 @@ class Rounds:
         changes = Changes(self.new_id, beginning.interest)
         failed = _decide(jobs, lanes, pasts, changes)
         touched, version = changes.touched, self.new_id()
-        writing = write(changes, ())
-        await session.run(
-            partial(_finish, writing=writing, touched=touched, version=version)
-        )
+        renew = renewal(touched, version, beginning.versions.values())
+        await session.run(partial(_finish, writing=write(changes, ()), renew=renew))
         versions: dict[int, int | None] = {
             **beginning.versions,
             **dict.fromkeys(touched, version),
@@ -287,11 +285,10 @@ def _decide(
 def _finish(
     link: Link,
     writing: Callable[[Link], None] | None,
-    touched: Collection[int] = (),
-    version: int = 0,
+    renew: str = "",
 ) -> None:
     """
-    Write, and commit: that gives the devices back, too.
+    Write, *renew* versions, and commit: that gives the devices back, too.
 
     Raises:
         Unavailable: they were lost meanwhile, with the connection.
@@ -300,4 +297,4 @@ def _finish(
         raise Unavailable("The connection was lost.")
     if writing is not None:
         writing(link)
-    link.execute_all(f"{renewal(touched, version)} COMMIT")
+    link.execute_all(f"{renew} COMMIT")
