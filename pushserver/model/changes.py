@@ -35,8 +35,9 @@ class Changes:
     What was decided and has to be written, all of it or nothing.
 
     `new_id` makes ids. `said` is what devices said of commands, by their ids.
-    `forgotten` are operations to be deleted with all that tells of them; their
-    commands and results stay. Of the `deserted` devices the shadows are deleted.
+    `forgotten` are operations to be deleted with all that tells of them, with their
+    devices; their commands and results stay. Of the `deserted` devices the shadows are
+    deleted.
     """
 
     new_id: Callable[[], int] = attrs.field(eq=False)
@@ -51,7 +52,7 @@ class Changes:
     operations: dict[int, Operation] = attrs.Factory(dict)
     steps: list[Step] = attrs.Factory(list)
     notifications: list[Notification] = attrs.Factory(list)
-    forgotten: list[int] = attrs.Factory(list)
+    forgotten: dict[int, int] = attrs.Factory(dict)
     finished: list[Finish] = attrs.Factory(list)
     events: list[told_of.Event] = attrs.Factory(list)
     said: dict[int, Reading] = attrs.Factory(dict)
@@ -66,7 +67,7 @@ class Changes:
     @property
     def touched(self) -> set[int]:
         """Return the devices of whose lanes something is to be written."""
-        devices = set(self.deserted)
+        devices = {*self.deserted, *self.forgotten.values()}
         devices.update(command.device_id for command in self.added)
         devices.update(move.command.device_id for move in self.moves)
         devices.update(delivery.device_id for delivery in self.deliveries.values())

@@ -34,6 +34,9 @@ class Imported:
 class Fleet(Directory):
     """What may be done with devices, on top of meeting and finding them."""
 
+    _unsure: set[int] = attrs.field(factory=set, init=False)
+    _learning: "asyncio.Task[None] | None" = attrs.field(default=None, init=False)
+
     async def adopt(self, scope_id: int, device_id: int) -> tuple[Device, bool]:
         """
         Vouch for a device, known or not; tell whether that was new.
@@ -205,20 +208,31 @@ class Fleet(Directory):
         async with self._saving:
             await self._read_again(device_ids)
 
-    async def learn(self, device_id: int) -> bool:
+    async def learn(self, device_id: int, refused: Sequence[object]) -> bool:
         """
-        Ask whether another server admits a device that is refused here by now.
+        Ask whether another server admits by now a device that was *refused* here.
+
+        *refused* is its `admission` then. Whoever asks at the same time shares the
+        reading: anybody may ask, and as often as they like.
 
         Raises:
             Unavailable: the store is away.
         """
         if not self.store.is_shared:
             return False
-        before = self._admission(device_id)
-        await self.refresh([device_id])
-        return before != self._admission(device_id)
+        self._unsure.add(device_id)
+        if self._learning is None:
+            self._learning = asyncio.create_task(self._learn(), name="learn")
+        await asyncio.shield(self._learning)
+        return refused != self.admission(device_id)
 
-    def _admission(self, device_id: int) -> Sequence[object]:
+    async def _learn(self) -> None:
+        async with self._saving:
+            unsure, self._unsure, self._learning = list(self._unsure), set(), None
+            await self._catch_up(unsure)
+
+    def admission(self, device_id: int) -> Sequence[object]:
+        """Return by what it is decided whether the device is served."""
         device = self.known(device_id)
         if device is None:
             return ()

@@ -283,7 +283,7 @@ class Operations:
             command = lane.of_operation(found.id)
             if command is not None:
                 command.operation = None
-            changes.forgotten.append(found.id)
+            changes.forgotten[found.id] = found.device_id
 
         recall = Recall(operation_id=operation.id)
         await self.store.change(operation.device_id, decide, recall)

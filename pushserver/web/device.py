@@ -155,8 +155,9 @@ async def _result(
     device_id = query.device_id()
     device = services.fleet.meet(device_id, key, request.remote)
     # Another server may have adopted it, and given it what this is the answer to.
+    refused = services.fleet.admission(device_id)
     if device is None and await _keep_trying(
-        services, partial(services.fleet.learn, device_id)
+        services, partial(services.fleet.learn, device_id, refused)
     ):
         device = services.fleet.meet(device_id, key, request.remote)
     if device is None:

@@ -1,6 +1,8 @@
 """Two servers over one database: each decides on lanes as they are by now."""
 
+import asyncio
 from collections.abc import Sequence
+from contextlib import closing
 from random import Random
 
 import pytest
@@ -9,12 +11,16 @@ from pushserver.errors import Unavailable
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command
 from pushserver.model.lane import Lane
+from pushserver.model.turns import cancel
 from pushserver.storage.base import Past
+from pushserver.storage.postgres.lanes import renewal
 from pushserver.storage.postgres.link import Link
 from pushserver.storage.postgres.store import PostgresStore
+from pushserver.storage.postgres.times import shift
 from pushserver.storage.sql.lanes import load
 from tests.clock import START
 from tests.model.values import DEVICE, command
+from tests.model.work import operation
 from tests.storage.deeds import (
     abandon,
     ask,
@@ -27,7 +33,9 @@ from tests.storage.deeds import (
     tend,
     waiting,
 )
-from tests.storage.peers import Pair
+from tests.storage.peers import Pair, opened
+from tests.storage.tracked import begin, call_off_operation, forget
+from tests.web.site import until
 
 pytestmark = pytest.mark.only_on("postgres")
 
@@ -170,3 +178,86 @@ async def test_clock_jumps(pair: Pair) -> None:
     moved = {each.expires_at for each in (await lane_of(pair.b)).waiting}
     assert {end + 7 for end in ends} == moved
     assert await truth(pair.a) == shown(await lane_of(pair.a))
+
+
+async def test_clock_jumps_amid_a_decision(pair: Pair) -> None:
+    """Deadlines that only this server moved are not believed, whatever it decides."""
+    await enqueue(pair.b, *many(3))
+
+    def decide(lane: Lane, changes: Changes, _past: Past) -> None:
+        pair.b.known.shift(7)
+        cancel(lane, lane.waiting[0], changes, now=START)
+
+    await pair.b.change(DEVICE, decide)
+
+    assert await truth(pair.a) == shown(await lane_of(pair.b))
+
+
+async def test_clock_jumps_elsewhere(pair: Pair, database: str) -> None:
+    """Deadlines that another server moves amid a decision are as that one says."""
+    await enqueue(pair.b, *many(3))
+
+    def decide(lane: Lane, changes: Changes, _past: Past) -> None:
+        with closing(Link(database)) as link:
+            link.execute("BEGIN")
+            shift(link, 7, START, 1)
+            link.execute("COMMIT")
+        cancel(lane, lane.waiting[0], changes, now=START)
+
+    await pair.b.change(DEVICE, decide)
+
+    assert await truth(pair.a) == shown(await lane_of(pair.b))
+    assert await truth(pair.a) == shown(await lane_of(pair.b))
+
+
+async def test_clock_jumps_amid_a_round(pair: Pair, database: str) -> None:
+    """A server that writes while another one moves deadlines is not its enemy."""
+    await enqueue(pair.a, *many(3))
+    async with opened(database) as other:
+        (writer, *_) = other.rounds.sessions
+        await writer.run(_begin_to_write)
+        moving = asyncio.create_task(pair.a.shift(7))
+        await until(lambda: _waits_for_a_lock(pair.b))
+        await writer.run(
+            lambda link: link.execute_all(f"{renewal([DEVICE], 1, ())} COMMIT")
+        )
+        await moving
+
+    assert await truth(pair.a) == shown(await lane_of(pair.a))
+
+
+def _begin_to_write(link: Link) -> None:
+    link.execute_all(
+        "SET deadlock_timeout = '10ms'; BEGIN; UPDATE command SET turns = turns"
+    )
+
+
+async def _waits_for_a_lock(by: PostgresStore) -> bool:
+    sql = (
+        "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        " AND datname = current_database()"
+    )
+    return await by.workers.run(lambda link: link.execute(sql).fetchone() is not None)
+
+
+async def test_operation_is_forgotten(pair: Pair) -> None:
+    """A step goes on alone at each server when one of them deletes its operation."""
+    of = operation(steps=2)
+    await begin(pair.a, of)
+    flight = await ask(pair.a, uuid="1")
+    assert flight is not None
+    await call_off_operation(pair.a, of)
+    await lane_of(pair.b)
+    await forget(pair.a, of)
+    await report(pair.b, flight)
+
+    assert await flying(pair.b) is None
+
+
+async def test_much_is_new(pair: Pair) -> None:
+    """However much a server added to a lane, the other one has it at once."""
+    await enqueue(pair.a, *many(20))
+    await lane_of(pair.b)
+    await enqueue(pair.a, *many(2**15 + 1))
+
+    assert 20 + 2**15 + 1 == len(await waiting(pair.b))

@@ -124,7 +124,7 @@ async def forget(store: Store, of: Operation) -> None:
         command = lane.of_operation(of.id)
         if command is not None:
             command.operation = None
-        changes.forgotten.append(of.id)
+        changes.forgotten[of.id] = of.device_id
 
     await store.change(of.device_id, decide)
 

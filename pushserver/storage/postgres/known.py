@@ -40,13 +40,14 @@ class Known:
     """
     `live` are the devices that may have something waiting or in flight.
 
-    That is so as long as this process `hears` others.
+    That is so as long as this process `hears` others. `jumps` counts the clock's.
     """
 
     live: set[int]
     orders: Orders
     now: Callable[[], int]
     hears: Callable[[], bool] = lambda: True
+    jumps: int = attrs.field(default=0, init=False)
     _kept: dict[int, Kept] = attrs.field(factory=dict, init=False)
     _empty: dict[int, int] = attrs.field(factory=dict, init=False)
     _asked: set[int] = attrs.field(factory=set, init=False)
@@ -129,6 +130,7 @@ class Known:
 
     def shift(self, jump: int) -> None:
         """Move what only memory has of flights along with a clock that jumped."""
+        self.jumps += 1
         for kept in self._kept.values():
             kept.lane.shift(jump)
             kept.version = None

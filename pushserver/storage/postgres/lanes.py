@@ -15,12 +15,18 @@ _LIVE = (
     " WHERE state IN ('PENDING', 'SENT', 'DELIVERED')"
     " AND device_id = ANY(CAST(? AS BIGINT[]))"
 )
+# Deadlines are moved without the devices' locks. If that was done since the versions
+# were asked for, the new one is negative: nobody has a lane that is so.
 _RENEW = (
     "INSERT INTO lane (device_id, version) VALUES {}"
-    " ON CONFLICT (device_id) DO UPDATE SET version = excluded.version;"
+    " ON CONFLICT (device_id) DO UPDATE SET version = CASE"
+    " WHEN lane.version = ANY(CAST('{}' AS BIGINT[])) THEN excluded.version"
+    " ELSE -excluded.version END;"
 )
 #: A lane in which fewer wait is read whole: that is one statement less.
 _LONG = 16
+#: So are lanes in which more is new: a statement takes no more than 65535 values.
+_MANY = 4096
 
 
 def load(
@@ -64,6 +70,8 @@ def _load_changes(link: Link, old: Sequence[Lane], now: int) -> Lanes:
         for command in same:
             lanes[lane.device_id].insert(command)
             del live[command.id]
+    if len(live) > _MANY:
+        return whole.load(link, device_ids, now)
     whole.load_again(link, lanes, live.keys(), now)
     return lanes
 
@@ -75,11 +83,11 @@ def _plain(lane: Lane) -> Iterator[Command]:
             yield command
 
 
-def renewal(device_ids: Collection[int], version: int) -> str:
+def renewal(device_ids: Collection[int], version: int, known: Collection[int]) -> str:
     """
-    Return what writes that these lanes were changed.
+    Return what writes that these lanes were changed, which had the *known* versions.
 
     Whoever has another version reads again.
     """
     rows = ", ".join(f"({device_id}, {version})" for device_id in sorted(device_ids))
-    return _RENEW.format(rows) if rows else ""
+    return _RENEW.format(rows, array(known)) if rows else ""

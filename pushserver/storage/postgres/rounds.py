@@ -8,7 +8,7 @@ device is in one at a time.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -184,6 +184,7 @@ class Rounds:
         ids: Sequence[int],
         kept: Mapping[int, Kept],
     ) -> None:
+        jumps = self.known.jumps
         recalls = {
             i: (job.device_id, job.recall)
             for i, job in enumerate(jobs)
@@ -206,15 +207,15 @@ class Rounds:
         changes = Changes(self.new_id, beginning.interest)
         failed = _decide(jobs, lanes, pasts, changes)
         touched, version = changes.touched, self.new_id()
-        writing = write(changes, ())
-        await session.run(
-            partial(_finish, writing=writing, touched=touched, version=version)
-        )
+        renew = renewal(touched, version, beginning.versions.values())
+        await session.run(partial(_finish, writing=write(changes, ()), renew=renew))
         versions: dict[int, int | None] = {
             **beginning.versions,
             **dict.fromkeys(touched, version),
             **dict.fromkeys(failed),
         }
+        if jumps != self.known.jumps:
+            versions.clear()  # deadlines moved meanwhile, here or in the database
         self._confirm(jobs, changes, lanes, versions)
 
     def _read(
@@ -284,11 +285,10 @@ def _decide(
 def _finish(
     link: Link,
     writing: Callable[[Link], None] | None,
-    touched: Collection[int] = (),
-    version: int = 0,
+    renew: str = "",
 ) -> None:
     """
-    Write, and commit: that gives the devices back, too.
+    Write, *renew* versions, and commit: that gives the devices back, too.
 
     Raises:
         Unavailable: they were lost meanwhile, with the connection.
@@ -297,4 +297,4 @@ def _finish(
         raise Unavailable("The connection was lost.")
     if writing is not None:
         writing(link)
-    link.execute_all(f"{renewal(touched, version)} COMMIT")
+    link.execute_all(f"{renew} COMMIT")

@@ -66,10 +66,10 @@ def shift(connection: Connection, jump: int, now: int, version: int) -> None:
     """
     Move the deadlines of all that is live; *now* is after the jump.
 
-    Every lane has another *version* then.
+    Every lane has another *version* then: last, as rounds write it, too.
     """
-    connection.execute(_RENEW, (version,))
     connection.execute(_LIVE, (jump,))
     connection.execute(_FLYING, (jump,))
     connection.execute(_UPDATING, (jump,))
     connection.execute(_HOLDING_BACK, (jump, first_id_at(now - jump - _DAY)))
+    connection.execute(_RENEW, (version,))

@@ -1,6 +1,6 @@
 """What a round has to know first: the time, what is wanted, which lanes moved."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import attrs
 
@@ -46,6 +46,6 @@ def begin(
     return Beginning(hours.offset(told), wanted, versions)
 
 
-def array(numbers: Sequence[int]) -> str:
+def array(numbers: Collection[int]) -> str:
     """Return numbers as PostgreSQL reads an array."""
     return f"{{{','.join(map(str, numbers))}}}"

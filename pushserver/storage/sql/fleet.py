@@ -82,8 +82,9 @@ def some_devices(
     """Return these devices, those that are there."""
     if not device_ids:
         return []
-    sql = _SOME.format(", ".join("?" * len(device_ids)))
-    return [device_from_row(row) for row in connection.execute(sql, tuple(device_ids))]
+    ids = padded(device_ids)
+    sql = _SOME.format(", ".join("?" * len(ids)))
+    return [device_from_row(row) for row in connection.execute(sql, ids)]
 
 
 def save_devices(connection: Connection, devices: Sequence[Device]) -> list[int]:
