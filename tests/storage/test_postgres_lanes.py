@@ -254,6 +254,7 @@ async def test_operation_is_forgotten(pair: Pair) -> None:
     assert await flying(pair.b) is None
 
 
+@pytest.mark.proof
 async def test_much_is_new(pair: Pair) -> None:
     """However much a server added to a lane, the other one has it at once."""
     await enqueue(pair.a, *many(20))
