@@ -43,6 +43,9 @@ _SESSION = (
     " SELECT set_config('synchronous_commit', 'on', false)"
     " WHERE current_setting('synchronous_commit') = 'off'"
 )
+#: Seconds that a large value may take on its way.
+_SENDING = 20.0
+_PATIENTLY = "SET LOCAL idle_in_transaction_session_timeout = '20s'"
 _PICKY = "; SET plan_cache_mode = force_custom_plan"
 #: How connections call themselves, by what is done on them.
 READER, WRITER = "pushserver", "pushserver writer"
@@ -78,6 +81,7 @@ class Link(ByColumns):
         self.raw.adapters.register_dumper(bytes, BytesBinaryDumper)
         self.heard_at = time.monotonic()
         self.has_begun = self._is_cut = False
+        self._allowance = 0.0
 
     def begin(self, patience: int, *, picky: bool = False) -> None:
         """Say, before anything else, how it is to be used."""
@@ -99,7 +103,17 @@ class Link(ByColumns):
 
     def execute_all(self, sql: str, /) -> None:
         """Do statements, separated by semicolons, in one trip; they tell nothing."""
+        self._allowance = 0.0
         self._ask(self.raw.execute, sql.encode(), prepare=False)
+
+    def take_time(self) -> None:
+        """
+        Be silent for longer while a large value is sent, until the commit.
+
+        The database takes a server that has not sent a whole statement for an idle one.
+        """
+        self.execute_all(_PATIENTLY)
+        self._allowance = _SENDING
 
     def executemany(
         self, sql: str, rows: Iterable[Sequence[Any]], /
@@ -111,7 +125,7 @@ class Link(ByColumns):
 
     def _ask(self, work: Callable[P, T], *values: P.args, **how: P.kwargs) -> T:
         """Do *work* that waits for the database."""
-        self.asked_at = time.monotonic()
+        self.asked_at = time.monotonic() + self._allowance
         try:
             return work(*values, **how)
         finally:

@@ -50,6 +50,10 @@ class ByColumns:
         """Do a statement over *tables*, each of their columns an array of texts."""
         raise NotImplementedError
 
+    def take_time(self) -> None:
+        """Expect what follows in this transaction to take long to be sent."""
+        raise NotImplementedError
+
 
 class Reader(Protocol):
     """Reads."""

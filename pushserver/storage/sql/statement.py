@@ -11,8 +11,9 @@ from pushserver.storage.rows import Row, columns
 from pushserver.storage.schema import column_kinds
 from pushserver.storage.sql.connection import ByColumns, Connection
 
-#: More bytes than this in all are not written as text.
-_MOST_BYTES = 65_536
+#: A value with more than so many bytes or characters is not put into an array: that
+#: takes several copies of it, while a transaction is open.
+_MOST = 16_384
 
 
 @attrs.frozen
@@ -76,15 +77,17 @@ def run_all(connection: Connection, batches: Sequence[Batch]) -> None:
         short = [batch for batch in batches if not _is_long(batch)]
         _check(short, _run_at_once(connection, short))
         batches = [batch for batch in batches if _is_long(batch)]
+        if batches:
+            connection.take_time()
     _check(batches, [statement.run(connection, rows) for statement, rows in batches])
 
 
 def _is_long(batch: Batch) -> bool:
     statement, rows = batch
-    if "BYTEA" not in (statement.kinds or ()):
+    if statement.kinds is None:
         return False
     values = chain.from_iterable(rows)
-    return sum(len(v) for v in values if isinstance(v, bytes)) > _MOST_BYTES
+    return any(isinstance(v, str | bytes) and len(v) > _MOST for v in values)
 
 
 def _run_at_once(connection: ByColumns, batches: Sequence[Batch]) -> Sequence[int]:
