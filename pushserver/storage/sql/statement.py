@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from functools import lru_cache
 from itertools import chain
+from typing import TypeVar
 
 import attrs
 
@@ -10,6 +11,8 @@ from pushserver.errors import Unavailable
 from pushserver.storage.rows import Row, columns
 from pushserver.storage.schema import column_kinds
 from pushserver.storage.sql.connection import ByColumns, Connection
+
+K = TypeVar("K", int, str)
 
 #: A value with more than so many bytes or characters is not put into an array: that
 #: takes several copies of it, while a transaction is open.
@@ -123,9 +126,9 @@ def _joined(statements: Sequence[str]) -> str:
     return f"WITH {done} SELECT {told}"
 
 
-def padded(ids: Collection[int]) -> tuple[int, ...]:
+def padded(ids: Collection[K]) -> tuple[K, ...]:
     """
-    Repeat the last id up to the next power of two.
+    Repeat the last of *ids* up to the next power of two.
 
     So there are few different statements to be prepared.
     """
