@@ -3,7 +3,6 @@
 0 is done, 1 is refused or not successful, 2 is a wrong use of the command line.
 """
 
-import asyncio
 import inspect
 import os
 import sys
@@ -34,6 +33,7 @@ from pushserver.cli import (
     upgrades,
 )
 from pushserver.cli.here import Here, Refusal, Usage
+from pushserver.cli.interrupt import run
 from pushserver.client import ApiError, ClientError
 from pushserver.errors import PushServerError
 
@@ -95,7 +95,7 @@ def _launch(app: App, tokens: Sequence[str], here: Here) -> int:
     )
     outcome = command(*bound.args, **bound.kwargs, **dict.fromkeys(unparsed, here))
     if inspect.iscoroutine(outcome):
-        outcome = asyncio.run(outcome)
+        outcome = run(outcome)
     return outcome if isinstance(outcome, int) else 0
 
 
