@@ -1,7 +1,7 @@
 """The fleet as administrators see it: adopt, change, import, give keys, delete."""
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
 
@@ -12,13 +12,9 @@ from pushserver.model.changes import Changes
 from pushserver.model.device import Device, DeviceState, hash_secret, new_key
 from pushserver.model.lane import Lane
 from pushserver.model.turns import end_others, end_waiting
-from pushserver.services.directory import Directory
+from pushserver.services.elsewhere import OWN, Elsewhere
 from pushserver.services.presence import FLUSH
 from pushserver.storage.base import Past
-
-#: What a scope says of a device; it does not follow the device into another scope.
-_SHARED = ("name", "tags", "key_hash", "old_key_hash", "key_enforced")
-_OWN = ("hold", *_SHARED)
 
 
 @attrs.frozen(kw_only=True)
@@ -31,11 +27,8 @@ class Imported:
 
 
 @attrs.define(eq=False, repr=False)
-class Fleet(Directory):
+class Fleet(Elsewhere):
     """What may be done with devices, on top of meeting and finding them."""
-
-    _unsure: set[int] = attrs.field(factory=set, init=False)
-    _learning: "asyncio.Task[None] | None" = attrs.field(default=None, init=False)
 
     async def adopt(self, scope_id: int, device_id: int) -> tuple[Device, bool]:
         """
@@ -121,7 +114,7 @@ class Fleet(Directory):
         await self.store.save_devices(wanted)
         for device in wanted:
             new = known[device.device_id] is not self._devices.get(device.device_id)
-            names = ("scope_id", *_OWN) if new else ()
+            names = ("scope_id", *OWN) if new else ()
             self._take(device, (*names, *settings[device.device_id]))
 
     def _known(self, scope_id: int, device_id: int) -> Device:
@@ -137,19 +130,8 @@ class Fleet(Directory):
         )
         if device is None:
             return blank
-        own = {name: getattr(blank, name) for name in ("scope_id", *_OWN)}
+        own = {name: getattr(blank, name) for name in ("scope_id", *OWN)}
         return attrs.evolve(device, **own)
-
-    def _take(self, saved: Device, names: Sequence[str]) -> None:
-        """Bring what was saved into the device that is at work."""
-        device = self._devices.setdefault(saved.device_id, saved)
-        if device is not saved:
-            self._quarantined -= not device.is_adopted
-            for name in names:
-                setattr(device, name, getattr(saved, name))
-            self._quarantined += not device.is_adopted
-        if "hold" in names:
-            device.hang_ups, device.shortest_wait = 0, None
 
     async def import_devices(
         self, scope_id: int, rows: Mapping[int, Mapping[str, Any]]
@@ -195,79 +177,6 @@ class Fleet(Directory):
             }
             await self._save(scope_id, {device_id: settings})
         return key
-
-    async def _catch_up(self, device_ids: Sequence[int]) -> None:
-        """See what other servers wrote last: it is not to be written over."""
-        if self.store.is_shared:
-            for start in range(0, len(device_ids), FLUSH):
-                await self._read_again(device_ids[start : start + FLUSH])
-
-    async def refresh(self, device_ids: Collection[int] | None) -> None:
-        """Read these devices again, None: all: other servers changed or saw them."""
-        # What is saved here meanwhile would be taken for what is not there.
-        async with self._saving:
-            await self._read_again(device_ids)
-
-    async def learn(self, device_id: int, refused: Sequence[object]) -> bool:
-        """
-        Ask whether another server admits by now a device that was *refused* here.
-
-        *refused* is its `admission` then. Whoever asks at the same time shares the
-        reading: anybody may ask, and as often as they like.
-
-        Raises:
-            Unavailable: the store is away.
-        """
-        if not self.store.is_shared:
-            return False
-        self._unsure.add(device_id)
-        if self._learning is None:
-            self._learning = asyncio.create_task(self._learn(), name="learn")
-        await asyncio.shield(self._learning)
-        return refused != self.admission(device_id)
-
-    async def _learn(self) -> None:
-        async with self._saving:
-            unsure, self._unsure, self._learning = list(self._unsure), set(), None
-            await self._catch_up(unsure)
-
-    def admission(self, device_id: int) -> Sequence[object]:
-        """Return by what it is decided whether the device is served."""
-        device = self.known(device_id)
-        if device is None:
-            return ()
-        return (device.is_adopted, device.key_hash, device.old_key_hash)
-
-    async def _read_again(self, device_ids: Collection[int] | None) -> None:
-        if device_ids is None:
-            found = await self.store.all_devices()
-            device_ids = {*self._devices, *(d.device_id for d in found)}
-        else:
-            found = await self.store.devices(device_ids)
-        there = {device.device_id: device for device in found}
-        for device_id in device_ids:
-            if device_id in there:
-                self._hear_of(there[device_id])
-            elif device_id in self._devices and device_id not in self._found:
-                self._drop(device_id)
-                self.holds.dismiss(device_id)
-
-    def _hear_of(self, saved: Device) -> None:
-        """Bring what others wrote into the device that is at work."""
-        device = self._devices.get(saved.device_id)
-        if device is None:
-            self._quarantined += not saved.is_adopted
-            self._devices[saved.device_id] = device = saved
-        keyed = saved.device_id in self._keyed
-        hold = () if device.hold == saved.hold else ("hold",)
-        self._take(saved, ("scope_id", "state", "created_at", *_SHARED, *hold))
-        device.key_enforced |= keyed
-        device.polled_plain |= saved.polled_plain
-        if (saved.last_seen_at or 0) > (device.last_seen_at or 0):
-            device.last_seen_at, device.address = saved.last_seen_at, saved.address
-            device.period = saved.period
-            if device.is_adopted:
-                self._met[device.device_id] = device
 
     async def delete(self, scope_id: int, device_id: int) -> None:
         """

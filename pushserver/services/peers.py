@@ -32,8 +32,9 @@ class Peers:
         self.outcomes.hear(news)
         self.interests.hear(news)
         self.subscriptions.hear(news)
-        if news.devices or news.everything:
-            wanted = None if news.everything else news.devices
+        changed = {*news.devices, *self.fleet.hear_seen(news.seen)}
+        if changed or news.everything:
+            wanted = None if news.everything else changed
             self.chores.start(self.fleet.refresh(wanted))
         if news.tokens or news.everything:
             self.chores.start(self.tokens.refresh())

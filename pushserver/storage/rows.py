@@ -58,16 +58,6 @@ def marks(names: str) -> str:
     return ", ".join("?" * columns(names))
 
 
-def upsert(table: str, names: str, *, key: str) -> str:
-    """Return the SQL that writes a row, or over the one with the same *key*."""
-    own = [name for name in names.split(", ") if name not in key.split(", ")]
-    new = ", ".join(f"{name} = excluded.{name}" for name in own)
-    return (
-        f"INSERT INTO {table} ({names}) VALUES ({marks(names)})"
-        f" ON CONFLICT ({key}) DO UPDATE SET {new}"
-    )
-
-
 def command_from_row(row: Row) -> Command:
     """Make a command of the columns COMMAND; its order is not read yet."""
     return Command(

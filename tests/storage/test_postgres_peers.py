@@ -3,6 +3,7 @@
 import pytest
 
 from pushserver.model.event import EventType
+from pushserver.model.news import Sighting
 from pushserver.model.scope import FIRST_SCOPE
 from pushserver.model.subscription import Health
 from pushserver.storage.subscribing import Wish
@@ -90,10 +91,11 @@ async def test_how_subscriptions_do_is_not_told(pair: Pair) -> None:
 
 async def test_seen_devices(pair: Pair) -> None:
     """A server hears which devices were seen by others."""
-    await pair.a.save_seen([device(7, last_seen_at=1)], [], keep=1)
-    news = await pair.ear.until(lambda news: bool(news.devices))
+    seen = device(7, last_seen_at=1, address="::1", period=2, polled_plain=True)
+    await pair.a.save_seen([seen], [], keep=1)
+    news = await pair.ear.until(lambda news: bool(news.seen))
 
-    assert {7} == news.devices
+    assert [Sighting(7, 1, "::1", 2, polled_plain=True)] == news.seen
 
 
 async def test_own_changes_are_no_news(pair: Pair) -> None:
@@ -111,12 +113,15 @@ async def test_own_changes_are_no_news(pair: Pair) -> None:
 
 async def test_more_than_fits(pair: Pair) -> None:
     """However much there is to tell, it is told in pieces that PostgreSQL takes."""
-    await pair.a.save_seen(
-        [device(2**62 + i, last_seen_at=1) for i in range(1000)], [], keep=1
-    )
-    await pair.ear.until(lambda news: 2**62 + 999 in news.devices)
+    seen = [
+        device(2**62 + i, last_seen_at=2**62, address="f" * 45, period=2**62)
+        for i in range(1000)
+    ]
+    await pair.a.save_seen(seen, [], keep=1)
+    last = Sighting.of(seen[-1])
+    await pair.ear.until(lambda news: last in news.seen)
 
-    assert 1000 == sum(len(news.devices) for news in pair.ear.heard)
+    assert 1000 == sum(len(news.seen) for news in pair.ear.heard)
 
 
 async def test_lost_connection(pair: Pair) -> None:

@@ -16,6 +16,7 @@ import structlog
 
 from pushserver.errors import Unavailable
 from pushserver.model.changes import Changes
+from pushserver.model.device import Device
 from pushserver.model.ids import IdSource
 from pushserver.model.news import News
 from pushserver.storage.postgres.gathering import Gathering, read
@@ -53,7 +54,7 @@ _OTHERS = (
     f" AND classid = {_NODE} AND granted AND pid <> pg_backend_pid() AND database ="
     " (SELECT oid FROM pg_database WHERE datname = current_database())"
 )
-_TELL = "SELECT pg_notify('pushserver', ?)"
+_TELL = "SELECT pg_notify('pushserver', piece) FROM unnest(CAST(? AS TEXT[])) AS piece"
 
 
 @attrs.frozen
@@ -105,9 +106,9 @@ class Desk:
         self.gathering.note(changes, self.known)
         self._ring()
 
-    def tell(self, kind: str, ids: Iterable[int]) -> None:
-        """Tell others of *ids* of a *kind*: the name of a field of `News`."""
-        self.gathering.add(kind, ids)
+    def see(self, devices: Iterable[Device]) -> None:
+        """Tell others what was seen of *devices*."""
+        self.gathering.see(devices)
         self._ring()
 
     def prefer(self, node: int) -> None:
@@ -175,7 +176,7 @@ class Desk:
         self._node = int(found[0])
         self.new_id.become(self._node)
         self._leads = bool((link.execute(_TRY).fetchone() or (False,))[0])
-        link.execute(_TELL, ("{}",))
+        _tell(link, ["{}"])
         self._alone = 0 if _others(link) else _LONELY
         return self.net.spread(link, self.hours.now()), self.hours.ask(link)
 
@@ -267,8 +268,8 @@ def _others(link: Link) -> int:
 
 
 def _tell(link: Link, pieces: Sequence[str]) -> None:
-    for piece in pieces:
-        link.execute(_TELL, (piece,))
+    if pieces:
+        link.execute_columns(_TELL, [(piece,) for piece in pieces])
 
 
 _NOTHING = News()

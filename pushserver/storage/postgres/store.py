@@ -204,9 +204,9 @@ class PostgresStore(SqlStore):
     async def save_seen(
         self, devices: Sequence[Device], strays: Sequence[Stray], *, keep: int
     ) -> None:
-        """Write what was seen, and tell others whom."""
+        """Write what was seen, and tell it to others."""
         await super().save_seen(devices, strays, keep=keep)
-        self.desk.tell("devices", [device.device_id for device in devices])
+        self.desk.see(devices)
 
     @property
     def leads(self) -> bool:

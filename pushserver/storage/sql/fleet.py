@@ -16,11 +16,10 @@ from pushserver.storage.rows import (
     seen_row,
     stray_from_row,
     stray_row,
-    upsert,
 )
 from pushserver.storage.schema import column_kinds
 from pushserver.storage.sql.connection import Connection
-from pushserver.storage.sql.statement import Statement, padded, run_all
+from pushserver.storage.sql.statement import Statement, padded, run_all, upsert
 
 _ALL = (
     f"SELECT {prefixed(DEVICE, 'device')}, {prefixed(SEEN, 'device_seen')}"
@@ -138,7 +137,7 @@ def save_seen(
     keep: int,
 ) -> None:
     """Write what was seen, and of each device's strays only the newest *keep*."""
-    connection.executemany(_SEEN, map(seen_row, _in_order(devices)))
+    run_all(connection, [(_SEEN, list(map(seen_row, _in_order(devices))))])
     connection.executemany(_STRAY, map(stray_row, strays))
     ids = sorted({stray.device_id for stray in strays})
     connection.executemany(_OLD_STRAYS, [(device_id, keep) for device_id in ids])

@@ -141,3 +141,14 @@ def insert(table: str, names: str) -> Statement:
     """Return the statement that adds rows of these columns."""
     sql = f"INSERT INTO {table} ({names}) VALUES {{}}"
     return Statement(sql, columns(names), kinds=column_kinds(table, names))
+
+
+def upsert(table: str, names: str, *, key: str) -> Statement:
+    """Return the statement that writes rows, or over those with the same *key*."""
+    own = [name for name in names.split(", ") if name not in key.split(", ")]
+    new = ", ".join(f"{name} = excluded.{name}" for name in own)
+    sql = (
+        f"INSERT INTO {table} ({names}) VALUES {{}}"
+        f" ON CONFLICT ({key}) DO UPDATE SET {new}"
+    )
+    return Statement(sql, columns(names), kinds=column_kinds(table, names))

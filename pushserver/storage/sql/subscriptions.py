@@ -12,8 +12,9 @@ from pushserver.model.subscription import (
     Subscription,
     WebhookDelivery,
 )
-from pushserver.storage.rows import Row, columns, marks, prefixed, upsert
+from pushserver.storage.rows import Row, columns, marks, prefixed
 from pushserver.storage.sql.connection import Connection, Reader, always_settled
+from pushserver.storage.sql.statement import run_all, upsert
 from pushserver.storage.sql.work import Writer
 from pushserver.storage.subscribing import Lag
 from pushserver.storage.subscription_rows import (
@@ -229,14 +230,14 @@ class SqlSubscriptions:
 
         def work(connection: Connection) -> None:
             if connection.execute(_PROGRESS, progress).rowcount:
-                connection.executemany(_RECORD, rows)
+                run_all(connection, [(_RECORD, rows)])
 
         await self.write(work)
 
     async def send_again(self, delivery: WebhookDelivery) -> None:
         """Write one delivery."""
         row = webhook_row(delivery)
-        await self.write(lambda c: c.execute(_RECORD, row))
+        await self.write(lambda c: run_all(c, [(_RECORD, [row])]))
 
     async def find_delivery(
         self, subscription_id: int, event_id: int
