@@ -2,9 +2,7 @@
 
 import argparse
 import datetime
-import os
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,9 +13,6 @@ from bench.row import Bench, Line
 from bench.rows import ROWS
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
-
-# Not /tmp, which many systems keep in memory, where a sync costs nothing.
-DISK = os.environ.get("TMPDIR", "/var/tmp")  # noqa: S108 - a new folder inside it
 
 
 def _told(argv: Sequence[str]) -> argparse.Namespace:
@@ -38,12 +33,12 @@ def main(argv: Sequence[str]) -> int:
     effort = QUICK if told.quick else Effort()
     machine.allow_open_files()
     lines: list[Line] = []
-    with tempfile.TemporaryDirectory(prefix="pushserver-bench-", dir=DISK) as folder:
-        bench = Bench(Path(folder), effort)
+    with machine.folder_on_disk() as folder:
+        bench = Bench(folder, effort)
         for name in told.rows or ROWS:
             say(f"{name}: {ROWS[name].__doc__}")
             lines += ROWS[name](bench)
-        facts = machine.facts(Path(folder))
+        facts = machine.facts(folder)
     sys.stdout.write(table(lines) + "\n")
     if not (told.rows or told.quick):
         _keep(lines, facts, effort)

@@ -16,7 +16,7 @@ from typing import Any
 
 import attrs
 
-from bench import held, machine
+from bench import held, machine, steps
 from bench.closed import Cycler, Hand, Poller, Poster, measure
 from bench.serving import new_event_loop
 from bench.wire import FIRST_DEVICE, Connection, connect
@@ -101,9 +101,21 @@ async def hold(told: Told) -> Mapping[str, float]:
     return {"answered": sum(device.answers for device in devices)}
 
 
+async def step(told: Told) -> Mapping[str, float]:
+    """Steps of one kind, as standard input asks for them, until that ends."""
+    return {"steps": await steps.serve(told.port)}
+
+
 SCENARIOS: Mapping[str, Callable[[Told], Awaitable[Mapping[str, float]]]]
 SCENARIOS = MappingProxyType(
-    {"idle": idle, "post": post, "cycles": cycles, "latency": latency, "hold": hold}
+    {
+        "idle": idle,
+        "post": post,
+        "cycles": cycles,
+        "latency": latency,
+        "hold": hold,
+        "step": step,
+    }
 )
 
 

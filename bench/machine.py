@@ -7,6 +7,7 @@ import resource
 import socket
 import sqlite3
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -20,9 +21,18 @@ def _cores() -> list[int]:
     return sorted(os.sched_getaffinity(0))
 
 
+# Not /tmp, which many systems keep in memory, where a sync costs nothing.
+DISK = os.environ.get("TMPDIR", "/var/tmp")  # noqa: S108 - a new folder inside it
 CORES = _cores()
 SERVER_CORES = frozenset(CORES[:1])
 LOAD_CORES = frozenset(CORES[1:2] or CORES[:1])
+
+
+@contextlib.contextmanager
+def folder_on_disk() -> Iterator[Path]:
+    """Give a new folder for databases, removed at the end."""
+    with tempfile.TemporaryDirectory(prefix="pushserver-bench-", dir=DISK) as folder:
+        yield Path(folder)
 
 
 @contextlib.contextmanager
@@ -50,6 +60,13 @@ def free_port() -> int:
         sock.bind((HOST, 0))
         port: int = sock.getsockname()[1]
         return port
+
+
+def processor_seconds(process_id: int) -> float:
+    """Return what a process, with all its threads, used of processors until now."""
+    threads = Path(f"/proc/{process_id}/task").glob("*/schedstat")
+    # In nanoseconds, where `stat` has hundredths of a second.
+    return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
 
 
 def resident_bytes(process_id: int) -> int:

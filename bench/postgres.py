@@ -38,7 +38,7 @@ def database_server(folder: Path) -> Iterator[str]:
         server.cleanup()
 
 
-def _new_database(url: str) -> str:
+def new_database(url: str) -> str:
     """Make an empty database; return its address."""
     name = f"bench{next(_numbers)}"
     with psycopg.connect(url, autocommit=True) as connection:
@@ -54,7 +54,7 @@ def _setup(bench: Bench, kind: Kind, url: str) -> Setup:
 def idle(bench: Bench) -> Sequence[Line]:
     """Idle polls over PostgreSQL against the bare handler."""
     with database_server(bench.folder) as url:
-        ours_setup = _setup(bench, Kind.OURS, _new_database(url))
+        ours_setup = _setup(bench, Kind.OURS, new_database(url))
         with running(bench.setup(Kind.BARE)) as bare, running(ours_setup) as ours:
             ours.adopt(DEVICES)
             ratio = bench.compare(ours, bare, "idle")
@@ -65,8 +65,8 @@ def idle(bench: Bench) -> Sequence[Line]:
 def cycles(bench: Bench) -> Sequence[Line]:
     """Full cycles over PostgreSQL against the obvious server."""
     with database_server(bench.folder) as url:
-        obvious = _setup(bench, Kind.OBVIOUS_POSTGRES, _new_database(url))
-        mine = _setup(bench, Kind.OURS, _new_database(url))
+        obvious = _setup(bench, Kind.OBVIOUS_POSTGRES, new_database(url))
+        mine = _setup(bench, Kind.OURS, new_database(url))
         with running(obvious) as theirs, running(mine) as ours:
             ours.adopt(DEVICES)
             ratio = bench.compare(ours, theirs, "cycles")
@@ -77,8 +77,8 @@ def cycles(bench: Bench) -> Sequence[Line]:
 def workers(bench: Bench) -> Sequence[Line]:
     """Two processes on one port against one."""
     with database_server(bench.folder) as url:
-        one = attrs.evolve(_setup(bench, Kind.OURS, _new_database(url)), both=1)
-        two = attrs.evolve(_setup(bench, Kind.OURS, _new_database(url)), both=1)
+        one = attrs.evolve(_setup(bench, Kind.OURS, new_database(url)), both=1)
+        two = attrs.evolve(_setup(bench, Kind.OURS, new_database(url)), both=1)
         two = attrs.evolve(two, workers=2)
         with running(one) as alone, running(two) as pair:
             alone.adopt(DEVICES)
@@ -111,7 +111,7 @@ def wake(bench: Bench) -> Sequence[Line]:
 
 
 def _one_wake(bench: Bench, url: str) -> dict[str, float]:
-    database = _new_database(url)
+    database = new_database(url)
     first, second = (
         attrs.evolve(_setup(bench, Kind.OURS, database), hold=HOLD) for _ in range(2)
     )
@@ -134,8 +134,8 @@ def history(bench: Bench) -> Sequence[Line]:
     """Idle polls and cycles over a long past in PostgreSQL against over none."""
     step = FLEET // DEVICES
     with database_server(bench.folder) as url:
-        empty = _setup(bench, Kind.OURS, _new_database(url))
-        full = _filled(bench, _new_database(url))
+        empty = _setup(bench, Kind.OURS, new_database(url))
+        full = _filled(bench, new_database(url))
         with running(empty) as young, running(full) as old:
             young.adopt(DEVICES, step=step)
             poll = bench.compare(old, young, "idle", step=step)

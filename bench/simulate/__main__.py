@@ -1,0 +1,53 @@
+"""Draws docs/scaling.md's pictures and makes its tables, from what was measured.
+
+    python -m bench.simulate              # a minute or two
+    python -m bench.simulate --measure    # measures anew before, for ten minutes
+
+The same service times always make the same pictures and tables.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from bench.measure import say
+from bench.simulate import measuring, page, pictures, times
+from bench.simulate.plan import Plan
+from bench.simulate.sweeps import LARGE, SIZES, sweeps
+
+PLANS = {
+    Plan(devices=1, period=pictures.SHORT): SIZES,
+    Plan(devices=1, period=pictures.LONG): LARGE,
+    Plan(devices=1, period=pictures.HOLD, held=True): SIZES,
+}
+
+
+def main(argv: Sequence[str]) -> int:
+    """Measure if that is wanted; simulate, draw, and write what came of it."""
+    parser = argparse.ArgumentParser(prog="bench.simulate", description=__doc__)
+    parser.add_argument("--measure", action="store_true", help="measure anew before")
+    parser.add_argument("--rounds", type=int, default=measuring.ROUNDS)
+    told = parser.parse_args(argv)
+    if told.measure:
+        times.write(measuring.measure(told.rounds))
+        say(f"kept in {times.FILE.name}")
+    _make(times.read())
+    return 0
+
+
+def _make(kept: times.Kept) -> None:
+    found = sweeps(kept.times, list(PLANS.items()))
+    answers = dict(zip(PLANS, found, strict=True))
+    polled, _, held = answers.values()
+    folder = page.PAGE.with_suffix("")
+    folder.mkdir(exist_ok=True)
+    for name, drawn in pictures.pictures(kept.times, polled, held).items():
+        (folder / name).write_text(drawn, "utf-8")
+    text = page.PAGE.read_text("utf-8")
+    for name, made in page.tables(kept, answers).items():
+        text = page.put(text, name, made)
+    page.PAGE.write_text(text, "utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

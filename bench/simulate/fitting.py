@@ -1,0 +1,47 @@
+"""What rounds cost by themselves, and what the steps in them do, from sums of both."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+
+import attrs
+
+
+@attrs.frozen
+class Point:
+    """Seconds for each step, or command, where so many rounds were made for each."""
+
+    rounds: float
+    seconds: float
+
+
+@attrs.frozen
+class Costs:
+    """Seconds: for a round, once for a kind of step in it, and for each step."""
+
+    round: float
+    first: Mapping[str, float]
+    each: Mapping[str, float]
+
+
+def costs(alone: Mapping[str, Sequence[Point]], mixed: Point) -> Costs:
+    """
+    Return the costs of which *alone* and *mixed* are made.
+
+    *alone* are runs of one kind of step: a line for each, whose slope is what a round
+    costs with only that in it. *mixed* are whole commands whose rounds had every kind.
+    What those rounds cost less than one of each kind together is what all have alike.
+    """
+    lines = {
+        step: statistics.linear_regression(
+            [point.rounds for point in points], [point.seconds for point in points]
+        )
+        for step, points in alone.items()
+    }
+    each = {step: max(0.0, line.intercept) for step, line in lines.items()}
+    slopes = [line.slope for line in lines.values()]
+    of_all = (mixed.seconds - sum(each.values())) / mixed.rounds
+    alike = (sum(slopes) - of_all) / (len(slopes) - 1)
+    alike = min(max(alike, 0.0), *slopes)
+    return Costs(
+        alike, {step: line.slope - alike for step, line in lines.items()}, each
+    )

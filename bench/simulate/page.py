@@ -1,0 +1,187 @@
+"""The tables of docs/scaling.md that come of measuring and simulating."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import attrs
+
+from bench.simulate.loads import command
+from bench.simulate.plan import COMMANDS_A_DAY, DAY, Plan
+from bench.simulate.run import is_hopeless, simulate
+from bench.simulate.sweeps import Sweep
+from bench.simulate.times import Cost, Kept, Times
+
+PAGE = Path(__file__).parents[2] / "docs" / "scaling.md"
+STEPS = (10**4, 10**5, 10**6, 10**7)
+#: Devices of a task, the processes that serve them, and how many work at once.
+TASK = Plan(devices=100_000, processes=4, period=25.0, held=True)
+AT_ONCE = (0, 10, 100)
+#: A large fleet that does the least for it, and who might serve it: processes, and
+#: cores of the database.
+LARGE = Plan(devices=1_000_000, period=60.0, held=True)
+SERVING = ((4, 2), (8, 2), (8, 8), (16, 2), (16, 8), (16, 16))
+_ANY = Plan(devices=1)
+_MIB, _GIB = 1024.0**2, 1024.0**3
+
+
+def tables(kept: Kept, answers: Mapping[Plan, Sweep]) -> Mapping[str, str]:
+    """Return all of it by the names of the marks between which it is put."""
+    return {
+        "arithmetic": arithmetic(kept.times),
+        "date": date(kept),
+        "costs": costs(kept),
+        "limits": limits({plan.what: sweep for plan, sweep in answers.items()}),
+        "large": large(kept.times),
+        "tasks": tasks(kept.times),
+    }
+
+
+def arithmetic(times: Times) -> str:
+    """Return what so many devices do, and what is kept of it."""
+    rows = [
+        (
+            f"{devices:,}",
+            f"{devices / 5:,.0f}",
+            f"{devices / 15:,.0f}",
+            _rate(devices * COMMANDS_A_DAY / DAY),
+            _rate(Plan(devices=devices).doors),
+            _size(devices * times.held_size),
+            _size(devices * times.device_size),
+            f"{devices * COMMANDS_A_DAY * times.command_size / 1e9:,.1f} GB",
+        )
+        for devices in STEPS
+    ]
+    return _table(
+        (
+            "devices",
+            "polls/s, every 5 s",
+            "every 15 s",
+            "commands/s, on average",
+            "in the busiest hour",
+            "memory, all polls held",
+            "memory for the fleet, each server",
+            "kept a day",
+        ),
+        rows,
+    )
+
+
+def limits(answers: Mapping[str, Sweep]) -> str:
+    """Return up to how many devices it goes, by what they do and who serves them."""
+    first = next(iter(answers.values()))
+    rows = [
+        (str(number), *(f"{max(found[number]):,}" for found in answers.values()))
+        for number in first
+    ]
+    return _table(("processes", *answers), rows)
+
+
+def large(times: Times) -> str:
+    """Return how a large fleet is served by more and more."""
+    return _table(
+        ("processes", "cores of the database", "each process", "database", "door, p99"),
+        [_served(times, *by) for by in SERVING],
+    )
+
+
+def _served(times: Times, processes: int, cores: int) -> Sequence[str]:
+    by = (str(processes), str(cores))
+    plan = attrs.evolve(LARGE, processes=processes, database_cores=cores)
+    if is_hopeless(plan, times):
+        return (*by, "", "", "too much")
+    answer = simulate(plan, times)
+    door = _wait(answer.door.p99) if answer.is_steady else "too much"
+    return (*by, f"{answer.process:.0%}", f"{answer.database:.0%}", door)
+
+
+def tasks(times: Times) -> str:
+    """Return how long a task takes, and what a door waits meanwhile."""
+    rows = []
+    for at_once in AT_ONCE:
+        plan = attrs.evolve(TASK, concurrency=at_once)
+        answer = simulate(plan, times)
+        takes = f"{plan.devices / answer.of_task / 60:,.0f} min" if at_once else ""
+        row = (
+            str(at_once or "no task"),
+            takes,
+            *map(_wait, attrs.astuple(answer.door)),
+        )
+        rows.append(row)
+    return _table(("`concurrency`", "the task takes", "door, p50", "door, p99"), rows)
+
+
+def costs(kept: Kept) -> str:
+    """Return what costs what, of a server's core and of one of the database's."""
+    times = kept.times
+    alone, shared = (command(_ANY, times, sharing=sharing) for sharing in (1, 10))
+    rows = [
+        ("an idle poll", _micros(times.poll_server), ""),
+        ("a held poll", _micros(times.hold_server + times.unhold_server), ""),
+        ("a command, alone in its rounds", *_both(alone)),
+        ("a command, ten in each of its rounds", *_both(shared)),
+        (
+            "writing that a device was seen",
+            *_both(Cost(times.seen_server, times.seen_database)),
+        ),
+        (
+            "reading that, in each other process",
+            *_both(Cost(times.heard_server, times.heard_database)),
+        ),
+        ("hearing what another process did", _micros(times.told_server), ""),
+        (
+            "a process that nobody asks, each second",
+            *_both(Cost(times.idle_server, times.idle_database)),
+        ),
+    ]
+    return _table(("what", "a server's core", "one of the database's"), rows)
+
+
+def date(kept: Kept) -> str:
+    """Say when and where that was measured."""
+    machine, sync = kept.machine, _micros(kept.times.sync_wait)
+    return (
+        f"Measured on {kept.date} with PostgreSQL {machine['PostgreSQL']} and Python"
+        f" {machine['Python']}\non {machine['processor']}, the median of"
+        f" {kept.rounds} rounds (`python -m bench.simulate --measure`):\n"
+        f"processor time for each. A sync of the disk takes {sync} besides."
+    )
+
+
+def _both(cost: Cost) -> tuple[str, str]:
+    return _micros(cost.server), _micros(cost.database)
+
+
+def _micros(seconds: float) -> str:
+    if seconds < 1e-3:  # noqa: PLR2004 - a millisecond
+        return f"{seconds * 1e6:,.0f} µs"
+    return f"{seconds * 1e3:.1f} ms"
+
+
+def _rate(rate: float) -> str:
+    return f"{rate:.2g}" if rate < 10 else f"{rate:,.0f}"  # noqa: PLR2004 - digits
+
+
+def _size(size: float) -> str:
+    return f"{size / _GIB:,.1f} GiB" if size > _GIB / 4 else f"{size / _MIB:,.0f} MiB"
+
+
+def _wait(seconds: float) -> str:
+    return f"{seconds * 1000:,.0f} ms"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def put(page: str, name: str, made: str) -> str:
+    """
+    Put what was *made* between the marks of that *name* in the *page*.
+
+    Raises:
+        ValueError: the marks are not there.
+    """
+    begin, end = f"<!-- made: {name} -->\n", "<!-- end -->\n"
+    before, after = page.split(begin)
+    _, rest = after.split(end, 1)
+    return f"{before}{begin}{made}\n{end}{rest}"

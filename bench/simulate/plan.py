@@ -1,0 +1,52 @@
+"""A fleet and what serves it, and how much of everything that makes."""
+
+import attrs
+
+#: Commands for a device: 20 a day, a fifth of them in the morning's busiest hour.
+COMMANDS_A_DAY = 20.0
+BUSY_HOUR = COMMANDS_A_DAY / 5
+HOUR, DAY = 3600.0, 86_400.0
+#: Who was seen is written so often (seconds), for so many of a process at the most.
+FLUSH_EVERY = 2.0
+FLUSH_MOST = 5000
+
+
+@attrs.frozen(kw_only=True)
+class Plan:
+    """
+    *devices* shared out evenly among *processes*, each of which has a core of its own.
+
+    A device polls every *period* seconds or, if *held*, has each poll held for so long
+    and polls again at once. *commands* are those for a device in an hour. *concurrency*
+    is of a task over all devices that runs all the while; 0: there is none.
+    """
+
+    devices: int
+    processes: int = 1
+    period: float = 5.0
+    held: bool = False
+    commands: float = BUSY_HOUR
+    concurrency: int = 0
+    database_cores: int = 2
+
+    @property
+    def what(self) -> str:
+        """Say what the devices do."""
+        how = "polls held for" if self.held else "a poll every"
+        return f"{how} {self.period:g} s"
+
+    @property
+    def polls(self) -> float:
+        """Polls a second, of the whole fleet."""
+        return self.devices / self.period
+
+    @property
+    def doors(self) -> float:
+        """Commands a second, of the whole fleet."""
+        return self.devices * self.commands / HOUR
+
+    @property
+    def seen(self) -> float:
+        """Devices that one process writes as seen at each flush."""
+        share = min(1.0, FLUSH_EVERY / self.period)
+        return min(FLUSH_MOST, share * self.devices / self.processes)

@@ -1,0 +1,158 @@
+"""What things cost: measured once, kept in a file with units, read from there."""
+
+import enum
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import attrs
+
+FILE = Path(__file__).parents[1] / "service_times.json"
+#: What one of a unit is, in seconds or bytes.
+_UNITS: Mapping[str, float] = {"µs": 1e-6, "bytes": 1.0}
+
+
+class Unreadable(Exception):
+    """The file of service times lacks something, or has it in another unit."""
+
+
+class Step(enum.StrEnum):
+    """A part of what is done for a command: each has to be on the disk."""
+
+    ENQUEUE = "enqueue"
+    HAND_OUT = "hand_out"
+    RESULT = "result"
+
+
+@attrs.frozen
+class Cost:
+    """Seconds of a processor, at the server and in the database."""
+
+    server: float
+    database: float
+
+
+def _time(what: str) -> Any:
+    return attrs.field(metadata={"unit": "µs", "what": what})
+
+
+def _size(what: str) -> Any:
+    return attrs.field(metadata={"unit": "bytes", "what": what})
+
+
+@attrs.frozen(kw_only=True)
+class Times:
+    """
+    Seconds and bytes.
+
+    `_server` is processor time of a server, `_database` of PostgreSQL, `_wait` none of
+    either. A round costs something by itself, and something for each step in it.
+    """
+
+    poll_server: float = _time("an idle poll, answered")
+    hold_server: float = _time("a poll that is held, until it waits")
+    unhold_server: float = _time("a held poll, answered empty when its time is over")
+    round_server: float = _time("a round of the database, whatever is in it")
+    round_database: float = _time("the same there")
+    any_enqueue_server: float = _time("the first enqueue in a round, besides")
+    any_enqueue_database: float = _time("the same there")
+    any_hand_out_server: float = _time("the first hand-out in a round, besides")
+    any_hand_out_database: float = _time("the same there")
+    any_result_server: float = _time("the first result in a round, besides")
+    any_result_database: float = _time("the same there")
+    enqueue_server: float = _time("each enqueue, besides")
+    enqueue_database: float = _time("the same there")
+    hand_out_server: float = _time("each poll that gets a command, and its note")
+    hand_out_database: float = _time("the same there")
+    result_server: float = _time("each result, besides")
+    result_database: float = _time("the same there")
+    tell_server: float = _time("telling other servers what was written, each time")
+    tell_database: float = _time("the same there, and for one who listens")
+    told_server: float = _time("hearing from another server, each time")
+    seen_server: float = _time("writing that a device was seen")
+    seen_database: float = _time("the same there")
+    heard_server: float = _time("reading who was seen by another server, each")
+    heard_database: float = _time("the same there")
+    idle_server: float = _time("what a server does in a second without being asked")
+    idle_database: float = _time("the same there, for each server")
+    sync_wait: float = _time("the disk syncs a commit: waiting, not processor time")
+    door_wait: float = _time("seen, not used: an enqueue until a held device has it")
+    elsewhere_wait: float = _time("seen, not used: the same if another server holds it")
+    held_size: float = _size("memory of a held poll, with its connection")
+    device_size: float = _size("memory of a device in each server")
+    command_size: float = _size("a small command with delivery and result, on disk")
+
+    @classmethod
+    def of(cls, kept: Mapping[str, Mapping[str, Any]]) -> Self:
+        """
+        Read what `as_kept` made.
+
+        Raises:
+            Unreadable: something is missing, too much, in another unit, or no number.
+        """
+        fields = attrs.fields_dict(cls)
+        if kept.keys() != fields.keys():
+            raise Unreadable(f"these differ: {sorted(kept.keys() ^ fields.keys())}")
+        values = {name: _read(fields[name], kept[name]) for name in fields}
+        return cls(**values)
+
+    def first(self, step: Step) -> Cost:
+        """Return what the first of its kind costs a round."""
+        return Cost(
+            getattr(self, f"any_{step}_server"), getattr(self, f"any_{step}_database")
+        )
+
+    def each(self, step: Step) -> Cost:
+        """Return what each costs, wherever it is."""
+        return Cost(getattr(self, f"{step}_server"), getattr(self, f"{step}_database"))
+
+    def as_kept(self) -> dict[str, dict[str, Any]]:
+        """Return the values with their units and what they are."""
+        return {
+            field.name: {
+                "value": round(value / _UNITS[field.metadata["unit"]], 2),
+                **field.metadata,
+            }
+            for field in attrs.fields(type(self))
+            for value in (getattr(self, field.name),)
+        }
+
+
+def _read(field: Any, kept: Mapping[str, Any]) -> float:
+    unit, value = field.metadata["unit"], kept.get("value")
+    if kept.get("unit") != unit:
+        raise Unreadable(f"{field.name} is in {kept.get('unit')}, not in {unit}")
+    if not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+        raise Unreadable(f"{field.name} is {value!r}")
+    return value * _UNITS[unit]
+
+
+@attrs.frozen(kw_only=True)
+class Kept:
+    """Times, with the day and the machine on which they were measured."""
+
+    date: str
+    machine: Mapping[str, str]
+    rounds: int
+    times: Times
+
+
+def read(path: Path = FILE) -> Kept:
+    """
+    Read the file.
+
+    Raises:
+        Unreadable: it is not as `write` writes it.
+    """
+    whole = json.loads(path.read_text("utf-8"))
+    if whole.keys() != {"date", "machine", "rounds", "times"}:
+        raise Unreadable(f"{path.name} has {sorted(whole)}")
+    return Kept(**whole | {"times": Times.of(whole["times"])})
+
+
+def write(kept: Kept, path: Path = FILE) -> None:
+    """Write the file."""
+    whole = attrs.asdict(kept, recurse=False) | {"times": kept.times.as_kept()}
+    path.write_text(json.dumps(whole, indent=2, ensure_ascii=False) + "\n", "utf-8")

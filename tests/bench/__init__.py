@@ -1,0 +1,1 @@
+"""The benchmarks' own arithmetic: what is simulated must be true."""

@@ -1,0 +1,44 @@
+"""What is used when nobody asks for anything is no part of what was measured."""
+
+import os
+
+from bench.machine import processor_seconds
+from bench.simulate.meter import Used
+from bench.steps import Asked
+
+
+def test_what_is_used_anyway_is_taken_away() -> None:
+    """
+    Half as long takes half as much by itself.
+    """
+    idle = Used(took=10.0, servers=[2.0, 4.0], writing=1.0, reading=6.0, rounds=0)
+    used = Used(took=5.0, servers=[3.0, 2.0], writing=1.0, reading=4.0, rounds=7)
+    left = used.without(idle)
+
+    assert [2.0, 0.0] == left.servers
+    assert (0.5, 1.0) == (left.writing, left.reading)
+    assert 1.5 == left.database
+    assert 7 == left.rounds
+
+
+def test_processor_time_is_read() -> None:
+    """
+    A process that works uses more and more.
+    """
+    before = processor_seconds(os.getpid())
+    while os.times().user + os.times().system < before + 0.02:
+        pass
+
+    assert before < processor_seconds(os.getpid())
+
+
+def test_each_device_has_its_step() -> None:
+    """
+    A step is asked for each device, and its answer must be that of the step.
+    """
+    asked = Asked(step="hand_out", devices=3, run=7)
+
+    assert 3 == len(set(asked.requests()))
+    assert asked.is_right(200, b"... mark-7-4408801109440000 ...")
+    assert not asked.is_right(200, b"... mark-6-4408801109440000 ...")
+    assert not asked.is_right(200, b"")
