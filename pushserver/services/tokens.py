@@ -1,6 +1,5 @@
 """Tokens: who calls, and what they may do."""
 
-import asyncio
 from collections.abc import Iterable, Sequence
 
 import attrs
@@ -11,7 +10,7 @@ from pushserver.model.device import hash_secret
 from pushserver.model.ids import IdSource
 from pushserver.model.scope import FIRST_SCOPE
 from pushserver.model.token import Permission, Token, new_secret
-from pushserver.storage.base import Store
+from pushserver.storage.base import TokenStore
 
 #: The name of a scope's first token.
 FIRST_TOKEN = "first admin token"  # noqa: S105 - a name, no secret
@@ -21,13 +20,11 @@ FIRST_TOKEN = "first admin token"  # noqa: S105 - a name, no secret
 class Tokens:
     """Every valid token, in memory by its hash."""
 
-    store: Store
+    store: TokenStore
     clock: Clock
     ids: IdSource
     _by_hash: dict[str, Token] = attrs.field(factory=dict, init=False)
     _changes: int = attrs.field(default=0, init=False)
-    _unknown: set[str] = attrs.field(factory=set, init=False)
-    _learning: "asyncio.Task[None] | None" = attrs.field(default=None, init=False)
 
     async def load(self, admin_secret: str | None) -> str | None:
         """
@@ -63,46 +60,20 @@ class Tokens:
         self._by_hash = {token.hash: token for token in (*found, *kept)}
         self._changes += 1
 
-    async def authenticate(self, authorization: str | None) -> Token:
+    def authenticate(self, authorization: str | None) -> Token:
         """
         Return the token of an `Authorization` header.
 
         Raises:
             Unauthorized: there is none, or it is not valid.
-            Unavailable: another server may have made it, and the store is away.
         """
         scheme, _, secret = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not secret:
             raise Unauthorized("Send the header Authorization: Bearer <token>.")
-        hashed = hash_secret(secret.strip())
-        token = self._by_hash.get(hashed) or await self._learn(hashed)
+        token = self._by_hash.get(hash_secret(secret.strip()))
         if token is None:
             raise Unauthorized("This token is not valid, or was revoked.")
         return token
-
-    async def _learn(self, hashed: str) -> Token | None:
-        """
-        Ask whether another server made this token a moment ago.
-
-        Whoever asks at the same time shares the reading: anybody may ask.
-        """
-        if not self.store.is_shared:
-            return None
-        self._unknown.add(hashed)
-        if self._learning is None:
-            self._learning = asyncio.create_task(self._find(), name="learn tokens")
-        await asyncio.shield(self._learning)
-        return self._by_hash.get(hashed)
-
-    async def _find(self) -> None:
-        await asyncio.sleep(0)
-        unknown, self._unknown, self._learning = self._unknown, set(), None
-        before, found = -1, list[Token]()
-        # What is revoked while it is read stays so: it is read once more.
-        while before != self._changes:
-            before, found = self._changes, [*await self.store.find_tokens(unknown)]
-        for token in found:
-            self.take(token)
 
     def is_valid(self, token: Token) -> bool:
         """Tell whether a token that was authenticated is not revoked by now."""

@@ -257,9 +257,6 @@ class TokenStore(Protocol):
     async def all_tokens(self) -> Sequence[Token]:
         """Return every token that was not revoked, oldest first."""
 
-    async def find_tokens(self, hashes: Collection[str]) -> Sequence[Token]:
-        """Return those with one of *hashes* that were not revoked."""
-
     async def add_token(self, token: Token) -> None:
         """Keep a new token."""
 

@@ -256,11 +256,11 @@ def _scopes(services: Services) -> Scopes:
 
 async def test_make(scopes: Scopes, tokens: Tokens) -> None:
     """A scope is made with a first token, which may do everything there."""
-    admin = await tokens.authenticate("Bearer secret")
+    admin = tokens.authenticate("Bearer secret")
 
     acme, secret = await scopes.make("acme", admin)
 
-    first = await tokens.authenticate(f"Bearer {secret}")
+    first = tokens.authenticate(f"Bearer {secret}")
     assert (acme.id, True) == (first.scope_id, first.may(Permission.ADMIN))
     assert ["default", "acme"] == [s.name for s in await scopes.all(admin)]
     assert [acme] == await scopes.all(first)
@@ -270,12 +270,12 @@ async def test_make(scopes: Scopes, tokens: Tokens) -> None:
 
 async def test_only_the_first_makes_others(scopes: Scopes, tokens: Tokens) -> None:
     """Neither another scope nor less than an administrator makes scopes or tokens."""
-    admin = await tokens.authenticate("Bearer secret")
+    admin = tokens.authenticate("Bearer secret")
     acme, secret = await scopes.make("acme", admin)
     most = set(Permission) - {Permission.ADMIN}
     clerk, _ = await tokens.make(FIRST_SCOPE, "clerk", most)
 
-    for by in (await tokens.authenticate(f"Bearer {secret}"), clerk):
+    for by in (tokens.authenticate(f"Bearer {secret}"), clerk):
         with pytest.raises(Forbidden):
             await scopes.make("x", by)
         with pytest.raises(Forbidden):
@@ -288,12 +288,12 @@ async def test_only_the_first_makes_others(scopes: Scopes, tokens: Tokens) -> No
 
 async def test_token_for_who_lost_theirs(scopes: Scopes, tokens: Tokens) -> None:
     """The first scope's administrator makes a token for a scope, if there is one."""
-    admin = await tokens.authenticate("Bearer secret")
+    admin = tokens.authenticate("Bearer secret")
     acme, _ = await scopes.make("acme", admin)
 
     made, secret = await scopes.make_token(acme.id, "x", [Permission.ADMIN], admin)
 
-    assert acme.id == (await tokens.authenticate(f"Bearer {secret}")).scope_id
+    assert acme.id == tokens.authenticate(f"Bearer {secret}").scope_id
     with pytest.raises(NotFound):
         await tokens.revoke(FIRST_SCOPE, made.id)
     await tokens.revoke(acme.id, made.id)
@@ -303,19 +303,19 @@ async def test_token_for_who_lost_theirs(scopes: Scopes, tokens: Tokens) -> None
 
 async def test_first_scope_is_never_without(scopes: Scopes, tokens: Tokens) -> None:
     """Other scopes' tokens do not keep the first one's from being made."""
-    admin = await tokens.authenticate("Bearer secret")
+    admin = tokens.authenticate("Bearer secret")
     await scopes.make("acme", admin)
 
     secret = await tokens.load(None)
 
     assert secret is not None
-    assert FIRST_SCOPE == (await tokens.authenticate(f"Bearer {secret}")).scope_id
+    assert FIRST_SCOPE == tokens.authenticate(f"Bearer {secret}").scope_id
     assert await tokens.load(None) is None
 
 
 async def test_store_away(desk: Desk, scopes: Scopes, tokens: Tokens) -> None:
     """A scope that could not be kept is none."""
-    admin = await tokens.authenticate("Bearer secret")
+    admin = tokens.authenticate("Bearer secret")
     async with desk.store_away():
         with pytest.raises(Unavailable):
             await scopes.make("acme", admin)

@@ -1,6 +1,6 @@
 """The statements of scopes and of their tokens."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from pushserver.model.scope import FIRST_NAME, FIRST_SCOPE, Scope
 from pushserver.model.token import Token
@@ -14,12 +14,10 @@ from pushserver.storage.rows import (
     token_row,
 )
 from pushserver.storage.sql.connection import Connection
-from pushserver.storage.sql.statement import padded
 
 _SCOPES = f"SELECT {SCOPE} FROM scope ORDER BY id"
 _SCOPE = f"INSERT INTO scope ({SCOPE}) VALUES ({marks(SCOPE)})"
 _TOKENS = f"SELECT {TOKEN} FROM token WHERE revoked_at IS NULL ORDER BY id"
-_SOME = f"SELECT {TOKEN} FROM token WHERE revoked_at IS NULL AND hash IN ({{}})"
 _TOKEN = f"INSERT INTO token ({TOKEN}) VALUES ({marks(TOKEN)})"
 _VALID = "SELECT 1 FROM token WHERE scope_id = ? AND revoked_at IS NULL LIMIT 1"
 _REVOKE = (
@@ -48,13 +46,6 @@ def add_scope(connection: Connection, scope: Scope, token: Token) -> None:
 def all_tokens(connection: Connection) -> Sequence[Token]:
     """Return every token that was not revoked."""
     return [token_from_row(row) for row in connection.execute(_TOKENS)]
-
-
-def find_tokens(connection: Connection, hashes: Collection[str]) -> Sequence[Token]:
-    """Return those with one of *hashes* that were not revoked."""
-    wanted = padded(hashes)
-    sql = _SOME.format(", ".join("?" * len(wanted)))
-    return [token_from_row(row) for row in connection.execute(sql, wanted)]
 
 
 def add_token(connection: Connection, token: Token) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Collection, Sequence
 from functools import lru_cache
 from itertools import chain
-from typing import TypeVar
 
 import attrs
 
@@ -11,8 +10,6 @@ from pushserver.errors import Unavailable
 from pushserver.storage.rows import Row, columns
 from pushserver.storage.schema import column_kinds
 from pushserver.storage.sql.connection import ByColumns, Connection
-
-K = TypeVar("K", int, str)
 
 #: A value with more than so many bytes or characters is not put into an array: that
 #: takes several copies of it, while a transaction is open.
@@ -126,9 +123,9 @@ def _joined(statements: Sequence[str]) -> str:
     return f"WITH {done} SELECT {told}"
 
 
-def padded(ids: Collection[K]) -> tuple[K, ...]:
+def padded(ids: Collection[int]) -> tuple[int, ...]:
     """
-    Repeat the last of *ids* up to the next power of two.
+    Repeat the last id up to the next power of two.
 
     So there are few different statements to be prepared.
     """

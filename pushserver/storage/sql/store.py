@@ -136,10 +136,6 @@ class SqlStore:
         """Return every token."""
         return await self.lists.run(scopes.all_tokens)
 
-    async def find_tokens(self, hashes: Collection[str]) -> Sequence[Token]:
-        """Return those with one of *hashes*."""
-        return await self.hot.run(lambda c: scopes.find_tokens(c, hashes))
-
     async def add_token(self, token: Token) -> None:
         """Keep a token."""
         await self.write(lambda c: scopes.add_token(c, token))

@@ -92,17 +92,16 @@ class Route(Generic[Q, B]):
         self, request: web.Request, services: Services, names: Mapping[str, str]
     ) -> web.StreamResponse:
         """Check the request, call the handler."""
-        token = await self._token(request, services)
+        token = self._token(request, services)
         query = decode_query(request.query, self.query) if self.query else None
         body = await self._body(request)
         call = Call(request, names, services, token, query, body)
         return await self.handler(call)  # type: ignore[arg-type]
 
-    async def _token(self, request: web.Request, services: Services) -> Token:
+    def _token(self, request: web.Request, services: Services) -> Token:
         if self.permission is None:
             return _NOBODY
-        header = request.headers.get("Authorization")
-        token = await services.tokens.authenticate(header)
+        token = services.tokens.authenticate(request.headers.get("Authorization"))
         note(request, token_id=token.id)
         if not token.may(self.permission):
             raise Forbidden(f"This call needs the permission {self.permission}.")

@@ -75,5 +75,5 @@ async def _not_allowed(
     methods: Sequence[str], request: web.Request
 ) -> web.StreamResponse:
     """Refuse a method, though not before a caller without a token."""
-    await authenticate(request, request.app[SERVICES])
+    authenticate(request, request.app[SERVICES])
     raise web.HTTPMethodNotAllowed(request.method, methods)

@@ -27,13 +27,13 @@ class _User(msgspec.Struct):
 async def by_key(request: web.Request) -> web.StreamResponse:
     """Take a token as the API key."""
     read = await _read(request, _ApiKey, "apiKey")
-    return await _session(request, read.api_key)
+    return _session(request, read.api_key)
 
 
 async def by_password(request: web.Request) -> web.StreamResponse:
     """Take a token as the password, whatever the user is called."""
     read = await _read(request, _User, "password")
-    return await _session(request, read.password)
+    return _session(request, read.password)
 
 
 async def _read(request: web.Request, kind: type[T], name: str) -> T:
@@ -46,7 +46,7 @@ async def _read(request: web.Request, kind: type[T], name: str) -> T:
     return read
 
 
-async def _session(request: web.Request, secret: str) -> web.StreamResponse:
-    token = await request.app[SERVICES].tokens.authenticate(f"Bearer {secret}")
+def _session(request: web.Request, secret: str) -> web.StreamResponse:
+    token = request.app[SERVICES].tokens.authenticate(f"Bearer {secret}")
     note(request, token_id=token.id)
     return respond(bodies.access_token(token, secret), content_type=JSON)

@@ -60,7 +60,7 @@ class Route:
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Check in Kapua's order: the token, the ids, the scope and the permission."""
         services = request.app[SERVICES]
-        token = await authenticate(request, services)
+        token = authenticate(request, services)
         ids = {
             name: _number(name, text, token)
             for name, text in request.match_info.items()
@@ -76,15 +76,14 @@ class Route:
         return await self.answer(Call(request, services, token, ids))
 
 
-async def authenticate(request: web.Request, services: Services) -> Token:
+def authenticate(request: web.Request, services: Services) -> Token:
     """
     Return the caller's token.
 
     Raises:
         Unauthorized: there is none, or it is not valid.
     """
-    header = request.headers.get("Authorization")
-    token = await services.tokens.authenticate(header)
+    token = services.tokens.authenticate(request.headers.get("Authorization"))
     note(request, token_id=token.id)
     return token
 
