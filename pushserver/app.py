@@ -112,15 +112,6 @@ def build_services(settings: Settings, store: Store, clock: Clock) -> Services:
         hold=hold,
     )
     rollout = Rollout(store=store, operations=operations, clock=clock, hold=hold)
-    tasks = Tasks(
-        store=store,
-        clock=clock,
-        ids=ids,
-        fleet=fleet,
-        rollout=rollout,
-        shadows=shadows,
-        hold=hold,
-    )
     guard = Guard(settings.webhook_allow_http, settings.webhook_networks)
     interests = Interests(store=store, clock=clock)
     subscriptions = Subscriptions(
@@ -132,6 +123,7 @@ def build_services(settings: Settings, store: Store, clock: Clock) -> Services:
         interests=interests,
     )
     peers = Peers(
+        store=store,
         fleet=fleet,
         tokens=tokens,
         subscriptions=subscriptions,
@@ -139,6 +131,16 @@ def build_services(settings: Settings, store: Store, clock: Clock) -> Services:
         holds=holds,
         outcomes=outcomes,
         chores=polling.chores,
+    )
+    tasks = Tasks(
+        store=store,
+        clock=clock,
+        ids=ids,
+        fleet=fleet,
+        peers=peers,
+        rollout=rollout,
+        shadows=shadows,
+        hold=hold,
     )
     store.follow(peers.hear)
     for observer in (
@@ -155,6 +157,7 @@ def build_services(settings: Settings, store: Store, clock: Clock) -> Services:
         clock=clock,
         store=store,
         fleet=fleet,
+        peers=peers,
         holds=holds,
         polling=polling,
         queue=queue,

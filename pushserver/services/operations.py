@@ -151,6 +151,10 @@ class Operations:
         return sum(done)
 
     async def _queue_step(self, due: DueStep, draft: Draft) -> bool:
+        if self.fleet.known(due.device_id) is None:
+            # Another server may have adopted it a moment ago.
+            await self.fleet.refresh([due.device_id])
+
         def decide(lane: Lane, changes: Changes, past: Past) -> bool:
             operation = current(lane, changes, past)
             if operation is None or not operation.wants_step:

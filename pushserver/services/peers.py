@@ -1,5 +1,6 @@
 """Other servers over the same store: what they did is looked at here, too."""
 
+import asyncio
 from collections.abc import Collection
 
 import attrs
@@ -12,12 +13,17 @@ from pushserver.services.interests import Interests
 from pushserver.services.outcomes import Outcomes
 from pushserver.services.subscriptions import Subscriptions
 from pushserver.services.tokens import Tokens
+from pushserver.storage.base import Store
+
+#: Seconds for which those are gathered who want to know more: anybody may, and often.
+_GATHERING = 0.01
 
 
-@attrs.frozen(kw_only=True, eq=False)
+@attrs.define(kw_only=True, eq=False)
 class Peers:
     """Hands news from other servers to whoever keeps something in memory."""
 
+    store: Store
     fleet: Fleet
     tokens: Tokens
     subscriptions: Subscriptions
@@ -25,6 +31,29 @@ class Peers:
     holds: Holds
     outcomes: Outcomes
     chores: Chores
+    _catching: "asyncio.Task[None] | None" = attrs.field(default=None, init=False)
+
+    async def catch_up(self) -> bool:
+        """
+        Know what others had changed before the call; tell whether there may be others.
+
+        Somebody may ask one server for what another one made a moment ago.
+
+        Raises:
+            Unavailable: the store is away.
+        """
+        if not self.store.is_shared:
+            return False
+        if self._catching is None:
+            self._catching = asyncio.create_task(self._catch_up(), name="catch up")
+        await asyncio.shield(self._catching)
+        return True
+
+    async def _catch_up(self) -> None:
+        await asyncio.sleep(_GATHERING)
+        self._catching = None
+        await self.store.hear()
+        await self.chores.finish_started()
 
     def hear(self, news: News) -> None:
         """Look at what *news* tells of, and at all if it may have been more."""

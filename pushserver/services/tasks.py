@@ -15,6 +15,7 @@ from pushserver.model.target import Expected, Targets
 from pushserver.model.task import Counts, FailureLimit, Task, TaskState
 from pushserver.services.fleet import Fleet
 from pushserver.services.operations import new_operation, steps_of
+from pushserver.services.peers import Peers
 from pushserver.services.queue import Once
 from pushserver.services.rollout import Rollout
 from pushserver.services.shadows import Shadows
@@ -51,17 +52,19 @@ class Tasks:
     clock: Clock
     ids: IdSource
     fleet: Fleet
+    peers: Peers
     rollout: Rollout
     shadows: Shadows
     hold: int
 
-    def expect(self, scope_id: int, targets: Targets) -> list[Expected]:
+    async def expect(self, scope_id: int, targets: Targets) -> list[Expected]:
         """
         Return who would be hit, and when they should poll.
 
         Raises:
             Invalid: a device is not adopted, or none is meant.
         """
+        await self.peers.catch_up()
         now = self.clock.now()
         return [
             Expected(d, d.is_online(now, self.hold), d.expected_at(now))
@@ -94,6 +97,7 @@ class Tasks:
             kept = request.replayed(use, now)
             if kept is not None:
                 return Made(kept)
+        await self.peers.catch_up()
         devices = [d.device_id for d in self.fleet.select(scope_id, targets)]
         task = self._task(plan, pace, scope_id, by, name, now)
         running = attrs.evolve(task, state=TaskState.RUNNING)

@@ -353,6 +353,16 @@ class Store(CommandStore, History, DeviceStore, TokenStore, ScopeStore, Protocol
     def follow(self, listener: Callable[[News], None]) -> None:
         """Tell *listener* what other servers over the same store did."""
 
+    async def hear(self) -> None:
+        """
+        See that those who follow were told which devices, tokens, … others changed.
+
+        That is, of all changes that were committed before the call.
+
+        Raises:
+            Unavailable: they cannot be told now.
+        """
+
     async def check(self) -> None:
         """
         Prove that the store can be written; what was asked before is done by then.

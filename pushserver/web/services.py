@@ -9,6 +9,7 @@ from pushserver.services.holds import Holds
 from pushserver.services.interests import Interests
 from pushserver.services.operations import Operations
 from pushserver.services.outcomes import Outcomes
+from pushserver.services.peers import Peers
 from pushserver.services.polling import Polling
 from pushserver.services.queue import Queue
 from pushserver.services.reporting import Reporting
@@ -34,6 +35,7 @@ class Services:
     clock: Clock
     store: Store
     fleet: Fleet
+    peers: Peers
     holds: Holds
     polling: Polling
     queue: Queue

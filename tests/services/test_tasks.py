@@ -65,7 +65,7 @@ async def test_targets(work: WorkDesk, targets: Targets, devices: list[int]) -> 
 
     assert made.task is not None
     assert devices == sorted(await work.parts(made.task))
-    expected = work.services.tasks.expect(FIRST_SCOPE, targets)
+    expected = await work.services.tasks.expect(FIRST_SCOPE, targets)
     assert devices == sorted(each.device.device_id for each in expected)
 
 
@@ -88,7 +88,7 @@ async def test_nobody_there(work: WorkDesk, targets: Targets) -> None:
     with pytest.raises(Invalid):
         await work.make(ONE, targets=targets)
     with pytest.raises(Invalid):
-        work.services.tasks.expect(FIRST_SCOPE, targets)
+        await work.services.tasks.expect(FIRST_SCOPE, targets)
     assert [] == await work.services.store.tasks.active_tasks()
 
 
@@ -97,7 +97,7 @@ async def test_expected(work: WorkDesk) -> None:
     await work.adopt(1, 2)
     await work.come(1)
 
-    first, second = work.services.tasks.expect(FIRST_SCOPE, Targets())
+    first, second = await work.services.tasks.expect(FIRST_SCOPE, Targets())
 
     assert (True, False) == (first.online, second.online)
     assert (None, 0) == (second.expected_at, await work.operations())

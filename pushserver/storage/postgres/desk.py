@@ -56,6 +56,8 @@ _OTHERS = (
 )
 _TELL = "SELECT pg_notify('pushserver', piece) FROM unnest(CAST(? AS TEXT[])) AS piece"
 
+_PING = "SELECT 1"
+
 
 @attrs.frozen
 class Heard:
@@ -110,6 +112,17 @@ class Desk:
         """Tell others what was seen of *devices*."""
         self.gathering.see(devices)
         self._ring()
+
+    async def hear(self) -> None:
+        """
+        Hear what others told until now.
+
+        Raises:
+            Unavailable: nobody can be heard.
+        """
+        if not self.is_open:
+            raise Unavailable("The connection to other servers is lost.")
+        await self._turn(ask=True)
 
     def prefer(self, node: int) -> None:
         """Take this number, or the next that is free, when a place is taken."""
@@ -187,15 +200,17 @@ class Desk:
             look = loop.time() >= due
             if look:
                 due = loop.time() + _EVERY
-            await self._turn(look)
+            await self._turn(look=look)
             await self._wait(due)
 
-    async def _turn(self, look: bool) -> None:
-        """Hear what came, tell what was gathered, and *look* around."""
+    async def _turn(self, *, look: bool = False, ask: bool = False) -> None:
+        """Hear what came, tell what was gathered, and *look* around; *ask* for more."""
         self._bell.clear()
         telling = self._take()
         try:
-            heard = await self.session.run(lambda link: self._do(link, telling, look))
+            heard = await self.session.run(
+                lambda link: self._do(link, telling, look, ask)
+            )
         except Unavailable:
             self.gathering.lose()
             raise
@@ -220,10 +235,13 @@ class Desk:
             self.gathering.clear()
         return self.gathering.take()
 
-    def _do(self, link: Link, telling: Sequence[str], look: bool) -> Heard:
+    def _do(self, link: Link, telling: Sequence[str], look: bool, ask: bool) -> Heard:
         if link is not self._link:
             link.close()
             raise Unavailable("The connection was lost.")
+        if ask:
+            # Before it answers, the database sends what was told until then.
+            link.execute(_PING)
         link.raw.pgconn.consume_input()
         while (came := link.raw.pgconn.notifies()) is not None:
             self._told.append((came.be_pid, came.extra.decode()))

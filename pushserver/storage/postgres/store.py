@@ -227,6 +227,10 @@ class PostgresStore(SqlStore):
         """Tell *listener* what others did."""
         self.desk.listeners.append(listener)
 
+    async def hear(self) -> None:
+        """Let the desk ask."""
+        await self.desk.hear()
+
     def watch(self, observer: Callable[[Changes], None]) -> None:
         """Call *observer* after each commit."""
         self.rounds.observers.append(observer)

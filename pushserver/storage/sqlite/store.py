@@ -169,6 +169,9 @@ class SqliteStore(SqlStore):
     def follow(self, listener: Callable[[News], None]) -> None:
         """There are no other servers over the same file."""
 
+    async def hear(self) -> None:
+        """There is nobody to be heard."""
+
     def watch(self, observer: Callable[[Changes], None]) -> None:
         """Call *observer* after each commit."""
         self.writer.observers.append(observer)

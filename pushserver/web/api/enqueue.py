@@ -114,13 +114,15 @@ async def adopted_device(call: Call[Any, Any], device_id: int) -> Device:
         Conflict: it is adopted in another scope.
     """
     fleet = call.services.fleet
-    device = fleet.find(call.scope_id, device_id)
-    if device is not None and device.is_adopted:
+    may_adopt = call.token.may(Permission.DEVICES_WRITE)
+    if not (may_adopt or fleet.has_adopted(call.scope_id, device_id)):
+        await call.services.peers.catch_up()
+    if may_adopt:
+        device, _ = await fleet.adopt(call.scope_id, device_id)
         return device
-    if not call.token.may(Permission.DEVICES_WRITE):
+    if not fleet.has_adopted(call.scope_id, device_id):
         raise NotFound(f"There is no adopted device {device_id}.")
-    device, _ = await fleet.adopt(call.scope_id, device_id)
-    return device
+    return fleet.get(call.scope_id, device_id)
 
 
 def render_new(

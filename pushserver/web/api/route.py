@@ -9,12 +9,18 @@ import msgspec
 from aiohttp import web
 from multidict import MultiMapping
 
-from pushserver.errors import Forbidden, Invalid, Malformed, UnsupportedMediaType
+from pushserver.errors import (
+    Forbidden,
+    Invalid,
+    Malformed,
+    NotFound,
+    UnsupportedMediaType,
+)
 from pushserver.model.ids import parse_int64
 from pushserver.model.token import Permission, Token
 from pushserver.web.answer import respond
-from pushserver.web.around import note
 from pushserver.web.body import read_body
+from pushserver.web.caller import authenticate
 from pushserver.web.services import SERVICES, Services
 
 Q = TypeVar("Q")
@@ -92,17 +98,23 @@ class Route(Generic[Q, B]):
         self, request: web.Request, services: Services, names: Mapping[str, str]
     ) -> web.StreamResponse:
         """Check the request, call the handler."""
-        token = self._token(request, services)
+        token = await self._token(request, services)
         query = decode_query(request.query, self.query) if self.query else None
         body = await self._body(request)
         call = Call(request, names, services, token, query, body)
+        try:
+            return await self.handler(call)  # type: ignore[arg-type]
+        except NotFound:
+            is_read = self.body is None and request.body_exists
+            if is_read or not await services.peers.catch_up():
+                raise
+        # Another server may have made it a moment ago.
         return await self.handler(call)  # type: ignore[arg-type]
 
-    def _token(self, request: web.Request, services: Services) -> Token:
+    async def _token(self, request: web.Request, services: Services) -> Token:
         if self.permission is None:
             return _NOBODY
-        token = services.tokens.authenticate(request.headers.get("Authorization"))
-        note(request, token_id=token.id)
+        token = await authenticate(request, services)
         if not token.may(self.permission):
             raise Forbidden(f"This call needs the permission {self.permission}.")
         return token

@@ -59,7 +59,7 @@ async def make_task(
     pace, once = read_pace(wanted), once_of(call, data)
     services = call.services
     if wanted.dry_run:
-        expected = services.tasks.expect(call.scope_id, targets)
+        expected = await services.tasks.expect(call.scope_id, targets)
         return answer(dry_run_out(expected))
     with services.queue.once(once):
         made = await services.tasks.make(

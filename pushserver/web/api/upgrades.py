@@ -53,7 +53,7 @@ async def make(call: Call[None, None]) -> web.StreamResponse:
     upgrade, targets = read_upgrade(wanted), read_targets(wanted.targets)
     once, services = once_of(call, data), call.services
     if wanted.dry_run:
-        expected = services.tasks.expect(call.scope_id, targets)
+        expected = await services.tasks.expect(call.scope_id, targets)
         return answer(dry_run_out(expected))
     with services.queue.once(once):
         made = await services.upgrades.make(

@@ -11,8 +11,9 @@ from aiohttp import web
 
 from pushserver.model.token import Permission
 from pushserver.web.around import Handler, around
+from pushserver.web.caller import authenticate
 from pushserver.web.kapua import authentication, notifications, operations
-from pushserver.web.kapua.call import Route, authenticate
+from pushserver.web.kapua.call import Route
 from pushserver.web.kapua.problems import render
 from pushserver.web.services import SERVICES
 
@@ -75,5 +76,5 @@ async def _not_allowed(
     methods: Sequence[str], request: web.Request
 ) -> web.StreamResponse:
     """Refuse a method, though not before a caller without a token."""
-    authenticate(request, request.app[SERVICES])
+    await authenticate(request, request.app[SERVICES])
     raise web.HTTPMethodNotAllowed(request.method, methods)

@@ -9,7 +9,7 @@ from pushserver.dialects.kapua import bodies
 from pushserver.errors import Invalid, Malformed
 from pushserver.web.answer import respond
 from pushserver.web.api.route import JSON, decode, read_data
-from pushserver.web.around import note
+from pushserver.web.caller import authenticate
 from pushserver.web.kapua.problems import IllegalArgument
 from pushserver.web.services import SERVICES
 
@@ -27,13 +27,13 @@ class _User(msgspec.Struct):
 async def by_key(request: web.Request) -> web.StreamResponse:
     """Take a token as the API key."""
     read = await _read(request, _ApiKey, "apiKey")
-    return _session(request, read.api_key)
+    return await _session(request, read.api_key)
 
 
 async def by_password(request: web.Request) -> web.StreamResponse:
     """Take a token as the password, whatever the user is called."""
     read = await _read(request, _User, "password")
-    return _session(request, read.password)
+    return await _session(request, read.password)
 
 
 async def _read(request: web.Request, kind: type[T], name: str) -> T:
@@ -46,7 +46,6 @@ async def _read(request: web.Request, kind: type[T], name: str) -> T:
     return read
 
 
-def _session(request: web.Request, secret: str) -> web.StreamResponse:
-    token = request.app[SERVICES].tokens.authenticate(f"Bearer {secret}")
-    note(request, token_id=token.id)
+async def _session(request: web.Request, secret: str) -> web.StreamResponse:
+    token = await authenticate(request, request.app[SERVICES], f"Bearer {secret}")
     return respond(bodies.access_token(token, secret), content_type=JSON)

@@ -10,6 +10,7 @@ from pushserver.errors import Forbidden, Invalid
 from pushserver.model.operation import Operation
 from pushserver.model.token import Permission, Token
 from pushserver.web.around import note
+from pushserver.web.caller import authenticate
 from pushserver.web.kapua.problems import IllegalArgument, NoEntity
 from pushserver.web.services import SERVICES, Services
 
@@ -60,7 +61,7 @@ class Route:
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Check in Kapua's order: the token, the ids, the scope and the permission."""
         services = request.app[SERVICES]
-        token = authenticate(request, services)
+        token = await authenticate(request, services)
         ids = {
             name: _number(name, text, token)
             for name, text in request.match_info.items()
@@ -74,18 +75,6 @@ class Route:
             )
         note(request, device_id=ids["deviceId"])
         return await self.answer(Call(request, services, token, ids))
-
-
-def authenticate(request: web.Request, services: Services) -> Token:
-    """
-    Return the caller's token.
-
-    Raises:
-        Unauthorized: there is none, or it is not valid.
-    """
-    token = services.tokens.authenticate(request.headers.get("Authorization"))
-    note(request, token_id=token.id)
-    return token
 
 
 def _number(name: str, text: str, token: Token) -> int:

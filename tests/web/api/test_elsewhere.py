@@ -1,0 +1,87 @@
+"""What one server was told counts at once at the others over the same database."""
+
+from collections.abc import AsyncIterator
+from typing import Any, cast
+
+import pytest
+
+from tests.clock import ManualClock
+from tests.web.api.tasks import ask, shown
+from tests.web.site import LOAD_USERS, Site, standing
+
+pytestmark = pytest.mark.only_on("postgres")
+DOOR = 7
+
+
+@pytest.fixture(name="there")
+async def _there(database: str, clock: ManualClock) -> AsyncIterator[Site]:
+    """Return a second server, which hears of the first one only when it asks."""
+    async with standing(database, clock) as there:
+        desk = cast("Any", there.services.store).desk
+        desk._task.cancel()
+        yield there
+
+
+async def test_token(site: Site, there: Site) -> None:
+    """A token is valid everywhere, and refused everywhere once it was revoked."""
+    body = {"name": "x", "permissions": ["devices:read"]}
+    made = (await site.api("POST", "/tokens", body)).json()
+    secret = made["token"]
+    valid = await there.api("GET", "/devices", token=secret)
+    wrong = await there.api("GET", "/devices", token="pst_nobody")
+
+    assert 200 == valid.status
+    assert 401 == wrong.status
+
+
+async def test_login_of_kapua(site: Site, there: Site) -> None:
+    """So it is for the clients of Kapua."""
+    body = {"name": "x", "permissions": ["devices:read"]}
+    secret = (await site.api("POST", "/tokens", body)).json()["token"]
+    login = "/v1/authentication/apikey"
+    headers = {"Content-Type": "application/json"}
+    data = f'{{"apiKey":"{secret}"}}'
+    answer = await there.call("POST", login, data=data, headers=headers)
+
+    assert 200 == answer.status
+
+
+async def test_device(site: Site, there: Site) -> None:
+    """A device is there for everybody; one that nobody made is not."""
+    await site.api("PUT", f"/devices/{DOOR}", {"name": "door"})
+    shown = await there.api("GET", f"/devices/{DOOR}")
+    missing = await there.api("GET", f"/devices/{DOOR + 1}")
+
+    assert "door" == shown.json()["name"]
+    assert (404, "not-found", None) == missing.problem
+
+
+async def test_command(site: Site, there: Site) -> None:
+    """Who may not adopt devices has commands taken for one that was just adopted."""
+    body = {"name": "x", "permissions": ["commands:write"]}
+    secret = (await site.api("POST", "/tokens", body)).json()["token"]
+    await site.api("PUT", f"/devices/{DOOR}", {})
+    taken, refused = [
+        await there.api("POST", f"/devices/{i}/commands", LOAD_USERS, token=secret)
+        for i in (DOOR, DOOR + 1)
+    ]
+
+    assert (201, 404) == (taken.status, refused.status)
+
+
+async def test_task(site: Site, there: Site) -> None:
+    """A task reaches all devices that were there when it was asked for."""
+    await site.api("PUT", f"/devices/{DOOR}", {})
+    made = await ask(there)
+
+    assert (201, 1) == (made.status, made.json()["devices"])
+
+
+async def test_step_of_a_task(site: Site, there: Site) -> None:
+    """Whoever carries a task out knows its devices, also the newest."""
+    await site.api("PUT", f"/devices/{DOOR}", {})
+    made = (await ask(site)).json()
+    await there.services.rollout.advance()
+    counts = (await shown(site, made))["counts"]
+
+    assert (1, 0) == (counts["RUNNING"], counts["FAILED"])
