@@ -80,6 +80,8 @@ class Elsewhere(Directory):
 
     def _hear_of(self, saved: Device) -> None:
         """Bring what others wrote into the device that is at work."""
+        # It is written, though not from here; if it is gone one day, it is forgotten.
+        self._found.pop(saved.device_id, None)
         device = self._devices.get(saved.device_id)
         if device is None:
             self._quarantined += not saved.is_adopted

@@ -56,6 +56,20 @@ async def test_device(site: Site, there: Site) -> None:
     assert (404, "not-found", None) == missing.problem
 
 
+async def test_deleted(site: Site, there: Site) -> None:
+    """A device that is deleted is gone everywhere, also where it came by itself."""
+    await there.push(f"deviceId={DOOR}")
+    await site.api("PUT", f"/devices/{DOOR}", {})
+    adopted = await there.api("GET", f"/devices/{DOOR + 1}")
+    await site.api("DELETE", f"/devices/{DOOR}")
+    await there.services.peers.catch_up()
+    gone = await there.api("GET", f"/devices/{DOOR}")
+    await there.services.fleet.flush()
+
+    assert 404 == adopted.status == gone.status
+    assert [] == await site.services.store.all_devices()
+
+
 async def test_command(site: Site, there: Site) -> None:
     """Who may not adopt devices has commands taken for one that was just adopted."""
     body = {"name": "x", "permissions": ["commands:write"]}
