@@ -74,6 +74,7 @@ async def test_command(site: Site, there: Site) -> None:
     """Who may not adopt devices has commands taken for one that was just adopted."""
     body = {"name": "x", "permissions": ["commands:write"]}
     secret = (await site.api("POST", "/tokens", body)).json()["token"]
+    await there.api("GET", "/commands", token=secret)
     await site.api("PUT", f"/devices/{DOOR}", {})
     taken, refused = [
         await there.api("POST", f"/devices/{i}/commands", LOAD_USERS, token=secret)
@@ -94,6 +95,8 @@ async def test_task(site: Site, there: Site) -> None:
 async def test_step_of_a_task(site: Site, there: Site) -> None:
     """Whoever carries a task out knows its devices, also the newest."""
     await site.api("PUT", f"/devices/{DOOR}", {})
+    await site.push(f"deviceId={DOOR}")
+    await site.services.fleet.flush()
     made = (await ask(site)).json()
     await there.services.rollout.advance()
     counts = (await shown(site, made))["counts"]
