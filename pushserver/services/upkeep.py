@@ -18,6 +18,8 @@ class Upkeep:
 
     store: Store
     clock: Clock
+    _jump: int = attrs.field(default=0, init=False)
+    _jump_of_tasks: int = attrs.field(default=0, init=False)
 
     async def deadlines(self) -> int:
         """
@@ -33,12 +35,22 @@ class Upkeep:
         return sum(moved)
 
     async def follow_clock(self) -> None:
-        """Move deadlines along when the wall clock has jumped."""
+        """
+        Move deadlines along when the wall clock has jumped.
+
+        Raises:
+            Unavailable: the store is away; they will be moved the next time.
+        """
         jump = self.clock.catch_up()
-        if jump:
-            await self.store.shift(jump)
-            if self.store.leads:
-                await self.store.tasks.shift_tasks(jump, now=self.clock.now())
+        self._jump += jump
+        self._jump_of_tasks += jump
+        if self._jump:
+            await self.store.shift(self._jump)
+            self._jump = 0
+        if self._jump_of_tasks and self.store.leads:
+            now = self.clock.now()
+            await self.store.tasks.shift_tasks(self._jump_of_tasks, now=now)
+        self._jump_of_tasks = 0
 
     async def _look_after(self, device_id: int) -> int:
         def decide(lane: Lane, changes: Changes, _past: Past) -> int:

@@ -15,6 +15,17 @@ from tests.model.values import DEVICE
 from tests.services.desk import Desk
 
 YEAR = 365 * 86_400
+TASK = Task(
+    id=7,
+    scope_id=FIRST_SCOPE,
+    created_at=START,
+    created_by=1,
+    expires_in=60,
+    expires_at=START + 60,
+    state=TaskState.RUNNING,
+    label=Label(resource="photos"),
+    steps=1,
+)
 JUMPS = pytest.mark.parametrize("jump", [-YEAR, -3600, 3600, YEAR])
 
 
@@ -101,6 +112,30 @@ async def test_jump_while_waiting(desk: Desk, clock: ManualClock, jump: int) -> 
     assert 0 == await desk.upkeep(29)
     assert 1 == await desk.upkeep(1)
     assert State.EXPIRED is await desk.state(door)
+
+
+async def test_jump_while_the_store_is_away(
+    desk: Desk, services: Services, clock: ManualClock
+) -> None:
+    """A jump is followed, once, when the store is back: by commands and by tasks."""
+    upkeep, begun = Upkeep(services.store, clock), clock.now()
+    await services.store.tasks.add_task(TASK, [])
+    (door,) = await desk.enqueue("execute_actions")
+    clock.jump(3600)
+    async with desk.store_away():
+        with pytest.raises(Unavailable):
+            await upkeep.deadlines()
+    await services.store.check()
+    await upkeep.deadlines()
+    await upkeep.deadlines()
+    lane = services.store.lane(DEVICE)
+    (task,) = await services.store.tasks.active_tasks()
+
+    assert TASK.expires_at is not None
+    assert lane is not None
+    assert begun + 3630 * SECOND == lane.waiting[0].expires_at
+    assert TASK.expires_at + 3600 * SECOND == task.expires_at
+    assert State.PENDING is await desk.state(door)
 
 
 @JUMPS
@@ -207,18 +242,7 @@ async def test_old_keys(desk: Desk, services: Services, clock: ManualClock) -> N
 async def test_tasks_follow_the_clock(desk: Desk) -> None:
     """A wall clock that jumps hurries no task: its deadline jumps along."""
     tasks = desk.services.store.tasks
-    task = Task(
-        id=7,
-        scope_id=FIRST_SCOPE,
-        created_at=START,
-        created_by=1,
-        expires_in=60,
-        expires_at=START + 60,
-        state=TaskState.RUNNING,
-        label=Label(resource="photos"),
-        steps=1,
-    )
-    await tasks.add_task(task, [])
+    await tasks.add_task(TASK, [])
 
     desk.clock.jump(seconds=1000)
     await desk.upkeep()
