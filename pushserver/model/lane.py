@@ -12,6 +12,7 @@ import attrs
 from pushserver.clock import SECOND
 from pushserver.model.catalogue import SLOW_GRACE
 from pushserver.model.command import Command, HandOut
+from pushserver.model.load import Flying, Load
 
 #: Later than every instant: nothing is to be done by itself.
 NEVER = 2**63 - 1
@@ -36,6 +37,16 @@ class Flight:
     def since(self) -> int:
         """From when the grace and the response timeout run."""
         return self.written_at or self.delivery.sent_at
+
+    @property
+    def flying(self) -> Flying:
+        """What there is to show of it."""
+        return Flying(
+            self.command.id,
+            self.command.endpoint,
+            self.delivery.sent_at,
+            self.written_at,
+        )
 
     def grace_until(self, grace: int) -> int:
         """Until when a poll of the device does not mean that the answer was lost."""
@@ -91,6 +102,14 @@ class Lane:
         """Return what is in flight if it is the scope's."""
         flight = self.flight
         return flight if flight and flight.command.scope_id == scope_id else None
+
+    def load(self, scope_id: int | None) -> Load:
+        """Return what there is to do for the scope, None: for every one."""
+        flight = self.flight if scope_id is None else self.flight_of(scope_id)
+        return Load(
+            waiting=self.depth if scope_id is None else self.depth_of(scope_id),
+            flying=None if flight is None else flight.flying,
+        )
 
     def has_others(self, scope_id: int) -> bool:
         """Tell whether anything here is another scope's."""

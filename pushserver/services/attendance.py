@@ -2,15 +2,17 @@
 
 import asyncio
 import heapq
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import attrs
 
 from pushserver.clock import SECOND, Clock
+from pushserver.errors import Unavailable
 from pushserver.model.changes import Changes
 from pushserver.model.device import Device
 from pushserver.model.event import DeviceTold, EventType
 from pushserver.model.lane import Lane
+from pushserver.model.load import NOTHING
 from pushserver.services.fleet import Fleet
 from pushserver.services.presence import Seen
 from pushserver.storage.base import Past, Store
@@ -66,19 +68,19 @@ class Attendance:
         Raises:
             Unavailable: the store is away; what is not told yet is told the next time.
         """
-        news, self._untold = self._untold, []
-        news += self._watch_all() if self.store.leads else self._rest()
-        news += self.fleet.take_odd()
+        found = await self._watch_all() if self.store.leads else self._rest()
+        news = [*self._untold, *found, *self.fleet.take_odd()]
+        self._untold = []
         await self._tell_all(news)
         return len(news)
 
-    def _watch_all(self) -> list[Seen]:
+    async def _watch_all(self) -> list[Seen]:
         """Return who came and who went."""
-        now, met = self.clock.now(), self.fleet.take_met()
+        now = self.clock.now()
         if not self._is_watching:
             self._begin(now - _TAKEOVER)
-        came = [d for d in met if self._comes(d, now)]
-        went = self._went(now)
+        went = await self._went(now)
+        came = [d for d in self.fleet.take_met() if self._comes(d, now)]
         return [
             *(Seen(d, EventType.DEVICE_ONLINE, now, None) for d in came),
             *(Seen(d, EventType.DEVICE_OFFLINE, now, None) for d in went),
@@ -103,8 +105,27 @@ class Attendance:
         at = max(now, device.last_seen_at or 0) + device.patience(self.hold)
         heapq.heappush(self._alarms, (at, device.device_id))
 
-    def _went(self, now: int) -> Iterable[Device]:
+    async def _went(self, now: int) -> Sequence[Device]:
+        late = self._late(now)
+        try:
+            loads = await self.store.loads([device.device_id for device in late])
+        except Unavailable:
+            for device in late:
+                heapq.heappush(self._alarms, (now, device.device_id))
+            raise
         went = []
+        for device in late:
+            device_id = device.device_id
+            if loads.get(device_id, NOTHING).flying or self.fleet.holds.find(device_id):
+                heapq.heappush(self._alarms, (now + _AGAIN, device_id))
+            else:
+                self._there.discard(device_id)
+                went.append(device)
+        return went
+
+    def _late(self, now: int) -> Sequence[Device]:
+        """Return whose polls are missing, and look after the others again."""
+        late = []
         while self._alarms and self._alarms[0][0] <= now:
             _, device_id = heapq.heappop(self._alarms)
             device = self.fleet.known(device_id)
@@ -112,18 +133,9 @@ class Attendance:
                 self._there.discard(device_id)
             elif device.is_online(now, self.hold):
                 self._watch(device, 0)
-            elif self._is_at_work(device):
-                heapq.heappush(self._alarms, (now + _AGAIN, device_id))
             else:
-                self._there.discard(device_id)
-                went.append(device)
-        return went
-
-    def _is_at_work(self, device: Device) -> bool:
-        """Tell whether its poll is held, or a command is with it."""
-        lane = self.store.lane(device.device_id)
-        in_flight = lane is not None and lane.flight is not None
-        return in_flight or self.fleet.holds.find(device.device_id) is not None
+                late.append(device)
+        return late
 
     async def _tell_all(self, news: list[Seen]) -> None:
         ends = await asyncio.gather(*map(self._tell, news), return_exceptions=True)

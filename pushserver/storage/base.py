@@ -6,7 +6,7 @@ survives the loss of power; what raised `Unavailable` may or may not be. Every w
 atomic: it happens wholly or not at all, also when its caller is cancelled.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 import attrs
@@ -18,6 +18,7 @@ from pushserver.model.event import EventType
 from pushserver.model.idempotency import Key, KeyUse
 from pushserver.model.ids import IdSource
 from pushserver.model.lane import Lane
+from pushserver.model.load import Load
 from pushserver.model.news import News
 from pushserver.model.operation import Operation
 from pushserver.model.scope import Scope
@@ -145,7 +146,19 @@ class CommandStore(Protocol):
         """
         Return what this process knows of the lane without asking the disk.
 
-        It is for showing: where others write too, it is what it was a moment ago.
+        Where others write too, it is what it was a moment ago, if it is known at all.
+        """
+
+    async def loads(
+        self, device_ids: Collection[int], scope_id: int | None = None
+    ) -> Mapping[int, Load]:
+        """
+        Return what these devices have to do for the scope, None: for every one.
+
+        Devices for which there is nothing may be left out.
+
+        Raises:
+            Unavailable: the store is away.
         """
 
     async def live(self, device_ids: Collection[int]) -> Collection[int]:

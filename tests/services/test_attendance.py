@@ -161,6 +161,32 @@ async def test_at_work(
     assert [ONLINE, OFFLINE] == await told(services)
 
 
+@pytest.mark.only_on("postgres")
+async def test_at_work_elsewhere(
+    services: Services, attendance: Attendance, database: str, clock: ManualClock
+) -> None:
+    """So is one to which another server gave the command."""
+    settings = Settings(database=database)
+    store = await open_store(settings, clock)
+    there = Desk(build_services(settings, store, clock), clock)
+    await there.services.fleet.load()
+    meet(services)
+    await attendance.round()
+    await there.enqueue("load_objects")
+    await there.fly()
+    for _ in range(4):
+        clock.tick(40)
+        await attendance.round()
+    at_work = await told(services)
+    await there.report()
+    clock.tick(2)
+    await attendance.round()
+    await store.close()
+
+    assert [ONLINE] == at_work
+    assert [ONLINE, OFFLINE] == await told(services)
+
+
 async def test_own_hold(
     services: Services, attendance: Attendance, clock: ManualClock
 ) -> None:

@@ -13,8 +13,8 @@ from pushserver.model.news import News, Sighting
 from pushserver.storage.postgres.known import Known
 
 #: PostgreSQL carries no more than 8000 bytes at a time; an id has up to 19 digits, and
-#: what was seen of a device up to 100 characters.
-_IDS, _SIGHTINGS = 350, 70
+#: what was seen of a device up to 120 characters.
+_IDS, _SIGHTINGS = 350, 60
 #: While nothing can be sent, more than this is told as "everything".
 _MOST = 20_000
 _KINDS = ("waiting", "over", "results", "events")

@@ -1,7 +1,7 @@
 """The PostgreSQL store: any number of processes over one database."""
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import Self, TypeVar
@@ -16,6 +16,7 @@ from pushserver.model.device import Device, Stray
 from pushserver.model.event import EventType
 from pushserver.model.ids import IdSource
 from pushserver.model.lane import Lane
+from pushserver.model.load import Load
 from pushserver.model.news import News
 from pushserver.model.state import IN_FLIGHT, State
 from pushserver.storage.base import Decision, Recall, Then
@@ -24,6 +25,7 @@ from pushserver.storage.postgres.desk import Desk
 from pushserver.storage.postgres.hours import Hours
 from pushserver.storage.postgres.known import Known
 from pushserver.storage.postgres.link import READER, WRITER, Link
+from pushserver.storage.postgres.loads import loads
 from pushserver.storage.postgres.moving import Moving
 from pushserver.storage.postgres.rounds import Rounds
 from pushserver.storage.postgres.schema import install
@@ -184,6 +186,12 @@ class PostgresStore(SqlStore):
     def lane(self, device_id: int) -> Lane | None:
         """Return the lane as this process had it last."""
         return self.known.get(device_id)
+
+    async def loads(
+        self, device_ids: Collection[int], scope_id: int | None = None
+    ) -> Mapping[int, Load]:
+        """Ask the database: this process may never have heard of the lanes."""
+        return await self.lists.run(lambda c: loads(c, device_ids, scope_id))
 
     async def overdue(self, now: int) -> Sequence[int]:
         """Return devices in whose lanes something is due."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -13,6 +13,7 @@ from pushserver.model.changes import Changes
 from pushserver.model.event import EventType
 from pushserver.model.ids import IdSource
 from pushserver.model.lane import Lane
+from pushserver.model.load import Load
 from pushserver.model.news import News
 from pushserver.model.state import IN_FLIGHT, State
 from pushserver.storage.base import Decision, Recall, Then
@@ -127,6 +128,13 @@ class SqliteStore(SqlStore):
     def lane(self, device_id: int) -> Lane | None:
         """Return the lane from memory."""
         return self.lanes.get(device_id)
+
+    async def loads(
+        self, device_ids: Collection[int], scope_id: int | None = None
+    ) -> Mapping[int, Load]:
+        """Ask the lanes in memory."""
+        lanes = ((i, self.lanes.get(i)) for i in device_ids)
+        return {i: lane.load(scope_id) for i, lane in lanes if lane is not None}
 
     async def live(self, device_ids: Collection[int]) -> Collection[int]:
         """Ask the lanes in memory, once they are those of all that was asked for."""

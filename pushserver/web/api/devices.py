@@ -1,9 +1,12 @@
 """The fleet over the API."""
 
+from collections.abc import Sequence
+
 from aiohttp import web
 
-from pushserver.model.device import Device
+from pushserver.model.device import Device, Stray
 from pushserver.model.ids import parse_int64
+from pushserver.model.load import NOTHING
 from pushserver.model.token import Permission
 from pushserver.web.answer import respond
 from pushserver.web.api.fields import read_tag, settings_of
@@ -42,7 +45,10 @@ async def list_devices(call: Call[DevicesQuery, None]) -> web.StreamResponse:
         state=query.state,
         tag=None if query.tag is None else read_tag(query.tag),
     )
-    page = DevicesOut(items=[_shown(call.services, device) for device in found[:limit]])
+    ids = [device.device_id for device in found[:limit]]
+    loads = await call.services.store.loads(ids, call.scope_id)
+    items = [device_out(d, loads.get(d.device_id, NOTHING)) for d in found[:limit]]
+    page = DevicesOut(items=items)
     if len(found) <= limit:
         return answer(page)
     page.next_cursor = page.items[-1].device_id
@@ -56,19 +62,19 @@ def _after(cursor: str | None) -> int:
     return parse_int64(cursor, what="cursor", pointer="/cursor")
 
 
-def _shown(services: Services, device: Device) -> DeviceOut:
-    return device_out(device, services.store.lane(device.device_id))
-
-
-async def _shown_whole(services: Services, device: Device) -> DeviceOut:
-    strays = await services.fleet.strays(device.scope_id, device.device_id)
-    return device_out(device, services.store.lane(device.device_id), strays)
+async def _shown(
+    services: Services, device: Device, strays: Sequence[Stray] = ()
+) -> DeviceOut:
+    loads = await services.store.loads([device.device_id], device.scope_id)
+    return device_out(device, loads.get(device.device_id, NOTHING), strays)
 
 
 async def get(call: Call[None, None]) -> web.StreamResponse:
     """Show a device, with the last of its requests that nobody understood."""
-    device = call.services.fleet.get(call.scope_id, call.int64("device_id"))
-    return answer(await _shown_whole(call.services, device))
+    fleet = call.services.fleet
+    device = fleet.get(call.scope_id, call.int64("device_id"))
+    strays = await fleet.strays(device.scope_id, device.device_id)
+    return answer(await _shown(call.services, device, strays))
 
 
 async def put(call: Call[None, DeviceIn]) -> web.StreamResponse:
@@ -78,7 +84,7 @@ async def put(call: Call[None, DeviceIn]) -> web.StreamResponse:
     settings = settings_of(call.body)
     fleet = call.services.fleet
     device, created = await fleet.put(call.scope_id, device_id, settings)
-    return answer(_shown(call.services, device), status=201 if created else 200)
+    return answer(await _shown(call.services, device), status=201 if created else 200)
 
 
 async def patch(call: Call[None, DeviceIn]) -> web.StreamResponse:
@@ -87,7 +93,7 @@ async def patch(call: Call[None, DeviceIn]) -> web.StreamResponse:
     note(call.request, device_id=device_id)
     settings = settings_of(call.body)
     device = await call.services.fleet.patch(call.scope_id, device_id, settings)
-    return answer(_shown(call.services, device))
+    return answer(await _shown(call.services, device))
 
 
 async def delete(call: Call[None, None]) -> web.StreamResponse:
@@ -103,7 +109,7 @@ async def adopt(call: Call[None, None]) -> web.StreamResponse:
     device_id = call.int64("device_id")
     note(call.request, device_id=device_id)
     device, _ = await call.services.fleet.adopt(call.scope_id, device_id)
-    return answer(_shown(call.services, device))
+    return answer(await _shown(call.services, device))
 
 
 async def make_key(call: Call[None, KeyIn]) -> web.StreamResponse:

@@ -8,7 +8,7 @@ from pushserver.clock import SECOND, rfc3339
 from pushserver.dialects.controlid.result import read
 from pushserver.model.command import Command, HandOut, Order, Result
 from pushserver.model.device import Device, Stray
-from pushserver.model.lane import Lane
+from pushserver.model.load import NOTHING, Flying, Load
 from pushserver.model.scope import Scope
 from pushserver.model.token import Token
 from pushserver.storage.base import CommandRecord
@@ -119,7 +119,7 @@ def result_out(result: Result) -> ResultOut:
 
 
 def device_out(
-    device: Device, lane: Lane | None, strays: Sequence[Stray] = ()
+    device: Device, load: Load = NOTHING, strays: Sequence[Stray] = ()
 ) -> DeviceOut:
     """Show a device; in lists, its odd requests are only counted."""
     return DeviceOut(
@@ -132,8 +132,8 @@ def device_out(
         last_seen_at=at(device.last_seen_at),
         address=device.address,
         poll_period=None if device.period is None else as_seconds(device.period),
-        queue_depth=0 if lane is None else lane.depth_of(device.scope_id),
-        in_flight=None if lane is None else _in_flight(lane, device.scope_id),
+        queue_depth=load.waiting,
+        in_flight=None if load.flying is None else _in_flight(load.flying),
         keyed=device.key_hash is not None,
         key_enforced=device.key_enforced,
         device_seen=device.last_seen_at is not None,
@@ -141,15 +141,12 @@ def device_out(
     )
 
 
-def _in_flight(lane: Lane, scope_id: int) -> InFlightOut | None:
-    flight = lane.flight_of(scope_id)
-    if flight is None:
-        return None
+def _in_flight(flying: Flying) -> InFlightOut:
     return InFlightOut(
-        command_id=str(flight.command.id),
-        endpoint=flight.command.endpoint,
-        sent_at=rfc3339(flight.delivery.sent_at),
-        delivered_at=at(flight.written_at),
+        command_id=str(flying.command_id),
+        endpoint=flying.endpoint,
+        sent_at=rfc3339(flying.sent_at),
+        delivered_at=at(flying.delivered_at),
     )
 
 
