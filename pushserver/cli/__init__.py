@@ -3,6 +3,7 @@
 0 is done, 1 is refused or not successful, 2 is a wrong use of the command line.
 """
 
+import asyncio
 import inspect
 import os
 import sys
@@ -33,7 +34,6 @@ from pushserver.cli import (
     upgrades,
 )
 from pushserver.cli.here import Here, Refusal, Usage
-from pushserver.cli.interrupt import run
 from pushserver.client import ApiError, ClientError
 from pushserver.errors import PushServerError
 
@@ -95,7 +95,7 @@ def _launch(app: App, tokens: Sequence[str], here: Here) -> int:
     )
     outcome = command(*bound.args, **bound.kwargs, **dict.fromkeys(unparsed, here))
     if inspect.iscoroutine(outcome):
-        outcome = run(outcome)
+        outcome = asyncio.run(outcome)
     return outcome if isinstance(outcome, int) else 0
 
 

@@ -9,7 +9,6 @@ from cyclopts import Parameter
 
 from pushserver.cli import patience
 from pushserver.cli.here import Here, InHere
-from pushserver.cli.interrupt import run
 from pushserver.client import ApiError, Client, Json, Message, Stream, Unreachable
 
 #: Without --follow, seconds without an event after which that was all.
@@ -117,7 +116,7 @@ def events(
         filters=filters.params(),
     )
     try:
-        run(_read(reader, follow))
+        asyncio.run(_read(reader, follow))
     except KeyboardInterrupt:
         if not follow:
             raise

@@ -1,5 +1,6 @@
 """`pushserver results`: read outcomes in the order they came, or follow them."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from functools import partial
 from typing import Annotated, Any
@@ -8,7 +9,6 @@ import attrs
 from cyclopts import Parameter
 
 from pushserver.cli.here import Here, InHere
-from pushserver.cli.interrupt import run
 from pushserver.cli.patience import patiently
 from pushserver.client import PAGE, Client, Json
 
@@ -82,7 +82,7 @@ def results(
     wanted = {"deviceId": filters.device, "orphan": filters.orphan}
     reader = Reader(client=here.client(), cursor=filters.cursor, filters=wanted)
     try:
-        run(_read(here, reader, follow, filters.limit))
+        asyncio.run(_read(here, reader, follow, filters.limit))
     except KeyboardInterrupt:
         if not follow:
             raise
