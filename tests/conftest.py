@@ -1,6 +1,7 @@
 """Fixtures for every test: a clock that is handed in, and the real program."""
 
 import gc
+import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
@@ -35,6 +36,9 @@ settings.load_profile("patient")
 settings.register_profile(
     "quick", settings(), max_examples=settings().max_examples // 4
 )
+
+# Who runs the tests in the background has Ctrl-C ignored, also in what they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_finish() -> None:
