@@ -66,9 +66,7 @@ def _connections(store: Store) -> Sequence[Any]:
 
 def _listen(connection: sqlite3.Connection | Link, count: Count) -> None:
     if isinstance(connection, Link):
-        for name in ("execute", "executemany"):
-            heard = _counted(connection, getattr(connection, name), count)
-            setattr(connection, name, heard)
+        vars(connection)["execute"] = _counted(connection, connection.execute, count)
         return
 
     def step() -> None:
@@ -84,7 +82,7 @@ def _listen(connection: sqlite3.Connection | Link, count: Count) -> None:
 
 def _leave(connection: sqlite3.Connection | Link) -> None:
     if isinstance(connection, Link):
-        del connection.execute, connection.executemany
+        del vars(connection)["execute"]
     else:
         connection.set_trace_callback(None)
         connection.set_progress_handler(None, 1)

@@ -58,7 +58,11 @@ class Link(ByColumns):
     """
     One connection. Whatever is bound has no type: the statement decides.
 
-    So a statement is planned once, whichever of its values are NULL. `asked_at` is when
+    So a statement is planned once, whichever of its values are NULL. Each is answered
+    before the next is sent: in the midst of a pipeline (psycopg's `executemany`) the
+    database takes a server for working that is gone, and keeps its locks for ever.
+
+    `asked_at` is when
     the question was asked that is not answered yet, `heard_at` when the last one was
     answered, by the monotonic clock.
     """
@@ -114,14 +118,6 @@ class Link(ByColumns):
         """
         self.execute_all(_PATIENTLY)
         self._allowance = _SENDING
-
-    def executemany(
-        self, sql: str, rows: Iterable[Sequence[Any]], /
-    ) -> psycopg.Cursor[Any]:
-        """Do a statement for each of *rows*."""
-        cursor = self.raw.cursor(binary=True)
-        self._ask(cursor.executemany, numbered(sql), map(bound, rows))
-        return cursor
 
     def _ask(self, work: Callable[P, T], *values: P.args, **how: P.kwargs) -> T:
         """Do *work* that waits for the database."""

@@ -3,7 +3,7 @@
 In the SQL `?` stands for the next value, `?3` for the third one.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
 from pushserver.model.ids import MAX_INT64
@@ -38,9 +38,6 @@ class Connection(Protocol):
 
     def execute(self, sql: str, values: Sequence[Any] = ..., /) -> Cursor:
         """Do a statement."""
-
-    def executemany(self, sql: str, rows: Iterable[Sequence[Any]], /) -> Cursor:
-        """Do a statement for each of *rows*."""
 
 
 class ByColumns:

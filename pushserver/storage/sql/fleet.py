@@ -11,7 +11,6 @@ from pushserver.storage.rows import (
     columns,
     device_from_row,
     device_row,
-    marks,
     prefixed,
     seen_row,
     stray_from_row,
@@ -19,7 +18,13 @@ from pushserver.storage.rows import (
 )
 from pushserver.storage.schema import column_kinds
 from pushserver.storage.sql.connection import Connection
-from pushserver.storage.sql.statement import Statement, padded, run_all, upsert
+from pushserver.storage.sql.statement import (
+    Statement,
+    insert,
+    padded,
+    run_all,
+    upsert,
+)
 
 _ALL = (
     f"SELECT {prefixed(DEVICE, 'device')}, {prefixed(SEEN, 'device_seen')}"
@@ -45,21 +50,24 @@ _OWNERS = (
 )
 #: Devices that are asked for at a time.
 _SOME_IDS = 512
-_FIND = (
-    f"INSERT INTO device ({DEVICE}) VALUES ({marks(DEVICE)})"
-    " ON CONFLICT (device_id) DO NOTHING"
+_FIND = Statement(
+    f"INSERT INTO device ({DEVICE}) VALUES {{}} ON CONFLICT (device_id) DO NOTHING",
+    columns(DEVICE),
+    kinds=column_kinds("device", DEVICE),
 )
-_ENFORCE = (
+_ENFORCE = Statement(
     "UPDATE device SET key_enforced = 1, old_key_hash = NULL"
-    " WHERE device_id = ? AND key_hash = ?"
+    " FROM (VALUES {}) AS new WHERE device.device_id = CAST(new.column1 AS BIGINT)"
+    " AND device.key_hash = new.column2",
+    2,
 )
 _SEEN = upsert("device_seen", SEEN, key="device_id")
-_STRAY = f"INSERT INTO stray_request ({STRAY}) VALUES ({marks(STRAY)})"
+_STRAY = insert("stray_request", STRAY)
 _STRAYS = f"SELECT {STRAY} FROM stray_request WHERE device_id = ? ORDER BY id"
 _OLD_STRAYS = (
-    "DELETE FROM stray_request WHERE device_id = ?1 AND id <= ("
-    "SELECT id FROM stray_request WHERE device_id = ?1"
-    " ORDER BY id DESC LIMIT 1 OFFSET ?2)"
+    "DELETE FROM stray_request WHERE id IN (SELECT id FROM (SELECT id, row_number()"
+    " OVER (PARTITION BY device_id ORDER BY id DESC) AS place FROM stray_request"
+    " WHERE device_id IN ({})) AS newest WHERE place > ?)"
 )
 #: Three of its own periods (a device that never polled idly has none), half a minute at
 #: the least, and as long as its polls are held.
@@ -115,13 +123,13 @@ def _in_order(devices: Sequence[Device]) -> list[Device]:
 
 def add_devices(connection: Connection, devices: Sequence[Device]) -> None:
     """Keep devices that came by themselves."""
-    connection.executemany(_FIND, map(device_row, _in_order(devices)))
+    run_all(connection, [(_FIND, list(map(device_row, _in_order(devices))))])
 
 
 def enforce_keys(connection: Connection, devices: Sequence[Device]) -> None:
     """Demand these devices' newest keys."""
     keys = [(d.device_id, d.key_hash) for d in _in_order(devices)]
-    connection.executemany(_ENFORCE, keys)
+    run_all(connection, [(_ENFORCE, keys)])
 
 
 def forget_device(connection: Connection, device_id: int) -> None:
@@ -138,9 +146,11 @@ def save_seen(
 ) -> None:
     """Write what was seen, and of each device's strays only the newest *keep*."""
     run_all(connection, [(_SEEN, list(map(seen_row, _in_order(devices))))])
-    connection.executemany(_STRAY, map(stray_row, strays))
-    ids = sorted({stray.device_id for stray in strays})
-    connection.executemany(_OLD_STRAYS, [(device_id, keep) for device_id in ids])
+    run_all(connection, [(_STRAY, list(map(stray_row, strays)))])
+    if strays:
+        ids = padded(sorted({stray.device_id for stray in strays}))
+        sql = _OLD_STRAYS.format(", ".join("?" * len(ids)))
+        connection.execute(sql, (*ids, keep))
 
 
 def strays(connection: Connection, device_id: int) -> Sequence[Stray]:

@@ -5,20 +5,26 @@ from collections.abc import Collection, Sequence
 import attrs
 
 from pushserver.model.event import EventType
+from pushserver.storage.rows import columns
+from pushserver.storage.schema import column_kinds
 from pushserver.storage.sql.connection import Connection, Reader
+from pushserver.storage.sql.statement import Statement, run_all
 from pushserver.storage.sql.work import Writer
 from pushserver.storage.subscribing import Wish
 
 # What had lapsed begins anew.
-_KEEP = (
-    "INSERT INTO interest (scope_id, type, since, until) VALUES (?, ?, ?, ?)"
+_INTEREST = "scope_id, type, since, until"
+_KEEP = Statement(
+    f"INSERT INTO interest ({_INTEREST}) VALUES {{}}"
     " ON CONFLICT (scope_id, type) DO UPDATE SET since = CASE"
     " WHEN interest.until < excluded.since THEN excluded.since"
     " ELSE interest.since END, until = CASE"
     " WHEN interest.until > excluded.until THEN interest.until"
-    " ELSE excluded.until END"
+    " ELSE excluded.until END",
+    columns(_INTEREST),
+    kinds=column_kinds("interest", _INTEREST),
 )
-_ALL = "SELECT scope_id, type, since, until FROM interest ORDER BY scope_id, type"
+_ALL = f"SELECT {_INTEREST} FROM interest ORDER BY scope_id, type"
 _DROP = "DELETE FROM interest WHERE until <= ?"
 
 
@@ -43,7 +49,7 @@ class SqlInterests:
         rows = sorted((w.scope_id, w.type.value, w.since, w.until) for w in wishes)
 
         def work(connection: Connection) -> None:
-            connection.executemany(_KEEP, rows)
+            run_all(connection, [(_KEEP, rows)])
 
         await self.write(work)
 

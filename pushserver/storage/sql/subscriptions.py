@@ -14,7 +14,7 @@ from pushserver.model.subscription import (
 )
 from pushserver.storage.rows import Row, columns, marks, prefixed
 from pushserver.storage.sql.connection import Connection, Reader, always_settled
-from pushserver.storage.sql.statement import run_all, upsert
+from pushserver.storage.sql.statement import padded, run_all, upsert
 from pushserver.storage.sql.work import Writer
 from pushserver.storage.subscribing import Lag
 from pushserver.storage.subscription_rows import (
@@ -306,11 +306,16 @@ class SqlSubscriptions:
 
     async def purge_events(self, *, before: int, limit: int) -> int:
         """Delete old events and what was told of them; read first, then write."""
-        ids = await self._list(_OLD, (first_id_at(before), limit), tuple)
+        values = (first_id_at(before), limit)
+        ids: list[int] = await self._list(_OLD, values, lambda row: row[0])
+        these = padded(ids)
 
         def work(connection: Connection) -> int:
-            connection.executemany("DELETE FROM webhook WHERE event_id = ?", ids)
-            connection.executemany("DELETE FROM event WHERE id = ?", ids)
+            marks = ", ".join("?" * len(these))
+            connection.execute(
+                f"DELETE FROM webhook WHERE event_id IN ({marks})", these
+            )
+            connection.execute(f"DELETE FROM event WHERE id IN ({marks})", these)
             return len(ids)
 
         return await self.write(work) if ids else 0

@@ -20,7 +20,7 @@ from pushserver.storage.rows import (
 from pushserver.storage.schema import column_kinds
 from pushserver.storage.shadow_rows import SHADOW, service_row, track_row
 from pushserver.storage.sql.connection import Connection
-from pushserver.storage.sql.statement import Batch, Statement, insert, run_all
+from pushserver.storage.sql.statement import Batch, Statement, insert, run_all, upsert
 from pushserver.storage.subscription_rows import EVENT, event_row
 from pushserver.storage.tracking_rows import (
     NOTIFICATION,
@@ -113,14 +113,7 @@ _FINISH = (
     " AND retried = 0 AND status = 'RUNNING')"
 )
 _KEY_COLUMNS = "token_id, path, value, fingerprint, answer, created_at"
-KEY = Statement(
-    f"INSERT INTO idempotency_key ({_KEY_COLUMNS})"
-    " VALUES {} ON CONFLICT (token_id, path, value) DO UPDATE SET"
-    " fingerprint = excluded.fingerprint, answer = excluded.answer,"
-    " created_at = excluded.created_at",
-    6,
-    kinds=column_kinds("idempotency_key", _KEY_COLUMNS),
-)
+KEY = upsert("idempotency_key", _KEY_COLUMNS, key="token_id, path, value")
 
 
 def write(
