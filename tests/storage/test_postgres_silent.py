@@ -21,6 +21,7 @@ from tests.web.site import until
 pytestmark = pytest.mark.only_on("postgres")
 #: Seconds within which all is well again.
 HEALED = 5
+_LOCK = "SELECT pg_advisory_lock(7)"
 
 
 def say(link: Link) -> object:
@@ -80,6 +81,27 @@ async def test_devices_are_given_back(
         await stuck
 
     assert lost.id not in await waiting(other)
+
+
+async def test_nothing_is_left(network: Network, near: PostgresStore) -> None:
+    """A connection that is made anew ends what the database keeps of the one before."""
+    session = near.rounds.sessions[0]
+
+    def lock(link: Link) -> object:
+        link.execute_all("SET idle_in_transaction_session_timeout = 0; BEGIN")
+        return link.execute(_LOCK).fetchall()
+
+    def lose(link: Link) -> None:
+        network.forget()
+        link.cut()
+
+    await session.run(lock)
+    await session.run(lose)
+    await session.run(say)
+    async with opened(network.url) as other:
+        free = await other.workers.run(lambda c: c.execute(_LOCK).fetchall())
+
+    assert 1 == len(free)
 
 
 async def test_one_hears(network: Network, near: PostgresStore) -> None:

@@ -181,7 +181,7 @@ class Desk:
     def _greet(self, link: Link) -> tuple[News, int]:
         link.raw.execute(_GREET, prepare=False)
         link.raw.add_notify_handler(self._note)
-        self._link, self._pid = link, link.raw.info.backend_pid
+        self._link, self._pid = link, link.pid
         start = random.randrange(_NODES) if self._node is None else self._node  # noqa: S311 - no secret
         found = link.execute(_TAKE, (start, _NODES)).fetchone()
         if found is None:

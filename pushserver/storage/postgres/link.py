@@ -46,6 +46,14 @@ _SESSION = (
 #: Seconds that a large value may take on its way.
 _SENDING = 20.0
 _PATIENTLY = "SET LOCAL idle_in_transaction_session_timeout = '20s'"
+# Of a connection that was lost the database may not know so, and keep its locks. Its
+# number may have gone to another one since it was heard.
+_END = (
+    "; SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = {pid}"
+    " AND datname = current_database() AND usename = current_user"
+    " AND application_name = '{name}'"
+    " AND backend_start < clock_timestamp() - INTERVAL '{silence} seconds'"
+)
 _PICKY = "; SET plan_cache_mode = force_custom_plan"
 #: How connections call themselves, by what is done on them.
 READER, WRITER = "pushserver", "pushserver writer"
@@ -58,7 +66,8 @@ class Link(ByColumns):
     """
     One connection. Whatever is bound has no type: the statement decides.
 
-    So a statement is planned once, whichever of its values are NULL. Each is answered
+    So a statement is planned once, whichever of its values are NULL. `pid` is the
+    database's process. Each is answered
     before the next is sent: in the midst of a pipeline (psycopg's `executemany`) the
     database takes a server for working that is gone, and keeps its locks for ever.
 
@@ -83,14 +92,20 @@ class Link(ByColumns):
         self.raw.prepared_max = 500
         self.raw.adapters.register_dumper(str, StrDumperUnknown)
         self.raw.adapters.register_dumper(bytes, BytesBinaryDumper)
+        self.pid = self.raw.info.backend_pid
         self.heard_at = time.monotonic()
         self.has_begun = self._is_cut = False
         self._allowance = 0.0
 
-    def begin(self, patience: int, *, picky: bool = False) -> None:
-        """Say, before anything else, how it is to be used."""
+    def begin(
+        self, patience: int, *, picky: bool = False, lost: "Link | None" = None
+    ) -> None:
+        """Say, before anything else, how it is to be used; end what it is made for."""
         session = _SESSION.format(patience=patience, lock=_LOCK[self._name])
         session += _PICKY if picky else ""
+        if lost is not None:
+            silence = time.monotonic() - lost.heard_at
+            session += _END.format(pid=lost.pid, name=self._name, silence=silence)
         self._ask(self.raw.execute, session, prepare=False)
         self.has_begun = True
 

@@ -93,6 +93,7 @@ class Session:
     picky: bool = False
     speaks_for_all: bool = False
     _link: Link | None = attrs.field(default=None, init=False)
+    _lost: Link | None = attrs.field(default=None, init=False)
     _thread: ThreadPoolExecutor = attrs.field(init=False)
     _closed: bool = attrs.field(default=False, init=False)
 
@@ -107,7 +108,7 @@ class Session:
     def pid(self) -> int | None:
         """Return the database's process, as far as there is one."""
         link = self._link
-        return link.raw.info.backend_pid if link is not None and link.is_open else None
+        return link.pid if link is not None and link.is_open else None
 
     async def run(self, work: Callable[[Link], T]) -> T:
         """
@@ -163,7 +164,8 @@ class Session:
         link = self._connected()
         try:
             if not link.has_begun:
-                link.begin(self.patience, picky=self.picky)
+                link.begin(self.patience, picky=self.picky, lost=self._lost)
+                self._lost = None
             return work(link)
         except (psycopg.Error, ValueError) as error:
             link.clean()
@@ -175,6 +177,8 @@ class Session:
     def _connected(self) -> Link:
         if self._link is not None and not self._link.is_open:
             self._link.close()
+            if self._link.has_begun:
+                self._lost = self._link
             self._link = None
         if self._link is None:
             self._link = self.database.connect(self.name)

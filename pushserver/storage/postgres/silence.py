@@ -12,11 +12,12 @@ log = structlog.get_logger(__name__)
 
 #: Seconds after which an answer is missed.
 _LONG = 1.5
-# What the database does not work on was answered, or never came to it. An answer that
-# was given a moment ago may be on its way.
+# What the database does not work on was answered, or never came to it, or not the
+# whole of it. An answer that was given a moment ago may be on its way.
 _BUSY = (
     "SELECT pid FROM pg_stat_activity WHERE pid = ANY(CAST(? AS INTEGER[])) AND"
-    " (state = 'active' OR state_change > clock_timestamp() - INTERVAL '1 second')"
+    " (state = 'active' AND wait_event IS DISTINCT FROM 'ClientRead'"
+    " OR state_change > clock_timestamp() - INTERVAL '1 second')"
 )
 
 
