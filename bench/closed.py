@@ -12,8 +12,9 @@ import attrs
 from bench import wire
 from bench.wire import Connection, Unexpected
 
-#: Seconds after which hands that do not come to rest are an error.
-PATIENCE = 60.0
+#: Seconds after which hands that do not come to rest are an error, and polls after
+#: which a device that is given nothing is one.
+PATIENCE, POLLS = 60.0, 1000
 
 
 class Hand(abc.ABC):
@@ -82,7 +83,8 @@ class Cycler(Hand):
     """A program and its devices: enqueue, poll, result, each once the last is answered.
 
     The devices take turns, as one device may not ask without limit. Each command has a
-    mark of its own, and the poll must bring the very one that was enqueued.
+    mark of its own, and a poll must bring the very one that was enqueued. Of several
+    processes one may hear of it a moment later: then the device polls again.
     """
 
     def __init__(
@@ -92,7 +94,7 @@ class Cycler(Hand):
         self._program, self._terminal = program, terminal
         self._devices = itertools.cycle(devices)
         self._run = secrets.token_hex(4)
-        self._device, self._mark = 0, ""
+        self._device, self._mark, self._polls = 0, "", 0
 
     def start(self) -> None:
         """Enqueue a command for the next device."""
@@ -105,9 +107,17 @@ class Cycler(Hand):
     def _enqueued(self, status: int, body: bytes) -> None:
         if status != wire.CREATED:
             raise Unexpected(f"an enqueue: {status} {body[:200]!r}")
+        self._polls = 0
+        self._poll()
+
+    def _poll(self) -> None:
+        self._polls += 1
         self._terminal.send(wire.poll_request(self._device, self._mark), self._polled)
 
     def _polled(self, status: int, body: bytes) -> None:
+        if status == wire.OK and not body and self._polls < POLLS:
+            self._poll()
+            return
         if status != wire.OK or self._mark.encode() not in body:
             raise Unexpected(f"a poll for {self._mark}: {status} {body[:200]!r}")
         self._terminal.send(wire.result_request(self._device, self._mark), self._posted)
