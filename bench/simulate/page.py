@@ -124,7 +124,7 @@ def costs(kept: Kept) -> str:
             *_both(Cost(times.seen_server, times.seen_database)),
         ),
         (
-            "reading that, in each other process",
+            "hearing of that, in each other process",
             *_both(Cost(times.heard_server, times.heard_database)),
         ),
         ("hearing what another process did", _micros(times.told_server), ""),

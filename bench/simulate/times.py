@@ -73,7 +73,7 @@ class Times:
     told_server: float = _time("hearing from another server, each time")
     seen_server: float = _time("writing that a device was seen")
     seen_database: float = _time("the same there")
-    heard_server: float = _time("reading who was seen by another server, each")
+    heard_server: float = _time("hearing who was seen by another server, each")
     heard_database: float = _time("the same there")
     idle_server: float = _time("what a server does in a second without being asked")
     idle_database: float = _time("the same there, for each server")
