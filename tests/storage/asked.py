@@ -10,6 +10,8 @@ from pushserver.model.state import State
 from pushserver.model.subscription import DeliveryState
 from pushserver.model.upgrade import UpgradeResult
 from pushserver.storage.base import CommandFilter, Old, Recall, Store
+from pushserver.storage.sql.lanes import load_all
+from pushserver.storage.sqlite.store import SqliteStore
 from pushserver.storage.tracking import OperationFilter
 from pushserver.storage.upgrading import PartFilter
 from tests.clock import START
@@ -23,6 +25,12 @@ LIMIT = 8
 #: Above all ids, and an id in the middle of every past.
 TOP, MIDDLE = 2**62, id_of(700)
 _TASK = _OPERATION = id_of(0)
+
+
+async def _start(store: Store) -> None:
+    """Read what is live, as a server does that keeps it in memory."""
+    if isinstance(store, SqliteStore):
+        await store.writer.connection.run(lambda c: load_all(c, START))
 
 
 def _commands(before: int = TOP, **wanted: Any) -> Ask:
@@ -194,6 +202,7 @@ KEPT: Mapping[str, Ask] = {
     ),
     "purge": lambda store: store.history.purge(Old(BEGAN // 1000), limit=LIMIT),
     "purge of keys": lambda store: store.purge_keys(before=BEGAN),
+    "start": _start,
 }
 
 READS: Mapping[str, Ask] = {**COMMANDS, **RESULTS, **TRACKED, **OUTBOX, **KEPT}

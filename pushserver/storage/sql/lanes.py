@@ -43,6 +43,8 @@ _DAY = 86_400_000_000
 Lanes = dict[int, Lane]
 #: A condition, `{}` standing for the table, and its values.
 Only = tuple[str, tuple[int, ...]]
+# The index by state is each scope's: without one all that is over would be read, too.
+_ALL: Only = (" AND {}.scope_id IN (SELECT id FROM scope)", ())
 _COMMAND = columns(COMMAND)
 _HAND_OUT = _COMMAND + columns(HAND_OUT)
 
@@ -50,7 +52,7 @@ _HAND_OUT = _COMMAND + columns(HAND_OUT)
 def load_all(connection: Connection, now: int) -> list[Lane]:
     """Read every lane that has something in it."""
     lanes: Lanes = {}
-    _read(connection, lanes, now)
+    _read(connection, lanes, now, live=_ALL)
     return list(lanes.values())
 
 
