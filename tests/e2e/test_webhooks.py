@@ -103,11 +103,12 @@ class Administrator:
             if not (backlog["unread"] or backlog["pending"] or backlog["dead"]):
                 return backlog
             if not backlog["unread"]:
-                await self._hurry(which)
+                await self._hurry(which, "pending")
+                await self._hurry(which, "dead")
 
-    async def _hurry(self, which: str) -> None:
+    async def _hurry(self, which: str, state: str) -> None:
         """Send again what failed; leave what waits behind it."""
-        page = f"/{which}/deliveries?state=pending&limit=1000"
+        page = f"/{which}/deliveries?state={state}&limit=1000"
         cursor: str | None = ""
         while cursor is not None:
             told = await self.call("GET", page + cursor)
