@@ -151,7 +151,8 @@ class Operations:
         return sum(done)
 
     async def _queue_step(self, due: DueStep, draft: Draft) -> bool:
-        if self.fleet.known(due.device_id) is None:
+        known = self.fleet.known(due.device_id)
+        if known is None or not known.is_adopted:
             # Another server may have adopted it a moment ago.
             await self.fleet.refresh([due.device_id])
 

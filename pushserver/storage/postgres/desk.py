@@ -55,7 +55,6 @@ _OTHERS = (
     " (SELECT oid FROM pg_database WHERE datname = current_database())"
 )
 _TELL = "SELECT pg_notify('pushserver', piece) FROM unnest(CAST(? AS TEXT[])) AS piece"
-
 _PING = "SELECT 1"
 
 

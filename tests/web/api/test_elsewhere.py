@@ -92,13 +92,24 @@ async def test_task(site: Site, there: Site) -> None:
     assert (201, 1) == (made.status, made.json()["devices"])
 
 
-async def test_step_of_a_task(site: Site, there: Site) -> None:
-    """Whoever carries a task out knows its devices, also the newest."""
+async def carried_out(site: Site, there: Site) -> tuple[int, int]:
+    """Have a new device's task carried out there; return how many run, and failed."""
     await site.api("PUT", f"/devices/{DOOR}", {})
     await site.push(f"deviceId={DOOR}")
     await site.services.fleet.flush()
     made = (await ask(site)).json()
     await there.services.rollout.advance()
     counts = (await shown(site, made))["counts"]
+    return counts["RUNNING"], counts["FAILED"]
 
-    assert (1, 0) == (counts["RUNNING"], counts["FAILED"])
+
+async def test_step_of_a_task(site: Site, there: Site) -> None:
+    """Whoever carries a task out knows its devices, also the newest."""
+    assert (1, 0) == await carried_out(site, there)
+
+
+async def test_step_for_who_came_before(site: Site, there: Site) -> None:
+    """So it does if the device had come to it, when nobody had adopted it yet."""
+    await there.push(f"deviceId={DOOR}")
+
+    assert (1, 0) == await carried_out(site, there)
