@@ -15,7 +15,8 @@ from pushserver.model.lane import Lane
 from pushserver.model.load import NOTHING
 from pushserver.services.fleet import Fleet
 from pushserver.services.presence import Seen
-from pushserver.storage.base import Past, Store
+from pushserver.storage.base import Store
+from pushserver.storage.deciding import Past
 
 #: Who is only there because it is at work is looked at again so soon (microseconds).
 _AGAIN = 2 * SECOND

@@ -14,7 +14,7 @@ from pushserver.model.lane import Lane
 from pushserver.model.turns import end_others, end_waiting
 from pushserver.services.elsewhere import OWN, Elsewhere
 from pushserver.services.presence import FLUSH
-from pushserver.storage.base import Past
+from pushserver.storage.deciding import Past
 
 
 @attrs.frozen(kw_only=True)

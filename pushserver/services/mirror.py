@@ -14,7 +14,7 @@ from pushserver.model.operation import Operation
 from pushserver.model.shadow import Dialect, Service
 from pushserver.model.syncing import Make, Syncing
 from pushserver.services.queue import Queue
-from pushserver.storage.base import Past
+from pushserver.storage.deciding import Past
 
 
 @attrs.frozen

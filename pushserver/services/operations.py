@@ -13,20 +13,18 @@ from pushserver.model.draft import Draft, Place, Plan, Step
 from pushserver.model.idempotency import KeyUse
 from pushserver.model.ids import IdSource
 from pushserver.model.lane import Lane
-from pushserver.model.operation import Notification, Operation, Status
-from pushserver.model.steps import report
+from pushserver.model.operation import Operation
 from pushserver.model.turns import add_step, cancel_operation
 from pushserver.services.fleet import Fleet
 from pushserver.services.mirror import Mirror
 from pushserver.services.polling import Polling
 from pushserver.services.queue import Once, Queue
-from pushserver.storage.base import Past, Recall, Store
+from pushserver.storage.base import Store
+from pushserver.storage.deciding import Past, Recall
 from pushserver.storage.tracking import DueStep
 
 #: So many operations are moved at once, so that a door command waits for no more.
 BATCH = 100
-
-_OPEN = (Status.RUNNING, Status.STALE)
 
 
 @attrs.frozen
@@ -35,17 +33,6 @@ class Begun:
 
     answer: bytes
     operation: Operation | None = None
-
-
-@attrs.frozen(kw_only=True)
-class Told:
-    """What somebody outside the queue tells of an operation."""
-
-    progress: int
-    status: Status = Status.RUNNING
-    resource: str | None = None
-    message: str | None = None
-    sent_at: int | None = None
 
 
 @attrs.define(eq=False)
@@ -235,44 +222,6 @@ class Operations:
         now = self.clock.now()
         cancel_operation(lane, operation, changes, now=now, why=why, late=late)
 
-    async def tell(
-        self, scope_id: int, operation_id: int, told: Told, *, by: int
-    ) -> Notification:
-        """
-        Add a notification from outside; it may close what has no steps.
-
-        Raises:
-            NotFound: there is no such operation.
-            Conflict: it has ended.
-        """
-        known = await self.get(scope_id, operation_id)
-
-        def decide(lane: Lane, changes: Changes, past: Past) -> Notification:
-            operation = current(lane, changes, past)
-            if operation is None or operation.status not in _OPEN:
-                raise Conflict(f"Operation {operation_id} has ended.")
-            notification = self._notification(operation, told, by)
-            report(operation, notification, changes)
-            return notification
-
-        recall = Recall(operation_id=operation_id)
-        return await self.store.change(known.device_id, decide, recall)
-
-    def _notification(self, operation: Operation, told: Told, by: int) -> Notification:
-        now = self.clock.now()
-        return Notification(
-            id=self.ids(),
-            operation_id=operation.id,
-            scope_id=operation.scope_id,
-            created_at=now,
-            created_by=by,
-            sent_at=now if told.sent_at is None else told.sent_at,
-            status=told.status,
-            progress=told.progress,
-            resource=told.resource,
-            message=told.message,
-        )
-
     async def delete(self, operation: Operation) -> None:
         """Cancel and forget an operation and its notifications; results stay."""
         remove = self.store.operations.remove_notifications
@@ -292,13 +241,6 @@ class Operations:
 
         recall = Recall(operation_id=operation.id)
         await self.store.change(operation.device_id, decide, recall)
-
-    async def remove_notification(
-        self, scope_id: int, operation_id: int, notification_id: int
-    ) -> bool:
-        """Delete one notification; tell whether it was there."""
-        remove = self.store.operations.remove_notifications
-        return await remove(scope_id, operation_id, [notification_id], limit=1) == 1
 
 
 def current(lane: Lane, changes: Changes, past: Past) -> Operation | None:

@@ -16,7 +16,7 @@ from pushserver.model.state import Turn
 from pushserver.model.turns import hand_out, record_written, withdraw
 from pushserver.services.chores import Chores
 from pushserver.services.holds import Hold, Holds, Visit
-from pushserver.storage.base import NO_PAST, CommandStore, Decision, Past, Recall
+from pushserver.storage.deciding import NO_PAST, CommandStore, Decision, Past, Recall
 
 T = TypeVar("T")
 

@@ -21,7 +21,9 @@ from pushserver.model.lane import Lane
 from pushserver.model.turns import add, cancel
 from pushserver.services.outcomes import Outcomes, ring_or_pass
 from pushserver.services.polling import Polling
-from pushserver.storage.base import CommandRecord, Past, Recall, Store
+from pushserver.storage.base import Store
+from pushserver.storage.deciding import Past, Recall
+from pushserver.storage.listing import CommandRecord
 
 #: Seconds between two looks at what may have ended on another server.
 LOOK = 1.0

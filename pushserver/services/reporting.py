@@ -14,7 +14,7 @@ from pushserver.model.lane import Flight, Lane
 from pushserver.model.reading import Reading
 from pushserver.model.shadow import Dialect
 from pushserver.model.turns import answered
-from pushserver.storage.base import CommandStore, Past, PastDelivery, Recall
+from pushserver.storage.deciding import CommandStore, Past, PastDelivery, Recall
 
 
 @attrs.frozen(kw_only=True)

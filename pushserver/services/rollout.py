@@ -12,7 +12,8 @@ from pushserver.model.lane import Lane
 from pushserver.model.operation import Operation
 from pushserver.model.task import Counts, Task, TaskState
 from pushserver.services.operations import BATCH, Operations
-from pushserver.storage.base import NO_DEVICE, Past, Store
+from pushserver.storage.base import Store
+from pushserver.storage.deciding import NO_DEVICE, Past
 
 #: Of one task so many batches are moved before the next task has its turn.
 TURN = 10

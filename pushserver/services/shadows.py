@@ -18,7 +18,8 @@ from pushserver.services.fleet import Fleet
 from pushserver.services.mirror import Mirror
 from pushserver.services.polling import Polling
 from pushserver.services.queue import Render
-from pushserver.storage.base import Past, Recall, Store
+from pushserver.storage.base import Store
+from pushserver.storage.deciding import Past, Recall
 from pushserver.storage.shadows import DueService
 
 #: So many devices are changed at once, so that a door command waits for no more.

@@ -12,7 +12,7 @@ from pushserver.model.reading import Reading
 from pushserver.model.state import State
 from pushserver.model.subscription import Format, Subscription
 from pushserver.services.directory import Directory
-from pushserver.storage.base import History
+from pushserver.storage.listing import History
 
 
 @attrs.frozen

@@ -9,7 +9,8 @@ from pushserver.model.changes import Changes
 from pushserver.model.idempotency import KEPT
 from pushserver.model.lane import Lane
 from pushserver.model.turns import look_after
-from pushserver.storage.base import Past, Store
+from pushserver.storage.base import Store
+from pushserver.storage.deciding import Past
 
 
 @attrs.define(eq=False)

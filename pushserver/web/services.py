@@ -7,6 +7,7 @@ from pushserver.clock import Clock
 from pushserver.services.fleet import Fleet
 from pushserver.services.holds import Holds
 from pushserver.services.interests import Interests
+from pushserver.services.notifications import Notifications
 from pushserver.services.operations import Operations
 from pushserver.services.outcomes import Outcomes
 from pushserver.services.peers import Peers
@@ -44,6 +45,7 @@ class Services:
     outcomes: Outcomes
     interests: Interests
     operations: Operations
+    notifications: Notifications
     rollout: Rollout
     shadows: Shadows
     subscriptions: Subscriptions

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from pushserver.app import build_services, open_store
+from pushserver.composition import build_services, open_store
 from pushserver.settings import Settings
 from pushserver.web.services import Services
 from tests.clock import ManualClock

@@ -18,7 +18,7 @@ from pushserver.services.holds import Visit
 from pushserver.services.queue import Enqueued, Once
 from pushserver.services.reporting import Post
 from pushserver.services.upkeep import Upkeep
-from pushserver.storage.base import CommandRecord
+from pushserver.storage.listing import CommandRecord
 from pushserver.web.services import Services
 from tests.clock import ManualClock
 from tests.model.values import DEVICE, order

@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 import msgspec
 import pytest
 
-from pushserver.app import build_services, open_store
 from pushserver.clock import SECOND
+from pushserver.composition import build_services, open_store
 from pushserver.errors import Unavailable
 from pushserver.model.device import Device, DeviceKeys
 from pushserver.model.event import DeviceTold, EventType

@@ -179,7 +179,7 @@ async def test_one_notification_deleted(work: WorkDesk) -> None:
     """One notification is deleted, once."""
     of = await work.begin()
     first, second = await work.tell(of, 1), await work.tell(of, 2)
-    remove = work.services.operations.remove_notification
+    remove = work.services.notifications.remove
 
     assert not await remove(OTHER, of.id, first.id)
     assert await remove(FIRST_SCOPE, of.id, first.id)

@@ -18,7 +18,7 @@ from pushserver.model.command import Command
 from pushserver.model.scope import FIRST_SCOPE
 from pushserver.model.state import State
 from pushserver.services.queue import Once
-from pushserver.storage.base import CommandFilter
+from pushserver.storage.listing import CommandFilter
 from pushserver.web.services import Services
 from tests.clock import START, ManualClock
 from tests.model.values import DAY, DEVICE, TIMEOUT, order

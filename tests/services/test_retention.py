@@ -6,7 +6,7 @@ from pushserver.clock import SECOND
 from pushserver.model.scope import FIRST_SCOPE
 from pushserver.model.state import State
 from pushserver.services.retention import PIECE, Retention
-from pushserver.storage.base import CommandFilter
+from pushserver.storage.listing import CommandFilter
 from tests.clock import ManualClock
 from tests.model.values import DEVICE
 from tests.services.desk import Desk

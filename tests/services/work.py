@@ -4,15 +4,16 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from pushserver.app import build_services, open_store
 from pushserver.clock import micros
+from pushserver.composition import build_services, open_store
 from pushserver.model.draft import Plan
 from pushserver.model.idempotency import Key
 from pushserver.model.operation import Label, Notification, OnFailure, Operation, Status
 from pushserver.model.scope import FIRST_SCOPE
 from pushserver.model.target import Targets
 from pushserver.model.task import Counts, FailureLimit, Task
-from pushserver.services.operations import Begun, Told
+from pushserver.services.notifications import Told
+from pushserver.services.operations import Begun
 from pushserver.services.queue import Once
 from pushserver.services.tasks import Made, Pace
 from pushserver.settings import Settings
@@ -101,7 +102,7 @@ class WorkDesk(Desk):
     async def tell(self, of: Operation, progress: int, **told: Any) -> Notification:
         """Tell of an operation from outside."""
         told_of = Told(progress=progress, **told)
-        tell = self.services.operations.tell
+        tell = self.services.notifications.tell
         return await tell(of.scope_id, of.id, told_of, by=BY + 1)
 
     async def told(self, of: Operation) -> list[str]:

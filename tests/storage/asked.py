@@ -9,7 +9,9 @@ from pushserver.model.scope import FIRST_SCOPE
 from pushserver.model.state import State
 from pushserver.model.subscription import DeliveryState
 from pushserver.model.upgrade import UpgradeResult
-from pushserver.storage.base import CommandFilter, Old, Recall, Store
+from pushserver.storage.base import Old, Store
+from pushserver.storage.deciding import Recall
+from pushserver.storage.listing import CommandFilter
 from pushserver.storage.sql.lanes import load_all
 from pushserver.storage.sqlite.store import SqliteStore
 from pushserver.storage.tracking import OperationFilter

@@ -14,7 +14,9 @@ from pushserver.model.turns import (
     record_written,
 )
 from pushserver.model.turns import withdraw as withdraw_from
-from pushserver.storage.base import CommandRecord, Past, Recall, Store
+from pushserver.storage.base import Store
+from pushserver.storage.deciding import Past, Recall
+from pushserver.storage.listing import CommandRecord
 from tests.clock import START
 from tests.model.values import DEVICE, poll, result, said
 

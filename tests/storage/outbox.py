@@ -13,7 +13,8 @@ from pushserver.model.subscription import (
     Subscription,
     WebhookDelivery,
 )
-from pushserver.storage.base import Past, Store
+from pushserver.storage.base import Store
+from pushserver.storage.deciding import Past
 from tests.clock import START
 from tests.model.values import DEVICE
 

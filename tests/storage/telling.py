@@ -6,7 +6,8 @@ from typing import Any
 from pushserver.model.changes import Changes
 from pushserver.model.lane import Lane
 from pushserver.model.operation import Action, Label, Notification, Operation, Status
-from pushserver.storage.base import Past, Store
+from pushserver.storage.base import Store
+from pushserver.storage.deciding import Past
 from tests.clock import START
 from tests.model.values import DEVICE
 

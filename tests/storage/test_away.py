@@ -12,7 +12,9 @@ from pushserver.model.lane import Lane
 from pushserver.model.scope import FIRST_SCOPE
 from pushserver.model.state import State
 from pushserver.model.turns import add
-from pushserver.storage.base import CommandFilter, Past, Recall, Store
+from pushserver.storage.base import Store
+from pushserver.storage.deciding import Past, Recall
+from pushserver.storage.listing import CommandFilter
 from tests.clock import START, ManualClock
 from tests.model.values import DEVICE, GRACE, command, delivery, once, result
 from tests.storage.deeds import (

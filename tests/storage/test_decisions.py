@@ -13,7 +13,8 @@ from pushserver.model.lane import Flight, Lane
 from pushserver.model.scope import FIRST_SCOPE
 from pushserver.model.state import State
 from pushserver.model.turns import add
-from pushserver.storage.base import Past, Recall, Store
+from pushserver.storage.base import Store
+from pushserver.storage.deciding import Past, Recall
 from tests.clock import START
 from tests.model.values import DEVICE, GRACE, command, once, result
 from tests.storage.deeds import (

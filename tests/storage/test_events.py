@@ -13,7 +13,8 @@ from pushserver.model.lane import Lane
 from pushserver.model.operation import Label
 from pushserver.model.scope import FIRST_SCOPE
 from pushserver.model.task import Counts, Task, TaskState
-from pushserver.storage.base import Past, Store
+from pushserver.storage.base import Store
+from pushserver.storage.deciding import Past
 from tests.clock import START, ManualClock
 from tests.model.events import commands_of
 from tests.model.values import DAY, DEVICE, command

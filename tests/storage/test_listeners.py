@@ -2,7 +2,8 @@
 
 from pushserver.model.changes import Changes
 from pushserver.model.lane import Lane
-from pushserver.storage.base import Past, Store
+from pushserver.storage.base import Store
+from pushserver.storage.deciding import Past
 from tests.model.values import DEVICE, command
 from tests.storage.deeds import enqueue, waiting
 

@@ -10,7 +10,8 @@ from pushserver.model.ids import IdSource
 from pushserver.model.lane import Flight
 from pushserver.model.scope import FIRST_SCOPE
 from pushserver.model.state import State
-from pushserver.storage.base import CommandFilter, Store
+from pushserver.storage.base import Store
+from pushserver.storage.listing import CommandFilter
 from tests.clock import START, ManualClock
 from tests.model.values import DEVICE, TIMEOUT, command, once, order, result
 from tests.storage.deeds import (

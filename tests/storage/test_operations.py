@@ -9,7 +9,8 @@ from pushserver.model.command import Command
 from pushserver.model.operation import Status
 from pushserver.model.scope import FIRST_SCOPE
 from pushserver.model.state import State
-from pushserver.storage.base import Recall, Store
+from pushserver.storage.base import Store
+from pushserver.storage.deciding import Recall
 from pushserver.storage.tracking import (
     DueStep,
     OperationFilter,

@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from pushserver.model.operation import Operation, Status
-from pushserver.storage.base import Recall, Store
+from pushserver.storage.base import Store
+from pushserver.storage.deciding import Recall
 from pushserver.storage.tracking import DueStep
 from tests.clock import START, ManualClock
 from tests.model.values import DAY, DEVICE, GRACE

@@ -12,7 +12,7 @@ from pushserver.model.changes import Changes
 from pushserver.model.command import Command
 from pushserver.model.lane import Lane
 from pushserver.model.turns import cancel
-from pushserver.storage.base import Past
+from pushserver.storage.deciding import Past
 from pushserver.storage.postgres.lanes import renewal
 from pushserver.storage.postgres.link import Link
 from pushserver.storage.postgres.store import PostgresStore

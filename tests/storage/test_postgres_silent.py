@@ -9,7 +9,7 @@ from pushserver.errors import Unavailable
 from pushserver.model.changes import Changes
 from pushserver.model.lane import Lane
 from pushserver.model.turns import add
-from pushserver.storage.base import Past
+from pushserver.storage.deciding import Past
 from pushserver.storage.postgres.link import Link
 from pushserver.storage.postgres.store import PostgresStore
 from tests.e2e.faulty import Network

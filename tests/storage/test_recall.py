@@ -2,7 +2,8 @@
 
 from pushserver.model.command import Outcome
 from pushserver.model.state import State
-from pushserver.storage.base import NO_PAST, Recall, Store
+from pushserver.storage.base import Store
+from pushserver.storage.deciding import NO_PAST, Recall
 from tests.clock import START
 from tests.model.values import DEVICE, GRACE, command, once
 from tests.storage.deeds import abandon, ask, enqueue, fly, recall, report, take_back

@@ -5,7 +5,7 @@ import pytest
 from pushserver.clock import SECOND
 from pushserver.model.ids import IdSource
 from pushserver.model.state import State
-from pushserver.storage.base import Recall
+from pushserver.storage.deciding import Recall
 from tests.clock import START, ManualClock
 from tests.model.values import (
     DEVICE,

@@ -15,7 +15,8 @@ from pushserver.model.lane import Lane
 from pushserver.model.scope import FIRST_SCOPE
 from pushserver.model.state import State
 from pushserver.model.token import Permission, Token
-from pushserver.storage.base import Past, Recall, Store
+from pushserver.storage.base import Store
+from pushserver.storage.deciding import Past, Recall
 from tests.clock import START, ManualClock
 from tests.model.values import DEVICE, command, order, result
 from tests.storage.deeds import (

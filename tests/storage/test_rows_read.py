@@ -2,8 +2,8 @@
 
 import pytest
 
-from pushserver.app import build_services
 from pushserver.clock import SECOND
+from pushserver.composition import build_services
 from pushserver.model.ids import MAX_INT64
 from pushserver.settings import Settings
 from pushserver.storage.base import Old, Store

@@ -10,7 +10,8 @@ from pushserver.model.command import Command
 from pushserver.model.scope import FIRST_SCOPE, Scope
 from pushserver.model.state import State
 from pushserver.model.token import Permission, Token
-from pushserver.storage.base import CommandFilter, Store
+from pushserver.storage.base import Store
+from pushserver.storage.listing import CommandFilter
 from tests.clock import START, ManualClock
 from tests.model.values import DEVICE, command, result
 from tests.storage.deeds import enqueue, fly, post, record_of, report

@@ -11,7 +11,8 @@ from pushserver.model.lane import Lane
 from pushserver.model.scope import FIRST_SCOPE
 from pushserver.model.shadow import Service, Written
 from pushserver.model.turns import add
-from pushserver.storage.base import Past, Recall, Store
+from pushserver.storage.base import Store
+from pushserver.storage.deciding import Past, Recall
 from tests.clock import START, ManualClock
 from tests.model.mirrored import service
 from tests.model.values import DEVICE, command

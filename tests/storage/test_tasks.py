@@ -13,7 +13,8 @@ from pushserver.model.lane import Lane
 from pushserver.model.operation import Status
 from pushserver.model.scope import FIRST_SCOPE
 from pushserver.model.task import Counts, Task, TaskState
-from pushserver.storage.base import NO_DEVICE, Past, Recall, Store
+from pushserver.storage.base import Store
+from pushserver.storage.deciding import NO_DEVICE, Past, Recall
 from pushserver.storage.tracking import OperationFilter
 from tests.clock import START, ManualClock
 from tests.storage.deeds import recall

@@ -11,7 +11,8 @@ from pushserver.model.scope import FIRST_SCOPE
 from pushserver.model.steps import report as tell_of
 from pushserver.model.task import Task, TaskState
 from pushserver.model.turns import add_step, cancel_operation
-from pushserver.storage.base import Past, Recall, Store
+from pushserver.storage.base import Store
+from pushserver.storage.deciding import Past, Recall
 from pushserver.storage.tracking import OperationFilter
 from tests.clock import START
 from tests.model.values import DAY, new_id, order

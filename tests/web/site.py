@@ -12,7 +12,8 @@ import attrs
 from yarl import URL
 
 from pushserver import __version__
-from pushserver.app import build_services, dispatcher_of, listening, open_store
+from pushserver.app import listening
+from pushserver.composition import build_services, dispatcher_of, open_store
 from pushserver.services.upkeep import Upkeep
 from pushserver.settings import Settings
 from pushserver.web.services import Services

@@ -20,7 +20,7 @@ from pushserver.model.changes import Changes
 from pushserver.model.event import Interest
 from pushserver.model.ids import MAX_INT64
 from pushserver.model.lane import Lane
-from pushserver.storage.base import NO_DEVICE, NO_PAST, Past, Recall
+from pushserver.storage.deciding import NO_DEVICE, NO_PAST, Past, Recall
 from pushserver.storage.postgres.hours import Hours
 from pushserver.storage.postgres.known import Kept, Known
 from pushserver.storage.postgres.lanes import load, renewal

@@ -19,7 +19,7 @@ from pushserver.model.lane import Lane
 from pushserver.model.load import Load
 from pushserver.model.news import News
 from pushserver.model.state import IN_FLIGHT, State
-from pushserver.storage.base import Decision, Recall, Then
+from pushserver.storage.deciding import Decision, Recall, Then
 from pushserver.storage.postgres import times
 from pushserver.storage.postgres.desk import Desk
 from pushserver.storage.postgres.hours import Hours

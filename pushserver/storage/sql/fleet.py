@@ -4,18 +4,17 @@ from collections.abc import Collection, Sequence
 from itertools import islice
 
 from pushserver.model.device import Device, Stray
-from pushserver.storage.rows import (
+from pushserver.storage.fleet_rows import (
     DEVICE,
     SEEN,
     STRAY,
-    columns,
     device_from_row,
     device_row,
-    prefixed,
     seen_row,
     stray_from_row,
     stray_row,
 )
+from pushserver.storage.rows import columns, prefixed
 from pushserver.storage.schema import column_kinds
 from pushserver.storage.sql.connection import Connection
 from pushserver.storage.sql.statement import (

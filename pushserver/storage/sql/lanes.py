@@ -7,15 +7,13 @@ from pushserver.model.command import Command
 from pushserver.model.ids import first_id_at
 from pushserver.model.lane import Flight, Lane
 from pushserver.model.state import State
-from pushserver.storage.rows import (
+from pushserver.storage.command_rows import (
     COMMAND,
     HAND_OUT,
-    Row,
-    columns,
     command_from_row,
     hand_out_from_row,
-    prefixed,
 )
+from pushserver.storage.rows import Row, columns, prefixed
 from pushserver.storage.sql.connection import Connection
 from pushserver.storage.sql.read import part_of
 from pushserver.storage.sql.shadows import Known, find_shadow

@@ -8,19 +8,18 @@ from pushserver.model.ids import MAX_INT64, first_id_at
 from pushserver.model.operation import Operation
 from pushserver.model.state import State
 from pushserver.model.upgrade import Part
-from pushserver.storage.base import CommandFilter, CommandRecord
-from pushserver.storage.rows import (
+from pushserver.storage.command_rows import (
     COMMAND,
     HAND_OUT,
     ORDER,
     RESULT,
-    columns,
     command_from_row,
     hand_out_from_row,
     order_from_row,
-    prefixed,
     result_from_row,
 )
+from pushserver.storage.listing import CommandFilter, CommandRecord
+from pushserver.storage.rows import columns, prefixed
 from pushserver.storage.sql.connection import Connection
 from pushserver.storage.sql.stretch import Stretch
 from pushserver.storage.tracking_rows import OPERATION, operation_from_row

@@ -6,15 +6,14 @@ import attrs
 
 from pushserver.model.idempotency import Key, KeyUse
 from pushserver.model.lane import Lane
-from pushserver.storage.base import Past, PastDelivery, Recall
-from pushserver.storage.rows import (
+from pushserver.storage.command_rows import (
     COMMAND,
     HAND_OUT,
-    columns,
     command_from_row,
     hand_out_from_row,
-    prefixed,
 )
+from pushserver.storage.deciding import Past, PastDelivery, Recall
+from pushserver.storage.rows import columns, prefixed
 from pushserver.storage.sql.connection import Connection
 from pushserver.storage.sql.read import find_operation
 from pushserver.storage.sql.shadows import find_services, find_shadow

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 
 from pushserver.model.scope import FIRST_NAME, FIRST_SCOPE, Scope
 from pushserver.model.token import Token
-from pushserver.storage.rows import (
+from pushserver.storage.fleet_rows import (
     SCOPE,
     TOKEN,
-    marks,
     scope_from_row,
     scope_row,
     token_from_row,
     token_row,
 )
+from pushserver.storage.rows import marks
 from pushserver.storage.sql.connection import Connection
 
 _SCOPES = f"SELECT {SCOPE} FROM scope ORDER BY id"

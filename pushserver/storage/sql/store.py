@@ -9,7 +9,7 @@ from pushserver.model.command import Order, Result
 from pushserver.model.device import Device, Stray
 from pushserver.model.scope import Scope
 from pushserver.model.token import Token
-from pushserver.storage.base import CommandFilter, CommandRecord
+from pushserver.storage.listing import CommandFilter, CommandRecord
 from pushserver.storage.sql import fleet, read, scopes
 from pushserver.storage.sql.connection import Reader, always_settled
 from pushserver.storage.sql.history import SqlHistory

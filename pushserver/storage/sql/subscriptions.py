@@ -1,128 +1,35 @@
-"""Events, subscriptions and the outbox: their statements."""
+"""Events and subscriptions: their statements."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import attrs
 
 from pushserver.model.event import Event
 from pushserver.model.ids import first_id_at
-from pushserver.model.subscription import (
-    DeliveryState,
-    Subscription,
-    WebhookDelivery,
-)
-from pushserver.storage.rows import Row, columns, marks, prefixed
-from pushserver.storage.sql.connection import Connection, Reader, always_settled
-from pushserver.storage.sql.statement import padded, run_all, upsert
-from pushserver.storage.sql.work import Writer
-from pushserver.storage.subscribing import Lag
+from pushserver.model.subscription import Subscription
+from pushserver.storage.rows import marks
+from pushserver.storage.sql.connection import Connection, always_settled
+from pushserver.storage.sql.outbox import SqlOutbox
+from pushserver.storage.sql.statement import padded
 from pushserver.storage.subscription_rows import (
     EVENT,
     SUBSCRIPTION,
-    WEBHOOK,
-    device_from_column,
     event_from_row,
-    progress_row,
     subscription_from_row,
     subscription_row,
-    webhook_from_row,
-    webhook_row,
 )
 
 T = TypeVar("T")
 
 _ALL = f"SELECT {SUBSCRIPTION} FROM subscription ORDER BY id"
 _ADD = f"INSERT INTO subscription ({SUBSCRIPTION}) VALUES ({marks(SUBSCRIPTION)})"
-# Who switched it off may have done it on another server.
-_PROGRESS = (
-    "UPDATE subscription SET cursor = ?,"
-    " health = CASE health WHEN 'disabled' THEN health ELSE ? END,"
-    " failures = ?, failing_since = ?, dropped = ?, last_success_at = ?,"
-    " last_failure_at = ?, last_error = ? WHERE id = ?"
-)
-_RECORD = upsert("webhook", WEBHOOK, key="subscription_id, event_id")
 _NEWEST = "SELECT coalesce(max(id), 0) FROM event WHERE id < ?"
 _AFTER = (
     f"SELECT {EVENT} FROM event WHERE scope_id = ? AND id > ? AND id < ?"
     " ORDER BY id LIMIT ?"
 )
 _COUNT = "SELECT count(*) FROM event WHERE scope_id = ? AND id > ? AND id <= ?"
-_DUE = (
-    f"SELECT {WEBHOOK} FROM webhook WHERE subscription_id = ? AND state = 'pending'"
-    " AND next_at <= ? ORDER BY next_at, event_id LIMIT ?"
-)
-_OLDER = (
-    " AND NOT EXISTS (SELECT 1 FROM webhook AS older"
-    " WHERE older.subscription_id = webhook.subscription_id"
-    " AND older.device_id = webhook.device_id"
-    " AND older.event_id < webhook.event_id AND older.state = 'pending'"
-)
-# The nought keeps SQLite to the order of events: it stops at the limit.
-_DUE_IN_ORDER = (
-    f"SELECT {WEBHOOK} FROM webhook WHERE subscription_id = ?1 AND state = 'pending'"
-    f" AND next_at + 0 <= ?2{_OLDER} AND older.next_at > ?2) ORDER BY event_id LIMIT ?3"
-)
-_NEXT_DUE = (
-    "SELECT min(next_at) FROM webhook WHERE subscription_id = ? AND state = 'pending'"
-)
-_NEXT_DUE_IN_ORDER = (
-    "SELECT min(next_at + 0) FROM webhook WHERE subscription_id = ?"
-    f" AND state = 'pending'{_OLDER})"
-)
-_BLOCKED = (
-    "SELECT DISTINCT device_id FROM webhook"
-    " WHERE subscription_id = ? AND state = 'pending'"
-)
-_FIND = f"SELECT {WEBHOOK} FROM webhook WHERE subscription_id = ? AND event_id = ?"
-_LIST = (
-    f"SELECT {prefixed(WEBHOOK, 'webhook')}, {prefixed(EVENT, 'event')}"
-    " FROM webhook LEFT JOIN event ON event.id = webhook.event_id"
-    " WHERE webhook.subscription_id = ?"
-)
-_LAG = (
-    "SELECT (SELECT count(*) FROM webhook WHERE subscription_id = ?1"
-    " AND state = 'pending'), (SELECT count(*) FROM webhook"
-    " WHERE subscription_id = ?1 AND state = 'dead'),"
-    " (SELECT count(*) FROM event WHERE scope_id = ?2 AND id > ?3)"
-)
-_HURRY = (
-    "UPDATE webhook SET next_at = ?1 WHERE subscription_id = ?2 AND event_id IN"
-    " (SELECT event_id FROM webhook WHERE subscription_id = ?2 AND state = 'pending'"
-    " AND next_at > ?1 LIMIT ?3)"
-)
-_REVIVE = (
-    "UPDATE webhook SET state = 'pending', next_at = ?1 WHERE subscription_id = ?2"
-    " AND event_id IN (SELECT event_id FROM webhook WHERE subscription_id = ?2"
-    " AND state = 'dead' AND event_id >= ?3 LIMIT ?4)"
-)
-_PURGE_DEAD = (
-    "DELETE FROM webhook WHERE (subscription_id, event_id) IN"
-    " (SELECT subscription_id, event_id FROM webhook"
-    " WHERE state = 'dead' AND event_id < ? LIMIT ?)"
-)
-# From one subscription that was told anything to the next, not from webhook to webhook.
-_GONE = (
-    "WITH RECURSIVE told(id) AS (SELECT min(subscription_id) FROM webhook"
-    " UNION ALL SELECT (SELECT min(subscription_id) FROM webhook"
-    " WHERE subscription_id > told.id) FROM told WHERE told.id IS NOT NULL)"
-    " SELECT id FROM told WHERE id NOT IN (SELECT id FROM subscription) LIMIT 1"
-)
-_ORPHANS = (
-    "DELETE FROM webhook WHERE (subscription_id, event_id) IN"
-    " (SELECT subscription_id, event_id FROM webhook"
-    " WHERE subscription_id = ? LIMIT ?)"
-)
-_TOO_MANY = (
-    "SELECT event_id FROM webhook WHERE subscription_id = ? AND state = 'pending'"
-    " ORDER BY event_id DESC LIMIT 1 OFFSET ?"
-)
-_GIVE_UP = (
-    "UPDATE webhook SET state = 'dead', next_at = NULL WHERE subscription_id = ?1"
-    " AND event_id IN (SELECT event_id FROM webhook WHERE subscription_id = ?1"
-    " AND state = 'pending' AND event_id <= ?2 ORDER BY event_id LIMIT ?3)"
-)
-_DROPPED = "UPDATE subscription SET dropped = dropped + ? WHERE id = ?"
 _HORIZON = "SELECT id FROM event WHERE scope_id = ? ORDER BY id DESC LIMIT 1 OFFSET ?"
 _OLD = (
     "SELECT id FROM event WHERE id < ? AND NOT EXISTS (SELECT 1 FROM webhook"
@@ -131,7 +38,7 @@ _OLD = (
 
 
 @attrs.frozen
-class SqlSubscriptions:
+class SqlSubscriptions(SqlOutbox):
     """
     Keeps the promise of `SubscriptionStore`.
 
@@ -139,8 +46,6 @@ class SqlSubscriptions:
     their ids misses none.
     """
 
-    reader: Reader
-    write: Writer
     settled: Callable[[], Awaitable[int]] = always_settled
 
     async def all_subscriptions(self) -> Sequence[Subscription]:
@@ -170,14 +75,6 @@ class SqlSubscriptions:
         sql = "DELETE FROM subscription WHERE id = ?"
         await self.write(lambda c: c.execute(sql, (subscription_id,)))
 
-    async def purge_webhooks(self, *, limit: int) -> int:
-        """Delete what was told to subscriptions that are gone."""
-        gone: list[int] = await self._list(_GONE, (), lambda row: row[0])
-        if not gone:
-            return 0
-        values = (gone[0], limit)
-        return await self.write(lambda c: c.execute(_ORPHANS, values).rowcount)
-
     async def newest_event(self) -> int:
         """Return the id of the newest event."""
         return await self._number(_NEWEST, (await self.settled(),))
@@ -198,111 +95,12 @@ class SqlSubscriptions:
         """Count events."""
         return await self._number(_COUNT, (scope_id, after, to))
 
-    async def due(
-        self, subscription_id: int, *, now: int, ordered: bool, limit: int
-    ) -> Sequence[WebhookDelivery]:
-        """Return what is to be tried again by now."""
-        sql = _DUE_IN_ORDER if ordered else _DUE
-        return await self._list(sql, (subscription_id, now, limit), webhook_from_row)
-
-    async def next_due(self, subscription_id: int, *, ordered: bool) -> int | None:
-        """Return when the next is to be tried."""
-        sql = _NEXT_DUE_IN_ORDER if ordered else _NEXT_DUE
-        found: list[int | None] = await self._list(
-            sql, (subscription_id,), lambda row: row[0]
-        )
-        return found[0]
-
-    async def blocked_devices(self, subscription_id: int) -> frozenset[int | None]:
-        """Return the devices that have something pending."""
-        return frozenset(
-            await self._list(
-                _BLOCKED, (subscription_id,), lambda row: device_from_column(row[0])
-            )
-        )
-
-    async def record(
-        self, subscription: Subscription, deliveries: Sequence[WebhookDelivery]
-    ) -> None:
-        """Write what came of deliveries, and how the subscription does."""
-        progress = progress_row(subscription)
-        rows = [webhook_row(delivery) for delivery in deliveries]
-
-        def work(connection: Connection) -> None:
-            if connection.execute(_PROGRESS, progress).rowcount:
-                run_all(connection, [(_RECORD, rows)])
-
-        await self.write(work)
-
-    async def send_again(self, delivery: WebhookDelivery) -> None:
-        """Write one delivery."""
-        row = webhook_row(delivery)
-        await self.write(lambda c: run_all(c, [(_RECORD, [row])]))
-
-    async def find_delivery(
-        self, subscription_id: int, event_id: int
-    ) -> WebhookDelivery | None:
-        """Return what became of one event."""
-        found = await self._list(_FIND, (subscription_id, event_id), webhook_from_row)
-        return found[0] if found else None
-
-    async def deliveries(
-        self,
-        subscription_id: int,
-        *,
-        state: DeliveryState | None,
-        before: int | None,
-        limit: int,
-    ) -> Sequence[tuple[WebhookDelivery, Event | None]]:
-        """List deliveries, newest events first."""
-        # Written out: the indexes are of one state each.
-        of_state = "" if state is None else f" AND webhook.state = '{state.value}'"
-        from_there = "" if before is None else " AND webhook.event_id < ?"
-        return await self._list(
-            f"{_LIST}{of_state}{from_there} ORDER BY webhook.event_id DESC LIMIT ?",
-            (subscription_id, *(() if before is None else (before,)), limit),
-            _told,
-        )
-
-    async def hurry(self, subscription_id: int, *, now: int, limit: int) -> int:
-        """Let what is pending be tried again by *now*."""
-        values = (now, subscription_id, limit)
-        return await self.write(lambda c: c.execute(_HURRY, values).rowcount)
-
-    async def revive(
-        self, subscription_id: int, *, since: int, now: int, limit: int
-    ) -> int:
-        """Let what was given up be tried again."""
-        values = (now, subscription_id, first_id_at(since), limit)
-        return await self.write(lambda c: c.execute(_REVIVE, values).rowcount)
-
-    async def give_up(
-        self, subscription_id: int, *, keep: int, before: int, limit: int
-    ) -> int:
-        """Give up what is pending for too long, or too much."""
-
-        def work(connection: Connection) -> int:
-            found = connection.execute(_TOO_MANY, (subscription_id, keep)).fetchone()
-            last = max(first_id_at(before) - 1, found[0] if found else 0)
-            values = (subscription_id, last, limit)
-            given_up = connection.execute(_GIVE_UP, values).rowcount
-            connection.execute(_DROPPED, (given_up, subscription_id))
-            return given_up
-
-        return await self.write(work)
-
     async def horizon(self, scope_id: int, *, keep: int) -> int:
         """Return the id of the scope's newest event but *keep*."""
         found: list[int] = await self._list(
             _HORIZON, (scope_id, keep), lambda row: row[0]
         )
         return found[0] if found else 0
-
-    async def lag(self, subscription: Subscription) -> Lag:
-        """Count what is pending, dead, and not looked at."""
-        values = (subscription.id, subscription.scope_id, subscription.cursor)
-        found = await self._list(_LAG, values, lambda row: Lag(*row))
-        return found[0]
 
     async def purge_events(self, *, before: int, limit: int) -> int:
         """Delete old events and what was told of them; read first, then write."""
@@ -319,25 +117,3 @@ class SqlSubscriptions:
             return len(ids)
 
         return await self.write(work) if ids else 0
-
-    async def purge_dead(self, *, before: int, limit: int) -> int:
-        """Forget what was given up long ago."""
-        values = (first_id_at(before), limit)
-        return await self.write(lambda c: c.execute(_PURGE_DEAD, values).rowcount)
-
-    async def _list(
-        self, sql: str, values: Sequence[Any], make: Callable[[Row], T]
-    ) -> list[T]:
-        return await self.reader.run(
-            lambda c: [make(row) for row in c.execute(sql, values)]
-        )
-
-    async def _number(self, sql: str, values: Sequence[Any]) -> int:
-        found: list[int] = await self._list(sql, values, lambda row: row[0])
-        return found[0]
-
-
-def _told(row: Row) -> tuple[WebhookDelivery, Event | None]:
-    split = columns(WEBHOOK)
-    event = None if row[split] is None else event_from_row(row[split:])
-    return webhook_from_row(row[:split]), event

@@ -8,7 +8,7 @@ import attrs
 import structlog
 
 from pushserver.model.changes import Changes
-from pushserver.storage.base import Decision, Recall, Then
+from pushserver.storage.deciding import Decision, Recall, Then
 from pushserver.storage.sql.connection import Connection
 
 log = structlog.get_logger(__name__)

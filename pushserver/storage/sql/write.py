@@ -7,16 +7,15 @@ from pushserver.model.changes import Changes, Finish
 from pushserver.model.command import Command, HandOut
 from pushserver.model.idempotency import KeyUse
 from pushserver.model.operation import Operation
-from pushserver.storage.rows import (
+from pushserver.storage.command_rows import (
     HAND_OUT,
     NEW_COMMAND,
     RESULT,
-    Row,
-    columns,
     hand_out_row,
     insert_command_row,
     result_row,
 )
+from pushserver.storage.rows import Row, columns
 from pushserver.storage.schema import column_kinds
 from pushserver.storage.shadow_rows import SHADOW, service_row, track_row
 from pushserver.storage.sql.connection import Connection

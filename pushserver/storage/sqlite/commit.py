@@ -16,7 +16,7 @@ from pushserver.errors import PushServerError, Unavailable
 from pushserver.model.changes import Changes
 from pushserver.model.event import Interest
 from pushserver.model.lane import Lane
-from pushserver.storage.base import NO_PAST, Past
+from pushserver.storage.deciding import NO_PAST, Past
 from pushserver.storage.sql.lanes import load
 from pushserver.storage.sql.recall import recall_all
 from pushserver.storage.sql.work import Job, Observer, confirm, watched

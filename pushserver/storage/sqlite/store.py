@@ -16,7 +16,7 @@ from pushserver.model.lane import Lane
 from pushserver.model.load import Load
 from pushserver.model.news import News
 from pushserver.model.state import IN_FLIGHT, State
-from pushserver.storage.base import Decision, Recall, Then
+from pushserver.storage.deciding import Decision, Recall, Then
 from pushserver.storage.sql.history import SqlHistory
 from pushserver.storage.sql.interests import SqlInterests
 from pushserver.storage.sql.lanes import load_all

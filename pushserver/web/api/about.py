@@ -6,8 +6,8 @@ from pushserver import __version__
 from pushserver.clock import rfc3339
 from pushserver.model.scope import FIRST_SCOPE
 from pushserver.model.token import Permission
+from pushserver.web.api.access_types import ServerOut
 from pushserver.web.api.route import Call, Route, answer
-from pushserver.web.api.types import ServerOut
 
 
 async def server(call: Call[None, None]) -> web.StreamResponse:

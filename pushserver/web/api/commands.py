@@ -9,7 +9,15 @@ from pushserver.dialects.controlid.order import OCTET_STREAM
 from pushserver.errors import NotFound
 from pushserver.model.ids import parse_int64
 from pushserver.model.token import Permission
-from pushserver.storage.base import CommandFilter
+from pushserver.storage.listing import CommandFilter
+from pushserver.web.api.command_types import (
+    CommandIn,
+    CommandOut,
+    CommandsOut,
+    CommandsQuery,
+    OctetQuery,
+    WaitQuery,
+)
 from pushserver.web.api.enqueue import adopted_device, enqueue, render_new
 from pushserver.web.api.route import (
     BASE,
@@ -21,14 +29,6 @@ from pushserver.web.api.route import (
     capped,
     next_link,
     rendered,
-)
-from pushserver.web.api.types import (
-    CommandIn,
-    CommandOut,
-    CommandsOut,
-    CommandsQuery,
-    OctetQuery,
-    WaitQuery,
 )
 from pushserver.web.api.views import record_out
 from pushserver.web.around import note

@@ -9,6 +9,15 @@ from pushserver.model.ids import parse_int64
 from pushserver.model.load import NOTHING
 from pushserver.model.token import Permission
 from pushserver.web.answer import respond
+from pushserver.web.api.device_types import (
+    DeviceIn,
+    DeviceOut,
+    DevicesOut,
+    DevicesQuery,
+    ImportOut,
+    KeyIn,
+    KeyOut,
+)
 from pushserver.web.api.fields import read_tag, settings_of
 from pushserver.web.api.importing import CSV, NDJSON, rows_of
 from pushserver.web.api.route import (
@@ -20,15 +29,6 @@ from pushserver.web.api.route import (
     next_link,
     read_data,
     unsupported,
-)
-from pushserver.web.api.types import (
-    DeviceIn,
-    DeviceOut,
-    DevicesOut,
-    DevicesQuery,
-    ImportOut,
-    KeyIn,
-    KeyOut,
 )
 from pushserver.web.api.views import device_out
 from pushserver.web.around import note

@@ -12,6 +12,7 @@ from pushserver.clock import from_datetime, micros
 from pushserver.dialects.controlid.order import OCTET_STREAM, make_order, octet_body
 from pushserver.errors import Invalid, Malformed
 from pushserver.model.draft import Draft
+from pushserver.web.api.command_types import CommandIn, OctetQuery
 from pushserver.web.api.route import (
     JSON,
     decode,
@@ -20,10 +21,6 @@ from pushserver.web.api.route import (
     unsupported,
 )
 from pushserver.web.api.tracking_types import StepIn
-from pushserver.web.api.types import (
-    CommandIn,
-    OctetQuery,
-)
 
 #: So many commands may be enqueued by one call.
 MANY = 1000

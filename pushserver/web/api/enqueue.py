@@ -16,6 +16,7 @@ from pushserver.model.device import Device
 from pushserver.model.idempotency import Key
 from pushserver.model.token import Permission
 from pushserver.services.queue import Enqueued, Once
+from pushserver.web.api.command_types import CommandsOut
 from pushserver.web.api.drafts import read_drafts
 from pushserver.web.api.expected import warnings
 from pushserver.web.api.route import (
@@ -25,9 +26,6 @@ from pushserver.web.api.route import (
     media_type,
     read_data,
     rendered,
-)
-from pushserver.web.api.types import (
-    CommandsOut,
 )
 from pushserver.web.api.views import command_out, record_out
 from pushserver.web.around import note

@@ -6,7 +6,7 @@ from msgspec import UNSET
 
 from pushserver.clock import micros
 from pushserver.errors import Invalid
-from pushserver.web.api.types import DeviceIn, ImportRow
+from pushserver.web.api.device_types import DeviceIn, ImportRow
 
 
 def read_tag(text: str) -> tuple[str, str]:

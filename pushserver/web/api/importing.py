@@ -9,9 +9,9 @@ import msgspec
 
 from pushserver.errors import Invalid, Malformed, PushServerError
 from pushserver.model.ids import parse_int64
+from pushserver.web.api.device_types import ImportRow
 from pushserver.web.api.fields import settings_of
 from pushserver.web.api.route import invalid
-from pushserver.web.api.types import ImportRow
 
 NDJSON = "application/x-ndjson"
 CSV = "text/csv"

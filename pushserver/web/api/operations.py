@@ -8,7 +8,7 @@ from aiohttp import web
 from pushserver.model.ids import parse_int64
 from pushserver.model.operation import Operation
 from pushserver.model.token import Permission
-from pushserver.services.operations import Told
+from pushserver.services.notifications import Told
 from pushserver.storage.tracking import OperationFilter
 from pushserver.web.api.drafts import read_instant
 from pushserver.web.api.enqueue import adopted_device, once_of
@@ -128,7 +128,7 @@ async def tell(call: Call[None, NotificationIn]) -> web.StreamResponse:
         message=wanted.message,
         sent_at=read_instant(wanted.sent_on, "/sentOn"),
     )
-    notification = await call.services.operations.tell(
+    notification = await call.services.notifications.tell(
         call.scope_id, operation_id, told, by=call.token.id
     )
     note(call.request, operation_id=operation_id, notification_id=notification.id)

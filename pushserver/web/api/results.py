@@ -11,6 +11,7 @@ from pushserver.model.token import Permission
 from pushserver.services.outcomes import ring_or_pass
 from pushserver.services.queue import LOOK
 from pushserver.storage.base import Store
+from pushserver.web.api.command_types import ResultsOut, ResultsQuery
 from pushserver.web.api.route import (
     LONGEST_WAIT,
     Call,
@@ -19,7 +20,6 @@ from pushserver.web.api.route import (
     capped,
     next_link,
 )
-from pushserver.web.api.types import ResultsOut, ResultsQuery
 from pushserver.web.api.views import result_out
 
 

@@ -3,8 +3,14 @@
 from aiohttp import web
 
 from pushserver.model.token import Permission
+from pushserver.web.api.access_types import (
+    ScopeIn,
+    ScopeOut,
+    ScopesOut,
+    TokenIn,
+    TokenOut,
+)
 from pushserver.web.api.route import Call, Route, answer
-from pushserver.web.api.types import ScopeIn, ScopeOut, ScopesOut, TokenIn, TokenOut
 from pushserver.web.api.views import scope_out, token_out
 
 

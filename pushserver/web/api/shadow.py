@@ -17,6 +17,7 @@ from pushserver.model.merging import (
 )
 from pushserver.model.shadow import Service, Standing, next_version
 from pushserver.model.token import Permission
+from pushserver.web.api.command_types import CommandsOut
 from pushserver.web.api.enqueue import adopted_device, render_new
 from pushserver.web.api.route import (
     JSON,
@@ -40,7 +41,6 @@ from pushserver.web.api.shadow_types import (
 )
 from pushserver.web.api.tasks import make_task
 from pushserver.web.api.tracking_types import DryRunOut, TaskOut
-from pushserver.web.api.types import CommandsOut
 from pushserver.web.api.views import at, raw
 from pushserver.web.around import note
 

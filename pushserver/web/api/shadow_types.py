@@ -5,8 +5,9 @@ from typing import Annotated, Any
 from msgspec import UNSET, Meta, Raw, UnsetType
 
 from pushserver.model.shadow import Standing
+from pushserver.web.api.device_types import Name
 from pushserver.web.api.tracking_types import MANY_DEVICES, TargetsIn
-from pushserver.web.api.types import In, Instant, Name, Out, Seconds
+from pushserver.web.api.types import In, Instant, Out, Seconds
 
 #: What is desired of each service; checked by hand, for the pointers.
 MergeIn = dict[str, Any]

@@ -20,9 +20,7 @@ from pushserver.web.api.subscription_types import (
     SubscriptionPatch,
     SubscriptionsOut,
 )
-from pushserver.web.api.subscription_views import (
-    subscription_out,
-)
+from pushserver.web.api.subscription_views import subscription_out
 from pushserver.web.around import note
 
 

@@ -4,8 +4,8 @@ from aiohttp import web
 
 from pushserver.model.token import Permission
 from pushserver.web.answer import respond
+from pushserver.web.api.access_types import TokenIn, TokenOut, TokensOut
 from pushserver.web.api.route import Call, Route, answer
-from pushserver.web.api.types import TokenIn, TokenOut, TokensOut
 from pushserver.web.api.views import token_out
 
 

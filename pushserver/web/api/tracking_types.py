@@ -9,16 +9,9 @@ from msgspec import UNSET, Meta, UnsetType
 from pushserver.model.operation import STEPS, Action, OnFailure, Status
 from pushserver.model.state import State
 from pushserver.model.task import TaskState
-from pushserver.web.api.types import (
-    CommandIn,
-    In,
-    Instant,
-    Int64Text,
-    Limit,
-    Name,
-    Out,
-    Seconds,
-)
+from pushserver.web.api.command_types import CommandIn
+from pushserver.web.api.device_types import Name
+from pushserver.web.api.types import In, Instant, Int64Text, Limit, Out, Seconds
 
 Resource = Annotated[str, Meta(min_length=1, max_length=200)]
 Progress = Annotated[int, Meta(ge=0, le=100)]

@@ -9,13 +9,14 @@ from msgspec import Meta
 from pushserver.model.operation import STEPS
 from pushserver.model.task import TaskState
 from pushserver.model.upgrade import UpgradeResult
+from pushserver.web.api.device_types import Name
 from pushserver.web.api.tracking_types import (
     MANY_DEVICES,
     CountsOut,
     StepIn,
     TargetsIn,
 )
-from pushserver.web.api.types import In, Instant, Int64Text, Limit, Name, Out, Seconds
+from pushserver.web.api.types import In, Instant, Int64Text, Limit, Out, Seconds
 
 Version = Annotated[str, Meta(min_length=1, max_length=200)]
 Pointer = Annotated[str, Meta(max_length=1000, description="A JSON Pointer.")]

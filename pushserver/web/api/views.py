@@ -11,19 +11,15 @@ from pushserver.model.device import Device, Stray
 from pushserver.model.load import NOTHING, Flying, Load
 from pushserver.model.scope import Scope
 from pushserver.model.token import Token
-from pushserver.storage.base import CommandRecord
-from pushserver.web.api.types import (
+from pushserver.storage.listing import CommandRecord
+from pushserver.web.api.access_types import ScopeOut, TokenOut
+from pushserver.web.api.command_types import (
     CommandOut,
     DeliveryOut,
-    DeviceOut,
-    InFlightOut,
     OutcomeOut,
     ResultOut,
-    ScopeOut,
-    StrayOut,
-    StraysOut,
-    TokenOut,
 )
+from pushserver.web.api.device_types import DeviceOut, InFlightOut, StrayOut, StraysOut
 
 
 def command_out(

@@ -72,7 +72,7 @@ async def get(call: Call) -> web.StreamResponse:
 async def delete(call: Call) -> web.StreamResponse:
     """Delete one notification."""
     gone = await call.operation() is not None and (
-        await call.services.operations.remove_notification(
+        await call.services.notifications.remove(
             call.scope_id, call.ids["operationId"], call.ids["notificationId"]
         )
     )

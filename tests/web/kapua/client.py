@@ -9,7 +9,7 @@ import attrs
 from pushserver.clock import SECOND
 from pushserver.model.draft import Plan
 from pushserver.model.operation import Label
-from pushserver.services.operations import Told
+from pushserver.services.notifications import Told
 from tests.web.site import DEVICE, TOKEN, Answer, Site
 
 
@@ -90,7 +90,7 @@ class Work:
         self.site.clock.tick(1)
         sent_at = self.site.clock.now() - SECOND // 16
         usual: dict[str, Any] = {"resource": "download", "sent_at": sent_at}
-        made = await self.site.services.operations.tell(
+        made = await self.site.services.notifications.tell(
             1, self.number, Told(progress=progress, **usual | told), by=2
         )
         return kapua_id(made.id)

@@ -8,8 +8,8 @@ from typing import Any
 import attrs
 from aiohttp import web
 
-from pushserver.app import build_services, open_store
 from pushserver.clock import SECOND
+from pushserver.composition import build_services, open_store
 from pushserver.model.event import Event, EventType
 from pushserver.model.scope import FIRST_SCOPE
 from pushserver.model.subscription import (

@@ -14,7 +14,7 @@ from pushserver.model.changes import Changes
 from pushserver.model.event import Event, EventType
 from pushserver.model.lane import Lane
 from pushserver.model.scope import FIRST_SCOPE
-from pushserver.storage.base import Past
+from pushserver.storage.deciding import Past
 from pushserver.workers.webhooks.courier import Courier
 from tests.clock import START
 from tests.model.values import DEVICE

@@ -1,0 +1,64 @@
+"""Tokens, scopes and the server itself on the wire."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from pushserver.model.token import Permission
+from pushserver.web.api.types import In, Instant, Out
+
+
+class TokenIn(In):
+    """A token to be made."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=200)]
+    permissions: Annotated[list[Permission], Meta(min_length=1)]
+
+
+class TokenOut(Out, kw_only=True):
+    """A token; `token` is there once, when it is made."""
+
+    id: str
+    scope_id: str
+    name: str
+    permissions: list[Permission]
+    created_at: Instant
+    token: str | None = None
+
+
+class TokensOut(Out):
+    """Every valid token."""
+
+    items: list[TokenOut]
+
+
+class ScopeIn(In):
+    """A scope to be made."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=200)]
+
+
+class ScopeOut(Out, kw_only=True):
+    """A scope; `token`, its first one, is there once, when it is made."""
+
+    id: str
+    name: str
+    created_at: Instant
+    token: str | None = None
+
+
+class ScopesOut(Out):
+    """Every scope that the token may know of, oldest first."""
+
+    items: list[ScopeOut]
+
+
+class ServerOut(Out, kw_only=True):
+    """What this server is doing; in the first scope also what it has refused."""
+
+    version: str
+    started_at: Instant
+    now: Instant
+    devices: int
+    held_polls: int
+    counts: dict[str, int] | None = None

@@ -1,0 +1,161 @@
+"""Commands and results on the wire."""
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET, Meta, Raw, UnsetType
+
+from pushserver.model.catalogue import Delivery
+from pushserver.model.command import MatchedBy, Outcome
+from pushserver.model.state import State
+from pushserver.web.api.types import In, Instant, Int64Text, Limit, Out, Seconds
+
+Priority = Annotated[int, Meta(ge=-100, le=100)]
+Attempts = Annotated[int, Meta(ge=1, le=1000)]
+Wait = Annotated[float, Meta(ge=0)]
+
+
+class CommandIn(In, kw_only=True):
+    """A command to be enqueued, in the vendor's words, and how it is delivered."""
+
+    endpoint: str
+    verb: str = "POST"
+    body: Raw | UnsetType = UNSET
+    content_type: str = "application/json"
+    query_string: str | dict[str, str | int | float | bool] | None = None
+    expires_in: Seconds | None = None
+    not_before: Annotated[datetime, Meta(tz=True)] | None = None
+    priority: Priority = 0
+    delivery: Delivery | None = None
+    max_attempts: Attempts | None = None
+    response_timeout: Seconds | None = None
+    metadata: Raw | UnsetType = UNSET
+
+
+class OctetQuery(In, kw_only=True):
+    """The same for a raw body: the body is the bytes, the rest is the query."""
+
+    endpoint: str
+    verb: str = "POST"
+    query_string: str | None = None
+    expires_in: Seconds | None = None
+    not_before: Annotated[datetime, Meta(tz=True)] | None = None
+    priority: Priority = 0
+    delivery: Delivery | None = None
+    max_attempts: Attempts | None = None
+    response_timeout: Seconds | None = None
+    metadata: Annotated[str, Meta(description="JSON.")] | None = None
+
+
+class DeliveryOut(Out, kw_only=True):
+    """One handing-out of a command."""
+
+    uuid: str | None = None
+    sent_at: Instant
+    delivered_at: Instant | None = None
+    ended_at: Instant | None = None
+    address: str | None = None
+    outcome: Outcome | None = None
+
+
+class OutcomeOut(Out, kw_only=True):
+    """What a device answered, inside its command."""
+
+    id: str
+    response: Raw | UnsetType = UNSET
+    error: Raw | UnsetType = UNSET
+    code: Raw | UnsetType = UNSET
+    received_at: Instant
+    matched_by: MatchedBy | None = None
+    unreadable: bool = False
+
+
+class CommandOut(Out, kw_only=True):
+    """A command and all that is known of it."""
+
+    id: str
+    device_id: str
+    verb: str
+    endpoint: str
+    body: Raw | UnsetType = UNSET
+    content_type: str
+    query_string: str | None = None
+    state: State
+    delivery: Delivery
+    priority: int
+    max_attempts: int
+    response_timeout: float
+    created_at: Instant
+    expires_at: Instant
+    not_before: Instant | None = None
+    sent_at: Instant | None = None
+    delivered_at: Instant | None = None
+    finished_at: Instant | None = None
+    attempts: int
+    result: OutcomeOut | None = None
+    deliveries: list[DeliveryOut]
+    metadata: Raw | UnsetType = UNSET
+    operation_id: str | None = None
+    warnings: list[str] | None = None
+    device_seen: bool | UnsetType = UNSET
+
+
+class CommandsOut(Out, kw_only=True):
+    """A page of commands, newest first."""
+
+    items: list[CommandOut]
+    next_cursor: str | None = None
+
+
+class ResultOut(Out, kw_only=True):
+    """What a device posted, as `/results` lists it."""
+
+    id: str
+    device_id: str
+    command_id: str | None = None
+    uuid: str | None = None
+    endpoint: str | None = None
+    received_at: Instant
+    response: Raw | UnsetType = UNSET
+    error: Raw | UnsetType = UNSET
+    code: Raw | UnsetType = UNSET
+    unreadable: bool = False
+    matched_by: MatchedBy | None = None
+    orphan: bool
+
+
+class ResultsOut(Out, kw_only=True):
+    """Results in the order they came; `nextCursor` is there on an empty page, too."""
+
+    items: list[ResultOut]
+    next_cursor: str
+
+
+class CommandsQuery(In, kw_only=True):
+    """Filters of a list of commands."""
+
+    state: list[State] = msgspec.field(default_factory=list)
+    device_id: Int64Text | None = None
+    endpoint: str | None = None
+    created_after: Annotated[datetime, Meta(tz=True)] | None = None
+    created_before: Annotated[datetime, Meta(tz=True)] | None = None
+    operation_id: Int64Text | None = None
+    limit: Limit = 50
+    cursor: Int64Text | None = None
+
+
+class WaitQuery(In):
+    """How long to wait for the outcome, in seconds; 60 at the most."""
+
+    wait: Wait = 0
+
+
+class ResultsQuery(In, kw_only=True):
+    """Where to go on, and how long to wait for something new."""
+
+    limit: Limit = 50
+    cursor: Int64Text = "0"
+    device_id: Int64Text | None = None
+    orphan: bool | None = None
+    wait: Wait = 0

@@ -1,0 +1,113 @@
+"""Devices and their keys on the wire."""
+
+from typing import Annotated
+
+from msgspec import UNSET, Meta, UnsetType
+
+from pushserver.model.device import DeviceState
+from pushserver.web.api.types import In, Instant, Int64Text, Limit, Out
+
+Name = Annotated[str, Meta(max_length=200)]
+Tags = dict[Annotated[str, Meta(max_length=100)], Annotated[str, Meta(max_length=200)]]
+Hold = Annotated[float, Meta(ge=0, le=300, description="Seconds a poll is held.")]
+
+
+class DeviceIn(In):
+    """What an administrator decides on a device."""
+
+    name: Name | UnsetType | None = UNSET
+    tags: Tags | UnsetType = UNSET
+    hold: Hold | UnsetType | None = UNSET
+
+
+class ImportRow(In, kw_only=True):
+    """One device of an import."""
+
+    device_id: int | str
+    name: Name | UnsetType | None = UNSET
+    tags: Tags | UnsetType = UNSET
+    hold: Hold | UnsetType | None = UNSET
+
+
+class ImportOut(Out):
+    """What an import did, in devices."""
+
+    created: int
+    updated: int
+    unchanged: int
+
+
+class InFlightOut(Out, kw_only=True):
+    """The command that is with the device."""
+
+    command_id: str
+    endpoint: str
+    sent_at: Instant
+    delivered_at: Instant | None = None
+
+
+class StrayOut(Out, kw_only=True):
+    """A request of the device that was no poll and no result."""
+
+    at: Instant
+    method: str
+    path: str
+    address: str | None = None
+    body: str | None = None
+
+
+class StraysOut(Out):
+    """How many of them there were, and the last few."""
+
+    count: int
+    last: list[StrayOut]
+
+
+class DeviceOut(Out, kw_only=True):
+    """A device: what was decided, and what was seen."""
+
+    device_id: str
+    name: str | None = None
+    tags: dict[str, str]
+    state: DeviceState
+    hold: float | None = None
+    created_at: Instant
+    last_seen_at: Instant | None = None
+    address: str | None = None
+    poll_period: float | None = None
+    queue_depth: int
+    in_flight: InFlightOut | None = None
+    keyed: bool
+    key_enforced: bool
+    device_seen: bool
+    unknown_calls: StraysOut | None = None
+
+
+class DevicesOut(Out, kw_only=True):
+    """A page of devices, by their ids."""
+
+    items: list[DeviceOut]
+    next_cursor: str | None = None
+
+
+class KeyIn(In):
+    """Whether the key is demanded from now on, whatever the device did before."""
+
+    enforce: bool = False
+
+
+class KeyOut(Out):
+    """A device's new key: shown once."""
+
+    key: str
+    path: str
+    url: str
+
+
+class DevicesQuery(In, kw_only=True):
+    """Filters of a list of devices; a tag is `key:value`."""
+
+    state: DeviceState | None = None
+    tag: str | None = None
+    limit: Limit = 50
+    cursor: Int64Text | None = None
