@@ -382,10 +382,12 @@ CREATE TABLE token (
 
 -- PostgreSQL alone: what is live is kept in memory with SQLite, which one process has.
 -- Who changes a device's live commands gives its lane a new version; who still has the
--- one that is written here need not read them again.
+-- one that is written here need not read them again, and who has an earlier one reads
+-- what was changed since, if the trail goes back so far.
 CREATE TABLE lane (
     device_id BIGINT PRIMARY KEY,
-    version   BIGINT NOT NULL
+    version   BIGINT NOT NULL,
+    trail     TEXT   NOT NULL DEFAULT ''       -- "version,command,… version,command,…"
 );
 CREATE INDEX command_live ON command (device_id, id)
     WHERE state IN ('PENDING', 'SENT', 'DELIVERED');

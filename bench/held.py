@@ -20,6 +20,8 @@ PROGRAMS = 64
 #: Seconds for the server to come to rest once the last poll was sent.
 SETTLE = 1.0
 PATIENCE = 60.0
+#: Timers may be late by some milliseconds: so long before (seconds) nobody sleeps.
+SOON = 0.003
 
 Had = Callable[[str, float], None]
 
@@ -141,15 +143,17 @@ async def order(
         due = began + n / rate
         if due >= until:
             break
-        await _until(lambda due=due: time.perf_counter() >= due)  # type: ignore[misc]
+        await _until(due)
         orders.send(due)
     async with asyncio.timeout(PATIENCE):
-        await _until(lambda: not orders.open)
+        while orders.open:  # noqa: ASYNC110
+            await asyncio.sleep(SOON)
     busy = (time.process_time() - used) / (time.perf_counter() - began)
     return orders.percentiles(began + warm) | {"busy": busy}
 
 
-async def _until(true: Callable[[], bool]) -> None:
-    # Turning, not sleeping: the loop's timers are only good for a millisecond.
-    while not true():  # noqa: ASYNC110
+async def _until(due: float) -> None:
+    """Sleep for as long as the loop's timers are good for, and turn the rest."""
+    await asyncio.sleep(due - time.perf_counter() - SOON)
+    while time.perf_counter() < due:  # noqa: ASYNC110
         await asyncio.sleep(0)

@@ -21,6 +21,7 @@ from pushserver.storage.sql.lanes import load
 from tests.clock import START
 from tests.model.values import DEVICE, command
 from tests.model.work import operation
+from tests.storage.counting import counting
 from tests.storage.deeds import (
     abandon,
     ask,
@@ -82,11 +83,13 @@ async def deed(store: PostgresStore, random: Random) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 async def test_each_sees_what_the_other_did(pair: Pair, seed: int) -> None:
-    """Whatever was done, and by whom, both servers see the lane as it is."""
+    """Whatever and how much was done, and by whom, both see the lane as it is."""
     random = Random(seed)  # noqa: S311 - it must repeat
     await enqueue(pair.a, *many(30))
     for _ in range(60):
-        await deed(random.choice((pair.a, pair.b)), random)
+        does = random.choice((pair.a, pair.b))
+        for _ in range(random.choice((1, 1, 1, 1, 1, 3, 60))):
+            await deed(does, random)
         is_so = await truth(pair.a)
 
         assert is_so == shown(await lane_of(pair.a)) == shown(await lane_of(pair.b))
@@ -135,6 +138,19 @@ async def test_only_changes_are_read(pair: Pair) -> None:
 
     assert after.keys() == {*before, new.id}
     assert all(after[each] is before[each] for each in before)
+
+
+async def test_nothing_else_is_read(pair: Pair) -> None:
+    """Where another server changed a long lane, what it changed is read, not all."""
+    await enqueue(pair.a, *many(1000))
+    await waiting(pair.b)
+    flight = await ask(pair.a, uuid="1")
+    assert flight is not None
+    await report(pair.a, flight)
+    async with counting(pair.b) as count:
+        assert 999 == len(await waiting(pair.b))
+
+    assert count.rows < 100
 
 
 async def test_decided_in_vain(pair: Pair) -> None:
@@ -219,7 +235,7 @@ async def test_clock_jumps_amid_a_round(pair: Pair, database: str) -> None:
         moving = asyncio.create_task(pair.a.shift(7))
         await until(lambda: _waits_for_a_lock(pair.b))
         await writer.run(
-            lambda link: link.execute_all(f"{renewal([DEVICE], 1, ())} COMMIT")
+            lambda link: link.execute_all(f"{renewal({DEVICE: ''}, 1, ())} COMMIT")
         )
         await moving
 

@@ -41,7 +41,9 @@ _LONELY = 10
 # database goes on to answer for it; but one that is busy may be silent for a while.
 _GREET = (
     "LISTEN pushserver; SET tcp_keepalives_idle = 3; SET tcp_keepalives_interval = 1;"
-    " SET tcp_keepalives_count = 3; SET idle_session_timeout = '8s'"
+    " SET tcp_keepalives_count = 3; SET idle_session_timeout = '8s';"
+    # What is told is gone with a crash anyhow, and nobody should wait for the disk.
+    " SET synchronous_commit = off"
 )
 # Who starts anew takes no number that another may have lost a moment ago.
 _TAKE = (

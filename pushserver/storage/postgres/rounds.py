@@ -26,6 +26,7 @@ from pushserver.storage.postgres.known import Kept, Known
 from pushserver.storage.postgres.lanes import load, renewal
 from pushserver.storage.postgres.link import Link
 from pushserver.storage.postgres.session import Session
+from pushserver.storage.postgres.trail import trails
 from pushserver.storage.postgres.wanted import Beginning, array, begin
 from pushserver.storage.sql.recall import recall_all
 from pushserver.storage.sql.work import Job, Observer, confirm, watched
@@ -206,12 +207,13 @@ class Rounds:
             self.known.complete(lane)
         changes = Changes(self.new_id, beginning.interest)
         failed = _decide(jobs, lanes, pasts, changes)
-        touched, version = changes.touched, self.new_id()
-        renew = renewal(touched, version, beginning.versions.values())
+        version = self.new_id()
+        trail = trails(changes, lanes, beginning)
+        renew = renewal(trail, version, beginning.versions.values())
         await session.run(partial(_finish, writing=write(changes, ()), renew=renew))
         versions: dict[int, int | None] = {
             **beginning.versions,
-            **dict.fromkeys(touched, version),
+            **dict.fromkeys(trail, version),
             **dict.fromkeys(failed),
         }
         if jumps != self.known.jumps:
@@ -231,7 +233,7 @@ class Rounds:
         link.execute_all(_LOCK.format(array(ids)))
         # After that: what is made for a device grows by id from server to server.
         beginning = begin(link, self.hours, interest, ids)
-        lanes = load(link, ids, kept, beginning.versions, now)
+        lanes = load(link, ids, kept, beginning, now)
         return lanes, recall_all(link, recalls, lanes), beginning
 
     def _confirm(

@@ -16,18 +16,19 @@ _ASK = (
     " LEFT JOIN (SELECT DISTINCT scope_id, events AS types FROM subscription"
     " WHERE health <> 'disabled' UNION SELECT scope_id, type FROM interest)"
     " AS wanted ON TRUE"
-    " UNION ALL SELECT 0, NULL, NULL, device_id, version FROM lane"
+    " UNION ALL SELECT 0, NULL, trail, device_id, version FROM lane"
     " WHERE device_id = ANY(CAST(? AS BIGINT[]))"
 )
 
 
 @attrs.frozen
 class Beginning:
-    """`offset` is what `Hours` hear; `versions` are those of the lanes."""
+    """`offset` is what `Hours` hear; `versions` and `trails` are those of the lanes."""
 
     offset: int
     interest: Interest
     versions: dict[int, int]
+    trails: dict[int, str]
 
 
 def begin(
@@ -35,15 +36,17 @@ def begin(
 ) -> Beginning:
     """Ask for all of it at once; what is wanted on this server is *interest*."""
     wanted = {scope_id: set(types) for scope_id, types in interest.items()}
-    told, versions = 0, {}
+    told = 0
+    versions: dict[int, int] = {}
+    trails: dict[int, str] = {}
     ids = array(device_ids)
-    for instant, scope_id, types, device_id, version in link.execute(_ASK, (ids,)):
+    for instant, scope_id, text, device_id, version in link.execute(_ASK, (ids,)):
         told = max(told, int(instant))
         if scope_id is not None:
-            wanted.setdefault(scope_id, set()).update(map(EventType, types.split()))
+            wanted.setdefault(scope_id, set()).update(map(EventType, text.split()))
         if device_id is not None:
-            versions[device_id] = version
-    return Beginning(hours.offset(told), wanted, versions)
+            versions[device_id], trails[device_id] = version, text
+    return Beginning(hours.offset(told), wanted, versions, trails)
 
 
 def array(numbers: Collection[int]) -> str:
