@@ -382,12 +382,13 @@ CREATE TABLE token (
 
 -- PostgreSQL alone: what is live is kept in memory with SQLite, which one process has.
 -- Who changes a device's live commands gives its lane a new version; who still has the
--- one that is written here need not read them again, and who has an earlier one reads
--- what was changed since, if the trail goes back so far.
+-- one that is written here need not read them again.
 CREATE TABLE lane (
     device_id BIGINT PRIMARY KEY,
     version   BIGINT NOT NULL,
-    trail     TEXT   NOT NULL DEFAULT ''       -- "version,command,… version,command,…"
+    live      BIGINT,               -- how many wait or are in flight; NULL: unknown
+    unsure    BIGINT,               -- until when an endpoint is held back; NULL: unknown
+    trail     TEXT   NOT NULL DEFAULT ''       -- what was changed since each version
 );
 CREATE INDEX command_live ON command (device_id, id)
     WHERE state IN ('PENDING', 'SENT', 'DELIVERED');

@@ -1,25 +1,27 @@
 """Two servers over one database: each decides on lanes as they are by now."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from contextlib import closing
 from random import Random
 
 import pytest
 
+from pushserver.clock import SECOND
 from pushserver.errors import Unavailable
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command
 from pushserver.model.lane import Lane
 from pushserver.model.turns import cancel
 from pushserver.storage.deciding import Past
-from pushserver.storage.postgres.lanes import renewal
 from pushserver.storage.postgres.link import Link
 from pushserver.storage.postgres.store import PostgresStore
+from pushserver.storage.postgres.summaries import Summary, renewal
 from pushserver.storage.postgres.times import shift
 from pushserver.storage.sql.lanes import load
 from tests.clock import START
-from tests.model.values import DEVICE, command
+from tests.model.values import DEVICE, command, once
 from tests.model.work import operation
 from tests.storage.counting import counting
 from tests.storage.deeds import (
@@ -27,6 +29,7 @@ from tests.storage.deeds import (
     ask,
     call_off,
     enqueue,
+    fly,
     flying,
     lane_of,
     report,
@@ -153,6 +156,33 @@ async def test_nothing_else_is_read(pair: Pair) -> None:
     assert count.rows < 100
 
 
+async def test_empty_lane_is_not_read(pair: Pair) -> None:
+    """Where nothing is left, nothing is read, whoever did the last of it."""
+    await enqueue(pair.a, command())
+    flight = await ask(pair.a, uuid="1")
+    assert flight is not None
+    await report(pair.a, flight)
+    told: list[str] = []
+    await statements(pair.b, told)
+    await enqueue(pair.b, command())
+
+    assert not [sql for sql in told if "FROM command" in sql or "FROM delivery" in sql]
+    assert 1 == len(await waiting(pair.a))
+
+
+async def test_held_back_elsewhere(database: str) -> None:
+    """An endpoint that one server holds back is held back by the other one, too."""
+    ahead = START / SECOND - time.time()
+    async with opened(database, ahead) as a, opened(database, ahead) as b:
+        await enqueue(a, once())
+        await fly(a)
+        await abandon(a, START)
+        held = (await lane_of(b)).blocked
+
+        assert held.keys() == {"execute_actions"}
+        assert held == (await lane_of(a)).blocked
+
+
 async def test_decided_in_vain(pair: Pair) -> None:
     """What was decided and could not be written is forgotten."""
     await enqueue(pair.a, *many(3))
@@ -179,10 +209,15 @@ async def test_decision_fails(pair: Pair) -> None:
         lane.waiting.clear()
         raise RuntimeError("a fault of ours")
 
-    with pytest.raises(RuntimeError):
-        await pair.a.change(DEVICE, decide)
+    def other(lane: Lane, changes: Changes, _past: Past) -> None:
+        changes.desert(lane)
 
-    assert is_so == shown(await lane_of(pair.a))
+    calls = pair.a.change(DEVICE, decide), pair.a.change(DEVICE, other)
+    (failed, done) = await asyncio.gather(*calls, return_exceptions=True)
+
+    assert isinstance(failed, RuntimeError)
+    assert done is None
+    assert is_so == shown(await lane_of(pair.b)) == shown(await lane_of(pair.a))
 
 
 async def test_clock_jumps(pair: Pair) -> None:
@@ -229,14 +264,13 @@ async def test_clock_jumps_elsewhere(pair: Pair, database: str) -> None:
 async def test_clock_jumps_amid_a_round(pair: Pair, database: str) -> None:
     """A server that writes while another one moves deadlines is not its enemy."""
     await enqueue(pair.a, *many(3))
+    renew = renewal([(DEVICE, Summary(1))], {})
     async with opened(database) as other:
         (writer, *_) = other.rounds.sessions
         await writer.run(_begin_to_write)
         moving = asyncio.create_task(pair.a.shift(7))
         await until(lambda: _waits_for_a_lock(pair.b))
-        await writer.run(
-            lambda link: link.execute_all(f"{renewal({DEVICE: ''}, 1, ())} COMMIT")
-        )
+        await writer.run(lambda link: link.execute_all(f"{renew} COMMIT"))
         await moving
 
     assert await truth(pair.a) == shown(await lane_of(pair.a))

@@ -17,8 +17,6 @@ from pushserver.storage.sql.orders import Orders
 
 #: A lane is believed for so long: others may have changed it, and died before telling.
 _BELIEVED = SECOND
-#: Of so many devices that have nothing it is known by which version that is so.
-_MOST_EMPTY = 20_000
 
 
 @attrs.define(eq=False)
@@ -49,7 +47,6 @@ class Known:
     hears: Callable[[], bool] = lambda: True
     jumps: int = attrs.field(default=0, init=False)
     _kept: dict[int, Kept] = attrs.field(factory=dict, init=False)
-    _empty: dict[int, int] = attrs.field(factory=dict, init=False)
     _asked: set[int] = attrs.field(factory=set, init=False)
 
     def get(self, device_id: int) -> Lane | None:
@@ -83,8 +80,6 @@ class Known:
         for device_id in device_ids:
             self._asked.add(device_id)
             kept = self._kept.get(device_id)
-            if kept is None and device_id in self._empty:
-                kept = Kept(Lane(device_id), self._empty[device_id])
             if kept is not None:
                 found[device_id] = kept
         return found
@@ -108,25 +103,15 @@ class Known:
         old = self._kept.get(lane.device_id)
         if old is not None and old.lane is not lane:
             _hand_over(old.lane, lane, moved)
-        self._empty.pop(lane.device_id, None)
         is_newest = lane.device_id in self._asked
         self._asked.discard(lane.device_id)
-        if lane.flight is None and not lane.waiting:
-            self._put_empty(lane, version)
-            if is_newest:
-                self._kept.pop(lane.device_id, None)
-                self.live.discard(lane.device_id)
-                return
+        if is_newest and lane.flight is None and not lane.waiting:
+            self._kept.pop(lane.device_id, None)
+            self.live.discard(lane.device_id)
+            return
         read_at = self.now() if is_newest else 0
         self._kept[lane.device_id] = Kept(lane, version, read_at)
         self.live.add(lane.device_id)
-
-    def _put_empty(self, lane: Lane, version: int | None) -> None:
-        if version is None or not lane.is_empty:
-            return
-        self._empty[lane.device_id] = version
-        if len(self._empty) > _MOST_EMPTY:
-            del self._empty[next(iter(self._empty))]
 
     def shift(self, jump: int) -> None:
         """Move what only memory has of flights along with a clock that jumped."""

@@ -1,14 +1,14 @@
 """Lanes that others have changed are read again, and in those what has changed."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from pushserver.model.command import Command
 from pushserver.model.lane import Lane
 from pushserver.model.state import State
 from pushserver.storage.postgres.known import Kept
 from pushserver.storage.postgres.link import Link
-from pushserver.storage.postgres.trail import LONG, since
-from pushserver.storage.postgres.wanted import Beginning, array
+from pushserver.storage.postgres.summaries import LONG, Summary
+from pushserver.storage.postgres.wanted import array
 from pushserver.storage.sql import lanes as whole
 from pushserver.storage.sql.lanes import Lanes
 
@@ -16,15 +16,6 @@ _LIVE = (
     "SELECT device_id, id, turns, expires_at FROM command"
     " WHERE state IN ('PENDING', 'SENT', 'DELIVERED')"
     " AND device_id = ANY(CAST(? AS BIGINT[]))"
-)
-# Deadlines are moved without the devices' locks. If that was done since the versions
-# were asked for, the new one is negative: nobody has a lane that is so.
-_RENEW = (
-    "INSERT INTO lane (device_id, version, trail) VALUES {}"
-    " ON CONFLICT (device_id) DO UPDATE SET (version, trail) = (SELECT"
-    " CASE WHEN same THEN excluded.version ELSE -excluded.version END,"
-    " CASE WHEN same THEN excluded.trail ELSE '' END"
-    " FROM (SELECT lane.version = ANY(CAST('{}' AS BIGINT[])) AS same) AS had);"
 )
 #: A lane in which more is new is read whole: a statement takes up to 65535 values.
 _MANY = 4096
@@ -34,7 +25,7 @@ def load(
     link: Link,
     device_ids: Sequence[int],
     kept: Mapping[int, Kept],
-    beginning: Beginning,
+    summaries: Mapping[int, Summary],
     now: int,
 ) -> Lanes:
     """
@@ -45,18 +36,21 @@ def load(
     lanes: Lanes = {}
     long: list[tuple[Lane, set[int] | None]] = []
     others: list[int] = []
+    unsure: list[int] = []
     for device_id in device_ids:
-        one = kept.get(device_id)
-        if one is None or one.version is None:
-            others.append(device_id)
-        elif one.version == beginning.versions.get(device_id):
+        one, summary = kept.get(device_id), summaries.get(device_id)
+        version = None if one is None else one.version
+        if summary is not None and one is not None and version == summary.version:
             lanes[device_id] = one.lane
-        elif one.lane.depth >= LONG:
-            trail = beginning.trails.get(device_id, "")
-            long.append((one.lane, since(trail, one.version)))
+        elif summary is not None and summary.is_empty(now):
+            continue
+        elif summary and one and version is not None and one.lane.depth >= LONG:
+            long.append((one.lane, summary.changed_since(version)))
         else:
             others.append(device_id)
-    lanes |= whole.load(link, others, now)
+            if summary is None or summary.is_unsure(now):
+                unsure.append(device_id)
+    lanes |= whole.load(link, others, now, unsure)
     if long:
         lanes |= _load_changes(link, long, now)
     return lanes
@@ -99,16 +93,3 @@ def _is_plain(command: Command) -> bool:
     """Tell whether it waits, and follows nothing that may move on without it."""
     followed = command.operation_id is not None or command.service_id is not None
     return command.state is State.PENDING and not followed
-
-
-def renewal(trails: Mapping[int, str], version: int, known: Collection[int]) -> str:
-    """
-    Return what writes that these lanes were changed, which had the *known* versions.
-
-    Whoever has another version reads again what its trail says, if it has one.
-    """
-    rows = ", ".join(
-        f"({device_id}, {version}, '{trail}')"
-        for device_id, trail in sorted(trails.items())
-    )
-    return _RENEW.format(rows, array(known)) if rows else ""

@@ -23,10 +23,10 @@ from pushserver.model.lane import Lane
 from pushserver.storage.deciding import NO_DEVICE, NO_PAST, Past, Recall
 from pushserver.storage.postgres.hours import Hours
 from pushserver.storage.postgres.known import Kept, Known
-from pushserver.storage.postgres.lanes import load, renewal
+from pushserver.storage.postgres.lanes import load
 from pushserver.storage.postgres.link import Link
 from pushserver.storage.postgres.session import Session
-from pushserver.storage.postgres.trail import trails
+from pushserver.storage.postgres.summaries import renewal, summaries
 from pushserver.storage.postgres.wanted import Beginning, array, begin
 from pushserver.storage.sql.recall import recall_all
 from pushserver.storage.sql.work import Job, Observer, confirm, watched
@@ -207,13 +207,13 @@ class Rounds:
             self.known.complete(lane)
         changes = Changes(self.new_id, beginning.interest)
         failed = _decide(jobs, lanes, pasts, changes)
-        version = self.new_id()
-        trail = trails(changes, lanes, beginning)
-        renew = renewal(trail, version, beginning.versions.values())
+        known, version = beginning.summaries, self.new_id()
+        told = summaries(changes, lanes, known, version, failed)
+        renew = renewal(told, known)
         await session.run(partial(_finish, writing=write(changes, ()), renew=renew))
         versions: dict[int, int | None] = {
-            **beginning.versions,
-            **dict.fromkeys(trail, version),
+            **{device_id: each.version for device_id, each in known.items()},
+            **{device_id: version for device_id, _ in told},
             **dict.fromkeys(failed),
         }
         if jumps != self.known.jumps:
@@ -233,7 +233,7 @@ class Rounds:
         link.execute_all(_LOCK.format(array(ids)))
         # After that: what is made for a device grows by id from server to server.
         beginning = begin(link, self.hours, interest, ids)
-        lanes = load(link, ids, kept, beginning, now)
+        lanes = load(link, ids, kept, beginning.summaries, now)
         return lanes, recall_all(link, recalls, lanes), beginning
 
     def _confirm(

@@ -42,7 +42,7 @@ _HOLDING_BACK = (
 _UPDATING = (
     "UPDATE upgrade_part SET updating_at = updating_at + ? WHERE state = 'updating'"
 )
-_RENEW = "UPDATE lane SET version = ?, trail = ''"
+_RENEW = "UPDATE lane SET version = ?, unsure = NULL, trail = ''"
 _DAY = 86_400_000_000
 
 

@@ -1,6 +1,6 @@
 """Reading lanes: what waits for whom, what is in flight, what is held back."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from typing import Any
 
 from pushserver.model.command import Command
@@ -50,16 +50,27 @@ _HAND_OUT = _COMMAND + columns(HAND_OUT)
 def load_all(connection: Connection, now: int) -> list[Lane]:
     """Read every lane that has something in it."""
     lanes: Lanes = {}
-    _read(connection, lanes, now, live=_ALL)
+    _read_live(connection, lanes, _ALL)
+    _read_unsure(connection, lanes, now, ("", ()))
     return list(lanes.values())
 
 
-def load(connection: Connection, device_ids: Collection[int], now: int) -> Lanes:
-    """Read these devices' lanes; of those that are not returned there is nothing."""
+def load(
+    connection: Connection,
+    device_ids: Collection[int],
+    now: int,
+    unsure: Collection[int] | None = None,
+) -> Lanes:
+    """
+    Read these devices' lanes; of those that are not returned there is nothing.
+
+    Something may be held back for those that are *unsure*, None: for each.
+    """
     lanes: Lanes = {}
     if device_ids:
-        devices = _one_of("device_id", device_ids)
-        _read(connection, lanes, now, live=devices, unsure=devices)
+        devices = device_ids if unsure is None else unsure
+        _read_live(connection, lanes, _one_of("device_id", device_ids))
+        _read_unsure(connection, lanes, now, _one_of("device_id", devices))
     return lanes
 
 
@@ -67,25 +78,23 @@ def load_again(
     connection: Connection, lanes: Lanes, command_ids: Collection[int], now: int
 ) -> None:
     """Complete *lanes*, which lack these commands alone."""
-    commands = _one_of("id", command_ids or (0,))
-    _read(connection, lanes, now, commands, _one_of("device_id", lanes))
+    _read_live(connection, lanes, _one_of("id", command_ids))
+    _read_unsure(connection, lanes, now, _one_of("device_id", lanes))
 
 
-def _one_of(column: str, ids: Collection[int]) -> Only:
+def _one_of(column: str, ids: Collection[int]) -> Only | None:
+    if not ids:
+        return None
     values = padded(ids)
     return f" AND {{}}.{column} IN ({', '.join('?' * len(values))})", values
 
 
-def _read(
-    connection: Connection,
-    lanes: Lanes,
-    now: int,
-    live: Only = ("", ()),
-    unsure: Only = ("", ()),
-) -> None:
-    """Put what is *live* into *lanes*, and what is *unsure*."""
+def _read_live(connection: Connection, lanes: Lanes, only: Only | None) -> None:
+    """Put what waits and what is in flight into *lanes*."""
+    if only is None:
+        return
     services: Known = {}
-    rows = connection.execute(f"{_LIVE}{live[0].format('command')}", live[1])
+    rows = connection.execute(f"{_LIVE}{only[0].format('command')}", only[1])
     found = ((_command(row), row) for row in rows)
     for command, row in sorted(found, key=lambda each: each[0].queue_key):
         if command.operation is not None:
@@ -97,12 +106,16 @@ def _read(
             lane.insert(command)
         else:
             lane.flight = _flight(command, row)
-    asked = (first_id_at(now - _DAY), now, *unsure[1])
-    rows = connection.execute(f"{_UNSURE}{unsure[0].format('delivery')}", asked)
-    _hold_back(lanes, rows)
 
 
-def _hold_back(lanes: Lanes, rows: Iterable[Row]) -> None:
+def _read_unsure(
+    connection: Connection, lanes: Lanes, now: int, only: Only | None
+) -> None:
+    """Put what is held back into *lanes*."""
+    if only is None:
+        return
+    asked = (first_id_at(now - _DAY), now, *only[1])
+    rows = connection.execute(f"{_UNSURE}{only[0].format('delivery')}", asked)
     for row in rows:
         flight = _flight(command_from_row(row[:_COMMAND]), row)
         device_id = flight.command.device_id
