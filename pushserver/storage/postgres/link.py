@@ -96,6 +96,8 @@ class Link(ByColumns):
         self.heard_at = time.monotonic()
         self.has_begun = self._is_cut = False
         self._allowance = 0.0
+        self._prepared: dict[str, str] = {}
+        self._names = count(1)
 
     def begin(
         self, patience: int, *, picky: bool = False, lost: "Link | None" = None
@@ -120,10 +122,21 @@ class Link(ByColumns):
         columns = (column for rows in tables for column in zip(*rows, strict=True))
         return self.execute(sql, [_array(column) for column in columns])
 
-    def execute_all(self, sql: str, /) -> None:
-        """Do statements, separated by semicolons, in one trip; they tell nothing."""
+    def execute_all(self, sql: str, /) -> psycopg.Cursor[Any]:
+        """Do statements, separated by semicolons, in one trip; return the last one."""
         self._allowance = 0.0
-        self._ask(self.raw.execute, sql.encode(), prepare=False)
+        done = self._ask(self.raw.execute, sql.encode(), prepare=False)
+        while done.nextset():
+            pass
+        return done
+
+    def prepare(self, parameters: str, sql: str, /) -> str:
+        """Return the name of *sql*, prepared on this connection, for EXECUTE."""
+        if sql not in self._prepared:
+            name = f"own_{next(self._names)}"
+            self.execute_all(f"PREPARE {name} ({parameters}) AS {sql}")
+            self._prepared[sql] = name
+        return self._prepared[sql]
 
     def take_time(self) -> None:
         """
@@ -154,6 +167,8 @@ class Link(ByColumns):
 
     def clean(self) -> None:
         """Roll back what was not committed; close if that cannot be done."""
+        # With that the library may drop whatever was prepared.
+        self._prepared.clear()
         try:
             if self.raw.info.transaction_status != TransactionStatus.IDLE:
                 self.raw.execute("ROLLBACK", prepare=False)

@@ -27,7 +27,7 @@ from pushserver.storage.postgres.lanes import load
 from pushserver.storage.postgres.link import Link
 from pushserver.storage.postgres.session import Session
 from pushserver.storage.postgres.summaries import renewal, summaries
-from pushserver.storage.postgres.wanted import Beginning, array, begin
+from pushserver.storage.postgres.wanted import Beginning, begin
 from pushserver.storage.sql.recall import recall_all
 from pushserver.storage.sql.work import Job, Observer, confirm, watched
 from pushserver.storage.sql.write import write
@@ -38,9 +38,6 @@ _MOST = 200
 #: them share a round, and the fewer statements there are. A round that takes longer
 #: than so many seconds, since it waits for a lock, does not count.
 _SIDE_BY_SIDE, _LONG = 2, 0.05
-_LOCK = (
-    "BEGIN; SELECT pg_advisory_xact_lock(id) FROM unnest(CAST('{}' AS BIGINT[])) AS id"
-)
 
 Pasts = dict[int, Past]
 
@@ -229,9 +226,8 @@ class Rounds:
         recalls: Mapping[int, tuple[int, Recall]],
         interest: Interest,
     ) -> tuple[dict[int, Lane], Pasts, Beginning]:
-        """Lock the devices, in order so that no two rounds wait for each other."""
-        link.execute_all(_LOCK.format(array(ids)))
-        # After that: what is made for a device grows by id from server to server.
+        """Lock the devices, and read their lanes."""
+        # After the lock: what is made for a device grows by id from server to server.
         beginning = begin(link, self.hours, interest, ids)
         lanes = load(link, ids, kept, beginning.summaries, now)
         return lanes, recall_all(link, recalls, lanes), beginning
