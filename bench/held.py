@@ -83,7 +83,7 @@ class Orders:
         self.had: dict[str, float] = {}
         self.replied: dict[str, float] = {}
         self.due: dict[str, float] = {}
-        self._free = programs
+        self._free = deque(programs)
         self._waiting: deque[tuple[int, str]] = deque()
         self._devices = itertools.cycle(devices)
         for device in devices:
@@ -95,7 +95,7 @@ class Orders:
         mark = f"mark-{len(self.due)}"
         self.due[mark] = due
         if self._free:
-            self._send(self._free.pop(), device, mark)
+            self._send(self._free.popleft(), device, mark)
         else:
             self._waiting.append((device, mark))
 
