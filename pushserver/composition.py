@@ -117,7 +117,6 @@ def build_services(settings: Settings, store: Store, clock: Clock) -> Services:
         interests=interests,
         holds=holds,
         outcomes=outcomes,
-        chores=polling.chores,
     )
     tasks = Tasks(
         store=store,
@@ -193,7 +192,7 @@ def workers_of(services: Services, dispatcher: Dispatcher) -> Sequence[Worker]:
     What is done once for all servers over a store is done by the one that leads.
     """
     store, clock, fleet = services.store, services.clock, services.fleet
-    operations, rollout = services.operations, services.rollout
+    operations, rollout, peers = services.operations, services.rollout, services.peers
     attendance = Attendance(store=store, clock=clock, fleet=fleet, hold=services.hold)
     attendance.load()
     shadows, subscriptions = services.shadows, services.subscriptions
@@ -206,6 +205,7 @@ def workers_of(services: Services, dispatcher: Dispatcher) -> Sequence[Worker]:
     return (
         Worker("record-written", 0.1, services.polling.record),
         Worker("deadlines", 0.5, upkeep.deadlines),
+        Worker("others", 1.0, peers.refresh, peers.stale),
         Worker("steps", 1.0, operations.go_on, operations.due, leads=leads),
         Worker("tasks", 1.0, rollout.advance, rollout.wanted, 0.2, leads),
         Worker("shadows", 1.0, shadows.go_on, shadows.wanted, leads=leads),

@@ -26,11 +26,7 @@ class Chores:
     async def finish(self) -> None:
         """Wait until everything is done."""
         while self._tasks:
-            await self.finish_started()
-
-    async def finish_started(self) -> None:
-        """Wait until everything is done that was started by now."""
-        await asyncio.gather(*self._tasks)
+            await asyncio.gather(*self._tasks)
 
     async def _watched(self, work: Coroutine[Any, Any, None]) -> None:
         try:

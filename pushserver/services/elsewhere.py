@@ -1,6 +1,5 @@
 """Devices as other servers over the same store know them."""
 
-import asyncio
 from collections.abc import Collection, Iterable, Sequence
 
 import attrs
@@ -19,9 +18,6 @@ OWN = ("hold", *_SHARED)
 class Elsewhere(Directory):
     """What others changed and saw, brought into the devices that are at work here."""
 
-    _unsure: set[int] = attrs.field(factory=set, init=False)
-    _learning: "asyncio.Task[None] | None" = attrs.field(default=None, init=False)
-
     async def _catch_up(self, device_ids: Sequence[int]) -> None:
         """See what other servers wrote last: it is not to be written over."""
         if self.store.is_shared:
@@ -33,29 +29,6 @@ class Elsewhere(Directory):
         # What is saved here meanwhile would be taken for what is not there.
         async with self._saving:
             await self._read_again(device_ids)
-
-    async def learn(self, device_id: int, refused: Sequence[object]) -> bool:
-        """
-        Ask whether another server admits by now a device that was *refused* here.
-
-        *refused* is its `admission` then. Whoever asks at the same time shares the
-        reading: anybody may ask, and as often as they like.
-
-        Raises:
-            Unavailable: the store is away.
-        """
-        if not self.store.is_shared:
-            return False
-        self._unsure.add(device_id)
-        if self._learning is None:
-            self._learning = asyncio.create_task(self._learn(), name="learn")
-        await asyncio.shield(self._learning)
-        return refused != self.admission(device_id)
-
-    async def _learn(self) -> None:
-        async with self._saving:
-            unsure, self._unsure, self._learning = list(self._unsure), set(), None
-            await self._catch_up(unsure)
 
     def admission(self, device_id: int) -> Sequence[object]:
         """Return by what it is decided whether the device is served."""

@@ -6,7 +6,6 @@ from collections.abc import Collection
 import attrs
 
 from pushserver.model.news import News
-from pushserver.services.chores import Chores
 from pushserver.services.fleet import Fleet
 from pushserver.services.holds import Holds
 from pushserver.services.interests import Interests
@@ -19,9 +18,31 @@ from pushserver.storage.base import Store
 _GATHERING = 0.01
 
 
+@attrs.define
+class Stale:
+    """What others changed and is not read again yet; `devices` None: all of them."""
+
+    devices: set[int] | None = attrs.Factory(set)
+    tokens: bool = False
+    subscriptions: bool = False
+
+    def add(self, other: "Stale") -> None:
+        """Add what *other* has."""
+        if self.devices is None or other.devices is None:
+            self.devices = None
+        else:
+            self.devices |= other.devices
+        self.tokens |= other.tokens
+        self.subscriptions |= other.subscriptions
+
+
 @attrs.define(kw_only=True, eq=False)
 class Peers:
-    """Hands news from other servers to whoever keeps something in memory."""
+    """
+    Hands news from other servers to whoever keeps something in memory.
+
+    `stale` is set when something is to be read again.
+    """
 
     store: Store
     fleet: Fleet
@@ -30,14 +51,17 @@ class Peers:
     interests: Interests
     holds: Holds
     outcomes: Outcomes
-    chores: Chores
+    stale: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
+    _stale: Stale = attrs.field(factory=Stale, init=False)
+    _reading: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
     _catching: "asyncio.Task[None] | None" = attrs.field(default=None, init=False)
 
     async def catch_up(self) -> bool:
         """
         Know what others had changed before the call; tell whether there may be others.
 
-        Somebody may ask one server for what another one made a moment ago.
+        Somebody may ask one server for what another one made a moment ago. Whoever asks
+        at the same time shares the reading.
 
         Raises:
             Unavailable: the store is away.
@@ -53,7 +77,7 @@ class Peers:
         await asyncio.sleep(_GATHERING)
         self._catching = None
         await self.store.hear()
-        await self.chores.finish_started()
+        await self.refresh()
 
     def hear(self, news: News) -> None:
         """Look at what *news* tells of, and at all if it may have been more."""
@@ -62,14 +86,40 @@ class Peers:
         self.interests.hear(news)
         self.subscriptions.hear(news)
         changed = {*news.devices, *self.fleet.hear_seen(news.seen)}
-        if changed or news.everything:
-            wanted = None if news.everything else changed
-            self.chores.start(self.fleet.refresh(wanted))
-        if news.tokens or news.everything:
-            self.chores.start(self.tokens.refresh())
-        if news.subscriptions or news.everything:
-            self.chores.start(self.subscriptions.refresh())
-            self.chores.start(self.interests.load())
+        told = Stale(
+            devices=None if news.everything else changed,
+            tokens=news.tokens or news.everything,
+            subscriptions=news.subscriptions or news.everything,
+        )
+        if told != Stale():
+            self._stale.add(told)
+            self.stale.set()
+
+    async def refresh(self) -> int:
+        """
+        Read again what others changed; tell whether there was anything.
+
+        Raises:
+            Unavailable: the store is away; it is still to be read.
+        """
+        async with self._reading:
+            self.stale.clear()
+            stale, self._stale = self._stale, Stale()
+            try:
+                await self._read(stale)
+            except BaseException:
+                self._stale.add(stale)
+                raise
+        return stale != Stale()
+
+    async def _read(self, stale: Stale) -> None:
+        if stale.tokens:
+            await self.tokens.refresh()
+        if stale.devices is None or stale.devices:
+            await self.fleet.refresh(stale.devices)
+        if stale.subscriptions:
+            await self.subscriptions.refresh()
+            await self.interests.load()
 
     def _wake(self, device_ids: Collection[int] | None) -> None:
         if device_ids is None:

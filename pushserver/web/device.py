@@ -11,13 +11,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import TypeVar
 
-import msgspec
 from aiohttp import web
 
 from pushserver.dialects.controlid.push import answer
-from pushserver.errors import NotFound, Unavailable
+from pushserver.errors import Unavailable
 from pushserver.model.device import Device
-from pushserver.model.ids import MAX_INT64
 from pushserver.model.lane import Flight
 from pushserver.services.holds import Visit
 from pushserver.services.reporting import Post
@@ -27,12 +25,12 @@ from pushserver.web.address import (
     call_of,
     printable,
     query_of,
-    without_key,
 )
 from pushserver.web.answer import idle, respond
 from pushserver.web.around import ENDS_WITH_PEER, Handler, around, note
 from pushserver.web.body import Body, read_body
 from pushserver.web.services import Services
+from pushserver.web.strays import keep, stray
 
 T = TypeVar("T")
 
@@ -49,7 +47,7 @@ async def anything(services: Services, request: web.Request) -> web.StreamRespon
         return await _poll(services, request, key)
     if call is Call.RESULT:
         return await _result(services, request, key)
-    return await _stray(services, request)
+    return await stray(services, request)
 
 
 async def _poll(
@@ -106,7 +104,7 @@ def _refused(
     request: web.Request, services: Services, device_id: int, body: bytes
 ) -> web.StreamResponse:
     """Answer as if idle; what the device sent is kept for whoever looks."""
-    _keep(request, services, device_id, body)
+    keep(request, services, device_id, body)
     return idle()
 
 
@@ -153,13 +151,7 @@ async def _result(
 ) -> web.StreamResponse:
     query = query_of(request.raw_path)
     device_id = query.device_id()
-    device = services.fleet.meet(device_id, key, request.remote)
-    # Another server may have adopted it, and given it what this is the answer to.
-    refused = services.fleet.admission(device_id)
-    if device is None and await _keep_trying(
-        services, partial(services.fleet.learn, device_id, refused)
-    ):
-        device = services.fleet.meet(device_id, key, request.remote)
+    device = await _meet(services, device_id, key, request.remote)
     if device is None:
         body = await read_body(request)
         return _refused(request, services, device_id, body.data)
@@ -175,6 +167,20 @@ async def _result(
         orphan=taken.command_id is None,
     )
     return respond()
+
+
+async def _meet(
+    services: Services, device_id: int, key: str | None, address: str | None
+) -> Device | None:
+    """Meet who posts a result: another server may have adopted it a moment ago."""
+    fleet = services.fleet
+    device = fleet.meet(device_id, key, address)
+    if device is None:
+        refused = fleet.admission(device_id)
+        await _keep_trying(services, services.peers.catch_up)
+        if refused != fleet.admission(device_id):
+            device = fleet.meet(device_id, key, address)
+    return device
 
 
 def _post(request: web.Request, query: Query, device: Device, body: Body) -> Post:
@@ -205,85 +211,6 @@ async def _keep_trying(services: Services, work: Callable[[], Awaitable[T]]) -> 
             if time.monotonic() >= until or services.holds.is_closed:
                 raise
             await asyncio.sleep(PAUSE)
-
-
-async def _stray(services: Services, request: web.Request) -> web.StreamResponse:
-    """
-    Answer what no face knows.
-
-    A misconfigured terminal gets an empty 200, and what it sent is kept with its
-    device; anybody else is told that there is nothing here.
-    """
-    body = await _what_was_sent(request)
-    device_id = _device_behind(request, body)
-    if device_id is None and not _is_terminals(request.path):
-        raise NotFound(f"There is nothing at {request.path[:200]}.")
-    if device_id is not None:
-        note(request, device_id=device_id)
-    _keep(request, services, device_id, body)
-    note(request, stray=True)
-    return respond()
-
-
-async def _what_was_sent(request: web.Request) -> bytes:
-    if not request.body_exists:
-        return b""
-    return (await read_body(request)).data
-
-
-def _is_terminals(path: str) -> bool:
-    """Tell whether a terminal's online or monitor mode calls this."""
-    last = path.rstrip("/").rpartition("/")[2]
-    return (
-        last.endswith(".fcgi")
-        or "/api/notifications" in path
-        or last in ("push", "result")
-    )
-
-
-def _keep(
-    request: web.Request, services: Services, device_id: int | None, body: bytes
-) -> None:
-    if device_id is None:
-        services.fleet.counts["stray"] += 1
-        return
-    services.fleet.note_stray(
-        device_id, request.method, _shown(request), request.remote, body
-    )
-
-
-def _shown(request: web.Request) -> str:
-    """Return the address that was called, without the key that may be in it."""
-    path, address = request.path, request.raw_path
-    if "/d/" in path:
-        address = f"{without_key(path)}?{address.partition('?')[2]}"
-    return printable(address)
-
-
-class _Sender(msgspec.Struct):
-    """Where a notification names its device: a number, or digits."""
-
-    device_id: int | str | None = None
-
-
-def _device_behind(request: web.Request, body: bytes) -> int | None:
-    """Find out which device sent a stray request, from its address or its body."""
-    pairs = request.query
-    named = pairs.get("deviceId") or pairs.get("device_id")
-    if named is None and body:
-        try:
-            named = str(msgspec.json.decode(body, type=_Sender).device_id)
-        except (msgspec.MsgspecError, RecursionError, ValueError):
-            named = None
-    return _int64(named or "")
-
-
-def _int64(text: str) -> int | None:
-    fits = text.isascii() and text.isdigit() and len(text) < _TOO_LONG
-    return int(text) if fits and int(text) <= MAX_INT64 else None
-
-
-_TOO_LONG = 20
 
 
 def hot(services: Services) -> Mapping[tuple[str, str], Handler]:

@@ -5,6 +5,7 @@ from typing import Any, cast
 
 import pytest
 
+from pushserver.errors import Unavailable
 from tests.clock import ManualClock
 from tests.web.api.tasks import ask, shown
 from tests.web.site import LOAD_USERS, Site, standing
@@ -68,6 +69,22 @@ async def test_deleted(site: Site, there: Site) -> None:
 
     assert 404 == adopted.status == gone.status
     assert [] == await site.services.store.all_devices()
+
+
+async def test_read_later(site: Site, there: Site, database: str) -> None:
+    """What cannot be read when it is heard of is read when the database is back."""
+    store, peers = cast("Any", there.services.store), there.services.peers
+    await site.api("PUT", f"/devices/{DOOR}", {})
+    for session in store.lists.sessions + store.workers.sessions + store.hot.sessions:
+        await session.run(lambda link: link.close())
+    known = store.desk.session.database
+    known.url = "postgresql:///nowhere?host=/nowhere"
+    with pytest.raises(Unavailable):
+        await peers.catch_up()
+    known.url, known.away_until = database, 0.0
+
+    assert (True, False) == (await peers.refresh(), await peers.refresh())
+    assert there.services.fleet.known(DOOR) is not None
 
 
 async def test_command(site: Site, there: Site) -> None:
