@@ -1,7 +1,7 @@
 """The fleet as administrators see it: adopt, change, import, give keys, delete."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from itertools import islice
 from typing import Any
 
@@ -40,7 +40,7 @@ class Fleet(Elsewhere):
         device = self.find(scope_id, device_id)
         if device is not None and device.is_adopted:
             return device, False
-        return await self._adopt(scope_id, device_id, {}), True
+        return await self._adopt(scope_id, device_id, {})
 
     async def put(
         self, scope_id: int, device_id: int, settings: Mapping[str, Any]
@@ -51,9 +51,8 @@ class Fleet(Elsewhere):
         Raises:
             Conflict: it is adopted in another scope.
         """
-        new = not self.has_adopted(scope_id, device_id)
         blank: dict[str, Any] = {"name": None, "tags": {}, "hold": None}
-        return await self._adopt(scope_id, device_id, {**blank, **settings}), new
+        return await self._adopt(scope_id, device_id, {**blank, **settings})
 
     async def patch(
         self, scope_id: int, device_id: int, settings: Mapping[str, Any]
@@ -72,24 +71,33 @@ class Fleet(Elsewhere):
 
     async def _adopt(
         self, scope_id: int, device_id: int, settings: Mapping[str, Any]
-    ) -> Device:
-        await self._adopt_all(scope_id, {device_id: settings})
-        return self._devices[device_id]
+    ) -> tuple[Device, bool]:
+        new = await self._adopt_all(scope_id, {device_id: settings})
+        return self._devices[device_id], device_id in new
 
     async def _adopt_all(
         self, scope_id: int, settings: Mapping[int, Mapping[str, Any]]
-    ) -> None:
-        """Write many in pieces, so that a door command waits for no more than one."""
+    ) -> Collection[int]:
+        """
+        Adopt or change many; return those that were not adopted before.
+
+        They are written in pieces, so that a door command waits for no more than one.
+        """
         async with self._saving:
             await self._catch_up(list(settings))
-            await self._claim(scope_id, settings)
+            new = await self._claim(scope_id, settings)
             for start in range(0, len(settings), FLUSH):
                 piece = islice(settings.items(), start, start + FLUSH)
                 adopted = {i: {"state": DeviceState.ADOPTED, **s} for i, s in piece}
                 await self._save(scope_id, adopted)
+        return new
 
-    async def _claim(self, scope_id: int, device_ids: Iterable[int]) -> None:
-        """See that no other scope has these devices, or anything waiting for them."""
+    async def _claim(self, scope_id: int, device_ids: Iterable[int]) -> Collection[int]:
+        """
+        See that no other scope has these devices, or anything waiting for them.
+
+        Return those that this one did not have, either.
+        """
         new = [i for i in device_ids if not self.has_adopted(scope_id, i)]
         for device_id in new:
             device = self._devices.get(device_id)
@@ -98,6 +106,7 @@ class Fleet(Elsewhere):
         if new:
             left = await self.store.live(new)
             await asyncio.gather(*(self._end_others(scope_id, i) for i in left))
+        return new
 
     async def _end_others(self, scope_id: int, device_id: int) -> None:
         def decide(lane: Lane, changes: Changes, _past: Past) -> None:
@@ -142,17 +151,16 @@ class Fleet(Elsewhere):
         Raises:
             Conflict: one is adopted in another scope; nothing was changed.
         """
-        created = [i for i in rows if not self.has_adopted(scope_id, i)]
-        updated = [
-            i
+        wanted = {
+            i: row
             for i, row in rows.items()
-            if self.has_adopted(scope_id, i) and self._differs(i, row)
-        ]
-        await self._adopt_all(scope_id, {i: rows[i] for i in (*created, *updated)})
+            if not self.has_adopted(scope_id, i) or self._differs(i, row)
+        }
+        created = await self._adopt_all(scope_id, wanted)
         return Imported(
             created=len(created),
-            updated=len(updated),
-            unchanged=len(rows) - len(created) - len(updated),
+            updated=len(wanted) - len(created),
+            unchanged=len(rows) - len(wanted),
         )
 
     def _differs(self, device_id: int, row: Mapping[str, Any]) -> bool:

@@ -71,6 +71,14 @@ async def test_deleted(site: Site, there: Site) -> None:
     assert [] == await site.services.store.all_devices()
 
 
+async def test_made_once(site: Site, there: Site) -> None:
+    """Of two who make the same device one is told that it is new."""
+    await site.api("PUT", f"/devices/{DOOR}", {})
+    again = await there.api("PUT", f"/devices/{DOOR}", {"name": "door"})
+
+    assert 200 == again.status
+
+
 async def test_read_later(site: Site, there: Site, database: str) -> None:
     """What cannot be read when it is heard of is read when the database is back."""
     store, peers = cast("Any", there.services.store), there.services.peers
