@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import attrs
 
 from pushserver.clock import SECOND, Clock
-from pushserver.errors import Conflict, NotFound
+from pushserver.errors import Conflict, NotFound, Unavailable
 from pushserver.model.catalogue import endpoint_named
 from pushserver.model.draft import Plan
 from pushserver.model.idempotency import KeyUse
@@ -92,11 +92,9 @@ class Tasks:
             Unavailable: the store is away.
         """
         now = self.clock.now()
-        if request is not None:
-            use = await self.store.tasks.find_key(request.key)
-            kept = request.replayed(use, now)
-            if kept is not None:
-                return Made(kept)
+        kept = await self._replayed(request)
+        if kept is not None:
+            return Made(kept)
         await self.peers.catch_up()
         devices = [d.device_id for d in self.fleet.select(scope_id, targets)]
         task = self._task(plan, pace, scope_id, by, name, now)
@@ -111,9 +109,24 @@ class Tasks:
             await self._write(task, plan, devices)
             if plan.desired is not None:
                 await self.shadows.desire_all(scope_id, plan.desired, devices)
-            await self.store.tasks.move_task(task, running, key=key)
+            if not await self.store.tasks.move_task(task, running, key=key):
+                return await self._overtaken(request)
         self.rollout.wanted.set()
         return Made(answer, running)
+
+    async def _replayed(self, request: Once | None) -> bytes | None:
+        """Return the answer that was given to the same request before."""
+        if request is None:
+            return None
+        use = await self.store.tasks.find_key(request.key)
+        return request.replayed(use, self.clock.now())
+
+    async def _overtaken(self, request: Once | None) -> Made:
+        """Answer as another server did that was faster; what is left is dropped."""
+        kept = await self._replayed(request)
+        if kept is None:
+            raise Unavailable("Making the task took too long; try again.")
+        return Made(kept)
 
     def _task(
         self, plan: Plan, pace: Pace, scope_id: int, by: int, name: str | None, now: int

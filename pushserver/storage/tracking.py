@@ -167,7 +167,8 @@ class TaskStore(Protocol):
         """
         Write where the task stands *after*, if it still stood as *before*.
 
-        Tell whether it did; *key* is kept along with it.
+        Tell whether it did. *key* is kept along with it; if it is in use by then, the
+        task stays as it is.
         """
 
     async def shift_tasks(self, jump: int, *, now: int) -> None:

@@ -6,9 +6,10 @@ from typing import Any
 import attrs
 import pytest
 
+from pushserver.clock import SECOND
 from pushserver.model.changes import Changes
 from pushserver.model.event import EventType
-from pushserver.model.idempotency import Key, KeyUse
+from pushserver.model.idempotency import KEPT, Key, KeyUse
 from pushserver.model.lane import Lane
 from pushserver.model.operation import Status
 from pushserver.model.scope import FIRST_SCOPE
@@ -53,6 +54,26 @@ async def test_moved_with_a_key(store: Store, whole: Task) -> None:
     assert USE == await store.tasks.find_key(KEY)
     assert USE == (await recall(store, Recall(key=KEY))).key_use
     assert await store.tasks.find_key(attrs.evolve(KEY, token_id=4)) is None
+
+
+async def test_not_moved_with_a_used_key(store: Store, whole: Task) -> None:
+    """Where the key was used meanwhile, the task stays, and the first use counts."""
+    after = attrs.evolve(whole, state=TaskState.CANCELED)
+    other = attrs.evolve(USE, answer=b"other", created_at=START + KEPT * SECOND - 1)
+    await store.tasks.move_task(whole, whole, key=USE)
+
+    assert not await store.tasks.move_task(whole, after, key=other)
+    assert whole == await kept_task(store, whole)
+    assert USE == await store.tasks.find_key(KEY)
+
+
+async def test_moved_with_an_old_key(store: Store, whole: Task) -> None:
+    """A key that was used a day ago is free."""
+    later = attrs.evolve(USE, created_at=START + KEPT * SECOND)
+    await store.tasks.move_task(whole, whole, key=USE)
+
+    assert await store.tasks.move_task(whole, whole, key=later)
+    assert later == await store.tasks.find_key(KEY)
 
 
 async def test_twenty_movers(store: Store, whole: Task) -> None:

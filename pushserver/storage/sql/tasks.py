@@ -18,7 +18,7 @@ from pushserver.storage.sql.fleet import IS_THERE
 from pushserver.storage.sql.recall import find_key
 from pushserver.storage.sql.statement import run_all
 from pushserver.storage.sql.work import Writer
-from pushserver.storage.sql.write import ADD_OPERATION, ADD_STEP, KEY, key_row
+from pushserver.storage.sql.write import ADD_OPERATION, ADD_STEP, NEW_KEY, key_row
 from pushserver.storage.tracking import DueStep
 from pushserver.storage.tracking_rows import (
     OPERATION,
@@ -137,8 +137,9 @@ class SqlTasks:
         def work(connection: Connection) -> bool:
             values = (*_moved(after), *guard)
             moved = connection.execute(f"{_MOVE}{_GUARD}", values).rowcount == 1
-            if moved and key is not None:
-                KEY.run(connection, [key_row(key)])
+            if moved and key is not None and not _take(connection, key):
+                connection.execute(_MOVE, _moved(before))
+                return False
             return moved
 
         return await self.write(work)
@@ -242,6 +243,11 @@ class SqlTasks:
     async def find_key(self, key: Key) -> KeyUse | None:
         """Return how an idempotency key was used."""
         return await self.reader.run(lambda c: find_key(c, key))
+
+
+def _take(connection: Connection, key: KeyUse) -> bool:
+    """Keep a key; tell whether nobody had, with another request or the same."""
+    return NEW_KEY.run(connection, [key_row(key)]) == 1
 
 
 def _moved(task: Task) -> Row:

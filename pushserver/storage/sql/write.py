@@ -3,9 +3,12 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+import attrs
+
+from pushserver.clock import SECOND
 from pushserver.model.changes import Changes, Finish
 from pushserver.model.command import Command, HandOut
-from pushserver.model.idempotency import KeyUse
+from pushserver.model.idempotency import KEPT, KeyUse
 from pushserver.model.operation import Operation
 from pushserver.storage.command_rows import (
     HAND_OUT,
@@ -113,6 +116,12 @@ _FINISH = (
 )
 _KEY_COLUMNS = "token_id, path, value, fingerprint, answer, created_at"
 KEY = upsert("idempotency_key", _KEY_COLUMNS, key="token_id, path, value")
+#: The same, unless the key is in use.
+NEW_KEY = attrs.evolve(
+    KEY,
+    sql=f"{KEY.sql} WHERE idempotency_key.created_at"
+    f" <= excluded.created_at - {KEPT * SECOND}",
+)
 
 
 def write(

@@ -1,5 +1,6 @@
 """What one server was told counts at once at the others over the same database."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any, cast
 
@@ -7,7 +8,8 @@ import pytest
 
 from pushserver.errors import Unavailable
 from tests.clock import ManualClock
-from tests.web.api.tasks import ask, shown
+from tests.web.api.operations import STEP
+from tests.web.api.tasks import ALL, ask, shown
 from tests.web.site import LOAD_USERS, Site, standing
 
 pytestmark = pytest.mark.only_on("postgres")
@@ -115,6 +117,22 @@ async def test_task(site: Site, there: Site) -> None:
     made = await ask(there)
 
     assert (201, 1) == (made.status, made.json()["devices"])
+
+
+async def test_task_asked_for_twice(site: Site, there: Site) -> None:
+    """Of a task that is asked for at two servers at once there is one."""
+    await site.api("PUT", f"/devices/{DOOR}", {})
+    wanted = {"targets": ALL, "steps": [STEP]}
+    made = await asyncio.gather(
+        *(
+            each.api("POST", "/tasks", wanted, headers={"Idempotency-Key": "k"})
+            for each in (site, there)
+        )
+    )
+
+    assert [201, 201] == [each.status for each in made]
+    assert 1 == len({each.json()["id"] for each in made})
+    assert 1 == len((await site.api("GET", "/tasks")).json()["items"])
 
 
 async def carried_out(site: Site, there: Site) -> tuple[int, int]:
