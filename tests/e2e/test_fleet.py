@@ -124,7 +124,7 @@ async def test_every_quirk(program: Program) -> None:
     """
     program.start(grace=0.5)
 
-    check(await play(program, 2_000), 2_000)
+    check(await play(program, 1_000), 1_000)
 
 
 @pytest.mark.proof

@@ -137,7 +137,7 @@ async def administering(program: Program) -> AsyncIterator[Administrator]:
 @pytest.mark.parametrize(
     ("seed", "events", "kills", "ordered"),
     [
-        (1, 500, 5, False),
+        (1, 500, 3, False),
         pytest.param(2, 10_000, 50, False, marks=pytest.mark.proof),
         pytest.param(3, 1_000, 10, True, marks=pytest.mark.proof),
     ],
