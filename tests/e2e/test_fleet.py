@@ -120,7 +120,7 @@ def _its_own(command: dict[str, Any], answers: set[str | None]) -> bool:
 
 async def test_every_quirk(program: Program) -> None:
     """
-    2,000 commands: each result with its own command, each door at most once.
+    1,000 commands: each result with its own command, each door at most once.
     """
     program.start(grace=0.5)
 
