@@ -17,7 +17,8 @@ from bench.servers import Kind, Setup, running
 
 HOLD = 60
 POLLS = 1000
-ORDERS_A_SECOND = 200
+#: At the second rate two cores are full: both servers, the database and the client.
+ORDERS_A_SECOND = (50, 200)
 #: Runs' worth of cycles that servers do before theirs are measured.
 WARM = 15
 _numbers = itertools.count(1)
@@ -95,25 +96,28 @@ def workers(bench: Bench) -> Sequence[Line]:
 def wake(bench: Bench) -> Sequence[Line]:
     """From an order at one server to the device that is held at another."""
     with database_server(bench.folder) as url:
-        rounds = [_one_wake(bench, url) for _ in range(bench.effort.rounds)]
+        return [_wake(bench, url, rate) for rate in ORDERS_A_SECOND]
+
+
+def _wake(bench: Bench, url: str, rate: int) -> Line:
+    rounds = [_one_wake(bench, url, rate) for _ in range(bench.effort.rounds)]
     p50, p99 = (
         statistics.median(saw[name] for saw in rounds) for name in ("p50", "p99")
     )
-    return [
-        Line(
-            what=f"enqueue sent until a device held at another server has it,"
-            f" {ORDERS_A_SECOND}/s, {POLLS:,} polls held, p99",
-            wanted="≤ 50 ms",
-            measured=f"{p99:.1f} ms (p50 {p50:.1f})",
-            met=p99 <= 50,  # noqa: PLR2004 - said two lines above
-        )
-    ]
+    return Line(
+        what=f"enqueue sent until a device held at another server has it,"
+        f" {rate}/s, {POLLS:,} polls held, p99",
+        wanted="≤ 50 ms",
+        measured=f"{p99:.1f} ms (p50 {p50:.1f})",
+        met=p99 <= 50,  # noqa: PLR2004 - said two lines above
+    )
 
 
-def _one_wake(bench: Bench, url: str) -> dict[str, float]:
+def _one_wake(bench: Bench, url: str, rate: int) -> dict[str, float]:
     database = new_database(url)
     first, second = (
-        attrs.evolve(_setup(bench, Kind.OURS, database), hold=HOLD) for _ in range(2)
+        attrs.evolve(_setup(bench, Kind.OURS, database), hold=HOLD, both=1)
+        for _ in range(2)
     )
     with running(first) as holding, running(second) as ordering:
         ordering.adopt(POLLS)
@@ -121,7 +125,7 @@ def _one_wake(bench: Bench, url: str) -> dict[str, float]:
             holding,
             "latency",
             polls=POLLS,
-            rate=ORDERS_A_SECOND,
+            rate=rate,
             warm=1,
             seconds=bench.effort.latency_seconds,
             orders=ordering.port,

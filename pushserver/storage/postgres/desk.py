@@ -19,7 +19,8 @@ from pushserver.model.changes import Changes
 from pushserver.model.device import Device
 from pushserver.model.ids import IdSource
 from pushserver.model.news import News
-from pushserver.storage.postgres.gathering import Gathering, read
+from pushserver.storage.postgres.ear import Ear
+from pushserver.storage.postgres.gathering import Gathering
 from pushserver.storage.postgres.hours import Hours
 from pushserver.storage.postgres.known import Known
 from pushserver.storage.postgres.link import Link
@@ -60,14 +61,6 @@ _TELL = "SELECT pg_notify('pushserver', piece) FROM unnest(CAST(? AS TEXT[])) AS
 _PING = "SELECT 1"
 
 
-@attrs.frozen
-class Heard:
-    """What came of one turn: `own` are the processes of the database that told it."""
-
-    told: Collection[tuple[int, str]]
-    found: News | None
-
-
 @attrs.define(eq=False, kw_only=True)
 class Desk:
     """
@@ -84,13 +77,13 @@ class Desk:
     writers: Callable[[], Collection[int]]
     gathering: Gathering = attrs.Factory(Gathering)
     net: Net = attrs.Factory(Net)
+    ear: Ear = attrs.Factory(Ear)
     listeners: list[Callable[[News], None]] = attrs.Factory(list)
     is_open: bool = attrs.field(default=False, init=False)
     _leads: bool = attrs.field(default=False, init=False)
     _node: int | None = attrs.field(default=None, init=False)
     _alone: int = attrs.field(default=0, init=False)
     _bell: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
-    _told: list[tuple[int, str]] = attrs.field(factory=list, init=False)
     _link: Link | None = attrs.field(default=None, init=False)
     _pid: int = attrs.field(default=0, init=False)
     _task: "asyncio.Task[None] | None" = attrs.field(default=None, init=False)
@@ -181,7 +174,7 @@ class Desk:
 
     def _greet(self, link: Link) -> tuple[News, int]:
         link.raw.execute(_GREET, prepare=False)
-        link.raw.add_notify_handler(self._note)
+        self.ear.open(link)
         self._link, self._pid = link, link.pid
         start = random.randrange(_NODES) if self._node is None else self._node  # noqa: S311 - no secret
         found = link.execute(_TAKE, (start, _NODES)).fetchone()
@@ -201,27 +194,42 @@ class Desk:
             look = loop.time() >= due
             if look:
                 due = loop.time() + _EVERY
-            await self._turn(look=look)
+            if look or self.gathering or not self._listen():
+                await self._turn(look=look)
             await self._wait(due)
+
+    def _listen(self) -> bool:
+        """Hear what came, at once, if nothing is being done on the connection."""
+        link = self._link
+        if link is None or not link.is_open or not self.session.is_idle:
+            return False
+        self._bell.clear()
+        try:
+            self.ear.take_in(link)
+        except psycopg.Error:
+            return False
+        self._hear()
+        return True
 
     async def _turn(self, *, look: bool = False, ask: bool = False) -> None:
         """Hear what came, tell what was gathered, and *look* around; *ask* for more."""
         self._bell.clear()
         telling = self._take()
         try:
-            heard = await self.session.run(
+            found = await self.session.run(
                 lambda link: self._do(link, telling, look, ask)
             )
         except Unavailable:
             self.gathering.lose()
             raise
-        own = {*self.writers(), self._pid}
-        for pid, payload in heard.told:
-            if pid not in own:
-                self._alone = 0
-                self._say(read(payload))
-        if heard.found is not None:
-            self._say(heard.found)
+        self._hear()
+        if found is not None:
+            self._say(found)
+
+    def _hear(self) -> None:
+        for news in self.ear.heard({*self.writers(), self._pid}):
+            self._alone = 0
+            self._say(news)
 
     def _say(self, news: News) -> None:
         if news == _NOTHING:
@@ -236,23 +244,18 @@ class Desk:
             self.gathering.clear()
         return self.gathering.take()
 
-    def _do(self, link: Link, telling: Sequence[str], look: bool, ask: bool) -> Heard:
+    def _do(
+        self, link: Link, telling: Sequence[str], look: bool, ask: bool
+    ) -> News | None:
         if link is not self._link:
             link.close()
             raise Unavailable("The connection was lost.")
         if ask:
             # Before it answers, the database sends what was told until then.
             link.execute(_PING)
-        link.raw.pgconn.consume_input()
-        while (came := link.raw.pgconn.notifies()) is not None:
-            self._told.append((came.be_pid, came.extra.decode()))
+        self.ear.take_in(link)
         _tell(link, telling)
-        found = self._look(link) if look else None
-        told, self._told = self._told, []
-        return Heard(told, found)
-
-    def _note(self, came: psycopg.Notify) -> None:
-        self._told.append((came.pid, came.payload))
+        return self._look(link) if look else None
 
     def _look(self, link: Link) -> News | None:
         """Lead if nobody does; look for what was missed unless there is nobody."""

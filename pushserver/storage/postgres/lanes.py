@@ -2,9 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from pushserver.model.command import Command
 from pushserver.model.lane import Lane
-from pushserver.model.state import State
 from pushserver.storage.postgres.known import Kept
 from pushserver.storage.postgres.link import Link
 from pushserver.storage.postgres.summaries import LONG, Summary
@@ -65,7 +63,7 @@ def _load_changes(
     missing: set[int] = set()
     for lane, changed in old:
         new = differing[lane.device_id] if changed is None else changed
-        new.update(each.id for each in lane.commands if not _is_plain(each))
+        new |= _not_plain(lane)
         same = [each for each in lane.waiting if each.id not in new]
         lanes[lane.device_id] = Lane(lane.device_id, same)
         missing |= new
@@ -89,7 +87,11 @@ def _differing(lane: Lane, live: set[tuple[int, ...]]) -> set[int]:
     return {command_id for command_id, *_ in live ^ waiting}
 
 
-def _is_plain(command: Command) -> bool:
-    """Tell whether it waits, and follows nothing that may move on without it."""
-    followed = command.operation_id is not None or command.service_id is not None
-    return command.state is State.PENDING and not followed
+def _not_plain(lane: Lane) -> set[int]:
+    """Return what is in flight, and what follows something that may move on alone."""
+    found = {
+        each.id
+        for each in lane.waiting
+        if each.operation_id is not None or each.service_id is not None
+    }
+    return found if lane.flight is None else found | {lane.flight.command.id}

@@ -94,6 +94,7 @@ class Session:
     speaks_for_all: bool = False
     _link: Link | None = attrs.field(default=None, init=False)
     _lost: Link | None = attrs.field(default=None, init=False)
+    _asked: int = attrs.field(default=0, init=False)
     _thread: ThreadPoolExecutor = attrs.field(init=False)
     _closed: bool = attrs.field(default=False, init=False)
 
@@ -121,8 +122,18 @@ class Session:
             raise Unavailable("The database is closed.")
         loop = asyncio.get_running_loop()
         done = loop.run_in_executor(self._thread, self._do, work)
+        self._asked += 1
+        done.add_done_callback(self._answered)
         self._watch(done, time.monotonic())
         return await asyncio.shield(done)
+
+    def _answered(self, _done: "asyncio.Future[Any]") -> None:
+        self._asked -= 1
+
+    @property
+    def is_idle(self) -> bool:
+        """Tell whether nothing is being done on the connection."""
+        return self._asked == 0
 
     def _watch(self, done: "asyncio.Future[Any]", since: float) -> None:
         """See to it that the database is not silent for ever, as it is *since* then."""
