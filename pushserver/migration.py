@@ -140,6 +140,8 @@ def _refuse_if_used(link: Link, tables: Sequence[Table]) -> None:
     if _number(link, "SELECT count(*) FROM scope") > 1:
         raise Misconfigured("The target is not empty: it has scopes.")
     link.execute("DELETE FROM scope")
+    # Who emptied the other tables may not know of it, and it would be believed.
+    link.execute("DELETE FROM lane")
 
 
 def _copy_all(

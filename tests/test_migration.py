@@ -128,6 +128,22 @@ async def test_a_server_goes_on(path: Path, database: str, clock: ManualClock) -
     assert int(made.json()["id"]) > newest
 
 
+async def test_used_before(file: str, database: str, clock: ManualClock) -> None:
+    """
+    What waits in the copy is handed out, whatever was known of lanes in the target.
+    """
+    with psycopg.connect(database) as link:
+        link.execute(
+            "INSERT INTO lane (device_id, version, live, unsure) VALUES (1, 1, 0, 0)"
+        )
+    migrate(file, database, nothing)
+    async with standing(database, clock, **INSIDE) as site:
+        await site.services.subscriptions.load()
+        handed_out = await site.push("deviceId=1")
+
+    assert b"" != handed_out.body
+
+
 async def test_nul(path: Path, database: str, clock: ManualClock) -> None:
     """
     A text's NUL, which PostgreSQL cannot keep, becomes what the store makes of it.
