@@ -156,6 +156,21 @@ async def test_nothing_else_is_read(pair: Pair) -> None:
     assert count.rows < 100
 
 
+async def test_trail_is_short(pair: Pair) -> None:
+    """However many commands are changed, it takes little to say which."""
+    await enqueue(pair.a, *many(20))
+    await lane_of(pair.b)
+    for count in (30, 1, 30, 30, 1, 30, 200, 1, 40, 40):
+        await enqueue(pair.a, *many(count))
+        (trail,) = await pair.a.workers.run(
+            lambda link: link.execute("SELECT trail FROM lane").fetchone()
+        )
+        is_so = await truth(pair.a)
+
+        assert len(trail) <= 2000
+        assert is_so == shown(await lane_of(pair.b))
+
+
 async def test_empty_lane_is_not_read(pair: Pair) -> None:
     """Where nothing is left, nothing is read, whoever did the last of it."""
     await enqueue(pair.a, command())

@@ -14,9 +14,8 @@ from pushserver.model.lane import Lane
 
 #: A shorter lane has no trail: it is read whole.
 LONG = 16
-#: Versions that are remembered, and commands for each: a page of the database has room
-#: for several trails.
-_STEPS, _COMMANDS = 40, 40
+#: Characters of a trail: a page of the database has room for several.
+_ROOM = 2000
 # Deadlines are moved without the devices' locks. If that was done since the versions
 # were asked for, the new one is negative: nobody has a lane that is so.
 _RENEW = (
@@ -89,10 +88,12 @@ def summaries(
 
 def _trail(lane: Lane, before: Summary | None, command_ids: Collection[int]) -> str:
     """Return the trail of a lane in which these commands are changed, too."""
-    if before is None or lane.depth < LONG or len(command_ids) > _COMMANDS:
+    if before is None or lane.depth < LONG:
         return ""
     step = ",".join(map(str, (before.version, *command_ids)))
-    return " ".join([*before.trail.split(), step][-_STEPS:])
+    trail = f"{before.trail} {step}".lstrip()
+    # The oldest steps go, also the one of which a piece would be left.
+    return trail if len(trail) <= _ROOM else trail[-_ROOM:].partition(" ")[2]
 
 
 def _changed(changes: Changes) -> dict[int, set[int]]:
