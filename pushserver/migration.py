@@ -64,6 +64,7 @@ def migrate(source: str, target: str, tell: Tell) -> Mapping[str, int]:
             tables = _tables_of(file)
             _refuse_if_used(link, tables)
             _copy_all(file, link, tables, tell)
+            _analyze(link, tables)
     except (sqlite3.Error, psycopg.Error) as error:
         said = str(error).partition("\n")[0]
         raise Misconfigured(f"Nothing was copied: {said}") from error
@@ -114,7 +115,6 @@ def _writing(url: str) -> Iterator[Link]:
         link.execute("BEGIN")
         prepare(link, SystemClock().now())
         yield link
-        link.execute("ANALYZE")
         link.execute("COMMIT")
 
 
@@ -158,6 +158,13 @@ def _copy_all(
                 f"Nothing was copied: of {table.rows} rows of {table.name} {came} came."
             )
     tell(done, total)
+
+
+def _analyze(link: Link, tables: Sequence[Table]) -> None:
+    """Let the database know what came; what it takes for empty it reads whole."""
+    for table in tables:
+        if table.rows:
+            link.execute(f"ANALYZE {table.name}")
 
 
 def _copied(file: sqlite3.Connection, link: Link, table: Table) -> Iterator[int]:

@@ -144,6 +144,17 @@ async def test_used_before(file: str, database: str, clock: ManualClock) -> None
     assert b"" != handed_out.body
 
 
+async def test_planned_well(file: str, bare: str) -> None:
+    """
+    What was copied is known to who plans; what is empty is not taken to stay so.
+    """
+    migrate(file, bare, nothing)
+    with reading(bare) as read:
+        known = dict(read("SELECT relname, reltuples FROM pg_class"))
+
+    assert known["command"] > 0 > known["lane"]
+
+
 async def test_nul(path: Path, database: str, clock: ManualClock) -> None:
     """
     A text's NUL, which PostgreSQL cannot keep, becomes what the store makes of it.
