@@ -162,8 +162,8 @@ async def test_trail_is_short(pair: Pair) -> None:
     await lane_of(pair.b)
     for count in (30, 1, 30, 30, 1, 30, 200, 1, 40, 40):
         await enqueue(pair.a, *many(count))
-        (trail,) = await pair.a.workers.run(
-            lambda link: link.execute("SELECT trail FROM lane").fetchone()
+        [(trail,)] = await pair.a.workers.run(
+            lambda link: link.execute("SELECT trail FROM lane").fetchall()
         )
         is_so = await truth(pair.a)
 
@@ -196,6 +196,19 @@ async def test_held_back_elsewhere(database: str) -> None:
 
         assert held.keys() == {"execute_actions"}
         assert held == (await lane_of(a)).blocked
+
+
+async def test_held_back_where_it_is_earlier(database: str) -> None:
+    """A server whose clock is ahead ends no hold of one whose clock is not."""
+    ahead = START / SECOND - time.time()
+    async with opened(database, ahead) as a, opened(database, ahead + 200) as b:
+        await enqueue(a, once())
+        await fly(a)
+        await abandon(a, START)
+        await enqueue(b, once())
+
+        assert (await lane_of(a)).blocked.keys() == {"execute_actions"}
+        assert not (await lane_of(b)).blocked
 
 
 async def test_decided_in_vain(pair: Pair) -> None:

@@ -78,12 +78,19 @@ def summaries(
     for device_id in sorted(changes.touched):
         lane, summary = lanes.get(device_id), Summary(version)
         if lane is not None and device_id not in doubtful:
-            trail = _trail(lane, known.get(device_id), changed.get(device_id, set()))
-            unsure = max((until for _, until in lane.blocked.values()), default=0)
+            before = known.get(device_id)
+            trail = _trail(lane, before, changed.get(device_id, set()))
             live = lane.depth + (lane.flight is not None)
-            summary = Summary(version, live, unsure, trail)
+            summary = Summary(version, live, _unsure(lane, before), trail)
         found.append((device_id, summary))
     return found
+
+
+def _unsure(lane: Lane, before: Summary | None) -> int:
+    """Return until when something is held back, also by a clock that is behind ours."""
+    until = [until for _, until in lane.blocked.values()]
+    said = None if before is None else before.unsure
+    return max((*until, said or 0))
 
 
 def _trail(lane: Lane, before: Summary | None, command_ids: Collection[int]) -> str:
