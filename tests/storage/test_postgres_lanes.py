@@ -289,6 +289,23 @@ async def test_clock_jumps_elsewhere(pair: Pair, database: str) -> None:
     assert await truth(pair.a) == shown(await lane_of(pair.b))
 
 
+async def test_clock_jumps_for_a_copy(pair: Pair, database: str) -> None:
+    """It is so, too, where commands came by themselves, and no lane is known."""
+    await enqueue(pair.a, *many(3))
+    await pair.a.workers.run(lambda link: link.execute("DELETE FROM lane"))
+
+    def decide(lane: Lane, changes: Changes, _past: Past) -> None:
+        with closing(Link(database)) as link:
+            link.execute("BEGIN")
+            shift(link, 7, START, 1)
+            link.execute("COMMIT")
+        cancel(lane, lane.waiting[0], changes, now=START)
+
+    await pair.b.change(DEVICE, decide)
+
+    assert await truth(pair.a) == shown(await lane_of(pair.b))
+
+
 async def test_clock_jumps_amid_a_round(pair: Pair, database: str) -> None:
     """A server that writes while another one moves deadlines is not its enemy."""
     await enqueue(pair.a, *many(3))

@@ -43,6 +43,15 @@ _UPDATING = (
     "UPDATE upgrade_part SET updating_at = updating_at + ? WHERE state = 'updating'"
 )
 _RENEW = "UPDATE lane SET version = ?, unsure = NULL, trail = ''"
+# Of devices that nobody decided on yet, since their commands were copied: whoever does
+# so just now must see that it was not alone.
+_RENEW_NEW = (
+    "INSERT INTO lane (device_id, version) SELECT DISTINCT device_id,"
+    " CAST(? AS BIGINT) FROM command WHERE state IN ('PENDING', 'SENT', 'DELIVERED')"
+    " ON CONFLICT (device_id) DO UPDATE"
+    " SET version = excluded.version, unsure = NULL, trail = ''"
+    " WHERE lane.version <> excluded.version"
+)
 _DAY = 86_400_000_000
 
 
@@ -73,3 +82,4 @@ def shift(connection: Connection, jump: int, now: int, version: int) -> None:
     connection.execute(_UPDATING, (jump,))
     connection.execute(_HOLDING_BACK, (jump, first_id_at(now - jump - _DAY)))
     connection.execute(_RENEW, (version,))
+    connection.execute(_RENEW_NEW, (version,))
