@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from random import Random
 
+import attrs
 import pytest
 
 from pushserver.clock import SECOND
@@ -226,6 +227,18 @@ async def test_decided_in_vain(pair: Pair) -> None:
         await pair.a.change(DEVICE, decide)
 
     assert is_so == shown(await lane_of(pair.a))
+
+
+async def test_nothing_stays_locked(pair: Pair) -> None:
+    """When what was decided cannot even be said, the device is free at once."""
+
+    def decide(_lane: Lane, changes: Changes, _past: Past) -> None:
+        changes.added.append(attrs.evolve(command(), order=None))
+
+    with pytest.raises(AssertionError):
+        await pair.a.change(DEVICE, decide)
+    async with asyncio.timeout(1):
+        await enqueue(pair.b, command())
 
 
 async def test_decision_fails(pair: Pair) -> None:

@@ -167,10 +167,10 @@ class Link(ByColumns):
 
     def clean(self) -> None:
         """Roll back what was not committed; close if that cannot be done."""
-        # With that the library may drop whatever was prepared.
-        self._prepared.clear()
         try:
             if self.raw.info.transaction_status != TransactionStatus.IDLE:
+                # With that the library may drop whatever was prepared.
+                self._prepared.clear()
                 self.raw.execute("ROLLBACK", prepare=False)
         except psycopg.Error:
             self.close()

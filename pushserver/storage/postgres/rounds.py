@@ -171,8 +171,10 @@ class Rounds:
         flights = {i: kept[i].lane.flight if i in kept else None for i in ids}
         try:
             await self._decision(session, jobs, ids, kept)
-        except BaseException:
+        except Exception as error:
             self.known.spoil(flights)
+            if not isinstance(error, Unavailable):  # a fault of ours, not of the link
+                await session.run(Link.clean)
             raise
 
     async def _decision(
