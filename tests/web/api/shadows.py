@@ -5,6 +5,7 @@ from typing import Any
 
 from tests.web.site import DEVICE, Answer, Site
 
+WANTED = {"general": {"language": "pt_BR", "beep_sound_enabled": True}}
 ERROR = b'{"error":"Node or attribute not found.","code":7}'
 
 
