@@ -21,6 +21,8 @@ def _cores() -> list[int]:
     return sorted(os.sched_getaffinity(0))
 
 
+#: What tells whether a commit costs anything.
+FILE_SYSTEM = "file system of the databases"
 # Not /tmp, which many systems keep in memory, where a sync costs nothing.
 DISK = os.environ.get("TMPDIR", "/var/tmp")  # noqa: S108 - a new folder inside it
 CORES = _cores()
@@ -89,7 +91,7 @@ def facts(folder: Path) -> Mapping[str, str]:
         "aiosqlite": version("aiosqlite"),
         "event loop": _event_loop(),
         "SQLite": sqlite3.sqlite_version,
-        "file system of the databases": _file_system(folder),
+        FILE_SYSTEM: _file_system(folder),
     }
 
 

@@ -26,7 +26,7 @@ TEXTS = {
     "general": {"language": "en_US", "beep_sound_enabled": "0"},
     "alarm": {"siren_enabled": "1"},
 }
-DEVICES = 40
+DEVICES = 25
 OURS = {
     "grace": 0.5,
     "response_timeout": 4,
