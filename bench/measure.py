@@ -111,6 +111,9 @@ def interleaved(ours: Run, theirs: Run, pairs: int) -> Ratio:
             mine, other = ours(), theirs()
         else:
             other, mine = theirs(), ours()
+        if not other:
+            say("  against nothing at all: the disk stood still, the pair is left out")
+            continue
         say(f"  {mine:10.0f}/s against {other:10.0f}/s: {mine / other:.3f}")
         ratios.append(mine / other)
     return Ratio(ratios)
