@@ -113,11 +113,12 @@ async def test_shorter_than_announced(site: Site) -> None:
     assert result["unreadable"] is True
 
 
-@pytest.mark.usefixtures("impatient")
-async def test_slow_but_steady(site: Site) -> None:
+async def test_slow_but_steady(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """
     A body may take for ever as long as bytes come.
     """
+    # Long enough for a machine that does something else for a moment.
+    monkeypatch.setattr(body, "SILENCE", 0.5)
     command = await site.enqueue()
     await site.push(QUERY)
     text = b'{"response":' + b" " * 28 + b"{}}"
@@ -125,7 +126,7 @@ async def test_slow_but_steady(site: Site) -> None:
         writer.write(f"{POST}Content-Length: {len(text)}\r\n\r\n".encode())
         for place in range(len(text)):
             writer.write(text[place : place + 1])
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(0.025)
         answer = await reader.readline()
 
     assert b" 200 " in answer
