@@ -171,9 +171,9 @@ class Rounds:
         flights = {i: kept[i].lane.flight if i in kept else None for i in ids}
         try:
             await self._decision(session, jobs, ids, kept)
-        except Exception as error:
+        except BaseException as error:
             self.known.spoil(flights)
-            if not isinstance(error, Unavailable):  # a fault of ours, not of the link
+            if not isinstance(error, (Unavailable, asyncio.CancelledError)):
                 await session.run(Link.clean)
             raise
 

@@ -17,7 +17,8 @@ LONG = 16
 #: Characters of a trail: a page of the database has room for several.
 _ROOM = 2000
 # Deadlines are moved without the devices' locks. If that was done since the versions
-# were asked for, the new one is negative: nobody has a lane that is so.
+# were asked for, the new one is negative: nobody has a lane that is so. Who moves them
+# gives all lanes a version that no lane had, so it is among none of those known.
 _RENEW = (
     "INSERT INTO lane (device_id, version, live, unsure, trail) VALUES {}"
     " ON CONFLICT (device_id) DO UPDATE SET (version, live, unsure, trail) = (SELECT"
