@@ -6,7 +6,7 @@ the least an enqueue or a result can cost.
 
 from aiohttp import web
 
-from bench.serving import arguments, serve
+from bench.serving import argument_parser, serve
 
 
 async def idle(_request: web.Request) -> web.Response:
@@ -14,7 +14,7 @@ async def idle(_request: web.Request) -> web.Response:
     return web.Response()
 
 
-async def taken(request: web.Request) -> web.Response:
+async def accept_body(request: web.Request) -> web.Response:
     """Read the body and answer nothing."""
     await request.read()
     return web.Response()
@@ -22,8 +22,8 @@ async def taken(request: web.Request) -> web.Response:
 
 ROUTES = (
     web.get("/push", idle),
-    web.post("/result", taken),
-    web.post("/api/v1/devices/{device_id}/commands", taken),
+    web.post("/result", accept_body),
+    web.post("/api/v1/devices/{device_id}/commands", accept_body),
 )
 
 
@@ -35,4 +35,4 @@ def build() -> web.Application:
 
 
 if __name__ == "__main__":
-    serve(build, arguments().parse_args().port)
+    serve(build, argument_parser().parse_args().port)

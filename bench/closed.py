@@ -10,41 +10,41 @@ from collections.abc import Sequence
 import attrs
 
 from bench import wire
-from bench.wire import Connection, Unexpected
+from bench.wire import LoadConnection, UnexpectedAnswer
 
 #: Seconds after which hands that do not come to rest are an error, and polls after
 #: which a device that is given nothing is one.
-PATIENCE, POLLS = 60.0, 1000
+STOP_TIMEOUT, MAX_POLLS = 60.0, 1000
 
 
-class Hand(abc.ABC):
+class LoopWorker(abc.ABC):
     """Does the same thing over and over until it is told to rest."""
 
     def __init__(self) -> None:
-        self.done = 0
-        self.rested = asyncio.Event()
+        self.completed = 0
+        self.stopped = asyncio.Event()
         self._stopping = False
 
     @abc.abstractmethod
     def start(self) -> None:
         """Begin a round."""
 
-    def rest(self) -> None:
+    def stop(self) -> None:
         """Begin nothing new once the present round is over."""
         self._stopping = True
 
-    def _round_over(self) -> None:
-        self.done += 1
+    def _complete_round(self) -> None:
+        self.completed += 1
         if self._stopping:
-            self.rested.set()
+            self.stopped.set()
         else:
             self.start()
 
 
-class Poller(Hand):
+class Poller(LoopWorker):
     """Polls for one device after another, and is told that there is nothing."""
 
-    def __init__(self, connection: Connection, devices: Sequence[int]) -> None:
+    def __init__(self, connection: LoadConnection, devices: Sequence[int]) -> None:
         super().__init__()
         self._connection = connection
         self._requests = itertools.cycle(
@@ -57,14 +57,14 @@ class Poller(Hand):
 
     def _answered(self, status: int, body: bytes) -> None:
         if status != wire.OK or body:
-            raise Unexpected(f"an idle poll: {status} {body[:200]!r}")
-        self._round_over()
+            raise UnexpectedAnswer(f"an idle poll: {status} {body[:200]!r}")
+        self._complete_round()
 
 
-class Poster(Hand):
+class ResultPoster(LoopWorker):
     """Posts a device's result over and over, whether anybody asked or not."""
 
-    def __init__(self, connection: Connection, device: int) -> None:
+    def __init__(self, connection: LoadConnection, device: int) -> None:
         super().__init__()
         self._connection = connection
         self._request = wire.result_request(device, "of-no-poll")
@@ -75,11 +75,11 @@ class Poster(Hand):
 
     def _answered(self, status: int, body: bytes) -> None:
         if status != wire.OK or body:
-            raise Unexpected(f"a result: {status} {body[:200]!r}")
-        self._round_over()
+            raise UnexpectedAnswer(f"a result: {status} {body[:200]!r}")
+        self._complete_round()
 
 
-class Cycler(Hand):
+class Cycler(LoopWorker):
     """A program and its devices: enqueue, poll, result, each once the last is answered.
 
     The devices take turns, as one device may not ask without limit. Each command has a
@@ -88,7 +88,7 @@ class Cycler(Hand):
     """
 
     def __init__(
-        self, program: Connection, terminal: Connection, devices: Sequence[int]
+        self, program: LoadConnection, terminal: LoadConnection, devices: Sequence[int]
     ) -> None:
         super().__init__()
         self._program, self._terminal = program, terminal
@@ -99,14 +99,14 @@ class Cycler(Hand):
     def start(self) -> None:
         """Enqueue a command for the next device."""
         self._device = next(self._devices)
-        self._mark = f"{self._run}-{self.done}-{self._device}"
+        self._mark = f"{self._run}-{self.completed}-{self._device}"
         self._program.send(
             wire.enqueue_request(self._device, self._mark), self._enqueued
         )
 
     def _enqueued(self, status: int, body: bytes) -> None:
         if status != wire.CREATED:
-            raise Unexpected(f"an enqueue: {status} {body[:200]!r}")
+            raise UnexpectedAnswer(f"an enqueue: {status} {body[:200]!r}")
         self._polls = 0
         self._poll()
 
@@ -115,45 +115,47 @@ class Cycler(Hand):
         self._terminal.send(wire.poll_request(self._device, self._mark), self._polled)
 
     def _polled(self, status: int, body: bytes) -> None:
-        if status == wire.OK and not body and self._polls < POLLS:
+        if status == wire.OK and not body and self._polls < MAX_POLLS:
             self._poll()
             return
         if status != wire.OK or self._mark.encode() not in body:
-            raise Unexpected(f"a poll for {self._mark}: {status} {body[:200]!r}")
+            raise UnexpectedAnswer(f"a poll for {self._mark}: {status} {body[:200]!r}")
         self._terminal.send(wire.result_request(self._device, self._mark), self._posted)
 
     def _posted(self, status: int, body: bytes) -> None:
         if status != wire.OK or body:
-            raise Unexpected(f"a result: {status} {body[:200]!r}")
-        self._round_over()
+            raise UnexpectedAnswer(f"a result: {status} {body[:200]!r}")
+        self._complete_round()
 
 
 @attrs.frozen(kw_only=True)
-class Pace:
+class LoopRate:
     """How fast the hands were; *busy* is the share of its core the client used."""
 
     rate: float
     busy: float
 
 
-async def measure(hands: Sequence[Hand], *, warm: float, seconds: float) -> Pace:
-    """Let *hands* work, count what they do for *seconds* after *warm* seconds."""
+async def measure(
+    hands: Sequence[LoopWorker], *, warm_up: float, seconds: float
+) -> LoopRate:
+    """Let *hands* work, count what they do for *seconds* after *warm_up* seconds."""
     for hand in hands:
         hand.start()
-    await asyncio.sleep(warm)
-    began, used = time.perf_counter(), time.process_time()
-    before = sum(hand.done for hand in hands)
+    await asyncio.sleep(warm_up)
+    began, cpu_started = time.perf_counter(), time.process_time()
+    before = sum(hand.completed for hand in hands)
     await asyncio.sleep(seconds)
     took = time.perf_counter() - began
-    busy = (time.process_time() - used) / took
-    rate = (sum(hand.done for hand in hands) - before) / took
-    await _come_to_rest(hands)
-    return Pace(rate=rate, busy=busy)
+    busy = (time.process_time() - cpu_started) / took
+    rate = (sum(hand.completed for hand in hands) - before) / took
+    await _stop_all(hands)
+    return LoopRate(rate=rate, busy=busy)
 
 
-async def _come_to_rest(hands: Sequence[Hand]) -> None:
+async def _stop_all(hands: Sequence[LoopWorker]) -> None:
     # Half a cycle left behind would be handed to the next run's poll.
     for hand in hands:
-        hand.rest()
-    async with asyncio.timeout(PATIENCE):
-        await asyncio.gather(*(hand.rested.wait() for hand in hands))
+        hand.stop()
+    async with asyncio.timeout(STOP_TIMEOUT):
+        await asyncio.gather(*(hand.stopped.wait() for hand in hands))

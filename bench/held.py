@@ -13,26 +13,26 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from bench import wire
-from bench.wire import Connection, Unexpected, connect
+from bench.wire import LoadConnection, UnexpectedAnswer, connect
 
 #: Connections of the ordering programs; orders wait their turn when all are in use.
-PROGRAMS = 64
+PROGRAM_CONNECTIONS = 64
 #: Seconds for the server to come to rest once the last poll was sent.
-SETTLE = 1.0
-PATIENCE = 60.0
+SETTLE_SECONDS = 1.0
+DRAIN_TIMEOUT = 60.0
 #: Timers may be late by some milliseconds: so long before (seconds) nobody sleeps.
-SOON = 0.003
+SPIN_SECONDS = 0.003
 
-Had = Callable[[str, float], None]
+OnCommand = Callable[[str, float], None]
 
 
-class Device:
+class HeldDevice:
     """Polls, and waits; posts its result, and polls again."""
 
-    def __init__(self, connection: Connection, device: int) -> None:
+    def __init__(self, connection: LoadConnection, device: int) -> None:
         self.id = device
-        self.answers = 0
-        self.had: Had = lambda _mark, _at: None
+        self.answer_count = 0
+        self.on_command: OnCommand = lambda _mark, _at: None
         self._connection = connection
         self._uuids = (f"{secrets.token_hex(6)}-{n}" for n in itertools.count())
         self._uuid = ""
@@ -45,17 +45,17 @@ class Device:
     def _polled(self, status: int, body: bytes) -> None:
         at = time.perf_counter()
         if status != wire.OK:
-            raise Unexpected(f"a held poll: {status} {body[:200]!r}")
-        self.answers += 1
+            raise UnexpectedAnswer(f"a held poll: {status} {body[:200]!r}")
+        self.answer_count += 1
         if not body:
             self.poll()
             return
-        self.had(_mark_in(body), at)
+        self.on_command(_mark_in(body), at)
         self._connection.send(wire.result_request(self.id, self._uuid), self._posted)
 
     def _posted(self, status: int, body: bytes) -> None:
         if status != wire.OK or body:
-            raise Unexpected(f"a result: {status} {body[:200]!r}")
+            raise UnexpectedAnswer(f"a result: {status} {body[:200]!r}")
         self.poll()
 
 
@@ -64,63 +64,67 @@ def _mark_in(body: bytes) -> str:
     return body[start : body.index(b'"', start)].decode()
 
 
-async def hold(port: int, device_ids: Sequence[int]) -> list[Device]:
+async def hold_polls(port: int, device_ids: Sequence[int]) -> list[HeldDevice]:
     """Connect the devices and have each one's poll held."""
     connections = await connect(port, len(device_ids))
-    devices = [Device(*each) for each in zip(connections, device_ids, strict=True)]
+    devices = [HeldDevice(*each) for each in zip(connections, device_ids, strict=True)]
     for at, device in enumerate(devices):
         device.poll()
         if at % 100 == 0:
             await asyncio.sleep(0)
-    await asyncio.sleep(SETTLE)
+    await asyncio.sleep(SETTLE_SECONDS)
     return devices
 
 
-class Orders:
+class OpenLoopEnqueues:
     """Orders sent when they are due, and what became of each."""
 
-    def __init__(self, devices: Sequence[Device], programs: list[Connection]) -> None:
-        self.had: dict[str, float] = {}
-        self.replied: dict[str, float] = {}
-        self.due: dict[str, float] = {}
+    def __init__(
+        self, devices: Sequence[HeldDevice], programs: list[LoadConnection]
+    ) -> None:
+        self.received_at: dict[str, float] = {}
+        self.replied_at: dict[str, float] = {}
+        self.due_at: dict[str, float] = {}
         self._free = deque(programs)
         self._waiting: deque[tuple[int, str]] = deque()
         self._devices = itertools.cycle(devices)
         for device in devices:
-            device.had = self.had.__setitem__
+            device.on_command = self.received_at.__setitem__
 
     def send(self, due: float) -> None:
         """Order something of the next device."""
         device = next(self._devices).id
-        mark = f"mark-{len(self.due)}"
-        self.due[mark] = due
+        mark = f"mark-{len(self.due_at)}"
+        self.due_at[mark] = due
         if self._free:
             self._send(self._free.popleft(), device, mark)
         else:
             self._waiting.append((device, mark))
 
-    def _send(self, program: Connection, device: int, mark: str) -> None:
-        def answered(status: int, body: bytes) -> None:
-            self.replied[mark] = time.perf_counter()
+    def _send(self, program: LoadConnection, device: int, mark: str) -> None:
+        def on_answer(status: int, body: bytes) -> None:
+            self.replied_at[mark] = time.perf_counter()
             if status != wire.CREATED:
-                raise Unexpected(f"an enqueue: {status} {body[:200]!r}")
+                raise UnexpectedAnswer(f"an enqueue: {status} {body[:200]!r}")
             if self._waiting:
                 self._send(program, *self._waiting.popleft())
             else:
                 self._free.append(program)
 
-        program.send(wire.enqueue_request(device, mark), answered)
+        program.send(wire.enqueue_request(device, mark), on_answer)
 
     @property
-    def open(self) -> bool:
+    def has_outstanding(self) -> bool:
         """Whether an order is still without its device."""
-        return len(self.had) < len(self.due) or len(self.replied) < len(self.due)
+        return len(self.received_at) < len(self.due_at) or len(self.replied_at) < len(
+            self.due_at
+        )
 
     def percentiles(self, since: float) -> dict[str, float]:
         """Return milliseconds from due, and from the reply, until the device had it."""
-        counted = [mark for mark, due in self.due.items() if due >= since]
-        waits = [self.had[mark] - self.due[mark] for mark in counted]
-        after = [self.had[mark] - self.replied[mark] for mark in counted]
+        counted = [mark for mark, due in self.due_at.items() if due >= since]
+        waits = [self.received_at[mark] - self.due_at[mark] for mark in counted]
+        after = [self.received_at[mark] - self.replied_at[mark] for mark in counted]
         cuts = statistics.quantiles(waits, n=100)
         return {
             "p50": cuts[49] * 1000,
@@ -131,29 +135,29 @@ class Orders:
         }
 
 
-async def order(
-    devices: Sequence[Device], port: int, *, rate: int, warm: float, seconds: float
+async def enqueue_at_rate(
+    devices: Sequence[HeldDevice], port: int, *, rate: int, warm: float, seconds: float
 ) -> dict[str, float]:
     """Order at *rate* a second and return how long the devices waited."""
-    orders = Orders(devices, await connect(port, PROGRAMS))
+    orders = OpenLoopEnqueues(devices, await connect(port, PROGRAM_CONNECTIONS))
     began = time.perf_counter()
-    until = began + warm + seconds
-    used = time.process_time()
+    ends_at = began + warm + seconds
+    cpu_started = time.process_time()
     for n in itertools.count():
         due = began + n / rate
-        if due >= until:
+        if due >= ends_at:
             break
-        await _until(due)
+        await _sleep_until(due)
         orders.send(due)
-    async with asyncio.timeout(PATIENCE):
-        while orders.open:  # noqa: ASYNC110
-            await asyncio.sleep(SOON)
-    busy = (time.process_time() - used) / (time.perf_counter() - began)
+    async with asyncio.timeout(DRAIN_TIMEOUT):
+        while orders.has_outstanding:  # noqa: ASYNC110
+            await asyncio.sleep(SPIN_SECONDS)
+    busy = (time.process_time() - cpu_started) / (time.perf_counter() - began)
     return orders.percentiles(began + warm) | {"busy": busy}
 
 
-async def _until(due: float) -> None:
+async def _sleep_until(due_at: float) -> None:
     """Sleep for as long as the loop's timers are good for, and turn the rest."""
-    await asyncio.sleep(due - time.perf_counter() - SOON)
-    while time.perf_counter() < due:  # noqa: ASYNC110
+    await asyncio.sleep(due_at - time.perf_counter() - SPIN_SECONDS)
+    while time.perf_counter() < due_at:  # noqa: ASYNC110
         await asyncio.sleep(0)

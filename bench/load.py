@@ -17,13 +17,13 @@ from typing import Any
 import attrs
 
 from bench import held, machine, steps
-from bench.closed import Cycler, Hand, Poller, Poster, measure
+from bench.closed import Cycler, LoopWorker, Poller, ResultPoster, measure
 from bench.serving import new_event_loop
-from bench.wire import FIRST_DEVICE, Connection, connect
+from bench.wire import FIRST_DEVICE, LoadConnection, connect
 
 
 @attrs.frozen(kw_only=True)
-class Told:
+class LoadOptions:
     """What the command line said."""
 
     scenario: str
@@ -41,72 +41,77 @@ class Told:
         """Return *count* device ids, `step` apart."""
         return [FIRST_DEVICE + at * self.step for at in range(count)]
 
-    def shares(self) -> list[list[int]]:
+    def device_shares(self) -> list[list[int]]:
         """Deal the devices out: each hand has its own."""
-        every = self.device_ids(self.devices)
-        return [every[at :: self.hands] for at in range(self.hands)]
+        all_ids = self.device_ids(self.devices)
+        return [all_ids[at :: self.hands] for at in range(self.hands)]
 
 
-async def idle(told: Told) -> Mapping[str, float]:
+async def idle(options: LoadOptions) -> Mapping[str, float]:
     """Polls that find nothing, one connection for each hand."""
-    connections = await connect(told.port, told.hands)
-    hands = [Poller(*each) for each in zip(connections, told.shares(), strict=True)]
-    return await _paced(told, hands, connections)
-
-
-async def post(told: Told) -> Mapping[str, float]:
-    """Results alone, one connection for each hand: for the bare handler's rate."""
-    connections = await connect(told.port, told.hands)
-    hands = [Poster(connection, FIRST_DEVICE) for connection in connections]
-    return await _paced(told, hands, connections)
-
-
-async def cycles(told: Told) -> Mapping[str, float]:
-    """Whole cycles, a program's and a device's connection for each hand."""
-    connections = await connect(told.port, 2 * told.hands)
-    programs, terminals = connections[: told.hands], connections[told.hands :]
+    connections = await connect(options.port, options.hands)
     hands = [
-        Cycler(*each) for each in zip(programs, terminals, told.shares(), strict=True)
+        Poller(*each) for each in zip(connections, options.device_shares(), strict=True)
     ]
-    return await _paced(told, hands, connections)
+    return await _run_loop(options, hands, connections)
 
 
-async def _paced(
-    told: Told, hands: Sequence[Hand], connections: Sequence[Connection]
+async def post(options: LoadOptions) -> Mapping[str, float]:
+    """Results alone, one connection for each hand: for the bare handler's rate."""
+    connections = await connect(options.port, options.hands)
+    hands = [ResultPoster(connection, FIRST_DEVICE) for connection in connections]
+    return await _run_loop(options, hands, connections)
+
+
+async def cycles(options: LoadOptions) -> Mapping[str, float]:
+    """Whole cycles, a program's and a device's connection for each hand."""
+    connections = await connect(options.port, 2 * options.hands)
+    programs, terminals = connections[: options.hands], connections[options.hands :]
+    hands = [
+        Cycler(*each)
+        for each in zip(programs, terminals, options.device_shares(), strict=True)
+    ]
+    return await _run_loop(options, hands, connections)
+
+
+async def _run_loop(
+    options: LoadOptions,
+    hands: Sequence[LoopWorker],
+    connections: Sequence[LoadConnection],
 ) -> Mapping[str, float]:
-    pace = await measure(hands, warm=told.warm, seconds=told.seconds)
+    pace = await measure(hands, warm_up=options.warm, seconds=options.seconds)
     for connection in connections:
         connection.close()
     return attrs.asdict(pace)
 
 
-async def latency(told: Told) -> Mapping[str, float]:
+async def latency(options: LoadOptions) -> Mapping[str, float]:
     """Orders at a steady rate for devices whose polls are held."""
-    devices = await held.hold(told.port, told.device_ids(told.polls))
-    return await held.order(
+    devices = await held.hold_polls(options.port, options.device_ids(options.polls))
+    return await held.enqueue_at_rate(
         devices,
-        told.orders or told.port,
-        rate=told.rate,
-        warm=told.warm,
-        seconds=told.seconds,
+        options.orders or options.port,
+        rate=options.rate,
+        warm=options.warm,
+        seconds=options.seconds,
     )
 
 
-async def hold(told: Told) -> Mapping[str, float]:
+async def hold(options: LoadOptions) -> Mapping[str, float]:
     """Held polls and nothing else, until standard input ends."""
-    devices = await held.hold(told.port, told.device_ids(told.polls))
+    devices = await held.hold_polls(options.port, options.device_ids(options.polls))
     sys.stdout.write('{"held": true}\n')
     sys.stdout.flush()
     await asyncio.to_thread(sys.stdin.read)
-    return {"answered": sum(device.answers for device in devices)}
+    return {"answered": sum(device.answer_count for device in devices)}
 
 
-async def step(told: Told) -> Mapping[str, float]:
+async def step(options: LoadOptions) -> Mapping[str, float]:
     """Steps of one kind, as standard input asks for them, until that ends."""
-    return {"steps": await steps.serve(told.port)}
+    return {"steps": await steps.serve(options.port)}
 
 
-SCENARIOS: Mapping[str, Callable[[Told], Awaitable[Mapping[str, float]]]]
+SCENARIOS: Mapping[str, Callable[[LoadOptions], Awaitable[Mapping[str, float]]]]
 SCENARIOS = MappingProxyType(
     {
         "idle": idle,
@@ -119,7 +124,7 @@ SCENARIOS = MappingProxyType(
 )
 
 
-def _told() -> Told:
+def _parse_options() -> LoadOptions:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("scenario", choices=SCENARIOS)
     parser.add_argument("--port", type=int, required=True)
@@ -131,23 +136,25 @@ def _told() -> Told:
     parser.add_argument("--polls", type=int, default=1000, help="how many are held")
     parser.add_argument("--rate", type=int, default=500, help="orders a second")
     parser.add_argument("--orders", type=int, default=0, help="the port of orders")
-    return Told(**vars(parser.parse_args()))
+    return LoadOptions(**vars(parser.parse_args()))
 
 
-async def _run(told: Told) -> Mapping[str, float]:
+async def _run(options: LoadOptions) -> Mapping[str, float]:
     """Run the scenario; an answer that should not have come ends it."""
     loop = asyncio.get_running_loop()
-    wrong: asyncio.Future[Mapping[str, float]] = loop.create_future()
+    failure: asyncio.Future[Mapping[str, float]] = loop.create_future()
 
-    def went_wrong(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        if not wrong.done():
+    def on_loop_error(
+        _loop: asyncio.AbstractEventLoop, context: dict[str, Any]
+    ) -> None:
+        if not failure.done():
             error = context.get("exception")
-            wrong.set_exception(error or RuntimeError(context["message"]))
+            failure.set_exception(error or RuntimeError(context["message"]))
 
-    loop.set_exception_handler(went_wrong)
-    scenario = asyncio.ensure_future(SCENARIOS[told.scenario](told))
-    await asyncio.wait((scenario, wrong), return_when=asyncio.FIRST_COMPLETED)
-    return await (wrong if wrong.done() else scenario)
+    loop.set_exception_handler(on_loop_error)
+    scenario = asyncio.ensure_future(SCENARIOS[options.scenario](options))
+    await asyncio.wait((scenario, failure), return_when=asyncio.FIRST_COMPLETED)
+    return await (failure if failure.done() else scenario)
 
 
 def main() -> None:
@@ -156,8 +163,8 @@ def main() -> None:
     gc.disable()
     machine.allow_open_files()
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        saw = runner.run(_run(_told()))
-    sys.stdout.write(json.dumps(saw) + "\n")
+        report = runner.run(_run(_parse_options()))
+    sys.stdout.write(json.dumps(report) + "\n")
 
 
 if __name__ == "__main__":

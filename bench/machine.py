@@ -38,7 +38,7 @@ def folder_on_disk() -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def on(cores: frozenset[int]) -> Iterator[None]:
+def pinned_to(cores: frozenset[int]) -> Iterator[None]:
     """Have what is started in the block, with all its threads, run on *cores* only."""
     if not cores:
         yield
@@ -79,12 +79,12 @@ def resident_bytes(process_id: int) -> int:
     raise LookupError(f"no VmRSS for process {process_id}")
 
 
-def facts(folder: Path) -> Mapping[str, str]:
+def describe(folder: Path) -> Mapping[str, str]:
     """Return what a reader must know of the machine to judge the numbers."""
     return {
         "processor": _processor(),
-        "cores": f"{len(CORES)} (server on {_list(SERVER_CORES)}, load on "
-        f"{_list(LOAD_CORES)})",
+        "cores": f"{len(CORES)} (server on {_format_cores(SERVER_CORES)}, load on "
+        f"{_format_cores(LOAD_CORES)})",
         "kernel": platform.release(),
         "Python": platform.python_version(),
         "aiohttp": version("aiohttp"),
@@ -95,7 +95,7 @@ def facts(folder: Path) -> Mapping[str, str]:
     }
 
 
-def _list(cores: frozenset[int]) -> str:
+def _format_cores(cores: frozenset[int]) -> str:
     return ", ".join(map(str, sorted(cores))) or "any"
 
 
@@ -115,10 +115,10 @@ def _event_loop() -> str:
 
 
 def _file_system(folder: Path) -> str:
-    said = subprocess.run(  # noqa: S603 - nothing in it comes from outside
+    answer = subprocess.run(  # noqa: S603 - nothing in it comes from outside
         ["stat", "-f", "-c", "%T", folder],  # noqa: S607 - wherever coreutils are
         capture_output=True,
         text=True,
         check=False,
     )
-    return said.stdout.strip() or "unknown"
+    return answer.stdout.strip() or "unknown"

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator, Sequence
 import attrs
 
 from bench import machine
-from bench.servers import Server
+from bench.servers import RunningServer
 
 #: Above this share of its core the client, not the server, may be what is measured.
-BUSY = 0.9
+MAX_CLIENT_BUSY = 0.9
 #: Seconds after which a run is given up.
-PATIENCE = 180
+RUN_TIMEOUT = 180
 
 
 @attrs.frozen(kw_only=True)
@@ -47,27 +47,32 @@ class Ratio:
         return f"{self.median:.3g} ({low:.3g} to {high:.3g})"
 
 
-def load(server: Server, scenario: str, **options: float) -> dict[str, float]:
+def run_load(
+    server: RunningServer, scenario: str, **options: float
+) -> dict[str, float]:
     """Run the load client against *server* and return what it saw."""
-    with machine.on(machine.LOAD_CORES):
+    with machine.pinned_to(machine.LOAD_CORES):
         done = subprocess.run(  # noqa: S603 - our own command line
-            _command(server, scenario, options),
+            _load_command(server, scenario, options),
             stdout=subprocess.PIPE,
-            timeout=PATIENCE,
+            timeout=RUN_TIMEOUT,
             check=True,
         )
-    saw: dict[str, float] = json.loads(done.stdout)
-    if saw["busy"] > BUSY and scenario != "latency":
-        say(f"  the load client used {saw['busy']:.0%} of its core: too slow to judge")
-    return saw
+    report: dict[str, float] = json.loads(done.stdout)
+    if report["busy"] > MAX_CLIENT_BUSY and scenario != "latency":
+        print_progress(
+            f"  the load client used {report['busy']:.0%} of its core: too slow to"
+            " judge"
+        )
+    return report
 
 
 @contextlib.contextmanager
-def held(server: Server, polls: int) -> Iterator[None]:
+def holding_polls(server: RunningServer, polls: int) -> Iterator[None]:
     """Have *polls* polls held for the length of the block."""
-    with machine.on(machine.LOAD_CORES):
+    with machine.pinned_to(machine.LOAD_CORES):
         process = subprocess.Popen(  # noqa: S603 - our own command line
-            _command(server, "hold", {"polls": polls}),
+            _load_command(server, "hold", {"polls": polls}),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
@@ -78,27 +83,29 @@ def held(server: Server, polls: int) -> Iterator[None]:
             raise RuntimeError("the polls could not be held")
         yield
         process.stdin.close()
-        saw = json.loads(process.stdout.read())
-    if saw["answered"]:
-        raise RuntimeError(f"{saw['answered']} polls were answered, not held")
+        report = json.loads(process.stdout.read())
+    if report["answered"]:
+        raise RuntimeError(f"{report['answered']} polls were answered, not held")
 
 
-def _command(server: Server, scenario: str, options: dict[str, float]) -> list[str]:
-    told = [f"--{name}={value}" for name, value in options.items()]
+def _load_command(
+    server: RunningServer, scenario: str, options: dict[str, float]
+) -> list[str]:
+    flags = [f"--{name}={value}" for name, value in options.items()]
     return [
         *(sys.executable, "-m", "bench.load", scenario, f"--port={server.port}"),
-        *told,
+        *flags,
     ]
 
 
 Run = Callable[[], float]
 
 
-def rate(server: Server, scenario: str, **options: float) -> Run:
+def rate_run(server: RunningServer, scenario: str, **options: float) -> Run:
     """Return a run that says how many there were a second."""
 
     def run() -> float:
-        return load(server, scenario, **options)["rate"]
+        return run_load(server, scenario, **options)["rate"]
 
     return run
 
@@ -112,14 +119,16 @@ def interleaved(ours: Run, theirs: Run, pairs: int) -> Ratio:
         else:
             other, mine = theirs(), ours()
         if not other:
-            say("  against nothing at all: the disk stood still, the pair is left out")
+            print_progress(
+                "  against nothing at all: the disk stood still, the pair is left out"
+            )
             continue
-        say(f"  {mine:10.0f}/s against {other:10.0f}/s: {mine / other:.3f}")
+        print_progress(f"  {mine:10.0f}/s against {other:10.0f}/s: {mine / other:.3f}")
         ratios.append(mine / other)
     return Ratio(ratios)
 
 
-def say(line: str) -> None:
+def print_progress(line: str) -> None:
     """Tell whoever watches; the table itself goes to standard output."""
     sys.stderr.write(line + "\n")
     sys.stderr.flush()

@@ -10,18 +10,18 @@ import runpy
 from collections.abc import Callable, Sequence
 
 from pushserver.model.changes import Changes
-from pushserver.storage.sql.connection import Connection
-from pushserver.storage.sql.write import Work, write
-from pushserver.storage.sqlite import commit
+from pushserver.storage.sql.changes import SqlWork, prepare_write
+from pushserver.storage.sql.connection import SqlConnection
+from pushserver.storage.sqlite import group_commit
 
 
 def write_nothing(
-    _changes: Changes, works: Sequence[Work]
-) -> Callable[[Connection], None] | None:
+    _changes: Changes, works: Sequence[SqlWork]
+) -> Callable[[SqlConnection], None] | None:
     """Drop what decisions noted; the fleet's and the tokens' statements still count."""
-    return write(Changes(itertools.count(1).__next__), works)
+    return prepare_write(Changes(itertools.count(1).__next__), works)
 
 
 if __name__ == "__main__":
-    vars(commit)["write"] = write_nothing
+    vars(group_commit)["prepare_write"] = write_nothing
     runpy.run_module("pushserver", run_name="__main__")

@@ -18,7 +18,7 @@ from typing import Any
 import aiosqlite
 from aiohttp import web
 
-from bench.serving import arguments, serve
+from bench.serving import argument_parser, serve
 from bench.wire import TOKEN
 
 DATABASE = web.AppKey("database", aiosqlite.Connection)
@@ -193,7 +193,7 @@ def build(path: Path) -> web.Application:
 
 
 if __name__ == "__main__":
-    parser = arguments()
+    parser = argument_parser()
     parser.add_argument("--database", type=Path, required=True)
     told = parser.parse_args()
     serve(partial(build, told.database), told.port)

@@ -16,7 +16,7 @@ from typing import Any
 import asyncpg  # type: ignore[import-untyped]
 from aiohttp import web
 
-from bench.serving import arguments, serve
+from bench.serving import argument_parser, serve
 from bench.wire import TOKEN
 
 POOL = web.AppKey("pool", asyncpg.Pool)
@@ -39,28 +39,28 @@ CREATE TABLE result (
     device_id BIGINT NOT NULL, body BYTEA NOT NULL, received_at BIGINT NOT NULL
 );
 """
-INSERT = (
+INSERT_COMMAND = (
     "INSERT INTO command (device_id, verb, endpoint, body, state, created_at)"
     " VALUES ($1, $2, $3, $4, 'PENDING', $5) RETURNING id"
 )
-NEXT = (
+TAKE_COMMAND = (
     "UPDATE command SET state = 'SENT' WHERE id = (SELECT id FROM command"
     " WHERE device_id = $1 AND state = 'PENDING' ORDER BY id LIMIT 1"
     " FOR UPDATE SKIP LOCKED) RETURNING id, verb, endpoint, body"
 )
-DELIVER = (
+INSERT_DELIVERY = (
     "INSERT INTO delivery (command_id, device_id, uuid, sent_at)"
     " VALUES ($1, $2, $3, $4)"
 )
-FIND = (
+FIND_DELIVERY = (
     "SELECT id, command_id FROM delivery"
     " WHERE device_id = $1 AND uuid = $2 ORDER BY id DESC LIMIT 1"
 )
-KEEP = (
+INSERT_RESULT = (
     "INSERT INTO result (delivery_id, device_id, body, received_at)"
     " VALUES ($1, $2, $3, $4)"
 )
-FINISH = (
+FINISH_COMMAND = (
     "UPDATE command SET state = $1, finished_at = $2 WHERE id = $3 AND state = 'SENT'"
 )
 
@@ -84,7 +84,7 @@ async def enqueue(request: web.Request) -> web.Response:
         "created_at": now(),
     }
     async with request.app[POOL].acquire() as db, db.transaction():
-        row["id"] = await db.fetchval(INSERT, *row.values())
+        row["id"] = await db.fetchval(INSERT_COMMAND, *row.values())
     return web.json_response({**row, "state": "PENDING"}, status=201)
 
 
@@ -92,15 +92,15 @@ async def poll(request: web.Request) -> web.Response:
     """Hand the device its oldest command, or nothing."""
     device_id = int(request.query["deviceId"])
     async with request.app[POOL].acquire() as db, db.transaction():
-        row = await db.fetchrow(NEXT, device_id)
+        row = await db.fetchrow(TAKE_COMMAND, device_id)
         if row is not None:
             uuid = request.query.get("uuid")
-            await db.execute(DELIVER, row["id"], device_id, uuid, now())
+            await db.execute(INSERT_DELIVERY, row["id"], device_id, uuid, now())
     if row is None:
         return web.Response()
     body = json.loads(row["body"])
-    told = {"verb": row["verb"], "endpoint": row["endpoint"], "body": body}
-    return web.json_response(told)
+    answer = {"verb": row["verb"], "endpoint": row["endpoint"], "body": body}
+    return web.json_response(answer)
 
 
 async def result(request: web.Request) -> web.Response:
@@ -109,10 +109,10 @@ async def result(request: web.Request) -> web.Response:
     body = await request.read()
     state = "FAILED" if json.loads(body).get("error") else "SUCCESSFUL"
     async with request.app[POOL].acquire() as db, db.transaction():
-        found = await db.fetchrow(FIND, device_id, request.query.get("uuid"))
+        found = await db.fetchrow(FIND_DELIVERY, device_id, request.query.get("uuid"))
         delivery_id, command_id = found if found is not None else (None, None)
-        await db.execute(KEEP, delivery_id, device_id, body, now())
-        await db.execute(FINISH, state, now(), command_id)
+        await db.execute(INSERT_RESULT, delivery_id, device_id, body, now())
+        await db.execute(FINISH_COMMAND, state, now(), command_id)
     return web.Response()
 
 
@@ -141,7 +141,7 @@ def build(url: str) -> web.Application:
 
 
 if __name__ == "__main__":
-    parser = arguments()
+    parser = argument_parser()
     parser.add_argument("--database", required=True)
     told = parser.parse_args()
     serve(partial(build, told.database), told.port)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from bench.row import Line
+from bench.row import TableRow
 
 HEADINGS = ("what", "against", "wanted", "measured", "")
 
@@ -26,26 +26,26 @@ handler and the obvious server are, is said in `bench/README.md`.
 """
 
 
-def table(lines: Iterable[Line]) -> str:
+def table(lines: Iterable[TableRow]) -> str:
     """Return the lines as a Markdown table with columns of equal width."""
     rows = [HEADINGS, *map(_cells, lines)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     rules = tuple("-" * max(width, 3) for width in widths)
-    return "\n".join(_joined(row, widths) for row in (HEADINGS, rules, *rows[1:]))
+    return "\n".join(_format_row(row, widths) for row in (HEADINGS, rules, *rows[1:]))
 
 
-def _cells(line: Line) -> tuple[str, ...]:
-    met = "met" if line.met else "MISSED"
-    return line.what, line.against, line.wanted, line.measured, met
+def _cells(line: TableRow) -> tuple[str, ...]:
+    met = "met" if line.is_met else "MISSED"
+    return line.what, line.baseline, line.target, line.measured, met
 
 
-def _joined(cells: Sequence[str], widths: Sequence[int]) -> str:
+def _format_row(cells: Sequence[str], widths: Sequence[int]) -> str:
     padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
     return "| " + " | ".join(padded) + " |"
 
 
 def page(
-    lines: Iterable[Line],
+    lines: Iterable[TableRow],
     facts: Mapping[str, str],
     *,
     command: str,

@@ -11,16 +11,23 @@ import attrs
 import psycopg
 
 from bench import prefill
-from bench.measure import load, say
-from bench.row import DEVICES, FINISHED, FLEET, Bench, Line, at_least
-from bench.servers import Kind, Setup, running
+from bench.measure import print_progress, run_load
+from bench.row import (
+    DEVICES,
+    FINISHED_COMMANDS,
+    FLEET_DEVICES,
+    Bench,
+    TableRow,
+    at_least,
+)
+from bench.servers import ServerKind, ServerSetup, running
 
 HOLD = 60
 POLLS = 1000
 #: At the second rate two cores are full: both servers, the database and the client.
 ORDERS_A_SECOND = (50, 200)
 #: Runs' worth of cycles that servers do before theirs are measured.
-WARM = 15
+WARM_UP_RUNS = 15
 _numbers = itertools.count(1)
 
 
@@ -47,81 +54,87 @@ def new_database(url: str) -> str:
     return url.replace("/postgres?", f"/{name}?")
 
 
-def _setup(bench: Bench, kind: Kind, url: str) -> Setup:
+def _setup(bench: Bench, kind: ServerKind, url: str) -> ServerSetup:
     made = bench.setup(kind, f"{kind.name.lower()}{next(_numbers)}")
     return attrs.evolve(made, url=url)
 
 
-def idle(bench: Bench) -> Sequence[Line]:
+def idle(bench: Bench) -> Sequence[TableRow]:
     """Idle polls over PostgreSQL against the bare handler."""
     with database_server(bench.folder) as url:
-        ours_setup = _setup(bench, Kind.OURS, new_database(url))
-        with running(bench.setup(Kind.BARE)) as bare, running(ours_setup) as ours:
-            ours.adopt(DEVICES)
+        ours_setup = _setup(bench, ServerKind.OURS, new_database(url))
+        with running(bench.setup(ServerKind.BARE)) as bare, running(ours_setup) as ours:
+            ours.import_devices(DEVICES)
             ratio = bench.compare(ours, bare, "idle")
     what = "idle polls/s over PostgreSQL, 64 kept-alive connections"
-    return [at_least(0.8, ratio, what=what, against=Kind.BARE)]
+    return [at_least(0.8, ratio, what=what, baseline=ServerKind.BARE)]
 
 
-def cycles(bench: Bench) -> Sequence[Line]:
+def cycles(bench: Bench) -> Sequence[TableRow]:
     """Full cycles over PostgreSQL against the obvious server."""
     with database_server(bench.folder) as url:
-        obvious = _setup(bench, Kind.OBVIOUS_POSTGRES, new_database(url))
-        mine = _setup(bench, Kind.OURS, new_database(url))
+        obvious = _setup(bench, ServerKind.OBVIOUS_POSTGRES, new_database(url))
+        mine = _setup(bench, ServerKind.OURS, new_database(url))
         with running(obvious) as theirs, running(mine) as ours:
-            ours.adopt(DEVICES)
+            ours.import_devices(DEVICES)
             ratio = bench.compare(ours, theirs, "cycles")
     what = "full cycles/s over PostgreSQL, 64 at a time"
-    return [at_least(3.5, ratio, what=what, against=Kind.OBVIOUS_POSTGRES)]
+    return [at_least(3.5, ratio, what=what, baseline=ServerKind.OBVIOUS_POSTGRES)]
 
 
-def workers(bench: Bench) -> Sequence[Line]:
+def workers(bench: Bench) -> Sequence[TableRow]:
     """Two processes on one port against one."""
     with database_server(bench.folder) as url:
-        one = attrs.evolve(_setup(bench, Kind.OURS, new_database(url)), both=1)
-        two = attrs.evolve(_setup(bench, Kind.OURS, new_database(url)), both=1)
+        one = attrs.evolve(
+            _setup(bench, ServerKind.OURS, new_database(url)), uses_both_cores=1
+        )
+        two = attrs.evolve(
+            _setup(bench, ServerKind.OURS, new_database(url)), uses_both_cores=1
+        )
         two = attrs.evolve(two, workers=2)
         with running(one) as alone, running(two) as pair:
-            alone.adopt(DEVICES)
-            pair.adopt(DEVICES)
+            alone.import_devices(DEVICES)
+            pair.import_devices(DEVICES)
             polls = bench.compare(pair, alone, "idle", hands=128)
             ratio = bench.compare(pair, alone, "cycles", hands=128)
     on_one_port = "/s of two processes on one port, all on both cores"
     return [
-        at_least(1.5, polls, what="idle polls" + on_one_port, against="one process"),
-        at_least(1.5, ratio, what="full cycles" + on_one_port, against="one process"),
+        at_least(1.5, polls, what="idle polls" + on_one_port, baseline="one process"),
+        at_least(1.5, ratio, what="full cycles" + on_one_port, baseline="one process"),
     ]
 
 
-def wake(bench: Bench) -> Sequence[Line]:
+def wake(bench: Bench) -> Sequence[TableRow]:
     """From an order at one server to the device that is held at another."""
     with database_server(bench.folder) as url:
         return [_wake(bench, url, rate) for rate in ORDERS_A_SECOND]
 
 
-def _wake(bench: Bench, url: str, rate: int) -> Line:
+def _wake(bench: Bench, url: str, rate: int) -> TableRow:
     rounds = [_one_wake(bench, url, rate) for _ in range(bench.effort.rounds)]
     p50, p99 = (
-        statistics.median(saw[name] for saw in rounds) for name in ("p50", "p99")
+        statistics.median(report[name] for report in rounds) for name in ("p50", "p99")
     )
-    return Line(
+    return TableRow(
         what=f"enqueue sent until a device held at another server has it,"
         f" {rate}/s, {POLLS:,} polls held, p99",
-        wanted="≤ 50 ms",
+        target="≤ 50 ms",
         measured=f"{p99:.1f} ms (p50 {p50:.1f})",
-        met=p99 <= 50,  # noqa: PLR2004 - said two lines above
+        is_met=p99 <= 50,  # noqa: PLR2004 - said two lines above
     )
 
 
 def _one_wake(bench: Bench, url: str, rate: int) -> dict[str, float]:
     database = new_database(url)
     first, second = (
-        attrs.evolve(_setup(bench, Kind.OURS, database), hold=HOLD, both=1)
+        attrs.evolve(
+            _setup(bench, ServerKind.OURS, database), hold=HOLD, uses_both_cores=1
+        )
         for _ in range(2)
     )
     with running(first) as holding, running(second) as ordering:
-        ordering.adopt(POLLS)
-        saw = load(
+        ordering.import_devices(POLLS)
+        report = run_load(
             holding,
             "latency",
             polls=POLLS,
@@ -130,38 +143,41 @@ def _one_wake(bench: Bench, url: str, rate: int) -> dict[str, float]:
             seconds=bench.effort.latency_seconds,
             orders=ordering.port,
         )
-    say("  " + ", ".join(f"{k} {v:.2f}" for k, v in saw.items()))
-    return saw
+    print_progress("  " + ", ".join(f"{k} {v:.2f}" for k, v in report.items()))
+    return report
 
 
-def history(bench: Bench) -> Sequence[Line]:
+def history(bench: Bench) -> Sequence[TableRow]:
     """Idle polls and cycles over a long past in PostgreSQL against over none."""
-    step = FLEET // DEVICES
+    step = FLEET_DEVICES // DEVICES
     with database_server(bench.folder) as url:
-        empty = _setup(bench, Kind.OURS, new_database(url))
-        full = _filled(bench, new_database(url))
-        with running(empty) as young, running(full) as old:
-            young.adopt(DEVICES, step=step)
-            poll = bench.compare(old, young, "idle", step=step)
-            for server in (young, old):
+        empty = _setup(bench, ServerKind.OURS, new_database(url))
+        full = _filled_setup(bench, new_database(url))
+        with running(empty) as empty_server, running(full) as full_server:
+            empty_server.import_devices(DEVICES, step=step)
+            poll = bench.compare(full_server, empty_server, "idle", step=step)
+            for server in (empty_server, full_server):
                 # The first change of a page after a checkpoint is logged as a whole.
-                warm = WARM * bench.effort.seconds
-                load(server, "cycles", seconds=warm, devices=DEVICES, step=step)
-            cycle = bench.compare(old, young, "cycles", step=step)
-    over = f" over {FINISHED:,} finished commands and {FLEET:,} devices in PostgreSQL"
+                warm = WARM_UP_RUNS * bench.effort.seconds
+                run_load(server, "cycles", seconds=warm, devices=DEVICES, step=step)
+            cycle = bench.compare(full_server, empty_server, "cycles", step=step)
+    over = (
+        f" over {FINISHED_COMMANDS:,} finished commands and {FLEET_DEVICES:,}"
+        " devices in PostgreSQL"
+    )
     return [
-        at_least(0.9, poll, what="idle polls/s" + over, against="over none"),
+        at_least(0.9, poll, what="idle polls/s" + over, baseline="over none"),
         at_least(
-            0.9, cycle, what="full cycles/s, 64 at a time" + over, against="over none"
+            0.9, cycle, what="full cycles/s, 64 at a time" + over, baseline="over none"
         ),
     ]
 
 
-def _filled(bench: Bench, url: str) -> Setup:
+def _filled_setup(bench: Bench, url: str) -> ServerSetup:
     """Let a server make the tables, and fill them."""
-    setup = _setup(bench, Kind.OURS, url)
+    setup = _setup(bench, ServerKind.OURS, url)
     with running(setup):
         pass
-    say(f"  filling a database: {FINISHED:,} finished")
-    prefill.fill_postgres(url, devices=FLEET, finished=FINISHED)
+    print_progress(f"  filling a database: {FINISHED_COMMANDS:,} finished")
+    prefill.fill_postgres(url, devices=FLEET_DEVICES, finished=FINISHED_COMMANDS)
     return setup

@@ -19,20 +19,20 @@ from typing import Any
 import psycopg
 
 from bench.wire import FIRST_DEVICE
-from pushserver.model.ids import EPOCH_MS
+from pushserver.model.ids import ID_EPOCH_MS
 
 #: Bits of an id below its milliseconds; no two commands here share one.
 _SHIFT = 22
 DAY = 86_400_000_000
-DEPTH = 10 * DAY
+PAST_LENGTH = 10 * DAY
 RESULT = (
     b'{"response":{"users":[{"id":1,"registration":"Test","name":"Walter White"}]}}'
 )
 #: Does a statement; `:name` stands for a value.
-Do = Callable[[str, Mapping[str, Any]], object]
+Execute = Callable[[str, Mapping[str, Any]], object]
 
 # `at` is when a command was made; ids are as the server makes them from that.
-_ROWS = """
+_CREATE_PAST = """
 CREATE TEMP TABLE past AS
 WITH RECURSIVE n(n) AS (
     SELECT CAST(0 AS BIGINT) UNION ALL SELECT n + 1 FROM n WHERE n < :count - 1),
@@ -40,7 +40,7 @@ made AS (SELECT n, :first_at + n * (:last_at - :first_at) / :count AS at FROM n)
 SELECT n, (at / 1000 - :epoch_ms) << :shift AS id, at,
     :first_device + n % :devices AS device_id FROM made
 """
-_COMMANDS = """
+_INSERT_COMMANDS = """
 INSERT INTO command (id, scope_id, device_id, verb, endpoint, body, content_type,
     priority, delivery, max_attempts, response_timeout, slow, created_at, expires_at,
     state, attempts, turns, sent_at, delivered_at, finished_at, result_id)
@@ -52,28 +52,28 @@ SELECT id, 1, device_id, 'POST', 'load_objects', '{"object":"users"}',
 FROM past
 """
 # As scattered as the devices' own.
-_DELIVERIES = """
+_INSERT_DELIVERIES = """
 INSERT INTO delivery (id, command_id, device_id, uuid, address, sent_at, delivered_at,
     ended_at, outcome)
 SELECT id + 1, id, device_id, CAST(n * 7919 % 1000003 AS TEXT), '127.0.0.1',
     at + 1000, at + 1100, at + 90000, 'successful'
 FROM past
 """
-_RESULTS = """
+_INSERT_RESULTS = """
 INSERT INTO result (id, scope_id, device_id, command_id, delivery_id, matched_by, uuid,
     endpoint, received_at, content_type, complete, body)
 SELECT past.id + 2, 1, past.device_id, past.id, past.id + 1, 'uuid', delivery.uuid,
     'load_objects', at + 90000, 'application/json', 1, :body
 FROM past JOIN delivery ON delivery.id = past.id + 1
 """
-_PAST = ("command", "delivery", "result")
-_DEVICES = """
+_PAST_TABLES = ("command", "delivery", "result")
+_INSERT_DEVICES = """
 WITH RECURSIVE n(n) AS (
     SELECT CAST(0 AS BIGINT) UNION ALL SELECT n + 1 FROM n WHERE n < :count - 1)
 INSERT INTO device (device_id, scope_id, state, created_at)
 SELECT :first_device + n, 1, 'adopted', :at FROM n WHERE TRUE ON CONFLICT DO NOTHING
 """
-_SEEN = """
+_INSERT_SEEN = """
 INSERT INTO device_seen (device_id, last_seen_at, address, period)
 SELECT device_id, :at, '127.0.0.1', 5000000 FROM device WHERE TRUE
 ON CONFLICT DO NOTHING
@@ -105,7 +105,7 @@ def fill_postgres(url: str, *, devices: int, finished: int) -> None:
             )
         # What it would do by itself soon, in the middle of a run; it does not with
         # what is empty, and would take that for empty when it has long been filled.
-        for table in ("device", "device_seen", *(_PAST if finished else ())):
+        for table in ("device", "device_seen", *(_PAST_TABLES if finished else ())):
             db.execute(f"VACUUM (ANALYZE) {table}".encode())
         db.execute("CHECKPOINT")
 
@@ -115,24 +115,29 @@ def _named(sql: str) -> bytes:
     return re.sub(r":(\w+)", r"%(\1)s", sql.replace("%", "%%")).encode()
 
 
-def _fill(do: Do, devices: int, finished: int, pending: int) -> None:
+def _fill(execute: Execute, devices: int, finished: int, pending: int) -> None:
     now = time.time_ns() // 1000
-    _fill_devices(do, devices, now)
+    _fill_devices(execute, devices, now)
     if finished:
-        _make_past(do, finished, devices, (now - DEPTH, now - DAY))
-        _fill_finished(do)
+        _make_past(execute, finished, devices, (now - PAST_LENGTH, now - DAY))
+        _fill_finished(execute)
     if pending:
-        _make_past(do, pending, devices, (now - DAY // 24, now))
-        do(_COMMANDS, {"state": "PENDING", "done": 0})
-        do("DROP TABLE past", {})
+        _make_past(execute, pending, devices, (now - DAY // 24, now))
+        execute(_INSERT_COMMANDS, {"state": "PENDING", "done": 0})
+        execute("DROP TABLE past", {})
 
 
-def _fill_devices(do: Do, count: int, now: int) -> None:
-    do(_DEVICES, {"count": count, "first_device": FIRST_DEVICE, "at": now - DEPTH})
-    do(_SEEN, {"at": now})
+def _fill_devices(execute: Execute, count: int, now: int) -> None:
+    execute(
+        _INSERT_DEVICES,
+        {"count": count, "first_device": FIRST_DEVICE, "at": now - PAST_LENGTH},
+    )
+    execute(_INSERT_SEEN, {"at": now})
 
 
-def _make_past(do: Do, count: int, devices: int, span: tuple[int, int]) -> None:
+def _make_past(
+    execute: Execute, count: int, devices: int, span: tuple[int, int]
+) -> None:
     first_at, last_at = span
     values = {
         "count": count,
@@ -140,17 +145,17 @@ def _make_past(do: Do, count: int, devices: int, span: tuple[int, int]) -> None:
         "first_device": FIRST_DEVICE,
         "first_at": first_at,
         "last_at": last_at,
-        "epoch_ms": EPOCH_MS,
+        "epoch_ms": ID_EPOCH_MS,
         "shift": _SHIFT,
     }
-    do(_ROWS, values)
+    execute(_CREATE_PAST, values)
 
 
-def _fill_finished(do: Do) -> None:
-    do(_COMMANDS, {"state": "SUCCESSFUL", "done": 1})
-    do(_DELIVERIES, {})
-    do(_RESULTS, {"body": RESULT})
-    do("DROP TABLE past", {})
+def _fill_finished(execute: Execute) -> None:
+    execute(_INSERT_COMMANDS, {"state": "SUCCESSFUL", "done": 1})
+    execute(_INSERT_DELIVERIES, {})
+    execute(_INSERT_RESULTS, {"body": RESULT})
+    execute("DROP TABLE past", {})
 
 
 def main() -> None:
@@ -160,8 +165,8 @@ def main() -> None:
     parser.add_argument("--devices", type=int, default=100_000)
     parser.add_argument("--finished", type=int, default=1_000_000)
     parser.add_argument("--pending", type=int, default=0)
-    told = parser.parse_args()
-    fill(**vars(told))
+    options = parser.parse_args()
+    fill(**vars(options))
 
 
 if __name__ == "__main__":

@@ -8,14 +8,14 @@
 import asyncio
 from typing import cast
 
-from bench.serving import HOST, arguments, new_event_loop
-from bench.wire import LENGTH
+from bench.serving import HOST, argument_parser, new_event_loop
+from bench.wire import CONTENT_LENGTH_PATTERN
 
 _OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 _END = b"\r\n\r\n"
 
 
-class Receiver(asyncio.Protocol):
+class CountingReceiver(asyncio.Protocol):
     """One connection; all of them count together."""
 
     count = 0
@@ -31,7 +31,7 @@ class Receiver(asyncio.Protocol):
         """Answer each request that is whole."""
         self._partial += data
         while (head := self._partial.find(_END)) > 0:
-            length = LENGTH.search(self._partial[:head] + b"\r\n")
+            length = CONTENT_LENGTH_PATTERN.search(self._partial[:head] + b"\r\n")
             end = head + len(_END) + (0 if length is None else int(length[1]))
             if len(self._partial) < end:
                 return
@@ -40,20 +40,20 @@ class Receiver(asyncio.Protocol):
 
     def _answer(self, request: bytes) -> None:
         if request.startswith(b"GET"):
-            said = str(Receiver.count).encode()
-            head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(said)
-            self._transport.write(head + said)
+            answer = str(CountingReceiver.count).encode()
+            head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(answer)
+            self._transport.write(head + answer)
         else:
-            Receiver.count += 1
+            CountingReceiver.count += 1
             self._transport.write(_OK)
 
 
 async def _serve(port: int) -> None:
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(Receiver, HOST, port)
+    server = await loop.create_server(CountingReceiver, HOST, port)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        runner.run(_serve(arguments().parse_args().port))
+        runner.run(_serve(argument_parser().parse_args().port))

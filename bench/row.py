@@ -4,24 +4,24 @@ from pathlib import Path
 
 import attrs
 
-from bench.measure import Effort, Ratio, interleaved, rate
-from bench.servers import Kind, Server, Setup
+from bench.measure import Effort, Ratio, interleaved, rate_run
+from bench.servers import RunningServer, ServerKind, ServerSetup
 
 #: Devices of the rows that are not about many.
 DEVICES = 1000
 #: What is over, and of how many devices, in the rows about a long past.
-FINISHED, FLEET = 1_000_000, 100_000
+FINISHED_COMMANDS, FLEET_DEVICES = 1_000_000, 100_000
 
 
 @attrs.frozen(kw_only=True)
-class Line:
+class TableRow:
     """One line of the table."""
 
     what: str
-    against: str = ""
-    wanted: str
+    baseline: str = ""
+    target: str
     measured: str
-    met: bool
+    is_met: bool
 
 
 @attrs.frozen
@@ -33,36 +33,40 @@ class Bench:
 
     def setup(
         self,
-        kind: Kind,
+        kind: ServerKind,
         name: str = "",
         *,
         hold: int = 0,
         preload: Path | None = None,
-    ) -> Setup:
+    ) -> ServerSetup:
         """Say how to start a server over a new database."""
         database = self.folder / f"{name or kind.name.lower()}.db"
-        for old in self.folder.glob(f"{database.name}*"):
-            old.unlink()
-        return Setup(kind=kind, database=database, hold=hold, preload=preload)
+        for stale_file in self.folder.glob(f"{database.name}*"):
+            stale_file.unlink()
+        return ServerSetup(kind=kind, database=database, hold=hold, preload=preload)
 
     def compare(
-        self, ours: Server, theirs: Server, scenario: str, **options: float
+        self,
+        ours: RunningServer,
+        theirs: RunningServer,
+        scenario: str,
+        **options: float,
     ) -> Ratio:
         """Run *scenario* on both in interleaved pairs."""
         options = {"seconds": self.effort.seconds, "devices": DEVICES} | options
         return interleaved(
-            rate(ours, scenario, **options),
-            rate(theirs, scenario, **options),
+            rate_run(ours, scenario, **options),
+            rate_run(theirs, scenario, **options),
             self.effort.pairs,
         )
 
 
-def at_least(wanted: float, ratio: Ratio, *, what: str, against: str) -> Line:
-    """Return a line whose ratio has to be *wanted* or more."""
-    return Line(
+def at_least(target: float, ratio: Ratio, *, what: str, baseline: str) -> TableRow:
+    """Return a line whose ratio has to be *target* or more."""
+    return TableRow(
         what=what,
-        against=against,
-        wanted=f"≥ {wanted:g}",
+        baseline=baseline,
+        target=f"≥ {target:g}",
         measured=str(ratio),
-        met=ratio.median >= wanted,
+        is_met=ratio.median >= target,
     )

@@ -16,13 +16,13 @@ from bench import machine, wire
 from bench.wire import FIRST_DEVICE, HOST, TOKEN
 
 #: Seconds within which a server must answer, and must have ended when told to.
-START_WITHIN = 60.0
-STOP_WITHIN = 15.0
+START_TIMEOUT = 60.0
+STOP_TIMEOUT = 15.0
 #: Seconds between two looks at whether it answers.
-LOOK_EVERY = 0.005
+POLL_INTERVAL = 0.005
 
 
-class Kind(enum.StrEnum):
+class ServerKind(enum.StrEnum):
     """Which server."""
 
     BARE = "the bare handler"
@@ -33,19 +33,19 @@ class Kind(enum.StrEnum):
 
 
 @attrs.frozen(kw_only=True)
-class Setup:
+class ServerSetup:
     """
     How a server is started; *preload* is a library put before libc.
 
     *url* is its database if that is no file; *both* is 1 if it may use both cores.
     """
 
-    kind: Kind
+    kind: ServerKind
     database: Path
     url: str | None = None
     hold: int = 0
     workers: int = 1
-    both: int = 0
+    uses_both_cores: int = 0
     preload: Path | None = None
 
     def command(self, port: int) -> list[str]:
@@ -53,15 +53,15 @@ class Setup:
         at = ["--port", str(port)]
         database = ["--database", self.url or f"sqlite:///{self.database}"]
         match self.kind:
-            case Kind.BARE:
+            case ServerKind.BARE:
                 rest = ["bench.bare", *at]
-            case Kind.OBVIOUS:
+            case ServerKind.OBVIOUS:
                 rest = ["bench.obvious", *at, "--database", str(self.database)]
-            case Kind.OBVIOUS_POSTGRES:
+            case ServerKind.OBVIOUS_POSTGRES:
                 rest = ["bench.obvious_postgres", *at, *database]
-            case Kind.OURS:
+            case ServerKind.OURS:
                 rest = ["pushserver", "serve", *at, *database]
-            case Kind.NO_COMMIT:
+            case ServerKind.NO_COMMIT:
                 rest = ["bench.nocommit", "serve", *at, *database]
         return [sys.executable, "-m", *rest]
 
@@ -84,12 +84,12 @@ class Setup:
     @property
     def ready_path(self) -> str:
         """Return the path that answers 200 once the server is ready."""
-        ours = self.kind in (Kind.OURS, Kind.NO_COMMIT)
+        ours = self.kind in (ServerKind.OURS, ServerKind.NO_COMMIT)
         return "/readyz" if ours else "/push?deviceId=1"
 
 
 @attrs.frozen(kw_only=True)
-class Server:
+class RunningServer:
     """A server that runs; *started_in* is seconds from its start until it was ready."""
 
     port: int
@@ -109,28 +109,28 @@ class Server:
             answer = connection.getresponse()
             return answer.status, answer.read()
 
-    def adopt(self, count: int, *, step: int = 1) -> None:
+    def import_devices(self, count: int, *, step: int = 1) -> None:
         """Import *count* devices, their ids *step* apart."""
         lines = "".join(
             f'{{"deviceId":"{FIRST_DEVICE + at * step}"}}\n' for at in range(count)
         )
-        status, said = self.call(
+        status, answer = self.call(
             "POST",
             "/api/v1/devices/import",
             body=lines.encode(),
             content_type="application/x-ndjson",
         )
         if status != wire.OK:
-            raise RuntimeError(f"importing devices: {status} {said[:500]!r}")
+            raise RuntimeError(f"importing devices: {status} {answer[:500]!r}")
 
 
 @contextlib.contextmanager
-def running(setup: Setup) -> Iterator[Server]:
+def running(setup: ServerSetup) -> Iterator[RunningServer]:
     """Run a server for the length of the block; what it prints goes to a file."""
     port = machine.free_port()
     log = setup.database.with_suffix(".log")
-    cores = frozenset(machine.CORES) if setup.both else machine.SERVER_CORES
-    with log.open("ab") as out, machine.on(cores):
+    cores = frozenset(machine.CORES) if setup.uses_both_cores else machine.SERVER_CORES
+    with log.open("ab") as out, machine.pinned_to(cores):
         began = time.perf_counter()
         process = subprocess.Popen(  # noqa: S603 - our own command line
             setup.command(port),
@@ -140,36 +140,36 @@ def running(setup: Setup) -> Iterator[Server]:
             stderr=out,
         )
     try:
-        took = _until_ready(process, port, setup.ready_path, began=began, log=log)
-        yield Server(port=port, process_id=process.pid, started_in=took)
+        took = _wait_until_ready(process, port, setup.ready_path, began=began, log=log)
+        yield RunningServer(port=port, process_id=process.pid, started_in=took)
         if process.poll() is not None:
-            raise RuntimeError(f"{setup.kind} ended by itself:\n{_tail(log)}")
+            raise RuntimeError(f"{setup.kind} ended by itself:\n{_log_tail(log)}")
     finally:
         _stop(process)
 
 
-def _until_ready(
+def _wait_until_ready(
     process: subprocess.Popen[bytes], port: int, path: str, *, began: float, log: Path
 ) -> float:
-    while process.poll() is None and time.perf_counter() - began < START_WITHIN:
+    while process.poll() is None and time.perf_counter() - began < START_TIMEOUT:
         with contextlib.suppress(OSError, http.client.HTTPException):
             connection = http.client.HTTPConnection(HOST, port, timeout=1)
             with contextlib.closing(connection):
                 connection.request("GET", path)
                 if connection.getresponse().status == wire.OK:
                     return time.perf_counter() - began
-        time.sleep(LOOK_EVERY)
-    raise RuntimeError(f"{process.args!r} did not start:\n{_tail(log)}")
+        time.sleep(POLL_INTERVAL)
+    raise RuntimeError(f"{process.args!r} did not start:\n{_log_tail(log)}")
 
 
-def _tail(log: Path) -> str:
+def _log_tail(log: Path) -> str:
     return log.read_text(errors="replace")[-2000:]
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     try:
-        process.wait(STOP_WITHIN)
+        process.wait(STOP_TIMEOUT)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

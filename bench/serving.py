@@ -20,7 +20,7 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
     return made
 
 
-def arguments() -> argparse.ArgumentParser:
+def argument_parser() -> argparse.ArgumentParser:
     """Read what every server here is told: its port."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)

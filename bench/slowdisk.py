@@ -10,7 +10,7 @@ from pathlib import Path
 
 COMMITS = 20
 #: What `slowsync.c` adds to a sync.
-MORE_SECONDS = 0.002
+ADDED_SYNC_SECONDS = 0.002
 
 
 def slow_sync(folder: Path) -> Path:
@@ -32,7 +32,7 @@ def slow_sync(folder: Path) -> Path:
         stdout=subprocess.PIPE,
         check=True,
     )
-    if float(done.stdout) < COMMITS * MORE_SECONDS:
+    if float(done.stdout) < COMMITS * ADDED_SYNC_SECONDS:
         raise RuntimeError("the library does not slow SQLite's syncs down")
     return library
 

@@ -14,14 +14,14 @@ from collections.abc import Callable, Iterable, Sequence
 import attrs
 
 from bench import wire
-from bench.closed import PATIENCE, Hand
-from bench.wire import FIRST_DEVICE, Connection, Unexpected, connect
+from bench.closed import STOP_TIMEOUT, LoopWorker
+from bench.wire import FIRST_DEVICE, LoadConnection, UnexpectedAnswer, connect
 
-Right = Callable[[int, bytes], bool]
+IsExpected = Callable[[int, bytes], bool]
 
 
 @attrs.frozen(kw_only=True)
-class Asked:
+class StepRequest:
     """
     A step for each of *devices*, by *hands* at a time.
 
@@ -46,7 +46,7 @@ class Asked:
                 case _:
                     yield wire.poll_request(device, mark)
 
-    def is_right(self, status: int, body: bytes) -> bool:
+    def is_expected(self, status: int, body: bytes) -> bool:
         """Tell whether that is the answer."""
         match self.step:
             case "enqueue":
@@ -57,11 +57,14 @@ class Asked:
                 return status == wire.OK and not body
 
 
-class Stepper(Hand):
+class StepSender(LoopWorker):
     """Sends what it was given, one after the other, and rests."""
 
     def __init__(
-        self, connection: Connection, requests: Sequence[bytes], is_right: Right
+        self,
+        connection: LoadConnection,
+        requests: Sequence[bytes],
+        is_right: IsExpected,
     ) -> None:
         super().__init__()
         self._connection, self._requests = connection, requests
@@ -69,74 +72,74 @@ class Stepper(Hand):
 
     def start(self) -> None:
         """Send the next one, if there is one."""
-        if self.done < len(self._requests):
-            self._connection.send(self._requests[self.done], self._answered)
+        if self.completed < len(self._requests):
+            self._connection.send(self._requests[self.completed], self._answered)
         else:
-            self.rested.set()
+            self.stopped.set()
 
     def _answered(self, status: int, body: bytes) -> None:
         if not self._is_right(status, body):
-            raise Unexpected(f"a step: {status} {body[:200]!r}")
-        self._round_over()
+            raise UnexpectedAnswer(f"a step: {status} {body[:200]!r}")
+        self._complete_round()
 
 
 @attrs.define
-class Steps:
+class StepRunner:
     """Does what is asked over connections that stay open."""
 
     port: int
-    _open: list[Connection] = attrs.field(factory=list, init=False)
-    _held: list[Stepper] = attrs.field(factory=list, init=False)
+    _connected: list[LoadConnection] = attrs.field(factory=list, init=False)
+    _held_senders: list[StepSender] = attrs.field(factory=list, init=False)
 
-    async def do(self, asked: Asked) -> None:
+    async def run_step(self, request: StepRequest) -> None:
         """Do one step with every device; `hold` ends when the last poll was sent."""
-        match asked.step:
+        match request.step:
             case "connect":
-                await self._connections(asked.devices)
+                await self._connections(request.devices)
             case "hold":
-                self._held = await self._hands(asked, asked.devices)
-                await _start(self._held)
+                self._held_senders = await self._make_senders(request, request.devices)
+                await _start_all(self._held_senders)
             case "held":
-                await _rest(self._held)
+                await _wait_all_done(self._held_senders)
             case _:
-                hands = await self._hands(asked, asked.hands)
-                await _start(hands)
-                await _rest(hands)
+                hands = await self._make_senders(request, request.hands)
+                await _start_all(hands)
+                await _wait_all_done(hands)
 
-    async def _hands(self, asked: Asked, count: int) -> list[Stepper]:
-        requests = [*asked.requests()] * asked.times
+    async def _make_senders(self, request: StepRequest, count: int) -> list[StepSender]:
+        requests = [*request.requests()] * request.times
         shares = [requests[at::count] for at in range(count)]
         return [
-            Stepper(connection, share, asked.is_right)
+            StepSender(connection, share, request.is_expected)
             for connection, share in zip(
                 await self._connections(count), shares, strict=True
             )
         ]
 
-    async def _connections(self, count: int) -> Sequence[Connection]:
-        if len(self._open) < count:
-            self._open += await connect(self.port, count - len(self._open))
-        return self._open[:count]
+    async def _connections(self, count: int) -> Sequence[LoadConnection]:
+        if len(self._connected) < count:
+            self._connected += await connect(self.port, count - len(self._connected))
+        return self._connected[:count]
 
 
-async def _start(hands: Iterable[Stepper]) -> None:
+async def _start_all(hands: Iterable[StepSender]) -> None:
     for at, hand in enumerate(hands):
         hand.start()
         if at % 100 == 0:
             await asyncio.sleep(0)
 
 
-async def _rest(hands: Iterable[Stepper]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        await asyncio.gather(*(hand.rested.wait() for hand in hands))
+async def _wait_all_done(hands: Iterable[StepSender]) -> None:
+    async with asyncio.timeout(STOP_TIMEOUT):
+        await asyncio.gather(*(hand.stopped.wait() for hand in hands))
 
 
 async def serve(port: int) -> int:
     """Do what each line of standard input asks for; return how many there were."""
-    steps, done = Steps(port), 0
+    steps, done = StepRunner(port), 0
     while line := await asyncio.to_thread(sys.stdin.readline):
         began = time.perf_counter()
-        await steps.do(Asked(**json.loads(line)))
+        await steps.run_step(StepRequest(**json.loads(line)))
         done += 1
         sys.stdout.write(json.dumps({"took": time.perf_counter() - began}) + "\n")
         sys.stdout.flush()

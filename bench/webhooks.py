@@ -13,23 +13,23 @@ import attrs
 
 from bench import machine, wire
 from bench.machine import resident_bytes
-from bench.measure import interleaved, load, rate, say
-from bench.row import DEVICES, Bench, Line, at_least
-from bench.servers import Kind, Server, running
+from bench.measure import interleaved, print_progress, rate_run, run_load
+from bench.row import DEVICES, Bench, TableRow, at_least
+from bench.servers import RunningServer, ServerKind, running
 
 QUEUED = 10_000
-A_SECOND = 500
+TARGET_RATE = 500
 #: So much more memory (MiB) is what a busy process takes anyway.
-FLAT = 16
+MAX_GROWTH_MIB = 16
 MIB = 1024 * 1024
 #: Seconds within which a receiver must be there, and what is queued must have left.
-READY_WITHIN = 10.0
-LEFT_WITHIN = 300.0
-LOOK_EVERY = 0.02
+START_TIMEOUT = 10.0
+DRAIN_TIMEOUT = 300.0
+POLL_INTERVAL = 0.02
 
 
 @attrs.frozen
-class Receiver:
+class ReceiverProcess:
     """A receiver that runs on the load client's core."""
 
     port: int
@@ -46,32 +46,32 @@ class Receiver:
             connection.request("GET", "/count")
             return int(connection.getresponse().read())
 
-    def wait(self, count: int, within: float) -> None:
+    def wait_for_count(self, count: int, within: float) -> None:
         """Wait until so many webhooks came."""
         until = time.perf_counter() + within
         while self.count() < count:
             if time.perf_counter() > until:
                 raise RuntimeError(f"{self.count()} of {count} webhooks came")
-            time.sleep(LOOK_EVERY)
+            time.sleep(POLL_INTERVAL)
 
 
 @contextlib.contextmanager
-def receiving() -> Iterator[Receiver]:
+def receiving() -> Iterator[ReceiverProcess]:
     """Run a receiver for the length of the block."""
-    receiver = Receiver(machine.free_port())
-    with machine.on(machine.LOAD_CORES):
+    receiver = ReceiverProcess(machine.free_port())
+    with machine.pinned_to(machine.LOAD_CORES):
         process = subprocess.Popen(  # noqa: S603 - our own command line
             [sys.executable, "-m", "bench.receiver", "--port", str(receiver.port)]
         )
     try:
-        until = time.perf_counter() + READY_WITHIN
+        until = time.perf_counter() + START_TIMEOUT
         while True:
             with contextlib.suppress(OSError):
                 receiver.count()
                 break
             if time.perf_counter() > until:
                 raise RuntimeError("the receiver did not start")
-            time.sleep(LOOK_EVERY)
+            time.sleep(POLL_INTERVAL)
         yield receiver
     finally:
         process.kill()
@@ -79,114 +79,121 @@ def receiving() -> Iterator[Receiver]:
 
 
 @attrs.frozen
-class Subscription:
+class BenchSubscription:
     """A subscription over everything, at a server of ours."""
 
-    server: Server
+    server: RunningServer
     path: str
 
     @property
     def backlog(self) -> Mapping[str, int]:
         """How far it is behind."""
-        found: Mapping[str, int] = _asked(self.server, "GET", self.path)["backlog"]
+        found: Mapping[str, int] = _call_api(self.server, "GET", self.path)["backlog"]
         return found
 
-    def wait(self) -> None:
+    def wait_until_drained(self) -> None:
         """Wait until everything has left."""
-        until = time.perf_counter() + LEFT_WITHIN
+        until = time.perf_counter() + DRAIN_TIMEOUT
         while any(self.backlog.values()):
             if time.perf_counter() > until:
                 raise RuntimeError(f"webhooks are left: {self.backlog}")
-            time.sleep(10 * LOOK_EVERY)
+            time.sleep(10 * POLL_INTERVAL)
 
 
-def _asked(server: Server, method: str, path: str, body: Any = None) -> Any:
+def _call_api(server: RunningServer, method: str, path: str, body: Any = None) -> Any:
     content = b"" if body is None else json.dumps(body).encode()
     content_type = "application/json" if content else ""
-    status, said = server.call(method, path, body=content, content_type=content_type)
+    status, answer = server.call(method, path, body=content, content_type=content_type)
     if status not in (wire.OK, wire.CREATED):
-        raise RuntimeError(f"{method} {path}: {status} {said[:500]!r}")
-    return json.loads(said)
+        raise RuntimeError(f"{method} {path}: {status} {answer[:500]!r}")
+    return json.loads(answer)
 
 
-def _subscribe(server: Server, receiver: Receiver) -> Subscription:
+def _subscribe(server: RunningServer, receiver: ReceiverProcess) -> BenchSubscription:
     events = ["command.status", "device.online", "device.offline", "result.orphaned"]
     base = "/api/v1/subscriptions"
-    made = _asked(server, "POST", base, {"url": receiver.url, "events": events})
-    return Subscription(server, f"{base}/{made['id']}")
+    made = _call_api(server, "POST", base, {"url": receiver.url, "events": events})
+    return BenchSubscription(server, f"{base}/{made['id']}")
 
 
-def subscribed(bench: Bench) -> Sequence[Line]:
+def subscribed(bench: Bench) -> Sequence[TableRow]:
     """Full cycles with one subscription over everything against without."""
-    plain, told = bench.setup(Kind.OURS, "plain"), bench.setup(Kind.OURS, "told")
-    with running(plain) as theirs, running(told) as ours, receiving() as receiver:
+    without_subscription, with_subscription = (
+        bench.setup(ServerKind.OURS, "plain"),
+        bench.setup(ServerKind.OURS, "told"),
+    )
+    with (
+        running(without_subscription) as theirs,
+        running(with_subscription) as ours,
+        receiving() as receiver,
+    ):
         for server in (theirs, ours):
-            server.adopt(DEVICES)
+            server.import_devices(DEVICES)
         subscription = _subscribe(ours, receiver)
-        run = rate(ours, "cycles", seconds=bench.effort.seconds, devices=DEVICES)
+        run = rate_run(ours, "cycles", seconds=bench.effort.seconds, devices=DEVICES)
 
         def mine() -> float:
             before, begun = receiver.count(), time.perf_counter()
             done = run()
             left = (receiver.count() - before) / (time.perf_counter() - begun)
             # What is left is told before the other is asked: it has the same core.
-            subscription.wait()
-            say(f"  meanwhile {left:.0f} webhooks/s left")
+            subscription.wait_until_drained()
+            print_progress(f"  meanwhile {left:.0f} webhooks/s left")
             return done
 
         ratio = interleaved(
             mine,
-            rate(theirs, "cycles", seconds=bench.effort.seconds, devices=DEVICES),
+            rate_run(theirs, "cycles", seconds=bench.effort.seconds, devices=DEVICES),
             bench.effort.pairs,
         )
     what = "full cycles/s, 64 at a time, with one subscription over everything"
-    return [at_least(0.8, ratio, what=what, against="without")]
+    return [at_least(0.8, ratio, what=what, baseline="without")]
 
 
-def webhooks(bench: Bench) -> Sequence[Line]:
+def webhooks(bench: Bench) -> Sequence[TableRow]:
     """How fast queued deliveries leave, and in how much memory."""
-    with running(bench.setup(Kind.OURS)) as ours, receiving() as receiver:
-        ours.adopt(DEVICES)
+    with running(bench.setup(ServerKind.OURS)) as ours, receiving() as receiver:
+        ours.import_devices(DEVICES)
         subscription = _subscribe(ours, receiver)
         # A first round, so that what is grown once is not counted.
-        load(ours, "cycles", seconds=0.3, devices=DEVICES)
-        subscription.wait()
-        queued = _queue(subscription)
+        run_load(ours, "cycles", seconds=0.3, devices=DEVICES)
+        subscription.wait_until_drained()
+        queued = _queue_events(subscription)
         before, come = resident_bytes(ours.process_id), receiver.count()
         begun = time.perf_counter()
-        _asked(ours, "POST", subscription.path + "/enable")
-        receiver.wait(come + queued, LEFT_WITHIN)
+        _call_api(ours, "POST", subscription.path + "/enable")
+        receiver.wait_for_count(come + queued, DRAIN_TIMEOUT)
         took = time.perf_counter() - begun
         grown = (resident_bytes(ours.process_id) - before) / MIB
-    say(f"  {queued} in {took:.2f} s; memory grew by {grown:.1f} MiB")
+    print_progress(f"  {queued} in {took:.2f} s; memory grew by {grown:.1f} MiB")
     return [
-        Line(
+        TableRow(
             what=f"{QUEUED:,} queued webhooks to a local receiver leave, each second",
-            wanted=f"≥ {A_SECOND}",
+            target=f"≥ {TARGET_RATE}",
             measured=f"{queued / took:.0f}",
-            met=queued / took >= A_SECOND,
+            is_met=queued / took >= TARGET_RATE,
         ),
-        Line(
+        TableRow(
             what="memory that they take while they leave",
-            wanted=f"≤ {FLAT} MiB",
+            target=f"≤ {MAX_GROWTH_MIB} MiB",
             measured=f"{grown:.1f} MiB",
-            met=grown <= FLAT,
+            is_met=grown <= MAX_GROWTH_MIB,
         ),
     ]
 
 
-def _queue(subscription: Subscription) -> int:
+def _queue_events(subscription: BenchSubscription) -> int:
     """Have events wait for a disabled subscription; return how many."""
     server = subscription.server
-    _asked(server, "POST", subscription.path + "/disable")
-    with _listening(server):
+    _call_api(server, "POST", subscription.path + "/disable")
+    with _open_event_stream(server):
         while subscription.backlog["unread"] < QUEUED:
-            load(server, "cycles", seconds=0.3, devices=DEVICES)
+            run_load(server, "cycles", seconds=0.3, devices=DEVICES)
     return subscription.backlog["unread"]
 
 
 @contextlib.contextmanager
-def _listening(server: Server) -> Iterator[None]:
+def _open_event_stream(server: RunningServer) -> Iterator[None]:
     """Have a stream listen, so that events are written though nobody is sent them."""
     connection = http.client.HTTPConnection(wire.HOST, server.port, timeout=30)
     with contextlib.closing(connection):

@@ -17,11 +17,11 @@ FIRST_DEVICE = 4_408_801_109_440_000
 OK = 200
 CREATED = 201
 
-LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+CONTENT_LENGTH_PATTERN = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _END = b"\r\n\r\n"
 
 
-class Unexpected(Exception):
+class UnexpectedAnswer(Exception):
     """A server answered what it should not have: the run is worth nothing."""
 
 
@@ -50,24 +50,24 @@ def result_request(device: int, uuid: str) -> bytes:
     return (
         f"POST /result?deviceId={device}&uuid={uuid}&endpoint=load_objects HTTP/1.1\r\n"
         f"Host: {HOST}\r\nContent-Type: application/json\r\n"
-        f"Content-Length: {len(_USERS)}\r\n\r\n{_USERS}"
+        f"Content-Length: {len(_RESULT_BODY)}\r\n\r\n{_RESULT_BODY}"
     ).encode()
 
 
-_USERS = (
+_RESULT_BODY = (
     '{"response":{"users":[{"id":1,"registration":"Test","name":"Walter White",'
     '"password":"Heisenberg","salt":"","expires":0,"user_type_id":0,"begin_time":0,'
     '"end_time":0,"image_timestamp":0,"last_access":0}]}}'
 )
 
-Answered = Callable[[int, bytes], None]
+OnAnswer = Callable[[int, bytes], None]
 
 
-class Connection(asyncio.Protocol):
+class LoadConnection(asyncio.Protocol):
     """One kept-alive connection: sends prepared bytes, hands on whole answers."""
 
     def __init__(self) -> None:
-        self.answered: Answered = _nobody_asked
+        self.on_answer: OnAnswer = _fail_unrequested
         self._partial = b""
         self._closing = False
 
@@ -75,9 +75,9 @@ class Connection(asyncio.Protocol):
         """Note where to write."""
         self._transport = cast("asyncio.Transport", transport)
 
-    def send(self, request: bytes, answered: Answered) -> None:
-        """Send *request*; *answered* is called with its status and body."""
-        self.answered = answered
+    def send(self, request: bytes, on_answer: OnAnswer) -> None:
+        """Send *request*; *on_answer* is called with its status and body."""
+        self.on_answer = on_answer
         self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
@@ -85,20 +85,20 @@ class Connection(asyncio.Protocol):
         if self._partial:
             data = self._partial + data
         head = data.find(_END)
-        length = LENGTH.search(data) if head > 0 else None
+        length = CONTENT_LENGTH_PATTERN.search(data) if head > 0 else None
         if length is None and head > 0:
-            raise Unexpected(data)
+            raise UnexpectedAnswer(data)
         end = 0 if length is None else head + 4 + int(length[1])
         if length is None or len(data) < end:
             self._partial = data
             return
         self._partial = b""
-        self.answered(int(data[9:12]), data[head + 4 : end])
+        self.on_answer(int(data[9:12]), data[head + 4 : end])
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Raise if it was the server that hung up."""
         if not self._closing:
-            raise Unexpected("the server closed a connection") from exc
+            raise UnexpectedAnswer("the server closed a connection") from exc
 
     def close(self) -> None:
         """Hang up."""
@@ -106,17 +106,17 @@ class Connection(asyncio.Protocol):
         self._transport.abort()
 
 
-def _nobody_asked(status: int, body: bytes) -> None:
-    raise Unexpected(f"an answer that nobody asked for: {status} {body[:200]!r}")
+def _fail_unrequested(status: int, body: bytes) -> None:
+    raise UnexpectedAnswer(f"an answer that nobody asked for: {status} {body[:200]!r}")
 
 
-async def connect(port: int, count: int) -> list[Connection]:
+async def connect(port: int, count: int) -> list[LoadConnection]:
     """Open *count* connections, a hundred at a time so that no backlog overflows."""
     loop = asyncio.get_running_loop()
-    opened: list[Connection] = []
+    opened: list[LoadConnection] = []
     while len(opened) < count:
         batch = (
-            loop.create_connection(Connection, HOST, port)
+            loop.create_connection(LoadConnection, HOST, port)
             for _ in range(min(100, count - len(opened)))
         )
         opened += [connection for _, connection in await asyncio.gather(*batch)]

@@ -14,42 +14,42 @@ from pushserver import __version__, logs
 from pushserver.clock import Clock, SystemClock
 from pushserver.composition import (
     build_services,
-    dispatcher_of,
+    build_webhook_supervisor,
+    build_workers,
     open_store,
-    workers_of,
 )
 from pushserver.errors import Misconfigured
-from pushserver.port import listen, stop_with_keeper
+from pushserver.listening import listen, stop_with_supervisor
 from pushserver.settings import Settings
-from pushserver.web.faces import build_app
+from pushserver.web.app_factory import build_app
 from pushserver.web.server import Runner
 from pushserver.web.services import Services
-from pushserver.workers.running import running
-from pushserver.workers.webhooks.sender import Sender
+from pushserver.workers.webhooks.sender import WebhookSender
+from pushserver.workers.worker import run_workers
 
 log = structlog.get_logger(__name__)
 
 
 @asynccontextmanager
-async def serving(settings: Settings, clock: Clock) -> AsyncIterator[Services]:
+async def running_services(settings: Settings, clock: Clock) -> AsyncIterator[Services]:
     """Open the store, and have all services and workers at work for the block."""
     store = await open_store(settings, clock)
     try:
         services = build_services(settings, store, clock)
         await services.fleet.load()
-        secret = await services.tokens.load(settings.admin_token)
-        if secret is not None:
-            sys.stderr.write(f"admin token: {secret} (shown once; keep it)\n")
-        await services.interests.load()
+        admin_secret = await services.tokens.load(settings.admin_token)
+        if admin_secret is not None:
+            sys.stderr.write(f"admin token: {admin_secret} (shown once; keep it)\n")
+        await services.event_interest.load()
         await services.subscriptions.load()
-        guard = services.subscriptions.guard
-        async with Sender(guard, __version__) as sender:
-            dispatcher = dispatcher_of(services, sender)
-            workers = workers_of(services, dispatcher)
-            async with dispatcher.at_work(), running(workers):
+        egress_policy = services.subscriptions.ssrf_guard
+        async with WebhookSender(egress_policy, __version__) as sender:
+            supervisor = build_webhook_supervisor(services, sender)
+            workers = build_workers(services, supervisor)
+            async with supervisor.stopping_workers(), run_workers(workers):
                 yield services
-        await services.polling.chores.finish()
-        await services.polling.record()
+        await services.polling.background_tasks.wait_all()
+        await services.polling.record_written()
         while not services.fleet.is_flushed:
             await services.fleet.flush()
     finally:
@@ -65,8 +65,8 @@ async def listening(settings: Settings, services: Services) -> AsyncIterator[str
         yield await listen(runner, settings)
     finally:
         services.holds.close()
-        services.outcomes.close()
-        services.interests.ring()
+        services.completion_waiters.close()
+        services.event_interest.wake_streams()
         await runner.cleanup()
 
 
@@ -75,23 +75,23 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     clock = SystemClock()
     # What is read at the start lives long: there is nothing to be collected of it.
     gc.disable()
-    async with serving(settings, clock) as services:
-        _tame_collector()
+    async with running_services(settings, clock) as services:
+        _tune_gc()
         async with listening(settings, services) as url:
             log.info(
                 "server.started",
                 url=url,
                 version=__version__,
-                store=services.store.version,
+                store=services.store.database_version,
                 devices=len(services.fleet),
-                connections=_connections(),
+                connections=_raise_open_file_limit(),
             )
             await stop.wait()
             log.info("server.stopping", held_polls=len(services.holds))
     log.info("server.stopped")
 
 
-def _tame_collector() -> None:
+def _tune_gc() -> None:
     """
     Keep Python's collector away from what lives long.
 
@@ -104,7 +104,7 @@ def _tame_collector() -> None:
     gc.enable()
 
 
-def _connections() -> int:
+def _raise_open_file_limit() -> int:
     """Raise the limit of open files as far as it goes, and return it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:
@@ -114,31 +114,31 @@ def _connections() -> int:
 
 def serve(settings: Settings) -> int:
     """Run the server in this process until SIGTERM or SIGINT; return the exit code."""
-    logger, code = logs.set_up(settings.log_level), 0
+    logger, code = logs.configure(settings.log_level), 0
     try:
         with asyncio.Runner(loop_factory=_new_loop) as runner:
-            runner.run(_until_signalled(settings))
+            runner.run(_run_until_signaled(settings))
     except* Misconfigured as errors:
         logger.flush()
-        sys.stderr.write(f"{_first(errors)}\n")
+        sys.stderr.write(f"{_first_leaf_error(errors)}\n")
         code = 1
     finally:
         logger.flush()
     return code
 
 
-def _first(error: BaseException) -> BaseException:
+def _first_leaf_error(error: BaseException) -> BaseException:
     """Return the first error that is no group."""
     if isinstance(error, BaseExceptionGroup):
-        return _first(error.exceptions[0])
+        return _first_leaf_error(error.exceptions[0])
     return error
 
 
-async def _until_signalled(settings: Settings) -> None:
+async def _run_until_signaled(settings: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    stop_with_keeper(stop)
+    stop_with_supervisor(stop)
     await run(settings, stop)
 
 

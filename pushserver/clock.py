@@ -1,7 +1,7 @@
 """Time, handed in: an instant is an int, microseconds UTC since 1970.
 
 Waiting uses the monotonic clock. `SystemClock.now` advances with it too, so that a
-wall clock which jumps freezes and hurries nothing; `catch_up` tells by how much the
+wall clock which jumps freezes and hurries nothing; `resync` tells by how much the
 wall has moved away, for whoever keeps deadlines in memory to move along.
 """
 
@@ -14,7 +14,7 @@ from typing import Protocol
 SECOND = 1_000_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: Differences up to this are the clocks' ordinary drift, not a jump.
-TOLERANCE = SECOND
+JUMP_TOLERANCE = SECOND
 
 
 class Clock(Protocol):
@@ -23,32 +23,32 @@ class Clock(Protocol):
     def now(self) -> int:
         """Return the present instant in microseconds UTC."""
 
-    def catch_up(self) -> int:
+    def resync(self) -> int:
         """Follow the wall clock; return the jump made, in microseconds, else 0."""
 
 
 class SystemClock:
-    """The machine's time, steady between two calls of `catch_up`."""
+    """The machine's time, steady between two calls of `resync`."""
 
     def __init__(
         self,
         wall: Callable[[], int] = time.time_ns,
-        steady: Callable[[], int] = time.monotonic_ns,
+        monotonic: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._wall = wall
-        self._steady = steady
-        self._offset = wall() - steady()
+        self._monotonic = monotonic
+        self._offset = wall() - monotonic()
 
     def now(self) -> int:
         """Return the present instant in microseconds UTC."""
-        return (self._steady() + self._offset) // 1000
+        return (self._monotonic() + self._offset) // 1000
 
-    def catch_up(self) -> int:
+    def resync(self) -> int:
         """Follow the wall clock; return the jump made, in microseconds, else 0."""
-        offset = self._wall() - self._steady()
+        offset = self._wall() - self._monotonic()
         jump = (offset - self._offset) // 1000
         self._offset = offset
-        return jump if abs(jump) > TOLERANCE else 0
+        return jump if abs(jump) > JUMP_TOLERANCE else 0
 
 
 def micros(seconds: float) -> int:

@@ -6,41 +6,41 @@ from pushserver.clock import Clock, micros
 from pushserver.dialects.controlid import configuration
 from pushserver.errors import Misconfigured
 from pushserver.model.subscription import Subscription
-from pushserver.services.attendance import Attendance
-from pushserver.services.chores import Chores
-from pushserver.services.fleet import Fleet
-from pushserver.services.guard import Guard
-from pushserver.services.holds import Holds
-from pushserver.services.interests import Interests
-from pushserver.services.mirror import Mirror
+from pushserver.services.background_tasks import BackgroundTasks
+from pushserver.services.cluster_sync import ClusterSync
+from pushserver.services.completion_waiters import CompletionWaiters
+from pushserver.services.deadlines import Deadlines
+from pushserver.services.event_interest import EventInterest
+from pushserver.services.event_renderer import EventRenderer
+from pushserver.services.fleet_admin import FleetAdmin
+from pushserver.services.held_polls import HeldPolls
 from pushserver.services.notifications import Notifications
+from pushserver.services.online_monitor import OnlineMonitor
 from pushserver.services.operations import Operations
-from pushserver.services.outbox import Outbox
-from pushserver.services.outcomes import Outcomes
-from pushserver.services.peers import Peers
+from pushserver.services.outbox_trimmer import OutboxTrimmer
 from pushserver.services.polling import Polling
 from pushserver.services.queue import Queue
-from pushserver.services.reporting import Reporting
+from pushserver.services.result_intake import ResultIntake
 from pushserver.services.retention import Retention
-from pushserver.services.rollout import Rollout
 from pushserver.services.scopes import Scopes
+from pushserver.services.shadow_reconciler import ShadowReconciler
 from pushserver.services.shadows import Shadows
+from pushserver.services.ssrf_guard import SsrfGuard
 from pushserver.services.subscriptions import Subscriptions
+from pushserver.services.task_scheduler import TaskScheduler
 from pushserver.services.tasks import Tasks
-from pushserver.services.telling import Telling
 from pushserver.services.tokens import Tokens
 from pushserver.services.upgrades import Upgrades
-from pushserver.services.upkeep import Upkeep
 from pushserver.settings import Settings
 from pushserver.storage.base import Store
 from pushserver.storage.sqlite.store import SqliteStore
 from pushserver.web.services import Services
-from pushserver.workers.counting import Counting
-from pushserver.workers.running import Worker
-from pushserver.workers.webhooks.courier import Courier
-from pushserver.workers.webhooks.dispatcher import Dispatcher
-from pushserver.workers.webhooks.pace import Pace
-from pushserver.workers.webhooks.sender import Sender
+from pushserver.workers.counter_log import CounterLog
+from pushserver.workers.webhooks.sender import WebhookSender
+from pushserver.workers.webhooks.supervisor import WebhookSupervisor
+from pushserver.workers.webhooks.throttle import Throttle
+from pushserver.workers.webhooks.worker import WebhookWorker
+from pushserver.workers.worker import Worker
 
 
 async def open_store(settings: Settings, clock: Clock) -> Store:
@@ -60,13 +60,13 @@ async def open_store(settings: Settings, clock: Clock) -> Store:
 def build_services(settings: Settings, store: Store, clock: Clock) -> Services:
     """Put the services together over *store*."""
     ids = store.new_id
-    holds, outcomes = Holds(), Outcomes()
+    holds, completion_waiters = HeldPolls(), CompletionWaiters()
     polling = Polling(
         store=store,
         clock=clock,
         ids=ids,
         holds=holds,
-        chores=Chores(),
+        background_tasks=BackgroundTasks(),
         grace=micros(settings.grace),
     )
     queue = Queue(
@@ -74,12 +74,18 @@ def build_services(settings: Settings, store: Store, clock: Clock) -> Services:
         clock=clock,
         ids=ids,
         polling=polling,
-        outcomes=outcomes,
+        completion_waiters=completion_waiters,
         response_timeout=micros(settings.response_timeout),
     )
-    fleet = Fleet(store=store, clock=clock, ids=ids, policy=settings.keys, holds=holds)
+    fleet = FleetAdmin(
+        store=store,
+        clock=clock,
+        ids=ids,
+        key_policy=settings.device_key_policy,
+        holds=holds,
+    )
     tokens = Tokens(store=store, clock=clock, ids=ids)
-    mirror = Mirror(dialect=configuration, queue=queue, clock=clock)
+    reconciler = ShadowReconciler(dialect=configuration, queue=queue, clock=clock)
     operations = Operations(
         store=store,
         clock=clock,
@@ -87,134 +93,162 @@ def build_services(settings: Settings, store: Store, clock: Clock) -> Services:
         fleet=fleet,
         polling=polling,
         queue=queue,
-        mirror=mirror,
+        reconciler=reconciler,
     )
-    hold = micros(settings.hold)
+    default_hold = micros(settings.hold)
     shadows = Shadows(
         store=store,
         clock=clock,
         fleet=fleet,
         polling=polling,
-        mirror=mirror,
-        hold=hold,
+        reconciler=reconciler,
+        default_hold=default_hold,
     )
-    rollout = Rollout(store=store, operations=operations, clock=clock, hold=hold)
-    guard = Guard(settings.webhook_allow_http, settings.webhook_networks)
-    interests = Interests(store=store, clock=clock)
+    scheduler = TaskScheduler(
+        store=store, operations=operations, clock=clock, default_hold=default_hold
+    )
+    egress_policy = SsrfGuard(settings.webhook_allow_http, settings.webhook_networks)
+    event_interest = EventInterest(store=store, clock=clock)
     subscriptions = Subscriptions(
         store=store,
         clock=clock,
         ids=ids,
-        directory=fleet,
-        guard=guard,
-        interests=interests,
+        devices=fleet,
+        ssrf_guard=egress_policy,
+        event_interest=event_interest,
     )
-    peers = Peers(
+    cluster_sync = ClusterSync(
         store=store,
         fleet=fleet,
         tokens=tokens,
         subscriptions=subscriptions,
-        interests=interests,
+        event_interest=event_interest,
         holds=holds,
-        outcomes=outcomes,
+        completion_waiters=completion_waiters,
     )
     tasks = Tasks(
         store=store,
         clock=clock,
         ids=ids,
         fleet=fleet,
-        peers=peers,
-        rollout=rollout,
+        cluster_sync=cluster_sync,
+        scheduler=scheduler,
         shadows=shadows,
-        hold=hold,
+        default_hold=default_hold,
     )
-    store.follow(peers.hear)
+    store.add_notice_listener(cluster_sync.on_notice)
     for observer in (
-        polling.wake,
-        outcomes.tell,
-        operations.look,
-        rollout.look,
-        shadows.look,
-        interests.look,
-        subscriptions.look,
+        polling.on_commit,
+        completion_waiters.on_commit,
+        operations.on_commit,
+        scheduler.on_commit,
+        shadows.on_commit,
+        event_interest.on_commit,
+        subscriptions.on_commit,
     ):
-        store.watch(observer)
+        store.add_commit_observer(observer)
     return Services(
         clock=clock,
         store=store,
         fleet=fleet,
-        peers=peers,
+        cluster_sync=cluster_sync,
         holds=holds,
         polling=polling,
         queue=queue,
-        retention=Retention(store.history, clock, settings.retention),
-        reporting=Reporting(store=store, clock=clock, ids=ids, dialect=configuration),
-        outcomes=outcomes,
-        interests=interests,
+        retention=Retention(store.retention, clock, settings.retention),
+        result_intake=ResultIntake(
+            store=store, clock=clock, ids=ids, dialect=configuration
+        ),
+        completion_waiters=completion_waiters,
+        event_interest=event_interest,
         operations=operations,
         notifications=Notifications(store, clock, ids, operations),
-        rollout=rollout,
+        task_scheduler=scheduler,
         shadows=shadows,
         subscriptions=subscriptions,
         tasks=tasks,
         upgrades=Upgrades(store, tasks),
         tokens=tokens,
         scopes=Scopes(store=store, clock=clock, ids=ids, tokens=tokens),
-        hold=hold,
+        default_hold=default_hold,
         kapua_delete_status=settings.kapua_delete_status,
         started_at=clock.now(),
     )
 
 
-def dispatcher_of(services: Services, sender: Sender) -> Dispatcher:
+def build_webhook_supervisor(
+    services: Services, sender: WebhookSender
+) -> WebhookSupervisor:
     """Return who delivers to subscriptions."""
-    telling = Telling(services.store, services.fleet)
-    pace = Pace(lambda: services.fleet.calls)
+    renderer = EventRenderer(services.store, services.fleet)
+    throttle = Throttle(lambda: services.fleet.request_count)
 
-    def courier(subscription: Subscription) -> Courier:
-        return Courier(
+    def make_worker(subscription: Subscription) -> WebhookWorker:
+        return WebhookWorker(
             subscription=subscription,
             subscriptions=services.subscriptions,
             store=services.store.subscriptions,
-            telling=telling,
+            renderer=renderer,
             sender=sender,
             clock=services.clock,
-            pace=pace,
+            throttle=throttle,
         )
 
-    return Dispatcher(services.subscriptions, courier, lambda: services.store.leads)
+    return WebhookSupervisor(
+        services.subscriptions, make_worker, lambda: services.store.is_leader
+    )
 
 
-def workers_of(services: Services, dispatcher: Dispatcher) -> Sequence[Worker]:
+def build_workers(
+    services: Services, supervisor: WebhookSupervisor
+) -> Sequence[Worker]:
     """
     Return what runs by itself, and how often (seconds).
 
     What is done once for all servers over a store is done by the one that leads.
     """
     store, clock, fleet = services.store, services.clock, services.fleet
-    operations, rollout, peers = services.operations, services.rollout, services.peers
-    attendance = Attendance(store=store, clock=clock, fleet=fleet, hold=services.hold)
-    attendance.load()
+    operations, scheduler, cluster_sync = (
+        services.operations,
+        services.task_scheduler,
+        services.cluster_sync,
+    )
+    online_monitor = OnlineMonitor(
+        store=store, clock=clock, fleet=fleet, default_hold=services.default_hold
+    )
+    online_monitor.restore()
     shadows, subscriptions = services.shadows, services.subscriptions
-    outbox = Outbox(store.subscriptions, subscriptions, clock)
-    upkeep = Upkeep(store=services.store, clock=services.clock)
+    outbox_trimmer = OutboxTrimmer(store.subscriptions, subscriptions, clock)
+    deadlines = Deadlines(store=services.store, clock=services.clock)
 
-    def leads() -> bool:
-        return store.leads
+    def is_leader() -> bool:
+        return store.is_leader
 
     return (
-        Worker("record-written", 0.1, services.polling.record),
-        Worker("deadlines", 0.5, upkeep.deadlines),
-        Worker("others", 1.0, peers.refresh, peers.stale),
-        Worker("steps", 1.0, operations.go_on, operations.due, leads=leads),
-        Worker("tasks", 1.0, rollout.advance, rollout.wanted, 0.2, leads),
-        Worker("shadows", 1.0, shadows.go_on, shadows.wanted, leads=leads),
-        Worker("webhooks", 1.0, dispatcher.round, subscriptions.changed),
-        Worker("outbox", 60.0, outbox.trim, leads=leads),
-        Worker("attendance", 2.0, attendance.round),
-        Worker("interests", 60.0, services.interests.forget),
-        Worker("flush-seen", 2.0, services.fleet.flush_in_turns),
-        Worker("retention", 3600.0, services.retention.keep, leads=leads),
-        Worker("old-keys", 3600.0, upkeep.old_keys, leads=leads),
-        Worker("counts", 60.0, Counting(services.fleet.counts).tell),
+        Worker("record-written", 0.1, services.polling.record_written),
+        Worker("deadlines", 0.5, deadlines.expire_overdue),
+        Worker("others", 1.0, cluster_sync.refresh, cluster_sync.wakeup),
+        Worker(
+            "steps",
+            1.0,
+            operations.queue_due_steps,
+            operations.wakeup,
+            is_leader=is_leader,
+        ),
+        Worker("tasks", 1.0, scheduler.advance, scheduler.wakeup, 0.2, is_leader),
+        Worker(
+            "shadows", 1.0, shadows.reconcile_due, shadows.wakeup, is_leader=is_leader
+        ),
+        Worker("webhooks", 1.0, supervisor.update_workers, subscriptions.wakeup),
+        Worker("outbox", 60.0, outbox_trimmer.trim, is_leader=is_leader),
+        Worker("attendance", 2.0, online_monitor.publish_changes),
+        Worker("interests", 60.0, services.event_interest.expire),
+        Worker("flush-seen", 2.0, services.fleet.flush_repeatedly),
+        Worker(
+            "retention", 3600.0, services.retention.purge_expired, is_leader=is_leader
+        ),
+        Worker(
+            "old-keys", 3600.0, deadlines.purge_idempotency_keys, is_leader=is_leader
+        ),
+        Worker("counts", 60.0, CounterLog(services.fleet.counts).log_growth),
     )

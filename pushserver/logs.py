@@ -18,30 +18,30 @@ import structlog
 from pushserver.clock import rfc3339
 
 #: So many lines are gathered at the most.
-GATHERED = 200
+MAX_BUFFERED_LINES = 200
 #: Seconds for which a line waits at the most.
-DELAY = 0.2
+FLUSH_DELAY = 0.2
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
-class GatheringLogger:
+class BufferedLogger:
     """Writes lines to a stream, several at a time."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._lines: list[str] = []
+        self._buffer: list[str] = []
         self._lock = threading.Lock()
         self._timer: threading.Timer | None = None
 
     def info(self, line: str) -> None:
         """Write *line* soon."""
         with self._lock:
-            self._lines.append(line)
-            if len(self._lines) >= GATHERED:
-                self._write()
+            self._buffer.append(line)
+            if len(self._buffer) >= MAX_BUFFERED_LINES:
+                self._write_buffer()
             elif self._timer is None:
-                self._timer = threading.Timer(DELAY, self._due)
+                self._timer = threading.Timer(FLUSH_DELAY, self._on_timer)
                 self._timer.daemon = True
                 self._timer.start()
 
@@ -57,27 +57,27 @@ class GatheringLogger:
     def flush(self) -> None:
         """Write what waits."""
         with self._lock:
-            self._write()
+            self._write_buffer()
 
-    def _due(self) -> None:
+    def _on_timer(self) -> None:
         with self._lock:
             self._timer = None
-            self._write()
+            self._write_buffer()
 
-    def _write(self) -> None:
-        lines, self._lines = self._lines, []
+    def _write_buffer(self) -> None:
+        lines, self._buffer = self._buffer, []
         if lines:
             self._stream.write("\n".join(lines) + "\n")
             self._stream.flush()
 
 
-def set_up(level: str, stream: TextIO | None = None) -> GatheringLogger:
+def configure(level: str, stream: TextIO | None = None) -> BufferedLogger:
     """Send every log line to *stream*, standard error unless told otherwise."""
     target = stream or sys.stderr
-    logger = GatheringLogger(target)
+    logger = BufferedLogger(target)
     atexit.register(logger.flush)
     structlog.configure(
-        wrapper_class=_wrapper(level, pretty=target.isatty()),
+        wrapper_class=_wrapper_class(level, pretty=target.isatty()),
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -88,17 +88,19 @@ def set_up(level: str, stream: TextIO | None = None) -> GatheringLogger:
         logger_factory=lambda *_: logger,
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(level=logging.WARNING, handlers=[_Forward()], force=True)
+    logging.basicConfig(
+        level=logging.WARNING, handlers=[_StdlibForwarder()], force=True
+    )
     return logger
 
 
-def _wrapper(level: str, *, pretty: bool) -> type[Any]:
+def _wrapper_class(level: str, *, pretty: bool) -> type[Any]:
     """Return the class of loggers: for people as above, or for programs, JSON."""
     filtering = structlog.make_filtering_bound_logger(level)
-    return filtering if pretty else type("Lines", (_Lines, filtering), {})
+    return filtering if pretty else type("Lines", (_JsonLogger, filtering), {})
 
 
-class _Lines(structlog.BoundLoggerBase):
+class _JsonLogger(structlog.BoundLoggerBase):
     """
     Renders a line as JSON in one go, without processors.
 
@@ -123,7 +125,7 @@ def _json(line: dict[str, Any]) -> str:
         return json.dumps(line, default=str)
 
 
-class _Forward(logging.Handler):
+class _StdlibForwarder(logging.Handler):
     """Sends what libraries log through structlog, too."""
 
     def emit(self, record: logging.LogRecord) -> None:

@@ -20,35 +20,40 @@ from pushserver.storage.sqlite.connection import SCHEMA_VERSION, FileLock
 try:
     import psycopg
 
-    from pushserver.storage.postgres.link import Link, bound
-    from pushserver.storage.postgres.schema import prepare
+    from pushserver.storage.postgres.connection.connection import (
+        Connection,
+        encode_parameters,
+    )
+    from pushserver.storage.postgres.connection.schema import ensure_schema
 except ImportError:
     raise Misconfigured(
         "PostgreSQL needs psycopg: pip install 'pushserver[postgres]'."
     ) from None
 
 #: Told how many rows were copied, and of how many.
-Tell = Callable[[int, int], None]
+ProgressCallback = Callable[[int, int], None]
 
 _TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
-_OTHERS = (
+_COUNT_SERVERS = (
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
     " AND application_name LIKE 'pushserver%' AND pid <> pg_backend_pid()"
 )
 #: After so many rows it is told how far the copy is.
-_STEP = 1000
+_PROGRESS_INTERVAL = 1000
 
 
 @attrs.frozen
-class Table:
+class SourceTable:
     """A table of the file, and how many rows it has."""
 
     name: str
     columns: Sequence[str]
-    rows: int
+    row_count: int
 
 
-def migrate(source: str, target: str, tell: Tell) -> Mapping[str, int]:
+def migrate(
+    source: str, target: str, on_progress: ProgressCallback
+) -> Mapping[str, int]:
     """
     Copy *source* (`sqlite:///…`) to *target* (`postgresql://…`); return the counts.
 
@@ -60,17 +65,17 @@ def migrate(source: str, target: str, tell: Tell) -> Mapping[str, int]:
     url = _postgres_url(target)
     lock = FileLock(path)
     try:
-        with _reading(path) as file, _writing(url) as link:
-            tables = _tables_of(file)
-            _refuse_if_used(link, tables)
-            _copy_all(file, link, tables, tell)
-            _analyze(link, tables)
+        with _open_source(path) as file, _open_target(url) as connection:
+            tables = _list_tables(file)
+            _refuse_if_used(connection, tables)
+            _copy_all(file, connection, tables, on_progress)
+            _analyze(connection, tables)
     except (sqlite3.Error, psycopg.Error) as error:
-        said = str(error).partition("\n")[0]
-        raise Misconfigured(f"Nothing was copied: {said}") from error
+        message = str(error).partition("\n")[0]
+        raise Misconfigured(f"Nothing was copied: {message}") from error
     finally:
         lock.release()
-    return {table.name: table.rows for table in tables}
+    return {table.name: table.row_count for table in tables}
 
 
 def _sqlite_path(source: str) -> Path:
@@ -94,7 +99,7 @@ def _settings(database: str) -> Settings:
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[sqlite3.Connection]:
+def _open_source(path: Path) -> Iterator[sqlite3.Connection]:
     """Open the file for the length of the block, as it stands now."""
     with closing(sqlite3.connect(path, isolation_level=None)) as file:
         file.execute("PRAGMA query_only = ON")
@@ -107,78 +112,84 @@ def _reading(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 @contextmanager
-def _writing(url: str) -> Iterator[Link]:
+def _open_target(url: str) -> Iterator[Connection]:
     """Have one transaction, with all tables made, for the length of the block."""
     # A large table takes what time it takes.
-    with closing(Link(url)) as link:
-        link.begin(0)
-        link.execute("BEGIN")
-        prepare(link, SystemClock().now())
-        yield link
-        link.execute("COMMIT")
+    with closing(Connection(url)) as connection:
+        connection.configure(0)
+        connection.execute("BEGIN")
+        ensure_schema(connection, SystemClock().now())
+        yield connection
+        connection.execute("COMMIT")
 
 
-def _tables_of(file: sqlite3.Connection) -> Sequence[Table]:
-    return [_table(file, name) for (name,) in file.execute(_TABLES).fetchall()]
+def _list_tables(file: sqlite3.Connection) -> Sequence[SourceTable]:
+    return [_describe_table(file, name) for (name,) in file.execute(_TABLES).fetchall()]
 
 
-def _table(file: sqlite3.Connection, name: str) -> Table:
+def _describe_table(file: sqlite3.Connection, name: str) -> SourceTable:
     columns = [row[1] for row in file.execute(f"PRAGMA table_info({name})")]
-    (rows,) = file.execute(f"SELECT count(*) FROM {name}").fetchone()
-    return Table(name, columns, rows)
+    (row_count,) = file.execute(f"SELECT count(*) FROM {name}").fetchone()
+    return SourceTable(name, columns, row_count)
 
 
-def _refuse_if_used(link: Link, tables: Sequence[Table]) -> None:
+def _refuse_if_used(connection: Connection, tables: Sequence[SourceTable]) -> None:
     """Refuse a target that has more than its first scope, or a server."""
-    if _number(link, _OTHERS):
+    if _number(connection, _COUNT_SERVERS):
         raise Misconfigured("A server is at work over the target; stop it first.")
     for table in tables:
         if table.name != "scope" and _number(
-            link, f"SELECT count(*) FROM {table.name}"
+            connection, f"SELECT count(*) FROM {table.name}"
         ):
             raise Misconfigured(f"The target is not empty: {table.name} has rows.")
-    if _number(link, "SELECT count(*) FROM scope") > 1:
+    if _number(connection, "SELECT count(*) FROM scope") > 1:
         raise Misconfigured("The target is not empty: it has scopes.")
-    link.execute("DELETE FROM scope")
+    connection.execute("DELETE FROM scope")
     # Who emptied the other tables may not know of it, and it would be believed.
-    link.execute("DELETE FROM lane")
+    connection.execute("DELETE FROM lane")
 
 
 def _copy_all(
-    file: sqlite3.Connection, link: Link, tables: Sequence[Table], tell: Tell
+    file: sqlite3.Connection,
+    connection: Connection,
+    tables: Sequence[SourceTable],
+    on_progress: ProgressCallback,
 ) -> None:
-    done, total = 0, sum(table.rows for table in tables)
+    done, total = 0, sum(table.row_count for table in tables)
     for table in tables:
-        for so_many in _copied(file, link, table):
-            tell(done + so_many, total)
-        done += table.rows
-        came = _number(link, f"SELECT count(*) FROM {table.name}")
-        if came != table.rows:
+        for copied in _copy_table(file, connection, table):
+            on_progress(done + copied, total)
+        done += table.row_count
+        arrived = _number(connection, f"SELECT count(*) FROM {table.name}")
+        if arrived != table.row_count:
             raise Misconfigured(
-                f"Nothing was copied: of {table.rows} rows of {table.name} {came} came."
+                f"Nothing was copied: of {table.row_count} rows of {table.name}"
+                f" {arrived} came."
             )
-    tell(done, total)
+    on_progress(done, total)
 
 
-def _analyze(link: Link, tables: Sequence[Table]) -> None:
+def _analyze(connection: Connection, tables: Sequence[SourceTable]) -> None:
     """Let the database know what came; what it takes for empty it reads whole."""
     for table in tables:
-        if table.rows:
-            link.execute(f"ANALYZE {table.name}")
+        if table.row_count:
+            connection.execute(f"ANALYZE {table.name}")
 
 
-def _copied(file: sqlite3.Connection, link: Link, table: Table) -> Iterator[int]:
+def _copy_table(
+    file: sqlite3.Connection, connection: Connection, table: SourceTable
+) -> Iterator[int]:
     """Copy one table; yield now and then how many rows that were."""
     names = ", ".join(table.columns)
     rows = file.execute(f"SELECT {names} FROM {table.name}")
     copy_in = f"COPY {table.name} ({names}) FROM STDIN"
-    with link.raw.cursor() as cursor, cursor.copy(copy_in.encode()) as copy:
+    with connection.raw.cursor() as cursor, cursor.copy(copy_in.encode()) as copy:
         for number, row in enumerate(rows, 1):
-            copy.write_row(bound(row))
-            if number % _STEP == 0:
+            copy.write_row(encode_parameters(row))
+            if number % _PROGRESS_INTERVAL == 0:
                 yield number
 
 
-def _number(link: Link, sql: str) -> int:
-    row: Any = link.execute(sql).fetchone()
+def _number(connection: Connection, sql: str) -> int:
+    row: Any = connection.execute(sql).fetchone()
     return int(row[0])

@@ -20,41 +20,49 @@ _PREFIX = "PUSHSERVER_"
 _SQLITE = "sqlite:///"
 _POSTGRES = ("postgresql://", "postgres://")
 #: How the library wraps what a validator or converter said.
-_INNER = re.compile(r"ValueError\((['\"])(.*)\1\)")
-_LAST_PORT = 65_535
-_MOST_WORKERS = 256
+_WRAPPED_MESSAGE = re.compile(r"ValueError\((['\"])(.*)\1\)")
+_MAX_PORT = 65_535
+_MAX_WORKERS = 256
 #: A year; whoever waits longer has mistaken the unit.
-_LONGEST = 366 * 86_400
-_DELETED = (200, 204)
+_MAX_SECONDS = 366 * 86_400
+_DELETE_STATUSES = (200, 204)
 _LEVELS = ("debug", "info", "warning", "error")
 
 
-def _positive(_: object, field: "attrs.Attribute[Any]", value: float) -> None:
-    if not 0 < value < _LONGEST:
+def _validate_positive(_: object, field: "attrs.Attribute[Any]", value: float) -> None:
+    if not 0 < value < _MAX_SECONDS:
         raise ValueError(f"{field.name} must be seconds above 0")
 
 
-def _not_negative(_: object, field: "attrs.Attribute[Any]", value: float) -> None:
-    if not 0 <= value < _LONGEST:
+def _validate_not_negative(
+    _: object, field: "attrs.Attribute[Any]", value: float
+) -> None:
+    if not 0 <= value < _MAX_SECONDS:
         raise ValueError(f"{field.name} must be seconds, 0 or more")
 
 
-def _is_port(_: object, field: "attrs.Attribute[Any]", value: int) -> None:
-    if not 0 <= value <= _LAST_PORT:
-        raise ValueError(f"{field.name} must be from 0 to {_LAST_PORT}")
+def _validate_port(_: object, field: "attrs.Attribute[Any]", value: int) -> None:
+    if not 0 <= value <= _MAX_PORT:
+        raise ValueError(f"{field.name} must be from 0 to {_MAX_PORT}")
 
 
-def _is_deleted(_: object, field: "attrs.Attribute[Any]", value: int) -> None:
-    if value not in _DELETED:
+def _validate_delete_status(
+    _: object, field: "attrs.Attribute[Any]", value: int
+) -> None:
+    if value not in _DELETE_STATUSES:
         raise ValueError(f"{field.name} must be 200 or 204")
 
 
-def _is_some(_: object, field: "attrs.Attribute[Any]", value: int) -> None:
-    if not 1 <= value <= _MOST_WORKERS:
-        raise ValueError(f"{field.name} must be from 1 to {_MOST_WORKERS}")
+def _validate_worker_count(
+    _: object, field: "attrs.Attribute[Any]", value: int
+) -> None:
+    if not 1 <= value <= _MAX_WORKERS:
+        raise ValueError(f"{field.name} must be from 1 to {_MAX_WORKERS}")
 
 
-def _one_of(*allowed: str) -> Callable[[object, "attrs.Attribute[Any]", object], None]:
+def _validate_one_of(
+    *allowed: str,
+) -> Callable[[object, "attrs.Attribute[Any]", object], None]:
     def check(_: object, field: "attrs.Attribute[Any]", value: object) -> None:
         if value is not None and value not in allowed:
             raise ValueError(f"{field.name} must be {' or '.join(allowed)}")
@@ -62,14 +70,14 @@ def _one_of(*allowed: str) -> Callable[[object, "attrs.Attribute[Any]", object],
     return check
 
 
-def _are_networks(_: object, field: "attrs.Attribute[Any]", value: str) -> None:
+def _validate_networks(_: object, field: "attrs.Attribute[Any]", value: str) -> None:
     try:
-        _networks(value)
+        _parse_networks(value)
     except ValueError as error:
         raise ValueError(f"{field.name} must be networks: {error}") from None
 
 
-def _networks(text: str) -> tuple[Network, ...]:
+def _parse_networks(text: str) -> tuple[Network, ...]:
     """Read networks, with commas or spaces between them."""
     return tuple(
         ipaddress.ip_network(each) for each in re.split(r"[,\s]+", text) if each
@@ -83,7 +91,7 @@ class Settings:
     host: str = ts.option(default="127.0.0.1", help="Address to listen on.")
     port: int = ts.option(
         default=8080,
-        validator=_is_port,
+        validator=_validate_port,
         help="TCP port to listen on; 0 takes a free one.",
     )
     database: str = ts.option(
@@ -98,20 +106,22 @@ class Settings:
     )
     hold: float = ts.option(
         default=0,
-        validator=_not_negative,
+        validator=_validate_not_negative,
         help="How long a poll is held when there is nothing to do.",
     )
     device_keys: str | None = ts.option(
         default=None,
-        validator=_one_of(*DeviceKeys),
+        validator=_validate_one_of(*DeviceKeys),
         help="Whether every device needs a key: optional or required.",
     )
     response_timeout: float = ts.option(
-        default=180, validator=_positive, help="How long a device's answer is awaited."
+        default=180,
+        validator=_validate_positive,
+        help="How long a device's answer is awaited.",
     )
     grace: float = ts.option(
         default=5,
-        validator=_not_negative,
+        validator=_validate_not_negative,
         help="How long a poll during a command does not mean that the answer was lost.",
     )
     webhook_allow_http: bool = ts.option(
@@ -119,39 +129,39 @@ class Settings:
     )
     webhook_allow_networks: str = ts.option(
         default="",
-        validator=_are_networks,
+        validator=_validate_networks,
         help="Networks inside that webhooks may reach, such as 10.1.0.0/16.",
     )
     kapua_delete_status: int = ts.option(
         default=200,
-        validator=_is_deleted,
+        validator=_validate_delete_status,
         help="What a Kapua client's DELETE is answered: 200, or 204 as of newer ones.",
     )
     retention: float = ts.option(
         default=0,
-        validator=_not_negative,
+        validator=_validate_not_negative,
         help="After how many days history is deleted; 0 keeps everything.",
     )
     workers: int = ts.option(
         default=1,
-        validator=_is_some,
+        validator=_validate_worker_count,
         help="How many processes serve the one port; over 1 takes PostgreSQL.",
     )
     log_level: str = ts.option(
         default="info",
-        validator=_one_of(*_LEVELS),
+        validator=_validate_one_of(*_LEVELS),
         help="debug, info, warning or error.",
     )
 
     @property
-    def keys(self) -> DeviceKeys:
+    def device_key_policy(self) -> DeviceKeys:
         """Whether every device needs a key; beyond loopback this was decided."""
         return DeviceKeys(self.device_keys or DeviceKeys.OPTIONAL)
 
     @property
     def webhook_networks(self) -> tuple[Network, ...]:
         """The networks that webhooks may reach whatever they are."""
-        return _networks(self.webhook_allow_networks)
+        return _parse_networks(self.webhook_allow_networks)
 
     @property
     def is_postgres(self) -> bool:
@@ -174,7 +184,7 @@ def load(overrides: Mapping[str, object], environ: Mapping[str, str]) -> Setting
         Misconfigured: one does not parse, is unknown, or makes no sense.
     """
     loaders: list[Any] = []
-    flags = _given(overrides)
+    flags = _without_none(overrides)
     config = flags.pop("config", None) or environ.get(_PREFIX + "CONFIG")
     if config is not None:
         if not Path(str(config)).is_file():
@@ -183,36 +193,38 @@ def load(overrides: Mapping[str, object], environ: Mapping[str, str]) -> Setting
         loaders.append(ts.FileLoader(toml, [str(config)]))
     loaders += [DictLoader(_from_environ(environ)), DictLoader(flags)]
     try:
-        loaded = ts.load_settings(Settings, loaders)
+        settings = ts.load_settings(Settings, loaders)
     except (TsError, ValueError, TypeError, ExceptionGroup) as error:
-        raise Misconfigured(f"A setting is wrong: {_said(error)}") from None
-    _check(loaded)
-    return loaded
+        raise Misconfigured(
+            f"A setting is wrong: {_innermost_message(error)}"
+        ) from None
+    _validate(settings)
+    return settings
 
 
 def _from_environ(environ: Mapping[str, str]) -> dict[str, Any]:
     names = [field.name for field in attrs.fields(Settings)]
-    found = {name: environ.get(_PREFIX + name.upper()) for name in names}
-    return {name: value for name, value in found.items() if value}
+    values = {name: environ.get(_PREFIX + name.upper()) for name in names}
+    return {name: value for name, value in values.items() if value}
 
 
-def _given(overrides: Mapping[str, object]) -> dict[str, Any]:
+def _without_none(overrides: Mapping[str, object]) -> dict[str, Any]:
     return {name: value for name, value in overrides.items() if value is not None}
 
 
-def _said(error: BaseException) -> str:
+def _innermost_message(error: BaseException) -> str:
     """Return the innermost message: it names the setting and the value."""
     if isinstance(error, BaseExceptionGroup):
-        return "; ".join(_said(inner) for inner in error.exceptions)
+        return "; ".join(_innermost_message(inner) for inner in error.exceptions)
     text = str(error).partition("\n")[0]
-    inner = _INNER.search(text)
+    inner = _WRAPPED_MESSAGE.search(text)
     return f"{text[: inner.start()]}{inner[2]}" if inner else text
 
 
-def _check(settings: Settings) -> None:
+def _validate(settings: Settings) -> None:
     """Refuse what is unsafe, before anything is opened."""
-    file = settings.database.startswith(_SQLITE) and settings.sqlite_path.name
-    if not file and not settings.is_postgres:
+    is_sqlite_file = settings.database.startswith(_SQLITE) and settings.sqlite_path.name
+    if not is_sqlite_file and not settings.is_postgres:
         raise Misconfigured(
             "DATABASE must be sqlite:///relative/path, sqlite:////absolute/path or"
             " postgresql://user:password@host/name."

@@ -11,7 +11,7 @@ class ManualClock:
 
     def __init__(self, start: int = START) -> None:
         self._now = start
-        self._jump = 0
+        self._pending_jump = 0
 
     def now(self) -> int:
         """Return the present instant in microseconds UTC."""
@@ -23,10 +23,10 @@ class ManualClock:
 
     def jump(self, seconds: float) -> None:
         """Set the wall clock, forward or back, without time passing."""
-        self._jump += round(seconds * SECOND)
+        self._pending_jump += round(seconds * SECOND)
 
-    def catch_up(self) -> int:
+    def resync(self) -> int:
         """Follow the wall clock; return the jump."""
-        jump, self._jump = self._jump, 0
+        jump, self._pending_jump = self._pending_jump, 0
         self._now += jump
         return jump

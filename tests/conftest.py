@@ -11,7 +11,7 @@ import structlog
 from hypothesis import HealthCheck, settings
 
 from tests.clock import ManualClock
-from tests.postgres import emptied
+from tests.postgres import empty_database
 from tests.program import Program
 
 # What nobody reads is drawn plainly: colours and what functions knew take minutes.
@@ -48,7 +48,7 @@ def pytest_collection_finish() -> None:
 
 
 STORES = ("sqlite", "postgres")
-CASES = ("first", "others")
+CASE_CHOICES = ("first", "others")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -56,66 +56,74 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--store", choices=STORES, help="run tests of this store alone")
     parser.addoption("--whole", action="store_true", help="leave no case out")
     parser.addoption(
-        "--cases", choices=CASES, help="run the first case of each test, or the others"
+        "--cases",
+        choices=CASE_CHOICES,
+        help="run the first case of each test, or the others",
     )
 
 
 #: Of a web test's many cases the first of so many runs on the second store, too, in
 #: the everyday run: how a request is read and answered is no matter of the store.
-SAMPLE = 10
+SECOND_STORE_STRIDE = 10
 
 
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> None:
     """Leave out what the options say, and most of web tests on the second store."""
-    out = set()
+    deselected = set()
     if not (config.getoption("--whole") or config.getoption("--store")):
-        out |= _too_many(items)
+        deselected |= _skipped_on_second_store(items)
     if (cases := config.getoption("--cases")) is not None:
-        first = _first(items)
-        out |= set(items) - first if cases == "first" else first
-    items[:] = [item for item in items if item not in out]
-    config.hook.pytest_deselected(items=list(out))
+        first = _first_cases(items)
+        deselected |= set(items) - first if cases == "first" else first
+    items[:] = [item for item in items if item not in deselected]
+    config.hook.pytest_deselected(items=list(deselected))
 
 
-def _too_many(items: Sequence[pytest.Item]) -> set[pytest.Item]:
+def _skipped_on_second_store(items: Sequence[pytest.Item]) -> set[pytest.Item]:
     """Return most cases of web tests on the second store."""
     seen: Counter[str] = Counter()
-    out = set()
+    skipped = set()
     for item in items:
         name = item.nodeid.partition("[")[0]
-        again = "[postgres" in item.nodeid and name.startswith("tests/web/")
-        seen[name] += again
-        if again and seen[name] % SAMPLE != 1:
-            out.add(item)
-    return out
+        on_second_store = "[postgres" in item.nodeid and name.startswith("tests/web/")
+        seen[name] += on_second_store
+        if on_second_store and seen[name] % SECOND_STORE_STRIDE != 1:
+            skipped.add(item)
+    return skipped
 
 
-def _first(items: Sequence[pytest.Item]) -> set[pytest.Item]:
+def _first_cases(items: Sequence[pytest.Item]) -> set[pytest.Item]:
     """Return the first case of each test; of those of stores, for each store."""
-    found: dict[tuple[str, bool], pytest.Item] = {}
+    first_cases: dict[tuple[str, bool], pytest.Item] = {}
     for item in items:
         name = item.nodeid.partition("[")[0]
-        other = name.startswith("tests/storage/") and "[postgres" in item.nodeid
-        found.setdefault((name, other), item)
-    return set(found.values())
+        on_second_store = (
+            name.startswith("tests/storage/") and "[postgres" in item.nodeid
+        )
+        first_cases.setdefault((name, on_second_store), item)
+    return set(first_cases.values())
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Have each test that takes a store run on each of them, or on its `only_on`."""
     if "backend" in metafunc.fixturenames:
-        mark = metafunc.definition.get_closest_marker("only_on")
-        stores = mark.args if mark else STORES
-        wanted = metafunc.config.getoption("--store")
-        chosen = [each for each in stores if wanted in (None, each)]
+        only_on = metafunc.definition.get_closest_marker("only_on")
+        stores = only_on.args if only_on else STORES
+        selected_store = metafunc.config.getoption("--store")
+        chosen = [each for each in stores if selected_store in (None, each)]
         metafunc.parametrize("backend", chosen, scope="session")
 
 
 @pytest.fixture(name="database")
 def _database(backend: str, tmp_path: Path) -> str:
     """Return the address of an empty database, of each kind in turn."""
-    return f"sqlite:///{tmp_path / 'store.db'}" if backend == "sqlite" else emptied()
+    return (
+        f"sqlite:///{tmp_path / 'store.db'}"
+        if backend == "sqlite"
+        else empty_database()
+    )
 
 
 @pytest.fixture(name="clock")

@@ -15,8 +15,8 @@ from tests.clock import START
 
 #: A database of one's own to be used instead, such as that of another release; what is
 #: in it is lost.
-_GIVEN = "TEST_POSTGRES"
-_EMPTY = """
+_URL_VARIABLE = "TEST_POSTGRES"
+_DELETE_ALL = """
 DO $$ DECLARE name text; BEGIN
     FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public'
         AND tablename NOT IN ('schema_version', 'scope') LOOP
@@ -30,28 +30,28 @@ END $$
 """
 
 
-def emptied() -> str:
+def empty_database() -> str:
     """Return the address of this worker's database, in which nothing is any more."""
     url = _database()
     with psycopg.connect(url, autocommit=True) as connection:
         # Whoever came first made the tables; every test finds them as if it had.
-        connection.execute(_EMPTY.replace("{made}", str(START)).encode())
+        connection.execute(_DELETE_ALL.replace("{made}", str(START)).encode())
     return url
 
 
 @cache
 def _database() -> str:
-    given = os.environ.get(_GIVEN)
-    address = _server()
+    given_url = os.environ.get(_URL_VARIABLE)
+    url_of = _server()
     name = os.environ.get("PYTEST_XDIST_WORKER", "alone")
-    if given is None:
-        with psycopg.connect(address("postgres"), autocommit=True) as connection:
+    if given_url is None:
+        with psycopg.connect(url_of("postgres"), autocommit=True) as connection:
             # What survives a crash is no matter of these tests.
             connection.execute("ALTER SYSTEM SET fsync = off")
             connection.execute("SELECT pg_reload_conf()")
             connection.execute(f"DROP DATABASE IF EXISTS {name}".encode())
             connection.execute(f"CREATE DATABASE {name}".encode())
-    return given or address(name)
+    return given_url or url_of(name)
 
 
 def _server() -> Callable[[str], str]:

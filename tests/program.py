@@ -19,11 +19,11 @@ class Program:
     """
     `pushserver serve` on a free port, its log in `folder`.
 
-    `at`: the address of its database; without one it has a file there, too.
+    `database_url`: the address of its database; without one it has a file there, too.
     """
 
     folder: Path
-    at: str = ""
+    database_url: str = ""
     token: str = "admin-of-the-tests"
     url: str = ""
     _process: subprocess.Popen[bytes] | None = None
@@ -36,7 +36,7 @@ class Program:
     @property
     def database(self) -> str:
         """The address of its database."""
-        return self.at or f"sqlite:///{self.folder / 'pushserver.db'}"
+        return self.database_url or f"sqlite:///{self.folder / 'pushserver.db'}"
 
     @property
     def file(self) -> Path:
@@ -45,12 +45,12 @@ class Program:
 
     def start(self, **settings: object) -> None:
         """Start it, with settings as PUSHSERVER_…, and wait until it listens."""
-        begun = self.log.stat().st_size if self.log.exists() else 0
+        log_offset = self.log.stat().st_size if self.log.exists() else 0
         self._process = self.spawn(**settings)
-        while (found := _URL.search(self.log.read_bytes()[begun:])) is None:
+        while (found := _URL.search(self.log.read_bytes()[log_offset:])) is None:
             if self._process.poll() is not None:
                 raise AssertionError(self.log.read_text())
-            self._wait_a_little()
+            self._wait_briefly()
         self.url = found[1].decode()
 
     def spawn(self, **settings: object) -> subprocess.Popen[bytes]:
@@ -76,13 +76,13 @@ class Program:
         assert self._process is not None
         self._process.send_signal(number)
 
-    def told(self, event: str) -> list[dict[str, Any]]:
+    def log_lines(self, event: str) -> list[dict[str, Any]]:
         """Return the lines of its log that tell of this."""
         lines = self.log.read_bytes().splitlines()
-        found = (json.loads(line) for line in lines if event.encode() in line)
-        return [line for line in found if line["event"] == event]
+        decoded = (json.loads(line) for line in lines if event.encode() in line)
+        return [line for line in decoded if line["event"] == event]
 
-    def _wait_a_little(self) -> None:
+    def _wait_briefly(self) -> None:
         """Give it time: there is nothing to listen to before it listens."""
         assert self._process is not None
         try:

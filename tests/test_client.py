@@ -7,8 +7,15 @@ from functools import partial
 import aiohttp
 import pytest
 
-from pushserver.client import CSV, ApiError, Client, Enqueue, Unreachable, every
-from pushserver.simulate import Device, Line, Outcome
+from pushserver.client import (
+    CSV,
+    ApiError,
+    Client,
+    RequestPreferences,
+    Unreachable,
+    iter_items,
+)
+from pushserver.simulate import DeviceHttpClient, ExecutionResult, SimulatedDevice
 from tests.program import Program
 
 USERS = {"endpoint": "load_objects", "body": {"object": "users"}}
@@ -31,25 +38,27 @@ async def _api(server: Program) -> AsyncIterator[Client]:
 
 
 @pytest.fixture(name="device")
-async def _device(server: Program) -> AsyncIterator[Device]:
+async def _device(server: Program) -> AsyncIterator[SimulatedDevice]:
     """A terminal that the server does not know yet."""
     async with aiohttp.ClientSession() as session:
-        line = Line(server=server.url, session=session)
-        yield Device(device_id=secrets.randbelow(2**62), line=line)
+        line = DeviceHttpClient(server=server.url, session=session)
+        yield SimulatedDevice(device_id=secrets.randbelow(2**62), http=line)
 
 
 @pytest.fixture(name="device_id")
-def _device_id(device: Device) -> str:
+def _device_id(device: SimulatedDevice) -> str:
     return str(device.device_id)
 
 
-async def test_life_of_a_command(api: Client, device: Device, device_id: str) -> None:
+async def test_life_of_a_command(
+    api: Client, device: SimulatedDevice, device_id: str
+) -> None:
     """
     A command is enqueued, polled, answered, and its outcome read.
     """
     enqueued = await api.enqueue(device_id, USERS)
-    order = await device.take()
-    await device.answer(order, Outcome(response={"users": []}))
+    order = await device.poll_command()
+    await device.execute_and_post(order, ExecutionResult(response={"users": []}))
     command = await api.command(enqueued["id"])
 
     assert "PENDING" == enqueued["state"]
@@ -59,13 +68,15 @@ async def test_life_of_a_command(api: Client, device: Device, device_id: str) ->
 
 
 async def test_result_as_it_was_posted(
-    api: Client, device: Device, device_id: str
+    api: Client, device: SimulatedDevice, device_id: str
 ) -> None:
     """
     A result's bytes and type are the device's own.
     """
     command = await api.enqueue(device_id, USERS)
-    await device.answer(await device.take(), Outcome(response="ü"))
+    await device.execute_and_post(
+        await device.poll_command(), ExecutionResult(response="ü")
+    )
 
     content, kind = await api.command_result(command["id"])
     assert '{"response":"ü"}'.encode() == content
@@ -86,16 +97,16 @@ async def test_many_or_none(api: Client, device_id: str) -> None:
     assert 3 == len((await api.commands(deviceId=device_id))["items"])
 
 
-async def test_bytes(api: Client, device: Device, device_id: str) -> None:
+async def test_bytes(api: Client, device: SimulatedDevice, device_id: str) -> None:
     """
     Raw bytes arrive at the device byte for byte, with their query string.
     """
     photo = secrets.token_bytes(50_000)
     fields = {"endpoint": "user_set_image", "queryString": "user_id=7&match=0"}
     await api.enqueue_bytes(device_id, photo, fields)
-    order = await device.take()
+    order = await device.poll_command()
 
-    assert photo == order.content()
+    assert photo == order.decode_bytes()
     assert {"user_id": "7", "match": "0"} == order.query
 
 
@@ -103,7 +114,7 @@ async def test_same_key_same_command(api: Client, device_id: str) -> None:
     """
     With the same Idempotency-Key a command is enqueued once.
     """
-    how = Enqueue(idempotency_key=secrets.token_hex())
+    how = RequestPreferences(idempotency_key=secrets.token_hex())
     first = await api.enqueue(device_id, USERS, how)
     second = await api.enqueue(device_id, USERS, how)
     with pytest.raises(ApiError) as refused:
@@ -117,7 +128,7 @@ async def test_wait_that_is_in_vain(api: Client, device_id: str) -> None:
     """
     Waiting for a device that never polls ends with the command as it is.
     """
-    command = await api.enqueue(device_id, USERS, Enqueue(wait=1))
+    command = await api.enqueue(device_id, USERS, RequestPreferences(wait=1))
 
     assert "PENDING" == command["state"]
     assert "PENDING" == (await api.command(command["id"], wait=1))["state"]
@@ -128,10 +139,10 @@ async def test_cancel_and_retry(api: Client, device_id: str) -> None:
     A command is canceled once, and a new one like it made.
     """
     command = await api.enqueue(device_id, USERS)
-    canceled = await api.cancel(command["id"])
+    canceled = await api.cancel_command(command["id"])
     with pytest.raises(ApiError) as refused:
-        await api.cancel(command["id"])
-    again = await api.retry(command["id"])
+        await api.cancel_command(command["id"])
+    again = await api.retry_command(command["id"])
 
     assert "CANCELED" == canceled["state"]
     assert (409, "urn:pushserver:problem:conflict") == (
@@ -147,13 +158,13 @@ async def test_pages(
     """
     A list is read page by page, to its end or to a limit.
     """
-    monkeypatch.setattr("pushserver.client.pages.PAGE", 2)
+    monkeypatch.setattr("pushserver.client.pages.MAX_PAGE_SIZE", 2)
     commands = await api.enqueue_many(device_id, [USERS] * 5)
     ids = [each["id"] for each in reversed(commands)]
 
-    assert ids == [c["id"] async for c in every(api.commands, deviceId=device_id)]
+    assert ids == [c["id"] async for c in iter_items(api.commands, deviceId=device_id)]
     assert ids[:3] == [
-        c["id"] async for c in every(api.commands, 3, deviceId=device_id)
+        c["id"] async for c in iter_items(api.commands, 3, deviceId=device_id)
     ]
 
 
@@ -162,7 +173,7 @@ async def test_states_are_a_filter(api: Client, device_id: str) -> None:
     A filter may be repeated.
     """
     first = await api.enqueue(device_id, USERS)
-    await api.cancel(first["id"])
+    await api.cancel_command(first["id"])
     second = await api.enqueue(device_id, USERS)
     both = await api.commands(deviceId=device_id, state=["CANCELED", "PENDING"])
 
@@ -171,14 +182,14 @@ async def test_states_are_a_filter(api: Client, device_id: str) -> None:
 
 
 async def test_results_go_on_at_the_cursor(
-    api: Client, device: Device, device_id: str
+    api: Client, device: SimulatedDevice, device_id: str
 ) -> None:
     """
     Results are read on from a cursor; the wait for one ends when it comes.
     """
     for _ in range(2):
         await api.enqueue(device_id, USERS)
-        await device.answer(await device.take())
+        await device.execute_and_post(await device.poll_command())
     first = await api.results(deviceId=device_id, limit=1)
     second = await api.results(
         deviceId=device_id, cursor=first["nextCursor"], wait=20, orphan=False
@@ -204,31 +215,33 @@ async def test_devices(api: Client, device_id: str) -> None:
         await api.device(device_id)
 
 
-async def test_adopt(api: Client, device: Device, device_id: str) -> None:
+async def test_adopt(api: Client, device: SimulatedDevice, device_id: str) -> None:
     """
     A device that polled by itself is in quarantine until it is adopted.
     """
     await device.poll()
     before = await api.device(device_id)
-    after = await api.adopt(device_id)
+    after = await api.adopt_device(device_id)
 
     assert ("quarantined", "adopted") == (before["state"], after["state"])
 
 
 async def test_key(
-    server: Program, api: Client, device: Device, device_id: str
+    server: Program, api: Client, device: SimulatedDevice, device_id: str
 ) -> None:
     """
     A device with a key is served under it.
     """
     await api.put_device(device_id)
-    key = await api.make_key(device_id, enforce=True)
+    key = await api.create_device_key(device_id, enforce=True)
     await api.enqueue(device_id, USERS)
-    keyed = Line(server=server.url, session=device.line.session, key=key["key"])
+    keyed = DeviceHttpClient(
+        server=server.url, session=device.http.session, key=key["key"]
+    )
 
     assert f"/d/{key['key']}" == key["path"]
     assert await device.poll() is None
-    assert await Device(device_id=device.device_id, line=keyed).poll()
+    assert await SimulatedDevice(device_id=device.device_id, http=keyed).poll()
 
 
 async def test_import(api: Client, device_id: str) -> None:
@@ -270,10 +283,10 @@ async def test_operation_told_of_from_outside(api: Client, device_id: str) -> No
     An operation without steps goes by what it is told, and is ended by that.
     """
     await api.put_device(device_id)
-    begun = await api.begin_operation(device_id, [], resource="download")
-    await api.notify(begun["id"], 5, message="begun")
-    await api.notify(begun["id"], 100, status="COMPLETED")
-    told = [each async for each in every(partial(api.notifications, begun["id"]))]
+    begun = await api.create_operation(device_id, [], resource="download")
+    await api.add_notification(begun["id"], 5, message="begun")
+    await api.add_notification(begun["id"], 100, status="COMPLETED")
+    told = [each async for each in iter_items(partial(api.notifications, begun["id"]))]
     ended = await api.operation(begun["id"])
 
     assert [(5, "begun"), (100, None)] == [
@@ -294,8 +307,8 @@ async def test_task(api: Client, device_id: str) -> None:
     """
     await api.put_device(device_id, tags={"at": device_id})
     targets, key = {"tags": {"at": device_id}}, secrets.token_hex()
-    expected = await api.make_task(targets, [USERS], dryRun=True)
-    made = [await api.make_task(targets, [USERS], idempotency_key=key) for _ in "ab"]
+    expected = await api.create_task(targets, [USERS], dryRun=True)
+    made = [await api.create_task(targets, [USERS], idempotency_key=key) for _ in "ab"]
     paused = await api.pause_task(made[0]["id"])
     operations = await api.operations(taskId=made[0]["id"])
 
@@ -313,8 +326,8 @@ async def test_upgrade(api: Client, device_id: str) -> None:
     targets, key = {"tags": {"at": device_id}}, secrets.token_hex()
     verify = {"command": USERS, "versionPointer": "/version"}
     wanted = (targets, "2.0", {"download": [USERS], "apply": [USERS], "verify": verify})
-    expected = await api.make_upgrade(*wanted, dryRun=True)
-    made = [await api.make_upgrade(*wanted, idempotency_key=key) for _ in "ab"]
+    expected = await api.create_upgrade(*wanted, dryRun=True)
+    made = [await api.create_upgrade(*wanted, idempotency_key=key) for _ in "ab"]
     paused = await api.pause_upgrade(made[0]["id"])
     listed = await api.upgrade_devices(made[0]["id"], state="waiting")
     resumed = await api.resume_upgrade(made[0]["id"])
@@ -354,7 +367,7 @@ async def test_refusal_names_the_field(api: Client, device_id: str) -> None:
     assert problem.title
     assert problem.detail in str(problem)
     assert "verb" in (problem.pointer or "")
-    assert not problem.passing
+    assert not problem.is_transient
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ HOUR = 3600 * SECOND
 
 
 @attrs.define
-class Machine:
+class FakeClocks:
     """A machine's two clocks, in nanoseconds."""
 
     wall_ns: int = START * 1000
@@ -39,37 +39,37 @@ class Machine:
 
 def test_now() -> None:
     """The clock shows the wall's time and goes on with it."""
-    machine = Machine()
+    machine = FakeClocks()
     clock = machine.clock()
     assert START == clock.now()
 
     machine.pass_by(HOUR)
 
     assert START + HOUR == clock.now()
-    assert 0 == clock.catch_up()
+    assert 0 == clock.resync()
 
 
 @pytest.mark.parametrize("jump", [-365 * 24 * HOUR, -HOUR, HOUR])
 def test_jump(jump: int) -> None:
     """A wall that jumps is not followed before it is asked by how much."""
-    machine = Machine()
+    machine = FakeClocks()
     clock = machine.clock()
     machine.pass_by(SECOND, wall=SECOND + jump)
     assert START + SECOND == clock.now()
 
-    assert jump == clock.catch_up()
+    assert jump == clock.resync()
     assert START + SECOND + jump == clock.now()
-    assert 0 == clock.catch_up()
+    assert 0 == clock.resync()
 
 
 @pytest.mark.parametrize("drift", [-SECOND, -1000, 1, SECOND])
 def test_drift(drift: int) -> None:
     """What clocks drift apart is followed, and no jump."""
-    machine = Machine()
+    machine = FakeClocks()
     clock = machine.clock()
     machine.pass_by(HOUR, wall=HOUR + drift)
 
-    assert 0 == clock.catch_up()
+    assert 0 == clock.resync()
     assert START + HOUR + drift == clock.now()
 
 
@@ -122,5 +122,5 @@ def test_manual(clock: ManualClock) -> None:
     clock.jump(-60)
     assert START + 1_500_000 == clock.now()
 
-    assert (-60 * SECOND, 0) == (clock.catch_up(), clock.catch_up())
+    assert (-60 * SECOND, 0) == (clock.resync(), clock.resync())
     assert START + 1_500_000 - 60 * SECOND == clock.now()

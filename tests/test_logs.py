@@ -10,10 +10,10 @@ import pytest
 import structlog
 
 from pushserver import logs
-from pushserver.logs import GATHERED, GatheringLogger, set_up
+from pushserver.logs import MAX_BUFFERED_LINES, BufferedLogger, configure
 
 
-class Terminal(io.StringIO):
+class TtyStream(io.StringIO):
     """A stream that says that somebody is looking."""
 
     def isatty(self) -> bool:
@@ -42,7 +42,7 @@ def lines(stream: io.StringIO) -> list[dict[str, Any]]:
 def test_gathers() -> None:
     """Ordinary lines wait for a moment and are written together."""
     stream = io.StringIO()
-    logger = GatheringLogger(stream)
+    logger = BufferedLogger(stream)
     logger.info("one")
     logger.debug("two")
     assert "" == stream.getvalue()
@@ -56,19 +56,19 @@ def test_gathers() -> None:
 def test_gathers_no_more_than() -> None:
     """So many lines are written without waiting."""
     stream = io.StringIO()
-    logger = GatheringLogger(stream)
-    for number in range(GATHERED + 1):
+    logger = BufferedLogger(stream)
+    for number in range(MAX_BUFFERED_LINES + 1):
         logger.info(str(number))
 
-    assert GATHERED == len(stream.getvalue().splitlines())
+    assert MAX_BUFFERED_LINES == len(stream.getvalue().splitlines())
     logger.flush()
 
 
 def test_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     """A line is written in the end, though nothing follows it."""
-    monkeypatch.setattr(logs, "DELAY", 0.001)
+    monkeypatch.setattr(logs, "FLUSH_DELAY", 0.001)
     stream = io.StringIO()
-    logger = GatheringLogger(stream)
+    logger = BufferedLogger(stream)
     logger.info("alone")
     timer = logger._timer
     assert timer is not None
@@ -82,7 +82,7 @@ def test_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_warnings_at_once(level: str) -> None:
     """A warning is written at once, after what waits."""
     stream = io.StringIO()
-    logger = GatheringLogger(stream)
+    logger = BufferedLogger(stream)
     logger.info("before")
 
     getattr(logger, level)("alarm")
@@ -93,7 +93,7 @@ def test_warnings_at_once(level: str) -> None:
 def test_json() -> None:
     """Off a terminal each line is a JSON object with time, level and event."""
     stream = io.StringIO()
-    logger = set_up("info", stream)
+    logger = configure("info", stream)
     log = structlog.get_logger("x")
     log.info("device.seen", device_id=2**63 - 1, name="João\n☃")
     log.debug("device.detail")
@@ -112,7 +112,7 @@ def test_json() -> None:
 def test_anything() -> None:
     """What is no JSON is written as text, and breaks nothing."""
     stream = io.StringIO()
-    set_up("info", stream)
+    configure("info", stream)
 
     structlog.get_logger("x").warning("odd", path=io, half="\ud800", raw=b"\xff")
 
@@ -123,7 +123,7 @@ def test_anything() -> None:
 def test_level() -> None:
     """What is below the level is not written."""
     stream = io.StringIO()
-    set_up("error", stream)
+    configure("error", stream)
     log = structlog.get_logger("x")
     log.warning("not this")
     log.error("this")
@@ -134,7 +134,7 @@ def test_level() -> None:
 def test_exception() -> None:
     """An exception is written in the same line."""
     stream = io.StringIO()
-    set_up("info", stream)
+    configure("info", stream)
     try:
         raise ZeroDivisionError
     except ZeroDivisionError:
@@ -147,8 +147,8 @@ def test_exception() -> None:
 
 def test_terminal() -> None:
     """On a terminal lines are for people."""
-    stream = Terminal()
-    set_up("info", stream)
+    stream = TtyStream()
+    configure("info", stream)
     structlog.get_logger("x").warning("device.seen", device_id=5)
 
     assert "device.seen" in stream.getvalue()
@@ -158,7 +158,7 @@ def test_terminal() -> None:
 def test_libraries() -> None:
     """What libraries warn of goes the same way; what they tell does not."""
     stream = io.StringIO()
-    set_up("info", stream)
+    configure("info", stream)
     library = logging.getLogger("some.library")
     library.info("chatter")
     library.warning("something %s", "odd")

@@ -14,13 +14,13 @@ from pushserver.cli import main
 from pushserver.errors import Misconfigured
 from pushserver.migration import migrate
 from pushserver.model.event import EventType
-from pushserver.storage.subscribing import Wish
+from pushserver.storage.subscriptions import StreamInterest
 from tests.clock import START, ManualClock
-from tests.everything import every_row, reading
+from tests.database_rows import every_row, open_reader
 from tests.program import Program
-from tests.web.api.tenant import Tenant, newcomer, settled
-from tests.web.api.upgrades import go, make, version
-from tests.web.site import LOAD_USERS, Site, standing
+from tests.web.api.tenant import Tenant, empty_tenant, populated_tenant
+from tests.web.api.upgrades import create_upgrade, run_steps, version_result
+from tests.web.local_server import LOAD_USERS, LocalServer, running_server
 
 pytestmark = pytest.mark.only_on("postgres")
 Rows = Counter[tuple[Any, ...]]
@@ -48,8 +48,8 @@ def _path(tmp_path: Path) -> Path:
 async def _file(path: Path, clock: ManualClock) -> str:
     """Return the address of a file with rows in every table."""
     address = f"sqlite:///{path}"
-    async with standing(address, clock, **INSIDE) as site:
-        await fill(site)
+    async with running_server(address, clock, **INSIDE) as server:
+        await fill(server)
     return address
 
 
@@ -64,20 +64,20 @@ def _bare(database: str) -> Iterator[str]:
         link.execute(f"DROP DATABASE bare_{own} WITH (FORCE)".encode())
 
 
-async def fill(site: Site) -> Tenant:
+async def fill(server: LocalServer) -> Tenant:
     """Have rows in every table."""
-    await site.api("PUT", "/devices/1", {})
-    await site.push("deviceId=1")
-    await site.services.fleet.flush()
-    await make(site)
-    await go(site, version("1.0"), b'{"response":{}}', device=1)
+    await server.api("PUT", "/devices/1", {})
+    await server.poll("deviceId=1")
+    await server.services.fleet.flush()
+    await create_upgrade(server)
+    await run_steps(server, version_result("1.0"), b'{"response":{}}', device=1)
     once = {"Idempotency-Key": "k1"}
     order = {**LOAD_USERS, "metadata": "a \\u0000 in it, a \\ and a\ttab"}
-    await site.api("POST", "/devices/1/commands", order, headers=once)
-    owner = await settled(await newcomer(site, "first"), "first", 0)
-    await site.services.fleet.flush()
-    wish = Wish(1, EventType.COMMAND_STATUS, START, START + 1)
-    await site.services.store.interests.keep_wishes([wish])
+    await server.api("POST", "/devices/1/commands", order, headers=once)
+    owner = await populated_tenant(await empty_tenant(server, "first"), "first", 0)
+    await server.services.fleet.flush()
+    wish = StreamInterest(1, EventType.COMMAND_STATUS, START, START + 1)
+    await server.services.store.stream_interests.save_interests([wish])
     return owner
 
 
@@ -111,13 +111,13 @@ async def test_a_server_goes_on(path: Path, database: str, clock: ManualClock) -
     """
     A server over the copy shows what the one over the file showed, and goes on.
     """
-    async with standing(f"sqlite:///{path}", clock, **INSIDE) as site:
-        owner = await fill(site)
+    async with running_server(f"sqlite:///{path}", clock, **INSIDE) as server:
+        owner = await fill(server)
         before = [(await owner.api("GET", each)).json() for each in LISTS]
     migrate(f"sqlite:///{path}", database, nothing)
-    async with standing(database, clock, **INSIDE) as site:
-        await site.services.subscriptions.load()
-        there = Tenant(site, owner.token, owner.ids, owner.marks)
+    async with running_server(database, clock, **INSIDE) as server:
+        await server.services.subscriptions.load()
+        there = Tenant(server, owner.token, owner.ids, owner.marks)
         after = [(await there.api("GET", each)).json() for each in LISTS]
         mine = f"/devices/{owner.ids['device_id']}/commands"
         made = await there.api("POST", mine, dict(LOAD_USERS))
@@ -137,9 +137,9 @@ async def test_used_before(file: str, database: str, clock: ManualClock) -> None
             "INSERT INTO lane (device_id, version, live, unsure) VALUES (1, 1, 0, 0)"
         )
     migrate(file, database, nothing)
-    async with standing(database, clock, **INSIDE) as site:
-        await site.services.subscriptions.load()
-        handed_out = await site.push("deviceId=1")
+    async with running_server(database, clock, **INSIDE) as server:
+        await server.services.subscriptions.load()
+        handed_out = await server.poll("deviceId=1")
 
     assert b"" != handed_out.body
 
@@ -149,7 +149,7 @@ async def test_planned_well(file: str, bare: str) -> None:
     What was copied is known to who plans; what is empty is not taken to stay so.
     """
     migrate(file, bare, nothing)
-    with reading(bare) as read:
+    with open_reader(bare) as read:
         known = dict(read("SELECT relname, reltuples FROM pg_class"))
 
     assert known["command"] > 0 > known["lane"]
@@ -159,15 +159,15 @@ async def test_nul(path: Path, database: str, clock: ManualClock) -> None:
     """
     A text's NUL, which PostgreSQL cannot keep, becomes what the store makes of it.
     """
-    async with standing(f"sqlite:///{path}", clock, **INSIDE) as site:
-        await site.push("deviceId=1")
-        await site.services.fleet.flush()
+    async with running_server(f"sqlite:///{path}", clock, **INSIDE) as server:
+        await server.poll("deviceId=1")
+        await server.services.fleet.flush()
     with closing(sqlite3.connect(path)) as file, file:
         file.execute("UPDATE device_seen SET address = 'a' || char(0) || 'b'")
 
     migrate(f"sqlite:///{path}", database, nothing)
 
-    with reading(database) as read:
+    with open_reader(database) as read:
         assert [("a\ufffdb",)] == read("SELECT address FROM device_seen")
 
 
@@ -236,9 +236,9 @@ async def test_not_empty(file: str, database: str, clock: ManualClock) -> None:
     """
     A target in which something is stays as it is.
     """
-    async with standing(database, clock, **INSIDE) as site:
-        await site.push("deviceId=1")
-        await site.services.fleet.flush()
+    async with running_server(database, clock, **INSIDE) as server:
+        await server.poll("deviceId=1")
+        await server.services.fleet.flush()
     before = rows_of(database)
 
     assert "not empty" in refused(file, database)
@@ -254,7 +254,7 @@ async def test_nothing_left_behind(file: str, bare: str) -> None:
         broken.execute("UPDATE webhook SET state = 'lost'")
 
     assert "webhook" in refused(file, bare)
-    with reading(bare) as read:
+    with open_reader(bare) as read:
         assert [] == read("SELECT 1 FROM pg_tables WHERE schemaname = 'public'")
 
 

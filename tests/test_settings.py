@@ -26,7 +26,7 @@ def test_defaults() -> None:
         settings.grace,
         settings.admin_token,
     )
-    assert DeviceKeys.OPTIONAL is settings.keys
+    assert DeviceKeys.OPTIONAL is settings.device_key_policy
 
 
 def test_order(tmp_path: Path) -> None:
@@ -183,13 +183,16 @@ def test_beyond_loopback(host: str) -> None:
         load({"host": host}, {})
 
     for keys in DeviceKeys:
-        assert keys is load({"host": host, "device_keys": keys.value}, {}).keys
+        assert (
+            keys
+            is load({"host": host, "device_keys": keys.value}, {}).device_key_policy
+        )
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
 def test_loopback(host: str) -> None:
     """On the loopback nobody need decide."""
-    assert DeviceKeys.OPTIONAL is load({"host": host}, {}).keys
+    assert DeviceKeys.OPTIONAL is load({"host": host}, {}).device_key_policy
 
 
 @pytest.mark.parametrize(

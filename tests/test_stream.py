@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
-from pushserver.client import Message, Stream, Unreachable
+from pushserver.client import EventStream, StreamMessage, Unreachable
 
-TOLD = (
+STREAM_BYTES = (
     b": listening\nid: 4\n\n"
     b'id: 5\nevent: command.status\ndata: {"a":"\xc3\xa9"}\n\n'
     b": still here\nid: 7\n\n"
@@ -15,10 +15,10 @@ TOLD = (
 )
 
 
-async def cut(told: bytes, size: int) -> AsyncIterator[bytes]:
-    """Yield *told* in pieces of *size* bytes."""
-    for begin in range(0, len(told), size):
-        yield told[begin : begin + size]
+async def in_chunks(data: bytes, size: int) -> AsyncIterator[bytes]:
+    """Yield *data* in pieces of *size* bytes."""
+    for begin in range(0, len(data), size):
+        yield data[begin : begin + size]
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 50, 1000])
@@ -26,12 +26,12 @@ async def test_wherever_it_is_cut(size: int) -> None:
     """
     Messages are read with their types, data and ids, comments passed over.
     """
-    stream = Stream("here", cut(TOLD, size))
+    stream = EventStream("here", in_chunks(STREAM_BYTES, size))
     messages = [message async for message in stream]
 
     assert [
-        Message("command.status", {"a": "é"}, "5"),
-        Message("missed", {"missed": 2}, "7"),
+        StreamMessage("command.status", {"a": "é"}, "5"),
+        StreamMessage("missed", {"missed": 2}, "7"),
     ] == messages
 
 
@@ -39,7 +39,7 @@ async def test_where_to_go_on() -> None:
     """
     The last id is known before the first message, and after a remark.
     """
-    stream = Stream("here", cut(TOLD[:60], 60), last_event_id="1")
+    stream = EventStream("here", in_chunks(STREAM_BYTES[:60], 60), last_event_id="1")
     before = stream.last_event_id
     with pytest.raises(StopAsyncIteration):
         await anext(stream)
@@ -53,11 +53,11 @@ async def test_broken_off() -> None:
     """
 
     async def broken() -> AsyncIterator[bytes]:
-        yield TOLD[:30]
+        yield STREAM_BYTES[:30]
         raise aiohttp.ClientPayloadError("cut")
 
     with pytest.raises(Unreachable):
-        await anext(Stream("here", broken()))
+        await anext(EventStream("here", broken()))
 
 
 async def test_stranger() -> None:
@@ -65,4 +65,4 @@ async def test_stranger() -> None:
     A server that sends what is no JSON is none of ours.
     """
     with pytest.raises(Unreachable, match="pushserver"):
-        await anext(Stream("here", cut(b"data: hello\n\n", 99)))
+        await anext(EventStream("here", in_chunks(b"data: hello\n\n", 99)))

@@ -2,5 +2,5 @@
 
 Events are simulated one by one: polls, rounds of the database, syncs of its disk, and
 messages between servers. What a fleet does is a `Plan`, what each thing costs are
-`Times`, and what came of it is an `Answer`.
+`ServiceTimes`, and what came of it is an `Answer`.
 """

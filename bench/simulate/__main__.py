@@ -10,15 +10,15 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from bench.measure import say
+from bench.measure import print_progress
 from bench.simulate import measuring, page, pictures, times
-from bench.simulate.plan import Plan
-from bench.simulate.sweeps import LARGE, SIZES, sweeps
+from bench.simulate.plan import SimulationPlan
+from bench.simulate.sweeps import LARGE_SIZES, SIZES, sweeps
 
 PLANS = {
-    Plan(devices=1, period=pictures.SHORT): SIZES,
-    Plan(devices=1, period=pictures.LONG): LARGE,
-    Plan(devices=1, period=pictures.HOLD, held=True): SIZES,
+    SimulationPlan(devices=1, period=pictures.SHORT): SIZES,
+    SimulationPlan(devices=1, period=pictures.LONG): LARGE_SIZES,
+    SimulationPlan(devices=1, period=pictures.HOLD, holds_polls=True): SIZES,
 }
 
 
@@ -27,15 +27,15 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="bench.simulate", description=__doc__)
     parser.add_argument("--measure", action="store_true", help="measure anew before")
     parser.add_argument("--rounds", type=int, default=measuring.ROUNDS)
-    told = parser.parse_args(argv)
-    if told.measure:
-        times.write(measuring.measure(told.rounds))
-        say(f"kept in {times.FILE.name}")
+    options = parser.parse_args(argv)
+    if options.measure:
+        times.write(measuring.measure(options.rounds))
+        print_progress(f"kept in {times.FILE.name}")
     _make(times.read())
     return 0
 
 
-def _make(kept: times.Kept) -> None:
+def _make(kept: times.MeasuredTimes) -> None:
     found = sweeps(kept.times, list(PLANS.items()))
     answers = dict(zip(PLANS, found, strict=True))
     polled, _, held = answers.values()
@@ -45,7 +45,7 @@ def _make(kept: times.Kept) -> None:
         (folder / name).write_text(drawn, "utf-8")
     text = page.PAGE.read_text("utf-8")
     for name, made in page.tables(kept, answers).items():
-        text = page.put(text, name, made)
+        text = page.replace_section(text, name, made)
     page.PAGE.write_text(text, "utf-8")
 
 

@@ -2,104 +2,106 @@
 
 import simpy
 
-from bench.simulate.queues import Steps
-from bench.simulate.times import Step
+from bench.simulate.queues import SimProcess
+from bench.simulate.times import CommandPhase
 from bench.simulate.world import World
 
 #: Operations that a task begins at a time, such batches in a row, and the share of its
 #: time that the leader gives to tasks.
-BATCH, TURN, SHARE = 100, 10, 0.2
+BATCH, BATCHES_PER_TURN, LEADER_SHARE = 100, 10, 0.2
 #: Seconds from one look of the leader to the next, at least.
-LOOK = 0.01
+MIN_PAUSE = 0.01
 
 
-def ordering(world: World) -> Steps:
+def enqueue_commands(world: World) -> SimProcess:
     """Programs order one thing after the other, each for itself."""
     while True:
-        yield world.next(world.plan.doors)
-        world.env.process(_door(world))
+        yield world.next_arrival(world.plan.commands_per_second)
+        world.env.process(_simulate_command(world))
 
 
-def _door(world: World) -> Steps:
+def _simulate_command(world: World) -> SimProcess:
     """A program enqueues a command at some process; in the end its device has it."""
     began, counted = world.env.now, world.is_counted
-    home, there = world.any_number(), world.any_number()
-    process, cost = world.processes[home], world.times.each(Step.ENQUEUE)
+    home, there = world.random_process(), world.random_process()
+    process, cost = world.processes[home], world.times.step_cost(CommandPhase.ENQUEUE)
     yield from process.core.work(cost.server / 2)
-    if world.plan.held and home == there:
+    if world.plan.holds_polls and home == there:
         # The commit of the enqueue hands it out, too.
-        yield process.write(Step.ENQUEUE, Step.HAND_OUT)
+        yield process.write(CommandPhase.ENQUEUE, CommandPhase.HAND_OUT)
         world.env.process(process.core.work(cost.server / 2))
     else:
-        yield process.write(Step.ENQUEUE)
-        heard = world.desks[home].tell(world.desks[there])
+        yield process.write(CommandPhase.ENQUEUE)
+        heard = world.members[home].publish(world.members[there])
         world.env.process(process.core.work(cost.server / 2))
         yield from _hand_out(world, there, heard if home != there else None)
-    yield from _give(world, there)
+    yield from _deliver(world, there)
     if counted:
-        world.doors.append(world.env.now - began)
-    yield from _answer(world, there)
+        world.door_seconds.append(world.env.now - began)
+    yield from _post_result(world, there)
 
 
-def _hand_out(world: World, there: int, heard: simpy.Event | None) -> Steps:
+def _hand_out(world: World, there: int, heard: simpy.Event | None) -> SimProcess:
     """Wait until the device polls, or for its held poll to be woken; hand it out."""
-    process, cost = world.processes[there], world.times.each(Step.HAND_OUT)
-    if not world.plan.held:
+    process, cost = world.processes[there], world.times.step_cost(CommandPhase.HAND_OUT)
+    if not world.plan.holds_polls:
         yield world.env.timeout(world.random.random() * world.plan.period)
         yield from process.core.work(cost.server / 2)
     elif heard is not None:
         yield heard
-    yield process.write(Step.HAND_OUT)
+    yield process.write(CommandPhase.HAND_OUT)
 
 
-def _give(world: World, there: int) -> Steps:
-    cost = world.times.each(Step.HAND_OUT)
+def _deliver(world: World, there: int) -> SimProcess:
+    cost = world.times.step_cost(CommandPhase.HAND_OUT)
     yield from world.processes[there].core.work(cost.server / 2)
-    world.unnoted[there] += 1
+    world.unrecorded_deliveries[there] += 1
 
 
-def _answer(world: World, there: int) -> Steps:
+def _post_result(world: World, there: int) -> SimProcess:
     """The device posts its result, over the connection by which it polled."""
-    process, cost = world.processes[there], world.times.each(Step.RESULT)
+    process, cost = world.processes[there], world.times.step_cost(CommandPhase.RESULT)
     yield from process.core.work(cost.server / 2)
-    yield process.write(Step.RESULT)
-    world.desks[there].tell()
+    yield process.write(CommandPhase.RESULT)
+    world.members[there].publish()
     yield from process.core.work(cost.server / 2)
 
 
-class Task:
+class SimulatedTask:
     """A task over all devices: its leader begins operations as others end."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._running = 0
 
-    def run(self) -> Steps:
+    def run(self) -> SimProcess:
         """Begin what there is room for, then leave the others their time."""
         env, plan = self._world.env, self._world.plan
         while True:
             began = env.now
-            room = min(plan.concurrency - self._running, BATCH * TURN)
+            room = min(plan.concurrency - self._running, BATCH * BATCHES_PER_TURN)
             while room > 0:
                 yield from self._begin(min(BATCH, room))
                 room -= BATCH
             took = env.now - began
-            yield env.timeout(max(took * (1 / SHARE - 1), LOOK))
+            yield env.timeout(max(took * (1 / LEADER_SHARE - 1), MIN_PAUSE))
 
-    def _begin(self, count: int) -> Steps:
-        world, cost = self._world, self._world.times.each(Step.ENQUEUE)
+    def _begin(self, count: int) -> SimProcess:
+        world, cost = self._world, self._world.times.step_cost(CommandPhase.ENQUEUE)
         leader = world.processes[0]
         self._running += count
         yield from leader.core.work(count * cost.server)
-        yield world.env.all_of([leader.write(Step.ENQUEUE) for _ in range(count)])
+        yield world.env.all_of(
+            [leader.write(CommandPhase.ENQUEUE) for _ in range(count)]
+        )
         for _ in range(count):
             world.env.process(self._operation())
 
-    def _operation(self) -> Steps:
-        world, there = self._world, self._world.any_number()
-        heard = world.desks[0].tell(world.desks[there]) if there else None
+    def _operation(self) -> SimProcess:
+        world, there = self._world, self._world.random_process()
+        heard = world.members[0].publish(world.members[there]) if there else None
         yield from _hand_out(world, there, heard)
-        yield from _give(world, there)
-        yield from _answer(world, there)
+        yield from _deliver(world, there)
+        yield from _post_result(world, there)
         self._running -= 1
-        world.of_task += world.is_counted
+        world.finished_operations += world.is_counted

@@ -42,17 +42,17 @@ _STYLE = partial(
     stroke_width="2",
 )
 #: Logarithms are drawn so much higher, so that the picture's own zero is not in it.
-_UP = 20
+_LOG_OFFSET = 20
 
 
 @attrs.frozen(kw_only=True)
-class Line:
+class Series:
     """Points from left to right, and their *names* if those are to be beside them."""
 
     name: str
     points: Sequence[tuple[float, float]]
     colour: int
-    names: Sequence[str] = ()
+    labels: Sequence[str] = ()
     dashed: bool = False
 
 
@@ -67,9 +67,9 @@ class Chart:
     title: str
     x_title: str
     y_title: str
-    across: Mapping[float, str]
-    up: Mapping[float, str]
-    lines: Sequence[Line]
+    x_ticks: Mapping[float, str]
+    y_ticks: Mapping[float, str]
+    series: Sequence[Series]
     begins_at_zero: bool = False
 
 
@@ -78,11 +78,11 @@ def draw(chart: Chart) -> str:
     drawn = _empty(chart)
     # Or each would have another.
     drawn.uuid = "1"
-    for line in chart.lines:
+    for line in chart.series:
         dots = [_dot(chart, line, number) for number in range(len(line.points))]
         style = {"width": 2, "dasharray": "6,5"} if line.dashed else {"width": 2}
         drawn.add(line.name, dots, stroke_style=style)
-    return _plain(drawn.render(is_unicode=True))
+    return _strip_scripts(drawn.render(is_unicode=True))
 
 
 def _empty(chart: Chart) -> Any:
@@ -92,19 +92,22 @@ def _empty(chart: Chart) -> Any:
         y_title=chart.y_title,
         x_labels=[
             {"value": math.log10(value), "label": label}
-            for value, label in chart.across.items()
+            for value, label in chart.x_ticks.items()
         ],
         y_labels=[
-            {"value": _height(chart, value), "label": label}
-            for value, label in chart.up.items()
+            {"value": _y_position(chart, value), "label": label}
+            for value, label in chart.y_ticks.items()
         ],
-        xrange=(math.log10(min(chart.across)), math.log10(max(chart.across))),
-        range=(_height(chart, min(chart.up)), _height(chart, max(chart.up))),
-        style=_STYLE(colors=[_COLOURS[line.colour] for line in chart.lines]),
+        xrange=(math.log10(min(chart.x_ticks)), math.log10(max(chart.x_ticks))),
+        range=(
+            _y_position(chart, min(chart.y_ticks)),
+            _y_position(chart, max(chart.y_ticks)),
+        ),
+        style=_STYLE(colors=[_COLOURS[line.colour] for line in chart.series]),
         width=860,
         height=480,
         legend_at_bottom=True,
-        legend_at_bottom_columns=_columns(len(chart.lines)),
+        legend_at_bottom_columns=_columns(len(chart.series)),
         truncate_legend=-1,
         dots_size=3,
         margin_right=40,
@@ -120,17 +123,17 @@ def _columns(count: int) -> int:
     return next(columns for columns in (4, 3, 2, 1) if count % columns == 0)
 
 
-def _height(chart: Chart, value: float) -> float:
-    return value if chart.begins_at_zero else math.log10(value) + _UP
+def _y_position(chart: Chart, value: float) -> float:
+    return value if chart.begins_at_zero else math.log10(value) + _LOG_OFFSET
 
 
-def _dot(chart: Chart, line: Line, number: int) -> Mapping[str, Any]:
+def _dot(chart: Chart, line: Series, number: int) -> Mapping[str, Any]:
     x, y = line.points[number]
-    dot: dict[str, Any] = {"value": (math.log10(x), _height(chart, y))}
-    return dot | {"label": line.names[number]} if line.names else dot
+    dot: dict[str, Any] = {"value": (math.log10(x), _y_position(chart, y))}
+    return dot | {"label": line.labels[number]} if line.labels else dot
 
 
-def _plain(drawn: str) -> str:
+def _strip_scripts(drawn: str) -> str:
     # Comments, the day among them, are not read; scripts would run nowhere.
     root = ET.fromstring(drawn)  # noqa: S314 - we drew it
     ET.register_namespace("", _SVG)

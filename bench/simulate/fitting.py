@@ -19,11 +19,11 @@ class Costs:
     """Seconds: for a round, once for a kind of step in it, and for each step."""
 
     round: float
-    first: Mapping[str, float]
-    each: Mapping[str, float]
+    per_kind: Mapping[str, float]
+    per_step: Mapping[str, float]
 
 
-def costs(alone: Mapping[str, Sequence[Point]], mixed: Point) -> Costs:
+def fit_costs(alone: Mapping[str, Sequence[Point]], mixed: Point) -> Costs:
     """
     Return the costs of which *alone* and *mixed* are made.
 
@@ -39,9 +39,11 @@ def costs(alone: Mapping[str, Sequence[Point]], mixed: Point) -> Costs:
     }
     each = {step: max(0.0, line.intercept) for step, line in lines.items()}
     slopes = [line.slope for line in lines.values()]
-    of_all = (mixed.seconds - sum(each.values())) / mixed.rounds
-    alike = (sum(slopes) - of_all) / (len(slopes) - 1)
-    alike = min(max(alike, 0.0), *slopes)
+    cost_per_round = (mixed.seconds - sum(each.values())) / mixed.rounds
+    shared_cost = (sum(slopes) - cost_per_round) / (len(slopes) - 1)
+    shared_cost = min(max(shared_cost, 0.0), *slopes)
     return Costs(
-        alike, {step: line.slope - alike for step, line in lines.items()}, each
+        shared_cost,
+        {step: line.slope - shared_cost for step, line in lines.items()},
+        each,
     )

@@ -2,8 +2,8 @@
 
 import attrs
 
-from bench.simulate.plan import FLUSH_EVERY, Plan
-from bench.simulate.times import Cost, Step, Times
+from bench.simulate.plan import FLUSH_INTERVAL, SimulationPlan
+from bench.simulate.times import CommandPhase, Cost, ServiceTimes
 
 
 @attrs.frozen(kw_only=True)
@@ -27,36 +27,46 @@ class Loads:
         return self.database_commands + self.database_presence
 
 
-def loads(plan: Plan, times: Times, *, sharing: float = 1.0) -> Loads:
+def compute_loads(
+    plan: SimulationPlan, times: ServiceTimes, *, sharing: float = 1.0
+) -> Loads:
     """
     Return the loads of *plan* where *sharing* commands share each round and message.
 
     With 1 that is the most: where more is done at a time, rounds are shared.
     """
-    doors, others = plan.doors / plan.processes, plan.processes - 1
-    told = (2 - _together(plan)) * doors / sharing if others else 0.0
-    seen, cost = plan.seen / FLUSH_EVERY, command(plan, times, sharing=sharing)
+    doors, others = plan.commands_per_second / plan.processes, plan.processes - 1
+    notices = (2 - _immediate_share(plan)) * doors / sharing if others else 0.0
+    seen, cost = (
+        plan.seen_per_flush / FLUSH_INTERVAL,
+        command_cost(plan, times, sharing=sharing),
+    )
     seen_server = times.seen_server + others * times.heard_server
     seen_database = times.seen_database + others * times.heard_database
     return Loads(
-        polls=_poll(plan, times) * plan.polls / plan.processes + times.idle_server,
+        polls=_poll_cost(plan, times) * plan.polls_per_second / plan.processes
+        + times.idle_server,
         commands=doors * cost.server
-        + told * (times.tell_server + others * times.told_server),
+        + notices * (times.tell_server + others * times.told_server),
         presence=seen * seen_server,
-        database_commands=plan.doors * cost.database
-        + plan.processes * told * times.tell_database,
+        database_commands=plan.commands_per_second * cost.database
+        + plan.processes * notices * times.tell_database,
         database_presence=plan.processes * (seen * seen_database + times.idle_database),
     )
 
 
-def command(plan: Plan, times: Times, *, sharing: float = 1.0) -> Cost:
+def command_cost(
+    plan: SimulationPlan, times: ServiceTimes, *, sharing: float = 1.0
+) -> Cost:
     """Return what a command costs that shares each of its rounds with so many."""
-    first = [times.first(step) for step in Step]
-    each = [times.each(step) for step in Step]
+    first = [times.first_cost(step) for step in CommandPhase]
+    each = [times.step_cost(step) for step in CommandPhase]
     # One for each step and one for the note that it was handed out.
-    rounds = len(first) + 1 - _together(plan)
+    rounds = len(first) + 1 - _immediate_share(plan)
     # Who takes the request of a held poll is the poll.
-    spared = times.each(Step.HAND_OUT).server / 2 if plan.held else 0.0
+    spared = (
+        times.step_cost(CommandPhase.HAND_OUT).server / 2 if plan.holds_polls else 0.0
+    )
     return Cost(
         sum(cost.server for cost in each)
         - spared
@@ -67,12 +77,12 @@ def command(plan: Plan, times: Times, *, sharing: float = 1.0) -> Cost:
     )
 
 
-def _poll(plan: Plan, times: Times) -> float:
+def _poll_cost(plan: SimulationPlan, times: ServiceTimes) -> float:
     """Return what a poll of a device with nothing to do costs its server."""
     held = times.hold_server + times.unhold_server
-    return held if plan.held else times.poll_server
+    return held if plan.holds_polls else times.poll_server
 
 
-def _together(plan: Plan) -> float:
+def _immediate_share(plan: SimulationPlan) -> float:
     """Return the share of commands that the commit of their enqueue hands out."""
-    return 1 / plan.processes if plan.held else 0.0
+    return 1 / plan.processes if plan.holds_polls else 0.0

@@ -16,11 +16,11 @@ _PROCESSES = (
     "SELECT pid, coalesce(application_name, '') FROM pg_stat_activity"
     " WHERE pid <> pg_backend_pid()"
 )
-_NEXT = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
+_NEXT_TRANSACTION = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
 
 
 @attrs.frozen(kw_only=True)
-class Used:
+class CpuUsage:
     """
     Seconds of processors within *took* seconds.
 
@@ -28,7 +28,7 @@ class Used:
     write, and those who read and tell. `rounds` are transactions that wrote something.
     """
 
-    took: float
+    seconds: float
     servers: Sequence[float]
     writing: float
     reading: float
@@ -39,9 +39,9 @@ class Used:
         """All that the database used."""
         return self.writing + self.reading
 
-    def without(self, idle: Self) -> Self:
+    def minus(self, idle: Self) -> Self:
         """Return what is left without what is used when nothing is asked."""
-        share = self.took / idle.took
+        share = self.seconds / idle.seconds
         return attrs.evolve(
             self,
             servers=[
@@ -54,7 +54,7 @@ class Used:
 
 
 @attrs.frozen(kw_only=True)
-class _Reading:
+class _Sample:
     at: float
     servers: Sequence[float]
     database: Mapping[int, tuple[str, float]]
@@ -69,29 +69,29 @@ class Meter:
     connection: psycopg.Connection[tuple[object, ...]]
 
     @contextlib.contextmanager
-    def metering(self) -> Iterator[list[Used]]:
+    def measure(self) -> Iterator[list[CpuUsage]]:
         """Give a list that has what the block used once that is over."""
-        used: list[Used] = []
+        used: list[CpuUsage] = []
         before = self._read()
         yield used
-        used.append(_between(before, self._read()))
+        used.append(_difference(before, self._read()))
 
-    def idle(self, seconds: float) -> Used:
+    def measure_idle(self, seconds: float) -> CpuUsage:
         """Return what is used when nobody asks for anything."""
-        with self.metering() as used:
+        with self.measure() as used:
             time.sleep(seconds)
         return used[0]
 
-    def _read(self) -> _Reading:
+    def _read(self) -> _Sample:
         found = self.connection.execute(_PROCESSES).fetchall()
         database = {}
         for process_id, name in found:
             assert isinstance(process_id, int)
             with contextlib.suppress(FileNotFoundError):
                 database[process_id] = (str(name), processor_seconds(process_id))
-        counted = self.connection.execute(_NEXT).fetchone()
+        counted = self.connection.execute(_NEXT_TRANSACTION).fetchone()
         assert counted is not None
-        return _Reading(
+        return _Sample(
             at=time.perf_counter(),
             servers=[processor_seconds(each) for each in self.servers],
             database=database,
@@ -99,7 +99,7 @@ class Meter:
         )
 
 
-def _between(before: _Reading, after: _Reading) -> Used:
+def _difference(before: _Sample, after: _Sample) -> CpuUsage:
     # The database's own processes write what others changed.
     used = {
         process_id: seconds - before.database.get(process_id, ("", 0.0))[1]
@@ -110,8 +110,8 @@ def _between(before: _Reading, after: _Reading) -> Used:
         for process_id, seconds in used.items()
         if after.database[process_id][0] not in ("", WRITER)
     )
-    return Used(
-        took=after.at - before.at,
+    return CpuUsage(
+        seconds=after.at - before.at,
         servers=[b - a for a, b in zip(before.servers, after.servers, strict=True)],
         writing=sum(used.values()) - reading,
         reading=reading,

@@ -5,38 +5,40 @@ from pathlib import Path
 
 import attrs
 
-from bench.simulate.loads import command
-from bench.simulate.plan import COMMANDS_A_DAY, DAY, Plan
+from bench.simulate.loads import command_cost
+from bench.simulate.plan import COMMANDS_A_DAY, DAY, SimulationPlan
 from bench.simulate.run import is_hopeless, simulate
 from bench.simulate.sweeps import Sweep
-from bench.simulate.times import Cost, Kept, Times
+from bench.simulate.times import Cost, MeasuredTimes, ServiceTimes
 
 PAGE = Path(__file__).parents[2] / "docs" / "scaling.md"
-STEPS = (10**4, 10**5, 10**6, 10**7)
+FLEET_SIZES = (10**4, 10**5, 10**6, 10**7)
 #: Devices of a task, the processes that serve them, and how many work at once.
-TASK = Plan(devices=100_000, processes=4, period=25.0, held=True)
-AT_ONCE = (0, 10, 100)
+TASK = SimulationPlan(devices=100_000, processes=4, period=25.0, holds_polls=True)
+TASK_CONCURRENCIES = (0, 10, 100)
 #: A large fleet that does the least for it, and who might serve it: processes, and
 #: cores of the database.
-LARGE = Plan(devices=1_000_000, period=60.0, held=True)
-SERVING = ((4, 2), (8, 2), (8, 8), (16, 2), (16, 8), (16, 16))
-_ANY = Plan(devices=1)
+LARGE = SimulationPlan(devices=1_000_000, period=60.0, holds_polls=True)
+LARGE_SETUPS = ((4, 2), (8, 2), (8, 8), (16, 2), (16, 8), (16, 16))
+_ANY = SimulationPlan(devices=1)
 _MIB, _GIB = 1024.0**2, 1024.0**3
 
 
-def tables(kept: Kept, answers: Mapping[Plan, Sweep]) -> Mapping[str, str]:
+def tables(
+    kept: MeasuredTimes, answers: Mapping[SimulationPlan, Sweep]
+) -> Mapping[str, str]:
     """Return all of it by the names of the marks between which it is put."""
     return {
         "arithmetic": arithmetic(kept.times),
         "date": date(kept),
         "costs": costs(kept),
-        "limits": limits({plan.what: sweep for plan, sweep in answers.items()}),
+        "limits": limits({plan.description: sweep for plan, sweep in answers.items()}),
         "large": large(kept.times),
         "tasks": tasks(kept.times),
     }
 
 
-def arithmetic(times: Times) -> str:
+def arithmetic(times: ServiceTimes) -> str:
     """Return what so many devices do, and what is kept of it."""
     rows = [
         (
@@ -44,12 +46,12 @@ def arithmetic(times: Times) -> str:
             f"{devices / 5:,.0f}",
             f"{devices / 15:,.0f}",
             _rate(devices * COMMANDS_A_DAY / DAY),
-            _rate(Plan(devices=devices).doors),
+            _rate(SimulationPlan(devices=devices).commands_per_second),
             _size(devices * times.held_size),
             _size(devices * times.device_size),
             f"{devices * COMMANDS_A_DAY * times.command_size / 1e9:,.1f} GB",
         )
-        for devices in STEPS
+        for devices in FLEET_SIZES
     ]
     return _table(
         (
@@ -76,44 +78,44 @@ def limits(answers: Mapping[str, Sweep]) -> str:
     return _table(("processes", *answers), rows)
 
 
-def large(times: Times) -> str:
+def large(times: ServiceTimes) -> str:
     """Return how a large fleet is served by more and more."""
     return _table(
         ("processes", "cores of the database", "each process", "database", "door, p99"),
-        [_served(times, *by) for by in SERVING],
+        [_large_row(times, *by) for by in LARGE_SETUPS],
     )
 
 
-def _served(times: Times, processes: int, cores: int) -> Sequence[str]:
+def _large_row(times: ServiceTimes, processes: int, cores: int) -> Sequence[str]:
     by = (str(processes), str(cores))
     plan = attrs.evolve(LARGE, processes=processes, database_cores=cores)
     if is_hopeless(plan, times):
         return (*by, "", "", "too much")
     answer = simulate(plan, times)
-    door = _wait(answer.door.p99) if answer.is_steady else "too much"
-    return (*by, f"{answer.process:.0%}", f"{answer.database:.0%}", door)
+    door = _wait(answer.door_latency.p99) if answer.is_steady else "too much"
+    return (*by, f"{answer.process_load:.0%}", f"{answer.database_load:.0%}", door)
 
 
-def tasks(times: Times) -> str:
+def tasks(times: ServiceTimes) -> str:
     """Return how long a task takes, and what a door waits meanwhile."""
     rows = []
-    for at_once in AT_ONCE:
+    for at_once in TASK_CONCURRENCIES:
         plan = attrs.evolve(TASK, concurrency=at_once)
         answer = simulate(plan, times)
-        takes = f"{plan.devices / answer.of_task / 60:,.0f} min" if at_once else ""
+        takes = f"{plan.devices / answer.task_rate / 60:,.0f} min" if at_once else ""
         row = (
             str(at_once or "no task"),
             takes,
-            *map(_wait, attrs.astuple(answer.door)),
+            *map(_wait, attrs.astuple(answer.door_latency)),
         )
         rows.append(row)
     return _table(("`concurrency`", "the task takes", "door, p50", "door, p99"), rows)
 
 
-def costs(kept: Kept) -> str:
+def costs(kept: MeasuredTimes) -> str:
     """Return what costs what, of a server's core and of one of the database's."""
     times = kept.times
-    alone, shared = (command(_ANY, times, sharing=sharing) for sharing in (1, 10))
+    alone, shared = (command_cost(_ANY, times, sharing=sharing) for sharing in (1, 10))
     rows = [
         ("an idle poll", _micros(times.poll_server), ""),
         ("a held poll", _micros(times.hold_server + times.unhold_server), ""),
@@ -136,7 +138,7 @@ def costs(kept: Kept) -> str:
     return _table(("what", "a server's core", "one of the database's"), rows)
 
 
-def date(kept: Kept) -> str:
+def date(kept: MeasuredTimes) -> str:
     """Say when and where that was measured."""
     machine, sync = kept.machine, _micros(kept.times.sync_wait)
     return (
@@ -174,9 +176,9 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def put(page: str, name: str, made: str) -> str:
+def replace_section(page: str, name: str, content: str) -> str:
     """
-    Put what was *made* between the marks of that *name* in the *page*.
+    Put what was *content* between the marks of that *name* in the *page*.
 
     Raises:
         ValueError: the marks are not there.
@@ -184,4 +186,4 @@ def put(page: str, name: str, made: str) -> str:
     begin, end = f"<!-- made: {name} -->\n", "<!-- end -->\n"
     before, after = page.split(begin)
     _, rest = after.split(end, 1)
-    return f"{before}{begin}{made}\n{end}{rest}"
+    return f"{before}{begin}{content}\n{end}{rest}"

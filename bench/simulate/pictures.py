@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 
-from bench.simulate.drawing import Chart, Line, draw
-from bench.simulate.plan import Plan
-from bench.simulate.run import Answer, simulate
+from bench.simulate.drawing import Chart, Series, draw
+from bench.simulate.plan import SimulationPlan
+from bench.simulate.run import SimulationResult, simulate
 from bench.simulate.sweeps import Sweep, devices_for
-from bench.simulate.times import Times
+from bench.simulate.times import ServiceTimes
 
 _DEVICES: Mapping[float, str] = {10.0**n: f"{10**n:,}" for n in range(3, 8)}
 _MICROS: Mapping[float, str] = {1e-5: "10 µs", 1e-4: "100 µs"}
@@ -28,19 +28,19 @@ _HOLDS = (5.0, 10.0, 25.0, 60.0)
 _SHARES: Mapping[float, str] = {n / 5: f"{n * 20} %" for n in range(6)}
 
 
-def pictures(times: Times, polled: Sweep, held: Sweep) -> Mapping[str, str]:
+def pictures(times: ServiceTimes, polled: Sweep, held: Sweep) -> Mapping[str, str]:
     """Return the pictures by the names of their files."""
     polls = _latency(
         f"A poll, of devices that poll every {SHORT:g} s",
         polled,
         {**_MICROS, **_SECONDS},
-        lambda answer: answer.poll.p99,
+        lambda answer: answer.poll_latency.p99,
     )
     doors = _latency(
         f"A door, of devices whose polls are held for {HOLD:g} s",
         held,
         _SECONDS,
-        lambda answer: answer.door.p99,
+        lambda answer: answer.door_latency.p99,
     )
     return {
         "polls.svg": draw(polls),
@@ -54,16 +54,16 @@ def _latency(
     what: str,
     answers: Sweep,
     up: Mapping[float, str],
-    of: Callable[[Answer], float],
+    of: Callable[[SimulationResult], float],
 ) -> Chart:
     return Chart(
         title=f"{what}: the slowest of a hundred",
         x_title="devices (a line ends where queues only grow)",
         y_title="",
-        across=_DEVICES,
-        up=up,
-        lines=[
-            Line(
+        x_ticks=_DEVICES,
+        y_ticks=up,
+        series=[
+            Series(
                 name=_processes(number),
                 points=[(devices, of(answer)) for devices, answer in found.items()],
                 colour=colour,
@@ -79,10 +79,10 @@ def _load(answers: Sweep) -> Chart:
         title=f"How busy what is when devices poll every {SHORT:g} s",
         x_title="devices (a line ends where queues only grow)",
         y_title="",
-        across=_DEVICES,
-        up=_SHARES,
+        x_ticks=_DEVICES,
+        y_ticks=_SHARES,
         begins_at_zero=True,
-        lines=[
+        series=[
             line
             for colour, number in enumerate(_SHOWN)
             for line in _busy(number, answers[number], colour)
@@ -90,40 +90,49 @@ def _load(answers: Sweep) -> Chart:
     )
 
 
-def _busy(number: int, found: Mapping[int, Answer], colour: int) -> Sequence[Line]:
-    process = [(n, min(1.0, answer.process)) for n, answer in found.items()]
-    database = [(n, min(1.0, answer.database)) for n, answer in found.items()]
+def _busy(
+    number: int, found: Mapping[int, SimulationResult], colour: int
+) -> Sequence[Series]:
+    process = [(n, min(1.0, answer.process_load)) for n, answer in found.items()]
+    database = [(n, min(1.0, answer.database_load)) for n, answer in found.items()]
     each = "the one process" if number == 1 else f"each of {number} processes"
     return [
-        Line(name=each, points=process, colour=colour),
-        Line(name="its database (dashed)", points=database, colour=colour, dashed=True),
+        Series(name=each, points=process, colour=colour),
+        Series(
+            name="its database (dashed)", points=database, colour=colour, dashed=True
+        ),
     ]
 
 
-def _choice(times: Times) -> Chart:
-    polled = [Plan(devices=1, period=seconds) for seconds in _PERIODS]
-    held = [Plan(devices=1, period=seconds, held=True) for seconds in _HOLDS]
+def _choice(times: ServiceTimes) -> Chart:
+    polled = [SimulationPlan(devices=1, period=seconds) for seconds in _PERIODS]
+    held = [
+        SimulationPlan(devices=1, period=seconds, holds_polls=True)
+        for seconds in _HOLDS
+    ]
     return Chart(
         title="What a process serves with half of its core, and how soon doors open",
         x_title="devices of the process",
         y_title="the slowest door of a hundred",
-        across={10.0**n: f"{10**n:,}" for n in range(3, 6)},
-        up={10.0**n: f"{10.0**n:g} s" for n in range(-2, 3)},
-        lines=[
+        x_ticks={10.0**n: f"{10**n:,}" for n in range(3, 6)},
+        y_ticks={10.0**n: f"{10.0**n:g} s" for n in range(-2, 3)},
+        series=[
             _chosen(times, "a poll every ...", polled, 0),
             _chosen(times, "polls held for ...", held, 1),
         ],
     )
 
 
-def _chosen(times: Times, name: str, plans: Sequence[Plan], colour: int) -> Line:
+def _chosen(
+    times: ServiceTimes, name: str, plans: Sequence[SimulationPlan], colour: int
+) -> Series:
     points = []
     for plan in plans:
         devices = devices_for(times, plan)
         answer = simulate(attrs.evolve(plan, devices=devices), times)
-        points.append((float(devices), answer.door.p99))
+        points.append((float(devices), answer.door_latency.p99))
     names = [f"{plan.period:g} s" for plan in plans]
-    return Line(name=name, points=points, names=names, colour=colour)
+    return Series(name=name, points=points, labels=names, colour=colour)
 
 
 def _processes(number: int) -> str:

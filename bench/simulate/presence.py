@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from bench import measure as runs
 from bench import postgres
 from bench.machine import resident_bytes
-from bench.measure import say
-from bench.servers import Server
-from bench.simulate.client import Client, client
-from bench.simulate.meter import Meter, Used
-from bench.simulate.stage import Stage
+from bench.measure import print_progress
+from bench.servers import RunningServer
+from bench.simulate.meter import CpuUsage, Meter
+from bench.simulate.step_client import StepClient, step_client
+from bench.simulate.testbed import Testbed
 
 #: Polls of so few devices that writing who was seen is nothing beside them.
 POLLERS, POLLS_EACH = 100, 200
@@ -24,19 +24,23 @@ IDLE = 3.0
 FLEET = 50_000
 
 
-def poll(asking: Client, meter: Meter, idle: Used, *, server: int = 0) -> float:
+def measure_poll(
+    load_client: StepClient, meter: Meter, idle: CpuUsage, *, server: int = 0
+) -> float:
     """Return what an idle poll costs the meter's server of that number."""
-    with meter.metering() as used:
-        asking.do("poll", devices=POLLERS, times=POLLS_EACH)
+    with meter.measure() as used:
+        load_client.run_step("poll", devices=POLLERS, times=POLLS_EACH)
     polls = POLLERS * POLLS_EACH
-    say(f"  {polls / used[0].took:,.0f} idle polls/s")
-    return used[0].without(idle).servers[server] / polls
+    print_progress(f"  {polls / used[0].seconds:,.0f} idle polls/s")
+    return used[0].minus(idle).servers[server] / polls
 
 
-def seen(asking: Client, meter: Meter, idle: Used) -> Mapping[str, float]:
+def measure_seen(
+    load_client: StepClient, meter: Meter, idle: CpuUsage
+) -> Mapping[str, float]:
     """Return what polls cost, and that devices are seen: by one server of two."""
-    each = poll(asking, meter, idle)
-    spent = _seen(asking, meter, idle, SEEN)
+    each = measure_poll(load_client, meter, idle)
+    spent = _seen(load_client, meter, idle, SEEN)
     return {
         "poll_server": each,
         "seen_server": spent.servers[0] / SEEN - each,
@@ -46,28 +50,30 @@ def seen(asking: Client, meter: Meter, idle: Used) -> Mapping[str, float]:
     }
 
 
-def _seen(asking: Client, meter: Meter, idle: Used, devices: int) -> Used:
+def _seen(
+    load_client: StepClient, meter: Meter, idle: CpuUsage, devices: int
+) -> CpuUsage:
     """Return what it takes that devices poll once, and are written as seen."""
-    with meter.metering() as used:
-        asking.do("poll", devices=devices)
+    with meter.measure() as used:
+        load_client.run_step("poll", devices=devices)
         time.sleep(WRITTEN_WITHIN)
-    return used[0].without(idle)
+    return used[0].minus(idle)
 
 
-def held(stage: Stage) -> Mapping[str, float]:
+def measure_held(stage: Testbed) -> Mapping[str, float]:
     """Return what a held poll costs: its start, by how much more than an idle poll."""
     with (
         stage.servers(hold=HOLD) as (holding,),
         stage.servers() as (idling,),
         stage.meter([holding, idling]) as meter,
-        client(holding) as waiting,
-        client(idling) as asking,
+        step_client(holding) as waiting,
+        step_client(idling) as load_client,
     ):
         for server in (holding, idling):
-            server.adopt(HELD)
-        idle = meter.idle(IDLE)
-        each = poll(asking, meter, idle, server=1)
-        answered = _seen(asking, meter, idle, HELD).servers[1]
+            server.import_devices(HELD)
+        idle = meter.measure_idle(IDLE)
+        each = measure_poll(load_client, meter, idle, server=1)
+        answered = _seen(load_client, meter, idle, HELD).servers[1]
         begun, ended = _held(waiting, meter, idle)
     return {
         "hold_server": (begun - answered) / HELD + each,
@@ -75,34 +81,34 @@ def held(stage: Stage) -> Mapping[str, float]:
     }
 
 
-def _held(waiting: Client, meter: Meter, idle: Used) -> tuple[float, float]:
+def _held(waiting: StepClient, meter: Meter, idle: CpuUsage) -> tuple[float, float]:
     """Return what it takes until polls are held, and what until they are answered."""
     # Connections that say nothing for long are closed.
-    waiting.do("connect", devices=HELD)
-    with meter.metering() as begun:
-        waiting.do("hold", devices=HELD)
+    waiting.run_step("connect", devices=HELD)
+    with meter.measure() as begun:
+        waiting.run_step("hold", devices=HELD)
         # They are let go HOLD seconds after they came.
         time.sleep(WRITTEN_WITHIN)
-    with meter.metering() as ended:
-        waiting.do("held")
-    first, second = (used[0].without(idle).servers[0] for used in (begun, ended))
+    with meter.measure() as ended:
+        waiting.run_step("held")
+    first, second = (used[0].minus(idle).servers[0] for used in (begun, ended))
     return first, second
 
 
-def memory(stage: Stage) -> Mapping[str, float]:
+def measure_memory(stage: Testbed) -> Mapping[str, float]:
     """Return the bytes of a held poll, and of a device."""
     url = postgres.new_database(stage.url)
-    with stage.over(url, hold=LONG) as (alone,):
+    with stage.servers_over(url, hold=LONG) as (alone,):
         few = resident_bytes(alone.process_id)
         held_size = _held_bytes(alone)
-        alone.adopt(FLEET)
-    with stage.over(url) as (again,):
+        alone.import_devices(FLEET)
+    with stage.servers_over(url) as (again,):
         many = resident_bytes(again.process_id)
     return {"held_size": held_size, "device_size": (many - few) / FLEET}
 
 
-def _held_bytes(server: Server) -> float:
-    server.adopt(HELD_FOR_MEMORY)
+def _held_bytes(server: RunningServer) -> float:
+    server.import_devices(HELD_FOR_MEMORY)
     before = resident_bytes(server.process_id)
-    with runs.held(server, HELD_FOR_MEMORY):
+    with runs.holding_polls(server, HELD_FOR_MEMORY):
         return (resident_bytes(server.process_id) - before) / HELD_FOR_MEMORY

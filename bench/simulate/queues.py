@@ -8,7 +8,7 @@ from typing import Any
 import simpy
 
 #: What a process of the simulation is: it gives events and is resumed by them.
-Steps = Generator[simpy.Event, Any, None]
+SimProcess = Generator[simpy.Event, Any, None]
 
 
 class Cores:
@@ -39,12 +39,12 @@ class Cores:
         return self._booked
 
     @property
-    def lag(self) -> float:
+    def waiting_time(self) -> float:
         """Seconds that who comes now has to wait."""
         self._catch_up()
         return max(0.0, self._free_at[0] - self._env.now)
 
-    def take(self, seconds: float) -> float:
+    def book(self, seconds: float) -> float:
         """Have *seconds* of work done next; return after how long it is done."""
         self._catch_up()
         took = seconds / self._speed
@@ -56,12 +56,12 @@ class Cores:
     def _catch_up(self) -> None:
         """Take what came before now and was not asked for one by one: nothing."""
 
-    def work(self, seconds: float) -> Steps:
+    def work(self, seconds: float) -> SimProcess:
         """Have *seconds* of work done, in turns with others."""
         while seconds > self._turn:
-            yield self._env.timeout(self.take(self._turn))
+            yield self._env.timeout(self.book(self._turn))
             seconds -= self._turn
-        yield self._env.timeout(self.take(seconds))
+        yield self._env.timeout(self.book(seconds))
 
 
 class PolledCore(Cores):

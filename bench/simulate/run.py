@@ -6,26 +6,30 @@ from typing import Self
 
 import attrs
 
-from bench.simulate.chores import flushing, idling, noting
-from bench.simulate.doors import Task, ordering
-from bench.simulate.loads import loads
-from bench.simulate.plan import FLUSH_EVERY, Plan
-from bench.simulate.servers import MOST
-from bench.simulate.times import Step, Times
+from bench.simulate.background import (
+    flush_presence,
+    record_deliveries,
+    simulate_idle_load,
+)
+from bench.simulate.doors import SimulatedTask, enqueue_commands
+from bench.simulate.loads import compute_loads
+from bench.simulate.plan import FLUSH_INTERVAL, SimulationPlan
+from bench.simulate.servers import MAX_STEPS_PER_ROUND
+from bench.simulate.times import CommandPhase, ServiceTimes
 from bench.simulate.world import World, build
 
 #: Commands that are counted at least, if that takes no longer than so many seconds.
-COUNTED, LONGEST = 1000, 150.0
+MIN_COMMANDS, MAX_SECONDS = 1000, 150.0
 #: Flushes before anything is counted, and while it is, at the least.
-WARM, FLUSHES = 1, 4
+WARM_UP_FLUSHES, MIN_FLUSHES = 1, 4
 #: Seconds after which what was counted has ended, if nothing is in its way.
-ENDING = 2.0
+DRAIN_SECONDS = 2.0
 #: Who has to wait for longer than that at the end waits for longer and longer.
-STEADY = 0.3
+MAX_STEADY_LAG = 0.3
 
 
 @attrs.frozen
-class Spread:
+class Percentiles:
     """The median and the slowest of a hundred, in seconds."""
 
     p50: float
@@ -39,21 +43,22 @@ class Spread:
 
 
 @attrs.frozen(kw_only=True)
-class Answer:
+class SimulationResult:
     """
     What came of a run; the loads are shares of what there is, 1 being all.
 
-    `sharing` is how many steps were in a round, `of_task` a task's operations a second,
-    `lag` how many seconds whoever comes last has to wait for everything before it.
+    `steps_per_round` is how many steps were in a round, `task_rate` a task's operations
+    a second, `lag` how many seconds whoever comes last has to wait for everything
+    before it.
     """
 
-    poll: Spread
-    door: Spread
-    process: float
-    database: float
-    disk: float
-    sharing: float
-    of_task: float
+    poll_latency: Percentiles
+    door_latency: Percentiles
+    process_load: float
+    database_load: float
+    disk_load: float
+    steps_per_round: float
+    task_rate: float
     lag: float
 
     @property
@@ -63,16 +68,18 @@ class Answer:
 
         Who is busy all the time may go on: rounds are shared by more then.
         """
-        return self.lag < STEADY
+        return self.lag < MAX_STEADY_LAG
 
 
-def is_hopeless(plan: Plan, times: Times) -> bool:
+def is_hopeless(plan: SimulationPlan, times: ServiceTimes) -> bool:
     """Tell whether there is more to do than can be done, however it is shared."""
-    least = loads(plan, times, sharing=MOST)
+    least = compute_loads(plan, times, sharing=MAX_STEPS_PER_ROUND)
     return max(least.process, least.database / plan.database_cores) >= 1
 
 
-def simulate(plan: Plan, times: Times, *, seed: int = 1) -> Answer:
+def simulate(
+    plan: SimulationPlan, times: ServiceTimes, *, seed: int = 1
+) -> SimulationResult:
     """
     Simulate *plan* until enough commands were counted.
 
@@ -82,31 +89,34 @@ def simulate(plan: Plan, times: Times, *, seed: int = 1) -> Answer:
     polls come by chance, as those of many devices do, and no two commands are for the
     same one.
     """
-    waiting = 0.0 if plan.held else plan.period
-    warm = WARM * FLUSH_EVERY + waiting
-    seconds = min(COUNTED / plan.doors, LONGEST) + FLUSHES * FLUSH_EVERY
+    waiting = 0.0 if plan.holds_polls else plan.period
+    warm = WARM_UP_FLUSHES * FLUSH_INTERVAL + waiting
+    seconds = (
+        min(MIN_COMMANDS / plan.commands_per_second, MAX_SECONDS)
+        + MIN_FLUSHES * FLUSH_INTERVAL
+    )
     world = build(plan, times, seed=seed, warm=warm, until=warm + seconds)
     _start(world)
     world.env.run(world.warm)
-    before = _Counts.of(world)
+    before = _Snapshot.of(world)
     world.env.run(world.until)
-    after = _Counts.of(world)
-    world.env.run(world.until + waiting + ENDING)
-    return _answer(world, before, after)
+    after = _Snapshot.of(world)
+    world.env.run(world.until + waiting + DRAIN_SECONDS)
+    return _result(world, before, after)
 
 
 def _start(world: World) -> None:
-    doing = [ordering(world), idling(world)]
+    processes = [enqueue_commands(world), simulate_idle_load(world)]
     for number in range(world.plan.processes):
-        doing += [flushing(world, number), noting(world, number)]
+        processes += [flush_presence(world, number), record_deliveries(world, number)]
     if world.plan.concurrency:
-        doing.append(Task(world).run())
-    for steps in doing:
+        processes.append(SimulatedTask(world).run())
+    for steps in processes:
         world.env.process(steps)
 
 
 @attrs.frozen
-class _Counts:
+class _Snapshot:
     process: float
     database: float
     syncs: int
@@ -118,28 +128,30 @@ class _Counts:
     def of(cls, world: World) -> Self:
         """Return how it stands now."""
         first, cores = world.processes[0], world.database.cores
-        steps = len(Step) * world.plan.doors / world.plan.processes
+        steps = (
+            len(CommandPhase) * world.plan.commands_per_second / world.plan.processes
+        )
         return cls(
             first.core.booked,
             cores.booked,
             world.database.disk.syncs,
             sum(process.jobs for process in world.processes),
             sum(process.rounds for process in world.processes),
-            max(first.core.lag, cores.lag, first.waiting / steps),
+            max(first.core.waiting_time, cores.waiting_time, first.waiting / steps),
         )
 
 
-def _answer(world: World, before: _Counts, after: _Counts) -> Answer:
+def _result(world: World, before: _Snapshot, after: _Snapshot) -> SimulationResult:
     seconds = world.until - world.warm
     cores = seconds * world.plan.database_cores
     syncs = after.syncs - before.syncs
-    return Answer(
-        poll=Spread.of(world.polled.waits),
-        door=Spread.of(world.doors),
-        process=(after.process - before.process) / seconds,
-        database=(after.database - before.database) / cores,
-        disk=syncs * world.times.sync_wait / seconds,
-        sharing=(after.jobs - before.jobs) / (after.rounds - before.rounds),
-        of_task=world.of_task / seconds,
+    return SimulationResult(
+        poll_latency=Percentiles.of(world.polled_core.waits),
+        door_latency=Percentiles.of(world.door_seconds),
+        process_load=(after.process - before.process) / seconds,
+        database_load=(after.database - before.database) / cores,
+        disk_load=syncs * world.times.sync_wait / seconds,
+        steps_per_round=(after.jobs - before.jobs) / (after.rounds - before.rounds),
+        task_rate=world.finished_operations / seconds,
         lag=after.lag,
     )

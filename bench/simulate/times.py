@@ -14,11 +14,11 @@ FILE = Path(__file__).parents[1] / "service_times.json"
 _UNITS: Mapping[str, float] = {"µs": 1e-6, "bytes": 1.0}
 
 
-class Unreadable(Exception):
+class InvalidTimesFile(Exception):
     """The file of service times lacks something, or has it in another unit."""
 
 
-class Step(enum.StrEnum):
+class CommandPhase(enum.StrEnum):
     """A part of what is done for a command: each has to be on the disk."""
 
     ENQUEUE = "enqueue"
@@ -43,7 +43,7 @@ def _size(what: str) -> Any:
 
 
 @attrs.frozen(kw_only=True)
-class Times:
+class ServiceTimes:
     """
     Seconds and bytes.
 
@@ -85,30 +85,32 @@ class Times:
     command_size: float = _size("a small command with delivery and result, on disk")
 
     @classmethod
-    def of(cls, kept: Mapping[str, Mapping[str, Any]]) -> Self:
+    def from_json(cls, kept: Mapping[str, Mapping[str, Any]]) -> Self:
         """
-        Read what `as_kept` made.
+        Read what `to_json` made.
 
         Raises:
             Unreadable: something is missing, too much, in another unit, or no number.
         """
         fields = attrs.fields_dict(cls)
         if kept.keys() != fields.keys():
-            raise Unreadable(f"these differ: {sorted(kept.keys() ^ fields.keys())}")
+            raise InvalidTimesFile(
+                f"these differ: {sorted(kept.keys() ^ fields.keys())}"
+            )
         values = {name: _read(fields[name], kept[name]) for name in fields}
         return cls(**values)
 
-    def first(self, step: Step) -> Cost:
+    def first_cost(self, step: CommandPhase) -> Cost:
         """Return what the first of its kind costs a round."""
         return Cost(
             getattr(self, f"any_{step}_server"), getattr(self, f"any_{step}_database")
         )
 
-    def each(self, step: Step) -> Cost:
+    def step_cost(self, step: CommandPhase) -> Cost:
         """Return what each costs, wherever it is."""
         return Cost(getattr(self, f"{step}_server"), getattr(self, f"{step}_database"))
 
-    def as_kept(self) -> dict[str, dict[str, Any]]:
+    def to_json(self) -> dict[str, dict[str, Any]]:
         """Return the values with their units and what they are."""
         return {
             field.name: {
@@ -123,23 +125,23 @@ class Times:
 def _read(field: Any, kept: Mapping[str, Any]) -> float:
     unit, value = field.metadata["unit"], kept.get("value")
     if kept.get("unit") != unit:
-        raise Unreadable(f"{field.name} is in {kept.get('unit')}, not in {unit}")
+        raise InvalidTimesFile(f"{field.name} is in {kept.get('unit')}, not in {unit}")
     if not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
-        raise Unreadable(f"{field.name} is {value!r}")
+        raise InvalidTimesFile(f"{field.name} is {value!r}")
     return value * _UNITS[unit]
 
 
 @attrs.frozen(kw_only=True)
-class Kept:
+class MeasuredTimes:
     """Times, with the day and the machine on which they were measured."""
 
     date: str
     machine: Mapping[str, str]
     rounds: int
-    times: Times
+    times: ServiceTimes
 
 
-def read(path: Path = FILE) -> Kept:
+def read(path: Path = FILE) -> MeasuredTimes:
     """
     Read the file.
 
@@ -148,11 +150,11 @@ def read(path: Path = FILE) -> Kept:
     """
     whole = json.loads(path.read_text("utf-8"))
     if whole.keys() != {"date", "machine", "rounds", "times"}:
-        raise Unreadable(f"{path.name} has {sorted(whole)}")
-    return Kept(**whole | {"times": Times.of(whole["times"])})
+        raise InvalidTimesFile(f"{path.name} has {sorted(whole)}")
+    return MeasuredTimes(**whole | {"times": ServiceTimes.from_json(whole["times"])})
 
 
-def write(kept: Kept, path: Path = FILE) -> None:
+def write(kept: MeasuredTimes, path: Path = FILE) -> None:
     """Write the file."""
-    whole = attrs.asdict(kept, recurse=False) | {"times": kept.times.as_kept()}
+    whole = attrs.asdict(kept, recurse=False) | {"times": kept.times.to_json()}
     path.write_text(json.dumps(whole, indent=2, ensure_ascii=False) + "\n", "utf-8")

@@ -33,14 +33,14 @@ from pushserver.cli import (
     tokens,
     upgrades,
 )
-from pushserver.cli.here import Here, Refusal, Usage
+from pushserver.cli.context import CliContext, CliError, UsageError
 from pushserver.client import ApiError, ClientError
 from pushserver.errors import PushServerError
 
-REFUSED = 1
-WRONG_USE = 2
-INTERRUPTED = 130
-UNAUTHORIZED = 401
+EXIT_FAILURE = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+HTTP_UNAUTHORIZED = 401
 
 
 def main(
@@ -51,17 +51,17 @@ def main(
     environ = os.environ if environ is None else environ
     try:
         return _run(list(argv), environ)
-    except (CycloptsError, Usage) as wrong:
-        return _complain(f"{str(wrong).rstrip('. ')}. See --help.", WRONG_USE)
-    except (ClientError, PushServerError, Refusal, OSError) as refused:
-        return _refused(refused)
+    except (CycloptsError, UsageError) as usage_error:
+        return _print_error(f"{str(usage_error).rstrip('. ')}. See --help.", EXIT_USAGE)
+    except (ClientError, PushServerError, CliError, OSError) as failure:
+        return _report_failure(failure)
     except KeyboardInterrupt:
-        return INTERRUPTED
+        return EXIT_INTERRUPTED
 
 
 def _run(argv: list[str], environ: Mapping[str, str]) -> int:
     """Parse the options that every command takes, then run the command."""
-    app = _app()
+    app = _build_app()
 
     @app.meta.default
     def launch(
@@ -82,24 +82,26 @@ def _run(argv: list[str], environ: Mapping[str, str]) -> int:
         json
             Print JSON: one object a line for lists, else one object.
         """
-        here = Here.of(environ, server=server, token=token, json=json)
-        return _launch(app, tokens, here)
+        context = CliContext.from_flags(environ, server=server, token=token, json=json)
+        return _run_command(app, tokens, context)
 
-    code = app.meta(enqueue.normalised(argv), exit_on_error=False, print_error=False)
-    return code if isinstance(code, int) else 0
+    exit_code = app.meta(
+        enqueue.expand_wait_flag(argv), exit_on_error=False, print_error=False
+    )
+    return exit_code if isinstance(exit_code, int) else 0
 
 
-def _launch(app: App, tokens: Sequence[str], here: Here) -> int:
+def _run_command(app: App, tokens: Sequence[str], context: CliContext) -> int:
     command, bound, unparsed = app.parse_args(
         tokens, exit_on_error=False, print_error=False
     )
-    outcome = command(*bound.args, **bound.kwargs, **dict.fromkeys(unparsed, here))
+    outcome = command(*bound.args, **bound.kwargs, **dict.fromkeys(unparsed, context))
     if inspect.iscoroutine(outcome):
         outcome = asyncio.run(outcome)
     return outcome if isinstance(outcome, int) else 0
 
 
-def _app() -> App:
+def _build_app() -> App:
     """Return the table of commands."""
     app = App(
         name="pushserver",
@@ -129,18 +131,18 @@ def _app() -> App:
     return app
 
 
-def _refused(refused: Exception) -> int:
-    if isinstance(refused, BrokenPipeError):
+def _report_failure(failure: Exception) -> int:
+    if isinstance(failure, BrokenPipeError):
         # The reader has had enough; nor may the interpreter flush into the pipe.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return REFUSED
+        return EXIT_FAILURE
     hint = ""
-    if isinstance(refused, ApiError) and refused.status == UNAUTHORIZED:
+    if isinstance(failure, ApiError) and failure.status == HTTP_UNAUTHORIZED:
         hint = " Give --token or set PUSHSERVER_TOKEN."
-    return _complain(f"{refused}{hint}", REFUSED)
+    return _print_error(f"{failure}{hint}", EXIT_FAILURE)
 
 
-def _complain(text: str, code: int) -> int:
+def _print_error(text: str, code: int) -> int:
     """Say in one line what is wrong."""
     sys.stderr.write(f"pushserver: {' '.join(text.split())}\n")
     return code

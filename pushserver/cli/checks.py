@@ -8,22 +8,22 @@ from typing import Any
 
 import attrs
 
-from pushserver.client import Answer, ApiError, Json
+from pushserver.client import ApiError, ApiResponse, Json
 
 #: Seconds by which two clocks may differ; the Date header knows whole seconds.
-SKEW = 5
+MAX_CLOCK_SKEW = 5
 #: Seconds within which even a device that polls often may be missed.
-MISSED = 30
+MIN_OFFLINE_AFTER = 30
 #: Periods after which a device that did not poll is taken for offline.
-PERIODS = 3
+OFFLINE_PERIODS = 3
 #: Seconds in flight from which a command is worth a line.
-LONG = 60
+LONG_IN_FLIGHT = 60
 #: How many devices are looked at one by one.
-LOOKED_AT = 100
+MAX_INSPECTED = 100
 #: How many ids a line names.
-NAMED = 5
-OK = 200
-UNAUTHORIZED = 401
+MAX_LISTED_IDS = 5
+HTTP_OK = 200
+HTTP_UNAUTHORIZED = 401
 
 
 class Level(enum.StrEnum):
@@ -44,87 +44,99 @@ class Finding:
     todo: str = ""
 
 
-def served(server: str, answer: Answer, document: Json) -> Finding:
+def check_server(server: str, answer: ApiResponse, document: Json) -> Finding:
     """Judge who answers at the server's address."""
     version = document.get("info", {}).get("version", "unknown")
-    if answer.status == OK:
+    if answer.status == HTTP_OK:
         return Finding(Level.OK, "server", f"{server} answers, version {version}.")
     found = f"{server} answers, but /healthz says {answer.status}."
     return Finding(Level.WRONG, "server", found, "Check that a proxy passes it on.")
 
 
-def ready(answer: Answer) -> Finding:
+def check_readiness(answer: ApiResponse) -> Finding:
     """Judge whether the server can work."""
-    if answer.status == OK:
+    if answer.status == HTTP_OK:
         return Finding(Level.OK, "ready", "The server is ready.")
     found = f"The server is not ready ({answer.status})."
     todo = "See its log: the store is away, or it is stopping."
     return Finding(Level.WRONG, "ready", found, todo)
 
 
-def clock(answer: Answer, now: datetime) -> Finding:
+def check_clock(answer: ApiResponse, now: datetime) -> Finding:
     """Judge how far the server's clock and ours are apart."""
     try:
         ahead = (parsedate_to_datetime(answer.headers["Date"]) - now).total_seconds()
     except (KeyError, ValueError, TypeError):
         return Finding(Level.NOTICE, "clock", "The server sends no Date header.")
-    if abs(ahead) <= SKEW:
+    if abs(ahead) <= MAX_CLOCK_SKEW:
         return Finding(Level.OK, "clock", "The server's clock agrees with this one.")
-    way = "ahead of" if ahead > 0 else "behind"
-    found = f"The server's clock is {abs(ahead):.0f} s {way} this one."
+    direction = "ahead of" if ahead > 0 else "behind"
+    found = f"The server's clock is {abs(ahead):.0f} s {direction} this one."
     todo = "Set both by NTP: expiresAt and notBefore go by the server's."
     return Finding(Level.WRONG, "clock", found, todo)
 
 
-def token(refusals: Mapping[str, ApiError | None]) -> Finding:
+def check_token(refusals: Mapping[str, ApiError | None]) -> Finding:
     """Judge what the token may read, from how each kind of read was refused."""
     refused = {kind: error for kind, error in refusals.items() if error}
-    if any(error.status == UNAUTHORIZED for error in refused.values()):
+    if any(error.status == HTTP_UNAUTHORIZED for error in refused.values()):
         todo = "Give --token or set PUSHSERVER_TOKEN to one that was not revoked."
         return Finding(Level.WRONG, "token", "The token is missing or invalid.", todo)
     if not refused:
         found = f"The token may read {', '.join(refusals)}."
         return Finding(Level.OK, "token", found)
-    said = "; ".join(f"{kind}: {error}" for kind, error in refused.items())
+    refusal_text = "; ".join(f"{kind}: {error}" for kind, error in refused.items())
     todo = "Make another with `pushserver tokens create` if it should."
     level = Level.WRONG if len(refused) == len(refusals) else Level.NOTICE
-    return Finding(level, "token", f"The token may not read everything. {said}", todo)
+    return Finding(
+        level, "token", f"The token may not read everything. {refusal_text}", todo
+    )
 
 
-def fleet(devices: Sequence[Json], now: datetime) -> list[Finding]:
+def check_fleet(devices: Sequence[Json], now: datetime) -> list[Finding]:
     """Judge the devices: who waits, who never came, and who went."""
     adopted = [device for device in devices if device["state"] == "adopted"]
-    found = [
-        _quarantined([d for d in devices if d["state"] != "adopted"]),
-        _unseen([d for d in adopted if "lastSeenAt" not in d]),
-        _gone([d for d in adopted if _is_gone(d, now)]),
+    candidates = [
+        _quarantine_finding([d for d in devices if d["state"] != "adopted"]),
+        _never_polled_finding([d for d in adopted if "lastSeenAt" not in d]),
+        _offline_finding([d for d in adopted if _is_offline(d, now)]),
     ]
-    wrong = [finding for finding in found if finding]
-    fine = f"Devices that poll as they should: {len(adopted)}."
-    return wrong or [Finding(Level.OK, "devices", fine)]
+    findings = [finding for finding in candidates if finding]
+    ok_text = f"Devices that poll as they should: {len(adopted)}."
+    return findings or [Finding(Level.OK, "devices", ok_text)]
 
 
-def suspects(devices: Sequence[Json], now: datetime) -> list[str]:
+def devices_to_inspect(devices: Sequence[Json], now: datetime) -> list[str]:
     """Return the ids of the devices to look at one by one, the odd ones first."""
-    odd = sorted(devices, key=lambda device: _is_fine(device, now))
-    return [device["deviceId"] for device in odd[:LOOKED_AT]]
+    sorted_devices = sorted(devices, key=lambda device: _is_healthy(device, now))
+    return [device["deviceId"] for device in sorted_devices[:MAX_INSPECTED]]
 
 
-def misdirected(devices: Sequence[Json]) -> list[Finding]:
+def check_unknown_requests(devices: Sequence[Json]) -> list[Finding]:
     """Judge the devices' calls that are no Push, which tell of their settings."""
-    found = (_misdirected(device) for device in devices if "unknownCalls" in device)
-    return [finding for finding in found if finding]
+    candidates = (
+        _unknown_requests_finding(device)
+        for device in devices
+        if "unknownCalls" in device
+    )
+    return [finding for finding in candidates if finding]
 
 
-def in_flight(commands: Iterable[Json], now: datetime) -> list[Finding]:
+def check_in_flight(commands: Iterable[Json], now: datetime) -> list[Finding]:
     """Judge the commands that their devices have and did not answer."""
-    old = [(command, _age(command.get("sentAt"), now)) for command in commands]
-    found = [_unanswered(command, age) for command, age in old if age > LONG]
-    fine = Finding(Level.OK, "commands", "No command is in flight for long.")
-    return found or [fine]
+    commands_with_age = [
+        (command, _age_seconds(command.get("sentAt"), now)) for command in commands
+    ]
+    findings = [
+        _unanswered_finding(command, age)
+        for command, age in commands_with_age
+        if age > LONG_IN_FLIGHT
+    ]
+    ok_finding = Finding(Level.OK, "commands", "No command is in flight for long.")
+    return findings or [ok_finding]
 
 
-def hint(path: str) -> str | None:
+def hint_for_path(path: str) -> str | None:
     """Return what an unknown call to *path* says about the device's settings."""
     if "/api/notifications" in path:
         return "its Monitor is pointed here: empty monitor.hostname on the device"
@@ -138,18 +150,18 @@ def hint(path: str) -> str | None:
     return None
 
 
-def _quarantined(devices: Sequence[Json]) -> Finding | None:
+def _quarantine_finding(devices: Sequence[Json]) -> Finding | None:
     if not devices:
         return None
-    found = f"Devices that wait in quarantine: {_ids(devices)}."
+    found = f"Devices that wait in quarantine: {_format_ids(devices)}."
     todo = "Run `pushserver devices adopt ID` for those that are yours."
     return Finding(Level.NOTICE, "quarantine", found, todo)
 
 
-def _unseen(devices: Sequence[Json]) -> Finding | None:
+def _never_polled_finding(devices: Sequence[Json]) -> Finding | None:
     if not devices:
         return None
-    found = f"Devices that never polled: {_ids(devices)}."
+    found = f"Devices that never polled: {_format_ids(devices)}."
     todo = (
         "Set push_server.push_remote_address on the device to this server, and check"
         " that the id is its deviceId and not its serial."
@@ -157,29 +169,29 @@ def _unseen(devices: Sequence[Json]) -> Finding | None:
     return Finding(Level.WRONG, "unseen", found, todo)
 
 
-def _gone(devices: Sequence[Json]) -> Finding | None:
+def _offline_finding(devices: Sequence[Json]) -> Finding | None:
     if not devices:
         return None
-    found = f"Devices that stopped polling: {_ids(devices)}."
+    found = f"Devices that stopped polling: {_format_ids(devices)}."
     todo = "Check their power and network, and that the address did not change."
     return Finding(Level.WRONG, "offline", found, todo)
 
 
-def _is_fine(device: Json, now: datetime) -> bool:
-    seen = "lastSeenAt" in device
-    return seen and device["state"] == "adopted" and not _is_gone(device, now)
+def _is_healthy(device: Json, now: datetime) -> bool:
+    has_polled = "lastSeenAt" in device
+    return has_polled and device["state"] == "adopted" and not _is_offline(device, now)
 
 
-def _is_gone(device: Json, now: datetime) -> bool:
+def _is_offline(device: Json, now: datetime) -> bool:
     period: float = device.get("pollPeriod", 0)
-    patience = max(PERIODS * period, MISSED)
-    return _age(device.get("lastSeenAt"), now) > patience
+    offline_after = max(OFFLINE_PERIODS * period, MIN_OFFLINE_AFTER)
+    return _age_seconds(device.get("lastSeenAt"), now) > offline_after
 
 
-def _misdirected(device: Json) -> Finding | None:
+def _unknown_requests_finding(device: Json) -> Finding | None:
     """Return what a device's last unknown calls hint at, if anything."""
     calls = device["unknownCalls"].get("last", ())
-    hints = dict.fromkeys(filter(None, (hint(call["path"]) for call in calls)))
+    hints = dict.fromkeys(filter(None, (hint_for_path(call["path"]) for call in calls)))
     if not hints:
         return None
     count = device["unknownCalls"]["count"]
@@ -188,27 +200,27 @@ def _misdirected(device: Json) -> Finding | None:
     return Finding(Level.WRONG, "unknownCalls", found, todo)
 
 
-def _unanswered(command: Json, age: float) -> Finding:
+def _unanswered_finding(command: Json, age: float) -> Finding:
     found = (
         f"Command {command['id']} ({command['endpoint']}) is with device"
         f" {command['deviceId']} for {age:.0f} s."
     )
-    if age > command.get("responseTimeout", 0) + LONG:
+    if age > command.get("responseTimeout", 0) + LONG_IN_FLIGHT:
         todo = "Its time is over; see the server's log for a worker that failed."
         return Finding(Level.WRONG, "inFlight", found, todo)
     todo = "Nothing yet: it is given up when its responseTimeout is over."
     return Finding(Level.NOTICE, "inFlight", found, todo)
 
 
-def _age(instant: Any, now: datetime) -> float:
+def _age_seconds(instant: Any, now: datetime) -> float:
     """Return for how many seconds *instant* is over; 0 when there is none."""
     if instant is None:
         return 0.0
     return (now - datetime.fromisoformat(instant).astimezone(UTC)).total_seconds()
 
 
-def _ids(devices: Sequence[Json]) -> str:
+def _format_ids(devices: Sequence[Json]) -> str:
     """Return how many there are, and the ids of the first."""
-    more = ", …" if len(devices) > NAMED else ""
-    ids = ", ".join(device["deviceId"] for device in devices[:NAMED])
+    more = ", …" if len(devices) > MAX_LISTED_IDS else ""
+    ids = ", ".join(device["deviceId"] for device in devices[:MAX_LISTED_IDS])
     return f"{len(devices)} ({ids}{more})"

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 import attrs
 from cyclopts import App, Parameter
 
-from pushserver.cli.here import InHere
-from pushserver.client import every
+from pushserver.cli.context import InjectedContext
+from pushserver.client import iter_items
 
 app = App(name="commands", help="List, show, cancel and retry commands.")
 
@@ -16,7 +16,7 @@ COLUMNS = ("id", "deviceId", "endpoint", "state", "attempts", "createdAt", "fini
 
 @Parameter(name="*")
 @attrs.frozen(kw_only=True)
-class Filters:
+class CommandFilters:
     """Which commands to list."""
 
     state: Annotated[tuple[str, ...], Parameter(negative=())] = ()
@@ -34,7 +34,7 @@ class Filters:
     limit: int = 50
     "How many at most; 0 for all."
 
-    def params(self) -> dict[str, Any]:
+    def query_params(self) -> dict[str, Any]:
         """Return the filters as the API names them."""
         return {
             "state": [state.upper() for state in self.state],
@@ -49,46 +49,48 @@ class Filters:
 @app.command(name="list")
 @app.default
 async def list_(
-    *, filters: Annotated[Filters, Parameter(name="*")] = Filters(), here: InHere
+    *,
+    filters: Annotated[CommandFilters, Parameter(name="*")] = CommandFilters(),
+    context: InjectedContext,
 ) -> int:
     """List commands, newest first."""
-    async with here.client() as client:
-        wanted = every(client.commands, filters.limit, **filters.params())
-        await here.stream(wanted, COLUMNS)
+    async with context.client() as client:
+        commands = iter_items(client.commands, filters.limit, **filters.query_params())
+        await context.print_stream(commands, COLUMNS)
     return 0
 
 
 @app.command
-async def show(command_id: str, /, *, here: InHere) -> int:
+async def show(command_id: str, /, *, context: InjectedContext) -> int:
     """Show one command with its deliveries and its result."""
-    async with here.client() as client:
-        here.show(await client.command(command_id))
+    async with context.client() as client:
+        context.print_fields(await client.command(command_id))
     return 0
 
 
 @app.command
-async def cancel(command_id: str, /, *, here: InHere) -> int:
+async def cancel(command_id: str, /, *, context: InjectedContext) -> int:
     """Cancel a command that was not handed out yet."""
-    async with here.client() as client:
-        here.show(await client.cancel(command_id))
+    async with context.client() as client:
+        context.print_fields(await client.cancel_command(command_id))
     return 0
 
 
 @app.command
-async def retry(command_id: str, /, *, here: InHere) -> int:
+async def retry(command_id: str, /, *, context: InjectedContext) -> int:
     """Enqueue a new command like this one."""
-    async with here.client() as client:
-        here.show(await client.retry(command_id))
+    async with context.client() as client:
+        context.print_fields(await client.retry_command(command_id))
     return 0
 
 
 @app.command
-async def result(command_id: str, /, *, here: InHere) -> int:
+async def result(command_id: str, /, *, context: InjectedContext) -> int:
     """Print a result's bytes as the device posted them; with --json, as understood."""
-    async with here.client() as client:
-        if here.json:
+    async with context.client() as client:
+        if context.json:
             command = await client.command(command_id)
-            here.object(command.get("result", {}))
+            context.print_json(command.get("result", {}))
         else:
             content, _ = await client.command_result(command_id)
             sys.stdout.buffer.write(content)

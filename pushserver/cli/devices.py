@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import attrs
 from cyclopts import App, Parameter
 
-from pushserver.cli.here import InHere, Usage
-from pushserver.client import CSV, NDJSON, every
+from pushserver.cli.context import InjectedContext, UsageError
+from pushserver.client import CSV, NDJSON, iter_items
 
 app = App(name="devices", help="List, add, change, adopt and import devices.")
 
@@ -26,7 +26,7 @@ COLUMNS = (
 
 @Parameter(name="*")
 @attrs.frozen(kw_only=True)
-class Fields:
+class DeviceOptions:
     """What an administrator says of a device."""
 
     name: str | None = None
@@ -36,13 +36,13 @@ class Fields:
     hold: float | None = None
     "Seconds to hold its polls."
 
-    def body(self) -> dict[str, Any]:
+    def api_fields(self) -> dict[str, Any]:
         """Return what is given, as the API names it."""
-        fields = {"name": self.name, "tags": _tags(self.tag), "hold": self.hold}
+        fields = {"name": self.name, "tags": _parse_tags(self.tag), "hold": self.hold}
         return {name: value for name, value in fields.items() if value is not None}
 
 
-GivenFields = Annotated[Fields, Parameter(name="*")]
+DeviceOptionsArg = Annotated[DeviceOptions, Parameter(name="*")]
 
 
 @app.command(name="list")
@@ -52,7 +52,7 @@ async def list_(
     state: str | None = None,
     tag: str | None = None,
     limit: int = 50,
-    here: InHere,
+    context: InjectedContext,
 ) -> int:
     """
     List devices.
@@ -66,50 +66,62 @@ async def list_(
     limit
         How many at most; 0 for all.
     """
-    async with here.client() as client:
-        wanted = every(client.devices, limit, state=state, tag=tag)
-        await here.stream(wanted, COLUMNS)
+    async with context.client() as client:
+        devices = iter_items(client.devices, limit, state=state, tag=tag)
+        await context.print_stream(devices, COLUMNS)
     return 0
 
 
 @app.command
-async def show(device: str, /, *, here: InHere) -> int:
+async def show(device: str, /, *, context: InjectedContext) -> int:
     """Show one device."""
-    async with here.client() as client:
-        here.show(await client.device(device))
+    async with context.client() as client:
+        context.print_fields(await client.device(device))
     return 0
 
 
 @app.command
-async def add(device: str, /, *, fields: GivenFields = Fields(), here: InHere) -> int:
+async def add(
+    device: str,
+    /,
+    *,
+    options: DeviceOptionsArg = DeviceOptions(),
+    context: InjectedContext,
+) -> int:
     """Create a device, or replace what is known of it."""
-    async with here.client() as client:
-        here.show(await client.put_device(device, **fields.body()))
+    async with context.client() as client:
+        context.print_fields(await client.put_device(device, **options.api_fields()))
     return 0
 
 
 @app.command(name="set")
-async def set_(device: str, /, *, fields: GivenFields = Fields(), here: InHere) -> int:
+async def set_(
+    device: str,
+    /,
+    *,
+    options: DeviceOptionsArg = DeviceOptions(),
+    context: InjectedContext,
+) -> int:
     """Change some of a device's fields."""
-    async with here.client() as client:
-        here.show(await client.patch_device(device, **fields.body()))
+    async with context.client() as client:
+        context.print_fields(await client.patch_device(device, **options.api_fields()))
     return 0
 
 
 @app.command
-async def remove(device: str, /, *, here: InHere) -> int:
+async def remove(device: str, /, *, context: InjectedContext) -> int:
     """Remove a device; what is pending for it is canceled, its history stays."""
-    async with here.client() as client:
+    async with context.client() as client:
         await client.delete_device(device)
-    here.show({"deviceId": device, "removed": True})
+    context.print_fields({"deviceId": device, "removed": True})
     return 0
 
 
 @app.command
-async def adopt(device: str, /, *, here: InHere) -> int:
+async def adopt(device: str, /, *, context: InjectedContext) -> int:
     """Vouch for a device that polled by itself and is in quarantine."""
-    async with here.client() as client:
-        here.show(await client.adopt(device))
+    async with context.client() as client:
+        context.print_fields(await client.adopt_device(device))
     return 0
 
 
@@ -119,7 +131,7 @@ async def key(
     /,
     *,
     enforce: Annotated[bool, Parameter(negative=())] = False,
-    here: InHere,
+    context: InjectedContext,
 ) -> int:
     """
     Make a key for a device; it is shown this once.
@@ -129,13 +141,13 @@ async def key(
     enforce
         Serve the device under its key alone from now on.
     """
-    async with here.client() as client:
-        here.show(await client.make_key(device, enforce=enforce))
+    async with context.client() as client:
+        context.print_fields(await client.create_device_key(device, enforce=enforce))
     return 0
 
 
 @app.command(name="import")
-async def import_(file: str, /, *, here: InHere) -> int:
+async def import_(file: str, /, *, context: InjectedContext) -> int:
     """
     Create or update devices from a file.
 
@@ -144,18 +156,18 @@ async def import_(file: str, /, *, here: InHere) -> int:
     file
         CSV if it is named so, else one JSON object a line; - is the standard input.
     """
-    content = _content(file)
-    kind = CSV if file.lower().endswith(".csv") else NDJSON
-    async with here.client() as client:
-        here.show(await client.import_devices(content, kind))
+    content = _read_input(file)
+    content_type = CSV if file.lower().endswith(".csv") else NDJSON
+    async with context.client() as client:
+        context.print_fields(await client.import_devices(content, content_type))
     return 0
 
 
-def _content(file: str) -> bytes:
+def _read_input(file: str) -> bytes:
     return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
 
 
-def _tags(pairs: tuple[str, ...]) -> dict[str, str] | None:
+def _parse_tags(pairs: tuple[str, ...]) -> dict[str, str] | None:
     """
     Return the tags in *pairs*; None when there are none.
 
@@ -164,5 +176,5 @@ def _tags(pairs: tuple[str, ...]) -> dict[str, str] | None:
     """
     for pair in pairs:
         if not all(pair.partition(":")[:2]):
-            raise Usage(f"{pair!r} is no tag: write key:value.")
+            raise UsageError(f"{pair!r} is no tag: write key:value.")
     return {k: v for k, _, v in (pair.partition(":") for pair in pairs)} or None

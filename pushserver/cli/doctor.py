@@ -7,32 +7,36 @@ import attrs
 
 from pushserver.cli import checks
 from pushserver.cli.checks import Finding, Level
-from pushserver.cli.here import Here, InHere
-from pushserver.client import ApiError, Client, Json, Unreachable, every
+from pushserver.cli.context import CliContext, InjectedContext
+from pushserver.client import ApiError, Client, Json, Unreachable, iter_items
 from pushserver.model.state import IN_FLIGHT
 
-FORBIDDEN = 403
+HTTP_FORBIDDEN = 403
 
 
-async def doctor(*, here: InHere) -> int:
+async def doctor(*, context: InjectedContext) -> int:
     """Look at the server, the token and the fleet; exit code 1 if all is not well."""
-    wrong = False
-    async with here.client() as client:
-        async for finding in _examined(client):
-            wrong = wrong or finding.level is Level.WRONG
-            _tell(here, finding)
-    return int(wrong)
+    has_errors = False
+    async with context.client() as client:
+        async for finding in _run_checks(client):
+            has_errors = has_errors or finding.level is Level.WRONG
+            _print_finding(context, finding)
+    return int(has_errors)
 
 
-async def _examined(client: Client) -> AsyncIterator[Finding]:
+async def _run_checks(client: Client) -> AsyncIterator[Finding]:
     try:
-        async for finding in _server(client):
+        async for finding in _check_server(client):
             yield finding
-        granted = await _granted(client)
-        yield checks.token(granted)
-        for finding in await _fleet(client) if granted["devices"] is None else ():
+        refusals = await _read_refusals(client)
+        yield checks.check_token(refusals)
+        for finding in (
+            await _check_fleet(client) if refusals["devices"] is None else ()
+        ):
             yield finding
-        for finding in await _commands(client) if granted["commands"] is None else ():
+        for finding in (
+            await _check_commands(client) if refusals["commands"] is None else ()
+        ):
             yield finding
     except Unreachable as error:
         todo = "Start it with `pushserver serve`, or give --server its address."
@@ -42,30 +46,30 @@ async def _examined(client: Client) -> AsyncIterator[Finding]:
         yield Finding(Level.WRONG, "api", str(error), todo)
 
 
-async def _server(client: Client) -> AsyncIterator[Finding]:
+async def _check_server(client: Client) -> AsyncIterator[Finding]:
     health = await client.probe("/healthz")
     now = datetime.now(UTC)
-    yield checks.served(client.server, health, await client.openapi())
-    yield checks.ready(await client.probe("/readyz"))
-    yield checks.clock(health, now)
+    yield checks.check_server(client.server, health, await client.openapi())
+    yield checks.check_readiness(await client.probe("/readyz"))
+    yield checks.check_clock(health, now)
 
 
-async def _fleet(client: Client) -> list[Finding]:
-    devices = [device async for device in every(client.devices)]
+async def _check_fleet(client: Client) -> list[Finding]:
+    devices = [device async for device in iter_items(client.devices)]
     now = datetime.now(UTC)
-    ids = checks.suspects(devices, now)
+    ids = checks.devices_to_inspect(devices, now)
     # Only a device that is asked for by itself comes with its unknown calls.
-    looked_at = [await client.device(device_id) for device_id in ids]
-    return [*checks.fleet(devices, now), *checks.misdirected(looked_at)]
+    details = [await client.device(device_id) for device_id in ids]
+    return [*checks.check_fleet(devices, now), *checks.check_unknown_requests(details)]
 
 
-async def _commands(client: Client) -> list[Finding]:
-    held = every(client.commands, state=sorted(IN_FLIGHT))
-    commands = [command async for command in held]
-    return checks.in_flight(commands, datetime.now(UTC))
+async def _check_commands(client: Client) -> list[Finding]:
+    in_flight_pages = iter_items(client.commands, state=sorted(IN_FLIGHT))
+    commands = [command async for command in in_flight_pages]
+    return checks.check_in_flight(commands, datetime.now(UTC))
 
 
-async def _granted(client: Client) -> dict[str, ApiError | None]:
+async def _read_refusals(client: Client) -> dict[str, ApiError | None]:
     """Return for each kind of thing how reading it was refused, else None."""
     calls: dict[str, Callable[[], Awaitable[Json]]] = {
         "devices": lambda: client.devices(limit=1),
@@ -73,22 +77,22 @@ async def _granted(client: Client) -> dict[str, ApiError | None]:
         "results": lambda: client.results(limit=1),
         "tokens": client.tokens,
     }
-    granted: dict[str, ApiError | None] = {}
+    refusals: dict[str, ApiError | None] = {}
     for kind, call in calls.items():
         try:
             await call()
         except ApiError as error:
-            if error.status not in (checks.UNAUTHORIZED, FORBIDDEN):
+            if error.status not in (checks.HTTP_UNAUTHORIZED, HTTP_FORBIDDEN):
                 raise
-            granted[kind] = error
+            refusals[kind] = error
         else:
-            granted[kind] = None
-    return granted
+            refusals[kind] = None
+    return refusals
 
 
-def _tell(here: Here, finding: Finding) -> None:
-    if here.json:
-        here.object({k: v for k, v in attrs.asdict(finding).items() if v})
+def _print_finding(context: CliContext, finding: Finding) -> None:
+    if context.json:
+        context.print_json({k: v for k, v in attrs.asdict(finding).items() if v})
         return
     todo = f" {finding.todo}" if finding.todo else ""
-    here.line(f"{finding.level:7} {finding.found}{todo}")
+    context.print_line(f"{finding.level:7} {finding.found}{todo}")

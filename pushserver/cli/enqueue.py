@@ -10,22 +10,22 @@ from urllib.parse import urlencode
 import attrs
 from cyclopts import Parameter
 
-from pushserver.cli.here import Here, InHere, Usage
-from pushserver.cli.pairs import body_of, json_of, texts_of
-from pushserver.client import Client, Enqueue, Json
-from pushserver.model.state import OVER, State
+from pushserver.cli.context import CliContext, InjectedContext, UsageError
+from pushserver.cli.pairs import parse_body, parse_json, parse_text_pairs
+from pushserver.client import Client, Json, RequestPreferences
+from pushserver.model.state import FINISHED, CommandState
 
 #: Seconds that `--wait` waits unless it says how many.
-WAIT = 120
+DEFAULT_WAIT = 120
 #: Seconds for which one call is held by the server.
-HELD = 20
+LONG_POLL_SECONDS = 20
 #: Seconds between two questions, whatever the server does.
-PACE = 0.2
+POLL_INTERVAL = 0.2
 
 
 @Parameter(name="*")
 @attrs.frozen(kw_only=True)
-class Options:
+class EnqueueOptions:
     """How the command is delivered; what is not given is left to the server."""
 
     body: str | None = None
@@ -53,12 +53,12 @@ class Options:
     wait: float | None = None
     "Wait for the outcome, [SECONDS] long (120); exit code 1 unless SUCCESSFUL."
 
-    def fields(self, endpoint: str) -> dict[str, Any]:
+    def api_fields(self, endpoint: str) -> dict[str, Any]:
         """Return the command's fields but its body, as the API names them."""
         fields: dict[str, Any] = {
             "endpoint": endpoint,
             "verb": self.verb,
-            "queryString": urlencode(texts_of(self.query)) or None,
+            "queryString": urlencode(parse_text_pairs(self.query)) or None,
             "priority": self.priority,
             "expiresIn": self.expires_in,
             "notBefore": self.not_before,
@@ -74,8 +74,8 @@ async def enqueue(
     endpoint: str,
     /,
     *pairs: str,
-    options: Annotated[Options, Parameter(name="*")] = Options(),
-    here: InHere,
+    options: Annotated[EnqueueOptions, Parameter(name="*")] = EnqueueOptions(),
+    context: InjectedContext,
 ) -> int:
     """
     Put a command into a device's queue.
@@ -93,76 +93,82 @@ async def enqueue(
     options
         How the command is delivered.
     """
-    async with here.client() as client:
-        command = await _enqueued(client, device, endpoint, pairs, options)
+    async with context.client() as client:
+        command = await _enqueue_command(client, device, endpoint, pairs, options)
         if options.wait is not None:
-            command = await _outcome(client, command, options.wait)
-    _show(here, command)
-    return int(options.wait is not None and command["state"] != State.SUCCESSFUL)
+            command = await _wait_for_outcome(client, command, options.wait)
+    _print_command(context, command)
+    return int(options.wait is not None and command["state"] != CommandState.SUCCESSFUL)
 
 
-def normalised(argv: Sequence[str]) -> list[str]:
+def expand_wait_flag(argv: Sequence[str]) -> list[str]:
     """Return *argv* with `--wait` given its default where no number follows."""
-    spelled = list(argv)
-    end = spelled.index("--") if "--" in spelled else len(spelled)
-    for at in range(end):
-        if spelled[at] == "--wait" and not _is_number(spelled, at + 1):
-            spelled[at] = f"--wait={WAIT}"
-    return spelled
+    arguments = list(argv)
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    for index in range(end):
+        if arguments[index] == "--wait" and not _is_number(arguments, index + 1):
+            arguments[index] = f"--wait={DEFAULT_WAIT}"
+    return arguments
 
 
-def _is_number(argv: Sequence[str], at: int) -> bool:
+def _is_number(argv: Sequence[str], index: int) -> bool:
     try:
-        return math.isfinite(float(argv[at]))
+        return math.isfinite(float(argv[index]))
     except (IndexError, ValueError):
         return False
 
 
-async def _enqueued(
+async def _enqueue_command(
     client: Client,
     device: str,
     endpoint: str,
     pairs: Sequence[str],
-    options: Options,
+    options: EnqueueOptions,
 ) -> Json:
     """Enqueue what the command line says, as JSON or as the bytes of a file."""
     sources = (bool(pairs), options.body is not None, options.file is not None)
     if sum(sources) > 1:
-        raise Usage("Give the body once: as key=value pairs, --body or --file.")
-    how = Enqueue(idempotency_key=options.idempotency_key)
-    fields = options.fields(endpoint)
+        raise UsageError("Give the body once: as key=value pairs, --body or --file.")
+    preferences = RequestPreferences(idempotency_key=options.idempotency_key)
+    fields = options.api_fields(endpoint)
     if options.file is not None:
         content = await asyncio.to_thread(options.file.read_bytes)
-        return await client.enqueue_bytes(device, content, fields, how)
+        return await client.enqueue_bytes(device, content, fields, preferences)
     if pairs or options.body is not None:
         body = options.body
-        fields["body"] = body_of(pairs) if body is None else json_of(body, "--body")
-    return await client.enqueue(device, fields, how)
+        fields["body"] = (
+            parse_body(pairs) if body is None else parse_json(body, "--body")
+        )
+    return await client.enqueue(device, fields, preferences)
 
 
-async def _outcome(client: Client, command: Json, seconds: float) -> Json:
+async def _wait_for_outcome(client: Client, command: Json, max_seconds: float) -> Json:
     """Return the command as it is when it is over, or when the time is."""
     loop = asyncio.get_running_loop()
-    until = loop.time() + seconds
-    while command["state"] not in OVER and (left := until - loop.time()) > 0:
-        held = min(HELD, math.ceil(left))
-        command = await client.command(command["id"], wait=held)
-        if command["state"] not in OVER:
-            await asyncio.sleep(PACE)
+    deadline = loop.time() + max_seconds
+    while (
+        command["state"] not in FINISHED and (remaining := deadline - loop.time()) > 0
+    ):
+        wait = min(LONG_POLL_SECONDS, math.ceil(remaining))
+        command = await client.command(command["id"], wait=wait)
+        if command["state"] not in FINISHED:
+            await asyncio.sleep(POLL_INTERVAL)
     return command
 
 
-def _show(here: Here, command: Json) -> None:
+def _print_command(context: CliContext, command: Json) -> None:
     """Print the command: all of it as JSON, for people what matters now."""
-    if here.json:
-        here.object(command)
+    if context.json:
+        context.print_json(command)
         return
-    wanted = ("id", "deviceId", "endpoint", "state", "expiresAt", "attempts")
-    shown = {name: command[name] for name in wanted if name in command}
+    summary_names = ("id", "deviceId", "endpoint", "state", "expiresAt", "attempts")
+    summary = {name: command[name] for name in summary_names if name in command}
     result = command.get("result", {})
-    said = {name: result[name] for name in ("response", "error") if name in result}
-    here.show({**shown, **said})
+    result_fields = {
+        name: result[name] for name in ("response", "error") if name in result
+    }
+    context.print_fields({**summary, **result_fields})
     if command.get("deviceSeen") is False:
-        here.note("This device has never polled.")
+        context.print_note("This device has never polled.")
     for warning in command.get("warnings", ()):
-        here.note(warning)
+        context.print_note(warning)

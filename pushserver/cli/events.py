@@ -7,20 +7,27 @@ from typing import Annotated, Any
 import attrs
 from cyclopts import Parameter
 
-from pushserver.cli import patience
-from pushserver.cli.here import Here, InHere
-from pushserver.client import ApiError, Client, Json, Message, Stream, Unreachable
+from pushserver.cli import retrying
+from pushserver.cli.context import CliContext, InjectedContext
+from pushserver.client import (
+    ApiError,
+    Client,
+    EventStream,
+    Json,
+    StreamMessage,
+    Unreachable,
+)
 
 #: Without --follow, seconds without an event after which that was all.
-QUIET = 1.0
+IDLE_TIMEOUT = 1.0
 #: What is before every event.
-BEGINNING = "0"
+START_EVENT_ID = "0"
 MISSED = "missed"
 
 
 @Parameter(name="*")
 @attrs.frozen(kw_only=True)
-class Filters:
+class EventFilters:
     """Which events to print."""
 
     event: Annotated[tuple[str, ...], Parameter(negative=())] = ()
@@ -32,28 +39,30 @@ class Filters:
     last_event_id: str | None = None
     "Go on after this one, as printed when the last run ended."
 
-    def params(self) -> dict[str, Any]:
+    def query_params(self) -> dict[str, Any]:
         """Return the filters as the API names them."""
         return {"events": self.event, "deviceId": self.device, "tag": self.tag}
 
 
 @attrs.define(kw_only=True)
-class Reader:
+class EventReader:
     """Reads on from an event, whose id it keeps up to date."""
 
     client: Client
-    here: Here
+    context: CliContext
     last_event_id: str | None = None
     filters: dict[str, Any] = attrs.field(factory=dict)
-    _is_away: bool = attrs.field(default=False, init=False)
+    _is_unreachable: bool = attrs.field(default=False, init=False)
 
-    async def rest(self) -> AsyncGenerator[Message, None]:
+    async def read_available(self) -> AsyncGenerator[StreamMessage, None]:
         """Yield what there is by now."""
-        last = self.last_event_id or BEGINNING
-        async with self.client.events(last_event_id=last, **self.filters) as stream:
+        start_after = self.last_event_id or START_EVENT_ID
+        async with self.client.stream_events(
+            last_event_id=start_after, **self.filters
+        ) as stream:
             while True:
                 try:
-                    async with asyncio.timeout(QUIET):
+                    async with asyncio.timeout(IDLE_TIMEOUT):
                         message = await anext(stream)
                 except (TimeoutError, StopAsyncIteration):
                     return
@@ -61,43 +70,45 @@ class Reader:
                     self.last_event_id = stream.last_event_id
                 yield message
 
-    async def follow(self) -> AsyncGenerator[Message, None]:
+    async def follow(self) -> AsyncGenerator[StreamMessage, None]:
         """Yield events as they come, for ever; a server that is away is waited for."""
-        pause = patience.FIRST_PAUSE
+        backoff = retrying.INITIAL_BACKOFF
         while True:
             try:
-                async with self.client.events(
+                async with self.client.stream_events(
                     last_event_id=self.last_event_id, **self.filters
                 ) as stream:
-                    pause, self._is_away = patience.FIRST_PAUSE, False
-                    async for message in self._all_of(stream):
+                    backoff, self._is_unreachable = retrying.INITIAL_BACKOFF, False
+                    async for message in self._read_messages(stream):
                         yield message
-                self._say_away("The server ended the stream.")
+                self._report_unreachable("The server ended the stream.")
             except (Unreachable, ApiError) as error:
-                if isinstance(error, ApiError) and not error.passing:
+                if isinstance(error, ApiError) and not error.is_transient:
                     raise
-                self._say_away(str(error))
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, patience.LONGEST_PAUSE)
+                self._report_unreachable(str(error))
+            await asyncio.sleep(backoff)
+            backoff = min(2 * backoff, retrying.MAX_BACKOFF)
 
-    async def _all_of(self, stream: Stream) -> AsyncGenerator[Message, None]:
+    async def _read_messages(
+        self, stream: EventStream
+    ) -> AsyncGenerator[StreamMessage, None]:
         try:
             async for message in stream:
                 yield message
         finally:
             self.last_event_id = stream.last_event_id
 
-    def _say_away(self, why: str) -> None:
-        if not self._is_away:
-            self.here.note(f"{why} Trying again.")
-        self._is_away = True
+    def _report_unreachable(self, reason: str) -> None:
+        if not self._is_unreachable:
+            self.context.print_note(f"{reason} Trying again.")
+        self._is_unreachable = True
 
 
 def events(
     *,
     follow: Annotated[bool, Parameter(negative=())] = False,
-    filters: Annotated[Filters, Parameter(name="*")] = Filters(),
-    here: InHere,
+    filters: Annotated[EventFilters, Parameter(name="*")] = EventFilters(),
+    context: InjectedContext,
 ) -> int:
     """
     Print events, oldest first, and on stderr the last one's id to go on from.
@@ -109,58 +120,58 @@ def events(
     filters
         Which events to print.
     """
-    reader = Reader(
-        client=here.client(),
-        here=here,
+    reader = EventReader(
+        client=context.client(),
+        context=context,
         last_event_id=filters.last_event_id,
-        filters=filters.params(),
+        filters=filters.query_params(),
     )
     try:
-        asyncio.run(_read(reader, follow))
+        asyncio.run(_print_events(reader, follow))
     except KeyboardInterrupt:
         if not follow:
             raise
-    if reader.last_event_id not in (None, BEGINNING):
-        here.note(f"last event: {reader.last_event_id}")
+    if reader.last_event_id not in (None, START_EVENT_ID):
+        context.print_note(f"last event: {reader.last_event_id}")
     return 0
 
 
-async def _read(reader: Reader, follow: bool) -> None:
+async def _print_events(reader: EventReader, follow: bool) -> None:
     async with reader.client:
-        async for message in reader.follow() if follow else reader.rest():
-            _print(reader.here, message)
+        async for message in reader.follow() if follow else reader.read_available():
+            _print_message(reader.context, message)
 
 
-def _print(here: Here, message: Message) -> None:
-    if here.json:
+def _print_message(context: CliContext, message: StreamMessage) -> None:
+    if context.json:
         missed = {"type": MISSED, "data": message.data}
-        here.object(
+        context.print_json(
             missed if message.type == MISSED else {"id": message.id, **message.data}
         )
     elif message.type == MISSED:
-        here.note(_missed(message.data.get(MISSED)))
+        context.print_note(_format_missed(message.data.get(MISSED)))
     else:
-        here.line(_told(message.data))
+        context.print_line(_format_event(message.data))
 
 
-def _missed(number: int | None) -> str:
+def _format_missed(count: int | None) -> str:
     """Say how many events were left out; None: nobody knows."""
-    if number is None:
+    if count is None:
         return "Nobody listened for a while: events may have been missed."
-    return f"{number} events were missed."
+    return f"{count} events were missed."
 
 
-def _told(event: Json) -> str:
+def _format_event(event: Json) -> str:
     """Return an event in one line for people."""
     data = event.get("data", {})
-    said = [f"{name}={data[name]}" for name in data if name not in _SAID]
+    pairs = [f"{name}={data[name]}" for name in data if name not in _OMITTED_FIELDS]
     state = data.get("state") or data.get("status")
-    whole = (event["timestamp"], event["type"], data.get("deviceId"), state, *said)
-    return "  ".join(str(each) for each in whole if each is not None)
+    columns = (event["timestamp"], event["type"], data.get("deviceId"), state, *pairs)
+    return "  ".join(str(each) for each in columns if each is not None)
 
 
 #: What is told in a column of its own, or is only of use to programs.
-_SAID = {
+_OMITTED_FIELDS = {
     "deviceId",
     "state",
     "status",

@@ -20,23 +20,23 @@ from rich.progress import (
 from rich.table import Column
 from rich.text import Text
 
-from pushserver.cli.failures import COLUMNS, failures
-from pushserver.cli.here import Here, clean
-from pushserver.cli.patience import patiently
+from pushserver.cli.context import CliContext, strip_unprintable
+from pushserver.cli.failures import FAILURE_COLUMNS, task_failures
+from pushserver.cli.retrying import retry_while_unreachable
 from pushserver.client import Client, Json
 from pushserver.model.task import TaskState
 
 #: Seconds between two questions.
-PACE = 0.5
+POLL_INTERVAL = 0.5
 #: Seconds between two lines where there is no terminal for a bar.
-LINE_PACE = 5.0
+LINE_INTERVAL = 5.0
 #: The colours of counts that call for attention.
-COLOURS = {"completed": "green", "failed": "red", "stale": "yellow"}
+COUNT_COLOURS = {"completed": "green", "failed": "red", "stale": "yellow"}
 #: Takes the task as it is now.
-Update = Callable[[Json], None]
+OnUpdate = Callable[[Json], None]
 
 
-def counted(task: Json) -> dict[str, int]:
+def counts_by_label(task: Json) -> dict[str, int]:
     """Return a task's counts by their words; what waits is not counted as running."""
     counts, waiting = task["counts"], task["waiting"]
     return {
@@ -49,147 +49,159 @@ def counted(task: Json) -> dict[str, int]:
 
 
 @attrs.frozen(kw_only=True)
-class Kind:
+class ResourceKind:
     """
     What is followed: its name, the group of its commands, and how it is asked for.
 
-    `failures` are asked for by its id, so many at the most (0: all).
+    `list_failures` are asked for by its id, so many at the most (0: all).
     """
 
     noun: str
-    group: str
-    ask: Callable[[Client, str], Awaitable[Json]]
-    counted: Callable[[Json], dict[str, int]]
-    failures: Callable[[Client, str, int], Awaitable[list[Json]]]
+    command_group: str
+    fetch: Callable[[Client, str], Awaitable[Json]]
+    counts_by_label: Callable[[Json], dict[str, int]]
+    list_failures: Callable[[Client, str, int], Awaitable[list[Json]]]
     columns: Sequence[str]
 
     def title(self, task: Json) -> str:
         """Return how it is called."""
-        return clean(task.get("name") or f"{self.noun.capitalize()} {task['id']}")
+        return strip_unprintable(
+            task.get("name") or f"{self.noun.capitalize()} {task['id']}"
+        )
 
     def summary(self, task: Json) -> str:
         """Return in one line how it stands."""
-        by_word = self.counted(task).items()
+        by_word = self.counts_by_label(task).items()
         counts = ", ".join(f"{n} {word}" for word, n in by_word if n)
         state = task["state"]
         return f"{self.title(task)} is {state}: {counts} of {task['devices']}."
 
 
-TASK = Kind(
+TASK_KIND = ResourceKind(
     noun="task",
-    group="tasks",
-    ask=Client.task,
-    counted=counted,
-    failures=failures,
-    columns=COLUMNS,
+    command_group="tasks",
+    fetch=Client.task,
+    counts_by_label=counts_by_label,
+    list_failures=task_failures,
+    columns=FAILURE_COLUMNS,
 )
 
 
 async def follow(
-    here: Here, client: Client, task: Json, limit: int, kind: Kind = TASK
+    context: CliContext,
+    client: Client,
+    task: Json,
+    limit: int,
+    kind: ResourceKind = TASK_KIND,
 ) -> int:
     """Show *task* until it has ended or is paused; return the exit code."""
-    again = f"pushserver {kind.group} follow {task['id']}"
-    with _display(here, kind) as update:
+    follow_command = f"pushserver {kind.command_group} follow {task['id']}"
+    with _progress_display(context, kind) as update:
         update(task)
         try:
-            async for now in _watch(here, client, task, kind):
-                task = now
+            async for latest in _poll_until_settled(context, client, task, kind):
+                task = latest
                 update(task)
         except asyncio.CancelledError:
-            here.note(f"The {kind.noun} goes on: {again}")
+            context.print_note(f"The {kind.noun} goes on: {follow_command}")
             raise
-    if not here.json:
-        here.line(kind.summary(task))
-    await tell(here, client, task, limit, kind)
+    if not context.json:
+        context.print_line(kind.summary(task))
+    await print_failures(context, client, task, limit, kind)
     return int(task["counts"]["COMPLETED"] != task["devices"])
 
 
-async def tell(
-    here: Here, client: Client, task: Json, limit: int, kind: Kind = TASK
+async def print_failures(
+    context: CliContext,
+    client: Client,
+    task: Json,
+    limit: int,
+    kind: ResourceKind = TASK_KIND,
 ) -> None:
     """Print at most *limit* failures of a task (0: all); as JSON, with the task."""
-    failed = await kind.failures(client, task["id"], limit)
-    if here.json:
-        here.object({**task, "failures": failed})
+    shown = await kind.list_failures(client, task["id"], limit)
+    if context.json:
+        context.print_json({**task, "failures": shown})
         return
-    if failed:
-        here.table(failed, kind.columns)
+    if shown:
+        context.print_table(shown, kind.columns)
     counts = task["counts"]
-    left = counts["FAILED"] + counts["STALE"] - len(failed)
-    if left > 0:
-        here.note(f"{left} more failures: --failures 0 shows all.")
+    hidden_count = counts["FAILED"] + counts["STALE"] - len(shown)
+    if hidden_count > 0:
+        context.print_note(f"{hidden_count} more failures: --failures 0 shows all.")
     if task["state"] == TaskState.PAUSED:
-        here.note(f"It goes on with: pushserver {kind.group} resume {task['id']}")
+        context.print_note(
+            f"It goes on with: pushserver {kind.command_group} resume {task['id']}"
+        )
 
 
-def is_over(task: Json) -> bool:
+def is_settled(task: Json) -> bool:
     """Tell whether there is nothing more to follow."""
     return "endedAt" in task or task["state"] == TaskState.PAUSED
 
 
-async def _watch(
-    here: Here, client: Client, task: Json, kind: Kind
+async def _poll_until_settled(
+    context: CliContext, client: Client, task: Json, kind: ResourceKind
 ) -> AsyncIterator[Json]:
     """Yield *task* as it is, again and again, until there is nothing to follow."""
-    ask = partial(kind.ask, client, task["id"])
-    while not is_over(task):
-        await asyncio.sleep(PACE)
-        task = await patiently(ask, here.note)
+    fetch = partial(kind.fetch, client, task["id"])
+    while not is_settled(task):
+        await asyncio.sleep(POLL_INTERVAL)
+        task = await retry_while_unreachable(fetch, context.print_note)
         yield task
 
 
 @contextmanager
-def _display(here: Here, kind: Kind) -> Iterator[Update]:
+def _progress_display(context: CliContext, kind: ResourceKind) -> Iterator[OnUpdate]:
     """Choose how a task is shown: as JSON, on a terminal, or where there is none."""
     console = Console()
-    if here.json:
-        yield _Changes(here)
+    if context.json:
+        yield _JsonDisplay(context)
     elif not console.is_terminal:
-        yield _Lines(here, kind)
+        yield _LineDisplay(context, kind)
     else:
-        with _Bar(kind, console=console) as bar:
+        with _BarDisplay(kind, console=console) as bar:
             yield bar.show
 
 
 @attrs.define
-class _Changes:
+class _JsonDisplay:
     """Prints the task as JSON whenever it has changed; not how it ended."""
 
-    here: Here
-    last: Json = attrs.field(factory=dict)
+    context: CliContext
+    last_task: Json = attrs.field(factory=dict)
 
     def __call__(self, task: Json) -> None:
-        if task != self.last and not is_over(task):
-            self.here.object(task)
-        self.last = task
+        if task != self.last_task and not is_settled(task):
+            self.context.print_json(task)
+        self.last_task = task
 
 
 @attrs.define
-class _Lines:
+class _LineDisplay:
     """Prints a line now and then."""
 
-    here: Here
-    kind: Kind
-    last: str = ""
-    due: float = 0.0
+    context: CliContext
+    kind: ResourceKind
+    last_line: str = ""
+    next_line_at: float = 0.0
 
     def __call__(self, task: Json) -> None:
-        line, now = _line(task, self.kind), time.monotonic()
-        if line != self.last and now >= self.due and not is_over(task):
-            self.here.line(line)
-            self.last, self.due = line, now + LINE_PACE
+        line, now = _format_line(task, self.kind), time.monotonic()
+        if line != self.last_line and now >= self.next_line_at and not is_settled(task):
+            self.context.print_line(line)
+            self.last_line, self.next_line_at = line, now + LINE_INTERVAL
 
 
-def _line(task: Json, kind: Kind) -> str:
-    counts = ", ".join(f"{n} {word}" for word, n in kind.counted(task).items())
+def _format_line(task: Json, kind: ResourceKind) -> str:
+    counts = ", ".join(f"{n} {word}" for word, n in kind.counts_by_label(task).items())
     return f"{task['done']:4.0%}  {counts}"
 
 
-class _Bar(Progress):
+class _BarDisplay(Progress):
     """A bar on a terminal, and the counts below it."""
 
-    def __init__(self, kind: Kind, console: Console) -> None:
+    def __init__(self, kind: ResourceKind, console: Console) -> None:
         self._kind, self._counts = kind, Text()
         name = Column(max_width=30, no_wrap=True, overflow="ellipsis")
         super().__init__(
@@ -206,9 +218,9 @@ class _Bar(Progress):
     def show(self, task: Json) -> None:
         """Show how far the task is."""
         done = task["devices"] - task["counts"]["RUNNING"]
-        self._counts = _coloured(task["state"], self._kind.counted(task))
-        known: Any = self.task_ids
-        bar = known[0] if known else self.add_task(self._kind.title(task))
+        self._counts = _format_counts(task["state"], self._kind.counts_by_label(task))
+        bar_ids: Any = self.task_ids
+        bar = bar_ids[0] if bar_ids else self.add_task(self._kind.title(task))
         self.update(bar, completed=done, total=task["devices"], refresh=True)
 
     def get_renderables(self) -> Iterator[RenderableType]:
@@ -217,11 +229,11 @@ class _Bar(Progress):
         yield self._counts
 
 
-def _coloured(state: str, counts: dict[str, int]) -> Text:
+def _format_counts(state: str, counts: dict[str, int]) -> Text:
     parts: list[str | tuple[str, str]] = [(state, "bold")]
     for word, number in counts.items():
         parts += [
             "  ",
-            (f"{number} {word}", COLOURS.get(word, "") if number else "dim"),
+            (f"{number} {word}", COUNT_COLOURS.get(word, "") if number else "dim"),
         ]
     return Text.assemble(*parts)

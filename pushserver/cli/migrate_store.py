@@ -3,10 +3,10 @@
 from rich.console import Console
 from rich.progress import Progress
 
-from pushserver.cli.here import InHere
+from pushserver.cli.context import InjectedContext
 
 
-def migrate_store(source: str, target: str, /, *, here: InHere) -> int:
+def migrate_store(source: str, target: str, /, *, context: InjectedContext) -> int:
     """
     Copy everything from a SQLite file into an empty PostgreSQL, in one go.
 
@@ -23,12 +23,12 @@ def migrate_store(source: str, target: str, /, *, here: InHere) -> int:
     # Every other command does without the stores, and starts faster for it.
     from pushserver.migration import migrate  # noqa: PLC0415
 
-    with Progress(console=Console(stderr=True), disable=here.json) as progress:
+    with Progress(console=Console(stderr=True), disable=context.json) as progress:
         bar = progress.add_task("Copying", total=None)
 
-        def tell(done: int, total: int) -> None:
+        def on_progress(done: int, total: int) -> None:
             progress.update(bar, completed=done, total=total)
 
-        counts = migrate(source, target, tell)
-    here.show(counts)
+        counts = migrate(source, target, on_progress)
+    context.print_fields(counts)
     return 0

@@ -2,15 +2,15 @@
 
 import msgspec
 
-from pushserver.cli.here import InHere
+from pushserver.cli.context import InjectedContext
 
 
-async def openapi(*, here: InHere) -> int:
+async def openapi(*, context: InjectedContext) -> int:
     """Print the server's OpenAPI document."""
-    async with here.client() as client:
+    async with context.client() as client:
         document = await client.openapi()
-    if here.json:
-        here.object(document)
+    if context.json:
+        context.print_json(document)
     else:
-        here.line(msgspec.json.format(msgspec.json.encode(document)).decode())
+        context.print_line(msgspec.json.format(msgspec.json.encode(document)).decode())
     return 0

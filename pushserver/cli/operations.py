@@ -7,12 +7,12 @@ from typing import Annotated, Any, Literal
 import attrs
 from cyclopts import App, Parameter
 
-from pushserver.cli.failures import error_of
-from pushserver.cli.here import Here, InHere
-from pushserver.cli.patience import patiently
-from pushserver.cli.steps import steps_in
-from pushserver.client import Client, Json, every
-from pushserver.model.operation import Status
+from pushserver.cli.context import CliContext, InjectedContext
+from pushserver.cli.failures import step_error
+from pushserver.cli.json_files import read_steps
+from pushserver.cli.retrying import retry_while_unreachable
+from pushserver.client import Client, Json, iter_items
+from pushserver.model.operation import OperationStatus
 
 app = App(name="operations", help="Begin, list, show and cancel operations.")
 
@@ -25,15 +25,15 @@ COLUMNS = (
     "createdAt",
     "endedAt",
 )
-STEPS = ("step", "resource", "endpoint", "state", "commandId", "error")
-NOTIFICATIONS = ("sentOn", "progress", "status", "resource", "message")
+STEP_COLUMNS = ("step", "resource", "endpoint", "state", "commandId", "error")
+NOTIFICATION_COLUMNS = ("sentOn", "progress", "status", "resource", "message")
 #: Seconds between two questions.
-PACE = 0.5
+POLL_INTERVAL = 0.5
 
 
 @Parameter(name="*")
 @attrs.frozen(kw_only=True)
-class Work:
+class OperationOptions:
     """What is to be done, on one device or on many."""
 
     steps: Annotated[str, Parameter(allow_leading_hyphen=True)]
@@ -45,18 +45,23 @@ class Work:
     idempotency_key: str | None = None
     "The same key begins it once, however often it is sent."
 
-    def fields(self) -> dict[str, Any]:
+    def api_fields(self) -> dict[str, Any]:
         """Return what is given but the steps, as the API names it."""
         fields = {"resource": self.resource, "onFailure": self.on_failure}
         return {name: value for name, value in fields.items() if value is not None}
 
 
-GivenWork = Annotated[Work, Parameter(name="*")]
+OperationOptionsArg = Annotated[OperationOptions, Parameter(name="*")]
 
 
 @app.command
 async def begin(
-    device: str, /, *, work: GivenWork, wait: float | None = None, here: InHere
+    device: str,
+    /,
+    *,
+    options: OperationOptionsArg,
+    wait: float | None = None,
+    context: InjectedContext,
 ) -> int:
     """
     Begin an operation on one device.
@@ -70,16 +75,16 @@ async def begin(
     wait
         Wait for its end, [SECONDS] long (120); exit code 1 unless COMPLETED.
     """
-    steps = await asyncio.to_thread(steps_in, work.steps)
-    key = work.idempotency_key
-    async with here.client() as client:
-        operation = await client.begin_operation(
-            device, steps, idempotency_key=key, **work.fields()
+    steps = await asyncio.to_thread(read_steps, options.steps)
+    key = options.idempotency_key
+    async with context.client() as client:
+        operation = await client.create_operation(
+            device, steps, idempotency_key=key, **options.api_fields()
         )
         if wait is not None:
-            operation = await _ended(here, client, operation, wait)
-        await _show(here, client, operation)
-    return int(wait is not None and operation["status"] != Status.COMPLETED)
+            operation = await _wait_until_ended(context, client, operation, wait)
+        await _print_operation(context, client, operation)
+    return int(wait is not None and operation["status"] != OperationStatus.COMPLETED)
 
 
 @app.command(name="list")
@@ -90,7 +95,7 @@ async def list_(
     task: str | None = None,
     status: str | None = None,
     limit: int = 50,
-    here: InHere,
+    context: InjectedContext,
 ) -> int:
     """
     List operations, newest first.
@@ -107,62 +112,77 @@ async def list_(
         How many at most; 0 for all.
     """
     filters = {"deviceId": device, "taskId": task, "status": status and status.upper()}
-    async with here.client() as client:
-        await here.stream(every(client.operations, limit, **filters), COLUMNS)
+    async with context.client() as client:
+        await context.print_stream(
+            iter_items(client.operations, limit, **filters), COLUMNS
+        )
     return 0
 
 
 @app.command
-async def show(operation_id: str, /, *, here: InHere) -> int:
+async def show(operation_id: str, /, *, context: InjectedContext) -> int:
     """Show one operation with its steps, what went wrong, and its notifications."""
-    async with here.client() as client:
+    async with context.client() as client:
         operation = await client.operation(operation_id)
-        told = every(partial(client.notifications, operation_id))
-        await _show(here, client, operation, [each async for each in told])
+        notifications = iter_items(partial(client.notifications, operation_id))
+        await _print_operation(
+            context, client, operation, [each async for each in notifications]
+        )
     return 0
 
 
 @app.command
-async def cancel(operation_id: str, /, *, here: InHere) -> int:
+async def cancel(operation_id: str, /, *, context: InjectedContext) -> int:
     """Cancel what waits of an operation; a step in flight runs to its end."""
-    async with here.client() as client:
-        await _show(here, client, await client.cancel_operation(operation_id))
+    async with context.client() as client:
+        await _print_operation(
+            context, client, await client.cancel_operation(operation_id)
+        )
     return 0
 
 
-async def _ended(here: Here, client: Client, operation: Json, seconds: float) -> Json:
+async def _wait_until_ended(
+    context: CliContext, client: Client, operation: Json, max_seconds: float
+) -> Json:
     """Return the operation as it is when it has ended, or when the time is over."""
     loop = asyncio.get_running_loop()
-    until, last = loop.time() + seconds, None
-    while operation["status"] == Status.RUNNING and loop.time() < until:
-        await asyncio.sleep(min(PACE, max(0.0, until - loop.time())))
-        ask = partial(client.operation, operation["id"])
-        operation = await patiently(ask, here.note)
-        done = f"{operation['stepsDone']} of {operation['stepCount']} steps done"
-        if done != last and not here.json:
-            here.line(f"{operation['progress']:3} %  {done}")
-        last = done
+    deadline, last_line = loop.time() + max_seconds, None
+    while operation["status"] == OperationStatus.RUNNING and loop.time() < deadline:
+        await asyncio.sleep(min(POLL_INTERVAL, max(0.0, deadline - loop.time())))
+        fetch = partial(client.operation, operation["id"])
+        operation = await retry_while_unreachable(fetch, context.print_note)
+        progress_line = (
+            f"{operation['stepsDone']} of {operation['stepCount']} steps done"
+        )
+        if progress_line != last_line and not context.json:
+            context.print_line(f"{operation['progress']:3} %  {progress_line}")
+        last_line = progress_line
     return operation
 
 
-async def _show(
-    here: Here, client: Client, operation: Json, told: list[Json] | None = None
+async def _print_operation(
+    context: CliContext,
+    client: Client,
+    operation: Json,
+    notifications: list[Json] | None = None,
 ) -> None:
-    """Print an operation, its steps, and what was *told* of it."""
+    """Print an operation, its steps, and what was *notifications* of it."""
     steps = [
-        _without_none({**step, "error": await error_of(client, step)})
+        _without_none({**step, "error": await step_error(client, step)})
         for step in operation["steps"]
     ]
-    if here.json:
-        shown = {**operation, "steps": steps, "notifications": told}
-        here.object(_without_none(shown))
+    if context.json:
+        document = {**operation, "steps": steps, "notifications": notifications}
+        context.print_json(_without_none(document))
         return
-    here.show({name: value for name, value in operation.items() if name != "steps"})
-    numbered = ({"step": n, **step} for n, step in enumerate(steps, start=1))
+    context.print_fields(
+        {name: value for name, value in operation.items() if name != "steps"}
+    )
+    rows = ({"step": n, **step} for n, step in enumerate(steps, start=1))
     if steps:
-        here.table(numbered, STEPS)
-    if told:
-        here.table(told, NOTIFICATIONS)
+        context.print_table(rows, STEP_COLUMNS)
+    if notifications:
+        context.print_table(notifications, NOTIFICATION_COLUMNS)
 
 
 def _without_none(fields: Json) -> Json:

@@ -6,13 +6,13 @@ from typing import Any
 
 import msgspec
 
-from pushserver.cli.here import Usage
+from pushserver.cli.context import UsageError
 
-PAIR = re.compile(r"(?P<key>.+?)(?P<how>:=|=)(?P<value>.*)", re.DOTALL)
-TAG = re.compile(r"(?P<name>[^=:]+)[=:](?P<value>.*)", re.DOTALL)
+PAIR_PATTERN = re.compile(r"(?P<key>.+?)(?P<how>:=|=)(?P<value>.*)", re.DOTALL)
+TAG_PATTERN = re.compile(r"(?P<name>[^=:]+)[=:](?P<value>.*)", re.DOTALL)
 
 
-def body_of(pairs: Iterable[str]) -> dict[str, Any]:
+def parse_body(pairs: Iterable[str]) -> dict[str, Any]:
     """
     Return the object that pairs make: `key=text`, `key:=json`.
 
@@ -21,14 +21,14 @@ def body_of(pairs: Iterable[str]) -> dict[str, Any]:
     """
     body: dict[str, Any] = {}
     for pair in pairs:
-        key, how, value = _split(pair)
+        key, separator, value = _split_pair(pair)
         if key in body:
-            raise Usage(f"{key} is given twice.")
-        body[key] = value if how == "=" else json_of(value, f"{key}:=")
+            raise UsageError(f"{key} is given twice.")
+        body[key] = value if separator == "=" else parse_json(value, f"{key}:=")
     return body
 
 
-def texts_of(pairs: Iterable[str]) -> dict[str, str]:
+def parse_text_pairs(pairs: Iterable[str]) -> dict[str, str]:
     """
     Return what pairs of text say: `key=value`.
 
@@ -37,16 +37,16 @@ def texts_of(pairs: Iterable[str]) -> dict[str, str]:
     """
     texts: dict[str, str] = {}
     for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not key or not equals:
-            raise Usage(f"{pair!r} is no key=value.")
+        key, separator, value = pair.partition("=")
+        if not key or not separator:
+            raise UsageError(f"{pair!r} is no key=value.")
         if key in texts:
-            raise Usage(f"{key} is given twice.")
+            raise UsageError(f"{key} is given twice.")
         texts[key] = value
     return texts
 
 
-def tags_of(pairs: Iterable[str]) -> dict[str, str]:
+def parse_tags(pairs: Iterable[str]) -> dict[str, str]:
     """
     Return the tags in *pairs*: `key:value`, as devices take them, or `key=value`.
 
@@ -55,14 +55,14 @@ def tags_of(pairs: Iterable[str]) -> dict[str, str]:
     """
     tags = {}
     for pair in pairs:
-        found = TAG.fullmatch(pair)
-        if found is None:
-            raise Usage(f"{pair!r} is no tag: write key=value.")
-        tags[found["name"]] = found["value"]
+        match = TAG_PATTERN.fullmatch(pair)
+        if match is None:
+            raise UsageError(f"{pair!r} is no tag: write key=value.")
+        tags[match["name"]] = match["value"]
     return tags
 
 
-def json_of(text: str | bytes, where: str) -> Any:
+def parse_json(text: str | bytes, source: str) -> Any:
     """
     Return the value that *text* holds.
 
@@ -72,11 +72,11 @@ def json_of(text: str | bytes, where: str) -> Any:
     try:
         return msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeError) as error:
-        raise Usage(f"{where} is not JSON: {error}.") from None
+        raise UsageError(f"{source} is not JSON: {error}.") from None
 
 
-def _split(pair: str) -> tuple[str, str, str]:
-    found = PAIR.fullmatch(pair)
-    if found is None:
-        raise Usage(f"{pair!r} is neither key=value nor key:=json.")
-    return found["key"], found["how"], found["value"]
+def _split_pair(pair: str) -> tuple[str, str, str]:
+    match = PAIR_PATTERN.fullmatch(pair)
+    if match is None:
+        raise UsageError(f"{pair!r} is neither key=value nor key:=json.")
+    return match["key"], match["how"], match["value"]

@@ -5,12 +5,12 @@ from functools import partial
 from rich.console import Console
 from rich.progress import Progress
 
-from pushserver.cli.here import Here, InHere
-from pushserver.cli.patience import patiently
+from pushserver.cli.context import CliContext, InjectedContext
+from pushserver.cli.retrying import retry_while_unreachable
 from pushserver.client import Client
 
 
-async def purge(before: str, /, *, here: InHere) -> int:
+async def purge(before: str, /, *, context: InjectedContext) -> int:
     """
     Delete commands that have ended, results, operations and tasks of long ago.
 
@@ -21,20 +21,22 @@ async def purge(before: str, /, *, here: InHere) -> int:
     before
         Up to when: an instant (2026-01-31T00:00:00Z).
     """
-    async with here.client() as client:
-        deleted = await _purge(here, client, before)
-    here.show({"before": before, "deleted": deleted})
+    async with context.client() as client:
+        deleted = await _purge_in_batches(context, client, before)
+    context.print_fields({"before": before, "deleted": deleted})
     return 0
 
 
-async def _purge(here: Here, client: Client, before: str) -> int:
+async def _purge_in_batches(context: CliContext, client: Client, before: str) -> int:
     """Delete a piece at a time, until nothing is left."""
     deleted, done = 0, False
-    with Progress(console=Console(stderr=True), disable=here.json) as progress:
+    with Progress(console=Console(stderr=True), disable=context.json) as progress:
         bar = progress.add_task("Deleting", total=None)
         while not done:
-            piece = await patiently(partial(client.purge, before), here.note)
-            deleted, done = deleted + piece["deleted"], piece["done"]
-            total = deleted if done else deleted + piece["left"]
+            batch = await retry_while_unreachable(
+                partial(client.purge, before), context.print_note
+            )
+            deleted, done = deleted + batch["deleted"], batch["done"]
+            total = deleted if done else deleted + batch["left"]
             progress.update(bar, completed=deleted, total=total)
     return deleted

@@ -8,17 +8,17 @@ from typing import Annotated, Any
 import attrs
 from cyclopts import Parameter
 
-from pushserver.cli.here import Here, InHere
-from pushserver.cli.patience import patiently
-from pushserver.client import PAGE, Client, Json
+from pushserver.cli.context import CliContext, InjectedContext
+from pushserver.cli.retrying import retry_while_unreachable
+from pushserver.client import MAX_PAGE_SIZE, Client, Json
 
 #: Seconds for which the server holds a page that has nothing new.
-HELD = 20
+LONG_POLL_SECONDS = 20
 
 
 @Parameter(name="*")
 @attrs.frozen(kw_only=True)
-class Filters:
+class ResultFilters:
     """Which results to print."""
 
     cursor: str | None = None
@@ -32,14 +32,14 @@ class Filters:
 
 
 @attrs.define(kw_only=True)
-class Reader:
+class ResultReader:
     """Reads on from a cursor, which it keeps up to date."""
 
     client: Client
     cursor: str | None = None
     filters: dict[str, Any] = attrs.field(factory=dict)
 
-    async def page(self, *, limit: int, wait: int | None = None) -> list[Json]:
+    async def next_page(self, *, limit: int, wait: int | None = None) -> list[Json]:
         """Return the next results, none when there are none within *wait* seconds."""
         answer = await self.client.results(
             cursor=self.cursor, limit=limit, wait=wait, **self.filters
@@ -47,18 +47,22 @@ class Reader:
         self.cursor = answer.get("nextCursor", self.cursor)
         return list(answer["items"])
 
-    async def rest(self, limit: int) -> AsyncIterator[Json]:
+    async def read_available(self, limit: int) -> AsyncIterator[Json]:
         """Yield what there is by now, up to *limit* (0: everything)."""
-        left = limit or PAGE
-        while left > 0 and (items := await self.page(limit=min(left, PAGE))):
+        remaining = limit or MAX_PAGE_SIZE
+        while remaining > 0 and (
+            items := await self.next_page(limit=min(remaining, MAX_PAGE_SIZE))
+        ):
             for item in items:
                 yield item
-            left = left - len(items) if limit else PAGE
+            remaining = remaining - len(items) if limit else MAX_PAGE_SIZE
 
     async def follow(self) -> AsyncGenerator[Json, None]:
         """Yield results as they come, for ever; a server that is away is waited for."""
         while True:
-            items = await patiently(partial(self.page, limit=PAGE, wait=HELD))
+            items = await retry_while_unreachable(
+                partial(self.next_page, limit=MAX_PAGE_SIZE, wait=LONG_POLL_SECONDS)
+            )
             for item in items:
                 yield item
 
@@ -66,8 +70,8 @@ class Reader:
 def results(
     *,
     follow: Annotated[bool, Parameter(negative=())] = False,
-    filters: Annotated[Filters, Parameter(name="*")] = Filters(),
-    here: InHere,
+    filters: Annotated[ResultFilters, Parameter(name="*")] = ResultFilters(),
+    context: InjectedContext,
 ) -> int:
     """
     Print results, oldest first, and on stderr the cursor to go on from.
@@ -79,30 +83,32 @@ def results(
     filters
         Which results to print.
     """
-    wanted = {"deviceId": filters.device, "orphan": filters.orphan}
-    reader = Reader(client=here.client(), cursor=filters.cursor, filters=wanted)
+    query = {"deviceId": filters.device, "orphan": filters.orphan}
+    reader = ResultReader(client=context.client(), cursor=filters.cursor, filters=query)
     try:
-        asyncio.run(_read(here, reader, follow, filters.limit))
+        asyncio.run(_print_results(context, reader, follow, filters.limit))
     except KeyboardInterrupt:
         if not follow:
             raise
     if reader.cursor:
-        here.note(f"cursor: {reader.cursor}")
+        context.print_note(f"cursor: {reader.cursor}")
     return 0
 
 
-async def _read(here: Here, reader: Reader, follow: bool, limit: int) -> None:
+async def _print_results(
+    context: CliContext, reader: ResultReader, follow: bool, limit: int
+) -> None:
     async with reader.client:
-        async for item in reader.follow() if follow else reader.rest(limit):
-            if here.json:
-                here.object(item)
+        async for item in reader.follow() if follow else reader.read_available(limit):
+            if context.json:
+                context.print_json(item)
             else:
-                here.line(_told(item))
+                context.print_line(_format_result(item))
 
 
-def _told(item: Json) -> str:
+def _format_result(item: Json) -> str:
     """Return a result in one line for people."""
     outcome = f"error: {item['error']}" if "error" in item else "response"
-    whose = f"command {item['commandId']}" if "commandId" in item else "orphan"
+    owner = f"command {item['commandId']}" if "commandId" in item else "orphan"
     endpoint = item.get("endpoint", "?")
-    return f"{item['receivedAt']}  {item['deviceId']}  {endpoint}  {whose}  {outcome}"
+    return f"{item['receivedAt']}  {item['deviceId']}  {endpoint}  {owner}  {outcome}"

@@ -2,7 +2,7 @@
 
 from cyclopts import App
 
-from pushserver.cli.here import InHere
+from pushserver.cli.context import InjectedContext
 
 app = App(name="scopes", help="List and create scopes, one for each tenant.")
 
@@ -11,15 +11,15 @@ COLUMNS = ("id", "name", "createdAt")
 
 @app.command(name="list")
 @app.default
-async def list_(*, here: InHere) -> int:
+async def list_(*, context: InjectedContext) -> int:
     """List the scopes that the token may know of."""
-    async with here.client() as client:
-        here.table((await client.scopes())["items"], COLUMNS)
+    async with context.client() as client:
+        context.print_table((await client.scopes())["items"], COLUMNS)
     return 0
 
 
 @app.command
-async def create(name: str, /, *, here: InHere) -> int:
+async def create(name: str, /, *, context: InjectedContext) -> int:
     """
     Make a scope; its first token is shown this once.
 
@@ -28,6 +28,6 @@ async def create(name: str, /, *, here: InHere) -> int:
     name
         Whose scope it is.
     """
-    async with here.client() as client:
-        here.show(await client.create_scope(name))
+    async with context.client() as client:
+        context.print_fields(await client.create_scope(name))
     return 0

@@ -5,12 +5,12 @@ from typing import Annotated
 import attrs
 from cyclopts import Parameter
 
-from pushserver.cli.here import InHere
+from pushserver.cli.context import InjectedContext
 
 
 @Parameter(name="*")
 @attrs.frozen(kw_only=True)
-class Flags:
+class ServeOptions:
     """The settings that have a flag; what is not given is left to the others."""
 
     host: str | None = None
@@ -36,12 +36,14 @@ class Flags:
 
 
 def serve(
-    *, flags: Annotated[Flags, Parameter(name="*")] = Flags(), here: InHere
+    *,
+    options: Annotated[ServeOptions, Parameter(name="*")] = ServeOptions(),
+    context: InjectedContext,
 ) -> int:
     """Run the server: flags come first, then PUSHSERVER_…, the file, the default."""
     # Every other command does without the server, and starts faster for it.
-    from pushserver.processes import serve as run  # noqa: PLC0415
     from pushserver.settings import load  # noqa: PLC0415
+    from pushserver.supervisor import serve as run  # noqa: PLC0415
 
-    given = {k: v for k, v in attrs.asdict(flags).items() if v is not None}
-    return run(load(given, here.environ))
+    overrides = {k: v for k, v in attrs.asdict(options).items() if v is not None}
+    return run(load(overrides, context.environ))

@@ -7,36 +7,42 @@ import msgspec
 from cyclopts import App, Parameter
 
 from pushserver.cli import following
-from pushserver.cli.here import Here, InHere, Usage
-from pushserver.cli.pairs import body_of
-from pushserver.cli.targets import AT_WILL, NOBODY, Flag, Pace, Targets
-from pushserver.cli.tasks import Failures, show_expected, show_task
+from pushserver.cli.context import CliContext, InjectedContext, UsageError
+from pushserver.cli.pairs import parse_body
+from pushserver.cli.task_options import (
+    DEFAULT_TASK_OPTIONS,
+    NO_TARGETS,
+    Switch,
+    TargetOptions,
+    TaskOptions,
+)
+from pushserver.cli.tasks import FailureLimit, print_expected, print_task
 from pushserver.client import Json
 
 app = App(name="shadow", help="Say what should be on devices, and see what is.")
 
 COLUMNS = ("service", "property", "desired", "reported", "status", "error")
-ASKED = ("id", "deviceId", "endpoint", "state", "createdAt")
+COMMAND_COLUMNS = ("id", "deviceId", "endpoint", "state", "createdAt")
 
 
 @app.command
-async def show(device_id: str, /, *, here: InHere) -> int:
+async def show(device_id: str, /, *, context: InjectedContext) -> int:
     """Show what is desired of a device, what it reported, and how that stands."""
-    async with here.client() as client:
-        _show(here, await client.shadow(device_id))
+    async with context.client() as client:
+        _print_shadow(context, await client.shadow(device_id))
     return 0
 
 
 @app.command(name="set")
 async def set_(
     *words: str,
-    targets: Annotated[Targets, Parameter(name="*")] = NOBODY,
-    pace: Annotated[Pace, Parameter(name="*")] = AT_WILL,
+    targets: Annotated[TargetOptions, Parameter(name="*")] = NO_TARGETS,
+    task_options: Annotated[TaskOptions, Parameter(name="*")] = DEFAULT_TASK_OPTIONS,
     if_match: str | None = None,
-    follow: Flag = False,
-    failures: Failures = 50,
+    follow: Switch = False,
+    failures: FailureLimit = 50,
     idempotency_key: str | None = None,
-    here: InHere,
+    context: InjectedContext,
 ) -> int:
     """
     Change what is desired of a device, or of many as a task.
@@ -59,50 +65,55 @@ async def set_(
     idempotency_key
         With the same key the same task is made once, whatever happens.
     """
-    if targets != NOBODY:
+    if targets != NO_TARGETS:
         if if_match is not None:
-            raise Usage("--if-match is for one device.")
-        wanted = targets.body(), desired_of(words)
-        how = (idempotency_key, failures if follow else None)
-        return await _set_many(here, *wanted, pace, *how)
-    given = pace.fields()
-    expires_in = given.pop("expiresIn", None)
-    if given or follow or idempotency_key:
-        raise Usage("A task is for many devices: --device, --tag, or --all.")
+            raise UsageError("--if-match is for one device.")
+        change = targets.api_fields(), parse_desired(words)
+        task_arguments = (idempotency_key, failures if follow else None)
+        return await _set_many(context, *change, task_options, *task_arguments)
+    task_fields = task_options.api_fields()
+    expires_in = task_fields.pop("expiresIn", None)
+    if task_fields or follow or idempotency_key:
+        raise UsageError("A task is for many devices: --device, --tag, or --all.")
     if not words or "=" in words[0]:
-        raise Usage("Say which device, or which devices: --device, --tag, or --all.")
-    async with here.client() as client:
-        shadow = await client.desire(
-            words[0], desired_of(words[1:]), if_match=if_match, expires_in=expires_in
+        raise UsageError(
+            "Say which device, or which devices: --device, --tag, or --all."
         )
-    _show(here, shadow)
+    async with context.client() as client:
+        shadow = await client.update_desired(
+            words[0], parse_desired(words[1:]), if_match=if_match, expires_in=expires_in
+        )
+    _print_shadow(context, shadow)
     return 0
 
 
 async def _set_many(
-    here: Here,
+    context: CliContext,
     targets: Json,
     desired: Json,
-    pace: Pace,
-    key: str | None,
+    task_options: TaskOptions,
+    idempotency_key: str | None,
     failures: int | None,
 ) -> int:
-    async with here.client() as client:
-        made = await client.desire_of_many(
-            targets, desired, idempotency_key=key, **pace.fields()
+    async with context.client() as client:
+        task = await client.update_desired_of_many(
+            targets,
+            desired,
+            idempotency_key=idempotency_key,
+            **task_options.api_fields(),
         )
-        if pace.dry_run:
-            show_expected(here, made)
+        if task_options.dry_run:
+            print_expected(context, task)
             return 0
         if failures is not None:
-            here.note(f"Task {made['id']}")
-            return await following.follow(here, client, made, failures)
-    show_task(here, made)
+            context.print_note(f"Task {task['id']}")
+            return await following.follow(context, client, task, failures)
+    print_task(context, task)
     return 0
 
 
 @app.command
-async def refresh(device_id: str, /, *names: str, here: InHere) -> int:
+async def refresh(device_id: str, /, *names: str, context: InjectedContext) -> int:
     """
     Ask a device what it has of all that is known of.
 
@@ -115,14 +126,16 @@ async def refresh(device_id: str, /, *names: str, here: InHere) -> int:
     """
     keys: dict[str, list[str]] = {}
     for name in names:
-        service, key = _split(name)
+        service, key = _split_property(name)
         keys.setdefault(service, []).append(key)
-    async with here.client() as client:
-        here.table(await client.refresh_shadow(device_id, keys), ASKED)
+    async with context.client() as client:
+        context.print_table(
+            await client.refresh_shadow(device_id, keys), COMMAND_COLUMNS
+        )
     return 0
 
 
-def desired_of(pairs: Iterable[str]) -> dict[str, dict[str, Any]]:
+def parse_desired(pairs: Iterable[str]) -> dict[str, dict[str, Any]]:
     """
     Return what pairs desire: `service.property=text`, `service.property:=JSON`.
 
@@ -130,34 +143,34 @@ def desired_of(pairs: Iterable[str]) -> dict[str, dict[str, Any]]:
         Usage: a pair is none, comes twice, or holds no JSON.
     """
     desired: dict[str, dict[str, Any]] = {}
-    for name, value in body_of(pairs).items():
-        service, key = _split(name)
+    for name, value in parse_body(pairs).items():
+        service, key = _split_property(name)
         desired.setdefault(service, {})[key] = value
     return desired
 
 
-def _split(name: str) -> tuple[str, str]:
+def _split_property(name: str) -> tuple[str, str]:
     service, dot, key = name.partition(".")
     if not dot or not service or not key:
-        raise Usage(f"{name!r} is no service.property.")
+        raise UsageError(f"{name!r} is no service.property.")
     return service, key
 
 
-def _show(here: Here, shadow: Json) -> None:
-    if here.json:
-        here.object(shadow)
+def _print_shadow(context: CliContext, shadow: Json) -> None:
+    if context.json:
+        context.print_json(shadow)
         return
-    here.line(f"Device {shadow['deviceId']}, version {shadow['version']}")
-    here.table(_rows(shadow), COLUMNS)
+    context.print_line(f"Device {shadow['deviceId']}, version {shadow['version']}")
+    context.print_table(_property_rows(shadow), COLUMNS)
 
 
-def _plain(value: Any) -> str | None:
+def _format_desired(value: Any) -> str | None:
     """Return a desired value as it was given, a switch as `true` or `false`."""
-    plain = value is None or isinstance(value, str)
-    return value if plain else msgspec.json.encode(value).decode()
+    is_plain = value is None or isinstance(value, str)
+    return value if is_plain else msgspec.json.encode(value).decode()
 
 
-def _rows(shadow: Json) -> Iterator[Json]:
+def _property_rows(shadow: Json) -> Iterator[Json]:
     """Yield a row for each property that is desired or reported."""
     for service_id, service in shadow["services"].items():
         desired, reported = service["desired"], service["reported"]
@@ -165,7 +178,7 @@ def _rows(shadow: Json) -> Iterator[Json]:
             yield {
                 "service": service_id,
                 "property": name,
-                "desired": _plain(desired.get(name)),
+                "desired": _format_desired(desired.get(name)),
                 "reported": reported.get(name),
                 "status": service["status"],
                 "error": service.get("error"),

@@ -11,13 +11,13 @@ import attrs
 import msgspec
 from cyclopts import Parameter
 
-from pushserver.cli.here import Here, InHere, Refusal, Usage
-from pushserver.simulate import Fleet, Journal, Plan, quirks_named
+from pushserver.cli.context import CliContext, CliError, InjectedContext, UsageError
+from pushserver.simulate import FleetPlan, Journal, SimulatedFleet, parse_quirk_names
 
 
 @Parameter(name="*")
 @attrs.frozen(kw_only=True)
-class Options:
+class FleetOptions:
     """What the fleet is like."""
 
     devices: int = 100
@@ -47,7 +47,9 @@ class Options:
 
 
 async def simulate(
-    *, options: Annotated[Options, Parameter(name="*")] = Options(), here: InHere
+    *,
+    options: Annotated[FleetOptions, Parameter(name="*")] = FleetOptions(),
+    context: InjectedContext,
 ) -> int:
     """
     Poll a server as a fleet of devices would, with the habits of real firmware.
@@ -55,21 +57,21 @@ async def simulate(
     What an upgrade needs they have in words of their own: firmware_load, whose body
     says a version, and firmware_install; system_information tells the version then.
     """
-    plan = _plan(here.server, options)
+    plan = _build_plan(context.server, options)
     if options.adopt:
-        await _adopt(here, plan)
-    journal = _journal(options.journal)
+        await _import_devices(context, plan)
+    journal = _open_journal(options.journal)
     try:
-        await _run(here, plan, journal, options.duration)
+        await _run_fleet(context, plan, journal, options.duration)
     finally:
         journal.close()
-    _sum_up(here, journal.counts)
+    _print_counts(context, journal.counts)
     if journal.counts["polls"] == journal.counts["unreachable"] > 0:
-        raise Refusal(f"No poll was answered by {here.server}.")
+        raise CliError(f"No poll was answered by {context.server}.")
     return 0
 
 
-def keys_in(text: str) -> dict[int, str]:
+def parse_device_keys(text: str) -> dict[int, str]:
     """
     Return the keys in *text*, a device's id and its key on each line.
 
@@ -78,82 +80,82 @@ def keys_in(text: str) -> dict[int, str]:
     """
     keys = {}
     for number, line in enumerate(text.splitlines(), start=1):
-        words = line.replace(",", " ").split()
-        if not words:
+        fields = line.replace(",", " ").split()
+        if not fields:
             continue
         try:
-            device, key = words
+            device, key = fields
             keys[int(device)] = key
         except ValueError:
-            raise Refusal(f"Line {number} is no device id and key.") from None
+            raise CliError(f"Line {number} is no device id and key.") from None
     return keys
 
 
-def _plan(server: str, options: Options) -> Plan:
+def _build_plan(server: str, options: FleetOptions) -> FleetPlan:
     try:
-        quirks = quirks_named(options.quirks)
+        quirk_names = parse_quirk_names(options.quirks)
     except ValueError as error:
-        raise Usage(str(error)) from None
+        raise UsageError(str(error)) from None
     if options.devices < 1 or options.period < 0 or options.hold_timeout <= 0:
-        raise Usage("--devices, --period and --hold-timeout must be positive.")
+        raise UsageError("--devices, --period and --hold-timeout must be positive.")
     if options.images:
         options.images.mkdir(parents=True, exist_ok=True)
-    return Plan(
+    return FleetPlan(
         server=server,
         devices=options.devices,
         first_id=options.first_id,
         seed=options.seed,
         period=options.period,
         hold_timeout=options.hold_timeout,
-        quirks=quirks,
+        quirk_names=quirk_names,
         prefix=options.prefix,
-        keys=keys_in(options.keys.read_text("utf-8")) if options.keys else {},
+        keys=parse_device_keys(options.keys.read_text("utf-8")) if options.keys else {},
         images=options.images,
     )
 
 
-def _journal(path: Path | None) -> Journal:
-    return Journal.written(path) if path else Journal(keep=False)
+def _open_journal(path: Path | None) -> Journal:
+    return Journal.open_file(path) if path else Journal(keep_entries=False)
 
 
-async def _adopt(here: Here, plan: Plan) -> None:
+async def _import_devices(context: CliContext, plan: FleetPlan) -> None:
     lines = (msgspec.json.encode({"deviceId": str(each)}) for each in plan.ids)
-    async with here.client() as client:
+    async with context.client() as client:
         await client.import_devices(b"\n".join(lines))
 
 
-async def _run(
-    here: Here, plan: Plan, journal: Journal, duration: float | None
+async def _run_fleet(
+    context: CliContext, plan: FleetPlan, journal: Journal, duration: float | None
 ) -> None:
-    _allow_connections()
+    _raise_open_file_limit()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+    for signal_number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(signal_number, stop.set)
     if duration is not None:
         loop.call_later(duration, stop.set)
-    here.note(
+    context.print_note(
         f"{plan.devices} devices poll {plan.server} every {plan.period:g} s."
         " Ctrl-C stops them."
     )
-    async with Fleet.of(plan, journal) as fleet:
+    async with SimulatedFleet.opened(plan, journal) as fleet:
         await fleet.run(stop)
 
 
-def _allow_connections() -> None:
+def _raise_open_file_limit() -> None:
     """Allow as many connections as the system lets us: each held poll is one."""
     try:
         import resource  # noqa: PLC0415 - not on every system
     except ImportError:
         return
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    _, hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard_limit, hard_limit))
 
 
-def _sum_up(here: Here, counts: Counter[str]) -> None:
-    if here.json:
-        here.object(dict(counts))
+def _print_counts(context: CliContext, counts: Counter[str]) -> None:
+    if context.json:
+        context.print_json(dict(counts))
     else:
         rows = ({"what": name, "times": counts[name]} for name in sorted(counts))
-        here.table(rows, ("what", "times"))
+        context.print_table(rows, ("what", "times"))

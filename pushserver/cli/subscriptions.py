@@ -4,9 +4,14 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
-from pushserver.cli.here import Here, InHere
-from pushserver.cli.wanted import AS_IT_IS, PLAIN, GivenChanges, GivenWishes
-from pushserver.client import Json, every
+from pushserver.cli.context import CliContext, InjectedContext
+from pushserver.cli.subscription_options import (
+    NO_CHANGES,
+    NO_OPTIONS,
+    SubscriptionChangeArg,
+    SubscriptionOptionsArg,
+)
+from pushserver.client import Json, iter_items
 
 app = App(
     name="subscriptions",
@@ -14,16 +19,18 @@ app = App(
 )
 
 COLUMNS = ("id", "url", "events", "format", "state", "pending", "dead")
-DELIVERIES = ("id", "type", "deviceId", "state", "attempts", "nextAt", "last")
+DELIVERY_COLUMNS = ("id", "type", "deviceId", "state", "attempts", "nextAt", "last")
 
 
 @app.command(name="list")
 @app.default
-async def list_(*, here: InHere) -> int:
+async def list_(*, context: InjectedContext) -> int:
     """List the subscriptions, oldest first."""
-    async with here.client() as client:
-        found = (await client.subscriptions())["items"]
-    here.table(found if here.json else map(_row, found), COLUMNS)
+    async with context.client() as client:
+        subscriptions = (await client.subscriptions())["items"]
+    context.print_table(
+        subscriptions if context.json else map(_to_row, subscriptions), COLUMNS
+    )
     return 0
 
 
@@ -34,8 +41,8 @@ async def make(
     *,
     event: Annotated[tuple[str, ...], Parameter(negative=())],
     format: Literal["native", "iotda", "oceanconnect"] | None = None,  # noqa: A002 - it is the option's name
-    wishes: GivenWishes = PLAIN,
-    here: InHere,
+    options: SubscriptionOptionsArg = NO_OPTIONS,
+    context: InjectedContext,
 ) -> int:
     """
     Have events posted to a URL; the secret is shown this once.
@@ -54,70 +61,80 @@ async def make(
     wishes
         How it is told, and of which devices.
     """
-    fields = wishes.fields() | ({} if format is None else {"format": format})
-    async with here.client() as client:
-        _show(here, await client.subscribe(url, event, **fields))
+    fields = options.api_fields() | ({} if format is None else {"format": format})
+    async with context.client() as client:
+        _print_subscription(
+            context, await client.create_subscription(url, event, **fields)
+        )
     return 0
 
 
 @app.command
-async def show(subscription_id: str, /, *, here: InHere) -> int:
+async def show(subscription_id: str, /, *, context: InjectedContext) -> int:
     """Show one subscription, and how it does."""
-    async with here.client() as client:
-        _show(here, await client.subscription(subscription_id))
+    async with context.client() as client:
+        _print_subscription(context, await client.subscription(subscription_id))
     return 0
 
 
 @app.command
 async def change(
-    subscription_id: str, /, *, changes: GivenChanges = AS_IT_IS, here: InHere
+    subscription_id: str,
+    /,
+    *,
+    patch: SubscriptionChangeArg = NO_CHANGES,
+    context: InjectedContext,
 ) -> int:
     """Change what is given of a subscription; the rest stays."""
-    fields = changes.fields()
-    async with here.client() as client:
-        _show(here, await client.change_subscription(subscription_id, **fields))
+    fields = patch.api_fields()
+    async with context.client() as client:
+        _print_subscription(
+            context, await client.update_subscription(subscription_id, **fields)
+        )
     return 0
 
 
 @app.command
-async def delete(subscription_id: str, /, *, here: InHere) -> int:
+async def delete(subscription_id: str, /, *, context: InjectedContext) -> int:
     """Forget a subscription and what it waits for."""
-    async with here.client() as client:
+    async with context.client() as client:
         await client.delete_subscription(subscription_id)
-    here.show({"id": subscription_id, "deleted": True})
+    context.print_fields({"id": subscription_id, "deleted": True})
     return 0
 
 
 @app.command
-async def ping(subscription_id: str, /, *, here: InHere) -> int:
+async def ping(subscription_id: str, /, *, context: InjectedContext) -> int:
     """Send a ping now, and tell what the receiver said; exit code 1 if it failed."""
-    async with here.client() as client:
-        said = await client.ping_subscription(subscription_id)
-    here.show(said if here.json else {"ok": said["ok"], **said["attempt"]})
-    return int(not said["ok"])
+    async with context.client() as client:
+        result = await client.ping_subscription(subscription_id)
+    context.print_fields(
+        result if context.json else {"ok": result["ok"], **result["attempt"]}
+    )
+    return int(not result["ok"])
 
 
 @app.command
-async def rotate(subscription_id: str, /, *, here: InHere) -> int:
+async def rotate(subscription_id: str, /, *, context: InjectedContext) -> int:
     """Make a new secret, shown this once; the old one signs, too, for a day."""
-    async with here.client() as client:
-        _show(here, await client.rotate_secret(subscription_id))
+    async with context.client() as client:
+        _print_subscription(context, await client.rotate_secret(subscription_id))
     return 0
 
 
 @app.command
-async def enable(subscription_id: str, /, *, here: InHere) -> int:
+async def enable(subscription_id: str, /, *, context: InjectedContext) -> int:
     """Go on with a subscription where it stood."""
-    async with here.client() as client:
-        _show(here, await client.enable_subscription(subscription_id))
+    async with context.client() as client:
+        _print_subscription(context, await client.enable_subscription(subscription_id))
     return 0
 
 
 @app.command
-async def disable(subscription_id: str, /, *, here: InHere) -> int:
+async def disable(subscription_id: str, /, *, context: InjectedContext) -> int:
     """Send nothing more until it is enabled."""
-    async with here.client() as client:
-        _show(here, await client.disable_subscription(subscription_id))
+    async with context.client() as client:
+        _print_subscription(context, await client.disable_subscription(subscription_id))
     return 0
 
 
@@ -128,7 +145,7 @@ async def deliveries(
     *,
     state: str | None = None,
     limit: int = 50,
-    here: InHere,
+    context: InjectedContext,
 ) -> int:
     """
     List what was told to a subscription and each try at it, newest events first.
@@ -144,27 +161,35 @@ async def deliveries(
     """
 
     async def page(**filters: Any) -> Json:
-        found = await client.deliveries(subscription_id, **filters)
+        answer = await client.deliveries(subscription_id, **filters)
         return (
-            found if here.json else {**found, "items": [*map(_tried, found["items"])]}
+            answer
+            if context.json
+            else {**answer, "items": [*map(_to_delivery_row, answer["items"])]}
         )
 
-    async with here.client() as client:
-        await here.stream(every(page, limit, state=state), DELIVERIES)
+    async with context.client() as client:
+        await context.print_stream(
+            iter_items(page, limit, state=state), DELIVERY_COLUMNS
+        )
     return 0
 
 
 @app.command
-async def redeliver(subscription_id: str, delivery: str, /, *, here: InHere) -> int:
+async def redeliver(
+    subscription_id: str, delivery: str, /, *, context: InjectedContext
+) -> int:
     """Send one event again, as soon as can be."""
-    async with here.client() as client:
-        found = await client.redeliver(subscription_id, delivery)
-    here.show(found if here.json else _tried(found))
+    async with context.client() as client:
+        updated = await client.redeliver(subscription_id, delivery)
+    context.print_fields(updated if context.json else _to_delivery_row(updated))
     return 0
 
 
 @app.command
-async def recover(subscription_id: str, /, *, since: str, here: InHere) -> int:
+async def recover(
+    subscription_id: str, /, *, since: str, context: InjectedContext
+) -> int:
     """
     Send everything again that was given up.
 
@@ -175,26 +200,28 @@ async def recover(subscription_id: str, /, *, since: str, here: InHere) -> int:
     since
         Of events from this instant on (2026-11-20T13:00:00Z).
     """
-    async with here.client() as client:
-        here.show(await client.recover(subscription_id, since))
+    async with context.client() as client:
+        context.print_fields(await client.recover(subscription_id, since))
     return 0
 
 
-def _show(here: Here, subscription: Json) -> None:
+def _print_subscription(context: CliContext, subscription: Json) -> None:
     """Print a subscription, and what is to be done with a secret."""
-    here.show(subscription)
+    context.print_fields(subscription)
     if "secret" in subscription:
-        here.note("The secret is shown this once; the receiver verifies with it.")
+        context.print_note(
+            "The secret is shown this once; the receiver verifies with it."
+        )
 
 
-def _row(subscription: Json) -> Json:
+def _to_row(subscription: Json) -> Json:
     events = ", ".join(subscription["events"])
     return {**subscription, **subscription["backlog"], "events": events}
 
 
-def _tried(delivery: Json) -> Json:
+def _to_delivery_row(delivery: Json) -> Json:
     """Return a delivery in one row for people: what its last try came to."""
     attempts = delivery["attempts"]
-    last = attempts[-1] if attempts else {}
-    said = last.get("error") or last.get("status")
-    return {**delivery, "attempts": len(attempts), "last": said}
+    last_attempt = attempts[-1] if attempts else {}
+    last_outcome = last_attempt.get("error") or last_attempt.get("status")
+    return {**delivery, "attempts": len(attempts), "last": last_outcome}

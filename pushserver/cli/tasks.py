@@ -9,11 +9,17 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from pushserver.cli import following
-from pushserver.cli.here import Here, InHere
-from pushserver.cli.operations import GivenWork
-from pushserver.cli.steps import steps_in
-from pushserver.cli.targets import AT_WILL, NOBODY, Flag, Pace, Targets
-from pushserver.client import Json, every
+from pushserver.cli.context import CliContext, InjectedContext
+from pushserver.cli.json_files import read_steps
+from pushserver.cli.operations import OperationOptionsArg
+from pushserver.cli.task_options import (
+    DEFAULT_TASK_OPTIONS,
+    NO_TARGETS,
+    Switch,
+    TargetOptions,
+    TaskOptions,
+)
+from pushserver.client import Json, iter_items
 
 app = App(name="tasks", help="Make, list, follow and steer tasks for many devices.")
 
@@ -27,22 +33,22 @@ COLUMNS = (
     "stale",
     "createdAt",
 )
-EXPECTED = ("deviceId", "name", "online", "lastSeenAt", "expectedAt")
+EXPECTED_COLUMNS = ("deviceId", "name", "online", "lastSeenAt", "expectedAt")
 #: Of so many devices a dry run tells people when to expect them.
-SHOWN = 20
+MAX_EXPECTED_ROWS = 20
 
-Failures = Annotated[int, Parameter(help="How many failures to show; 0 for all.")]
+FailureLimit = Annotated[int, Parameter(help="How many failures to show; 0 for all.")]
 
 
 @app.command
 async def make(
     *,
-    work: GivenWork,
-    targets: Annotated[Targets, Parameter(name="*")] = NOBODY,
-    pace: Annotated[Pace, Parameter(name="*")] = AT_WILL,
-    follow: Flag = False,
-    failures: Failures = 50,
-    here: InHere,
+    options: OperationOptionsArg,
+    targets: Annotated[TargetOptions, Parameter(name="*")] = NO_TARGETS,
+    task_options: Annotated[TaskOptions, Parameter(name="*")] = DEFAULT_TASK_OPTIONS,
+    follow: Switch = False,
+    failures: FailureLimit = 50,
+    context: InjectedContext,
 ) -> int:
     """
     Make a task for many devices; it begins at once.
@@ -58,26 +64,30 @@ async def make(
     follow
         Show how far it is, until it has ended; exit code 1 unless all COMPLETED.
     """
-    body = targets.body()
-    steps = await asyncio.to_thread(steps_in, work.steps)
-    key = work.idempotency_key
-    async with here.client() as client:
-        made = await client.make_task(
-            body, steps, idempotency_key=key, **work.fields(), **pace.fields()
+    target_fields = targets.api_fields()
+    steps = await asyncio.to_thread(read_steps, options.steps)
+    key = options.idempotency_key
+    async with context.client() as client:
+        task = await client.create_task(
+            target_fields,
+            steps,
+            idempotency_key=key,
+            **options.api_fields(),
+            **task_options.api_fields(),
         )
-        if pace.dry_run:
-            show_expected(here, made)
+        if task_options.dry_run:
+            print_expected(context, task)
             return 0
         if follow:
-            here.note(f"Task {made['id']}")
-            return await following.follow(here, client, made, failures)
-    show_task(here, made)
+            context.print_note(f"Task {task['id']}")
+            return await following.follow(context, client, task, failures)
+    print_task(context, task)
     return 0
 
 
 @app.command(name="list")
 @app.default
-async def list_(*, limit: int = 50, here: InHere) -> int:
+async def list_(*, limit: int = 50, context: InjectedContext) -> int:
     """
     List tasks, newest first.
 
@@ -86,61 +96,67 @@ async def list_(*, limit: int = 50, here: InHere) -> int:
     limit
         How many at most; 0 for all.
     """
-    async with here.client() as client:
-        tasks = every(client.tasks, limit)
-        await here.stream(tasks if here.json else _each_flat(tasks), COLUMNS)
+    async with context.client() as client:
+        tasks = iter_items(client.tasks, limit)
+        await context.print_stream(tasks if context.json else _to_rows(tasks), COLUMNS)
     return 0
 
 
 @app.command
-async def show(task_id: str, /, *, failures: Failures = 50, here: InHere) -> int:
+async def show(
+    task_id: str, /, *, failures: FailureLimit = 50, context: InjectedContext
+) -> int:
     """Show one task, and what failed."""
-    async with here.client() as client:
+    async with context.client() as client:
         task = await client.task(task_id)
-        if not here.json:
-            here.show(_flat(task))
-        await following.tell(here, client, task, failures)
+        if not context.json:
+            context.print_fields(_to_row(task))
+        await following.print_failures(context, client, task, failures)
     return 0
 
 
 @app.command(name="follow")
-async def follow_(task_id: str, /, *, failures: Failures = 50, here: InHere) -> int:
+async def follow_(
+    task_id: str, /, *, failures: FailureLimit = 50, context: InjectedContext
+) -> int:
     """
     Show how far a task is, until it has ended or is paused, and then what failed.
 
     The exit code is 0 only if all devices COMPLETED.
     """
-    async with here.client() as client:
+    async with context.client() as client:
         task = await client.task(task_id)
-        return await following.follow(here, client, task, failures)
+        return await following.follow(context, client, task, failures)
 
 
 @app.command
-async def pause(task_id: str, /, *, here: InHere) -> int:
+async def pause(task_id: str, /, *, context: InjectedContext) -> int:
     """Begin on no further device until the task is resumed."""
-    async with here.client() as client:
-        show_task(here, await client.pause_task(task_id))
+    async with context.client() as client:
+        print_task(context, await client.pause_task(task_id))
     return 0
 
 
 @app.command
-async def resume(task_id: str, /, *, here: InHere) -> int:
+async def resume(task_id: str, /, *, context: InjectedContext) -> int:
     """Go on with a paused task; the failures so far are forgiven."""
-    async with here.client() as client:
-        show_task(here, await client.resume_task(task_id))
+    async with context.client() as client:
+        print_task(context, await client.resume_task(task_id))
     return 0
 
 
 @app.command
-async def cancel(task_id: str, /, *, here: InHere) -> int:
+async def cancel(task_id: str, /, *, context: InjectedContext) -> int:
     """Cancel a task; steps in flight run to their end."""
-    async with here.client() as client:
-        show_task(here, await client.cancel_task(task_id))
+    async with context.client() as client:
+        print_task(context, await client.cancel_task(task_id))
     return 0
 
 
 @app.command
-async def retry(task_id: str, /, *, include_unknown: Flag = False, here: InHere) -> int:
+async def retry(
+    task_id: str, /, *, include_unknown: Switch = False, context: InjectedContext
+) -> int:
     """
     Begin anew on the devices that failed.
 
@@ -149,39 +165,39 @@ async def retry(task_id: str, /, *, include_unknown: Flag = False, here: InHere)
     include_unknown
         Also on those of which nobody knows (STALE): they may do it twice.
     """
-    async with here.client() as client:
-        again = await client.retry_task(task_id, include_unknown=include_unknown)
-    show_task(here, again)
+    async with context.client() as client:
+        task = await client.retry_task(task_id, include_unknown=include_unknown)
+    print_task(context, task)
     return 0
 
 
-def show_task(here: Here, task: Json) -> None:
+def print_task(context: CliContext, task: Json) -> None:
     """Print a task."""
-    here.show(task if here.json else _flat(task))
+    context.print_fields(task if context.json else _to_row(task))
 
 
-def _flat(task: Json) -> Json:
+def _to_row(task: Json) -> Json:
     """Return a task as people read it: its counts one by one, and no fractions."""
     fields = {name: value for name, value in task.items() if name != "waiting"}
-    at = list(fields).index("counts")
-    flat = list(fields.items())
-    flat[at : at + 1] = following.counted(task).items()
-    return {**dict(flat), "done": f"{math.floor(100 * task['done'])} %"}
+    index = list(fields).index("counts")
+    items = list(fields.items())
+    items[index : index + 1] = following.counts_by_label(task).items()
+    return {**dict(items), "done": f"{math.floor(100 * task['done'])} %"}
 
 
-async def _each_flat(tasks: AsyncIterator[Json]) -> AsyncIterator[Json]:
+async def _to_rows(tasks: AsyncIterator[Json]) -> AsyncIterator[Json]:
     async for task in tasks:
-        yield _flat(task)
+        yield _to_row(task)
 
 
-def show_expected(here: Here, expected: Json) -> None:
+def print_expected(context: CliContext, expected: Json) -> None:
     """Print who would be hit: as JSON, for people those that are away first."""
-    if here.json:
-        here.object(expected)
+    if context.json:
+        context.print_json(expected)
         return
     devices, online = expected["devices"], expected["online"]
-    here.line(f"Devices: {devices}, online: {online}. Nothing was begun.")
+    context.print_line(f"Devices: {devices}, online: {online}. Nothing was begun.")
     items = sorted(expected["items"], key=itemgetter("online"))
-    here.table(items[:SHOWN], EXPECTED)
-    if devices > SHOWN:
-        here.note(f"{devices - SHOWN} more: --json shows all ids.")
+    context.print_table(items[:MAX_EXPECTED_ROWS], EXPECTED_COLUMNS)
+    if devices > MAX_EXPECTED_ROWS:
+        context.print_note(f"{devices - MAX_EXPECTED_ROWS} more: --json shows all ids.")

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from pushserver.cli.here import InHere
+from pushserver.cli.context import InjectedContext
 
 app = App(name="tokens", help="List, create and revoke tokens.")
 
@@ -13,10 +13,10 @@ COLUMNS = ("id", "name", "permissions", "createdAt")
 
 @app.command(name="list")
 @app.default
-async def list_(*, here: InHere) -> int:
+async def list_(*, context: InjectedContext) -> int:
     """List the tokens, without their secrets."""
-    async with here.client() as client:
-        here.table((await client.tokens())["items"], COLUMNS)
+    async with context.client() as client:
+        context.print_table((await client.tokens())["items"], COLUMNS)
     return 0
 
 
@@ -26,7 +26,7 @@ async def create(
     /,
     *,
     permission: Annotated[tuple[str, ...], Parameter(negative=())],
-    here: InHere,
+    context: InjectedContext,
 ) -> int:
     """
     Make a token; its secret is shown this once.
@@ -40,15 +40,15 @@ async def create(
         operations:write, results:read, events:read, subscriptions:read,
         subscriptions:write, tokens:write, or admin for all; may be repeated.
     """
-    async with here.client() as client:
-        here.show(await client.create_token(name, permission))
+    async with context.client() as client:
+        context.print_fields(await client.create_token(name, permission))
     return 0
 
 
 @app.command
-async def revoke(token_id: str, /, *, here: InHere) -> int:
+async def revoke(token_id: str, /, *, context: InjectedContext) -> int:
     """Make a token worthless."""
-    async with here.client() as client:
+    async with context.client() as client:
         await client.revoke_token(token_id)
-    here.show({"id": token_id, "revoked": True})
+    context.print_fields({"id": token_id, "revoked": True})
     return 0

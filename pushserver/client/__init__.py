@@ -4,31 +4,31 @@ Answers come back as plain dictionaries, as they are on the wire. What goes wron
 `ClientError`: `ApiError` when the server refused, `Unreachable` when it did not answer.
 """
 
-from pushserver.client.calls import CSV, NDJSON, Client, Enqueue
-from pushserver.client.pages import PAGE, every
-from pushserver.client.stream import Message, Stream
-from pushserver.client.wire import (
-    Answer,
+from pushserver.client.calls import CSV, NDJSON, Client, RequestPreferences
+from pushserver.client.event_stream import EventStream, StreamMessage
+from pushserver.client.pages import MAX_PAGE_SIZE, iter_items
+from pushserver.client.transport import (
     ApiError,
+    ApiResponse,
     ClientError,
     Json,
-    Params,
+    QueryParams,
     Unreachable,
 )
 
 __all__ = [
     "CSV",
+    "MAX_PAGE_SIZE",
     "NDJSON",
-    "PAGE",
-    "Answer",
     "ApiError",
+    "ApiResponse",
     "Client",
     "ClientError",
-    "Enqueue",
+    "EventStream",
     "Json",
-    "Message",
-    "Params",
-    "Stream",
+    "QueryParams",
+    "RequestPreferences",
+    "StreamMessage",
     "Unreachable",
-    "every",
+    "iter_items",
 ]

@@ -4,23 +4,25 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
-from pushserver.client.wire import Json
+from pushserver.client.transport import Json
 
 #: The most that a list gives in one page.
-PAGE = 1000
+MAX_PAGE_SIZE = 1000
 
 
-async def every(
-    page: Callable[..., Awaitable[Json]], limit: int = 0, **filters: Any
+async def iter_items(
+    fetch_page: Callable[..., Awaitable[Json]], limit: int = 0, **filters: Any
 ) -> AsyncIterator[Json]:
     """Yield what a list holds, page by page, up to *limit* (0: everything)."""
-    left = limit or sys.maxsize
+    remaining = limit or sys.maxsize
     cursor: str | None = None
-    while left > 0:
-        answer = await page(limit=min(PAGE, left), cursor=cursor, **filters)
+    while remaining > 0:
+        answer = await fetch_page(
+            limit=min(MAX_PAGE_SIZE, remaining), cursor=cursor, **filters
+        )
         for item in answer["items"]:
             yield item
-        left -= len(answer["items"])
+        remaining -= len(answer["items"])
         cursor = answer.get("nextCursor")
         if cursor is None:
             return

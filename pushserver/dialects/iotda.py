@@ -14,21 +14,21 @@ import msgspec
 from msgspec import Raw
 
 from pushserver.clock import rfc3339
-from pushserver.model.event import CommandTold, Event
-from pushserver.model.reading import Reading
-from pushserver.model.state import State
+from pushserver.model.event import CommandPayload, Event
+from pushserver.model.parsed_result import ParsedResult
+from pushserver.model.state import CommandState
 
 RESOURCE = "device.command.status"
-MOST_TAGS = 10
+MAX_TAGS = 10
 #: Tags that fill the header's fields of these names, since nothing else knows them.
-PRODUCT_ID = "product_id"
-NODE_ID = "node_id"
+PRODUCT_ID_TAG = "product_id"
+NODE_ID_TAG = "node_id"
 #: Of the request ids, each derived from its event: a retry has the very same bytes.
-_REQUESTS = uuid.UUID("5b0a6f3c-5d0f-4f0e-9c39-6f4ad1d7f0a1")
-_ANSWERED = (State.SUCCESSFUL, State.FAILED)
+_REQUEST_ID_NAMESPACE = uuid.UUID("5b0a6f3c-5d0f-4f0e-9c39-6f4ad1d7f0a1")
+_ANSWERED_STATES = (CommandState.SUCCESSFUL, CommandState.FAILED)
 
 _encode = msgspec.json.Encoder().encode
-_told = msgspec.json.Decoder(CommandTold).decode
+_decode_payload = msgspec.json.Decoder(CommandPayload).decode
 
 
 def iotda_body(
@@ -36,37 +36,38 @@ def iotda_body(
     *,
     app_id: str,
     tags: Mapping[str, str],
-    reading: Reading | None,
+    parsed_result: ParsedResult | None,
     resource_name: str | None,
 ) -> bytes:
     """
     Return the body that tells of a command's transition.
 
-    *tags* are the device's; *reading* is the result that ended the command, if one did.
+    *tags* are the device's; *parsed_result* is the result that ended the command, if
+    one did.
     """
-    told = _told(event.data)
+    payload = _decode_payload(event.data)
     header = _header(str(event.device_id), app_id, tags)
     return _encode(
         {
             "resource": resource_name or RESOURCE,
             "event": "update",
-            "event_time": _basic(event.at),
+            "event_time": _basic_iso8601(event.at),
             "event_time_ms": rfc3339(event.at)[:23] + "Z",
-            "request_id": str(uuid.uuid5(_REQUESTS, str(event.id))),
-            "notify_data": {"header": header, "body": _body(told, reading)},
+            "request_id": str(uuid.uuid5(_REQUEST_ID_NAMESPACE, str(event.id))),
+            "notify_data": {"header": header, "body": _body(payload, parsed_result)},
         }
     )
 
 
 def _header(device_id: str, app_id: str, tags: Mapping[str, str]) -> dict[str, Any]:
     """Say whose the command is; a device that is directly connected is its gateway."""
-    return _known(
+    return _without_none(
         {
             "device_id": device_id,
-            "product_id": tags.get(PRODUCT_ID),
+            "product_id": tags.get(PRODUCT_ID_TAG),
             "app_id": app_id,
             "gateway_id": device_id,
-            "node_id": tags.get(NODE_ID),
+            "node_id": tags.get(NODE_ID_TAG),
             "tags": _tags(tags) or None,
         }
     )
@@ -74,60 +75,64 @@ def _header(device_id: str, app_id: str, tags: Mapping[str, str]) -> dict[str, A
 
 def _tags(tags: Mapping[str, str]) -> list[dict[str, str]]:
     """Return the first ten by their keys, without those that the header has itself."""
-    others = sorted(
-        item for item in tags.items() if item[0] not in (PRODUCT_ID, NODE_ID)
+    remaining = sorted(
+        item for item in tags.items() if item[0] not in (PRODUCT_ID_TAG, NODE_ID_TAG)
     )
-    return [{"tag_value": value, "tag_key": key} for key, value in others[:MOST_TAGS]]
+    return [{"tag_value": value, "tag_key": key} for key, value in remaining[:MAX_TAGS]]
 
 
-def _body(told: CommandTold, reading: Reading | None) -> dict[str, Any]:
+def _body(
+    payload: CommandPayload, parsed_result: ParsedResult | None
+) -> dict[str, Any]:
     """Say what became of the command; a canceled one was never sent, so it expired."""
-    canceled = told.state is State.CANCELED
-    answered = told.state in _ANSWERED
-    return _known(
+    canceled = payload.state is CommandState.CANCELED
+    answered = payload.state in _ANSWERED_STATES
+    return _without_none(
         {
-            "result": _result(reading) if answered and reading is not None else None,
-            "created_time": _basic(told.created_at),
-            "sent_time": _basic(told.sent_at),
-            "command_id": str(told.command_id),
-            "delivered_time": _basic(told.delivered_at),
-            "response_time": _basic(told.finished_at) if answered else None,
-            "status": State.EXPIRED if canceled else told.state,
+            "result": _result(parsed_result)
+            if answered and parsed_result is not None
+            else None,
+            "created_time": _basic_iso8601(payload.created_at),
+            "sent_time": _basic_iso8601(payload.sent_at),
+            "command_id": str(payload.command_id),
+            "delivered_time": _basic_iso8601(payload.delivered_at),
+            "response_time": _basic_iso8601(payload.finished_at) if answered else None,
+            "status": CommandState.EXPIRED if canceled else payload.state,
         }
     )
 
 
-def _result(reading: Reading) -> Raw | dict[str, Raw] | None:
+def _result(parsed_result: ParsedResult) -> Raw | dict[str, Raw] | None:
     """
     Return the result as an object, which the page demands.
 
     A response that is one goes as the device gave it. An error, and any other response,
     goes as the device posted it: `{"error": …, "code": …}`, `{"response": …}`.
     """
-    response = _some(reading.response)
+    response = _non_empty_json(parsed_result.response)
     if response is not None and response[:1] == b"{":
         return Raw(response)
-    fields = _known(
+    fields = _without_none(
         {
-            "error": _some(reading.error),
+            "error": _non_empty_json(parsed_result.error),
             "response": response,
-            "code": _some(reading.code),
+            "code": _non_empty_json(parsed_result.code),
         }
     )
     return {name: Raw(text) for name, text in fields.items()} or None
 
 
-def _some(text: bytes | None) -> bytes | None:
+def _non_empty_json(text: bytes | None) -> bytes | None:
     """Return a JSON text that says something."""
     stripped = (text or b"").strip()
     return None if stripped in (b"", b"null") else stripped
 
 
-def _known(fields: dict[str, Any]) -> dict[str, Any]:
+def _without_none(fields: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _basic(instant: int | None) -> str | None:
+def _basic_iso8601(instant: int | None) -> str | None:
     """Return an instant as yyyyMMdd'T'HHmmss'Z'."""
     if instant is None:
         return None

@@ -13,18 +13,18 @@ from msgspec import UNSET, Raw, UnsetType
 
 from pushserver.clock import SECOND, rfc3339
 from pushserver.model.event import (
-    CommandTold,
-    DeviceTold,
+    CommandPayload,
+    DevicePayload,
     Event,
     EventType,
-    OperationTold,
-    ResultTold,
-    ShadowTold,
-    TaskTold,
-    UpgradeResultTold,
-    UpgradeStateTold,
+    OperationPayload,
+    ResultPayload,
+    ShadowPayload,
+    TaskPayload,
+    UpgradeResultPayload,
+    UpgradeStatePayload,
 )
-from pushserver.model.reading import Reading
+from pushserver.model.parsed_result import ParsedResult
 
 
 class _Out(msgspec.Struct, rename="camel", omit_defaults=True):
@@ -114,147 +114,152 @@ class _Ping(_Out, kw_only=True):
     subscription_id: str
 
 
-class _Body(_Out, kw_only=True):
+class _EnvelopeOut(_Out, kw_only=True):
     type: str
     timestamp: str
     data: _Out
 
 
 _encode = msgspec.json.Encoder().encode
-_command_told = msgspec.json.Decoder(CommandTold).decode
-_operation_told = msgspec.json.Decoder(OperationTold).decode
-_task_told = msgspec.json.Decoder(TaskTold).decode
-_device_told = msgspec.json.Decoder(DeviceTold).decode
-_result_told = msgspec.json.Decoder(ResultTold).decode
-_shadow_told = msgspec.json.Decoder(ShadowTold).decode
-_upgrade_state_told = msgspec.json.Decoder(UpgradeStateTold).decode
-_upgrade_result_told = msgspec.json.Decoder(UpgradeResultTold).decode
+_decode_command = msgspec.json.Decoder(CommandPayload).decode
+_decode_operation = msgspec.json.Decoder(OperationPayload).decode
+_decode_task = msgspec.json.Decoder(TaskPayload).decode
+_decode_device = msgspec.json.Decoder(DevicePayload).decode
+_decode_result = msgspec.json.Decoder(ResultPayload).decode
+_decode_shadow = msgspec.json.Decoder(ShadowPayload).decode
+_decode_upgrade_state = msgspec.json.Decoder(UpgradeStatePayload).decode
+_decode_upgrade_result = msgspec.json.Decoder(UpgradeResultPayload).decode
 
 
 def native_body(
-    event: Event, reading: Reading | None, *, include_result: bool
+    event: Event, parsed_result: ParsedResult | None, *, include_result: bool
 ) -> bytes:
     """
     Return the body that tells of *event*.
 
-    *reading* is the result that ended a command, if one did. Its error is always told,
-    its response and its code only with *include_result*.
+    *parsed_result* is the result that ended a command, if one did. Its error is always
+    told, its response and its code only with *include_result*.
     """
-    data = _DATA[event.type](event)
-    if reading is not None and isinstance(data, _Command):
-        data.error = _raw(reading.error)
+    data = _RENDERERS[event.type](event)
+    if parsed_result is not None and isinstance(data, _Command):
+        data.error = _raw(parsed_result.error)
         if include_result:
-            data.response, data.code = _raw(reading.response), _raw(reading.code)
-    return _encode(_Body(type=event.type, timestamp=rfc3339(event.at), data=data))
+            data.response, data.code = (
+                _raw(parsed_result.response),
+                _raw(parsed_result.code),
+            )
+    return _encode(
+        _EnvelopeOut(type=event.type, timestamp=rfc3339(event.at), data=data)
+    )
 
 
 def ping_body(subscription_id: int, at: int) -> bytes:
     """Return the body of a ping: no event, only somebody who wants to see it come."""
     data = _Ping(subscription_id=str(subscription_id))
-    return _encode(_Body(type="ping", timestamp=rfc3339(at), data=data))
+    return _encode(_EnvelopeOut(type="ping", timestamp=rfc3339(at), data=data))
 
 
 def _command(event: Event) -> _Command:
-    told = _command_told(event.data)
+    payload = _decode_command(event.data)
     return _Command(
-        command_id=str(told.command_id),
+        command_id=str(payload.command_id),
         device_id=_id(event.device_id),
-        sequence=told.sequence,
-        state=told.state,
-        endpoint=told.endpoint,
-        created_at=rfc3339(told.created_at),
-        sent_at=_at(told.sent_at),
-        delivered_at=_at(told.delivered_at),
-        finished_at=_at(told.finished_at),
-        operation_id=_id(told.operation_id),
+        sequence=payload.sequence,
+        state=payload.state,
+        endpoint=payload.endpoint,
+        created_at=rfc3339(payload.created_at),
+        sent_at=_at(payload.sent_at),
+        delivered_at=_at(payload.delivered_at),
+        finished_at=_at(payload.finished_at),
+        operation_id=_id(payload.operation_id),
     )
 
 
 def _operation(event: Event) -> _Operation:
-    told = _operation_told(event.data)
+    payload = _decode_operation(event.data)
     return _Operation(
-        operation_id=str(told.operation_id),
+        operation_id=str(payload.operation_id),
         device_id=_id(event.device_id),
-        status=told.status,
-        progress=told.progress,
-        resource=told.resource,
-        task_id=_id(told.task_id),
-        message=told.message,
+        status=payload.status,
+        progress=payload.progress,
+        resource=payload.resource,
+        task_id=_id(payload.task_id),
+        message=payload.message,
     )
 
 
 def _task(event: Event) -> _Task:
-    told = _task_told(event.data)
+    payload = _decode_task(event.data)
     return _Task(
-        task_id=str(told.task_id),
-        state=told.state,
-        completed=told.completed,
-        failed=told.failed,
-        stale=told.stale,
-        name=told.name,
+        task_id=str(payload.task_id),
+        state=payload.state,
+        completed=payload.completed,
+        failed=payload.failed,
+        stale=payload.stale,
+        name=payload.name,
     )
 
 
 def _device(event: Event) -> _Device:
-    told = _device_told(event.data)
+    payload = _decode_device(event.data)
     return _Device(
         device_id=_id(event.device_id),
-        last_seen_at=_at(told.last_seen_at),
-        address=told.address,
-        reason=told.reason,
+        last_seen_at=_at(payload.last_seen_at),
+        address=payload.address,
+        reason=payload.reason,
     )
 
 
 def _result(event: Event) -> _Result:
-    told = _result_told(event.data)
+    payload = _decode_result(event.data)
     return _Result(
-        result_id=str(told.result_id),
+        result_id=str(payload.result_id),
         device_id=_id(event.device_id),
-        uuid=told.uuid,
-        endpoint=told.endpoint,
+        uuid=payload.uuid,
+        endpoint=payload.endpoint,
     )
 
 
 def _shadow(event: Event) -> _Shadow:
-    told = _shadow_told(event.data)
+    payload = _decode_shadow(event.data)
     return _Shadow(
         device_id=_id(event.device_id),
-        service_id=told.service_id,
-        properties=told.properties,
-        status="DELIVERED" if told.delivered else "FAILED",
-        version=told.version,
-        command_id=str(told.command_id),
-        error=told.error,
+        service_id=payload.service_id,
+        properties=payload.properties,
+        status="DELIVERED" if payload.delivered else "FAILED",
+        version=payload.version,
+        command_id=str(payload.command_id),
+        error=payload.error,
     )
 
 
 def _upgrade_state(event: Event) -> _UpgradeState:
-    told = _upgrade_state_told(event.data)
+    payload = _decode_upgrade_state(event.data)
     return _UpgradeState(
-        upgrade_id=str(told.task_id),
-        operation_id=str(told.operation_id),
+        upgrade_id=str(payload.task_id),
+        operation_id=str(payload.operation_id),
         device_id=_id(event.device_id),
-        state=told.state,
+        state=payload.state,
     )
 
 
 def _upgrade_result(event: Event) -> _UpgradeResult:
-    told = _upgrade_result_told(event.data)
+    payload = _decode_upgrade_result(event.data)
     return _UpgradeResult(
-        upgrade_id=str(told.task_id),
-        operation_id=str(told.operation_id),
+        upgrade_id=str(payload.task_id),
+        operation_id=str(payload.operation_id),
         device_id=_id(event.device_id),
-        result="SUCCESS" if told.success else "FAIL",
-        target_version=told.target_version,
-        source_version=told.source_version,
-        current_version=told.current_version,
-        duration=told.duration / SECOND,
-        error_code=told.error_code,
-        error=told.error,
+        result="SUCCESS" if payload.success else "FAIL",
+        target_version=payload.target_version,
+        source_version=payload.source_version,
+        current_version=payload.current_version,
+        duration=payload.duration / SECOND,
+        error_code=payload.error_code,
+        error=payload.error,
     )
 
 
-_DATA: Mapping[EventType, Callable[[Event], _Out]] = MappingProxyType(
+_RENDERERS: Mapping[EventType, Callable[[Event], _Out]] = MappingProxyType(
     {
         EventType.COMMAND_STATUS: _command,
         EventType.DEVICE_ONLINE: _device,

@@ -16,9 +16,9 @@ from pushserver.clock import SECOND
 from pushserver.model.event import (
     Event,
     EventType,
-    ShadowTold,
-    UpgradeResultTold,
-    UpgradeStateTold,
+    ShadowPayload,
+    UpgradeResultPayload,
+    UpgradeStatePayload,
 )
 
 #: What the platform calls each kind of event: its `notifyType`.
@@ -31,9 +31,9 @@ NOTIFY_TYPES: Mapping[EventType, str] = MappingProxyType(
 )
 
 _encode = msgspec.json.Encoder().encode
-_shadow_told = msgspec.json.Decoder(ShadowTold).decode
-_state_told = msgspec.json.Decoder(UpgradeStateTold).decode
-_result_told = msgspec.json.Decoder(UpgradeResultTold).decode
+_decode_shadow = msgspec.json.Decoder(ShadowPayload).decode
+_decode_state = msgspec.json.Decoder(UpgradeStatePayload).decode
+_decode_result = msgspec.json.Decoder(UpgradeResultPayload).decode
 
 
 def oceanconnect_body(event: Event, *, app_id: str) -> bytes:
@@ -41,56 +41,60 @@ def oceanconnect_body(event: Event, *, app_id: str) -> bytes:
     fields = {
         "notifyType": NOTIFY_TYPES[event.type],
         "deviceId": str(event.device_id),
-        **_FIELDS[event.type](event.data, app_id),
+        **_RENDERERS[event.type](event.data, app_id),
     }
     return _encode(fields)
 
 
 def _shadow(data: bytes, _app_id: str) -> dict[str, Any]:
-    told = _shadow_told(data)
+    payload = _decode_shadow(data)
     return {
-        "serviceId": told.service_id,
-        "properties": told.properties,
-        "status": "DELIVERED" if told.delivered else "FAILED",
+        "serviceId": payload.service_id,
+        "properties": payload.properties,
+        "status": "DELIVERED" if payload.delivered else "FAILED",
     }
 
 
 def _state(data: bytes, app_id: str) -> dict[str, Any]:
-    told = _state_told(data)
+    payload = _decode_state(data)
     return {
-        **_part(told, app_id),
-        "swUpgradeState": told.state,
+        **_id_fields(payload, app_id),
+        "swUpgradeState": payload.state,
     }
 
 
 def _result(data: bytes, app_id: str) -> dict[str, Any]:
     """The page's `upgradeTime` is a number without a unit: whole seconds here."""
-    told = _result_told(data)
+    payload = _decode_result(data)
     return {
-        **_part(told, app_id),
-        "curVersion": told.current_version,
-        "targetVersion": told.target_version,
-        "sourceVersion": told.source_version,
-        "swUpgradeResult": "SUCCESS" if told.success else "FAIL",
-        "upgradeTime": told.duration // SECOND,
-        "resultDesc": told.error or "The device has the target version.",
-        "errorCode": told.error_code,
-        "description": told.error,
+        **_id_fields(payload, app_id),
+        "curVersion": payload.current_version,
+        "targetVersion": payload.target_version,
+        "sourceVersion": payload.source_version,
+        "swUpgradeResult": "SUCCESS" if payload.success else "FAIL",
+        "upgradeTime": payload.duration // SECOND,
+        "resultDesc": payload.error or "The device has the target version.",
+        "errorCode": payload.error_code,
+        "description": payload.error,
     }
 
 
-def _part(told: UpgradeStateTold | UpgradeResultTold, app_id: str) -> dict[str, str]:
+def _id_fields(
+    payload: UpgradeStatePayload | UpgradeResultPayload, app_id: str
+) -> dict[str, str]:
     return {
         "appId": app_id,
-        "operationId": str(told.task_id),
-        "subOperationId": str(told.operation_id),
+        "operationId": str(payload.task_id),
+        "subOperationId": str(payload.operation_id),
     }
 
 
-_FIELDS: Mapping[EventType, Callable[[bytes, str], dict[str, Any]]] = MappingProxyType(
-    {
-        EventType.SHADOW_STATUS: _shadow,
-        EventType.UPGRADE_STATE: _state,
-        EventType.UPGRADE_RESULT: _result,
-    }
+_RENDERERS: Mapping[EventType, Callable[[bytes, str], dict[str, Any]]] = (
+    MappingProxyType(
+        {
+            EventType.SHADOW_STATUS: _shadow,
+            EventType.UPGRADE_STATE: _state,
+            EventType.UPGRADE_RESULT: _result,
+        }
+    )
 )

@@ -11,14 +11,14 @@ from types import MappingProxyType
 
 import attrs
 
-DAY = 86_400
+DAY_SECONDS = 86_400
 #: Seconds within which a door action still makes sense.
-DOOR_EXPIRY = 30
+DOOR_EXPIRY_SECONDS = 30
 #: Seconds of grace for what a device may take long to answer.
-SLOW_GRACE = 60
+SLOW_GRACE_SECONDS = 60
 
 
-class Delivery(enum.StrEnum):
+class DeliveryGuarantee(enum.StrEnum):
     """How often a command may be handed out."""
 
     AT_LEAST_ONCE = "atLeastOnce"
@@ -32,7 +32,7 @@ _LARGE_OBJECTS = re.compile(r'"object"\s*:\s*"(?:\w+_logs|templates)"')
 
 
 @attrs.frozen
-class Endpoint:
+class EndpointDefaults:
     """
     How commands for one endpoint are treated unless they say otherwise.
 
@@ -40,53 +40,53 @@ class Endpoint:
     its next poll is taken for a sign that the answer or the result was lost.
     """
 
-    delivery: Delivery = Delivery.AT_MOST_ONCE
-    expires_in: int = DAY
+    guarantee: DeliveryGuarantee = DeliveryGuarantee.AT_MOST_ONCE
+    expires_in: int = DAY_SECONDS
     slow: bool = False
 
 
-_AGAIN = Endpoint(Delivery.AT_LEAST_ONCE)
-_SLOW_AGAIN = Endpoint(Delivery.AT_LEAST_ONCE, slow=True)
-_SLOW_ONCE = Endpoint(slow=True)
-_DOOR = Endpoint(expires_in=DOOR_EXPIRY)
+_AT_LEAST_ONCE = EndpointDefaults(DeliveryGuarantee.AT_LEAST_ONCE)
+_SLOW_AT_LEAST_ONCE = EndpointDefaults(DeliveryGuarantee.AT_LEAST_ONCE, slow=True)
+_SLOW_AT_MOST_ONCE = EndpointDefaults(slow=True)
+_DOOR = EndpointDefaults(expires_in=DOOR_EXPIRY_SECONDS)
 
-UNKNOWN = Endpoint()
+UNLISTED = EndpointDefaults()
 
 #: Every other endpoint is UNKNOWN: at most once, within a day. `set_system_time` is
 #: left out on purpose: handed out again it would set a time that has passed.
-CATALOGUE: Mapping[str, Endpoint] = MappingProxyType(
+CATALOGUE: Mapping[str, EndpointDefaults] = MappingProxyType(
     {
-        "load_objects": _AGAIN,
-        "create_or_modify_objects": _AGAIN,
-        "modify_objects": _AGAIN,
-        "destroy_objects": _AGAIN,
-        "get_configuration": _AGAIN,
-        "set_configuration": _AGAIN,
-        "system_information": _AGAIN,
-        "user_get_image": _AGAIN,
-        "user_set_image": _AGAIN,
-        "user_destroy_image": _AGAIN,
-        "user_list_images": _SLOW_AGAIN,
-        "user_get_image_list": _SLOW_AGAIN,
-        "user_set_image_list": _SLOW_AGAIN,
-        "report_generate": _SLOW_AGAIN,
-        "remote_enroll": _SLOW_ONCE,
+        "load_objects": _AT_LEAST_ONCE,
+        "create_or_modify_objects": _AT_LEAST_ONCE,
+        "modify_objects": _AT_LEAST_ONCE,
+        "destroy_objects": _AT_LEAST_ONCE,
+        "get_configuration": _AT_LEAST_ONCE,
+        "set_configuration": _AT_LEAST_ONCE,
+        "system_information": _AT_LEAST_ONCE,
+        "user_get_image": _AT_LEAST_ONCE,
+        "user_set_image": _AT_LEAST_ONCE,
+        "user_destroy_image": _AT_LEAST_ONCE,
+        "user_list_images": _SLOW_AT_LEAST_ONCE,
+        "user_get_image_list": _SLOW_AT_LEAST_ONCE,
+        "user_set_image_list": _SLOW_AT_LEAST_ONCE,
+        "report_generate": _SLOW_AT_LEAST_ONCE,
+        "remote_enroll": _SLOW_AT_MOST_ONCE,
         "execute_actions": _DOOR,
     }
 )
 
 
-def endpoint_named(name: str) -> Endpoint:
-    """Return what is known of the endpoint called *name*."""
-    return CATALOGUE.get(name, UNKNOWN)
+def endpoint_defaults(endpoint: str) -> EndpointDefaults:
+    """Return what is known of the endpoint called *endpoint*."""
+    return CATALOGUE.get(endpoint, UNLISTED)
 
 
-def is_slow(name: str, body: str | None) -> bool:
+def is_slow(endpoint: str, body: str | None) -> bool:
     """Tell whether a device may need long for this endpoint with this JSON body."""
-    if endpoint_named(name).slow:
+    if endpoint_defaults(endpoint).slow:
         return True
     if body is None:
         return False
     return len(body) >= LARGE_BODY or (
-        name == "load_objects" and _LARGE_OBJECTS.search(body) is not None
+        endpoint == "load_objects" and _LARGE_OBJECTS.search(body) is not None
     )

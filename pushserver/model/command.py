@@ -5,10 +5,16 @@ from typing import NamedTuple
 
 import attrs
 
-from pushserver.model.catalogue import Delivery
+from pushserver.model.catalogue import DeliveryGuarantee
 from pushserver.model.operation import Operation
 from pushserver.model.shadow import Service
-from pushserver.model.state import IN_FLIGHT, OVER, State, Turn, next_state
+from pushserver.model.state import (
+    FINISHED,
+    IN_FLIGHT,
+    CommandEvent,
+    CommandState,
+    next_state,
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -33,12 +39,14 @@ class Command:
     """
     One order for one device. Instants and durations are microseconds.
 
-    Only `move` changes `state`. `stored` is the state that the store last confirmed,
-    None before the first time: the guard of the next write. `order` is None where it
-    has not been read from the store. `step` counts from 0; `operation` is set while
-    the operation follows the command, `resource` is what the step is called there.
-    `turns` counts its transitions; being made is the first. `service_id` is the service
-    of the device that it writes or reads; `shadow` is set while that follows it.
+    Only `apply_event` changes `state`. `stored_state` is the state that the store last
+    confirmed, None before the first time: the guard of the next write. `order` is None
+    where it has not been read from the store. `step` counts from 0; `operation` is set
+    while the operation follows the command, `resource` is what the step is called
+    there. `transition_count` counts its transitions; being made is the first.
+    `service_id` is the service of the device that it writes or reads; `service` is set
+    while that
+    follows it.
     """
 
     id: int
@@ -46,14 +54,14 @@ class Command:
     device_id: int
     endpoint: str
     priority: int
-    delivery: Delivery
+    guarantee: DeliveryGuarantee
     max_attempts: int
     response_timeout: int
     slow: bool
     created_at: int
     not_before: int | None
     expires_at: int
-    state: State = State.PENDING
+    state: CommandState = CommandState.PENDING
     attempts: int = 0
     sent_at: int | None = None
     delivered_at: int | None = None
@@ -61,18 +69,18 @@ class Command:
     operation_id: int | None = None
     step: int | None = None
     resource: str | None = None
-    turns: int = 1
+    transition_count: int = 1
     result_id: int | None = None
     service_id: str | None = None
-    stored: State | None = None
+    stored_state: CommandState | None = None
     order: Order | None = None
     operation: Operation | None = None
-    shadow: Service | None = None
+    service: Service | None = None
 
     @property
-    def is_over(self) -> bool:
+    def is_finished(self) -> bool:
         """Tell whether nothing more will be done for it."""
-        return self.state in OVER
+        return self.state in FINISHED
 
     @property
     def is_in_flight(self) -> bool:
@@ -80,12 +88,12 @@ class Command:
         return self.state in IN_FLIGHT
 
     @property
-    def is_unwanted(self) -> bool:
+    def is_operation_canceled(self) -> bool:
         """Tell whether the operation whose step it is was canceled."""
         return self.operation is not None and self.operation.canceled
 
     @property
-    def planned_at(self) -> int:
+    def scheduled_at(self) -> int:
         """The instant for which it was planned when it was made, else 0."""
         planned = self.not_before is not None and self.not_before > self.created_at
         return self.not_before or 0 if planned else 0
@@ -96,7 +104,7 @@ class Command:
         return (-self.priority, self.id)
 
 
-class Outcome(enum.StrEnum):
+class DeliveryOutcome(enum.StrEnum):
     """What came of one delivery."""
 
     SUCCESSFUL = "successful"
@@ -107,7 +115,7 @@ class Outcome(enum.StrEnum):
 
 
 @attrs.define(kw_only=True, eq=False)
-class HandOut:
+class Delivery:
     """
     One handing-out of a command to its device: a *delivery*.
 
@@ -122,7 +130,7 @@ class HandOut:
     sent_at: int
     delivered_at: int | None = None
     ended_at: int | None = None
-    outcome: Outcome | None = None
+    outcome: DeliveryOutcome | None = None
     stored: bool = False
 
 
@@ -158,65 +166,65 @@ class Result:
     body: bytes
 
 
-class Move(NamedTuple):
+class Transition(NamedTuple):
     """A transition that was made."""
 
     command: Command
-    turn: Turn
+    command_event: CommandEvent
     at: int
 
 
-def move(command: Command, turn: Turn, at: int) -> Move:
+def apply_event(command: Command, command_event: CommandEvent, at: int) -> Transition:
     """
-    Let *turn* happen to *command* and return what was done.
+    Let *command_event* happen to *command* and return what was done.
 
     Raises:
         Conflict: the table of states does not allow it.
     """
-    command.state = next_state(command.state, turn)
-    command.turns += 1
-    _STAMP[turn](command, at)
-    return Move(command, turn, at)
+    command.state = next_state(command.state, command_event)
+    command.transition_count += 1
+    _STAMPERS[command_event](command, at)
+    return Transition(command, command_event, at)
 
 
-def _handed_out(command: Command, at: int) -> None:
+def _stamp_hand_out(command: Command, at: int) -> None:
     command.attempts += 1
     command.sent_at = at
     command.delivered_at = None
 
 
-def _written(command: Command, at: int) -> None:
+def _stamp_written(command: Command, at: int) -> None:
     command.delivered_at = at
 
 
-def _withdrawn(command: Command, _at: int) -> None:
+def _stamp_revert(command: Command, _at: int) -> None:
     command.attempts -= 1
     command.sent_at = None
 
 
-def _answered(command: Command, at: int) -> None:
+def _stamp_answered(command: Command, at: int) -> None:
     # A result implies that the answer had arrived.
     if command.delivered_at is None:
         command.delivered_at = at
     command.finished_at = at
 
 
-def _waits_again(_command: Command, _at: int) -> None:
+def _keep_stamps(_command: Command, _at: int) -> None:
     """Keep the stamps of the last attempt."""
 
 
-def _finished(command: Command, at: int) -> None:
+def _stamp_finished(command: Command, at: int) -> None:
     command.finished_at = at
 
 
-_STAMP = {
-    Turn.HAND_OUT: _handed_out,
-    Turn.WRITTEN: _written,
-    Turn.WITHDRAW: _withdrawn,
-    Turn.SUCCEED: _answered,
-    Turn.FAIL: _answered,
-    Turn.RETRY: _waits_again,
-    Turn.GIVE_UP: _finished,
-    Turn.EXPIRE: _finished,
-    Turn.CANCEL: _finished,
+_STAMPERS = {
+    CommandEvent.HAND_OUT: _stamp_hand_out,
+    CommandEvent.WRITTEN: _stamp_written,
+    CommandEvent.REVERT_HAND_OUT: _stamp_revert,
+    CommandEvent.SUCCEED: _stamp_answered,
+    CommandEvent.FAIL: _stamp_answered,
+    CommandEvent.RETRY: _keep_stamps,
+    CommandEvent.GIVE_UP: _stamp_finished,
+    CommandEvent.EXPIRE: _stamp_finished,
+    CommandEvent.CANCEL: _stamp_finished,
 }

@@ -12,10 +12,10 @@ from pushserver.clock import SECOND
 #: At most this many quarantined devices are remembered.
 QUARANTINE_LIMIT = 1000
 #: One that has not polled for this long (seconds) makes room for another.
-QUARANTINE_IDLE = 3600
+QUARANTINE_IDLE_SECONDS = 3600
 #: Of each device, so many odd requests are kept, and of each so many bytes.
-STRAYS_KEPT = 20
-STRAY_BYTES = 4096
+MAX_UNKNOWN_REQUESTS = 20
+MAX_UNKNOWN_REQUEST_BYTES = 4096
 
 
 class DeviceState(enum.StrEnum):
@@ -38,8 +38,8 @@ class Device:
     What is known of a terminal; instants and durations are microseconds.
 
     The first part is what administrators decide, the second what was seen. `hold` is
-    None where the server's own applies. `period` is the time between idle polls. One
-    in quarantine belongs to the first scope.
+    None where the server's own applies. `poll_period` is the time between idle polls.
+    One in quarantine belongs to the first scope.
     """
 
     device_id: int
@@ -55,12 +55,12 @@ class Device:
 
     last_seen_at: int | None = None
     address: str | None = None
-    period: int | None = None
-    polled_plain: bool = False
-    stray_count: int = 0
-    was_idle: bool = False
-    hang_ups: int = 0
-    shortest_wait: int | None = None
+    poll_period: int | None = None
+    polled_without_key: bool = False
+    unknown_request_count: int = 0
+    was_last_poll_idle: bool = False
+    hang_up_count: int = 0
+    shortest_aborted_hold: int | None = None
 
     @property
     def is_adopted(self) -> bool:
@@ -75,43 +75,43 @@ class Device:
         """
         if self.last_seen_at is None:
             return False
-        return now - self.last_seen_at < self.patience(hold)
+        return now - self.last_seen_at < self.offline_after(hold)
 
-    def patience(self, hold: int) -> int:
+    def offline_after(self, hold: int) -> int:
         """Return after how long without a poll it is taken to be away."""
-        held = hold if self.hold is None else self.hold
-        return max(_PATIENCE, 3 * (self.period or 0)) + held
+        effective_hold = hold if self.hold is None else self.hold
+        return max(_MIN_OFFLINE_AFTER, 3 * (self.poll_period or 0)) + effective_hold
 
-    def expected_at(self, now: int) -> int | None:
+    def next_poll_at(self, now: int) -> int | None:
         """Return when it should poll next; None if nobody knows, or it is late."""
-        if self.last_seen_at is None or self.period is None:
+        if self.last_seen_at is None or self.poll_period is None:
             return None
-        expected = self.last_seen_at + self.period
+        expected = self.last_seen_at + self.poll_period
         return expected if expected >= now else None
 
-    def seen(self, now: int, address: str | None) -> None:
+    def record_poll(self, now: int, address: str | None) -> None:
         """Note a poll; the period follows slowly, so that one odd gap is no news."""
         last = self.last_seen_at
-        if self.was_idle and last is not None and now > last:
-            self._note_gap(now - last)
+        if self.was_last_poll_idle and last is not None and now > last:
+            self._update_poll_period(now - last)
         self.last_seen_at = now
         self.address = address
 
-    def _note_gap(self, gap: int) -> None:
+    def _update_poll_period(self, gap: int) -> None:
         """Let the period follow; an absence counts as no more than twice of it."""
-        if self.period is None:
-            self.period = gap
+        if self.poll_period is None:
+            self.poll_period = gap
         else:
-            most = max(2 * self.period, SECOND)
-            self.period = (7 * self.period + min(gap, most)) // 8
+            max_gap = max(2 * self.poll_period, SECOND)
+            self.poll_period = (7 * self.poll_period + min(gap, max_gap)) // 8
 
-    def hung_up(self, waited: int) -> None:
+    def record_hang_up(self, waited: int) -> None:
         """Note that it hung up while its poll was held, after *waited*."""
-        self.hang_ups += 1
-        if self.shortest_wait is None or waited < self.shortest_wait:
-            self.shortest_wait = waited
+        self.hang_up_count += 1
+        if self.shortest_aborted_hold is None or waited < self.shortest_aborted_hold:
+            self.shortest_aborted_hold = waited
 
-    def hold_for(self, default: int) -> int:
+    def effective_hold(self, default: int) -> int:
         """
         Return how long its poll may be held.
 
@@ -119,19 +119,21 @@ class Device:
         80 % of the shortest such wait, and after three not at all.
         """
         hold = default if self.hold is None else self.hold
-        if self.shortest_wait is None:
+        if self.shortest_aborted_hold is None:
             return hold
         return (
-            0 if self.hang_ups >= _HANG_UPS else min(hold, self.shortest_wait * 4 // 5)
+            0
+            if self.hang_up_count >= _MAX_HANG_UPS
+            else min(hold, self.shortest_aborted_hold * 4 // 5)
         )
 
 
-_HANG_UPS = 3
+_MAX_HANG_UPS = 3
 #: A device that polled within this is there, whatever its period (microseconds).
-_PATIENCE = 30 * SECOND
+_MIN_OFFLINE_AFTER = 30 * SECOND
 
 
-class Access(enum.Enum):
+class AccessDecision(enum.Enum):
     """How a request that names a device is to be treated."""
 
     SERVED = "served"
@@ -140,7 +142,7 @@ class Access(enum.Enum):
     WRONG_KEY = "wrongKey"
 
 
-def new_key() -> str:
+def new_device_key() -> str:
     """Make a key: 192 random bits, fit for a path."""
     return secrets.token_urlsafe(24)
 
@@ -150,31 +152,35 @@ def hash_secret(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
 
 
-def access(device: Device, key: str | None, policy: DeviceKeys) -> Access:
+def check_access(device: Device, key: str | None, policy: DeviceKeys) -> AccessDecision:
     """Tell whether *device* is served when it comes with *key* in its path."""
     if device.key_hash is None:
         served = policy is DeviceKeys.OPTIONAL
-        return Access.SERVED if served else Access.NO_KEY
+        return AccessDecision.SERVED if served else AccessDecision.NO_KEY
     if key is None:
-        return Access.NO_KEY if _enforced(device, policy) else Access.SERVED
-    return _with_key(device, hash_secret(key))
+        return (
+            AccessDecision.NO_KEY
+            if _is_key_required(device, policy)
+            else AccessDecision.SERVED
+        )
+    return _check_key(device, hash_secret(key))
 
 
-def _enforced(device: Device, policy: DeviceKeys) -> bool:
+def _is_key_required(device: Device, policy: DeviceKeys) -> bool:
     return device.key_enforced or policy is DeviceKeys.REQUIRED
 
 
-def _with_key(device: Device, digest: str) -> Access:
+def _check_key(device: Device, digest: str) -> AccessDecision:
     if secrets.compare_digest(digest, device.key_hash or ""):
         settled = device.key_enforced and device.old_key_hash is None
-        return Access.SERVED if settled else Access.FIRST_KEYED
+        return AccessDecision.SERVED if settled else AccessDecision.FIRST_KEYED
     if secrets.compare_digest(digest, device.old_key_hash or ""):
-        return Access.SERVED
-    return Access.WRONG_KEY
+        return AccessDecision.SERVED
+    return AccessDecision.WRONG_KEY
 
 
 @attrs.frozen(kw_only=True)
-class Stray:
+class UnknownRequest:
     """A request that is no poll and no result of an adopted device."""
 
     id: int

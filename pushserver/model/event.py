@@ -1,7 +1,7 @@
 """What happened, as it is told to subscriptions, streams and the console.
 
 An event is written in the very transaction that makes it true, and only if somebody
-wants to hear of it: `Interest` says who.
+wants to hear of it: `EventTypesByScope` says who.
 """
 
 import enum
@@ -12,8 +12,8 @@ import msgspec
 
 from pushserver.model.command import Command
 from pushserver.model.operation import Operation
-from pushserver.model.state import State
-from pushserver.model.task import Counts, Task, TaskState
+from pushserver.model.state import CommandState
+from pushserver.model.task import OperationCounts, Task, TaskState
 
 
 class EventType(enum.StrEnum):
@@ -34,7 +34,7 @@ class EventType(enum.StrEnum):
 
 
 #: Which types of events somebody wants to hear of, in each scope.
-Interest = Mapping[int, Collection[EventType]]
+EventTypesByScope = Mapping[int, Collection[EventType]]
 
 
 @attrs.frozen(kw_only=True)
@@ -54,12 +54,12 @@ class Event:
     data: bytes
 
 
-class CommandTold(msgspec.Struct, omit_defaults=True):
+class CommandPayload(msgspec.Struct, omit_defaults=True):
     """A command after a transition. Instants are microseconds UTC."""
 
     command_id: int
     sequence: int
-    state: State
+    state: CommandState
     endpoint: str
     created_at: int
     sent_at: int | None = None
@@ -69,7 +69,7 @@ class CommandTold(msgspec.Struct, omit_defaults=True):
     result_id: int | None = None
 
 
-class OperationTold(msgspec.Struct, omit_defaults=True):
+class OperationPayload(msgspec.Struct, omit_defaults=True):
     """An operation after a turn of its steps, or after its end."""
 
     operation_id: int
@@ -80,7 +80,7 @@ class OperationTold(msgspec.Struct, omit_defaults=True):
     message: str | None = None
 
 
-class TaskTold(msgspec.Struct, omit_defaults=True):
+class TaskPayload(msgspec.Struct, omit_defaults=True):
     """A task that has ended, and how its operations did."""
 
     task_id: int
@@ -91,7 +91,7 @@ class TaskTold(msgspec.Struct, omit_defaults=True):
     name: str | None = None
 
 
-class DeviceTold(msgspec.Struct, omit_defaults=True):
+class DevicePayload(msgspec.Struct, omit_defaults=True):
     """A device that came, went, or is not what it says."""
 
     last_seen_at: int | None = None
@@ -99,7 +99,7 @@ class DeviceTold(msgspec.Struct, omit_defaults=True):
     reason: str | None = None
 
 
-class ResultTold(msgspec.Struct, omit_defaults=True):
+class ResultPayload(msgspec.Struct, omit_defaults=True):
     """A result that belongs to no delivery."""
 
     result_id: int
@@ -107,7 +107,7 @@ class ResultTold(msgspec.Struct, omit_defaults=True):
     endpoint: str | None = None
 
 
-class ShadowTold(msgspec.Struct, omit_defaults=True):
+class ShadowPayload(msgspec.Struct, omit_defaults=True):
     """
     A service of a device that was given what is desired of it, or was not.
 
@@ -123,7 +123,7 @@ class ShadowTold(msgspec.Struct, omit_defaults=True):
     error: str | None = None
 
 
-class UpgradeStateTold(msgspec.Struct, omit_defaults=True):
+class UpgradeStatePayload(msgspec.Struct, omit_defaults=True):
     """A device's part of an upgrade that came to another state."""
 
     task_id: int
@@ -131,7 +131,7 @@ class UpgradeStateTold(msgspec.Struct, omit_defaults=True):
     state: str
 
 
-class UpgradeResultTold(msgspec.Struct, omit_defaults=True):
+class UpgradeResultPayload(msgspec.Struct, omit_defaults=True):
     """
     How a device's part of an upgrade ended; versions are empty where nobody knows.
 
@@ -153,11 +153,11 @@ class UpgradeResultTold(msgspec.Struct, omit_defaults=True):
 _encode = msgspec.json.Encoder().encode
 
 
-def of_command(event_id: int, command: Command, at: int) -> Event:
+def command_status_event(event_id: int, command: Command, at: int) -> Event:
     """Return the event of a transition that *command* just made."""
-    told = CommandTold(
+    payload = CommandPayload(
         command_id=command.id,
-        sequence=command.turns,
+        sequence=command.transition_count,
         state=command.state,
         endpoint=command.endpoint,
         created_at=command.created_at,
@@ -173,36 +173,42 @@ def of_command(event_id: int, command: Command, at: int) -> Event:
         type=EventType.COMMAND_STATUS,
         at=at,
         device_id=command.device_id,
-        data=_encode(told),
+        data=_encode(payload),
     )
 
 
-def of_operation(
-    event_id: int, operation: Operation, kind: EventType, at: int, message: str | None
+def operation_event(
+    event_id: int,
+    operation: Operation,
+    event_type: EventType,
+    at: int,
+    message: str | None,
 ) -> Event:
     """Return the event of an operation that went on, or ended."""
-    told = OperationTold(
+    payload = OperationPayload(
         operation_id=operation.id,
         status=operation.status,
         progress=operation.progress,
-        resource=operation.label.resource,
+        resource=operation.descriptor.resource,
         task_id=operation.task_id,
         message=message,
     )
     return Event(
         id=event_id,
         scope_id=operation.scope_id,
-        type=kind,
+        type=event_type,
         at=at,
         device_id=operation.device_id,
-        data=_encode(told),
+        data=_encode(payload),
     )
 
 
-def of_task(event_id: int, task: Task, counts: Counts, at: int) -> Event:
+def task_finished_event(
+    event_id: int, task: Task, counts: OperationCounts, at: int
+) -> Event:
     """Return the event of a task that has ended."""
     canceled = task.state is TaskState.CANCELED
-    told = TaskTold(
+    payload = TaskPayload(
         task_id=task.id,
         state=TaskState.CANCELED if canceled else TaskState.COMPLETED,
         completed=counts.completed,
@@ -210,23 +216,23 @@ def of_task(event_id: int, task: Task, counts: Counts, at: int) -> Event:
         stale=counts.stale,
         name=task.name,
     )
-    return event(event_id, task.scope_id, EventType.TASK_FINISHED, at, told)
+    return new_event(event_id, task.scope_id, EventType.TASK_FINISHED, at, payload)
 
 
-def event(
+def new_event(
     event_id: int,
     scope_id: int,
-    kind: EventType,
+    event_type: EventType,
     at: int,
-    told: msgspec.Struct,
+    payload: msgspec.Struct,
     device_id: int | None = None,
 ) -> Event:
-    """Return an event with what is *told* of it."""
+    """Return an event with what is *payload* of it."""
     return Event(
         id=event_id,
         scope_id=scope_id,
-        type=kind,
+        type=event_type,
         at=at,
         device_id=device_id,
-        data=_encode(told),
+        data=_encode(payload),
     )

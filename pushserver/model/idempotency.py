@@ -3,11 +3,11 @@
 import attrs
 
 #: How long a key is kept, in seconds.
-KEPT = 86_400
+KEY_TTL_SECONDS = 86_400
 
 
 @attrs.frozen
-class Key:
+class IdempotencyKey:
     """A key is its token's and its path's own."""
 
     token_id: int
@@ -16,14 +16,15 @@ class Key:
 
 
 @attrs.frozen
-class KeyUse:
+class IdempotencyRecord:
     """
     What was answered to the first request with a key.
 
-    `fingerprint` tells whether a later request is the same; `answer` is the body.
+    `fingerprint` tells whether a later request is the same; `response_body` is the
+    body.
     """
 
-    key: Key
+    key: IdempotencyKey
     fingerprint: str
-    answer: bytes
+    response_body: bytes
     created_at: int

@@ -11,7 +11,7 @@ from pushserver.errors import Invalid
 
 MAX_INT64 = 2**63 - 1
 #: 2024-01-01T00:00:00Z in milliseconds.
-EPOCH_MS = 1_704_067_200_000
+ID_EPOCH_MS = 1_704_067_200_000
 _NODE_BITS = 10
 _COUNTER_BITS = 12
 _SHIFT = _NODE_BITS + _COUNTER_BITS
@@ -19,7 +19,7 @@ _NODE_MASK = ((1 << _NODE_BITS) - 1) << _COUNTER_BITS
 _DIGITS = re.compile(r"[0-9]{1,19}", re.ASCII)
 
 
-class IdSource:
+class IdGenerator:
     """Makes ids after *floor*, the largest made before, as server number *node*."""
 
     def __init__(
@@ -32,12 +32,12 @@ class IdSource:
 
     def __call__(self) -> int:
         """Return a new id, larger than every one before."""
-        fresh = (self._now() // 1000 - EPOCH_MS) << _COUNTER_BITS
-        self._last = last = fresh if fresh > self._last else self._last + 1
+        by_clock = (self._now() // 1000 - ID_EPOCH_MS) << _COUNTER_BITS
+        self._last = last = by_clock if by_clock > self._last else self._last + 1
         high, low = last >> _COUNTER_BITS, last & ((1 << _COUNTER_BITS) - 1)
         return high << _SHIFT | self._node | low
 
-    def become(self, node: int) -> None:
+    def set_node(self, node: int) -> None:
         """Go on as server number *node*."""
         self._node = node << _COUNTER_BITS
 
@@ -46,23 +46,23 @@ class IdSource:
         """As which server ids are made."""
         return self._node >> _COUNTER_BITS
 
-    def ahead(self) -> int:
+    def upper_bound(self) -> int:
         """Return an id above all that were made, the first of its millisecond."""
-        now = self._now() // 1000 - EPOCH_MS
+        now = self._now() // 1000 - ID_EPOCH_MS
         return (max(now, self._last >> _COUNTER_BITS) + 1) << _SHIFT
 
 
-def node_of(made: int) -> int:
+def node_of(generated_id: int) -> int:
     """Return by which server an id was made."""
-    return (made & _NODE_MASK) >> _COUNTER_BITS
+    return (generated_id & _NODE_MASK) >> _COUNTER_BITS
 
 
 def first_id_at(instant: int) -> int:
     """Return the smallest id that could be made at *instant* (microseconds UTC)."""
-    return min(MAX_INT64, max(0, instant // 1000 - EPOCH_MS) << _SHIFT)
+    return min(MAX_INT64, max(0, instant // 1000 - ID_EPOCH_MS) << _SHIFT)
 
 
-def parse_int64(text: str, *, what: str, pointer: str | None = None) -> int:
+def parse_int64(text: str, *, field_name: str, pointer: str | None = None) -> int:
     """
     Read a non-negative int64 written in ASCII digits.
 
@@ -74,5 +74,5 @@ def parse_int64(text: str, *, what: str, pointer: str | None = None) -> int:
         if number <= MAX_INT64:
             return number
     raise Invalid(
-        f"{what} must be a decimal number from 0 to {MAX_INT64}.", pointer=pointer
+        f"{field_name} must be a decimal number from 0 to {MAX_INT64}.", pointer=pointer
     )

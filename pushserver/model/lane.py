@@ -10,62 +10,66 @@ from collections.abc import Iterator
 import attrs
 
 from pushserver.clock import SECOND
-from pushserver.model.catalogue import SLOW_GRACE
-from pushserver.model.command import Command, HandOut
-from pushserver.model.load import Flying, Load
+from pushserver.model.catalogue import SLOW_GRACE_SECONDS
+from pushserver.model.command import Command, Delivery
+from pushserver.model.queue_status import InFlightView, QueueStatus
 
 #: Later than every instant: nothing is to be done by itself.
 NEVER = 2**63 - 1
 
 
 @attrs.define(eq=False)
-class Flight:
+class InFlight:
     """
     The command that is with the device.
 
-    `arriving` counts results whose body is on its way: while one is, nothing is given
-    up. `written_at` is when the answer's last byte was written, also while that is not
-    recorded yet.
+    `arriving_results` counts results whose body is on its way: while one is, nothing is
+    given up. `written_at` is when the answer's last byte was written, also while that
+    is not recorded yet.
     """
 
     command: Command
-    delivery: HandOut
-    arriving: int = 0
+    delivery: Delivery
+    arriving_results: int = 0
     written_at: int | None = None
 
     @property
-    def since(self) -> int:
+    def timeout_starts_at(self) -> int:
         """From when the grace and the response timeout run."""
         return self.written_at or self.delivery.sent_at
 
     @property
-    def flying(self) -> Flying:
+    def view(self) -> InFlightView:
         """What there is to show of it."""
-        return Flying(
+        return InFlightView(
             self.command.id,
             self.command.endpoint,
             self.delivery.sent_at,
             self.written_at,
         )
 
-    def grace_until(self, grace: int) -> int:
+    def grace_ends_at(self, grace: int) -> int:
         """Until when a poll of the device does not mean that the answer was lost."""
-        if self.arriving:
+        if self.arriving_results:
             return NEVER
-        own = max(grace, SLOW_GRACE * SECOND) if self.command.slow else grace
-        return self.since + min(own, self.command.response_timeout)
+        effective_grace = (
+            max(grace, SLOW_GRACE_SECONDS * SECOND) if self.command.slow else grace
+        )
+        return self.timeout_starts_at + min(
+            effective_grace, self.command.response_timeout
+        )
 
-    def go_on(self, before: "Flight | None") -> None:
-        """Take over what only memory knows of the same flight, as it was *before*."""
-        if before is not None and before.delivery.id == self.delivery.id:
-            self.arriving = before.arriving
+    def carry_over(self, previous: "InFlight | None") -> None:
+        """Take over what only memory knows of the same flight, as it was *previous*."""
+        if previous is not None and previous.delivery.id == self.delivery.id:
+            self.arriving_results = previous.arriving_results
             # Where another server recorded it, memory may know less than the store.
-            self.written_at = before.written_at or self.written_at
+            self.written_at = previous.written_at or self.written_at
 
     @property
     def timeout_at(self) -> int:
         """When the device's answer is overdue, if it is not on its way then."""
-        return self.since + self.command.response_timeout
+        return self.timeout_starts_at + self.command.response_timeout
 
 
 @attrs.define(eq=False)
@@ -73,67 +77,73 @@ class Lane:
     """
     The live commands of one device.
 
-    `waiting` is in the order of handing out. `blocked` says until when commands of an
-    endpoint are held back, because a late result without uuid could be taken for
-    theirs: (the command whose result may come, until when).
+    `waiting` is in the order of handing out. `blocked_endpoints` says until when
+    commands of an endpoint are held back, because a late result without uuid could be
+    taken for theirs: (the command whose result may come, until when).
     """
 
     device_id: int
     waiting: list[Command] = attrs.Factory(list)
-    flight: Flight | None = None
-    blocked: dict[str, tuple[int, int]] = attrs.Factory(dict)
-    alarm: int = NEVER
+    in_flight: InFlight | None = None
+    blocked_endpoints: dict[str, tuple[int, int]] = attrs.Factory(dict)
+    wake_at: int = NEVER
 
     @property
     def is_empty(self) -> bool:
         """Tell whether nothing at all is remembered here."""
-        return self.flight is None and not self.waiting and not self.blocked
+        return (
+            self.in_flight is None and not self.waiting and not self.blocked_endpoints
+        )
 
     @property
     def depth(self) -> int:
         """How many commands wait."""
         return len(self.waiting)
 
-    def depth_of(self, scope_id: int) -> int:
+    def depth_in_scope(self, scope_id: int) -> int:
         """How many commands of the scope wait."""
         return sum(command.scope_id == scope_id for command in self.waiting)
 
-    def flight_of(self, scope_id: int) -> Flight | None:
+    def in_flight_in_scope(self, scope_id: int) -> InFlight | None:
         """Return what is in flight if it is the scope's."""
-        flight = self.flight
-        return flight if flight and flight.command.scope_id == scope_id else None
-
-    def load(self, scope_id: int | None) -> Load:
-        """Return what there is to do for the scope, None: for every one."""
-        flight = self.flight if scope_id is None else self.flight_of(scope_id)
-        return Load(
-            waiting=self.depth if scope_id is None else self.depth_of(scope_id),
-            flying=None if flight is None else flight.flying,
+        in_flight = self.in_flight
+        return (
+            in_flight if in_flight and in_flight.command.scope_id == scope_id else None
         )
 
-    def has_others(self, scope_id: int) -> bool:
-        """Tell whether anything here is another scope's."""
-        waiting = self.depth_of(scope_id) < len(self.waiting)
-        return waiting or self.flight is not self.flight_of(scope_id)
+    def queue_status(self, scope_id: int | None) -> QueueStatus:
+        """Return what there is to do for the scope, None: for every one."""
+        in_flight = (
+            self.in_flight if scope_id is None else self.in_flight_in_scope(scope_id)
+        )
+        return QueueStatus(
+            waiting=self.depth if scope_id is None else self.depth_in_scope(scope_id),
+            in_flight=None if in_flight is None else in_flight.view,
+        )
 
-    def find(self, command_id: int) -> Command | None:
+    def has_other_scopes(self, scope_id: int) -> bool:
+        """Tell whether anything here is another scope's."""
+        waiting = self.depth_in_scope(scope_id) < len(self.waiting)
+        return waiting or self.in_flight is not self.in_flight_in_scope(scope_id)
+
+    def find_command(self, command_id: int) -> Command | None:
         """Return the live command with this id."""
-        if self.flight is not None and self.flight.command.id == command_id:
-            return self.flight.command
+        if self.in_flight is not None and self.in_flight.command.id == command_id:
+            return self.in_flight.command
         return next((c for c in self.waiting if c.id == command_id), None)
 
     @property
     def commands(self) -> Iterator[Command]:
         """Every live command."""
-        if self.flight is not None:
-            yield self.flight.command
+        if self.in_flight is not None:
+            yield self.in_flight.command
         yield from self.waiting
 
-    def of_operation(self, operation_id: int) -> Command | None:
+    def command_of_operation(self, operation_id: int) -> Command | None:
         """Return the live command of the operation's step."""
-        flight = self.flight
-        if flight is not None and flight.command.operation_id == operation_id:
-            return flight.command
+        in_flight = self.in_flight
+        if in_flight is not None and in_flight.command.operation_id == operation_id:
+            return in_flight.command
         return next((c for c in self.waiting if c.operation_id == operation_id), None)
 
     def insert(self, command: Command) -> None:
@@ -143,44 +153,49 @@ class Lane:
         else:
             self.waiting.append(command)
 
-    def block(self, flight: Flight) -> None:
+    def block_endpoint(self, in_flight: InFlight) -> None:
         """Hold the endpoint back while a late result without uuid may come."""
-        if flight.delivery.uuid is None:
-            endpoint = flight.command.endpoint
-            self.blocked[endpoint] = (flight.command.id, flight.timeout_at)
+        if in_flight.delivery.uuid is None:
+            endpoint = in_flight.command.endpoint
+            self.blocked_endpoints[endpoint] = (
+                in_flight.command.id,
+                in_flight.timeout_at,
+            )
 
-    def is_quiet(self, now: int, grace: int) -> bool:
+    def is_idle(self, now: int, grace: int) -> bool:
         """Tell whether a poll would be answered empty and change nothing."""
-        if self.flight is not None:
-            return now < self.flight.grace_until(grace)
+        if self.in_flight is not None:
+            return now < self.in_flight.grace_ends_at(grace)
         return not any(self.ready_at(c, now) <= now for c in self.waiting)
 
-    def next_change(self, now: int, grace: int) -> int:
+    def next_change_at(self, now: int, grace: int) -> int:
         """Return when a poll may be answered otherwise, if nobody enqueues."""
-        if self.flight is not None:
-            return self.flight.grace_until(grace)
+        if self.in_flight is not None:
+            return self.in_flight.grace_ends_at(grace)
         return min((self.ready_at(c, now) for c in self.waiting), default=NEVER)
 
-    def next_deadline(self) -> int:
+    def next_deadline_at(self) -> int:
         """Return when something is to be done here though nobody asks."""
         times = [c.expires_at for c in self.waiting]
-        times.extend(until for _, until in self.blocked.values())
-        if self.flight is not None:
-            times.append(self.flight.timeout_at)
+        times.extend(until for _, until in self.blocked_endpoints.values())
+        if self.in_flight is not None:
+            times.append(self.in_flight.timeout_at)
         return min(times, default=NEVER)
 
     def ready_at(self, command: Command, now: int) -> int:
         """Return when a waiting command may be handed out or must be ended."""
         if command.expires_at <= now:
             return now
-        ready = command.planned_at
-        if self.blocked:
-            blocker, until = self.blocked.get(command.endpoint, (command.id, 0))
-            if blocker != command.id:
-                ready = max(ready, until)
+        ready = command.scheduled_at
+        if self.blocked_endpoints:
+            blocking_id, blocked_until = self.blocked_endpoints.get(
+                command.endpoint, (command.id, 0)
+            )
+            if blocking_id != command.id:
+                ready = max(ready, blocked_until)
         return ready
 
-    def shift(self, jump: int) -> None:
+    def shift_deadlines(self, jump: int) -> None:
         """
         Move every deadline along with a wall clock that has jumped.
 
@@ -188,25 +203,29 @@ class Lane:
         expires as long after it as it should.
         """
         for command in self.waiting:
-            _shift(command, jump)
-        self.blocked = {e: (c, t + jump) for e, (c, t) in self.blocked.items()}
-        if self.flight is not None:
-            _shift(self.flight.command, jump)
-            self.flight.delivery.sent_at += jump
-            if self.flight.written_at is not None:
-                self.flight.written_at += jump
+            _shift_deadlines(command, jump)
+        self.blocked_endpoints = {
+            e: (c, t + jump) for e, (c, t) in self.blocked_endpoints.items()
+        }
+        if self.in_flight is not None:
+            _shift_deadlines(self.in_flight.command, jump)
+            self.in_flight.delivery.sent_at += jump
+            if self.in_flight.written_at is not None:
+                self.in_flight.written_at += jump
 
 
-def _shift(command: Command, jump: int) -> None:
-    part = None if command.operation is None else command.operation.upgrade
-    if part is not None and part.updating_at is not None:
-        part.updating_at += jump
-        if command.planned_at:
+def _shift_deadlines(command: Command, jump: int) -> None:
+    device_upgrade = (
+        None if command.operation is None else command.operation.device_upgrade
+    )
+    if device_upgrade is not None and device_upgrade.updating_at is not None:
+        device_upgrade.updating_at += jump
+        if command.scheduled_at:
             # A pause between two tries: a span of time, not an instant.
-            command.not_before = command.planned_at + jump
+            command.not_before = command.scheduled_at + jump
             command.expires_at += jump
             return
-    if not command.planned_at:
+    if not command.scheduled_at:
         command.expires_at += jump
 
 

@@ -7,13 +7,13 @@ import enum
 
 import attrs
 
-from pushserver.model.upgrade import Part
+from pushserver.model.upgrade import DeviceUpgrade
 
 #: At most so many steps make one operation.
-STEPS = 100
+MAX_STEPS = 100
 
 
-class Status(enum.StrEnum):
+class OperationStatus(enum.StrEnum):
     """How an operation stands; STALE means that nobody knows."""
 
     RUNNING = "RUNNING"
@@ -22,7 +22,7 @@ class Status(enum.StrEnum):
     STALE = "STALE"
 
 
-class Action(enum.StrEnum):
+class OperationAction(enum.StrEnum):
     """What an operation does, in Kapua's words."""
 
     READ = "READ"
@@ -44,11 +44,11 @@ class OnFailure(enum.StrEnum):
 
 
 @attrs.frozen(kw_only=True)
-class Label:
+class OperationDescriptor:
     """How an operation is called where it is listed; `properties` is a JSON text."""
 
     resource: str
-    action: Action = Action.EXECUTE
+    action: OperationAction = OperationAction.EXECUTE
     app_id: str = "pushserver"
     properties: str | None = None
 
@@ -58,10 +58,12 @@ class Operation:
     """
     Steps on one device, in order. Instants are microseconds UTC.
 
-    Of its `steps`, `queued` became commands, of which `done` are over, `failed` of
-    those without success and `unknown` without an answer. `stored` tells whether the
-    store has it. `retried`: another operation of its task took its place. `upgrade` is
-    there if its task is an upgrade, while the operation is worked on.
+    Of its `step_count`, `queued_steps` became commands, of which `done_steps` are over,
+    `failed_steps` of those without success and `unknown_steps` without an answer.
+    `stored` tells whether the store has it. `retried`: another operation of its task
+    took its place. `device_upgrade` is there if its task is an upgrade, while the
+    operation is worked
+    on.
     """
 
     id: int
@@ -69,15 +71,15 @@ class Operation:
     device_id: int
     created_at: int
     created_by: int
-    label: Label
+    descriptor: OperationDescriptor
     on_failure: OnFailure = OnFailure.STOP
-    steps: int = 0
+    step_count: int = 0
     task_id: int | None = None
-    status: Status = Status.RUNNING
-    queued: int = 0
-    done: int = 0
-    failed: int = 0
-    unknown: int = 0
+    status: OperationStatus = OperationStatus.RUNNING
+    queued_steps: int = 0
+    done_steps: int = 0
+    failed_steps: int = 0
+    unknown_steps: int = 0
     progress: int = 0
     canceled: bool = False
     retried: bool = False
@@ -86,34 +88,40 @@ class Operation:
     modified_at: int = 0
     version: int = 0
     stored: bool = False
-    upgrade: Part | None = None
+    device_upgrade: DeviceUpgrade | None = None
 
     @property
     def is_running(self) -> bool:
         """Tell whether it has not ended."""
-        return self.status is Status.RUNNING
+        return self.status is OperationStatus.RUNNING
 
     @property
     def is_open(self) -> bool:
         """Tell whether it has not ended; without steps, STALE is no end."""
-        return self.is_running or (self.status is Status.STALE and not self.steps)
+        return self.is_running or (
+            self.status is OperationStatus.STALE and not self.step_count
+        )
 
     @property
-    def wants_step(self) -> bool:
+    def needs_next_step(self) -> bool:
         """Tell whether the command of its next step is to be made."""
-        going_on = self.is_running and not self.canceled
-        return going_on and self.queued == self.done < self.steps
+        is_active = self.is_running and not self.canceled
+        return is_active and self.queued_steps == self.done_steps < self.step_count
 
     @property
-    def verdict(self) -> Status:
+    def final_status(self) -> OperationStatus:
         """How it ended, by what is known of its steps now."""
-        if self.failed:
-            return Status.FAILED
-        if self.unknown:
-            return Status.STALE
-        return Status.COMPLETED if self.done == self.steps else Status.FAILED
+        if self.failed_steps:
+            return OperationStatus.FAILED
+        if self.unknown_steps:
+            return OperationStatus.STALE
+        return (
+            OperationStatus.COMPLETED
+            if self.done_steps == self.step_count
+            else OperationStatus.FAILED
+        )
 
-    def advance(self, progress: int) -> None:
+    def raise_progress(self, progress: int) -> None:
         """Let the progress (0..100) rise to *progress*; it never falls."""
         self.progress = max(self.progress, progress)
 
@@ -133,7 +141,7 @@ class Notification:
     created_at: int
     created_by: int
     sent_at: int
-    status: Status
+    status: OperationStatus
     progress: int
     resource: str | None = None
     message: str | None = None

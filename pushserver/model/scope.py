@@ -4,9 +4,9 @@ import attrs
 
 #: Who needs one scope only never sees that there are others. Devices in quarantine,
 #: which nobody has claimed yet, are seen here.
-FIRST_SCOPE = 1
+DEFAULT_SCOPE_ID = 1
 #: What the first scope is called.
-FIRST_NAME = "default"
+DEFAULT_SCOPE_NAME = "default"
 
 
 @attrs.frozen(kw_only=True)

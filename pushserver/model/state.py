@@ -8,7 +8,7 @@ from typing import NamedTuple
 from pushserver.errors import Conflict
 
 
-class State(enum.StrEnum):
+class CommandState(enum.StrEnum):
     """Where a command stands."""
 
     PENDING = "PENDING"
@@ -21,12 +21,12 @@ class State(enum.StrEnum):
     CANCELED = "CANCELED"
 
 
-class Turn(enum.StrEnum):
+class CommandEvent(enum.StrEnum):
     """What moves a command."""
 
     HAND_OUT = "handOut"  # its device polled and is given it
     WRITTEN = "written"  # the answer's last byte was written
-    WITHDRAW = "withdraw"  # the device was gone before a byte was written
+    REVERT_HAND_OUT = "withdraw"  # the device was gone before a byte was written
     SUCCEED = "succeed"  # the device posted a response
     FAIL = "fail"  # the device posted an error
     RETRY = "retry"  # no answer, and it may be handed out again
@@ -35,53 +35,65 @@ class Turn(enum.StrEnum):
     CANCEL = "cancel"  # never handed out, and not wanted any more
 
 
-class Transition(NamedTuple):
+class TransitionRule(NamedTuple):
     """From where a turn leads, and to where."""
 
-    sources: frozenset[State]
-    target: State
+    sources: frozenset[CommandState]
+    target: CommandState
 
 
-def _from(*sources: State, to: State) -> Transition:
-    return Transition(frozenset(sources), to)
+def _rule(*sources: CommandState, to: CommandState) -> TransitionRule:
+    return TransitionRule(frozenset(sources), to)
 
 
-_OPEN = (State.PENDING, State.SENT, State.DELIVERED, State.TIMEOUT)
+_ANSWERABLE = (
+    CommandState.PENDING,
+    CommandState.SENT,
+    CommandState.DELIVERED,
+    CommandState.TIMEOUT,
+)
 
-TRANSITIONS: Mapping[Turn, Transition] = MappingProxyType(
+TRANSITIONS: Mapping[CommandEvent, TransitionRule] = MappingProxyType(
     {
-        Turn.HAND_OUT: _from(State.PENDING, to=State.SENT),
-        Turn.WRITTEN: _from(State.SENT, to=State.DELIVERED),
-        Turn.WITHDRAW: _from(State.SENT, to=State.PENDING),
-        Turn.SUCCEED: _from(*_OPEN, to=State.SUCCESSFUL),
-        Turn.FAIL: _from(*_OPEN, to=State.FAILED),
-        Turn.RETRY: _from(State.SENT, State.DELIVERED, to=State.PENDING),
-        Turn.GIVE_UP: _from(
-            State.PENDING, State.SENT, State.DELIVERED, to=State.TIMEOUT
+        CommandEvent.HAND_OUT: _rule(CommandState.PENDING, to=CommandState.SENT),
+        CommandEvent.WRITTEN: _rule(CommandState.SENT, to=CommandState.DELIVERED),
+        CommandEvent.REVERT_HAND_OUT: _rule(CommandState.SENT, to=CommandState.PENDING),
+        CommandEvent.SUCCEED: _rule(*_ANSWERABLE, to=CommandState.SUCCESSFUL),
+        CommandEvent.FAIL: _rule(*_ANSWERABLE, to=CommandState.FAILED),
+        CommandEvent.RETRY: _rule(
+            CommandState.SENT, CommandState.DELIVERED, to=CommandState.PENDING
         ),
-        Turn.EXPIRE: _from(State.PENDING, to=State.EXPIRED),
-        Turn.CANCEL: _from(State.PENDING, to=State.CANCELED),
+        CommandEvent.GIVE_UP: _rule(
+            CommandState.PENDING,
+            CommandState.SENT,
+            CommandState.DELIVERED,
+            to=CommandState.TIMEOUT,
+        ),
+        CommandEvent.EXPIRE: _rule(CommandState.PENDING, to=CommandState.EXPIRED),
+        CommandEvent.CANCEL: _rule(CommandState.PENDING, to=CommandState.CANCELED),
     }
 )
 
 #: States that nothing leads out of; derived, so it cannot disagree with the table.
-TERMINAL = frozenset(State) - frozenset().union(
+TERMINAL = frozenset(CommandState) - frozenset().union(
     *(transition.sources for transition in TRANSITIONS.values())
 )
 #: States in which nothing more is done for a command, though TIMEOUT may be mended.
-OVER = TERMINAL | {State.TIMEOUT}
+FINISHED = TERMINAL | {CommandState.TIMEOUT}
 #: States in which a command is with its device.
-IN_FLIGHT = frozenset({State.SENT, State.DELIVERED})
+IN_FLIGHT = frozenset({CommandState.SENT, CommandState.DELIVERED})
 
 
-def next_state(state: State, turn: Turn) -> State:
+def next_state(state: CommandState, command_event: CommandEvent) -> CommandState:
     """
-    Return where *turn* leads from *state*.
+    Return where *command_event* leads from *state*.
 
     Raises:
         Conflict: the table has no such transition.
     """
-    transition = TRANSITIONS[turn]
+    transition = TRANSITIONS[command_event]
     if state not in transition.sources:
-        raise Conflict(f"A command that is {state} cannot take the turn {turn}.")
+        raise Conflict(
+            f"A command that is {state} cannot take the turn {command_event}."
+        )
     return transition.target

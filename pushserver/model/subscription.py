@@ -16,7 +16,7 @@ _MINUTE = 60
 _HOUR = 3600
 
 
-class Format(enum.StrEnum):
+class WebhookFormat(enum.StrEnum):
     """In which body an event is told."""
 
     NATIVE = "native"
@@ -25,11 +25,11 @@ class Format(enum.StrEnum):
 
 
 #: What each format has a body for.
-TELLS: Mapping[Format, frozenset[EventType]] = MappingProxyType(
+FORMAT_EVENT_TYPES: Mapping[WebhookFormat, frozenset[EventType]] = MappingProxyType(
     {
-        Format.NATIVE: frozenset(EventType),
-        Format.IOTDA: frozenset({EventType.COMMAND_STATUS}),
-        Format.OCEANCONNECT: frozenset(
+        WebhookFormat.NATIVE: frozenset(EventType),
+        WebhookFormat.IOTDA: frozenset({EventType.COMMAND_STATUS}),
+        WebhookFormat.OCEANCONNECT: frozenset(
             {
                 EventType.SHADOW_STATUS,
                 EventType.UPGRADE_STATE,
@@ -40,7 +40,7 @@ TELLS: Mapping[Format, frozenset[EventType]] = MappingProxyType(
 )
 
 
-class Health(enum.StrEnum):
+class SubscriptionHealth(enum.StrEnum):
     """
     Whether events are sent.
 
@@ -53,7 +53,7 @@ class Health(enum.StrEnum):
     DISABLED = "disabled"
 
 
-class Profile(enum.StrEnum):
+class RetryProfile(enum.StrEnum):
     """Which rules of retrying a subscription has."""
 
     STANDARD = "standard"
@@ -61,27 +61,27 @@ class Profile(enum.StrEnum):
 
 
 @attrs.frozen(kw_only=True)
-class Retrying:
+class RetryPolicy:
     """
     When a delivery is tried again, in seconds.
 
-    After the last of the `waits` it is dead. After `pause_after` failures in a row,
+    After the last of the `delays` it is dead. After `pause_after` failures in a row,
     over at least `pause_for`, the receiver is left alone and probed every `probe`.
-    `retried` are the statuses worth another try; None means every one.
+    `retry_statuses` are the statuses worth another try; None means every one.
     """
 
-    waits: tuple[int, ...]
+    delays: tuple[int, ...]
     pause_after: int
     pause_for: int
     probe: int
-    retried: frozenset[int] | None = None
+    retry_statuses: frozenset[int] | None = None
 
 
 #: Standard Webhooks' waits, and those of Huawei's platforms (10 minutes in all).
-RETRYING: Mapping[Profile, Retrying] = MappingProxyType(
+RETRY_POLICIES: Mapping[RetryProfile, RetryPolicy] = MappingProxyType(
     {
-        Profile.STANDARD: Retrying(
-            waits=(
+        RetryProfile.STANDARD: RetryPolicy(
+            delays=(
                 5,
                 5 * _MINUTE,
                 30 * _MINUTE,
@@ -96,28 +96,28 @@ RETRYING: Mapping[Profile, Retrying] = MappingProxyType(
             pause_for=5 * _MINUTE,
             probe=_MINUTE,
         ),
-        Profile.HUAWEI: Retrying(
-            waits=(15, 15, 30, 60, 120, 120, 120, 120),
+        RetryProfile.HUAWEI: RetryPolicy(
+            delays=(15, 15, 30, 60, 120, 120, 120, 120),
             pause_after=10,
             pause_for=0,
             probe=_MINUTE,
-            retried=frozenset({501, 502, 503, 504}),
+            retry_statuses=frozenset({501, 502, 503, 504}),
         ),
     }
 )
 
 #: How long the old secret signs, too, after a new one was made (microseconds).
-ROTATION = 24 * _HOUR * SECOND
+SECRET_OVERLAP = 24 * _HOUR * SECOND
 #: A receiver that is away is kept so many events, and those of so long.
-BACKLOG = 100_000
-BACKLOG_AGE = 3 * 24 * _HOUR * SECOND
+MAX_BACKLOG = 100_000
+MAX_BACKLOG_AGE = 3 * 24 * _HOUR * SECOND
 
 
 @attrs.frozen(kw_only=True)
-class Wanted:
+class SubscriptionFilter:
     """Which events somebody wants to hear of; None means any device."""
 
-    events: frozenset[EventType]
+    event_types: frozenset[EventType]
     device_ids: frozenset[int] | None = None
     tags: Mapping[str, str] | None = None
 
@@ -137,7 +137,7 @@ class Subscription:
     created_at: int
     url: str
     events: frozenset[EventType]
-    format: Format
+    format: WebhookFormat
     secret: str
     app_id: str
     cursor: int
@@ -147,11 +147,11 @@ class Subscription:
     headers: Mapping[str, str] = attrs.Factory(dict)
     description: str | None = None
     include_result: bool = False
-    profile: Profile = Profile.STANDARD
+    profile: RetryProfile = RetryProfile.STANDARD
     resource_name: str | None = None
     old_secret: str | None = None
     old_secret_until: int | None = None
-    health: Health = Health.ACTIVE
+    health: SubscriptionHealth = SubscriptionHealth.ACTIVE
     failures: int = 0
     failing_since: int | None = None
     dropped: int = 0
@@ -160,37 +160,39 @@ class Subscription:
     last_error: str | None = None
 
     @property
-    def wanted(self) -> Wanted:
+    def event_filter(self) -> SubscriptionFilter:
         """Which events it is told of."""
-        return Wanted(events=self.events, device_ids=self.device_ids, tags=self.tags)
+        return SubscriptionFilter(
+            event_types=self.events, device_ids=self.device_ids, tags=self.tags
+        )
 
     @property
-    def retrying(self) -> Retrying:
+    def retry_policy(self) -> RetryPolicy:
         """Its rules of trying again."""
-        return RETRYING[self.profile]
+        return RETRY_POLICIES[self.profile]
 
-    def take(self, fresh: Self, *, progress: bool) -> None:
+    def merge_from(self, updated: Self, *, with_progress: bool) -> None:
         """
-        Take over what somebody changed in *fresh*, the same subscription.
+        Take over what somebody changed in *updated*, the same subscription.
 
-        How it does is taken over with *progress*, that it was switched always.
+        How it does is taken over with *with_progress*, that it was switched always.
         """
-        names = SETTINGS + (PROGRESS if progress else ())
-        if Health.DISABLED in (self.health, fresh.health):
-            names += SWITCHED
+        names = SETTING_FIELDS + (PROGRESS_FIELDS if with_progress else ())
+        if SubscriptionHealth.DISABLED in (self.health, updated.health):
+            names += SWITCH_FIELDS
         for name in names:
-            setattr(self, name, getattr(fresh, name))
+            setattr(self, name, getattr(updated, name))
 
-    def secrets(self, now: int) -> list[str]:
+    def signing_secrets(self, now: int) -> list[str]:
         """Return what signs now: the secret, and the old one while it is replaced."""
-        old = self.old_secret
-        if old is None or now >= (self.old_secret_until or 0):
+        old_secret = self.old_secret
+        if old_secret is None or now >= (self.old_secret_until or 0):
             return [self.secret]
-        return [self.secret, old]
+        return [self.secret, old_secret]
 
 
 #: What is set by people, and by nothing that happens.
-SETTINGS = (
+SETTING_FIELDS = (
     "url",
     "events",
     "secret",
@@ -209,7 +211,7 @@ SETTINGS = (
 
 
 #: What says how it does: only who delivers writes it.
-PROGRESS = (
+PROGRESS_FIELDS = (
     "cursor",
     "health",
     "failures",
@@ -220,7 +222,7 @@ PROGRESS = (
     "last_error",
 )
 #: Of that, what is set anew when somebody switches it off or on.
-SWITCHED = ("health", "failures", "failing_since")
+SWITCH_FIELDS = ("health", "failures", "failing_since")
 
 
 def new_webhook_secret() -> str:
@@ -228,7 +230,7 @@ def new_webhook_secret() -> str:
     return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
-class DeliveryState(enum.StrEnum):
+class WebhookState(enum.StrEnum):
     """What became of telling one subscription of one event."""
 
     PENDING = "pending"  # tried, and to be tried again; or behind one that is
@@ -237,7 +239,7 @@ class DeliveryState(enum.StrEnum):
 
 
 @attrs.frozen(kw_only=True)
-class Attempt:
+class WebhookAttempt:
     """
     One try to deliver. `duration` is in microseconds.
 
@@ -259,9 +261,9 @@ class WebhookDelivery:
     subscription_id: int
     event_id: int
     device_id: int | None
-    state: DeliveryState
-    next_at: int | None = None
-    attempts: list[Attempt] = attrs.Factory(list)
+    state: WebhookState
+    next_attempt_at: int | None = None
+    attempts: list[WebhookAttempt] = attrs.Factory(list)
 
     @property
     def message_id(self) -> str:
@@ -270,8 +272,8 @@ class WebhookDelivery:
 
 
 @attrs.frozen
-class Ping:
+class PingResult:
     """What a receiver said to a ping."""
 
     ok: bool
-    attempt: Attempt
+    attempt: WebhookAttempt

@@ -8,7 +8,7 @@ from pushserver.model.device import Device
 
 
 @attrs.frozen(kw_only=True)
-class Targets:
+class TargetSelector:
     """
     Devices by their ids, or those that have all of the tags, or all of the scope.
 
@@ -18,16 +18,18 @@ class Targets:
     device_ids: Sequence[int] | None = None
     tags: Mapping[str, str] | None = None
 
-    def include(self, device: Device) -> bool:
+    def has_tags(self, device: Device) -> bool:
         """Tell whether *device* has the tags, if tags are what counts."""
-        wanted = self.tags or {}
-        return all(device.tags.get(name) == value for name, value in wanted.items())
+        required_tags = self.tags or {}
+        return all(
+            device.tags.get(name) == value for name, value in required_tags.items()
+        )
 
 
 @attrs.frozen
-class Expected:
+class TargetDevice:
     """A device that is meant: whether it is there, and when it should poll next."""
 
     device: Device
     online: bool
-    expected_at: int | None
+    next_poll_at: int | None

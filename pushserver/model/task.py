@@ -7,7 +7,7 @@ from typing import Self
 
 import attrs
 
-from pushserver.model.operation import Label, OnFailure
+from pushserver.model.operation import OnFailure, OperationDescriptor
 
 
 class TaskState(enum.StrEnum):
@@ -29,16 +29,16 @@ class TaskState(enum.StrEnum):
 class FailureLimit:
     """After how many failures a task pauses: a number, or a share of its devices."""
 
-    number: float
+    value: float
     percent: bool = False
 
     def reached(self, failures: int, devices: int) -> bool:
         """Tell whether *failures* of *devices* are too many."""
-        limit = math.ceil(devices * self.number / 100) if self.percent else self.number
+        limit = math.ceil(devices * self.value / 100) if self.percent else self.value
         return failures >= max(1, limit)
 
     @classmethod
-    def read(cls, text: str) -> Self:
+    def parse(cls, text: str) -> Self:
         """
         Read `5` or `2.5%`.
 
@@ -51,7 +51,7 @@ class FailureLimit:
         return cls(float(match[1]), match[2] == "%")
 
     def __str__(self) -> str:
-        return f"{self.number:.7g}{'%' if self.percent else ''}"
+        return f"{self.value:.7g}{'%' if self.percent else ''}"
 
 
 _LIMIT = re.compile(r"([0-9]{1,7}|[0-9]{1,3}\.[0-9]{1,3}(?=%))(%?)", re.ASCII)
@@ -64,7 +64,7 @@ class Task:
     What many devices are to do. Instants are microseconds UTC.
 
     At most `concurrency` operations run at once. A device that is away at `expires_at`,
-    `expires_in` after the task could begin, does not begin any more. `forgiven`
+    `expires_in` after the task could begin, does not begin any more. `ignored_failures`
     failures were there at the last `resume`.
     """
 
@@ -75,18 +75,18 @@ class Task:
     expires_in: int
     expires_at: int
     state: TaskState
-    label: Label
-    steps: int
+    descriptor: OperationDescriptor
+    step_count: int
     on_failure: OnFailure = OnFailure.STOP
     name: str | None = None
     concurrency: int | None = None
     stop_after: FailureLimit | None = None
-    forgiven: int = 0
+    ignored_failures: int = 0
     ended_at: int | None = None
 
 
 @attrs.frozen(kw_only=True)
-class Counts:
+class OperationCounts:
     """A task's operations, by how they stand; `waiting` ones have not begun."""
 
     waiting: int = 0
@@ -98,10 +98,10 @@ class Counts:
     @property
     def total(self) -> int:
         """How many devices the task is for."""
-        return self.waiting + self.running + self.over
+        return self.waiting + self.running + self.finished
 
     @property
-    def over(self) -> int:
+    def finished(self) -> int:
         """How many operations have ended."""
         return self.completed + self.failed + self.stale
 

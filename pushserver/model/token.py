@@ -34,11 +34,11 @@ class Token:
     permissions: frozenset[Permission]
     created_at: int
 
-    def may(self, permission: Permission) -> bool:
+    def has_permission(self, permission: Permission) -> bool:
         """Tell whether it has *permission*."""
         return Permission.ADMIN in self.permissions or permission in self.permissions
 
 
-def new_secret() -> str:
+def new_token_secret() -> str:
     """Make a token's secret: 256 random bits with a prefix that scanners can find."""
     return "pst_" + secrets.token_urlsafe(32)

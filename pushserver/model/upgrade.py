@@ -1,6 +1,7 @@
 """An upgrade: a task whose operations download, apply, and then read the version.
 
-The terms are one for all devices; each device's part is an operation with a `Part`.
+The terms are one for all devices; each device's part is an operation with a
+`DeviceUpgrade`.
 """
 
 import enum
@@ -11,18 +12,18 @@ import attrs
 import msgspec
 
 from pushserver.clock import SECOND
-from pushserver.model.catalogue import DAY
-from pushserver.model.reading import Reading
+from pushserver.model.catalogue import DAY_SECONDS
+from pushserver.model.parsed_result import ParsedResult
 
 #: The longest text that is kept of a version or a code, and of an error.
-SHORT, LONG = 200, 1000
+MAX_VERSION_LENGTH, MAX_ERROR_LENGTH = 200, 1000
 #: How long a device has from the first apply command on, unless said otherwise.
-APPLY_TIMEOUT = 900 * SECOND
+DEFAULT_APPLY_TIMEOUT = 900 * SECOND
 #: How long devices are waited for if nothing says so.
-EXPIRES_IN = DAY * SECOND
+DEFAULT_EXPIRES_IN = DAY_SECONDS * SECOND
 
 
-class UpgradeState(enum.StrEnum):
+class DeviceUpgradeState(enum.StrEnum):
     """Where a device's part is; IDLE before it downloads, and after its end."""
 
     IDLE = "idle"
@@ -31,14 +32,14 @@ class UpgradeState(enum.StrEnum):
     UPDATING = "updating"
 
 
-class UpgradeResult(enum.StrEnum):
+class DeviceUpgradeResult(enum.StrEnum):
     """How a device's part ended."""
 
     SUCCESS = "SUCCESS"
     FAIL = "FAIL"
 
 
-class Phase(enum.Enum):
+class UpgradePhase(enum.Enum):
     """What a step belongs to."""
 
     SOURCE = "source"
@@ -47,7 +48,7 @@ class Phase(enum.Enum):
     VERIFY = "verify"
 
 
-class ErrorCode(enum.StrEnum):
+class UpgradeErrorCode(enum.StrEnum):
     """Why a part failed, where the device itself gave no code."""
 
     DEVICE_ERROR = "DEVICE_ERROR"
@@ -64,66 +65,69 @@ class Upgrade:
     The terms of an upgrade. `apply_timeout` is in microseconds.
 
     Its steps: the verify command, which reads the version to begin with, so many
-    `downloads`, so many `applies`, and the verify command again. `pointer` is the JSON
-    Pointer to the version in its response. `retries`: how often in all a device is sent
-    again what it answered with an error, or not at all.
+    `download_steps`, so many `apply_steps`, and the verify command again.
+    `version_pointer` is the JSON Pointer to the version in its response. `max_retries`:
+    how often in all a device is sent again what it answered with an error, or not at
+    all.
     """
 
     target_version: str
-    pointer: str
-    downloads: int
-    applies: int
-    retries: int = 0
-    apply_timeout: int = APPLY_TIMEOUT
+    version_pointer: str
+    download_steps: int
+    apply_steps: int
+    max_retries: int = 0
+    apply_timeout: int = DEFAULT_APPLY_TIMEOUT
 
     @property
-    def last(self) -> int:
+    def verify_step(self) -> int:
         """The number of the step that verifies."""
-        return self.downloads + self.applies + 1
+        return self.download_steps + self.apply_steps + 1
 
     @property
-    def pause(self) -> int:
+    def verify_interval(self) -> int:
         """How long to wait between two tries to verify; the last takes as long."""
         return max(SECOND, min(10 * SECOND, self.apply_timeout // 10))
 
-    def phase(self, step: int) -> Phase:
+    def phase_of(self, step: int) -> UpgradePhase:
         """Tell what the step belongs to."""
         if step == 0:
-            return Phase.SOURCE
-        if step <= self.downloads:
-            return Phase.DOWNLOAD
-        return Phase.APPLY if step < self.last else Phase.VERIFY
+            return UpgradePhase.SOURCE
+        if step <= self.download_steps:
+            return UpgradePhase.DOWNLOAD
+        return UpgradePhase.APPLY if step < self.verify_step else UpgradePhase.VERIFY
 
-    def version_in(self, reading: Reading | None) -> str | None:
+    def parse_version(self, parsed_result: ParsedResult | None) -> str | None:
         """Return the version in what a device said, None if there is none."""
-        if reading is None or reading.response is None:
+        if parsed_result is None or parsed_result.response is None:
             return None
         try:
-            found = resolve(_decode(reading.response), self.pointer)
-            if isinstance(found, str | int) and not isinstance(found, bool):
-                return str(found) or None
+            version = resolve_json_pointer(
+                _decode(parsed_result.response), self.version_pointer
+            )
+            if isinstance(version, str | int) and not isinstance(version, bool):
+                return str(version) or None
         except (LookupError, ValueError, msgspec.DecodeError, RecursionError):
             return None
         return None
 
 
 @attrs.define(kw_only=True, eq=False)
-class Part:
+class DeviceUpgrade:
     """
     How far the operation of one device is in an upgrade. Instants are microseconds.
 
-    `missing`: an apply command was not answered, so the device may still restart.
-    `tries`: how many of the upgrade's retries were used. `updating_at`: when the first
-    apply command was handed out. While the part runs, `error` is what was last seen of
-    a version that is not there yet, or why it was canceled.
+    `is_apply_unanswered`: an apply command was not answered, so the device may still
+    restart. `retries_used`: how many of the upgrade's retries were used. `updating_at`:
+    when the first apply command was handed out. While the part runs, `error` is what
+    was last seen of a version that is not there yet, or why it was canceled.
     """
 
     upgrade: Upgrade
-    state: UpgradeState = UpgradeState.IDLE
+    state: DeviceUpgradeState = DeviceUpgradeState.IDLE
     source_version: str | None = None
     current_version: str | None = None
-    missing: bool = False
-    tries: int = 0
+    is_apply_unanswered: bool = False
+    retries_used: int = 0
     updating_at: int | None = None
     error_code: str | None = None
     error: str | None = None
@@ -133,10 +137,10 @@ class Part:
         """Until when the target version must be seen."""
         return (self.updating_at or 0) + self.upgrade.apply_timeout
 
-    def blame(self, code: str | None, error: str | None) -> None:
+    def set_error(self, code: str | None, error: str | None) -> None:
         """Note why it fails, if it does."""
-        self.error_code = None if code is None else kept(code)
-        self.error = None if error is None else kept(error, LONG)
+        self.error_code = None if code is None else truncate(code)
+        self.error = None if error is None else truncate(error, MAX_ERROR_LENGTH)
 
 
 # Fractions stay as they are written: 1.10 is another version than 1.1.
@@ -144,18 +148,18 @@ _decode = msgspec.json.Decoder(float_hook=str).decode
 _INDEX = re.compile("0|[1-9][0-9]{0,8}", re.ASCII)
 
 
-def kept(text: str, length: int = SHORT) -> str:
+def truncate(text: str, length: int = MAX_VERSION_LENGTH) -> str:
     """Return what is kept of a device's words; no store takes NUL everywhere."""
     return text[:length].replace("\0", "\ufffd")
 
 
-def is_pointer(text: str) -> bool:
+def is_json_pointer(text: str) -> bool:
     """Tell whether *text* is a JSON Pointer (RFC 6901)."""
     rest = text.replace("~0", "").replace("~1", "")
     return (not text or text.startswith("/")) and "~" not in rest
 
 
-def resolve(value: Any, pointer: str) -> Any:
+def resolve_json_pointer(value: Any, pointer: str) -> Any:
     """
     Return what *pointer* points to in *value*.
 

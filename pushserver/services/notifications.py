@@ -5,23 +5,23 @@ import attrs
 from pushserver.clock import Clock
 from pushserver.errors import Conflict
 from pushserver.model.changes import Changes
-from pushserver.model.ids import IdSource
+from pushserver.model.ids import IdGenerator
 from pushserver.model.lane import Lane
-from pushserver.model.operation import Notification, Operation, Status
-from pushserver.model.steps import report
-from pushserver.services.operations import Operations, current
+from pushserver.model.operation import Notification, Operation, OperationStatus
+from pushserver.model.operation_steps import add_notification
+from pushserver.services.operations import Operations, current_operation
 from pushserver.storage.base import Store
-from pushserver.storage.deciding import Past, Recall
+from pushserver.storage.commands import Lookup, PriorState
 
-_OPEN = (Status.RUNNING, Status.STALE)
+_OPEN_STATUSES = (OperationStatus.RUNNING, OperationStatus.STALE)
 
 
 @attrs.frozen(kw_only=True)
-class Told:
+class ProgressReport:
     """What somebody outside the queue tells of an operation."""
 
     progress: int
-    status: Status = Status.RUNNING
+    status: OperationStatus = OperationStatus.RUNNING
     resource: str | None = None
     message: str | None = None
     sent_at: int | None = None
@@ -33,11 +33,16 @@ class Notifications:
 
     store: Store
     clock: Clock
-    ids: IdSource
+    ids: IdGenerator
     operations: Operations
 
-    async def tell(
-        self, scope_id: int, operation_id: int, told: Told, *, by: int
+    async def add(
+        self,
+        scope_id: int,
+        operation_id: int,
+        reported: ProgressReport,
+        *,
+        created_by: int,
     ) -> Notification:
         """
         Add a notification from outside; it may close what has no steps.
@@ -46,37 +51,39 @@ class Notifications:
             NotFound: there is no such operation.
             Conflict: it has ended.
         """
-        known = await self.operations.get(scope_id, operation_id)
+        stored = await self.operations.get(scope_id, operation_id)
 
-        def decide(lane: Lane, changes: Changes, past: Past) -> Notification:
-            operation = current(lane, changes, past)
-            if operation is None or operation.status not in _OPEN:
+        def decide(lane: Lane, changes: Changes, prior: PriorState) -> Notification:
+            operation = current_operation(lane, changes, prior)
+            if operation is None or operation.status not in _OPEN_STATUSES:
                 raise Conflict(f"Operation {operation_id} has ended.")
-            notification = self._notification(operation, told, by)
-            report(operation, notification, changes)
+            notification = self._make_notification(operation, reported, created_by)
+            add_notification(operation, notification, changes)
             return notification
 
-        recall = Recall(operation_id=operation_id)
-        return await self.store.change(known.device_id, decide, recall)
+        lookup = Lookup(operation_id=operation_id)
+        return await self.store.change_lane(stored.device_id, decide, lookup)
 
-    def _notification(self, operation: Operation, told: Told, by: int) -> Notification:
+    def _make_notification(
+        self, operation: Operation, reported: ProgressReport, created_by: int
+    ) -> Notification:
         now = self.clock.now()
         return Notification(
             id=self.ids(),
             operation_id=operation.id,
             scope_id=operation.scope_id,
             created_at=now,
-            created_by=by,
-            sent_at=now if told.sent_at is None else told.sent_at,
-            status=told.status,
-            progress=told.progress,
-            resource=told.resource,
-            message=told.message,
+            created_by=created_by,
+            sent_at=now if reported.sent_at is None else reported.sent_at,
+            status=reported.status,
+            progress=reported.progress,
+            resource=reported.resource,
+            message=reported.message,
         )
 
     async def remove(
         self, scope_id: int, operation_id: int, notification_id: int
     ) -> bool:
         """Delete one notification; tell whether it was there."""
-        remove = self.store.operations.remove_notifications
+        remove = self.store.operations.delete_notifications
         return await remove(scope_id, operation_id, [notification_id], limit=1) == 1

@@ -9,26 +9,31 @@ from pushserver.clock import Clock
 from pushserver.errors import Conflict, NotFound
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command
-from pushserver.model.draft import Draft, Place, Plan, Step
-from pushserver.model.idempotency import KeyUse
-from pushserver.model.ids import IdSource
+from pushserver.model.command_request import (
+    CommandRequest,
+    OperationRequest,
+    Step,
+    StepRef,
+)
+from pushserver.model.idempotency import IdempotencyRecord
+from pushserver.model.ids import IdGenerator
 from pushserver.model.lane import Lane
 from pushserver.model.operation import Operation
-from pushserver.model.turns import add_step, cancel_operation
-from pushserver.services.fleet import Fleet
-from pushserver.services.mirror import Mirror
+from pushserver.model.transitions import cancel_operation, enqueue_step
+from pushserver.services.fleet_admin import FleetAdmin
 from pushserver.services.polling import Polling
-from pushserver.services.queue import Once, Queue
+from pushserver.services.queue import IdempotentRequest, Queue
+from pushserver.services.shadow_reconciler import ShadowReconciler
 from pushserver.storage.base import Store
-from pushserver.storage.deciding import Past, Recall
-from pushserver.storage.tracking import DueStep
+from pushserver.storage.commands import Lookup, PriorState
+from pushserver.storage.operations import DueStep
 
 #: So many operations are moved at once, so that a door command waits for no more.
-BATCH = 100
+BATCH_SIZE = 100
 
 
 @attrs.frozen
-class Begun:
+class CreatedOperation:
     """What became of a request to begin one; `operation` is None if replayed."""
 
     answer: bytes
@@ -37,27 +42,27 @@ class Begun:
 
 @attrs.define(eq=False)
 class Operations:
-    """Tracked work on one device. `due` is set when a next step may be queued."""
+    """Tracked work on one device. `wakeup` is set when a next step may be queued."""
 
     store: Store
     clock: Clock
-    ids: IdSource
-    fleet: Fleet
+    ids: IdGenerator
+    fleet: FleetAdmin
     polling: Polling
     queue: Queue
-    mirror: Mirror
-    due: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
+    reconciler: ShadowReconciler
+    wakeup: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
 
-    async def begin(
+    async def create(
         self,
         device_id: int,
-        plan: Plan,
+        plan: OperationRequest,
         render: Callable[[Operation, Command | None], bytes],
         *,
         scope_id: int,
-        by: int,
-        request: Once | None = None,
-    ) -> Begun:
+        created_by: int,
+        idempotency: IdempotentRequest | None = None,
+    ) -> CreatedOperation:
         """
         Begin an operation; it and its first command are on disk then.
 
@@ -66,59 +71,67 @@ class Operations:
             Unavailable: the store is away.
         """
 
-        def decide(lane: Lane, changes: Changes, past: Past) -> Begun:
+        def decide(lane: Lane, changes: Changes, prior: PriorState) -> CreatedOperation:
             now = self.clock.now()
-            if request is not None:
-                use = changes.keys.get(request.key) or past.key_use
-                kept = request.replayed(use, now)
-                if kept is not None:
-                    return Begun(kept)
-            operation = new_operation(plan, self.ids(), scope_id, device_id, by, now)
-            command = self._put(lane, operation, plan.drafts, changes)
+            if idempotency is not None:
+                key_use = changes.idempotency_keys.get(idempotency.key) or prior.key_use
+                stored = idempotency.stored_answer(key_use, now)
+                if stored is not None:
+                    return CreatedOperation(stored)
+            operation = new_operation(
+                plan, self.ids(), scope_id, device_id, created_by, now
+            )
+            command = self._start(lane, operation, plan.step_requests, changes)
             answer = render(operation, command)
-            if request is not None:
-                use = KeyUse(request.key, request.fingerprint, answer, now)
-                changes.keys[request.key] = use
-            return Begun(answer, operation)
+            if idempotency is not None:
+                key_use = IdempotencyRecord(
+                    idempotency.key, idempotency.fingerprint, answer, now
+                )
+                changes.idempotency_keys[idempotency.key] = key_use
+            return CreatedOperation(answer, operation)
 
-        recall = Recall(key=request.key) if request else None
-        return await self.polling.fill(device_id, decide, recall)
+        lookup = Lookup(idempotency_key=idempotency.key) if idempotency else None
+        return await self.polling.change_and_deliver(device_id, decide, lookup)
 
-    def _put(
+    def _start(
         self,
         lane: Lane,
         operation: Operation,
-        drafts: Sequence[Draft],
+        requests: Sequence[CommandRequest],
         changes: Changes,
     ) -> Command | None:
-        changes.track(operation, operation.created_at)
-        changes.steps.extend(steps_of(operation.id, drafts))
-        if drafts:
-            return self._add(lane, operation, drafts[0], changes)
+        changes.record_operation(operation, operation.created_at)
+        changes.steps.extend(number_steps(operation.id, requests))
+        if requests:
+            return self._enqueue_step(lane, operation, requests[0], changes)
         operation.started_at = operation.created_at
         return None
 
-    def _add(
-        self, lane: Lane, operation: Operation, draft: Draft, changes: Changes
+    def _enqueue_step(
+        self,
+        lane: Lane,
+        operation: Operation,
+        request: CommandRequest,
+        changes: Changes,
     ) -> Command:
-        place = Place(operation.id, operation.queued)
+        step_ref = StepRef(operation.id, operation.queued_steps)
         now = self.clock.now()
-        command = self.queue.make(
-            draft, operation.scope_id, operation.device_id, now, place
+        command = self.queue.new_command(
+            request, operation.scope_id, operation.device_id, now, step_ref
         )
-        add_step(lane, operation, command, changes)
+        enqueue_step(lane, operation, command, changes)
         return command
 
-    def look(self, changes: Changes) -> None:
+    def on_commit(self, changes: Changes) -> None:
         """Notice in what was written that an operation goes on."""
-        if any(operation.wants_step for operation in changes.operations.values()):
-            self.due.set()
+        if any(operation.needs_next_step for operation in changes.operations.values()):
+            self.wakeup.set()
 
-    async def go_on(self) -> int:
+    async def queue_due_steps(self) -> int:
         """Queue every next step that is due; return how many were."""
-        self.due.clear()
+        self.wakeup.clear()
         total = 0
-        while due := await self.store.operations.due_steps(limit=BATCH):
+        while due := await self.store.operations.due_steps(limit=BATCH_SIZE):
             done = await self.queue_steps(due)
             if not done:
                 break
@@ -127,41 +140,43 @@ class Operations:
 
     async def queue_steps(self, due: Sequence[DueStep]) -> int:
         """Make commands of these steps, once each; return how many were made."""
-        places = {(step.owner_id, step.number) for step in due}
-        found = await self.store.operations.steps(sorted(places))
-        drafts = {(step.owner_id, step.number): step.draft for step in found}
+        step_keys = {(step.owner_id, step.number) for step in due}
+        steps = await self.store.operations.steps(sorted(step_keys))
+        requests = {(step.owner_id, step.number): step.request for step in steps}
         # What was deleted since it was found to be due has no steps any more.
-        there = [s for s in due if (s.owner_id, s.number) in drafts]
+        existing = [s for s in due if (s.owner_id, s.number) in requests]
         done = await asyncio.gather(
-            *(self._queue_step(s, drafts[s.owner_id, s.number]) for s in there)
+            *(self._queue_step(s, requests[s.owner_id, s.number]) for s in existing)
         )
         return sum(done)
 
-    async def _queue_step(self, due: DueStep, draft: Draft) -> bool:
-        known = self.fleet.known(due.device_id)
-        if known is None or not known.is_adopted:
+    async def _queue_step(self, due: DueStep, request: CommandRequest) -> bool:
+        device = self.fleet.find_in_any_scope(due.device_id)
+        if device is None or not device.is_adopted:
             # Another server may have adopted it a moment ago.
             await self.fleet.refresh([due.device_id])
 
-        def decide(lane: Lane, changes: Changes, past: Past) -> bool:
-            operation = current(lane, changes, past)
-            if operation is None or not operation.wants_step:
+        def decide(lane: Lane, changes: Changes, prior: PriorState) -> bool:
+            operation = current_operation(lane, changes, prior)
+            if operation is None or not operation.needs_next_step:
                 return False
-            if operation.queued != due.number:
+            if operation.queued_steps != due.number:
                 return False
-            if self._is_gone(operation):
+            if self._is_device_gone(operation):
                 self._cancel(lane, operation, changes, "The device is gone.")
-            elif draft.service_id is not None:
-                return self.mirror.step(operation, draft, lane, changes, past)
+            elif request.service_id is not None:
+                return self.reconciler.queue_write_step(
+                    operation, request, lane, changes, prior
+                )
             else:
-                self._add(lane, operation, draft, changes)
+                self._enqueue_step(lane, operation, request, changes)
             return True
 
-        writes = draft.service_id is not None
-        recall = Recall(operation_id=due.operation_id, shadow=writes)
-        return await self.polling.fill(due.device_id, decide, recall)
+        is_service_write = request.service_id is not None
+        lookup = Lookup(operation_id=due.operation_id, services=is_service_write)
+        return await self.polling.change_and_deliver(due.device_id, decide, lookup)
 
-    def _is_gone(self, operation: Operation) -> bool:
+    def _is_device_gone(self, operation: Operation) -> bool:
         device = self.fleet.find(operation.scope_id, operation.device_id)
         return device is None or not device.is_adopted
 
@@ -192,7 +207,7 @@ class Operations:
         return canceled
 
     async def end(
-        self, operation: Operation, why: str, *, late: bool = False
+        self, operation: Operation, reason: str, *, late: bool = False
     ) -> Operation | None:
         """
         Cancel an operation and return it, None if it has ended.
@@ -200,63 +215,67 @@ class Operations:
         *late*: nobody wanted that, its device did not come in time.
         """
 
-        def decide(lane: Lane, changes: Changes, past: Past) -> Operation | None:
-            found = current(lane, changes, past)
+        def decide(lane: Lane, changes: Changes, prior: PriorState) -> Operation | None:
+            found = current_operation(lane, changes, prior)
             if found is None or not found.is_open:
                 return None
-            self._cancel(lane, found, changes, why, late=late)
+            self._cancel(lane, found, changes, reason, late=late)
             return found
 
-        recall = Recall(operation_id=operation.id)
-        return await self.store.change(operation.device_id, decide, recall)
+        lookup = Lookup(operation_id=operation.id)
+        return await self.store.change_lane(operation.device_id, decide, lookup)
 
     def _cancel(
         self,
         lane: Lane,
         operation: Operation,
         changes: Changes,
-        why: str,
+        reason: str,
         *,
         late: bool = False,
     ) -> None:
         now = self.clock.now()
-        cancel_operation(lane, operation, changes, now=now, why=why, late=late)
+        cancel_operation(
+            lane, operation, changes, now=now, reason=reason, is_expired=late
+        )
 
     async def delete(self, operation: Operation) -> None:
         """Cancel and forget an operation and its notifications; results stay."""
-        remove = self.store.operations.remove_notifications
-        place = operation.scope_id, operation.id
-        while await remove(*place, None, limit=BATCH * 10) == BATCH * 10:
+        remove = self.store.operations.delete_notifications
+        key = operation.scope_id, operation.id
+        while await remove(*key, None, limit=BATCH_SIZE * 10) == BATCH_SIZE * 10:
             pass
 
-        def decide(lane: Lane, changes: Changes, past: Past) -> None:
-            found = current(lane, changes, past)
+        def decide(lane: Lane, changes: Changes, prior: PriorState) -> None:
+            found = current_operation(lane, changes, prior)
             if found is None:
                 return
             self._cancel(lane, found, changes, "Deleted.")
-            command = lane.of_operation(found.id)
+            command = lane.command_of_operation(found.id)
             if command is not None:
                 command.operation = None
-            changes.forgotten[found.id] = found.device_id
+            changes.deleted_operations[found.id] = found.device_id
 
-        recall = Recall(operation_id=operation.id)
-        await self.store.change(operation.device_id, decide, recall)
+        lookup = Lookup(operation_id=operation.id)
+        await self.store.change_lane(operation.device_id, decide, lookup)
 
 
-def current(lane: Lane, changes: Changes, past: Past) -> Operation | None:
+def current_operation(
+    lane: Lane, changes: Changes, prior: PriorState
+) -> Operation | None:
     """Return the recalled operation as it is at work, None if it is forgotten."""
-    found = past.operation
-    if found is None or found.id in changes.forgotten:
+    recalled = prior.operation
+    if recalled is None or recalled.id in changes.deleted_operations:
         return None
-    return changes.current(lane, found)
+    return changes.live_operation(lane, recalled)
 
 
 def new_operation(
-    plan: Plan,
+    plan: OperationRequest,
     operation_id: int,
     scope_id: int,
     device_id: int,
-    by: int,
+    created_by: int,
     now: int,
     task_id: int | None = None,
 ) -> Operation:
@@ -267,14 +286,16 @@ def new_operation(
         device_id=device_id,
         task_id=task_id,
         created_at=now,
-        created_by=by,
+        created_by=created_by,
         modified_at=now,
-        label=plan.label,
+        descriptor=plan.label,
         on_failure=plan.on_failure,
-        steps=len(plan.drafts),
+        step_count=len(plan.step_requests),
     )
 
 
-def steps_of(owner_id: int, drafts: Sequence[Draft]) -> list[Step]:
+def number_steps(owner_id: int, requests: Sequence[CommandRequest]) -> list[Step]:
     """Number the steps of an operation or a task."""
-    return [Step(owner_id=owner_id, number=n, draft=d) for n, d in enumerate(drafts)]
+    return [
+        Step(owner_id=owner_id, number=n, request=d) for n, d in enumerate(requests)
+    ]

@@ -10,26 +10,34 @@ from pushserver.clock import SECOND, Clock
 from pushserver.errors import Unavailable
 from pushserver.model.changes import Changes
 from pushserver.model.command import Order
-from pushserver.model.ids import IdSource
-from pushserver.model.lane import Flight, Lane
-from pushserver.model.state import Turn
-from pushserver.model.turns import hand_out, record_written, withdraw
-from pushserver.services.chores import Chores
-from pushserver.services.holds import Hold, Holds, Visit
-from pushserver.storage.deciding import NO_PAST, CommandStore, Decision, Past, Recall
+from pushserver.model.ids import IdGenerator
+from pushserver.model.lane import InFlight, Lane
+from pushserver.model.state import CommandEvent
+from pushserver.model.transitions import hand_out, record_written, revert_hand_out
+from pushserver.services.background_tasks import BackgroundTasks
+from pushserver.services.held_polls import HeldPoll, HeldPolls, Poll
+from pushserver.storage.commands import (
+    NO_PRIOR_STATE,
+    CommandStore,
+    Decision,
+    Lookup,
+    PriorState,
+)
 
 T = TypeVar("T")
 
 #: What may put something into a waiting poll's reach.
-_WAKING = frozenset({Turn.RETRY, Turn.WITHDRAW, Turn.GIVE_UP})
+_WAKING_EVENTS = frozenset(
+    {CommandEvent.RETRY, CommandEvent.REVERT_HAND_OUT, CommandEvent.GIVE_UP}
+)
 
 
 @attrs.frozen
-class Claim:
+class ClaimedHold:
     """A poll that waited, and what it will be answered once that is on disk."""
 
-    hold: Hold
-    flight: Flight
+    hold: HeldPoll
+    in_flight: InFlight
 
 
 @attrs.define(eq=False)
@@ -37,114 +45,118 @@ class Polling:
     """
     Hands commands out. `grace` is in microseconds.
 
-    After `poll` returned a flight, its caller owes one of `written` and `lost`.
+    After `poll` returned a flight, its caller owes one of `mark_written` and `requeue`.
     """
 
     store: CommandStore
     clock: Clock
-    ids: IdSource
-    holds: Holds
-    chores: Chores
+    ids: IdGenerator
+    holds: HeldPolls
+    background_tasks: BackgroundTasks
     grace: int
-    _unrecorded: dict[int, Flight] = attrs.field(factory=dict, init=False)
+    _unrecorded: dict[int, InFlight] = attrs.field(factory=dict, init=False)
 
     def is_idle(self, device_id: int) -> bool:
         """Tell, without a statement, that there is nothing for this device."""
         return self.store.is_idle(device_id, self.clock.now(), self.grace)
 
     async def poll(
-        self, visit: Visit, hold: int = 0, *, busy: bool = True
-    ) -> Flight | None:
+        self, visit: Poll, max_hold: int = 0, *, has_work: bool = True
+    ) -> InFlight | None:
         """
-        Hand out the device's next command; wait up to *hold* microseconds for one.
+        Hand out the device's next command; wait up to *max_hold* microseconds for one.
 
-        *busy* is what `is_idle` denied. With the store away there is nothing to do: a
-        device never gets an error.
+        *has_work* is what `is_idle` denied. With the store away there is nothing to do:
+        a device never gets an error.
         """
         try:
-            return await self._poll(visit, hold, busy)
+            return await self._poll(visit, max_hold, has_work)
         except Unavailable:
             return None
 
-    async def _poll(self, visit: Visit, hold: int, busy: bool) -> Flight | None:
-        self.holds.dismiss(visit.device_id)
-        if busy:
-            flight = await self._hand_out(visit)
-            if flight is not None:
-                return flight
-        if hold <= 0 or self.holds.is_closed:
+    async def _poll(self, poll: Poll, max_hold: int, has_work: bool) -> InFlight | None:
+        self.holds.release(poll.device_id)
+        if has_work:
+            in_flight = await self._hand_out(poll)
+            if in_flight is not None:
+                return in_flight
+        if max_hold <= 0 or self.holds.is_closed:
             return None
         loop = asyncio.get_running_loop()
-        return await self._wait(visit, loop.time() + hold / SECOND)
+        return await self._hold_poll(poll, loop.time() + max_hold / SECOND)
 
-    async def _wait(self, visit: Visit, until: float) -> Flight | None:
+    async def _hold_poll(self, poll: Poll, deadline: float) -> InFlight | None:
         """Wait by the monotonic clock: the wall's may jump."""
         loop = asyncio.get_running_loop()
-        while self._may_wait(visit) and loop.time() < until:
-            hold = self.holds.enter(visit)
+        while self._may_wait(poll) and loop.time() < deadline:
+            hold = self.holds.add(poll)
             try:
-                flight = await self._ring(hold, until)
+                in_flight = await self._wait_for_change(hold, deadline)
             except asyncio.CancelledError:
-                self._take_back(hold)
+                self._requeue_answer(hold)
                 raise
             finally:
                 newest = self.holds.is_newest(hold)
-                self.holds.leave(hold)
-            if flight is not None or not newest:
-                return flight
-            if not self.is_idle(visit.device_id):
-                flight = await self._hand_out(visit)
-                if flight is not None:
-                    return flight
+                self.holds.remove(hold)
+            if in_flight is not None or not newest:
+                return in_flight
+            if not self.is_idle(poll.device_id):
+                in_flight = await self._hand_out(poll)
+                if in_flight is not None:
+                    return in_flight
         return None
 
-    def _may_wait(self, visit: Visit) -> bool:
-        return visit.is_there() and not self.holds.is_closed
+    def _may_wait(self, poll: Poll) -> bool:
+        return poll.is_connected() and not self.holds.is_closed
 
-    def _take_back(self, hold: Hold) -> None:
+    def _requeue_answer(self, hold: HeldPoll) -> None:
         """Take back what was handed out to a poll that went in the same moment."""
-        bell = hold.bell
-        flight = bell.result() if bell.done() and not bell.cancelled() else None
-        if flight is not None:
-            self.lost(flight)
+        waiter = hold.waiter
+        in_flight = (
+            waiter.result() if waiter.done() and not waiter.cancelled() else None
+        )
+        if in_flight is not None:
+            self.requeue(in_flight)
 
-    async def _ring(self, hold: Hold, until: float) -> Flight | None:
+    async def _wait_for_change(
+        self, hold: HeldPoll, deadline: float
+    ) -> InFlight | None:
         """Wait for the bell, or until the lane may have changed by itself."""
         loop, now = asyncio.get_running_loop(), self.clock.now()
-        lane = self.store.lane(hold.visit.device_id)
+        lane = self.store.cached_lane(hold.poll.device_id)
         if lane is not None:
-            change = (lane.next_change(now, self.grace) - now) / SECOND
-            until = min(until, loop.time() + change)
-        timer = loop.call_at(until, hold.ring)
+            seconds = (lane.next_change_at(now, self.grace) - now) / SECOND
+            deadline = min(deadline, loop.time() + seconds)
+        timer = loop.call_at(deadline, hold.notify)
         try:
-            return await hold.bell
+            return await hold.waiter
         finally:
             timer.cancel()
 
-    async def _hand_out(self, visit: Visit) -> Flight | None:
+    async def _hand_out(self, poll: Poll) -> InFlight | None:
         """Hand out; take back what the commit gave to a poll that was gone by then."""
-        given: list[Flight | None] = []
+        delivered: list[InFlight | None] = []
 
-        def then(flight: Flight | None, _heard: bool) -> None:
-            given.append(flight)
-            if flight is not None and gone:
-                self.lost(flight)
+        def then(in_flight: InFlight | None, _is_awaited: bool) -> None:
+            delivered.append(in_flight)
+            if in_flight is not None and is_canceled:
+                self.requeue(in_flight)
 
-        gone = False
-        decide = partial(self.hand_out_to, visit)
+        is_canceled = False
+        decide = partial(self.deliver_to, poll)
         try:
-            return await self.store.change(visit.device_id, decide, then=then)
+            return await self.store.change_lane(poll.device_id, decide, on_done=then)
         except asyncio.CancelledError:
-            gone = True
-            for flight in filter(None, given):
-                self.lost(flight)
+            is_canceled = True
+            for in_flight in filter(None, delivered):
+                self.requeue(in_flight)
             raise
 
-    async def fill(
+    async def change_and_deliver(
         self,
         device_id: int,
         decide: Decision[T],
-        recall: Recall | None = None,
+        lookup: Lookup | None = None,
     ) -> T:
         """
         Let *decide* put something into the lane; a poll that waits gets it at once.
@@ -152,97 +164,99 @@ class Polling:
         Raises:
             Unavailable: the store is away.
         """
-        claims: list[Claim] = []
+        claims: list[ClaimedHold] = []
 
-        def decide_both(lane: Lane, changes: Changes, past: Past) -> T:
-            value = decide(lane, changes, past)
-            claim = self.claim(lane, changes)
+        def decide_and_claim(lane: Lane, changes: Changes, prior: PriorState) -> T:
+            value = decide(lane, changes, prior)
+            claim = self.claim_hold(lane, changes)
             if claim is not None:
                 claims.append(claim)
             return value
 
-        def then(value: T | None, _heard: bool) -> None:
+        def then(value: T | None, _is_awaited: bool) -> None:
             for claim in claims:
                 if value is None:
-                    claim.hold.ring()
+                    claim.hold.notify()
                 else:
-                    self.settle(claim)
+                    self.answer_hold(claim)
 
-        return await self.store.change(device_id, decide_both, recall, then)
+        return await self.store.change_lane(device_id, decide_and_claim, lookup, then)
 
-    def claim(self, lane: Lane, changes: Changes) -> Claim | None:
+    def claim_hold(self, lane: Lane, changes: Changes) -> ClaimedHold | None:
         """Decide what a poll gets that waits for this device, if one does."""
-        hold = self.holds.find(lane.device_id)
+        hold = self.holds.find_waiting(lane.device_id)
         if hold is None:
             return None
-        flight = self.hand_out_to(hold.visit, lane, changes, NO_PAST)
-        if flight is None:
+        in_flight = self.deliver_to(hold.poll, lane, changes, NO_PRIOR_STATE)
+        if in_flight is None:
             return None
-        hold.claimed = True
-        return Claim(hold, flight)
+        hold.is_claimed = True
+        return ClaimedHold(hold, in_flight)
 
-    def settle(self, claim: Claim) -> None:
+    def answer_hold(self, claim: ClaimedHold) -> None:
         """Answer the poll that waited, now that the hand-out is on disk."""
-        if claim.hold.bell.done():
-            self.lost(claim.flight)
+        if claim.hold.waiter.done():
+            self.requeue(claim.in_flight)
         else:
-            claim.hold.ring(claim.flight)
+            claim.hold.notify(claim.in_flight)
 
-    def hand_out_to(
-        self, visit: Visit, lane: Lane, changes: Changes, _past: Past
-    ) -> Flight | None:
-        """Decide what *visit* gets, if its peer is still there."""
-        if not visit.is_there():
+    def deliver_to(
+        self, poll: Poll, lane: Lane, changes: Changes, _prior: PriorState
+    ) -> InFlight | None:
+        """Decide what *poll* gets, if its peer is still there."""
+        if not poll.is_connected():
             return None
         now = self.clock.now()
         return hand_out(
             lane,
-            lambda command: visit.delivery(command, self.ids(), now),
+            lambda command: poll.new_delivery(command, self.ids(), now),
             changes,
             now=now,
             grace=self.grace,
         )
 
-    async def order(self, flight: Flight) -> Order:
+    async def load_order(self, in_flight: InFlight) -> Order:
         """Return what is to be done, from memory or from the store."""
-        return flight.command.order or await self.store.order(flight.command.id)
+        return in_flight.command.order or await self.store.read_order(
+            in_flight.command.id
+        )
 
-    def written(self, flight: Flight) -> None:
+    def mark_written(self, in_flight: InFlight) -> None:
         """Note that the answer's last byte was written; recorded a moment later."""
-        flight.written_at = self.clock.now()
-        self._unrecorded[flight.delivery.id] = flight
+        in_flight.written_at = self.clock.now()
+        self._unrecorded[in_flight.delivery.id] = in_flight
 
-    def lost(self, flight: Flight) -> None:
+    def requeue(self, in_flight: InFlight) -> None:
         """Take the hand-out back: its peer was gone before a byte was written."""
-        self.chores.start(self._withdraw(flight))
+        self.background_tasks.start(self._requeue(in_flight))
 
-    async def _withdraw(self, flight: Flight) -> None:
-        def decide(lane: Lane, changes: Changes, _past: Past) -> None:
-            withdraw(lane, flight, changes, now=self.clock.now())
+    async def _requeue(self, in_flight: InFlight) -> None:
+        def decide(lane: Lane, changes: Changes, _prior: PriorState) -> None:
+            revert_hand_out(lane, in_flight, changes, now=self.clock.now())
 
-        await self.store.change(flight.command.device_id, decide)
+        await self.store.change_lane(in_flight.command.device_id, decide)
 
-    async def record(self) -> int:
+    async def record_written(self) -> int:
         """Record which answers were written and not answered yet; return how many."""
-        flights, self._unrecorded = self._unrecorded, {}
-        open_flights = [f for f in flights.values() if not f.command.is_over]
+        unrecorded, self._unrecorded = self._unrecorded, {}
+        still_open = [f for f in unrecorded.values() if not f.command.is_finished]
         try:
-            await asyncio.gather(*map(self._record, open_flights))
+            await asyncio.gather(*map(self._record_one, still_open))
         except Unavailable:
-            self._unrecorded = {f.delivery.id: f for f in open_flights}
+            self._unrecorded = {f.delivery.id: f for f in still_open}
             raise
-        return len(open_flights)
+        return len(still_open)
 
-    async def _record(self, flight: Flight) -> None:
-        def decide(lane: Lane, changes: Changes, _past: Past) -> None:
-            record_written(lane, flight, changes)
+    async def _record_one(self, in_flight: InFlight) -> None:
+        def decide(lane: Lane, changes: Changes, _prior: PriorState) -> None:
+            record_written(lane, in_flight, changes)
 
-        await self.store.change(flight.command.device_id, decide)
+        await self.store.change_lane(in_flight.command.device_id, decide)
 
-    def wake(self, changes: Changes) -> None:
+    def on_commit(self, changes: Changes) -> None:
         """Wake the polls for which these changes may hold something."""
-        for command in changes.added:
+        for command in changes.new_commands:
             self.holds.wake(command.device_id)
-        for move in changes.moves:
-            if move.turn in _WAKING or move.command.is_over:
+        for move in changes.transitions:
+            if move.command_event in _WAKING_EVENTS or move.command.is_finished:
                 self.holds.wake(move.command.device_id)

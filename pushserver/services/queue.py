@@ -14,50 +14,59 @@ from pushserver.errors import (
 )
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command
-from pushserver.model.draft import Draft, Place, draft_again, make_command
-from pushserver.model.idempotency import KEPT, Key, KeyUse
-from pushserver.model.ids import IdSource
+from pushserver.model.command_request import (
+    CommandRequest,
+    StepRef,
+    make_command,
+    retry_request,
+)
+from pushserver.model.idempotency import (
+    KEY_TTL_SECONDS,
+    IdempotencyKey,
+    IdempotencyRecord,
+)
+from pushserver.model.ids import IdGenerator
 from pushserver.model.lane import Lane
-from pushserver.model.turns import add, cancel
-from pushserver.services.outcomes import Outcomes, ring_or_pass
+from pushserver.model.transitions import cancel_command, enqueue
+from pushserver.services.completion_waiters import CompletionWaiters, wait_at_most
 from pushserver.services.polling import Polling
 from pushserver.storage.base import Store
-from pushserver.storage.deciding import Past, Recall
-from pushserver.storage.listing import CommandRecord
+from pushserver.storage.commands import Lookup, PriorState
+from pushserver.storage.history import CommandRecord
 
 #: Seconds between two looks at what may have ended on another server.
-LOOK = 1.0
+RECHECK_INTERVAL = 1.0
 #: Turns commands into the answer that is kept for an idempotency key.
-Render = Callable[[Sequence[Command]], bytes]
+RenderCommands = Callable[[Sequence[Command]], bytes]
 
 
 @attrs.frozen
-class Once:
+class IdempotentRequest:
     """A request that must not be done twice."""
 
-    key: Key
+    key: IdempotencyKey
     fingerprint: str
 
-    def replayed(self, use: KeyUse | None, now: int) -> bytes | None:
+    def stored_answer(self, use: IdempotencyRecord | None, now: int) -> bytes | None:
         """
         Return the answer that was given before, None if there was none.
 
         Raises:
             IdempotencyMismatch: the key was used with another request.
         """
-        if use is None or use.created_at <= now - KEPT * SECOND:
+        if use is None or use.created_at <= now - KEY_TTL_SECONDS * SECOND:
             return None
         if use.fingerprint != self.fingerprint:
             raise IdempotencyMismatch(
                 "This Idempotency-Key was used with another request in the last 24"
                 " hours; take a new key for a new request."
             )
-        return use.answer
+        return use.response_body
 
 
 @attrs.frozen
 class Enqueued:
-    """What became of an enqueue; `replayed` if it had been answered before."""
+    """What became of an enqueue; `stored_answer` if it had been answered before."""
 
     commands: Sequence[Command]
     answer: bytes
@@ -70,38 +79,40 @@ class Queue:
 
     store: Store
     clock: Clock
-    ids: IdSource
+    ids: IdGenerator
     polling: Polling
-    outcomes: Outcomes
+    completion_waiters: CompletionWaiters
     response_timeout: int
-    _running: set[Key] = attrs.field(factory=set, init=False)
+    _locked_keys: set[IdempotencyKey] = attrs.field(factory=set, init=False)
 
-    def once(self, request: Once | None) -> AbstractContextManager[None]:
+    def lock_key(
+        self, idempotency: IdempotentRequest | None
+    ) -> AbstractContextManager[None]:
         """
-        Hold *request*'s key while it is being answered.
+        Hold *idempotency*'s key while it is being answered.
 
         Raises:
             IdempotencyRunning: another one with this key is.
         """
-        return nullcontext() if request is None else self._once(request)
+        return nullcontext() if idempotency is None else self._lock_key(idempotency)
 
     @contextmanager
-    def _once(self, request: Once) -> Iterator[None]:
-        if request.key in self._running:
+    def _lock_key(self, idempotency: IdempotentRequest) -> Iterator[None]:
+        if idempotency.key in self._locked_keys:
             raise IdempotencyRunning("Try again when the first request was answered.")
-        self._running.add(request.key)
+        self._locked_keys.add(idempotency.key)
         try:
             yield
         finally:
-            self._running.discard(request.key)
+            self._locked_keys.discard(idempotency.key)
 
     async def enqueue(
         self,
         scope_id: int,
         device_id: int,
-        drafts: Sequence[Draft],
-        render: Render,
-        request: Once | None = None,
+        requests: Sequence[CommandRequest],
+        render: RenderCommands,
+        idempotency: IdempotentRequest | None = None,
     ) -> Enqueued:
         """
         Put commands into a device's queue, all or nothing; they are on disk then.
@@ -113,56 +124,64 @@ class Queue:
             Unavailable: the store is away.
         """
 
-        def decide(lane: Lane, changes: Changes, past: Past) -> Enqueued:
-            return self._enqueue(scope_id, drafts, render, request, lane, changes, past)
+        def decide(lane: Lane, changes: Changes, prior: PriorState) -> Enqueued:
+            return self._enqueue(
+                scope_id, requests, render, idempotency, lane, changes, prior
+            )
 
-        recall = Recall(key=request.key) if request else None
-        return await self.polling.fill(device_id, decide, recall)
+        lookup = Lookup(idempotency_key=idempotency.key) if idempotency else None
+        return await self.polling.change_and_deliver(device_id, decide, lookup)
 
     def _enqueue(
         self,
         scope_id: int,
-        drafts: Sequence[Draft],
-        render: Render,
-        request: Once | None,
+        requests: Sequence[CommandRequest],
+        render: RenderCommands,
+        idempotency: IdempotentRequest | None,
         lane: Lane,
         changes: Changes,
-        past: Past,
+        prior: PriorState,
     ) -> Enqueued:
         now = self.clock.now()
-        if request is not None:
-            kept = request.replayed(changes.keys.get(request.key) or past.key_use, now)
-            if kept is not None:
-                return Enqueued((), kept, replayed=True)
-        commands = [self.make(draft, scope_id, lane.device_id, now) for draft in drafts]
+        if idempotency is not None:
+            stored = idempotency.stored_answer(
+                changes.idempotency_keys.get(idempotency.key) or prior.key_use, now
+            )
+            if stored is not None:
+                return Enqueued((), stored, replayed=True)
+        commands = [
+            self.new_command(draft, scope_id, lane.device_id, now) for draft in requests
+        ]
         answer = render(commands)
         for command in commands:
-            add(lane, command, changes)
-        if request is not None:
-            use = KeyUse(request.key, request.fingerprint, answer, now)
-            changes.keys[request.key] = use
+            enqueue(lane, command, changes)
+        if idempotency is not None:
+            key_use = IdempotencyRecord(
+                idempotency.key, idempotency.fingerprint, answer, now
+            )
+            changes.idempotency_keys[idempotency.key] = key_use
         return Enqueued(commands, answer)
 
-    def make(
+    def new_command(
         self,
-        draft: Draft,
+        request: CommandRequest,
         scope_id: int,
         device_id: int,
         now: int,
-        place: Place | None = None,
+        step_ref: StepRef | None = None,
     ) -> Command:
-        """Make the command of *draft*, with what the server has for it."""
+        """Make the command of *request*, with what the server has for it."""
         return make_command(
-            draft,
+            request,
             command_id=self.ids(),
             scope_id=scope_id,
             device_id=device_id,
             now=now,
             response_timeout=self.response_timeout,
-            place=place,
+            step_ref=step_ref,
         )
 
-    async def wait(
+    async def wait_until_over(
         self, scope_id: int, command_id: int, seconds: float
     ) -> CommandRecord:
         """
@@ -171,30 +190,36 @@ class Queue:
         Raises:
             NotFound: there is no such command.
         """
-        bells = self.outcomes
-        with bells.of_command(command_id) as bell:
+        waiters = self.completion_waiters
+        with waiters.command_waiter(command_id) as waiter:
             record = await self.get(scope_id, command_id)
             while not (
-                record.command.is_over or seconds <= 0 or self.outcomes.is_closed
+                record.command.is_finished
+                or seconds <= 0
+                or self.completion_waiters.is_closed
             ):
                 # News of other servers may be lost.
-                turn = min(seconds, LOOK) if self.store.is_shared else seconds
-                await ring_or_pass(bell, turn)
-                bell.clear()
-                seconds -= turn
+                interval = (
+                    min(seconds, RECHECK_INTERVAL) if self.store.is_shared else seconds
+                )
+                await wait_at_most(waiter, interval)
+                waiter.clear()
+                seconds -= interval
                 record = await self.get(scope_id, command_id)
         return record
 
-    async def remember(self, request: Once, device_id: int, answer: bytes) -> None:
+    async def store_answer(
+        self, idempotency: IdempotentRequest, device_id: int, answer: bytes
+    ) -> None:
         """Keep the answer that was given after waiting, for the same request again."""
 
-        def decide(_lane: Lane, changes: Changes, _past: Past) -> None:
+        def decide(_lane: Lane, changes: Changes, _prior: PriorState) -> None:
             now = self.clock.now()
-            changes.keys[request.key] = KeyUse(
-                request.key, request.fingerprint, answer, now
+            changes.idempotency_keys[idempotency.key] = IdempotencyRecord(
+                idempotency.key, idempotency.fingerprint, answer, now
             )
 
-        await self.store.change(device_id, decide)
+        await self.store.change_lane(device_id, decide)
 
     async def get(self, scope_id: int, command_id: int) -> CommandRecord:
         """
@@ -218,12 +243,14 @@ class Queue:
         """
         record = await self.get(scope_id, command_id)
 
-        def decide(lane: Lane, changes: Changes, _past: Past) -> bool:
-            command = lane.find(command_id)
+        def decide(lane: Lane, changes: Changes, _prior: PriorState) -> bool:
+            command = lane.find_command(command_id)
             now = self.clock.now()
-            return command is not None and cancel(lane, command, changes, now=now)
+            return command is not None and cancel_command(
+                lane, command, changes, now=now
+            )
 
-        if not await self.store.change(record.command.device_id, decide):
+        if not await self.store.change_lane(record.command.device_id, decide):
             state = (await self.get(scope_id, command_id)).command.state
             raise Conflict(
                 f"Command {command_id} is {state} and was handed out or has ended; only"
@@ -231,7 +258,9 @@ class Queue:
             )
         return await self.get(scope_id, command_id)
 
-    async def retry(self, scope_id: int, command_id: int, render: Render) -> Enqueued:
+    async def retry(
+        self, scope_id: int, command_id: int, render: RenderCommands
+    ) -> Enqueued:
         """
         Enqueue a new command like this one.
 
@@ -241,10 +270,10 @@ class Queue:
         """
         record = await self.get(scope_id, command_id)
         command = record.command
-        if not command.is_over or command.order is None:
+        if not command.is_finished or command.order is None:
             raise Conflict(
                 f"Command {command_id} is {command.state}; it can be tried again when"
                 " it has ended."
             )
-        draft = draft_again(command, command.order)
-        return await self.enqueue(scope_id, command.device_id, [draft], render)
+        request = retry_request(command, command.order)
+        return await self.enqueue(scope_id, command.device_id, [request], render)

@@ -4,10 +4,10 @@ import attrs
 
 from pushserver.clock import SECOND, Clock
 from pushserver.model.ids import first_id_at
-from pushserver.storage.base import HistoryStore, Old
+from pushserver.storage.base import PurgeCutoff, RetentionStore
 
 #: So many rows of a kind are deleted at once, so that a door command waits for no more.
-PIECE = 500
+BATCH_SIZE = 500
 _DAY = 86_400 * SECOND
 
 
@@ -20,11 +20,11 @@ class Retention:
     itself; 0 keeps everything.
     """
 
-    store: HistoryStore
+    store: RetentionStore
     clock: Clock
     days: float
 
-    async def keep(self) -> int:
+    async def purge_expired(self) -> int:
         """
         Delete what is over its time, in every scope; return how many rows.
 
@@ -34,14 +34,16 @@ class Retention:
         if not self.days:
             return 0
         done, before = 0, self.clock.now() - round(self.days * _DAY)
-        while gone := await self.purge(before):
-            done += gone
+        while deleted := await self.purge_batch(before):
+            done += deleted
         return done
 
-    async def purge(self, before: int, scope_id: int | None = None) -> int:
+    async def purge_batch(self, before: int, scope_id: int | None = None) -> int:
         """Delete a piece of what was made before an instant; return how many rows."""
-        return await self.store.purge(Old(first_id_at(before), scope_id), limit=PIECE)
+        return await self.store.purge(
+            PurgeCutoff(first_id_at(before), scope_id), limit=BATCH_SIZE
+        )
 
     async def count(self, before: int, scope_id: int) -> int:
         """Count what is so old, also what is still at work."""
-        return await self.store.count_old(Old(first_id_at(before), scope_id))
+        return await self.store.count_older(PurgeCutoff(first_id_at(before), scope_id))

@@ -6,8 +6,8 @@ import attrs
 
 from pushserver.clock import Clock
 from pushserver.errors import Forbidden, NotFound
-from pushserver.model.ids import IdSource
-from pushserver.model.scope import FIRST_SCOPE, Scope
+from pushserver.model.ids import IdGenerator
+from pushserver.model.scope import DEFAULT_SCOPE_ID, Scope
 from pushserver.model.token import Permission, Token
 from pushserver.services.tokens import FIRST_TOKEN, Tokens
 from pushserver.storage.base import ScopeStore
@@ -19,48 +19,50 @@ class Scopes:
 
     store: ScopeStore
     clock: Clock
-    ids: IdSource
+    ids: IdGenerator
     tokens: Tokens
 
-    async def all(self, by: Token) -> Sequence[Scope]:
-        """Return the scopes that *by* may know of, oldest first: at least its own."""
+    async def visible_to(self, caller: Token) -> Sequence[Scope]:
+        """
+        Return the scopes that *caller* may know of, oldest first: at least its own.
+        """
         scopes = await self.store.all_scopes()
-        return [s for s in scopes if _is_over_all(by) or s.id == by.scope_id]
+        return [s for s in scopes if _is_root_admin(caller) or s.id == caller.scope_id]
 
-    async def make(self, name: str, by: Token) -> tuple[Scope, str]:
+    async def create(self, name: str, caller: Token) -> tuple[Scope, str]:
         """
         Make a scope; return it with the secret of its first token, for everything.
 
         Raises:
-            Forbidden: *by* is no administrator of the first scope.
+            Forbidden: *caller* is no administrator of the first scope.
         """
-        _check(by)
+        _require_root_admin(caller)
         scope = Scope(id=self.ids(), name=name, created_at=self.clock.now())
-        token, secret = self.tokens.new(scope.id, FIRST_TOKEN, [Permission.ADMIN])
+        token, secret = self.tokens.generate(scope.id, FIRST_TOKEN, [Permission.ADMIN])
         await self.store.add_scope(scope, token)
-        self.tokens.take(token)
+        self.tokens.activate(token)
         return scope, secret
 
-    async def make_token(
-        self, scope_id: int, name: str, permissions: Iterable[Permission], by: Token
+    async def create_token(
+        self, scope_id: int, name: str, permissions: Iterable[Permission], caller: Token
     ) -> tuple[Token, str]:
         """
         Make a token for a scope that may have lost its own.
 
         Raises:
-            Forbidden: *by* is no administrator of the first scope.
+            Forbidden: *caller* is no administrator of the first scope.
             NotFound: there is no such scope.
         """
-        _check(by)
+        _require_root_admin(caller)
         if scope_id not in {scope.id for scope in await self.store.all_scopes()}:
             raise NotFound(f"There is no scope {scope_id}.")
-        return await self.tokens.make(scope_id, name, permissions, by)
+        return await self.tokens.create(scope_id, name, permissions, caller)
 
 
-def _is_over_all(token: Token) -> bool:
-    return token.scope_id == FIRST_SCOPE and token.may(Permission.ADMIN)
+def _is_root_admin(token: Token) -> bool:
+    return token.scope_id == DEFAULT_SCOPE_ID and token.has_permission(Permission.ADMIN)
 
 
-def _check(by: Token) -> None:
-    if not _is_over_all(by):
+def _require_root_admin(caller: Token) -> None:
+    if not _is_root_admin(caller):
         raise Forbidden("Only an administrator of the first scope may do this.")

@@ -9,39 +9,43 @@ from pushserver.clock import Clock
 from pushserver.errors import Invalid, PreconditionFailed
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command
-from pushserver.model.draft import Draft, Plan
+from pushserver.model.command_request import CommandRequest, OperationRequest
 from pushserver.model.lane import Lane
-from pushserver.model.merging import Merge, check_size, merged
-from pushserver.model.operation import Action, Label, OnFailure
-from pushserver.model.shadow import Service, is_same, next_version
-from pushserver.services.fleet import Fleet
-from pushserver.services.mirror import Mirror
+from pushserver.model.merge_patch import (
+    MergePatch,
+    apply_merge_patch,
+    check_shadow_size,
+)
+from pushserver.model.operation import OnFailure, OperationAction, OperationDescriptor
+from pushserver.model.shadow import Service, is_same_json, next_desired_version
+from pushserver.services.fleet_admin import FleetAdmin
 from pushserver.services.polling import Polling
-from pushserver.services.queue import Render
+from pushserver.services.queue import RenderCommands
+from pushserver.services.shadow_reconciler import ShadowReconciler
 from pushserver.storage.base import Store
-from pushserver.storage.deciding import Past, Recall
+from pushserver.storage.commands import Lookup, PriorState
 from pushserver.storage.shadows import DueService
 
 #: So many devices are changed at once, so that a door command waits for no more.
-PIECE = 250
-_SHADOW = Recall(shadow=True)
+BATCH_SIZE = 250
+_SHADOW_LOOKUP = Lookup(services=True)
 
 
 @attrs.define(eq=False)
 class Shadows:
     """
-    What is desired and known of devices. `hold` is the server's, microseconds.
+    What is desired and known of devices. `default_hold` is the server's, microseconds.
 
-    `wanted` is set when a service is to be compared again.
+    `wakeup` is set when a service is to be compared again.
     """
 
     store: Store
     clock: Clock
-    fleet: Fleet
+    fleet: FleetAdmin
     polling: Polling
-    mirror: Mirror
-    hold: int
-    wanted: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
+    reconciler: ShadowReconciler
+    default_hold: int
+    wakeup: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
 
     async def get(self, scope_id: int, device_id: int) -> Sequence[Service]:
         """
@@ -57,7 +61,7 @@ class Shadows:
         self,
         scope_id: int,
         device_id: int,
-        merge: Merge,
+        merge: MergePatch,
         *,
         versions: frozenset[str] | None = None,
         expires_in: int | None = None,
@@ -73,36 +77,41 @@ class Shadows:
             Unavailable: the store is away.
         """
 
-        def decide(lane: Lane, changes: Changes, past: Past) -> Sequence[Service]:
-            services = changes.shadow(lane, past.services)
+        def decide(
+            lane: Lane, changes: Changes, prior: PriorState
+        ) -> Sequence[Service]:
+            services = changes.live_services(lane, prior.services)
             _check_version(services, merge, versions)
-            for service in self._desire(scope_id, merge, services, lane):
-                self.mirror.compare(service, lane, changes, expires_in=expires_in)
-            return _copies(services)
+            for service in self._set_desired(scope_id, merge, services, lane):
+                self.reconciler.reconcile(service, lane, changes, expires_in=expires_in)
+            return _snapshot(services)
 
-        return await self.polling.fill(device_id, decide, _SHADOW)
+        return await self.polling.change_and_deliver(device_id, decide, _SHADOW_LOOKUP)
 
-    def _desire(
-        self, scope_id: int, merge: Merge, services: dict[str, Service], lane: Lane
+    def _set_desired(
+        self, scope_id: int, merge: MergePatch, services: dict[str, Service], lane: Lane
     ) -> list[Service]:
         """Carry *merge* out on *services*; return those that it names."""
-        wanted, version = merged(services, merge), next_version(services.values())
+        desired_by_service, version = (
+            apply_merge_patch(services, merge),
+            next_desired_version(services.values()),
+        )
         now = self.clock.now()
-        for service_id, desired in wanted.items():
+        for service_id, desired in desired_by_service.items():
             service = services.get(service_id)
             if service is None:
-                service = self.mirror.service(scope_id, lane, service_id)
+                service = self.reconciler.new_service(scope_id, lane, service_id)
                 services[service_id] = service
-            if not is_same(service.desired, desired):
-                service.desire(desired, version, now)
-        return [services[service_id] for service_id in wanted]
+            if not is_same_json(service.desired, desired):
+                service.set_desired(desired, version, now)
+        return [services[service_id] for service_id in desired_by_service]
 
-    async def refresh(
+    async def queue_reads(
         self,
         scope_id: int,
         device_id: int,
         keys: Mapping[str, Sequence[str]],
-        render: Render,
+        render: RenderCommands,
     ) -> tuple[Sequence[Command], bytes]:
         """
         Ask an adopted device for all properties that are known of, and for *keys*.
@@ -113,49 +122,62 @@ class Shadows:
         """
 
         def decide(
-            lane: Lane, changes: Changes, past: Past
+            lane: Lane, changes: Changes, prior: PriorState
         ) -> tuple[Sequence[Command], bytes]:
-            services = changes.shadow(lane, past.services)
+            services = changes.live_services(lane, prior.services)
             commands = []
-            for name, each in _wanted_keys(services, keys).items():
+            for name, service_keys in _keys_to_read(services, keys).items():
                 service = services.get(name)
                 if service is None:
-                    service = self.mirror.service(scope_id, lane, name)
-                commands.append(self.mirror.read(service, each, lane, changes))
+                    service = self.reconciler.new_service(scope_id, lane, name)
+                commands.append(
+                    self.reconciler.queue_read(service, service_keys, lane, changes)
+                )
             return commands, render(commands)
 
-        return await self.polling.fill(device_id, decide, _SHADOW)
+        return await self.polling.change_and_deliver(device_id, decide, _SHADOW_LOOKUP)
 
     # Many devices
 
-    def plan(self, merge: Merge) -> Plan:
+    def plan(self, merge: MergePatch) -> OperationRequest:
         """
         Return the operation that writes what is desired, a step for each service.
 
         Raises:
             Invalid: nothing is desired, or something is taken away.
         """
-        check_size({name: properties or {} for name, properties in merge.items()})
-        drafts = [self._step(name, wanted or {}) for name, wanted in merge.items()]
-        if not drafts:
+        check_shadow_size(
+            {name: properties or {} for name, properties in merge.items()}
+        )
+        requests = [
+            self._write_step(name, desired or {}) for name, desired in merge.items()
+        ]
+        if not requests:
             raise Invalid("Say what is desired.", pointer="/desired")
-        label = Label(resource="shadow", action=Action.WRITE)
-        return Plan(
-            drafts=drafts, label=label, on_failure=OnFailure.CONTINUE, desired=merge
+        label = OperationDescriptor(resource="shadow", action=OperationAction.WRITE)
+        return OperationRequest(
+            step_requests=requests,
+            label=label,
+            on_failure=OnFailure.CONTINUE,
+            desired=merge,
         )
 
-    def _step(self, service_id: str, given: Mapping[str, object]) -> Draft:
-        values = {n: v for n, v in given.items() if isinstance(v, str | int | float)}
-        if not values or len(values) < len(given):
+    def _write_step(
+        self, service_id: str, properties: Mapping[str, object]
+    ) -> CommandRequest:
+        values = {
+            n: v for n, v in properties.items() if isinstance(v, str | int | float)
+        }
+        if not values or len(values) < len(properties):
             raise Invalid(
                 "For many devices a service needs properties, none of them null.",
                 pointer=f"/desired/{service_id}",
             )
-        order = self.mirror.dialect.write(service_id, values)
-        return Draft(order=order, resource=service_id, service_id=service_id)
+        order = self.reconciler.dialect.write_order(service_id, values)
+        return CommandRequest(order=order, resource=service_id, service_id=service_id)
 
-    async def desire_all(
-        self, scope_id: int, merge: Merge, device_ids: Sequence[int]
+    async def set_desired_all(
+        self, scope_id: int, merge: MergePatch, device_ids: Sequence[int]
     ) -> None:
         """
         Change what is desired of many devices, whose task is going to send it.
@@ -164,82 +186,93 @@ class Shadows:
             Invalid: it would be too much for one of them.
             Unavailable: the store is away.
         """
-        for start in range(0, len(device_ids), PIECE):
-            piece = device_ids[start : start + PIECE]
-            await asyncio.gather(*(self._plan(scope_id, merge, i) for i in piece))
+        for start in range(0, len(device_ids), BATCH_SIZE):
+            batch = device_ids[start : start + BATCH_SIZE]
+            await asyncio.gather(
+                *(self._plan_device(scope_id, merge, i) for i in batch)
+            )
 
-    async def _plan(self, scope_id: int, merge: Merge, device_id: int) -> None:
-        def decide(lane: Lane, changes: Changes, past: Past) -> None:
-            services = changes.shadow(lane, past.services)
-            for service in self._desire(scope_id, merge, services, lane):
-                self.mirror.leave_to_task(service, lane, changes)
+    async def _plan_device(
+        self, scope_id: int, merge: MergePatch, device_id: int
+    ) -> None:
+        def decide(lane: Lane, changes: Changes, prior: PriorState) -> None:
+            services = changes.live_services(lane, prior.services)
+            for service in self._set_desired(scope_id, merge, services, lane):
+                self.reconciler.defer_to_task(service, lane, changes)
 
         try:
-            await self.store.change(device_id, decide, _SHADOW)
+            await self.store.change_lane(device_id, decide, _SHADOW_LOOKUP)
         except Invalid as error:
             detail = f"Device {device_id}: {error.detail}"
             raise Invalid(detail, pointer="/targets") from None
 
     # By itself
 
-    def look(self, changes: Changes) -> None:
+    def on_commit(self, changes: Changes) -> None:
         """Notice in what was written that a service is to be compared again."""
-        if any(service.due for service in changes.services.values()):
-            self.wanted.set()
+        if any(service.needs_reconcile for service in changes.services.values()):
+            self.wakeup.set()
 
-    async def go_on(self) -> int:
+    async def reconcile_due(self) -> int:
         """Compare every service again that is due, or whose device is there again."""
-        self.wanted.clear()
+        self.wakeup.clear()
         total = 0
-        while found := await self._found():
-            done = await asyncio.gather(*(self._compare(each) for each in found))
+        while services := await self._find_due():
+            done = await asyncio.gather(*(self._reconcile(each) for each in services))
             if not any(done):
                 break
             total += sum(done)
         return total
 
-    async def _found(self) -> Sequence[DueService]:
-        due = await self.store.shadows.due(limit=PIECE)
-        return due or await self.store.shadows.startable(
-            now=self.clock.now(), hold=self.hold, limit=PIECE
+    async def _find_due(self) -> Sequence[DueService]:
+        due = await self.store.shadows.due_services(limit=BATCH_SIZE)
+        return due or await self.store.shadows.retryable_services(
+            now=self.clock.now(), hold=self.default_hold, limit=BATCH_SIZE
         )
 
-    async def _compare(self, due: DueService) -> bool:
-        def decide(lane: Lane, changes: Changes, past: Past) -> bool:
-            service = changes.shadow(lane, past.services).get(due.service_id)
-            if service is None or not (service.due or service.lapsed):
+    async def _reconcile(self, due: DueService) -> bool:
+        def decide(lane: Lane, changes: Changes, prior: PriorState) -> bool:
+            service = changes.live_services(lane, prior.services).get(due.service_id)
+            if service is None or not (
+                service.needs_reconcile or service.is_write_expired
+            ):
                 return False
-            self.mirror.compare(service, lane, changes)
+            self.reconciler.reconcile(service, lane, changes)
             return True
 
-        return await self.polling.fill(due.device_id, decide, _SHADOW)
+        return await self.polling.change_and_deliver(
+            due.device_id, decide, _SHADOW_LOOKUP
+        )
 
 
 def _check_version(
-    services: Mapping[str, Service], merge: Merge, versions: frozenset[str] | None
+    services: Mapping[str, Service], merge: MergePatch, versions: frozenset[str] | None
 ) -> None:
     if versions is None:
         return
     named = [service for name, service in services.items() if name in merge]
-    now = {next_version(services.values()) - 1, next_version(named) - 1}
-    if not versions & {str(version) for version in now}:
-        raise PreconditionFailed(f"The shadow has version {max(now)} now.")
+    current = {
+        next_desired_version(services.values()) - 1,
+        next_desired_version(named) - 1,
+    }
+    if not versions & {str(version) for version in current}:
+        raise PreconditionFailed(f"The shadow has version {max(current)} now.")
 
 
-def _wanted_keys(
-    services: Mapping[str, Service], more: Mapping[str, Sequence[str]]
+def _keys_to_read(
+    services: Mapping[str, Service], extra: Mapping[str, Sequence[str]]
 ) -> dict[str, set[str]]:
-    """Return what is known of, and *more*, by service."""
-    names = sorted({*services, *more})
-    wanted = {
-        name: set(more.get(name, ()))
-        | (services[name].keys if name in services else set())
+    """Return what is known of, and *extra*, by service."""
+    names = sorted({*services, *extra})
+    keys_by_service = {
+        name: set(extra.get(name, ()))
+        | (services[name].property_names if name in services else set())
         for name in names
     }
-    check_size({name: sorted(keys) for name, keys in wanted.items()})
-    return {name: keys for name, keys in wanted.items() if keys}
+    check_shadow_size({name: sorted(keys) for name, keys in keys_by_service.items()})
+    return {name: keys for name, keys in keys_by_service.items() if keys}
 
 
-def _copies(services: Mapping[str, Service]) -> list[Service]:
+def _snapshot(services: Mapping[str, Service]) -> list[Service]:
     """Return services as they stand now; they go on changing."""
     return [attrs.evolve(services[name]) for name in sorted(services)]

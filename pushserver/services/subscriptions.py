@@ -8,33 +8,33 @@ import attrs
 from pushserver.errors import Conflict, Invalid, NotFound, Unavailable
 from pushserver.model.event import EventType
 from pushserver.model.subscription import (
-    ROTATION,
-    TELLS,
-    DeliveryState,
-    Format,
-    Health,
-    Ping,
+    FORMAT_EVENT_TYPES,
+    SECRET_OVERLAP,
+    PingResult,
     Subscription,
+    SubscriptionHealth,
     WebhookDelivery,
+    WebhookFormat,
+    WebhookState,
     new_webhook_secret,
 )
-from pushserver.services.subscribers import Subscribers
+from pushserver.services.subscription_registry import SubscriptionRegistry
 
 #: So many rows are written at once, so that a door command waits for no more.
-PIECE = 500
+BATCH_SIZE = 500
 
 
 @attrs.define(eq=False, repr=False)
-class Subscriptions(Subscribers):
+class Subscriptions(SubscriptionRegistry):
     """What may be done with subscriptions, on top of finding them."""
 
-    async def make(
+    async def create(
         self,
         scope_id: int,
         *,
         url: str,
         events: frozenset[EventType],
-        format_: Format,
+        format_: WebhookFormat,
         settings: Mapping[str, Any],
     ) -> Subscription:
         """
@@ -44,8 +44,8 @@ class Subscriptions(Subscribers):
             Invalid: the URL is refused, or the format has no body for an event.
             Conflict: there is one with this URL, events and format.
         """
-        await self._check(url, events, format_)
-        cursor = await self.store.subscriptions.newest_event()
+        await self._check_target(url, events, format_)
+        cursor = await self.store.subscriptions.newest_event_id()
         subscription = Subscription(
             id=self.ids(),
             scope_id=scope_id,
@@ -55,12 +55,12 @@ class Subscriptions(Subscribers):
             format=format_,
             secret=new_webhook_secret(),
             cursor=cursor,
-            **{"ordered": format_ is not Format.NATIVE, **settings},
+            **{"ordered": format_ is not WebhookFormat.NATIVE, **settings},
         )
-        async with self._saving:
-            self._refuse_twin(subscription)
+        async with self._write_lock:
+            self._refuse_duplicate(subscription)
             await self.store.subscriptions.add_subscription(subscription)
-            self._kept(subscription)
+            self._register(subscription)
         return subscription
 
     async def patch(
@@ -77,27 +77,37 @@ class Subscriptions(Subscribers):
         before = self.get(scope_id, subscription_id)
         after = attrs.evolve(before, **settings)
         if "url" in settings or "events" in settings:
-            await self._check(after.url, after.events, after.format)
+            await self._check_target(after.url, after.events, after.format)
         return await self._change(before, settings)
 
-    async def _check(
-        self, url: str, events: frozenset[EventType], format_: Format
+    async def _check_target(
+        self, url: str, events: frozenset[EventType], format_: WebhookFormat
     ) -> None:
-        beyond = sorted(events - TELLS[format_])
-        if beyond:
+        unsupported = sorted(events - FORMAT_EVENT_TYPES[format_])
+        if unsupported:
             raise Invalid(
-                f"The format {format_} has no body for {', '.join(beyond)}.",
+                f"The format {format_} has no body for {', '.join(unsupported)}.",
                 pointer="/events",
             )
-        await self.guard.resolve(url)
+        await self.ssrf_guard.check_resolved(url)
 
-    def _refuse_twin(self, wanted: Subscription) -> None:
-        same = (wanted.scope_id, wanted.url, wanted.events, wanted.format)
-        for each in self._all.values():
-            twin = (each.scope_id, each.url, each.events, each.format) == same
-            if twin and each.id != wanted.id:
+    def _refuse_duplicate(self, subscription: Subscription) -> None:
+        identity = (
+            subscription.scope_id,
+            subscription.url,
+            subscription.events,
+            subscription.format,
+        )
+        for other in self._by_id.values():
+            is_duplicate = (
+                other.scope_id,
+                other.url,
+                other.events,
+                other.format,
+            ) == identity
+            if is_duplicate and other.id != subscription.id:
                 raise Conflict(
-                    f"Subscription {each.id} has this URL, events and format already."
+                    f"Subscription {other.id} has this URL, events and format already."
                 )
 
     async def delete(self, scope_id: int, subscription_id: int) -> None:
@@ -107,13 +117,13 @@ class Subscriptions(Subscribers):
         Raises:
             NotFound: there is none.
         """
-        async with self._saving:
+        async with self._write_lock:
             self.get(scope_id, subscription_id)
-            await self.store.subscriptions.forget_subscription(subscription_id)
-            del self._all[subscription_id]
-        self.settle()
+            await self.store.subscriptions.delete_subscription(subscription_id)
+            del self._by_id[subscription_id]
+        self.apply_changes()
 
-    async def rotate(self, scope_id: int, subscription_id: int) -> Subscription:
+    async def rotate_secret(self, scope_id: int, subscription_id: int) -> Subscription:
         """
         Give a subscription a new secret; the old one signs, too, for a day.
 
@@ -126,12 +136,12 @@ class Subscriptions(Subscribers):
             {
                 "secret": new_webhook_secret(),
                 "old_secret": subscription.secret,
-                "old_secret_until": self.clock.now() + ROTATION,
+                "old_secret_until": self.clock.now() + SECRET_OVERLAP,
             },
         )
 
-    async def switch(
-        self, scope_id: int, subscription_id: int, *, on: bool
+    async def set_enabled(
+        self, scope_id: int, subscription_id: int, *, enabled: bool
     ) -> Subscription:
         """
         Enable or disable a subscription.
@@ -140,9 +150,9 @@ class Subscriptions(Subscribers):
             NotFound: there is none.
         """
         subscription = self.get(scope_id, subscription_id)
-        health = Health.ACTIVE if on else Health.DISABLED
-        fresh = {"health": health, "failures": 0, "failing_since": None}
-        return await self._change(subscription, fresh)
+        health = SubscriptionHealth.ACTIVE if enabled else SubscriptionHealth.DISABLED
+        settings = {"health": health, "failures": 0, "failing_since": None}
+        return await self._change(subscription, settings)
 
     async def redeliver(
         self, scope_id: int, subscription_id: int, event_id: int
@@ -158,9 +168,12 @@ class Subscriptions(Subscribers):
         delivery = await store.find_delivery(subscription_id, event_id)
         if delivery is None or not await store.events_by_id([event_id]):
             raise NotFound(f"There is no delivery {event_id} any more.")
-        delivery.state, delivery.next_at = DeliveryState.PENDING, self.clock.now()
-        await store.send_again(delivery)
-        self.ring(subscription_id)
+        delivery.state, delivery.next_attempt_at = (
+            WebhookState.PENDING,
+            self.clock.now(),
+        )
+        await store.requeue_delivery(delivery)
+        self.notify(subscription_id)
         return delivery
 
     async def recover(self, scope_id: int, subscription_id: int, since: int) -> int:
@@ -171,15 +184,15 @@ class Subscriptions(Subscribers):
             NotFound: there is none.
         """
         self.get(scope_id, subscription_id)
-        found, now = 0, self.clock.now()
-        while more := await self.store.subscriptions.revive(
-            subscription_id, since=since, now=now, limit=PIECE
+        revived, now = 0, self.clock.now()
+        while count := await self.store.subscriptions.requeue_dead(
+            subscription_id, since=since, now=now, limit=BATCH_SIZE
         ):
-            found += more
-        self.ring(subscription_id)
-        return found
+            revived += count
+        self.notify(subscription_id)
+        return revived
 
-    async def ping(self, scope_id: int, subscription_id: int) -> Ping:
+    async def ping(self, scope_id: int, subscription_id: int) -> PingResult:
         """
         Send a ping now, and return what the receiver said.
 
@@ -188,36 +201,36 @@ class Subscriptions(Subscribers):
             Unavailable: nobody delivers just now.
         """
         self.get(scope_id, subscription_id)
-        courier = self.couriers.get(subscription_id)
-        if courier is None:
+        worker = self.workers.get(subscription_id)
+        if worker is None:
             raise Unavailable("The server is starting or stopping; try again.")
-        return await courier.ping()
+        return await worker.ping()
 
     async def _change(
         self, subscription: Subscription, settings: Mapping[str, Any]
     ) -> Subscription:
         """Change the one at work; take it back if it cannot be written."""
-        async with self._saving:
+        async with self._write_lock:
             self.get(subscription.scope_id, subscription.id)
-            self._refuse_twin(attrs.evolve(subscription, **settings))
+            self._refuse_duplicate(attrs.evolve(subscription, **settings))
             before = {name: getattr(subscription, name) for name in settings}
-            self._set(subscription, settings)
+            self._assign(subscription, settings)
             try:
-                await self.store.subscriptions.change_subscription(
+                await self.store.subscriptions.update_subscription(
                     subscription, list(settings)
                 )
             except BaseException:
-                self._set(subscription, before)
+                self._assign(subscription, before)
                 raise
-            self._kept(subscription)
+            self._register(subscription)
         return subscription
 
     @staticmethod
-    def _set(subscription: Subscription, settings: Mapping[str, Any]) -> None:
+    def _assign(subscription: Subscription, settings: Mapping[str, Any]) -> None:
         for name, value in settings.items():
             setattr(subscription, name, value)
 
-    def _kept(self, subscription: Subscription) -> None:
-        self._all[subscription.id] = subscription
-        self.settle()
-        self.ring(subscription.id)
+    def _register(self, subscription: Subscription) -> None:
+        self._by_id[subscription.id] = subscription
+        self.apply_changes()
+        self.notify(subscription.id)

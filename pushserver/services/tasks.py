@@ -6,29 +6,29 @@ import attrs
 
 from pushserver.clock import SECOND, Clock
 from pushserver.errors import Conflict, NotFound, Unavailable
-from pushserver.model.catalogue import endpoint_named
-from pushserver.model.draft import Plan
-from pushserver.model.idempotency import KeyUse
-from pushserver.model.ids import IdSource
-from pushserver.model.operation import Operation, Status
-from pushserver.model.target import Expected, Targets
-from pushserver.model.task import Counts, FailureLimit, Task, TaskState
-from pushserver.services.fleet import Fleet
-from pushserver.services.operations import new_operation, steps_of
-from pushserver.services.peers import Peers
-from pushserver.services.queue import Once
-from pushserver.services.rollout import Rollout
+from pushserver.model.catalogue import endpoint_defaults
+from pushserver.model.command_request import OperationRequest
+from pushserver.model.idempotency import IdempotencyRecord
+from pushserver.model.ids import IdGenerator
+from pushserver.model.operation import Operation, OperationStatus
+from pushserver.model.target import TargetDevice, TargetSelector
+from pushserver.model.task import FailureLimit, OperationCounts, Task, TaskState
+from pushserver.services.cluster_sync import ClusterSync
+from pushserver.services.fleet_admin import FleetAdmin
+from pushserver.services.operations import new_operation, number_steps
+from pushserver.services.queue import IdempotentRequest
 from pushserver.services.shadows import Shadows
+from pushserver.services.task_scheduler import TaskScheduler
 from pushserver.storage.base import Store
 
 #: So many operations are written at once, so that a door command waits for no more.
-PIECE = 500
+BATCH_SIZE = 500
 
-_GOING = (TaskState.RUNNING, TaskState.PAUSED)
+_ACTIVE_STATES = (TaskState.RUNNING, TaskState.PAUSED)
 
 
 @attrs.frozen(kw_only=True)
-class Pace:
+class RolloutPolicy:
     """How fast a task goes, and how long (microseconds) it waits for its devices."""
 
     concurrency: int | None = None
@@ -37,7 +37,7 @@ class Pace:
 
 
 @attrs.frozen
-class Made:
+class CreatedTask:
     """What became of a request to make one; `task` is None if replayed."""
 
     answer: bytes
@@ -46,43 +46,45 @@ class Made:
 
 @attrs.define(eq=False)
 class Tasks:
-    """Makes tasks and changes their course; `rollout` carries them out."""
+    """Makes tasks and changes their course; `scheduler` carries them out."""
 
     store: Store
     clock: Clock
-    ids: IdSource
-    fleet: Fleet
-    peers: Peers
-    rollout: Rollout
+    ids: IdGenerator
+    fleet: FleetAdmin
+    cluster_sync: ClusterSync
+    scheduler: TaskScheduler
     shadows: Shadows
-    hold: int
+    default_hold: int
 
-    async def expect(self, scope_id: int, targets: Targets) -> list[Expected]:
+    async def preview_targets(
+        self, scope_id: int, targets: TargetSelector
+    ) -> list[TargetDevice]:
         """
         Return who would be hit, and when they should poll.
 
         Raises:
             Invalid: a device is not adopted, or none is meant.
         """
-        await self.peers.catch_up()
+        await self.cluster_sync.catch_up()
         now = self.clock.now()
         return [
-            Expected(d, d.is_online(now, self.hold), d.expected_at(now))
-            for d in self.fleet.select(scope_id, targets)
+            TargetDevice(d, d.is_online(now, self.default_hold), d.next_poll_at(now))
+            for d in self.fleet.resolve_targets(scope_id, targets)
         ]
 
-    async def make(
+    async def create(
         self,
-        plan: Plan,
-        targets: Targets,
-        pace: Pace,
-        render: Callable[[Task, Counts], bytes],
+        plan: OperationRequest,
+        targets: TargetSelector,
+        policy: RolloutPolicy,
+        render: Callable[[Task, OperationCounts], bytes],
         *,
         scope_id: int,
-        by: int,
+        created_by: int,
         name: str | None = None,
-        request: Once | None = None,
-    ) -> Made:
+        idempotency: IdempotentRequest | None = None,
+    ) -> CreatedTask:
         """
         Make a task for these devices; it begins at once.
 
@@ -92,65 +94,81 @@ class Tasks:
             Unavailable: the store is away.
         """
         now = self.clock.now()
-        kept = await self._replayed(request)
-        if kept is not None:
-            return Made(kept)
-        await self.peers.catch_up()
-        devices = [d.device_id for d in self.fleet.select(scope_id, targets)]
-        task = self._task(plan, pace, scope_id, by, name, now)
+        stored = await self._stored_answer(idempotency)
+        if stored is not None:
+            return CreatedTask(stored)
+        await self.cluster_sync.catch_up()
+        devices = [d.device_id for d in self.fleet.resolve_targets(scope_id, targets)]
+        task = self._build_task(plan, policy, scope_id, created_by, name, now)
         running = attrs.evolve(task, state=TaskState.RUNNING)
-        answer = render(running, Counts(waiting=len(devices)))
+        answer = render(running, OperationCounts(waiting=len(devices)))
         key = None
-        if request is not None:
-            key = KeyUse(request.key, request.fingerprint, answer, now)
-        with self.rollout.preparing(task.id):
-            steps = steps_of(task.id, plan.drafts)
+        if idempotency is not None:
+            key = IdempotencyRecord(
+                idempotency.key, idempotency.fingerprint, answer, now
+            )
+        with self.scheduler.preparing(task.id):
+            steps = number_steps(task.id, plan.step_requests)
             await self.store.tasks.add_task(task, steps, plan.upgrade)
-            await self._write(task, plan, devices)
+            await self._write_operations(task, plan, devices)
             if plan.desired is not None:
-                await self.shadows.desire_all(scope_id, plan.desired, devices)
-            if not await self.store.tasks.move_task(task, running, key=key):
-                return await self._overtaken(request)
-        self.rollout.wanted.set()
-        return Made(answer, running)
+                await self.shadows.set_desired_all(scope_id, plan.desired, devices)
+            if not await self.store.tasks.update_task_if_unchanged(
+                task, running, key_use=key
+            ):
+                return await self._answer_of_winner(idempotency)
+        self.scheduler.wakeup.set()
+        return CreatedTask(answer, running)
 
-    async def _replayed(self, request: Once | None) -> bytes | None:
+    async def _stored_answer(
+        self, idempotency: IdempotentRequest | None
+    ) -> bytes | None:
         """Return the answer that was given to the same request before."""
-        if request is None:
+        if idempotency is None:
             return None
-        use = await self.store.tasks.find_key(request.key)
-        return request.replayed(use, self.clock.now())
+        key_use = await self.store.tasks.find_idempotency_key(idempotency.key)
+        return idempotency.stored_answer(key_use, self.clock.now())
 
-    async def _overtaken(self, request: Once | None) -> Made:
+    async def _answer_of_winner(
+        self, idempotency: IdempotentRequest | None
+    ) -> CreatedTask:
         """Answer as another server did that was faster; what is left is dropped."""
-        kept = await self._replayed(request)
-        if kept is None:
+        stored = await self._stored_answer(idempotency)
+        if stored is None:
             raise Unavailable("Making the task took too long; try again.")
-        return Made(kept)
+        return CreatedTask(stored)
 
-    def _task(
-        self, plan: Plan, pace: Pace, scope_id: int, by: int, name: str | None, now: int
+    def _build_task(
+        self,
+        plan: OperationRequest,
+        policy: RolloutPolicy,
+        scope_id: int,
+        created_by: int,
+        name: str | None,
+        now: int,
     ) -> Task:
-        expires_in = pace.expires_in or usual_expiry(plan)
+        expires_in = policy.expires_in or default_expiry(plan)
         return Task(
             id=self.ids(),
             scope_id=scope_id,
             name=name,
             created_at=now,
-            created_by=by,
+            created_by=created_by,
             expires_in=expires_in,
-            expires_at=max(now, plan.drafts[0].not_before or 0) + expires_in,
+            expires_at=max(now, plan.step_requests[0].not_before or 0) + expires_in,
             state=TaskState.PREPARING,
-            label=plan.label,
-            steps=len(plan.drafts),
+            descriptor=plan.label,
+            step_count=len(plan.step_requests),
             on_failure=plan.on_failure,
-            concurrency=pace.concurrency,
-            stop_after=pace.stop_after,
+            concurrency=policy.concurrency,
+            stop_after=policy.stop_after,
         )
 
-    async def _write(self, task: Task, plan: Plan, devices: Sequence[int]) -> None:
+    async def _write_operations(
+        self, task: Task, plan: OperationRequest, devices: Sequence[int]
+    ) -> None:
         """Write the operations in pieces: a door command waits for one at the most."""
-        for start in range(0, len(devices), PIECE):
+        for start in range(0, len(devices), BATCH_SIZE):
             operations = [
                 new_operation(
                     plan,
@@ -161,11 +179,11 @@ class Tasks:
                     task.created_at,
                     task.id,
                 )
-                for device_id in devices[start : start + PIECE]
+                for device_id in devices[start : start + BATCH_SIZE]
             ]
             await self.store.tasks.add_operations(operations)
 
-    async def get(self, scope_id: int, task_id: int) -> tuple[Task, Counts]:
+    async def get(self, scope_id: int, task_id: int) -> tuple[Task, OperationCounts]:
         """
         Return one task and how its operations stand.
 
@@ -175,9 +193,9 @@ class Tasks:
         task = await self.store.tasks.find_task(scope_id, task_id)
         if task is None:
             raise NotFound(f"There is no task {task_id}.")
-        return task, await self.store.tasks.count_task(task_id)
+        return task, await self.store.tasks.operation_counts(task_id)
 
-    async def pause(self, scope_id: int, task_id: int) -> tuple[Task, Counts]:
+    async def pause(self, scope_id: int, task_id: int) -> tuple[Task, OperationCounts]:
         """
         Begin no further operation until `resume`; what runs goes on.
 
@@ -187,10 +205,10 @@ class Tasks:
         """
         task, _ = await self.get(scope_id, task_id)
         paused = attrs.evolve(task, state=TaskState.PAUSED)
-        await self._move(task, paused, TaskState.RUNNING)
+        await self._change_state(task, paused, TaskState.RUNNING)
         return await self.get(scope_id, task_id)
 
-    async def resume(self, scope_id: int, task_id: int) -> tuple[Task, Counts]:
+    async def resume(self, scope_id: int, task_id: int) -> tuple[Task, OperationCounts]:
         """
         Go on; the failures so far are forgiven, and devices get their time again.
 
@@ -199,20 +217,20 @@ class Tasks:
             Conflict: it is not paused.
         """
         task, counts = await self.get(scope_id, task_id)
-        again = self._again(task, counts.failures)
-        await self._move(task, again, TaskState.PAUSED)
+        resumed = self._resumed(task, counts.failures)
+        await self._change_state(task, resumed, TaskState.PAUSED)
         return await self.get(scope_id, task_id)
 
-    def _again(self, task: Task, failures: int) -> Task:
+    def _resumed(self, task: Task, failures: int) -> Task:
         return attrs.evolve(
             task,
             state=TaskState.RUNNING,
-            forgiven=failures,
+            ignored_failures=failures,
             expires_at=self.clock.now() + task.expires_in,
             ended_at=None,
         )
 
-    async def cancel(self, scope_id: int, task_id: int) -> tuple[Task, Counts]:
+    async def cancel(self, scope_id: int, task_id: int) -> tuple[Task, OperationCounts]:
         """
         Begin nothing more and cancel what waits; steps in flight run to their end.
 
@@ -222,25 +240,29 @@ class Tasks:
         """
         task, _ = await self.get(scope_id, task_id)
         canceled = attrs.evolve(task, state=TaskState.CANCELED)
-        await self._move(task, canceled, *_GOING)
-        await self.rollout.cancel(canceled)
+        await self._change_state(task, canceled, *_ACTIVE_STATES)
+        await self.scheduler.cancel(canceled)
         return await self.get(scope_id, task_id)
 
-    async def _move(self, before: Task, after: Task, *states: TaskState) -> None:
-        async with self.store.tasks.moving():
-            moved = before.state in states and await self.store.tasks.move_task(
-                before, after
+    async def _change_state(
+        self, before: Task, after: Task, *states: TaskState
+    ) -> None:
+        async with self.store.tasks.lock():
+            moved = (
+                before.state in states
+                and await self.store.tasks.update_task_if_unchanged(before, after)
             )
         if not moved:
-            now, _ = await self.get(before.scope_id, before.id)
+            current, _ = await self.get(before.scope_id, before.id)
             raise Conflict(
-                f"Task {now.id} is {now.state}; it must be {' or '.join(states)}."
+                f"Task {current.id} is {current.state}; it must be"
+                f" {' or '.join(states)}."
             )
-        self.rollout.wanted.set()
+        self.scheduler.wakeup.set()
 
     async def retry(
         self, scope_id: int, task_id: int, *, include_unknown: bool
-    ) -> tuple[Task, Counts]:
+    ) -> tuple[Task, OperationCounts]:
         """
         Begin anew what failed, and with *include_unknown* what nobody knows of.
 
@@ -251,23 +273,29 @@ class Tasks:
             NotFound: there is none.
             Conflict: it is being canceled.
         """
-        async with self.store.tasks.moving():
+        async with self.store.tasks.lock():
             task, counts = await self.get(scope_id, task_id)
             if task.state is TaskState.CANCELED and task.ended_at is None:
                 raise Conflict(f"Task {task_id} is being canceled.")
-            left = 0 if include_unknown else counts.stale
-            statuses = {Status.FAILED} | ({Status.STALE} if include_unknown else set())
-            await self._replace(self._again(task, left), frozenset(statuses))
-        self.rollout.wanted.set()
+            forgiven = 0 if include_unknown else counts.stale
+            statuses = {OperationStatus.FAILED} | (
+                {OperationStatus.STALE} if include_unknown else set()
+            )
+            await self._replace_operations(
+                self._resumed(task, forgiven), frozenset(statuses)
+            )
+        self.scheduler.wakeup.set()
         return await self.get(scope_id, task_id)
 
-    async def _replace(self, again: Task, statuses: frozenset[Status]) -> None:
-        find = self.store.tasks.to_retry
-        while old := await find(again.id, statuses, limit=PIECE):
-            new = [(operation, self._like(operation)) for operation in old]
-            await self.store.tasks.replace_operations(again, new)
+    async def _replace_operations(
+        self, task: Task, statuses: frozenset[OperationStatus]
+    ) -> None:
+        find = self.store.tasks.retryable_operations
+        while old := await find(task.id, statuses, limit=BATCH_SIZE):
+            new = [(operation, self._retry_of(operation)) for operation in old]
+            await self.store.tasks.replace_operations(task, new)
 
-    def _like(self, old: Operation) -> Operation:
+    def _retry_of(self, old: Operation) -> Operation:
         now = self.clock.now()
         return Operation(
             id=self.ids(),
@@ -277,13 +305,15 @@ class Tasks:
             created_at=now,
             created_by=old.created_by,
             modified_at=now,
-            label=old.label,
+            descriptor=old.descriptor,
             on_failure=old.on_failure,
-            steps=old.steps,
+            step_count=old.step_count,
         )
 
 
-def usual_expiry(plan: Plan) -> int:
+def default_expiry(plan: OperationRequest) -> int:
     """Return how long devices are waited for: as long as the first command waits."""
-    first = plan.drafts[0]
-    return first.expires_in or endpoint_named(first.order.endpoint).expires_in * SECOND
+    first = plan.step_requests[0]
+    return (
+        first.expires_in or endpoint_defaults(first.order.endpoint).expires_in * SECOND
+    )

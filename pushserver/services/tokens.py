@@ -7,9 +7,9 @@ import attrs
 from pushserver.clock import Clock
 from pushserver.errors import Forbidden, NotFound, Unauthorized
 from pushserver.model.device import hash_secret
-from pushserver.model.ids import IdSource
-from pushserver.model.scope import FIRST_SCOPE
-from pushserver.model.token import Permission, Token, new_secret
+from pushserver.model.ids import IdGenerator
+from pushserver.model.scope import DEFAULT_SCOPE_ID
+from pushserver.model.token import Permission, Token, new_token_secret
 from pushserver.storage.base import TokenStore
 
 #: The name of a scope's first token.
@@ -22,9 +22,9 @@ class Tokens:
 
     store: TokenStore
     clock: Clock
-    ids: IdSource
+    ids: IdGenerator
     _by_hash: dict[str, Token] = attrs.field(factory=dict, init=False)
-    _changes: int = attrs.field(default=0, init=False)
+    _version: int = attrs.field(default=0, init=False)
 
     async def load(self, admin_secret: str | None) -> str | None:
         """
@@ -37,28 +37,30 @@ class Tokens:
         await self.refresh()
         if admin_secret:
             name = "PUSHSERVER_ADMIN_TOKEN"
-            token = self._token(FIRST_SCOPE, name, [Permission.ADMIN], admin_secret)
-            self.take(attrs.evolve(token, id=0))
-        elif not self.all(FIRST_SCOPE):
-            return await self._make_first()
+            token = self._build_token(
+                DEFAULT_SCOPE_ID, name, [Permission.ADMIN], admin_secret
+            )
+            self.activate(attrs.evolve(token, id=0))
+        elif not self.in_scope(DEFAULT_SCOPE_ID):
+            return await self._create_first()
         return None
 
-    async def _make_first(self) -> str | None:
+    async def _create_first(self) -> str | None:
         """Make the first token, unless another server was faster."""
-        token, secret = self.new(FIRST_SCOPE, FIRST_TOKEN, [Permission.ADMIN])
-        made = await self.store.add_first_token(token)
+        token, secret = self.generate(DEFAULT_SCOPE_ID, FIRST_TOKEN, [Permission.ADMIN])
+        created = await self.store.add_first_token(token)
         await self.refresh()
-        return secret if made else None
+        return secret if created else None
 
     async def refresh(self) -> None:
         """Read the tokens again; the one of the settings stays."""
-        before, found = -1, list[Token]()
+        version_before, found = -1, list[Token]()
         # What changes here while it is read must not be undone: it is read once more.
-        while before != self._changes:
-            before, found = self._changes, [*await self.store.all_tokens()]
-        kept = [token for token in self._by_hash.values() if token.id == 0]
-        self._by_hash = {token.hash: token for token in (*found, *kept)}
-        self._changes += 1
+        while version_before != self._version:
+            version_before, found = self._version, [*await self.store.all_tokens()]
+        from_settings = [token for token in self._by_hash.values() if token.id == 0]
+        self._by_hash = {token.hash: token for token in (*found, *from_settings)}
+        self._version += 1
 
     def authenticate(self, authorization: str | None) -> Token:
         """
@@ -79,41 +81,43 @@ class Tokens:
         """Tell whether a token that was authenticated is not revoked by now."""
         return token.hash in self._by_hash
 
-    async def make(
+    async def create(
         self,
         scope_id: int,
         name: str,
         permissions: Iterable[Permission],
-        by: Token | None = None,
+        caller: Token | None = None,
     ) -> tuple[Token, str]:
         """
         Make a token of the scope; its secret is never seen again.
 
         Raises:
-            Forbidden: it would be able to do more than *by*, who makes it.
+            Forbidden: it would be able to do more than *caller*, who makes it.
         """
-        wanted = list(permissions)
-        beyond = [p for p in wanted if by is not None and not by.may(p)]
-        if beyond:
-            raise Forbidden(f"Your own token may not do this: {', '.join(beyond)}.")
-        token, secret = self.new(scope_id, name, wanted)
+        requested = list(permissions)
+        excess = [
+            p for p in requested if caller is not None and not caller.has_permission(p)
+        ]
+        if excess:
+            raise Forbidden(f"Your own token may not do this: {', '.join(excess)}.")
+        token, secret = self.generate(scope_id, name, requested)
         await self.store.add_token(token)
-        self.take(token)
+        self.activate(token)
         return token, secret
 
-    def new(
+    def generate(
         self, scope_id: int, name: str, permissions: Iterable[Permission]
     ) -> tuple[Token, str]:
         """Return a token to be kept, and its secret; it is not valid yet."""
-        secret = new_secret()
-        return self._token(scope_id, name, permissions, secret), secret
+        secret = new_token_secret()
+        return self._build_token(scope_id, name, permissions, secret), secret
 
-    def take(self, token: Token) -> None:
+    def activate(self, token: Token) -> None:
         """Let a token that is kept be valid."""
         self._by_hash[token.hash] = token
-        self._changes += 1
+        self._version += 1
 
-    def all(self, scope_id: int) -> Sequence[Token]:
+    def in_scope(self, scope_id: int) -> Sequence[Token]:
         """Return every valid token of the scope, oldest first."""
         tokens = (t for t in self._by_hash.values() if t.scope_id == scope_id)
         return sorted(tokens, key=lambda token: token.id)
@@ -128,12 +132,12 @@ class Tokens:
         now = self.clock.now()
         if not await self.store.revoke_token(scope_id, token_id, now=now):
             raise NotFound(f"There is no token {token_id}.")
-        self._changes += 1
-        for token in self.all(scope_id):
+        self._version += 1
+        for token in self.in_scope(scope_id):
             if token.id == token_id:
                 del self._by_hash[token.hash]
 
-    def _token(
+    def _build_token(
         self,
         scope_id: int,
         name: str,

@@ -5,79 +5,81 @@ from collections.abc import Callable, Mapping, Sequence
 import attrs
 
 from pushserver.errors import NotFound
-from pushserver.model.draft import Draft, Plan
-from pushserver.model.operation import Label, Operation
-from pushserver.model.target import Targets
-from pushserver.model.task import Counts, Task
+from pushserver.model.command_request import CommandRequest, OperationRequest
+from pushserver.model.operation import Operation, OperationDescriptor
+from pushserver.model.target import TargetSelector
+from pushserver.model.task import OperationCounts, Task
 from pushserver.model.upgrade import (
-    APPLY_TIMEOUT,
-    EXPIRES_IN,
+    DEFAULT_APPLY_TIMEOUT,
+    DEFAULT_EXPIRES_IN,
+    DeviceUpgradeState,
     Upgrade,
-    UpgradeState,
 )
-from pushserver.services.queue import Once
-from pushserver.services.tasks import Made, Pace, Tasks
+from pushserver.services.queue import IdempotentRequest
+from pushserver.services.tasks import CreatedTask, RolloutPolicy, Tasks
 from pushserver.storage.base import Store
-from pushserver.storage.upgrading import PartFilter, UpgradeRecord
+from pushserver.storage.upgrades import DeviceUpgradeFilter, UpgradeRecord
 
 #: How the operations of an upgrade are called.
-_LABEL = Label(resource="upgrade")
+_LABEL = OperationDescriptor(resource="upgrade")
 
 
 @attrs.frozen(kw_only=True)
-class Phases:
-    """The commands of an upgrade; `pointer` leads to the version in an answer."""
+class UpgradeCommands:
+    """
+    The commands of an upgrade; `version_pointer` leads to the version in an answer.
+    """
 
-    download: Sequence[Draft]
-    apply: Sequence[Draft]
-    verify: Draft
-    pointer: str
+    download: Sequence[CommandRequest]
+    apply: Sequence[CommandRequest]
+    verify: CommandRequest
+    version_pointer: str
 
 
 @attrs.frozen(kw_only=True)
-class Wanted:
+class UpgradeRequest:
     """An upgrade to be; instants and durations are microseconds."""
 
     target_version: str
-    phases: Phases
-    pace: Pace
+    commands: UpgradeCommands
+    policy: RolloutPolicy
     retries: int = 0
-    apply_timeout: int = APPLY_TIMEOUT
+    apply_timeout: int = DEFAULT_APPLY_TIMEOUT
     not_before: int | None = None
     name: str | None = None
 
     @property
-    def plan(self) -> Plan:
+    def plan(self) -> OperationRequest:
         """Its steps: read the version, download, apply, read the version again."""
-        phases = self.phases
-        first = phases.verify
+        commands = self.commands
+        first = commands.verify
         if self.not_before is not None:
             first = attrs.evolve(first, not_before=self.not_before)
         upgrade = Upgrade(
             target_version=self.target_version,
-            pointer=phases.pointer,
-            downloads=len(phases.download),
-            applies=len(phases.apply),
-            retries=self.retries,
+            version_pointer=commands.version_pointer,
+            download_steps=len(commands.download),
+            apply_steps=len(commands.apply),
+            max_retries=self.retries,
             apply_timeout=self.apply_timeout,
         )
-        steps = (first, *phases.download, *phases.apply, phases.verify)
-        return Plan(drafts=steps, label=_LABEL, upgrade=upgrade)
+        steps = (first, *commands.download, *commands.apply, commands.verify)
+        return OperationRequest(step_requests=steps, label=_LABEL, upgrade=upgrade)
 
     @property
-    def full_pace(self) -> Pace:
+    def policy_with_expiry(self) -> RolloutPolicy:
         """How fast it goes; it waits for devices as its first download does."""
-        usual = self.phases.download[0].expires_in or EXPIRES_IN
-        return attrs.evolve(self.pace, expires_in=self.pace.expires_in or usual)
+        default = self.commands.download[0].expires_in or DEFAULT_EXPIRES_IN
+        return attrs.evolve(self.policy, expires_in=self.policy.expires_in or default)
 
 
 @attrs.frozen
-class Standing:
+class UpgradeProgress:
     """An upgrade, and how far its devices are."""
 
     record: UpgradeRecord
-    counts: Counts
-    states: Mapping[UpgradeState, int]
+    counts: OperationCounts
+    states: Mapping[DeviceUpgradeState, int]
 
 
 @attrs.define(eq=False)
@@ -87,16 +89,16 @@ class Upgrades:
     store: Store
     tasks: Tasks
 
-    async def make(
+    async def create(
         self,
-        wanted: Wanted,
-        targets: Targets,
-        render: Callable[[Standing], bytes],
+        upgrade_request: UpgradeRequest,
+        targets: TargetSelector,
+        render: Callable[[UpgradeProgress], bytes],
         *,
         scope_id: int,
-        by: int,
-        request: Once | None = None,
-    ) -> Made:
+        created_by: int,
+        idempotency: IdempotentRequest | None = None,
+    ) -> CreatedTask:
         """
         Make an upgrade of these devices; it begins at once.
 
@@ -105,25 +107,25 @@ class Upgrades:
             IdempotencyMismatch: the key came before, with another request.
             Unavailable: the store is away.
         """
-        plan = wanted.plan
+        plan = upgrade_request.plan
         upgrade = plan.upgrade
         assert upgrade is not None  # noqa: S101 - its plan has one
 
-        def shown(task: Task, counts: Counts) -> bytes:
-            return render(Standing(UpgradeRecord(task, upgrade), counts, {}))
+        def render_progress(task: Task, counts: OperationCounts) -> bytes:
+            return render(UpgradeProgress(UpgradeRecord(task, upgrade), counts, {}))
 
-        return await self.tasks.make(
+        return await self.tasks.create(
             plan,
             targets,
-            wanted.full_pace,
-            shown,
+            upgrade_request.policy_with_expiry,
+            render_progress,
             scope_id=scope_id,
-            by=by,
-            name=wanted.name,
-            request=request,
+            created_by=created_by,
+            name=upgrade_request.name,
+            idempotency=idempotency,
         )
 
-    async def get(self, scope_id: int, task_id: int) -> Standing:
+    async def get(self, scope_id: int, task_id: int) -> UpgradeProgress:
         """
         Return one upgrade and how far it is.
 
@@ -133,24 +135,31 @@ class Upgrades:
         record = await self.store.upgrades.find_upgrade(scope_id, task_id)
         if record is None:
             raise NotFound(f"There is no upgrade {task_id}.")
-        return await self._standing(record)
+        return await self._progress(record)
 
-    async def _standing(self, record: UpgradeRecord) -> Standing:
+    async def _progress(self, record: UpgradeRecord) -> UpgradeProgress:
         task_id = record.task.id
-        counts = await self.store.tasks.count_task(task_id)
-        return Standing(record, counts, await self.store.upgrades.count_states(task_id))
+        counts = await self.store.tasks.operation_counts(task_id)
+        return UpgradeProgress(
+            record, counts, await self.store.upgrades.count_device_states(task_id)
+        )
 
-    async def newest(
+    async def list_newest(
         self, scope_id: int, *, before: int | None, limit: int
-    ) -> list[Standing]:
+    ) -> list[UpgradeProgress]:
         """List upgrades, newest first, with ids below *before*."""
         find = self.store.upgrades.upgrades
-        found = await find(scope_id, before=before, limit=limit)
-        return [await self._standing(each) for each in found]
+        records = await find(scope_id, before=before, limit=limit)
+        return [await self._progress(each) for each in records]
 
-    async def parts(
-        self, task_id: int, wanted: PartFilter, *, after: int = 0, limit: int
+    async def device_upgrades(
+        self,
+        task_id: int,
+        part_filter: DeviceUpgradeFilter,
+        *,
+        after: int = 0,
+        limit: int,
     ) -> Sequence[Operation]:
         """List the operations of an upgrade, with ids above *after*."""
-        find = self.store.upgrades.parts
-        return await find(task_id, wanted, after=after, limit=limit)
+        find = self.store.upgrades.device_upgrades
+        return await find(task_id, part_filter, after=after, limit=limit)

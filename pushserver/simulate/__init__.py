@@ -4,27 +4,32 @@ For users who have no hardware yet, and for the tests. It knows the device face 
 `Device` is one terminal, `Fleet` many, and the `Journal` tells what each one did.
 """
 
-from pushserver.simulate.device import Device
+from pushserver.simulate.device import SimulatedDevice
 from pushserver.simulate.firmware import Firmware
-from pushserver.simulate.fleet import Fleet, Plan
-from pushserver.simulate.habits import Form, Habits, habits_of, quirks_named
-from pushserver.simulate.journal import Entry, Journal, digest
-from pushserver.simulate.line import Line
-from pushserver.simulate.order import Order, Outcome
+from pushserver.simulate.fleet import FleetPlan, SimulatedFleet
+from pushserver.simulate.http import DeviceHttpClient
+from pushserver.simulate.journal import Journal, JournalEntry, sha256_hex
+from pushserver.simulate.messages import ExecutionResult, ReceivedCommand
+from pushserver.simulate.quirks import (
+    Quirks,
+    ResultFormat,
+    draw_quirks,
+    parse_quirk_names,
+)
 
 __all__ = [
-    "Device",
-    "Entry",
+    "DeviceHttpClient",
+    "ExecutionResult",
     "Firmware",
-    "Fleet",
-    "Form",
-    "Habits",
+    "FleetPlan",
     "Journal",
-    "Line",
-    "Order",
-    "Outcome",
-    "Plan",
-    "digest",
-    "habits_of",
-    "quirks_named",
+    "JournalEntry",
+    "Quirks",
+    "ReceivedCommand",
+    "ResultFormat",
+    "SimulatedDevice",
+    "SimulatedFleet",
+    "draw_quirks",
+    "parse_quirk_names",
+    "sha256_hex",
 ]

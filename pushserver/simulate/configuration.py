@@ -6,9 +6,9 @@ from typing import Any
 
 import attrs
 
-from pushserver.simulate.order import Refused
+from pushserver.simulate.messages import DeviceError
 
-FACTORY: Mapping[str, Mapping[str, str]] = MappingProxyType(
+FACTORY_SETTINGS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
         "general": {
             "language": "pt_BR",
@@ -47,13 +47,13 @@ class Configuration:
     """What the settings are now; an unknown key fails the whole call."""
 
     modules: dict[str, dict[str, str]] = attrs.field(
-        factory=lambda: {name: dict(keys) for name, keys in FACTORY.items()}
+        factory=lambda: {name: dict(keys) for name, keys in FACTORY_SETTINGS.items()}
     )
 
     def get(self, fields: Mapping[str, Any]) -> dict[str, dict[str, str]]:
         """Answer `get_configuration`; an empty list of keys returns nothing."""
         for module, keys in fields.items():
-            self._must_know(module, keys)
+            self._require_known(module, keys)
         return {
             module: {key: self.modules[module][key] for key in keys}
             for module, keys in fields.items()
@@ -63,20 +63,20 @@ class Configuration:
     def set(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Answer `set_configuration`."""
         for module, values in fields.items():
-            self._must_know(module, values)
+            self._require_known(module, values)
         for module, values in fields.items():
             self.modules[module].update({k: str(v) for k, v in values.items()})
         return {}
 
-    def number(self, key: str, default: float) -> float:
+    def push_setting(self, key: str, default: float) -> float:
         """Return the number that a key of `push_server` holds."""
         try:
             return float(self.modules["push_server"][key])
         except ValueError:
             return default
 
-    def _must_know(self, module: str, keys: Any) -> None:
+    def _require_known(self, module: str, keys: Any) -> None:
         for key in keys:
             if key not in self.modules.get(module, ()):
                 path = f"config->{module}->param[name={key}]"
-                raise Refused(f"Node or attribute not found. Node path: {path}")
+                raise DeviceError(f"Node or attribute not found. Node path: {path}")

@@ -10,15 +10,15 @@ import attrs
 from pushserver.clock import SECOND, Clock, SystemClock, from_datetime
 from pushserver.simulate.configuration import Configuration
 from pushserver.simulate.images import Gallery
-from pushserver.simulate.objects import Objects
-from pushserver.simulate.order import Order, Outcome, Refused
+from pushserver.simulate.messages import DeviceError, ExecutionResult, ReceivedCommand
+from pushserver.simulate.objects import ObjectStore
 
 #: Seconds that a device is away while it starts anew.
-REBOOT = 2.0
+REBOOT_SECONDS = 2.0
 #: What no real device has under these names: its firmware, downloaded and installed.
-LOAD, INSTALL = "firmware_load", "firmware_install"
+FIRMWARE_LOAD, FIRMWARE_INSTALL = "firmware_load", "firmware_install"
 #: Seconds until somebody has shown a card or a finger.
-ENROLL = 1.0
+ENROLL_SECONDS = 1.0
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -28,59 +28,63 @@ class Firmware:
     device_id: int
     clock: Clock = attrs.field(factory=SystemClock)
     gallery: Gallery = attrs.field()
-    objects: Objects = attrs.field(factory=Objects)
+    objects: ObjectStore = attrs.field(factory=ObjectStore)
     configuration: Configuration = attrs.field(factory=Configuration)
-    openings: int = 0
-    message: str = ""
+    door_openings: int = 0
+    screen_message: str = ""
     #: By how many microseconds the device's own clock was set ahead.
-    ahead: int = 0
+    clock_offset: int = 0
     booted_at: int = attrs.field()
     version: str = "simulated"
     #: The version that was downloaded and is not installed yet.
-    loaded: str | None = None
+    downloaded_version: str | None = None
 
     @gallery.default
-    def _no_folder(self) -> Gallery:
+    def _default_gallery(self) -> Gallery:
         return Gallery(self.device_id)
 
     @booted_at.default
-    def _now(self) -> int:
+    def _default_booted_at(self) -> int:
         return self.clock.now()
 
-    def run(self, order: Order) -> Outcome:
+    def execute(self, command: ReceivedCommand) -> ExecutionResult:
         """Do what is ordered; return what came of it."""
-        answer = ENDPOINTS.get(order.endpoint)
-        if answer is None:
-            return Outcome(error=f"Invalid endpoint: {order.endpoint}")
+        endpoint_function = ENDPOINTS.get(command.endpoint)
+        if endpoint_function is None:
+            return ExecutionResult(error=f"Invalid endpoint: {command.endpoint}")
         try:
-            said = answer(self, order)
-        except Refused as refused:
-            return Outcome(error=str(refused))
+            response = endpoint_function(self, command)
+        except DeviceError as refused:
+            return ExecutionResult(error=str(refused))
         except (TypeError, ValueError, KeyError, AttributeError) as error:
             # Fields of a wrong type: a device says so rather than stopping.
-            return Outcome(error=f"Invalid parameters: {type(error).__name__}")
-        return said if isinstance(said, Outcome) else Outcome(response=said)
+            return ExecutionResult(error=f"Invalid parameters: {type(error).__name__}")
+        return (
+            response
+            if isinstance(response, ExecutionResult)
+            else ExecutionResult(response=response)
+        )
 
 
-Answer = Callable[[Firmware, Order], Any]
+EndpointFunction = Callable[[Firmware, ReceivedCommand], Any]
 
 
-def _execute_actions(device: Firmware, order: Order) -> dict[str, Any]:
-    actions = order.fields()["actions"]
-    opening = [a for a in actions if a["action"] in ("door", "sec_box", "catra")]
-    device.openings += len(opening)
+def _execute_actions(device: Firmware, command: ReceivedCommand) -> dict[str, Any]:
+    actions = command.decode_object()["actions"]
+    door_actions = [a for a in actions if a["action"] in ("door", "sec_box", "catra")]
+    device.door_openings += len(door_actions)
     return {
         "actions": [
             {
                 "action": each["action"],
-                "status": "allowed" if each in opening else "denied",
+                "status": "allowed" if each in door_actions else "denied",
             }
             for each in actions
         ]
     }
 
 
-def _system_information(device: Firmware, order: Order) -> dict[str, Any]:  # noqa: ARG001
+def _system_information(device: Firmware, command: ReceivedCommand) -> dict[str, Any]:  # noqa: ARG001
     now = device.clock.now()
     minutes, seconds = divmod((now - device.booted_at) // SECOND, 60)
     hours, minutes = divmod(minutes, 60)
@@ -92,7 +96,7 @@ def _system_information(device: Firmware, order: Order) -> dict[str, Any]:  # no
             "minutes": minutes,
             "seconds": seconds,
         },
-        "time": (now + device.ahead) // SECOND,
+        "time": (now + device.clock_offset) // SECOND,
         "memory": {"disk": {"free": 1_000_000, "total": 4_000_000}},
         "network": {"ip": "192.168.0.129", "netmask": "255.255.255.0"},
         "serial": f"SIM/{device.device_id:06X}",
@@ -102,75 +106,79 @@ def _system_information(device: Firmware, order: Order) -> dict[str, Any]:  # no
     }
 
 
-def _set_system_time(device: Firmware, order: Order) -> dict[str, Any]:
-    told = order.fields()
-    year, month, day = told["year"], told["month"], told["day"]
-    hour, minute, second = told["hour"], told["minute"], told["second"]
+def _set_system_time(device: Firmware, command: ReceivedCommand) -> dict[str, Any]:
+    fields = command.decode_object()
+    year, month, day = fields["year"], fields["month"], fields["day"]
+    hour, minute, second = fields["hour"], fields["minute"], fields["second"]
     # The device knows no zone; it takes what it is told for the local time.
     local = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
-    device.ahead = from_datetime(local) - device.clock.now()
+    device.clock_offset = from_datetime(local) - device.clock.now()
     return {}
 
 
-def _message_to_screen(device: Firmware, order: Order) -> dict[str, Any]:
-    device.message = str(order.fields()["message"])
+def _message_to_screen(device: Firmware, command: ReceivedCommand) -> dict[str, Any]:
+    device.screen_message = str(command.decode_object()["message"])
     return {}
 
 
-def _remote_enroll(device: Firmware, order: Order) -> Outcome:
-    fields = order.fields()
-    said = {"success": True, "user_id": fields["user_id"], "type": fields["type"]}
-    said["device_id"] = str(device.device_id)
-    return Outcome(response=said, after=ENROLL if fields.get("sync") else 0.0)
+def _remote_enroll(device: Firmware, command: ReceivedCommand) -> ExecutionResult:
+    fields = command.decode_object()
+    response = {"success": True, "user_id": fields["user_id"], "type": fields["type"]}
+    response["device_id"] = str(device.device_id)
+    return ExecutionResult(
+        response=response, delay=ENROLL_SECONDS if fields.get("sync") else 0.0
+    )
 
 
-def _reboot(device: Firmware, order: Order) -> Outcome:  # noqa: ARG001
+def _reboot(device: Firmware, command: ReceivedCommand) -> ExecutionResult:  # noqa: ARG001
     device.booted_at = device.clock.now()
-    return Outcome(silent=True, quiet=REBOOT)
+    return ExecutionResult(no_result=True, offline_for=REBOOT_SECONDS)
 
 
-def _firmware_load(device: Firmware, order: Order) -> dict[str, Any]:
-    device.loaded = str(order.fields()["version"])
+def _firmware_load(device: Firmware, command: ReceivedCommand) -> dict[str, Any]:
+    device.downloaded_version = str(command.decode_object()["version"])
     return {}
 
 
-def _firmware_install(device: Firmware, order: Order) -> Outcome:  # noqa: ARG001
-    if device.loaded is None:
-        raise Refused("No firmware was loaded")
-    device.version, device.loaded = device.loaded, None
-    return Outcome(response={})
+def _firmware_install(device: Firmware, command: ReceivedCommand) -> ExecutionResult:  # noqa: ARG001
+    if device.downloaded_version is None:
+        raise DeviceError("No firmware was loaded")
+    device.version, device.downloaded_version = device.downloaded_version, None
+    return ExecutionResult(response={})
 
 
-def _reset(device: Firmware, order: Order) -> Outcome:
-    device.objects = Objects()
+def _reset(device: Firmware, command: ReceivedCommand) -> ExecutionResult:
+    device.objects = ObjectStore()
     device.gallery.images.clear()
-    return _reboot(device, order)
+    return _reboot(device, command)
 
 
-ENDPOINTS: Mapping[str, Answer] = MappingProxyType(
+ENDPOINTS: Mapping[str, EndpointFunction] = MappingProxyType(
     {
-        "load_objects": lambda d, o: d.objects.load(o.fields()),
-        "create_objects": lambda d, o: d.objects.create(o.fields()),
-        "create_or_modify_objects": lambda d, o: d.objects.create_or_modify(o.fields()),
-        "modify_objects": lambda d, o: d.objects.modify(o.fields()),
-        "destroy_objects": lambda d, o: d.objects.destroy(o.fields()),
+        "load_objects": lambda d, o: d.objects.load(o.decode_object()),
+        "create_objects": lambda d, o: d.objects.create(o.decode_object()),
+        "create_or_modify_objects": lambda d, o: d.objects.create_or_modify(
+            o.decode_object()
+        ),
+        "modify_objects": lambda d, o: d.objects.modify(o.decode_object()),
+        "destroy_objects": lambda d, o: d.objects.destroy(o.decode_object()),
         "execute_actions": _execute_actions,
-        "get_configuration": lambda d, o: d.configuration.get(o.fields()),
-        "set_configuration": lambda d, o: d.configuration.set(o.fields()),
+        "get_configuration": lambda d, o: d.configuration.get(o.decode_object()),
+        "set_configuration": lambda d, o: d.configuration.set(o.decode_object()),
         "system_information": _system_information,
         "set_system_time": _set_system_time,
         "message_to_screen": _message_to_screen,
-        "user_set_image": lambda d, o: d.gallery.put(o),
-        "user_set_image_list": lambda d, o: d.gallery.put_list(o.fields()),
-        "user_get_image_list": lambda d, o: d.gallery.get_list(o.fields()),
-        "user_list_images": lambda d, o: d.gallery.names(o),
-        "user_destroy_image": lambda d, o: d.gallery.destroy(o.fields()),
+        "user_set_image": lambda d, o: d.gallery.set_image(o),
+        "user_set_image_list": lambda d, o: d.gallery.set_images(o.decode_object()),
+        "user_get_image_list": lambda d, o: d.gallery.get_images(o.decode_object()),
+        "user_list_images": lambda d, o: d.gallery.list_images(o),
+        "user_destroy_image": lambda d, o: d.gallery.destroy(o.decode_object()),
         "remote_enroll": _remote_enroll,
         "cancel_remote_enroll": lambda d, o: {},  # noqa: ARG005
         "reboot": _reboot,
         "set_system_network": _reboot,
         "reset_to_factory_default": _reset,
-        LOAD: _firmware_load,
-        INSTALL: _firmware_install,
+        FIRMWARE_LOAD: _firmware_load,
+        FIRMWARE_INSTALL: _firmware_install,
     }
 )

@@ -11,24 +11,24 @@ from typing import Self
 import aiohttp
 import attrs
 
-from pushserver.simulate.device import Device
+from pushserver.simulate.device import SimulatedDevice
 from pushserver.simulate.firmware import Firmware
-from pushserver.simulate.habits import Habits, habits_of
+from pushserver.simulate.http import DeviceHttpClient
 from pushserver.simulate.images import Gallery
 from pushserver.simulate.journal import Journal
-from pushserver.simulate.line import Line
+from pushserver.simulate.quirks import Quirks, draw_quirks
 
 #: A result may be 60 MB, and the server may keep it for 25 s before it answers.
 RESULT_TIMEOUT = aiohttp.ClientTimeout(total=60)
 
 
 @attrs.frozen(kw_only=True)
-class Plan:
+class FleetPlan:
     """
     What a fleet is like.
 
-    `habits`, if given, are everybody's; otherwise each device draws its own of
-    `quirks`. The same seed makes the same devices, which draw the same lots.
+    `fixed_quirks`, if given, are everybody's; otherwise each device draws its own of
+    `quirk_names`. The same seed makes the same devices, which draw the same lots.
     """
 
     server: str
@@ -37,8 +37,8 @@ class Plan:
     seed: int = 1
     period: float = 5.0
     hold_timeout: float = 30.0
-    quirks: frozenset[str] = frozenset()
-    habits: Habits | None = None
+    quirk_names: frozenset[str] = frozenset()
+    fixed_quirks: Quirks | None = None
     prefix: str = ""
     keys: Mapping[int, str] = MappingProxyType({})
     images: Path | None = None
@@ -50,15 +50,15 @@ class Plan:
 
 
 @attrs.frozen
-class Fleet:
+class SimulatedFleet:
     """The devices of a plan, all of which write one journal."""
 
-    devices: tuple[Device, ...]
+    devices: tuple[SimulatedDevice, ...]
     journal: Journal
 
     @classmethod
     @asynccontextmanager
-    async def of(cls, plan: Plan, journal: Journal) -> AsyncIterator[Self]:
+    async def opened(cls, plan: FleetPlan, journal: Journal) -> AsyncIterator[Self]:
         """Make the fleet of *plan*; its connections end with the block."""
         connector = aiohttp.TCPConnector(limit=0)
         async with aiohttp.ClientSession(
@@ -67,7 +67,7 @@ class Fleet:
             # A poll that is repeated behind the device's back would be handed the
             # next command and lose this one's uuid.
             session._retry_connection = False
-            devices = (_device(each, plan, journal, session) for each in plan.ids)
+            devices = (_build_device(each, plan, journal, session) for each in plan.ids)
             yield cls(tuple(devices), journal)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -76,16 +76,16 @@ class Fleet:
             tasks = [(each, group.create_task(each.run(stop))) for each in self.devices]
             await stop.wait()
             for device, task in tasks:
-                if device.resting:
+                if device.is_idle:
                     task.cancel()
-        await asyncio.gather(*(device.settle() for device in self.devices))
+        await asyncio.gather(*(device.post_late_results() for device in self.devices))
 
 
-def _device(
-    device_id: int, plan: Plan, journal: Journal, session: aiohttp.ClientSession
-) -> Device:
+def _build_device(
+    device_id: int, plan: FleetPlan, journal: Journal, session: aiohttp.ClientSession
+) -> SimulatedDevice:
     rng = Random(f"{plan.seed}:{device_id}")  # noqa: S311 - it must repeat
-    habits = plan.habits or habits_of(rng, plan.quirks)
+    quirks = plan.fixed_quirks or draw_quirks(rng, plan.quirk_names)
     firmware = Firmware(
         device_id=device_id,
         clock=journal.clock,
@@ -96,13 +96,13 @@ def _device(
         push_request_period=f"{plan.period:g}",
         push_request_timeout=f"{plan.hold_timeout * 1000:g}",
     )
-    line = Line(
+    http = DeviceHttpClient(
         server=plan.server,
         session=session,
         prefix=plan.prefix,
         key=plan.keys.get(device_id),
-        habits=habits,
+        quirks=quirks,
     )
-    return Device(
-        device_id=device_id, line=line, journal=journal, rng=rng, firmware=firmware
+    return SimulatedDevice(
+        device_id=device_id, http=http, journal=journal, rng=rng, firmware=firmware
     )

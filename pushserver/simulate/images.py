@@ -8,12 +8,12 @@ from typing import Any
 
 import attrs
 
-from pushserver.simulate.order import Order, Refused
+from pushserver.simulate.messages import DeviceError, ReceivedCommand
 
 #: The most that one photo may have, in bytes.
-LIMIT = 2 * 1024 * 1024
+MAX_IMAGE_BYTES = 2 * 1024 * 1024
 #: The most photos that one answer carries.
-PAGE = 100
+MAX_IMAGES_PER_ANSWER = 100
 
 
 @attrs.frozen
@@ -32,22 +32,26 @@ class Gallery:
     folder: Path | None = None
     images: dict[int, Image] = attrs.field(factory=dict)
 
-    def put(self, order: Order) -> dict[str, Any]:
+    def set_image(self, command: ReceivedCommand) -> dict[str, Any]:
         """Answer `user_set_image`."""
-        query = order.query
+        query = command.query
         if "user_id" not in query:
-            raise Refused("user_id is missing")
-        stamp = int(query.get("timestamp", 0))
-        return self._keep(int(query["user_id"]), stamp, order.content())
+            raise DeviceError("user_id is missing")
+        timestamp = int(query.get("timestamp", 0))
+        return self._store_image(
+            int(query["user_id"]), timestamp, command.decode_bytes()
+        )
 
-    def put_list(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+    def set_images(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Answer `user_set_image_list`."""
-        return {"results": [self._put_one(each) for each in fields["user_images"]]}
+        return {
+            "results": [self._set_one_image(each) for each in fields["user_images"]]
+        }
 
-    def get_list(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+    def get_images(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Answer `user_get_image_list`."""
-        if len(fields["user_ids"]) > PAGE:
-            raise Refused(f"No more than {PAGE} users at once")
+        if len(fields["user_ids"]) > MAX_IMAGES_PER_ANSWER:
+            raise DeviceError(f"No more than {MAX_IMAGES_PER_ANSWER} users at once")
         return {
             "user_images": [
                 {
@@ -60,9 +64,9 @@ class Gallery:
             ]
         }
 
-    def names(self, order: Order) -> dict[str, Any]:
+    def list_images(self, command: ReceivedCommand) -> dict[str, Any]:
         """Answer `user_list_images`."""
-        if order.query.get("get_timestamp") != "1":
+        if command.query.get("get_timestamp") != "1":
             return {"user_ids": sorted(self.images)}
         return {
             "image_info": [
@@ -73,32 +77,36 @@ class Gallery:
 
     def destroy(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Answer `user_destroy_image`."""
-        gone = fields.get("user_ids", [fields.get("user_id")])
+        user_ids = fields.get("user_ids", [fields.get("user_id")])
         if fields.get("all"):
-            gone = list(self.images)
-        for user_id in gone:
+            user_ids = list(self.images)
+        for user_id in user_ids:
             self.images.pop(user_id, None)
         return {}
 
-    def _put_one(self, each: Mapping[str, Any]) -> dict[str, Any]:
+    def _set_one_image(self, image_fields: Mapping[str, Any]) -> dict[str, Any]:
         try:
-            content = base64.b64decode(each["image"], validate=True)
+            content = base64.b64decode(image_fields["image"], validate=True)
         except binascii.Error:
             content = b""
-        return self._keep(int(each["user_id"]), int(each.get("timestamp", 0)), content)
+        return self._store_image(
+            int(image_fields["user_id"]), int(image_fields.get("timestamp", 0)), content
+        )
 
-    def _keep(self, user_id: int, timestamp: int, content: bytes) -> dict[str, Any]:
+    def _store_image(
+        self, user_id: int, timestamp: int, content: bytes
+    ) -> dict[str, Any]:
         if not content:
-            return _said(user_id, {"code": 1, "message": "image too short"})
-        if len(content) > LIMIT:
-            return _said(user_id, {"code": 2, "message": "image too large"})
+            return _image_result(user_id, {"code": 1, "message": "image too short"})
+        if len(content) > MAX_IMAGE_BYTES:
+            return _image_result(user_id, {"code": 2, "message": "image too large"})
         self.images[user_id] = Image(timestamp, content)
         if self.folder:
             (self.folder / f"{self.device_id}-{user_id}.jpg").write_bytes(content)
-        return _said(user_id)
+        return _image_result(user_id)
 
 
-def _said(user_id: int, *errors: Mapping[str, Any]) -> dict[str, Any]:
+def _image_result(user_id: int, *errors: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the device says of one photo."""
     scores = {} if errors else {"bounds_width": 200, "sharpness_quality": 900}
     return {

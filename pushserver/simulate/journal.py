@@ -9,10 +9,10 @@ import attrs
 import msgspec
 
 from pushserver.clock import Clock, SystemClock, rfc3339
-from pushserver.simulate.order import Order, Refused
+from pushserver.simulate.messages import DeviceError, ReceivedCommand
 
 
-def digest(value: Any) -> str:
+def sha256_hex(value: Any) -> str:
     """Return the SHA-256 of bytes as they are, and of anything else as sorted JSON."""
     if not isinstance(value, bytes):
         value = msgspec.json.encode(value, order="deterministic")
@@ -20,11 +20,12 @@ def digest(value: Any) -> str:
 
 
 @attrs.frozen(kw_only=True)
-class Entry:
+class JournalEntry:
     """
     One thing that a device did with a command.
 
-    `body` and `answer` are digests: what devices hold is nobody's business.
+    `body_digest` and `payload_digest` are digests: what devices hold is nobody's
+    business.
     """
 
     event: str
@@ -33,11 +34,11 @@ class Entry:
     endpoint: str
     uuid: str | None
     query_string: str
-    body: str
-    answer: str | None = None
+    body_digest: str
+    payload_digest: str | None = None
     status: int | None = None
 
-    def line(self) -> bytes:
+    def to_json_line(self) -> bytes:
         """Return this as a line of NDJSON."""
         fields = {
             "event": self.event,
@@ -46,8 +47,8 @@ class Entry:
             "endpoint": self.endpoint,
             "uuid": self.uuid,
             "queryString": self.query_string or None,
-            "bodyDigest": self.body,
-            "answerDigest": self.answer,
+            "bodyDigest": self.body_digest,
+            "answerDigest": self.payload_digest,
             "status": self.status,
         }
         return msgspec.json.encode({k: v for k, v in fields.items() if v is not None})
@@ -58,50 +59,52 @@ class Journal:
     """Entries in the order they came, and how often everything happened."""
 
     clock: Clock = attrs.field(factory=SystemClock)
-    keep: bool = True
-    entries: list[Entry] = attrs.field(factory=list)
+    keep_entries: bool = True
+    entries: list[JournalEntry] = attrs.field(factory=list)
     counts: Counter[str] = attrs.field(factory=Counter)
     _file: TextIO | None = None
 
     @classmethod
-    def written(cls, path: Path) -> Self:
+    def open_file(cls, path: Path) -> Self:
         """Return a journal that is written to *path* and not kept in memory."""
-        return cls(keep=False, file=path.open("w", buffering=1, encoding="utf-8"))
+        return cls(
+            keep_entries=False, file=path.open("w", buffering=1, encoding="utf-8")
+        )
 
-    def count(self, event: str) -> None:
+    def count_event(self, event: str) -> None:
         """Note that something happened once more."""
         self.counts[event] += 1
 
-    def enter(
+    def record(
         self,
         event: str,
         device_id: int,
-        order: Order,
+        command: ReceivedCommand,
         *,
-        said: Any = None,
+        payload: Any = None,
         status: int | None = None,
     ) -> None:
         """Count *event* and write down which command it is about."""
-        self.count(event)
-        if not self.keep and self._file is None:
+        self.count_event(event)
+        if not self.keep_entries and self._file is None:
             return
-        entry = Entry(
+        entry = JournalEntry(
             event=event,
             device_id=device_id,
             at=self.clock.now(),
-            endpoint=order.endpoint,
-            uuid=order.uuid,
-            query_string=order.query_string,
-            body=_body_digest(order),
-            answer=None if said is None else digest(said),
+            endpoint=command.endpoint,
+            uuid=command.uuid,
+            query_string=command.query_string,
+            body_digest=_body_digest(command),
+            payload_digest=None if payload is None else sha256_hex(payload),
             status=status,
         )
-        if self.keep:
+        if self.keep_entries:
             self.entries.append(entry)
         if self._file:
-            self._file.write(entry.line().decode() + "\n")
+            self._file.write(entry.to_json_line().decode() + "\n")
 
-    def of(self, device_id: int, event: str = "executed") -> list[Entry]:
+    def entries_of(self, device_id: int, event: str = "executed") -> list[JournalEntry]:
         """Return the entries of one device for one event."""
         return [
             entry
@@ -115,11 +118,11 @@ class Journal:
             self._file.close()
 
 
-def _body_digest(order: Order) -> str:
+def _body_digest(command: ReceivedCommand) -> str:
     """Return the digest of what was ordered; of the bytes, where the body is bytes."""
-    if order.is_octets:
+    if command.is_binary:
         try:
-            return digest(order.content())
-        except Refused:
-            return digest(order.body)
-    return digest(order.body)
+            return sha256_hex(command.decode_bytes())
+        except DeviceError:
+            return sha256_hex(command.body)
+    return sha256_hex(command.body)

@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from pushserver.simulate.order import Refused
+from pushserver.simulate.messages import DeviceError
 
 Row = dict[str, Any]
 
@@ -27,7 +27,7 @@ FIRST_USER: Mapping[str, Any] = MappingProxyType(
     }
 )
 #: What a new object has unless it says otherwise.
-BLANKS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+DEFAULT_FIELDS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "users": MappingProxyType(
             {**FIRST_USER, "registration": "", "name": "", "password": ""}
@@ -61,7 +61,7 @@ OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = MappingProxyType(
 
 
 @attrs.define
-class Objects:
+class ObjectStore:
     """Rows by the name of their object; every call happens wholly or not at all."""
 
     _tables: dict[str, list[Row]] = attrs.field(
@@ -70,53 +70,55 @@ class Objects:
 
     def load(self, fields: Mapping[str, Any]) -> dict[str, list[Row]]:
         """Answer `load_objects`."""
-        name = _name(fields)
+        name = _object_name(fields)
         rows = _sorted(self._matching(name, fields.get("where")), fields.get("order"))
         start = int(fields.get("offset") or 0)
         limit = fields.get("limit")
         rows = rows[start : None if limit is None else start + int(limit)]
-        wanted = fields.get("fields")
-        return {name: [_only(row, wanted) for row in rows]}
+        selected_fields = fields.get("fields")
+        return {name: [_select_fields(row, selected_fields) for row in rows]}
 
     def create(self, fields: Mapping[str, Any]) -> dict[str, list[int]]:
         """Answer `create_objects`."""
-        name, table = _name(fields), self._table(fields)
-        known = {row["id"]: row for row in table}
-        fresh = [_add(name, values, known) for values in _values(fields)]
-        table.extend(fresh)
-        return {"ids": [row["id"] for row in fresh]}
+        name, table = _object_name(fields), self._table(fields)
+        rows_by_id = {row["id"]: row for row in table}
+        new_rows = [
+            _new_row(name, values, rows_by_id) for values in _value_rows(fields)
+        ]
+        table.extend(new_rows)
+        return {"ids": [row["id"] for row in new_rows]}
 
     def create_or_modify(self, fields: Mapping[str, Any]) -> dict[str, int]:
         """Answer `create_or_modify_objects`."""
-        name, table = _name(fields), self._table(fields)
-        known = {row["id"]: row for row in table}
-        for values in _values(fields):
-            if row := known.get(values.get("id")):
+        name, table = _object_name(fields), self._table(fields)
+        rows_by_id = {row["id"]: row for row in table}
+        for values in _value_rows(fields):
+            if row := rows_by_id.get(values.get("id")):
                 row.update(values)
             else:
-                table.append(_add(name, values, known))
-        return {"changes": len(_values(fields))}
+                table.append(_new_row(name, values, rows_by_id))
+        return {"changes": len(_value_rows(fields))}
 
     def modify(self, fields: Mapping[str, Any]) -> dict[str, int]:
         """Answer `modify_objects`."""
         values = fields.get("values")
         if not isinstance(values, dict):
-            raise Refused("values is not an object")
-        rows = self._matching(_name(fields), fields.get("where"))
+            raise DeviceError("values is not an object")
+        rows = self._matching(_object_name(fields), fields.get("where"))
         for row in rows:
             row.update(values)
         return {"changes": len(rows)}
 
     def destroy(self, fields: Mapping[str, Any]) -> dict[str, int]:
         """Answer `destroy_objects`; without `where` nothing is left."""
-        name = _name(fields)
-        gone = self._matching(name, fields.get("where"))
-        ids = {id(row) for row in gone}
+        name = _object_name(fields)
+        matching_rows = self._matching(name, fields.get("where"))
+        ids = {id(row) for row in matching_rows}
         self._tables[name] = [r for r in self._table(fields) if id(r) not in ids]
-        return {"changes": len(gone)}
+        return {"changes": len(matching_rows)}
 
     def _table(self, fields: Mapping[str, Any]) -> list[Row]:
-        return self._tables.setdefault(_name(fields), [])
+        return self._tables.setdefault(_object_name(fields), [])
 
     def _matching(self, name: str, where: Any) -> list[Row]:
         conditions = list(_conditions(name, where))
@@ -143,33 +145,35 @@ def _conditions(name: str, where: Any) -> Iterator[tuple[str, str, Any]]:
             yield field, "IN" if isinstance(value, list) else "=", value
 
 
-def _name(fields: Mapping[str, Any]) -> str:
+def _object_name(fields: Mapping[str, Any]) -> str:
     name = fields.get("object")
     if not isinstance(name, str) or not name:
-        raise Refused("object is missing")
+        raise DeviceError("object is missing")
     return name
 
 
-def _values(fields: Mapping[str, Any]) -> list[Row]:
+def _value_rows(fields: Mapping[str, Any]) -> list[Row]:
     values = fields.get("values")
     if not isinstance(values, list) or not all(isinstance(v, dict) for v in values):
-        raise Refused("values is not a list of objects")
+        raise DeviceError("values is not a list of objects")
     return values
 
 
-def _add(name: str, values: Row, known: dict[Any, Row]) -> Row:
-    """Return a new object, with a free id unless it brings its own, now *known*."""
-    free = len(known) + 1
-    while free in known:
-        free += 1
-    row = {**BLANKS.get(name, {}), "id": free, **values}
-    if row["id"] in known:
-        raise Refused(f"UNIQUE constraint failed: {name}.id")
-    known[row["id"]] = row
+def _new_row(name: str, values: Row, rows_by_id: dict[Any, Row]) -> Row:
+    """
+    Return a new object, with a free id unless it brings its own, now *rows_by_id*.
+    """
+    free_id = len(rows_by_id) + 1
+    while free_id in rows_by_id:
+        free_id += 1
+    row = {**DEFAULT_FIELDS.get(name, {}), "id": free_id, **values}
+    if row["id"] in rows_by_id:
+        raise DeviceError(f"UNIQUE constraint failed: {name}.id")
+    rows_by_id[row["id"]] = row
     return row
 
 
-def _only(row: Row, fields: Any) -> Row:
+def _select_fields(row: Row, fields: Any) -> Row:
     return {k: v for k, v in row.items() if not fields or k in fields}
 
 

@@ -11,19 +11,19 @@ from typing import Protocol
 
 import attrs
 
+from pushserver.model.change_notice import ChangeNotice
 from pushserver.model.changes import Changes
-from pushserver.model.device import Device, DeviceState, Stray
+from pushserver.model.device import Device, DeviceState, UnknownRequest
 from pushserver.model.event import EventType
-from pushserver.model.ids import IdSource
-from pushserver.model.news import News
+from pushserver.model.ids import IdGenerator
 from pushserver.model.scope import Scope
 from pushserver.model.token import Token
-from pushserver.storage.deciding import CommandStore
-from pushserver.storage.listing import History
+from pushserver.storage.commands import CommandStore
+from pushserver.storage.history import CommandHistory
+from pushserver.storage.operations import OperationStore, TaskStore
 from pushserver.storage.shadows import ShadowStore
-from pushserver.storage.subscribing import InterestStore, SubscriptionStore
-from pushserver.storage.tracking import OperationStore, TaskStore
-from pushserver.storage.upgrading import UpgradeStore
+from pushserver.storage.subscriptions import StreamInterestStore, SubscriptionStore
+from pushserver.storage.upgrades import UpgradeStore
 
 
 @attrs.frozen(kw_only=True)
@@ -57,15 +57,19 @@ class DeviceStore(Protocol):
     async def enforce_keys(self, devices: Sequence[Device]) -> None:
         """Demand these devices' newest keys, where those are still the newest."""
 
-    async def forget_device(self, device_id: int) -> None:
+    async def delete_device(self, device_id: int) -> None:
         """Delete the device and its shadow; its commands and results stay."""
 
-    async def save_seen(
-        self, devices: Sequence[Device], strays: Sequence[Stray], *, keep: int
+    async def save_last_seen(
+        self,
+        devices: Sequence[Device],
+        unknown_requests: Sequence[UnknownRequest],
+        *,
+        keep: int,
     ) -> None:
         """Write what was seen, and of each device's strays only the newest *keep*."""
 
-    async def strays(self, device_id: int) -> Sequence[Stray]:
+    async def unknown_requests(self, device_id: int) -> Sequence[UnknownRequest]:
         """Return the device's last odd requests, oldest first."""
 
 
@@ -86,20 +90,20 @@ class TokenStore(Protocol):
 
 
 @attrs.frozen
-class Old:
+class PurgeCutoff:
     """What has an id below `before`, in one scope or, if that is None, in all."""
 
     before: int
     scope_id: int | None = None
 
 
-class HistoryStore(Protocol):
+class RetentionStore(Protocol):
     """Letting history go."""
 
-    async def count_old(self, old: Old) -> int:
+    async def count_older(self, cutoff: PurgeCutoff) -> int:
         """Count rows that are old, also those that are still at work."""
 
-    async def purge(self, old: Old, *, limit: int) -> int:
+    async def purge(self, cutoff: PurgeCutoff, *, limit: int) -> int:
         """
         Delete at most *limit* of each: ended commands, results, operations, tasks.
 
@@ -117,7 +121,9 @@ class ScopeStore(Protocol):
         """Keep a new scope and its first token, both or neither."""
 
 
-class Store(CommandStore, History, DeviceStore, TokenStore, ScopeStore, Protocol):
+class Store(
+    CommandStore, CommandHistory, DeviceStore, TokenStore, ScopeStore, Protocol
+):
     """All of it, and its own life."""
 
     @property
@@ -141,37 +147,37 @@ class Store(CommandStore, History, DeviceStore, TokenStore, ScopeStore, Protocol
         """Events, subscriptions and what was told to them."""
 
     @property
-    def interests(self) -> InterestStore:
+    def stream_interests(self) -> StreamInterestStore:
         """What streams want to hear of."""
 
     @property
-    def history(self) -> HistoryStore:
+    def retention(self) -> RetentionStore:
         """Letting history go."""
 
     @property
-    def interest(self) -> dict[int, frozenset[EventType]]:
+    def event_interest(self) -> dict[int, frozenset[EventType]]:
         """Which types of events are written, in each scope; to be kept up to date."""
 
     @property
-    def new_id(self) -> IdSource:
+    def new_id(self) -> IdGenerator:
         """Makes ids, each larger than every one in the store."""
 
     @property
-    def leads(self) -> bool:
+    def is_leader(self) -> bool:
         """Whether it is this server that does what is done once for all of them."""
 
     @property
-    def version(self) -> str:
+    def database_version(self) -> str:
         """What keeps it, with its release, for logs."""
 
     @property
     def is_shared(self) -> bool:
         """Whether other servers may be at work over the same store."""
 
-    def follow(self, listener: Callable[[News], None]) -> None:
+    def add_notice_listener(self, listener: Callable[[ChangeNotice], None]) -> None:
         """Tell *listener* what other servers over the same store did."""
 
-    async def hear(self) -> None:
+    async def sync_notices(self) -> None:
         """
         See that those who follow were told which devices, tokens, … others changed.
 
@@ -181,7 +187,7 @@ class Store(CommandStore, History, DeviceStore, TokenStore, ScopeStore, Protocol
             Unavailable: they cannot be told now.
         """
 
-    async def check(self) -> None:
+    async def check_writable(self) -> None:
         """
         Prove that the store can be written; what was asked before is done by then.
 
@@ -189,10 +195,10 @@ class Store(CommandStore, History, DeviceStore, TokenStore, ScopeStore, Protocol
             Unavailable: it cannot.
         """
 
-    async def purge_keys(self, *, before: int) -> int:
+    async def purge_idempotency_keys(self, *, before: int) -> int:
         """Forget idempotency keys made before *before*; return how many."""
 
-    def watch(self, observer: Callable[[Changes], None]) -> None:
+    def add_commit_observer(self, observer: Callable[[Changes], None]) -> None:
         """Call *observer* with what was written, right after each commit."""
 
     async def close(self) -> None:

@@ -1,26 +1,35 @@
 """Commands, deliveries and results as rows: their columns and the two ways between."""
 
-from pushserver.model.catalogue import Delivery
-from pushserver.model.command import Command, HandOut, MatchedBy, Order, Outcome, Result
-from pushserver.model.state import State
+from pushserver.model.catalogue import DeliveryGuarantee
+from pushserver.model.command import (
+    Command,
+    Delivery,
+    DeliveryOutcome,
+    MatchedBy,
+    Order,
+    Result,
+)
+from pushserver.model.state import CommandState
 from pushserver.storage.rows import Row
 
 # Enums are written by their `_value_`: `value` is the same through two calls more, and
 # the SQLite module looks for an adapter for each string that is of a class of its own.
 
 #: What every listing of a lane needs; then what its order adds.
-COMMAND = (
+COMMAND_COLUMNS = (
     "id, device_id, endpoint, priority, delivery, max_attempts, response_timeout, slow,"
     " created_at, not_before, expires_at, state, attempts, sent_at, delivered_at,"
     " finished_at, operation_id, step, resource, result_id, scope_id, turns, service_id"
 )
-ORDER = "verb, endpoint, body, content_type, query_string, metadata"
-#: As `insert_command_row` has them: `endpoint` stands in both.
-NEW_COMMAND = COMMAND + ", verb, body, content_type, query_string, metadata"
-HAND_OUT = (
+ORDER_COLUMNS = "verb, endpoint, body, content_type, query_string, metadata"
+#: As `command_insert_row` has them: `endpoint` stands in both.
+COMMAND_INSERT_COLUMNS = (
+    COMMAND_COLUMNS + ", verb, body, content_type, query_string, metadata"
+)
+DELIVERY_COLUMNS = (
     "id, command_id, device_id, uuid, address, sent_at, delivered_at, ended_at, outcome"
 )
-RESULT = (
+RESULT_COLUMNS = (
     "id, device_id, command_id, delivery_id, matched_by, uuid, endpoint, received_at,"
     " content_type, content_encoding, complete, body, scope_id"
 )
@@ -33,14 +42,14 @@ def command_from_row(row: Row) -> Command:
         device_id=row[1],
         endpoint=row[2],
         priority=row[3],
-        delivery=Delivery(row[4]),
+        guarantee=DeliveryGuarantee(row[4]),
         max_attempts=row[5],
         response_timeout=row[6],
         slow=bool(row[7]),
         created_at=row[8],
         not_before=row[9],
         expires_at=row[10],
-        state=State(row[11]),
+        state=CommandState(row[11]),
         attempts=row[12],
         sent_at=row[13],
         delivered_at=row[14],
@@ -50,9 +59,9 @@ def command_from_row(row: Row) -> Command:
         resource=row[18],
         result_id=row[19],
         scope_id=row[20],
-        turns=row[21],
+        transition_count=row[21],
         service_id=row[22],
-        stored=State(row[11]),
+        stored_state=CommandState(row[11]),
     )
 
 
@@ -68,7 +77,7 @@ def order_from_row(row: Row) -> Order:
     )
 
 
-def insert_command_row(command: Command) -> Row:
+def command_insert_row(command: Command) -> Row:
     """Return the columns NEW_COMMAND. The command has its order."""
     order = command.order
     assert order is not None  # noqa: S101 - a new command always has one
@@ -77,7 +86,7 @@ def insert_command_row(command: Command) -> Row:
         command.device_id,
         command.endpoint,
         command.priority,
-        command.delivery._value_,
+        command.guarantee._value_,
         command.max_attempts,
         command.response_timeout,
         int(command.slow),
@@ -94,7 +103,7 @@ def insert_command_row(command: Command) -> Row:
         command.resource,
         command.result_id,
         command.scope_id,
-        command.turns,
+        command.transition_count,
         command.service_id,
         order.verb,
         order.body,
@@ -104,9 +113,9 @@ def insert_command_row(command: Command) -> Row:
     )
 
 
-def hand_out_from_row(row: Row) -> HandOut:
+def delivery_from_row(row: Row) -> Delivery:
     """Make a delivery of the columns HAND_OUT."""
-    return HandOut(
+    return Delivery(
         id=row[0],
         command_id=row[1],
         device_id=row[2],
@@ -115,12 +124,12 @@ def hand_out_from_row(row: Row) -> HandOut:
         sent_at=row[5],
         delivered_at=row[6],
         ended_at=row[7],
-        outcome=None if row[8] is None else Outcome(row[8]),
+        outcome=None if row[8] is None else DeliveryOutcome(row[8]),
         stored=True,
     )
 
 
-def hand_out_row(delivery: HandOut) -> Row:
+def delivery_row(delivery: Delivery) -> Row:
     """Return the columns HAND_OUT."""
     return (
         delivery.id,

@@ -6,16 +6,16 @@ from typing import Any
 Row = Sequence[Any]
 
 
-def columns(names: str) -> int:
+def count_columns(names: str) -> int:
     """Return how many columns *names* names."""
     return names.count(",") + 1
 
 
-def prefixed(names: str, table: str) -> str:
+def qualified(names: str, table: str) -> str:
     """Return *names* with the table's name before each."""
     return ", ".join(f"{table}.{name.strip()}" for name in names.split(","))
 
 
-def marks(names: str) -> str:
+def placeholders(names: str) -> str:
     """Return one question mark for each column."""
-    return ", ".join("?" * columns(names))
+    return ", ".join("?" * count_columns(names))

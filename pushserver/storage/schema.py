@@ -5,20 +5,23 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-_ALONE = "-- PostgreSQL alone"
+_POSTGRES_MARKER = "-- PostgreSQL alone"
 _COLUMN = re.compile(r"^    (\w+) +([A-Z]+)\b", re.MULTILINE)
 
 
 @cache
-def schema_sql(*, whole: bool) -> str:
-    """Return `schema.sql`, without what PostgreSQL alone needs unless it is *whole*."""
+def schema_sql(*, include_postgres: bool) -> str:
+    """
+    Return `schema.sql`, without what PostgreSQL alone needs unless it is
+    *include_postgres*.
+    """
     sql = _read()
-    return sql if whole else sql.partition(_ALONE)[0]
+    return sql if include_postgres else sql.partition(_POSTGRES_MARKER)[0]
 
 
-def column_kinds(table: str, names: str) -> list[str]:
+def column_types(table: str, names: str) -> list[str]:
     """Return the types of some columns of a table, such as BIGINT."""
-    body = schema_sql(whole=True).partition(f"CREATE TABLE {table} (")[2]
+    body = schema_sql(include_postgres=True).partition(f"CREATE TABLE {table} (")[2]
     kinds = dict(_COLUMN.findall(body.partition("\n);")[0]))
     return [kinds[name.strip()] for name in names.split(",")]
 

@@ -26,14 +26,14 @@ class ShadowStore(Protocol):
     async def services(self, scope_id: int, device_id: int) -> Sequence[Service]:
         """Return every service of a device, by name."""
 
-    async def due(self, *, limit: int) -> Sequence[DueService]:
+    async def due_services(self, *, limit: int) -> Sequence[DueService]:
         """Return services that are due."""
 
-    async def startable(
+    async def retryable_services(
         self, *, now: int, hold: int, limit: int
     ) -> Sequence[DueService]:
         """
         Return services that have lapsed and whose devices are there again.
 
-        What that means `TaskStore.startable` says.
+        What that means `TaskStore.startable_steps` says.
         """

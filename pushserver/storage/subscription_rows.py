@@ -6,19 +6,19 @@ import msgspec
 
 from pushserver.model.event import Event, EventType
 from pushserver.model.subscription import (
-    PROGRESS,
-    Attempt,
-    DeliveryState,
-    Format,
-    Health,
-    Profile,
+    PROGRESS_FIELDS,
+    RetryProfile,
     Subscription,
+    SubscriptionHealth,
+    WebhookAttempt,
     WebhookDelivery,
+    WebhookFormat,
+    WebhookState,
 )
 from pushserver.storage.rows import Row
 
-EVENT = "id, scope_id, type, device_id, at, data"
-SUBSCRIPTION = (
+EVENT_COLUMNS = "id, scope_id, type, device_id, at, data"
+SUBSCRIPTION_COLUMNS = (
     "id, scope_id, created_at, url, events, format, secret, app_id, cursor, device_ids,"
     " tags, ordered, headers, description, include_result, profile, resource_name,"
     " old_secret, old_secret_until, health, failures, failing_since, dropped,"
@@ -26,7 +26,7 @@ SUBSCRIPTION = (
 )
 #: Comparable to itself, as NULL is not.
 _NO_DEVICE = -1
-WEBHOOK = "subscription_id, event_id, device_id, state, next_at, attempts"
+WEBHOOK_COLUMNS = "subscription_id, event_id, device_id, state, next_at, attempts"
 
 
 def event_from_row(row: Row) -> Event:
@@ -61,7 +61,7 @@ def subscription_from_row(row: Row) -> Subscription:
         created_at=row[2],
         url=row[3],
         events=frozenset(EventType(name) for name in row[4].split()),
-        format=Format(row[5]),
+        format=WebhookFormat(row[5]),
         secret=row[6],
         app_id=row[7],
         cursor=row[8],
@@ -71,11 +71,11 @@ def subscription_from_row(row: Row) -> Subscription:
         headers=_read(row[12], dict[str, str]),
         description=row[13],
         include_result=bool(row[14]),
-        profile=Profile(row[15]),
+        profile=RetryProfile(row[15]),
         resource_name=row[16],
         old_secret=row[17],
         old_secret_until=row[18],
-        health=Health(row[19]),
+        health=SubscriptionHealth(row[19]),
         failures=row[20],
         failing_since=row[21],
         dropped=row[22],
@@ -97,10 +97,10 @@ def subscription_row(subscription: Subscription) -> Row:
         subscription.secret,
         subscription.app_id,
         subscription.cursor,
-        _text(subscription.device_ids),
-        _text(subscription.tags),
+        _encode_json(subscription.device_ids),
+        _encode_json(subscription.tags),
         int(subscription.ordered),
-        _text(subscription.headers),
+        _encode_json(subscription.headers),
         subscription.description,
         int(subscription.include_result),
         subscription.profile.value,
@@ -117,10 +117,10 @@ def subscription_row(subscription: Subscription) -> Row:
     )
 
 
-def progress_row(subscription: Subscription) -> Row:
+def delivery_progress_row(subscription: Subscription) -> Row:
     """Return the columns PROGRESS and the id."""
-    row = [getattr(subscription, name) for name in PROGRESS]
-    row[PROGRESS.index("health")] = subscription.health.value
+    row = [getattr(subscription, name) for name in PROGRESS_FIELDS]
+    row[PROGRESS_FIELDS.index("health")] = subscription.health.value
     return (*row, subscription.id)
 
 
@@ -129,10 +129,10 @@ def webhook_from_row(row: Row) -> WebhookDelivery:
     return WebhookDelivery(
         subscription_id=row[0],
         event_id=row[1],
-        device_id=device_from_column(row[2]),
-        state=DeliveryState(row[3]),
-        next_at=row[4],
-        attempts=msgspec.json.decode(row[5], type=list[Attempt]),
+        device_id=device_id_from_column(row[2]),
+        state=WebhookState(row[3]),
+        next_attempt_at=row[4],
+        attempts=msgspec.json.decode(row[5], type=list[WebhookAttempt]),
     )
 
 
@@ -143,19 +143,19 @@ def webhook_row(delivery: WebhookDelivery) -> Row:
         delivery.event_id,
         _NO_DEVICE if delivery.device_id is None else delivery.device_id,
         delivery.state.value,
-        delivery.next_at,
+        delivery.next_attempt_at,
         msgspec.json.encode(delivery.attempts).decode(),
     )
 
 
-def device_from_column(number: int) -> int | None:
+def device_id_from_column(number: int) -> int | None:
     """Return the device that is meant by a webhook's `device_id`."""
     return None if number == _NO_DEVICE else number
 
 
-def _read(text: str | None, kind: Any) -> Any:
-    return None if text is None else msgspec.json.decode(text, type=kind)
+def _read(text: str | None, type_: Any) -> Any:
+    return None if text is None else msgspec.json.decode(text, type=type_)
 
 
-def _text(value: Any) -> str | None:
+def _encode_json(value: Any) -> str | None:
     return None if value is None else msgspec.json.encode(value).decode()

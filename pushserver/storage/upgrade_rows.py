@@ -2,26 +2,28 @@
 
 from pushserver.model.operation import Operation
 from pushserver.model.task import Task
-from pushserver.model.upgrade import Part, Upgrade, UpgradeState
+from pushserver.model.upgrade import DeviceUpgrade, DeviceUpgradeState, Upgrade
 from pushserver.storage.rows import Row
 
-UPGRADE = "target_version, version_pointer, downloads, applies, retries, apply_timeout"
-NEW_UPGRADE = f"task_id, scope_id, {UPGRADE}"
-PART = (
+UPGRADE_COLUMNS = (
+    "target_version, version_pointer, downloads, applies, retries, apply_timeout"
+)
+UPGRADE_INSERT_COLUMNS = f"task_id, scope_id, {UPGRADE_COLUMNS}"
+DEVICE_UPGRADE_COLUMNS = (
     "state, source_version, current_version, missing, tries, updating_at, error_code,"
     " error"
 )
-NEW_PART = f"operation_id, {PART}"
+DEVICE_UPGRADE_INSERT_COLUMNS = f"operation_id, {DEVICE_UPGRADE_COLUMNS}"
 
 
 def upgrade_from_row(row: Row) -> Upgrade:
     """Make an upgrade of the columns UPGRADE."""
     return Upgrade(
         target_version=row[0],
-        pointer=row[1],
-        downloads=row[2],
-        applies=row[3],
-        retries=row[4],
+        version_pointer=row[1],
+        download_steps=row[2],
+        apply_steps=row[3],
+        max_retries=row[4],
         apply_timeout=row[5],
     )
 
@@ -32,41 +34,41 @@ def upgrade_row(task: Task, upgrade: Upgrade) -> Row:
         task.id,
         task.scope_id,
         upgrade.target_version,
-        upgrade.pointer,
-        upgrade.downloads,
-        upgrade.applies,
-        upgrade.retries,
+        upgrade.version_pointer,
+        upgrade.download_steps,
+        upgrade.apply_steps,
+        upgrade.max_retries,
         upgrade.apply_timeout,
     )
 
 
-def part_from_row(upgrade: Upgrade, row: Row) -> Part:
+def device_upgrade_from_row(upgrade: Upgrade, row: Row) -> DeviceUpgrade:
     """Make a part of the columns PART; they are NULL before its first step."""
     if row[0] is None:
-        return Part(upgrade=upgrade)
-    return Part(
+        return DeviceUpgrade(upgrade=upgrade)
+    return DeviceUpgrade(
         upgrade=upgrade,
-        state=UpgradeState(row[0]),
+        state=DeviceUpgradeState(row[0]),
         source_version=row[1],
         current_version=row[2],
-        missing=bool(row[3]),
-        tries=row[4],
+        is_apply_unanswered=bool(row[3]),
+        retries_used=row[4],
         updating_at=row[5],
         error_code=row[6],
         error=row[7],
     )
 
 
-def part_row(operation: Operation, part: Part) -> Row:
+def device_upgrade_row(operation: Operation, device_upgrade: DeviceUpgrade) -> Row:
     """Return the columns NEW_PART."""
     return (
         operation.id,
-        part.state._value_,
-        part.source_version,
-        part.current_version,
-        int(part.missing),
-        part.tries,
-        part.updating_at,
-        part.error_code,
-        part.error,
+        device_upgrade.state._value_,
+        device_upgrade.source_version,
+        device_upgrade.current_version,
+        int(device_upgrade.is_apply_unanswered),
+        device_upgrade.retries_used,
+        device_upgrade.updating_at,
+        device_upgrade.error_code,
+        device_upgrade.error,
     )

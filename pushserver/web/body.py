@@ -8,17 +8,17 @@ from aiohttp import ClientConnectionError, StreamReader, web
 from pushserver.errors import TooLarge
 
 #: The largest body that is taken, in bytes.
-LIMIT = 64 * 1024 * 1024
+MAX_BODY_SIZE = 64 * 1024 * 1024
 #: Seconds without a byte after which the rest is not waited for.
-SILENCE = 30.0
+BODY_IDLE_TIMEOUT = 30.0
 
 
 @attrs.frozen
 class Body:
-    """What arrived. `complete` is False if the end did not."""
+    """What arrived. `is_complete` is False if the end did not."""
 
-    data: bytes
-    complete: bool = True
+    content: bytes
+    is_complete: bool = True
 
 
 async def read_body(request: web.Request) -> Body:
@@ -31,26 +31,26 @@ async def read_body(request: web.Request) -> Body:
     content = request.content
     if content.is_eof():
         return Body(content.read_nowait())
-    if (request.content_length or 0) > LIMIT:
-        raise too_large()
-    return await _read_slowly(content)
+    if (request.content_length or 0) > MAX_BODY_SIZE:
+        raise body_too_large()
+    return await _read_chunks(content)
 
 
-async def _read_slowly(content: StreamReader) -> Body:
+async def _read_chunks(content: StreamReader) -> Body:
     chunks, size = [], 0
     try:
         while not content.at_eof():
-            async with asyncio.timeout(SILENCE):
+            async with asyncio.timeout(BODY_IDLE_TIMEOUT):
                 chunk = await content.readany()
             size += len(chunk)
-            if size > LIMIT:
-                raise too_large()
+            if size > MAX_BODY_SIZE:
+                raise body_too_large()
             chunks.append(chunk)
     except (TimeoutError, ClientConnectionError, ConnectionError):
-        return Body(b"".join(chunks), complete=False)
+        return Body(b"".join(chunks), is_complete=False)
     return Body(b"".join(chunks))
 
 
-def too_large() -> TooLarge:
+def body_too_large() -> TooLarge:
     """Return the refusal of a body over the limit."""
-    return TooLarge(f"A body may have at most {LIMIT} bytes (64 MiB).")
+    return TooLarge(f"A body may have at most {MAX_BODY_SIZE} bytes (64 MiB).")

@@ -8,7 +8,7 @@ from pushserver.errors import Unavailable
 from pushserver.web.services import SERVICES
 
 #: Seconds within which the store must answer.
-PATIENCE = 5.0
+STORE_CHECK_TIMEOUT = 5.0
 
 
 async def healthz(_request: web.Request) -> web.Response:
@@ -22,8 +22,8 @@ async def readyz(request: web.Request) -> web.Response:
     if services.holds.is_closed:
         return web.Response(status=503, text="stopping\n")
     try:
-        async with asyncio.timeout(PATIENCE):
-            await services.store.check()
+        async with asyncio.timeout(STORE_CHECK_TIMEOUT):
+            await services.store.check_writable()
     except (Unavailable, TimeoutError):
         return web.Response(status=503, text="the store is away\n")
     return web.Response(text="ok\n")

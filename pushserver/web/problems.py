@@ -22,7 +22,7 @@ from pushserver.errors import (
 )
 
 #: The status of each error; one that is not listed has its nearest ancestor's.
-STATUS: Mapping[type[PushServerError], int] = MappingProxyType(
+STATUS_BY_ERROR: Mapping[type[PushServerError], int] = MappingProxyType(
     {
         PushServerError: 500,
         Malformed: 400,
@@ -37,13 +37,13 @@ STATUS: Mapping[type[PushServerError], int] = MappingProxyType(
         Unavailable: 503,
     }
 )
-_HEADERS: Mapping[type[PushServerError], Mapping[str, str]] = MappingProxyType(
+_HEADERS_BY_ERROR: Mapping[type[PushServerError], Mapping[str, str]] = MappingProxyType(
     {
         Unauthorized: {"WWW-Authenticate": 'Bearer realm="pushserver"'},
         Unavailable: {"Retry-After": "1"},
     }
 )
-URN = "urn:pushserver:problem:"
+URN_PREFIX = "urn:pushserver:problem:"
 
 
 class Problem(msgspec.Struct, omit_defaults=True):
@@ -58,43 +58,54 @@ class Problem(msgspec.Struct, omit_defaults=True):
 
 def status_of(error: PushServerError) -> int:
     """Return the status of the nearest listed ancestor."""
-    return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+    return next(
+        STATUS_BY_ERROR[kind] for kind in type(error).__mro__ if kind in STATUS_BY_ERROR
+    )
 
 
 def headers_of(error: PushServerError) -> Mapping[str, str]:
     """Return the headers that belong to an error's status."""
-    return next((_HEADERS[k] for k in type(error).__mro__ if k in _HEADERS), {})
+    return next(
+        (_HEADERS_BY_ERROR[k] for k in type(error).__mro__ if k in _HEADERS_BY_ERROR),
+        {},
+    )
 
 
-def render(error: Exception) -> web.Response:
+def render_error(error: Exception) -> web.Response:
     """Return the answer to whatever a handler raised."""
     if isinstance(error, PushServerError):
-        return problem_of(error)
+        return problem_response(error)
     if isinstance(error, web.HTTPException):
-        return problem_of_http(error)
-    return internal_problem()
+        return http_problem_response(error)
+    return internal_error_response()
 
 
-def problem_of(error: PushServerError) -> web.Response:
+def problem_response(error: PushServerError) -> web.Response:
     """Render an error of ours."""
     problem = Problem(
-        URN + error.code, error.title, status_of(error), error.detail, error.pointer
+        URN_PREFIX + error.code,
+        error.title,
+        status_of(error),
+        error.detail,
+        error.pointer,
     )
     return _response(problem, headers_of(error))
 
 
-def problem_of_http(error: web.HTTPException) -> web.Response:
+def http_problem_response(error: web.HTTPException) -> web.Response:
     """Render an error that aiohttp raised the same way; keep its own headers."""
     kept = {k: v for k, v in error.headers.items() if k in ("Allow", "Location")}
     code = HTTPStatus(error.status).phrase.lower().replace(" ", "-")
     title = HTTPStatus(error.status).phrase
     detail = error.text or f"{error.status}: {title}"
-    return _response(Problem(URN + code, title, error.status, detail), kept)
+    return _response(Problem(URN_PREFIX + code, title, error.status, detail), kept)
 
 
-def internal_problem() -> web.Response:
+def internal_error_response() -> web.Response:
     """Render what nobody expected, telling nothing."""
-    return problem_of(PushServerError("Internal error. The server's log has more."))
+    return problem_response(
+        PushServerError("Internal error. The server's log has more.")
+    )
 
 
 def _response(problem: Problem, headers: Mapping[str, str]) -> web.Response:

@@ -1,8 +1,8 @@
 """The HTTP server with deadlines, as the open internet needs them.
 
 aiohttp waits for ever for the first request of a connection, and for the rest of a
-header that has begun. Here both take at most `HEADER` seconds; idle connections are
-closed after `IDLE`.
+header that has begun. Here both take at most `HEADER_TIMEOUT` seconds; idle connections
+are closed after `KEEPALIVE_TIMEOUT`.
 """
 
 import asyncio
@@ -12,31 +12,31 @@ from typing import Any
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
-from pushserver.web.around import ENDS_WITH_PEER
-from pushserver.web.faces import past_the_router
+from pushserver.web.app_factory import bypass_router
+from pushserver.web.middleware import CANCEL_ON_DISCONNECT
 
 #: Seconds for a request's header to arrive, and for a new connection's first one.
-HEADER = 10.0
+HEADER_TIMEOUT = 10.0
 #: Seconds after which a kept-alive connection without a request is closed.
-IDLE = 75.0
+KEEPALIVE_TIMEOUT = 75.0
 #: Seconds for which a server that stops lets bodies go on that have begun to arrive.
-BODIES = 3.0
+SHUTDOWN_BODY_WAIT = 3.0
 #: And for which it waits for the request of a connection that was taken just before:
 #: whoever made it does not know that the server stops.
-FIRST = 0.5
-_GLANCE = 0.02
-_SWEEP = 1.0
+FIRST_REQUEST_WAIT = 0.5
+_DRAIN_CHECK_INTERVAL = 0.02
+_SWEEP_INTERVAL = 1.0
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,9})\r\n", re.IGNORECASE)
 
 
-class Connection(RequestHandler):
+class HttpConnection(RequestHandler):
     """A connection that remembers since when a header is being waited for."""
 
-    __slots__ = ("waiting_since",)
+    __slots__ = ("header_awaited_since",)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.waiting_since: float | None = self._loop.time()
+        self.header_awaited_since: float | None = self._loop.time()
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; if they complete no request, a header has begun."""
@@ -47,15 +47,19 @@ class Connection(RequestHandler):
             data = data[end:]
         super().data_received(data)
         if self._messages or self._current_request is not None:
-            self.waiting_since = None
-        elif self.waiting_since is None and self._waiter is not None:
-            self.waiting_since = self._loop.time()
+            self.header_awaited_since = None
+        elif self.header_awaited_since is None and self._waiter is not None:
+            self.header_awaited_since = self._loop.time()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Cancel the handler if it only waits for something to tell its peer."""
         task, request = self._task_handler, self._current_request
         super().connection_lost(exc)
-        if task is not None and request is not None and request.get(ENDS_WITH_PEER):
+        if (
+            task is not None
+            and request is not None
+            and request.get(CANCEL_ON_DISCONNECT)
+        ):
             task.cancel()
 
     @property
@@ -65,12 +69,12 @@ class Connection(RequestHandler):
         return request is not None and not request.content.is_eof()
 
     @property
-    def is_new(self) -> bool:
+    def is_request_expected(self) -> bool:
         """Tell whether a request is about to come, to all appearance."""
-        since = self.waiting_since
-        return since is not None and self._loop.time() - since < FIRST
+        since = self.header_awaited_since
+        return since is not None and self._loop.time() - since < FIRST_REQUEST_WAIT
 
-    def break_off(self) -> None:
+    def abort_body(self) -> None:
         """Let the handler go on with as much of the body as there is."""
         request = self._current_request
         if request is not None and self.is_receiving:
@@ -78,7 +82,10 @@ class Connection(RequestHandler):
 
     def close_if_slow(self, now: float) -> None:
         """Close the connection if its header took too long."""
-        if self.waiting_since is not None and now - self.waiting_since > HEADER:
+        if (
+            self.header_awaited_since is not None
+            and now - self.header_awaited_since > HEADER_TIMEOUT
+        ):
             self.force_close()
 
 
@@ -97,35 +104,39 @@ class Server(web.Server):
 
     def __call__(self) -> RequestHandler:
         """Make the protocol of a new connection."""
-        return Connection(self, loop=self._loop, **self._kwargs)
+        return HttpConnection(self, loop=self._loop, **self._kwargs)
 
     def pre_shutdown(self) -> None:
         """Close what is idle; a closed connection would take no more of its body."""
-        awaited = set(self.awaited())
+        receiving = set(self.receiving_connections())
         for connection in self.connections:
-            if connection not in awaited:
+            if connection not in receiving:
                 connection.close()
 
-    def awaited(self) -> list[Connection]:
+    def receiving_connections(self) -> list[HttpConnection]:
         """Return the connections on which something is on its way."""
-        found = (c for c in self.connections if isinstance(c, Connection))
-        return [each for each in found if each.is_receiving or each.is_new]
+        connections = (c for c in self.connections if isinstance(c, HttpConnection))
+        return [
+            each
+            for each in connections
+            if each.is_receiving or each.is_request_expected
+        ]
 
-    async def receive(self, seconds: float) -> None:
+    async def drain_bodies(self, seconds: float) -> None:
         """Let bodies arrive for so long; go on with what there is of the others."""
-        for _ in range(round(seconds / _GLANCE)):
-            if not self.awaited():
+        for _ in range(round(seconds / _DRAIN_CHECK_INTERVAL)):
+            if not self.receiving_connections():
                 break
-            await asyncio.sleep(_GLANCE)
-        for connection in self.awaited():
-            connection.break_off()
+            await asyncio.sleep(_DRAIN_CHECK_INTERVAL)
+        for connection in self.receiving_connections():
+            connection.abort_body()
         self.pre_shutdown()
 
     def sweep(self) -> None:
         """Close the connections that have been too slow."""
         now = self._loop.time()
         for connection in list(self.connections):
-            if isinstance(connection, Connection):
+            if isinstance(connection, HttpConnection):
                 connection.close_if_slow(now)
 
 
@@ -139,16 +150,16 @@ class Runner(web.AppRunner):
             app,
             access_log=None,
             auto_decompress=False,
-            keepalive_timeout=IDLE,
+            keepalive_timeout=KEEPALIVE_TIMEOUT,
             shutdown_timeout=8.0,
         )
 
     async def _make_server(self) -> web.Server:
-        plain = await super()._make_server()
+        base_server = await super()._make_server()
         server = Server(
-            past_the_router(self.app, plain.request_handler),  # type: ignore[arg-type]
-            request_factory=plain.request_factory,
-            **plain._kwargs,
+            bypass_router(self.app, base_server.request_handler),  # type: ignore[arg-type]
+            request_factory=base_server.request_factory,
+            **base_server._kwargs,
         )
         self._sweeper = asyncio.create_task(_sweep(server), name="sweep")
         return server
@@ -156,7 +167,7 @@ class Runner(web.AppRunner):
     async def shutdown(self) -> None:
         """Let what is arriving arrive, before connections are closed."""
         if isinstance(self.server, Server):
-            await self.server.receive(BODIES)
+            await self.server.drain_bodies(SHUTDOWN_BODY_WAIT)
         await super().shutdown()
 
     async def _cleanup_server(self) -> None:
@@ -167,5 +178,5 @@ class Runner(web.AppRunner):
 
 async def _sweep(server: Server) -> None:
     while True:
-        await asyncio.sleep(_SWEEP)
+        await asyncio.sleep(_SWEEP_INTERVAL)
         server.sweep()

@@ -4,21 +4,21 @@ import attrs
 from aiohttp import web
 
 from pushserver.clock import Clock
-from pushserver.services.fleet import Fleet
-from pushserver.services.holds import Holds
-from pushserver.services.interests import Interests
+from pushserver.services.cluster_sync import ClusterSync
+from pushserver.services.completion_waiters import CompletionWaiters
+from pushserver.services.event_interest import EventInterest
+from pushserver.services.fleet_admin import FleetAdmin
+from pushserver.services.held_polls import HeldPolls
 from pushserver.services.notifications import Notifications
 from pushserver.services.operations import Operations
-from pushserver.services.outcomes import Outcomes
-from pushserver.services.peers import Peers
 from pushserver.services.polling import Polling
 from pushserver.services.queue import Queue
-from pushserver.services.reporting import Reporting
+from pushserver.services.result_intake import ResultIntake
 from pushserver.services.retention import Retention
-from pushserver.services.rollout import Rollout
 from pushserver.services.scopes import Scopes
 from pushserver.services.shadows import Shadows
 from pushserver.services.subscriptions import Subscriptions
+from pushserver.services.task_scheduler import TaskScheduler
 from pushserver.services.tasks import Tasks
 from pushserver.services.tokens import Tokens
 from pushserver.services.upgrades import Upgrades
@@ -28,32 +28,32 @@ from pushserver.storage.base import Store
 @attrs.frozen(kw_only=True, repr=False)
 class Services:
     """
-    Everything that a handler may ask. `hold` is in microseconds.
+    Everything that a handler may ask. `default_hold` is in microseconds.
 
     `kapua_delete_status` is what Kapua's clients are answered when something is gone.
     """
 
     clock: Clock
     store: Store
-    fleet: Fleet
-    peers: Peers
-    holds: Holds
+    fleet: FleetAdmin
+    cluster_sync: ClusterSync
+    holds: HeldPolls
     polling: Polling
     queue: Queue
     retention: Retention
-    reporting: Reporting
-    outcomes: Outcomes
-    interests: Interests
+    result_intake: ResultIntake
+    completion_waiters: CompletionWaiters
+    event_interest: EventInterest
     operations: Operations
     notifications: Notifications
-    rollout: Rollout
+    task_scheduler: TaskScheduler
     shadows: Shadows
     subscriptions: Subscriptions
     tasks: Tasks
     upgrades: Upgrades
     tokens: Tokens
     scopes: Scopes
-    hold: int
+    default_hold: int
     kapua_delete_status: int
     started_at: int
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.simulate.fitting import Point, costs
+from bench.simulate.fitting import Point, fit_costs
 
 ROUND, FIRST, EACH = 0.9, {"a": 0.1, "b": 0.5}, {"a": 0.02, "b": 0.07}
 
@@ -16,14 +16,14 @@ def test_what_was_put_together_is_taken_apart() -> None:
     Runs of one kind and a run of all kinds say what each costs.
     """
     mixed = Point(0.4, 0.4 * (ROUND + sum(FIRST.values())) + sum(EACH.values()))
-    found = costs(
+    found = fit_costs(
         {step: [_alone(step, rounds) for rounds in (1.0, 0.3, 0.1)] for step in FIRST},
         mixed,
     )
 
     assert ROUND == pytest.approx(found.round)
-    assert FIRST == pytest.approx(found.first)
-    assert EACH == pytest.approx(found.each)
+    assert FIRST == pytest.approx(found.per_kind)
+    assert EACH == pytest.approx(found.per_step)
 
 
 def test_nothing_costs_less_than_nothing() -> None:
@@ -31,7 +31,7 @@ def test_nothing_costs_less_than_nothing() -> None:
     Noise makes nothing cheaper than free.
     """
     points = [Point(1.0, 1.0), Point(0.5, 0.4)]
-    found = costs({"a": points, "b": points}, Point(0.5, 9.0))
+    found = fit_costs({"a": points, "b": points}, Point(0.5, 9.0))
 
     assert 0 == found.round
-    assert {"a": 0, "b": 0} == found.each
+    assert {"a": 0, "b": 0} == found.per_step

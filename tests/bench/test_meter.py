@@ -3,17 +3,19 @@
 import os
 
 from bench.machine import processor_seconds
-from bench.simulate.meter import Used
-from bench.steps import Asked
+from bench.simulate.meter import CpuUsage
+from bench.steps import StepRequest
 
 
 def test_what_is_used_anyway_is_taken_away() -> None:
     """
     Half as long takes half as much by itself.
     """
-    idle = Used(took=10.0, servers=[2.0, 4.0], writing=1.0, reading=6.0, rounds=0)
-    used = Used(took=5.0, servers=[3.0, 2.0], writing=1.0, reading=4.0, rounds=7)
-    left = used.without(idle)
+    idle = CpuUsage(
+        seconds=10.0, servers=[2.0, 4.0], writing=1.0, reading=6.0, rounds=0
+    )
+    used = CpuUsage(seconds=5.0, servers=[3.0, 2.0], writing=1.0, reading=4.0, rounds=7)
+    left = used.minus(idle)
 
     assert [2.0, 0.0] == left.servers
     assert (0.5, 1.0) == (left.writing, left.reading)
@@ -36,9 +38,9 @@ def test_each_device_has_its_step() -> None:
     """
     A step is asked for each device, and its answer must be that of the step.
     """
-    asked = Asked(step="hand_out", devices=3, run=7)
+    asked = StepRequest(step="hand_out", devices=3, run=7)
 
     assert 3 == len(set(asked.requests()))
-    assert asked.is_right(200, b"... mark-7-4408801109440000 ...")
-    assert not asked.is_right(200, b"... mark-6-4408801109440000 ...")
-    assert not asked.is_right(200, b"")
+    assert asked.is_expected(200, b"... mark-7-4408801109440000 ...")
+    assert not asked.is_expected(200, b"... mark-6-4408801109440000 ...")
+    assert not asked.is_expected(200, b"")

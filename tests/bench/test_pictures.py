@@ -7,19 +7,19 @@ import attrs
 import pytest
 
 from bench.simulate import page, times
-from bench.simulate.drawing import Chart, Line, draw
+from bench.simulate.drawing import Chart, Series, draw
 
 CHART = Chart(
     title="a title",
     x_title="x",
     y_title="y",
-    across={10.0: "ten", 1000.0: "thousand"},
-    up={0.01: "1 %", 1.0: "all"},
-    lines=[
-        Line(
-            name="one", points=[(10.0, 0.02), (100.0, 0.5)], colour=0, names=["p", "q"]
+    x_ticks={10.0: "ten", 1000.0: "thousand"},
+    y_ticks={0.01: "1 %", 1.0: "all"},
+    series=[
+        Series(
+            name="one", points=[(10.0, 0.02), (100.0, 0.5)], colour=0, labels=["p", "q"]
         ),
-        Line(name="two", points=[(10.0, 0.03)], colour=1, dashed=True),
+        Series(name="two", points=[(10.0, 0.03)], colour=1, dashed=True),
     ],
 )
 PICTURES = sorted(page.PAGE.with_suffix("").glob("*.svg"))
@@ -29,10 +29,10 @@ def test_the_same_numbers_make_the_same_picture() -> None:
     """
     Nothing of chance and no day is in it, and other numbers make another.
     """
-    line = attrs.evolve(CHART.lines[0], points=[(10.0, 0.02), (100.0, 0.6)])
+    line = attrs.evolve(CHART.series[0], points=[(10.0, 0.02), (100.0, 0.6)])
 
     assert draw(CHART) == draw(CHART)
-    assert draw(CHART) != draw(attrs.evolve(CHART, lines=[line]))
+    assert draw(CHART) != draw(attrs.evolve(CHART, series=[line]))
 
 
 def test_a_picture_says_what_it_shows() -> None:
@@ -79,10 +79,10 @@ def test_a_table_is_put_between_its_marks() -> None:
     What is around the marks stays, what is between them goes.
     """
     marks = "a\n<!-- made: t -->\n{}<!-- end -->\nb\n<!-- made: u -->\n<!-- end -->\n"
-    once = page.put(marks.format(""), "t", "old")
+    once = page.replace_section(marks.format(""), "t", "old")
 
     assert marks.format("old\n") == once
-    assert marks.format("new\n") == page.put(once, "t", "new")
+    assert marks.format("new\n") == page.replace_section(once, "t", "new")
 
 
 def test_a_page_without_the_marks_is_not_touched() -> None:
@@ -90,4 +90,4 @@ def test_a_page_without_the_marks_is_not_touched() -> None:
     Where there is no place for a table, that is an error.
     """
     with pytest.raises(ValueError, match="unpack"):
-        page.put("a page", "t", "new")
+        page.replace_section("a page", "t", "new")

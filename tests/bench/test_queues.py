@@ -7,7 +7,7 @@ import statistics
 import pytest
 import simpy
 
-from bench.simulate.queues import Cores, Disk, PolledCore, Steps
+from bench.simulate.queues import Cores, Disk, PolledCore, SimProcess
 
 
 def _polled(rate: float, *seconds: float) -> PolledCore:
@@ -50,10 +50,10 @@ def test_polls_that_came_before_are_served_first() -> None:
     Who asks for a core waits for the polls that came before, and no later one.
     """
     core = _polled(2000, 0.001)
-    before = core.lag
+    before = core.waiting_time
 
     assert before > 40
-    assert before + 0.5 == pytest.approx(core.take(0.5))
+    assert before + 0.5 == pytest.approx(core.book(0.5))
 
 
 def test_what_is_booked_is_rate_times_service() -> None:
@@ -63,10 +63,10 @@ def test_what_is_booked_is_rate_times_service() -> None:
     env, chance = simpy.Environment(), random.Random(1)  # noqa: S311 - no secret
     cores = Cores(env, 3, turn=1.0)
 
-    def coming() -> Steps:
+    def coming() -> SimProcess:
         while True:
             yield env.timeout(chance.expovariate(2000))
-            cores.take(0.001)
+            cores.book(0.001)
 
     env.process(coming())
     env.run(20.0)
@@ -80,7 +80,7 @@ def test_cores_work_side_by_side() -> None:
     """
     cores = Cores(simpy.Environment(), 2, turn=1.0)
 
-    assert [3.0, 3.0, 6.0] == [cores.take(3.0) for _ in range(3)]
+    assert [3.0, 3.0, 6.0] == [cores.book(3.0) for _ in range(3)]
 
 
 def test_long_work_gives_way() -> None:
@@ -92,7 +92,7 @@ def test_long_work_gives_way() -> None:
     env.process(cores.work(0.05))
     env.run(0.007)
 
-    assert 0.003 + 0.001 == pytest.approx(cores.take(0.001))
+    assert 0.003 + 0.001 == pytest.approx(cores.book(0.001))
 
 
 def test_long_work_is_done_in_the_end() -> None:
@@ -113,7 +113,7 @@ def test_a_slower_core_takes_longer() -> None:
     """
     cores = Cores(simpy.Environment(), 1, turn=1.0, speed=0.5)
 
-    assert 0.002 == pytest.approx(cores.take(0.001))
+    assert 0.002 == pytest.approx(cores.book(0.001))
 
 
 def test_a_sync_is_shared_by_all_who_asked_before_it_began() -> None:

@@ -5,34 +5,34 @@ import math
 import attrs
 import pytest
 
-from bench.simulate.loads import loads
-from bench.simulate.plan import Plan
+from bench.simulate.loads import compute_loads
+from bench.simulate.plan import SimulationPlan
 from bench.simulate.run import is_hopeless, simulate
 from bench.simulate.times import read
-from tests.bench.some import some_times
+from tests.bench.factories import some_times
 
 #: Few devices with many commands: that takes the least time to simulate.
-POLLED = Plan(devices=1000, period=5.0, commands=40)
-HELD = Plan(devices=1000, period=25.0, held=True, commands=40)
+POLLED = SimulationPlan(devices=1000, period=5.0, commands_per_hour=40)
+HELD = SimulationPlan(devices=1000, period=25.0, holds_polls=True, commands_per_hour=40)
 
 
 @pytest.mark.parametrize(
     "plan",
     [
-        attrs.evolve(like, processes=processes, commands=10)
+        attrs.evolve(like, processes=processes, commands_per_hour=10)
         for like in (POLLED, HELD)
         for processes in (1, 3)
     ],
 )
-def test_how_busy_it_is_agrees_with_arithmetic(plan: Plan) -> None:
+def test_how_busy_it_is_agrees_with_arithmetic(plan: SimulationPlan) -> None:
     """
     Where little is shared, everything is as busy as rates times costs say.
     """
     times = read().times
-    answer, computed = simulate(plan, times), loads(plan, times)
+    answer, computed = simulate(plan, times), compute_loads(plan, times)
 
-    assert computed.process == pytest.approx(answer.process, rel=0.12)
-    assert computed.database == pytest.approx(answer.database * 2, rel=0.12)
+    assert computed.process == pytest.approx(answer.process_load, rel=0.12)
+    assert computed.database == pytest.approx(answer.database_load * 2, rel=0.12)
 
 
 def test_the_same_seed_makes_the_same_answer() -> None:
@@ -59,11 +59,11 @@ def test_a_door_waits_for_what_it_needs_and_nothing_else() -> None:
         any_hand_out_database=0.200,
         sync_wait=0.050,
     )
-    answer = simulate(attrs.evolve(HELD, devices=100, commands=10), times)
+    answer = simulate(attrs.evolve(HELD, devices=100, commands_per_hour=10), times)
 
     # The program gets its reply on the same core while the device is answered.
     expected = 0.002 + 0.010 + 0.020 + 0.300 + 0.050 + 0.003 + 0.002
-    assert expected == pytest.approx(answer.door.p50, abs=0.003)
+    assert expected == pytest.approx(answer.door_latency.p50, abs=0.003)
 
 
 def test_a_door_of_a_device_that_polls_waits_for_the_poll() -> None:
@@ -72,8 +72,8 @@ def test_a_door_of_a_device_that_polls_waits_for_the_poll() -> None:
     """
     answer = simulate(POLLED, some_times(poll_server=0.0001))
 
-    assert 2.5 == pytest.approx(answer.door.p50, rel=0.1)
-    assert 4.95 == pytest.approx(answer.door.p99, rel=0.02)
+    assert 2.5 == pytest.approx(answer.door_latency.p50, rel=0.1)
+    assert 4.95 == pytest.approx(answer.door_latency.p99, rel=0.02)
 
 
 @pytest.mark.parametrize(
@@ -86,8 +86,10 @@ def test_doors_take_as_long_as_was_seen(processes: int, seen: str) -> None:
     Of two processes, half of the devices are held where the command comes in.
     """
     times = read().times
-    answer = simulate(attrs.evolve(HELD, processes=processes, commands=4), times)
-    took = answer.door.p50 if processes == 1 else answer.door.p99
+    answer = simulate(
+        attrs.evolve(HELD, processes=processes, commands_per_hour=4), times
+    )
+    took = answer.door_latency.p50 if processes == 1 else answer.door_latency.p99
 
     assert 1.0 == pytest.approx(math.log2(took / getattr(times, seen)) + 1, abs=1.0)
 
@@ -97,10 +99,10 @@ def test_commands_that_come_at_once_share_rounds() -> None:
     A process whose core is full goes on, with more in each round.
     """
     times = read().times
-    busy = simulate(attrs.evolve(HELD, commands=1500), times)
+    busy = simulate(attrs.evolve(HELD, commands_per_hour=1500), times)
 
-    assert 1.0 == pytest.approx(simulate(HELD, times).sharing, abs=0.2)
-    assert busy.sharing > 1.2
+    assert 1.0 == pytest.approx(simulate(HELD, times).steps_per_round, abs=0.2)
+    assert busy.steps_per_round > 1.2
     assert busy.is_steady
 
 
@@ -121,10 +123,10 @@ def test_a_task_makes_doors_wait() -> None:
     """
     times = read().times
     none, few, many = (
-        simulate(attrs.evolve(HELD, commands=200, concurrency=at_once), times)
+        simulate(attrs.evolve(HELD, commands_per_hour=200, concurrency=at_once), times)
         for at_once in (0, 3, 30)
     )
 
-    assert 0 == none.of_task
-    assert none.of_task < few.of_task < many.of_task
-    assert none.door.p50 < many.door.p50
+    assert 0 == none.task_rate
+    assert none.task_rate < few.task_rate < many.task_rate
+    assert none.door_latency.p50 < many.door_latency.p50

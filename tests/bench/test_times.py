@@ -9,8 +9,8 @@ import attrs
 import pytest
 
 from bench.simulate import times
-from bench.simulate.times import FILE, Step, Unreadable
-from tests.bench.some import some_times
+from bench.simulate.times import FILE, CommandPhase, InvalidTimesFile
+from tests.bench.factories import some_times
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def kept() -> dict[str, Any]:
     return whole
 
 
-def _read(tmp_path: Path, kept: dict[str, Any]) -> times.Kept:
+def _read(tmp_path: Path, kept: dict[str, Any]) -> times.MeasuredTimes:
     path = tmp_path / "times.json"
     path.write_text(json.dumps(kept), "utf-8")
     return times.read(path)
@@ -56,7 +56,7 @@ def test_what_is_in_another_unit_is_refused(
     Nothing is taken for what it is not.
     """
     kept["times"]["poll_server"] |= wrong
-    with pytest.raises(Unreadable):
+    with pytest.raises(InvalidTimesFile):
         _read(tmp_path, kept)
 
 
@@ -69,7 +69,7 @@ def test_what_is_missing_or_unknown_is_refused(
     """
     if kept["times"].pop(name, None) is None:
         kept["times"][name] = {"value": 1.0, "unit": "µs"}
-    with pytest.raises(Unreadable):
+    with pytest.raises(InvalidTimesFile):
         _read(tmp_path, kept)
 
 
@@ -78,7 +78,7 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     Writing and reading lose nothing that matters.
     """
     path = tmp_path / "times.json"
-    written = times.Kept(
+    written = times.MeasuredTimes(
         date="2026-01-02",
         machine={"cores": "2"},
         rounds=3,
@@ -87,7 +87,7 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     times.write(written, path)
     read = times.read(path)
 
-    assert written.times.as_kept() == read.times.as_kept()
+    assert written.times.to_json() == read.times.to_json()
     assert attrs.evolve(written, times=read.times) == read
 
 
@@ -97,5 +97,5 @@ def test_each_step_has_its_costs() -> None:
     """
     found = some_times(hand_out_server=1.0, any_result_database=2.0)
 
-    assert times.Cost(1.0, 0.0) == found.each(Step.HAND_OUT)
-    assert times.Cost(0.0, 2.0) == found.first(Step.RESULT)
+    assert times.Cost(1.0, 0.0) == found.step_cost(CommandPhase.HAND_OUT)
+    assert times.Cost(0.0, 2.0) == found.first_cost(CommandPhase.RESULT)

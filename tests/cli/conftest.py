@@ -14,12 +14,18 @@ import attrs
 import pytest
 
 from pushserver.cli import main
-from pushserver.simulate import Device, Fleet, Journal, Line, Plan
+from pushserver.simulate import (
+    DeviceHttpClient,
+    FleetPlan,
+    Journal,
+    SimulatedDevice,
+    SimulatedFleet,
+)
 from tests.program import Program
 
 
 @attrs.frozen
-class Ran:
+class RunResult:
     """What one run of the command line said."""
 
     code: int
@@ -39,9 +45,9 @@ class Ran:
 
 
 #: Runs the command line and returns what it said.
-Run = Callable[..., Ran]
+Run = Callable[..., RunResult]
 #: Lets the device have its turn and returns it.
-Turn = Callable[[], Device]
+PollOnce = Callable[[], SimulatedDevice]
 #: Writes a file of steps: endpoints, and the fields that all of them have.
 WriteSteps = Callable[..., str]
 #: Lets so many devices poll from this id on.
@@ -67,9 +73,9 @@ def _environ(server: Program) -> dict[str, str]:
 def _run(environ: dict[str, str], capsys: pytest.CaptureFixture[str]) -> Run:
     """Runs the command line as the server's administrator."""
 
-    def run(*argv: str) -> Ran:
+    def run(*argv: str) -> RunResult:
         code = main(argv, environ)
-        return Ran(code, *capsys.readouterr())
+        return RunResult(code, *capsys.readouterr())
 
     return run
 
@@ -80,15 +86,15 @@ def _device_id() -> str:
     return str(secrets.randbelow(2**62))
 
 
-@pytest.fixture(name="turn")
-def _turn(server: Program, device_id: str) -> Turn:
+@pytest.fixture(name="poll_once")
+def _poll_once(server: Program, device_id: str) -> PollOnce:
     """Lets the device poll once, and answer what it is told."""
 
-    async def turn() -> Device:
+    async def turn() -> SimulatedDevice:
         async with aiohttp.ClientSession() as session:
-            line = Line(server=server.url, session=session)
-            device = Device(device_id=int(device_id), line=line)
-            await device.turn()
+            line = DeviceHttpClient(server=server.url, session=session)
+            device = SimulatedDevice(device_id=int(device_id), http=line)
+            await device.run_once()
             return device
 
     return lambda: asyncio.run(turn())
@@ -116,7 +122,7 @@ def _fleet(server: Program) -> StartFleet:
 
     @contextmanager
     def fleet(first_id: str, devices: int = 1) -> Iterator[None]:
-        plan = Plan(
+        plan = FleetPlan(
             server=server.url, first_id=int(first_id), devices=devices, period=0.05
         )
         loop, stop = asyncio.new_event_loop(), asyncio.Event()
@@ -132,6 +138,6 @@ def _fleet(server: Program) -> StartFleet:
     return fleet
 
 
-async def _polling(plan: Plan, stop: asyncio.Event) -> None:
-    async with Fleet.of(plan, Journal(keep=False)) as fleet:
+async def _polling(plan: FleetPlan, stop: asyncio.Event) -> None:
+    async with SimulatedFleet.opened(plan, Journal(keep_entries=False)) as fleet:
         await fleet.run(stop)

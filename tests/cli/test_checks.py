@@ -9,7 +9,7 @@ import pytest
 
 from pushserver.cli import checks
 from pushserver.cli.checks import Finding, Level
-from pushserver.client import Answer, ApiError, Json
+from pushserver.client import ApiError, ApiResponse, Json
 
 NOW = datetime(2026, 11, 20, 13, tzinfo=UTC)
 
@@ -26,9 +26,11 @@ def device(device_id: str, **fields: Any) -> Json:
     return {"deviceId": device_id, **usual, **fields}
 
 
-def answered(status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
+def answered(
+    status: int = 200, headers: Mapping[str, str] | None = None
+) -> ApiResponse:
     """Return an answer of the server."""
-    return Answer(status, headers or {}, b"ok")
+    return ApiResponse(status, headers or {}, b"ok")
 
 
 def levels(findings: list[Finding]) -> list[tuple[Level, str]]:
@@ -40,18 +42,20 @@ def test_server_and_its_version() -> None:
     """
     A server that answers is named with its version.
     """
-    finding = checks.served("http://x", answered(), {"info": {"version": "0.1.0"}})
+    finding = checks.check_server(
+        "http://x", answered(), {"info": {"version": "0.1.0"}}
+    )
 
     assert "http://x answers, version 0.1.0." == finding.found
-    assert Level.WRONG is checks.served("http://x", answered(502), {}).level
+    assert Level.WRONG is checks.check_server("http://x", answered(502), {}).level
 
 
 def test_ready() -> None:
     """
     A server whose store is away is not ready.
     """
-    assert Level.OK is checks.ready(answered()).level
-    assert Level.WRONG is checks.ready(answered(503)).level
+    assert Level.OK is checks.check_readiness(answered()).level
+    assert Level.WRONG is checks.check_readiness(answered(503)).level
 
 
 @pytest.mark.parametrize(
@@ -68,7 +72,7 @@ def test_clock(seconds: float, level: Level, words: Any) -> None:
     Two clocks may differ by what the Date header cannot tell, and no more.
     """
     date = format_datetime(NOW + timedelta(seconds=seconds), usegmt=True)
-    finding = checks.clock(answered(headers={"Date": date}), NOW)
+    finding = checks.check_clock(answered(headers={"Date": date}), NOW)
 
     assert level is finding.level
     assert words in finding.found
@@ -79,14 +83,14 @@ def test_no_clock(headers: dict[str, str]) -> None:
     """
     Without a Date there is nothing to compare, which is no failure.
     """
-    assert Level.NOTICE is checks.clock(answered(headers=headers), NOW).level
+    assert Level.NOTICE is checks.check_clock(answered(headers=headers), NOW).level
 
 
 def test_token_may_read_everything() -> None:
     """
     A token that was refused nothing is fine.
     """
-    assert Level.OK is checks.token({"devices": None, "tokens": None}).level
+    assert Level.OK is checks.check_token({"devices": None, "tokens": None}).level
 
 
 def test_token_may_read_some() -> None:
@@ -94,7 +98,7 @@ def test_token_may_read_some() -> None:
     A token with fewer permissions is worth a line that says which.
     """
     refused = ApiError(403, {"detail": "It needs tokens:read."})
-    finding = checks.token({"devices": None, "tokens": refused})
+    finding = checks.check_token({"devices": None, "tokens": refused})
 
     assert Level.NOTICE is finding.level
     assert "tokens: It needs tokens:read." in finding.found
@@ -106,15 +110,15 @@ def test_token_is_worthless() -> None:
     """
     unknown, forbidden = ApiError(401, {}), ApiError(403, {})
 
-    assert Level.WRONG is checks.token({"devices": unknown, "tokens": None}).level
-    assert Level.WRONG is checks.token({"devices": forbidden}).level
+    assert Level.WRONG is checks.check_token({"devices": unknown, "tokens": None}).level
+    assert Level.WRONG is checks.check_token({"devices": forbidden}).level
 
 
 def test_fleet_is_fine() -> None:
     """
     Devices that poll are one line.
     """
-    findings = checks.fleet([device("1"), device("2", lastSeenAt=ago(29))], NOW)
+    findings = checks.check_fleet([device("1"), device("2", lastSeenAt=ago(29))], NOW)
 
     assert [(Level.OK, "devices")] == levels(findings)
     assert "Devices that poll as they should: 2." == findings[0].found
@@ -125,7 +129,7 @@ def test_fleet_is_not() -> None:
     Each kind of trouble is a line, with the ids and with what to do.
     """
     unseen = {"deviceId": "2", "state": "adopted"}
-    findings = checks.fleet(
+    findings = checks.check_fleet(
         [
             device("1", state="quarantined"),
             unseen,
@@ -151,7 +155,7 @@ def test_many_ids_are_cut_short() -> None:
     """
     A line names some of many devices.
     """
-    findings = checks.fleet(
+    findings = checks.check_fleet(
         [device(str(n), state="quarantined") for n in range(9)], NOW
     )
 
@@ -175,7 +179,7 @@ def test_hint(path: str, words: Any) -> None:
     """
     An unknown call tells which of the device's settings is wrong.
     """
-    hint = checks.hint(path)
+    hint = checks.hint_for_path(path)
 
     assert (words is None) == (hint is None)
     assert (words or "") in (hint or "")
@@ -188,7 +192,7 @@ def test_misdirected_device() -> None:
     last = [{"path": "/api/notifications/door"}, {"path": "/api/notifications/dao"}]
     strange = device("7", unknownCalls={"count": 12, "last": last})
     harmless = device("8", unknownCalls={"count": 1, "last": [{"path": "/robots.txt"}]})
-    findings = checks.misdirected([strange, harmless, device("9")])
+    findings = checks.check_unknown_requests([strange, harmless, device("9")])
 
     assert [(Level.WRONG, "unknownCalls")] == levels(findings)
     assert "Device 7 made calls that are not Push: 12." == findings[0].found
@@ -200,10 +204,10 @@ def test_odd_devices_are_looked_at_first() -> None:
     """
     fine = [device(str(n)) for n in range(200)]
     odd = [device("300", state="quarantined"), device("301", lastSeenAt=ago(99))]
-    ids = checks.suspects([*fine, *odd], NOW)
+    ids = checks.devices_to_inspect([*fine, *odd], NOW)
 
     assert ["300", "301", "0"] == ids[:3]
-    assert checks.LOOKED_AT == len(ids)
+    assert checks.MAX_INSPECTED == len(ids)
 
 
 def test_in_flight() -> None:
@@ -217,6 +221,6 @@ def test_in_flight() -> None:
     ]
 
     assert [(Level.NOTICE, "inFlight"), (Level.WRONG, "inFlight")] == levels(
-        checks.in_flight(commands, NOW)
+        checks.check_in_flight(commands, NOW)
     )
-    assert [(Level.OK, "commands")] == levels(checks.in_flight(commands[:1], NOW))
+    assert [(Level.OK, "commands")] == levels(checks.check_in_flight(commands[:1], NOW))

@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 
 from pushserver.cli import main
-from tests.cli.conftest import Run, Turn
+from tests.cli.conftest import PollOnce, Run
 
 
-def test_enqueue(run: Run, turn: Turn, device_id: str) -> None:
+def test_enqueue(run: Run, poll_once: PollOnce, device_id: str) -> None:
     """
     A command from the command line is answered by its device.
     """
     queued = run("enqueue", device_id, "load_objects", "object=users", "--json").only
-    turn()
+    poll_once()
     shown = run("commands", "show", queued["id"], "--json").only
 
     assert {"object": "users"} == queued["body"]
@@ -61,7 +61,7 @@ def test_every_option(run: Run, device_id: str) -> None:
     assert expected == {name: ran.only.get(name) for name in expected}
 
 
-def test_file(run: Run, turn: Turn, device_id: str, tmp_path: Path) -> None:
+def test_file(run: Run, poll_once: PollOnce, device_id: str, tmp_path: Path) -> None:
     """
     A file's bytes arrive at the device as they are.
     """
@@ -71,7 +71,7 @@ def test_file(run: Run, turn: Turn, device_id: str, tmp_path: Path) -> None:
         *("enqueue", device_id, "user_set_image", "--file", str(photo)),
         *("--query", "user_id=7", "--query", "timestamp=1700000000"),
     )
-    images = turn().firmware.gallery.images
+    images = poll_once().firmware.gallery.images
 
     assert 0 == ran.code, ran.err
     assert photo.read_bytes() == images[7].content
@@ -93,7 +93,7 @@ def test_same_key(run: Run, device_id: str) -> None:
 )
 def test_wait(
     run: Run,
-    turn: Turn,
+    poll_once: PollOnce,
     device_id: str,
     environ: dict[str, str],
     capsys: pytest.CaptureFixture[str],
@@ -108,7 +108,7 @@ def test_wait(
     argv = ["enqueue", device_id, endpoint, "--wait", "20"]
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(main, argv, environ)
-        turn()
+        poll_once()
 
     assert code == waiting.result()
     assert state in capsys.readouterr().out
@@ -158,13 +158,13 @@ def test_cancel_and_retry(run: Run, device_id: str) -> None:
     assert ("PENDING", "reboot") == (fresh["state"], fresh["endpoint"])
 
 
-def test_result(run: Run, turn: Turn, device_id: str) -> None:
+def test_result(run: Run, poll_once: PollOnce, device_id: str) -> None:
     """
     A result is printed as the device posted it, or as it was understood.
     """
     command_id = run("enqueue", device_id, "message_to_screen", "--json").only["id"]
     none = run("commands", "result", command_id)
-    turn()
+    poll_once()
 
     assert 1 == none.code
     assert run("commands", "result", command_id).out.startswith('{"error":')

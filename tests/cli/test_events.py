@@ -11,33 +11,33 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from pushserver.cli import events, patience
-from pushserver.cli.here import Here
-from pushserver.client import ApiError, Client, Message
-from tests.cli.cable import Cable
+from pushserver.cli import events, retrying
+from pushserver.cli.context import CliContext
+from pushserver.client import ApiError, Client, StreamMessage
 from tests.cli.conftest import Run
+from tests.cli.tcp_proxy import TcpProxy
 from tests.program import Program
 
 PROGRAM = "import sys; from pushserver.cli import main; sys.exit(main())"
 
 
-@pytest.fixture(name="here")
-def _here(server: Program) -> Here:
+@pytest.fixture(name="cli_context")
+def _cli_context(server: Program) -> CliContext:
     """Where commands run that print JSON."""
-    return Here(environ={}, server=server.url, token=server.token, json=True)
+    return CliContext(environ={}, server=server.url, token=server.token, json=True)
 
 
 @asynccontextmanager
-async def wanted(server: Program) -> AsyncIterator[Client]:
+async def record_events(server: Program) -> AsyncIterator[Client]:
     """Have events kept, as whoever reads a stream has."""
-    async with Client(server.url, server.token) as client, client.events():
+    async with Client(server.url, server.token) as client, client.stream_events():
         yield client
 
 
 @pytest.fixture(name="commands")
 async def _commands(server: Program, device_id: str) -> list[str]:
     """Return the ids of commands whose events are kept."""
-    async with wanted(server) as client:
+    async with record_events(server) as client:
         made = await client.enqueue_many(device_id, [{"endpoint": "reboot"}] * 3)
         return [each["id"] for each in made]
 
@@ -91,13 +91,15 @@ def test_wrong_type(run: Run) -> None:
     assert "door.opened" in ran.err
 
 
-def test_missed(capsys: pytest.CaptureFixture[str], here: Here) -> None:
+def test_missed(capsys: pytest.CaptureFixture[str], cli_context: CliContext) -> None:
     """
     What was missed is a line of its own for programs, and a note for people.
     """
-    missed = Message("missed", {"missed": 7}, "5")
-    events._print(here, missed)
-    events._print(Here(environ={}, server="", token=None, json=False), missed)
+    missed = StreamMessage("missed", {"missed": 7}, "5")
+    events._print_message(cli_context, missed)
+    events._print_message(
+        CliContext(environ={}, server="", token=None, json=False), missed
+    )
     printed = capsys.readouterr()
 
     assert {"type": "missed", "data": {"missed": 7}} == json.loads(printed.out)
@@ -135,16 +137,21 @@ async def test_follow_until_interrupted(
 
 
 async def test_follow_survives_a_break(
-    server: Program, here: Here, device_id: str, monkeypatch: pytest.MonkeyPatch
+    server: Program,
+    cli_context: CliContext,
+    device_id: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """
     Following goes on once the server is back: nothing is lost, nothing comes twice.
     """
-    monkeypatch.setattr(patience, "FIRST_PAUSE", 0.01)
-    cable = Cable(server.url)
-    await cable.plug()
+    monkeypatch.setattr(retrying, "INITIAL_BACKOFF", 0.01)
+    cable = TcpProxy(server.url)
+    await cable.start()
     cut_off = Client(f"http://127.0.0.1:{cable.port}", server.token)
-    reader = events.Reader(client=cut_off, here=here, filters={"deviceId": device_id})
+    reader = events.EventReader(
+        client=cut_off, context=cli_context, filters={"deviceId": device_id}
+    )
     made, read = [], []
     async with cut_off, Client(server.url, server.token) as client:
         follow = reader.follow()
@@ -152,29 +159,31 @@ async def test_follow_survives_a_break(
         while not coming.done():
             made.append(await client.enqueue(device_id, {"endpoint": "x"}))
             await asyncio.wait([coming], timeout=0.1)
-        await cable.pull()
+        await cable.stop()
         made += [await client.enqueue(device_id, {"endpoint": "x"}) for _ in range(2)]
-        await cable.plug()
+        await cable.start()
         made.append(await client.enqueue(device_id, {"endpoint": "x"}))
         read.append(command_of(await coming))
         while read[-1] != made[-1]["id"]:
             read.append(command_of(await asyncio.wait_for(anext(follow), 20)))
         await follow.aclose()
-    await cable.pull()
+    await cable.stop()
 
     ids = [each["id"] for each in made]
     assert ids[ids.index(read[0]) :] == read
 
 
-def command_of(event: Message) -> str:
+def command_of(event: StreamMessage) -> str:
     """Return which command an event is about."""
     return str(event.data["data"]["commandId"])
 
 
-async def test_follow_ends_when_it_is_refused(server: Program, here: Here) -> None:
+async def test_follow_ends_when_it_is_refused(
+    server: Program, cli_context: CliContext
+) -> None:
     """
     What will not pass by waiting ends the following.
     """
     async with Client(server.url, "pst_wrong") as client:
         with pytest.raises(ApiError):
-            await anext(events.Reader(client=client, here=here).follow())
+            await anext(events.EventReader(client=client, context=cli_context).follow())

@@ -8,7 +8,7 @@ import pytest
 
 from pushserver.cli import main
 from pushserver.client import Client
-from tests.cli.conftest import Run, Turn
+from tests.cli.conftest import PollOnce, Run
 from tests.program import Program
 
 
@@ -39,11 +39,11 @@ def test_devices_for_people(run: Run, device_id: str) -> None:
     assert "Door" in run("devices", "show", device_id).out
 
 
-def test_adopt_and_key(run: Run, turn: Turn, device_id: str) -> None:
+def test_adopt_and_key(run: Run, poll_once: PollOnce, device_id: str) -> None:
     """
     A device that polled is adopted, and given a key.
     """
-    turn()
+    poll_once()
     adopted = run("devices", "adopt", device_id, "--json").only
     key = run("devices", "key", device_id, "--enforce", "--json").only
 
@@ -112,13 +112,13 @@ def test_openapi(run: Run) -> None:
     assert json.loads(run("openapi").out) == run("openapi", "--json").only
 
 
-def test_doctor(run: Run, turn: Turn, device_id: str) -> None:
+def test_doctor(run: Run, poll_once: PollOnce, device_id: str) -> None:
     """
     The doctor looks at everything, and at a device that never polled.
     """
     run("devices", "add", device_id)
     sick = run("doctor", "--json")
-    turn()
+    poll_once()
     found = {each["check"]: each for each in sick.lines}
 
     assert 1 == sick.code

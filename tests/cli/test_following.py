@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from pushserver.cli import following, patience
-from pushserver.cli.here import Here
+from pushserver.cli import following, retrying
+from pushserver.cli.context import CliContext
 from pushserver.client import Client
-from tests.cli.cable import Cable
 from tests.cli.conftest import Run, StartFleet, WriteSteps
+from tests.cli.tcp_proxy import TcpProxy
 from tests.program import Program
 
 PROGRAM = "import sys; from pushserver.cli import main; sys.exit(main())"
@@ -29,7 +29,7 @@ def _task(run: Run, device_id: str, steps_file: WriteSteps) -> Any:
     return run(*make).only
 
 
-class Terminal:
+class TerminalRun:
     """A program in front of a terminal, and all that it wrote."""
 
     def __init__(self, argv: list[str], environ: dict[str, str]) -> None:
@@ -71,7 +71,7 @@ def test_bar(
     """
     On a terminal there is a bar with the counts, which ends at 100 %.
     """
-    terminal = Terminal(["tasks", "follow", task["id"]], environ)
+    terminal = TerminalRun(["tasks", "follow", task["id"]], environ)
     terminal.read_until("1 waiting")
     with fleet(device_id):
         code = terminal.end()
@@ -87,7 +87,7 @@ def test_interrupted(task: Any, environ: dict[str, str]) -> None:
     """
     Ctrl-C ends the following and not the task; it says how to go on.
     """
-    terminal = Terminal(["tasks", "follow", task["id"]], environ)
+    terminal = TerminalRun(["tasks", "follow", task["id"]], environ)
     terminal.read_until("1 waiting")
     terminal.process.send_signal(signal.SIGINT)
 
@@ -106,23 +106,23 @@ async def test_server_away(
     """
     Following waits for a server that is away, and says so once.
     """
-    monkeypatch.setattr(following, "PACE", 0.01)
-    monkeypatch.setattr(patience, "FIRST_PAUSE", 0.01)
-    cable = Cable(server.url)
-    await cable.plug()
+    monkeypatch.setattr(following, "POLL_INTERVAL", 0.01)
+    monkeypatch.setattr(retrying, "INITIAL_BACKOFF", 0.01)
+    cable = TcpProxy(server.url)
+    await cable.start()
     url = f"http://127.0.0.1:{cable.port}"
-    here = Here(environ={}, server=url, token=server.token, json=False)
+    here = CliContext(environ={}, server=url, token=server.token, json=False)
     async with Client(url, server.token) as client:
         await client.task(task["id"])
-        await cable.pull()
+        await cable.stop()
         follow = asyncio.create_task(following.follow(here, client, task, 0))
         told = ""
         while "Trying again" not in told:
             await asyncio.sleep(0.005)
             told += capsys.readouterr().err
         await asyncio.to_thread(run, "tasks", "cancel", task["id"])
-        await cable.plug()
+        await cable.start()
         code = await asyncio.wait_for(follow, 20)
-        await cable.pull()
+        await cable.stop()
 
     assert (1, 1) == (code, told.count("Trying again"))

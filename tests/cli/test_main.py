@@ -6,9 +6,15 @@ from typing import Any
 import pytest
 
 from pushserver.cli import main
-from pushserver.cli.enqueue import normalised
-from pushserver.cli.here import SERVER, Here, Refusal, cell, clean
-from pushserver.cli.simulate import keys_in
+from pushserver.cli.context import (
+    DEFAULT_SERVER,
+    CliContext,
+    CliError,
+    format_cell,
+    strip_unprintable,
+)
+from pushserver.cli.enqueue import expand_wait_flag
+from pushserver.cli.simulate import parse_device_keys
 
 
 @pytest.fixture(name="nowhere")
@@ -110,7 +116,7 @@ def test_help_is_nought(argv: list[str], capsys: pytest.CaptureFixture[str]) -> 
 @pytest.mark.parametrize(
     ("flag", "environ", "expected"),
     [
-        (None, {}, SERVER),
+        (None, {}, DEFAULT_SERVER),
         (None, {"PUSHSERVER_SERVER": "http://env"}, "http://env"),
         ("http://flag", {"PUSHSERVER_SERVER": "http://env"}, "http://flag"),
         ("host:9000", {}, "http://host:9000"),
@@ -122,7 +128,7 @@ def test_where_the_server_is(
     """
     The flag comes before the environment, and both before the default.
     """
-    here = Here.of(environ, server=flag, token=None, json=False)
+    here = CliContext.from_flags(environ, server=flag, token=None, json=False)
 
     assert expected == here.server
 
@@ -132,7 +138,7 @@ def test_token_is_not_shown() -> None:
     The token comes from the environment, and no trace shows it.
     """
     environ = {"PUSHSERVER_TOKEN": "pst_secret"}
-    here = Here.of(environ, server=None, token=None, json=False)
+    here = CliContext.from_flags(environ, server=None, token=None, json=False)
 
     assert "pst_secret" == here.token
     assert "pst_secret" not in repr(here)
@@ -154,15 +160,15 @@ def test_wait_without_a_number(argv: list[str], expected: Any) -> None:
     """
     `--wait` has a default where no number follows it.
     """
-    assert expected == normalised(argv)
+    assert expected == expand_wait_flag(argv)
 
 
 def test_devices_cannot_steer_the_terminal() -> None:
     """
     What a device sent is printed without control characters.
     """
-    assert "�[2Jred" == clean("\x1b[2Jred")
-    assert "a�b" == cell("a\x9bb")
+    assert "�[2Jred" == strip_unprintable("\x1b[2Jred")
+    assert "a�b" == format_cell("a\x9bb")
 
 
 @pytest.mark.parametrize(
@@ -173,13 +179,13 @@ def test_cells(value: Any, expected: Any) -> None:
     """
     A value in a table is written for people.
     """
-    assert expected == cell(value)
+    assert expected == format_cell(value)
 
 
 def test_keys_of_devices() -> None:
     """
     A file of keys has a device's id and its key on each line.
     """
-    assert {1: "abc", 2: "def"} == keys_in("1 abc\n\n2,def\n")
-    with pytest.raises(Refusal, match="Line 2"):
-        keys_in("1 abc\n2\n")
+    assert {1: "abc", 2: "def"} == parse_device_keys("1 abc\n\n2,def\n")
+    with pytest.raises(CliError, match="Line 2"):
+        parse_device_keys("1 abc\n2\n")

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from pushserver.cli import operations
-from tests.cli.conftest import Run, StartFleet, Turn, WriteSteps
+from tests.cli.conftest import PollOnce, Run, StartFleet, WriteSteps
 
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who waits asks more often."""
-    monkeypatch.setattr(operations, "PACE", 0.02)
+    monkeypatch.setattr(operations, "POLL_INTERVAL", 0.02)
 
 
 def test_begin_and_show(
@@ -41,14 +41,14 @@ def test_begin_and_show(
 
 
 def test_show_for_people(
-    run: Run, turn: Turn, device_id: str, steps_file: WriteSteps
+    run: Run, poll_once: PollOnce, device_id: str, steps_file: WriteSteps
 ) -> None:
     """
     People read each step with its state and what the device said, and what was told.
     """
     file = steps_file("message_to_screen", "reboot")
     begun = run("operations", "begin", device_id, "--steps", file, "--json").only
-    turn()
+    poll_once()
     out = run("operations", "show", begun["id"]).out
     failed = next(line for line in out.splitlines() if begun_command(begun) in line)
 
@@ -182,14 +182,14 @@ def test_wrong_step_is_named(run: Run, steps_file: WriteSteps, device_id: str) -
 
 
 def test_show_without_the_right_to_commands(
-    run: Run, turn: Turn, device_id: str, steps_file: WriteSteps
+    run: Run, poll_once: PollOnce, device_id: str, steps_file: WriteSteps
 ) -> None:
     """
     Who may read operations and no commands sees that, in the error's place.
     """
     file = steps_file("make_coffee")
     begun = run("operations", "begin", device_id, "--steps", file, "--json").only
-    turn()
+    poll_once()
     reader = run(
         *("tokens", "create", "reader", "--permission", "operations:read", "--json")
     ).only

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from pushserver.cli.here import Usage
-from pushserver.cli.pairs import body_of, json_of, texts_of
+from pushserver.cli.context import UsageError
+from pushserver.cli.pairs import parse_body, parse_json, parse_text_pairs
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_body(pairs: list[str], expected: Any) -> None:
     """
     `key=text` is text whatever it looks like, and `key:=json` is JSON.
     """
-    assert expected == body_of(pairs)
+    assert expected == parse_body(pairs)
 
 
 @pytest.mark.parametrize(
@@ -46,15 +46,15 @@ def test_what_is_no_pair(pairs: list[str], complaint: str) -> None:
     """
     A pair that makes no sense is named.
     """
-    with pytest.raises(Usage, match=complaint):
-        body_of(pairs)
+    with pytest.raises(UsageError, match=complaint):
+        parse_body(pairs)
 
 
 def test_texts() -> None:
     """
     A query's parameters are text, split at the first equals sign.
     """
-    assert {"user_id": "7", "x": "a=b"} == texts_of(["user_id=7", "x=a=b"])
+    assert {"user_id": "7", "x": "a=b"} == parse_text_pairs(["user_id=7", "x=a=b"])
 
 
 @pytest.mark.parametrize("pairs", [["user_id"], ["=7"], ["a=1", "a=2"]])
@@ -62,12 +62,12 @@ def test_what_is_no_text(pairs: list[str]) -> None:
     """
     A parameter without a name or a value, or given twice, is refused.
     """
-    with pytest.raises(Usage):
-        texts_of(pairs)
+    with pytest.raises(UsageError):
+        parse_text_pairs(pairs)
 
 
 def test_json_of_anything() -> None:
     """
     A whole body may be any JSON.
     """
-    assert [1, "a"] == json_of('[1,"a"]', "--body")
+    assert [1, "a"] == parse_json('[1,"a"]', "--body")

@@ -1,12 +1,12 @@
 """`purge` against a real server."""
 
-from tests.cli.conftest import Run, Turn
+from tests.cli.conftest import PollOnce, Run
 
 
-def test_purge(run: Run, turn: Turn, device_id: str) -> None:
+def test_purge(run: Run, poll_once: PollOnce, device_id: str) -> None:
     """The history before an instant goes, and it is told how much that was."""
     run("enqueue", device_id, "system_information")
-    turn()
+    poll_once()
 
     told = run("purge", "2999-01-01T00:00:00Z", "--json").only
 

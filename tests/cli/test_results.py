@@ -12,10 +12,10 @@ from types import ModuleType
 
 import pytest
 
-from pushserver.cli import patience, results
+from pushserver.cli import results, retrying
 from pushserver.client import ApiError, Client, Json
-from tests.cli.cable import Cable
-from tests.cli.conftest import Run, Turn
+from tests.cli.conftest import PollOnce, Run
+from tests.cli.tcp_proxy import TcpProxy
 from tests.program import Program
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "results.py"
@@ -23,12 +23,12 @@ PROGRAM = "import sys; from pushserver.cli import main; sys.exit(main())"
 
 
 @pytest.fixture(name="answer_one")
-def _answer_one(run: Run, turn: Turn, device_id: str) -> Callable[[], str]:
+def _answer_one(run: Run, poll_once: PollOnce, device_id: str) -> Callable[[], str]:
     """Enqueues a command and lets the device answer it; returns the command's id."""
 
     def answer_one() -> str:
         command = run("enqueue", device_id, "system_information", "--json").only
-        turn()
+        poll_once()
         return str(command["id"])
 
     return answer_one
@@ -103,22 +103,22 @@ async def test_follow_survives_a_server_that_is_away(
     """
     Following goes on at its cursor once the server is back.
     """
-    monkeypatch.setattr(patience, "FIRST_PAUSE", 0.01)
-    cable = Cable(server.url)
-    await cable.plug()
+    monkeypatch.setattr(retrying, "INITIAL_BACKOFF", 0.01)
+    cable = TcpProxy(server.url)
+    await cable.start()
     client = Client(f"http://127.0.0.1:{cable.port}", server.token)
-    reader = results.Reader(client=client, filters={"deviceId": device_id})
+    reader = results.ResultReader(client=client, filters={"deviceId": device_id})
     ids = [await asyncio.to_thread(answer_one)]
     async with client:
         follow = reader.follow()
         read = [await anext(follow)]
         coming = asyncio.ensure_future(anext(follow))
-        await cable.pull()
+        await cable.stop()
         ids.append(await asyncio.to_thread(answer_one))
-        await cable.plug()
+        await cable.start()
         read.append(await asyncio.wait_for(coming, 20))
         await follow.aclose()
-    await cable.pull()
+    await cable.stop()
 
     assert ids == [each["commandId"] for each in read]
 
@@ -129,10 +129,10 @@ async def test_follow_ends_when_it_is_refused(server: Program) -> None:
     """
     async with Client(server.url, "pst_wrong") as client:
         with pytest.raises(ApiError):
-            await anext(results.Reader(client=client).follow())
+            await anext(results.ResultReader(client=client).follow())
 
 
-class Enough(Exception):
+class StopReading(Exception):
     """The script has handled what the test wanted to see."""
 
 
@@ -171,12 +171,12 @@ def test_script_goes_on_where_it_ended(
         if len(handled) == 1:
             wanted.append(answer_one())
         else:
-            raise Enough
+            raise StopReading
 
     monkeypatch.setattr(script, "handle", handle)
     for _ in range(2):
         # The second result was not remembered when the first run broke off.
-        with pytest.raises(Enough):
+        with pytest.raises(StopReading):
             script.follow()
 
     assert [*wanted, wanted[1]] == handled

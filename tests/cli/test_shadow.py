@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Run, StartFleet, Turn
+from tests.cli.conftest import PollOnce, Run, StartFleet
 
 
-def test_set_and_show(run: Run, turn: Turn, device_id: str) -> None:
+def test_set_and_show(run: Run, poll_once: PollOnce, device_id: str) -> None:
     """
     What is desired goes to the device, and is shown with what it reported.
     """
@@ -16,7 +16,7 @@ def test_set_and_show(run: Run, turn: Turn, device_id: str) -> None:
     set_ = run("shadow", "set", device_id, *pairs, "--json").only
     assert ["pending", "pending"] == [s["status"] for s in set_["services"].values()]
 
-    devices = [turn(), turn()]
+    devices = [poll_once(), poll_once()]
 
     shown = run("shadow", "show", device_id, "--json").only["services"]
     assert {"alarm": "delivered", "general": "delivered"} == {
@@ -29,13 +29,13 @@ def test_set_and_show(run: Run, turn: Turn, device_id: str) -> None:
     assert {"general", "language", "en_US", "delivered"} <= set(out.split())
 
 
-def test_failure(run: Run, turn: Turn, device_id: str) -> None:
+def test_failure(run: Run, poll_once: PollOnce, device_id: str) -> None:
     """
     What the device said is shown.
     """
     run("devices", "add", device_id)
     run("shadow", "set", device_id, "general.nonsense=1", "--expires-in", "60")
-    turn()
+    poll_once()
 
     out = run("shadow", "show", device_id).out
 
@@ -43,13 +43,13 @@ def test_failure(run: Run, turn: Turn, device_id: str) -> None:
     assert "name=nonsense" in out
 
 
-def test_refresh(run: Run, turn: Turn, device_id: str) -> None:
+def test_refresh(run: Run, poll_once: PollOnce, device_id: str) -> None:
     """
     The device is asked, also for what nobody knows of.
     """
     run("devices", "add", device_id)
     asked = run("shadow", "refresh", device_id, "ntp.enabled", "ntp.timezone", "--json")
-    turn()
+    poll_once()
 
     shown = run("shadow", "show", device_id, "--json").only["services"]["ntp"]
 

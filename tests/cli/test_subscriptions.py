@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Ran, Run
+from tests.cli.conftest import Run, RunResult
 from tests.program import Program
-from tests.web.receiver import Receiver, receiving
+from tests.web.receiver import RecordingReceiver, running_receiver
 
 EVENT = ("--event", "command.status")
 
@@ -25,13 +25,13 @@ def _server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
 
 
 @pytest.fixture(name="receiver")
-def _receiver() -> Iterator[Receiver]:
+def _receiver() -> Iterator[RecordingReceiver]:
     """A receiver in a thread of its own: the command line has a loop for itself."""
     ready, stop, loop = threading.Event(), asyncio.Event(), asyncio.new_event_loop()
-    there: list[Receiver] = []
+    there: list[RecordingReceiver] = []
 
     async def serve() -> None:
-        async with receiving() as receiver:
+        async with running_receiver() as receiver:
             there.append(receiver)
             ready.set()
             await stop.wait()
@@ -45,7 +45,9 @@ def _receiver() -> Iterator[Receiver]:
         loop.close()
 
 
-def make(run: Run, receiver: Receiver, *options: str) -> dict[str, Any]:
+def create_subscription(
+    run: Run, receiver: RecordingReceiver, *options: str
+) -> dict[str, Any]:
     """Make a subscription."""
     ran = run("subscriptions", "make", f"{receiver.url}/", *EVENT, *options, "--json")
     assert 0 == ran.code, ran.err
@@ -53,7 +55,7 @@ def make(run: Run, receiver: Receiver, *options: str) -> dict[str, Any]:
     return made
 
 
-def settled(run: Run, subscription: dict[str, Any], state: str) -> Ran:
+def wait_for_delivery(run: Run, subscription: dict[str, Any], state: str) -> RunResult:
     """Return the deliveries once there is one in this state."""
     argv = ("subscriptions", "deliveries", subscription["id"], "--state", state)
     for _ in range(200):
@@ -62,11 +64,13 @@ def settled(run: Run, subscription: dict[str, Any], state: str) -> Ran:
     raise AssertionError(f"No delivery became {state}.")
 
 
-def test_a_life(run: Run, receiver: Receiver) -> None:
+def test_a_life(run: Run, receiver: RecordingReceiver) -> None:
     """
     A subscription is made, shown, changed, switched off and on, and deleted.
     """
-    made = make(run, receiver, "--description", "doors", "--tag", "site:north")
+    made = create_subscription(
+        run, receiver, "--description", "doors", "--tag", "site:north"
+    )
     changed = run(
         *("subscriptions", "change", made["id"], "--event", "device.online"),
         *("--any-tag", "--ordered", "--json"),
@@ -90,7 +94,7 @@ def test_a_life(run: Run, receiver: Receiver) -> None:
     assert 1 == run("subscriptions", "show", made["id"]).code
 
 
-def test_the_platforms_names(run: Run, receiver: Receiver) -> None:
+def test_the_platforms_names(run: Run, receiver: RecordingReceiver) -> None:
     """
     In the format oceanconnect events are given by the platform's names.
     """
@@ -105,11 +109,11 @@ def test_the_platforms_names(run: Run, receiver: Receiver) -> None:
     assert [name] == made["events"]
 
 
-def test_every_wish(run: Run, receiver: Receiver) -> None:
+def test_every_option(run: Run, receiver: RecordingReceiver) -> None:
     """
     Each option of a new subscription arrives, and each change.
     """
-    made = make(
+    made = create_subscription(
         *(run, receiver, "--format", "iotda", "--device", "7", "--device", "8"),
         *("--tag", "a:b", "--tag", "c=d", "--no-ordered", "--header", "X-A=1=2"),
         *("--include", "result", "--retry-profile", "huawei", "--app-id", "app"),
@@ -141,7 +145,7 @@ def test_every_wish(run: Run, receiver: Receiver) -> None:
     ]
 
 
-def test_the_secret_is_shown_once(run: Run, receiver: Receiver) -> None:
+def test_the_secret_is_shown_once(run: Run, receiver: RecordingReceiver) -> None:
     """
     People are told that the secret will not be shown again, and it is not.
     """
@@ -159,11 +163,11 @@ def test_the_secret_is_shown_once(run: Run, receiver: Receiver) -> None:
     assert "whsec_" not in run("subscriptions", "show", found["id"]).out
 
 
-def test_ping(run: Run, receiver: Receiver) -> None:
+def test_ping(run: Run, receiver: RecordingReceiver) -> None:
     """
     A ping tells what the receiver said, by its exit code, too.
     """
-    made = make(run, receiver)
+    made = create_subscription(run, receiver)
     good = run("subscriptions", "ping", made["id"], "--json")
     receiver.status = 418
     bad = run("subscriptions", "ping", made["id"])
@@ -174,13 +178,13 @@ def test_ping(run: Run, receiver: Receiver) -> None:
     assert "ping" == receiver.received[0].body["type"]
 
 
-def test_deliveries(run: Run, receiver: Receiver, device_id: str) -> None:
+def test_deliveries(run: Run, receiver: RecordingReceiver, device_id: str) -> None:
     """
     What was told is listed for people in a row each, and sent again when asked for.
     """
-    made = make(run, receiver, "--device", device_id)
+    made = create_subscription(run, receiver, "--device", device_id)
     run("enqueue", device_id, "load_objects")
-    (delivery,) = settled(run, made, "delivered").lines
+    (delivery,) = wait_for_delivery(run, made, "delivered").lines
     rows = run("subscriptions", "deliveries", made["id"]).out
     argv = ("subscriptions", "redeliver", made["id"], delivery["id"])
     again, shown = run(*argv, "--json"), run(*argv)
@@ -190,14 +194,16 @@ def test_deliveries(run: Run, receiver: Receiver, device_id: str) -> None:
     assert (0, True) == (shown.code, delivery["webhookId"] in shown.out)
 
 
-def test_recover(run: Run, receiver: Receiver, device_id: str) -> None:
+def test_recover(run: Run, receiver: RecordingReceiver, device_id: str) -> None:
     """
     What was given up is listed with the reason, and all of it sent again.
     """
     receiver.status = 500
-    made = make(run, receiver, "--device", device_id, "--retry-profile", "huawei")
+    made = create_subscription(
+        run, receiver, "--device", device_id, "--retry-profile", "huawei"
+    )
     run("enqueue", device_id, "load_objects")
-    (dead,) = settled(run, made, "dead").lines
+    (dead,) = wait_for_delivery(run, made, "dead").lines
     rows = run("subscriptions", "deliveries", made["id"], "--state", "dead").out
     receiver.status = 200
     argv = ("subscriptions", "recover", made["id"], "--since")
@@ -206,15 +212,15 @@ def test_recover(run: Run, receiver: Receiver, device_id: str) -> None:
 
     assert "The receiver answered 500." in rows
     assert {"recovered": 1} == recovered.only
-    assert dead["id"] == settled(run, made, "delivered").only["id"]
+    assert dead["id"] == wait_for_delivery(run, made, "delivered").only["id"]
     assert (1, True) == (refused.code, "/since" in refused.err)
 
 
-def test_for_people(run: Run, receiver: Receiver) -> None:
+def test_for_people(run: Run, receiver: RecordingReceiver) -> None:
     """
     People read a table, and a refusal in one line.
     """
-    made = make(run, receiver, "--description", "for people")
+    made = create_subscription(run, receiver, "--description", "for people")
     twin = run("subscriptions", "make", f"{receiver.url}/", *EVENT)
 
     assert made["url"] in run("subscriptions").out

@@ -14,8 +14,8 @@ from tests.program import Program
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who follows asks more often, and is told at once."""
-    monkeypatch.setattr(following, "PACE", 0.02)
-    monkeypatch.setattr(following, "LINE_PACE", 0.0)
+    monkeypatch.setattr(following, "POLL_INTERVAL", 0.02)
+    monkeypatch.setattr(following, "LINE_INTERVAL", 0.0)
 
 
 @pytest.fixture(name="devices")

@@ -9,7 +9,7 @@ import pytest
 
 from pushserver.cli import following
 from tests.cli.conftest import Run, StartFleet
-from tests.cli.test_following import Terminal
+from tests.cli.test_following import TerminalRun
 
 VERIFY = {"command": {"endpoint": "system_information"}, "versionPointer": "/version"}
 PHASES = {
@@ -24,8 +24,8 @@ BROKEN = {**PHASES, "apply": [{"endpoint": "make_coffee"}]}
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who follows asks more often, and is told at once."""
-    monkeypatch.setattr(following, "PACE", 0.02)
-    monkeypatch.setattr(following, "LINE_PACE", 0.0)
+    monkeypatch.setattr(following, "POLL_INTERVAL", 0.02)
+    monkeypatch.setattr(following, "LINE_INTERVAL", 0.0)
 
 
 @pytest.fixture(name="devices")
@@ -183,7 +183,7 @@ def test_bar(
     On a terminal there is a bar, and below it how many devices are where.
     """
     upgrade_id = make("--json").only["id"]
-    terminal = Terminal(["upgrades", "follow", upgrade_id], environ)
+    terminal = TerminalRun(["upgrades", "follow", upgrade_id], environ)
     terminal.read_until("3 waiting")
     with fleet(devices[0], len(devices)):
         code = terminal.end()

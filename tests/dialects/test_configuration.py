@@ -5,7 +5,12 @@ from typing import Any
 
 import pytest
 
-from pushserver.dialects.controlid.configuration import read, reported, text, write
+from pushserver.dialects.controlid.configuration import (
+    format_value,
+    parse_reported,
+    read_order,
+    write_order,
+)
 from pushserver.errors import Invalid
 
 
@@ -32,7 +37,7 @@ def test_text(value: Any, expected: str) -> None:
     """
     Strings go as they are, switches as 1 and 0, numbers as short as can be.
     """
-    assert expected == text(value)
+    assert expected == format_value(value)
 
 
 @pytest.mark.parametrize(
@@ -51,14 +56,14 @@ def test_no_text(value: Any, reason: str) -> None:
     What a device cannot have is refused, with the reason.
     """
     with pytest.raises(Invalid, match=reason):
-        text(value)
+        format_value(value)
 
 
 def test_write() -> None:
     """
     One module is written with strings, as the vendor's page has it.
     """
-    order = write("general", {"language": "pt_BR", "beep_sound_enabled": True})
+    order = write_order("general", {"language": "pt_BR", "beep_sound_enabled": True})
 
     assert ("POST", "set_configuration") == (order.verb, order.endpoint)
     assert order.body is not None
@@ -71,7 +76,7 @@ def test_read() -> None:
     """
     A device is asked for a list of keys of a module.
     """
-    order = read("general", {"language", "beep_sound_enabled"})
+    order = read_order("general", {"language", "beep_sound_enabled"})
 
     assert ("POST", "get_configuration") == (order.verb, order.endpoint)
     assert '{"general":["beep_sound_enabled","language"]}' == order.body
@@ -98,4 +103,4 @@ def test_reported(response: bytes, expected: Any) -> None:
     """
     What a response has of the service is read, whatever else it is.
     """
-    assert expected == reported(response, "general")
+    assert expected == parse_reported(response, "general")

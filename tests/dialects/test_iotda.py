@@ -8,12 +8,12 @@ import attrs
 import pytest
 
 from pushserver.clock import from_datetime
-from pushserver.dialects.controlid.result import read
+from pushserver.dialects.controlid.result import parse_result
 from pushserver.dialects.iotda import iotda_body
-from pushserver.model.state import State
+from pushserver.model.state import CommandState
 from tests.clock import START
-from tests.dialects.events import COMMAND, status
-from tests.model.values import DEVICE
+from tests.dialects.events import COMMAND, command_event
+from tests.model.factories import DEVICE
 
 #: The page's example, with our ids in the places of those that the platform makes.
 EXAMPLE = """
@@ -57,27 +57,31 @@ def instant(text: str) -> int:
     return from_datetime(datetime.fromisoformat(text))
 
 
-def told(body: bytes) -> Any:
+def decoded(body: bytes) -> Any:
     """Return what is told of the command."""
     return json.loads(body)["notify_data"]["body"]
 
 
-def pushed(state: State, posted: bytes | None = None, **given: Any) -> Any:
+def decoded_push(state: CommandState, posted: bytes | None = None, **given: Any) -> Any:
     """Return what is told of a command in *state* whose device *posted* a result."""
     body = iotda_body(
-        status(state, **given),
+        command_event(state, **given),
         app_id="app",
         tags={},
-        reading=None if posted is None else read(posted),
+        parsed_result=None if posted is None else parse_result(posted),
         resource_name=None,
     )
-    return told(body)
+    return decoded(body)
 
 
 def header(tags: dict[str, str]) -> Any:
     """Return the header for a device with *tags*."""
     body = iotda_body(
-        status(State.PENDING), app_id="app", tags=tags, reading=None, resource_name=None
+        command_event(CommandState.PENDING),
+        app_id="app",
+        tags=tags,
+        parsed_result=None,
+        resource_name=None,
     )
     return json.loads(body)["notify_data"]["header"]
 
@@ -89,8 +93,8 @@ def test_example() -> None:
         instant("2015-12-12T13:12:12Z"),
     )
     body = iotda_body(
-        status(
-            State.SUCCESSFUL,
+        command_event(
+            CommandState.SUCCESSFUL,
             at=instant("2019-03-03T08:10:11Z"),
             created_at=created,
             sent_at=created,
@@ -103,7 +107,7 @@ def test_example() -> None:
             "product_id": "ABC123456789",
             "node_id": "ABC123456789",
         },
-        reading=read(b'{"response":{"key":"value"}}'),
+        parsed_result=parse_result(b'{"response":{"key":"value"}}'),
         resource_name="device.commmad.status",
     )
 
@@ -115,7 +119,11 @@ def test_example() -> None:
 def test_least() -> None:
     """What is not known is left out; what the page demands is there."""
     body = iotda_body(
-        status(State.PENDING), app_id="app", tags={}, reading=None, resource_name=None
+        command_event(CommandState.PENDING),
+        app_id="app",
+        tags={},
+        parsed_result=None,
+        resource_name=None,
     )
 
     assert {
@@ -139,20 +147,20 @@ def test_least() -> None:
     } == json.loads(body)
 
 
-@pytest.mark.parametrize("state", State)
-def test_status(state: State) -> None:
+@pytest.mark.parametrize("state", CommandState)
+def test_status(state: CommandState) -> None:
     """Each state is one of the page's seven; a canceled command is told as expired."""
-    expected = "EXPIRED" if state is State.CANCELED else state.value
+    expected = "EXPIRED" if state is CommandState.CANCELED else state.value
 
-    assert expected == pushed(state)["status"]
+    assert expected == decoded_push(state)["status"]
 
 
-@pytest.mark.parametrize("state", State)
-def test_response_time(state: State) -> None:
+@pytest.mark.parametrize("state", CommandState)
+def test_response_time(state: CommandState) -> None:
     """Only a result gives a response time, though other ends have an instant, too."""
-    answered = state in (State.SUCCESSFUL, State.FAILED)
+    answered = state in (CommandState.SUCCESSFUL, CommandState.FAILED)
 
-    assert answered == ("response_time" in pushed(state, finished_at=START))
+    assert answered == ("response_time" in decoded_push(state, finished_at=START))
 
 
 @pytest.mark.parametrize(
@@ -171,31 +179,33 @@ def test_response_time(state: State) -> None:
 )
 def test_result(posted: bytes, result: object) -> None:
     """A result is an object: the response itself, or what the device posted."""
-    state = State.FAILED if b"error" in posted else State.SUCCESSFUL
+    state = CommandState.FAILED if b"error" in posted else CommandState.SUCCESSFUL
 
-    assert result == pushed(state, posted)["result"]
+    assert result == decoded_push(state, posted)["result"]
 
 
 @pytest.mark.parametrize("posted", [None, b"", b"\xff", b'{"response":null}'])
 def test_no_result(posted: bytes | None) -> None:
     """A result that says nothing is left out, never null."""
-    assert "result" not in pushed(State.SUCCESSFUL, posted)
+    assert "result" not in decoded_push(CommandState.SUCCESSFUL, posted)
 
 
-@pytest.mark.parametrize("state", [State.PENDING, State.TIMEOUT, State.EXPIRED])
-def test_no_result_yet(state: State) -> None:
+@pytest.mark.parametrize(
+    "state", [CommandState.PENDING, CommandState.TIMEOUT, CommandState.EXPIRED]
+)
+def test_no_result_yet(state: CommandState) -> None:
     """A command that no result ended has none, whatever was found."""
-    assert "result" not in pushed(state, b'{"response":{"a":1}}')
+    assert "result" not in decoded_push(state, b'{"response":{"a":1}}')
 
 
 def test_result_as_given() -> None:
     """A response is passed on to the byte: its order, its numbers, its spelling."""
     response = b'{"z":1.0, "a":1e2, "u":"\\u00fc", "z":2}'
     body = iotda_body(
-        status(State.SUCCESSFUL),
+        command_event(CommandState.SUCCESSFUL),
         app_id="app",
         tags={},
-        reading=read(b'{"response":' + response + b"}"),
+        parsed_result=parse_result(b'{"response":' + response + b"}"),
         resource_name=None,
     )
 
@@ -222,11 +232,11 @@ def test_header_from_tags() -> None:
 
 def test_retries_are_equal() -> None:
     """The same event gives the same bytes, another one another request id."""
-    one = status(State.SENT)
+    one = command_event(CommandState.SENT)
     other = attrs.evolve(one, id=one.id + 1)
 
     first, again, another = (
-        iotda_body(each, app_id="app", tags={}, reading=None, resource_name=None)
+        iotda_body(each, app_id="app", tags={}, parsed_result=None, resource_name=None)
         for each in (one, one, other)
     )
 

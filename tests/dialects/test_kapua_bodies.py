@@ -7,13 +7,13 @@ import pytest
 
 from pushserver.clock import SECOND
 from pushserver.dialects.kapua import bodies, errors
-from pushserver.dialects.kapua.ids import decode
+from pushserver.dialects.kapua.ids import decode_id
 from pushserver.model.operation import (
-    Action,
-    Label,
     Notification,
     Operation,
-    Status,
+    OperationAction,
+    OperationDescriptor,
+    OperationStatus,
 )
 from pushserver.model.token import Permission, Token
 
@@ -21,16 +21,16 @@ from pushserver.model.token import Permission, Token
 THEN = 1_573_817_245 * SECOND
 
 
-def told(**given: Any) -> Notification:
+def first_notification(**given: Any) -> Notification:
     """Return the first notification of Kapua's page."""
     usual: dict[str, Any] = {
-        "id": decode("RGoRWw9Pkhc"),
-        "operation_id": decode("cjmXXKvLUY8"),
+        "id": decode_id("RGoRWw9Pkhc"),
+        "operation_id": decode_id("cjmXXKvLUY8"),
         "scope_id": 1,
         "created_at": THEN + 331_999,
         "created_by": 2,
         "sent_at": THEN + 267_000,
-        "status": Status.RUNNING,
+        "status": OperationStatus.RUNNING,
         "progress": 0,
         "resource": "download",
     }
@@ -59,12 +59,14 @@ def compact(text: str) -> str:
 
 def test_notification() -> None:
     """A notification is what Kapua's page prints, field by field, in that order."""
-    assert compact(PRINTED) == bodies.notification(told()).decode()
+    assert compact(PRINTED) == bodies.render_notification(first_notification()).decode()
 
 
 def test_message() -> None:
     """A message is there where there is one, and what is absent is left out."""
-    whole = json.loads(bodies.notification(told(message="half", resource=None)))
+    whole = json.loads(
+        bodies.render_notification(first_notification(message="half", resource=None))
+    )
 
     assert "half" == whole["message"]
     assert "resource" not in whole
@@ -83,26 +85,26 @@ def test_message() -> None:
 )
 def test_dates(instant: int, text: str) -> None:
     """A date has three digits of milliseconds, always, and is cut off."""
-    assert text == bodies.date(instant)
+    assert text == bodies.format_date(instant)
 
 
 def operation(**given: Any) -> Operation:
     """Return an operation that has ended."""
-    label = Label(
+    label = OperationDescriptor(
         resource="DOWNLOAD",
-        action=Action.EXECUTE,
+        action=OperationAction.EXECUTE,
         app_id="DEPLOY",
         properties='{"kapua.package.download.name": "heater", "é": ""}',
     )
     usual: dict[str, Any] = {
-        "id": decode("cjmXXKvLUY8"),
+        "id": decode_id("cjmXXKvLUY8"),
         "scope_id": 1,
-        "device_id": decode("Psx7WSjzxGU"),
+        "device_id": decode_id("Psx7WSjzxGU"),
         "created_at": THEN,
         "created_by": 2,
         "modified_at": THEN + 3 * SECOND,
-        "label": label,
-        "status": Status.COMPLETED,
+        "descriptor": label,
+        "status": OperationStatus.COMPLETED,
         "started_at": THEN + SECOND,
         "ended_at": THEN + 2 * SECOND,
         "version": 3,
@@ -136,16 +138,20 @@ def test_operation() -> None:
         "status": "COMPLETED",
     }
 
-    shown = json.loads(bodies.operation(operation()))
+    shown = json.loads(bodies.render_operation(operation()))
 
     assert (expected, list(expected)) == (shown, list(shown))
 
 
 def test_operation_that_waits() -> None:
     """One that waits has begun when it was created, no end, and no properties."""
-    waits = operation(started_at=None, ended_at=None, label=Label(resource="DOWNLOAD"))
+    waits = operation(
+        started_at=None,
+        ended_at=None,
+        descriptor=OperationDescriptor(resource="DOWNLOAD"),
+    )
 
-    shown = json.loads(bodies.operation(waits))
+    shown = json.loads(bodies.render_operation(waits))
 
     assert "2019-11-15T11:27:25.000Z" == shown["startedOn"]
     assert [] == shown["operationProperties"]
@@ -154,9 +160,9 @@ def test_operation_that_waits() -> None:
 
 def test_lists() -> None:
     """A list says its size and whether others follow; the total only if asked."""
-    one, two = told(), told(progress=5)
-    page = json.loads(bodies.notifications([one, two], 1, None))
-    whole = json.loads(bodies.notifications([one, two], 2, 7))
+    one, two = first_notification(), first_notification(progress=5)
+    page = json.loads(bodies.render_notification_list([one, two], 1, None))
+    whole = json.loads(bodies.render_notification_list([one, two], 2, 7))
 
     assert {
         "type": "managementOperationNotificationListResult",
@@ -180,12 +186,12 @@ def test_list_of_operations() -> None:
         "size": 0,
         "items": [],
         "totalCount": 0,
-    } == json.loads(bodies.operations([], 50, 0))
+    } == json.loads(bodies.render_operation_list([], 50, 0))
 
 
 def test_count() -> None:
     """A count is one number."""
-    assert b'{"count":3}' == bodies.count(3)
+    assert b'{"count":3}' == bodies.render_count(3)
 
 
 def test_access_token() -> None:
@@ -209,7 +215,7 @@ def test_access_token() -> None:
         "modifiedBy": "AIA",
         "tokenId": "pst_secret",
         "userId": "AIA",
-    } == json.loads(bodies.access_token(token, "pst_secret"))
+    } == json.loads(bodies.render_access_token(token, "pst_secret"))
 
 
 def test_errors() -> None:
@@ -246,9 +252,9 @@ def test_errors() -> None:
     ] == [
         json.loads(body)
         for body in (
-            errors.info(503, "m", "UNAVAILABLE"),
-            errors.illegal_argument("m", "limit", "-1"),
-            errors.subject_unauthorized("m"),
-            errors.entity_not_found("m", "t", "AQ"),
+            errors.render_error(503, "m", "UNAVAILABLE"),
+            errors.render_illegal_argument("m", "limit", "-1"),
+            errors.render_subject_unauthorized("m"),
+            errors.render_entity_not_found("m", "t", "AQ"),
         )
     ]

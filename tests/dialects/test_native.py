@@ -6,34 +6,34 @@ import msgspec
 import pytest
 
 from pushserver.clock import SECOND
-from pushserver.dialects.controlid.result import read
+from pushserver.dialects.controlid.result import parse_result
 from pushserver.dialects.native import native_body, ping_body
 from pushserver.model.event import (
-    DeviceTold,
+    DevicePayload,
     EventType,
-    OperationTold,
-    ResultTold,
-    TaskTold,
+    OperationPayload,
+    ResultPayload,
+    TaskPayload,
 )
-from pushserver.model.reading import Reading
-from pushserver.model.state import State
+from pushserver.model.parsed_result import ParsedResult
+from pushserver.model.state import CommandState
 from tests.clock import START
-from tests.dialects.events import COMMAND, OPERATION, event, status
+from tests.dialects.events import COMMAND, OPERATION, command_event, event
 
 DEVICE_KINDS = [kind for kind in EventType if kind.value.startswith("device.")]
 HEAD = b'","timestamp":"2026-01-01T00:00:00.001500Z","data":{'
 
 
-def thin(state: State, reading: Reading | None) -> dict[str, object]:
+def thin(state: CommandState, reading: ParsedResult | None) -> dict[str, object]:
     """Return the data that is told without `include`."""
-    body = native_body(status(state), reading, include_result=False)
+    body = native_body(command_event(state), reading, include_result=False)
     data: dict[str, object] = json.loads(body)["data"]
     return data
 
 
 def test_command() -> None:
     """A command's body is compact, with ids as strings and absent values left out."""
-    body = native_body(status(State.PENDING), None, include_result=False)
+    body = native_body(command_event(CommandState.PENDING), None, include_result=False)
 
     assert (
         b'{"type":"command.status","timestamp":"2026-01-01T00:00:00.001500Z",'
@@ -45,8 +45,8 @@ def test_command() -> None:
 
 def test_command_with_all() -> None:
     """All instants are told, and the operation; the number of the result is not."""
-    told = status(
-        State.SUCCESSFUL,
+    told = command_event(
+        CommandState.SUCCESSFUL,
         sent_at=START + SECOND,
         delivered_at=START + 2 * SECOND,
         finished_at=START + 3 * SECOND,
@@ -65,17 +65,17 @@ def test_command_with_all() -> None:
     )
 
 
-@pytest.mark.parametrize("state", State)
-def test_states(state: State) -> None:
+@pytest.mark.parametrize("state", CommandState)
+def test_states(state: CommandState) -> None:
     """Each state is told by its name."""
     assert state.value == thin(state, None)["state"]
 
 
 def test_error() -> None:
     """The device's error is always told; its code and its response are not."""
-    failed = read(b'{"error":"no such user","code":3}')
+    failed = parse_result(b'{"error":"no such user","code":3}')
 
-    data = thin(State.FAILED, failed)
+    data = thin(CommandState.FAILED, failed)
 
     assert "no such user" == data["error"]
     assert "code" not in data
@@ -84,8 +84,8 @@ def test_error() -> None:
 def test_response_is_withheld() -> None:
     """Without being asked for, what a device answered is not told."""
     body = native_body(
-        status(State.SUCCESSFUL),
-        read(b'{"response":{"users":[{"name":"Walter"}]},"code":0}'),
+        command_event(CommandState.SUCCESSFUL),
+        parse_result(b'{"response":{"users":[{"name":"Walter"}]},"code":0}'),
         include_result=False,
     )
 
@@ -105,7 +105,11 @@ def test_response_is_withheld() -> None:
 )
 def test_result_included(posted: bytes, told: bytes) -> None:
     """Where it is asked for, what the device gave is told to the byte."""
-    body = native_body(status(State.SUCCESSFUL), read(posted), include_result=True)
+    body = native_body(
+        command_event(CommandState.SUCCESSFUL),
+        parse_result(posted),
+        include_result=True,
+    )
 
     assert body.endswith(told + b"}}")
 
@@ -113,7 +117,7 @@ def test_result_included(posted: bytes, told: bytes) -> None:
 @pytest.mark.parametrize("kind", [k for k in EventType if k.startswith("operation.")])
 def test_operation(kind: EventType) -> None:
     """An operation's body has its device, and its task if it is part of one."""
-    told = OperationTold(OPERATION, "RUNNING", 50, "packages", 9, "half way")
+    told = OperationPayload(OPERATION, "RUNNING", 50, "packages", 9, "half way")
 
     body = native_body(event(kind, told), None, include_result=False)
 
@@ -126,7 +130,7 @@ def test_operation(kind: EventType) -> None:
 
 def test_task() -> None:
     """A task's body has the counts, those of nought, too, and no device."""
-    told = TaskTold(9, "COMPLETED", completed=3, failed=0, stale=0, name="Update")
+    told = TaskPayload(9, "COMPLETED", completed=3, failed=0, stale=0, name="Update")
 
     body = native_body(
         event(EventType.TASK_FINISHED, told, device_id=None), None, include_result=False
@@ -141,7 +145,7 @@ def test_task() -> None:
 @pytest.mark.parametrize("kind", DEVICE_KINDS)
 def test_device(kind: EventType) -> None:
     """A device's body says when it was last seen, where, and what is odd."""
-    told = DeviceTold(last_seen_at=START, address="192.0.2.7", reason="noKey")
+    told = DevicePayload(last_seen_at=START, address="192.0.2.7", reason="noKey")
 
     body = native_body(event(kind, told), None, include_result=False)
 
@@ -154,11 +158,11 @@ def test_device(kind: EventType) -> None:
 
 def test_orphan() -> None:
     """An orphan's body says which result it is, and not what is in it."""
-    told = ResultTold(7, uuid="u-1", endpoint="load_objects")
+    told = ResultPayload(7, uuid="u-1", endpoint="load_objects")
 
     body = native_body(
         event(EventType.RESULT_ORPHANED, told),
-        read(b'{"response":{"name":"Walter"}}'),
+        parse_result(b'{"response":{"name":"Walter"}}'),
         include_result=True,
     )
 
@@ -172,11 +176,11 @@ def test_orphan() -> None:
 @pytest.mark.parametrize(
     ("kind", "told", "known"),
     [
-        (EventType.DEVICE_ONLINE, DeviceTold(), {"deviceId"}),
-        (EventType.RESULT_ORPHANED, ResultTold(7), {"resultId", "deviceId"}),
+        (EventType.DEVICE_ONLINE, DevicePayload(), {"deviceId"}),
+        (EventType.RESULT_ORPHANED, ResultPayload(7), {"resultId", "deviceId"}),
         (
             EventType.OPERATION_PROGRESS,
-            OperationTold(1, "RUNNING", 0, "packages"),
+            OperationPayload(1, "RUNNING", 0, "packages"),
             {"operationId", "deviceId", "status", "progress", "resource"},
         ),
     ],

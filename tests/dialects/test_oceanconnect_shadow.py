@@ -5,9 +5,9 @@ import json
 import msgspec
 
 from pushserver.dialects.oceanconnect import oceanconnect_body
-from pushserver.model.event import EventType, ShadowTold
+from pushserver.model.event import EventType, ShadowPayload
 from tests.dialects.events import COMMAND, event
-from tests.model.values import DEVICE
+from tests.model.factories import DEVICE
 
 #: The page's example, with our id in the place of the stars.
 EXAMPLE = """
@@ -25,10 +25,10 @@ EXAMPLE = """
 """
 
 
-def told(*, delivered: bool = True) -> bytes:
+def decoded(*, delivered: bool = True) -> bytes:
     """Return what is told of the page's example."""
     properties = json.dumps(json.loads(EXAMPLE)["properties"]).encode()
-    shadow = ShadowTold(
+    shadow = ShadowPayload(
         service_id="Device",
         properties=msgspec.Raw(properties),
         delivered=delivered,
@@ -43,7 +43,7 @@ def test_example() -> None:
     """
     The page's body is reproduced key by key, in its order.
     """
-    expected, body = json.loads(EXAMPLE), json.loads(told())
+    expected, body = json.loads(EXAMPLE), json.loads(decoded())
 
     assert list(expected.items()) == list(body.items())
     assert list(expected["properties"]) == list(body["properties"])
@@ -54,7 +54,7 @@ def test_failed() -> None:
     """
     A failure has the same fields, and no others.
     """
-    body = json.loads(told(delivered=False))
+    body = json.loads(decoded(delivered=False))
 
     assert {**json.loads(EXAMPLE), "status": "FAILED"} == body
 
@@ -65,4 +65,4 @@ def test_found_in_the_raw_text() -> None:
     """
     kind = b'"notifyType":"deviceDesiredPropertiesModifyStatusChanged"'
 
-    assert told().startswith(b"{" + kind)
+    assert decoded().startswith(b"{" + kind)

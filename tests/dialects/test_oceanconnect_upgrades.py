@@ -7,10 +7,10 @@ import pytest
 from pushserver.clock import SECOND
 from pushserver.dialects.native import native_body
 from pushserver.dialects.oceanconnect import oceanconnect_body
-from pushserver.model.event import EventType, UpgradeResultTold, UpgradeStateTold
-from pushserver.model.upgrade import UpgradeState
+from pushserver.model.event import EventType, UpgradeResultPayload, UpgradeStatePayload
+from pushserver.model.upgrade import DeviceUpgradeState
 from tests.dialects.events import OPERATION, event
-from tests.model.values import DEVICE
+from tests.model.factories import DEVICE
 
 TASK = 265_000_000_000_000_007
 #: Northbound API, "Pushing a Software Upgrade Status Change Notification".
@@ -32,14 +32,14 @@ RESULT_PAGE = [
 
 def state(name: str) -> bytes:
     """Return the body that tells of a state."""
-    told = UpgradeStateTold(TASK, OPERATION, name)
+    told = UpgradeStatePayload(TASK, OPERATION, name)
     return oceanconnect_body(event(EventType.UPGRADE_STATE, told), app_id="the-app")
 
 
-def told_of(*, success: bool) -> UpgradeResultTold:
+def result_payload(*, success: bool) -> UpgradeResultPayload:
     """Return a result, after 61.9 seconds."""
     words = {} if success else {"error_code": "17", "error": "Step 2: disk full"}
-    return UpgradeResultTold(
+    return UpgradeResultPayload(
         task_id=TASK,
         operation_id=OPERATION,
         success=success,
@@ -53,7 +53,7 @@ def told_of(*, success: bool) -> UpgradeResultTold:
 
 def result(*, success: bool) -> bytes:
     """Return the body that tells of a result."""
-    about = event(EventType.UPGRADE_RESULT, told_of(success=success))
+    about = event(EventType.UPGRADE_RESULT, result_payload(success=success))
     return oceanconnect_body(about, app_id="the-app")
 
 
@@ -72,8 +72,8 @@ def test_the_page_of_states() -> None:
     } == body
 
 
-@pytest.mark.parametrize("name", UpgradeState)
-def test_every_state(name: UpgradeState) -> None:
+@pytest.mark.parametrize("name", DeviceUpgradeState)
+def test_every_state(name: DeviceUpgradeState) -> None:
     """Each state is told by the platform's word for it, in compact JSON."""
     body = state(name)
 
@@ -117,7 +117,7 @@ def test_failure() -> None:
 
 def test_our_own_form() -> None:
     """Natively the same is told in our words; seconds are exact."""
-    about = event(EventType.UPGRADE_RESULT, told_of(success=False))
+    about = event(EventType.UPGRADE_RESULT, result_payload(success=False))
     told = json.loads(native_body(about, None, include_result=False))["data"]
 
     assert {

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pushserver.dialects.controlid.order import make_order, normal_endpoint
+from pushserver.dialects.controlid.order import make_order, normalize_endpoint
 from pushserver.errors import Invalid
 
 OCTETS: dict[str, Any] = {"content_type": "application/octet-stream"}
@@ -167,7 +167,7 @@ def test_any_endpoint(endpoint: str) -> None:
     assert name.isascii()
     assert all(letter.isalnum() or letter in "_-" for letter in name)
     assert name
-    assert name == normal_endpoint(endpoint)
+    assert name == normalize_endpoint(endpoint)
 
 
 @given(

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pushserver.dialects.controlid.order import make_order, octet_body
-from pushserver.dialects.controlid.push import answer
+from pushserver.dialects.controlid.order import base64_body, make_order
+from pushserver.dialects.controlid.push import poll_response
 
 #: Any value that JSON can carry, with numbers beyond every float's reach.
 JSON = st.recursive(
@@ -25,7 +25,7 @@ def test_the_vendors_example() -> None:
     assert (
         b'{"verb":"POST","endpoint":"load_objects","body":{"object":"users"},'
         b'"contentType":"application/json"}'
-    ) == answer(order)
+    ) == poll_response(order)
 
 
 def test_everything() -> None:
@@ -40,7 +40,7 @@ def test_everything() -> None:
     assert (
         b'{"verb":"GET","endpoint":"user_list_images","body":{},'
         b'"contentType":"application/json","queryString":"get_timestamp=1"}'
-    ) == answer(order)
+    ) == poll_response(order)
 
 
 def test_without_body() -> None:
@@ -48,7 +48,7 @@ def test_without_body() -> None:
     assert (
         b'{"verb":"POST","endpoint":"system_information",'
         b'"contentType":"application/json"}'
-    ) == answer(make_order(endpoint="system_information"))
+    ) == poll_response(make_order(endpoint="system_information"))
 
 
 def test_photo() -> None:
@@ -56,12 +56,12 @@ def test_photo() -> None:
     photo = bytes(range(256)) * 40
     order = make_order(
         endpoint="user_set_image",
-        body=octet_body(photo),
+        body=base64_body(photo),
         content_type="application/octet-stream",
         query_string={"user_id": 7, "timestamp": 1_700_000_000, "match": False},
     )
 
-    sent = msgspec.json.decode(answer(order))
+    sent = msgspec.json.decode(poll_response(order))
 
     assert photo == base64.b64decode(sent.pop("body"), validate=True)
     assert {
@@ -88,7 +88,9 @@ def test_photo() -> None:
 )
 def test_body_to_the_byte(body: bytes) -> None:
     """The body goes out as it came in: no digit, no key and no space is touched."""
-    assert b'"body":' + body + b"," in answer(make_order(endpoint="x", body=body))
+    assert b'"body":' + body + b"," in poll_response(
+        make_order(endpoint="x", body=body)
+    )
 
 
 @given(value=JSON)
@@ -96,14 +98,14 @@ def test_any_body(value: object) -> None:
     """Any JSON value is read by the device as the program gave it."""
     order = make_order(endpoint="x", body=json.dumps(value).encode())
 
-    assert value == json.loads(answer(order))["body"]
+    assert value == json.loads(poll_response(order))["body"]
 
 
 @given(data=st.binary(max_size=300))
 def test_any_bytes(data: bytes) -> None:
     """Any bytes arrive at the device byte for byte."""
     order = make_order(
-        endpoint="x", body=octet_body(data), content_type="application/octet-stream"
+        endpoint="x", body=base64_body(data), content_type="application/octet-stream"
     )
 
-    assert data == base64.b64decode(msgspec.json.decode(answer(order))["body"])
+    assert data == base64.b64decode(msgspec.json.decode(poll_response(order))["body"])

@@ -8,16 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pushserver.dialects.controlid.result import UNREADABLE, read
-from pushserver.model.reading import Reading
+from pushserver.dialects.controlid.result import UNREADABLE, parse_result
+from pushserver.model.parsed_result import ParsedResult
 from tests.dialects.test_push import JSON
 
 USERS = b'{"users":[{"id":1,"registration":"Test","name":"Walter White"}]}'
 
 
-def response(text: bytes) -> Reading:
+def response(text: bytes) -> ParsedResult:
     """Return the reading of a success."""
-    return Reading(response=text)
+    return ParsedResult(response=text)
 
 
 @pytest.mark.parametrize(
@@ -40,13 +40,13 @@ def response(text: bytes) -> Reading:
         (b"[1,2]", response(b"[1,2]")),
         (b"true", response(b"true")),
         (b'"{\\"a\\":1}"', response(b'{"a":1}')),
-        (b"", Reading()),
-        (b" \r\n", Reading()),
+        (b"", ParsedResult()),
+        (b" \r\n", ParsedResult()),
     ],
 )
-def test_response(body: bytes, reading: Reading) -> None:
+def test_response(body: bytes, reading: ParsedResult) -> None:
     """A response is an object, a string of JSON, anything else, or not there."""
-    assert reading == read(body)
+    assert reading == parse_result(body)
     assert not reading.failed
 
 
@@ -55,23 +55,23 @@ def test_response(body: bytes, reading: Reading) -> None:
     [
         (
             b'{"error":"UNIQUE constraint failed","code":1}',
-            Reading(error=b'"UNIQUE constraint failed"', code=b"1"),
+            ParsedResult(error=b'"UNIQUE constraint failed"', code=b"1"),
         ),
-        (b'{"error":{"message":"no"}}', Reading(error=b'{"message":"no"}')),
-        (b'{"error":5,"code":"E7"}', Reading(error=b"5", code=b'"E7"')),
-        (b'{"error":"no","response":{}}', Reading(error=b'"no"')),
+        (b'{"error":{"message":"no"}}', ParsedResult(error=b'{"message":"no"}')),
+        (b'{"error":5,"code":"E7"}', ParsedResult(error=b"5", code=b'"E7"')),
+        (b'{"error":"no","response":{}}', ParsedResult(error=b'"no"')),
     ],
 )
-def test_error(body: bytes, reading: Reading) -> None:
+def test_error(body: bytes, reading: ParsedResult) -> None:
     """A non-empty error is a failure, whatever else is there."""
-    assert reading == read(body)
+    assert reading == parse_result(body)
     assert reading.failed
 
 
 @pytest.mark.parametrize("empty", [b'""', b"null", b"0", b"false", b"{}", b"[]"])
 def test_empty_error(empty: bytes) -> None:
     """An empty error is none."""
-    reading = read(b'{"error":' + empty + b',"response":{"a":1}}')
+    reading = parse_result(b'{"error":' + empty + b',"response":{"a":1}}')
 
     assert (False, b'{"a":1}') == (reading.failed, reading.response)
 
@@ -88,12 +88,12 @@ def test_empty_error(empty: bytes) -> None:
 )
 def test_numbers(text: bytes) -> None:
     """Numbers are kept to the digit, also inside a string of JSON."""
-    assert text == read(b'{"response":' + text + b"}").response
+    assert text == parse_result(b'{"response":' + text + b"}").response
     assert (
         b'{"id":' + text + b"}"
-        == read(b'{"response":"{\\"id\\":' + text + b'}"}').response
+        == parse_result(b'{"response":"{\\"id\\":' + text + b'}"}').response
     )
-    assert text == read(b'{"error":"no","code":' + text + b"}").code
+    assert text == parse_result(b'{"error":"no","code":' + text + b"}").code
 
 
 @pytest.mark.parametrize(
@@ -109,13 +109,16 @@ def test_numbers(text: bytes) -> None:
             '{"response":{"name":"João"}}'.encode("latin-1"),
             response('{"name":"João"}'.encode()),
         ),
-        ('{"error":"usuário"}'.encode("latin-1"), Reading(error='"usuário"'.encode())),
+        (
+            '{"error":"usuário"}'.encode("latin-1"),
+            ParsedResult(error='"usuário"'.encode()),
+        ),
         (b'\xef\xbb\xbf{"response":{}}', response(b"{}")),
     ],
 )
-def test_not_quite_json(body: bytes, reading: Reading) -> None:
+def test_not_quite_json(body: bytes, reading: ParsedResult) -> None:
     """NaN, Latin-1 and a byte order mark are firmware's habits, and are read."""
-    assert reading == read(body)
+    assert reading == parse_result(body)
 
 
 @pytest.mark.parametrize(
@@ -130,7 +133,7 @@ def test_not_quite_json(body: bytes, reading: Reading) -> None:
 )
 def test_lone_surrogate(body: bytes) -> None:
     """Half a character spoils nothing: what is shown is JSON that can be sent on."""
-    reading = read(body)
+    reading = parse_result(body)
     shown = reading.error if reading.failed else reading.response
 
     assert not reading.unreadable
@@ -159,7 +162,7 @@ def test_lone_surrogate(body: bytes) -> None:
 )
 def test_unreadable(body: bytes) -> None:
     """What cannot be read is a result that says nothing, and no failure."""
-    assert UNREADABLE == read(body)
+    assert UNREADABLE == parse_result(body)
     assert not UNREADABLE.failed
 
 
@@ -168,19 +171,19 @@ def test_deep_in_a_string() -> None:
     deep = "[" * 10_000 + "]" * 10_000
     text = json.dumps(deep).encode()
 
-    assert text == read(b'{"response":' + text + b"}").response
+    assert text == parse_result(b'{"response":' + text + b"}").response
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "x", "GZIP"])
 def test_compressed(encoding: str) -> None:
     """A compressed body is never opened."""
-    assert UNREADABLE == read(b'{"response":{}}', encoding)
+    assert UNREADABLE == parse_result(b'{"response":{}}', encoding)
 
 
 @pytest.mark.parametrize("encoding", [None, "", "identity", "Identity"])
 def test_not_compressed(encoding: str | None) -> None:
     """No encoding is no obstacle."""
-    assert response(b"{}") == read(b'{"response":{}}', encoding)
+    assert response(b"{}") == parse_result(b'{"response":{}}', encoding)
 
 
 @pytest.mark.parametrize(
@@ -191,23 +194,23 @@ def test_not_compressed(encoding: str | None) -> None:
         ({"response": ""}, response(b'""')),
         (
             {"error": "no such user", "code": "1"},
-            Reading(error=b'"no such user"', code=b"1"),
+            ParsedResult(error=b'"no such user"', code=b"1"),
         ),
         ({"error": "", "response": "{}"}, response(b"{}")),
         ({"deviceId": "12", "response": "[1]"}, response(b"[1]")),
         ({"response": json.dumps(USERS.decode())}, response(USERS)),
-        ({"error": "João"}, Reading(error='"João"'.encode())),
+        ({"error": "João"}, ParsedResult(error='"João"'.encode())),
     ],
 )
-def test_form(fields: dict[str, str], reading: Reading) -> None:
+def test_form(fields: dict[str, str], reading: ParsedResult) -> None:
     """A form carries the same fields, each JSON or plain text."""
-    assert reading == read(urlencode(fields).encode())
-    assert reading == read(urlencode(fields, quote_via=quote).encode())
+    assert reading == parse_result(urlencode(fields).encode())
+    assert reading == parse_result(urlencode(fields, quote_via=quote).encode())
 
 
 def test_form_unescaped() -> None:
     """Firmware that escapes nothing is read as far as its form can be."""
-    assert response(b'{"changes":1}') == read(b'response={"changes":1}')
+    assert response(b'{"changes":1}') == parse_result(b'response={"changes":1}')
 
 
 @pytest.mark.parametrize(
@@ -215,41 +218,41 @@ def test_form_unescaped() -> None:
     [
         ([{"transactionid": 1, "success": True, "response": "{}"}], response(b"{}")),
         ([{"success": True, "response": {"a": 1}}], response(b'{"a":1}')),
-        ([{"transactionid": 1, "success": True}], Reading()),
+        ([{"transactionid": 1, "success": True}], ParsedResult()),
         (
             [{"success": False, "error": "no", "code": 2}],
-            Reading(error=b'"no"', code=b"2"),
+            ParsedResult(error=b'"no"', code=b"2"),
         ),
-        ([{"success": False, "response": "busy"}], Reading(error=b'"busy"')),
-        ([{"success": False}], Reading(error=b'"The transaction failed."')),
+        ([{"success": False, "response": "busy"}], ParsedResult(error=b'"busy"')),
+        ([{"success": False}], ParsedResult(error=b'"The transaction failed."')),
         (
             [{"success": False, "error": ""}],
-            Reading(error=b'"The transaction failed."'),
+            ParsedResult(error=b'"The transaction failed."'),
         ),
         (
             [{"success": True, "response": "{}"}, {"success": False, "error": "no"}],
-            Reading(error=b'"no"'),
+            ParsedResult(error=b'"no"'),
         ),
     ],
 )
-def test_transactions(items: list[dict[str, Any]], reading: Reading) -> None:
+def test_transactions(items: list[dict[str, Any]], reading: ParsedResult) -> None:
     """A batch of one answers a single command; one that failed is a failure."""
     text = json.dumps(items, separators=(",", ":"))
 
-    assert reading == read(b'{"transactions_results":' + text.encode() + b"}")
-    assert reading == read(urlencode({"transactions_results": text}).encode())
+    assert reading == parse_result(b'{"transactions_results":' + text.encode() + b"}")
+    assert reading == parse_result(urlencode({"transactions_results": text}).encode())
 
 
 def test_many_transactions() -> None:
     """A batch that nobody sent is shown whole."""
     body = b'{"transactions_results":[{"success":true},{"success":true}]}'
 
-    assert response(body) == read(body)
+    assert response(body) == parse_result(body)
 
 
 def all_shown(body: bytes) -> None:
     """Read *body*: nothing raises, and what is shown is JSON in UTF-8."""
-    reading = read(body)
+    reading = parse_result(body)
     for text in (reading.response, reading.error, reading.code):
         if text is not None:
             json.loads(text.decode())
@@ -288,14 +291,14 @@ def test_any_response(value: object) -> None:
     if isinstance(value, str):
         return
     text = json.dumps(value)
-    reading = read(json.dumps({"response": text}).encode())
+    reading = parse_result(json.dumps({"response": text}).encode())
 
     assert value == json.loads(reading.response or b"")
-    assert reading == read(b'{"response":' + text.encode() + b"}")
+    assert reading == parse_result(b'{"response":' + text.encode() + b"}")
 
 
 def test_error_beside_a_huge_number() -> None:
     """A number that nobody can hold does not hide an error."""
-    reading = read(b'{"error":"no","code":1e400}')
+    reading = parse_result(b'{"error":"no","code":1e400}')
 
     assert (True, b'"no"') == (reading.failed, reading.error)

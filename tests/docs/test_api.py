@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pushserver.errors import Misconfigured, PushServerError
-from pushserver.model.catalogue import CATALOGUE, Delivery, Endpoint
-from pushserver.model.command import MatchedBy, Outcome
-from pushserver.model.state import TRANSITIONS, State, Turn
+from pushserver.model.catalogue import CATALOGUE, DeliveryGuarantee, EndpointDefaults
+from pushserver.model.command import DeliveryOutcome, MatchedBy
+from pushserver.model.state import TRANSITIONS, CommandEvent, CommandState
 from pushserver.model.token import Permission
 from pushserver.web.api import ROUTES
-from pushserver.web.problems import STATUS
+from pushserver.web.problems import STATUS_BY_ERROR
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/api.md").read_text("utf-8")
@@ -50,7 +50,9 @@ def _kinds(root: type[PushServerError]) -> Iterator[type[PushServerError]]:
 
 
 def _status(kind: type[PushServerError]) -> int:
-    return next(STATUS[each] for each in kind.__mro__ if each in STATUS)
+    return next(
+        STATUS_BY_ERROR[each] for each in kind.__mro__ if each in STATUS_BY_ERROR
+    )
 
 
 def test_every_call_is_listed() -> None:
@@ -122,8 +124,8 @@ def test_the_endpoints_are_those_of_the_catalogue() -> None:
     The table of endpoints equals the catalogue.
     """
     listed = {
-        found["name"]: Endpoint(
-            Delivery(found["delivery"]),
+        found["name"]: EndpointDefaults(
+            DeliveryGuarantee(found["delivery"]),
             int(found["count"]) * _SECONDS[found["unit"]],
             slow=found["slow"] is not None,
         )
@@ -137,7 +139,14 @@ def test_every_word_of_a_command_is_explained() -> None:
     """
     States, events, outcomes, ways of matching and permissions are all named.
     """
-    words = (*State, *Turn, *Outcome, *MatchedBy, *Permission, *Delivery)
+    words = (
+        *CommandState,
+        *CommandEvent,
+        *DeliveryOutcome,
+        *MatchedBy,
+        *Permission,
+        *DeliveryGuarantee,
+    )
     missing = [word for word in words if f"`{word}`" not in PAGE]
 
     assert [] == missing

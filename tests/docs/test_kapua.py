@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pushserver.dialects.kapua.ids import encode
+from pushserver.dialects.kapua.ids import encode_id
 from pushserver.web.kapua import LOGINS, ROUTES, notifications, operations
 
 ROOT = Path(__file__).parents[2]
@@ -27,7 +27,10 @@ def test_every_call_is_listed() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "sorts"),
-    [("Notifications", notifications.SORTS), ("Operations", operations.SORTS)],
+    [
+        ("Notifications", notifications.SORT_FIELDS),
+        ("Operations", operations.SORT_FIELDS),
+    ],
 )
 def test_attributes_to_sort_by(kind: str, sorts: dict[str, object]) -> None:
     """
@@ -44,5 +47,5 @@ def test_ids() -> None:
     """
     ids = {int(number): text for number, text in _ID.findall(PAGE)}
 
-    assert {number: encode(number) for number in ids} == ids
+    assert {number: encode_id(number) for number in ids} == ids
     assert f"/devices/{ids[478435]}/operations" in PAGE

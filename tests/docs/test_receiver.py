@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pushserver.client import Client
 from tests.program import Program
-from tests.web.site import until
+from tests.web.local_server import wait_until
 
 PAGE = (Path(__file__).parents[2] / "docs/webhooks.md").read_text("utf-8")
 SOURCE = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
@@ -61,16 +61,16 @@ async def test_it_is_told(program: Program) -> None:
     program.start(webhook_allow_networks="127.0.0.0/8")
     async with Client(program.url, program.token) as client:
         url = f"http://127.0.0.1:{port}/"
-        made = await client.subscribe(url, ["command.status"])
+        made = await client.create_subscription(url, ["command.status"])
 
         async def pinged(status: int) -> bool:
             said = await client.ping_subscription(made["id"])
             return bool(said["attempt"].get("status") == status)
 
         with receiving(made["secret"][:-4] + "AAA=", port):
-            await until(lambda: pinged(401), within=STARTS)
+            await wait_until(lambda: pinged(401), within=STARTS)
         with receiving(made["secret"], port) as receiver:
-            await until(lambda: pinged(204), within=STARTS)
+            await wait_until(lambda: pinged(204), within=STARTS)
             command = await client.enqueue("7", {"endpoint": "reboot"})
             assert receiver.stdout
             lines = iter(receiver.stdout.readline, "")

@@ -6,7 +6,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from pushserver.cli.serve import Flags
+from pushserver.cli.serve import ServeOptions
 from pushserver.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -23,7 +23,7 @@ def test_a_setting_has_its_row(name: str) -> None:
     A setting is in the table, with its variable, its TOML key, and its flag if any.
     """
     flag = "--" + name.replace("_", "-")
-    has_flag = name in {field.name for field in attrs.fields(Flags)}
+    has_flag = name in {field.name for field in attrs.fields(ServeOptions)}
     row = next(line for line in PAGE.splitlines() if f"| `{name}` |" in line)
 
     assert f"| `PUSHSERVER_{name.upper()}` |" in row

@@ -7,13 +7,13 @@ import aiohttp
 import pytest
 
 from pushserver.client import Client
-from pushserver.simulate import Device, Habits, Line
+from pushserver.simulate import DeviceHttpClient, Quirks, SimulatedDevice
 from tests.program import Program
 
 #: A deviceId as real ones are; it exceeds 2^53.
 DEVICE = 4408801109440198
 #: Makes a simulated device of this id, with these habits, in front of the program.
-MakeDevice = Callable[..., Device]
+MakeDevice = Callable[..., SimulatedDevice]
 
 
 @pytest.fixture(name="api")
@@ -36,8 +36,12 @@ async def _session() -> AsyncIterator[aiohttp.ClientSession]:
 def _device_of(session: aiohttp.ClientSession) -> MakeDevice:
     """Make devices; their server may be started anew in between."""
 
-    def make(program: Program, device_id: int = DEVICE, **habits: Any) -> Device:
-        line = Line(server=program.url, session=session, habits=Habits(**habits))
-        return Device(device_id=device_id, line=line)
+    def make(
+        program: Program, device_id: int = DEVICE, **habits: Any
+    ) -> SimulatedDevice:
+        line = DeviceHttpClient(
+            server=program.url, session=session, quirks=Quirks(**habits)
+        )
+        return SimulatedDevice(device_id=device_id, http=line)
 
     return make

@@ -7,13 +7,13 @@ import aiohttp
 import pytest
 
 from pushserver.client import Client
+from tests.database_rows import open_reader
 from tests.e2e.conftest import DEVICE
-from tests.e2e.faulty import database_away
+from tests.e2e.faulty_network import database_refusing
 from tests.e2e.test_device_life import LOAD_USERS
 from tests.e2e.test_store_away import get
-from tests.everything import reading
 from tests.program import Program
-from tests.web.site import until
+from tests.web.local_server import wait_until
 
 ME = str(DEVICE)
 pytestmark = pytest.mark.only_on("postgres")
@@ -29,14 +29,14 @@ async def test_devices(
     url = f"{server.url}/push?deviceId={ME}"
     given: list[bytes] = []
 
-    with database_away(server.database):
+    with database_refusing(server.database):
         away = await asyncio.gather(*(get(session, url) for _ in range(3)))
 
     async def has_it() -> bool:
         given.append((await get(session, url))[1])
         return bool(given[-1])
 
-    await until(has_it)
+    await wait_until(has_it)
 
     assert [(200, b"")] * 3 == away
     assert "load_objects" == json.loads(given[-1])["endpoint"]
@@ -60,10 +60,10 @@ async def test_programs(
     async def is_done() -> bool:
         return (await enqueue())[0] in (200, 201)
 
-    with database_away(server.database):
+    with database_refusing(server.database):
         status, later = await enqueue()
-    await until(is_done)
-    with reading(server.database) as read:
+    await wait_until(is_done)
+    with open_reader(server.database) as read:
         kept = read("SELECT count(*) FROM command")
 
     assert 503 == status
@@ -85,7 +85,7 @@ async def test_results(
         async with session.post(url, data=b'{"response":{}}') as answer:
             return answer.status
 
-    with database_away(server.database):
+    with database_refusing(server.database):
         posting = asyncio.create_task(post())
         done, _ = await asyncio.wait([posting], timeout=3)
 
@@ -103,7 +103,7 @@ async def test_results_in_vain(
     """
     await api.put_device(ME)
     loop, url = asyncio.get_running_loop(), f"{server.url}/result?deviceId={ME}"
-    with database_away(server.database):
+    with database_refusing(server.database):
         begun = loop.time()
         async with session.post(url, data=b'{"response":{}}') as answer:
             status, told = answer.status, answer.headers
@@ -122,10 +122,10 @@ async def test_readiness(server: Program, session: aiohttp.ClientSession) -> Non
     async def green() -> bool:
         return (200, b"ok\n") == await get(session, f"{server.url}/readyz")
 
-    with database_away(server.database):
+    with database_refusing(server.database):
         red = await get(session, f"{server.url}/readyz")
         alive = await get(session, f"{server.url}/healthz")
 
     assert 503 == red[0]
     assert (200, b"ok\n") == alive
-    await until(green)
+    await wait_until(green)

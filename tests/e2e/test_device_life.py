@@ -9,11 +9,11 @@ import aiohttp
 import attrs
 import pytest
 
-from pushserver.client import Client, Enqueue
+from pushserver.client import Client, RequestPreferences
 from tests.e2e.conftest import DEVICE, MakeDevice
-from tests.e2e.wire import line_to
+from tests.e2e.raw_connection import connect
 from tests.program import Program
-from tests.web.site import until
+from tests.web.local_server import wait_until
 
 ME = str(DEVICE)
 #: The result on the vendor's page.
@@ -48,22 +48,22 @@ async def test_whole_life(server: Program, api: Client, device_of: MakeDevice) -
     assert await device.poll() is None
     (found,) = (await api.devices(state="quarantined"))["items"]
     assert ME == found["deviceId"]
-    assert "adopted" == (await api.adopt(ME))["state"]
+    assert "adopted" == (await api.adopt_device(ME))["state"]
 
     command = await api.enqueue(ME, LOAD_USERS)
-    order = await device.take()
+    order = await device.poll_command()
     assert ("POST", "load_objects") == (order.verb, order.endpoint)
     assert {"object": "users"} == order.body
-    assert 200 == await device.answer(order)
+    assert 200 == await device.execute_and_post(order)
     done = await api.command(command["id"])
     assert ("SUCCESSFUL", USERS) == (done["state"], done["result"]["response"])
     body, kind = await api.command_result(command["id"])
     assert ({"response": USERS}, "application/json") == (json.loads(body), kind)
 
-    key = (await api.make_key(ME))["key"]
-    device.line = attrs.evolve(device.line, key=key)
+    key = (await api.create_device_key(ME))["key"]
+    device.http = attrs.evolve(device.http, key=key)
     await api.enqueue(ME, LOAD_USERS)
-    assert 200 == await device.answer(await device.take())
+    assert 200 == await device.execute_and_post(await device.poll_command())
     assert await device_of(server).poll() is None
 
     await api.delete_device(ME)
@@ -78,7 +78,7 @@ async def test_stringified(server: Program, api: Client, device_of: MakeDevice) 
     device = device_of(server, stringified=True, no_uuid=True)
     command = await api.enqueue(ME, LOAD_USERS)
 
-    await device.answer(await device.take())
+    await device.execute_and_post(await device.poll_command())
 
     assert USERS == (await api.command(command["id"]))["result"]["response"]
     body, _ = await api.command_result(command["id"])
@@ -98,7 +98,7 @@ async def test_photo(server: Program, api: Client, device_of: MakeDevice) -> Non
     }
 
     command = await api.enqueue_bytes(ME, photo, fields)
-    await device.answer(await device.take())
+    await device.execute_and_post(await device.poll_command())
 
     arrived = device.firmware.gallery.images[7].content
     assert hashlib.sha256(photo).digest() == hashlib.sha256(arrived).digest()
@@ -117,9 +117,9 @@ async def test_door_on_a_held_poll(
     loop = asyncio.get_running_loop()
 
     async def serve() -> float:
-        order = await device.take()
+        order = await device.poll_command()
         arrived = loop.time()
-        await device.answer(order)
+        await device.execute_and_post(order)
         return arrived
 
     waits = []
@@ -127,11 +127,11 @@ async def test_door_on_a_held_poll(
         turn = asyncio.create_task(serve())
         await held(api, 1)
         begun = loop.time()
-        done = await api.enqueue(ME, OPEN_DOOR, Enqueue(wait=20))
+        done = await api.enqueue(ME, OPEN_DOOR, RequestPreferences(wait=20))
         waits.append(await turn - begun)
         assert "SUCCESSFUL" == done["state"]
 
-    assert 20 == device.firmware.openings
+    assert 20 == device.firmware.door_openings
     assert 0.1 > sorted(waits)[10]
 
 
@@ -139,10 +139,10 @@ async def held(api: Client, polls: int) -> None:
     """Wait until so many polls are held."""
 
     async def so_many() -> bool:
-        held_polls: int = (await api._json("GET", "/server"))["heldPolls"]
+        held_polls: int = (await api._request_json("GET", "/server"))["heldPolls"]
         return polls == held_polls
 
-    await until(so_many)
+    await wait_until(so_many)
 
 
 @pytest.mark.only_on("sqlite")
@@ -153,7 +153,7 @@ async def test_five_hundred_a_second(server: Program, api: Client) -> None:
     await api.put_device(ME)
     poll = f"GET /push?deviceId={ME} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
     heads = []
-    async with line_to(server) as (reader, writer), asyncio.timeout(60):
+    async with connect(server) as (reader, writer), asyncio.timeout(60):
         for _ in range(2000):
             writer.write(poll)
             heads.append(await reader.readuntil(b"\r\n\r\n"))

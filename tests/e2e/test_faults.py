@@ -12,34 +12,34 @@ import attrs
 import pytest
 
 from pushserver.client import Client
-from tests.e2e.crowd import Crowd
-from tests.e2e.faulty import Network, database_away
-from tests.e2e.traffic import check
+from tests.e2e.faulty_network import FaultyNetwork, database_refusing
+from tests.e2e.steady_traffic import SteadyTraffic
+from tests.e2e.traffic import check_promises
 from tests.program import Program
-from tests.web.site import until
+from tests.web.local_server import wait_until
 
 pytestmark = pytest.mark.only_on("postgres")
 #: Makes the network fail for some seconds, and mends it.
-Fault = Callable[[Network, float], Awaitable[None]]
+Fault = Callable[[FaultyNetwork, float], Awaitable[None]]
 #: Seconds within which all is well again, and polls a second meanwhile.
 HEALED, POLLS = 5.0, 500
 #: No device of the crowd: those with which it is tried whether all is well.
 PATIENTS = (901, 902)
 
 
-async def calm(_network: Network, seconds: float) -> None:
+async def calm(_network: FaultyNetwork, seconds: float) -> None:
     """Nothing happens."""
     await asyncio.sleep(seconds)
 
 
-async def latency(network: Network, seconds: float) -> None:
+async def latency(network: FaultyNetwork, seconds: float) -> None:
     """Everything takes longer."""
     network.latency = 0.1
     await asyncio.sleep(seconds)
     network.latency = 0.0
 
 
-async def reset(network: Network, seconds: float) -> None:
+async def reset(network: FaultyNetwork, seconds: float) -> None:
     """Connections break off, again and again."""
     for _ in range(round(seconds / 0.3)):
         network.reset()
@@ -47,38 +47,38 @@ async def reset(network: Network, seconds: float) -> None:
     network.reset()
 
 
-async def half_open(network: Network, _seconds: float) -> None:
+async def half_open(network: FaultyNetwork, _seconds: float) -> None:
     """Connections are gone at their far end alone."""
-    network.half_open()
+    network.drop_far_end()
 
 
-async def forgotten(network: Network, _seconds: float) -> None:
+async def blackholed(network: FaultyNetwork, _seconds: float) -> None:
     """Connections carry nothing any more, and both ends believe in them."""
-    network.forget()
+    network.blackhole()
 
 
-async def blackhole(network: Network, seconds: float) -> None:
+async def blackhole(network: FaultyNetwork, seconds: float) -> None:
     """Nothing arrives any more; at last all of it does."""
-    network.open.clear()
+    network.flowing.clear()
     await asyncio.sleep(seconds)
-    network.open.set()
+    network.flowing.set()
 
 
-async def restart(network: Network, seconds: float) -> None:
+async def restart(network: FaultyNetwork, seconds: float) -> None:
     """The database is started anew."""
-    with database_away(network.database):
+    with database_refusing(network.database):
         await asyncio.sleep(seconds)
 
 
 @attrs.define
-class Patient:
+class RecoveryProbe:
     """A device, and a program that tries at one server whether all is well again."""
 
     program: Program
     session: aiohttp.ClientSession
     device: int
 
-    async def healed(self, number: int) -> float:
+    async def wait_until_healed(self, number: int) -> float:
         """Return the instant at which a whole command was done, once it is."""
         path = f"/api/v1/devices/{self.device}/commands"
         body = {"message": "x", "n": -number * 1000 - self.device}
@@ -106,7 +106,9 @@ class Patient:
 
 
 @asynccontextmanager
-async def two_servers(folder: Path, network: Network) -> AsyncIterator[list[Program]]:
+async def two_servers(
+    folder: Path, network: FaultyNetwork
+) -> AsyncIterator[list[Program]]:
     """Have two servers behind the network for the length of the block."""
     programs = [Program(folder / name, network.url) for name in ("a", "b")]
     try:
@@ -119,20 +121,24 @@ async def two_servers(folder: Path, network: Network) -> AsyncIterator[list[Prog
             await asyncio.to_thread(program.kill)
 
 
-async def suffer(
-    network: Network, patients: Sequence[Patient], faults: Sequence[tuple[Fault, float]]
+async def measure_recovery(
+    network: FaultyNetwork,
+    patients: Sequence[RecoveryProbe],
+    faults: Sequence[tuple[Fault, float]],
 ) -> dict[str, float]:
     """Let the faults happen one by one; return how long it took to heal of each."""
     loop, took = asyncio.get_running_loop(), {}
     for number, (fault, seconds) in enumerate(faults):
         await fault(network, seconds)
         ended = loop.time()
-        healed = await asyncio.gather(*(each.healed(number) for each in patients))
+        healed = await asyncio.gather(
+            *(each.wait_until_healed(number) for each in patients)
+        )
         took[f"{number} {fault.__name__} {seconds} s"] = max(healed) - ended
     return took
 
 
-SHORT = [(reset, 0.3), (forgotten, 0.0), (blackhole, 1.0), (restart, 0.5)]
+SHORT = [(reset, 0.3), (blackholed, 0.0), (blackhole, 1.0), (restart, 0.5)]
 LONG = [
     (latency, 5.0),
     (calm, 3.0),
@@ -140,7 +146,7 @@ LONG = [
     (calm, 3.0),
     (half_open, 0.0),
     (calm, 3.0),
-    (forgotten, 0.0),
+    (blackholed, 0.0),
     (calm, 3.0),
     (blackhole, 1.0),
     (blackhole, 3.0),
@@ -170,33 +176,33 @@ async def test_nothing_lost(
     connector = aiohttp.TCPConnector(limit=100)
     patience, loop = aiohttp.ClientTimeout(40), asyncio.get_running_loop()
     async with (
-        Network.to(database) as network,
+        FaultyNetwork.in_front_of(database) as network,
         two_servers(tmp_path, network) as programs,
         aiohttp.ClientSession(connector=connector, timeout=patience) as session,
     ):
         rng = Random(1)  # noqa: S311 - it must repeat
-        crowd = Crowd(
+        crowd = SteadyTraffic(
             programs, session, rng, range(101, 401), pause=0.1, rate=1.3 * POLLS
         )
         running = asyncio.create_task(crowd.run(8))
-        await until(lambda: len(crowd.answered) > 5)
+        await wait_until(lambda: len(crowd.answered) > 5)
         begun, before = loop.time(), crowd.polls
         patients = [
-            Patient(program, session, device)
+            RecoveryProbe(program, session, device)
             for program, device in zip(programs, PATIENTS, strict=True)
         ]
-        took = await suffer(network, patients, faults)
+        took = await measure_recovery(network, patients, faults)
         rate = (crowd.polls - before) / (loop.time() - begun)
         crowd.stop.set()
         await running
         record_property("heal", took)
         record_property("rate", rate)
         async with Client(programs[0].url, programs[0].token) as api:
-            commands = await crowd.drained(api)
+            commands = await crowd.drain(api)
 
     assert {} == {name: t for name, t in took.items() if t > HEALED}
     assert rate >= POLLS
-    check(crowd, commands)
+    check_promises(crowd, commands)
     assert {200} == {s for (kind, s) in crowd.statuses if kind == "push"}
     assert {200, 503} >= {s for (kind, s) in crowd.statuses if kind == "result"}
     assert {200, 201, 503} >= {s for k, s in crowd.statuses if k == "commands"}

@@ -7,8 +7,14 @@ from typing import Any
 import attrs
 import pytest
 
-from pushserver.client import Client, every
-from pushserver.simulate import Fleet, Journal, Plan, digest, quirks_named
+from pushserver.client import Client, iter_items
+from pushserver.simulate import (
+    FleetPlan,
+    Journal,
+    SimulatedFleet,
+    parse_quirk_names,
+    sha256_hex,
+)
 from tests.program import Program
 
 pytestmark = pytest.mark.only_on("sqlite")
@@ -17,7 +23,7 @@ OVER = {"SUCCESSFUL", "FAILED", "TIMEOUT", "EXPIRED", "CANCELED"}
 
 
 @attrs.frozen
-class Round:
+class FleetRun:
     """What was enqueued and what the devices wrote down."""
 
     commands: list[dict[str, Any]]
@@ -25,7 +31,7 @@ class Round:
     openings: dict[str, int]
 
 
-def wanted(number: int) -> dict[str, Any]:
+def command_for(number: int) -> dict[str, Any]:
     """Return a command whose answer is nobody else's."""
     if number % 10 == 0:
         actions = [{"action": "door", "parameters": f"door={number}"}]
@@ -38,21 +44,21 @@ def wanted(number: int) -> dict[str, Any]:
     return {"endpoint": "create_or_modify_objects", "body": body}
 
 
-async def play(program: Program, commands: int) -> Round:
+async def run_fleet(program: Program, commands: int) -> FleetRun:
     """Enqueue for every device, let all work, and wait until everything is over."""
-    plan = Plan(
+    plan = FleetPlan(
         server=program.url,
         devices=DEVICES,
         first_id=5_000_000,
         seed=7,
         period=0.2,
         hold_timeout=3,
-        quirks=quirks_named("all"),
+        quirk_names=parse_quirk_names("all"),
     )
     journal, stop = Journal(), asyncio.Event()
     async with (
         Client(program.url, program.token) as api,
-        Fleet.of(plan, journal) as fleet,
+        SimulatedFleet.opened(plan, journal) as fleet,
     ):
         for each in plan.ids:
             await api.put_device(str(each), hold=1 if each % 2 else 0)
@@ -60,13 +66,13 @@ async def play(program: Program, commands: int) -> Round:
         for place, each in enumerate(plan.ids):
             mine = range(place, commands, DEVICES)
             how = {"expiresIn": 600, "responseTimeout": 8, "maxAttempts": 50}
-            await api.enqueue_many(str(each), [{**wanted(n), **how} for n in mine])
+            await api.enqueue_many(str(each), [{**command_for(n), **how} for n in mine])
         await _all_over(api, commands)
         stop.set()
         await running
-        kept = [each async for each in every(api.commands)]
-        openings = {str(d.device_id): d.firmware.openings for d in fleet.devices}
-    return Round(kept, journal, openings)
+        kept = [each async for each in iter_items(api.commands)]
+        openings = {str(d.device_id): d.firmware.door_openings for d in fleet.devices}
+    return FleetRun(kept, journal, openings)
 
 
 async def _all_over(api: Client, commands: int) -> None:
@@ -80,20 +86,20 @@ async def _all_over(api: Client, commands: int) -> None:
             await asyncio.sleep(0.2)
 
 
-def check(told: Round, commands: int) -> None:
+def check_fleet(told: FleetRun, commands: int) -> None:
     """Hold what the server says against what the devices did."""
     executed: Counter[tuple[str, str]] = Counter()
     answers: dict[tuple[str, str], set[str | None]] = {}
     for entry in told.journal.entries:
         if entry.event == "executed":
-            order = (str(entry.device_id), entry.body)
+            order = (str(entry.device_id), entry.body_digest)
             executed[order] += 1
-            answers.setdefault(order, set()).add(entry.answer)
+            answers.setdefault(order, set()).add(entry.payload_digest)
 
     assert commands == len(told.commands)
     assert {command["state"] for command in told.commands} <= OVER
     for command in told.commands:
-        order = (command["deviceId"], digest(command["body"]))
+        order = (command["deviceId"], sha256_hex(command["body"]))
         if command["delivery"] == "atMostOnce":
             assert executed[order] <= 1, command
         if command["state"] == "SUCCESSFUL":
@@ -115,7 +121,7 @@ def _its_own(command: dict[str, Any], answers: set[str | None]) -> bool:
     result = command["result"]
     if "response" not in result:
         return True
-    return digest(result["response"]) in answers
+    return sha256_hex(result["response"]) in answers
 
 
 async def test_every_quirk(program: Program) -> None:
@@ -124,7 +130,7 @@ async def test_every_quirk(program: Program) -> None:
     """
     program.start(grace=0.5)
 
-    check(await play(program, 1_000), 1_000)
+    check_fleet(await run_fleet(program, 1_000), 1_000)
 
 
 @pytest.mark.proof
@@ -134,4 +140,4 @@ async def test_every_quirk_at_length(program: Program) -> None:
     """
     program.start(grace=0.5)
 
-    check(await play(program, 10_000), 10_000)
+    check_fleet(await run_fleet(program, 10_000), 10_000)

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from pushserver.client import Client
+from tests.database_rows import open_reader
 from tests.e2e.conftest import DEVICE, MakeDevice
+from tests.e2e.raw_connection import connect
 from tests.e2e.test_device_life import LOAD_USERS, OPEN_DOOR, held
-from tests.e2e.wire import line_to
-from tests.everything import reading
 from tests.program import Program
 
 ME = str(DEVICE)
@@ -39,7 +39,7 @@ async def after_restart(
             order = await device.poll()
             told += [order.endpoint] if order else []
             if order:
-                await device.answer(order)
+                await device.execute_and_post(order)
             state = (await api.command(command_id))["state"]
             if state not in ("PENDING", "SENT", "DELIVERED"):
                 return told, state
@@ -77,7 +77,7 @@ async def test_right_after_the_commit(
 
 def _kill_once_sent(program: Program) -> None:
     """Kill the program as soon as the command was handed out, as committed."""
-    with reading(program.database) as read:
+    with open_reader(program.database) as read:
         for _ in range(20_000):
             if read("SELECT state FROM command") != [("PENDING",)]:
                 break
@@ -93,7 +93,7 @@ async def test_before_the_answer_is_read(
     program.start(**HASTY)
     async with (
         Client(program.url, program.token) as api,
-        line_to(program) as (_, writer),
+        connect(program) as (_, writer),
     ):
         command = await api.enqueue(ME, OPEN_DOOR)
         writer.write(f"GET /push?deviceId={ME} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
@@ -109,11 +109,11 @@ async def test_before_the_result(program: Program, device_of: MakeDevice) -> Non
     program.start(**HASTY)
     async with Client(program.url, program.token) as api:
         command = await api.enqueue(ME, OPEN_DOOR)
-    order = await device_of(program).take()
+    order = await device_of(program).poll_command()
     program.kill()
     program.start(**HASTY)
     async with Client(program.url, program.token) as api:
-        assert 200 == await device_of(program).answer(order)
+        assert 200 == await device_of(program).execute_and_post(order)
         done = await api.command(command["id"])
 
     assert ("SUCCESSFUL", 1) == (done["state"], done["attempts"])
@@ -129,7 +129,7 @@ async def test_at_least_once_goes_out_again(
     program.start(**HASTY)
     async with Client(program.url, program.token) as api:
         command = await api.enqueue(ME, LOAD_USERS)
-    await device_of(program).take()
+    await device_of(program).poll_command()
     program.kill()
 
     told, state = await after_restart(program, device_of, command["id"])
@@ -146,12 +146,12 @@ async def test_late_result_after_timeout(
     program.start(**HASTY)
     async with Client(program.url, program.token) as api:
         command = await api.enqueue(ME, OPEN_DOOR)
-    order = await device_of(program).take()
+    order = await device_of(program).poll_command()
     program.kill()
     await after_restart(program, device_of, command["id"])
     async with Client(program.url, program.token) as api:
         before: dict[str, Any] = await api.command(command["id"])
-        await device_of(program).answer(order)
+        await device_of(program).execute_and_post(order)
         after = await api.command(command["id"])
 
     assert ("TIMEOUT", "SUCCESSFUL") == (before["state"], after["state"])

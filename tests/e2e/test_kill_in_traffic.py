@@ -11,8 +11,8 @@ import aiohttp
 import attrs
 import pytest
 
-from pushserver.client import Client, ClientError, every
-from pushserver.simulate import Device, Order
+from pushserver.client import Client, ClientError, iter_items
+from pushserver.simulate import ReceivedCommand, SimulatedDevice
 from tests.e2e.conftest import MakeDevice
 from tests.program import Program
 
@@ -21,11 +21,11 @@ AWAY = (aiohttp.ClientError, OSError, TimeoutError)
 
 
 @attrs.define
-class Promises:
+class Acknowledged:
     """What was acknowledged, and what devices were told: by the number in its body."""
 
     enqueued: dict[int, str] = attrs.Factory(dict)
-    told: Counter[int] = attrs.Factory(Counter)
+    received: Counter[int] = attrs.Factory(Counter)
     answered: set[int] = attrs.Factory(set)
     numbers: "itertools.count[int]" = attrs.Factory(itertools.count)
 
@@ -41,22 +41,22 @@ class Promises:
             device_id = str(rng.choice(DEVICES))
             self.enqueued[number] = (await api.enqueue(device_id, command))["id"]
 
-    async def device(self, device: Device) -> None:
+    async def device(self, device: SimulatedDevice) -> None:
         """Poll and answer without end."""
         while True:
             order = await device.poll()
             if order is not None:
                 await self._answer(device, order)
 
-    async def _answer(self, device: Device, order: Order) -> None:
+    async def _answer(self, device: SimulatedDevice, order: ReceivedCommand) -> None:
         number = order.body["n"]
-        self.told[number] += 1
-        if await device.answer(order) == 200:
+        self.received[number] += 1
+        if await device.execute_and_post(order) == 200:
             self.answered.add(number)
 
 
 async def traffic(
-    program: Program, promises: Promises, make: MakeDevice, rng: Random
+    program: Program, promises: Acknowledged, make: MakeDevice, rng: Random
 ) -> None:
     """Let programs and devices loose, and kill the server in the middle."""
     async with Client(program.url, program.token) as api:
@@ -76,19 +76,21 @@ async def test_promises(program: Program, device_of: MakeDevice, seed: int) -> N
     Every acknowledged command is there, none that may go out once was told twice, and
     every acknowledged result ended its command.
     """
-    rng, promises = Random(seed), Promises()  # noqa: S311 - it must repeat
+    rng, promises = Random(seed), Acknowledged()  # noqa: S311 - it must repeat
     for _ in range(4):
         program.start(response_timeout=2, grace=0.2)
         await traffic(program, promises, device_of, rng)
     program.start()
     async with Client(program.url, program.token) as api:
-        kept: dict[str, Any] = {each["id"]: each async for each in every(api.commands)}
+        kept: dict[str, Any] = {
+            each["id"]: each async for each in iter_items(api.commands)
+        }
 
     by_number = {each["body"]["n"]: each for each in kept.values()}
     assert len(promises.enqueued) > 50
     assert len(promises.answered) > 50
     assert set(promises.enqueued.values()) <= set(kept)
-    twice = {number for number, times in promises.told.items() if times > 1}
+    twice = {number for number, times in promises.received.items() if times > 1}
     assert not {number for number in twice if number % 2}
     assert {"SUCCESSFUL"} == {by_number[n]["state"] for n in promises.answered}
     assert all(by_number[n]["result"]["response"] == {} for n in promises.answered)

@@ -9,7 +9,7 @@ from yarl import URL
 
 from pushserver.client import ApiError, Client
 from tests.e2e.conftest import DEVICE, MakeDevice
-from tests.e2e.wire import line_to
+from tests.e2e.raw_connection import connect
 from tests.program import Program
 
 ME = str(DEVICE)
@@ -26,8 +26,8 @@ COMMAND = {
 async def everything(program: Program, api: Client, make: MakeDevice) -> list[str]:
     """Do all that can go right or wrong, with secrets in it; return more of them."""
     await api.enqueue(ME, COMMAND)
-    await make(program).answer(await make(program).take())
-    key = (await api.make_key(ME))["key"]
+    await make(program).execute_and_post(await make(program).poll_command())
+    key = (await api.create_device_key(ME))["key"]
     token = (await api.create_token("reader", ["devices:read"]))["token"]
     async with aiohttp.ClientSession() as session:
         await _as_device(session, program, key)
@@ -79,7 +79,7 @@ async def _as_nobody(program: Program, key: str, token: str) -> None:
         f"GET /d/{key}/push?deviceId=1 HTTP/1.1\r\nX: {'y' * 20_000}\r\n\r\n",
         f"GET /d/{key}{'/push' * 3000}?deviceId=1 HTTP/1.1\r\nHost: x\r\n\r\n",
     ):
-        async with line_to(program) as (reader, writer), asyncio.timeout(15):
+        async with connect(program) as (reader, writer), asyncio.timeout(15):
             writer.write(text.encode())
             await reader.readline()
 
@@ -106,7 +106,7 @@ async def test_a_line_each(program: Program, device_of: MakeDevice) -> None:
     async with Client(program.url, program.token) as api:
         command = await api.enqueue(ME, {"endpoint": "x"})
         device = device_of(program)
-        await device.answer(await device.take())
+        await device.execute_and_post(await device.poll_command())
         for _ in range(10):
             await device.poll()
         with pytest.raises(ApiError):

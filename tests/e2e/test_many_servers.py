@@ -15,14 +15,14 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from pushserver.client import Client, Enqueue
-from pushserver.simulate import Device, Order
+from pushserver.client import Client, RequestPreferences
+from pushserver.simulate import ReceivedCommand, SimulatedDevice
 from tests.e2e.conftest import DEVICE, MakeDevice
 from tests.e2e.test_device_life import LOAD_USERS, held
 from tests.e2e.test_workers import listening
-from tests.e2e.traffic import Traffic, check
+from tests.e2e.traffic import Traffic, check_promises
 from tests.program import Program
-from tests.web.site import until
+from tests.web.local_server import wait_until
 
 pytestmark = pytest.mark.only_on("postgres")
 ME = str(DEVICE)
@@ -109,7 +109,7 @@ async def test_sixty_four_pollers(program: Program, commands: int) -> None:
     assert list(numbers) == told
 
 
-async def given(device: Device) -> Order:
+async def poll_until_given(device: SimulatedDevice) -> ReceivedCommand:
     """Poll until there is a command."""
     async with asyncio.timeout(10):
         while (order := await device.poll()) is None:
@@ -131,8 +131,8 @@ async def test_one_after_the_other(
     ):
         command = await there.enqueue(ME, LOAD_USERS)
         waiting = asyncio.create_task(here.command(command["id"], wait=30))
-        order = await given(device_of(first))
-        assert 200 == await device_of(third).answer(order)
+        order = await poll_until_given(device_of(first))
+        assert 200 == await device_of(third).execute_and_post(order)
         done = await waiting
 
     assert ("SUCCESSFUL", 1) == (done["state"], done["attempts"])
@@ -150,12 +150,12 @@ async def test_held_poll(servers_of: MakeServers, device_of: MakeDevice) -> None
     ):
         await here.put_device(ME, hold=60)
         for _ in range(5):
-            poll = asyncio.create_task(device_of(first).take())
+            poll = asyncio.create_task(device_of(first).poll_command())
             await held(here, 1)
-            enqueue = there.enqueue(ME, LOAD_USERS, Enqueue(wait=60))
+            enqueue = there.enqueue(ME, LOAD_USERS, RequestPreferences(wait=60))
             waiting = asyncio.create_task(enqueue)
             async with asyncio.timeout(20):
-                await device_of(first).answer(await poll)
+                await device_of(first).execute_and_post(await poll)
                 assert "SUCCESSFUL" == (await waiting)["state"]
 
 
@@ -178,7 +178,7 @@ async def test_settings_of_devices(
         async def is_known() -> bool:
             return "door" in str(await there.devices())
 
-        await until(is_known)
+        await wait_until(is_known)
         async with Client(second.url, made["token"]) as reader:
             assert "door" == (await reader.device(ME))["name"]
         await here.delete_device(ME)
@@ -186,11 +186,11 @@ async def test_settings_of_devices(
         async def is_gone() -> bool:
             return "door" not in str(await there.devices())
 
-        await until(is_gone)
+        await wait_until(is_gone)
 
 
 @asynccontextmanager
-async def hearing() -> AsyncIterator[tuple[str, dict[str, str]]]:
+async def receiving_events() -> AsyncIterator[tuple[str, dict[str, str]]]:
     """Receive events for the length of the block: the states of commands by id."""
     heard: dict[str, str] = {}
     newest: Counter[str] = Counter()
@@ -216,15 +216,15 @@ async def test_leader_killed(servers_of: MakeServers) -> None:
     inside = {"webhook_allow_http": "true", "webhook_allow_networks": "127.0.0.0/8"}
     programs = servers_of(3, **inside)
     ids: list[str] = []
-    async with hearing() as (url, heard):
+    async with receiving_events() as (url, heard):
         for each, program in enumerate(programs):
             async with Client(program.url, program.token) as api:
                 if not ids:
-                    await api.subscribe(url, ["command.status"])
+                    await api.create_subscription(url, ["command.status"])
                 for _ in range(5):
                     command = {**LOAD_USERS, "expiresIn": 0.5}
                     ids.append((await api.enqueue(ME, command))["id"])
-                await until(
+                await wait_until(
                     lambda: all(heard.get(i) == "EXPIRED" for i in ids), within=60
                 )
             if each < 2:
@@ -250,10 +250,10 @@ async def test_exchanged_under_load(program: Program) -> None:
         await listening(program, 4)
         traffic.stop.set()
         await running
-        commands = await traffic.drained(api)
+        commands = await traffic.drain(api)
 
-    check(traffic, commands)
+    check_promises(traffic, commands)
     assert {"SUCCESSFUL"} == {each["state"] for each in commands.values()}
     assert {200, 201} == {status for _, status in traffic.statuses}
-    assert not traffic.lost
+    assert not traffic.failures
     assert len(commands) > 20

@@ -6,12 +6,12 @@ from typing import Any
 import attrs
 import pytest
 
-from pushserver.client import Client, Enqueue
-from pushserver.simulate import Device, Outcome
+from pushserver.client import Client, RequestPreferences
+from pushserver.simulate import ExecutionResult, SimulatedDevice
 from tests.e2e.conftest import DEVICE, MakeDevice
 from tests.e2e.test_device_life import LOAD_USERS, OPEN_DOOR
 from tests.program import Program
-from tests.web.site import until
+from tests.web.local_server import wait_until
 
 HASTY = {"response_timeout": 1, "grace": 0.1}
 
@@ -20,22 +20,22 @@ async def every_state(program: Program, api: Client, make: MakeDevice) -> list[s
     """Bring one command into each state, each at a device of its own."""
     ids: list[str] = []
 
-    async def add(command: dict[str, Any]) -> Device:
+    async def add(command: dict[str, Any]) -> SimulatedDevice:
         device_id = DEVICE + len(ids)
         ids.append((await api.enqueue(str(device_id), command))["id"])
         return make(program, device_id)
 
     await add(LOAD_USERS)
     await add({**LOAD_USERS, "notBefore": "2100-01-01T00:00:00Z"})
-    await (await add({**LOAD_USERS, "responseTimeout": 600})).take()
+    await (await add({**LOAD_USERS, "responseTimeout": 600})).poll_command()
     good = await add(LOAD_USERS)
-    await good.answer(await good.take())
+    await good.execute_and_post(await good.poll_command())
     bad = await add(OPEN_DOOR)
-    await bad.answer(await bad.take(), Outcome(error="no"))
-    await (await add(OPEN_DOOR)).take()
+    await bad.execute_and_post(await bad.poll_command(), ExecutionResult(error="no"))
+    await (await add(OPEN_DOOR)).poll_command()
     await add({**LOAD_USERS, "expiresIn": 0.001})
     await add(LOAD_USERS)
-    await api.cancel(ids[-1])
+    await api.cancel_command(ids[-1])
     await api.command(ids[5], wait=10)
     await api.command(ids[6], wait=10)
     await _recorded(api, ids[2])
@@ -48,7 +48,7 @@ async def _recorded(api: Client, command_id: str) -> None:
     async def delivered() -> bool:
         return bool("DELIVERED" == (await api.command(command_id))["state"])
 
-    await until(delivered)
+    await wait_until(delivered)
 
 
 STATES = [
@@ -95,17 +95,17 @@ async def test_life_goes_on(program: Program, device_of: MakeDevice) -> None:
         order = await device_of(program, 7, no_uuid=True).poll()
         assert order is None
         await api.put_device("7", name="x", tags={"a": "b"}, hold=2)
-        key = (await api.make_key("7", enforce=True))["key"]
+        key = (await api.create_device_key("7", enforce=True))["key"]
         token = (await api.create_token("reader", ["devices:read"]))["token"]
     await asyncio.to_thread(program.kill)
     program.start(**HASTY)
     async with Client(program.url, program.token) as api:
-        assert "load_objects" == (await device_of(program).take()).endpoint
+        assert "load_objects" == (await device_of(program).poll_command()).endpoint
         await api.enqueue("7", OPEN_DOOR)
         assert await device_of(program, 7).poll() is None
         device = device_of(program, 7)
-        device.line = attrs.evolve(device.line, key=key)
-        assert "execute_actions" == (await device.take()).endpoint
+        device.http = attrs.evolve(device.http, key=key)
+        assert "execute_actions" == (await device.poll_command()).endpoint
     async with Client(program.url, token) as api:
         device_now = await api.device("7")
 
@@ -117,7 +117,7 @@ async def test_idempotency_over_a_restart(program: Program) -> None:
     """
     A program that asks again after the server was killed gets the same answer.
     """
-    once = Enqueue(idempotency_key="k1")
+    once = RequestPreferences(idempotency_key="k1")
     program.start()
     async with Client(program.url, program.token) as api:
         first = await api.enqueue("1", OPEN_DOOR, once)

@@ -12,10 +12,10 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from yarl import URL
 
-from pushserver.client import Client, Json, every
-from pushserver.simulate import Fleet, Journal, Plan, quirks_named
+from pushserver.client import Client, Json, iter_items
+from pushserver.simulate import FleetPlan, Journal, SimulatedFleet, parse_quirk_names
 from tests.program import Program
-from tests.web.site import until
+from tests.web.local_server import wait_until
 
 NOTIFY = "deviceDesiredPropertiesModifyStatusChanged"
 WANTED: Json = {
@@ -27,7 +27,7 @@ TEXTS = {
     "alarm": {"siren_enabled": "1"},
 }
 DEVICES = 25
-OURS = {
+SETTINGS = {
     "grace": 0.5,
     "response_timeout": 4,
     "webhook_allow_http": "true",
@@ -39,7 +39,7 @@ OURS = {
 class Platform:
     """An application that looks for the type of a notification in the raw text."""
 
-    told: dict[str, Json] = attrs.Factory(dict)
+    received: dict[str, Json] = attrs.Factory(dict)
     in_order: dict[tuple[str, str], list[str]] = attrs.Factory(
         lambda: defaultdict(list)
     )
@@ -49,8 +49,8 @@ class Platform:
         text = await request.text()
         assert f'"notifyType":"{NOTIFY}"' in text
         body, name = json.loads(text), request.headers["webhook-id"]
-        if name not in self.told:
-            self.told[name] = body
+        if name not in self.received:
+            self.received[name] = body
             place = body["deviceId"], body["serviceId"]
             self.in_order[place].append(body["status"])
         return web.Response()
@@ -69,7 +69,7 @@ async def kill_and_restart(program: Program) -> None:
     """Kill the server and start it again on the same file and port."""
     port = URL(program.url).port
     await asyncio.to_thread(program.kill)
-    await asyncio.to_thread(lambda: program.start(port=port, **OURS))
+    await asyncio.to_thread(lambda: program.start(port=port, **SETTINGS))
 
 
 async def done(api: Client, task: Json, share: float) -> None:
@@ -79,10 +79,10 @@ async def done(api: Client, task: Json, share: float) -> None:
         reached: bool = (await api.task(task["id"]))["done"] >= share
         return reached
 
-    await until(is_done, within=60)
+    await wait_until(is_done, within=60)
 
 
-async def settled(api: Client, device_id: str) -> dict[str, Any]:
+async def wait_until_in_sync(api: Client, device_id: str) -> dict[str, Any]:
     """Have sent again what failed, and the device asked, until all is in sync."""
     async with asyncio.timeout(60):
         while True:
@@ -91,7 +91,7 @@ async def settled(api: Client, device_id: str) -> dict[str, Any]:
             if statuses == {"inSync"}:
                 return services
             if "failed" in statuses or "drift" in str(services):
-                await api.desire(device_id, {name: {} for name in WANTED})
+                await api.update_desired(device_id, {name: {} for name in WANTED})
             elif statuses <= {"inSync", "delivered"}:
                 await api.refresh_shadow(device_id, {})
             await asyncio.sleep(0.3)
@@ -99,7 +99,9 @@ async def settled(api: Client, device_id: str) -> dict[str, Any]:
 
 async def written(api: Client, device_id: str) -> Counter[str]:
     """Return how the commands that wrote the device ended."""
-    found = every(api.commands, 0, deviceId=device_id, endpoint="set_configuration")
+    found = iter_items(
+        api.commands, 0, deviceId=device_id, endpoint="set_configuration"
+    )
     return Counter([command["state"] async for command in found])
 
 
@@ -107,35 +109,35 @@ async def test_shadows(program: Program) -> None:
     """
     Devices with every quirk get what is desired, and the last that is told is true.
     """
-    program.start(**OURS)
-    plan = Plan(
+    program.start(**SETTINGS)
+    plan = FleetPlan(
         server=program.url,
         devices=DEVICES,
         first_id=7_000_000,
         seed=5,
         period=0.2,
         hold_timeout=3,
-        quirks=quirks_named("all"),
+        quirk_names=parse_quirk_names("all"),
     )
     platform, stop = Platform(), asyncio.Event()
     async with (
         receiving(platform) as url,
         Client(program.url, program.token) as api,
-        Fleet.of(plan, Journal(keep=False)) as fleet,
+        SimulatedFleet.opened(plan, Journal(keep_entries=False)) as fleet,
     ):
         ids = [str(each) for each in plan.ids]
         lines = (json.dumps({"deviceId": each}) for each in ids)
         await api.import_devices("\n".join(lines).encode())
-        await api.subscribe(url, [NOTIFY], format="oceanconnect")
+        await api.create_subscription(url, [NOTIFY], format="oceanconnect")
         running = asyncio.create_task(fleet.run(stop))
-        task = await api.desire_of_many({"all": True}, WANTED, concurrency=10)
+        task = await api.update_desired_of_many({"all": True}, WANTED, concurrency=10)
         for share in (0.2, 0.6):
             await done(api, task, share)
             await kill_and_restart(program)
         await done(api, task, 1)
-        shadows = await asyncio.gather(*(settled(api, each) for each in ids))
+        shadows = await asyncio.gather(*(wait_until_in_sync(api, each) for each in ids))
         writes = {each: await written(api, each) for each in ids}
-        await quiet(platform)
+        await wait_until_quiet(platform)
         stop.set()
         await running
 
@@ -146,7 +148,7 @@ async def test_shadows(program: Program) -> None:
             name: {key: has[name][key] for key in texts}
             for name, texts in TEXTS.items()
         }
-    for body in platform.told.values():
+    for body in platform.received.values():
         assert ["notifyType", "deviceId", "serviceId", "properties", "status"] == list(
             body
         )
@@ -161,10 +163,10 @@ async def test_shadows(program: Program) -> None:
         assert len(WANTED) <= delivered <= writes[each]["SUCCESSFUL"], each
 
 
-async def quiet(platform: Platform) -> None:
+async def wait_until_quiet(platform: Platform) -> None:
     """Wait until nothing more is told for a while."""
     async with asyncio.timeout(30):
         before = -1
-        while before != len(platform.told):
-            before = len(platform.told)
+        while before != len(platform.received):
+            before = len(platform.received)
             await asyncio.sleep(1.5)

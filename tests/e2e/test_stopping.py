@@ -5,12 +5,12 @@ import time
 
 import pytest
 
-from pushserver.client import Client, Enqueue, every
+from pushserver.client import Client, RequestPreferences, iter_items
 from tests.e2e.conftest import DEVICE, MakeDevice
+from tests.e2e.raw_connection import connect
 from tests.e2e.test_device_life import LOAD_USERS, OPEN_DOOR, held
-from tests.e2e.wire import line_to
 from tests.program import Program
-from tests.web.site import until
+from tests.web.local_server import wait_until
 
 ME = str(DEVICE)
 
@@ -40,13 +40,15 @@ async def test_waiting_programs(server: Program, api: Client) -> None:
     """
     Programs that wait for an outcome are answered with how it stands.
     """
-    enqueue = asyncio.create_task(api.enqueue(ME, LOAD_USERS, Enqueue(wait=60)))
+    enqueue = asyncio.create_task(
+        api.enqueue(ME, LOAD_USERS, RequestPreferences(wait=60))
+    )
     results = asyncio.create_task(api.results(wait=60))
 
     async def enqueued() -> bool:
         return bool((await api.commands())["items"])
 
-    await until(enqueued)
+    await wait_until(enqueued)
 
     assert (0, True) == await stopped(server)
     assert "PENDING" == (await enqueue)["state"]
@@ -59,7 +61,7 @@ async def test_a_body_on_its_way(server: Program, api: Client) -> None:
     """
     await api.put_device(ME)
     head = f"POST /result?deviceId={ME} HTTP/1.1\r\nHost: x\r\nContent-Length: 15\r\n"
-    async with line_to(server) as (reader, writer), line_to(server) as (_, stalls):
+    async with connect(server) as (reader, writer), connect(server) as (_, stalls):
         for each in (writer, stalls):
             each.write(f'{head}\r\n{{"response":'.encode())
             await each.drain()
@@ -82,7 +84,7 @@ async def test_a_request_on_its_way(server: Program, api: Client) -> None:
     Who connected before the end began is answered; who is silent is not waited for.
     """
     await api.put_device(ME)
-    async with line_to(server) as (reader, writer), line_to(server):
+    async with connect(server) as (reader, writer), connect(server):
         await api.devices()
         stopping = asyncio.create_task(stopped(server))
         await _closed_to_others(server)
@@ -98,12 +100,12 @@ async def _closed_to_others(program: Program) -> None:
 
     async def closed() -> bool:
         try:
-            async with line_to(program):
+            async with connect(program):
                 return False
         except OSError:
             return True
 
-    await until(closed)
+    await wait_until(closed)
 
 
 async def test_in_traffic(server: Program, api: Client, device_of: MakeDevice) -> None:
@@ -117,7 +119,7 @@ async def test_in_traffic(server: Program, api: Client, device_of: MakeDevice) -
         one = device_of(server, number)
         while True:
             await api.enqueue(str(number), OPEN_DOOR)
-            answered += await one.answer(await one.take()) == 200
+            answered += await one.execute_and_post(await one.poll_command()) == 200
 
     tasks = [asyncio.create_task(device(number)) for number in range(1, 9)]
     await asyncio.sleep(1)
@@ -126,7 +128,7 @@ async def test_in_traffic(server: Program, api: Client, device_of: MakeDevice) -
     ends = await asyncio.gather(*tasks, return_exceptions=True)
     server.start()
     async with Client(server.url, server.token) as again:
-        done = [c async for c in every(again.commands, state="SUCCESSFUL")]
+        done = [c async for c in iter_items(again.commands, state="SUCCESSFUL")]
     assert all(isinstance(end, Exception) for end in ends)
     assert len(done) >= answered > 8
 

@@ -13,14 +13,14 @@ from pushserver.client import Client
 from tests.e2e.conftest import DEVICE
 from tests.e2e.test_device_life import LOAD_USERS
 from tests.program import Program
-from tests.web.site import until
+from tests.web.local_server import wait_until
 
 ME = str(DEVICE)
 pytestmark = pytest.mark.only_on("sqlite")
 
 
 @contextmanager
-def store_away(program: Program) -> Iterator[None]:
+def store_locked(program: Program) -> Iterator[None]:
     """Hold the one lock that writing needs, as a stuck backup would."""
     connection = sqlite3.connect(program.file, isolation_level=None)
     connection.execute("BEGIN IMMEDIATE")
@@ -46,7 +46,7 @@ async def test_devices(
     command = await api.enqueue(ME, LOAD_USERS)
     url = f"{server.url}/push?deviceId={ME}"
 
-    with store_away(server):
+    with store_locked(server):
         away = await asyncio.gather(*(get(session, url) for _ in range(3)))
     status, order = await get(session, url)
 
@@ -62,7 +62,7 @@ async def test_idle_devices(
     Idle devices notice nothing: they are answered at once.
     """
     await api.put_device(ME)
-    with store_away(server):
+    with store_locked(server):
         async with asyncio.timeout(2):
             answer = await get(session, f"{server.url}/push?deviceId={ME}")
 
@@ -78,7 +78,7 @@ async def test_programs(
     await api.put_device(ME)
     headers = {"Authorization": f"Bearer {server.token}"}
     url = f"{server.url}/api/v1/devices/{ME}/commands"
-    with store_away(server):
+    with store_locked(server):
         async with session.post(url, json=LOAD_USERS, headers=headers) as answer:
             status, told = answer.status, answer.headers
             problem = await answer.json(content_type="application/problem+json")
@@ -105,7 +105,7 @@ async def test_results(
         async with session.post(url, data=b'{"response":{}}') as answer:
             return answer.status
 
-    with store_away(server):
+    with store_locked(server):
         posting = asyncio.create_task(post())
         done, _ = await asyncio.wait([posting], timeout=7)
 
@@ -124,7 +124,7 @@ async def test_results_in_vain(
     await api.put_device(ME)
     url = f"{server.url}/result?deviceId={ME}"
     loop = asyncio.get_running_loop()
-    with store_away(server):
+    with store_locked(server):
         begun = loop.time()
         async with session.post(url, data=b'{"response":{}}') as answer:
             status, told = answer.status, answer.headers
@@ -139,7 +139,7 @@ async def test_readiness(server: Program, session: aiohttp.ClientSession) -> Non
     """
     `/readyz` is red while the store is away and green after; `/healthz` stays green.
     """
-    with store_away(server):
+    with store_locked(server):
         red = await get(session, f"{server.url}/readyz")
         alive = await get(session, f"{server.url}/healthz")
 
@@ -148,7 +148,7 @@ async def test_readiness(server: Program, session: aiohttp.ClientSession) -> Non
 
     assert 503 == red[0]
     assert (200, b"ok\n") == alive
-    await until(green)
+    await wait_until(green)
 
 
 async def test_nothing_seen_is_lost(
@@ -157,11 +157,11 @@ async def test_nothing_seen_is_lost(
     """
     What was seen of devices while the store was away is written afterwards.
     """
-    with store_away(server):
+    with store_locked(server):
         for number in range(5):
             await get(session, f"{server.url}/push?deviceId={900 + number}")
             await get(session, f"{server.url}/x.fcgi?device_id={900 + number}")
-        await until(lambda: "flush-seen" in server.log.read_text(), within=30)
+        await wait_until(lambda: "flush-seen" in server.log.read_text(), within=30)
     server.stop()
     server.start()
     async with Client(server.url, server.token) as again:

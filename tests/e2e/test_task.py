@@ -12,32 +12,44 @@ import msgspec
 import pytest
 from yarl import URL
 
-from pushserver.client import Client, Json, every
-from pushserver.simulate import Entry, Fleet, Journal, Plan, digest, quirks_named
+from pushserver.client import Client, Json, iter_items
+from pushserver.simulate import (
+    FleetPlan,
+    Journal,
+    JournalEntry,
+    SimulatedFleet,
+    parse_quirk_names,
+    sha256_hex,
+)
 from tests.program import Program
 
-HOW = {"expiresIn": 600, "responseTimeout": 8, "maxAttempts": 50}
+STEP_OPTIONS = {"expiresIn": 600, "responseTimeout": 8, "maxAttempts": 50}
 USER = {"object": "users", "values": [{"id": 77, "name": "Ada"}]}
 DOOR = {"actions": [{"action": "door", "parameters": "door=1"}]}
 USERS = {"object": "users"}
 #: The second step is atMostOnce.
 STEPS = [
-    {"endpoint": "create_or_modify_objects", "resource": "user", "body": USER, **HOW},
-    {"endpoint": "execute_actions", "resource": "door", "body": DOOR, **HOW},
-    {"endpoint": "load_objects", "resource": "check", "body": USERS, **HOW},
+    {
+        "endpoint": "create_or_modify_objects",
+        "resource": "user",
+        "body": USER,
+        **STEP_OPTIONS,
+    },
+    {"endpoint": "execute_actions", "resource": "door", "body": DOOR, **STEP_OPTIONS},
+    {"endpoint": "load_objects", "resource": "check", "body": USERS, **STEP_OPTIONS},
 ]
-USER_STEP, DOOR_STEP, CHECK_STEP = (digest(step["body"]) for step in STEPS)
+USER_STEP, DOOR_STEP, CHECK_STEP = (sha256_hex(step["body"]) for step in STEPS)
 #: Devices that never poll and are removed in the middle.
 GONE = range(4_999_000, 4_999_005)
 #: What a device writes down when the server has taken a result.
 TAKEN = {"response", "error", "lateResults", "doubledResults"}
-FIRM = {"grace": 0.5}
+SETTINGS = {"grace": 0.5}
 #: The server is killed when so much of the task is done.
 MIDDLE = 0.3
 
 
 @attrs.frozen
-class Round:
+class TaskRun:
     """What the task came to, what was shown of it, and what the devices wrote down."""
 
     shown: list[Json]
@@ -57,32 +69,32 @@ class Round:
         return {each for each, op in self.operations.items() if op["status"] == status}
 
 
-def fleet_of(program: Program, devices: int) -> Plan:
+def fleet_of(program: Program, devices: int) -> FleetPlan:
     """Return a fleet with every quirk; a larger one polls less often."""
-    return Plan(
+    return FleetPlan(
         server=program.url,
         devices=devices,
         first_id=5_000_000,
         seed=11,
         period=devices / 500,
         hold_timeout=3,
-        quirks=quirks_named("all"),
+        quirk_names=parse_quirk_names("all"),
     )
 
 
-async def play(program: Program, devices: int) -> Round:
+async def run_task(program: Program, devices: int) -> TaskRun:
     """Let a task run over the fleet, and kill the server in the middle of it."""
     plan, journal, stop = fleet_of(program, devices), Journal(), asyncio.Event()
     async with (
         Client(program.url, program.token) as api,
-        Fleet.of(plan, journal) as fleet,
+        SimulatedFleet.opened(plan, journal) as fleet,
     ):
         await adopt(api, [*plan.ids, *GONE])
         running = asyncio.create_task(fleet.run(stop))
-        task = await api.make_task({"all": True}, STEPS, concurrency=devices // 8)
+        task = await api.create_task({"all": True}, STEPS, concurrency=devices // 8)
         shown: list[Json] = []
         killed_at = 0.0
-        async for now in followed(program, task["id"]):
+        async for now in follow(program, task["id"]):
             shown.append(now)
             if not killed_at and now["done"] >= MIDDLE:
                 killed_at = now["done"]
@@ -90,9 +102,9 @@ async def play(program: Program, devices: int) -> Round:
                 await remove(api, GONE)
         stop.set()
         await running
-        operations = every(api.operations, taskId=task["id"])
+        operations = iter_items(api.operations, taskId=task["id"])
         by_device = {int(each["deviceId"]): each async for each in operations}
-    return Round(shown, killed_at, by_device, journal)
+    return TaskRun(shown, killed_at, by_device, journal)
 
 
 async def adopt(api: Client, device_ids: Sequence[int]) -> None:
@@ -111,10 +123,10 @@ async def kill_and_restart(program: Program) -> None:
     """Kill the server and start it again on the same file and port."""
     port = URL(program.url).port
     await asyncio.to_thread(program.kill)
-    await asyncio.to_thread(lambda: program.start(port=port, **FIRM))
+    await asyncio.to_thread(lambda: program.start(port=port, **SETTINGS))
 
 
-async def followed(program: Program, task_id: str) -> AsyncIterator[Json]:
+async def follow(program: Program, task_id: str) -> AsyncIterator[Json]:
     """Follow a task with the command line; yield each line that it prints."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "pushserver", "tasks", "follow", task_id),
@@ -134,7 +146,7 @@ async def followed(program: Program, task_id: str) -> AsyncIterator[Json]:
     assert 1 == await process.wait()
 
 
-def check(told: Round) -> None:
+def check(told: TaskRun) -> None:
     """Hold what the task says against what the devices did."""
     last, done = told.shown[-1], defaultdict(list)
     for entry in told.journal.entries:
@@ -161,10 +173,10 @@ def check_progress(shown: list[Json], killed_at: float) -> None:
     assert 1 == shares[-1]
 
 
-def check_device(device_id: int, status: str, entries: list[Entry]) -> None:
+def check_device(device_id: int, status: str, entries: list[JournalEntry]) -> None:
     """A device did its steps in order, its door at most once, and is believed."""
-    executed = [entry.body for entry in entries if entry.event == "executed"]
-    taken = {entry.body for entry in entries if entry.event in TAKEN}
+    executed = [entry.body_digest for entry in entries if entry.event == "executed"]
+    taken = {entry.body_digest for entry in entries if entry.event in TAKEN}
     order = [body for body, _ in groupby(executed)]
     steps = [USER_STEP, DOOR_STEP, CHECK_STEP]
 
@@ -184,9 +196,9 @@ async def test_task(program: Program) -> None:
     A task over 100 devices with every quirk, killed in the middle, runs to its end,
     and says what the devices did.
     """
-    program.start(**FIRM)
+    program.start(**SETTINGS)
 
-    check(await play(program, 100))
+    check(await run_task(program, 100))
 
 
 @pytest.mark.proof
@@ -194,6 +206,6 @@ async def test_task_at_length(program: Program) -> None:
     """
     The same over 1,000.
     """
-    program.start(**FIRM)
+    program.start(**SETTINGS)
 
-    check(await play(program, 1_000))
+    check(await run_task(program, 1_000))

@@ -14,8 +14,8 @@ import pytest
 from aiohttp import web
 from yarl import URL
 
-from pushserver.client import Client, ClientError, Json, every
-from pushserver.simulate import Fleet, Habits, Journal, Plan
+from pushserver.client import Client, ClientError, Json, iter_items
+from pushserver.simulate import FleetPlan, Journal, Quirks, SimulatedFleet
 from tests.program import Program
 
 AGAIN = {"delivery": "atLeastOnce", "responseTimeout": 5, "maxAttempts": 50}
@@ -28,7 +28,7 @@ PHASES = {
         "versionPointer": "/version",
     },
 }
-FIRM = {
+SETTINGS = {
     "grace": 0.5,
     "webhook_allow_http": "true",
     "webhook_allow_networks": "127.0.0.0/8",
@@ -44,7 +44,7 @@ KILLS = (0.15, 0.5)
 
 
 @attrs.define(eq=False)
-class Receiver:
+class UpgradeReceiver:
     """
     A receiver written for Huawei's platform: it looks for the type in the raw text.
 
@@ -53,8 +53,8 @@ class Receiver:
 
     url: str = ""
     bodies: dict[str, bytes] = attrs.Factory(dict)
-    heard: dict[int, list[Json]] = attrs.Factory(dict)
-    news: asyncio.Event = attrs.Factory(asyncio.Event)
+    notifications: dict[int, list[Json]] = attrs.Factory(dict)
+    arrived: asyncio.Event = attrs.Factory(asyncio.Event)
 
     async def take(self, request: web.BaseRequest) -> web.StreamResponse:
         """Take one notification."""
@@ -62,41 +62,43 @@ class Receiver:
         assert self.bodies.setdefault(name, body) == body
         if not any(b'"notifyType":"%s"' % kind in body for kind in KINDS):
             return web.Response(status=400)
-        self._note(name, json.loads(body))
-        self.news.set()
+        self._record(name, json.loads(body))
+        self.arrived.set()
         return web.Response(status=200)
 
-    async def hear(self, devices: float) -> None:
+    async def wait_until_ended(self, devices: float) -> None:
         """Wait until so many devices were told to have ended."""
         async with asyncio.timeout(60):
-            while self.ended() < devices:
-                self.news.clear()
-                await self.news.wait()
+            while self.count_ended() < devices:
+                self.arrived.clear()
+                await self.arrived.wait()
 
-    def _note(self, name: str, told: Json) -> None:
-        seen = self.heard.setdefault(int(told["deviceId"]), [])
+    def _record(self, name: str, notification: Json) -> None:
+        seen = self.notifications.setdefault(int(notification["deviceId"]), [])
         if name not in {each["id"] for each in seen}:
-            seen.append({"id": name, **told})
+            seen.append({"id": name, **notification})
 
-    def ended(self) -> int:
+    def count_ended(self) -> int:
         """Return how many devices were told to have ended."""
-        return sum("swUpgradeResult" in each[-1] for each in self.heard.values())
+        return sum(
+            "swUpgradeResult" in each[-1] for each in self.notifications.values()
+        )
 
-    def words(self, device_id: int) -> list[str]:
+    def summaries(self, device_id: int) -> list[str]:
         """Return what was told of a device: states, and how it ended."""
-        return [_word(told) for told in self.heard.get(device_id, [])]
+        return [_summary(told) for told in self.notifications.get(device_id, [])]
 
 
-def _word(told: Json) -> str:
+def _summary(told: Json) -> str:
     if told["notifyType"] == "swUpgradeStateChangeNotify":
         return str(told["swUpgradeState"])
     return f"{told['swUpgradeResult']} {told['errorCode']}".strip()
 
 
 @asynccontextmanager
-async def receiving() -> AsyncIterator[Receiver]:
+async def receiving() -> AsyncIterator[UpgradeReceiver]:
     """Receive for the length of the block."""
-    receiver = Receiver()
+    receiver = UpgradeReceiver()
     runner = web.ServerRunner(web.Server(receiver.take, access_log=None))
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -109,7 +111,7 @@ async def receiving() -> AsyncIterator[Receiver]:
 
 
 @attrs.frozen
-class Kinds:
+class FleetShares:
     """Which devices are how."""
 
     offline: range
@@ -118,7 +120,7 @@ class Kinds:
     sound: range
 
     @classmethod
-    def of(cls, devices: int) -> "Kinds":
+    def of(cls, devices: int) -> "FleetShares":
         """Share so many devices out."""
         shares = (OFFLINE, FULL, RESTARTING)
         ends = [FIRST]
@@ -128,29 +130,29 @@ class Kinds:
         return cls(*(range(a, b) for a, b in pairwise(ends)))
 
     @property
-    def coming(self) -> tuple[tuple[range, Habits], ...]:
+    def coming(self) -> tuple[tuple[range, Quirks], ...]:
         """Those that poll, with their habits."""
         return (
-            (self.full, Habits(failed_loads=1.0)),
-            (self.restarting, Habits(lost_installs=1.0)),
-            (self.sound, Habits()),
+            (self.full, Quirks(failed_loads=1.0)),
+            (self.restarting, Quirks(lost_installs=1.0)),
+            (self.sound, Quirks()),
         )
 
 
 @attrs.frozen
-class Round:
+class UpgradeRun:
     """What the upgrade came to, what was told of it, and what the devices have."""
 
-    kinds: Kinds
+    kinds: FleetShares
     upgrade: Json
-    parts: dict[int, Json]
-    receiver: Receiver
+    device_upgrades: dict[int, Json]
+    receiver: UpgradeReceiver
     versions: dict[int, str]
 
 
-async def play(program: Program, devices: int) -> Round:
+async def run_upgrade(program: Program, devices: int) -> UpgradeRun:
     """Upgrade a fleet, and kill the server twice in the middle of it."""
-    kinds, stop = Kinds.of(devices), asyncio.Event()
+    kinds, stop = FleetShares.of(devices), asyncio.Event()
     async with (
         receiving() as receiver,
         Client(program.url, program.token) as api,
@@ -161,34 +163,36 @@ async def play(program: Program, devices: int) -> Round:
         running = [asyncio.create_task(fleet.run(stop)) for fleet in polling]
         made = await make(api, devices)
         for share in KILLS:
-            await receiver.hear(share * devices)
+            await receiver.wait_until_ended(share * devices)
             await kill_and_restart(program)
         upgrade = await ended(api, made["id"])
-        await told_all(api)
+        await wait_until_delivered(api)
         stop.set()
         await asyncio.gather(*running)
-        listed = every(partial(api.upgrade_devices, made["id"]))
+        listed = iter_items(partial(api.upgrade_devices, made["id"]))
         parts = {int(each["deviceId"]): each async for each in listed}
     each_device = (device for fleet in polling for device in fleet.devices)
     versions = {each.device_id: each.firmware.version for each in each_device}
-    return Round(kinds, upgrade, parts, receiver, versions)
+    return UpgradeRun(kinds, upgrade, parts, receiver, versions)
 
 
 @asynccontextmanager
-async def fleets(program: Program, kinds: Kinds) -> AsyncIterator[list[Fleet]]:
+async def fleets(
+    program: Program, kinds: FleetShares
+) -> AsyncIterator[list[SimulatedFleet]]:
     """Have fleets, one for each kind of device that polls."""
     async with AsyncExitStack() as stack:
         yield [
             await stack.enter_async_context(
-                Fleet.of(
-                    Plan(
+                SimulatedFleet.opened(
+                    FleetPlan(
                         server=program.url,
                         devices=len(ids),
                         first_id=ids.start,
                         period=0.5,
-                        habits=habits,
+                        fixed_quirks=habits,
                     ),
-                    Journal(keep=False),
+                    Journal(keep_entries=False),
                 )
             )
             for ids, habits in kinds.coming
@@ -202,9 +206,9 @@ async def adopt(api: Client, devices: int) -> None:
     await api.import_devices(b"\n".join(b'{"deviceId":"%d"}' % each for each in ids))
 
 
-async def subscribe(api: Client, receiver: Receiver) -> None:
+async def subscribe(api: Client, receiver: UpgradeReceiver) -> None:
     """Let the receiver hear of upgrades in Huawei's words."""
-    await api.subscribe(
+    await api.create_subscription(
         receiver.url,
         ["upgrade.state", "upgrade.result"],
         format="oceanconnect",
@@ -215,17 +219,17 @@ async def subscribe(api: Client, receiver: Receiver) -> None:
 async def make(api: Client, devices: int) -> Json:
     """Make the upgrade of all devices."""
     policy = {"concurrency": devices // 4, "applyTimeout": 20, "expiresIn": 10}
-    return await api.make_upgrade({"all": True}, "2.0", PHASES, policy=policy)
+    return await api.create_upgrade({"all": True}, "2.0", PHASES, policy=policy)
 
 
 async def kill_and_restart(program: Program) -> None:
     """Kill the server and start it again on the same file and port."""
     port = URL(program.url).port
     await asyncio.to_thread(program.kill)
-    await asyncio.to_thread(lambda: program.start(port=port, **FIRM))
+    await asyncio.to_thread(lambda: program.start(port=port, **SETTINGS))
 
 
-async def asked(ask: Callable[[], Any], good: Callable[[Json], bool]) -> Json:
+async def ask_until(ask: Callable[[], Any], good: Callable[[Json], bool]) -> Json:
     """Ask again and again until the answer is good."""
     async with asyncio.timeout(90):
         while True:
@@ -240,36 +244,38 @@ async def asked(ask: Callable[[], Any], good: Callable[[Json], bool]) -> Json:
 
 async def ended(api: Client, upgrade_id: str) -> Json:
     """Return the upgrade when it has ended."""
-    return await asked(lambda: api.upgrade(upgrade_id), lambda told: "endedAt" in told)
+    return await ask_until(
+        lambda: api.upgrade(upgrade_id), lambda told: "endedAt" in told
+    )
 
 
-async def told_all(api: Client) -> None:
+async def wait_until_delivered(api: Client) -> None:
     """Wait until nothing is left to tell."""
 
     def done(page: Json) -> bool:
         (only,) = page["items"]
         return not only["backlog"]["unread"] + only["backlog"]["pending"]
 
-    await asked(api.subscriptions, done)
+    await ask_until(api.subscriptions, done)
 
 
-def check(told: Round) -> None:
+def check(told: UpgradeRun) -> None:
     """Hold what was told, event by event, against what the devices have."""
-    expected = {each: words(told, each) for each in told.parts}
+    expected = {each: expected_summaries(told, each) for each in told.device_upgrades}
     results = Counter(each[-1].split()[0] for each in expected.values())
 
-    assert expected == {each: told.receiver.words(each) for each in expected}
-    assert expected.keys() == told.receiver.heard.keys()
+    assert expected == {each: told.receiver.summaries(each) for each in expected}
+    assert expected.keys() == told.receiver.notifications.keys()
     assert sum(map(len, expected.values())) == len(told.receiver.bodies)
     assert {"SUCCESS": results["SUCCESS"], "FAIL": results["FAIL"]} == (
         told.upgrade["results"]
     )
-    assert results["SUCCESS"] >= 0.75 * len(told.parts)
-    for device_id, part in told.parts.items():
-        check_part(told, device_id, part)
+    assert results["SUCCESS"] >= 0.75 * len(told.device_upgrades)
+    for device_id, part in told.device_upgrades.items():
+        check_device_upgrade(told, device_id, part)
 
 
-def words(told: Round, device_id: int) -> list[str]:
+def expected_summaries(told: UpgradeRun, device_id: int) -> list[str]:
     """Return what must have been told of a device, by what it is and has."""
     if device_id in told.kinds.offline:
         return ["FAIL EXPIRED"]
@@ -280,9 +286,9 @@ def words(told: Round, device_id: int) -> list[str]:
     return [*PATH, "SUCCESS" if installed else "FAIL TIMEOUT"]
 
 
-def check_part(told: Round, device_id: int, part: Json) -> None:
+def check_device_upgrade(told: UpgradeRun, device_id: int, part: Json) -> None:
     """The API, and every field of the last notification, say the same of a device."""
-    last = told.receiver.heard[device_id][-1]
+    last = told.receiver.notifications[device_id][-1]
 
     assert ("idle", last["swUpgradeResult"]) == (part["state"], part["result"])
     assert part.get("errorCode", "") == last["errorCode"]
@@ -290,7 +296,7 @@ def check_part(told: Round, device_id: int, part: Json) -> None:
     assert part.get("sourceVersion", "") == last["sourceVersion"]
     assert part.get("currentVersion", "") == last["curVersion"]
     assert "2.0" == last["targetVersion"]
-    for each in told.receiver.heard[device_id]:
+    for each in told.receiver.notifications[device_id]:
         assert (told.upgrade["id"], part["subOperationId"], APP) == (
             each["operationId"],
             each["subOperationId"],
@@ -303,9 +309,9 @@ async def test_upgrade(program: Program) -> None:
     60 devices, some of which never come, refuse or restart, end in the right results
     over two kills, and each notification comes, once, in order.
     """
-    program.start(**FIRM)
+    program.start(**SETTINGS)
 
-    check(await play(program, 60))
+    check(await run_upgrade(program, 60))
 
 
 @pytest.mark.proof
@@ -313,6 +319,6 @@ async def test_upgrade_at_length(program: Program) -> None:
     """
     The same with 200.
     """
-    program.start(**FIRM)
+    program.start(**SETTINGS)
 
-    check(await play(program, 200))
+    check(await run_upgrade(program, 200))

@@ -13,12 +13,12 @@ import pytest
 from aiohttp import web
 from standardwebhooks.webhooks import Webhook
 
+from tests.database_rows import open_reader
 from tests.e2e.conftest import MakeDevice
-from tests.e2e.test_kill_in_traffic import Promises, traffic
-from tests.everything import reading
+from tests.e2e.test_kill_in_traffic import Acknowledged, traffic
 from tests.program import Program
 
-OURS = {
+SETTINGS = {
     "webhook_allow_http": "true",
     "webhook_allow_networks": "127.0.0.0/8",
     "response_timeout": 2,
@@ -29,7 +29,7 @@ Transition = tuple[int, int]
 
 
 @attrs.define(eq=False)
-class Receiver:
+class FlakyReceiver:
     """Answers a part of what comes with 500; notes every id's bodies and successes."""
 
     rng: Random
@@ -58,9 +58,9 @@ class Receiver:
 
 
 @asynccontextmanager
-async def receiving(rng: Random) -> AsyncIterator[Receiver]:
+async def receiving(rng: Random) -> AsyncIterator[FlakyReceiver]:
     """Have a receiver that fails in three of ten cases for the length of the block."""
-    receiver = Receiver(rng, failing=0.3)
+    receiver = FlakyReceiver(rng, failing=0.3)
     runner = web.ServerRunner(web.Server(receiver.handle, access_log=None))
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -88,7 +88,7 @@ class Administrator:
             assert answer.ok, await answer.text()
             return await answer.json()
 
-    async def subscribe(self, receiver: Receiver, *, ordered: bool) -> str:
+    async def subscribe(self, receiver: FlakyReceiver, *, ordered: bool) -> str:
         """Subscribe to every transition of every command; return under which id."""
         wanted = {"url": receiver.url, "events": ["command.status"], "ordered": ordered}
         made = await self.call("POST", "", wanted)
@@ -122,7 +122,7 @@ class Administrator:
 
 def transitions(program: Program) -> set[Transition]:
     """Return every transition that the database has, by the commands' own counts."""
-    with reading(program.database) as read:
+    with open_reader(program.database) as read:
         rows = read("SELECT id, turns FROM command")
     return {(row, turn) for row, turns in rows for turn in range(1, turns + 1)}
 
@@ -156,14 +156,14 @@ async def test_nothing_lost(
     what comes twice has the same id and the same body, and nothing is told under two
     ids. Ordered, each device's events come in order.
     """
-    rng, promises, killed = Random(seed), Promises(), 0  # noqa: S311 - it must repeat
+    rng, promises, killed = Random(seed), Acknowledged(), 0  # noqa: S311 - it must repeat
     async with receiving(rng) as receiver, administering(program) as admin:
-        program.start(**OURS)
+        program.start(**SETTINGS)
         which = await admin.subscribe(receiver, ordered=ordered)
         while killed < kills or len(transitions(program)) < events:
             await traffic(program, promises, device_of, rng)
             killed += 1
-            program.start(**OURS)
+            program.start(**SETTINGS)
         async with asyncio.timeout(600):
             backlog = await admin.finish(which)
         program.stop()

@@ -12,7 +12,7 @@ import pytest
 from pushserver.client import Client
 from tests.e2e.conftest import DEVICE
 from tests.program import Program
-from tests.web.site import until
+from tests.web.local_server import wait_until
 
 pytestmark = pytest.mark.only_on("postgres")
 ME = str(DEVICE)
@@ -20,8 +20,10 @@ ME = str(DEVICE)
 
 async def listening(program: Program, times: int) -> list[int]:
     """Wait until processes have begun to listen so often; return their ids."""
-    await until(lambda: len(program.told("process.listens")) >= times, within=30)
-    return [line["pid"] for line in program.told("process.listens")]
+    await wait_until(
+        lambda: len(program.log_lines("process.listens")) >= times, within=30
+    )
+    return [line["pid"] for line in program.log_lines("process.listens")]
 
 
 async def polls(program: Program, stop: asyncio.Event) -> list[tuple[int, bytes]]:
@@ -52,7 +54,7 @@ async def test_together(program: Program) -> None:
     assert "PENDING" == command["state"]
     assert 0 == await asyncio.to_thread(program.stop)
     assert time.monotonic() - begun < 10
-    assert 3 == len(program.told("server.stopped"))
+    assert 3 == len(program.log_lines("server.stopped"))
 
 
 async def test_stopped_while_they_start(program: Program) -> None:
@@ -87,7 +89,7 @@ async def test_keeper_killed(program: Program) -> None:
     program.start(workers=2)
     await listening(program, 2)
     program.kill()
-    await until(lambda: len(program.told("server.stopped")) == 2, within=30)
+    await wait_until(lambda: len(program.log_lines("server.stopped")) == 2, within=30)
 
     async with aiohttp.ClientSession() as session:
         with pytest.raises(aiohttp.ClientConnectorError):
@@ -117,7 +119,7 @@ async def test_exchanged_while_they_start(program: Program) -> None:
     """
     process = program.spawn(workers=2)
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    await until(lambda: bool(children.read_text()), within=30)
+    await wait_until(lambda: bool(children.read_text()), within=30)
     process.send_signal(signal.SIGHUP)
     try:
         pids = await listening(program, 4)

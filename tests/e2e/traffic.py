@@ -10,13 +10,13 @@ import aiohttp
 import attrs
 from yarl import URL
 
-from pushserver.client import Client, Json, every
+from pushserver.client import Client, Json, iter_items
 from tests.program import Program
-from tests.web.site import until
+from tests.web.local_server import wait_until
 
 DEVICES = range(101, 117)
 #: What both do when a server is away or says that the store is.
-LOST = (aiohttp.ClientError, OSError, TimeoutError)
+CONNECTION_ERRORS = (aiohttp.ClientError, OSError, TimeoutError)
 _PAUSE = 0.05
 
 
@@ -36,10 +36,10 @@ class Traffic:
     devices: range = DEVICES
     pause: float = 0.0
     enqueued: dict[int, str] = attrs.Factory(dict)
-    told: Counter[int] = attrs.Factory(Counter)
+    received: Counter[int] = attrs.Factory(Counter)
     answered: set[int] = attrs.Factory(set)
     statuses: Counter[tuple[str, int]] = attrs.Factory(Counter)
-    lost: Counter[str] = attrs.Factory(Counter)
+    failures: Counter[str] = attrs.Factory(Counter)
     stop: asyncio.Event = attrs.Factory(asyncio.Event)
     _numbers: "itertools.count[int]" = attrs.Factory(itertools.count)
 
@@ -67,11 +67,13 @@ class Traffic:
             "responseTimeout": 60,
         }
         path = f"/api/v1/devices/{device}/commands"
-        head = {"Idempotency-Key": f"k{number}"}
+        headers = {"Idempotency-Key": f"k{number}"}
         while True:
-            status, made = await self._call("POST", path, json=command, headers=head)
+            status, created = await self._call(
+                "POST", path, json=command, headers=headers
+            )
             if status in (200, 201):
-                return str(made["id"])
+                return str(created["id"])
             await asyncio.sleep(_PAUSE)
 
     async def _device(self, device: int) -> None:
@@ -86,48 +88,55 @@ class Traffic:
         if not order:
             return
         n = order["body"]["n"]
-        self.told[n] += 1
+        self.received[n] += 1
         status = 0
         while status != 200:
             path = f"/result{query}"
             status, _ = await self._call("POST", path, json={"response": {}})
         self.answered.add(n)
 
-    async def _call(self, method: str, path: str, **how: Any) -> tuple[int, Json]:
+    async def _call(self, method: str, path: str, **options: Any) -> tuple[int, Json]:
         """Call a server; 0 if there was no answer."""
         server = self.rng.choice(self.servers)
-        head = {"Authorization": f"Bearer {server.token}", **how.pop("headers", {})}
-        where = URL(server.url + path, encoded=True)
+        headers = {
+            "Authorization": f"Bearer {server.token}",
+            **options.pop("headers", {}),
+        }
+        url = URL(server.url + path, encoded=True)
         kind = path.partition("?")[0].rpartition("/")[2]
         try:
-            async with self.session.request(method, where, headers=head, **how) as got:
-                self.statuses[kind, got.status] += 1
-                body = await got.read()
+            async with self.session.request(
+                method, url, headers=headers, **options
+            ) as response:
+                self.statuses[kind, response.status] += 1
+                body = await response.read()
                 empty: Json = {}
-                return got.status, await got.json() if body else empty
-        except LOST as lost:
-            self.lost[f"{kind} {type(lost).__name__}"] += 1
+                return response.status, await response.json() if body else empty
+        except CONNECTION_ERRORS as lost:
+            self.failures[f"{kind} {type(lost).__name__}"] += 1
             await asyncio.sleep(_PAUSE)
             return 0, {}
 
-    async def drained(self, api: Client) -> dict[str, Json]:
+    async def drain(self, api: Client) -> dict[str, Json]:
         """Let devices poll until nothing waits any more; return all commands."""
         live = {"PENDING", "SENT", "DELIVERED"}
         commands: dict[str, Json] = {}
 
         async def is_over() -> bool:
             await asyncio.gather(*(self.poll(each) for each in self.devices))
-            commands.update({each["id"]: each async for each in every(api.commands)})
+            commands.update(
+                {each["id"]: each async for each in iter_items(api.commands)}
+            )
             return not any(each["state"] in live for each in commands.values())
 
-        await until(is_over, within=90)
+        await wait_until(is_over, within=90)
         return commands
 
 
-def check(traffic: Traffic, commands: dict[str, Json]) -> None:
+def check_promises(traffic: Traffic, commands: dict[str, Json]) -> None:
     """Hold what is kept against what was promised."""
     by_number = {each["body"]["n"]: each for each in commands.values()}
-    twice = {number for number, times in traffic.told.items() if times > 1}
+    twice = {number for number, times in traffic.received.items() if times > 1}
 
     assert set(traffic.enqueued.values()) <= set(commands)
     assert len(by_number) == len(commands)

@@ -7,33 +7,45 @@ import msgspec
 from pushserver.clock import SECOND
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command
-from pushserver.model.event import CommandTold, Event, EventType
+from pushserver.model.event import CommandPayload, Event, EventType
 from pushserver.model.lane import Lane
-from pushserver.model.scope import FIRST_SCOPE
-from pushserver.model.turns import answered
+from pushserver.model.scope import DEFAULT_SCOPE_ID
+from pushserver.model.transitions import apply_result
 from tests.clock import START
-from tests.model.values import new_id, result, said
+from tests.model.factories import new_id, parsed_result, result
 
-EVERYTHING = {FIRST_SCOPE: frozenset(EventType)}
+ALL_EVENTS = {DEFAULT_SCOPE_ID: frozenset(EventType)}
 LATER = START + 7 * SECOND
 
 
-def changes(interest: dict[int, frozenset[EventType]] = EVERYTHING) -> Changes:
+def new_changes(interest: dict[int, frozenset[EventType]] = ALL_EVENTS) -> Changes:
     """Return where decisions note what they do."""
     return Changes(new_id, interest)
 
 
-def commands_of(events: Iterable[Event]) -> list[CommandTold]:
+def command_payloads(events: Iterable[Event]) -> list[CommandPayload]:
     """Return what events of commands tell."""
-    decode = msgspec.json.Decoder(CommandTold).decode
+    decode = msgspec.json.Decoder(CommandPayload).decode
     return [decode(e.data) for e in events if e.type is EventType.COMMAND_STATUS]
 
 
-def answer(
-    lane: Lane, of: Command, noted: Changes, at: int, *, failed: bool = False
+def post_result(
+    lane: Lane,
+    command: Command,
+    changes_made: Changes,
+    at: int,
+    *,
+    failed: bool = False,
 ) -> None:
     """Let the result of a command that was handed out arrive."""
-    handed = noted.handed_out[-1]
-    came = result(command_id=of.id, delivery_id=handed.id, received_at=at)
-    noted.keep(came)
-    answered(lane, of, handed, noted, result=came, reading=said(failed))
+    delivery = changes_made.new_deliveries[-1]
+    posted = result(command_id=command.id, delivery_id=delivery.id, received_at=at)
+    changes_made.add_result(posted)
+    apply_result(
+        lane,
+        command,
+        delivery,
+        changes_made,
+        result=posted,
+        parsed_result=parsed_result(failed),
+    )

@@ -4,11 +4,11 @@ import pytest
 
 from pushserver.model.catalogue import (
     CATALOGUE,
-    DAY,
+    DAY_SECONDS,
     LARGE_BODY,
-    UNKNOWN,
-    Delivery,
-    endpoint_named,
+    UNLISTED,
+    DeliveryGuarantee,
+    endpoint_defaults,
     is_slow,
 )
 
@@ -30,7 +30,7 @@ from pushserver.model.catalogue import (
 )
 def test_again(name: str) -> None:
     """Reading and idempotent configuration may be handed out again."""
-    assert Delivery.AT_LEAST_ONCE is endpoint_named(name).delivery
+    assert DeliveryGuarantee.AT_LEAST_ONCE is endpoint_defaults(name).guarantee
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_again(name: str) -> None:
 )
 def test_once(name: str) -> None:
     """What acts in the world, or is unknown, is never handed out twice."""
-    assert Delivery.AT_MOST_ONCE is endpoint_named(name).delivery
+    assert DeliveryGuarantee.AT_MOST_ONCE is endpoint_defaults(name).guarantee
 
 
 def test_expiry() -> None:
@@ -61,9 +61,9 @@ def test_expiry() -> None:
         e.expires_in for name, e in CATALOGUE.items() if name != "execute_actions"
     }
 
-    assert 30 == endpoint_named("execute_actions").expires_in
-    assert {DAY} == others
-    assert DAY == UNKNOWN.expires_in == 24 * 3600
+    assert 30 == endpoint_defaults("execute_actions").expires_in
+    assert {DAY_SECONDS} == others
+    assert DAY_SECONDS == UNLISTED.expires_in == 24 * 3600
 
 
 @pytest.mark.parametrize(

@@ -5,65 +5,73 @@ import pytest
 
 from pushserver.clock import SECOND
 from pushserver.model.changes import Changes
-from pushserver.model.event import CommandTold, EventType, ResultTold
+from pushserver.model.event import CommandPayload, EventType, ResultPayload
 from pushserver.model.lane import Lane
-from pushserver.model.scope import FIRST_SCOPE
-from pushserver.model.state import OVER, TRANSITIONS, State, Turn
-from pushserver.model.turns import (
-    add,
-    cancel,
-    give_up,
-    look_after,
+from pushserver.model.scope import DEFAULT_SCOPE_ID
+from pushserver.model.state import FINISHED, TRANSITIONS, CommandEvent, CommandState
+from pushserver.model.transitions import (
+    apply_deadlines,
+    cancel_command,
+    enqueue,
+    give_up_in_flight,
     record_written,
-    withdraw,
+    revert_hand_out,
 )
 from tests.clock import START
-from tests.model.events import LATER, answer, changes, commands_of
-from tests.model.values import DAY, DEVICE, GRACE, command, once, poll, result
+from tests.model.events import LATER, command_payloads, new_changes, post_result
+from tests.model.factories import (
+    DAY,
+    DEVICE,
+    GRACE,
+    at_most_once_command,
+    command,
+    poll_lane,
+    result,
+)
 
 
-def told(noted: Changes) -> list[tuple[int, State]]:
+def command_states(noted: Changes) -> list[tuple[int, CommandState]]:
     """Return what is told of commands: sequence numbers and states."""
-    return [(each.sequence, each.state) for each in commands_of(noted.events)]
+    return [(each.sequence, each.state) for each in command_payloads(noted.events)]
 
 
 @pytest.mark.parametrize("failed", [False, True])
 def test_life(*, failed: bool) -> None:
     """Made, handed out, read, answered: four events, counted from one."""
-    lane, one, noted = Lane(DEVICE), command(), changes()
-    add(lane, one, noted)
-    flight = poll(lane, START + 1, changes=noted)
-    assert flight is not None
-    flight.written_at = START + 2
-    record_written(lane, flight, noted)
-    answer(lane, one, noted, START + 3, failed=failed)
+    lane, one, noted = Lane(DEVICE), command(), new_changes()
+    enqueue(lane, one, noted)
+    in_flight = poll_lane(lane, START + 1, changes=noted)
+    assert in_flight is not None
+    in_flight.written_at = START + 2
+    record_written(lane, in_flight, noted)
+    post_result(lane, one, noted, START + 3, failed=failed)
 
-    end = State.FAILED if failed else State.SUCCESSFUL
+    end = CommandState.FAILED if failed else CommandState.SUCCESSFUL
     assert [
-        (1, State.PENDING),
-        (2, State.SENT),
-        (3, State.DELIVERED),
+        (1, CommandState.PENDING),
+        (2, CommandState.SENT),
+        (3, CommandState.DELIVERED),
         (4, end),
-    ] == told(noted)
+    ] == command_states(noted)
     assert [START, START + 1, START + 2, START + 3] == [e.at for e in noted.events]
 
 
 def test_times_and_ids() -> None:
     """The last event has all instants, whose command it is, and its result."""
-    lane, noted = Lane(DEVICE), changes()
+    lane, noted = Lane(DEVICE), new_changes()
     one = command(operation_id=77)
-    add(lane, one, noted)
-    flight = poll(lane, START + 1, changes=noted)
-    assert flight is not None
-    flight.written_at = START + 2
-    record_written(lane, flight, noted)
-    answer(lane, one, noted, START + 3)
+    enqueue(lane, one, noted)
+    in_flight = poll_lane(lane, START + 1, changes=noted)
+    assert in_flight is not None
+    in_flight.written_at = START + 2
+    record_written(lane, in_flight, noted)
+    post_result(lane, one, noted, START + 3)
 
     last = noted.events[-1]
-    expected = CommandTold(
+    expected = CommandPayload(
         command_id=one.id,
         sequence=4,
-        state=State.SUCCESSFUL,
+        state=CommandState.SUCCESSFUL,
         endpoint="load_objects",
         created_at=START,
         sent_at=START + 1,
@@ -72,17 +80,21 @@ def test_times_and_ids() -> None:
         operation_id=77,
         result_id=noted.results[0].id,
     )
-    assert [expected] == commands_of([last])
-    assert (FIRST_SCOPE, DEVICE, START + 3) == (last.scope_id, last.device_id, last.at)
+    assert [expected] == command_payloads([last])
+    assert (DEFAULT_SCOPE_ID, DEVICE, START + 3) == (
+        last.scope_id,
+        last.device_id,
+        last.at,
+    )
 
 
 def test_ids_grow() -> None:
     """Events of one round have growing ids, in the order of what happened."""
-    lane, noted = Lane(DEVICE), changes()
+    lane, noted = Lane(DEVICE), new_changes()
     for one in (command(), command()):
-        add(lane, one, noted)
-        poll(lane, START, changes=noted)
-        answer(lane, one, noted, START)
+        enqueue(lane, one, noted)
+        poll_lane(lane, START, changes=noted)
+        post_result(lane, one, noted, START)
 
     ids = [event.id for event in noted.events]
     assert sorted(set(ids)) == ids
@@ -91,87 +103,99 @@ def test_ids_grow() -> None:
 
 def test_skipped_delivered() -> None:
     """A state that a command skipped is no event, and no gap in the numbers."""
-    lane, one, noted = Lane(DEVICE), command(), changes()
-    add(lane, one, noted)
-    poll(lane, START, changes=noted)
-    answer(lane, one, noted, START)
+    lane, one, noted = Lane(DEVICE), command(), new_changes()
+    enqueue(lane, one, noted)
+    poll_lane(lane, START, changes=noted)
+    post_result(lane, one, noted, START)
 
-    assert [(1, State.PENDING), (2, State.SENT), (3, State.SUCCESSFUL)] == told(noted)
+    assert [
+        (1, CommandState.PENDING),
+        (2, CommandState.SENT),
+        (3, CommandState.SUCCESSFUL),
+    ] == command_states(noted)
 
 
 def test_again() -> None:
     """A command that goes out again goes on counting."""
-    lane, one, noted = Lane(DEVICE), command(), changes()
-    add(lane, one, noted)
-    poll(lane, START, changes=noted)
-    poll(lane, START + GRACE, changes=noted)
+    lane, one, noted = Lane(DEVICE), command(), new_changes()
+    enqueue(lane, one, noted)
+    poll_lane(lane, START, changes=noted)
+    poll_lane(lane, START + GRACE, changes=noted)
 
     assert [
-        (1, State.PENDING),
-        (2, State.SENT),
-        (3, State.PENDING),
-        (4, State.SENT),
-    ] == told(noted)
+        (1, CommandState.PENDING),
+        (2, CommandState.SENT),
+        (3, CommandState.PENDING),
+        (4, CommandState.SENT),
+    ] == command_states(noted)
 
 
 def test_withdrawn() -> None:
     """A hand-out that was taken back is told as waiting again."""
-    lane, one, noted = Lane(DEVICE), command(), changes()
-    add(lane, one, noted)
-    flight = poll(lane, START, changes=noted)
-    assert flight is not None
-    withdraw(lane, flight, noted, now=LATER)
+    lane, one, noted = Lane(DEVICE), command(), new_changes()
+    enqueue(lane, one, noted)
+    in_flight = poll_lane(lane, START, changes=noted)
+    assert in_flight is not None
+    revert_hand_out(lane, in_flight, noted, now=LATER)
 
-    assert [(1, State.PENDING), (2, State.SENT), (3, State.PENDING)] == told(noted)
-    assert [None] == [each.sent_at for each in commands_of(noted.events[-1:])]
+    assert [
+        (1, CommandState.PENDING),
+        (2, CommandState.SENT),
+        (3, CommandState.PENDING),
+    ] == command_states(noted)
+    assert [None] == [each.sent_at for each in command_payloads(noted.events[-1:])]
 
 
 def test_late_result() -> None:
     """A result that comes after the timeout is one event more."""
-    lane, one, noted = Lane(DEVICE), once(), changes()
-    add(lane, one, noted)
-    poll(lane, START, changes=noted)
-    give_up(lane, noted, now=LATER)
-    answer(lane, one, noted, LATER + 1)
+    lane, one, noted = Lane(DEVICE), at_most_once_command(), new_changes()
+    enqueue(lane, one, noted)
+    poll_lane(lane, START, changes=noted)
+    give_up_in_flight(lane, noted, now=LATER)
+    post_result(lane, one, noted, LATER + 1)
 
-    assert [State.TIMEOUT, State.SUCCESSFUL] == [state for _, state in told(noted)[2:]]
-    assert [3, 4] == [number for number, _ in told(noted)[2:]]
+    assert [CommandState.TIMEOUT, CommandState.SUCCESSFUL] == [
+        state for _, state in command_states(noted)[2:]
+    ]
+    assert [3, 4] == [number for number, _ in command_states(noted)[2:]]
 
 
 def test_second_result() -> None:
     """A result that changes nothing is no event."""
-    lane, one, noted = Lane(DEVICE), command(), changes()
-    add(lane, one, noted)
-    poll(lane, START, changes=noted)
-    answer(lane, one, noted, LATER)
+    lane, one, noted = Lane(DEVICE), command(), new_changes()
+    enqueue(lane, one, noted)
+    poll_lane(lane, START, changes=noted)
+    post_result(lane, one, noted, LATER)
     before = list(noted.events)
-    answer(lane, one, noted, LATER + 1, failed=True)
+    post_result(lane, one, noted, LATER + 1, failed=True)
 
     assert before == noted.events
 
 
 def test_never_handed_out() -> None:
     """Canceled and expired are told like everything else."""
-    lane, noted = Lane(DEVICE), changes()
+    lane, noted = Lane(DEVICE), new_changes()
     wanted, late = command(), command(expires_at=START + SECOND)
     for one in (wanted, late):
-        add(lane, one, noted)
-    cancel(lane, wanted, noted, now=START)
-    look_after(lane, noted, now=LATER)
+        enqueue(lane, one, noted)
+    cancel_command(lane, wanted, noted, now=START)
+    apply_deadlines(lane, noted, now=LATER)
 
-    assert [(2, State.CANCELED), (2, State.EXPIRED)] == told(noted)[2:]
+    assert [(2, CommandState.CANCELED), (2, CommandState.EXPIRED)] == command_states(
+        noted
+    )[2:]
     assert [START, LATER] == [event.at for event in noted.events[2:]]
 
 
-@pytest.mark.parametrize("turn", list(Turn))
-def test_every_turn(turn: Turn) -> None:
+@pytest.mark.parametrize("turn", list(CommandEvent))
+def test_every_transition(turn: CommandEvent) -> None:
     """Whatever moves a command is exactly one event, of the state it leads to."""
     transition = TRANSITIONS[turn]
     for source in transition.sources:
-        noted, one = changes(), command(state=source, turns=5)
-        noted.move(one, turn, LATER)
+        noted, one = new_changes(), command(state=source, transition_count=5)
+        noted.apply_event(one, turn, LATER)
 
-        assert [(6, transition.target)] == told(noted)
+        assert [(6, transition.target)] == command_states(noted)
         assert [LATER] == [event.at for event in noted.events]
 
 
@@ -179,30 +203,30 @@ def test_every_turn(turn: Turn) -> None:
     "interest",
     [
         {},
-        {FIRST_SCOPE: frozenset[EventType]()},
-        {FIRST_SCOPE + 1: frozenset(EventType)},
-        {FIRST_SCOPE: frozenset({EventType.RESULT_ORPHANED})},
+        {DEFAULT_SCOPE_ID: frozenset[EventType]()},
+        {DEFAULT_SCOPE_ID + 1: frozenset(EventType)},
+        {DEFAULT_SCOPE_ID: frozenset({EventType.RESULT_ORPHANED})},
     ],
 )
 def test_nobody_listens(interest: dict[int, frozenset[EventType]]) -> None:
     """What nobody in the scope wants to hear of is not told, and is counted on."""
-    lane, one, noted = Lane(DEVICE), command(), changes(interest)
-    add(lane, one, noted)
-    poll(lane, START, changes=noted)
-    answer(lane, one, noted, LATER)
+    lane, one, noted = Lane(DEVICE), command(), new_changes(interest)
+    enqueue(lane, one, noted)
+    poll_lane(lane, START, changes=noted)
+    post_result(lane, one, noted, LATER)
 
     assert [] == noted.events
-    assert 3 == one.turns
+    assert 3 == one.transition_count
 
 
 def test_orphan() -> None:
     """A result that belongs to no delivery is told with what is known of it."""
-    noted = changes()
-    noted.keep(came := result(uuid="u1", endpoint="door", received_at=LATER))
+    noted = new_changes()
+    noted.add_result(came := result(uuid="u1", endpoint="door", received_at=LATER))
 
     (event,) = noted.events
-    expected = ResultTold(result_id=came.id, uuid="u1", endpoint="door")
-    assert expected == msgspec.json.decode(event.data, type=ResultTold)
+    expected = ResultPayload(result_id=came.id, uuid="u1", endpoint="door")
+    assert expected == msgspec.json.decode(event.data, type=ResultPayload)
     assert (EventType.RESULT_ORPHANED, DEVICE, LATER) == (
         event.type,
         event.device_id,
@@ -212,34 +236,34 @@ def test_orphan() -> None:
 
 def test_result_of_a_delivery() -> None:
     """A result that belongs to a delivery is no event of its own."""
-    noted = changes()
-    noted.keep(result(command_id=1, delivery_id=2))
+    noted = new_changes()
+    noted.add_result(result(command_id=1, delivery_id=2))
 
     assert [] == noted.events
 
 
 def test_told_as_it_was() -> None:
     """An event tells of its instant, whatever became of the command since."""
-    lane, noted = Lane(DEVICE), changes()
+    lane, noted = Lane(DEVICE), new_changes()
     one = command()
-    add(lane, one, noted)
-    poll(lane, START, changes=noted)
-    look_after(lane, noted, now=START + DAY)
+    enqueue(lane, one, noted)
+    poll_lane(lane, START, changes=noted)
+    apply_deadlines(lane, noted, now=START + DAY)
 
-    states = [state for _, state in told(noted)]
-    assert State.PENDING is states[0]
+    states = [state for _, state in command_states(noted)]
+    assert CommandState.PENDING is states[0]
     assert one.state is states[-1]
-    assert states[-1] in OVER
+    assert states[-1] in FINISHED
 
 
-def test_flight_of_before() -> None:
+def test_in_flight_of_before() -> None:
     """That an answer was written, told twice, is one event."""
-    lane, one, noted = Lane(DEVICE), command(), changes()
-    add(lane, one, noted)
-    flight = poll(lane, START, changes=noted)
-    assert flight is not None
-    flight.written_at = LATER
-    record_written(lane, flight, noted)
-    record_written(lane, flight, noted)
+    lane, one, noted = Lane(DEVICE), command(), new_changes()
+    enqueue(lane, one, noted)
+    in_flight = poll_lane(lane, START, changes=noted)
+    assert in_flight is not None
+    in_flight.written_at = LATER
+    record_written(lane, in_flight, noted)
+    record_written(lane, in_flight, noted)
 
-    assert [State.DELIVERED] == [state for _, state in told(noted)[2:]]
+    assert [CommandState.DELIVERED] == [state for _, state in command_states(noted)[2:]]

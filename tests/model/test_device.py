@@ -4,17 +4,17 @@ import pytest
 
 from pushserver.clock import SECOND
 from pushserver.model.device import (
-    Access,
+    AccessDecision,
     Device,
     DeviceKeys,
     DeviceState,
-    access,
+    check_access,
     hash_secret,
-    new_key,
+    new_device_key,
 )
-from pushserver.model.scope import FIRST_SCOPE
+from pushserver.model.scope import DEFAULT_SCOPE_ID
 from tests.clock import START
-from tests.model.values import DEVICE
+from tests.model.factories import DEVICE
 
 OPTIONAL, REQUIRED = DeviceKeys.OPTIONAL, DeviceKeys.REQUIRED
 
@@ -24,7 +24,7 @@ def _device() -> Device:
     """Return an adopted device without a key that never polled."""
     return Device(
         device_id=DEVICE,
-        scope_id=FIRST_SCOPE,
+        scope_id=DEFAULT_SCOPE_ID,
         state=DeviceState.ADOPTED,
         created_at=START,
     )
@@ -33,24 +33,24 @@ def _device() -> Device:
 @pytest.mark.parametrize(
     ("new", "old", "enforced", "came_with", "policy", "verdict"),
     [
-        (None, None, False, None, OPTIONAL, Access.SERVED),
-        (None, None, False, "any", OPTIONAL, Access.SERVED),
-        (None, None, False, None, REQUIRED, Access.NO_KEY),
-        (None, None, False, "any", REQUIRED, Access.NO_KEY),
-        ("new", None, False, None, OPTIONAL, Access.SERVED),
-        ("new", None, False, None, REQUIRED, Access.NO_KEY),
-        ("new", None, True, None, OPTIONAL, Access.NO_KEY),
-        ("new", None, False, "new", OPTIONAL, Access.FIRST_KEYED),
-        ("new", None, True, "new", OPTIONAL, Access.SERVED),
-        ("new", None, True, "new", REQUIRED, Access.SERVED),
-        ("new", None, True, "bad", OPTIONAL, Access.WRONG_KEY),
-        ("new", None, False, "bad", OPTIONAL, Access.WRONG_KEY),
-        ("new", None, True, "", OPTIONAL, Access.WRONG_KEY),
-        ("new", None, True, "éà☃", OPTIONAL, Access.WRONG_KEY),
-        ("new", "old", True, "old", OPTIONAL, Access.SERVED),
-        ("new", "old", True, "new", OPTIONAL, Access.FIRST_KEYED),
-        ("new", "old", True, "bad", OPTIONAL, Access.WRONG_KEY),
-        ("new", "old", True, None, OPTIONAL, Access.NO_KEY),
+        (None, None, False, None, OPTIONAL, AccessDecision.SERVED),
+        (None, None, False, "any", OPTIONAL, AccessDecision.SERVED),
+        (None, None, False, None, REQUIRED, AccessDecision.NO_KEY),
+        (None, None, False, "any", REQUIRED, AccessDecision.NO_KEY),
+        ("new", None, False, None, OPTIONAL, AccessDecision.SERVED),
+        ("new", None, False, None, REQUIRED, AccessDecision.NO_KEY),
+        ("new", None, True, None, OPTIONAL, AccessDecision.NO_KEY),
+        ("new", None, False, "new", OPTIONAL, AccessDecision.FIRST_KEYED),
+        ("new", None, True, "new", OPTIONAL, AccessDecision.SERVED),
+        ("new", None, True, "new", REQUIRED, AccessDecision.SERVED),
+        ("new", None, True, "bad", OPTIONAL, AccessDecision.WRONG_KEY),
+        ("new", None, False, "bad", OPTIONAL, AccessDecision.WRONG_KEY),
+        ("new", None, True, "", OPTIONAL, AccessDecision.WRONG_KEY),
+        ("new", None, True, "éà☃", OPTIONAL, AccessDecision.WRONG_KEY),
+        ("new", "old", True, "old", OPTIONAL, AccessDecision.SERVED),
+        ("new", "old", True, "new", OPTIONAL, AccessDecision.FIRST_KEYED),
+        ("new", "old", True, "bad", OPTIONAL, AccessDecision.WRONG_KEY),
+        ("new", "old", True, None, OPTIONAL, AccessDecision.NO_KEY),
     ],
 )
 def test_access(
@@ -60,19 +60,19 @@ def test_access(
     enforced: bool,
     came_with: str | None,
     policy: DeviceKeys,
-    verdict: Access,
+    verdict: AccessDecision,
 ) -> None:
     """Who has a key is served under it; the old one is valid until the new is used."""
     device.key_hash = None if new is None else hash_secret(new)
     device.old_key_hash = None if old is None else hash_secret(old)
     device.key_enforced = enforced
 
-    assert verdict is access(device, came_with, policy)
+    assert verdict is check_access(device, came_with, policy)
 
 
 def test_keys_fit_a_path() -> None:
     """Keys are long, differ, and need no escaping in an address."""
-    keys = {new_key() for _ in range(50)}
+    keys = {new_device_key() for _ in range(50)}
 
     assert 50 == len(keys)
     assert all(len(key) == 32 for key in keys)
@@ -81,82 +81,82 @@ def test_keys_fit_a_path() -> None:
 
 def test_hold_of_its_own(device: Device) -> None:
     """A device is held as the server says, or as it was told itself."""
-    assert 25 * SECOND == device.hold_for(25 * SECOND)
+    assert 25 * SECOND == device.effective_hold(25 * SECOND)
 
     device.hold = 0
 
-    assert 0 == device.hold_for(25 * SECOND)
+    assert 0 == device.effective_hold(25 * SECOND)
 
 
 def test_hang_ups_shorten_the_hold(device: Device) -> None:
     """A device that hangs up is held for 80 % of the shortest such wait."""
-    device.hung_up(10 * SECOND)
+    device.record_hang_up(10 * SECOND)
 
-    assert 8 * SECOND == device.hold_for(25 * SECOND)
+    assert 8 * SECOND == device.effective_hold(25 * SECOND)
 
-    device.hung_up(20 * SECOND)
+    device.record_hang_up(20 * SECOND)
 
-    assert 8 * SECOND == device.hold_for(25 * SECOND)
-    assert 5 * SECOND == device.hold_for(5 * SECOND)
+    assert 8 * SECOND == device.effective_hold(25 * SECOND)
+    assert 5 * SECOND == device.effective_hold(5 * SECOND)
 
 
 def test_three_hang_ups_end_it(device: Device) -> None:
     """After three hang-ups its polls are held no more."""
     for _ in range(3):
-        device.hung_up(10 * SECOND)
+        device.record_hang_up(10 * SECOND)
 
-    assert 0 == device.hold_for(25 * SECOND)
+    assert 0 == device.effective_hold(25 * SECOND)
 
 
 def test_period(device: Device) -> None:
     """The period is the time between idle polls, and one odd gap is no news."""
     for second in (0, 5, 10):
-        device.seen(START + second * SECOND, "192.0.2.7")
-        device.was_idle = True
+        device.record_poll(START + second * SECOND, "192.0.2.7")
+        device.was_last_poll_idle = True
 
-    assert 5 * SECOND == device.period
+    assert 5 * SECOND == device.poll_period
 
-    device.seen(START + 19 * SECOND, "192.0.2.7")
+    device.record_poll(START + 19 * SECOND, "192.0.2.7")
 
-    assert 5.5 * SECOND == device.period
+    assert 5.5 * SECOND == device.poll_period
 
 
 def test_period_and_absence(device: Device) -> None:
     """An hour away does not make a device one that polls every few minutes."""
     for second in (0, 5, 3605):
-        device.seen(START + second * SECOND, None)
-        device.was_idle = True
+        device.record_poll(START + second * SECOND, None)
+        device.was_last_poll_idle = True
 
-    assert 5.625 * SECOND == device.period
+    assert 5.625 * SECOND == device.poll_period
 
 
 def test_period_changes(device: Device) -> None:
     """A device that is told to poll less often is known to after some polls."""
     for second in (0, 5, *range(65, 3065, 60)):
-        device.seen(START + second * SECOND, None)
-        device.was_idle = True
+        device.record_poll(START + second * SECOND, None)
+        device.was_last_poll_idle = True
 
-    assert device.period is not None
-    assert 59 * SECOND < device.period <= 60 * SECOND
+    assert device.poll_period is not None
+    assert 59 * SECOND < device.poll_period <= 60 * SECOND
 
 
 def test_period_without_work(device: Device) -> None:
     """A poll right after work says nothing about the period."""
-    device.seen(START, None)
-    device.was_idle = False
-    device.seen(START + SECOND // 25, None)
+    device.record_poll(START, None)
+    device.was_last_poll_idle = False
+    device.record_poll(START + SECOND // 25, None)
 
-    assert device.period is None
+    assert device.poll_period is None
 
 
 def test_seen(device: Device) -> None:
     """What was last seen is kept, also when the clock went back."""
-    device.seen(START, "192.0.2.7")
-    device.was_idle = True
-    device.seen(START - SECOND, "192.0.2.8")
+    device.record_poll(START, "192.0.2.7")
+    device.was_last_poll_idle = True
+    device.record_poll(START - SECOND, "192.0.2.8")
 
     assert (START - SECOND, "192.0.2.8", None) == (
         device.last_seen_at,
         device.address,
-        device.period,
+        device.poll_period,
     )

@@ -6,13 +6,13 @@ from hypothesis import strategies as st
 
 from pushserver.clock import SECOND
 from pushserver.errors import Invalid
-from pushserver.model.ids import MAX_INT64, IdSource, first_id_at, parse_int64
+from pushserver.model.ids import MAX_INT64, IdGenerator, first_id_at, parse_int64
 from tests.clock import START, ManualClock
 
 
 def test_grow_while_the_clock_stands(clock: ManualClock) -> None:
     """Ids grow strictly within one instant, beyond what its counter holds."""
-    source = IdSource(clock.now)
+    source = IdGenerator(clock.now)
 
     made = [source() for _ in range(10_000)]
 
@@ -21,7 +21,7 @@ def test_grow_while_the_clock_stands(clock: ManualClock) -> None:
 
 def test_grow_when_the_clock_goes_back(clock: ManualClock) -> None:
     """A clock that goes back makes no id that was there before, nor a smaller one."""
-    source = IdSource(clock.now)
+    source = IdGenerator(clock.now)
     before = [source() for _ in range(3)]
     clock.tick(seconds=-86_400)
 
@@ -32,11 +32,11 @@ def test_grow_when_the_clock_goes_back(clock: ManualClock) -> None:
 
 def test_grow_after_a_restart(clock: ManualClock) -> None:
     """A new source goes on above the largest id that the old one made."""
-    old = IdSource(clock.now)
+    old = IdGenerator(clock.now)
     largest = [old() for _ in range(5000)][-1]
     clock.tick(seconds=-3600)
 
-    new = IdSource(clock.now, floor=largest)
+    new = IdGenerator(clock.now, floor=largest)
 
     assert new() > largest
 
@@ -48,7 +48,7 @@ def test_grow_after_a_restart(clock: ManualClock) -> None:
 def test_grow_always(steps: list[int], node: int) -> None:
     """Ids are positive int64 and grow strictly whatever the clock says."""
     instants = iter([START, *steps])
-    source = IdSource(lambda: START + next(instants), node=node)
+    source = IdGenerator(lambda: START + next(instants), node=node)
 
     made = [source() for _ in range(len(steps) + 1)]
 
@@ -58,7 +58,7 @@ def test_grow_always(steps: list[int], node: int) -> None:
 
 def test_nodes_differ(clock: ManualClock) -> None:
     """Two servers make different ids in the same instant."""
-    first, second = (IdSource(clock.now, node=node) for node in (1, 2))
+    first, second = (IdGenerator(clock.now, node=node) for node in (1, 2))
 
     made = {first() for _ in range(5000)} & {second() for _ in range(5000)}
 
@@ -67,7 +67,7 @@ def test_nodes_differ(clock: ManualClock) -> None:
 
 def test_first_of_an_instant(clock: ManualClock) -> None:
     """An id made at an instant is not below that instant's first, nor a later one's."""
-    made = IdSource(clock.now)()
+    made = IdGenerator(clock.now)()
 
     assert first_id_at(START) <= made < first_id_at(START + SECOND)
 
@@ -77,7 +77,7 @@ def test_far_in_time() -> None:
     sixty_six_years = 66 * 365 * 86_400 * SECOND
 
     assert 0 == first_id_at(0)
-    assert IdSource(lambda: 1_704_067_200 * SECOND + sixty_six_years)() <= MAX_INT64
+    assert IdGenerator(lambda: 1_704_067_200 * SECOND + sixty_six_years)() <= MAX_INT64
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_far_in_time() -> None:
 )
 def test_parse(text: str, number: int) -> None:
     """Plain ASCII digits up to the largest int64 are a number."""
-    assert number == parse_int64(text, what="deviceId")
+    assert number == parse_int64(text, field_name="deviceId")
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_parse(text: str, number: int) -> None:
 def test_parse_refused(text: str) -> None:
     """Whatever else `int` would take, or not, is refused and the field is named."""
     with pytest.raises(Invalid, match="deviceId") as caught:
-        parse_int64(text, what="deviceId", pointer="/deviceId")
+        parse_int64(text, field_name="deviceId", pointer="/deviceId")
 
     assert "/deviceId" == caught.value.pointer
 
@@ -129,7 +129,7 @@ def test_parse_refused(text: str) -> None:
 def test_parse_never_breaks(text: str) -> None:
     """A text is read to the number that it shows, or refused."""
     try:
-        number = parse_int64(text, what="x")
+        number = parse_int64(text, field_name="x")
     except Invalid:
         return
 

@@ -13,30 +13,30 @@ from hypothesis.stateful import (
 )
 
 from pushserver.clock import SECOND
-from pushserver.model.catalogue import Delivery
+from pushserver.model.catalogue import DeliveryGuarantee
 from pushserver.model.changes import Changes
-from pushserver.model.command import Command, HandOut
+from pushserver.model.command import Command, Delivery
 from pushserver.model.lane import NEVER, Lane
-from pushserver.model.state import IN_FLIGHT, TERMINAL, TRANSITIONS, State
-from pushserver.model.turns import (
-    add,
-    answered,
-    cancel,
+from pushserver.model.state import IN_FLIGHT, TERMINAL, TRANSITIONS, CommandState
+from pushserver.model.transitions import (
+    apply_deadlines,
+    apply_result,
+    cancel_command,
+    enqueue,
     hand_out,
-    look_after,
     record_written,
-    withdraw,
+    revert_hand_out,
 )
 from tests.clock import START
-from tests.model.values import (
+from tests.model.factories import (
     DEVICE,
     GRACE,
     TIMEOUT,
     command,
     delivery,
     new_id,
+    parsed_result,
     result,
-    said,
 )
 
 ENDPOINTS = ("load_objects", "execute_actions", "reboot")
@@ -55,11 +55,11 @@ class DeviceLife(RuleBasedStateMachine):
         self.now = START
         self.lane = Lane(DEVICE)
         self.commands: dict[int, Command] = {}
-        self.seen: dict[int, State] = {}
-        self.deliveries: list[HandOut] = []
-        self.taken_back: set[int] = set()
+        self.seen: dict[int, CommandState] = {}
+        self.deliveries: list[Delivery] = []
+        self.reverted: set[int] = set()
         self.answered: set[int] = set()
-        self.noted: dict[int, State] = {}
+        self.recorded: dict[int, CommandState] = {}
         self.with_uuid = True
 
     @initialize(with_uuid=st.booleans())
@@ -67,16 +67,21 @@ class DeviceLife(RuleBasedStateMachine):
         """Let the device be a new or an old one."""
         self.with_uuid = with_uuid
 
-    def do(self, step: Any) -> None:
+    def apply(self, step: Any) -> None:
         """Take one step and compare what it noted with what changed."""
         changes = Changes(new_id)
         step(changes)
-        for move in changes.moves:
-            assert self.noted[move.command.id] in TRANSITIONS[move.turn].sources
-            self.noted[move.command.id] = TRANSITIONS[move.turn].target
-        assert {m.command.id for m in changes.moves} == set(changes.commands)
+        for move in changes.transitions:
+            assert (
+                self.recorded[move.command.id]
+                in TRANSITIONS[move.command_event].sources
+            )
+            self.recorded[move.command.id] = TRANSITIONS[move.command_event].target
+        assert {m.command.id for m in changes.transitions} == set(
+            changes.changed_commands
+        )
         changed = {i for i, c in self.commands.items() if c.state != self.seen[i]}
-        assert changed <= set(changes.commands)
+        assert changed <= set(changes.changed_commands)
 
     @rule(
         endpoint=st.sampled_from(ENDPOINTS),
@@ -92,7 +97,9 @@ class DeviceLife(RuleBasedStateMachine):
         begins = None if wait is None else self.now + wait * SECOND
         new = command(
             endpoint,
-            delivery=Delivery.AT_MOST_ONCE if once else Delivery.AT_LEAST_ONCE,
+            guarantee=DeliveryGuarantee.AT_MOST_ONCE
+            if once
+            else DeliveryGuarantee.AT_LEAST_ONCE,
             priority=priority,
             max_attempts=3,
             created_at=self.now,
@@ -100,36 +107,38 @@ class DeviceLife(RuleBasedStateMachine):
             expires_at=(begins or self.now) + lasts * SECOND,
         )
         self.commands[new.id] = new
-        self.seen[new.id] = self.noted[new.id] = State.PENDING
-        self.do(lambda changes: add(self.lane, new, changes))
+        self.seen[new.id] = self.recorded[new.id] = CommandState.PENDING
+        self.apply(lambda changes: enqueue(self.lane, new, changes))
 
     @rule()
     def poll(self) -> None:
         """The device asks; what it gets is checked against the model's own rule."""
-        before = self.flying()
-        quiet = self.lane.is_quiet(self.now, GRACE)
-        self.do(self._poll)
+        before = self.in_flight_ids()
+        quiet = self.lane.is_idle(self.now, GRACE)
+        self.apply(self._poll)
         if quiet:
-            assert before == self.flying()
+            assert before == self.in_flight_ids()
 
     def _poll(self, changes: Changes) -> None:
-        flight = hand_out(self.lane, self._delivery, changes, now=self.now, grace=GRACE)
-        if flight is not None:
-            self.deliveries.append(flight.delivery)
-            self.check_turn(flight.command)
+        in_flight = hand_out(
+            self.lane, self._delivery, changes, now=self.now, grace=GRACE
+        )
+        if in_flight is not None:
+            self.deliveries.append(in_flight.delivery)
+            self.check_order(in_flight.command)
 
-    def _delivery(self, of: Command) -> HandOut:
+    def _delivery(self, of: Command) -> Delivery:
         uuid = f"u{len(self.deliveries)}" if self.with_uuid else None
         return delivery(of, uuid=uuid, sent_at=self.now)
 
-    def check_turn(self, chosen: Command) -> None:
+    def check_order(self, chosen: Command) -> None:
         """Nobody who could have gone before it waits."""
         assert chosen.expires_at > self.now
         assert (chosen.not_before or 0) <= self.now
         better = [
             c
             for c in self.commands.values()
-            if c.state is State.PENDING
+            if c.state is CommandState.PENDING
             and (c.not_before or 0) <= self.now < c.expires_at
             and (-c.priority, c.id) < (-chosen.priority, chosen.id)
         ]
@@ -147,57 +156,66 @@ class DeviceLife(RuleBasedStateMachine):
             for other in (self.commands[one.command_id],)
             if other.endpoint == waiting.endpoint
             and other.id != waiting.id
-            and one.id not in self.taken_back
+            and one.id not in self.reverted
             and self.now < (one.delivered_at or one.sent_at) + TIMEOUT
         }
 
-    @precondition(lambda self: self.lane.flight is not None)
+    @precondition(lambda self: self.lane.in_flight is not None)
     @rule()
-    def write(self) -> None:
+    def mark_written(self) -> None:
         """The answer's last byte leaves, and that is recorded."""
-        flight = self.lane.flight
-        assert flight is not None
-        flight.written_at = flight.written_at or self.now
-        self.do(lambda changes: record_written(self.lane, flight, changes))
+        in_flight = self.lane.in_flight
+        assert in_flight is not None
+        in_flight.written_at = in_flight.written_at or self.now
+        self.apply(lambda changes: record_written(self.lane, in_flight, changes))
 
-    @precondition(lambda self: self.lane.flight and not self.lane.flight.written_at)
+    @precondition(
+        lambda self: self.lane.in_flight and not self.lane.in_flight.written_at
+    )
     @rule()
-    def lose(self) -> None:
+    def revert_delivery(self) -> None:
         """The device was gone before a byte was written."""
-        flight = self.lane.flight
-        assert flight is not None
-        self.taken_back.add(flight.delivery.id)
-        self.do(lambda changes: withdraw(self.lane, flight, changes, now=self.now))
+        in_flight = self.lane.in_flight
+        assert in_flight is not None
+        self.reverted.add(in_flight.delivery.id)
+        self.apply(
+            lambda changes: revert_hand_out(self.lane, in_flight, changes, now=self.now)
+        )
 
     @precondition(lambda self: self.deliveries)
     @rule(data=st.data(), failed=st.booleans())
-    def answer(self, data: st.DataObject, failed: bool) -> None:
+    def post_result(self, data: st.DataObject, failed: bool) -> None:
         """A result comes for any delivery that the device has had."""
-        had = [d for d in self.deliveries if d.id not in self.taken_back]
+        had = [d for d in self.deliveries if d.id not in self.reverted]
         if not had:
             return
         one = data.draw(st.sampled_from(had))
         wanted, came = self.commands[one.command_id], result(received_at=self.now)
         before = wanted.state
         self.answered.add(one.id)
-        self.do(
-            lambda changes: answered(
-                self.lane, wanted, one, changes, result=came, reading=said(failed)
+        self.apply(
+            lambda changes: apply_result(
+                self.lane,
+                wanted,
+                one,
+                changes,
+                result=came,
+                parsed_result=parsed_result(failed),
             )
         )
-        ended = State.FAILED if failed else State.SUCCESSFUL
+        ended = CommandState.FAILED if failed else CommandState.SUCCESSFUL
         assert wanted.state == (before if before in TERMINAL else ended)
 
     @rule(data=st.data())
-    def withdraw_order(self, data: st.DataObject) -> None:
+    def cancel(self, data: st.DataObject) -> None:
         """A program cancels; that works only for what was never handed out."""
         if not self.commands:
             return
         wanted = data.draw(st.sampled_from(list(self.commands.values())))
-        fresh = wanted.state is State.PENDING and not wanted.attempts
-        self.do(
+        fresh = wanted.state is CommandState.PENDING and not wanted.attempts
+        self.apply(
             lambda changes: self.agree(
-                fresh, cancel(self.lane, wanted, changes, now=self.now)
+                fresh, cancel_command(self.lane, wanted, changes, now=self.now)
             )
         )
 
@@ -207,21 +225,23 @@ class DeviceLife(RuleBasedStateMachine):
         assert expected == actual
 
     @rule(seconds=st.sampled_from([1, 4, 5, 30, 180, 400]))
-    def wait(self, seconds: int) -> None:
+    def expire_overdue(self, seconds: int) -> None:
         """Time passes, and the server does what is due."""
         self.now += seconds * SECOND
-        self.do(lambda changes: look_after(self.lane, changes, now=self.now))
-        assert self.lane.next_deadline() > self.now
+        self.apply(lambda changes: apply_deadlines(self.lane, changes, now=self.now))
+        assert self.lane.next_deadline_at() > self.now
 
-    def flying(self) -> list[int]:
+    def in_flight_ids(self) -> list[int]:
         """Return what is with the device, by the states alone."""
         return [i for i, c in self.commands.items() if c.state in IN_FLIGHT]
 
     @invariant()
     def one_in_flight(self) -> None:
         """Never are two commands with the device, and the lane knows which one is."""
-        flight = self.lane.flight
-        assert self.flying() == ([] if flight is None else [flight.command.id])
+        in_flight = self.lane.in_flight
+        assert self.in_flight_ids() == (
+            [] if in_flight is None else [in_flight.command.id]
+        )
 
     @invariant()
     def once_is_once(self) -> None:
@@ -230,9 +250,13 @@ class DeviceLife(RuleBasedStateMachine):
             had = [
                 d
                 for d in self.deliveries
-                if d.command_id == one.id and d.id not in self.taken_back
+                if d.command_id == one.id and d.id not in self.reverted
             ]
-            limit = 1 if one.delivery is Delivery.AT_MOST_ONCE else one.max_attempts
+            limit = (
+                1
+                if one.guarantee is DeliveryGuarantee.AT_MOST_ONCE
+                else one.max_attempts
+            )
             assert len(had) == one.attempts <= limit
 
     @invariant()
@@ -241,21 +265,21 @@ class DeviceLife(RuleBasedStateMachine):
         for one in self.commands.values():
             before, self.seen[one.id] = self.seen[one.id], one.state
             assert before not in TERMINAL or before == one.state
-            if one.state in (State.EXPIRED, State.CANCELED):
+            if one.state in (CommandState.EXPIRED, CommandState.CANCELED):
                 assert one.attempts == 0
 
     @invariant()
-    def everything_is_noted(self) -> None:
+    def everything_is_recorded(self) -> None:
         """What was noted to be written says the same as the commands themselves."""
-        assert self.noted == {i: c.state for i, c in self.commands.items()}
+        assert self.recorded == {i: c.state for i, c in self.commands.items()}
 
     @invariant()
     def the_queue_is_in_order(self) -> None:
         """The lane holds what is PENDING, in order, and nothing else."""
-        pending = [c for c in self.commands.values() if c.state is State.PENDING]
+        pending = [c for c in self.commands.values() if c.state is CommandState.PENDING]
         ordered = sorted(pending, key=lambda c: (-c.priority, c.id))
         assert ordered == self.lane.waiting
-        assert self.lane.next_change(self.now, GRACE) <= NEVER
+        assert self.lane.next_change_at(self.now, GRACE) <= NEVER
 
 
 TestDeviceLife = DeviceLife.TestCase

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from pushserver.dialects.controlid.configuration import text
+from pushserver.dialects.controlid.configuration import format_value
 from pushserver.errors import Invalid
-from pushserver.model.merging import merged, read_merge
-from tests.model.mirrored import service
+from pushserver.model.merge_patch import apply_merge_patch, check_merge_patch
+from tests.model.shadow_scenario import service
 
 BEFORE = {"general": {"a": 1, "b": "x"}}
 
@@ -33,7 +33,7 @@ def test_merged(patch: Any, after: Any) -> None:
         name: service(name, desired=desired) for name, desired in BEFORE.items()
     }
 
-    assert after == merged(services, read_merge(patch, text))
+    assert after == apply_merge_patch(services, check_merge_patch(patch, format_value))
 
 
 def test_names_of_a_pointer() -> None:
@@ -41,7 +41,7 @@ def test_names_of_a_pointer() -> None:
     A pointer is below what it is told to be below.
     """
     with pytest.raises(Invalid) as raised:
-        read_merge({"general": {"a/b": [1]}}, text, "/desired")
+        check_merge_patch({"general": {"a/b": [1]}}, format_value, "/desired")
 
     assert "/desired/general/a~1b" == raised.value.pointer
     assert "an array" in raised.value.detail
@@ -54,5 +54,5 @@ def test_what_is_there_counts() -> None:
     full = service(desired={f"p{n}": 1 for n in range(1000)})
 
     with pytest.raises(Invalid):
-        merged({"general": full}, {"ntp": {"on": 1}})
-    assert {} == merged({"general": full}, {})
+        apply_merge_patch({"general": full}, {"ntp": {"on": 1}})
+    assert {} == apply_merge_patch({"general": full}, {})

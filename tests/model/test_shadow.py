@@ -3,214 +3,218 @@
 import pytest
 
 from pushserver.dialects.controlid import configuration
-from pushserver.model.shadow import Value, Written
-from tests.model.mirrored import Mirrored
+from pushserver.model.shadow import PropertyValue, WriteOutcome
+from tests.model.shadow_scenario import ShadowScenario
 
-WANTED: dict[str, Value] = {"language": "pt_BR", "beep": True}
+WANTED: dict[str, PropertyValue] = {"language": "pt_BR", "beep": True}
 SENT = WANTED
 
 
 @pytest.fixture(name="one")
-def _one() -> Mirrored:
+def _one() -> ShadowScenario:
     """Return a device of which something is desired."""
-    one = Mirrored()
-    one.desire(WANTED)
+    one = ShadowScenario()
+    one.set_desired(WANTED)
     return one
 
 
-def test_delivered(one: Mirrored) -> None:
+def test_delivered(one: ShadowScenario) -> None:
     """
     A success makes what was sent reported, as the device has it, and is told.
     """
-    one.do()
+    one.run_command()
 
     assert {"language": "pt_BR", "beep": "1"} == one.service.reported
-    assert [(True, SENT, None)] == one.told
-    assert "delivered" == one.standing
+    assert [(True, SENT, None)] == one.payloads
+    assert "delivered" == one.sync_status
 
 
-def test_failed(one: Mirrored) -> None:
+def test_failed(one: ShadowScenario) -> None:
     """
     A failure makes nothing reported, and is told with what the device said.
     """
-    one.do(failed=True)
+    one.run_command(failed=True)
 
     assert {} == one.service.reported
-    assert [(False, SENT, "Node or attribute not found.")] == one.told
-    assert "failed" == one.standing
+    assert [(False, SENT, "Node or attribute not found.")] == one.payloads
+    assert "failed" == one.sync_status
 
 
-def test_a_failure_is_not_sent_again_by_itself(one: Mirrored) -> None:
+def test_a_failure_is_not_sent_again_by_itself(one: ShadowScenario) -> None:
     """
     What the device refused is not due, as long as nothing else is desired.
     """
-    one.do(failed=True)
+    one.run_command(failed=True)
 
-    assert not one.service.due
+    assert not one.service.needs_reconcile
 
 
-def test_moved_while_in_flight(one: Mirrored) -> None:
+def test_moved_while_in_flight(one: ShadowScenario) -> None:
     """
     What moved while a command was with the device is due when that has ended.
     """
-    flight = one.poll()
-    one.desire({**WANTED, "language": "en_US"})
-    assert [] == one.bodies
-    one.answer(flight.command, flight.delivery)
+    in_flight = one.poll_command()
+    one.set_desired({**WANTED, "language": "en_US"})
+    assert [] == one.waiting_bodies
+    one.post_result(in_flight.command, in_flight.delivery)
 
-    assert one.service.due
+    assert one.service.needs_reconcile
     one.compare()
-    assert ['{"general":{"language":"en_US"}}'] == one.bodies
-    assert [(True, SENT, None)] == one.told
+    assert ['{"general":{"language":"en_US"}}'] == one.waiting_bodies
+    assert [(True, SENT, None)] == one.payloads
 
 
 @pytest.mark.parametrize("failed", [False, True])
-def test_no_answer(one: Mirrored, failed: bool) -> None:
+def test_no_answer(one: ShadowScenario, failed: bool) -> None:
     """
     No answer is FAILED; a late success is DELIVERED, a late failure no news.
     """
-    flight = one.poll()
+    in_flight = one.poll_command()
     one.tick(200_000)
-    one.give_up()
-    assert [(False, SENT, "No answer.")] == one.told
+    one.give_up_delivery()
+    assert [(False, SENT, "No answer.")] == one.payloads
 
-    one.answer(flight.command, flight.delivery, failed=failed)
+    one.post_result(in_flight.command, in_flight.delivery, failed=failed)
 
     late = [] if failed else [(True, SENT, None)]
-    assert late == one.told[1:]
-    assert ("failed" if failed else "delivered") == one.standing
+    assert late == one.payloads[1:]
+    assert ("failed" if failed else "delivered") == one.sync_status
 
 
-def test_nobody_knows(one: Mirrored) -> None:
+def test_nobody_knows(one: ShadowScenario) -> None:
     """
     After a write without an answer nobody knows what the device has.
     """
-    one.do()
-    one.desire({**WANTED, "beep": False})
-    one.poll()
+    one.run_command()
+    one.set_desired({**WANTED, "beep": False})
+    one.poll_command()
     one.tick(200_000)
-    one.give_up()
+    one.give_up_delivery()
 
     assert {"language": "pt_BR"} == one.service.reported
-    one.desire(WANTED)
-    assert ['{"general":{"beep":"1"}}'] == one.bodies
+    one.set_desired(WANTED)
+    assert ['{"general":{"beep":"1"}}'] == one.waiting_bodies
 
 
 def test_expired() -> None:
     """
     A command that expired is FAILED, and is tried again when the device is there.
     """
-    one = Mirrored()
-    one.desire(WANTED, seconds=30)
+    one = ShadowScenario()
+    one.set_desired(WANTED, seconds=30)
     one.tick(31)
-    one.look_after()
+    one.expire_overdue()
 
-    assert [(False, SENT, "It expired.")] == one.told
-    assert (True, "failed") == (one.service.lapsed, one.standing)
+    assert [(False, SENT, "It expired.")] == one.payloads
+    assert (True, "failed") == (one.service.is_write_expired, one.sync_status)
     one.compare()
-    assert (False, "pending") == (one.service.lapsed, one.standing)
+    assert (False, "pending") == (one.service.is_write_expired, one.sync_status)
 
 
-def test_replaced_in_silence(one: Mirrored) -> None:
+def test_replaced_without_event(one: ShadowScenario) -> None:
     """
     A queued command makes room for a newer one, and nothing is told of it.
     """
-    one.desire({**WANTED, "language": "en_US"})
+    one.set_desired({**WANTED, "language": "en_US"})
 
-    assert ['{"general":{"language":"en_US","beep":"1"}}'] == one.bodies
-    assert [] == one.told
+    assert ['{"general":{"language":"en_US","beep":"1"}}'] == one.waiting_bodies
+    assert [] == one.payloads
 
 
-def test_replaced_after_an_attempt(one: Mirrored) -> None:
+def test_replaced_after_an_attempt(one: ShadowScenario) -> None:
     """
     So does one that waits again; its late result changes nothing.
     """
-    flight = one.poll()
+    in_flight = one.poll_command()
     one.tick(5)
-    one.give_up()
-    one.desire({**WANTED, "language": "en_US"})
-    assert ["TIMEOUT"] == [flight.command.state]
-    one.answer(flight.command, flight.delivery)
+    one.give_up_delivery()
+    one.set_desired({**WANTED, "language": "en_US"})
+    assert ["TIMEOUT"] == [in_flight.command.state]
+    one.post_result(in_flight.command, in_flight.delivery)
 
-    assert ({}, []) == (one.service.reported, one.told)
-    one.do()
-    assert [(True, {**SENT, "language": "en_US"}, None)] == one.told
+    assert ({}, []) == (one.service.reported, one.payloads)
+    one.run_command()
+    assert [(True, {**SENT, "language": "en_US"}, None)] == one.payloads
 
 
-def test_replaced_and_nobody_knows(one: Mirrored) -> None:
+def test_replaced_and_nobody_knows(one: ShadowScenario) -> None:
     """
     What a replaced command may have changed is sent again, also if it is as before.
     """
-    one.do()
-    one.desire({**WANTED, "beep": False})
-    one.poll()
+    one.run_command()
+    one.set_desired({**WANTED, "beep": False})
+    one.poll_command()
     one.tick(5)
-    one.give_up()
+    one.give_up_delivery()
 
-    one.desire(WANTED)
+    one.set_desired(WANTED)
 
-    assert ['{"general":{"beep":"1"}}'] == one.bodies
+    assert ['{"general":{"beep":"1"}}'] == one.waiting_bodies
 
 
-def test_waits_again_and_has_moved(one: Mirrored) -> None:
+def test_waits_again_and_has_moved(one: ShadowScenario) -> None:
     """
     What moved is due also when the command comes back, and is not sent as it was.
     """
-    flight = one.poll()
-    one.desire({"language": "en_US"})
-    one.take_back(flight)
+    in_flight = one.poll_command()
+    one.set_desired({"language": "en_US"})
+    one.revert_delivery(in_flight)
 
-    assert one.service.due
+    assert one.service.needs_reconcile
     one.compare()
-    assert ['{"general":{"language":"en_US"}}'] == one.bodies
+    assert ['{"general":{"language":"en_US"}}'] == one.waiting_bodies
 
 
-def test_refresh_shows_drift(one: Mirrored) -> None:
+def test_refresh_shows_drift(one: ShadowScenario) -> None:
     """
     What the device has otherwise is drift; nobody sends it by himself.
     """
-    one.do()
-    one.read(language="pt_BR", beep="0")
+    one.run_command()
+    one.run_refresh(language="pt_BR", beep="0")
 
-    assert ["beep"] == one.service.drift(configuration.text)
-    assert ("pending", False, []) == (one.standing, one.service.due, one.bodies)
+    assert ["beep"] == one.service.drift(configuration.format_value)
+    assert ("pending", False, []) == (
+        one.sync_status,
+        one.service.needs_reconcile,
+        one.waiting_bodies,
+    )
 
 
-def test_refresh_forgets_what_is_gone(one: Mirrored) -> None:
+def test_refresh_forgets_what_is_gone(one: ShadowScenario) -> None:
     """
     What the device was asked for and does not have is reported no more.
     """
-    one.do()
-    one.read("more", language="pt_BR")
+    one.run_command()
+    one.run_refresh("more", language="pt_BR")
 
     assert {"language": "pt_BR"} == one.service.reported
 
 
-def test_a_response_without_the_service(one: Mirrored) -> None:
+def test_a_response_without_the_service(one: ShadowScenario) -> None:
     """
     A response that says nothing of the service teaches nothing.
     """
-    one.do()
+    one.run_command()
     one.refresh()
-    flight = one.poll()
-    one.answer(flight.command, flight.delivery, reported=None)
+    in_flight = one.poll_command()
+    one.post_result(in_flight.command, in_flight.delivery, reported=None)
 
-    assert "delivered" == one.standing
+    assert "delivered" == one.sync_status
 
 
-def test_a_late_reading_is_no_news(one: Mirrored) -> None:
+def test_late_result_emits_nothing(one: ShadowScenario) -> None:
     """
     What a device said before a write does not undo the write.
     """
     waiting = one.lane.waiting.pop()
     one.refresh()
-    reading = one.poll()
+    reading = one.poll_command()
     one.tick(200_000)
-    one.give_up()
+    one.give_up_delivery()
     one.lane.insert(waiting)
     waiting.expires_at = one.now + 1_000_000
-    one.do()
-    one.answer(reading.command, reading.delivery, reported={"language": "old"})
+    one.run_command()
+    one.post_result(reading.command, reading.delivery, reported={"language": "old"})
 
     assert {"language": "pt_BR", "beep": "1"} == one.service.reported
 
@@ -219,44 +223,44 @@ def test_nothing_desired_is_in_sync() -> None:
     """
     What was never desired is in sync; so is what the device has by itself.
     """
-    one = Mirrored()
-    assert "inSync" == one.standing
+    one = ShadowScenario()
+    assert "inSync" == one.sync_status
 
-    one.read("beep", beep="1")
-    one.desire({"beep": 1})
+    one.run_refresh("beep", beep="1")
+    one.set_desired({"beep": 1})
 
-    assert ("inSync", []) == (one.standing, one.bodies)
+    assert ("inSync", []) == (one.sync_status, one.waiting_bodies)
 
 
-def test_same_text_is_no_difference(one: Mirrored) -> None:
+def test_same_text_is_no_difference(one: ShadowScenario) -> None:
     """
     Values that the device has as the same string do not differ.
     """
-    one.do()
-    one.desire({"language": "pt_BR", "beep": 1})
+    one.run_command()
+    one.set_desired({"language": "pt_BR", "beep": 1})
 
-    assert ([], "delivered") == (one.bodies, one.standing)
+    assert ([], "delivered") == (one.waiting_bodies, one.sync_status)
 
 
-def test_a_plan_takes_back_what_waits(one: Mirrored) -> None:
+def test_a_plan_takes_back_what_waits(one: ShadowScenario) -> None:
     """
     What a task's step is going to send is not sent before, nor is what was before.
     """
-    one.service.desire({"beep": 0}, 2, one.now)
-    one.syncing.plan(one.service)
+    one.service.set_desired({"beep": 0}, 2, one.now)
+    one.reconciler.defer_to_step(one.service)
 
-    assert ([], []) == (one.bodies, one.told)
-    assert (True, "pending") == (one.service.planned, one.standing)
+    assert ([], []) == (one.waiting_bodies, one.payloads)
+    assert (True, "pending") == (one.service.awaits_step, one.sync_status)
 
 
-def test_a_plan_while_in_flight(one: Mirrored) -> None:
+def test_a_plan_while_in_flight(one: ShadowScenario) -> None:
     """
     What ends while a step is to come is not compared: the step is.
     """
-    flight = one.poll()
-    one.service.desire({"beep": 0}, 2, one.now)
-    one.syncing.plan(one.service)
-    one.answer(flight.command, flight.delivery)
+    in_flight = one.poll_command()
+    one.service.set_desired({"beep": 0}, 2, one.now)
+    one.reconciler.defer_to_step(one.service)
+    one.post_result(in_flight.command, in_flight.delivery)
 
-    assert not one.service.due
-    assert Written.DELIVERED is one.service.outcome
+    assert not one.service.needs_reconcile
+    assert WriteOutcome.DELIVERED is one.service.write_outcome

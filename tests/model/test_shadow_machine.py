@@ -11,11 +11,11 @@ from hypothesis.stateful import (
 )
 
 from pushserver.dialects.controlid import configuration
-from pushserver.model.command import Command, HandOut
-from pushserver.model.shadow import Value
-from pushserver.model.state import State
-from tests.model.mirrored import Mirrored
-from tests.model.values import poll
+from pushserver.model.command import Command, Delivery
+from pushserver.model.shadow import PropertyValue
+from pushserver.model.state import CommandState
+from tests.model.factories import poll_lane
+from tests.model.shadow_scenario import ShadowScenario
 
 NAMES = ("language", "beep", "relay")
 VALUES = st.sampled_from(["a", "b", 1, True])
@@ -31,48 +31,51 @@ class ShadowLife(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.mirrored = Mirrored()
+        self.scenario = ShadowScenario()
         self.device = dict.fromkeys(NAMES, "factory")
         #: What was handed out, whether it failed, and what was read.
-        self.done: list[tuple[Command, HandOut, bool, dict[str, str]]] = []
-        self.sent: dict[int, dict[str, Value]] = {}
+        self.done: list[tuple[Command, Delivery, bool, dict[str, str]]] = []
+        self.sent: dict[int, dict[str, PropertyValue]] = {}
 
     def compare(self) -> None:
         """Compare, as a worker does, and note what is sent."""
-        if self.mirrored.service.due or self.mirrored.service.lapsed:
-            self.mirrored.compare()
-        self.note()
+        if (
+            self.scenario.service.needs_reconcile
+            or self.scenario.service.is_write_expired
+        ):
+            self.scenario.compare()
+        self.record_write()
 
-    def note(self) -> None:
+    def record_write(self) -> None:
         """Note what the newest command carries."""
-        service = self.mirrored.service
-        if service.is_writing and service.command_id is not None:
-            self.sent.setdefault(service.command_id, dict(service.sent))
+        service = self.scenario.service
+        if service.is_writing and service.write_command_id is not None:
+            self.sent.setdefault(service.write_command_id, dict(service.sent_values))
 
     @rule(
         name=st.sampled_from(NAMES),
         value=VALUES,
         seconds=st.sampled_from([None, 20, 300]),
     )
-    def desire(self, name: str, value: Value, seconds: int | None) -> None:
+    def desire(self, name: str, value: PropertyValue, seconds: int | None) -> None:
         """Somebody desires something."""
-        desired = {**self.mirrored.service.desired, name: value}
-        self.mirrored.desire(desired, seconds)
-        self.note()
+        desired = {**self.scenario.service.desired, name: value}
+        self.scenario.set_desired(desired, seconds)
+        self.record_write()
 
-    @precondition(lambda self: self.mirrored.service.desired)
+    @precondition(lambda self: self.scenario.service.desired)
     @rule(data=st.data())
     def desire_no_more(self, data: st.DataObject) -> None:
         """Somebody takes a desire back."""
-        desired = dict(self.mirrored.service.desired)
+        desired = dict(self.scenario.service.desired)
         del desired[data.draw(st.sampled_from(sorted(desired)))]
-        self.mirrored.desire(desired)
-        self.note()
+        self.scenario.set_desired(desired)
+        self.record_write()
 
     @rule()
     def refresh(self) -> None:
         """Somebody asks the device."""
-        self.mirrored.refresh(*NAMES)
+        self.scenario.refresh(*NAMES)
 
     @rule(name=st.sampled_from(NAMES), value=st.sampled_from("abc"))
     def change(self, name: str, value: str) -> None:
@@ -84,14 +87,16 @@ class ShadowLife(RuleBasedStateMachine):
     @rule(fails=st.booleans())
     def poll(self, fails: bool) -> None:
         """The device asks, and does what it is told."""
-        mirrored = self.mirrored
-        before = mirrored.lane.flight
-        flight = poll(mirrored.lane, mirrored.now, uuid="u", changes=mirrored.changes)
-        if flight is not None and flight is not before:
-            self.take(flight.command, flight.delivery, fails)
+        scenario = self.scenario
+        before = scenario.lane.in_flight
+        in_flight = poll_lane(
+            scenario.lane, scenario.now, uuid="u", changes=scenario.changes
+        )
+        if in_flight is not None and in_flight is not before:
+            self.carry_out(in_flight.command, in_flight.delivery, fails)
         self.compare()
 
-    def take(self, command: Command, of: HandOut, fails: bool) -> None:
+    def carry_out(self, command: Command, of: Delivery, fails: bool) -> None:
         """Let the device do what it is told."""
         assert command.order is not None
         assert command.order.body is not None
@@ -109,74 +114,74 @@ class ShadowLife(RuleBasedStateMachine):
         """A result comes, of any delivery."""
         command, of, fails, read = data.draw(st.sampled_from(self.done))
         reported = read if command.endpoint == "get_configuration" else None
-        self.mirrored.answer(command, of, failed=fails, reported=reported)
+        self.scenario.post_result(command, of, failed=fails, reported=reported)
         self.compare()
 
     @rule(seconds=st.sampled_from([1, 5, 30, 180, 400]))
     def wait(self, seconds: int) -> None:
         """Time passes, and the server does what is due."""
-        self.mirrored.tick(seconds)
-        self.mirrored.look_after()
+        self.scenario.tick(seconds)
+        self.scenario.expire_overdue()
         self.compare()
 
     @invariant()
     def one_write_waits_at_most(self) -> None:
         """Of one service at most one write is on its way."""
-        live = [c.endpoint for c in self.mirrored.lane.commands]
+        live = [c.endpoint for c in self.scenario.lane.commands]
         assert live.count("set_configuration") <= 1
         writes = live.count("set_configuration") == 1
-        assert writes == self.mirrored.service.is_writing
+        assert writes == self.scenario.service.is_writing
 
     @invariant()
-    def what_is_told_was_sent(self) -> None:
+    def emitted_values_were_sent(self) -> None:
         """What is told is what a command carried; a failure is never told after."""
         sent = list(self.sent.values())
-        assert all(properties in sent for _, properties, _ in self.mirrored.told)
+        assert all(properties in sent for _, properties, _ in self.scenario.payloads)
 
     @invariant()
     def nothing_is_left(self) -> None:
         """What differs is on its way, or is known to have failed."""
-        assert not self.mirrored.service.due
-        standing = self.mirrored.standing
-        differs = self.mirrored.service.differing(configuration.text)
+        assert not self.scenario.service.needs_reconcile
+        standing = self.scenario.sync_status
+        differs = self.scenario.service.delta(configuration.format_value)
         assert bool(differs) <= (standing in {"pending", "failed"})
 
     def settle(self) -> None:
         """Let the device do all that waits, without any trouble."""
-        mirrored = self.mirrored
+        scenario = self.scenario
         for _ in range(100):
-            mirrored.tick(300)
-            mirrored.look_after()
+            scenario.tick(300)
+            scenario.expire_overdue()
             self.compare()
-            flight = poll(
-                mirrored.lane, mirrored.now, uuid="u", changes=mirrored.changes
+            in_flight = poll_lane(
+                scenario.lane, scenario.now, uuid="u", changes=scenario.changes
             )
-            if flight is None:
+            if in_flight is None:
                 break
-            self.take(flight.command, flight.delivery, fails=False)
+            self.carry_out(in_flight.command, in_flight.delivery, fails=False)
             command, of, fails, read = self.done[-1]
             reported = read if command.endpoint == "get_configuration" else None
-            mirrored.answer(command, of, failed=fails, reported=reported)
+            scenario.post_result(command, of, failed=fails, reported=reported)
             self.compare()
-        assert State.PENDING not in {c.state for c in mirrored.lane.commands}
+        assert CommandState.PENDING not in {c.state for c in scenario.lane.commands}
 
     def ask(self) -> None:
         """Let the device be asked for everything, and answer."""
-        self.mirrored.refresh(*NAMES)
+        self.scenario.refresh(*NAMES)
         self.settle()
 
     def teardown(self) -> None:
         """In the end, one more comparison brings the device to what is desired."""
         self.settle()
-        self.mirrored.desire(self.mirrored.service.desired)
+        self.scenario.set_desired(self.scenario.service.desired)
         self.settle()
-        text = configuration.text
-        desired = {n: text(v) for n, v in self.mirrored.service.desired.items()}
+        text = configuration.format_value
+        desired = {n: text(v) for n, v in self.scenario.service.desired.items()}
         assert desired == {n: self.device[n] for n in desired}
-        assert {} == self.mirrored.service.differing(text)
+        assert {} == self.scenario.service.delta(text)
         self.ask()
-        assert self.device == dict(self.mirrored.service.reported)
-        assert "inSync" == self.mirrored.standing
+        assert self.device == dict(self.scenario.service.reported)
+        assert "inSync" == self.scenario.sync_status
 
 
 TestShadowLife = ShadowLife.TestCase

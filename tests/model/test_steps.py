@@ -2,23 +2,28 @@
 
 import pytest
 
-from pushserver.model.operation import OnFailure, Status
-from pushserver.model.state import State
-from pushserver.model.steps import report
-from pushserver.model.turns import give_up
+from pushserver.model.operation import OnFailure, OperationStatus
+from pushserver.model.operation_steps import add_notification
+from pushserver.model.state import CommandState
+from pushserver.model.transitions import give_up_in_flight
 from tests.clock import START
-from tests.model.values import DAY, TIMEOUT
-from tests.model.work import BY, Work, notification, operation
+from tests.model.factories import DAY, TIMEOUT
+from tests.model.operation_scenario import (
+    TOKEN_ID,
+    OperationScenario,
+    notification,
+    operation,
+)
 
 CONTINUE = OnFailure.CONTINUE
 
 
-def test_every_turn_is_told() -> None:
+def test_every_event_is_notified() -> None:
     """Queued, sent and done are one notification each, with the step's label."""
-    work = Work(operation(steps=2))
+    scenario = OperationScenario(operation(step_count=2))
 
-    work.do()
-    work.do()
+    scenario.run_step()
+    scenario.run_step()
 
     assert [
         ("RUNNING", 0, "part 1", "Step 1 of 2: queued"),
@@ -27,18 +32,18 @@ def test_every_turn_is_told() -> None:
         ("RUNNING", 50, "part 2", "Step 2 of 2: queued"),
         ("RUNNING", 75, "part 2", "Step 2 of 2: sent"),
         ("COMPLETED", 100, "part 2", "Step 2 of 2: SUCCESSFUL"),
-    ] == work.told
+    ] == scenario.notification_rows
 
 
 def test_what_a_notification_says() -> None:
     """It is the operation's and its scope's, by who began it, at the turn's time."""
-    work = Work(operation(steps=1, scope_id=3))
-    work.tick()
+    scenario = OperationScenario(operation(step_count=1, scope_id=3))
+    scenario.tick()
 
-    work.queue()
+    scenario.start_next_step()
 
-    (told,) = work.changes.notifications
-    assert (work.operation.id, 3, BY, work.now, work.now) == (
+    (told,) = scenario.changes.notifications
+    assert (scenario.operation.id, 3, TOKEN_ID, scenario.now, scenario.now) == (
         told.operation_id,
         told.scope_id,
         told.created_by,
@@ -49,34 +54,34 @@ def test_what_a_notification_says() -> None:
 
 def test_without_a_label() -> None:
     """A step without a label is called as its endpoint."""
-    work = Work(operation(steps=1))
+    scenario = OperationScenario(operation(step_count=1))
 
-    work.queue(resource=None)
+    scenario.start_next_step(resource=None)
 
-    assert ["execute_actions"] == [n.resource for n in work.changes.notifications]
+    assert ["execute_actions"] == [n.resource for n in scenario.changes.notifications]
 
 
 def test_ids_of_notifications_grow() -> None:
     """They are told in the order of their ids."""
-    work = Work(operation(steps=3))
+    scenario = OperationScenario(operation(step_count=3))
     for _ in range(3):
-        work.do()
+        scenario.run_step()
 
-    ids = [n.id for n in work.changes.notifications]
+    ids = [n.id for n in scenario.changes.notifications]
     assert sorted(set(ids)) == ids
 
 
 def test_times() -> None:
     """It starts with its first step, is modified by each turn, ends with its last."""
-    work = Work(operation(steps=2))
-    work.tick()
-    work.do()
-    begun = work.now
-    work.tick()
-    work.do()
+    scenario = OperationScenario(operation(step_count=2))
+    scenario.tick()
+    scenario.run_step()
+    begun = scenario.now
+    scenario.tick()
+    scenario.run_step()
 
-    of = work.operation
-    assert (START, begun, work.now, work.now) == (
+    of = scenario.operation
+    assert (START, begun, scenario.now, scenario.now) == (
         of.created_at,
         of.started_at,
         of.modified_at,
@@ -86,21 +91,21 @@ def test_times() -> None:
 
 def test_everything_is_noted() -> None:
     """An operation that follows is noted to be written, in the same changes."""
-    work = Work(operation(steps=1))
+    scenario = OperationScenario(operation(step_count=1))
 
-    work.do()
+    scenario.run_step()
 
-    assert {work.operation.id: work.operation} == work.changes.operations
+    assert {scenario.operation.id: scenario.operation} == scenario.changes.operations
 
 
 @pytest.mark.parametrize("steps", [1, 3, 7, 100])
 def test_progress_grows(steps: int) -> None:
     """Progress is over all steps, from 0 to 100, and never falls."""
-    work = Work(operation(steps=steps))
+    scenario = OperationScenario(operation(step_count=steps))
     for _ in range(steps):
-        work.do()
+        scenario.run_step()
 
-    progress = [n.progress for n in work.changes.notifications]
+    progress = [n.progress for n in scenario.changes.notifications]
     assert sorted(progress) == progress
     assert (0, 100) == (progress[0], progress[-1])
     assert [100 * (2 * n + 1) // (2 * steps) for n in range(steps)] == progress[1::3]
@@ -108,143 +113,157 @@ def test_progress_grows(steps: int) -> None:
 
 def test_wants_its_next_step() -> None:
     """The next step is wanted only when the one before has succeeded."""
-    work = Work(operation(steps=2))
-    wanted = [work.operation.wants_step]
-    work.queue()
-    wanted.append(work.operation.wants_step)
-    flight = work.poll()
-    wanted.append(work.operation.wants_step)
-    work.answer(flight.command, flight.delivery)
-    wanted.append(work.operation.wants_step)
-    work.do()
-    wanted.append(work.operation.wants_step)
+    scenario = OperationScenario(operation(step_count=2))
+    wanted = [scenario.operation.needs_next_step]
+    scenario.start_next_step()
+    wanted.append(scenario.operation.needs_next_step)
+    in_flight = scenario.poll_command()
+    wanted.append(scenario.operation.needs_next_step)
+    scenario.post_result(in_flight.command, in_flight.delivery)
+    wanted.append(scenario.operation.needs_next_step)
+    scenario.run_step()
+    wanted.append(scenario.operation.needs_next_step)
 
     assert [True, False, False, True, False] == wanted
 
 
 def test_a_failure_stops() -> None:
     """A failed step ends the operation; its progress stays."""
-    work = Work(operation(steps=3))
-    work.do()
-    work.do(failed=True)
+    scenario = OperationScenario(operation(step_count=3))
+    scenario.run_step()
+    scenario.run_step(failed=True)
 
-    assert ("FAILED", 2, 1, 0, 50) == work.ended
-    assert not work.operation.wants_step
-    assert ("FAILED", 50, "part 2", "Step 2 of 3: FAILED") == work.told[-1]
+    assert ("FAILED", 2, 1, 0, 50) == scenario.progress_row
+    assert not scenario.operation.needs_next_step
+    assert (
+        "FAILED",
+        50,
+        "part 2",
+        "Step 2 of 3: FAILED",
+    ) == scenario.notification_rows[-1]
 
 
 def test_a_failure_is_passed_over() -> None:
     """With `continue` the others are done, and the operation has failed at the end."""
-    work = Work(operation(steps=2, on_failure=CONTINUE))
-    work.do(failed=True)
-    running = work.ended
-    work.do()
+    scenario = OperationScenario(operation(step_count=2, on_failure=CONTINUE))
+    scenario.run_step(failed=True)
+    running = scenario.progress_row
+    scenario.run_step()
 
     assert ("RUNNING", 1, 1, 0, 50) == running
-    assert ("FAILED", 2, 1, 0, 100) == work.ended
+    assert ("FAILED", 2, 1, 0, 100) == scenario.progress_row
 
 
 def test_expired() -> None:
     """A step that nobody fetched in time is a failure."""
-    work = Work(operation(steps=2))
-    work.queue()
-    work.now += DAY
-    work.look_after()
+    scenario = OperationScenario(operation(step_count=2))
+    scenario.start_next_step()
+    scenario.now += DAY
+    scenario.expire_overdue()
 
-    assert ("FAILED", 1, 1, 0, 0) == work.ended
-    assert "Step 1 of 2: EXPIRED" == work.told[-1][3]
+    assert ("FAILED", 1, 1, 0, 0) == scenario.progress_row
+    assert "Step 1 of 2: EXPIRED" == scenario.notification_rows[-1][3]
 
 
 def test_never_answered() -> None:
     """Of a step that was never answered nobody knows: STALE."""
-    work = Work(operation(steps=2))
-    work.do()
-    work.lose()
+    scenario = OperationScenario(operation(step_count=2))
+    scenario.run_step()
+    scenario.leave_step_unanswered()
 
-    assert ("STALE", 2, 0, 1, 75) == work.ended
-    assert ("STALE", 75, "part 2", "Step 2 of 2: TIMEOUT") == work.told[-1]
+    assert ("STALE", 2, 0, 1, 75) == scenario.progress_row
+    assert (
+        "STALE",
+        75,
+        "part 2",
+        "Step 2 of 2: TIMEOUT",
+    ) == scenario.notification_rows[-1]
 
 
 def test_failed_counts_before_stale() -> None:
     """What has failed for sure is FAILED, also when of another step nobody knows."""
-    work = Work(operation(steps=3, on_failure=CONTINUE))
-    work.lose()
-    work.do(failed=True)
-    work.do()
+    scenario = OperationScenario(operation(step_count=3, on_failure=CONTINUE))
+    scenario.leave_step_unanswered()
+    scenario.run_step(failed=True)
+    scenario.run_step()
 
-    assert ("FAILED", 3, 1, 1, 100) == work.ended
+    assert ("FAILED", 3, 1, 1, 100) == scenario.progress_row
 
 
 def test_stale_at_the_end() -> None:
     """Passing over does not make known what nobody knows."""
-    work = Work(operation(steps=2, on_failure=CONTINUE))
-    work.lose()
-    work.do()
+    scenario = OperationScenario(operation(step_count=2, on_failure=CONTINUE))
+    scenario.leave_step_unanswered()
+    scenario.run_step()
 
-    assert ("STALE", 2, 0, 1, 100) == work.ended
+    assert ("STALE", 2, 0, 1, 100) == scenario.progress_row
 
 
 def test_handed_out_again() -> None:
     """A step that is handed out again is told so, and is still one step."""
-    work = Work(operation(steps=2))
-    work.queue_again()
-    work.poll()
-    give_up(work.lane, work.changes, now=work.now)
-    flight = work.poll()
-    work.answer(flight.command, flight.delivery)
+    scenario = OperationScenario(operation(step_count=2))
+    scenario.start_repeatable_step()
+    scenario.poll_command()
+    give_up_in_flight(scenario.lane, scenario.changes, now=scenario.now)
+    in_flight = scenario.poll_command()
+    scenario.post_result(in_flight.command, in_flight.delivery)
 
-    assert ("RUNNING", 1, 0, 0, 50) == work.ended
+    assert ("RUNNING", 1, 0, 0, 50) == scenario.progress_row
     assert ["queued", "sent", "sent", "SUCCESSFUL"] == [
-        (message or "").split()[-1] for *_, message in work.told
+        (message or "").split()[-1] for *_, message in scenario.notification_rows
     ]
 
 
 def test_taken_back() -> None:
     """A hand-out that was taken back counts for nothing, and progress stays."""
-    work = Work(operation(steps=1))
-    work.queue()
-    work.take_back(work.poll())
+    scenario = OperationScenario(operation(step_count=1))
+    scenario.start_next_step()
+    scenario.revert_delivery(scenario.poll_command())
 
-    assert ("RUNNING", 0, 0, 0, 50) == work.ended
-    assert 2 == len(work.told)
+    assert ("RUNNING", 0, 0, 0, 50) == scenario.progress_row
+    assert 2 == len(scenario.notification_rows)
 
 
 def test_overdue_after_an_attempt() -> None:
     """What expires after it was handed out is unknown, not failed."""
-    work = Work(operation(steps=1))
-    work.queue_again(expires_at=START + TIMEOUT + 1)
-    work.poll()
-    work.now += TIMEOUT
-    work.look_after()
-    work.now += 1
-    work.look_after()
+    scenario = OperationScenario(operation(step_count=1))
+    scenario.start_repeatable_step(expires_at=START + TIMEOUT + 1)
+    scenario.poll_command()
+    scenario.now += TIMEOUT
+    scenario.expire_overdue()
+    scenario.now += 1
+    scenario.expire_overdue()
 
-    assert ("STALE", 1, 0, 1, 50) == work.ended
+    assert ("STALE", 1, 0, 1, 50) == scenario.progress_row
 
 
 def test_report_from_outside() -> None:
     """What has steps takes a report, and goes on by its steps alone."""
-    work = Work(operation(steps=1))
-    work.queue()
+    scenario = OperationScenario(operation(step_count=1))
+    scenario.start_next_step()
 
-    told = notification(work.operation, progress=90, status=Status.COMPLETED)
-    report(work.operation, told, work.changes)
+    told = notification(
+        scenario.operation, progress=90, status=OperationStatus.COMPLETED
+    )
+    add_notification(scenario.operation, told, scenario.changes)
 
-    assert ("RUNNING", 0, 0, 0, 0) == work.ended
-    assert told in work.changes.notifications
+    assert ("RUNNING", 0, 0, 0, 0) == scenario.progress_row
+    assert told in scenario.changes.notifications
 
 
-@pytest.mark.parametrize("status", list(Status))
-def test_report_without_steps(status: Status) -> None:
+@pytest.mark.parametrize("status", list(OperationStatus))
+def test_report_without_steps(status: OperationStatus) -> None:
     """What has no steps stands as it is told, and is closed by the two last words."""
-    work = Work(operation())
+    scenario = OperationScenario(operation())
 
-    told = notification(work.operation, progress=30, status=status, created_at=START)
-    report(work.operation, told, work.changes)
+    told = notification(
+        scenario.operation, progress=30, status=status, created_at=START
+    )
+    add_notification(scenario.operation, told, scenario.changes)
 
-    of = work.operation
-    closed = status in (Status.COMPLETED, Status.FAILED)
-    progress = 100 if status is Status.COMPLETED else 30
+    of = scenario.operation
+    closed = status in (OperationStatus.COMPLETED, OperationStatus.FAILED)
+    progress = 100 if status is OperationStatus.COMPLETED else 30
     assert (status, progress, START if closed else None) == (
         of.status,
         of.progress,
@@ -255,38 +274,38 @@ def test_report_without_steps(status: Status) -> None:
 
 def test_report_never_falls() -> None:
     """Its progress does not fall, whatever is told; the notification says it."""
-    work = Work(operation())
+    scenario = OperationScenario(operation())
     for progress in (40, 60, 20):
-        told = notification(work.operation, progress=progress)
-        report(work.operation, told, work.changes)
+        told = notification(scenario.operation, progress=progress)
+        add_notification(scenario.operation, told, scenario.changes)
 
-    assert 60 == work.operation.progress
-    assert [40, 60, 20] == [n.progress for n in work.changes.notifications]
+    assert 60 == scenario.operation.progress
+    assert [40, 60, 20] == [n.progress for n in scenario.changes.notifications]
 
 
 def test_only_success_completes() -> None:
     """No end of a single step but SUCCESSFUL makes COMPLETED."""
     ends = {}
     for name in ("succeed", "fail", "lose", "expire", "cancel"):
-        work = Work(operation(steps=1))
+        scenario = OperationScenario(operation(step_count=1))
         if name in ("succeed", "fail"):
-            flight = work.do(failed=name == "fail")
+            in_flight = scenario.run_step(failed=name == "fail")
         elif name == "lose":
-            flight = work.lose()
+            in_flight = scenario.leave_step_unanswered()
         else:
-            step = work.queue()
-            work.now += DAY * (name == "expire")
-            work.look_after()
+            step = scenario.start_next_step()
+            scenario.now += DAY * (name == "expire")
+            scenario.expire_overdue()
             if name == "cancel":
-                work.cancel()
-            ends[step.state] = work.operation.status
+                scenario.cancel()
+            ends[step.state] = scenario.operation.status
             continue
-        ends[flight.command.state] = work.operation.status
+        ends[in_flight.command.state] = scenario.operation.status
 
     assert {
-        State.SUCCESSFUL: Status.COMPLETED,
-        State.FAILED: Status.FAILED,
-        State.TIMEOUT: Status.STALE,
-        State.EXPIRED: Status.FAILED,
-        State.CANCELED: Status.FAILED,
+        CommandState.SUCCESSFUL: OperationStatus.COMPLETED,
+        CommandState.FAILED: OperationStatus.FAILED,
+        CommandState.TIMEOUT: OperationStatus.STALE,
+        CommandState.EXPIRED: OperationStatus.FAILED,
+        CommandState.CANCELED: OperationStatus.FAILED,
     } == ends

@@ -4,24 +4,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pushserver.model.task import Counts, FailureLimit
+from pushserver.model.task import FailureLimit, OperationCounts
 
 
 @given(st.integers(1, 9_999_999))
 def test_number(number: int) -> None:
     """A number is written as it is read."""
-    limit = FailureLimit.read(str(number))
+    limit = FailureLimit.parse(str(number))
 
-    assert (str(number), limit) == (str(limit), FailureLimit.read(str(limit)))
+    assert (str(number), limit) == (str(limit), FailureLimit.parse(str(limit)))
 
 
 @given(st.integers(1, 100_000))
 def test_percentage(thousandths: int) -> None:
     """So is a percentage with up to three decimals."""
-    limit = FailureLimit.read(f"{thousandths / 1000:.3f}%")
+    limit = FailureLimit.parse(f"{thousandths / 1000:.3f}%")
 
-    assert limit == FailureLimit.read(str(limit))
-    assert thousandths == round(limit.number * 1000)
+    assert limit == FailureLimit.parse(str(limit))
+    assert thousandths == round(limit.value * 1000)
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_percentage(thousandths: int) -> None:
 def test_no_limit(text: str) -> None:
     """Anything else is none."""
     with pytest.raises(ValueError, match=text or "^$"):
-        FailureLimit.read(text)
+        FailureLimit.parse(text)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_no_limit(text: str) -> None:
 )
 def test_reached(text: str, devices: int, enough: int) -> None:
     """A percentage is of all devices, rounded up; one failure is the least."""
-    limit = FailureLimit.read(text)
+    limit = FailureLimit.parse(text)
 
     assert (False, True) == (
         limit.reached(enough - 1, devices),
@@ -60,6 +60,6 @@ def test_reached(text: str, devices: int, enough: int) -> None:
 
 def test_counts() -> None:
     """All are for whom it is; nobody knows is no success."""
-    counts = Counts(waiting=1, running=2, completed=4, failed=8, stale=16)
+    counts = OperationCounts(waiting=1, running=2, completed=4, failed=8, stale=16)
 
-    assert (31, 28, 24) == (counts.total, counts.over, counts.failures)
+    assert (31, 28, 24) == (counts.total, counts.finished, counts.failures)

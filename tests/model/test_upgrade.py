@@ -3,8 +3,8 @@
 import pytest
 
 from pushserver.clock import SECOND
-from pushserver.model.upgrade import Part, Phase, is_pointer
-from tests.model.upgrades import error, response, upgrade
+from pushserver.model.upgrade import DeviceUpgrade, UpgradePhase, is_json_pointer
+from tests.model.upgrade_scenario import error_result, success_result, upgrade
 
 #: RFC 6901, section 5.
 RFC = b"""{"foo": ["bar", "baz"], "": 0, "a/b": 1, "c%d": 2, "e^f": 3, "g|h": 4,
@@ -13,15 +13,15 @@ RFC = b"""{"foo": ["bar", "baz"], "": 0, "a/b": 1, "c%d": 2, "e^f": 3, "g|h": 4,
 
 def test_phases() -> None:
     """It reads the version, downloads, applies, and reads the version again."""
-    terms = upgrade(downloads=2, applies=1)
+    terms = upgrade(download_steps=2, apply_steps=1)
 
     assert [
-        Phase.SOURCE,
-        Phase.DOWNLOAD,
-        Phase.DOWNLOAD,
-        Phase.APPLY,
-        Phase.VERIFY,
-    ] == [terms.phase(step) for step in range(terms.last + 1)]
+        UpgradePhase.SOURCE,
+        UpgradePhase.DOWNLOAD,
+        UpgradePhase.DOWNLOAD,
+        UpgradePhase.APPLY,
+        UpgradePhase.VERIFY,
+    ] == [terms.phase_of(step) for step in range(terms.verify_step + 1)]
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_phases() -> None:
 )
 def test_pause(seconds: int, pause: int) -> None:
     """Between two tries it waits for a tenth of the time, at least 1, at most 10 s."""
-    assert pause * SECOND == upgrade(seconds=seconds).pause
+    assert pause * SECOND == upgrade(seconds=seconds).verify_interval
 
 
 @pytest.mark.parametrize(
@@ -37,13 +37,13 @@ def test_pause(seconds: int, pause: int) -> None:
 )
 def test_pointers(text: str) -> None:
     """A JSON Pointer is empty or begins with a slash, and escapes as it should."""
-    assert is_pointer(text)
+    assert is_json_pointer(text)
 
 
 @pytest.mark.parametrize("text", ["a", "#/a", "a/b", "/~", "/~2", "/a~", " /a", "/~~0"])
 def test_no_pointers(text: str) -> None:
     """Everything else is none."""
-    assert not is_pointer(text)
+    assert not is_json_pointer(text)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,9 @@ def test_no_pointers(text: str) -> None:
 )
 def test_where_the_version_is(pointer: str, version: str | None) -> None:
     """The pointer leads to it as RFC 6901 has it; elsewhere there is none."""
-    assert version == upgrade(pointer=pointer).version_in(response(RFC))
+    assert version == upgrade(version_pointer=pointer).parse_version(
+        success_result(RFC)
+    )
 
 
 @pytest.mark.parametrize(
@@ -100,20 +102,23 @@ def test_where_the_version_is(pointer: str, version: str | None) -> None:
 )
 def test_what_a_version_is(said: bytes, version: str | None) -> None:
     """Text, or a number as it is written; nothing else is a version."""
-    assert version == upgrade(pointer="").version_in(response(said))
+    assert version == upgrade(version_pointer="").parse_version(success_result(said))
 
 
 def test_no_version_in_an_error() -> None:
     """An error has no version, nor has what was not said."""
     terms = upgrade()
 
-    assert (None, None) == (terms.version_in(error()), terms.version_in(None))
+    assert (None, None) == (
+        terms.parse_version(error_result()),
+        terms.parse_version(None),
+    )
 
 
 def test_what_is_kept_is_bounded() -> None:
     """A device that says very much does not fill the store."""
-    part = Part(upgrade=upgrade())
+    part = DeviceUpgrade(upgrade=upgrade())
 
-    part.blame("c\0" * 5000, "e" * 5000)
+    part.set_error("c\0" * 5000, "e" * 5000)
 
     assert ("c\ufffd" * 100, "e" * 1000) == (part.error_code, part.error)

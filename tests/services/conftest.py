@@ -8,8 +8,8 @@ from pushserver.composition import build_services, open_store
 from pushserver.settings import Settings
 from pushserver.web.services import Services
 from tests.clock import ManualClock
-from tests.services.desk import Desk
-from tests.services.work import WorkDesk, at_work
+from tests.services.driver import ServiceDriver
+from tests.services.operation_driver import OperationDriver, running_services
 
 
 @pytest.fixture(name="services")
@@ -21,19 +21,21 @@ async def _services(database: str, clock: ManualClock) -> AsyncIterator[Services
     await services.fleet.load()
     yield services
     services.holds.close()
-    services.outcomes.close()
-    await services.polling.chores.finish()
+    services.completion_waiters.close()
+    await services.polling.background_tasks.wait_all()
     await store.close()
 
 
-@pytest.fixture(name="desk")
-def _desk(services: Services, clock: ManualClock) -> Desk:
+@pytest.fixture(name="driver")
+def _driver(services: Services, clock: ManualClock) -> ServiceDriver:
     """Return a program and its device, who ask the services."""
-    return Desk(services, clock)
+    return ServiceDriver(services, clock)
 
 
-@pytest.fixture(name="work")
-async def _work(database: str, clock: ManualClock) -> AsyncIterator[WorkDesk]:
+@pytest.fixture(name="operation_driver")
+async def _operation_driver(
+    database: str, clock: ManualClock
+) -> AsyncIterator[OperationDriver]:
     """Return a program that has devices do longer work."""
-    async with at_work(database, clock) as desk:
-        yield desk
+    async with running_services(database, clock) as driver:
+        yield driver

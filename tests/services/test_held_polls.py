@@ -6,227 +6,235 @@ import pytest
 
 from pushserver.clock import SECOND
 from pushserver.model.changes import Changes
-from pushserver.model.command import Outcome
-from pushserver.model.lane import Flight
-from pushserver.model.state import State, Turn
+from pushserver.model.command import DeliveryOutcome
+from pushserver.model.lane import InFlight
+from pushserver.model.state import CommandEvent, CommandState
 from pushserver.web.services import Services
 from tests.clock import START, ManualClock
-from tests.services.desk import Desk, Peer
+from tests.services.driver import Connection, ServiceDriver
 
 
 @pytest.fixture(name="commits")
 def _commits(services: Services) -> list[Changes]:
     """Return a list that gets the changes of every commit."""
     commits: list[Changes] = []
-    services.store.watch(commits.append)
+    services.store.add_commit_observer(commits.append)
     return commits
 
 
-async def test_held_until_enqueued(desk: Desk, commits: list[Changes]) -> None:
+async def test_held_until_enqueued(
+    driver: ServiceDriver, commits: list[Changes]
+) -> None:
     """A held poll is answered the moment a command comes, in the same commit."""
-    async with desk.held("u1") as poll:
-        (wanted,) = await desk.enqueue("execute_actions")
-        flight = await poll
+    async with driver.held_poll("u1") as poll:
+        (wanted,) = await driver.enqueue("execute_actions")
+        in_flight = await poll
 
-    assert flight is not None
-    assert (wanted.id, "u1") == (flight.command.id, flight.delivery.uuid)
-    (commit,) = [one for one in commits if one.added]
-    assert [Turn.HAND_OUT] == [move.turn for move in commit.moves]
-    assert State.SENT is await desk.state(wanted)
+    assert in_flight is not None
+    assert (wanted.id, "u1") == (in_flight.command.id, in_flight.delivery.uuid)
+    (commit,) = [one for one in commits if one.new_commands]
+    assert [CommandEvent.HAND_OUT] == [
+        move.command_event for move in commit.transitions
+    ]
+    assert CommandState.SENT is await driver.command_state(wanted)
 
 
-async def test_held_gets_one(desk: Desk) -> None:
+async def test_held_gets_one(driver: ServiceDriver) -> None:
     """A held poll gets one of several commands, the best."""
-    async with desk.held("u1") as poll:
-        first, second = await desk.enqueue("load_objects", "reboot")
-        flight = await poll
+    async with driver.held_poll("u1") as poll:
+        first, second = await driver.enqueue("load_objects", "reboot")
+        in_flight = await poll
 
-    assert flight is not None
-    assert first.id == flight.command.id
-    assert State.PENDING is await desk.state(second)
+    assert in_flight is not None
+    assert first.id == in_flight.command.id
+    assert CommandState.PENDING is await driver.command_state(second)
 
 
-async def test_held_gets_one_of_two_enqueues(desk: Desk) -> None:
+async def test_held_gets_one_of_two_enqueues(driver: ServiceDriver) -> None:
     """Of two enqueues in one commit the first answers the held poll."""
-    async with desk.held("u1") as poll:
+    async with driver.held_poll("u1") as poll:
         (first,), (second,) = await asyncio.gather(
-            desk.enqueue("reboot"), desk.enqueue("load_objects")
+            driver.enqueue("reboot"), driver.enqueue("load_objects")
         )
-        flight = await poll
+        in_flight = await poll
 
-    assert flight is not None
-    assert first.id == flight.command.id
-    assert State.PENDING is await desk.state(second)
+    assert in_flight is not None
+    assert first.id == in_flight.command.id
+    assert CommandState.PENDING is await driver.command_state(second)
 
 
-async def test_held_and_gone(desk: Desk) -> None:
+async def test_held_and_gone(driver: ServiceDriver) -> None:
     """A held poll whose device has gone gets nothing; the command waits."""
-    peer = Peer()
-    async with desk.held("u1", peer=peer) as poll:
-        peer.is_there = False
-        (wanted,) = await desk.enqueue("execute_actions")
-        await desk.rest()
+    peer = Connection()
+    async with driver.held_poll("u1", connection=peer) as poll:
+        peer.is_open = False
+        (wanted,) = await driver.enqueue("execute_actions")
+        await driver.run_until_idle()
 
         assert not poll.done() or await poll is None
-    assert State.PENDING is await desk.state(wanted)
-    assert wanted.id == (await desk.fly("u2")).command.id
+    assert CommandState.PENDING is await driver.command_state(wanted)
+    assert wanted.id == (await driver.receive_command("u2")).command.id
 
 
-async def test_held_and_broken_off(desk: Desk) -> None:
+async def test_held_and_broken_off(driver: ServiceDriver) -> None:
     """A held poll that breaks off while it is being answered gives the command back."""
-    async with desk.held("u1") as poll:
-        enqueuing = asyncio.create_task(desk.enqueue("execute_actions"))
-        await desk.decided()
+    async with driver.held_poll("u1") as poll:
+        enqueuing = asyncio.create_task(driver.enqueue("execute_actions"))
+        await driver.wait_for_decision()
         poll.cancel()
         (wanted,) = await enqueuing
-        await desk.rest()
+        await driver.run_until_idle()
 
-    record = await desk.record(wanted)
-    assert (State.PENDING, 0) == (record.command.state, record.command.attempts)
-    assert Outcome.NOT_WRITTEN in [d.outcome for d in record.deliveries]
-    assert wanted.id == (await desk.fly("u2")).command.id
+    record = await driver.command_record(wanted)
+    assert (CommandState.PENDING, 0) == (record.command.state, record.command.attempts)
+    assert DeliveryOutcome.NOT_WRITTEN in [d.outcome for d in record.deliveries]
+    assert wanted.id == (await driver.receive_command("u2")).command.id
 
 
-async def test_held_with_the_store_away(desk: Desk) -> None:
+async def test_held_with_the_store_away(driver: ServiceDriver) -> None:
     """A held poll goes on being held when an enqueue could not be kept."""
-    async with desk.held("u1") as poll:
-        async with desk.store_away():
-            await asyncio.gather(desk.enqueue("reboot"), return_exceptions=True)
-        await desk.rest()
+    async with driver.held_poll("u1") as poll:
+        async with driver.failing_commits():
+            await asyncio.gather(driver.enqueue("reboot"), return_exceptions=True)
+        await driver.run_until_idle()
         assert not poll.done()
 
-        (wanted,) = await desk.enqueue("load_objects")
-        flight = await poll
+        (wanted,) = await driver.enqueue("load_objects")
+        in_flight = await poll
 
-    assert flight is not None
-    assert wanted.id == flight.command.id
+    assert in_flight is not None
+    assert wanted.id == in_flight.command.id
 
 
-async def test_newest_wins(desk: Desk, services: Services) -> None:
+async def test_newest_wins(driver: ServiceDriver, services: Services) -> None:
     """The newest poll of a device wins; the older one is answered empty."""
-    async with desk.held("u1") as older, desk.held("u2") as newer:
+    async with driver.held_poll("u1") as older, driver.held_poll("u2") as newer:
         assert await older is None
         assert 1 == len(services.holds)
 
-        await desk.enqueue("reboot")
-        flight = await newer
+        await driver.enqueue("reboot")
+        in_flight = await newer
 
-    assert flight is not None
-    assert "u2" == flight.delivery.uuid
+    assert in_flight is not None
+    assert "u2" == in_flight.delivery.uuid
 
 
-async def test_newest_wins_without_hold(desk: Desk) -> None:
+async def test_newest_wins_without_hold(driver: ServiceDriver) -> None:
     """A newer poll that is not held itself sends the older one away."""
-    async with desk.held("u1") as older:
-        assert await desk.poll("u2") is None
+    async with driver.held_poll("u1") as older:
+        assert await driver.poll("u2") is None
 
         assert await older is None
 
 
-async def test_newest_wins_with_a_command(desk: Desk, clock: ManualClock) -> None:
+async def test_newest_wins_with_a_command(
+    driver: ServiceDriver, clock: ManualClock
+) -> None:
     """A newer poll that is given a command sends the older one away, too."""
-    async with desk.held("u1") as older:
-        await desk.enqueue("reboot", not_before=START + 9 * SECOND)
-        await desk.rest()
+    async with driver.held_poll("u1") as older:
+        await driver.enqueue("reboot", not_before=START + 9 * SECOND)
+        await driver.run_until_idle()
         clock.tick(9)
 
-        newer = await desk.poll("u2")
-        await desk.rest()
+        newer = await driver.poll("u2")
+        await driver.run_until_idle()
 
         assert newer is not None
         assert older.done()
         assert await older is None
 
 
-async def test_newest_wins_amid(desk: Desk) -> None:
+async def test_newest_wins_amid(driver: ServiceDriver) -> None:
     """A newer poll that comes while the older one is being answered loses nothing."""
-    async with desk.held("u1") as older:
-        enqueuing = asyncio.create_task(desk.enqueue("execute_actions"))
-        await desk.decided()
-        newer = asyncio.create_task(desk.poll("u2", hold=20))
+    async with driver.held_poll("u1") as older:
+        enqueuing = asyncio.create_task(driver.enqueue("execute_actions"))
+        await driver.wait_for_decision()
+        newer = asyncio.create_task(driver.poll("u2", hold=20))
         (wanted,) = await enqueuing
         async with asyncio.timeout(2):
             while not any(t.done() and t.result() for t in (older, newer)):
-                await desk.rest()
+                await driver.run_until_idle()
         newer.cancel()
         polls = await asyncio.gather(older, newer, return_exceptions=True)
 
-    given = [flight for flight in polls if isinstance(flight, Flight)]
-    assert [wanted.id] == [flight.command.id for flight in given]
-    assert 1 == (await desk.record(wanted)).command.attempts
+    given = [in_flight for in_flight in polls if isinstance(in_flight, InFlight)]
+    assert [wanted.id] == [in_flight.command.id for in_flight in given]
+    assert 1 == (await driver.command_record(wanted)).command.attempts
 
 
-async def test_devices_are_apart(desk: Desk) -> None:
+async def test_devices_are_apart(driver: ServiceDriver) -> None:
     """A command wakes its own device."""
-    async with desk.held("u1") as poll:
-        await desk.enqueue("reboot", device=5)
-        await desk.rest()
+    async with driver.held_poll("u1") as poll:
+        await driver.enqueue("reboot", device=5)
+        await driver.run_until_idle()
 
         assert not poll.done()
 
 
-async def test_not_before_wakes(desk: Desk, clock: ManualClock) -> None:
+async def test_not_before_wakes(driver: ServiceDriver, clock: ManualClock) -> None:
     """A held poll is answered when a command's time comes."""
-    async with desk.held("u1") as poll:
+    async with driver.held_poll("u1") as poll:
         soon = START + SECOND // 50
-        (wanted,) = await desk.enqueue("reboot", not_before=soon)
-        await desk.rest()
+        (wanted,) = await driver.enqueue("reboot", not_before=soon)
+        await driver.run_until_idle()
         assert not poll.done()
 
         clock.tick(1)
         async with asyncio.timeout(5):
-            flight = await poll
+            in_flight = await poll
 
-    assert flight is not None
-    assert wanted.id == flight.command.id
+    assert in_flight is not None
+    assert wanted.id == in_flight.command.id
 
 
-async def test_answer_wakes(desk: Desk) -> None:
+async def test_answer_wakes(driver: ServiceDriver) -> None:
     """A poll that is held while a command is in flight gets the next one."""
-    _, following = await desk.enqueue("reboot", "load_objects")
-    await desk.fly("u1")
-    async with desk.held("u2") as poll:
+    _, following = await driver.enqueue("reboot", "load_objects")
+    await driver.receive_command("u1")
+    async with driver.held_poll("u2") as poll:
         assert not poll.done()
 
-        await desk.report(uuid="u1")
-        flight = await poll
+        await driver.post_result(uuid="u1")
+        in_flight = await poll
 
-    assert flight is not None
-    assert following.id == flight.command.id
+    assert in_flight is not None
+    assert following.id == in_flight.command.id
 
 
-async def test_grace_in_a_held_poll(desk: Desk, clock: ManualClock) -> None:
+async def test_grace_in_a_held_poll(driver: ServiceDriver, clock: ManualClock) -> None:
     """A held poll waits through the grace and is then answered."""
-    (wanted,) = await desk.enqueue("load_objects")
-    await desk.fly("u1")
+    (wanted,) = await driver.enqueue("load_objects")
+    await driver.receive_command("u1")
     clock.tick(4.98)
-    async with desk.held("u2") as poll:
+    async with driver.held_poll("u2") as poll:
         assert not poll.done()
 
         clock.tick(0.02)
         async with asyncio.timeout(5):
-            flight = await poll
+            in_flight = await poll
 
-    assert flight is not None
-    assert (wanted.id, 2) == (flight.command.id, flight.command.attempts)
+    assert in_flight is not None
+    assert (wanted.id, 2) == (in_flight.command.id, in_flight.command.attempts)
 
 
-async def test_taken_back_wakes(desk: Desk, services: Services) -> None:
+async def test_taken_back_wakes(driver: ServiceDriver, services: Services) -> None:
     """What was taken back goes to the poll that is held by then."""
-    (wanted,) = await desk.enqueue("execute_actions")
-    lost = await desk.poll("u1")
+    (wanted,) = await driver.enqueue("execute_actions")
+    lost = await driver.poll("u1")
     assert lost is not None
-    async with desk.held("u2") as poll:
-        services.polling.lost(lost)
-        flight = await poll
+    async with driver.held_poll("u2") as poll:
+        services.polling.requeue(lost)
+        in_flight = await poll
 
-    assert flight is not None
-    assert (wanted.id, 1) == (flight.command.id, flight.command.attempts)
+    assert in_flight is not None
+    assert (wanted.id, 1) == (in_flight.command.id, in_flight.command.attempts)
 
 
-async def test_hold_ends(desk: Desk, clock: ManualClock, services: Services) -> None:
+async def test_hold_ends(
+    driver: ServiceDriver, clock: ManualClock, services: Services
+) -> None:
     """When the hold is over the poll is answered empty."""
-    async with desk.held("u1", hold=0.02) as poll:
+    async with driver.held_poll("u1", hold=0.02) as poll:
         clock.tick(1)
         async with asyncio.timeout(5):
             assert await poll is None
@@ -234,31 +242,36 @@ async def test_hold_ends(desk: Desk, clock: ManualClock, services: Services) -> 
 
 
 async def test_hold_ends_though_the_clock_went_back(
-    desk: Desk, clock: ManualClock
+    driver: ServiceDriver, clock: ManualClock
 ) -> None:
     """A wall clock that goes back holds no poll for longer."""
-    async with desk.held("u1", hold=0.02) as poll:
+    async with driver.held_poll("u1", hold=0.02) as poll:
         clock.jump(-3600)
-        await desk.upkeep()
+        await driver.expire_overdue()
         clock.tick(1)
         async with asyncio.timeout(2):
             assert await poll is None
 
 
-async def test_closing(desk: Desk, services: Services) -> None:
+async def test_closing(driver: ServiceDriver, services: Services) -> None:
     """A server that stops answers held polls empty and holds no others."""
-    async with desk.held("u1") as poll, desk.held("u5", device=5) as other:
+    async with (
+        driver.held_poll("u1") as poll,
+        driver.held_poll("u5", device=5) as other,
+    ):
         services.holds.close()
 
         assert await poll is None
         assert await other is None
-    assert await desk.poll("u2", hold=20) is None
+    assert await driver.poll("u2", hold=20) is None
     assert 0 == len(services.holds)
 
 
-async def test_closing_still_hands_out(desk: Desk, services: Services) -> None:
+async def test_closing_still_hands_out(
+    driver: ServiceDriver, services: Services
+) -> None:
     """A server that stops still hands out what waits."""
-    await desk.enqueue("reboot")
+    await driver.enqueue("reboot")
     services.holds.close()
 
-    assert await desk.poll("u1", hold=20) is not None
+    assert await driver.poll("u1", hold=20) is not None

@@ -6,73 +6,92 @@ from collections.abc import Awaitable, Callable, Mapping
 import pytest
 
 from pushserver.errors import Conflict, IdempotencyMismatch, NotFound, Unavailable
-from pushserver.model.operation import OnFailure, Status
-from pushserver.model.scope import FIRST_SCOPE
-from pushserver.model.state import State
-from pushserver.storage.tracking import DueStep, OperationFilter
-from tests.model.values import DEVICE
-from tests.model.work import BY
-from tests.services.work import ERROR, WorkDesk
+from pushserver.model.operation import OnFailure, OperationStatus
+from pushserver.model.scope import DEFAULT_SCOPE_ID
+from pushserver.model.state import CommandState
+from pushserver.storage.operations import DueStep, OperationFilter
+from tests.model.factories import DEVICE
+from tests.model.operation_scenario import TOKEN_ID
+from tests.services.operation_driver import ERROR, OperationDriver
 
 ONE, TWO, THREE = "load_objects", "user_set_image", "user_get_image"
 TIMEOUT = 180
 
 
-async def test_in_order(work: WorkDesk) -> None:
+async def test_in_order(operation_driver: OperationDriver) -> None:
     """The device is given one step after the other, until all are done."""
-    of = await work.begin(ONE, TWO, THREE)
+    of = await operation_driver.create_operation(ONE, TWO, THREE)
 
     done = []
     for _ in range(3):
-        done.append(await work.do())
-        await work.go_on()
+        done.append(await operation_driver.run_command())
+        await operation_driver.start_next_steps()
 
     assert [ONE, TWO, THREE] == done
-    assert (Status.COMPLETED, 3, 3, 100) == await work.stands(of)
-    assert ["queued", "sent", "SUCCESSFUL"] * 3 == await work.told(of)
+    assert (
+        OperationStatus.COMPLETED,
+        3,
+        3,
+        100,
+    ) == await operation_driver.operation_progress(of)
+    assert [
+        "queued",
+        "sent",
+        "SUCCESSFUL",
+    ] * 3 == await operation_driver.notification_words(of)
 
 
-async def test_not_before_success(work: WorkDesk) -> None:
+async def test_not_before_success(operation_driver: OperationDriver) -> None:
     """The next step is queued when the one before was SUCCESSFUL, and once."""
-    of = await work.begin(ONE, TWO)
-    before = [await work.go_on()]
-    await work.fly()
-    before.append(await work.go_on())
-    assert await work.poll() is None
-    await work.report()
+    of = await operation_driver.create_operation(ONE, TWO)
+    before = [await operation_driver.start_next_steps()]
+    await operation_driver.receive_command()
+    before.append(await operation_driver.start_next_steps())
+    assert await operation_driver.poll() is None
+    await operation_driver.post_result()
 
     assert [0, 0] == before
-    assert [1, 0] == [await work.go_on(), await work.go_on()]
-    assert [State.SUCCESSFUL, State.PENDING] == await work.steps(of)
+    assert [1, 0] == [
+        await operation_driver.start_next_steps(),
+        await operation_driver.start_next_steps(),
+    ]
+    assert [
+        CommandState.SUCCESSFUL,
+        CommandState.PENDING,
+    ] == await operation_driver.step_states(of)
 
 
-async def test_the_worker_is_called(work: WorkDesk) -> None:
+async def test_the_worker_is_called(operation_driver: OperationDriver) -> None:
     """When a step has succeeded and another one follows the worker's bell rings."""
-    due = work.services.operations.due
-    await work.begin(ONE, TWO)
-    await work.fly()
+    due = operation_driver.services.operations.wakeup
+    await operation_driver.create_operation(ONE, TWO)
+    await operation_driver.receive_command()
     rings = [due.is_set()]
-    await work.report()
+    await operation_driver.post_result()
     rings.append(due.is_set())
-    await work.go_on()
+    await operation_driver.start_next_steps()
     rings.append(due.is_set())
-    await work.do()
+    await operation_driver.run_command()
     rings.append(due.is_set())
 
     assert [False, True, False, False] == rings
 
 
-async def test_each_step_as_it_was_given(work: WorkDesk) -> None:
+async def test_each_step_as_it_was_given(operation_driver: OperationDriver) -> None:
     """A step's command has what was asked of it, from the time it is queued."""
-    of = await work.begin(ONE, ONE, expires_in=50_000_000, priority=7, resource="photo")
-    work.clock.tick(40)
-    await work.do()
-    await work.go_on()
-    record = (await work.services.store.operations.step_records(of))[1]
+    of = await operation_driver.create_operation(
+        ONE, ONE, expires_in=50_000_000, priority=7, resource="photo"
+    )
+    operation_driver.clock.tick(40)
+    await operation_driver.run_command()
+    await operation_driver.start_next_steps()
+    record = (await operation_driver.services.store.operations.step_records(of))[1]
     assert record.command_id is not None
-    command = (await work.services.queue.get(FIRST_SCOPE, record.command_id)).command
+    command = (
+        await operation_driver.services.queue.get(DEFAULT_SCOPE_ID, record.command_id)
+    ).command
 
-    assert (work.clock.now() + 50_000_000, 7, "photo", of.id, 1) == (
+    assert (operation_driver.clock.now() + 50_000_000, 7, "photo", of.id, 1) == (
         command.expires_at,
         command.priority,
         command.resource,
@@ -81,252 +100,280 @@ async def test_each_step_as_it_was_given(work: WorkDesk) -> None:
     )
 
 
-async def failed(work: WorkDesk) -> None:
+async def failed(operation_driver: OperationDriver) -> None:
     """Let the device answer with an error."""
-    await work.do(ERROR)
+    await operation_driver.run_command(ERROR)
 
 
-async def expired(work: WorkDesk) -> None:
+async def expired(operation_driver: OperationDriver) -> None:
     """Let nobody come for the command."""
-    await work.upkeep(86_400)
+    await operation_driver.expire_overdue(86_400)
 
 
-async def canceled(work: WorkDesk) -> None:
+async def canceled(operation_driver: OperationDriver) -> None:
     """Cancel the command, not the operation."""
-    lane = work.services.store.lane(DEVICE)
+    lane = operation_driver.services.store.cached_lane(DEVICE)
     assert lane is not None
-    await work.services.queue.cancel(FIRST_SCOPE, lane.waiting[0].id)
+    await operation_driver.services.queue.cancel(DEFAULT_SCOPE_ID, lane.waiting[0].id)
 
 
-async def timed_out(work: WorkDesk) -> None:
+async def timed_out(operation_driver: OperationDriver) -> None:
     """Let the answer never come."""
-    await work.fly()
-    await work.upkeep(TIMEOUT)
+    await operation_driver.receive_command()
+    await operation_driver.expire_overdue(TIMEOUT)
 
 
-End = Callable[[WorkDesk], Awaitable[None]]
-ENDS: Mapping[End, tuple[State, Status]] = {
-    failed: (State.FAILED, Status.FAILED),
-    expired: (State.EXPIRED, Status.FAILED),
-    canceled: (State.CANCELED, Status.FAILED),
-    timed_out: (State.TIMEOUT, Status.STALE),
+End = Callable[[OperationDriver], Awaitable[None]]
+ENDS: Mapping[End, tuple[CommandState, OperationStatus]] = {
+    failed: (CommandState.FAILED, OperationStatus.FAILED),
+    expired: (CommandState.EXPIRED, OperationStatus.FAILED),
+    canceled: (CommandState.CANCELED, OperationStatus.FAILED),
+    timed_out: (CommandState.TIMEOUT, OperationStatus.STALE),
 }
 
 
 @pytest.mark.parametrize("end", ENDS)
-async def test_stops(work: WorkDesk, end: End) -> None:
+async def test_stops(operation_driver: OperationDriver, end: End) -> None:
     """A step that does not succeed ends the operation; the others are not queued."""
     state, status = ENDS[end]
-    of = await work.begin("reboot", TWO)
+    of = await operation_driver.create_operation("reboot", TWO)
 
-    await end(work)
+    await end(operation_driver)
 
-    assert 0 == await work.go_on()
-    assert status is (await work.stands(of))[0]
-    assert [state, None] == await work.steps(of)
+    assert 0 == await operation_driver.start_next_steps()
+    assert status is (await operation_driver.operation_progress(of))[0]
+    assert [state, None] == await operation_driver.step_states(of)
 
 
 @pytest.mark.parametrize("end", ENDS)
-async def test_passes_over(work: WorkDesk, end: End) -> None:
+async def test_passes_over(operation_driver: OperationDriver, end: End) -> None:
     """With `continue` the next step is done; the operation ends as is known of all."""
     state, status = ENDS[end]
-    of = await work.begin("reboot", TWO, on_failure=OnFailure.CONTINUE)
+    of = await operation_driver.create_operation(
+        "reboot", TWO, on_failure=OnFailure.CONTINUE
+    )
 
-    await end(work)
-    running = (await work.stands(of))[0]
-    await work.go_on()
-    await work.do()
+    await end(operation_driver)
+    running = (await operation_driver.operation_progress(of))[0]
+    await operation_driver.start_next_steps()
+    await operation_driver.run_command()
 
-    assert (Status.RUNNING, status) == (running, (await work.stands(of))[0])
-    assert [state, State.SUCCESSFUL] == await work.steps(of)
+    assert (OperationStatus.RUNNING, status) == (
+        running,
+        (await operation_driver.operation_progress(of))[0],
+    )
+    assert [state, CommandState.SUCCESSFUL] == await operation_driver.step_states(of)
 
 
-async def test_late_result_of_the_last(work: WorkDesk) -> None:
+async def test_late_result_of_the_last(operation_driver: OperationDriver) -> None:
     """A late result of the last step completes what nobody knew of."""
-    of = await work.begin("reboot")
-    await work.fly("u1")
-    await work.upkeep(TIMEOUT)
-    stale = await work.stands(of)
+    of = await operation_driver.create_operation("reboot")
+    await operation_driver.receive_command("u1")
+    await operation_driver.expire_overdue(TIMEOUT)
+    stale = await operation_driver.operation_progress(of)
 
-    await work.report(uuid="u1")
+    await operation_driver.post_result(uuid="u1")
 
-    assert (Status.STALE, 1, 1, 50) == stale
-    assert (Status.COMPLETED, 1, 1, 100) == await work.stands(of)
-    assert "SUCCESSFUL, late" == (await work.told(of))[-1]
+    assert (OperationStatus.STALE, 1, 1, 50) == stale
+    assert (
+        OperationStatus.COMPLETED,
+        1,
+        1,
+        100,
+    ) == await operation_driver.operation_progress(of)
+    assert "SUCCESSFUL, late" == (await operation_driver.notification_words(of))[-1]
 
 
-async def test_late_result_starts_nothing(work: WorkDesk) -> None:
+async def test_late_result_starts_nothing(operation_driver: OperationDriver) -> None:
     """A late result of an earlier step is a failure of the whole: nothing follows."""
-    of = await work.begin("reboot", TWO)
-    await work.fly("u1")
-    await work.upkeep(TIMEOUT)
+    of = await operation_driver.create_operation("reboot", TWO)
+    await operation_driver.receive_command("u1")
+    await operation_driver.expire_overdue(TIMEOUT)
 
-    await work.report(uuid="u1")
+    await operation_driver.post_result(uuid="u1")
 
-    assert 0 == await work.go_on()
-    assert Status.FAILED is (await work.stands(of))[0]
-    assert [State.SUCCESSFUL, None] == await work.steps(of)
+    assert 0 == await operation_driver.start_next_steps()
+    assert OperationStatus.FAILED is (await operation_driver.operation_progress(of))[0]
+    assert [CommandState.SUCCESSFUL, None] == await operation_driver.step_states(of)
 
 
-async def test_held_poll(work: WorkDesk) -> None:
+async def test_held_poll(operation_driver: OperationDriver) -> None:
     """A poll that waits is given the first step at once, and the next one too."""
-    async with work.held("u1") as held:
-        await work.begin(ONE, TWO)
+    async with operation_driver.held_poll("u1") as held:
+        await operation_driver.create_operation(ONE, TWO)
         first = await held
     assert first is not None
-    work.services.polling.written(first)
-    await work.report(uuid="u1")
-    async with work.held("u2") as held:
-        await work.go_on()
+    operation_driver.services.polling.mark_written(first)
+    await operation_driver.post_result(uuid="u1")
+    async with operation_driver.held_poll("u2") as held:
+        await operation_driver.start_next_steps()
         second = await held
 
     assert second is not None
     assert (ONE, TWO) == (first.command.endpoint, second.command.endpoint)
 
 
-async def test_poll_held_through_the_result(work: WorkDesk) -> None:
+async def test_poll_held_through_the_result(operation_driver: OperationDriver) -> None:
     """A poll that came before the result is given the next step, too."""
-    await work.begin(ONE, TWO)
-    await work.fly("u1")
-    async with work.held("u2") as held:
-        await work.report(uuid="u1")
-        await work.go_on()
-        flight = await held
+    await operation_driver.create_operation(ONE, TWO)
+    await operation_driver.receive_command("u1")
+    async with operation_driver.held_poll("u2") as held:
+        await operation_driver.post_result(uuid="u1")
+        await operation_driver.start_next_steps()
+        in_flight = await held
 
-    assert flight is not None
-    assert TWO == flight.command.endpoint
+    assert in_flight is not None
+    assert TWO == in_flight.command.endpoint
 
 
-async def test_beside_others(work: WorkDesk) -> None:
+async def test_beside_others(operation_driver: OperationDriver) -> None:
     """Two operations and a command on one device do not disturb one another."""
-    first, second = await work.begin(ONE, TWO), await work.begin(ONE, TWO)
-    (alone,) = await work.enqueue("reboot")
+    first, second = (
+        await operation_driver.create_operation(ONE, TWO),
+        await operation_driver.create_operation(ONE, TWO),
+    )
+    (alone,) = await operation_driver.enqueue("reboot")
     for _ in range(5):
-        await work.do()
-        await work.go_on()
+        await operation_driver.run_command()
+        await operation_driver.start_next_steps()
 
-    assert [(Status.COMPLETED, 2, 2, 100)] * 2 == [
-        await work.stands(first),
-        await work.stands(second),
+    assert [(OperationStatus.COMPLETED, 2, 2, 100)] * 2 == [
+        await operation_driver.operation_progress(first),
+        await operation_driver.operation_progress(second),
     ]
-    assert State.SUCCESSFUL is await work.state(alone)
+    assert CommandState.SUCCESSFUL is await operation_driver.command_state(alone)
 
 
-async def test_many_due(work: WorkDesk) -> None:
+async def test_many_due(operation_driver: OperationDriver) -> None:
     """However many are due, all go on, and each once."""
     devices = range(1, 251)
     for device in devices:
-        await work.begin(ONE, TWO, device=device)
-        await work.do(device=device)
+        await operation_driver.create_operation(ONE, TWO, device=device)
+        await operation_driver.run_command(device=device)
 
-    both = await asyncio.gather(work.go_on(), work.go_on())
+    both = await asyncio.gather(
+        operation_driver.start_next_steps(), operation_driver.start_next_steps()
+    )
 
     assert 250 == sum(both)
-    assert {1} == {len(work.services.store.lane(d).waiting) for d in devices}  # type: ignore[union-attr]
+    lanes = map(operation_driver.services.store.cached_lane, devices)
+    assert {1} == {len(lane.waiting) for lane in lanes if lane is not None}
 
 
-async def test_forgotten_when_due(work: WorkDesk) -> None:
+async def test_forgotten_when_due(operation_driver: OperationDriver) -> None:
     """An operation that is deleted just before its turn holds up nobody else."""
-    gone = await work.begin(ONE, TWO)
-    stays = await work.begin(ONE, TWO, device=5)
+    gone = await operation_driver.create_operation(ONE, TWO)
+    stays = await operation_driver.create_operation(ONE, TWO, device=5)
     for device in (DEVICE, 5):
-        await work.do(device=device)
-    due = await work.services.store.operations.due_steps(limit=9)
-    await work.services.operations.delete(gone)
+        await operation_driver.run_command(device=device)
+    due = await operation_driver.services.store.operations.due_steps(limit=9)
+    await operation_driver.services.operations.delete(gone)
 
-    assert 1 == await work.services.operations.queue_steps(due)
-    assert (Status.RUNNING, 2, 1, 50) == await work.stands(stays)
+    assert 1 == await operation_driver.services.operations.queue_steps(due)
+    assert (
+        OperationStatus.RUNNING,
+        2,
+        1,
+        50,
+    ) == await operation_driver.operation_progress(stays)
 
 
-async def test_canceled_when_due(work: WorkDesk) -> None:
+async def test_canceled_when_due(operation_driver: OperationDriver) -> None:
     """Nor does one that is canceled just before its turn go on."""
-    of = await work.begin(ONE, TWO)
-    await work.do()
-    due = await work.services.store.operations.due_steps(limit=9)
-    await work.cancel(of)
+    of = await operation_driver.create_operation(ONE, TWO)
+    await operation_driver.run_command()
+    due = await operation_driver.services.store.operations.due_steps(limit=9)
+    await operation_driver.cancel_operation(of)
 
-    assert 0 == await work.services.operations.queue_steps(due)
-    assert [State.SUCCESSFUL, None] == await work.steps(of)
+    assert 0 == await operation_driver.services.operations.queue_steps(due)
+    assert [CommandState.SUCCESSFUL, None] == await operation_driver.step_states(of)
 
 
-async def test_not_its_turn(work: WorkDesk) -> None:
+async def test_not_its_turn(operation_driver: OperationDriver) -> None:
     """A step whose turn has passed is not queued, whoever still believes it is due."""
-    of = await work.begin(ONE, TWO, THREE)
-    await work.do()
-    due = await work.services.store.operations.due_steps(limit=9)
+    of = await operation_driver.create_operation(ONE, TWO, THREE)
+    await operation_driver.run_command()
+    due = await operation_driver.services.store.operations.due_steps(limit=9)
     assert [DueStep(of.id, DEVICE, of.id, 1)] == list(due)
-    await work.go_on()
-    await work.do()
+    await operation_driver.start_next_steps()
+    await operation_driver.run_command()
 
-    assert 0 == await work.services.operations.queue_steps(due)
+    assert 0 == await operation_driver.services.operations.queue_steps(due)
 
 
-async def test_store_away(work: WorkDesk) -> None:
+async def test_store_away(operation_driver: OperationDriver) -> None:
     """What could not be written is not begun, and is queued once when it can be."""
-    of = await work.begin(ONE, TWO)
-    await work.do()
-    async with work.store_away():
+    of = await operation_driver.create_operation(ONE, TWO)
+    await operation_driver.run_command()
+    async with operation_driver.failing_commits():
         with pytest.raises(Unavailable):
-            await work.go_on()
+            await operation_driver.start_next_steps()
         with pytest.raises(Unavailable):
-            await work.begin(ONE)
+            await operation_driver.create_operation(ONE)
 
-    assert 1 == await work.go_on()
-    assert TWO == await work.do()
-    assert Status.COMPLETED is (await work.stands(of))[0]
-    operations = work.services.store.operations
-    assert 1 == await operations.count_operations(FIRST_SCOPE, OperationFilter())
+    assert 1 == await operation_driver.start_next_steps()
+    assert TWO == await operation_driver.run_command()
+    assert (
+        OperationStatus.COMPLETED is (await operation_driver.operation_progress(of))[0]
+    )
+    operations = operation_driver.services.store.operations
+    assert 1 == await operations.count_operations(DEFAULT_SCOPE_ID, OperationFilter())
 
 
-async def test_key(work: WorkDesk) -> None:
+async def test_key(operation_driver: OperationDriver) -> None:
     """The same request again begins nothing, and is answered as the first time."""
-    await work.adopt(DEVICE)
-    first, again = await work.begin_once(ONE), await work.begin_once(ONE)
+    await operation_driver.adopt(DEVICE)
+    first, again = (
+        await operation_driver.create_idempotent(ONE),
+        await operation_driver.create_idempotent(ONE),
+    )
 
     assert first.operation is not None
     assert (first.answer, None) == (again.answer, again.operation)
     with pytest.raises(IdempotencyMismatch):
-        await work.begin_once(TWO, fingerprint="g")
-    operations = work.services.store.operations
-    assert 1 == await operations.count_operations(FIRST_SCOPE, OperationFilter())
+        await operation_driver.create_idempotent(TWO, fingerprint="g")
+    operations = operation_driver.services.store.operations
+    assert 1 == await operations.count_operations(DEFAULT_SCOPE_ID, OperationFilter())
 
 
-async def test_key_at_once(work: WorkDesk) -> None:
+async def test_key_at_once(operation_driver: OperationDriver) -> None:
     """Of ten at the same moment one is begun."""
-    await work.adopt(DEVICE)
+    await operation_driver.adopt(DEVICE)
 
-    begun = await asyncio.gather(*(work.begin_once(ONE) for _ in range(10)))
+    begun = await asyncio.gather(
+        *(operation_driver.create_idempotent(ONE) for _ in range(10))
+    )
 
     assert 1 == len({each.answer for each in begun})
     assert 1 == sum(each.operation is not None for each in begun)
 
 
-async def test_not_there(work: WorkDesk) -> None:
+async def test_not_there(operation_driver: OperationDriver) -> None:
     """What is not there, or another scope's, is not found."""
-    of = await work.begin(ONE)
-    operations = work.services.operations
+    of = await operation_driver.create_operation(ONE)
+    operations = operation_driver.services.operations
 
-    for scope, operation_id in ((FIRST_SCOPE, 5), (FIRST_SCOPE + 1, of.id)):
+    for scope, operation_id in ((DEFAULT_SCOPE_ID, 5), (DEFAULT_SCOPE_ID + 1, of.id)):
         with pytest.raises(NotFound):
             await operations.get(scope, operation_id)
         with pytest.raises(NotFound):
             await operations.cancel(scope, operation_id)
 
 
-async def test_who_began_it(work: WorkDesk) -> None:
+async def test_who_began_it(operation_driver: OperationDriver) -> None:
     """What the server tells is by the token that began it."""
-    of = await work.begin(ONE)
-    (told,) = await work.services.store.operations.notifications(
-        FIRST_SCOPE, of.id, after=0, limit=9
+    of = await operation_driver.create_operation(ONE)
+    (told,) = await operation_driver.services.store.operations.notifications(
+        DEFAULT_SCOPE_ID, of.id, after=0, limit=9
     )
 
-    assert (BY, BY) == (of.created_by, told.created_by)
+    assert (TOKEN_ID, TOKEN_ID) == (of.created_by, told.created_by)
 
 
-async def test_late_conflicts(work: WorkDesk) -> None:
+async def test_late_conflicts(operation_driver: OperationDriver) -> None:
     """What has ended cannot be canceled."""
-    of = await work.begin(ONE)
-    await work.do()
+    of = await operation_driver.create_operation(ONE)
+    await operation_driver.run_command()
 
     with pytest.raises(Conflict):
-        await work.cancel(of)
+        await operation_driver.cancel_operation(of)

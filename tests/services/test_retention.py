@@ -3,143 +3,155 @@
 import pytest
 
 from pushserver.clock import SECOND
-from pushserver.model.scope import FIRST_SCOPE
-from pushserver.model.state import State
-from pushserver.services.retention import PIECE, Retention
-from pushserver.storage.listing import CommandFilter
+from pushserver.model.scope import DEFAULT_SCOPE_ID
+from pushserver.model.state import CommandState
+from pushserver.services.retention import BATCH_SIZE, Retention
+from pushserver.storage.history import CommandFilter
 from tests.clock import ManualClock
-from tests.model.values import DEVICE
-from tests.services.desk import Desk
-from tests.services.work import WorkDesk
+from tests.model.factories import DEVICE
+from tests.services.driver import ServiceDriver
+from tests.services.operation_driver import OperationDriver
 
 DAY = 86_400
 
 
 @pytest.fixture(name="retention")
-def _retention(desk: Desk) -> Retention:
+def _retention(driver: ServiceDriver) -> Retention:
     """Return who lets history go after thirty days."""
-    return Retention(desk.services.store.history, desk.clock, days=30)
+    return Retention(driver.services.store.retention, driver.clock, days=30)
 
 
-async def endpoints(desk: Desk) -> list[str]:
+async def endpoints(driver: ServiceDriver) -> list[str]:
     """Return the endpoints of every command that is kept."""
-    kept = await desk.services.store.commands(
-        FIRST_SCOPE, CommandFilter(), before=None, limit=1000
+    kept = await driver.services.store.commands(
+        DEFAULT_SCOPE_ID, CommandFilter(), before=None, limit=1000
     )
     return [record.command.endpoint for record in kept]
 
 
-async def results(desk: Desk) -> int:
+async def results(driver: ServiceDriver) -> int:
     """Return how many results are kept."""
-    kept = await desk.services.store.results(
-        FIRST_SCOPE, after=0, limit=1000, device_id=None, orphan=None
+    kept = await driver.services.store.results(
+        DEFAULT_SCOPE_ID, after=0, limit=1000, device_id=None, orphan=None
     )
     return len(kept)
 
 
-async def test_old_goes(desk: Desk, retention: Retention) -> None:
+async def test_old_goes(driver: ServiceDriver, retention: Retention) -> None:
     """After its days a command goes with its deliveries and its result."""
-    await desk.enqueue("reboot")
-    await desk.poll()
-    await desk.report()
-    desk.clock.tick(30 * DAY - 1)
-    assert 0 == await retention.keep()
-    assert ["reboot"] == await endpoints(desk)
-    desk.clock.tick(2)
+    await driver.enqueue("reboot")
+    await driver.poll()
+    await driver.post_result()
+    driver.clock.tick(30 * DAY - 1)
+    assert 0 == await retention.purge_expired()
+    assert ["reboot"] == await endpoints(driver)
+    driver.clock.tick(2)
 
-    assert 2 == await retention.keep()
+    assert 2 == await retention.purge_expired()
 
-    assert [] == await endpoints(desk)
-    assert 0 == await results(desk)
+    assert [] == await endpoints(driver)
+    assert 0 == await results(driver)
 
 
-async def test_at_work_stays(desk: Desk, retention: Retention) -> None:
+async def test_at_work_stays(driver: ServiceDriver, retention: Retention) -> None:
     """A command that waits, or is with its device, stays however old it is."""
-    await desk.enqueue("reboot", "load_objects", expires_in=90 * DAY * SECOND)
-    await desk.poll()
-    desk.clock.tick(60 * DAY)
+    await driver.enqueue("reboot", "load_objects", expires_in=90 * DAY * SECOND)
+    await driver.poll()
+    driver.clock.tick(60 * DAY)
 
-    assert 0 == await retention.keep()
+    assert 0 == await retention.purge_expired()
 
-    assert ["load_objects", "reboot"] == await endpoints(desk)
-    assert 2 == await retention.count(desk.clock.now(), FIRST_SCOPE)
+    assert ["load_objects", "reboot"] == await endpoints(driver)
+    assert 2 == await retention.count(driver.clock.now(), DEFAULT_SCOPE_ID)
 
 
-async def test_young_stays(desk: Desk, retention: Retention) -> None:
+async def test_young_stays(driver: ServiceDriver, retention: Retention) -> None:
     """What is younger stays, and so do orphans of its time."""
-    await desk.report()
-    desk.clock.tick(31 * DAY)
-    await desk.report()
-    await desk.enqueue("reboot")
+    await driver.post_result()
+    driver.clock.tick(31 * DAY)
+    await driver.post_result()
+    await driver.enqueue("reboot")
 
-    assert 1 == await retention.keep()
+    assert 1 == await retention.purge_expired()
 
-    assert (["reboot"], 1) == (await endpoints(desk), await results(desk))
+    assert (["reboot"], 1) == (await endpoints(driver), await results(driver))
 
 
-async def test_for_ever(desk: Desk) -> None:
+async def test_for_ever(driver: ServiceDriver) -> None:
     """Without days everything is kept."""
-    await desk.report()
-    desk.clock.tick(10_000 * DAY)
+    await driver.post_result()
+    driver.clock.tick(10_000 * DAY)
 
-    assert 0 == await Retention(desk.services.store.history, desk.clock, days=0).keep()
+    assert (
+        0
+        == await Retention(
+            driver.services.store.retention, driver.clock, days=0
+        ).purge_expired()
+    )
 
 
-async def test_in_pieces(desk: Desk, retention: Retention) -> None:
+async def test_in_pieces(driver: ServiceDriver, retention: Retention) -> None:
     """However much there is, one writing deletes no more than a piece of a kind."""
     for device in range(1, 4):
-        await desk.enqueue(*["execute_actions"] * (PIECE // 2), device=device)
-    await desk.upkeep(31)
-    before = desk.clock.now()
+        await driver.enqueue(*["execute_actions"] * (BATCH_SIZE // 2), device=device)
+    await driver.expire_overdue(31)
+    before = driver.clock.now()
 
-    pieces = [await retention.purge(before) for _ in range(3)]
+    pieces = [await retention.purge_batch(before) for _ in range(3)]
 
-    assert [PIECE, PIECE // 2, 0] == pieces
+    assert [BATCH_SIZE, BATCH_SIZE // 2, 0] == pieces
 
 
-async def test_one_scope(desk: Desk, retention: Retention) -> None:
+async def test_one_scope(driver: ServiceDriver, retention: Retention) -> None:
     """A scope's own history goes, and nobody else's."""
-    await desk.enqueue("reboot", scope=77, device=1)
-    await desk.enqueue("load_objects", device=2)
-    await desk.upkeep(2 * DAY)
+    await driver.enqueue("reboot", scope=77, device=1)
+    await driver.enqueue("load_objects", device=2)
+    await driver.expire_overdue(2 * DAY)
 
-    assert 1 == await retention.purge(desk.clock.now(), scope_id=77)
+    assert 1 == await retention.purge_batch(driver.clock.now(), scope_id=77)
 
-    assert ["load_objects"] == await endpoints(desk)
+    assert ["load_objects"] == await endpoints(driver)
 
 
-async def test_operations(work: WorkDesk, clock: ManualClock) -> None:
+async def test_operations(
+    operation_driver: OperationDriver, clock: ManualClock
+) -> None:
     """A task goes with its operations, their steps, notifications and commands."""
-    task = await work.task("load_objects", devices=2, there=2)
-    await work.advance()
-    await work.do(device=1)
-    retention = Retention(work.services.store.history, clock, days=30)
+    task = await operation_driver.adopt_and_create_task(
+        "load_objects", devices=2, seen=2
+    )
+    await operation_driver.advance_tasks()
+    await operation_driver.run_command(device=1)
+    retention = Retention(operation_driver.services.store.retention, clock, days=30)
     clock.tick(31 * DAY)
-    await retention.keep()
-    assert 1 == await work.operations()
+    await retention.purge_expired()
+    assert 1 == await operation_driver.count_operations()
 
-    await work.services.operations.cancel(
-        FIRST_SCOPE, next(o.id for o in (await work.parts(task)).values())
+    await operation_driver.services.operations.cancel(
+        DEFAULT_SCOPE_ID,
+        next(o.id for o in (await operation_driver.task_operations(task)).values()),
     )
-    await work.advance()
-    await retention.keep()
+    await operation_driver.advance_tasks()
+    await retention.purge_expired()
 
-    assert 0 == await work.operations()
-    assert [] == await work.services.store.operations.steps([(task.id, 0)])
-    assert [] == await work.services.store.tasks.tasks(
-        FIRST_SCOPE, before=None, limit=10
+    assert 0 == await operation_driver.count_operations()
+    assert [] == await operation_driver.services.store.operations.steps([(task.id, 0)])
+    assert [] == await operation_driver.services.store.tasks.tasks(
+        DEFAULT_SCOPE_ID, before=None, limit=10
     )
 
 
-async def test_it_does_not_come_back(desk: Desk, retention: Retention) -> None:
+async def test_it_does_not_come_back(
+    driver: ServiceDriver, retention: Retention
+) -> None:
     """A result for a command that is gone is an orphan."""
-    (timeout,) = await desk.enqueue("reboot")
-    await desk.poll(uuid="u1")
-    await desk.upkeep(200)
-    assert State.TIMEOUT is await desk.state(timeout)
-    desk.clock.tick(31 * DAY)
-    await retention.keep()
+    (timeout,) = await driver.enqueue("reboot")
+    await driver.poll(uuid="u1")
+    await driver.expire_overdue(200)
+    assert CommandState.TIMEOUT is await driver.command_state(timeout)
+    driver.clock.tick(31 * DAY)
+    await retention.purge_expired()
 
-    result = await desk.report(uuid="u1")
+    result = await driver.post_result(uuid="u1")
 
     assert (None, DEVICE) == (result.command_id, result.device_id)

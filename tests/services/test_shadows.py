@@ -7,50 +7,52 @@ import pytest
 
 from pushserver.dialects.controlid import configuration
 from pushserver.errors import NotFound
-from pushserver.model.scope import FIRST_SCOPE
-from pushserver.model.shadow import Service, Written
-from pushserver.services.shadows import PIECE
+from pushserver.model.scope import DEFAULT_SCOPE_ID
+from pushserver.model.shadow import Service, WriteOutcome
+from pushserver.services.shadows import BATCH_SIZE
 from tests.clock import ManualClock
-from tests.model.values import DEVICE
-from tests.services.work import WorkDesk, at_work
+from tests.model.factories import DEVICE
+from tests.services.operation_driver import OperationDriver, running_services
 
 WANTED: dict[str, Any] = {"general": {"language": "pt_BR"}}
 OTHER: dict[str, Any] = {"general": {"language": "en_US"}}
 
 
-async def desire(work: WorkDesk, desired: Any, **how: Any) -> Sequence[Service]:
+async def set_desired(
+    operation_driver: OperationDriver, desired: Any, **how: Any
+) -> Sequence[Service]:
     """Say what is desired of the device."""
-    patch = work.services.shadows.patch
-    return await patch(FIRST_SCOPE, DEVICE, desired, **how)
+    patch = operation_driver.services.shadows.patch
+    return await patch(DEFAULT_SCOPE_ID, DEVICE, desired, **how)
 
 
-async def standings(work: WorkDesk) -> dict[str, str]:
+async def sync_statuses(operation_driver: OperationDriver) -> dict[str, str]:
     """Return how the device's services stand."""
-    found = await work.services.shadows.get(FIRST_SCOPE, DEVICE)
-    return {s.service_id: str(s.standing(configuration.text)) for s in found}
+    found = await operation_driver.services.shadows.get(DEFAULT_SCOPE_ID, DEVICE)
+    return {s.service_id: str(s.sync_status(configuration.format_value)) for s in found}
 
 
 async def test_stopped_after_every_word(database: str, clock: ManualClock) -> None:
     """
     A server that stops after each thing it does gets to the same end.
     """
-    async with at_work(database, clock) as work:
+    async with running_services(database, clock) as work:
         await work.adopt(DEVICE)
-        await desire(work, WANTED)
-    async with at_work(database, clock) as work:
-        assert {"general": "pending"} == await standings(work)
-        await work.fly("u")
-    async with at_work(database, clock) as work:
-        await desire(work, OTHER)
-    async with at_work(database, clock) as work:
-        assert {"general": "pending"} == await standings(work)
-        await work.report(uuid="u")
-    async with at_work(database, clock) as work:
-        assert 1 == await work.services.shadows.go_on()
-        assert 0 == await work.services.shadows.go_on()
-    async with at_work(database, clock) as work:
-        assert "set_configuration" == await work.do()
-        assert {"general": "delivered"} == await standings(work)
+        await set_desired(work, WANTED)
+    async with running_services(database, clock) as work:
+        assert {"general": "pending"} == await sync_statuses(work)
+        await work.receive_command("u")
+    async with running_services(database, clock) as work:
+        await set_desired(work, OTHER)
+    async with running_services(database, clock) as work:
+        assert {"general": "pending"} == await sync_statuses(work)
+        await work.post_result(uuid="u")
+    async with running_services(database, clock) as work:
+        assert 1 == await work.services.shadows.reconcile_due()
+        assert 0 == await work.services.shadows.reconcile_due()
+    async with running_services(database, clock) as work:
+        assert "set_configuration" == await work.run_command()
+        assert {"general": "delivered"} == await sync_statuses(work)
         assert await work.poll() is None
 
 
@@ -61,146 +63,163 @@ async def test_late_result_after_a_restart(
     """
     A late result finds its service in the file.
     """
-    async with at_work(database, clock) as work:
+    async with running_services(database, clock) as work:
         await work.adopt(DEVICE)
-        await desire(work, WANTED)
-        await work.fly("u")
+        await set_desired(work, WANTED)
+        await work.receive_command("u")
         # Beyond the life of the command: it is given up, and not handed out again.
-        await work.upkeep(200_000)
-        assert {"general": "failed"} == await standings(work)
+        await work.expire_overdue(200_000)
+        assert {"general": "failed"} == await sync_statuses(work)
 
-    async with at_work(database, clock) as work:
-        await work.report(late, uuid="u")
+    async with running_services(database, clock) as work:
+        await work.post_result(late, uuid="u")
 
         expected = "failed" if b"error" in late else "delivered"
-        assert {"general": expected} == await standings(work)
+        assert {"general": expected} == await sync_statuses(work)
 
 
-async def test_late_result_of_an_older_command(work: WorkDesk) -> None:
+async def test_late_result_of_an_older_command(
+    operation_driver: OperationDriver,
+) -> None:
     """
     A late result of a command that is not the service's any more changes nothing.
     """
-    await work.adopt(DEVICE)
-    await desire(work, WANTED)
-    await work.fly("u")
-    await work.upkeep(200_000)
-    await desire(work, OTHER)
+    await operation_driver.adopt(DEVICE)
+    await set_desired(operation_driver, WANTED)
+    await operation_driver.receive_command("u")
+    await operation_driver.expire_overdue(200_000)
+    await set_desired(operation_driver, OTHER)
 
-    await work.report(uuid="u")
+    await operation_driver.post_result(uuid="u")
 
-    (service,) = await work.services.shadows.get(FIRST_SCOPE, DEVICE)
+    (service,) = await operation_driver.services.shadows.get(DEFAULT_SCOPE_ID, DEVICE)
     assert ({}, True) == (service.reported, service.is_writing)
 
 
-async def test_late_result_while_it_is_read(work: WorkDesk) -> None:
+async def test_late_result_while_it_is_read(operation_driver: OperationDriver) -> None:
     """
     A late result and a reading that waits tell of one and the same service.
     """
-    await work.adopt(DEVICE)
-    await desire(work, WANTED)
-    await work.fly("u")
-    await work.upkeep(200_000)
-    shadows = work.services.shadows
-    await shadows.refresh(FIRST_SCOPE, DEVICE, {}, lambda _: b"")
+    await operation_driver.adopt(DEVICE)
+    await set_desired(operation_driver, WANTED)
+    await operation_driver.receive_command("u")
+    await operation_driver.expire_overdue(200_000)
+    shadows = operation_driver.services.shadows
+    await shadows.queue_reads(DEFAULT_SCOPE_ID, DEVICE, {}, lambda _: b"")
 
-    await work.report(uuid="u")
-    await work.fly("v")
-    await work.report(b'{"response":{"general":{"language":"x"}}}', uuid="v")
+    await operation_driver.post_result(uuid="u")
+    await operation_driver.receive_command("v")
+    await operation_driver.post_result(
+        b'{"response":{"general":{"language":"x"}}}', uuid="v"
+    )
 
-    (service,) = await shadows.get(FIRST_SCOPE, DEVICE)
-    assert (Written.DELIVERED, {"language": "x"}) == (service.outcome, service.reported)
+    (service,) = await shadows.get(DEFAULT_SCOPE_ID, DEVICE)
+    assert (WriteOutcome.DELIVERED, {"language": "x"}) == (
+        service.write_outcome,
+        service.reported,
+    )
 
 
-async def test_deleted_while_in_flight(work: WorkDesk) -> None:
+async def test_deleted_while_in_flight(operation_driver: OperationDriver) -> None:
     """
     Who comes back has a new shadow, of which an old command knows nothing.
     """
-    await work.adopt(DEVICE)
-    await desire(work, WANTED)
-    await work.fly("u")
-    await work.services.fleet.delete(FIRST_SCOPE, DEVICE)
-    await work.adopt(DEVICE)
+    await operation_driver.adopt(DEVICE)
+    await set_desired(operation_driver, WANTED)
+    await operation_driver.receive_command("u")
+    await operation_driver.services.fleet.delete(DEFAULT_SCOPE_ID, DEVICE)
+    await operation_driver.adopt(DEVICE)
 
-    (service,) = await desire(work, OTHER)
-    await work.report(uuid="u")
+    (service,) = await set_desired(operation_driver, OTHER)
+    await operation_driver.post_result(uuid="u")
 
-    (kept,) = await work.services.shadows.get(FIRST_SCOPE, DEVICE)
-    assert (1, {}, True) == (service.version, kept.reported, kept.is_writing)
+    (kept,) = await operation_driver.services.shadows.get(DEFAULT_SCOPE_ID, DEVICE)
+    assert (1, {}, True) == (service.desired_version, kept.reported, kept.is_writing)
 
 
-async def test_bell(work: WorkDesk) -> None:
+async def test_wakeup(operation_driver: OperationDriver) -> None:
     """
     The worker is called when a service is to be compared again, and only then.
     """
-    shadows = work.services.shadows
-    await work.adopt(DEVICE)
-    await desire(work, WANTED)
-    await work.fly()
-    assert not shadows.wanted.is_set()
-    await desire(work, OTHER)
-    await work.report()
+    shadows = operation_driver.services.shadows
+    await operation_driver.adopt(DEVICE)
+    await set_desired(operation_driver, WANTED)
+    await operation_driver.receive_command()
+    assert not shadows.wakeup.is_set()
+    await set_desired(operation_driver, OTHER)
+    await operation_driver.post_result()
 
-    assert shadows.wanted.is_set()
-    assert 1 == await shadows.go_on()
-    assert not shadows.wanted.is_set()
+    assert shadows.wakeup.is_set()
+    assert 1 == await shadows.reconcile_due()
+    assert not shadows.wakeup.is_set()
 
 
-async def test_many_pieces(work: WorkDesk) -> None:
+async def test_many_pieces(operation_driver: OperationDriver) -> None:
     """
     Of more devices than a piece has, each is told what is desired.
     """
-    devices = range(1, PIECE + 3)
-    await work.adopt(*devices)
+    devices = range(1, BATCH_SIZE + 3)
+    await operation_driver.adopt(*devices)
 
-    await work.services.shadows.desire_all(FIRST_SCOPE, WANTED, devices)
+    await operation_driver.services.shadows.set_desired_all(
+        DEFAULT_SCOPE_ID, WANTED, devices
+    )
 
     for device in (devices[0], devices[-1]):
-        (service,) = await work.services.shadows.get(FIRST_SCOPE, device)
-        assert (WANTED["general"], True) == (service.desired, service.planned)
-    assert 0 == await work.services.shadows.go_on()
+        (service,) = await operation_driver.services.shadows.get(
+            DEFAULT_SCOPE_ID, device
+        )
+        assert (WANTED["general"], True) == (service.desired, service.awaits_step)
+    assert 0 == await operation_driver.services.shadows.reconcile_due()
 
 
-async def test_many_lapsed(work: WorkDesk) -> None:
+async def test_many_lapsed(operation_driver: OperationDriver) -> None:
     """
     What expired is tried again on each device that came back.
     """
     for device in (1, 2, 3):
-        await work.adopt(device)
-        patch = work.services.shadows.patch
-        await patch(FIRST_SCOPE, device, WANTED, expires_in=1_000_000)
-    await work.upkeep(2)
-    await work.come(1, 3)
+        await operation_driver.adopt(device)
+        patch = operation_driver.services.shadows.patch
+        await patch(DEFAULT_SCOPE_ID, device, WANTED, expires_in=1_000_000)
+    await operation_driver.expire_overdue(2)
+    await operation_driver.see_devices(1, 3)
 
-    assert 2 == await work.services.shadows.go_on()
+    assert 2 == await operation_driver.services.shadows.reconcile_due()
     assert [1, 0, 1] == [
-        len(lane.waiting) if (lane := work.services.store.lane(device)) else 0
+        len(lane.waiting)
+        if (lane := operation_driver.services.store.cached_lane(device))
+        else 0
         for device in (1, 2, 3)
     ]
 
 
-async def test_nobodys_device(work: WorkDesk) -> None:
+async def test_nobodys_device(operation_driver: OperationDriver) -> None:
     """
     A device that is not known has no shadow.
     """
     with pytest.raises(NotFound):
-        await work.services.shadows.get(FIRST_SCOPE, 99)
+        await operation_driver.services.shadows.get(DEFAULT_SCOPE_ID, 99)
 
 
-async def test_taken_over(work: WorkDesk) -> None:
+async def test_taken_over(operation_driver: OperationDriver) -> None:
     """
     Who adopts a device that another scope has given up gets nothing of its shadow.
     """
-    await work.adopt(DEVICE)
-    await desire(work, WANTED)
-    await work.fly("u")
-    await work.services.fleet.delete(FIRST_SCOPE, DEVICE)
-    other = FIRST_SCOPE + 1
-    await work.services.fleet.adopt(other, DEVICE)
-    patch = work.services.shadows.patch
+    await operation_driver.adopt(DEVICE)
+    await set_desired(operation_driver, WANTED)
+    await operation_driver.receive_command("u")
+    await operation_driver.services.fleet.delete(DEFAULT_SCOPE_ID, DEVICE)
+    other = DEFAULT_SCOPE_ID + 1
+    await operation_driver.services.fleet.adopt(other, DEVICE)
+    patch = operation_driver.services.shadows.patch
     mine: Any = {"general": {"beep": 1}}
 
     (service,) = await patch(other, DEVICE, mine)
-    await work.report(uuid="u")
+    await operation_driver.post_result(uuid="u")
 
-    (kept,) = await work.services.shadows.get(other, DEVICE)
-    assert (1, {"beep": 1}, {}) == (service.version, kept.desired, kept.reported)
+    (kept,) = await operation_driver.services.shadows.get(other, DEVICE)
+    assert (1, {"beep": 1}, {}) == (
+        service.desired_version,
+        kept.desired,
+        kept.reported,
+    )

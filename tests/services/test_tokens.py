@@ -8,12 +8,12 @@ import attrs
 import pytest
 
 from pushserver.errors import Forbidden, NotFound, Unauthorized, Unavailable
-from pushserver.model.scope import FIRST_SCOPE
+from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.token import Permission, Token
 from pushserver.services.tokens import Tokens
 from pushserver.storage.base import TokenStore
 from pushserver.web.services import Services
-from tests.services.desk import Desk
+from tests.services.driver import ServiceDriver
 
 READ, WRITE = Permission.COMMANDS_READ, Permission.COMMANDS_WRITE
 
@@ -41,13 +41,13 @@ async def test_first(tokens: Tokens) -> None:
     assert secret.startswith("pst_")
 
     assert await restarted(tokens) is None
-    assert all(who(tokens, secret).may(one) for one in Permission)
+    assert all(who(tokens, secret).has_permission(one) for one in Permission)
 
 
 async def test_from_the_settings(tokens: Tokens) -> None:
     """A token of the settings is valid for as long as it is set, and never kept."""
     assert await restarted(tokens, "secret") is None
-    assert who(tokens, "secret").may(Permission.TOKENS_WRITE)
+    assert who(tokens, "secret").has_permission(Permission.TOKENS_WRITE)
 
     first = await restarted(tokens)
 
@@ -87,49 +87,55 @@ async def test_accepted(tokens: Tokens, header: str) -> None:
     """The scheme is taken in any case."""
     await restarted(tokens, "secret")
 
-    assert tokens.authenticate(header).may(READ)
+    assert tokens.authenticate(header).has_permission(READ)
 
 
 async def test_make(tokens: Tokens) -> None:
     """A token may do what it was made for, and survives a restart."""
-    token, secret = await tokens.make(FIRST_SCOPE, "reader", [READ])
+    token, secret = await tokens.create(DEFAULT_SCOPE_ID, "reader", [READ])
     await restarted(tokens)
 
     assert token == who(tokens, secret)
     assert (True, False, False) == (
-        token.may(READ),
-        token.may(WRITE),
-        token.may(Permission.ADMIN),
+        token.has_permission(READ),
+        token.has_permission(WRITE),
+        token.has_permission(Permission.ADMIN),
     )
     assert secret not in repr(token)
 
 
 async def test_nobody_gives_what_he_has_not(tokens: Tokens) -> None:
     """A token cannot make one that may do more."""
-    maker, _ = await tokens.make(FIRST_SCOPE, "maker", [Permission.TOKENS_WRITE, READ])
+    maker, _ = await tokens.create(
+        DEFAULT_SCOPE_ID, "maker", [Permission.TOKENS_WRITE, READ]
+    )
 
-    _, secret = await tokens.make(FIRST_SCOPE, "child", [READ], by=maker)
-    assert who(tokens, secret).may(READ)
+    _, secret = await tokens.create(DEFAULT_SCOPE_ID, "child", [READ], caller=maker)
+    assert who(tokens, secret).has_permission(READ)
 
     for beyond in (WRITE, Permission.ADMIN):
         with pytest.raises(Forbidden, match=beyond.value):
-            await tokens.make(FIRST_SCOPE, "child", [READ, beyond], by=maker)
+            await tokens.create(DEFAULT_SCOPE_ID, "child", [READ, beyond], caller=maker)
 
-    admin, _ = await tokens.make(FIRST_SCOPE, "admin", [Permission.ADMIN], by=None)
-    await tokens.make(FIRST_SCOPE, "child", [WRITE, Permission.ADMIN], by=admin)
+    admin, _ = await tokens.create(
+        DEFAULT_SCOPE_ID, "admin", [Permission.ADMIN], caller=None
+    )
+    await tokens.create(
+        DEFAULT_SCOPE_ID, "child", [WRITE, Permission.ADMIN], caller=admin
+    )
 
 
 async def test_revoke(tokens: Tokens) -> None:
     """A token that was revoked is invalid at once and for good."""
     await restarted(tokens, "secret")
-    token, secret = await tokens.make(FIRST_SCOPE, "x", [READ])
+    token, secret = await tokens.create(DEFAULT_SCOPE_ID, "x", [READ])
 
-    await tokens.revoke(FIRST_SCOPE, token.id)
+    await tokens.revoke(DEFAULT_SCOPE_ID, token.id)
 
     with pytest.raises(Unauthorized):
         who(tokens, secret)
     with pytest.raises(NotFound):
-        await tokens.revoke(FIRST_SCOPE, token.id)
+        await tokens.revoke(DEFAULT_SCOPE_ID, token.id)
     await restarted(tokens, "secret")
     with pytest.raises(Unauthorized):
         who(tokens, secret)
@@ -140,58 +146,60 @@ async def test_revoke_that_of_the_settings(tokens: Tokens) -> None:
     await restarted(tokens, "secret")
 
     with pytest.raises(NotFound):
-        await tokens.revoke(FIRST_SCOPE, 0)
-    assert who(tokens, "secret").may(READ)
+        await tokens.revoke(DEFAULT_SCOPE_ID, 0)
+    assert who(tokens, "secret").has_permission(READ)
 
 
 async def test_list(tokens: Tokens) -> None:
     """All valid tokens are listed, oldest first."""
-    made = [(await tokens.make(FIRST_SCOPE, f"n{n}", [READ]))[0] for n in range(4)]
-    await tokens.revoke(FIRST_SCOPE, made[1].id)
+    made = [
+        (await tokens.create(DEFAULT_SCOPE_ID, f"n{n}", [READ]))[0] for n in range(4)
+    ]
+    await tokens.revoke(DEFAULT_SCOPE_ID, made[1].id)
 
-    assert [made[0], made[2], made[3]] == list(tokens.all(FIRST_SCOPE))
+    assert [made[0], made[2], made[3]] == list(tokens.in_scope(DEFAULT_SCOPE_ID))
 
 
-async def test_store_away(desk: Desk, tokens: Tokens) -> None:
+async def test_store_away(driver: ServiceDriver, tokens: Tokens) -> None:
     """A token that could not be kept is not valid; one not revoked still is."""
-    kept, secret = await tokens.make(FIRST_SCOPE, "x", [READ])
-    async with desk.store_away():
+    kept, secret = await tokens.create(DEFAULT_SCOPE_ID, "x", [READ])
+    async with driver.failing_commits():
         with pytest.raises(Unavailable):
-            await tokens.make(FIRST_SCOPE, "y", [READ])
+            await tokens.create(DEFAULT_SCOPE_ID, "y", [READ])
         with pytest.raises(Unavailable):
-            await tokens.revoke(FIRST_SCOPE, kept.id)
+            await tokens.revoke(DEFAULT_SCOPE_ID, kept.id)
 
-    assert [kept] == list(tokens.all(FIRST_SCOPE))
+    assert [kept] == list(tokens.in_scope(DEFAULT_SCOPE_ID))
     assert kept == who(tokens, secret)
 
 
 @attrs.define(eq=False)
-class SlowReader:
-    """A store whose first list of tokens takes until `go` to arrive."""
+class PausedTokenStore:
+    """A store whose first list of tokens takes until `may_return` to arrive."""
 
     store: TokenStore
-    read: asyncio.Event = attrs.Factory(asyncio.Event)
-    go: asyncio.Event = attrs.Factory(asyncio.Event)
+    has_read: asyncio.Event = attrs.Factory(asyncio.Event)
+    may_return: asyncio.Event = attrs.Factory(asyncio.Event)
 
     async def all_tokens(self) -> Sequence[Token]:
         """Return the tokens as they were when they were read."""
         found = await self.store.all_tokens()
-        self.read.set()
-        await self.go.wait()
+        self.has_read.set()
+        await self.may_return.wait()
         return found
 
 
 async def test_changed_while_read(tokens: Tokens) -> None:
     """What is revoked or made while the tokens are read again stays so."""
-    revoked, old = await tokens.make(FIRST_SCOPE, "old", [READ])
-    store, slow = tokens.store, SlowReader(tokens.store)
+    revoked, old = await tokens.create(DEFAULT_SCOPE_ID, "old", [READ])
+    store, slow = tokens.store, PausedTokenStore(tokens.store)
     tokens.store = cast("TokenStore", slow)
     reading = asyncio.create_task(tokens.refresh())
-    await slow.read.wait()
+    await slow.has_read.wait()
     tokens.store = store
-    await tokens.revoke(FIRST_SCOPE, revoked.id)
-    made, new = await tokens.make(FIRST_SCOPE, "new", [READ])
-    slow.go.set()
+    await tokens.revoke(DEFAULT_SCOPE_ID, revoked.id)
+    made, new = await tokens.create(DEFAULT_SCOPE_ID, "new", [READ])
+    slow.may_return.set()
     await reading
 
     assert made == who(tokens, new)

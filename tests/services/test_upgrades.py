@@ -5,52 +5,56 @@ from collections.abc import AsyncIterator
 import pytest
 
 from pushserver.errors import Conflict, NotFound
-from pushserver.model.operation import Status
-from pushserver.model.scope import FIRST_SCOPE
-from pushserver.model.state import State
+from pushserver.model.operation import OperationStatus
+from pushserver.model.scope import DEFAULT_SCOPE_ID
+from pushserver.model.state import CommandState
 from pushserver.model.task import FailureLimit, TaskState
-from pushserver.services.tasks import Pace
+from pushserver.services.tasks import RolloutPolicy
 from tests.clock import ManualClock
-from tests.services.upgrading import (
+from tests.services.upgrade_driver import (
     ERROR,
     GOOD,
     NEW,
     OLD,
     PATH,
     SUCCESS,
-    UpgradeDesk,
-    upgrading,
+    UpgradeDriver,
+    running_upgrades,
 )
 
 DAY = 86_400
 
 
-@pytest.fixture(name="desk")
-async def _desk(database: str, clock: ManualClock) -> AsyncIterator[UpgradeDesk]:
+@pytest.fixture(name="upgrade_driver")
+async def _upgrade_driver(
+    database: str, clock: ManualClock
+) -> AsyncIterator[UpgradeDriver]:
     """Return a program that upgrades devices."""
-    async with upgrading(database, clock) as desk:
-        yield desk
+    async with running_upgrades(database, clock) as driver:
+        yield driver
 
 
-async def test_to_the_end(desk: UpgradeDesk) -> None:
+async def test_to_the_end(upgrade_driver: UpgradeDriver) -> None:
     """Each device goes through the steps, and the upgrade ends with the last."""
-    made = await desk.make(2)
-    await desk.go(*SUCCESS)
-    await desk.go(OLD, ERROR, device=2)
+    made = await upgrade_driver.create_upgrade(2)
+    await upgrade_driver.run_steps(*SUCCESS)
+    await upgrade_driver.run_steps(OLD, ERROR, device=2)
 
-    assert [*PATH, "SUCCESS"] == desk.heard()
-    assert ["downloading", "idle", "FAIL 17"] == desk.heard(2)
-    assert {"completed": 1, "failed": 1} == await desk.work.counts(made)
-    assert TaskState.COMPLETED == await desk.work.course(made)
+    assert [*PATH, "SUCCESS"] == upgrade_driver.emitted()
+    assert ["downloading", "idle", "FAIL 17"] == upgrade_driver.emitted(2)
+    assert {"completed": 1, "failed": 1} == await upgrade_driver.driver.task_counts(
+        made
+    )
+    assert TaskState.COMPLETED == await upgrade_driver.driver.task_state(made)
 
 
-async def test_order_of_steps(desk: UpgradeDesk) -> None:
+async def test_order_of_steps(upgrade_driver: UpgradeDriver) -> None:
     """The version is read first and last, with the same command."""
-    made = await desk.make()
+    made = await upgrade_driver.create_upgrade()
     given = []
     for body in SUCCESS:
-        given.append(await desk.work.do(body, device=1))
-        await desk.go_on()
+        given.append(await upgrade_driver.driver.run_command(body, device=1))
+        await upgrade_driver.run_workers()
 
     assert [
         "system_information",
@@ -58,213 +62,239 @@ async def test_order_of_steps(desk: UpgradeDesk) -> None:
         "firmware_install",
         "system_information",
     ] == given
-    part = (await desk.parts(made))[1]
-    assert [State.SUCCESSFUL] * 4 == await desk.work.steps(part)
-    assert ["queued", "sent", "SUCCESSFUL"] * 4 == await desk.work.told(part)
+    part = (await upgrade_driver.device_upgrades(made))[1]
+    assert [CommandState.SUCCESSFUL] * 4 == await upgrade_driver.driver.step_states(
+        part
+    )
+    assert [
+        "queued",
+        "sent",
+        "SUCCESSFUL",
+    ] * 4 == await upgrade_driver.driver.notification_words(part)
 
 
-async def test_retries(desk: UpgradeDesk) -> None:
+async def test_retries(upgrade_driver: UpgradeDriver) -> None:
     """A step that failed is sent again; shown is the command that it became last."""
-    made = await desk.make(retries=3)
+    made = await upgrade_driver.create_upgrade(retries=3)
 
-    await desk.go(ERROR, OLD, ERROR)
-    await desk.silence()
-    await desk.go(*SUCCESS[1:])
+    await upgrade_driver.run_steps(ERROR, OLD, ERROR)
+    await upgrade_driver.leave_step_unanswered()
+    await upgrade_driver.run_steps(*SUCCESS[1:])
 
-    assert [*PATH, "SUCCESS"] == desk.heard()
-    part = (await desk.parts(made))[1]
-    assert part.upgrade is not None
-    assert 3 == part.upgrade.tries
-    assert [State.SUCCESSFUL] * 4 == await desk.work.steps(part)
+    assert [*PATH, "SUCCESS"] == upgrade_driver.emitted()
+    part = (await upgrade_driver.device_upgrades(made))[1]
+    assert part.device_upgrade is not None
+    assert 3 == part.device_upgrade.retries_used
+    assert [CommandState.SUCCESSFUL] * 4 == await upgrade_driver.driver.step_states(
+        part
+    )
 
 
-async def test_late_result(desk: UpgradeDesk) -> None:
+async def test_late_result(upgrade_driver: UpgradeDriver) -> None:
     """What comes late corrects its command; it starts nothing and ends nothing."""
-    made = await desk.make()
-    await desk.go(OLD)
-    flight = await desk.work.fly("u", device=1)
-    await desk.work.upkeep(180)
-    await desk.go_on()
-    heard = desk.heard()
+    made = await upgrade_driver.create_upgrade()
+    await upgrade_driver.run_steps(OLD)
+    in_flight = await upgrade_driver.driver.receive_command("u", device=1)
+    await upgrade_driver.driver.expire_overdue(180)
+    await upgrade_driver.run_workers()
+    heard = upgrade_driver.emitted()
 
-    await desk.work.report(GOOD, "u", device=1)
-    await desk.go_on()
+    await upgrade_driver.driver.post_result(GOOD, "u", device=1)
+    await upgrade_driver.run_workers()
 
-    assert State.SUCCESSFUL == await desk.work.state(flight.command)
-    assert ["downloading", "idle", "FAIL TIMEOUT"] == heard == desk.heard()
-    assert Status.FAILED == (await desk.parts(made))[1].status
-    assert await desk.work.poll(device=1) is None
+    assert CommandState.SUCCESSFUL == await upgrade_driver.driver.command_state(
+        in_flight.command
+    )
+    assert ["downloading", "idle", "FAIL TIMEOUT"] == heard == upgrade_driver.emitted()
+    assert (
+        OperationStatus.FAILED == (await upgrade_driver.device_upgrades(made))[1].status
+    )
+    assert await upgrade_driver.driver.poll(device=1) is None
 
 
-async def test_late_success(desk: UpgradeDesk) -> None:
+async def test_late_success(upgrade_driver: UpgradeDriver) -> None:
     """The target version, read late, corrects the part and the counts, silently."""
-    made = await desk.make(seconds=100)
-    await desk.go(*SUCCESS[:3])
-    await desk.work.fly("u", device=1)
-    await desk.work.upkeep(100)
-    await desk.go_on()
-    failed = await desk.work.counts(made)
+    made = await upgrade_driver.create_upgrade(seconds=100)
+    await upgrade_driver.run_steps(*SUCCESS[:3])
+    await upgrade_driver.driver.receive_command("u", device=1)
+    await upgrade_driver.driver.expire_overdue(100)
+    await upgrade_driver.run_workers()
+    failed = await upgrade_driver.driver.task_counts(made)
 
-    await desk.work.report(NEW, "u", device=1)
+    await upgrade_driver.driver.post_result(NEW, "u", device=1)
 
-    assert ({"failed": 1}, {"completed": 1}) == (failed, await desk.work.counts(made))
-    assert [*PATH, "FAIL TIMEOUT"] == desk.heard()
-    assert (None, None) == await desk.error(made)
+    assert ({"failed": 1}, {"completed": 1}) == (
+        failed,
+        await upgrade_driver.driver.task_counts(made),
+    )
+    assert [*PATH, "FAIL TIMEOUT"] == upgrade_driver.emitted()
+    assert (None, None) == await upgrade_driver.error(made)
 
 
-async def test_apply_timeout(desk: UpgradeDesk) -> None:
+async def test_apply_timeout(upgrade_driver: UpgradeDriver) -> None:
     """A device that comes back with the old version is asked until its time is over."""
-    made = await desk.make(seconds=400)
-    begun = desk.work.clock.now()
-    await desk.go(*SUCCESS[:2])
-    await desk.silence()
-    while (await desk.parts(made))[1].is_running:
-        await desk.go(OLD)
+    made = await upgrade_driver.create_upgrade(seconds=400)
+    begun = upgrade_driver.driver.clock.now()
+    await upgrade_driver.run_steps(*SUCCESS[:2])
+    await upgrade_driver.leave_step_unanswered()
+    while (await upgrade_driver.device_upgrades(made))[1].is_running:
+        await upgrade_driver.run_steps(OLD)
 
-    passed = (desk.work.clock.now() - begun) / 1_000_000
-    code, words = await desk.error(made)
+    passed = (upgrade_driver.driver.clock.now() - begun) / 1_000_000
+    code, words = await upgrade_driver.error(made)
     assert 390 <= passed <= 400
-    assert ("TIMEOUT", [*PATH, "FAIL TIMEOUT"]) == (code, desk.heard())
+    assert ("TIMEOUT", [*PATH, "FAIL TIMEOUT"]) == (code, upgrade_driver.emitted())
     assert words == (
         "The target version was not seen within 400 s. The version is 1.0, not 2.0."
     )
 
 
-async def test_it_never_comes_back(desk: UpgradeDesk) -> None:
+async def test_it_never_comes_back(upgrade_driver: UpgradeDriver) -> None:
     """A device that is gone after applying fails when the time is over, no later."""
-    made = await desk.make(seconds=60)
-    await desk.go(*SUCCESS[:3])
+    made = await upgrade_driver.create_upgrade(seconds=60)
+    await upgrade_driver.run_steps(*SUCCESS[:3])
     for _ in range(60):
-        assert (await desk.parts(made))[1].is_running
-        await desk.work.upkeep(1)
-        await desk.go_on()
+        assert (await upgrade_driver.device_upgrades(made))[1].is_running
+        await upgrade_driver.driver.expire_overdue(1)
+        await upgrade_driver.run_workers()
 
-    assert [*PATH, "FAIL TIMEOUT"] == desk.heard()
+    assert [*PATH, "FAIL TIMEOUT"] == upgrade_driver.emitted()
 
 
-async def test_it_comes_back(desk: UpgradeDesk) -> None:
+async def test_it_comes_back(upgrade_driver: UpgradeDriver) -> None:
     """A device that restarts while it applies has succeeded when it says so."""
-    await desk.make()
-    await desk.go(*SUCCESS[:2])
-    await desk.silence()
-    await desk.go(OLD, ERROR, GOOD, NEW)
+    await upgrade_driver.create_upgrade()
+    await upgrade_driver.run_steps(*SUCCESS[:2])
+    await upgrade_driver.leave_step_unanswered()
+    await upgrade_driver.run_steps(OLD, ERROR, GOOD, NEW)
 
-    assert [*PATH, "SUCCESS"] == desk.heard()
+    assert [*PATH, "SUCCESS"] == upgrade_driver.emitted()
 
 
-async def test_it_never_came(desk: UpgradeDesk) -> None:
+async def test_it_never_came(upgrade_driver: UpgradeDriver) -> None:
     """A device that does not come in time is told of with one result, as expired."""
-    made = await desk.make(2, there=1)
-    await desk.go(*SUCCESS)
-    await desk.work.upkeep(DAY)
-    await desk.go_on()
+    made = await upgrade_driver.create_upgrade(2, seen=1)
+    await upgrade_driver.run_steps(*SUCCESS)
+    await upgrade_driver.driver.expire_overdue(DAY)
+    await upgrade_driver.run_workers()
 
-    assert ["FAIL EXPIRED"] == desk.heard(2)
-    assert "EXPIRED" == (await desk.error(made, 2))[0]
-    assert TaskState.COMPLETED == await desk.work.course(made)
+    assert ["FAIL EXPIRED"] == upgrade_driver.emitted(2)
+    assert "EXPIRED" == (await upgrade_driver.error(made, 2))[0]
+    assert TaskState.COMPLETED == await upgrade_driver.driver.task_state(made)
 
 
-async def test_canceled(desk: UpgradeDesk) -> None:
+async def test_canceled(upgrade_driver: UpgradeDriver) -> None:
     """Canceled, each device is told of once: idle if it was not, then the result."""
-    made = await desk.make(3, there=2)
-    await desk.go(OLD)
-    await desk.work.fly(device=1)
-    await desk.go(*SUCCESS[:2], device=2)
+    made = await upgrade_driver.create_upgrade(3, seen=2)
+    await upgrade_driver.run_steps(OLD)
+    await upgrade_driver.driver.receive_command(device=1)
+    await upgrade_driver.run_steps(*SUCCESS[:2], device=2)
 
-    await desk.work.services.tasks.cancel(FIRST_SCOPE, made.id)
-    in_flight = desk.heard(1)
-    await desk.work.report(GOOD, device=1)
-    await desk.go_on()
+    await upgrade_driver.driver.services.tasks.cancel(DEFAULT_SCOPE_ID, made.id)
+    in_flight = upgrade_driver.emitted(1)
+    await upgrade_driver.driver.post_result(GOOD, device=1)
+    await upgrade_driver.run_workers()
 
     assert ["downloading"] == in_flight
-    assert ["downloading", "idle", "FAIL CANCELED"] == desk.heard(1)
-    assert ["downloading", "downloaded", "idle", "FAIL CANCELED"] == desk.heard(2)
-    assert ["FAIL CANCELED"] == desk.heard(3)
-    assert ("CANCELED", "The task was canceled.") == await desk.error(made)
-    assert TaskState.CANCELED == await desk.work.course(made)
+    assert ["downloading", "idle", "FAIL CANCELED"] == upgrade_driver.emitted(1)
+    assert [
+        "downloading",
+        "downloaded",
+        "idle",
+        "FAIL CANCELED",
+    ] == upgrade_driver.emitted(2)
+    assert ["FAIL CANCELED"] == upgrade_driver.emitted(3)
+    assert ("CANCELED", "The task was canceled.") == await upgrade_driver.error(made)
+    assert TaskState.CANCELED == await upgrade_driver.driver.task_state(made)
 
 
-async def test_paused(desk: UpgradeDesk) -> None:
+async def test_paused(upgrade_driver: UpgradeDriver) -> None:
     """Paused, who has begun goes on to the end, and nobody else begins."""
-    made = await desk.make(2, pace=Pace(concurrency=1))
-    await desk.go(OLD)
-    await desk.work.services.tasks.pause(FIRST_SCOPE, made.id)
-    await desk.go(*SUCCESS[1:])
-    waiting = await desk.work.counts(made)
+    made = await upgrade_driver.create_upgrade(2, pace=RolloutPolicy(concurrency=1))
+    await upgrade_driver.run_steps(OLD)
+    await upgrade_driver.driver.services.tasks.pause(DEFAULT_SCOPE_ID, made.id)
+    await upgrade_driver.run_steps(*SUCCESS[1:])
+    waiting = await upgrade_driver.driver.task_counts(made)
 
-    await desk.work.services.tasks.resume(FIRST_SCOPE, made.id)
-    await desk.go_on()
-    await desk.go(*SUCCESS, device=2)
+    await upgrade_driver.driver.services.tasks.resume(DEFAULT_SCOPE_ID, made.id)
+    await upgrade_driver.run_workers()
+    await upgrade_driver.run_steps(*SUCCESS, device=2)
 
     assert {"waiting": 1, "completed": 1} == waiting
-    assert [*PATH, "SUCCESS"] == desk.heard(1) == desk.heard(2)
+    assert [*PATH, "SUCCESS"] == upgrade_driver.emitted(1) == upgrade_driver.emitted(2)
 
 
-async def test_stopped_after_failures(desk: UpgradeDesk) -> None:
+async def test_stopped_after_failures(upgrade_driver: UpgradeDriver) -> None:
     """Failures count against the limit: it pauses."""
-    pace = Pace(concurrency=1, stop_after=FailureLimit.read("1"))
-    made = await desk.make(3, pace=pace)
+    pace = RolloutPolicy(concurrency=1, stop_after=FailureLimit.parse("1"))
+    made = await upgrade_driver.create_upgrade(3, pace=pace)
 
-    await desk.go(OLD, ERROR)
+    await upgrade_driver.run_steps(OLD, ERROR)
 
-    assert TaskState.PAUSED == await desk.work.course(made)
-    assert ["downloading", "idle", "FAIL 17"] == desk.heard()
+    assert TaskState.PAUSED == await upgrade_driver.driver.task_state(made)
+    assert ["downloading", "idle", "FAIL 17"] == upgrade_driver.emitted()
 
 
-async def test_tried_again(desk: UpgradeDesk) -> None:
+async def test_tried_again(upgrade_driver: UpgradeDriver) -> None:
     """What failed begins anew, with a part of its own; the old one stays."""
-    made = await desk.make()
-    await desk.go(OLD, ERROR)
-    (old,) = (await desk.parts(made)).values()
+    made = await upgrade_driver.create_upgrade()
+    await upgrade_driver.run_steps(OLD, ERROR)
+    (old,) = (await upgrade_driver.device_upgrades(made)).values()
 
-    retry = desk.work.services.tasks.retry
-    await retry(FIRST_SCOPE, made.id, include_unknown=False)
-    await desk.go_on()
-    await desk.go(*SUCCESS)
+    retry = upgrade_driver.driver.services.tasks.retry
+    await retry(DEFAULT_SCOPE_ID, made.id, include_unknown=False)
+    await upgrade_driver.run_workers()
+    await upgrade_driver.run_steps(*SUCCESS)
 
-    (new,) = (await desk.parts(made)).values()
+    (new,) = (await upgrade_driver.device_upgrades(made)).values()
     assert old.id != new.id
-    assert {"completed": 1} == await desk.work.counts(made)
-    assert ["downloading", "idle", "FAIL 17", *PATH, "SUCCESS"] == desk.heard()
+    assert {"completed": 1} == await upgrade_driver.driver.task_counts(made)
+    assert [
+        "downloading",
+        "idle",
+        "FAIL 17",
+        *PATH,
+        "SUCCESS",
+    ] == upgrade_driver.emitted()
 
 
-async def test_one_command_canceled(desk: UpgradeDesk) -> None:
+async def test_one_command_canceled(upgrade_driver: UpgradeDriver) -> None:
     """Who cancels the command of a step ends the part with that."""
-    made = await desk.make()
-    await desk.go(OLD)
-    lane = desk.work.services.store.lane(1)
+    made = await upgrade_driver.create_upgrade()
+    await upgrade_driver.run_steps(OLD)
+    lane = upgrade_driver.driver.services.store.cached_lane(1)
     assert lane is not None
     (command,) = lane.waiting
 
-    await desk.work.services.queue.cancel(FIRST_SCOPE, command.id)
+    await upgrade_driver.driver.services.queue.cancel(DEFAULT_SCOPE_ID, command.id)
 
-    assert ["FAIL CANCELED"] == desk.heard()
+    assert ["FAIL CANCELED"] == upgrade_driver.emitted()
     assert ("CANCELED", "Step 2 of 4 (firmware_load) was canceled.") == (
-        await desk.error(made)
+        await upgrade_driver.error(made)
     )
 
 
-async def test_device_removed(desk: UpgradeDesk) -> None:
+async def test_device_removed(upgrade_driver: UpgradeDriver) -> None:
     """A device that is removed in the middle ends with that."""
-    made = await desk.make()
-    await desk.go(OLD)
-    await desk.work.fly("u", device=1)
-    await desk.work.services.fleet.delete(FIRST_SCOPE, 1)
-    await desk.work.report(SUCCESS[1], "u", device=1)
-    await desk.go_on()
+    made = await upgrade_driver.create_upgrade()
+    await upgrade_driver.run_steps(OLD)
+    await upgrade_driver.driver.receive_command("u", device=1)
+    await upgrade_driver.driver.services.fleet.delete(DEFAULT_SCOPE_ID, 1)
+    await upgrade_driver.driver.post_result(SUCCESS[1], "u", device=1)
+    await upgrade_driver.run_workers()
 
-    assert "FAIL CANCELED" == desk.heard()[-1]
-    assert TaskState.COMPLETED == await desk.work.course(made)
+    assert "FAIL CANCELED" == upgrade_driver.emitted()[-1]
+    assert TaskState.COMPLETED == await upgrade_driver.driver.task_state(made)
 
 
-async def test_not_there(desk: UpgradeDesk) -> None:
+async def test_not_there(upgrade_driver: UpgradeDriver) -> None:
     """What is no upgrade of the scope is not found."""
-    made = await desk.make()
-    task = await desk.work.make("load_objects", devices=1)
+    made = await upgrade_driver.create_upgrade()
+    task = await upgrade_driver.driver.create_task("load_objects", devices=1)
     assert task.task is not None
 
     for scope, upgrade in ((2, made.id), (1, task.task.id), (1, 7)):
         with pytest.raises(NotFound):
-            await desk.work.services.upgrades.get(scope, upgrade)
+            await upgrade_driver.driver.services.upgrades.get(scope, upgrade)
     with pytest.raises(Conflict):
-        await desk.work.services.tasks.resume(FIRST_SCOPE, made.id)
+        await upgrade_driver.driver.services.tasks.resume(DEFAULT_SCOPE_ID, made.id)

@@ -2,32 +2,32 @@
 
 import pytest
 
-from pushserver.model.scope import FIRST_SCOPE
+from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.task import TaskState
 from tests.clock import ManualClock
-from tests.services.upgrading import (
+from tests.services.upgrade_driver import (
     ERROR,
     NEW,
     OLD,
     PATH,
     SUCCESS,
-    UpgradeDesk,
-    upgrading,
+    UpgradeDriver,
+    running_upgrades,
 )
 
 
 @pytest.mark.parametrize("done", range(4))
 async def test_between_two_steps(database: str, clock: ManualClock, done: int) -> None:
     """Wherever it is stopped between steps, each device gets to its end, told once."""
-    async with upgrading(database, clock) as desk:
-        made = await desk.make()
-        await desk.go(*SUCCESS[:done])
+    async with running_upgrades(database, clock) as driver:
+        made = await driver.create_upgrade()
+        await driver.run_steps(*SUCCESS[:done])
 
-    async with upgrading(database, clock, desk) as desk:
-        await desk.go(*SUCCESS[done:])
+    async with running_upgrades(database, clock, driver) as driver:
+        await driver.run_steps(*SUCCESS[done:])
 
-        assert [*PATH, "SUCCESS"] == desk.heard()
-        assert {"completed": 1} == await desk.work.counts(made)
+        assert [*PATH, "SUCCESS"] == driver.emitted()
+        assert {"completed": 1} == await driver.driver.task_counts(made)
 
 
 @pytest.mark.parametrize("done", range(4))
@@ -35,61 +35,65 @@ async def test_with_a_step_in_flight(
     database: str, clock: ManualClock, done: int
 ) -> None:
     """A result that comes after the restart is the step's."""
-    async with upgrading(database, clock) as desk:
-        await desk.make()
-        await desk.go(*SUCCESS[:done])
-        await desk.work.fly("u", device=1)
+    async with running_upgrades(database, clock) as driver:
+        await driver.create_upgrade()
+        await driver.run_steps(*SUCCESS[:done])
+        await driver.driver.receive_command("u", device=1)
 
-    async with upgrading(database, clock, desk) as desk:
-        await desk.work.report(SUCCESS[done], "u", device=1)
-        await desk.go_on()
-        await desk.go(*SUCCESS[done + 1 :])
+    async with running_upgrades(database, clock, driver) as driver:
+        await driver.driver.post_result(SUCCESS[done], "u", device=1)
+        await driver.run_workers()
+        await driver.run_steps(*SUCCESS[done + 1 :])
 
-        assert [*PATH, "SUCCESS"] == desk.heard()
+        assert [*PATH, "SUCCESS"] == driver.emitted()
 
 
 async def test_after_every_word(database: str, clock: ManualClock) -> None:
     """Retries, what was missed and what was seen are remembered through restarts."""
-    desk: UpgradeDesk | None = None
-    async with upgrading(database, clock, desk) as desk:
-        made = await desk.make(retries=2)
+    driver: UpgradeDriver | None = None
+    async with running_upgrades(database, clock, driver) as driver:
+        made = await driver.create_upgrade(retries=2)
     for body in (ERROR, OLD, ERROR, SUCCESS[1], None, OLD, ERROR, NEW):
-        async with upgrading(database, clock, desk) as desk:
-            await desk.go_on()
-            await (desk.silence() if body is None else desk.go(body))
+        async with running_upgrades(database, clock, driver) as driver:
+            await driver.run_workers()
+            await (
+                driver.leave_step_unanswered()
+                if body is None
+                else driver.run_steps(body)
+            )
 
-    async with upgrading(database, clock, desk) as desk:
-        await desk.go_on()
-        assert [*PATH, "SUCCESS"] == desk.heard()
-        assert TaskState.COMPLETED == await desk.work.course(made)
+    async with running_upgrades(database, clock, driver) as driver:
+        await driver.run_workers()
+        assert [*PATH, "SUCCESS"] == driver.emitted()
+        assert TaskState.COMPLETED == await driver.driver.task_state(made)
 
 
 async def test_late_success(database: str, clock: ManualClock) -> None:
     """After a restart, too, the target version read late corrects the part."""
-    async with upgrading(database, clock) as desk:
-        made = await desk.make(seconds=100)
-        await desk.go(*SUCCESS[:3])
-        await desk.work.fly("u", device=1)
-        await desk.work.upkeep(100)
-        await desk.go_on()
+    async with running_upgrades(database, clock) as driver:
+        made = await driver.create_upgrade(seconds=100)
+        await driver.run_steps(*SUCCESS[:3])
+        await driver.driver.receive_command("u", device=1)
+        await driver.driver.expire_overdue(100)
+        await driver.run_workers()
 
-    async with upgrading(database, clock, desk) as desk:
-        await desk.work.report(NEW, "u", device=1)
+    async with running_upgrades(database, clock, driver) as driver:
+        await driver.driver.post_result(NEW, "u", device=1)
 
-        assert [*PATH, "FAIL TIMEOUT"] == desk.heard()
-        assert {"completed": 1} == await desk.work.counts(made)
+        assert [*PATH, "FAIL TIMEOUT"] == driver.emitted()
+        assert {"completed": 1} == await driver.driver.task_counts(made)
 
 
 async def test_canceled_in_flight(database: str, clock: ManualClock) -> None:
     """Why it was canceled is remembered until the step in flight has ended."""
-    async with upgrading(database, clock) as desk:
-        made = await desk.make()
-        await desk.go(OLD)
-        await desk.work.fly("u", device=1)
-        await desk.work.services.tasks.cancel(FIRST_SCOPE, made.id)
+    async with running_upgrades(database, clock) as driver:
+        made = await driver.create_upgrade()
+        await driver.run_steps(OLD)
+        await driver.driver.receive_command("u", device=1)
+        await driver.driver.services.tasks.cancel(DEFAULT_SCOPE_ID, made.id)
 
-    async with upgrading(database, clock, desk) as desk:
-        await desk.work.report(SUCCESS[1], "u", device=1)
+    async with running_upgrades(database, clock, driver) as driver:
+        await driver.driver.post_result(SUCCESS[1], "u", device=1)
 
-        assert ["downloading", "idle", "FAIL CANCELED"] == desk.heard()
-        assert ("CANCELED", "The task was canceled.") == await desk.error(made)
+        assert ["downloading", "idle", "FAIL CANCELED"] == driver.emitted()
+        assert ("CANCELED", "The task was canceled.") == await driver.error(made)

@@ -8,11 +8,11 @@ import aiohttp
 import pytest
 
 from pushserver.client import Client
-from pushserver.simulate import Device, Habits, Line
+from pushserver.simulate import DeviceHttpClient, Quirks, SimulatedDevice
 from tests.program import Program
 
 #: Makes a device with the habits given.
-MakeDevice = Callable[..., Device]
+MakeDevice = Callable[..., SimulatedDevice]
 
 
 @pytest.fixture(name="server", scope="package")
@@ -36,13 +36,13 @@ async def _device_with(server: Program) -> AsyncIterator[MakeDevice]:
     """Makes a device with the habits given."""
     async with aiohttp.ClientSession() as session:
 
-        def make(**habits: Any) -> Device:
-            line = Line(
+        def make(**habits: Any) -> SimulatedDevice:
+            line = DeviceHttpClient(
                 server=server.url,
                 session=session,
-                habits=Habits(**habits),
+                quirks=Quirks(**habits),
                 prefix="x/y",
             )
-            return Device(device_id=secrets.randbelow(2**62), line=line)
+            return SimulatedDevice(device_id=secrets.randbelow(2**62), http=line)
 
         yield make

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pushserver.client import Client, Json
-from pushserver.simulate import Device, Form
+from pushserver.simulate import ResultFormat, SimulatedDevice
 from tests.simulate.conftest import MakeDevice
 
 USERS = {"endpoint": "load_objects", "body": {"object": "users"}}
@@ -16,7 +16,7 @@ DOOR = {
 }
 
 
-async def ordered(api: Client, device: Device, command: Json = USERS) -> str:
+async def ordered(api: Client, device: SimulatedDevice, command: Json = USERS) -> str:
     """Enqueue *command* for *device*; return its id."""
     enqueued = await api.enqueue(str(device.device_id), command)
     return str(enqueued["id"])
@@ -34,7 +34,7 @@ async def test_idle(device_with: MakeDevice) -> None:
     device = device_with()
 
     assert await device.poll() is None
-    assert not await device.turn()
+    assert not await device.run_once()
     assert 2 == device.journal.counts["polls"]
 
 
@@ -49,10 +49,14 @@ async def test_idle(device_with: MakeDevice) -> None:
         {"doubled_path": True},
         {"trailing_slash": True},
         {"doubled_path": True, "trailing_slash": True},
-        {"form": Form.FORM_TYPE},
-        {"form": Form.FORM_FIELDS},
-        {"form": Form.FORM_FIELDS, "stringified": True, "no_uuid": True},
-        {"form": Form.NO_TYPE, "stringified": True},
+        {"result_format": ResultFormat.FORM_TYPE},
+        {"result_format": ResultFormat.FORM_FIELDS},
+        {
+            "result_format": ResultFormat.FORM_FIELDS,
+            "stringified": True,
+            "no_uuid": True,
+        },
+        {"result_format": ResultFormat.NO_TYPE, "stringified": True},
         {"slow_commands": 1e-9},
     ],
 )
@@ -64,7 +68,7 @@ async def test_answer_however_it_is_written(
     """
     device = device_with(**habits)
     command_id = await ordered(api, device)
-    again = await device.turn()
+    again = await device.run_once()
     command = await api.command(command_id)
 
     assert again
@@ -75,16 +79,16 @@ async def test_answer_however_it_is_written(
     )
 
 
-@pytest.mark.parametrize("form", Form)
+@pytest.mark.parametrize("form", ResultFormat)
 async def test_error_however_it_is_written(
-    api: Client, device_with: MakeDevice, form: Form
+    api: Client, device_with: MakeDevice, form: ResultFormat
 ) -> None:
     """
     An error fails the command, in the device's words.
     """
-    device = device_with(form=form)
+    device = device_with(result_format=form)
     command_id = await ordered(api, device, {"endpoint": "make_coffee"})
-    await device.turn()
+    await device.run_once()
     command = await api.command(command_id)
 
     assert "FAILED" == command["state"]
@@ -101,7 +105,7 @@ async def test_empty_result(api: Client, device_with: MakeDevice) -> None:
     command_id = await ordered(
         api, device, {"endpoint": "modify_objects", "body": body}
     )
-    await device.turn()
+    await device.run_once()
 
     assert "SUCCESSFUL" == await state_of(api, command_id)
 
@@ -112,12 +116,13 @@ async def test_lost_answer(api: Client, device_with: MakeDevice) -> None:
     """
     device = device_with(lost_answers=1.0)
     await ordered(api, device, DOOR)
-    again = await device.turn()
+    again = await device.run_once()
 
     assert not again
-    assert 0 == device.firmware.openings
+    assert 0 == device.firmware.door_openings
     assert ["execute_actions"] == [
-        entry.endpoint for entry in device.journal.of(device.device_id, "lostAnswers")
+        entry.endpoint
+        for entry in device.journal.entries_of(device.device_id, "lostAnswers")
     ]
 
 
@@ -127,9 +132,9 @@ async def test_lost_result(api: Client, device_with: MakeDevice) -> None:
     """
     device = device_with(lost_results=1.0)
     command_id = await ordered(api, device, DOOR)
-    await device.turn()
+    await device.run_once()
 
-    assert 1 == device.firmware.openings
+    assert 1 == device.firmware.door_openings
     assert await state_of(api, command_id) in ("SENT", "DELIVERED")
 
 
@@ -139,9 +144,9 @@ async def test_late_result(api: Client, device_with: MakeDevice) -> None:
     """
     device = device_with(late_results=1.0)
     command_id = await ordered(api, device)
-    await device.turn()
+    await device.run_once()
     before = await state_of(api, command_id)
-    await device.turn()
+    await device.run_once()
 
     assert before in ("SENT", "DELIVERED")
     assert "SUCCESSFUL" == await state_of(api, command_id)
@@ -154,8 +159,8 @@ async def test_late_result_before_the_end(api: Client, device_with: MakeDevice) 
     """
     device = device_with(late_results=1.0)
     command_id = await ordered(api, device)
-    await device.turn()
-    await device.settle()
+    await device.run_once()
+    await device.post_late_results()
 
     assert "SUCCESSFUL" == await state_of(api, command_id)
 
@@ -166,7 +171,7 @@ async def test_doubled_result(api: Client, device_with: MakeDevice) -> None:
     """
     device = device_with(doubled_results=1.0)
     command_id = await ordered(api, device)
-    await device.turn()
+    await device.run_once()
     command = await api.command(command_id)
 
     assert 1 == device.journal.counts["doubledResults"]
@@ -179,7 +184,7 @@ async def test_reboot(api: Client, device_with: MakeDevice) -> None:
     """
     device = device_with()
     command_id = await ordered(api, device, {"endpoint": "reboot"})
-    again = await device.turn()
+    again = await device.run_once()
 
     assert not again
     assert 1 == device.journal.counts["silent"]
@@ -191,7 +196,7 @@ async def test_stray_calls(device_with: MakeDevice) -> None:
     A device that calls elsewhere, too, goes on polling.
     """
     device = device_with(stray_calls=1.0)
-    await device.turn()
+    await device.run_once()
 
     assert (1, 1) == tuple(device.journal.counts[e] for e in ("strayCalls", "polls"))
 
@@ -204,7 +209,7 @@ async def test_hold_that_is_too_long(api: Client, device_with: MakeDevice) -> No
     await api.put_device(str(device.device_id), hold=20)
     device.firmware.configuration.set({"push_server": {"push_request_timeout": "200"}})
 
-    assert not await device.turn()
+    assert not await device.run_once()
     assert 1 == device.journal.counts["timeouts"]
 
 
@@ -215,7 +220,7 @@ async def test_hang_up(api: Client, device_with: MakeDevice) -> None:
     device = device_with(hang_ups=1.0)
     await api.put_device(str(device.device_id), hold=20)
 
-    assert not await device.turn()
+    assert not await device.run_once()
     assert 1 == device.journal.counts["hangUps"]
 
 
@@ -225,11 +230,11 @@ async def test_door_of_a_held_device(api: Client, device_with: MakeDevice) -> No
     """
     device = device_with()
     await api.put_device(str(device.device_id), hold=20)
-    turn = asyncio.create_task(device.turn())
+    turn = asyncio.create_task(device.run_once())
     command_id = await ordered(api, device, DOOR)
     await asyncio.wait_for(turn, 5)
 
-    assert 1 == device.firmware.openings
+    assert 1 == device.firmware.door_openings
     assert "SUCCESSFUL" == await state_of(api, command_id)
 
 
@@ -240,7 +245,7 @@ async def test_period_is_a_setting(api: Client, device_with: MakeDevice) -> None
     device = device_with()
     body = {"push_server": {"push_request_period": "0.5"}}
     await ordered(api, device, {"endpoint": "set_configuration", "body": body})
-    await device.turn()
+    await device.run_once()
 
     assert 0.5 == device.period
 
@@ -251,7 +256,7 @@ async def test_quiet(device_with: MakeDevice) -> None:
     """
     device = device_with()
     device.firmware.configuration.set({"push_server": {"push_request_period": "0.01"}})
-    device.goes_quiet(60)
+    device.stop_polling_for(60)
     running = asyncio.create_task(device.run(asyncio.Event()))
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(running, 0.3)

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from pushserver.simulate import Firmware, Order
-from pushserver.simulate.images import LIMIT, Gallery
+from pushserver.simulate import Firmware, ReceivedCommand
+from pushserver.simulate.images import MAX_IMAGE_BYTES, Gallery
 
 PHOTO = bytes(range(256))
 
@@ -19,7 +19,7 @@ class StillClock:
         """Return 2019-08-21T00:00:00Z."""
         return 1_566_345_600_000_000
 
-    def catch_up(self) -> int:
+    def resync(self) -> int:
         """Return that nothing jumped."""
         return 0
 
@@ -31,7 +31,7 @@ def _device() -> Firmware:
 
 def ask(device: Firmware, endpoint: str, body: Any = None, **more: Any) -> Any:
     """Return what *device* says to a command."""
-    return device.run(Order(endpoint=endpoint, body=body, **more)).said
+    return device.execute(ReceivedCommand(endpoint=endpoint, body=body, **more)).payload
 
 
 def send_photo(device: Firmware, user_id: int, photo: bytes) -> Any:
@@ -49,7 +49,7 @@ def test_unknown_endpoint(device: Firmware) -> None:
     """
     An endpoint that the device does not have is an error with a code.
     """
-    outcome = device.run(Order(endpoint="make_coffee"))
+    outcome = device.execute(ReceivedCommand(endpoint="make_coffee"))
 
     assert ("Invalid endpoint: make_coffee", 1) == (outcome.error, outcome.code)
 
@@ -66,7 +66,7 @@ def test_doors_are_counted(device: Firmware) -> None:
     said = ask(device, "execute_actions", {"actions": actions})
 
     assert ["allowed", "allowed", "denied"] == [a["status"] for a in said["actions"]]
-    assert 2 == device.openings
+    assert 2 == device.door_openings
 
 
 def test_configuration(device: Firmware) -> None:
@@ -113,7 +113,7 @@ def test_message(device: Firmware) -> None:
     A message is shown on the screen.
     """
     assert {} == ask(device, "message_to_screen", {"message": "hello", "timeout": 5})
-    assert "hello" == device.message
+    assert "hello" == device.screen_message
 
 
 def test_photo_is_kept_byte_for_byte(device: Firmware, tmp_path: Path) -> None:
@@ -134,7 +134,9 @@ def test_photos_that_will_not_do(device: Firmware) -> None:
     """
     A photo that is empty or too large is no success, and not kept.
     """
-    said = [send_photo(device, 3, photo) for photo in (b"", b"x" * (LIMIT + 1))]
+    said = [
+        send_photo(device, 3, photo) for photo in (b"", b"x" * (MAX_IMAGE_BYTES + 1))
+    ]
 
     assert ["image too short", "image too large"] == [
         each["errors"][0]["message"] for each in said
@@ -168,10 +170,10 @@ def test_reboot_yields_no_result(device: Firmware) -> None:
     """
     A reboot is silent, and the device away for a moment.
     """
-    outcome = device.run(Order(endpoint="reboot"))
+    outcome = device.execute(ReceivedCommand(endpoint="reboot"))
 
-    assert outcome.silent
-    assert outcome.quiet > 0
+    assert outcome.no_result
+    assert outcome.offline_for > 0
 
 
 def test_reset_forgets(device: Firmware) -> None:
@@ -180,7 +182,7 @@ def test_reset_forgets(device: Firmware) -> None:
     """
     ask(device, "destroy_objects", {"object": "users"})
     send_photo(device, 3, PHOTO)
-    device.run(Order(endpoint="reset_to_factory_default"))
+    device.execute(ReceivedCommand(endpoint="reset_to_factory_default"))
 
     assert 1 == len(ask(device, "load_objects", {"object": "users"})["users"])
     assert {} == device.gallery.images
@@ -191,10 +193,12 @@ def test_enrolling_takes_a_person(device: Firmware) -> None:
     A synchronous enrolling is answered when somebody acted, another at once.
     """
     fields = {"type": "card", "user_id": 1, "save": True}
-    waits = device.run(Order(endpoint="remote_enroll", body={**fields, "sync": True}))
-    at_once = device.run(Order(endpoint="remote_enroll", body=fields))
+    waits = device.execute(
+        ReceivedCommand(endpoint="remote_enroll", body={**fields, "sync": True})
+    )
+    at_once = device.execute(ReceivedCommand(endpoint="remote_enroll", body=fields))
 
-    assert waits.after > at_once.after == 0
+    assert waits.delay > at_once.delay == 0
     assert waits.response["success"]
     assert {} == ask(device, "cancel_remote_enroll", {})
 
@@ -223,4 +227,4 @@ def test_bad_parameters_are_an_error(
     """
     Parameters that make no sense are answered by an error, not by silence.
     """
-    assert device.run(Order(endpoint=endpoint, body=body)).error
+    assert device.execute(ReceivedCommand(endpoint=endpoint, body=body)).error

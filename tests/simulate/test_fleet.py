@@ -4,18 +4,24 @@ import asyncio
 from typing import Any
 
 from pushserver.client import Client
-from pushserver.simulate import Fleet, Journal, Plan, digest, quirks_named
+from pushserver.simulate import (
+    FleetPlan,
+    Journal,
+    SimulatedFleet,
+    parse_quirk_names,
+    sha256_hex,
+)
 from tests.program import Program
 
 IDS = range(7_000_000, 7_000_020)
 #: Every quirk that loses nothing, so that each command has its result soon.
-QUIRKS = quirks_named(
+QUIRKS = parse_quirk_names(
     "stringified,doubled_path,trailing_slash,form_type,form_fields,no_type,"
     "doubled_results,new_connections"
 )
 
 
-def plan_for(server: Program, **fields: Any) -> Plan:
+def plan_for(server: Program, **fields: Any) -> FleetPlan:
     """Return a plan for a small fleet that polls often."""
     usual: dict[str, Any] = {
         "devices": len(IDS),
@@ -23,7 +29,7 @@ def plan_for(server: Program, **fields: Any) -> Plan:
         "period": 0.2,
         "seed": 3,
     }
-    return Plan(server=server.url, **{**usual, **fields})
+    return FleetPlan(server=server.url, **{**usual, **fields})
 
 
 def user(number: int) -> dict[str, Any]:
@@ -38,7 +44,9 @@ async def test_each_result_with_its_own_command(server: Program, api: Client) ->
     Every command has the very answer that its device gave to it.
     """
     journal, stop = Journal(), asyncio.Event()
-    async with Fleet.of(plan_for(server, quirks=QUIRKS), journal) as fleet:
+    async with SimulatedFleet.opened(
+        plan_for(server, quirk_names=QUIRKS), journal
+    ) as fleet:
         commands = [
             await api.enqueue(str(each), user(100 * each + n))
             for each in IDS
@@ -51,9 +59,13 @@ async def test_each_result_with_its_own_command(server: Program, api: Client) ->
 
     assert {"SUCCESSFUL"} == {each["state"] for each in over}
     for command in over:
-        body, whose = digest(command["body"]), int(command["deviceId"])
-        told = [each.answer for each in journal.of(whose) if each.body == body]
-        assert {digest(command["result"]["response"])} == set(told)
+        body, whose = sha256_hex(command["body"]), int(command["deviceId"])
+        told = [
+            each.payload_digest
+            for each in journal.entries_of(whose)
+            if each.body_digest == body
+        ]
+        assert {sha256_hex(command["result"]["response"])} == set(told)
 
 
 async def test_stops_in_the_middle_of_a_hold(server: Program, api: Client) -> None:
@@ -64,7 +76,7 @@ async def test_stops_in_the_middle_of_a_hold(server: Program, api: Client) -> No
     plan = plan_for(server, devices=3)
     for each in plan.ids:
         await api.put_device(str(each), hold=20)
-    async with Fleet.of(plan, Journal()) as fleet:
+    async with SimulatedFleet.opened(plan, Journal()) as fleet:
         running = asyncio.create_task(fleet.run(stop))
         asyncio.get_running_loop().call_later(0.5, stop.set)
         await asyncio.wait_for(running, 5)
@@ -76,10 +88,13 @@ async def test_same_seed_same_fleet(server: Program) -> None:
     """
     The same plan makes the same devices, each with its own habits.
     """
-    plan = plan_for(server, quirks=quirks_named("all"))
-    async with Fleet.of(plan, Journal()) as first, Fleet.of(plan, Journal()) as second:
+    plan = plan_for(server, quirk_names=parse_quirk_names("all"))
+    async with (
+        SimulatedFleet.opened(plan, Journal()) as first,
+        SimulatedFleet.opened(plan, Journal()) as second,
+    ):
         habits = [
-            [device.habits for device in each.devices] for each in (first, second)
+            [device.quirks for device in each.devices] for each in (first, second)
         ]
 
     assert habits[0] == habits[1]
@@ -91,8 +106,8 @@ async def test_server_that_is_away() -> None:
     A fleet whose server is away keeps on trying.
     """
     stop = asyncio.Event()
-    plan = Plan(server="http://127.0.0.1:1", devices=2, period=0.05)
-    async with Fleet.of(plan, Journal(keep=False)) as fleet:
+    plan = FleetPlan(server="http://127.0.0.1:1", devices=2, period=0.05)
+    async with SimulatedFleet.opened(plan, Journal(keep_entries=False)) as fleet:
         asyncio.get_running_loop().call_later(0.4, stop.set)
         await fleet.run(stop)
 

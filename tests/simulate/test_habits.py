@@ -4,13 +4,13 @@ from random import Random
 
 import pytest
 
-from pushserver.simulate import Form, Habits, habits_of, quirks_named
-from pushserver.simulate.habits import QUIRKS
+from pushserver.simulate import Quirks, ResultFormat, draw_quirks, parse_quirk_names
+from pushserver.simulate.quirks import QUIRK_NAMES
 
 
-def drawn(seed: int, quirks: str) -> Habits:
+def drawn(seed: int, quirks: str) -> Quirks:
     """Return the habits that a seed draws."""
-    return habits_of(Random(seed), quirks_named(quirks))  # noqa: S311 - it repeats
+    return draw_quirks(Random(seed), parse_quirk_names(quirks))  # noqa: S311 - it repeats
 
 
 def test_same_seed_same_habits() -> None:
@@ -24,14 +24,14 @@ def test_none_is_faultless() -> None:
     """
     Without quirks a device is a faultless one.
     """
-    assert Habits() == drawn(1, "none")
+    assert Quirks() == drawn(1, "none")
 
 
 def test_named_are_had_by_all() -> None:
     """
     A quirk that is named is had by every device, and no other is.
     """
-    expected = Habits(no_uuid=True, form=Form.FORM_FIELDS)
+    expected = Quirks(no_uuid=True, result_format=ResultFormat.FORM_FIELDS)
 
     assert [expected] * 9 == [drawn(seed, "no-uuid, form_fields") for seed in range(9)]
 
@@ -42,7 +42,7 @@ def test_all_is_a_mixture() -> None:
     """
     fleet = [drawn(seed, "all") for seed in range(200)]
 
-    assert set(Form) == {habits.form for habits in fleet}
+    assert set(ResultFormat) == {habits.result_format for habits in fleet}
     assert {True, False} == {habits.no_uuid for habits in fleet}
     assert {True, False} == {habits.doubled_path for habits in fleet}
 
@@ -61,6 +61,6 @@ def test_unknown_quirk_is_named() -> None:
     A quirk that does not exist is refused, and the message lists those that do.
     """
     with pytest.raises(ValueError, match="No quirk is called upside_down") as refused:
-        quirks_named("no_uuid,upside_down")
+        parse_quirk_names("no_uuid,upside_down")
 
-    assert all(quirk in str(refused.value) for quirk in QUIRKS)
+    assert all(quirk in str(refused.value) for quirk in QUIRK_NAMES)

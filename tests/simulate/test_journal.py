@@ -4,23 +4,25 @@ import hashlib
 import json
 from pathlib import Path
 
-from pushserver.simulate import Journal, Order, digest
+from pushserver.simulate import Journal, ReceivedCommand, sha256_hex
 
-ORDER = Order(endpoint="load_objects", body={"object": "users", "limit": 1}, uuid="u")
+ORDER = ReceivedCommand(
+    endpoint="load_objects", body={"object": "users", "limit": 1}, uuid="u"
+)
 
 
 def test_digest_of_bytes_is_their_sha256() -> None:
     """
     Bytes are digested as they are.
     """
-    assert hashlib.sha256(b"photo").hexdigest() == digest(b"photo")
+    assert hashlib.sha256(b"photo").hexdigest() == sha256_hex(b"photo")
 
 
 def test_digest_is_blind_to_order() -> None:
     """
     Two objects with the same fields have the same digest.
     """
-    assert digest({"a": 1, "b": [2]}) == digest({"b": [2], "a": 1})
+    assert sha256_hex({"a": 1, "b": [2]}) == sha256_hex({"b": [2], "a": 1})
 
 
 def test_entries_of_one_device() -> None:
@@ -28,13 +30,13 @@ def test_entries_of_one_device() -> None:
     Entries are found by device and event, and counted.
     """
     journal = Journal()
-    journal.enter("executed", 1, ORDER, said={"users": []})
-    journal.enter("executed", 2, ORDER)
-    journal.enter("response", 1, ORDER, status=200)
+    journal.record("executed", 1, ORDER, payload={"users": []})
+    journal.record("executed", 2, ORDER)
+    journal.record("response", 1, ORDER, status=200)
 
     assert 2 == journal.counts["executed"]
-    assert [(digest(ORDER.body), digest({"users": []}))] == [
-        (entry.body, entry.answer) for entry in journal.of(1)
+    assert [(sha256_hex(ORDER.body), sha256_hex({"users": []}))] == [
+        (entry.body_digest, entry.payload_digest) for entry in journal.entries_of(1)
     ]
 
 
@@ -45,18 +47,22 @@ def test_octets_are_digested_as_bytes() -> None:
     octets = "application/octet-stream"
     journal = Journal()
     for body in ("AAEC", "%%%"):
-        order = Order(endpoint="user_set_image", body=body, content_type=octets)
-        journal.enter("executed", 1, order)
+        order = ReceivedCommand(
+            endpoint="user_set_image", body=body, content_type=octets
+        )
+        journal.record("executed", 1, order)
 
-    assert [digest(b"\x00\x01\x02"), digest("%%%")] == [e.body for e in journal.of(1)]
+    assert [sha256_hex(b"\x00\x01\x02"), sha256_hex("%%%")] == [
+        e.body_digest for e in journal.entries_of(1)
+    ]
 
 
 def test_written_as_ndjson(tmp_path: Path) -> None:
     """
     A journal with a file writes a line an entry, and keeps nothing in memory.
     """
-    journal = Journal.written(tmp_path / "journal")
-    journal.enter("executed", 1, ORDER, said="secret")
+    journal = Journal.open_file(tmp_path / "journal")
+    journal.record("executed", 1, ORDER, payload="secret")
     journal.close()
     text = (tmp_path / "journal").read_text()
 
@@ -71,9 +77,9 @@ def test_counts_alone() -> None:
     """
     A journal that keeps nothing still counts.
     """
-    journal = Journal(keep=False)
-    journal.enter("executed", 1, ORDER)
-    journal.count("polls")
+    journal = Journal(keep_entries=False)
+    journal.record("executed", 1, ORDER)
+    journal.count_event("polls")
 
     assert {"executed": 1, "polls": 1} == journal.counts
     assert [] == journal.entries

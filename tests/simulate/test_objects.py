@@ -4,20 +4,20 @@ from typing import Any
 
 import pytest
 
-from pushserver.simulate.objects import FIRST_USER, Objects
-from pushserver.simulate.order import Refused
+from pushserver.simulate.messages import DeviceError
+from pushserver.simulate.objects import FIRST_USER, ObjectStore
 
 
 @pytest.fixture(name="objects")
-def _objects() -> Objects:
-    objects = Objects()
+def _objects() -> ObjectStore:
+    objects = ObjectStore()
     names = ("Ana", "Bruno", "Carla")
     values = [{"id": 10 + n, "name": name} for n, name in enumerate(names)]
     objects.create({"object": "people", "values": values})
     return objects
 
 
-def names_where(objects: Objects, where: Any, **more: Any) -> list[str]:
+def names_where(objects: ObjectStore, where: Any, **more: Any) -> list[str]:
     """Return the names of the rows that match."""
     found = objects.load({"object": "people", "where": where, **more})
     return [row["name"] for row in found["people"]]
@@ -27,14 +27,14 @@ def test_first_user_is_the_vendors() -> None:
     """
     A device that nobody loaded holds the user of the vendor's page.
     """
-    assert {"users": [dict(FIRST_USER)]} == Objects().load({"object": "users"})
+    assert {"users": [dict(FIRST_USER)]} == ObjectStore().load({"object": "users"})
 
 
 def test_unknown_object_is_empty() -> None:
     """
     An object of which there is none is an empty list.
     """
-    assert {"cards": []} == Objects().load({"object": "cards"})
+    assert {"cards": []} == ObjectStore().load({"object": "cards"})
 
 
 @pytest.mark.parametrize(
@@ -52,14 +52,14 @@ def test_unknown_object_is_empty() -> None:
         (None, ["Ana", "Bruno", "Carla"]),
     ],
 )
-def test_where(objects: Objects, where: Any, expected: Any) -> None:
+def test_where(objects: ObjectStore, where: Any, expected: Any) -> None:
     """
     Both forms of `where` choose the rows they describe.
     """
     assert expected == names_where(objects, where)
 
 
-def test_order_limit_offset_fields(objects: Objects) -> None:
+def test_order_limit_offset_fields(objects: ObjectStore) -> None:
     """
     Rows come in the order asked for, a part of them, with the fields asked for.
     """
@@ -77,7 +77,7 @@ def test_create_gives_ids() -> None:
     """
     A new object without an id gets a free one, and a user what users have.
     """
-    objects = Objects()
+    objects = ObjectStore()
 
     assert {"ids": [2, 9, 4]} == objects.create(
         {"object": "users", "values": [{"name": "a"}, {"id": 9}, {"name": "b"}]}
@@ -85,17 +85,17 @@ def test_create_gives_ids() -> None:
     assert "Heisenberg" not in str(objects.load({"object": "users", "offset": 1}))
 
 
-def test_create_is_all_or_nothing(objects: Objects) -> None:
+def test_create_is_all_or_nothing(objects: ObjectStore) -> None:
     """
     One id that exists fails the whole call.
     """
-    with pytest.raises(Refused, match=r"UNIQUE constraint failed: people\.id"):
+    with pytest.raises(DeviceError, match=r"UNIQUE constraint failed: people\.id"):
         objects.create({"object": "people", "values": [{"id": 50}, {"id": 10}]})
 
     assert [] == names_where(objects, {"people": {"id": 50}})
 
 
-def test_create_or_modify(objects: Objects) -> None:
+def test_create_or_modify(objects: ObjectStore) -> None:
     """
     What exists is changed, what does not is created.
     """
@@ -107,7 +107,7 @@ def test_create_or_modify(objects: Objects) -> None:
     assert ["Anna", "Bruno", "Carla", "Dora"] == names_where(objects, None)
 
 
-def test_modify(objects: Objects) -> None:
+def test_modify(objects: ObjectStore) -> None:
     """
     The rows that match are changed, and counted.
     """
@@ -119,7 +119,7 @@ def test_modify(objects: Objects) -> None:
     assert ["X", "X", "Carla"] == names_where(objects, None)
 
 
-def test_destroy(objects: Objects) -> None:
+def test_destroy(objects: ObjectStore) -> None:
     """
     The rows that match go; without `where`, all do.
     """
@@ -138,7 +138,7 @@ def test_bad_fields_are_refused(fields: dict[str, Any]) -> None:
     """
     What is missing or of a wrong type is refused in words.
     """
-    with pytest.raises(Refused):
-        Objects().create(fields)
-    with pytest.raises(Refused):
-        Objects().modify(fields)
+    with pytest.raises(DeviceError):
+        ObjectStore().create(fields)
+    with pytest.raises(DeviceError):
+        ObjectStore().modify(fields)

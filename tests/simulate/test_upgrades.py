@@ -4,18 +4,18 @@ from typing import Any
 
 import pytest
 
-from pushserver.simulate.firmware import REBOOT, Firmware
-from pushserver.simulate.order import Order, Outcome
+from pushserver.simulate.firmware import REBOOT_SECONDS, Firmware
+from pushserver.simulate.messages import ExecutionResult, ReceivedCommand
 from tests.simulate.conftest import MakeDevice
 
-LOAD = Order(endpoint="firmware_load", body={"version": "2.0"})
-INSTALL = Order(endpoint="firmware_install")
-LOOK = Order(endpoint="system_information")
+LOAD = ReceivedCommand(endpoint="firmware_load", body={"version": "2.0"})
+INSTALL = ReceivedCommand(endpoint="firmware_install")
+LOOK = ReceivedCommand(endpoint="system_information")
 
 
 def version(firmware: Firmware) -> Any:
     """Return the version that a device tells."""
-    return firmware.run(LOOK).response["version"]
+    return firmware.execute(LOOK).response["version"]
 
 
 def test_it_is_installed() -> None:
@@ -23,7 +23,7 @@ def test_it_is_installed() -> None:
     firmware = Firmware(device_id=1)
     versions = []
     for order in (LOAD, INSTALL):
-        firmware.run(order)
+        firmware.execute(order)
         versions.append(version(firmware))
 
     assert ["simulated", "2.0"] == versions
@@ -32,11 +32,11 @@ def test_it_is_installed() -> None:
 def test_nothing_loaded() -> None:
     """What was not loaded cannot be installed, nor a second time."""
     firmware = Firmware(device_id=1)
-    before = firmware.run(INSTALL)
-    firmware.run(LOAD)
-    firmware.run(INSTALL)
+    before = firmware.execute(INSTALL)
+    firmware.execute(LOAD)
+    firmware.execute(INSTALL)
 
-    assert {"No firmware was loaded"} == {before.error, firmware.run(INSTALL).error}
+    assert {"No firmware was loaded"} == {before.error, firmware.execute(INSTALL).error}
 
 
 @pytest.mark.parametrize("body", [None, {}, [], "2.0"])
@@ -44,7 +44,7 @@ def test_no_version(body: Any) -> None:
     """Firmware without a version is refused."""
     firmware = Firmware(device_id=1)
 
-    assert firmware.run(Order(endpoint="firmware_load", body=body)).error
+    assert firmware.execute(ReceivedCommand(endpoint="firmware_load", body=body)).error
     assert "simulated" == version(firmware)
 
 
@@ -54,8 +54,8 @@ async def test_failed_load(device_with: MakeDevice) -> None:
 
     outcome = await device.execute(LOAD)
 
-    assert Outcome(error="No space left for the firmware", code=28) == outcome
-    assert None is device.firmware.loaded
+    assert ExecutionResult(error="No space left for the firmware", code=28) == outcome
+    assert None is device.firmware.downloaded_version
 
 
 async def test_lost_install(device_with: MakeDevice) -> None:
@@ -67,5 +67,5 @@ async def test_lost_install(device_with: MakeDevice) -> None:
     silent = await device.execute(INSTALL)
 
     assert refused.error
-    assert Outcome(silent=True, quiet=REBOOT) == silent
+    assert ExecutionResult(no_result=True, offline_for=REBOOT_SECONDS) == silent
     assert "2.0" == version(device.firmware)

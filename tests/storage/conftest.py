@@ -7,37 +7,37 @@ import pytest
 from pushserver.model.task import Task
 from pushserver.storage.base import Store
 from tests.clock import ManualClock
-from tests.storage.peers import Ear, Pair
-from tests.storage.peers import opened as shared
-from tests.storage.places import BACKENDS, Place, opened
-from tests.storage.tracked import steps_of, task
+from tests.storage.cluster import NoticeRecorder, ServerPair
+from tests.storage.cluster import open_server as shared
+from tests.storage.locations import LOCATIONS, StoreLocation, open_store
+from tests.storage.operations import steps_of, task
 
 
-@pytest.fixture(name="place")
-def _place(backend: str, database: str) -> Place:
+@pytest.fixture(name="location")
+def _location(backend: str, database: str) -> StoreLocation:
     """Return where each store in turn keeps its data."""
-    return BACKENDS[backend](database)
+    return LOCATIONS[backend](database)
 
 
 @pytest.fixture(name="store")
-async def _store(place: Place, clock: ManualClock) -> AsyncIterator[Store]:
+async def _store(location: StoreLocation, clock: ManualClock) -> AsyncIterator[Store]:
     """Return each store in turn, empty; a test that takes it is a test of all."""
-    async with opened(place, clock) as store:
+    async with open_store(location, clock) as store:
         yield store
 
 
-@pytest.fixture(name="whole")
-async def _whole(store: Store) -> Task:
+@pytest.fixture(name="two_step_task")
+async def _two_step_task(store: Store) -> Task:
     """Return a task of two steps, without operations."""
-    made = task(steps=2)
-    await store.tasks.add_task(made, steps_of(made.id, 2))
-    return made
+    created = task(step_count=2)
+    await store.tasks.add_task(created, steps_of(created.id, 2))
+    return created
 
 
 @pytest.fixture(name="pair")
-async def _pair(database: str) -> AsyncIterator[Pair]:
+async def _pair(database: str) -> AsyncIterator[ServerPair]:
     """Return two servers' stores over one database; the first one leads."""
     async with shared(database) as a, shared(database) as b:
-        ear = Ear()
-        b.follow(ear.hear)
-        yield Pair(a, b, ear)
+        ear = NoticeRecorder()
+        b.add_notice_listener(ear.on_notice)
+        yield ServerPair(a, b, ear)

@@ -3,26 +3,28 @@
 from pushserver.model.command import Command
 from pushserver.model.lane import Lane
 from pushserver.storage.postgres.store import PostgresStore
-from pushserver.storage.sql.lanes import load
+from pushserver.storage.sql.lanes import load_lanes
 from tests.clock import START
-from tests.model.values import DEVICE, command
+from tests.model.factories import DEVICE, command
 
 #: What a lane shows: each command that waits, and what is in flight.
-Shown = tuple[list[tuple[int, int, int]], int | None]
+LaneContent = tuple[list[tuple[int, int, int]], int | None]
 
 
-def shown(lane: Lane) -> Shown:
+def lane_content(lane: Lane) -> LaneContent:
     """Return what matters of a lane."""
-    rows = [(each.id, each.turns, each.expires_at) for each in lane.waiting]
-    return rows, None if lane.flight is None else lane.flight.delivery.id
+    rows = [(each.id, each.transition_count, each.expires_at) for each in lane.waiting]
+    return rows, None if lane.in_flight is None else lane.in_flight.delivery.id
 
 
-async def truth(store: PostgresStore) -> Shown:
+async def stored_lane(store: PostgresStore) -> LaneContent:
     """Return the lane as the database has it."""
-    lanes = await store.workers.run(lambda link: load(link, [DEVICE], START))
-    return shown(lanes.get(DEVICE, Lane(DEVICE)))
+    lanes = await store.background_reader.run(
+        lambda link: load_lanes(link, [DEVICE], START)
+    )
+    return lane_content(lanes.get(DEVICE, Lane(DEVICE)))
 
 
-def many(count: int) -> list[Command]:
+def many_commands(count: int) -> list[Command]:
     """Return commands enough for a lane that is not read whole again."""
     return [command(priority=n % 3) for n in range(count)]

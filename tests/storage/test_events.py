@@ -8,47 +8,56 @@ import pytest
 
 from pushserver.errors import Unavailable
 from pushserver.model.changes import Changes
-from pushserver.model.event import CommandTold, Event, EventType
+from pushserver.model.event import CommandPayload, Event, EventType
 from pushserver.model.lane import Lane
-from pushserver.model.operation import Label
-from pushserver.model.scope import FIRST_SCOPE
-from pushserver.model.task import Counts, Task, TaskState
+from pushserver.model.operation import OperationDescriptor
+from pushserver.model.scope import DEFAULT_SCOPE_ID
+from pushserver.model.task import OperationCounts, Task, TaskState
 from pushserver.storage.base import Store
-from pushserver.storage.deciding import Past
+from pushserver.storage.commands import PriorState
 from tests.clock import START, ManualClock
-from tests.model.events import commands_of
-from tests.model.values import DAY, DEVICE, command
-from tests.storage.deeds import enqueue, fly, report, tend, waiting, written
-from tests.storage.outbox import ALL, happen
-from tests.storage.places import Place, away, opened
+from tests.model.events import command_payloads
+from tests.model.factories import DAY, DEVICE, command
+from tests.storage.locations import StoreLocation, failing_commits, open_store
+from tests.storage.queue_actions import (
+    enqueue_commands,
+    expire_overdue,
+    mark_written,
+    poll_command,
+    post_result,
+    waiting_ids,
+)
+from tests.storage.subscriptions import ALL_EVENTS, emit_events
 
 OTHER = 2
 
 
-async def events(store: Store, scope: int = FIRST_SCOPE, after: int = 0) -> list[Event]:
+async def events(
+    store: Store, scope: int = DEFAULT_SCOPE_ID, after: int = 0
+) -> list[Event]:
     """Return a scope's events."""
     return list(await store.subscriptions.events(scope, after=after, limit=10_000))
 
 
 async def test_with_the_transition(store: Store) -> None:
     """Each transition is an event by the time the caller hears of it."""
-    store.interest[FIRST_SCOPE] = ALL
+    store.event_interest[DEFAULT_SCOPE_ID] = ALL_EVENTS
     one = command()
-    await enqueue(store, one)
+    await enqueue_commands(store, one)
     made = len(await events(store))
-    flight = await fly(store)
+    in_flight = await poll_command(store)
     sent = len(await events(store))
-    await written(store, flight)
-    await report(store, flight)
+    await mark_written(store, in_flight)
+    await post_result(store, in_flight)
 
     assert (1, 2) == (made, sent)
-    told = [each.state for each in commands_of(await events(store))]
+    told = [each.state for each in command_payloads(await events(store))]
     assert ["PENDING", "SENT", "DELIVERED", "SUCCESSFUL"] == told
 
 
 async def test_every_field(store: Store) -> None:
     """An event comes back as it was decided."""
-    (happened,) = await happen(store)
+    (happened,) = await emit_events(store)
 
     assert [happened] == await events(store)
     assert [happened] == await store.subscriptions.events_by_id([happened.id, 99])
@@ -56,53 +65,53 @@ async def test_every_field(store: Store) -> None:
 
 async def test_commit_fails(store: Store) -> None:
     """A commit that fails leaves neither the transition nor its event."""
-    store.interest[FIRST_SCOPE] = ALL
-    async with away(store):
+    store.event_interest[DEFAULT_SCOPE_ID] = ALL_EVENTS
+    async with failing_commits(store):
         with pytest.raises(Unavailable):
-            await enqueue(store, command())
+            await enqueue_commands(store, command())
 
     assert [] == await events(store)
-    assert [] == await waiting(store)
+    assert [] == await waiting_ids(store)
 
 
 async def test_count_goes_on(store: Store) -> None:
     """A transition whose commit failed leaves no gap in the command's numbers."""
-    store.interest[FIRST_SCOPE] = ALL
+    store.event_interest[DEFAULT_SCOPE_ID] = ALL_EVENTS
     one = command()
-    await enqueue(store, one)
-    async with away(store):
+    await enqueue_commands(store, one)
+    async with failing_commits(store):
         with pytest.raises(Unavailable):
-            await fly(store)
-    await fly(store)
+            await poll_command(store)
+    await poll_command(store)
 
-    assert [1, 2] == [each.sequence for each in commands_of(await events(store))]
+    assert [1, 2] == [each.sequence for each in command_payloads(await events(store))]
 
 
-async def test_count_after_restart(place: Place, clock: ManualClock) -> None:
+async def test_count_after_restart(location: StoreLocation, clock: ManualClock) -> None:
     """A command goes on counting after a restart."""
-    async with opened(place, clock) as store:
-        await enqueue(store, command(), command())
-        await fly(store)
-    async with opened(place, clock) as store:
-        store.interest[FIRST_SCOPE] = ALL
-        await tend(store, START + 2 * DAY)
-        found = commands_of(await events(store))
+    async with open_store(location, clock) as store:
+        await enqueue_commands(store, command(), command())
+        await poll_command(store)
+    async with open_store(location, clock) as store:
+        store.event_interest[DEFAULT_SCOPE_ID] = ALL_EVENTS
+        await expire_overdue(store, START + 2 * DAY)
+        found = command_payloads(await events(store))
 
     assert [2, 3] == sorted(each.sequence for each in found)
 
 
 async def test_nobody_listens(store: Store) -> None:
     """Nothing is written of what nobody wants to hear of."""
-    await enqueue(store, command())
-    await report(store, await fly(store))
+    await enqueue_commands(store, command())
+    await post_result(store, await poll_command(store))
 
     assert [] == await events(store)
-    assert 0 == await store.subscriptions.newest_event()
+    assert 0 == await store.subscriptions.newest_event_id()
 
 
 async def test_order_under_pressure(store: Store) -> None:
     """Of many who write at once, who sees an event has seen every one before it."""
-    store.interest[FIRST_SCOPE] = ALL
+    store.event_interest[DEFAULT_SCOPE_ID] = ALL_EVENTS
     seen: list[int] = []
 
     async def read() -> None:
@@ -113,33 +122,33 @@ async def test_order_under_pressure(store: Store) -> None:
     async with asyncio.timeout(20), asyncio.TaskGroup() as group:
         group.create_task(read())
         for number in range(200):
-            group.create_task(enqueue(store, command(device_id=number + 1)))
+            group.create_task(enqueue_commands(store, command(device_id=number + 1)))
 
     assert [event.id for event in await events(store)] == seen
 
 
 async def test_after_and_limit(store: Store) -> None:
     """Events are read on from the last one that was seen."""
-    first, second, third = (event.id for event in await happen(store, 3))
+    first, second, third = (event.id for event in await emit_events(store, 3))
 
-    read = partial(store.subscriptions.events, FIRST_SCOPE)
+    read = partial(store.subscriptions.events, DEFAULT_SCOPE_ID)
     assert [first, second] == [e.id for e in await read(after=0, limit=2)]
     assert [third] == [e.id for e in await read(after=second, limit=2)]
     assert 1 == await store.subscriptions.count_events(
-        FIRST_SCOPE, after=first, to=second
+        DEFAULT_SCOPE_ID, after=first, to=second
     )
-    assert third == await store.subscriptions.newest_event()
+    assert third == await store.subscriptions.newest_event_id()
 
 
 async def test_scopes_apart(store: Store) -> None:
     """A scope's events are seen in that scope alone."""
-    (mine,) = await happen(store)
-    (theirs,) = await happen(store, scope=OTHER)
+    (mine,) = await emit_events(store)
+    (theirs,) = await emit_events(store, scope=OTHER)
 
     assert [mine] == await events(store)
     assert [theirs] == await events(store, OTHER)
     assert 0 == await store.subscriptions.count_events(
-        FIRST_SCOPE, after=mine.id, to=theirs.id
+        DEFAULT_SCOPE_ID, after=mine.id, to=theirs.id
     )
 
 
@@ -147,14 +156,14 @@ def task(state: TaskState) -> Task:
     """Return a task that runs, or was prepared."""
     return Task(
         id=5,
-        scope_id=FIRST_SCOPE,
+        scope_id=DEFAULT_SCOPE_ID,
         created_at=START,
         created_by=1,
         expires_in=DAY,
         expires_at=START + DAY,
         state=state,
-        label=Label(resource="users"),
-        steps=1,
+        descriptor=OperationDescriptor(resource="users"),
+        step_count=1,
     )
 
 
@@ -163,14 +172,14 @@ def task(state: TaskState) -> Task:
 )
 async def test_task(store: Store, state: TaskState, told: int) -> None:
     """The end of a task is told once, and only if it did end."""
-    store.interest[FIRST_SCOPE] = ALL
+    store.event_interest[DEFAULT_SCOPE_ID] = ALL_EVENTS
     await store.tasks.add_task(task(state), [])
 
-    def decide(_lane: Lane, changes: Changes, _past: Past) -> None:
-        changes.finish(task(state), Counts(), START)
+    def decide(_lane: Lane, changes: Changes, _past: PriorState) -> None:
+        changes.finish_task(task(state), OperationCounts(), START)
 
     for _ in range(2):
-        await store.change(DEVICE, decide)
+        await store.change_lane(DEVICE, decide)
 
     finished = [e for e in await events(store) if e.type is EventType.TASK_FINISHED]
     assert told == len(finished)
@@ -178,13 +187,15 @@ async def test_task(store: Store, state: TaskState, told: int) -> None:
 
 async def test_told(store: Store) -> None:
     """Who watches the store is shown the events of each commit, after it."""
-    store.interest[FIRST_SCOPE] = ALL
+    store.event_interest[DEFAULT_SCOPE_ID] = ALL_EVENTS
     shown: list[Any] = []
-    store.watch(lambda changes: shown.extend(commands_of(changes.events)))
+    store.add_commit_observer(
+        lambda changes: shown.extend(command_payloads(changes.events))
+    )
     one = command()
-    await enqueue(store, one)
+    await enqueue_commands(store, one)
 
-    expected = CommandTold(
+    expected = CommandPayload(
         command_id=one.id,
         sequence=1,
         state=one.state,

@@ -9,12 +9,18 @@ from typing import Any
 
 import pytest
 
-from pushserver.model.operation import Status
-from pushserver.storage.sql import places
+from pushserver.model.operation import OperationStatus
+from pushserver.storage.operations import PageRequest, SortField
+from pushserver.storage.sql import offset_marks
 from pushserver.storage.sqlite.store import SqliteStore
-from pushserver.storage.tracking import Page, Sort
 from tests.clock import START, ManualClock
-from tests.storage.telling import SCOPE, begin, notification, operation, tell
+from tests.storage.notifications import (
+    SCOPE,
+    notification,
+    operation,
+    save_notifications,
+    save_operations,
+)
 
 #: How many notifications the two operations have.
 SHORT, LONG = 6000, 40_000
@@ -35,7 +41,7 @@ def _lists(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def _fill(path: Path) -> None:
     """Keep a short and a long list, of which most is RUNNING."""
     store = await SqliteStore.open(path, ManualClock())
-    await begin(store, operation(1), operation(2))
+    await save_operations(store, operation(1), operation(2))
     number = 100
     for operation_id, length in ((1, SHORT), (2, LONG)):
         told = [
@@ -45,11 +51,13 @@ async def _fill(path: Path) -> None:
                 sent_at=START + n // 3,
                 progress=100 * n // length,
                 resource=("download", "install")[n % 2],
-                status=Status.RUNNING if n < length - 1 else Status.COMPLETED,
+                status=OperationStatus.RUNNING
+                if n < length - 1
+                else OperationStatus.COMPLETED,
             )
             for n in range(length)
         ]
-        await tell(store, told)
+        await save_notifications(store, told)
         number += length
     await store.close()
 
@@ -73,45 +81,51 @@ async def steps(store: SqliteStore, ask: Callable[[], Awaitable[object]]) -> int
         taken += GRAIN
         return 0
 
-    await store.lists.run(lambda c: c.set_progress_handler(count, GRAIN))
+    await store.list_reader.run(lambda c: c.set_progress_handler(count, GRAIN))
     await ask()
-    await store.lists.run(lambda c: c.set_progress_handler(None, GRAIN))
+    await store.list_reader.run(lambda c: c.set_progress_handler(None, GRAIN))
     return taken
 
 
-SORTS = (Sort.SENT, Sort.ID, Sort.CREATED, Sort.STATUS, Sort.PROGRESS)
+SORTS = (
+    SortField.SENT,
+    SortField.ID,
+    SortField.CREATED,
+    SortField.STATUS,
+    SortField.PROGRESS,
+)
 
 
-async def dearest(
+async def max_page_cost(
     store: SqliteStore, operation_id: int, length: int, resource: str | None, **how: Any
 ) -> int:
     """Return the steps of the dearest page, when the list was looked through once."""
 
     async def read(offset: int) -> None:
-        page = Page(offset=offset, **how)
+        page = PageRequest(offset=offset, **how)
         ask = store.operations.notifications_page
         await ask(SCOPE, operation_id, resource, page)
 
     await read(length)
-    places = [length * part // 100 for part in (0, 1, 33, 50, 98, 99)]
-    return max([await steps(store, partial(read, offset)) for offset in places])
+    offsets = [length * part // 100 for part in (0, 1, 33, 50, 98, 99)]
+    return max([await steps(store, partial(read, offset)) for offset in offsets])
 
 
 @pytest.mark.parametrize("descending", [False, True])
 @pytest.mark.parametrize("sort", SORTS)
-async def test_any_page(file: SqliteStore, sort: Sort, descending: bool) -> None:
+async def test_any_page(file: SqliteStore, sort: SortField, descending: bool) -> None:
     """Wherever a page is, and by whatever an index has, it costs about the same."""
     how = {"sort": sort, "descending": descending}
-    short = await dearest(file, 1, SHORT, None, **how)
+    short = await max_page_cost(file, 1, SHORT, None, **how)
 
-    assert MORE * short > await dearest(file, 2, LONG, None, **how)
+    assert MORE * short > await max_page_cost(file, 2, LONG, None, **how)
 
 
 async def test_resource(file: SqliteStore) -> None:
     """So does a page of one resource, whose notifications are half of all."""
-    short = await dearest(file, 1, SHORT // 2, "install")
+    short = await max_page_cost(file, 1, SHORT // 2, "install")
 
-    assert MORE * short > await dearest(file, 2, LONG // 2, "install")
+    assert MORE * short > await max_page_cost(file, 2, LONG // 2, "install")
 
 
 @pytest.mark.parametrize("resource", [None, "install"])
@@ -128,21 +142,21 @@ async def test_count(file: SqliteStore, resource: str | None) -> None:
 async def test_growing(file: SqliteStore) -> None:
     """What is added at the end has to be looked at alone."""
     page = partial(
-        file.operations.notifications_page, SCOPE, 2, None, Page(offset=LONG)
+        file.operations.notifications_page, SCOPE, 2, None, PageRequest(offset=LONG)
     )
     await page()
     again = await steps(file, page)
     later = [
         notification(99_000 + n, operation_id=2, sent_at=2 * START) for n in (0, 1)
     ]
-    await tell(file, later)
+    await save_notifications(file, later)
 
     assert MORE * again > await steps(file, page)
 
 
 async def test_forgotten(file: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of lists that were not asked for lately nothing is remembered."""
-    monkeypatch.setattr(places, "KEPT", 1)
+    monkeypatch.setattr(offset_marks, "MAX_LISTS", 1)
     count = file.operations.count_notifications
     first = await steps(file, partial(count, SCOPE, 2, None))
     again = await steps(file, partial(count, SCOPE, 2, None))

@@ -7,24 +7,30 @@ from typing import Any
 import pytest
 
 from pushserver.clock import SECOND
-from pushserver.model.operation import Notification, Status
+from pushserver.model.operation import Notification, OperationStatus
 from pushserver.storage.base import Store
-from pushserver.storage.sql import places
-from pushserver.storage.tracking import Page, Sort
+from pushserver.storage.operations import PageRequest, SortField
+from pushserver.storage.sql import offset_marks
 from tests.clock import START
-from tests.storage.telling import SCOPE, begin, notification, operation, tell
+from tests.storage.notifications import (
+    SCOPE,
+    notification,
+    operation,
+    save_notifications,
+    save_operations,
+)
 
 RESOURCES = (None, "download", "install")
 #: By what a page can be sorted, word for word; what is absent comes first.
-KEYS: dict[Sort, Callable[[Notification], Any]] = {
-    Sort.ID: lambda n: n.id,
-    Sort.CREATED: lambda n: n.id,
-    Sort.CREATED_BY: lambda n: (n.created_by, n.sent_at, n.id),
-    Sort.SENT: lambda n: (n.sent_at, n.id),
-    Sort.STATUS: lambda n: (n.status.value, n.sent_at, n.id),
-    Sort.RESOURCE: lambda n: (n.resource or "", n.sent_at, n.id),
-    Sort.PROGRESS: lambda n: (n.progress, n.sent_at, n.id),
-    Sort.MESSAGE: lambda n: (n.message or "", n.sent_at, n.id),
+KEYS: dict[SortField, Callable[[Notification], Any]] = {
+    SortField.ID: lambda n: n.id,
+    SortField.CREATED: lambda n: n.id,
+    SortField.CREATED_BY: lambda n: (n.created_by, n.sent_at, n.id),
+    SortField.SENT: lambda n: (n.sent_at, n.id),
+    SortField.STATUS: lambda n: (n.status.value, n.sent_at, n.id),
+    SortField.RESOURCE: lambda n: (n.resource or "", n.sent_at, n.id),
+    SortField.PROGRESS: lambda n: (n.progress, n.sent_at, n.id),
+    SortField.MESSAGE: lambda n: (n.message or "", n.sent_at, n.id),
 }
 
 
@@ -34,7 +40,7 @@ def odd(number: int, random: Random, **given: Any) -> Notification:
         "created_at": START + number,
         "created_by": random.choice((2, 3)),
         "sent_at": START + random.randrange(20) * SECOND,
-        "status": random.choice(list(Status)),
+        "status": random.choice(list(OperationStatus)),
         "progress": random.randrange(101),
         "resource": random.choice(RESOURCES),
         "message": random.choice((None, "a", "b", "ä")),
@@ -43,7 +49,7 @@ def odd(number: int, random: Random, **given: Any) -> Notification:
 
 
 async def ids_of(
-    store: Store, page: Page, resource: str | None = None, scope_id: int = SCOPE
+    store: Store, page: PageRequest, resource: str | None = None, scope_id: int = SCOPE
 ) -> list[int]:
     """Return the ids of a page."""
     found = await store.operations.notifications_page(scope_id, 1, resource, page)
@@ -54,19 +60,19 @@ async def ids_of(
 @pytest.mark.parametrize("resource", RESOURCES)
 @pytest.mark.parametrize("sort", KEYS)
 async def test_pages(
-    store: Store, sort: Sort, resource: str | None, descending: bool
+    store: Store, sort: SortField, resource: str | None, descending: bool
 ) -> None:
     """Pages in any order say together what there is, each once."""
     random = Random(4)  # noqa: S311 - it must repeat
     told = [odd(100 + n, random) for n in range(60)]
-    await begin(store, operation(1), operation(2))
-    await tell(store, [*told, odd(500, random, operation_id=2)])
+    await save_operations(store, operation(1), operation(2))
+    await save_notifications(store, [*told, odd(500, random, operation_id=2)])
     wanted = [one for one in told if resource in (None, one.resource)]
     expected = sorted(wanted, key=KEYS[sort], reverse=descending)
 
     found = []
     for offset in range(0, 70, 7):
-        page = Page(offset=offset, limit=7, sort=sort, descending=descending)
+        page = PageRequest(offset=offset, limit=7, sort=sort, descending=descending)
         found += await ids_of(store, page, resource)
 
     assert [one.id for one in expected] == found
@@ -76,33 +82,35 @@ async def test_found_whole(store: Store) -> None:
     """A page shows what one notification shows."""
     random = Random(1)  # noqa: S311 - it must repeat
     one = odd(5, random, resource="download", message="half")
-    await begin(store, operation(1))
-    await tell(store, [one])
+    await save_operations(store, operation(1))
+    await save_notifications(store, [one])
 
-    assert [one] == await store.operations.notifications_page(SCOPE, 1, None, Page())
+    assert [one] == await store.operations.notifications_page(
+        SCOPE, 1, None, PageRequest()
+    )
     assert one == await store.operations.find_notification(SCOPE, 1, 5)
 
 
 async def test_another_scope(store: Store) -> None:
     """Another scope finds nothing of it, and deletes nothing."""
-    await begin(store, operation(1))
-    await tell(store, [notification(5)])
+    await save_operations(store, operation(1))
+    await save_notifications(store, [notification(5)])
 
-    assert [] == await ids_of(store, Page(), scope_id=9)
+    assert [] == await ids_of(store, PageRequest(), scope_id=9)
     assert 0 == await store.operations.count_notifications(9, 1, None)
     assert None is await store.operations.find_notification(9, 1, 5)
-    assert 0 == await store.operations.remove_notifications(9, 1, [5], limit=1)
-    assert [5] == await ids_of(store, Page())
+    assert 0 == await store.operations.delete_notifications(9, 1, [5], limit=1)
+    assert [5] == await ids_of(store, PageRequest())
 
 
 async def test_no_operation(store: Store) -> None:
     """Nothing is listed under an operation that is not there."""
-    assert [] == await ids_of(store, Page())
-    assert [] == await ids_of(store, Page(offset=5000))
+    assert [] == await ids_of(store, PageRequest())
+    assert [] == await ids_of(store, PageRequest(offset=5000))
     assert 0 == await store.operations.count_notifications(SCOPE, 1, None)
 
 
-class Long:
+class LongList:
     """A list of some thousands that changes, and what it should say."""
 
     def __init__(self, store: Store, seed: int) -> None:
@@ -118,13 +126,13 @@ class Long:
             self.number += self.random.choice((1, 2))
             sent = START + at * SECOND + self.random.randrange(-3, 30)
             told.append(odd(self.number, self.random, sent_at=sent))
-        await tell(self.store, told)
+        await save_notifications(self.store, told)
         self.kept |= {one.id: one for one in told}
 
     async def shrink(self, count: int) -> None:
         """Delete some notifications, wherever they are."""
         gone = self.random.sample(sorted(self.kept), count)
-        done = await self.store.operations.remove_notifications(
+        done = await self.store.operations.delete_notifications(
             SCOPE, 1, gone, limit=count
         )
         assert count == done
@@ -137,17 +145,22 @@ class Long:
             wanted = [o for o in self.kept.values() if resource in (None, o.resource)]
             told = await self.store.operations.count_notifications(SCOPE, 1, resource)
             assert len(wanted) == told
-            for sort in (Sort.SENT, Sort.ID, Sort.STATUS, Sort.PROGRESS):
+            for sort in (
+                SortField.SENT,
+                SortField.ID,
+                SortField.STATUS,
+                SortField.PROGRESS,
+            ):
                 await self._pages(sort, resource, sorted(wanted, key=KEYS[sort]))
 
     async def _pages(
-        self, sort: Sort, resource: str | None, expected: Sequence[Notification]
+        self, sort: SortField, resource: str | None, expected: Sequence[Notification]
     ) -> None:
         ids, last = [one.id for one in expected], max(0, len(expected) - 5)
         for offset in (0, 999, 1000, 1001, self.random.randrange(4000), last, 9999):
-            page = Page(offset=offset, limit=10, sort=sort)
+            page = PageRequest(offset=offset, limit=10, sort=sort)
             assert ids[offset : offset + 10] == await ids_of(self.store, page, resource)
-            back = Page(offset=offset, limit=10, sort=sort, descending=True)
+            back = PageRequest(offset=offset, limit=10, sort=sort, descending=True)
             assert ids[::-1][offset : offset + 10] == await ids_of(
                 self.store, back, resource
             )
@@ -159,9 +172,9 @@ async def test_long_lists(
     store: Store, monkeypatch: pytest.MonkeyPatch, seed: int, kept: int
 ) -> None:
     """A long list is true after each change, however much of it is remembered."""
-    monkeypatch.setattr(places, "KEPT", kept)
-    await begin(store, operation(1))
-    long = Long(store, seed)
+    monkeypatch.setattr(offset_marks, "MAX_LISTS", kept)
+    await save_operations(store, operation(1))
+    long = LongList(store, seed)
     for at in range(3):
         await long.grow(1100, at)
     await long.check()
@@ -177,14 +190,14 @@ async def test_long_lists(
 
 async def test_all_removed(store: Store) -> None:
     """What was counted off is forgotten when everything is deleted."""
-    await begin(store, operation(1))
-    long = Long(store, 1)
+    await save_operations(store, operation(1))
+    long = LongList(store, 1)
     await long.grow(2500, 0)
     await long.check()
-    remove = store.operations.remove_notifications
+    remove = store.operations.delete_notifications
 
     assert 1000 == await remove(SCOPE, 1, None, limit=1000)
     assert 1500 == await store.operations.count_notifications(SCOPE, 1, None)
     assert 1500 == await remove(SCOPE, 1, None, limit=5000)
-    assert [] == await ids_of(store, Page(offset=1200))
+    assert [] == await ids_of(store, PageRequest(offset=1200))
     assert 0 == await store.operations.count_notifications(SCOPE, 1, None)

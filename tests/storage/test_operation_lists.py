@@ -4,13 +4,13 @@ from itertools import combinations
 
 import pytest
 
-from pushserver.model.operation import Label, Operation, Status
-from pushserver.model.scope import FIRST_SCOPE
+from pushserver.model.operation import Operation, OperationDescriptor, OperationStatus
+from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.storage.base import Store
-from pushserver.storage.tracking import OperationFilter, Page, Sort
+from pushserver.storage.operations import OperationFilter, PageRequest, SortField
 from tests.clock import START
-from tests.model.work import operation
-from tests.storage.tracked import ids_of, keep
+from tests.model.operation_scenario import operation
+from tests.storage.operations import operation_ids, save_operations
 
 OTHER = 8
 
@@ -20,38 +20,38 @@ async def _many(store: Store) -> list[Operation]:
     """Return operations of two scopes and some devices, in every status."""
     made = [
         operation(
-            scope_id=FIRST_SCOPE if n % 6 else OTHER,
+            scope_id=DEFAULT_SCOPE_ID if n % 6 else OTHER,
             device_id=1 + n % 3,
             task_id=40 if n % 4 == 0 else None,
-            status=list(Status)[n % 4 if n % 5 else 0],
-            label=Label(resource=("photos", "users")[n % 2]),
+            status=list(OperationStatus)[n % 4 if n % 5 else 0],
+            descriptor=OperationDescriptor(resource=("photos", "users")[n % 2]),
             retried=n % 7 == 0,
             modified_at=START + 100 - n,
         )
         for n in range(36)
     ]
     for each in made:
-        await keep(store, each)
-    return [each for each in made if each.scope_id == FIRST_SCOPE]
+        await save_operations(store, each)
+    return [each for each in made if each.scope_id == DEFAULT_SCOPE_ID]
 
 
 FILTERS = {
     "device_id": 2,
     "task_id": 40,
-    "status": Status.RUNNING,
+    "status": OperationStatus.RUNNING,
     "resource": "photos",
-    "current": True,
+    "exclude_retried": True,
 }
 
 
-def fits(one: Operation, wanted: OperationFilter) -> bool:
+def fits(one: Operation, query: OperationFilter) -> bool:
     """Tell whether an operation is wanted, word for word."""
     return (
-        wanted.device_id in (None, one.device_id)
-        and wanted.task_id in (None, one.task_id)
-        and wanted.status in (None, one.status)
-        and wanted.resource in (None, one.label.resource)
-        and not (wanted.current and one.retried)
+        query.device_id in (None, one.device_id)
+        and query.task_id in (None, one.task_id)
+        and query.status in (None, one.status)
+        and query.resource in (None, one.descriptor.resource)
+        and not (query.exclude_retried and one.retried)
     )
 
 
@@ -66,42 +66,42 @@ async def test_filters(
     expected = [each.id for each in reversed(many) if fits(each, wanted)]
 
     pages, before = [], None
-    while page := await ids_of(store, wanted, before=before, limit=3):
+    while page := await operation_ids(store, wanted, before=before, limit=3):
         pages += page
         before = page[-1]
 
     operations = store.operations
-    whole = Page(limit=1000, sort=Sort.ID)
-    by_place = await operations.operations_page(FIRST_SCOPE, wanted, whole)
-    assert expected == await ids_of(store, wanted)
+    whole = PageRequest(limit=1000, sort=SortField.ID)
+    by_place = await operations.operations_page(DEFAULT_SCOPE_ID, wanted, whole)
+    assert expected == await operation_ids(store, wanted)
     assert expected == pages
     assert expected[::-1] == [each.id for each in by_place]
-    assert len(expected) == await operations.count_operations(FIRST_SCOPE, wanted)
+    assert len(expected) == await operations.count_operations(DEFAULT_SCOPE_ID, wanted)
 
 
 async def test_another_scope(store: Store, many: list[Operation]) -> None:
     """Every scope has its own, whatever is asked for."""
     own = {each.id for each in many}
-    theirs = await ids_of(store, OperationFilter(), scope=OTHER)
+    theirs = await operation_ids(store, OperationFilter(), scope=OTHER)
 
     assert 6 == len(theirs)
     assert not own & set(theirs)
-    assert await store.operations.find_operation(FIRST_SCOPE, theirs[0]) is None
-    assert [] == await ids_of(store, OperationFilter(), scope=9)
+    assert await store.operations.find_operation(DEFAULT_SCOPE_ID, theirs[0]) is None
+    assert [] == await operation_ids(store, OperationFilter(), scope=9)
 
 
 COLUMNS = {
-    Sort.ID: "id",
-    Sort.CREATED: "id",
-    Sort.STATUS: "status",
-    Sort.MODIFIED: "modified_at",
+    SortField.ID: "id",
+    SortField.CREATED: "id",
+    SortField.STATUS: "status",
+    SortField.MODIFIED: "modified_at",
 }
 
 
 @pytest.mark.parametrize("descending", [False, True])
 @pytest.mark.parametrize("sort", COLUMNS)
 async def test_pages(
-    store: Store, many: list[Operation], sort: Sort, descending: bool
+    store: Store, many: list[Operation], sort: SortField, descending: bool
 ) -> None:
     """Pages by place put together are everything, in order, each once."""
     ordered = sorted(many, key=lambda o: (getattr(o, COLUMNS[sort]), o.id))
@@ -109,9 +109,9 @@ async def test_pages(
 
     pages: list[int] = []
     for offset in range(0, 40, 7):
-        page = Page(offset=offset, limit=7, sort=sort, descending=descending)
+        page = PageRequest(offset=offset, limit=7, sort=sort, descending=descending)
         found = await store.operations.operations_page(
-            FIRST_SCOPE, OperationFilter(), page
+            DEFAULT_SCOPE_ID, OperationFilter(), page
         )
         pages += [each.id for each in found]
 

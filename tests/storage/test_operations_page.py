@@ -7,45 +7,50 @@ from typing import Any
 import pytest
 
 from pushserver.clock import SECOND
-from pushserver.model.operation import Action, Label, Operation, Status
+from pushserver.model.operation import (
+    Operation,
+    OperationAction,
+    OperationDescriptor,
+    OperationStatus,
+)
 from pushserver.storage.base import Store
-from pushserver.storage.tracking import OperationFilter, Page, Sort
+from pushserver.storage.operations import OperationFilter, PageRequest, SortField
 from tests.clock import START
-from tests.model.values import DEVICE
-from tests.storage.telling import SCOPE, begin, operation
+from tests.model.factories import DEVICE
+from tests.storage.notifications import SCOPE, operation, save_operations
 
-KEYS: dict[Sort, Callable[[Operation], Any]] = {
-    Sort.ID: lambda o: o.id,
-    Sort.CREATED: lambda o: o.id,
-    Sort.CREATED_BY: lambda o: (o.created_by, o.id),
-    Sort.STATUS: lambda o: (o.status.value, o.id),
-    Sort.RESOURCE: lambda o: (o.label.resource, o.id),
-    Sort.MODIFIED: lambda o: (o.modified_at, o.id),
-    Sort.STARTED: lambda o: (o.started_at or o.created_at, o.id),
-    Sort.ENDED: lambda o: (o.ended_at or 0, o.id),
-    Sort.ACTION: lambda o: (o.label.action.value, o.id),
-    Sort.APP: lambda o: (o.label.app_id, o.id),
-    Sort.VERSION: lambda o: (o.version, o.id),
+KEYS: dict[SortField, Callable[[Operation], Any]] = {
+    SortField.ID: lambda o: o.id,
+    SortField.CREATED: lambda o: o.id,
+    SortField.CREATED_BY: lambda o: (o.created_by, o.id),
+    SortField.STATUS: lambda o: (o.status.value, o.id),
+    SortField.RESOURCE: lambda o: (o.descriptor.resource, o.id),
+    SortField.MODIFIED: lambda o: (o.modified_at, o.id),
+    SortField.STARTED: lambda o: (o.started_at or o.created_at, o.id),
+    SortField.ENDED: lambda o: (o.ended_at or 0, o.id),
+    SortField.ACTION: lambda o: (o.descriptor.action.value, o.id),
+    SortField.APP: lambda o: (o.descriptor.app_id, o.id),
+    SortField.VERSION: lambda o: (o.version, o.id),
 }
 
 
 def odd(number: int, random: Random) -> Operation:
     """Return an operation that is unlike its neighbours."""
-    label = Label(
+    label = OperationDescriptor(
         resource=random.choice(("download", "install")),
-        action=random.choice(list(Action)),
+        action=random.choice(list(OperationAction)),
         app_id=random.choice(("DEPLOY", "pushserver")),
     )
     moment = START + random.randrange(20) * SECOND
     return operation(
         number,
-        label=label,
+        descriptor=label,
         created_by=random.choice((2, 3)),
         created_at=START + number * SECOND,
         modified_at=moment,
         started_at=random.choice((None, moment)),
         ended_at=random.choice((None, moment)),
-        status=random.choice(list(Status)),
+        status=random.choice(list(OperationStatus)),
         version=random.randrange(5),
     )
 
@@ -54,20 +59,20 @@ def odd(number: int, random: Random) -> Operation:
 @pytest.mark.parametrize("resource", [None, "install"])
 @pytest.mark.parametrize("sort", KEYS)
 async def test_pages(
-    store: Store, sort: Sort, resource: str | None, descending: bool
+    store: Store, sort: SortField, resource: str | None, descending: bool
 ) -> None:
     """Pages in any order say together what the device has, each once."""
     random = Random(5)  # noqa: S311 - it must repeat
     had = [odd(number, random) for number in range(10, 40)]
-    await begin(store, *had)
-    await begin(store, operation(50, device_id=6), operation(51, scope_id=9))
+    await save_operations(store, *had)
+    await save_operations(store, operation(50, device_id=6), operation(51, scope_id=9))
     wanted = OperationFilter(device_id=DEVICE, resource=resource)
-    fitting = [one for one in had if resource in (None, one.label.resource)]
+    fitting = [one for one in had if resource in (None, one.descriptor.resource)]
     expected = sorted(fitting, key=KEYS[sort], reverse=descending)
 
     found: list[Operation] = []
     for offset in range(0, 40, 7):
-        page = Page(offset=offset, limit=7, sort=sort, descending=descending)
+        page = PageRequest(offset=offset, limit=7, sort=sort, descending=descending)
         found += await store.operations.operations_page(SCOPE, wanted, page)
 
     assert [one.id for one in expected] == [one.id for one in found]

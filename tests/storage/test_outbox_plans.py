@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from pushserver.model.scope import FIRST_SCOPE
-from pushserver.model.subscription import DeliveryState
+from pushserver.model.scope import DEFAULT_SCOPE_ID
+from pushserver.model.subscription import WebhookState
 from pushserver.storage.base import Store
 from pushserver.storage.sqlite.store import SqliteStore
 from tests.clock import START, ManualClock
-from tests.storage.outbox import subscription
+from tests.storage.subscriptions import subscription
 
-Ask = Callable[[Store], Awaitable[Any]]
+Query = Callable[[Store], Awaitable[Any]]
 
 
 @pytest.fixture(name="file")
@@ -26,13 +26,13 @@ async def _file(tmp_path: Path, clock: ManualClock) -> AsyncIterator[SqliteStore
     await store.close()
 
 
-async def plan(file: SqliteStore, ask: Ask) -> set[str]:
+async def plan(file: SqliteStore, ask: Query) -> set[str]:
     """Return how SQLite goes through the tables for what is asked, if it reads them."""
     statements: list[str] = []
-    for connection in (file.workers, file.writer.connection):
+    for connection in (file.background_reader, file.group_commit.connection):
         await connection.run(lambda c: c.set_trace_callback(statements.append))
     await ask(file)
-    for connection in (file.workers, file.writer.connection):
+    for connection in (file.background_reader, file.group_commit.connection):
         await connection.run(lambda c: c.set_trace_callback(None))
     looking = [s for s in statements if s.startswith(("SELECT", "UPDATE", "DELETE"))]
     steps = [step for each in looking for step in await _steps(file, each)]
@@ -41,11 +41,11 @@ async def plan(file: SqliteStore, ask: Ask) -> set[str]:
 
 async def _steps(file: SqliteStore, statement: str) -> list[str]:
     asked = f"EXPLAIN QUERY PLAN {statement}"
-    rows = await file.lists.run(lambda c: c.execute(asked).fetchall())
+    rows = await file.list_reader.run(lambda c: c.execute(asked).fetchall())
     return [str(row[3]) for row in rows]
 
 
-def of(name: str, *given: Any, **named: Any) -> Ask:
+def of(name: str, *given: Any, **named: Any) -> Query:
     """Return what asks for one thing of the outbox."""
 
     def ask(store: Store) -> Awaitable[Any]:
@@ -55,7 +55,7 @@ def of(name: str, *given: Any, **named: Any) -> Ask:
     return ask
 
 
-_due = partial(of, "due", 1, now=START, limit=64)
+_due = partial(of, "due_deliveries", 1, now=START, limit=64)
 _list = partial(of, "deliveries", 1, before=None, limit=50)
 _OLDER = (
     "SEARCH older USING INDEX webhook_device"
@@ -86,11 +86,11 @@ _EVENT = "SEARCH event USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN"
             },
         ),
         (
-            of("next_due", 1, ordered=False),
+            of("next_due_at", 1, ordered=False),
             {"SEARCH webhook USING INDEX webhook_due (subscription_id=?)"},
         ),
         (
-            of("next_due", 1, ordered=True),
+            of("next_due_at", 1, ordered=True),
             {
                 "SEARCH webhook USING INDEX webhook_device (subscription_id=?)",
                 _NESTED,
@@ -98,15 +98,15 @@ _EVENT = "SEARCH event USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN"
             },
         ),
         (
-            of("blocked_devices", 1),
+            of("devices_with_pending", 1),
             {"SEARCH webhook USING INDEX webhook_device (subscription_id=?)"},
         ),
         (
-            of("events", FIRST_SCOPE, after=5, limit=64),
+            of("events", DEFAULT_SCOPE_ID, after=5, limit=64),
             {"SEARCH event USING INDEX event_scope (scope_id=? AND id>? AND id<?)"},
         ),
         (
-            of("horizon", FIRST_SCOPE, keep=10),
+            of("backlog_start", DEFAULT_SCOPE_ID, keep=10),
             {"SEARCH event USING INDEX event_scope (scope_id=?)"},
         ),
         (
@@ -118,15 +118,15 @@ _EVENT = "SEARCH event USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN"
             },
         ),
         (
-            _list(state=DeliveryState.DEAD),
+            _list(state=WebhookState.DEAD),
             {"SEARCH webhook USING INDEX webhook_dead (subscription_id=?)", _EVENT},
         ),
         (
-            of("hurry", 1, now=START, limit=9),
+            of("retry_pending_now", 1, now=START, limit=9),
             {_CHOSEN, "LIST SUBQUERY 1", f"{_BY_TIME}>?)"},
         ),
         (
-            of("revive", 1, since=START, now=START, limit=9),
+            of("requeue_dead", 1, since=START, now=START, limit=9),
             {
                 _CHOSEN,
                 "LIST SUBQUERY 1",
@@ -135,7 +135,7 @@ _EVENT = "SEARCH event USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN"
             },
         ),
         (
-            of("give_up", 1, keep=9, before=START, limit=10),
+            of("dead_letter_backlog", 1, keep=9, before=START, limit=10),
             {
                 "SEARCH webhook USING INDEX sqlite_autoindex_webhook_1"
                 " (subscription_id=? AND event_id=?)",
@@ -156,6 +156,6 @@ _EVENT = "SEARCH event USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN"
         ),
     ],
 )
-async def test_plan(file: SqliteStore, ask: Ask, steps: set[str]) -> None:
+async def test_plan(file: SqliteStore, ask: Query, steps: set[str]) -> None:
     """Whatever is asked of the outbox goes by an index, and sorts nothing."""
     assert steps == await plan(file, ask)

@@ -5,46 +5,58 @@ from collections.abc import Awaitable
 
 import pytest
 
-from pushserver.model.scope import FIRST_SCOPE
+from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.storage.postgres.store import PostgresStore
-from pushserver.storage.sql.connection import Connection
-from tests.model.values import DEVICE, GRACE, command
-from tests.storage.deeds import ask, enqueue, fly, report
-from tests.storage.outbox import happen
-from tests.storage.peers import PATIENCE, Ear, Pair, cut, leading, opened
-from tests.storage.test_fleet import device
+from pushserver.storage.sql.connection import SqlConnection
+from tests.model.factories import DEVICE, GRACE, command
+from tests.storage.cluster import (
+    PATIENCE,
+    NoticeRecorder,
+    ServerPair,
+    cut_listener,
+    open_server,
+    wait_until_leading,
+)
+from tests.storage.queue_actions import (
+    enqueue_commands,
+    poll,
+    poll_command,
+    post_result,
+)
+from tests.storage.subscriptions import emit_events
+from tests.storage.test_devices import device
 
 pytestmark = pytest.mark.only_on("postgres")
 
 
-async def test_one_leads(pair: Pair) -> None:
+async def test_one_leads(pair: ServerPair) -> None:
     """One server leads; when it stops, the other does."""
-    before = (pair.a.leads, pair.b.leads)
+    before = (pair.a.is_leader, pair.b.is_leader)
     await pair.a.close()
-    await leading(pair.b)
+    await wait_until_leading(pair.b)
 
     assert (True, False) == before
-    assert not pair.a.leads
+    assert not pair.a.is_leader
 
 
-async def test_leader_cut_off(pair: Pair, database: str) -> None:
+async def test_leader_cut_off(pair: ServerPair, database: str) -> None:
     """A server that lost its connection leads no more; when it is back, it follows."""
-    known, ear = pair.a.desk.session.database, Ear()
-    pair.a.follow(ear.hear)
+    known, ear = pair.a.member.connection_thread.database, NoticeRecorder()
+    pair.a.add_notice_listener(ear.on_notice)
     known.url = "postgresql:///nowhere?host=/nowhere"
-    await cut(pair.a, by=pair.b)
-    await leading(pair.b)
-    led, idle = pair.a.leads, pair.a.is_idle(DEVICE, pair.a.now(), GRACE)
-    await enqueue(pair.b, command())
+    await cut_listener(pair.a, via=pair.b)
+    await wait_until_leading(pair.b)
+    led, idle = pair.a.is_leader, pair.a.is_idle(DEVICE, pair.a.now(), GRACE)
+    await enqueue_commands(pair.b, command())
     known.url = database
-    await ear.until(lambda news: news.everything)
+    await ear.wait_for(lambda news: news.everything)
 
     assert (False, False) == (led, idle)
-    assert (False, True) == (pair.a.leads, pair.b.leads)
+    assert (False, True) == (pair.a.is_leader, pair.b.is_leader)
     assert not pair.a.is_idle(DEVICE, pair.a.now(), GRACE)
 
 
-async def test_numbers_differ(pair: Pair) -> None:
+async def test_numbers_differ(pair: ServerPair) -> None:
     """No two servers make ids under the same number, nor the same id."""
     made = [store.new_id() for _ in range(5000) for store in (pair.a, pair.b)]
 
@@ -54,34 +66,37 @@ async def test_numbers_differ(pair: Pair) -> None:
 
 async def test_clocks_differ(database: str) -> None:
     """What happens is in order though the servers' clocks are minutes apart."""
-    async with opened(database, ahead=300) as a, opened(database, ahead=-300) as b:
-        ids = [(await happen(store))[0].id for _ in range(20) for store in (a, b)]
-        read = await b.subscriptions.events(FIRST_SCOPE, after=0, limit=99)
+    async with (
+        open_server(database, clock_ahead=300) as a,
+        open_server(database, clock_ahead=-300) as b,
+    ):
+        ids = [(await emit_events(store))[0].id for _ in range(20) for store in (a, b)]
+        read = await b.subscriptions.events(DEFAULT_SCOPE_ID, after=0, limit=99)
 
     assert sorted(ids) == ids
     assert ids == [event.id for event in read]
 
 
-async def test_number_taken_meanwhile(pair: Pair) -> None:
+async def test_number_taken_meanwhile(pair: ServerPair) -> None:
     """A server whose number another took while it was away takes another one."""
     wanted = pair.b.new_id.node
-    pair.a.desk.prefer(wanted)
-    ear = Ear()
-    pair.a.follow(ear.hear)
-    await cut(pair.a, by=pair.b)
-    await ear.until(lambda news: news.everything)
+    pair.a.member.prefer_node(wanted)
+    ear = NoticeRecorder()
+    pair.a.add_notice_listener(ear.on_notice)
+    await cut_listener(pair.a, via=pair.b)
+    await ear.wait_for(lambda news: news.everything)
 
     assert wanted + 1 == pair.a.new_id.node
 
 
-async def test_tasks_are_moved_by_one(pair: Pair) -> None:
+async def test_tasks_are_moved_by_one(pair: ServerPair) -> None:
     """Of those who move tasks on, on any server, one is at it at a time."""
     log: list[str] = []
 
     async def move(name: str, store: PostgresStore) -> None:
-        async with store.tasks.moving():
+        async with store.tasks.lock():
             log.append(name)
-            await store.check()
+            await store.check_writable()
             log.append(name)
 
     several = [("a", pair.a), ("b", pair.b), ("c", pair.a), ("d", pair.b)]
@@ -91,38 +106,38 @@ async def test_tasks_are_moved_by_one(pair: Pair) -> None:
     assert log[::2] == log[1::2]
 
 
-async def test_who_goes_away_locks_nothing(pair: Pair) -> None:
+async def test_who_goes_away_locks_nothing(pair: ServerPair) -> None:
     """Who is cancelled while it waits to move tasks keeps nobody else waiting."""
-    async with pair.a.tasks.moving():
-        waiting = asyncio.create_task(_move(pair.b))
-        await pair.b.check()
+    async with pair.a.tasks.lock():
+        waiting = asyncio.create_task(_lock_tasks(pair.b))
+        await pair.b.check_writable()
         waiting.cancel()
     await asyncio.wait([waiting])
     async with asyncio.timeout(PATIENCE):
-        await _move(pair.a)
-        await _move(pair.b)
+        await _lock_tasks(pair.a)
+        await _lock_tasks(pair.b)
 
     assert waiting.cancelled()
 
 
-async def _move(store: PostgresStore) -> None:
-    async with store.tasks.moving():
-        await store.check()
+async def _lock_tasks(store: PostgresStore) -> None:
+    async with store.tasks.lock():
+        await store.check_writable()
 
 
-async def test_one_at_a_time(pair: Pair) -> None:
+async def test_one_at_a_time(pair: ServerPair) -> None:
     """A device that polls at two servers gets one command at a time, in order."""
     first, second = command(), command()
-    await enqueue(pair.a, first, second)
-    flights = await asyncio.gather(ask(pair.a), ask(pair.b))
+    await enqueue_commands(pair.a, first, second)
+    deliveries = await asyncio.gather(poll(pair.a), poll(pair.b))
 
-    assert [first.id] == [each.command.id for each in flights if each is not None]
-    flight = next(each for each in flights if each is not None)
-    await report(pair.b, flight)
-    assert second.id == (await fly(pair.a)).command.id
+    assert [first.id] == [each.command.id for each in deliveries if each is not None]
+    in_flight = next(each for each in deliveries if each is not None)
+    await post_result(pair.b, in_flight)
+    assert second.id == (await poll_command(pair.a)).command.id
 
 
-async def test_locked_in_another_order(pair: Pair) -> None:
+async def test_locked_in_another_order(pair: ServerPair) -> None:
     """Of two works that lock each other out, one is done again: both are done."""
     met = asyncio.Barrier(2)
 
@@ -130,7 +145,7 @@ async def test_locked_in_another_order(pair: Pair) -> None:
         """Rename two devices, the second one when the other server has its first."""
         loop, first = asyncio.get_running_loop(), [True]
 
-        def rename(connection: Connection) -> None:
+        def rename(connection: SqlConnection) -> None:
             for name in names:
                 sql = "UPDATE device SET name = 'x' WHERE device_id = ?"
                 connection.execute(sql, (name,))

@@ -6,48 +6,56 @@ from pushserver.clock import SECOND
 from pushserver.composition import build_services
 from pushserver.model.ids import MAX_INT64
 from pushserver.settings import Settings
-from pushserver.storage.base import Old, Store
+from pushserver.storage.base import PurgeCutoff, Store
 from tests.clock import START, ManualClock
-from tests.model.values import command
-from tests.services.desk import Desk
-from tests.storage.asked import READS
-from tests.storage.counting import Count, counting, plan_for_any
-from tests.storage.deeds import ask, enqueue, report, tend, written
-from tests.storage.outbox import subscription
-from tests.storage.past import DEVICES, ONE, RARE, fill
+from tests.model.factories import command
+from tests.services.driver import ServiceDriver
+from tests.storage.bulk_history import DEVICES, ONE_DEVICE, RARE_ROWS, insert_history
+from tests.storage.queries import ALL_QUERIES
+from tests.storage.queue_actions import (
+    enqueue_commands,
+    expire_overdue,
+    mark_written,
+    poll,
+    post_result,
+)
+from tests.storage.read_counts import ReadCount, count_reads, use_generic_plans
+from tests.storage.subscriptions import subscription
 
-Counts = dict[str, Count]
+Counts = dict[str, ReadCount]
 #: More than happens in a day: to find what was made before an instant, as much is read.
 SHORT = 1500
 
 
-async def cycle(store: Store) -> Counts:
+async def count_command_cycle(store: Store) -> Counts:
     """Count what each step of a command's way takes, on a device with a long past."""
     counts: Counts = {}
-    async with counting(store) as counts["enqueue"]:
-        await enqueue(store, command(device_id=ONE, expires_at=START + SECOND))
-        await enqueue(store, command(device_id=ONE))
-    async with counting(store) as counts["overdue"]:
-        assert [ONE] == list(await store.overdue(START + SECOND))
-    async with counting(store) as counts["expiry"]:
-        await tend(store, START + SECOND, ONE)
-    async with counting(store) as counts["hand-out"]:
-        flight = await ask(store, uuid="new", device=ONE)
-    assert flight is not None
-    async with counting(store) as counts["written"]:
-        await written(store, flight)
-    async with counting(store) as counts["result"]:
-        await report(store, flight)
+    async with count_reads(store) as counts["enqueue"]:
+        await enqueue_commands(
+            store, command(device_id=ONE_DEVICE, expires_at=START + SECOND)
+        )
+        await enqueue_commands(store, command(device_id=ONE_DEVICE))
+    async with count_reads(store) as counts["overdue"]:
+        assert [ONE_DEVICE] == list(await store.overdue_devices(START + SECOND))
+    async with count_reads(store) as counts["expiry"]:
+        await expire_overdue(store, START + SECOND, ONE_DEVICE)
+    async with count_reads(store) as counts["hand-out"]:
+        in_flight = await poll(store, uuid="new", device=ONE_DEVICE)
+    assert in_flight is not None
+    async with count_reads(store) as counts["written"]:
+        await mark_written(store, in_flight)
+    async with count_reads(store) as counts["result"]:
+        await post_result(store, in_flight)
     return counts
 
 
-async def everything(store: Store) -> Counts:
+async def count_everything(store: Store) -> Counts:
     """Count what each thing takes that is asked of a store."""
     counts: Counts = {}
-    for name, read in READS.items():
-        async with counting(store) as counts[name]:
+    for name, read in ALL_QUERIES.items():
+        async with count_reads(store) as counts[name]:
             await read(store)
-    return counts | await cycle(store)
+    return counts | await count_command_cycle(store)
 
 
 def grown(short: Counts, long: Counts) -> dict[str, str]:
@@ -59,7 +67,7 @@ def grown(short: Counts, long: Counts) -> dict[str, str]:
     }
 
 
-def is_more(short: Count, long: Count) -> bool:
+def is_more(short: ReadCount, long: ReadCount) -> bool:
     """
     Tell whether more was read.
 
@@ -67,7 +75,7 @@ def is_more(short: Count, long: Count) -> bool:
     ago leaves some that are passed over; and indexes of a million have a page or two
     more from the root to the leaf than those of a few.
     """
-    rows, pages = 1.1 * short.rows + 2 * RARE, 2 * short.pages + RARE
+    rows, pages = 1.1 * short.rows + 2 * RARE_ROWS, 2 * short.pages + RARE_ROWS
     return long.rows > rows or long.pages > pages
 
 
@@ -78,30 +86,32 @@ async def test_nothing_grows(store: Store, long: int) -> None:
     """Whatever is asked reads no more when more is over, however it is planned."""
     for each in (1, 2):
         await store.subscriptions.add_subscription(subscription(id=each))
-    await fill(store, 0, SHORT)
-    short = await everything(store)
-    await fill(store, SHORT, long)
+    await insert_history(store, 0, SHORT)
+    short = await count_everything(store)
+    await insert_history(store, SHORT, long)
 
-    assert {} == grown(short, await everything(store))
-    await plan_for_any(store)
-    assert {} == grown(short, await everything(store))
+    assert {} == grown(short, await count_everything(store))
+    await use_generic_plans(store)
+    assert {} == grown(short, await count_everything(store))
 
 
 async def test_what_is_counted(store: Store) -> None:
     """A statement that goes through everything is seen to do so."""
-    await fill(store, 0, SHORT)
-    async with counting(store) as count:
-        await store.history.count_old(Old(MAX_INT64))
+    await insert_history(store, 0, SHORT)
+    async with count_reads(store) as count:
+        await store.retention.count_older(PurgeCutoff(MAX_INT64))
 
     assert count.rows >= SHORT
 
 
 async def test_idle_polls(store: Store, clock: ManualClock, database: str) -> None:
     """A poll that finds nothing is no statement, whatever the device did before."""
-    await fill(store, 0, SHORT)
-    desk = Desk(build_services(Settings(database=database), store, clock), clock)
+    await insert_history(store, 0, SHORT)
+    desk = ServiceDriver(
+        build_services(Settings(database=database), store, clock), clock
+    )
     await desk.services.fleet.load()
-    async with counting(store) as count:
+    async with count_reads(store) as count:
         polled = [await desk.poll(device=1 + n) for n in range(DEVICES)]
 
     assert [None] * DEVICES == polled

@@ -7,18 +7,24 @@ import pytest
 
 from pushserver.errors import Unavailable
 from pushserver.model.command import Command
-from pushserver.model.scope import FIRST_SCOPE, Scope
-from pushserver.model.state import State
+from pushserver.model.scope import DEFAULT_SCOPE_ID, Scope
+from pushserver.model.state import CommandState
 from pushserver.model.token import Permission, Token
 from pushserver.storage.base import Store
-from pushserver.storage.listing import CommandFilter
+from pushserver.storage.history import CommandFilter
 from tests.clock import START, ManualClock
-from tests.model.values import DEVICE, command, result
-from tests.storage.deeds import enqueue, fly, post, record_of, report
-from tests.storage.places import Place, opened
+from tests.model.factories import DEVICE, command, result
+from tests.storage.locations import StoreLocation, open_store
+from tests.storage.queue_actions import (
+    add_results,
+    command_record,
+    enqueue_commands,
+    poll_command,
+    post_result,
+)
 
 ACME, OTHER = 7, 8
-FIRST = Scope(id=FIRST_SCOPE, name="default", created_at=START)
+FIRST = Scope(id=DEFAULT_SCOPE_ID, name="default", created_at=START)
 
 
 def token(number: int, scope_id: int = ACME) -> Token:
@@ -33,21 +39,21 @@ def token(number: int, scope_id: int = ACME) -> Token:
     )
 
 
-async def test_first(place: Place, clock: ManualClock) -> None:
+async def test_first(location: StoreLocation, clock: ManualClock) -> None:
     """The first scope is there from the first opening, and made once."""
     for _ in range(2):
-        async with opened(place, clock) as store:
+        async with open_store(location, clock) as store:
             assert [FIRST] == await store.all_scopes()
         clock.tick(seconds=5)
 
 
-async def test_kept(place: Place, clock: ManualClock) -> None:
+async def test_kept(location: StoreLocation, clock: ManualClock) -> None:
     """A scope is kept with its first token, and no id exceeds what the store knows."""
     acme = Scope(id=ACME, name="Açmé ☃", created_at=START + 1)
-    async with opened(place, clock) as store:
+    async with open_store(location, clock) as store:
         await store.add_scope(acme, token(5))
 
-    async with opened(place, clock) as store:
+    async with open_store(location, clock) as store:
         assert [FIRST, acme] == await store.all_scopes()
         assert [token(5)] == await store.all_tokens()
         assert ACME < store.new_id()
@@ -80,11 +86,11 @@ async def _history(store: Store) -> Sequence[Command]:
     made = []
     for n in range(8):
         one = command(scope_id=(ACME, OTHER)[n % 2], operation_id=(None, 77)[n // 4])
-        await enqueue(store, one)
-        flight = await fly(store, uuid=f"u{n}")
-        await report(store, flight, failed=n >= 6)
-        await post(store, result(scope_id=one.scope_id))
-        made.append((await record_of(store, one)).command)
+        await enqueue_commands(store, one)
+        in_flight = await poll_command(store, uuid=f"u{n}")
+        await post_result(store, in_flight, failed=n >= 6)
+        await add_results(store, result(scope_id=one.scope_id))
+        made.append((await command_record(store, one)).command)
     return made
 
 
@@ -92,13 +98,13 @@ async def _history(store: Store) -> Sequence[Command]:
     "wanted",
     [
         CommandFilter(),
-        CommandFilter(states=frozenset({State.SUCCESSFUL})),
-        CommandFilter(states=frozenset({State.SUCCESSFUL, State.FAILED})),
-        CommandFilter(states=frozenset({State.FAILED}), endpoint="load_objects"),
-        CommandFilter(states=frozenset(State), endpoint="load_objects"),
+        CommandFilter(states=frozenset({CommandState.SUCCESSFUL})),
+        CommandFilter(states=frozenset({CommandState.SUCCESSFUL, CommandState.FAILED})),
+        CommandFilter(states=frozenset({CommandState.FAILED}), endpoint="load_objects"),
+        CommandFilter(states=frozenset(CommandState), endpoint="load_objects"),
         CommandFilter(endpoint="load_objects"),
         CommandFilter(device_id=DEVICE),
-        CommandFilter(device_id=DEVICE, states=frozenset({State.SUCCESSFUL})),
+        CommandFilter(device_id=DEVICE, states=frozenset({CommandState.SUCCESSFUL})),
         CommandFilter(operation_id=77),
         CommandFilter(operation_id=77, endpoint="load_objects"),
     ],

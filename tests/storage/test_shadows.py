@@ -8,55 +8,55 @@ from pushserver.errors import Unavailable
 from pushserver.model.changes import Changes
 from pushserver.model.ids import MAX_INT64
 from pushserver.model.lane import Lane
-from pushserver.model.scope import FIRST_SCOPE
-from pushserver.model.shadow import Service, Written
-from pushserver.model.turns import add
+from pushserver.model.scope import DEFAULT_SCOPE_ID
+from pushserver.model.shadow import Service, WriteOutcome
+from pushserver.model.transitions import enqueue
 from pushserver.storage.base import Store
-from pushserver.storage.deciding import Past, Recall
+from pushserver.storage.commands import Lookup, PriorState
 from tests.clock import START, ManualClock
-from tests.model.mirrored import service
-from tests.model.values import DEVICE, command
-from tests.storage.deeds import fly, lane_of, recall, report
-from tests.storage.places import Place, opened
-from tests.storage.test_fleet import device
+from tests.model.factories import DEVICE, command
+from tests.model.shadow_scenario import service
+from tests.storage.locations import StoreLocation, open_store
+from tests.storage.queue_actions import get_lane, poll_command, post_result, prior_state
+from tests.storage.test_devices import device
 
 FULL = {
     "device_id": MAX_INT64,
     "service_id": "push_server",
-    "scope_id": FIRST_SCOPE,
+    "scope_id": DEFAULT_SCOPE_ID,
     "desired": {"é": "\x00☃", "n": 9007199254740993, "f": 1.10, "on": True},
     "reported": {"é": "\x00☃", "n": "9007199254740993"},
-    "version": 7,
+    "desired_version": 7,
     "desired_at": START + 1,
     "reported_at": START + 2,
-    "command_id": MAX_INT64,
-    "sent": {"on": True, "one": 1},
-    "carried": {"on": "1", "one": "1"},
+    "write_command_id": MAX_INT64,
+    "sent_values": {"on": True, "one": 1},
+    "sent_texts": {"on": "1", "one": "1"},
     "sent_version": 6,
-    "outcome": Written.FAILED,
+    "write_outcome": WriteOutcome.FAILED,
     "verified": True,
-    "error": b'{"code": 1.10}',
-    "lapsed": True,
-    "due": True,
-    "planned": True,
-    "read_id": MAX_INT64 - 1,
-    "asked": ("a", "é"),
+    "write_error": b'{"code": 1.10}',
+    "is_write_expired": True,
+    "needs_reconcile": True,
+    "awaits_step": True,
+    "read_command_id": MAX_INT64 - 1,
+    "read_keys": ("a", "é"),
 }
 
 
-async def keep(store: Store, *services: Service) -> None:
+async def save_services(store: Store, *services: Service) -> None:
     """Keep services as they are, all of one device."""
 
-    def decide(_lane: Lane, changes: Changes, _past: Past) -> None:
+    def decide(_lane: Lane, changes: Changes, _past: PriorState) -> None:
         for one in services:
-            changes.track_service(one)
+            changes.record_service(one)
 
-    await store.change(services[0].device_id, decide)
+    await store.change_lane(services[0].device_id, decide)
 
 
-async def kept(store: Store, device_id: int = DEVICE) -> list[Service]:
+async def get_services(store: Store, device_id: int = DEVICE) -> list[Service]:
     """Return the services of a device."""
-    return list(await store.shadows.services(FIRST_SCOPE, device_id))
+    return list(await store.shadows.services(DEFAULT_SCOPE_ID, device_id))
 
 
 def fields(one: Service) -> dict[str, object]:
@@ -77,12 +77,12 @@ async def test_round_trip(store: Store) -> None:
     """
     new = Service(**FULL)  # type: ignore[arg-type]
     later = service(device_id=MAX_INT64, service_id="z")
-    await keep(store, new, later)
+    await save_services(store, new, later)
     for name in {*FULL} - {"device_id", "service_id", "scope_id"}:
         setattr(later, name, FULL[name])
-    await keep(store, later)
+    await save_services(store, later)
 
-    found = await kept(store, MAX_INT64)
+    found = await get_services(store, MAX_INT64)
     assert [FULL, {**FULL, "service_id": "z"}] == [fields(one) for one in found]
     types = [type(value) for value in found[0].desired.values()]
     assert [str, int, float, bool] == types
@@ -92,28 +92,28 @@ async def test_scopes(store: Store) -> None:
     """
     Another scope's are not there.
     """
-    await keep(store, service(scope_id=2))
+    await save_services(store, service(scope_id=2))
 
-    assert [] == await kept(store)
+    assert [] == await get_services(store)
 
 
 async def test_due(store: Store) -> None:
     """
     What is due is found, until it is not.
     """
-    one, other = service("a", due=True), service("b")
-    await keep(store, one, other)
+    one, other = service("a", needs_reconcile=True), service("b")
+    await save_services(store, one, other)
 
-    found = await store.shadows.due(limit=9)
+    found = await store.shadows.due_services(limit=9)
     assert [(DEVICE, "a")] == [(due.device_id, due.service_id) for due in found]
-    one.due = False
-    await keep(store, one)
-    assert [] == await store.shadows.due(limit=9)
+    one.needs_reconcile = False
+    await save_services(store, one)
+    assert [] == await store.shadows.due_services(limit=9)
 
 
 @pytest.mark.parametrize(
     ("scope", "seconds", "there"),
-    [(FIRST_SCOPE, 10, True), (FIRST_SCOPE, 31, False), (2, 10, False)],
+    [(DEFAULT_SCOPE_ID, 10, True), (DEFAULT_SCOPE_ID, 31, False), (2, 10, False)],
 )
 async def test_startable(store: Store, scope: int, seconds: int, there: bool) -> None:
     """
@@ -121,67 +121,72 @@ async def test_startable(store: Store, scope: int, seconds: int, there: bool) ->
     """
     known = device(scope_id=scope, last_seen_at=START)
     await store.save_devices([known])
-    await store.save_seen([known], [], keep=1)
-    await keep(store, service("a", lapsed=True), service("b"))
+    await store.save_last_seen([known], [], keep=1)
+    await save_services(store, service("a", is_write_expired=True), service("b"))
 
     now = START + seconds * SECOND
-    found = await store.shadows.startable(now=now, hold=0, limit=9)
+    found = await store.shadows.retryable_services(now=now, hold=0, limit=9)
     assert (["a"] if there else []) == [due.service_id for due in found]
 
 
 async def write(store: Store, *names: str) -> None:
     """Let commands write and read services, of which nothing is known yet."""
 
-    def decide(lane: Lane, changes: Changes, _past: Past) -> None:
+    def decide(lane: Lane, changes: Changes, _past: PriorState) -> None:
         for name in names:
             one, made = service(name), command(service_id=name)
             read = command(service_id=name)
             one.begin_write(made.id, {"a": 1}, str)
             one.begin_read(read.id, ["a"])
-            made.shadow = read.shadow = one
-            add(lane, made, changes)
-            add(lane, read, changes)
-            changes.track_service(one)
+            made.service = read.service = one
+            enqueue(lane, made, changes)
+            enqueue(lane, read, changes)
+            changes.record_service(one)
 
-    await store.change(DEVICE, decide)
+    await store.change_lane(DEVICE, decide)
 
 
-async def test_follows_after_a_restart(place: Place, clock: ManualClock) -> None:
+async def test_follows_after_a_restart(
+    location: StoreLocation, clock: ManualClock
+) -> None:
     """
     A command that waits, or is in flight, is followed after a restart, too.
     """
-    async with opened(place, clock) as store:
+    async with open_store(location, clock) as store:
         await write(store, "a", "b")
-        await fly(store)
-    async with opened(place, clock) as store:
-        lane = await lane_of(store)
-        assert lane.flight is not None
-        shadows = [one.shadow for one in lane.commands]
+        await poll_command(store)
+    async with open_store(location, clock) as store:
+        lane = await get_lane(store)
+        assert lane.in_flight is not None
+        shadows = [one.service for one in lane.commands]
         assert ["a", "a", "b", "b"] == [s.service_id for s in shadows if s]
         assert shadows[0] is shadows[1]
-        await report(store, lane.flight)
+        await post_result(store, lane.in_flight)
 
-        written, waiting = await kept(store)
-        assert (Written.DELIVERED, {"a": "1"}) == (written.outcome, written.reported)
+        written, waiting = await get_services(store)
+        assert (WriteOutcome.DELIVERED, {"a": "1"}) == (
+            written.write_outcome,
+            written.reported,
+        )
         assert waiting.is_writing
 
 
-async def test_recalled(store: Store) -> None:
+async def test_looked_up(store: Store) -> None:
     """
     A decision that asks for the shadow gets all of it, as it is at work.
     """
     await write(store, "a", "b")
 
-    past = await recall(store, Recall(shadow=True))
+    past = await prior_state(store, Lookup(services=True))
     assert ["a", "b"] == sorted(one.service_id for one in past.services)
-    assert () == (await recall(store, Recall())).services
+    assert () == (await prior_state(store, Lookup())).services
 
-    def decide(lane: Lane, changes: Changes, past: Past) -> bool:
-        services = changes.shadow(lane, past.services)
-        shadows = {one.shadow for one in lane.commands}
+    def decide(lane: Lane, changes: Changes, past: PriorState) -> bool:
+        services = changes.live_services(lane, past.services)
+        shadows = {one.service for one in lane.commands}
         return set(services.values()) == shadows
 
-    assert await store.change(DEVICE, decide, Recall(shadow=True))
+    assert await store.change_lane(DEVICE, decide, Lookup(services=True))
 
 
 async def test_two_decisions_in_a_round(store: Store) -> None:
@@ -189,18 +194,18 @@ async def test_two_decisions_in_a_round(store: Store) -> None:
     The second sees what the first decided, also of what is new.
     """
 
-    def first(_lane: Lane, changes: Changes, _past: Past) -> None:
-        changes.track_service(service("a", version=1))
+    def first(_lane: Lane, changes: Changes, _past: PriorState) -> None:
+        changes.record_service(service("a", desired_version=1))
 
-    def second(lane: Lane, changes: Changes, past: Past) -> None:
-        found = changes.shadow(lane, past.services)["a"]
-        found.version += 1
-        changes.track_service(found)
+    def second(lane: Lane, changes: Changes, past: PriorState) -> None:
+        found = changes.live_services(lane, past.services)["a"]
+        found.desired_version += 1
+        changes.record_service(found)
 
     for decide in (first, second, second):
-        await store.change(DEVICE, decide, Recall(shadow=True))
+        await store.change_lane(DEVICE, decide, Lookup(services=True))
 
-    assert [3] == [one.version for one in await kept(store)]
+    assert [3] == [one.desired_version for one in await get_services(store)]
 
 
 async def test_forgotten_with_its_device(store: Store) -> None:
@@ -208,33 +213,33 @@ async def test_forgotten_with_its_device(store: Store) -> None:
     A device's shadow is deleted with it, and no command is followed any more.
     """
     await write(store, "a")
-    flight = await fly(store)
+    in_flight = await poll_command(store)
 
-    def decide(lane: Lane, changes: Changes, past: Past) -> dict[str, Service]:
-        changes.desert(lane)
-        return changes.shadow(lane, past.services)
+    def decide(lane: Lane, changes: Changes, past: PriorState) -> dict[str, Service]:
+        changes.delete_shadow(lane)
+        return changes.live_services(lane, past.services)
 
-    assert {} == await store.change(DEVICE, decide, Recall(shadow=True))
-    await report(store, flight)
-    assert [] == await kept(store)
+    assert {} == await store.change_lane(DEVICE, decide, Lookup(services=True))
+    await post_result(store, in_flight)
+    assert [] == await get_services(store)
 
-    await keep(store, service("a"))
-    await store.forget_device(DEVICE)
-    assert [] == await kept(store)
+    await save_services(store, service("a"))
+    await store.delete_device(DEVICE)
+    assert [] == await get_services(store)
 
 
-async def test_store_away(place: Place, clock: ManualClock) -> None:
+async def test_store_away(location: StoreLocation, clock: ManualClock) -> None:
     """
     What could not be written is not there, in memory neither.
     """
-    async with opened(place, clock) as store:
+    async with open_store(location, clock) as store:
         await write(store, "a")
-        flight = await fly(store)
-        async with place.dead(store):
+        in_flight = await poll_command(store)
+        async with location.failing_writer(store):
             with pytest.raises(Unavailable):
-                await report(store, flight)
-        lane = store.lane(DEVICE)
+                await post_result(store, in_flight)
+        lane = store.cached_lane(DEVICE)
         assert lane is not None
-        (shadow, _) = [one.shadow for one in lane.commands]
+        (shadow, _) = [one.service for one in lane.commands]
         assert shadow is not None
         assert shadow.is_writing

@@ -8,13 +8,20 @@ from pathlib import Path
 import pytest
 
 from pushserver.errors import Misconfigured, Unavailable
-from pushserver.model.scope import FIRST_SCOPE
-from pushserver.model.state import State
+from pushserver.model.scope import DEFAULT_SCOPE_ID
+from pushserver.model.state import CommandState
 from pushserver.storage.sqlite.store import SqliteStore
 from tests.clock import START, ManualClock
-from tests.model.values import DEVICE, command, once, order
+from tests.model.factories import DEVICE, at_most_once_command, command, order
 from tests.program import Program
-from tests.storage.deeds import ask, enqueue, fly, record_of, report, waiting
+from tests.storage.queue_actions import (
+    command_record,
+    enqueue_commands,
+    poll,
+    poll_command,
+    post_result,
+    waiting_ids,
+)
 
 
 @pytest.fixture(name="path")
@@ -40,7 +47,7 @@ async def _file(path: Path, clock: ManualClock) -> AsyncIterator[SqliteStore]:
 
 async def pragma(store: SqliteStore, name: str) -> object:
     """Return one pragma of the writing connection."""
-    row = await store.writer.connection.run(
+    row = await store.group_commit.connection.run(
         lambda c: c.execute(f"PRAGMA {name}").fetchone()
     )
     return row[0]
@@ -56,7 +63,7 @@ async def test_durable(file: SqliteStore) -> None:
 
 async def test_readers_only_read(file: SqliteStore) -> None:
     """The readers' connections refuse to write, and never checkpoint."""
-    for reader in (file.hot, file.lists):
+    for reader in (file.hot_reader, file.list_reader):
         with pytest.raises(Unavailable, match="readonly"):
             await reader.run(lambda c: c.execute("DELETE FROM command"))
         (pages,) = await reader.run(
@@ -72,7 +79,7 @@ async def test_second_opening(
     with pytest.raises(Misconfigured, match=r"in use by another .* stop"):
         await SqliteStore.open(path, clock)
 
-    await enqueue(file, command())
+    await enqueue_commands(file, command())
 
 
 @pytest.mark.only_on("sqlite")
@@ -83,15 +90,15 @@ async def test_second_process(file: SqliteStore, path: Path, program: Program) -
     assert 1 == other.wait(15)
     assert 1 == len(program.log.read_text().splitlines())
     assert "is in use by another" in program.log.read_text()
-    await enqueue(file, command())
+    await enqueue_commands(file, command())
 
 
 async def test_opened_again(path: Path, clock: ManualClock) -> None:
     """A file that was closed can be opened."""
     for number in range(3):
         store = await SqliteStore.open(path, clock)
-        await enqueue(store, command())
-        waits = await waiting(store)
+        await enqueue_commands(store, command())
+        waits = await waiting_ids(store)
         await store.close()
 
         assert number + 1 == len(waits)
@@ -144,73 +151,73 @@ async def test_newer_file(path: Path, clock: ManualClock) -> None:
 async def test_full_disk(file: SqliteStore) -> None:
     """On a full disk what does not fit is refused, and all is well with more room."""
     small, large = command(), command(order=order(body='"' + "x" * 500_000 + '"'))
-    await enqueue(file, small)
+    await enqueue_commands(file, small)
     pages = await pragma(file, "page_count")
     await pragma(file, f"max_page_count = {pages}")
 
     with pytest.raises(Unavailable, match="full"):
-        await enqueue(file, large)
-    assert [small.id] == await waiting(file)
+        await enqueue_commands(file, large)
+    assert [small.id] == await waiting_ids(file)
 
     await pragma(file, "max_page_count = 1000000")
     again = command(order=large.order)
-    await enqueue(file, again)
+    await enqueue_commands(file, again)
 
-    assert [small.id, again.id] == await waiting(file)
-    assert await file.find_command(FIRST_SCOPE, large.id) is None
+    assert [small.id, again.id] == await waiting_ids(file)
+    assert await file.find_command(DEFAULT_SCOPE_ID, large.id) is None
 
 
 async def test_locked_file(file: SqliteStore, path: Path) -> None:
     """While somebody else holds the file locked nothing is written, then it is."""
     await pragma(file, "busy_timeout = 1")
     wanted = command()
-    await enqueue(file, wanted)
+    await enqueue_commands(file, wanted)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(Unavailable, match="locked"):
-        await ask(file)
+        await poll(file)
     other.execute("ROLLBACK")
     other.close()
 
-    flight = await fly(file, START + 1)
+    in_flight = await poll_command(file, START + 1)
 
-    assert (wanted.id, 1) == (flight.command.id, flight.command.attempts)
+    assert (wanted.id, 1) == (in_flight.command.id, in_flight.command.attempts)
 
 
 async def test_moved_by_somebody_else(file: SqliteStore, path: Path) -> None:
     """What somebody else moved in the file is not moved again; the file is right."""
-    door, following = once(), once("reboot")
-    await enqueue(file, door, following)
+    door, following = at_most_once_command(), at_most_once_command("reboot")
+    await enqueue_commands(file, door, following)
     with sqlite3.connect(path) as other:
         other.execute("UPDATE command SET state = 'CANCELED' WHERE id = ?", (door.id,))
     other.close()
 
     with pytest.raises(Unavailable, match="somebody else"):
-        await ask(file)
-    flight = await fly(file)
+        await poll(file)
+    in_flight = await poll_command(file)
 
-    assert following.id == flight.command.id
-    record = await record_of(file, door)
-    assert (State.CANCELED, ()) == (record.command.state, record.deliveries)
+    assert following.id == in_flight.command.id
+    record = await command_record(file, door)
+    assert (CommandState.CANCELED, ()) == (record.command.state, record.deliveries)
 
 
 async def test_idle_lanes_cost_nothing(file: SqliteStore) -> None:
     """Asking for a lane takes no statement; one that is done with is forgotten."""
     statements: list[str] = []
-    for connection in (file.writer.connection, file.hot, file.lists):
+    for connection in (file.group_commit.connection, file.hot_reader, file.list_reader):
         await connection.run(lambda c: c.set_trace_callback(statements.append))
 
-    assert file.lane(DEVICE) is None
-    assert [] == await file.overdue(START)
+    assert file.cached_lane(DEVICE) is None
+    assert [] == await file.overdue_devices(START)
     assert [] == statements
 
     wanted = command()
-    await enqueue(file, wanted)
-    await report(file, await fly(file))
+    await enqueue_commands(file, wanted)
+    await post_result(file, await poll_command(file))
     count = len(statements)
 
-    lane = file.lane(DEVICE)
-    assert lane is None or lane.is_quiet(START, 0)
+    lane = file.cached_lane(DEVICE)
+    assert lane is None or lane.is_idle(START, 0)
     assert count == len(statements)
     assert count > 0
 
@@ -218,9 +225,11 @@ async def test_idle_lanes_cost_nothing(file: SqliteStore) -> None:
 async def test_statements_shared(file: SqliteStore) -> None:
     """What waits at the same time shares one transaction."""
     statements: list[str] = []
-    writer = file.writer.connection
+    writer = file.group_commit.connection
     await writer.run(lambda c: c.set_trace_callback(statements.append))
 
-    await asyncio.gather(*(enqueue(file, command(device_id=n)) for n in range(100)))
+    await asyncio.gather(
+        *(enqueue_commands(file, command(device_id=n)) for n in range(100))
+    )
 
     assert statements.count("COMMIT") <= 2

@@ -6,22 +6,26 @@ import pytest
 from pushserver.errors import Unavailable
 from pushserver.model.event import EventType
 from pushserver.model.subscription import (
-    Format,
-    Health,
-    Profile,
+    RetryProfile,
     Subscription,
+    SubscriptionHealth,
+    WebhookFormat,
 )
 from pushserver.storage.base import Store
 from tests.clock import START, ManualClock
-from tests.model.values import DEVICE
-from tests.storage.outbox import delivery, kept, subscription
-from tests.storage.places import Place, away, opened
+from tests.model.factories import DEVICE
+from tests.storage.locations import StoreLocation, failing_commits, open_store
+from tests.storage.subscriptions import (
+    save_subscription,
+    subscription,
+    webhook_delivery,
+)
 
 FULL = subscription(
     id=7,
     scope_id=3,
     events=frozenset({EventType.COMMAND_STATUS, EventType.DEVICE_OFFLINE}),
-    format=Format.IOTDA,
+    format=WebhookFormat.IOTDA,
     app_id="door app",
     cursor=2**62,
     device_ids=frozenset({DEVICE, 1}),
@@ -30,11 +34,11 @@ FULL = subscription(
     headers={"Authorization": "Bearer x"},
     description="the doors",
     include_result=True,
-    profile=Profile.HUAWEI,
+    profile=RetryProfile.HUAWEI,
     resource_name="device.commmad.status",
     old_secret="whsec_b2xk",
     old_secret_until=START + 1,
-    health=Health.PAUSED,
+    health=SubscriptionHealth.PAUSED,
     failures=12,
     failing_since=START + 2,
     dropped=3,
@@ -52,12 +56,12 @@ async def all_of(store: Store) -> list[dict[str, object]]:
 
 @pytest.mark.parametrize("wanted", [subscription(), FULL], ids=["plain", "full"])
 async def test_every_field(
-    place: Place, clock: ManualClock, wanted: Subscription
+    location: StoreLocation, clock: ManualClock, wanted: Subscription
 ) -> None:
     """A subscription comes back as it was, also after a restart."""
-    async with opened(place, clock) as store:
+    async with open_store(location, clock) as store:
         await store.subscriptions.add_subscription(wanted)
-    async with opened(place, clock) as store:
+    async with open_store(location, clock) as store:
         assert [attrs.asdict(wanted, recurse=False)] == await all_of(store)
 
 
@@ -75,11 +79,11 @@ def test_full_is_full() -> None:
 
 async def test_changed(store: Store) -> None:
     """A change writes the fields that it names, and none that others know better."""
-    await kept(store, of=subscription(cursor=7, description="old"))
+    await save_subscription(store, owner=subscription(cursor=7, description="old"))
     old = subscription(cursor=1, description="changed", failures=3)
 
-    await store.subscriptions.change_subscription(old, ["description"])
-    await store.subscriptions.change_subscription(old, [])
+    await store.subscriptions.update_subscription(old, ["description"])
+    await store.subscriptions.update_subscription(old, [])
 
     (now,) = await all_of(store)
     assert ("changed", 7, 0) == (now["description"], now["cursor"], now["failures"])
@@ -87,10 +91,10 @@ async def test_changed(store: Store) -> None:
 
 async def test_progress(store: Store) -> None:
     """Who delivers writes how it does, and takes back no setting."""
-    await kept(store, of=subscription(description="new"))
+    await save_subscription(store, owner=subscription(description="new"))
     old = subscription(cursor=9, description="old", failures=3)
 
-    await store.subscriptions.record(old, [])
+    await store.subscriptions.record_deliveries(old, [])
 
     (now,) = await all_of(store)
     assert ("new", 9, 3) == (now["description"], now["cursor"], now["failures"])
@@ -98,27 +102,37 @@ async def test_progress(store: Store) -> None:
 
 async def test_switched_off_elsewhere(store: Store) -> None:
     """Who was switched off stays so, whatever is told of what was under way."""
-    await kept(store, of=subscription(health=Health.DISABLED))
+    await save_subscription(
+        store, owner=subscription(health=SubscriptionHealth.DISABLED)
+    )
 
-    await store.subscriptions.record(subscription(health=Health.ACTIVE), [])
+    await store.subscriptions.record_deliveries(
+        subscription(health=SubscriptionHealth.ACTIVE), []
+    )
 
-    assert [Health.DISABLED] == [each["health"] for each in await all_of(store)]
+    assert [SubscriptionHealth.DISABLED] == [
+        each["health"] for each in await all_of(store)
+    ]
 
 
 async def test_oldest_first(store: Store) -> None:
     """Subscriptions are listed by age."""
     for number in (3, 1, 2):
-        await kept(store, of=subscription(id=number))
+        await save_subscription(store, owner=subscription(id=number))
 
     assert [1, 2, 3] == [each["id"] for each in await all_of(store)]
 
 
 async def test_forgotten(store: Store) -> None:
     """What is forgotten goes, then its deliveries in pieces; others keep theirs."""
-    one = await kept(store, delivery(10), delivery(11), delivery(12))
-    await kept(store, delivery(10, subscription_id=2), of=subscription(id=2))
-    await store.subscriptions.forget_subscription(one.id)
-    purge = store.subscriptions.purge_webhooks
+    one = await save_subscription(
+        store, webhook_delivery(10), webhook_delivery(11), webhook_delivery(12)
+    )
+    await save_subscription(
+        store, webhook_delivery(10, subscription_id=2), owner=subscription(id=2)
+    )
+    await store.subscriptions.delete_subscription(one.id)
+    purge = store.subscriptions.purge_orphaned_deliveries
     assert [2, 1, 0] == [await purge(limit=2) for _ in range(3)]
 
     find = store.subscriptions.find_delivery
@@ -130,9 +144,9 @@ async def test_forgotten(store: Store) -> None:
 
 async def test_not_brought_back(store: Store) -> None:
     """What comes of deliveries after the subscription is gone brings nothing back."""
-    one = await kept(store)
-    await store.subscriptions.forget_subscription(one.id)
-    await store.subscriptions.record(one, [delivery(10)])
+    one = await save_subscription(store)
+    await store.subscriptions.delete_subscription(one.id)
+    await store.subscriptions.record_deliveries(one, [webhook_delivery(10)])
 
     assert [] == await all_of(store)
     assert await store.subscriptions.find_delivery(1, 10) is None
@@ -140,10 +154,12 @@ async def test_not_brought_back(store: Store) -> None:
 
 async def test_store_away(store: Store) -> None:
     """What cannot be written is said, and nothing of it is there."""
-    one = await kept(store)
-    async with away(store):
+    one = await save_subscription(store)
+    async with failing_commits(store):
         with pytest.raises(Unavailable):
-            await store.subscriptions.record(attrs.evolve(one, cursor=5), [delivery(5)])
+            await store.subscriptions.record_deliveries(
+                attrs.evolve(one, cursor=5), [webhook_delivery(5)]
+            )
 
     assert [0] == [each["cursor"] for each in await all_of(store)]
     assert await store.subscriptions.find_delivery(1, 5) is None

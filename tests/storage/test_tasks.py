@@ -9,79 +9,110 @@ import pytest
 from pushserver.clock import SECOND
 from pushserver.model.changes import Changes
 from pushserver.model.event import EventType
-from pushserver.model.idempotency import KEPT, Key, KeyUse
+from pushserver.model.idempotency import (
+    KEY_TTL_SECONDS,
+    IdempotencyKey,
+    IdempotencyRecord,
+)
 from pushserver.model.lane import Lane
-from pushserver.model.operation import Status
-from pushserver.model.scope import FIRST_SCOPE
-from pushserver.model.task import Counts, Task, TaskState
+from pushserver.model.operation import OperationStatus
+from pushserver.model.scope import DEFAULT_SCOPE_ID
+from pushserver.model.task import OperationCounts, Task, TaskState
 from pushserver.storage.base import Store
-from pushserver.storage.deciding import NO_DEVICE, Past, Recall
-from pushserver.storage.tracking import OperationFilter
+from pushserver.storage.commands import NO_DEVICE, Lookup, PriorState
+from pushserver.storage.operations import OperationFilter
 from tests.clock import START, ManualClock
-from tests.storage.deeds import recall
-from tests.storage.places import Place, opened
-from tests.storage.tracked import ids_of, kept_task, part, parts, steps_of, task
+from tests.storage.locations import StoreLocation, open_store
+from tests.storage.operations import (
+    add_task_operations,
+    get_task,
+    operation_ids,
+    steps_of,
+    task,
+    task_operation,
+)
+from tests.storage.queue_actions import prior_state
 
-KEY = Key(3, "/api/v1/tasks", "k")
-USE = KeyUse(KEY, "f", b"{}", START)
+KEY = IdempotencyKey(3, "/api/v1/tasks", "k")
+USE = IdempotencyRecord(KEY, "f", b"{}", START)
 
 
-async def test_moved(store: Store, whole: Task) -> None:
+async def test_moved(store: Store, two_step_task: Task) -> None:
     """A task that stands as was believed is moved."""
     after = attrs.evolve(
-        whole, state=TaskState.PAUSED, forgiven=2, expires_at=5, ended_at=START
+        two_step_task,
+        state=TaskState.PAUSED,
+        ignored_failures=2,
+        expires_at=5,
+        ended_at=START,
     )
 
-    assert await store.tasks.move_task(whole, after)
-    assert after == await kept_task(store, whole)
+    assert await store.tasks.update_task_if_unchanged(two_step_task, after)
+    assert after == await get_task(store, two_step_task)
 
 
-@pytest.mark.parametrize("wrong", [{"state": TaskState.PAUSED}, {"forgiven": 1}])
-async def test_not_moved(store: Store, whole: Task, wrong: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "wrong", [{"state": TaskState.PAUSED}, {"ignored_failures": 1}]
+)
+async def test_not_moved(
+    store: Store, two_step_task: Task, wrong: dict[str, Any]
+) -> None:
     """One that has moved on stays, and no key is kept."""
-    believed = attrs.evolve(whole, **wrong)
-    after = attrs.evolve(whole, state=TaskState.CANCELED)
+    believed = attrs.evolve(two_step_task, **wrong)
+    after = attrs.evolve(two_step_task, state=TaskState.CANCELED)
 
-    assert not await store.tasks.move_task(believed, after, key=USE)
-    assert whole == await kept_task(store, whole)
-    assert await store.tasks.find_key(KEY) is None
+    assert not await store.tasks.update_task_if_unchanged(believed, after, key_use=USE)
+    assert two_step_task == await get_task(store, two_step_task)
+    assert await store.tasks.find_idempotency_key(KEY) is None
 
 
-async def test_moved_with_a_key(store: Store, whole: Task) -> None:
+async def test_moved_with_a_key(store: Store, two_step_task: Task) -> None:
     """A key is kept along with the move, and known to decisions."""
-    await store.tasks.move_task(whole, whole, key=USE)
+    await store.tasks.update_task_if_unchanged(
+        two_step_task, two_step_task, key_use=USE
+    )
 
-    assert USE == await store.tasks.find_key(KEY)
-    assert USE == (await recall(store, Recall(key=KEY))).key_use
-    assert await store.tasks.find_key(attrs.evolve(KEY, token_id=4)) is None
+    assert USE == await store.tasks.find_idempotency_key(KEY)
+    assert USE == (await prior_state(store, Lookup(idempotency_key=KEY))).key_use
+    assert await store.tasks.find_idempotency_key(attrs.evolve(KEY, token_id=4)) is None
 
 
-async def test_not_moved_with_a_used_key(store: Store, whole: Task) -> None:
+async def test_not_moved_with_a_used_key(store: Store, two_step_task: Task) -> None:
     """Where the key was used meanwhile, the task stays, and the first use counts."""
-    after = attrs.evolve(whole, state=TaskState.CANCELED)
-    other = attrs.evolve(USE, answer=b"other", created_at=START + KEPT * SECOND - 1)
-    await store.tasks.move_task(whole, whole, key=USE)
+    after = attrs.evolve(two_step_task, state=TaskState.CANCELED)
+    other = attrs.evolve(
+        USE, response_body=b"other", created_at=START + KEY_TTL_SECONDS * SECOND - 1
+    )
+    await store.tasks.update_task_if_unchanged(
+        two_step_task, two_step_task, key_use=USE
+    )
 
-    assert not await store.tasks.move_task(whole, after, key=other)
-    assert whole == await kept_task(store, whole)
-    assert USE == await store.tasks.find_key(KEY)
+    assert not await store.tasks.update_task_if_unchanged(
+        two_step_task, after, key_use=other
+    )
+    assert two_step_task == await get_task(store, two_step_task)
+    assert USE == await store.tasks.find_idempotency_key(KEY)
 
 
-async def test_moved_with_an_old_key(store: Store, whole: Task) -> None:
+async def test_moved_with_an_old_key(store: Store, two_step_task: Task) -> None:
     """A key that was used a day ago is free."""
-    later = attrs.evolve(USE, created_at=START + KEPT * SECOND)
-    await store.tasks.move_task(whole, whole, key=USE)
+    later = attrs.evolve(USE, created_at=START + KEY_TTL_SECONDS * SECOND)
+    await store.tasks.update_task_if_unchanged(
+        two_step_task, two_step_task, key_use=USE
+    )
 
-    assert await store.tasks.move_task(whole, whole, key=later)
-    assert later == await store.tasks.find_key(KEY)
+    assert await store.tasks.update_task_if_unchanged(
+        two_step_task, two_step_task, key_use=later
+    )
+    assert later == await store.tasks.find_idempotency_key(KEY)
 
 
-async def test_twenty_movers(store: Store, whole: Task) -> None:
+async def test_twenty_movers(store: Store, two_step_task: Task) -> None:
     """Of twenty who move it at once one does."""
-    after = attrs.evolve(whole, state=TaskState.PAUSED)
+    after = attrs.evolve(two_step_task, state=TaskState.PAUSED)
 
     moved = await asyncio.gather(
-        *(store.tasks.move_task(whole, after) for _ in range(20))
+        *(store.tasks.update_task_if_unchanged(two_step_task, after) for _ in range(20))
     )
 
     assert 1 == sum(moved)
@@ -89,12 +120,12 @@ async def test_twenty_movers(store: Store, whole: Task) -> None:
 
 async def finish(store: Store, of: Task, now: int) -> None:
     """End a task if nothing of it runs; somebody wants to hear of it."""
-    store.interest[FIRST_SCOPE] = frozenset({EventType.TASK_FINISHED})
+    store.event_interest[DEFAULT_SCOPE_ID] = frozenset({EventType.TASK_FINISHED})
 
-    def decide(_lane: Lane, changes: Changes, _past: Past) -> None:
-        changes.finish(of, Counts(), now)
+    def decide(_lane: Lane, changes: Changes, _past: PriorState) -> None:
+        changes.finish_task(of, OperationCounts(), now)
 
-    await store.change(NO_DEVICE, decide)
+    await store.change_lane(NO_DEVICE, decide)
 
 
 @pytest.mark.parametrize(
@@ -112,50 +143,53 @@ async def test_finished(
     """A task none of whose operations runs is ended, once; not one being made."""
     of = task(state=state)
     await store.tasks.add_task(of, [])
-    await parts(store, of, status=Status.FAILED)
+    await add_task_operations(store, of, status=OperationStatus.FAILED)
 
     for now in (START + 5, START + 6):
         await finish(store, of, now)
 
     if expected is not None:
-        found = await kept_task(store, of)
+        found = await get_task(store, of)
         assert (expected, START + 5) == (found.state, found.ended_at)
     else:
         assert [of.id] == [each.id for each in await store.tasks.active_tasks()]
-    told = await store.subscriptions.events(FIRST_SCOPE, after=0, limit=9)
+    told = await store.subscriptions.events(DEFAULT_SCOPE_ID, after=0, limit=9)
     assert [START + 5] * (expected is not None) == [event.at for event in told]
 
 
-async def test_not_finished(store: Store, whole: Task) -> None:
+async def test_not_finished(store: Store, two_step_task: Task) -> None:
     """A task of which something waits or runs is not ended; what was retried may."""
-    running = part(whole)
+    running = task_operation(two_step_task)
     await store.tasks.add_operations([running])
-    await parts(store, whole, status=Status.COMPLETED)
+    await add_task_operations(store, two_step_task, status=OperationStatus.COMPLETED)
 
-    await finish(store, whole, START)
+    await finish(store, two_step_task, START)
 
-    assert (await kept_task(store, whole)).ended_at is None
+    assert (await get_task(store, two_step_task)).ended_at is None
     await store.tasks.replace_operations(
-        whole, [(running, part(whole, status=Status.FAILED))]
+        two_step_task,
+        [(running, task_operation(two_step_task, status=OperationStatus.FAILED))],
     )
-    await finish(store, whole, START)
+    await finish(store, two_step_task, START)
 
-    assert START == (await kept_task(store, whole)).ended_at
+    assert START == (await get_task(store, two_step_task)).ended_at
 
 
 async def test_dropped(store: Store) -> None:
     """A task is deleted piece by piece with its operations and steps, and no other."""
-    of, other = [task(steps=2, state=TaskState.PREPARING) for _ in range(2)]
+    of, other = [task(step_count=2, state=TaskState.PREPARING) for _ in range(2)]
     for each in (of, other):
         await store.tasks.add_task(each, steps_of(each.id, 2))
-    await parts(store, of, 10)
-    kept_ids = await parts(store, other, 3)
+    await add_task_operations(store, of, 10)
+    kept_ids = await add_task_operations(store, other, 3)
 
-    dropped = [await store.tasks.drop_task(of.id, limit=4) for _ in range(3)]
+    dropped = [
+        await store.tasks.delete_preparing_task(of.id, limit=4) for _ in range(3)
+    ]
 
     assert [False, False, True] == dropped
     assert [other] == list(await store.tasks.active_tasks())
-    assert kept_ids[::-1] == await ids_of(store, OperationFilter())
+    assert kept_ids[::-1] == await operation_ids(store, OperationFilter())
     assert [] == await store.operations.steps([(of.id, 0), (of.id, 1)])
     assert 2 == len(await store.operations.steps([(other.id, 0), (other.id, 1)]))
 
@@ -164,9 +198,11 @@ async def test_dropped_in_even_pieces(store: Store) -> None:
     """Also when the pieces go into it without a rest."""
     of = task(state=TaskState.PREPARING)
     await store.tasks.add_task(of, [])
-    await parts(store, of, 4)
+    await add_task_operations(store, of, 4)
 
-    dropped = [await store.tasks.drop_task(of.id, limit=2) for _ in range(3)]
+    dropped = [
+        await store.tasks.delete_preparing_task(of.id, limit=2) for _ in range(3)
+    ]
 
     assert [False, False, True] == dropped
     assert [] == await store.tasks.active_tasks()
@@ -179,41 +215,41 @@ async def test_not_dropped(store: Store, state: TaskState) -> None:
     """A task that was ready is not deleted, whoever believes that it was not."""
     of = task(state=state)
     await store.tasks.add_task(of, [])
-    await parts(store, of, 3)
+    await add_task_operations(store, of, 3)
 
-    assert await store.tasks.drop_task(of.id, limit=9)
-    assert of == await kept_task(store, of)
-    assert 3 == len(await ids_of(store, OperationFilter()))
+    assert await store.tasks.delete_preparing_task(of.id, limit=9)
+    assert of == await get_task(store, of)
+    assert 3 == len(await operation_ids(store, OperationFilter()))
 
 
 async def test_lists(store: Store) -> None:
     """Tasks are listed newest first, in pages, in their scope, when they are ready."""
-    made = [task(scope_id=FIRST_SCOPE + n % 2) for n in range(9)]
+    made = [task(scope_id=DEFAULT_SCOPE_ID + n % 2) for n in range(9)]
     hidden = task(state=TaskState.PREPARING)
     for each in (*made, hidden):
         await store.tasks.add_task(each, [])
-    own = [each.id for each in reversed(made) if each.scope_id == FIRST_SCOPE]
+    own = [each.id for each in reversed(made) if each.scope_id == DEFAULT_SCOPE_ID]
 
     async def page(before: int | None, limit: int = 2) -> list[int]:
-        found = await store.tasks.tasks(FIRST_SCOPE, before=before, limit=limit)
+        found = await store.tasks.tasks(DEFAULT_SCOPE_ID, before=before, limit=limit)
         return [each.id for each in found]
 
     assert own == await page(None, 99)
     assert own[:2] == await page(None)
     assert own[2:4] == await page(own[1])
     assert [] == await page(own[-1])
-    assert await store.tasks.find_task(FIRST_SCOPE, hidden.id) is None
+    assert await store.tasks.find_task(DEFAULT_SCOPE_ID, hidden.id) is None
 
 
-async def test_active(place: Place, clock: ManualClock) -> None:
+async def test_active(location: StoreLocation, clock: ManualClock) -> None:
     """Those that have not ended are looked after, in every scope and state."""
     active = [task(state=state, scope_id=n) for n, state in enumerate(TaskState)]
     over = task(state=TaskState.COMPLETED, ended_at=START)
-    async with opened(place, clock) as store:
+    async with open_store(location, clock) as store:
         for each in (*active, over):
             await store.tasks.add_task(each, [])
 
-    async with opened(place, clock) as store:
+    async with open_store(location, clock) as store:
         assert active == list(await store.tasks.active_tasks())
 
 
@@ -224,17 +260,17 @@ async def test_shifted(store: Store) -> None:
     for each in (begun, planned, over):
         await store.tasks.add_task(attrs.evolve(each, expires_in=9), [])
 
-    await store.tasks.shift_tasks(50, now=START + 50)
+    await store.tasks.shift_task_deadlines(50, now=START + 50)
 
-    found = [await kept_task(store, each) for each in (begun, planned, over)]
+    found = [await get_task(store, each) for each in (begun, planned, over)]
     assert [START + 59, START + 99, START + 9] == [each.expires_at for each in found]
 
 
-async def test_ids_go_on(place: Place, clock: ManualClock) -> None:
+async def test_ids_go_on(location: StoreLocation, clock: ManualClock) -> None:
     """Ids made after a restart are above those of tasks."""
     of = task(id=2**62)
-    async with opened(place, clock) as store:
+    async with open_store(location, clock) as store:
         await store.tasks.add_task(of, [])
 
-    async with opened(place, clock) as store:
+    async with open_store(location, clock) as store:
         assert of.id < store.new_id()

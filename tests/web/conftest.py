@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.clock import ManualClock
-from tests.web.site import Site, standing
+from tests.web.local_server import LocalServer, running_server
 
 
-@pytest.fixture(name="site")
-async def _site(database: str, clock: ManualClock) -> AsyncIterator[Site]:
+@pytest.fixture(name="server")
+async def _server(database: str, clock: ManualClock) -> AsyncIterator[LocalServer]:
     """Return a server with the settings that nobody changed."""
-    async with standing(database, clock) as site:
-        yield site
+    async with running_server(database, clock) as server:
+        yield server

@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestServer
 
 
 @attrs.frozen
-class Received:
+class ReceivedWebhook:
     """A delivery as it came."""
 
     path: str
@@ -25,27 +25,27 @@ class Received:
 
 
 @attrs.define
-class Receiver:
+class RecordingReceiver:
     """Keeps what it is sent, and answers with `status`."""
 
     status: int = 200
     url: str = ""
-    received: list[Received] = attrs.field(factory=list)
+    received: list[ReceivedWebhook] = attrs.field(factory=list)
 
-    async def take(self, request: web.Request) -> web.Response:
+    async def handle(self, request: web.Request) -> web.Response:
         """Receive one delivery."""
         headers = {name.lower(): value for name, value in request.headers.items()}
         content = await request.read()
-        self.received.append(Received(request.path, headers, content))
+        self.received.append(ReceivedWebhook(request.path, headers, content))
         return web.Response(status=self.status, text="noted")
 
 
 @asynccontextmanager
-async def receiving() -> AsyncIterator[Receiver]:
+async def running_receiver() -> AsyncIterator[RecordingReceiver]:
     """Receive for the length of the block."""
-    receiver = Receiver()
+    receiver = RecordingReceiver()
     app = web.Application()
-    app.router.add_post("/{path:.*}", receiver.take)
+    app.router.add_post("/{path:.*}", receiver.handle)
     async with TestServer(app) as server:
         receiver.url = str(server.make_url("/")).rstrip("/")
         yield receiver

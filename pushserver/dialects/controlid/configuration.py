@@ -15,15 +15,15 @@ from pushserver.dialects.controlid.order import make_order
 from pushserver.errors import Invalid
 from pushserver.model.command import Order
 from pushserver.model.ids import MAX_INT64
-from pushserver.model.shadow import Value
+from pushserver.model.shadow import PropertyValue
 
 _encode = msgspec.json.Encoder().encode
-_objects = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode = msgspec.json.Decoder().decode
 _KINDS = {type(None): "null", list: "an array", dict: "an object"}
 
 
-def text(value: object) -> str:
+def format_value(value: object) -> str:
     """
     Return *value* as the device has it: switches as 1 and 0.
 
@@ -49,34 +49,36 @@ def _plain(value: float) -> str:
     return "0" if short == "-0" else short
 
 
-def write(service_id: str, properties: Mapping[str, Value]) -> Order:
+def write_order(service_id: str, properties: Mapping[str, PropertyValue]) -> Order:
     """Return the order that writes these properties, all or none of them."""
-    body = {service_id: {name: text(value) for name, value in properties.items()}}
+    body = {
+        service_id: {name: format_value(value) for name, value in properties.items()}
+    }
     return make_order(endpoint="set_configuration", body=_encode(body))
 
 
-def read(service_id: str, keys: Iterable[str]) -> Order:
+def read_order(service_id: str, keys: Iterable[str]) -> Order:
     """Return the order that asks for these properties."""
     body = {service_id: sorted(keys)}
     return make_order(endpoint="get_configuration", body=_encode(body))
 
 
-def reported(response: bytes, service_id: str) -> dict[str, str] | None:
+def parse_reported(response: bytes, service_id: str) -> dict[str, str] | None:
     """Return what a response (JSON) has of the service, None if nothing."""
     try:
-        module = _objects(response).get(service_id)
-        fields = None if module is None else _objects(module)
+        properties = _decode_object(response).get(service_id)
+        fields = None if properties is None else _decode_object(properties)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     if fields is None:
         return None
-    return {name: _reported_text(value) for name, value in fields.items()}
+    return {name: _format_reported(value) for name, value in fields.items()}
 
 
-def _reported_text(raw: msgspec.Raw) -> str:
+def _format_reported(raw: msgspec.Raw) -> str:
     """Return a value as a string also where a firmware writes it otherwise."""
     value: Any = _decode(raw)
     try:
-        return text(value)
+        return format_value(value)
     except Invalid:
         return bytes(raw).decode()

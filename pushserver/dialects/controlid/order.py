@@ -16,7 +16,7 @@ OCTET_STREAM = "application/octet-stream"
 
 _ENDPOINT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}", re.ASCII)
 _MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127}", re.ASCII)
-_CONTROL = re.compile(r"[\x00-\x20\x7f]")
+_FORBIDDEN_IN_QUERY = re.compile(r"[\x00-\x20\x7f]")
 _QUERY_LIMIT = 8192
 
 Scalar = str | int | float | bool
@@ -39,31 +39,33 @@ def make_order(
     Raises:
         Invalid: a field has no form that a device would understand.
     """
-    kind = _content_type(content_type)
+    media_type = _check_media_type(content_type)
     return Order(
-        verb=_verb(verb),
-        endpoint=_endpoint(endpoint),
-        body=None if body is None else _body(body, kind),
-        content_type=kind,
-        query_string=None if query_string is None else _query_string(query_string),
-        metadata=None if metadata is None else _text(metadata, "/metadata"),
+        verb=_check_verb(verb),
+        endpoint=_check_endpoint(endpoint),
+        body=None if body is None else _check_body(body, media_type),
+        content_type=media_type,
+        query_string=None
+        if query_string is None
+        else _check_query_string(query_string),
+        metadata=None if metadata is None else _decode_utf8(metadata, "/metadata"),
     )
 
 
-def octet_body(data: bytes) -> bytes:
+def base64_body(data: bytes) -> bytes:
     """Return raw bytes as the JSON text of the one base64 string devices expect."""
     return b'"' + base64.b64encode(data) + b'"'
 
 
-def _verb(verb: str) -> str:
+def _check_verb(verb: str) -> str:
     if verb not in ("GET", "POST"):
         raise Invalid("verb must be GET or POST.", pointer="/verb")
     return verb
 
 
-def _endpoint(endpoint: str) -> str:
+def _check_endpoint(endpoint: str) -> str:
     """Strip what people copy along from the vendor's pages: slashes and `.fcgi`."""
-    name = normal_endpoint(endpoint)
+    name = normalize_endpoint(endpoint)
     if _ENDPOINT.fullmatch(name) is None:
         raise Invalid(
             "endpoint must be the name of one command, such as load_objects,"
@@ -73,25 +75,25 @@ def _endpoint(endpoint: str) -> str:
     return name
 
 
-def normal_endpoint(endpoint: str) -> str:
+def normalize_endpoint(endpoint: str) -> str:
     """Return *endpoint* without slashes around it and without `.fcgi`."""
     return endpoint.strip("/").removesuffix(".fcgi")
 
 
-def _content_type(content_type: str) -> str:
-    kind = content_type.partition(";")[0].strip().lower()
-    if _MEDIA_TYPE.fullmatch(kind) is None:
+def _check_media_type(content_type: str) -> str:
+    media_type = content_type.partition(";")[0].strip().lower()
+    if _MEDIA_TYPE.fullmatch(media_type) is None:
         raise Invalid(
             "contentType must be a media type, such as application/json.",
             pointer="/contentType",
         )
-    return kind
+    return media_type
 
 
-def _body(body: bytes, kind: str) -> str:
-    if kind == OCTET_STREAM:
+def _check_body(body: bytes, media_type: str) -> str:
+    if media_type == OCTET_STREAM:
         _check_base64(body)
-    return _text(body, "/body")
+    return _decode_utf8(body, "/body")
 
 
 def _check_base64(body: bytes) -> None:
@@ -106,16 +108,16 @@ def _check_base64(body: bytes) -> None:
         ) from None
 
 
-def _text(raw: bytes, pointer: str) -> str:
+def _decode_utf8(raw: bytes, pointer: str) -> str:
     try:
         return raw.decode()
     except UnicodeDecodeError:
         raise Invalid("This must be UTF-8.", pointer=pointer) from None
 
 
-def _query_string(query: str | Mapping[str, Scalar]) -> str:
-    text = query if isinstance(query, str) else urlencode(_as_text(query))
-    if _CONTROL.search(text) or len(text) > _QUERY_LIMIT:
+def _check_query_string(query: str | Mapping[str, Scalar]) -> str:
+    text = query if isinstance(query, str) else urlencode(_query_values(query))
+    if _FORBIDDEN_IN_QUERY.search(text) or len(text) > _QUERY_LIMIT:
         raise Invalid(
             "queryString must be without spaces, line breaks and control characters,"
             f" and have at most {_QUERY_LIMIT} characters.",
@@ -124,7 +126,7 @@ def _query_string(query: str | Mapping[str, Scalar]) -> str:
     return text.removeprefix("?")
 
 
-def _as_text(query: Mapping[str, Scalar]) -> dict[str, str]:
+def _query_values(query: Mapping[str, Scalar]) -> dict[str, str]:
     """Write switches as devices do: 1 and 0."""
     return {
         name: str(int(value)) if isinstance(value, bool) else str(value)

@@ -12,7 +12,7 @@ from pushserver.model.command import Order
 _quote = msgspec.json.Encoder().encode
 
 
-def answer(order: Order) -> bytes:
+def poll_response(order: Order) -> bytes:
     """Return the body of the answer that hands *order* to its device."""
     parts = [
         b'{"verb":',

@@ -14,14 +14,14 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from pushserver.model.reading import Reading
+from pushserver.model.parsed_result import ParsedResult
 
 _FORM_FIELDS = {"response", "error", "code", "transactions_results"}
 _EMPTY = (b"null", b'""', b"false", b"0", b"{}", b"[]")
 _SPACE = b" \t\r\n"
-_LOOKED_THROUGH = 1024 * 1024
-_DEEPEST = 200
-_LONG = 309
+_MAX_CHECKED_BYTES = 1024 * 1024
+_MAX_DEPTH = 200
+_MAX_INT_DIGITS = 309
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _NO_BRACKETS = bytes(b for b in range(256) if b not in b"[]{}")
 #: Beyond what a float, or Python's own reader, can hold.
@@ -42,36 +42,36 @@ class _Transaction(msgspec.Struct):
     code: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
-_envelope = msgspec.json.Decoder(_Envelope).decode
-_transaction = msgspec.json.Decoder(_Transaction).decode
-_raw = msgspec.json.Decoder(msgspec.Raw).decode
-_string = msgspec.json.Decoder(str).decode
+_decode_envelope = msgspec.json.Decoder(_Envelope).decode
+_decode_transaction = msgspec.json.Decoder(_Transaction).decode
+_decode_raw = msgspec.json.Decoder(msgspec.Raw).decode
+_decode_string = msgspec.json.Decoder(str).decode
 
 
-UNREADABLE = Reading(unreadable=True)
+UNREADABLE = ParsedResult(unreadable=True)
 
 
-def read(body: bytes, content_encoding: str | None = None) -> Reading:
+def parse_result(body: bytes, content_encoding: str | None = None) -> ParsedResult:
     """Read a posted body: as JSON, then as a form; a compressed one is not opened."""
     if (content_encoding or "identity").lower() != "identity":
         return UNREADABLE
     if not body.strip(_SPACE):
-        return Reading()
-    for attempt in _WAYS:
+        return ParsedResult()
+    for parse in _PARSERS:
         try:
-            return attempt(body)
+            return parse(body)
         except (ValueError, RecursionError):
             continue
     return UNREADABLE
 
 
-def _strict(body: bytes) -> Reading:
+def _parse_json(body: bytes) -> ParsedResult:
     """Read JSON; a value that is no such object is the response itself."""
     body.decode()
     _check_readable(body)
     if body.lstrip(_SPACE)[:1] != b"{":
-        return Reading(response=_shown(bytes(_raw(body))))
-    return _reading(_envelope(body), whole=body)
+        return ParsedResult(response=_unwrap_json_string(bytes(_decode_raw(body))))
+    return _from_envelope(_decode_envelope(body), whole_body=body)
 
 
 def _check_readable(body: bytes) -> None:
@@ -80,34 +80,34 @@ def _check_readable(body: bytes) -> None:
 
     It would spoil every list that shows it. Very large bodies are not looked through.
     """
-    if len(body) > _LOOKED_THROUGH:
+    if len(body) > _MAX_CHECKED_BYTES:
         return
     if _HUGE_NUMBER.search(body) is not None:
         raise ValueError("a number that is too large")
-    if body.count(b"[") + body.count(b"{") > _DEEPEST and _is_deep(body):
+    if body.count(b"[") + body.count(b"{") > _MAX_DEPTH and _is_deep(body):
         raise ValueError("nested too deeply")
 
 
 def _is_deep(body: bytes) -> bool:
     """Tell whether brackets are nested deeper than allowed: peel them off."""
     brackets = _STRING.sub(b"", body).translate(None, delete=_NO_BRACKETS)
-    for _ in range(_DEEPEST):
+    for _ in range(_MAX_DEPTH):
         brackets = brackets.replace(b"[]", b"").replace(b"{}", b"")
         if not brackets:
             return False
     return True
 
 
-def _lenient(body: bytes) -> Reading:
+def _parse_lenient_json(body: bytes) -> ParsedResult:
     """Read what JSON forbids or few can hold: NaN, 1e999, lone surrogates, Latin-1."""
     value = json.loads(
-        _decoded(body),
+        _decode_text(body),
         parse_constant=lambda _: None,
         parse_float=_finite,
-        parse_int=lambda digits: int(digits) if len(digits) < _LONG else None,
+        parse_int=lambda digits: int(digits) if len(digits) < _MAX_INT_DIGITS else None,
     )
     clean = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return _strict(clean.encode("utf-8", "replace"))
+    return _parse_json(clean.encode("utf-8", "replace"))
 
 
 def _finite(digits: str) -> float | None:
@@ -115,71 +115,84 @@ def _finite(digits: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _decoded(body: bytes) -> str:
+def _decode_text(body: bytes) -> str:
     try:
         return body.decode("utf-8-sig")
     except UnicodeDecodeError:
         return body.decode("latin-1")
 
 
-def _form(body: bytes) -> Reading:
+def _parse_form(body: bytes) -> ParsedResult:
     """Read form fields whose values are JSON, or plain text."""
     pairs = parse_qsl(body.decode(), keep_blank_values=True, strict_parsing=True)
     fields = {name: value for name, value in pairs if name in _FORM_FIELDS}
     if not fields:
         raise ValueError("no field of a result")
     envelope = b",".join(
-        msgspec.json.encode(name) + b":" + _value(text) for name, text in fields.items()
+        msgspec.json.encode(name) + b":" + _form_value_to_json(text)
+        for name, text in fields.items()
     )
-    return _reading(_envelope(b"{" + envelope + b"}"), whole=b"{}")
+    return _from_envelope(_decode_envelope(b"{" + envelope + b"}"), whole_body=b"{}")
 
 
-def _value(text: str) -> bytes:
+def _form_value_to_json(text: str) -> bytes:
     try:
-        return bytes(_raw(text.encode()))
+        return bytes(_decode_raw(text.encode()))
     except ValueError:
         return msgspec.json.encode(text)
 
 
-_WAYS: tuple[Callable[[bytes], Reading], ...] = (_strict, _lenient, _form)
+_PARSERS: tuple[Callable[[bytes], ParsedResult], ...] = (
+    _parse_json,
+    _parse_lenient_json,
+    _parse_form,
+)
 
 
-def _reading(envelope: _Envelope, *, whole: bytes) -> Reading:
+def _from_envelope(envelope: _Envelope, *, whole_body: bytes) -> ParsedResult:
     if isinstance(envelope.transactions_results, list):
-        return _transactions(envelope.transactions_results, whole)
-    error = _given(envelope.error)
+        return _from_transactions(envelope.transactions_results, whole_body)
+    error = _raw_or_none(envelope.error)
     if error is not None and error not in _EMPTY:
-        return Reading(error=error, code=_given(envelope.code))
-    response = _given(envelope.response)
-    return Reading(
-        response=_shown(whole.strip(_SPACE) if response is None else response),
-        code=_given(envelope.code),
+        return ParsedResult(error=error, code=_raw_or_none(envelope.code))
+    response = _raw_or_none(envelope.response)
+    return ParsedResult(
+        response=_unwrap_json_string(
+            whole_body.strip(_SPACE) if response is None else response
+        ),
+        code=_raw_or_none(envelope.code),
     )
 
 
-def _transactions(items: list[msgspec.Raw], whole: bytes) -> Reading:
+def _from_transactions(items: list[msgspec.Raw], whole_body: bytes) -> ParsedResult:
     """A batch of one answers a single command; one failure in it is a failure."""
-    results = [_transaction(item) for item in items]
-    bad = next((r for r in results if not r.success), None)
-    if bad is not None:
-        said = _given(bad.error) or _given(bad.response)
-        error = b'"The transaction failed."' if said in (None, *_EMPTY) else said
-        return Reading(error=error, code=_given(bad.code))
+    results = [_decode_transaction(item) for item in items]
+    failure = next((r for r in results if not r.success), None)
+    if failure is not None:
+        reported_error = _raw_or_none(failure.error) or _raw_or_none(failure.response)
+        error = (
+            b'"The transaction failed."'
+            if reported_error in (None, *_EMPTY)
+            else reported_error
+        )
+        return ParsedResult(error=error, code=_raw_or_none(failure.code))
     if len(results) != 1:
-        return Reading(response=whole.strip(_SPACE))
-    response = _given(results[0].response)
-    return Reading(response=None if response is None else _shown(response))
+        return ParsedResult(response=whole_body.strip(_SPACE))
+    response = _raw_or_none(results[0].response)
+    return ParsedResult(
+        response=None if response is None else _unwrap_json_string(response)
+    )
 
 
-def _given(raw: msgspec.Raw | msgspec.UnsetType) -> bytes | None:
+def _raw_or_none(raw: msgspec.Raw | msgspec.UnsetType) -> bytes | None:
     return None if isinstance(raw, msgspec.UnsetType) else bytes(raw).strip(_SPACE)
 
 
-def _shown(raw: bytes) -> bytes:
+def _unwrap_json_string(raw: bytes) -> bytes:
     """Return *raw*, or the JSON that it holds as a string."""
     if raw[:1] != b'"':
         return raw
     try:
-        return bytes(_raw(_string(raw).encode()))
+        return bytes(_decode_raw(_decode_string(raw).encode()))
     except (ValueError, RecursionError):
         return raw

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from pushserver.clock import rfc3339
-from pushserver.dialects.kapua.ids import encode as encode_id
+from pushserver.dialects.kapua.ids import encode_id
 from pushserver.model.operation import Notification, Operation
 from pushserver.model.token import Token
 
@@ -89,21 +89,21 @@ class _AccessToken(_Body, tag="accessToken", kw_only=True):
     user_id: str
 
 
-def date(instant: int) -> str:
+def format_date(instant: int) -> str:
     """Return an instant in UTC with three digits of milliseconds, cut off."""
     return rfc3339(instant)[:-4] + "Z"
 
 
-def notification(one: Notification) -> bytes:
+def render_notification(one: Notification) -> bytes:
     """Render one notification."""
     return _to_json(_notification(one))
 
 
-def notifications(
+def render_notification_list(
     found: Sequence[Notification], limit: int, total: int | None
 ) -> bytes:
     """Render *found*, at most *limit* of it: one more tells that others follow."""
-    items = [_notification(one) for one in found[:limit]]
+    items = [_notification(notification) for notification in found[:limit]]
     more = len(found) > limit
     page = _Notifications(
         limit_exceeded=more, size=len(items), items=items, total_count=total
@@ -111,14 +111,16 @@ def notifications(
     return _to_json(page)
 
 
-def operation(one: Operation) -> bytes:
+def render_operation(one: Operation) -> bytes:
     """Render one operation."""
     return _to_json(_operation(one))
 
 
-def operations(found: Sequence[Operation], limit: int, total: int | None) -> bytes:
+def render_operation_list(
+    found: Sequence[Operation], limit: int, total: int | None
+) -> bytes:
     """Render *found*, at most *limit* of it: one more tells that others follow."""
-    items = [_operation(one) for one in found[:limit]]
+    items = [_operation(operation) for operation in found[:limit]]
     more = len(found) > limit
     page = _Operations(
         limit_exceeded=more, size=len(items), items=items, total_count=total
@@ -126,62 +128,66 @@ def operations(found: Sequence[Operation], limit: int, total: int | None) -> byt
     return _to_json(page)
 
 
-def count(number: int) -> bytes:
+def render_count(number: int) -> bytes:
     """Render a count."""
     return _to_json(_Count(number))
 
 
-def access_token(token: Token, secret: str) -> bytes:
+def render_access_token(token: Token, secret: str) -> bytes:
     """Render a token as the session that Kapua's clients ask for; it has no expiry."""
-    own, created = encode_id(token.id), date(token.created_at)
+    token_id, created_on = encode_id(token.id), format_date(token.created_at)
     session = _AccessToken(
-        id=own,
+        id=token_id,
         scope_id=encode_id(token.scope_id),
-        created_on=created,
-        created_by=own,
-        modified_on=created,
-        modified_by=own,
+        created_on=created_on,
+        created_by=token_id,
+        modified_on=created_on,
+        modified_by=token_id,
         token_id=secret,
-        user_id=own,
+        user_id=token_id,
     )
     return _to_json(session)
 
 
-def _notification(one: Notification) -> _Notification:
+def _notification(notification: Notification) -> _Notification:
     return _Notification(
-        id=encode_id(one.id),
-        scope_id=encode_id(one.scope_id),
-        created_on=date(one.created_at),
-        created_by=encode_id(one.created_by),
-        message=one.message,
-        operation_id=encode_id(one.operation_id),
-        progress=one.progress,
-        resource=one.resource,
-        sent_on=date(one.sent_at),
-        status=one.status.value,
+        id=encode_id(notification.id),
+        scope_id=encode_id(notification.scope_id),
+        created_on=format_date(notification.created_at),
+        created_by=encode_id(notification.created_by),
+        message=notification.message,
+        operation_id=encode_id(notification.operation_id),
+        progress=notification.progress,
+        resource=notification.resource,
+        sent_on=format_date(notification.sent_at),
+        status=notification.status.value,
     )
 
 
-def _operation(one: Operation) -> _Operation:
-    own, created_by = encode_id(one.id), encode_id(one.created_by)
-    started = one.created_at if one.started_at is None else one.started_at
+def _operation(operation: Operation) -> _Operation:
+    operation_id, created_by = encode_id(operation.id), encode_id(operation.created_by)
+    started = (
+        operation.created_at if operation.started_at is None else operation.started_at
+    )
     return _Operation(
-        id=own,
-        scope_id=encode_id(one.scope_id),
-        created_on=date(one.created_at),
+        id=operation_id,
+        scope_id=encode_id(operation.scope_id),
+        created_on=format_date(operation.created_at),
         created_by=created_by,
-        modified_on=date(one.modified_at),
+        modified_on=format_date(operation.modified_at),
         modified_by=created_by,
-        optlock=one.version,
-        action=one.label.action.value,
-        app_id=one.label.app_id,
-        device_id=encode_id(one.device_id),
-        ended_on=None if one.ended_at is None else date(one.ended_at),
-        operation_id=own,
-        operation_properties=_properties(one.label.properties),
-        resource=one.label.resource,
-        started_on=date(started),
-        status=one.status.value,
+        optlock=operation.version,
+        action=operation.descriptor.action.value,
+        app_id=operation.descriptor.app_id,
+        device_id=encode_id(operation.device_id),
+        ended_on=None
+        if operation.ended_at is None
+        else format_date(operation.ended_at),
+        operation_id=operation_id,
+        operation_properties=_properties(operation.descriptor.properties),
+        resource=operation.descriptor.resource,
+        started_on=format_date(started),
+        status=operation.status.value,
     )
 
 

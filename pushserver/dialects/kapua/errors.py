@@ -5,7 +5,7 @@ import msgspec
 _to_json = msgspec.json.Encoder().encode
 
 
-class _Info(
+class _ErrorOut(
     msgspec.Struct, tag_field="type", tag="exceptionInfo", rename="camel", kw_only=True
 ):
     http_error_code: int
@@ -13,54 +13,54 @@ class _Info(
     kapua_error_code: str
 
 
-class _IllegalArgument(_Info, tag="illegalArgumentExceptionInfo", kw_only=True):
+class _IllegalArgument(_ErrorOut, tag="illegalArgumentExceptionInfo", kw_only=True):
     argument_name: str
     argument_value: str
 
 
-class _SubjectUnauthorized(_Info, tag="subjectUnauthorizedExceptionInfo"):
+class _SubjectUnauthorized(_ErrorOut, tag="subjectUnauthorizedExceptionInfo"):
     pass
 
 
-class _EntityNotFound(_Info, tag="entityNotFoundExceptionInfo", kw_only=True):
+class _EntityNotFound(_ErrorOut, tag="entityNotFoundExceptionInfo", kw_only=True):
     entity_type: str
     entity_id: str
 
 
-def info(status: int, message: str, code: str) -> bytes:
+def render_error(status: int, message: str, code: str) -> bytes:
     """Render an error that has no shape of its own."""
     return _to_json(
-        _Info(http_error_code=status, message=message, kapua_error_code=code)
+        _ErrorOut(http_error_code=status, message=message, kapua_error_code=code)
     )
 
 
-def illegal_argument(message: str, name: str, value: str) -> bytes:
+def render_illegal_argument(message: str, name: str, value: str) -> bytes:
     """Render the refusal of an argument."""
-    found = _IllegalArgument(
+    error = _IllegalArgument(
         http_error_code=400,
         message=message,
         kapua_error_code="ILLEGAL_ARGUMENT",
         argument_name=name,
         argument_value=value,
     )
-    return _to_json(found)
+    return _to_json(error)
 
 
-def subject_unauthorized(message: str) -> bytes:
+def render_subject_unauthorized(message: str) -> bytes:
     """Render that the caller may not do this."""
-    found = _SubjectUnauthorized(
+    error = _SubjectUnauthorized(
         http_error_code=403, message=message, kapua_error_code="SUBJECT_UNAUTHORIZED"
     )
-    return _to_json(found)
+    return _to_json(error)
 
 
-def entity_not_found(message: str, entity_type: str, entity_id: str) -> bytes:
+def render_entity_not_found(message: str, entity_type: str, entity_id: str) -> bytes:
     """Render that there is no such entity; its id is as it was asked for."""
-    found = _EntityNotFound(
+    error = _EntityNotFound(
         http_error_code=404,
         message=message,
         kapua_error_code="ENTITY_NOT_FOUND",
         entity_type=entity_type,
         entity_id=entity_id,
     )
-    return _to_json(found)
+    return _to_json(error)

@@ -6,20 +6,20 @@ import re
 from pushserver.errors import Invalid
 from pushserver.model.ids import MAX_INT64
 
-_TEXT = re.compile(r"[A-Za-z0-9_-]+={0,2}", re.ASCII)
+_BASE64URL = re.compile(r"[A-Za-z0-9_-]+={0,2}", re.ASCII)
 #: Eight bytes, and a leading zero that others may write.
-_LONGEST = 9
-_ALONE = 1  # one character says six bits, which is no byte
+_MAX_BYTES = 9
+_DANGLING_LENGTH = 1  # one character says six bits, which is no byte
 
 
-def encode(number: int) -> str:
+def encode_id(number: int) -> str:
     """Return an int64 as a Kapua id: 1 is AQ, 128 needs two bytes and is AIA."""
     bits = (number if number >= 0 else ~number).bit_length()
     data = number.to_bytes(bits // 8 + 1, "big", signed=True)
     return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
-def decode(text: str) -> int:
+def decode_id(text: str) -> int:
     """
     Read a Kapua id; stray last bits and padding are passed over, as Kapua does.
 
@@ -27,10 +27,10 @@ def decode(text: str) -> int:
         Invalid: it is no base64url, or no int64.
     """
     plain = text.rstrip("=")
-    if _TEXT.fullmatch(text) is None or len(plain) % 4 == _ALONE:
+    if _BASE64URL.fullmatch(text) is None or len(plain) % 4 == _DANGLING_LENGTH:
         raise Invalid("An id is an int64 in base64url, such as AQ.")
     data = base64.urlsafe_b64decode(plain + "=" * (-len(plain) % 4))
     number = int.from_bytes(data, "big", signed=True)
-    if len(data) > _LONGEST or not ~MAX_INT64 <= number <= MAX_INT64:
+    if len(data) > _MAX_BYTES or not ~MAX_INT64 <= number <= MAX_INT64:
         raise Invalid("An id has at most 64 bits.")
     return number

@@ -10,48 +10,61 @@ import attrs
 
 from pushserver.clock import Clock
 from pushserver.errors import Misconfigured, Unavailable
+from pushserver.model.change_notice import ChangeNotice
 from pushserver.model.changes import Changes
 from pushserver.model.command import Order
-from pushserver.model.device import Device, Stray
+from pushserver.model.device import Device, UnknownRequest
 from pushserver.model.event import EventType
-from pushserver.model.ids import IdSource
+from pushserver.model.ids import IdGenerator
 from pushserver.model.lane import Lane
-from pushserver.model.load import Load
-from pushserver.model.news import News
-from pushserver.model.state import IN_FLIGHT, State
-from pushserver.storage.deciding import Decision, Recall, Then
-from pushserver.storage.postgres import times
-from pushserver.storage.postgres.desk import Desk
-from pushserver.storage.postgres.hours import Hours
-from pushserver.storage.postgres.known import Known
-from pushserver.storage.postgres.link import READER, WRITER, Link
-from pushserver.storage.postgres.loads import loads
-from pushserver.storage.postgres.moving import Moving
-from pushserver.storage.postgres.rounds import Rounds
-from pushserver.storage.postgres.schema import install
-from pushserver.storage.postgres.session import Database, Pool, Session
-from pushserver.storage.postgres.settled import Settled
-from pushserver.storage.sql.history import SqlHistory
-from pushserver.storage.sql.interests import SqlInterests
-from pushserver.storage.sql.newest import largest_id
+from pushserver.model.queue_status import QueueStatus
+from pushserver.model.state import IN_FLIGHT, CommandState
+from pushserver.storage.commands import CompletionCallback, Decision, Lookup
+from pushserver.storage.postgres.cluster.low_watermark import LowWatermark
+from pushserver.storage.postgres.cluster.member import ClusterMember
+from pushserver.storage.postgres.cluster.task_lock import TaskLock
+from pushserver.storage.postgres.commit import deadlines
+from pushserver.storage.postgres.commit.group_commit import GroupCommit
+from pushserver.storage.postgres.commit.lane_cache import LaneCache
+from pushserver.storage.postgres.commit.queue_status import queue_statuses
+from pushserver.storage.postgres.connection.clock import DatabaseClock
+from pushserver.storage.postgres.connection.connection import (
+    READER_APPLICATION,
+    WRITER_APPLICATION,
+    Connection,
+)
+from pushserver.storage.postgres.connection.schema import install_schema
+from pushserver.storage.postgres.connection.threads import (
+    ConnectionThread,
+    Database,
+    Pool,
+)
+from pushserver.storage.sql.largest_id import largest_id
+from pushserver.storage.sql.offset_marks import OffsetMarks
 from pushserver.storage.sql.operations import SqlOperations
-from pushserver.storage.sql.orders import Orders
-from pushserver.storage.sql.places import Places
+from pushserver.storage.sql.order_cache import OrderCache
+from pushserver.storage.sql.retention import SqlRetention
 from pushserver.storage.sql.shadows import SqlShadows
 from pushserver.storage.sql.store import SqlStore
+from pushserver.storage.sql.stream_interests import SqlStreamInterests
 from pushserver.storage.sql.subscriptions import SqlSubscriptions
 from pushserver.storage.sql.tasks import SqlTasks
 from pushserver.storage.sql.upgrades import SqlUpgrades
-from pushserver.storage.sql.work import Job, Writer
+from pushserver.storage.sql.write_jobs import SqlWriter, WriteJob
 
 T = TypeVar("T")
 
 #: Connections that write, and that read: for hand-outs, for lists, for workers.
-_WRITERS, _HOT, _LISTS, _WORKERS = 4, 2, 2, 1
+(
+    _WRITER_CONNECTIONS,
+    _DELIVERY_CONNECTIONS,
+    _LIST_CONNECTIONS,
+    _BACKGROUND_CONNECTIONS,
+) = 4, 2, 2, 1
 #: Seconds that a round may take, and a reading.
-_ROUND, _READING = 5, 20
+_WRITE_TIMEOUT, _READ_TIMEOUT = 5, 20
 #: And what is asked all the time: a network that is silent for so long is gone.
-_DESK = 2
+_CLUSTER_TIMEOUT = 2
 
 
 @attrs.define(eq=False, kw_only=True, repr=False)
@@ -59,19 +72,19 @@ class PostgresStore(SqlStore):
     """
     A database that others write, too.
 
-    Decisions are taken on lanes that were read and locked for them; `known` is only
-    what this process happens to know.
+    Decisions are taken on lanes that were read and locked for them; `lane_cache` is
+    only what this process happens to know.
     """
 
     now: Callable[[], int]
-    rounds: Rounds
-    known: Known
-    desk: Desk
-    workers: Pool
-    new_id: IdSource
-    interest: dict[int, frozenset[EventType]]
-    closing: AsyncExitStack
-    release: str
+    group_commit: GroupCommit
+    lane_cache: LaneCache
+    member: ClusterMember
+    background_reader: Pool
+    new_id: IdGenerator
+    event_interest: dict[int, frozenset[EventType]]
+    exit_stack: AsyncExitStack
+    server_version: str
 
     @classmethod
     async def open(cls, url: str, clock: Clock) -> Self:
@@ -81,182 +94,215 @@ class PostgresStore(SqlStore):
         Raises:
             Misconfigured: it cannot be opened.
         """
-        database, closing = Database(url), AsyncExitStack()
+        database, exit_stack = Database(url), AsyncExitStack()
         try:
-            return await cls._open(database, clock, closing)
+            return await cls._open(database, clock, exit_stack)
         except Unavailable as error:
-            await closing.aclose()
+            await exit_stack.aclose()
             raise Misconfigured(f"Cannot open the database: {error}") from error
         except BaseException:
-            await closing.aclose()
+            await exit_stack.aclose()
             raise
 
     @classmethod
     async def _open(
-        cls, database: Database, clock: Clock, closing: AsyncExitStack
+        cls, database: Database, clock: Clock, exit_stack: AsyncExitStack
     ) -> Self:
-        def session(patience: int, name: str = READER, **how: bool) -> Session:
-            made = Session(database, patience, name, **how)
-            closing.push_async_callback(made.close)
-            return made
+        def new_thread(
+            timeout: int, application_name: str = READER_APPLICATION, **options: bool
+        ) -> ConnectionThread:
+            thread = ConnectionThread(database, timeout, application_name, **options)
+            exit_stack.push_async_callback(thread.close)
+            return thread
 
-        def pool(size: int, *, picky: bool = False) -> Pool:
-            return Pool([session(_READING, picky=picky) for _ in range(size)])
+        def new_pool(size: int, *, custom_plans: bool = False) -> Pool:
+            return Pool(
+                [
+                    new_thread(_READ_TIMEOUT, custom_plans=custom_plans)
+                    for _ in range(size)
+                ]
+            )
 
-        def own() -> set[int]:
+        def writer_pids() -> set[int]:
             return {each.pid for each in writers if each.pid is not None}
 
-        writers = [session(_ROUND, WRITER) for _ in range(_WRITERS)]
-        hours = Hours(clock)
-        await writers[0].run(partial(install, now=clock.now()))
-        hours.hear(await writers[0].run(hours.ask))
+        writers = [
+            new_thread(_WRITE_TIMEOUT, WRITER_APPLICATION)
+            for _ in range(_WRITER_CONNECTIONS)
+        ]
+        database_clock = DatabaseClock(clock)
+        await writers[0].run(partial(install_schema, now=clock.now()))
+        database_clock.record_offset(
+            await writers[0].run(database_clock.measure_offset)
+        )
         floor = await writers[0].run(largest_id)
-        new_id = IdSource(hours.now, floor=floor)
+        new_id = IdGenerator(database_clock.now, floor=floor)
         interest: dict[int, frozenset[EventType]] = {}
-        known = Known(set(), Orders(), clock.now)
-        rounds = Rounds(writers, known, clock.now, new_id, interest, hours)
+        lane_cache = LaneCache(set(), OrderCache(), clock.now)
+        group_commit = GroupCommit(
+            writers, lane_cache, clock.now, new_id, interest, database_clock
+        )
         # What is rare and what is not has to be listed in different ways.
-        write, lists = Writer(rounds), pool(_LISTS, picky=True)
-        workers = pool(_WORKERS)
-        desk = Desk(
-            session=session(_DESK, speaks_for_all=True),
-            hours=hours,
-            new_id=new_id,
-            known=known,
-            writers=own,
+        write, lists = (
+            SqlWriter(group_commit),
+            new_pool(_LIST_CONNECTIONS, custom_plans=True),
         )
-        closing.push_async_callback(desk.close)
-        known.hears = desk.hears
-        settled = Settled(
-            session=session(_DESK),
-            hours=hours,
+        workers = new_pool(_BACKGROUND_CONNECTIONS)
+        member = ClusterMember(
+            connection_thread=new_thread(_CLUSTER_TIMEOUT, detects_outage=True),
+            database_clock=database_clock,
             new_id=new_id,
-            here=rounds.settled,
-            writers=own,
-            behind=desk.net.doubt,
+            lane_cache=lane_cache,
+            writer_pids=writer_pids,
         )
-        await desk.open()
+        exit_stack.push_async_callback(member.leave)
+        lane_cache.is_listening = member.is_listening
+        low_watermark = LowWatermark(
+            connection_thread=new_thread(_CLUSTER_TIMEOUT),
+            database_clock=database_clock,
+            new_id=new_id,
+            local_watermark=group_commit.low_watermark,
+            writer_pids=writer_pids,
+            on_behind=member.sweep.request_full_notice,
+        )
+        await member.join()
         store = cls(
             now=clock.now,
-            rounds=rounds,
-            known=known,
-            desk=desk,
-            hot=pool(_HOT),
-            lists=lists,
-            workers=workers,
+            group_commit=group_commit,
+            lane_cache=lane_cache,
+            member=member,
+            hot_reader=new_pool(_DELIVERY_CONNECTIONS),
+            list_reader=lists,
+            background_reader=workers,
             write=write,
-            settled=settled,
-            operations=SqlOperations(lists, workers, write, Places(remembers=False)),
-            tasks=SqlTasks(workers, write, Moving(session(_READING))),
+            low_watermark=low_watermark,
+            operations=SqlOperations(
+                lists, workers, write, OffsetMarks(is_enabled=False)
+            ),
+            tasks=SqlTasks(workers, write, TaskLock(new_thread(_READ_TIMEOUT))),
             upgrades=SqlUpgrades(lists),
             shadows=SqlShadows(lists, workers),
-            subscriptions=SqlSubscriptions(workers, write, settled),
-            interests=SqlInterests(workers, write),
-            history=SqlHistory(workers, write),
+            subscriptions=SqlSubscriptions(workers, write, low_watermark),
+            stream_interests=SqlStreamInterests(workers, write),
+            retention=SqlRetention(workers, write),
             new_id=new_id,
-            interest=interest,
-            closing=closing,
-            release=await writers[0].run(_release),
+            event_interest=interest,
+            exit_stack=exit_stack,
+            server_version=await writers[0].run(_server_version),
         )
-        store.watch(store._keep_orders)
-        store.watch(desk.note)
+        store.add_commit_observer(store._update_order_cache)
+        store.add_commit_observer(member.record_changes)
         return store
 
-    async def change(
+    async def change_lane(
         self,
         device_id: int,
         decide: Decision[T],
-        recall: Recall | None = None,
-        then: Then[T] | None = None,
+        lookup: Lookup | None = None,
+        on_done: CompletionCallback[T] | None = None,
     ) -> T:
         """Let *decide* change the device's lane, in one of the next rounds."""
         future = asyncio.get_running_loop().create_future()
-        job = Job(future, device_id, decide, recall, then)
-        value: T = await self.rounds.submit(job)
+        job = WriteJob(future, device_id, decide, lookup, on_done)
+        value: T = await self.group_commit.submit(job)
         return value
 
-    async def order(self, command_id: int) -> Order:
+    async def read_order(self, command_id: int) -> Order:
         """Return what the command orders, from memory if it is there."""
-        return self.known.orders.find(command_id) or await super().order(command_id)
+        return self.lane_cache.orders.find(command_id) or await super().read_order(
+            command_id
+        )
 
     def is_idle(self, device_id: int, now: int, grace: int) -> bool:
         """Tell whether there is nothing for the device, as far as is known here."""
-        return self.known.is_idle(device_id, now, grace)
+        return self.lane_cache.is_idle(device_id, now, grace)
 
-    def lane(self, device_id: int) -> Lane | None:
+    def cached_lane(self, device_id: int) -> Lane | None:
         """Return the lane as this process had it last."""
-        return self.known.get(device_id)
+        return self.lane_cache.get(device_id)
 
-    async def loads(
+    async def queue_statuses(
         self, device_ids: Collection[int], scope_id: int | None = None
-    ) -> Mapping[int, Load]:
+    ) -> Mapping[int, QueueStatus]:
         """Ask the database: this process may never have heard of the lanes."""
-        return await self.lists.run(lambda c: loads(c, device_ids, scope_id))
+        return await self.list_reader.run(
+            lambda c: queue_statuses(c, device_ids, scope_id)
+        )
 
-    async def overdue(self, now: int) -> Sequence[int]:
+    async def overdue_devices(self, now: int) -> Sequence[int]:
         """Return devices in whose lanes something is due."""
-        return await self.workers.run(lambda c: times.overdue(c, now))
+        return await self.background_reader.run(lambda c: deadlines.overdue(c, now))
 
-    async def live(self, device_ids: Collection[int]) -> Collection[int]:
+    async def devices_with_live_commands(
+        self, device_ids: Collection[int]
+    ) -> Collection[int]:
         """Ask the database, and what waits here to be decided."""
         # What is decided while the database is asked is seen by one of the two.
-        waiting = self.rounds.devices & set(device_ids)
-        return waiting | await self.workers.run(lambda c: times.live(c, device_ids))
+        waiting = self.group_commit.active_devices & set(device_ids)
+        return waiting | await self.background_reader.run(
+            lambda c: deadlines.live_devices(c, device_ids)
+        )
 
-    async def shift(self, jump: int) -> None:
+    async def shift_deadlines(self, jump: int) -> None:
         """Move the deadlines in the database: one server does so for all."""
-        if self.leads:
-            await self.write(lambda c: times.shift(c, jump, self.now(), self.new_id()))
-        self.known.shift(jump)
+        if self.is_leader:
+            await self.write(
+                lambda c: deadlines.shift(c, jump, self.now(), self.new_id())
+            )
+        self.lane_cache.shift(jump)
 
-    async def save_seen(
-        self, devices: Sequence[Device], strays: Sequence[Stray], *, keep: int
+    async def save_last_seen(
+        self,
+        devices: Sequence[Device],
+        unknown_requests: Sequence[UnknownRequest],
+        *,
+        keep: int,
     ) -> None:
         """Write what was seen, and tell it to others."""
-        await super().save_seen(devices, strays, keep=keep)
-        self.desk.see(devices)
+        await super().save_last_seen(devices, unknown_requests, keep=keep)
+        self.member.record_seen(devices)
 
     @property
-    def leads(self) -> bool:
+    def is_leader(self) -> bool:
         """Whether this server has the lock of the one that leads."""
-        return self.desk.leads
+        return self.member.is_leader
 
     @property
-    def version(self) -> str:
+    def database_version(self) -> str:
         """Name the database's release, as it was at the start."""
-        return f"PostgreSQL {self.release}"
+        return f"PostgreSQL {self.server_version}"
 
     @property
     def is_shared(self) -> bool:
         """Others may come at any time."""
         return True
 
-    def follow(self, listener: Callable[[News], None]) -> None:
+    def add_notice_listener(self, listener: Callable[[ChangeNotice], None]) -> None:
         """Tell *listener* what others did."""
-        self.desk.listeners.append(listener)
+        self.member.notice_observers.append(listener)
 
-    async def hear(self) -> None:
+    async def sync_notices(self) -> None:
         """Let the desk ask."""
-        await self.desk.hear()
+        await self.member.catch_up()
 
-    def watch(self, observer: Callable[[Changes], None]) -> None:
+    def add_commit_observer(self, observer: Callable[[Changes], None]) -> None:
         """Call *observer* after each commit."""
-        self.rounds.observers.append(observer)
+        self.group_commit.observers.append(observer)
 
     async def close(self) -> None:
         """Write what waits and close."""
-        await self.rounds.stop()
-        await self.closing.aclose()
+        await self.group_commit.stop()
+        await self.exit_stack.aclose()
 
-    def _keep_orders(self, changes: Changes) -> None:
-        for command in changes.added:
-            if command.state is State.PENDING:
-                self.known.orders.admit(command)
-        for move in changes.moves:
+    def _update_order_cache(self, changes: Changes) -> None:
+        for command in changes.new_commands:
+            if command.state is CommandState.PENDING:
+                self.lane_cache.orders.add(command)
+        for move in changes.transitions:
             if move.command.state not in IN_FLIGHT:
-                self.known.orders.drop(move.command.id)
+                self.lane_cache.orders.remove(move.command.id)
 
 
-def _release(link: Link) -> str:
+def _server_version(connection: Connection) -> str:
     """Return the database's release, as it says it itself."""
-    return str(link.raw.info.parameter_status("server_version"))
+    return str(connection.raw.info.parameter_status("server_version"))

@@ -11,7 +11,7 @@ from pushserver.model.ids import MAX_INT64
 T = TypeVar("T")
 
 
-async def always_settled() -> int:
+async def no_low_watermark() -> int:
     """Return an id above all others: where one writes, ids are written in order."""
     return MAX_INT64
 
@@ -33,29 +33,29 @@ class Cursor(Protocol):
         """Go through the rows that are left."""
 
 
-class Connection(Protocol):
+class SqlConnection(Protocol):
     """Statements are done on it one after the other, on one thread."""
 
     def execute(self, sql: str, values: Sequence[Any] = ..., /) -> Cursor:
         """Do a statement."""
 
 
-class ByColumns:
+class PostgresDialect:
     """A connection to which it is cheaper to give all values of a column at once."""
 
-    def execute_columns(self, sql: str, *tables: Sequence[Sequence[Any]]) -> Cursor:
-        """Do a statement over *tables*, each of their columns an array of texts."""
+    def execute_arrays(self, sql: str, *row_sets: Sequence[Sequence[Any]]) -> Cursor:
+        """Do a statement over *row_sets*, each of their columns an array of texts."""
         raise NotImplementedError
 
-    def take_time(self) -> None:
+    def extend_timeout(self) -> None:
         """Expect what follows in this transaction to take long to be sent."""
         raise NotImplementedError
 
 
-class Reader(Protocol):
+class SqlReader(Protocol):
     """Reads."""
 
-    async def run(self, work: Callable[[Connection], T]) -> T:
+    async def run(self, work: Callable[[SqlConnection], T]) -> T:
         """
         Call *work* on a thread: one hop for all that it reads, of one moment.
 

@@ -2,23 +2,23 @@
 
 from collections.abc import Sequence
 
-from pushserver.model.scope import FIRST_NAME, FIRST_SCOPE, Scope
+from pushserver.model.scope import DEFAULT_SCOPE_ID, DEFAULT_SCOPE_NAME, Scope
 from pushserver.model.token import Token
-from pushserver.storage.fleet_rows import (
-    SCOPE,
-    TOKEN,
+from pushserver.storage.device_rows import (
+    SCOPE_COLUMNS,
+    TOKEN_COLUMNS,
     scope_from_row,
     scope_row,
     token_from_row,
     token_row,
 )
-from pushserver.storage.rows import marks
-from pushserver.storage.sql.connection import Connection
+from pushserver.storage.rows import placeholders
+from pushserver.storage.sql.connection import SqlConnection
 
-_SCOPES = f"SELECT {SCOPE} FROM scope ORDER BY id"
-_SCOPE = f"INSERT INTO scope ({SCOPE}) VALUES ({marks(SCOPE)})"
-_TOKENS = f"SELECT {TOKEN} FROM token WHERE revoked_at IS NULL ORDER BY id"
-_TOKEN = f"INSERT INTO token ({TOKEN}) VALUES ({marks(TOKEN)})"
+_SCOPES = f"SELECT {SCOPE_COLUMNS} FROM scope ORDER BY id"
+_SCOPE = f"INSERT INTO scope ({SCOPE_COLUMNS}) VALUES ({placeholders(SCOPE_COLUMNS)})"
+_TOKENS = f"SELECT {TOKEN_COLUMNS} FROM token WHERE revoked_at IS NULL ORDER BY id"
+_TOKEN = f"INSERT INTO token ({TOKEN_COLUMNS}) VALUES ({placeholders(TOKEN_COLUMNS)})"
 _VALID = "SELECT 1 FROM token WHERE scope_id = ? AND revoked_at IS NULL LIMIT 1"
 _REVOKE = (
     "UPDATE token SET revoked_at = ?"
@@ -26,34 +26,34 @@ _REVOKE = (
 )
 
 
-def all_scopes(connection: Connection) -> Sequence[Scope]:
+def all_scopes(connection: SqlConnection) -> Sequence[Scope]:
     """Return every scope."""
     return [scope_from_row(row) for row in connection.execute(_SCOPES)]
 
 
-def add_first_scope(connection: Connection, now: int) -> None:
+def add_first_scope(connection: SqlConnection, now: int) -> None:
     """Make the scope that is there from the beginning."""
-    first = Scope(id=FIRST_SCOPE, name=FIRST_NAME, created_at=now)
+    first = Scope(id=DEFAULT_SCOPE_ID, name=DEFAULT_SCOPE_NAME, created_at=now)
     connection.execute(_SCOPE, scope_row(first))
 
 
-def add_scope(connection: Connection, scope: Scope, token: Token) -> None:
+def add_scope(connection: SqlConnection, scope: Scope, token: Token) -> None:
     """Keep a scope and its first token."""
     connection.execute(_SCOPE, scope_row(scope))
     add_token(connection, token)
 
 
-def all_tokens(connection: Connection) -> Sequence[Token]:
+def all_tokens(connection: SqlConnection) -> Sequence[Token]:
     """Return every token that was not revoked."""
     return [token_from_row(row) for row in connection.execute(_TOKENS)]
 
 
-def add_token(connection: Connection, token: Token) -> None:
+def add_token(connection: SqlConnection, token: Token) -> None:
     """Keep a token."""
     connection.execute(_TOKEN, token_row(token))
 
 
-def add_first_token(connection: Connection, token: Token) -> bool:
+def add_first_token(connection: SqlConnection, token: Token) -> bool:
     """Keep a token if its scope has no valid one."""
     if connection.execute(_VALID, (token.scope_id,)).fetchone() is not None:
         return False
@@ -62,7 +62,7 @@ def add_first_token(connection: Connection, token: Token) -> bool:
 
 
 def revoke_token(
-    connection: Connection, scope_id: int, token_id: int, now: int
+    connection: SqlConnection, scope_id: int, token_id: int, now: int
 ) -> bool:
     """Revoke a token."""
     return connection.execute(_REVOKE, (now, token_id, scope_id)).rowcount == 1

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 #: Written into the file; a later release migrates what has a smaller one.
 SCHEMA_VERSION = 1
-_WRITER = (
+_WRITER_PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA wal_autocheckpoint = 2000",
@@ -27,14 +27,14 @@ _WRITER = (
 )
 # Up to SQLite 3.51.2, two connections that checkpoint at once can corrupt the file:
 # only the writer does.
-_READER = (
+_READER_PRAGMAS = (
     "PRAGMA wal_autocheckpoint = 0",
     "PRAGMA query_only = ON",
     "PRAGMA cache_size = -16384",
 )
 
 
-class Connection(aiosqlite.Connection):
+class SqliteConnection(aiosqlite.Connection):
     """One connection with its thread."""
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -52,31 +52,31 @@ class Connection(aiosqlite.Connection):
         return result
 
 
-async def connect_writer(path: Path, now: int) -> Connection:
+async def connect_writer(path: Path, now: int) -> SqliteConnection:
     """Open the one connection that writes, making the file where there is none."""
-    return await _connect(path, _WRITER, partial(_install, now=now))
+    return await _connect(path, _WRITER_PRAGMAS, partial(_create_schema, now=now))
 
 
-async def connect_reader(path: Path) -> Connection:
+async def connect_reader(path: Path) -> SqliteConnection:
     """Open a connection that can only read."""
-    return await _connect(path, _READER)
+    return await _connect(path, _READER_PRAGMAS)
 
 
 async def _connect(
     path: Path,
     pragmas: tuple[str, ...],
     prepare: Callable[[sqlite3.Connection], None] | None = None,
-) -> Connection:
+) -> SqliteConnection:
     def connector() -> sqlite3.Connection:
         return sqlite3.connect(path, isolation_level=None, cached_statements=256)
 
-    def set_up(made: sqlite3.Connection) -> None:
+    def set_up(raw: sqlite3.Connection) -> None:
         for pragma in pragmas:
-            made.execute(pragma)
+            raw.execute(pragma)
         if prepare is not None:
-            prepare(made)
+            prepare(raw)
 
-    connection = Connection(connector, 64)
+    connection = SqliteConnection(connector, 64)
     try:
         await connection
         await connection.run(set_up)
@@ -90,7 +90,7 @@ async def _connect(
     return connection
 
 
-def _install(connection: sqlite3.Connection, now: int) -> None:
+def _create_schema(connection: sqlite3.Connection, now: int) -> None:
     """Make the tables and the first scope in a new file; refuse a later release's."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > SCHEMA_VERSION:
@@ -101,7 +101,7 @@ def _install(connection: sqlite3.Connection, now: int) -> None:
     if version == SCHEMA_VERSION:
         return
     # In SQLite only an INTEGER PRIMARY KEY is the row's own place in the file.
-    schema = schema_sql(whole=False).replace(
+    schema = schema_sql(include_postgres=False).replace(
         "BIGINT PRIMARY KEY", "INTEGER PRIMARY KEY"
     )
     connection.executescript(f"BEGIN IMMEDIATE; {schema}")
@@ -110,7 +110,7 @@ def _install(connection: sqlite3.Connection, now: int) -> None:
     connection.execute("COMMIT")
 
 
-def in_transaction(
+def run_in_transaction(
     connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], None]
 ) -> None:
     """Do *work* wholly or not at all."""

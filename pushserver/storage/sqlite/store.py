@@ -9,34 +9,34 @@ from typing import Self, TypeVar
 import attrs
 
 from pushserver.clock import Clock
+from pushserver.model.change_notice import ChangeNotice
 from pushserver.model.changes import Changes
 from pushserver.model.event import EventType
-from pushserver.model.ids import IdSource
+from pushserver.model.ids import IdGenerator
 from pushserver.model.lane import Lane
-from pushserver.model.load import Load
-from pushserver.model.news import News
-from pushserver.model.state import IN_FLIGHT, State
-from pushserver.storage.deciding import Decision, Recall, Then
-from pushserver.storage.sql.history import SqlHistory
-from pushserver.storage.sql.interests import SqlInterests
-from pushserver.storage.sql.lanes import load_all
-from pushserver.storage.sql.newest import largest_id
+from pushserver.model.queue_status import QueueStatus
+from pushserver.model.state import IN_FLIGHT, CommandState
+from pushserver.storage.commands import CompletionCallback, Decision, Lookup
+from pushserver.storage.sql.lanes import load_all_lanes
+from pushserver.storage.sql.largest_id import largest_id
 from pushserver.storage.sql.operations import SqlOperations
-from pushserver.storage.sql.orders import Orders
+from pushserver.storage.sql.order_cache import OrderCache
+from pushserver.storage.sql.retention import SqlRetention
 from pushserver.storage.sql.shadows import SqlShadows
 from pushserver.storage.sql.store import SqlStore
+from pushserver.storage.sql.stream_interests import SqlStreamInterests
 from pushserver.storage.sql.subscriptions import SqlSubscriptions
 from pushserver.storage.sql.tasks import SqlTasks
 from pushserver.storage.sql.upgrades import SqlUpgrades
-from pushserver.storage.sql.work import Job, Writer
-from pushserver.storage.sqlite.commit import GroupCommit
+from pushserver.storage.sql.write_jobs import SqlWriter, WriteJob
 from pushserver.storage.sqlite.connection import (
-    Connection,
     FileLock,
+    SqliteConnection,
     connect_reader,
     connect_writer,
 )
-from pushserver.storage.sqlite.lanes import Lanes
+from pushserver.storage.sqlite.group_commit import GroupCommit
+from pushserver.storage.sqlite.lanes import InMemoryLanes
 
 T = TypeVar("T")
 
@@ -49,15 +49,15 @@ class SqliteStore(SqlStore):
     The writer has a connection of its own, and so have the three readers.
     """
 
-    lock: FileLock
-    writer: GroupCommit
-    hot: Connection
-    lists: Connection
-    workers: Connection
-    lanes: Lanes
-    orders: Orders
-    new_id: IdSource
-    interest: dict[int, frozenset[EventType]]
+    file_lock: FileLock
+    group_commit: GroupCommit
+    hot_reader: SqliteConnection
+    list_reader: SqliteConnection
+    background_reader: SqliteConnection
+    lanes: InMemoryLanes
+    order_cache: OrderCache
+    new_id: IdGenerator
+    event_interest: dict[int, frozenset[EventType]]
 
     @classmethod
     async def open(cls, path: Path, clock: Clock) -> Self:
@@ -73,99 +73,101 @@ class SqliteStore(SqlStore):
         except BaseException:
             lock.release()
             raise
-        lanes = Lanes()
-        for lane in await connection.run(lambda c: load_all(c, clock.now())):
-            lanes.put(lane)
-        new_id = IdSource(clock.now, floor=await connection.run(largest_id))
-        interest: dict[int, frozenset[EventType]] = {}
-        writer = GroupCommit(connection, lanes, clock.now, new_id, interest)
-        write = Writer(writer)
+        lanes = InMemoryLanes()
+        for lane in await connection.run(lambda c: load_all_lanes(c, clock.now())):
+            lanes.replace(lane)
+        new_id = IdGenerator(clock.now, floor=await connection.run(largest_id))
+        event_interest: dict[int, frozenset[EventType]] = {}
+        writer = GroupCommit(connection, lanes, clock.now, new_id, event_interest)
+        sql_writer = SqlWriter(writer)
         lists = await connect_reader(path)
         workers = await connect_reader(path)
         store = cls(
-            lock=lock,
-            writer=writer,
-            hot=await connect_reader(path),
-            lists=lists,
+            file_lock=lock,
+            group_commit=writer,
+            hot_reader=await connect_reader(path),
+            list_reader=lists,
             lanes=lanes,
-            orders=Orders(),
-            workers=workers,
-            write=write,
-            operations=SqlOperations(lists, workers, write),
-            tasks=SqlTasks(workers, write),
+            order_cache=OrderCache(),
+            background_reader=workers,
+            write=sql_writer,
+            operations=SqlOperations(lists, workers, sql_writer),
+            tasks=SqlTasks(workers, sql_writer),
             upgrades=SqlUpgrades(lists),
             shadows=SqlShadows(lists, workers),
-            subscriptions=SqlSubscriptions(workers, write),
-            interests=SqlInterests(workers, write),
-            history=SqlHistory(workers, write),
+            subscriptions=SqlSubscriptions(workers, sql_writer),
+            stream_interests=SqlStreamInterests(workers, sql_writer),
+            retention=SqlRetention(workers, sql_writer),
             new_id=new_id,
-            interest=interest,
+            event_interest=event_interest,
         )
-        store.watch(store._keep_orders)
+        store.add_commit_observer(store._update_order_cache)
         writer.start()
         return store
 
     # Commands
 
-    async def change(
+    async def change_lane(
         self,
         device_id: int,
         decide: Decision[T],
-        recall: Recall | None = None,
-        then: Then[T] | None = None,
+        lookup: Lookup | None = None,
+        on_done: CompletionCallback[T] | None = None,
     ) -> T:
         """Let *decide* change the device's lane, in the next round."""
         future = asyncio.get_running_loop().create_future()
-        job = Job(future, device_id, decide, recall, then)
-        value: T = await self.writer.submit(job)
+        job = WriteJob(future, device_id, decide, lookup, on_done)
+        value: T = await self.group_commit.submit(job)
         return value
 
     def is_idle(self, device_id: int, now: int, grace: int) -> bool:
         """Ask the lane in memory."""
         lane = self.lanes.get(device_id)
-        return lane is None or lane.is_quiet(now, grace)
+        return lane is None or lane.is_idle(now, grace)
 
-    def lane(self, device_id: int) -> Lane | None:
+    def cached_lane(self, device_id: int) -> Lane | None:
         """Return the lane from memory."""
         return self.lanes.get(device_id)
 
-    async def loads(
+    async def queue_statuses(
         self, device_ids: Collection[int], scope_id: int | None = None
-    ) -> Mapping[int, Load]:
+    ) -> Mapping[int, QueueStatus]:
         """Ask the lanes in memory."""
         lanes = ((i, self.lanes.get(i)) for i in device_ids)
-        return {i: lane.load(scope_id) for i, lane in lanes if lane is not None}
+        return {i: lane.queue_status(scope_id) for i, lane in lanes if lane is not None}
 
-    async def live(self, device_ids: Collection[int]) -> Collection[int]:
+    async def devices_with_live_commands(
+        self, device_ids: Collection[int]
+    ) -> Collection[int]:
         """Ask the lanes in memory, once they are those of all that was asked for."""
-        await self.check()
+        await self.check_writable()
         return [i for i in device_ids if self.lanes.get(i) is not None]
 
-    async def overdue(self, now: int) -> Sequence[int]:
+    async def overdue_devices(self, now: int) -> Sequence[int]:
         """Return the devices whose lanes are due."""
-        return self.lanes.overdue(now)
+        return self.lanes.pop_overdue(now)
 
-    async def shift(self, jump: int) -> None:
+    async def shift_deadlines(self, jump: int) -> None:
         """Move the deadlines in memory."""
-        self.lanes.shift(jump)
+        self.lanes.shift_deadlines(jump)
 
-    def _keep_orders(self, changes: Changes) -> None:
-        for command in changes.added:
-            if command.state is State.PENDING:
-                self.orders.admit(command)
-        for move in changes.moves:
+    def _update_order_cache(self, changes: Changes) -> None:
+        for command in changes.new_commands:
+            if command.state is CommandState.PENDING:
+                self.order_cache.add(command)
+        for move in changes.transitions:
             if move.command.state not in IN_FLIGHT:
-                self.orders.drop(move.command.id)
+                self.order_cache.remove(move.command.id)
 
     # Its own life
 
     @property
-    def leads(self) -> bool:
+    def is_leader(self) -> bool:
         """A file has one server."""
         return True
 
     @property
-    def version(self) -> str:
+    def database_version(self) -> str:
         """Name the library."""
         return f"SQLite {sqlite3.sqlite_version}"
 
@@ -174,21 +176,21 @@ class SqliteStore(SqlStore):
         """The file is locked against others."""
         return False
 
-    def follow(self, listener: Callable[[News], None]) -> None:
+    def add_notice_listener(self, listener: Callable[[ChangeNotice], None]) -> None:
         """There are no other servers over the same file."""
 
-    async def hear(self) -> None:
+    async def sync_notices(self) -> None:
         """There is nobody to be heard."""
 
-    def watch(self, observer: Callable[[Changes], None]) -> None:
+    def add_commit_observer(self, observer: Callable[[Changes], None]) -> None:
         """Call *observer* after each commit."""
-        self.writer.observers.append(observer)
+        self.group_commit.observers.append(observer)
 
     async def close(self) -> None:
         """Write what waits and close."""
-        await self.writer.stop()
-        await self.hot.close()
-        await self.lists.close()
-        await self.workers.close()
-        await self.writer.connection.close()
-        self.lock.release()
+        await self.group_commit.stop()
+        await self.hot_reader.close()
+        await self.list_reader.close()
+        await self.background_reader.close()
+        await self.group_commit.connection.close()
+        self.file_lock.release()

@@ -8,9 +8,7 @@ import msgspec
 from aiohttp import web
 
 from pushserver.web.api import (
-    about,
     commands,
-    deliveries,
     devices,
     events,
     openapi,
@@ -18,23 +16,25 @@ from pushserver.web.api import (
     purge,
     results,
     scopes,
+    server_status,
     shadow,
     subscriptions,
     tasks,
     tokens,
     upgrades,
+    webhook_deliveries,
 )
-from pushserver.web.api.route import BASE, Call, Route, rendered
-from pushserver.web.around import Handler, around
+from pushserver.web.api.route import BASE_PATH, ApiCall, ApiRoute, encoded_json_response
+from pushserver.web.middleware import Handler, with_error_responses
 from pushserver.web.services import Services
 
 
-async def describe(_call: Call[None, None]) -> web.StreamResponse:
+async def get_openapi(_call: ApiCall[None, None]) -> web.StreamResponse:
     """Return this API's description."""
-    return rendered(_DOCUMENT)
+    return encoded_json_response(_OPENAPI_DOCUMENT)
 
 
-ROUTES: tuple[Route[Any, Any], ...] = (
+ROUTES: tuple[ApiRoute[Any, Any], ...] = (
     *commands.ROUTES,
     *results.ROUTES,
     *devices.ROUTES,
@@ -43,41 +43,43 @@ ROUTES: tuple[Route[Any, Any], ...] = (
     *upgrades.ROUTES,
     *shadow.ROUTES,
     *subscriptions.ROUTES,
-    *deliveries.ROUTES,
+    *webhook_deliveries.ROUTES,
     *events.ROUTES,
     *tokens.ROUTES,
     *scopes.ROUTES,
     *purge.ROUTES,
-    *about.ROUTES,
-    Route(
+    *server_status.ROUTES,
+    ApiRoute(
         method="GET",
         path="/openapi.json",
         name="getOpenapi",
         summary="Describe this API; needs no token",
-        handler=describe,
+        handler=get_openapi,
         permission=None,
-        answer="application/json",
+        response_type="application/json",
     ),
 )
 
-_DOCUMENT = msgspec.json.encode(openapi.document(ROUTES))
+_OPENAPI_DOCUMENT = msgspec.json.encode(openapi.document(ROUTES))
 
-_ENQUEUE = next(route for route in ROUTES if route.name == "enqueue")
+_ENQUEUE_ROUTE = next(route for route in ROUTES if route.name == "enqueue")
 #: The paths of the one call that programs make all day.
-HOT = re.compile(re.escape(BASE) + r"/devices/[0-9]+/commands", re.ASCII)
+ENQUEUE_PATH = re.compile(re.escape(BASE_PATH) + r"/devices/[0-9]+/commands", re.ASCII)
 
 
-def hot(services: Services) -> Handler:
-    """Return what answers a POST to one of the paths `HOT`."""
+def fast_enqueue_handler(services: Services) -> Handler:
+    """Return what answers a POST to one of the paths `ENQUEUE_PATH`."""
 
     def enqueue(request: web.Request) -> Awaitable[web.StreamResponse]:
         names = {"device_id": request.raw_path.split("/", 5)[4]}
-        return _ENQUEUE.take(request, services, names)
+        return _ENQUEUE_ROUTE.handle_call(request, services, names)
 
-    return around(enqueue)
+    return with_error_responses(enqueue)
 
 
 def add_routes(router: web.UrlDispatcher) -> None:
     """Serve every route."""
     for route in ROUTES:
-        router.add_route(route.method, BASE + route.path, around(route.serve))
+        router.add_route(
+            route.method, BASE_PATH + route.path, with_error_responses(route.serve)
+        )

@@ -6,14 +6,14 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType
 
-from pushserver.model.catalogue import Delivery
-from pushserver.model.command import MatchedBy, Outcome
-from pushserver.model.state import State
+from pushserver.model.catalogue import DeliveryGuarantee
+from pushserver.model.command import DeliveryOutcome, MatchedBy
+from pushserver.model.state import CommandState
 from pushserver.web.api.types import In, Instant, Int64Text, Limit, Out, Seconds
 
 Priority = Annotated[int, Meta(ge=-100, le=100)]
-Attempts = Annotated[int, Meta(ge=1, le=1000)]
-Wait = Annotated[float, Meta(ge=0)]
+MaxAttempts = Annotated[int, Meta(ge=1, le=1000)]
+WaitSeconds = Annotated[float, Meta(ge=0)]
 
 
 class CommandIn(In, kw_only=True):
@@ -27,13 +27,13 @@ class CommandIn(In, kw_only=True):
     expires_in: Seconds | None = None
     not_before: Annotated[datetime, Meta(tz=True)] | None = None
     priority: Priority = 0
-    delivery: Delivery | None = None
-    max_attempts: Attempts | None = None
+    delivery: DeliveryGuarantee | None = None
+    max_attempts: MaxAttempts | None = None
     response_timeout: Seconds | None = None
     metadata: Raw | UnsetType = UNSET
 
 
-class OctetQuery(In, kw_only=True):
+class RawCommandQuery(In, kw_only=True):
     """The same for a raw body: the body is the bytes, the rest is the query."""
 
     endpoint: str
@@ -42,8 +42,8 @@ class OctetQuery(In, kw_only=True):
     expires_in: Seconds | None = None
     not_before: Annotated[datetime, Meta(tz=True)] | None = None
     priority: Priority = 0
-    delivery: Delivery | None = None
-    max_attempts: Attempts | None = None
+    delivery: DeliveryGuarantee | None = None
+    max_attempts: MaxAttempts | None = None
     response_timeout: Seconds | None = None
     metadata: Annotated[str, Meta(description="JSON.")] | None = None
 
@@ -56,10 +56,10 @@ class DeliveryOut(Out, kw_only=True):
     delivered_at: Instant | None = None
     ended_at: Instant | None = None
     address: str | None = None
-    outcome: Outcome | None = None
+    outcome: DeliveryOutcome | None = None
 
 
-class OutcomeOut(Out, kw_only=True):
+class CommandResultOut(Out, kw_only=True):
     """What a device answered, inside its command."""
 
     id: str
@@ -81,8 +81,8 @@ class CommandOut(Out, kw_only=True):
     body: Raw | UnsetType = UNSET
     content_type: str
     query_string: str | None = None
-    state: State
-    delivery: Delivery
+    state: CommandState
+    delivery: DeliveryGuarantee
     priority: int
     max_attempts: int
     response_timeout: float
@@ -93,7 +93,7 @@ class CommandOut(Out, kw_only=True):
     delivered_at: Instant | None = None
     finished_at: Instant | None = None
     attempts: int
-    result: OutcomeOut | None = None
+    result: CommandResultOut | None = None
     deliveries: list[DeliveryOut]
     metadata: Raw | UnsetType = UNSET
     operation_id: str | None = None
@@ -135,7 +135,7 @@ class ResultsOut(Out, kw_only=True):
 class CommandsQuery(In, kw_only=True):
     """Filters of a list of commands."""
 
-    state: list[State] = msgspec.field(default_factory=list)
+    state: list[CommandState] = msgspec.field(default_factory=list)
     device_id: Int64Text | None = None
     endpoint: str | None = None
     created_after: Annotated[datetime, Meta(tz=True)] | None = None
@@ -148,7 +148,7 @@ class CommandsQuery(In, kw_only=True):
 class WaitQuery(In):
     """How long to wait for the outcome, in seconds; 60 at the most."""
 
-    wait: Wait = 0
+    wait: WaitSeconds = 0
 
 
 class ResultsQuery(In, kw_only=True):
@@ -158,4 +158,4 @@ class ResultsQuery(In, kw_only=True):
     cursor: Int64Text = "0"
     device_id: Int64Text | None = None
     orphan: bool | None = None
-    wait: Wait = 0
+    wait: WaitSeconds = 0

@@ -7,7 +7,7 @@ from msgspec import UNSET, Meta, UnsetType
 from pushserver.model.device import DeviceState
 from pushserver.web.api.types import In, Instant, Int64Text, Limit, Out
 
-Name = Annotated[str, Meta(max_length=200)]
+DisplayName = Annotated[str, Meta(max_length=200)]
 Tags = dict[Annotated[str, Meta(max_length=100)], Annotated[str, Meta(max_length=200)]]
 Hold = Annotated[float, Meta(ge=0, le=300, description="Seconds a poll is held.")]
 
@@ -15,16 +15,16 @@ Hold = Annotated[float, Meta(ge=0, le=300, description="Seconds a poll is held."
 class DeviceIn(In):
     """What an administrator decides on a device."""
 
-    name: Name | UnsetType | None = UNSET
+    name: DisplayName | UnsetType | None = UNSET
     tags: Tags | UnsetType = UNSET
     hold: Hold | UnsetType | None = UNSET
 
 
-class ImportRow(In, kw_only=True):
+class DeviceImportRow(In, kw_only=True):
     """One device of an import."""
 
     device_id: int | str
-    name: Name | UnsetType | None = UNSET
+    name: DisplayName | UnsetType | None = UNSET
     tags: Tags | UnsetType = UNSET
     hold: Hold | UnsetType | None = UNSET
 
@@ -46,7 +46,7 @@ class InFlightOut(Out, kw_only=True):
     delivered_at: Instant | None = None
 
 
-class StrayOut(Out, kw_only=True):
+class UnknownRequestOut(Out, kw_only=True):
     """A request of the device that was no poll and no result."""
 
     at: Instant
@@ -56,11 +56,11 @@ class StrayOut(Out, kw_only=True):
     body: str | None = None
 
 
-class StraysOut(Out):
+class UnknownRequestsOut(Out):
     """How many of them there were, and the last few."""
 
     count: int
-    last: list[StrayOut]
+    last: list[UnknownRequestOut]
 
 
 class DeviceOut(Out, kw_only=True):
@@ -80,7 +80,7 @@ class DeviceOut(Out, kw_only=True):
     keyed: bool
     key_enforced: bool
     device_seen: bool
-    unknown_calls: StraysOut | None = None
+    unknown_calls: UnknownRequestsOut | None = None
 
 
 class DevicesOut(Out, kw_only=True):
@@ -90,13 +90,13 @@ class DevicesOut(Out, kw_only=True):
     next_cursor: str | None = None
 
 
-class KeyIn(In):
+class DeviceKeyIn(In):
     """Whether the key is demanded from now on, whatever the device did before."""
 
     enforce: bool = False
 
 
-class KeyOut(Out):
+class DeviceKeyOut(Out):
     """A device's new key: shown once."""
 
     key: str

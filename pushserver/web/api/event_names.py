@@ -5,33 +5,41 @@ from collections.abc import Collection, Sequence
 from pushserver.dialects.oceanconnect import NOTIFY_TYPES
 from pushserver.errors import Invalid
 from pushserver.model.event import EventType
-from pushserver.model.subscription import Format
+from pushserver.model.subscription import WebhookFormat
 
-_OURS = {str(kind): kind for kind in EventType}
-_THEIRS = {name: kind for kind, name in NOTIFY_TYPES.items()}
+_NATIVE_NAMES = {str(kind): kind for kind in EventType}
+_OCEANCONNECT_NAMES = {name: kind for kind, name in NOTIFY_TYPES.items()}
 #: Every name that some format knows.
-NAMES = (*_OURS, *_THEIRS)
+EVENT_NAMES = (*_NATIVE_NAMES, *_OCEANCONNECT_NAMES)
 
 
-def read_events(names: Sequence[str], format_: Format) -> frozenset[EventType]:
+def parse_event_names(
+    names: Sequence[str], format_: WebhookFormat
+) -> frozenset[EventType]:
     """
     Return the events that are meant; OceanConnect's names are known in its format.
 
     Raises:
         Invalid: there is no event of that name; the pointer says which.
     """
-    known = _OURS | _THEIRS if format_ is Format.OCEANCONNECT else _OURS
-    for place, name in enumerate(names):
+    known = (
+        _NATIVE_NAMES | _OCEANCONNECT_NAMES
+        if format_ is WebhookFormat.OCEANCONNECT
+        else _NATIVE_NAMES
+    )
+    for index, name in enumerate(names):
         if name not in known:
             raise Invalid(
                 f"There is no event {name[:100]!r} in the format {format_}.",
-                pointer=f"/events/{place}",
+                pointer=f"/events/{index}",
             )
     return frozenset(known[name] for name in names)
 
 
-def show_events(events: Collection[EventType], format_: Format) -> list[str]:
+def format_event_names(
+    events: Collection[EventType], format_: WebhookFormat
+) -> list[str]:
     """Return the names of *events*, as the format calls them."""
-    if format_ is Format.OCEANCONNECT:
+    if format_ is WebhookFormat.OCEANCONNECT:
         return sorted(NOTIFY_TYPES.get(kind, kind) for kind in events)
     return sorted(events)

@@ -9,115 +9,117 @@ from aiohttp import web
 
 from pushserver.model.event import Event, EventType
 from pushserver.model.ids import parse_int64
-from pushserver.model.subscription import Wanted
+from pushserver.model.subscription import SubscriptionFilter
 from pushserver.model.token import Permission, Token
-from pushserver.services.outcomes import ring_or_pass
-from pushserver.services.telling import Telling
-from pushserver.web.api.fields import read_tag
-from pushserver.web.api.route import Call, Route
+from pushserver.services.completion_waiters import wait_at_most
+from pushserver.services.event_renderer import EventRenderer
+from pushserver.web.api.device_fields import parse_tag
+from pushserver.web.api.route import ApiCall, ApiRoute
 from pushserver.web.api.subscription_types import EventsQuery
-from pushserver.web.around import ENDS_WITH_PEER
+from pushserver.web.middleware import CANCEL_ON_DISCONNECT
 from pushserver.web.services import Services
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 #: Seconds of silence after which a stream shows that it lives.
-HEARTBEAT = 15.0
+HEARTBEAT_INTERVAL = 15.0
 #: So many events are read at once.
-BATCH = 200
+BATCH_SIZE = 200
 #: A reader that is further behind is told how many it missed.
-BUFFER = 10_000
+MAX_BACKLOG = 10_000
 
 
 @attrs.define(eq=False)
-class _Stream:
+class _EventStream:
     """One reader: what it wants, how far it is, and where it is written to."""
 
     services: Services
     response: web.StreamResponse
     token: Token
-    wanted: Wanted
+    event_filter: SubscriptionFilter
     cursor: int
-    is_whole: bool
+    is_gapless: bool
 
     @property
     def scope_id(self) -> int:
         """Whose events are told."""
         return self.token.scope_id
 
-    async def run(self, bell: asyncio.Event) -> None:
+    async def run(self, wakeup: asyncio.Event) -> None:
         """Write events as they come, until the server stops or the token is revoked."""
-        await self._remark(b"listening")
-        if not self.is_whole:
-            await self._miss(None)
-        await self._skip()
-        while self._may_go_on():
-            bell.clear()
-            if not await self._write_new():
-                await ring_or_pass(bell, HEARTBEAT)
-                if not bell.is_set():
-                    await self._remark(b"still here")
+        await self._write_comment(b"listening")
+        if not self.is_gapless:
+            await self._write_missed(None)
+        await self._skip_backlog()
+        while self._should_continue():
+            wakeup.clear()
+            if not await self._write_batch():
+                await wait_at_most(wakeup, HEARTBEAT_INTERVAL)
+                if not wakeup.is_set():
+                    await self._write_comment(b"still here")
 
-    def _may_go_on(self) -> bool:
+    def _should_continue(self) -> bool:
         stopping = self.services.holds.is_closed
         return not stopping and self.services.tokens.is_valid(self.token)
 
-    async def _remark(self, text: bytes) -> None:
+    async def _write_comment(self, text: bytes) -> None:
         """Say something without meaning, and with it where to go on after a break."""
         await self.response.write(b": %s\nid: %d\n\n" % (text, self.cursor))
 
-    async def _skip(self) -> None:
+    async def _skip_backlog(self) -> None:
         """Leave out what is further back than the buffer, and tell how much it was."""
         store = self.services.store.subscriptions
-        horizon = await store.horizon(self.scope_id, keep=BUFFER)
+        horizon = await store.backlog_start(self.scope_id, keep=MAX_BACKLOG)
         if self.cursor >= horizon:
             return
         missed = await store.count_events(self.scope_id, after=self.cursor, to=horizon)
         self.cursor = horizon
-        await self._miss(missed)
+        await self._write_missed(missed)
 
-    async def _miss(self, missed: int | None) -> None:
+    async def _write_missed(self, missed: int | None) -> None:
         """Tell how many events were left out; None: nobody knows, nobody listened."""
         data = msgspec.json.encode({"missed": missed})
         await self.response.write(
             b"id: %d\nevent: missed\ndata: %s\n\n" % (self.cursor, data)
         )
 
-    async def _write_new(self) -> bool:
+    async def _write_batch(self) -> bool:
         events = await self.services.store.subscriptions.events(
-            self.scope_id, after=self.cursor, limit=BATCH
+            self.scope_id, after=self.cursor, limit=BATCH_SIZE
         )
         if not events:
             return False
         self.cursor = events[-1].id
         matches = self.services.subscriptions.matches
-        chosen = [
-            await self._message(event)
+        messages = [
+            await self._render_message(event)
             for event in events
-            if matches(self.wanted, event)
+            if matches(self.event_filter, event)
         ]
-        if chosen:
-            await self.response.write(b"".join(chosen))
-        if len(events) == BATCH:
-            await self._skip()
+        if messages:
+            await self.response.write(b"".join(messages))
+        if len(events) == BATCH_SIZE:
+            await self._skip_backlog()
         return True
 
-    async def _message(self, event: Event) -> bytes:
+    async def _render_message(self, event: Event) -> bytes:
         """Return an event as the stream tells it: thin."""
-        telling = Telling(self.services.store, self.services.fleet)
-        body = await telling.native(event, include_result=False)
+        renderer = EventRenderer(self.services.store, self.services.fleet)
+        body = await renderer.render_native(event, include_result=False)
         kind = event.type.encode()
         return b"id: %d\nevent: %s\ndata: %s\n\n" % (event.id, kind, body)
 
 
-async def stream(call: Call[EventsQuery, None]) -> web.StreamResponse:
+async def stream_events(call: ApiCall[EventsQuery, None]) -> web.StreamResponse:
     """Stream events, those after `Last-Event-ID` first, or from now on."""
-    services, wanted = call.services, _wanted(call.query)
-    cursor, is_whole = await _cursor(call), True
-    if cursor and _last(call) is not None:
-        interests = services.interests
-        is_whole = interests.is_whole(call.scope_id, wanted.events, cursor)
+    services, event_filter = call.services, _event_filter(call.query)
+    cursor, is_gapless = await _start_cursor(call), True
+    if cursor and _last_event_id(call) is not None:
+        interests = services.event_interest
+        is_gapless = interests.is_complete_after(
+            call.scope_id, event_filter.event_types, cursor
+        )
     response = web.StreamResponse(
         headers={
             "Content-Type": "text/event-stream",
@@ -125,51 +127,57 @@ async def stream(call: Call[EventsQuery, None]) -> web.StreamResponse:
             "X-Accel-Buffering": "no",
         }
     )
-    await services.interests.keep(call.scope_id, wanted.events)
-    with services.interests.stream(call.scope_id, wanted.events) as bell:
+    await services.event_interest.extend(call.scope_id, event_filter.event_types)
+    with services.event_interest.open_stream(
+        call.scope_id, event_filter.event_types
+    ) as wakeup:
         await response.prepare(call.request)
-        call.request[ENDS_WITH_PEER] = True
+        call.request[CANCEL_ON_DISCONNECT] = True
         try:
-            reader = _Stream(services, response, call.token, wanted, cursor, is_whole)
-            await reader.run(bell)
+            event_stream = _EventStream(
+                services, response, call.token, event_filter, cursor, is_gapless
+            )
+            await event_stream.run(wakeup)
         except ConnectionError:
             return response
-        call.request[ENDS_WITH_PEER] = False
+        call.request[CANCEL_ON_DISCONNECT] = False
     return response
 
 
-async def _cursor(call: Call[EventsQuery, None]) -> int:
+async def _start_cursor(call: ApiCall[EventsQuery, None]) -> int:
     """Return after which event to begin: the last one read, or the newest."""
-    last = _last(call)
-    if last is None:
-        return await call.services.store.subscriptions.newest_event()
-    return parse_int64(last, what="Last-Event-ID", pointer="/lastEventId")
+    last_event_id = _last_event_id(call)
+    if last_event_id is None:
+        return await call.services.store.subscriptions.newest_event_id()
+    return parse_int64(
+        last_event_id, field_name="Last-Event-ID", pointer="/lastEventId"
+    )
 
 
-def _last(call: Call[EventsQuery, None]) -> str | None:
+def _last_event_id(call: ApiCall[EventsQuery, None]) -> str | None:
     return call.request.headers.get("Last-Event-ID") or call.query.last_event_id
 
 
-def _wanted(query: EventsQuery) -> Wanted:
+def _event_filter(query: EventsQuery) -> SubscriptionFilter:
     ids: Sequence[str] = query.device_id
-    return Wanted(
-        events=frozenset(query.events or EventType),
+    return SubscriptionFilter(
+        event_types=frozenset(query.events or EventType),
         device_ids=frozenset(map(int, ids)) if ids else None,
-        tags=None if query.tag is None else dict([read_tag(query.tag)]),
+        tags=None if query.tag is None else dict([parse_tag(query.tag)]),
     )
 
 
 ROUTES = (
-    Route(
+    ApiRoute(
         method="GET",
         path="/events",
         name="streamEvents",
         summary="Stream events as they happen, as server-sent events",
-        handler=stream,
+        handler=stream_events,
         permission=Permission.EVENTS_READ,
-        query=EventsQuery,
-        answer="text/event-stream",
-        problems=(422, 503),
-        headers={"Last-Event-ID": "Go on after this event."},
+        query_type=EventsQuery,
+        response_type="text/event-stream",
+        error_statuses=(422, 503),
+        request_headers={"Last-Event-ID": "Go on after this event."},
     ),
 )

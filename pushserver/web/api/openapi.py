@@ -8,26 +8,26 @@ from typing import Any
 import msgspec
 
 from pushserver import __version__
-from pushserver.web.api.route import BASE, JSON, Route
+from pushserver.web.api.route import BASE_PATH, JSON_MEDIA_TYPE, ApiRoute
 from pushserver.web.problems import Problem
 
-_PARAMETER = re.compile(r"\{(\w+)\}")
+_PATH_PARAMETER = re.compile(r"\{(\w+)\}")
 _REF = "#/components/schemas/{name}"
 _INT64 = {"type": "string", "pattern": "^[0-9]{1,19}$"}
-_ALWAYS = (401, 403)
+_AUTH_ERROR_STATUSES = (401, 403)
 
-Json = dict[str, Any]
+JsonObject = dict[str, Any]
 
 #: Bodies that are no JSON: text, and bytes, of which OpenAPI says nothing more.
-_PLAIN: Mapping[Any, Json] = {str: {"type": "string"}, bytes: {}}
+_NON_JSON_SCHEMAS: Mapping[Any, JsonObject] = {str: {"type": "string"}, bytes: {}}
 
 
-def document(routes: Sequence[Route[Any, Any]]) -> Json:
+def document(routes: Sequence[ApiRoute[Any, Any]]) -> JsonObject:
     """Return the description of *routes* in OpenAPI 3.1."""
     schemas = _Schemas(routes)
-    paths: dict[str, Json] = {}
+    paths: dict[str, JsonObject] = {}
     for route in routes:
-        paths.setdefault(BASE + _camel(route.path), {})[route.method.lower()] = (
+        paths.setdefault(BASE_PATH + _camel(route.path), {})[route.method.lower()] = (
             _operation(route, schemas)
         )
     return {
@@ -50,36 +50,47 @@ def document(routes: Sequence[Route[Any, Any]]) -> Json:
 class _Schemas:
     """The schema of each type that a route names."""
 
-    def __init__(self, routes: Iterable[Route[Any, Any]]) -> None:
+    def __init__(self, routes: Iterable[ApiRoute[Any, Any]]) -> None:
         types: list[Any] = [Problem]
         for route in routes:
-            named = (route.query, route.body, route.parameters, *_answers(route))
-            types += [kind for kind in named if kind is not None]
-            types += [t for t in (route.media or {}).values() if t not in _PLAIN]
+            route_types = (
+                route.query_type,
+                route.body_type,
+                route.raw_body_query,
+                *_response_types(route),
+            )
+            types += [kind for kind in route_types if kind is not None]
+            types += [
+                t
+                for t in (route.raw_body_types or {}).values()
+                if t not in _NON_JSON_SCHEMAS
+            ]
         made, self.components = msgspec.json.schema_components(types, ref_template=_REF)
-        self._made = list(zip(types, made, strict=True))
+        self._type_schemas = list(zip(types, made, strict=True))
 
-    def of(self, kind: Any) -> Json:
+    def schema_for(self, kind: Any) -> JsonObject:
         """Return the schema, or the reference to it."""
-        if kind in _PLAIN:
-            return _PLAIN[kind]
-        return next(schema for known, schema in self._made if known == kind)
+        if kind in _NON_JSON_SCHEMAS:
+            return _NON_JSON_SCHEMAS[kind]
+        return next(schema for known, schema in self._type_schemas if known == kind)
 
-    def fields(self, kind: Any) -> tuple[Mapping[str, Json], Sequence[str]]:
+    def object_properties(
+        self, kind: Any
+    ) -> tuple[Mapping[str, JsonObject], Sequence[str]]:
         """Return the properties of an object's schema and which are required."""
-        name = self.of(kind)["$ref"].rpartition("/")[2]
+        name = self.schema_for(kind)["$ref"].rpartition("/")[2]
         schema = self.components[name]
         return schema["properties"], schema.get("required", ())
 
 
-def _answers(route: Route[Any, Any]) -> Sequence[Any]:
-    if isinstance(route.answer, tuple):
-        return route.answer
-    return () if isinstance(route.answer, str) else (route.answer,)
+def _response_types(route: ApiRoute[Any, Any]) -> Sequence[Any]:
+    if isinstance(route.response_type, tuple):
+        return route.response_type
+    return () if isinstance(route.response_type, str) else (route.response_type,)
 
 
-def _operation(route: Route[Any, Any], schemas: _Schemas) -> Json:
-    operation: Json = {
+def _operation(route: ApiRoute[Any, Any], schemas: _Schemas) -> JsonObject:
+    operation: JsonObject = {
         "operationId": route.name,
         "summary": route.summary,
         "parameters": list(_parameters(route, schemas)),
@@ -94,21 +105,21 @@ def _operation(route: Route[Any, Any], schemas: _Schemas) -> Json:
     return operation
 
 
-def _parameters(route: Route[Any, Any], schemas: _Schemas) -> Iterable[Json]:
-    for name in _PARAMETER.findall(route.path):
+def _parameters(route: ApiRoute[Any, Any], schemas: _Schemas) -> Iterable[JsonObject]:
+    for name in _PATH_PARAMETER.findall(route.path):
         yield {
             "name": _camel(name),
             "in": "path",
             "required": True,
             "schema": _INT64,
         }
-    if route.query is not None:
-        yield from _query(route.query, schemas)
-    if route.parameters is not None:
+    if route.query_type is not None:
+        yield from _query_parameters(route.query_type, schemas)
+    if route.raw_body_query is not None:
         # They go with one of several bodies: not required in general.
-        for parameter in _query(route.parameters, schemas):
+        for parameter in _query_parameters(route.raw_body_query, schemas):
             yield {**parameter, "required": False}
-    for name, description in route.headers.items():
+    for name, description in route.request_headers.items():
         yield {
             "name": name,
             "in": "header",
@@ -117,8 +128,8 @@ def _parameters(route: Route[Any, Any], schemas: _Schemas) -> Iterable[Json]:
         }
 
 
-def _query(kind: Any, schemas: _Schemas) -> Iterable[Json]:
-    properties, required = schemas.fields(kind)
+def _query_parameters(kind: Any, schemas: _Schemas) -> Iterable[JsonObject]:
+    properties, required = schemas.object_properties(kind)
     for name, schema in properties.items():
         yield {
             "name": name,
@@ -128,37 +139,46 @@ def _query(kind: Any, schemas: _Schemas) -> Iterable[Json]:
         }
 
 
-def _request_body(route: Route[Any, Any], schemas: _Schemas) -> Json | None:
-    if route.media is not None:
-        content = {k: {"schema": schemas.of(t)} for k, t in route.media.items()}
+def _request_body(route: ApiRoute[Any, Any], schemas: _Schemas) -> JsonObject | None:
+    if route.raw_body_types is not None:
+        content = {
+            k: {"schema": schemas.schema_for(t)}
+            for k, t in route.raw_body_types.items()
+        }
         return {"required": True, "content": content}
-    if route.body is None:
+    if route.body_type is None:
         return None
-    content = {JSON: {"schema": schemas.of(route.body)}}
+    content = {JSON_MEDIA_TYPE: {"schema": schemas.schema_for(route.body_type)}}
     return {"required": route.body_required, "content": content}
 
 
-def _responses(route: Route[Any, Any], schemas: _Schemas) -> Json:
-    good: Json = {"description": HTTPStatus(route.status).phrase}
-    if isinstance(route.answer, str):
-        good["content"] = {route.answer: {"schema": {}}}
-    elif route.answer is not None:
-        good["content"] = {JSON: {"schema": _answer(route, schemas)}}
+def _responses(route: ApiRoute[Any, Any], schemas: _Schemas) -> JsonObject:
+    good: JsonObject = {"description": HTTPStatus(route.status).phrase}
+    if isinstance(route.response_type, str):
+        good["content"] = {route.response_type: {"schema": {}}}
+    elif route.response_type is not None:
+        good["content"] = {
+            JSON_MEDIA_TYPE: {"schema": _response_schema(route, schemas)}
+        }
     statuses = {str(route.status): good}
-    if route.created is not None:
-        created = HTTPStatus(route.created).phrase
-        statuses[str(route.created)] = {**good, "description": created}
-    bad = (*_ALWAYS, *route.problems) if route.permission else route.problems
-    return {**statuses, **{str(s): _problem(s, schemas) for s in bad}}
+    if route.created_status is not None:
+        created = HTTPStatus(route.created_status).phrase
+        statuses[str(route.created_status)] = {**good, "description": created}
+    error_statuses = (
+        (*_AUTH_ERROR_STATUSES, *route.error_statuses)
+        if route.permission
+        else route.error_statuses
+    )
+    return {**statuses, **{str(s): _problem(s, schemas) for s in error_statuses}}
 
 
-def _answer(route: Route[Any, Any], schemas: _Schemas) -> Json:
-    each = [schemas.of(kind) for kind in _answers(route)]
-    return each[0] if len(each) == 1 else {"anyOf": each}
+def _response_schema(route: ApiRoute[Any, Any], schemas: _Schemas) -> JsonObject:
+    alternatives = [schemas.schema_for(kind) for kind in _response_types(route)]
+    return alternatives[0] if len(alternatives) == 1 else {"anyOf": alternatives}
 
 
-def _problem(status: int, schemas: _Schemas) -> Json:
-    content = {"application/problem+json": {"schema": schemas.of(Problem)}}
+def _problem(status: int, schemas: _Schemas) -> JsonObject:
+    content = {"application/problem+json": {"schema": schemas.schema_for(Problem)}}
     return {"description": HTTPStatus(status).phrase, "content": content}
 
 

@@ -5,12 +5,12 @@ from datetime import datetime
 from aiohttp import web
 
 from pushserver.model.token import Permission
-from pushserver.web.api.drafts import read_instant
-from pushserver.web.api.route import Call, Route, answer
+from pushserver.web.api.command_parsing import parse_instant
+from pushserver.web.api.route import ApiCall, ApiRoute, json_response
 from pushserver.web.api.types import In, Out
 
 #: So many pieces are deleted by one call: a second or so.
-PIECES = 10
+MAX_BATCHES = 10
 
 
 class PurgeIn(In, kw_only=True):
@@ -27,31 +27,31 @@ class PurgeOut(Out, kw_only=True):
     done: bool
 
 
-async def purge(call: Call[None, PurgeIn]) -> web.StreamResponse:
+async def purge(call: ApiCall[None, PurgeIn]) -> web.StreamResponse:
     """Delete a piece of the scope's history."""
     retention = call.services.retention
-    before = read_instant(call.body.before, "/before") or 0
+    before = parse_instant(call.body.before, "/before") or 0
     deleted, done = 0, False
-    for _ in range(PIECES):
-        gone = await retention.purge(before, call.scope_id)
-        deleted += gone
-        done = not gone
+    for _ in range(MAX_BATCHES):
+        batch_deleted = await retention.purge_batch(before, call.scope_id)
+        deleted += batch_deleted
+        done = not batch_deleted
         if done:
             break
     left = await retention.count(before, call.scope_id)
-    return answer(PurgeOut(deleted=deleted, left=left, done=done))
+    return json_response(PurgeOut(deleted=deleted, left=left, done=done))
 
 
 ROUTES = (
-    Route(
+    ApiRoute(
         method="POST",
         path="/purge",
         name="purge",
         summary="Delete old history: ended commands, results, operations and tasks",
         handler=purge,
         permission=Permission.ADMIN,
-        body=PurgeIn,
-        answer=PurgeOut,
-        problems=(400, 413, 415, 422, 503),
+        body_type=PurgeIn,
+        response_type=PurgeOut,
+        error_statuses=(400, 413, 415, 422, 503),
     ),
 )

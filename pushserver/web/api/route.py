@@ -18,30 +18,30 @@ from pushserver.errors import (
 )
 from pushserver.model.ids import parse_int64
 from pushserver.model.token import Permission, Token
-from pushserver.web.answer import respond
+from pushserver.web.authentication import authenticate
 from pushserver.web.body import read_body
-from pushserver.web.caller import authenticate
+from pushserver.web.response import make_response
 from pushserver.web.services import SERVICES, Services
 
 Q = TypeVar("Q")
 B = TypeVar("B")
 T = TypeVar("T")
 
-BASE = "/api/v1"
-JSON = "application/json"
+BASE_PATH = "/api/v1"
+JSON_MEDIA_TYPE = "application/json"
 _encode = msgspec.json.Encoder().encode
 
 
 @attrs.frozen
-class Call(Generic[Q, B]):
+class ApiCall(Generic[Q, B]):
     """
     A request, checked: who calls, its query and its body in their types.
 
-    `names` are the parts of its path that the route's path has names for.
+    `path_params` are the parts of its path that the route's path has names for.
     """
 
     request: web.Request
-    names: Mapping[str, str]
+    path_params: Mapping[str, str]
     services: Services
     token: Token
     query: Q
@@ -52,91 +52,99 @@ class Call(Generic[Q, B]):
         """The scope in which everything is asked and done: the token's."""
         return self.token.scope_id
 
-    def int64(self, name: str) -> int:
+    def path_int64(self, name: str) -> int:
         """
         Return a number from the path.
 
         Raises:
             Invalid: it is none.
         """
-        return parse_int64(self.names[name], what=name)
+        return parse_int64(self.path_params[name], field_name=name)
 
 
 @attrs.frozen(kw_only=True)
-class Route(Generic[Q, B]):
+class ApiRoute(Generic[Q, B]):
     """
     One call of the API.
 
-    `query` and `body` are the types of what is sent, `answer` of what comes back with
-    `status`, or with `created` if that made something. A route with a `media` reads its
-    body itself; that maps each content type to what OpenAPI says of it, `parameters`
-    are the query that goes with it. Without a `permission` no token is needed.
+    `query_type` and `body_type` are the types of what is sent, `answer` of what comes
+    back with `status`, or with `created_status` if that made something. A route with a
+    `raw_body_types` reads its body itself; that maps each content type to what OpenAPI
+    says of it, `raw_body_query` are the query that goes with it. Without a `permission`
+    no token is
+    needed.
     """
 
     method: str
     path: str
     name: str
     summary: str
-    handler: Callable[[Call[Q, B]], Awaitable[web.StreamResponse]]
+    handler: Callable[[ApiCall[Q, B]], Awaitable[web.StreamResponse]]
     permission: Permission | None
-    query: type[Q] | None = None
-    body: type[B] | None = None
+    query_type: type[Q] | None = None
+    body_type: type[B] | None = None
     body_required: bool = True
-    media: Mapping[str, Any] | None = None
-    parameters: type[msgspec.Struct] | None = None
-    answer: type[msgspec.Struct] | tuple[type[msgspec.Struct], ...] | str | None = None
+    raw_body_types: Mapping[str, Any] | None = None
+    raw_body_query: type[msgspec.Struct] | None = None
+    response_type: (
+        type[msgspec.Struct] | tuple[type[msgspec.Struct], ...] | str | None
+    ) = None
     status: int = 200
-    created: int | None = None
-    problems: tuple[int, ...] = ()
-    headers: Mapping[str, str] = attrs.Factory(dict)
+    created_status: int | None = None
+    error_statuses: tuple[int, ...] = ()
+    request_headers: Mapping[str, str] = attrs.Factory(dict)
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Check a request that came by the router, call the handler."""
-        return await self.take(request, request.app[SERVICES], request.match_info)
+        return await self.handle_call(
+            request, request.app[SERVICES], request.match_info
+        )
 
-    async def take(
-        self, request: web.Request, services: Services, names: Mapping[str, str]
+    async def handle_call(
+        self, request: web.Request, services: Services, path_params: Mapping[str, str]
     ) -> web.StreamResponse:
         """Check the request, call the handler."""
-        token = await self._token(request, services)
-        query = decode_query(request.query, self.query) if self.query else None
-        body = await self._body(request)
-        call = Call(request, names, services, token, query, body)
+        token = await self._authorize(request, services)
+        query = (
+            decode_query(request.query, self.query_type) if self.query_type else None
+        )
+        body = await self._read_body(request)
+        call = ApiCall(request, path_params, services, token, query, body)
         try:
             return await self.handler(call)  # type: ignore[arg-type]
         except NotFound:
-            is_read = self.body is None and request.body_exists
-            if is_read or not await services.peers.catch_up():
+            is_body_consumed = self.body_type is None and request.body_exists
+            if is_body_consumed or not await services.cluster_sync.catch_up():
                 raise
         # Another server may have made it a moment ago.
         return await self.handler(call)  # type: ignore[arg-type]
 
-    async def _token(self, request: web.Request, services: Services) -> Token:
+    async def _authorize(self, request: web.Request, services: Services) -> Token:
         if self.permission is None:
-            return _NOBODY
+            return _ANONYMOUS
         token = await authenticate(request, services)
-        if not token.may(self.permission):
+        if not token.has_permission(self.permission):
             raise Forbidden(f"This call needs the permission {self.permission}.")
         return token
 
-    async def _body(self, request: web.Request) -> B | None:
-        if self.body is None:
+    async def _read_body(self, request: web.Request) -> B | None:
+        if self.body_type is None:
             return None
-        data = await read_data(request)
-        if not data and not self.body_required:
-            return self.body()
-        if media_type(request) != JSON:
-            raise unsupported(request, JSON)
-        body: B = decode(data, self.body)
+        raw_body = await read_whole_body(request)
+        if not raw_body and not self.body_required:
+            return self.body_type()
+        if media_type(request) != JSON_MEDIA_TYPE:
+            raise unsupported_media_type(request, JSON_MEDIA_TYPE)
+        body: B = decode_json(raw_body, self.body_type)
         return body
 
 
-_NOBODY = Token(
+_ANONYMOUS = Token(
     id=0, scope_id=0, hash="", name="", permissions=frozenset(), created_at=0
 )
 
 
-async def read_data(request: web.Request) -> bytes:
+async def read_whole_body(request: web.Request) -> bytes:
     """
     Return the whole body.
 
@@ -147,34 +155,34 @@ async def read_data(request: web.Request) -> bytes:
     """
     encoding = request.headers.get("Content-Encoding", "identity").lower()
     if encoding not in ("identity", ""):
-        if request.content_length is None or request.content_length > _DRAIN:
+        if request.content_length is None or request.content_length > _MAX_DRAINED_BODY:
             request.protocol.close()
         raise UnsupportedMediaType(
             "Content-Encoding is not taken here; send the body as it is."
         )
     body = await read_body(request)
-    if not body.complete:
+    if not body.is_complete:
         raise Malformed("The body ended before its Content-Length was reached.")
-    return body.data
+    return body.content
 
 
-async def read_json(request: web.Request, kind: type[T]) -> tuple[bytes, T]:
+async def read_json(request: web.Request, body_type: type[T]) -> tuple[bytes, T]:
     """
-    Return a JSON body as it came, and read into *kind*.
+    Return a JSON body as it came, and read into *body_type*.
 
     Raises:
         Malformed: it is no JSON, or did not arrive whole.
         Invalid: a field is wrong; the pointer names it.
         UnsupportedMediaType: it is something else.
     """
-    data = await read_data(request)
-    if media_type(request) != JSON:
-        raise unsupported(request, JSON)
-    value: T = decode(data, kind)
-    return data, value
+    raw_body = await read_whole_body(request)
+    if media_type(request) != JSON_MEDIA_TYPE:
+        raise unsupported_media_type(request, JSON_MEDIA_TYPE)
+    value: T = decode_json(raw_body, body_type)
+    return raw_body, value
 
 
-_DRAIN = 1024 * 1024
+_MAX_DRAINED_BODY = 1024 * 1024
 
 
 def media_type(request: web.Request) -> str:
@@ -183,26 +191,28 @@ def media_type(request: web.Request) -> str:
     return header.partition(";")[0].strip().lower()
 
 
-def unsupported(request: web.Request, *taken: str) -> UnsupportedMediaType:
+def unsupported_media_type(
+    request: web.Request, *accepted: str
+) -> UnsupportedMediaType:
     """Return the refusal of a body of another type."""
     given = request.headers.get("Content-Type", "none")[:100]
     return UnsupportedMediaType(
-        f"Content-Type must be {' or '.join(taken)}, not {given}."
+        f"Content-Type must be {' or '.join(accepted)}, not {given}."
     )
 
 
-def decode(data: bytes, kind: Any) -> Any:
+def decode_json(data: bytes, target_type: Any) -> Any:
     """
-    Read JSON into *kind*.
+    Read JSON into *target_type*.
 
     Raises:
         Malformed: it is no JSON.
         Invalid: a field is wrong; the pointer names it.
     """
     try:
-        return _decoder(kind).decode(data)
+        return _decoder(target_type).decode(data)
     except msgspec.ValidationError as error:
-        raise invalid(error) from None
+        raise invalid_from_msgspec(error) from None
     except RecursionError:
         raise Malformed("The body is nested too deeply.") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -210,42 +220,44 @@ def decode(data: bytes, kind: Any) -> Any:
 
 
 @lru_cache
-def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
-    """Return the reader of *kind*; making one takes longer than reading."""
-    return msgspec.json.Decoder(kind)
+def _decoder(target_type: Any) -> msgspec.json.Decoder[Any]:
+    """Return the reader of *target_type*; making one takes longer than reading."""
+    return msgspec.json.Decoder(target_type)
 
 
-def decode_query(query: MultiMapping[str], kind: Any) -> Any:
+def decode_query(query: MultiMapping[str], query_type: Any) -> Any:
     """
-    Read a query's parameters into *kind*; only a list takes a parameter twice.
+    Read a query's parameters into *query_type*; only a list takes a parameter twice.
 
     Raises:
         Invalid: a parameter is wrong, unknown, or doubled.
     """
-    lists = {f.encode_name for f in msgspec.structs.fields(kind) if _is_list(f)}
+    list_names = {
+        f.encode_name for f in msgspec.structs.fields(query_type) if _is_list(f)
+    }
     values: dict[str, Any] = {}
     for name, value in query.items():
-        if name in lists:
+        if name in list_names:
             values.setdefault(name, []).extend(value.split(","))
         elif name in values:
             raise Invalid("This parameter is there twice.", pointer=f"/{name}")
         else:
             values[name] = value
     try:
-        return msgspec.convert(values, kind, strict=False)
+        return msgspec.convert(values, query_type, strict=False)
     except msgspec.ValidationError as error:
-        raise invalid(error) from None
+        raise invalid_from_msgspec(error) from None
 
 
 def _is_list(field: msgspec.structs.FieldInfo) -> bool:
     return getattr(field.type, "__origin__", None) is list
 
 
-def invalid(error: msgspec.ValidationError) -> Invalid:
+def invalid_from_msgspec(error: msgspec.ValidationError) -> Invalid:
     """Turn msgspec's message into ours: what is wrong, and a JSON pointer to it."""
     # Of a mapping's key msgspec tells where the mapping is.
-    said = str(error).replace(" - at `key` in `$", " (a key) - at `$")
-    text, _, path = said.partition(" - at `$")
+    message = str(error).replace(" - at `key` in `$", " (a key) - at `$")
+    text, _, path = message.partition(" - at `$")
     # msgspec writes `[...]` for the values of a mapping, whose key it does not tell.
     plain = path.rstrip("`").replace("[...]", "")
     pointer = plain.replace("[", "/").replace("]", "").replace(".", "/")
@@ -260,30 +272,32 @@ def invalid(error: msgspec.ValidationError) -> Invalid:
     )
 
 
-def answer(
+def json_response(
     value: Any, *, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> web.StreamResponse:
     """Render *value* as compact JSON."""
-    return rendered(_encode(value), status=status, headers=headers)
+    return encoded_json_response(_encode(value), status=status, headers=headers)
 
 
-def rendered(
+def encoded_json_response(
     body: bytes, *, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> web.StreamResponse:
     """Return an answer whose JSON is written already."""
-    return respond(body, status=status, content_type=JSON, headers=headers)
+    return make_response(
+        body, status=status, content_type=JSON_MEDIA_TYPE, headers=headers
+    )
 
 
 def next_link(request: web.Request, cursor: str) -> dict[str, str]:
-    """Return the `Link` header to the page that begins at *cursor*."""
+    """Return the `Connection` header to the page that begins at *cursor*."""
     url = request.rel_url.update_query(cursor=cursor)
     return {"Link": f'<{url}>; rel="next"'}
 
 
-LIST_LIMIT = 1000
-LONGEST_WAIT = 60.0
+MAX_PAGE_SIZE = 1000
+MAX_WAIT = 60.0
 
 
-def capped(limit: int) -> int:
+def cap_limit(limit: int) -> int:
     """Return how many items a page has at the most."""
-    return min(limit, LIST_LIMIT)
+    return min(limit, MAX_PAGE_SIZE)

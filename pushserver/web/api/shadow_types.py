@@ -4,15 +4,15 @@ from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Raw, UnsetType
 
-from pushserver.model.shadow import Standing
-from pushserver.web.api.device_types import Name
-from pushserver.web.api.tracking_types import MANY_DEVICES, TargetsIn
+from pushserver.model.shadow import SyncStatus
+from pushserver.web.api.device_types import DisplayName
+from pushserver.web.api.operation_types import MAX_DEVICES, TargetsIn
 from pushserver.web.api.types import In, Instant, Out, Seconds
 
 #: What is desired of each service; checked by hand, for the pointers.
-MergeIn = dict[str, Any]
+MergePatchIn = dict[str, Any]
 #: For which properties of each service the device is asked, beside those known of.
-KeysIn = dict[str, Annotated[list[str], Meta(max_length=1000)]]
+PropertyKeysIn = dict[str, Annotated[list[str], Meta(max_length=1000)]]
 
 
 class ShadowQuery(In, kw_only=True):
@@ -25,9 +25,9 @@ class ShadowsIn(In, kw_only=True):
     """What is desired of many devices; with `dryRun` only who would be hit."""
 
     targets: TargetsIn
-    desired: MergeIn
-    name: Name | None = None
-    concurrency: Annotated[int, Meta(ge=1, le=MANY_DEVICES)] | None = None
+    desired: MergePatchIn
+    name: DisplayName | None = None
+    concurrency: Annotated[int, Meta(ge=1, le=MAX_DEVICES)] | None = None
     stop_after_failures: int | str | None = None
     expires_in: Seconds | None = None
     dry_run: bool = False
@@ -41,7 +41,7 @@ class ServiceOut(Out, kw_only=True):
     version: int
     desired_at: Instant | None = None
     reported_at: Instant | None = None
-    status: Standing
+    status: SyncStatus
     error: Raw | UnsetType = UNSET
     drift: list[str] | None = None
     command_id: str | None = None

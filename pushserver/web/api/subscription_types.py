@@ -7,14 +7,19 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from pushserver.model.event import EventType
-from pushserver.model.subscription import DeliveryState, Format, Health, Profile
-from pushserver.web.api.event_names import NAMES
+from pushserver.model.subscription import (
+    RetryProfile,
+    SubscriptionHealth,
+    WebhookFormat,
+    WebhookState,
+)
+from pushserver.web.api.event_names import EVENT_NAMES
 from pushserver.web.api.types import In, Instant, Int64Text, Limit, Out
 
 Url = Annotated[str, Meta(min_length=1, max_length=2000)]
-Event = Annotated[str, Meta(extra_json_schema={"enum": [*NAMES]})]
-Events = Annotated[list[Event], Meta(min_length=1)]
-Headers = Annotated[
+EventName = Annotated[str, Meta(extra_json_schema={"enum": [*EVENT_NAMES]})]
+EventNames = Annotated[list[EventName], Meta(min_length=1)]
+WebhookHeaders = Annotated[
     dict[
         Annotated[str, Meta(pattern=r"^[A-Za-z0-9-]{1,64}(?![\s\S])")],
         Annotated[str, Meta(max_length=1000, pattern=r"^[ -~]*(?![\s\S])")],
@@ -22,8 +27,8 @@ Headers = Annotated[
     Meta(max_length=20),
 ]
 Text = Annotated[str, Meta(max_length=200)]
-DeviceIds = Annotated[list[int | str], Meta(min_length=1, max_length=10_000)]
-TagsIn = Annotated[dict[str, str], Meta(min_length=1)]
+DeviceIdFilter = Annotated[list[int | str], Meta(min_length=1, max_length=10_000)]
+TagFilter = Annotated[dict[str, str], Meta(min_length=1)]
 Include = list[Literal["result"]]
 
 
@@ -31,15 +36,15 @@ class SubscriptionIn(In, kw_only=True):
     """A subscription to be made."""
 
     url: Url
-    events: Events
-    format: Format = Format.NATIVE
-    device_ids: DeviceIds | None = None
-    tags: TagsIn | None = None
+    events: EventNames
+    format: WebhookFormat = WebhookFormat.NATIVE
+    device_ids: DeviceIdFilter | None = None
+    tags: TagFilter | None = None
     ordered: bool | None = None
-    headers: Headers | None = None
+    headers: WebhookHeaders | None = None
     description: Text | None = None
     include: Include | None = None
-    retry_profile: Profile = Profile.STANDARD
+    retry_profile: RetryProfile = RetryProfile.STANDARD
     resource_name: Text | None = None
     app_id: Text | None = None
 
@@ -48,19 +53,19 @@ class SubscriptionPatch(In, kw_only=True):
     """What is to be changed of a subscription; null takes a filter away."""
 
     url: Url | UnsetType = UNSET
-    events: Events | UnsetType = UNSET
-    device_ids: DeviceIds | UnsetType | None = UNSET
-    tags: TagsIn | UnsetType | None = UNSET
+    events: EventNames | UnsetType = UNSET
+    device_ids: DeviceIdFilter | UnsetType | None = UNSET
+    tags: TagFilter | UnsetType | None = UNSET
     ordered: bool | UnsetType = UNSET
-    headers: Headers | UnsetType = UNSET
+    headers: WebhookHeaders | UnsetType = UNSET
     description: Text | UnsetType | None = UNSET
     include: Include | UnsetType = UNSET
-    retry_profile: Profile | UnsetType = UNSET
+    retry_profile: RetryProfile | UnsetType = UNSET
     resource_name: Text | UnsetType | None = UNSET
     app_id: Text | UnsetType = UNSET
 
 
-class LagOut(Out):
+class BacklogOut(Out):
     """What a subscription has before it."""
 
     pending: int
@@ -74,25 +79,25 @@ class SubscriptionOut(Out, kw_only=True):
 
     id: str
     url: str
-    events: list[Event]
-    format: Format
+    events: list[EventName]
+    format: WebhookFormat
     device_ids: list[str] | None = None
     tags: dict[str, str] | None = None
     ordered: bool
     headers: dict[str, str]
     description: str | None = None
     include: list[str]
-    retry_profile: Profile
+    retry_profile: RetryProfile
     resource_name: str | None = None
     app_id: str
-    state: Health
+    state: SubscriptionHealth
     created_at: Instant
     failures: int
     failing_since: Instant | None = None
     last_success_at: Instant | None = None
     last_failure_at: Instant | None = None
     last_error: str | None = None
-    backlog: LagOut
+    backlog: BacklogOut
     secret: str | None = None
 
 
@@ -112,7 +117,7 @@ class AttemptOut(Out, kw_only=True):
     error: str | None = None
 
 
-class WebhookOut(Out, kw_only=True):
+class WebhookDeliveryOut(Out, kw_only=True):
     """What became of telling one event; `id` is the event's."""
 
     id: str
@@ -120,22 +125,22 @@ class WebhookOut(Out, kw_only=True):
     type: EventType | None = None
     device_id: str | None = None
     event_at: Instant | None = None
-    state: DeliveryState
+    state: WebhookState
     next_at: Instant | None = None
     attempts: list[AttemptOut]
 
 
-class WebhooksOut(Out, kw_only=True):
+class WebhookDeliveriesOut(Out, kw_only=True):
     """A page of deliveries, newest events first."""
 
-    items: list[WebhookOut]
+    items: list[WebhookDeliveryOut]
     next_cursor: str | None = None
 
 
-class WebhooksQuery(In, kw_only=True):
+class WebhookDeliveriesQuery(In, kw_only=True):
     """Filters of a list of deliveries."""
 
-    state: DeliveryState | None = None
+    state: WebhookState | None = None
     limit: Limit = 50
     cursor: Int64Text | None = None
 

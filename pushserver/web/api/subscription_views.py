@@ -4,29 +4,29 @@ from collections.abc import Mapping
 
 from pushserver.clock import SECOND, rfc3339
 from pushserver.model.event import Event
-from pushserver.model.subscription import Attempt, Subscription, WebhookDelivery
-from pushserver.web.api.event_names import show_events
+from pushserver.model.subscription import Subscription, WebhookAttempt, WebhookDelivery
+from pushserver.web.api.event_names import format_event_names
 from pushserver.web.api.subscription_types import (
     AttemptOut,
-    LagOut,
+    BacklogOut,
     SubscriptionOut,
-    WebhookOut,
+    WebhookDeliveryOut,
 )
-from pushserver.web.api.views import at
+from pushserver.web.api.views import optional_instant
 
 
 def subscription_out(
-    subscription: Subscription, backlog: LagOut, secret: str | None
+    subscription: Subscription, backlog: BacklogOut, secret: str | None
 ) -> SubscriptionOut:
     """Show a subscription; its secret only when it is new."""
     ids = subscription.device_ids
     return SubscriptionOut(
         id=str(subscription.id),
         url=subscription.url,
-        events=show_events(subscription.events, subscription.format),
+        events=format_event_names(subscription.events, subscription.format),
         format=subscription.format,
         device_ids=None if ids is None else [str(one) for one in sorted(ids)],
-        tags=_plain(subscription.tags),
+        tags=_tags_out(subscription.tags),
         ordered=subscription.ordered,
         headers=dict(subscription.headers),
         description=subscription.description,
@@ -37,34 +37,36 @@ def subscription_out(
         state=subscription.health,
         created_at=rfc3339(subscription.created_at),
         failures=subscription.failures,
-        failing_since=at(subscription.failing_since),
-        last_success_at=at(subscription.last_success_at),
-        last_failure_at=at(subscription.last_failure_at),
+        failing_since=optional_instant(subscription.failing_since),
+        last_success_at=optional_instant(subscription.last_success_at),
+        last_failure_at=optional_instant(subscription.last_failure_at),
         last_error=subscription.last_error,
         backlog=backlog,
         secret=secret,
     )
 
 
-def _plain(tags: Mapping[str, str] | None) -> dict[str, str] | None:
+def _tags_out(tags: Mapping[str, str] | None) -> dict[str, str] | None:
     return None if tags is None else dict(tags)
 
 
-def webhook_out(delivery: WebhookDelivery, event: Event | None) -> WebhookOut:
+def webhook_delivery_out(
+    delivery: WebhookDelivery, event: Event | None
+) -> WebhookDeliveryOut:
     """Show what became of telling *event*, if that is still kept."""
-    return WebhookOut(
+    return WebhookDeliveryOut(
         id=str(delivery.event_id),
         webhook_id=delivery.message_id,
         type=None if event is None else event.type,
         device_id=None if delivery.device_id is None else str(delivery.device_id),
         event_at=None if event is None else rfc3339(event.at),
         state=delivery.state,
-        next_at=rfc3339(delivery.next_at) if delivery.next_at else None,
+        next_at=rfc3339(delivery.next_attempt_at) if delivery.next_attempt_at else None,
         attempts=[attempt_out(attempt) for attempt in delivery.attempts],
     )
 
 
-def attempt_out(attempt: Attempt) -> AttemptOut:
+def attempt_out(attempt: WebhookAttempt) -> AttemptOut:
     """Show one try to deliver."""
     return AttemptOut(
         at=rfc3339(attempt.at),

@@ -6,22 +6,24 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from pushserver.model.operation import STEPS
+from pushserver.model.operation import MAX_STEPS
 from pushserver.model.task import TaskState
-from pushserver.model.upgrade import UpgradeResult
-from pushserver.web.api.device_types import Name
-from pushserver.web.api.tracking_types import (
-    MANY_DEVICES,
-    CountsOut,
+from pushserver.model.upgrade import DeviceUpgradeResult
+from pushserver.web.api.device_types import DisplayName
+from pushserver.web.api.operation_types import (
+    MAX_DEVICES,
+    OperationCountsOut,
     StepIn,
     TargetsIn,
 )
 from pushserver.web.api.types import In, Instant, Int64Text, Limit, Out, Seconds
 
 Version = Annotated[str, Meta(min_length=1, max_length=200)]
-Pointer = Annotated[str, Meta(max_length=1000, description="A JSON Pointer.")]
-Commands = Annotated[list[StepIn], Meta(max_length=STEPS)]
-Standing = Literal["waiting", "idle", "downloading", "downloaded", "updating"]
+JsonPointer = Annotated[str, Meta(max_length=1000, description="A JSON Pointer.")]
+PhaseSteps = Annotated[list[StepIn], Meta(max_length=MAX_STEPS)]
+DeviceUpgradeStateName = Literal[
+    "waiting", "idle", "downloading", "downloaded", "updating"
+]
 Retries = Annotated[int, Meta(ge=0, le=10)]
 
 
@@ -29,21 +31,21 @@ class VerifyIn(In, kw_only=True):
     """What reads the version, and where it is in the response."""
 
     command: StepIn
-    version_pointer: Pointer
+    version_pointer: JsonPointer
 
 
 class PhasesIn(In, kw_only=True):
     """The commands of an upgrade."""
 
-    download: Commands
-    apply: Commands
+    download: PhaseSteps
+    apply: PhaseSteps
     verify: VerifyIn
 
 
 class PolicyIn(In, kw_only=True):
     """How an upgrade goes, and how long it waits."""
 
-    concurrency: Annotated[int, Meta(ge=1, le=MANY_DEVICES)] | None = None
+    concurrency: Annotated[int, Meta(ge=1, le=MAX_DEVICES)] | None = None
     stop_after_failures: int | str | None = None
     retries: Retries = 0
     not_before: Annotated[datetime, Meta(tz=True)] | None = None
@@ -58,11 +60,11 @@ class UpgradeIn(In, kw_only=True):
     target_version: Version
     phases: PhasesIn
     policy: PolicyIn = msgspec.field(default_factory=PolicyIn)
-    name: Name | None = None
+    name: DisplayName | None = None
     dry_run: bool = False
 
 
-class StatesOut(msgspec.Struct):
+class UpgradeStateCountsOut(msgspec.Struct):
     """How many devices are where; `idle` are also those that have ended."""
 
     waiting: int
@@ -72,14 +74,14 @@ class StatesOut(msgspec.Struct):
     updating: int
 
 
-class ResultsOut(msgspec.Struct):
+class UpgradeResultCountsOut(msgspec.Struct):
     """How many devices ended how."""
 
     SUCCESS: int
     FAIL: int
 
 
-class FailureOut(Out, kw_only=True):
+class UpgradeFailureOut(Out, kw_only=True):
     """Why the upgrade of one device failed."""
 
     device_id: str
@@ -102,9 +104,9 @@ class UpgradeOut(Out, kw_only=True):
     target_version: str
     devices: int
     waiting: int
-    counts: CountsOut
-    states: StatesOut
-    results: ResultsOut
+    counts: OperationCountsOut
+    states: UpgradeStateCountsOut
+    results: UpgradeResultCountsOut
     done: float
     concurrency: int | None = None
     stop_after_failures: int | str | None = None
@@ -113,7 +115,7 @@ class UpgradeOut(Out, kw_only=True):
     created_at: Instant
     expires_at: Instant
     ended_at: Instant | None = None
-    failures: list[FailureOut] | msgspec.UnsetType = msgspec.UNSET
+    failures: list[UpgradeFailureOut] | msgspec.UnsetType = msgspec.UNSET
     failures_cursor: str | None = None
 
 
@@ -124,13 +126,13 @@ class UpgradesOut(Out, kw_only=True):
     next_cursor: str | None = None
 
 
-class PartOut(Out, kw_only=True):
+class DeviceUpgradeOut(Out, kw_only=True):
     """How far one device is; `waiting` while it has not begun."""
 
     device_id: str
     sub_operation_id: str
-    state: Standing
-    result: UpgradeResult | None = None
+    state: DeviceUpgradeStateName
+    result: DeviceUpgradeResult | None = None
     source_version: str | None = None
     current_version: str | None = None
     error_code: str | None = None
@@ -139,17 +141,17 @@ class PartOut(Out, kw_only=True):
     ended_at: Instant | None = None
 
 
-class PartsOut(Out, kw_only=True):
+class DeviceUpgradesOut(Out, kw_only=True):
     """A page of an upgrade's devices, in the order in which they were taken up."""
 
-    items: list[PartOut]
+    items: list[DeviceUpgradeOut]
     next_cursor: str | None = None
 
 
-class PartsQuery(In, kw_only=True):
+class DeviceUpgradesQuery(In, kw_only=True):
     """Filters of an upgrade's devices."""
 
-    result: UpgradeResult | None = None
-    state: Standing | None = None
+    result: DeviceUpgradeResult | None = None
+    state: DeviceUpgradeStateName | None = None
     limit: Limit = 50
     cursor: Int64Text | None = None

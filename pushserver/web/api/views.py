@@ -5,27 +5,32 @@ from collections.abc import Sequence
 from msgspec import UNSET, Raw, UnsetType
 
 from pushserver.clock import SECOND, rfc3339
-from pushserver.dialects.controlid.result import read
-from pushserver.model.command import Command, HandOut, Order, Result
-from pushserver.model.device import Device, Stray
-from pushserver.model.load import NOTHING, Flying, Load
+from pushserver.dialects.controlid.result import parse_result
+from pushserver.model.command import Command, Delivery, Order, Result
+from pushserver.model.device import Device, UnknownRequest
+from pushserver.model.queue_status import EMPTY_QUEUE, InFlightView, QueueStatus
 from pushserver.model.scope import Scope
 from pushserver.model.token import Token
-from pushserver.storage.listing import CommandRecord
+from pushserver.storage.history import CommandRecord
 from pushserver.web.api.access_types import ScopeOut, TokenOut
 from pushserver.web.api.command_types import (
     CommandOut,
+    CommandResultOut,
     DeliveryOut,
-    OutcomeOut,
     ResultOut,
 )
-from pushserver.web.api.device_types import DeviceOut, InFlightOut, StrayOut, StraysOut
+from pushserver.web.api.device_types import (
+    DeviceOut,
+    InFlightOut,
+    UnknownRequestOut,
+    UnknownRequestsOut,
+)
 
 
 def command_out(
     command: Command,
     order: Order,
-    deliveries: Sequence[HandOut] = (),
+    deliveries: Sequence[Delivery] = (),
     result: Result | None = None,
     warnings: list[str] | None = None,
     device_seen: bool | UnsetType = UNSET,
@@ -36,24 +41,24 @@ def command_out(
         device_id=str(command.device_id),
         verb=order.verb,
         endpoint=order.endpoint,
-        body=raw(order.body),
+        body=raw_json(order.body),
         content_type=order.content_type,
         query_string=order.query_string,
         state=command.state,
-        delivery=command.delivery,
+        delivery=command.guarantee,
         priority=command.priority,
         max_attempts=command.max_attempts,
         response_timeout=as_seconds(command.response_timeout),
         created_at=rfc3339(command.created_at),
         expires_at=rfc3339(command.expires_at),
-        not_before=at(command.not_before),
-        sent_at=at(command.sent_at),
-        delivered_at=at(command.delivered_at),
-        finished_at=at(command.finished_at),
+        not_before=optional_instant(command.not_before),
+        sent_at=optional_instant(command.sent_at),
+        delivered_at=optional_instant(command.delivered_at),
+        finished_at=optional_instant(command.finished_at),
         attempts=command.attempts,
-        result=None if result is None else outcome_out(result),
+        result=None if result is None else command_result_out(result),
         deliveries=[delivery_out(delivery) for delivery in deliveries],
-        metadata=raw(order.metadata),
+        metadata=raw_json(order.metadata),
         operation_id=None
         if command.operation_id is None
         else str(command.operation_id),
@@ -62,42 +67,42 @@ def command_out(
     )
 
 
-def record_out(record: CommandRecord) -> CommandOut:
+def command_record_out(record: CommandRecord) -> CommandOut:
     """Show a command as the store has it."""
     order = record.command.order
     assert order is not None  # noqa: S101 - records are read with their orders
     return command_out(record.command, order, record.deliveries, record.result)
 
 
-def delivery_out(delivery: HandOut) -> DeliveryOut:
+def delivery_out(delivery: Delivery) -> DeliveryOut:
     """Show a delivery."""
     return DeliveryOut(
         uuid=delivery.uuid,
         sent_at=rfc3339(delivery.sent_at),
-        delivered_at=at(delivery.delivered_at),
-        ended_at=at(delivery.ended_at),
+        delivered_at=optional_instant(delivery.delivered_at),
+        ended_at=optional_instant(delivery.ended_at),
         address=delivery.address,
         outcome=delivery.outcome,
     )
 
 
-def outcome_out(result: Result) -> OutcomeOut:
+def command_result_out(result: Result) -> CommandResultOut:
     """Show what a device answered, inside its command."""
-    reading = read(result.body, result.content_encoding)
-    return OutcomeOut(
+    parsed = parse_result(result.body, result.content_encoding)
+    return CommandResultOut(
         id=str(result.id),
-        response=raw(reading.response),
-        error=raw(reading.error),
-        code=raw(reading.code),
+        response=raw_json(parsed.response),
+        error=raw_json(parsed.error),
+        code=raw_json(parsed.code),
         received_at=rfc3339(result.received_at),
         matched_by=result.matched_by,
-        unreadable=reading.unreadable,
+        unreadable=parsed.unreadable,
     )
 
 
 def result_out(result: Result) -> ResultOut:
     """Show what a device posted, in the list of results."""
-    reading = read(result.body, result.content_encoding)
+    parsed = parse_result(result.body, result.content_encoding)
     return ResultOut(
         id=str(result.id),
         device_id=str(result.device_id),
@@ -105,17 +110,19 @@ def result_out(result: Result) -> ResultOut:
         uuid=result.uuid,
         endpoint=result.endpoint,
         received_at=rfc3339(result.received_at),
-        response=raw(reading.response),
-        error=raw(reading.error),
-        code=raw(reading.code),
-        unreadable=reading.unreadable,
+        response=raw_json(parsed.response),
+        error=raw_json(parsed.error),
+        code=raw_json(parsed.code),
+        unreadable=parsed.unreadable,
         matched_by=result.matched_by,
         orphan=result.command_id is None,
     )
 
 
 def device_out(
-    device: Device, load: Load = NOTHING, strays: Sequence[Stray] = ()
+    device: Device,
+    queue_status: QueueStatus = EMPTY_QUEUE,
+    unknown_requests: Sequence[UnknownRequest] = (),
 ) -> DeviceOut:
     """Show a device; in lists, its odd requests are only counted."""
     return DeviceOut(
@@ -125,41 +132,47 @@ def device_out(
         state=device.state,
         hold=None if device.hold is None else as_seconds(device.hold),
         created_at=rfc3339(device.created_at),
-        last_seen_at=at(device.last_seen_at),
+        last_seen_at=optional_instant(device.last_seen_at),
         address=device.address,
-        poll_period=None if device.period is None else as_seconds(device.period),
-        queue_depth=load.waiting,
-        in_flight=None if load.flying is None else _in_flight(load.flying),
+        poll_period=None
+        if device.poll_period is None
+        else as_seconds(device.poll_period),
+        queue_depth=queue_status.waiting,
+        in_flight=None
+        if queue_status.in_flight is None
+        else _in_flight_out(queue_status.in_flight),
         keyed=device.key_hash is not None,
         key_enforced=device.key_enforced,
         device_seen=device.last_seen_at is not None,
-        unknown_calls=_strays(device, strays),
+        unknown_calls=_unknown_requests_out(device, unknown_requests),
     )
 
 
-def _in_flight(flying: Flying) -> InFlightOut:
+def _in_flight_out(in_flight: InFlightView) -> InFlightOut:
     return InFlightOut(
-        command_id=str(flying.command_id),
-        endpoint=flying.endpoint,
-        sent_at=rfc3339(flying.sent_at),
-        delivered_at=at(flying.delivered_at),
+        command_id=str(in_flight.command_id),
+        endpoint=in_flight.endpoint,
+        sent_at=rfc3339(in_flight.sent_at),
+        delivered_at=optional_instant(in_flight.delivered_at),
     )
 
 
-def _strays(device: Device, strays: Sequence[Stray]) -> StraysOut | None:
-    if not device.stray_count:
+def _unknown_requests_out(
+    device: Device, unknown_requests: Sequence[UnknownRequest]
+) -> UnknownRequestsOut | None:
+    if not device.unknown_request_count:
         return None
-    shown = [
-        StrayOut(
+    last_requests = [
+        UnknownRequestOut(
             at=rfc3339(stray.at),
             method=stray.method,
             path=stray.path,
             address=stray.address,
             body=stray.body.decode("utf-8", "replace") or None,
         )
-        for stray in strays[-device.stray_count :]
+        for stray in unknown_requests[-device.unknown_request_count :]
     ]
-    return StraysOut(device.stray_count, shown)
+    return UnknownRequestsOut(device.unknown_request_count, last_requests)
 
 
 def token_out(token: Token, secret: str | None = None) -> TokenOut:
@@ -184,12 +197,12 @@ def scope_out(scope: Scope, secret: str | None = None) -> ScopeOut:
     )
 
 
-def at(instant: int | None) -> str | None:
+def optional_instant(instant: int | None) -> str | None:
     """Show an instant, if there is one."""
     return None if instant is None else rfc3339(instant)
 
 
-def raw(text: str | bytes | None) -> Raw | UnsetType:
+def raw_json(text: str | bytes | None) -> Raw | UnsetType:
     """Show a JSON text as it is, if there is one."""
     """Show a JSON text as it is, if there is one."""
     return UNSET if text is None else Raw(text)

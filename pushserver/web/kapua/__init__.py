@@ -10,14 +10,14 @@ from itertools import groupby
 from aiohttp import web
 
 from pushserver.model.token import Permission
-from pushserver.web.around import Handler, around
-from pushserver.web.caller import authenticate
-from pushserver.web.kapua import authentication, notifications, operations
-from pushserver.web.kapua.call import Route
-from pushserver.web.kapua.problems import render
+from pushserver.web.authentication import authenticate
+from pushserver.web.kapua import logins, notifications, operations
+from pushserver.web.kapua.problems import render_error
+from pushserver.web.kapua.route import KapuaRoute
+from pushserver.web.middleware import Handler, with_error_responses
 from pushserver.web.services import SERVICES
 
-BASES = ("", "/v1")
+BASE_PATHS = ("", "/v1")
 READ, WRITE = Permission.OPERATIONS_READ, Permission.OPERATIONS_WRITE
 _OPERATIONS = "/{scopeId}/devices/{deviceId}/operations"
 _OPERATION = f"{_OPERATIONS}/{{operationId}}"
@@ -26,50 +26,56 @@ _NOTIFICATION = f"{_NOTIFICATIONS}/{{notificationId}}"
 
 #: Those of one path stand together, and words before ids that they could be.
 ROUTES = (
-    Route("POST", f"{_NOTIFICATIONS}/_query", notifications.query, READ),
-    Route("POST", f"{_NOTIFICATIONS}/_count", notifications.count, READ),
-    Route("GET", _NOTIFICATIONS, notifications.list_all, READ),
-    Route("GET", _NOTIFICATION, notifications.get, READ),
-    Route("DELETE", _NOTIFICATION, notifications.delete, WRITE),
-    Route("POST", f"{_OPERATIONS}/_query", operations.query, READ),
-    Route("POST", f"{_OPERATIONS}/_count", operations.count, READ),
-    Route("GET", _OPERATIONS, operations.list_all, READ),
-    Route("GET", _OPERATION, operations.get, READ),
-    Route("DELETE", _OPERATION, operations.delete, WRITE),
+    KapuaRoute("POST", f"{_NOTIFICATIONS}/_query", notifications.query, READ),
+    KapuaRoute("POST", f"{_NOTIFICATIONS}/_count", notifications.count, READ),
+    KapuaRoute("GET", _NOTIFICATIONS, notifications.list_all, READ),
+    KapuaRoute("GET", _NOTIFICATION, notifications.get, READ),
+    KapuaRoute("DELETE", _NOTIFICATION, notifications.delete, WRITE),
+    KapuaRoute("POST", f"{_OPERATIONS}/_query", operations.query, READ),
+    KapuaRoute("POST", f"{_OPERATIONS}/_count", operations.count, READ),
+    KapuaRoute("GET", _OPERATIONS, operations.list_all, READ),
+    KapuaRoute("GET", _OPERATION, operations.get, READ),
+    KapuaRoute("DELETE", _OPERATION, operations.delete, WRITE),
 )
 LOGINS = {
-    "/authentication/apikey": authentication.by_key,
-    "/authentication/user": authentication.by_password,
+    "/authentication/apikey": logins.login_with_api_key,
+    "/authentication/user": logins.login_with_password,
 }
 #: No id of ours is like these; under a path that ends so a device calls.
-_LAST_ID = r"Id:(?!(?:push|result)\Z)[^/]+}"
+_LAST_ID_PATTERN = r"Id:(?!(?:push|result)\Z)[^/]+}"
 #: Answers a request that expects to be told to go on.
-Expecting = Callable[[web.Request], Awaitable[None]]
+ExpectHandler = Callable[[web.Request], Awaitable[None]]
 
 
-def add_routes(router: web.UrlDispatcher, expect: Expecting) -> None:
+def add_routes(router: web.UrlDispatcher, expect_handler: ExpectHandler) -> None:
     """Serve every call under each base."""
-    for base in BASES:
+    for base in BASE_PATHS:
         for path, routes in groupby(ROUTES, key=lambda route: route.path):
             handlers = {route.method: route.serve for route in routes}
-            ends = path.endswith("Id}")
-            place = path.removesuffix("Id}") + _LAST_ID if ends else path
-            _add(router, base + place, handlers, expect)
+            ends_with_id = path.endswith("Id}")
+            resource_path = (
+                path.removesuffix("Id}") + _LAST_ID_PATTERN if ends_with_id else path
+            )
+            _add_resource(router, base + resource_path, handlers, expect_handler)
         for path, login in LOGINS.items():
-            _add(router, base + path, {"POST": login}, expect)
+            _add_resource(router, base + path, {"POST": login}, expect_handler)
 
 
-def _add(
+def _add_resource(
     router: web.UrlDispatcher,
     path: str,
     handlers: Mapping[str, Handler],
-    expect: Expecting,
+    expect_handler: ExpectHandler,
 ) -> None:
     resource = router.add_resource(path)
-    others = partial(_not_allowed, tuple(handlers))
-    served: Mapping[str, Handler] = {**handlers, "*": others}
-    for method, handler in served.items():
-        resource.add_route(method, around(handler, render), expect_handler=expect)
+    method_not_allowed = partial(_not_allowed, tuple(handlers))
+    all_handlers: Mapping[str, Handler] = {**handlers, "*": method_not_allowed}
+    for method, handler in all_handlers.items():
+        resource.add_route(
+            method,
+            with_error_responses(handler, render_error),
+            expect_handler=expect_handler,
+        )
 
 
 async def _not_allowed(

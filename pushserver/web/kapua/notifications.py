@@ -3,79 +3,93 @@
 from aiohttp import web
 
 from pushserver.dialects.kapua import bodies
-from pushserver.storage.tracking import Sort
-from pushserver.web.answer import respond
-from pushserver.web.api.route import JSON
-from pushserver.web.kapua.call import Call
-from pushserver.web.kapua.wanted import Wanted, of_body, of_query
+from pushserver.storage.operations import SortField
+from pushserver.web.api.route import JSON_MEDIA_TYPE
+from pushserver.web.kapua.list_query import (
+    ListQuery,
+    list_query_from_body,
+    list_query_from_url,
+)
+from pushserver.web.kapua.route import KapuaCall
+from pushserver.web.response import make_response
 
 #: What `sortParam` may name. All notifications of a list have its operation and scope.
-SORTS = {
-    "id": Sort.ID,
-    "scopeId": Sort.SENT,
-    "createdOn": Sort.CREATED,
-    "createdBy": Sort.CREATED_BY,
-    "message": Sort.MESSAGE,
-    "operationId": Sort.SENT,
-    "progress": Sort.PROGRESS,
-    "resource": Sort.RESOURCE,
-    "sentOn": Sort.SENT,
-    "status": Sort.STATUS,
+SORT_FIELDS = {
+    "id": SortField.ID,
+    "scopeId": SortField.SENT,
+    "createdOn": SortField.CREATED,
+    "createdBy": SortField.CREATED_BY,
+    "message": SortField.MESSAGE,
+    "operationId": SortField.SENT,
+    "progress": SortField.PROGRESS,
+    "resource": SortField.RESOURCE,
+    "sentOn": SortField.SENT,
+    "status": SortField.STATUS,
 }
 
 
-async def list_all(call: Call) -> web.StreamResponse:
+async def list_all(call: KapuaCall) -> web.StreamResponse:
     """List an operation's notifications."""
-    return await _list(call, of_query(call.request, SORTS, Sort.SENT))
+    return await _list(
+        call, list_query_from_url(call.request, SORT_FIELDS, SortField.SENT)
+    )
 
 
-async def query(call: Call) -> web.StreamResponse:
+async def query(call: KapuaCall) -> web.StreamResponse:
     """List an operation's notifications; a body says which."""
-    return await _list(call, await of_body(call.request, Sort.SENT))
+    return await _list(call, await list_query_from_body(call.request, SortField.SENT))
 
 
-async def _list(call: Call, wanted: Wanted) -> web.StreamResponse:
-    if await call.operation() is None:
-        return _page(bodies.notifications([], 0, 0 if wanted.total else None))
-    kept, resource = call.services.store.operations, wanted.resource
-    place = call.scope_id, call.ids["operationId"], resource
-    found = await kept.notifications_page(*place, wanted.page)
-    total = await kept.count_notifications(*place) if wanted.total else None
-    return _page(bodies.notifications(found, wanted.limit, total))
-
-
-def _page(body: bytes) -> web.StreamResponse:
-    return respond(body, content_type=JSON)
-
-
-async def count(call: Call) -> web.StreamResponse:
-    """Count an operation's notifications, whatever page is wanted."""
-    await of_body(call.request, Sort.SENT)
-    total, place = 0, (call.scope_id, call.ids["operationId"])
-    if await call.operation() is not None:
-        total = await call.services.store.operations.count_notifications(*place, None)
-    return _page(bodies.count(total))
-
-
-async def get(call: Call) -> web.StreamResponse:
-    """Show one notification."""
-    found = None
-    if await call.operation() is not None:
-        found = await call.services.store.operations.find_notification(
-            call.scope_id, call.ids["operationId"], call.ids["notificationId"]
+async def _list(call: KapuaCall, list_query: ListQuery) -> web.StreamResponse:
+    if await call.find_operation() is None:
+        return _json_response(
+            bodies.render_notification_list(
+                [], 0, 0 if list_query.include_total else None
+            )
         )
-    if found is None:
-        raise call.none(bodies.NOTIFICATION, "notificationId")
-    return _page(bodies.notification(found))
+    store, resource = call.services.store.operations, list_query.resource
+    lookup = call.scope_id, call.path_ids["operationId"], resource
+    notifications = await store.notifications_page(*lookup, list_query.page)
+    total = (
+        await store.count_notifications(*lookup) if list_query.include_total else None
+    )
+    return _json_response(
+        bodies.render_notification_list(notifications, list_query.limit, total)
+    )
 
 
-async def delete(call: Call) -> web.StreamResponse:
+def _json_response(body: bytes) -> web.StreamResponse:
+    return make_response(body, content_type=JSON_MEDIA_TYPE)
+
+
+async def count(call: KapuaCall) -> web.StreamResponse:
+    """Count an operation's notifications, whatever page is wanted."""
+    await list_query_from_body(call.request, SortField.SENT)
+    total, lookup = 0, (call.scope_id, call.path_ids["operationId"])
+    if await call.find_operation() is not None:
+        total = await call.services.store.operations.count_notifications(*lookup, None)
+    return _json_response(bodies.render_count(total))
+
+
+async def get(call: KapuaCall) -> web.StreamResponse:
+    """Show one notification."""
+    notification = None
+    if await call.find_operation() is not None:
+        notification = await call.services.store.operations.find_notification(
+            call.scope_id, call.path_ids["operationId"], call.path_ids["notificationId"]
+        )
+    if notification is None:
+        raise call.not_found(bodies.NOTIFICATION, "notificationId")
+    return _json_response(bodies.render_notification(notification))
+
+
+async def delete(call: KapuaCall) -> web.StreamResponse:
     """Delete one notification."""
-    gone = await call.operation() is not None and (
+    is_deleted = await call.find_operation() is not None and (
         await call.services.notifications.remove(
-            call.scope_id, call.ids["operationId"], call.ids["notificationId"]
+            call.scope_id, call.path_ids["operationId"], call.path_ids["notificationId"]
         )
     )
-    if not gone:
-        raise call.none(bodies.NOTIFICATION, "notificationId")
+    if not is_deleted:
+        raise call.not_found(bodies.NOTIFICATION, "notificationId")
     return web.Response(status=call.services.kapua_delete_status)

@@ -15,79 +15,81 @@ from pushserver.errors import (
     Unauthorized,
     UnsupportedMediaType,
 )
-from pushserver.web.address import printable
-from pushserver.web.api.route import JSON
+from pushserver.web.api.route import JSON_MEDIA_TYPE
+from pushserver.web.device_url import storable_text
 from pushserver.web.problems import headers_of, status_of
 
 #: So many characters of what was given are shown.
-_SHOWN = 100
+_MAX_SHOWN_LENGTH = 100
 
 
 class IllegalArgument(Invalid):
     """An id, a parameter or a field of the body that must not be so."""
 
     def __init__(self, name: str, value: str) -> None:
-        self.name, self.value = name, printable(value[:_SHOWN])
+        self.name, self.value = name, storable_text(value[:_MAX_SHOWN_LENGTH])
         super().__init__(
             f"An illegal value was provided for the argument {name}: {self.value}."
         )
 
 
-class NoEntity(NotFound):
+class EntityNotFound(NotFound):
     """There is no such operation or notification, as far as the caller can see."""
 
-    def __init__(self, kind: str, given: str, number: int) -> None:
+    def __init__(self, kind: str, given_id: str, entity_id: int) -> None:
         super().__init__(
-            f"The entity of type {kind} with id/name {number} was not found."
+            f"The entity of type {kind} with id/name {entity_id} was not found."
         )
-        self.kind, self.given = kind, given
+        self.kind, self.given_id = kind, given_id
 
 
-def render(error: Exception) -> web.Response:
+def render_error(error: Exception) -> web.Response:
     """Return the answer to whatever a handler raised."""
     if isinstance(error, PushServerError):
-        return _rendered(error)
+        return _error_response(error)
     if isinstance(error, web.HTTPException):
-        return _of_http(error)
+        return _http_error_response(error)
     message = "Internal error. The server's log has more."
-    return _response(500, errors.info(500, message, "INTERNAL_ERROR"), {})
+    return _response(500, errors.render_error(500, message, "INTERNAL_ERROR"), {})
 
 
-def _rendered(error: PushServerError) -> web.Response:
+def _error_response(error: PushServerError) -> web.Response:
     status, headers = status_of(error), headers_of(error)
     if isinstance(error, Unauthorized):
         return web.Response(status=status, headers=dict(headers))
     if isinstance(error, Forbidden):
-        return _response(status, errors.subject_unauthorized(error.detail), headers)
-    if isinstance(error, NoEntity):
-        body = errors.entity_not_found(error.detail, error.kind, error.given)
+        return _response(
+            status, errors.render_subject_unauthorized(error.detail), headers
+        )
+    if isinstance(error, EntityNotFound):
+        body = errors.render_entity_not_found(error.detail, error.kind, error.given_id)
         return _response(status, body, headers)
     if isinstance(error, Malformed | Invalid):
-        return _illegal(error)
+        return _illegal_argument_response(error)
     code = error.code.upper().replace("-", "_")
-    return _response(status, errors.info(status, error.detail, code), headers)
+    return _response(status, errors.render_error(status, error.detail, code), headers)
 
 
-def _illegal(error: Malformed | Invalid) -> web.Response:
+def _illegal_argument_response(error: Malformed | Invalid) -> web.Response:
     if isinstance(error, UnsupportedMediaType):
-        body = errors.info(415, error.detail, "UNSUPPORTED_MEDIA_TYPE")
+        body = errors.render_error(415, error.detail, "UNSUPPORTED_MEDIA_TYPE")
         return _response(415, body, {})
     argument = (error.name, error.value) if isinstance(error, IllegalArgument) else None
     name, value = argument or ("body", "")
-    return _response(400, errors.illegal_argument(error.detail, name, value), {})
+    return _response(400, errors.render_illegal_argument(error.detail, name, value), {})
 
 
-def _of_http(error: web.HTTPException) -> web.Response:
+def _http_error_response(error: web.HTTPException) -> web.Response:
     status = HTTPStatus(error.status)
     kept = {k: v for k, v in error.headers.items() if k == "Allow"}
     message = error.text or f"{status.value}: {status.phrase}"
-    return _response(status, errors.info(status, message, status.name), kept)
+    return _response(status, errors.render_error(status, message, status.name), kept)
 
 
 def _response(status: int, body: bytes, headers: Mapping[str, str]) -> web.Response:
     return web.Response(
         status=status,
         body=body,
-        content_type=JSON,
+        content_type=JSON_MEDIA_TYPE,
         headers=dict(headers),
     )

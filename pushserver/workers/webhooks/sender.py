@@ -23,30 +23,35 @@ from yarl import URL
 
 from pushserver.clock import SECOND
 from pushserver.errors import Invalid
-from pushserver.model.subscription import Attempt
-from pushserver.services.guard import Guard, refusal
-from pushserver.workers.webhooks.reasons import GONE, Refused, complaint, reason_of
-from pushserver.workers.webhooks.resolver import Resolver
+from pushserver.model.subscription import WebhookAttempt
+from pushserver.services.ssrf_guard import SsrfGuard, refusal_message
+from pushserver.workers.webhooks.aiohttp_resolver import AiohttpResolver
+from pushserver.workers.webhooks.failure_messages import (
+    HTTP_GONE,
+    AddressRefused,
+    failure_message,
+    status_message,
+)
 
 #: How long (seconds) one request takes at most, from connecting to the answer's end.
-TIMEOUT = 15.0
+REQUEST_TIMEOUT = 15.0
 #: So much of an answer (bytes) is read, and so much is kept.
-MOST_READ = 64 * 1024
-MOST_KEPT = 4 * 1024
+MAX_READ = 64 * 1024
+MAX_KEPT = 4 * 1024
 #: A longer body (bytes) would hold up the loop if it were written at once.
-LONG = 1024 * 1024
+STREAM_ABOVE = 1024 * 1024
 #: The longest that a receiver may ask to be left alone (seconds).
-LONGEST_WAIT = 86_400
+MAX_RETRY_AFTER = 86_400
 #: Connections to one receiver. In all there is no limit: those who hang shall not use
 #: up the places of others.
-PER_HOST = 64
+MAX_CONNECTIONS_PER_HOST = 64
 #: Shorter than receivers usually keep an idle connection (5 s), so that they do not
 #: close it just when the next event is on its way.
-KEEP_ALIVE = 4.0
+KEEP_ALIVE_TIMEOUT = 4.0
 
-_SUCCESSES = range(200, 300)
+_SUCCESS_STATUSES = range(200, 300)
 #: What the request says about itself, and no subscription instead of it.
-_OURS = {
+_RESERVED_HEADERS = {
     "host",
     "content-length",
     "content-encoding",
@@ -62,7 +67,7 @@ _OURS = {
 
 
 @attrs.frozen(kw_only=True)
-class Target:
+class WebhookRequest:
     """
     Where a body goes, and what vouches for it.
 
@@ -79,22 +84,22 @@ class Target:
 
 
 @attrs.frozen(kw_only=True)
-class Sent:
+class SendResult:
     """
     What came of it.
 
-    `gone`: the receiver wants no more of this subscription. `retry_after` (seconds) is
-    how long it asked to be left alone.
+    `is_gone`: the receiver wants no more of this subscription. `retry_after` (seconds)
+    is how long it asked to be left alone.
     """
 
-    attempt: Attempt
+    attempt: WebhookAttempt
     ok: bool = False
-    gone: bool = False
+    is_gone: bool = False
     retry_after: float | None = None
 
 
 @attrs.frozen(kw_only=True)
-class _Answer:
+class _Response:
     """What a receiver said. `location` and `retry_after` are headers."""
 
     status: int
@@ -103,7 +108,7 @@ class _Answer:
     retry_after: str | None
 
 
-class Sender:
+class WebhookSender:
     """
     Sends webhooks, for the length of an `async with` block.
 
@@ -112,11 +117,13 @@ class Sender:
     is used, no redirect followed, no cookie kept. *timeout* is in seconds.
     """
 
-    def __init__(self, guard: Guard, version: str, timeout: float = TIMEOUT) -> None:
-        self._guard = guard
+    def __init__(
+        self, guard: SsrfGuard, version: str, timeout: float = REQUEST_TIMEOUT
+    ) -> None:
+        self._egress_policy = guard
         # The same URLs again and again; those that are refused are not remembered.
-        self._check = lru_cache(maxsize=1024)(guard.check)
-        self._agent = f"pushserver/{version}"
+        self._check_url = lru_cache(maxsize=1024)(guard.check_url)
+        self._user_agent = f"pushserver/{version}"
         self._timeout = timeout
         self._session: aiohttp.ClientSession | None = None
 
@@ -125,10 +132,10 @@ class Sender:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=0,
-                limit_per_host=PER_HOST,
-                keepalive_timeout=KEEP_ALIVE,
-                resolver=Resolver(self._guard.names),
-                socket_factory=self._socket,
+                limit_per_host=MAX_CONNECTIONS_PER_HOST,
+                keepalive_timeout=KEEP_ALIVE_TIMEOUT,
+                resolver=AiohttpResolver(self._egress_policy.resolver),
+                socket_factory=self._make_socket,
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             # Kept to the moment: aiohttp would round what is above the threshold.
@@ -150,81 +157,81 @@ class Sender:
         if self._session is not None:
             await self._session.close()
 
-    async def send(self, target: Target) -> Sent:
+    async def send(self, request: WebhookRequest) -> SendResult:
         """Send once, and tell how it went."""
-        begun = time.monotonic()
-        answer, error = None, None
+        started = time.monotonic()
+        response, error = None, None
         try:
-            self._check(target.url)
-            answer = await self._post(target)
+            self._check_url(request.url)
+            response = await self._post(request)
         except Invalid as refused:
             error = refused.detail
         except TimeoutError:
             error = f"No answer within {self._timeout:g} s."
         except (aiohttp.ClientError, OSError, ValueError) as failure:
-            error = reason_of(failure)
-        duration = round((time.monotonic() - begun) * SECOND)
-        return _sent(target, duration, answer, error)
+            error = failure_message(failure)
+        duration = round((time.monotonic() - started) * SECOND)
+        return _send_result(request, duration, response, error)
 
-    async def _post(self, target: Target) -> _Answer:
+    async def _post(self, request: WebhookRequest) -> _Response:
         assert self._session is not None  # noqa: S101 - sending is within the block
         response = await self._session.post(
             # As it was given, where that can be: receivers may sign their URLs, too.
-            URL(target.url, encoded=target.url.isascii()),
-            data=_payload(target.body),
-            headers=self._headers(target),
+            URL(request.url, encoded=request.url.isascii()),
+            data=_payload(request.body),
+            headers=self._headers(request),
             allow_redirects=False,
         )
         try:
-            read = await _read(response)
+            body = await _read_body(response)
         finally:
             # Without effect where the answer was read to its end.
             response.close()
-        return _Answer(
+        return _Response(
             status=response.status,
-            text=read[:MOST_KEPT].decode("utf-8", "replace"),
+            text=body[:MAX_KEPT].decode("utf-8", "replace"),
             location=response.headers.get(hdrs.LOCATION),
             retry_after=response.headers.get(hdrs.RETRY_AFTER),
         )
 
-    def _headers(self, target: Target) -> CIMultiDict[str]:
+    def _headers(self, request: WebhookRequest) -> CIMultiDict[str]:
         headers = CIMultiDict(
-            {hdrs.CONTENT_TYPE: "application/json", hdrs.USER_AGENT: self._agent}
+            {hdrs.CONTENT_TYPE: "application/json", hdrs.USER_AGENT: self._user_agent}
         )
-        for name, value in target.headers.items():
+        for name, value in request.headers.items():
             low = name.lower()
-            if low not in _OURS and not low.startswith("webhook-"):
+            if low not in _RESERVED_HEADERS and not low.startswith("webhook-"):
                 headers[name] = value
         headers[hdrs.ACCEPT_ENCODING] = "identity"
-        headers["webhook-id"] = target.message_id
-        headers["webhook-timestamp"] = str(target.timestamp)
-        headers["webhook-signature"] = _signatures(target)
+        headers["webhook-id"] = request.message_id
+        headers["webhook-timestamp"] = str(request.timestamp)
+        headers["webhook-signature"] = _signatures(request)
         return headers
 
-    def _socket(self, info: aiohttp.AddrInfoType) -> socket.socket:
+    def _make_socket(self, info: aiohttp.AddrInfoType) -> socket.socket:
         """Make the socket of a connection, if the guard lets it be made."""
         family, kind, protocol, _, address = info
-        reason = self._guard.refuses(str(address[0]))
+        reason = self._egress_policy.refusal_reason(str(address[0]))
         if reason is not None:
-            raise Refused(refusal(str(address[0]), reason))
+            raise AddressRefused(refusal_message(str(address[0]), reason))
         return socket.socket(family, kind, protocol)
 
 
 def _payload(body: bytes) -> bytes | io.BytesIO:
     """Let a long body be written piece by piece, between other things."""
-    return body if len(body) <= LONG else io.BytesIO(body)
+    return body if len(body) <= STREAM_ABOVE else io.BytesIO(body)
 
 
-def _signatures(target: Target) -> str:
+def _signatures(request: WebhookRequest) -> str:
     """Sign the very bytes that are sent, with each secret."""
-    at = datetime.fromtimestamp(target.timestamp, UTC)
-    text = target.body.decode()
+    at = datetime.fromtimestamp(request.timestamp, UTC)
+    text = request.body.decode()
     return " ".join(
-        Webhook(secret).sign(target.message_id, at, text) for secret in target.secrets
+        Webhook(secret).sign(request.message_id, at, text) for secret in request.secrets
     )
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes:
+async def _read_body(response: aiohttp.ClientResponse) -> bytes:
     """
     Read what is read of an answer.
 
@@ -232,35 +239,40 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
     """
     read = bytearray()
     try:
-        while chunk := await response.content.read(MOST_READ - len(read)):
+        while chunk := await response.content.read(MAX_READ - len(read)):
             read += chunk
     except (aiohttp.ClientError, OSError):
         pass
     return bytes(read)
 
 
-def _sent(
-    target: Target, duration: int, answer: _Answer | None, error: str | None
-) -> Sent:
-    at = target.timestamp * SECOND
-    if answer is None:
-        return Sent(attempt=Attempt(at=at, duration=duration, error=error))
-    ok = answer.status in _SUCCESSES
-    return Sent(
-        attempt=Attempt(
+def _send_result(
+    request: WebhookRequest,
+    duration: int,
+    response: _Response | None,
+    error: str | None,
+) -> SendResult:
+    at = request.timestamp * SECOND
+    if response is None:
+        return SendResult(attempt=WebhookAttempt(at=at, duration=duration, error=error))
+    ok = response.status in _SUCCESS_STATUSES
+    return SendResult(
+        attempt=WebhookAttempt(
             at=at,
             duration=duration,
-            status=answer.status,
-            answer=answer.text,
-            error=None if ok else complaint(answer.status, answer.location),
+            status=response.status,
+            answer=response.text,
+            error=None if ok else status_message(response.status, response.location),
         ),
         ok=ok,
-        gone=answer.status == GONE,
-        retry_after=None if ok else _wait(answer.retry_after, target.timestamp),
+        is_gone=response.status == HTTP_GONE,
+        retry_after=None
+        if ok
+        else _parse_retry_after(response.retry_after, request.timestamp),
     )
 
 
-def _wait(retry_after: str | None, now: int) -> float | None:
+def _parse_retry_after(retry_after: str | None, now: int) -> float | None:
     """Read Retry-After: seconds, or a date."""
     if retry_after is None:
         return None
@@ -272,4 +284,4 @@ def _wait(retry_after: str | None, now: int) -> float | None:
             seconds = parsedate_to_datetime(text).timestamp() - now
         except (ValueError, OverflowError):
             return None
-    return min(max(seconds, 0), LONGEST_WAIT)
+    return min(max(seconds, 0), MAX_RETRY_AFTER)

@@ -10,11 +10,11 @@ import attrs
 from pushserver.model.event import Event
 from pushserver.model.subscription import WebhookDelivery
 
-Parcel = tuple[Event, WebhookDelivery]
+PendingDelivery = tuple[Event, WebhookDelivery]
 
 
 @attrs.define(eq=False)
-class Window:
+class SendWindow:
     """
     Deliveries that are under way, and those that came back and are not written yet.
 
@@ -22,62 +22,64 @@ class Window:
     whenever one comes back.
     """
 
-    bell: asyncio.Event
-    _out: dict[int, WebhookDelivery] = attrs.field(factory=dict, init=False)
-    _back: dict[int, WebhookDelivery] = attrs.field(factory=dict, init=False)
-    _runs: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
+    wakeup: asyncio.Event
+    _in_flight: dict[int, WebhookDelivery] = attrs.field(factory=dict, init=False)
+    _completed: dict[int, WebhookDelivery] = attrs.field(factory=dict, init=False)
+    _send_tasks: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
     _error: BaseException | None = attrs.field(default=None, init=False)
 
     def __len__(self) -> int:
-        return len(self._out)
+        return len(self._in_flight)
 
     @property
     def is_idle(self) -> bool:
         """Tell whether there is nothing to wait for, and nothing to write."""
-        return not (self._out or self._back or self._error)
+        return not (self._in_flight or self._completed or self._error)
 
     def __contains__(self, event_id: int) -> bool:
-        return event_id in self._out or event_id in self._back
+        return event_id in self._in_flight or event_id in self._completed
 
     @property
-    def out(self) -> Sequence[WebhookDelivery]:
+    def in_flight(self) -> Sequence[WebhookDelivery]:
         """What is under way."""
-        return list(self._out.values())
+        return list(self._in_flight.values())
 
     @property
-    def devices(self) -> frozenset[int | None]:
+    def device_ids(self) -> frozenset[int | None]:
         """Return the devices of all these deliveries."""
-        both = (*self._out.values(), *self._back.values())
+        both = (*self._in_flight.values(), *self._completed.values())
         return frozenset(each.device_id for each in both)
 
-    def start(self, row: Sequence[Parcel], run: Coroutine[Any, Any, None]) -> None:
-        """Let *run* take a row, bringing back one after the other."""
-        self._out |= {event.id: delivery for event, delivery in row}
-        task = asyncio.create_task(run)
-        self._runs.add(task)
-        task.add_done_callback(partial(self._end, row))
+    def start(
+        self, sequence: Sequence[PendingDelivery], coroutine: Coroutine[Any, Any, None]
+    ) -> None:
+        """Let *coroutine* take a row, bringing back one after the other."""
+        self._in_flight |= {event.id: delivery for event, delivery in sequence}
+        task = asyncio.create_task(coroutine)
+        self._send_tasks.add(task)
+        task.add_done_callback(partial(self._on_done, sequence))
 
-    def bring_back(self, delivery: WebhookDelivery) -> None:
+    def complete(self, delivery: WebhookDelivery) -> None:
         """Note that a delivery is under way no more."""
-        if self._out.pop(delivery.event_id, None) is not None:
-            self._back[delivery.event_id] = delivery
-            self.bell.set()
+        if self._in_flight.pop(delivery.event_id, None) is not None:
+            self._completed[delivery.event_id] = delivery
+            self.wakeup.set()
 
-    async def until(self, among: Collection[int], most: int) -> None:
-        """Wait until no more than *most* of these events are under way."""
-        while sum(each in self._out for each in among) > most:
-            self.bell.clear()
-            await self.bell.wait()
+    async def wait_at_most(self, event_ids: Collection[int], max_left: int) -> None:
+        """Wait until no more than *max_left* of these events are under way."""
+        while sum(each in self._in_flight for each in event_ids) > max_left:
+            self.wakeup.clear()
+            await self.wakeup.wait()
 
     @property
-    def back(self) -> Sequence[WebhookDelivery]:
+    def completed(self) -> Sequence[WebhookDelivery]:
         """What came back and is to be written."""
-        return list(self._back.values())
+        return list(self._completed.values())
 
-    def forget(self, written: Iterable[WebhookDelivery]) -> None:
+    def mark_written(self, written: Iterable[WebhookDelivery]) -> None:
         """Note that these were written as they are."""
         for delivery in written:
-            self._back.pop(delivery.event_id, None)
+            self._completed.pop(delivery.event_id, None)
 
     def raise_error(self) -> None:
         """Raise, once, what went wrong with us on the way."""
@@ -85,17 +87,19 @@ class Window:
         if error is not None:
             raise error
 
-    def break_off(self) -> None:
+    def cancel(self) -> None:
         """Let go of everything: it is told again some day."""
-        for task in self._runs:
+        for task in self._send_tasks:
             task.cancel()
-        self._out.clear()
-        self._back.clear()
+        self._in_flight.clear()
+        self._completed.clear()
 
-    def _end(self, row: Sequence[Parcel], task: asyncio.Task[None]) -> None:
-        self._runs.discard(task)
+    def _on_done(
+        self, sequence: Sequence[PendingDelivery], task: asyncio.Task[None]
+    ) -> None:
+        self._send_tasks.discard(task)
         if task.cancelled():
             return
         self._error = task.exception() or self._error
-        for _, delivery in row:
-            self.bring_back(delivery)
+        for _, delivery in sequence:
+            self.complete(delivery)

@@ -2,22 +2,22 @@
 
 import pytest
 
-from tests.web.site import Site
+from tests.web.local_server import LocalServer
 
 
-@pytest.fixture(name="fleet")
-async def _fleet(site: Site) -> Site:
+@pytest.fixture(name="server_with_devices")
+async def _server_with_devices(server: LocalServer) -> LocalServer:
     """Return a server that knows the devices 1 to 4, of which 1 and 2 are there."""
     for device in (1, 2, 3, 4):
         tags = {"site": "north" if device % 2 else "south"}
-        await site.api("PUT", f"/devices/{device}", {"tags": tags})
+        await server.api("PUT", f"/devices/{device}", {"tags": tags})
     for device in (1, 2):
-        await site.push(f"deviceId={device}")
-    await flush(site)
-    return site
+        await server.poll(f"deviceId={device}")
+    await flush_last_seen(server)
+    return server
 
 
-async def flush(site: Site) -> None:
+async def flush_last_seen(server: LocalServer) -> None:
     """Have written who was seen, as a worker does."""
-    while not site.services.fleet.is_flushed:
-        await site.services.fleet.flush()
+    while not server.services.fleet.is_flushed:
+        await server.services.fleet.flush()

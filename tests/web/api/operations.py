@@ -2,33 +2,37 @@
 
 from typing import Any
 
-from tests.web.site import DEVICE, Answer, Site
+from tests.web.local_server import DEVICE, LocalServer, Response
 
 STEP = {"endpoint": "load_objects", "body": {"object": "users"}}
 PHOTO = {"endpoint": "user_set_image", "resource": "photo"}
-KEY = {"Idempotency-Key": "k1"}
+IDEMPOTENCY_HEADER = {"Idempotency-Key": "k1"}
 
 
-async def begin(site: Site, *steps: Any, **given: Any) -> dict[str, Any]:
+async def create_operation(
+    server: LocalServer, *steps: Any, **fields: Any
+) -> dict[str, Any]:
     """Begin an operation."""
-    wanted = {"deviceId": DEVICE, "steps": list(steps), **given}
-    answer = await site.api("POST", "/operations", wanted)
+    request = {"deviceId": DEVICE, "steps": list(steps), **fields}
+    answer = await server.api("POST", "/operations", request)
     assert 201 == answer.status, answer.body
-    told: dict[str, Any] = answer.json()
-    return told
+    payload: dict[str, Any] = answer.json()
+    return payload
 
 
-async def shown(site: Site, operation: dict[str, Any]) -> dict[str, Any]:
+async def get_operation(
+    server: LocalServer, operation: dict[str, Any]
+) -> dict[str, Any]:
     """Return how an operation stands."""
-    answer = await site.api("GET", f"/operations/{operation['id']}")
+    answer = await server.api("GET", f"/operations/{operation['id']}")
     assert 200 == answer.status, answer.body
-    told: dict[str, Any] = answer.json()
-    return told
+    payload: dict[str, Any] = answer.json()
+    return payload
 
 
-async def do_step(site: Site, body: bytes = b'{"response":{}}') -> Answer:
+async def run_step(server: LocalServer, body: bytes = b'{"response":{}}') -> Response:
     """Let the device do what waits for it, and the next step be queued."""
-    given = await site.push()
-    await site.result(body)
-    await site.services.operations.go_on()
-    return given
+    polled = await server.poll()
+    await server.post_result(body)
+    await server.services.operations.queue_due_steps()
+    return polled

@@ -3,56 +3,69 @@
 import json
 from typing import Any
 
-from tests.web.site import DEVICE, Answer, Site
+from tests.web.local_server import DEVICE, LocalServer, Response
 
-WANTED = {"general": {"language": "pt_BR", "beep_sound_enabled": True}}
+DESIRED = {"general": {"language": "pt_BR", "beep_sound_enabled": True}}
 ERROR = b'{"error":"Node or attribute not found.","code":7}'
 
 
-async def patch(site: Site, desired: Any, query: str = "", **headers: str) -> Answer:
+async def patch_shadow(
+    server: LocalServer, desired: Any, query: str = "", **headers: str
+) -> Response:
     """Say what is desired of the device."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     path = f"/devices/{DEVICE}/shadow{query}"
-    return await site.api("PATCH", path, desired, headers=named)
+    return await server.api("PATCH", path, desired, headers=named)
 
 
-async def desire(site: Site, desired: Any, query: str = "") -> dict[str, Any]:
+async def set_desired(
+    server: LocalServer, desired: Any, query: str = ""
+) -> dict[str, Any]:
     """Say what is desired of the device, and return the shadow."""
-    answer = await patch(site, desired, query)
+    answer = await patch_shadow(server, desired, query)
     assert 200 == answer.status, answer.body
-    told: dict[str, Any] = answer.json()
-    return told
+    payload: dict[str, Any] = answer.json()
+    return payload
 
 
-async def shadow(site: Site) -> dict[str, Any]:
+async def get_services(server: LocalServer) -> dict[str, Any]:
     """Return the services of the device."""
-    answer = await site.api("GET", f"/devices/{DEVICE}/shadow")
+    answer = await server.api("GET", f"/devices/{DEVICE}/shadow")
     assert 200 == answer.status, answer.body
-    told: dict[str, Any] = answer.json()["services"]
-    return told
+    payload: dict[str, Any] = answer.json()["services"]
+    return payload
 
 
-async def statuses(site: Site) -> dict[str, str]:
+async def service_statuses(server: LocalServer) -> dict[str, str]:
     """Return how the device's services stand."""
-    return {name: told["status"] for name, told in (await shadow(site)).items()}
+    return {
+        name: service["status"]
+        for name, service in (await get_services(server)).items()
+    }
 
 
-async def do(site: Site, body: bytes = b'{"response":{}}', device: int = DEVICE) -> Any:
+async def run_command(
+    server: LocalServer, body: bytes = b'{"response":{}}', device: int = DEVICE
+) -> Any:
     """Let the device do what waits for it; return what that was."""
-    given = await site.push(f"deviceId={device}")
-    if given.is_empty:
+    polled = await server.poll(f"deviceId={device}")
+    if polled.is_empty:
         return None
-    await site.result(body, f"deviceId={device}")
-    await site.services.shadows.go_on()
-    await site.services.operations.go_on()
-    return given.json()["body"]
+    await server.post_result(body, f"deviceId={device}")
+    await server.services.shadows.reconcile_due()
+    await server.services.operations.queue_due_steps()
+    return polled.json()["body"]
 
 
-async def refresh(site: Site, keys: Any = None, **has: dict[str, str]) -> list[Any]:
+async def refresh(
+    server: LocalServer, keys: Any = None, **reported: dict[str, str]
+) -> list[Any]:
     """Ask the device, which has this; return what it was asked."""
-    answer = await site.api("POST", f"/devices/{DEVICE}/shadow/refresh", keys)
+    answer = await server.api("POST", f"/devices/{DEVICE}/shadow/refresh", keys)
     assert 201 == answer.status, answer.body
-    asked = []
+    requested = []
     for _ in answer.json()["items"]:
-        asked.append(await do(site, json.dumps({"response": has}).encode()))
-    return asked
+        requested.append(
+            await run_command(server, json.dumps({"response": reported}).encode())
+        )
+    return requested

@@ -3,49 +3,53 @@
 from typing import Any
 
 from tests.web.api.operations import STEP
-from tests.web.site import Answer, Site
+from tests.web.local_server import LocalServer, Response
 
 ALL = {"all": True}
 
 
-async def ask(site: Site, **given: Any) -> Answer:
+async def post_task(server: LocalServer, **fields: Any) -> Response:
     """Ask for a task of one step for all devices."""
-    wanted = {"targets": ALL, "steps": [STEP], **given}
-    return await site.api("POST", "/tasks", wanted)
+    request = {"targets": ALL, "steps": [STEP], **fields}
+    return await server.api("POST", "/tasks", request)
 
 
-async def make(site: Site, **given: Any) -> dict[str, Any]:
+async def create_task(server: LocalServer, **fields: Any) -> dict[str, Any]:
     """Make a task; it begins."""
-    answer = await ask(site, **given)
+    answer = await post_task(server, **fields)
     assert 201 == answer.status, answer.body
-    await site.services.rollout.advance()
-    told: dict[str, Any] = answer.json()
-    return told
+    await server.services.task_scheduler.advance()
+    payload: dict[str, Any] = answer.json()
+    return payload
 
 
-async def shown(site: Site, task: dict[str, Any]) -> dict[str, Any]:
+async def get_task(server: LocalServer, task: dict[str, Any]) -> dict[str, Any]:
     """Return how a task stands."""
-    answer = await site.api("GET", f"/tasks/{task['id']}")
+    answer = await server.api("GET", f"/tasks/{task['id']}")
     assert 200 == answer.status, answer.body
-    told: dict[str, Any] = answer.json()
-    return told
+    payload: dict[str, Any] = answer.json()
+    return payload
 
 
-async def move(site: Site, task: dict[str, Any], how: str, body: Any = None) -> Answer:
+async def change_task(
+    server: LocalServer, task: dict[str, Any], action: str, body: Any = None
+) -> Response:
     """Change a task's course."""
-    return await site.api("POST", f"/tasks/{task['id']}/{how}", body)
+    return await server.api("POST", f"/tasks/{task['id']}/{action}", body)
 
 
-async def do_step(site: Site, *devices: int, body: bytes = b'{"response":{}}') -> None:
+async def run_steps(
+    server: LocalServer, *devices: int, body: bytes = b'{"response":{}}'
+) -> None:
     """Let devices do what waits for them, and everything go on."""
     for device in devices:
-        assert not (await site.push(f"deviceId={device}")).is_empty
-        await site.result(body, f"deviceId={device}")
-    await site.services.operations.go_on()
-    await site.services.rollout.advance()
+        assert not (await server.poll(f"deviceId={device}")).is_empty
+        await server.post_result(body, f"deviceId={device}")
+    await server.services.operations.queue_due_steps()
+    await server.services.task_scheduler.advance()
 
 
-def counted(task: dict[str, Any]) -> tuple[int, ...]:
+def task_counts(task: dict[str, Any]) -> tuple[int, ...]:
     """Return how a task's operations stand, and how many of those wait."""
     counts = task["counts"]
     names = ("RUNNING", "COMPLETED", "FAILED", "STALE")

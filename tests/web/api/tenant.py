@@ -6,12 +6,12 @@ from typing import Any
 
 import attrs
 
-from pushserver.model.scope import FIRST_SCOPE
+from pushserver.model.scope import DEFAULT_SCOPE_ID
 from tests.web.api.upgrades import PHASES
-from tests.web.site import DEVICE, TOKEN, Answer, Site
+from tests.web.local_server import DEVICE, TOKEN, LocalServer, Response
 
 #: Where nobody receives anything.
-NOBODY = "http://127.0.0.1:1"
+UNREACHABLE = "http://127.0.0.1:1"
 
 
 @attrs.frozen
@@ -23,7 +23,7 @@ class Tenant:
     are his ids, names and texts: they occur in nothing that is somebody else's.
     """
 
-    site: Site
+    site: LocalServer
     token: str
     ids: Mapping[str, str]
     marks: frozenset[str]
@@ -33,54 +33,56 @@ class Tenant:
         """The id of his scope."""
         return self.ids["scope_id"]
 
-    async def api(self, method: str, path: str, body: Any = None) -> Answer:
+    async def api(self, method: str, path: str, body: Any = None) -> Response:
         """Call the API with his token."""
         return await self.site.api(method, path, body, token=self.token)
 
 
-async def newcomer(site: Site, name: str) -> Tenant:
+async def empty_tenant(server: LocalServer, name: str) -> Tenant:
     """Make a scope in which there is nothing yet."""
-    made = (await site.api("POST", "/scopes", {"name": f"{name}-scope"})).json()
-    ids = {"scope_id": made["id"]}
-    return Tenant(site, made["token"], ids, frozenset({made["id"], made["name"]}))
+    created = (await server.api("POST", "/scopes", {"name": f"{name}-scope"})).json()
+    ids = {"scope_id": created["id"]}
+    return Tenant(
+        server, created["token"], ids, frozenset({created["id"], created["name"]})
+    )
 
 
-def first(site: Site) -> Tenant:
+def first_tenant(server: LocalServer) -> Tenant:
     """Return the first scope, whose id is too short to be a mark."""
-    return Tenant(site, TOKEN, {"scope_id": str(FIRST_SCOPE)}, frozenset())
+    return Tenant(server, TOKEN, {"scope_id": str(DEFAULT_SCOPE_ID)}, frozenset())
 
 
-async def settled(tenant: Tenant, name: str, number: int) -> Tenant:
+async def populated_tenant(tenant: Tenant, name: str, number: int) -> Tenant:
     """
     Give a tenant a device, commands in several states, results and a token.
 
     Also a shadow, an operation of which something was told, two tasks, two upgrades,
     and a subscription that nobody receives.
     """
-    site, device = tenant.site, str(DEVICE + number)
-    subscription = await _subscription(tenant, name)
-    about = {"name": f"{name}-door", "tags": {"owner": f"{name}-tag"}}
-    await tenant.api("PUT", f"/devices/{device}", about)
-    finished = await _order(tenant, device, name)
-    await site.push(f"deviceId={device}&uuid={name}-u1")
+    server, device = tenant.site, str(DEVICE + number)
+    subscription = await _create_subscription(tenant, name)
+    device_fields = {"name": f"{name}-door", "tags": {"owner": f"{name}-tag"}}
+    await tenant.api("PUT", f"/devices/{device}", device_fields)
+    finished = await _enqueue(tenant, device, name)
+    await server.poll(f"deviceId={device}&uuid={name}-u1")
     body = json.dumps({"response": f"{name}-answer"}).encode()
-    await site.result(body, f"deviceId={device}&uuid={name}-u1")
-    await site.result(body, f"deviceId={device}&uuid={name}-u0")
-    await site.call("POST", f"/api/notifications/{name}-stray?deviceId={device}")
+    await server.post_result(body, f"deviceId={device}&uuid={name}-u1")
+    await server.post_result(body, f"deviceId={device}&uuid={name}-u0")
+    await server.request("POST", f"/api/notifications/{name}-stray?deviceId={device}")
     desired = {f"{name}_service".replace("-", "_"): {"x": f"{name}-desired"}}
     await tenant.api("PATCH", f"/devices/{device}/shadow", desired)
-    await site.push(f"deviceId={device}&uuid={name}-u1b")
-    await site.result(body, f"deviceId={device}&uuid={name}-u1b")
-    sent = await _order(tenant, device, name)
-    await site.push(f"deviceId={device}&uuid={name}-u2")
-    made = {"name": f"{name}-token", "permissions": ["results:read"]}
-    token = (await tenant.api("POST", "/tokens", made)).json()
+    await server.poll(f"deviceId={device}&uuid={name}-u1b")
+    await server.post_result(body, f"deviceId={device}&uuid={name}-u1b")
+    sent = await _enqueue(tenant, device, name)
+    await server.poll(f"deviceId={device}&uuid={name}-u2")
+    token_request = {"name": f"{name}-token", "permissions": ["results:read"]}
+    token = (await tenant.api("POST", "/tokens", token_request)).json()
     results = (await tenant.api("GET", "/results")).json()["items"]
-    paused = await _task(tenant, device, name)
+    paused = await _create_task(tenant, device, name)
     await tenant.api("POST", f"/tasks/{paused}/pause")
-    upgrade_paused = await _upgrade(tenant, device, name)
+    upgrade_paused = await _create_upgrade(tenant, device, name)
     await tenant.api("POST", f"/upgrades/{upgrade_paused}/pause")
-    await site.deliver()
+    await server.deliver_webhooks()
     path = f"/subscriptions/{subscription}/deliveries"
     deliveries = (await tenant.api("GET", path)).json()["items"]
     ids = {
@@ -90,14 +92,14 @@ async def settled(tenant: Tenant, name: str, number: int) -> Tenant:
         "delivery_id": deliveries[0]["id"],
         "finished": finished,
         "sent": sent,
-        "pending": await _order(tenant, device, name),
+        "pending": await _enqueue(tenant, device, name),
         "result_id": results[0]["id"],
         "orphan_id": results[1]["id"],
         "token_id": token["id"],
-        "operation_id": await _operation(tenant, device, name),
-        "running": await _task(tenant, device, name),
+        "operation_id": await _create_operation(tenant, device, name),
+        "running": await _create_task(tenant, device, name),
         "paused": paused,
-        "upgrading": await _upgrade(tenant, device, name),
+        "upgrading": await _create_upgrade(tenant, device, name),
         "upgradePaused": upgrade_paused,
         "tag": f"owner:{name}-tag",
         "owner": f"{name}-tag",
@@ -107,45 +109,45 @@ async def settled(tenant: Tenant, name: str, number: int) -> Tenant:
     return attrs.evolve(tenant, ids=ids, marks=tenant.marks | numbers | {f"{name}-"})
 
 
-async def _order(tenant: Tenant, device: str, name: str) -> str:
+async def _enqueue(tenant: Tenant, device: str, name: str) -> str:
     command = {"endpoint": "load_objects", "metadata": f"{name}-metadata"}
     answer = await tenant.api("POST", f"/devices/{device}/commands", command)
     return str(answer.json()["id"])
 
 
-async def _subscription(tenant: Tenant, name: str) -> str:
-    wanted = {
-        "url": f"{NOBODY}/{name}-hook",
+async def _create_subscription(tenant: Tenant, name: str) -> str:
+    request = {
+        "url": f"{UNREACHABLE}/{name}-hook",
         "events": ["command.status"],
         "description": f"{name}-description",
         "appId": f"{name}-app",
         "headers": {"X-Owner": f"{name}-header"},
     }
-    return str((await tenant.api("POST", "/subscriptions", wanted)).json()["id"])
+    return str((await tenant.api("POST", "/subscriptions", request)).json()["id"])
 
 
-async def _operation(tenant: Tenant, device: str, name: str) -> str:
-    about = {"deviceId": device, "resource": f"{name}-resource"}
-    made = (await tenant.api("POST", "/operations", about)).json()
-    told = {"progress": 5, "message": f"{name}-told"}
-    await tenant.api("POST", f"/operations/{made['id']}/notifications", told)
-    return str(made["id"])
+async def _create_operation(tenant: Tenant, device: str, name: str) -> str:
+    request = {"deviceId": device, "resource": f"{name}-resource"}
+    created = (await tenant.api("POST", "/operations", request)).json()
+    notification = {"progress": 5, "message": f"{name}-told"}
+    await tenant.api("POST", f"/operations/{created['id']}/notifications", notification)
+    return str(created["id"])
 
 
-async def _task(tenant: Tenant, device: str, name: str) -> str:
-    wanted = {
+async def _create_task(tenant: Tenant, device: str, name: str) -> str:
+    request = {
         "name": f"{name}-task",
         "targets": {"deviceIds": [device]},
         "steps": [{"endpoint": "reboot", "resource": f"{name}-step"}],
     }
-    return str((await tenant.api("POST", "/tasks", wanted)).json()["id"])
+    return str((await tenant.api("POST", "/tasks", request)).json()["id"])
 
 
-async def _upgrade(tenant: Tenant, device: str, name: str) -> str:
-    wanted = {
+async def _create_upgrade(tenant: Tenant, device: str, name: str) -> str:
+    request = {
         "name": f"{name}-upgrade",
         "targets": {"deviceIds": [device]},
         "targetVersion": f"{name}-version",
         "phases": PHASES,
     }
-    return str((await tenant.api("POST", "/upgrades", wanted)).json()["id"])
+    return str((await tenant.api("POST", "/upgrades", request)).json()["id"])

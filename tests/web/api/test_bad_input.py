@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.web.site import DEVICE, Site
+from tests.web.local_server import DEVICE, LocalServer
 
 PATH = f"/devices/{DEVICE}/commands"
 DEEP = b'{"endpoint":"x","body":' + b"[" * 10_000 + b"]" * 10_000 + b"}"
@@ -28,12 +28,12 @@ UNREADABLE = (
 
 
 @pytest.mark.parametrize("body", UNREADABLE)
-async def test_unreadable(site: Site, body: bytes) -> None:
+async def test_unreadable(server: LocalServer, body: bytes) -> None:
     """
     What cannot be parsed is 400.
     """
     kind = {"Content-Type": "application/json"}
-    answer = await site.api("POST", PATH, body, headers=kind)
+    answer = await server.api("POST", PATH, body, headers=kind)
 
     assert (400, "malformed", None) == answer.problem
 
@@ -96,24 +96,26 @@ WRONG: tuple[tuple[Any, str | None], ...] = (
 
 
 @pytest.mark.parametrize(("wanted", "pointer"), WRONG)
-async def test_wrong_field(site: Site, wanted: Any, pointer: str | None) -> None:
+async def test_wrong_field(
+    server: LocalServer, wanted: Any, pointer: str | None
+) -> None:
     """
     A field that is wrong is 422, and the pointer names it.
     """
-    answer = await site.api("POST", PATH, json.dumps(wanted).encode())
+    answer = await server.api("POST", PATH, json.dumps(wanted).encode())
 
     assert (422, "invalid", pointer) == answer.problem
-    assert [] == (await site.api("GET", "/commands")).json()["items"]
+    assert [] == (await server.api("GET", "/commands")).json()["items"]
 
 
 @pytest.mark.parametrize("body", ["%%%", "a", "YQ", "YQ==\n", "é", 7, {"a": 1}, ["a"]])
-async def test_bad_base64(site: Site, body: Any) -> None:
+async def test_bad_base64(server: LocalServer, body: Any) -> None:
     """
     Octets in JSON that are no base64 are refused.
     """
     wanted = {"endpoint": "x", "contentType": "Application/Octet-Stream", "body": body}
 
-    answer = await site.api("POST", PATH, wanted)
+    answer = await server.api("POST", PATH, wanted)
 
     assert (422, "invalid", "/body") == answer.problem
 
@@ -128,13 +130,13 @@ async def test_bad_base64(site: Site, body: Any) -> None:
         "1969-12-31T23:59:59.999999Z",
     ],
 )
-async def test_far_instants(site: Site, instant: str) -> None:
+async def test_far_instants(server: LocalServer, instant: str) -> None:
     """
     An instant at the ends of the calendar is taken and shown, or refused as a field.
     """
     wanted = {"endpoint": "x", "notBefore": instant, "expiresIn": 31_000_000}
 
-    answer = await site.api("POST", PATH, wanted)
+    answer = await server.api("POST", PATH, wanted)
 
     if answer.status == 201:
         assert len("2026-01-01T00:00:00.000000Z") == len(answer.json()["expiresAt"])
@@ -160,12 +162,12 @@ QUERIES = (
 
 
 @pytest.mark.parametrize(("query", "pointer"), QUERIES)
-async def test_wrong_parameter(site: Site, query: str, pointer: str) -> None:
+async def test_wrong_parameter(server: LocalServer, query: str, pointer: str) -> None:
     """
     The same holds for the parameters beside raw bytes.
     """
     kind = {"Content-Type": "application/octet-stream"}
-    answer = await site.api("POST", f"{PATH}?{query}", b"x", headers=kind)
+    answer = await server.api("POST", f"{PATH}?{query}", b"x", headers=kind)
 
     assert (422, "invalid", pointer) == answer.problem
 
@@ -173,21 +175,21 @@ async def test_wrong_parameter(site: Site, query: str, pointer: str) -> None:
 @pytest.mark.parametrize(
     "kind", ["text/plain", "application/x-www-form-urlencoded", "nonsense", ""]
 )
-async def test_other_types(site: Site, kind: str) -> None:
+async def test_other_types(server: LocalServer, kind: str) -> None:
     """
     A body of another type is 415.
     """
     body = b'{"endpoint":"x"}'
-    answer = await site.api("POST", PATH, body, headers={"Content-Type": kind})
+    answer = await server.api("POST", PATH, body, headers={"Content-Type": kind})
 
     assert (415, "unsupported-media-type", None) == answer.problem
 
 
-async def test_no_type(site: Site) -> None:
+async def test_no_type(server: LocalServer) -> None:
     """
     So is one without a type.
     """
-    answer = await site.call(
+    answer = await server.request(
         "POST",
         f"/api/v1{PATH}",
         data=b'{"endpoint":"x"}',
@@ -201,61 +203,61 @@ async def test_no_type(site: Site) -> None:
 @pytest.mark.parametrize(
     "kind", ["application/json; charset=utf-8", "Application/JSON"]
 )
-async def test_same_type(site: Site, kind: str) -> None:
+async def test_same_type(server: LocalServer, kind: str) -> None:
     """
     Parameters and the case of a type do not matter.
     """
     body = b'{"endpoint":"x"}'
-    answer = await site.api("POST", PATH, body, headers={"Content-Type": kind})
+    answer = await server.api("POST", PATH, body, headers={"Content-Type": kind})
 
     assert 201 == answer.status
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "GZIP", "nonsense"])
-async def test_compressed(site: Site, encoding: str) -> None:
+async def test_compressed(server: LocalServer, encoding: str) -> None:
     """
     A compressed body is 415, whatever is in it, and never inflated.
     """
     headers = {"Content-Encoding": encoding, "Content-Type": "application/json"}
     body = gzip.compress(b'{"endpoint":"x"}' + bytes(10_000_000))
 
-    answer = await site.api("POST", PATH, body, headers=headers)
+    answer = await server.api("POST", PATH, body, headers=headers)
 
     assert (415, "unsupported-media-type", None) == answer.problem
 
 
 @pytest.mark.parametrize("kind", ["application/json", "application/octet-stream"])
-async def test_too_large(site: Site, kind: str) -> None:
+async def test_too_large(server: LocalServer, kind: str) -> None:
     """
     65 MiB are 413, and said so to who sends them.
     """
     path = f"{PATH}?endpoint=x" if "octet" in kind else PATH
-    answer = await site.api(
+    answer = await server.api(
         "POST", path, bytes(65 * 1024 * 1024), headers={"Content-Type": kind}
     )
 
     assert (413, "too-large", None) == answer.problem
 
 
-async def test_large(site: Site) -> None:
+async def test_large(server: LocalServer) -> None:
     """
     48 MiB of photos, which are 64 in base64, go out as they came.
     """
     photos = bytes(48 * 1024 * 1024)
     kind = {"Content-Type": "application/octet-stream"}
 
-    answer = await site.api("POST", f"{PATH}?endpoint=x", photos, headers=kind)
+    answer = await server.api("POST", f"{PATH}?endpoint=x", photos, headers=kind)
 
     assert 201 == answer.status
-    assert 64 * 1024 * 1024 == len((await site.push()).json()["body"])
+    assert 64 * 1024 * 1024 == len((await server.poll()).json()["body"])
 
 
-async def test_broken_off(site: Site) -> None:
+async def test_broken_off(server: LocalServer) -> None:
     """
     A body that breaks off enqueues nothing.
     """
-    await site.api("PUT", f"/devices/{DEVICE}", {})
-    async with site.line() as (_, writer):
+    await server.api("PUT", f"/devices/{DEVICE}", {})
+    async with server.connect() as (_, writer):
         writer.write(
             f"POST /api/v1{PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n"
             "Content-Type: application/json\r\n"
@@ -264,7 +266,7 @@ async def test_broken_off(site: Site) -> None:
         )
         await writer.drain()
 
-    assert [] == (await site.api("GET", "/commands")).json()["items"]
+    assert [] == (await server.api("GET", "/commands")).json()["items"]
 
 
 BAD_IDS = ("x", "-1", "1_2", "%EF%BC%91", "9223372036854775808", "%00", "1%20", "1.0")
@@ -285,12 +287,12 @@ BAD_IDS = ("x", "-1", "1_2", "%EF%BC%91", "9223372036854775808", "%00", "1%20", 
         ("DELETE", "/tokens/{}"),
     ],
 )
-async def test_bad_ids(site: Site, method: str, path: str, wrong: str) -> None:
+async def test_bad_ids(server: LocalServer, method: str, path: str, wrong: str) -> None:
     """
     An id that is no int64 is a wrong field.
     """
     body = {"endpoint": "x"} if path.endswith("commands") else {}
-    answer = await site.api(
+    answer = await server.api(
         method, path.format(wrong), body if method in ("POST", "PUT") else None
     )
 

@@ -4,31 +4,31 @@ from typing import Any
 
 import pytest
 
-from tests.web.site import DEVICE, LOAD_USERS, OPEN_DOOR, Site
+from tests.web.local_server import DEVICE, LOAD_USERS, OPEN_DOOR, LocalServer
 
 PATH = f"/devices/{DEVICE}/commands"
 
 
-async def ids(site: Site, query: str, path: str = "/commands") -> list[str]:
+async def ids(server: LocalServer, query: str, path: str = "/commands") -> list[str]:
     """Return the ids that a list holds."""
-    answer = await site.api("GET", f"{path}?{query}")
+    answer = await server.api("GET", f"{path}?{query}")
     assert 200 == answer.status, answer.body
     return [item["id"] for item in answer.json()["items"]]
 
 
-async def test_whole_life(site: Site) -> None:
+async def test_whole_life(server: LocalServer) -> None:
     """
     A command says when it was sent, delivered and finished, and absent things not.
     """
-    command = await site.enqueue()
-    site.clock.tick(seconds=1)
-    await site.push(f"deviceId={DEVICE}&uuid=u1")
-    site.clock.tick(seconds=1)
-    await site.deadlines()
-    delivered = await site.command(command["id"])
-    site.clock.tick(seconds=1)
-    await site.result(query=f"deviceId={DEVICE}&uuid=u1")
-    done = await site.command(command["id"])
+    command = await server.enqueue()
+    server.clock.tick(seconds=1)
+    await server.poll(f"deviceId={DEVICE}&uuid=u1")
+    server.clock.tick(seconds=1)
+    await server.expire_overdue()
+    delivered = await server.get_command(command["id"])
+    server.clock.tick(seconds=1)
+    await server.post_result(query=f"deviceId={DEVICE}&uuid=u1")
+    done = await server.get_command(command["id"])
 
     assert "DELIVERED" == delivered["state"]
     assert "2026-01-01T00:00:01.000000Z" == delivered["sentAt"]
@@ -50,7 +50,7 @@ def has_null(value: Any) -> bool:
     return value is None
 
 
-async def test_unknown(site: Site) -> None:
+async def test_unknown(server: LocalServer) -> None:
     """
     What is not there is 404.
     """
@@ -60,61 +60,61 @@ async def test_unknown(site: Site) -> None:
         ("DELETE", "/commands/1"),
         ("POST", "/commands/1/retry"),
     ):
-        answer = await site.api(method, path)
+        answer = await server.api(method, path)
         assert (404, "not-found", None) == answer.problem
 
 
-async def test_no_result_yet(site: Site) -> None:
+async def test_no_result_yet(server: LocalServer) -> None:
     """
     The result of a command that has none is 404.
     """
-    command = await site.enqueue()
+    command = await server.enqueue()
 
-    answer = await site.api("GET", f"/commands/{command['id']}/result")
+    answer = await server.api("GET", f"/commands/{command['id']}/result")
 
     assert (404, "not-found", None) == answer.problem
 
 
-async def test_cancel(site: Site) -> None:
+async def test_cancel(server: LocalServer) -> None:
     """
     A command that was never handed out is canceled, and never handed out then.
     """
-    command = await site.enqueue()
+    command = await server.enqueue()
 
-    answer = await site.api("DELETE", f"/commands/{command['id']}")
-    again = await site.api("DELETE", f"/commands/{command['id']}")
+    answer = await server.api("DELETE", f"/commands/{command['id']}")
+    again = await server.api("DELETE", f"/commands/{command['id']}")
 
     assert (200, "CANCELED") == (answer.status, answer.json()["state"])
     assert (409, "conflict", None) == again.problem
-    assert (await site.push()).is_empty
+    assert (await server.poll()).is_empty
 
 
-async def test_cancel_too_late(site: Site) -> None:
+async def test_cancel_too_late(server: LocalServer) -> None:
     """
     Once handed out it is 409, also while it waits for its second time.
     """
-    command = await site.enqueue()
-    await site.push()
-    flying = await site.api("DELETE", f"/commands/{command['id']}")
-    site.clock.tick(seconds=181)
-    await site.deadlines()
-    waiting = await site.api("DELETE", f"/commands/{command['id']}")
+    command = await server.enqueue()
+    await server.poll()
+    flying = await server.api("DELETE", f"/commands/{command['id']}")
+    server.clock.tick(seconds=181)
+    await server.expire_overdue()
+    waiting = await server.api("DELETE", f"/commands/{command['id']}")
 
     assert (409, "conflict", None) == flying.problem
     assert (409, "conflict", None) == waiting.problem
-    assert "PENDING" == (await site.command(command["id"]))["state"]
+    assert "PENDING" == (await server.get_command(command["id"]))["state"]
 
 
-async def test_retry(site: Site) -> None:
+async def test_retry(server: LocalServer) -> None:
     """
     A command that is over can be tried again: a new one like it, from now on.
     """
-    old = await site.enqueue({**OPEN_DOOR, "priority": 7, "metadata": {"a": 1}})
-    early = await site.api("POST", f"/commands/{old['id']}/retry")
-    site.clock.tick(seconds=31)
-    await site.deadlines()
+    old = await server.enqueue({**OPEN_DOOR, "priority": 7, "metadata": {"a": 1}})
+    early = await server.api("POST", f"/commands/{old['id']}/retry")
+    server.clock.tick(seconds=31)
+    await server.expire_overdue()
 
-    answer = await site.api("POST", f"/commands/{old['id']}/retry")
+    answer = await server.api("POST", f"/commands/{old['id']}/retry")
 
     new = answer.json()
     assert (409, "conflict", None) == early.problem
@@ -124,35 +124,35 @@ async def test_retry(site: Site) -> None:
     same = ("endpoint", "body", "priority", "metadata", "delivery")
     assert [old[name] for name in same] == [new[name] for name in same]
     assert "2026-01-01T00:01:01.000000Z" == new["expiresAt"]
-    assert "EXPIRED" == (await site.command(old["id"]))["state"]
+    assert "EXPIRED" == (await server.get_command(old["id"]))["state"]
 
 
-async def test_newest_first(site: Site) -> None:
+async def test_newest_first(server: LocalServer) -> None:
     """
     Lists are newest first, of all devices or of one.
     """
-    first = (await site.enqueue(device_id=1))["id"]
-    second = (await site.enqueue(device_id=2))["id"]
-    third = (await site.enqueue(device_id=1))["id"]
+    first = (await server.enqueue(device_id=1))["id"]
+    second = (await server.enqueue(device_id=2))["id"]
+    third = (await server.enqueue(device_id=1))["id"]
 
-    assert [third, second, first] == await ids(site, "")
-    assert [third, first] == await ids(site, "", "/devices/1/commands")
-    assert [second] == await ids(site, "deviceId=2")
-    assert [] == await ids(site, "deviceId=3")
+    assert [third, second, first] == await ids(server, "")
+    assert [third, first] == await ids(server, "", "/devices/1/commands")
+    assert [second] == await ids(server, "deviceId=2")
+    assert [] == await ids(server, "deviceId=3")
 
 
-async def test_pages(site: Site) -> None:
+async def test_pages(server: LocalServer) -> None:
     """
     Following the cursor shows every command once; the last page has none.
     """
     made = [
         item["id"]
-        for item in (await site.api("POST", PATH, [LOAD_USERS] * 7)).json()["items"]
+        for item in (await server.api("POST", PATH, [LOAD_USERS] * 7)).json()["items"]
     ]
     seen: list[str] = []
     path = "/commands?limit=3&state=PENDING"
     for _ in range(3):
-        answer = await site.api("GET", path)
+        answer = await server.api("GET", path)
         page = answer.json()
         seen += [item["id"] for item in page["items"]]
         link = answer.headers.get("Link")
@@ -166,51 +166,51 @@ async def test_pages(site: Site) -> None:
     assert link is None
 
 
-async def test_full_last_page(site: Site) -> None:
+async def test_full_last_page(server: LocalServer) -> None:
     """
     A page that is full and the last says that it is the last.
     """
-    await site.api("POST", PATH, [LOAD_USERS] * 4)
+    await server.api("POST", PATH, [LOAD_USERS] * 4)
 
-    assert "nextCursor" not in (await site.api("GET", "/commands?limit=4")).json()
+    assert "nextCursor" not in (await server.api("GET", "/commands?limit=4")).json()
 
 
-async def test_limits(site: Site) -> None:
+async def test_limits(server: LocalServer) -> None:
     """
     A page has 50 unless told otherwise, and never more than 1000.
     """
     for _ in range(2):
-        await site.api("POST", PATH, [LOAD_USERS] * 600)
+        await server.api("POST", PATH, [LOAD_USERS] * 600)
 
-    assert 50 == len(await ids(site, ""))
-    assert 1000 == len(await ids(site, "limit=1000"))
-    assert 1000 == len(await ids(site, "limit=1001"))
-    assert 1000 == len(await ids(site, "limit=99999999999999999999"))
+    assert 50 == len(await ids(server, ""))
+    assert 1000 == len(await ids(server, "limit=1000"))
+    assert 1000 == len(await ids(server, "limit=1001"))
+    assert 1000 == len(await ids(server, "limit=99999999999999999999"))
 
 
-async def test_filters(site: Site) -> None:
+async def test_filters(server: LocalServer) -> None:
     """
     Filters take what matches all of them; a state may be given several times.
     """
-    pending = (await site.enqueue({"endpoint": "x"}))["id"]
-    site.clock.tick(seconds=60)
-    canceled = (await site.enqueue({"endpoint": "y"}))["id"]
-    await site.api("DELETE", f"/commands/{canceled}")
-    site.clock.tick(seconds=60)
-    later = (await site.enqueue({"endpoint": "x"}))["id"]
+    pending = (await server.enqueue({"endpoint": "x"}))["id"]
+    server.clock.tick(seconds=60)
+    canceled = (await server.enqueue({"endpoint": "y"}))["id"]
+    await server.api("DELETE", f"/commands/{canceled}")
+    server.clock.tick(seconds=60)
+    later = (await server.enqueue({"endpoint": "x"}))["id"]
 
-    assert [later, pending] == await ids(site, "state=PENDING")
-    assert [canceled] == await ids(site, "state=CANCELED")
-    assert 3 == len(await ids(site, "state=CANCELED&state=PENDING"))
-    assert [later, pending] == await ids(site, "endpoint=x")
-    assert [later] == await ids(site, "endpoint=x&createdAfter=2026-01-01T00:01:30Z")
-    assert [pending] == await ids(site, "createdBefore=2026-01-01T00:00:30Z")
+    assert [later, pending] == await ids(server, "state=PENDING")
+    assert [canceled] == await ids(server, "state=CANCELED")
+    assert 3 == len(await ids(server, "state=CANCELED&state=PENDING"))
+    assert [later, pending] == await ids(server, "endpoint=x")
+    assert [later] == await ids(server, "endpoint=x&createdAfter=2026-01-01T00:01:30Z")
+    assert [pending] == await ids(server, "createdBefore=2026-01-01T00:00:30Z")
     assert [canceled] == await ids(
-        site,
+        server,
         "createdAfter=2026-01-01T01:00:30%2B01:00&createdBefore=2026-01-01T00:01:59Z",
     )
-    assert [] == await ids(site, "operationId=1")
-    assert [] == await ids(site, "state=PENDING&endpoint=y")
+    assert [] == await ids(server, "operationId=1")
+    assert [] == await ids(server, "state=PENDING&endpoint=y")
 
 
 @pytest.mark.parametrize(
@@ -233,19 +233,19 @@ async def test_filters(site: Site) -> None:
         ("page=2", "/page"),
     ],
 )
-async def test_wrong_filters(site: Site, query: str, pointer: str) -> None:
+async def test_wrong_filters(server: LocalServer, query: str, pointer: str) -> None:
     """
     A filter that is wrong, unknown or doubled is refused, not ignored.
     """
-    answer = await site.api("GET", f"/commands?{query}")
+    answer = await server.api("GET", f"/commands?{query}")
 
     assert (422, "invalid", pointer) == answer.problem
 
 
 @pytest.mark.parametrize("instant", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
-async def test_far_instants(site: Site, instant: str) -> None:
+async def test_far_instants(server: LocalServer, instant: str) -> None:
     """
     The ends of the calendar are instants, too.
     """
     for name in ("createdAfter", "createdBefore"):
-        assert [] == await ids(site, f"{name}={instant}")
+        assert [] == await ids(server, f"{name}={instant}")

@@ -10,20 +10,20 @@ import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from pushserver.clock import SECOND
-from pushserver.model.subscription import RETRYING, Profile
+from pushserver.model.subscription import RETRY_POLICIES, RetryProfile
 from tests.clock import ManualClock
-from tests.web.receiver import Received, Receiver, receiving
-from tests.web.site import DEVICE, LOAD_USERS, Site, standing
+from tests.web.local_server import DEVICE, LOAD_USERS, LocalServer, running_server
+from tests.web.receiver import ReceivedWebhook, RecordingReceiver, running_receiver
 
-WAITS = RETRYING[Profile.STANDARD].waits
+WAITS = RETRY_POLICIES[RetryProfile.STANDARD].delays
 
 
 @attrs.frozen
-class Told:
+class Subscribed:
     """A subscription with its receiver."""
 
-    site: Site
-    receiver: Receiver
+    site: LocalServer
+    receiver: RecordingReceiver
     id: str
     secret: str
 
@@ -40,36 +40,36 @@ class Told:
         ]
         return items
 
-    async def give_up(self) -> None:
+    async def run_all_retries(self) -> None:
         """Let every try be made that there is."""
         for wait in WAITS:
             self.site.clock.tick(seconds=2 * wait)
-            await self.site.deliver()
+            await self.site.deliver_webhooks()
 
 
-@pytest.fixture(name="told")
-async def _told(database: str, clock: ManualClock) -> AsyncIterator[Told]:
+@pytest.fixture(name="subscribed")
+async def _subscribed(database: str, clock: ManualClock) -> AsyncIterator[Subscribed]:
     """Return a subscription to what becomes of commands."""
     networks = "127.0.0.0/8"
     async with (
-        receiving() as receiver,
-        standing(database, clock, webhook_allow_networks=networks) as site,
+        running_receiver() as receiver,
+        running_server(database, clock, webhook_allow_networks=networks) as server,
     ):
         wanted = {"url": f"{receiver.url}/hook", "events": ["command.status"]}
-        made = (await site.api("POST", "/subscriptions", wanted)).json()
-        await site.deliver()
-        yield Told(site, receiver, made["id"], made["secret"])
+        made = (await server.api("POST", "/subscriptions", wanted)).json()
+        await server.deliver_webhooks()
+        yield Subscribed(server, receiver, made["id"], made["secret"])
 
 
-async def test_delivered(told: Told) -> None:
+async def test_delivered(subscribed: Subscribed) -> None:
     """
     A delivery shows which event it was, and how its try went.
     """
-    command = await told.site.enqueue()
-    await told.site.deliver()
-    (delivery,) = await told.deliveries()
+    command = await subscribed.site.enqueue()
+    await subscribed.site.deliver_webhooks()
+    (delivery,) = await subscribed.deliveries()
     (attempt,) = delivery.pop("attempts")
-    (received,) = told.receiver.received
+    (received,) = subscribed.receiver.received
 
     assert received.body["data"]["commandId"] == command["id"]
     assert {
@@ -85,15 +85,15 @@ async def test_delivered(told: Told) -> None:
     assert {"at": told_at, "status": 200, "answer": "noted"} == attempt
 
 
-async def test_failed(told: Told) -> None:
+async def test_failed(subscribed: Subscribed) -> None:
     """
     A delivery that failed shows why, and when it is tried again.
     """
-    told.receiver.status = 500
-    await told.site.enqueue()
-    await told.site.deliver()
-    (delivery,) = await told.deliveries("state=pending")
-    shown = await told.call("GET", "")
+    subscribed.receiver.status = 500
+    await subscribed.site.enqueue()
+    await subscribed.site.deliver_webhooks()
+    (delivery,) = await subscribed.deliveries("state=pending")
+    shown = await subscribed.call("GET", "")
 
     assert (500, "noted", "The receiver answered 500.") == tuple(
         delivery["attempts"][0][name] for name in ("status", "answer", "error")
@@ -104,17 +104,17 @@ async def test_failed(told: Told) -> None:
     assert {"pending": 1, "dead": 0, "unread": 0, "dropped": 0} == shown["backlog"]
 
 
-async def test_pages(told: Told) -> None:
+async def test_pages(subscribed: Subscribed) -> None:
     """
     Deliveries are listed newest first, page by page, each once.
     """
     path = f"/devices/{DEVICE}/commands"
-    await told.site.api("POST", path, [LOAD_USERS] * 5)
-    await told.site.deliver()
-    whole = [each["id"] for each in await told.deliveries()]
+    await subscribed.site.api("POST", path, [LOAD_USERS] * 5)
+    await subscribed.site.deliver_webhooks()
+    whole = [each["id"] for each in await subscribed.deliveries()]
     paged, cursor = [], ""
     while True:
-        page = await told.call("GET", f"/deliveries?limit=2{cursor}")
+        page = await subscribed.call("GET", f"/deliveries?limit=2{cursor}")
         paged += [each["id"] for each in page["items"]]
         if "nextCursor" not in page:
             break
@@ -128,29 +128,31 @@ async def test_pages(told: Told) -> None:
     ("query", "pointer"),
     [("state=lost", "/state"), ("limit=0", "/limit"), ("cursor=x", "/cursor")],
 )
-async def test_wrong_questions(told: Told, query: str, pointer: str) -> None:
+async def test_wrong_questions(
+    subscribed: Subscribed, query: str, pointer: str
+) -> None:
     """
     A filter that makes no sense is refused.
     """
-    path = f"/subscriptions/{told.id}/deliveries?{query}"
+    path = f"/subscriptions/{subscribed.id}/deliveries?{query}"
 
-    assert (422, "invalid", pointer) == (await told.site.api("GET", path)).problem
+    assert (422, "invalid", pointer) == (await subscribed.site.api("GET", path)).problem
 
 
-async def test_dead_and_redelivered(told: Told) -> None:
+async def test_dead_and_redelivered(subscribed: Subscribed) -> None:
     """
     A dead letter is listed, and sent again with the id that it had.
     """
-    told.receiver.status = 503
-    await told.site.enqueue()
-    await told.site.deliver()
-    await told.give_up()
-    (dead,) = await told.deliveries("state=dead")
-    told.receiver.status = 200
-    again = await told.call("POST", f"/deliveries/{dead['id']}/redeliver")
-    await told.site.deliver()
-    (delivery,) = await told.deliveries()
-    ids = {each.headers["webhook-id"] for each in told.receiver.received}
+    subscribed.receiver.status = 503
+    await subscribed.site.enqueue()
+    await subscribed.site.deliver_webhooks()
+    await subscribed.run_all_retries()
+    (dead,) = await subscribed.deliveries("state=dead")
+    subscribed.receiver.status = 200
+    again = await subscribed.call("POST", f"/deliveries/{dead['id']}/redeliver")
+    await subscribed.site.deliver_webhooks()
+    (delivery,) = await subscribed.deliveries()
+    ids = {each.headers["webhook-id"] for each in subscribed.receiver.received}
 
     assert len(WAITS) + 1 == len(dead["attempts"])
     assert "pending" == again["state"]
@@ -159,78 +161,78 @@ async def test_dead_and_redelivered(told: Told) -> None:
     assert {dead["webhookId"]} == ids
 
 
-async def test_redeliver_what_was_delivered(told: Told) -> None:
+async def test_redeliver_what_was_delivered(subscribed: Subscribed) -> None:
     """
     Also what arrived is sent again when it is asked for.
     """
-    await told.site.enqueue()
-    await told.site.deliver()
-    (delivery,) = await told.deliveries()
-    await told.call("POST", f"/deliveries/{delivery['id']}/redeliver")
-    await told.site.deliver()
-    first, second = told.receiver.received
+    await subscribed.site.enqueue()
+    await subscribed.site.deliver_webhooks()
+    (delivery,) = await subscribed.deliveries()
+    await subscribed.call("POST", f"/deliveries/{delivery['id']}/redeliver")
+    await subscribed.site.deliver_webhooks()
+    first, second = subscribed.receiver.received
 
     assert first.content == second.content
     assert first.headers["webhook-id"] == second.headers["webhook-id"]
 
 
-async def test_recover(told: Told) -> None:
+async def test_recover(subscribed: Subscribed) -> None:
     """
     All that was given up of events since an instant is sent again, and no older one.
     """
     # This profile gives up at once what a 500 answers.
-    await told.call("PATCH", "", {"retryProfile": "huawei"})
-    told.receiver.status = 500
-    await told.site.enqueue()
-    told.site.clock.tick(seconds=60)
-    await told.site.api("POST", f"/devices/{DEVICE}/commands", [LOAD_USERS] * 2)
-    await told.site.deliver()
-    dead = len(await told.deliveries("state=dead"))
-    told.receiver.status = 200
+    await subscribed.call("PATCH", "", {"retryProfile": "huawei"})
+    subscribed.receiver.status = 500
+    await subscribed.site.enqueue()
+    subscribed.site.clock.tick(seconds=60)
+    await subscribed.site.api("POST", f"/devices/{DEVICE}/commands", [LOAD_USERS] * 2)
+    await subscribed.site.deliver_webhooks()
+    dead = len(await subscribed.deliveries("state=dead"))
+    subscribed.receiver.status = 200
     since = {"since": "2026-01-01T00:01:00Z"}
-    recovered = await told.call("POST", "/recover", since)
-    await told.site.deliver()
+    recovered = await subscribed.call("POST", "/recover", since)
+    await subscribed.site.deliver_webhooks()
 
     assert (3, {"recovered": 2}) == (dead, recovered)
-    assert 2 == len(await told.deliveries("state=delivered"))
-    assert 1 == len(await told.deliveries("state=dead"))
+    assert 2 == len(await subscribed.deliveries("state=delivered"))
+    assert 1 == len(await subscribed.deliveries("state=dead"))
 
 
 @pytest.mark.parametrize("since", ["2026-01-01T00:00:00", "yesterday", 5, None])
-async def test_recover_since_when(told: Told, since: Any) -> None:
+async def test_recover_since_when(subscribed: Subscribed, since: Any) -> None:
     """
     An instant without an offset, or none at all, is refused.
     """
-    path = f"/subscriptions/{told.id}/recover"
-    answer = await told.site.api("POST", path, {"since": since})
+    path = f"/subscriptions/{subscribed.id}/recover"
+    answer = await subscribed.site.api("POST", path, {"since": since})
 
     assert (422, "invalid", "/since") == answer.problem
 
 
-async def test_ping(told: Told) -> None:
+async def test_ping(subscribed: Subscribed) -> None:
     """
     A ping is sent at once, verifies, and is kept nowhere.
     """
-    said = await told.call("POST", "/ping")
-    (received,) = told.receiver.received
+    said = await subscribed.call("POST", "/ping")
+    (received,) = subscribed.receiver.received
 
     assert said["ok"] is True
     assert (200, "noted") == (said["attempt"]["status"], said["attempt"]["answer"])
-    assert ("ping", {"subscriptionId": told.id}) == (
+    assert ("ping", {"subscriptionId": subscribed.id}) == (
         received.body["type"],
         received.body["data"],
     )
     assert received.headers["webhook-id"].startswith("msg_ping_")
-    assert [] == await told.deliveries()
+    assert [] == await subscribed.deliveries()
 
 
-async def test_ping_in_vain(told: Told) -> None:
+async def test_ping_in_vain(subscribed: Subscribed) -> None:
     """
     A ping that failed says why, and does the subscription no harm.
     """
-    told.receiver.status = 404
-    said = await told.call("POST", "/ping")
-    shown = await told.call("GET", "")
+    subscribed.receiver.status = 404
+    said = await subscribed.call("POST", "/ping")
+    shown = await subscribed.call("GET", "")
 
     assert (False, "The receiver answered 404.") == (
         said["ok"],
@@ -239,26 +241,28 @@ async def test_ping_in_vain(told: Told) -> None:
     assert (0, "active") == (shown["failures"], shown["state"])
 
 
-async def test_ping_while_nobody_delivers(told: Told) -> None:
+async def test_ping_while_nobody_delivers(subscribed: Subscribed) -> None:
     """
     Without a courier, as in the moment of a start, a ping is 503.
     """
-    told.site.services.subscriptions.couriers.clear()
-    answer = await told.site.api("POST", f"/subscriptions/{told.id}/ping")
+    subscribed.site.services.subscriptions.workers.clear()
+    answer = await subscribed.site.api("POST", f"/subscriptions/{subscribed.id}/ping")
 
     assert 503 == answer.status
 
 
-async def test_verified(told: Told) -> None:
+async def test_verified(subscribed: Subscribed) -> None:
     """
     A delivery verifies by the secret, and with one bit flipped it does not.
     """
     # The library refuses what is older than five minutes.
-    told.site.clock.tick(seconds=time.time() - told.site.clock.now() / SECOND)
-    await told.site.enqueue()
-    await told.site.deliver()
-    (received,) = told.receiver.received
-    receiver = Webhook(told.secret)
+    subscribed.site.clock.tick(
+        seconds=time.time() - subscribed.site.clock.now() / SECOND
+    )
+    await subscribed.site.enqueue()
+    await subscribed.site.deliver_webhooks()
+    (received,) = subscribed.receiver.received
+    receiver = Webhook(subscribed.secret)
     flipped = bytes([received.content[0] ^ 1]) + received.content[1:]
 
     assert received.body == receiver.verify(received.content, received.headers)
@@ -266,17 +270,17 @@ async def test_verified(told: Told) -> None:
         receiver.verify(flipped, received.headers)
 
 
-async def test_rotated(told: Told) -> None:
+async def test_rotated(subscribed: Subscribed) -> None:
     """
     For a day both the new and the old secret sign, then the new one alone.
     """
-    rotated = (await told.call("POST", "/secret/rotate"))["secret"]
-    both = [rotated, told.secret]
+    rotated = (await subscribed.call("POST", "/secret/rotate"))["secret"]
+    both = [rotated, subscribed.secret]
     signed = []
     for seconds in (0, 86_399, 1):
-        told.site.clock.tick(seconds=seconds)
-        await told.call("POST", "/ping")
-        received = told.receiver.received[-1]
+        subscribed.site.clock.tick(seconds=seconds)
+        await subscribed.call("POST", "/ping")
+        received = subscribed.receiver.received[-1]
         signatures = received.headers["webhook-signature"].split()
         signed.append([signature(secret, received) in signatures for secret in both])
 
@@ -284,7 +288,7 @@ async def test_rotated(told: Told) -> None:
     assert 1 == len(signatures)
 
 
-def signature(secret: str, received: Received) -> str:
+def signature(secret: str, received: ReceivedWebhook) -> str:
     """Return how a delivery is signed by *secret*."""
     headers, text = received.headers, received.content.decode()
     at = datetime.fromtimestamp(int(headers["webhook-timestamp"]), UTC)

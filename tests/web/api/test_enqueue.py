@@ -5,17 +5,17 @@ from typing import Any
 
 import pytest
 
-from tests.web.site import DEVICE, LOAD_USERS, OPEN_DOOR, Site
+from tests.web.local_server import DEVICE, LOAD_USERS, OPEN_DOOR, LocalServer
 
 PATH = f"/devices/{DEVICE}/commands"
 OCTETS = {"Content-Type": "application/octet-stream"}
 
 
-async def test_answer(site: Site) -> None:
+async def test_answer(server: LocalServer) -> None:
     """
     A program gets its command whole, with all that was filled in, and where it is.
     """
-    answer = await site.api("POST", PATH, LOAD_USERS)
+    answer = await server.api("POST", PATH, LOAD_USERS)
 
     command = answer.json()
     assert 201 == answer.status
@@ -42,7 +42,7 @@ async def test_answer(site: Site) -> None:
     assert command["id"].isdigit()
 
 
-async def test_everything_given(site: Site) -> None:
+async def test_everything_given(server: LocalServer) -> None:
     """
     Every field that a program gives is kept and shown.
     """
@@ -61,7 +61,7 @@ async def test_everything_given(site: Site) -> None:
         "metadata": {"who": "Ana", "n": 9007199254740993},
     }
 
-    command = await site.enqueue(given)
+    command = await server.enqueue(given)
 
     times = {
         "notBefore": "2026-01-01T01:00:00.250000Z",
@@ -80,69 +80,69 @@ async def test_everything_given(site: Site) -> None:
     ],
 )
 async def test_catalogue(
-    site: Site, command: dict[str, Any], delivery: str, expires: str
+    server: LocalServer, command: dict[str, Any], delivery: str, expires: str
 ) -> None:
     """
     What a program does not say, the catalogue of endpoints does.
     """
-    told = await site.enqueue(command)
+    told = await server.enqueue(command)
 
     assert (delivery, expires) == (told["delivery"], told["expiresAt"])
 
 
-async def test_known_device(site: Site) -> None:
+async def test_known_device(server: LocalServer) -> None:
     """
     For a device that polls there is nothing to warn of.
     """
-    await site.enqueue()
-    await site.push()
-    await site.result()
+    await server.enqueue()
+    await server.poll()
+    await server.post_result()
 
-    told = await site.enqueue()
+    told = await server.enqueue()
 
     assert not {"warnings", "deviceSeen"} & set(told)
 
 
-async def test_too_late_for_its_period(site: Site) -> None:
+async def test_too_late_for_its_period(server: LocalServer) -> None:
     """
     A door that expires before the device will poll is announced as that.
     """
-    await site.api("PUT", f"/devices/{DEVICE}", {})
+    await server.api("PUT", f"/devices/{DEVICE}", {})
     for _ in range(3):
-        await site.push()
-        site.clock.tick(seconds=60)
-    await site.push()
+        await server.poll()
+        server.clock.tick(seconds=60)
+    await server.poll()
 
-    (warning,) = (await site.enqueue(OPEN_DOOR))["warnings"]
+    (warning,) = (await server.enqueue(OPEN_DOOR))["warnings"]
     assert "expires" in warning
 
 
-async def test_numbers_to_the_digit(site: Site) -> None:
+async def test_numbers_to_the_digit(server: LocalServer) -> None:
     """
     Numbers beyond 2^53 in bodies and metadata come back to the digit.
     """
     numbers = b'{"n":[9007199254740993,1.10,1e5,123456789012345678901234567890]}'
     wanted = b'{"endpoint":"x","body":%b,"metadata":%b}' % (numbers, numbers)
 
-    told = await site.api("POST", PATH, wanted)
-    listed = await site.api("GET", PATH)
+    told = await server.api("POST", PATH, wanted)
+    listed = await server.api("GET", PATH)
 
     assert 2 == told.body.count(numbers)
     assert 2 == listed.body.count(numbers)
 
 
-async def test_null_is_left_out(site: Site) -> None:
+async def test_null_is_left_out(server: LocalServer) -> None:
     """
     What is null counts as not given.
     """
-    command = await site.enqueue(
+    command = await server.enqueue(
         {"endpoint": "x", "body": None, "queryString": None, "expiresIn": None}
     )
 
     assert not {"body", "queryString"} & set(command)
 
 
-async def test_octets_as_json(site: Site) -> None:
+async def test_octets_as_json(server: LocalServer) -> None:
     """
     Bytes come as base64 in JSON, too.
     """
@@ -153,12 +153,12 @@ async def test_octets_as_json(site: Site) -> None:
         "body": photo,
     }
 
-    command = await site.enqueue(wanted)
+    command = await server.enqueue(wanted)
 
     assert photo == command["body"]
 
 
-async def test_octets_with_everything(site: Site) -> None:
+async def test_octets_with_everything(server: LocalServer) -> None:
     """
     Raw bytes take all other fields as query parameters.
     """
@@ -168,7 +168,7 @@ async def test_octets_with_everything(site: Site) -> None:
         "&notBefore=2026-01-01T00:00:10Z"
     )
 
-    answer = await site.api("POST", f"{PATH}?{query}", b"\x00\xff", headers=OCTETS)
+    answer = await server.api("POST", f"{PATH}?{query}", b"\x00\xff", headers=OCTETS)
 
     assert 201 == answer.status
     command = answer.json()
@@ -188,19 +188,19 @@ async def test_octets_with_everything(site: Site) -> None:
     assert wanted == {name: command[name] for name in wanted}
 
 
-async def test_many(site: Site) -> None:
+async def test_many(server: LocalServer) -> None:
     """
     An array of a thousand is enqueued in its order.
     """
     wanted = [{"endpoint": "x", "body": {"n": n}} for n in range(1000)]
 
-    answer = await site.api("POST", PATH, wanted)
+    answer = await server.api("POST", PATH, wanted)
 
     items = answer.json()["items"]
     assert 201 == answer.status
     assert list(range(1000)) == [item["body"]["n"] for item in items]
-    assert 1000 == (await site.device())["queueDepth"]
-    assert 0 == (await site.push()).json()["body"]["n"]
+    assert 1000 == (await server.get_device())["queueDepth"]
+    assert 0 == (await server.poll()).json()["body"]["n"]
 
 
 @pytest.mark.parametrize(
@@ -214,31 +214,33 @@ async def test_many(site: Site) -> None:
         ([{"endpoint": "x"}, {"endpoint": "y", "verb": "PUT"}], "/1/verb"),
     ],
 )
-async def test_all_or_nothing(site: Site, wanted: Any, pointer: str | None) -> None:
+async def test_all_or_nothing(
+    server: LocalServer, wanted: Any, pointer: str | None
+) -> None:
     """
     One wrong command in an array, and none is enqueued; the pointer tells which.
     """
-    await site.api("PUT", f"/devices/{DEVICE}", {})
+    await server.api("PUT", f"/devices/{DEVICE}", {})
 
-    answer = await site.api("POST", PATH, wanted)
+    answer = await server.api("POST", PATH, wanted)
 
     assert (422, "invalid", pointer) == answer.problem
-    assert [] == (await site.api("GET", "/commands")).json()["items"]
+    assert [] == (await server.api("GET", "/commands")).json()["items"]
 
 
-async def test_adopts(site: Site) -> None:
+async def test_adopts(server: LocalServer) -> None:
     """
     A token that may write devices adopts by enqueuing; another one may not.
     """
-    may = await site.token("commands:write", "devices:write")
-    may_not = await site.token("commands:write", "devices:read")
+    may = await server.create_token("commands:write", "devices:write")
+    may_not = await server.create_token("commands:write", "devices:read")
 
-    refused = await site.api("POST", PATH, LOAD_USERS, token=may_not)
-    taken = await site.api("POST", PATH, LOAD_USERS, token=may)
+    refused = await server.api("POST", PATH, LOAD_USERS, token=may_not)
+    taken = await server.api("POST", PATH, LOAD_USERS, token=may)
 
     assert (404, "not-found", None) == refused.problem
     assert (201, False) == (taken.status, taken.json()["deviceSeen"])
-    assert "adopted" == (await site.device())["state"]
+    assert "adopted" == (await server.get_device())["state"]
 
 
 @pytest.mark.parametrize(
@@ -252,21 +254,21 @@ async def test_adopts(site: Site) -> None:
     ],
 )
 async def test_past_the_router_or_not(
-    site: Site, path: str, headers: dict[str, str]
+    server: LocalServer, path: str, headers: dict[str, str]
 ) -> None:
     """
     However its address is written, an enqueue is the same.
     """
-    answer = await site.api("POST", path, LOAD_USERS, headers=headers)
+    answer = await server.api("POST", path, LOAD_USERS, headers=headers)
 
     assert (201, str(DEVICE)) == (answer.status, answer.json()["deviceId"])
 
 
 @pytest.mark.parametrize("device_id", ["x", "1x", "9" * 19, "9" * 20, "%C2%B2"])
-async def test_no_device_id(site: Site, device_id: str) -> None:
+async def test_no_device_id(server: LocalServer, device_id: str) -> None:
     """
     What is no int64 is refused, also where it is made of digits.
     """
-    answer = await site.api("POST", f"/devices/{device_id}/commands", LOAD_USERS)
+    answer = await server.api("POST", f"/devices/{device_id}/commands", LOAD_USERS)
 
     assert (422, "invalid") == answer.problem[:2]

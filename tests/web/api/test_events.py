@@ -8,30 +8,37 @@ import pytest
 from pushserver.model.event import EventType
 from pushserver.web.api import events
 from tests.clock import ManualClock
-from tests.web.listener import Listener, listener
-from tests.web.site import DEVICE, LOAD_USERS, TOKEN, Site, standing, until
+from tests.web.event_stream import EventStreamReader, open_event_stream
+from tests.web.local_server import (
+    DEVICE,
+    LOAD_USERS,
+    TOKEN,
+    LocalServer,
+    running_server,
+    wait_until,
+)
 
 OTHER = DEVICE + 1
 PATH = f"/devices/{DEVICE}/commands"
 
 
-async def newest(site: Site) -> int:
+async def newest(server: LocalServer) -> int:
     """Return the id of the newest event that is written, else 0."""
-    return await site.services.store.subscriptions.newest_event()
+    return await server.services.store.subscriptions.newest_event_id()
 
 
-async def test_as_it_happens(site: Site) -> None:
+async def test_as_it_happens(server: LocalServer) -> None:
     """
     Each transition of a command is told when it happens, with what is known by then.
     """
-    async with listener(site) as stream:
-        command = await site.enqueue()
-        waits = await stream.next()
-        await site.push()
-        sent = await stream.data()
-        await site.services.polling.record()
-        await site.result(b'{"response":{"secret":1}}')
-        told = [sent, await stream.data(), await stream.data()]
+    async with open_event_stream(server) as stream:
+        command = await server.enqueue()
+        waits = await stream.next_event()
+        await server.poll()
+        sent = await stream.next_data()
+        await server.services.polling.record_written()
+        await server.post_result(b'{"response":{"secret":1}}')
+        told = [sent, await stream.next_data(), await stream.next_data()]
 
     assert "text/event-stream" == stream.response.headers["Content-Type"]
     assert "no-store" == stream.response.headers["Cache-Control"]
@@ -42,30 +49,30 @@ async def test_as_it_happens(site: Site) -> None:
     assert "response" not in told[-1]
 
 
-async def test_the_error_is_told(site: Site) -> None:
+async def test_the_error_is_told(server: LocalServer) -> None:
     """
     Why a command failed is told, as the device said it, and nothing else that it said.
     """
-    async with listener(site, "events=command.status") as stream:
-        await site.enqueue()
-        await site.push()
-        await site.result(b'{"error":"no such user","code":7}')
-        told = [await stream.data() for _ in range(3)][-1]
+    async with open_event_stream(server, "events=command.status") as stream:
+        await server.enqueue()
+        await server.poll()
+        await server.post_result(b'{"error":"no such user","code":7}')
+        told = [await stream.next_data() for _ in range(3)][-1]
 
     assert ("FAILED", "no such user") == (told["state"], told["error"])
     assert "code" not in told
 
 
-async def test_begins_now(site: Site) -> None:
+async def test_begins_now(server: LocalServer) -> None:
     """
     Without an id to go on from, what was before is not told.
     """
-    async with listener(site):
-        await site.enqueue()
-    async with listener(site) as stream:
-        command = await site.enqueue()
+    async with open_event_stream(server):
+        await server.enqueue()
+    async with open_event_stream(server) as stream:
+        command = await server.enqueue()
 
-        assert command["id"] == (await stream.data())["commandId"]
+        assert command["id"] == (await stream.next_data())["commandId"]
 
 
 @pytest.mark.parametrize(
@@ -78,143 +85,150 @@ async def test_begins_now(site: Site) -> None:
         f"tag=site:north&events=command.status&deviceId={DEVICE}",
     ],
 )
-async def test_of_devices(site: Site, query: str) -> None:
+async def test_of_devices(server: LocalServer, query: str) -> None:
     """
     Only events of the devices that were asked for are told.
     """
-    await site.api("PUT", f"/devices/{DEVICE}", {"tags": {"site": "north"}})
-    await site.api("PUT", f"/devices/{OTHER}", {"tags": {"site": "south"}})
-    async with listener(site, query) as stream:
-        await site.enqueue(device_id=OTHER)
-        await site.enqueue()
+    await server.api("PUT", f"/devices/{DEVICE}", {"tags": {"site": "north"}})
+    await server.api("PUT", f"/devices/{OTHER}", {"tags": {"site": "south"}})
+    async with open_event_stream(server, query) as stream:
+        await server.enqueue(device_id=OTHER)
+        await server.enqueue()
 
-        assert str(DEVICE) == (await stream.data())["deviceId"]
+        assert str(DEVICE) == (await stream.next_data())["deviceId"]
 
 
-async def test_of_types(site: Site) -> None:
+async def test_of_types(server: LocalServer) -> None:
     """
     Only events of the types that were asked for are told.
     """
-    async with listener(site), listener(site, "events=result.orphaned") as stream:
-        await site.enqueue()
-        await site.result(query=f"deviceId={DEVICE}&uuid=nobodys")
+    async with (
+        open_event_stream(server),
+        open_event_stream(server, "events=result.orphaned") as stream,
+    ):
+        await server.enqueue()
+        await server.post_result(query=f"deviceId={DEVICE}&uuid=nobodys")
 
-        assert "result.orphaned" == (await stream.next())["event"]
+        assert "result.orphaned" == (await stream.next_event())["event"]
 
 
 @pytest.mark.parametrize("way", ["header", "query"])
-async def test_goes_on(site: Site, way: str) -> None:
+async def test_goes_on(server: LocalServer, way: str) -> None:
     """
     Who comes back with the last id it read gets all that followed, each once.
     """
-    async with listener(site) as stream:
-        await site.api("POST", PATH, [LOAD_USERS] * 3)
-        first = await stream.ids(2)
-    await site.api("POST", PATH, [LOAD_USERS] * (events.BATCH + 50))
+    async with open_event_stream(server) as stream:
+        await server.api("POST", PATH, [LOAD_USERS] * 3)
+        first = await stream.next_ids(2)
+    await server.api("POST", PATH, [LOAD_USERS] * (events.BATCH_SIZE + 50))
     query = f"lastEventId={first[-1]}" if way == "query" else ""
-    async with listener(site, query, last=first[-1] if not query else None) as stream:
-        rest = await stream.ids(events.BATCH + 51)
-        await site.enqueue()
-        rest += await stream.ids(1)
+    async with open_event_stream(
+        server, query, last_event_id=first[-1] if not query else None
+    ) as stream:
+        rest = await stream.next_ids(events.BATCH_SIZE + 51)
+        await server.enqueue()
+        rest += await stream.next_ids(1)
 
-    written = await site.services.store.subscriptions.events(1, after=0, limit=999)
+    written = await server.services.store.subscriptions.events(1, after=0, limit=999)
     assert [str(event.id) for event in written] == first + rest
 
 
-async def test_goes_on_from_before_the_first(site: Site) -> None:
+async def test_goes_on_from_before_the_first(server: LocalServer) -> None:
     """
     The id to go on from is told before there is an event: a break then costs nothing.
     """
-    async with listener(site) as stream:
-        begins = await stream.block()
-    command = await site.enqueue()
-    async with listener(site, last=begins["id"]) as stream:
-        assert command["id"] == (await stream.data())["commandId"]
+    async with open_event_stream(server) as stream:
+        begins = await stream.read_block()
+    command = await server.enqueue()
+    async with open_event_stream(server, last_event_id=begins["id"]) as stream:
+        assert command["id"] == (await stream.next_data())["commandId"]
 
 
-async def test_heartbeat(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_heartbeat(server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """
     A stream in which nothing happens shows that it lives, and how far it looked.
     """
-    monkeypatch.setattr(events, "HEARTBEAT", 0.02)
-    async with listener(site):
-        await site.enqueue()
-        async with listener(site, "events=task.finished", last="0") as stream:
-            beats = [await stream.block() for _ in range(3)]
+    monkeypatch.setattr(events, "HEARTBEAT_INTERVAL", 0.02)
+    async with open_event_stream(server):
+        await server.enqueue()
+        async with open_event_stream(
+            server, "events=task.finished", last_event_id="0"
+        ) as stream:
+            beats = [await stream.read_block() for _ in range(3)]
 
     assert ["listening", "still here", "still here"] == [beat[""] for beat in beats]
-    assert str(await newest(site)) == beats[-1]["id"]
+    assert str(await newest(server)) == beats[-1]["id"]
 
 
-async def test_missed(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_missed(server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """
     Who stayed away for longer than the buffer lasts is told how much it missed.
     """
-    monkeypatch.setattr(events, "BUFFER", 5)
-    async with listener(site):
-        await site.api("POST", PATH, [LOAD_USERS] * 9)
-    async with listener(site, last="0") as stream:
-        missed = await stream.next()
-        rest = await stream.ids(5)
+    monkeypatch.setattr(events, "MAX_BACKLOG", 5)
+    async with open_event_stream(server):
+        await server.api("POST", PATH, [LOAD_USERS] * 9)
+    async with open_event_stream(server, last_event_id="0") as stream:
+        missed = await stream.next_event()
+        rest = await stream.next_ids(5)
 
     assert ("missed", '{"missed":4}') == (missed["event"], missed["data"])
     assert int(missed["id"]) < int(rest[0])
-    assert str(await newest(site)) == rest[-1]
+    assert str(await newest(server)) == rest[-1]
 
 
-async def test_too_slow(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_too_slow(server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """
     A reader that falls behind while it reads is told how much it missed.
     """
-    monkeypatch.setattr(events, "BATCH", 2)
-    monkeypatch.setattr(events, "BUFFER", 5)
-    async with listener(site) as stream:
-        await site.api("POST", PATH, [LOAD_USERS] * 9)
-        told = [await stream.next() for _ in range(8)]
+    monkeypatch.setattr(events, "BATCH_SIZE", 2)
+    monkeypatch.setattr(events, "MAX_BACKLOG", 5)
+    async with open_event_stream(server) as stream:
+        await server.api("POST", PATH, [LOAD_USERS] * 9)
+        told = [await stream.next_event() for _ in range(8)]
 
     assert ["command.status"] * 2 + ["missed"] == [each["event"] for each in told[:3]]
     assert '{"missed":2}' == told[2]["data"]
-    assert str(await newest(site)) == told[-1]["id"]
+    assert str(await newest(server)) == told[-1]["id"]
 
 
-async def test_nobody_listens(site: Site) -> None:
+async def test_nobody_listens(server: LocalServer) -> None:
     """
     Nothing is written when nobody is interested, nor what they are not interested in.
     """
-    await site.enqueue()
-    await site.push()
-    await site.result()
-    before = await newest(site)
-    async with listener(site, "events=task.finished"):
-        await site.enqueue()
+    await server.enqueue()
+    await server.poll()
+    await server.post_result()
+    before = await newest(server)
+    async with open_event_stream(server, "events=task.finished"):
+        await server.enqueue()
 
-    assert [0, 0] == [before, await newest(site)]
+    assert [0, 0] == [before, await newest(server)]
 
 
-async def test_interest_lingers(site: Site, clock: ManualClock) -> None:
+async def test_interest_lingers(server: LocalServer, clock: ManualClock) -> None:
     """
     For ten minutes after the reader left events are written, and then no more.
     """
-    async with listener(site) as stream:
-        begins = await stream.block()
+    async with open_event_stream(server) as stream:
+        begins = await stream.read_block()
     await gone()
     clock.tick(seconds=599)
-    await site.services.interests.forget()
-    command = await site.enqueue()
-    last = await newest(site)
+    await server.services.event_interest.expire()
+    command = await server.enqueue()
+    last = await newest(server)
     clock.tick(seconds=1)
-    await site.services.interests.forget()
-    await site.enqueue()
-    async with listener(site, last=begins["id"]) as stream:
-        told = await stream.data()
+    await server.services.event_interest.expire()
+    await server.enqueue()
+    async with open_event_stream(server, last_event_id=begins["id"]) as stream:
+        told = await stream.next_data()
 
     assert command["id"] == told["commandId"]
-    assert last == await newest(site)
+    assert last == await newest(server)
 
 
 async def gone() -> None:
     """Wait until the server knows that nobody reads any more."""
-    await until(lambda: not streams())
+    await wait_until(lambda: not streams())
 
 
 def streams() -> list[object]:
@@ -223,36 +237,38 @@ def streams() -> list[object]:
     return [each for each in frames if "RequestHandler.start" in repr(each)]
 
 
-async def test_hanging_up_frees_everything(site: Site, clock: ManualClock) -> None:
+async def test_hanging_up_frees_everything(
+    server: LocalServer, clock: ManualClock
+) -> None:
     """
     When its reader hangs up, a stream ends, and in time is forgotten.
     """
     for _ in range(3):
-        async with listener(site) as stream:
-            await stream.block()
+        async with open_event_stream(server) as stream:
+            await stream.read_block()
             assert streams()
     await gone()
     clock.tick(seconds=600)
 
-    assert len(EventType) == await site.services.interests.forget()
-    assert {} == site.services.store.interest
+    assert len(EventType) == await server.services.event_interest.expire()
+    assert {} == server.services.store.event_interest
 
 
-async def test_ends_when_the_token_is_revoked(site: Site) -> None:
+async def test_ends_when_the_token_is_revoked(server: LocalServer) -> None:
     """
     Whose token is revoked is told nothing more, and others are.
     """
     wanted = {"name": "reader", "permissions": ["events:read"]}
-    made = (await site.api("POST", "/tokens", wanted)).json()
+    made = (await server.api("POST", "/tokens", wanted)).json()
     async with (
-        listener(site, token=made["token"]) as stream,
-        listener(site) as other,
+        open_event_stream(server, token=made["token"]) as stream,
+        open_event_stream(server) as other,
     ):
-        assert await stream.block()
-        await site.api("DELETE", f"/tokens/{made['id']}")
-        command = await site.enqueue()
-        ended = await stream.block()
-        told = await other.data()
+        assert await stream.read_block()
+        await server.api("DELETE", f"/tokens/{made['id']}")
+        command = await server.enqueue()
+        ended = await stream.read_block()
+        told = await other.next_data()
 
     assert {} == ended
     assert command["id"] == told["commandId"]
@@ -263,35 +279,35 @@ async def test_ends_when_the_server_stops(database: str, clock: ManualClock) -> 
     A server that stops ends its streams at once, and well.
     """
     async with aiohttp.ClientSession() as session:
-        async with standing(database, clock) as site:
+        async with running_server(database, clock) as server:
             headers = {"Authorization": f"Bearer {TOKEN}"}
-            url = f"{site.url}/api/v1/events"
+            url = f"{server.url}/api/v1/events"
             response = await session.get(url, headers=headers)
-            stream = Listener(response)
-            await stream.block()
+            stream = EventStreamReader(response)
+            await stream.read_block()
             stopping = asyncio.get_running_loop().time()
         took = asyncio.get_running_loop().time() - stopping
 
-        assert {} == await stream.block()
+        assert {} == await stream.read_block()
         assert response.content.at_eof()
         assert took < 5
 
 
-async def test_another_scope(site: Site) -> None:
+async def test_another_scope(server: LocalServer) -> None:
     """
     A stream tells nothing of another scope, whatever it asks for.
     """
-    made = (await site.api("POST", "/scopes", {"name": "other"})).json()
-    async with listener(site) as ours:
+    made = (await server.api("POST", "/scopes", {"name": "other"})).json()
+    async with open_event_stream(server) as ours:
         query = f"lastEventId=0&deviceId={DEVICE}&deviceId={OTHER}"
-        async with listener(site, query, token=made["token"]) as theirs:
-            await site.enqueue()
-            await ours.next()
-            await site.api("PUT", f"/devices/{OTHER}", {}, token=made["token"])
+        async with open_event_stream(server, query, token=made["token"]) as theirs:
+            await server.enqueue()
+            await ours.next_event()
+            await server.api("PUT", f"/devices/{OTHER}", {}, token=made["token"])
             path = f"/devices/{OTHER}/commands"
-            await site.api("POST", path, LOAD_USERS, token=made["token"])
+            await server.api("POST", path, LOAD_USERS, token=made["token"])
 
-            assert str(OTHER) == (await theirs.data())["deviceId"]
+            assert str(OTHER) == (await theirs.next_data())["deviceId"]
 
 
 @pytest.mark.parametrize(
@@ -304,20 +320,20 @@ async def test_another_scope(site: Site) -> None:
         ("lastEventId=99999999999999999999", "/lastEventId"),
     ],
 )
-async def test_wrong_questions(site: Site, query: str, pointer: str) -> None:
+async def test_wrong_questions(server: LocalServer, query: str, pointer: str) -> None:
     """
     A filter that makes no sense is refused before anything is streamed.
     """
-    answer = await site.api("GET", f"/events?{query}")
+    answer = await server.api("GET", f"/events?{query}")
 
     assert (422, "invalid", pointer) == answer.problem
-    assert {} == site.services.store.interest
+    assert {} == server.services.store.event_interest
 
 
-async def test_wrong_header(site: Site) -> None:
+async def test_wrong_header(server: LocalServer) -> None:
     """
     A `Last-Event-ID` that is none is refused.
     """
-    answer = await site.api("GET", "/events", headers={"Last-Event-ID": "x"})
+    answer = await server.api("GET", "/events", headers={"Last-Event-ID": "x"})
 
     assert (422, "invalid", "/lastEventId") == answer.problem

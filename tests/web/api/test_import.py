@@ -4,17 +4,17 @@ import json
 
 import pytest
 
-from tests.web.site import Answer, Site
+from tests.web.local_server import LocalServer, Response
 
 NDJSON = "application/x-ndjson"
 CSV = "text/csv"
 FLEET, MANY = 100_000, 10_000
 
 
-async def send(site: Site, content: bytes, kind: str) -> Answer:
+async def send(server: LocalServer, content: bytes, kind: str) -> Response:
     """Import a file."""
     headers = {"Content-Type": kind}
-    return await site.api("POST", "/devices/import", content, headers=headers)
+    return await server.api("POST", "/devices/import", content, headers=headers)
 
 
 def ndjson(start: int, stop: int) -> bytes:
@@ -26,33 +26,33 @@ def ndjson(start: int, stop: int) -> bytes:
     return b"\n".join(json.dumps(row).encode() for row in rows)
 
 
-async def test_whole_fleet(site: Site) -> None:
+async def test_whole_fleet(server: LocalServer) -> None:
     """
     100,000 devices come in one call, and again without a change.
     """
     content = ndjson(1, FLEET + 1)
 
-    first = await send(site, content, NDJSON)
-    second = await send(site, content, NDJSON)
+    first = await send(server, content, NDJSON)
+    second = await send(server, content, NDJSON)
 
     assert 200 == first.status
     assert {"created": FLEET, "updated": 0, "unchanged": 0} == first.json()
     assert {"created": 0, "updated": 0, "unchanged": FLEET} == second.json()
-    listed = (await site.api("GET", "/devices?tag=n:99999")).json()["items"]
+    listed = (await server.api("GET", "/devices?tag=n:99999")).json()["items"]
     assert ["D99999"] == [device["name"] for device in listed]
 
 
-async def test_whole_fleet_as_csv(site: Site) -> None:
+async def test_whole_fleet_as_csv(server: LocalServer) -> None:
     """
     So they do as CSV.
     """
     rows = "".join(f"{n},D{n},1.5,a\r\n" for n in range(1, MANY + 1))
     content = f"deviceId,name,hold,tag:site\r\n{rows}".encode()
 
-    answer = await send(site, content, CSV)
+    answer = await send(server, content, CSV)
 
     assert {"created": MANY, "updated": 0, "unchanged": 0} == answer.json()
-    device = await site.device(MANY)
+    device = await server.get_device(MANY)
     assert (f"D{MANY}", 1.5, {"site": "a"}) == (
         device["name"],
         device["hold"],
@@ -60,23 +60,23 @@ async def test_whole_fleet_as_csv(site: Site) -> None:
     )
 
 
-async def test_what_is_left_out_stays(site: Site) -> None:
+async def test_what_is_left_out_stays(server: LocalServer) -> None:
     """
     An import changes what it names; a device that only polled so far is created.
     """
-    await site.api("PUT", "/devices/1", {"name": "x", "hold": 2})
-    await site.push("deviceId=2")
+    await server.api("PUT", "/devices/1", {"name": "x", "hold": 2})
+    await server.poll("deviceId=2")
     rows = b'{"deviceId":1,"name":"y"}\n\n{"deviceId":"2"}\r\n{"deviceId":3}\n'
 
-    answer = await send(site, rows, NDJSON)
+    answer = await send(server, rows, NDJSON)
 
     assert {"created": 2, "updated": 1, "unchanged": 0} == answer.json()
-    device = await site.device(1)
+    device = await server.get_device(1)
     assert ("y", 2) == (device["name"], device["hold"])
-    assert "adopted" == (await site.device(2))["state"]
+    assert "adopted" == (await server.get_device(2))["state"]
 
 
-async def test_csv_as_people_make_it(site: Site) -> None:
+async def test_csv_as_people_make_it(server: LocalServer) -> None:
     """
     CSV may have a byte order mark, quotes, empty cells and lines.
     """
@@ -87,11 +87,11 @@ async def test_csv_as_people_make_it(site: Site) -> None:
         "4408801109440198,,0,\r\n"
     ).encode()
 
-    answer = await send(site, content, "text/csv; charset=utf-8")
+    answer = await send(server, content, "text/csv; charset=utf-8")
 
     assert 2 == answer.json()["created"]
-    assert 'a, "b"' == (await site.device(1))["name"]
-    assert 0 == (await site.device(4408801109440198))["hold"]
+    assert 'a, "b"' == (await server.get_device(1))["name"]
+    assert 0 == (await server.get_device(4408801109440198))["hold"]
 
 
 @pytest.mark.parametrize(
@@ -120,42 +120,42 @@ async def test_csv_as_people_make_it(site: Site) -> None:
     ],
 )
 async def test_wrong_line(
-    site: Site, content: bytes, kind: str, status: int, pointer: str | None
+    server: LocalServer, content: bytes, kind: str, status: int, pointer: str | None
 ) -> None:
     """
     One wrong line and nothing is imported; the line is named.
     """
-    answer = await send(site, content, kind)
+    answer = await send(server, content, kind)
 
     assert (status, pointer) == (answer.problem[0], answer.problem[2])
-    assert [] == (await site.api("GET", "/devices")).json()["items"]
+    assert [] == (await server.api("GET", "/devices")).json()["items"]
 
 
-async def test_names_the_line(site: Site) -> None:
+async def test_names_the_line(server: LocalServer) -> None:
     """
     People are told which line is wrong, counting from one.
     """
-    json_rows = await send(site, b'{"deviceId":1}\n\n{"deviceId":"x"}', NDJSON)
-    csv_rows = await send(site, b"deviceId\n1\nx\n", CSV)
+    json_rows = await send(server, b'{"deviceId":1}\n\n{"deviceId":"x"}', NDJSON)
+    csv_rows = await send(server, b"deviceId\n1\nx\n", CSV)
 
     assert "ine 3" in json_rows.json()["detail"]
     assert "ine 3" in csv_rows.json()["detail"]
 
 
 @pytest.mark.parametrize("kind", ["application/json", "text/plain"])
-async def test_other_types(site: Site, kind: str) -> None:
+async def test_other_types(server: LocalServer, kind: str) -> None:
     """
     Other types are refused.
     """
-    answer = await send(site, b'{"deviceId":1}', kind)
+    answer = await send(server, b'{"deviceId":1}', kind)
 
     assert (415, "unsupported-media-type", None) == answer.problem
 
 
-async def test_nothing(site: Site) -> None:
+async def test_nothing(server: LocalServer) -> None:
     """
     An empty file changes nothing.
     """
     for kind in (NDJSON, CSV):
-        answer = await send(site, b"", kind)
+        answer = await send(server, b"", kind)
         assert {"created": 0, "updated": 0, "unchanged": 0} == answer.json()

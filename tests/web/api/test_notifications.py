@@ -4,33 +4,43 @@ from typing import Any
 
 import pytest
 
-from tests.web.api.operations import PHOTO, STEP, begin, do_step, shown
-from tests.web.site import Answer, Site
+from tests.web.api.operations import (
+    PHOTO,
+    STEP,
+    create_operation,
+    get_operation,
+    run_step,
+)
+from tests.web.local_server import LocalServer, Response
 
 
-async def tell(site: Site, operation: dict[str, Any], **told: Any) -> Answer:
+async def post_notification(
+    server: LocalServer, operation: dict[str, Any], **told: Any
+) -> Response:
     """Tell of an operation."""
-    return await site.api("POST", f"/operations/{operation['id']}/notifications", told)
+    return await server.api(
+        "POST", f"/operations/{operation['id']}/notifications", told
+    )
 
 
-async def told_of(
-    site: Site, operation: dict[str, Any], query: str = ""
+async def list_notifications(
+    server: LocalServer, operation: dict[str, Any], query: str = ""
 ) -> list[dict[str, Any]]:
     """Return what was told of an operation."""
     path = f"/operations/{operation['id']}/notifications?{query}"
-    items: list[dict[str, Any]] = (await site.api("GET", path)).json()["items"]
+    items: list[dict[str, Any]] = (await server.api("GET", path)).json()["items"]
     return items
 
 
-async def test_each_turn(site: Site) -> None:
+async def test_each_transition(server: LocalServer) -> None:
     """
     Each turn of a step is one notification, with its label and the progress of all.
     """
-    operation = await begin(site, STEP, PHOTO)
+    operation = await create_operation(server, STEP, PHOTO)
     for _ in range(2):
-        await do_step(site)
+        await run_step(server)
 
-    told = await told_of(site, operation)
+    told = await list_notifications(server, operation)
 
     assert [
         ("load_objects", 0, "RUNNING", "Step 1 of 2: queued"),
@@ -42,12 +52,12 @@ async def test_each_turn(site: Site) -> None:
     ] == [(n["resource"], n["progress"], n["status"], n["message"]) for n in told]
 
 
-async def test_told(site: Site) -> None:
+async def test_told(server: LocalServer) -> None:
     """
     What is told from outside is answered whole, and listed as it was answered.
     """
-    operation = await begin(site)
-    site.clock.tick(seconds=2)
+    operation = await create_operation(server)
+    server.clock.tick(seconds=2)
     given = {
         "progress": 30,
         "status": "RUNNING",
@@ -56,7 +66,7 @@ async def test_told(site: Site) -> None:
         "sentOn": "2026-01-01T01:00:01.500000+01:00",
     }
 
-    answer = await tell(site, operation, **given)
+    answer = await post_notification(server, operation, **given)
 
     told = answer.json()
     assert 201 == answer.status
@@ -68,49 +78,49 @@ async def test_told(site: Site) -> None:
         "createdBy": told["createdBy"],
         "sentOn": "2026-01-01T00:00:01.500000Z",
     } == told
-    assert [told] == await told_of(site, operation)
-    assert 30 == (await shown(site, operation))["progress"]
+    assert [told] == await list_notifications(server, operation)
+    assert 30 == (await get_operation(server, operation))["progress"]
 
 
-async def test_least(site: Site) -> None:
+async def test_least(server: LocalServer) -> None:
     """
     The progress is enough.
     """
-    operation = await begin(site)
+    operation = await create_operation(server)
 
-    told = (await tell(site, operation, progress=0)).json()
+    told = (await post_notification(server, operation, progress=0)).json()
 
     assert ("RUNNING", told["createdOn"]) == (told["status"], told["sentOn"])
     assert not {"resource", "message"} & set(told)
 
 
 @pytest.mark.parametrize("status", ["COMPLETED", "FAILED"])
-async def test_closes(site: Site, status: str) -> None:
+async def test_closes(server: LocalServer, status: str) -> None:
     """
     The last word closes what has no steps; after it nothing is taken.
     """
-    operation = await begin(site)
+    operation = await create_operation(server)
 
-    await tell(site, operation, progress=100, status=status)
-    late = await tell(site, operation, progress=100)
+    await post_notification(server, operation, progress=100, status=status)
+    late = await post_notification(server, operation, progress=100)
 
-    done = await shown(site, operation)
+    done = await get_operation(server, operation)
     assert (status, True) == (done["status"], "endedAt" in done)
     assert (409, "conflict", None) == late.problem
 
 
-async def test_does_not_close_steps(site: Site) -> None:
+async def test_does_not_close_steps(server: LocalServer) -> None:
     """
     What has steps goes on by them.
     """
-    operation = await begin(site, STEP)
+    operation = await create_operation(server, STEP)
 
-    await tell(site, operation, progress=100, status="FAILED")
-    running = await shown(site, operation)
-    await do_step(site)
+    await post_notification(server, operation, progress=100, status="FAILED")
+    running = await get_operation(server, operation)
+    await run_step(server)
 
     assert ("RUNNING", 0) == (running["status"], running["progress"])
-    assert "COMPLETED" == (await shown(site, operation))["status"]
+    assert "COMPLETED" == (await get_operation(server, operation))["status"]
 
 
 @pytest.mark.parametrize(
@@ -132,40 +142,44 @@ async def test_does_not_close_steps(site: Site) -> None:
         ({"wrong": 1}, "/wrong"),
     ],
 )
-async def test_refused(site: Site, wrong: dict[str, Any], pointer: str) -> None:
+async def test_refused(
+    server: LocalServer, wrong: dict[str, Any], pointer: str
+) -> None:
     """
     What is wrong is named, and nothing is told.
     """
-    operation = await begin(site)
+    operation = await create_operation(server)
 
-    answer = await tell(site, operation, **{"progress": 1, **wrong})
+    answer = await post_notification(server, operation, **{"progress": 1, **wrong})
 
     assert (422, "invalid", pointer) == answer.problem
-    assert [] == await told_of(site, operation)
+    assert [] == await list_notifications(server, operation)
 
 
-async def test_nothing_given(site: Site) -> None:
+async def test_nothing_given(server: LocalServer) -> None:
     """
     A progress there must be.
     """
-    operation = await begin(site)
+    operation = await create_operation(server)
 
-    assert (422, "invalid", "/progress") == (await tell(site, operation)).problem
+    assert (422, "invalid", "/progress") == (
+        await post_notification(server, operation)
+    ).problem
 
 
-async def test_pages(site: Site) -> None:
+async def test_pages(server: LocalServer) -> None:
     """
     They are listed in the order they were made, in pages that link on.
     """
-    operation = await begin(site)
+    operation = await create_operation(server)
     for n in range(5):
-        await tell(site, operation, progress=10 * n)
+        await post_notification(server, operation, progress=10 * n)
 
-    first = await site.api(
+    first = await server.api(
         "GET", f"/operations/{operation['id']}/notifications?limit=3"
     )
     cursor = first.json()["nextCursor"]
-    rest = await told_of(site, operation, f"limit=3&cursor={cursor}")
+    rest = await list_notifications(server, operation, f"limit=3&cursor={cursor}")
 
     assert f"cursor={cursor}" in first.headers["Link"]
     progress = [n["progress"] for n in (*first.json()["items"], *rest)]
@@ -176,20 +190,20 @@ async def test_pages(site: Site) -> None:
     ("query", "pointer"),
     [("limit=0", "/limit"), ("cursor=x", "/cursor"), ("offset=1", "/offset")],
 )
-async def test_bad_query(site: Site, query: str, pointer: str) -> None:
+async def test_bad_query(server: LocalServer, query: str, pointer: str) -> None:
     """
     A query that is wrong is refused, and the parameter is named.
     """
-    operation = await begin(site)
+    operation = await create_operation(server)
     path = f"/operations/{operation['id']}/notifications?{query}"
 
-    assert (422, "invalid", pointer) == (await site.api("GET", path)).problem
+    assert (422, "invalid", pointer) == (await server.api("GET", path)).problem
 
 
-async def test_not_there(site: Site) -> None:
+async def test_not_there(server: LocalServer) -> None:
     """
     Of what is not there nothing can be told.
     """
-    answer = await site.api("POST", "/operations/5/notifications", {"progress": 1})
+    answer = await server.api("POST", "/operations/5/notifications", {"progress": 1})
 
     assert (404, "not-found", None) == answer.problem

@@ -3,24 +3,24 @@
 import openapi_spec_validator
 
 from pushserver.web.api import ROUTES
-from tests.web.site import DEVICE, Site
+from tests.web.local_server import DEVICE, LocalServer
 
 
-async def test_valid(site: Site) -> None:
+async def test_valid(server: LocalServer) -> None:
     """
     It is a valid document of OpenAPI 3.1.
     """
-    document = (await site.api("GET", "/openapi.json", token=None)).json()
+    document = (await server.api("GET", "/openapi.json", token=None)).json()
 
     assert document["openapi"].startswith("3.1")
     openapi_spec_validator.validate(document)
 
 
-async def test_complete(site: Site) -> None:
+async def test_complete(server: LocalServer) -> None:
     """
     Every route that is served is described, and every status that it may have.
     """
-    document = (await site.api("GET", "/openapi.json")).json()
+    document = (await server.api("GET", "/openapi.json")).json()
     described = {
         operation["operationId"]: set(operation["responses"])
         for path in document["paths"].values()
@@ -33,21 +33,21 @@ async def test_complete(site: Site) -> None:
             assert {"401", "403"} <= described[route.name]
 
 
-async def test_put_says_both(site: Site) -> None:
+async def test_put_says_both(server: LocalServer) -> None:
     """
     PUT on a device is described with 201 and with 200.
     """
-    document = (await site.api("GET", "/openapi.json")).json()
+    document = (await server.api("GET", "/openapi.json")).json()
     put = document["paths"]["/api/v1/devices/{deviceId}"]["put"]
 
     assert {"200", "201"} <= set(put["responses"])
 
 
-async def test_octets_are_described(site: Site) -> None:
+async def test_octets_are_described(server: LocalServer) -> None:
     """
     Raw bytes are described as bytes, their parameters as parameters.
     """
-    document = (await site.api("GET", "/openapi.json")).json()
+    document = (await server.api("GET", "/openapi.json")).json()
     path = "/api/v1/devices/{deviceId}/commands"
     enqueue = document["paths"][path]["post"]
 

@@ -2,20 +2,20 @@
 
 import pytest
 
-from tests.web.api.operations import PHOTO, STEP, begin, do_step
-from tests.web.site import DEVICE, Site
+from tests.web.api.operations import PHOTO, STEP, create_operation, run_step
+from tests.web.local_server import DEVICE, LocalServer
 
 
-async def test_list(site: Site) -> None:
+async def test_list(server: LocalServer) -> None:
     """
     Operations are listed newest first, without their steps, in pages that link on.
     """
-    made = [await begin(site, STEP) for _ in range(5)]
+    made = [await create_operation(server, STEP) for _ in range(5)]
     ids = [each["id"] for each in reversed(made)]
 
     pages, path = [], "/operations?limit=2"
     for _ in range(3):
-        answer = await site.api("GET", path)
+        answer = await server.api("GET", path)
         pages.append([item["id"] for item in answer.json()["items"]])
         assert all("steps" not in item for item in answer.json()["items"])
         cursor = answer.json().get("nextCursor")
@@ -26,18 +26,18 @@ async def test_list(site: Site) -> None:
     assert cursor is None
 
 
-async def test_filters(site: Site) -> None:
+async def test_filters(server: LocalServer) -> None:
     """
     They are listed by device, status, resource and task, alone and together.
     """
-    here = await begin(site, STEP)
-    await do_step(site)
-    there = await begin(site, PHOTO, deviceId=5)
+    here = await create_operation(server, STEP)
+    await run_step(server)
+    there = await create_operation(server, PHOTO, deviceId=5)
     wanted = {"targets": {"deviceIds": [5]}, "steps": [PHOTO]}
-    task = (await site.api("POST", "/tasks", wanted)).json()
+    task = (await server.api("POST", "/tasks", wanted)).json()
 
     async def found(query: str) -> list[str]:
-        answer = await site.api("GET", f"/operations?{query}")
+        answer = await server.api("GET", f"/operations?{query}")
         assert 200 == answer.status, answer.body
         return [item["id"] for item in answer.json()["items"]]
 
@@ -63,19 +63,19 @@ async def test_filters(site: Site) -> None:
         ("limit=1&limit=2", "/limit"),
     ],
 )
-async def test_bad_query(site: Site, query: str, pointer: str) -> None:
+async def test_bad_query(server: LocalServer, query: str, pointer: str) -> None:
     """
     A query that is wrong is refused, and the parameter is named.
     """
-    answer = await site.api("GET", f"/operations?{query}")
+    answer = await server.api("GET", f"/operations?{query}")
 
     assert (422, "invalid", pointer) == answer.problem
 
 
-async def test_long_page(site: Site) -> None:
+async def test_long_page(server: LocalServer) -> None:
     """
     A limit above a thousand is taken for a thousand.
     """
-    answer = await site.api("GET", "/operations?limit=5000")
+    answer = await server.api("GET", "/operations?limit=5000")
 
     assert (200, []) == (answer.status, answer.json()["items"])

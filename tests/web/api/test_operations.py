@@ -4,15 +4,22 @@ from typing import Any
 
 import pytest
 
-from tests.web.api.operations import KEY, PHOTO, STEP, begin, do_step, shown
-from tests.web.site import DEVICE, Site
+from tests.web.api.operations import (
+    IDEMPOTENCY_HEADER,
+    PHOTO,
+    STEP,
+    create_operation,
+    get_operation,
+    run_step,
+)
+from tests.web.local_server import DEVICE, LocalServer
 
 
-async def test_begun(site: Site) -> None:
+async def test_begun(server: LocalServer) -> None:
     """
     A program gets its operation whole, with its first command, and where it is.
     """
-    answer = await site.api(
+    answer = await server.api(
         "POST", "/operations", {"deviceId": DEVICE, "steps": [STEP, PHOTO]}
     )
 
@@ -43,10 +50,10 @@ async def test_begun(site: Site) -> None:
             {"resource": "photo", "verb": "POST", "endpoint": "user_set_image"},
         ],
     } == told
-    assert told == await shown(site, told)
+    assert told == await get_operation(server, told)
 
 
-async def test_everything_given(site: Site) -> None:
+async def test_everything_given(server: LocalServer) -> None:
     """
     Every field that a program gives is kept and shown.
     """
@@ -58,24 +65,26 @@ async def test_everything_given(site: Site) -> None:
         "properties": {"ticket": "7", "": ""},
     }
 
-    told = await begin(site, PHOTO, **given)
+    told = await create_operation(server, PHOTO, **given)
 
     assert given == {name: told[name] for name in given}
-    assert told == await shown(site, told)
+    assert told == await get_operation(server, told)
 
 
-async def test_to_the_end(site: Site) -> None:
+async def test_to_the_end(server: LocalServer) -> None:
     """
     Step by step the device is given all of it, and progress is shown.
     """
-    told = await begin(site, STEP, {**PHOTO, "queryString": "user_id=1"}, STEP)
+    told = await create_operation(
+        server, STEP, {**PHOTO, "queryString": "user_id=1"}, STEP
+    )
     given, progress = [], []
     for _ in range(3):
-        site.clock.tick(seconds=1)
-        given.append((await do_step(site)).json()["endpoint"])
-        progress.append((await shown(site, told))["progress"])
+        server.clock.tick(seconds=1)
+        given.append((await run_step(server)).json()["endpoint"])
+        progress.append((await get_operation(server, told))["progress"])
 
-    done = await shown(site, told)
+    done = await get_operation(server, told)
     assert ["load_objects", "user_set_image", "load_objects"] == given
     assert [33, 66, 100] == progress
     assert ("COMPLETED", 3, "2026-01-01T00:00:03.000000Z") == (
@@ -87,14 +96,14 @@ async def test_to_the_end(site: Site) -> None:
     assert "user_id=1" == done["steps"][1]["queryString"]
 
 
-async def test_its_commands(site: Site) -> None:
+async def test_its_commands(server: LocalServer) -> None:
     """
     A step's command is a command like any other, with its result.
     """
-    told = await begin(site, STEP)
-    await do_step(site)
+    told = await create_operation(server, STEP)
+    await run_step(server)
 
-    command = await site.command(told["steps"][0]["commandId"])
+    command = await server.get_command(told["steps"][0]["commandId"])
 
     assert ("SUCCESSFUL", {"object": "users"}) == (command["state"], command["body"])
 
@@ -103,86 +112,90 @@ async def test_its_commands(site: Site) -> None:
     ("on_failure", "states"),
     [("stop", ["FAILED", None]), ("continue", ["FAILED", "SUCCESSFUL"])],
 )
-async def test_failed(site: Site, on_failure: str, states: list[str | None]) -> None:
+async def test_failed(
+    server: LocalServer, on_failure: str, states: list[str | None]
+) -> None:
     """
     A failed step ends the operation, or is passed over.
     """
-    told = await begin(site, STEP, PHOTO, onFailure=on_failure)
-    await do_step(site, b'{"error":"no"}')
+    told = await create_operation(server, STEP, PHOTO, onFailure=on_failure)
+    await run_step(server, b'{"error":"no"}')
     if on_failure == "continue":
-        await do_step(site)
+        await run_step(server)
 
-    done = await shown(site, told)
+    done = await get_operation(server, told)
     assert "FAILED" == done["status"]
     assert states == [step.get("state") for step in done["steps"]]
 
 
-async def test_stale_and_mended(site: Site) -> None:
+async def test_stale_and_mended(server: LocalServer) -> None:
     """
     Of what was never answered nobody knows; a late result mends it.
     """
-    told = await begin(site, {"endpoint": "reboot"})
-    await site.push()
-    site.clock.tick(seconds=180)
-    await site.deadlines()
-    stale = (await shown(site, told))["status"]
-    await site.result()
+    told = await create_operation(server, {"endpoint": "reboot"})
+    await server.poll()
+    server.clock.tick(seconds=180)
+    await server.expire_overdue()
+    stale = (await get_operation(server, told))["status"]
+    await server.post_result()
 
-    done = await shown(site, told)
+    done = await get_operation(server, told)
     assert ("STALE", "COMPLETED", 100) == (stale, done["status"], done["progress"])
 
 
-async def test_no_steps(site: Site) -> None:
+async def test_no_steps(server: LocalServer) -> None:
     """
     What has no steps is the device's, too; it waits for what is told of it.
     """
-    told = await begin(site)
+    told = await create_operation(server)
 
     assert ("RUNNING", [], "operation") == (
         told["status"],
         told["steps"],
         told["resource"],
     )
-    assert (await site.push()).is_empty
+    assert (await server.poll()).is_empty
 
 
-async def test_a_hundred_steps(site: Site) -> None:
+async def test_a_hundred_steps(server: LocalServer) -> None:
     """
     A hundred steps are taken, and one more is not.
     """
-    assert 100 == (await begin(site, *[STEP] * 100))["stepCount"]
+    assert 100 == (await create_operation(server, *[STEP] * 100))["stepCount"]
 
-    refused = await site.api(
+    refused = await server.api(
         "POST", "/operations", {"deviceId": DEVICE, "steps": [STEP] * 101}
     )
     assert (422, "invalid", "/steps") == refused.problem
 
 
-async def test_adopts(site: Site) -> None:
+async def test_adopts(server: LocalServer) -> None:
     """
     A token that may write devices adopts by beginning; another one may not.
     """
-    may = await site.token("operations:write", "devices:write")
-    may_not = await site.token("operations:write")
+    may = await server.create_token("operations:write", "devices:write")
+    may_not = await server.create_token("operations:write")
 
     wanted = {"deviceId": str(DEVICE), "steps": [STEP]}
-    refused = await site.api("POST", "/operations", wanted, token=may_not)
-    taken = await site.api("POST", "/operations", wanted, token=may)
+    refused = await server.api("POST", "/operations", wanted, token=may_not)
+    taken = await server.api("POST", "/operations", wanted, token=may)
 
     assert (404, "not-found", None) == refused.problem
     assert 201 == taken.status
-    assert "adopted" == (await site.device())["state"]
+    assert "adopted" == (await server.get_device())["state"]
 
 
-async def test_key(site: Site) -> None:
+async def test_key(server: LocalServer) -> None:
     """
     The same request with its key is answered the same, and done once.
     """
     wanted = {"deviceId": DEVICE, "steps": [STEP]}
-    first = await site.api("POST", "/operations", wanted, headers=KEY)
-    await do_step(site)
-    again = await site.api("POST", "/operations", wanted, headers=KEY)
-    other = await site.api("POST", "/operations", {"deviceId": DEVICE}, headers=KEY)
+    first = await server.api("POST", "/operations", wanted, headers=IDEMPOTENCY_HEADER)
+    await run_step(server)
+    again = await server.api("POST", "/operations", wanted, headers=IDEMPOTENCY_HEADER)
+    other = await server.api(
+        "POST", "/operations", {"deviceId": DEVICE}, headers=IDEMPOTENCY_HEADER
+    )
 
     assert (201, first.body) == (again.status, again.body)
     assert first.headers["Location"] == again.headers["Location"]
@@ -191,19 +204,22 @@ async def test_key(site: Site) -> None:
         again.headers["Idempotency-Replayed"],
     )
     assert (422, "idempotency-mismatch", None) == other.problem
-    assert 1 == len((await site.api("GET", "/operations")).json()["items"])
+    assert 1 == len((await server.api("GET", "/operations")).json()["items"])
 
 
-async def test_canceled(site: Site) -> None:
+async def test_canceled(server: LocalServer) -> None:
     """
     Canceling ends what waits; what is in flight runs to its end; the end is the end.
     """
-    waits, flies = await begin(site, STEP), await begin(site, STEP, STEP)
-    first = await site.api("POST", f"/operations/{waits['id']}/cancel")
-    await site.push()
-    second = await site.api("POST", f"/operations/{flies['id']}/cancel")
-    await site.result()
-    third = await site.api("POST", f"/operations/{flies['id']}/cancel")
+    waits, flies = (
+        await create_operation(server, STEP),
+        await create_operation(server, STEP, STEP),
+    )
+    first = await server.api("POST", f"/operations/{waits['id']}/cancel")
+    await server.poll()
+    second = await server.api("POST", f"/operations/{flies['id']}/cancel")
+    await server.post_result()
+    third = await server.api("POST", f"/operations/{flies['id']}/cancel")
 
     assert ("FAILED", True, "CANCELED") == (
         first.json()["status"],
@@ -212,4 +228,4 @@ async def test_canceled(site: Site) -> None:
     )
     assert ("RUNNING", True) == (second.json()["status"], second.json()["canceled"])
     assert (409, "conflict", None) == third.problem
-    assert "FAILED" == (await shown(site, flies))["status"]
+    assert "FAILED" == (await get_operation(server, flies))["status"]

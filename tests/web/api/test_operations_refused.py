@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from tests.web.api.operations import STEP, begin, shown
-from tests.web.api.tenant import newcomer
-from tests.web.site import DEVICE, Site
+from tests.web.api.operations import STEP, create_operation, get_operation
+from tests.web.api.tenant import empty_tenant
+from tests.web.local_server import DEVICE, LocalServer
 
 
 @pytest.mark.parametrize(
@@ -38,36 +38,38 @@ from tests.web.site import DEVICE, Site
         ({"wrong": 1}, "/wrong"),
     ],
 )
-async def test_refused(site: Site, wanted: dict[str, Any], pointer: str) -> None:
+async def test_refused(
+    server: LocalServer, wanted: dict[str, Any], pointer: str
+) -> None:
     """
     What is wrong is named, and nothing is begun.
     """
     usual = {} if wanted == {} else {"deviceId": DEVICE}
 
-    answer = await site.api("POST", "/operations", {**usual, **wanted})
+    answer = await server.api("POST", "/operations", {**usual, **wanted})
 
     assert (422, "invalid", pointer) == answer.problem
-    assert [] == (await site.api("GET", "/operations")).json()["items"]
-    assert [] == (await site.api("GET", "/devices")).json()["items"]
+    assert [] == (await server.api("GET", "/operations")).json()["items"]
+    assert [] == (await server.api("GET", "/devices")).json()["items"]
 
 
 @pytest.mark.parametrize("body", [b"[]", b"1", b'"x"', b"null"])
-async def test_no_object(site: Site, body: bytes) -> None:
+async def test_no_object(server: LocalServer, body: bytes) -> None:
     """
     A body that is no object is refused.
     """
-    answer = await site.api("POST", "/operations", body)
+    answer = await server.api("POST", "/operations", body)
 
     assert (422, "invalid") == answer.problem[:2]
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff"])
-async def test_no_json(site: Site, body: bytes) -> None:
+async def test_no_json(server: LocalServer, body: bytes) -> None:
     """
     A body that is no JSON is refused, too.
     """
     kind = {"Content-Type": "application/json"}
-    answer = await site.api("POST", "/operations", body, headers=kind)
+    answer = await server.api("POST", "/operations", body, headers=kind)
 
     assert (400, "malformed", None) == answer.problem
 
@@ -80,23 +82,23 @@ async def test_no_json(site: Site, body: bytes) -> None:
         ("GET", "/operations/{}/notifications"),
     ],
 )
-async def test_not_there(site: Site, method: str, path: str) -> None:
+async def test_not_there(server: LocalServer, method: str, path: str) -> None:
     """
     What is not there is 404, and what is no id is 422.
     """
-    missing = await site.api(method, path.format(5))
-    wrong = await site.api(method, path.format("x"))
+    missing = await server.api(method, path.format(5))
+    wrong = await server.api(method, path.format("x"))
 
     assert (404, "not-found", None) == missing.problem
     assert (422, "invalid", None) == wrong.problem
 
 
-async def test_foreign_scope(site: Site) -> None:
+async def test_foreign_scope(server: LocalServer) -> None:
     """
     Another scope's token finds nothing of it, and cannot take its device.
     """
-    told = await begin(site, STEP)
-    other = await newcomer(site, "other")
+    told = await create_operation(server, STEP)
+    other = await empty_tenant(server, "other")
     path = f"/operations/{told['id']}"
     wanted = {"deviceId": DEVICE, "steps": [STEP]}
 
@@ -111,4 +113,4 @@ async def test_foreign_scope(site: Site) -> None:
     assert {(404, "not-found", None)} == {answer.problem for answer in answers}
     assert (409, "conflict", None) == taken.problem
     assert [] == (await other.api("GET", "/operations")).json()["items"]
-    assert told == await shown(site, told)
+    assert told == await get_operation(server, told)

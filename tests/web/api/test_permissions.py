@@ -7,9 +7,9 @@ import pytest
 
 from pushserver.model.token import Permission
 from pushserver.web.api import ROUTES, events
-from pushserver.web.api.route import Route
+from pushserver.web.api.route import ApiRoute
 from tests.web.api.upgrades import PHASES
-from tests.web.site import Answer, Site
+from tests.web.local_server import LocalServer, Response
 
 GUARDED = [route for route in ROUTES if route.permission is not None]
 #: A body that each route takes, so that only the permission is in question.
@@ -35,7 +35,7 @@ BODIES: dict[str, Any] = {
 
 #: Written down a second time on purpose: a route that slips to another permission
 #: would agree with itself.
-WANTED = {
+EXPECTED_ROUTES = {
     "devices:read": {"listDevices", "getDevice", "getServer"},
     "devices:write": {
         "importDevices",
@@ -110,16 +110,18 @@ WANTED = {
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A stream is read up to its heartbeat."""
-    monkeypatch.setattr(events, "HEARTBEAT", 0.02)
+    monkeypatch.setattr(events, "HEARTBEAT_INTERVAL", 0.02)
 
 
-async def call(site: Site, route: Route[Any, Any], token: str | None) -> Answer:
+async def call(
+    server: LocalServer, route: ApiRoute[Any, Any], token: str | None
+) -> Response:
     """Call a route in a way that it takes."""
     path = re.sub(r"\{\w+\}", "1", route.path)
     headers, body = {}, BODIES.get(route.name)
     if route.name == "importDevices":
         headers, body = {"Content-Type": "application/x-ndjson"}, b'{"deviceId":1}'
-    return await site.api(route.method, path, body, token=token, headers=headers)
+    return await server.api(route.method, path, body, token=token, headers=headers)
 
 
 def test_nothing_forgotten() -> None:
@@ -137,52 +139,56 @@ def test_each_its_own() -> None:
     for route in GUARDED:
         asked.setdefault(str(route.permission), set()).add(route.name)
 
-    assert WANTED == asked
+    assert EXPECTED_ROUTES == asked
 
 
 @pytest.mark.parametrize("route", GUARDED, ids=lambda route: route.name)
-async def test_no_token(site: Site, route: Route[Any, Any]) -> None:
+async def test_no_token(server: LocalServer, route: ApiRoute[Any, Any]) -> None:
     """
     Without a token it is 401, and nothing is done.
     """
-    answer = await call(site, route, None)
+    answer = await call(server, route, None)
 
     assert (401, "unauthorized", None) == answer.problem
-    assert [] == (await site.api("GET", "/devices")).json()["items"]
+    assert [] == (await server.api("GET", "/devices")).json()["items"]
 
 
 @pytest.mark.parametrize("route", GUARDED, ids=lambda route: route.name)
-async def test_every_other_permission(site: Site, route: Route[Any, Any]) -> None:
+async def test_every_other_permission(
+    server: LocalServer, route: ApiRoute[Any, Any]
+) -> None:
     """
     With every permission but its own, and but `admin`, it is 403.
     """
     others = set(Permission) - {route.permission, Permission.ADMIN}
-    token = await site.token(*others)
+    token = await server.create_token(*others)
 
-    answer = await call(site, route, token)
+    answer = await call(server, route, token)
 
     assert (403, "forbidden", None) == answer.problem
-    assert [] == (await site.api("GET", "/devices")).json()["items"]
+    assert [] == (await server.api("GET", "/devices")).json()["items"]
 
 
 @pytest.mark.parametrize("route", GUARDED, ids=lambda route: route.name)
-async def test_its_own_permission(site: Site, route: Route[Any, Any]) -> None:
+async def test_its_own_permission(
+    server: LocalServer, route: ApiRoute[Any, Any]
+) -> None:
     """
     With its own permission, or with `admin`, nobody asks further.
     """
     assert route.permission is not None
-    await site.api("PUT", "/devices/7", {})
+    await server.api("PUT", "/devices/7", {})
     more = [Permission.RESULTS_READ] if route.name == "makeToken" else []
 
     for token in (
-        await site.token(route.permission, *more),
-        await site.token(Permission.ADMIN),
+        await server.create_token(route.permission, *more),
+        await server.create_token(Permission.ADMIN),
     ):
-        assert (await call(site, route, token)).status in (200, 201, 204, 404, 409)
+        assert (await call(server, route, token)).status in (200, 201, 204, 404, 409)
 
 
-async def test_description_needs_none(site: Site) -> None:
+async def test_description_needs_none(server: LocalServer) -> None:
     """
     The description is for everybody.
     """
-    assert 200 == (await site.api("GET", "/openapi.json", token=None)).status
+    assert 200 == (await server.api("GET", "/openapi.json", token=None)).status

@@ -3,7 +3,7 @@
 import pytest
 import structlog
 
-from tests.web.site import DEVICE, Site
+from tests.web.local_server import DEVICE, LocalServer
 
 
 @pytest.mark.parametrize(
@@ -21,12 +21,12 @@ from tests.web.site import DEVICE, Site
     ],
 )
 async def test_other_method(
-    site: Site, method: str, path: str, allowed: set[str]
+    server: LocalServer, method: str, path: str, allowed: set[str]
 ) -> None:
     """
     A method that a call has not is 405 and says which there are.
     """
-    answer = await site.api(method, path)
+    answer = await server.api(method, path)
 
     assert (405, "method-not-allowed", None) == answer.problem
     assert allowed == set(answer.headers["Allow"].replace(" ", "").split(","))
@@ -35,16 +35,16 @@ async def test_other_method(
 @pytest.mark.parametrize(
     "path", ["/nothing", "", "/", "/devices/", "/devices/1/x", "/devices//commands"]
 )
-async def test_nothing_there(site: Site, path: str) -> None:
+async def test_nothing_there(server: LocalServer, path: str) -> None:
     """
     A path that the API has not is 404.
     """
-    answer = await site.api("GET", path)
+    answer = await server.api("GET", path)
 
     assert (404, "not-found", None) == answer.problem
 
 
-async def test_unexpected(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_unexpected(server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """
     What nobody expected is "Internal error." to programs and a traceback to the log.
     """
@@ -52,9 +52,9 @@ async def test_unexpected(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     def breaks(*_: object, **__: object) -> None:
         raise RuntimeError("a secret inside")
 
-    monkeypatch.setattr(type(site.services.fleet), "page", breaks)
+    monkeypatch.setattr(type(server.services.fleet), "list_page", breaks)
     with structlog.testing.capture_logs() as logs:
-        answer = await site.api("GET", "/devices")
+        answer = await server.api("GET", "/devices")
 
     assert (500, "internal", None) == answer.problem
     assert b"secret" not in answer.body
@@ -65,7 +65,7 @@ async def test_unexpected(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_unexpected_of_a_device(
-    site: Site, monkeypatch: pytest.MonkeyPatch
+    server: LocalServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
     The same goes for a device's call.
@@ -74,24 +74,24 @@ async def test_unexpected_of_a_device(
     def breaks(*_: object, **__: object) -> None:
         raise RuntimeError("a secret inside")
 
-    monkeypatch.setattr(type(site.services.fleet), "meet", breaks)
+    monkeypatch.setattr(type(server.services.fleet), "admit", breaks)
 
-    answer = await site.push()
+    answer = await server.poll()
 
     assert (500, "internal", None) == answer.problem
     assert b"secret" not in answer.body
 
 
-async def test_one_line_a_request(site: Site) -> None:
+async def test_one_line_a_request(server: LocalServer) -> None:
     """
     Each request is one line with its status; idle polls are only counted.
     """
-    await site.enqueue()
+    await server.enqueue()
     with structlog.testing.capture_logs() as logs:
-        await site.push()
-        await site.result()
-        await site.push()
-        await site.api("GET", "/commands/1")
+        await server.poll()
+        await server.post_result()
+        await server.poll()
+        await server.api("GET", "/commands/1")
 
     lines = [line for line in logs if line["event"] == "request"]
     assert [("/push", 200), ("/result", 200), ("/api/v1/commands/1", 404)] == [
@@ -113,14 +113,14 @@ async def test_one_line_a_request(site: Site) -> None:
         "/d/{}/nothing.fcgi",
     ],
 )
-async def test_no_key_in_the_log(site: Site, path: str) -> None:
+async def test_no_key_in_the_log(server: LocalServer, path: str) -> None:
     """
     However its address is written, a device's key is in no line.
     """
-    await site.enqueue()
-    key = (await site.api("POST", f"/devices/{DEVICE}/key")).json()["key"]
+    await server.enqueue()
+    key = (await server.api("POST", f"/devices/{DEVICE}/key")).json()["key"]
     with structlog.testing.capture_logs() as logs:
-        answer = await site.result(at=path.format(key))
+        answer = await server.post_result(path=path.format(key))
 
     assert answer.is_empty
     assert any(line["event"] == "request" for line in logs)

@@ -5,26 +5,26 @@ from typing import Any
 
 import pytest
 
-from tests.web.site import DEVICE, Site
+from tests.web.local_server import DEVICE, LocalServer
 
 
-async def post_many(site: Site, results: int, device_id: int = DEVICE) -> None:
+async def post_many(server: LocalServer, results: int, device_id: int = DEVICE) -> None:
     """Post results that belong to nothing."""
-    await site.api("PUT", f"/devices/{device_id}", {})
+    await server.api("PUT", f"/devices/{device_id}", {})
     for number in range(results):
-        await site.result(b'{"response":%d}' % number, f"deviceId={device_id}")
+        await server.post_result(b'{"response":%d}' % number, f"deviceId={device_id}")
 
 
-async def test_item(site: Site) -> None:
+async def test_item(server: LocalServer) -> None:
     """
     A result says whose it is, to which command it belongs, and how that was found.
     """
-    command = await site.enqueue()
-    await site.push(f"deviceId={DEVICE}&uuid=u1")
+    command = await server.enqueue()
+    await server.poll(f"deviceId={DEVICE}&uuid=u1")
     query = f"deviceId={DEVICE}&uuid=u1&endpoint=load_objects"
-    await site.result(b'{"error":"no","code":3}', query)
+    await server.post_result(b'{"error":"no","code":3}', query)
 
-    (result,) = await site.posted()
+    (result,) = await server.list_results()
     assert {
         "id": result["id"],
         "deviceId": str(DEVICE),
@@ -39,16 +39,16 @@ async def test_item(site: Site) -> None:
     } == result
 
 
-async def test_going_on(site: Site) -> None:
+async def test_going_on(server: LocalServer) -> None:
     """
     The cursor of each page, also of an empty one, goes on where it ended.
     """
-    await post_many(site, 5)
-    first = (await site.api("GET", "/results?limit=3")).json()
-    second = (await site.api("GET", f"/results?cursor={first['nextCursor']}")).json()
-    empty = (await site.api("GET", f"/results?cursor={second['nextCursor']}")).json()
-    await post_many(site, 1)
-    more = (await site.api("GET", f"/results?cursor={empty['nextCursor']}")).json()
+    await post_many(server, 5)
+    first = (await server.api("GET", "/results?limit=3")).json()
+    second = (await server.api("GET", f"/results?cursor={first['nextCursor']}")).json()
+    empty = (await server.api("GET", f"/results?cursor={second['nextCursor']}")).json()
+    await post_many(server, 1)
+    more = (await server.api("GET", f"/results?cursor={empty['nextCursor']}")).json()
 
     assert [0, 1, 2] == [item["response"] for item in first["items"]]
     assert [3, 4] == [item["response"] for item in second["items"]]
@@ -56,29 +56,31 @@ async def test_going_on(site: Site) -> None:
     assert [0] == [item["response"] for item in more["items"]]
 
 
-async def test_from_nothing(site: Site) -> None:
+async def test_from_nothing(server: LocalServer) -> None:
     """
     There is a cursor also when there never was a result.
     """
-    page = (await site.api("GET", "/results")).json()
+    page = (await server.api("GET", "/results")).json()
 
     assert [] == page["items"]
-    assert (await site.api("GET", f"/results?cursor={page['nextCursor']}")).json()
+    assert (await server.api("GET", f"/results?cursor={page['nextCursor']}")).json()
 
 
-async def test_filters(site: Site) -> None:
+async def test_filters(server: LocalServer) -> None:
     """
     Of one device alone, orphans alone, or those that belong to a command.
     """
-    await post_many(site, 2, device_id=1)
-    await site.enqueue()
-    await site.push()
-    await site.result(b'{"response":9}')
+    await post_many(server, 2, device_id=1)
+    await server.enqueue()
+    await server.poll()
+    await server.post_result(b'{"response":9}')
 
-    assert 2 == len(await site.posted("deviceId=1"))
-    assert [9] == [item["response"] for item in await site.posted("orphan=false")]
-    assert 2 == len(await site.posted("orphan=true"))
-    assert [] == await site.posted(f"orphan=true&deviceId={DEVICE}")
+    assert 2 == len(await server.list_results("deviceId=1"))
+    assert [9] == [
+        item["response"] for item in await server.list_results("orphan=false")
+    ]
+    assert 2 == len(await server.list_results("orphan=true"))
+    assert [] == await server.list_results(f"orphan=true&deviceId={DEVICE}")
 
 
 @pytest.mark.parametrize(
@@ -93,40 +95,40 @@ async def test_filters(site: Site) -> None:
         ("after=1", "/after"),
     ],
 )
-async def test_wrong_filters(site: Site, query: str, pointer: str) -> None:
+async def test_wrong_filters(server: LocalServer, query: str, pointer: str) -> None:
     """
     A filter that is wrong is refused.
     """
-    answer = await site.api("GET", f"/results?{query}")
+    answer = await server.api("GET", f"/results?{query}")
 
     assert (422, "invalid", pointer) == answer.problem
 
 
-async def test_heavy_pages(site: Site) -> None:
+async def test_heavy_pages(server: LocalServer) -> None:
     """
     Large results come on several pages, each of which can be gone on from.
     """
-    await site.api("PUT", f"/devices/{DEVICE}", {})
+    await server.api("PUT", f"/devices/{DEVICE}", {})
     large = b'{"response":"' + b"x" * 6_000_000 + b'"}'
     for _ in range(5):
-        await site.result(large)
+        await server.post_result(large)
     cursor, seen = "0", 0
     for _ in range(6):
-        page = (await site.api("GET", f"/results?cursor={cursor}")).json()
+        page = (await server.api("GET", f"/results?cursor={cursor}")).json()
         seen, cursor = seen + len(page["items"]), page["nextCursor"]
 
     assert 5 == seen
 
 
 @pytest.mark.parametrize("depth", [500, 900, 990, 995, 1000])
-async def test_nobody_spoils_the_list(site: Site, depth: int) -> None:
+async def test_nobody_spoils_the_list(server: LocalServer, depth: int) -> None:
     """
     However deep a device's answer is, ordinary programs can read the list.
     """
-    await site.api("PUT", f"/devices/{DEVICE}", {})
-    await site.result(b'{"response":' + b"[" * depth + b"]" * depth + b"}")
+    await server.api("PUT", f"/devices/{DEVICE}", {})
+    await server.post_result(b'{"response":' + b"[" * depth + b"]" * depth + b"}")
 
-    listed = await site.api("GET", "/results")
+    listed = await server.api("GET", "/results")
 
     assert 1 == len(read_deep_inside_a_program(listed.body)["items"])
 

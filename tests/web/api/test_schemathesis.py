@@ -38,8 +38,8 @@ def _ndjson(_context: Any, value: Any) -> bytes:
     return value if isinstance(value, bytes) else json.dumps(value).encode()
 
 
-@pytest.fixture(name="asked", scope="module")
-def _asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+@pytest.fixture(name="shared_program", scope="module")
+def _shared_program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     """Return the real program, one for all calls, so that they meet each other."""
     program = Program(tmp_path_factory.mktemp("asked"))
     program.start()
@@ -47,12 +47,12 @@ def _asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     program.stop()
 
 
-@pytest.fixture(name="known", scope="module")
-def _known(asked: Program) -> dict[str, str]:
+@pytest.fixture(name="existing_ids", scope="module")
+def _existing_ids(shared_program: Program) -> dict[str, str]:
     """Return ids that are known: of a device, and of a command with its result."""
-    made = _send(asked, "/api/v1/devices/1/commands", {"endpoint": "x"})
-    _send(asked, "/push?deviceId=1")
-    _send(asked, "/result?deviceId=1", {"response": {}})
+    made = _send(shared_program, "/api/v1/devices/1/commands", {"endpoint": "x"})
+    _send(shared_program, "/push?deviceId=1")
+    _send(shared_program, "/result?deviceId=1", {"response": {}})
     return {"deviceId": "1", "commandId": made["id"]}
 
 
@@ -72,7 +72,9 @@ def _send(program: Program, path: str, body: Any = None) -> Any:
     suppress_health_check=list(HealthCheck),
 )
 def test_call(
-    case: "schemathesis.Case[Any]", asked: Program, known: dict[str, str]
+    case: "schemathesis.Case[Any]",
+    shared_program: Program,
+    existing_ids: dict[str, str],
 ) -> None:
     """
     Every answer is one that the description announces, and never a 5xx.
@@ -82,13 +84,13 @@ def test_call(
         for name in {"wait", "Prefer"} & set(given or ()):
             del given[name]
     how: dict[str, Any] = {
-        "base_url": asked.url,
-        "headers": {"Authorization": f"Bearer {asked.token}"},
+        "base_url": shared_program.url,
+        "headers": {"Authorization": f"Bearer {shared_program.token}"},
         "checks": CHECKS,
         "timeout": 30,
     }
 
     case.call_and_validate(**how)
-    if set(case.path_parameters or {}) & set(known):
-        case.path_parameters = dict(known)
+    if set(case.path_parameters or {}) & set(existing_ids):
+        case.path_parameters = dict(existing_ids)
         case.call_and_validate(**how)

@@ -5,28 +5,28 @@ from typing import Any
 
 import pytest
 
-from tests.web.api.tenant import Tenant, newcomer
-from tests.web.site import DEVICE, LOAD_USERS, Site
+from tests.web.api.tenant import Tenant, empty_tenant
+from tests.web.local_server import DEVICE, LOAD_USERS, LocalServer
 
 READER = {"name": "reader", "permissions": ["results:read"]}
 HERE = f"/devices/{DEVICE}"
 
 
 @pytest.fixture(name="acme")
-async def _acme(site: Site) -> Tenant:
+async def _acme(server: LocalServer) -> Tenant:
     """Return a tenant who has nothing yet."""
-    return await newcomer(site, "acme")
+    return await empty_tenant(server, "acme")
 
 
-async def test_make(site: Site) -> None:
+async def test_make(server: LocalServer) -> None:
     """
     A scope is made with a token, which is shown once and counts there at once.
     """
-    made = await site.api("POST", "/scopes", {"name": "acme"})
+    made = await server.api("POST", "/scopes", {"name": "acme"})
     told = made.json()
-    listed = await site.api("GET", "/scopes")
-    own = await site.api("GET", "/scopes", token=told["token"])
-    tokens = await site.api("GET", "/tokens", token=told["token"])
+    listed = await server.api("GET", "/scopes")
+    own = await server.api("GET", "/scopes", token=told["token"])
+    tokens = await server.api("GET", "/tokens", token=told["token"])
 
     assert 201 == made.status
     assert {"id", "name", "createdAt", "token"} == set(told)
@@ -42,11 +42,11 @@ async def test_make(site: Site) -> None:
     ("body", "pointer"),
     [({}, "/name"), ({"name": ""}, "/name"), ({"name": "x", "id": "1"}, "/id")],
 )
-async def test_wrong_fields(site: Site, body: Any, pointer: str) -> None:
+async def test_wrong_fields(server: LocalServer, body: Any, pointer: str) -> None:
     """
     A field that is wrong is named.
     """
-    answer = await site.api("POST", "/scopes", body)
+    answer = await server.api("POST", "/scopes", body)
 
     assert (422, "invalid", pointer) == answer.problem
 
@@ -65,34 +65,34 @@ async def test_only_the_first(acme: Tenant) -> None:
     assert (201, acme.scope_id) == (plain.status, plain.json()["scopeId"])
 
 
-async def test_token_of_scope(site: Site, acme: Tenant) -> None:
+async def test_token_of_scope(server: LocalServer, acme: Tenant) -> None:
     """
     Who lost their token gets one from the first scope's administrator.
     """
     path = f"/scopes/{acme.scope_id}/tokens"
-    made = await site.api("POST", path, READER)
-    unknown = await site.api("POST", "/scopes/99/tokens", READER)
+    made = await server.api("POST", path, READER)
+    unknown = await server.api("POST", "/scopes/99/tokens", READER)
 
     assert (201, acme.scope_id) == (made.status, made.json()["scopeId"])
     assert (404, "not-found", None) == unknown.problem
     secret = made.json()["token"]
-    assert 200 == (await site.api("GET", "/results", token=secret)).status
-    tokens = (await site.api("GET", "/tokens")).json()["items"]
+    assert 200 == (await server.api("GET", "/results", token=secret)).status
+    tokens = (await server.api("GET", "/tokens")).json()["items"]
     assert ["1"] == [each["scopeId"] for each in tokens]
 
 
-async def test_server(site: Site, acme: Tenant) -> None:
+async def test_server(server: LocalServer, acme: Tenant) -> None:
     """
     Each scope is told of its own devices and held polls; the first, of refusals.
     """
     await acme.api("PUT", HERE, {"hold": 60})
-    await site.api("PUT", "/devices/5", {})
-    await site.push("deviceId=6")
-    poll = asyncio.create_task(site.push())
-    await site.held(1)
+    await server.api("PUT", "/devices/5", {})
+    await server.poll("deviceId=6")
+    poll = asyncio.create_task(server.poll())
+    await server.wait_for_held_polls(1)
 
     theirs = (await acme.api("GET", "/server")).json()
-    ours = (await site.api("GET", "/server")).json()
+    ours = (await server.api("GET", "/server")).json()
     await acme.api("POST", f"{HERE}/commands", LOAD_USERS)
     await poll
 
@@ -100,16 +100,16 @@ async def test_server(site: Site, acme: Tenant) -> None:
     assert (2, 0, True) == (ours["devices"], ours["heldPolls"], "counts" in ours)
 
 
-async def test_adopted_elsewhere(site: Site, acme: Tenant) -> None:
+async def test_adopted_elsewhere(server: LocalServer, acme: Tenant) -> None:
     """
     A device of another scope is no device, or a conflict for who would adopt it.
     """
     await acme.api("PUT", HERE, {"name": "Door"})
-    clerk = await site.token("commands:write")
+    clerk = await server.create_token("commands:write")
     path = f"{HERE}/commands"
 
-    adopting = await site.api("POST", path, LOAD_USERS)
-    not_adopting = await site.api("POST", path, LOAD_USERS, token=clerk)
+    adopting = await server.api("POST", path, LOAD_USERS)
+    not_adopting = await server.api("POST", path, LOAD_USERS, token=clerk)
 
     assert (409, "conflict", None) == adopting.problem
     assert (404, "not-found", None) == not_adopting.problem
@@ -117,29 +117,29 @@ async def test_adopted_elsewhere(site: Site, acme: Tenant) -> None:
     assert ("Door", 0) == (shown["name"], shown["queueDepth"])
 
 
-async def test_quarantined(site: Site, acme: Tenant) -> None:
+async def test_quarantined(server: LocalServer, acme: Tenant) -> None:
     """
     A quarantined device is shown in the first scope, and adopted by an enqueue.
     """
-    await site.push()
+    await server.poll()
     before = await acme.api("GET", HERE)
-    shown = (await site.device())["state"]
+    shown = (await server.get_device())["state"]
 
     answer = await acme.api("POST", f"{HERE}/commands", LOAD_USERS)
 
     assert (404, "quarantined", 201) == (before.status, shown, answer.status)
-    assert "load_objects" == (await site.push()).json()["endpoint"]
-    assert 404 == (await site.api("GET", HERE)).status
+    assert "load_objects" == (await server.poll()).json()["endpoint"]
+    assert 404 == (await server.api("GET", HERE)).status
 
 
-async def test_changes_hands(site: Site, acme: Tenant) -> None:
+async def test_changes_hands(server: LocalServer, acme: Tenant) -> None:
     """
     After its deletion a device is the next one's; its history stays where it was.
     """
-    old = await site.enqueue()
-    await site.push()
-    await site.result(b'{"response":"old"}')
-    await site.api("DELETE", HERE)
+    old = await server.enqueue()
+    await server.poll()
+    await server.post_result(b'{"response":"old"}')
+    await server.api("DELETE", HERE)
 
     adopted = await acme.api("PUT", HERE, {})
     new = (await acme.api("POST", f"{HERE}/commands", LOAD_USERS)).json()
@@ -147,30 +147,30 @@ async def test_changes_hands(site: Site, acme: Tenant) -> None:
     assert 201 == adopted.status
     listed = (await acme.api("GET", f"{HERE}/commands")).json()["items"]
     assert [new["id"]] == [each["id"] for each in listed]
-    kept = (await site.api("GET", f"{HERE}/commands")).json()["items"]
+    kept = (await server.api("GET", f"{HERE}/commands")).json()["items"]
     assert [old["id"]] == [each["id"] for each in kept]
     assert [] == (await acme.api("GET", "/results")).json()["items"]
-    assert 1 == len(await site.posted())
+    assert 1 == len(await server.list_results())
     assert 1 == (await acme.api("GET", HERE)).json()["queueDepth"]
-    retried = await site.api("POST", f"/commands/{old['id']}/retry")
+    retried = await server.api("POST", f"/commands/{old['id']}/retry")
     assert (409, "conflict", None) == retried.problem
 
 
-async def test_what_is_left_is_not_shown(site: Site, acme: Tenant) -> None:
+async def test_what_is_left_is_not_shown(server: LocalServer, acme: Tenant) -> None:
     """
     In quarantine, the first scope is not shown what another one left in the queue.
     """
     command = {**LOAD_USERS, "delivery": "atLeastOnce"}
     await acme.api("PUT", HERE, {})
     await acme.api("POST", f"{HERE}/commands", command)
-    await site.push()
+    await server.poll()
     await acme.api("DELETE", HERE)
-    await site.push()
+    await server.poll()
 
-    flying = await site.device()
-    site.clock.tick(seconds=180)
-    await site.deadlines()
-    waiting = await site.device()
+    flying = await server.get_device()
+    server.clock.tick(seconds=180)
+    await server.expire_overdue()
+    waiting = await server.get_device()
 
     assert "inFlight" not in flying
     assert 0 == waiting["queueDepth"]

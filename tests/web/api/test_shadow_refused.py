@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.web.api.shadows import desire, patch, shadow
-from tests.web.site import DEVICE, Site
+from tests.web.api.shadows import get_services, patch_shadow, set_desired
+from tests.web.local_server import DEVICE, LocalServer
 
 
 @pytest.mark.parametrize(
@@ -31,16 +31,16 @@ from tests.web.site import DEVICE, Site
         ({"general": {f"p{n}": "x" * 4000 for n in range(65)}}, None),
     ],
 )
-async def test_refused(site: Site, wrong: Any, pointer: str | None) -> None:
+async def test_refused(server: LocalServer, wrong: Any, pointer: str | None) -> None:
     """
     What is wrong is named, and nothing is changed.
     """
-    await desire(site, {"general": {"language": "en_US"}})
+    await set_desired(server, {"general": {"language": "en_US"}})
 
-    answer = await patch(site, {"ntp": {"enabled": 1}, **wrong})
+    answer = await patch_shadow(server, {"ntp": {"enabled": 1}, **wrong})
 
     assert (422, "invalid", pointer) == answer.problem
-    assert ["general"] == list(await shadow(site))
+    assert ["general"] == list(await get_services(server))
 
 
 @pytest.mark.parametrize(
@@ -54,30 +54,30 @@ async def test_refused(site: Site, wrong: Any, pointer: str | None) -> None:
         (b'{"a": ' * 3000 + b"1" + b"}" * 3000, 400),
     ],
 )
-async def test_no_patch(site: Site, body: bytes, status: int) -> None:
+async def test_no_patch(server: LocalServer, body: bytes, status: int) -> None:
     """
     What is no JSON object is no patch.
     """
     json = {"Content-Type": "application/json"}
-    answer = await site.api("PATCH", f"/devices/{DEVICE}/shadow", body, headers=json)
+    answer = await server.api("PATCH", f"/devices/{DEVICE}/shadow", body, headers=json)
 
     assert status == answer.status
 
 
-async def test_other_type(site: Site) -> None:
+async def test_other_type(server: LocalServer) -> None:
     """
     Another content type is refused.
     """
-    answer = await patch(site, b"x", Content_Type="text/plain")
+    answer = await patch_shadow(server, b"x", Content_Type="text/plain")
 
     assert (415, "unsupported-media-type", None) == answer.problem
 
 
-async def test_unknown_device(site: Site) -> None:
+async def test_unknown_device(server: LocalServer) -> None:
     """
     Nobody's device has no shadow, and gets none from who may not adopt it.
     """
-    token = await site.token("commands:read", "commands:write")
+    token = await server.create_token("commands:read", "commands:write")
     path = f"/devices/{DEVICE}/shadow"
 
     for method, at, body in (
@@ -85,7 +85,7 @@ async def test_unknown_device(site: Site) -> None:
         ("PATCH", path, {}),
         ("POST", f"{path}/refresh", None),
     ):
-        answer = await site.api(method, at, body, token=token)
+        answer = await server.api(method, at, body, token=token)
         assert (404, "not-found", None) == answer.problem
 
 
@@ -97,11 +97,13 @@ async def test_unknown_device(site: Site) -> None:
         ({f"s{n}": ["a"] for n in range(65)}, None),
     ],
 )
-async def test_refresh_refused(site: Site, keys: Any, pointer: str | None) -> None:
+async def test_refresh_refused(
+    server: LocalServer, keys: Any, pointer: str | None
+) -> None:
     """
     Names are checked there, too.
     """
-    answer = await site.api("POST", f"/devices/{DEVICE}/shadow/refresh", keys)
+    answer = await server.api("POST", f"/devices/{DEVICE}/shadow/refresh", keys)
 
     assert (422, "invalid", pointer) == answer.problem
 
@@ -120,12 +122,14 @@ async def test_refresh_refused(site: Site, keys: Any, pointer: str | None) -> No
         ({"wrong": 1}, "/wrong"),
     ],
 )
-async def test_many_refused(fleet: Site, wrong: Any, pointer: str) -> None:
+async def test_many_refused(
+    server_with_devices: LocalServer, wrong: Any, pointer: str
+) -> None:
     """
     For many devices the same is refused, and null, too; nothing is begun.
     """
     good = {"targets": {"all": True}, "desired": {"general": {"language": "x"}}}
-    answer = await fleet.api("PATCH", "/shadows", {**good, **wrong})
+    answer = await server_with_devices.api("PATCH", "/shadows", {**good, **wrong})
 
     assert (422, "invalid", pointer) == answer.problem
-    assert [] == (await fleet.api("GET", "/tasks")).json()["items"]
+    assert [] == (await server_with_devices.api("GET", "/tasks")).json()["items"]

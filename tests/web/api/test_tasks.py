@@ -4,16 +4,24 @@ from typing import Any
 
 import pytest
 
-from tests.web.api.operations import KEY, PHOTO, STEP
-from tests.web.api.tasks import ALL, ask, counted, do_step, make, move, shown
-from tests.web.site import Site
+from tests.web.api.operations import IDEMPOTENCY_HEADER, PHOTO, STEP
+from tests.web.api.tasks import (
+    ALL,
+    change_task,
+    create_task,
+    get_task,
+    post_task,
+    run_steps,
+    task_counts,
+)
+from tests.web.local_server import LocalServer
 
 
-async def test_made(fleet: Site) -> None:
+async def test_made(server_with_devices: LocalServer) -> None:
     """
     A program gets its task whole, and where it is.
     """
-    answer = await ask(fleet, steps=[PHOTO, STEP])
+    answer = await post_task(server_with_devices, steps=[PHOTO, STEP])
 
     told = answer.json()
     assert 201 == answer.status
@@ -33,10 +41,10 @@ async def test_made(fleet: Site) -> None:
         "createdAt": "2026-01-01T00:00:00.000000Z",
         "expiresAt": "2026-01-02T00:00:00.000000Z",
     } == told
-    assert told == await shown(fleet, told)
+    assert told == await get_task(server_with_devices, told)
 
 
-async def test_everything_given(fleet: Site) -> None:
+async def test_everything_given(server_with_devices: LocalServer) -> None:
     """
     Every field that a program gives is kept and shown.
     """
@@ -51,43 +59,45 @@ async def test_everything_given(fleet: Site) -> None:
         "stopAfterFailures": "12.5%",
     }
 
-    told = await make(fleet, expiresIn=90.5, **given)
+    told = await create_task(server_with_devices, expiresIn=90.5, **given)
 
     assert given == {name: told[name] for name in given}
     assert "2026-01-01T00:01:30.500000Z" == told["expiresAt"]
-    listed = (await fleet.api("GET", "/tasks")).json()["items"]
-    assert [await shown(fleet, told)] == listed
+    listed = (await server_with_devices.api("GET", "/tasks")).json()["items"]
+    assert [await get_task(server_with_devices, told)] == listed
 
 
-async def test_to_the_end(fleet: Site) -> None:
+async def test_to_the_end(server_with_devices: LocalServer) -> None:
     """
     Counts and the share that is done are told, until all is over.
     """
-    task = await make(fleet, steps=[STEP, PHOTO], targets={"deviceIds": [1, 2]})
-    seen = [await shown(fleet, task)]
-    await do_step(fleet, 1, 2)
-    await do_step(fleet, 1)
-    seen.append(await shown(fleet, task))
-    await do_step(fleet, 2, body=b'{"error":"no"}')
-    seen.append(await shown(fleet, task))
+    task = await create_task(
+        server_with_devices, steps=[STEP, PHOTO], targets={"deviceIds": [1, 2]}
+    )
+    seen = [await get_task(server_with_devices, task)]
+    await run_steps(server_with_devices, 1, 2)
+    await run_steps(server_with_devices, 1)
+    seen.append(await get_task(server_with_devices, task))
+    await run_steps(server_with_devices, 2, body=b'{"error":"no"}')
+    seen.append(await get_task(server_with_devices, task))
 
     assert [(2, 0, 0, 0, 0), (1, 1, 0, 0, 0), (0, 1, 1, 0, 0)] == list(
-        map(counted, seen)
+        map(task_counts, seen)
     )
     assert [0, 0.5, 1] == [each["done"] for each in seen]
     assert ["RUNNING", "RUNNING", "COMPLETED"] == [each["state"] for each in seen]
     assert [False, False, True] == ["endedAt" in each for each in seen]
 
 
-async def test_its_operations(fleet: Site) -> None:
+async def test_its_operations(server_with_devices: LocalServer) -> None:
     """
     Each device's part is an operation, with the task's steps.
     """
-    task = await make(fleet)
+    task = await create_task(server_with_devices)
     path = f"/operations?taskId={task['id']}"
-    items = (await fleet.api("GET", path)).json()["items"]
+    items = (await server_with_devices.api("GET", path)).json()["items"]
     part = next(item for item in items if item["deviceId"] == "1")
-    whole = (await fleet.api("GET", f"/operations/{part['id']}")).json()
+    whole = (await server_with_devices.api("GET", f"/operations/{part['id']}")).json()
 
     assert ["4", "3", "2", "1"] == [item["deviceId"] for item in items]
     assert (task["id"], "load_objects", "PENDING") == (
@@ -105,92 +115,111 @@ async def test_its_operations(fleet: Site) -> None:
         ({"deviceIds": [1, "2", 1]}, 2),
     ],
 )
-async def test_targets(fleet: Site, targets: dict[str, Any], devices: int) -> None:
+async def test_targets(
+    server_with_devices: LocalServer, targets: dict[str, Any], devices: int
+) -> None:
     """
     Devices are chosen in one of three ways.
     """
-    assert devices == (await make(fleet, targets=targets))["devices"]
+    assert (
+        devices == (await create_task(server_with_devices, targets=targets))["devices"]
+    )
 
 
 @pytest.mark.parametrize("limit", [1, 1_000_000, "5", "100%", "0.001%"])
-async def test_limits_of_failures(fleet: Site, limit: int | str) -> None:
+async def test_limits_of_failures(
+    server_with_devices: LocalServer, limit: int | str
+) -> None:
     """
     A number is told as a number, a percentage as one.
     """
     expected = int(limit) if str(limit).isdigit() else limit
-    answer = await ask(fleet, stopAfterFailures=limit)
+    answer = await post_task(server_with_devices, stopAfterFailures=limit)
 
     assert expected == answer.json()["stopAfterFailures"]
-    assert expected == (await shown(fleet, answer.json()))["stopAfterFailures"]
+    assert (
+        expected
+        == (await get_task(server_with_devices, answer.json()))["stopAfterFailures"]
+    )
 
 
-async def test_key(fleet: Site) -> None:
+async def test_key(server_with_devices: LocalServer) -> None:
     """
     The same request with its key is answered the same, and done once.
     """
     wanted = {"targets": ALL, "steps": [STEP]}
-    first = await fleet.api("POST", "/tasks", wanted, headers=KEY)
-    await fleet.services.rollout.advance()
-    again = await fleet.api("POST", "/tasks", wanted, headers=KEY)
-    other = await fleet.api("POST", "/tasks", {**wanted, "name": "x"}, headers=KEY)
+    first = await server_with_devices.api(
+        "POST", "/tasks", wanted, headers=IDEMPOTENCY_HEADER
+    )
+    await server_with_devices.services.task_scheduler.advance()
+    again = await server_with_devices.api(
+        "POST", "/tasks", wanted, headers=IDEMPOTENCY_HEADER
+    )
+    other = await server_with_devices.api(
+        "POST", "/tasks", {**wanted, "name": "x"}, headers=IDEMPOTENCY_HEADER
+    )
 
     assert (201, first.body) == (again.status, again.body)
     assert first.headers["Location"] == again.headers["Location"]
     assert "true" == again.headers["Idempotency-Replayed"]
     assert (422, "idempotency-mismatch", None) == other.problem
-    assert 1 == len((await fleet.api("GET", "/tasks")).json()["items"])
+    assert 1 == len((await server_with_devices.api("GET", "/tasks")).json()["items"])
 
 
-async def test_paused_and_resumed(fleet: Site) -> None:
+async def test_paused_and_resumed(server_with_devices: LocalServer) -> None:
     """
     A paused task begins nobody, a resumed one goes on; twice is a conflict.
     """
-    task = await make(fleet, targets={"deviceIds": [1, 2]}, concurrency=1)
-    paused = await move(fleet, task, "pause")
-    again = await move(fleet, task, "pause")
-    await do_step(fleet, 1)
-    still = await shown(fleet, task)
-    resumed = await move(fleet, task, "resume")
-    await fleet.services.rollout.advance()
+    task = await create_task(
+        server_with_devices, targets={"deviceIds": [1, 2]}, concurrency=1
+    )
+    paused = await change_task(server_with_devices, task, "pause")
+    again = await change_task(server_with_devices, task, "pause")
+    await run_steps(server_with_devices, 1)
+    still = await get_task(server_with_devices, task)
+    resumed = await change_task(server_with_devices, task, "resume")
+    await server_with_devices.services.task_scheduler.advance()
 
     assert (200, "PAUSED") == (paused.status, paused.json()["state"])
     assert (409, "conflict", None) == again.problem
-    assert (1, 1, 0, 0, 1) == counted(still)
+    assert (1, 1, 0, 0, 1) == task_counts(still)
     assert "RUNNING" == resumed.json()["state"]
-    assert (1, 1, 0, 0, 0) == counted(await shown(fleet, task))
-    assert (409, "conflict", None) == (await move(fleet, task, "resume")).problem
+    assert (1, 1, 0, 0, 0) == task_counts(await get_task(server_with_devices, task))
+    assert (409, "conflict", None) == (
+        await change_task(server_with_devices, task, "resume")
+    ).problem
 
 
-async def test_stopped_by_failures(fleet: Site) -> None:
+async def test_stopped_by_failures(server_with_devices: LocalServer) -> None:
     """
     So many failures pause it.
     """
-    task = await make(fleet, stopAfterFailures=1, concurrency=1)
-    await do_step(fleet, 1, body=b'{"error":"no"}')
+    task = await create_task(server_with_devices, stopAfterFailures=1, concurrency=1)
+    await run_steps(server_with_devices, 1, body=b'{"error":"no"}')
 
-    stopped = await shown(fleet, task)
-    assert ("PAUSED", (3, 0, 1, 0, 3)) == (stopped["state"], counted(stopped))
+    stopped = await get_task(server_with_devices, task)
+    assert ("PAUSED", (3, 0, 1, 0, 3)) == (stopped["state"], task_counts(stopped))
 
 
-async def test_canceled(fleet: Site) -> None:
+async def test_canceled(server_with_devices: LocalServer) -> None:
     """
     Canceling ends what waits; what is in flight runs to its end.
     """
-    task = await make(fleet)
-    await fleet.push("deviceId=1")
+    task = await create_task(server_with_devices)
+    await server_with_devices.poll("deviceId=1")
 
-    canceled = await move(fleet, task, "cancel")
-    again = await move(fleet, task, "cancel")
-    await fleet.result(query="deviceId=1")
-    await fleet.services.rollout.advance()
+    canceled = await change_task(server_with_devices, task, "cancel")
+    again = await change_task(server_with_devices, task, "cancel")
+    await server_with_devices.post_result(query="deviceId=1")
+    await server_with_devices.services.task_scheduler.advance()
 
     assert ("CANCELED", (1, 0, 3, 0, 0)) == (
         canceled.json()["state"],
-        counted(canceled.json()),
+        task_counts(canceled.json()),
     )
     assert (409, "conflict", None) == again.problem
-    ended = await shown(fleet, task)
-    assert ("CANCELED", (0, 1, 3, 0, 0)) == (ended["state"], counted(ended))
+    ended = await get_task(server_with_devices, task)
+    assert ("CANCELED", (0, 1, 3, 0, 0)) == (ended["state"], task_counts(ended))
     assert "endedAt" in ended
 
 
@@ -198,44 +227,48 @@ async def test_canceled(fleet: Site) -> None:
     ("body", "waiting"),
     [(None, 1), ({}, 1), ({"includeUnknown": False}, 1), ({"includeUnknown": True}, 2)],
 )
-async def test_tried_again(fleet: Site, body: Any, waiting: int) -> None:
+async def test_tried_again(
+    server_with_devices: LocalServer, body: Any, waiting: int
+) -> None:
     """
     What failed is begun anew, what nobody knows of if it is said; the old stay.
     """
-    task = await make(
-        fleet, targets={"deviceIds": [1, 2]}, steps=[{"endpoint": "reboot"}]
+    task = await create_task(
+        server_with_devices,
+        targets={"deviceIds": [1, 2]},
+        steps=[{"endpoint": "reboot"}],
     )
-    await do_step(fleet, 1, body=b'{"error":"no"}')
-    await fleet.push("deviceId=2")
-    fleet.clock.tick(seconds=180)
-    await fleet.deadlines()
-    await fleet.services.rollout.advance()
-    assert "COMPLETED" == (await shown(fleet, task))["state"]
+    await run_steps(server_with_devices, 1, body=b'{"error":"no"}')
+    await server_with_devices.poll("deviceId=2")
+    server_with_devices.clock.tick(seconds=180)
+    await server_with_devices.expire_overdue()
+    await server_with_devices.services.task_scheduler.advance()
+    assert "COMPLETED" == (await get_task(server_with_devices, task))["state"]
 
-    answer = await move(fleet, task, "retry", body)
+    answer = await change_task(server_with_devices, task, "retry", body)
 
     told = answer.json()
     assert ("RUNNING", 2, waiting) == (told["state"], told["devices"], told["waiting"])
     path = f"/operations?taskId={task['id']}"
-    items = (await fleet.api("GET", path)).json()["items"]
+    items = (await server_with_devices.api("GET", path)).json()["items"]
     assert waiting == sum(item.get("retried", False) for item in items)
     assert 2 + waiting == len(items)
 
 
-async def test_list(fleet: Site) -> None:
+async def test_list(server_with_devices: LocalServer) -> None:
     """
     Tasks are listed newest first, in pages that link on.
     """
-    ids = [(await make(fleet))["id"] for _ in range(3)][::-1]
+    ids = [(await create_task(server_with_devices))["id"] for _ in range(3)][::-1]
 
-    first = await fleet.api("GET", "/tasks?limit=2")
+    first = await server_with_devices.api("GET", "/tasks?limit=2")
     cursor = first.json()["nextCursor"]
-    rest = await fleet.api("GET", f"/tasks?limit=2&cursor={cursor}")
+    rest = await server_with_devices.api("GET", f"/tasks?limit=2&cursor={cursor}")
 
     assert f"cursor={cursor}" in first.headers["Link"]
     assert "nextCursor" not in rest.json()
     pages = (*first.json()["items"], *rest.json()["items"])
     assert ids == [each["id"] for each in pages]
     for query, pointer in (("cursor=x", "/cursor"), ("limit=0", "/limit")):
-        refused = await fleet.api("GET", f"/tasks?{query}")
+        refused = await server_with_devices.api("GET", f"/tasks?{query}")
         assert (422, "invalid", pointer) == refused.problem

@@ -1,20 +1,22 @@
 """Tasks over the API: a dry run tells whom a task would hit."""
 
-from tests.web.api.operations import KEY, STEP
-from tests.web.api.tasks import ALL, ask
-from tests.web.site import Site
+from tests.web.api.operations import IDEMPOTENCY_HEADER, STEP
+from tests.web.api.tasks import ALL, post_task
+from tests.web.local_server import LocalServer
 
 
-async def test_dry_run(fleet: Site) -> None:
+async def test_dry_run(server_with_devices: LocalServer) -> None:
     """
     A dry run tells who would be hit, who is there and when to expect them.
     """
     for _ in range(2):
-        fleet.clock.tick(seconds=10)
-        await fleet.push("deviceId=1")
-    await fleet.api("PATCH", "/devices/1", {"name": "Front"})
+        server_with_devices.clock.tick(seconds=10)
+        await server_with_devices.poll("deviceId=1")
+    await server_with_devices.api("PATCH", "/devices/1", {"name": "Front"})
 
-    answer = await ask(fleet, targets={"deviceIds": [1, 4]}, dryRun=True)
+    answer = await post_task(
+        server_with_devices, targets={"deviceIds": [1, 4]}, dryRun=True
+    )
 
     assert 200 == answer.status
     assert "Location" not in answer.headers
@@ -34,30 +36,34 @@ async def test_dry_run(fleet: Site) -> None:
             {"deviceId": "4", "online": False},
         ],
     } == answer.json()
-    assert [] == (await fleet.api("GET", "/tasks")).json()["items"]
-    assert [] == (await fleet.api("GET", "/operations")).json()["items"]
+    assert [] == (await server_with_devices.api("GET", "/tasks")).json()["items"]
+    assert [] == (await server_with_devices.api("GET", "/operations")).json()["items"]
 
 
-async def test_dry_run_uses_no_key(fleet: Site) -> None:
+async def test_dry_run_uses_no_key(server_with_devices: LocalServer) -> None:
     """
     A dry run leaves its key unused.
     """
     wanted = {"targets": ALL, "steps": [STEP]}
-    await fleet.api("POST", "/tasks", {**wanted, "dryRun": True}, headers=KEY)
-    made = await fleet.api("POST", "/tasks", wanted, headers=KEY)
+    await server_with_devices.api(
+        "POST", "/tasks", {**wanted, "dryRun": True}, headers=IDEMPOTENCY_HEADER
+    )
+    made = await server_with_devices.api(
+        "POST", "/tasks", wanted, headers=IDEMPOTENCY_HEADER
+    )
 
     assert 201 == made.status
 
 
-async def test_dry_run_of_many(site: Site) -> None:
+async def test_dry_run_of_many(server: LocalServer) -> None:
     """
     Of very many all ids are told, and a thousand in full.
     """
     rows = b"\n".join(b'{"deviceId":%d}' % n for n in range(1, 1102))
     kind = {"Content-Type": "application/x-ndjson"}
-    await site.api("POST", "/devices/import", rows, headers=kind)
+    await server.api("POST", "/devices/import", rows, headers=kind)
 
-    told = (await ask(site, dryRun=True)).json()
+    told = (await post_task(server, dryRun=True)).json()
 
     assert (1101, 1101, 1000) == (
         told["devices"],

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from tests.web.api.operations import STEP
-from tests.web.api.tasks import ALL, ask, make, move, shown
-from tests.web.api.tenant import newcomer
-from tests.web.site import Site
+from tests.web.api.tasks import ALL, change_task, create_task, get_task, post_task
+from tests.web.api.tenant import empty_tenant
+from tests.web.local_server import LocalServer
 
 
 @pytest.mark.parametrize("dry", [False, True])
@@ -43,22 +43,22 @@ from tests.web.site import Site
     ],
 )
 async def test_refused(
-    fleet: Site, wrong: dict[str, Any], pointer: str, dry: bool
+    server_with_devices: LocalServer, wrong: dict[str, Any], pointer: str, dry: bool
 ) -> None:
     """
     What is wrong is named, and nothing is begun, also where nothing would be.
     """
-    answer = await ask(fleet, **{**wrong, "dryRun": dry})
+    answer = await post_task(server_with_devices, **{**wrong, "dryRun": dry})
 
     assert (422, "invalid", pointer) == answer.problem
-    assert [] == (await fleet.api("GET", "/tasks")).json()["items"]
+    assert [] == (await server_with_devices.api("GET", "/tasks")).json()["items"]
 
 
-async def test_nothing_given(site: Site) -> None:
+async def test_nothing_given(server: LocalServer) -> None:
     """
     Targets there must be.
     """
-    answer = await site.api("POST", "/tasks", {"steps": [STEP]})
+    answer = await server.api("POST", "/tasks", {"steps": [STEP]})
 
     assert (422, "invalid", "/targets") == answer.problem
 
@@ -67,36 +67,40 @@ async def test_nothing_given(site: Site) -> None:
     ("body", "pointer"),
     [({"includeUnknown": 1}, "/includeUnknown"), ({"wrong": True}, "/wrong")],
 )
-async def test_bad_retry(fleet: Site, body: Any, pointer: str) -> None:
+async def test_bad_retry(
+    server_with_devices: LocalServer, body: Any, pointer: str
+) -> None:
     """
     What is wrong is named.
     """
-    task = await make(fleet)
+    task = await create_task(server_with_devices)
 
-    answer = await move(fleet, task, "retry", body)
+    answer = await change_task(server_with_devices, task, "retry", body)
 
     assert (422, "invalid", pointer) == answer.problem
 
 
 @pytest.mark.parametrize("how", ["", "/pause", "/resume", "/cancel", "/retry"])
-async def test_not_there(site: Site, how: str) -> None:
+async def test_not_there(server: LocalServer, how: str) -> None:
     """
     What is not there is 404, and what is no id is 422.
     """
     method = "POST" if how else "GET"
 
     assert (404, "not-found", None) == (
-        await site.api(method, f"/tasks/5{how}")
+        await server.api(method, f"/tasks/5{how}")
     ).problem
-    assert (422, "invalid", None) == (await site.api(method, f"/tasks/x{how}")).problem
+    assert (422, "invalid", None) == (
+        await server.api(method, f"/tasks/x{how}")
+    ).problem
 
 
-async def test_foreign_scope(fleet: Site) -> None:
+async def test_foreign_scope(server_with_devices: LocalServer) -> None:
     """
     Another scope's token finds nothing of it, and reaches none of its devices.
     """
-    task = await make(fleet)
-    other = await newcomer(fleet, "other")
+    task = await create_task(server_with_devices)
+    other = await empty_tenant(server_with_devices, "other")
     wanted = {"targets": {"deviceIds": [1]}, "steps": [STEP]}
 
     answers = [await other.api("GET", f"/tasks/{task['id']}")]
@@ -111,4 +115,4 @@ async def test_foreign_scope(fleet: Site) -> None:
     assert (422, "invalid", "/targets") == (
         await other.api("POST", "/tasks", {**wanted, "targets": ALL})
     ).problem
-    assert "RUNNING" == (await shown(fleet, task))["state"]
+    assert "RUNNING" == (await get_task(server_with_devices, task))["state"]

@@ -4,21 +4,21 @@ from typing import Any
 
 import pytest
 
-from tests.web.site import Site
+from tests.web.local_server import LocalServer
 
 READER = {"name": "reader", "permissions": ["results:read"]}
 
 
-async def test_life(site: Site) -> None:
+async def test_life(server: LocalServer) -> None:
     """
     A token works from its making until it is revoked; its secret is shown once.
     """
-    made = await site.api("POST", "/tokens", READER)
+    made = await server.api("POST", "/tokens", READER)
     token = made.json()
-    before = await site.api("GET", "/results", token=token["token"])
-    listed = await site.api("GET", "/tokens")
-    gone = await site.api("DELETE", f"/tokens/{token['id']}")
-    after = await site.api("GET", "/results", token=token["token"])
+    before = await server.api("GET", "/results", token=token["token"])
+    listed = await server.api("GET", "/tokens")
+    gone = await server.api("DELETE", f"/tokens/{token['id']}")
+    after = await server.api("GET", "/results", token=token["token"])
 
     assert 201 == made.status
     assert {"id", "scopeId", "name", "permissions", "createdAt", "token"} == set(token)
@@ -30,14 +30,14 @@ async def test_life(site: Site) -> None:
     assert (401, "unauthorized", None) == after.problem
 
 
-async def test_revoked_twice(site: Site) -> None:
+async def test_revoked_twice(server: LocalServer) -> None:
     """
     What is revoked is not there any more.
     """
-    token = (await site.api("POST", "/tokens", READER)).json()
-    await site.api("DELETE", f"/tokens/{token['id']}")
+    token = (await server.api("POST", "/tokens", READER)).json()
+    await server.api("DELETE", f"/tokens/{token['id']}")
 
-    again = await site.api("DELETE", f"/tokens/{token['id']}")
+    again = await server.api("DELETE", f"/tokens/{token['id']}")
 
     assert (404, "not-found", None) == again.problem
 
@@ -56,11 +56,11 @@ async def test_revoked_twice(site: Site) -> None:
         "Bearer ADMIN-OF-THE-TESTS",
     ],
 )
-async def test_not_valid(site: Site, header: str) -> None:
+async def test_not_valid(server: LocalServer, header: str) -> None:
     """
     What is no valid token is 401, which says what is wanted.
     """
-    answer = await site.api(
+    answer = await server.api(
         "GET", "/devices", token=None, headers={"Authorization": header}
     )
 
@@ -68,28 +68,28 @@ async def test_not_valid(site: Site, header: str) -> None:
     assert answer.headers["WWW-Authenticate"].startswith("Bearer")
 
 
-async def test_scheme_in_any_case(site: Site) -> None:
+async def test_scheme_in_any_case(server: LocalServer) -> None:
     """
     The scheme's case does not matter.
     """
     headers = {"Authorization": "bearer admin-of-the-tests"}
 
-    answer = await site.api("GET", "/devices", token=None, headers=headers)
+    answer = await server.api("GET", "/devices", token=None, headers=headers)
 
     assert 200 == answer.status
 
 
-async def test_no_more_than_oneself(site: Site) -> None:
+async def test_no_more_than_oneself(server: LocalServer) -> None:
     """
     Nobody makes a token that may do more than their own.
     """
-    maker = await site.token("tokens:write", "results:read")
+    maker = await server.create_token("tokens:write", "results:read")
 
     for wanted in (["admin"], ["results:read", "devices:write"]):
         body = {"name": "x", "permissions": wanted}
-        answer = await site.api("POST", "/tokens", body, token=maker)
+        answer = await server.api("POST", "/tokens", body, token=maker)
         assert (403, "forbidden", None) == answer.problem
-    assert 201 == (await site.api("POST", "/tokens", READER, token=maker)).status
+    assert 201 == (await server.api("POST", "/tokens", READER, token=maker)).status
 
 
 @pytest.mark.parametrize(
@@ -104,10 +104,10 @@ async def test_no_more_than_oneself(site: Site) -> None:
         ({"name": "x", "permissions": ["admin"], "token": "x"}, "/token"),
     ],
 )
-async def test_wrong_fields(site: Site, body: Any, pointer: str) -> None:
+async def test_wrong_fields(server: LocalServer, body: Any, pointer: str) -> None:
     """
     A field that is wrong is named.
     """
-    answer = await site.api("POST", "/tokens", body)
+    answer = await server.api("POST", "/tokens", body)
 
     assert (422, "invalid", pointer) == answer.problem

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.web.api.upgrades import INSTALL, LOAD, PHASES, VERIFY, ask
-from tests.web.site import Site
+from tests.web.api.upgrades import INSTALL, LOAD, PHASES, VERIFY, post_upgrade
+from tests.web.local_server import LocalServer
 
 
 def phases(**given: Any) -> dict[str, Any]:
@@ -61,24 +61,26 @@ AT = "/phases/verify"
     ],
 )
 async def test_refused(
-    fleet: Site, wrong: dict[str, Any], pointer: str, dry: bool
+    server_with_devices: LocalServer, wrong: dict[str, Any], pointer: str, dry: bool
 ) -> None:
     """
     What is wrong is named, and nothing is begun, also where nothing would be.
     """
-    answer = await ask(fleet, **{**wrong, "dryRun": dry})
+    answer = await post_upgrade(server_with_devices, **{**wrong, "dryRun": dry})
 
     assert (422, "invalid", pointer) == answer.problem
-    assert [] == (await fleet.api("GET", "/tasks")).json()["items"]
+    assert [] == (await server_with_devices.api("GET", "/tasks")).json()["items"]
 
 
 @pytest.mark.parametrize("query", ["state=gone", "result=OK", "cursor=x", "wrong=1"])
-async def test_bad_filter(fleet: Site, query: str) -> None:
+async def test_bad_filter(server_with_devices: LocalServer, query: str) -> None:
     """
     A filter that cannot be is refused.
     """
-    made = (await ask(fleet)).json()
+    made = (await post_upgrade(server_with_devices)).json()
 
-    answer = await fleet.api("GET", f"/upgrades/{made['id']}/devices?{query}")
+    answer = await server_with_devices.api(
+        "GET", f"/upgrades/{made['id']}/devices?{query}"
+    )
 
     assert (422, "invalid", f"/{query.partition('=')[0]}") == answer.problem

@@ -5,21 +5,21 @@ import asyncio
 import pytest
 
 from tests.web.api.test_idempotency import taken
-from tests.web.site import DEVICE, LOAD_USERS, Site, until
+from tests.web.local_server import DEVICE, LOAD_USERS, LocalServer, wait_until
 
 PATH = f"/devices/{DEVICE}/commands"
 
 
 @pytest.mark.parametrize("prefer", ["wait=20", "respond-async, wait=20", 'wait="20"'])
-async def test_prefer(site: Site, prefer: str) -> None:
+async def test_prefer(server: LocalServer, prefer: str) -> None:
     """
     An enqueue that prefers to wait answers 201 with the outcome, and says so.
     """
     waiting = asyncio.create_task(
-        site.api("POST", PATH, LOAD_USERS, headers={"Prefer": prefer})
+        server.api("POST", PATH, LOAD_USERS, headers={"Prefer": prefer})
     )
-    await taken(site)
-    await site.result(b'{"response":{"users":[]}}')
+    await taken(server)
+    await server.post_result(b'{"response":{"users":[]}}')
 
     answer = await waiting
     assert (201, "wait=20") == (answer.status, answer.headers["Preference-Applied"])
@@ -30,84 +30,84 @@ async def test_prefer(site: Site, prefer: str) -> None:
 
 
 @pytest.mark.parametrize("prefer", ["wait=0", "wait=x", "wait", "return=minimal", ""])
-async def test_not_preferred(site: Site, prefer: str) -> None:
+async def test_not_preferred(server: LocalServer, prefer: str) -> None:
     """
     What is no wait is ignored, as the standard has it.
     """
     async with asyncio.timeout(5):
         headers = {"Prefer": prefer}
-        answer = await site.api("POST", PATH, LOAD_USERS, headers=headers)
+        answer = await server.api("POST", PATH, LOAD_USERS, headers=headers)
 
     assert (201, "PENDING") == (answer.status, answer.json()["state"])
     assert "Preference-Applied" not in answer.headers
 
 
-async def test_in_vain(site: Site) -> None:
+async def test_in_vain(server: LocalServer) -> None:
     """
     A wait that nothing came of answers 201 and how the command stands.
     """
     headers = {"Prefer": "wait=1"}
-    answer = await site.api("POST", PATH, LOAD_USERS, headers=headers)
+    answer = await server.api("POST", PATH, LOAD_USERS, headers=headers)
 
     assert (201, "PENDING") == (answer.status, answer.json()["state"])
     assert "wait=1" == answer.headers["Preference-Applied"]
 
 
-async def test_many(site: Site) -> None:
+async def test_many(server: LocalServer) -> None:
     """
     An array waits until all of its commands are over.
     """
     headers = {"Prefer": "wait=30"}
     waiting = asyncio.create_task(
-        site.api("POST", PATH, [LOAD_USERS, LOAD_USERS], headers=headers)
+        server.api("POST", PATH, [LOAD_USERS, LOAD_USERS], headers=headers)
     )
     for _ in range(2):
-        await taken(site)
-        await site.result()
+        await taken(server)
+        await server.post_result()
 
     items = (await waiting).json()["items"]
     assert ["SUCCESSFUL"] * 2 == [item["state"] for item in items]
 
 
-async def test_get(site: Site) -> None:
+async def test_get(server: LocalServer) -> None:
     """
     One who asks for a command with `wait` is answered when it is over.
     """
-    command = await site.enqueue()
+    command = await server.enqueue()
     path = f"/commands/{command['id']}?wait=30"
-    waiting = asyncio.create_task(site.api("GET", path))
-    await site.push()
-    await site.result(b'{"error":"no"}')
+    waiting = asyncio.create_task(server.api("GET", path))
+    await server.poll()
+    await server.post_result(b'{"error":"no"}')
 
     assert "FAILED" == (await waiting).json()["state"]
     async with asyncio.timeout(5):
-        assert "FAILED" == (await site.api("GET", path)).json()["state"]
+        assert "FAILED" == (await server.api("GET", path)).json()["state"]
 
 
-async def test_get_of_what_expires(site: Site) -> None:
+async def test_get_of_what_expires(server: LocalServer) -> None:
     """
     Being over includes that nothing came of it.
     """
-    command = await site.enqueue({**LOAD_USERS, "expiresIn": 1})
+    command = await server.enqueue({**LOAD_USERS, "expiresIn": 1})
     path = f"/commands/{command['id']}?wait=30"
-    waiting = asyncio.create_task(site.api("GET", path))
-    await until(lambda: bool(site.services.outcomes._commands))
-    site.clock.tick(seconds=2)
-    await site.deadlines()
+    waiting = asyncio.create_task(server.api("GET", path))
+    await wait_until(lambda: bool(server.services.completion_waiters._commands))
+    server.clock.tick(seconds=2)
+    await server.expire_overdue()
 
     assert "EXPIRED" == (await waiting).json()["state"]
 
 
-async def test_results(site: Site) -> None:
+async def test_results(server: LocalServer) -> None:
     """
     Who follows the results with `wait` is answered by the next one.
     """
-    await site.enqueue()
-    await site.push()
-    start = (await site.api("GET", "/results")).json()["nextCursor"]
-    waiting = asyncio.create_task(site.api("GET", f"/results?wait=30&cursor={start}"))
-    await until(lambda: bool(site.services.outcomes._results))
-    await site.result()
+    await server.enqueue()
+    await server.poll()
+    start = (await server.api("GET", "/results")).json()["nextCursor"]
+    waiting = asyncio.create_task(server.api("GET", f"/results?wait=30&cursor={start}"))
+    await wait_until(lambda: bool(server.services.completion_waiters._results))
+    await server.post_result()
 
     page = (await waiting).json()
     assert 1 == len(page["items"])
@@ -116,28 +116,28 @@ async def test_results(site: Site) -> None:
 
 @pytest.mark.parametrize("path", ["/results", "/commands/1"])
 @pytest.mark.parametrize("wait", ["nan", "-1", "x", ""])
-async def test_no_wait(site: Site, path: str, wait: str) -> None:
+async def test_no_wait(server: LocalServer, path: str, wait: str) -> None:
     """
     What is no number of seconds is refused at once.
     """
     async with asyncio.timeout(5):
-        answer = await site.api("GET", f"{path}?wait={wait}")
+        answer = await server.api("GET", f"{path}?wait={wait}")
 
     assert (422, "invalid", "/wait") == answer.problem
 
 
-async def test_stopping(site: Site) -> None:
+async def test_stopping(server: LocalServer) -> None:
     """
     A server that stops lets nobody wait.
     """
-    command = await site.enqueue()
+    command = await server.enqueue()
     waiting = [
-        asyncio.create_task(site.api("GET", "/results?wait=30")),
-        asyncio.create_task(site.api("GET", f"/commands/{command['id']}?wait=30")),
+        asyncio.create_task(server.api("GET", "/results?wait=30")),
+        asyncio.create_task(server.api("GET", f"/commands/{command['id']}?wait=30")),
     ]
-    outcomes = site.services.outcomes
-    await until(lambda: bool(outcomes._results and outcomes._commands))
-    site.services.holds.close()
+    outcomes = server.services.completion_waiters
+    await wait_until(lambda: bool(outcomes._results and outcomes._commands))
+    server.services.holds.close()
     outcomes.close()
 
     assert [200, 200] == [answer.status for answer in await asyncio.gather(*waiting)]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pushserver.web import body, server
-from tests.web.site import DEVICE, Site, until
+from tests.web.local_server import DEVICE, LocalServer, wait_until
 
 QUERY = f"deviceId={DEVICE}"
 POST = f"POST /result?{QUERY} HTTP/1.1\r\nHost: x\r\n"
@@ -16,20 +16,20 @@ POST = f"POST /result?{QUERY} HTTP/1.1\r\nHost: x\r\n"
 @pytest.fixture(name="impatient")
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shorten the deadlines, so that nobody has to wait for them."""
-    monkeypatch.setattr(server, "HEADER", 0.05)
-    monkeypatch.setattr(server, "_SWEEP", 0.01)
-    monkeypatch.setattr(body, "SILENCE", 0.05)
+    monkeypatch.setattr(server, "HEADER_TIMEOUT", 0.05)
+    monkeypatch.setattr(server, "_SWEEP_INTERVAL", 0.01)
+    monkeypatch.setattr(body, "BODY_IDLE_TIMEOUT", 0.05)
 
 
 @pytest.mark.parametrize("line", ["", "Host: x\r\n", "Connection: close\r\n"])
-async def test_old_http(site: Site, line: str) -> None:
+async def test_old_http(server: LocalServer, line: str) -> None:
     """
     HTTP/1.0 is spoken: an answer with a length, and the connection ends.
     """
-    await site.enqueue()
+    await server.enqueue()
 
-    polled = await site.raw(f"GET /push?{QUERY} HTTP/1.0\r\n{line}\r\n".encode())
-    idle = await site.raw(f"GET /push?{QUERY} HTTP/1.0\r\n{line}\r\n".encode())
+    polled = await server.send_raw(f"GET /push?{QUERY} HTTP/1.0\r\n{line}\r\n".encode())
+    idle = await server.send_raw(f"GET /push?{QUERY} HTTP/1.0\r\n{line}\r\n".encode())
 
     head, _, order = polled.partition(b"\r\n\r\n")
     assert b" 200 " in head.splitlines()[0]
@@ -57,72 +57,74 @@ ODD_HEADERS = (
 
 
 @pytest.mark.parametrize("headers", ODD_HEADERS)
-async def test_odd_headers(site: Site, headers: bytes) -> None:
+async def test_odd_headers(server: LocalServer, headers: bytes) -> None:
     """
     No header that a device may send keeps it from its command.
     """
-    await site.enqueue()
+    await server.enqueue()
     start = f"GET /push?{QUERY} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n".encode()
 
-    answer = await site.raw(start + headers + b"\r\n")
+    answer = await server.send_raw(start + headers + b"\r\n")
 
     assert b"HTTP/1.1 200 OK" in answer
     assert b'"endpoint":"load_objects"' in answer
 
 
-async def test_absolute_address(site: Site) -> None:
+async def test_absolute_address(server: LocalServer) -> None:
     """
     A request as proxies write it, with the whole address, is taken.
     """
-    await site.enqueue()
+    await server.enqueue()
     start = (
         f"GET http://example.org:80/x/push?{QUERY} HTTP/1.1\r\nHost: example.org\r\n"
     )
 
-    answer = await site.raw(f"{start}Connection: close\r\n\r\n".encode())
+    answer = await server.send_raw(f"{start}Connection: close\r\n\r\n".encode())
 
     assert b'"endpoint":"load_objects"' in answer
 
 
-async def test_many_on_one_connection(site: Site) -> None:
+async def test_many_on_one_connection(server: LocalServer) -> None:
     """
     Five hundred polls, sent at once on one connection, are all answered.
     """
-    await site.api("PUT", f"/devices/{DEVICE}", {})
+    await server.api("PUT", f"/devices/{DEVICE}", {})
     poll = f"GET /push?{QUERY} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
     last = poll.replace(b"Host: x", b"Host: x\r\nConnection: close")
 
-    answer = await site.raw(poll * 499 + last)
+    answer = await server.send_raw(poll * 499 + last)
 
     assert 500 == answer.count(b"HTTP/1.1 200 OK")
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_shorter_than_announced(site: Site) -> None:
+async def test_shorter_than_announced(server: LocalServer) -> None:
     """
     A body whose end never comes is answered after a silence, and kept as far as it is.
     """
-    await site.enqueue()
-    await site.push(QUERY)
-    async with site.line() as (reader, writer):
+    await server.enqueue()
+    await server.poll(QUERY)
+    async with server.connect() as (reader, writer):
         writer.write(f"{POST}Content-Length: 100\r\n\r\n".encode() + b'{"response":')
         answer = await reader.readline()
 
     assert b"HTTP/1.1 200 OK\r\n" == answer
-    (result,) = await site.posted()
+    (result,) = await server.list_results()
     assert result["unreadable"] is True
 
 
-async def test_slow_but_steady(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_slow_but_steady(
+    server: LocalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """
     A body may take for ever as long as bytes come.
     """
     # Long enough for a machine that does something else for a moment.
-    monkeypatch.setattr(body, "SILENCE", 0.5)
-    command = await site.enqueue()
-    await site.push(QUERY)
+    monkeypatch.setattr(body, "BODY_IDLE_TIMEOUT", 0.5)
+    command = await server.enqueue()
+    await server.poll(QUERY)
     text = b'{"response":' + b" " * 28 + b"{}}"
-    async with site.line() as (reader, writer):
+    async with server.connect() as (reader, writer):
         writer.write(f"{POST}Content-Length: {len(text)}\r\n\r\n".encode())
         for place in range(len(text)):
             writer.write(text[place : place + 1])
@@ -130,52 +132,56 @@ async def test_slow_but_steady(site: Site, monkeypatch: pytest.MonkeyPatch) -> N
         answer = await reader.readline()
 
     assert b" 200 " in answer
-    assert "SUCCESSFUL" == (await site.command(command["id"]))["state"]
+    assert "SUCCESSFUL" == (await server.get_command(command["id"]))["state"]
 
 
 @pytest.mark.parametrize("text", ['{"response":{}}', '{"response":{"us', ""])
-async def test_broken_in_the_middle(site: Site, text: str) -> None:
+async def test_broken_in_the_middle(server: LocalServer, text: str) -> None:
     """
     What came before the connection broke is kept: nothing that was posted is lost.
     """
-    await site.enqueue()
-    await site.push(QUERY)
-    async with site.line() as (_, writer):
+    await server.enqueue()
+    await server.poll(QUERY)
+    async with server.connect() as (_, writer):
         writer.write(f"{POST}Content-Length: 100\r\n\r\n{text}".encode())
         await writer.drain()
-        await until(lambda: _arriving(site))
+        await wait_until(lambda: _arriving(server))
         writer.close()
 
-    assert 1 == len(await posted(site, 1))
+    assert 1 == len(await posted(server, 1))
 
 
-async def posted(site: Site, results: int) -> list[dict[str, Any]]:
+async def posted(server: LocalServer, results: int) -> list[dict[str, Any]]:
     """Return the results, as soon as there are so many, or what came in two seconds."""
 
     async def all_there() -> bool:
-        return len(await site.posted()) >= results
+        return len(await server.list_results()) >= results
 
     with suppress(TimeoutError):
-        await until(all_there, within=2)
-    return await site.posted()
+        await wait_until(all_there, within=2)
+    return await server.list_results()
 
 
-def _arriving(site: Site) -> bool:
-    lane = site.services.store.lane(DEVICE)
-    return lane is not None and lane.flight is not None and lane.flight.arriving > 0
+def _arriving(server: LocalServer) -> bool:
+    lane = server.services.store.cached_lane(DEVICE)
+    return (
+        lane is not None
+        and lane.in_flight is not None
+        and lane.in_flight.arriving_results > 0
+    )
 
 
 @pytest.mark.parametrize("goodbye", ["close", "write_eof", "abort"])
-async def test_posts_and_hangs_up(site: Site, goodbye: str) -> None:
+async def test_posts_and_hangs_up(server: LocalServer, goodbye: str) -> None:
     """
     A device that hangs up right after its result was sent has not posted in vain.
     """
     commands = []
     for number in range(20):
         device_id = DEVICE + number
-        commands.append(await site.enqueue(device_id=device_id))
-        await site.push(f"deviceId={device_id}")
-        async with site.line() as (reader, writer):
+        commands.append(await server.enqueue(device_id=device_id))
+        await server.poll(f"deviceId={device_id}")
+        async with server.connect() as (reader, writer):
             writer.write(
                 f"POST /result?deviceId={device_id} HTTP/1.1\r\nHost: x\r\n"
                 'Content-Length: 15\r\n\r\n{"response":{}}'.encode()
@@ -187,8 +193,8 @@ async def test_posts_and_hangs_up(site: Site, goodbye: str) -> None:
                 getattr(writer, goodbye)()
                 await reader.read()
 
-    assert len(commands) == len(await posted(site, len(commands)))
-    states = [(await site.command(each["id"]))["state"] for each in commands]
+    assert len(commands) == len(await posted(server, len(commands)))
+    states = [(await server.get_command(each["id"]))["state"] for each in commands]
     assert ["SUCCESSFUL"] * len(commands) == states
 
 
@@ -196,20 +202,20 @@ async def test_posts_and_hangs_up(site: Site, goodbye: str) -> None:
 @pytest.mark.parametrize(
     "begun", [b"", b"GET", b"GET /push?deviceId=1 HTTP/1.1\r\nA: b"]
 )
-async def test_half_a_header(begun: bytes, site: Site) -> None:
+async def test_half_a_header(begun: bytes, server: LocalServer) -> None:
     """
     Who sends no header, or half of one, is hung up on at the deadline.
     """
-    assert b"" == await site.raw(begun)
+    assert b"" == await server.send_raw(begun)
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_half_a_header_later(site: Site) -> None:
+async def test_half_a_header_later(server: LocalServer) -> None:
     """
     The same holds for the second request of a connection.
     """
-    await site.api("PUT", f"/devices/{DEVICE}", {})
-    async with site.line() as (reader, writer), asyncio.timeout(10):
+    await server.api("PUT", f"/devices/{DEVICE}", {})
+    async with server.connect() as (reader, writer), asyncio.timeout(10):
         writer.write(f"GET /push?{QUERY} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         answer = await reader.readuntil(b"\r\n\r\n")
         writer.write(b"GET /pu")
@@ -220,16 +226,16 @@ async def test_half_a_header_later(site: Site) -> None:
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_held_is_not_slow(site: Site) -> None:
+async def test_held_is_not_slow(server: LocalServer) -> None:
     """
     A held poll outlives the deadline of headers.
     """
-    await site.api("PUT", f"/devices/{DEVICE}", {"hold": 60})
-    async with site.line() as (reader, writer):
+    await server.api("PUT", f"/devices/{DEVICE}", {"hold": 60})
+    async with server.connect() as (reader, writer):
         writer.write(f"GET /push?{QUERY} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-        await site.held(1)
+        await server.wait_for_held_polls(1)
         await asyncio.sleep(0.2)
-        await site.enqueue()
+        await server.enqueue()
         answer = await reader.readline()
 
     assert b" 200 " in answer
@@ -239,42 +245,44 @@ async def test_held_is_not_slow(site: Site) -> None:
 @pytest.mark.parametrize(
     "start", ["HTTP/1.0", "HTTP/1.1", "HTTP/1.1\r\nConnection: close"]
 )
-async def test_line_feeds_after_the_end(site: Site, start: str, more: str) -> None:
+async def test_line_feeds_after_the_end(
+    server: LocalServer, start: str, more: str
+) -> None:
     """
     Line feeds after the body, which old clients send, do no harm.
     """
-    command = await site.enqueue()
-    await site.push(QUERY)
+    command = await server.enqueue()
+    await server.poll(QUERY)
     request = f"POST /result?{QUERY} {start}\r\nHost: x\r\nContent-Length: 15\r\n\r\n"
-    async with site.line() as (reader, writer):
+    async with server.connect() as (reader, writer):
         writer.write(f'{request}{{"response":{{}}}}{more}'.encode())
         answer = await reader.readline()
 
     assert b" 200 " in answer
-    assert "SUCCESSFUL" == (await site.command(command["id"]))["state"]
+    assert "SUCCESSFUL" == (await server.get_command(command["id"]))["state"]
 
 
-async def test_longer_than_announced(site: Site) -> None:
+async def test_longer_than_announced(server: LocalServer) -> None:
     """
     What comes after the announced length is no part of the result, and no harm.
     """
-    command = await site.enqueue()
-    await site.push(QUERY)
-    async with site.line() as (reader, writer):
+    command = await server.enqueue()
+    await server.poll(QUERY)
+    async with server.connect() as (reader, writer):
         writer.write(f"{POST}Content-Length: 5\r\n\r\n".encode() + b'{"response":{}}')
         answer = await reader.readline()
 
     assert b"HTTP/1.1 200 OK\r\n" == answer
-    kept = await site.api("GET", f"/commands/{command['id']}/result")
+    kept = await server.api("GET", f"/commands/{command['id']}/result")
     assert b'{"res' == kept.body
 
 
 @pytest.mark.parametrize("path", ["/result", "/x/result", "/d/key/push/result"])
-async def test_asks_first(site: Site, path: str) -> None:
+async def test_asks_first(server: LocalServer, path: str) -> None:
     """
     A device that asks whether its body is welcome is told to go on.
     """
-    async with site.line() as (reader, writer), asyncio.timeout(5):
+    async with server.connect() as (reader, writer), asyncio.timeout(5):
         writer.write(
             f"POST {path}?{QUERY} HTTP/1.1\r\nHost: x\r\n"
             "Content-Length: 15\r\nExpect: 100-continue\r\n\r\n".encode()
@@ -288,11 +296,11 @@ async def test_asks_first(site: Site, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/api/v1/nothing", "/push", "/healthz"])
-async def test_head_has_no_body(site: Site, path: str) -> None:
+async def test_head_has_no_body(server: LocalServer, path: str) -> None:
     """
     HEAD is answered without a body, so that the next answer is found.
     """
-    async with site.line() as (reader, writer), asyncio.timeout(5):
+    async with server.connect() as (reader, writer), asyncio.timeout(5):
         writer.write(f"HEAD {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.web.site import Site
+from tests.web.local_server import LocalServer
 
 #: No device sends these; a person with curl does.
 BAD = (
@@ -39,38 +39,40 @@ GOOD = ("0", "1", "478435", "3206485144263533", "9223372036854775807")
 
 @pytest.mark.parametrize("query", BAD)
 @pytest.mark.parametrize("prefix", ["", "/x/push", "/d/somekey"])
-async def test_no_device_id(site: Site, query: str, prefix: str) -> None:
+async def test_no_device_id(server: LocalServer, query: str, prefix: str) -> None:
     """
     What is no decimal int64, there exactly once, is refused for polls and results.
     """
-    polled = await site.push(query, at=f"{prefix}/push")
-    posted = await site.result(query=query, at=f"{prefix}/result")
+    polled = await server.poll(query, path=f"{prefix}/push")
+    posted = await server.post_result(query=query, path=f"{prefix}/result")
 
     assert (400, "malformed", None) == polled.problem
     assert (400, "malformed", None) == posted.problem
-    assert [] == (await site.api("GET", "/devices")).json()["items"]
-    assert [] == await site.posted()
+    assert [] == (await server.api("GET", "/devices")).json()["items"]
+    assert [] == await server.list_results()
 
 
-async def test_raw_wide_digits(site: Site) -> None:
+async def test_raw_wide_digits(server: LocalServer) -> None:
     """
     Full-width digits, unencoded on the wire, are refused like any other nonsense.
     """
     start = "GET /push?deviceId=\uff11\uff12 HTTP/1.1\r\n"
 
-    answer = await site.raw(f"{start}Host: x\r\nConnection: close\r\n\r\n".encode())
+    answer = await server.send_raw(
+        f"{start}Host: x\r\nConnection: close\r\n\r\n".encode()
+    )
 
     assert b" 400 " == answer[len("HTTP/1.x") :][:5]
 
 
 @pytest.mark.parametrize("device_id", GOOD)
-async def test_device_id(site: Site, device_id: str) -> None:
+async def test_device_id(server: LocalServer, device_id: str) -> None:
     """
     Every non-negative int64 is a device, shown to programs as a string.
     """
-    await site.enqueue(device_id=int(device_id))
+    await server.enqueue(device_id=int(device_id))
 
-    polled = await site.push(f"deviceId={device_id}")
+    polled = await server.poll(f"deviceId={device_id}")
 
     assert "load_objects" == polled.json()["endpoint"]
-    assert device_id == (await site.device(int(device_id)))["deviceId"]
+    assert device_id == (await server.get_device(int(device_id)))["deviceId"]

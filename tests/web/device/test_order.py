@@ -6,25 +6,25 @@ from typing import Any
 
 import pytest
 
-from tests.web.site import DEVICE, LOAD_USERS, Site
+from tests.web.local_server import DEVICE, LOAD_USERS, LocalServer
 
 
-async def test_idle(site: Site) -> None:
+async def test_idle(server: LocalServer) -> None:
     """
     A device with nothing to do gets a 200 whose length is nought.
     """
-    await site.api("PUT", f"/devices/{DEVICE}", {})
+    await server.api("PUT", f"/devices/{DEVICE}", {})
 
-    assert (await site.push()).is_empty
+    assert (await server.poll()).is_empty
 
 
-async def test_as_on_the_vendors_page(site: Site) -> None:
+async def test_as_on_the_vendors_page(server: LocalServer) -> None:
     """
     The command object is the vendor's example, and nothing besides.
     """
-    await site.enqueue(LOAD_USERS)
+    await server.enqueue(LOAD_USERS)
 
-    answer = await site.push()
+    answer = await server.poll()
 
     assert "application/json" == answer.headers["Content-Type"].partition(";")[0]
     assert answer.json() == {
@@ -64,31 +64,33 @@ ORDERS: tuple[tuple[dict[str, Any], dict[str, Any]], ...] = (
 
 
 @pytest.mark.parametrize(("wanted", "told"), ORDERS)
-async def test_fields(site: Site, wanted: dict[str, Any], told: dict[str, Any]) -> None:
+async def test_fields(
+    server: LocalServer, wanted: dict[str, Any], told: dict[str, Any]
+) -> None:
     """
     Each field goes out as it was given, without what people copy along.
     """
-    await site.enqueue(wanted)
+    await server.enqueue(wanted)
 
-    order = (await site.push()).json()
+    order = (await server.poll()).json()
 
     assert told == {name: order[name] for name in told}
     assert set(order) <= {"verb", "endpoint", "body", "contentType", "queryString"}
     assert None not in order.values()
 
 
-async def test_numbers_to_the_digit(site: Site) -> None:
+async def test_numbers_to_the_digit(server: LocalServer) -> None:
     """
     Numbers that no double can hold reach the device to the digit.
     """
     body = b'{"id":9007199254740993,"big":123456789012345678901234567890,"f":1.10}'
     command = b'{"endpoint":"x","body":' + body + b"}"
-    await site.api("POST", f"/devices/{DEVICE}/commands", command)
+    await server.api("POST", f"/devices/{DEVICE}/commands", command)
 
-    assert body in (await site.push()).body
+    assert body in (await server.poll()).body
 
 
-async def test_octets(site: Site) -> None:
+async def test_octets(server: LocalServer) -> None:
     """
     Bytes go out as one base64 string, their parameters in the query string.
     """
@@ -98,37 +100,37 @@ async def test_octets(site: Site) -> None:
         "&queryString=user_id%3D7%26timestamp%3D1700000000%26match%3D0"
     )
     kind = {"Content-Type": "application/octet-stream"}
-    await site.api("POST", path, photo, headers=kind)
+    await server.api("POST", path, photo, headers=kind)
 
-    order = (await site.push()).json()
+    order = (await server.poll()).json()
 
     assert photo == base64.b64decode(order["body"], validate=True)
     assert "application/octet-stream" == order["contentType"]
     assert "user_id=7&timestamp=1700000000&match=0" == order["queryString"]
 
 
-async def test_one_at_a_time(site: Site) -> None:
+async def test_one_at_a_time(server: LocalServer) -> None:
     """
     Commands go out one by one, in order, and the next only when one is answered.
     """
     for number in range(3):
-        await site.enqueue({"endpoint": "load_objects", "body": {"n": number}})
+        await server.enqueue({"endpoint": "load_objects", "body": {"n": number}})
 
     numbers, between = [], []
     for _ in range(3):
-        numbers.append((await site.push()).json()["body"]["n"])
-        between.append((await site.push()).is_empty)
-        await site.result()
+        numbers.append((await server.poll()).json()["body"]["n"])
+        between.append((await server.poll()).is_empty)
+        await server.post_result()
 
     assert [0, 1, 2] == numbers
     assert [True, True, True] == between
-    assert (await site.push()).is_empty
+    assert (await server.poll()).is_empty
 
 
-async def test_order_is_json_of_its_time(site: Site) -> None:
+async def test_order_is_json_of_its_time(server: LocalServer) -> None:
     """
     What the device gets is one JSON object, never an array.
     """
-    await site.enqueue()
+    await server.enqueue()
 
-    assert isinstance(json.loads((await site.push()).body), dict)
+    assert isinstance(json.loads((await server.poll()).body), dict)

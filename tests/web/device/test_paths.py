@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.web.site import DEVICE, Site
+from tests.web.local_server import DEVICE, LocalServer
 
 PREFIXES = (
     "",
@@ -31,79 +31,81 @@ TAILS = ("", "/", "//")
 
 @pytest.mark.parametrize("tail", TAILS)
 @pytest.mark.parametrize("prefix", PREFIXES)
-async def test_any_address(site: Site, prefix: str, tail: str) -> None:
+async def test_any_address(server: LocalServer, prefix: str, tail: str) -> None:
     """
     A command and its result find their way under any address that people type.
     """
-    command = await site.enqueue()
+    command = await server.enqueue()
     query = f"deviceId={DEVICE}&uuid=u1"
 
-    polled = await site.push(query, at=f"{prefix}/push{tail}")
-    taken = await site.result(query=query, at=f"{prefix}/result{tail}")
+    polled = await server.poll(query, path=f"{prefix}/push{tail}")
+    taken = await server.post_result(query=query, path=f"{prefix}/result{tail}")
 
     assert "load_objects" == polled.json()["endpoint"]
     assert taken.is_empty
-    assert "SUCCESSFUL" == (await site.command(command["id"]))["state"]
+    assert "SUCCESSFUL" == (await server.get_command(command["id"]))["state"]
 
 
 @pytest.mark.parametrize("prefix", PREFIXES)
 @pytest.mark.parametrize("tail", TAILS)
-async def test_any_address_with_key(site: Site, prefix: str, tail: str) -> None:
+async def test_any_address_with_key(
+    server: LocalServer, prefix: str, tail: str
+) -> None:
     """
     The same holds below a key, with the forms doubled there, too.
     """
-    command = await site.enqueue()
-    key = (await site.api("POST", f"/devices/{DEVICE}/key")).json()["key"]
+    command = await server.enqueue()
+    key = (await server.api("POST", f"/devices/{DEVICE}/key")).json()["key"]
 
-    polled = await site.push(at=f"{prefix}/d/{key}/push/push{tail}")
-    taken = await site.result(at=f"{prefix}/d/{key}//push/result{tail}")
+    polled = await server.poll(path=f"{prefix}/d/{key}/push/push{tail}")
+    taken = await server.post_result(path=f"{prefix}/d/{key}//push/result{tail}")
 
     assert "load_objects" == polled.json()["endpoint"]
     assert taken.is_empty
-    assert "SUCCESSFUL" == (await site.command(command["id"]))["state"]
+    assert "SUCCESSFUL" == (await server.get_command(command["id"]))["state"]
 
 
-async def test_parameters_in_any_order(site: Site) -> None:
+async def test_parameters_in_any_order(server: LocalServer) -> None:
     """
     Parameters come in any order, percent-encoded, and with others beside them.
     """
-    command = await site.enqueue()
+    command = await server.enqueue()
 
-    await site.push(f"uuid=%7B1%2D2%7D&x=1&deviceId=%34{str(DEVICE)[1:]}&&y")
-    taken = await site.result(
+    await server.poll(f"uuid=%7B1%2D2%7D&x=1&deviceId=%34{str(DEVICE)[1:]}&&y")
+    taken = await server.post_result(
         query=f"endpoint=load%5Fobjects&uuid=%7b1-2%7d&deviceId={DEVICE}&z=%"
     )
 
     assert taken.is_empty
-    result = (await site.command(command["id"]))["result"]
+    result = (await server.get_command(command["id"]))["result"]
     assert "uuid" == result["matchedBy"]
 
 
-async def test_other_methods(site: Site) -> None:
+async def test_other_methods(server: LocalServer) -> None:
     """
     A poll by POST and a result by GET are no such calls, but no error either.
     """
-    await site.enqueue()
+    await server.enqueue()
     query = f"deviceId={DEVICE}"
 
     answers = [
-        await site.call("POST", f"/push?{query}", data=b"{}"),
-        await site.call("GET", f"/result?{query}"),
-        await site.call("PUT", f"/push?{query}"),
-        await site.call("DELETE", f"/x/result?{query}"),
+        await server.request("POST", f"/push?{query}", data=b"{}"),
+        await server.request("GET", f"/result?{query}"),
+        await server.request("PUT", f"/push?{query}"),
+        await server.request("DELETE", f"/x/result?{query}"),
     ]
 
     assert all(answer.is_empty for answer in answers)
-    assert 4 == (await site.device())["unknownCalls"]["count"]
+    assert 4 == (await server.get_device())["unknownCalls"]["count"]
 
 
-async def test_head_hands_nothing_out(site: Site) -> None:
+async def test_head_hands_nothing_out(server: LocalServer) -> None:
     """
     HEAD, which has no body to carry a command, hands none out.
     """
-    command = await site.enqueue()
+    command = await server.enqueue()
 
-    answer = await site.call("HEAD", f"/push?deviceId={DEVICE}")
+    answer = await server.request("HEAD", f"/push?deviceId={DEVICE}")
 
     assert (200, b"") == (answer.status, answer.body)
-    assert "PENDING" == (await site.command(command["id"]))["state"]
+    assert "PENDING" == (await server.get_command(command["id"]))["state"]

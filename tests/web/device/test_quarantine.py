@@ -8,61 +8,61 @@ import psycopg
 import pytest
 
 from pushserver.errors import Unavailable
-from tests.web.site import DEVICE, Site, until
+from tests.web.local_server import DEVICE, LocalServer, wait_until
 
 QUERY = f"deviceId={DEVICE}"
 
 
-async def test_first_poll(site: Site) -> None:
+async def test_first_poll(server: LocalServer) -> None:
     """
     An unknown device is answered as an idle one, and shown as quarantined.
     """
-    answer = await site.push(QUERY)
+    answer = await server.poll(QUERY)
 
     assert answer.is_empty
-    device = await site.device()
+    device = await server.get_device()
     assert ("quarantined", True) == (device["state"], device["deviceSeen"])
     assert "127.0.0.1" == device["address"]
 
 
-async def test_never_a_command(site: Site) -> None:
+async def test_never_a_command(server: LocalServer) -> None:
     """
     A token that may not write devices cannot give it one; adopting is what helps.
     """
-    await site.push(QUERY)
-    token = await site.token("commands:write")
+    await server.poll(QUERY)
+    token = await server.create_token("commands:write")
     path = f"/devices/{DEVICE}/commands"
 
-    refused = await site.api("POST", path, {"endpoint": "x"}, token=token)
-    before = await site.push(QUERY)
-    adopted = await site.api("POST", f"/devices/{DEVICE}/adopt")
-    taken = await site.api("POST", path, {"endpoint": "x"}, token=token)
+    refused = await server.api("POST", path, {"endpoint": "x"}, token=token)
+    before = await server.poll(QUERY)
+    adopted = await server.api("POST", f"/devices/{DEVICE}/adopt")
+    taken = await server.api("POST", path, {"endpoint": "x"}, token=token)
 
     assert (404, "not-found", None) == refused.problem
     assert before.is_empty
     assert "adopted" == adopted.json()["state"]
     assert 201 == taken.status
-    assert "x" == (await site.push(QUERY)).json()["endpoint"]
+    assert "x" == (await server.poll(QUERY)).json()["endpoint"]
 
 
 @pytest.mark.only_on("postgres")
-async def test_adopted_elsewhere(site: Site, database: str) -> None:
+async def test_adopted_elsewhere(server: LocalServer, database: str) -> None:
     """
     A result of a device that another server adopted is kept, though this one did not
     hear of it yet.
     """
-    await site.push(QUERY)
-    await site.services.fleet.flush()
+    await server.poll(QUERY)
+    await server.services.fleet.flush()
     with psycopg.connect(database) as other:
         other.execute("UPDATE device SET state = 'adopted'")
-    answer = await site.result(query=QUERY)
+    answer = await server.post_result(query=QUERY)
 
     assert answer.is_empty
-    assert 1 == len((await site.api("GET", "/results")).json()["items"])
+    assert 1 == len((await server.api("GET", "/results")).json()["items"])
 
 
 @attrs.define(eq=False)
-class Asked:
+class PausedSyncStore:
     """A store that hears of others once it `may`; not the first time if it `fails`."""
 
     store: Any
@@ -74,7 +74,7 @@ class Asked:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.store, name)
 
-    async def hear(self) -> None:
+    async def sync_notices(self) -> None:
         """Hear of others."""
         self.heard += 1
         if self.fails and not self.failed.is_set():
@@ -85,38 +85,38 @@ class Asked:
 
 
 @pytest.mark.only_on("postgres")
-async def test_adopted_elsewhere_while_away(site: Site, database: str) -> None:
+async def test_adopted_elsewhere_while_away(server: LocalServer, database: str) -> None:
     """
     A result is kept also if the store is away when it is asked for the device, and what
     another server did is heard before it is asked again.
     """
-    fleet, peers = site.services.fleet, site.services.peers
-    await site.push(QUERY)
+    fleet, peers = server.services.fleet, server.services.cluster_sync
+    await server.poll(QUERY)
     await fleet.flush()
     with psycopg.connect(database) as other:
         other.execute("UPDATE device SET state = 'adopted'")
-    peers.store = asked = cast("Any", Asked(peers.store, fails=True))
-    posting = asyncio.create_task(site.result(query=QUERY))
+    peers.store = asked = cast("Any", PausedSyncStore(peers.store, fails=True))
+    posting = asyncio.create_task(server.post_result(query=QUERY))
     await asked.failed.wait()
     await fleet.refresh([DEVICE])
     asked.may.set()
     await posting
 
-    assert 1 == len((await site.api("GET", "/results")).json()["items"])
+    assert 1 == len((await server.api("GET", "/results")).json()["items"])
 
 
 @pytest.mark.only_on("postgres")
-async def test_flood_of_results(site: Site) -> None:
+async def test_flood_of_results(server: LocalServer) -> None:
     """
     However many strangers post results at once, the store is asked a few times.
     """
-    fleet, peers = site.services.fleet, site.services.peers
-    peers.store = asked = cast("Any", Asked(peers.store))
+    fleet, peers = server.services.fleet, server.services.cluster_sync
+    peers.store = asked = cast("Any", PausedSyncStore(peers.store))
     posts = [
-        asyncio.create_task(site.result(query=f"deviceId={DEVICE + n}"))
+        asyncio.create_task(server.post_result(query=f"deviceId={DEVICE + n}"))
         for n in range(30)
     ]
-    await until(lambda: fleet.counts["refused.quarantined"] == len(posts))
+    await wait_until(lambda: fleet.counts["refused.quarantined"] == len(posts))
     asked.may.set()
     answers = await asyncio.gather(*posts)
 
@@ -124,28 +124,28 @@ async def test_flood_of_results(site: Site) -> None:
     assert asked.heard in (1, 2, 3)
 
 
-async def test_never_held(site: Site) -> None:
+async def test_never_held(server: LocalServer) -> None:
     """
     Its polls are never held, even when the server holds polls.
     """
-    await site.push(QUERY)
-    await site.api("PATCH", f"/devices/{DEVICE}", {"hold": 60})
+    await server.poll(QUERY)
+    await server.api("PATCH", f"/devices/{DEVICE}", {"hold": 60})
 
     async with asyncio.timeout(5):
-        assert (await site.push(QUERY)).is_empty
-    assert "quarantined" == (await site.device())["state"]
+        assert (await server.poll(QUERY)).is_empty
+    assert "quarantined" == (await server.get_device())["state"]
 
 
-async def test_last_requests(site: Site) -> None:
+async def test_last_requests(server: LocalServer) -> None:
     """
     Its last 20 requests are kept, 4 kB of each; nothing is taken for a result.
     """
     for number in range(25):
-        answer = await site.result(b"%03d" % number + bytes(9000), QUERY)
+        answer = await server.post_result(b"%03d" % number + bytes(9000), QUERY)
         assert answer.is_empty
 
-    assert [] == await site.posted()
-    calls = (await site.device())["unknownCalls"]
+    assert [] == await server.list_results()
+    calls = (await server.get_device())["unknownCalls"]
     assert 25 == calls["count"]
     assert [f"{n:03d}" for n in range(5, 25)] == [c["body"][:3] for c in calls["last"]]
     assert {4096} == {len(call["body"]) for call in calls["last"]}
@@ -154,53 +154,53 @@ async def test_last_requests(site: Site) -> None:
     }
 
 
-async def test_last_requests_written(site: Site) -> None:
+async def test_last_requests_written(server: LocalServer) -> None:
     """
     The last 20 are the last 20 also when half of them were written in between.
     """
     for number in range(30):
-        await site.result(b"%03d" % number, QUERY)
+        await server.post_result(b"%03d" % number, QUERY)
         if number % 7 == 0:
-            await site.services.fleet.flush()
+            await server.services.fleet.flush()
 
-    calls = (await site.device())["unknownCalls"]
+    calls = (await server.get_device())["unknownCalls"]
     assert [f"{n:03d}" for n in range(10, 30)] == [c["body"] for c in calls["last"]]
 
 
-async def test_bounded(site: Site) -> None:
+async def test_bounded(server: LocalServer) -> None:
     """
     Ids without end fill a bounded quarantine, and adopted devices stay.
     """
-    await site.enqueue()
+    await server.enqueue()
     for start in range(0, 1200, 100):
-        polls = (site.push(f"deviceId={start + n}") for n in range(100))
+        polls = (server.poll(f"deviceId={start + n}") for n in range(100))
         assert all(answer.is_empty for answer in await asyncio.gather(*polls))
 
-    told = (await site.api("GET", "/devices?state=quarantined&limit=1000")).json()
+    told = (await server.api("GET", "/devices?state=quarantined&limit=1000")).json()
     assert 1000 == len(told["items"])
     assert "nextCursor" not in told
-    assert "load_objects" == (await site.push(QUERY)).json()["endpoint"]
-    counts = (await site.api("GET", "/server")).json()["counts"]
+    assert "load_objects" == (await server.poll(QUERY)).json()["endpoint"]
+    counts = (await server.api("GET", "/server")).json()["counts"]
     assert 200 == counts["refused.quarantineFull"]
 
 
-async def test_room_again(site: Site) -> None:
+async def test_room_again(server: LocalServer) -> None:
     """
     Who has not polled for an hour makes room for somebody new.
     """
     for number in range(1000):
-        await site.push(f"deviceId={number}")
-    site.clock.tick(seconds=3601)
+        await server.poll(f"deviceId={number}")
+    server.clock.tick(seconds=3601)
 
-    assert (await site.push(QUERY)).is_empty
-    assert "quarantined" == (await site.device())["state"]
+    assert (await server.poll(QUERY)).is_empty
+    assert "quarantined" == (await server.get_device())["state"]
 
 
-async def test_no_keys_shown(site: Site) -> None:
+async def test_no_keys_shown(server: LocalServer) -> None:
     """
     What is kept of a request does not show the key in its address.
     """
-    await site.push(QUERY, at="/d/a-secret-key/push")
-    await site.result(b"x", QUERY, at="/d//a-secret-key/result")
+    await server.poll(QUERY, path="/d/a-secret-key/push")
+    await server.post_result(b"x", QUERY, path="/d//a-secret-key/result")
 
-    assert "a-secret-key" not in str(await site.device())
+    assert "a-secret-key" not in str(await server.get_device())

@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 import msgspec
 import pytest
 
-from pushserver.web.body import LIMIT
-from tests.web.site import DEVICE, LOAD_USERS, Answer, Site
+from pushserver.web.body import MAX_BODY_SIZE
+from tests.web.local_server import DEVICE, LOAD_USERS, LocalServer, Response
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
@@ -76,27 +76,27 @@ FORMS: tuple[tuple[bytes, str | None, str, dict[str, Any]], ...] = (
 )
 
 
-async def answered(
-    site: Site, body: Any, headers: dict[str, str] | None = None
-) -> tuple[Answer, dict[str, Any]]:
+async def run_command(
+    server: LocalServer, body: Any, headers: dict[str, str] | None = None
+) -> tuple[Response, dict[str, Any]]:
     """Let a device answer a command with *body*; return how the command stands."""
-    command = await site.enqueue(LOAD_USERS)
-    await site.push(f"deviceId={DEVICE}&uuid=u1")
-    taken = await site.result(
+    command = await server.enqueue(LOAD_USERS)
+    await server.poll(f"deviceId={DEVICE}&uuid=u1")
+    taken = await server.post_result(
         body, f"deviceId={DEVICE}&uuid=u1&endpoint=load_objects", headers=headers or {}
     )
-    return taken, await site.command(command["id"])
+    return taken, await server.get_command(command["id"])
 
 
 @pytest.mark.parametrize(("body", "kind", "state", "told"), FORMS)
 async def test_form(
-    site: Site, body: bytes, kind: str | None, state: str, told: dict[str, Any]
+    server: LocalServer, body: bytes, kind: str | None, state: str, told: dict[str, Any]
 ) -> None:
     """
     The content type is not trusted; the body says what became of the command.
     """
-    taken, command = await answered(
-        site, body, {} if kind is None else {"Content-Type": kind}
+    taken, command = await run_command(
+        server, body, {} if kind is None else {"Content-Type": kind}
     )
 
     assert taken.is_empty
@@ -134,78 +134,78 @@ ODD = (
 
 
 @pytest.mark.parametrize("body", ODD)
-async def test_odd(site: Site, body: bytes) -> None:
+async def test_odd(server: LocalServer, body: bytes) -> None:
     """
     Whatever a device answers ends its command and is kept to the byte; all lists and
     the command itself stay JSON that anybody can read.
     """
-    taken, command = await answered(site, body)
+    taken, command = await run_command(server, body)
 
     assert taken.is_empty
     assert "SUCCESSFUL" == command["state"]
-    kept = await site.api("GET", f"/commands/{command['id']}/result")
+    kept = await server.api("GET", f"/commands/{command['id']}/result")
     assert (200, body) == (kept.status, kept.body)
     for path in ("/results", "/commands", f"/devices/{DEVICE}/commands"):
-        listed = await site.api("GET", path)
+        listed = await server.api("GET", path)
         assert 1 == len(msgspec.json.decode(listed.body)["items"])
 
 
 @pytest.mark.parametrize("body", [b"\xff\xfe\0garbage", b'{"response":{"us', b"words"])
-async def test_unreadable(site: Site, body: bytes) -> None:
+async def test_unreadable(server: LocalServer, body: bytes) -> None:
     """
     A body that cannot be read is said to be unreadable.
     """
-    _, command = await answered(site, body)
+    _, command = await run_command(server, body)
 
     assert command["result"]["unreadable"] is True
-    assert (await site.posted())[0]["unreadable"] is True
+    assert (await server.list_results())[0]["unreadable"] is True
 
 
-async def test_compressed(site: Site) -> None:
+async def test_compressed(server: LocalServer) -> None:
     """
     A compressed body is kept as it came and never inflated.
     """
     bomb = gzip.compress(b'{"response":"' + bytes(20 * MEGABYTE) + b'"}')
 
-    taken, command = await answered(site, bomb, {"Content-Encoding": "gzip"})
+    taken, command = await run_command(server, bomb, {"Content-Encoding": "gzip"})
 
     assert taken.is_empty
     assert ("SUCCESSFUL", True) == (command["state"], command["result"]["unreadable"])
-    kept = await site.api("GET", f"/commands/{command['id']}/result")
+    kept = await server.api("GET", f"/commands/{command['id']}/result")
     assert ("gzip", bomb) == (kept.headers["Content-Encoding"], kept.body)
 
 
-async def test_largest(site: Site) -> None:
+async def test_largest(server: LocalServer) -> None:
     """
     64 MiB are taken, kept and given back.
     """
-    body = b'{"response":"' + b"x" * (LIMIT - 15) + b'"}'
+    body = b'{"response":"' + b"x" * (MAX_BODY_SIZE - 15) + b'"}'
     assert 64 * MEGABYTE == len(body)
 
-    taken, command = await answered(site, body)
+    taken, command = await run_command(server, body)
 
     assert taken.is_empty
     assert "SUCCESSFUL" == command["state"]
-    kept = await site.api("GET", f"/commands/{command['id']}/result")
+    kept = await server.api("GET", f"/commands/{command['id']}/result")
     assert body == kept.body
 
 
-async def test_too_large(site: Site) -> None:
+async def test_too_large(server: LocalServer) -> None:
     """
     65 MiB are refused, and the command waits for a better answer.
     """
-    command = await site.enqueue()
-    await site.push()
+    command = await server.enqueue()
+    await server.poll()
 
-    taken = await site.result(bytes(65 * MEGABYTE))
+    taken = await server.post_result(bytes(65 * MEGABYTE))
 
     assert (413, "too-large", None) == taken.problem
-    assert [] == await site.posted()
-    assert (await site.result()).is_empty
-    assert "SUCCESSFUL" == (await site.command(command["id"]))["state"]
+    assert [] == await server.list_results()
+    assert (await server.post_result()).is_empty
+    assert "SUCCESSFUL" == (await server.get_command(command["id"]))["state"]
 
 
-async def test_too_large_in_chunks(site: Site) -> None:
+async def test_too_large_in_chunks(server: LocalServer) -> None:
     """
     The limit holds for a body that does not say how long it is.
     """
@@ -214,11 +214,11 @@ async def test_too_large_in_chunks(site: Site) -> None:
         for _ in range(65):
             yield bytes(MEGABYTE)
 
-    assert 413 == (await site.result(chunks())).status
-    assert [] == await site.posted()
+    assert 413 == (await server.post_result(chunks())).status
+    assert [] == await server.list_results()
 
 
-async def test_in_chunks(site: Site) -> None:
+async def test_in_chunks(server: LocalServer) -> None:
     """
     A body in chunks is one body.
     """
@@ -227,18 +227,18 @@ async def test_in_chunks(site: Site) -> None:
         for part in (b'{"resp', b'onse":', b"{}}"):
             yield part
 
-    taken, command = await answered(site, chunks())
+    taken, command = await run_command(server, chunks())
 
     assert taken.is_empty
     assert {} == command["result"]["response"]
 
 
-async def test_raw_and_content_type(site: Site) -> None:
+async def test_raw_and_content_type(server: LocalServer) -> None:
     """
     The raw result comes back under the very type that the device gave it.
     """
-    _, command = await answered(site, b"<ok/>", {"Content-Type": "text/xml; q=ü"})
+    _, command = await run_command(server, b"<ok/>", {"Content-Type": "text/xml; q=ü"})
 
-    kept = await site.api("GET", f"/commands/{command['id']}/result")
+    kept = await server.api("GET", f"/commands/{command['id']}/result")
 
     assert ("text/xml; q=ü", b"<ok/>") == (kept.headers["Content-Type"], kept.body)

@@ -7,10 +7,10 @@ from typing import Any
 import attrs
 
 from pushserver.clock import SECOND
-from pushserver.model.draft import Plan
-from pushserver.model.operation import Label
-from pushserver.services.notifications import Told
-from tests.web.site import DEVICE, TOKEN, Answer, Site
+from pushserver.model.command_request import OperationRequest
+from pushserver.model.operation import OperationDescriptor
+from pushserver.services.notifications import ProgressReport
+from tests.web.local_server import DEVICE, TOKEN, LocalServer, Response
 
 
 def kapua_id(number: int) -> str:
@@ -20,26 +20,26 @@ def kapua_id(number: int) -> str:
 
 
 @attrs.frozen
-class Kapua:
+class KapuaClient:
     """Calls under a base, with a token; none if that is None."""
 
-    site: Site = attrs.field(repr=False)
+    site: LocalServer = attrs.field(repr=False)
     base: str = ""
     token: str | None = TOKEN
 
-    async def ask(self, method: str, path: str, body: Any = None) -> Answer:
+    async def request(self, method: str, path: str, body: Any = None) -> Response:
         """Send a request; bytes go out as they are, everything else as JSON."""
-        how: dict[str, Any] = {"headers": {}}
+        options: dict[str, Any] = {"headers": {}}
         if self.token is not None:
-            how["headers"]["Authorization"] = f"Bearer {self.token}"
+            options["headers"]["Authorization"] = f"Bearer {self.token}"
         if body is not None:
-            how["data"] = body if isinstance(body, bytes) else json.dumps(body)
-            how["headers"]["Content-Type"] = "application/json"
-        return await self.site.call(method, self.base + path, **how)
+            options["data"] = body if isinstance(body, bytes) else json.dumps(body)
+            options["headers"]["Content-Type"] = "application/json"
+        return await self.site.request(method, self.base + path, **options)
 
     async def get(self, path: str) -> Any:
         """Return what there is at a path; it must be there."""
-        answer = await self.ask("GET", path)
+        answer = await self.request("GET", path)
         assert 200 == answer.status, answer.body
         assert "application/json" == answer.headers["Content-Type"]
         return answer.json()
@@ -50,25 +50,25 @@ class Kapua:
 
     async def error(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
         """Return an error, whose status is in it as a number."""
-        answer = await self.ask(method, path, body)
+        answer = await self.request(method, path, body)
         assert "application/json" == answer.headers["Content-Type"]
-        told: dict[str, Any] = answer.json()
-        assert answer.status == told["httpErrorCode"]
-        return told
+        payload: dict[str, Any] = answer.json()
+        assert answer.status == payload["httpErrorCode"]
+        return payload
 
 
 @attrs.frozen
-class Work:
+class KapuaOperation:
     """An operation on a device, and where Kapua's clients find it."""
 
-    site: Site = attrs.field(repr=False)
-    number: int
+    site: LocalServer = attrs.field(repr=False)
+    operation_id: int
     device: int = DEVICE
 
     @property
     def id(self) -> str:
         """Its Kapua id."""
-        return kapua_id(self.number)
+        return kapua_id(self.operation_id)
 
     @property
     def operations(self) -> str:
@@ -85,23 +85,30 @@ class Work:
         """Where its notifications are."""
         return f"{self.path}/notifications"
 
-    async def tell(self, progress: int, **told: Any) -> str:
+    async def post_notification(self, progress: int, **fields: Any) -> str:
         """Tell of it, a second later; return the notification's Kapua id."""
         self.site.clock.tick(1)
         sent_at = self.site.clock.now() - SECOND // 16
-        usual: dict[str, Any] = {"resource": "download", "sent_at": sent_at}
-        made = await self.site.services.notifications.tell(
-            1, self.number, Told(progress=progress, **usual | told), by=2
+        defaults: dict[str, Any] = {"resource": "download", "sent_at": sent_at}
+        created = await self.site.services.notifications.add(
+            1,
+            self.operation_id,
+            ProgressReport(progress=progress, **defaults | fields),
+            created_by=2,
         )
-        return kapua_id(made.id)
+        return kapua_id(created.id)
 
 
-async def begin(site: Site, device: int = DEVICE, **label: Any) -> Work:
+async def create_operation(
+    server: LocalServer, device: int = DEVICE, **label: Any
+) -> KapuaOperation:
     """Begin an operation without steps, a second later."""
-    site.clock.tick(1)
-    plan = Plan(drafts=[], label=Label(**{"resource": "DOWNLOAD"} | label))
-    begun = await site.services.operations.begin(
-        device, plan, lambda *_: b"", scope_id=1, by=2
+    server.clock.tick(1)
+    plan = OperationRequest(
+        step_requests=[], label=OperationDescriptor(**{"resource": "DOWNLOAD"} | label)
     )
-    assert begun.operation is not None
-    return Work(site, begun.operation.id, device)
+    created = await server.services.operations.create(
+        device, plan, lambda *_: b"", scope_id=1, created_by=2
+    )
+    assert created.operation is not None
+    return KapuaOperation(server, created.operation.id, device)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.web.kapua.client import Kapua, Work, begin
-from tests.web.site import Site
+from tests.web.kapua.client import KapuaClient, KapuaOperation, create_operation
+from tests.web.local_server import LocalServer
 
 
 @pytest.fixture(name="base", params=["", "/v1"])
@@ -14,12 +14,12 @@ def _base(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(name="kapua")
-def _kapua(site: Site, base: str) -> Kapua:
+def _kapua(server: LocalServer, base: str) -> KapuaClient:
     """Return a client that may do everything."""
-    return Kapua(site, base)
+    return KapuaClient(server, base)
 
 
-@pytest.fixture(name="work")
-async def _work(site: Site) -> Work:
+@pytest.fixture(name="operation")
+async def _operation(server: LocalServer) -> KapuaOperation:
     """Return an operation that runs."""
-    return await begin(site, app_id="DEPLOY")
+    return await create_operation(server, app_id="DEPLOY")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.web.kapua.client import Kapua, Work
+from tests.web.kapua.client import KapuaClient, KapuaOperation
 
 
 @pytest.fixture(name="base")
@@ -46,9 +46,11 @@ def _base() -> str:
         ("sortDir", "caf\N{LATIN SMALL LETTER E WITH ACUTE}"),
     ],
 )
-async def test_parameter(kapua: Kapua, work: Work, name: str, value: str) -> None:
+async def test_parameter(
+    kapua: KapuaClient, operation: KapuaOperation, name: str, value: str
+) -> None:
     """A parameter that makes no sense is 400, with its name and its value."""
-    for path in (work.notifications, work.operations):
+    for path in (operation.notifications, operation.operations):
         error = await kapua.error("GET", f"{path}?{name}={quote(value)}")
 
         shown = value[:100].replace("\0", "\N{REPLACEMENT CHARACTER}")
@@ -63,14 +65,16 @@ async def test_parameter(kapua: Kapua, work: Work, name: str, value: str) -> Non
         } == error
 
 
-async def test_attribute_of_the_other(kapua: Kapua, work: Work) -> None:
+async def test_attribute_of_the_other(
+    kapua: KapuaClient, operation: KapuaOperation
+) -> None:
     """An attribute that only operations have does not sort notifications."""
-    error = await kapua.error("GET", f"{work.notifications}?sortParam=startedOn")
+    error = await kapua.error("GET", f"{operation.notifications}?sortParam=startedOn")
 
     assert ("sortParam", "startedOn") == (error["argumentName"], error["argumentValue"])
     assert (
         "sortParam"
-        == (await kapua.error("GET", f"{work.operations}?sortParam=progress"))[
+        == (await kapua.error("GET", f"{operation.operations}?sortParam=progress"))[
             "argumentName"
         ]
     )
@@ -103,10 +107,15 @@ async def test_attribute_of_the_other(kapua: Kapua, work: Work) -> None:
 )
 @pytest.mark.parametrize("call", ["_query", "_count"])
 async def test_body(
-    kapua: Kapua, work: Work, call: str, body: bytes, name: str, value: str
+    kapua: KapuaClient,
+    operation: KapuaOperation,
+    call: str,
+    body: bytes,
+    name: str,
+    value: str,
 ) -> None:
     """A body that is no object, or has a wrong field, is 400 and says which."""
-    for path in (work.notifications, work.operations):
+    for path in (operation.notifications, operation.operations):
         error = await kapua.error("POST", f"{path}/{call}", body)
 
         assert ("illegalArgumentExceptionInfo", 400, name, value) == (
@@ -117,13 +126,13 @@ async def test_body(
         )
 
 
-async def test_broken_off(kapua: Kapua, work: Work) -> None:
+async def test_broken_off(kapua: KapuaClient, operation: KapuaOperation) -> None:
     """A body that ends too early is 400."""
     head = (
-        f"POST {kapua.base}{work.notifications}/_query HTTP/1.1\r\nHost: x\r\n"
+        f"POST {kapua.base}{operation.notifications}/_query HTTP/1.1\r\nHost: x\r\n"
         f"Authorization: Bearer {kapua.token}\r\nContent-Length: 20\r\n\r\n" + '{"l'
     )
-    async with kapua.site.line() as (reader, writer):
+    async with kapua.site.connect() as (reader, writer):
         writer.write(head.encode())
         writer.write_eof()
         answer = await reader.read()
@@ -139,9 +148,11 @@ often = settings(
 )
 
 
-async def expect_sense(kapua: Kapua, method: str, path: str, body: Any = None) -> None:
+async def expect_sense(
+    kapua: KapuaClient, method: str, path: str, body: Any = None
+) -> None:
     """Expect an answer that is no surprise."""
-    answer = await kapua.ask(method, path, body)
+    answer = await kapua.request(method, path, body)
     assert answer.status in (200, 400, 403, 404, 405), (path, answer)
     if answer.body and answer.status != 200:
         assert "json" in answer.headers["Content-Type"], (path, answer)
@@ -150,7 +161,7 @@ async def expect_sense(kapua: Kapua, method: str, path: str, body: Any = None) -
 
 @often
 @given(st.lists(TEXT.map(lambda text: quote(text, safe="")), min_size=4, max_size=4))
-async def test_any_ids(kapua: Kapua, ids: list[str]) -> None:
+async def test_any_ids(kapua: KapuaClient, ids: list[str]) -> None:
     """Any text in the place of an id is answered."""
     scope, device, operation, notification = ids
     one = f"/{scope}/devices/{device}/operations/{operation}"
@@ -176,12 +187,14 @@ async def test_any_ids(kapua: Kapua, ids: list[str]) -> None:
         RAW,
     )
 )
-async def test_any_query(kapua: Kapua, work: Work, query: dict[str, str]) -> None:
+async def test_any_query(
+    kapua: KapuaClient, operation: KapuaOperation, query: dict[str, str]
+) -> None:
     """Any query is answered, in whatever encoding it comes."""
     text = "&".join(f"{name}={value}" for name, value in query.items())
 
-    await expect_sense(kapua, "GET", f"{work.notifications}?{text}")
-    await expect_sense(kapua, "GET", f"{work.operations}?{text}")
+    await expect_sense(kapua, "GET", f"{operation.notifications}?{text}")
+    await expect_sense(kapua, "GET", f"{operation.operations}?{text}")
 
 
 ANY = st.recursive(
@@ -195,9 +208,11 @@ ANY = st.recursive(
 
 @often
 @given(ANY.map(lambda value: json.dumps(value).encode()) | st.binary(max_size=50))
-async def test_any_body(kapua: Kapua, work: Work, body: bytes) -> None:
+async def test_any_body(
+    kapua: KapuaClient, operation: KapuaOperation, body: bytes
+) -> None:
     """Any body is answered."""
-    for path in (work.notifications, work.operations):
+    for path in (operation.notifications, operation.operations):
         await expect_sense(kapua, "POST", f"{path}/_query", body)
         await expect_sense(kapua, "POST", f"{path}/_count", body)
     await expect_sense(kapua, "POST", "/authentication/nothing", body)
@@ -212,13 +227,13 @@ async def test_any_body(kapua: Kapua, work: Work, body: bytes) -> None:
         "/AQ/devices/AQ/operations/AQ/notifications?resource=%ED%A0%80",
     ],
 )
-async def test_raw_bytes(kapua: Kapua, path: str) -> None:
+async def test_raw_bytes(kapua: KapuaClient, path: str) -> None:
     """Bytes that are no text are answered, too."""
     head = (
         f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
         f"Authorization: Bearer {kapua.token}\r\n\r\n"
     )
 
-    answer = await kapua.site.raw(head.encode("latin-1"))
+    answer = await kapua.site.send_raw(head.encode("latin-1"))
 
     assert answer.partition(b"\r\n")[0].split()[1] in (b"200", b"400")

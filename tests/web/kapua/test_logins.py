@@ -5,7 +5,7 @@ from typing import Any
 import attrs
 import pytest
 
-from tests.web.kapua.client import Kapua, Work, kapua_id
+from tests.web.kapua.client import KapuaClient, KapuaOperation, kapua_id
 
 
 def login_with(secret: str) -> dict[str, dict[str, Any]]:
@@ -16,14 +16,14 @@ def login_with(secret: str) -> dict[str, dict[str, Any]]:
     }
 
 
-async def test_login(kapua: Kapua, work: Work) -> None:
+async def test_login(kapua: KapuaClient, operation: KapuaOperation) -> None:
     """A token is taken as key and as password; the session that comes back works."""
     wanted = {"name": "of a client", "permissions": ["operations:read"]}
     made = (await kapua.site.api("POST", "/tokens", wanted)).json()
     own = kapua_id(int(made["id"]))
     nobody = attrs.evolve(kapua, token=None)
     for path, body in login_with(made["token"]).items():
-        answer = await nobody.ask("POST", path, body)
+        answer = await nobody.request("POST", path, body)
         session = answer.json()
         client = attrs.evolve(kapua, token=session["tokenId"])
 
@@ -36,14 +36,14 @@ async def test_login(kapua: Kapua, work: Work) -> None:
         )
         assert "2026-01-01T00:00:01.000Z" == session["createdOn"]
         assert "expiresOn" not in session
-        assert [work.id] == await client.ids(work.operations)
+        assert [operation.id] == await client.ids(operation.operations)
 
 
-async def test_wrong_secret(kapua: Kapua) -> None:
+async def test_wrong_secret(kapua: KapuaClient) -> None:
     """A wrong secret is 401 with an empty body."""
     for secret in ("pst_wrong", "", " ", "é"):
         for path, body in login_with(secret).items():
-            answer = await kapua.ask("POST", path, body)
+            answer = await kapua.request("POST", path, body)
             assert (401, b"") == (answer.status, answer.body)
 
 
@@ -51,7 +51,7 @@ async def test_wrong_secret(kapua: Kapua) -> None:
     "body",
     [b"", b"x", b"[]", b"{}", {"apiKey": 1, "password": 2}, {"username": "admin"}],
 )
-async def test_no_secret(kapua: Kapua, body: Any) -> None:
+async def test_no_secret(kapua: KapuaClient, body: Any) -> None:
     """A login without a secret is 400, which names the field and shows nothing."""
     for path, name in (("apikey", "apiKey"), ("user", "password")):
         error = await kapua.error("POST", f"/authentication/{path}", body)

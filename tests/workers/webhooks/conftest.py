@@ -5,32 +5,32 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from pushserver.services.guard import Guard
-from pushserver.workers.webhooks.sender import Sender
+from pushserver.services.ssrf_guard import SsrfGuard
+from pushserver.workers.webhooks.sender import WebhookSender
 from tests.clock import ManualClock
-from tests.workers.webhooks.office import Office, working
+from tests.workers.webhooks.driver import WebhookDriver, running_webhooks
 
-LOOPBACK = Guard(networks=[ipaddress.ip_network("127.0.0.0/8")])
+LOOPBACK = SsrfGuard(networks=[ipaddress.ip_network("127.0.0.0/8")])
 
 
 @pytest.fixture(name="sender")
-async def _sender() -> AsyncIterator[Sender]:
+async def _sender() -> AsyncIterator[WebhookSender]:
     """Return a sender that may reach the loopback."""
-    async with Sender(LOOPBACK, "1.2.3") as sender:
+    async with WebhookSender(LOOPBACK, "1.2.3") as sender:
         yield sender
 
 
-@pytest.fixture(name="hasty")
-async def _hasty() -> AsyncIterator[Sender]:
+@pytest.fixture(name="short_timeout_sender")
+async def _short_timeout_sender() -> AsyncIterator[WebhookSender]:
     """Return a sender that does not wait long."""
-    async with Sender(LOOPBACK, "1.2.3", timeout=1.0) as sender:
+    async with WebhookSender(LOOPBACK, "1.2.3", timeout=1.0) as sender:
         yield sender
 
 
-@pytest.fixture(name="office")
-async def _office(
-    database: str, clock: ManualClock, hasty: Sender
-) -> AsyncIterator[Office]:
+@pytest.fixture(name="driver")
+async def _driver(
+    database: str, clock: ManualClock, short_timeout_sender: WebhookSender
+) -> AsyncIterator[WebhookDriver]:
     """Return an office whose sender does not wait long."""
-    async with working(database, clock, hasty) as office:
-        yield office
+    async with running_webhooks(database, clock, short_timeout_sender) as driver:
+        yield driver

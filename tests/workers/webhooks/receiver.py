@@ -12,18 +12,18 @@ from aiohttp.test_utils import unused_port
 from multidict import CIMultiDict
 
 from pushserver.model.subscription import new_webhook_secret
-from pushserver.workers.webhooks.sender import Target
+from pushserver.workers.webhooks.sender import WebhookRequest
 from tests.clock import START
 
 SECRET = new_webhook_secret()
 BODY = b'{"type":"ping","data":{"name":"J\xc3\xbcrgen"}}'
-NOW = START // 1_000_000
+NOW_SECONDS = START // 1_000_000
 
-Answer = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+Responder = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 @attrs.frozen
-class Request:
+class ReceivedRequest:
     """What came in."""
 
     path: str
@@ -33,19 +33,19 @@ class Request:
 
 
 @attrs.define(eq=False)
-class Receiver:
+class ScriptedReceiver:
     """Notes what it is sent, and answers as it is told to."""
 
-    answer: Answer
+    respond: Responder
     url: str = ""
-    requests: list[Request] = attrs.Factory(list)
+    requests: list[ReceivedRequest] = attrs.Factory(list)
     arrived: asyncio.Event = attrs.Factory(asyncio.Event)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Note a request and answer it."""
         assert request.transport is not None
         self.requests.append(
-            Request(
+            ReceivedRequest(
                 path=request.raw_path,
                 headers=CIMultiDict(request.headers),
                 body=await request.content.read(),
@@ -53,15 +53,15 @@ class Receiver:
             )
         )
         self.arrived.set()
-        return await self.answer(request)
+        return await self.respond(request)
 
 
 @asynccontextmanager
-async def receiving(
-    answer: Answer, *, tls: ssl.SSLContext | None = None
-) -> AsyncIterator[Receiver]:
+async def running_receiver(
+    respond: Responder, *, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[ScriptedReceiver]:
     """Have a receiver on the loopback for the length of the block."""
-    receiver, port = Receiver(answer), unused_port()
+    receiver, port = ScriptedReceiver(respond), unused_port()
     server = web.Server(receiver.handle, access_log=None, handler_cancellation=True)
     runner = web.ServerRunner(server, shutdown_timeout=0.1)
     await runner.setup()
@@ -73,7 +73,7 @@ async def receiving(
         await runner.cleanup()
 
 
-def answering(status: int = 200, text: str = "", **headers: str) -> Answer:
+def respond_with(status: int = 200, text: str = "", **headers: str) -> Responder:
     """Return what answers everything alike; `Retry_After` is Retry-After."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
 
@@ -83,13 +83,13 @@ def answering(status: int = 200, text: str = "", **headers: str) -> Answer:
     return answer
 
 
-def target(url: str, **given: Any) -> Target:
+def target(url: str, **overrides: Any) -> WebhookRequest:
     """Return a target as most deliveries have it."""
-    usual: dict[str, Any] = {
+    defaults: dict[str, Any] = {
         "headers": {},
         "body": BODY,
         "message_id": "msg_1",
         "secrets": [SECRET],
-        "timestamp": NOW,
+        "timestamp": NOW_SECONDS,
     }
-    return Target(url=url, **{**usual, **given})
+    return WebhookRequest(url=url, **{**defaults, **overrides})

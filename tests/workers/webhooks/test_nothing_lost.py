@@ -13,31 +13,35 @@ from pushserver.errors import Unavailable
 from pushserver.model.changes import Changes
 from pushserver.model.event import Event, EventType
 from pushserver.model.lane import Lane
-from pushserver.model.scope import FIRST_SCOPE
-from pushserver.storage.deciding import Past
-from pushserver.workers.webhooks.courier import Courier
+from pushserver.model.scope import DEFAULT_SCOPE_ID
+from pushserver.storage.commands import PriorState
+from pushserver.workers.webhooks.worker import WebhookWorker
 from tests.clock import START
-from tests.model.values import DEVICE
-from tests.workers.webhooks.office import (
+from tests.model.factories import DEVICE
+from tests.workers.webhooks.driver import (
     DEAD,
     DONE,
     PENDING,
-    Office,
-    by_turns,
-    failing_if,
-    ids,
+    WebhookDriver,
+    answer_500_if,
+    answer_in_sequence,
     message_ids,
-    rounds,
+    run_until_idle,
+    webhook_ids,
 )
-from tests.workers.webhooks.receiver import Receiver, answering, receiving
+from tests.workers.webhooks.receiver import (
+    ScriptedReceiver,
+    respond_with,
+    running_receiver,
+)
 
 
 @attrs.define
-class Stepped:
+class CountedAwait:
     """Awaits something, and calls *tell* with the number of each wait in it."""
 
     inner: Awaitable[Any]
-    tell: Callable[[int], None]
+    on_step: Callable[[int], None]
 
     def __await__(self) -> Generator[Any, Any, Any]:
         """Count the waits."""
@@ -45,7 +49,7 @@ class Stepped:
         try:
             waited = next(waits)
             while True:
-                self.tell(number)
+                self.on_step(number)
                 number += 1
                 try:
                     sent = yield waited
@@ -57,7 +61,7 @@ class Stepped:
             return end.value
 
 
-async def broken_off(courier: Courier, at: int, pause: int) -> bool:
+async def broken_off(worker: WebhookWorker, at: int, pause: int) -> bool:
     """Cancel a round in its wait number *at*, *pause* turns of the loop into it."""
     loop = asyncio.get_running_loop()
 
@@ -71,7 +75,7 @@ async def broken_off(courier: Courier, at: int, pause: int) -> bool:
             cancels.append(loop.create_task(cancel()))
 
     async def go() -> None:
-        await Stepped(courier.round(), tell)
+        await CountedAwait(worker.run_once(), tell)
 
     cancels: list[asyncio.Task[None]] = []
     task = loop.create_task(go())
@@ -80,43 +84,43 @@ async def broken_off(courier: Courier, at: int, pause: int) -> bool:
     return task.cancelled()
 
 
-async def all_told(office: Office, courier: Courier) -> None:
+async def deliver_all(driver: WebhookDriver, worker: WebhookWorker) -> None:
     """Let everything be delivered, whatever failed before."""
     for _ in range(3):
-        await rounds(courier)
-        office.clock.tick(600)
+        await run_until_idle(worker)
+        driver.clock.tick(600)
 
 
 @pytest.mark.parametrize("ordered", [False, True])
 @pytest.mark.parametrize("pause", [0, 3, 10, 40, 100])
-async def test_broken_off(office: Office, pause: int, *, ordered: bool) -> None:
+async def test_broken_off(driver: WebhookDriver, pause: int, *, ordered: bool) -> None:
     """A round that is broken off at any of its waits loses nothing."""
-    async with receiving(answering()) as receiver:
-        courier = await office.subscribe(receiver, ordered=ordered)
+    async with running_receiver(respond_with()) as receiver:
+        worker = await driver.subscribe(receiver, ordered=ordered)
         events: list[Event] = []
         for at in range(20):
-            events += await office.happen(2, device=1)
-            events += await office.happen(2, device=2)
-            receiver.answer = failing_if(
-                message_ids(events, courier)[-3].__eq__  # that one alone
+            events += await driver.emit_events(2, device=1)
+            events += await driver.emit_events(2, device=2)
+            receiver.respond = answer_500_if(
+                message_ids(events, worker)[-3].__eq__  # that one alone
             )
-            office.clock.tick(600)
-            if not await broken_off(courier, at, pause):
+            driver.clock.tick(600)
+            if not await broken_off(worker, at, pause):
                 break
-            courier = await office.again(courier)
-        receiver.answer = answering()
-        await all_told(office, courier)
+            worker = await driver.restarted_worker(worker)
+        receiver.respond = respond_with()
+        await deliver_all(driver, worker)
 
     assert at >= 3
-    expected = message_ids(events, courier)
-    assert set(expected) == set(ids(receiver.requests))
-    done = await office.deliveries(courier)
+    expected = message_ids(events, worker)
+    assert set(expected) == set(webhook_ids(receiver.requests))
+    done = await driver.deliveries(worker)
     assert expected == [each.message_id for each in done]
     assert {DONE} == {each.state for each in done}
     assert {1} == {len(set(bodies)) for bodies in by_id(receiver).values()}
 
 
-def by_id(receiver: Receiver) -> dict[str, list[bytes]]:
+def by_id(receiver: ScriptedReceiver) -> dict[str, list[bytes]]:
     """Return the bodies that came under each id."""
     found: dict[str, list[bytes]] = {}
     for request in receiver.requests:
@@ -125,7 +129,7 @@ def by_id(receiver: Receiver) -> dict[str, list[bytes]]:
 
 
 @pytest.mark.parametrize("after", [1, 5, 30])
-async def test_broken_off_at_the_receiver(office: Office, after: int) -> None:
+async def test_broken_off_at_the_receiver(driver: WebhookDriver, after: int) -> None:
     """The same when it breaks off just when a receiver was told."""
     seen = 0
 
@@ -136,82 +140,82 @@ async def test_broken_off_at_the_receiver(office: Office, after: int) -> None:
             task.cancel()
         return web.Response()
 
-    async with receiving(answer) as receiver:
-        courier = await office.subscribe(receiver)
-        events = await office.happen(40)
-        task = asyncio.create_task(courier.round())
+    async with running_receiver(answer) as receiver:
+        worker = await driver.subscribe(receiver)
+        events = await driver.emit_events(40)
+        task = asyncio.create_task(worker.run_once())
         await asyncio.gather(task, return_exceptions=True)
-        again = await office.again(courier)
-        await rounds(again)
+        again = await driver.restarted_worker(worker)
+        await run_until_idle(again)
 
     assert task.cancelled()
-    assert set(message_ids(events, courier)) == set(ids(receiver.requests))
-    assert [DONE] * 40 == [each.state for each in await office.deliveries(again)]
+    assert set(message_ids(events, worker)) == set(webhook_ids(receiver.requests))
+    assert [DONE] * 40 == [each.state for each in await driver.deliveries(again)]
 
 
-async def test_in_order_and_broken_off(office: Office) -> None:
+async def test_in_order_and_broken_off(driver: WebhookDriver) -> None:
     """Ordered, what is told again after a break is told again in order."""
-    async with receiving(answering()) as receiver:
-        courier = await office.subscribe(receiver, ordered=True)
-        events = await office.happen(20)
-        receiver.answer = answering()
+    async with running_receiver(respond_with()) as receiver:
+        worker = await driver.subscribe(receiver, ordered=True)
+        events = await driver.emit_events(20)
+        receiver.respond = respond_with()
         for at in range(3):
-            assert await broken_off(courier, at, 30)
-            courier = await office.again(courier)
-        await rounds(courier)
+            assert await broken_off(worker, at, 30)
+            worker = await driver.restarted_worker(worker)
+        await run_until_idle(worker)
 
-    expected = message_ids(events, courier)
-    assert expected == list(dict.fromkeys(ids(receiver.requests)))
-    assert expected == ids(receiver.requests)[-20:]
+    expected = message_ids(events, worker)
+    assert expected == list(dict.fromkeys(webhook_ids(receiver.requests)))
+    assert expected == webhook_ids(receiver.requests)[-20:]
 
 
-async def test_store_away(office: Office) -> None:
+async def test_store_away(driver: WebhookDriver) -> None:
     """What failed while the store was away is told when it is back."""
-    async with receiving(by_turns(500, 500, 500)) as receiver:
-        courier = await office.subscribe(receiver)
-        events = await office.happen(3)
-        async with office.store_away():
+    async with running_receiver(answer_in_sequence(500, 500, 500)) as receiver:
+        worker = await driver.subscribe(receiver)
+        events = await driver.emit_events(3)
+        async with driver.failing_commits():
             with pytest.raises(Unavailable):
-                await rounds(courier)
-        await all_told(office, courier)
+                await run_until_idle(worker)
+        await deliver_all(driver, worker)
 
-    assert set(message_ids(events, courier)) == set(ids(receiver.requests))
-    assert [DONE] * 3 == [each.state for each in await office.deliveries(courier)]
-    assert events[-1].id == courier.subscription.cursor
+    assert set(message_ids(events, worker)) == set(webhook_ids(receiver.requests))
+    assert [DONE] * 3 == [each.state for each in await driver.deliveries(worker)]
+    assert events[-1].id == worker.subscription.cursor
 
 
-async def test_changed_meanwhile(office: Office) -> None:
+async def test_changed_meanwhile(driver: WebhookDriver) -> None:
     """A change of the subscription while it is told of events skips none of them."""
-    async with receiving(answering()) as receiver:
-        courier = await office.subscribe(receiver)
+    async with running_receiver(respond_with()) as receiver:
+        worker = await driver.subscribe(receiver)
 
         async def answer(_: web.BaseRequest) -> web.StreamResponse:
-            await office.services.subscriptions.patch(
-                FIRST_SCOPE, courier.subscription.id, {"description": "changed"}
+            await driver.services.subscriptions.patch(
+                DEFAULT_SCOPE_ID, worker.subscription.id, {"description": "changed"}
             )
             task.cancel()
             return web.Response(status=500)
 
-        receiver.answer = answer
-        events = await office.happen(3)
-        task = asyncio.create_task(courier.round())
+        receiver.respond = answer
+        events = await driver.emit_events(3)
+        task = asyncio.create_task(worker.run_once())
         await asyncio.gather(task, return_exceptions=True)
-        receiver.answer = answering()
-        again = await office.again(courier)
-        await all_told(office, again)
+        receiver.respond = respond_with()
+        again = await driver.restarted_worker(worker)
+        await deliver_all(driver, again)
 
-    assert set(message_ids(events, courier)) == set(ids(receiver.requests))
-    assert [DONE] * 3 == [each.state for each in await office.deliveries(again)]
+    assert set(message_ids(events, worker)) == set(webhook_ids(receiver.requests))
+    assert [DONE] * 3 == [each.state for each in await driver.deliveries(again)]
     assert "changed" == again.subscription.description
 
 
-async def test_no_body(office: Office) -> None:
+async def test_no_body(driver: WebhookDriver) -> None:
     """An event that cannot be told, ours to mend, holds up no other."""
 
-    def decide(_lane: Lane, changes: Changes, _past: Past) -> Event:
+    def decide(_lane: Lane, changes: Changes, _past: PriorState) -> Event:
         broken = Event(
             id=changes.new_id(),
-            scope_id=FIRST_SCOPE,
+            scope_id=DEFAULT_SCOPE_ID,
             type=EventType.COMMAND_STATUS,
             at=START,
             device_id=DEVICE,
@@ -220,16 +224,16 @@ async def test_no_body(office: Office) -> None:
         changes.events.append(broken)
         return broken
 
-    async with receiving(answering()) as receiver:
-        courier = await office.subscribe(receiver)
-        broken = await office.services.store.change(DEVICE, decide)
-        events = await office.happen(3)
+    async with running_receiver(respond_with()) as receiver:
+        worker = await driver.subscribe(receiver)
+        broken = await driver.services.store.change_lane(DEVICE, decide)
+        events = await driver.emit_events(3)
         with capture_logs() as logs:
-            await rounds(courier)
+            await run_until_idle(worker)
 
-    assert message_ids(events, courier) == sorted(ids(receiver.requests))
+    assert message_ids(events, worker) == sorted(webhook_ids(receiver.requests))
     assert ["webhook.no_body"] == [each["event"] for each in logs]
-    (failed,) = await office.deliveries(courier, PENDING)
+    (failed,) = await driver.deliveries(worker, PENDING)
     assert broken.id == failed.event_id
     assert "The server cannot put this event into words." == failed.attempts[0].error
-    assert [] == await office.deliveries(courier, DEAD)
+    assert [] == await driver.deliveries(worker, DEAD)

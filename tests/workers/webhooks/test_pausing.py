@@ -3,180 +3,190 @@
 import pytest
 
 from pushserver.clock import SECOND
-from pushserver.model.scope import FIRST_SCOPE
-from pushserver.model.subscription import Health, Profile
+from pushserver.model.scope import DEFAULT_SCOPE_ID
+from pushserver.model.subscription import RetryProfile, SubscriptionHealth
 from tests.clock import START
-from tests.workers.webhooks.office import (
+from tests.workers.webhooks.driver import (
     DONE,
     PENDING,
-    Office,
-    ids,
+    WebhookDriver,
     message_ids,
-    rounds,
+    run_until_idle,
+    webhook_ids,
 )
-from tests.workers.webhooks.receiver import answering, receiving
+from tests.workers.webhooks.receiver import respond_with, running_receiver
 
 MINUTE = 60
 
 
-async def test_paused(office: Office) -> None:
+async def test_paused(driver: WebhookDriver) -> None:
     """Twenty failures in a row, over five minutes, and the receiver is left alone."""
-    async with receiving(answering(500)) as receiver:
-        courier = await office.subscribe(receiver)
-        await office.happen(30)
-        await rounds(courier)
-        at_once = courier.subscription.health
-        office.clock.tick(5 * MINUTE)
-        await rounds(courier)
+    async with running_receiver(respond_with(500)) as receiver:
+        worker = await driver.subscribe(receiver)
+        await driver.emit_events(30)
+        await run_until_idle(worker)
+        at_once = worker.subscription.health
+        driver.clock.tick(5 * MINUTE)
+        await run_until_idle(worker)
 
-    assert Health.ACTIVE is at_once
-    assert Health.PAUSED is (await office.again(courier)).subscription.health
+    assert SubscriptionHealth.ACTIVE is at_once
+    assert (
+        SubscriptionHealth.PAUSED
+        is (await driver.restarted_worker(worker)).subscription.health
+    )
 
 
-async def test_not_paused(office: Office) -> None:
+async def test_not_paused(driver: WebhookDriver) -> None:
     """A success in between, and the failures are counted anew."""
-    async with receiving(answering(500)) as receiver:
-        courier = await office.subscribe(receiver)
-        await office.happen(19)
-        await rounds(courier)
-        receiver.answer = answering()
-        await office.happen()
-        await rounds(courier)
-        receiver.answer = answering(500)
-        office.clock.tick(10 * MINUTE)
-        await office.happen()
-        await rounds(courier)
+    async with running_receiver(respond_with(500)) as receiver:
+        worker = await driver.subscribe(receiver)
+        await driver.emit_events(19)
+        await run_until_idle(worker)
+        receiver.respond = respond_with()
+        await driver.emit_events()
+        await run_until_idle(worker)
+        receiver.respond = respond_with(500)
+        driver.clock.tick(10 * MINUTE)
+        await driver.emit_events()
+        await run_until_idle(worker)
 
-    assert Health.ACTIVE is courier.subscription.health
+    assert SubscriptionHealth.ACTIVE is worker.subscription.health
 
 
-async def test_huawei_paused(office: Office) -> None:
+async def test_huawei_paused(driver: WebhookDriver) -> None:
     """Ten failures in a row, and that profile pauses at once."""
-    async with receiving(answering(503)) as receiver:
-        courier = await office.subscribe(receiver, profile=Profile.HUAWEI)
-        await office.happen(9)
-        await rounds(courier)
-        nine = courier.subscription.health
-        await office.happen()
-        await rounds(courier)
+    async with running_receiver(respond_with(503)) as receiver:
+        worker = await driver.subscribe(receiver, profile=RetryProfile.HUAWEI)
+        await driver.emit_events(9)
+        await run_until_idle(worker)
+        nine = worker.subscription.health
+        await driver.emit_events()
+        await run_until_idle(worker)
 
-    assert (Health.ACTIVE, Health.PAUSED) == (nine, courier.subscription.health)
+    assert (SubscriptionHealth.ACTIVE, SubscriptionHealth.PAUSED) == (
+        nine,
+        worker.subscription.health,
+    )
 
 
-async def test_probed_and_resumed(office: Office) -> None:
+async def test_probed_and_resumed(driver: WebhookDriver) -> None:
     """A paused receiver is tried once a minute; when it is back it gets everything."""
-    async with receiving(answering(503)) as receiver:
-        courier = await office.subscribe(receiver, profile=Profile.HUAWEI)
-        events = [*await office.happen(10)]
-        await rounds(courier)
-        events += await office.happen(200)
+    async with running_receiver(respond_with(503)) as receiver:
+        worker = await driver.subscribe(receiver, profile=RetryProfile.HUAWEI)
+        events = [*await driver.emit_events(10)]
+        await run_until_idle(worker)
+        events += await driver.emit_events(200)
         tried = []
         for _ in range(3):
             before = len(receiver.requests)
-            await rounds(courier)
-            office.clock.tick(MINUTE - 1)
-            await rounds(courier)
-            office.clock.tick(1)
-            await rounds(courier)
+            await run_until_idle(worker)
+            driver.clock.tick(MINUTE - 1)
+            await run_until_idle(worker)
+            driver.clock.tick(1)
+            await run_until_idle(worker)
             tried.append(len(receiver.requests) - before)
-        receiver.answer = answering()
-        office.clock.tick(MINUTE)
-        await rounds(courier)
+        receiver.respond = respond_with()
+        driver.clock.tick(MINUTE)
+        await run_until_idle(worker)
 
     assert [1, 1, 1] == tried
-    assert Health.ACTIVE is courier.subscription.health
-    assert set(message_ids(events, courier)) == set(ids(receiver.requests))
-    assert {DONE} == {each.state for each in await office.deliveries(courier)}
+    assert SubscriptionHealth.ACTIVE is worker.subscription.health
+    assert set(message_ids(events, worker)) == set(webhook_ids(receiver.requests))
+    assert {DONE} == {each.state for each in await driver.deliveries(worker)}
 
 
-async def test_resumed_at_once(office: Office) -> None:
+async def test_resumed_at_once(driver: WebhookDriver) -> None:
     """Who is back gets at once what would have had to wait for long."""
-    async with receiving(answering(500)) as receiver:
-        courier = await office.subscribe(receiver)
-        await office.happen(30)
-        await rounds(courier)
-        office.clock.tick(5.5 * MINUTE)
-        await rounds(courier)
-        paused = courier.subscription.health
-        receiver.answer = answering()
-        await office.happen()
-        office.clock.tick(MINUTE)
-        await rounds(courier)
+    async with running_receiver(respond_with(500)) as receiver:
+        worker = await driver.subscribe(receiver)
+        await driver.emit_events(30)
+        await run_until_idle(worker)
+        driver.clock.tick(5.5 * MINUTE)
+        await run_until_idle(worker)
+        paused = worker.subscription.health
+        receiver.respond = respond_with()
+        await driver.emit_events()
+        driver.clock.tick(MINUTE)
+        await run_until_idle(worker)
 
-    assert Health.PAUSED is paused
-    assert [DONE] * 31 == [each.state for each in await office.deliveries(courier)]
+    assert SubscriptionHealth.PAUSED is paused
+    assert [DONE] * 31 == [each.state for each in await driver.deliveries(worker)]
 
 
-@pytest.mark.parametrize("profile", list(Profile))
-async def test_probes_use_up_nothing(office: Office, profile: Profile) -> None:
+@pytest.mark.parametrize("profile", list(RetryProfile))
+async def test_probes_use_up_nothing(
+    driver: WebhookDriver, profile: RetryProfile
+) -> None:
     """However often a receiver is probed, no event is given up before its time."""
-    async with receiving(answering(503)) as receiver:
-        courier = await office.subscribe(receiver, profile=profile)
-        await office.happen()
-        for _ in range(8 if profile is Profile.HUAWEI else 6 * 60):
-            await rounds(courier)
-            office.clock.tick(MINUTE)
-        tried = await office.only(courier)
+    async with running_receiver(respond_with(503)) as receiver:
+        worker = await driver.subscribe(receiver, profile=profile)
+        await driver.emit_events()
+        for _ in range(8 if profile is RetryProfile.HUAWEI else 6 * 60):
+            await run_until_idle(worker)
+            driver.clock.tick(MINUTE)
+        tried = await driver.only_delivery(worker)
 
     assert PENDING is tried.state
 
 
-async def test_paused_after_restart(office: Office) -> None:
+async def test_paused_after_restart(driver: WebhookDriver) -> None:
     """Who is paused stays so over a restart, is probed, and resumes."""
-    async with receiving(answering(503)) as receiver:
-        courier = await office.subscribe(receiver, profile=Profile.HUAWEI)
-        await office.happen(10)
-        await rounds(courier)
-        again = await office.again(courier)
-        await office.happen()
-        await rounds(again)
+    async with running_receiver(respond_with(503)) as receiver:
+        worker = await driver.subscribe(receiver, profile=RetryProfile.HUAWEI)
+        await driver.emit_events(10)
+        await run_until_idle(worker)
+        again = await driver.restarted_worker(worker)
+        await driver.emit_events()
+        await run_until_idle(again)
         probes = len(receiver.requests) - 10
-        receiver.answer = answering()
-        office.clock.tick(MINUTE)
-        await rounds(again)
+        receiver.respond = respond_with()
+        driver.clock.tick(MINUTE)
+        await run_until_idle(again)
 
     assert 1 == probes
-    assert Health.ACTIVE is again.subscription.health
-    assert {DONE} == {each.state for each in await office.deliveries(again)}
+    assert SubscriptionHealth.ACTIVE is again.subscription.health
+    assert {DONE} == {each.state for each in await driver.deliveries(again)}
 
 
-async def test_resumed_in_order(office: Office) -> None:
+async def test_resumed_in_order(driver: WebhookDriver) -> None:
     """Ordered, what gathered during a pause comes in order for each device."""
-    async with receiving(answering(503)) as receiver:
-        courier = await office.subscribe(receiver, ordered=True, profile=Profile.HUAWEI)
+    async with running_receiver(respond_with(503)) as receiver:
+        worker = await driver.subscribe(
+            receiver, ordered=True, profile=RetryProfile.HUAWEI
+        )
         events = [
             event
             for number in range(40)
-            for event in await office.happen(device=number % 12)
+            for event in await driver.emit_events(device=number % 12)
         ]
-        await rounds(courier)
-        paused = courier.subscription.health
+        await run_until_idle(worker)
+        paused = worker.subscription.health
         before = len(receiver.requests)
-        receiver.answer = answering()
-        office.clock.tick(MINUTE)
-        await rounds(courier)
+        receiver.respond = respond_with()
+        driver.clock.tick(MINUTE)
+        await run_until_idle(worker)
 
-    assert Health.PAUSED is paused
-    told = ids(receiver.requests)[before:]
+    assert SubscriptionHealth.PAUSED is paused
+    told = webhook_ids(receiver.requests)[before:]
     for device in range(12):
         own = [event for event in events if event.device_id == device]
-        mine = message_ids(own, courier)
+        mine = message_ids(own, worker)
         assert mine == [each for each in told if each in mine]
 
 
-async def test_enabled_by_hand(office: Office) -> None:
+async def test_enabled_by_hand(driver: WebhookDriver) -> None:
     """Who is enabled by hand is told what is new without waiting for a probe."""
-    async with receiving(answering(503)) as receiver:
-        courier = await office.subscribe(receiver, profile=Profile.HUAWEI)
-        await office.happen(10)
-        await rounds(courier)
-        receiver.answer = answering()
-        await office.services.subscriptions.switch(
-            FIRST_SCOPE, courier.subscription.id, on=True
+    async with running_receiver(respond_with(503)) as receiver:
+        worker = await driver.subscribe(receiver, profile=RetryProfile.HUAWEI)
+        await driver.emit_events(10)
+        await run_until_idle(worker)
+        receiver.respond = respond_with()
+        await driver.services.subscriptions.set_enabled(
+            DEFAULT_SCOPE_ID, worker.subscription.id, enabled=True
         )
-        events = await office.happen(5)
-        await rounds(courier)
+        events = await driver.emit_events(5)
+        await run_until_idle(worker)
 
-    told = ids(receiver.requests)[-5:]
-    assert message_ids(events, courier) == sorted(told)
-    assert START == office.clock.now() < START + SECOND
+    told = webhook_ids(receiver.requests)[-5:]
+    assert message_ids(events, worker) == sorted(told)
+    assert START == driver.clock.now() < START + SECOND

@@ -11,36 +11,36 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from pushserver.clock import SECOND
 from pushserver.model.subscription import new_webhook_secret
-from pushserver.workers.webhooks.sender import LONG, MOST_KEPT, Sender
+from pushserver.workers.webhooks.sender import MAX_KEPT, STREAM_ABOVE, WebhookSender
 from tests.workers.webhooks.receiver import (
     BODY,
-    NOW,
+    NOW_SECONDS,
     SECRET,
-    Request,
-    answering,
-    receiving,
+    ReceivedRequest,
+    respond_with,
+    running_receiver,
     target,
 )
 
 
-def verified(request: Request, secret: str, body: bytes | None = None) -> Any:
+def verified(request: ReceivedRequest, secret: str, body: bytes | None = None) -> Any:
     """Let the library of Standard Webhooks verify what came in."""
     sent = request.body if body is None else body
     return Webhook(secret).verify(sent, dict(request.headers))
 
 
-async def test_verified(sender: Sender) -> None:
+async def test_verified(sender: WebhookSender) -> None:
     """What arrives is verified by the library of Standard Webhooks."""
-    async with receiving(answering()) as receiver:
+    async with running_receiver(respond_with()) as receiver:
         sent = await sender.send(target(receiver.url, timestamp=int(time.time())))
 
     assert sent.ok
     assert json.loads(BODY) == verified(receiver.requests[0], SECRET)
 
 
-async def test_one_flipped_bit(sender: Sender) -> None:
+async def test_one_flipped_bit(sender: WebhookSender) -> None:
     """One flipped bit of the body, the id, the time or the signature is noticed."""
-    async with receiving(answering()) as receiver:
+    async with running_receiver(respond_with()) as receiver:
         await sender.send(target(receiver.url, timestamp=int(time.time())))
 
     request = receiver.requests[0]
@@ -56,10 +56,10 @@ async def test_one_flipped_bit(sender: Sender) -> None:
             Webhook(SECRET).verify(request.body, dict(headers))
 
 
-async def test_two_secrets(sender: Sender) -> None:
+async def test_two_secrets(sender: WebhookSender) -> None:
     """While a secret is replaced, the old one and the new one both verify."""
     new, other = new_webhook_secret(), new_webhook_secret()
-    async with receiving(answering()) as receiver:
+    async with running_receiver(respond_with()) as receiver:
         now = int(time.time())
         await sender.send(target(receiver.url, secrets=[new, SECRET], timestamp=now))
 
@@ -70,10 +70,10 @@ async def test_two_secrets(sender: Sender) -> None:
         verified(request, other)
 
 
-async def test_signature(sender: Sender) -> None:
+async def test_signature(sender: WebhookSender) -> None:
     """The signature is the HMAC that openssl makes of id, time and body."""
     key = base64.b64encode(b"a secret of twenty-four!").decode()
-    async with receiving(answering()) as receiver:
+    async with running_receiver(respond_with()) as receiver:
         await sender.send(target(receiver.url, secrets=[f"whsec_{key}"], body=b"{}"))
 
     assert (
@@ -82,9 +82,9 @@ async def test_signature(sender: Sender) -> None:
     )
 
 
-async def test_request(sender: Sender) -> None:
+async def test_request(sender: WebhookSender) -> None:
     """The body arrives to the byte, with the headers that it needs and no others."""
-    async with receiving(answering()) as receiver:
+    async with running_receiver(respond_with()) as receiver:
         url = f"{receiver.url}?token=a%2Fb&x=%20"
         await sender.send(target(url))
 
@@ -100,11 +100,11 @@ async def test_request(sender: Sender) -> None:
         "accept": "*/*",
         "accept-encoding": "identity",
         "webhook-id": "msg_1",
-        "webhook-timestamp": str(NOW),
+        "webhook-timestamp": str(NOW_SECONDS),
     } == headers
 
 
-async def test_own_headers(sender: Sender) -> None:
+async def test_own_headers(sender: WebhookSender) -> None:
     """A subscription's headers are sent, but none takes the place of what is ours."""
     own = {
         "Authorization": "Bearer x",
@@ -116,7 +116,7 @@ async def test_own_headers(sender: Sender) -> None:
         "Transfer-Encoding": "chunked",
         "Expect": "100-continue",
     }
-    async with receiving(answering()) as receiver:
+    async with running_receiver(respond_with()) as receiver:
         await sender.send(target(receiver.url, headers=own))
 
     headers = receiver.requests[0].headers
@@ -127,10 +127,10 @@ async def test_own_headers(sender: Sender) -> None:
     assert {"webhook-other", "Expect", "Transfer-Encoding"}.isdisjoint(headers)
 
 
-async def test_long_body(sender: Sender) -> None:
+async def test_long_body(sender: WebhookSender) -> None:
     """A body of any length is sent."""
-    body = b'{"image":"' + b"A" * LONG + b'"}'
-    async with receiving(answering()) as receiver:
+    body = b'{"image":"' + b"A" * STREAM_ABOVE + b'"}'
+    async with running_receiver(respond_with()) as receiver:
         sent = await sender.send(target(receiver.url, body=body))
 
     assert sent.ok
@@ -138,15 +138,15 @@ async def test_long_body(sender: Sender) -> None:
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
-async def test_success(sender: Sender, status: int) -> None:
+async def test_success(sender: WebhookSender, status: int) -> None:
     """Any 2xx is a success, and the answer is kept."""
     text = "" if status == 204 else "thanks"
-    async with receiving(answering(status, text)) as receiver:
+    async with running_receiver(respond_with(status, text)) as receiver:
         sent = await sender.send(target(receiver.url))
 
-    assert (True, False, None) == (sent.ok, sent.gone, sent.retry_after)
+    assert (True, False, None) == (sent.ok, sent.is_gone, sent.retry_after)
     attempt = sent.attempt
-    assert (NOW * SECOND, status, text, None) == (
+    assert (NOW_SECONDS * SECOND, status, text, None) == (
         attempt.at,
         attempt.status,
         attempt.answer,
@@ -156,32 +156,32 @@ async def test_success(sender: Sender, status: int) -> None:
 
 
 @pytest.mark.parametrize("status", [304, 400, 401, 404, 429, 500, 503])
-async def test_failure(sender: Sender, status: int) -> None:
+async def test_failure(sender: WebhookSender, status: int) -> None:
     """Any other status is a failure, with the answer for whoever looks into it."""
     text = "" if status == 304 else "no"
-    async with receiving(answering(status, text)) as receiver:
+    async with running_receiver(respond_with(status, text)) as receiver:
         sent = await sender.send(target(receiver.url))
 
-    assert (False, False) == (sent.ok, sent.gone)
+    assert (False, False) == (sent.ok, sent.is_gone)
     assert (status, text) == (sent.attempt.status, sent.attempt.answer)
     assert f"The receiver answered {status}." == sent.attempt.error
 
 
-async def test_gone(sender: Sender) -> None:
+async def test_gone(sender: WebhookSender) -> None:
     """A 410 says that the receiver wants no more."""
-    async with receiving(answering(410)) as receiver:
+    async with running_receiver(respond_with(410)) as receiver:
         sent = await sender.send(target(receiver.url))
 
-    assert (False, True) == (sent.ok, sent.gone)
+    assert (False, True) == (sent.ok, sent.is_gone)
     assert "The receiver answered 410: it wants no more events." == sent.attempt.error
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-async def test_redirect(sender: Sender, status: int) -> None:
+async def test_redirect(sender: WebhookSender, status: int) -> None:
     """A redirect is a failure and not followed; what it may hold is not repeated."""
-    async with receiving(answering()) as elsewhere:
+    async with running_receiver(respond_with()) as elsewhere:
         place = elsewhere.url.replace("http://", "http://me:secret@") + "?t=secret#s"
-        async with receiving(answering(status, Location=place)) as receiver:
+        async with running_receiver(respond_with(status, Location=place)) as receiver:
             sent = await sender.send(target(receiver.url))
 
     assert [] == elsewhere.requests
@@ -210,41 +210,46 @@ async def test_redirect(sender: Sender, status: int) -> None:
         ("Thu, 01 Jan 99999 00:01:00 GMT", None),
     ],
 )
-async def test_retry_after(sender: Sender, header: str, wait: float | None) -> None:
+async def test_retry_after(
+    sender: WebhookSender, header: str, wait: float | None
+) -> None:
     """Retry-After is seconds or a date, a day at most; else it is passed over."""
-    async with receiving(answering(429, Retry_After=header)) as receiver:
+    async with running_receiver(respond_with(429, Retry_After=header)) as receiver:
         sent = await sender.send(target(receiver.url))
 
     assert wait == sent.retry_after
 
 
-async def test_retry_after_success(sender: Sender) -> None:
+async def test_retry_after_success(sender: WebhookSender) -> None:
     """After a success nothing is waited for."""
-    async with receiving(answering(200, Retry_After="60")) as receiver:
+    async with running_receiver(respond_with(200, Retry_After="60")) as receiver:
         assert None is (await sender.send(target(receiver.url))).retry_after
 
 
-async def test_connections_are_kept(sender: Sender) -> None:
+async def test_connections_are_kept(sender: WebhookSender) -> None:
     """What goes to one receiver, one after the other, takes one connection."""
-    async with receiving(answering(500, "no")) as receiver:
+    async with running_receiver(respond_with(500, "no")) as receiver:
         for _ in range(3):
             await sender.send(target(receiver.url))
 
     assert 1 == len({request.peer for request in receiver.requests})
 
 
-async def test_no_cookies(sender: Sender) -> None:
+async def test_no_cookies(sender: WebhookSender) -> None:
     """A cookie that a receiver sets is not sent back."""
-    async with receiving(answering(Set_Cookie="a=b")) as receiver:
+    async with running_receiver(respond_with(Set_Cookie="a=b")) as receiver:
         for _ in range(2):
             await sender.send(target(receiver.url))
 
     assert "Cookie" not in receiver.requests[1].headers
 
 
-async def test_no_proxy(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_proxy(sender: WebhookSender, monkeypatch: pytest.MonkeyPatch) -> None:
     """A proxy in the environment is passed over."""
-    async with receiving(answering(502)) as proxy, receiving(answering()) as receiver:
+    async with (
+        running_receiver(respond_with(502)) as proxy,
+        running_receiver(respond_with()) as receiver,
+    ):
         for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
             monkeypatch.setenv(name, proxy.url)
         sent = await sender.send(target(receiver.url))
@@ -252,7 +257,7 @@ async def test_no_proxy(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None
     assert (True, []) == (sent.ok, proxy.requests)
 
 
-async def test_long_answer(sender: Sender) -> None:
+async def test_long_answer(sender: WebhookSender) -> None:
     """Of a long answer the first 4 kB are kept, and its end is not waited for."""
 
     async def endless(request: web.BaseRequest) -> web.StreamResponse:
@@ -261,28 +266,30 @@ async def test_long_answer(sender: Sender) -> None:
         while True:
             await response.write(b"x" * 1024)
 
-    async with receiving(endless) as receiver:
+    async with running_receiver(endless) as receiver:
         sent = await sender.send(target(receiver.url))
 
-    assert (True, "x" * MOST_KEPT) == (sent.ok, sent.attempt.answer)
+    assert (True, "x" * MAX_KEPT) == (sent.ok, sent.attempt.answer)
     assert sent.attempt.duration < 10 * SECOND
 
 
-async def test_packed_answer(sender: Sender) -> None:
+async def test_packed_answer(sender: WebhookSender) -> None:
     """An answer that says it is packed is not unpacked: it could fill the memory."""
-    async with receiving(answering(200, "bomb", Content_Encoding="gzip")) as receiver:
+    async with running_receiver(
+        respond_with(200, "bomb", Content_Encoding="gzip")
+    ) as receiver:
         sent = await sender.send(target(receiver.url))
 
     assert (True, "bomb") == (sent.ok, sent.attempt.answer)
 
 
-async def test_odd_answer(sender: Sender) -> None:
+async def test_odd_answer(sender: WebhookSender) -> None:
     """An answer that is no text is kept as far as it is one."""
 
     async def odd(_: web.BaseRequest) -> web.StreamResponse:
         return web.Response(body=b"\xff\xfeok")
 
-    async with receiving(odd) as receiver:
+    async with running_receiver(odd) as receiver:
         sent = await sender.send(target(receiver.url))
 
     assert "\ufffd\ufffdok" == sent.attempt.answer

@@ -5,12 +5,14 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.clock import ManualClock
-from tests.web.site import Site, standing
+from tests.web.local_server import LocalServer, running_server
 
 
-@pytest.fixture(name="site")
-async def _site(database: str, clock: ManualClock) -> AsyncIterator[Site]:
+@pytest.fixture(name="server")
+async def _server(database: str, clock: ManualClock) -> AsyncIterator[LocalServer]:
     """Return a server whose webhooks may stay on the loopback."""
     networks = "127.0.0.0/8"
-    async with standing(database, clock, webhook_allow_networks=networks) as site:
-        yield site
+    async with running_server(
+        database, clock, webhook_allow_networks=networks
+    ) as server:
+        yield server

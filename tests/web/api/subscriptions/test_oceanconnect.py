@@ -5,76 +5,82 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from pushserver.model.scope import FIRST_SCOPE
+from pushserver.model.scope import DEFAULT_SCOPE_ID
 from tests.clock import ManualClock
-from tests.web.api.shadows import ERROR, desire, do
-from tests.web.api.subscriptions.subscriber import make, shown
-from tests.web.receiver import receiving
-from tests.web.site import DEVICE, Site, standing
+from tests.web.api.shadows import ERROR, run_command, set_desired
+from tests.web.api.subscriptions.requests import create_subscription, get_subscription
+from tests.web.local_server import DEVICE, LocalServer, running_server
+from tests.web.receiver import running_receiver
 
 SHADOW = "deviceDesiredPropertiesModifyStatusChanged"
 OCEAN = {"format": "oceanconnect", "events": [SHADOW]}
 
 
 @pytest.fixture(name="near")
-async def _near(database: str, clock: ManualClock) -> AsyncIterator[Site]:
+async def _near(database: str, clock: ManualClock) -> AsyncIterator[LocalServer]:
     """Return a server whose webhooks may stay on the loopback."""
     networks = "127.0.0.0/8"
-    async with standing(database, clock, webhook_allow_networks=networks) as site:
-        yield site
+    async with running_server(
+        database, clock, webhook_allow_networks=networks
+    ) as server:
+        yield server
 
 
-async def test_names(site: Site) -> None:
+async def test_names(server: LocalServer) -> None:
     """
     Events are given by the platform's names or ours, and shown by the platform's.
     """
-    made = await make(
-        site,
+    made = await create_subscription(
+        server,
         format="oceanconnect",
         events=["upgrade.state", "swUpgradeResultNotify", "shadow.status"],
     )
 
     names = [SHADOW, "swUpgradeResultNotify", "swUpgradeStateChangeNotify"]
-    assert names == made["events"] == (await shown(site, made))["events"]
-    assert (str(FIRST_SCOPE), True) == (made["appId"], made["ordered"])
+    assert names == made["events"] == (await get_subscription(server, made))["events"]
+    assert (str(DEFAULT_SCOPE_ID), True) == (made["appId"], made["ordered"])
 
 
-async def test_changed(site: Site) -> None:
+async def test_changed(server: LocalServer) -> None:
     """
     They are changed by the same names.
     """
-    made = await make(site, **OCEAN)
+    made = await create_subscription(server, **OCEAN)
     path = f"/subscriptions/{made['id']}"
 
-    await site.api("PATCH", path, {"events": ["swUpgradeStateChangeNotify"]})
+    await server.api("PATCH", path, {"events": ["swUpgradeStateChangeNotify"]})
 
-    assert ["swUpgradeStateChangeNotify"] == (await shown(site, made))["events"]
+    assert ["swUpgradeStateChangeNotify"] == (await get_subscription(server, made))[
+        "events"
+    ]
 
 
 @pytest.mark.parametrize("format_", ["native", "iotda"])
-async def test_unknown_elsewhere(site: Site, format_: str) -> None:
+async def test_unknown_elsewhere(server: LocalServer, format_: str) -> None:
     """
     Other formats do not know the platform's names.
     """
     wanted = {"url": "https://9.9.9.9/", "format": format_}
     names = ["command.status", SHADOW]
-    answer = await site.api("POST", "/subscriptions", {**wanted, "events": names})
+    answer = await server.api("POST", "/subscriptions", {**wanted, "events": names})
 
     assert (422, "invalid", "/events/1") == answer.problem
     assert SHADOW in answer.json()["detail"]
 
 
-async def test_told(near: Site) -> None:
+async def test_told(near: LocalServer) -> None:
     """
     What was delivered and what failed is told once each, with the page's fields.
     """
-    async with receiving() as receiver:
-        await make(near, **OCEAN, url=f"{receiver.url}/v1.0.0/messageReceiver")
-        await desire(near, {"general": {"language": "pt_BR", "beep": True}})
-        await do(near)
-        await desire(near, {"general": {"language": "xx"}})
-        await do(near, ERROR)
-        await near.deliver()
+    async with running_receiver() as receiver:
+        await create_subscription(
+            near, **OCEAN, url=f"{receiver.url}/v1.0.0/messageReceiver"
+        )
+        await set_desired(near, {"general": {"language": "pt_BR", "beep": True}})
+        await run_command(near)
+        await set_desired(near, {"general": {"language": "xx"}})
+        await run_command(near, ERROR)
+        await near.deliver_webhooks()
 
         common = {
             "notifyType": SHADOW,
@@ -94,15 +100,15 @@ async def test_told(near: Site) -> None:
             assert one.content == json.dumps(one.body, separators=(",", ":")).encode()
 
 
-async def test_told_in_the_servers_words(near: Site) -> None:
+async def test_told_in_the_servers_words(near: LocalServer) -> None:
     """
     Others are told in the server's own words, with the reason.
     """
-    async with receiving() as receiver:
-        await make(near, events=["shadow.status"], url=receiver.url)
-        shadow = await desire(near, {"general": {"language": "xx"}})
-        await do(near, ERROR)
-        await near.deliver()
+    async with running_receiver() as receiver:
+        await create_subscription(near, events=["shadow.status"], url=receiver.url)
+        shadow = await set_desired(near, {"general": {"language": "xx"}})
+        await run_command(near, ERROR)
+        await near.deliver_webhooks()
 
         (told,) = [one.body for one in receiver.received]
         assert "shadow.status" == told["type"]

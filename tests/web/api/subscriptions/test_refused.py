@@ -5,8 +5,14 @@ from typing import Any
 import pytest
 
 from tests.clock import ManualClock
-from tests.web.api.subscriptions.subscriber import ALL, PLAIN, URL, make, shown
-from tests.web.site import Answer, Site, standing
+from tests.web.api.subscriptions.requests import (
+    EVENT_NAMES,
+    REQUEST,
+    UNREACHABLE,
+    create_subscription,
+    get_subscription,
+)
+from tests.web.local_server import LocalServer, Response, running_server
 
 
 @pytest.mark.parametrize(
@@ -24,25 +30,25 @@ from tests.web.site import Answer, Site, standing
         ("POST", "/recover"),
     ],
 )
-async def test_unknown(site: Site, call: str, path: str) -> None:
+async def test_unknown(server: LocalServer, call: str, path: str) -> None:
     """
     What is not there is 404, and an id that is none 422.
     """
     bodies: dict[str, Any] = {"PATCH": {}}
     body = {"since": "2026-01-01T00:00:00Z"} if "recover" in path else bodies.get(call)
-    gone = await site.api(call, f"/subscriptions/5{path}", body)
-    none = await site.api(call, f"/subscriptions/x{path}", body)
+    gone = await server.api(call, f"/subscriptions/5{path}", body)
+    none = await server.api(call, f"/subscriptions/x{path}", body)
 
     assert (404, "not-found", None) == gone.problem
     assert (422, "invalid") == none.problem[:2]
 
 
-async def test_patch_is_checked(site: Site) -> None:
+async def test_patch_is_checked(server: LocalServer) -> None:
     """
     A change is refused as a new one would be, and then changes nothing.
     """
-    made = await make(site, format="iotda")
-    before = await shown(site, made)
+    made = await create_subscription(server, format="iotda")
+    before = await get_subscription(server, made)
     path = f"/subscriptions/{made['id']}"
     changes: list[dict[str, Any]] = [
         {"events": ["task.finished"]},
@@ -51,36 +57,38 @@ async def test_patch_is_checked(site: Site) -> None:
         {"events": []},
     ]
     refused = [
-        await site.api("PATCH", path, {"description": "x", **change})
+        await server.api("PATCH", path, {"description": "x", **change})
         for change in changes
     ]
 
     assert ["/events", "/url", "/format", "/events"] == [
         answer.problem[2] for answer in refused
     ]
-    assert before == await shown(site, made)
+    assert before == await get_subscription(server, made)
 
 
-async def test_twin(site: Site) -> None:
+async def test_twin(server: LocalServer) -> None:
     """
     A second one with the same URL, events and format is refused, also by a change.
     """
-    first = await make(site, events=["command.status", "device.online"])
-    answer = await site.api(
+    first = await create_subscription(
+        server, events=["command.status", "device.online"]
+    )
+    answer = await server.api(
         "POST",
         "/subscriptions",
-        {**PLAIN, "events": ["device.online", "command.status"], "ordered": True},
+        {**REQUEST, "events": ["device.online", "command.status"], "ordered": True},
     )
-    other = await make(site)
+    other = await create_subscription(server)
     path = f"/subscriptions/{other['id']}"
-    turned = await site.api("PATCH", path, {"events": first["events"]})
-    same = await site.api("PATCH", path, {"events": other["events"]})
+    turned = await server.api("PATCH", path, {"events": first["events"]})
+    same = await server.api("PATCH", path, {"events": other["events"]})
 
     assert (409, "conflict", None) == answer.problem
     assert first["id"] in answer.json()["detail"]
     assert (409, "conflict", None) == turned.problem
     assert 200 == same.status
-    await make(site, format="iotda")
+    await create_subscription(server, format="iotda")
 
 
 @pytest.mark.parametrize(
@@ -89,7 +97,7 @@ async def test_twin(site: Site) -> None:
         ({"events": ["door.opened"]}, "/events/0", "door.opened"),
         ({"events": []}, "/events", "length"),
         ({"format": "soap"}, "/format", "soap"),
-        ({"format": "iotda", "events": ALL[:3]}, "/events", "device.offline"),
+        ({"format": "iotda", "events": EVENT_NAMES[:3]}, "/events", "device.offline"),
         ({"retryProfile": "never"}, "/retryProfile", "never"),
         ({"deviceIds": []}, "/deviceIds", "length"),
         ({"deviceIds": ["7", "x"]}, "/deviceIds/1", "decimal"),
@@ -114,75 +122,75 @@ async def test_twin(site: Site) -> None:
     ],
 )
 async def test_refused(
-    site: Site, fields: dict[str, Any], pointer: str, words: str
+    server: LocalServer, fields: dict[str, Any], pointer: str, words: str
 ) -> None:
     """
     What cannot be is refused with its reason, and nothing is made.
     """
-    answer = await site.api("POST", "/subscriptions", {**PLAIN, **fields})
+    answer = await server.api("POST", "/subscriptions", {**REQUEST, **fields})
 
     assert (422, "invalid", pointer) == answer.problem
     assert words in answer.json()["detail"]
-    assert [] == list(site.services.subscriptions)
+    assert [] == list(server.services.subscriptions)
 
 
 async def test_refused_by_its_name(database: str, clock: ManualClock) -> None:
     """
     A name that resolves to a refused address is refused with that address.
     """
-    wanted = {**PLAIN, "url": "https://localhost/"}
-    async with standing(database, clock) as site:
-        answer = await site.api("POST", "/subscriptions", wanted)
+    wanted = {**REQUEST, "url": "https://localhost/"}
+    async with running_server(database, clock) as server:
+        answer = await server.api("POST", "/subscriptions", wanted)
 
     assert (422, "invalid", "/url") == answer.problem
     assert "loopback" in answer.json()["detail"]
 
 
-async def include(site: Site, *permissions: str) -> list[Answer]:
+async def include(server: LocalServer, *permissions: str) -> list[Response]:
     """Ask for results with a token of these permissions: in a new one, in a change."""
-    made = await make(site, url=f"{URL}/plain")
-    token = await site.token(*permissions)
+    made = await create_subscription(server, url=f"{UNREACHABLE}/plain")
+    token = await server.create_token(*permissions)
     wanted = {"include": ["result"]}
     path = f"/subscriptions/{made['id']}"
     return [
-        await site.api("POST", "/subscriptions", {**PLAIN, **wanted}, token=token),
-        await site.api("PATCH", path, wanted, token=token),
-        await site.api("PATCH", path, {"include": []}, token=token),
+        await server.api("POST", "/subscriptions", {**REQUEST, **wanted}, token=token),
+        await server.api("PATCH", path, wanted, token=token),
+        await server.api("PATCH", path, {"include": []}, token=token),
     ]
 
 
-async def test_include_needs_more(site: Site) -> None:
+async def test_include_needs_more(server: LocalServer) -> None:
     """
     Results are told to a subscription only by who may read them.
     """
-    asked = await include(site, "subscriptions:write", "commands:read")
+    asked = await include(server, "subscriptions:write", "commands:read")
 
     assert (403, "forbidden", None) == asked[0].problem
     assert (403, "forbidden", None) == asked[1].problem
     assert "results:read" in asked[0].json()["detail"]
     assert 200 == asked[2].status
-    assert not any(each.include_result for each in site.services.subscriptions)
+    assert not any(each.include_result for each in server.services.subscriptions)
 
 
-async def test_include(site: Site) -> None:
+async def test_include(server: LocalServer) -> None:
     """
     Who may read results may have them told.
     """
-    asked = await include(site, "subscriptions:write", "results:read")
+    asked = await include(server, "subscriptions:write", "results:read")
 
     assert [201, 200, 200] == [answer.status for answer in asked]
     assert [["result"], ["result"], []] == [each.json()["include"] for each in asked]
 
 
-async def test_iotda_needs_more(site: Site) -> None:
+async def test_iotda_needs_more(server: LocalServer) -> None:
     """
     A format whose bodies hold results is only for who may read them.
     """
-    token = await site.token("subscriptions:write")
-    wanted = {**PLAIN, "format": "iotda"}
-    refused = await site.api("POST", "/subscriptions", wanted, token=token)
-    token = await site.token("subscriptions:write", "results:read")
-    made = await site.api("POST", "/subscriptions", wanted, token=token)
+    token = await server.create_token("subscriptions:write")
+    wanted = {**REQUEST, "format": "iotda"}
+    refused = await server.api("POST", "/subscriptions", wanted, token=token)
+    token = await server.create_token("subscriptions:write", "results:read")
+    made = await server.api("POST", "/subscriptions", wanted, token=token)
 
     assert (403, "forbidden", None) == refused.problem
     assert 201 == made.status
@@ -190,17 +198,17 @@ async def test_iotda_needs_more(site: Site) -> None:
 
 @pytest.mark.parametrize("fields", [{"include": ["result"]}, {"format": "iotda"}])
 async def test_results_are_not_led_elsewhere(
-    site: Site, fields: dict[str, Any]
+    server: LocalServer, fields: dict[str, Any]
 ) -> None:
     """
     Where results go is changed only by who may read them.
     """
-    made = await make(site, **fields)
-    path, change = f"/subscriptions/{made['id']}", {"url": f"{URL}/mine"}
-    token = await site.token("subscriptions:write")
-    refused = await site.api("PATCH", path, change, token=token)
-    token = await site.token("subscriptions:write", "results:read")
-    changed = await site.api("PATCH", path, change, token=token)
+    made = await create_subscription(server, **fields)
+    path, change = f"/subscriptions/{made['id']}", {"url": f"{UNREACHABLE}/mine"}
+    token = await server.create_token("subscriptions:write")
+    refused = await server.api("PATCH", path, change, token=token)
+    token = await server.create_token("subscriptions:write", "results:read")
+    changed = await server.api("PATCH", path, change, token=token)
 
     assert (403, "forbidden", None) == refused.problem
-    assert (200, f"{URL}/mine") == (changed.status, changed.json()["url"])
+    assert (200, f"{UNREACHABLE}/mine") == (changed.status, changed.json()["url"])

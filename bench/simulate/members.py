@@ -1,0 +1,74 @@
+"""What servers tell each other: gathered while one sends, and while another listens."""
+
+import attrs
+import simpy
+
+from bench.simulate.queues import SimProcess
+from bench.simulate.servers import ServerProcess, SimulatedDatabase
+from bench.simulate.times import ServiceTimes
+
+
+@attrs.define(eq=False)
+class SimulatedMember:
+    """
+    Tells the desks of the *others* what its *process* wrote, and hears what they tell.
+
+    It sends one message at a time, and hears all that have come since the last time.
+    """
+
+    env: simpy.Environment
+    times: ServiceTimes
+    database: SimulatedDatabase
+    process: ServerProcess
+    others: "list[SimulatedMember]" = attrs.field(factory=list, init=False)
+    _outgoing: "list[tuple[SimulatedMember | None, simpy.Event]]" = attrs.Factory(list)
+    _incoming: list[simpy.Event] = attrs.Factory(list)
+    _is_sending: bool = False
+    _is_receiving: bool = False
+
+    def publish(self, recipient: "SimulatedMember | None" = None) -> simpy.Event:
+        """Tell all others; the event is there when *recipient* has heard it."""
+        heard = self.env.event()
+        if self.others:
+            self._outgoing.append((recipient, heard))
+            if not self._is_sending:
+                self._is_sending = True
+                self.env.process(self._send())
+        return heard
+
+    def _send(self) -> SimProcess:
+        while self._outgoing:
+            batch, self._outgoing = self._outgoing, []
+            yield from self.process.core.work(self.times.tell_server)
+            yield from self.database.commit(self.times.tell_database)
+            for other in self.others:
+                other.on_notice([event for whom, event in batch if whom is other])
+        self._is_sending = False
+
+    def on_notice(self, waiting: list[simpy.Event]) -> None:
+        """Take a message in, for which some are *waiting*."""
+        self._incoming += waiting or [self.env.event()]
+        if not self._is_receiving:
+            self._is_receiving = True
+            self.env.process(self._receive())
+
+    def _receive(self) -> SimProcess:
+        while self._incoming:
+            heard, self._incoming = self._incoming, []
+            yield from self.process.core.work(self.times.told_server)
+            for event in heard:
+                event.succeed()
+        self._is_receiving = False
+
+
+def build_members(
+    env: simpy.Environment,
+    times: ServiceTimes,
+    database: SimulatedDatabase,
+    processes: list[ServerProcess],
+) -> list[SimulatedMember]:
+    """Return a desk for each process; each tells all others."""
+    made = [SimulatedMember(env, times, database, process) for process in processes]
+    for desk in made:
+        desk.others += [other for other in made if other is not desk]
+    return made

@@ -1,0 +1,71 @@
+"""What `tasks make` is told: which devices are meant, and how the task goes."""
+
+from typing import Annotated, Any
+
+import attrs
+from cyclopts import Parameter
+
+from pushserver.cli.context import UsageError
+from pushserver.cli.pairs import parse_tags
+
+#: An option without a value.
+Switch = Annotated[bool, Parameter(negative=())]
+
+
+@Parameter(name="*")
+@attrs.frozen(kw_only=True)
+class TargetOptions:
+    """Which devices are meant, in exactly one of three ways."""
+
+    device: Annotated[tuple[str, ...], Parameter(negative=())] = ()
+    "A device's id; may be repeated."
+    tag: Annotated[tuple[str, ...], Parameter(negative=())] = ()
+    "Devices with this tag, key=value; may be repeated: with all of them."
+    all: Switch = False
+    "Every device."
+
+    def api_fields(self) -> dict[str, Any]:
+        """
+        Return what is given, as the API names it.
+
+        Raises:
+            Usage: it is not exactly one way, or a tag is none.
+        """
+        if bool(self.device) + bool(self.tag) + self.all != 1:
+            raise UsageError("Say which devices: --device, --tag, or --all.")
+        if self.device:
+            return {"deviceIds": list(self.device)}
+        return {"tags": parse_tags(self.tag)} if self.tag else {"all": True}
+
+
+@Parameter(name="*")
+@attrs.frozen(kw_only=True)
+class TaskOptions:
+    """How the task goes."""
+
+    name: str | None = None
+    "A name for people."
+    concurrency: int | None = None
+    "How many devices work at once, at most."
+    stop_after_failures: str | None = None
+    "Pause after so many failures: 5, or 5% of the devices."
+    expires_in: int | None = None
+    "Seconds after which devices that have not begun do not begin any more."
+    dry_run: Switch = False
+    "Only tell who would be hit."
+
+    def api_fields(self) -> dict[str, Any]:
+        """Return what is given, as the API names it."""
+        fields = {
+            "name": self.name,
+            "concurrency": self.concurrency,
+            "stopAfterFailures": self.stop_after_failures,
+            "expiresIn": self.expires_in,
+            "dryRun": self.dry_run or None,
+        }
+        return {name: value for name, value in fields.items() if value is not None}
+
+
+#: What is said by who says nothing.
+NO_TARGETS = TargetOptions()
+DEFAULT_TASK_OPTIONS = TaskOptions()

@@ -1,0 +1,83 @@
+"""Server-sent events, read as they come."""
+
+from collections.abc import AsyncIterable, AsyncIterator
+from typing import Self
+
+import attrs
+import msgspec
+
+from pushserver.client.transport import Json, Unreachable, translate_network_errors
+
+
+@attrs.frozen
+class StreamMessage:
+    """
+    Something that the stream told: an event, or how many were `missed`.
+
+    `id` is what to go on from after it.
+    """
+
+    type: str
+    data: Json
+    id: str | None
+
+
+@attrs.define
+class EventStream:
+    """
+    What *chunks* of bytes from *server* tell.
+
+    `last_event_id` is what to go on from: also before the first event, and where others
+    were passed over that were not asked for.
+    """
+
+    server: str
+    chunks: AsyncIterable[bytes]
+    last_event_id: str | None = None
+    _messages: AsyncIterator[StreamMessage] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._messages = self._parse()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> StreamMessage:
+        """
+        Return the next message.
+
+        Raises:
+            Unreachable: the server went away.
+        """
+        with translate_network_errors(self.server):
+            return await anext(self._messages)
+
+    async def _parse(self) -> AsyncIterator[StreamMessage]:
+        fields: dict[str, str] = {}
+        async for line in _split_lines(self.chunks):
+            if line:
+                # What begins with a colon is a comment: a field without a name.
+                name, _, value = line.partition(":")
+                fields[name] = value.removeprefix(" ")
+                continue
+            self.last_event_id = fields.get("id", self.last_event_id)
+            if "data" in fields:
+                yield self._message(fields)
+            fields = {}
+
+    def _message(self, fields: dict[str, str]) -> StreamMessage:
+        try:
+            data = msgspec.json.decode(fields["data"], type=Json)
+        except msgspec.DecodeError:
+            detail = f"{self.server} sends what is no JSON. Is a pushserver there?"
+            raise Unreachable(detail) from None
+        return StreamMessage(fields.get("event", "message"), data, self.last_event_id)
+
+
+async def _split_lines(chunks: AsyncIterable[bytes]) -> AsyncIterator[str]:
+    """Yield whole lines without their ends."""
+    incomplete = b""
+    async for chunk in chunks:
+        *lines, incomplete = (incomplete + chunk).split(b"\n")
+        for line in lines:
+            yield line.decode(errors="replace").removesuffix("\r")

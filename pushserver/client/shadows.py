@@ -1,0 +1,55 @@
+"""The calls of shadows: what should be on devices, and what is."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from pushserver.client.transport import BaseClient, Json, path_segment
+
+
+@attrs.define
+class ShadowCalls(BaseClient):
+    """What is desired of devices, one by one or many at once."""
+
+    async def shadow(self, device_id: str) -> Json:
+        """Return what is desired and known of a device."""
+        return await self._request_json(
+            "GET", f"/devices/{path_segment(device_id)}/shadow"
+        )
+
+    async def update_desired(
+        self,
+        device_id: str,
+        desired: Json,
+        *,
+        if_match: str | None = None,
+        expires_in: int | None = None,
+    ) -> Json:
+        """Change what is desired of a device; return its shadow."""
+        path = f"/devices/{path_segment(device_id)}/shadow"
+        headers = {} if if_match is None else {"If-Match": f'"{if_match}"'}
+        params = {"expiresIn": expires_in}
+        return await self._request_json(
+            "PATCH", path, body=desired, params=params, headers=headers
+        )
+
+    async def refresh_shadow(
+        self, device_id: str, keys: Mapping[str, Sequence[str]]
+    ) -> list[Json]:
+        """Ask a device for all that is known of, and for *keys*."""
+        path = f"/devices/{path_segment(device_id)}/shadow/refresh"
+        return list((await self._request_json("POST", path, body=keys))["items"])
+
+    async def update_desired_of_many(
+        self,
+        targets: Json,
+        desired: Json,
+        *,
+        idempotency_key: str | None = None,
+        **fields: Any,
+    ) -> Json:
+        """Change what is desired of many devices; return the task that sends it."""
+        body = {"targets": targets, "desired": desired, **fields}
+        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+        return await self._request_json("PATCH", "/shadows", body=body, headers=headers)

@@ -1,0 +1,121 @@
+"""The calls of subscriptions, what was told to them, and the stream of events."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from typing import Any
+
+import attrs
+
+from pushserver.client.event_stream import EventStream
+from pushserver.client.transport import (
+    BASE,
+    ApiError,
+    ApiResponse,
+    BaseClient,
+    Json,
+    path_segment,
+    translate_network_errors,
+)
+
+
+@attrs.define
+class SubscriptionCalls(BaseClient):
+    """Being told of events: posted to a URL, or read from a stream."""
+
+    async def create_subscription(
+        self, url: str, events: Sequence[str], **fields: Any
+    ) -> Json:
+        """Make a subscription; its secret is shown this once."""
+        body = {"url": url, "events": list(events), **fields}
+        return await self._request_json("POST", "/subscriptions", body=body)
+
+    async def subscriptions(self) -> Json:
+        """Return the subscriptions, oldest first."""
+        return await self._request_json("GET", "/subscriptions")
+
+    async def subscription(self, subscription_id: str) -> Json:
+        """Return one subscription, and how it does."""
+        return await self._request_json("GET", _subscription_path(subscription_id))
+
+    async def update_subscription(self, subscription_id: str, **fields: Any) -> Json:
+        """Change some of a subscription's fields; None takes a filter away."""
+        return await self._request_json(
+            "PATCH", _subscription_path(subscription_id), body=fields
+        )
+
+    async def delete_subscription(self, subscription_id: str) -> None:
+        """Forget a subscription and what it waits for."""
+        await self._request("DELETE", _subscription_path(subscription_id))
+
+    async def ping_subscription(self, subscription_id: str) -> Json:
+        """Have a ping sent now, and return what the receiver said."""
+        return await self._request_json(
+            "POST", _subscription_path(subscription_id, "/ping")
+        )
+
+    async def rotate_secret(self, subscription_id: str) -> Json:
+        """Make a new secret; it is shown this once."""
+        return await self._request_json(
+            "POST", _subscription_path(subscription_id, "/secret/rotate")
+        )
+
+    async def enable_subscription(self, subscription_id: str) -> Json:
+        """Go on with a subscription where it stood."""
+        return await self._request_json(
+            "POST", _subscription_path(subscription_id, "/enable")
+        )
+
+    async def disable_subscription(self, subscription_id: str) -> Json:
+        """Have nothing more sent until it is enabled."""
+        return await self._request_json(
+            "POST", _subscription_path(subscription_id, "/disable")
+        )
+
+    async def deliveries(self, subscription_id: str, **filters: Any) -> Json:
+        """Return a page of what was told to a subscription, newest events first."""
+        path = _subscription_path(subscription_id, "/deliveries")
+        return await self._request_json("GET", path, params=filters)
+
+    async def redeliver(self, subscription_id: str, delivery_id: str) -> Json:
+        """Have one event sent again."""
+        path = _subscription_path(
+            subscription_id, f"/deliveries/{path_segment(delivery_id)}/redeliver"
+        )
+        return await self._request_json("POST", path)
+
+    async def recover(self, subscription_id: str, since: str) -> Json:
+        """Have everything sent again that was given up of events since an instant."""
+        path = _subscription_path(subscription_id, "/recover")
+        return await self._request_json("POST", path, body={"since": since})
+
+    @asynccontextmanager
+    async def stream_events(
+        self, *, last_event_id: str | None = None, **filters: Any
+    ) -> AsyncIterator[EventStream]:
+        """
+        Lend a stream of events: those after *last_event_id*, or from now on.
+
+        Raises:
+            ApiError: the server refuses.
+            Unreachable: it cannot be reached.
+        """
+        headers = {} if last_event_id is None else {"Last-Event-ID": last_event_id}
+        path = f"{BASE}/events"
+        with translate_network_errors(self.server):
+            response = await self._start_request(
+                "GET", path, params=filters, headers=headers
+            )
+        async with response:
+            if response.status != HTTPStatus.OK:
+                with translate_network_errors(self.server):
+                    content = await response.read()
+                error_answer = ApiResponse(
+                    response.status, response.headers.copy(), content
+                )
+                raise ApiError(error_answer.status, error_answer.json())
+            yield EventStream(self.server, response.content.iter_any(), last_event_id)
+
+
+def _subscription_path(subscription_id: str, suffix: str = "") -> str:
+    return f"/subscriptions/{path_segment(subscription_id)}{suffix}"

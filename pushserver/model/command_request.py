@@ -1,0 +1,116 @@
+"""What a program asks for, checked, and the command that becomes of it."""
+
+from collections.abc import Sequence
+
+import attrs
+
+from pushserver.clock import SECOND
+from pushserver.model.catalogue import DeliveryGuarantee, endpoint_defaults, is_slow
+from pushserver.model.command import Command, Order
+from pushserver.model.merge_patch import MergePatch
+from pushserver.model.operation import OnFailure, OperationDescriptor
+from pushserver.model.upgrade import Upgrade
+
+#: How often a command is handed out at the most, unless it says otherwise.
+DEFAULT_MAX_ATTEMPTS = 5
+
+
+@attrs.frozen(kw_only=True)
+class CommandRequest:
+    """
+    A command to be. Durations and instants are microseconds.
+
+    None means: as the catalogue, or the server's settings, have it. `service_id` is the
+    service of the device that it writes or reads.
+    """
+
+    order: Order
+    priority: int = 0
+    guarantee: DeliveryGuarantee | None = None
+    max_attempts: int | None = None
+    response_timeout: int | None = None
+    expires_in: int | None = None
+    not_before: int | None = None
+    resource: str | None = None
+    service_id: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Step:
+    """The command to be of one step; `owner_id` is its operation, or its task."""
+
+    owner_id: int
+    number: int
+    request: CommandRequest
+
+
+@attrs.frozen(kw_only=True)
+class OperationRequest:
+    """
+    An operation to be: its steps in order, and how it is called.
+
+    With an `upgrade` they are the steps of that. They write what is `desired` of the
+    device from then on, if that is given.
+    """
+
+    step_requests: Sequence[CommandRequest]
+    label: OperationDescriptor
+    on_failure: OnFailure = OnFailure.STOP
+    upgrade: Upgrade | None = None
+    desired: MergePatch | None = None
+
+
+@attrs.frozen
+class StepRef:
+    """Where a command belongs: which step of which operation."""
+
+    operation_id: int
+    step: int
+
+
+def make_command(
+    request: CommandRequest,
+    *,
+    command_id: int,
+    scope_id: int,
+    device_id: int,
+    now: int,
+    response_timeout: int,
+    step_ref: StepRef | None = None,
+) -> Command:
+    """Fill in what *request* leaves open; *response_timeout* is the server's own."""
+    order = request.order
+    defaults = endpoint_defaults(order.endpoint)
+    expires_in = request.expires_in or defaults.expires_in * SECOND
+    return Command(
+        id=command_id,
+        scope_id=scope_id,
+        device_id=device_id,
+        endpoint=order.endpoint,
+        priority=request.priority,
+        guarantee=request.guarantee or defaults.guarantee,
+        max_attempts=request.max_attempts or DEFAULT_MAX_ATTEMPTS,
+        response_timeout=request.response_timeout or response_timeout,
+        slow=is_slow(order.endpoint, order.body),
+        created_at=now,
+        not_before=request.not_before,
+        expires_at=max(now, request.not_before or 0) + expires_in,
+        operation_id=None if step_ref is None else step_ref.operation_id,
+        step=None if step_ref is None else step_ref.step,
+        resource=None if step_ref is None else request.resource,
+        service_id=request.service_id,
+        order=order,
+    )
+
+
+def retry_request(command: Command, order: Order) -> CommandRequest:
+    """Return the draft of a command like this one, to be tried from now on."""
+    starts_at = max(command.created_at, command.not_before or 0)
+    return CommandRequest(
+        order=order,
+        priority=command.priority,
+        guarantee=command.guarantee,
+        max_attempts=command.max_attempts,
+        response_timeout=command.response_timeout,
+        expires_in=command.expires_at - starts_at,
+    )

@@ -1,0 +1,196 @@
+"""How an operation follows its steps: each turn of a command moves it, in one place.
+
+`Changes.apply_event` calls `update_operation` for every transition of a step's command,
+so an operation and its notifications are written in the very transaction that moves the
+command.
+"""
+
+from typing import TYPE_CHECKING
+
+from pushserver.model import upgrade_steps
+from pushserver.model.operation import (
+    Notification,
+    OnFailure,
+    Operation,
+    OperationStatus,
+)
+from pushserver.model.state import CommandEvent, CommandState
+
+if TYPE_CHECKING:
+    from pushserver.model.changes import Changes
+    from pushserver.model.command import Command
+
+_FINAL_EVENTS = frozenset(
+    {
+        CommandEvent.SUCCEED,
+        CommandEvent.FAIL,
+        CommandEvent.GIVE_UP,
+        CommandEvent.EXPIRE,
+        CommandEvent.CANCEL,
+    }
+)
+_FAILURE_EVENTS = frozenset(
+    {CommandEvent.FAIL, CommandEvent.EXPIRE, CommandEvent.CANCEL}
+)
+
+
+def update_operation(
+    operation: Operation,
+    command: "Command",
+    previous_state: CommandState,
+    command_event: CommandEvent,
+    at: int,
+    changes: "Changes",
+) -> None:
+    """Let the operation know that its step's *command* moved from *previous_state*."""
+    if command_event is CommandEvent.HAND_OUT:
+        if operation.device_upgrade is not None:
+            upgrade_steps.start_step(
+                operation, operation.device_upgrade, command, at, changes
+            )
+        operation.raise_progress(
+            _percent(2 * operation.done_steps + 1, 2 * operation.step_count)
+        )
+        _notify_step(operation, command, "sent", at, changes)
+    elif command_event in _FINAL_EVENTS:
+        if previous_state is CommandState.TIMEOUT:
+            _apply_late_result(operation, command, command_event, changes)
+            outcome = f"{command.state}, late"
+        else:
+            _finish_step(operation, command, command_event, at, changes)
+            outcome = str(command.state)
+        _notify_step(operation, command, outcome, at, changes)
+
+
+def record_step_queued(
+    operation: Operation, command: "Command", changes: "Changes"
+) -> None:
+    """Note that the next step became *command*, which waits in the lane now."""
+    at = command.created_at
+    operation.queued_steps += 1
+    if operation.started_at is None:
+        operation.started_at = at
+    operation.raise_progress(_percent(operation.done_steps, operation.step_count))
+    _notify_step(operation, command, "queued", at, changes)
+
+
+def add_notification(
+    operation: Operation, notification: Notification, changes: "Changes"
+) -> None:
+    """Add what somebody outside the queue tells; it may close what has no steps."""
+    at = notification.created_at
+    changes.notifications.append(notification)
+    changes.record_operation(operation, at)
+    operation.started_at = operation.started_at or at
+    if not operation.step_count:
+        operation.raise_progress(notification.progress)
+        operation.status = notification.status
+        if notification.status is OperationStatus.COMPLETED:
+            operation.raise_progress(100)
+        if notification.status in (OperationStatus.COMPLETED, OperationStatus.FAILED):
+            operation.ended_at = at
+    changes.emit_operation_event(operation, at, notification.message)
+
+
+def end_operation(operation: Operation, at: int, changes: "Changes") -> None:
+    """End the operation, by what is known of its steps."""
+    operation.status = operation.final_status
+    operation.ended_at = at
+    if operation.device_upgrade is not None:
+        upgrade_steps.finish_upgrade(operation, operation.device_upgrade, at, changes)
+
+
+def notify_progress(
+    operation: Operation,
+    changes: "Changes",
+    *,
+    at: int,
+    resource: str | None = None,
+    message: str | None = None,
+) -> None:
+    """Write how the operation stands now."""
+    changes.record_operation(operation, at)
+    changes.emit_operation_event(operation, at, message)
+    changes.notifications.append(
+        Notification(
+            id=changes.new_id(),
+            operation_id=operation.id,
+            scope_id=operation.scope_id,
+            created_at=at,
+            created_by=operation.created_by,
+            sent_at=at,
+            status=operation.status,
+            progress=operation.progress,
+            resource=resource,
+            message=message,
+        )
+    )
+
+
+def _percent(done: int, whole: int) -> int:
+    return 100 * done // whole
+
+
+def _notify_step(
+    operation: Operation, command: "Command", outcome: str, at: int, changes: "Changes"
+) -> None:
+    number = (command.step or 0) + 1
+    notify_progress(
+        operation,
+        changes,
+        at=at,
+        resource=command.resource or command.endpoint,
+        message=f"Step {number} of {operation.step_count}: {outcome}",
+    )
+
+
+def _finish_step(
+    operation: Operation,
+    command: "Command",
+    command_event: CommandEvent,
+    at: int,
+    changes: "Changes",
+) -> None:
+    device_upgrade = operation.device_upgrade
+    if device_upgrade is not None:
+        is_finished = upgrade_steps.finish_step(
+            operation, device_upgrade, command, command_event, at, changes
+        )
+        continues = operation.failed_steps == 0
+    else:
+        continues = (
+            command_event is CommandEvent.SUCCEED
+            or operation.on_failure is OnFailure.CONTINUE
+        )
+        operation.done_steps += 1
+        operation.failed_steps += command_event in _FAILURE_EVENTS
+        operation.unknown_steps += command_event is CommandEvent.GIVE_UP
+        all_done = operation.done_steps == operation.step_count
+        is_finished = operation.canceled or not continues or all_done
+    if continues:
+        operation.raise_progress(_percent(operation.done_steps, operation.step_count))
+    if is_finished:
+        end_operation(operation, at, changes)
+
+
+def _apply_late_result(
+    operation: Operation,
+    command: "Command",
+    command_event: CommandEvent,
+    changes: "Changes",
+) -> None:
+    """Take back that nobody knew; what has ended starts no further step."""
+    device_upgrade = operation.device_upgrade
+    if device_upgrade is not None:
+        parsed_result = changes.parsed_results.get(command.id)
+        if not upgrade_steps.apply_late_version(
+            operation, device_upgrade, command, parsed_result
+        ):
+            return
+    else:
+        operation.unknown_steps -= 1
+        operation.failed_steps += command_event in _FAILURE_EVENTS
+    if not operation.is_running:
+        operation.status = operation.final_status
+        if operation.status is OperationStatus.COMPLETED:
+            operation.raise_progress(100)

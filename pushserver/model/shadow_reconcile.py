@@ -1,0 +1,165 @@
+"""How what is desired becomes commands: one for each service that differs."""
+
+from collections.abc import Callable, Iterable, Mapping
+
+import attrs
+
+from pushserver.model.catalogue import DeliveryGuarantee
+from pushserver.model.changes import Changes
+from pushserver.model.command import Command
+from pushserver.model.command_request import CommandRequest
+from pushserver.model.lane import Lane
+from pushserver.model.operation import Operation
+from pushserver.model.shadow import PropertyValue, Service, ServiceDialect, is_same_json
+from pushserver.model.transitions import end_waiting, enqueue, enqueue_step
+
+#: Makes the command of a draft, with its id and the server's defaults.
+CommandFactory = Callable[[CommandRequest], Command]
+
+
+@attrs.frozen
+class LaneReconciler:
+    """Puts commands that write and read services into a lane, in one decision."""
+
+    lane: Lane
+    changes: Changes
+    dialect: ServiceDialect
+    now: int
+
+    def reconcile(
+        self,
+        service: Service,
+        make_command: CommandFactory,
+        *,
+        expires_in: int | None = None,
+    ) -> None:
+        """
+        Let what differs be written by one command; a waiting one makes room for it.
+
+        What is in flight runs to its end, and is compared again if need be.
+        """
+        service.needs_reconcile = service.is_write_expired = service.awaits_step = False
+        self.changes.record_service(service)
+        if self._is_write_in_flight(service):
+            return
+        if expires_in is None and self._is_already_queued(service):
+            return
+        self._end_queued_write(service)
+        delta = service.delta(self.dialect.format_value)
+        if delta:
+            order = self.dialect.write_order(service.service_id, delta)
+            request = _service_request(
+                CommandRequest(order=order, expires_in=expires_in), service
+            )
+            self._start_write(service, make_command(request), delta)
+
+    def write_step(
+        self,
+        service: Service,
+        operation: Operation,
+        request: CommandRequest,
+        make_command: CommandFactory,
+    ) -> bool:
+        """
+        Let a task's step write the service; tell whether that could be.
+
+        It writes what differs. If nothing does, it writes what it is about once more:
+        somebody waits to hear of the device.
+        """
+        if self._is_write_in_flight(service):
+            return False
+        self._end_queued_write(service)
+        properties = service.delta(self.dialect.format_value) or self._step_properties(
+            service, request
+        )
+        order = self.dialect.write_order(service.service_id, properties)
+        command = make_command(
+            _service_request(attrs.evolve(request, order=order), service)
+        )
+        self._start_write(service, command, properties, operation)
+        return True
+
+    def request_read(
+        self, service: Service, keys: Iterable[str], make_command: CommandFactory
+    ) -> Command:
+        """Ask the device for these properties; a read that waits makes room."""
+        previous = self._live_command(service.read_command_id)
+        service.read_command_id = None
+        if previous is not None and previous in self.lane.waiting:
+            end_waiting(self.lane, previous, self.changes, now=self.now)
+        asked = sorted(keys)
+        order = self.dialect.read_order(service.service_id, asked)
+        command = make_command(_service_request(CommandRequest(order=order), service))
+        service.begin_read(command.id, asked)
+        command.service = service
+        enqueue(self.lane, command, self.changes)
+        self.changes.record_service(service)
+        return command
+
+    def defer_to_step(self, service: Service) -> None:
+        """Leave what is desired now to a task's step; what waits must not go out."""
+        if service.has_newer_desired and not self._is_write_in_flight(service):
+            self._end_queued_write(service)
+        service.needs_reconcile = service.is_write_expired = False
+        service.awaits_step = True
+        self.changes.record_service(service)
+
+    def _start_write(
+        self,
+        service: Service,
+        command: Command,
+        properties: Mapping[str, PropertyValue],
+        operation: Operation | None = None,
+    ) -> None:
+        service.begin_write(command.id, properties, self.dialect.format_value)
+        command.service = service
+        if operation is None:
+            enqueue(self.lane, command, self.changes)
+        else:
+            enqueue_step(self.lane, operation, command, self.changes)
+        self.changes.record_service(service)
+
+    def _step_properties(
+        self, service: Service, request: CommandRequest
+    ) -> Mapping[str, PropertyValue]:
+        """Return what a step is about, as it is desired now, if it still is."""
+        body = (request.order.body or "").encode()
+        step_properties = self.dialect.parse_reported(body, service.service_id) or {}
+        desired = {k: v for k, v in service.desired.items() if k in step_properties}
+        return desired or step_properties
+
+    def _live_command(self, command_id: int | None) -> Command | None:
+        return None if command_id is None else self.lane.find_command(command_id)
+
+    def _is_write_in_flight(self, service: Service) -> bool:
+        in_flight = self.lane.in_flight
+        return (
+            in_flight is not None and in_flight.command.id == service.write_command_id
+        )
+
+    def _is_already_queued(self, service: Service) -> bool:
+        """Tell whether just that waits to be handed out, for the first time."""
+        queued = self._live_command(service.write_command_id)
+        if queued is None or queued.attempts:
+            return False
+        return is_same_json(
+            service.sent_values, service.delta(self.dialect.format_value)
+        )
+
+    def _end_queued_write(self, service: Service) -> None:
+        """End the waiting command of the service, which then follows it no more."""
+        queued = self._live_command(service.write_command_id)
+        if queued is None:
+            return
+        service.write_command_id = None
+        if queued.attempts:
+            service.invalidate_reported(self.now)
+        end_waiting(self.lane, queued, self.changes, now=self.now)
+
+
+def _service_request(request: CommandRequest, service: Service) -> CommandRequest:
+    return attrs.evolve(
+        request,
+        service_id=service.service_id,
+        guarantee=DeliveryGuarantee.AT_LEAST_ONCE,
+    )

@@ -1,0 +1,291 @@
+"""What can happen to a lane: each rule once, as a function that notes its changes.
+
+The store brings a lane, a rule decides, and the store writes what was decided, all in
+one transaction. A rule raises before it changes anything, or not at all.
+"""
+
+from collections.abc import Callable
+
+from pushserver.model import upgrade_steps
+from pushserver.model.catalogue import DeliveryGuarantee
+from pushserver.model.changes import Changes
+from pushserver.model.command import Command, Delivery, DeliveryOutcome, Result
+from pushserver.model.lane import InFlight, Lane
+from pushserver.model.operation import Operation
+from pushserver.model.operation_steps import (
+    end_operation,
+    notify_progress,
+    record_step_queued,
+)
+from pushserver.model.parsed_result import ParsedResult
+from pushserver.model.state import TERMINAL, CommandEvent
+
+_ANSWERED_OUTCOMES = (DeliveryOutcome.SUCCESSFUL, DeliveryOutcome.FAILED)
+
+
+def enqueue(lane: Lane, command: Command, changes: Changes) -> None:
+    """Put a new command into the queue."""
+    changes.add_command(command)
+    lane.insert(command)
+
+
+def hand_out(
+    lane: Lane,
+    make_delivery: Callable[[Command], Delivery],
+    changes: Changes,
+    *,
+    now: int,
+    grace: int,
+) -> InFlight | None:
+    """
+    Answer a poll: the flight that begins with it, or None.
+
+    A flight whose grace is over is given up first: the device polls again, so its
+    answer or its result was lost. *make_delivery* gives the delivery.
+    """
+    if lane.in_flight is not None:
+        if now < lane.in_flight.grace_ends_at(grace):
+            return None
+        give_up_in_flight(lane, changes, now=now)
+    command = _next_command(lane, changes, now)
+    if command is None:
+        return None
+    lane.waiting.remove(command)
+    changes.apply_event(command, CommandEvent.HAND_OUT, now)
+    lane.in_flight = InFlight(command, make_delivery(command))
+    changes.new_deliveries.append(lane.in_flight.delivery)
+    return lane.in_flight
+
+
+def _next_command(lane: Lane, changes: Changes, now: int) -> Command | None:
+    """Find what is to be handed out; end what expired on the way to it."""
+    expired, chosen = [], None
+    for command in lane.waiting:
+        if command.expires_at <= now:
+            expired.append(command)
+        elif lane.ready_at(command, now) <= now:
+            chosen = command
+            break
+    _expire(lane, expired, changes, now)
+    return chosen
+
+
+def record_written(lane: Lane, in_flight: InFlight, changes: Changes) -> None:
+    """Record that the answer's last byte was written, if that still is news."""
+    live = _live_in_flight(lane.in_flight, in_flight)
+    if live is None or in_flight.written_at is None:
+        return
+    live.written_at = in_flight.written_at
+    if live.delivery.delivered_at is None:
+        live.delivery.delivered_at = live.written_at
+        changes.changed_deliveries[live.delivery.id] = live.delivery
+        changes.apply_event(live.command, CommandEvent.WRITTEN, in_flight.written_at)
+
+
+def _live_in_flight(live: InFlight | None, in_flight: InFlight) -> InFlight | None:
+    """
+    Return the lane's own flight if *in_flight* is that one, or an older copy of it.
+    """
+    same = live is not None and live.delivery.id == in_flight.delivery.id
+    return live if same else None
+
+
+def revert_hand_out(
+    lane: Lane, in_flight: InFlight, changes: Changes, *, now: int
+) -> None:
+    """Take back a hand-out of which no byte was written; it is no attempt."""
+    live = _live_in_flight(lane.in_flight, in_flight)
+    if live is None or live.written_at is not None:
+        return
+    lane.in_flight = None
+    changes.apply_event(live.command, CommandEvent.REVERT_HAND_OUT, now)
+    changes.close_delivery(live.delivery, DeliveryOutcome.NOT_WRITTEN, now)
+    lane.insert(live.command)
+    if live.command.is_operation_canceled:
+        end_waiting(lane, live.command, changes, now=now)
+
+
+def give_up_in_flight(lane: Lane, changes: Changes, *, now: int) -> None:
+    """Wait no longer for the answer of what is in flight; its class decides."""
+    in_flight = lane.in_flight
+    if in_flight is None:
+        return
+    lane.in_flight = None
+    command = in_flight.command
+    lane.block_endpoint(in_flight)
+    _record_written_at(in_flight)
+    changes.close_delivery(in_flight.delivery, DeliveryOutcome.NO_ANSWER, now)
+    can_retry = (
+        command.guarantee is DeliveryGuarantee.AT_LEAST_ONCE
+        and command.attempts < command.max_attempts
+        and command.expires_at > now
+        and not command.is_operation_canceled
+    )
+    changes.apply_event(
+        command, CommandEvent.RETRY if can_retry else CommandEvent.GIVE_UP, now
+    )
+    if can_retry:
+        lane.insert(command)
+
+
+def _record_written_at(in_flight: InFlight) -> None:
+    """Write down with whatever comes next that the answer had been written."""
+    in_flight.delivery.delivered_at = in_flight.written_at
+    in_flight.command.delivered_at = in_flight.written_at
+
+
+def _expire(lane: Lane, overdue: list[Command], changes: Changes, now: int) -> None:
+    """End what waited for too long. With an attempt behind it: nobody knows."""
+    for command in overdue:
+        lane.waiting.remove(command)
+        never_attempted = command.attempts == 0
+        changes.apply_event(
+            command,
+            CommandEvent.EXPIRE if never_attempted else CommandEvent.GIVE_UP,
+            now,
+        )
+
+
+def apply_deadlines(lane: Lane, changes: Changes, *, now: int) -> None:
+    """Do what is due though nobody asks: expiry, and answers that never came."""
+    in_flight = lane.in_flight
+    if (
+        in_flight is not None
+        and not in_flight.arriving_results
+        and in_flight.timeout_at <= now
+    ):
+        give_up_in_flight(lane, changes, now=now)
+    overdue = [c for c in lane.waiting if c.expires_at <= now]
+    _expire(lane, overdue, changes, now)
+    lane.blocked_endpoints = {
+        e: b for e, b in lane.blocked_endpoints.items() if b[1] > now
+    }
+
+
+def cancel_command(lane: Lane, command: Command, changes: Changes, *, now: int) -> bool:
+    """Cancel a command that was never handed out; tell whether it could be."""
+    if command.attempts or command not in lane.waiting:
+        return False
+    lane.waiting.remove(command)
+    changes.apply_event(command, CommandEvent.CANCEL, now)
+    return True
+
+
+def give_up_waiting(
+    lane: Lane, command: Command, changes: Changes, *, now: int
+) -> None:
+    """End a waiting command that was handed out before: nobody knows its outcome."""
+    lane.waiting.remove(command)
+    changes.apply_event(command, CommandEvent.GIVE_UP, now)
+
+
+def end_waiting(lane: Lane, command: Command, changes: Changes, *, now: int) -> None:
+    """End a waiting command that nobody wants any more."""
+    if not cancel_command(lane, command, changes, now=now):
+        give_up_waiting(lane, command, changes, now=now)
+
+
+def enqueue_step(
+    lane: Lane, operation: Operation, command: Command, changes: Changes
+) -> None:
+    """Put the command of an operation's next step into the queue."""
+    command.operation = operation
+    if operation.device_upgrade is not None:
+        upgrade_steps.prepare_verify(operation.device_upgrade, command)
+    enqueue(lane, command, changes)
+    record_step_queued(operation, command, changes)
+
+
+def cancel_operation(
+    lane: Lane,
+    operation: Operation,
+    changes: Changes,
+    *,
+    now: int,
+    reason: str,
+    is_expired: bool = False,
+) -> None:
+    """
+    End what waits of the operation; a step in flight runs to its end, the last.
+
+    *is_expired*: nobody canceled it, its device did not come in time.
+    """
+    if not operation.is_open or operation.canceled:
+        return
+    operation.canceled = True
+    if operation.device_upgrade is not None:
+        upgrade_steps.set_cancel_reason(
+            operation.device_upgrade, reason, is_expired=is_expired
+        )
+    changes.record_operation(operation, now)
+    command = lane.command_of_operation(operation.id)
+    if command is None:
+        operation.failed_steps += 1
+        end_operation(operation, now, changes)
+        notify_progress(operation, changes, at=now, message=reason)
+    elif command in lane.waiting:
+        end_waiting(lane, command, changes, now=now)
+
+
+def end_other_scopes(lane: Lane, changes: Changes, *, scope_id: int, now: int) -> None:
+    """
+    End what other scopes than *scope_id* left here: the device is not theirs any more.
+
+    A late result still ends what was handed out to it before.
+    """
+    if lane.in_flight is not None and lane.in_flight.command.scope_id != scope_id:
+        give_up_in_flight(lane, changes, now=now)
+    for command in [c for c in lane.waiting if c.scope_id != scope_id]:
+        end_waiting(lane, command, changes, now=now)
+
+
+def apply_result(
+    lane: Lane,
+    command: Command,
+    delivery: Delivery,
+    changes: Changes,
+    *,
+    result: Result,
+    parsed_result: ParsedResult,
+) -> None:
+    """
+    Let *result*, which belongs to *delivery*, end *command*, wherever it stands.
+
+    *parsed_result* is what it says.
+    A delivery that was already answered, and a command that has ended, stay as they
+    are; a later delivery of the same command is closed.
+    """
+    if delivery.outcome in _ANSWERED_OUTCOMES or command.state in TERMINAL:
+        return
+    now = result.received_at
+    _remove_from_lane(lane, command, delivery, changes, now)
+    if delivery.delivered_at is None:
+        delivery.delivered_at = now
+    command.delivered_at = delivery.delivered_at
+    command.result_id = result.id
+    changes.close_delivery(
+        delivery,
+        DeliveryOutcome.FAILED if parsed_result.failed else DeliveryOutcome.SUCCESSFUL,
+        now,
+    )
+    changes.parsed_results[command.id] = parsed_result
+    changes.apply_event(
+        command,
+        CommandEvent.FAIL if parsed_result.failed else CommandEvent.SUCCEED,
+        now,
+    )
+
+
+def _remove_from_lane(
+    lane: Lane, command: Command, delivery: Delivery, changes: Changes, now: int
+) -> None:
+    """Take *command* out of its lane, closing a delivery other than *delivery*."""
+    in_flight = lane.in_flight
+    if in_flight is not None and in_flight.command is command:
+        lane.in_flight = None
+        _record_written_at(in_flight)
+        if in_flight.delivery is not delivery:
+            lane.block_endpoint(in_flight)
+            changes.close_delivery(in_flight.delivery, DeliveryOutcome.CLOSED, now)
+    elif command in lane.waiting:
+        lane.waiting.remove(command)

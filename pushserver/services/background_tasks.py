@@ -1,0 +1,37 @@
+"""Work that must be done though nobody waits for it."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+import structlog
+
+from pushserver.errors import Unavailable
+
+log = structlog.get_logger(__name__)
+
+
+class BackgroundTasks:
+    """Tasks that are watched, and finished before the server stops."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Do *coroutine* soon; what it raises is logged."""
+        task = asyncio.create_task(self._run_logged(coroutine))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def wait_all(self) -> None:
+        """Wait until everything is done."""
+        while self._tasks:
+            await asyncio.gather(*self._tasks)
+
+    async def _run_logged(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        try:
+            await coroutine
+        except Unavailable as error:
+            log.warning("chore.store_away", reason=error.detail)
+        except Exception:
+            log.exception("chore.failed")

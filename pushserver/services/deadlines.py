@@ -1,0 +1,70 @@
+"""What time itself demands: expiry, answers that never came, old keys."""
+
+import asyncio
+
+import attrs
+
+from pushserver.clock import SECOND, Clock
+from pushserver.model.changes import Changes
+from pushserver.model.idempotency import KEY_TTL_SECONDS
+from pushserver.model.lane import Lane
+from pushserver.model.transitions import apply_deadlines
+from pushserver.storage.base import Store
+from pushserver.storage.commands import PriorState
+
+
+@attrs.define(eq=False)
+class Deadlines:
+    """Looks after lanes whose time has come."""
+
+    store: Store
+    clock: Clock
+    _pending_jump: int = attrs.field(default=0, init=False)
+    _pending_task_jump: int = attrs.field(default=0, init=False)
+
+    async def expire_overdue(self) -> int:
+        """
+        End what has expired and give up what was not answered; return how many.
+
+        Of several servers one does, for all; each follows its own clock.
+        """
+        await self.follow_clock()
+        if not self.store.is_leader:
+            return 0
+        devices = await self.store.overdue_devices(self.clock.now())
+        moved = await asyncio.gather(*map(self._expire_lane, devices))
+        return sum(moved)
+
+    async def follow_clock(self) -> None:
+        """
+        Move deadlines along when the wall clock has jumped.
+
+        Raises:
+            Unavailable: the store is away; they will be moved the next time.
+        """
+        jump = self.clock.resync()
+        self._pending_jump += jump
+        self._pending_task_jump += jump
+        if self._pending_jump:
+            await self.store.shift_deadlines(self._pending_jump)
+            self._pending_jump = 0
+        if self._pending_task_jump and self.store.is_leader:
+            now = self.clock.now()
+            await self.store.tasks.shift_task_deadlines(
+                self._pending_task_jump, now=now
+            )
+        self._pending_task_jump = 0
+
+    async def _expire_lane(self, device_id: int) -> int:
+        def decide(lane: Lane, changes: Changes, _prior: PriorState) -> int:
+            before = len(changes.transitions)
+            apply_deadlines(lane, changes, now=self.clock.now())
+            return len(changes.transitions) - before
+
+        return await self.store.change_lane(device_id, decide)
+
+    async def purge_idempotency_keys(self) -> int:
+        """Forget idempotency keys that are over their time; return how many."""
+        return await self.store.purge_idempotency_keys(
+            before=self.clock.now() - KEY_TTL_SECONDS * SECOND
+        )

@@ -1,0 +1,227 @@
+"""Who wants to hear of what: only such events are written."""
+
+import asyncio
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+
+import attrs
+
+from pushserver.clock import SECOND, Clock
+from pushserver.model.change_notice import ChangeNotice
+from pushserver.model.changes import Changes
+from pushserver.model.event import EventType
+from pushserver.model.ids import first_id_at
+from pushserver.model.subscription import Subscription, SubscriptionHealth
+from pushserver.storage.base import Store
+from pushserver.storage.subscriptions import StreamInterest
+
+#: How long a stream's interest lasts after it left, so that it can go on where it was.
+STREAM_LINGER = 600 * SECOND
+#: It is renewed by then while a stream is there.
+_RENEW_INTERVAL = 60 * SECOND
+
+InterestKey = tuple[int, EventType]
+
+
+@attrs.define(eq=False)
+class _StreamWaiter:
+    scope_id: int
+    types: frozenset[EventType]
+    wakeup: asyncio.Event
+
+
+@attrs.define(eq=False)
+class EventInterest:
+    """
+    Keeps the store's `interest` in step with subscriptions and streams.
+
+    Of streams that left nothing is kept but until when each event of their scopes is
+    still wanted, however often they come and go. That is in the store, too: other
+    servers write what is wanted here, and this one does after a restart.
+    """
+
+    store: Store
+    clock: Clock
+    _subscribed: dict[int, frozenset[EventType]] = attrs.field(factory=dict, init=False)
+    _streams: set[_StreamWaiter] = attrs.field(factory=set, init=False)
+    _lingering_until: dict[InterestKey, int] = attrs.field(factory=dict, init=False)
+    _recorded_since: dict[InterestKey, int] | None = attrs.field(
+        default=None, init=False
+    )
+    _stored: dict[InterestKey, StreamInterest] = attrs.field(factory=dict, init=False)
+
+    async def load(self) -> None:
+        """Read what streams want, on this server and on others."""
+        self._apply_stored(await self.store.stream_interests.all_interests())
+        if self._recorded_since is not None:
+            self._recompute()
+
+    def _apply_stored(self, interests: Iterable[StreamInterest]) -> None:
+        now = self.clock.now()
+        self._stored = {
+            (w.scope_id, w.type): w for w in interests if w.expires_at > now
+        }
+        for want, wish in self._stored.items():
+            self._lingering_until[want] = max(
+                wish.expires_at, self._lingering_until.get(want, 0)
+            )
+
+    async def extend(self, scope_id: int, types: Collection[EventType]) -> None:
+        """
+        Have all servers write these events from now on, for a while.
+
+        Raises:
+            Unavailable: the store is away.
+        """
+        now = self.clock.now()
+        deadlines = {(scope_id, kind): now + STREAM_LINGER for kind in types}
+        await self._store_interests(
+            {
+                w: until
+                for w, until in deadlines.items()
+                if self._needs_renewal(w, until)
+            }
+        )
+
+    def _needs_renewal(self, key: InterestKey, until: int) -> bool:
+        stored = self._stored.get(key)
+        return stored is None or stored.expires_at + _RENEW_INTERVAL <= until
+
+    async def _store_interests(self, deadlines: Mapping[InterestKey, int]) -> None:
+        now = self.clock.now()
+        interests = {
+            want: StreamInterest(
+                *want, min(now, (self._recorded_since or {}).get(want, now)), until
+            )
+            for want, until in deadlines.items()
+        }
+        if interests:
+            await self.store.stream_interests.save_interests(list(interests.values()))
+            self._stored |= interests
+
+    def set_subscriptions(self, subscriptions: Iterable[Subscription]) -> None:
+        """Note what these, which are all there are, want to hear of."""
+        self._subscribed = {}
+        for each in subscriptions:
+            if each.health is not SubscriptionHealth.DISABLED:
+                self._add(self._subscribed, each.scope_id, each.events)
+        self._recompute()
+
+    @contextmanager
+    def open_stream(
+        self, scope_id: int, types: frozenset[EventType]
+    ) -> Iterator[asyncio.Event]:
+        """
+        Have these events written for the length of the block, and ten minutes on.
+
+        Lend a bell that rings when one was.
+        """
+        stream = _StreamWaiter(scope_id, types, asyncio.Event())
+        self._streams.add(stream)
+        self._recompute()
+        try:
+            yield stream.wakeup
+        finally:
+            self._streams.discard(stream)
+            until = self.clock.now() + STREAM_LINGER
+            self._lingering_until |= {(scope_id, kind): until for kind in types}
+
+    def is_complete_after(
+        self, scope_id: int, types: frozenset[EventType], after: int
+    ) -> bool:
+        """Tell whether all events of these types after the id *after* were written."""
+        since = self._recorded_since or {}
+        return all(
+            (scope_id, kind) in since and first_id_at(since[scope_id, kind]) <= after
+            for kind in types
+        )
+
+    def on_commit(self, changes: Changes) -> None:
+        """Ring for the streams of whose scopes something was written."""
+        scopes = {event.scope_id for event in changes.events}
+        for stream in self._streams:
+            if stream.scope_id in scopes:
+                stream.wakeup.set()
+
+    def on_notice(self, notice: ChangeNotice) -> None:
+        """Ring for the streams of whose scopes other servers wrote something."""
+        for stream in self._streams:
+            if notice.everything or stream.scope_id in notice.events:
+                stream.wakeup.set()
+
+    def wake_streams(self) -> None:
+        """Let every stream look up: the server is stopping, or a token is revoked."""
+        for stream in self._streams:
+            stream.wakeup.set()
+
+    async def expire(self) -> int:
+        """
+        Let go of what streams wanted that left long ago; return how much.
+
+        What those want that are there is kept for longer.
+
+        Raises:
+            Unavailable: the store is away.
+        """
+        now, before = self.clock.now(), self._lingering_until
+        self._lingering_until = {
+            each: until for each, until in before.items() if until > now
+        }
+        expired = len(before) - len(self._lingering_until)
+        self._recompute()
+        deadlines = {
+            w: u
+            for w, u in self._lingering_until.items()
+            if self._outlasts_stored(w, u)
+        }
+        for stream in self._streams:
+            deadlines |= {
+                (stream.scope_id, kind): now + STREAM_LINGER for kind in stream.types
+            }
+        await self._store_interests(deadlines)
+        await self.store.stream_interests.delete_expired(now=now)
+        await self.load()
+        return expired
+
+    def _outlasts_stored(self, key: InterestKey, until: int) -> bool:
+        stored = self._stored.get(key)
+        return stored is None or stored.expires_at < until
+
+    def _recompute(self) -> None:
+        types_by_scope = dict(self._subscribed)
+        for stream in self._streams:
+            self._add(types_by_scope, stream.scope_id, stream.types)
+        for scope_id, kind in self._lingering_until:
+            self._add(types_by_scope, scope_id, frozenset({kind}))
+        self.store.event_interest.clear()
+        self.store.event_interest.update(types_by_scope)
+        previous = self._recorded_since
+        self._recorded_since = {
+            (scope_id, kind): self._compute_recorded_since((scope_id, kind), previous)
+            for scope_id, types in types_by_scope.items()
+            for kind in types
+        }
+
+    def _compute_recorded_since(
+        self, key: InterestKey, previous: Mapping[InterestKey, int] | None
+    ) -> int:
+        """Return since when all events of this type were written."""
+        scope_id, kind = key
+        now = self.clock.now()
+        since = now if previous is None else previous.get(key, now)
+        if previous is None and kind in self._subscribed.get(scope_id, ()):
+            # What was wanted when the server stopped was written all the time.
+            return 0
+        return (
+            min(since, self._stored[key].recorded_since)
+            if key in self._stored
+            else since
+        )
+
+    @staticmethod
+    def _add(
+        types_by_scope: dict[int, frozenset[EventType]],
+        scope_id: int,
+        types: frozenset[EventType],
+    ) -> None:
+        types_by_scope[scope_id] = types_by_scope.get(scope_id, frozenset()) | types

@@ -1,0 +1,213 @@
+"""The fleet as administrators see it: adopt, change, import, give keys, delete."""
+
+import asyncio
+from collections.abc import Collection, Iterable, Mapping
+from itertools import islice
+from typing import Any
+
+import attrs
+
+from pushserver.errors import Conflict
+from pushserver.model.changes import Changes
+from pushserver.model.device import Device, DeviceState, hash_secret, new_device_key
+from pushserver.model.lane import Lane
+from pushserver.model.transitions import end_other_scopes, end_waiting
+from pushserver.services.device_registry import BATCH_SIZE
+from pushserver.services.device_sync import SCOPE_FIELDS, DeviceSync
+from pushserver.storage.commands import PriorState
+
+
+@attrs.frozen(kw_only=True)
+class ImportSummary:
+    """What an import did, in devices."""
+
+    created: int
+    updated: int
+    unchanged: int
+
+
+@attrs.define(eq=False, repr=False)
+class FleetAdmin(DeviceSync):
+    """What may be done with devices, on top of meeting and finding them."""
+
+    async def adopt(self, scope_id: int, device_id: int) -> tuple[Device, bool]:
+        """
+        Vouch for a device, known or not; tell whether that was new.
+
+        Raises:
+            Conflict: it is adopted in another scope.
+        """
+        device = self.find(scope_id, device_id)
+        if device is not None and device.is_adopted:
+            return device, False
+        return await self._adopt(scope_id, device_id, {})
+
+    async def put(
+        self, scope_id: int, device_id: int, settings: Mapping[str, Any]
+    ) -> tuple[Device, bool]:
+        """
+        Create or replace a device; tell whether it was created.
+
+        Raises:
+            Conflict: it is adopted in another scope.
+        """
+        blank: dict[str, Any] = {"name": None, "tags": {}, "hold": None}
+        return await self._adopt(scope_id, device_id, {**blank, **settings})
+
+    async def patch(
+        self, scope_id: int, device_id: int, settings: Mapping[str, Any]
+    ) -> Device:
+        """
+        Change some of a device's settings.
+
+        Raises:
+            NotFound: it is not known in the scope.
+        """
+        async with self._write_lock:
+            await self._reload_before_write([device_id])
+            self.get(scope_id, device_id)
+            await self._save_settings(scope_id, {device_id: settings})
+        return self._devices[device_id]
+
+    async def _adopt(
+        self, scope_id: int, device_id: int, settings: Mapping[str, Any]
+    ) -> tuple[Device, bool]:
+        new = await self._adopt_all(scope_id, {device_id: settings})
+        return self._devices[device_id], device_id in new
+
+    async def _adopt_all(
+        self, scope_id: int, settings: Mapping[int, Mapping[str, Any]]
+    ) -> Collection[int]:
+        """
+        Adopt or change many; return those that were not adopted before.
+
+        They are written in pieces, so that a door command waits for no more than one.
+        """
+        async with self._write_lock:
+            await self._reload_before_write(list(settings))
+            new = await self._claim(scope_id, settings)
+            for start in range(0, len(settings), BATCH_SIZE):
+                batch = islice(settings.items(), start, start + BATCH_SIZE)
+                adopted = {i: {"state": DeviceState.ADOPTED, **s} for i, s in batch}
+                await self._save_settings(scope_id, adopted)
+        return new
+
+    async def _claim(self, scope_id: int, device_ids: Iterable[int]) -> Collection[int]:
+        """
+        See that no other scope has these devices, or anything waiting for them.
+
+        Return those that this one did not have, either.
+        """
+        new = [i for i in device_ids if not self.has_adopted(scope_id, i)]
+        for device_id in new:
+            device = self._devices.get(device_id)
+            if device is not None and device.is_adopted:
+                raise Conflict(f"Device {device_id} is adopted in another scope.")
+        if new:
+            busy_ids = await self.store.devices_with_live_commands(new)
+            await asyncio.gather(
+                *(self._end_other_scopes(scope_id, i) for i in busy_ids)
+            )
+        return new
+
+    async def _end_other_scopes(self, scope_id: int, device_id: int) -> None:
+        def decide(lane: Lane, changes: Changes, _prior: PriorState) -> None:
+            end_other_scopes(lane, changes, scope_id=scope_id, now=self.clock.now())
+
+        await self.store.change_lane(device_id, decide)
+
+    async def _save_settings(
+        self, scope_id: int, settings: Mapping[int, Mapping[str, Any]]
+    ) -> None:
+        """Write first; only then do the devices in memory change."""
+        current = {i: self._device_or_blank(scope_id, i) for i in settings}
+        updated = [attrs.evolve(current[i], **given) for i, given in settings.items()]
+        await self.store.save_devices(updated)
+        for device in updated:
+            new = current[device.device_id] is not self._devices.get(device.device_id)
+            names = ("scope_id", *SCOPE_FIELDS) if new else ()
+            self._apply_fields(device, (*names, *settings[device.device_id]))
+
+    def _device_or_blank(self, scope_id: int, device_id: int) -> Device:
+        """Return the device; if it comes from elsewhere, what was seen of it alone."""
+        device = self._devices.get(device_id)
+        if device is not None and device.scope_id == scope_id:
+            return device
+        blank = Device(
+            device_id=device_id,
+            scope_id=scope_id,
+            state=DeviceState.QUARANTINED,
+            created_at=self.clock.now(),
+        )
+        if device is None:
+            return blank
+        blank_fields = {
+            name: getattr(blank, name) for name in ("scope_id", *SCOPE_FIELDS)
+        }
+        return attrs.evolve(device, **blank_fields)
+
+    async def import_devices(
+        self, scope_id: int, rows: Mapping[int, Mapping[str, Any]]
+    ) -> ImportSummary:
+        """
+        Create or change many devices; fields that a row leaves out stay.
+
+        Raises:
+            Conflict: one is adopted in another scope; nothing was changed.
+        """
+        changed = {
+            i: row
+            for i, row in rows.items()
+            if not self.has_adopted(scope_id, i) or self._has_changes(i, row)
+        }
+        created = await self._adopt_all(scope_id, changed)
+        return ImportSummary(
+            created=len(created),
+            updated=len(changed) - len(created),
+            unchanged=len(rows) - len(changed),
+        )
+
+    def _has_changes(self, device_id: int, row: Mapping[str, Any]) -> bool:
+        device = self._devices[device_id]
+        return any(getattr(device, name) != value for name, value in row.items())
+
+    async def make_key(self, scope_id: int, device_id: int, *, enforce: bool) -> str:
+        """
+        Give the device a new key; the one before stays valid until this is used.
+
+        Raises:
+            NotFound: the device is not known in the scope.
+        """
+        async with self._write_lock:
+            await self._reload_before_write([device_id])
+            device, key = self.get(scope_id, device_id), new_device_key()
+            enforced = enforce or device.key_enforced or not device.polled_without_key
+            settings = {
+                "key_hash": hash_secret(key),
+                "old_key_hash": device.key_hash,
+                "key_enforced": enforced,
+            }
+            await self._save_settings(scope_id, {device_id: settings})
+        return key
+
+    async def delete(self, scope_id: int, device_id: int) -> None:
+        """
+        Forget a device and end what waits for it; its history stays.
+
+        Raises:
+            NotFound: it is not known in the scope.
+        """
+
+        def decide(lane: Lane, changes: Changes, _prior: PriorState) -> None:
+            now = self.clock.now()
+            changes.delete_shadow(lane)
+            for command in [c for c in lane.waiting if c.scope_id == scope_id]:
+                end_waiting(lane, command, changes, now=now)
+
+        async with self._write_lock:
+            await self._reload_before_write([device_id])
+            self.get(scope_id, device_id)
+            await self.store.change_lane(device_id, decide)
+            await self.store.delete_device(device_id)
+            self._forget(device_id)
+            self.holds.release(device_id)

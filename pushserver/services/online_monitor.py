@@ -1,0 +1,176 @@
+"""Which devices come and go, and which are not what they say, told as events."""
+
+import asyncio
+import heapq
+from collections.abc import Iterable, Sequence
+
+import attrs
+
+from pushserver.clock import SECOND, Clock
+from pushserver.errors import Unavailable
+from pushserver.model.changes import Changes
+from pushserver.model.device import Device
+from pushserver.model.event import DevicePayload, EventType
+from pushserver.model.lane import Lane
+from pushserver.model.queue_status import EMPTY_QUEUE
+from pushserver.services.device_registry import DeviceEvent
+from pushserver.services.fleet_admin import FleetAdmin
+from pushserver.storage.base import Store
+from pushserver.storage.commands import PriorState
+
+#: Who is only there because it is at work is looked at again so soon (microseconds).
+_RECHECK_AFTER = 2 * SECOND
+#: A server that died is taken over from within this; who went meanwhile is told then.
+_TAKEOVER_WINDOW = 15 * SECOND
+
+
+@attrs.define(eq=False)
+class OnlineMonitor:
+    """
+    Tells who came and who went. `default_hold` is the server's, in microseconds.
+
+    After a start, who was there when the server stopped is still taken to be there, so
+    that who does not come back is missed. Of several servers over one store the one
+    that leads tells who comes and goes; each tells what was odd to it.
+    """
+
+    store: Store
+    clock: Clock
+    fleet: FleetAdmin
+    default_hold: int
+    _online_ids: set[int] = attrs.field(factory=set, init=False)
+    _timers: list[tuple[int, int]] = attrs.field(factory=list, init=False)
+    _unpublished: list[DeviceEvent] = attrs.field(factory=list, init=False)
+    _is_watching: bool = attrs.field(default=False, init=False)
+
+    def restore(self) -> None:
+        """Take for present who was present when the last device was seen."""
+        stopped = max((d.last_seen_at or 0 for d in self._adopted()), default=0)
+        self._assume_online_at(stopped)
+
+    def _adopted(self) -> Iterable[Device]:
+        return (device for device in self.fleet if device.is_adopted)
+
+    def _assume_online_at(self, at: int) -> None:
+        """Take for present who was present at the instant *at*."""
+        self._is_watching = True
+        self._online_ids.clear()
+        self._timers.clear()
+        now = self.clock.now()
+        for device in self._adopted():
+            if device.is_online(at, self.default_hold):
+                self._online_ids.add(device.device_id)
+                self._set_timer(device, now)
+
+    async def publish_changes(self) -> int:
+        """
+        Tell who came and who went since the last time; return how many.
+
+        Raises:
+            Unavailable: the store is away; what is not told yet is told the next time.
+        """
+        transitions = (
+            await self._find_transitions() if self.store.is_leader else self._stand_by()
+        )
+        events = [*self._unpublished, *transitions, *self.fleet.take_device_events()]
+        self._unpublished = []
+        await self._publish_all(events)
+        return len(events)
+
+    async def _find_transitions(self) -> list[DeviceEvent]:
+        """Return who came and who went."""
+        now = self.clock.now()
+        if not self._is_watching:
+            self._assume_online_at(now - _TAKEOVER_WINDOW)
+        departed = await self._find_departed(now)
+        arrived = [d for d in self.fleet.take_arrivals() if self._mark_online(d, now)]
+        return [
+            *(DeviceEvent(d, EventType.DEVICE_ONLINE, now, None) for d in arrived),
+            *(DeviceEvent(d, EventType.DEVICE_OFFLINE, now, None) for d in departed),
+        ]
+
+    def _stand_by(self) -> list[DeviceEvent]:
+        """Leave it to the server that leads."""
+        self._is_watching = False
+        self.fleet.take_arrivals()
+        return []
+
+    def _mark_online(self, device: Device, now: int) -> bool:
+        """Note a device that was seen; tell whether it had been away."""
+        if not device.is_adopted or device.device_id in self._online_ids:
+            return False
+        self._online_ids.add(device.device_id)
+        self._set_timer(device, now)
+        return True
+
+    def _set_timer(self, device: Device, now: int) -> None:
+        """Look after *device* when it would be away if it came no more."""
+        at = max(now, device.last_seen_at or 0) + device.offline_after(
+            self.default_hold
+        )
+        heapq.heappush(self._timers, (at, device.device_id))
+
+    async def _find_departed(self, now: int) -> Sequence[Device]:
+        overdue = self._pop_overdue(now)
+        try:
+            statuses = await self.store.queue_statuses(
+                [device.device_id for device in overdue]
+            )
+        except Unavailable:
+            for device in overdue:
+                heapq.heappush(self._timers, (now, device.device_id))
+            raise
+        departed = []
+        for device in overdue:
+            device_id = device.device_id
+            if statuses.get(
+                device_id, EMPTY_QUEUE
+            ).in_flight or self.fleet.holds.find_waiting(device_id):
+                heapq.heappush(self._timers, (now + _RECHECK_AFTER, device_id))
+            else:
+                self._online_ids.discard(device_id)
+                departed.append(device)
+        return departed
+
+    def _pop_overdue(self, now: int) -> Sequence[Device]:
+        """Return whose polls are missing, and look after the others again."""
+        overdue = []
+        while self._timers and self._timers[0][0] <= now:
+            _, device_id = heapq.heappop(self._timers)
+            device = self.fleet.find_in_any_scope(device_id)
+            if device is None or not device.is_adopted:
+                self._online_ids.discard(device_id)
+            elif device.is_online(now, self.default_hold):
+                self._set_timer(device, 0)
+            else:
+                overdue.append(device)
+        return overdue
+
+    async def _publish_all(self, events: list[DeviceEvent]) -> None:
+        outcomes = await asyncio.gather(
+            *map(self._publish, events), return_exceptions=True
+        )
+        failed = [end for end in outcomes if isinstance(end, BaseException)]
+        if failed:
+            self._unpublished = [
+                odd
+                for odd, end in zip(events, outcomes, strict=True)
+                if end is not None
+            ]
+            raise failed[0]
+
+    async def _publish(self, event: DeviceEvent) -> None:
+        device, event_type = event.device, event.event_type
+        payload = DevicePayload(
+            last_seen_at=device.last_seen_at,
+            address=device.address,
+            reason=event.reason,
+        )
+
+        def decide(_lane: Lane, changes: Changes, _prior: PriorState) -> None:
+            changes.emit(
+                device.scope_id, event_type, event.at, payload, device.device_id
+            )
+
+        if event_type in self.store.event_interest.get(device.scope_id, ()):
+            await self.store.change_lane(device.device_id, decide)

@@ -1,0 +1,231 @@
+"""Results: a device tells what became of a command."""
+
+from contextlib import AbstractContextManager, nullcontext
+
+import attrs
+
+from pushserver.clock import Clock
+from pushserver.dialects.controlid.order import normalize_endpoint
+from pushserver.dialects.controlid.result import parse_result
+from pushserver.model.changes import Changes
+from pushserver.model.command import Command, Delivery, MatchedBy, Result
+from pushserver.model.ids import IdGenerator
+from pushserver.model.lane import InFlight, Lane
+from pushserver.model.parsed_result import ParsedResult
+from pushserver.model.shadow import ServiceDialect
+from pushserver.model.transitions import apply_result
+from pushserver.storage.commands import CommandStore, Lookup, PriorDelivery, PriorState
+
+
+@attrs.frozen(kw_only=True)
+class PostedResult:
+    """What a device of the scope posted; `complete` is False if its end never came."""
+
+    scope_id: int
+    device_id: int
+    uuid: str | None
+    endpoint: str | None
+    content_type: str | None
+    content_encoding: str | None
+    complete: bool
+    body: bytes
+
+
+@attrs.frozen
+class ResultMatch:
+    """To which delivery a result belongs, and how that was found."""
+
+    delivery: Delivery
+    command: Command
+    matched_by: MatchedBy
+
+
+@attrs.define(eq=False)
+class ResultIntake:
+    """Takes results, finds their commands, and ends those."""
+
+    store: CommandStore
+    clock: Clock
+    ids: IdGenerator
+    dialect: ServiceDialect
+
+    def receiving(
+        self, device_id: int, uuid: str | None
+    ) -> AbstractContextManager[None]:
+        """While a result's body is on its way, its delivery is not given up."""
+        lane = self.store.cached_lane(device_id)
+        in_flight = None if lane is None else lane.in_flight
+        if in_flight is None or not _may_match(in_flight, uuid):
+            return nullcontext()
+        return _ReceivingResult(in_flight)
+
+    async def accept(self, posted: PostedResult) -> Result:
+        """
+        Keep what was posted and let it end its command.
+
+        Raises:
+            Unavailable: it could not be kept.
+        """
+        parsed = parse_result(posted.body, posted.content_encoding)
+        result = None
+        if self._is_for_in_flight(posted):
+            result = await self._store_result(posted, parsed, None)
+        if result is None:
+            lookup = Lookup(delivery_uuid=posted.uuid, last_given_up=True)
+            result = await self._store_result(posted, parsed, lookup)
+        assert result is not None  # noqa: S101 - with the past at hand it is kept
+        return result
+
+    def _is_for_in_flight(self, posted: PostedResult) -> bool:
+        """Tell whether the past need not be asked."""
+        lane = self.store.cached_lane(posted.device_id)
+        if lane is None or lane.in_flight is None:
+            return False
+        if posted.uuid is None:
+            return _endpoint_fits(lane.in_flight.command, posted)
+        return posted.uuid == lane.in_flight.delivery.uuid
+
+    async def _store_result(
+        self, posted: PostedResult, parsed: ParsedResult, lookup: Lookup | None
+    ) -> Result | None:
+        def decide(lane: Lane, changes: Changes, prior: PriorState) -> Result | None:
+            match = _find_match(lane, changes, prior, posted, self.clock.now())
+            if match is None and lookup is None:
+                return None
+            result = self._make_result(posted, match)
+            changes.add_result(result)
+            if match is not None and _is_usable(posted, parsed):
+                apply_result(
+                    lane,
+                    match.command,
+                    match.delivery,
+                    changes,
+                    result=result,
+                    parsed_result=self._with_reported(match.command, parsed),
+                )
+            return result
+
+        return await self.store.change_lane(posted.device_id, decide, lookup)
+
+    def _with_reported(self, command: Command, parsed: ParsedResult) -> ParsedResult:
+        """Read what is said of the service for which the device was asked."""
+        if command.service_id is None or parsed.response is None:
+            return parsed
+        reported = self.dialect.parse_reported(parsed.response, command.service_id)
+        return attrs.evolve(parsed, reported=reported)
+
+    def _make_result(self, posted: PostedResult, match: ResultMatch | None) -> Result:
+        return Result(
+            id=self.ids(),
+            scope_id=match.command.scope_id if match else posted.scope_id,
+            device_id=posted.device_id,
+            command_id=match.command.id if match else None,
+            delivery_id=match.delivery.id if match else None,
+            matched_by=match.matched_by if match else None,
+            uuid=posted.uuid,
+            endpoint=posted.endpoint,
+            received_at=self.clock.now(),
+            content_type=posted.content_type,
+            content_encoding=posted.content_encoding,
+            complete=posted.complete,
+            body=posted.body,
+        )
+
+
+class _ReceivingResult:
+    """Counts one result on its way to *flight*; cheaper than a generator."""
+
+    __slots__ = ("_flight",)
+
+    def __init__(self, in_flight: InFlight) -> None:
+        self._flight = in_flight
+
+    def __enter__(self) -> None:
+        self._flight.arriving_results += 1
+
+    def __exit__(self, *_raised: object) -> None:
+        self._flight.arriving_results -= 1
+
+
+def _is_usable(posted: PostedResult, parsed: ParsedResult) -> bool:
+    """Tell whether all was said: of what broke off only an object shows its end."""
+    if posted.complete:
+        return True
+    return not parsed.unreadable and posted.body.lstrip()[:1] == b"{"
+
+
+def _may_match(in_flight: InFlight, uuid: str | None) -> bool:
+    return None in (uuid, in_flight.delivery.uuid) or uuid == in_flight.delivery.uuid
+
+
+def _endpoint_fits(command: Command, posted: PostedResult) -> bool:
+    """Tell whether the endpoint in the result's address does not contradict."""
+    return (
+        not posted.endpoint or normalize_endpoint(posted.endpoint) == command.endpoint
+    )
+
+
+def _match_in_flight(lane: Lane, posted: PostedResult) -> ResultMatch | None:
+    """Match the delivery in flight: by its uuid, or as one side has none."""
+    in_flight = lane.in_flight
+    if in_flight is None:
+        return None
+    if posted.uuid is not None and posted.uuid == in_flight.delivery.uuid:
+        return ResultMatch(in_flight.delivery, in_flight.command, MatchedBy.UUID)
+    if None in (posted.uuid, in_flight.delivery.uuid) and _endpoint_fits(
+        in_flight.command, posted
+    ):
+        return ResultMatch(in_flight.delivery, in_flight.command, MatchedBy.IN_FLIGHT)
+    return None
+
+
+def _is_stale(prior: PriorDelivery, now: int) -> bool:
+    """
+    Tell whether a result without uuid can hardly be for *prior*.
+
+    Others were answered since, and its own time is over: it is one of theirs again.
+    """
+    delivery = prior.delivery
+    since = delivery.delivered_at or delivery.sent_at
+    return prior.later_answered and now >= since + prior.command.response_timeout
+
+
+def _find_match(
+    lane: Lane, changes: Changes, prior: PriorState, posted: PostedResult, now: int
+) -> ResultMatch | None:
+    """Find the newest delivery with the uuid; else the one in flight; else the last."""
+    match = _match_in_flight(lane, posted)
+    if match is not None and match.matched_by is MatchedBy.UUID:
+        return match
+    if prior.by_uuid is not None:
+        return _live_match(prior.by_uuid, lane, changes, MatchedBy.UUID)
+    if match is not None:
+        return match
+    last_given_up = prior.last_given_up
+    if (
+        last_given_up is None
+        or not _endpoint_fits(last_given_up.command, posted)
+        or _is_stale(last_given_up, now)
+    ):
+        return None
+    if None in (posted.uuid, last_given_up.delivery.uuid):
+        return _live_match(last_given_up, lane, changes, MatchedBy.LAST_GIVEN_UP)
+    return None
+
+
+def _live_match(
+    prior: PriorDelivery, lane: Lane, changes: Changes, by: MatchedBy
+) -> ResultMatch:
+    """Take the objects that are at work, where the file's are copies of them."""
+    delivery, command = prior.delivery, prior.command
+    delivery = changes.changed_deliveries.get(delivery.id, delivery)
+    if lane.in_flight is not None and lane.in_flight.delivery.id == delivery.id:
+        delivery = lane.in_flight.delivery
+    live_command = lane.find_command(command.id) or changes.changed_commands.get(
+        command.id
+    )
+    if live_command is None and command.operation is not None:
+        command.operation = changes.live_operation(lane, command.operation)
+    if live_command is None and command.service is not None:
+        command.service = changes.live_service(lane, command.service)
+    return ResultMatch(delivery, live_command or command, by)

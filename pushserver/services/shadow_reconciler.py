@@ -1,0 +1,95 @@
+"""What decisions do with a device's shadow: compare, write, ask."""
+
+from collections.abc import Iterable
+from functools import partial
+
+import attrs
+
+from pushserver.clock import Clock
+from pushserver.model.changes import Changes
+from pushserver.model.command import Command
+from pushserver.model.command_request import CommandRequest, StepRef
+from pushserver.model.lane import Lane
+from pushserver.model.operation import Operation
+from pushserver.model.shadow import Service, ServiceDialect
+from pushserver.model.shadow_reconcile import CommandFactory, LaneReconciler
+from pushserver.services.queue import Queue
+from pushserver.storage.commands import PriorState
+
+
+@attrs.frozen
+class ShadowReconciler:
+    """Lets services become commands, in the words of the `dialect`."""
+
+    dialect: ServiceDialect
+    queue: Queue
+    clock: Clock
+
+    def reconcile(
+        self,
+        service: Service,
+        lane: Lane,
+        changes: Changes,
+        *,
+        expires_in: int | None = None,
+    ) -> None:
+        """Let what differs be written by one command."""
+        reconciler = self._reconciler(lane, changes)
+        reconciler.reconcile(
+            service, self._command_factory(service), expires_in=expires_in
+        )
+
+    def defer_to_task(self, service: Service, lane: Lane, changes: Changes) -> None:
+        """Let a task's step, which is to come, write what is desired now."""
+        self._reconciler(lane, changes).defer_to_step(service)
+
+    def queue_read(
+        self, service: Service, keys: Iterable[str], lane: Lane, changes: Changes
+    ) -> Command:
+        """Ask the device for these properties of the service."""
+        make_command = self._command_factory(service)
+        return self._reconciler(lane, changes).request_read(service, keys, make_command)
+
+    def queue_write_step(
+        self,
+        operation: Operation,
+        request: CommandRequest,
+        lane: Lane,
+        changes: Changes,
+        prior: PriorState,
+    ) -> bool:
+        """
+        Queue an operation's next step, which writes a service; tell whether it was.
+
+        It waits while another command that writes the service is with the device.
+        """
+        service_id = request.service_id or ""
+        service = changes.live_services(lane, prior.services).get(service_id)
+        if service is None:
+            service = self.new_service(operation.scope_id, lane, service_id)
+        step_ref = StepRef(operation.id, operation.queued_steps)
+        make_command = self._command_factory(service, step_ref)
+        return self._reconciler(lane, changes).write_step(
+            service, operation, request, make_command
+        )
+
+    @staticmethod
+    def new_service(scope_id: int, lane: Lane, service_id: str) -> Service:
+        """Return a service of which nothing is known."""
+        return Service(
+            device_id=lane.device_id, service_id=service_id, scope_id=scope_id
+        )
+
+    def _reconciler(self, lane: Lane, changes: Changes) -> LaneReconciler:
+        return LaneReconciler(lane, changes, self.dialect, self.clock.now())
+
+    def _command_factory(
+        self, service: Service, step_ref: StepRef | None = None
+    ) -> CommandFactory:
+        return partial(
+            self.queue.new_command,
+            scope_id=service.scope_id,
+            device_id=service.device_id,
+            now=self.clock.now(),
+            step_ref=step_ref,
+        )

@@ -1,0 +1,148 @@
+"""Every subscription, in memory: who wants what, and who delivers to it."""
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
+
+import attrs
+
+from pushserver.clock import Clock
+from pushserver.errors import NotFound
+from pushserver.model.change_notice import ChangeNotice
+from pushserver.model.changes import Changes
+from pushserver.model.event import Event
+from pushserver.model.ids import IdGenerator
+from pushserver.model.subscription import PingResult, Subscription, SubscriptionFilter
+from pushserver.services.device_directory import DeviceDirectory
+from pushserver.services.event_interest import EventInterest
+from pushserver.services.ssrf_guard import SsrfGuard
+from pushserver.storage.base import Store
+
+
+class SubscriptionWorker(Protocol):
+    """Who delivers to one subscription."""
+
+    def notify(self) -> None:
+        """Look for something to deliver now."""
+
+    async def ping(self) -> PingResult:
+        """Send a ping now."""
+
+
+@attrs.define(eq=False, repr=False)
+class SubscriptionRegistry:
+    """
+    Looks subscriptions up, and rings for those that want what happened.
+
+    The worker that delivers puts a courier here for each.
+    """
+
+    store: Store
+    clock: Clock
+    ids: IdGenerator
+    devices: DeviceDirectory
+    ssrf_guard: SsrfGuard
+    event_interest: EventInterest
+    wakeup: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
+    workers: dict[int, SubscriptionWorker] = attrs.field(factory=dict, init=False)
+    _by_id: dict[int, Subscription] = attrs.field(factory=dict, init=False)
+    _write_lock: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
+
+    async def load(self) -> None:
+        """Read the subscriptions from the store."""
+        stored = await self.store.subscriptions.all_subscriptions()
+        self._by_id = {subscription.id: subscription for subscription in stored}
+        self.apply_changes()
+
+    async def refresh_follower(self) -> None:
+        """See how subscriptions do, also where another server delivers."""
+        if not self.store.is_leader:
+            await self.refresh()
+
+    async def refresh(self, *, taking_over: bool = False) -> None:
+        """
+        Read the subscriptions again: another server changed some.
+
+        Those at work go on with what was changed. How they do is known best to the
+        server that delivers; one that takes over from another has to read it.
+        """
+        # What is saved here meanwhile would be taken for what is not there.
+        async with self._write_lock:
+            stored = await self.store.subscriptions.all_subscriptions()
+            self._apply_stored(stored, progress=taking_over or not self.store.is_leader)
+        self.apply_changes()
+
+    def _apply_stored(self, stored: Sequence[Subscription], *, progress: bool) -> None:
+        for stored_subscription in stored:
+            known = self._by_id.setdefault(stored_subscription.id, stored_subscription)
+            if known is not stored_subscription:
+                known.merge_from(stored_subscription, with_progress=progress)
+            self.notify(stored_subscription.id)
+        stored_ids = {subscription.id for subscription in stored}
+        for subscription_id in self._by_id.keys() - stored_ids:
+            del self._by_id[subscription_id]
+
+    def __iter__(self) -> Iterator[Subscription]:
+        return iter(list(self._by_id.values()))
+
+    def on_commit(self, changes: Changes) -> None:
+        """Ring for the subscriptions that want something of what was written."""
+        if not changes.events:
+            return
+        for subscription in self._by_id.values():
+            event_filter = subscription.event_filter
+            if any(
+                event.scope_id == subscription.scope_id
+                and self.matches(event_filter, event)
+                for event in changes.events
+            ):
+                self.notify(subscription.id)
+
+    def on_notice(self, notice: ChangeNotice) -> None:
+        """Ring for the subscriptions for which other servers wrote something."""
+        for subscription in self._by_id.values():
+            if notice.everything or subscription.scope_id in notice.events:
+                self.notify(subscription.id)
+
+    def notify(self, subscription_id: int) -> None:
+        """Have the subscription looked after now."""
+        worker = self.workers.get(subscription_id)
+        if worker is not None:
+            worker.notify()
+
+    def matches(self, event_filter: SubscriptionFilter, event: Event) -> bool:
+        """Tell whether *event*, which is of the same scope, is *event_filter*."""
+        if event.type not in event_filter.event_types:
+            return False
+        ids, tags = event_filter.device_ids, event_filter.tags
+        if ids is None and tags is None:
+            return True
+        if event.device_id is None or (ids is not None and event.device_id not in ids):
+            return False
+        return self._has_tags(event.scope_id, event.device_id, tags or {})
+
+    def _has_tags(self, scope_id: int, device_id: int, tags: Mapping[str, str]) -> bool:
+        device = self.devices.find(scope_id, device_id)
+        known = {} if device is None else device.tags
+        return all(known.get(name) == value for name, value in tags.items())
+
+    def in_scope(self, scope_id: int) -> list[Subscription]:
+        """Return the scope's subscriptions, oldest first."""
+        return [s for s in self._by_id.values() if s.scope_id == scope_id]
+
+    def get(self, scope_id: int, subscription_id: int) -> Subscription:
+        """
+        Return one subscription.
+
+        Raises:
+            NotFound: there is none.
+        """
+        found = self._by_id.get(subscription_id)
+        if found is None or found.scope_id != scope_id:
+            raise NotFound(f"There is no subscription {subscription_id}.")
+        return found
+
+    def apply_changes(self) -> None:
+        """See that what is wanted now is written, and that couriers are at work."""
+        self.event_interest.set_subscriptions(self._by_id.values())
+        self.wakeup.set()

@@ -1,0 +1,183 @@
+"""Carries tasks out: who begins next, when to pause, and when it is over."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import attrs
+
+from pushserver.clock import SECOND, Clock
+from pushserver.model.changes import Changes
+from pushserver.model.lane import Lane
+from pushserver.model.operation import Operation
+from pushserver.model.task import OperationCounts, Task, TaskState
+from pushserver.services.operations import BATCH_SIZE, Operations
+from pushserver.storage.base import Store
+from pushserver.storage.commands import NO_DEVICE, PriorState
+
+#: Of one task so many batches are moved before the next task has its turn.
+MAX_BATCHES = 10
+#: How long between two looks for devices that are gone.
+GONE_CHECK_INTERVAL = 10 * SECOND
+#: Nobody takes so long to write a task's operations.
+PREPARE_TIMEOUT = 600 * SECOND
+_LATE_REASON = "The device did not come in time, or is gone."
+
+
+@attrs.define(eq=False)
+class TaskScheduler:
+    """
+    Looks after every task that has not ended. `default_hold` is the server's,
+    microseconds.
+
+    An operation begins when its device is there: a device that is away holds no place
+    of those that may run at once. `wakeup` is set when there may be something to do.
+    Whoever changes a task's course does it while nobody else moves one: no batch is
+    under way then.
+    """
+
+    store: Store
+    operations: Operations
+    clock: Clock
+    default_hold: int
+    wakeup: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
+    _preparing_ids: set[int] = attrs.field(factory=set, init=False)
+    _checked_at: dict[int, int] = attrs.field(factory=dict, init=False)
+
+    @contextmanager
+    def preparing(self, task_id: int) -> Iterator[None]:
+        """Let a task be while its operations are being written."""
+        self._preparing_ids.add(task_id)
+        try:
+            yield
+        finally:
+            self._preparing_ids.discard(task_id)
+
+    def on_commit(self, changes: Changes) -> None:
+        """Notice in what was written that an operation of a task has ended."""
+        for operation in changes.operations.values():
+            if operation.task_id is not None and not operation.is_running:
+                self.wakeup.set()
+
+    async def advance(self) -> int:
+        """Move every task on; return how many operations began or ended by that."""
+        self.wakeup.clear()
+        done = 0
+        for task in await self.store.tasks.active_tasks():
+            if task.state is TaskState.CANCELED:
+                done += await self.cancel(task)
+            elif task.state is TaskState.RUNNING:
+                done += await self._advance(task)
+            elif task.state is TaskState.PREPARING:
+                done += await self._drop_unfinished(task)
+            await self._finish(task)
+        return done
+
+    async def _drop_unfinished(self, task: Task) -> int:
+        """Drop a task that was left half written: nobody was told of it."""
+        done = 0
+        if (
+            self.store.is_shared
+            and task.created_at + PREPARE_TIMEOUT > self.clock.now()
+        ):
+            # Another server may be at it.
+            return done
+        while task.id not in self._preparing_ids:
+            done += 1
+            if await self.store.tasks.delete_preparing_task(task.id, limit=BATCH_SIZE):
+                break
+        return done
+
+    async def _finish(self, task: Task) -> None:
+        """End the task when all of its operations have."""
+        counts = await self.store.tasks.operation_counts(task.id)
+        if counts.finished < counts.total:
+            return
+
+        def decide(_lane: Lane, changes: Changes, _prior: PriorState) -> None:
+            changes.finish_task(task, counts, self.clock.now())
+
+        await self.store.change_lane(NO_DEVICE, decide)
+        self._checked_at.pop(task.id, None)
+
+    async def _advance(self, task: Task) -> int:
+        done = 0
+        for _ in range(MAX_BATCHES):
+            async with self.store.tasks.lock():
+                moved = await self._advance_batch(task)
+            if not moved:
+                return done
+            done += moved
+        self.wakeup.set()
+        return done
+
+    async def _advance_batch(self, stale_task: Task) -> int:
+        """Move one batch, by how the task stands now; return how many were moved."""
+        task = await self.store.tasks.find_task(stale_task.scope_id, stale_task.id)
+        if task is None or task.state is not TaskState.RUNNING:
+            return 0
+        ended = await self._end_hopeless(task)
+        if ended:
+            return ended
+        counts = await self.store.tasks.operation_counts(task.id)
+        if self._is_over_failure_limit(task, counts):
+            await self._pause(task)
+            return 0
+        return await self._start_operations(task, counts)
+
+    def _is_over_failure_limit(self, task: Task, counts: OperationCounts) -> bool:
+        failures = counts.failures - task.ignored_failures
+        limit = task.stop_after
+        return limit is not None and limit.reached(failures, counts.total)
+
+    async def _pause(self, task: Task) -> None:
+        paused = attrs.evolve(task, state=TaskState.PAUSED)
+        await self.store.tasks.update_task_if_unchanged(task, paused)
+
+    async def _start_operations(self, task: Task, counts: OperationCounts) -> int:
+        """Queue the first step on devices that are there, as far as there is room."""
+        free_slots = BATCH_SIZE
+        if task.concurrency is not None:
+            free_slots = min(free_slots, task.concurrency - counts.running)
+        if free_slots <= 0 or not counts.waiting:
+            return 0
+        first_steps = await self.store.tasks.startable_steps(
+            task.id, now=self.clock.now(), hold=self.default_hold, limit=free_slots
+        )
+        return await self.operations.queue_steps(first_steps)
+
+    async def _end_hopeless(self, task: Task) -> int:
+        """End a batch of what has waited for too long, or now and then of the gone."""
+        now = self.clock.now()
+        has_expired = task.expires_at <= now
+        if (
+            not has_expired
+            and abs(now - self._checked_at.get(task.id, 0)) < GONE_CHECK_INTERVAL
+        ):
+            return 0
+        hopeless = await self.store.tasks.unreachable_operations(
+            task.id,
+            include_offline=has_expired,
+            now=now,
+            hold=self.default_hold,
+            limit=BATCH_SIZE,
+        )
+        if not hopeless:
+            self._checked_at[task.id] = now
+        return await self._end_operations(hopeless, _LATE_REASON, late=True)
+
+    async def cancel(self, task: Task) -> int:
+        """Cancel every operation of *task* that has not ended; return how many."""
+        done = 0
+        while unended := await self.store.tasks.unfinished_operations(
+            task.id, limit=BATCH_SIZE
+        ):
+            done += await self._end_operations(unended, "The task was canceled.")
+        return done
+
+    async def _end_operations(
+        self, operations: Sequence[Operation], reason: str, *, late: bool = False
+    ) -> int:
+        end = self.operations.end
+        await asyncio.gather(*(end(each, reason, late=late) for each in operations))
+        return len(operations)

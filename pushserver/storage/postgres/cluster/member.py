@@ -1,0 +1,324 @@
+"""This server's place among others over the same database.
+
+One connection listens to what others tell, tells them what happened here, and holds
+the locks that only one server can have: of a node's number, and of leading. Whoever
+loses the connection has lost them, and knows nothing of the others until it is back.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
+
+import attrs
+import psycopg
+import structlog
+
+from pushserver.errors import Unavailable
+from pushserver.model.change_notice import ChangeNotice
+from pushserver.model.changes import Changes
+from pushserver.model.device import Device
+from pushserver.model.ids import IdGenerator
+from pushserver.storage.postgres.cluster.missed_changes import MissedChangeSweep
+from pushserver.storage.postgres.cluster.notice_buffer import NoticeBuffer
+from pushserver.storage.postgres.cluster.notify_listener import NotifyListener
+from pushserver.storage.postgres.commit.lane_cache import LaneCache
+from pushserver.storage.postgres.connection.clock import DatabaseClock
+from pushserver.storage.postgres.connection.connection import Connection
+from pushserver.storage.postgres.connection.threads import ConnectionThread
+from pushserver.storage.postgres.connection.watchdog import abort_stalled_connections
+from pushserver.storage.sql.write_jobs import call_logged
+
+log = structlog.get_logger(__name__)
+
+#: The first halves of locks with two; those of devices have one.
+_NODE_LOCK, _LEADER_LOCK = 1, 2
+_MAX_NODES = 1024
+#: Seconds from one look to the next, and until a lost connection is made anew.
+_CHECK_INTERVAL, _RECONNECT_DELAY = 1.0, 0.2
+#: Looks that one who is alone still takes: who went may have left something untold.
+_CHECKS_UNTIL_ALONE = 10
+# A machine that is gone must not lead for long, also if something between it and the
+# database goes on to answer for it; but one that is busy may be silent for a while.
+_SESSION_SETTINGS = (
+    "LISTEN pushserver; SET tcp_keepalives_idle = 3; SET tcp_keepalives_interval = 1;"
+    " SET tcp_keepalives_count = 3; SET idle_session_timeout = '8s';"
+    # What is told is gone with a crash anyhow, and nobody should wait for the disk.
+    " SET synchronous_commit = off"
+)
+# Who starts anew takes no number that another may have lost a moment ago.
+_LOCK_FREE_NODE = (
+    "SELECT (n + ?1) % ?2 FROM generate_series(0, ?2 - 1) AS n"
+    f" WHERE pg_try_advisory_lock({_NODE_LOCK}, CAST((n + ?1) % ?2 AS INTEGER)) LIMIT 1"
+)
+_TRY_LEADER_LOCK = f"SELECT pg_try_advisory_lock({_LEADER_LOCK}, 0)"
+_COUNT_OTHERS = (
+    "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2"
+    f" AND classid = {_NODE_LOCK} AND granted AND pid <> pg_backend_pid() AND"
+    " database ="
+    " (SELECT oid FROM pg_database WHERE datname = current_database())"
+)
+_NOTIFY = (
+    "SELECT pg_notify('pushserver', piece) FROM unnest(CAST(? AS TEXT[])) AS piece"
+)
+_PING = "SELECT 1"
+
+
+@attrs.define(eq=False, kw_only=True)
+class ClusterMember:
+    """
+    Tells `notice_observers` what others did, on the event loop, after `lane_cache`
+    heard it.
+
+    `writer_pids` are the database's processes by which this server writes: what they
+    tell is known here.
+    """
+
+    connection_thread: ConnectionThread
+    database_clock: DatabaseClock
+    new_id: IdGenerator
+    lane_cache: LaneCache
+    writer_pids: Callable[[], Collection[int]]
+    notice_buffer: NoticeBuffer = attrs.Factory(NoticeBuffer)
+    sweep: MissedChangeSweep = attrs.Factory(MissedChangeSweep)
+    notify_listener: NotifyListener = attrs.Factory(NotifyListener)
+    notice_observers: list[Callable[[ChangeNotice], None]] = attrs.Factory(list)
+    is_joined: bool = attrs.field(default=False, init=False)
+    _has_leader_lock: bool = attrs.field(default=False, init=False)
+    _node: int | None = attrs.field(default=None, init=False)
+    _checks_alone: int = attrs.field(default=0, init=False)
+    _wakeup: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
+    _connection: Connection | None = attrs.field(default=None, init=False)
+    _backend_pid: int = attrs.field(default=0, init=False)
+    _run_task: "asyncio.Task[None] | None" = attrs.field(default=None, init=False)
+
+    @property
+    def is_leader(self) -> bool:
+        """Tell whether it is this server that does what is done once for all."""
+        return self._has_leader_lock and self.is_joined
+
+    def is_listening(self) -> bool:
+        """Tell whether what others do is heard here."""
+        return self.is_joined
+
+    def record_changes(self, changes: Changes) -> None:
+        """Tell others what was committed."""
+        self.notice_buffer.add_changes(changes, self.lane_cache)
+        self._wake()
+
+    def record_seen(self, devices: Iterable[Device]) -> None:
+        """Tell others what was seen of *devices*."""
+        self.notice_buffer.add_seen(devices)
+        self._wake()
+
+    async def catch_up(self) -> None:
+        """
+        Hear what others told until now.
+
+        Raises:
+            Unavailable: nobody can be heard.
+        """
+        if not self.is_joined:
+            raise Unavailable("The connection to other servers is lost.")
+        await self._exchange(ping=True)
+
+    def prefer_node(self, node: int) -> None:
+        """Take this number, or the next that is free, when a place is taken."""
+        self._node = node
+
+    def _wake(self) -> None:
+        if self._checks_alone >= _CHECKS_UNTIL_ALONE:
+            self.notice_buffer.clear()
+        elif self.notice_buffer:
+            self._wakeup.set()
+
+    async def join(self) -> None:
+        """
+        Take a place.
+
+        Raises:
+            Unavailable: the database is away.
+        """
+        self._publish(await self._connect_and_register())
+        self._run_task = asyncio.create_task(self._run(), name="desk")
+
+    async def leave(self) -> None:
+        """Give the place back, once what was gathered is told."""
+        if self._run_task is not None:
+            self._run_task.cancel()
+            await asyncio.wait([self._run_task])
+        if self.is_joined:
+            payloads = self._take_payloads()
+            with suppress(Unavailable):
+                await self.connection_thread.run(
+                    lambda connection: _notify(connection, payloads)
+                )
+        self.is_joined = False
+        await self.connection_thread.close()
+
+    async def _run(self) -> None:
+        """Hear and tell; come back whenever the connection was lost."""
+        while True:
+            try:
+                if not self.is_joined:
+                    self._publish(await self._connect_and_register())
+                await self._run_until_lost()
+            except Unavailable as error:
+                self.is_joined = self._has_leader_lock = False
+                log.warning("desk.lost", reason=error.detail)
+                await asyncio.sleep(_RECONNECT_DELAY)
+            except Exception:
+                log.exception("desk.failed")
+                await asyncio.sleep(_RECONNECT_DELAY)
+
+    async def _connect_and_register(self) -> ChangeNotice:
+        """Take the locks; return that everything is to be looked at."""
+        notice, offset = await self.connection_thread.run(self._register)
+        self.database_clock.record_offset(offset)
+        self.is_joined = True
+        return attrs.evolve(notice, everything=True)
+
+    def _register(self, connection: Connection) -> tuple[ChangeNotice, int]:
+        connection.raw.execute(_SESSION_SETTINGS, prepare=False)
+        self.notify_listener.attach(connection)
+        self._connection, self._backend_pid = connection, connection.pid
+        first_node = random.randrange(_MAX_NODES) if self._node is None else self._node  # noqa: S311 - no secret
+        row = connection.execute(_LOCK_FREE_NODE, (first_node, _MAX_NODES)).fetchone()
+        if row is None:
+            raise Unavailable("There are too many servers over this database.")
+        self._node = int(row[0])
+        self.new_id.set_node(self._node)
+        self._has_leader_lock = bool(
+            (connection.execute(_TRY_LEADER_LOCK).fetchone() or (False,))[0]
+        )
+        _notify(connection, ["{}"])
+        self._checks_alone = 0 if _count_others(connection) else _CHECKS_UNTIL_ALONE
+        return self.sweep.start(
+            connection, self.database_clock.now()
+        ), self.database_clock.measure_offset(connection)
+
+    async def _run_until_lost(self) -> None:
+        loop = asyncio.get_running_loop()
+        next_check_at = loop.time()
+        while True:
+            is_check_due = loop.time() >= next_check_at
+            if is_check_due:
+                next_check_at = loop.time() + _CHECK_INTERVAL
+            if is_check_due or self.notice_buffer or not self._receive_if_idle():
+                await self._exchange(check=is_check_due)
+            await self._wait_for_wakeup(next_check_at)
+
+    def _receive_if_idle(self) -> bool:
+        """Hear what came, at once, if nothing is being done on the connection."""
+        connection = self._connection
+        if (
+            connection is None
+            or not connection.is_open
+            or not self.connection_thread.is_idle
+        ):
+            return False
+        self._wakeup.clear()
+        try:
+            self.notify_listener.receive(connection)
+        except psycopg.Error:
+            return False
+        self._publish_received()
+        return True
+
+    async def _exchange(self, *, check: bool = False, ping: bool = False) -> None:
+        """
+        Hear what came, tell what was gathered, and *check* around; *ping* for more.
+        """
+        self._wakeup.clear()
+        payloads = self._take_payloads()
+        try:
+            notice = await self.connection_thread.run(
+                lambda connection: self._exchange_on_thread(
+                    connection, payloads, check, ping
+                )
+            )
+        except Unavailable:
+            self.notice_buffer.mark_lost()
+            raise
+        self._publish_received()
+        if notice is not None:
+            self._publish(notice)
+
+    def _publish_received(self) -> None:
+        for notice in self.notify_listener.pop_notices(
+            {*self.writer_pids(), self._backend_pid}
+        ):
+            self._checks_alone = 0
+            self._publish(notice)
+
+    def _publish(self, notice: ChangeNotice) -> None:
+        if notice == _EMPTY_NOTICE:
+            return
+        self.lane_cache.on_notice(notice)
+        for observer in self.notice_observers:
+            call_logged(observer, notice)
+
+    def _take_payloads(self) -> Sequence[str]:
+        """Return what is to be told, if there may be anybody."""
+        if self._checks_alone >= _CHECKS_UNTIL_ALONE:
+            self.notice_buffer.clear()
+        return self.notice_buffer.take_payloads()
+
+    def _exchange_on_thread(
+        self, connection: Connection, payloads: Sequence[str], check: bool, ping: bool
+    ) -> ChangeNotice | None:
+        if connection is not self._connection:
+            connection.close()
+            raise Unavailable("The connection was lost.")
+        if ping:
+            # Before it answers, the database sends what was told until then.
+            connection.execute(_PING)
+        self.notify_listener.receive(connection)
+        _notify(connection, payloads)
+        return self._check_cluster(connection) if check else None
+
+    def _check_cluster(self, connection: Connection) -> ChangeNotice | None:
+        """Lead if nobody does; look for what was missed unless there is nobody."""
+        if not self._has_leader_lock:
+            self._has_leader_lock = bool(
+                (connection.execute(_TRY_LEADER_LOCK).fetchone() or (False,))[0]
+            )
+        abort_stalled_connections(connection, self.connection_thread.database.threads)
+        self._checks_alone = 0 if _count_others(connection) else self._checks_alone + 1
+        self.database_clock.record_offset(
+            self.database_clock.measure_offset(connection)
+        )
+        if (
+            self._checks_alone >= _CHECKS_UNTIL_ALONE
+            and not self.sweep.needs_full_notice
+        ):
+            return None
+        return self.sweep.scan(connection, self.database_clock.now(), self.new_id.node)
+
+    async def _wait_for_wakeup(self, next_check_at: float) -> None:
+        """Wait until somebody tells something, here or elsewhere, or it is time."""
+        loop, connection = asyncio.get_running_loop(), self._connection
+        if connection is None or not connection.is_open:
+            return
+        fd = connection.raw.fileno()
+        loop.add_reader(fd, self._wakeup.set)
+        try:
+            async with asyncio.timeout_at(next_check_at):
+                await self._wakeup.wait()
+        except TimeoutError:
+            return
+        finally:
+            loop.remove_reader(fd)
+
+
+def _count_others(connection: Connection) -> int:
+    """Return how many other servers there are."""
+    return int((connection.execute(_COUNT_OTHERS).fetchone() or (0,))[0])
+
+
+def _notify(connection: Connection, payloads: Sequence[str]) -> None:
+    if payloads:
+        connection.execute_arrays(_NOTIFY, [(payload,) for payload in payloads])
+
+
+_EMPTY_NOTICE = ChangeNotice()

@@ -1,0 +1,71 @@
+"""What a round has to know first: the time, what is wanted, which lanes moved."""
+
+from collections.abc import Collection, Sequence
+
+import attrs
+
+from pushserver.model.event import EventType, EventTypesByScope
+from pushserver.storage.postgres.commit.lane_rows import LaneRow
+from pushserver.storage.postgres.connection.clock import DATABASE_NOW_SQL, DatabaseClock
+from pushserver.storage.postgres.connection.connection import Connection
+
+# Read within the transaction, so that all servers write the same events; and after the
+# devices are locked, so that the summaries of their lanes are the last ones.
+_SELECT_ROUND_STATE = (
+    f"SELECT {DATABASE_NOW_SQL}, wanted.scope_id, wanted.types, NULL, NULL, NULL, NULL"
+    " FROM (VALUES (1)) AS once"
+    " LEFT JOIN (SELECT DISTINCT scope_id, events AS types FROM subscription"
+    " WHERE health <> 'disabled' UNION SELECT scope_id, type FROM interest)"
+    " AS wanted ON TRUE"
+    " UNION ALL SELECT 0, NULL, trail, device_id, version, live, unsure FROM lane"
+    " WHERE device_id = ANY($1)"
+)
+_BEGIN_LOCK_SELECT = (
+    "BEGIN; SELECT pg_advisory_xact_lock(id) FROM unnest(CAST('{ids}' AS BIGINT[]))"
+    " AS id; EXECUTE {ask} ('{ids}')"
+)
+
+
+@attrs.frozen
+class RoundStart:
+    """
+    `clock_offset` is what `DatabaseClock` hear; `lane_rows` are those of the lanes.
+    """
+
+    clock_offset: int
+    interest: EventTypesByScope
+    lane_rows: dict[int, LaneRow]
+
+
+def start_round(
+    connection: Connection,
+    database_clock: DatabaseClock,
+    interest: EventTypesByScope,
+    device_ids: Sequence[int],
+) -> RoundStart:
+    """
+    Begin, lock the devices, and ask for all of it, in one trip.
+
+    What is wanted on this server is *interest*. The ids are in order, so that no two
+    rounds wait for each other.
+    """
+    event_types = {scope_id: set(types) for scope_id, types in interest.items()}
+    lane_rows: dict[int, LaneRow] = {}
+    database_now = 0
+    statement = connection.prepare("BIGINT[]", _SELECT_ROUND_STATE)
+    rows = connection.execute_all(
+        _BEGIN_LOCK_SELECT.format(ask=statement, ids=array_literal(device_ids))
+    )
+    for instant, scope_id, text, *lane_columns in rows:
+        database_now = max(database_now, int(instant))
+        if scope_id is not None:
+            event_types.setdefault(scope_id, set()).update(map(EventType, text.split()))
+        device_id, version, live, blocked_until = lane_columns
+        if device_id is not None:
+            lane_rows[device_id] = LaneRow(version, live, blocked_until, text)
+    return RoundStart(database_clock.offset_from(database_now), event_types, lane_rows)
+
+
+def array_literal(numbers: Collection[int]) -> str:
+    """Return numbers as PostgreSQL reads an array."""
+    return f"{{{','.join(map(str, numbers))}}}"

@@ -1,0 +1,145 @@
+"""What the table `lane` says of a device's live commands, so that few read them.
+
+Who has the lane in its last version has it as it is. Of an empty lane there is nothing
+to be read, and of a long one that was changed no more than its trail names.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from pushserver.model.changes import Changes
+from pushserver.model.lane import Lane
+
+#: A shorter lane has no trail: it is read whole.
+LONG_LANE = 16
+#: Characters of a trail: a page of the database has room for several.
+_MAX_CHANGELOG_LENGTH = 2000
+# Deadlines are moved without the devices' locks. If that was done since the versions
+# were asked for, the new one is negative: nobody has a lane that is so. Who moves them
+# gives all lanes a version that no lane had, so it is among none of those known.
+_UPSERT_LANES = (
+    "INSERT INTO lane (device_id, version, live, unsure, trail) VALUES {}"
+    " ON CONFLICT (device_id) DO UPDATE SET (version, live, unsure, trail) = (SELECT"
+    " CASE WHEN same THEN excluded.version ELSE -excluded.version END, excluded.live,"
+    " CASE WHEN same THEN excluded.unsure END,"
+    " CASE WHEN same THEN excluded.trail ELSE '' END"
+    " FROM (SELECT lane.version = ANY(CAST('{{{}}}' AS BIGINT[])) AS same) AS had);"
+)
+
+
+@attrs.frozen
+class LaneRow:
+    """
+    `live_count` commands wait or fly; `blocked_until` is until when an endpoint is held
+    back.
+
+    None: nobody knows. `changelog` says which commands were changed since each of the
+    last versions: "version,command,… version,command,…".
+    """
+
+    version: int
+    live_count: int | None = None
+    blocked_until: int | None = None
+    changelog: str = ""
+
+    def is_empty(self, now: int) -> bool:
+        """Tell whether nothing is remembered in the lane."""
+        return self.live_count == 0 and not self.may_be_blocked(now)
+
+    def may_be_blocked(self, now: int) -> bool:
+        """Tell whether something may be held back."""
+        return self.blocked_until is None or self.blocked_until > now
+
+    def changed_since(self, version: int) -> set[int] | None:
+        """Return the commands changed after *version*; None: nobody knows."""
+        changed: set[int] = set()
+        for entry in reversed(self.changelog.split()):
+            from_version, *command_ids = map(int, entry.split(","))
+            changed.update(command_ids)
+            if from_version == version:
+                return changed
+        return None
+
+
+def updated_lane_rows(
+    changes: Changes,
+    lanes: Mapping[int, Lane],
+    previous_rows: Mapping[int, LaneRow],
+    version: int,
+    failed: Collection[int],
+) -> list[tuple[int, LaneRow]]:
+    """
+    Return what is to be said of the lanes that *changes* touched, by their devices.
+
+    *previous_rows* is what was said of them. Of those that are *failed* nothing is
+    sure.
+    """
+    changed_ids = _changed_command_ids(changes)
+    rows = []
+    for device_id in sorted(changes.affected_device_ids):
+        lane, row = lanes.get(device_id), LaneRow(version)
+        if lane is not None and device_id not in failed:
+            previous = previous_rows.get(device_id)
+            changelog = _changelog(lane, previous, changed_ids.get(device_id, set()))
+            live_count = lane.depth + (lane.in_flight is not None)
+            row = LaneRow(
+                version, live_count, _blocked_until(lane, previous), changelog
+            )
+        rows.append((device_id, row))
+    return rows
+
+
+def _blocked_until(lane: Lane, previous: LaneRow | None) -> int:
+    """Return until when something is held back, also by a clock that is behind ours."""
+    until = [until for _, until in lane.blocked_endpoints.values()]
+    previous_until = None if previous is None else previous.blocked_until
+    return max((*until, previous_until or 0))
+
+
+def _changelog(
+    lane: Lane, previous: LaneRow | None, command_ids: Collection[int]
+) -> str:
+    """Return the trail of a lane in which these commands are changed, too."""
+    if previous is None or lane.depth < LONG_LANE:
+        return ""
+    entry = ",".join(map(str, (previous.version, *command_ids)))
+    changelog = f"{previous.changelog} {entry}".lstrip()
+    # The oldest steps go, also the one of which a piece would be left.
+    return (
+        changelog
+        if len(changelog) <= _MAX_CHANGELOG_LENGTH
+        else changelog[-_MAX_CHANGELOG_LENGTH:].partition(" ")[2]
+    )
+
+
+def _changed_command_ids(changes: Changes) -> dict[int, set[int]]:
+    """Return the commands that are to be written, by their devices."""
+    commands = (*changes.new_commands, *changes.changed_commands.values())
+    ids = [(command.device_id, command.id) for command in commands]
+    ids += [
+        (each.device_id, each.command_id)
+        for each in changes.changed_deliveries.values()
+    ]
+    ids_by_device: dict[int, set[int]] = {}
+    for device_id, command_id in ids:
+        ids_by_device.setdefault(device_id, set()).add(command_id)
+    return ids_by_device
+
+
+def upsert_sql(
+    updated_rows: Sequence[tuple[int, LaneRow]], previous_rows: Mapping[int, LaneRow]
+) -> str:
+    """Return what writes summaries of lanes of which these were *previous_rows*."""
+    values_sql = ", ".join(
+        f"({device_id}, {each.version}, {_or_null(each.live_count)},"
+        f" {_or_null(each.blocked_until)}, '{each.changelog}')"
+        for device_id, each in updated_rows
+    )
+    versions = ",".join(str(each.version) for each in previous_rows.values())
+    return _UPSERT_LANES.format(values_sql, versions) if values_sql else ""
+
+
+def _or_null(value: Any) -> str:
+    return "NULL" if value is None else str(value)

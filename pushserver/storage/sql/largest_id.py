@@ -1,0 +1,25 @@
+"""The largest id, after which a server makes its own."""
+
+from pushserver.storage.sql.connection import SqlConnection
+
+
+def largest_id(connection: SqlConnection) -> int:
+    """Return the largest id that was ever made, as far as it is still there."""
+    tables = (
+        "command",
+        "delivery",
+        "event",
+        "notification",
+        "operation",
+        "result",
+        "scope",
+        "stray_request",
+        "subscription",
+        "task",
+        "token",
+    )
+    found = (
+        connection.execute(f"SELECT max(id) FROM {table}").fetchone()[0]
+        for table in tables
+    )
+    return max(number or 0 for number in found)

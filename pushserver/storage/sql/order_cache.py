@@ -1,0 +1,46 @@
+"""The orders of waiting commands, the young and small of them, in bounded memory.
+
+A device is most often handed what was enqueued a moment ago; that costs no read.
+"""
+
+from pushserver.model.command import Command, Order
+
+#: Characters of all bodies kept, and of the largest one.
+MAX_TOTAL_SIZE = 32 * 1024 * 1024
+MAX_ORDER_SIZE = 64 * 1024
+
+
+class OrderCache:
+    """Keeps `command.order` for some commands and drops it from the oldest."""
+
+    def __init__(self, capacity: int = MAX_TOTAL_SIZE) -> None:
+        self._capacity = capacity
+        self._size = 0
+        self._entries: dict[int, tuple[Command, int]] = {}
+
+    def add(self, command: Command) -> None:
+        """Keep the order of a new command, if it is small."""
+        order = command.order
+        if order is None:
+            return
+        size = len(order.body or "") + len(order.metadata or "") + 256
+        if size > MAX_ORDER_SIZE:
+            command.order = None
+            return
+        self._entries[command.id] = (command, size)
+        self._size += size
+        while self._size > self._capacity:
+            self.remove(next(iter(self._entries)))
+
+    def find(self, command_id: int) -> Order | None:
+        """Return the order of a command, if it is kept."""
+        entry = self._entries.get(command_id)
+        return None if entry is None else entry[0].order
+
+    def remove(self, command_id: int) -> None:
+        """Forget the order of a command that waits no longer."""
+        entry = self._entries.pop(command_id, None)
+        if entry is not None:
+            command, size = entry
+            self._size -= size
+            command.order = None

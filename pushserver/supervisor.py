@@ -1,0 +1,204 @@
+"""Several servers on one port: processes over one store, looked after by this one.
+
+The listening socket is this process's; the servers inherit it, so while one of them is
+exchanged the others go on accepting. One that ends is made anew; on SIGHUP all are, one
+after the other, each when the one before listens again. When this process is gone, so
+are they.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from asyncio.subprocess import Process
+from collections.abc import Mapping
+from contextlib import suppress
+
+import attrs
+import structlog
+
+from pushserver import app, logs
+from pushserver.errors import Misconfigured
+from pushserver.listening import (
+    BACKLOG,
+    SOCKET_FD_VARIABLE,
+    SUPERVISOR_FD_VARIABLE,
+    listen_error,
+)
+from pushserver.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+#: Seconds before a server that died is made anew.
+RESTART_DELAY = 1.0
+
+
+def serve(settings: Settings) -> int:
+    """Run as many servers as the settings say until a signal; return the exit code."""
+    if settings.workers == 1:
+        return app.serve(settings)
+    logger = logs.configure(settings.log_level)
+    try:
+        with _open_listen_socket(settings) as listen_socket:
+            return asyncio.run(Supervisor(settings, listen_socket).run())
+    except Misconfigured as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    finally:
+        logger.flush()
+
+
+def _open_listen_socket(settings: Settings) -> socket.socket:
+    try:
+        return socket.create_server(
+            (settings.host, settings.port),
+            backlog=BACKLOG,
+            family=_address_family(settings.host),
+        )
+    except OSError as error:
+        raise listen_error(settings, error) from error
+
+
+def _address_family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+@attrs.define(eq=False)
+class _WorkerProcess:
+    """
+    One of the processes; `listening` is set while it listens, `has_started` once it
+    did.
+    """
+
+    number: int
+    process: Process | None = None
+    has_started: bool = False
+    listening: asyncio.Event = attrs.Factory(asyncio.Event)
+
+    def terminate(self) -> None:
+        """Ask it to stop."""
+        if self.process is not None and self.process.returncode is None:
+            self.process.terminate()
+
+
+@attrs.define(eq=False)
+class Supervisor:
+    """Keeps the servers running on the socket *port*."""
+
+    settings: Settings
+    listen_socket: socket.socket
+    _workers: list[_WorkerProcess] = attrs.field(factory=list, init=False)
+    _stopping: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
+    _exit_code: int = attrs.field(default=0, init=False)
+
+    async def run(self) -> int:
+        """Run the servers until a signal, or until one cannot start."""
+        loop = asyncio.get_running_loop()
+        for signal_number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(signal_number, self._stop, 0)
+        first, *others = self._workers = [
+            _WorkerProcess(signal_number)
+            for signal_number in range(self.settings.workers)
+        ]
+        async with asyncio.TaskGroup() as group:
+            restarting = group.create_task(self._restart_on_sighup())
+            supervising = [group.create_task(self._supervise(first))]
+            # What is wrong with the settings is said once, by the first one.
+            await first.listening.wait()
+            supervising += [group.create_task(self._supervise(each)) for each in others]
+            await asyncio.gather(*supervising)
+            restarting.cancel()
+        return self._exit_code
+
+    def _stop(self, exit_code: int) -> None:
+        """Stop them all, and let nobody wait for one that will not come."""
+        self._exit_code = self._exit_code or exit_code
+        self._stopping.set()
+        for worker in self._workers:
+            worker.terminate()
+            worker.listening.set()
+
+    async def _supervise(self, worker: _WorkerProcess) -> None:
+        """Have *worker* run; one that could never start stops them all."""
+        while not self._stopping.is_set():
+            exit_code = await self._run_worker(worker)
+            if self._stopping.is_set():
+                break
+            if not worker.has_started:
+                self._stop(exit_code or 1)
+            elif exit_code:
+                log.error("process.died", server=worker.number, code=exit_code)
+                await self._wait_before_restart()
+
+    async def _wait_before_restart(self) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), RESTART_DELAY)
+
+    async def _run_worker(self, worker: _WorkerProcess) -> int:
+        """Run one server to its end; return its exit code."""
+        parent_end, child_end = socket.socketpair()
+        try:
+            worker.process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "pushserver",
+                "serve",
+                env=self._worker_environ(child_end),
+                pass_fds=(self.listen_socket.fileno(), child_end.fileno()),
+            )
+        except BaseException:
+            parent_end.close()
+            raise
+        finally:
+            child_end.close()
+        if self._stopping.is_set():
+            worker.terminate()
+        loop = asyncio.get_running_loop()
+        loop.add_reader(parent_end, self._on_worker_message, worker, parent_end)
+        try:
+            return await worker.process.wait()
+        finally:
+            worker.listening.clear()
+            loop.remove_reader(parent_end)
+            parent_end.close()
+
+    def _on_worker_message(
+        self, worker: _WorkerProcess, parent_end: socket.socket
+    ) -> None:
+        """Note that the server listens; at the line's end it does no more."""
+        if parent_end.recv(1):
+            worker.has_started = True
+            worker.listening.set()
+            pid = worker.process and worker.process.pid
+            log.info("process.listens", server=worker.number, pid=pid)
+        else:
+            asyncio.get_running_loop().remove_reader(parent_end)
+
+    def _worker_environ(self, child_end: socket.socket) -> Mapping[str, str]:
+        """Return the settings as a process gets them."""
+        setting_variables = {
+            f"PUSHSERVER_{name.upper()}": str(value)
+            for name, value in attrs.asdict(self.settings).items()
+            if value is not None and name != "workers"
+        }
+        inherited = {k: v for k, v in os.environ.items() if "PUSHSERVER_" not in k}
+        file_variables = {
+            SOCKET_FD_VARIABLE: str(self.listen_socket.fileno()),
+            SUPERVISOR_FD_VARIABLE: str(child_end.fileno()),
+        }
+        return {**inherited, **setting_variables, **file_variables}
+
+    async def _restart_on_sighup(self) -> None:
+        hangup = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGHUP, hangup.set)
+        while True:
+            await hangup.wait()
+            hangup.clear()
+            for worker in self._workers:
+                # One that only just starts would take it for a reason not to.
+                await worker.listening.wait()
+                worker.listening.clear()
+                worker.terminate()
+                await worker.listening.wait()

@@ -1,0 +1,34 @@
+"""Settings of a device, from their JSON."""
+
+from typing import Any
+
+from msgspec import UNSET
+
+from pushserver.clock import micros
+from pushserver.errors import Invalid
+from pushserver.web.api.device_types import DeviceImportRow, DeviceIn
+
+
+def parse_tag(text: str) -> tuple[str, str]:
+    """
+    Read `key:value`.
+
+    Raises:
+        Invalid: there is no colon.
+    """
+    key, colon, value = text.partition(":")
+    if not colon:
+        raise Invalid("tag must be key:value.", pointer="/tag")
+    return key, value
+
+
+def device_settings(body: DeviceIn | DeviceImportRow) -> dict[str, Any]:
+    """Return what is given, in the model's names and units; the rest stays out."""
+    settings: dict[str, Any] = {}
+    if body.name is not UNSET:
+        settings["name"] = body.name
+    if body.tags is not UNSET:
+        settings["tags"] = body.tags
+    if body.hold is not UNSET:
+        settings["hold"] = None if body.hold is None else micros(body.hold)
+    return settings

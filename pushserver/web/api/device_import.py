@@ -1,0 +1,81 @@
+"""Devices from a file: NDJSON, one object a line, or CSV with a header."""
+
+import csv
+import io
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from pushserver.errors import Invalid, Malformed, PushServerError
+from pushserver.model.ids import parse_int64
+from pushserver.web.api.device_fields import device_settings
+from pushserver.web.api.device_types import DeviceImportRow
+from pushserver.web.api.route import invalid_from_msgspec
+
+NDJSON = "application/x-ndjson"
+CSV = "text/csv"
+
+_row = msgspec.json.Decoder(DeviceImportRow).decode
+
+
+def parse_rows(data: bytes, content_type: str) -> dict[int, Mapping[str, Any]]:
+    """
+    Read all rows: each device's settings by its id. A later row replaces an earlier.
+
+    Raises:
+        Malformed: a line cannot be parsed; the message names it.
+        Invalid: a field is wrong; the pointer names line and field.
+    """
+    numbered_rows = _csv_rows(data) if content_type == CSV else _json_rows(data)
+    return {_device_id(row, line): device_settings(row) for line, row in numbered_rows}
+
+
+def _json_rows(data: bytes) -> Iterator[tuple[int, DeviceImportRow]]:
+    for number, line in enumerate(data.splitlines(), 1):
+        if line.strip():
+            yield number, _json_row(line, number)
+
+
+def _json_row(line: bytes, number: int) -> DeviceImportRow:
+    try:
+        return _row(line)
+    except msgspec.ValidationError as error:
+        raise _at_line(invalid_from_msgspec(error), number) from None
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise Malformed(f"Line {number} is no valid JSON: {error}.") from None
+
+
+def _csv_rows(data: bytes) -> Iterator[tuple[int, DeviceImportRow]]:
+    try:
+        reader = csv.DictReader(io.StringIO(data.decode("utf-8-sig")), strict=True)
+        for cells in reader:
+            yield reader.line_num, _csv_row(cells, reader.line_num)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise Malformed(f"The file is no valid CSV in UTF-8: {error}.") from None
+
+
+def _csv_row(cells: Mapping[str | None, Any], number: int) -> DeviceImportRow:
+    """Read a row; empty cells count as left out. Columns `tag:key` are tags."""
+    if None in cells:
+        raise Malformed(f"Line {number} has more cells than the header.")
+    given = {k: v for k, v in cells.items() if k is not None and v not in (None, "")}
+    tags = {k[4:]: given.pop(k) for k in list(given) if k.startswith("tag:")}
+    values = {**given, "tags": tags} if tags else given
+    try:
+        return msgspec.convert(values, DeviceImportRow, strict=False)
+    except msgspec.ValidationError as error:
+        raise _at_line(invalid_from_msgspec(error), number) from None
+
+
+def _device_id(row: DeviceImportRow, line: int) -> int:
+    try:
+        return parse_int64(
+            str(row.device_id), field_name="deviceId", pointer="/deviceId"
+        )
+    except Invalid as error:
+        raise _at_line(error, line) from None
+
+
+def _at_line(error: PushServerError, number: int) -> Invalid:
+    return Invalid(f"Line {number}: {error.detail}", pointer=error.pointer)

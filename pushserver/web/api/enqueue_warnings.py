@@ -1,0 +1,25 @@
+"""What to expect of a device: will it poll before a command expires?"""
+
+from pushserver.clock import SECOND, rfc3339
+from pushserver.model.command import Command
+from pushserver.model.device import Device
+
+#: A device that has missed so many of its periods is taken for offline.
+MISSED_POLLS = 3
+
+
+def enqueue_warnings(device: Device, command: Command, now: int) -> list[str] | None:
+    """Return what a program should know before it counts on a command."""
+    last_seen_at, period = device.last_seen_at, device.poll_period
+    if last_seen_at is None:
+        return ["The device has never polled."]
+    if period is None:
+        return None
+    if now - last_seen_at > MISSED_POLLS * max(period, SECOND):
+        return [f"The device has not polled since {rfc3339(last_seen_at)}."]
+    if max(now, last_seen_at + period) > command.expires_at:
+        return [
+            f"The device polls every {period / SECOND:.1f} s and is not expected before"
+            " the command expires."
+        ]
+    return None

@@ -1,0 +1,164 @@
+"""What operations, tasks and upgrades are asked for, read."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from pushserver.clock import micros
+from pushserver.errors import Invalid
+from pushserver.model.command_request import CommandRequest, OperationRequest
+from pushserver.model.ids import parse_int64
+from pushserver.model.operation import MAX_STEPS, OperationDescriptor
+from pushserver.model.target import TargetSelector
+from pushserver.model.task import FailureLimit
+from pushserver.model.upgrade import DEFAULT_APPLY_TIMEOUT, is_json_pointer
+from pushserver.services.tasks import RolloutPolicy
+from pushserver.services.upgrades import UpgradeCommands, UpgradeRequest
+from pushserver.web.api.command_parsing import parse_instant, parse_step, parse_steps
+from pushserver.web.api.operation_types import OperationIn, StepIn, TargetsIn, TaskIn
+from pushserver.web.api.shadow_types import ShadowsIn
+from pushserver.web.api.upgrade_types import PhasesIn, PolicyIn, UpgradeIn
+
+
+def parse_operation_request(body: OperationIn | TaskIn) -> OperationRequest:
+    """
+    Read the steps, and how the whole is called.
+
+    Raises:
+        Invalid: a field is wrong; the pointer names it.
+    """
+    requests = parse_steps(body.steps)
+    properties = body.properties
+    descriptor = OperationDescriptor(
+        resource=body.resource or _default_resource(requests),
+        action=body.action,
+        app_id=body.app_id,
+        properties=None
+        if properties is None
+        else msgspec.json.encode(properties).decode(),
+    )
+    return OperationRequest(
+        step_requests=requests, label=descriptor, on_failure=body.on_failure
+    )
+
+
+def _default_resource(requests: list[CommandRequest]) -> str:
+    """Return what an operation is called that was given no name of its own."""
+    if not requests:
+        return "operation"
+    return requests[0].resource or requests[0].order.endpoint
+
+
+def parse_device_id(given: int | str, pointer: str = "/deviceId") -> int:
+    """
+    Read a device's id, a number or digits.
+
+    Raises:
+        Invalid: it is no non-negative int64.
+    """
+    return parse_int64(str(given), field_name="deviceId", pointer=pointer)
+
+
+def parse_target_selector(targets: TargetsIn) -> TargetSelector:
+    """
+    Read which devices are meant.
+
+    Raises:
+        Invalid: not exactly one way to choose them is given.
+    """
+    selectors = (
+        targets.device_ids is not None,
+        bool(targets.tags),
+        targets.all is True,
+    )
+    if sum(selectors) != 1:
+        raise Invalid(
+            "targets needs exactly one of deviceIds, tags (not empty) and all: true.",
+            pointer="/targets",
+        )
+    if targets.device_ids is None:
+        return TargetSelector(tags=targets.tags)
+    return TargetSelector(
+        device_ids=[
+            parse_device_id(given, f"/targets/deviceIds/{index}")
+            for index, given in enumerate(targets.device_ids)
+        ]
+    )
+
+
+def parse_rollout_policy(
+    options: TaskIn | ShadowsIn | PolicyIn, pointer_prefix: str = ""
+) -> RolloutPolicy:
+    """
+    Read how fast a task goes; *pointer_prefix* is the pointer to that.
+
+    Raises:
+        Invalid: the limit of failures is neither a number nor a percentage.
+    """
+    expires_in = options.expires_in
+    return RolloutPolicy(
+        concurrency=options.concurrency,
+        stop_after=_failure_limit(options.stop_after_failures, pointer_prefix),
+        expires_in=None if expires_in is None else micros(expires_in),
+    )
+
+
+def _failure_limit(given: int | str | None, pointer_prefix: str) -> FailureLimit | None:
+    if given is None:
+        return None
+    try:
+        return FailureLimit.parse(str(given))
+    except ValueError:
+        raise Invalid(
+            "stopAfterFailures must be a number from 1, or a percentage as '5%'.",
+            pointer=f"{pointer_prefix}/stopAfterFailures",
+        ) from None
+
+
+def parse_upgrade(body: UpgradeIn) -> UpgradeRequest:
+    """
+    Read an upgrade.
+
+    Raises:
+        Invalid: a field is wrong; the pointer names it.
+    """
+    policy, timeout = body.policy, body.policy.apply_timeout
+    return UpgradeRequest(
+        target_version=body.target_version,
+        commands=_parse_phases(body.phases),
+        policy=parse_rollout_policy(policy, "/policy"),
+        retries=policy.retries,
+        apply_timeout=DEFAULT_APPLY_TIMEOUT
+        if timeout is None
+        else max(1, micros(timeout)),
+        not_before=parse_instant(policy.not_before, "/policy/notBefore"),
+        name=body.name,
+    )
+
+
+def _parse_phases(phases: PhasesIn) -> UpgradeCommands:
+    if len(phases.download) + len(phases.apply) + 2 > MAX_STEPS:
+        raise Invalid(
+            f"Download and apply may have {MAX_STEPS - 2} commands in all.",
+            pointer="/phases",
+        )
+    pointer = phases.verify.version_pointer
+    if not is_json_pointer(pointer):
+        raise Invalid(
+            "versionPointer must be a JSON Pointer (RFC 6901), as /version.",
+            pointer="/phases/verify/versionPointer",
+        )
+    return UpgradeCommands(
+        download=_phase("download", phases.download),
+        apply=_phase("apply", phases.apply),
+        verify=parse_step(phases.verify.command, "/phases/verify/command"),
+        version_pointer=pointer,
+    )
+
+
+def _phase(name: str, steps: Sequence[StepIn]) -> Sequence[CommandRequest]:
+    if not steps:
+        raise Invalid(
+            f"The phase {name} needs at least one command.", pointer=f"/phases/{name}"
+        )
+    return parse_steps(steps, f"/phases/{name}")

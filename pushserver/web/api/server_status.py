@@ -1,0 +1,38 @@
+"""The API about itself: its description, and what the server is doing."""
+
+from aiohttp import web
+
+from pushserver import __version__
+from pushserver.clock import rfc3339
+from pushserver.model.scope import DEFAULT_SCOPE_ID
+from pushserver.model.token import Permission
+from pushserver.web.api.access_types import ServerOut
+from pushserver.web.api.route import ApiCall, ApiRoute, json_response
+
+
+async def get_server(call: ApiCall[None, None]) -> web.StreamResponse:
+    """Tell what this server is doing, and what it has refused."""
+    services, is_first_scope = call.services, call.scope_id == DEFAULT_SCOPE_ID
+    return json_response(
+        ServerOut(
+            version=__version__,
+            started_at=rfc3339(services.started_at),
+            now=rfc3339(services.clock.now()),
+            devices=sum(1 for _ in services.fleet.in_scope(call.scope_id)),
+            held_polls=services.fleet.count_held_polls(call.scope_id),
+            counts=dict(services.fleet.counts) if is_first_scope else None,
+        )
+    )
+
+
+ROUTES = (
+    ApiRoute(
+        method="GET",
+        path="/server",
+        name="getServer",
+        summary="Tell what this server is doing, and what it has refused",
+        handler=get_server,
+        permission=Permission.DEVICES_READ,
+        response_type=ServerOut,
+    ),
+)

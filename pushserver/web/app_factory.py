@@ -1,0 +1,76 @@
+"""All faces in one application."""
+
+from collections.abc import Awaitable
+from functools import partial
+
+from aiohttp import web
+
+from pushserver.web import api, device_api, health, kapua
+from pushserver.web.api.route import BASE_PATH
+from pushserver.web.middleware import Handler, with_error_responses
+from pushserver.web.services import SERVICES, Services
+
+#: Every path, also with a line's end in it.
+_CATCH_ALL = "/{rest:(?s:.*)}"
+
+
+def build_app(services: Services) -> web.Application:
+    """Return the application that serves *services*."""
+    app = web.Application()
+    app[SERVICES] = services
+    api.add_routes(app.router)
+    api_fallback = with_error_responses(partial(_unknown_api_call, services))
+    app.router.add_route("*", BASE_PATH + _CATCH_ALL, api_fallback)
+    app.add_routes(health.ROUTES)
+    for (method, path), handler in device_api.fast_path_handlers(services).items():
+        app.router.add_route(method, path, handler, expect_handler=_send_continue)
+    kapua.add_routes(app.router, _send_continue)
+    rest = device_api.fallback_handler(services)
+    app.router.add_route("*", _CATCH_ALL, rest, expect_handler=_send_continue)
+    return app
+
+
+def bypass_router(app: web.Application, routed: Handler) -> Handler:
+    """
+    Return a handler that asks *routed* only where it has to.
+
+    Finding the route of a poll would take a tenth of the poll.
+    """
+    services = app[SERVICES]
+    fast_handlers, enqueue_handler = (
+        device_api.fast_path_handlers(services),
+        api.fast_enqueue_handler(services),
+    )
+
+    def handle(request: web.Request) -> Awaitable[web.StreamResponse]:
+        method, path = request.method, request.raw_path.partition("?")[0]
+        handler = fast_handlers.get((method, path))
+        if handler is None and method == "POST" and api.ENQUEUE_PATH.fullmatch(path):
+            handler = enqueue_handler
+        if handler is None or "Expect" in request.headers:
+            return routed(request)
+        return handler(request)
+
+    return handle
+
+
+async def _send_continue(request: web.Request) -> None:
+    """Tell a device that its body is welcome, and nothing if it expects odd things."""
+    if request.headers["Expect"].lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+
+async def _unknown_api_call(
+    services: Services, request: web.Request
+) -> web.StreamResponse:
+    """Say that the API has no such call, or not with this method."""
+    last_segment = request.path.rstrip("/").rpartition("/")[2]
+    if last_segment in ("push", "result"):
+        return await device_api.dispatch_any_path(services, request)
+    allowed: set[str] = set()
+    for resource in request.app.router.resources():
+        allowed |= (await resource.resolve(request))[1]
+    allowed.discard("*")
+    if allowed:
+        raise web.HTTPMethodNotAllowed(request.method, allowed)
+    raise web.HTTPNotFound(text=f"The API has no call {request.path[:200]}.")

@@ -1,0 +1,244 @@
+"""The device face: `/push`, `/result`, and whatever else a terminal sends.
+
+A device gets an empty 200 unless there is a command for it: never an error for being
+idle, unknown, refused or odd. Only a `deviceId` that is none is 400, and a body over
+the limit 413; 503 says that a result could not be kept.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import TypeVar
+
+from aiohttp import web
+
+from pushserver.dialects.controlid.push import poll_response
+from pushserver.errors import Unavailable
+from pushserver.model.device import Device
+from pushserver.model.lane import InFlight
+from pushserver.services.held_polls import Poll
+from pushserver.services.result_intake import PostedResult
+from pushserver.web.body import Body, read_body
+from pushserver.web.device_url import (
+    DeviceCall,
+    DeviceQuery,
+    parse_call,
+    parse_device_query,
+    storable_text,
+)
+from pushserver.web.middleware import (
+    CANCEL_ON_DISCONNECT,
+    Handler,
+    add_log_fields,
+    with_error_responses,
+)
+from pushserver.web.response import idle_poll_response, make_response
+from pushserver.web.services import Services
+from pushserver.web.unknown_requests import (
+    handle_unknown_request,
+    record_unknown_request,
+)
+
+T = TypeVar("T")
+
+#: Seconds for which a result waits for a store that is away. Devices wait 30.
+STORE_WAIT = 25.0
+#: Seconds between two tries.
+STORE_RETRY_INTERVAL = 0.5
+
+
+async def dispatch_any_path(
+    services: Services, request: web.Request
+) -> web.StreamResponse:
+    """Answer what came to any other address."""
+    call, key = parse_call(request.method, request.path)
+    if call is DeviceCall.PUSH:
+        return await _poll(services, request, key)
+    if call is DeviceCall.RESULT:
+        return await _receive_result(services, request, key)
+    return await handle_unknown_request(services, request)
+
+
+async def _poll(
+    services: Services, request: web.Request, key: str | None
+) -> web.StreamResponse:
+    query = parse_device_query(request.raw_path)
+    device_id = query.require_device_id()
+    device = services.fleet.admit(device_id, key, request.remote)
+    if device is None:
+        return _record_refused(request, services, device_id, b"")
+    hold = device.effective_hold(services.default_hold)
+    busy = not services.polling.is_idle(device_id)
+    if not busy and hold <= 0:
+        device.was_last_poll_idle = True
+        return _answer_idle_poll(services)
+    poll = Poll(
+        device_id=device_id,
+        uuid=query.uuid,
+        address=request.remote,
+        is_connected=partial(_is_connected, request),
+    )
+    if hold > 0:
+        request[CANCEL_ON_DISCONNECT] = True
+    in_flight = await _next_command(services, device, poll, hold, busy)
+    if hold > 0:
+        request[CANCEL_ON_DISCONNECT] = False
+    if in_flight is None:
+        return _answer_idle_poll(services)
+    return await _send_command(request, services, in_flight)
+
+
+async def _next_command(
+    services: Services, device: Device, poll: Poll, hold: int, busy: bool
+) -> InFlight | None:
+    """Hand out what waits, or hold the poll until something does."""
+    started_ns = time.monotonic_ns()
+    try:
+        in_flight = await services.polling.poll(poll, hold, has_work=busy)
+    except asyncio.CancelledError:
+        if hold > 0 and not services.holds.is_closed:
+            device.record_hang_up((time.monotonic_ns() - started_ns) // 1000)
+        raise
+    device.was_last_poll_idle = in_flight is None and hold <= 0
+    return in_flight
+
+
+def _answer_idle_poll(services: Services) -> web.StreamResponse:
+    """Answer an idle poll, which is counted and not logged."""
+    services.fleet.counts["polls.idle"] += 1
+    return idle_poll_response()
+
+
+def _record_refused(
+    request: web.Request, services: Services, device_id: int, body: bytes
+) -> web.StreamResponse:
+    """Answer as if idle; what the device sent is kept for whoever looks."""
+    record_unknown_request(request, services, device_id, body)
+    return idle_poll_response()
+
+
+def _is_connected(request: web.Request) -> bool:
+    transport = request.transport
+    return transport is not None and not transport.is_closing()
+
+
+async def _send_command(
+    request: web.Request, services: Services, in_flight: InFlight
+) -> web.StreamResponse:
+    """Send the command; a hand-out of which no byte could be written is no attempt."""
+    try:
+        order = await services.polling.load_order(in_flight)
+    except (Unavailable, asyncio.CancelledError) as error:
+        services.polling.requeue(in_flight)
+        if isinstance(error, Unavailable):
+            return make_response()
+        raise
+    if not _is_connected(request):
+        services.polling.requeue(in_flight)
+        return make_response()
+    response = make_response(poll_response(order), content_type="application/json")
+    try:
+        await response.prepare(request)
+        await response.write_eof()
+    except ConnectionError:
+        # It broke off amid a long answer: the device may have read enough of it.
+        add_log_fields(request, device_id=in_flight.command.device_id, broken_off=True)
+        return response
+    services.polling.mark_written(in_flight)
+    add_log_fields(
+        request,
+        device_id=in_flight.command.device_id,
+        command_id=in_flight.command.id,
+        state=in_flight.command.state,
+        endpoint=in_flight.command.endpoint,
+    )
+    return response
+
+
+async def _receive_result(
+    services: Services, request: web.Request, key: str | None
+) -> web.StreamResponse:
+    query = parse_device_query(request.raw_path)
+    device_id = query.require_device_id()
+    device = await _admit_device(services, device_id, key, request.remote)
+    if device is None:
+        body = await read_body(request)
+        return _record_refused(request, services, device_id, body.content)
+    device.was_last_poll_idle = False
+    with services.result_intake.receiving(device_id, query.uuid):
+        body = await read_body(request)
+        posted_result = _posted_result(request, query, device, body)
+        recorded = await _retry_while_unavailable(
+            services, partial(services.result_intake.accept, posted_result)
+        )
+    add_log_fields(
+        request,
+        device_id=device_id,
+        command_id=recorded.command_id,
+        orphan=recorded.command_id is None,
+    )
+    return make_response()
+
+
+async def _admit_device(
+    services: Services, device_id: int, key: str | None, address: str | None
+) -> Device | None:
+    """Meet who posts a result: another server may have adopted it a moment ago."""
+    fleet = services.fleet
+    device = fleet.admit(device_id, key, address)
+    if device is None:
+        refused_admission = fleet.admission_state(device_id)
+        await _retry_while_unavailable(services, services.cluster_sync.catch_up)
+        if refused_admission != fleet.admission_state(device_id):
+            device = fleet.admit(device_id, key, address)
+    return device
+
+
+def _posted_result(
+    request: web.Request, query: DeviceQuery, device: Device, body: Body
+) -> PostedResult:
+    return PostedResult(
+        scope_id=device.scope_id,
+        device_id=device.device_id,
+        uuid=query.uuid,
+        endpoint=query.endpoint,
+        content_type=_header(request, "Content-Type"),
+        content_encoding=_header(request, "Content-Encoding"),
+        complete=body.is_complete,
+        body=body.content,
+    )
+
+
+def _header(request: web.Request, name: str) -> str | None:
+    value = request.headers.get(name)
+    return None if value is None else storable_text(value)[:255]
+
+
+async def _retry_while_unavailable(
+    services: Services, attempt: Callable[[], Awaitable[T]]
+) -> T:
+    """Do what a result needs, waiting for a store that is away: 200 would be a lie."""
+    until = time.monotonic() + STORE_WAIT
+    while True:
+        try:
+            return await attempt()
+        except Unavailable:
+            if time.monotonic() >= until or services.holds.is_closed:
+                raise
+            await asyncio.sleep(STORE_RETRY_INTERVAL)
+
+
+def fast_path_handlers(services: Services) -> Mapping[tuple[str, str], Handler]:
+    """Return the handlers of the addresses that devices call all day."""
+    return {
+        ("GET", "/push"): with_error_responses(partial(_poll, services, key=None)),
+        ("POST", "/result"): with_error_responses(
+            partial(_receive_result, services, key=None)
+        ),
+    }
+
+
+def fallback_handler(services: Services) -> Handler:
+    """Return the handler of every other address."""
+    return with_error_responses(partial(dispatch_any_path, services))

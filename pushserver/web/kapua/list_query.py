@@ -1,0 +1,120 @@
+"""Which part of a list is wanted, from a query or from a body."""
+
+import re
+from collections.abc import Mapping
+
+import attrs
+import msgspec
+from aiohttp import web
+
+from pushserver.errors import Invalid, Malformed
+from pushserver.storage.operations import PageRequest, SortField
+from pushserver.web.api.route import cap_limit, decode_json, read_whole_body
+from pushserver.web.device_url import storable_text
+from pushserver.web.kapua.problems import IllegalArgument
+
+#: Kapua counts with 32 bits.
+_MAX_INT32 = 2**31 - 1
+_DIGITS = re.compile(r"[0-9]{1,10}", re.ASCII)
+_BOOLEANS = {"true": True, "false": False}
+_DIRECTIONS = {"ascending": False, "descending": True}
+#: What a body may say of a list. Kapua's other fields are passed over.
+_BODY_FIELDS = ("offset", "limit", "askTotalCount")
+_QUERY_PARAMETERS = (*_BODY_FIELDS, "sortParam", "sortDir", "resource")
+
+
+@attrs.frozen(kw_only=True)
+class ListQuery:
+    """A part of a list; `include_total` tells whether the whole is to be counted."""
+
+    offset: int = 0
+    limit: int = 50
+    sort: SortField
+    descending: bool = False
+    resource: str | None = None
+    include_total: bool = False
+
+    @property
+    def page(self) -> PageRequest:
+        """The page to read: one row more tells whether others follow."""
+        return PageRequest(
+            offset=self.offset,
+            limit=self.limit + 1,
+            sort=self.sort,
+            descending=self.descending,
+        )
+
+
+def list_query_from_url(
+    request: web.Request, sorts: Mapping[str, SortField], default_sort: SortField
+) -> ListQuery:
+    """
+    Read a query's parameters; those that Kapua does not know are passed over.
+
+    Raises:
+        IllegalArgument: one of them is wrong.
+    """
+    query = request.query
+    parameters = {name: query[name] for name in _QUERY_PARAMETERS if name in query}
+    sort_param = parameters.get("sortParam")
+    if sort_param is not None and sort_param not in sorts:
+        raise IllegalArgument("sortParam", sort_param)
+    return attrs.evolve(
+        _make_list_query(
+            parameters, default_sort if sort_param is None else sorts[sort_param]
+        ),
+        descending=_parse_choice(
+            _DIRECTIONS, "sortDir", parameters.get("sortDir", "ascending")
+        ),
+        resource=storable_text(parameters.get("resource", "")) or None,
+    )
+
+
+async def list_query_from_body(
+    request: web.Request, default_sort: SortField
+) -> ListQuery:
+    """
+    Read a body's fields.
+
+    Raises:
+        IllegalArgument: it is no JSON object, or one of its fields is wrong.
+    """
+    raw_body = await read_whole_body(request)
+    try:
+        fields = decode_json(raw_body, dict[str, msgspec.Raw])
+    except (Malformed, Invalid):
+        raise IllegalArgument(
+            "query", raw_body[:400].decode("utf-8", "replace")
+        ) from None
+    texts = {
+        name: bytes(raw).decode("utf-8", "replace").strip()
+        for name, raw in fields.items()
+        if name in _BODY_FIELDS
+    }
+    return _make_list_query(
+        {name: text for name, text in texts.items() if text != "null"}, default_sort
+    )
+
+
+def _make_list_query(values: Mapping[str, str], sort: SortField) -> ListQuery:
+    return ListQuery(
+        offset=_parse_int32("offset", values.get("offset", "0")),
+        limit=cap_limit(_parse_int32("limit", values.get("limit", "50"))),
+        sort=sort,
+        include_total=_parse_choice(
+            _BOOLEANS, "askTotalCount", values.get("askTotalCount", "false")
+        ),
+    )
+
+
+def _parse_int32(name: str, text: str) -> int:
+    if _DIGITS.fullmatch(text) is None or int(text) > _MAX_INT32:
+        raise IllegalArgument(name, text)
+    return int(text)
+
+
+def _parse_choice(choices: Mapping[str, bool], name: str, text: str) -> bool:
+    try:
+        return choices[text.lower()]
+    except KeyError:
+        raise IllegalArgument(name, text) from None

@@ -1,0 +1,53 @@
+"""The logins of Kapua's clients: a token is shown, and comes back as their session."""
+
+from typing import TypeVar
+
+import msgspec
+from aiohttp import web
+
+from pushserver.dialects.kapua import bodies
+from pushserver.errors import Invalid, Malformed
+from pushserver.web.api.route import JSON_MEDIA_TYPE, decode_json, read_whole_body
+from pushserver.web.authentication import authenticate
+from pushserver.web.kapua.problems import IllegalArgument
+from pushserver.web.response import make_response
+from pushserver.web.services import SERVICES
+
+T = TypeVar("T")
+
+
+class _ApiKeyLogin(msgspec.Struct, rename="camel"):
+    api_key: str
+
+
+class _PasswordLogin(msgspec.Struct):
+    password: str
+
+
+async def login_with_api_key(request: web.Request) -> web.StreamResponse:
+    """Take a token as the API key."""
+    login = await _read(request, _ApiKeyLogin, "apiKey")
+    return await _session_response(request, login.api_key)
+
+
+async def login_with_password(request: web.Request) -> web.StreamResponse:
+    """Take a token as the password, whatever the user is called."""
+    login = await _read(request, _PasswordLogin, "password")
+    return await _session_response(request, login.password)
+
+
+async def _read(request: web.Request, kind: type[T], name: str) -> T:
+    """Return the body; what is wrong with it is not shown, for it may be a secret."""
+    data = await read_whole_body(request)
+    try:
+        login: T = decode_json(data, kind)
+    except (Malformed, Invalid):
+        raise IllegalArgument(name, "") from None
+    return login
+
+
+async def _session_response(request: web.Request, secret: str) -> web.StreamResponse:
+    token = await authenticate(request, request.app[SERVICES], f"Bearer {secret}")
+    return make_response(
+        bodies.render_access_token(token, secret), content_type=JSON_MEDIA_TYPE
+    )

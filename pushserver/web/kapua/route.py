@@ -1,0 +1,86 @@
+"""A call of a Kapua client, checked: its token, its ids, its scope, its permission."""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+import attrs
+from aiohttp import web
+
+from pushserver.dialects.kapua.ids import decode_id
+from pushserver.errors import Forbidden, Invalid
+from pushserver.model.operation import Operation
+from pushserver.model.token import Permission, Token
+from pushserver.web.authentication import authenticate
+from pushserver.web.kapua.problems import EntityNotFound, IllegalArgument
+from pushserver.web.middleware import add_log_fields
+from pushserver.web.services import SERVICES, Services
+
+#: Stands for the caller's own scope.
+_OWN_SCOPE = "_"
+
+
+@attrs.frozen
+class KapuaCall:
+    """Who calls, and the ids in the path, by their names there."""
+
+    request: web.Request
+    services: Services
+    token: Token
+    path_ids: Mapping[str, int]
+
+    @property
+    def scope_id(self) -> int:
+        """The scope in which everything is asked and done: the token's."""
+        return self.token.scope_id
+
+    def not_found(self, kind: str, name: str) -> EntityNotFound:
+        """Return that the entity called *name* in the path is not there."""
+        return EntityNotFound(kind, self.request.match_info[name], self.path_ids[name])
+
+    async def find_operation(self) -> Operation | None:
+        """Return the operation, if it is there and the path's device's."""
+        found = await self.services.store.operations.find_operation(
+            self.scope_id, self.path_ids["operationId"]
+        )
+        is_own = found is not None and found.device_id == self.path_ids["deviceId"]
+        return found if is_own else None
+
+
+#: Answers a call.
+KapuaHandler = Callable[[KapuaCall], Awaitable[web.StreamResponse]]
+
+
+@attrs.frozen
+class KapuaRoute:
+    """One call of this face."""
+
+    method: str
+    path: str
+    handler: KapuaHandler
+    permission: Permission
+
+    async def serve(self, request: web.Request) -> web.StreamResponse:
+        """Check in Kapua's order: the token, the ids, the scope and the permission."""
+        services = request.app[SERVICES]
+        token = await authenticate(request, services)
+        ids = {
+            name: _decode_id(name, text, token)
+            for name, text in request.match_info.items()
+        }
+        if ids["scopeId"] != token.scope_id:
+            raise Forbidden("This token belongs to another scope.")
+        if not token.has_permission(self.permission):
+            raise Forbidden(
+                "User does not have permission to perform this action."
+                f" Required permission: {self.permission}."
+            )
+        add_log_fields(request, device_id=ids["deviceId"])
+        return await self.handler(KapuaCall(request, services, token, ids))
+
+
+def _decode_id(name: str, text: str, token: Token) -> int:
+    if name == "scopeId" and text == _OWN_SCOPE:
+        return token.scope_id
+    try:
+        return decode_id(text)
+    except Invalid:
+        raise IllegalArgument(name, text) from None

@@ -1,0 +1,31 @@
+"""The counts of what is not logged line by line, told now and then."""
+
+from collections import Counter
+
+import attrs
+import structlog
+
+log = structlog.get_logger(__name__)
+
+
+@attrs.define(eq=False)
+class CounterLog:
+    """Logs by how much each count has grown; refusals as a warning."""
+
+    counters: Counter[str]
+    _last_logged: Counter[str] = attrs.field(factory=Counter, init=False)
+
+    async def log_growth(self) -> int:
+        """Log what happened since the last time; return how many kinds there were."""
+        grown = {
+            name: count - self._last_logged[name]
+            for name, count in self.counters.items()
+            if count > self._last_logged[name]
+        }
+        self._last_logged = Counter(self.counters)
+        refused = {k: v for k, v in grown.items() if not k.startswith("polls.")}
+        if refused:
+            log.warning("devices.refused_or_odd", **refused)
+        if grown:
+            log.info("devices.counted", **grown)
+        return len(grown)

@@ -1,0 +1,70 @@
+"""Puts events into a subscription's words, and sends them as it wants them sent."""
+
+import attrs
+import structlog
+
+from pushserver.clock import SECOND
+from pushserver.dialects.native import ping_body
+from pushserver.errors import Unavailable
+from pushserver.model.event import Event
+from pushserver.model.subscription import Subscription, WebhookAttempt
+from pushserver.services.event_renderer import EventRenderer
+from pushserver.workers.webhooks.sender import SendResult, WebhookRequest, WebhookSender
+
+log = structlog.get_logger(__name__)
+
+_NO_BODY = "The server cannot put this event into words."
+
+
+@attrs.frozen(eq=False)
+class EventSender:
+    """Sends to one subscription, as its settings are at that moment."""
+
+    subscription: Subscription
+    renderer: EventRenderer
+    sender: WebhookSender
+
+    async def send(self, event: Event, message_id: str, now: int) -> SendResult:
+        """
+        Send an event once.
+
+        Raises:
+            Unavailable: the store is away.
+        """
+        body = await self._render(event)
+        if body is None:
+            return SendResult(
+                attempt=WebhookAttempt(at=now, duration=0, error=_NO_BODY)
+            )
+        return await self._send(body, message_id, now)
+
+    async def ping(self, now: int) -> SendResult:
+        """Send a ping."""
+        body = ping_body(self.subscription.id, now)
+        return await self._send(body, f"msg_ping_{now}", now)
+
+    async def _render(self, event: Event) -> bytes | None:
+        """Return what is to be sent; None, logged, if that is a fault of ours."""
+        try:
+            return await self.renderer.render(self.subscription, event)
+        except Unavailable:
+            raise
+        except Exception:
+            log.exception(
+                "webhook.no_body",
+                subscription_id=self.subscription.id,
+                event_id=event.id,
+            )
+            return None
+
+    async def _send(self, body: bytes, message_id: str, now: int) -> SendResult:
+        subscription = self.subscription
+        target = WebhookRequest(
+            url=subscription.url,
+            headers=subscription.headers,
+            body=body,
+            message_id=message_id,
+            secrets=subscription.signing_secrets(now),
+            timestamp=now // SECOND,
+        )
+        return await self.sender.send(target)

@@ -1,0 +1,93 @@
+"""Why a delivery was no success, in words for people.
+
+They are kept and shown, so they hold nothing secret: no URL, no header, no signature.
+"""
+
+import os
+import re
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+import aiohttp
+
+HTTP_GONE = 410
+_REDIRECTS = range(300, 400)
+_MAX_LOCATION_LENGTH = 200
+_USER_INFO = re.compile(r"//[^/]*@")
+
+
+class AddressRefused(OSError):
+    """The guard refuses the address that a connection was to be made to."""
+
+
+def status_message(status: int, location: str | None) -> str:
+    """Say why an answer is no success."""
+    if status in _REDIRECTS and location is not None:
+        # Tokens travel in queries and before the @.
+        shown_location = _USER_INFO.sub("//", re.split(r"[?#]", location)[0])[
+            :_MAX_LOCATION_LENGTH
+        ]
+        return (
+            f"The receiver redirected to {shown_location}: redirects are not followed."
+        )
+    if status == HTTP_GONE:
+        return f"The receiver answered {status}: it wants no more events."
+    return f"The receiver answered {status}."
+
+
+def failure_message(failure: Exception) -> str:
+    """Say why there is no answer."""
+    for kind, say in _MESSAGES:
+        if isinstance(failure, kind):
+            return say(failure)
+    return "The URL, a header or the secret is not fit to be sent."
+
+
+def _unresolved(failure: aiohttp.ClientConnectorDNSError) -> str:
+    return f"The host {failure.host} does not resolve."
+
+
+def _not_trusted(failure: aiohttp.ClientConnectorCertificateError) -> str:
+    return f"TLS failed: {_tls_message(failure.certificate_error)}."
+
+
+def _no_tls(failure: aiohttp.ClientSSLError) -> str:
+    return f"TLS failed: {_tls_message(failure.os_error)}."
+
+
+def _no_connection(failure: aiohttp.ClientConnectorError) -> str:
+    reason = failure.os_error
+    if isinstance(reason, AddressRefused):
+        return str(reason)
+    message = os.strerror(reason.errno) if reason.errno else str(reason)
+    return f"Cannot connect to {failure.host}:{failure.port}: {message}."
+
+
+def _no_http(_: aiohttp.ClientResponseError) -> str:
+    return "The answer is no HTTP that could be read."
+
+
+def _broken(_: aiohttp.ClientConnectionError) -> str:
+    return "The connection broke before the answer came."
+
+
+#: The first that fits says it: special cases stand before what they are cases of.
+_MESSAGES: tuple[tuple[type[Exception], Callable[[Any], str]], ...] = (
+    (aiohttp.ClientConnectorDNSError, _unresolved),
+    (aiohttp.ClientConnectorCertificateError, _not_trusted),
+    (aiohttp.ClientSSLError, _no_tls),
+    (aiohttp.ClientConnectorError, _no_connection),
+    (aiohttp.ClientResponseError, _no_http),
+    (aiohttp.ClientConnectionError, _broken),
+    (OSError, _broken),
+)
+
+
+def _tls_message(reason: Exception) -> str:
+    """Return what a TLS library says, without where in its source it says so."""
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        return f"certificate verify failed: {reason.verify_message}"
+    if isinstance(reason, ssl.SSLError) and reason.reason:
+        return reason.reason.replace("_", " ").lower()
+    return "the connection broke during the handshake"

@@ -1,0 +1,41 @@
+"""What waits for a server that is away."""
+
+import pytest
+
+from pushserver.cli import retrying
+from pushserver.client import ApiError, Unreachable
+
+
+@pytest.fixture(autouse=True)
+def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tries follow one another at once."""
+    monkeypatch.setattr(retrying, "INITIAL_BACKOFF", 0.001)
+
+
+async def test_waits_and_says_so_once() -> None:
+    """
+    A server that is away is asked again until it answers, and noted once.
+    """
+    answers = [Unreachable("No answer."), ApiError(503, {}), Unreachable("None."), 7]
+    noted: list[str] = []
+
+    async def ask() -> object:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    assert 7 == await retrying.retry_while_unreachable(ask, noted.append)
+    assert ["No answer. Trying again."] == noted
+
+
+async def test_a_refusal_is_final() -> None:
+    """
+    What the server refuses is not asked for again.
+    """
+
+    async def ask() -> object:
+        raise ApiError(404, {"detail": "There is no such task."})
+
+    with pytest.raises(ApiError, match="no such task"):
+        await retrying.retry_while_unreachable(ask)

@@ -1,0 +1,139 @@
+"""Values that tests start from; each takes what matters to the test."""
+
+from typing import Any
+
+from pushserver.clock import SECOND
+from pushserver.model.catalogue import DeliveryGuarantee
+from pushserver.model.changes import Changes
+from pushserver.model.command import Command, Delivery, Order, Result
+from pushserver.model.ids import IdGenerator
+from pushserver.model.lane import InFlight, Lane
+from pushserver.model.parsed_result import ParsedResult
+from pushserver.model.scope import DEFAULT_SCOPE_ID
+from pushserver.model.state import CommandState
+from pushserver.model.transitions import enqueue, hand_out
+from tests.clock import START
+
+#: The device of most tests: an id beyond 2^53.
+DEVICE = 6613047045004349123
+GRACE = 5 * SECOND
+TIMEOUT = 180 * SECOND
+DAY = 86_400 * SECOND
+
+# However many a run makes, none is of later than the clock that stores are given.
+new_id = IdGenerator(lambda: START - 600_000_000)
+
+
+def order(endpoint: str = "load_objects", **overrides: Any) -> Order:
+    """Return an order as most programs give it."""
+    defaults = {
+        "verb": "POST",
+        "body": '{"object":"users"}',
+        "content_type": "application/json",
+        "query_string": None,
+    }
+    return Order(endpoint=endpoint, **{**defaults, **overrides})
+
+
+def command(endpoint: str = "load_objects", **overrides: Any) -> Command:
+    """Return a new command, handed out again when no answer comes."""
+    defaults: dict[str, Any] = {
+        "id": new_id(),
+        "scope_id": DEFAULT_SCOPE_ID,
+        "device_id": DEVICE,
+        "priority": 0,
+        "guarantee": DeliveryGuarantee.AT_LEAST_ONCE,
+        "max_attempts": 5,
+        "response_timeout": TIMEOUT,
+        "slow": False,
+        "created_at": START,
+        "not_before": None,
+        "expires_at": START + DAY,
+        "order": order(endpoint),
+    }
+    return Command(endpoint=endpoint, **{**defaults, **overrides})
+
+
+def at_most_once_command(
+    endpoint: str = "execute_actions", **overrides: Any
+) -> Command:
+    """Return a new command that is never handed out twice."""
+    return command(
+        endpoint, **{"guarantee": DeliveryGuarantee.AT_MOST_ONCE, **overrides}
+    )
+
+
+def delivery(of: Command, **overrides: Any) -> Delivery:
+    """Return a delivery of the command *of*."""
+    defaults: dict[str, Any] = {
+        "id": new_id(),
+        "command_id": of.id,
+        "device_id": of.device_id,
+        "uuid": None,
+        "address": "192.0.2.7",
+        "sent_at": START,
+    }
+    return Delivery(**{**defaults, **overrides})
+
+
+def result(**overrides: Any) -> Result:
+    """Return a result as it came; an orphan unless *overrides* says otherwise."""
+    defaults: dict[str, Any] = {
+        "id": new_id(),
+        "scope_id": DEFAULT_SCOPE_ID,
+        "device_id": DEVICE,
+        "command_id": None,
+        "delivery_id": None,
+        "matched_by": None,
+        "uuid": None,
+        "endpoint": None,
+        "received_at": START,
+        "content_type": "application/json",
+        "content_encoding": None,
+        "complete": True,
+        "body": b'{"response":{}}',
+    }
+    return Result(**{**defaults, **overrides})
+
+
+def lane_with(*commands: Command) -> Lane:
+    """Return a lane in which *commands* wait."""
+    lane = Lane(DEVICE)
+    for one in commands:
+        enqueue(lane, one, Changes(new_id))
+    return lane
+
+
+def poll_lane(
+    lane: Lane,
+    now: int,
+    *,
+    uuid: str | None = None,
+    changes: Changes | None = None,
+    grace: int = GRACE,
+) -> InFlight | None:
+    """Let the lane's device poll at *now*."""
+    return hand_out(
+        lane,
+        lambda of: delivery(of, uuid=uuid, sent_at=now),
+        Changes(new_id) if changes is None else changes,
+        now=now,
+        grace=grace,
+    )
+
+
+def state_of(one: Command) -> CommandState:
+    """Return where a command stands now; asked anew, for those who check types."""
+    return one.state
+
+
+def poll_command(lane: Lane, now: int = START, *, uuid: str | None = None) -> InFlight:
+    """Let the device poll; it must be given something."""
+    in_flight = poll_lane(lane, now, uuid=uuid)
+    assert in_flight is not None
+    return in_flight
+
+
+def parsed_result(failed: bool) -> ParsedResult:
+    """Return what a device said: that it failed, or nothing."""
+    return ParsedResult(error=b'"no"' if failed else None)

@@ -1,0 +1,174 @@
+"""An operation on one device, told in short words: its lane, and all that was noted."""
+
+from typing import Any
+
+import attrs
+
+from pushserver.clock import SECOND
+from pushserver.model.changes import Changes
+from pushserver.model.command import Command, Delivery
+from pushserver.model.lane import InFlight, Lane
+from pushserver.model.operation import Notification, Operation, OperationDescriptor
+from pushserver.model.scope import DEFAULT_SCOPE_ID
+from pushserver.model.transitions import (
+    apply_deadlines,
+    apply_result,
+    cancel_command,
+    cancel_operation,
+    enqueue_step,
+    give_up_in_flight,
+    revert_hand_out,
+)
+from tests.clock import START
+from tests.model.factories import (
+    DEVICE,
+    at_most_once_command,
+    command,
+    new_id,
+    parsed_result,
+    poll_lane,
+    result,
+)
+
+#: Whose token the operations of tests were begun with.
+TOKEN_ID = 7
+
+
+def operation(**overrides: Any) -> Operation:
+    """Return an operation that has not begun."""
+    defaults: dict[str, Any] = {
+        "id": new_id(),
+        "scope_id": DEFAULT_SCOPE_ID,
+        "device_id": DEVICE,
+        "created_at": START,
+        "created_by": TOKEN_ID,
+        "descriptor": OperationDescriptor(resource="photos"),
+        "modified_at": START,
+    }
+    return Operation(**{**defaults, **overrides})
+
+
+def notification(parent: Operation, **overrides: Any) -> Notification:
+    """Return what somebody outside the queue tells of an operation."""
+    defaults: dict[str, Any] = {
+        "id": new_id(),
+        "operation_id": parent.id,
+        "scope_id": parent.scope_id,
+        "created_at": START,
+        "created_by": TOKEN_ID,
+        "sent_at": START,
+        "status": parent.status,
+        "progress": 0,
+    }
+    return Notification(**{**defaults, **overrides})
+
+
+def step_command(parent: Operation, **overrides: Any) -> Command:
+    """Return the command of the operation's next step, handed out once at most."""
+    defaults = {
+        "operation_id": parent.id,
+        "device_id": parent.device_id,
+        "scope_id": parent.scope_id,
+        "step": parent.queued_steps,
+        "resource": f"part {parent.queued_steps + 1}",
+    }
+    return at_most_once_command(**{**defaults, **overrides})
+
+
+@attrs.define
+class OperationScenario:
+    """A device that works on one operation. `now` is an instant."""
+
+    operation: Operation
+    lane: Lane = attrs.Factory(lambda: Lane(DEVICE))
+    changes: Changes = attrs.Factory(lambda: Changes(new_id))
+    now: int = START
+
+    @property
+    def notification_rows(self) -> list[tuple[str, int, str | None, str | None]]:
+        """Return what was told: status, progress, resource, message."""
+        return [
+            (str(n.status), n.progress, n.resource, n.message)
+            for n in self.changes.notifications
+        ]
+
+    @property
+    def progress_row(self) -> tuple[str, int, int, int, int]:
+        """Return how it stands: status, and steps done, failed, unknown; progress."""
+        current = self.operation
+        return (
+            str(current.status),
+            current.done_steps,
+            current.failed_steps,
+            current.unknown_steps,
+            current.progress,
+        )
+
+    def tick(self, seconds: float = 1) -> None:
+        """Let time pass."""
+        self.now += round(seconds * SECOND)
+
+    def start_next_step(self, **overrides: Any) -> Command:
+        """Make the next step a command."""
+        step = step_command(self.operation, **{"created_at": self.now, **overrides})
+        enqueue_step(self.lane, self.operation, step, self.changes)
+        return step
+
+    def start_repeatable_step(self, **overrides: Any) -> Command:
+        """Make the next step a command that may be handed out again."""
+        base = command()
+        return self.start_next_step(
+            **{"guarantee": base.guarantee, "endpoint": base.endpoint, **overrides}
+        )
+
+    def poll_command(self) -> InFlight:
+        """Let the device poll; it must be given something."""
+        in_flight = poll_lane(self.lane, self.now, uuid="u", changes=self.changes)
+        assert in_flight is not None
+        return in_flight
+
+    def post_result(
+        self, command: Command, delivery: Delivery, *, failed: bool = False
+    ) -> None:
+        """Let the result of a delivery come."""
+        posted = result(received_at=self.now)
+        apply_result(
+            self.lane,
+            command,
+            delivery,
+            self.changes,
+            result=posted,
+            parsed_result=parsed_result(failed),
+        )
+
+    def run_step(self, *, failed: bool = False) -> InFlight:
+        """Let the next step be queued, handed out and answered."""
+        self.start_next_step()
+        in_flight = self.poll_command()
+        self.post_result(in_flight.command, in_flight.delivery, failed=failed)
+        return in_flight
+
+    def leave_step_unanswered(self) -> InFlight:
+        """Let the next step be queued and handed out, and its answer never come."""
+        self.start_next_step()
+        in_flight = self.poll_command()
+        give_up_in_flight(self.lane, self.changes, now=self.now)
+        return in_flight
+
+    def revert_delivery(self, in_flight: InFlight) -> None:
+        """Take a hand-out back of which no byte was written."""
+        revert_hand_out(self.lane, in_flight, self.changes, now=self.now)
+
+    def expire_overdue(self) -> None:
+        """Do what is due."""
+        apply_deadlines(self.lane, self.changes, now=self.now)
+
+    def cancel_command(self, command: Command) -> None:
+        """Cancel the command of a step."""
+        assert cancel_command(self.lane, command, self.changes, now=self.now)
+
+    def cancel(self) -> None:
+        """Cancel the operation."""
+        cancel_operation(
+            self.lane, self.operation, self.changes, now=self.now, reason="Enough."
+        )

@@ -1,0 +1,145 @@
+"""What is told of operations and tasks: each turn, and once that it ended."""
+
+import msgspec
+import pytest
+
+from pushserver.model.changes import Changes
+from pushserver.model.command import Command
+from pushserver.model.event import EventType, OperationPayload, TaskPayload
+from pushserver.model.lane import Lane
+from pushserver.model.operation import Operation, OperationDescriptor, OperationStatus
+from pushserver.model.scope import DEFAULT_SCOPE_ID
+from pushserver.model.task import OperationCounts, Task, TaskState
+from pushserver.model.transitions import (
+    cancel_operation,
+    enqueue_step,
+    give_up_in_flight,
+)
+from tests.clock import START
+from tests.model.events import LATER, new_changes, post_result
+from tests.model.factories import DAY, DEVICE, command, new_id, poll_lane
+
+
+def operation(steps: int) -> Operation:
+    """Return an operation that nothing has happened to."""
+    return Operation(
+        id=new_id(),
+        scope_id=DEFAULT_SCOPE_ID,
+        device_id=DEVICE,
+        created_at=START,
+        created_by=1,
+        descriptor=OperationDescriptor(resource="users"),
+        step_count=steps,
+    )
+
+
+def operation_payloads(noted: Changes) -> list[tuple[EventType, str, int]]:
+    """Return what is told of operations: which event, status and progress."""
+    read = msgspec.json.Decoder(OperationPayload).decode
+    found = [(e.type, read(e.data)) for e in noted.events if "operation" in e.type]
+    return [(kind, each.status, each.progress) for kind, each in found]
+
+
+def step(lane: Lane, of: Operation, noted: Changes) -> Command:
+    """Queue the next step and hand it out."""
+    one = command(operation_id=of.id, step=of.queued_steps)
+    enqueue_step(lane, of, one, noted)
+    poll_lane(lane, START, changes=noted)
+    return one
+
+
+def test_operation() -> None:
+    """An operation tells how it goes on at each turn, and once that it ended."""
+    lane, noted, scenario = Lane(DEVICE), new_changes(), operation(2)
+    for at in (LATER, LATER + 1):
+        post_result(lane, step(lane, scenario, noted), noted, at)
+
+    progress, finished = EventType.OPERATION_PROGRESS, EventType.OPERATION_FINISHED
+    assert [
+        (progress, "RUNNING", 0),
+        (progress, "RUNNING", 25),
+        (progress, "RUNNING", 50),
+        (progress, "RUNNING", 50),
+        (progress, "RUNNING", 75),
+        (finished, "COMPLETED", 100),
+    ] == operation_payloads(noted)
+
+
+def test_operation_ends_once() -> None:
+    """A late result corrects how an operation ended; it does not end it again."""
+    lane, noted, scenario = Lane(DEVICE), new_changes(), operation(1)
+    one = command(operation_id=scenario.id, step=0, max_attempts=1)
+    enqueue_step(lane, scenario, one, noted)
+    poll_lane(lane, START, changes=noted)
+    give_up_in_flight(lane, noted, now=LATER)
+    post_result(lane, one, noted, LATER + 1)
+
+    ends = [each for each in operation_payloads(noted) if "finished" in each[0]]
+    assert [(EventType.OPERATION_FINISHED, "STALE", 50)] == ends
+    assert (EventType.OPERATION_PROGRESS, "COMPLETED", 100) == operation_payloads(
+        noted
+    )[-1]
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_operation_canceled(*, waits: bool) -> None:
+    """A canceled operation ends once, whether a step of it waited or none did."""
+    lane, noted, scenario = Lane(DEVICE), new_changes(), operation(2)
+    if waits:
+        one = command(operation_id=scenario.id, step=0)
+        enqueue_step(lane, scenario, one, noted)
+    cancel_operation(lane, scenario, noted, now=LATER, reason="canceled")
+
+    ends = [each for each in operation_payloads(noted) if "finished" in each[0]]
+    assert 1 == len(ends)
+    assert OperationStatus.FAILED == ends[0][1]
+
+
+def test_task() -> None:
+    """The end of a task tells how its operations did."""
+    noted = new_changes()
+    task = Task(
+        id=5,
+        scope_id=DEFAULT_SCOPE_ID,
+        name="nightly",
+        created_at=START,
+        created_by=1,
+        expires_in=DAY,
+        expires_at=START + DAY,
+        state=TaskState.RUNNING,
+        descriptor=OperationDescriptor(resource="users"),
+        step_count=1,
+    )
+    noted.finish_task(
+        task, OperationCounts(running=0, completed=3, failed=2, stale=1), LATER
+    )
+
+    (finish,) = noted.tasks_to_finish
+    assert finish.event is not None
+    expected = TaskPayload(
+        task_id=5, state="COMPLETED", completed=3, failed=2, stale=1, name="nightly"
+    )
+    assert expected == msgspec.json.decode(finish.event.data, type=TaskPayload)
+    assert [] == noted.events
+
+
+def test_task_nobody_listens() -> None:
+    """The end of a task that nobody wants to hear of has no event."""
+    noted = new_changes({})
+    task = Task(
+        id=5,
+        scope_id=DEFAULT_SCOPE_ID,
+        name=None,
+        created_at=START,
+        created_by=1,
+        expires_in=DAY,
+        expires_at=START + DAY,
+        state=TaskState.CANCELED,
+        descriptor=OperationDescriptor(resource="users"),
+        step_count=1,
+    )
+    noted.finish_task(
+        task, OperationCounts(running=0, completed=0, failed=0, stale=0), LATER
+    )
+
+    assert [None] == [finish.event for finish in noted.tasks_to_finish]

@@ -1,0 +1,175 @@
+"""A program and its device, asking the services in short words."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+import attrs
+
+from pushserver.clock import micros
+from pushserver.model.command import Command, Result
+from pushserver.model.command_request import CommandRequest
+from pushserver.model.idempotency import IdempotencyKey
+from pushserver.model.lane import InFlight
+from pushserver.model.scope import DEFAULT_SCOPE_ID
+from pushserver.model.state import CommandState
+from pushserver.services.deadlines import Deadlines
+from pushserver.services.held_polls import Poll
+from pushserver.services.queue import Enqueued, IdempotentRequest
+from pushserver.services.result_intake import PostedResult
+from pushserver.storage.history import CommandRecord
+from pushserver.web.services import Services
+from tests.clock import ManualClock
+from tests.model.factories import DEVICE, order
+from tests.storage.locations import failing_commits
+
+IDEMPOTENCY_KEY = IdempotencyKey(1, "/api/v1/devices/1/commands", "the-key")
+
+
+def render_ids(commands: Sequence[Command]) -> bytes:
+    """Return the ids of commands, as an answer."""
+    return b" ".join(b"%d" % command.id for command in commands)
+
+
+def command_requests(*endpoints: str, **fields: Any) -> list[CommandRequest]:
+    """Return drafts for these endpoints."""
+    return [CommandRequest(order=order(name), **fields) for name in endpoints]
+
+
+@attrs.define(eq=False)
+class Connection:
+    """The device's end of a connection."""
+
+    is_open: bool = True
+
+
+@attrs.frozen
+class ServiceDriver:
+    """What tests ask of the services."""
+
+    services: Services
+    clock: ManualClock
+    #: Rings when a hand-out asks whether the peer is still there.
+    peer_checked: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
+
+    async def enqueue(
+        self,
+        *endpoints: str,
+        device: int = DEVICE,
+        scope: int = DEFAULT_SCOPE_ID,
+        **fields: Any,
+    ) -> list[Command]:
+        """Put commands into a queue."""
+        requests = command_requests(*endpoints, **fields)
+        enqueued = await self.services.queue.enqueue(
+            scope, device, requests, render_ids
+        )
+        return list(enqueued.commands)
+
+    async def enqueue_idempotent(
+        self, *endpoints: str, fingerprint: str = "f", device: int = DEVICE
+    ) -> Enqueued:
+        """Put commands into a queue under the idempotency key."""
+        request = IdempotentRequest(IDEMPOTENCY_KEY, fingerprint)
+        return await self.services.queue.enqueue(
+            DEFAULT_SCOPE_ID, device, command_requests(*endpoints), render_ids, request
+        )
+
+    async def poll(
+        self,
+        uuid: str | None = None,
+        *,
+        hold: float = 0,
+        device: int = DEVICE,
+        connection: Connection | None = None,
+    ) -> InFlight | None:
+        """Let a device poll, for *hold* seconds at the most."""
+        whom = connection or Connection()
+        visit = Poll(
+            device_id=device,
+            uuid=uuid,
+            address="192.0.2.7",
+            is_connected=lambda: self._check_peer(whom),
+        )
+        polling = self.services.polling
+        is_busy = not polling.is_idle(device)
+        return await polling.poll(visit, micros(hold), has_work=is_busy)
+
+    async def receive_command(
+        self, uuid: str | None = None, **options: Any
+    ) -> InFlight:
+        """Let a device poll, be given something, and read the answer."""
+        in_flight = await self.poll(uuid, **options)
+        assert in_flight is not None
+        self.services.polling.mark_written(in_flight)
+        return in_flight
+
+    @asynccontextmanager
+    async def held_poll(
+        self, uuid: str | None = None, **options: Any
+    ) -> AsyncIterator["asyncio.Task[InFlight | None]"]:
+        """Have a poll held (for 20 s at the most) for the length of the block."""
+        polling = asyncio.create_task(self.poll(uuid, **{"hold": 20, **options}))
+        await self.run_until_idle()
+        try:
+            yield polling
+        finally:
+            polling.cancel()
+            await asyncio.gather(polling, return_exceptions=True)
+
+    async def run_until_idle(self) -> None:
+        """Let everything that is ready run, and what it asks of the store."""
+        await self.services.store.check_writable()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        await self.services.polling.background_tasks.wait_all()
+
+    async def wait_for_decision(self) -> None:
+        """Wait until a hand-out is decided, which is not committed yet."""
+        self.peer_checked.clear()
+        async with asyncio.timeout(10):
+            await self.peer_checked.wait()
+
+    def _check_peer(self, connection: Connection) -> bool:
+        """Tell whether the peer is there, as each hand-out asks before it decides."""
+        self.peer_checked.set()
+        return connection.is_open
+
+    async def post_result(
+        self,
+        body: bytes = b'{"response":{}}',
+        uuid: str | None = None,
+        *,
+        device: int = DEVICE,
+        **fields: Any,
+    ) -> Result:
+        """Post a result."""
+        defaults: dict[str, Any] = {
+            "scope_id": DEFAULT_SCOPE_ID,
+            "endpoint": None,
+            "content_type": "application/json",
+            "content_encoding": None,
+            "complete": True,
+        }
+        post = PostedResult(
+            device_id=device, uuid=uuid, body=body, **{**defaults, **fields}
+        )
+        return await self.services.result_intake.accept(post)
+
+    async def command_record(self, command: Command) -> CommandRecord:
+        """Return what is kept of a command."""
+        return await self.services.queue.get(command.scope_id, command.id)
+
+    async def command_state(self, command: Command) -> CommandState:
+        """Return where a command stands, by the store."""
+        return (await self.command_record(command)).command.state
+
+    async def expire_overdue(self, seconds: float = 0) -> int:
+        """Let time pass and look after what is due; return how much that was."""
+        self.clock.tick(seconds)
+        return await Deadlines(self.services.store, self.clock).expire_overdue()
+
+    def failing_commits(self) -> AbstractAsyncContextManager[None]:
+        """Let every commit fail for the length of the block."""
+        return failing_commits(self.services.store)

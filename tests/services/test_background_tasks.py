@@ -1,0 +1,53 @@
+"""Work for which nobody waits."""
+
+import asyncio
+
+import structlog
+
+from pushserver.errors import Unavailable
+from pushserver.services.background_tasks import BackgroundTasks
+
+
+async def test_finished() -> None:
+    """Finishing waits for everything, also for what is begun meanwhile."""
+    chores, done = BackgroundTasks(), []
+
+    async def second() -> None:
+        await asyncio.sleep(0)
+        done.append("second")
+
+    async def first() -> None:
+        await asyncio.sleep(0)
+        done.append("first")
+        chores.start(second())
+
+    chores.start(first())
+    await chores.wait_all()
+
+    assert ["first", "second"] == done
+
+
+async def test_failing() -> None:
+    """What fails is logged, and the others go on."""
+    chores, done = BackgroundTasks(), []
+
+    async def away() -> None:
+        raise Unavailable("The disk is full.")
+
+    async def broken() -> None:
+        raise ZeroDivisionError
+
+    async def fine() -> None:
+        done.append("fine")
+
+    with structlog.testing.capture_logs() as lines:
+        for work in (away(), broken(), fine()):
+            chores.start(work)
+        await chores.wait_all()
+
+    assert ["fine"] == done
+    assert [
+        ("warning", "chore.store_away"),
+        ("error", "chore.failed"),
+    ] == [(line["log_level"], line["event"]) for line in lines]
+    assert "The disk is full." == lines[0]["reason"]

@@ -1,0 +1,147 @@
+"""Who wants to hear of what, and for how long."""
+
+from pushserver.model.event import EventType
+from pushserver.model.subscription import SubscriptionHealth
+from pushserver.services.event_interest import STREAM_LINGER, EventInterest
+from pushserver.web.services import Services
+from tests.clock import ManualClock
+from tests.services.driver import ServiceDriver
+from tests.storage.subscriptions import emit_events, subscription
+
+STATUS = frozenset({EventType.COMMAND_STATUS})
+ODD = frozenset({EventType.RESULT_ORPHANED})
+
+
+def test_subscriptions(services: Services) -> None:
+    """What a scope's subscriptions want is wanted, all of it together."""
+    services.event_interest.set_subscriptions(
+        [
+            subscription(id=1, events=STATUS),
+            subscription(id=2, events=ODD),
+            subscription(id=3, events=ODD, scope_id=2),
+            subscription(id=4, scope_id=3, health=SubscriptionHealth.DISABLED),
+            subscription(
+                id=5, scope_id=4, events=ODD, health=SubscriptionHealth.PAUSED
+            ),
+        ]
+    )
+
+    assert {1: STATUS | ODD, 2: ODD, 4: ODD} == services.store.event_interest
+
+
+def test_no_more(services: Services) -> None:
+    """What nobody wants any more is not wanted."""
+    services.event_interest.set_subscriptions([subscription()])
+    services.event_interest.set_subscriptions([])
+
+    assert {} == services.store.event_interest
+
+
+async def test_stream(services: Services, clock: ManualClock) -> None:
+    """A stream's interest lasts ten minutes after it left."""
+    interests: EventInterest = services.event_interest
+    with interests.open_stream(1, STATUS):
+        clock.tick(3600)
+        await interests.expire()
+        there = dict(services.store.event_interest)
+    clock.tick(600 - 1)
+    gone = [await interests.expire()]
+    lingering = dict(services.store.event_interest)
+    clock.tick(1)
+    gone.append(await interests.expire())
+
+    assert 600_000_000 == STREAM_LINGER
+    assert ({1: STATUS}, {1: STATUS}, {}) == (
+        there,
+        lingering,
+        services.store.event_interest,
+    )
+    assert [0, 1] == gone
+
+
+def test_stream_and_subscription(services: Services) -> None:
+    """What a stream wants comes on top of what subscriptions want."""
+    services.event_interest.set_subscriptions([subscription(events=ODD)])
+    with services.event_interest.open_stream(1, STATUS):
+        assert {1: STATUS | ODD} == services.store.event_interest
+
+
+async def test_wakeup(services: Services) -> None:
+    """A stream is rung for what happens in its scope, and when the server stops."""
+    interests = services.event_interest
+    with (
+        interests.open_stream(1, STATUS) as mine,
+        interests.open_stream(2, STATUS) as theirs,
+    ):
+        await emit_events(services.store)
+        rung = (mine.is_set(), theirs.is_set())
+        interests.wake_streams()
+
+        assert (True, False) == rung
+        assert theirs.is_set()
+
+
+async def test_costs_nothing(services: Services, driver: ServiceDriver) -> None:
+    """Where nobody listens no event is written; where somebody does, all are."""
+    await driver.enqueue("a")
+    before = await services.store.subscriptions.newest_event_id()
+    with services.event_interest.open_stream(1, STATUS):
+        await driver.enqueue("b", "c")
+    found = await services.store.subscriptions.events(1, after=0, limit=10)
+
+    assert (0, 2) == (before, len(found))
+
+
+async def test_coming_and_going(services: Services, clock: ManualClock) -> None:
+    """However often streams come and go, there is no more to remember."""
+    interests = services.event_interest
+    for _ in range(1000):
+        clock.tick(0.1)
+        with interests.open_stream(1, STATUS), interests.open_stream(1, STATUS | ODD):
+            pass
+    clock.tick(599)
+    early = await interests.expire()
+    wanted = dict(services.store.event_interest)
+    clock.tick(1)
+
+    assert (0, {1: STATUS | ODD}) == (early, wanted)
+    assert (2, {}) == (await interests.expire(), services.store.event_interest)
+
+
+async def test_whole_after_restart(services: Services, clock: ManualClock) -> None:
+    """A stream that comes back after a restart knows that it missed nothing."""
+    store = services.store
+    await services.event_interest.extend(1, STATUS)
+    with services.event_interest.open_stream(1, STATUS):
+        last = store.new_id()
+        clock.tick(300)
+        await services.event_interest.expire()
+    clock.tick(599)
+    again = EventInterest(store=store, clock=clock)
+    await again.load()
+    again.set_subscriptions([])
+    whole = (
+        again.is_complete_after(1, STATUS, last),
+        again.is_complete_after(1, ODD, last),
+    )
+    clock.tick(1)
+    late = EventInterest(store=store, clock=clock)
+    await late.load()
+    late.set_subscriptions([])
+
+    assert (True, False) == whole
+    assert not late.is_complete_after(1, STATUS, last)
+
+
+async def test_whole_from_then_on(services: Services, clock: ManualClock) -> None:
+    """What was there before anybody wanted it was not written, a restart or not."""
+    early = services.store.new_id()
+    clock.tick(1)
+    await services.event_interest.extend(1, STATUS)
+    again = EventInterest(store=services.store, clock=clock)
+    await again.load()
+    again.set_subscriptions([subscription(events=ODD)])
+
+    assert not again.is_complete_after(1, STATUS, early)
+    assert again.is_complete_after(1, STATUS, services.store.new_id())
+    assert again.is_complete_after(1, ODD, early)

@@ -1,0 +1,283 @@
+"""The outbox stays bounded; what falls off is counted and told."""
+
+import pytest
+from structlog.testing import capture_logs
+
+from pushserver.clock import SECOND
+from pushserver.errors import Unavailable
+from pushserver.model.event import EventType
+from pushserver.model.scope import DEFAULT_SCOPE_ID
+from pushserver.model.subscription import (
+    MAX_BACKLOG,
+    MAX_BACKLOG_AGE,
+    Subscription,
+    SubscriptionHealth,
+    WebhookState,
+)
+from pushserver.services.outbox_trimmer import (
+    DEAD_LETTER_RETENTION,
+    EVENT_RETENTION,
+    OutboxTrimmer,
+)
+from pushserver.web.services import Services
+from tests.clock import ManualClock
+from tests.services.driver import ServiceDriver
+from tests.storage.subscriptions import (
+    emit_events,
+    save_subscription,
+    subscription,
+    webhook_delivery,
+)
+
+DAY = 86_400
+
+
+@pytest.fixture(name="outbox")
+def _outbox(services: Services) -> OutboxTrimmer:
+    """Return an outbox that keeps ten events for each subscription."""
+    return OutboxTrimmer(
+        services.store.subscriptions,
+        services.subscriptions,
+        services.clock,
+        max_backlog=10,
+    )
+
+
+async def create_subscription(services: Services, **given: object) -> Subscription:
+    """Return a subscription that the services know."""
+    made = subscription(**given)
+    await save_subscription(services.store, owner=made)
+    await services.subscriptions.load()
+    return services.subscriptions.get(DEFAULT_SCOPE_ID, made.id)
+
+
+async def left(services: Services, of: Subscription) -> int:
+    """Return how many events a subscription has before it."""
+    return (await services.store.subscriptions.lag(of)).unprocessed
+
+
+def test_limits(services: Services) -> None:
+    """A backlog may have 100,000 events, of three days."""
+    usual = OutboxTrimmer(
+        services.store.subscriptions, services.subscriptions, services.clock
+    )
+
+    assert (100_000, 3 * DAY * SECOND) == (MAX_BACKLOG, MAX_BACKLOG_AGE)
+    assert (MAX_BACKLOG, MAX_BACKLOG_AGE) == (usual.max_backlog, usual.max_age)
+
+
+async def test_number(services: Services, outbox: OutboxTrimmer) -> None:
+    """Of more events than are kept the oldest fall off: counted, told, and for good."""
+    one = await create_subscription(services)
+    await emit_events(services.store, 12)
+    with capture_logs() as logs:
+        done = [await outbox.trim(), await outbox.trim()]
+    (found,) = await services.store.subscriptions.all_subscriptions()
+
+    assert [2, 0] == done
+    assert (2, 10) == (one.dropped, await left(services, one))
+    assert (2, one.cursor) == (found.dropped, found.cursor)
+    assert [("subscription.events_dropped", 2)] == [
+        (each["event"], each["dropped"]) for each in logs
+    ]
+
+
+async def test_many(services: Services, outbox: OutboxTrimmer) -> None:
+    """However many there are too many, they fall off at once."""
+    one = await create_subscription(services, health=SubscriptionHealth.PAUSED)
+    await emit_events(services.store, 1700)
+    await outbox.trim()
+
+    assert (1690, 10) == (one.dropped, await left(services, one))
+
+
+async def test_age(
+    services: Services, outbox: OutboxTrimmer, clock: ManualClock
+) -> None:
+    """Events that waited for three days fall off."""
+    one = await create_subscription(services, health=SubscriptionHealth.PAUSED)
+    await emit_events(services.store, 3)
+    clock.tick(3 * DAY - 1)
+    before = await outbox.trim()
+    await emit_events(services.store, 2)
+    clock.tick(2)
+    await outbox.trim()
+
+    assert 0 == before
+    assert (3, 2) == (one.dropped, await left(services, one))
+
+
+async def test_only_what_it_wants(services: Services, outbox: OutboxTrimmer) -> None:
+    """What a subscription did not want has not fallen off for it."""
+    one = await create_subscription(
+        services, events=frozenset({EventType.TASK_FINISHED})
+    )
+    await emit_events(services.store, 12)
+    with capture_logs() as logs:
+        await outbox.trim()
+
+    assert (0, []) == (one.dropped, logs)
+
+
+DOOR = frozenset({7})
+
+
+async def test_what_others_want(services: Services, outbox: OutboxTrimmer) -> None:
+    """What a subscription does not want pushes out nothing that it wants."""
+    one = await create_subscription(services, device_ids=DOOR)
+    for _ in range(3):
+        await emit_events(services.store, 2, device=7)
+        await emit_events(services.store, 600)
+        await outbox.trim()
+
+    assert 0 == one.dropped
+    assert 6 == await matching_left(services, one)
+
+
+async def test_its_own_number(services: Services, outbox: OutboxTrimmer) -> None:
+    """Of what it wants the oldest fall off, also while it reads, and no more."""
+    one = await create_subscription(services, device_ids=DOOR)
+    for _ in range(4):
+        await emit_events(services.store, 4, device=7)
+        await emit_events(services.store, 20)
+        await outbox.trim()
+    first = one.dropped
+    one.cursor = (
+        await services.store.subscriptions.events(
+            DEFAULT_SCOPE_ID, after=one.cursor, limit=25
+        )
+    )[-1].id
+    before = await matching_left(services, one)
+    await emit_events(services.store, 14 - before, device=7)
+    await outbox.trim()
+
+    assert (6, 4) == (first, one.dropped - first)
+    assert 10 == await matching_left(services, one)
+
+
+async def matching_left(services: Services, of: Subscription) -> int:
+    """Return how many events that it wants a subscription has before it."""
+    found = await services.store.subscriptions.events(
+        DEFAULT_SCOPE_ID, after=of.cursor, limit=10_000
+    )
+    matches = services.subscriptions.matches
+    return sum(matches(of.event_filter, event) for event in found)
+
+
+async def test_other_scope(services: Services, outbox: OutboxTrimmer) -> None:
+    """Another scope's events do not push out one's own."""
+    one = await create_subscription(services)
+    await emit_events(services.store, 5)
+    await emit_events(services.store, 20, scope=2)
+    await outbox.trim()
+
+    assert (0, 5) == (one.dropped, await left(services, one))
+
+
+async def test_store_away(
+    services: Services, outbox: OutboxTrimmer, driver: ServiceDriver
+) -> None:
+    """What could not be written is done the next time, and counted once."""
+    one = await create_subscription(services)
+    await emit_events(services.store, 12)
+    async with driver.failing_commits():
+        with pytest.raises(Unavailable):
+            await outbox.trim()
+    await outbox.trim()
+    (found,) = await services.store.subscriptions.all_subscriptions()
+
+    assert (2, 2) == (one.dropped, found.dropped)
+
+
+async def test_pending_number(services: Services, outbox: OutboxTrimmer) -> None:
+    """More that is to be tried again than is kept: the oldest is given up, counted."""
+    one = await create_subscription(services)
+    ids = await emit_pending(services, one, 15)
+    with capture_logs() as logs:
+        done = [await outbox.trim(), await outbox.trim()]
+
+    dead = await listed(services, WebhookState.DEAD)
+    assert ([5, 0], ids[:5]) == (done, sorted(dead))
+    assert 5 == one.dropped
+    assert ["subscription.events_dropped"] == [each["event"] for each in logs]
+
+
+async def test_pending_age(
+    services: Services, outbox: OutboxTrimmer, clock: ManualClock
+) -> None:
+    """What waited behind others for longer than events are kept is given up."""
+    one = await create_subscription(services)
+    ids = await emit_pending(services, one, 1)
+    clock.tick(EVENT_RETENTION / SECOND - 1)
+    before = await outbox.trim()
+    clock.tick(2)
+    await outbox.trim()
+
+    assert 0 == before
+    assert ids == await listed(services, WebhookState.DEAD)
+    assert 1 == one.dropped
+
+
+async def emit_pending(services: Services, of: Subscription, count: int) -> list[int]:
+    """Have events happen that were all tried once, and are to be tried again."""
+    ids = [event.id for event in await emit_events(services.store, count)]
+    of.cursor = ids[-1]
+    await services.store.subscriptions.record_deliveries(
+        of, [webhook_delivery(each) for each in ids]
+    )
+    return ids
+
+
+async def listed(services: Services, state: WebhookState) -> list[int]:
+    """Return the events of the deliveries that are in a state."""
+    found = await services.store.subscriptions.deliveries(
+        1, state=state, before=None, limit=100
+    )
+    return [each.event_id for each, _ in found]
+
+
+async def test_old_events(
+    services: Services, outbox: OutboxTrimmer, clock: ManualClock
+) -> None:
+    """Events go after a week; those that were given up, after thirty days."""
+    await create_subscription(services)
+    told, dead, nobodys = await emit_events(services.store, 3)
+    await services.store.subscriptions.record_deliveries(
+        services.subscriptions.get(DEFAULT_SCOPE_ID, 1),
+        [
+            webhook_delivery(told.id, state=WebhookState.DELIVERED),
+            webhook_delivery(dead.id, state=WebhookState.DEAD),
+        ],
+    )
+    clock.tick(7 * DAY + 1)
+    await outbox.trim()
+    week = await ids_left(services)
+    clock.tick(23 * DAY)
+    await outbox.trim()
+
+    assert (7, 30) == (
+        EVENT_RETENTION // DAY // SECOND,
+        DEAD_LETTER_RETENTION // DAY // SECOND,
+    )
+    assert [dead.id] == week
+    assert nobodys.id not in week
+    assert [] == await ids_left(services)
+
+
+async def ids_left(services: Services) -> list[int]:
+    """Return the ids of the events that are there."""
+    found = await services.store.subscriptions.events(
+        DEFAULT_SCOPE_ID, after=0, limit=100
+    )
+    return [event.id for event in found]
+
+
+async def test_in_pieces(
+    services: Services, outbox: OutboxTrimmer, clock: ManualClock
+) -> None:
+    """However many events are old, all of them go."""
+    await emit_events(services.store, 1200)
+    clock.tick(8 * DAY)
+
+    assert 1200 == await outbox.trim()
+    assert [] == await ids_left(services)

@@ -1,0 +1,158 @@
+"""Results that are cut, unreadable, or on their way while other things happen."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from pushserver.errors import Unavailable
+from pushserver.model.command import Result
+from pushserver.model.scope import DEFAULT_SCOPE_ID
+from pushserver.model.state import CommandState
+from pushserver.web.services import Services
+from tests.model.factories import DEVICE
+from tests.services.driver import ServiceDriver
+
+OK = b'{"response":{}}'
+NO = b'{"error":"no"}'
+CUT = b'{"response":{"users":[{"id":1'
+
+
+async def kept(services: Services) -> list[Result]:
+    """Return every result."""
+    store = services.store
+    return list(
+        await store.results(
+            DEFAULT_SCOPE_ID, after=0, limit=99, device_id=None, orphan=None
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"body": CUT},
+        {"body": b"\xff\xfe\0 not JSON at all"},
+        {"body": OK, "content_encoding": "gzip"},
+        {"body": b""},
+    ],
+)
+async def test_unreadable(driver: ServiceDriver, given: dict[str, Any]) -> None:
+    """A whole body that says nothing is a success: the device did answer."""
+    (wanted,) = await driver.enqueue("reboot")
+    await driver.receive_command("u1")
+
+    await driver.post_result(uuid="u1", **given)
+
+    record = await driver.command_record(wanted)
+    assert CommandState.SUCCESSFUL is record.command.state
+    assert record.result is not None
+    assert given["body"] == record.result.body
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        CUT,
+        b"12",
+        b"response=%7B%22users%22%3A",
+        b"error=UNIQUE+constr",
+        b"{",
+        b" ",
+    ],
+)
+@pytest.mark.parametrize("uuid", [None, "u1"])
+async def test_broken_off(
+    driver: ServiceDriver, services: Services, body: bytes, uuid: str | None
+) -> None:
+    """A body whose end never came is kept but ends nothing: it may come again."""
+    (wanted,) = await driver.enqueue("reboot")
+    await driver.receive_command(uuid)
+
+    part = await driver.post_result(body, uuid, complete=False)
+
+    assert [part] == await kept(services)
+    assert (wanted.id, False) == (part.command_id, part.complete)
+    assert CommandState.SENT is await driver.command_state(wanted)
+
+    whole = await driver.post_result(NO, uuid)
+
+    record = await driver.command_record(wanted)
+    assert (CommandState.FAILED, whole) == (record.command.state, record.result)
+
+
+async def test_announced_too_long(driver: ServiceDriver) -> None:
+    """A whole JSON object of which more was announced is a result all the same."""
+    (wanted,) = await driver.enqueue("reboot")
+    await driver.receive_command("u1")
+
+    await driver.post_result(NO, "u1", complete=False)
+
+    assert CommandState.FAILED is await driver.command_state(wanted)
+
+
+async def test_arriving(driver: ServiceDriver, services: Services) -> None:
+    """While a result's body is on its way its command is not given up."""
+    door, _ = await driver.enqueue("execute_actions", "reboot")
+    await driver.receive_command("u1")
+    with services.result_intake.receiving(DEVICE, "u1"):
+        await driver.expire_overdue(1000)
+        assert await driver.poll("u2") is None
+        assert CommandState.SENT is await driver.command_state(door)
+        await driver.post_result(OK, "u1")
+
+    assert CommandState.SUCCESSFUL is await driver.command_state(door)
+
+
+async def test_arriving_and_broken_off(
+    driver: ServiceDriver, services: Services
+) -> None:
+    """When the body breaks off its command is given up in the usual time."""
+    (door,) = await driver.enqueue("execute_actions")
+    await driver.receive_command()
+    with services.result_intake.receiving(DEVICE, None):
+        await driver.expire_overdue(1000)
+
+    await driver.expire_overdue(1)
+
+    assert CommandState.TIMEOUT is await driver.command_state(door)
+
+
+@pytest.mark.parametrize(("device", "uuid"), [(DEVICE, "u9"), (5, "u1"), (5, None)])
+async def test_arriving_of_another(
+    driver: ServiceDriver, services: Services, device: int, uuid: str | None
+) -> None:
+    """Another delivery's result suspends nothing."""
+    (door,) = await driver.enqueue("execute_actions")
+    await driver.receive_command("u1")
+    with services.result_intake.receiving(device, uuid):
+        await driver.expire_overdue(180)
+
+    assert CommandState.TIMEOUT is await driver.command_state(door)
+
+
+async def test_store_away(driver: ServiceDriver, services: Services) -> None:
+    """A result that cannot be kept says so; the next try ends the command."""
+    (wanted,) = await driver.enqueue("reboot")
+    await driver.receive_command("u1")
+    async with driver.failing_commits():
+        with pytest.raises(Unavailable):
+            await driver.post_result(OK, "u1")
+
+    await driver.post_result(OK, "u1")
+
+    assert CommandState.SUCCESSFUL is await driver.command_state(wanted)
+    assert 1 == len(await kept(services))
+
+
+@pytest.mark.parametrize("uuid", [None, "u1"])
+async def test_given_up_meanwhile(driver: ServiceDriver, uuid: str | None) -> None:
+    """A result that comes while its delivery is being given up finds it still."""
+    (door,) = await driver.enqueue("execute_actions")
+    await driver.receive_command(uuid)
+    driver.clock.tick(180)
+
+    await asyncio.gather(driver.expire_overdue(), driver.post_result(NO, uuid))
+
+    assert CommandState.FAILED is await driver.command_state(door)

@@ -1,0 +1,46 @@
+"""Polls that break off at the worst moment."""
+
+import asyncio
+
+from pushserver.model.changes import Changes
+from pushserver.model.state import CommandState
+from pushserver.web.services import Services
+from tests.services.driver import ServiceDriver
+from tests.storage.locations import failing_commits
+
+
+async def test_after_the_commit(driver: ServiceDriver, services: Services) -> None:
+    """A poll that goes between the commit and its answer gives the command back."""
+    (door,) = await driver.enqueue("execute_actions")
+    poll = asyncio.create_task(driver.poll("u1"))
+
+    def break_off(changes: Changes) -> None:
+        if changes.new_deliveries:
+            asyncio.get_running_loop().call_soon(poll.cancel)
+
+    services.store.add_commit_observer(break_off)
+    await asyncio.gather(poll, return_exceptions=True)
+    await driver.run_until_idle()
+
+    assert poll.cancelled()
+    record = await driver.command_record(door)
+    assert (CommandState.PENDING, 0) == (record.command.state, record.command.attempts)
+
+
+async def test_who_goes_before_a_failure(
+    driver: ServiceDriver, services: Services
+) -> None:
+    """A program that goes before its commit fails leaves the poll to the next one."""
+    async with driver.held_poll() as held:
+        async with failing_commits(services.store):
+            asking = asyncio.create_task(driver.enqueue("execute_actions"))
+            await driver.wait_for_decision()
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+        (door,) = await driver.enqueue("execute_actions")
+        async with asyncio.timeout(5):
+            in_flight = await held
+
+    assert asking.cancelled()
+    assert in_flight is not None
+    assert door.id == in_flight.command.id

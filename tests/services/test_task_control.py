@@ -1,0 +1,275 @@
+"""Tasks that are paused, resumed, canceled and tried again."""
+
+import asyncio
+
+import pytest
+
+from pushserver.errors import (
+    Conflict,
+    NotFound,
+)
+from pushserver.model.operation import OperationStatus
+from pushserver.model.scope import DEFAULT_SCOPE_ID
+from pushserver.model.task import TaskState
+from pushserver.services.tasks import RolloutPolicy
+from pushserver.storage.operations import OperationFilter
+from tests.services.operation_driver import ERROR, OperationDriver, task_pace
+
+ONE, TWO = "load_objects", "user_set_image"
+OTHER = 8
+
+
+async def test_paused_and_resumed(operation_driver: OperationDriver) -> None:
+    """A paused task begins nobody; a resumed one gives its devices their time again."""
+    task = await operation_driver.adopt_and_create_task(
+        ONE, seen=3, pace=task_pace(seconds=60)
+    )
+    await operation_driver.services.tasks.pause(DEFAULT_SCOPE_ID, task.id)
+    operation_driver.clock.tick(100)
+    await operation_driver.see_devices(1, 2, 3)
+    await operation_driver.advance_tasks()
+    paused = (
+        await operation_driver.task_counts(task),
+        await operation_driver.task_state(task),
+    )
+    resumed, _ = await operation_driver.services.tasks.resume(DEFAULT_SCOPE_ID, task.id)
+    await operation_driver.advance_tasks()
+
+    assert ({"waiting": 3}, TaskState.PAUSED) == paused
+    assert operation_driver.clock.now() + 60_000_000 == resumed.expires_at
+    assert {"running": 3} == await operation_driver.task_counts(task)
+
+
+async def test_canceled(operation_driver: OperationDriver) -> None:
+    """What waits is canceled, what is in flight runs to its end, the last."""
+    task = await operation_driver.adopt_and_create_task(ONE, TWO, devices=4, seen=3)
+    await operation_driver.advance_tasks()
+    await operation_driver.run_command(device=1)
+    await operation_driver.receive_command(device=2)
+
+    canceled, counts = await operation_driver.services.tasks.cancel(
+        DEFAULT_SCOPE_ID, task.id
+    )
+    await operation_driver.start_next_steps()
+    await operation_driver.advance_tasks()
+
+    assert (TaskState.CANCELED, 3, 1) == (
+        canceled.state,
+        counts.failed,
+        counts.running,
+    )
+    await operation_driver.post_result(device=2)
+    await operation_driver.start_next_steps()
+    await operation_driver.advance_tasks()
+    assert {"failed": 4} == await operation_driver.task_counts(task)
+    ended, _ = await operation_driver.services.tasks.get(DEFAULT_SCOPE_ID, task.id)
+    assert (TaskState.CANCELED, operation_driver.clock.now()) == (
+        ended.state,
+        ended.ended_at,
+    )
+    assert await operation_driver.poll(device=3) is None
+
+
+async def test_what_cannot_be_done(operation_driver: OperationDriver) -> None:
+    """What does not go with how a task stands is refused."""
+    tasks = operation_driver.services.tasks
+    task = await operation_driver.adopt_and_create_task(ONE, devices=1)
+    place = DEFAULT_SCOPE_ID, task.id
+
+    with pytest.raises(Conflict):
+        await tasks.resume(*place)
+    await tasks.pause(*place)
+    with pytest.raises(Conflict):
+        await tasks.pause(*place)
+    await tasks.cancel(*place)
+    for refused in (tasks.pause, tasks.resume, tasks.cancel):
+        with pytest.raises(Conflict):
+            await refused(*place)
+
+
+async def test_not_there(operation_driver: OperationDriver) -> None:
+    """What is not there, or another scope's, is not found."""
+    tasks = operation_driver.services.tasks
+    task = await operation_driver.adopt_and_create_task(ONE, devices=1)
+
+    for place in ((DEFAULT_SCOPE_ID, 5), (OTHER, task.id)):
+        for ask in (tasks.get, tasks.pause, tasks.resume, tasks.cancel):
+            with pytest.raises(NotFound):
+                await ask(*place)
+        with pytest.raises(NotFound):
+            await tasks.retry(*place, include_unknown=True)
+    assert {"waiting": 1} == await operation_driver.task_counts(task)
+
+
+async def create_ended_task(
+    operation_driver: OperationDriver, wanted: RolloutPolicy | None = None
+) -> int:
+    """Make a task of which one part is completed, one failed, one unknown; its id."""
+    task = await operation_driver.adopt_and_create_task("reboot", seen=3, pace=wanted)
+    await operation_driver.advance_tasks()
+    await operation_driver.run_command(device=1)
+    await operation_driver.run_command(ERROR, device=2)
+    await operation_driver.receive_command("u3", device=3)
+    await operation_driver.expire_overdue(180)
+    await operation_driver.advance_tasks()
+    assert TaskState.COMPLETED == await operation_driver.task_state(task)
+    return task.id
+
+
+@pytest.mark.parametrize(
+    ("unknown", "again", "rest"),
+    [(False, [2], {"stale": 1}), (True, [2, 3], {})],
+)
+async def test_tried_again(
+    operation_driver: OperationDriver,
+    unknown: bool,
+    again: list[int],
+    rest: dict[str, int],
+) -> None:
+    """What failed is begun anew, and what nobody knows of if that is asked for."""
+    task_id = await create_ended_task(operation_driver)
+    tasks = operation_driver.services.tasks
+    retried, counts = await tasks.retry(
+        DEFAULT_SCOPE_ID, task_id, include_unknown=unknown
+    )
+
+    assert (TaskState.RUNNING, None) == (retried.state, retried.ended_at)
+    assert len(again) == counts.waiting
+    await operation_driver.see_devices(1, 2, 3)
+    await operation_driver.advance_tasks()
+    for device in (1, 2, 3):
+        assert (device not in again) == (
+            await operation_driver.poll(device=device) is None
+        )
+    for device in again:
+        await operation_driver.post_result(device=device)
+    await operation_driver.advance_tasks()
+    done = {"completed": 1 + len(again), **rest}
+    assert done == await operation_driver.task_counts(retried)
+    assert TaskState.COMPLETED == await operation_driver.task_state(retried)
+
+
+async def test_what_was_stays(operation_driver: OperationDriver) -> None:
+    """An operation in whose place another was begun stays as it was."""
+    task_id = await create_ended_task(operation_driver)
+    retried, _ = await operation_driver.services.tasks.retry(
+        DEFAULT_SCOPE_ID, task_id, include_unknown=False
+    )
+
+    everything = await operation_driver.services.store.operations.operations(
+        DEFAULT_SCOPE_ID, OperationFilter(task_id=task_id), before=None, limit=9
+    )
+    old = [each for each in everything if each.retried]
+    assert [(2, OperationStatus.FAILED)] == [
+        (each.device_id, each.status) for each in old
+    ]
+    assert 4 == len(everything)
+    assert 3 == len(await operation_driver.task_operations(retried))
+
+
+async def test_nothing_to_try_again(operation_driver: OperationDriver) -> None:
+    """If nothing failed a task stays as it is."""
+    task = await operation_driver.adopt_and_create_task(ONE, devices=1, seen=1)
+    await operation_driver.advance_tasks()
+    await operation_driver.run_steps(1)
+    before = await operation_driver.services.tasks.get(DEFAULT_SCOPE_ID, task.id)
+
+    retry = operation_driver.services.tasks.retry
+    assert before == await retry(DEFAULT_SCOPE_ID, task.id, include_unknown=True)
+
+
+async def test_tried_again_by_two(operation_driver: OperationDriver) -> None:
+    """Two who try again at the same moment begin nobody twice."""
+    task_id = await create_ended_task(operation_driver)
+    retry = operation_driver.services.tasks.retry
+
+    await asyncio.gather(
+        *(retry(DEFAULT_SCOPE_ID, task_id, include_unknown=True) for _ in range(5))
+    )
+
+    assert 5 == await operation_driver.count_operations()
+
+
+async def test_late_result_of_the_old_one(operation_driver: OperationDriver) -> None:
+    """A late result corrects the old operation, and not what came in its place."""
+    task_id = await create_ended_task(operation_driver)
+    retried, _ = await operation_driver.services.tasks.retry(
+        DEFAULT_SCOPE_ID, task_id, include_unknown=True
+    )
+
+    await operation_driver.post_result(uuid="u3", device=3)
+    await operation_driver.advance_tasks()
+
+    assert {"completed": 1, "waiting": 2} == await operation_driver.task_counts(retried)
+
+
+async def test_tried_again_in_pieces(operation_driver: OperationDriver) -> None:
+    """However many failed, all are begun anew, each once."""
+    task = await operation_driver.adopt_and_create_task(ONE, devices=1100)
+    await operation_driver.services.tasks.cancel(DEFAULT_SCOPE_ID, task.id)
+    await operation_driver.advance_tasks()
+
+    _, counts = await operation_driver.services.tasks.retry(
+        DEFAULT_SCOPE_ID, task.id, include_unknown=False
+    )
+
+    assert (1100, 1100) == (counts.waiting, counts.total)
+    assert 2200 == await operation_driver.count_operations()
+
+
+async def test_tried_again_while_it_is_canceled(
+    operation_driver: OperationDriver,
+) -> None:
+    """A task that is being canceled cannot be tried again before that is over."""
+    task = await operation_driver.adopt_and_create_task(ONE, devices=2, seen=1)
+    await operation_driver.advance_tasks()
+    await operation_driver.receive_command(device=1)
+    await operation_driver.services.tasks.cancel(DEFAULT_SCOPE_ID, task.id)
+    retry = operation_driver.services.tasks.retry
+
+    with pytest.raises(Conflict):
+        await retry(DEFAULT_SCOPE_ID, task.id, include_unknown=False)
+    await operation_driver.post_result(device=1)
+    await operation_driver.advance_tasks()
+    retried, counts = await retry(DEFAULT_SCOPE_ID, task.id, include_unknown=False)
+
+    assert (TaskState.RUNNING, 1) == (retried.state, counts.waiting)
+
+
+async def test_failures_are_forgiven(operation_driver: OperationDriver) -> None:
+    """What is tried again has its whole limit of failures again."""
+    task = await operation_driver.adopt_and_create_task(
+        ONE, devices=2, seen=2, pace=task_pace(concurrency=1, stop_after="1")
+    )
+    await operation_driver.advance_tasks()
+    await operation_driver.run_steps(1, body=ERROR)
+    courses = [await operation_driver.task_state(task)]
+    await operation_driver.services.tasks.retry(
+        DEFAULT_SCOPE_ID, task.id, include_unknown=False
+    )
+    await operation_driver.advance_tasks()
+    courses.append(await operation_driver.task_state(task))
+    (device,) = await operation_driver.started_devices(task)
+    await operation_driver.run_steps(device, body=ERROR)
+    courses.append(await operation_driver.task_state(task))
+
+    assert [TaskState.PAUSED, TaskState.RUNNING, TaskState.PAUSED] == courses
+
+
+async def test_the_unknown_were_forgiven_before(
+    operation_driver: OperationDriver,
+) -> None:
+    """What nobody knows of, and is left as it is, does not count a second time."""
+    task_id = await create_ended_task(operation_driver, task_pace(stop_after="2"))
+    retry = operation_driver.services.tasks.retry
+    task, _ = await retry(DEFAULT_SCOPE_ID, task_id, include_unknown=False)
+    await operation_driver.see_devices(2)
+    await operation_driver.advance_tasks()
+    await operation_driver.run_steps(2, body=ERROR)
+
+    assert 1 == task.ignored_failures
+    assert {
+        "completed": 1,
+        "failed": 1,
+        "stale": 1,
+    } == await operation_driver.task_counts(task)

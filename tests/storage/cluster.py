@@ -1,0 +1,76 @@
+"""Two servers over one database, for the tests of what they are to each other."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import attrs
+
+from pushserver.clock import SystemClock
+from pushserver.model.change_notice import ChangeNotice
+from pushserver.storage.base import Store
+from pushserver.storage.postgres.store import PostgresStore
+
+#: Seconds after which something that should happen within one or two never does.
+PATIENCE = 20
+
+
+@attrs.define(eq=False)
+class NoticeRecorder:
+    """Keeps what a store was told."""
+
+    notices: list[ChangeNotice] = attrs.Factory(list)
+    arrived: asyncio.Event = attrs.Factory(asyncio.Event)
+
+    def on_notice(self, notice: ChangeNotice) -> None:
+        """Keep *notice*."""
+        self.notices.append(notice)
+        self.arrived.set()
+
+    async def wait_for(self, matches: Callable[[ChangeNotice], bool]) -> ChangeNotice:
+        """Wait for news that are *matches*."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                for notice in self.notices:
+                    if matches(notice):
+                        return notice
+                self.arrived.clear()
+                await self.arrived.wait()
+
+
+@attrs.frozen
+class ServerPair:
+    """Two servers' stores, and what the second one hears."""
+
+    a: PostgresStore
+    b: PostgresStore
+    notices: NoticeRecorder
+
+
+@asynccontextmanager
+async def open_server(url: str, clock_ahead: float = 0) -> AsyncIterator[PostgresStore]:
+    """
+    Have a store open for the block, on a clock that is some seconds *clock_ahead*.
+    """
+    clock = SystemClock(wall=lambda: time.time_ns() + round(clock_ahead * 1e9))
+    store = await PostgresStore.open(url, clock)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+async def wait_until_leading(store: Store) -> None:
+    """Wait until the store's server leads."""
+    async with asyncio.timeout(PATIENCE):
+        while not store.is_leader:
+            await store.check_writable()
+
+
+async def cut_listener(store: PostgresStore, via: PostgresStore) -> None:
+    """Cut the connection on which a server hears others."""
+    pid = store.member.connection_thread.pid
+    await via.background_reader.run(
+        lambda c: c.execute(f"SELECT pg_terminate_backend({pid})")
+    )

@@ -1,0 +1,364 @@
+"""Decisions: atomic, one after the other, and true when they are told."""
+
+import asyncio
+from collections.abc import Callable
+
+import attrs
+import pytest
+
+from pushserver.errors import Conflict
+from pushserver.model.changes import Changes
+from pushserver.model.command import Command
+from pushserver.model.lane import InFlight, Lane
+from pushserver.model.scope import DEFAULT_SCOPE_ID
+from pushserver.model.state import CommandState
+from pushserver.model.transitions import enqueue
+from pushserver.storage.base import Store
+from pushserver.storage.commands import Lookup, PriorState
+from tests.clock import START
+from tests.model.factories import DEVICE, GRACE, at_most_once_command, command, result
+from tests.storage.queue_actions import (
+    add_results,
+    command_record,
+    enqueue_commands,
+    poll,
+    poll_command,
+    post_result,
+    try_cancel,
+    waiting_ids,
+)
+
+
+def adding(*commands: Command) -> Callable[[Lane, Changes, PriorState], str]:
+    """Return a decision that adds commands."""
+
+    def decide(lane: Lane, changes: Changes, _past: PriorState) -> str:
+        for one in commands:
+            enqueue(lane, one, changes)
+        return "added"
+
+    return decide
+
+
+async def test_value(store: Store) -> None:
+    """A decision's value is returned when what it decided is kept."""
+    wanted = command()
+
+    assert "added" == await store.change_lane(DEVICE, adding(wanted))
+    assert CommandState.PENDING is (await command_record(store, wanted)).command.state
+    assert [wanted.id] == await waiting_ids(store)
+
+
+async def test_nothing_decided(store: Store) -> None:
+    """A decision may find that there is nothing to do."""
+    assert 7 == await store.change_lane(DEVICE, lambda _lane, _changes, _past: 7)
+    assert store.cached_lane(DEVICE) is None
+
+
+async def test_all_or_nothing(store: Store) -> None:
+    """Of commands that are decided together all are kept, or none."""
+    first = command()
+    twin = command(id=first.id)
+
+    with pytest.raises(Exception, match=r"(?i)unique"):
+        await enqueue_commands(store, first, twin)
+
+    assert await store.find_command(DEFAULT_SCOPE_ID, first.id) is None
+    assert [] == await waiting_ids(store)
+
+
+async def test_raising(store: Store) -> None:
+    """What a decision raises is raised to its caller alone, and changes nothing."""
+    wanted = command()
+
+    def refuse(_lane: Lane, _changes: Changes, _past: PriorState) -> None:
+        raise Conflict("Not like this.")
+
+    def break_down(_lane: Lane, _changes: Changes, _past: PriorState) -> None:
+        raise ZeroDivisionError
+
+    said = await asyncio.gather(
+        store.change_lane(DEVICE, refuse),
+        store.change_lane(DEVICE, adding(wanted)),
+        store.change_lane(DEVICE + 1, break_down),
+        store.change_lane(DEVICE + 2, refuse),
+        return_exceptions=True,
+    )
+
+    assert [Conflict, str, ZeroDivisionError, Conflict] == [type(one) for one in said]
+    assert [wanted.id] == await waiting_ids(store)
+    assert 1 == await store.change_lane(DEVICE + 1, lambda _lane, _changes, _past: 1)
+
+
+async def test_many_at_once_for_a_new_device(store: Store) -> None:
+    """Decisions that share a commit may find nothing to do, all of them."""
+    asked = [
+        store.change_lane(DEVICE, lambda _lane, _changes, _past: 1) for _ in range(5)
+    ]
+
+    assert [1] * 5 == await asyncio.gather(*asked)
+    assert "added" == await store.change_lane(DEVICE, adding(command()))
+
+
+async def test_twenty_racers(store: Store) -> None:
+    """Of twenty polls at once one gets the command."""
+    await enqueue_commands(store, at_most_once_command())
+
+    deliveries = await asyncio.gather(*(poll(store, uuid=f"u{n}") for n in range(20)))
+
+    winners = [in_flight for in_flight in deliveries if in_flight is not None]
+    assert 1 == len(winners)
+    record = await command_record(store, winners[0].command)
+    assert (1, 1) == (record.command.attempts, len(record.deliveries))
+
+
+async def test_twenty_cancels(store: Store) -> None:
+    """Of twenty cancels at once one wins."""
+    wanted = command()
+    await enqueue_commands(store, wanted)
+
+    said = await asyncio.gather(*(try_cancel(store, wanted) for _ in range(20)))
+
+    assert 1 == sum(said)
+    assert CommandState.CANCELED is (await command_record(store, wanted)).command.state
+
+
+async def test_cancel_or_deliver(store: Store) -> None:
+    """A command is canceled or handed out, and never both."""
+    for _ in range(20):
+        wanted = at_most_once_command()
+        await enqueue_commands(store, wanted)
+        canceled, in_flight = await asyncio.gather(
+            try_cancel(store, wanted), poll(store)
+        )
+
+        assert canceled == (in_flight is None)
+        if in_flight is not None:
+            await post_result(store, in_flight)
+
+
+async def test_second_sees_the_first(store: Store) -> None:
+    """Of two decisions in one commit the second sees what the first decided."""
+    seen: list[list[int]] = []
+
+    def look(lane: Lane, _changes: Changes, _past: PriorState) -> None:
+        seen.append([c.id for c in lane.waiting])
+
+    wanted = command()
+    await asyncio.gather(
+        store.change_lane(DEVICE, look),
+        store.change_lane(DEVICE, adding(wanted)),
+        store.change_lane(DEVICE, look),
+    )
+
+    assert [[], [wanted.id]] == seen
+
+
+async def test_whole_life_in_one_commit(store: Store) -> None:
+    """What is added, handed out, given up and answered at once is kept in the end."""
+    wanted = command()
+    _, in_flight, again = await asyncio.gather(
+        store.change_lane(DEVICE, adding(wanted)),
+        poll(store, uuid="u1"),
+        poll(store, START + GRACE, uuid="u2"),
+    )
+    assert isinstance(in_flight, InFlight)
+    assert isinstance(again, InFlight)
+    came = await post_result(store, in_flight, START + GRACE + 1)
+
+    record = await command_record(store, wanted)
+
+    assert (CommandState.SUCCESSFUL, 2, came) == (
+        record.command.state,
+        record.command.attempts,
+        record.result,
+    )
+    assert ["successful", "closed"] == [d.outcome for d in record.deliveries]
+
+
+async def test_many_in_one_commit(store: Store) -> None:
+    """Of many that share their commits each keeps what is its own."""
+    commands = [
+        at_most_once_command(device_id=n, priority=n % 7) for n in range(1, 180)
+    ]
+    await asyncio.gather(*(enqueue_commands(store, one) for one in commands))
+    asked = (poll(store, START + n, uuid=f"u{n}", device=n) for n in range(1, 180))
+    deliveries = [in_flight for in_flight in await asyncio.gather(*asked) if in_flight]
+    came = await asyncio.gather(
+        *(
+            post_result(store, in_flight, START + 1000 + n, failed=n % 2 == 0)
+            for n, in_flight in enumerate(deliveries, 1)
+        )
+    )
+
+    for n, (one, its) in enumerate(zip(commands, came, strict=True), 1):
+        record = await command_record(store, one)
+        (delivery,) = record.deliveries
+        assert (n, n % 7, f"u{n}", START + n, START + 1000 + n, its) == (
+            record.command.device_id,
+            record.command.priority,
+            delivery.uuid,
+            record.command.sent_at,
+            delivery.ended_at,
+            record.result,
+        )
+        assert (
+            CommandState.SUCCESSFUL if n % 2 else CommandState.FAILED
+        ) is record.command.state
+
+
+async def test_lanes_are_apart(store: Store) -> None:
+    """What is decided for one device does not touch another."""
+    mine, other = command(), command(device_id=5)
+    await asyncio.gather(
+        store.change_lane(DEVICE, adding(mine)), store.change_lane(5, adding(other))
+    )
+
+    assert ([mine.id], [other.id]) == (
+        await waiting_ids(store),
+        await waiting_ids(store, 5),
+    )
+
+
+async def test_prior_state_of_each(store: Store) -> None:
+    """In one commit each decision is told the past that it asked for."""
+    wanted = command()
+    await enqueue_commands(store, wanted)
+    await poll_command(store, uuid="u1")
+
+    def uuid_of(_lane: Lane, _changes: Changes, past: PriorState) -> str | None:
+        return past.by_uuid.delivery.uuid if past.by_uuid else None
+
+    said = await asyncio.gather(
+        store.change_lane(DEVICE, uuid_of),
+        store.change_lane(DEVICE, uuid_of, Lookup(delivery_uuid="u1")),
+        store.change_lane(5, uuid_of, Lookup(delivery_uuid="u1")),
+        store.change_lane(DEVICE, uuid_of, Lookup(delivery_uuid="u2")),
+    )
+
+    assert (None, "u1", None, None) == tuple(said)
+
+
+async def test_canceled_before(store: Store) -> None:
+    """A caller who is gone before its turn decides nothing."""
+    task = asyncio.create_task(store.change_lane(DEVICE, adding(command())))
+    await asyncio.sleep(0)
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await add_results(store, result())
+
+    assert [] == await waiting_ids(store)
+
+
+@attrs.define
+class CanceledCaller:
+    """A caller who goes away in the middle of its decision."""
+
+    store: Store
+    reported: list[tuple[str | None, bool]] = attrs.Factory(list)
+    task: "asyncio.Task[str] | None" = None
+
+    async def call(self, command: Command) -> str:
+        """Add a command and hear of it."""
+        return await self.store.change_lane(
+            DEVICE, self.decide(command), on_done=self.on_done
+        )
+
+    def decide(self, wanted: Command) -> Callable[[Lane, Changes, PriorState], str]:
+        """Cancel the caller, then add the command."""
+
+        def decision(lane: Lane, changes: Changes, past: PriorState) -> str:
+            assert self.task is not None
+            self.task.cancel()
+            return adding(wanted)(lane, changes, past)
+
+        return decision
+
+    def on_done(self, value: str | None, is_waiting: bool) -> None:
+        """Note what became of it."""
+        self.reported.append((value, is_waiting))
+
+
+async def test_canceled_amid(store: Store) -> None:
+    """A caller who goes away amid does no harm: it is done, and `then` hears it."""
+    gone, wanted = CanceledCaller(store), command()
+    gone.task = asyncio.create_task(gone.call(wanted))
+
+    with pytest.raises(asyncio.CancelledError):
+        await gone.task
+    other = command()
+    await enqueue_commands(store, other)
+
+    assert [("added", False)] == gone.reported
+    assert [wanted.id, other.id] == await waiting_ids(store)
+    assert await store.find_command(DEFAULT_SCOPE_ID, wanted.id) is not None
+
+
+async def test_then(store: Store) -> None:
+    """`then` hears the value first, and whether the caller waits for it."""
+    told: list[tuple[str | None, bool]] = []
+
+    value = await store.change_lane(
+        DEVICE, adding(command()), on_done=lambda v, heard: told.append((v, heard))
+    )
+
+    assert [(value, True)] == told
+
+
+async def test_watched(store: Store) -> None:
+    """Who watches is told of every commit, before whoever asked for it."""
+    seen: list[int] = []
+    store.add_commit_observer(
+        lambda changes: seen.extend(c.id for c in changes.new_commands)
+    )
+    store.add_commit_observer(
+        lambda changes: seen.extend(m.command.id for m in changes.transitions)
+    )
+    wanted = command()
+
+    await enqueue_commands(store, wanted)
+    assert [wanted.id] == seen
+
+    await poll_command(store)
+    assert [wanted.id] * 2 == seen
+
+
+async def test_no_half_done_work(store: Store) -> None:
+    """Who reads meanwhile sees all of a decision, or nothing of it."""
+    groups = [[command(device_id=n) for _ in range(50)] for n in range(20)]
+    writing = asyncio.gather(*(enqueue_commands(store, *group) for group in groups))
+    partly = []
+
+    for _ in range(200):
+        for group in groups[::7]:
+            last = await store.find_command(DEFAULT_SCOPE_ID, group[-1].id)
+            first = await store.find_command(DEFAULT_SCOPE_ID, group[0].id)
+            partly.append(last is not None and first is None)
+            first = await store.find_command(DEFAULT_SCOPE_ID, group[0].id)
+            last = await store.find_command(DEFAULT_SCOPE_ID, group[-1].id)
+            partly.append(first is not None and last is None)
+        if writing.done():
+            break
+    await writing
+
+    assert not any(partly)
+    assert 1000 == len(
+        [c for g in groups for c in g if c.stored_state is CommandState.PENDING]
+    )
+
+
+async def test_acts_on_what_is_stored(store: Store) -> None:
+    """A command knows the state that the store has confirmed."""
+    wanted = command()
+    assert wanted.stored_state is None
+
+    await enqueue_commands(store, wanted)
+    assert CommandState.PENDING is wanted.stored_state
+
+    in_flight = await poll_command(store)
+    assert (CommandState.SENT, True) == (
+        in_flight.command.stored_state,
+        in_flight.delivery.stored,
+    )

@@ -1,0 +1,80 @@
+"""What servers over one database leave to each other."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from pushserver.clock import SECOND
+from pushserver.errors import Misconfigured
+from pushserver.storage.base import Store
+from pushserver.storage.postgres.store import PostgresStore
+from tests.clock import START, ManualClock
+from tests.model.factories import at_most_once_command
+from tests.storage.locations import PostgresDatabase, StoreLocation, open_store
+from tests.storage.queue_actions import (
+    command_record,
+    enqueue_commands,
+    find_in_flight,
+    give_up_delivery,
+    mark_written,
+    poll_command,
+)
+
+pytestmark = pytest.mark.only_on("postgres")
+
+
+@pytest.fixture(name="other")
+async def _other(location: StoreLocation, clock: ManualClock) -> AsyncIterator[Store]:
+    """Return another server's store, over the same database as `store`."""
+    async with open_store(location, clock) as other:
+        yield other
+
+
+async def test_written_elsewhere(store: Store, other: Store) -> None:
+    """That an answer was written is kept by a server which had seen it sent only."""
+    one = at_most_once_command()
+    await enqueue_commands(store, one)
+    in_flight = await poll_command(store)
+    await find_in_flight(other)
+    await mark_written(store, in_flight, START + SECOND)
+    seen = await find_in_flight(other)
+    await give_up_delivery(other, START + 20 * SECOND)
+
+    assert seen is not None
+    assert START + SECOND == seen.timeout_starts_at
+    (delivery,) = (await command_record(other, one)).deliveries
+    assert START + SECOND == delivery.delivered_at
+
+
+async def test_begun_after_the_answer(store: Store) -> None:
+    """What is not begun when events are read lies beyond what is settled."""
+    assert isinstance(store, PostgresStore)
+    settled = await store.subscriptions.low_watermark()
+
+    assert settled <= store.new_id()
+
+
+@pytest.mark.parametrize("password", ["100%secret", "sec ret", "a@secret"])
+async def test_no_password_is_shown(password: str, clock: ManualClock) -> None:
+    """An address that cannot be read is refused without showing the password."""
+    with pytest.raises(Misconfigured) as refused:
+        await PostgresStore.open(f"postgresql://me:{password}@127.0.0.1:1/x", clock)
+
+    assert "%40" in refused.value.detail
+    assert "ret" not in str(refused.value)
+
+
+async def test_isolation(database: str, clock: ManualClock) -> None:
+    """What is read under a lock is as it is then, whatever the database is used to."""
+    mark = "&" if "?" in database else "?"
+    strict = "options=-c%20default_transaction_isolation%3Dserializable"
+    async with open_store(
+        PostgresDatabase(f"{database}{mark}{strict}"), clock
+    ) as store:
+        assert isinstance(store, PostgresStore)
+        sql = "SHOW default_transaction_isolation"
+        found = await store.group_commit.writers[0].run(
+            lambda c: c.execute(sql).fetchone()
+        )
+
+    assert ("read committed",) == found

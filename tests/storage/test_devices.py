@@ -1,0 +1,176 @@
+"""The fleet and the tokens, kept."""
+
+import attrs
+import pytest
+
+from pushserver.errors import Unavailable
+from pushserver.model.device import Device, DeviceState, UnknownRequest
+from pushserver.model.scope import DEFAULT_SCOPE_ID
+from pushserver.model.token import Permission, Token
+from pushserver.storage.base import Store
+from tests.clock import START
+from tests.model.factories import DEVICE, command, result
+from tests.storage.queue_actions import add_results, command_record, enqueue_commands
+
+
+def device(device_id: int = DEVICE, **given: object) -> Device:
+    """Return an adopted device."""
+    usual = {
+        "scope_id": DEFAULT_SCOPE_ID,
+        "state": DeviceState.ADOPTED,
+        "created_at": START,
+    }
+    return Device(device_id=device_id, **{**usual, **given})  # type: ignore[arg-type]
+
+
+def unknown_request(number: int, device_id: int = DEVICE) -> UnknownRequest:
+    """Return an odd request."""
+    return UnknownRequest(
+        id=number,
+        device_id=device_id,
+        at=START,
+        method="GET",
+        path=f"/{number}",
+        address=None,
+        body=b"",
+    )
+
+
+def token(number: int) -> Token:
+    """Return a token."""
+    return Token(
+        id=number,
+        scope_id=DEFAULT_SCOPE_ID,
+        hash=f"hash{number}",
+        name="x",
+        permissions=frozenset({Permission.ADMIN}),
+        created_at=START,
+    )
+
+
+async def names(store: Store) -> list[tuple[int, str | None]]:
+    """Return every device with its name."""
+    return [(d.device_id, d.name) for d in await store.all_devices()]
+
+
+async def test_saved_again(store: Store) -> None:
+    """A device that is saved again is replaced; what was seen of it stays."""
+    seen = device(name="old", last_seen_at=START, address="192.0.2.7")
+    await store.save_devices([seen])
+    await store.save_last_seen([seen], [], keep=20)
+
+    await store.save_devices([device(name="new")])
+
+    (kept,) = await store.all_devices()
+    assert ("new", START, "192.0.2.7") == (kept.name, kept.last_seen_at, kept.address)
+
+
+async def test_many(store: Store) -> None:
+    """Thousands of devices are kept in one call."""
+    await store.save_devices([device(n, name=f"n{n}") for n in range(3500)])
+
+    assert [(n, f"n{n}") for n in range(3500)] == await names(store)
+
+
+async def test_all_or_nothing(store: Store) -> None:
+    """When one device cannot be kept none of the call is."""
+    many = [device(n) for n in range(1500)]
+    many[1400].name = "\ud800"
+
+    with pytest.raises(Unavailable):
+        await store.save_devices(many)
+
+    assert [] == await store.all_devices()
+
+
+async def test_none(store: Store) -> None:
+    """Saving nobody is no work."""
+    await store.save_devices([])
+    await store.save_last_seen([], [], keep=20)
+
+    assert [] == await store.all_devices()
+
+
+async def test_forgotten(store: Store) -> None:
+    """A device that is forgotten is gone with what was seen; its history stays."""
+    gone, stays = device(), device(5)
+    wanted, came = command(), result()
+    await store.save_devices([gone, stays])
+    await store.save_last_seen(
+        [gone, stays], [unknown_request(1), unknown_request(2, 5)], keep=20
+    )
+    await enqueue_commands(store, wanted)
+    await add_results(store, came)
+
+    await store.delete_device(DEVICE)
+    await store.delete_device(DEVICE)
+
+    assert [(5, None)] == await names(store)
+    assert ([], [unknown_request(2, 5)]) == (
+        await store.unknown_requests(DEVICE),
+        await store.unknown_requests(5),
+    )
+    assert wanted.id == (await command_record(store, wanted)).command.id
+    assert [came] == await store.results(
+        DEFAULT_SCOPE_ID, after=0, limit=9, device_id=DEVICE, orphan=None
+    )
+
+
+async def test_seen_of_one_who_comes_back(store: Store) -> None:
+    """What was seen of a forgotten device does not come back with it."""
+    seen = device(last_seen_at=START, unknown_request_count=9)
+    await store.save_devices([seen])
+    await store.save_last_seen([seen], [], keep=20)
+    await store.delete_device(DEVICE)
+
+    await store.save_devices([device()])
+
+    (kept,) = await store.all_devices()
+    assert (None, 0) == (kept.last_seen_at, kept.unknown_request_count)
+
+
+async def test_unknown_are_bounded(store: Store) -> None:
+    """Of each device's odd requests the newest are kept, in the order they came."""
+    await store.save_last_seen([], [unknown_request(n) for n in range(1, 31)], keep=20)
+    assert list(range(11, 31)) == [s.id for s in await store.unknown_requests(DEVICE)]
+
+    await store.save_last_seen(
+        [], [unknown_request(31), unknown_request(32, 5)], keep=20
+    )
+
+    assert list(range(12, 32)) == [s.id for s in await store.unknown_requests(DEVICE)]
+    assert [32] == [s.id for s in await store.unknown_requests(5)]
+
+
+async def test_devices_that_are_seen_change(store: Store) -> None:
+    """What was last seen replaces what was seen before."""
+    one = device(last_seen_at=START)
+    await store.save_devices([one])
+    await store.save_last_seen([one], [], keep=20)
+    one.last_seen_at, one.poll_period = START + 5, 5
+
+    await store.save_last_seen([one], [], keep=20)
+
+    assert [attrs.asdict(one)] == [attrs.asdict(d) for d in await store.all_devices()]
+
+
+async def test_revoked(store: Store) -> None:
+    """A token is revoked once, and listed no more."""
+    await store.add_token(token(1))
+    await store.add_token(token(2))
+
+    assert await store.revoke_token(DEFAULT_SCOPE_ID, 1, now=START)
+    assert not await store.revoke_token(DEFAULT_SCOPE_ID, 1, now=START)
+    assert not await store.revoke_token(DEFAULT_SCOPE_ID, 3, now=START)
+    assert [token(2)] == await store.all_tokens()
+
+
+async def test_same_token(store: Store) -> None:
+    """Two tokens with one secret cannot be; the first one stays."""
+    await store.add_token(token(1))
+
+    with pytest.raises(Unavailable):
+        await store.add_token(attrs.evolve(token(2), hash="hash1"))
+
+    assert [token(1)] == await store.all_tokens()
+    await store.check_writable()

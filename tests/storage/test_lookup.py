@@ -1,0 +1,116 @@
+"""The past, as far as decisions ask for it."""
+
+from pushserver.model.command import DeliveryOutcome
+from pushserver.model.state import CommandState
+from pushserver.storage.base import Store
+from pushserver.storage.commands import NO_PRIOR_STATE, Lookup
+from tests.clock import START
+from tests.model.factories import DEVICE, GRACE, at_most_once_command, command
+from tests.storage.queue_actions import (
+    enqueue_commands,
+    give_up_delivery,
+    poll,
+    poll_command,
+    post_result,
+    prior_state,
+    revert_delivery,
+)
+
+LATER = START + GRACE
+
+
+async def test_nothing(store: Store) -> None:
+    """Where there is no past there is none."""
+    assert NO_PRIOR_STATE == await prior_state(
+        store, Lookup(delivery_uuid="u1", last_given_up=True)
+    )
+
+
+async def test_newest_by_uuid(store: Store) -> None:
+    """A uuid that came twice means the newest delivery."""
+    first, second = command(), command()
+    await enqueue_commands(store, first, second)
+    await post_result(store, await poll_command(store, uuid="u1"))
+    newest = await poll_command(store, uuid="u1")
+
+    past = await prior_state(store, Lookup(delivery_uuid="u1"))
+
+    assert past.by_uuid is not None
+    assert newest.delivery.id == past.by_uuid.delivery.id
+    assert second.id == past.by_uuid.command.id
+    assert past.last_given_up is None
+
+
+async def test_uuid_of_another_device(store: Store) -> None:
+    """A uuid is its device's own."""
+    await enqueue_commands(store, command())
+    await poll_command(store, uuid="u1")
+
+    assert (
+        await prior_state(store, Lookup(delivery_uuid="u1"), device=5)
+    ).by_uuid is None
+
+
+async def test_uuid_to_the_letter(store: Store) -> None:
+    """A uuid is opaque: its case and its spaces matter."""
+    await enqueue_commands(store, command())
+    await poll_command(store, uuid="aB1")
+
+    for other in ("ab1", "AB1", "aB1 ", "aB", ""):
+        assert (await prior_state(store, Lookup(delivery_uuid=other))).by_uuid is None
+
+
+async def test_last_given_up(store: Store) -> None:
+    """The delivery that was given up last is told, with what became of it."""
+    first, second, third = (
+        at_most_once_command(),
+        at_most_once_command("reboot"),
+        at_most_once_command("message_to_screen"),
+    )
+    await enqueue_commands(store, first, second, third)
+    for now in (START, LATER):
+        await poll_command(store, now, uuid=f"u{now}")
+        await give_up_delivery(store, now + GRACE)
+    await post_result(store, await poll_command(store, LATER + GRACE), LATER + GRACE)
+
+    past = await prior_state(store, Lookup(last_given_up=True))
+
+    assert past.last_given_up is not None
+    assert (second.id, CommandState.TIMEOUT, DeliveryOutcome.NO_ANSWER) == (
+        past.last_given_up.command.id,
+        past.last_given_up.command.state,
+        past.last_given_up.delivery.outcome,
+    )
+    assert past.by_uuid is None
+
+
+async def test_given_up_and_answered(store: Store) -> None:
+    """A delivery that was answered late is given up no more."""
+    wanted = at_most_once_command()
+    await enqueue_commands(store, wanted)
+    in_flight = await poll_command(store)
+    await give_up_delivery(store, LATER)
+    await post_result(store, in_flight, LATER + 1)
+
+    assert (await prior_state(store, Lookup(last_given_up=True))).last_given_up is None
+
+
+async def test_taken_back_is_not_given_up(store: Store) -> None:
+    """A hand-out that was taken back awaits no result."""
+    await enqueue_commands(store, command())
+    await revert_delivery(store, await poll_command(store))
+
+    assert (await prior_state(store, Lookup(last_given_up=True))).last_given_up is None
+
+
+async def test_given_up_of_another_device(store: Store) -> None:
+    """What another device did not answer is none of this one's."""
+    await enqueue_commands(store, command(device_id=5))
+    await poll(store, device=5)
+    await give_up_delivery(store, LATER, device=5)
+
+    assert (await prior_state(store, Lookup(last_given_up=True))).last_given_up is None
+    assert (
+        await prior_state(store, Lookup(last_given_up=True), device=5)
+    ).last_given_up is not None
+    assert DEVICE != 5

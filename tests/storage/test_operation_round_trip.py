@@ -1,0 +1,219 @@
+"""What is kept of operations, steps, notifications and tasks: every field, as given."""
+
+from typing import Any
+
+import attrs
+import pytest
+
+from pushserver.model.catalogue import DeliveryGuarantee
+from pushserver.model.command_request import CommandRequest
+from pushserver.model.ids import MAX_INT64
+from pushserver.model.operation import (
+    Notification,
+    OnFailure,
+    Operation,
+    OperationAction,
+    OperationDescriptor,
+    OperationStatus,
+)
+from pushserver.model.scope import DEFAULT_SCOPE_ID
+from pushserver.model.task import FailureLimit, OperationCounts, Task, TaskState
+from pushserver.storage.base import Store
+from pushserver.storage.operations import OperationFilter
+from tests.clock import START
+from tests.model.factories import order
+from tests.model.operation_scenario import notification, operation
+from tests.storage.operations import (
+    get_operation,
+    get_task,
+    save_operations,
+    step,
+    task,
+)
+
+LABEL = OperationDescriptor(
+    resource="ação ☃",
+    action=OperationAction.SUBMIT,
+    app_id="app-1",
+    properties='{"é":"☃"}',
+)
+FULL_OPERATION = {
+    "scope_id": 7,
+    "device_id": MAX_INT64,
+    "task_id": MAX_INT64,
+    "created_at": START + 1,
+    "created_by": 12,
+    "descriptor": LABEL,
+    "on_failure": OnFailure.CONTINUE,
+    "step_count": 100,
+    "status": OperationStatus.STALE,
+    "queued_steps": 5,
+    "done_steps": 4,
+    "failed_steps": 3,
+    "unknown_steps": 2,
+    "progress": 99,
+    "canceled": True,
+    "retried": True,
+    "started_at": START + 2,
+    "ended_at": START + 3,
+    "modified_at": START + 4,
+    "version": 6,
+}
+FULL_ORDER = order(
+    "user_set_image",
+    verb="GET",
+    body='{"id":9007199254740993, "é":"\\u0000☃"}',
+    content_type="application/octet-stream",
+    query_string="user_id=7&name=João",
+    metadata='{"ticket": 1.10}',
+)
+FULL_DRAFT: dict[str, Any] = {
+    "order": FULL_ORDER,
+    "priority": -100,
+    "guarantee": DeliveryGuarantee.AT_MOST_ONCE,
+    "max_attempts": 7,
+    "response_timeout": 11,
+    "expires_in": 12,
+    "not_before": START + 2,
+    "resource": "foto ☃",
+    "service_id": "push_server",
+}
+FULL_NOTIFICATION = {
+    "created_at": START + 1,
+    "created_by": 12,
+    "sent_at": 0,
+    "status": OperationStatus.FAILED,
+    "progress": 100,
+    "resource": "foto ☃",
+    "message": "",
+}
+FULL_TASK = {
+    "scope_id": 7,
+    "name": "São Paulo ☃",
+    "created_at": START + 1,
+    "created_by": 12,
+    "expires_in": 17,
+    "expires_at": START + 2,
+    "state": TaskState.PAUSED,
+    "descriptor": LABEL,
+    "on_failure": OnFailure.CONTINUE,
+    "step_count": 100,
+    "concurrency": 1_000_000,
+    "stop_after": FailureLimit.parse("0.125%"),
+    "ignored_failures": 3,
+    "ended_at": START + 4,
+}
+
+
+def fields(value: Any) -> dict[str, Any]:
+    """Return a value's fields, but for the store's own mark."""
+    return {k: v for k, v in attrs.asdict(value).items() if k != "stored"}
+
+
+@pytest.mark.parametrize("given", [{}, FULL_OPERATION])
+async def test_operation(store: Store, given: dict[str, Any]) -> None:
+    """An operation is kept with every field."""
+    wanted = operation(**given)
+    expected = fields(wanted)
+
+    await save_operations(store, wanted)
+
+    assert expected == fields(await get_operation(store, wanted))
+
+
+@pytest.mark.parametrize("given", [{}, {"order": order(body=None)}, FULL_DRAFT])
+async def test_step(store: Store, given: dict[str, Any]) -> None:
+    """A step is kept with every field; of what is not there nothing is said."""
+    wanted = step(4, 99, **given)
+    await store.tasks.add_task(task(id=4), [step(4), wanted])
+
+    found = await store.operations.steps([(4, 99), (4, 98), (5, 99), (4, 0)])
+
+    assert [wanted, step(4)] == found
+
+
+@pytest.mark.parametrize("given", [{}, FULL_NOTIFICATION])
+async def test_notification(store: Store, given: dict[str, Any]) -> None:
+    """A notification is kept with every field."""
+    of = operation()
+    wanted = notification(of, **given)
+
+    await save_operations(store, of, notifications=[wanted])
+
+    find = store.operations.find_notification
+    assert wanted == await find(DEFAULT_SCOPE_ID, of.id, wanted.id)
+    assert await find(DEFAULT_SCOPE_ID, of.id + 1, wanted.id) is None
+    assert await find(DEFAULT_SCOPE_ID + 1, of.id, wanted.id) is None
+
+
+@pytest.mark.parametrize("given", [{}, FULL_TASK])
+async def test_task(store: Store, given: dict[str, Any]) -> None:
+    """A task is kept with every field."""
+    wanted = task(**given)
+
+    await store.tasks.add_task(wanted, [])
+
+    assert wanted == await get_task(store, wanted)
+    assert await store.tasks.find_task(wanted.scope_id + 1, wanted.id) is None
+
+
+@pytest.mark.parametrize("text", ["1", "9999999", "100%", "0.001%", "33.333%"])
+async def test_limit_of_failures(store: Store, text: str) -> None:
+    """A task's limit is kept to the digit."""
+    wanted = task(stop_after=FailureLimit.parse(text))
+
+    await store.tasks.add_task(wanted, [])
+
+    assert wanted.stop_after == (await get_task(store, wanted)).stop_after
+
+
+async def test_moved_operation(store: Store) -> None:
+    """What changes of an operation is written, and its version grows by one."""
+    changing = (
+        *(
+            "queued_steps",
+            "done_steps",
+            "failed_steps",
+            "unknown_steps",
+            "progress",
+            "status",
+            "canceled",
+        ),
+        *("started_at", "ended_at", "modified_at"),
+    )
+    wanted = operation()
+    await save_operations(store, wanted)
+    for name in changing:
+        setattr(wanted, name, FULL_OPERATION[name])
+    expected = {**fields(wanted), "version": 1}
+
+    await save_operations(store, wanted)
+
+    assert expected == fields(await get_operation(store, wanted)) == fields(wanted)
+
+
+async def test_nothing_there(store: Store) -> None:
+    """What was never kept is not found, and lists of it are empty."""
+    operations, tasks = store.operations, store.tasks
+    told = await operations.notifications(DEFAULT_SCOPE_ID, 1, after=0, limit=9)
+
+    assert await operations.find_operation(DEFAULT_SCOPE_ID, 1) is None
+    assert await tasks.find_task(DEFAULT_SCOPE_ID, 1) is None
+    assert ([], []) == (told, await operations.steps([(1, 0)]))
+    assert 0 == await operations.count_operations(DEFAULT_SCOPE_ID, OperationFilter())
+    assert OperationCounts() == await tasks.operation_counts(1)
+    assert [] == await operations.step_records(operation())
+
+
+def test_every_field_is_tried() -> None:
+    """No field is left at its default in these tests."""
+    # What an operation has of an upgrade is tried with those.
+    ids = {"id", "operation_id", "scope_id", "stored", "device_upgrade"}
+    for kind, given in (
+        (Operation, FULL_OPERATION),
+        (CommandRequest, FULL_DRAFT),
+        (Notification, FULL_NOTIFICATION),
+        (Task, FULL_TASK),
+    ):
+        fields_of: Any = attrs.fields(kind)
+        assert {f.name for f in fields_of} - ids == set(given) - ids

@@ -1,0 +1,118 @@
+"""Two servers over one database: readers pass nothing that is still being written."""
+
+import asyncio
+
+import pytest
+
+from pushserver.model.event import EventType
+from pushserver.model.scope import DEFAULT_SCOPE_ID
+from pushserver.storage.base import Store
+from pushserver.storage.postgres.connection.connection import Connection
+from pushserver.storage.subscriptions import StreamInterest
+from tests.model.factories import command, result
+from tests.storage.cluster import PATIENCE, ServerPair
+from tests.storage.queue_actions import add_results, enqueue_commands
+from tests.storage.subscriptions import emit_events, subscription
+
+pytestmark = pytest.mark.only_on("postgres")
+_EVENT = (
+    "INSERT INTO event (id, scope_id, type, at, data)"
+    " VALUES (?, 1, 'task.finished', 0, '{}')"
+)
+
+
+async def test_open_elsewhere(pair: ServerPair) -> None:
+    """Nothing is read past an event that another server is still writing."""
+    early, session = pair.a.new_id(), pair.a.group_commit.writers[0]
+
+    def begin(link: Connection) -> None:
+        link.execute("BEGIN")
+        link.execute(_EVENT, (early,))
+
+    await session.run(begin)
+    held = pair.a.new_id()
+    (late,) = await emit_events(pair.a)
+    await add_results(pair.a, result(id=pair.a.new_id()))
+    events = await pair.b.subscriptions.events(DEFAULT_SCOPE_ID, after=0, limit=9)
+    newest = await pair.b.subscriptions.newest_event_id()
+    results = await results_of(pair.b)
+    await session.run(lambda link: link.execute("COMMIT"))
+    after = await pair.b.subscriptions.events(DEFAULT_SCOPE_ID, after=0, limit=9)
+
+    assert ([], 0, []) == (events, newest, results)
+    assert early < held < late.id
+    assert [early, late.id] == [event.id for event in after]
+    assert 1 == len(await results_of(pair.b))
+
+
+async def results_of(store: Store) -> list[int]:
+    """Return the ids of the results that may be read."""
+    found = await store.results(
+        DEFAULT_SCOPE_ID, after=0, limit=9, device_id=None, orphan=None
+    )
+    return [each.id for each in found]
+
+
+async def test_held_back_is_told(pair: ServerPair) -> None:
+    """Who could not read to the end because of others is told to look again."""
+    session = pair.a.group_commit.writers[0]
+    await session.run(lambda link: link.execute("BEGIN"))
+    await pair.b.subscriptions.events(DEFAULT_SCOPE_ID, after=0, limit=9)
+    await pair.notices.wait_for(lambda news: DEFAULT_SCOPE_ID in news.events)
+    await session.run(lambda link: link.execute("COMMIT"))
+
+
+async def test_all_is_read_at_once(pair: ServerPair) -> None:
+    """What was written before is read, at whichever server."""
+    for _ in range(20):
+        (told,) = await emit_events(pair.a)
+        events = await pair.b.subscriptions.events(DEFAULT_SCOPE_ID, after=0, limit=99)
+        assert told.id == events[-1].id
+
+
+async def test_readers_miss_nothing(pair: ServerPair) -> None:
+    """Who follows events at one server sees all of two, in order and once."""
+    seen: list[int] = []
+
+    async def read() -> None:
+        while len(seen) < 200:
+            found = await pair.b.subscriptions.events(
+                DEFAULT_SCOPE_ID, after=seen[-1] if seen else 0, limit=99
+            )
+            seen.extend(event.id for event in found)
+
+    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
+        reading = group.create_task(read())
+        writing = [
+            group.create_task(emit_events(store, device=number + 1))
+            for number in range(100)
+            for store in (pair.a, pair.b)
+        ]
+    written = sorted(event.id for each in writing for event in each.result())
+
+    assert reading.done()
+    assert written == seen
+
+
+async def test_events_wanted_elsewhere(pair: ServerPair) -> None:
+    """What a stream or a subscription wants, every server writes from then on."""
+    await enqueue_commands(pair.a, command())
+    wish = StreamInterest(
+        DEFAULT_SCOPE_ID, EventType.COMMAND_STATUS, recorded_since=0, expires_at=1
+    )
+    await pair.b.stream_interests.save_interests([wish])
+    await enqueue_commands(pair.a, command())
+    streamed = len(
+        await pair.b.subscriptions.events(DEFAULT_SCOPE_ID, after=0, limit=9)
+    )
+    await pair.a.stream_interests.delete_expired(now=1)
+    await enqueue_commands(pair.b, command())
+    dropped = len(await pair.a.subscriptions.events(DEFAULT_SCOPE_ID, after=0, limit=9))
+    await pair.a.subscriptions.add_subscription(subscription())
+    await enqueue_commands(pair.b, command())
+
+    assert {} == pair.a.event_interest == pair.b.event_interest
+    assert (1, 1) == (streamed, dropped)
+    assert 2 == len(
+        await pair.a.subscriptions.events(DEFAULT_SCOPE_ID, after=0, limit=9)
+    )

@@ -1,0 +1,163 @@
+"""Two servers over one database: what one does, the other hears."""
+
+import pytest
+
+from pushserver.model.change_notice import DeviceSeen
+from pushserver.model.event import EventType
+from pushserver.model.scope import DEFAULT_SCOPE_ID
+from pushserver.model.subscription import SubscriptionHealth
+from pushserver.storage.subscriptions import StreamInterest
+from tests.model.factories import DEVICE, GRACE, command, result
+from tests.storage.cluster import NoticeRecorder, ServerPair, cut_listener
+from tests.storage.queue_actions import (
+    add_results,
+    enqueue_commands,
+    poll_command,
+    post_result,
+)
+from tests.storage.subscriptions import subscription
+from tests.storage.test_devices import device, token
+
+pytestmark = pytest.mark.only_on("postgres")
+
+
+async def test_command_for_a_poll_elsewhere(pair: ServerPair) -> None:
+    """A command that one server takes is handed out by another."""
+    idle = pair.b.is_idle(DEVICE, pair.b.now(), GRACE)
+    one = command()
+    await enqueue_commands(pair.a, one)
+    await pair.notices.wait_for(lambda news: DEVICE in news.waiting)
+
+    assert idle
+    assert not pair.b.is_idle(DEVICE, pair.b.now(), GRACE)
+    assert one.id == (await poll_command(pair.b)).command.id
+
+
+async def test_missed_notice(pair: ServerPair) -> None:
+    """A command is found by others also if its server dies before it tells them."""
+    await pair.a.member.leave()
+    now = pair.a.now()
+    one = command(id=pair.a.new_id(), created_at=now, expires_at=now + 10**9)
+    pair.a.event_interest[DEFAULT_SCOPE_ID] = pair.b.event_interest.get(
+        DEFAULT_SCOPE_ID, frozenset()
+    )
+    await enqueue_commands(pair.a, one)
+    await add_results(pair.a, result(id=pair.a.new_id()))
+    news = await pair.notices.wait_for(lambda news: bool(news.waiting))
+    came = await pair.notices.wait_for(lambda news: bool(news.results))
+
+    assert {DEVICE} == news.waiting
+    assert {DEFAULT_SCOPE_ID} == came.results
+
+
+async def test_ends_elsewhere(pair: ServerPair) -> None:
+    """Who waits for a command's end, or for results, hears of them from others."""
+    one = command()
+    await enqueue_commands(pair.a, one)
+    in_flight = await poll_command(pair.a)
+    await post_result(pair.a, in_flight)
+    news = await pair.notices.wait_for(lambda news: one.id in news.over)
+
+    assert {DEFAULT_SCOPE_ID} == news.results
+
+
+async def test_what_people_change(pair: ServerPair) -> None:
+    """Devices, tokens and subscriptions that change at one server are told to all."""
+    await pair.a.save_devices([device()])
+    changed = await pair.notices.wait_for(lambda news: bool(news.devices))
+    await pair.a.add_token(token(1))
+    await pair.notices.wait_for(lambda news: news.tokens)
+    one = subscription()
+    await pair.a.subscriptions.add_subscription(one)
+    await pair.notices.wait_for(lambda news: news.subscriptions)
+    pair.notices.notices.clear()
+    one.description = "changed"
+    await pair.a.subscriptions.update_subscription(one, ("description",))
+    await pair.notices.wait_for(lambda news: news.subscriptions)
+
+    assert {DEVICE} == changed.devices
+
+
+async def test_how_subscriptions_do_is_not_told(pair: ServerPair) -> None:
+    """Of how a subscription does others are told only whether it is at work."""
+    one = subscription()
+    await pair.a.subscriptions.add_subscription(one)
+    await pair.notices.wait_for(lambda news: news.subscriptions)
+    pair.notices.notices.clear()
+    one.cursor = 7
+    await pair.a.subscriptions.record_deliveries(one, [])
+    await pair.a.add_token(token(1))
+    await pair.notices.wait_for(lambda news: news.tokens)
+    quiet = not any(news.subscriptions for news in pair.notices.notices)
+    one.health = SubscriptionHealth.DISABLED
+    await pair.a.subscriptions.record_deliveries(one, [])
+    await pair.notices.wait_for(lambda news: news.subscriptions)
+
+    assert quiet
+
+
+async def test_seen_devices(pair: ServerPair) -> None:
+    """A server hears which devices were seen by others."""
+    seen = device(
+        7, last_seen_at=1, address="::1", poll_period=2, polled_without_key=True
+    )
+    await pair.a.save_last_seen([seen], [], keep=1)
+    news = await pair.notices.wait_for(lambda news: bool(news.seen))
+
+    assert [DeviceSeen(7, 1, "::1", 2, polled_without_key=True)] == news.seen
+
+
+async def test_own_changes_no_notice(pair: ServerPair) -> None:
+    """What a server does itself is not told to it."""
+    ear = NoticeRecorder()
+    pair.a.add_notice_listener(ear.on_notice)
+    await pair.a.save_devices([device(7)])
+    await enqueue_commands(pair.a, command())
+    await pair.b.save_devices([device(8)])
+    await ear.wait_for(lambda news: 8 in news.devices)
+
+    assert not any(7 in news.devices for news in ear.notices)
+    assert not any(news.waiting for news in ear.notices)
+
+
+async def test_more_than_fits(pair: ServerPair) -> None:
+    """However much there is to tell, it is told in pieces that PostgreSQL takes."""
+    seen = [
+        device(2**62 + i, last_seen_at=2**62, address="f" * 45, poll_period=2**62)
+        for i in range(1000)
+    ]
+    await pair.a.save_last_seen(seen, [], keep=1)
+    last = DeviceSeen.from_device(seen[-1])
+    await pair.notices.wait_for(lambda news: last in news.seen)
+
+    assert 1000 == sum(len(news.seen) for news in pair.notices.notices)
+
+
+async def test_lost_connection(pair: ServerPair) -> None:
+    """After a lost connection everything is looked at, and nothing is believed idle."""
+    await cut_listener(pair.b, via=pair.a)
+    await pair.notices.wait_for(lambda news: news.everything)
+    await enqueue_commands(pair.a, command())
+    await pair.notices.wait_for(lambda news: DEVICE in news.waiting)
+
+    assert not pair.b.is_idle(DEVICE, pair.b.now(), GRACE)
+
+
+async def test_alone_after_all(pair: ServerPair) -> None:
+    """A store's own commands are known to it without anybody's word."""
+    await pair.b.close()
+    await enqueue_commands(pair.a, command())
+
+    assert not pair.a.is_idle(DEVICE, pair.a.now(), GRACE)
+    assert pair.a.is_shared
+
+
+async def test_new_interest_is_noticed(pair: ServerPair) -> None:
+    """What a stream wants at one server is told to all, so that they can read it."""
+    wish = StreamInterest(
+        DEFAULT_SCOPE_ID, EventType.COMMAND_STATUS, recorded_since=0, expires_at=1
+    )
+    await pair.a.stream_interests.save_interests([wish])
+    await pair.notices.wait_for(lambda news: news.subscriptions)
+
+    assert [wish] == await pair.b.stream_interests.all_interests()

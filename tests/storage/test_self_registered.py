@@ -1,0 +1,93 @@
+"""Devices that came by themselves, keys that came into force, and foreign scopes."""
+
+import attrs
+import pytest
+
+from pushserver.errors import Conflict
+from pushserver.model.device import DeviceState
+from pushserver.storage.base import Store
+from tests.clock import START
+from tests.model.factories import DEVICE
+from tests.storage.test_devices import device, names, token
+
+OTHER = 9
+
+
+async def test_found(store: Store) -> None:
+    """Who is known already stays as it is; who is not is kept."""
+    await store.save_devices([device(1, name="door")])
+    found = [device(n, state=DeviceState.QUARANTINED) for n in (1, 2)]
+
+    await store.add_devices(found)
+
+    assert [(1, "door"), (2, None)] == await names(store)
+    assert [DeviceState.ADOPTED, DeviceState.QUARANTINED] == [
+        each.state for each in await store.all_devices()
+    ]
+
+
+async def test_key_comes_into_force(store: Store) -> None:
+    """The newest key is demanded from its first use on, and nothing else changes."""
+    await store.save_devices([device(name="door", key_hash="new", old_key_hash="old")])
+
+    await store.enforce_keys([device(name="gate", key_hash="new")])
+
+    (kept,) = await store.all_devices()
+    assert ("door", True, None) == (kept.name, kept.key_enforced, kept.old_key_hash)
+
+
+async def test_key_is_the_newest_no_more(store: Store) -> None:
+    """A key that was replaced meanwhile is not demanded, and its follower stays."""
+    await store.save_devices([device(key_hash="newer", old_key_hash="new")])
+
+    await store.enforce_keys([device(key_hash="new")])
+
+    (kept,) = await store.all_devices()
+    assert (False, "newer", "new") == (
+        kept.key_enforced,
+        kept.key_hash,
+        kept.old_key_hash,
+    )
+
+
+async def test_adopted_elsewhere(store: Store) -> None:
+    """A device that another scope adopted is refused, and with it all of them."""
+    await store.save_devices([device(2)])
+
+    with pytest.raises(Conflict, match="Device 2 is adopted"):
+        await store.save_devices([device(n, scope_id=OTHER) for n in (1, 2, 3)])
+
+    assert [(2, 1)] == [(d.device_id, d.scope_id) for d in await store.all_devices()]
+
+
+async def test_from_quarantine(store: Store) -> None:
+    """Any scope may adopt who is in quarantine."""
+    await store.save_devices([device(state=DeviceState.QUARANTINED)])
+
+    await store.save_devices([device(scope_id=OTHER)])
+
+    (kept,) = await store.all_devices()
+    assert (OTHER, DeviceState.ADOPTED) == (kept.scope_id, kept.state)
+
+
+async def test_some(store: Store) -> None:
+    """Some devices are read with what was seen of them; others are not."""
+    seen = device(2, last_seen_at=START, address="192.0.2.7")
+    await store.save_devices([device(1), seen, device(3)])
+    await store.save_last_seen([seen], [], keep=20)
+
+    found = await store.devices({2, 3, DEVICE})
+
+    assert [(2, START), (3, None)] == sorted(
+        (each.device_id, each.last_seen_at) for each in found
+    )
+
+
+async def test_first_token(store: Store) -> None:
+    """A scope without a valid token gets a first one; other scopes' do not count."""
+    await store.add_token(attrs.evolve(token(5), scope_id=OTHER))
+
+    assert await store.add_first_token(token(1))
+    assert not await store.add_first_token(token(2))
+    assert await store.revoke_token(1, 1, now=START)
+    assert await store.add_first_token(token(3))

@@ -1,0 +1,290 @@
+"""The store is away: nothing is told that is not so, and afterwards all is well."""
+
+import asyncio
+
+import pytest
+
+from pushserver.errors import Unavailable
+from pushserver.model.changes import Changes
+from pushserver.model.command import Delivery
+from pushserver.model.device import Device, DeviceState
+from pushserver.model.lane import Lane
+from pushserver.model.scope import DEFAULT_SCOPE_ID
+from pushserver.model.state import CommandState
+from pushserver.model.transitions import enqueue
+from pushserver.storage.base import Store
+from pushserver.storage.commands import Lookup, PriorState
+from pushserver.storage.history import CommandFilter
+from tests.clock import START, ManualClock
+from tests.model.factories import (
+    DEVICE,
+    GRACE,
+    at_most_once_command,
+    command,
+    delivery,
+    result,
+)
+from tests.storage.locations import StoreLocation, failing_commits, open_store
+from tests.storage.queue_actions import (
+    add_results,
+    command_record,
+    enqueue_commands,
+    find_in_flight,
+    give_up_delivery,
+    mark_written,
+    poll,
+    poll_command,
+    post_result,
+    revert_delivery,
+    try_cancel,
+    waiting_ids,
+)
+
+
+async def test_enqueue(store: Store) -> None:
+    """What could not be kept was not enqueued, at once and afterwards."""
+    kept, lost, later = command(), command(), command()
+    await enqueue_commands(store, kept)
+    async with failing_commits(store):
+        with pytest.raises(Unavailable):
+            await enqueue_commands(store, lost)
+        assert [kept.id] == await waiting_ids(store)
+    await enqueue_commands(store, later)
+
+    assert [kept.id, later.id] == await waiting_ids(store)
+    assert await store.find_command(DEFAULT_SCOPE_ID, lost.id) is None
+
+
+async def test_delivery(store: Store) -> None:
+    """What could not be handed out waits as before, also what may go out once."""
+    door = at_most_once_command()
+    await enqueue_commands(store, door)
+    async with failing_commits(store):
+        with pytest.raises(Unavailable):
+            await poll(store, uuid="u1")
+        assert await find_in_flight(store) is None
+        assert [door.id] == await waiting_ids(store)
+
+    in_flight = await poll_command(store, START + 1, uuid="u2")
+
+    assert (door.id, 1) == (in_flight.command.id, in_flight.command.attempts)
+    assert 1 == len((await command_record(store, door)).deliveries)
+
+
+async def test_result(store: Store) -> None:
+    """A result that could not be kept ended nothing; the next try does."""
+    wanted = command()
+    await enqueue_commands(store, wanted)
+    await poll_command(store, uuid="u1")
+    async with failing_commits(store):
+        in_flight = await find_in_flight(store)
+        assert in_flight is not None
+        with pytest.raises(Unavailable):
+            await post_result(store, in_flight, START + 1)
+        in_flight = await find_in_flight(store)
+        assert in_flight is not None
+        assert CommandState.SENT is in_flight.command.state
+
+    again = await find_in_flight(store)
+    assert again is not None
+    await post_result(store, again, START + 2)
+
+    record = await command_record(store, wanted)
+    assert (CommandState.SUCCESSFUL, START + 2) == (
+        record.command.state,
+        record.command.finished_at,
+    )
+    assert 1 == len(
+        await store.results(
+            DEFAULT_SCOPE_ID, after=0, limit=9, device_id=None, orphan=None
+        )
+    )
+
+
+async def test_cancel_and_give_up(store: Store) -> None:
+    """Nothing that was decided while the store was away has happened."""
+    wanted, following = command(), command()
+    await enqueue_commands(store, wanted, following)
+    await poll_command(store, uuid="u1")
+    async with failing_commits(store):
+        with pytest.raises(Unavailable):
+            await give_up_delivery(store, START + GRACE)
+        with pytest.raises(Unavailable):
+            await try_cancel(store, following)
+
+    lane = await store.change_lane(DEVICE, lambda lane, _changes, _past: lane)
+    assert lane.in_flight is not None
+    assert wanted.id == lane.in_flight.command.id
+    assert [following.id] == await waiting_ids(store)
+
+
+async def test_withdraw_after(store: Store) -> None:
+    """A hand-out can be taken back though a commit failed since."""
+    door = at_most_once_command()
+    await enqueue_commands(store, door)
+    in_flight = await poll_command(store)
+    async with failing_commits(store):
+        with pytest.raises(Unavailable):
+            await enqueue_commands(store, command())
+    await revert_delivery(store, in_flight, START + 1)
+
+    assert CommandState.PENDING is (await command_record(store, door)).command.state
+
+
+async def test_written_after(store: Store) -> None:
+    """That an answer was written can be recorded though a commit failed since."""
+    door = at_most_once_command()
+    await enqueue_commands(store, door)
+    in_flight = await poll_command(store)
+    async with failing_commits(store):
+        with pytest.raises(Unavailable):
+            await enqueue_commands(store, command())
+    await mark_written(store, in_flight, START + 1)
+
+    assert CommandState.DELIVERED is (await command_record(store, door)).command.state
+
+
+async def test_everybody_is_notified(store: Store) -> None:
+    """Whoever shares the commit hears that it failed, `then` too, and no watcher."""
+    told: list[tuple[object, bool]] = []
+    seen: list[Changes] = []
+    store.add_commit_observer(seen.append)
+
+    def decide(lane: Lane, changes: Changes, _past: PriorState) -> str:
+        enqueue(lane, command(device_id=lane.device_id), changes)
+        return "added"
+
+    async with failing_commits(store):
+        said = await asyncio.gather(
+            *(
+                store.change_lane(
+                    n, decide, on_done=lambda v, heard: told.append((v, heard))
+                )
+                for n in range(5)
+            ),
+            return_exceptions=True,
+        )
+
+    assert [Unavailable] * 5 == [type(one) for one in said]
+    assert ([(None, True)] * 5, []) == (told, seen)
+
+
+async def test_readers_go_on(store: Store) -> None:
+    """What was kept can be read, and an idle lane be asked, all the while."""
+    wanted = command()
+    await enqueue_commands(store, wanted)
+    async with failing_commits(store):
+        with pytest.raises(Unavailable):
+            await enqueue_commands(store, command())
+
+        assert (await command_record(store, wanted)).command.id == wanted.id
+        assert 1 == len(
+            await store.commands(
+                DEFAULT_SCOPE_ID, CommandFilter(), before=None, limit=9
+            )
+        )
+        assert 7 == await store.change_lane(5, lambda *_: 7)
+
+
+async def test_other_writes(store: Store) -> None:
+    """Devices, tokens and the check say that the store is away, and are kept later."""
+    device = Device(
+        device_id=DEVICE,
+        scope_id=DEFAULT_SCOPE_ID,
+        state=DeviceState.ADOPTED,
+        created_at=START,
+    )
+    async with failing_commits(store):
+        for work in (
+            store.save_devices([device]),
+            store.save_last_seen([device], [], keep=20),
+            store.delete_device(DEVICE),
+            store.check_writable(),
+        ):
+            with pytest.raises(Unavailable):
+                await work
+
+    await store.check_writable()
+    assert [] == await store.all_devices()
+    await store.save_devices([device])
+    assert 1 == len(await store.all_devices())
+
+
+async def test_what_cannot_be_written(store: Store) -> None:
+    """A value that no store can hold fails alone; the store goes on."""
+    huge = Device(
+        device_id=2**70,
+        scope_id=DEFAULT_SCOPE_ID,
+        state=DeviceState.ADOPTED,
+        created_at=START,
+    )
+    async with asyncio.timeout(5):
+        with pytest.raises(Unavailable):
+            await store.save_devices([huge])
+        with pytest.raises(Unavailable):
+            await enqueue_commands(store, command(expires_at=2**70))
+        wanted = command()
+        await enqueue_commands(store, wanted)
+
+    assert [wanted.id] == await waiting_ids(store)
+
+
+async def test_restart_after(location: StoreLocation, clock: ManualClock) -> None:
+    """A restart finds what was kept, and nothing of what was not."""
+    kept, lost = command(), command()
+    async with open_store(location, clock) as store:
+        await enqueue_commands(store, kept)
+        async with failing_commits(store):
+            with pytest.raises(Unavailable):
+                await enqueue_commands(store, lost)
+            with pytest.raises(Unavailable):
+                await add_results(store, result())
+
+    async with open_store(location, clock) as store:
+        assert [kept.id] == await waiting_ids(store)
+        assert [] == await store.results(
+            DEFAULT_SCOPE_ID, after=0, limit=9, device_id=None, orphan=None
+        )
+
+
+async def test_lookup_after(store: Store) -> None:
+    """The past can be asked for as soon as the store is back."""
+    await enqueue_commands(store, command())
+    in_flight = await poll_command(store, uuid="u1")
+    async with failing_commits(store):
+        with pytest.raises(Unavailable):
+            await give_up_delivery(store, START + GRACE)
+
+    def by_uuid(_lane: Lane, _changes: Changes, past: PriorState) -> Delivery | None:
+        return past.by_uuid.delivery if past.by_uuid else None
+
+    found = await store.change_lane(DEVICE, by_uuid, Lookup(delivery_uuid="u1"))
+    assert found is not None
+    assert (in_flight.delivery.id, None) == (found.id, found.outcome)
+    assert delivery(in_flight.command).id != found.id
+
+
+async def test_closed(location: StoreLocation, clock: ManualClock) -> None:
+    """A store that was closed takes nothing any more, and says so."""
+    async with open_store(location, clock) as store:
+        pass
+
+    with pytest.raises(Unavailable):
+        await enqueue_commands(store, command())
+    with pytest.raises(Unavailable):
+        await store.find_command(DEFAULT_SCOPE_ID, 1)
+
+
+async def test_closing_writes_what_waits(
+    location: StoreLocation, clock: ManualClock
+) -> None:
+    """What was asked before the closing is kept."""
+    wanted = command()
+    store = await location.open(clock)
+    asked = asyncio.create_task(enqueue_commands(store, wanted))
+    await asyncio.sleep(0)
+    await store.close()
+    await asked
+
+    async with open_store(location, clock) as store:
+        assert [wanted.id] == await waiting_ids(store)

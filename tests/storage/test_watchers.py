@@ -1,0 +1,33 @@
+"""Who listens to a store: what goes wrong with them stays with them."""
+
+from pushserver.model.changes import Changes
+from pushserver.model.lane import Lane
+from pushserver.storage.base import Store
+from pushserver.storage.commands import PriorState
+from tests.model.factories import DEVICE, command
+from tests.storage.queue_actions import enqueue_commands, waiting_ids
+
+
+def _stumble(*_news: object) -> None:
+    raise RuntimeError("a listener that stumbles")
+
+
+async def test_watcher_that_stumbles(store: Store) -> None:
+    """A watcher that raises spoils neither this commit nor the next."""
+    store.add_commit_observer(_stumble)
+    first, second = command(), command()
+
+    await enqueue_commands(store, first)
+    await enqueue_commands(store, second)
+
+    assert [first.id, second.id] == await waiting_ids(store)
+
+
+async def test_then_that_stumbles(store: Store) -> None:
+    """A `then` that raises keeps nobody from the value."""
+
+    def decide(_lane: Lane, _changes: Changes, _past: PriorState) -> int:
+        return 7
+
+    assert 7 == await store.change_lane(DEVICE, decide, on_done=_stumble)
+    assert 7 == await store.change_lane(DEVICE, decide)

@@ -1,0 +1,373 @@
+"""No scope sees or changes what is another's: every route, asked by a stranger."""
+
+import json
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from string import Template
+from typing import Any
+
+import attrs
+import pytest
+
+from pushserver.web.api import ROUTES, events
+from pushserver.web.api.route import ApiRoute
+from tests.clock import ManualClock
+from tests.database_rows import every_row
+from tests.web.api.tenant import (
+    UNREACHABLE,
+    Tenant,
+    empty_tenant,
+    first_tenant,
+    populated_tenant,
+)
+from tests.web.api.upgrades import PHASES
+from tests.web.local_server import LocalServer, Response, running_server
+
+#: A row with the table that it is in.
+Rows = Mapping[tuple[Any, ...], int | None]
+
+
+@attrs.frozen(kw_only=True)
+class RequestTemplate:
+    """
+    A request that names somebody's things: `$device_id` is the id of his device.
+
+    `command` is the state of the command of his for which `command_id` stands, `task`
+    and `upgrade` those of his task and his upgrade.
+    """
+
+    query: str = ""
+    body: str | None = None
+    kind: str = "application/json"
+    command: str = "finished"
+    task: str = "running"
+    upgrade: str = "upgrading"
+
+
+ENDPOINT = '{"endpoint": "reboot"}'
+STEPS = f'"steps": [{ENDPOINT}]'
+UPGRADE = f'"targetVersion": "2", "phases": {json.dumps(PHASES)}'
+DESIRED = '{"general": {"language": "x"}}'
+OF_ALL = f'"desired": {DESIRED}'
+EVENTS = '"events": ["command.status"]'
+TOKEN_WANTED = '{"name": "mine", "permissions": ["results:read"]}'
+OCTETS = "application/octet-stream"
+
+#: How each route is asked. The first way is one in which the owner is not refused.
+ASKED: Mapping[str, tuple[RequestTemplate, ...]] = {
+    "enqueue": (
+        RequestTemplate(body=ENDPOINT),
+        RequestTemplate(body=f"[{ENDPOINT}, {ENDPOINT}]"),
+        RequestTemplate(body="bytes", kind=OCTETS, query="endpoint=user_set_image"),
+    ),
+    "listCommandsOfDevice": (RequestTemplate(), RequestTemplate(query="state=PENDING")),
+    "listCommands": (
+        RequestTemplate(),
+        RequestTemplate(query="deviceId=$device_id"),
+        RequestTemplate(query="endpoint=load_objects"),
+        RequestTemplate(query="state=SUCCESSFUL&state=SENT&state=PENDING"),
+    ),
+    "getCommand": (
+        RequestTemplate(),
+        RequestTemplate(command="sent"),
+        RequestTemplate(command="pending"),
+    ),
+    "cancelCommand": (
+        RequestTemplate(command="pending"),
+        RequestTemplate(command="sent"),
+        RequestTemplate(),
+    ),
+    "getCommandResult": (RequestTemplate(), RequestTemplate(command="pending")),
+    "retryCommand": (RequestTemplate(), RequestTemplate(command="pending")),
+    "beginOperation": (
+        RequestTemplate(body=f'{{"deviceId": "$device_id", {STEPS}}}'),
+        RequestTemplate(body='{"deviceId": "$device_id"}'),
+    ),
+    "listOperations": (
+        RequestTemplate(),
+        RequestTemplate(query="deviceId=$device_id"),
+        RequestTemplate(query="taskId=$task_id"),
+        RequestTemplate(query="status=RUNNING"),
+        RequestTemplate(query="resource=$resource"),
+    ),
+    "getOperation": (RequestTemplate(),),
+    "cancelOperation": (RequestTemplate(),),
+    "notifyOperation": (RequestTemplate(body='{"progress": 1}'),),
+    "listNotifications": (RequestTemplate(), RequestTemplate(query="cursor=1")),
+    "makeTask": (
+        RequestTemplate(
+            body=f'{{"targets": {{"deviceIds": ["$device_id"]}}, {STEPS}}}'
+        ),
+        RequestTemplate(
+            body=f'{{"targets": {{"tags": {{"owner": "$owner"}}}}, {STEPS}}}'
+        ),
+        RequestTemplate(
+            body=f'{{"targets": {{"all": true}}, "dryRun": true, {STEPS}}}'
+        ),
+    ),
+    "listTasks": (RequestTemplate(),),
+    "getTask": (RequestTemplate(),),
+    "pauseTask": (RequestTemplate(),),
+    "resumeTask": (RequestTemplate(task="paused"), RequestTemplate()),
+    "cancelTask": (RequestTemplate(), RequestTemplate(task="paused")),
+    "retryTask": (RequestTemplate(), RequestTemplate(body='{"includeUnknown": true}')),
+    "makeUpgrade": (
+        RequestTemplate(
+            body=f'{{"targets": {{"deviceIds": ["$device_id"]}}, {UPGRADE}}}'
+        ),
+        RequestTemplate(
+            body=f'{{"targets": {{"tags": {{"owner": "$owner"}}}}, {UPGRADE}}}'
+        ),
+        RequestTemplate(
+            body=f'{{"targets": {{"all": true}}, "dryRun": true, {UPGRADE}}}'
+        ),
+    ),
+    "listUpgrades": (RequestTemplate(),),
+    "getUpgrade": (RequestTemplate(),),
+    "listDevicesOfUpgrade": (RequestTemplate(), RequestTemplate(query="state=waiting")),
+    "pauseUpgrade": (RequestTemplate(),),
+    "resumeUpgrade": (RequestTemplate(upgrade="upgradePaused"), RequestTemplate()),
+    "cancelUpgrade": (RequestTemplate(), RequestTemplate(upgrade="upgradePaused")),
+    "retryUpgrade": (RequestTemplate(),),
+    "getShadow": (RequestTemplate(),),
+    "patchShadow": (
+        RequestTemplate(body=DESIRED),
+        RequestTemplate(body="{}"),
+        RequestTemplate(body='{"ntp": null}'),
+    ),
+    "refreshShadow": (RequestTemplate(), RequestTemplate(body='{"ntp": ["enabled"]}')),
+    "patchShadows": (
+        RequestTemplate(
+            body=f'{{"targets": {{"deviceIds": ["$device_id"]}}, {OF_ALL}}}'
+        ),
+        RequestTemplate(body=f'{{"targets": {{"all": true}}, {OF_ALL}}}'),
+        RequestTemplate(
+            body=f'{{"targets": {{"all": true}}, "dryRun": true, {OF_ALL}}}'
+        ),
+    ),
+    "makeSubscription": (
+        RequestTemplate(body=f'{{"url": "{UNREACHABLE}/mine", {EVENTS}}}'),
+    ),
+    "listSubscriptions": (RequestTemplate(),),
+    "getSubscription": (RequestTemplate(),),
+    "changeSubscription": (
+        RequestTemplate(body='{"description": "x"}'),
+        RequestTemplate(body="{}"),
+    ),
+    "deleteSubscription": (RequestTemplate(),),
+    "pingSubscription": (RequestTemplate(),),
+    "rotateSecret": (RequestTemplate(),),
+    "enableSubscription": (RequestTemplate(),),
+    "disableSubscription": (RequestTemplate(),),
+    "listDeliveries": (RequestTemplate(), RequestTemplate(query="state=pending")),
+    "redeliver": (RequestTemplate(),),
+    "recoverSubscription": (RequestTemplate(body='{"since": "2020-01-01T00:00:00Z"}'),),
+    "streamEvents": (
+        RequestTemplate(query="lastEventId=0"),
+        RequestTemplate(query="lastEventId=0&deviceId=$device_id"),
+        RequestTemplate(query="lastEventId=0&tag=$tag"),
+    ),
+    "listResults": (
+        RequestTemplate(),
+        RequestTemplate(query="deviceId=$device_id"),
+        RequestTemplate(query="orphan=true"),
+        RequestTemplate(query="orphan=false"),
+    ),
+    "listDevices": (
+        RequestTemplate(),
+        RequestTemplate(query="tag=$tag"),
+        RequestTemplate(query="state=adopted"),
+    ),
+    "importDevices": (
+        RequestTemplate(
+            body='{"deviceId": "$device_id", "name": "x"}', kind="application/x-ndjson"
+        ),
+        RequestTemplate(body="deviceId\n1\n$device_id\n", kind="text/csv"),
+    ),
+    "getDevice": (RequestTemplate(),),
+    "putDevice": (RequestTemplate(body='{"name": "x"}'), RequestTemplate(body="{}")),
+    "patchDevice": (RequestTemplate(body='{"name": "x"}'), RequestTemplate(body="{}")),
+    "deleteDevice": (RequestTemplate(),),
+    "adoptDevice": (RequestTemplate(),),
+    "makeDeviceKey": (RequestTemplate(), RequestTemplate(body='{"enforce": true}')),
+    "makeToken": (RequestTemplate(body=TOKEN_WANTED),),
+    "listTokens": (RequestTemplate(),),
+    "revokeToken": (RequestTemplate(),),
+    "makeScope": (RequestTemplate(body='{"name": "x"}'),),
+    "listScopes": (RequestTemplate(),),
+    "makeTokenOfScope": (RequestTemplate(body=TOKEN_WANTED),),
+    "purge": (RequestTemplate(body='{"before": "2999-01-01T00:00:00Z"}'),),
+    "getServer": (RequestTemplate(),),
+    "getOpenapi": (RequestTemplate(),),
+}
+#: What the first scope's administrators may do to others: they run the server.
+OVER_ALL = {"listScopes", "makeTokenOfScope"}
+#: What deletes, whatever it is asked: the caller's own things, and nobody else's.
+OF_ITS_OWN = {"purge"}
+#: (whose things are named, who asks)
+PAIRS = [("first", "second"), ("second", "first"), ("second", "third")]
+#: What reads is asked one after the other, since it should change nothing.
+READING = tuple(route for route in ROUTES if route.method == "GET")
+CHANGING = tuple(route for route in ROUTES if route.method != "GET")
+REFUSALS = (403, 404, 409, 422)
+
+
+@pytest.fixture(name="server")
+async def _server(
+    database: str, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[LocalServer]:
+    """Return a server whose webhooks may stay inside, and its streams read soon."""
+    monkeypatch.setattr(events, "HEARTBEAT_INTERVAL", 0.02)
+    networks = "127.0.0.0/8"
+    async with running_server(
+        database, clock, webhook_allow_networks=networks
+    ) as server:
+        yield server
+
+
+async def tenant(server: LocalServer, name: str) -> Tenant:
+    """Return a tenant with one of everything."""
+    number = ("first", "second", "third").index(name)
+    empty = (
+        first_tenant(server) if name == "first" else await empty_tenant(server, name)
+    )
+    return await populated_tenant(empty, name, number)
+
+
+async def send_request(
+    by: Tenant, about: Tenant, route: ApiRoute[Any, Any], how: RequestTemplate
+) -> tuple[Response, str]:
+    """Call a route that names *about*'s things; return also what was said."""
+    own = about.ids
+    ids = {
+        **own,
+        "command_id": own[how.command],
+        "task_id": own[how.task],
+        "upgrade_id": own[how.upgrade],
+    }
+    path = route.path.format(**ids) + Template(f"?{how.query}").substitute(ids)
+    body = Template(how.body or "").substitute(ids)
+    answer = await by.site.api(
+        route.method,
+        path,
+        body.encode() or None,
+        token=by.token,
+        headers={"Content-Type": how.kind} if body else {},
+    )
+    return answer, path + body
+
+
+async def stored_rows(server: LocalServer, database: str) -> Rows:
+    """Return every row with its scope, but for what reading and polling renew."""
+    await server.services.polling.record_written()
+    while not server.services.fleet.is_flushed:
+        await server.services.fleet.flush()
+    rows: dict[tuple[Any, ...], int | None] = {}
+    for table, own in every_row(database):
+        if table not in ("device_seen", "interest"):
+            rows[(table, *own.items())] = own.get("scope_id")
+    return rows
+
+
+async def read_all(owner: Tenant) -> Mapping[str, bytes]:
+    """Return all that the owner can read."""
+    return {
+        f"{route.name} {how}": (await send_request(owner, owner, route, how))[0].body
+        for route in READING
+        for how in ASKED[route.name]
+    }
+
+
+def test_every_route_is_asked() -> None:
+    """
+    No route is left out.
+    """
+    assert {route.name for route in ROUTES} == set(ASKED)
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
+async def test_by_the_owner(server: LocalServer, route: ApiRoute[Any, Any]) -> None:
+    """
+    The owner is not refused what a stranger is: it is the scope that makes it so.
+    """
+    owner = await tenant(server, "first")
+
+    answer, _ = await send_request(owner, owner, route, ASKED[route.name][0])
+
+    assert answer.status < 300, answer.body
+
+
+@pytest.mark.parametrize(("owner", "stranger"), PAIRS)
+@pytest.mark.parametrize(
+    "routes",
+    [READING, *((route,) for route in CHANGING)],
+    ids=["reading", *(route.name for route in CHANGING)],
+)
+async def test_by_a_stranger(
+    server: LocalServer,
+    database: str,
+    routes: Sequence[ApiRoute[Any, Any]],
+    owner: str,
+    stranger: str,
+) -> None:
+    """
+    Whoever has another scope's token sees nothing of the owner's, and changes nothing.
+    """
+    one, other = await tenant(server, owner), await tenant(server, stranger)
+    rows, shown = await stored_rows(server, database), await read_all(one)
+
+    for route, how in requests_of(routes, stranger):
+        answer, said = await send_request(other, one, route, how)
+        refused = answer.status in REFUSALS
+        found = {mark for mark in one.marks if mark in answer.body.decode()}
+
+        assert refused or answer.status < 300, (route.name, answer.body)
+        told = {mark for mark in found if not (refused and mark in said)}
+        assert (route.name, set()) == (route.name, told)
+
+    now = await stored_rows(server, database)
+    gone = rows.keys() - now.keys()
+    assert int(one.scope_id) not in {rows[row] for row in gone}
+    assert not gone or route.name in OF_ITS_OWN
+    assert int(one.scope_id) not in {now[row] for row in now.keys() - rows.keys()}
+    assert shown == await read_all(one)
+
+
+def requests_of(
+    routes: Sequence[ApiRoute[Any, Any]], stranger: str
+) -> Iterator[tuple[ApiRoute[Any, Any], RequestTemplate]]:
+    """Return each way of asking, but for what is the stranger's to do."""
+    for route in routes:
+        if stranger != "first" or route.name not in OVER_ALL:
+            yield from ((route, how) for how in ASKED[route.name])
+
+
+async def test_the_owner_sees_it(server: LocalServer) -> None:
+    """
+    All that must be hidden from strangers is there to be seen by its owner.
+    """
+    owner = await tenant(server, "second")
+
+    shown = b"".join((await read_all(owner)).values()).decode()
+
+    assert set() == {mark for mark in owner.marks if mark not in shown}
+    assert {
+        "SUCCESSFUL",
+        "SENT",
+        "PENDING",
+        "-answer",
+        "-stray",
+        "-tag",
+        "-desired",
+    } == {
+        word
+        for word in (
+            "SUCCESSFUL",
+            "SENT",
+            "PENDING",
+            "-answer",
+            "-stray",
+            "-tag",
+            "-desired",
+        )
+        if word in shown
+    }

@@ -1,0 +1,173 @@
+"""What one server was told counts at once at the others over the same database."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any, cast
+
+import pytest
+
+from pushserver.errors import Unavailable
+from tests.clock import ManualClock
+from tests.web.api.operations import STEP
+from tests.web.api.tasks import ALL, get_task, post_task
+from tests.web.local_server import LOAD_USERS, LocalServer, running_server
+
+pytestmark = pytest.mark.only_on("postgres")
+DOOR = 7
+
+
+@pytest.fixture(name="second_server")
+async def _second_server(
+    database: str, clock: ManualClock
+) -> AsyncIterator[LocalServer]:
+    """Return a second server, which hears of the first one only when it asks."""
+    async with running_server(database, clock) as there:
+        driver = cast("Any", there.services.store).desk
+        driver._task.cancel()
+        yield there
+
+
+async def test_token(server: LocalServer, second_server: LocalServer) -> None:
+    """A token is valid everywhere, and refused everywhere once it was revoked."""
+    body = {"name": "x", "permissions": ["devices:read"]}
+    made = (await server.api("POST", "/tokens", body)).json()
+    secret = made["token"]
+    valid = await second_server.api("GET", "/devices", token=secret)
+    wrong = await second_server.api("GET", "/devices", token="pst_nobody")
+
+    assert 200 == valid.status
+    assert 401 == wrong.status
+
+
+async def test_login_of_kapua(server: LocalServer, second_server: LocalServer) -> None:
+    """So it is for the clients of Kapua."""
+    body = {"name": "x", "permissions": ["devices:read"]}
+    secret = (await server.api("POST", "/tokens", body)).json()["token"]
+    login = "/v1/authentication/apikey"
+    headers = {"Content-Type": "application/json"}
+    data = f'{{"apiKey":"{secret}"}}'
+    answer = await second_server.request("POST", login, data=data, headers=headers)
+
+    assert 200 == answer.status
+
+
+async def test_device(server: LocalServer, second_server: LocalServer) -> None:
+    """A device is there for everybody; one that nobody made is not."""
+    await server.api("PUT", f"/devices/{DOOR}", {"name": "door"})
+    shown = await second_server.api("GET", f"/devices/{DOOR}")
+    missing = await second_server.api("GET", f"/devices/{DOOR + 1}")
+
+    assert "door" == shown.json()["name"]
+    assert (404, "not-found", None) == missing.problem
+
+
+async def test_deleted(server: LocalServer, second_server: LocalServer) -> None:
+    """A device that is deleted is gone everywhere, also where it came by itself."""
+    await second_server.poll(f"deviceId={DOOR}")
+    await server.api("PUT", f"/devices/{DOOR}", {})
+    adopted = await second_server.api("GET", f"/devices/{DOOR + 1}")
+    await server.api("DELETE", f"/devices/{DOOR}")
+    await second_server.services.cluster_sync.catch_up()
+    gone = await second_server.api("GET", f"/devices/{DOOR}")
+    await second_server.services.fleet.flush()
+
+    assert 404 == adopted.status == gone.status
+    assert [] == await server.services.store.all_devices()
+
+
+async def test_made_once(server: LocalServer, second_server: LocalServer) -> None:
+    """Of two who make the same device one is told that it is new."""
+    await server.api("PUT", f"/devices/{DOOR}", {})
+    again = await second_server.api("PUT", f"/devices/{DOOR}", {"name": "door"})
+
+    assert 200 == again.status
+
+
+async def test_read_later(
+    server: LocalServer, second_server: LocalServer, database: str
+) -> None:
+    """What cannot be read when it is heard of is read when the database is back."""
+    store, peers = (
+        cast("Any", second_server.services.store),
+        second_server.services.cluster_sync,
+    )
+    await server.api("PUT", f"/devices/{DOOR}", {})
+    for session in store.lists.sessions + store.workers.sessions + store.hot.sessions:
+        await session.run(lambda link: link.close())
+    known = store.desk.session.database
+    known.url = "postgresql:///nowhere?host=/nowhere"
+    with pytest.raises(Unavailable):
+        await peers.catch_up()
+    known.url, known.away_until = database, 0.0
+
+    assert (True, False) == (await peers.refresh(), await peers.refresh())
+    assert second_server.services.fleet.find_in_any_scope(DOOR) is not None
+
+
+async def test_command(server: LocalServer, second_server: LocalServer) -> None:
+    """Who may not adopt devices has commands taken for one that was just adopted."""
+    body = {"name": "x", "permissions": ["commands:write"]}
+    secret = (await server.api("POST", "/tokens", body)).json()["token"]
+    await second_server.api("GET", "/commands", token=secret)
+    await server.api("PUT", f"/devices/{DOOR}", {})
+    taken, refused = [
+        await second_server.api(
+            "POST", f"/devices/{i}/commands", LOAD_USERS, token=secret
+        )
+        for i in (DOOR, DOOR + 1)
+    ]
+
+    assert (201, 404) == (taken.status, refused.status)
+
+
+async def test_task(server: LocalServer, second_server: LocalServer) -> None:
+    """A task reaches all devices that were there when it was asked for."""
+    await server.api("PUT", f"/devices/{DOOR}", {})
+    made = await post_task(second_server)
+
+    assert (201, 1) == (made.status, made.json()["devices"])
+
+
+async def test_task_asked_for_twice(
+    server: LocalServer, second_server: LocalServer
+) -> None:
+    """Of a task that is asked for at two servers at once there is one."""
+    await server.api("PUT", f"/devices/{DOOR}", {})
+    wanted = {"targets": ALL, "steps": [STEP]}
+    made = await asyncio.gather(
+        *(
+            each.api("POST", "/tasks", wanted, headers={"Idempotency-Key": "k"})
+            for each in (server, second_server)
+        )
+    )
+
+    assert [201, 201] == [each.status for each in made]
+    assert 1 == len({each.json()["id"] for each in made})
+    assert 1 == len((await server.api("GET", "/tasks")).json()["items"])
+
+
+async def carried_out(
+    server: LocalServer, second_server: LocalServer
+) -> tuple[int, int]:
+    """Have a new device's task carried out there; return how many run, and failed."""
+    await server.api("PUT", f"/devices/{DOOR}", {})
+    await server.poll(f"deviceId={DOOR}")
+    await server.services.fleet.flush()
+    made = (await post_task(server)).json()
+    await second_server.services.task_scheduler.advance()
+    counts = (await get_task(server, made))["counts"]
+    return counts["RUNNING"], counts["FAILED"]
+
+
+async def test_step_of_a_task(server: LocalServer, second_server: LocalServer) -> None:
+    """Whoever carries a task out knows its devices, also the newest."""
+    assert (1, 0) == await carried_out(server, second_server)
+
+
+async def test_step_for_who_came_before(
+    server: LocalServer, second_server: LocalServer
+) -> None:
+    """So it does if the device had come to it, when nobody had adopted it yet."""
+    await second_server.poll(f"deviceId={DOOR}")
+
+    assert (1, 0) == await carried_out(server, second_server)

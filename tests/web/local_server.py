@@ -1,0 +1,261 @@
+"""The server in this process on a real port, and those who call it."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from io import BytesIO
+from typing import Any
+
+import aiohttp
+import attrs
+from yarl import URL
+
+from pushserver import __version__
+from pushserver.app import listening
+from pushserver.composition import build_services, build_webhook_supervisor, open_store
+from pushserver.services.deadlines import Deadlines
+from pushserver.settings import Settings
+from pushserver.web.services import Services
+from pushserver.workers.webhooks.sender import WebhookSender
+from pushserver.workers.webhooks.supervisor import WebhookSupervisor
+from tests.clock import ManualClock
+
+TOKEN = "admin-of-the-tests"
+#: A deviceId as real ones are; it exceeds 2^53.
+DEVICE = 4408801109440198
+LOAD_USERS: Mapping[str, Any] = {
+    "endpoint": "load_objects",
+    "body": {"object": "users"},
+}
+OPEN_DOOR: Mapping[str, Any] = {
+    "endpoint": "execute_actions",
+    "body": {"actions": [{"action": "door", "parameters": "door=1"}]},
+}
+_NO_HEADERS: Mapping[str, str] = {}
+
+
+@attrs.frozen
+class Response:
+    """What the server answered."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        """Return the body, decoded by a parser that is not the server's own."""
+        return json.loads(self.body)
+
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether this is what an idle device gets, to the letter."""
+        return (self.status, self.body, self.headers.get("Content-Length")) == (
+            200,
+            b"",
+            "0",
+        )
+
+    @property
+    def problem(self) -> tuple[int, str, str | None]:
+        """Return the status, code and pointer of a problem document."""
+        assert "application/problem+json" == self.headers["Content-Type"]
+        payload = self.json()
+        assert {"type", "title", "status", "detail"} <= set(payload)
+        assert self.status == payload["status"]
+        code = payload["type"].removeprefix("urn:pushserver:problem:")
+        return self.status, code, payload.get("pointer")
+
+
+@attrs.frozen(kw_only=True, repr=False)
+class LocalServer:
+    """A server in which nothing runs by itself, and whose clock stands still."""
+
+    url: str
+    services: Services
+    clock: ManualClock
+    session: aiohttp.ClientSession
+    supervisor: WebhookSupervisor
+
+    async def request(self, method: str, path: str, **options: Any) -> Response:
+        """Send a request, its path as it is written."""
+        url = URL(self.url + path, encoded=True)
+        if isinstance(options.get("data"), bytes):
+            options["data"] = BytesIO(options["data"])
+        async with self.session.request(method, url, **options) as response:
+            endless = response.content_type == "text/event-stream"
+            body = await (
+                read_until_heartbeat(response) if endless else response.read()
+            )
+            return Response(response.status, response.headers.copy(), body)
+
+    async def poll(
+        self, query: str = f"deviceId={DEVICE}", path: str = "/push"
+    ) -> Response:
+        """Poll."""
+        return await self.request("GET", f"{path}?{query}")
+
+    async def post_result(
+        self,
+        body: Any = b'{"response":{}}',
+        query: str = f"deviceId={DEVICE}",
+        path: str = "/result",
+        headers: Mapping[str, str] = _NO_HEADERS,
+    ) -> Response:
+        """Post a result; without a type unless *headers* have one."""
+        return await self.request(
+            "POST",
+            f"{path}?{query}",
+            data=body,
+            headers=headers,
+            skip_auto_headers=("Content-Type",),
+        )
+
+    async def api(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        token: str | None = TOKEN,
+        headers: Mapping[str, str] = _NO_HEADERS,
+    ) -> Response:
+        """Call the API; bytes go out as they are, everything else as JSON."""
+        options: dict[str, Any] = {"headers": dict(headers)}
+        if token is not None:
+            options["headers"]["Authorization"] = f"Bearer {token}"
+        if body is not None:
+            options["data"] = body if isinstance(body, bytes) else json.dumps(body)
+            options["headers"].setdefault("Content-Type", "application/json")
+        return await self.request(method, "/api/v1" + path, **options)
+
+    async def enqueue(
+        self, command: Mapping[str, Any] = LOAD_USERS, device_id: int = DEVICE
+    ) -> dict[str, Any]:
+        """Put a command into a device's queue."""
+        answer = await self.api("POST", f"/devices/{device_id}/commands", dict(command))
+        assert 201 == answer.status, answer.body
+        payload: dict[str, Any] = answer.json()
+        return payload
+
+    async def get_command(self, command_id: str) -> dict[str, Any]:
+        """Return how a command stands."""
+        answer = await self.api("GET", f"/commands/{command_id}")
+        assert 200 == answer.status, answer.body
+        payload: dict[str, Any] = answer.json()
+        return payload
+
+    async def get_device(self, device_id: int = DEVICE) -> dict[str, Any]:
+        """Return what is known of a device."""
+        answer = await self.api("GET", f"/devices/{device_id}")
+        assert 200 == answer.status, answer.body
+        payload: dict[str, Any] = answer.json()
+        return payload
+
+    async def list_results(self, query: str = "") -> list[dict[str, Any]]:
+        """Return the results that the server has."""
+        answer = await self.api("GET", f"/results?{query}")
+        assert 200 == answer.status, answer.body
+        payload: list[dict[str, Any]] = answer.json()["items"]
+        return payload
+
+    async def create_token(self, *permissions: str) -> str:
+        """Make a token that may do just this."""
+        request = {"name": "of a test", "permissions": permissions}
+        secret: str = (await self.api("POST", "/tokens", request)).json()["token"]
+        return secret
+
+    async def expire_overdue(self) -> None:
+        """Do what is due by the clock, as a worker does."""
+        upkeep = Deadlines(store=self.services.store, clock=self.clock)
+        await self.services.polling.record_written()
+        await upkeep.expire_overdue()
+
+    async def deliver_webhooks(self) -> None:
+        """Take to subscriptions what is due by now, as their couriers do."""
+        subscriptions = self.services.subscriptions
+        for subscription in subscriptions:
+            worker = self.supervisor.make_worker(subscription)
+            subscriptions.workers[subscription.id] = worker
+            while await worker.run_once() == 0:
+                pass
+
+    async def wait_for_held_polls(self, count: int) -> None:
+        """Wait until so many polls are held."""
+        await wait_until(lambda: len(self.services.holds) == count)
+
+    @asynccontextmanager
+    async def connect(
+        self,
+    ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+        """Open a plain connection."""
+        url = URL(self.url)
+        reader, writer = await asyncio.open_connection(url.host, url.port)
+        try:
+            yield reader, writer
+        finally:
+            writer.transport.abort()
+
+    async def send_raw(self, request: bytes) -> bytes:
+        """Send plain bytes and return everything until the server hangs up."""
+        async with self.connect() as (reader, writer):
+            writer.write(request)
+            async with asyncio.timeout(10):
+                return await reader.read()
+
+
+async def read_until_heartbeat(stream: aiohttp.ClientResponse) -> bytes:
+    """Return what a stream has to tell, up to its heartbeat."""
+    received = b""
+    async with asyncio.timeout(10):
+        while b": still here" not in received:
+            received += await stream.content.readany()
+    return received
+
+
+async def wait_until(
+    condition: Callable[[], bool | Awaitable[bool]], *, within: float = 10
+) -> None:
+    """Let everybody else go on until *condition* holds, here or in another process."""
+    loop = asyncio.get_running_loop()
+    spin_until = loop.time() + 0.02
+    async with asyncio.timeout(within):
+        while True:
+            holds = condition()
+            if holds if isinstance(holds, bool) else await holds:
+                return
+            # What takes longer is done by others, who need the processor.
+            await asyncio.sleep(0 if loop.time() < spin_until else 0.005)
+
+
+@asynccontextmanager
+async def running_server(
+    database: str, clock: ManualClock, **options: Any
+) -> AsyncIterator[LocalServer]:
+    """Serve with these settings for the length of the block."""
+    settings = Settings(
+        port=0,
+        database=database,
+        admin_token=TOKEN,
+        **options,
+    )
+    store = await open_store(settings, clock)
+    try:
+        services = build_services(settings, store, clock)
+        await services.fleet.load()
+        await services.tokens.load(TOKEN)
+        async with (
+            listening(settings, services) as url,
+            aiohttp.ClientSession(auto_decompress=False) as session,
+            WebhookSender(services.subscriptions.ssrf_guard, __version__) as sender,
+        ):
+            yield LocalServer(
+                url=url,
+                services=services,
+                clock=clock,
+                session=session,
+                supervisor=build_webhook_supervisor(services, sender),
+            )
+        await services.polling.background_tasks.wait_all()
+    finally:
+        await store.close()

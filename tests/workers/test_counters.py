@@ -1,0 +1,31 @@
+"""What is counted is told now and then, by how much it has grown."""
+
+from collections import Counter
+
+import structlog
+
+from pushserver.workers.counter_log import CounterLog
+
+
+async def test_nothing() -> None:
+    """Where nothing grew nothing is told."""
+    with structlog.testing.capture_logs() as lines:
+        assert 0 == await CounterLog(Counter()).log_growth()
+
+    assert [] == lines
+
+
+async def test_growth() -> None:
+    """Each count is told by its growth; refusals are a warning."""
+    counts = Counter({"polls.idle": 7})
+    counting = CounterLog(counts)
+    with structlog.testing.capture_logs() as lines:
+        await counting.log_growth()
+        counts.update({"polls.idle": 2, "refused.noKey": 3})
+
+        assert 2 == await counting.log_growth()
+        assert 0 == await counting.log_growth()
+
+    told = [(line["log_level"], line.get("polls.idle")) for line in lines]
+    assert [("info", 7), ("warning", None), ("info", 2)] == told
+    assert 3 == lines[1]["refused.noKey"]

@@ -1,0 +1,126 @@
+"""Workers: a round, repeated until they are told to stop."""
+
+import asyncio
+
+import pytest
+import structlog
+
+from pushserver.errors import Unavailable
+from pushserver.workers.worker import Worker, run_workers
+
+
+def tiring(stop: asyncio.Event, *rounds: int | Exception) -> Worker:
+    """Return a worker that goes through *rounds* and stops itself after them."""
+    left = list(rounds)
+
+    async def one() -> int:
+        outcome = left.pop(0)
+        if not left:
+            stop.set()
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    return Worker("tiring", 0.0, one)
+
+
+async def test_repeats() -> None:
+    """A round is repeated until the stop, and the first one comes at once."""
+    stop = asyncio.Event()
+
+    async with asyncio.timeout(5):
+        await tiring(stop, 0, 1, 2).run(stop)
+
+    assert stop.is_set()
+
+
+async def test_stops_at_once() -> None:
+    """A stop does not wait for the next round."""
+    stop, rounds = asyncio.Event(), []
+
+    async def one() -> int:
+        rounds.append(1)
+        stop.set()
+        return 0
+
+    async with asyncio.timeout(5):
+        await Worker("slow", 3600.0, one).run(stop)
+
+    assert [1] == rounds
+
+
+async def test_stopped_before() -> None:
+    """A worker that is told to stop before it begins does nothing."""
+    stop = asyncio.Event()
+    stop.set()
+
+    async def one() -> int:
+        raise AssertionError
+
+    await Worker("never", 0.0, one).run(stop)
+
+
+async def test_goes_on_after_a_failure() -> None:
+    """A round that fails is logged with the worker's name, and tried again."""
+    stop = asyncio.Event()
+    rounds = (Unavailable("The disk is full."), ZeroDivisionError(), 0)
+
+    with structlog.testing.capture_logs() as lines:
+        async with asyncio.timeout(5):
+            await tiring(stop, *rounds).run(stop)
+
+    assert [
+        ("warning", "worker.store_away", "tiring"),
+        ("error", "worker.round_failed", "tiring"),
+    ] == [(line["log_level"], line["event"], line["worker"]) for line in lines]
+    assert "The disk is full." == lines[0]["reason"]
+
+
+async def test_block() -> None:
+    """Workers work for the length of the block, and finish their round."""
+    begun, ended = asyncio.Event(), []
+
+    async def one() -> int:
+        begun.set()
+        for _ in range(3):
+            await asyncio.sleep(0)
+        ended.append(1)
+        return 1
+
+    async with asyncio.timeout(5), run_workers([Worker("one", 3600.0, one)]):
+        await begun.wait()
+
+    assert [1] == ended
+
+
+async def test_block_that_fails() -> None:
+    """When the block fails its workers end, and the failure is told."""
+
+    async def one() -> int:
+        return 0
+
+    async def block() -> None:
+        async with asyncio.timeout(5), run_workers([Worker("one", 0.0, one)]):
+            await asyncio.sleep(0)
+            raise ZeroDivisionError
+
+    with pytest.raises(ExceptionGroup) as caught:
+        await block()
+
+    assert caught.group_contains(ZeroDivisionError)
+
+
+async def test_dead_worker() -> None:
+    """A worker that dies ends the block loudly."""
+
+    async def one() -> int:
+        raise BaseExceptionGroup("dead", [KeyboardInterrupt()])
+
+    async def block() -> None:
+        async with asyncio.timeout(5), run_workers([Worker("one", 3600.0, one)]):
+            await asyncio.Event().wait()
+
+    with pytest.raises(BaseExceptionGroup) as caught:
+        await block()
+
+    assert caught.group_contains(KeyboardInterrupt)
