@@ -3,7 +3,6 @@
 0 is done, 1 is refused or not successful, 2 is a wrong use of the command line.
 """
 
-import asyncio
 import inspect
 import os
 import sys
@@ -13,34 +12,60 @@ from typing import Annotated
 from cyclopts import App, CycloptsError, Parameter
 
 from pushserver import __version__
-from pushserver.cli import (
-    commands,
-    devices,
-    doctor,
-    enqueue,
-    events,
-    migrate_store,
-    openapi,
-    operations,
-    purge,
-    results,
-    scopes,
-    serve,
-    shadow,
-    simulate,
-    subscriptions,
-    tasks,
-    tokens,
-    upgrades,
-)
 from pushserver.cli.context import CliContext, CliError, UsageError
-from pushserver.client import ApiError, ClientError
 from pushserver.errors import PushServerError
 
 EXIT_FAILURE = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 HTTP_UNAUTHORIZED = 401
+
+#: Every command, where it is, and what `--help` says of it. A command is loaded when it
+#: is used: all of them, with what they import, take longer than most runs.
+COMMANDS = {
+    "serve": (
+        "serve:serve",
+        "Run the server: flags come first, then PUSHSERVER_…, the file, the default.",
+    ),
+    "enqueue": ("enqueue:enqueue", "Put a command into a device's queue."),
+    "commands": ("commands:app", "List, show, cancel and retry commands."),
+    "results": (
+        "results:results",
+        "Print results, oldest first, and on stderr the cursor to go on from.",
+    ),
+    "operations": ("operations:app", "Begin, list, show and cancel operations."),
+    "tasks": ("tasks:app", "Make, list, follow and steer tasks for many devices."),
+    "upgrades": ("upgrades:app", "Make, list, follow and steer upgrades of devices."),
+    "shadow": ("shadow:app", "Say what should be on devices, and see what is."),
+    "subscriptions": (
+        "subscriptions:app",
+        "Have events posted to a URL; see how that goes, and send again.",
+    ),
+    "events": (
+        "events:events",
+        "Print events, oldest first, and on stderr the last one's id to go on from.",
+    ),
+    "devices": ("devices:app", "List, add, change, adopt and import devices."),
+    "tokens": ("tokens:app", "List, create and revoke tokens."),
+    "scopes": ("scopes:app", "List and create scopes, one for each tenant."),
+    "purge": (
+        "purge:purge",
+        "Delete commands that have ended, results, operations and tasks of long ago.",
+    ),
+    "migrate-store": (
+        "migrate_store:migrate_store",
+        "Copy everything from a SQLite file into an empty PostgreSQL, in one go.",
+    ),
+    "simulate": (
+        "simulate:simulate",
+        "Poll a server as a fleet of devices would, with the habits of real firmware.",
+    ),
+    "doctor": (
+        "doctor:doctor",
+        "Look at the server, the token and the fleet; exit code 1 if all is not well.",
+    ),
+    "openapi": ("openapi:openapi", "Print the server's OpenAPI document."),
+}
 
 
 def main(
@@ -53,7 +78,7 @@ def main(
         return _run(list(argv), environ)
     except (CycloptsError, UsageError) as usage_error:
         return _print_error(f"{str(usage_error).rstrip('. ')}. See --help.", EXIT_USAGE)
-    except (ClientError, PushServerError, CliError, OSError) as failure:
+    except (PushServerError, CliError, OSError) as failure:
         return _report_failure(failure)
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
@@ -61,7 +86,7 @@ def main(
 
 def _run(argv: list[str], environ: Mapping[str, str]) -> int:
     """Parse the options that every command takes, then run the command."""
-    app = _build_app()
+    app = _build_app(argv)
 
     @app.meta.default
     def launch(
@@ -85,24 +110,37 @@ def _run(argv: list[str], environ: Mapping[str, str]) -> int:
         context = CliContext.from_flags(environ, server=server, token=token, json=json)
         return _run_command(app, tokens, context)
 
-    exit_code = app.meta(
-        enqueue.expand_wait_flag(argv), exit_on_error=False, print_error=False
-    )
-    return exit_code if isinstance(exit_code, int) else 0
+    if "--wait" in argv:
+        # Only `enqueue` and what else waits takes it.
+        from pushserver.cli.enqueue import expand_wait_flag  # noqa: PLC0415
+
+        argv = expand_wait_flag(argv)
+    code = app.meta(argv, exit_on_error=False, print_error=False)
+    return code if isinstance(code, int) else 0
 
 
 def _run_command(app: App, tokens: Sequence[str], context: CliContext) -> int:
     command, bound, unparsed = app.parse_args(
         tokens, exit_on_error=False, print_error=False
     )
-    outcome = command(*bound.args, **bound.kwargs, **dict.fromkeys(unparsed, context))
-    if inspect.iscoroutine(outcome):
-        outcome = asyncio.run(outcome)
+    # Print help and refuse wrong usage without loading what calls a server.
+    import asyncio  # noqa: PLC0415
+
+    from pushserver.client import ApiError, ClientError  # noqa: PLC0415
+
+    try:
+        outcome = command(*bound.args, **bound.kwargs, **dict.fromkeys(unparsed, context))
+        if inspect.iscoroutine(outcome):
+            outcome = asyncio.run(outcome)
+    except ClientError as error:
+        unauthorized = isinstance(error, ApiError) and error.status == HTTP_UNAUTHORIZED
+        hint = " Give --token or set PUSHSERVER_TOKEN." if unauthorized else ""
+        raise CliError(f"{error}{hint}") from error
     return outcome if isinstance(outcome, int) else 0
 
 
-def _build_app() -> App:
-    """Return the table of commands."""
+def _build_app(argv: Sequence[str] = ()) -> App:
+    """Return the table of commands; one in *argv* says itself what its help is."""
     app = App(
         name="pushserver",
         help="The command server for devices that can only poll.",
@@ -110,24 +148,9 @@ def _build_app() -> App:
         result_action="return_value",
         suppress_keyboard_interrupt=False,
     )
-    app.command(serve.serve)
-    app.command(enqueue.enqueue)
-    app.command(commands.app)
-    app.command(results.results)
-    app.command(operations.app)
-    app.command(tasks.app)
-    app.command(upgrades.app)
-    app.command(shadow.app)
-    app.command(subscriptions.app)
-    app.command(events.events)
-    app.command(devices.app)
-    app.command(tokens.app)
-    app.command(scopes.app)
-    app.command(purge.purge)
-    app.command(migrate_store.migrate_store)
-    app.command(simulate.simulate)
-    app.command(doctor.doctor)
-    app.command(openapi.openapi)
+    for name, (place, summary) in COMMANDS.items():
+        help_ = None if name in argv else summary
+        app.command(f"pushserver.cli.{place}", name=name, help=help_)
     return app
 
 
@@ -136,10 +159,7 @@ def _report_failure(failure: Exception) -> int:
         # The reader has had enough; nor may the interpreter flush into the pipe.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_FAILURE
-    hint = ""
-    if isinstance(failure, ApiError) and failure.status == HTTP_UNAUTHORIZED:
-        hint = " Give --token or set PUSHSERVER_TOKEN."
-    return _print_error(f"{failure}{hint}", EXIT_FAILURE)
+    return _print_error(str(failure), EXIT_FAILURE)
 
 
 def _print_error(text: str, code: int) -> int:

@@ -3,7 +3,7 @@
 import re
 import sys
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import attrs
 import msgspec
@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pushserver.client import Client
+if TYPE_CHECKING:
+    from pushserver.client import Client
 
 DEFAULT_SERVER = "http://127.0.0.1:8080"
 #: Columns to print where there is no terminal to ask.
@@ -54,8 +55,11 @@ class CliContext:
         token = token or environ.get("PUSHSERVER_TOKEN") or None
         return cls(environ=environ, server=server, token=token, json=json)
 
-    def client(self) -> Client:
+    def client(self) -> "Client":
         """Return a client for the server; to be used with `async with`."""
+        # `serve` and help do without it, and start faster for that.
+        from pushserver.client import Client  # noqa: PLC0415
+
         return Client(self.server, self.token)
 
     def print_note(self, text: str) -> None:

@@ -1,11 +1,14 @@
 """The command line's own rules: codes, flags, and what is printed where."""
 
+import json
 import socket
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 
-from pushserver.cli import main
+from pushserver.cli import COMMANDS, _build_app, main
 from pushserver.cli.context import (
     DEFAULT_SERVER,
     CliContext,
@@ -111,6 +114,34 @@ def test_help_is_nought(argv: list[str], capsys: pytest.CaptureFixture[str]) -> 
     """
     assert 0 == main(argv, {})
     assert capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_of_every_command(name: str) -> None:
+    """
+    What the list of commands says of one is how its own help begins.
+    """
+    _, summary = COMMANDS[name]
+    own, _, _ = _build_app([name])[name].help.strip().partition("\n\n")
+
+    assert summary == " ".join(own.split())
+
+
+def test_help_loads_little() -> None:
+    """
+    Help is printed without what serves, calls or keeps anything.
+    """
+    program = (
+        "import json, sys; from pushserver.cli import main; main(['--help']);"
+        " json.dump(sorted(sys.modules), sys.stderr)"
+    )
+    ran = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-c", program], capture_output=True, check=True
+    )
+    loaded = set(json.loads(ran.stderr))
+
+    assert "pushserver.cli.here" in loaded
+    assert not loaded & {"aiohttp", "asyncio", "psycopg", "sqlite3", "structlog"}
 
 
 @pytest.mark.parametrize(
