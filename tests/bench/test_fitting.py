@@ -4,6 +4,8 @@ import pytest
 
 from bench.simulate.fitting import Point, fit_costs
 
+pytestmark = pytest.mark.proof
+
 ROUND, FIRST, EACH = 0.9, {"a": 0.1, "b": 0.5}, {"a": 0.02, "b": 0.07}
 
 

@@ -1,6 +1,10 @@
 """Pairs of runs, and what they come to."""
 
+import pytest
+
 from bench.measure import interleaved
+
+pytestmark = pytest.mark.proof
 
 
 def test_other_did_nothing() -> None:

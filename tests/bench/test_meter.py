@@ -2,9 +2,13 @@
 
 import os
 
+import pytest
+
 from bench.machine import processor_seconds
 from bench.simulate.meter import CpuUsage
 from bench.steps import StepRequest
+
+pytestmark = pytest.mark.proof
 
 
 def test_what_is_used_anyway_is_taken_away() -> None:

@@ -9,6 +9,8 @@ import pytest
 from bench.simulate import page, times
 from bench.simulate.drawing import Chart, Series, draw
 
+pytestmark = pytest.mark.proof
+
 CHART = Chart(
     title="a title",
     x_title="x",

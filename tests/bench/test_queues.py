@@ -9,6 +9,8 @@ import simpy
 
 from bench.simulate.queues import Cores, Disk, PolledCore, SimProcess
 
+pytestmark = pytest.mark.proof
+
 
 def _polled(rate: float, *seconds: float) -> PolledCore:
     """Return a core that was polled for a hundred seconds."""

@@ -11,6 +11,8 @@ from bench.simulate.run import is_hopeless, simulate
 from bench.simulate.times import read
 from tests.bench.factories import some_times
 
+pytestmark = pytest.mark.proof
+
 #: Few devices with many commands: that takes the least time to simulate.
 POLLED = SimulationPlan(devices=1000, period=5.0, commands_per_hour=40)
 HELD = SimulationPlan(devices=1000, period=25.0, holds_polls=True, commands_per_hour=40)

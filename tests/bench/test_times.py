@@ -12,6 +12,8 @@ from bench.simulate import times
 from bench.simulate.times import FILE, CommandPhase, InvalidTimesFile
 from tests.bench.factories import some_times
 
+pytestmark = pytest.mark.proof
+
 
 @pytest.fixture
 def kept() -> dict[str, Any]:
