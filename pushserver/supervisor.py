@@ -18,7 +18,7 @@ from contextlib import suppress
 import attrs
 import structlog
 
-from pushserver import app, logs
+from pushserver import logs
 from pushserver.errors import Misconfigured
 from pushserver.listening import (
     BACKLOG,
@@ -37,6 +37,9 @@ RESTART_DELAY = 1.0
 def serve(settings: Settings) -> int:
     """Run as many servers as the settings say until a signal; return the exit code."""
     if settings.workers == 1:
+        # A process that only supervises servers does not load what they are made of.
+        from pushserver import app  # noqa: PLC0415
+
         return app.serve(settings)
     logger = logs.configure(settings.log_level)
     try:

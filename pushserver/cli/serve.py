@@ -41,9 +41,12 @@ def serve(
     context: InjectedContext,
 ) -> int:
     """Run the server: flags come first, then PUSHSERVER_…, the file, the default."""
-    # Every other command does without the server, and starts faster for it.
+    # Help does without them, and starts faster for it.
     from pushserver.settings import load  # noqa: PLC0415
-    from pushserver.supervisor import serve as run  # noqa: PLC0415
 
     overrides = {k: v for k, v in attrs.asdict(options).items() if v is not None}
-    return run(load(overrides, context.environ))
+    settings = load(overrides, context.environ)
+    # A wrong setting is refused before anything else is loaded.
+    from pushserver.supervisor import serve as run  # noqa: PLC0415
+
+    return run(settings)

@@ -140,7 +140,7 @@ def test_help_loads_little() -> None:
     )
     loaded = set(json.loads(ran.stderr))
 
-    assert "pushserver.cli.here" in loaded
+    assert "pushserver.cli.context" in loaded
     assert not loaded & {"aiohttp", "asyncio", "psycopg", "sqlite3", "structlog"}
 
 
