@@ -1,5 +1,6 @@
 """A private PostgreSQL for the tests: one server for a run, a database for a worker."""
 
+import atexit
 import os
 import tempfile
 import uuid
@@ -7,6 +8,7 @@ import warnings
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -33,10 +35,26 @@ END $$
 def empty_database() -> str:
     """Return the address of this worker's database, in which nothing is any more."""
     url = _database()
-    with psycopg.connect(url, autocommit=True) as connection:
-        # Whoever came first made the tables; every test finds them as if it had.
-        connection.execute(_DELETE_ALL.replace("{made}", str(START)).encode())
+    try:
+        _empty(url)
+    except psycopg.OperationalError:
+        # The last test ended every connection, including this one.
+        _connection.cache_clear()
+        _empty(url)
     return url
+
+
+def _empty(url: str) -> None:
+    # Whoever came first created the tables; every test finds them as if it had.
+    _connection(url).execute(_DELETE_ALL.replace("{made}", str(START)).encode())
+
+
+@cache
+def _connection(url: str) -> "psycopg.Connection[Any]":
+    """Keep one connection: a new one reads the catalogue for ten milliseconds."""
+    connection = psycopg.connect(url, autocommit=True)
+    atexit.register(connection.close)
+    return connection
 
 
 @cache

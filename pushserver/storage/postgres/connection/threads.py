@@ -219,8 +219,9 @@ class ConnectionThread:
         if self._is_closed:
             return
         self._is_closed = True
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._executor, self._close_connection)
+        if self._connection is not None or self._pending_calls:
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(self._executor, self._close_connection)
         self._executor.shutdown(wait=False)
 
     def _close_connection(self) -> None:
