@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 from tests.clock import ManualClock
 from tests.postgres import empty_database
 from tests.program import Program
+from tests.sqlite import copy_new_store
 
 # What nobody reads is drawn plainly: colours and what functions knew take minutes.
 structlog.configure(
@@ -116,14 +117,20 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("backend", chosen, scope="session")
 
 
+@pytest.fixture(name="empty_database")
+def _empty_database(backend: str, tmp_path: Path) -> str:
+    """Return the address of a database in which nothing is, of each kind in turn."""
+    if backend == "sqlite":
+        return f"sqlite:///{tmp_path / 'store.db'}"
+    return empty_database()
+
+
 @pytest.fixture(name="database")
-def _database(backend: str, tmp_path: Path) -> str:
-    """Return the address of an empty database, of each kind in turn."""
-    return (
-        f"sqlite:///{tmp_path / 'store.db'}"
-        if backend == "sqlite"
-        else empty_database()
-    )
+def _database(empty_database: str) -> str:
+    """Return the address of a database with a new store in it, of each kind in turn."""
+    if empty_database.startswith("sqlite:"):
+        copy_new_store(Path(empty_database.removeprefix("sqlite:///")))
+    return empty_database
 
 
 @pytest.fixture(name="clock")
@@ -133,9 +140,9 @@ def _clock() -> ManualClock:
 
 
 @pytest.fixture(name="program")
-def _program(tmp_path: Path, database: str) -> Iterator[Program]:
+def _program(tmp_path: Path, empty_database: str) -> Iterator[Program]:
     """Return the program, not started yet, with a folder and a database of its own."""
-    program = Program(tmp_path, database)
+    program = Program(tmp_path, empty_database)
     yield program
     program.kill()
 
