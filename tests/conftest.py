@@ -1,6 +1,7 @@
 """Fixtures for every test: a clock that is handed in, and the real program."""
 
 import gc
+import os
 import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -11,6 +12,7 @@ import structlog
 from hypothesis import HealthCheck, settings
 
 from tests.clock import ManualClock
+from tests.measured import Measured
 from tests.postgres import empty_database
 from tests.program import Program
 from tests.sqlite import copy_new_store
@@ -42,25 +44,29 @@ settings.register_profile(
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_collection_finish() -> None:
+def pytest_collection_finish(session: pytest.Session) -> None:
     """Keep the collector away from all that lives as long as the tests do."""
     gc.collect()
     gc.freeze()
+    plugins = session.config.pluginmanager
+    coverage = plugins.getplugin("_cov")
+    if coverage is not None and coverage.cov_controller is not None:
+        plugins.register(Measured(coverage.cov_controller.cov, session.items))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Have a worker more than there are processors: often some of them only wait."""
+    return 1 + (os.cpu_count() or 1)
 
 
 STORES = ("sqlite", "postgres")
-CASE_CHOICES = ("first", "others")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let the tests of one store be run alone."""
     parser.addoption("--store", choices=STORES, help="run tests of this store alone")
     parser.addoption("--whole", action="store_true", help="leave no case out")
-    parser.addoption(
-        "--cases",
-        choices=CASE_CHOICES,
-        help="run the first case of each test, or the others",
-    )
 
 
 #: Of a web test's many cases the first of so many runs on the second store, too, in
@@ -75,9 +81,6 @@ def pytest_collection_modifyitems(
     deselected = set()
     if not (config.getoption("--whole") or config.getoption("--store")):
         deselected |= _skipped_on_second_store(items)
-    if (cases := config.getoption("--cases")) is not None:
-        first = _first_cases(items)
-        deselected |= set(items) - first if cases == "first" else first
     items[:] = [item for item in items if item not in deselected]
     config.hook.pytest_deselected(items=list(deselected))
 
@@ -93,18 +96,6 @@ def _skipped_on_second_store(items: Sequence[pytest.Item]) -> set[pytest.Item]:
         if on_second_store and seen[name] % SECOND_STORE_STRIDE != 1:
             skipped.add(item)
     return skipped
-
-
-def _first_cases(items: Sequence[pytest.Item]) -> set[pytest.Item]:
-    """Return the first case of each test; of those of stores, for each store."""
-    first_cases: dict[tuple[str, bool], pytest.Item] = {}
-    for item in items:
-        name = item.nodeid.partition("[")[0]
-        on_second_store = (
-            name.startswith("tests/storage/") and "[postgres" in item.nodeid
-        )
-        first_cases.setdefault((name, on_second_store), item)
-    return set(first_cases.values())
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
