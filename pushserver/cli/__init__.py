@@ -129,7 +129,9 @@ def _run_command(app: App, tokens: Sequence[str], context: CliContext) -> int:
     from pushserver.client import ApiError, ClientError  # noqa: PLC0415
 
     try:
-        outcome = command(*bound.args, **bound.kwargs, **dict.fromkeys(unparsed, context))
+        outcome = command(
+            *bound.args, **bound.kwargs, **dict.fromkeys(unparsed, context)
+        )
         if inspect.iscoroutine(outcome):
             outcome = asyncio.run(outcome)
     except ClientError as error:

@@ -122,7 +122,7 @@ async def test_in_traffic(server: Program, api: Client, device_of: MakeDevice) -
             answered += await one.execute_and_post(await one.poll_command()) == 200
 
     tasks = [asyncio.create_task(device(number)) for number in range(1, 9)]
-    await until(lambda: answered > 50)
+    await wait_until(lambda: answered > 50)
 
     assert (0, True) == await stopped(server)
     ends = await asyncio.gather(*tasks, return_exceptions=True)
