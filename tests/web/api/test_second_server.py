@@ -22,8 +22,8 @@ async def _second_server(
 ) -> AsyncIterator[LocalServer]:
     """Return a second server, which hears of the first one only when it asks."""
     async with running_server(database, clock) as there:
-        driver = cast("Any", there.services.store).desk
-        driver._task.cancel()
+        member = cast("Any", there.services.store).member
+        member._run_task.cancel()
         yield there
 
 
@@ -92,13 +92,17 @@ async def test_read_later(
         second_server.services.cluster_sync,
     )
     await server.api("PUT", f"/devices/{DOOR}", {})
-    for session in store.lists.sessions + store.workers.sessions + store.hot.sessions:
+    for session in (
+        store.list_reader.threads
+        + store.background_reader.threads
+        + store.hot_reader.threads
+    ):
         await session.run(lambda link: link.close())
-    known = store.desk.session.database
+    known = store.member.connection_thread.database
     known.url = "postgresql:///nowhere?host=/nowhere"
     with pytest.raises(Unavailable):
         await peers.catch_up()
-    known.url, known.away_until = database, 0.0
+    known.url, known.retry_at = database, 0.0
 
     assert (True, False) == (await peers.refresh(), await peers.refresh())
     assert second_server.services.fleet.find_in_any_scope(DOOR) is not None

@@ -81,7 +81,7 @@ class PausedSyncStore:
             self.failed.set()
             raise Unavailable("The database is away.")
         await self.may.wait()
-        await self.store.hear()
+        await self.store.sync_notices()
 
 
 @pytest.mark.only_on("postgres")
