@@ -28,25 +28,25 @@ CREATE INDEX device_quarantined ON device (device_id) WHERE state = 'quarantined
 
 -- Apart from `device`, because it changes with every poll and is written in bulk.
 CREATE TABLE device_seen (
-    device_id    BIGINT PRIMARY KEY,
-    last_seen_at BIGINT NOT NULL,
-    address      TEXT,
-    period       BIGINT,                       -- between idle polls, as seen
-    polled_plain BIGINT NOT NULL DEFAULT 0 CHECK (polled_plain IN (0, 1)),
-    stray_count  BIGINT NOT NULL DEFAULT 0     -- requests that are no poll and no result
+    device_id             BIGINT PRIMARY KEY,
+    last_seen_at          BIGINT NOT NULL,
+    address               TEXT,
+    poll_period           BIGINT,                  -- between idle polls, as seen
+    polled_without_key    BIGINT NOT NULL DEFAULT 0 CHECK (polled_without_key IN (0, 1)),
+    unknown_request_count BIGINT NOT NULL DEFAULT 0 -- neither a poll nor a result
 );
 
 -- The last requests of quarantined devices, and calls that no face knows.
-CREATE TABLE stray_request (
-    id           BIGINT PRIMARY KEY,
-    device_id    BIGINT NOT NULL,
-    at           BIGINT NOT NULL,
-    method       TEXT   NOT NULL,
-    path         TEXT   NOT NULL,              -- with its query
-    address      TEXT,
-    body         BYTEA                         -- the first 4 kB
+CREATE TABLE unknown_request (
+    id        BIGINT PRIMARY KEY,
+    device_id BIGINT NOT NULL,
+    at        BIGINT NOT NULL,
+    method    TEXT   NOT NULL,
+    path      TEXT   NOT NULL,                     -- with its query
+    address   TEXT,
+    body      BYTEA                                -- the first 4 kB
 );
-CREATE INDEX stray_request_device ON stray_request (device_id, id);
+CREATE INDEX unknown_request_device ON unknown_request (device_id, id);
 
 CREATE TABLE command (
     id               BIGINT PRIMARY KEY,
@@ -54,12 +54,12 @@ CREATE TABLE command (
     device_id        BIGINT NOT NULL,
     verb             TEXT   NOT NULL CHECK (verb IN ('GET', 'POST')),
     endpoint         TEXT   NOT NULL,
-    body             TEXT,                     -- JSON, to the byte as it was given
+    body             TEXT,                         -- JSON, to the byte as it was given
     content_type     TEXT   NOT NULL,
     query_string     TEXT,
-    metadata         TEXT,                     -- JSON
+    metadata         TEXT,                         -- JSON
     priority         BIGINT NOT NULL CHECK (priority BETWEEN -100 AND 100),
-    delivery         TEXT   NOT NULL CHECK (delivery IN ('atLeastOnce', 'atMostOnce')),
+    guarantee        TEXT   NOT NULL CHECK (guarantee IN ('atLeastOnce', 'atMostOnce')),
     max_attempts     BIGINT NOT NULL,
     response_timeout BIGINT NOT NULL,
     slow             BIGINT NOT NULL CHECK (slow IN (0, 1)),
@@ -70,15 +70,15 @@ CREATE TABLE command (
         'PENDING', 'SENT', 'DELIVERED', 'SUCCESSFUL', 'FAILED', 'TIMEOUT', 'EXPIRED',
         'CANCELED')),
     attempts         BIGINT NOT NULL,
-    turns            BIGINT NOT NULL,          -- how many transitions it made
+    transition_count BIGINT NOT NULL,              -- how many transitions it made
     sent_at          BIGINT,
     delivered_at     BIGINT,
     finished_at      BIGINT,
     operation_id     BIGINT,
-    step             BIGINT,                   -- which of the operation's, from 0
-    resource         TEXT,                     -- what the step is called there
-    result_id        BIGINT,                   -- the result that ended it
-    service_id       TEXT                      -- the service it writes or reads
+    step             BIGINT,                       -- which of the operation's, from 0
+    resource         TEXT,                         -- what the step is called there
+    result_id        BIGINT,                       -- the result that ended it
+    service_id       TEXT                          -- the service it writes or reads
 );
 CREATE INDEX command_device ON command (device_id, id);
 CREATE INDEX command_scope ON command (scope_id, id);
@@ -125,31 +125,31 @@ CREATE INDEX result_device_orphan ON result (device_id, id) WHERE command_id IS 
 
 -- Tracked work on one device: steps that become commands, one after the other.
 CREATE TABLE operation (
-    id          BIGINT PRIMARY KEY,
-    scope_id    BIGINT NOT NULL,
-    device_id   BIGINT NOT NULL,
-    task_id     BIGINT,                        -- the task whose part it is
-    created_at  BIGINT NOT NULL,
-    created_by  BIGINT NOT NULL,               -- a token's id
-    resource    TEXT   NOT NULL,
-    action      TEXT   NOT NULL,
-    app_id      TEXT   NOT NULL,
-    properties  TEXT,                          -- a JSON object of strings
-    on_failure  TEXT   NOT NULL CHECK (on_failure IN ('stop', 'continue')),
-    steps       BIGINT NOT NULL,               -- how many; so are the next four
-    queued      BIGINT NOT NULL,               -- became commands
-    done        BIGINT NOT NULL,               -- are over
-    failed      BIGINT NOT NULL,               -- of those, without success
-    unknown     BIGINT NOT NULL,               -- of those, without an answer
-    progress    BIGINT NOT NULL CHECK (progress BETWEEN 0 AND 100),
-    status      TEXT   NOT NULL CHECK (status IN (
+    id            BIGINT PRIMARY KEY,
+    scope_id      BIGINT NOT NULL,
+    device_id     BIGINT NOT NULL,
+    task_id       BIGINT,                          -- the task whose part it is
+    created_at    BIGINT NOT NULL,
+    created_by    BIGINT NOT NULL,                 -- a token's id
+    resource      TEXT   NOT NULL,
+    action        TEXT   NOT NULL,
+    app_id        TEXT   NOT NULL,
+    properties    TEXT,                            -- a JSON object of strings
+    on_failure    TEXT   NOT NULL CHECK (on_failure IN ('stop', 'continue')),
+    step_count    BIGINT NOT NULL,                 -- how many; so are the next four
+    queued_steps  BIGINT NOT NULL,                 -- became commands
+    done_steps    BIGINT NOT NULL,                 -- are over
+    failed_steps  BIGINT NOT NULL,                 -- of those, without success
+    unknown_steps BIGINT NOT NULL,                 -- of those, without an answer
+    progress      BIGINT NOT NULL CHECK (progress BETWEEN 0 AND 100),
+    status        TEXT   NOT NULL CHECK (status IN (
         'RUNNING', 'COMPLETED', 'FAILED', 'STALE')),
-    canceled    BIGINT NOT NULL CHECK (canceled IN (0, 1)),
-    retried     BIGINT NOT NULL CHECK (retried IN (0, 1)), -- another took its place
-    started_at  BIGINT,
-    ended_at    BIGINT,
-    modified_at BIGINT NOT NULL,
-    version     BIGINT NOT NULL                -- grows with every change
+    canceled      BIGINT NOT NULL CHECK (canceled IN (0, 1)),
+    retried       BIGINT NOT NULL CHECK (retried IN (0, 1)), -- another took its place
+    started_at    BIGINT,
+    ended_at      BIGINT,
+    modified_at   BIGINT NOT NULL,
+    version       BIGINT NOT NULL                  -- grows with every change
 );
 CREATE INDEX operation_scope ON operation (scope_id, id);
 CREATE INDEX operation_status ON operation (scope_id, status, id);
@@ -159,14 +159,15 @@ CREATE INDEX operation_task ON operation (task_id, retried, status, id)
 CREATE INDEX operation_part ON operation (task_id, id) WHERE task_id IS NOT NULL;
 -- Whose next step is to be made a command, and who of a task has not begun.
 CREATE INDEX operation_due ON operation (id)
-    WHERE status = 'RUNNING' AND queued = done AND done > 0 AND done < steps;
+    WHERE status = 'RUNNING' AND queued_steps = done_steps AND done_steps > 0
+    AND done_steps < step_count;
 CREATE INDEX operation_waiting ON operation (task_id, id)
-    WHERE status = 'RUNNING' AND queued = 0 AND task_id IS NOT NULL;
+    WHERE status = 'RUNNING' AND queued_steps = 0 AND task_id IS NOT NULL;
 
 -- The commands to be; a task's are kept once, for all of its operations.
 CREATE TABLE step (
-    owner_id         BIGINT NOT NULL,          -- an operation's id, or a task's
-    number           BIGINT NOT NULL,          -- from 0
+    owner_id         BIGINT NOT NULL,              -- an operation's id, or a task's
+    number           BIGINT NOT NULL,              -- from 0
     resource         TEXT,
     verb             TEXT   NOT NULL,
     endpoint         TEXT   NOT NULL,
@@ -175,12 +176,12 @@ CREATE TABLE step (
     query_string     TEXT,
     metadata         TEXT,
     priority         BIGINT NOT NULL,
-    delivery         TEXT,                     -- NULL: as the catalogue has it
+    guarantee        TEXT,                         -- NULL: as the catalogue has it
     max_attempts     BIGINT,
     response_timeout BIGINT,
     expires_in       BIGINT,
     not_before       BIGINT,
-    service_id       TEXT,                     -- the service it writes
+    service_id       TEXT,                         -- the service it writes
     PRIMARY KEY (owner_id, number)
 );
 
@@ -207,25 +208,25 @@ CREATE INDEX notification_id ON notification (operation_id, id);
 
 -- The same operation on many devices.
 CREATE TABLE task (
-    id          BIGINT PRIMARY KEY,
-    scope_id    BIGINT NOT NULL,
-    name        TEXT,
-    created_at  BIGINT NOT NULL,
-    created_by  BIGINT NOT NULL,               -- a token's id
-    expires_in  BIGINT NOT NULL,               -- how long devices are waited for
-    expires_at  BIGINT NOT NULL,
-    state       TEXT   NOT NULL CHECK (state IN (
+    id               BIGINT PRIMARY KEY,
+    scope_id         BIGINT NOT NULL,
+    name             TEXT,
+    created_at       BIGINT NOT NULL,
+    created_by       BIGINT NOT NULL,              -- a token's id
+    expires_in       BIGINT NOT NULL,              -- how long devices are waited for
+    expires_at       BIGINT NOT NULL,
+    state            TEXT   NOT NULL CHECK (state IN (
         'PREPARING', 'RUNNING', 'PAUSED', 'CANCELED', 'COMPLETED')),
-    resource    TEXT   NOT NULL,
-    action      TEXT   NOT NULL,
-    app_id      TEXT   NOT NULL,
-    properties  TEXT,
-    on_failure  TEXT   NOT NULL CHECK (on_failure IN ('stop', 'continue')),
-    steps       BIGINT NOT NULL,
-    concurrency BIGINT,
-    stop_after  TEXT,                          -- '5' or '5%' failures
-    forgiven    BIGINT NOT NULL,               -- failures at the last resume
-    ended_at    BIGINT
+    resource         TEXT   NOT NULL,
+    action           TEXT   NOT NULL,
+    app_id           TEXT   NOT NULL,
+    properties       TEXT,
+    on_failure       TEXT   NOT NULL CHECK (on_failure IN ('stop', 'continue')),
+    step_count       BIGINT NOT NULL,
+    concurrency      BIGINT,
+    stop_after       TEXT,                         -- '5' or '5%' failures
+    ignored_failures BIGINT NOT NULL,              -- failures at the last resume
+    ended_at         BIGINT
 );
 CREATE INDEX task_scope ON task (scope_id, id);
 CREATE INDEX task_active ON task (id) WHERE ended_at IS NULL;
@@ -236,54 +237,54 @@ CREATE TABLE upgrade (
     task_id         BIGINT PRIMARY KEY,
     scope_id        BIGINT NOT NULL,
     target_version  TEXT   NOT NULL,
-    version_pointer TEXT   NOT NULL,           -- a JSON Pointer into the response
-    downloads       BIGINT NOT NULL,
-    applies         BIGINT NOT NULL,
-    retries         BIGINT NOT NULL,           -- in all, for each device
+    version_pointer TEXT   NOT NULL,               -- a JSON Pointer into the response
+    download_steps  BIGINT NOT NULL,
+    apply_steps     BIGINT NOT NULL,
+    max_retries     BIGINT NOT NULL,               -- in all, for each device
     apply_timeout   BIGINT NOT NULL
 );
 CREATE INDEX upgrade_scope ON upgrade (scope_id, task_id);
 
 -- How far an operation of an upgrade is; it has no row before its first step.
-CREATE TABLE upgrade_part (
-    operation_id    BIGINT PRIMARY KEY,
-    state           TEXT   NOT NULL CHECK (state IN (
+CREATE TABLE device_upgrade (
+    operation_id     BIGINT PRIMARY KEY,
+    state            TEXT   NOT NULL CHECK (state IN (
         'idle', 'downloading', 'downloaded', 'updating')),
-    source_version  TEXT,
-    current_version TEXT,
-    missing         BIGINT NOT NULL CHECK (missing IN (0, 1)), -- an answer to applying
-    tries           BIGINT NOT NULL,           -- of the retries
-    updating_at     BIGINT,
-    error_code      TEXT,
-    error           TEXT
+    source_version   TEXT,
+    current_version  TEXT,
+    apply_unanswered BIGINT NOT NULL CHECK (apply_unanswered IN (0, 1)),
+    retries_used     BIGINT NOT NULL,              -- of the retries
+    updating_at      BIGINT,
+    error_code       TEXT,
+    error            TEXT
 );
 
 -- What is desired of each service of a device, and what is known of it.
 CREATE TABLE shadow (
-    device_id    BIGINT NOT NULL,
-    service_id   TEXT   NOT NULL,
-    scope_id     BIGINT NOT NULL,
-    desired      TEXT   NOT NULL,              -- a JSON object, as it was given
-    reported     TEXT   NOT NULL,              -- a JSON object of strings
-    version      BIGINT NOT NULL,              -- the device's counter at the last change
-    desired_at   BIGINT,
-    reported_at  BIGINT,
-    command_id   BIGINT,                       -- writes it, or wrote it last
-    sent         TEXT   NOT NULL,              -- of what is desired, what that carries
-    carried      TEXT   NOT NULL,              -- the same as the device is told it
-    sent_version BIGINT NOT NULL,
-    outcome      TEXT CHECK (outcome IN ('delivered', 'failed')),
-    verified     BIGINT NOT NULL CHECK (verified IN (0, 1)), -- read after the write
-    error        TEXT,                         -- JSON
-    lapsed       BIGINT NOT NULL CHECK (lapsed IN (0, 1)),   -- never handed out
-    due          BIGINT NOT NULL CHECK (due IN (0, 1)),      -- to be compared again
-    planned      BIGINT NOT NULL CHECK (planned IN (0, 1)),  -- a step will write it
-    read_id      BIGINT,                       -- reads it, or read it last
-    asked        TEXT   NOT NULL,              -- a JSON array: for what that asks
+    device_id        BIGINT NOT NULL,
+    service_id       TEXT   NOT NULL,
+    scope_id         BIGINT NOT NULL,
+    desired          TEXT   NOT NULL,              -- a JSON object, as it was given
+    reported         TEXT   NOT NULL,              -- a JSON object of strings
+    desired_version  BIGINT NOT NULL,              -- the device's counter at the last change
+    desired_at       BIGINT,
+    reported_at      BIGINT,
+    write_command_id BIGINT,                       -- writes it, or wrote it last
+    sent_values      TEXT   NOT NULL,              -- of what is desired, what that carries
+    sent_texts       TEXT   NOT NULL,              -- the same as the device is told it
+    sent_version     BIGINT NOT NULL,
+    write_outcome    TEXT CHECK (write_outcome IN ('delivered', 'failed')),
+    verified         BIGINT NOT NULL CHECK (verified IN (0, 1)), -- read after the write
+    write_error      TEXT,                         -- JSON
+    write_expired    BIGINT NOT NULL CHECK (write_expired IN (0, 1)), -- never handed out
+    needs_reconcile  BIGINT NOT NULL CHECK (needs_reconcile IN (0, 1)),
+    awaits_step      BIGINT NOT NULL CHECK (awaits_step IN (0, 1)), -- a step will write it
+    read_command_id  BIGINT,                       -- reads it, or read it last
+    read_keys        TEXT   NOT NULL,              -- a JSON array: for what that asks
     PRIMARY KEY (device_id, service_id)
 );
-CREATE INDEX shadow_due ON shadow (device_id) WHERE due = 1;
-CREATE INDEX shadow_lapsed ON shadow (device_id) WHERE lapsed = 1;
+CREATE INDEX shadow_needs_reconcile ON shadow (device_id) WHERE needs_reconcile = 1;
+CREATE INDEX shadow_write_expired ON shadow (device_id) WHERE write_expired = 1;
 
 -- What happened, in order, as far as anybody wants to hear of it.
 CREATE TABLE event (
@@ -342,30 +343,31 @@ CREATE INDEX subscription_scope ON subscription (scope_id, id);
 CREATE TABLE webhook (
     subscription_id BIGINT NOT NULL,
     event_id        BIGINT NOT NULL,
-    device_id       BIGINT NOT NULL,           -- -1: of none
+    device_id       BIGINT NOT NULL,               -- -1: of none
     state           TEXT   NOT NULL CHECK (state IN ('pending', 'delivered', 'dead')),
-    next_at         BIGINT,                    -- when it is tried again
-    attempts        TEXT   NOT NULL,           -- a JSON array
+    next_attempt_at BIGINT,                        -- when it is tried again
+    attempts        TEXT   NOT NULL,               -- a JSON array
     PRIMARY KEY (subscription_id, event_id)
 );
-CREATE INDEX webhook_due ON webhook (subscription_id, next_at, event_id)
+CREATE INDEX webhook_due ON webhook (subscription_id, next_attempt_at, event_id)
     WHERE state = 'pending';
 -- For those who are told in order: with all that their conditions ask for.
 CREATE INDEX webhook_pending ON webhook
-    (subscription_id, event_id, next_at, device_id) WHERE state = 'pending';
+    (subscription_id, event_id, next_attempt_at, device_id) WHERE state = 'pending';
 CREATE INDEX webhook_device ON webhook
-    (subscription_id, device_id, event_id, next_at, state) WHERE state = 'pending';
+    (subscription_id, device_id, event_id, next_attempt_at, state)
+    WHERE state = 'pending';
 CREATE INDEX webhook_dead ON webhook (subscription_id, event_id) WHERE state = 'dead';
 CREATE INDEX webhook_all_dead ON webhook (event_id) WHERE state = 'dead';
 CREATE INDEX webhook_event ON webhook (event_id, state);
 
 CREATE TABLE idempotency_key (
-    token_id    BIGINT NOT NULL,
-    path        TEXT   NOT NULL,
-    value       TEXT   NOT NULL,
-    fingerprint TEXT   NOT NULL,
-    answer      BYTEA  NOT NULL,
-    created_at  BIGINT NOT NULL,
+    token_id      BIGINT NOT NULL,
+    path          TEXT   NOT NULL,
+    value         TEXT   NOT NULL,
+    fingerprint   TEXT   NOT NULL,
+    response_body BYTEA  NOT NULL,
+    created_at    BIGINT NOT NULL,
     PRIMARY KEY (token_id, path, value)
 );
 CREATE INDEX idempotency_key_age ON idempotency_key (created_at);
@@ -380,15 +382,21 @@ CREATE TABLE token (
     revoked_at  BIGINT
 );
 
+-- Which schema this is, and the oldest one whose servers may work over it; one row.
+CREATE TABLE schema_version (
+    version       BIGINT NOT NULL,
+    oldest_server BIGINT NOT NULL
+);
+
 -- PostgreSQL alone: what is live is kept in memory with SQLite, which one process has.
 -- Who changes a device's live commands gives its lane a new version; who still has the
 -- one that is written here need not read them again.
 CREATE TABLE lane (
-    device_id BIGINT PRIMARY KEY,
-    version   BIGINT NOT NULL,
-    live      BIGINT,               -- how many wait or are in flight; NULL: unknown
-    unsure    BIGINT,               -- until when an endpoint is held back; NULL: unknown
-    trail     TEXT   NOT NULL DEFAULT ''       -- what was changed since each version
+    device_id     BIGINT PRIMARY KEY,
+    version       BIGINT NOT NULL,
+    live_count    BIGINT,           -- that wait or are in flight; NULL: unknown
+    blocked_until BIGINT,           -- for an endpoint held back; NULL: unknown
+    changelog     TEXT   NOT NULL DEFAULT ''       -- commands changed, by version
 );
 CREATE INDEX command_live ON command (device_id, id)
     WHERE state IN ('PENDING', 'SENT', 'DELIVERED');
@@ -399,30 +407,30 @@ CREATE INDEX command_timeout ON command
 
 -- Each server keeps devices, tokens and subscriptions in memory: who changes one tells
 -- all of them, in the very transaction. (What devices and commands do is told apart.)
-CREATE FUNCTION tell_devices() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+CREATE FUNCTION notify_devices() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     -- No more at once than PostgreSQL carries.
     PERFORM pg_notify('pushserver', format('{"devices":[%s]}',
         string_agg(device_id::text, ',')))
-        FROM (SELECT device_id, row_number() OVER () / 350 AS piece FROM told) AS pieces
-        GROUP BY piece;
+        FROM (SELECT device_id, row_number() OVER () / 350 AS piece FROM changed)
+        AS pieces GROUP BY piece;
     RETURN NULL;
 END $$;
-CREATE FUNCTION tell_all() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+CREATE FUNCTION notify_kind() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     PERFORM pg_notify('pushserver', format('{"%s":true}', TG_ARGV[0]));
     RETURN NULL;
 END $$;
-CREATE TRIGGER device_made AFTER INSERT ON device REFERENCING NEW TABLE AS told
-    FOR EACH STATEMENT EXECUTE FUNCTION tell_devices();
-CREATE TRIGGER device_changed AFTER UPDATE ON device REFERENCING NEW TABLE AS told
-    FOR EACH STATEMENT EXECUTE FUNCTION tell_devices();
-CREATE TRIGGER device_deleted AFTER DELETE ON device REFERENCING OLD TABLE AS told
-    FOR EACH STATEMENT EXECUTE FUNCTION tell_devices();
-CREATE TRIGGER token_told AFTER INSERT OR UPDATE OR DELETE ON token
-    FOR EACH ROW EXECUTE FUNCTION tell_all('tokens');
-CREATE TRIGGER subscription_told AFTER INSERT OR DELETE ON subscription
-    FOR EACH ROW EXECUTE FUNCTION tell_all('subscriptions');
-CREATE TRIGGER interest_told AFTER INSERT ON interest
-    FOR EACH ROW EXECUTE FUNCTION tell_all('subscriptions');
+CREATE TRIGGER device_made AFTER INSERT ON device REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION notify_devices();
+CREATE TRIGGER device_changed AFTER UPDATE ON device REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION notify_devices();
+CREATE TRIGGER device_deleted AFTER DELETE ON device REFERENCING OLD TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION notify_devices();
+CREATE TRIGGER token_notify AFTER INSERT OR UPDATE OR DELETE ON token
+    FOR EACH ROW EXECUTE FUNCTION notify_kind('tokens');
+CREATE TRIGGER subscription_notify AFTER INSERT OR DELETE ON subscription
+    FOR EACH ROW EXECUTE FUNCTION notify_kind('subscriptions');
+CREATE TRIGGER interest_notify AFTER INSERT ON interest
+    FOR EACH ROW EXECUTE FUNCTION notify_kind('subscriptions');
 -- How it does is written all the time, and matters to the one server that delivers.
 CREATE TRIGGER subscription_changed AFTER UPDATE ON subscription FOR EACH ROW WHEN (
     (OLD.url, OLD.events, OLD.format, OLD.secret, OLD.app_id, OLD.device_ids, OLD.tags,
@@ -431,4 +439,4 @@ CREATE TRIGGER subscription_changed AFTER UPDATE ON subscription FOR EACH ROW WH
     (NEW.url, NEW.events, NEW.format, NEW.secret, NEW.app_id, NEW.device_ids, NEW.tags,
     NEW.ordered, NEW.headers, NEW.description, NEW.include_result, NEW.profile,
     NEW.resource_name, NEW.old_secret, NEW.old_secret_until, NEW.health))
-    EXECUTE FUNCTION tell_all('subscriptions');
+    EXECUTE FUNCTION notify_kind('subscriptions');

@@ -42,8 +42,8 @@ SELECT n, (at / 1000 - :epoch_ms) << :shift AS id, at,
 """
 _INSERT_COMMANDS = """
 INSERT INTO command (id, scope_id, device_id, verb, endpoint, body, content_type,
-    priority, delivery, max_attempts, response_timeout, slow, created_at, expires_at,
-    state, attempts, turns, sent_at, delivered_at, finished_at, result_id)
+    priority, guarantee, max_attempts, response_timeout, slow, created_at, expires_at,
+    state, attempts, transition_count, sent_at, delivered_at, finished_at, result_id)
 SELECT id, 1, device_id, 'POST', 'load_objects', '{"object":"users"}',
     'application/json', 0, 'atLeastOnce', 5, 180000000, 1, at, at + 86400000000, :state,
     :done, 3 * :done, CASE :done WHEN 1 THEN at + 1000 END,
@@ -74,7 +74,7 @@ INSERT INTO device (device_id, scope_id, state, created_at)
 SELECT :first_device + n, 1, 'adopted', :at FROM n WHERE TRUE ON CONFLICT DO NOTHING
 """
 _INSERT_SEEN = """
-INSERT INTO device_seen (device_id, last_seen_at, address, period)
+INSERT INTO device_seen (device_id, last_seen_at, address, poll_period)
 SELECT device_id, :at, '127.0.0.1', 5000000 FROM device WHERE TRUE
 ON CONFLICT DO NOTHING
 """

@@ -18,7 +18,7 @@ from pushserver.composition import (
     build_workers,
     open_store,
 )
-from pushserver.errors import Misconfigured
+from pushserver.errors import Misconfigured, Outdated
 from pushserver.listening import listen, stop_with_supervisor
 from pushserver.settings import Settings
 from pushserver.web.app_factory import build_app
@@ -48,12 +48,18 @@ async def running_services(settings: Settings, clock: Clock) -> AsyncIterator[Se
             workers = build_workers(services, supervisor)
             async with supervisor.stopping_workers(), run_workers(workers):
                 yield services
-        await services.polling.background_tasks.wait_all()
-        await services.polling.record_written()
-        while not services.fleet.is_flushed:
-            await services.fleet.flush()
+        # Over a newer schema nothing is written any more.
+        if not store.outdated.is_set():
+            await _write_rest(services)
     finally:
         await store.close()
+
+
+async def _write_rest(services: Services) -> None:
+    await services.polling.background_tasks.wait_all()
+    await services.polling.record_written()
+    while not services.fleet.is_flushed:
+        await services.fleet.flush()
 
 
 @asynccontextmanager
@@ -71,7 +77,12 @@ async def listening(settings: Settings, services: Services) -> AsyncIterator[str
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:
-    """Serve until *stop*; then answer what is held, finish, write and close."""
+    """
+    Serve until *stop*; then answer what is held, finish, write and close.
+
+    Raises:
+        Outdated: it stopped because the schema has become too new for this release.
+    """
     clock = SystemClock()
     # What is read at the start lives long: there is nothing to be collected of it.
     gc.disable()
@@ -86,9 +97,21 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
                 devices=len(services.fleet),
                 connections=_raise_open_file_limit(),
             )
-            await stop.wait()
+            await _first_of(stop, services.store.outdated)
             log.info("server.stopping", held_polls=len(services.holds))
     log.info("server.stopped")
+    if services.store.outdated.is_set():
+        raise Outdated("The database has a newer schema; start a newer release.")
+
+
+async def _first_of(*events: asyncio.Event) -> None:
+    """Wait until one of *events* is set."""
+    waiting = [asyncio.create_task(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in waiting:
+            task.cancel()
 
 
 def _tune_gc() -> None:
@@ -120,8 +143,9 @@ def serve(settings: Settings) -> int:
             runner.run(_run_until_signaled(settings))
     except* Misconfigured as errors:
         logger.flush()
-        sys.stderr.write(f"{_first_leaf_error(errors)}\n")
-        code = 1
+        error = _first_leaf_error(errors)
+        sys.stderr.write(f"{error}\n")
+        code = error.exit_code if isinstance(error, Outdated) else 1
     finally:
         logger.flush()
     return code

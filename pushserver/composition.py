@@ -33,6 +33,8 @@ from pushserver.services.tokens import Tokens
 from pushserver.services.upgrades import Upgrades
 from pushserver.settings import Settings
 from pushserver.storage.base import Store
+from pushserver.storage.migrator import Migrator
+from pushserver.storage.sqlite.migrator import SqliteMigrator
 from pushserver.storage.sqlite.store import SqliteStore
 from pushserver.web.services import Services
 from pushserver.workers.counter_log import CounterLog
@@ -51,10 +53,27 @@ async def open_store(settings: Settings, clock: Clock) -> Store:
         # psycopg is there only for those who want it.
         from pushserver.storage.postgres.store import PostgresStore  # noqa: PLC0415
     except ImportError:
-        raise Misconfigured(
-            "PostgreSQL needs psycopg: pip install 'pushserver[postgres]'."
-        ) from None
+        raise _without_psycopg() from None
     return await PostgresStore.open(settings.database, clock)
+
+
+def migrator_of(settings: Settings) -> Migrator:
+    """Return who migrates the database that the settings name."""
+    if not settings.is_postgres:
+        return SqliteMigrator(settings.sqlite_path)
+    try:
+        from pushserver.storage.postgres.migrator import (  # noqa: PLC0415
+            PostgresMigrator,
+        )
+    except ImportError:
+        raise _without_psycopg() from None
+    return PostgresMigrator(settings.database)
+
+
+def _without_psycopg() -> Misconfigured:
+    return Misconfigured(
+        "PostgreSQL needs psycopg: pip install 'pushserver[postgres]'."
+    )
 
 
 def build_services(settings: Settings, store: Store, clock: Clock) -> Services:

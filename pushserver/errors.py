@@ -14,6 +14,7 @@ PushServerError
 ├── TooLarge
 ├── Unavailable          the store is away; try again
 └── Misconfigured        the server cannot start like this
+    └── Outdated         the database has a schema that only newer releases can use
 
 Messages are for people and safe to show: they never carry a payload or a secret.
 `code` is for programs and never changes after a release.
@@ -121,3 +122,13 @@ class Misconfigured(PushServerError):
 
     code = "misconfigured"
     title = "The server cannot start like this"
+
+
+class Outdated(Misconfigured):
+    """The database has a newer schema, over which this release must not work."""
+
+    code = "outdated"
+    title = "The database has a newer schema"
+    #: What the process exits with, so that a supervisor knows that restarting is no
+    #: use.
+    exit_code = 3

@@ -15,7 +15,8 @@ import attrs
 from pushserver.clock import SystemClock
 from pushserver.errors import Misconfigured
 from pushserver.settings import Settings, load
-from pushserver.storage.sqlite.connection import SCHEMA_VERSION, FileLock
+from pushserver.storage.migrations import SCHEMA_VERSION
+from pushserver.storage.sqlite.connection import FileLock
 
 try:
     import psycopg
@@ -24,7 +25,10 @@ try:
         Connection,
         encode_parameters,
     )
-    from pushserver.storage.postgres.connection.schema import ensure_schema
+    from pushserver.storage.postgres.connection.schema import (
+        count_servers,
+        ensure_schema,
+    )
 except ImportError:
     raise Misconfigured(
         "PostgreSQL needs psycopg: pip install 'pushserver[postgres]'."
@@ -33,10 +37,10 @@ except ImportError:
 #: Told how many rows were copied, and of how many.
 ProgressCallback = Callable[[int, int], None]
 
-_TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
-_COUNT_SERVERS = (
-    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-    " AND application_name LIKE 'pushserver%' AND pid <> pg_backend_pid()"
+# Which schema it has is for the target to say.
+_TABLES = (
+    "SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'schema_version'"
+    " ORDER BY name"
 )
 #: After so many rows it is told how far the copy is.
 _PROGRESS_INTERVAL = 1000
@@ -106,7 +110,8 @@ def _open_source(path: Path) -> Iterator[sqlite3.Connection]:
         (version,) = file.execute("PRAGMA user_version").fetchone()
         if version != SCHEMA_VERSION:
             raise Misconfigured(
-                f"{path} has schema {version}, this release copies {SCHEMA_VERSION}."
+                f"{path} has schema {version}, this release copies {SCHEMA_VERSION}:"
+                f" run `pushserver migrate --database sqlite:///{path}` if it is older."
             )
         yield file
 
@@ -135,7 +140,7 @@ def _describe_table(file: sqlite3.Connection, name: str) -> SourceTable:
 
 def _refuse_if_used(connection: Connection, tables: Sequence[SourceTable]) -> None:
     """Refuse a target that has more than its first scope, or a server."""
-    if _number(connection, _COUNT_SERVERS):
+    if count_servers(connection):
         raise Misconfigured("A server is at work over the target; stop it first.")
     for table in tables:
         if table.name != "scope" and _number(

@@ -19,7 +19,7 @@ import attrs
 import structlog
 
 from pushserver import logs
-from pushserver.errors import Misconfigured
+from pushserver.errors import Misconfigured, Outdated
 from pushserver.listening import (
     BACKLOG,
     SOCKET_FD_VARIABLE,
@@ -132,6 +132,9 @@ class Supervisor:
                 self._stop(exit_code or 1)
             elif exit_code:
                 log.error("process.died", server=worker.number, code=exit_code)
+                # The next one may be of a newer release; if not, it cannot start
+                # either.
+                worker.has_started = exit_code != Outdated.exit_code
                 await self._wait_before_restart()
 
     async def _wait_before_restart(self) -> None:

@@ -5,7 +5,8 @@ import os
 import tempfile
 import uuid
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,19 @@ def _connection(url: str) -> "psycopg.Connection[Any]":
     connection = psycopg.connect(url, autocommit=True)
     atexit.register(connection.close)
     return connection
+
+
+@contextmanager
+def database_without_tables(database: str) -> Iterator[str]:
+    """Have another database beside this one for the block, without even a table."""
+    address, _, options = database.partition("?")
+    server, _, own = address.rpartition("/")
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE bare_{own}".encode())
+        try:
+            yield f"{server}/bare_{own}?{options}"
+        finally:
+            connection.execute(f"DROP DATABASE bare_{own} WITH (FORCE)".encode())
 
 
 @cache

@@ -94,6 +94,12 @@ class Program:
         """Ask it to stop (SIGTERM) and return its exit code."""
         return self._end(signal.SIGTERM)
 
+    def wait(self) -> int:
+        """Wait until it ends by itself, and return its exit code."""
+        process, self._process = self._process, None
+        assert process is not None
+        return process.wait(60)
+
     def kill(self) -> int:
         """Kill it (SIGKILL), as a failing machine would."""
         return self._end(signal.SIGKILL)

@@ -17,6 +17,7 @@ from pushserver.model.event import EventType
 from pushserver.storage.subscriptions import StreamInterest
 from tests.clock import START, ManualClock
 from tests.database_rows import every_row, open_reader
+from tests.postgres import database_without_tables
 from tests.program import Program
 from tests.web.api.tenant import Tenant, empty_tenant, populated_tenant
 from tests.web.api.upgrades import create_upgrade, run_steps, version_result
@@ -53,15 +54,11 @@ async def _file(path: Path, clock: ManualClock) -> str:
     return address
 
 
-@pytest.fixture(name="bare")
+@pytest.fixture(name="database_without_tables")
 def _bare(database: str) -> Iterator[str]:
     """Return the address of a database in which there is not even a table."""
-    address, _, options = database.partition("?")
-    server, _, own = address.rpartition("/")
-    with psycopg.connect(database, autocommit=True) as link:
-        link.execute(f"CREATE DATABASE bare_{own}".encode())
-        yield f"{server}/bare_{own}?{options}"
-        link.execute(f"DROP DATABASE bare_{own} WITH (FORCE)".encode())
+    with database_without_tables(database) as url:
+        yield url
 
 
 async def fill(server: LocalServer) -> Tenant:
@@ -134,7 +131,8 @@ async def test_used_before(file: str, database: str, clock: ManualClock) -> None
     """
     with psycopg.connect(database) as link:
         link.execute(
-            "INSERT INTO lane (device_id, version, live, unsure) VALUES (1, 1, 0, 0)"
+            "INSERT INTO lane (device_id, version, live_count, blocked_until)"
+            " VALUES (1, 1, 0, 0)"
         )
     migrate(file, database, nothing)
     async with running_server(database, clock, **INSIDE) as server:
@@ -144,12 +142,12 @@ async def test_used_before(file: str, database: str, clock: ManualClock) -> None
     assert b"" != handed_out.body
 
 
-async def test_planned_well(file: str, bare: str) -> None:
+async def test_planned_well(file: str, database_without_tables: str) -> None:
     """
     What was copied is known to who plans; what is empty is not taken to stay so.
     """
-    migrate(file, bare, nothing)
-    with open_reader(bare) as read:
+    migrate(file, database_without_tables, nothing)
+    with open_reader(database_without_tables) as read:
         known = dict(read("SELECT relname, reltuples FROM pg_class"))
 
     assert known["command"] > 0 > known["lane"]
@@ -245,7 +243,7 @@ async def test_not_empty(file: str, database: str, clock: ManualClock) -> None:
     assert before == rows_of(database)
 
 
-async def test_nothing_left_behind(file: str, bare: str) -> None:
+async def test_nothing_left_behind(file: str, database_without_tables: str) -> None:
     """
     A copy that fails in its last table leaves not even an empty one.
     """
@@ -253,8 +251,8 @@ async def test_nothing_left_behind(file: str, bare: str) -> None:
         broken.execute("PRAGMA ignore_check_constraints = ON")
         broken.execute("UPDATE webhook SET state = 'lost'")
 
-    assert "webhook" in refused(file, bare)
-    with open_reader(bare) as read:
+    assert "webhook" in refused(file, database_without_tables)
+    with open_reader(database_without_tables) as read:
         assert [] == read("SELECT 1 FROM pg_tables WHERE schemaname = 'public'")
 
 
@@ -265,12 +263,16 @@ def test_unreachable(file: str) -> None:
     assert "Nothing was copied" in refused(file, "postgresql:///x?host=/nowhere")
 
 
-def test_command(file: str, bare: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command(
+    file: str, database_without_tables: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     """
     The command prints what it copied, into a database that had no tables, and refuses
     to do so again.
     """
-    codes = [main(["migrate-store", file, bare], {}) for _ in range(2)]
+    codes = [
+        main(["migrate-store", file, database_without_tables], {}) for _ in range(2)
+    ]
     said = capsys.readouterr()
 
     assert [0, 1] == codes

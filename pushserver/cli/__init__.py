@@ -52,6 +52,10 @@ COMMANDS = {
         "purge:purge",
         "Delete commands that have ended, results, operations and tasks of long ago.",
     ),
+    "migrate": (
+        "migrate:migrate",
+        "Do what the database's schema lacks for this release: all of it, or nothing.",
+    ),
     "migrate-store": (
         "migrate_store:migrate_store",
         "Copy everything from a SQLite file into an empty PostgreSQL, in one go.",

@@ -6,6 +6,7 @@ survives the loss of power; what raised `Unavailable` may or may not be. Every w
 atomic: it happens wholly or not at all, also when its caller is cancelled.
 """
 
+import asyncio
 from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
@@ -173,6 +174,10 @@ class Store(
     @property
     def is_shared(self) -> bool:
         """Whether other servers may be at work over the same store."""
+
+    @property
+    def outdated(self) -> asyncio.Event:
+        """Is set when the schema has become too new for this release."""
 
     def add_notice_listener(self, listener: Callable[[ChangeNotice], None]) -> None:
         """Tell *listener* what other servers over the same store did."""

@@ -17,9 +17,10 @@ from pushserver.storage.rows import Row
 
 #: What every listing of a lane needs; then what its order adds.
 COMMAND_COLUMNS = (
-    "id, device_id, endpoint, priority, delivery, max_attempts, response_timeout, slow,"
-    " created_at, not_before, expires_at, state, attempts, sent_at, delivered_at,"
-    " finished_at, operation_id, step, resource, result_id, scope_id, turns, service_id"
+    "id, device_id, endpoint, priority, guarantee, max_attempts, response_timeout,"
+    " slow, created_at, not_before, expires_at, state, attempts, sent_at, delivered_at,"
+    " finished_at, operation_id, step, resource, result_id, scope_id, transition_count,"
+    " service_id"
 )
 ORDER_COLUMNS = "verb, endpoint, body, content_type, query_string, metadata"
 #: As `command_insert_row` has them: `endpoint` stands in both.

@@ -14,7 +14,8 @@ DEVICE_COLUMNS = (
     " key_enforced, scope_id"
 )
 DEVICE_SEEN_COLUMNS = (
-    "device_id, last_seen_at, address, period, polled_plain, stray_count"
+    "device_id, last_seen_at, address, poll_period, polled_without_key,"
+    " unknown_request_count"
 )
 UNKNOWN_REQUEST_COLUMNS = "id, device_id, at, method, path, address, body"
 TOKEN_COLUMNS = "id, hash, name, permissions, created_at, scope_id"  # noqa: S105 - columns

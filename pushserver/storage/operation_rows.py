@@ -16,12 +16,13 @@ from pushserver.storage.rows import Row
 
 OPERATION_COLUMNS = (
     "id, scope_id, device_id, task_id, created_at, created_by, resource, action,"
-    " app_id, properties, on_failure, steps, queued, done, failed, unknown, progress,"
-    " status, canceled, retried, started_at, ended_at, modified_at, version"
+    " app_id, properties, on_failure, step_count, queued_steps, done_steps,"
+    " failed_steps, unknown_steps, progress, status, canceled, retried,"
+    " started_at, ended_at, modified_at, version"
 )
 STEP_COLUMNS = (
     "owner_id, number, resource, verb, endpoint, body, content_type, query_string,"
-    " metadata, priority, delivery, max_attempts, response_timeout, expires_in,"
+    " metadata, priority, guarantee, max_attempts, response_timeout, expires_in,"
     " not_before, service_id"
 )
 NOTIFICATION_COLUMNS = (
@@ -30,8 +31,8 @@ NOTIFICATION_COLUMNS = (
 )
 TASK_COLUMNS = (
     "id, scope_id, name, created_at, created_by, expires_at, state, resource, action,"
-    " app_id, properties, on_failure, steps, concurrency, stop_after, forgiven,"
-    " ended_at, expires_in"
+    " app_id, properties, on_failure, step_count, concurrency, stop_after,"
+    " ignored_failures, ended_at, expires_in"
 )
 
 #: What may be absent, of what lists are sorted by.

@@ -1,34 +1,47 @@
 """The schema, read from the one file that people read, too."""
 
 import re
+from enum import StrEnum
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-_POSTGRES_MARKER = "-- PostgreSQL alone"
+_EVERY = "Every store"
+# A section goes on until the next one begins.
+_SECTION = re.compile(r"^(?=-- (PostgreSQL alone|SQLite alone|Every store)\b)", re.M)
 _COLUMN = re.compile(r"^    (\w+) +([A-Z]+)\b", re.MULTILINE)
 
 
+class Dialect(StrEnum):
+    """For whom a section is that begins with the comment `-- PostgreSQL alone`."""
+
+    SQLITE = "SQLite alone"
+    POSTGRES = "PostgreSQL alone"
+
+
+def part_for(dialect: Dialect, sql: str) -> str:
+    """Return what of *sql* is for *dialect*, or for every store, in its own words."""
+    first, *others = _SECTION.split(sql)
+    sections = zip(others[::2], others[1::2], strict=True)
+    own = "".join(text for name, text in sections if name in (dialect, _EVERY))
+    if dialect is Dialect.SQLITE:
+        # Only an INTEGER PRIMARY KEY is the row's own place in the file.
+        return (first + own).replace("BIGINT PRIMARY KEY", "INTEGER PRIMARY KEY")
+    # Text is compared byte by byte, as SQLite does.
+    return re.sub(r"\bTEXT\b", 'TEXT COLLATE "C"', first + own)
+
+
 @cache
-def schema_sql(*, include_postgres: bool) -> str:
-    """
-    Return `schema.sql`, without what PostgreSQL alone needs unless it is
-    *include_postgres*.
-    """
-    sql = _read()
-    return sql if include_postgres else sql.partition(_POSTGRES_MARKER)[0]
-
-
-def column_types(table: str, names: str) -> list[str]:
-    """Return the types of some columns of a table, such as BIGINT."""
-    body = schema_sql(include_postgres=True).partition(f"CREATE TABLE {table} (")[2]
-    kinds = dict(_COLUMN.findall(body.partition("\n);")[0]))
-    return [kinds[name.strip()] for name in names.split(",")]
-
-
-def _read() -> str:
-    """Read it from inside the wheel, or from a source checkout."""
+def schema_sql() -> str:
+    """Read `schema.sql` from inside the wheel, or from a source checkout."""
     inside = files("pushserver").joinpath("schema.sql")
     if inside.is_file():
         return inside.read_text("utf-8")
     return (Path(__file__).parents[2] / "schema.sql").read_text("utf-8")
+
+
+def column_types(table: str, names: str) -> list[str]:
+    """Return the types of some columns of a table, such as BIGINT."""
+    body = schema_sql().partition(f"CREATE TABLE {table} (")[2]
+    kinds = dict(_COLUMN.findall(body.partition("\n);")[0]))
+    return [kinds[name.strip()] for name in names.split(",")]

@@ -9,9 +9,10 @@ from pushserver.model.shadow import PropertyValue, Service, WriteOutcome
 from pushserver.storage.rows import Row
 
 SERVICE_COLUMNS = (
-    "device_id, service_id, scope_id, desired, reported, version, desired_at,"
-    " reported_at, command_id, sent, carried, sent_version, outcome, verified, error,"
-    " lapsed, due, planned, read_id, asked"
+    "device_id, service_id, scope_id, desired, reported, desired_version, desired_at,"
+    " reported_at, write_command_id, sent_values, sent_texts, sent_version,"
+    " write_outcome, verified, write_error, write_expired, needs_reconcile,"
+    " awaits_step, read_command_id, read_keys"
 )
 _encode = msgspec.json.Encoder().encode
 _decode_values = msgspec.json.Decoder(dict[str, PropertyValue]).decode

@@ -26,7 +26,9 @@ SUBSCRIPTION_COLUMNS = (
 )
 #: Comparable to itself, as NULL is not.
 _NO_DEVICE = -1
-WEBHOOK_COLUMNS = "subscription_id, event_id, device_id, state, next_at, attempts"
+WEBHOOK_COLUMNS = (
+    "subscription_id, event_id, device_id, state, next_attempt_at, attempts"
+)
 
 
 def event_from_row(row: Row) -> Event:

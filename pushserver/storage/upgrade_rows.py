@@ -6,12 +6,13 @@ from pushserver.model.upgrade import DeviceUpgrade, DeviceUpgradeState, Upgrade
 from pushserver.storage.rows import Row
 
 UPGRADE_COLUMNS = (
-    "target_version, version_pointer, downloads, applies, retries, apply_timeout"
+    "target_version, version_pointer, download_steps, apply_steps, max_retries,"
+    " apply_timeout"
 )
 UPGRADE_INSERT_COLUMNS = f"task_id, scope_id, {UPGRADE_COLUMNS}"
 DEVICE_UPGRADE_COLUMNS = (
-    "state, source_version, current_version, missing, tries, updating_at, error_code,"
-    " error"
+    "state, source_version, current_version, apply_unanswered, retries_used,"
+    " updating_at, error_code, error"
 )
 DEVICE_UPGRADE_INSERT_COLUMNS = f"operation_id, {DEVICE_UPGRADE_COLUMNS}"
 

@@ -7,15 +7,16 @@ from subprocess import Popen
 
 import pytest
 
+from pushserver.errors import Outdated
 from tests.program import Program
 
 pytestmark = pytest.mark.only_on("sqlite")
 
 
-def refused(process: Popen[bytes], program: Program) -> str:
+def refused(process: Popen[bytes], program: Program, code: int = 1) -> str:
     """Wait for the program to refuse; return its one line."""
     try:
-        assert 1 == process.wait(15)
+        assert code == process.wait(15)
     finally:
         process.kill()
     (line,) = program.log.read_text().splitlines()
@@ -116,7 +117,7 @@ def test_later_release(program: Program) -> None:
     with closing(sqlite3.connect(program.file)) as connection:
         connection.execute("PRAGMA user_version = 999")
 
-    assert "999" in refused(program.spawn(), program)
+    assert "999" in refused(program.spawn(), program, Outdated.exit_code)
 
 
 def test_first_token(program: Program) -> None:

@@ -123,7 +123,7 @@ class Administrator:
 def transitions(program: Program) -> set[Transition]:
     """Return every transition that the database has, by the commands' own counts."""
     with open_reader(program.database) as read:
-        rows = read("SELECT id, turns FROM command")
+        rows = read("SELECT id, transition_count FROM command")
     return {(row, turn) for row, turns in rows for turn in range(1, turns + 1)}
 
 

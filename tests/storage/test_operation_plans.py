@@ -95,8 +95,8 @@ async def test_reads(file: SqliteStore, name: str) -> None:
 async def test_shadows(file: SqliteStore) -> None:
     """What is due or has lapsed of shadows is found without those that are not."""
     reads = {
-        "due": file.shadows.due_services(limit=9),
-        "lapsed": file.shadows.retryable_services(now=START, hold=0, limit=9),
+        "needs_reconcile": file.shadows.due_services(limit=9),
+        "write_expired": file.shadows.retryable_services(now=START, hold=0, limit=9),
     }
     for name, read in reads.items():
         first, *others = await plan(file, read)

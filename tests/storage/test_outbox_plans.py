@@ -61,7 +61,9 @@ _OLDER = (
     "SEARCH older USING INDEX webhook_device"
     " (subscription_id=? AND device_id=? AND event_id<?)"
 )
-_BY_TIME = "SEARCH webhook USING INDEX webhook_due (subscription_id=? AND next_at"
+_BY_TIME = (
+    "SEARCH webhook USING INDEX webhook_due (subscription_id=? AND next_attempt_at"
+)
 _CHOSEN = (
     "SEARCH webhook USING INDEX sqlite_autoindex_webhook_1"
     " (subscription_id=? AND event_id=?)"

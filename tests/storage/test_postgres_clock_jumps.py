@@ -101,7 +101,7 @@ async def test_clock_jumps_amid_a_round(pair: ServerPair, database: str) -> None
 
 def _begin_to_write(link: Connection) -> None:
     link.execute_all(
-        "SET deadlock_timeout = '10ms'; BEGIN; UPDATE command SET turns = turns"
+        "SET deadlock_timeout = '10ms'; BEGIN; UPDATE command SET attempts = attempts"
     )
 
 

@@ -206,7 +206,7 @@ async def test_filters(store: Store) -> None:
 async def left(store: Store) -> tuple[int, int]:
     """Return how many upgrades and parts there are, also of nobody."""
     assert isinstance(store, SqlStore)
-    sql = "SELECT count(*) FROM upgrade UNION ALL SELECT count(*) FROM upgrade_part"
+    sql = "SELECT count(*) FROM upgrade UNION ALL SELECT count(*) FROM device_upgrade"
     upgrades, parts = await store.list_reader.run(lambda c: c.execute(sql).fetchall())
     return upgrades[0], parts[0]
 

@@ -268,6 +268,11 @@ class PostgresStore(SqlStore):
         return self.member.is_leader
 
     @property
+    def outdated(self) -> asyncio.Event:
+        """The desk looks at the schema, once a second."""
+        return self.member.schema.outdated
+
+    @property
     def database_version(self) -> str:
         """Name the database's release, as it was at the start."""
         return f"PostgreSQL {self.server_version}"

@@ -62,7 +62,8 @@ _UPDATE_COMMAND = BulkStatement(
     " attempts = CAST(new.column2 AS BIGINT), sent_at = CAST(new.column3 AS BIGINT),"
     " delivered_at = CAST(new.column4 AS BIGINT),"
     " finished_at = CAST(new.column5 AS BIGINT),"
-    " result_id = CAST(new.column6 AS BIGINT), turns = CAST(new.column7 AS BIGINT)"
+    " result_id = CAST(new.column6 AS BIGINT),"
+    " transition_count = CAST(new.column7 AS BIGINT)"
     " FROM (VALUES {}) AS new"
     " WHERE command.id = CAST(new.column8 AS BIGINT)"
     " AND command.state || '' = new.column9",
@@ -79,9 +80,11 @@ _UPDATE_DELIVERY = BulkStatement(
 _INSERT_RESULT = insert("result", RESULT_COLUMNS)
 INSERT_OPERATION = insert("operation", OPERATION_COLUMNS)
 _UPDATE_OPERATION = BulkStatement(
-    "UPDATE operation SET queued = CAST(new.column1 AS BIGINT),"
-    " done = CAST(new.column2 AS BIGINT), failed = CAST(new.column3 AS BIGINT),"
-    " unknown = CAST(new.column4 AS BIGINT), progress = CAST(new.column5 AS BIGINT),"
+    "UPDATE operation SET queued_steps = CAST(new.column1 AS BIGINT),"
+    " done_steps = CAST(new.column2 AS BIGINT),"
+    " failed_steps = CAST(new.column3 AS BIGINT),"
+    " unknown_steps = CAST(new.column4 AS BIGINT),"
+    " progress = CAST(new.column5 AS BIGINT),"
     " status = new.column6, canceled = CAST(new.column7 AS BIGINT),"
     " started_at = CAST(new.column8 AS BIGINT),"
     " ended_at = CAST(new.column9 AS BIGINT),"
@@ -92,28 +95,30 @@ _UPDATE_OPERATION = BulkStatement(
     must_match_all=True,
 )
 _UPSERT_DEVICE_UPGRADE = BulkStatement(
-    f"INSERT INTO upgrade_part ({DEVICE_UPGRADE_INSERT_COLUMNS}) VALUES {{}}"
+    f"INSERT INTO device_upgrade ({DEVICE_UPGRADE_INSERT_COLUMNS}) VALUES {{}}"
     " ON CONFLICT (operation_id) DO UPDATE SET state = excluded.state,"
     " source_version = excluded.source_version,"
-    " current_version = excluded.current_version, missing = excluded.missing,"
-    " tries = excluded.tries, updating_at = excluded.updating_at,"
+    " current_version = excluded.current_version,"
+    " apply_unanswered = excluded.apply_unanswered,"
+    " retries_used = excluded.retries_used, updating_at = excluded.updating_at,"
     " error_code = excluded.error_code, error = excluded.error",
     count_columns(DEVICE_UPGRADE_INSERT_COLUMNS),
-    column_types=column_types("upgrade_part", DEVICE_UPGRADE_INSERT_COLUMNS),
+    column_types=column_types("device_upgrade", DEVICE_UPGRADE_INSERT_COLUMNS),
 )
 INSERT_STEP = insert("step", STEP_COLUMNS)
 _INSERT_SERVICE = insert("shadow", SERVICE_COLUMNS)
 _UPDATE_SERVICE = BulkStatement(
     "UPDATE shadow SET desired = new.column1, reported = new.column2,"
-    " version = CAST(new.column3 AS BIGINT),"
+    " desired_version = CAST(new.column3 AS BIGINT),"
     " desired_at = CAST(new.column4 AS BIGINT),"
     " reported_at = CAST(new.column5 AS BIGINT),"
-    " command_id = CAST(new.column6 AS BIGINT), sent = new.column7,"
-    " carried = new.column8, sent_version = CAST(new.column9 AS BIGINT),"
-    " outcome = new.column10, verified = CAST(new.column11 AS BIGINT),"
-    " error = new.column12, lapsed = CAST(new.column13 AS BIGINT),"
-    " due = CAST(new.column14 AS BIGINT), planned = CAST(new.column15 AS BIGINT),"
-    " read_id = CAST(new.column16 AS BIGINT), asked = new.column17"
+    " write_command_id = CAST(new.column6 AS BIGINT), sent_values = new.column7,"
+    " sent_texts = new.column8, sent_version = CAST(new.column9 AS BIGINT),"
+    " write_outcome = new.column10, verified = CAST(new.column11 AS BIGINT),"
+    " write_error = new.column12, write_expired = CAST(new.column13 AS BIGINT),"
+    " needs_reconcile = CAST(new.column14 AS BIGINT),"
+    " awaits_step = CAST(new.column15 AS BIGINT),"
+    " read_command_id = CAST(new.column16 AS BIGINT), read_keys = new.column17"
     " FROM (VALUES {}) AS new WHERE shadow.device_id = CAST(new.column18 AS BIGINT)"
     " AND shadow.service_id = new.column19",
     19,
@@ -127,7 +132,9 @@ _FINISH_TASK = (
     " AND NOT EXISTS (SELECT 1 FROM operation WHERE task_id = task.id"
     " AND retried = 0 AND status = 'RUNNING')"
 )
-_IDEMPOTENCY_KEY_COLUMNS = "token_id, path, value, fingerprint, answer, created_at"
+_IDEMPOTENCY_KEY_COLUMNS = (
+    "token_id, path, value, fingerprint, response_body, created_at"
+)
 UPSERT_IDEMPOTENCY_KEY = upsert(
     "idempotency_key", _IDEMPOTENCY_KEY_COLUMNS, key="token_id, path, value"
 )
@@ -258,7 +265,7 @@ def _delete_operation(connection: SqlConnection, operation_id: int) -> None:
     for table, name in (
         ("notification", "operation_id"),
         ("step", "owner_id"),
-        ("upgrade_part", "operation_id"),
+        ("device_upgrade", "operation_id"),
         ("operation", "id"),
     ):
         connection.execute(f"DELETE FROM {table} WHERE {name} = ?", (operation_id,))

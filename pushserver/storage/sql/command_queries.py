@@ -50,7 +50,7 @@ _RESULT_OF = (
 _SELECT_DEVICE_UPGRADE = (
     f"SELECT {qualified(UPGRADE_COLUMNS, 'upgrade')},"
     f" {qualified(DEVICE_UPGRADE_COLUMNS, 'part')} FROM upgrade"
-    " LEFT JOIN upgrade_part AS part ON part.operation_id = ? WHERE task_id = ?"
+    " LEFT JOIN device_upgrade AS part ON part.operation_id = ? WHERE task_id = ?"
 )
 
 

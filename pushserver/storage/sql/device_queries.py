@@ -65,21 +65,21 @@ _ENFORCE = BulkStatement(
     2,
 )
 _SEEN = upsert("device_seen", DEVICE_SEEN_COLUMNS, key="device_id")
-_INSERT_UNKNOWN_REQUEST = insert("stray_request", UNKNOWN_REQUEST_COLUMNS)
+_INSERT_UNKNOWN_REQUEST = insert("unknown_request", UNKNOWN_REQUEST_COLUMNS)
 _SELECT_UNKNOWN_REQUESTS = (
-    f"SELECT {UNKNOWN_REQUEST_COLUMNS} FROM stray_request WHERE device_id = ? ORDER"
-    " BY id"
+    f"SELECT {UNKNOWN_REQUEST_COLUMNS} FROM unknown_request WHERE device_id = ?"
+    " ORDER BY id"
 )
 _TRIM_UNKNOWN_REQUESTS = (
-    "DELETE FROM stray_request WHERE id IN (SELECT id FROM (SELECT id, row_number()"
-    " OVER (PARTITION BY device_id ORDER BY id DESC) AS place FROM stray_request"
+    "DELETE FROM unknown_request WHERE id IN (SELECT id FROM (SELECT id, row_number()"
+    " OVER (PARTITION BY device_id ORDER BY id DESC) AS place FROM unknown_request"
     " WHERE device_id IN ({})) AS newest WHERE place > ?)"
 )
 #: Three of its own periods (a device that never polled idly has none), half a minute at
 #: the least, and as long as its polls are held.
 IS_ONLINE = (
     "seen.last_seen_at > ? - coalesce(device.hold, ?) - CASE"
-    " WHEN seen.period > 10000000 THEN 3 * seen.period ELSE 30000000 END"
+    " WHEN seen.poll_period > 10000000 THEN 3 * seen.poll_period ELSE 30000000 END"
 )
 _OLD_KEYS = "DELETE FROM idempotency_key WHERE created_at < ?"
 
@@ -148,7 +148,7 @@ def enforce_keys(connection: SqlConnection, devices: Sequence[Device]) -> None:
 
 def delete_device(connection: SqlConnection, device_id: int) -> None:
     """Delete a device, what was seen of it, and its shadow."""
-    for table in ("device", "device_seen", "stray_request", "shadow"):
+    for table in ("device", "device_seen", "unknown_request", "shadow"):
         connection.execute(f"DELETE FROM {table} WHERE device_id = ?", (device_id,))
 
 

@@ -13,10 +13,10 @@ def largest_id(connection: SqlConnection) -> int:
         "operation",
         "result",
         "scope",
-        "stray_request",
         "subscription",
         "task",
         "token",
+        "unknown_request",
     )
     found = (
         connection.execute(f"SELECT max(id) FROM {table}").fetchone()[0]

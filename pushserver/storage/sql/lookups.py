@@ -19,7 +19,7 @@ from pushserver.storage.sql.connection import SqlConnection
 from pushserver.storage.sql.shadows import find_service, find_services
 
 _KEY = (
-    "SELECT fingerprint, answer, created_at FROM idempotency_key"
+    "SELECT fingerprint, response_body, created_at FROM idempotency_key"
     " WHERE token_id = ? AND path = ? AND value = ?"
 )
 _DELIVERY = (

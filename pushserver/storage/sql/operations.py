@@ -47,8 +47,9 @@ _STEPS = (
     " WHERE step.owner_id = ? ORDER BY step.number, command.id"
 )
 _DUE = (
-    "SELECT id, device_id, coalesce(task_id, id), queued FROM operation"
-    " WHERE status = 'RUNNING' AND queued = done AND done > 0 AND done < steps"
+    "SELECT id, device_id, coalesce(task_id, id), queued_steps FROM operation"
+    " WHERE status = 'RUNNING' AND queued_steps = done_steps AND done_steps > 0"
+    " AND done_steps < step_count"
     " ORDER BY id LIMIT ?"
 )
 #: Ids grow with the time of making. What waits has begun when it was made, for a list.

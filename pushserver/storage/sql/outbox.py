@@ -38,9 +38,9 @@ _PROGRESS = (
 )
 _RECORD = upsert("webhook", WEBHOOK_COLUMNS, key="subscription_id, event_id")
 _DUE = (
-    f"SELECT {WEBHOOK_COLUMNS} FROM webhook WHERE subscription_id = ? AND state ="
-    " 'pending'"
-    " AND next_at <= ? ORDER BY next_at, event_id LIMIT ?"
+    f"SELECT {WEBHOOK_COLUMNS} FROM webhook WHERE subscription_id = ?"
+    " AND state = 'pending' AND next_attempt_at <= ?"
+    " ORDER BY next_attempt_at, event_id LIMIT ?"
 )
 _NO_OLDER_PENDING = (
     " AND NOT EXISTS (SELECT 1 FROM webhook AS older"
@@ -50,16 +50,16 @@ _NO_OLDER_PENDING = (
 )
 # The nought keeps SQLite to the order of events: it stops at the limit.
 _DUE_IN_ORDER = (
-    f"SELECT {WEBHOOK_COLUMNS} FROM webhook WHERE subscription_id = ?1 AND state ="
-    " 'pending'"
-    f" AND next_at + 0 <= ?2{_NO_OLDER_PENDING} AND older.next_at > ?2) ORDER BY"
-    " event_id LIMIT ?3"
+    f"SELECT {WEBHOOK_COLUMNS} FROM webhook WHERE subscription_id = ?1"
+    " AND state = 'pending' AND next_attempt_at + 0 <= ?2"
+    f"{_NO_OLDER_PENDING} AND older.next_attempt_at > ?2) ORDER BY event_id LIMIT ?3"
 )
 _NEXT_DUE = (
-    "SELECT min(next_at) FROM webhook WHERE subscription_id = ? AND state = 'pending'"
+    "SELECT min(next_attempt_at) FROM webhook WHERE subscription_id = ?"
+    " AND state = 'pending'"
 )
 _NEXT_DUE_IN_ORDER = (
-    "SELECT min(next_at + 0) FROM webhook WHERE subscription_id = ?"
+    "SELECT min(next_attempt_at + 0) FROM webhook WHERE subscription_id = ?"
     f" AND state = 'pending'{_NO_OLDER_PENDING})"
 )
 _BLOCKED = (
@@ -82,13 +82,15 @@ _LAG = (
     " (SELECT count(*) FROM event WHERE scope_id = ?2 AND id > ?3)"
 )
 _RETRY_PENDING_NOW = (
-    "UPDATE webhook SET next_at = ?1 WHERE subscription_id = ?2 AND event_id IN"
-    " (SELECT event_id FROM webhook WHERE subscription_id = ?2 AND state = 'pending'"
-    " AND next_at > ?1 LIMIT ?3)"
+    "UPDATE webhook SET next_attempt_at = ?1 WHERE subscription_id = ?2"
+    " AND event_id IN (SELECT event_id FROM webhook"
+    " WHERE subscription_id = ?2 AND state = 'pending'"
+    " AND next_attempt_at > ?1 LIMIT ?3)"
 )
 _REQUEUE_DEAD = (
-    "UPDATE webhook SET state = 'pending', next_at = ?1 WHERE subscription_id = ?2"
-    " AND event_id IN (SELECT event_id FROM webhook WHERE subscription_id = ?2"
+    "UPDATE webhook SET state = 'pending', next_attempt_at = ?1"
+    " WHERE subscription_id = ?2 AND event_id IN"
+    " (SELECT event_id FROM webhook WHERE subscription_id = ?2"
     " AND state = 'dead' AND event_id >= ?3 LIMIT ?4)"
 )
 _PURGE_DEAD = (
@@ -113,8 +115,9 @@ _SELECT_BACKLOG_LIMIT = (
     " ORDER BY event_id DESC LIMIT 1 OFFSET ?"
 )
 _DEAD_LETTER = (
-    "UPDATE webhook SET state = 'dead', next_at = NULL WHERE subscription_id = ?1"
-    " AND event_id IN (SELECT event_id FROM webhook WHERE subscription_id = ?1"
+    "UPDATE webhook SET state = 'dead', next_attempt_at = NULL"
+    " WHERE subscription_id = ?1 AND event_id IN"
+    " (SELECT event_id FROM webhook WHERE subscription_id = ?1"
     " AND state = 'pending' AND event_id <= ?2 ORDER BY event_id LIMIT ?3)"
 )
 _COUNT_DROPPED = "UPDATE subscription SET dropped = dropped + ? WHERE id = ?"

@@ -33,7 +33,7 @@ _SELECT_PURGEABLE = {
 }
 #: What goes with a row of a kind, and by which name it points there.
 _DEPENDENT_TABLES = {
-    "operation": (("step", "owner_id"), ("upgrade_part", "operation_id")),
+    "operation": (("step", "owner_id"), ("device_upgrade", "operation_id")),
     "task": (("step", "owner_id"), ("upgrade", "task_id")),
     "command": (("delivery", "command_id"),),
 }

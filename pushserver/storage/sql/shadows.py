@@ -19,12 +19,14 @@ _ALL = f"SELECT {SERVICE_COLUMNS} FROM shadow WHERE device_id = ?"
 _ONE = f"{_ALL} AND service_id = ?"
 _SELECT_OF_SCOPE = f"{_ALL} AND scope_id = ? ORDER BY service_id"
 _DUE = (
-    "SELECT device_id, service_id FROM shadow WHERE due = 1 ORDER BY device_id LIMIT ?"
+    "SELECT device_id, service_id FROM shadow WHERE needs_reconcile = 1"
+    " ORDER BY device_id LIMIT ?"
 )
 _STARTABLE = (
     "SELECT shadow.device_id, shadow.service_id FROM shadow"
     " JOIN device_seen AS seen USING (device_id) JOIN device USING (device_id)"
-    f" WHERE shadow.lapsed = 1 AND device.scope_id = shadow.scope_id AND {IS_ONLINE}"
+    " WHERE shadow.write_expired = 1 AND device.scope_id = shadow.scope_id"
+    f" AND {IS_ONLINE}"
     " ORDER BY shadow.device_id LIMIT ?"
 )
 

@@ -42,12 +42,13 @@ _ADD_UPGRADE = (
     f" ({placeholders(UPGRADE_INSERT_COLUMNS)})"
 )
 _UPDATE_TASK = (
-    "UPDATE task SET state = ?, expires_at = ?, forgiven = ?, ended_at = ? WHERE id = ?"
+    "UPDATE task SET state = ?, expires_at = ?, ignored_failures = ?, ended_at = ?"
+    " WHERE id = ?"
 )
 _MARK_RETRIED = (
     "UPDATE operation SET retried = 1 WHERE id = ? AND retried = 0 AND status = ?"
 )
-_IF_UNCHANGED = " AND state = ? AND forgiven = ?"
+_IF_UNCHANGED = " AND state = ? AND ignored_failures = ?"
 _IS_PREPARING = "SELECT 1 FROM task WHERE id = ? AND state = 'PREPARING'"
 _SHIFT = (
     "UPDATE task SET expires_at = expires_at + ? WHERE ended_at IS NULL"
@@ -67,10 +68,12 @@ _COUNT = (
     "SELECT status, count(*) FROM operation WHERE task_id = ? AND retried = 0"
     " GROUP BY status"
 )
-_IS_NOT_STARTED = "task_id = ? AND status = 'RUNNING' AND queued = 0 AND canceled = 0"
+_IS_NOT_STARTED = (
+    "task_id = ? AND status = 'RUNNING' AND queued_steps = 0 AND canceled = 0"
+)
 _COUNT_WAITING = (
     "SELECT count(*) FROM operation WHERE task_id = ? AND status = 'RUNNING'"
-    " AND queued = 0"
+    " AND queued_steps = 0"
 )
 _SELECT_FIRST_STEP = "SELECT operation.id, operation.device_id, operation.task_id, 0"
 _STARTABLE = (

@@ -35,19 +35,19 @@ _FIND = (
 )
 _LIST = f"{_FIND.format('< ?')} ORDER BY upgrade.task_id DESC LIMIT ?"
 _JOIN_DEVICE_UPGRADE = (
-    "LEFT JOIN upgrade_part AS part ON part.operation_id = operation.id"
+    "LEFT JOIN device_upgrade AS part ON part.operation_id = operation.id"
 )
 _COUNT = (
     "SELECT coalesce(part.state, 'idle'), count(*) FROM operation"
     f" {_JOIN_DEVICE_UPGRADE} WHERE task_id = ? AND retried = 0"
-    " AND NOT (status = 'RUNNING' AND queued = 0) GROUP BY 1"
+    " AND NOT (status = 'RUNNING' AND queued_steps = 0) GROUP BY 1"
 )
 _SELECT_DEVICE_UPGRADES = (
     f"SELECT {_OPERATION}, {_UPGRADE}, {_DEVICE_UPGRADE} FROM operation"
     f" JOIN upgrade ON upgrade.task_id = operation.task_id {_JOIN_DEVICE_UPGRADE}"
     " WHERE operation.task_id IS NOT NULL AND"  # as its indexes have it
 )
-_IS_NOT_STARTED = "status = 'RUNNING' AND queued = 0"
+_IS_NOT_STARTED = "status = 'RUNNING' AND queued_steps = 0"
 _STATUS = {
     DeviceUpgradeResult.SUCCESS: OperationStatus.COMPLETED,
     DeviceUpgradeResult.FAIL: OperationStatus.FAILED,

@@ -11,13 +11,10 @@ from typing import TypeVar
 import aiosqlite
 
 from pushserver.errors import Misconfigured, Unavailable
-from pushserver.storage.schema import schema_sql
-from pushserver.storage.sql.scopes import add_first_scope
+from pushserver.storage.sqlite.schema import prepare
 
 T = TypeVar("T")
 
-#: Written into the file; a later release migrates what has a smaller one.
-SCHEMA_VERSION = 1
 _WRITER_PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
@@ -53,8 +50,12 @@ class SqliteConnection(aiosqlite.Connection):
 
 
 async def connect_writer(path: Path, now: int) -> SqliteConnection:
-    """Open the one connection that writes, making the file where there is none."""
-    return await _connect(path, _WRITER_PRAGMAS, partial(_create_schema, now=now))
+    """
+    Open the one connection that writes, making the file where there is none.
+
+    The file of an older release is migrated, after a copy of it was made.
+    """
+    return await _connect(path, _WRITER_PRAGMAS, partial(prepare, path=path, now=now))
 
 
 async def connect_reader(path: Path) -> SqliteConnection:
@@ -84,30 +85,10 @@ async def _connect(
         # Closed in any case: its thread would keep the process from ending.
         await connection.close()
         raise Misconfigured(f"Cannot open the database {path}: {error}") from error
-    except Misconfigured:
+    except BaseException:
         await connection.close()
         raise
     return connection
-
-
-def _create_schema(connection: sqlite3.Connection, now: int) -> None:
-    """Make the tables and the first scope in a new file; refuse a later release's."""
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version > SCHEMA_VERSION:
-        raise Misconfigured(
-            f"The database has schema {version}, this release knows {SCHEMA_VERSION};"
-            " start a newer release."
-        )
-    if version == SCHEMA_VERSION:
-        return
-    # In SQLite only an INTEGER PRIMARY KEY is the row's own place in the file.
-    schema = schema_sql(include_postgres=False).replace(
-        "BIGINT PRIMARY KEY", "INTEGER PRIMARY KEY"
-    )
-    connection.executescript(f"BEGIN IMMEDIATE; {schema}")
-    add_first_scope(connection, now)
-    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-    connection.execute("COMMIT")
 
 
 def run_in_transaction(

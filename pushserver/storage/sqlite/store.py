@@ -58,6 +58,8 @@ class SqliteStore(SqlStore):
     order_cache: OrderCache
     new_id: IdGenerator
     event_interest: dict[int, frozenset[EventType]]
+    # Nobody else changes a file that is locked.
+    outdated: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
 
     @classmethod
     async def open(cls, path: Path, clock: Clock) -> Self:

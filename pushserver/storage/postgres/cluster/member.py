@@ -22,6 +22,7 @@ from pushserver.model.ids import IdGenerator
 from pushserver.storage.postgres.cluster.missed_changes import MissedChangeSweep
 from pushserver.storage.postgres.cluster.notice_buffer import NoticeBuffer
 from pushserver.storage.postgres.cluster.notify_listener import NotifyListener
+from pushserver.storage.postgres.cluster.schema_watch import SchemaWatch
 from pushserver.storage.postgres.commit.lane_cache import LaneCache
 from pushserver.storage.postgres.connection.clock import DatabaseClock
 from pushserver.storage.postgres.connection.connection import Connection
@@ -82,6 +83,7 @@ class ClusterMember:
     notice_buffer: NoticeBuffer = attrs.Factory(NoticeBuffer)
     sweep: MissedChangeSweep = attrs.Factory(MissedChangeSweep)
     notify_listener: NotifyListener = attrs.Factory(NotifyListener)
+    schema: SchemaWatch = attrs.Factory(SchemaWatch)
     notice_observers: list[Callable[[ChangeNotice], None]] = attrs.Factory(list)
     is_joined: bool = attrs.field(default=False, init=False)
     _has_leader_lock: bool = attrs.field(default=False, init=False)
@@ -243,6 +245,7 @@ class ClusterMember:
         self._publish_received()
         if notice is not None:
             self._publish(notice)
+        self.schema.judge()
 
     def _publish_received(self) -> None:
         for notice in self.notify_listener.pop_notices(
@@ -284,6 +287,7 @@ class ClusterMember:
                 (connection.execute(_TRY_LEADER_LOCK).fetchone() or (False,))[0]
             )
         abort_stalled_connections(connection, self.connection_thread.database.threads)
+        self.schema.look(connection)
         self._checks_alone = 0 if _count_others(connection) else self._checks_alone + 1
         self.database_clock.record_offset(
             self.database_clock.measure_offset(connection)

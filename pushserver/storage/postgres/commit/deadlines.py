@@ -40,16 +40,16 @@ _SHIFT_BLOCKING_DELIVERIES = (
     " WHERE id >= ?2 AND outcome IN ('noAnswer', 'closed') AND uuid IS NULL"
 )
 _SHIFT_DEVICE_UPGRADES = (
-    "UPDATE upgrade_part SET updating_at = updating_at + ? WHERE state = 'updating'"
+    "UPDATE device_upgrade SET updating_at = updating_at + ? WHERE state = 'updating'"
 )
-_RESET_LANES = "UPDATE lane SET version = ?, unsure = NULL, trail = ''"
+_RESET_LANES = "UPDATE lane SET version = ?, blocked_until = NULL, changelog = ''"
 # Of devices that nobody decided on yet, since their commands were copied: whoever does
 # so just now must see that it was not alone.
 _ADD_MISSING_LANES = (
     "INSERT INTO lane (device_id, version) SELECT DISTINCT device_id,"
     " CAST(? AS BIGINT) FROM command WHERE state IN ('PENDING', 'SENT', 'DELIVERED')"
     " ON CONFLICT (device_id) DO UPDATE"
-    " SET version = excluded.version, unsure = NULL, trail = ''"
+    " SET version = excluded.version, blocked_until = NULL, changelog = ''"
     " WHERE lane.version <> excluded.version"
 )
 _DAY = 86_400_000_000

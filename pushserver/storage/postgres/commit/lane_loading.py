@@ -11,7 +11,7 @@ from pushserver.storage.sql import lanes as whole
 from pushserver.storage.sql.lanes import LanesByDevice
 
 _SELECT_LIVE = (
-    "SELECT device_id, id, turns, expires_at FROM command"
+    "SELECT device_id, id, transition_count, expires_at FROM command"
     " WHERE state IN ('PENDING', 'SENT', 'DELIVERED')"
     " AND device_id = ANY(CAST(? AS BIGINT[]))"
 )

@@ -17,7 +17,8 @@ _SELECT_ROUND_STATE = (
     " LEFT JOIN (SELECT DISTINCT scope_id, events AS types FROM subscription"
     " WHERE health <> 'disabled' UNION SELECT scope_id, type FROM interest)"
     " AS wanted ON TRUE"
-    " UNION ALL SELECT 0, NULL, trail, device_id, version, live, unsure FROM lane"
+    " UNION ALL SELECT 0, NULL, changelog, device_id, version, live_count,"
+    " blocked_until FROM lane"
     " WHERE device_id = ANY($1)"
 )
 _BEGIN_LOCK_SELECT = (

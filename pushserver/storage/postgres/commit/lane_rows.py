@@ -20,11 +20,12 @@ _MAX_CHANGELOG_LENGTH = 2000
 # were asked for, the new one is negative: nobody has a lane that is so. Who moves them
 # gives all lanes a version that no lane had, so it is among none of those known.
 _UPSERT_LANES = (
-    "INSERT INTO lane (device_id, version, live, unsure, trail) VALUES {}"
-    " ON CONFLICT (device_id) DO UPDATE SET (version, live, unsure, trail) = (SELECT"
-    " CASE WHEN same THEN excluded.version ELSE -excluded.version END, excluded.live,"
-    " CASE WHEN same THEN excluded.unsure END,"
-    " CASE WHEN same THEN excluded.trail ELSE '' END"
+    "INSERT INTO lane (device_id, version, live_count, blocked_until, changelog)"
+    " VALUES {} ON CONFLICT (device_id) DO UPDATE"
+    " SET (version, live_count, blocked_until, changelog) = (SELECT"
+    " CASE WHEN same THEN excluded.version ELSE -excluded.version END,"
+    " excluded.live_count, CASE WHEN same THEN excluded.blocked_until END,"
+    " CASE WHEN same THEN excluded.changelog ELSE '' END"
     " FROM (SELECT lane.version = ANY(CAST('{{{}}}' AS BIGINT[])) AS same) AS had);"
 )
 

@@ -55,10 +55,11 @@ _TERMINATE_BACKEND = (
     " AND backend_start < clock_timestamp() - INTERVAL '{silence} seconds'"
 )
 _FORCE_CUSTOM_PLANS = "; SET plan_cache_mode = force_custom_plan"
-#: How connections call themselves, by what is done on them.
+#: How connections call themselves, by what is done on them; the last is no server's.
 READER_APPLICATION, WRITER_APPLICATION = "pushserver", "pushserver writer"
+MIGRATOR = "migration of pushserver"
 #: Seconds that they wait for a lock; those of devices are the writers' alone.
-_LOCK_TIMEOUTS = {READER_APPLICATION: 5, WRITER_APPLICATION: 2}
+_LOCK_TIMEOUTS = {READER_APPLICATION: 5, WRITER_APPLICATION: 2, MIGRATOR: 5}
 _PLACEHOLDER = re.compile(r"\?(\d*)")
 
 

@@ -1,16 +1,41 @@
-"""Making the tables, once, however many servers start at the same time."""
+"""The schema of the database: made once, however many servers start at the same time.
 
-import re
+An older one is not touched by a server: others may be at work over it. It is migrated
+by `pushserver migrate`.
+"""
+
+from collections.abc import Sequence
 
 from pushserver.errors import Misconfigured
+from pushserver.storage.migrations import (
+    MIGRATIONS,
+    SCHEMA_VERSION,
+    Migration,
+    SchemaVersion,
+    missing,
+    newest,
+    refuse_newer,
+)
+from pushserver.storage.migrator import Migrated
 from pushserver.storage.postgres.connection.connection import Connection
-from pushserver.storage.schema import schema_sql
+from pushserver.storage.schema import Dialect, part_for, schema_sql
 from pushserver.storage.sql.scopes import add_first_scope
 
-#: Kept in the database; a later release migrates what has a smaller one.
-SCHEMA_VERSION = 1
 #: The locks of devices are their ids, which are not negative.
 _SCHEMA_LOCK = -1
+_LOCK = f"SELECT pg_advisory_xact_lock({_SCHEMA_LOCK})"
+_IS_THERE = "SELECT to_regclass('schema_version') IS NOT NULL"
+# The first schema has no second column; by JSON, one question does for every schema.
+_VERSION = (
+    "SELECT version, CAST(to_jsonb(schema_version) ->> 'oldest_server' AS BIGINT)"
+    " FROM schema_version"
+)
+_SERVERS = (
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+    " AND application_name LIKE 'pushserver%' AND pid <> pg_backend_pid()"
+)
+#: Servers of older schemas do not look whether theirs is still the database's.
+_FIRST_THAT_LOOKS = 2
 
 
 def install_schema(connection: Connection, now: int) -> None:
@@ -18,7 +43,7 @@ def install_schema(connection: Connection, now: int) -> None:
     Make the tables and the first scope in an empty database.
 
     Raises:
-        Misconfigured: a later release made them.
+        Misconfigured: it has a schema over which this release must not work.
     """
     connection.execute("BEGIN")
     ensure_schema(connection, now)
@@ -27,23 +52,94 @@ def install_schema(connection: Connection, now: int) -> None:
 
 def ensure_schema(connection: Connection, now: int) -> None:
     """Do so within the transaction that is open; others wait for its end."""
-    connection.execute("SELECT pg_advisory_xact_lock(?)", (_SCHEMA_LOCK,))
-    connection.execute(
-        "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)"
-    )
-    row = connection.execute("SELECT version FROM schema_version").fetchone()
+    connection.execute(_LOCK)
+    row = read_version(connection)
     if row is None:
         _create_tables(connection, now)
-    elif row[0] > SCHEMA_VERSION:
+    elif row.number < SCHEMA_VERSION:
         raise Misconfigured(
-            f"The database has schema {row[0]}, this release knows {SCHEMA_VERSION};"
-            " start a newer release."
+            f"The database has schema {row.number}, this release needs"
+            f" {SCHEMA_VERSION}: run `pushserver migrate`."
+        )
+    else:
+        refuse_newer(row)
+
+
+def read_version(connection: Connection) -> SchemaVersion | None:
+    """Return which schema the database has; None: it is empty."""
+    if not (connection.execute(_IS_THERE).fetchone() or (False,))[0]:
+        return None
+    return current_version(connection)
+
+
+def current_version(connection: Connection) -> SchemaVersion | None:
+    """Return which schema the database has, of which something was there before."""
+    row = connection.execute(_VERSION).fetchone()
+    return None if row is None else SchemaVersion(row[0], row[1] or row[0])
+
+
+def count_servers(connection: Connection) -> int:
+    """Count the connections of servers that are at work over the database."""
+    return int((connection.execute(_SERVERS).fetchone() or (0,))[0])
+
+
+def migrate_database(
+    connection: Connection, migrations: Sequence[Migration] = MIGRATIONS
+) -> Migrated:
+    """
+    Do what the database lacks, in one transaction.
+
+    Raises:
+        Misconfigured: it is a newer one, or servers would not notice.
+    """
+    connection.execute("BEGIN")
+    connection.execute(_LOCK)
+    row = read_version(connection)
+    if row is None:
+        return Migrated(None)
+    refuse_newer(row)
+    steps = missing(row, migrations)
+    if steps:
+        _refuse_blind(connection, row)
+        _run(connection, _statements(steps, migrations))
+    connection.execute("COMMIT")
+    return Migrated(row.number, steps)
+
+
+def _refuse_blind(connection: Connection, row: SchemaVersion) -> None:
+    if row.number < _FIRST_THAT_LOOKS and count_servers(connection):
+        raise Misconfigured(
+            f"Servers are at work over the database, and those of schema"
+            f" {row.number} do not notice that it changes: stop them first."
         )
 
 
+def script(
+    steps: Sequence[Migration], migrations: Sequence[Migration] = MIGRATIONS
+) -> str:
+    """Return the SQL that does these steps, the last ones of *migrations*."""
+    statements = _statements(steps, migrations)
+    return "\n".join(("BEGIN;", f"{_LOCK};", statements, "COMMIT;"))
+
+
+def _statements(steps: Sequence[Migration], migrations: Sequence[Migration]) -> str:
+    parts = [part_for(Dialect.POSTGRES, step.text) for step in steps]
+    return "\n".join((*parts, _record(newest(migrations))))
+
+
 def _create_tables(connection: Connection, now: int) -> None:
-    # Text is compared byte by byte, as SQLite does.
-    schema = re.sub(r"\bTEXT\b", 'TEXT COLLATE "C"', schema_sql(include_postgres=True))
-    connection.raw.execute(schema.encode(), prepare=False)
+    _run(connection, part_for(Dialect.POSTGRES, schema_sql()))
     add_first_scope(connection, now)
-    connection.execute("INSERT INTO schema_version VALUES (?)", (SCHEMA_VERSION,))
+    _run(connection, _record(newest(MIGRATIONS)))
+
+
+def _record(version: SchemaVersion) -> str:
+    return (
+        "DELETE FROM schema_version;"
+        " INSERT INTO schema_version (version, oldest_server)"
+        f" VALUES ({version.number}, {version.oldest_server});"
+    )
+
+
+def _run(connection: Connection, sql: str) -> None:
+    connection.raw.execute(sql.encode(), prepare=False)

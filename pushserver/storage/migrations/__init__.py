@@ -1,0 +1,113 @@
+"""The numbered steps from each schema to the next, read from the files in this folder.
+
+A step is written for every store; `part_for` says what its sections mean. Its header
+says what servers of the schema before it do when it is applied while they run:
+
+    -- running servers: stop
+    -- running servers: keep working
+
+The database keeps that, as the oldest schema whose servers may work over it: a server
+that has not got the newer file reads there whether it may go on.
+"""
+
+import re
+from collections.abc import Sequence
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+
+import attrs
+
+from pushserver.errors import Outdated
+
+_NAME = re.compile(r"(\d{4})_\w+\.sql")
+_SERVERS = re.compile(r"^-- running servers: (stop|keep working)$", re.MULTILINE)
+
+
+@attrs.frozen
+class Migration:
+    """The step that makes schema `number` of the one before it."""
+
+    number: int
+    name: str
+    stops_servers: bool
+    text: str = attrs.field(repr=False)
+
+    @property
+    def servers(self) -> str:
+        """What running servers do, as the header says it."""
+        return "stop" if self.stops_servers else "keep working"
+
+
+@attrs.frozen
+class SchemaVersion:
+    """Which schema a database has; servers of older ones than `oldest_server` stop."""
+
+    number: int
+    oldest_server: int
+
+
+def read_migrations(folder: Traversable) -> tuple[Migration, ...]:
+    """
+    Read the steps of a folder, in order.
+
+    Raises:
+        ValueError: a number is missing, or a header does not say what servers do.
+    """
+    found = (
+        _migration(file) for file in folder.iterdir() if _NAME.fullmatch(file.name)
+    )
+    migrations = tuple(sorted(found, key=lambda each: each.number))
+    numbers = [each.number for each in migrations]
+    if not numbers or numbers != list(range(1, len(numbers) + 1)):
+        raise ValueError(f"The steps are numbered {numbers}, not from 1 without a gap")
+    return migrations
+
+
+def _migration(file: Traversable) -> Migration:
+    text = file.read_text("utf-8")
+    servers = _SERVERS.findall(text)
+    if len(servers) != 1:
+        raise ValueError(f"{file.name} has to say once what running servers do")
+    return Migration(
+        number=int(file.name[:4]),
+        name=file.name.removesuffix(".sql"),
+        stops_servers=servers[0] == "stop",
+        text=text,
+    )
+
+
+MIGRATIONS = read_migrations(files(__name__))
+#: What this release makes, and works over.
+SCHEMA_VERSION = MIGRATIONS[-1].number
+
+
+def newest(migrations: Sequence[Migration]) -> SchemaVersion:
+    """Return the version of a database to which all of *migrations* were applied."""
+    stops = [each.number for each in migrations if each.stops_servers]
+    return SchemaVersion(migrations[-1].number, max(stops))
+
+
+def missing(
+    found: SchemaVersion, migrations: Sequence[Migration]
+) -> Sequence[Migration]:
+    """Return what a database lacks."""
+    return [each for each in migrations if each.number > found.number]
+
+
+def is_outdated(found: SchemaVersion) -> bool:
+    """Tell whether servers of this release must not work over a database any more."""
+    return found.number > SCHEMA_VERSION and found.oldest_server > SCHEMA_VERSION
+
+
+def refuse_newer(found: SchemaVersion) -> None:
+    """
+    Check that servers of this release may work over a database.
+
+    Raises:
+        Outdated: it is newer, and only newer ones may.
+    """
+    if is_outdated(found):
+        raise Outdated(
+            f"The database has schema {found.number}, this release has"
+            f" {SCHEMA_VERSION}; start a newer release."
+        )
