@@ -36,11 +36,11 @@ def measure_task(server: RunningServer, devices: int) -> TaskTimings:
     )
     door_seconds = []
     with ThreadPoolExecutor(1) as pool:
-        made: Future[float] = pool.submit(_create_task, server, devices)
-        while not made.done():
+        creation: Future[float] = pool.submit(_create_task, server, devices)
+        while not creation.done():
             door_seconds.append(_open_door(server, door))
     return TaskTimings(
-        task_seconds=made.result(),
+        task_seconds=creation.result(),
         slowest_door_seconds=max(door_seconds),
         usual_door_seconds=usual_door_seconds,
     )

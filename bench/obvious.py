@@ -50,8 +50,8 @@ def now() -> int:
 
 async def enqueue(request: web.Request) -> web.Response:
     """Keep a command for its device."""
-    given = request.headers.get("Authorization", "")
-    if not hmac.compare_digest(given, f"Bearer {TOKEN}"):
+    authorization = request.headers.get("Authorization", "")
+    if not hmac.compare_digest(authorization, f"Bearer {TOKEN}"):
         raise web.HTTPUnauthorized
     device_id = int(request.match_info["device_id"])
     command = await request.json()
@@ -195,5 +195,5 @@ def build(path: Path) -> web.Application:
 if __name__ == "__main__":
     parser = argument_parser()
     parser.add_argument("--database", type=Path, required=True)
-    told = parser.parse_args()
-    serve(partial(build, told.database), told.port)
+    arguments = parser.parse_args()
+    serve(partial(build, arguments.database), arguments.port)

@@ -55,8 +55,8 @@ def new_database(url: str) -> str:
 
 
 def _setup(bench: Bench, kind: ServerKind, url: str) -> ServerSetup:
-    made = bench.setup(kind, f"{kind.name.lower()}{next(_numbers)}")
-    return attrs.evolve(made, url=url)
+    server = bench.setup(kind, f"{kind.name.lower()}{next(_numbers)}")
+    return attrs.evolve(server, url=url)
 
 
 def idle(bench: Bench) -> Sequence[TableRow]:
@@ -66,8 +66,8 @@ def idle(bench: Bench) -> Sequence[TableRow]:
         with running(bench.setup(ServerKind.BARE)) as bare, running(ours_setup) as ours:
             ours.import_devices(DEVICES)
             ratio = bench.compare(ours, bare, "idle")
-    what = "idle polls/s over PostgreSQL, 64 kept-alive connections"
-    return [at_least(0.8, ratio, what=what, baseline=ServerKind.BARE)]
+    title = "idle polls/s over PostgreSQL, 64 kept-alive connections"
+    return [at_least(0.8, ratio, what=title, baseline=ServerKind.BARE)]
 
 
 def cycles(bench: Bench) -> Sequence[TableRow]:
@@ -78,8 +78,8 @@ def cycles(bench: Bench) -> Sequence[TableRow]:
         with running(obvious) as theirs, running(mine) as ours:
             ours.import_devices(DEVICES)
             ratio = bench.compare(ours, theirs, "cycles")
-    what = "full cycles/s over PostgreSQL, 64 at a time"
-    return [at_least(3.5, ratio, what=what, baseline=ServerKind.OBVIOUS_POSTGRES)]
+    title = "full cycles/s over PostgreSQL, 64 at a time"
+    return [at_least(3.5, ratio, what=title, baseline=ServerKind.OBVIOUS_POSTGRES)]
 
 
 def workers(bench: Bench) -> Sequence[TableRow]:

@@ -24,7 +24,7 @@ from pushserver.model.ids import ID_EPOCH_MS
 #: Bits of an id below its milliseconds; no two commands here share one.
 _SHIFT = 22
 DAY = 86_400_000_000
-PAST_LENGTH = 10 * DAY
+HISTORY_LENGTH = 10 * DAY
 RESULT = (
     b'{"response":{"users":[{"id":1,"registration":"Test","name":"Walter White"}]}}'
 )
@@ -32,7 +32,7 @@ RESULT = (
 Execute = Callable[[str, Mapping[str, Any]], object]
 
 # `at` is when a command was made; ids are as the server makes them from that.
-_CREATE_PAST = """
+_CREATE_HISTORY = """
 CREATE TEMP TABLE past AS
 WITH RECURSIVE n(n) AS (
     SELECT CAST(0 AS BIGINT) UNION ALL SELECT n + 1 FROM n WHERE n < :count - 1),
@@ -66,7 +66,7 @@ SELECT past.id + 2, 1, past.device_id, past.id, past.id + 1, 'uuid', delivery.uu
     'load_objects', at + 90000, 'application/json', 1, :body
 FROM past JOIN delivery ON delivery.id = past.id + 1
 """
-_PAST_TABLES = ("command", "delivery", "result")
+_HISTORY_TABLES = ("command", "delivery", "result")
 _INSERT_DEVICES = """
 WITH RECURSIVE n(n) AS (
     SELECT CAST(0 AS BIGINT) UNION ALL SELECT n + 1 FROM n WHERE n < :count - 1)
@@ -105,7 +105,7 @@ def fill_postgres(url: str, *, devices: int, finished: int) -> None:
             )
         # What it would do by itself soon, in the middle of a run; it does not with
         # what is empty, and would take that for empty when it has long been filled.
-        for table in ("device", "device_seen", *(_PAST_TABLES if finished else ())):
+        for table in ("device", "device_seen", *(_HISTORY_TABLES if finished else ())):
             db.execute(f"VACUUM (ANALYZE) {table}".encode())
         db.execute("CHECKPOINT")
 
@@ -119,10 +119,10 @@ def _fill(execute: Execute, devices: int, finished: int, pending: int) -> None:
     now = time.time_ns() // 1000
     _fill_devices(execute, devices, now)
     if finished:
-        _make_past(execute, finished, devices, (now - PAST_LENGTH, now - DAY))
+        _create_history(execute, finished, devices, (now - HISTORY_LENGTH, now - DAY))
         _fill_finished(execute)
     if pending:
-        _make_past(execute, pending, devices, (now - DAY // 24, now))
+        _create_history(execute, pending, devices, (now - DAY // 24, now))
         execute(_INSERT_COMMANDS, {"state": "PENDING", "done": 0})
         execute("DROP TABLE past", {})
 
@@ -130,12 +130,12 @@ def _fill(execute: Execute, devices: int, finished: int, pending: int) -> None:
 def _fill_devices(execute: Execute, count: int, now: int) -> None:
     execute(
         _INSERT_DEVICES,
-        {"count": count, "first_device": FIRST_DEVICE, "at": now - PAST_LENGTH},
+        {"count": count, "first_device": FIRST_DEVICE, "at": now - HISTORY_LENGTH},
     )
     execute(_INSERT_SEEN, {"at": now})
 
 
-def _make_past(
+def _create_history(
     execute: Execute, count: int, devices: int, span: tuple[int, int]
 ) -> None:
     first_at, last_at = span
@@ -148,7 +148,7 @@ def _make_past(
         "epoch_ms": ID_EPOCH_MS,
         "shift": _SHIFT,
     }
-    execute(_CREATE_PAST, values)
+    execute(_CREATE_HISTORY, values)
 
 
 def _fill_finished(execute: Execute) -> None:

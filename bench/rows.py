@@ -35,8 +35,8 @@ def idle(bench: Bench) -> Sequence[TableRow]:
     with running(bare) as theirs, running(setup) as ours:
         ours.import_devices(DEVICES)
         ratio = bench.compare(ours, theirs, "idle")
-    what = "idle polls/s, 64 kept-alive connections, 1,000 adopted devices"
-    return [at_least(0.9, ratio, what=what, baseline=ServerKind.BARE)]
+    title = "idle polls/s, 64 kept-alive connections, 1,000 adopted devices"
+    return [at_least(0.9, ratio, what=title, baseline=ServerKind.BARE)]
 
 
 def _against_obvious(
@@ -52,8 +52,8 @@ def _against_obvious(
 def cycles(bench: Bench) -> Sequence[TableRow]:
     """Full cycles, 64 at a time, against the obvious server."""
     ratio = _against_obvious(bench)
-    what = "full cycles/s (enqueue, poll, result, each durable), 64 at a time"
-    return [at_least(8, ratio, what=what, baseline=ServerKind.OBVIOUS)]
+    title = "full cycles/s (enqueue, poll, result, each durable), 64 at a time"
+    return [at_least(8, ratio, what=title, baseline=ServerKind.OBVIOUS)]
 
 
 def commits(bench: Bench) -> Sequence[TableRow]:
@@ -70,15 +70,15 @@ def commits(bench: Bench) -> Sequence[TableRow]:
 def alone(bench: Bench) -> Sequence[TableRow]:
     """One cycle at a time against the obvious server."""
     ratio = _against_obvious(bench, hands=1)
-    what = "one cycle at a time, nobody else"
-    return [at_least(0.9, ratio, what=what, baseline=ServerKind.OBVIOUS)]
+    title = "one cycle at a time, nobody else"
+    return [at_least(0.9, ratio, what=title, baseline=ServerKind.OBVIOUS)]
 
 
 def slow_disk(bench: Bench) -> Sequence[TableRow]:
     """Full cycles, 64 at a time, where each sync takes 2 ms more."""
     ratio = _against_obvious(bench, preload=slow_sync(bench.folder))
-    what = "full cycles/s, 64 at a time, on a disk whose sync takes 2 ms more"
-    return [at_least(20, ratio, what=what, baseline=ServerKind.OBVIOUS)]
+    title = "full cycles/s, 64 at a time, on a disk whose sync takes 2 ms more"
+    return [at_least(20, ratio, what=title, baseline=ServerKind.OBVIOUS)]
 
 
 def latency(bench: Bench) -> Sequence[TableRow]:

@@ -16,8 +16,8 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
     """Make uvloop's event loop where it is installed, else asyncio's own."""
     if find_spec("uvloop") is None:
         return asyncio.new_event_loop()
-    made: asyncio.AbstractEventLoop = import_module("uvloop").new_event_loop()
-    return made
+    loop: asyncio.AbstractEventLoop = import_module("uvloop").new_event_loop()
+    return loop
 
 
 def argument_parser() -> argparse.ArgumentParser:

@@ -112,8 +112,8 @@ def _call_api(server: RunningServer, method: str, path: str, body: Any = None) -
 def _subscribe(server: RunningServer, receiver: ReceiverProcess) -> BenchSubscription:
     events = ["command.status", "device.online", "device.offline", "result.orphaned"]
     base = "/api/v1/subscriptions"
-    made = _call_api(server, "POST", base, {"url": receiver.url, "events": events})
-    return BenchSubscription(server, f"{base}/{made['id']}")
+    created = _call_api(server, "POST", base, {"url": receiver.url, "events": events})
+    return BenchSubscription(server, f"{base}/{created['id']}")
 
 
 def subscribed(bench: Bench) -> Sequence[TableRow]:
@@ -133,9 +133,9 @@ def subscribed(bench: Bench) -> Sequence[TableRow]:
         run = rate_run(ours, "cycles", seconds=bench.effort.seconds, devices=DEVICES)
 
         def mine() -> float:
-            before, begun = receiver.count(), time.perf_counter()
+            before, started_at = receiver.count(), time.perf_counter()
             done = run()
-            left = (receiver.count() - before) / (time.perf_counter() - begun)
+            left = (receiver.count() - before) / (time.perf_counter() - started_at)
             # What is left is told before the other is asked: it has the same core.
             subscription.wait_until_drained()
             print_progress(f"  meanwhile {left:.0f} webhooks/s left")
@@ -146,8 +146,8 @@ def subscribed(bench: Bench) -> Sequence[TableRow]:
             rate_run(theirs, "cycles", seconds=bench.effort.seconds, devices=DEVICES),
             bench.effort.pairs,
         )
-    what = "full cycles/s, 64 at a time, with one subscription over everything"
-    return [at_least(0.8, ratio, what=what, baseline="without")]
+    title = "full cycles/s, 64 at a time, with one subscription over everything"
+    return [at_least(0.8, ratio, what=title, baseline="without")]
 
 
 def webhooks(bench: Bench) -> Sequence[TableRow]:
@@ -160,10 +160,10 @@ def webhooks(bench: Bench) -> Sequence[TableRow]:
         subscription.wait_until_drained()
         queued = _queue_events(subscription)
         before, come = resident_bytes(ours.process_id), receiver.count()
-        begun = time.perf_counter()
+        started_at = time.perf_counter()
         _call_api(ours, "POST", subscription.path + "/enable")
         receiver.wait_for_count(come + queued, DRAIN_TIMEOUT)
-        took = time.perf_counter() - begun
+        took = time.perf_counter() - started_at
         grown = (resident_bytes(ours.process_id) - before) / MIB
     print_progress(f"  {queued} in {took:.2f} s; memory grew by {grown:.1f} MiB")
     return [

@@ -114,11 +114,11 @@ async def test_same_key_same_command(api: Client, device_id: str) -> None:
     """
     With the same Idempotency-Key a command is enqueued once.
     """
-    how = RequestPreferences(idempotency_key=secrets.token_hex())
-    first = await api.enqueue(device_id, USERS, how)
-    second = await api.enqueue(device_id, USERS, how)
+    preferences = RequestPreferences(idempotency_key=secrets.token_hex())
+    first = await api.enqueue(device_id, USERS, preferences)
+    second = await api.enqueue(device_id, USERS, preferences)
     with pytest.raises(ApiError) as refused:
-        await api.enqueue(device_id, {"endpoint": "other"}, how)
+        await api.enqueue(device_id, {"endpoint": "other"}, preferences)
 
     assert first["id"] == second["id"]
     assert "urn:pushserver:problem:idempotency-mismatch" == refused.value.type
@@ -263,18 +263,18 @@ async def test_tokens(server: Program, api: Client) -> None:
     """
     A token opens what it permits, and nothing once it is revoked.
     """
-    made = await api.create_token("script", ["results:read"])
+    token = await api.create_token("script", ["results:read"])
     listed = await api.tokens()
-    async with Client(server.url, made["token"]) as script:
+    async with Client(server.url, token["token"]) as script:
         await script.results(limit=1)
         with pytest.raises(ApiError) as forbidden:
             await script.devices()
-        await api.revoke_token(made["id"])
+        await api.revoke_token(token["id"])
         with pytest.raises(ApiError) as unknown:
             await script.results(limit=1)
 
-    assert made["id"] in [each["id"] for each in listed["items"]]
-    assert made["token"] not in str(listed)
+    assert token["id"] in [each["id"] for each in listed["items"]]
+    assert token["token"] not in str(listed)
     assert [403, 401] == [forbidden.value.status, unknown.value.status]
 
 
@@ -283,14 +283,16 @@ async def test_operation_told_of_from_outside(api: Client, device_id: str) -> No
     An operation without steps goes by what it is told, and is ended by that.
     """
     await api.put_device(device_id)
-    begun = await api.create_operation(device_id, [], resource="download")
-    await api.add_notification(begun["id"], 5, message="begun")
-    await api.add_notification(begun["id"], 100, status="COMPLETED")
-    told = [each async for each in iter_items(partial(api.notifications, begun["id"]))]
-    ended = await api.operation(begun["id"])
+    operation = await api.create_operation(device_id, [], resource="download")
+    await api.add_notification(operation["id"], 5, message="begun")
+    await api.add_notification(operation["id"], 100, status="COMPLETED")
+    notifications = [
+        each async for each in iter_items(partial(api.notifications, operation["id"]))
+    ]
+    ended = await api.operation(operation["id"])
 
     assert [(5, "begun"), (100, None)] == [
-        (each["progress"], each.get("message")) for each in told
+        (each["progress"], each.get("message")) for each in notifications
     ]
     assert ("download", "COMPLETED", 100) == (
         ended["resource"],
@@ -298,7 +300,7 @@ async def test_operation_told_of_from_outside(api: Client, device_id: str) -> No
         ended["progress"],
     )
     with pytest.raises(ApiError, match="has ended"):
-        await api.cancel_operation(begun["id"])
+        await api.cancel_operation(operation["id"])
 
 
 async def test_task(api: Client, device_id: str) -> None:
@@ -308,12 +310,14 @@ async def test_task(api: Client, device_id: str) -> None:
     await api.put_device(device_id, tags={"at": device_id})
     targets, key = {"tags": {"at": device_id}}, secrets.token_hex()
     expected = await api.create_task(targets, [USERS], dryRun=True)
-    made = [await api.create_task(targets, [USERS], idempotency_key=key) for _ in "ab"]
-    paused = await api.pause_task(made[0]["id"])
-    operations = await api.operations(taskId=made[0]["id"])
+    created = [
+        await api.create_task(targets, [USERS], idempotency_key=key) for _ in "ab"
+    ]
+    paused = await api.pause_task(created[0]["id"])
+    operations = await api.operations(taskId=created[0]["id"])
 
     assert [device_id] == expected["deviceIds"]
-    assert made[0]["id"] == made[1]["id"]
+    assert created[0]["id"] == created[1]["id"]
     assert "PAUSED" == paused["state"]
     assert [device_id] == [each["deviceId"] for each in operations["items"]]
 
@@ -325,22 +329,26 @@ async def test_upgrade(api: Client, device_id: str) -> None:
     await api.put_device(device_id, tags={"at": device_id})
     targets, key = {"tags": {"at": device_id}}, secrets.token_hex()
     verify = {"command": USERS, "versionPointer": "/version"}
-    wanted = (targets, "2.0", {"download": [USERS], "apply": [USERS], "verify": verify})
-    expected = await api.create_upgrade(*wanted, dryRun=True)
-    made = [await api.create_upgrade(*wanted, idempotency_key=key) for _ in "ab"]
-    paused = await api.pause_upgrade(made[0]["id"])
-    listed = await api.upgrade_devices(made[0]["id"], state="waiting")
-    resumed = await api.resume_upgrade(made[0]["id"])
-    canceled = await api.cancel_upgrade(made[0]["id"])
+    arguments = (
+        targets,
+        "2.0",
+        {"download": [USERS], "apply": [USERS], "verify": verify},
+    )
+    expected = await api.create_upgrade(*arguments, dryRun=True)
+    created = [await api.create_upgrade(*arguments, idempotency_key=key) for _ in "ab"]
+    paused = await api.pause_upgrade(created[0]["id"])
+    listed = await api.upgrade_devices(created[0]["id"], state="waiting")
+    resumed = await api.resume_upgrade(created[0]["id"])
+    canceled = await api.cancel_upgrade(created[0]["id"])
     newest = await api.upgrades(limit=1)
 
     assert [device_id] == expected["deviceIds"]
-    assert made[0]["id"] == made[1]["id"] == newest["items"][0]["id"]
+    assert created[0]["id"] == created[1]["id"] == newest["items"][0]["id"]
     assert ["PAUSED", "RUNNING", "CANCELED"] == [
         each["state"] for each in (paused, resumed, canceled)
     ]
     assert [device_id] == [each["deviceId"] for each in listed["items"]]
-    assert 1 == (await api.upgrade(made[0]["id"]))["results"]["FAIL"]
+    assert 1 == (await api.upgrade(created[0]["id"]))["results"]["FAIL"]
 
 
 async def test_openapi_and_health(server: Program) -> None:

@@ -73,8 +73,8 @@ async def fill(server: LocalServer) -> Tenant:
     await server.api("POST", "/devices/1/commands", order, headers=once)
     owner = await populated_tenant(await empty_tenant(server, "first"), "first", 0)
     await server.services.fleet.flush()
-    wish = StreamInterest(1, EventType.COMMAND_STATUS, START, START + 1)
-    await server.services.store.stream_interests.save_interests([wish])
+    interest = StreamInterest(1, EventType.COMMAND_STATUS, START, START + 1)
+    await server.services.store.stream_interests.save_interests([interest])
     return owner
 
 
@@ -117,12 +117,12 @@ async def test_a_server_goes_on(path: Path, database: str, clock: ManualClock) -
         there = Tenant(server, owner.token, owner.ids, owner.marks)
         after = [(await there.api("GET", each)).json() for each in LISTS]
         mine = f"/devices/{owner.ids['device_id']}/commands"
-        made = await there.api("POST", mine, dict(LOAD_USERS))
+        created = await there.api("POST", mine, dict(LOAD_USERS))
 
-    newest = max(int(each["id"]) for told in before[:2] for each in told["items"])
-    assert all(told["items"] for told in before)
+    newest = max(int(each["id"]) for page in before[:2] for each in page["items"])
+    assert all(page["items"] for page in before)
     assert before == after
-    assert int(made.json()["id"]) > newest
+    assert int(created.json()["id"]) > newest
 
 
 async def test_used_before(file: str, database: str, clock: ManualClock) -> None:
@@ -150,7 +150,7 @@ async def test_planned_well(file: str, database_without_tables: str) -> None:
     with open_reader(database_without_tables) as read:
         known = dict(read("SELECT relname, reltuples FROM pg_class"))
 
-    assert known["command"] > 0 > known["lane"]
+    assert estimates["command"] > 0 > estimates["lane"]
 
 
 async def test_nul(path: Path, database: str, clock: ManualClock) -> None:
@@ -276,6 +276,6 @@ def test_command(
     said = capsys.readouterr()
 
     assert [0, 1] == codes
-    assert "command" in said.out
-    assert "100%" in said.err
-    assert "not empty" in said.err
+    assert "command" in output.out
+    assert "100%" in output.err
+    assert "not empty" in output.err

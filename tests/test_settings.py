@@ -162,9 +162,9 @@ def test_refused(name: str, value: str) -> None:
     with pytest.raises(Misconfigured) as caught:
         load({}, {f"PUSHSERVER_{name.upper()}": value})
 
-    said = caught.value.detail
-    assert name.upper() in said.upper()
-    assert 1 == len(said.splitlines())
+    detail = caught.value.detail
+    assert name.upper() in detail.upper()
+    assert 1 == len(detail.splitlines())
 
 
 def test_several_wrong() -> None:

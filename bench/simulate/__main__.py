@@ -35,17 +35,17 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def _make(kept: times.MeasuredTimes) -> None:
-    found = sweeps(kept.times, list(PLANS.items()))
+def _make(stored_times: times.MeasuredTimes) -> None:
+    found = sweeps(stored_times.times, list(PLANS.items()))
     answers = dict(zip(PLANS, found, strict=True))
     polled, _, held = answers.values()
     folder = page.PAGE.with_suffix("")
     folder.mkdir(exist_ok=True)
-    for name, drawn in pictures.pictures(kept.times, polled, held).items():
+    for name, drawn in pictures.pictures(stored_times.times, polled, held).items():
         (folder / name).write_text(drawn, "utf-8")
     text = page.PAGE.read_text("utf-8")
-    for name, made in page.tables(kept, answers).items():
-        text = page.replace_section(text, name, made)
+    for name, table in page.tables(stored_times, answers).items():
+        text = page.replace_section(text, name, table)
     page.PAGE.write_text(text, "utf-8")
 
 

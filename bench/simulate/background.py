@@ -11,7 +11,7 @@ FLUSH_BATCH = 500
 RECORD_INTERVAL = 0.1
 
 
-def flush_presence(world: World, number: int) -> SimProcess:
+def flush_last_seen(world: World, number: int) -> SimProcess:
     """Write who was seen, in pieces; all the others read each piece."""
     env = world.env
     yield env.timeout(world.random.random() * FLUSH_INTERVAL)
@@ -30,12 +30,14 @@ def _flush(world: World, number: int, devices: float) -> SimProcess:
     )
     for other in world.processes:
         if other is not process:
-            world.env.process(_receive_presence(world, other, devices))
+            world.env.process(_receive_last_seen(world, other, devices))
 
 
-def _receive_presence(world: World, other: ServerProcess, devices: float) -> SimProcess:
-    yield from world.database.cores.work(devices * world.times.heard_database)
-    yield from other.core.work(devices * world.times.heard_server)
+def _receive_last_seen(
+    world: World, other: ServerProcess, devices: float
+) -> SimProcess:
+    yield from world.database.cores.work(devices * world.times.seen_notice_database)
+    yield from other.core.work(devices * world.times.seen_notice_server)
 
 
 def record_deliveries(world: World, number: int) -> SimProcess:

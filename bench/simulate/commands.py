@@ -83,9 +83,9 @@ def measure_notices(
     )
     messages = 2 * DEVICES * REPETITIONS
     return {
-        "tell_server": more / messages,
-        "tell_database": sum(each.used.reading for each in notified) / messages,
-        "told_server": sum(each.used.servers[1] for each in notified) / messages,
+        "publish_server": more / messages,
+        "publish_database": sum(each.used.reading for each in notified) / messages,
+        "notice_server": sum(each.used.servers[1] for each in notified) / messages,
     }
 
 

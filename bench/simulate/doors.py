@@ -32,23 +32,23 @@ def _simulate_command(world: World) -> SimProcess:
         world.env.process(process.core.work(cost.server / 2))
     else:
         yield process.write(CommandPhase.ENQUEUE)
-        heard = world.members[home].publish(world.members[there])
+        received = world.members[home].publish(world.members[there])
         world.env.process(process.core.work(cost.server / 2))
-        yield from _hand_out(world, there, heard if home != there else None)
+        yield from _hand_out(world, there, received if home != there else None)
     yield from _deliver(world, there)
     if counted:
         world.door_seconds.append(world.env.now - began)
     yield from _post_result(world, there)
 
 
-def _hand_out(world: World, there: int, heard: simpy.Event | None) -> SimProcess:
+def _hand_out(world: World, there: int, received: simpy.Event | None) -> SimProcess:
     """Wait until the device polls, or for its held poll to be woken; hand it out."""
     process, cost = world.processes[there], world.times.step_cost(CommandPhase.HAND_OUT)
     if not world.plan.holds_polls:
         yield world.env.timeout(world.random.random() * world.plan.period)
         yield from process.core.work(cost.server / 2)
-    elif heard is not None:
-        yield heard
+    elif received is not None:
+        yield received
     yield process.write(CommandPhase.HAND_OUT)
 
 
@@ -99,8 +99,8 @@ class SimulatedTask:
 
     def _operation(self) -> SimProcess:
         world, there = self._world, self._world.random_process()
-        heard = world.members[0].publish(world.members[there]) if there else None
-        yield from _hand_out(world, there, heard)
+        received = world.members[0].publish(world.members[there]) if there else None
+        yield from _hand_out(world, there, received)
         yield from _deliver(world, there)
         yield from _post_result(world, there)
         self._running -= 1

@@ -12,19 +12,19 @@ class Loads:
 
     polls: float
     commands: float
-    presence: float
+    last_seen: float
     database_commands: float
-    database_presence: float
+    database_last_seen: float
 
     @property
     def process(self) -> float:
         """The share of its core with which a process is busy."""
-        return self.polls + self.commands + self.presence
+        return self.polls + self.commands + self.last_seen
 
     @property
     def database(self) -> float:
         """The cores with which the database is busy."""
-        return self.database_commands + self.database_presence
+        return self.database_commands + self.database_last_seen
 
 
 def compute_loads(
@@ -41,17 +41,18 @@ def compute_loads(
         plan.seen_per_flush / FLUSH_INTERVAL,
         command_cost(plan, times, sharing=sharing),
     )
-    seen_server = times.seen_server + others * times.heard_server
-    seen_database = times.seen_database + others * times.heard_database
+    seen_server = times.seen_server + others * times.seen_notice_server
+    seen_database = times.seen_database + others * times.seen_notice_database
     return Loads(
         polls=_poll_cost(plan, times) * plan.polls_per_second / plan.processes
         + times.idle_server,
         commands=doors * cost.server
-        + notices * (times.tell_server + others * times.told_server),
-        presence=seen * seen_server,
+        + notices * (times.publish_server + others * times.notice_server),
+        last_seen=seen * seen_server,
         database_commands=plan.commands_per_second * cost.database
-        + plan.processes * notices * times.tell_database,
-        database_presence=plan.processes * (seen * seen_database + times.idle_database),
+        + plan.processes * notices * times.publish_database,
+        database_last_seen=plan.processes
+        * (seen * seen_database + times.idle_database),
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from bench import machine, postgres
 from bench.measure import QUICK, print_progress, run_load
 from bench.row import Bench
-from bench.simulate import commands, presence
+from bench.simulate import commands, seen_devices
 from bench.simulate.meter import CpuUsage, Meter
 from bench.simulate.step_client import StepClient, step_client
 from bench.simulate.testbed import Testbed, run_testbed, sync_seconds
@@ -58,12 +58,12 @@ def _round(testbed: Testbed, number: int) -> Mapping[str, float]:
     print_progress("  a second server")
     found |= _measure_two_servers(testbed)
     print_progress("  held polls, and memory")
-    found |= presence.measure_held(testbed)
-    found |= presence.measure_memory(testbed)
+    found |= seen_devices.measure_held(testbed)
+    found |= seen_devices.measure_memory(testbed)
     print_progress("  a door whose device is held, at the same server and at another")
     found |= {
         "door_wait": _measure_door(testbed, 0),
-        "elsewhere_wait": _measure_door(testbed, 1),
+        "remote_door_wait": _measure_door(testbed, 1),
     }
     print_progress(
         "  " + ", ".join(f"{name} {value:.3g}" for name, value in found.items())
@@ -94,10 +94,10 @@ def _measure_two_servers(testbed: Testbed) -> Mapping[str, float]:
         step_client(third) as alone,
     ):
         for server in (servers[0], third):
-            server.import_devices(presence.SEEN)
+            server.import_devices(seen_devices.SEEN)
         idle = _warm_up([load_client, alone], meter)
         return {
-            **presence.measure_seen(load_client, meter, idle),
+            **seen_devices.measure_seen(load_client, meter, idle),
             **commands.measure_notices(load_client, alone, meter, idle),
             "idle_server": idle.servers[1] / idle.seconds,
             "idle_database": idle.database / idle.seconds / 3,
@@ -108,7 +108,7 @@ def _warm_up(clients: Sequence[StepClient], meter: Meter) -> CpuUsage:
     """Let everything be done once; return what is used when nothing is asked."""
     for load_client in clients:
         commands.warm_up(load_client)
-    time.sleep(presence.WRITTEN_WITHIN)
+    time.sleep(seen_devices.WRITTEN_WITHIN)
     return meter.measure_idle(IDLE)
 
 

@@ -28,21 +28,23 @@ class SimulatedMember:
 
     def publish(self, recipient: "SimulatedMember | None" = None) -> simpy.Event:
         """Tell all others; the event is there when *recipient* has heard it."""
-        heard = self.env.event()
+        received = self.env.event()
         if self.others:
-            self._outgoing.append((recipient, heard))
+            self._outgoing.append((recipient, received))
             if not self._is_sending:
                 self._is_sending = True
                 self.env.process(self._send())
-        return heard
+        return received
 
     def _send(self) -> SimProcess:
         while self._outgoing:
             batch, self._outgoing = self._outgoing, []
-            yield from self.process.core.work(self.times.tell_server)
-            yield from self.database.commit(self.times.tell_database)
+            yield from self.process.core.work(self.times.publish_server)
+            yield from self.database.commit(self.times.publish_database)
             for other in self.others:
-                other.on_notice([event for whom, event in batch if whom is other])
+                other.on_notice(
+                    [event for receiver, event in batch if receiver is other]
+                )
         self._is_sending = False
 
     def on_notice(self, waiting: list[simpy.Event]) -> None:
@@ -54,9 +56,9 @@ class SimulatedMember:
 
     def _receive(self) -> SimProcess:
         while self._incoming:
-            heard, self._incoming = self._incoming, []
-            yield from self.process.core.work(self.times.told_server)
-            for event in heard:
+            received, self._incoming = self._incoming, []
+            yield from self.process.core.work(self.times.notice_server)
+            for event in received:
                 event.succeed()
         self._is_receiving = False
 
@@ -68,7 +70,7 @@ def build_members(
     processes: list[ServerProcess],
 ) -> list[SimulatedMember]:
     """Return a desk for each process; each tells all others."""
-    made = [SimulatedMember(env, times, database, process) for process in processes]
-    for desk in made:
-        desk.others += [other for other in made if other is not desk]
-    return made
+    members = [SimulatedMember(env, times, database, process) for process in processes]
+    for member in members:
+        member.others += [other for other in members if other is not member]
+    return members

@@ -105,7 +105,7 @@ def _difference(before: _Sample, after: _Sample) -> CpuUsage:
         process_id: seconds - before.database.get(process_id, ("", 0.0))[1]
         for process_id, (_, seconds) in after.database.items()
     }
-    reading = sum(
+    cpu_seconds = sum(
         seconds
         for process_id, seconds in used.items()
         if after.database[process_id][0] not in ("", WRITER)
@@ -113,7 +113,7 @@ def _difference(before: _Sample, after: _Sample) -> CpuUsage:
     return CpuUsage(
         seconds=after.at - before.at,
         servers=[b - a for a, b in zip(before.servers, after.servers, strict=True)],
-        writing=sum(used.values()) - reading,
-        reading=reading,
+        writing=sum(used.values()) - cpu_seconds,
+        reading=cpu_seconds,
         rounds=after.rounds - before.rounds,
     )

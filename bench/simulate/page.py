@@ -7,7 +7,7 @@ import attrs
 
 from bench.simulate.loads import command_cost
 from bench.simulate.plan import COMMANDS_A_DAY, DAY, SimulationPlan
-from bench.simulate.run import is_hopeless, simulate
+from bench.simulate.run import exceeds_capacity, simulate
 from bench.simulate.sweeps import Sweep
 from bench.simulate.times import Cost, MeasuredTimes, ServiceTimes
 
@@ -25,16 +25,16 @@ _MIB, _GIB = 1024.0**2, 1024.0**3
 
 
 def tables(
-    kept: MeasuredTimes, answers: Mapping[SimulationPlan, Sweep]
+    stored_times: MeasuredTimes, answers: Mapping[SimulationPlan, Sweep]
 ) -> Mapping[str, str]:
     """Return all of it by the names of the marks between which it is put."""
     return {
-        "arithmetic": arithmetic(kept.times),
-        "date": date(kept),
-        "costs": costs(kept),
+        "arithmetic": arithmetic(stored_times.times),
+        "date": date(stored_times),
+        "costs": costs(stored_times),
         "limits": limits({plan.description: sweep for plan, sweep in answers.items()}),
-        "large": large(kept.times),
-        "tasks": tasks(kept.times),
+        "large": large(stored_times.times),
+        "tasks": tasks(stored_times.times),
     }
 
 
@@ -89,7 +89,7 @@ def large(times: ServiceTimes) -> str:
 def _large_row(times: ServiceTimes, processes: int, cores: int) -> Sequence[str]:
     by = (str(processes), str(cores))
     plan = attrs.evolve(LARGE, processes=processes, database_cores=cores)
-    if is_hopeless(plan, times):
+    if exceeds_capacity(plan, times):
         return (*by, "", "", "too much")
     answer = simulate(plan, times)
     door = _wait(answer.door_latency.p99) if answer.is_steady else "too much"
@@ -112,9 +112,9 @@ def tasks(times: ServiceTimes) -> str:
     return _table(("`concurrency`", "the task takes", "door, p50", "door, p99"), rows)
 
 
-def costs(kept: MeasuredTimes) -> str:
+def costs(stored_times: MeasuredTimes) -> str:
     """Return what costs what, of a server's core and of one of the database's."""
-    times = kept.times
+    times = stored_times.times
     alone, shared = (command_cost(_ANY, times, sharing=sharing) for sharing in (1, 10))
     rows = [
         ("an idle poll", _micros(times.poll_server), ""),
@@ -127,9 +127,9 @@ def costs(kept: MeasuredTimes) -> str:
         ),
         (
             "hearing of that, in each other process",
-            *_both(Cost(times.heard_server, times.heard_database)),
+            *_both(Cost(times.seen_notice_server, times.seen_notice_database)),
         ),
-        ("hearing what another process did", _micros(times.told_server), ""),
+        ("hearing what another process did", _micros(times.notice_server), ""),
         (
             "a process that nobody asks, each second",
             *_both(Cost(times.idle_server, times.idle_database)),
@@ -138,13 +138,13 @@ def costs(kept: MeasuredTimes) -> str:
     return _table(("what", "a server's core", "one of the database's"), rows)
 
 
-def date(kept: MeasuredTimes) -> str:
+def date(stored_times: MeasuredTimes) -> str:
     """Say when and where that was measured."""
-    machine, sync = kept.machine, _micros(kept.times.sync_wait)
+    machine, sync = stored_times.machine, _micros(stored_times.times.sync_wait)
     return (
-        f"Measured on {kept.date} with PostgreSQL {machine['PostgreSQL']} and Python"
-        f" {machine['Python']}\non {machine['processor']}, the median of"
-        f" {kept.rounds} rounds (`python -m bench.simulate --measure`):\n"
+        f"Measured on {stored_times.date} with PostgreSQL {machine['PostgreSQL']}"
+        f" and Python {machine['Python']}\non {machine['processor']}, the median of"
+        f" {stored_times.rounds} rounds (`python -m bench.simulate --measure`):\n"
         f"processor time for each. A sync of the disk takes {sync} besides."
     )
 

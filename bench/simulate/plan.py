@@ -32,8 +32,8 @@ class SimulationPlan:
     @property
     def description(self) -> str:
         """Say what the devices do."""
-        how = "polls held for" if self.holds_polls else "a poll every"
-        return f"{how} {self.period:g} s"
+        load_kind = "polls held for" if self.holds_polls else "a poll every"
+        return f"{load_kind} {self.period:g} s"
 
     @property
     def polls_per_second(self) -> float:

@@ -7,7 +7,7 @@ from typing import Self
 import attrs
 
 from bench.simulate.background import (
-    flush_presence,
+    flush_last_seen,
     record_deliveries,
     simulate_idle_load,
 )
@@ -71,7 +71,7 @@ class SimulationResult:
         return self.lag < MAX_STEADY_LAG
 
 
-def is_hopeless(plan: SimulationPlan, times: ServiceTimes) -> bool:
+def exceeds_capacity(plan: SimulationPlan, times: ServiceTimes) -> bool:
     """Tell whether there is more to do than can be done, however it is shared."""
     least = compute_loads(plan, times, sharing=MAX_STEPS_PER_ROUND)
     return max(least.process, least.database / plan.database_cores) >= 1
@@ -108,7 +108,7 @@ def simulate(
 def _start(world: World) -> None:
     processes = [enqueue_commands(world), simulate_idle_load(world)]
     for number in range(world.plan.processes):
-        processes += [flush_presence(world, number), record_deliveries(world, number)]
+        processes += [flush_last_seen(world, number), record_deliveries(world, number)]
     if world.plan.concurrency:
         processes.append(SimulatedTask(world).run())
     for steps in processes:

@@ -10,7 +10,7 @@ import attrs
 from bench.measure import print_progress
 from bench.simulate.loads import compute_loads
 from bench.simulate.plan import SimulationPlan
-from bench.simulate.run import SimulationResult, is_hopeless, simulate
+from bench.simulate.run import SimulationResult, exceeds_capacity, simulate
 from bench.simulate.times import ServiceTimes
 
 SIZES = tuple(
@@ -57,7 +57,7 @@ def _sweep_devices(
     results = {}
     for devices in sizes:
         plan = attrs.evolve(base_plan, devices=devices)
-        if is_hopeless(plan, times):
+        if exceeds_capacity(plan, times):
             break
         answer = simulate(plan, times)
         if not answer.is_steady:

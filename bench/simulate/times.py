@@ -64,28 +64,36 @@ class ServiceTimes:
     any_result_database: float = _time("the same there")
     enqueue_server: float = _time("each enqueue, besides")
     enqueue_database: float = _time("the same there")
-    hand_out_server: float = _time("each poll that gets a command, and its note")
+    hand_out_server: float = _time(
+        "each poll that gets a command, and the record of it"
+    )
     hand_out_database: float = _time("the same there")
     result_server: float = _time("each result, besides")
     result_database: float = _time("the same there")
-    tell_server: float = _time("telling other servers what was written, each time")
-    tell_database: float = _time("the same there, and for one who listens")
-    told_server: float = _time("hearing from another server, each time")
+    publish_server: float = _time(
+        "publishing to other servers what was written, each time"
+    )
+    publish_database: float = _time("the same there, including one listener")
+    notice_server: float = _time("a notice from another server, each time")
     seen_server: float = _time("writing that a device was seen")
     seen_database: float = _time("the same there")
-    heard_server: float = _time("hearing who was seen by another server, each")
-    heard_database: float = _time("the same there")
-    idle_server: float = _time("what a server does in a second without being asked")
+    seen_notice_server: float = _time("a device that another server saw, each")
+    seen_notice_database: float = _time("the same there")
+    idle_server: float = _time("what a server does in a second without requests")
     idle_database: float = _time("the same there, for each server")
     sync_wait: float = _time("the disk syncs a commit: waiting, not processor time")
-    door_wait: float = _time("seen, not used: an enqueue until a held device has it")
-    elsewhere_wait: float = _time("seen, not used: the same if another server holds it")
+    door_wait: float = _time(
+        "measured, not used: from an enqueue until a held device has it"
+    )
+    remote_door_wait: float = _time(
+        "measured, not used: the same if another server holds it"
+    )
     held_size: float = _size("memory of a held poll, with its connection")
     device_size: float = _size("memory of a device in each server")
     command_size: float = _size("a small command with delivery and result, on disk")
 
     @classmethod
-    def from_json(cls, kept: Mapping[str, Mapping[str, Any]]) -> Self:
+    def from_json(cls, stored_times: Mapping[str, Mapping[str, Any]]) -> Self:
         """
         Read what `to_json` made.
 
@@ -93,11 +101,11 @@ class ServiceTimes:
             Unreadable: something is missing, too much, in another unit, or no number.
         """
         fields = attrs.fields_dict(cls)
-        if kept.keys() != fields.keys():
+        if stored_times.keys() != fields.keys():
             raise InvalidTimesFile(
-                f"these differ: {sorted(kept.keys() ^ fields.keys())}"
+                f"these differ: {sorted(stored_times.keys() ^ fields.keys())}"
             )
-        values = {name: _read(fields[name], kept[name]) for name in fields}
+        values = {name: _read(fields[name], stored_times[name]) for name in fields}
         return cls(**values)
 
     def first_cost(self, step: CommandPhase) -> Cost:
@@ -122,10 +130,12 @@ class ServiceTimes:
         }
 
 
-def _read(field: Any, kept: Mapping[str, Any]) -> float:
-    unit, value = field.metadata["unit"], kept.get("value")
-    if kept.get("unit") != unit:
-        raise InvalidTimesFile(f"{field.name} is in {kept.get('unit')}, not in {unit}")
+def _read(field: Any, stored_times: Mapping[str, Any]) -> float:
+    unit, value = field.metadata["unit"], stored_times.get("value")
+    if stored_times.get("unit") != unit:
+        raise InvalidTimesFile(
+            f"{field.name} is in {stored_times.get('unit')}, not in {unit}"
+        )
     if not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
         raise InvalidTimesFile(f"{field.name} is {value!r}")
     return value * _UNITS[unit]
@@ -154,7 +164,9 @@ def read(path: Path = FILE) -> MeasuredTimes:
     return MeasuredTimes(**whole | {"times": ServiceTimes.from_json(whole["times"])})
 
 
-def write(kept: MeasuredTimes, path: Path = FILE) -> None:
+def write(stored_times: MeasuredTimes, path: Path = FILE) -> None:
     """Write the file."""
-    whole = attrs.asdict(kept, recurse=False) | {"times": kept.times.to_json()}
+    whole = attrs.asdict(stored_times, recurse=False) | {
+        "times": stored_times.times.to_json()
+    }
     path.write_text(json.dumps(whole, indent=2, ensure_ascii=False) + "\n", "utf-8")

@@ -42,9 +42,9 @@ def test_each_device_has_its_step() -> None:
     """
     A step is asked for each device, and its answer must be that of the step.
     """
-    asked = StepRequest(step="hand_out", devices=3, run=7)
+    request = StepRequest(step="hand_out", devices=3, run=7)
 
-    assert 3 == len(set(asked.requests()))
-    assert asked.is_expected(200, b"... mark-7-4408801109440000 ...")
-    assert not asked.is_expected(200, b"... mark-6-4408801109440000 ...")
-    assert not asked.is_expected(200, b"")
+    assert 3 == len(set(request.requests()))
+    assert request.is_expected(200, b"... mark-7-4408801109440000 ...")
+    assert not request.is_expected(200, b"... mark-6-4408801109440000 ...")
+    assert not request.is_expected(200, b"")

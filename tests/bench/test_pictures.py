@@ -69,11 +69,11 @@ def test_the_page_says_what_was_measured() -> None:
     """
     Tables that need no simulation are those of the file of service times.
     """
-    kept, text = times.read(), page.PAGE.read_text("utf-8")
+    stored_times, text = times.read(), page.PAGE.read_text("utf-8")
 
-    assert page.arithmetic(kept.times) in text
-    assert page.costs(kept) in text
-    assert page.date(kept) in text
+    assert page.arithmetic(stored_times.times) in text
+    assert page.costs(stored_times) in text
+    assert page.date(stored_times) in text
 
 
 def test_a_table_is_put_between_its_marks() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from bench.simulate.loads import compute_loads
 from bench.simulate.plan import SimulationPlan
-from bench.simulate.run import is_hopeless, simulate
+from bench.simulate.run import exceeds_capacity, simulate
 from bench.simulate.times import read
 from tests.bench.factories import some_times
 
@@ -79,7 +79,7 @@ def test_a_door_of_a_device_that_polls_waits_for_the_poll() -> None:
 
 
 @pytest.mark.parametrize(
-    ("processes", "seen"), [(1, "door_wait"), (2, "elsewhere_wait")]
+    ("processes", "seen"), [(1, "door_wait"), (2, "remote_door_wait")]
 )
 def test_doors_take_as_long_as_was_seen(processes: int, seen: str) -> None:
     """
@@ -115,7 +115,7 @@ def test_too_much_is_seen() -> None:
     times = some_times(poll_server=0.005)
     full = attrs.evolve(POLLED, devices=1100)
 
-    assert is_hopeless(full, times)
+    assert exceeds_capacity(full, times)
     assert not simulate(full, times).is_steady
 
 

@@ -16,15 +16,15 @@ pytestmark = pytest.mark.proof
 
 
 @pytest.fixture
-def kept() -> dict[str, Any]:
+def stored_times() -> dict[str, Any]:
     """Return what the repository has."""
     whole: dict[str, Any] = json.loads(FILE.read_text("utf-8"))
     return whole
 
 
-def _read(tmp_path: Path, kept: dict[str, Any]) -> times.MeasuredTimes:
+def _read(tmp_path: Path, stored_times: dict[str, Any]) -> times.MeasuredTimes:
     path = tmp_path / "times.json"
-    path.write_text(json.dumps(kept), "utf-8")
+    path.write_text(json.dumps(stored_times), "utf-8")
     return times.read(path)
 
 
@@ -52,27 +52,27 @@ def test_what_the_repository_has_is_read() -> None:
     ],
 )
 def test_what_is_in_another_unit_is_refused(
-    tmp_path: Path, kept: dict[str, Any], wrong: dict[str, Any]
+    tmp_path: Path, stored_times: dict[str, Any], wrong: dict[str, Any]
 ) -> None:
     """
     Nothing is taken for what it is not.
     """
-    kept["times"]["poll_server"] |= wrong
+    stored_times["times"]["poll_server"] |= wrong
     with pytest.raises(InvalidTimesFile):
-        _read(tmp_path, kept)
+        _read(tmp_path, stored_times)
 
 
 @pytest.mark.parametrize("name", ["sync_wait", "something_else"])
 def test_what_is_missing_or_unknown_is_refused(
-    tmp_path: Path, kept: dict[str, Any], name: str
+    tmp_path: Path, stored_times: dict[str, Any], name: str
 ) -> None:
     """
     A time that nobody measured is not taken for nothing.
     """
-    if kept["times"].pop(name, None) is None:
-        kept["times"][name] = {"value": 1.0, "unit": "µs"}
+    if stored_times["times"].pop(name, None) is None:
+        stored_times["times"][name] = {"value": 1.0, "unit": "µs"}
     with pytest.raises(InvalidTimesFile):
-        _read(tmp_path, kept)
+        _read(tmp_path, stored_times)
 
 
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:

@@ -203,8 +203,8 @@ def test_odd_devices_are_looked_at_first() -> None:
     Of many devices those are looked at one by one of which something is odd.
     """
     fine = [device(str(n)) for n in range(200)]
-    odd = [device("300", state="quarantined"), device("301", lastSeenAt=ago(99))]
-    ids = checks.devices_to_inspect([*fine, *odd], NOW)
+    unusual = [device("300", state="quarantined"), device("301", lastSeenAt=ago(99))]
+    ids = checks.devices_to_inspect([*fine, *unusual], NOW)
 
     assert ["300", "301", "0"] == ids[:3]
     assert checks.MAX_INSPECTED == len(ids)

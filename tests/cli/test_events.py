@@ -38,8 +38,8 @@ async def record_events(server: Program) -> AsyncIterator[Client]:
 async def _commands(server: Program, device_id: str) -> list[str]:
     """Return the ids of commands whose events are kept."""
     async with record_events(server) as client:
-        made = await client.enqueue_many(device_id, [{"endpoint": "reboot"}] * 3)
-        return [each["id"] for each in made]
+        enqueued = await client.enqueue_many(device_id, [{"endpoint": "reboot"}] * 3)
+        return [each["id"] for each in enqueued]
 
 
 def test_what_there_is(run: Run, device_id: str, commands: list[str]) -> None:
@@ -152,24 +152,26 @@ async def test_follow_survives_a_break(
     reader = events.EventReader(
         client=cut_off, context=cli_context, filters={"deviceId": device_id}
     )
-    made, read = [], []
+    enqueued, read = [], []
     async with cut_off, Client(server.url, server.token) as client:
         follow = reader.follow()
         coming = asyncio.ensure_future(anext(follow))
         while not coming.done():
-            made.append(await client.enqueue(device_id, {"endpoint": "x"}))
+            enqueued.append(await client.enqueue(device_id, {"endpoint": "x"}))
             await asyncio.wait([coming], timeout=0.1)
         await cable.stop()
-        made += [await client.enqueue(device_id, {"endpoint": "x"}) for _ in range(2)]
+        enqueued += [
+            await client.enqueue(device_id, {"endpoint": "x"}) for _ in range(2)
+        ]
         await cable.start()
-        made.append(await client.enqueue(device_id, {"endpoint": "x"}))
+        enqueued.append(await client.enqueue(device_id, {"endpoint": "x"}))
         read.append(command_of(await coming))
-        while read[-1] != made[-1]["id"]:
+        while read[-1] != enqueued[-1]["id"]:
             read.append(command_of(await asyncio.wait_for(anext(follow), 20)))
         await follow.aclose()
     await cable.stop()
 
-    ids = [each["id"] for each in made]
+    ids = [each["id"] for each in enqueued]
     assert ids[ids.index(read[0]) :] == read
 
 

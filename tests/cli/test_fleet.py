@@ -75,15 +75,17 @@ def test_tokens(
     """
     A token is made, listed without its secret, and revoked.
     """
-    made = run("tokens", "create", "t", "--permission", "results:read", "--json").only
+    created = run(
+        "tokens", "create", "t", "--permission", "results:read", "--json"
+    ).only
     listed = run("tokens", "list", "--json")
-    script = {**environ, "PUSHSERVER_TOKEN": made["token"]}
+    script = {**environ, "PUSHSERVER_TOKEN": created["token"]}
     codes = [main(["results"], script), main(["devices"], script)]
-    run("tokens", "revoke", made["id"])
+    run("tokens", "revoke", created["id"])
     codes.append(main(["results"], script))
 
-    assert made["id"] in [each["id"] for each in listed.lines]
-    assert made["token"] not in listed.out
+    assert created["id"] in [each["id"] for each in listed.lines]
+    assert created["token"] not in listed.out
     assert [0, 1, 1] == codes
     assert "PUSHSERVER_TOKEN" in capsys.readouterr().err
 
@@ -93,13 +95,13 @@ def test_scopes(run: Run, environ: dict[str, str], device_id: str) -> None:
     A scope is made with a token of its own, listed, and apart from the first.
     """
     run("devices", "add", device_id)
-    made = run("scopes", "create", f"of-{device_id}", "--json").only
+    created = run("scopes", "create", f"of-{device_id}", "--json").only
     listed = run("scopes", "list", "--json")
-    tenant = {**environ, "PUSHSERVER_TOKEN": made["token"]}
+    tenant = {**environ, "PUSHSERVER_TOKEN": created["token"]}
 
-    assert {"id", "name", "createdAt", "token"} == set(made)
-    assert made["id"] in [each["id"] for each in listed.lines]
-    assert made["token"] not in listed.out
+    assert {"id", "name", "createdAt", "token"} == set(created)
+    assert created["id"] in [each["id"] for each in listed.lines]
+    assert created["token"] not in listed.out
     assert "default" in run("scopes").out
     assert 1 == main(["devices", "show", device_id], tenant)
     assert 0 == main(["devices"], tenant)

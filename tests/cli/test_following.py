@@ -33,7 +33,7 @@ class TerminalRun:
     """A program in front of a terminal, and all that it wrote."""
 
     def __init__(self, argv: list[str], environ: dict[str, str]) -> None:
-        self._reading, writing = pty.openpty()
+        self._read_fd, writing = pty.openpty()
         self.written = ""
         self.process = subprocess.Popen(  # noqa: S603 - our own program
             [sys.executable, "-c", PROGRAM, *argv],
@@ -53,12 +53,12 @@ class TerminalRun:
         """Read what is left and return the exit code."""
         while self._read():
             pass
-        os.close(self._reading)
+        os.close(self._read_fd)
         return self.process.wait(10)
 
     def _read(self) -> bool:
         try:
-            more = os.read(self._reading, 65_536)
+            more = os.read(self._read_fd, 65_536)
         except OSError:  # the program has closed its side
             return False
         self.written += more.decode(errors="replace")
@@ -111,18 +111,18 @@ async def test_server_away(
     cable = TcpProxy(server.url)
     await cable.start()
     url = f"http://127.0.0.1:{cable.port}"
-    here = CliContext(environ={}, server=url, token=server.token, json=False)
+    context = CliContext(environ={}, server=url, token=server.token, json=False)
     async with Client(url, server.token) as client:
         await client.task(task["id"])
         await cable.stop()
-        follow = asyncio.create_task(following.follow(here, client, task, 0))
-        told = ""
-        while "Trying again" not in told:
+        follow = asyncio.create_task(following.follow(context, client, task, 0))
+        output = ""
+        while "Trying again" not in output:
             await asyncio.sleep(0.005)
-            told += capsys.readouterr().err
+            output += capsys.readouterr().err
         await asyncio.to_thread(run, "tasks", "cancel", task["id"])
         await cable.start()
         code = await asyncio.wait_for(follow, 20)
         await cable.stop()
 
-    assert (1, 1) == (code, told.count("Trying again"))
+    assert (1, 1) == (code, output.count("Trying again"))

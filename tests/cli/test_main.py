@@ -163,9 +163,9 @@ def test_where_the_server_is(
     """
     The flag comes before the environment, and both before the default.
     """
-    here = CliContext.from_flags(environ, server=flag, token=None, json=False)
+    context = CliContext.from_flags(environ, server=flag, token=None, json=False)
 
-    assert expected == here.server
+    assert expected == context.server
 
 
 def test_token_is_not_shown() -> None:
@@ -173,10 +173,10 @@ def test_token_is_not_shown() -> None:
     The token comes from the environment, and no trace shows it.
     """
     environ = {"PUSHSERVER_TOKEN": "pst_secret"}
-    here = CliContext.from_flags(environ, server=None, token=None, json=False)
+    context = CliContext.from_flags(environ, server=None, token=None, json=False)
 
-    assert "pst_secret" == here.token
-    assert "pst_secret" not in repr(here)
+    assert "pst_secret" == context.token
+    assert "pst_secret" not in repr(context)
 
 
 @pytest.mark.parametrize(

@@ -26,18 +26,20 @@ def test_begin_and_show(
     """
     file = steps_file("system_information", "system_information")
     with fleet(device_id):
-        begun = run("operations", "begin", device_id, "--steps", file, "--json").only
+        operation = run(
+            "operations", "begin", device_id, "--steps", file, "--json"
+        ).only
         ended = run(
             *("operations", "begin", device_id, "--steps", file),
             *("--wait", "20", "--json"),
         )
-    shown = run("operations", "show", begun["id"], "--json").only
-    told = [each["progress"] for each in shown["notifications"]]
+    shown = run("operations", "show", operation["id"], "--json").only
+    notifications = [each["progress"] for each in shown["notifications"]]
 
     assert (0, "COMPLETED") == (ended.code, ended.only["status"])
     assert ("COMPLETED", 100) == (shown["status"], shown["progress"])
     assert ["SUCCESSFUL"] * 2 == [step["state"] for step in shown["steps"]]
-    assert [0, 25, 50, 50, 75, 100] == told
+    assert [0, 25, 50, 50, 75, 100] == notifications
 
 
 def test_show_for_people(
@@ -47,18 +49,18 @@ def test_show_for_people(
     People read each step with its state and what the device said, and what was told.
     """
     file = steps_file("message_to_screen", "reboot")
-    begun = run("operations", "begin", device_id, "--steps", file, "--json").only
+    operation = run("operations", "begin", device_id, "--steps", file, "--json").only
     poll_once()
-    out = run("operations", "show", begun["id"]).out
-    failed = next(line for line in out.splitlines() if begun_command(begun) in line)
+    out = run("operations", "show", operation["id"]).out
+    failed = next(line for line in out.splitlines() if first_command(operation) in line)
 
     assert "FAILED" in failed
     assert "the message_to_screen" in failed
-    assert failed.split(begun_command(begun))[1].strip()
+    assert failed.split(first_command(operation))[1].strip()
     assert "Step 1 of 2: FAILED" in out
 
 
-def begun_command(operation: dict[str, list[dict[str, str]]]) -> str:
+def first_command(operation: dict[str, list[dict[str, str]]]) -> str:
     """Return the id of the first step's command."""
     return operation["steps"][0]["commandId"]
 
@@ -188,12 +190,14 @@ def test_show_without_the_right_to_commands(
     Who may read operations and no commands sees that, in the error's place.
     """
     file = steps_file("make_coffee")
-    begun = run("operations", "begin", device_id, "--steps", file, "--json").only
+    operation = run("operations", "begin", device_id, "--steps", file, "--json").only
     poll_once()
     reader = run(
         *("tokens", "create", "reader", "--permission", "operations:read", "--json")
     ).only
-    shown = run("--token", reader["token"], "operations", "show", begun["id"], "--json")
+    shown = run(
+        "--token", reader["token"], "operations", "show", operation["id"], "--json"
+    )
 
     assert 0 == shown.code, shown.err
     assert "commands:read" in shown.only["steps"][0]["error"]

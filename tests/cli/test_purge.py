@@ -8,9 +8,9 @@ def test_purge(run: Run, poll_once: PollOnce, device_id: str) -> None:
     run("enqueue", device_id, "system_information")
     poll_once()
 
-    told = run("purge", "2999-01-01T00:00:00Z", "--json").only
+    shown = run("purge", "2999-01-01T00:00:00Z", "--json").only
 
-    assert told["deleted"] >= 2
+    assert shown["deleted"] >= 2
     assert "Deleting" in run("purge", "2999-01-01T00:00:00Z").err
     assert [] == run("commands", "list", "--device", device_id, "--json").lines
 

@@ -132,7 +132,7 @@ async def test_follow_ends_when_it_is_refused(server: Program) -> None:
             await anext(results.ResultReader(client=client).follow())
 
 
-class StopReading(Exception):
+class EnoughLines(Exception):
     """The script has handled what the test wanted to see."""
 
 
@@ -162,21 +162,21 @@ def test_script_goes_on_where_it_ended(
     The example misses nothing and repeats nothing that it had remembered.
     """
     handled: list[str] = []
-    wanted = [answer_one()]
+    expected = [answer_one()]
 
     def handle(result: Json) -> None:
         if result["deviceId"] != device_id:
             return
         handled.append(result["commandId"])
         if len(handled) == 1:
-            wanted.append(answer_one())
+            expected.append(answer_one())
         else:
-            raise StopReading
+            raise EnoughLines
 
     monkeypatch.setattr(script, "handle", handle)
     for _ in range(2):
         # The second result was not remembered when the first run broke off.
-        with pytest.raises(StopReading):
+        with pytest.raises(EnoughLines):
             script.follow()
 
-    assert [*wanted, wanted[1]] == handled
+    assert [*expected, expected[1]] == handled

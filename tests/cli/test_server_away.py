@@ -17,7 +17,7 @@ async def test_waits_and_says_so_once() -> None:
     A server that is away is asked again until it answers, and noted once.
     """
     answers = [Unreachable("No answer."), ApiError(503, {}), Unreachable("None."), 7]
-    noted: list[str] = []
+    messages: list[str] = []
 
     async def ask() -> object:
         answer = answers.pop(0)
@@ -25,8 +25,8 @@ async def test_waits_and_says_so_once() -> None:
             raise answer
         return answer
 
-    assert 7 == await retrying.retry_while_unreachable(ask, noted.append)
-    assert ["No answer. Trying again."] == noted
+    assert 7 == await retrying.retry_while_unreachable(ask, messages.append)
+    assert ["No answer. Trying again."] == messages
 
 
 async def test_a_refusal_is_final() -> None:

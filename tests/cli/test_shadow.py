@@ -48,12 +48,14 @@ def test_refresh(run: Run, poll_once: PollOnce, device_id: str) -> None:
     The device is asked, also for what nobody knows of.
     """
     run("devices", "add", device_id)
-    asked = run("shadow", "refresh", device_id, "ntp.enabled", "ntp.timezone", "--json")
+    response = run(
+        "shadow", "refresh", device_id, "ntp.enabled", "ntp.timezone", "--json"
+    )
     poll_once()
 
     shown = run("shadow", "show", device_id, "--json").only["services"]["ntp"]
 
-    assert "get_configuration" == asked.only["endpoint"]
+    assert "get_configuration" == response.only["endpoint"]
     assert {"enabled": "0", "timezone": "UTC-3"} == shown["reported"]
     assert "inSync" == shown["status"]
 

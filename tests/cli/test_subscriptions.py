@@ -51,8 +51,8 @@ def create_subscription(
     """Make a subscription."""
     ran = run("subscriptions", "make", f"{receiver.url}/", *EVENT, *options, "--json")
     assert 0 == ran.code, ran.err
-    made: dict[str, Any] = ran.only
-    return made
+    created: dict[str, Any] = ran.only
+    return created
 
 
 def wait_for_delivery(run: Run, subscription: dict[str, Any], state: str) -> RunResult:
@@ -68,30 +68,30 @@ def test_a_life(run: Run, receiver: RecordingReceiver) -> None:
     """
     A subscription is made, shown, changed, switched off and on, and deleted.
     """
-    made = create_subscription(
+    created = create_subscription(
         run, receiver, "--description", "doors", "--tag", "site:north"
     )
     changed = run(
-        *("subscriptions", "change", made["id"], "--event", "device.online"),
+        *("subscriptions", "change", created["id"], "--event", "device.online"),
         *("--any-tag", "--ordered", "--json"),
     ).only
     states = [
-        run("subscriptions", verb, made["id"], "--json").only["state"]
+        run("subscriptions", verb, created["id"], "--json").only["state"]
         for verb in ("disable", "enable")
     ]
-    shown = run("subscriptions", "show", made["id"], "--json").only
+    shown = run("subscriptions", "show", created["id"], "--json").only
     listed = run("subscriptions", "--json").lines
-    deleted = run("subscriptions", "delete", made["id"], "--json").only
+    deleted = run("subscriptions", "delete", created["id"], "--json").only
 
-    assert {"site": "north"} == made["tags"]
+    assert {"site": "north"} == created["tags"]
     assert (["device.online"], True, "doors") == tuple(
         changed[name] for name in ("events", "ordered", "description")
     )
     assert "tags" not in changed
     assert ["disabled", "active"] == states
     assert shown in listed
-    assert {"id": made["id"], "deleted": True} == deleted
-    assert 1 == run("subscriptions", "show", made["id"]).code
+    assert {"id": created["id"], "deleted": True} == deleted
+    assert 1 == run("subscriptions", "show", created["id"]).code
 
 
 def test_the_platforms_names(run: Run, receiver: RecordingReceiver) -> None:
@@ -102,25 +102,25 @@ def test_the_platforms_names(run: Run, receiver: RecordingReceiver) -> None:
     argv = ("subscriptions", "make", f"{receiver.url}/ocean", "--event", name, "--json")
 
     refused = run(*argv)
-    made = run(*argv, "--format", "oceanconnect").only
+    created = run(*argv, "--format", "oceanconnect").only
 
     assert (1, "") == (refused.code, refused.out)
     assert name in refused.err
-    assert [name] == made["events"]
+    assert [name] == created["events"]
 
 
 def test_every_option(run: Run, receiver: RecordingReceiver) -> None:
     """
     Each option of a new subscription arrives, and each change.
     """
-    made = create_subscription(
+    created = create_subscription(
         *(run, receiver, "--format", "iotda", "--device", "7", "--device", "8"),
         *("--tag", "a:b", "--tag", "c=d", "--no-ordered", "--header", "X-A=1=2"),
         *("--include", "result", "--retry-profile", "huawei", "--app-id", "app"),
         *("--resource-name", "device.commmad.status"),
     )
     changed = run(
-        *("subscriptions", "change", made["id"], "--url", f"{receiver.url}/new"),
+        *("subscriptions", "change", created["id"], "--url", f"{receiver.url}/new"),
         *("--any-device", "--tag", "e:f", "--no-header", "--no-include", "--json"),
         *("--retry-profile", "standard", "--app-id", "other"),
     ).only
@@ -136,7 +136,7 @@ def test_every_option(run: Run, receiver: RecordingReceiver) -> None:
         "resourceName": "device.commmad.status",
     }
 
-    assert wished == {name: made[name] for name in wished}
+    assert wished == {name: created[name] for name in wished}
     assert f"{receiver.url}/new" == changed["url"]
     assert "deviceIds" not in changed
     assert [{"e": "f"}, {}, [], "standard", "other"] == [
@@ -149,7 +149,7 @@ def test_the_secret_is_shown_once(run: Run, receiver: RecordingReceiver) -> None
     """
     People are told that the secret will not be shown again, and it is not.
     """
-    made = run("subscriptions", "make", f"{receiver.url}/secret", *EVENT)
+    created = run("subscriptions", "make", f"{receiver.url}/secret", *EVENT)
     (found,) = [
         each
         for each in run("subscriptions", "--json").lines
@@ -157,7 +157,7 @@ def test_the_secret_is_shown_once(run: Run, receiver: RecordingReceiver) -> None
     ]
     rotated = run("subscriptions", "rotate", found["id"])
 
-    for ran in (made, rotated):
+    for ran in (created, rotated):
         assert "whsec_" in ran.out
         assert "shown this once" in ran.err
     assert "whsec_" not in run("subscriptions", "show", found["id"]).out
@@ -167,10 +167,10 @@ def test_ping(run: Run, receiver: RecordingReceiver) -> None:
     """
     A ping tells what the receiver said, by its exit code, too.
     """
-    made = create_subscription(run, receiver)
-    good = run("subscriptions", "ping", made["id"], "--json")
+    created = create_subscription(run, receiver)
+    good = run("subscriptions", "ping", created["id"], "--json")
     receiver.status = 418
-    bad = run("subscriptions", "ping", made["id"])
+    bad = run("subscriptions", "ping", created["id"])
 
     assert (0, True) == (good.code, good.only["ok"])
     assert 1 == bad.code
@@ -182,11 +182,11 @@ def test_deliveries(run: Run, receiver: RecordingReceiver, device_id: str) -> No
     """
     What was told is listed for people in a row each, and sent again when asked for.
     """
-    made = create_subscription(run, receiver, "--device", device_id)
+    created = create_subscription(run, receiver, "--device", device_id)
     run("enqueue", device_id, "load_objects")
-    (delivery,) = wait_for_delivery(run, made, "delivered").lines
-    rows = run("subscriptions", "deliveries", made["id"]).out
-    argv = ("subscriptions", "redeliver", made["id"], delivery["id"])
+    (delivery,) = wait_for_delivery(run, created, "delivered").lines
+    rows = run("subscriptions", "deliveries", created["id"]).out
+    argv = ("subscriptions", "redeliver", created["id"], delivery["id"])
     again, shown = run(*argv, "--json"), run(*argv)
 
     assert all(word in rows for word in (delivery["id"], device_id, "delivered"))
@@ -199,20 +199,20 @@ def test_recover(run: Run, receiver: RecordingReceiver, device_id: str) -> None:
     What was given up is listed with the reason, and all of it sent again.
     """
     receiver.status = 500
-    made = create_subscription(
+    created = create_subscription(
         run, receiver, "--device", device_id, "--retry-profile", "huawei"
     )
     run("enqueue", device_id, "load_objects")
-    (dead,) = wait_for_delivery(run, made, "dead").lines
-    rows = run("subscriptions", "deliveries", made["id"], "--state", "dead").out
+    (dead,) = wait_for_delivery(run, created, "dead").lines
+    rows = run("subscriptions", "deliveries", created["id"], "--state", "dead").out
     receiver.status = 200
-    argv = ("subscriptions", "recover", made["id"], "--since")
+    argv = ("subscriptions", "recover", created["id"], "--since")
     recovered = run(*argv, "2026-01-01T00:00:00Z", "--json")
     refused = run(*argv, "yesterday")
 
     assert "The receiver answered 500." in rows
     assert {"recovered": 1} == recovered.only
-    assert dead["id"] == wait_for_delivery(run, made, "delivered").only["id"]
+    assert dead["id"] == wait_for_delivery(run, created, "delivered").only["id"]
     assert (1, True) == (refused.code, "/since" in refused.err)
 
 
@@ -220,13 +220,13 @@ def test_for_people(run: Run, receiver: RecordingReceiver) -> None:
     """
     People read a table, and a refusal in one line.
     """
-    made = create_subscription(run, receiver, "--description", "for people")
-    twin = run("subscriptions", "make", f"{receiver.url}/", *EVENT)
+    created = create_subscription(run, receiver, "--description", "for people")
+    duplicate = run("subscriptions", "make", f"{receiver.url}/", *EVENT)
 
-    assert made["url"] in run("subscriptions").out
-    assert "for people" in run("subscriptions", "show", made["id"]).out
-    assert 1 == twin.code
-    assert made["id"] in twin.err
+    assert created["url"] in run("subscriptions").out
+    assert "for people" in run("subscriptions", "show", created["id"]).out
+    assert 1 == duplicate.code
+    assert created["id"] in duplicate.err
 
 
 @pytest.mark.parametrize(

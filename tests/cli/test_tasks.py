@@ -45,7 +45,7 @@ def test_make_list_and_show(
     """
     A task is made with what is given, and listed and shown.
     """
-    made = make(
+    created = make(
         *("--name", f"of {device_id}", "--concurrency", "2", "--resource", "all"),
         *("--stop-after-failures", "50%", "--expires-in", "600"),
         *("--on-failure", "continue", "--json"),
@@ -61,15 +61,15 @@ def test_make_list_and_show(
         "stepCount": 1,
     }
     listed = run("tasks", "list", "--limit", "1", "--json").only
-    shown = run("tasks", "show", made["id"], "--json").only
-    operations = run("operations", "list", "--task", made["id"], "--json").lines
+    shown = run("tasks", "show", created["id"], "--json").only
+    operations = run("operations", "list", "--task", created["id"], "--json").lines
 
-    assert expected == {name: made.get(name) for name in expected}
-    assert made["id"] == listed["id"]
+    assert expected == {name: created.get(name) for name in expected}
+    assert created["id"] == listed["id"]
     assert {**listed, "failures": []} == shown
     assert sorted(devices) == sorted(each["deviceId"] for each in operations)
     assert f"of {device_id}" in run("tasks").out
-    assert "4\n" in _field(run("tasks", "show", made["id"]).out, "waiting")
+    assert "4\n" in _field(run("tasks", "show", created["id"]).out, "waiting")
 
 
 def _field(out: str, name: str) -> str:
@@ -97,9 +97,9 @@ def test_dry_run(
     """
     A dry run tells who would be hit, and begins nothing.
     """
-    given = [each.format(id=device_id) for each in argv]
+    arguments = [each.format(id=device_id) for each in argv]
     file = steps_file("reboot")
-    make = ("tasks", "make", "--steps", file, *given, "--dry-run")
+    make = ("tasks", "make", "--steps", file, *arguments, "--dry-run")
     expected = run(*make, "--json").only
 
     assert sorted(devices[:hit]) == sorted(expected["deviceIds"])
@@ -141,10 +141,10 @@ def test_same_key(make: Any, devices: list[str]) -> None:
     With the same key a task is made once.
     """
     argv = ("--idempotency-key", secrets.token_hex(), "--json")
-    made = [make(*argv).only for _ in range(2)]
+    created = [make(*argv).only for _ in range(2)]
 
-    assert made[0]["id"] == made[1]["id"]
-    assert len(devices) == made[0]["devices"]
+    assert created[0]["id"] == created[1]["id"]
+    assert len(devices) == created[0]["devices"]
 
 
 def test_follow(make: Any, fleet: StartFleet, devices: list[str]) -> None:

@@ -41,9 +41,9 @@ def _devices(run: Run, device_id: str) -> list[str]:
 def _make(run: Run, device_id: str, tmp_path: Path) -> Any:
     """Makes an upgrade of the devices; more arguments may be given."""
 
-    def make(*argv: str, **wanted: Any) -> Any:
+    def make(*argv: str, **filters: Any) -> Any:
         file = tmp_path / "upgrade.json"
-        whole = {"targetVersion": "2.0", "phases": PHASES, **wanted}
+        whole = {"targetVersion": "2.0", "phases": PHASES, **filters}
         file.write_text(json.dumps(whole))
         tag = ("--tag", f"of={device_id}")
         return run("upgrades", "make", "--file", str(file), *tag, *argv)
@@ -55,22 +55,22 @@ def test_make_list_and_show(run: Run, make: Any, devices: list[str]) -> None:
     """
     An upgrade is made with what the file and the options say, listed and shown.
     """
-    made = make(
+    created = make(
         *("--name", "Spring", "--concurrency", "2", "--stop-after-failures", "50%"),
         "--json",
         policy={"retries": 3, "concurrency": 1},
     ).only
     listed = run("upgrades", "list", "--limit", "1", "--json").only
-    shown = run("upgrades", "show", made["id"], "--json").only
+    shown = run("upgrades", "show", created["id"], "--json").only
 
     assert ("Spring", len(devices), 2, "50%", 3) == tuple(
-        made[name]
+        created[name]
         for name in ("name", "devices", "concurrency", "stopAfterFailures", "retries")
     )
-    assert made["id"] == listed["id"]
+    assert created["id"] == listed["id"]
     assert {**listed, "failures": []} == shown
     assert "Spring" in run("upgrades").out
-    words = run("upgrades", "show", made["id"]).out.split()
+    words = run("upgrades", "show", created["id"]).out.split()
     assert "2.0" == words[words.index("targetVersion") + 1]
 
 
@@ -91,10 +91,10 @@ def test_same_key(make: Any, devices: list[str]) -> None:
     With the same key an upgrade is made once.
     """
     argv = ("--idempotency-key", secrets.token_hex(), "--json")
-    made = [make(*argv).only for _ in range(2)]
+    created = [make(*argv).only for _ in range(2)]
 
-    assert made[0]["id"] == made[1]["id"]
-    assert len(devices) == made[0]["devices"]
+    assert created[0]["id"] == created[1]["id"]
+    assert len(devices) == created[0]["devices"]
 
 
 def test_follow(make: Any, fleet: StartFleet, devices: list[str]) -> None:

@@ -62,10 +62,12 @@ def decoded(body: bytes) -> Any:
     return json.loads(body)["notify_data"]["body"]
 
 
-def decoded_push(state: CommandState, posted: bytes | None = None, **given: Any) -> Any:
+def decoded_push(
+    state: CommandState, posted: bytes | None = None, **fields: Any
+) -> Any:
     """Return what is told of a command in *state* whose device *posted* a result."""
     body = iotda_body(
-        command_event(state, **given),
+        command_event(state, **fields),
         app_id="app",
         tags={},
         parsed_result=None if posted is None else parse_result(posted),
@@ -216,18 +218,20 @@ def test_tags() -> None:
     """Ten tags are told, the first by their keys."""
     tags = {f"k{number:02}": "v" for number in reversed(range(12))}
 
-    said = header(tags)["tags"]
+    shown_tags = header(tags)["tags"]
 
-    assert [f"k{number:02}" for number in range(10)] == [tag["tag_key"] for tag in said]
-    assert {"tag_value": "v", "tag_key": "k00"} == said[0]
+    assert [f"k{number:02}" for number in range(10)] == [
+        tag["tag_key"] for tag in shown_tags
+    ]
+    assert {"tag_value": "v", "tag_key": "k00"} == shown_tags[0]
 
 
 def test_header_from_tags() -> None:
     """The product and the node are known from tags of these names, told once."""
-    said = header({"product_id": "iDFace", "node_id": "0A1B"})
+    shown = header({"product_id": "iDFace", "node_id": "0A1B"})
 
-    assert ("iDFace", "0A1B") == (said["product_id"], said["node_id"])
-    assert "tags" not in said
+    assert ("iDFace", "0A1B") == (shown["product_id"], shown["node_id"])
+    assert "tags" not in shown
 
 
 def test_retries_are_equal() -> None:

@@ -21,7 +21,7 @@ from pushserver.model.token import Permission, Token
 THEN = 1_573_817_245 * SECOND
 
 
-def first_notification(**given: Any) -> Notification:
+def first_notification(**fields: Any) -> Notification:
     """Return the first notification of Kapua's page."""
     usual: dict[str, Any] = {
         "id": decode_id("RGoRWw9Pkhc"),
@@ -34,7 +34,7 @@ def first_notification(**given: Any) -> Notification:
         "progress": 0,
         "resource": "download",
     }
-    return Notification(**usual | given)
+    return Notification(**usual | fields)
 
 
 #: As it is printed on Kapua's page.
@@ -88,7 +88,7 @@ def test_dates(instant: int, text: str) -> None:
     assert text == bodies.format_date(instant)
 
 
-def operation(**given: Any) -> Operation:
+def operation(**fields: Any) -> Operation:
     """Return an operation that has ended."""
     label = OperationDescriptor(
         resource="DOWNLOAD",
@@ -109,7 +109,7 @@ def operation(**given: Any) -> Operation:
         "ended_at": THEN + 2 * SECOND,
         "version": 3,
     }
-    return Operation(**usual | given)
+    return Operation(**usual | fields)
 
 
 def test_operation() -> None:

@@ -24,9 +24,9 @@ DEVICE_KINDS = [kind for kind in EventType if kind.value.startswith("device.")]
 HEAD = b'","timestamp":"2026-01-01T00:00:00.001500Z","data":{'
 
 
-def thin(state: CommandState, reading: ParsedResult | None) -> dict[str, object]:
+def thin(state: CommandState, parsed: ParsedResult | None) -> dict[str, object]:
     """Return the data that is told without `include`."""
-    body = native_body(command_event(state), reading, include_result=False)
+    body = native_body(command_event(state), parsed, include_result=False)
     data: dict[str, object] = json.loads(body)["data"]
     return data
 
@@ -45,7 +45,7 @@ def test_command() -> None:
 
 def test_command_with_all() -> None:
     """All instants are told, and the operation; the number of the result is not."""
-    told = command_event(
+    payload = command_event(
         CommandState.SUCCESSFUL,
         sent_at=START + SECOND,
         delivered_at=START + 2 * SECOND,
@@ -54,7 +54,7 @@ def test_command_with_all() -> None:
         result_id=7,
     )
 
-    body = native_body(told, None, include_result=False)
+    body = native_body(payload, None, include_result=False)
 
     assert body.endswith(
         b'"createdAt":"2026-01-01T00:00:00.000000Z",'
@@ -94,7 +94,7 @@ def test_response_is_withheld() -> None:
 
 
 @pytest.mark.parametrize(
-    ("posted", "told"),
+    ("posted", "payload"),
     [
         (b'{"response":{"b":1, "a":[]}}', b'"response":{"b":1, "a":[]}'),
         (b'{"response":"text","code":12}', b'"response":"text","code":12'),
@@ -103,7 +103,7 @@ def test_response_is_withheld() -> None:
         (b"\xff\xfe", b'"createdAt":"2026-01-01T00:00:00.000000Z"'),
     ],
 )
-def test_result_included(posted: bytes, told: bytes) -> None:
+def test_result_included(posted: bytes, payload: bytes) -> None:
     """Where it is asked for, what the device gave is told to the byte."""
     body = native_body(
         command_event(CommandState.SUCCESSFUL),
@@ -111,15 +111,15 @@ def test_result_included(posted: bytes, told: bytes) -> None:
         include_result=True,
     )
 
-    assert body.endswith(told + b"}}")
+    assert body.endswith(payload + b"}}")
 
 
 @pytest.mark.parametrize("kind", [k for k in EventType if k.startswith("operation.")])
 def test_operation(kind: EventType) -> None:
     """An operation's body has its device, and its task if it is part of one."""
-    told = OperationPayload(OPERATION, "RUNNING", 50, "packages", 9, "half way")
+    payload = OperationPayload(OPERATION, "RUNNING", 50, "packages", 9, "half way")
 
-    body = native_body(event(kind, told), None, include_result=False)
+    body = native_body(event(kind, payload), None, include_result=False)
 
     assert (
         b'{"type":"' + kind.encode() + HEAD + b'"operationId":"265000000000000005",'
@@ -130,10 +130,12 @@ def test_operation(kind: EventType) -> None:
 
 def test_task() -> None:
     """A task's body has the counts, those of nought, too, and no device."""
-    told = TaskPayload(9, "COMPLETED", completed=3, failed=0, stale=0, name="Update")
+    payload = TaskPayload(9, "COMPLETED", completed=3, failed=0, stale=0, name="Update")
 
     body = native_body(
-        event(EventType.TASK_FINISHED, told, device_id=None), None, include_result=False
+        event(EventType.TASK_FINISHED, payload, device_id=None),
+        None,
+        include_result=False,
     )
 
     assert (
@@ -145,9 +147,9 @@ def test_task() -> None:
 @pytest.mark.parametrize("kind", DEVICE_KINDS)
 def test_device(kind: EventType) -> None:
     """A device's body says when it was last seen, where, and what is odd."""
-    told = DevicePayload(last_seen_at=START, address="192.0.2.7", reason="noKey")
+    payload = DevicePayload(last_seen_at=START, address="192.0.2.7", reason="noKey")
 
-    body = native_body(event(kind, told), None, include_result=False)
+    body = native_body(event(kind, payload), None, include_result=False)
 
     assert (
         b'{"type":"' + kind.encode() + HEAD + b'"deviceId":"6613047045004349123",'
@@ -158,10 +160,10 @@ def test_device(kind: EventType) -> None:
 
 def test_orphan() -> None:
     """An orphan's body says which result it is, and not what is in it."""
-    told = ResultPayload(7, uuid="u-1", endpoint="load_objects")
+    payload = ResultPayload(7, uuid="u-1", endpoint="load_objects")
 
     body = native_body(
-        event(EventType.RESULT_ORPHANED, told),
+        event(EventType.RESULT_ORPHANED, payload),
         parse_result(b'{"response":{"name":"Walter"}}'),
         include_result=True,
     )
@@ -174,7 +176,7 @@ def test_orphan() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "told", "known"),
+    ("kind", "payload", "present"),
     [
         (EventType.DEVICE_ONLINE, DevicePayload(), {"deviceId"}),
         (EventType.RESULT_ORPHANED, ResultPayload(7), {"resultId", "deviceId"}),
@@ -185,11 +187,11 @@ def test_orphan() -> None:
         ),
     ],
 )
-def test_absent(kind: EventType, told: msgspec.Struct, known: set[str]) -> None:
+def test_absent(kind: EventType, payload: msgspec.Struct, present: set[str]) -> None:
     """What is not known is left out, never null."""
-    body = native_body(event(kind, told), None, include_result=True)
+    body = native_body(event(kind, payload), None, include_result=True)
 
-    assert known == set(json.loads(body)["data"])
+    assert present == set(json.loads(body)["data"])
 
 
 def test_ping() -> None:

@@ -32,8 +32,8 @@ RESULT_PAGE = [
 
 def state(name: str) -> bytes:
     """Return the body that tells of a state."""
-    told = UpgradeStatePayload(TASK, OPERATION, name)
-    return oceanconnect_body(event(EventType.UPGRADE_STATE, told), app_id="the-app")
+    payload = UpgradeStatePayload(TASK, OPERATION, name)
+    return oceanconnect_body(event(EventType.UPGRADE_STATE, payload), app_id="the-app")
 
 
 def result_payload(*, success: bool) -> UpgradeResultPayload:
@@ -107,18 +107,18 @@ def test_the_page_of_results() -> None:
 def test_failure() -> None:
     """A failure says why, with its code."""
     body = result(success=False)
-    told = json.loads(body)
+    payload = json.loads(body)
 
-    assert RESULT_PAGE == list(told)
-    assert ("FAIL", "17") == (told["swUpgradeResult"], told["errorCode"])
-    assert ["Step 2: disk full"] * 2 == [told["resultDesc"], told["description"]]
+    assert RESULT_PAGE == list(payload)
+    assert ("FAIL", "17") == (payload["swUpgradeResult"], payload["errorCode"])
+    assert ["Step 2: disk full"] * 2 == [payload["resultDesc"], payload["description"]]
     assert b'"notifyType":"swUpgradeResultNotify"' in body
 
 
 def test_our_own_form() -> None:
     """Natively the same is told in our words; seconds are exact."""
     about = event(EventType.UPGRADE_RESULT, result_payload(success=False))
-    told = json.loads(native_body(about, None, include_result=False))["data"]
+    payload = json.loads(native_body(about, None, include_result=False))["data"]
 
     assert {
         "upgradeId": str(TASK),
@@ -131,4 +131,4 @@ def test_our_own_form() -> None:
         "duration": 61_900_000 / SECOND,
         "errorCode": "17",
         "error": "Step 2: disk full",
-    } == told
+    } == payload

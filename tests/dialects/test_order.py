@@ -12,10 +12,10 @@ from pushserver.errors import Invalid
 OCTETS: dict[str, Any] = {"content_type": "application/octet-stream"}
 
 
-def refused(**given: Any) -> str | None:
+def refused(**fields: Any) -> str | None:
     """Return the field that is named when an order is refused."""
     with pytest.raises(Invalid) as caught:
-        make_order(**{"endpoint": "load_objects", **given})
+        make_order(**{"endpoint": "load_objects", **fields})
     return caught.value.pointer
 
 
@@ -63,7 +63,7 @@ def test_verb_refused(verb: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "kept"),
+    ("text", "expected"),
     [
         ("application/json", "application/json"),
         ("application/JSON", "application/json"),
@@ -72,9 +72,9 @@ def test_verb_refused(verb: str) -> None:
         (" text/xml ", "text/xml"),
     ],
 )
-def test_content_type(given: str, kept: str) -> None:
+def test_content_type(text: str, expected: str) -> None:
     """Content types compare whatever their case, and lose their parameters."""
-    assert kept == make_order(endpoint="x", content_type=given).content_type
+    assert expected == make_order(endpoint="x", content_type=text).content_type
 
 
 @pytest.mark.parametrize("kind", ["", "json", "a/b/c", "text/", "a/b\r\nX: y", "é/x"])
@@ -84,7 +84,7 @@ def test_content_type_refused(kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "kept"),
+    ("text", "expected"),
     [
         ("user_id=7&match=0", "user_id=7&match=0"),
         ("?user_id=7", "user_id=7"),
@@ -97,9 +97,9 @@ def test_content_type_refused(kind: str) -> None:
         ({}, ""),
     ],
 )
-def test_query_string(given: Any, kept: str) -> None:
+def test_query_string(text: Any, expected: str) -> None:
     """A query string is kept; an object is taken and encoded."""
-    assert kept == make_order(endpoint="x", query_string=given).query_string
+    assert expected == make_order(endpoint="x", query_string=text).query_string
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ def response(text: bytes) -> ParsedResult:
 
 
 @pytest.mark.parametrize(
-    ("body", "reading"),
+    ("body", "parsed"),
     [
         (b'{"response":' + USERS + b"}", response(USERS)),
         (b' {\n "response" : ' + USERS + b" \n}\n", response(USERS)),
@@ -44,14 +44,14 @@ def response(text: bytes) -> ParsedResult:
         (b" \r\n", ParsedResult()),
     ],
 )
-def test_response(body: bytes, reading: ParsedResult) -> None:
+def test_response(body: bytes, parsed: ParsedResult) -> None:
     """A response is an object, a string of JSON, anything else, or not there."""
-    assert reading == parse_result(body)
-    assert not reading.failed
+    assert parsed == parse_result(body)
+    assert not parsed.failed
 
 
 @pytest.mark.parametrize(
-    ("body", "reading"),
+    ("body", "parsed"),
     [
         (
             b'{"error":"UNIQUE constraint failed","code":1}',
@@ -62,18 +62,18 @@ def test_response(body: bytes, reading: ParsedResult) -> None:
         (b'{"error":"no","response":{}}', ParsedResult(error=b'"no"')),
     ],
 )
-def test_error(body: bytes, reading: ParsedResult) -> None:
+def test_error(body: bytes, parsed: ParsedResult) -> None:
     """A non-empty error is a failure, whatever else is there."""
-    assert reading == parse_result(body)
-    assert reading.failed
+    assert parsed == parse_result(body)
+    assert parsed.failed
 
 
 @pytest.mark.parametrize("empty", [b'""', b"null", b"0", b"false", b"{}", b"[]"])
 def test_empty_error(empty: bytes) -> None:
     """An empty error is none."""
-    reading = parse_result(b'{"error":' + empty + b',"response":{"a":1}}')
+    parsed = parse_result(b'{"error":' + empty + b',"response":{"a":1}}')
 
-    assert (False, b'{"a":1}') == (reading.failed, reading.response)
+    assert (False, b'{"a":1}') == (parsed.failed, parsed.response)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_numbers(text: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "reading"),
+    ("body", "parsed"),
     [
         (b'{"response":{"x":NaN}}', response(b'{"x":null}')),
         (b'{"response":[Infinity,-Infinity,1]}', response(b"[null,null,1]")),
@@ -116,9 +116,9 @@ def test_numbers(text: bytes) -> None:
         (b'\xef\xbb\xbf{"response":{}}', response(b"{}")),
     ],
 )
-def test_not_quite_json(body: bytes, reading: ParsedResult) -> None:
+def test_not_quite_json(body: bytes, parsed: ParsedResult) -> None:
     """NaN, Latin-1 and a byte order mark are firmware's habits, and are read."""
-    assert reading == parse_result(body)
+    assert parsed == parse_result(body)
 
 
 @pytest.mark.parametrize(
@@ -133,10 +133,10 @@ def test_not_quite_json(body: bytes, reading: ParsedResult) -> None:
 )
 def test_lone_surrogate(body: bytes) -> None:
     """Half a character spoils nothing: what is shown is JSON that can be sent on."""
-    reading = parse_result(body)
-    shown = reading.error if reading.failed else reading.response
+    parsed = parse_result(body)
+    shown = parsed.error if parsed.failed else parsed.response
 
-    assert not reading.unreadable
+    assert not parsed.unreadable
     assert shown is not None
     assert shown.decode()
     assert json.loads(shown)
@@ -187,7 +187,7 @@ def test_not_compressed(encoding: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "reading"),
+    ("fields", "parsed"),
     [
         ({"response": USERS.decode()}, response(USERS)),
         ({"response": "done"}, response(b'"done"')),
@@ -202,10 +202,10 @@ def test_not_compressed(encoding: str | None) -> None:
         ({"error": "João"}, ParsedResult(error='"João"'.encode())),
     ],
 )
-def test_form(fields: dict[str, str], reading: ParsedResult) -> None:
+def test_form(fields: dict[str, str], parsed: ParsedResult) -> None:
     """A form carries the same fields, each JSON or plain text."""
-    assert reading == parse_result(urlencode(fields).encode())
-    assert reading == parse_result(urlencode(fields, quote_via=quote).encode())
+    assert parsed == parse_result(urlencode(fields).encode())
+    assert parsed == parse_result(urlencode(fields, quote_via=quote).encode())
 
 
 def test_form_unescaped() -> None:
@@ -214,7 +214,7 @@ def test_form_unescaped() -> None:
 
 
 @pytest.mark.parametrize(
-    ("items", "reading"),
+    ("items", "parsed"),
     [
         ([{"transactionid": 1, "success": True, "response": "{}"}], response(b"{}")),
         ([{"success": True, "response": {"a": 1}}], response(b'{"a":1}')),
@@ -235,12 +235,12 @@ def test_form_unescaped() -> None:
         ),
     ],
 )
-def test_transactions(items: list[dict[str, Any]], reading: ParsedResult) -> None:
+def test_transactions(items: list[dict[str, Any]], parsed: ParsedResult) -> None:
     """A batch of one answers a single command; one that failed is a failure."""
     text = json.dumps(items, separators=(",", ":"))
 
-    assert reading == parse_result(b'{"transactions_results":' + text.encode() + b"}")
-    assert reading == parse_result(urlencode({"transactions_results": text}).encode())
+    assert parsed == parse_result(b'{"transactions_results":' + text.encode() + b"}")
+    assert parsed == parse_result(urlencode({"transactions_results": text}).encode())
 
 
 def test_many_transactions() -> None:
@@ -252,8 +252,8 @@ def test_many_transactions() -> None:
 
 def all_shown(body: bytes) -> None:
     """Read *body*: nothing raises, and what is shown is JSON in UTF-8."""
-    reading = parse_result(body)
-    for text in (reading.response, reading.error, reading.code):
+    parsed = parse_result(body)
+    for text in (parsed.response, parsed.error, parsed.code):
         if text is not None:
             json.loads(text.decode())
 
@@ -291,14 +291,14 @@ def test_any_response(value: object) -> None:
     if isinstance(value, str):
         return
     text = json.dumps(value)
-    reading = parse_result(json.dumps({"response": text}).encode())
+    parsed = parse_result(json.dumps({"response": text}).encode())
 
-    assert value == json.loads(reading.response or b"")
-    assert reading == parse_result(b'{"response":' + text.encode() + b"}")
+    assert value == json.loads(parsed.response or b"")
+    assert parsed == parse_result(b'{"response":' + text.encode() + b"}")
 
 
 def test_error_beside_a_huge_number() -> None:
     """A number that nobody can hold does not hide an error."""
-    reading = parse_result(b'{"error":"no","code":1e400}')
+    parsed = parse_result(b'{"error":"no","code":1e400}')
 
-    assert (True, b'"no"') == (reading.failed, reading.error)
+    assert (True, b'"no"') == (parsed.failed, parsed.error)

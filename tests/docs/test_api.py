@@ -90,7 +90,7 @@ def test_the_diagram_is_the_table_of_states() -> None:
     """
     The arrows of the diagram are the transitions that the program makes.
     """
-    made = {
+    expected = {
         (str(source), str(transition.target), str(event))
         for event, transition in TRANSITIONS.items()
         for source in transition.sources
@@ -101,14 +101,14 @@ def test_the_diagram_is_the_table_of_states() -> None:
         for event in found["events"].split(", ")
     }
 
-    assert made == drawn
+    assert expected == drawn
 
 
 def test_the_readme_draws_no_arrow_of_its_own() -> None:
     """
     The README's simpler diagram has only arrows that the program makes.
     """
-    made = {
+    allowed = {
         (str(source), str(transition.target))
         for transition in TRANSITIONS.values()
         for source in transition.sources
@@ -116,7 +116,7 @@ def test_the_readme_draws_no_arrow_of_its_own() -> None:
     drawn = {(found["a"], found["b"]) for found in _ARROW.finditer(README)}
 
     assert drawn
-    assert set() == drawn - made
+    assert set() == drawn - allowed
 
 
 def test_the_endpoints_are_those_of_the_catalogue() -> None:

@@ -36,9 +36,9 @@ def test_attributes_to_sort_by(kind: str, sorts: dict[str, object]) -> None:
     """
     The attributes by which a list can be sorted are named, and no others.
     """
-    said = PAGE.partition(f"{kind} are sorted by ")[2].partition(".")[0]
+    sentence = PAGE.partition(f"{kind} are sorted by ")[2].partition(".")[0]
 
-    assert set(sorts) == set(re.findall(r"`(\w+)`", said))
+    assert set(sorts) == set(re.findall(r"`(\w+)`", sentence))
 
 
 def test_ids() -> None:

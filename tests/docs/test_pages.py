@@ -54,9 +54,9 @@ def test_words_are_plain(page: Path) -> None:
     """
     No page praises, pads, or leaves something for later.
     """
-    said = FORBIDDEN.findall(page.read_text("utf-8"))
+    found = FORBIDDEN.findall(page.read_text("utf-8"))
 
-    assert [] == said
+    assert [] == found
 
 
 def test_every_page_can_be_found() -> None:

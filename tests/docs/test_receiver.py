@@ -61,21 +61,21 @@ async def test_it_is_told(program: Program) -> None:
     program.start(webhook_allow_networks="127.0.0.0/8")
     async with Client(program.url, program.token) as client:
         url = f"http://127.0.0.1:{port}/"
-        made = await client.create_subscription(url, ["command.status"])
+        created = await client.create_subscription(url, ["command.status"])
 
         async def pinged(status: int) -> bool:
-            said = await client.ping_subscription(made["id"])
-            return bool(said["attempt"].get("status") == status)
+            ping = await client.ping_subscription(created["id"])
+            return bool(ping["attempt"].get("status") == status)
 
-        with receiving(made["secret"][:-4] + "AAA=", port):
+        with receiving(created["secret"][:-4] + "AAA=", port):
             await wait_until(lambda: pinged(401), within=STARTS)
-        with receiving(made["secret"], port) as receiver:
+        with receiving(created["secret"], port) as receiver:
             await wait_until(lambda: pinged(204), within=STARTS)
             command = await client.enqueue("7", {"endpoint": "reboot"})
             assert receiver.stdout
             lines = iter(receiver.stdout.readline, "")
-            told = next(line for line in lines if " command.status " in line)
+            printed = next(line for line in lines if " command.status " in line)
     program.stop()
 
-    assert told.startswith("msg_")
-    assert command["id"] in told
+    assert printed.startswith("msg_")
+    assert command["id"] in printed

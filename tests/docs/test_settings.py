@@ -35,7 +35,7 @@ def test_no_page_names_a_setting_that_is_none(page: Path) -> None:
     """
     Each variable that a page names is one that the program reads.
     """
-    known = OTHERS | {f"PUSHSERVER_{name.upper()}" for name in NAMES}
+    names = OTHERS | {f"PUSHSERVER_{name.upper()}" for name in NAMES}
     named = set(re.findall(r"PUSHSERVER_[A-Z_]+\b", page.read_text("utf-8")))
 
-    assert set() == named - known
+    assert set() == named - names

@@ -27,19 +27,19 @@ async def test_devices(
     """
     command = await api.enqueue(ME, LOAD_USERS)
     url = f"{server.url}/push?deviceId={ME}"
-    given: list[bytes] = []
+    handed_out: list[bytes] = []
 
     with database_refusing(server.database):
         away = await asyncio.gather(*(get(session, url) for _ in range(3)))
 
     async def has_it() -> bool:
-        given.append((await get(session, url))[1])
-        return bool(given[-1])
+        handed_out.append((await get(session, url))[1])
+        return bool(handed_out[-1])
 
     await wait_until(has_it)
 
     assert [(200, b"")] * 3 == away
-    assert "load_objects" == json.loads(given[-1])["endpoint"]
+    assert "load_objects" == json.loads(handed_out[-1])["endpoint"]
     assert 1 == (await api.command(command["id"]))["attempts"]
 
 
@@ -64,11 +64,11 @@ async def test_programs(
         status, later = await enqueue()
     await wait_until(is_done)
     with open_reader(server.database) as read:
-        kept = read("SELECT count(*) FROM command")
+        count = read("SELECT count(*) FROM command")
 
     assert 503 == status
     assert int(later or 0) > 0
-    assert [(1,)] == kept
+    assert [(1,)] == count
 
 
 async def test_results(
@@ -104,13 +104,13 @@ async def test_results_in_vain(
     await api.put_device(ME)
     loop, url = asyncio.get_running_loop(), f"{server.url}/result?deviceId={ME}"
     with database_refusing(server.database):
-        begun = loop.time()
+        started_at = loop.time()
         async with session.post(url, data=b'{"response":{}}') as answer:
-            status, told = answer.status, answer.headers
-        took = loop.time() - begun
+            status, headers = answer.status, answer.headers
+        took = loop.time() - started_at
 
     assert 503 == status
-    assert "Retry-After" in told
+    assert "Retry-After" in headers
     assert 24 < took < 32
 
 

@@ -126,9 +126,9 @@ async def test_door_on_a_held_poll(
     for _ in range(20):
         turn = asyncio.create_task(serve())
         await held(api, 1)
-        begun = loop.time()
+        started_at = loop.time()
         done = await api.enqueue(ME, OPEN_DOOR, RequestPreferences(wait=20))
-        waits.append(await turn - begun)
+        waits.append(await turn - started_at)
         assert "SUCCESSFUL" == done["state"]
 
     assert 20 == device.firmware.door_openings

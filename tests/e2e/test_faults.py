@@ -92,13 +92,15 @@ class RecoveryProbe:
         await self._until("POST", f"/result{query}", json={"response": {}})
         return asyncio.get_running_loop().time()
 
-    async def _until(self, method: str, path: str, **how: Any) -> bytes:
+    async def _until(self, method: str, path: str, **options: Any) -> bytes:
         """Call until it succeeds; return the body."""
         head = {"Authorization": f"Bearer {self.program.token}"}
-        head |= how.pop("headers", {})
+        head |= options.pop("headers", {})
         url = self.program.url + path
         while True:
-            async with self.session.request(method, url, headers=head, **how) as got:
+            async with self.session.request(
+                method, url, headers=head, **options
+            ) as got:
                 body = await got.read()
             if got.ok:
                 return body
@@ -186,13 +188,13 @@ async def test_nothing_lost(
         )
         running = asyncio.create_task(crowd.run(8))
         await wait_until(lambda: len(crowd.answered) > 5)
-        begun, before = loop.time(), crowd.polls
+        started_at, before = loop.time(), crowd.polls
         patients = [
             RecoveryProbe(program, session, device)
             for program, device in zip(programs, PATIENTS, strict=True)
         ]
         took = await measure_recovery(network, patients, faults)
-        rate = (crowd.polls - before) / (loop.time() - begun)
+        rate = (crowd.polls - before) / (loop.time() - started_at)
         crowd.stop.set()
         await running
         record_property("heal", took)

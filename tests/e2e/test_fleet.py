@@ -65,14 +65,16 @@ async def run_fleet(program: Program, commands: int) -> FleetRun:
         running = asyncio.create_task(fleet.run(stop))
         for place, each in enumerate(plan.ids):
             mine = range(place, commands, DEVICES)
-            how = {"expiresIn": 600, "responseTimeout": 8, "maxAttempts": 50}
-            await api.enqueue_many(str(each), [{**command_for(n), **how} for n in mine])
+            options = {"expiresIn": 600, "responseTimeout": 8, "maxAttempts": 50}
+            await api.enqueue_many(
+                str(each), [{**command_for(n), **options} for n in mine]
+            )
         await _all_over(api, commands)
         stop.set()
         await running
-        kept = [each async for each in iter_items(api.commands)]
+        stored = [each async for each in iter_items(api.commands)]
         openings = {str(d.device_id): d.firmware.door_openings for d in fleet.devices}
-    return FleetRun(kept, journal, openings)
+    return FleetRun(stored, journal, openings)
 
 
 async def _all_over(api: Client, commands: int) -> None:
@@ -86,33 +88,33 @@ async def _all_over(api: Client, commands: int) -> None:
             await asyncio.sleep(0.2)
 
 
-def check_fleet(told: FleetRun, commands: int) -> None:
+def check_fleet(run: FleetRun, commands: int) -> None:
     """Hold what the server says against what the devices did."""
     executed: Counter[tuple[str, str]] = Counter()
     answers: dict[tuple[str, str], set[str | None]] = {}
-    for entry in told.journal.entries:
+    for entry in run.journal.entries:
         if entry.event == "executed":
             order = (str(entry.device_id), entry.body_digest)
             executed[order] += 1
             answers.setdefault(order, set()).add(entry.payload_digest)
 
-    assert commands == len(told.commands)
-    assert {command["state"] for command in told.commands} <= OVER
-    for command in told.commands:
+    assert commands == len(run.commands)
+    assert {command["state"] for command in run.commands} <= OVER
+    for command in run.commands:
         order = (command["deviceId"], sha256_hex(command["body"]))
         if command["delivery"] == "atMostOnce":
             assert executed[order] <= 1, command
         if command["state"] == "SUCCESSFUL":
             assert _its_own(command, answers[order]), command
-    done = sum(command["state"] == "SUCCESSFUL" for command in told.commands)
+    done = sum(command["state"] == "SUCCESSFUL" for command in run.commands)
     assert done > commands * 0.9
     doors = Counter(
         command["deviceId"]
-        for command in told.commands
+        for command in run.commands
         if command["endpoint"] == "execute_actions"
     )
-    assert all(told.openings[device] <= doors[device] for device in doors)
-    opened = sum(told.openings.values())
+    assert all(run.openings[device] <= doors[device] for device in doors)
+    opened = sum(run.openings.values())
     assert opened > sum(doors.values()) * 0.8
 
 

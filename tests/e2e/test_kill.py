@@ -32,17 +32,17 @@ async def after_restart(
 ) -> tuple[list[str], str]:
     """Start anew and poll until the command is over: what was told, how it ended."""
     program.start(**HASTY)
-    device, told = device_of(program), []
+    device, polled = device_of(program), []
     async with Client(program.url, program.token) as api, asyncio.timeout(20):
         await api.patch_device(ME, hold=0)
         while True:
             order = await device.poll()
-            told += [order.endpoint] if order else []
+            polled += [order.endpoint] if order else []
             if order:
                 await device.execute_and_post(order)
             state = (await api.command(command_id))["state"]
             if state not in ("PENDING", "SENT", "DELIVERED"):
-                return told, state
+                return polled, state
 
 
 @pytest.mark.parametrize("number", TIMES, indirect=True)
@@ -69,9 +69,9 @@ async def test_right_after_the_commit(
         await asyncio.to_thread(_kill_once_sent, program)
     await asyncio.gather(poll, return_exceptions=True)
 
-    told, state = await after_restart(program, device_of, command["id"])
+    polled, state = await after_restart(program, device_of, command["id"])
 
-    assert [] == told
+    assert [] == polled
     assert "TIMEOUT" == state
 
 
@@ -132,9 +132,9 @@ async def test_at_least_once_goes_out_again(
     await device_of(program).poll_command()
     program.kill()
 
-    told, state = await after_restart(program, device_of, command["id"])
+    polled, state = await after_restart(program, device_of, command["id"])
 
-    assert (["load_objects"], "SUCCESSFUL") == (told, state)
+    assert (["load_objects"], "SUCCESSFUL") == (polled, state)
 
 
 async def test_late_result_after_timeout(

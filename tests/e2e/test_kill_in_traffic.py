@@ -82,14 +82,14 @@ async def test_promises(program: Program, device_of: MakeDevice, seed: int) -> N
         await traffic(program, promises, device_of, rng)
     program.start()
     async with Client(program.url, program.token) as api:
-        kept: dict[str, Any] = {
+        stored: dict[str, Any] = {
             each["id"]: each async for each in iter_items(api.commands)
         }
 
-    by_number = {each["body"]["n"]: each for each in kept.values()}
+    by_number = {each["body"]["n"]: each for each in stored.values()}
     assert len(promises.enqueued) > 50
     assert len(promises.answered) > 50
-    assert set(promises.enqueued.values()) <= set(kept)
+    assert set(promises.enqueued.values()) <= set(stored)
     twice = {number for number, times in promises.received.items() if times > 1}
     assert not {number for number in twice if number % 2}
     assert {"SUCCESSFUL"} == {by_number[n]["state"] for n in promises.answered}

@@ -47,8 +47,8 @@ async def _as_device(
     for path in (f"/d/{key}/result", f"/d//{key}/result", f"/%64/{key}/push/result"):
         for text in (b'{"error":"Walter"}', b'{"response":"4711-pin', b"\xffphoto-of"):
             await _post(session, f"{program.url}{path}?deviceId={ME}", text)
-    stray = f"/new_user_identified.fcgi?device_id={ME}&user_name=Walter"
-    await _post(session, program.url + stray, b"pin=4711-pin")
+    unknown_request = f"/new_user_identified.fcgi?device_id={ME}&user_name=Walter"
+    await _post(session, program.url + unknown_request, b"pin=4711-pin")
 
 
 async def _as_program(session: aiohttp.ClientSession, program: Program) -> None:

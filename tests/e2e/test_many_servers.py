@@ -33,24 +33,24 @@ MakeServers = Callable[..., list[Program]]
 @pytest.fixture(name="servers_of")
 def _servers_of(tmp_path: Path, database: str) -> Iterator[MakeServers]:
     """Make servers on ports of their own."""
-    made: list[Program] = []
+    servers: list[Program] = []
 
     def make(number: int, **settings: object) -> list[Program]:
         for each in range(number):
             folder = tmp_path / f"server-{each}"
             folder.mkdir()
-            made.append(Program(folder, database))
-            made[-1].start(**settings)
-        return made
+            servers.append(Program(folder, database))
+            servers[-1].start(**settings)
+        return servers
 
     yield make
-    for program in made:
+    for program in servers:
         program.kill()
 
 
 async def poll_all(program: Program, session: aiohttp.ClientSession) -> list[int]:
     """Let 64 pollers take turns with one device until it was given its last."""
-    told: list[int] = []
+    polled: list[int] = []
     done = asyncio.Event()
 
     async def poller(number: int) -> None:
@@ -64,7 +64,7 @@ async def poll_all(program: Program, session: aiohttp.ClientSession) -> list[int
                 await asyncio.sleep(0.1)
             else:
                 order = json.loads(body)["body"]
-                told.append(order["n"])
+                polled.append(order["n"])
                 url = f"{program.url}/result{query}"
                 async with session.post(url, json={"response": {}}) as answer:
                     assert 200 == answer.status
@@ -74,7 +74,7 @@ async def poll_all(program: Program, session: aiohttp.ClientSession) -> list[int
     async with asyncio.TaskGroup() as group:
         for number in range(64):
             group.create_task(poller(number))
-    return told
+    return polled
 
 
 @pytest.mark.parametrize(
@@ -104,9 +104,9 @@ async def test_sixty_four_pollers(program: Program, commands: int) -> None:
     ):
         for at in range(0, commands, 100):
             await api.enqueue_many(ME, orders[at : at + 100])
-        told = await poll_all(program, session)
+        polled = await poll_all(program, session)
 
-    assert list(numbers) == told
+    assert list(numbers) == polled
 
 
 async def poll_until_given(device: SimulatedDevice) -> ReceivedCommand:
@@ -172,14 +172,14 @@ async def test_settings_of_devices(
         Client(second.url, second.token) as there,
     ):
         await here.put_device(ME, name="door", hold=0)
-        made = await here.create_token("reader", ["devices:read"])
+        token = await here.create_token("reader", ["devices:read"])
         await device.poll()
 
-        async def is_known() -> bool:
+        async def is_visible() -> bool:
             return "door" in str(await there.devices())
 
-        await wait_until(is_known)
-        async with Client(second.url, made["token"]) as reader:
+        await wait_until(is_visible)
+        async with Client(second.url, token["token"]) as reader:
             assert "door" == (await reader.device(ME))["name"]
         await here.delete_device(ME)
 
@@ -192,7 +192,7 @@ async def test_settings_of_devices(
 @asynccontextmanager
 async def receiving_events() -> AsyncIterator[tuple[str, dict[str, str]]]:
     """Receive events for the length of the block: the states of commands by id."""
-    heard: dict[str, str] = {}
+    received: dict[str, str] = {}
     newest: Counter[str] = Counter()
 
     async def take(request: web.Request) -> web.Response:
@@ -200,13 +200,13 @@ async def receiving_events() -> AsyncIterator[tuple[str, dict[str, str]]]:
         # One may overtake another.
         if data["sequence"] >= newest[data["commandId"]]:
             newest[data["commandId"]] = data["sequence"]
-            heard[data["commandId"]] = data["state"]
+            received[data["commandId"]] = data["state"]
         return web.Response(status=204)
 
     app = web.Application()
     app.router.add_post("/", take)
     async with TestServer(app) as server:
-        yield str(server.make_url("/")), heard
+        yield str(server.make_url("/")), received
 
 
 async def test_leader_killed(servers_of: MakeServers) -> None:
@@ -216,7 +216,7 @@ async def test_leader_killed(servers_of: MakeServers) -> None:
     inside = {"webhook_allow_http": "true", "webhook_allow_networks": "127.0.0.0/8"}
     programs = servers_of(3, **inside)
     ids: list[str] = []
-    async with receiving_events() as (url, heard):
+    async with receiving_events() as (url, received):
         for each, program in enumerate(programs):
             async with Client(program.url, program.token) as api:
                 if not ids:
@@ -225,12 +225,12 @@ async def test_leader_killed(servers_of: MakeServers) -> None:
                     command = {**LOAD_USERS, "expiresIn": 0.5}
                     ids.append((await api.enqueue(ME, command))["id"])
                 await wait_until(
-                    lambda: all(heard.get(i) == "EXPIRED" for i in ids), within=60
+                    lambda: all(received.get(i) == "EXPIRED" for i in ids), within=60
                 )
             if each < 2:
                 await asyncio.to_thread(program.kill)
 
-    assert dict.fromkeys(ids, "EXPIRED") == heard
+    assert dict.fromkeys(ids, "EXPIRED") == received
 
 
 async def test_exchanged_under_load(program: Program) -> None:

@@ -125,7 +125,7 @@ async def test_idempotency_over_a_restart(program: Program) -> None:
     program.start()
     async with Client(program.url, program.token) as api:
         again = await api.enqueue("1", OPEN_DOOR, once)
-        kept = (await api.commands())["items"]
+        commands = (await api.commands())["items"]
 
     assert first == again
-    assert 1 == len(kept)
+    assert 1 == len(commands)

@@ -18,7 +18,7 @@ from tests.program import Program
 from tests.web.local_server import wait_until
 
 NOTIFY = "deviceDesiredPropertiesModifyStatusChanged"
-WANTED: Json = {
+DESIRED: Json = {
     "general": {"language": "en_US", "beep_sound_enabled": False},
     "alarm": {"siren_enabled": True},
 }
@@ -91,7 +91,7 @@ async def wait_until_in_sync(api: Client, device_id: str) -> dict[str, Any]:
             if statuses == {"inSync"}:
                 return services
             if "failed" in statuses or "drift" in str(services):
-                await api.update_desired(device_id, {name: {} for name in WANTED})
+                await api.update_desired(device_id, {name: {} for name in DESIRED})
             elif statuses <= {"inSync", "delivered"}:
                 await api.refresh_shadow(device_id, {})
             await asyncio.sleep(0.3)
@@ -130,7 +130,7 @@ async def test_shadows(program: Program) -> None:
         await api.import_devices("\n".join(lines).encode())
         await api.create_subscription(url, [NOTIFY], format="oceanconnect")
         running = asyncio.create_task(fleet.run(stop))
-        task = await api.update_desired_of_many({"all": True}, WANTED, concurrency=10)
+        task = await api.update_desired_of_many({"all": True}, DESIRED, concurrency=10)
         for share in (0.2, 0.6):
             await done(api, task, share)
             await kill_and_restart(program)
@@ -152,15 +152,15 @@ async def test_shadows(program: Program) -> None:
         assert ["notifyType", "deviceId", "serviceId", "properties", "status"] == list(
             body
         )
-        assert body["properties"].items() <= WANTED[body["serviceId"]].items()
+        assert body["properties"].items() <= DESIRED[body["serviceId"]].items()
     for each in ids:
         delivered = 0
-        for name in WANTED:
-            told = platform.in_order[each, name]
-            assert "DELIVERED" == told[-1], each
-            delivered += told.count("DELIVERED")
+        for name in DESIRED:
+            notification = platform.in_order[each, name]
+            assert "DELIVERED" == notification[-1], each
+            delivered += notification.count("DELIVERED")
         # One that was replaced may succeed late: of that one nothing is told.
-        assert len(WANTED) <= delivered <= writes[each]["SUCCESSFUL"], each
+        assert len(DESIRED) <= delivered <= writes[each]["SUCCESSFUL"], each
 
 
 async def wait_until_quiet(platform: Platform) -> None:

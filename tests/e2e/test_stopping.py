@@ -17,9 +17,9 @@ ME = str(DEVICE)
 
 async def stopped(program: Program) -> tuple[int, bool]:
     """Stop the program; return its exit code, and whether ten seconds were enough."""
-    begun = time.monotonic()
+    started_at = time.monotonic()
     code = await asyncio.to_thread(program.stop)
-    return code, time.monotonic() - begun < 10
+    return code, time.monotonic() - started_at < 10
 
 
 async def test_held_polls(server: Program, api: Client, device_of: MakeDevice) -> None:
@@ -73,10 +73,10 @@ async def test_a_body_on_its_way(server: Program, api: Client) -> None:
         assert (0, True) == await stopping
     server.start()
     async with Client(server.url, server.token) as again:
-        kept = (await again.results())["items"]
+        results = (await again.results())["items"]
 
     assert b" 200 " in answer
-    assert {} in [result.get("response") for result in kept]
+    assert {} in [result.get("response") for result in results]
 
 
 async def test_a_request_on_its_way(server: Program, api: Client) -> None:

@@ -80,12 +80,12 @@ async def test_programs(
     url = f"{server.url}/api/v1/devices/{ME}/commands"
     with store_locked(server):
         async with session.post(url, json=LOAD_USERS, headers=headers) as answer:
-            status, told = answer.status, answer.headers
+            status, answer_headers = answer.status, answer.headers
             problem = await answer.json(content_type="application/problem+json")
         readable = await api.commands()
 
     assert 503 == status
-    assert int(told["Retry-After"]) > 0
+    assert int(answer_headers["Retry-After"]) > 0
     assert "urn:pushserver:problem:unavailable" == problem["type"]
     assert [] == readable["items"]
     assert "PENDING" == (await api.enqueue(ME, LOAD_USERS))["state"]
@@ -125,13 +125,13 @@ async def test_results_in_vain(
     url = f"{server.url}/result?deviceId={ME}"
     loop = asyncio.get_running_loop()
     with store_locked(server):
-        begun = loop.time()
+        started_at = loop.time()
         async with session.post(url, data=b'{"response":{}}') as answer:
-            status, told = answer.status, answer.headers
-        took = loop.time() - begun
+            status, headers = answer.status, answer.headers
+        took = loop.time() - started_at
 
     assert 503 == status
-    assert "Retry-After" in told
+    assert "Retry-After" in headers
     assert 24 < took < 32
 
 

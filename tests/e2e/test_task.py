@@ -146,21 +146,21 @@ async def follow(program: Program, task_id: str) -> AsyncIterator[Json]:
     assert 1 == await process.wait()
 
 
-def check(told: TaskRun) -> None:
+def check(run: TaskRun) -> None:
     """Hold what the task says against what the devices did."""
-    last, done = told.shown[-1], defaultdict(list)
-    for entry in told.journal.entries:
+    last, done = run.shown[-1], defaultdict(list)
+    for entry in run.journal.entries:
         done[entry.device_id].append(entry)
 
-    check_progress(told.shown, told.killed_at)
-    assert {"RUNNING": 0, **told.counts} == last["counts"]
-    assert len(told.operations) == last["devices"]
-    for device_id, operation in told.operations.items():
+    check_progress(run.shown, run.killed_at)
+    assert {"RUNNING": 0, **run.counts} == last["counts"]
+    assert len(run.operations) == last["devices"]
+    for device_id, operation in run.operations.items():
         check_device(device_id, operation["status"], done[device_id])
     failed = {int(each["deviceId"]) for each in last["failures"]}
-    assert told.ended("FAILED") | told.ended("STALE") == failed
-    assert set(GONE) <= told.ended("FAILED")
-    assert told.counts["COMPLETED"] > 0.8 * len(told.operations)
+    assert run.ended("FAILED") | run.ended("STALE") == failed
+    assert set(GONE) <= run.ended("FAILED")
+    assert run.counts["COMPLETED"] > 0.8 * len(run.operations)
 
 
 def check_progress(shown: list[Json], killed_at: float) -> None:

@@ -86,13 +86,15 @@ class UpgradeReceiver:
 
     def summaries(self, device_id: int) -> list[str]:
         """Return what was told of a device: states, and how it ended."""
-        return [_summary(told) for told in self.notifications.get(device_id, [])]
+        return [
+            _event_words(summary) for summary in self.notifications.get(device_id, [])
+        ]
 
 
-def _summary(told: Json) -> str:
-    if told["notifyType"] == "swUpgradeStateChangeNotify":
-        return str(told["swUpgradeState"])
-    return f"{told['swUpgradeResult']} {told['errorCode']}".strip()
+def _event_words(summary: Json) -> str:
+    if summary["notifyType"] == "swUpgradeStateChangeNotify":
+        return str(summary["swUpgradeState"])
+    return f"{summary['swUpgradeResult']} {summary['errorCode']}".strip()
 
 
 @asynccontextmanager
@@ -161,15 +163,15 @@ async def run_upgrade(program: Program, devices: int) -> UpgradeRun:
         await adopt(api, devices)
         await subscribe(api, receiver)
         running = [asyncio.create_task(fleet.run(stop)) for fleet in polling]
-        made = await make(api, devices)
+        created = await make(api, devices)
         for share in KILLS:
             await receiver.wait_until_ended(share * devices)
             await kill_and_restart(program)
-        upgrade = await ended(api, made["id"])
+        upgrade = await ended(api, created["id"])
         await wait_until_delivered(api)
         stop.set()
         await asyncio.gather(*running)
-        listed = iter_items(partial(api.upgrade_devices, made["id"]))
+        listed = iter_items(partial(api.upgrade_devices, created["id"]))
         parts = {int(each["deviceId"]): each async for each in listed}
     each_device = (device for fleet in polling for device in fleet.devices)
     versions = {each.device_id: each.firmware.version for each in each_device}
@@ -245,7 +247,7 @@ async def ask_until(ask: Callable[[], Any], good: Callable[[Json], bool]) -> Jso
 async def ended(api: Client, upgrade_id: str) -> Json:
     """Return the upgrade when it has ended."""
     return await ask_until(
-        lambda: api.upgrade(upgrade_id), lambda told: "endedAt" in told
+        lambda: api.upgrade(upgrade_id), lambda shown: "endedAt" in shown
     )
 
 
@@ -259,36 +261,36 @@ async def wait_until_delivered(api: Client) -> None:
     await ask_until(api.subscriptions, done)
 
 
-def check(told: UpgradeRun) -> None:
+def check(run: UpgradeRun) -> None:
     """Hold what was told, event by event, against what the devices have."""
-    expected = {each: expected_summaries(told, each) for each in told.device_upgrades}
+    expected = {each: expected_summaries(run, each) for each in run.device_upgrades}
     results = Counter(each[-1].split()[0] for each in expected.values())
 
-    assert expected == {each: told.receiver.summaries(each) for each in expected}
-    assert expected.keys() == told.receiver.notifications.keys()
-    assert sum(map(len, expected.values())) == len(told.receiver.bodies)
+    assert expected == {each: run.receiver.summaries(each) for each in expected}
+    assert expected.keys() == run.receiver.notifications.keys()
+    assert sum(map(len, expected.values())) == len(run.receiver.bodies)
     assert {"SUCCESS": results["SUCCESS"], "FAIL": results["FAIL"]} == (
-        told.upgrade["results"]
+        run.upgrade["results"]
     )
-    assert results["SUCCESS"] >= 0.75 * len(told.device_upgrades)
-    for device_id, part in told.device_upgrades.items():
-        check_device_upgrade(told, device_id, part)
+    assert results["SUCCESS"] >= 0.75 * len(run.device_upgrades)
+    for device_id, part in run.device_upgrades.items():
+        check_device_upgrade(run, device_id, part)
 
 
-def expected_summaries(told: UpgradeRun, device_id: int) -> list[str]:
+def expected_summaries(summary: UpgradeRun, device_id: int) -> list[str]:
     """Return what must have been told of a device, by what it is and has."""
-    if device_id in told.kinds.offline:
+    if device_id in summary.kinds.offline:
         return ["FAIL EXPIRED"]
-    if device_id in told.kinds.full:
+    if device_id in summary.kinds.full:
         return ["downloading", "idle", "FAIL 28"]
     # A kill between the commit and the answer swallows an order that is not repeated.
-    installed = told.versions[device_id] == "2.0"
+    installed = summary.versions[device_id] == "2.0"
     return [*PATH, "SUCCESS" if installed else "FAIL TIMEOUT"]
 
 
-def check_device_upgrade(told: UpgradeRun, device_id: int, part: Json) -> None:
+def check_device_upgrade(run: UpgradeRun, device_id: int, part: Json) -> None:
     """The API, and every field of the last notification, say the same of a device."""
-    last = told.receiver.notifications[device_id][-1]
+    last = run.receiver.notifications[device_id][-1]
 
     assert ("idle", last["swUpgradeResult"]) == (part["state"], part["result"])
     assert part.get("errorCode", "") == last["errorCode"]
@@ -296,8 +298,8 @@ def check_device_upgrade(told: UpgradeRun, device_id: int, part: Json) -> None:
     assert part.get("sourceVersion", "") == last["sourceVersion"]
     assert part.get("currentVersion", "") == last["curVersion"]
     assert "2.0" == last["targetVersion"]
-    for each in told.receiver.notifications[device_id]:
-        assert (told.upgrade["id"], part["subOperationId"], APP) == (
+    for each in run.receiver.notifications[device_id]:
+        assert (run.upgrade["id"], part["subOperationId"], APP) == (
             each["operationId"],
             each["subOperationId"],
             each["appId"],

@@ -63,8 +63,8 @@ async def receiving(rng: Random) -> AsyncIterator[FlakyReceiver]:
     receiver = FlakyReceiver(rng, failing=0.3)
     runner = web.ServerRunner(web.Server(receiver.handle, access_log=None))
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
+    tcp_site = web.TCPSite(runner, "127.0.0.1", 0)
+    await tcp_site.start()
     host, port = runner.addresses[0][:2]
     receiver.url = f"http://{host}:{port}/"
     try:
@@ -90,10 +90,10 @@ class Administrator:
 
     async def subscribe(self, receiver: FlakyReceiver, *, ordered: bool) -> str:
         """Subscribe to every transition of every command; return under which id."""
-        wanted = {"url": receiver.url, "events": ["command.status"], "ordered": ordered}
-        made = await self.call("POST", "", wanted)
-        receiver.secret = made["secret"]
-        which: str = made["id"]
+        body = {"url": receiver.url, "events": ["command.status"], "ordered": ordered}
+        created = await self.call("POST", "", body)
+        receiver.secret = created["secret"]
+        which: str = created["id"]
         return which
 
     async def finish(self, which: str) -> dict[str, int]:
@@ -111,12 +111,14 @@ class Administrator:
         page = f"/{which}/deliveries?state={state}&limit=1000"
         cursor: str | None = ""
         while cursor is not None:
-            told = await self.call("GET", page + cursor)
-            for each in told["items"]:
+            deliveries = await self.call("GET", page + cursor)
+            for each in deliveries["items"]:
                 if each["attempts"]:
                     path = f"/{which}/deliveries/{each['id']}/redeliver"
                     await self.call("POST", path)
-            cursor = told.get("nextCursor") and f"&cursor={told['nextCursor']}"
+            cursor = (
+                deliveries.get("nextCursor") and f"&cursor={deliveries['nextCursor']}"
+            )
         await asyncio.sleep(0.2)
 
 

@@ -48,12 +48,12 @@ async def test_together(program: Program) -> None:
     async with Client(program.url, program.token) as api:
         await api.put_device(ME)
         command = await api.enqueue(ME, {"endpoint": "load_objects"})
-    begun = time.monotonic()
+    started_at = time.monotonic()
 
     assert 3 == len(set(pids))
     assert "PENDING" == command["state"]
     assert 0 == await asyncio.to_thread(program.stop)
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - started_at < 10
     assert 3 == len(program.log_lines("server.stopped"))
 
 

@@ -30,21 +30,21 @@ from tests.model.factories import (
 )
 
 
-def command_states(noted: Changes) -> list[tuple[int, CommandState]]:
+def command_states(changes: Changes) -> list[tuple[int, CommandState]]:
     """Return what is told of commands: sequence numbers and states."""
-    return [(each.sequence, each.state) for each in command_payloads(noted.events)]
+    return [(each.sequence, each.state) for each in command_payloads(changes.events)]
 
 
 @pytest.mark.parametrize("failed", [False, True])
 def test_life(*, failed: bool) -> None:
     """Made, handed out, read, answered: four events, counted from one."""
-    lane, one, noted = Lane(DEVICE), command(), new_changes()
-    enqueue(lane, one, noted)
-    in_flight = poll_lane(lane, START + 1, changes=noted)
+    lane, one, changes = Lane(DEVICE), command(), new_changes()
+    enqueue(lane, one, changes)
+    in_flight = poll_lane(lane, START + 1, changes=changes)
     assert in_flight is not None
     in_flight.written_at = START + 2
-    record_written(lane, in_flight, noted)
-    post_result(lane, one, noted, START + 3, failed=failed)
+    record_written(lane, in_flight, changes)
+    post_result(lane, one, changes, START + 3, failed=failed)
 
     end = CommandState.FAILED if failed else CommandState.SUCCESSFUL
     assert [
@@ -52,22 +52,22 @@ def test_life(*, failed: bool) -> None:
         (2, CommandState.SENT),
         (3, CommandState.DELIVERED),
         (4, end),
-    ] == command_states(noted)
-    assert [START, START + 1, START + 2, START + 3] == [e.at for e in noted.events]
+    ] == command_states(changes)
+    assert [START, START + 1, START + 2, START + 3] == [e.at for e in changes.events]
 
 
 def test_times_and_ids() -> None:
     """The last event has all instants, whose command it is, and its result."""
-    lane, noted = Lane(DEVICE), new_changes()
+    lane, changes = Lane(DEVICE), new_changes()
     one = command(operation_id=77)
-    enqueue(lane, one, noted)
-    in_flight = poll_lane(lane, START + 1, changes=noted)
+    enqueue(lane, one, changes)
+    in_flight = poll_lane(lane, START + 1, changes=changes)
     assert in_flight is not None
     in_flight.written_at = START + 2
-    record_written(lane, in_flight, noted)
-    post_result(lane, one, noted, START + 3)
+    record_written(lane, in_flight, changes)
+    post_result(lane, one, changes, START + 3)
 
-    last = noted.events[-1]
+    last = changes.events[-1]
     expected = CommandPayload(
         command_id=one.id,
         sequence=4,
@@ -78,7 +78,7 @@ def test_times_and_ids() -> None:
         delivered_at=START + 2,
         finished_at=START + 3,
         operation_id=77,
-        result_id=noted.results[0].id,
+        result_id=changes.results[0].id,
     )
     assert [expected] == command_payloads([last])
     assert (DEFAULT_SCOPE_ID, DEVICE, START + 3) == (
@@ -90,101 +90,101 @@ def test_times_and_ids() -> None:
 
 def test_ids_grow() -> None:
     """Events of one round have growing ids, in the order of what happened."""
-    lane, noted = Lane(DEVICE), new_changes()
+    lane, changes = Lane(DEVICE), new_changes()
     for one in (command(), command()):
-        enqueue(lane, one, noted)
-        poll_lane(lane, START, changes=noted)
-        post_result(lane, one, noted, START)
+        enqueue(lane, one, changes)
+        poll_lane(lane, START, changes=changes)
+        post_result(lane, one, changes, START)
 
-    ids = [event.id for event in noted.events]
+    ids = [event.id for event in changes.events]
     assert sorted(set(ids)) == ids
     assert 6 == len(ids)
 
 
 def test_skipped_delivered() -> None:
     """A state that a command skipped is no event, and no gap in the numbers."""
-    lane, one, noted = Lane(DEVICE), command(), new_changes()
-    enqueue(lane, one, noted)
-    poll_lane(lane, START, changes=noted)
-    post_result(lane, one, noted, START)
+    lane, one, changes = Lane(DEVICE), command(), new_changes()
+    enqueue(lane, one, changes)
+    poll_lane(lane, START, changes=changes)
+    post_result(lane, one, changes, START)
 
     assert [
         (1, CommandState.PENDING),
         (2, CommandState.SENT),
         (3, CommandState.SUCCESSFUL),
-    ] == command_states(noted)
+    ] == command_states(changes)
 
 
 def test_again() -> None:
     """A command that goes out again goes on counting."""
-    lane, one, noted = Lane(DEVICE), command(), new_changes()
-    enqueue(lane, one, noted)
-    poll_lane(lane, START, changes=noted)
-    poll_lane(lane, START + GRACE, changes=noted)
+    lane, one, changes = Lane(DEVICE), command(), new_changes()
+    enqueue(lane, one, changes)
+    poll_lane(lane, START, changes=changes)
+    poll_lane(lane, START + GRACE, changes=changes)
 
     assert [
         (1, CommandState.PENDING),
         (2, CommandState.SENT),
         (3, CommandState.PENDING),
         (4, CommandState.SENT),
-    ] == command_states(noted)
+    ] == command_states(changes)
 
 
 def test_withdrawn() -> None:
     """A hand-out that was taken back is told as waiting again."""
-    lane, one, noted = Lane(DEVICE), command(), new_changes()
-    enqueue(lane, one, noted)
-    in_flight = poll_lane(lane, START, changes=noted)
+    lane, one, changes = Lane(DEVICE), command(), new_changes()
+    enqueue(lane, one, changes)
+    in_flight = poll_lane(lane, START, changes=changes)
     assert in_flight is not None
-    revert_hand_out(lane, in_flight, noted, now=LATER)
+    revert_hand_out(lane, in_flight, changes, now=LATER)
 
     assert [
         (1, CommandState.PENDING),
         (2, CommandState.SENT),
         (3, CommandState.PENDING),
-    ] == command_states(noted)
-    assert [None] == [each.sent_at for each in command_payloads(noted.events[-1:])]
+    ] == command_states(changes)
+    assert [None] == [each.sent_at for each in command_payloads(changes.events[-1:])]
 
 
 def test_late_result() -> None:
     """A result that comes after the timeout is one event more."""
-    lane, one, noted = Lane(DEVICE), at_most_once_command(), new_changes()
-    enqueue(lane, one, noted)
-    poll_lane(lane, START, changes=noted)
-    give_up_in_flight(lane, noted, now=LATER)
-    post_result(lane, one, noted, LATER + 1)
+    lane, one, changes = Lane(DEVICE), at_most_once_command(), new_changes()
+    enqueue(lane, one, changes)
+    poll_lane(lane, START, changes=changes)
+    give_up_in_flight(lane, changes, now=LATER)
+    post_result(lane, one, changes, LATER + 1)
 
     assert [CommandState.TIMEOUT, CommandState.SUCCESSFUL] == [
-        state for _, state in command_states(noted)[2:]
+        state for _, state in command_states(changes)[2:]
     ]
-    assert [3, 4] == [number for number, _ in command_states(noted)[2:]]
+    assert [3, 4] == [number for number, _ in command_states(changes)[2:]]
 
 
 def test_second_result() -> None:
     """A result that changes nothing is no event."""
-    lane, one, noted = Lane(DEVICE), command(), new_changes()
-    enqueue(lane, one, noted)
-    poll_lane(lane, START, changes=noted)
-    post_result(lane, one, noted, LATER)
-    before = list(noted.events)
-    post_result(lane, one, noted, LATER + 1, failed=True)
+    lane, one, changes = Lane(DEVICE), command(), new_changes()
+    enqueue(lane, one, changes)
+    poll_lane(lane, START, changes=changes)
+    post_result(lane, one, changes, LATER)
+    before = list(changes.events)
+    post_result(lane, one, changes, LATER + 1, failed=True)
 
-    assert before == noted.events
+    assert before == changes.events
 
 
 def test_never_handed_out() -> None:
     """Canceled and expired are told like everything else."""
-    lane, noted = Lane(DEVICE), new_changes()
-    wanted, late = command(), command(expires_at=START + SECOND)
-    for one in (wanted, late):
-        enqueue(lane, one, noted)
-    cancel_command(lane, wanted, noted, now=START)
-    apply_deadlines(lane, noted, now=LATER)
+    lane, changes = Lane(DEVICE), new_changes()
+    queued, late = command(), command(expires_at=START + SECOND)
+    for one in (queued, late):
+        enqueue(lane, one, changes)
+    cancel_command(lane, queued, changes, now=START)
+    apply_deadlines(lane, changes, now=LATER)
 
     assert [(2, CommandState.CANCELED), (2, CommandState.EXPIRED)] == command_states(
-        noted
+        changes
     )[2:]
-    assert [START, LATER] == [event.at for event in noted.events[2:]]
+    assert [START, LATER] == [event.at for event in changes.events[2:]]
 
 
 @pytest.mark.parametrize("turn", list(CommandEvent))
@@ -192,11 +192,11 @@ def test_every_transition(turn: CommandEvent) -> None:
     """Whatever moves a command is exactly one event, of the state it leads to."""
     transition = TRANSITIONS[turn]
     for source in transition.sources:
-        noted, one = new_changes(), command(state=source, transition_count=5)
-        noted.apply_event(one, turn, LATER)
+        changes, one = new_changes(), command(state=source, transition_count=5)
+        changes.apply_event(one, turn, LATER)
 
-        assert [(6, transition.target)] == command_states(noted)
-        assert [LATER] == [event.at for event in noted.events]
+        assert [(6, transition.target)] == command_states(changes)
+        assert [LATER] == [event.at for event in changes.events]
 
 
 @pytest.mark.parametrize(
@@ -210,21 +210,21 @@ def test_every_transition(turn: CommandEvent) -> None:
 )
 def test_nobody_listens(interest: dict[int, frozenset[EventType]]) -> None:
     """What nobody in the scope wants to hear of is not told, and is counted on."""
-    lane, one, noted = Lane(DEVICE), command(), new_changes(interest)
-    enqueue(lane, one, noted)
-    poll_lane(lane, START, changes=noted)
-    post_result(lane, one, noted, LATER)
+    lane, one, changes = Lane(DEVICE), command(), new_changes(interest)
+    enqueue(lane, one, changes)
+    poll_lane(lane, START, changes=changes)
+    post_result(lane, one, changes, LATER)
 
-    assert [] == noted.events
+    assert [] == changes.events
     assert 3 == one.transition_count
 
 
 def test_orphan() -> None:
     """A result that belongs to no delivery is told with what is known of it."""
-    noted = new_changes()
-    noted.add_result(came := result(uuid="u1", endpoint="door", received_at=LATER))
+    changes = new_changes()
+    changes.add_result(came := result(uuid="u1", endpoint="door", received_at=LATER))
 
-    (event,) = noted.events
+    (event,) = changes.events
     expected = ResultPayload(result_id=came.id, uuid="u1", endpoint="door")
     assert expected == msgspec.json.decode(event.data, type=ResultPayload)
     assert (EventType.RESULT_ORPHANED, DEVICE, LATER) == (
@@ -236,21 +236,21 @@ def test_orphan() -> None:
 
 def test_result_of_a_delivery() -> None:
     """A result that belongs to a delivery is no event of its own."""
-    noted = new_changes()
-    noted.add_result(result(command_id=1, delivery_id=2))
+    changes = new_changes()
+    changes.add_result(result(command_id=1, delivery_id=2))
 
-    assert [] == noted.events
+    assert [] == changes.events
 
 
 def test_told_as_it_was() -> None:
     """An event tells of its instant, whatever became of the command since."""
-    lane, noted = Lane(DEVICE), new_changes()
+    lane, changes = Lane(DEVICE), new_changes()
     one = command()
-    enqueue(lane, one, noted)
-    poll_lane(lane, START, changes=noted)
-    apply_deadlines(lane, noted, now=START + DAY)
+    enqueue(lane, one, changes)
+    poll_lane(lane, START, changes=changes)
+    apply_deadlines(lane, changes, now=START + DAY)
 
-    states = [state for _, state in command_states(noted)]
+    states = [state for _, state in command_states(changes)]
     assert CommandState.PENDING is states[0]
     assert one.state is states[-1]
     assert states[-1] in FINISHED
@@ -258,12 +258,14 @@ def test_told_as_it_was() -> None:
 
 def test_in_flight_of_before() -> None:
     """That an answer was written, told twice, is one event."""
-    lane, one, noted = Lane(DEVICE), command(), new_changes()
-    enqueue(lane, one, noted)
-    in_flight = poll_lane(lane, START, changes=noted)
+    lane, one, changes = Lane(DEVICE), command(), new_changes()
+    enqueue(lane, one, changes)
+    in_flight = poll_lane(lane, START, changes=changes)
     assert in_flight is not None
     in_flight.written_at = LATER
-    record_written(lane, in_flight, noted)
-    record_written(lane, in_flight, noted)
+    record_written(lane, in_flight, changes)
+    record_written(lane, in_flight, changes)
 
-    assert [CommandState.DELIVERED] == [state for _, state in command_states(noted)[2:]]
+    assert [CommandState.DELIVERED] == [
+        state for _, state in command_states(changes)[2:]
+    ]

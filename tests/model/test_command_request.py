@@ -20,11 +20,11 @@ from tests.model.factories import DAY, DEVICE, TIMEOUT, order
 
 
 def make(
-    endpoint: str = "load_objects", place: StepRef | None = None, **given: Any
+    endpoint: str = "load_objects", place: StepRef | None = None, **fields: Any
 ) -> Command:
     """Make a command of a draft, now."""
     return make_command(
-        CommandRequest(order=order(endpoint), **given),
+        CommandRequest(order=order(endpoint), **fields),
         command_id=7,
         scope_id=DEFAULT_SCOPE_ID,
         device_id=DEVICE,
@@ -36,23 +36,31 @@ def make(
 
 def test_defaults() -> None:
     """What the program leaves open comes from the catalogue and the settings."""
-    made = make()
+    defaults = make()
 
-    assert (7, DEVICE, "load_objects") == (made.id, made.device_id, made.endpoint)
-    assert CommandState.PENDING is made.state
-    assert DeliveryGuarantee.AT_LEAST_ONCE is made.guarantee
-    assert (0, 5, TIMEOUT) == (made.priority, made.max_attempts, made.response_timeout)
-    assert (START, None, START + DAY) == (
-        made.created_at,
-        made.not_before,
-        made.expires_at,
+    assert (7, DEVICE, "load_objects") == (
+        defaults.id,
+        defaults.device_id,
+        defaults.endpoint,
     )
-    assert (0, None) == (made.attempts, made.stored_state)
+    assert CommandState.PENDING is defaults.state
+    assert DeliveryGuarantee.AT_LEAST_ONCE is defaults.guarantee
+    assert (0, 5, TIMEOUT) == (
+        defaults.priority,
+        defaults.max_attempts,
+        defaults.response_timeout,
+    )
+    assert (START, None, START + DAY) == (
+        defaults.created_at,
+        defaults.not_before,
+        defaults.expires_at,
+    )
+    assert (0, None) == (defaults.attempts, defaults.stored_state)
 
 
 def test_given() -> None:
     """What the program says wins."""
-    made = make(
+    request = make(
         priority=-100,
         guarantee=DeliveryGuarantee.AT_MOST_ONCE,
         max_attempts=2,
@@ -62,16 +70,16 @@ def test_given() -> None:
     )
 
     assert (-100, DeliveryGuarantee.AT_MOST_ONCE, 2) == (
-        made.priority,
-        made.guarantee,
-        made.max_attempts,
+        request.priority,
+        request.guarantee,
+        request.max_attempts,
     )
-    assert (12, 3, "photo") == (made.operation_id, made.step, made.resource)
-    assert SECOND == made.response_timeout
+    assert (12, 3, "photo") == (request.operation_id, request.step, request.resource)
+    assert SECOND == request.response_timeout
 
 
 @pytest.mark.parametrize(
-    ("endpoint", "given", "seconds"),
+    ("endpoint", "fields", "seconds"),
     [
         ("load_objects", {}, 86_400),
         ("execute_actions", {}, 30),
@@ -86,9 +94,9 @@ def test_given() -> None:
         ),
     ],
 )
-def test_expiry(endpoint: str, given: dict[str, Any], seconds: int) -> None:
+def test_expiry(endpoint: str, fields: dict[str, Any], seconds: int) -> None:
     """A command expires so long after it was made, or may first be handed out."""
-    assert START + seconds * SECOND == make(endpoint, **given).expires_at
+    assert START + seconds * SECOND == make(endpoint, **fields).expires_at
 
 
 def test_slow() -> None:

@@ -24,36 +24,36 @@ def test_success() -> None:
 
     assert [*PATH, "SUCCESS"] == scenario.emitted
     assert ("COMPLETED", 6, 0, 0, 100) == scenario.progress_row
-    told = scenario.result
+    result = scenario.result
     assert ("1.0", "2.0", "2.0") == (
-        told.source_version,
-        told.current_version,
-        told.target_version,
+        result.source_version,
+        result.current_version,
+        result.target_version,
     )
     assert (77, scenario.operation.id, 7_000_000) == (
-        told.task_id,
-        told.operation_id,
-        told.duration,
+        result.task_id,
+        result.operation_id,
+        result.duration,
     )
-    assert ("", "") == (told.error_code, told.error)
+    assert ("", "") == (result.error_code, result.error)
 
 
 def test_when_states_begin() -> None:
     """A state begins with the first hand-out of its commands, not with queueing."""
-    scenario, heard = UpgradeScenario.of(), []
+    scenario, emitted = UpgradeScenario.of(), []
     scenario.run_step_with(OLD_VERSION_BODY)
     for _ in range(3):
         scenario.start_next_step()
-        heard.append(list(scenario.emitted))
+        emitted.append(list(scenario.emitted))
         in_flight = scenario.poll_command()
-        heard.append(list(scenario.emitted))
+        emitted.append(list(scenario.emitted))
         scenario.post_parsed(
             ParsedResult(response=NEW_VERSION_BODY),
             in_flight.command,
             in_flight.delivery,
         )
 
-    assert [0, 1, 2, 3, 3, 3] == [len(each) for each in heard]
+    assert [0, 1, 2, 3, 3, 3] == [len(each) for each in emitted]
     assert [*PATH, "SUCCESS"] == scenario.emitted
 
 
@@ -71,7 +71,7 @@ def test_a_state_is_told_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "code", "text"),
+    ("answer", "code", "text"),
     [
         (error_result(b'"disk full"', b"17"), "17", "failed: disk full"),
         (error_result(b'"disk full"', b'"E_DISK"'), "E_DISK", "failed: disk full"),
@@ -79,12 +79,12 @@ def test_a_state_is_told_once() -> None:
         (error_result(b'"no"', b'""'), "DEVICE_ERROR", "failed: no"),
     ],
 )
-def test_device_error(said: ParsedResult, code: str, text: str) -> None:
+def test_device_error(answer: ParsedResult, code: str, text: str) -> None:
     """An error of the device ends it with the device's code and words."""
     scenario = UpgradeScenario.of()
     scenario.run_step_with(OLD_VERSION_BODY)
 
-    scenario.run_step_with(said)
+    scenario.run_step_with(answer)
 
     assert ["downloading", "idle", f"FAIL {code}"] == scenario.emitted
     assert f"Step 2 of 4 (part 2) {text}" == scenario.result.error
@@ -101,12 +101,12 @@ def test_before_it_downloads() -> None:
     assert ["FAIL DEVICE_ERROR"] == scenario.emitted
 
 
-@pytest.mark.parametrize("said", [NOTHING, b'{"version":null}', b"[]", b'"1.0"'])
-def test_no_source_version(said: bytes) -> None:
+@pytest.mark.parametrize("answer", [NOTHING, b'{"version":null}', b"[]", b'"1.0"'])
+def test_no_source_version(answer: bytes) -> None:
     """A device that does not tell its version is not touched."""
     scenario = UpgradeScenario.of()
 
-    scenario.run_step_with(said)
+    scenario.run_step_with(answer)
 
     assert ["FAIL NO_VERSION"] == scenario.emitted
     assert "The answer has no version at /version." == scenario.result.error
@@ -123,18 +123,18 @@ def test_already_there() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "code", "text"),
+    ("answer", "code", "text"),
     [
         (OLD_VERSION_BODY, "VERSION_MISMATCH", "The version is 1.0, not 2.0."),
         (NOTHING, "NO_VERSION", "The answer has no version at /version."),
         (error_result(code=b"3"), "3", "Step 4 of 4 (part 4) failed: no"),
     ],
 )
-def test_verified_at_once(said: bytes | ParsedResult, code: str, text: str) -> None:
+def test_verified_at_once(answer: bytes | ParsedResult, code: str, text: str) -> None:
     """When all commands were answered, what the device says then decides."""
     scenario = UpgradeScenario.of(max_retries=10).run_up_to_verify()
 
-    scenario.run_step_with(said)
+    scenario.run_step_with(answer)
 
     assert [*PATH, f"FAIL {code}"] == scenario.emitted
     assert text == scenario.result.error
@@ -209,34 +209,36 @@ def test_canceled_between_steps() -> None:
     assert "Enough." == scenario.result.error
 
 
-@pytest.mark.parametrize("said", [NOTHING, error_result()])
-def test_canceled_in_flight(said: bytes | ParsedResult) -> None:
+@pytest.mark.parametrize("answer", [NOTHING, error_result()])
+def test_canceled_in_flight(answer: bytes | ParsedResult) -> None:
     """What is in flight runs to its end; what it says then does not matter."""
     scenario = UpgradeScenario.of(max_retries=5)
     scenario.run_step_with(OLD_VERSION_BODY)
     in_flight = scenario.deliver_step()
     scenario.cancel()
-    heard = list(scenario.emitted)
+    emitted = list(scenario.emitted)
 
-    reading = said if isinstance(said, ParsedResult) else ParsedResult(response=said)
-    scenario.post_parsed(reading, in_flight.command, in_flight.delivery)
+    parsed = (
+        answer if isinstance(answer, ParsedResult) else ParsedResult(response=answer)
+    )
+    scenario.post_parsed(parsed, in_flight.command, in_flight.delivery)
 
-    assert ["downloading"] == heard
+    assert ["downloading"] == emitted
     assert ["downloading", "idle", "FAIL CANCELED"] == scenario.emitted
 
 
 @pytest.mark.parametrize(
-    ("said", "end"),
+    ("answer", "end"),
     [(NEW_VERSION_BODY, "SUCCESS"), (OLD_VERSION_BODY, "FAIL CANCELED")],
 )
-def test_canceled_while_verifying(said: bytes, end: str) -> None:
+def test_canceled_while_verifying(answer: bytes, end: str) -> None:
     """A device that has the target version by then has it, canceled or not."""
     scenario = UpgradeScenario.of().run_up_to_verify()
     in_flight = scenario.deliver_step()
     scenario.cancel()
 
     scenario.post_parsed(
-        ParsedResult(response=said), in_flight.command, in_flight.delivery
+        ParsedResult(response=answer), in_flight.command, in_flight.delivery
     )
 
     assert [*PATH, end] == scenario.emitted

@@ -97,19 +97,21 @@ class DeviceUpgradeLife(RuleBasedStateMachine):
             self.deliveries.append((in_flight.command, in_flight.delivery))
 
     @precondition(lambda self: self.scenario.lane.in_flight is not None)
-    @rule(said=st.sampled_from([*RESULTS, "new", "new"]))
-    def answer(self, said: str) -> None:
+    @rule(version=st.sampled_from([*RESULTS, "new", "new"]))
+    def answer(self, version: str) -> None:
         """The device answers what it has."""
         in_flight = self.scenario.lane.in_flight
         assert in_flight is not None
-        self.scenario.post_parsed(RESULTS[said], in_flight.command, in_flight.delivery)
+        self.scenario.post_parsed(
+            RESULTS[version], in_flight.command, in_flight.delivery
+        )
 
     @precondition(lambda self: self.deliveries)
-    @rule(data=st.data(), said=st.sampled_from(list(RESULTS)))
-    def answer_late(self, data: st.DataObject, said: str) -> None:
+    @rule(data=st.data(), answer=st.sampled_from(list(RESULTS)))
+    def answer_late(self, data: st.DataObject, answer: str) -> None:
         """A result comes, of any delivery."""
         one, of = data.draw(st.sampled_from(self.deliveries))
-        self.scenario.post_parsed(RESULTS[said], one, of)
+        self.scenario.post_parsed(RESULTS[answer], one, of)
 
     @precondition(lambda self: self.scenario.lane.in_flight is not None)
     @rule()

@@ -17,9 +17,9 @@ from tests.model.upgrade_scenario import (
 )
 
 
-def restarting(**given: Any) -> UpgradeScenario:
+def restarting(**fields: Any) -> UpgradeScenario:
     """Return a device whose first command of applying was not answered."""
-    scenario = UpgradeScenario.of(**given)
+    scenario = UpgradeScenario.of(**fields)
     scenario.run_step_with(OLD_VERSION_BODY)
     for _ in range(scenario.device_upgrade.upgrade.download_steps):
         scenario.run_step_with()
@@ -38,13 +38,13 @@ def test_no_answer_is_no_failure() -> None:
     assert ("COMPLETED", 6, 0, 0, 100) == scenario.progress_row
 
 
-@pytest.mark.parametrize("said", [OLD_VERSION_BODY, NOTHING, error_result()])
-def test_it_may_not_have_restarted_yet(said: bytes | ParsedResult) -> None:
+@pytest.mark.parametrize("answer", [OLD_VERSION_BODY, NOTHING, error_result()])
+def test_it_may_not_have_restarted_yet(answer: bytes | ParsedResult) -> None:
     """Whatever the device says before it has the version, it is asked again."""
     scenario = restarting()
 
     for _ in range(3):
-        scenario.run_step_with(said)
+        scenario.run_step_with(answer)
     scenario.run_step_with(NEW_VERSION_BODY)
 
     assert [*PATH, "SUCCESS"] == scenario.emitted
@@ -77,22 +77,22 @@ def test_tries_keep_apart() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "seen"), [(OLD_VERSION_BODY, "is 1.0"), (error_result(), "no")]
+    ("answer", "seen"), [(OLD_VERSION_BODY, "is 1.0"), (error_result(), "no")]
 )
-def test_deadline(said: bytes | ParsedResult, seen: str) -> None:
+def test_deadline(answer: bytes | ParsedResult, seen: str) -> None:
     """When the time is over it fails, and says what was seen last."""
     scenario = restarting(seconds=30)
     tries = 0
     while scenario.operation.is_running:
-        scenario.run_step_with(said)
+        scenario.run_step_with(answer)
         tries += 1
 
     assert 9 <= tries <= 10
     assert scenario.now < scenario.device_upgrade.deadline
     assert [*PATH, "FAIL TIMEOUT"] == scenario.emitted
-    told = scenario.result.error
-    assert told.startswith("The target version was not seen within 30 s. ")
-    assert seen in told
+    error = scenario.result.error
+    assert error.startswith("The target version was not seen within 30 s. ")
+    assert seen in error
 
 
 def test_over_by_the_deadline() -> None:
@@ -164,15 +164,15 @@ def test_late_success() -> None:
     """A device that says after all that it has the version is believed, silently."""
     scenario = restarting(seconds=1)
     in_flight = scenario.leave_step_unanswered()
-    heard = [*PATH, "FAIL TIMEOUT"]
-    assert heard == scenario.emitted
+    emitted = [*PATH, "FAIL TIMEOUT"]
+    assert emitted == scenario.emitted
 
     scenario.tick(60)
     scenario.post_parsed(
         ParsedResult(response=NEW_VERSION_BODY), in_flight.command, in_flight.delivery
     )
 
-    assert heard == scenario.emitted
+    assert emitted == scenario.emitted
     assert ("COMPLETED", 4, 0, 0, 100) == scenario.progress_row
     assert (None, "2.0") == (
         scenario.device_upgrade.error_code,
@@ -180,15 +180,17 @@ def test_late_success() -> None:
     )
 
 
-@pytest.mark.parametrize("said", [OLD_VERSION_BODY, NOTHING, error_result()])
-def test_late_otherwise(said: bytes | ParsedResult) -> None:
+@pytest.mark.parametrize("answer", [OLD_VERSION_BODY, NOTHING, error_result()])
+def test_late_otherwise(answer: bytes | ParsedResult) -> None:
     """Nothing else that comes late changes the part."""
     scenario = restarting(seconds=1)
     in_flight = scenario.leave_step_unanswered()
     before = scenario.progress_row
 
-    reading = said if isinstance(said, ParsedResult) else ParsedResult(response=said)
-    scenario.post_parsed(reading, in_flight.command, in_flight.delivery)
+    parsed = (
+        answer if isinstance(answer, ParsedResult) else ParsedResult(response=answer)
+    )
+    scenario.post_parsed(parsed, in_flight.command, in_flight.delivery)
 
     assert before == scenario.progress_row
     assert [*PATH, "FAIL TIMEOUT"] == scenario.emitted

@@ -14,9 +14,9 @@ def test_grow_while_the_clock_stands(clock: ManualClock) -> None:
     """Ids grow strictly within one instant, beyond what its counter holds."""
     source = IdGenerator(clock.now)
 
-    made = [source() for _ in range(10_000)]
+    generated = [source() for _ in range(10_000)]
 
-    assert sorted(set(made)) == made
+    assert sorted(set(generated)) == generated
 
 
 def test_grow_when_the_clock_goes_back(clock: ManualClock) -> None:
@@ -50,26 +50,26 @@ def test_grow_always(steps: list[int], node: int) -> None:
     instants = iter([START, *steps])
     source = IdGenerator(lambda: START + next(instants), node=node)
 
-    made = [source() for _ in range(len(steps) + 1)]
+    generated = [source() for _ in range(len(steps) + 1)]
 
-    assert sorted(set(made)) == made
-    assert all(0 < one <= MAX_INT64 for one in made)
+    assert sorted(set(generated)) == generated
+    assert all(0 < one <= MAX_INT64 for one in generated)
 
 
 def test_nodes_differ(clock: ManualClock) -> None:
     """Two servers make different ids in the same instant."""
     first, second = (IdGenerator(clock.now, node=node) for node in (1, 2))
 
-    made = {first() for _ in range(5000)} & {second() for _ in range(5000)}
+    generated = {first() for _ in range(5000)} & {second() for _ in range(5000)}
 
-    assert set() == made
+    assert set() == generated
 
 
 def test_first_of_an_instant(clock: ManualClock) -> None:
     """An id made at an instant is not below that instant's first, nor a later one's."""
-    made = IdGenerator(clock.now)()
+    generated = IdGenerator(clock.now)()
 
-    assert first_id_at(START) <= made < first_id_at(START + SECOND)
+    assert first_id_at(START) <= generated < first_id_at(START + SECOND)
 
 
 def test_far_in_time() -> None:

@@ -52,18 +52,18 @@ def answer(
 )
 def test_from_sent(failed: bool, state: CommandState, outcome: DeliveryOutcome) -> None:
     """A result ends what is in flight, and implies that the answer had arrived."""
-    wanted = command()
-    lane = lane_with(wanted)
+    queued = command()
+    lane = lane_with(queued)
     in_flight = poll_command(lane)
 
-    came, changes = answer(lane, in_flight.delivery, wanted, failed=failed)
+    came, changes = answer(lane, in_flight.delivery, queued, failed=failed)
 
     assert (state, LATER, LATER) == (
-        wanted.state,
-        wanted.delivered_at,
-        wanted.finished_at,
+        queued.state,
+        queued.delivered_at,
+        queued.finished_at,
     )
-    assert came.id == wanted.result_id
+    assert came.id == queued.result_id
     assert (outcome, LATER, LATER) == (
         in_flight.delivery.outcome,
         in_flight.delivery.delivered_at,
@@ -75,28 +75,28 @@ def test_from_sent(failed: bool, state: CommandState, outcome: DeliveryOutcome) 
 
 def test_from_delivered() -> None:
     """The time at which the answer was written stays."""
-    wanted = command()
-    lane = lane_with(wanted)
+    queued = command()
+    lane = lane_with(queued)
     in_flight = poll_command(lane)
     in_flight.written_at = START + 1
     record_written(lane, in_flight, Changes(new_id))
 
-    answer(lane, in_flight.delivery, wanted)
+    answer(lane, in_flight.delivery, queued)
 
-    assert (CommandState.SUCCESSFUL, START + 1) == (wanted.state, wanted.delivered_at)
+    assert (CommandState.SUCCESSFUL, START + 1) == (queued.state, queued.delivered_at)
 
 
 def test_written_but_not_recorded() -> None:
     """A write that was not recorded yet is recorded with the result."""
-    wanted = command()
-    lane = lane_with(wanted)
+    queued = command()
+    lane = lane_with(queued)
     in_flight = poll_command(lane)
     in_flight.written_at = START + 1
 
-    _, changes = answer(lane, in_flight.delivery, wanted)
+    _, changes = answer(lane, in_flight.delivery, queued)
 
     assert (START + 1, START + 1) == (
-        wanted.delivered_at,
+        queued.delivered_at,
         in_flight.delivery.delivered_at,
     )
     assert [CommandEvent.SUCCEED] == [m.command_event for m in changes.transitions]
@@ -122,28 +122,28 @@ def test_from_timeout() -> None:
 
 def test_from_waiting_again() -> None:
     """A late result ends a command that waits to be handed out again."""
-    wanted = command()
-    lane = lane_with(wanted)
+    queued = command()
+    lane = lane_with(queued)
     in_flight = poll_command(lane)
     give_up_in_flight(lane, Changes(new_id), now=START + GRACE)
-    assert CommandState.PENDING is wanted.state
+    assert CommandState.PENDING is queued.state
 
-    answer(lane, in_flight.delivery, wanted)
+    answer(lane, in_flight.delivery, queued)
 
-    assert CommandState.SUCCESSFUL is state_of(wanted)
+    assert CommandState.SUCCESSFUL is state_of(queued)
     assert [] == lane.waiting
 
 
 def test_closes_later_deliveries() -> None:
     """A late result of the first delivery ends the command in its second."""
-    wanted = command()
-    lane = lane_with(wanted)
+    queued = command()
+    lane = lane_with(queued)
     first = poll_command(lane, uuid="u1").delivery
     second = poll_command(lane, START + GRACE, uuid="u2").delivery
 
-    _, changes = answer(lane, first, wanted, failed=True)
+    _, changes = answer(lane, first, queued, failed=True)
 
-    assert (CommandState.FAILED, None) == (wanted.state, lane.in_flight)
+    assert (CommandState.FAILED, None) == (queued.state, lane.in_flight)
     assert (DeliveryOutcome.FAILED, DeliveryOutcome.CLOSED) == (
         first.outcome,
         second.outcome,
@@ -154,70 +154,70 @@ def test_closes_later_deliveries() -> None:
 
 def test_closed_without_uuid_blocks() -> None:
     """The result of the closed delivery may still come: its endpoint waits."""
-    wanted, other = command(), command()
-    lane = lane_with(wanted, other)
+    queued, other = command(), command()
+    lane = lane_with(queued, other)
     first = poll_command(lane).delivery
     poll_command(lane, START + GRACE)
-    answer(lane, first, wanted)
+    answer(lane, first, queued)
 
     assert START + GRACE + TIMEOUT == lane.ready_at(other, LATER)
 
 
 def test_second_result() -> None:
     """A second result for the same delivery changes nothing."""
-    wanted = command()
-    lane = lane_with(wanted)
+    queued = command()
+    lane = lane_with(queued)
     in_flight = poll_command(lane)
-    first, _ = answer(lane, in_flight.delivery, wanted)
+    first, _ = answer(lane, in_flight.delivery, queued)
 
-    _, changes = answer(lane, in_flight.delivery, wanted, failed=True, at=LATER + 1)
+    _, changes = answer(lane, in_flight.delivery, queued, failed=True, at=LATER + 1)
 
     assert Changes(new_id) == changes
     assert (CommandState.SUCCESSFUL, first.id, LATER) == (
-        wanted.state,
-        wanted.result_id,
-        wanted.finished_at,
+        queued.state,
+        queued.result_id,
+        queued.finished_at,
     )
 
 
 def test_result_of_a_closed_delivery() -> None:
     """The result of a delivery that was closed changes nothing any more."""
-    wanted = command()
-    lane = lane_with(wanted)
+    queued = command()
+    lane = lane_with(queued)
     first = poll_command(lane, uuid="u1").delivery
     second = poll_command(lane, START + GRACE, uuid="u2").delivery
-    answer(lane, first, wanted)
+    answer(lane, first, queued)
 
-    _, changes = answer(lane, second, wanted, failed=True)
+    _, changes = answer(lane, second, queued, failed=True)
 
     assert Changes(new_id) == changes
     assert (CommandState.SUCCESSFUL, DeliveryOutcome.CLOSED) == (
-        wanted.state,
+        queued.state,
         second.outcome,
     )
 
 
 def test_next_follows() -> None:
     """After the result the next command is handed out at once."""
-    wanted, following = command(), command()
-    lane = lane_with(wanted, following)
-    answer(lane, poll_command(lane).delivery, wanted)
+    queued, following = command(), command()
+    lane = lane_with(queued, following)
+    answer(lane, poll_command(lane).delivery, queued)
 
     assert following is poll_command(lane, LATER).command
 
 
 def test_given_up_while_waiting() -> None:
     """A waiting command with an attempt behind it can be ended as TIMEOUT."""
-    wanted = command()
-    lane, changes = lane_with(wanted), Changes(new_id)
+    queued = command()
+    lane, changes = lane_with(queued), Changes(new_id)
     poll_command(lane)
     give_up_in_flight(lane, Changes(new_id), now=START + GRACE)
 
-    assert not cancel_command(lane, wanted, changes, now=LATER)
-    give_up_waiting(lane, wanted, changes, now=LATER)
+    assert not cancel_command(lane, queued, changes, now=LATER)
+    give_up_waiting(lane, queued, changes, now=LATER)
 
     assert (CommandState.TIMEOUT, [], LATER) == (
-        wanted.state,
+        queued.state,
         lane.waiting,
-        wanted.finished_at,
+        queued.finished_at,
     )

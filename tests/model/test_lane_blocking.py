@@ -39,10 +39,10 @@ def test_same_endpoint_waits() -> None:
 
 def test_same_command_goes_again() -> None:
     """The command itself may be handed out again at once."""
-    wanted = command()
-    lane = given_up(lane_with(wanted, command()))
+    queued = command()
+    lane = given_up(lane_with(queued, command()))
 
-    assert wanted is poll_command(lane, START + GRACE).command
+    assert queued is poll_command(lane, START + GRACE).command
 
 
 def test_other_endpoint_passes() -> None:
@@ -117,11 +117,11 @@ def test_several_endpoints() -> None:
 
 def test_a_second_attempt_prolongs() -> None:
     """After another attempt of the command the wait runs from that one."""
-    wanted, other = command(max_attempts=2), command()
-    lane = given_up(lane_with(wanted, other))
+    queued, other = command(max_attempts=2), command()
+    lane = given_up(lane_with(queued, other))
     poll_command(lane, START + GRACE)
     give_up_in_flight(lane, Changes(new_id), now=START + 2 * GRACE)
 
-    assert CommandState.TIMEOUT is wanted.state
+    assert CommandState.TIMEOUT is queued.state
     assert poll_lane(lane, START + TIMEOUT) is None
     assert other is poll_command(lane, START + GRACE + TIMEOUT).command

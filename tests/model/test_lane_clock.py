@@ -60,16 +60,16 @@ def test_in_flight(jump: int, written: bool) -> None:
 @JUMPS
 def test_expiry_in_flight(jump: int) -> None:
     """What is with its device may be handed out again for as long as before."""
-    wanted = command(expires_at=START + 60 * SECOND)
-    lane = lane_with(wanted)
+    queued = command(expires_at=START + 60 * SECOND)
+    lane = lane_with(queued)
     poll_command(lane)
     shifted(lane, jump)
 
     give_up_in_flight(lane, Changes(new_id), now=START + jump + GRACE)
-    assert CommandState.PENDING is wanted.state
+    assert CommandState.PENDING is queued.state
 
     apply_deadlines(lane, Changes(new_id), now=START + jump + 60 * SECOND)
-    assert CommandState.TIMEOUT is state_of(wanted)
+    assert CommandState.TIMEOUT is state_of(queued)
 
 
 @JUMPS

@@ -27,20 +27,20 @@ from tests.model.factories import (
 
 def test_delivery() -> None:
     """A poll gets the command: it is SENT, in its first attempt, with a delivery."""
-    wanted = command()
-    lane, changes = lane_with(wanted), Changes(new_id)
+    queued = command()
+    lane, changes = lane_with(queued), Changes(new_id)
 
     in_flight = poll_lane(lane, START + 1, uuid="u1", changes=changes)
 
     assert in_flight is not None
-    assert in_flight.command is wanted
+    assert in_flight.command is queued
     assert (CommandState.SENT, 1, START + 1) == (
-        wanted.state,
-        wanted.attempts,
-        wanted.sent_at,
+        queued.state,
+        queued.attempts,
+        queued.sent_at,
     )
     assert [in_flight.delivery] == changes.new_deliveries
-    assert ("u1", wanted.id) == (in_flight.delivery.uuid, in_flight.delivery.command_id)
+    assert ("u1", queued.id) == (in_flight.delivery.uuid, in_flight.delivery.command_id)
     assert [CommandEvent.HAND_OUT] == [m.command_event for m in changes.transitions]
     assert (in_flight, 0) == (lane.in_flight, lane.depth)
 
@@ -139,20 +139,20 @@ def test_expires_to_the_microsecond() -> None:
 @pytest.mark.parametrize("delivery", list(DeliveryGuarantee))
 def test_withdraw(delivery: DeliveryGuarantee) -> None:
     """A hand-out of which no byte was written is undone: it was no attempt."""
-    wanted = command(guarantee=delivery, max_attempts=1)
-    lane, changes = lane_with(wanted), Changes(new_id)
+    queued = command(guarantee=delivery, max_attempts=1)
+    lane, changes = lane_with(queued), Changes(new_id)
     in_flight = poll_command(lane)
 
     revert_hand_out(lane, in_flight, changes, now=START + 1)
 
     assert (CommandState.PENDING, 0, None) == (
-        wanted.state,
-        wanted.attempts,
-        wanted.sent_at,
+        queued.state,
+        queued.attempts,
+        queued.sent_at,
     )
     assert DeliveryOutcome.NOT_WRITTEN is in_flight.delivery.outcome
     assert [in_flight.delivery] == list(changes.changed_deliveries.values())
-    assert wanted is poll_command(lane, START + 2).command
+    assert queued is poll_command(lane, START + 2).command
 
 
 def test_revert_keeps_position() -> None:
@@ -186,36 +186,36 @@ def test_withdraw_too_late() -> None:
 
 def test_withdrawn_then_expired() -> None:
     """Without an attempt behind it a command that was taken back is EXPIRED."""
-    wanted = at_most_once_command(expires_at=START + 30 * SECOND)
-    lane = lane_with(wanted)
+    queued = at_most_once_command(expires_at=START + 30 * SECOND)
+    lane = lane_with(queued)
     revert_hand_out(lane, poll_command(lane), Changes(new_id), now=START + 1)
 
     poll_lane(lane, START + 30 * SECOND)
 
-    assert CommandState.EXPIRED is wanted.state
+    assert CommandState.EXPIRED is queued.state
 
 
 def test_cancel() -> None:
     """A command that was never handed out can be canceled."""
-    wanted = command()
-    lane, changes = lane_with(wanted), Changes(new_id)
+    queued = command()
+    lane, changes = lane_with(queued), Changes(new_id)
 
-    assert cancel_command(lane, wanted, changes, now=START + 1)
-    assert (CommandState.CANCELED, START + 1) == (wanted.state, wanted.finished_at)
-    assert [wanted] == list(changes.changed_commands.values())
+    assert cancel_command(lane, queued, changes, now=START + 1)
+    assert (CommandState.CANCELED, START + 1) == (queued.state, queued.finished_at)
+    assert [queued] == list(changes.changed_commands.values())
     assert lane.is_empty
 
 
 def test_cancel_refused() -> None:
     """A command that was handed out, even if it waits again, cannot be canceled."""
-    wanted = command()
-    lane, changes = lane_with(wanted), Changes(new_id)
+    queued = command()
+    lane, changes = lane_with(queued), Changes(new_id)
     poll_command(lane)
 
-    assert not cancel_command(lane, wanted, changes, now=START)
+    assert not cancel_command(lane, queued, changes, now=START)
 
     give_up_in_flight(lane, Changes(new_id), now=START + GRACE)
 
-    assert not cancel_command(lane, wanted, changes, now=START + GRACE)
+    assert not cancel_command(lane, queued, changes, now=START + GRACE)
     assert Changes(new_id) == changes
-    assert CommandState.PENDING is wanted.state
+    assert CommandState.PENDING is queued.state

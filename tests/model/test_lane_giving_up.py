@@ -30,16 +30,16 @@ MINUTE = 60 * SECOND
 
 def test_grace() -> None:
     """A poll within the grace gets nothing; the first after it, the command again."""
-    wanted = command()
-    lane = lane_with(wanted)
+    queued = command()
+    lane = lane_with(queued)
     first = poll_command(lane)
 
     assert poll_lane(lane, START + GRACE - 1) is None
-    assert CommandState.SENT is wanted.state
+    assert CommandState.SENT is queued.state
 
     second = poll_command(lane, START + GRACE)
 
-    assert (wanted, 2) == (second.command, wanted.attempts)
+    assert (queued, 2) == (second.command, queued.attempts)
     assert (DeliveryOutcome.NO_ANSWER, START + GRACE) == (
         first.delivery.outcome,
         first.delivery.ended_at,
@@ -134,15 +134,15 @@ def test_at_most_once() -> None:
 
 def test_max_attempts() -> None:
     """What may be handed out again is, up to its number of attempts."""
-    wanted = command(max_attempts=3)
-    lane, now = lane_with(wanted), START
+    queued = command(max_attempts=3)
+    lane, now = lane_with(queued), START
     for attempt in (1, 2, 3):
         poll_command(lane, now)
-        assert attempt == wanted.attempts
+        assert attempt == queued.attempts
         now += GRACE
 
     assert poll_lane(lane, now) is None
-    assert (CommandState.TIMEOUT, 3) == (wanted.state, wanted.attempts)
+    assert (CommandState.TIMEOUT, 3) == (queued.state, queued.attempts)
 
 
 def test_no_answer() -> None:
@@ -165,8 +165,8 @@ def test_no_answer() -> None:
 
 def test_arriving_suspends_both() -> None:
     """While a result is on its way nothing is given up, for how long it may take."""
-    wanted = command()
-    lane = lane_with(wanted)
+    queued = command()
+    lane = lane_with(queued)
     in_flight = poll_command(lane)
     in_flight.arriving_results = 1
 
@@ -183,44 +183,44 @@ def test_arriving_suspends_both() -> None:
 
 def test_expires_with_an_attempt_behind() -> None:
     """What was handed out before and expires is TIMEOUT: nobody knows."""
-    wanted = command(expires_at=START + 30 * SECOND)
-    lane = lane_with(wanted)
+    queued = command(expires_at=START + 30 * SECOND)
+    lane = lane_with(queued)
     poll_command(lane)
     give_up_in_flight(lane, Changes(new_id), now=START + 10 * SECOND)
-    assert CommandState.PENDING is wanted.state
+    assert CommandState.PENDING is queued.state
 
     apply_deadlines(lane, Changes(new_id), now=START + 30 * SECOND)
 
     assert (CommandState.TIMEOUT, START + 30 * SECOND) == (
-        wanted.state,
-        wanted.finished_at,
+        queued.state,
+        queued.finished_at,
     )
     assert lane.waiting == []
 
 
 def test_expires_never_handed_out() -> None:
     """What was never handed out and expires is EXPIRED."""
-    wanted = command(expires_at=START + 30 * SECOND)
-    lane = lane_with(wanted)
+    queued = command(expires_at=START + 30 * SECOND)
+    lane = lane_with(queued)
 
     apply_deadlines(lane, Changes(new_id), now=START + 30 * SECOND - 1)
-    assert CommandState.PENDING is wanted.state
+    assert CommandState.PENDING is queued.state
 
     apply_deadlines(lane, Changes(new_id), now=START + 30 * SECOND)
-    assert CommandState.EXPIRED is state_of(wanted)
+    assert CommandState.EXPIRED is state_of(queued)
 
 
 def test_expires_in_flight() -> None:
     """What expires with the device goes on; it is only not handed out again."""
-    wanted = command(expires_at=START + 30 * SECOND)
-    lane = lane_with(wanted)
+    queued = command(expires_at=START + 30 * SECOND)
+    lane = lane_with(queued)
     poll_command(lane)
 
     apply_deadlines(lane, Changes(new_id), now=START + 60 * SECOND)
-    assert CommandState.SENT is wanted.state
+    assert CommandState.SENT is queued.state
 
     assert poll_lane(lane, START + 60 * SECOND) is None
-    assert CommandState.TIMEOUT is state_of(wanted)
+    assert CommandState.TIMEOUT is state_of(queued)
 
 
 def test_deadlines() -> None:

@@ -190,13 +190,13 @@ class DeviceLife(RuleBasedStateMachine):
         if not had:
             return
         one = data.draw(st.sampled_from(had))
-        wanted, came = self.commands[one.command_id], result(received_at=self.now)
-        before = wanted.state
+        queued, came = self.commands[one.command_id], result(received_at=self.now)
+        before = queued.state
         self.answered.add(one.id)
         self.apply(
             lambda changes: apply_result(
                 self.lane,
-                wanted,
+                queued,
                 one,
                 changes,
                 result=came,
@@ -204,18 +204,18 @@ class DeviceLife(RuleBasedStateMachine):
             )
         )
         ended = CommandState.FAILED if failed else CommandState.SUCCESSFUL
-        assert wanted.state == (before if before in TERMINAL else ended)
+        assert queued.state == (before if before in TERMINAL else ended)
 
     @rule(data=st.data())
     def cancel(self, data: st.DataObject) -> None:
         """A program cancels; that works only for what was never handed out."""
         if not self.commands:
             return
-        wanted = data.draw(st.sampled_from(list(self.commands.values())))
-        fresh = wanted.state is CommandState.PENDING and not wanted.attempts
+        queued = data.draw(st.sampled_from(list(self.commands.values())))
+        fresh = queued.state is CommandState.PENDING and not queued.attempts
         self.apply(
             lambda changes: self.agree(
-                fresh, cancel_command(self.lane, wanted, changes, now=self.now)
+                fresh, cancel_command(self.lane, queued, changes, now=self.now)
             )
         )
 

@@ -33,26 +33,26 @@ def operation(steps: int) -> Operation:
     )
 
 
-def operation_payloads(noted: Changes) -> list[tuple[EventType, str, int]]:
+def operation_payloads(changes: Changes) -> list[tuple[EventType, str, int]]:
     """Return what is told of operations: which event, status and progress."""
     read = msgspec.json.Decoder(OperationPayload).decode
-    found = [(e.type, read(e.data)) for e in noted.events if "operation" in e.type]
+    found = [(e.type, read(e.data)) for e in changes.events if "operation" in e.type]
     return [(kind, each.status, each.progress) for kind, each in found]
 
 
-def step(lane: Lane, of: Operation, noted: Changes) -> Command:
+def step(lane: Lane, of: Operation, changes: Changes) -> Command:
     """Queue the next step and hand it out."""
     one = command(operation_id=of.id, step=of.queued_steps)
-    enqueue_step(lane, of, one, noted)
-    poll_lane(lane, START, changes=noted)
+    enqueue_step(lane, of, one, changes)
+    poll_lane(lane, START, changes=changes)
     return one
 
 
 def test_operation() -> None:
     """An operation tells how it goes on at each turn, and once that it ended."""
-    lane, noted, scenario = Lane(DEVICE), new_changes(), operation(2)
+    lane, changes, scenario = Lane(DEVICE), new_changes(), operation(2)
     for at in (LATER, LATER + 1):
-        post_result(lane, step(lane, scenario, noted), noted, at)
+        post_result(lane, step(lane, scenario, changes), changes, at)
 
     progress, finished = EventType.OPERATION_PROGRESS, EventType.OPERATION_FINISHED
     assert [
@@ -62,42 +62,42 @@ def test_operation() -> None:
         (progress, "RUNNING", 50),
         (progress, "RUNNING", 75),
         (finished, "COMPLETED", 100),
-    ] == operation_payloads(noted)
+    ] == operation_payloads(changes)
 
 
 def test_operation_ends_once() -> None:
     """A late result corrects how an operation ended; it does not end it again."""
-    lane, noted, scenario = Lane(DEVICE), new_changes(), operation(1)
+    lane, changes, scenario = Lane(DEVICE), new_changes(), operation(1)
     one = command(operation_id=scenario.id, step=0, max_attempts=1)
-    enqueue_step(lane, scenario, one, noted)
-    poll_lane(lane, START, changes=noted)
-    give_up_in_flight(lane, noted, now=LATER)
-    post_result(lane, one, noted, LATER + 1)
+    enqueue_step(lane, scenario, one, changes)
+    poll_lane(lane, START, changes=changes)
+    give_up_in_flight(lane, changes, now=LATER)
+    post_result(lane, one, changes, LATER + 1)
 
-    ends = [each for each in operation_payloads(noted) if "finished" in each[0]]
+    ends = [each for each in operation_payloads(changes) if "finished" in each[0]]
     assert [(EventType.OPERATION_FINISHED, "STALE", 50)] == ends
     assert (EventType.OPERATION_PROGRESS, "COMPLETED", 100) == operation_payloads(
-        noted
+        changes
     )[-1]
 
 
 @pytest.mark.parametrize("waits", [False, True])
 def test_operation_canceled(*, waits: bool) -> None:
     """A canceled operation ends once, whether a step of it waited or none did."""
-    lane, noted, scenario = Lane(DEVICE), new_changes(), operation(2)
+    lane, changes, scenario = Lane(DEVICE), new_changes(), operation(2)
     if waits:
         one = command(operation_id=scenario.id, step=0)
-        enqueue_step(lane, scenario, one, noted)
-    cancel_operation(lane, scenario, noted, now=LATER, reason="canceled")
+        enqueue_step(lane, scenario, one, changes)
+    cancel_operation(lane, scenario, changes, now=LATER, reason="canceled")
 
-    ends = [each for each in operation_payloads(noted) if "finished" in each[0]]
+    ends = [each for each in operation_payloads(changes) if "finished" in each[0]]
     assert 1 == len(ends)
     assert OperationStatus.FAILED == ends[0][1]
 
 
 def test_task() -> None:
     """The end of a task tells how its operations did."""
-    noted = new_changes()
+    changes = new_changes()
     task = Task(
         id=5,
         scope_id=DEFAULT_SCOPE_ID,
@@ -110,22 +110,22 @@ def test_task() -> None:
         descriptor=OperationDescriptor(resource="users"),
         step_count=1,
     )
-    noted.finish_task(
+    changes.finish_task(
         task, OperationCounts(running=0, completed=3, failed=2, stale=1), LATER
     )
 
-    (finish,) = noted.tasks_to_finish
+    (finish,) = changes.tasks_to_finish
     assert finish.event is not None
     expected = TaskPayload(
         task_id=5, state="COMPLETED", completed=3, failed=2, stale=1, name="nightly"
     )
     assert expected == msgspec.json.decode(finish.event.data, type=TaskPayload)
-    assert [] == noted.events
+    assert [] == changes.events
 
 
 def test_task_nobody_listens() -> None:
     """The end of a task that nobody wants to hear of has no event."""
-    noted = new_changes({})
+    changes = new_changes({})
     task = Task(
         id=5,
         scope_id=DEFAULT_SCOPE_ID,
@@ -138,8 +138,8 @@ def test_task_nobody_listens() -> None:
         descriptor=OperationDescriptor(resource="users"),
         step_count=1,
     )
-    noted.finish_task(
+    changes.finish_task(
         task, OperationCounts(running=0, completed=0, failed=0, stale=0), LATER
     )
 
-    assert [None] == [finish.event for finish in noted.tasks_to_finish]
+    assert [None] == [finish.event for finish in changes.tasks_to_finish]

@@ -6,15 +6,15 @@ from pushserver.dialects.controlid import configuration
 from pushserver.model.shadow import PropertyValue, WriteOutcome
 from tests.model.shadow_scenario import ShadowScenario
 
-WANTED: dict[str, PropertyValue] = {"language": "pt_BR", "beep": True}
-SENT = WANTED
+DESIRED: dict[str, PropertyValue] = {"language": "pt_BR", "beep": True}
+SENT = DESIRED
 
 
 @pytest.fixture(name="one")
 def _one() -> ShadowScenario:
     """Return a device of which something is desired."""
     one = ShadowScenario()
-    one.set_desired(WANTED)
+    one.set_desired(DESIRED)
     return one
 
 
@@ -54,7 +54,7 @@ def test_moved_while_in_flight(one: ShadowScenario) -> None:
     What moved while a command was with the device is due when that has ended.
     """
     in_flight = one.poll_command()
-    one.set_desired({**WANTED, "language": "en_US"})
+    one.set_desired({**DESIRED, "language": "en_US"})
     assert [] == one.waiting_bodies
     one.post_result(in_flight.command, in_flight.delivery)
 
@@ -86,13 +86,13 @@ def test_nobody_knows(one: ShadowScenario) -> None:
     After a write without an answer nobody knows what the device has.
     """
     one.run_command()
-    one.set_desired({**WANTED, "beep": False})
+    one.set_desired({**DESIRED, "beep": False})
     one.poll_command()
     one.tick(200_000)
     one.give_up_delivery()
 
     assert {"language": "pt_BR"} == one.service.reported
-    one.set_desired(WANTED)
+    one.set_desired(DESIRED)
     assert ['{"general":{"beep":"1"}}'] == one.waiting_bodies
 
 
@@ -101,7 +101,7 @@ def test_expired() -> None:
     A command that expired is FAILED, and is tried again when the device is there.
     """
     one = ShadowScenario()
-    one.set_desired(WANTED, seconds=30)
+    one.set_desired(DESIRED, seconds=30)
     one.tick(31)
     one.expire_overdue()
 
@@ -115,7 +115,7 @@ def test_replaced_without_event(one: ShadowScenario) -> None:
     """
     A queued command makes room for a newer one, and nothing is told of it.
     """
-    one.set_desired({**WANTED, "language": "en_US"})
+    one.set_desired({**DESIRED, "language": "en_US"})
 
     assert ['{"general":{"language":"en_US","beep":"1"}}'] == one.waiting_bodies
     assert [] == one.payloads
@@ -128,7 +128,7 @@ def test_replaced_after_an_attempt(one: ShadowScenario) -> None:
     in_flight = one.poll_command()
     one.tick(5)
     one.give_up_delivery()
-    one.set_desired({**WANTED, "language": "en_US"})
+    one.set_desired({**DESIRED, "language": "en_US"})
     assert ["TIMEOUT"] == [in_flight.command.state]
     one.post_result(in_flight.command, in_flight.delivery)
 
@@ -142,12 +142,12 @@ def test_replaced_and_nobody_knows(one: ShadowScenario) -> None:
     What a replaced command may have changed is sent again, also if it is as before.
     """
     one.run_command()
-    one.set_desired({**WANTED, "beep": False})
+    one.set_desired({**DESIRED, "beep": False})
     one.poll_command()
     one.tick(5)
     one.give_up_delivery()
 
-    one.set_desired(WANTED)
+    one.set_desired(DESIRED)
 
     assert ['{"general":{"beep":"1"}}'] == one.waiting_bodies
 
@@ -208,13 +208,13 @@ def test_late_result_emits_nothing(one: ShadowScenario) -> None:
     """
     waiting = one.lane.waiting.pop()
     one.refresh()
-    reading = one.poll_command()
+    in_flight = one.poll_command()
     one.tick(200_000)
     one.give_up_delivery()
     one.lane.insert(waiting)
     waiting.expires_at = one.now + 1_000_000
     one.run_command()
-    one.post_result(reading.command, reading.delivery, reported={"language": "old"})
+    one.post_result(in_flight.command, in_flight.delivery, reported={"language": "old"})
 
     assert {"language": "pt_BR", "beep": "1"} == one.service.reported
 

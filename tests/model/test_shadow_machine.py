@@ -100,12 +100,12 @@ class ShadowLife(RuleBasedStateMachine):
         """Let the device do what it is told."""
         assert command.order is not None
         assert command.order.body is not None
-        wanted = msgspec.json.decode(command.order.body)["general"]
+        properties = msgspec.json.decode(command.order.body)["general"]
         read: dict[str, str] = {}
         if command.endpoint == "get_configuration":
-            read = {name: self.device[name] for name in wanted}
+            read = {name: self.device[name] for name in properties}
         elif not fails:
-            self.device |= wanted
+            self.device |= properties
         self.done.append((command, of, fails, read))
 
     @precondition(lambda self: self.done)
@@ -142,9 +142,9 @@ class ShadowLife(RuleBasedStateMachine):
     def nothing_is_left(self) -> None:
         """What differs is on its way, or is known to have failed."""
         assert not self.scenario.service.needs_reconcile
-        standing = self.scenario.sync_status
+        status = self.scenario.sync_status
         differs = self.scenario.service.delta(configuration.format_value)
-        assert bool(differs) <= (standing in {"pending", "failed"})
+        assert bool(differs) <= (status in {"pending", "failed"})
 
     def settle(self) -> None:
         """Let the device do all that waits, without any trouble."""

@@ -42,13 +42,13 @@ def test_what_a_notification_says() -> None:
 
     scenario.start_next_step()
 
-    (told,) = scenario.changes.notifications
+    (reported,) = scenario.changes.notifications
     assert (scenario.operation.id, 3, TOKEN_ID, scenario.now, scenario.now) == (
-        told.operation_id,
-        told.scope_id,
-        told.created_by,
-        told.created_at,
-        told.sent_at,
+        reported.operation_id,
+        reported.scope_id,
+        reported.created_by,
+        reported.created_at,
+        reported.sent_at,
     )
 
 
@@ -76,12 +76,12 @@ def test_times() -> None:
     scenario = OperationScenario(operation(step_count=2))
     scenario.tick()
     scenario.run_step()
-    begun = scenario.now
+    started_at = scenario.now
     scenario.tick()
     scenario.run_step()
 
     of = scenario.operation
-    assert (START, begun, scenario.now, scenario.now) == (
+    assert (START, started_at, scenario.now, scenario.now) == (
         of.created_at,
         of.started_at,
         of.modified_at,
@@ -114,17 +114,17 @@ def test_progress_grows(steps: int) -> None:
 def test_wants_its_next_step() -> None:
     """The next step is wanted only when the one before has succeeded."""
     scenario = OperationScenario(operation(step_count=2))
-    wanted = [scenario.operation.needs_next_step]
+    needed = [scenario.operation.needs_next_step]
     scenario.start_next_step()
-    wanted.append(scenario.operation.needs_next_step)
+    needed.append(scenario.operation.needs_next_step)
     in_flight = scenario.poll_command()
-    wanted.append(scenario.operation.needs_next_step)
+    needed.append(scenario.operation.needs_next_step)
     scenario.post_result(in_flight.command, in_flight.delivery)
-    wanted.append(scenario.operation.needs_next_step)
+    needed.append(scenario.operation.needs_next_step)
     scenario.run_step()
-    wanted.append(scenario.operation.needs_next_step)
+    needed.append(scenario.operation.needs_next_step)
 
-    assert [True, False, False, True, False] == wanted
+    assert [True, False, False, True, False] == needed
 
 
 def test_a_failure_stops() -> None:
@@ -242,13 +242,13 @@ def test_report_from_outside() -> None:
     scenario = OperationScenario(operation(step_count=1))
     scenario.start_next_step()
 
-    told = notification(
+    reported = notification(
         scenario.operation, progress=90, status=OperationStatus.COMPLETED
     )
-    add_notification(scenario.operation, told, scenario.changes)
+    add_notification(scenario.operation, reported, scenario.changes)
 
     assert ("RUNNING", 0, 0, 0, 0) == scenario.progress_row
-    assert told in scenario.changes.notifications
+    assert reported in scenario.changes.notifications
 
 
 @pytest.mark.parametrize("status", list(OperationStatus))
@@ -256,10 +256,10 @@ def test_report_without_steps(status: OperationStatus) -> None:
     """What has no steps stands as it is told, and is closed by the two last words."""
     scenario = OperationScenario(operation())
 
-    told = notification(
+    reported = notification(
         scenario.operation, progress=30, status=status, created_at=START
     )
-    add_notification(scenario.operation, told, scenario.changes)
+    add_notification(scenario.operation, reported, scenario.changes)
 
     of = scenario.operation
     closed = status in (OperationStatus.COMPLETED, OperationStatus.FAILED)
@@ -276,8 +276,8 @@ def test_report_never_falls() -> None:
     """Its progress does not fall, whatever is told; the notification says it."""
     scenario = OperationScenario(operation())
     for progress in (40, 60, 20):
-        told = notification(scenario.operation, progress=progress)
-        add_notification(scenario.operation, told, scenario.changes)
+        reported = notification(scenario.operation, progress=progress)
+        add_notification(scenario.operation, reported, scenario.changes)
 
     assert 60 == scenario.operation.progress
     assert [40, 60, 20] == [n.progress for n in scenario.changes.notifications]

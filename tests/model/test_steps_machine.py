@@ -47,16 +47,16 @@ class OperationLife(RuleBasedStateMachine):
         self.deliveries: list[CommandDelivery] = []
         self.canceled_between = 0
         self.queued_when_ended: int | None = None
-        self.is_wanted = True
+        self.has_interest = True
 
     @initialize(
         steps=st.integers(1, 4),
         on_failure=st.sampled_from(OnFailure),
-        is_wanted=st.booleans(),
+        has_interest=st.booleans(),
     )
-    def begin(self, steps: int, on_failure: OnFailure, is_wanted: bool) -> None:
+    def begin(self, steps: int, on_failure: OnFailure, has_interest: bool) -> None:
         """Let there be an operation with so many steps, never canceled if wanted."""
-        self.is_wanted = is_wanted
+        self.has_interest = has_interest
         self.scenario = OperationScenario(
             operation(step_count=steps, on_failure=on_failure)
         )
@@ -112,7 +112,7 @@ class OperationLife(RuleBasedStateMachine):
         """The answer of what is in flight does not come in time."""
         self.wait(180)
 
-    @precondition(lambda self: not self.is_wanted)
+    @precondition(lambda self: not self.has_interest)
     @rule()
     def cancel(self) -> None:
         """Somebody cancels it."""
@@ -190,8 +190,8 @@ class OperationLife(RuleBasedStateMachine):
         """One notification for each turn, and none for what is no turn."""
         events = Counter(m.command_event for m in self.scenario.changes.transitions)
         turns = sum(number for event, number in events.items() if event in ENDS)
-        told = len(self.commands) + events[CommandEvent.HAND_OUT] + turns
-        assert told + self.canceled_between == len(self.scenario.changes.notifications)
+        count = len(self.commands) + events[CommandEvent.HAND_OUT] + turns
+        assert count + self.canceled_between == len(self.scenario.changes.notifications)
 
     @invariant()
     def progress_never_falls(self) -> None:

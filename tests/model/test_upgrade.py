@@ -80,7 +80,7 @@ def test_where_the_version_is(pointer: str, version: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "version"),
+    ("answer", "version"),
     [
         (b'"6.24.3"', "6.24.3"),
         (b"7", "7"),
@@ -100,9 +100,9 @@ def test_where_the_version_is(pointer: str, version: str | None) -> None:
         (b"", None),
     ],
 )
-def test_what_a_version_is(said: bytes, version: str | None) -> None:
+def test_what_a_version_is(answer: bytes, version: str | None) -> None:
     """Text, or a number as it is written; nothing else is a version."""
-    assert version == upgrade(version_pointer="").parse_version(success_result(said))
+    assert version == upgrade(version_pointer="").parse_version(success_result(answer))
 
 
 def test_no_version_in_an_error() -> None:

@@ -53,9 +53,9 @@ class UpgradeScenario(OperationScenario):
     """A device's part of an upgrade."""
 
     @classmethod
-    def of(cls, **terms_given: Any) -> Self:
-        """Return a part that has not begun; *terms_given* are the terms."""
-        terms = upgrade(**terms_given)
+    def of(cls, **overrides: Any) -> Self:
+        """Return a part that has not begun; *overrides* are the terms."""
+        terms = upgrade(**overrides)
         device_upgrade = DeviceUpgrade(upgrade=terms)
         created = operation(
             step_count=terms.verify_step + 1, task_id=77, device_upgrade=device_upgrade
@@ -117,7 +117,7 @@ class UpgradeScenario(OperationScenario):
     @property
     def emitted(self) -> list[str]:
         """Return what was told: states, and how it ended with which code."""
-        return [_summary(each.type, each.data) for each in self._events]
+        return [_event_words(each.type, each.data) for each in self._events]
 
     @property
     def result(self) -> UpgradeResultPayload:
@@ -130,7 +130,7 @@ class UpgradeScenario(OperationScenario):
         return [e for e in self.changes.events if e.type.startswith("upgrade")]
 
 
-def _summary(kind: EventType, data: bytes) -> str:
+def _event_words(kind: EventType, data: bytes) -> str:
     if kind is EventType.UPGRADE_STATE:
         return msgspec.json.decode(data, type=UpgradeStatePayload).state
     payload = msgspec.json.decode(data, type=UpgradeResultPayload)

@@ -85,12 +85,12 @@ class ServiceDriver:
         connection: Connection | None = None,
     ) -> InFlight | None:
         """Let a device poll, for *hold* seconds at the most."""
-        whom = connection or Connection()
+        peer = connection or Connection()
         visit = Poll(
             device_id=device,
             uuid=uuid,
             address="192.0.2.7",
-            is_connected=lambda: self._check_peer(whom),
+            is_connected=lambda: self._check_peer(peer),
         )
         polling = self.services.polling
         is_busy = not polling.is_idle(device)

@@ -10,7 +10,7 @@ from pushserver.services.background_tasks import BackgroundTasks
 
 async def test_finished() -> None:
     """Finishing waits for everything, also for what is begun meanwhile."""
-    chores, done = BackgroundTasks(), []
+    background, done = BackgroundTasks(), []
 
     async def second() -> None:
         await asyncio.sleep(0)
@@ -19,17 +19,17 @@ async def test_finished() -> None:
     async def first() -> None:
         await asyncio.sleep(0)
         done.append("first")
-        chores.start(second())
+        background.start(second())
 
-    chores.start(first())
-    await chores.wait_all()
+    background.start(first())
+    await background.wait_all()
 
     assert ["first", "second"] == done
 
 
 async def test_failing() -> None:
     """What fails is logged, and the others go on."""
-    chores, done = BackgroundTasks(), []
+    background, done = BackgroundTasks(), []
 
     async def away() -> None:
         raise Unavailable("The disk is full.")
@@ -41,9 +41,9 @@ async def test_failing() -> None:
         done.append("fine")
 
     with structlog.testing.capture_logs() as lines:
-        for work in (away(), broken(), fine()):
-            chores.start(work)
-        await chores.wait_all()
+        for call in (away(), broken(), fine()):
+            background.start(call)
+        await background.wait_all()
 
     assert ["fine"] == done
     assert [

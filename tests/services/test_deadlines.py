@@ -31,10 +31,10 @@ JUMPS = pytest.mark.parametrize("jump", [-YEAR, -3600, 3600, YEAR])
 
 async def test_nothing_due(driver: ServiceDriver) -> None:
     """Where nothing is due nothing is done."""
-    (wanted,) = await driver.enqueue("execute_actions")
+    (command,) = await driver.enqueue("execute_actions")
 
     assert 0 == await driver.expire_overdue(29)
-    assert CommandState.PENDING is await driver.command_state(wanted)
+    assert CommandState.PENDING is await driver.command_state(command)
 
 
 async def test_expiry(driver: ServiceDriver) -> None:
@@ -66,14 +66,14 @@ async def test_no_answer(driver: ServiceDriver) -> None:
 
 async def test_all_attempts(driver: ServiceDriver) -> None:
     """A device that polls and never answers uses up all attempts, and no more."""
-    (wanted,) = await driver.enqueue("load_objects", max_attempts=3)
+    (command,) = await driver.enqueue("load_objects", max_attempts=3)
     for _ in range(10):
         in_flight = await driver.poll("u")
         if in_flight is not None:
             driver.services.polling.mark_written(in_flight)
         await driver.expire_overdue(10)
 
-    record = await driver.command_record(wanted)
+    record = await driver.command_record(command)
     assert (CommandState.TIMEOUT, 3, 3) == (
         record.command.state,
         record.command.attempts,
@@ -126,7 +126,7 @@ async def test_jump_while_the_store_is_away(
     driver: ServiceDriver, services: Services, clock: ManualClock
 ) -> None:
     """A jump is followed, once, when the store is back: by commands and by tasks."""
-    deadlines, begun = Deadlines(services.store, clock), clock.now()
+    deadlines, started_at = Deadlines(services.store, clock), clock.now()
     await services.store.tasks.add_task(TASK, [])
     (door,) = await driver.enqueue("execute_actions")
     clock.jump(3600)
@@ -141,7 +141,7 @@ async def test_jump_while_the_store_is_away(
 
     assert TASK.expires_at is not None
     assert lane is not None
-    assert begun + 3630 * SECOND == lane.waiting[0].expires_at
+    assert started_at + 3630 * SECOND == lane.waiting[0].expires_at
     assert TASK.expires_at + 3600 * SECOND == task.expires_at
     assert CommandState.PENDING is await driver.command_state(door)
 
@@ -209,9 +209,9 @@ async def test_jump_and_not_before(
     await driver.expire_overdue()
     assert CommandState.PENDING is await driver.command_state(door)
 
-    kept = driver.services.store.cached_lane(DEVICE)
-    assert kept is not None
-    ready = kept.next_change_at(clock.now(), 0)
+    lane = driver.services.store.cached_lane(DEVICE)
+    assert lane is not None
+    ready = lane.next_change_at(clock.now(), 0)
     clock.tick((ready - clock.now()) / SECOND)
     await driver.expire_overdue()
 

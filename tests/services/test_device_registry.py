@@ -60,8 +60,8 @@ async def test_unknown_is_quarantined(registry: FleetAdmin) -> None:
         device.address,
     )
     assert 1 == registry.counts["refused.quarantined"]
-    kept = (await reloaded(registry)).get(DEFAULT_SCOPE_ID, DEVICE)
-    assert (DeviceState.QUARANTINED, HOME) == (kept.state, kept.address)
+    stored = (await reloaded(registry)).get(DEFAULT_SCOPE_ID, DEVICE)
+    assert (DeviceState.QUARANTINED, HOME) == (stored.state, stored.address)
 
 
 async def test_quarantine_is_bounded(registry: FleetAdmin) -> None:
@@ -194,15 +194,16 @@ async def test_flush_with_the_store_away(
 
     again = await reloaded(registry)
 
-    kept = again.get(DEFAULT_SCOPE_ID, DEVICE)
+    device = again.get(DEFAULT_SCOPE_ID, DEVICE)
     assert (True, START, 1) == (
-        kept.key_enforced,
-        kept.last_seen_at,
-        kept.unknown_request_count,
+        device.key_enforced,
+        device.last_seen_at,
+        device.unknown_request_count,
     )
     assert again.find(DEFAULT_SCOPE_ID, 5) is not None
     assert ["/x"] == [
-        stray.path for stray in await again.unknown_requests(DEFAULT_SCOPE_ID, DEVICE)
+        request.path
+        for request in await again.unknown_requests(DEFAULT_SCOPE_ID, DEVICE)
     ]
 
 
@@ -217,7 +218,7 @@ async def test_unknown_requests(registry: FleetAdmin) -> None:
 
     shown = await registry.unknown_requests(DEFAULT_SCOPE_ID, DEVICE)
 
-    assert [f"/{n}" for n in range(10, 30)] == [stray.path for stray in shown]
+    assert [f"/{n}" for n in range(10, 30)] == [request.path for request in shown]
     assert MAX_UNKNOWN_REQUESTS == len(shown)
     assert MAX_UNKNOWN_REQUEST_BYTES == len(shown[0].body)
     again = await reloaded(registry)
@@ -244,8 +245,8 @@ async def test_put(registry: FleetAdmin) -> None:
     again, created = await registry.put(DEFAULT_SCOPE_ID, DEVICE, {"hold": 5})
 
     assert (False, None, {}, 5) == (created, again.name, again.tags, again.hold)
-    kept = (await reloaded(registry)).get(DEFAULT_SCOPE_ID, DEVICE)
-    assert (None, {}, 5) == (kept.name, kept.tags, kept.hold)
+    stored = (await reloaded(registry)).get(DEFAULT_SCOPE_ID, DEVICE)
+    assert (None, {}, 5) == (stored.name, stored.tags, stored.hold)
 
 
 async def test_put_adopts(registry: FleetAdmin) -> None:
@@ -283,8 +284,8 @@ async def test_patches_at_once(registry: FleetAdmin) -> None:
         registry.patch(DEFAULT_SCOPE_ID, DEVICE, {"hold": 5}),
     )
 
-    kept = (await reloaded(registry)).get(DEFAULT_SCOPE_ID, DEVICE)
-    assert ("Porta", {"a": "b"}, 5) == (kept.name, kept.tags, kept.hold)
+    device = (await reloaded(registry)).get(DEFAULT_SCOPE_ID, DEVICE)
+    assert ("Porta", {"a": "b"}, 5) == (device.name, device.tags, device.hold)
 
 
 async def test_changing_with_the_store_away(
@@ -293,7 +294,7 @@ async def test_changing_with_the_store_away(
     """What could not be kept has not changed."""
     await registry.put(DEFAULT_SCOPE_ID, DEVICE, {"name": "Porta"})
     async with driver.failing_commits():
-        for work in (
+        for call in (
             registry.patch(DEFAULT_SCOPE_ID, DEVICE, {"name": "x"}),
             registry.put(DEFAULT_SCOPE_ID, 5, {}),
             registry.adopt(DEFAULT_SCOPE_ID, 6),
@@ -302,7 +303,7 @@ async def test_changing_with_the_store_away(
             registry.delete(DEFAULT_SCOPE_ID, DEVICE),
         ):
             with pytest.raises(Unavailable):
-                await work
+                await call
 
     device = registry.get(DEFAULT_SCOPE_ID, DEVICE)
     assert ("Porta", None, 1) == (device.name, device.key_hash, len(registry))
@@ -355,8 +356,8 @@ async def test_pages(registry: FleetAdmin) -> None:
         )
     registry.admit(9, None, HOME)
 
-    def ids(**given: object) -> list[int]:
-        arguments: dict[str, Any] = {"after": -1, "limit": 99, **given}
+    def ids(**fields: object) -> list[int]:
+        arguments: dict[str, Any] = {"after": -1, "limit": 99, **fields}
         page = registry.list_page(DEFAULT_SCOPE_ID, **arguments)
         return [device.device_id for device in page]
 
@@ -373,7 +374,7 @@ async def test_pages(registry: FleetAdmin) -> None:
 async def test_delete(driver: ServiceDriver, registry: FleetAdmin) -> None:
     """A device that is deleted is forgotten; what waits ends, what was stays."""
     await registry.put(DEFAULT_SCOPE_ID, DEVICE, {"name": "Porta"})
-    again, fresh, flying = await driver.enqueue(
+    again, fresh, handed_out = await driver.enqueue(
         "load_objects", "reboot", "system_information"
     )
     await driver.receive_command("u1")
@@ -387,7 +388,7 @@ async def test_delete(driver: ServiceDriver, registry: FleetAdmin) -> None:
     assert registry.find(DEFAULT_SCOPE_ID, DEVICE) is None
     assert CommandState.TIMEOUT is await driver.command_state(again)
     assert CommandState.CANCELED is await driver.command_state(fresh)
-    assert CommandState.CANCELED is await driver.command_state(flying)
+    assert CommandState.CANCELED is await driver.command_state(handed_out)
     assert 0 == len(await reloaded(registry))
     with pytest.raises(NotFound):
         await registry.delete(DEFAULT_SCOPE_ID, DEVICE)

@@ -9,7 +9,7 @@ from tests.services.driver import ServiceDriver
 from tests.storage.subscriptions import emit_events, subscription
 
 STATUS = frozenset({EventType.COMMAND_STATUS})
-ODD = frozenset({EventType.RESULT_ORPHANED})
+ORPHANS = frozenset({EventType.RESULT_ORPHANED})
 
 
 def test_subscriptions(services: Services) -> None:
@@ -17,16 +17,20 @@ def test_subscriptions(services: Services) -> None:
     services.event_interest.set_subscriptions(
         [
             subscription(id=1, events=STATUS),
-            subscription(id=2, events=ODD),
-            subscription(id=3, events=ODD, scope_id=2),
+            subscription(id=2, events=ORPHANS),
+            subscription(id=3, events=ORPHANS, scope_id=2),
             subscription(id=4, scope_id=3, health=SubscriptionHealth.DISABLED),
             subscription(
-                id=5, scope_id=4, events=ODD, health=SubscriptionHealth.PAUSED
+                id=5, scope_id=4, events=ORPHANS, health=SubscriptionHealth.PAUSED
             ),
         ]
     )
 
-    assert {1: STATUS | ODD, 2: ODD, 4: ODD} == services.store.event_interest
+    assert {
+        1: STATUS | ORPHANS,
+        2: ORPHANS,
+        4: ORPHANS,
+    } == services.store.event_interest
 
 
 def test_no_more(services: Services) -> None:
@@ -61,9 +65,9 @@ async def test_stream(services: Services, clock: ManualClock) -> None:
 
 def test_stream_and_subscription(services: Services) -> None:
     """What a stream wants comes on top of what subscriptions want."""
-    services.event_interest.set_subscriptions([subscription(events=ODD)])
+    services.event_interest.set_subscriptions([subscription(events=ORPHANS)])
     with services.event_interest.open_stream(1, STATUS):
-        assert {1: STATUS | ODD} == services.store.event_interest
+        assert {1: STATUS | ORPHANS} == services.store.event_interest
 
 
 async def test_wakeup(services: Services) -> None:
@@ -97,14 +101,17 @@ async def test_coming_and_going(services: Services, clock: ManualClock) -> None:
     interests = services.event_interest
     for _ in range(1000):
         clock.tick(0.1)
-        with interests.open_stream(1, STATUS), interests.open_stream(1, STATUS | ODD):
+        with (
+            interests.open_stream(1, STATUS),
+            interests.open_stream(1, STATUS | ORPHANS),
+        ):
             pass
     clock.tick(599)
     early = await interests.expire()
-    wanted = dict(services.store.event_interest)
+    interest = dict(services.store.event_interest)
     clock.tick(1)
 
-    assert (0, {1: STATUS | ODD}) == (early, wanted)
+    assert (0, {1: STATUS | ORPHANS}) == (early, interest)
     assert (2, {}) == (await interests.expire(), services.store.event_interest)
 
 
@@ -122,7 +129,7 @@ async def test_whole_after_restart(services: Services, clock: ManualClock) -> No
     again.set_subscriptions([])
     whole = (
         again.is_complete_after(1, STATUS, last),
-        again.is_complete_after(1, ODD, last),
+        again.is_complete_after(1, ORPHANS, last),
     )
     clock.tick(1)
     late = EventInterest(store=store, clock=clock)
@@ -140,8 +147,8 @@ async def test_whole_from_then_on(services: Services, clock: ManualClock) -> Non
     await services.event_interest.extend(1, STATUS)
     again = EventInterest(store=services.store, clock=clock)
     await again.load()
-    again.set_subscriptions([subscription(events=ODD)])
+    again.set_subscriptions([subscription(events=ORPHANS)])
 
     assert not again.is_complete_after(1, STATUS, early)
     assert again.is_complete_after(1, STATUS, services.store.new_id())
-    assert again.is_complete_after(1, ODD, early)
+    assert again.is_complete_after(1, ORPHANS, early)

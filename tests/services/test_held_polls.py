@@ -27,16 +27,16 @@ async def test_held_until_enqueued(
 ) -> None:
     """A held poll is answered the moment a command comes, in the same commit."""
     async with driver.held_poll("u1") as poll:
-        (wanted,) = await driver.enqueue("execute_actions")
+        (command,) = await driver.enqueue("execute_actions")
         in_flight = await poll
 
     assert in_flight is not None
-    assert (wanted.id, "u1") == (in_flight.command.id, in_flight.delivery.uuid)
+    assert (command.id, "u1") == (in_flight.command.id, in_flight.delivery.uuid)
     (commit,) = [one for one in commits if one.new_commands]
     assert [CommandEvent.HAND_OUT] == [
         move.command_event for move in commit.transitions
     ]
-    assert CommandState.SENT is await driver.command_state(wanted)
+    assert CommandState.SENT is await driver.command_state(command)
 
 
 async def test_held_gets_one(driver: ServiceDriver) -> None:
@@ -68,12 +68,12 @@ async def test_held_and_gone(driver: ServiceDriver) -> None:
     peer = Connection()
     async with driver.held_poll("u1", connection=peer) as poll:
         peer.is_open = False
-        (wanted,) = await driver.enqueue("execute_actions")
+        (command,) = await driver.enqueue("execute_actions")
         await driver.run_until_idle()
 
         assert not poll.done() or await poll is None
-    assert CommandState.PENDING is await driver.command_state(wanted)
-    assert wanted.id == (await driver.receive_command("u2")).command.id
+    assert CommandState.PENDING is await driver.command_state(command)
+    assert command.id == (await driver.receive_command("u2")).command.id
 
 
 async def test_held_and_broken_off(driver: ServiceDriver) -> None:
@@ -82,13 +82,13 @@ async def test_held_and_broken_off(driver: ServiceDriver) -> None:
         enqueuing = asyncio.create_task(driver.enqueue("execute_actions"))
         await driver.wait_for_decision()
         poll.cancel()
-        (wanted,) = await enqueuing
+        (command,) = await enqueuing
         await driver.run_until_idle()
 
-    record = await driver.command_record(wanted)
+    record = await driver.command_record(command)
     assert (CommandState.PENDING, 0) == (record.command.state, record.command.attempts)
     assert DeliveryOutcome.NOT_WRITTEN in [d.outcome for d in record.deliveries]
-    assert wanted.id == (await driver.receive_command("u2")).command.id
+    assert command.id == (await driver.receive_command("u2")).command.id
 
 
 async def test_held_with_the_store_away(driver: ServiceDriver) -> None:
@@ -99,11 +99,11 @@ async def test_held_with_the_store_away(driver: ServiceDriver) -> None:
         await driver.run_until_idle()
         assert not poll.done()
 
-        (wanted,) = await driver.enqueue("load_objects")
+        (command,) = await driver.enqueue("load_objects")
         in_flight = await poll
 
     assert in_flight is not None
-    assert wanted.id == in_flight.command.id
+    assert command.id == in_flight.command.id
 
 
 async def test_newest_wins(driver: ServiceDriver, services: Services) -> None:
@@ -150,16 +150,16 @@ async def test_newest_wins_amid(driver: ServiceDriver) -> None:
         enqueuing = asyncio.create_task(driver.enqueue("execute_actions"))
         await driver.wait_for_decision()
         newer = asyncio.create_task(driver.poll("u2", hold=20))
-        (wanted,) = await enqueuing
+        (command,) = await enqueuing
         async with asyncio.timeout(2):
             while not any(t.done() and t.result() for t in (older, newer)):
                 await driver.run_until_idle()
         newer.cancel()
         polls = await asyncio.gather(older, newer, return_exceptions=True)
 
-    given = [in_flight for in_flight in polls if isinstance(in_flight, InFlight)]
-    assert [wanted.id] == [in_flight.command.id for in_flight in given]
-    assert 1 == (await driver.command_record(wanted)).command.attempts
+    handed_out = [in_flight for in_flight in polls if isinstance(in_flight, InFlight)]
+    assert [command.id] == [in_flight.command.id for in_flight in handed_out]
+    assert 1 == (await driver.command_record(command)).command.attempts
 
 
 async def test_devices_are_apart(driver: ServiceDriver) -> None:
@@ -175,7 +175,7 @@ async def test_not_before_wakes(driver: ServiceDriver, clock: ManualClock) -> No
     """A held poll is answered when a command's time comes."""
     async with driver.held_poll("u1") as poll:
         soon = START + SECOND // 50
-        (wanted,) = await driver.enqueue("reboot", not_before=soon)
+        (command,) = await driver.enqueue("reboot", not_before=soon)
         await driver.run_until_idle()
         assert not poll.done()
 
@@ -184,7 +184,7 @@ async def test_not_before_wakes(driver: ServiceDriver, clock: ManualClock) -> No
             in_flight = await poll
 
     assert in_flight is not None
-    assert wanted.id == in_flight.command.id
+    assert command.id == in_flight.command.id
 
 
 async def test_answer_wakes(driver: ServiceDriver) -> None:
@@ -203,7 +203,7 @@ async def test_answer_wakes(driver: ServiceDriver) -> None:
 
 async def test_grace_in_a_held_poll(driver: ServiceDriver, clock: ManualClock) -> None:
     """A held poll waits through the grace and is then answered."""
-    (wanted,) = await driver.enqueue("load_objects")
+    (command,) = await driver.enqueue("load_objects")
     await driver.receive_command("u1")
     clock.tick(4.98)
     async with driver.held_poll("u2") as poll:
@@ -214,12 +214,12 @@ async def test_grace_in_a_held_poll(driver: ServiceDriver, clock: ManualClock) -
             in_flight = await poll
 
     assert in_flight is not None
-    assert (wanted.id, 2) == (in_flight.command.id, in_flight.command.attempts)
+    assert (command.id, 2) == (in_flight.command.id, in_flight.command.attempts)
 
 
 async def test_taken_back_wakes(driver: ServiceDriver, services: Services) -> None:
     """What was taken back goes to the poll that is held by then."""
-    (wanted,) = await driver.enqueue("execute_actions")
+    (command,) = await driver.enqueue("execute_actions")
     lost = await driver.poll("u1")
     assert lost is not None
     async with driver.held_poll("u2") as poll:
@@ -227,7 +227,7 @@ async def test_taken_back_wakes(driver: ServiceDriver, services: Services) -> No
         in_flight = await poll
 
     assert in_flight is not None
-    assert (wanted.id, 1) == (in_flight.command.id, in_flight.command.attempts)
+    assert (command.id, 1) == (in_flight.command.id, in_flight.command.attempts)
 
 
 async def test_hold_ends(

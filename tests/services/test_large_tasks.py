@@ -35,14 +35,14 @@ async def count_rows_written(
     marks: list[int] = []
     counted: list[int] = []
 
-    def note(statement: str, total: int) -> None:
+    def record(statement: str, total: int) -> None:
         if statement.startswith("BEGIN"):
             marks.append(total)
         elif statement == "COMMIT":
             counted.append(total - marks.pop())
 
     await connection.run(
-        lambda c: c.set_trace_callback(lambda sql: note(sql, c.total_changes))
+        lambda c: c.set_trace_callback(lambda sql: record(sql, c.total_changes))
     )
     yield counted
     await connection.run(lambda c: c.set_trace_callback(None))
@@ -53,10 +53,10 @@ async def test_made(operation_driver: OperationDriver) -> None:
     await operation_driver.adopt(*range(1, MANY + 1))
 
     async with count_rows_written(operation_driver) as counted:
-        made = await operation_driver.create_task(ONE, devices=MANY)
+        created = await operation_driver.create_task(ONE, devices=MANY)
 
-    assert made.task is not None
-    assert {"waiting": MANY} == await operation_driver.task_counts(made.task)
+    assert created.task is not None
+    assert {"waiting": MANY} == await operation_driver.task_counts(created.task)
     assert MANY // BATCH_SIZE + 2 == len(counted)
     assert max(counted) <= BATCH_SIZE
 

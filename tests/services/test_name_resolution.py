@@ -26,12 +26,12 @@ FOUND: ResolvedAddresses = [(socket.AF_INET, ADDRESS)]
 class FakeResolver:
     """Knows every name but those of `.invalid`; is silent about those of `.dead`."""
 
-    asked: list[str] = attrs.Factory(list)
+    lookups: list[str] = attrs.Factory(list)
     end: threading.Event = attrs.Factory(threading.Event)
 
     def getaddrinfo(self, host: str, *_: Any, **__: Any) -> list[Any]:
         """Answer as `socket.getaddrinfo` does."""
-        self.asked.append(host)
+        self.lookups.append(host)
         if host.endswith(".dead"):
             self.end.wait(30)
         if host.endswith((".dead", ".invalid")):
@@ -41,7 +41,7 @@ class FakeResolver:
 
 @pytest.fixture(name="resolver")
 def _resolver(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeResolver]:
-    """Return what is asked instead of this machine."""
+    """Answer lookups in place of the machine."""
     machine = FakeResolver()
     monkeypatch.setattr(socket, "getaddrinfo", machine.getaddrinfo)
     yield machine
@@ -69,7 +69,7 @@ async def test_found(resolver: FakeResolver) -> None:
 
     assert FOUND == await names.resolve("receiver.example")
     assert [(socket.AF_INET6, "::1")] == await names.resolve("::1")
-    assert ["receiver.example"] == resolver.asked
+    assert ["receiver.example"] == resolver.lookups
 
 
 async def test_dead_names_hold_up_nobody(resolver: FakeResolver) -> None:
@@ -92,11 +92,11 @@ async def test_once_at_a_time(resolver: FakeResolver) -> None:
     """Whoever asks for a name that is looked up just now waits for the same answer."""
     names = NameResolver()
     both = asyncio.gather(*(unknown(names, "a.dead") for _ in range(20)))
-    await wait_until(lambda: bool(resolver.asked))
+    await wait_until(lambda: bool(resolver.lookups))
     resolver.end.set()
 
     assert [True] * 20 == await both
-    assert ["a.dead"] == resolver.asked
+    assert ["a.dead"] == resolver.lookups
 
 
 async def test_not_again_at_once(
@@ -106,13 +106,13 @@ async def test_not_again_at_once(
     names = NameResolver()
     assert await unknown(names, "a.invalid")
     assert await unknown(names, "a.invalid")
-    assert ["a.invalid"] == resolver.asked
+    assert ["a.invalid"] == resolver.lookups
 
     set_module("NEGATIVE_TTL", -1)
     names = NameResolver()
     assert await unknown(names, "a.invalid")
     assert await unknown(names, "a.invalid")
-    assert 3 == len(resolver.asked)
+    assert 3 == len(resolver.lookups)
 
 
 async def test_too_long(
@@ -124,7 +124,7 @@ async def test_too_long(
 
     assert await unknown(names, "a.dead")
     await SsrfGuard(resolver=names).check_resolved("https://b.dead/")
-    assert 2 == len(resolver.asked)
+    assert 2 == len(resolver.lookups)
 
 
 async def test_few_are_remembered(
@@ -136,4 +136,4 @@ async def test_few_are_remembered(
     for host in ("a.invalid", "b.invalid", "c.invalid", "a.invalid"):
         assert await unknown(names, host)
 
-    assert 4 == len(resolver.asked)
+    assert 4 == len(resolver.lookups)

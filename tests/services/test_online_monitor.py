@@ -25,15 +25,15 @@ ONLINE, OFFLINE = EventType.DEVICE_ONLINE, EventType.DEVICE_OFFLINE
 
 def online_monitor(services: Services, hold: int = 0) -> OnlineMonitor:
     """Return what tells who comes and goes, as the program makes it."""
-    made = OnlineMonitor(
+    monitor = OnlineMonitor(
         store=services.store,
         clock=services.clock,
         fleet=services.fleet,
         default_hold=hold,
     )
-    made.restore()
+    monitor.restore()
     services.store.event_interest[DEFAULT_SCOPE_ID] = frozenset(EventType)
-    return made
+    return monitor
 
 
 @pytest.fixture(name="monitor")
@@ -257,9 +257,9 @@ async def test_wrong_key(services: Services, monitor: OnlineMonitor) -> None:
     services.fleet.admit(DEVICE, "wrong", HOME)
     await monitor.publish_changes()
 
-    ((kind, told),) = await device_events(services)
+    ((kind, data),) = await device_events(services)
     assert EventType.DEVICE_IDENTITY_MISMATCH is kind
-    assert "wrongKey" == told.reason
+    assert "wrongKey" == data.reason
 
 
 async def test_forgotten(

@@ -66,15 +66,15 @@ async def test_the_worker_is_called(operation_driver: OperationDriver) -> None:
     due = operation_driver.services.operations.wakeup
     await operation_driver.create_operation(ONE, TWO)
     await operation_driver.receive_command()
-    rings = [due.is_set()]
+    wakeups = [due.is_set()]
     await operation_driver.post_result()
-    rings.append(due.is_set())
+    wakeups.append(due.is_set())
     await operation_driver.start_next_steps()
-    rings.append(due.is_set())
+    wakeups.append(due.is_set())
     await operation_driver.run_command()
-    rings.append(due.is_set())
+    wakeups.append(due.is_set())
 
-    assert [False, True, False, False] == rings
+    assert [False, True, False, False] == wakeups
 
 
 async def test_each_step_as_it_was_given(operation_driver: OperationDriver) -> None:
@@ -340,12 +340,12 @@ async def test_key_at_once(operation_driver: OperationDriver) -> None:
     """Of ten at the same moment one is begun."""
     await operation_driver.adopt(DEVICE)
 
-    begun = await asyncio.gather(
+    started = await asyncio.gather(
         *(operation_driver.create_idempotent(ONE) for _ in range(10))
     )
 
-    assert 1 == len({each.answer for each in begun})
-    assert 1 == sum(each.operation is not None for each in begun)
+    assert 1 == len({each.answer for each in started})
+    assert 1 == sum(each.operation is not None for each in started)
 
 
 async def test_not_there(operation_driver: OperationDriver) -> None:
@@ -363,11 +363,11 @@ async def test_not_there(operation_driver: OperationDriver) -> None:
 async def test_who_began_it(operation_driver: OperationDriver) -> None:
     """What the server tells is by the token that began it."""
     of = await operation_driver.create_operation(ONE)
-    (told,) = await operation_driver.services.store.operations.notifications(
+    (notification,) = await operation_driver.services.store.operations.notifications(
         DEFAULT_SCOPE_ID, of.id, after=0, limit=9
     )
 
-    assert (TOKEN_ID, TOKEN_ID) == (of.created_by, told.created_by)
+    assert (TOKEN_ID, TOKEN_ID) == (of.created_by, notification.created_by)
 
 
 async def test_late_conflicts(operation_driver: OperationDriver) -> None:

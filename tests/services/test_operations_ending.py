@@ -63,7 +63,7 @@ async def test_told(operation_driver: OperationDriver) -> None:
     of = await operation_driver.create_operation()
     operation_driver.clock.tick(5)
 
-    told = await operation_driver.post_notification(
+    posted = await operation_driver.post_notification(
         of, 30, message="half", resource="photo", sent_at=17
     )
 
@@ -73,16 +73,16 @@ async def test_told(operation_driver: OperationDriver) -> None:
         0,
         30,
     ) == await operation_driver.operation_progress(of)
-    assert told == await operation_driver.services.store.operations.find_notification(
-        DEFAULT_SCOPE_ID, of.id, told.id
+    assert posted == await operation_driver.services.store.operations.find_notification(
+        DEFAULT_SCOPE_ID, of.id, posted.id
     )
     assert (TOKEN_ID + 1, operation_driver.clock.now(), 17, "photo", "half", 30) == (
-        told.created_by,
-        told.created_at,
-        told.sent_at,
-        told.resource,
-        told.message,
-        told.progress,
+        posted.created_by,
+        posted.created_at,
+        posted.sent_at,
+        posted.resource,
+        posted.message,
+        posted.progress,
     )
 
 
@@ -129,10 +129,10 @@ async def test_steps_are_not_closed(operation_driver: OperationDriver) -> None:
     """What has steps ends by its steps alone, whatever is told."""
     of = await operation_driver.create_operation(ONE)
     await operation_driver.post_notification(of, 100, status=OperationStatus.COMPLETED)
-    told = await operation_driver.operation_progress(of)
+    progress = await operation_driver.operation_progress(of)
     await operation_driver.run_command()
 
-    assert (OperationStatus.RUNNING, 1, 0, 0) == told
+    assert (OperationStatus.RUNNING, 1, 0, 0) == progress
     assert (
         OperationStatus.COMPLETED,
         1,

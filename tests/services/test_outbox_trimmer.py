@@ -43,12 +43,12 @@ def _outbox(services: Services) -> OutboxTrimmer:
     )
 
 
-async def create_subscription(services: Services, **given: object) -> Subscription:
+async def create_subscription(services: Services, **fields: object) -> Subscription:
     """Return a subscription that the services know."""
-    made = subscription(**given)
-    await save_subscription(services.store, owner=made)
+    created = subscription(**fields)
+    await save_subscription(services.store, owner=created)
     await services.subscriptions.load()
-    return services.subscriptions.get(DEFAULT_SCOPE_ID, made.id)
+    return services.subscriptions.get(DEFAULT_SCOPE_ID, created.id)
 
 
 async def left(services: Services, of: Subscription) -> int:
@@ -241,11 +241,11 @@ async def test_old_events(
 ) -> None:
     """Events go after a week; those that were given up, after thirty days."""
     await create_subscription(services)
-    told, dead, nobodys = await emit_events(services.store, 3)
+    delivered, dead, nobodys = await emit_events(services.store, 3)
     await services.store.subscriptions.record_deliveries(
         services.subscriptions.get(DEFAULT_SCOPE_ID, 1),
         [
-            webhook_delivery(told.id, state=WebhookState.DELIVERED),
+            webhook_delivery(delivered.id, state=WebhookState.DELIVERED),
             webhook_delivery(dead.id, state=WebhookState.DEAD),
         ],
     )

@@ -18,7 +18,7 @@ NO = b'{"error":"no"}'
 CUT = b'{"response":{"users":[{"id":1'
 
 
-async def kept(services: Services) -> list[Result]:
+async def stored_results(services: Services) -> list[Result]:
     """Return every result."""
     store = services.store
     return list(
@@ -29,7 +29,7 @@ async def kept(services: Services) -> list[Result]:
 
 
 @pytest.mark.parametrize(
-    "given",
+    "fields",
     [
         {"body": CUT},
         {"body": b"\xff\xfe\0 not JSON at all"},
@@ -37,17 +37,17 @@ async def kept(services: Services) -> list[Result]:
         {"body": b""},
     ],
 )
-async def test_unreadable(driver: ServiceDriver, given: dict[str, Any]) -> None:
+async def test_unreadable(driver: ServiceDriver, fields: dict[str, Any]) -> None:
     """A whole body that says nothing is a success: the device did answer."""
-    (wanted,) = await driver.enqueue("reboot")
+    (command,) = await driver.enqueue("reboot")
     await driver.receive_command("u1")
 
-    await driver.post_result(uuid="u1", **given)
+    await driver.post_result(uuid="u1", **fields)
 
-    record = await driver.command_record(wanted)
+    record = await driver.command_record(command)
     assert CommandState.SUCCESSFUL is record.command.state
     assert record.result is not None
-    assert given["body"] == record.result.body
+    assert fields["body"] == record.result.body
 
 
 @pytest.mark.parametrize(
@@ -66,30 +66,30 @@ async def test_unreadable(driver: ServiceDriver, given: dict[str, Any]) -> None:
 async def test_broken_off(
     driver: ServiceDriver, services: Services, body: bytes, uuid: str | None
 ) -> None:
-    """A body whose end never came is kept but ends nothing: it may come again."""
-    (wanted,) = await driver.enqueue("reboot")
+    """A body whose end never came is stored but ends nothing: it may come again."""
+    (command,) = await driver.enqueue("reboot")
     await driver.receive_command(uuid)
 
     part = await driver.post_result(body, uuid, complete=False)
 
-    assert [part] == await kept(services)
-    assert (wanted.id, False) == (part.command_id, part.complete)
-    assert CommandState.SENT is await driver.command_state(wanted)
+    assert [part] == await stored_results(services)
+    assert (command.id, False) == (part.command_id, part.complete)
+    assert CommandState.SENT is await driver.command_state(command)
 
     whole = await driver.post_result(NO, uuid)
 
-    record = await driver.command_record(wanted)
+    record = await driver.command_record(command)
     assert (CommandState.FAILED, whole) == (record.command.state, record.result)
 
 
 async def test_announced_too_long(driver: ServiceDriver) -> None:
     """A whole JSON object of which more was announced is a result all the same."""
-    (wanted,) = await driver.enqueue("reboot")
+    (command,) = await driver.enqueue("reboot")
     await driver.receive_command("u1")
 
     await driver.post_result(NO, "u1", complete=False)
 
-    assert CommandState.FAILED is await driver.command_state(wanted)
+    assert CommandState.FAILED is await driver.command_state(command)
 
 
 async def test_arriving(driver: ServiceDriver, services: Services) -> None:
@@ -133,8 +133,8 @@ async def test_arriving_of_another(
 
 
 async def test_store_away(driver: ServiceDriver, services: Services) -> None:
-    """A result that cannot be kept says so; the next try ends the command."""
-    (wanted,) = await driver.enqueue("reboot")
+    """A result that cannot be stored says so; the next try ends the command."""
+    (command,) = await driver.enqueue("reboot")
     await driver.receive_command("u1")
     async with driver.failing_commits():
         with pytest.raises(Unavailable):
@@ -142,8 +142,8 @@ async def test_store_away(driver: ServiceDriver, services: Services) -> None:
 
     await driver.post_result(OK, "u1")
 
-    assert CommandState.SUCCESSFUL is await driver.command_state(wanted)
-    assert 1 == len(await kept(services))
+    assert CommandState.SUCCESSFUL is await driver.command_state(command)
+    assert 1 == len(await stored_results(services))
 
 
 @pytest.mark.parametrize("uuid", [None, "u1"])

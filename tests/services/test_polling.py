@@ -17,7 +17,7 @@ async def test_idle(driver: ServiceDriver, services: Services) -> None:
 
 async def test_command(driver: ServiceDriver, services: Services) -> None:
     """A device is handed its command with a delivery that knows who asked."""
-    (wanted,) = await driver.enqueue("reboot")
+    (command,) = await driver.enqueue("reboot")
     assert not services.polling.is_idle(DEVICE)
 
     in_flight = await driver.poll("u1")
@@ -25,7 +25,7 @@ async def test_command(driver: ServiceDriver, services: Services) -> None:
     assert in_flight is not None
     assert order("reboot") == await services.polling.load_order(in_flight)
     assert services.polling.is_idle(DEVICE)
-    record = await driver.command_record(wanted)
+    record = await driver.command_record(command)
     (delivery,) = record.deliveries
     assert (CommandState.SENT, "u1", "192.0.2.7", START) == (
         record.command.state,
@@ -39,13 +39,13 @@ async def test_written(
     driver: ServiceDriver, services: Services, clock: ManualClock
 ) -> None:
     """What was written is DELIVERED from then on, recorded a moment later."""
-    (wanted,) = await driver.enqueue("reboot")
+    (command,) = await driver.enqueue("reboot")
     await driver.receive_command()
     clock.tick(3)
 
     assert 1 == await services.polling.record_written()
     assert 0 == await services.polling.record_written()
-    record = await driver.command_record(wanted)
+    record = await driver.command_record(command)
     assert (CommandState.DELIVERED, START, START) == (
         record.command.state,
         record.command.delivered_at,
@@ -55,74 +55,74 @@ async def test_written(
 
 async def test_written_and_answered(driver: ServiceDriver, services: Services) -> None:
     """After the result nothing is left to record."""
-    (wanted,) = await driver.enqueue("reboot")
+    (command,) = await driver.enqueue("reboot")
     await driver.receive_command("u1")
     await driver.post_result(uuid="u1")
 
     assert 0 == await services.polling.record_written()
-    assert CommandState.SUCCESSFUL is await driver.command_state(wanted)
+    assert CommandState.SUCCESSFUL is await driver.command_state(command)
 
 
 async def test_written_with_the_store_away(
     driver: ServiceDriver, services: Services
 ) -> None:
     """What could not be recorded is recorded when the store is back."""
-    (wanted,) = await driver.enqueue("reboot")
+    (command,) = await driver.enqueue("reboot")
     await driver.receive_command()
     async with driver.failing_commits():
         await asyncio.gather(services.polling.record_written(), return_exceptions=True)
 
     await services.polling.record_written()
 
-    assert CommandState.DELIVERED is await driver.command_state(wanted)
+    assert CommandState.DELIVERED is await driver.command_state(command)
 
 
 async def test_lost(driver: ServiceDriver, services: Services) -> None:
     """A hand-out to a device that was gone is undone and no attempt."""
-    (wanted,) = await driver.enqueue("execute_actions")
+    (command,) = await driver.enqueue("execute_actions")
     in_flight = await driver.poll("u1")
     assert in_flight is not None
 
     services.polling.requeue(in_flight)
     await driver.run_until_idle()
 
-    record = await driver.command_record(wanted)
+    record = await driver.command_record(command)
     assert (CommandState.PENDING, 0) == (record.command.state, record.command.attempts)
-    assert wanted.id == (await driver.receive_command("u2")).command.id
+    assert command.id == (await driver.receive_command("u2")).command.id
 
 
 async def test_gone_before(driver: ServiceDriver) -> None:
     """Nothing is handed out to a device that is gone."""
-    (wanted,) = await driver.enqueue("execute_actions")
+    (command,) = await driver.enqueue("execute_actions")
 
     assert await driver.poll(connection=Connection(is_open=False)) is None
-    assert CommandState.PENDING is await driver.command_state(wanted)
-    assert wanted.id == (await driver.receive_command()).command.id
+    assert CommandState.PENDING is await driver.command_state(command)
+    assert command.id == (await driver.receive_command()).command.id
 
 
 async def test_canceled_poll(driver: ServiceDriver) -> None:
     """A poll that is broken off while its hand-out is committed gives it back."""
-    (wanted,) = await driver.enqueue("execute_actions")
+    (command,) = await driver.enqueue("execute_actions")
     poll = asyncio.create_task(driver.poll("u1"))
     await driver.wait_for_decision()
     poll.cancel()
     await asyncio.gather(poll, return_exceptions=True)
     await driver.run_until_idle()
 
-    record = await driver.command_record(wanted)
+    record = await driver.command_record(command)
     assert (CommandState.PENDING, 0) == (record.command.state, record.command.attempts)
-    assert wanted.id == (await driver.receive_command("u2")).command.id
+    assert command.id == (await driver.receive_command("u2")).command.id
 
 
 async def test_store_away(driver: ServiceDriver) -> None:
     """With the store away a device gets nothing, and its command when it is back."""
-    (wanted,) = await driver.enqueue("execute_actions")
+    (command,) = await driver.enqueue("execute_actions")
     async with driver.failing_commits():
         assert await driver.poll("u1") is None
         assert await driver.poll("u2") is None
 
-    assert wanted.id == (await driver.receive_command("u3")).command.id
-    assert CommandState.SENT is await driver.command_state(wanted)
+    assert command.id == (await driver.receive_command("u3")).command.id
+    assert CommandState.SENT is await driver.command_state(command)
 
 
 async def test_broken_off(driver: ServiceDriver, services: Services) -> None:

@@ -41,25 +41,25 @@ async def count(services: Services) -> int:
 
 async def test_enqueue(driver: ServiceDriver) -> None:
     """A command waits for its device with what the settings and catalogue say."""
-    (wanted,) = await driver.enqueue("load_objects")
+    (command,) = await driver.enqueue("load_objects")
 
-    kept = (await driver.command_record(wanted)).command
+    stored = (await driver.command_record(command)).command
     assert (DEVICE, CommandState.PENDING, TIMEOUT, START, START + DAY) == (
-        kept.device_id,
-        kept.state,
-        kept.response_timeout,
-        kept.created_at,
-        kept.expires_at,
+        stored.device_id,
+        stored.state,
+        stored.response_timeout,
+        stored.created_at,
+        stored.expires_at,
     )
-    assert order() == kept.order
+    assert order() == stored.order
 
 
 async def test_array(driver: ServiceDriver) -> None:
     """Several commands are handed out in the order in which they were given."""
-    wanted = await driver.enqueue("load_objects", "reboot", "system_information")
+    command = await driver.enqueue("load_objects", "reboot", "system_information")
 
     handed = []
-    for _ in wanted:
+    for _ in command:
         handed.append((await driver.receive_command("u")).command.endpoint)
         await driver.post_result(uuid="u")
 
@@ -117,13 +117,13 @@ async def test_same_key_at_once(driver: ServiceDriver, services: Services) -> No
 
 async def test_other_request_at_once(driver: ServiceDriver, services: Services) -> None:
     """Of two requests that come at once with one key the second is refused."""
-    said = await asyncio.gather(
+    outcomes = await asyncio.gather(
         driver.enqueue_idempotent("reboot"),
         driver.enqueue_idempotent("reboot", fingerprint="other"),
         return_exceptions=True,
     )
 
-    assert isinstance(said[1], IdempotencyMismatch)
+    assert isinstance(outcomes[1], IdempotencyMismatch)
     assert 1 == await count(services)
 
 
@@ -200,9 +200,9 @@ async def test_key_with_the_store_away(
 
 async def test_cancel(driver: ServiceDriver, services: Services) -> None:
     """A command that was never handed out can be canceled, once."""
-    (wanted,) = await driver.enqueue("reboot")
+    (command,) = await driver.enqueue("reboot")
 
-    record = await services.queue.cancel(DEFAULT_SCOPE_ID, wanted.id)
+    record = await services.queue.cancel(DEFAULT_SCOPE_ID, command.id)
 
     assert (CommandState.CANCELED, START) == (
         record.command.state,
@@ -210,37 +210,37 @@ async def test_cancel(driver: ServiceDriver, services: Services) -> None:
     )
     assert await driver.poll() is None
     with pytest.raises(Conflict, match="CANCELED"):
-        await services.queue.cancel(DEFAULT_SCOPE_ID, wanted.id)
+        await services.queue.cancel(DEFAULT_SCOPE_ID, command.id)
 
 
 async def test_cancel_too_late(driver: ServiceDriver, services: Services) -> None:
     """A command that was handed out cannot be canceled, now or later."""
-    (wanted,) = await driver.enqueue("load_objects")
+    (command,) = await driver.enqueue("load_objects")
     await driver.receive_command("u1")
     with pytest.raises(Conflict, match="SENT"):
-        await services.queue.cancel(DEFAULT_SCOPE_ID, wanted.id)
+        await services.queue.cancel(DEFAULT_SCOPE_ID, command.id)
 
     await driver.expire_overdue(180)
-    assert CommandState.PENDING is await driver.command_state(wanted)
+    assert CommandState.PENDING is await driver.command_state(command)
     with pytest.raises(Conflict, match="handed out"):
-        await services.queue.cancel(DEFAULT_SCOPE_ID, wanted.id)
+        await services.queue.cancel(DEFAULT_SCOPE_ID, command.id)
 
     await driver.receive_command("u2")
     await driver.post_result(uuid="u2")
     with pytest.raises(Conflict, match="SUCCESSFUL"):
-        await services.queue.cancel(DEFAULT_SCOPE_ID, wanted.id)
+        await services.queue.cancel(DEFAULT_SCOPE_ID, command.id)
 
 
 async def test_unknown(services: Services) -> None:
     """A command that is not there cannot be had, waited for, canceled or retried."""
-    for work in (
+    for call in (
         services.queue.get(DEFAULT_SCOPE_ID, 1),
         services.queue.wait_until_over(DEFAULT_SCOPE_ID, 1, 0),
         services.queue.cancel(DEFAULT_SCOPE_ID, 1),
         services.queue.retry(DEFAULT_SCOPE_ID, 1, render_ids),
     ):
         with pytest.raises(NotFound):
-            await work
+            await call
 
 
 async def test_retry(
@@ -262,12 +262,12 @@ async def test_retry(
         await services.queue.retry(DEFAULT_SCOPE_ID, first.id, render_ids)
     ).commands
 
-    kept = (await driver.command_record(again)).command
+    stored = (await driver.command_record(again)).command
     same = ("device_id", "priority", "guarantee", "max_attempts", "response_timeout")
-    assert [getattr(first, n) for n in same] == [getattr(kept, n) for n in same]
+    assert [getattr(first, n) for n in same] == [getattr(stored, n) for n in same]
     assert (order("execute_actions"), clock.now() + 60 * SECOND) == (
-        kept.order,
-        kept.expires_at,
+        stored.order,
+        stored.expires_at,
     )
     assert again.id != first.id
     assert CommandState.EXPIRED is await driver.command_state(first)
@@ -278,14 +278,14 @@ async def test_retry_too_early(
     driver: ServiceDriver, services: Services, stage: str
 ) -> None:
     """A command that has not ended is not tried again."""
-    (wanted,) = await driver.enqueue("load_objects")
+    (command,) = await driver.enqueue("load_objects")
     if stage != "waits":
         await driver.receive_command("u1")
     if stage == "waits again":
         await driver.expire_overdue(180)
 
     with pytest.raises(Conflict):
-        await services.queue.retry(DEFAULT_SCOPE_ID, wanted.id, render_ids)
+        await services.queue.retry(DEFAULT_SCOPE_ID, command.id, render_ids)
 
 
 @pytest.mark.parametrize("body", [b'{"response":{}}', b'{"error":"no"}'])
@@ -323,8 +323,8 @@ async def wait_for_outcome(
 
 async def test_wait_for_an_answer(driver: ServiceDriver) -> None:
     """Who waits for a command hears of its outcome at once."""
-    (wanted,) = await driver.enqueue("reboot")
-    task = await wait_for_outcome(driver, wanted)
+    (command,) = await driver.enqueue("reboot")
+    task = await wait_for_outcome(driver, command)
     await driver.receive_command("u1")
     await driver.run_until_idle()
     assert not task.done()
@@ -339,10 +339,10 @@ async def test_wait_for_another_end(
     driver: ServiceDriver, services: Services, end: str
 ) -> None:
     """Every end is an outcome."""
-    (wanted,) = await driver.enqueue("execute_actions")
-    task = await wait_for_outcome(driver, wanted)
+    (command,) = await driver.enqueue("execute_actions")
+    task = await wait_for_outcome(driver, command)
     if end == "cancel":
-        await services.queue.cancel(DEFAULT_SCOPE_ID, wanted.id)
+        await services.queue.cancel(DEFAULT_SCOPE_ID, command.id)
     elif end == "expire":
         await driver.expire_overdue(30)
     else:
@@ -357,19 +357,19 @@ async def test_wait_for_what_has_ended(
     driver: ServiceDriver, services: Services
 ) -> None:
     """For what has ended nobody waits."""
-    (wanted,) = await driver.enqueue("reboot")
-    await services.queue.cancel(DEFAULT_SCOPE_ID, wanted.id)
+    (command,) = await driver.enqueue("reboot")
+    await services.queue.cancel(DEFAULT_SCOPE_ID, command.id)
 
-    assert CommandState.CANCELED is await (await wait_for_outcome(driver, wanted))
+    assert CommandState.CANCELED is await (await wait_for_outcome(driver, command))
 
 
 async def test_wait_for_nothing(driver: ServiceDriver, services: Services) -> None:
     """After the time the command is told as it stands."""
-    (wanted,) = await driver.enqueue("reboot")
+    (command,) = await driver.enqueue("reboot")
 
     for seconds in (0, 0.01):
         record = await services.queue.wait_until_over(
-            DEFAULT_SCOPE_ID, wanted.id, seconds
+            DEFAULT_SCOPE_ID, command.id, seconds
         )
         assert CommandState.PENDING is record.command.state
 
@@ -378,21 +378,21 @@ async def test_wait_until_the_server_stops(
     driver: ServiceDriver, services: Services
 ) -> None:
     """A server that stops keeps nobody waiting."""
-    (wanted,) = await driver.enqueue("reboot")
-    task = await wait_for_outcome(driver, wanted)
+    (command,) = await driver.enqueue("reboot")
+    task = await wait_for_outcome(driver, command)
 
     services.completion_waiters.close()
 
     assert CommandState.PENDING is await task
-    assert CommandState.PENDING is await (await wait_for_outcome(driver, wanted))
+    assert CommandState.PENDING is await (await wait_for_outcome(driver, command))
 
 
 async def test_wait_for_results(driver: ServiceDriver, services: Services) -> None:
     """Who waits for any result hears of the next one, an orphan too."""
-    with services.completion_waiters.results_waiter(DEFAULT_SCOPE_ID) as bell:
+    with services.completion_waiters.results_waiter(DEFAULT_SCOPE_ID) as waiter:
         await driver.enqueue("reboot")
-        assert not bell.is_set()
+        assert not waiter.is_set()
 
         await driver.post_result()
 
-        assert bell.is_set()
+        assert waiter.is_set()

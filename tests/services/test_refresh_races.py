@@ -40,12 +40,12 @@ async def test_device(services: Services, driver: ServiceDriver) -> None:
     """A device that is adopted here meanwhile is not forgotten."""
     fleet, slow = services.fleet, PausedReadStore(services.store, "all_devices")
     fleet.store = cast("Any", slow)
-    reading = asyncio.create_task(fleet.refresh(None))
+    refreshing = asyncio.create_task(fleet.refresh(None))
     await slow.has_read.wait()
     adopting = asyncio.create_task(fleet.put(DEFAULT_SCOPE_ID, DEVICE, {}))
     for _ in range(5):
         await driver.run_until_idle()
     slow.may_return.set()
-    await asyncio.gather(reading, adopting)
+    await asyncio.gather(refreshing, adopting)
 
     assert fleet.get(DEFAULT_SCOPE_ID, DEVICE).is_adopted

@@ -15,7 +15,7 @@ OK = b'{"response":{}}'
 NO = b'{"error":"no"}'
 
 
-async def kept(services: Services) -> list[Result]:
+async def stored_results(services: Services) -> list[Result]:
     """Return every result."""
     store = services.store
     return list(
@@ -29,15 +29,15 @@ async def kept(services: Services) -> list[Result]:
     ("body", "state"), [(OK, CommandState.SUCCESSFUL), (NO, CommandState.FAILED)]
 )
 async def test_by_uuid(driver: ServiceDriver, body: bytes, state: CommandState) -> None:
-    """A result with the uuid of its poll ends the command, and is kept with it."""
-    (wanted,) = await driver.enqueue("reboot")
+    """A result with the uuid of its poll ends the command, and is stored with it."""
+    (command,) = await driver.enqueue("reboot")
     await driver.receive_command("u1")
 
     came = await driver.post_result(body, "u1", endpoint="reboot")
 
-    record = await driver.command_record(wanted)
+    record = await driver.command_record(command)
     assert (state, came) == (record.command.state, record.result)
-    assert (MatchedBy.UUID, wanted.id, record.deliveries[0].id) == (
+    assert (MatchedBy.UUID, command.id, record.deliveries[0].id) == (
         came.matched_by,
         came.command_id,
         came.delivery_id,
@@ -58,13 +58,13 @@ async def test_in_flight(
     driver: ServiceDriver, polled: str | None, posted: str | None, endpoint: str | None
 ) -> None:
     """Where the poll or the result has no uuid the result is for what is in flight."""
-    (wanted,) = await driver.enqueue("reboot")
+    (command,) = await driver.enqueue("reboot")
     await driver.receive_command(polled)
 
     came = await driver.post_result(OK, posted, endpoint=endpoint)
 
-    assert (MatchedBy.IN_FLIGHT, wanted.id) == (came.matched_by, came.command_id)
-    assert CommandState.SUCCESSFUL is await driver.command_state(wanted)
+    assert (MatchedBy.IN_FLIGHT, command.id) == (came.matched_by, came.command_id)
+    assert CommandState.SUCCESSFUL is await driver.command_state(command)
 
 
 @pytest.mark.parametrize(
@@ -82,22 +82,22 @@ async def test_contradiction(
     driver: ServiceDriver, polled: str | None, posted: str | None, endpoint: str | None
 ) -> None:
     """A result whose endpoint or uuid says otherwise is an orphan and ends nothing."""
-    (wanted,) = await driver.enqueue("reboot")
+    (command,) = await driver.enqueue("reboot")
     await driver.receive_command(polled)
 
     came = await driver.post_result(OK, posted, endpoint=endpoint)
 
     assert (None, None, None) == (came.matched_by, came.command_id, came.delivery_id)
-    assert CommandState.SENT is await driver.command_state(wanted)
+    assert CommandState.SENT is await driver.command_state(command)
 
 
 async def test_orphan(driver: ServiceDriver, services: Services) -> None:
-    """A result that nobody asked for is kept as it came."""
+    """A result that nobody asked for is stored as it came."""
     came = await driver.post_result(
         b"\xff\0", "u1", endpoint="x", content_type=None, content_encoding="gzip"
     )
 
-    assert [came] == await kept(services)
+    assert [came] == await stored_results(services)
     assert (None, b"\xff\0", "gzip") == (
         came.command_id,
         came.body,
@@ -106,11 +106,11 @@ async def test_orphan(driver: ServiceDriver, services: Services) -> None:
 
 
 async def test_orphans_at_once(driver: ServiceDriver, services: Services) -> None:
-    """Many results that nobody asked for are kept, all of them."""
+    """Many results that nobody asked for are stored, all of them."""
     async with asyncio.timeout(10):
         await asyncio.gather(*(driver.post_result(device=5) for _ in range(20)))
 
-    assert 20 == len(await kept(services))
+    assert 20 == len(await stored_results(services))
 
 
 async def test_newest_delivery_with_the_uuid(driver: ServiceDriver) -> None:
@@ -148,14 +148,14 @@ async def test_late_by_uuid(driver: ServiceDriver) -> None:
 
 async def test_late_while_waiting_again(driver: ServiceDriver) -> None:
     """A late result ends a command that waits for its next attempt."""
-    (wanted,) = await driver.enqueue("load_objects")
+    (command,) = await driver.enqueue("load_objects")
     await driver.receive_command("u1")
     await driver.expire_overdue(180)
-    assert CommandState.PENDING is await driver.command_state(wanted)
+    assert CommandState.PENDING is await driver.command_state(command)
 
     await driver.post_result(NO, "u1")
 
-    assert CommandState.FAILED is await driver.command_state(wanted)
+    assert CommandState.FAILED is await driver.command_state(command)
     assert await driver.poll("u2") is None
 
 
@@ -163,7 +163,7 @@ async def test_late_in_the_next_attempt(
     driver: ServiceDriver, clock: ManualClock
 ) -> None:
     """A late result ends a command in its next attempt, and closes that one."""
-    (wanted,) = await driver.enqueue("load_objects")
+    (command,) = await driver.enqueue("load_objects")
     await driver.receive_command("u1")
     clock.tick(5)
     await driver.receive_command("u2")
@@ -171,12 +171,12 @@ async def test_late_in_the_next_attempt(
     await driver.post_result(OK, "u1")
     second = await driver.post_result(NO, "u2")
 
-    record = await driver.command_record(wanted)
+    record = await driver.command_record(command)
     assert [DeliveryOutcome.SUCCESSFUL, DeliveryOutcome.CLOSED] == [
         d.outcome for d in record.deliveries
     ]
     assert CommandState.SUCCESSFUL is record.command.state
-    assert wanted.id == second.command_id
+    assert command.id == second.command_id
     assert record.command.result_id != second.id
 
 
@@ -254,28 +254,28 @@ async def test_late_result_is_not_the_next_ones(
 async def test_second_result(
     driver: ServiceDriver, services: Services, uuid: str | None
 ) -> None:
-    """A second result for the same delivery is kept and changes nothing."""
-    (wanted,) = await driver.enqueue("reboot")
+    """A second result for the same delivery is stored and changes nothing."""
+    (command,) = await driver.enqueue("reboot")
     await driver.receive_command(uuid)
     first = await driver.post_result(OK, uuid)
 
     second = await driver.post_result(NO, uuid)
 
-    record = await driver.command_record(wanted)
+    record = await driver.command_record(command)
     assert (CommandState.SUCCESSFUL, first) == (record.command.state, record.result)
-    assert [first, second] == await kept(services)
-    assert second.command_id == (None if uuid is None else wanted.id)
+    assert [first, second] == await stored_results(services)
+    assert second.command_id == (None if uuid is None else command.id)
 
 
 async def test_second_result_at_once(driver: ServiceDriver, services: Services) -> None:
     """Of two results that come at once for one delivery one ends the command."""
-    (wanted,) = await driver.enqueue("reboot")
+    (command,) = await driver.enqueue("reboot")
     await driver.receive_command("u1")
 
     await asyncio.gather(*(driver.post_result(body, "u1") for body in (OK, NO, NO)))
 
-    record = await driver.command_record(wanted)
-    assert 3 == len(await kept(services))
+    record = await driver.command_record(command)
+    assert 3 == len(await stored_results(services))
     assert record.result is not None
     assert (record.result.body == OK) == (
         record.command.state is CommandState.SUCCESSFUL
@@ -316,9 +316,9 @@ async def test_other_device(driver: ServiceDriver) -> None:
 
 async def test_nothing_was_handed_out(driver: ServiceDriver) -> None:
     """A command that only waits is not answered by a result without uuid."""
-    (wanted,) = await driver.enqueue("reboot")
+    (command,) = await driver.enqueue("reboot")
 
     came = await driver.post_result(OK, endpoint="reboot")
 
     assert came.command_id is None
-    assert CommandState.PENDING is await driver.command_state(wanted)
+    assert CommandState.PENDING is await driver.command_state(command)

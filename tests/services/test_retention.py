@@ -23,18 +23,18 @@ def _retention(driver: ServiceDriver) -> Retention:
 
 async def endpoints(driver: ServiceDriver) -> list[str]:
     """Return the endpoints of every command that is kept."""
-    kept = await driver.services.store.commands(
+    commands = await driver.services.store.commands(
         DEFAULT_SCOPE_ID, CommandFilter(), before=None, limit=1000
     )
-    return [record.command.endpoint for record in kept]
+    return [record.command.endpoint for record in commands]
 
 
 async def results(driver: ServiceDriver) -> int:
     """Return how many results are kept."""
-    kept = await driver.services.store.results(
+    stored = await driver.services.store.results(
         DEFAULT_SCOPE_ID, after=0, limit=1000, device_id=None, orphan=None
     )
-    return len(kept)
+    return len(stored)
 
 
 async def test_old_goes(driver: ServiceDriver, retention: Retention) -> None:

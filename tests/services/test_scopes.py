@@ -37,13 +37,13 @@ async def test_one_scope_at_a_time(registry: FleetAdmin) -> None:
     """A device that is adopted is another scope's business neither to see nor take."""
     device, _ = await registry.put(ACME, DEVICE, {"name": "Porta"})
 
-    for work in (
+    for call in (
         registry.adopt(OTHER, DEVICE),
         registry.put(OTHER, DEVICE, {}),
         registry.import_devices(OTHER, {5: {}, DEVICE: {"name": "x"}}),
     ):
         with pytest.raises(Conflict, match=f"Device {DEVICE} is adopted in another"):
-            await work
+            await call
     for hidden in (
         registry.patch(OTHER, DEVICE, {"name": "x"}),
         registry.make_key(OTHER, DEVICE, enforce=True),
@@ -77,8 +77,8 @@ async def test_of_two_who_adopt_one_wins(registry: FleetAdmin) -> None:
 
     assert [True, False] == [isinstance(d, tuple) for d in done]
     assert isinstance(done[1], Conflict)
-    (kept,) = await registry.store.all_devices()
-    assert (ACME, None) == (kept.scope_id, kept.name)
+    (device,) = await registry.store.all_devices()
+    assert (ACME, None) == (device.scope_id, device.name)
 
 
 async def test_quarantined(registry: FleetAdmin) -> None:
@@ -98,12 +98,12 @@ async def test_quarantined(registry: FleetAdmin) -> None:
         device.key_hash,
         device.key_enforced,
     )
-    (kept,) = await registry.store.all_devices()
+    (stored,) = await registry.store.all_devices()
     assert (ACME, None, {}, None) == (
-        kept.scope_id,
-        kept.name,
-        kept.tags,
-        kept.key_hash,
+        stored.scope_id,
+        stored.name,
+        stored.tags,
+        stored.key_hash,
     )
     assert device is registry.admit(DEVICE, None, HOME)
 
@@ -230,20 +230,20 @@ async def test_deleted_twice_at_once(registry: FleetAdmin) -> None:
 async def test_commands_are_apart(driver: ServiceDriver, services: Services) -> None:
     """A command is there for its own scope alone."""
     queue = services.queue
-    (wanted,) = await driver.enqueue("reboot", scope=ACME)
+    (command,) = await driver.enqueue("reboot", scope=ACME)
 
-    for work in (
-        queue.get(OTHER, wanted.id),
-        queue.wait_until_over(OTHER, wanted.id, 0),
-        queue.cancel(OTHER, wanted.id),
-        queue.retry(OTHER, wanted.id, render_ids),
+    for call in (
+        queue.get(OTHER, command.id),
+        queue.wait_until_over(OTHER, command.id, 0),
+        queue.cancel(OTHER, command.id),
+        queue.retry(OTHER, command.id, render_ids),
     ):
         with pytest.raises(NotFound):
-            await work
+            await call
 
-    assert CommandState.PENDING is await driver.command_state(wanted)
-    assert ACME == (await queue.cancel(ACME, wanted.id)).command.scope_id
-    (again,) = (await queue.retry(ACME, wanted.id, render_ids)).commands
+    assert CommandState.PENDING is await driver.command_state(command)
+    assert ACME == (await queue.cancel(ACME, command.id)).command.scope_id
+    (again,) = (await queue.retry(ACME, command.id, render_ids)).commands
     assert ACME == again.scope_id
 
 
@@ -308,12 +308,12 @@ async def test_token_for_who_lost_theirs(scopes: Scopes, tokens: Tokens) -> None
     admin = tokens.authenticate("Bearer secret")
     acme, _ = await scopes.create("acme", admin)
 
-    made, secret = await scopes.create_token(acme.id, "x", [Permission.ADMIN], admin)
+    token, secret = await scopes.create_token(acme.id, "x", [Permission.ADMIN], admin)
 
     assert acme.id == tokens.authenticate(f"Bearer {secret}").scope_id
     with pytest.raises(NotFound):
-        await tokens.revoke(DEFAULT_SCOPE_ID, made.id)
-    await tokens.revoke(acme.id, made.id)
+        await tokens.revoke(DEFAULT_SCOPE_ID, token.id)
+    await tokens.revoke(acme.id, token.id)
     with pytest.raises(NotFound):
         await scopes.create_token(99, "x", [Permission.ADMIN], admin)
 

@@ -14,16 +14,16 @@ from tests.clock import ManualClock
 from tests.model.factories import DEVICE
 from tests.services.operation_driver import OperationDriver, running_services
 
-WANTED: dict[str, Any] = {"general": {"language": "pt_BR"}}
+DESIRED: dict[str, Any] = {"general": {"language": "pt_BR"}}
 OTHER: dict[str, Any] = {"general": {"language": "en_US"}}
 
 
 async def set_desired(
-    operation_driver: OperationDriver, desired: Any, **how: Any
+    operation_driver: OperationDriver, desired: Any, **options: Any
 ) -> Sequence[Service]:
     """Say what is desired of the device."""
     patch = operation_driver.services.shadows.patch
-    return await patch(DEFAULT_SCOPE_ID, DEVICE, desired, **how)
+    return await patch(DEFAULT_SCOPE_ID, DEVICE, desired, **options)
 
 
 async def sync_statuses(operation_driver: OperationDriver) -> dict[str, str]:
@@ -36,24 +36,24 @@ async def test_stopped_after_every_word(database: str, clock: ManualClock) -> No
     """
     A server that stops after each thing it does gets to the same end.
     """
-    async with running_services(database, clock) as work:
-        await work.adopt(DEVICE)
-        await set_desired(work, WANTED)
-    async with running_services(database, clock) as work:
-        assert {"general": "pending"} == await sync_statuses(work)
-        await work.receive_command("u")
-    async with running_services(database, clock) as work:
-        await set_desired(work, OTHER)
-    async with running_services(database, clock) as work:
-        assert {"general": "pending"} == await sync_statuses(work)
-        await work.post_result(uuid="u")
-    async with running_services(database, clock) as work:
-        assert 1 == await work.services.shadows.reconcile_due()
-        assert 0 == await work.services.shadows.reconcile_due()
-    async with running_services(database, clock) as work:
-        assert "set_configuration" == await work.run_command()
-        assert {"general": "delivered"} == await sync_statuses(work)
-        assert await work.poll() is None
+    async with running_services(database, clock) as operation_driver:
+        await operation_driver.adopt(DEVICE)
+        await set_desired(operation_driver, DESIRED)
+    async with running_services(database, clock) as operation_driver:
+        assert {"general": "pending"} == await sync_statuses(operation_driver)
+        await operation_driver.receive_command("u")
+    async with running_services(database, clock) as operation_driver:
+        await set_desired(operation_driver, OTHER)
+    async with running_services(database, clock) as operation_driver:
+        assert {"general": "pending"} == await sync_statuses(operation_driver)
+        await operation_driver.post_result(uuid="u")
+    async with running_services(database, clock) as operation_driver:
+        assert 1 == await operation_driver.services.shadows.reconcile_due()
+        assert 0 == await operation_driver.services.shadows.reconcile_due()
+    async with running_services(database, clock) as operation_driver:
+        assert "set_configuration" == await operation_driver.run_command()
+        assert {"general": "delivered"} == await sync_statuses(operation_driver)
+        assert await operation_driver.poll() is None
 
 
 @pytest.mark.parametrize("late", [b'{"response":{}}', b'{"error":"no"}'])
@@ -63,19 +63,19 @@ async def test_late_result_after_a_restart(
     """
     A late result finds its service in the file.
     """
-    async with running_services(database, clock) as work:
-        await work.adopt(DEVICE)
-        await set_desired(work, WANTED)
-        await work.receive_command("u")
+    async with running_services(database, clock) as operation_driver:
+        await operation_driver.adopt(DEVICE)
+        await set_desired(operation_driver, DESIRED)
+        await operation_driver.receive_command("u")
         # Beyond the life of the command: it is given up, and not handed out again.
-        await work.expire_overdue(200_000)
-        assert {"general": "failed"} == await sync_statuses(work)
+        await operation_driver.expire_overdue(200_000)
+        assert {"general": "failed"} == await sync_statuses(operation_driver)
 
-    async with running_services(database, clock) as work:
-        await work.post_result(late, uuid="u")
+    async with running_services(database, clock) as operation_driver:
+        await operation_driver.post_result(late, uuid="u")
 
         expected = "failed" if b"error" in late else "delivered"
-        assert {"general": expected} == await sync_statuses(work)
+        assert {"general": expected} == await sync_statuses(operation_driver)
 
 
 async def test_late_result_of_an_older_command(
@@ -85,7 +85,7 @@ async def test_late_result_of_an_older_command(
     A late result of a command that is not the service's any more changes nothing.
     """
     await operation_driver.adopt(DEVICE)
-    await set_desired(operation_driver, WANTED)
+    await set_desired(operation_driver, DESIRED)
     await operation_driver.receive_command("u")
     await operation_driver.expire_overdue(200_000)
     await set_desired(operation_driver, OTHER)
@@ -101,7 +101,7 @@ async def test_late_result_while_it_is_read(operation_driver: OperationDriver) -
     A late result and a reading that waits tell of one and the same service.
     """
     await operation_driver.adopt(DEVICE)
-    await set_desired(operation_driver, WANTED)
+    await set_desired(operation_driver, DESIRED)
     await operation_driver.receive_command("u")
     await operation_driver.expire_overdue(200_000)
     shadows = operation_driver.services.shadows
@@ -125,7 +125,7 @@ async def test_deleted_while_in_flight(operation_driver: OperationDriver) -> Non
     Who comes back has a new shadow, of which an old command knows nothing.
     """
     await operation_driver.adopt(DEVICE)
-    await set_desired(operation_driver, WANTED)
+    await set_desired(operation_driver, DESIRED)
     await operation_driver.receive_command("u")
     await operation_driver.services.fleet.delete(DEFAULT_SCOPE_ID, DEVICE)
     await operation_driver.adopt(DEVICE)
@@ -133,8 +133,12 @@ async def test_deleted_while_in_flight(operation_driver: OperationDriver) -> Non
     (service,) = await set_desired(operation_driver, OTHER)
     await operation_driver.post_result(uuid="u")
 
-    (kept,) = await operation_driver.services.shadows.get(DEFAULT_SCOPE_ID, DEVICE)
-    assert (1, {}, True) == (service.desired_version, kept.reported, kept.is_writing)
+    (shadow,) = await operation_driver.services.shadows.get(DEFAULT_SCOPE_ID, DEVICE)
+    assert (1, {}, True) == (
+        service.desired_version,
+        shadow.reported,
+        shadow.is_writing,
+    )
 
 
 async def test_wakeup(operation_driver: OperationDriver) -> None:
@@ -143,7 +147,7 @@ async def test_wakeup(operation_driver: OperationDriver) -> None:
     """
     shadows = operation_driver.services.shadows
     await operation_driver.adopt(DEVICE)
-    await set_desired(operation_driver, WANTED)
+    await set_desired(operation_driver, DESIRED)
     await operation_driver.receive_command()
     assert not shadows.wakeup.is_set()
     await set_desired(operation_driver, OTHER)
@@ -162,14 +166,14 @@ async def test_many_pieces(operation_driver: OperationDriver) -> None:
     await operation_driver.adopt(*devices)
 
     await operation_driver.services.shadows.set_desired_all(
-        DEFAULT_SCOPE_ID, WANTED, devices
+        DEFAULT_SCOPE_ID, DESIRED, devices
     )
 
     for device in (devices[0], devices[-1]):
         (service,) = await operation_driver.services.shadows.get(
             DEFAULT_SCOPE_ID, device
         )
-        assert (WANTED["general"], True) == (service.desired, service.awaits_step)
+        assert (DESIRED["general"], True) == (service.desired, service.awaits_step)
     assert 0 == await operation_driver.services.shadows.reconcile_due()
 
 
@@ -180,7 +184,7 @@ async def test_many_lapsed(operation_driver: OperationDriver) -> None:
     for device in (1, 2, 3):
         await operation_driver.adopt(device)
         patch = operation_driver.services.shadows.patch
-        await patch(DEFAULT_SCOPE_ID, device, WANTED, expires_in=1_000_000)
+        await patch(DEFAULT_SCOPE_ID, device, DESIRED, expires_in=1_000_000)
     await operation_driver.expire_overdue(2)
     await operation_driver.see_devices(1, 3)
 
@@ -206,7 +210,7 @@ async def test_taken_over(operation_driver: OperationDriver) -> None:
     Who adopts a device that another scope has given up gets nothing of its shadow.
     """
     await operation_driver.adopt(DEVICE)
-    await set_desired(operation_driver, WANTED)
+    await set_desired(operation_driver, DESIRED)
     await operation_driver.receive_command("u")
     await operation_driver.services.fleet.delete(DEFAULT_SCOPE_ID, DEVICE)
     other = DEFAULT_SCOPE_ID + 1
@@ -217,9 +221,9 @@ async def test_taken_over(operation_driver: OperationDriver) -> None:
     (service,) = await patch(other, DEVICE, mine)
     await operation_driver.post_result(uuid="u")
 
-    (kept,) = await operation_driver.services.shadows.get(other, DEVICE)
+    (shadow,) = await operation_driver.services.shadows.get(other, DEVICE)
     assert (1, {"beep": 1}, {}) == (
         service.desired_version,
-        kept.desired,
-        kept.reported,
+        shadow.desired,
+        shadow.reported,
     )

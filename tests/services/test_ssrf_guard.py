@@ -264,15 +264,15 @@ Resolve = Callable[[dict[str, list[str]]], None]
 @pytest.fixture(name="names")
 def _names(monkeypatch: pytest.MonkeyPatch) -> Resolve:
     """Return what decides to which addresses names resolve."""
-    known: dict[str, list[str]] = {}
+    addresses: dict[str, list[str]] = {}
 
     def getaddrinfo(host: str, *_: Any, **__: Any) -> list[Any]:
-        if host not in known:
+        if host not in addresses:
             raise socket.gaierror(socket.EAI_NONAME, "not known")
-        return [(0, 0, 0, "", (address, 0)) for address in known[host]]
+        return [(0, 0, 0, "", (address, 0)) for address in addresses[host]]
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-    return known.update
+    return addresses.update
 
 
 async def test_resolved(names: Resolve) -> None:

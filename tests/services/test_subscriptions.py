@@ -81,8 +81,12 @@ async def test_make(services: Services, subscriptions: Subscriptions) -> None:
     newest = await services.store.subscriptions.newest_event_id()
     one = await create_subscription(subscriptions)
 
-    (kept,) = await stored(services)
-    assert (one.id, one.secret, newest) == (kept.id, kept.secret, kept.cursor)
+    (subscription,) = await stored(services)
+    assert (one.id, one.secret, newest) == (
+        subscription.id,
+        subscription.secret,
+        subscription.cursor,
+    )
     assert one.secret.startswith("whsec_")
     assert {DEFAULT_SCOPE_ID: STATUS} == services.store.event_interest
     assert subscriptions.wakeup.is_set()
@@ -144,9 +148,9 @@ async def test_patch(services: Services, subscriptions: Subscriptions) -> None:
         DEFAULT_SCOPE_ID, one.id, {"events": every, "ordered": True}
     )
 
-    (kept,) = await stored(services)
+    (subscription,) = await stored(services)
     assert changed is one
-    assert (every, True) == (kept.events, kept.ordered)
+    assert (every, True) == (subscription.events, subscription.ordered)
     assert {DEFAULT_SCOPE_ID: every} == services.store.event_interest
 
 
@@ -265,25 +269,25 @@ async def test_redeliver(
 ) -> None:
     """An event is sent again as soon as can be, whatever became of it."""
     one = await create_subscription(subscriptions)
-    subscriptions.workers[one.id] = bell = PingCounter()
+    subscriptions.workers[one.id] = worker = PingCounter()
     events = await emit_events(services.store, 2)
     states = (WebhookState.DELIVERED, WebhookState.DEAD)
-    told = [
+    sent = [
         webhook_delivery(
             event.id, subscription_id=one.id, state=state, next_attempt_at=None
         )
         for event, state in zip(events, states, strict=True)
     ]
-    await services.store.subscriptions.record_deliveries(one, told)
-    rung = bell.times
-    for each in told:
+    await services.store.subscriptions.record_deliveries(one, sent)
+    rung = worker.times
+    for each in sent:
         await subscriptions.redeliver(DEFAULT_SCOPE_ID, one.id, each.event_id)
 
     due = await services.store.subscriptions.due_deliveries(
         one.id, now=clock.now(), ordered=False, limit=9
     )
-    assert [each.message_id for each in told] == [each.message_id for each in due]
-    assert rung + 2 == bell.times
+    assert [each.message_id for each in sent] == [each.message_id for each in due]
+    assert rung + 2 == worker.times
 
 
 async def test_redeliver_nothing(
@@ -306,25 +310,25 @@ async def test_recover(
 ) -> None:
     """What was given up since an instant is sent again, all of it."""
     one = await create_subscription(subscriptions)
-    subscriptions.workers[one.id] = bell = PingCounter()
+    subscriptions.workers[one.id] = worker = PingCounter()
     events = await emit_events(services.store, 3)
     dead = [
         webhook_delivery(event.id, subscription_id=one.id, state=WebhookState.DEAD)
         for event in events
     ]
     await services.store.subscriptions.record_deliveries(one, dead)
-    rung = bell.times
+    rung = worker.times
     done = [
         await subscriptions.recover(DEFAULT_SCOPE_ID, one.id, since)
         for since in (clock.now() + SECOND, clock.now())
     ]
 
     assert [0, 3] == done
-    assert rung < bell.times
+    assert rung < worker.times
 
 
 @pytest.mark.parametrize(
-    ("wanted", "expected"),
+    ("fields", "expected"),
     [
         ({}, True),
         ({"event_types": frozenset({EventType.TASK_FINISHED})}, False),
@@ -340,14 +344,14 @@ async def test_recover(
 async def test_matches(
     services: Services,
     subscriptions: Subscriptions,
-    wanted: dict[str, Any],
+    fields: dict[str, Any],
     *,
     expected: bool,
 ) -> None:
     """An event is told to who wants its type, its device, and its device's tags."""
     await services.fleet.put(DEFAULT_SCOPE_ID, DEVICE, {"tags": {"site": "north"}})
     (event,) = await emit_events(services.store)
-    filters = SubscriptionFilter(**{"event_types": frozenset(EventType), **wanted})
+    filters = SubscriptionFilter(**{"event_types": frozenset(EventType), **fields})
 
     assert expected is subscriptions.matches(filters, event)
 

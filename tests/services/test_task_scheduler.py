@@ -256,8 +256,8 @@ async def test_who_never_came(operation_driver: OperationDriver) -> None:
         for part in (await operation_driver.task_operations(task)).values()
         if part.status is OperationStatus.FAILED
     ]
-    told = await operation_driver.notification_words(lost)
-    assert ["The device did not come in time, or is gone."] == told
+    words = await operation_driver.notification_words(lost)
+    assert ["The device did not come in time, or is gone."] == words
 
 
 async def test_how_long_by_itself(operation_driver: OperationDriver) -> None:
@@ -379,17 +379,17 @@ async def test_several_tasks(operation_driver: OperationDriver) -> None:
 
 async def test_the_worker_is_called(operation_driver: OperationDriver) -> None:
     """The worker's bell rings when a task is made and when a part of it ends."""
-    wanted = operation_driver.services.task_scheduler.wakeup
+    wakeup = operation_driver.services.task_scheduler.wakeup
     await operation_driver.adopt_and_create_task(ONE, TWO, devices=1, seen=1)
-    rings = [wanted.is_set()]
+    wakeups = [wakeup.is_set()]
     await operation_driver.advance_tasks()
     for _ in range(2):
-        rings.append(wanted.is_set())
+        wakeups.append(wakeup.is_set())
         await operation_driver.run_command(device=1)
         await operation_driver.start_next_steps()
-    rings.append(wanted.is_set())
+    wakeups.append(wakeup.is_set())
 
-    assert [True, False, False, True] == rings
+    assert [True, False, False, True] == wakeups
 
 
 async def test_turns(operation_driver: OperationDriver) -> None:

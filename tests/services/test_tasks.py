@@ -43,10 +43,10 @@ async def test_answer(operation_driver: OperationDriver) -> None:
     """The answer says for how many it is."""
     await operation_driver.adopt(1, 2, 3)
 
-    made = await operation_driver.create_task(ONE)
+    created = await operation_driver.create_task(ONE)
 
-    assert made.task is not None
-    assert b"%d 3" % made.task.id == made.answer
+    assert created.task is not None
+    assert b"%d 3" % created.task.id == created.answer
 
 
 @pytest.mark.parametrize(
@@ -66,10 +66,10 @@ async def test_targets(
     await operation_driver.services.fleet.adopt(OTHER, 5)
     await operation_driver.see_devices(6)
 
-    made = await operation_driver.create_task(ONE, targets=targets)
+    created = await operation_driver.create_task(ONE, targets=targets)
 
-    assert made.task is not None
-    assert devices == sorted(await operation_driver.task_operations(made.task))
+    assert created.task is not None
+    assert devices == sorted(await operation_driver.task_operations(created.task))
     expected = await operation_driver.services.tasks.preview_targets(
         DEFAULT_SCOPE_ID, targets
     )
@@ -148,10 +148,10 @@ async def test_store_away(operation_driver: OperationDriver) -> None:
         with pytest.raises(Unavailable):
             await operation_driver.create_task(ONE, request=IDEMPOTENT)
 
-    made = await operation_driver.create_task(ONE, request=IDEMPOTENT)
+    created = await operation_driver.create_task(ONE, request=IDEMPOTENT)
 
-    assert made.task is not None
-    assert [made.task] == await operation_driver.services.store.tasks.active_tasks()
+    assert created.task is not None
+    assert [created.task] == await operation_driver.services.store.tasks.active_tasks()
 
 
 async def test_store_away_in_the_middle(operation_driver: OperationDriver) -> None:
@@ -180,7 +180,7 @@ async def test_left_alone_while_it_is_made(operation_driver: OperationDriver) ->
     making = asyncio.create_task(operation_driver.create_task(ONE, devices=2000))
     while not making.done():
         await operation_driver.advance_tasks()
-    made = await making
+    created = await making
 
-    assert made.task is not None
-    assert {"waiting": 2000} == await operation_driver.task_counts(made.task)
+    assert created.task is not None
+    assert {"waiting": 2000} == await operation_driver.task_counts(created.task)

@@ -29,7 +29,7 @@ async def restarted(tokens: Tokens, admin: str | None = None) -> str | None:
     return await tokens.load(admin)
 
 
-def who(tokens: Tokens, secret: str) -> Token:
+def authenticate(tokens: Tokens, secret: str) -> Token:
     """Return whose secret this is."""
     return tokens.authenticate(f"Bearer {secret}")
 
@@ -41,19 +41,19 @@ async def test_first(tokens: Tokens) -> None:
     assert secret.startswith("pst_")
 
     assert await restarted(tokens) is None
-    assert all(who(tokens, secret).has_permission(one) for one in Permission)
+    assert all(authenticate(tokens, secret).has_permission(one) for one in Permission)
 
 
 async def test_from_the_settings(tokens: Tokens) -> None:
     """A token of the settings is valid for as long as it is set, and never kept."""
     assert await restarted(tokens, "secret") is None
-    assert who(tokens, "secret").has_permission(Permission.TOKENS_WRITE)
+    assert authenticate(tokens, "secret").has_permission(Permission.TOKENS_WRITE)
 
     first = await restarted(tokens)
 
     assert first is not None
     with pytest.raises(Unauthorized):
-        who(tokens, "secret")
+        authenticate(tokens, "secret")
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ async def test_make(tokens: Tokens) -> None:
     token, secret = await tokens.create(DEFAULT_SCOPE_ID, "reader", [READ])
     await restarted(tokens)
 
-    assert token == who(tokens, secret)
+    assert token == authenticate(tokens, secret)
     assert (True, False, False) == (
         token.has_permission(READ),
         token.has_permission(WRITE),
@@ -111,7 +111,7 @@ async def test_nobody_gives_what_he_has_not(tokens: Tokens) -> None:
     )
 
     _, secret = await tokens.create(DEFAULT_SCOPE_ID, "child", [READ], caller=maker)
-    assert who(tokens, secret).has_permission(READ)
+    assert authenticate(tokens, secret).has_permission(READ)
 
     for beyond in (WRITE, Permission.ADMIN):
         with pytest.raises(Forbidden, match=beyond.value):
@@ -133,12 +133,12 @@ async def test_revoke(tokens: Tokens) -> None:
     await tokens.revoke(DEFAULT_SCOPE_ID, token.id)
 
     with pytest.raises(Unauthorized):
-        who(tokens, secret)
+        authenticate(tokens, secret)
     with pytest.raises(NotFound):
         await tokens.revoke(DEFAULT_SCOPE_ID, token.id)
     await restarted(tokens, "secret")
     with pytest.raises(Unauthorized):
-        who(tokens, secret)
+        authenticate(tokens, secret)
 
 
 async def test_revoke_that_of_the_settings(tokens: Tokens) -> None:
@@ -147,30 +147,32 @@ async def test_revoke_that_of_the_settings(tokens: Tokens) -> None:
 
     with pytest.raises(NotFound):
         await tokens.revoke(DEFAULT_SCOPE_ID, 0)
-    assert who(tokens, "secret").has_permission(READ)
+    assert authenticate(tokens, "secret").has_permission(READ)
 
 
 async def test_list(tokens: Tokens) -> None:
     """All valid tokens are listed, oldest first."""
-    made = [
+    created = [
         (await tokens.create(DEFAULT_SCOPE_ID, f"n{n}", [READ]))[0] for n in range(4)
     ]
-    await tokens.revoke(DEFAULT_SCOPE_ID, made[1].id)
+    await tokens.revoke(DEFAULT_SCOPE_ID, created[1].id)
 
-    assert [made[0], made[2], made[3]] == list(tokens.in_scope(DEFAULT_SCOPE_ID))
+    assert [created[0], created[2], created[3]] == list(
+        tokens.in_scope(DEFAULT_SCOPE_ID)
+    )
 
 
 async def test_store_away(driver: ServiceDriver, tokens: Tokens) -> None:
     """A token that could not be kept is not valid; one not revoked still is."""
-    kept, secret = await tokens.create(DEFAULT_SCOPE_ID, "x", [READ])
+    token, secret = await tokens.create(DEFAULT_SCOPE_ID, "x", [READ])
     async with driver.failing_commits():
         with pytest.raises(Unavailable):
             await tokens.create(DEFAULT_SCOPE_ID, "y", [READ])
         with pytest.raises(Unavailable):
-            await tokens.revoke(DEFAULT_SCOPE_ID, kept.id)
+            await tokens.revoke(DEFAULT_SCOPE_ID, token.id)
 
-    assert [kept] == list(tokens.in_scope(DEFAULT_SCOPE_ID))
-    assert kept == who(tokens, secret)
+    assert [token] == list(tokens.in_scope(DEFAULT_SCOPE_ID))
+    assert token == authenticate(tokens, secret)
 
 
 @attrs.define(eq=False)
@@ -194,14 +196,14 @@ async def test_changed_while_read(tokens: Tokens) -> None:
     revoked, old = await tokens.create(DEFAULT_SCOPE_ID, "old", [READ])
     store, slow = tokens.store, PausedTokenStore(tokens.store)
     tokens.store = cast("TokenStore", slow)
-    reading = asyncio.create_task(tokens.refresh())
+    refreshing = asyncio.create_task(tokens.refresh())
     await slow.has_read.wait()
     tokens.store = store
     await tokens.revoke(DEFAULT_SCOPE_ID, revoked.id)
-    made, new = await tokens.create(DEFAULT_SCOPE_ID, "new", [READ])
+    token, new = await tokens.create(DEFAULT_SCOPE_ID, "new", [READ])
     slow.may_return.set()
-    await reading
+    await refreshing
 
-    assert made == who(tokens, new)
+    assert token == authenticate(tokens, new)
     with pytest.raises(Unauthorized):
-        who(tokens, old)
+        authenticate(tokens, old)

@@ -36,24 +36,24 @@ async def _upgrade_driver(
 
 async def test_to_the_end(upgrade_driver: UpgradeDriver) -> None:
     """Each device goes through the steps, and the upgrade ends with the last."""
-    made = await upgrade_driver.create_upgrade(2)
+    created = await upgrade_driver.create_upgrade(2)
     await upgrade_driver.run_steps(*SUCCESS)
     await upgrade_driver.run_steps(OLD, ERROR, device=2)
 
     assert [*PATH, "SUCCESS"] == upgrade_driver.emitted()
     assert ["downloading", "idle", "FAIL 17"] == upgrade_driver.emitted(2)
     assert {"completed": 1, "failed": 1} == await upgrade_driver.driver.task_counts(
-        made
+        created
     )
-    assert TaskState.COMPLETED == await upgrade_driver.driver.task_state(made)
+    assert TaskState.COMPLETED == await upgrade_driver.driver.task_state(created)
 
 
 async def test_order_of_steps(upgrade_driver: UpgradeDriver) -> None:
     """The version is read first and last, with the same command."""
-    made = await upgrade_driver.create_upgrade()
-    given = []
+    created = await upgrade_driver.create_upgrade()
+    handed_out = []
     for body in SUCCESS:
-        given.append(await upgrade_driver.driver.run_command(body, device=1))
+        handed_out.append(await upgrade_driver.driver.run_command(body, device=1))
         await upgrade_driver.run_workers()
 
     assert [
@@ -61,8 +61,8 @@ async def test_order_of_steps(upgrade_driver: UpgradeDriver) -> None:
         "firmware_load",
         "firmware_install",
         "system_information",
-    ] == given
-    part = (await upgrade_driver.device_upgrades(made))[1]
+    ] == handed_out
+    part = (await upgrade_driver.device_upgrades(created))[1]
     assert [CommandState.SUCCESSFUL] * 4 == await upgrade_driver.driver.step_states(
         part
     )
@@ -75,14 +75,14 @@ async def test_order_of_steps(upgrade_driver: UpgradeDriver) -> None:
 
 async def test_retries(upgrade_driver: UpgradeDriver) -> None:
     """A step that failed is sent again; shown is the command that it became last."""
-    made = await upgrade_driver.create_upgrade(retries=3)
+    created = await upgrade_driver.create_upgrade(retries=3)
 
     await upgrade_driver.run_steps(ERROR, OLD, ERROR)
     await upgrade_driver.leave_step_unanswered()
     await upgrade_driver.run_steps(*SUCCESS[1:])
 
     assert [*PATH, "SUCCESS"] == upgrade_driver.emitted()
-    part = (await upgrade_driver.device_upgrades(made))[1]
+    part = (await upgrade_driver.device_upgrades(created))[1]
     assert part.device_upgrade is not None
     assert 3 == part.device_upgrade.retries_used
     assert [CommandState.SUCCESSFUL] * 4 == await upgrade_driver.driver.step_states(
@@ -92,12 +92,12 @@ async def test_retries(upgrade_driver: UpgradeDriver) -> None:
 
 async def test_late_result(upgrade_driver: UpgradeDriver) -> None:
     """What comes late corrects its command; it starts nothing and ends nothing."""
-    made = await upgrade_driver.create_upgrade()
+    created = await upgrade_driver.create_upgrade()
     await upgrade_driver.run_steps(OLD)
     in_flight = await upgrade_driver.driver.receive_command("u", device=1)
     await upgrade_driver.driver.expire_overdue(180)
     await upgrade_driver.run_workers()
-    heard = upgrade_driver.emitted()
+    emitted = upgrade_driver.emitted()
 
     await upgrade_driver.driver.post_result(GOOD, "u", device=1)
     await upgrade_driver.run_workers()
@@ -105,43 +105,46 @@ async def test_late_result(upgrade_driver: UpgradeDriver) -> None:
     assert CommandState.SUCCESSFUL == await upgrade_driver.driver.command_state(
         in_flight.command
     )
-    assert ["downloading", "idle", "FAIL TIMEOUT"] == heard == upgrade_driver.emitted()
     assert (
-        OperationStatus.FAILED == (await upgrade_driver.device_upgrades(made))[1].status
+        ["downloading", "idle", "FAIL TIMEOUT"] == emitted == upgrade_driver.emitted()
+    )
+    assert (
+        OperationStatus.FAILED
+        == (await upgrade_driver.device_upgrades(created))[1].status
     )
     assert await upgrade_driver.driver.poll(device=1) is None
 
 
 async def test_late_success(upgrade_driver: UpgradeDriver) -> None:
     """The target version, read late, corrects the part and the counts, silently."""
-    made = await upgrade_driver.create_upgrade(seconds=100)
+    created = await upgrade_driver.create_upgrade(seconds=100)
     await upgrade_driver.run_steps(*SUCCESS[:3])
     await upgrade_driver.driver.receive_command("u", device=1)
     await upgrade_driver.driver.expire_overdue(100)
     await upgrade_driver.run_workers()
-    failed = await upgrade_driver.driver.task_counts(made)
+    failed = await upgrade_driver.driver.task_counts(created)
 
     await upgrade_driver.driver.post_result(NEW, "u", device=1)
 
     assert ({"failed": 1}, {"completed": 1}) == (
         failed,
-        await upgrade_driver.driver.task_counts(made),
+        await upgrade_driver.driver.task_counts(created),
     )
     assert [*PATH, "FAIL TIMEOUT"] == upgrade_driver.emitted()
-    assert (None, None) == await upgrade_driver.error(made)
+    assert (None, None) == await upgrade_driver.error(created)
 
 
 async def test_apply_timeout(upgrade_driver: UpgradeDriver) -> None:
     """A device that comes back with the old version is asked until its time is over."""
-    made = await upgrade_driver.create_upgrade(seconds=400)
-    begun = upgrade_driver.driver.clock.now()
+    created = await upgrade_driver.create_upgrade(seconds=400)
+    started_at = upgrade_driver.driver.clock.now()
     await upgrade_driver.run_steps(*SUCCESS[:2])
     await upgrade_driver.leave_step_unanswered()
-    while (await upgrade_driver.device_upgrades(made))[1].is_running:
+    while (await upgrade_driver.device_upgrades(created))[1].is_running:
         await upgrade_driver.run_steps(OLD)
 
-    passed = (upgrade_driver.driver.clock.now() - begun) / 1_000_000
-    code, words = await upgrade_driver.error(made)
+    passed = (upgrade_driver.driver.clock.now() - started_at) / 1_000_000
+    code, words = await upgrade_driver.error(created)
     assert 390 <= passed <= 400
     assert ("TIMEOUT", [*PATH, "FAIL TIMEOUT"]) == (code, upgrade_driver.emitted())
     assert words == (
@@ -151,10 +154,10 @@ async def test_apply_timeout(upgrade_driver: UpgradeDriver) -> None:
 
 async def test_it_never_comes_back(upgrade_driver: UpgradeDriver) -> None:
     """A device that is gone after applying fails when the time is over, no later."""
-    made = await upgrade_driver.create_upgrade(seconds=60)
+    created = await upgrade_driver.create_upgrade(seconds=60)
     await upgrade_driver.run_steps(*SUCCESS[:3])
     for _ in range(60):
-        assert (await upgrade_driver.device_upgrades(made))[1].is_running
+        assert (await upgrade_driver.device_upgrades(created))[1].is_running
         await upgrade_driver.driver.expire_overdue(1)
         await upgrade_driver.run_workers()
 
@@ -173,24 +176,24 @@ async def test_it_comes_back(upgrade_driver: UpgradeDriver) -> None:
 
 async def test_it_never_came(upgrade_driver: UpgradeDriver) -> None:
     """A device that does not come in time is told of with one result, as expired."""
-    made = await upgrade_driver.create_upgrade(2, seen=1)
+    created = await upgrade_driver.create_upgrade(2, seen=1)
     await upgrade_driver.run_steps(*SUCCESS)
     await upgrade_driver.driver.expire_overdue(DAY)
     await upgrade_driver.run_workers()
 
     assert ["FAIL EXPIRED"] == upgrade_driver.emitted(2)
-    assert "EXPIRED" == (await upgrade_driver.error(made, 2))[0]
-    assert TaskState.COMPLETED == await upgrade_driver.driver.task_state(made)
+    assert "EXPIRED" == (await upgrade_driver.error(created, 2))[0]
+    assert TaskState.COMPLETED == await upgrade_driver.driver.task_state(created)
 
 
 async def test_canceled(upgrade_driver: UpgradeDriver) -> None:
     """Canceled, each device is told of once: idle if it was not, then the result."""
-    made = await upgrade_driver.create_upgrade(3, seen=2)
+    created = await upgrade_driver.create_upgrade(3, seen=2)
     await upgrade_driver.run_steps(OLD)
     await upgrade_driver.driver.receive_command(device=1)
     await upgrade_driver.run_steps(*SUCCESS[:2], device=2)
 
-    await upgrade_driver.driver.services.tasks.cancel(DEFAULT_SCOPE_ID, made.id)
+    await upgrade_driver.driver.services.tasks.cancel(DEFAULT_SCOPE_ID, created.id)
     in_flight = upgrade_driver.emitted(1)
     await upgrade_driver.driver.post_result(GOOD, device=1)
     await upgrade_driver.run_workers()
@@ -204,19 +207,19 @@ async def test_canceled(upgrade_driver: UpgradeDriver) -> None:
         "FAIL CANCELED",
     ] == upgrade_driver.emitted(2)
     assert ["FAIL CANCELED"] == upgrade_driver.emitted(3)
-    assert ("CANCELED", "The task was canceled.") == await upgrade_driver.error(made)
-    assert TaskState.CANCELED == await upgrade_driver.driver.task_state(made)
+    assert ("CANCELED", "The task was canceled.") == await upgrade_driver.error(created)
+    assert TaskState.CANCELED == await upgrade_driver.driver.task_state(created)
 
 
 async def test_paused(upgrade_driver: UpgradeDriver) -> None:
     """Paused, who has begun goes on to the end, and nobody else begins."""
-    made = await upgrade_driver.create_upgrade(2, pace=RolloutPolicy(concurrency=1))
+    created = await upgrade_driver.create_upgrade(2, pace=RolloutPolicy(concurrency=1))
     await upgrade_driver.run_steps(OLD)
-    await upgrade_driver.driver.services.tasks.pause(DEFAULT_SCOPE_ID, made.id)
+    await upgrade_driver.driver.services.tasks.pause(DEFAULT_SCOPE_ID, created.id)
     await upgrade_driver.run_steps(*SUCCESS[1:])
-    waiting = await upgrade_driver.driver.task_counts(made)
+    waiting = await upgrade_driver.driver.task_counts(created)
 
-    await upgrade_driver.driver.services.tasks.resume(DEFAULT_SCOPE_ID, made.id)
+    await upgrade_driver.driver.services.tasks.resume(DEFAULT_SCOPE_ID, created.id)
     await upgrade_driver.run_workers()
     await upgrade_driver.run_steps(*SUCCESS, device=2)
 
@@ -227,28 +230,28 @@ async def test_paused(upgrade_driver: UpgradeDriver) -> None:
 async def test_stopped_after_failures(upgrade_driver: UpgradeDriver) -> None:
     """Failures count against the limit: it pauses."""
     pace = RolloutPolicy(concurrency=1, stop_after=FailureLimit.parse("1"))
-    made = await upgrade_driver.create_upgrade(3, pace=pace)
+    created = await upgrade_driver.create_upgrade(3, pace=pace)
 
     await upgrade_driver.run_steps(OLD, ERROR)
 
-    assert TaskState.PAUSED == await upgrade_driver.driver.task_state(made)
+    assert TaskState.PAUSED == await upgrade_driver.driver.task_state(created)
     assert ["downloading", "idle", "FAIL 17"] == upgrade_driver.emitted()
 
 
 async def test_tried_again(upgrade_driver: UpgradeDriver) -> None:
     """What failed begins anew, with a part of its own; the old one stays."""
-    made = await upgrade_driver.create_upgrade()
+    created = await upgrade_driver.create_upgrade()
     await upgrade_driver.run_steps(OLD, ERROR)
-    (old,) = (await upgrade_driver.device_upgrades(made)).values()
+    (old,) = (await upgrade_driver.device_upgrades(created)).values()
 
     retry = upgrade_driver.driver.services.tasks.retry
-    await retry(DEFAULT_SCOPE_ID, made.id, include_unknown=False)
+    await retry(DEFAULT_SCOPE_ID, created.id, include_unknown=False)
     await upgrade_driver.run_workers()
     await upgrade_driver.run_steps(*SUCCESS)
 
-    (new,) = (await upgrade_driver.device_upgrades(made)).values()
+    (new,) = (await upgrade_driver.device_upgrades(created)).values()
     assert old.id != new.id
-    assert {"completed": 1} == await upgrade_driver.driver.task_counts(made)
+    assert {"completed": 1} == await upgrade_driver.driver.task_counts(created)
     assert [
         "downloading",
         "idle",
@@ -260,7 +263,7 @@ async def test_tried_again(upgrade_driver: UpgradeDriver) -> None:
 
 async def test_one_command_canceled(upgrade_driver: UpgradeDriver) -> None:
     """Who cancels the command of a step ends the part with that."""
-    made = await upgrade_driver.create_upgrade()
+    created = await upgrade_driver.create_upgrade()
     await upgrade_driver.run_steps(OLD)
     lane = upgrade_driver.driver.services.store.cached_lane(1)
     assert lane is not None
@@ -270,13 +273,13 @@ async def test_one_command_canceled(upgrade_driver: UpgradeDriver) -> None:
 
     assert ["FAIL CANCELED"] == upgrade_driver.emitted()
     assert ("CANCELED", "Step 2 of 4 (firmware_load) was canceled.") == (
-        await upgrade_driver.error(made)
+        await upgrade_driver.error(created)
     )
 
 
 async def test_device_removed(upgrade_driver: UpgradeDriver) -> None:
     """A device that is removed in the middle ends with that."""
-    made = await upgrade_driver.create_upgrade()
+    created = await upgrade_driver.create_upgrade()
     await upgrade_driver.run_steps(OLD)
     await upgrade_driver.driver.receive_command("u", device=1)
     await upgrade_driver.driver.services.fleet.delete(DEFAULT_SCOPE_ID, 1)
@@ -284,17 +287,17 @@ async def test_device_removed(upgrade_driver: UpgradeDriver) -> None:
     await upgrade_driver.run_workers()
 
     assert "FAIL CANCELED" == upgrade_driver.emitted()[-1]
-    assert TaskState.COMPLETED == await upgrade_driver.driver.task_state(made)
+    assert TaskState.COMPLETED == await upgrade_driver.driver.task_state(created)
 
 
 async def test_not_there(upgrade_driver: UpgradeDriver) -> None:
     """What is no upgrade of the scope is not found."""
-    made = await upgrade_driver.create_upgrade()
+    created = await upgrade_driver.create_upgrade()
     task = await upgrade_driver.driver.create_task("load_objects", devices=1)
     assert task.task is not None
 
-    for scope, upgrade in ((2, made.id), (1, task.task.id), (1, 7)):
+    for scope, upgrade in ((2, created.id), (1, task.task.id), (1, 7)):
         with pytest.raises(NotFound):
             await upgrade_driver.driver.services.upgrades.get(scope, upgrade)
     with pytest.raises(Conflict):
-        await upgrade_driver.driver.services.tasks.resume(DEFAULT_SCOPE_ID, made.id)
+        await upgrade_driver.driver.services.tasks.resume(DEFAULT_SCOPE_ID, created.id)

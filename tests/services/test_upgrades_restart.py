@@ -20,14 +20,14 @@ from tests.services.upgrade_driver import (
 async def test_between_two_steps(database: str, clock: ManualClock, done: int) -> None:
     """Wherever it is stopped between steps, each device gets to its end, told once."""
     async with running_upgrades(database, clock) as driver:
-        made = await driver.create_upgrade()
+        created = await driver.create_upgrade()
         await driver.run_steps(*SUCCESS[:done])
 
     async with running_upgrades(database, clock, driver) as driver:
         await driver.run_steps(*SUCCESS[done:])
 
         assert [*PATH, "SUCCESS"] == driver.emitted()
-        assert {"completed": 1} == await driver.driver.task_counts(made)
+        assert {"completed": 1} == await driver.driver.task_counts(created)
 
 
 @pytest.mark.parametrize("done", range(4))
@@ -52,7 +52,7 @@ async def test_after_every_word(database: str, clock: ManualClock) -> None:
     """Retries, what was missed and what was seen are remembered through restarts."""
     driver: UpgradeDriver | None = None
     async with running_upgrades(database, clock, driver) as driver:
-        made = await driver.create_upgrade(retries=2)
+        created = await driver.create_upgrade(retries=2)
     for body in (ERROR, OLD, ERROR, SUCCESS[1], None, OLD, ERROR, NEW):
         async with running_upgrades(database, clock, driver) as driver:
             await driver.run_workers()
@@ -65,13 +65,13 @@ async def test_after_every_word(database: str, clock: ManualClock) -> None:
     async with running_upgrades(database, clock, driver) as driver:
         await driver.run_workers()
         assert [*PATH, "SUCCESS"] == driver.emitted()
-        assert TaskState.COMPLETED == await driver.driver.task_state(made)
+        assert TaskState.COMPLETED == await driver.driver.task_state(created)
 
 
 async def test_late_success(database: str, clock: ManualClock) -> None:
     """After a restart, too, the target version read late corrects the part."""
     async with running_upgrades(database, clock) as driver:
-        made = await driver.create_upgrade(seconds=100)
+        created = await driver.create_upgrade(seconds=100)
         await driver.run_steps(*SUCCESS[:3])
         await driver.driver.receive_command("u", device=1)
         await driver.driver.expire_overdue(100)
@@ -81,19 +81,19 @@ async def test_late_success(database: str, clock: ManualClock) -> None:
         await driver.driver.post_result(NEW, "u", device=1)
 
         assert [*PATH, "FAIL TIMEOUT"] == driver.emitted()
-        assert {"completed": 1} == await driver.driver.task_counts(made)
+        assert {"completed": 1} == await driver.driver.task_counts(created)
 
 
 async def test_canceled_in_flight(database: str, clock: ManualClock) -> None:
     """Why it was canceled is remembered until the step in flight has ended."""
     async with running_upgrades(database, clock) as driver:
-        made = await driver.create_upgrade()
+        created = await driver.create_upgrade()
         await driver.run_steps(OLD)
         await driver.driver.receive_command("u", device=1)
-        await driver.driver.services.tasks.cancel(DEFAULT_SCOPE_ID, made.id)
+        await driver.driver.services.tasks.cancel(DEFAULT_SCOPE_ID, created.id)
 
     async with running_upgrades(database, clock, driver) as driver:
         await driver.driver.post_result(SUCCESS[1], "u", device=1)
 
         assert ["downloading", "idle", "FAIL CANCELED"] == driver.emitted()
-        assert ("CANCELED", "The task was canceled.") == await driver.error(made)
+        assert ("CANCELED", "The task was canceled.") == await driver.error(created)

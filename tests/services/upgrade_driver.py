@@ -72,7 +72,7 @@ class UpgradeDriver:
         created = await self.driver.services.upgrades.create(
             request,
             TargetSelector(device_ids=range(1, devices + 1)),
-            lambda standing: b"%d" % standing.record.task.id,
+            lambda progress: b"%d" % progress.record.task.id,
             scope_id=DEFAULT_SCOPE_ID,
             created_by=TOKEN_ID,
         )
@@ -106,7 +106,7 @@ class UpgradeDriver:
 
     def emitted(self, device: int = 1) -> list[str]:
         """Return what was told of a device: states, and how it ended."""
-        return [_summary(each) for each in self.events if each.device_id == device]
+        return [_event_words(each) for each in self.events if each.device_id == device]
 
     async def upgrade_progress(self, task: Task) -> UpgradeProgress:
         """Return how the upgrade stands."""
@@ -129,7 +129,7 @@ class UpgradeDriver:
         self.events.extend(e for e in changes.events if e.type.startswith("upgrade"))
 
 
-def _summary(event: Event) -> str:
+def _event_words(event: Event) -> str:
     if event.type is EventType.UPGRADE_STATE:
         return msgspec.json.decode(event.data, type=UpgradeStatePayload).state
     payload = msgspec.json.decode(event.data, type=UpgradeResultPayload)

@@ -63,9 +63,11 @@ def test_doors_are_counted(device: Firmware) -> None:
         {"action": "sec_box", "parameters": "id=65793,reason=3"},
         {"action": "sing", "parameters": ""},
     ]
-    said = ask(device, "execute_actions", {"actions": actions})
+    response = ask(device, "execute_actions", {"actions": actions})
 
-    assert ["allowed", "allowed", "denied"] == [a["status"] for a in said["actions"]]
+    assert ["allowed", "allowed", "denied"] == [
+        a["status"] for a in response["actions"]
+    ]
     assert 2 == device.door_openings
 
 
@@ -73,10 +75,10 @@ def test_configuration(device: Firmware) -> None:
     """
     What was set is got back, as strings; an empty list gets nothing.
     """
-    said = ask(device, "set_configuration", {"general": {"language": "en_US"}})
+    response = ask(device, "set_configuration", {"general": {"language": "en_US"}})
     got = ask(device, "get_configuration", {"general": ["language"], "ntp": []})
 
-    assert {} == said
+    assert {} == response
     assert {"general": {"language": "en_US"}} == got
 
 
@@ -99,13 +101,13 @@ def test_clock_is_set(device: Firmware) -> None:
     A device's time is what it was told, in its local time.
     """
     date = {"day": 21, "month": 8, "year": 2019}
-    said = ask(
+    response = ask(
         device, "set_system_time", {**date, "hour": 0, "minute": 59, "second": 50}
     )
-    told = ask(device, "system_information")
+    reported = ask(device, "system_information")
 
-    assert {} == said
-    assert 1_566_345_600 + 59 * 60 + 50 == told["time"]
+    assert {} == response
+    assert 1_566_345_600 + 59 * 60 + 50 == reported["time"]
 
 
 def test_message(device: Firmware) -> None:
@@ -121,10 +123,10 @@ def test_photo_is_kept_byte_for_byte(device: Firmware, tmp_path: Path) -> None:
     A photo arrives as it was sent, in memory, in the folder and when asked for.
     """
     device.gallery = Gallery(7, tmp_path)
-    said = send_photo(device, 3, PHOTO)
+    response = send_photo(device, 3, PHOTO)
     got = ask(device, "user_get_image_list", {"user_ids": [3, 4]})
 
-    assert (3, True) == (said["user_id"], said["success"])
+    assert (3, True) == (response["user_id"], response["success"])
     assert PHOTO == device.gallery.images[3].content
     assert PHOTO == (tmp_path / "7-3.jpg").read_bytes()
     assert [PHOTO] == [base64.b64decode(i["image"]) for i in got["user_images"]]
@@ -134,12 +136,12 @@ def test_photos_that_will_not_do(device: Firmware) -> None:
     """
     A photo that is empty or too large is no success, and not kept.
     """
-    said = [
+    responses = [
         send_photo(device, 3, photo) for photo in (b"", b"x" * (MAX_IMAGE_BYTES + 1))
     ]
 
     assert ["image too short", "image too large"] == [
-        each["errors"][0]["message"] for each in said
+        each["errors"][0]["message"] for each in responses
     ]
     assert {} == device.gallery.images
 
@@ -153,11 +155,11 @@ def test_photo_list(device: Firmware) -> None:
         for n in (1, 2)
     ]
     bad = {"user_id": 3, "timestamp": 9, "image": "?"}
-    said = ask(device, "user_set_image_list", {"user_images": [*photos, bad]})
+    response = ask(device, "user_set_image_list", {"user_images": [*photos, bad]})
     listed = ask(device, "user_list_images", query_string="get_timestamp=1")
     ask(device, "user_destroy_image", {"user_id": 1})
 
-    assert [True, True, False] == [each["success"] for each in said["results"]]
+    assert [True, True, False] == [each["success"] for each in response["results"]]
     assert [(1, 9), (2, 9)] == [
         (each["user_id"], each["timestamp"]) for each in listed["image_info"]
     ]

@@ -59,13 +59,13 @@ async def test_each_result_with_its_own_command(server: Program, api: Client) ->
 
     assert {"SUCCESSFUL"} == {each["state"] for each in over}
     for command in over:
-        body, whose = sha256_hex(command["body"]), int(command["deviceId"])
-        told = [
+        body, device_id = sha256_hex(command["body"]), int(command["deviceId"])
+        results = [
             each.payload_digest
-            for each in journal.entries_of(whose)
+            for each in journal.entries_of(device_id)
             if each.body_digest == body
         ]
-        assert {sha256_hex(command["result"]["response"])} == set(told)
+        assert {sha256_hex(command["result"]["response"])} == set(results)
 
 
 async def test_stops_in_the_middle_of_a_hold(server: Program, api: Client) -> None:

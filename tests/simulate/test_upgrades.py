@@ -10,12 +10,12 @@ from tests.simulate.conftest import MakeDevice
 
 LOAD = ReceivedCommand(endpoint="firmware_load", body={"version": "2.0"})
 INSTALL = ReceivedCommand(endpoint="firmware_install")
-LOOK = ReceivedCommand(endpoint="system_information")
+READ_VERSION = ReceivedCommand(endpoint="system_information")
 
 
 def version(firmware: Firmware) -> Any:
     """Return the version that a device tells."""
-    return firmware.execute(LOOK).response["version"]
+    return firmware.execute(READ_VERSION).response["version"]
 
 
 def test_it_is_installed() -> None:

@@ -38,6 +38,6 @@ async def _two_step_task(store: Store) -> Task:
 async def _pair(database: str) -> AsyncIterator[ServerPair]:
     """Return two servers' stores over one database; the first one leads."""
     async with shared(database) as a, shared(database) as b:
-        ear = NoticeRecorder()
-        b.add_notice_listener(ear.on_notice)
-        yield ServerPair(a, b, ear)
+        recorder = NoticeRecorder()
+        b.add_notice_listener(recorder.on_notice)
+        yield ServerPair(a, b, recorder)

@@ -52,7 +52,7 @@ def notification(notification_id: int, **overrides: Any) -> Notification:
 async def save_operations(store: Store, *operations: Operation) -> None:
     """Keep operations, as they are."""
 
-    def decide(_lane: Lane, changes: Changes, _past: PriorState) -> None:
+    def decide(_lane: Lane, changes: Changes, _prior: PriorState) -> None:
         for each in operations:
             changes.operations[each.id] = each
 
@@ -64,7 +64,7 @@ async def save_notifications(
 ) -> None:
     """Keep notifications."""
 
-    def decide(_lane: Lane, changes: Changes, _past: PriorState) -> None:
+    def decide(_lane: Lane, changes: Changes, _prior: PriorState) -> None:
         changes.notifications.extend(notifications)
 
     await store.change_lane(DEVICE, decide)

@@ -74,7 +74,7 @@ async def save_operations(
 ) -> None:
     """Keep operations as they are, and what was told of them."""
 
-    def decide(_lane: Lane, changes: Changes, _past: PriorState) -> None:
+    def decide(_lane: Lane, changes: Changes, _prior: PriorState) -> None:
         for one in operations:
             changes.record_operation(one, one.modified_at)
         changes.notifications.extend(notifications)
@@ -85,7 +85,7 @@ async def save_operations(
 async def create_operation(store: Store, tracked: Operation) -> None:
     """Begin an operation: it, its steps, and the command of the first."""
 
-    def decide(lane: Lane, changes: Changes, _past: PriorState) -> None:
+    def decide(lane: Lane, changes: Changes, _prior: PriorState) -> None:
         changes.record_operation(tracked, tracked.created_at)
         changes.steps.extend(steps_of(tracked.id, tracked.step_count))
         if tracked.step_count:
@@ -97,9 +97,9 @@ async def create_operation(store: Store, tracked: Operation) -> None:
 async def start_next_step(store: Store, tracked: Operation, **overrides: Any) -> None:
     """Make the next step of an operation a command."""
 
-    def decide(lane: Lane, changes: Changes, past: PriorState) -> None:
-        assert past.operation is not None
-        current = changes.live_operation(lane, past.operation)
+    def decide(lane: Lane, changes: Changes, prior: PriorState) -> None:
+        assert prior.operation is not None
+        current = changes.live_operation(lane, prior.operation)
         enqueue_step(lane, current, step_command(current, **overrides), changes)
 
     await store.change_lane(tracked.device_id, decide, Lookup(operation_id=tracked.id))
@@ -108,9 +108,9 @@ async def start_next_step(store: Store, tracked: Operation, **overrides: Any) ->
 async def cancel_stored_operation(store: Store, tracked: Operation) -> None:
     """Cancel an operation."""
 
-    def decide(lane: Lane, changes: Changes, past: PriorState) -> None:
-        assert past.operation is not None
-        current = changes.live_operation(lane, past.operation)
+    def decide(lane: Lane, changes: Changes, prior: PriorState) -> None:
+        assert prior.operation is not None
+        current = changes.live_operation(lane, prior.operation)
         cancel_operation(lane, current, changes, now=START, reason="Enough.")
 
     await store.change_lane(tracked.device_id, decide, Lookup(operation_id=tracked.id))
@@ -121,9 +121,9 @@ async def add_notification(
 ) -> None:
     """Add what somebody outside the queue tells."""
 
-    def decide(lane: Lane, changes: Changes, past: PriorState) -> None:
-        assert past.operation is not None
-        tell_of(changes.live_operation(lane, past.operation), notification, changes)
+    def decide(lane: Lane, changes: Changes, prior: PriorState) -> None:
+        assert prior.operation is not None
+        tell_of(changes.live_operation(lane, prior.operation), notification, changes)
 
     await store.change_lane(tracked.device_id, decide, Lookup(operation_id=tracked.id))
 
@@ -131,7 +131,7 @@ async def add_notification(
 async def delete_operation(store: Store, tracked: Operation) -> None:
     """Delete an operation with what was told of it."""
 
-    def decide(lane: Lane, changes: Changes, _past: PriorState) -> None:
+    def decide(lane: Lane, changes: Changes, _prior: PriorState) -> None:
         command = lane.command_of_operation(tracked.id)
         if command is not None:
             command.operation = None

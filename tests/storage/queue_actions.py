@@ -24,7 +24,7 @@ from tests.model.factories import DEVICE, parsed_result, poll_lane, result
 async def enqueue_commands(store: Store, *commands: Command) -> None:
     """Add commands, which are all for one device."""
 
-    def decide(lane: Lane, changes: Changes, _past: PriorState) -> None:
+    def decide(lane: Lane, changes: Changes, _prior: PriorState) -> None:
         for command in commands:
             enqueue(lane, command, changes)
 
@@ -36,7 +36,7 @@ async def poll(
 ) -> InFlight | None:
     """Let a device poll."""
 
-    def decide(lane: Lane, changes: Changes, _past: PriorState) -> InFlight | None:
+    def decide(lane: Lane, changes: Changes, _prior: PriorState) -> InFlight | None:
         return poll_lane(lane, now, uuid=uuid, changes=changes)
 
     return await store.change_lane(device, decide)
@@ -54,7 +54,7 @@ async def poll_command(
 async def mark_written(store: Store, in_flight: InFlight, at: int = START) -> None:
     """Record that the answer was written."""
 
-    def decide(lane: Lane, changes: Changes, _past: PriorState) -> None:
+    def decide(lane: Lane, changes: Changes, _prior: PriorState) -> None:
         record_written(lane, in_flight, changes)
 
     in_flight.written_at = at
@@ -64,7 +64,7 @@ async def mark_written(store: Store, in_flight: InFlight, at: int = START) -> No
 async def give_up_delivery(store: Store, now: int, device: int = DEVICE) -> None:
     """Give up what is in flight."""
 
-    def decide(lane: Lane, changes: Changes, _past: PriorState) -> None:
+    def decide(lane: Lane, changes: Changes, _prior: PriorState) -> None:
         give_up_in_flight(lane, changes, now=now)
 
     await store.change_lane(device, decide)
@@ -73,7 +73,7 @@ async def give_up_delivery(store: Store, now: int, device: int = DEVICE) -> None
 async def revert_delivery(store: Store, in_flight: InFlight, now: int = START) -> None:
     """Withdraw a hand-out."""
 
-    def decide(lane: Lane, changes: Changes, _past: PriorState) -> None:
+    def decide(lane: Lane, changes: Changes, _prior: PriorState) -> None:
         withdraw_from(lane, in_flight, changes, now=now)
 
     await store.change_lane(in_flight.command.device_id, decide)
@@ -82,7 +82,7 @@ async def revert_delivery(store: Store, in_flight: InFlight, now: int = START) -
 async def expire_overdue(store: Store, now: int, device: int = DEVICE) -> None:
     """Do what is due in one lane."""
 
-    def decide(lane: Lane, changes: Changes, _past: PriorState) -> None:
+    def decide(lane: Lane, changes: Changes, _prior: PriorState) -> None:
         apply_deadlines(lane, changes, now=now)
 
     await store.change_lane(device, decide)
@@ -91,7 +91,7 @@ async def expire_overdue(store: Store, now: int, device: int = DEVICE) -> None:
 async def try_cancel(store: Store, command: Command, now: int = START) -> bool:
     """Cancel a command; tell whether it could be."""
 
-    def decide(lane: Lane, changes: Changes, _past: PriorState) -> bool:
+    def decide(lane: Lane, changes: Changes, _prior: PriorState) -> bool:
         queued = lane.find_command(command.id)
         return queued is not None and cancel_command(lane, queued, changes, now=now)
 
@@ -104,9 +104,9 @@ async def post_result(
     """Let the result of what is in flight arrive."""
     posted = result_for(in_flight.command, in_flight.delivery, now)
 
-    def decide(lane: Lane, changes: Changes, past: PriorState) -> Result:
+    def decide(lane: Lane, changes: Changes, prior: PriorState) -> Result:
         changes.results.append(posted)
-        command, delivery = _stored_delivery(in_flight, lane, past)
+        command, delivery = _stored_delivery(in_flight, lane, prior)
         apply_result(
             lane,
             command,
@@ -122,11 +122,11 @@ async def post_result(
 
 
 def _stored_delivery(
-    in_flight: InFlight, lane: Lane, past: PriorState
+    in_flight: InFlight, lane: Lane, prior: PriorState
 ) -> tuple[Command, Delivery]:
     """Return what was in flight, as the store has it now."""
     command, delivery = in_flight.command, in_flight.delivery
-    for found in (past.by_uuid, past.last_given_up, lane.in_flight):
+    for found in (prior.by_uuid, prior.last_given_up, lane.in_flight):
         if found is not None and found.delivery.id == delivery.id:
             command, delivery = found.command, found.delivery
     return lane.find_command(command.id) or command, delivery
@@ -147,7 +147,7 @@ def result_for(command: Command, delivery: Delivery, now: int) -> Result:
 async def add_results(store: Store, *results: Result) -> None:
     """Keep results as they are, all from one device."""
 
-    def decide(_lane: Lane, changes: Changes, _past: PriorState) -> None:
+    def decide(_lane: Lane, changes: Changes, _prior: PriorState) -> None:
         changes.results.extend(results)
 
     await store.change_lane(results[0].device_id, decide)
@@ -155,7 +155,7 @@ async def add_results(store: Store, *results: Result) -> None:
 
 async def prior_state(store: Store, lookup: Lookup, device: int = DEVICE) -> PriorState:
     """Return the past as a decision sees it."""
-    return await store.change_lane(device, lambda _lane, _changes, past: past, lookup)
+    return await store.change_lane(device, lambda _lane, _changes, prior: prior, lookup)
 
 
 async def command_record(store: Store, command: Command) -> CommandRecord:
@@ -167,7 +167,7 @@ async def command_record(store: Store, command: Command) -> CommandRecord:
 
 async def get_lane(store: Store, device: int = DEVICE) -> Lane:
     """Return a device's lane as a decision sees it."""
-    return await store.change_lane(device, lambda lane, _changes, _past: lane)
+    return await store.change_lane(device, lambda lane, _changes, _prior: lane)
 
 
 async def find_in_flight(store: Store, device: int = DEVICE) -> InFlight | None:

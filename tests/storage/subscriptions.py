@@ -54,7 +54,7 @@ async def emit_events(
     """Let something happen in a scope, as often as is asked for."""
     store.event_interest[scope] = ALL_EVENTS
 
-    def decide(_lane: Lane, changes: Changes, _past: PriorState) -> Sequence[Event]:
+    def decide(_lane: Lane, changes: Changes, _prior: PriorState) -> Sequence[Event]:
         first_new, now = len(changes.events), START
         for _ in range(count):
             kind, payload = EventType.DEVICE_ONLINE, DevicePayload(last_seen_at=now)

@@ -32,7 +32,7 @@ from tests.storage.queue_actions import (
 def adding(*commands: Command) -> Callable[[Lane, Changes, PriorState], str]:
     """Return a decision that adds commands."""
 
-    def decide(lane: Lane, changes: Changes, _past: PriorState) -> str:
+    def decide(lane: Lane, changes: Changes, _prior: PriorState) -> str:
         for one in commands:
             enqueue(lane, one, changes)
         return "added"
@@ -42,26 +42,26 @@ def adding(*commands: Command) -> Callable[[Lane, Changes, PriorState], str]:
 
 async def test_value(store: Store) -> None:
     """A decision's value is returned when what it decided is kept."""
-    wanted = command()
+    queued = command()
 
-    assert "added" == await store.change_lane(DEVICE, adding(wanted))
-    assert CommandState.PENDING is (await command_record(store, wanted)).command.state
-    assert [wanted.id] == await waiting_ids(store)
+    assert "added" == await store.change_lane(DEVICE, adding(queued))
+    assert CommandState.PENDING is (await command_record(store, queued)).command.state
+    assert [queued.id] == await waiting_ids(store)
 
 
 async def test_nothing_decided(store: Store) -> None:
     """A decision may find that there is nothing to do."""
-    assert 7 == await store.change_lane(DEVICE, lambda _lane, _changes, _past: 7)
+    assert 7 == await store.change_lane(DEVICE, lambda _lane, _changes, _prior: 7)
     assert store.cached_lane(DEVICE) is None
 
 
 async def test_all_or_nothing(store: Store) -> None:
     """Of commands that are decided together all are kept, or none."""
     first = command()
-    twin = command(id=first.id)
+    duplicate = command(id=first.id)
 
     with pytest.raises(Exception, match=r"(?i)unique"):
-        await enqueue_commands(store, first, twin)
+        await enqueue_commands(store, first, duplicate)
 
     assert await store.find_command(DEFAULT_SCOPE_ID, first.id) is None
     assert [] == await waiting_ids(store)
@@ -69,34 +69,36 @@ async def test_all_or_nothing(store: Store) -> None:
 
 async def test_raising(store: Store) -> None:
     """What a decision raises is raised to its caller alone, and changes nothing."""
-    wanted = command()
+    queued = command()
 
-    def refuse(_lane: Lane, _changes: Changes, _past: PriorState) -> None:
+    def refuse(_lane: Lane, _changes: Changes, _prior: PriorState) -> None:
         raise Conflict("Not like this.")
 
-    def break_down(_lane: Lane, _changes: Changes, _past: PriorState) -> None:
+    def break_down(_lane: Lane, _changes: Changes, _prior: PriorState) -> None:
         raise ZeroDivisionError
 
-    said = await asyncio.gather(
+    outcomes = await asyncio.gather(
         store.change_lane(DEVICE, refuse),
-        store.change_lane(DEVICE, adding(wanted)),
+        store.change_lane(DEVICE, adding(queued)),
         store.change_lane(DEVICE + 1, break_down),
         store.change_lane(DEVICE + 2, refuse),
         return_exceptions=True,
     )
 
-    assert [Conflict, str, ZeroDivisionError, Conflict] == [type(one) for one in said]
-    assert [wanted.id] == await waiting_ids(store)
-    assert 1 == await store.change_lane(DEVICE + 1, lambda _lane, _changes, _past: 1)
+    assert [Conflict, str, ZeroDivisionError, Conflict] == [
+        type(one) for one in outcomes
+    ]
+    assert [queued.id] == await waiting_ids(store)
+    assert 1 == await store.change_lane(DEVICE + 1, lambda _lane, _changes, _prior: 1)
 
 
 async def test_many_at_once_for_a_new_device(store: Store) -> None:
     """Decisions that share a commit may find nothing to do, all of them."""
-    asked = [
-        store.change_lane(DEVICE, lambda _lane, _changes, _past: 1) for _ in range(5)
+    polls = [
+        store.change_lane(DEVICE, lambda _lane, _changes, _prior: 1) for _ in range(5)
     ]
 
-    assert [1] * 5 == await asyncio.gather(*asked)
+    assert [1] * 5 == await asyncio.gather(*polls)
     assert "added" == await store.change_lane(DEVICE, adding(command()))
 
 
@@ -114,22 +116,22 @@ async def test_twenty_racers(store: Store) -> None:
 
 async def test_twenty_cancels(store: Store) -> None:
     """Of twenty cancels at once one wins."""
-    wanted = command()
-    await enqueue_commands(store, wanted)
+    queued = command()
+    await enqueue_commands(store, queued)
 
-    said = await asyncio.gather(*(try_cancel(store, wanted) for _ in range(20)))
+    outcomes = await asyncio.gather(*(try_cancel(store, queued) for _ in range(20)))
 
-    assert 1 == sum(said)
-    assert CommandState.CANCELED is (await command_record(store, wanted)).command.state
+    assert 1 == sum(outcomes)
+    assert CommandState.CANCELED is (await command_record(store, queued)).command.state
 
 
 async def test_cancel_or_deliver(store: Store) -> None:
     """A command is canceled or handed out, and never both."""
     for _ in range(20):
-        wanted = at_most_once_command()
-        await enqueue_commands(store, wanted)
+        queued = at_most_once_command()
+        await enqueue_commands(store, queued)
         canceled, in_flight = await asyncio.gather(
-            try_cancel(store, wanted), poll(store)
+            try_cancel(store, queued), poll(store)
         )
 
         assert canceled == (in_flight is None)
@@ -141,24 +143,24 @@ async def test_second_sees_the_first(store: Store) -> None:
     """Of two decisions in one commit the second sees what the first decided."""
     seen: list[list[int]] = []
 
-    def look(lane: Lane, _changes: Changes, _past: PriorState) -> None:
+    def observe(lane: Lane, _changes: Changes, _prior: PriorState) -> None:
         seen.append([c.id for c in lane.waiting])
 
-    wanted = command()
+    queued = command()
     await asyncio.gather(
-        store.change_lane(DEVICE, look),
-        store.change_lane(DEVICE, adding(wanted)),
-        store.change_lane(DEVICE, look),
+        store.change_lane(DEVICE, observe),
+        store.change_lane(DEVICE, adding(queued)),
+        store.change_lane(DEVICE, observe),
     )
 
-    assert [[], [wanted.id]] == seen
+    assert [[], [queued.id]] == seen
 
 
 async def test_whole_life_in_one_commit(store: Store) -> None:
     """What is added, handed out, given up and answered at once is kept in the end."""
-    wanted = command()
+    queued = command()
     _, in_flight, again = await asyncio.gather(
-        store.change_lane(DEVICE, adding(wanted)),
+        store.change_lane(DEVICE, adding(queued)),
         poll(store, uuid="u1"),
         poll(store, START + GRACE, uuid="u2"),
     )
@@ -166,7 +168,7 @@ async def test_whole_life_in_one_commit(store: Store) -> None:
     assert isinstance(again, InFlight)
     came = await post_result(store, in_flight, START + GRACE + 1)
 
-    record = await command_record(store, wanted)
+    record = await command_record(store, queued)
 
     assert (CommandState.SUCCESSFUL, 2, came) == (
         record.command.state,
@@ -182,8 +184,8 @@ async def test_many_in_one_commit(store: Store) -> None:
         at_most_once_command(device_id=n, priority=n % 7) for n in range(1, 180)
     ]
     await asyncio.gather(*(enqueue_commands(store, one) for one in commands))
-    asked = (poll(store, START + n, uuid=f"u{n}", device=n) for n in range(1, 180))
-    deliveries = [in_flight for in_flight in await asyncio.gather(*asked) if in_flight]
+    polls = (poll(store, START + n, uuid=f"u{n}", device=n) for n in range(1, 180))
+    deliveries = [in_flight for in_flight in await asyncio.gather(*polls) if in_flight]
     came = await asyncio.gather(
         *(
             post_result(store, in_flight, START + 1000 + n, failed=n % 2 == 0)
@@ -222,21 +224,21 @@ async def test_lanes_are_apart(store: Store) -> None:
 
 async def test_prior_state_of_each(store: Store) -> None:
     """In one commit each decision is told the past that it asked for."""
-    wanted = command()
-    await enqueue_commands(store, wanted)
+    queued = command()
+    await enqueue_commands(store, queued)
     await poll_command(store, uuid="u1")
 
-    def uuid_of(_lane: Lane, _changes: Changes, past: PriorState) -> str | None:
-        return past.by_uuid.delivery.uuid if past.by_uuid else None
+    def uuid_of(_lane: Lane, _changes: Changes, prior: PriorState) -> str | None:
+        return prior.by_uuid.delivery.uuid if prior.by_uuid else None
 
-    said = await asyncio.gather(
+    outcomes = await asyncio.gather(
         store.change_lane(DEVICE, uuid_of),
         store.change_lane(DEVICE, uuid_of, Lookup(delivery_uuid="u1")),
         store.change_lane(5, uuid_of, Lookup(delivery_uuid="u1")),
         store.change_lane(DEVICE, uuid_of, Lookup(delivery_uuid="u2")),
     )
 
-    assert (None, "u1", None, None) == tuple(said)
+    assert (None, "u1", None, None) == tuple(outcomes)
 
 
 async def test_canceled_before(store: Store) -> None:
@@ -266,13 +268,13 @@ class CanceledCaller:
             DEVICE, self.decide(command), on_done=self.on_done
         )
 
-    def decide(self, wanted: Command) -> Callable[[Lane, Changes, PriorState], str]:
+    def decide(self, queued: Command) -> Callable[[Lane, Changes, PriorState], str]:
         """Cancel the caller, then add the command."""
 
-        def decision(lane: Lane, changes: Changes, past: PriorState) -> str:
+        def decision(lane: Lane, changes: Changes, prior: PriorState) -> str:
             assert self.task is not None
             self.task.cancel()
-            return adding(wanted)(lane, changes, past)
+            return adding(queued)(lane, changes, prior)
 
         return decision
 
@@ -283,8 +285,8 @@ class CanceledCaller:
 
 async def test_canceled_amid(store: Store) -> None:
     """A caller who goes away amid does no harm: it is done, and `then` hears it."""
-    gone, wanted = CanceledCaller(store), command()
-    gone.task = asyncio.create_task(gone.call(wanted))
+    gone, queued = CanceledCaller(store), command()
+    gone.task = asyncio.create_task(gone.call(queued))
 
     with pytest.raises(asyncio.CancelledError):
         await gone.task
@@ -292,19 +294,21 @@ async def test_canceled_amid(store: Store) -> None:
     await enqueue_commands(store, other)
 
     assert [("added", False)] == gone.reported
-    assert [wanted.id, other.id] == await waiting_ids(store)
-    assert await store.find_command(DEFAULT_SCOPE_ID, wanted.id) is not None
+    assert [queued.id, other.id] == await waiting_ids(store)
+    assert await store.find_command(DEFAULT_SCOPE_ID, queued.id) is not None
 
 
 async def test_then(store: Store) -> None:
     """`then` hears the value first, and whether the caller waits for it."""
-    told: list[tuple[str | None, bool]] = []
+    outcomes: list[tuple[str | None, bool]] = []
 
     value = await store.change_lane(
-        DEVICE, adding(command()), on_done=lambda v, heard: told.append((v, heard))
+        DEVICE,
+        adding(command()),
+        on_done=lambda v, is_awaited: outcomes.append((v, is_awaited)),
     )
 
-    assert [(value, True)] == told
+    assert [(value, True)] == outcomes
 
 
 async def test_watched(store: Store) -> None:
@@ -316,13 +320,13 @@ async def test_watched(store: Store) -> None:
     store.add_commit_observer(
         lambda changes: seen.extend(m.command.id for m in changes.transitions)
     )
-    wanted = command()
+    queued = command()
 
-    await enqueue_commands(store, wanted)
-    assert [wanted.id] == seen
+    await enqueue_commands(store, queued)
+    assert [queued.id] == seen
 
     await poll_command(store)
-    assert [wanted.id] * 2 == seen
+    assert [queued.id] * 2 == seen
 
 
 async def test_no_half_done_work(store: Store) -> None:
@@ -351,11 +355,11 @@ async def test_no_half_done_work(store: Store) -> None:
 
 async def test_acts_on_what_is_stored(store: Store) -> None:
     """A command knows the state that the store has confirmed."""
-    wanted = command()
-    assert wanted.stored_state is None
+    queued = command()
+    assert queued.stored_state is None
 
-    await enqueue_commands(store, wanted)
-    assert CommandState.PENDING is wanted.stored_state
+    await enqueue_commands(store, queued)
+    assert CommandState.PENDING is queued.stored_state
 
     in_flight = await poll_command(store)
     assert (CommandState.SENT, True) == (

@@ -49,9 +49,9 @@ async def test_written_elsewhere(store: Store, other: Store) -> None:
 async def test_begun_after_the_answer(store: Store) -> None:
     """What is not begun when events are read lies beyond what is settled."""
     assert isinstance(store, PostgresStore)
-    settled = await store.subscriptions.low_watermark()
+    watermark = await store.subscriptions.low_watermark()
 
-    assert settled <= store.new_id()
+    assert watermark <= store.new_id()
 
 
 @pytest.mark.parametrize("password", ["100%secret", "sec ret", "a@secret"])

@@ -36,17 +36,21 @@ MEGABYTE = 1024 * 1024
 
 
 async def command_ids(
-    store: Store, wanted: CommandFilter, *, before: int | None = None, limit: int = 1000
+    store: Store,
+    filters: CommandFilter,
+    *,
+    before: int | None = None,
+    limit: int = 1000,
 ) -> list[int]:
     """Return the ids of a page of commands."""
-    page = await store.commands(DEFAULT_SCOPE_ID, wanted, before=before, limit=limit)
+    page = await store.commands(DEFAULT_SCOPE_ID, filters, before=before, limit=limit)
     return [record.command.id for record in page]
 
 
 @pytest.fixture(name="history")
 async def _history(store: Store, clock: ManualClock) -> list[Command]:
     """Return commands of three devices, one each second, in many states."""
-    ids, made = IdGenerator(clock.now), []
+    ids, commands = IdGenerator(clock.now), []
     for n in range(24):
         one = at_most_once_command(
             ("load_objects", "reboot")[n % 2],
@@ -56,17 +60,17 @@ async def _history(store: Store, clock: ManualClock) -> list[Command]:
             expires_at=clock.now() + SECOND * 3600,
             operation_id=77 if n % 5 == 0 else None,
         )
-        made.append(one)
+        commands.append(one)
         await enqueue_commands(store, one)
         clock.tick(seconds=1)
     for n in (0, 1, 2):
-        await try_cancel(store, made[20 + n])
+        await try_cancel(store, commands[20 + n])
     for device in (1, 2):
         in_flight = await poll_for(store, device, clock.now())
         await post_result(store, in_flight, clock.now(), failed=device == 2)
     in_flight = await poll_for(store, 3, clock.now())
     await expire_overdue(store, clock.now() + TIMEOUT, device=3)
-    return [(await command_record(store, one)).command for one in made]
+    return [(await command_record(store, one)).command for one in commands]
 
 
 async def poll_for(store: Store, device: int, now: int) -> InFlight:
@@ -114,18 +118,18 @@ async def test_filters(
     store: Store, history: list[Command], names: tuple[str, ...]
 ) -> None:
     """Filters say what they say, alone and together, page by page."""
-    wanted = CommandFilter(**{name: FILTERS[name] for name in names})  # type: ignore[arg-type]
-    expected = [c.id for c in reversed(history) if fits(c, wanted)]
+    filters = CommandFilter(**{name: FILTERS[name] for name in names})  # type: ignore[arg-type]
+    expected = [c.id for c in reversed(history) if fits(c, filters)]
 
     pages, before = [], None
     for _ in range(20):
-        page = await command_ids(store, wanted, before=before, limit=3)
+        page = await command_ids(store, filters, before=before, limit=3)
         pages += page
         if len(page) < 3:
             break
         before = page[-1]
 
-    assert expected == await command_ids(store, wanted)
+    assert expected == await command_ids(store, filters)
     assert expected == pages
 
 
@@ -143,10 +147,10 @@ async def test_each_state(
 
 async def test_all_states(store: Store, history: list[Command]) -> None:
     """Several states together are merged in order."""
-    wanted = CommandFilter(states=frozenset(CommandState))
+    filters = CommandFilter(states=frozenset(CommandState))
 
     assert [c.id for c in reversed(history)][:7] == await command_ids(
-        store, wanted, limit=7
+        store, filters, limit=7
     )
 
 
@@ -220,8 +224,8 @@ async def test_heavy_results(store: Store) -> None:
 
 async def test_results(store: Store) -> None:
     """Results come in the order they came, after a cursor, orphans too."""
-    wanted = command()
-    await enqueue_commands(store, wanted)
+    queued = command()
+    await enqueue_commands(store, queued)
     orphan = result()
     await add_results(store, orphan)
     matched = await post_result(store, await poll_command(store))

@@ -13,14 +13,14 @@ from tests.model.factories import DEVICE, command, result
 from tests.storage.queue_actions import add_results, command_record, enqueue_commands
 
 
-def device(device_id: int = DEVICE, **given: object) -> Device:
+def device(device_id: int = DEVICE, **fields: object) -> Device:
     """Return an adopted device."""
     usual = {
         "scope_id": DEFAULT_SCOPE_ID,
         "state": DeviceState.ADOPTED,
         "created_at": START,
     }
-    return Device(device_id=device_id, **{**usual, **given})  # type: ignore[arg-type]
+    return Device(device_id=device_id, **{**usual, **fields})  # type: ignore[arg-type]
 
 
 def unknown_request(number: int, device_id: int = DEVICE) -> UnknownRequest:
@@ -61,8 +61,12 @@ async def test_saved_again(store: Store) -> None:
 
     await store.save_devices([device(name="new")])
 
-    (kept,) = await store.all_devices()
-    assert ("new", START, "192.0.2.7") == (kept.name, kept.last_seen_at, kept.address)
+    (stored,) = await store.all_devices()
+    assert ("new", START, "192.0.2.7") == (
+        stored.name,
+        stored.last_seen_at,
+        stored.address,
+    )
 
 
 async def test_many(store: Store) -> None:
@@ -94,12 +98,12 @@ async def test_none(store: Store) -> None:
 async def test_forgotten(store: Store) -> None:
     """A device that is forgotten is gone with what was seen; its history stays."""
     gone, stays = device(), device(5)
-    wanted, came = command(), result()
+    queued, came = command(), result()
     await store.save_devices([gone, stays])
     await store.save_last_seen(
         [gone, stays], [unknown_request(1), unknown_request(2, 5)], keep=20
     )
-    await enqueue_commands(store, wanted)
+    await enqueue_commands(store, queued)
     await add_results(store, came)
 
     await store.delete_device(DEVICE)
@@ -110,7 +114,7 @@ async def test_forgotten(store: Store) -> None:
         await store.unknown_requests(DEVICE),
         await store.unknown_requests(5),
     )
-    assert wanted.id == (await command_record(store, wanted)).command.id
+    assert queued.id == (await command_record(store, queued)).command.id
     assert [came] == await store.results(
         DEFAULT_SCOPE_ID, after=0, limit=9, device_id=DEVICE, orphan=None
     )
@@ -125,8 +129,8 @@ async def test_seen_of_one_who_comes_back(store: Store) -> None:
 
     await store.save_devices([device()])
 
-    (kept,) = await store.all_devices()
-    assert (None, 0) == (kept.last_seen_at, kept.unknown_request_count)
+    (stored,) = await store.all_devices()
+    assert (None, 0) == (stored.last_seen_at, stored.unknown_request_count)
 
 
 async def test_unknown_are_bounded(store: Store) -> None:

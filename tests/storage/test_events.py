@@ -44,15 +44,15 @@ async def test_with_the_transition(store: Store) -> None:
     store.event_interest[DEFAULT_SCOPE_ID] = ALL_EVENTS
     one = command()
     await enqueue_commands(store, one)
-    made = len(await events(store))
+    events_before = len(await events(store))
     in_flight = await poll_command(store)
     sent = len(await events(store))
     await mark_written(store, in_flight)
     await post_result(store, in_flight)
 
-    assert (1, 2) == (made, sent)
-    told = [each.state for each in command_payloads(await events(store))]
-    assert ["PENDING", "SENT", "DELIVERED", "SUCCESSFUL"] == told
+    assert (1, 2) == (events_before, sent)
+    states = [each.state for each in command_payloads(await events(store))]
+    assert ["PENDING", "SENT", "DELIVERED", "SUCCESSFUL"] == states
 
 
 async def test_every_field(store: Store) -> None:
@@ -168,21 +168,21 @@ def task(state: TaskState) -> Task:
 
 
 @pytest.mark.parametrize(
-    ("state", "told"), [(TaskState.RUNNING, 1), (TaskState.PREPARING, 0)]
+    ("state", "events_written"), [(TaskState.RUNNING, 1), (TaskState.PREPARING, 0)]
 )
-async def test_task(store: Store, state: TaskState, told: int) -> None:
+async def test_task(store: Store, state: TaskState, events_written: int) -> None:
     """The end of a task is told once, and only if it did end."""
     store.event_interest[DEFAULT_SCOPE_ID] = ALL_EVENTS
     await store.tasks.add_task(task(state), [])
 
-    def decide(_lane: Lane, changes: Changes, _past: PriorState) -> None:
+    def decide(_lane: Lane, changes: Changes, _prior: PriorState) -> None:
         changes.finish_task(task(state), OperationCounts(), START)
 
     for _ in range(2):
         await store.change_lane(DEVICE, decide)
 
     finished = [e for e in await events(store) if e.type is EventType.TASK_FINISHED]
-    assert told == len(finished)
+    assert events_written == len(finished)
 
 
 async def test_told(store: Store) -> None:

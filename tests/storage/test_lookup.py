@@ -33,12 +33,12 @@ async def test_newest_by_uuid(store: Store) -> None:
     await post_result(store, await poll_command(store, uuid="u1"))
     newest = await poll_command(store, uuid="u1")
 
-    past = await prior_state(store, Lookup(delivery_uuid="u1"))
+    prior = await prior_state(store, Lookup(delivery_uuid="u1"))
 
-    assert past.by_uuid is not None
-    assert newest.delivery.id == past.by_uuid.delivery.id
-    assert second.id == past.by_uuid.command.id
-    assert past.last_given_up is None
+    assert prior.by_uuid is not None
+    assert newest.delivery.id == prior.by_uuid.delivery.id
+    assert second.id == prior.by_uuid.command.id
+    assert prior.last_given_up is None
 
 
 async def test_uuid_of_another_device(store: Store) -> None:
@@ -73,21 +73,21 @@ async def test_last_given_up(store: Store) -> None:
         await give_up_delivery(store, now + GRACE)
     await post_result(store, await poll_command(store, LATER + GRACE), LATER + GRACE)
 
-    past = await prior_state(store, Lookup(last_given_up=True))
+    prior = await prior_state(store, Lookup(last_given_up=True))
 
-    assert past.last_given_up is not None
+    assert prior.last_given_up is not None
     assert (second.id, CommandState.TIMEOUT, DeliveryOutcome.NO_ANSWER) == (
-        past.last_given_up.command.id,
-        past.last_given_up.command.state,
-        past.last_given_up.delivery.outcome,
+        prior.last_given_up.command.id,
+        prior.last_given_up.command.state,
+        prior.last_given_up.delivery.outcome,
     )
-    assert past.by_uuid is None
+    assert prior.by_uuid is None
 
 
 async def test_given_up_and_answered(store: Store) -> None:
     """A delivery that was answered late is given up no more."""
-    wanted = at_most_once_command()
-    await enqueue_commands(store, wanted)
+    queued = at_most_once_command()
+    await enqueue_commands(store, queued)
     in_flight = await poll_command(store)
     await give_up_delivery(store, LATER)
     await post_result(store, in_flight, LATER + 1)

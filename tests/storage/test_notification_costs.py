@@ -44,7 +44,7 @@ async def _fill(path: Path) -> None:
     await save_operations(store, operation(1), operation(2))
     number = 100
     for operation_id, length in ((1, SHORT), (2, LONG)):
-        told = [
+        notifications = [
             notification(
                 number + n,
                 operation_id=operation_id,
@@ -57,7 +57,7 @@ async def _fill(path: Path) -> None:
             )
             for n in range(length)
         ]
-        await save_notifications(store, told)
+        await save_notifications(store, notifications)
         number += length
     await store.close()
 
@@ -97,12 +97,16 @@ SORTS = (
 
 
 async def max_page_cost(
-    store: SqliteStore, operation_id: int, length: int, resource: str | None, **how: Any
+    store: SqliteStore,
+    operation_id: int,
+    length: int,
+    resource: str | None,
+    **options: Any,
 ) -> int:
     """Return the steps of the dearest page, when the list was looked through once."""
 
     async def read(offset: int) -> None:
-        page = PageRequest(offset=offset, **how)
+        page = PageRequest(offset=offset, **options)
         ask = store.operations.notifications_page
         await ask(SCOPE, operation_id, resource, page)
 
@@ -115,10 +119,10 @@ async def max_page_cost(
 @pytest.mark.parametrize("sort", SORTS)
 async def test_any_page(file: SqliteStore, sort: SortField, descending: bool) -> None:
     """Wherever a page is, and by whatever an index has, it costs about the same."""
-    how = {"sort": sort, "descending": descending}
-    short = await max_page_cost(file, 1, SHORT, None, **how)
+    options = {"sort": sort, "descending": descending}
+    short = await max_page_cost(file, 1, SHORT, None, **options)
 
-    assert MORE * short > await max_page_cost(file, 2, LONG, None, **how)
+    assert MORE * short > await max_page_cost(file, 2, LONG, None, **options)
 
 
 async def test_resource(file: SqliteStore) -> None:

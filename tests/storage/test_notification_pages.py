@@ -34,7 +34,7 @@ KEYS: dict[SortField, Callable[[Notification], Any]] = {
 }
 
 
-def odd(number: int, random: Random, **given: Any) -> Notification:
+def random_notification(number: int, random: Random, **fields: Any) -> Notification:
     """Return a notification that is unlike its neighbours."""
     usual: dict[str, Any] = {
         "created_at": START + number,
@@ -45,7 +45,7 @@ def odd(number: int, random: Random, **given: Any) -> Notification:
         "resource": random.choice(RESOURCES),
         "message": random.choice((None, "a", "b", "ä")),
     }
-    return notification(number, **usual | given)
+    return notification(number, **usual | fields)
 
 
 async def ids_of(
@@ -64,11 +64,13 @@ async def test_pages(
 ) -> None:
     """Pages in any order say together what there is, each once."""
     random = Random(4)  # noqa: S311 - it must repeat
-    told = [odd(100 + n, random) for n in range(60)]
+    notifications = [random_notification(100 + n, random) for n in range(60)]
     await save_operations(store, operation(1), operation(2))
-    await save_notifications(store, [*told, odd(500, random, operation_id=2)])
-    wanted = [one for one in told if resource in (None, one.resource)]
-    expected = sorted(wanted, key=KEYS[sort], reverse=descending)
+    await save_notifications(
+        store, [*notifications, random_notification(500, random, operation_id=2)]
+    )
+    matching = [one for one in notifications if resource in (None, one.resource)]
+    expected = sorted(matching, key=KEYS[sort], reverse=descending)
 
     found = []
     for offset in range(0, 70, 7):
@@ -81,7 +83,7 @@ async def test_pages(
 async def test_found_whole(store: Store) -> None:
     """A page shows what one notification shows."""
     random = Random(1)  # noqa: S311 - it must repeat
-    one = odd(5, random, resource="download", message="half")
+    one = random_notification(5, random, resource="download", message="half")
     await save_operations(store, operation(1))
     await save_notifications(store, [one])
 
@@ -116,42 +118,46 @@ class LongList:
     def __init__(self, store: Store, seed: int) -> None:
         self.store = store
         self.random = Random(seed)  # noqa: S311 - it must repeat
-        self.kept: dict[int, Notification] = {}
+        self.by_id: dict[int, Notification] = {}
         self.number = 100
 
     async def grow(self, count: int, at: int) -> None:
         """Add notifications that were sent about *at* seconds after the start."""
-        told: list[Notification] = []
+        notifications: list[Notification] = []
         for _ in range(count):
             self.number += self.random.choice((1, 2))
             sent = START + at * SECOND + self.random.randrange(-3, 30)
-            told.append(odd(self.number, self.random, sent_at=sent))
-        await save_notifications(self.store, told)
-        self.kept |= {one.id: one for one in told}
+            notifications.append(
+                random_notification(self.number, self.random, sent_at=sent)
+            )
+        await save_notifications(self.store, notifications)
+        self.by_id |= {one.id: one for one in notifications}
 
     async def shrink(self, count: int) -> None:
         """Delete some notifications, wherever they are."""
-        gone = self.random.sample(sorted(self.kept), count)
+        gone = self.random.sample(sorted(self.by_id), count)
         done = await self.store.operations.delete_notifications(
             SCOPE, 1, gone, limit=count
         )
         assert count == done
         for each in gone:
-            del self.kept[each]
+            del self.by_id[each]
 
     async def check(self) -> None:
         """Compare pages here and there, and the counts."""
         for resource in (None, "download"):
-            wanted = [o for o in self.kept.values() if resource in (None, o.resource)]
-            told = await self.store.operations.count_notifications(SCOPE, 1, resource)
-            assert len(wanted) == told
+            expected = [
+                o for o in self.by_id.values() if resource in (None, o.resource)
+            ]
+            count = await self.store.operations.count_notifications(SCOPE, 1, resource)
+            assert len(expected) == count
             for sort in (
                 SortField.SENT,
                 SortField.ID,
                 SortField.STATUS,
                 SortField.PROGRESS,
             ):
-                await self._pages(sort, resource, sorted(wanted, key=KEYS[sort]))
+                await self._pages(sort, resource, sorted(expected, key=KEYS[sort]))
 
     async def _pages(
         self, sort: SortField, resource: str | None, expected: Sequence[Notification]
@@ -166,13 +172,13 @@ class LongList:
             )
 
 
-@pytest.mark.parametrize("kept", [1, 64])
+@pytest.mark.parametrize("length", [1, 64])
 @pytest.mark.parametrize("seed", range(3))
 async def test_long_lists(
-    store: Store, monkeypatch: pytest.MonkeyPatch, seed: int, kept: int
+    store: Store, monkeypatch: pytest.MonkeyPatch, seed: int, length: int
 ) -> None:
     """A long list is true after each change, however much of it is remembered."""
-    monkeypatch.setattr(offset_marks, "MAX_LISTS", kept)
+    monkeypatch.setattr(offset_marks, "MAX_LISTS", length)
     await save_operations(store, operation(1))
     long = LongList(store, seed)
     for at in range(3):

@@ -29,7 +29,7 @@ async def _parent(store: Store) -> Operation:
 @pytest.fixture(name="notifications")
 async def _notifications(store: Store, parent: Operation) -> list[Notification]:
     """Return what was told of it: not in the order of what is said to be its time."""
-    told = [
+    notifications = [
         notification(
             parent,
             sent_at=START + (n * 7) % 20 // 2,
@@ -40,8 +40,8 @@ async def _notifications(store: Store, parent: Operation) -> list[Notification]:
         )
         for n in range(20)
     ]
-    await save_operations(store, parent, notifications=told)
-    return told
+    await save_operations(store, parent, notifications=notifications)
+    return notifications
 
 
 async def test_in_order(
@@ -88,8 +88,8 @@ async def test_pages(
     descending: bool,
 ) -> None:
     """Pages by place put together are everything, in order, each once."""
-    wanted = [n for n in notifications if resource in (None, n.resource)]
-    ordered = sorted(wanted, key=lambda n: sort_key(n, sort))
+    expected = [n for n in notifications if resource in (None, n.resource)]
+    ordered = sorted(expected, key=lambda n: sort_key(n, sort))
 
     pages: list[Notification] = []
     for offset in range(0, 25, 6):
@@ -99,7 +99,7 @@ async def test_pages(
         )
 
     assert (ordered[::-1] if descending else ordered) == pages
-    assert len(wanted) == await store.operations.count_notifications(
+    assert len(expected) == await store.operations.count_notifications(
         DEFAULT_SCOPE_ID, parent.id, resource
     )
 
@@ -115,9 +115,9 @@ async def test_strangers(
     )
     assert 0 == await operations.count_notifications(OTHER, parent.id, None)
     ids = [each.id for each in notifications]
-    for wanted in (None, ids):
+    for ids_filter in (None, ids):
         assert 0 == await operations.delete_notifications(
-            OTHER, parent.id, wanted, limit=99
+            OTHER, parent.id, ids_filter, limit=99
         )
     assert len(notifications) == len(await notification_messages(store, parent))
 

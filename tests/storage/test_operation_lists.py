@@ -18,7 +18,7 @@ OTHER = 8
 @pytest.fixture(name="many")
 async def _many(store: Store) -> list[Operation]:
     """Return operations of two scopes and some devices, in every status."""
-    made = [
+    operations = [
         operation(
             scope_id=DEFAULT_SCOPE_ID if n % 6 else OTHER,
             device_id=1 + n % 3,
@@ -30,9 +30,9 @@ async def _many(store: Store) -> list[Operation]:
         )
         for n in range(36)
     ]
-    for each in made:
+    for each in operations:
         await save_operations(store, each)
-    return [each for each in made if each.scope_id == DEFAULT_SCOPE_ID]
+    return [each for each in operations if each.scope_id == DEFAULT_SCOPE_ID]
 
 
 FILTERS = {
@@ -62,21 +62,21 @@ async def test_filters(
     store: Store, many: list[Operation], names: tuple[str, ...]
 ) -> None:
     """Filters say what they say, alone and together, page by page, within a scope."""
-    wanted = OperationFilter(**{name: FILTERS[name] for name in names})  # type: ignore[arg-type]
-    expected = [each.id for each in reversed(many) if fits(each, wanted)]
+    filters = OperationFilter(**{name: FILTERS[name] for name in names})  # type: ignore[arg-type]
+    expected = [each.id for each in reversed(many) if fits(each, filters)]
 
     pages, before = [], None
-    while page := await operation_ids(store, wanted, before=before, limit=3):
+    while page := await operation_ids(store, filters, before=before, limit=3):
         pages += page
         before = page[-1]
 
     operations = store.operations
     whole = PageRequest(limit=1000, sort=SortField.ID)
-    by_place = await operations.operations_page(DEFAULT_SCOPE_ID, wanted, whole)
-    assert expected == await operation_ids(store, wanted)
+    by_place = await operations.operations_page(DEFAULT_SCOPE_ID, filters, whole)
+    assert expected == await operation_ids(store, filters)
     assert expected == pages
     assert expected[::-1] == [each.id for each in by_place]
-    assert len(expected) == await operations.count_operations(DEFAULT_SCOPE_ID, wanted)
+    assert len(expected) == await operations.count_operations(DEFAULT_SCOPE_ID, filters)
 
 
 async def test_another_scope(store: Store, many: list[Operation]) -> None:

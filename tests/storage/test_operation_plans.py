@@ -27,15 +27,15 @@ async def _file(tmp_path: Path, clock: ManualClock) -> AsyncIterator[SqliteStore
 
 async def plan(file: SqliteStore, read: Awaitable[object]) -> list[str]:
     """Return how SQLite goes through the tables in what *read* asks."""
-    asked: list[str] = []
+    statement: list[str] = []
     for reader in (file.list_reader, file.background_reader):
-        await reader.run(lambda c: c.set_trace_callback(asked.append))
+        await reader.run(lambda c: c.set_trace_callback(statement.append))
     await read
     for reader in (file.list_reader, file.background_reader):
         await reader.run(lambda c: c.set_trace_callback(None))
     rows = [
         row
-        for sql in asked
+        for sql in statement
         if sql.startswith("SELECT")
         for row in await file.list_reader.run(
             lambda c, sql=sql: c.execute(f"EXPLAIN QUERY PLAN {sql}").fetchall()  # type: ignore[misc]

@@ -67,7 +67,7 @@ FULL_ORDER = order(
     query_string="user_id=7&name=João",
     metadata='{"ticket": 1.10}',
 )
-FULL_DRAFT: dict[str, Any] = {
+FULL_REQUEST: dict[str, Any] = {
     "order": FULL_ORDER,
     "priority": -100,
     "guarantee": DeliveryGuarantee.AT_MOST_ONCE,
@@ -110,61 +110,61 @@ def fields(value: Any) -> dict[str, Any]:
     return {k: v for k, v in attrs.asdict(value).items() if k != "stored"}
 
 
-@pytest.mark.parametrize("given", [{}, FULL_OPERATION])
-async def test_operation(store: Store, given: dict[str, Any]) -> None:
+@pytest.mark.parametrize("overrides", [{}, FULL_OPERATION])
+async def test_operation(store: Store, overrides: dict[str, Any]) -> None:
     """An operation is kept with every field."""
-    wanted = operation(**given)
-    expected = fields(wanted)
+    saved = operation(**overrides)
+    expected = fields(saved)
 
-    await save_operations(store, wanted)
+    await save_operations(store, saved)
 
-    assert expected == fields(await get_operation(store, wanted))
+    assert expected == fields(await get_operation(store, saved))
 
 
-@pytest.mark.parametrize("given", [{}, {"order": order(body=None)}, FULL_DRAFT])
-async def test_step(store: Store, given: dict[str, Any]) -> None:
+@pytest.mark.parametrize("fields", [{}, {"order": order(body=None)}, FULL_REQUEST])
+async def test_step(store: Store, fields: dict[str, Any]) -> None:
     """A step is kept with every field; of what is not there nothing is said."""
-    wanted = step(4, 99, **given)
-    await store.tasks.add_task(task(id=4), [step(4), wanted])
+    expected = step(4, 99, **fields)
+    await store.tasks.add_task(task(id=4), [step(4), expected])
 
     found = await store.operations.steps([(4, 99), (4, 98), (5, 99), (4, 0)])
 
-    assert [wanted, step(4)] == found
+    assert [expected, step(4)] == found
 
 
-@pytest.mark.parametrize("given", [{}, FULL_NOTIFICATION])
-async def test_notification(store: Store, given: dict[str, Any]) -> None:
+@pytest.mark.parametrize("fields", [{}, FULL_NOTIFICATION])
+async def test_notification(store: Store, fields: dict[str, Any]) -> None:
     """A notification is kept with every field."""
     of = operation()
-    wanted = notification(of, **given)
+    expected = notification(of, **fields)
 
-    await save_operations(store, of, notifications=[wanted])
+    await save_operations(store, of, notifications=[expected])
 
     find = store.operations.find_notification
-    assert wanted == await find(DEFAULT_SCOPE_ID, of.id, wanted.id)
-    assert await find(DEFAULT_SCOPE_ID, of.id + 1, wanted.id) is None
-    assert await find(DEFAULT_SCOPE_ID + 1, of.id, wanted.id) is None
+    assert expected == await find(DEFAULT_SCOPE_ID, of.id, expected.id)
+    assert await find(DEFAULT_SCOPE_ID, of.id + 1, expected.id) is None
+    assert await find(DEFAULT_SCOPE_ID + 1, of.id, expected.id) is None
 
 
-@pytest.mark.parametrize("given", [{}, FULL_TASK])
-async def test_task(store: Store, given: dict[str, Any]) -> None:
+@pytest.mark.parametrize("fields", [{}, FULL_TASK])
+async def test_task(store: Store, fields: dict[str, Any]) -> None:
     """A task is kept with every field."""
-    wanted = task(**given)
+    expected = task(**fields)
 
-    await store.tasks.add_task(wanted, [])
+    await store.tasks.add_task(expected, [])
 
-    assert wanted == await get_task(store, wanted)
-    assert await store.tasks.find_task(wanted.scope_id + 1, wanted.id) is None
+    assert expected == await get_task(store, expected)
+    assert await store.tasks.find_task(expected.scope_id + 1, expected.id) is None
 
 
 @pytest.mark.parametrize("text", ["1", "9999999", "100%", "0.001%", "33.333%"])
 async def test_limit_of_failures(store: Store, text: str) -> None:
     """A task's limit is kept to the digit."""
-    wanted = task(stop_after=FailureLimit.parse(text))
+    expected = task(stop_after=FailureLimit.parse(text))
 
-    await store.tasks.add_task(wanted, [])
+    await store.tasks.add_task(expected, [])
 
-    assert wanted.stop_after == (await get_task(store, wanted)).stop_after
+    assert expected.stop_after == (await get_task(store, expected)).stop_after
 
 
 async def test_moved_operation(store: Store) -> None:
@@ -181,25 +181,27 @@ async def test_moved_operation(store: Store) -> None:
         ),
         *("started_at", "ended_at", "modified_at"),
     )
-    wanted = operation()
-    await save_operations(store, wanted)
+    saved = operation()
+    await save_operations(store, saved)
     for name in changing:
-        setattr(wanted, name, FULL_OPERATION[name])
-    expected = {**fields(wanted), "version": 1}
+        setattr(saved, name, FULL_OPERATION[name])
+    expected = {**fields(saved), "version": 1}
 
-    await save_operations(store, wanted)
+    await save_operations(store, saved)
 
-    assert expected == fields(await get_operation(store, wanted)) == fields(wanted)
+    assert expected == fields(await get_operation(store, saved)) == fields(saved)
 
 
 async def test_nothing_there(store: Store) -> None:
     """What was never kept is not found, and lists of it are empty."""
     operations, tasks = store.operations, store.tasks
-    told = await operations.notifications(DEFAULT_SCOPE_ID, 1, after=0, limit=9)
+    notifications = await operations.notifications(
+        DEFAULT_SCOPE_ID, 1, after=0, limit=9
+    )
 
     assert await operations.find_operation(DEFAULT_SCOPE_ID, 1) is None
     assert await tasks.find_task(DEFAULT_SCOPE_ID, 1) is None
-    assert ([], []) == (told, await operations.steps([(1, 0)]))
+    assert ([], []) == (notifications, await operations.steps([(1, 0)]))
     assert 0 == await operations.count_operations(DEFAULT_SCOPE_ID, OperationFilter())
     assert OperationCounts() == await tasks.operation_counts(1)
     assert [] == await operations.step_records(operation())
@@ -209,11 +211,11 @@ def test_every_field_is_tried() -> None:
     """No field is left at its default in these tests."""
     # What an operation has of an upgrade is tried with those.
     ids = {"id", "operation_id", "scope_id", "stored", "device_upgrade"}
-    for kind, given in (
+    for kind, fields in (
         (Operation, FULL_OPERATION),
-        (CommandRequest, FULL_DRAFT),
+        (CommandRequest, FULL_REQUEST),
         (Notification, FULL_NOTIFICATION),
         (Task, FULL_TASK),
     ):
         fields_of: Any = attrs.fields(kind)
-        assert {f.name for f in fields_of} - ids == set(given) - ids
+        assert {f.name for f in fields_of} - ids == set(fields) - ids

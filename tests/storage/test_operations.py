@@ -83,9 +83,9 @@ async def test_changed_twice_in_one_round(store: Store) -> None:
     """Two changes that share a commit both count, and the version grows by one."""
     of = operation()
     await save_operations(store, of)
-    told = [notification(of, progress=10 * n) for n in range(1, 6)]
+    notifications = [notification(of, progress=10 * n) for n in range(1, 6)]
 
-    await asyncio.gather(*(add_notification(store, of, each) for each in told))
+    await asyncio.gather(*(add_notification(store, of, each) for each in notifications))
 
     found = await get_operation(store, of)
     assert (50, 1) == (found.progress, found.version)
@@ -108,12 +108,12 @@ async def test_told_and_moved_in_one_round(store: Store) -> None:
 
     found = await get_operation(store, of)
     assert (2, 1, 50) == (found.queued_steps, found.done_steps, found.progress)
-    told = [
+    notifications = [
         (message or "outside").split()[-1]
         for message in await notification_messages(store, of)
     ]
     expected = ["outside"] * 3 + ["queued"] * 2 + ["sent", "SUCCESSFUL"]
-    assert sorted(expected) == sorted(told)
+    assert sorted(expected) == sorted(notifications)
 
 
 async def test_version_guards(store: Store) -> None:

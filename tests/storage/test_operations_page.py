@@ -34,7 +34,7 @@ KEYS: dict[SortField, Callable[[Operation], Any]] = {
 }
 
 
-def odd(number: int, random: Random) -> Operation:
+def random_operation(number: int, random: Random) -> Operation:
     """Return an operation that is unlike its neighbours."""
     label = OperationDescriptor(
         resource=random.choice(("download", "install")),
@@ -63,17 +63,17 @@ async def test_pages(
 ) -> None:
     """Pages in any order say together what the device has, each once."""
     random = Random(5)  # noqa: S311 - it must repeat
-    had = [odd(number, random) for number in range(10, 40)]
+    had = [random_operation(number, random) for number in range(10, 40)]
     await save_operations(store, *had)
     await save_operations(store, operation(50, device_id=6), operation(51, scope_id=9))
-    wanted = OperationFilter(device_id=DEVICE, resource=resource)
+    filters = OperationFilter(device_id=DEVICE, resource=resource)
     fitting = [one for one in had if resource in (None, one.descriptor.resource)]
     expected = sorted(fitting, key=KEYS[sort], reverse=descending)
 
     found: list[Operation] = []
     for offset in range(0, 40, 7):
         page = PageRequest(offset=offset, limit=7, sort=sort, descending=descending)
-        found += await store.operations.operations_page(SCOPE, wanted, page)
+        found += await store.operations.operations_page(SCOPE, filters, page)
 
     assert [one.id for one in expected] == [one.id for one in found]
-    assert len(fitting) == await store.operations.count_operations(SCOPE, wanted)
+    assert len(fitting) == await store.operations.count_operations(SCOPE, filters)

@@ -111,7 +111,7 @@ async def test_at_work(location: StoreLocation, clock: ManualClock, stage: str) 
     async with open_store(location, clock) as store:
         await create_operation(store, of)
         await STAGES[stage](store)
-        before, told_before = (
+        before, notifications_before = (
             fields(await operation_in_flight(store)),
             await notification_messages(store, of),
         )
@@ -122,7 +122,7 @@ async def test_at_work(location: StoreLocation, clock: ManualClock, stage: str) 
             == fields(await operation_in_flight(store))
             == fields(await get_operation(store, of))
         )
-        assert told_before == await notification_messages(store, of)
+        assert notifications_before == await notification_messages(store, of)
         assert [] == await store.operations.due_steps(limit=9)
 
 
@@ -179,13 +179,13 @@ async def test_late_result(location: StoreLocation, clock: ManualClock) -> None:
         await give_up_delivery(store, START + GRACE)
 
     async with open_store(location, clock) as store:
-        past = (await prior_state(store, Lookup(delivery_uuid="u1"))).by_uuid
+        prior = (await prior_state(store, Lookup(delivery_uuid="u1"))).by_uuid
 
-    assert past is not None
-    assert past.command.operation is not None
+    assert prior is not None
+    assert prior.command.operation is not None
     assert (of.id, OperationStatus.STALE) == (
-        past.command.operation.id,
-        past.command.operation.status,
+        prior.command.operation.id,
+        prior.command.operation.status,
     )
 
 

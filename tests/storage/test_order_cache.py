@@ -41,9 +41,9 @@ def test_bounded() -> None:
     for one in commands:
         orders.add(one)
 
-    kept = [one.order is not None for one in commands]
+    in_memory = [one.order is not None for one in commands]
 
-    assert [False] * 13 + [True] * 7 == kept
+    assert [False] * 13 + [True] * 7 == in_memory
 
 
 def test_room_again() -> None:

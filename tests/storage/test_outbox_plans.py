@@ -40,17 +40,17 @@ async def plan(file: SqliteStore, ask: Query) -> set[str]:
 
 
 async def _steps(file: SqliteStore, statement: str) -> list[str]:
-    asked = f"EXPLAIN QUERY PLAN {statement}"
-    rows = await file.list_reader.run(lambda c: c.execute(asked).fetchall())
+    query = f"EXPLAIN QUERY PLAN {statement}"
+    rows = await file.list_reader.run(lambda c: c.execute(query).fetchall())
     return [str(row[3]) for row in rows]
 
 
-def of(name: str, *given: Any, **named: Any) -> Query:
+def of(name: str, *arguments: Any, **named: Any) -> Query:
     """Return what asks for one thing of the outbox."""
 
     def ask(store: Store) -> Awaitable[Any]:
         method: Callable[..., Awaitable[Any]] = getattr(store.subscriptions, name)
-        return method(*given, **named)
+        return method(*arguments, **named)
 
     return ask
 

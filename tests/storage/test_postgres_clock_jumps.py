@@ -41,7 +41,7 @@ async def test_clock_jumps_amid_a_decision(pair: ServerPair) -> None:
     """Deadlines that only this server moved are not believed, whatever it decides."""
     await enqueue_commands(pair.b, *many_commands(3))
 
-    def decide(lane: Lane, changes: Changes, _past: PriorState) -> None:
+    def decide(lane: Lane, changes: Changes, _prior: PriorState) -> None:
         pair.b.lane_cache.shift(7)
         cancel_command(lane, lane.waiting[0], changes, now=START)
 
@@ -54,7 +54,7 @@ async def test_clock_jumps_elsewhere(pair: ServerPair, database: str) -> None:
     """Deadlines that another server moves amid a decision are as that one says."""
     await enqueue_commands(pair.b, *many_commands(3))
 
-    def decide(lane: Lane, changes: Changes, _past: PriorState) -> None:
+    def decide(lane: Lane, changes: Changes, _prior: PriorState) -> None:
         with closing(Connection(database)) as link:
             link.execute("BEGIN")
             shift(link, 7, START, 1)
@@ -72,7 +72,7 @@ async def test_clock_jumps_for_a_copy(pair: ServerPair, database: str) -> None:
     await enqueue_commands(pair.a, *many_commands(3))
     await pair.a.background_reader.run(lambda link: link.execute("DELETE FROM lane"))
 
-    def decide(lane: Lane, changes: Changes, _past: PriorState) -> None:
+    def decide(lane: Lane, changes: Changes, _prior: PriorState) -> None:
         with closing(Connection(database)) as link:
             link.execute("BEGIN")
             shift(link, 7, START, 1)
@@ -91,10 +91,10 @@ async def test_clock_jumps_amid_a_round(pair: ServerPair, database: str) -> None
     async with open_server(database) as other:
         (writer, *_) = other.group_commit.writers
         await writer.run(_begin_to_write)
-        moving = asyncio.create_task(pair.a.shift_deadlines(7))
+        shifting = asyncio.create_task(pair.a.shift_deadlines(7))
         await wait_until(lambda: _waits_for_a_lock(pair.b))
         await writer.run(lambda link: link.execute_all(f"{renew} COMMIT"))
-        await moving
+        await shifting
 
     assert await stored_lane(pair.a) == lane_content(await get_lane(pair.a))
 

@@ -46,18 +46,18 @@ def _record_execute(link: Connection, executed: list[str]) -> None:
 async def test_own_lane_is_not_read_again(pair: ServerPair) -> None:
     """A server reads nothing of a lane that it was the last to change."""
     await enqueue_commands(pair.a, *many_commands(3))
-    told: list[str] = []
-    await record_statements(pair.a, told)
+    statements: list[str] = []
+    await record_statements(pair.a, statements)
     in_flight = await poll(pair.a, uuid="1")
     assert in_flight is not None
     await post_result(pair.a, in_flight)
     await poll(pair.a, uuid="2")
-    own = list(told)
+    own = list(statements)
     await waiting_ids(pair.b)
     await expire_overdue(pair.a, START)
 
-    assert own == told[: len(own)]
-    assert not [sql for sql in told if "FROM command" in sql]
+    assert own == statements[: len(own)]
+    assert not [sql for sql in statements if "FROM command" in sql]
 
 
 async def test_only_changes_are_read(pair: ServerPair) -> None:
@@ -96,7 +96,7 @@ async def test_changelog_is_short(pair: ServerPair) -> None:
         )
         is_so = await stored_lane(pair.a)
 
-        assert len(trail) <= 2000
+        assert len(changelog) <= 2000
         assert is_so == lane_content(await get_lane(pair.b))
 
 
@@ -106,11 +106,13 @@ async def test_empty_lane_is_not_read(pair: ServerPair) -> None:
     in_flight = await poll(pair.a, uuid="1")
     assert in_flight is not None
     await post_result(pair.a, in_flight)
-    told: list[str] = []
-    await record_statements(pair.b, told)
+    statements: list[str] = []
+    await record_statements(pair.b, statements)
     await enqueue_commands(pair.b, command())
 
-    assert not [sql for sql in told if "FROM command" in sql or "FROM delivery" in sql]
+    assert not [
+        sql for sql in statements if "FROM command" in sql or "FROM delivery" in sql
+    ]
     assert 1 == len(await waiting_ids(pair.a))
 
 

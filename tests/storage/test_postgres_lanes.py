@@ -79,7 +79,7 @@ async def test_decided_in_vain(pair: ServerPair) -> None:
     await enqueue_commands(pair.a, *many_commands(3))
     is_so = await stored_lane(pair.a)
 
-    def decide(lane: Lane, changes: Changes, _past: PriorState) -> None:
+    def decide(lane: Lane, changes: Changes, _prior: PriorState) -> None:
         call = lane.waiting.pop()
         changes.changed_commands[call.id] = call
         call.stored_state = None
@@ -94,7 +94,7 @@ async def test_decided_in_vain(pair: ServerPair) -> None:
 async def test_nothing_stays_locked(pair: ServerPair) -> None:
     """When what was decided cannot even be said, the device is free at once."""
 
-    def decide(_lane: Lane, changes: Changes, _past: PriorState) -> None:
+    def decide(_lane: Lane, changes: Changes, _prior: PriorState) -> None:
         changes.new_commands.append(attrs.evolve(command(), order=None))
 
     with pytest.raises(AssertionError):
@@ -108,11 +108,11 @@ async def test_decision_fails(pair: ServerPair) -> None:
     await enqueue_commands(pair.a, *many_commands(3))
     is_so = await stored_lane(pair.a)
 
-    def decide(lane: Lane, _changes: Changes, _past: PriorState) -> None:
+    def decide(lane: Lane, _changes: Changes, _prior: PriorState) -> None:
         lane.waiting.clear()
         raise RuntimeError("a fault of ours")
 
-    def other(lane: Lane, changes: Changes, _past: PriorState) -> None:
+    def other(lane: Lane, changes: Changes, _prior: PriorState) -> None:
         changes.delete_shadow(lane)
 
     calls = pair.a.change_lane(DEVICE, decide), pair.a.change_lane(DEVICE, other)

@@ -41,15 +41,15 @@ async def test_one_leads(pair: ServerPair) -> None:
 
 async def test_leader_cut_off(pair: ServerPair, database: str) -> None:
     """A server that lost its connection leads no more; when it is back, it follows."""
-    known, ear = pair.a.member.connection_thread.database, NoticeRecorder()
-    pair.a.add_notice_listener(ear.on_notice)
-    known.url = "postgresql:///nowhere?host=/nowhere"
+    old_session, recorder = pair.a.member.connection_thread.database, NoticeRecorder()
+    pair.a.add_notice_listener(recorder.on_notice)
+    old_session.url = "postgresql:///nowhere?host=/nowhere"
     await cut_listener(pair.a, via=pair.b)
     await wait_until_leading(pair.b)
     led, idle = pair.a.is_leader, pair.a.is_idle(DEVICE, pair.a.now(), GRACE)
     await enqueue_commands(pair.b, command())
-    known.url = database
-    await ear.wait_for(lambda news: news.everything)
+    old_session.url = database
+    await recorder.wait_for(lambda notice: notice.everything)
 
     assert (False, False) == (led, idle)
     assert (False, True) == (pair.a.is_leader, pair.b.is_leader)
@@ -58,10 +58,10 @@ async def test_leader_cut_off(pair: ServerPair, database: str) -> None:
 
 async def test_numbers_differ(pair: ServerPair) -> None:
     """No two servers make ids under the same number, nor the same id."""
-    made = [store.new_id() for _ in range(5000) for store in (pair.a, pair.b)]
+    generated = [store.new_id() for _ in range(5000) for store in (pair.a, pair.b)]
 
     assert pair.a.new_id.node != pair.b.new_id.node
-    assert len(made) == len(set(made))
+    assert len(generated) == len(set(generated))
 
 
 async def test_clocks_differ(database: str) -> None:
@@ -79,14 +79,14 @@ async def test_clocks_differ(database: str) -> None:
 
 async def test_number_taken_meanwhile(pair: ServerPair) -> None:
     """A server whose number another took while it was away takes another one."""
-    wanted = pair.b.new_id.node
-    pair.a.member.prefer_node(wanted)
-    ear = NoticeRecorder()
-    pair.a.add_notice_listener(ear.on_notice)
+    number = pair.b.new_id.node
+    pair.a.member.prefer_node(number)
+    recorder = NoticeRecorder()
+    pair.a.add_notice_listener(recorder.on_notice)
     await cut_listener(pair.a, via=pair.b)
-    await ear.wait_for(lambda news: news.everything)
+    await recorder.wait_for(lambda notice: notice.everything)
 
-    assert wanted + 1 == pair.a.new_id.node
+    assert number + 1 == pair.a.new_id.node
 
 
 async def test_tasks_are_moved_by_one(pair: ServerPair) -> None:
@@ -141,7 +141,7 @@ async def test_locked_in_another_order(pair: ServerPair) -> None:
     """Of two works that lock each other out, one is done again: both are done."""
     met = asyncio.Barrier(2)
 
-    def work(store: PostgresStore, *names: int) -> Awaitable[None]:
+    def rename_both(store: PostgresStore, *names: int) -> Awaitable[None]:
         """Rename two devices, the second one when the other server has its first."""
         loop, first = asyncio.get_running_loop(), [True]
 
@@ -156,6 +156,6 @@ async def test_locked_in_another_order(pair: ServerPair) -> None:
         return store.write(rename)
 
     await pair.a.save_devices([device(1), device(2)])
-    await asyncio.gather(work(pair.a, 1, 2), work(pair.b, 2, 1))
+    await asyncio.gather(rename_both(pair.a, 1, 2), rename_both(pair.b, 2, 1))
 
     assert ["x", "x"] == [each.name for each in await pair.a.all_devices()]

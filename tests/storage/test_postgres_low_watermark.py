@@ -58,16 +58,16 @@ async def test_held_back_is_told(pair: ServerPair) -> None:
     session = pair.a.group_commit.writers[0]
     await session.run(lambda link: link.execute("BEGIN"))
     await pair.b.subscriptions.events(DEFAULT_SCOPE_ID, after=0, limit=9)
-    await pair.notices.wait_for(lambda news: DEFAULT_SCOPE_ID in news.events)
+    await pair.notices.wait_for(lambda notice: DEFAULT_SCOPE_ID in notice.events)
     await session.run(lambda link: link.execute("COMMIT"))
 
 
 async def test_all_is_read_at_once(pair: ServerPair) -> None:
     """What was written before is read, at whichever server."""
     for _ in range(20):
-        (told,) = await emit_events(pair.a)
+        (event,) = await emit_events(pair.a)
         events = await pair.b.subscriptions.events(DEFAULT_SCOPE_ID, after=0, limit=99)
-        assert told.id == events[-1].id
+        assert event.id == events[-1].id
 
 
 async def test_readers_miss_nothing(pair: ServerPair) -> None:
@@ -82,7 +82,7 @@ async def test_readers_miss_nothing(pair: ServerPair) -> None:
             seen.extend(event.id for event in found)
 
     async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
-        reading = group.create_task(read())
+        reader = group.create_task(read())
         writing = [
             group.create_task(emit_events(store, device=number + 1))
             for number in range(100)
@@ -90,17 +90,17 @@ async def test_readers_miss_nothing(pair: ServerPair) -> None:
         ]
     written = sorted(event.id for each in writing for event in each.result())
 
-    assert reading.done()
+    assert reader.done()
     assert written == seen
 
 
 async def test_events_wanted_elsewhere(pair: ServerPair) -> None:
     """What a stream or a subscription wants, every server writes from then on."""
     await enqueue_commands(pair.a, command())
-    wish = StreamInterest(
+    interest = StreamInterest(
         DEFAULT_SCOPE_ID, EventType.COMMAND_STATUS, recorded_since=0, expires_at=1
     )
-    await pair.b.stream_interests.save_interests([wish])
+    await pair.b.stream_interests.save_interests([interest])
     await enqueue_commands(pair.a, command())
     streamed = len(
         await pair.b.subscriptions.events(DEFAULT_SCOPE_ID, after=0, limit=9)

@@ -26,7 +26,7 @@ async def test_command_for_a_poll_elsewhere(pair: ServerPair) -> None:
     idle = pair.b.is_idle(DEVICE, pair.b.now(), GRACE)
     one = command()
     await enqueue_commands(pair.a, one)
-    await pair.notices.wait_for(lambda news: DEVICE in news.waiting)
+    await pair.notices.wait_for(lambda notice: DEVICE in notice.waiting)
 
     assert idle
     assert not pair.b.is_idle(DEVICE, pair.b.now(), GRACE)
@@ -43,10 +43,10 @@ async def test_missed_notice(pair: ServerPair) -> None:
     )
     await enqueue_commands(pair.a, one)
     await add_results(pair.a, result(id=pair.a.new_id()))
-    news = await pair.notices.wait_for(lambda news: bool(news.waiting))
-    came = await pair.notices.wait_for(lambda news: bool(news.results))
+    notice = await pair.notices.wait_for(lambda notice: bool(notice.waiting))
+    came = await pair.notices.wait_for(lambda notice: bool(notice.results))
 
-    assert {DEVICE} == news.waiting
+    assert {DEVICE} == notice.waiting
     assert {DEFAULT_SCOPE_ID} == came.results
 
 
@@ -56,24 +56,24 @@ async def test_ends_elsewhere(pair: ServerPair) -> None:
     await enqueue_commands(pair.a, one)
     in_flight = await poll_command(pair.a)
     await post_result(pair.a, in_flight)
-    news = await pair.notices.wait_for(lambda news: one.id in news.over)
+    notice = await pair.notices.wait_for(lambda notice: one.id in notice.over)
 
-    assert {DEFAULT_SCOPE_ID} == news.results
+    assert {DEFAULT_SCOPE_ID} == notice.results
 
 
 async def test_what_people_change(pair: ServerPair) -> None:
     """Devices, tokens and subscriptions that change at one server are told to all."""
     await pair.a.save_devices([device()])
-    changed = await pair.notices.wait_for(lambda news: bool(news.devices))
+    changed = await pair.notices.wait_for(lambda notice: bool(notice.devices))
     await pair.a.add_token(token(1))
-    await pair.notices.wait_for(lambda news: news.tokens)
+    await pair.notices.wait_for(lambda notice: notice.tokens)
     one = subscription()
     await pair.a.subscriptions.add_subscription(one)
-    await pair.notices.wait_for(lambda news: news.subscriptions)
+    await pair.notices.wait_for(lambda notice: notice.subscriptions)
     pair.notices.notices.clear()
     one.description = "changed"
     await pair.a.subscriptions.update_subscription(one, ("description",))
-    await pair.notices.wait_for(lambda news: news.subscriptions)
+    await pair.notices.wait_for(lambda notice: notice.subscriptions)
 
     assert {DEVICE} == changed.devices
 
@@ -82,16 +82,16 @@ async def test_how_subscriptions_do_is_not_told(pair: ServerPair) -> None:
     """Of how a subscription does others are told only whether it is at work."""
     one = subscription()
     await pair.a.subscriptions.add_subscription(one)
-    await pair.notices.wait_for(lambda news: news.subscriptions)
+    await pair.notices.wait_for(lambda notice: notice.subscriptions)
     pair.notices.notices.clear()
     one.cursor = 7
     await pair.a.subscriptions.record_deliveries(one, [])
     await pair.a.add_token(token(1))
-    await pair.notices.wait_for(lambda news: news.tokens)
-    quiet = not any(news.subscriptions for news in pair.notices.notices)
+    await pair.notices.wait_for(lambda notice: notice.tokens)
+    quiet = not any(notice.subscriptions for notice in pair.notices.notices)
     one.health = SubscriptionHealth.DISABLED
     await pair.a.subscriptions.record_deliveries(one, [])
-    await pair.notices.wait_for(lambda news: news.subscriptions)
+    await pair.notices.wait_for(lambda notice: notice.subscriptions)
 
     assert quiet
 
@@ -102,22 +102,22 @@ async def test_seen_devices(pair: ServerPair) -> None:
         7, last_seen_at=1, address="::1", poll_period=2, polled_without_key=True
     )
     await pair.a.save_last_seen([seen], [], keep=1)
-    news = await pair.notices.wait_for(lambda news: bool(news.seen))
+    notice = await pair.notices.wait_for(lambda notice: bool(notice.seen))
 
-    assert [DeviceSeen(7, 1, "::1", 2, polled_without_key=True)] == news.seen
+    assert [DeviceSeen(7, 1, "::1", 2, polled_without_key=True)] == notice.seen
 
 
 async def test_own_changes_no_notice(pair: ServerPair) -> None:
     """What a server does itself is not told to it."""
-    ear = NoticeRecorder()
-    pair.a.add_notice_listener(ear.on_notice)
+    recorder = NoticeRecorder()
+    pair.a.add_notice_listener(recorder.on_notice)
     await pair.a.save_devices([device(7)])
     await enqueue_commands(pair.a, command())
     await pair.b.save_devices([device(8)])
-    await ear.wait_for(lambda news: 8 in news.devices)
+    await recorder.wait_for(lambda notice: 8 in notice.devices)
 
-    assert not any(7 in news.devices for news in ear.notices)
-    assert not any(news.waiting for news in ear.notices)
+    assert not any(7 in notice.devices for notice in recorder.notices)
+    assert not any(notice.waiting for notice in recorder.notices)
 
 
 async def test_more_than_fits(pair: ServerPair) -> None:
@@ -128,17 +128,17 @@ async def test_more_than_fits(pair: ServerPair) -> None:
     ]
     await pair.a.save_last_seen(seen, [], keep=1)
     last = DeviceSeen.from_device(seen[-1])
-    await pair.notices.wait_for(lambda news: last in news.seen)
+    await pair.notices.wait_for(lambda notice: last in notice.seen)
 
-    assert 1000 == sum(len(news.seen) for news in pair.notices.notices)
+    assert 1000 == sum(len(notice.seen) for notice in pair.notices.notices)
 
 
 async def test_lost_connection(pair: ServerPair) -> None:
     """After a lost connection everything is looked at, and nothing is believed idle."""
     await cut_listener(pair.b, via=pair.a)
-    await pair.notices.wait_for(lambda news: news.everything)
+    await pair.notices.wait_for(lambda notice: notice.everything)
     await enqueue_commands(pair.a, command())
-    await pair.notices.wait_for(lambda news: DEVICE in news.waiting)
+    await pair.notices.wait_for(lambda notice: DEVICE in notice.waiting)
 
     assert not pair.b.is_idle(DEVICE, pair.b.now(), GRACE)
 
@@ -154,10 +154,10 @@ async def test_alone_after_all(pair: ServerPair) -> None:
 
 async def test_new_interest_is_noticed(pair: ServerPair) -> None:
     """What a stream wants at one server is told to all, so that they can read it."""
-    wish = StreamInterest(
+    interest = StreamInterest(
         DEFAULT_SCOPE_ID, EventType.COMMAND_STATUS, recorded_since=0, expires_at=1
     )
-    await pair.a.stream_interests.save_interests([wish])
-    await pair.notices.wait_for(lambda news: news.subscriptions)
+    await pair.a.stream_interests.save_interests([interest])
+    await pair.notices.wait_for(lambda notice: notice.subscriptions)
 
-    assert [wish] == await pair.b.stream_interests.all_interests()
+    assert [interest] == await pair.b.stream_interests.all_interests()

@@ -70,7 +70,7 @@ async def test_devices_are_given_back(
     """What a server had locked that is not heard of any more, others have soon."""
     lost = command()
 
-    def decide(lane: Lane, changes: Changes, _past: PriorState) -> None:
+    def decide(lane: Lane, changes: Changes, _prior: PriorState) -> None:
         enqueue(lane, lost, changes)
         network.blackhole()
 
@@ -106,16 +106,16 @@ async def test_nothing_is_left(network: FaultyNetwork, near: PostgresStore) -> N
 
 async def test_one_hears(network: FaultyNetwork, near: PostgresStore) -> None:
     """A server that is well but for some connections finds out, and makes them anew."""
-    desk = near.member.connection_thread
-    sessions = [each for each in desk.database.threads if each is not desk]
+    connection = near.member.connection_thread
+    sessions = [each for each in connection.database.threads if each is not connection]
     await asyncio.gather(*(each.run(run_query) for each in sessions))
     network.blackhole()
-    await desk.run(lambda link: link.close())
+    await connection.run(lambda link: link.close())
     await wait_until_enqueues(near)
     async with asyncio.timeout(HEALED_WITHIN):
-        said = await asyncio.gather(*(each.run(run_query) for each in sessions))
+        outcomes = await asyncio.gather(*(each.run(run_query) for each in sessions))
 
-    assert [(1,)] * len(sessions) == said
+    assert [(1,)] * len(sessions) == outcomes
 
 
 async def test_slow_is_not_dead(near: PostgresStore) -> None:
@@ -130,7 +130,7 @@ async def test_slow_is_not_dead(near: PostgresStore) -> None:
 async def test_lost_between(near: PostgresStore) -> None:
     """What was decided on a lane is not written once its lock was lost."""
 
-    def decide(lane: Lane, changes: Changes, _past: PriorState) -> None:
+    def decide(lane: Lane, changes: Changes, _prior: PriorState) -> None:
         enqueue(lane, command(), changes)
         for session in near.group_commit.writers:
             link = session._connection

@@ -26,16 +26,16 @@ async def test_queue_status(store: Store) -> None:
     await enqueue_commands(store, command(id=5, device_id=7))
     in_flight = await poll_command(store)
     await mark_written(store, in_flight, START + 1)
-    flying = InFlightView(first.id, first.endpoint, START, START + 1)
+    view = InFlightView(first.id, first.endpoint, START, START + 1)
     devices = [DEVICE, 7, 8]
 
     ours = await store.queue_statuses(devices, DEFAULT_SCOPE_ID)
     theirs = await store.queue_statuses(devices, OTHER)
     everything = await store.queue_statuses(devices)
 
-    assert QueueStatus(2, flying) == ours[DEVICE]
+    assert QueueStatus(2, view) == ours[DEVICE]
     assert QueueStatus(1) == ours[7] == theirs[DEVICE]
-    assert QueueStatus(3, flying) == everything[DEVICE]
+    assert QueueStatus(3, view) == everything[DEVICE]
     assert EMPTY_QUEUE == ours.get(8, EMPTY_QUEUE) == theirs.get(7, EMPTY_QUEUE)
 
 

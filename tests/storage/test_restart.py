@@ -64,14 +64,16 @@ async def test_pending_has_its_order(
     location: StoreLocation, clock: ManualClock
 ) -> None:
     """What waits can be ordered after a restart."""
-    wanted = command()
+    expected = command()
     async with open_store(location, clock) as store:
-        await enqueue_commands(store, wanted)
+        await enqueue_commands(store, expected)
 
     async with open_store(location, clock) as store:
         in_flight = await poll_command(store)
 
-        assert order() == (in_flight.command.order or await store.read_order(wanted.id))
+        assert order() == (
+            in_flight.command.order or await store.read_order(expected.id)
+        )
 
 
 @pytest.mark.parametrize("was_written", [False, True])
@@ -107,9 +109,9 @@ async def test_result_after_restart(
     location: StoreLocation, clock: ManualClock
 ) -> None:
     """The result of what was in flight ends it."""
-    wanted = command()
+    expected = command()
     async with open_store(location, clock) as store:
-        await enqueue_commands(store, wanted)
+        await enqueue_commands(store, expected)
         await poll_command(store)
 
     async with open_store(location, clock) as store:
@@ -119,26 +121,26 @@ async def test_result_after_restart(
 
         assert (
             CommandState.SUCCESSFUL
-            is (await command_record(store, wanted)).command.state
+            is (await command_record(store, expected)).command.state
         )
         assert [] == await waiting_ids(store)
 
 
 async def test_waiting_again(location: StoreLocation, clock: ManualClock) -> None:
     """What waits for another attempt keeps its attempts and may not be canceled."""
-    wanted = command(max_attempts=2)
+    expected = command(max_attempts=2)
     async with open_store(location, clock) as store:
-        await enqueue_commands(store, wanted)
+        await enqueue_commands(store, expected)
         await poll_command(store, uuid="u1")
         await give_up_delivery(store, LATER)
 
     async with open_store(location, clock) as store:
-        assert not await try_cancel(store, wanted)
+        assert not await try_cancel(store, expected)
         in_flight = await poll_command(store, LATER, uuid="u2")
 
-        assert (wanted.id, 2) == (in_flight.command.id, in_flight.command.attempts)
+        assert (expected.id, 2) == (in_flight.command.id, in_flight.command.attempts)
         assert await poll(store, LATER + GRACE) is None
-        record = await command_record(store, wanted)
+        record = await command_record(store, expected)
         assert (CommandState.TIMEOUT, 2) == (
             record.command.state,
             len(record.deliveries),
@@ -268,9 +270,9 @@ async def test_held_back_no_more(location: StoreLocation, clock: ManualClock) ->
 async def test_ids_go_on(location: StoreLocation, clock: ManualClock) -> None:
     """Ids made after a restart are above all before, though the clock went back."""
     ids = IdGenerator(clock.now)
-    wanted, came = command(id=ids()), result(id=ids())
+    expected, came = command(id=ids()), result(id=ids())
     async with open_store(location, clock) as store:
-        await enqueue_commands(store, wanted)
+        await enqueue_commands(store, expected)
         await add_results(store, came)
     clock.tick(seconds=-3600)
 

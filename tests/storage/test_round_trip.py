@@ -64,14 +64,16 @@ def fields(value: Any) -> dict[str, Any]:
     return {k: v for k, v in attrs.asdict(value).items() if k != "stored_state"}
 
 
-@pytest.mark.parametrize("given", [{}, FULL, {"order": order(body=None)}])
-async def test_command(store: Store, given: dict[str, Any]) -> None:
+@pytest.mark.parametrize("overrides", [{}, FULL, {"order": order(body=None)}])
+async def test_command(store: Store, overrides: dict[str, Any]) -> None:
     """A new command is kept with every field."""
-    wanted = command(FULL_ORDER.endpoint if given == FULL else "load_objects", **given)
-    expected = fields(wanted)
+    saved = command(
+        FULL_ORDER.endpoint if overrides == FULL else "load_objects", **overrides
+    )
+    expected = fields(saved)
 
-    await enqueue_commands(store, wanted)
-    record = await command_record(store, wanted)
+    await enqueue_commands(store, saved)
+    record = await command_record(store, saved)
 
     assert expected == fields(record.command)
     assert ((), None) == (record.deliveries, record.result)
@@ -79,33 +81,33 @@ async def test_command(store: Store, given: dict[str, Any]) -> None:
 
 async def test_order(store: Store) -> None:
     """What a command orders can be read alone."""
-    wanted = command(FULL_ORDER.endpoint, order=FULL_ORDER)
-    await enqueue_commands(store, wanted)
+    expected = command(FULL_ORDER.endpoint, order=FULL_ORDER)
+    await enqueue_commands(store, expected)
 
-    assert FULL_ORDER == await store.read_order(wanted.id)
+    assert FULL_ORDER == await store.read_order(expected.id)
 
 
 async def test_large_order(location: StoreLocation, clock: ManualClock) -> None:
     """A body of many megabytes is kept to the byte."""
     body = '"' + "QUJD" * 4_000_000 + '"'
-    wanted = command(order=order(body=body))
+    expected = command(order=order(body=body))
     async with open_store(location, clock) as store:
-        await enqueue_commands(store, wanted)
+        await enqueue_commands(store, expected)
 
     async with open_store(location, clock) as store:
-        assert body == (await store.read_order(wanted.id)).body
+        assert body == (await store.read_order(expected.id)).body
 
 
 async def test_command_at_every_stage(store: Store) -> None:
     """What moves a command is kept: its state, its attempts and its times."""
-    wanted = command()
-    await enqueue_commands(store, wanted)
+    expected = command()
+    await enqueue_commands(store, expected)
     in_flight = await poll_command(store, START + 1, uuid="u1")
-    sent = await command_record(store, wanted)
+    sent = await command_record(store, expected)
     await mark_written(store, in_flight, START + 2)
-    delivered = await command_record(store, wanted)
+    delivered = await command_record(store, expected)
     came = await post_result(store, in_flight, START + 3)
-    ended = await command_record(store, wanted)
+    ended = await command_record(store, expected)
 
     assert (CommandState.SENT, 1, START + 1, None) == (
         sent.command.state,
@@ -118,19 +120,21 @@ async def test_command_at_every_stage(store: Store) -> None:
         delivered.command.delivered_at,
         delivered.command.finished_at,
     )
-    assert (wanted.id, order()) == (ended.command.id, ended.command.order)
+    assert (expected.id, order()) == (ended.command.id, ended.command.order)
     assert (CommandState.SUCCESSFUL, START + 3, came.id) == (
         ended.command.state,
         ended.command.finished_at,
         ended.command.result_id,
     )
-    assert came == ended.result == await store.find_result(DEFAULT_SCOPE_ID, wanted.id)
+    assert (
+        came == ended.result == await store.find_result(DEFAULT_SCOPE_ID, expected.id)
+    )
 
 
 async def test_deliveries(store: Store) -> None:
     """Each delivery is kept with what came of it, oldest first."""
-    wanted = command()
-    await enqueue_commands(store, wanted)
+    expected = command()
+    await enqueue_commands(store, expected)
     first = await poll_command(store, START + 1, uuid="u1")
     await revert_delivery(store, first, START + 2)
     second = await poll_command(store, START + 3, uuid="u2")
@@ -139,10 +143,10 @@ async def test_deliveries(store: Store) -> None:
     third = await poll_command(store, START + 6)
     await post_result(store, third, START + 7, failed=True)
 
-    record = await command_record(store, wanted)
+    record = await command_record(store, expected)
 
-    made = [first.delivery, second.delivery, third.delivery]
-    assert [(d.id, d.uuid, d.sent_at) for d in made] == [
+    deliveries = [first.delivery, second.delivery, third.delivery]
+    assert [(d.id, d.uuid, d.sent_at) for d in deliveries] == [
         (d.id, d.uuid, d.sent_at) for d in record.deliveries
     ]
     assert [
@@ -154,19 +158,19 @@ async def test_deliveries(store: Store) -> None:
 
 async def test_withdrawn_delivery_is_shown(store: Store) -> None:
     """A hand-out that was taken back is shown while the command waits again."""
-    wanted = command()
-    await enqueue_commands(store, wanted)
+    expected = command()
+    await enqueue_commands(store, expected)
     in_flight = await poll_command(store)
     await revert_delivery(store, in_flight, START + 1)
 
-    record = await command_record(store, wanted)
+    record = await command_record(store, expected)
 
     assert CommandState.PENDING is record.command.state
     assert [in_flight.delivery.id] == [d.id for d in record.deliveries]
 
 
 @pytest.mark.parametrize(
-    "given",
+    "fields",
     [
         {"content_type": None, "body": b""},
         {
@@ -184,9 +188,9 @@ async def test_withdrawn_delivery_is_shown(store: Store) -> None:
         },
     ],
 )
-async def test_result(store: Store, given: dict[str, Any]) -> None:
+async def test_result(store: Store, fields: dict[str, Any]) -> None:
     """A result is kept as it was posted, to the byte."""
-    came = result(**given)
+    came = result(**fields)
 
     await add_results(store, came)
 
@@ -206,24 +210,24 @@ async def test_key(store: Store) -> None:
         def decide(
             _lane: Lane,
             changes: Changes,
-            _past: PriorState,
+            _prior: PriorState,
             use: IdempotencyRecord = use,
         ) -> None:
             changes.idempotency_keys[use.key] = use
 
         await store.change_lane(DEVICE, decide)
 
-    past = await prior_state(store, Lookup(idempotency_key=key))
+    prior = await prior_state(store, Lookup(idempotency_key=key))
     other = await prior_state(
         store, Lookup(idempotency_key=attrs.evolve(key, token_id=4))
     )
 
-    assert uses[1] == past.key_use
+    assert uses[1] == prior.key_use
     assert other.key_use is None
 
 
 @pytest.mark.parametrize(
-    "given",
+    "fields",
     [
         {},
         {
@@ -252,7 +256,7 @@ async def test_key(store: Store) -> None:
     ],
 )
 async def test_device(
-    store: Store, given: dict[str, Any], seen: dict[str, Any]
+    store: Store, fields: dict[str, Any], seen: dict[str, Any]
 ) -> None:
     """A device is kept with what was decided and what was seen."""
     usual = {
@@ -260,7 +264,7 @@ async def test_device(
         "state": DeviceState.ADOPTED,
         "created_at": START,
     }
-    device = Device(device_id=MAX_INT64, **{**usual, **given, **seen})
+    device = Device(device_id=MAX_INT64, **{**usual, **fields, **seen})
     await store.save_devices([device])
     if seen:
         await store.save_last_seen([device], [], keep=20)
@@ -272,7 +276,7 @@ async def test_device(
 
 async def test_unknown_request(store: Store) -> None:
     """An odd request is kept as it came."""
-    strays = [
+    unknown_requests = [
         UnknownRequest(
             id=1,
             device_id=DEVICE,
@@ -293,9 +297,9 @@ async def test_unknown_request(store: Store) -> None:
         ),
     ]
 
-    await store.save_last_seen([], strays, keep=20)
+    await store.save_last_seen([], unknown_requests, keep=20)
 
-    assert strays == await store.unknown_requests(DEVICE)
+    assert unknown_requests == await store.unknown_requests(DEVICE)
 
 
 async def test_token(store: Store) -> None:

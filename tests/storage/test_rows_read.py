@@ -107,12 +107,12 @@ async def test_what_is_counted(store: Store) -> None:
 async def test_idle_polls(store: Store, clock: ManualClock, database: str) -> None:
     """A poll that finds nothing is no statement, whatever the device did before."""
     await insert_history(store, 0, SHORT)
-    desk = ServiceDriver(
+    driver = ServiceDriver(
         build_services(Settings(database=database), store, clock), clock
     )
-    await desk.services.fleet.load()
+    await driver.services.fleet.load()
     async with count_reads(store) as count:
-        polled = [await desk.poll(device=1 + n) for n in range(DEVICES)]
+        polled = [await driver.poll(device=1 + n) for n in range(DEVICES)]
 
     assert [None] * DEVICES == polled
     assert [] == count.statements

@@ -83,19 +83,19 @@ async def test_revoked_by_its_own(store: Store) -> None:
 @pytest.fixture(name="history")
 async def _history(store: Store) -> Sequence[Command]:
     """Return commands of two scopes, in turn, for one device; each has a result."""
-    made = []
+    created = []
     for n in range(8):
         one = command(scope_id=(ACME, OTHER)[n % 2], operation_id=(None, 77)[n // 4])
         await enqueue_commands(store, one)
         in_flight = await poll_command(store, uuid=f"u{n}")
         await post_result(store, in_flight, failed=n >= 6)
         await add_results(store, result(scope_id=one.scope_id))
-        made.append((await command_record(store, one)).command)
-    return made
+        created.append((await command_record(store, one)).command)
+    return created
 
 
 @pytest.mark.parametrize(
-    "wanted",
+    "filters",
     [
         CommandFilter(),
         CommandFilter(states=frozenset({CommandState.SUCCESSFUL})),
@@ -111,17 +111,17 @@ async def _history(store: Store) -> Sequence[Command]:
 )
 @pytest.mark.parametrize("scope_id", [ACME, OTHER, 9])
 async def test_commands(
-    store: Store, history: Sequence[Command], wanted: CommandFilter, scope_id: int
+    store: Store, history: Sequence[Command], filters: CommandFilter, scope_id: int
 ) -> None:
     """A list has the scope's own commands alone, whatever else is asked for."""
-    listed = await store.commands(scope_id, wanted, before=None, limit=99)
+    listed = await store.commands(scope_id, filters, before=None, limit=99)
 
     expected = [
         one.id
         for one in reversed(history)
         if one.scope_id == scope_id
-        and (not wanted.states or one.state in wanted.states)
-        and wanted.operation_id in (None, one.operation_id)
+        and (not filters.states or one.state in filters.states)
+        and filters.operation_id in (None, one.operation_id)
     ]
     assert expected == [record.command.id for record in listed]
 

@@ -32,8 +32,12 @@ async def test_key_comes_into_force(store: Store) -> None:
 
     await store.enforce_keys([device(name="gate", key_hash="new")])
 
-    (kept,) = await store.all_devices()
-    assert ("door", True, None) == (kept.name, kept.key_enforced, kept.old_key_hash)
+    (stored,) = await store.all_devices()
+    assert ("door", True, None) == (
+        stored.name,
+        stored.key_enforced,
+        stored.old_key_hash,
+    )
 
 
 async def test_key_is_the_newest_no_more(store: Store) -> None:
@@ -42,11 +46,11 @@ async def test_key_is_the_newest_no_more(store: Store) -> None:
 
     await store.enforce_keys([device(key_hash="new")])
 
-    (kept,) = await store.all_devices()
+    (stored,) = await store.all_devices()
     assert (False, "newer", "new") == (
-        kept.key_enforced,
-        kept.key_hash,
-        kept.old_key_hash,
+        stored.key_enforced,
+        stored.key_hash,
+        stored.old_key_hash,
     )
 
 
@@ -66,8 +70,8 @@ async def test_from_quarantine(store: Store) -> None:
 
     await store.save_devices([device(scope_id=OTHER)])
 
-    (kept,) = await store.all_devices()
-    assert (OTHER, DeviceState.ADOPTED) == (kept.scope_id, kept.state)
+    (stored,) = await store.all_devices()
+    assert (OTHER, DeviceState.ADOPTED) == (stored.scope_id, stored.state)
 
 
 async def test_some(store: Store) -> None:

@@ -47,7 +47,7 @@ FULL = {
 async def save_services(store: Store, *services: Service) -> None:
     """Keep services as they are, all of one device."""
 
-    def decide(_lane: Lane, changes: Changes, _past: PriorState) -> None:
+    def decide(_lane: Lane, changes: Changes, _prior: PriorState) -> None:
         for one in services:
             changes.record_service(one)
 
@@ -119,9 +119,9 @@ async def test_startable(store: Store, scope: int, seconds: int, there: bool) ->
     """
     What has lapsed is found when its device is there again, in the same scope.
     """
-    known = device(scope_id=scope, last_seen_at=START)
-    await store.save_devices([known])
-    await store.save_last_seen([known], [], keep=1)
+    record = device(scope_id=scope, last_seen_at=START)
+    await store.save_devices([record])
+    await store.save_last_seen([record], [], keep=1)
     await save_services(store, service("a", is_write_expired=True), service("b"))
 
     now = START + seconds * SECOND
@@ -132,14 +132,14 @@ async def test_startable(store: Store, scope: int, seconds: int, there: bool) ->
 async def write(store: Store, *names: str) -> None:
     """Let commands write and read services, of which nothing is known yet."""
 
-    def decide(lane: Lane, changes: Changes, _past: PriorState) -> None:
+    def decide(lane: Lane, changes: Changes, _prior: PriorState) -> None:
         for name in names:
-            one, made = service(name), command(service_id=name)
+            one, one_command = service(name), command(service_id=name)
             read = command(service_id=name)
-            one.begin_write(made.id, {"a": 1}, str)
+            one.begin_write(one_command.id, {"a": 1}, str)
             one.begin_read(read.id, ["a"])
-            made.service = read.service = one
-            enqueue(lane, made, changes)
+            one_command.service = read.service = one
+            enqueue(lane, one_command, changes)
             enqueue(lane, read, changes)
             changes.record_service(one)
 
@@ -177,12 +177,12 @@ async def test_looked_up(store: Store) -> None:
     """
     await write(store, "a", "b")
 
-    past = await prior_state(store, Lookup(services=True))
-    assert ["a", "b"] == sorted(one.service_id for one in past.services)
+    prior = await prior_state(store, Lookup(services=True))
+    assert ["a", "b"] == sorted(one.service_id for one in prior.services)
     assert () == (await prior_state(store, Lookup())).services
 
-    def decide(lane: Lane, changes: Changes, past: PriorState) -> bool:
-        services = changes.live_services(lane, past.services)
+    def decide(lane: Lane, changes: Changes, prior: PriorState) -> bool:
+        services = changes.live_services(lane, prior.services)
         shadows = {one.service for one in lane.commands}
         return set(services.values()) == shadows
 
@@ -194,11 +194,11 @@ async def test_two_decisions_in_a_round(store: Store) -> None:
     The second sees what the first decided, also of what is new.
     """
 
-    def first(_lane: Lane, changes: Changes, _past: PriorState) -> None:
+    def first(_lane: Lane, changes: Changes, _prior: PriorState) -> None:
         changes.record_service(service("a", desired_version=1))
 
-    def second(lane: Lane, changes: Changes, past: PriorState) -> None:
-        found = changes.live_services(lane, past.services)["a"]
+    def second(lane: Lane, changes: Changes, prior: PriorState) -> None:
+        found = changes.live_services(lane, prior.services)["a"]
         found.desired_version += 1
         changes.record_service(found)
 
@@ -215,9 +215,9 @@ async def test_forgotten_with_its_device(store: Store) -> None:
     await write(store, "a")
     in_flight = await poll_command(store)
 
-    def decide(lane: Lane, changes: Changes, past: PriorState) -> dict[str, Service]:
+    def decide(lane: Lane, changes: Changes, prior: PriorState) -> dict[str, Service]:
         changes.delete_shadow(lane)
-        return changes.live_services(lane, past.services)
+        return changes.live_services(lane, prior.services)
 
     assert {} == await store.change_lane(DEVICE, decide, Lookup(services=True))
     await post_result(store, in_flight)

@@ -170,8 +170,8 @@ async def test_full_disk(file: SqliteStore) -> None:
 async def test_locked_file(file: SqliteStore, path: Path) -> None:
     """While somebody else holds the file locked nothing is written, then it is."""
     await pragma(file, "busy_timeout = 1")
-    wanted = command()
-    await enqueue_commands(file, wanted)
+    queued = command()
+    await enqueue_commands(file, queued)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(Unavailable, match="locked"):
@@ -181,7 +181,7 @@ async def test_locked_file(file: SqliteStore, path: Path) -> None:
 
     in_flight = await poll_command(file, START + 1)
 
-    assert (wanted.id, 1) == (in_flight.command.id, in_flight.command.attempts)
+    assert (queued.id, 1) == (in_flight.command.id, in_flight.command.attempts)
 
 
 async def test_moved_by_somebody_else(file: SqliteStore, path: Path) -> None:
@@ -211,8 +211,8 @@ async def test_idle_lanes_cost_nothing(file: SqliteStore) -> None:
     assert [] == await file.overdue_devices(START)
     assert [] == statements
 
-    wanted = command()
-    await enqueue_commands(file, wanted)
+    queued = command()
+    await enqueue_commands(file, queued)
     await post_result(file, await poll_command(file))
     count = len(statements)
 

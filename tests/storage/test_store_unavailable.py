@@ -43,15 +43,15 @@ from tests.storage.queue_actions import (
 
 async def test_enqueue(store: Store) -> None:
     """What could not be kept was not enqueued, at once and afterwards."""
-    kept, lost, later = command(), command(), command()
-    await enqueue_commands(store, kept)
+    written, lost, later = command(), command(), command()
+    await enqueue_commands(store, written)
     async with failing_commits(store):
         with pytest.raises(Unavailable):
             await enqueue_commands(store, lost)
-        assert [kept.id] == await waiting_ids(store)
+        assert [written.id] == await waiting_ids(store)
     await enqueue_commands(store, later)
 
-    assert [kept.id, later.id] == await waiting_ids(store)
+    assert [written.id, later.id] == await waiting_ids(store)
     assert await store.find_command(DEFAULT_SCOPE_ID, lost.id) is None
 
 
@@ -73,8 +73,8 @@ async def test_delivery(store: Store) -> None:
 
 async def test_result(store: Store) -> None:
     """A result that could not be kept ended nothing; the next try does."""
-    wanted = command()
-    await enqueue_commands(store, wanted)
+    queued = command()
+    await enqueue_commands(store, queued)
     await poll_command(store, uuid="u1")
     async with failing_commits(store):
         in_flight = await find_in_flight(store)
@@ -89,7 +89,7 @@ async def test_result(store: Store) -> None:
     assert again is not None
     await post_result(store, again, START + 2)
 
-    record = await command_record(store, wanted)
+    record = await command_record(store, queued)
     assert (CommandState.SUCCESSFUL, START + 2) == (
         record.command.state,
         record.command.finished_at,
@@ -103,8 +103,8 @@ async def test_result(store: Store) -> None:
 
 async def test_cancel_and_give_up(store: Store) -> None:
     """Nothing that was decided while the store was away has happened."""
-    wanted, following = command(), command()
-    await enqueue_commands(store, wanted, following)
+    queued, following = command(), command()
+    await enqueue_commands(store, queued, following)
     await poll_command(store, uuid="u1")
     async with failing_commits(store):
         with pytest.raises(Unavailable):
@@ -112,9 +112,9 @@ async def test_cancel_and_give_up(store: Store) -> None:
         with pytest.raises(Unavailable):
             await try_cancel(store, following)
 
-    lane = await store.change_lane(DEVICE, lambda lane, _changes, _past: lane)
+    lane = await store.change_lane(DEVICE, lambda lane, _changes, _prior: lane)
     assert lane.in_flight is not None
-    assert wanted.id == lane.in_flight.command.id
+    assert queued.id == lane.in_flight.command.id
     assert [following.id] == await waiting_ids(store)
 
 
@@ -146,38 +146,40 @@ async def test_written_after(store: Store) -> None:
 
 async def test_everybody_is_notified(store: Store) -> None:
     """Whoever shares the commit hears that it failed, `then` too, and no watcher."""
-    told: list[tuple[object, bool]] = []
+    completions: list[tuple[object, bool]] = []
     seen: list[Changes] = []
     store.add_commit_observer(seen.append)
 
-    def decide(lane: Lane, changes: Changes, _past: PriorState) -> str:
+    def decide(lane: Lane, changes: Changes, _prior: PriorState) -> str:
         enqueue(lane, command(device_id=lane.device_id), changes)
         return "added"
 
     async with failing_commits(store):
-        said = await asyncio.gather(
+        outcomes = await asyncio.gather(
             *(
                 store.change_lane(
-                    n, decide, on_done=lambda v, heard: told.append((v, heard))
+                    n,
+                    decide,
+                    on_done=lambda v, is_awaited: completions.append((v, is_awaited)),
                 )
                 for n in range(5)
             ),
             return_exceptions=True,
         )
 
-    assert [Unavailable] * 5 == [type(one) for one in said]
-    assert ([(None, True)] * 5, []) == (told, seen)
+    assert [Unavailable] * 5 == [type(one) for one in outcomes]
+    assert ([(None, True)] * 5, []) == (completions, seen)
 
 
 async def test_readers_go_on(store: Store) -> None:
     """What was kept can be read, and an idle lane be asked, all the while."""
-    wanted = command()
-    await enqueue_commands(store, wanted)
+    queued = command()
+    await enqueue_commands(store, queued)
     async with failing_commits(store):
         with pytest.raises(Unavailable):
             await enqueue_commands(store, command())
 
-        assert (await command_record(store, wanted)).command.id == wanted.id
+        assert (await command_record(store, queued)).command.id == queued.id
         assert 1 == len(
             await store.commands(
                 DEFAULT_SCOPE_ID, CommandFilter(), before=None, limit=9
@@ -195,14 +197,14 @@ async def test_other_writes(store: Store) -> None:
         created_at=START,
     )
     async with failing_commits(store):
-        for work in (
+        for call in (
             store.save_devices([device]),
             store.save_last_seen([device], [], keep=20),
             store.delete_device(DEVICE),
             store.check_writable(),
         ):
             with pytest.raises(Unavailable):
-                await work
+                await call
 
     await store.check_writable()
     assert [] == await store.all_devices()
@@ -223,17 +225,17 @@ async def test_what_cannot_be_written(store: Store) -> None:
             await store.save_devices([huge])
         with pytest.raises(Unavailable):
             await enqueue_commands(store, command(expires_at=2**70))
-        wanted = command()
-        await enqueue_commands(store, wanted)
+        queued = command()
+        await enqueue_commands(store, queued)
 
-    assert [wanted.id] == await waiting_ids(store)
+    assert [queued.id] == await waiting_ids(store)
 
 
 async def test_restart_after(location: StoreLocation, clock: ManualClock) -> None:
     """A restart finds what was kept, and nothing of what was not."""
-    kept, lost = command(), command()
+    written, lost = command(), command()
     async with open_store(location, clock) as store:
-        await enqueue_commands(store, kept)
+        await enqueue_commands(store, written)
         async with failing_commits(store):
             with pytest.raises(Unavailable):
                 await enqueue_commands(store, lost)
@@ -241,7 +243,7 @@ async def test_restart_after(location: StoreLocation, clock: ManualClock) -> Non
                 await add_results(store, result())
 
     async with open_store(location, clock) as store:
-        assert [kept.id] == await waiting_ids(store)
+        assert [written.id] == await waiting_ids(store)
         assert [] == await store.results(
             DEFAULT_SCOPE_ID, after=0, limit=9, device_id=None, orphan=None
         )
@@ -255,8 +257,8 @@ async def test_lookup_after(store: Store) -> None:
         with pytest.raises(Unavailable):
             await give_up_delivery(store, START + GRACE)
 
-    def by_uuid(_lane: Lane, _changes: Changes, past: PriorState) -> Delivery | None:
-        return past.by_uuid.delivery if past.by_uuid else None
+    def by_uuid(_lane: Lane, _changes: Changes, prior: PriorState) -> Delivery | None:
+        return prior.by_uuid.delivery if prior.by_uuid else None
 
     found = await store.change_lane(DEVICE, by_uuid, Lookup(delivery_uuid="u1"))
     assert found is not None
@@ -279,12 +281,12 @@ async def test_closing_writes_what_waits(
     location: StoreLocation, clock: ManualClock
 ) -> None:
     """What was asked before the closing is kept."""
-    wanted = command()
+    queued = command()
     store = await location.open(clock)
-    asked = asyncio.create_task(enqueue_commands(store, wanted))
+    enqueuing = asyncio.create_task(enqueue_commands(store, queued))
     await asyncio.sleep(0)
     await store.close()
-    await asked
+    await enqueuing
 
     async with open_store(location, clock) as store:
-        assert [wanted.id] == await waiting_ids(store)
+        assert [queued.id] == await waiting_ids(store)

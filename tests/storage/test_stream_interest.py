@@ -6,19 +6,19 @@ from pushserver.storage.subscriptions import StreamInterest
 from tests.clock import ManualClock
 from tests.storage.locations import StoreLocation, open_store
 
-STATUS, ODD = EventType.COMMAND_STATUS, EventType.RESULT_ORPHANED
+STATUS, ORPHANED = EventType.COMMAND_STATUS, EventType.RESULT_ORPHANED
 
 
 async def test_kept(location: StoreLocation, clock: ManualClock) -> None:
     """Wishes survive a restart."""
-    wishes = [
+    interests = [
         StreamInterest(1, STATUS, recorded_since=3, expires_at=9),
-        StreamInterest(2, ODD, recorded_since=4, expires_at=8),
+        StreamInterest(2, ORPHANED, recorded_since=4, expires_at=8),
     ]
     async with open_store(location, clock) as store:
-        await store.stream_interests.save_interests(wishes)
+        await store.stream_interests.save_interests(interests)
     async with open_store(location, clock) as store:
-        assert wishes == await store.stream_interests.all_interests()
+        assert interests == await store.stream_interests.all_interests()
 
 
 async def test_lasts_longer(store: Store) -> None:
@@ -49,7 +49,7 @@ async def test_begins_anew(store: Store) -> None:
 
 async def test_dropped(store: Store) -> None:
     """What has lapsed is forgotten, and nothing else."""
-    lasting = StreamInterest(1, ODD, recorded_since=3, expires_at=10)
+    lasting = StreamInterest(1, ORPHANED, recorded_since=3, expires_at=10)
     await store.stream_interests.save_interests(
         [StreamInterest(1, STATUS, recorded_since=3, expires_at=9), lasting]
     )

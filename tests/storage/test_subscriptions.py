@@ -54,15 +54,15 @@ async def all_of(store: Store) -> list[dict[str, object]]:
     return [attrs.asdict(each, recurse=False) for each in found]
 
 
-@pytest.mark.parametrize("wanted", [subscription(), FULL], ids=["plain", "full"])
+@pytest.mark.parametrize("expected", [subscription(), FULL], ids=["plain", "full"])
 async def test_every_field(
-    location: StoreLocation, clock: ManualClock, wanted: Subscription
+    location: StoreLocation, clock: ManualClock, expected: Subscription
 ) -> None:
     """A subscription comes back as it was, also after a restart."""
     async with open_store(location, clock) as store:
-        await store.subscriptions.add_subscription(wanted)
+        await store.subscriptions.add_subscription(expected)
     async with open_store(location, clock) as store:
-        assert [attrs.asdict(wanted, recurse=False)] == await all_of(store)
+        assert [attrs.asdict(expected, recurse=False)] == await all_of(store)
 
 
 def test_full_is_full() -> None:

@@ -42,15 +42,18 @@ async def test_operations_are_all_kept_or_none(
     store: Store, two_step_task: Task
 ) -> None:
     """Of operations that are added together all are kept, or none."""
-    twin = task_operation(two_step_task)
-    await save_operations(store, twin)
+    duplicate = task_operation(two_step_task)
+    await save_operations(store, duplicate)
 
     with pytest.raises(Exception, match=r"(?i)unique"):
         await store.tasks.add_operations(
-            [task_operation(two_step_task), task_operation(two_step_task, id=twin.id)]
+            [
+                task_operation(two_step_task),
+                task_operation(two_step_task, id=duplicate.id),
+            ]
         )
 
-    assert [twin.id] == await operation_ids(
+    assert [duplicate.id] == await operation_ids(
         store, OperationFilter(task_id=two_step_task.id)
     )
 
@@ -71,8 +74,8 @@ async def test_in_the_place_of_others(store: Store, two_step_task: Task) -> None
     assert OperationCounts(waiting=2, failed=1) == await store.tasks.operation_counts(
         two_step_task.id
     )
-    wanted = OperationFilter(task_id=two_step_task.id, exclude_retried=True)
-    assert {old[2].id, *(e.id for e in new)} == set(await operation_ids(store, wanted))
+    filters = OperationFilter(task_id=two_step_task.id, exclude_retried=True)
+    assert {old[2].id, *(e.id for e in new)} == set(await operation_ids(store, filters))
 
 
 async def test_what_was_mended_stays(store: Store, two_step_task: Task) -> None:
@@ -97,15 +100,15 @@ async def test_what_was_mended_stays(store: Store, two_step_task: Task) -> None:
         ],
     )
 
-    wanted = OperationFilter(task_id=two_step_task.id, exclude_retried=True)
-    assert {mended.id, first.id} == set(await operation_ids(store, wanted))
+    filters = OperationFilter(task_id=two_step_task.id, exclude_retried=True)
+    assert {mended.id, first.id} == set(await operation_ids(store, filters))
 
 
 async def test_counts(store: Store, two_step_task: Task) -> None:
     """Each operation counts where it stands; one that was retried does not."""
     for status, many in zip(OperationStatus, (3, 5, 7, 11), strict=True):
-        begun = {"queued_steps": 1, "device_id": 5}
-        await add_task_operations(store, two_step_task, many, status=status, **begun)
+        before = {"queued_steps": 1, "device_id": 5}
+        await add_task_operations(store, two_step_task, many, status=status, **before)
     await add_task_operations(store, two_step_task, 2)
     await add_task_operations(
         store, two_step_task, status=OperationStatus.FAILED, retried=True
@@ -117,10 +120,10 @@ async def test_counts(store: Store, two_step_task: Task) -> None:
     ) == await store.tasks.operation_counts(two_step_task.id)
 
 
-def seen(device_id: int, ago: float, **given: object) -> Device:
+def seen(device_id: int, ago: float, **fields: object) -> Device:
     """Return a device that polled so many seconds ago."""
     usual = {"last_seen_at": START - round(ago * SECOND)}
-    return device(device_id, **{**usual, **given})
+    return device(device_id, **{**usual, **fields})
 
 
 DEVICES = [
@@ -164,47 +167,47 @@ async def test_begun_is_not_startable(store: Store, two_step_task: Task) -> None
     """What has begun, was canceled or is over does not begin; nor another task's."""
     await store.save_devices([seen(1, 0)])
     await store.save_last_seen([seen(1, 0)], [], keep=1)
-    for given in (
+    for fields in (
         {"queued_steps": 1},
         {"canceled": True},
         {"status": OperationStatus.FAILED},
         {"task_id": 6},
     ):
-        await add_task_operations(store, two_step_task, **given)
+        await add_task_operations(store, two_step_task, **fields)
 
     find = store.tasks.startable_steps
     assert [] == await find(two_step_task.id, now=START, hold=HOLD, limit=9)
     assert 1 == len(await find(6, now=START, hold=HOLD, limit=9))
 
 
-async def test_hopeless(store: Store, two_step_task: Task) -> None:
+async def test_unreachable(store: Store, two_step_task: Task) -> None:
     """Without a device there is no hope; when it is late, for nobody who is away."""
     await store.save_devices([device(1), device(2, scope_id=9), seen(4, 0)])
     await store.save_last_seen([seen(4, 0)], [], keep=1)
     ids = await add_task_operations(store, two_step_task, 4)
     await add_task_operations(store, two_step_task, device_id=7, queued_steps=1)
 
-    async def hopeless(*, late: bool, limit: int = 9) -> list[int]:
+    async def unreachable(*, late: bool, limit: int = 9) -> list[int]:
         found = await store.tasks.unreachable_operations(
             two_step_task.id, include_offline=late, now=START, hold=HOLD, limit=limit
         )
         return [each.id for each in found]
 
-    assert ids[1:3] == await hopeless(late=False)
-    assert ids[:3] == await hopeless(late=True)
-    assert ids[:2] == await hopeless(late=True, limit=2)
+    assert ids[1:3] == await unreachable(late=False)
+    assert ids[:3] == await unreachable(late=True)
+    assert ids[:2] == await unreachable(late=True, limit=2)
 
 
 async def test_unended(store: Store, two_step_task: Task) -> None:
     """What runs or waits and was not canceled is unended."""
     ids = await add_task_operations(store, two_step_task, 2)
     ids += await add_task_operations(store, two_step_task, queued_steps=1)
-    for given in (
+    for fields in (
         {"canceled": True},
         {"status": OperationStatus.STALE},
         {"retried": True},
     ):
-        await add_task_operations(store, two_step_task, **given)
+        await add_task_operations(store, two_step_task, **fields)
 
     found = await store.tasks.unfinished_operations(two_step_task.id, limit=9)
 

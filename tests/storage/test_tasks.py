@@ -122,7 +122,7 @@ async def finish(store: Store, of: Task, now: int) -> None:
     """End a task if nothing of it runs; somebody wants to hear of it."""
     store.event_interest[DEFAULT_SCOPE_ID] = frozenset({EventType.TASK_FINISHED})
 
-    def decide(_lane: Lane, changes: Changes, _past: PriorState) -> None:
+    def decide(_lane: Lane, changes: Changes, _prior: PriorState) -> None:
         changes.finish_task(of, OperationCounts(), now)
 
     await store.change_lane(NO_DEVICE, decide)
@@ -153,8 +153,8 @@ async def test_finished(
         assert (expected, START + 5) == (found.state, found.ended_at)
     else:
         assert [of.id] == [each.id for each in await store.tasks.active_tasks()]
-    told = await store.subscriptions.events(DEFAULT_SCOPE_ID, after=0, limit=9)
-    assert [START + 5] * (expected is not None) == [event.at for event in told]
+    events = await store.subscriptions.events(DEFAULT_SCOPE_ID, after=0, limit=9)
+    assert [START + 5] * (expected is not None) == [event.at for event in events]
 
 
 async def test_not_finished(store: Store, two_step_task: Task) -> None:
@@ -181,7 +181,7 @@ async def test_dropped(store: Store) -> None:
     for each in (of, other):
         await store.tasks.add_task(each, steps_of(each.id, 2))
     await add_task_operations(store, of, 10)
-    kept_ids = await add_task_operations(store, other, 3)
+    remaining_ids = await add_task_operations(store, other, 3)
 
     dropped = [
         await store.tasks.delete_preparing_task(of.id, limit=4) for _ in range(3)
@@ -189,7 +189,7 @@ async def test_dropped(store: Store) -> None:
 
     assert [False, False, True] == dropped
     assert [other] == list(await store.tasks.active_tasks())
-    assert kept_ids[::-1] == await operation_ids(store, OperationFilter())
+    assert remaining_ids[::-1] == await operation_ids(store, OperationFilter())
     assert [] == await store.operations.steps([(of.id, 0), (of.id, 1)])
     assert 2 == len(await store.operations.steps([(other.id, 0), (other.id, 1)]))
 
@@ -224,11 +224,11 @@ async def test_not_dropped(store: Store, state: TaskState) -> None:
 
 async def test_lists(store: Store) -> None:
     """Tasks are listed newest first, in pages, in their scope, when they are ready."""
-    made = [task(scope_id=DEFAULT_SCOPE_ID + n % 2) for n in range(9)]
+    created = [task(scope_id=DEFAULT_SCOPE_ID + n % 2) for n in range(9)]
     hidden = task(state=TaskState.PREPARING)
-    for each in (*made, hidden):
+    for each in (*created, hidden):
         await store.tasks.add_task(each, [])
-    own = [each.id for each in reversed(made) if each.scope_id == DEFAULT_SCOPE_ID]
+    own = [each.id for each in reversed(created) if each.scope_id == DEFAULT_SCOPE_ID]
 
     async def page(before: int | None, limit: int = 2) -> list[int]:
         found = await store.tasks.tasks(DEFAULT_SCOPE_ID, before=before, limit=limit)
@@ -255,14 +255,14 @@ async def test_active(location: StoreLocation, clock: ManualClock) -> None:
 
 async def test_shifted(store: Store) -> None:
     """Deadlines follow the wall clock, but for what is planned for later."""
-    begun, planned = task(expires_at=START + 9), task(expires_at=START + 99)
+    started, planned = task(expires_at=START + 9), task(expires_at=START + 99)
     over = task(expires_at=START + 9, ended_at=START)
-    for each in (begun, planned, over):
+    for each in (started, planned, over):
         await store.tasks.add_task(attrs.evolve(each, expires_in=9), [])
 
     await store.tasks.shift_task_deadlines(50, now=START + 50)
 
-    found = [await get_task(store, each) for each in (begun, planned, over)]
+    found = [await get_task(store, each) for each in (started, planned, over)]
     assert [START + 59, START + 99, START + 9] == [each.expires_at for each in found]
 
 

@@ -53,23 +53,23 @@ FULL_PART: dict[str, Any] = {
 }
 
 
-async def add_upgrade(store: Store, of: Upgrade = FULL, **given: Any) -> Task:
+async def add_upgrade(store: Store, of: Upgrade = FULL, **fields: Any) -> Task:
     """Keep an upgrade without devices."""
-    made = task(**given)
-    await store.tasks.add_task(made, [], of)
-    return made
+    created = task(**fields)
+    await store.tasks.add_task(created, [], of)
+    return created
 
 
-async def add_device_upgrade(store: Store, of: Task, **given: Any) -> Operation:
+async def add_device_upgrade(store: Store, of: Task, **fields: Any) -> Operation:
     """Keep an operation of an upgrade with its part, which has begun."""
-    own = {name: given.pop(name) for name in list(given) if name in FULL_PART}
-    made = task_operation(
+    own = {name: fields.pop(name) for name in list(fields) if name in FULL_PART}
+    created = task_operation(
         of,
-        **{"queued_steps": 1, **given},
+        **{"queued_steps": 1, **fields},
         device_upgrade=DeviceUpgrade(**{"upgrade": FULL, **own}),
     )
-    await save_operations(store, made)
-    return made
+    await save_operations(store, created)
+    return created
 
 
 def fields(of: Operation) -> dict[str, Any]:
@@ -80,24 +80,24 @@ def fields(of: Operation) -> dict[str, Any]:
 
 async def test_upgrade(store: Store) -> None:
     """An upgrade is kept with every field, and is its scope's alone."""
-    made = await add_upgrade(store)
+    created = await add_upgrade(store)
     find = store.upgrades.find_upgrade
 
-    assert UpgradeRecord(made, FULL) == await find(DEFAULT_SCOPE_ID, made.id)
-    assert await find(DEFAULT_SCOPE_ID + 1, made.id) is None
+    assert UpgradeRecord(created, FULL) == await find(DEFAULT_SCOPE_ID, created.id)
+    assert await find(DEFAULT_SCOPE_ID + 1, created.id) is None
 
 
 async def test_a_task_is_no_upgrade(store: Store) -> None:
     """A task without terms is not among the upgrades, and its operations no parts."""
-    made = task()
-    await store.tasks.add_task(made, [])
-    (one,) = await add_task_operations(store, made)
+    created = task()
+    await store.tasks.add_task(created, [])
+    (one,) = await add_task_operations(store, created)
 
     found = await store.operations.find_operation(DEFAULT_SCOPE_ID, one)
 
     assert found is not None
     assert found.device_upgrade is None
-    assert await store.upgrades.find_upgrade(DEFAULT_SCOPE_ID, made.id) is None
+    assert await store.upgrades.find_upgrade(DEFAULT_SCOPE_ID, created.id) is None
     assert [] == await store.upgrades.upgrades(DEFAULT_SCOPE_ID, before=None, limit=9)
 
 
@@ -119,11 +119,11 @@ async def test_list(store: Store) -> None:
 
 async def test_not_begun_device_upgrade(store: Store) -> None:
     """Of a part that has not begun nothing is known but the terms."""
-    made = await add_upgrade(store)
-    await add_task_operations(store, made)
+    created = await add_upgrade(store)
+    await add_task_operations(store, created)
 
     (found,) = await store.upgrades.device_upgrades(
-        made.id, DeviceUpgradeFilter(), after=0, limit=9
+        created.id, DeviceUpgradeFilter(), after=0, limit=9
     )
 
     assert (
@@ -133,22 +133,24 @@ async def test_not_begun_device_upgrade(store: Store) -> None:
     )
 
 
-@pytest.mark.parametrize("given", [{}, FULL_PART])
-async def test_device_upgrade(store: Store, given: dict[str, Any]) -> None:
+@pytest.mark.parametrize("overrides", [{}, FULL_PART])
+async def test_device_upgrade(store: Store, overrides: dict[str, Any]) -> None:
     """A part is kept with every field, new and changed."""
-    made = await add_upgrade(store)
-    wanted = await add_device_upgrade(store, made)
-    assert wanted.device_upgrade is not None
-    for name, value in given.items():
-        setattr(wanted.device_upgrade, name, value)
+    created = await add_upgrade(store)
+    expected = await add_device_upgrade(store, created)
+    assert expected.device_upgrade is not None
+    for name, value in overrides.items():
+        setattr(expected.device_upgrade, name, value)
 
-    await save_operations(store, wanted)
+    await save_operations(store, expected)
 
     (listed,) = await store.upgrades.device_upgrades(
-        made.id, DeviceUpgradeFilter(), after=0, limit=9
+        created.id, DeviceUpgradeFilter(), after=0, limit=9
     )
     assert (
-        fields(wanted) == fields(await get_operation(store, wanted)) == fields(listed)
+        fields(expected)
+        == fields(await get_operation(store, expected))
+        == fields(listed)
     )
 
 
@@ -162,34 +164,46 @@ def test_every_field_is_tried() -> None:
 
 async def test_counts(store: Store) -> None:
     """Parts are counted by their states; not what waits, nor what was retried."""
-    made = await add_upgrade(store)
-    await add_task_operations(store, made, 2)
+    created = await add_upgrade(store)
+    await add_task_operations(store, created, 2)
     for state in (*DeviceUpgradeState, DeviceUpgradeState.UPDATING):
-        await add_device_upgrade(store, made, state=state)
-    await add_device_upgrade(store, made, status=OperationStatus.FAILED, queued_steps=0)
-    await add_device_upgrade(store, made, retried=True, status=OperationStatus.FAILED)
+        await add_device_upgrade(store, created, state=state)
+    await add_device_upgrade(
+        store, created, status=OperationStatus.FAILED, queued_steps=0
+    )
+    await add_device_upgrade(
+        store, created, retried=True, status=OperationStatus.FAILED
+    )
 
     assert {"idle": 2, "downloading": 1, "downloaded": 1, "updating": 2} == {
         state.value: number
-        for state, number in (await store.upgrades.count_device_states(made.id)).items()
+        for state, number in (
+            await store.upgrades.count_device_states(created.id)
+        ).items()
     }
-    assert {} == await store.upgrades.count_device_states(made.id + 1)
+    assert {} == await store.upgrades.count_device_states(created.id + 1)
 
 
 async def test_filters(store: Store) -> None:
     """Parts are listed in the order they were made, by result and by state."""
-    made, other = await add_upgrade(store), await add_upgrade(store)
+    created, other = await add_upgrade(store), await add_upgrade(store)
     await add_device_upgrade(store, other)
-    (waits,) = await add_task_operations(store, made)
-    runs = (await add_device_upgrade(store, made, state=DeviceUpgradeState.UPDATING)).id
-    good = (await add_device_upgrade(store, made, status=OperationStatus.COMPLETED)).id
-    bad = (await add_device_upgrade(store, made, status=OperationStatus.FAILED)).id
-    await add_device_upgrade(store, made, retried=True, status=OperationStatus.FAILED)
+    (waits,) = await add_task_operations(store, created)
+    runs = (
+        await add_device_upgrade(store, created, state=DeviceUpgradeState.UPDATING)
+    ).id
+    good = (
+        await add_device_upgrade(store, created, status=OperationStatus.COMPLETED)
+    ).id
+    bad = (await add_device_upgrade(store, created, status=OperationStatus.FAILED)).id
+    await add_device_upgrade(
+        store, created, retried=True, status=OperationStatus.FAILED
+    )
 
-    async def ids(after: int = 0, limit: int = 9, **wanted: Any) -> list[int]:
+    async def ids(after: int = 0, limit: int = 9, **filters: Any) -> list[int]:
         find = store.upgrades.device_upgrades
         found = await find(
-            made.id, DeviceUpgradeFilter(**wanted), after=after, limit=limit
+            created.id, DeviceUpgradeFilter(**filters), after=after, limit=limit
         )
         return [each.id for each in found]
 
@@ -213,16 +227,16 @@ async def left(store: Store) -> tuple[int, int]:
 
 async def test_forgotten(store: Store) -> None:
     """An operation that is deleted leaves nothing of its part behind."""
-    made = await add_upgrade(store)
-    await delete_operation(store, await add_device_upgrade(store, made))
+    created = await add_upgrade(store)
+    await delete_operation(store, await add_device_upgrade(store, created))
 
     assert (1, 0) == await left(store)
 
 
 async def test_dropped(store: Store) -> None:
     """An upgrade that was left half written goes with its task."""
-    made = await add_upgrade(store, state=TaskState.PREPARING)
-    while not await store.tasks.delete_preparing_task(made.id, limit=1):
+    created = await add_upgrade(store, state=TaskState.PREPARING)
+    while not await store.tasks.delete_preparing_task(created.id, limit=1):
         pass
 
     assert (0, 0) == await left(store)
@@ -230,8 +244,8 @@ async def test_dropped(store: Store) -> None:
 
 async def test_purged(store: Store) -> None:
     """Old history goes with all that is known of its upgrades."""
-    made = await add_upgrade(store, state=TaskState.COMPLETED, ended_at=START)
-    await add_device_upgrade(store, made, status=OperationStatus.COMPLETED)
+    created = await add_upgrade(store, state=TaskState.COMPLETED, ended_at=START)
+    await add_device_upgrade(store, created, status=OperationStatus.COMPLETED)
     old = PurgeCutoff(before=MAX_INT64)
     while await store.retention.purge(old, limit=9):
         pass
@@ -245,9 +259,9 @@ async def test_restart_in_the_middle(
     """A lane that is read again knows the part of the operation it works on."""
     async with open_store(location, clock) as store:
         terms = upgrade(max_retries=2)
-        made = await add_upgrade(store, terms)
+        created = await add_upgrade(store, terms)
         of = task_operation(
-            made,
+            created,
             step_count=4,
             device_upgrade=DeviceUpgrade(upgrade=terms, retries_used=1),
         )

@@ -8,7 +8,7 @@ from tests.model.factories import DEVICE, command
 from tests.storage.queue_actions import enqueue_commands, waiting_ids
 
 
-def _stumble(*_news: object) -> None:
+def _stumble(*_results: object) -> None:
     raise RuntimeError("a listener that stumbles")
 
 
@@ -26,7 +26,7 @@ async def test_watcher_that_stumbles(store: Store) -> None:
 async def test_then_that_stumbles(store: Store) -> None:
     """A `then` that raises keeps nobody from the value."""
 
-    def decide(_lane: Lane, _changes: Changes, _past: PriorState) -> int:
+    def decide(_lane: Lane, _changes: Changes, _prior: PriorState) -> int:
         return 7
 
     assert 7 == await store.change_lane(DEVICE, decide, on_done=_stumble)

@@ -53,7 +53,7 @@ async def state_of(store: Store, event_id: int) -> tuple[str, int | None]:
 
 
 @pytest.mark.parametrize(
-    "wanted",
+    "expected",
     [
         webhook_delivery(5, device_id=None, state=DONE, next_attempt_at=None),
         webhook_delivery(
@@ -68,11 +68,11 @@ async def state_of(store: Store, event_id: int) -> tuple[str, int | None]:
     ],
     ids=["plain", "full"],
 )
-async def test_every_field(store: Store, wanted: WebhookDelivery) -> None:
+async def test_every_field(store: Store, expected: WebhookDelivery) -> None:
     """A delivery comes back as it was, with each try at it."""
-    await save_subscription(store, wanted)
+    await save_subscription(store, expected)
 
-    assert plain(wanted) == plain(await store.subscriptions.find_delivery(1, 5))
+    assert plain(expected) == plain(await store.subscriptions.find_delivery(1, 5))
     assert await store.subscriptions.find_delivery(1, 6) is None
 
 
@@ -305,9 +305,9 @@ async def test_purge_events(store: Store) -> None:
     """Old events go with what was told of them, but not while somebody waits."""
     events = await emit_events(store, 4)
     states = (DONE, DEAD, WebhookState.PENDING)
-    told = zip(events[:3], states, strict=True)
+    sent = zip(events[:3], states, strict=True)
     await save_subscription(
-        store, *(webhook_delivery(event.id, state=state) for event, state in told)
+        store, *(webhook_delivery(event.id, state=state) for event, state in sent)
     )
     purge = partial(store.subscriptions.purge_events, before=START + SECOND)
 

@@ -167,9 +167,9 @@ class LocalServer:
 
     async def expire_overdue(self) -> None:
         """Do what is due by the clock, as a worker does."""
-        upkeep = Deadlines(store=self.services.store, clock=self.clock)
+        deadlines = Deadlines(store=self.services.store, clock=self.clock)
         await self.services.polling.record_written()
-        await upkeep.expire_overdue()
+        await deadlines.expire_overdue()
 
     async def deliver_webhooks(self) -> None:
         """Take to subscriptions what is due by now, as their couriers do."""

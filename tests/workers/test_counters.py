@@ -26,6 +26,6 @@ async def test_growth() -> None:
         assert 2 == await counting.log_growth()
         assert 0 == await counting.log_growth()
 
-    told = [(line["log_level"], line.get("polls.idle")) for line in lines]
-    assert [("info", 7), ("warning", None), ("info", 2)] == told
+    levels = [(line["log_level"], line.get("polls.idle")) for line in lines]
+    assert [("info", 7), ("warning", None), ("info", 2)] == levels
     assert 3 == lines[1]["refused.noKey"]

@@ -78,17 +78,17 @@ async def test_goes_on_after_a_failure() -> None:
 
 async def test_block() -> None:
     """Workers work for the length of the block, and finish their round."""
-    begun, ended = asyncio.Event(), []
+    started, ended = asyncio.Event(), []
 
     async def one() -> int:
-        begun.set()
+        started.set()
         for _ in range(3):
             await asyncio.sleep(0)
         ended.append(1)
         return 1
 
     async with asyncio.timeout(5), run_workers([Worker("one", 3600.0, one)]):
-        await begun.wait()
+        await started.wait()
 
     assert [1] == ended
 

@@ -23,7 +23,7 @@ class Tenant:
     are his ids, names and texts: they occur in nothing that is somebody else's.
     """
 
-    site: LocalServer
+    server: LocalServer
     token: str
     ids: Mapping[str, str]
     marks: frozenset[str]
@@ -35,7 +35,7 @@ class Tenant:
 
     async def api(self, method: str, path: str, body: Any = None) -> Response:
         """Call the API with his token."""
-        return await self.site.api(method, path, body, token=self.token)
+        return await self.server.api(method, path, body, token=self.token)
 
 
 async def empty_tenant(server: LocalServer, name: str) -> Tenant:
@@ -59,7 +59,7 @@ async def populated_tenant(tenant: Tenant, name: str, number: int) -> Tenant:
     Also a shadow, an operation of which something was told, two tasks, two upgrades,
     and a subscription that nobody receives.
     """
-    server, device = tenant.site, str(DEVICE + number)
+    server, device = tenant.server, str(DEVICE + number)
     subscription = await _create_subscription(tenant, name)
     device_fields = {"name": f"{name}-door", "tags": {"owner": f"{name}-tag"}}
     await tenant.api("PUT", f"/devices/{device}", device_fields)

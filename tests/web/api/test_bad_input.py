@@ -95,14 +95,12 @@ WRONG: tuple[tuple[Any, str | None], ...] = (
 )
 
 
-@pytest.mark.parametrize(("wanted", "pointer"), WRONG)
-async def test_wrong_field(
-    server: LocalServer, wanted: Any, pointer: str | None
-) -> None:
+@pytest.mark.parametrize(("body", "pointer"), WRONG)
+async def test_wrong_field(server: LocalServer, body: Any, pointer: str | None) -> None:
     """
     A field that is wrong is 422, and the pointer names it.
     """
-    answer = await server.api("POST", PATH, json.dumps(wanted).encode())
+    answer = await server.api("POST", PATH, json.dumps(body).encode())
 
     assert (422, "invalid", pointer) == answer.problem
     assert [] == (await server.api("GET", "/commands")).json()["items"]
@@ -113,9 +111,9 @@ async def test_bad_base64(server: LocalServer, body: Any) -> None:
     """
     Octets in JSON that are no base64 are refused.
     """
-    wanted = {"endpoint": "x", "contentType": "Application/Octet-Stream", "body": body}
+    request = {"endpoint": "x", "contentType": "Application/Octet-Stream", "body": body}
 
-    answer = await server.api("POST", PATH, wanted)
+    answer = await server.api("POST", PATH, request)
 
     assert (422, "invalid", "/body") == answer.problem
 
@@ -134,9 +132,9 @@ async def test_far_instants(server: LocalServer, instant: str) -> None:
     """
     An instant at the ends of the calendar is taken and shown, or refused as a field.
     """
-    wanted = {"endpoint": "x", "notBefore": instant, "expiresIn": 31_000_000}
+    body = {"endpoint": "x", "notBefore": instant, "expiresIn": 31_000_000}
 
-    answer = await server.api("POST", PATH, wanted)
+    answer = await server.api("POST", PATH, body)
 
     if answer.status == 201:
         assert len("2026-01-01T00:00:00.000000Z") == len(answer.json()["expiresAt"])

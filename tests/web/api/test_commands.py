@@ -95,12 +95,12 @@ async def test_cancel_too_late(server: LocalServer) -> None:
     """
     command = await server.enqueue()
     await server.poll()
-    flying = await server.api("DELETE", f"/commands/{command['id']}")
+    answer = await server.api("DELETE", f"/commands/{command['id']}")
     server.clock.tick(seconds=181)
     await server.expire_overdue()
     waiting = await server.api("DELETE", f"/commands/{command['id']}")
 
-    assert (409, "conflict", None) == flying.problem
+    assert (409, "conflict", None) == answer.problem
     assert (409, "conflict", None) == waiting.problem
     assert "PENDING" == (await server.get_command(command["id"]))["state"]
 
@@ -145,7 +145,7 @@ async def test_pages(server: LocalServer) -> None:
     """
     Following the cursor shows every command once; the last page has none.
     """
-    made = [
+    created = [
         item["id"]
         for item in (await server.api("POST", PATH, [LOAD_USERS] * 7)).json()["items"]
     ]
@@ -162,7 +162,7 @@ async def test_pages(server: LocalServer) -> None:
             assert 'rel="next"' == relation
             path = address.removeprefix("</api/v1")
 
-    assert made[::-1] == seen
+    assert created[::-1] == seen
     assert link is None
 
 

@@ -22,14 +22,14 @@ WAITS = RETRY_POLICIES[RetryProfile.STANDARD].delays
 class Subscribed:
     """A subscription with its receiver."""
 
-    site: LocalServer
+    server: LocalServer
     receiver: RecordingReceiver
     id: str
     secret: str
 
     async def call(self, method: str, path: str, body: Any = None) -> Any:
         """Call what is below the subscription; return what was said."""
-        answer = await self.site.api(method, f"/subscriptions/{self.id}{path}", body)
+        answer = await self.server.api(method, f"/subscriptions/{self.id}{path}", body)
         assert answer.status < 300, answer.body
         return answer.json()
 
@@ -43,8 +43,8 @@ class Subscribed:
     async def run_all_retries(self) -> None:
         """Let every try be made that there is."""
         for wait in WAITS:
-            self.site.clock.tick(seconds=2 * wait)
-            await self.site.deliver_webhooks()
+            self.server.clock.tick(seconds=2 * wait)
+            await self.server.deliver_webhooks()
 
 
 @pytest.fixture(name="subscribed")
@@ -55,18 +55,18 @@ async def _subscribed(database: str, clock: ManualClock) -> AsyncIterator[Subscr
         running_receiver() as receiver,
         running_server(database, clock, webhook_allow_networks=networks) as server,
     ):
-        wanted = {"url": f"{receiver.url}/hook", "events": ["command.status"]}
-        made = (await server.api("POST", "/subscriptions", wanted)).json()
+        body = {"url": f"{receiver.url}/hook", "events": ["command.status"]}
+        created = (await server.api("POST", "/subscriptions", body)).json()
         await server.deliver_webhooks()
-        yield Subscribed(server, receiver, made["id"], made["secret"])
+        yield Subscribed(server, receiver, created["id"], created["secret"])
 
 
 async def test_delivered(subscribed: Subscribed) -> None:
     """
     A delivery shows which event it was, and how its try went.
     """
-    command = await subscribed.site.enqueue()
-    await subscribed.site.deliver_webhooks()
+    command = await subscribed.server.enqueue()
+    await subscribed.server.deliver_webhooks()
     (delivery,) = await subscribed.deliveries()
     (attempt,) = delivery.pop("attempts")
     (received,) = subscribed.receiver.received
@@ -81,8 +81,8 @@ async def test_delivered(subscribed: Subscribed) -> None:
         "state": "delivered",
     } == delivery
     assert 0 < attempt.pop("duration") < 10
-    told_at = "2026-01-01T00:00:00.000000Z"
-    assert {"at": told_at, "status": 200, "answer": "noted"} == attempt
+    event_at = "2026-01-01T00:00:00.000000Z"
+    assert {"at": event_at, "status": 200, "answer": "noted"} == attempt
 
 
 async def test_failed(subscribed: Subscribed) -> None:
@@ -90,8 +90,8 @@ async def test_failed(subscribed: Subscribed) -> None:
     A delivery that failed shows why, and when it is tried again.
     """
     subscribed.receiver.status = 500
-    await subscribed.site.enqueue()
-    await subscribed.site.deliver_webhooks()
+    await subscribed.server.enqueue()
+    await subscribed.server.deliver_webhooks()
     (delivery,) = await subscribed.deliveries("state=pending")
     shown = await subscribed.call("GET", "")
 
@@ -109,8 +109,8 @@ async def test_pages(subscribed: Subscribed) -> None:
     Deliveries are listed newest first, page by page, each once.
     """
     path = f"/devices/{DEVICE}/commands"
-    await subscribed.site.api("POST", path, [LOAD_USERS] * 5)
-    await subscribed.site.deliver_webhooks()
+    await subscribed.server.api("POST", path, [LOAD_USERS] * 5)
+    await subscribed.server.deliver_webhooks()
     whole = [each["id"] for each in await subscribed.deliveries()]
     paged, cursor = [], ""
     while True:
@@ -136,7 +136,9 @@ async def test_wrong_questions(
     """
     path = f"/subscriptions/{subscribed.id}/deliveries?{query}"
 
-    assert (422, "invalid", pointer) == (await subscribed.site.api("GET", path)).problem
+    assert (422, "invalid", pointer) == (
+        await subscribed.server.api("GET", path)
+    ).problem
 
 
 async def test_dead_and_redelivered(subscribed: Subscribed) -> None:
@@ -144,13 +146,13 @@ async def test_dead_and_redelivered(subscribed: Subscribed) -> None:
     A dead letter is listed, and sent again with the id that it had.
     """
     subscribed.receiver.status = 503
-    await subscribed.site.enqueue()
-    await subscribed.site.deliver_webhooks()
+    await subscribed.server.enqueue()
+    await subscribed.server.deliver_webhooks()
     await subscribed.run_all_retries()
     (dead,) = await subscribed.deliveries("state=dead")
     subscribed.receiver.status = 200
     again = await subscribed.call("POST", f"/deliveries/{dead['id']}/redeliver")
-    await subscribed.site.deliver_webhooks()
+    await subscribed.server.deliver_webhooks()
     (delivery,) = await subscribed.deliveries()
     ids = {each.headers["webhook-id"] for each in subscribed.receiver.received}
 
@@ -165,11 +167,11 @@ async def test_redeliver_what_was_delivered(subscribed: Subscribed) -> None:
     """
     Also what arrived is sent again when it is asked for.
     """
-    await subscribed.site.enqueue()
-    await subscribed.site.deliver_webhooks()
+    await subscribed.server.enqueue()
+    await subscribed.server.deliver_webhooks()
     (delivery,) = await subscribed.deliveries()
     await subscribed.call("POST", f"/deliveries/{delivery['id']}/redeliver")
-    await subscribed.site.deliver_webhooks()
+    await subscribed.server.deliver_webhooks()
     first, second = subscribed.receiver.received
 
     assert first.content == second.content
@@ -183,15 +185,15 @@ async def test_recover(subscribed: Subscribed) -> None:
     # This profile gives up at once what a 500 answers.
     await subscribed.call("PATCH", "", {"retryProfile": "huawei"})
     subscribed.receiver.status = 500
-    await subscribed.site.enqueue()
-    subscribed.site.clock.tick(seconds=60)
-    await subscribed.site.api("POST", f"/devices/{DEVICE}/commands", [LOAD_USERS] * 2)
-    await subscribed.site.deliver_webhooks()
+    await subscribed.server.enqueue()
+    subscribed.server.clock.tick(seconds=60)
+    await subscribed.server.api("POST", f"/devices/{DEVICE}/commands", [LOAD_USERS] * 2)
+    await subscribed.server.deliver_webhooks()
     dead = len(await subscribed.deliveries("state=dead"))
     subscribed.receiver.status = 200
     since = {"since": "2026-01-01T00:01:00Z"}
     recovered = await subscribed.call("POST", "/recover", since)
-    await subscribed.site.deliver_webhooks()
+    await subscribed.server.deliver_webhooks()
 
     assert (3, {"recovered": 2}) == (dead, recovered)
     assert 2 == len(await subscribed.deliveries("state=delivered"))
@@ -204,7 +206,7 @@ async def test_recover_since_when(subscribed: Subscribed, since: Any) -> None:
     An instant without an offset, or none at all, is refused.
     """
     path = f"/subscriptions/{subscribed.id}/recover"
-    answer = await subscribed.site.api("POST", path, {"since": since})
+    answer = await subscribed.server.api("POST", path, {"since": since})
 
     assert (422, "invalid", "/since") == answer.problem
 
@@ -213,11 +215,11 @@ async def test_ping(subscribed: Subscribed) -> None:
     """
     A ping is sent at once, verifies, and is kept nowhere.
     """
-    said = await subscribed.call("POST", "/ping")
+    ping = await subscribed.call("POST", "/ping")
     (received,) = subscribed.receiver.received
 
-    assert said["ok"] is True
-    assert (200, "noted") == (said["attempt"]["status"], said["attempt"]["answer"])
+    assert ping["ok"] is True
+    assert (200, "noted") == (ping["attempt"]["status"], ping["attempt"]["answer"])
     assert ("ping", {"subscriptionId": subscribed.id}) == (
         received.body["type"],
         received.body["data"],
@@ -231,12 +233,12 @@ async def test_ping_in_vain(subscribed: Subscribed) -> None:
     A ping that failed says why, and does the subscription no harm.
     """
     subscribed.receiver.status = 404
-    said = await subscribed.call("POST", "/ping")
+    ping = await subscribed.call("POST", "/ping")
     shown = await subscribed.call("GET", "")
 
     assert (False, "The receiver answered 404.") == (
-        said["ok"],
-        said["attempt"]["error"],
+        ping["ok"],
+        ping["attempt"]["error"],
     )
     assert (0, "active") == (shown["failures"], shown["state"])
 
@@ -245,8 +247,8 @@ async def test_ping_while_nobody_delivers(subscribed: Subscribed) -> None:
     """
     Without a courier, as in the moment of a start, a ping is 503.
     """
-    subscribed.site.services.subscriptions.workers.clear()
-    answer = await subscribed.site.api("POST", f"/subscriptions/{subscribed.id}/ping")
+    subscribed.server.services.subscriptions.workers.clear()
+    answer = await subscribed.server.api("POST", f"/subscriptions/{subscribed.id}/ping")
 
     assert 503 == answer.status
 
@@ -256,11 +258,11 @@ async def test_verified(subscribed: Subscribed) -> None:
     A delivery verifies by the secret, and with one bit flipped it does not.
     """
     # The library refuses what is older than five minutes.
-    subscribed.site.clock.tick(
-        seconds=time.time() - subscribed.site.clock.now() / SECOND
+    subscribed.server.clock.tick(
+        seconds=time.time() - subscribed.server.clock.now() / SECOND
     )
-    await subscribed.site.enqueue()
-    await subscribed.site.deliver_webhooks()
+    await subscribed.server.enqueue()
+    await subscribed.server.deliver_webhooks()
     (received,) = subscribed.receiver.received
     receiver = Webhook(subscribed.secret)
     flipped = bytes([received.content[0] ^ 1]) + received.content[1:]
@@ -278,7 +280,7 @@ async def test_rotated(subscribed: Subscribed) -> None:
     both = [rotated, subscribed.secret]
     signed = []
     for seconds in (0, 86_399, 1):
-        subscribed.site.clock.tick(seconds=seconds)
+        subscribed.server.clock.tick(seconds=seconds)
         await subscribed.call("POST", "/ping")
         received = subscribed.receiver.received[-1]
         signatures = received.headers["webhook-signature"].split()

@@ -20,11 +20,11 @@ async def test_put(server: LocalServer) -> None:
     """
     PUT makes a device, 201, and replaces it, 200: what is left out is gone then.
     """
-    told = {"name": "Porta ü", "tags": {"site": "São Paulo"}, "hold": 12.5}
-    made = await server.api("PUT", PATH, told)
+    settings = {"name": "Porta ü", "tags": {"site": "São Paulo"}, "hold": 12.5}
+    answer = await server.api("PUT", PATH, settings)
     replaced = await server.api("PUT", PATH, {"name": "x"})
 
-    assert 201 == made.status
+    assert 201 == answer.status
     assert {
         "deviceId": str(DEVICE),
         "name": "Porta ü",
@@ -36,7 +36,7 @@ async def test_put(server: LocalServer) -> None:
         "keyed": False,
         "keyEnforced": False,
         "deviceSeen": False,
-    } == made.json()
+    } == answer.json()
     assert 200 == replaced.status
     assert ({}, "x") == (replaced.json()["tags"], replaced.json()["name"])
     assert "hold" not in replaced.json()
@@ -220,9 +220,9 @@ async def test_odd_text(server: LocalServer) -> None:
     """
     Names and tags are any text.
     """
-    told = {"name": "a\x00b\n\U0001f6aa", "tags": {"": "", "a\x00": "\x00"}}
+    settings = {"name": "a\x00b\n\U0001f6aa", "tags": {"": "", "a\x00": "\x00"}}
 
-    await server.api("PUT", PATH, told)
+    await server.api("PUT", PATH, settings)
 
     device = await server.get_device()
-    assert told == {"name": device["name"], "tags": device["tags"]}
+    assert settings == {"name": device["name"], "tags": device["tags"]}

@@ -46,7 +46,7 @@ async def test_everything_given(server: LocalServer) -> None:
     """
     Every field that a program gives is kept and shown.
     """
-    given: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "verb": "GET",
         "endpoint": "user_list_images",
         "body": {"a": [1, None]},
@@ -61,14 +61,16 @@ async def test_everything_given(server: LocalServer) -> None:
         "metadata": {"who": "Ana", "n": 9007199254740993},
     }
 
-    command = await server.enqueue(given)
+    command = await server.enqueue(fields)
 
     times = {
         "notBefore": "2026-01-01T01:00:00.250000Z",
         "expiresAt": "2026-01-01T01:01:30.750000Z",
     }
-    del given["expiresIn"]
-    assert {**given, **times} == {name: command[name] for name in (*given, "expiresAt")}
+    del fields["expiresIn"]
+    assert {**fields, **times} == {
+        name: command[name] for name in (*fields, "expiresAt")
+    }
 
 
 @pytest.mark.parametrize(
@@ -85,9 +87,9 @@ async def test_catalogue(
     """
     What a program does not say, the catalogue of endpoints does.
     """
-    told = await server.enqueue(command)
+    enqueued = await server.enqueue(command)
 
-    assert (delivery, expires) == (told["delivery"], told["expiresAt"])
+    assert (delivery, expires) == (enqueued["delivery"], enqueued["expiresAt"])
 
 
 async def test_known_device(server: LocalServer) -> None:
@@ -98,9 +100,9 @@ async def test_known_device(server: LocalServer) -> None:
     await server.poll()
     await server.post_result()
 
-    told = await server.enqueue()
+    enqueued = await server.enqueue()
 
-    assert not {"warnings", "deviceSeen"} & set(told)
+    assert not {"warnings", "deviceSeen"} & set(enqueued)
 
 
 async def test_too_late_for_its_period(server: LocalServer) -> None:
@@ -122,12 +124,12 @@ async def test_numbers_to_the_digit(server: LocalServer) -> None:
     Numbers beyond 2^53 in bodies and metadata come back to the digit.
     """
     numbers = b'{"n":[9007199254740993,1.10,1e5,123456789012345678901234567890]}'
-    wanted = b'{"endpoint":"x","body":%b,"metadata":%b}' % (numbers, numbers)
+    body = b'{"endpoint":"x","body":%b,"metadata":%b}' % (numbers, numbers)
 
-    told = await server.api("POST", PATH, wanted)
+    answer = await server.api("POST", PATH, body)
     listed = await server.api("GET", PATH)
 
-    assert 2 == told.body.count(numbers)
+    assert 2 == answer.body.count(numbers)
     assert 2 == listed.body.count(numbers)
 
 
@@ -147,13 +149,13 @@ async def test_octets_as_json(server: LocalServer) -> None:
     Bytes come as base64 in JSON, too.
     """
     photo = base64.b64encode(b"\xff\xd8photo").decode()
-    wanted = {
+    body = {
         "endpoint": "user_set_image",
         "contentType": "application/octet-stream",
         "body": photo,
     }
 
-    command = await server.enqueue(wanted)
+    command = await server.enqueue(body)
 
     assert photo == command["body"]
 
@@ -172,7 +174,7 @@ async def test_octets_with_everything(server: LocalServer) -> None:
 
     assert 201 == answer.status
     command = answer.json()
-    wanted = {
+    body = {
         "verb": "POST",
         "endpoint": "user_set_image",
         "body": "AP8=",
@@ -185,16 +187,16 @@ async def test_octets_with_everything(server: LocalServer) -> None:
         "notBefore": "2026-01-01T00:00:10.000000Z",
         "expiresAt": "2026-01-01T00:01:10.000000Z",
     }
-    assert wanted == {name: command[name] for name in wanted}
+    assert body == {name: command[name] for name in body}
 
 
 async def test_many(server: LocalServer) -> None:
     """
     An array of a thousand is enqueued in its order.
     """
-    wanted = [{"endpoint": "x", "body": {"n": n}} for n in range(1000)]
+    body = [{"endpoint": "x", "body": {"n": n}} for n in range(1000)]
 
-    answer = await server.api("POST", PATH, wanted)
+    answer = await server.api("POST", PATH, body)
 
     items = answer.json()["items"]
     assert 201 == answer.status
@@ -204,7 +206,7 @@ async def test_many(server: LocalServer) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "pointer"),
+    ("body", "pointer"),
     [
         ([], None),
         ([{"endpoint": "x"}] * 1001, None),
@@ -215,14 +217,14 @@ async def test_many(server: LocalServer) -> None:
     ],
 )
 async def test_all_or_nothing(
-    server: LocalServer, wanted: Any, pointer: str | None
+    server: LocalServer, body: Any, pointer: str | None
 ) -> None:
     """
     One wrong command in an array, and none is enqueued; the pointer tells which.
     """
     await server.api("PUT", f"/devices/{DEVICE}", {})
 
-    answer = await server.api("POST", PATH, wanted)
+    answer = await server.api("POST", PATH, body)
 
     assert (422, "invalid", pointer) == answer.problem
     assert [] == (await server.api("GET", "/commands")).json()["items"]

@@ -38,15 +38,15 @@ async def test_as_it_happens(server: LocalServer) -> None:
         sent = await stream.next_data()
         await server.services.polling.record_written()
         await server.post_result(b'{"response":{"secret":1}}')
-        told = [sent, await stream.next_data(), await stream.next_data()]
+        received = [sent, await stream.next_data(), await stream.next_data()]
 
     assert "text/event-stream" == stream.response.headers["Content-Type"]
     assert "no-store" == stream.response.headers["Cache-Control"]
     assert "command.status" == waits["event"]
-    assert ["SENT", "DELIVERED", "SUCCESSFUL"] == [each["state"] for each in told]
-    assert [2, 3, 4] == [each["sequence"] for each in told]
-    assert {command["id"]} == {each["commandId"] for each in told}
-    assert "response" not in told[-1]
+    assert ["SENT", "DELIVERED", "SUCCESSFUL"] == [each["state"] for each in received]
+    assert [2, 3, 4] == [each["sequence"] for each in received]
+    assert {command["id"]} == {each["commandId"] for each in received}
+    assert "response" not in received[-1]
 
 
 async def test_the_error_is_told(server: LocalServer) -> None:
@@ -57,10 +57,10 @@ async def test_the_error_is_told(server: LocalServer) -> None:
         await server.enqueue()
         await server.poll()
         await server.post_result(b'{"error":"no such user","code":7}')
-        told = [await stream.next_data() for _ in range(3)][-1]
+        received = [await stream.next_data() for _ in range(3)][-1]
 
-    assert ("FAILED", "no such user") == (told["state"], told["error"])
-    assert "code" not in told
+    assert ("FAILED", "no such user") == (received["state"], received["error"])
+    assert "code" not in received
 
 
 async def test_begins_now(server: LocalServer) -> None:
@@ -184,11 +184,13 @@ async def test_too_slow(server: LocalServer, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(events, "MAX_BACKLOG", 5)
     async with open_event_stream(server) as stream:
         await server.api("POST", PATH, [LOAD_USERS] * 9)
-        told = [await stream.next_event() for _ in range(8)]
+        received = [await stream.next_event() for _ in range(8)]
 
-    assert ["command.status"] * 2 + ["missed"] == [each["event"] for each in told[:3]]
-    assert '{"missed":2}' == told[2]["data"]
-    assert str(await newest(server)) == told[-1]["id"]
+    assert ["command.status"] * 2 + ["missed"] == [
+        each["event"] for each in received[:3]
+    ]
+    assert '{"missed":2}' == received[2]["data"]
+    assert str(await newest(server)) == received[-1]["id"]
 
 
 async def test_nobody_listens(server: LocalServer) -> None:
@@ -220,9 +222,9 @@ async def test_interest_lingers(server: LocalServer, clock: ManualClock) -> None
     await server.services.event_interest.expire()
     await server.enqueue()
     async with open_event_stream(server, last_event_id=begins["id"]) as stream:
-        told = await stream.next_data()
+        received = await stream.next_data()
 
-    assert command["id"] == told["commandId"]
+    assert command["id"] == received["commandId"]
     assert last == await newest(server)
 
 
@@ -258,20 +260,20 @@ async def test_ends_when_the_token_is_revoked(server: LocalServer) -> None:
     """
     Whose token is revoked is told nothing more, and others are.
     """
-    wanted = {"name": "reader", "permissions": ["events:read"]}
-    made = (await server.api("POST", "/tokens", wanted)).json()
+    body = {"name": "reader", "permissions": ["events:read"]}
+    created = (await server.api("POST", "/tokens", body)).json()
     async with (
-        open_event_stream(server, token=made["token"]) as stream,
+        open_event_stream(server, token=created["token"]) as stream,
         open_event_stream(server) as other,
     ):
         assert await stream.read_block()
-        await server.api("DELETE", f"/tokens/{made['id']}")
+        await server.api("DELETE", f"/tokens/{created['id']}")
         command = await server.enqueue()
         ended = await stream.read_block()
-        told = await other.next_data()
+        received = await other.next_data()
 
     assert {} == ended
-    assert command["id"] == told["commandId"]
+    assert command["id"] == received["commandId"]
 
 
 async def test_ends_when_the_server_stops(database: str, clock: ManualClock) -> None:
@@ -297,15 +299,15 @@ async def test_another_scope(server: LocalServer) -> None:
     """
     A stream tells nothing of another scope, whatever it asks for.
     """
-    made = (await server.api("POST", "/scopes", {"name": "other"})).json()
+    created = (await server.api("POST", "/scopes", {"name": "other"})).json()
     async with open_event_stream(server) as ours:
         query = f"lastEventId=0&deviceId={DEVICE}&deviceId={OTHER}"
-        async with open_event_stream(server, query, token=made["token"]) as theirs:
+        async with open_event_stream(server, query, token=created["token"]) as theirs:
             await server.enqueue()
             await ours.next_event()
-            await server.api("PUT", f"/devices/{OTHER}", {}, token=made["token"])
+            await server.api("PUT", f"/devices/{OTHER}", {}, token=created["token"])
             path = f"/devices/{OTHER}/commands"
-            await server.api("POST", path, LOAD_USERS, token=made["token"])
+            await server.api("POST", path, LOAD_USERS, token=created["token"])
 
             assert str(OTHER) == (await theirs.next_data())["deviceId"]
 

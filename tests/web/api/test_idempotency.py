@@ -18,10 +18,15 @@ from tests.web.local_server import (
 PATH = f"/devices/{DEVICE}/commands"
 
 
-async def post(server: LocalServer, body: Any = LOAD_USERS, **how: Any) -> Response:
+async def post(server: LocalServer, body: Any = LOAD_USERS, **options: Any) -> Response:
     """Enqueue under a key."""
-    headers = {"Idempotency-Key": how.pop("key", "k1"), **how.pop("headers", {})}
-    return await server.api("POST", how.pop("path", PATH), body, headers=headers, **how)
+    headers = {
+        "Idempotency-Key": options.pop("key", "k1"),
+        **options.pop("headers", {}),
+    }
+    return await server.api(
+        "POST", options.pop("path", PATH), body, headers=headers, **options
+    )
 
 
 async def commands(server: LocalServer) -> list[dict[str, Any]]:
@@ -31,9 +36,9 @@ async def commands(server: LocalServer) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    ("body", "made"), [(LOAD_USERS, 1), ([LOAD_USERS, OPEN_DOOR], 2)]
+    ("body", "status"), [(LOAD_USERS, 1), ([LOAD_USERS, OPEN_DOOR], 2)]
 )
-async def test_same_answer(server: LocalServer, body: Any, made: int) -> None:
+async def test_same_answer(server: LocalServer, body: Any, status: int) -> None:
     """
     The same key and request: the same answer to the letter, and nothing done twice.
     """
@@ -43,20 +48,23 @@ async def test_same_answer(server: LocalServer, body: Any, made: int) -> None:
 
     assert (201, first.body) == (again.status, again.body)
     assert first.headers.get("Location") == again.headers.get("Location")
-    assert made == len(await commands(server))
+    assert status == len(await commands(server))
 
 
 async def test_same_bytes(server: LocalServer) -> None:
     """
     The same holds for raw bytes.
     """
-    how = {
+    options = {
         "path": f"{PATH}?endpoint=x",
         "headers": {"Content-Type": "application/octet-stream"},
     }
 
-    first, again = await post(server, b"a", **how), await post(server, b"a", **how)
-    other = await post(server, b"b", **how)
+    first, again = (
+        await post(server, b"a", **options),
+        await post(server, b"a", **options),
+    )
+    other = await post(server, b"b", **options)
 
     assert first.body == again.body
     assert (422, "idempotency-mismatch", None) == other.problem
@@ -110,7 +118,7 @@ async def test_still_running(server: LocalServer) -> None:
     """
     waits = {"Prefer": "wait=30"}
     first = asyncio.create_task(post(server, headers=waits))
-    order = await taken(server)
+    order = await poll_until_order(server)
     second = await post(server)
     await server.post_result()
 
@@ -154,15 +162,15 @@ async def test_no_key(server: LocalServer, key: str) -> None:
     assert (422, "invalid", None) == answer.problem
 
 
-async def taken(server: LocalServer) -> dict[str, Any]:
+async def poll_until_order(server: LocalServer) -> dict[str, Any]:
     """Poll until there is a command."""
     answers: list[Response] = []
 
-    async def told() -> bool:
+    async def is_handed_out() -> bool:
         answers.append(await server.poll())
         return not answers[-1].is_empty
 
-    await wait_until(told)
+    await wait_until(is_handed_out)
     order: dict[str, Any] = answers[-1].json()
     return order
 

@@ -15,11 +15,11 @@ from tests.web.local_server import LocalServer, Response
 
 
 async def post_notification(
-    server: LocalServer, operation: dict[str, Any], **told: Any
+    server: LocalServer, operation: dict[str, Any], **fields: Any
 ) -> Response:
     """Tell of an operation."""
     return await server.api(
-        "POST", f"/operations/{operation['id']}/notifications", told
+        "POST", f"/operations/{operation['id']}/notifications", fields
     )
 
 
@@ -40,7 +40,7 @@ async def test_each_transition(server: LocalServer) -> None:
     for _ in range(2):
         await run_step(server)
 
-    told = await list_notifications(server, operation)
+    notifications = await list_notifications(server, operation)
 
     assert [
         ("load_objects", 0, "RUNNING", "Step 1 of 2: queued"),
@@ -49,7 +49,9 @@ async def test_each_transition(server: LocalServer) -> None:
         ("photo", 50, "RUNNING", "Step 2 of 2: queued"),
         ("photo", 75, "RUNNING", "Step 2 of 2: sent"),
         ("photo", 100, "COMPLETED", "Step 2 of 2: SUCCESSFUL"),
-    ] == [(n["resource"], n["progress"], n["status"], n["message"]) for n in told]
+    ] == [
+        (n["resource"], n["progress"], n["status"], n["message"]) for n in notifications
+    ]
 
 
 async def test_told(server: LocalServer) -> None:
@@ -58,7 +60,7 @@ async def test_told(server: LocalServer) -> None:
     """
     operation = await create_operation(server)
     server.clock.tick(seconds=2)
-    given = {
+    fields = {
         "progress": 30,
         "status": "RUNNING",
         "resource": "photo",
@@ -66,19 +68,19 @@ async def test_told(server: LocalServer) -> None:
         "sentOn": "2026-01-01T01:00:01.500000+01:00",
     }
 
-    answer = await post_notification(server, operation, **given)
+    answer = await post_notification(server, operation, **fields)
 
-    told = answer.json()
+    notification = answer.json()
     assert 201 == answer.status
     assert {
-        **given,
-        "id": told["id"],
+        **fields,
+        "id": notification["id"],
         "operationId": operation["id"],
         "createdOn": "2026-01-01T00:00:02.000000Z",
-        "createdBy": told["createdBy"],
+        "createdBy": notification["createdBy"],
         "sentOn": "2026-01-01T00:00:01.500000Z",
-    } == told
-    assert [told] == await list_notifications(server, operation)
+    } == notification
+    assert [notification] == await list_notifications(server, operation)
     assert 30 == (await get_operation(server, operation))["progress"]
 
 
@@ -88,10 +90,13 @@ async def test_least(server: LocalServer) -> None:
     """
     operation = await create_operation(server)
 
-    told = (await post_notification(server, operation, progress=0)).json()
+    notification = (await post_notification(server, operation, progress=0)).json()
 
-    assert ("RUNNING", told["createdOn"]) == (told["status"], told["sentOn"])
-    assert not {"resource", "message"} & set(told)
+    assert ("RUNNING", notification["createdOn"]) == (
+        notification["status"],
+        notification["sentOn"],
+    )
+    assert not {"resource", "message"} & set(notification)
 
 
 @pytest.mark.parametrize("status", ["COMPLETED", "FAILED"])

@@ -10,8 +10,8 @@ async def test_list(server: LocalServer) -> None:
     """
     Operations are listed newest first, without their steps, in pages that link on.
     """
-    made = [await create_operation(server, STEP) for _ in range(5)]
-    ids = [each["id"] for each in reversed(made)]
+    created = [await create_operation(server, STEP) for _ in range(5)]
+    ids = [each["id"] for each in reversed(created)]
 
     pages, path = [], "/operations?limit=2"
     for _ in range(3):
@@ -33,8 +33,8 @@ async def test_filters(server: LocalServer) -> None:
     here = await create_operation(server, STEP)
     await run_step(server)
     there = await create_operation(server, PHOTO, deviceId=5)
-    wanted = {"targets": {"deviceIds": [5]}, "steps": [PHOTO]}
-    task = (await server.api("POST", "/tasks", wanted)).json()
+    body = {"targets": {"deviceIds": [5]}, "steps": [PHOTO]}
+    task = (await server.api("POST", "/tasks", body)).json()
 
     async def found(query: str) -> list[str]:
         answer = await server.api("GET", f"/operations?{query}")

@@ -23,11 +23,11 @@ async def test_begun(server: LocalServer) -> None:
         "POST", "/operations", {"deviceId": DEVICE, "steps": [STEP, PHOTO]}
     )
 
-    told = answer.json()
+    operation = answer.json()
     assert 201 == answer.status
-    assert f"/api/v1/operations/{told['id']}" == answer.headers["Location"]
+    assert f"/api/v1/operations/{operation['id']}" == answer.headers["Location"]
     assert {
-        "id": told["id"],
+        "id": operation["id"],
         "deviceId": str(DEVICE),
         "status": "RUNNING",
         "progress": 0,
@@ -44,20 +44,20 @@ async def test_begun(server: LocalServer) -> None:
             {
                 "verb": "POST",
                 "endpoint": "load_objects",
-                "commandId": told["steps"][0]["commandId"],
+                "commandId": operation["steps"][0]["commandId"],
                 "state": "PENDING",
             },
             {"resource": "photo", "verb": "POST", "endpoint": "user_set_image"},
         ],
-    } == told
-    assert told == await get_operation(server, told)
+    } == operation
+    assert operation == await get_operation(server, operation)
 
 
 async def test_everything_given(server: LocalServer) -> None:
     """
     Every field that a program gives is kept and shown.
     """
-    given: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "onFailure": "continue",
         "resource": "a photo\u0001 ☃",
         "action": "WRITE",
@@ -65,27 +65,27 @@ async def test_everything_given(server: LocalServer) -> None:
         "properties": {"ticket": "7", "": ""},
     }
 
-    told = await create_operation(server, PHOTO, **given)
+    operation = await create_operation(server, PHOTO, **fields)
 
-    assert given == {name: told[name] for name in given}
-    assert told == await get_operation(server, told)
+    assert fields == {name: operation[name] for name in fields}
+    assert operation == await get_operation(server, operation)
 
 
 async def test_to_the_end(server: LocalServer) -> None:
     """
     Step by step the device is given all of it, and progress is shown.
     """
-    told = await create_operation(
+    operation = await create_operation(
         server, STEP, {**PHOTO, "queryString": "user_id=1"}, STEP
     )
-    given, progress = [], []
+    handed_out, progress = [], []
     for _ in range(3):
         server.clock.tick(seconds=1)
-        given.append((await run_step(server)).json()["endpoint"])
-        progress.append((await get_operation(server, told))["progress"])
+        handed_out.append((await run_step(server)).json()["endpoint"])
+        progress.append((await get_operation(server, operation))["progress"])
 
-    done = await get_operation(server, told)
-    assert ["load_objects", "user_set_image", "load_objects"] == given
+    done = await get_operation(server, operation)
+    assert ["load_objects", "user_set_image", "load_objects"] == handed_out
     assert [33, 66, 100] == progress
     assert ("COMPLETED", 3, "2026-01-01T00:00:03.000000Z") == (
         done["status"],
@@ -100,10 +100,10 @@ async def test_its_commands(server: LocalServer) -> None:
     """
     A step's command is a command like any other, with its result.
     """
-    told = await create_operation(server, STEP)
+    operation = await create_operation(server, STEP)
     await run_step(server)
 
-    command = await server.get_command(told["steps"][0]["commandId"])
+    command = await server.get_command(operation["steps"][0]["commandId"])
 
     assert ("SUCCESSFUL", {"object": "users"}) == (command["state"], command["body"])
 
@@ -118,12 +118,12 @@ async def test_failed(
     """
     A failed step ends the operation, or is passed over.
     """
-    told = await create_operation(server, STEP, PHOTO, onFailure=on_failure)
+    operation = await create_operation(server, STEP, PHOTO, onFailure=on_failure)
     await run_step(server, b'{"error":"no"}')
     if on_failure == "continue":
         await run_step(server)
 
-    done = await get_operation(server, told)
+    done = await get_operation(server, operation)
     assert "FAILED" == done["status"]
     assert states == [step.get("state") for step in done["steps"]]
 
@@ -132,14 +132,14 @@ async def test_stale_and_mended(server: LocalServer) -> None:
     """
     Of what was never answered nobody knows; a late result mends it.
     """
-    told = await create_operation(server, {"endpoint": "reboot"})
+    operation = await create_operation(server, {"endpoint": "reboot"})
     await server.poll()
     server.clock.tick(seconds=180)
     await server.expire_overdue()
-    stale = (await get_operation(server, told))["status"]
+    stale = (await get_operation(server, operation))["status"]
     await server.post_result()
 
-    done = await get_operation(server, told)
+    done = await get_operation(server, operation)
     assert ("STALE", "COMPLETED", 100) == (stale, done["status"], done["progress"])
 
 
@@ -147,12 +147,12 @@ async def test_no_steps(server: LocalServer) -> None:
     """
     What has no steps is the device's, too; it waits for what is told of it.
     """
-    told = await create_operation(server)
+    operation = await create_operation(server)
 
     assert ("RUNNING", [], "operation") == (
-        told["status"],
-        told["steps"],
-        told["resource"],
+        operation["status"],
+        operation["steps"],
+        operation["resource"],
     )
     assert (await server.poll()).is_empty
 
@@ -176,9 +176,9 @@ async def test_adopts(server: LocalServer) -> None:
     may = await server.create_token("operations:write", "devices:write")
     may_not = await server.create_token("operations:write")
 
-    wanted = {"deviceId": str(DEVICE), "steps": [STEP]}
-    refused = await server.api("POST", "/operations", wanted, token=may_not)
-    taken = await server.api("POST", "/operations", wanted, token=may)
+    body = {"deviceId": str(DEVICE), "steps": [STEP]}
+    refused = await server.api("POST", "/operations", body, token=may_not)
+    taken = await server.api("POST", "/operations", body, token=may)
 
     assert (404, "not-found", None) == refused.problem
     assert 201 == taken.status
@@ -189,10 +189,10 @@ async def test_key(server: LocalServer) -> None:
     """
     The same request with its key is answered the same, and done once.
     """
-    wanted = {"deviceId": DEVICE, "steps": [STEP]}
-    first = await server.api("POST", "/operations", wanted, headers=IDEMPOTENCY_HEADER)
+    body = {"deviceId": DEVICE, "steps": [STEP]}
+    first = await server.api("POST", "/operations", body, headers=IDEMPOTENCY_HEADER)
     await run_step(server)
-    again = await server.api("POST", "/operations", wanted, headers=IDEMPOTENCY_HEADER)
+    again = await server.api("POST", "/operations", body, headers=IDEMPOTENCY_HEADER)
     other = await server.api(
         "POST", "/operations", {"deviceId": DEVICE}, headers=IDEMPOTENCY_HEADER
     )

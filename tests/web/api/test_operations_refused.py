@@ -10,7 +10,7 @@ from tests.web.local_server import DEVICE, LocalServer
 
 
 @pytest.mark.parametrize(
-    ("wanted", "pointer"),
+    ("body", "pointer"),
     [
         ({}, "/deviceId"),
         ({"deviceId": None}, "/deviceId"),
@@ -38,15 +38,13 @@ from tests.web.local_server import DEVICE, LocalServer
         ({"wrong": 1}, "/wrong"),
     ],
 )
-async def test_refused(
-    server: LocalServer, wanted: dict[str, Any], pointer: str
-) -> None:
+async def test_refused(server: LocalServer, body: dict[str, Any], pointer: str) -> None:
     """
     What is wrong is named, and nothing is begun.
     """
-    usual = {} if wanted == {} else {"deviceId": DEVICE}
+    usual = {} if body == {} else {"deviceId": DEVICE}
 
-    answer = await server.api("POST", "/operations", {**usual, **wanted})
+    answer = await server.api("POST", "/operations", {**usual, **body})
 
     assert (422, "invalid", pointer) == answer.problem
     assert [] == (await server.api("GET", "/operations")).json()["items"]
@@ -97,10 +95,10 @@ async def test_foreign_scope(server: LocalServer) -> None:
     """
     Another scope's token finds nothing of it, and cannot take its device.
     """
-    told = await create_operation(server, STEP)
+    operation = await create_operation(server, STEP)
     other = await empty_tenant(server, "other")
-    path = f"/operations/{told['id']}"
-    wanted = {"deviceId": DEVICE, "steps": [STEP]}
+    path = f"/operations/{operation['id']}"
+    body = {"deviceId": DEVICE, "steps": [STEP]}
 
     answers = [
         await other.api("GET", path),
@@ -108,9 +106,9 @@ async def test_foreign_scope(server: LocalServer) -> None:
         await other.api("POST", f"{path}/notifications", {"progress": 1}),
         await other.api("GET", f"{path}/notifications"),
     ]
-    taken = await other.api("POST", "/operations", wanted)
+    taken = await other.api("POST", "/operations", body)
 
     assert {(404, "not-found", None)} == {answer.problem for answer in answers}
     assert (409, "conflict", None) == taken.problem
     assert [] == (await other.api("GET", "/operations")).json()["items"]
-    assert told == await get_operation(server, told)
+    assert operation == await get_operation(server, operation)

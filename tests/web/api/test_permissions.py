@@ -135,11 +135,11 @@ def test_each_its_own() -> None:
     """
     Every route asks for the permission that belongs to what it does.
     """
-    asked: dict[str, set[str]] = {}
+    permissions: dict[str, set[str]] = {}
     for route in GUARDED:
-        asked.setdefault(str(route.permission), set()).add(route.name)
+        permissions.setdefault(str(route.permission), set()).add(route.name)
 
-    assert EXPECTED_ROUTES == asked
+    assert EXPECTED_ROUTES == permissions
 
 
 @pytest.mark.parametrize("route", GUARDED, ids=lambda route: route.name)

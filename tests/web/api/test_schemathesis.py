@@ -50,10 +50,10 @@ def _shared_program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Progra
 @pytest.fixture(name="existing_ids", scope="module")
 def _existing_ids(shared_program: Program) -> dict[str, str]:
     """Return ids that are known: of a device, and of a command with its result."""
-    made = _send(shared_program, "/api/v1/devices/1/commands", {"endpoint": "x"})
+    answer = _send(shared_program, "/api/v1/devices/1/commands", {"endpoint": "x"})
     _send(shared_program, "/push?deviceId=1")
     _send(shared_program, "/result?deviceId=1", {"response": {}})
-    return {"deviceId": "1", "commandId": made["id"]}
+    return {"deviceId": "1", "commandId": answer["id"]}
 
 
 def _send(program: Program, path: str, body: Any = None) -> Any:
@@ -80,17 +80,17 @@ def test_call(
     Every answer is one that the description announces, and never a 5xx.
     """
     # Waiting for what never comes would take a minute each time.
-    for given in (case.query, case.headers):
-        for name in {"wait", "Prefer"} & set(given or ()):
-            del given[name]
-    how: dict[str, Any] = {
+    for parts in (case.query, case.headers):
+        for name in {"wait", "Prefer"} & set(parts or ()):
+            del parts[name]
+    arguments: dict[str, Any] = {
         "base_url": shared_program.url,
         "headers": {"Authorization": f"Bearer {shared_program.token}"},
         "checks": CHECKS,
         "timeout": 30,
     }
 
-    case.call_and_validate(**how)
+    case.call_and_validate(**arguments)
     if set(case.path_parameters or {}) & set(existing_ids):
         case.path_parameters = dict(existing_ids)
-        case.call_and_validate(**how)
+        case.call_and_validate(**arguments)

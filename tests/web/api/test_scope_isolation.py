@@ -49,11 +49,11 @@ UPGRADE = f'"targetVersion": "2", "phases": {json.dumps(PHASES)}'
 DESIRED = '{"general": {"language": "x"}}'
 OF_ALL = f'"desired": {DESIRED}'
 EVENTS = '"events": ["command.status"]'
-TOKEN_WANTED = '{"name": "mine", "permissions": ["results:read"]}'
+NEW_TOKEN = '{"name": "mine", "permissions": ["results:read"]}'
 OCTETS = "application/octet-stream"
 
 #: How each route is asked. The first way is one in which the owner is not refused.
-ASKED: Mapping[str, tuple[RequestTemplate, ...]] = {
+REQUESTS: Mapping[str, tuple[RequestTemplate, ...]] = {
     "enqueue": (
         RequestTemplate(body=ENDPOINT),
         RequestTemplate(body=f"[{ENDPOINT}, {ENDPOINT}]"),
@@ -189,12 +189,12 @@ ASKED: Mapping[str, tuple[RequestTemplate, ...]] = {
     "deleteDevice": (RequestTemplate(),),
     "adoptDevice": (RequestTemplate(),),
     "makeDeviceKey": (RequestTemplate(), RequestTemplate(body='{"enforce": true}')),
-    "makeToken": (RequestTemplate(body=TOKEN_WANTED),),
+    "makeToken": (RequestTemplate(body=NEW_TOKEN),),
     "listTokens": (RequestTemplate(),),
     "revokeToken": (RequestTemplate(),),
     "makeScope": (RequestTemplate(body='{"name": "x"}'),),
     "listScopes": (RequestTemplate(),),
-    "makeTokenOfScope": (RequestTemplate(body=TOKEN_WANTED),),
+    "makeTokenOfScope": (RequestTemplate(body=NEW_TOKEN),),
     "purge": (RequestTemplate(body='{"before": "2999-01-01T00:00:00Z"}'),),
     "getServer": (RequestTemplate(),),
     "getOpenapi": (RequestTemplate(),),
@@ -206,7 +206,7 @@ OF_ITS_OWN = {"purge"}
 #: (whose things are named, who asks)
 PAIRS = [("first", "second"), ("second", "first"), ("second", "third")]
 #: What reads is asked one after the other, since it should change nothing.
-READING = tuple(route for route in ROUTES if route.method == "GET")
+READ_ROUTES = tuple(route for route in ROUTES if route.method == "GET")
 CHANGING = tuple(route for route in ROUTES if route.method != "GET")
 REFUSALS = (403, 404, 409, 422)
 
@@ -234,24 +234,24 @@ async def tenant(server: LocalServer, name: str) -> Tenant:
 
 
 async def send_request(
-    by: Tenant, about: Tenant, route: ApiRoute[Any, Any], how: RequestTemplate
+    by: Tenant, about: Tenant, route: ApiRoute[Any, Any], template: RequestTemplate
 ) -> tuple[Response, str]:
     """Call a route that names *about*'s things; return also what was said."""
     own = about.ids
     ids = {
         **own,
-        "command_id": own[how.command],
-        "task_id": own[how.task],
-        "upgrade_id": own[how.upgrade],
+        "command_id": own[template.command],
+        "task_id": own[template.task],
+        "upgrade_id": own[template.upgrade],
     }
-    path = route.path.format(**ids) + Template(f"?{how.query}").substitute(ids)
-    body = Template(how.body or "").substitute(ids)
-    answer = await by.site.api(
+    path = route.path.format(**ids) + Template(f"?{template.query}").substitute(ids)
+    body = Template(template.body or "").substitute(ids)
+    answer = await by.server.api(
         route.method,
         path,
         body.encode() or None,
         token=by.token,
-        headers={"Content-Type": how.kind} if body else {},
+        headers={"Content-Type": template.kind} if body else {},
     )
     return answer, path + body
 
@@ -271,9 +271,11 @@ async def stored_rows(server: LocalServer, database: str) -> Rows:
 async def read_all(owner: Tenant) -> Mapping[str, bytes]:
     """Return all that the owner can read."""
     return {
-        f"{route.name} {how}": (await send_request(owner, owner, route, how))[0].body
-        for route in READING
-        for how in ASKED[route.name]
+        f"{route.name} {template}": (await send_request(owner, owner, route, template))[
+            0
+        ].body
+        for route in READ_ROUTES
+        for template in REQUESTS[route.name]
     }
 
 
@@ -281,7 +283,7 @@ def test_every_route_is_asked() -> None:
     """
     No route is left out.
     """
-    assert {route.name for route in ROUTES} == set(ASKED)
+    assert {route.name for route in ROUTES} == set(REQUESTS)
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
@@ -291,7 +293,7 @@ async def test_by_the_owner(server: LocalServer, route: ApiRoute[Any, Any]) -> N
     """
     owner = await tenant(server, "first")
 
-    answer, _ = await send_request(owner, owner, route, ASKED[route.name][0])
+    answer, _ = await send_request(owner, owner, route, REQUESTS[route.name][0])
 
     assert answer.status < 300, answer.body
 
@@ -299,7 +301,7 @@ async def test_by_the_owner(server: LocalServer, route: ApiRoute[Any, Any]) -> N
 @pytest.mark.parametrize(("owner", "stranger"), PAIRS)
 @pytest.mark.parametrize(
     "routes",
-    [READING, *((route,) for route in CHANGING)],
+    [READ_ROUTES, *((route,) for route in CHANGING)],
     ids=["reading", *(route.name for route in CHANGING)],
 )
 async def test_by_a_stranger(
@@ -315,14 +317,14 @@ async def test_by_a_stranger(
     one, other = await tenant(server, owner), await tenant(server, stranger)
     rows, shown = await stored_rows(server, database), await read_all(one)
 
-    for route, how in requests_of(routes, stranger):
-        answer, said = await send_request(other, one, route, how)
+    for route, template in requests_of(routes, stranger):
+        answer, body = await send_request(other, one, route, template)
         refused = answer.status in REFUSALS
         found = {mark for mark in one.marks if mark in answer.body.decode()}
 
         assert refused or answer.status < 300, (route.name, answer.body)
-        told = {mark for mark in found if not (refused and mark in said)}
-        assert (route.name, set()) == (route.name, told)
+        leaked = {mark for mark in found if not (refused and mark in body)}
+        assert (route.name, set()) == (route.name, leaked)
 
     now = await stored_rows(server, database)
     gone = rows.keys() - now.keys()
@@ -338,7 +340,7 @@ def requests_of(
     """Return each way of asking, but for what is the stranger's to do."""
     for route in routes:
         if stranger != "first" or route.name not in OVER_ALL:
-            yield from ((route, how) for how in ASKED[route.name])
+            yield from ((route, template) for template in REQUESTS[route.name])
 
 
 async def test_the_owner_sees_it(server: LocalServer) -> None:

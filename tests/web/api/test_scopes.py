@@ -9,7 +9,7 @@ from tests.web.api.tenant import Tenant, empty_tenant
 from tests.web.local_server import DEVICE, LOAD_USERS, LocalServer
 
 READER = {"name": "reader", "permissions": ["results:read"]}
-HERE = f"/devices/{DEVICE}"
+DEVICE_PATH = f"/devices/{DEVICE}"
 
 
 @pytest.fixture(name="acme")
@@ -22,20 +22,20 @@ async def test_make(server: LocalServer) -> None:
     """
     A scope is made with a token, which is shown once and counts there at once.
     """
-    made = await server.api("POST", "/scopes", {"name": "acme"})
-    told = made.json()
+    answer = await server.api("POST", "/scopes", {"name": "acme"})
+    scope = answer.json()
     listed = await server.api("GET", "/scopes")
-    own = await server.api("GET", "/scopes", token=told["token"])
-    tokens = await server.api("GET", "/tokens", token=told["token"])
+    own = await server.api("GET", "/scopes", token=scope["token"])
+    tokens = await server.api("GET", "/tokens", token=scope["token"])
 
-    assert 201 == made.status
-    assert {"id", "name", "createdAt", "token"} == set(told)
-    assert [("1", "default"), (told["id"], "acme")] == [
+    assert 201 == answer.status
+    assert {"id", "name", "createdAt", "token"} == set(scope)
+    assert [("1", "default"), (scope["id"], "acme")] == [
         (each["id"], each["name"]) for each in listed.json()["items"]
     ]
-    assert told["token"] not in listed.body.decode()
+    assert scope["token"] not in listed.body.decode()
     assert ["acme"] == [each["name"] for each in own.json()["items"]]
-    assert [told["id"]] == [each["scopeId"] for each in tokens.json()["items"]]
+    assert [scope["id"]] == [each["scopeId"] for each in tokens.json()["items"]]
 
 
 @pytest.mark.parametrize(
@@ -70,12 +70,12 @@ async def test_token_of_scope(server: LocalServer, acme: Tenant) -> None:
     Who lost their token gets one from the first scope's administrator.
     """
     path = f"/scopes/{acme.scope_id}/tokens"
-    made = await server.api("POST", path, READER)
+    answer = await server.api("POST", path, READER)
     unknown = await server.api("POST", "/scopes/99/tokens", READER)
 
-    assert (201, acme.scope_id) == (made.status, made.json()["scopeId"])
+    assert (201, acme.scope_id) == (answer.status, answer.json()["scopeId"])
     assert (404, "not-found", None) == unknown.problem
-    secret = made.json()["token"]
+    secret = answer.json()["token"]
     assert 200 == (await server.api("GET", "/results", token=secret)).status
     tokens = (await server.api("GET", "/tokens")).json()["items"]
     assert ["1"] == [each["scopeId"] for each in tokens]
@@ -85,7 +85,7 @@ async def test_server(server: LocalServer, acme: Tenant) -> None:
     """
     Each scope is told of its own devices and held polls; the first, of refusals.
     """
-    await acme.api("PUT", HERE, {"hold": 60})
+    await acme.api("PUT", DEVICE_PATH, {"hold": 60})
     await server.api("PUT", "/devices/5", {})
     await server.poll("deviceId=6")
     poll = asyncio.create_task(server.poll())
@@ -93,7 +93,7 @@ async def test_server(server: LocalServer, acme: Tenant) -> None:
 
     theirs = (await acme.api("GET", "/server")).json()
     ours = (await server.api("GET", "/server")).json()
-    await acme.api("POST", f"{HERE}/commands", LOAD_USERS)
+    await acme.api("POST", f"{DEVICE_PATH}/commands", LOAD_USERS)
     await poll
 
     assert (1, 1, False) == (theirs["devices"], theirs["heldPolls"], "counts" in theirs)
@@ -104,16 +104,16 @@ async def test_adopted_elsewhere(server: LocalServer, acme: Tenant) -> None:
     """
     A device of another scope is no device, or a conflict for who would adopt it.
     """
-    await acme.api("PUT", HERE, {"name": "Door"})
+    await acme.api("PUT", DEVICE_PATH, {"name": "Door"})
     clerk = await server.create_token("commands:write")
-    path = f"{HERE}/commands"
+    path = f"{DEVICE_PATH}/commands"
 
     adopting = await server.api("POST", path, LOAD_USERS)
     not_adopting = await server.api("POST", path, LOAD_USERS, token=clerk)
 
     assert (409, "conflict", None) == adopting.problem
     assert (404, "not-found", None) == not_adopting.problem
-    shown = (await acme.api("GET", HERE)).json()
+    shown = (await acme.api("GET", DEVICE_PATH)).json()
     assert ("Door", 0) == (shown["name"], shown["queueDepth"])
 
 
@@ -122,14 +122,14 @@ async def test_quarantined(server: LocalServer, acme: Tenant) -> None:
     A quarantined device is shown in the first scope, and adopted by an enqueue.
     """
     await server.poll()
-    before = await acme.api("GET", HERE)
+    before = await acme.api("GET", DEVICE_PATH)
     shown = (await server.get_device())["state"]
 
-    answer = await acme.api("POST", f"{HERE}/commands", LOAD_USERS)
+    answer = await acme.api("POST", f"{DEVICE_PATH}/commands", LOAD_USERS)
 
     assert (404, "quarantined", 201) == (before.status, shown, answer.status)
     assert "load_objects" == (await server.poll()).json()["endpoint"]
-    assert 404 == (await server.api("GET", HERE)).status
+    assert 404 == (await server.api("GET", DEVICE_PATH)).status
 
 
 async def test_changes_hands(server: LocalServer, acme: Tenant) -> None:
@@ -139,19 +139,19 @@ async def test_changes_hands(server: LocalServer, acme: Tenant) -> None:
     old = await server.enqueue()
     await server.poll()
     await server.post_result(b'{"response":"old"}')
-    await server.api("DELETE", HERE)
+    await server.api("DELETE", DEVICE_PATH)
 
-    adopted = await acme.api("PUT", HERE, {})
-    new = (await acme.api("POST", f"{HERE}/commands", LOAD_USERS)).json()
+    adopted = await acme.api("PUT", DEVICE_PATH, {})
+    new = (await acme.api("POST", f"{DEVICE_PATH}/commands", LOAD_USERS)).json()
 
     assert 201 == adopted.status
-    listed = (await acme.api("GET", f"{HERE}/commands")).json()["items"]
+    listed = (await acme.api("GET", f"{DEVICE_PATH}/commands")).json()["items"]
     assert [new["id"]] == [each["id"] for each in listed]
-    kept = (await server.api("GET", f"{HERE}/commands")).json()["items"]
-    assert [old["id"]] == [each["id"] for each in kept]
+    commands = (await server.api("GET", f"{DEVICE_PATH}/commands")).json()["items"]
+    assert [old["id"]] == [each["id"] for each in commands]
     assert [] == (await acme.api("GET", "/results")).json()["items"]
     assert 1 == len(await server.list_results())
-    assert 1 == (await acme.api("GET", HERE)).json()["queueDepth"]
+    assert 1 == (await acme.api("GET", DEVICE_PATH)).json()["queueDepth"]
     retried = await server.api("POST", f"/commands/{old['id']}/retry")
     assert (409, "conflict", None) == retried.problem
 
@@ -161,17 +161,17 @@ async def test_what_is_left_is_not_shown(server: LocalServer, acme: Tenant) -> N
     In quarantine, the first scope is not shown what another one left in the queue.
     """
     command = {**LOAD_USERS, "delivery": "atLeastOnce"}
-    await acme.api("PUT", HERE, {})
-    await acme.api("POST", f"{HERE}/commands", command)
+    await acme.api("PUT", DEVICE_PATH, {})
+    await acme.api("POST", f"{DEVICE_PATH}/commands", command)
     await server.poll()
-    await acme.api("DELETE", HERE)
+    await acme.api("DELETE", DEVICE_PATH)
     await server.poll()
 
-    flying = await server.get_device()
+    device = await server.get_device()
     server.clock.tick(seconds=180)
     await server.expire_overdue()
     waiting = await server.get_device()
 
-    assert "inFlight" not in flying
+    assert "inFlight" not in device
     assert 0 == waiting["queueDepth"]
     assert 1 == len((await acme.api("GET", "/commands?state=PENDING")).json()["items"])

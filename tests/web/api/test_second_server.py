@@ -30,8 +30,8 @@ async def _second_server(
 async def test_token(server: LocalServer, second_server: LocalServer) -> None:
     """A token is valid everywhere, and refused everywhere once it was revoked."""
     body = {"name": "x", "permissions": ["devices:read"]}
-    made = (await server.api("POST", "/tokens", body)).json()
-    secret = made["token"]
+    created = (await server.api("POST", "/tokens", body)).json()
+    secret = created["token"]
     valid = await second_server.api("GET", "/devices", token=secret)
     wrong = await second_server.api("GET", "/devices", token="pst_nobody")
 
@@ -87,7 +87,7 @@ async def test_read_later(
     server: LocalServer, second_server: LocalServer, database: str
 ) -> None:
     """What cannot be read when it is heard of is read when the database is back."""
-    store, peers = (
+    store, cluster_sync = (
         cast("Any", second_server.services.store),
         second_server.services.cluster_sync,
     )
@@ -98,13 +98,13 @@ async def test_read_later(
         + store.hot_reader.threads
     ):
         await session.run(lambda link: link.close())
-    known = store.member.connection_thread.database
-    known.url = "postgresql:///nowhere?host=/nowhere"
+    old_session = store.member.connection_thread.database
+    old_session.url = "postgresql:///nowhere?host=/nowhere"
     with pytest.raises(Unavailable):
-        await peers.catch_up()
-    known.url, known.retry_at = database, 0.0
+        await cluster_sync.catch_up()
+    old_session.url, old_session.retry_at = database, 0.0
 
-    assert (True, False) == (await peers.refresh(), await peers.refresh())
+    assert (True, False) == (await cluster_sync.refresh(), await cluster_sync.refresh())
     assert second_server.services.fleet.find_in_any_scope(DOOR) is not None
 
 
@@ -127,9 +127,9 @@ async def test_command(server: LocalServer, second_server: LocalServer) -> None:
 async def test_task(server: LocalServer, second_server: LocalServer) -> None:
     """A task reaches all devices that were there when it was asked for."""
     await server.api("PUT", f"/devices/{DOOR}", {})
-    made = await post_task(second_server)
+    created = await post_task(second_server)
 
-    assert (201, 1) == (made.status, made.json()["devices"])
+    assert (201, 1) == (created.status, created.json()["devices"])
 
 
 async def test_task_asked_for_twice(
@@ -137,16 +137,16 @@ async def test_task_asked_for_twice(
 ) -> None:
     """Of a task that is asked for at two servers at once there is one."""
     await server.api("PUT", f"/devices/{DOOR}", {})
-    wanted = {"targets": ALL, "steps": [STEP]}
-    made = await asyncio.gather(
+    body = {"targets": ALL, "steps": [STEP]}
+    created = await asyncio.gather(
         *(
-            each.api("POST", "/tasks", wanted, headers={"Idempotency-Key": "k"})
+            each.api("POST", "/tasks", body, headers={"Idempotency-Key": "k"})
             for each in (server, second_server)
         )
     )
 
-    assert [201, 201] == [each.status for each in made]
-    assert 1 == len({each.json()["id"] for each in made})
+    assert [201, 201] == [each.status for each in created]
+    assert 1 == len({each.json()["id"] for each in created})
     assert 1 == len((await server.api("GET", "/tasks")).json()["items"])
 
 
@@ -157,9 +157,9 @@ async def carried_out(
     await server.api("PUT", f"/devices/{DOOR}", {})
     await server.poll(f"deviceId={DOOR}")
     await server.services.fleet.flush()
-    made = (await post_task(server)).json()
+    created = (await post_task(server)).json()
     await second_server.services.task_scheduler.advance()
-    counts = (await get_task(server, made))["counts"]
+    counts = (await get_task(server, created))["counts"]
     return counts["RUNNING"], counts["FAILED"]
 
 

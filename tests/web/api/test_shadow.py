@@ -55,9 +55,9 @@ async def test_delivered(server: LocalServer) -> None:
     """
     await set_desired(server, DESIRED)
 
-    told = await run_command(server)
+    shadow = await run_command(server)
 
-    assert {"general": {"language": "pt_BR", "beep_sound_enabled": "1"}} == told
+    assert {"general": {"language": "pt_BR", "beep_sound_enabled": "1"}} == shadow
     shown = (await get_services(server))["general"]
     assert "delivered" == shown["status"]
     assert {"language": "pt_BR", "beep_sound_enabled": "1"} == shown["reported"]

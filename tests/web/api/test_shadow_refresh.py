@@ -19,9 +19,9 @@ async def test_refresh(server: LocalServer) -> None:
     await run_command(server)
 
     has = {"language": "en_US", "beep_sound_enabled": "1"}
-    asked = await refresh(server, general=has)
+    response = await refresh(server, general=has)
 
-    assert [{"general": ["beep_sound_enabled", "language"]}] == asked
+    assert [{"general": ["beep_sound_enabled", "language"]}] == response
     shown = (await get_services(server))["general"]
     assert (has, "pending", ["language"]) == (
         shown["reported"],

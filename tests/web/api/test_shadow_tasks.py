@@ -9,17 +9,17 @@ from tests.web.local_server import DEVICE, LocalServer
 DESIRED = {"general": {"language": "pt_BR"}, "ntp": {"enabled": True}}
 
 
-async def post_desired(server: LocalServer, **given: Any) -> Any:
+async def post_desired(server: LocalServer, **fields: Any) -> Any:
     """Say what is desired of all devices."""
-    wanted = {"targets": {"all": True}, "desired": DESIRED, **given}
-    answer = await server.api("PATCH", "/shadows", wanted)
+    body = {"targets": {"all": True}, "desired": DESIRED, **fields}
+    answer = await server.api("PATCH", "/shadows", body)
     assert answer.status in (200, 201), answer.body
     return answer
 
 
-async def create_shadow_task(server: LocalServer, **given: Any) -> dict[str, Any]:
+async def create_shadow_task(server: LocalServer, **fields: Any) -> dict[str, Any]:
     """Say what is desired of all devices; the task begins."""
-    task: dict[str, Any] = (await post_desired(server, **given)).json()
+    task: dict[str, Any] = (await post_desired(server, **fields)).json()
     await server.services.task_scheduler.advance()
     return task
 
@@ -174,9 +174,9 @@ async def test_one_is_full(server_with_devices: LocalServer) -> None:
         200
         == (await server_with_devices.api("PATCH", "/devices/3/shadow", full)).status
     )
-    wanted = {"targets": {"all": True}, "desired": DESIRED}
+    body = {"targets": {"all": True}, "desired": DESIRED}
 
-    answer = await server_with_devices.api("PATCH", "/shadows", wanted)
+    answer = await server_with_devices.api("PATCH", "/shadows", body)
     await server_with_devices.services.task_scheduler.advance()
 
     assert (422, "invalid", "/targets") == answer.problem
@@ -228,9 +228,9 @@ async def test_replayed(server_with_devices: LocalServer) -> None:
     The same request under the same key gets the same answer, and makes nothing.
     """
     key = {"Idempotency-Key": "k"}
-    wanted = {"targets": {"deviceIds": [1]}, "desired": DESIRED}
-    one = await server_with_devices.api("PATCH", "/shadows", wanted, headers=key)
-    other = await server_with_devices.api("PATCH", "/shadows", wanted, headers=key)
+    body = {"targets": {"deviceIds": [1]}, "desired": DESIRED}
+    one = await server_with_devices.api("PATCH", "/shadows", body, headers=key)
+    other = await server_with_devices.api("PATCH", "/shadows", body, headers=key)
 
     assert (201, 201, one.body) == (one.status, other.status, other.body)
     assert "true" == other.headers["Idempotency-Replayed"]

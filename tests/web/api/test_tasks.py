@@ -23,11 +23,11 @@ async def test_made(server_with_devices: LocalServer) -> None:
     """
     answer = await post_task(server_with_devices, steps=[PHOTO, STEP])
 
-    told = answer.json()
+    task = answer.json()
     assert 201 == answer.status
-    assert f"/api/v1/tasks/{told['id']}" == answer.headers["Location"]
+    assert f"/api/v1/tasks/{task['id']}" == answer.headers["Location"]
     assert {
-        "id": told["id"],
+        "id": task["id"],
         "state": "RUNNING",
         "devices": 4,
         "waiting": 4,
@@ -40,15 +40,15 @@ async def test_made(server_with_devices: LocalServer) -> None:
         "stepCount": 2,
         "createdAt": "2026-01-01T00:00:00.000000Z",
         "expiresAt": "2026-01-02T00:00:00.000000Z",
-    } == told
-    assert told == await get_task(server_with_devices, told)
+    } == task
+    assert task == await get_task(server_with_devices, task)
 
 
 async def test_everything_given(server_with_devices: LocalServer) -> None:
     """
     Every field that a program gives is kept and shown.
     """
-    given: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "name": "New photos ☃",
         "onFailure": "continue",
         "resource": "photos",
@@ -59,12 +59,12 @@ async def test_everything_given(server_with_devices: LocalServer) -> None:
         "stopAfterFailures": "12.5%",
     }
 
-    told = await create_task(server_with_devices, expiresIn=90.5, **given)
+    task = await create_task(server_with_devices, expiresIn=90.5, **fields)
 
-    assert given == {name: told[name] for name in given}
-    assert "2026-01-01T00:01:30.500000Z" == told["expiresAt"]
+    assert fields == {name: task[name] for name in fields}
+    assert "2026-01-01T00:01:30.500000Z" == task["expiresAt"]
     listed = (await server_with_devices.api("GET", "/tasks")).json()["items"]
-    assert [await get_task(server_with_devices, told)] == listed
+    assert [await get_task(server_with_devices, task)] == listed
 
 
 async def test_to_the_end(server_with_devices: LocalServer) -> None:
@@ -147,16 +147,16 @@ async def test_key(server_with_devices: LocalServer) -> None:
     """
     The same request with its key is answered the same, and done once.
     """
-    wanted = {"targets": ALL, "steps": [STEP]}
+    body = {"targets": ALL, "steps": [STEP]}
     first = await server_with_devices.api(
-        "POST", "/tasks", wanted, headers=IDEMPOTENCY_HEADER
+        "POST", "/tasks", body, headers=IDEMPOTENCY_HEADER
     )
     await server_with_devices.services.task_scheduler.advance()
     again = await server_with_devices.api(
-        "POST", "/tasks", wanted, headers=IDEMPOTENCY_HEADER
+        "POST", "/tasks", body, headers=IDEMPOTENCY_HEADER
     )
     other = await server_with_devices.api(
-        "POST", "/tasks", {**wanted, "name": "x"}, headers=IDEMPOTENCY_HEADER
+        "POST", "/tasks", {**body, "name": "x"}, headers=IDEMPOTENCY_HEADER
     )
 
     assert (201, first.body) == (again.status, again.body)
@@ -247,8 +247,12 @@ async def test_tried_again(
 
     answer = await change_task(server_with_devices, task, "retry", body)
 
-    told = answer.json()
-    assert ("RUNNING", 2, waiting) == (told["state"], told["devices"], told["waiting"])
+    retried = answer.json()
+    assert ("RUNNING", 2, waiting) == (
+        retried["state"],
+        retried["devices"],
+        retried["waiting"],
+    )
     path = f"/operations?taskId={task['id']}"
     items = (await server_with_devices.api("GET", path)).json()["items"]
     assert waiting == sum(item.get("retried", False) for item in items)

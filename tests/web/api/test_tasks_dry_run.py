@@ -44,15 +44,15 @@ async def test_dry_run_uses_no_key(server_with_devices: LocalServer) -> None:
     """
     A dry run leaves its key unused.
     """
-    wanted = {"targets": ALL, "steps": [STEP]}
+    body = {"targets": ALL, "steps": [STEP]}
     await server_with_devices.api(
-        "POST", "/tasks", {**wanted, "dryRun": True}, headers=IDEMPOTENCY_HEADER
+        "POST", "/tasks", {**body, "dryRun": True}, headers=IDEMPOTENCY_HEADER
     )
-    made = await server_with_devices.api(
-        "POST", "/tasks", wanted, headers=IDEMPOTENCY_HEADER
+    created = await server_with_devices.api(
+        "POST", "/tasks", body, headers=IDEMPOTENCY_HEADER
     )
 
-    assert 201 == made.status
+    assert 201 == created.status
 
 
 async def test_dry_run_of_many(server: LocalServer) -> None:
@@ -63,10 +63,10 @@ async def test_dry_run_of_many(server: LocalServer) -> None:
     kind = {"Content-Type": "application/x-ndjson"}
     await server.api("POST", "/devices/import", rows, headers=kind)
 
-    told = (await post_task(server, dryRun=True)).json()
+    task = (await post_task(server, dryRun=True)).json()
 
     assert (1101, 1101, 1000) == (
-        told["devices"],
-        len(told["deviceIds"]),
-        len(told["items"]),
+        task["devices"],
+        len(task["deviceIds"]),
+        len(task["items"]),
     )

@@ -80,18 +80,18 @@ async def test_bad_retry(
     assert (422, "invalid", pointer) == answer.problem
 
 
-@pytest.mark.parametrize("how", ["", "/pause", "/resume", "/cancel", "/retry"])
-async def test_not_there(server: LocalServer, how: str) -> None:
+@pytest.mark.parametrize("action", ["", "/pause", "/resume", "/cancel", "/retry"])
+async def test_not_there(server: LocalServer, action: str) -> None:
     """
     What is not there is 404, and what is no id is 422.
     """
-    method = "POST" if how else "GET"
+    method = "POST" if action else "GET"
 
     assert (404, "not-found", None) == (
-        await server.api(method, f"/tasks/5{how}")
+        await server.api(method, f"/tasks/5{action}")
     ).problem
     assert (422, "invalid", None) == (
-        await server.api(method, f"/tasks/x{how}")
+        await server.api(method, f"/tasks/x{action}")
     ).problem
 
 
@@ -101,18 +101,18 @@ async def test_foreign_scope(server_with_devices: LocalServer) -> None:
     """
     task = await create_task(server_with_devices)
     other = await empty_tenant(server_with_devices, "other")
-    wanted = {"targets": {"deviceIds": [1]}, "steps": [STEP]}
+    body = {"targets": {"deviceIds": [1]}, "steps": [STEP]}
 
     answers = [await other.api("GET", f"/tasks/{task['id']}")]
-    for how in ("pause", "resume", "cancel", "retry"):
-        answers.append(await other.api("POST", f"/tasks/{task['id']}/{how}"))
+    for action in ("pause", "resume", "cancel", "retry"):
+        answers.append(await other.api("POST", f"/tasks/{task['id']}/{action}"))
 
     assert {(404, "not-found", None)} == {answer.problem for answer in answers}
     assert [] == (await other.api("GET", "/tasks")).json()["items"]
     assert (422, "invalid", "/targets/deviceIds") == (
-        await other.api("POST", "/tasks", wanted)
+        await other.api("POST", "/tasks", body)
     ).problem
     assert (422, "invalid", "/targets") == (
-        await other.api("POST", "/tasks", {**wanted, "targets": ALL})
+        await other.api("POST", "/tasks", {**body, "targets": ALL})
     ).problem
     assert "RUNNING" == (await get_task(server_with_devices, task))["state"]

@@ -13,14 +13,14 @@ async def test_life(server: LocalServer) -> None:
     """
     A token works from its making until it is revoked; its secret is shown once.
     """
-    made = await server.api("POST", "/tokens", READER)
-    token = made.json()
+    answer = await server.api("POST", "/tokens", READER)
+    token = answer.json()
     before = await server.api("GET", "/results", token=token["token"])
     listed = await server.api("GET", "/tokens")
     gone = await server.api("DELETE", f"/tokens/{token['id']}")
     after = await server.api("GET", "/results", token=token["token"])
 
-    assert 201 == made.status
+    assert 201 == answer.status
     assert {"id", "scopeId", "name", "permissions", "createdAt", "token"} == set(token)
     assert token["token"].startswith("pst_")
     assert 200 == before.status
@@ -85,8 +85,8 @@ async def test_no_more_than_oneself(server: LocalServer) -> None:
     """
     maker = await server.create_token("tokens:write", "results:read")
 
-    for wanted in (["admin"], ["results:read", "devices:write"]):
-        body = {"name": "x", "permissions": wanted}
+    for permissions in (["admin"], ["results:read", "devices:write"]):
+        body = {"name": "x", "permissions": permissions}
         answer = await server.api("POST", "/tokens", body, token=maker)
         assert (403, "forbidden", None) == answer.problem
     assert 201 == (await server.api("POST", "/tokens", READER, token=maker)).status

@@ -27,11 +27,11 @@ async def test_made(server_with_devices: LocalServer) -> None:
         server_with_devices, name="Spring", policy={"concurrency": 2, "retries": 3}
     )
 
-    told = answer.json()
+    upgrade = answer.json()
     assert 201 == answer.status
-    assert f"/api/v1/upgrades/{told['id']}" == answer.headers["Location"]
+    assert f"/api/v1/upgrades/{upgrade['id']}" == answer.headers["Location"]
     assert {
-        "id": told["id"],
+        "id": upgrade["id"],
         "name": "Spring",
         "state": "RUNNING",
         "targetVersion": "2.0",
@@ -53,8 +53,8 @@ async def test_made(server_with_devices: LocalServer) -> None:
         "createdAt": TIME,
         "expiresAt": "2026-01-02T00:00:00.000000Z",
         "failures": [],
-    } == told
-    assert told == await get_upgrade(server_with_devices, told)
+    } == upgrade
+    assert upgrade == await get_upgrade(server_with_devices, upgrade)
     assert 404 == (await server_with_devices.api("GET", "/upgrades/7")).status
 
 
@@ -64,14 +64,14 @@ async def test_states(server_with_devices: LocalServer) -> None:
     """
     await server_with_devices.poll("deviceId=3")
     await flush_last_seen(server_with_devices)
-    made = await create_upgrade(server_with_devices)
+    created = await create_upgrade(server_with_devices)
 
     await run_steps(server_with_devices, *SUCCESS, device=1)
     await run_steps(server_with_devices, OLD, device=2)
     await server_with_devices.poll("deviceId=2")
     await run_steps(server_with_devices, *SUCCESS[:2], device=3)
 
-    now = await get_upgrade(server_with_devices, made)
+    now = await get_upgrade(server_with_devices, created)
     assert {
         "waiting": 1,
         "idle": 1,
@@ -86,13 +86,13 @@ async def test_failures(server_with_devices: LocalServer) -> None:
     """
     What failed is told with the reason, and in the list of its devices.
     """
-    made = await create_upgrade(server_with_devices, targets={"deviceIds": [1, 2]})
+    created = await create_upgrade(server_with_devices, targets={"deviceIds": [1, 2]})
     for device, last in ((1, ERROR), (2, NEW)):
         answers = SUCCESS[:1] if last == ERROR else SUCCESS[:3]
         server_with_devices.clock.tick(seconds=2)
         await run_steps(server_with_devices, *answers, last, device=device)
 
-    now = await get_upgrade(server_with_devices, made)
+    now = await get_upgrade(server_with_devices, created)
     (failure,) = now["failures"]
     assert {
         "deviceId": "1",
@@ -101,7 +101,7 @@ async def test_failures(server_with_devices: LocalServer) -> None:
         "error": "Step 2 of 4 (firmware_load) failed: disk full",
     } == failure
     assert "COMPLETED" == now["state"]
-    one, two = (await get_upgrade(server_with_devices, made, "/devices"))["items"]
+    one, two = (await get_upgrade(server_with_devices, created, "/devices"))["items"]
     assert {
         **failure,
         "state": "idle",
@@ -129,11 +129,11 @@ async def test_devices_that_wait(server_with_devices: LocalServer) -> None:
     """
     await server_with_devices.poll("deviceId=3")
     await flush_last_seen(server_with_devices)
-    made = await create_upgrade(server_with_devices)
+    created = await create_upgrade(server_with_devices)
     await run_steps(server_with_devices, ERROR, device=3)
 
     async def devices(query: str) -> list[str]:
-        page = await get_upgrade(server_with_devices, made, f"/devices?{query}")
+        page = await get_upgrade(server_with_devices, created, f"/devices?{query}")
         return [each["deviceId"] for each in page["items"]]
 
     assert ["4"] == await devices("state=waiting")
@@ -142,7 +142,7 @@ async def test_devices_that_wait(server_with_devices: LocalServer) -> None:
     assert ["3"] == await devices("result=FAIL")
     assert [] == await devices("result=SUCCESS")
     assert [] == await devices("state=waiting&result=FAIL")
-    first = await get_upgrade(server_with_devices, made, "/devices?limit=3")
+    first = await get_upgrade(server_with_devices, created, "/devices?limit=3")
     assert ["1", "2", "3"] == [each["deviceId"] for each in first["items"]]
     assert ["4"] == await devices(f"limit=3&cursor={first['nextCursor']}")
 
@@ -154,12 +154,12 @@ async def test_more_failures_than_are_shown(server: LocalServer) -> None:
     rows = b"\n".join(b'{"deviceId":%d}' % n for n in range(1, 103))
     kind = {"Content-Type": "application/x-ndjson"}
     await server.api("POST", "/devices/import", rows, headers=kind)
-    made = await create_upgrade(server)
-    await change_upgrade(server, made, "cancel")
+    created = await create_upgrade(server)
+    await change_upgrade(server, created, "cancel")
 
-    now = await get_upgrade(server, made)
+    now = await get_upgrade(server, created)
     cursor = now["failuresCursor"]
-    rest = await get_upgrade(server, made, f"/devices?result=FAIL&cursor={cursor}")
+    rest = await get_upgrade(server, created, f"/devices?result=FAIL&cursor={cursor}")
 
     assert 100 == len(now["failures"])
     assert ["101", "102"] == [each["deviceId"] for each in rest["items"]]
@@ -192,38 +192,38 @@ async def test_course(server_with_devices: LocalServer) -> None:
     """
     It is paused, resumed, canceled and tried again as every task.
     """
-    made = await create_upgrade(server_with_devices)
+    created = await create_upgrade(server_with_devices)
 
     states = []
-    for how in ("pause", "resume", "cancel", "retry"):
+    for action in ("pause", "resume", "cancel", "retry"):
         states.append(
-            (await change_upgrade(server_with_devices, made, how)).json()["state"]
+            (await change_upgrade(server_with_devices, created, action)).json()["state"]
         )
-        if how == "cancel":
+        if action == "cancel":
             await server_with_devices.services.task_scheduler.advance()
 
     assert ["PAUSED", "RUNNING", "CANCELED", "RUNNING"] == states
-    now = await get_upgrade(server_with_devices, made)
+    now = await get_upgrade(server_with_devices, created)
     assert (4, 0, []) == (now["waiting"], now["results"]["FAIL"], now["failures"])
-    assert 409 == (await change_upgrade(server_with_devices, made, "resume")).status
+    assert 409 == (await change_upgrade(server_with_devices, created, "resume")).status
 
 
 async def test_it_is_a_task(server_with_devices: LocalServer) -> None:
     """
     The task's own calls show it, with its operations.
     """
-    made = await create_upgrade(server_with_devices)
+    created = await create_upgrade(server_with_devices)
 
-    task = (await server_with_devices.api("GET", f"/tasks/{made['id']}")).json()
-    query = f"/operations?taskId={made['id']}"
+    task = (await server_with_devices.api("GET", f"/tasks/{created['id']}")).json()
+    query = f"/operations?taskId={created['id']}"
     operations = (await server_with_devices.api("GET", query)).json()["items"]
 
-    assert ("upgrade", 4, made["counts"]) == (
+    assert ("upgrade", 4, created["counts"]) == (
         task["resource"],
         task["stepCount"],
         task["counts"],
     )
-    parts = (await get_upgrade(server_with_devices, made, "/devices"))["items"]
+    parts = (await get_upgrade(server_with_devices, created, "/devices"))["items"]
     assert {each["id"] for each in operations} == {p["subOperationId"] for p in parts}
 
 
@@ -244,8 +244,8 @@ async def test_a_task_is_none(server_with_devices: LocalServer) -> None:
             await server_with_devices.api("GET", f"/upgrades/{task['id']}/devices")
         ).status
     )
-    for how in ("pause", "resume", "cancel", "retry"):
-        assert 404 == (await change_upgrade(server_with_devices, task, how)).status
+    for action in ("pause", "resume", "cancel", "retry"):
+        assert 404 == (await change_upgrade(server_with_devices, task, action)).status
     assert (
         "RUNNING"
         == (await server_with_devices.api("GET", f"/tasks/{task['id']}")).json()[
@@ -286,7 +286,7 @@ async def test_how_long_it_waits(server_with_devices: LocalServer) -> None:
     """
     phases = upgrade_request()["phases"]
     download = [{"endpoint": "x", "expiresIn": 60}, {"endpoint": "y", "expiresIn": 5}]
-    asked = [
+    waiting_times = [
         {"policy": {"expiresIn": 30}, "phases": {**phases, "download": download}},
         {"phases": {**phases, "download": download}},
         {"policy": {"notBefore": "2026-01-01T01:00:00Z", "expiresIn": 30}},
@@ -298,5 +298,5 @@ async def test_how_long_it_waits(server_with_devices: LocalServer) -> None:
         "2026-01-01T01:00:30.000000Z",
     ] == [
         (await post_upgrade(server_with_devices, **each)).json()["expiresAt"]
-        for each in asked
+        for each in waiting_times
     ]

@@ -8,14 +8,14 @@ from tests.web.api.upgrades import INSTALL, LOAD, PHASES, VERIFY, post_upgrade
 from tests.web.local_server import LocalServer
 
 
-def phases(**given: Any) -> dict[str, Any]:
+def phases(**fields: Any) -> dict[str, Any]:
     """Return phases of which something is wrong."""
-    return {"phases": {**PHASES, **given}}
+    return {"phases": {**PHASES, **fields}}
 
 
-def verify(**given: Any) -> dict[str, Any]:
+def verify(**fields: Any) -> dict[str, Any]:
     """Return phases whose last is wrong."""
-    return phases(verify={**PHASES["verify"], **given})
+    return phases(verify={**PHASES["verify"], **fields})
 
 
 AT = "/phases/verify"
@@ -77,10 +77,10 @@ async def test_bad_filter(server_with_devices: LocalServer, query: str) -> None:
     """
     A filter that cannot be is refused.
     """
-    made = (await post_upgrade(server_with_devices)).json()
+    created = (await post_upgrade(server_with_devices)).json()
 
     answer = await server_with_devices.api(
-        "GET", f"/upgrades/{made['id']}/devices?{query}"
+        "GET", f"/upgrades/{created['id']}/devices?{query}"
     )
 
     assert (422, "invalid", f"/{query.partition('=')[0]}") == answer.problem

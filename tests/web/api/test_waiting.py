@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.web.api.test_idempotency import taken
+from tests.web.api.test_idempotency import poll_until_order
 from tests.web.local_server import DEVICE, LOAD_USERS, LocalServer, wait_until
 
 PATH = f"/devices/{DEVICE}/commands"
@@ -18,7 +18,7 @@ async def test_prefer(server: LocalServer, prefer: str) -> None:
     waiting = asyncio.create_task(
         server.api("POST", PATH, LOAD_USERS, headers={"Prefer": prefer})
     )
-    await taken(server)
+    await poll_until_order(server)
     await server.post_result(b'{"response":{"users":[]}}')
 
     answer = await waiting
@@ -62,7 +62,7 @@ async def test_many(server: LocalServer) -> None:
         server.api("POST", PATH, [LOAD_USERS, LOAD_USERS], headers=headers)
     )
     for _ in range(2):
-        await taken(server)
+        await poll_until_order(server)
         await server.post_result()
 
     items = (await waiting).json()["items"]

@@ -39,7 +39,7 @@ async def test_old_http(server: LocalServer, line: str) -> None:
     assert b"content-length: 0" in idle.lower()
 
 
-ODD_HEADERS = (
+UNUSUAL_HEADERS = (
     b"",
     b"x-lower:\tx \r\n",
     b"User-Agent: \xe7\xf3\xff\r\n",
@@ -56,7 +56,7 @@ ODD_HEADERS = (
 )
 
 
-@pytest.mark.parametrize("headers", ODD_HEADERS)
+@pytest.mark.parametrize("headers", UNUSUAL_HEADERS)
 async def test_odd_headers(server: LocalServer, headers: bytes) -> None:
     """
     No header that a device may send keeps it from its command.
@@ -200,13 +200,13 @@ async def test_posts_and_hangs_up(server: LocalServer, goodbye: str) -> None:
 
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize(
-    "begun", [b"", b"GET", b"GET /push?deviceId=1 HTTP/1.1\r\nA: b"]
+    "opening", [b"", b"GET", b"GET /push?deviceId=1 HTTP/1.1\r\nA: b"]
 )
-async def test_half_a_header(begun: bytes, server: LocalServer) -> None:
+async def test_half_a_header(opening: bytes, server: LocalServer) -> None:
     """
     Who sends no header, or half of one, is hung up on at the deadline.
     """
-    assert b"" == await server.send_raw(begun)
+    assert b"" == await server.send_raw(opening)
 
 
 @pytest.mark.usefixtures("impatient")
@@ -273,8 +273,8 @@ async def test_longer_than_announced(server: LocalServer) -> None:
         answer = await reader.readline()
 
     assert b"HTTP/1.1 200 OK\r\n" == answer
-    kept = await server.api("GET", f"/commands/{command['id']}/result")
-    assert b'{"res' == kept.body
+    raw_result = await server.api("GET", f"/commands/{command['id']}/result")
+    assert b'{"res' == raw_result.body
 
 
 @pytest.mark.parametrize("path", ["/result", "/x/result", "/d/key/push/result"])
@@ -287,11 +287,11 @@ async def test_asks_first(server: LocalServer, path: str) -> None:
             f"POST {path}?{QUERY} HTTP/1.1\r\nHost: x\r\n"
             "Content-Length: 15\r\nExpect: 100-continue\r\n\r\n".encode()
         )
-        told = await reader.readuntil(b"\r\n\r\n")
+        head = await reader.readuntil(b"\r\n\r\n")
         writer.write(b'{"response":{}}')
         answer = await reader.readline()
 
-    assert b"HTTP/1.1 100 Continue\r\n\r\n" == told
+    assert b"HTTP/1.1 100 Continue\r\n\r\n" == head
     assert b"HTTP/1.1 200 OK\r\n" == answer
 
 

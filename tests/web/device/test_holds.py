@@ -119,10 +119,10 @@ async def test_hung_up(held: LocalServer, command: dict[str, object]) -> None:
     await held.wait_for_held_polls(0)
     enqueued = await held.enqueue(command)
     before = await held.get_command(enqueued["id"])
-    told = await held.poll(QUERY)
+    polled = await held.poll(QUERY)
 
     assert ("PENDING", 0) == (before["state"], before["attempts"])
-    assert command["endpoint"] == told.json()["endpoint"]
+    assert command["endpoint"] == polled.json()["endpoint"]
     assert 1 == (await held.get_command(enqueued["id"]))["attempts"]
 
 
@@ -139,9 +139,9 @@ async def test_hung_up_at_the_same_time(
     enqueued = await held.enqueue(command)
     await held.wait_for_held_polls(0)
     await held.services.polling.background_tasks.wait_all()
-    told = await held.poll(QUERY)
+    polled = await held.poll(QUERY)
 
-    assert command["endpoint"] == told.json()["endpoint"]
+    assert command["endpoint"] == polled.json()["endpoint"]
     assert 1 == (await held.get_command(enqueued["id"]))["attempts"]
 
 

@@ -8,9 +8,9 @@ from tests.web.local_server import DEVICE, LocalServer, running_server
 QUERY = f"deviceId={DEVICE}"
 
 
-async def key_for(server: LocalServer, **wanted: bool) -> str:
+async def key_for(server: LocalServer, **filters: bool) -> str:
     """Make a key for the device."""
-    answer = await server.api("POST", f"/devices/{DEVICE}/key", wanted or None)
+    answer = await server.api("POST", f"/devices/{DEVICE}/key", filters or None)
     key: str = answer.json()["key"]
     return key
 
@@ -119,10 +119,10 @@ async def test_shown_once(server: LocalServer) -> None:
     await server.api("PUT", f"/devices/{DEVICE}", {})
     answer = await server.api("POST", f"/devices/{DEVICE}/key")
 
-    told = answer.json()
+    shown = answer.json()
     assert 201 == answer.status
-    assert f"/d/{told['key']}" == told["path"]
-    assert f"{server.url}/d/{told['key']}" == told["url"]
+    assert f"/d/{shown['key']}" == shown["path"]
+    assert f"{server.url}/d/{shown['key']}" == shown["url"]
     device = await server.get_device()
-    assert told["key"] not in str(device)
+    assert shown["key"] not in str(device)
     assert (True, True) == (device["keyed"], device["keyEnforced"])

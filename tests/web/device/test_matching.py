@@ -112,12 +112,12 @@ async def test_lost_answer(server: LocalServer) -> None:
     await server.enqueue(OPEN_DOOR)
     await server.enqueue(LOAD_USERS)
 
-    told = []
+    polled = []
     for number in range(4):
-        told.append(await server.poll(f"{QUERY}&uuid=u{number}"))
+        polled.append(await server.poll(f"{QUERY}&uuid=u{number}"))
         server.clock.tick(seconds=6)
 
-    endpoints = [answer.json()["endpoint"] for answer in told]
+    endpoints = [answer.json()["endpoint"] for answer in polled]
     assert ["execute_actions"] + ["load_objects"] * 3 == endpoints
 
 

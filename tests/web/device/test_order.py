@@ -63,18 +63,18 @@ ORDERS: tuple[tuple[dict[str, Any], dict[str, Any]], ...] = (
 )
 
 
-@pytest.mark.parametrize(("wanted", "told"), ORDERS)
+@pytest.mark.parametrize(("body", "expected"), ORDERS)
 async def test_fields(
-    server: LocalServer, wanted: dict[str, Any], told: dict[str, Any]
+    server: LocalServer, body: dict[str, Any], expected: dict[str, Any]
 ) -> None:
     """
     Each field goes out as it was given, without what people copy along.
     """
-    await server.enqueue(wanted)
+    await server.enqueue(body)
 
     order = (await server.poll()).json()
 
-    assert told == {name: order[name] for name in told}
+    assert expected == {name: order[name] for name in expected}
     assert set(order) <= {"verb", "endpoint", "body", "contentType", "queryString"}
     assert None not in order.values()
 

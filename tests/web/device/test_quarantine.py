@@ -68,7 +68,7 @@ class PausedSyncStore:
     store: Any
     fails: bool = False
     may: asyncio.Event = attrs.Factory(asyncio.Event)
-    heard: int = 0
+    syncs: int = 0
     failed: asyncio.Event = attrs.Factory(asyncio.Event)
 
     def __getattr__(self, name: str) -> Any:
@@ -76,7 +76,7 @@ class PausedSyncStore:
 
     async def sync_notices(self) -> None:
         """Hear of others."""
-        self.heard += 1
+        self.syncs += 1
         if self.fails and not self.failed.is_set():
             self.failed.set()
             raise Unavailable("The database is away.")
@@ -90,16 +90,18 @@ async def test_adopted_elsewhere_while_away(server: LocalServer, database: str) 
     A result is kept also if the store is away when it is asked for the device, and what
     another server did is heard before it is asked again.
     """
-    fleet, peers = server.services.fleet, server.services.cluster_sync
+    fleet, cluster_sync = server.services.fleet, server.services.cluster_sync
     await server.poll(QUERY)
     await fleet.flush()
     with psycopg.connect(database) as other:
         other.execute("UPDATE device SET state = 'adopted'")
-    peers.store = asked = cast("Any", PausedSyncStore(peers.store, fails=True))
+    cluster_sync.store = store = cast(
+        "Any", PausedSyncStore(cluster_sync.store, fails=True)
+    )
     posting = asyncio.create_task(server.post_result(query=QUERY))
-    await asked.failed.wait()
+    await store.failed.wait()
     await fleet.refresh([DEVICE])
-    asked.may.set()
+    store.may.set()
     await posting
 
     assert 1 == len((await server.api("GET", "/results")).json()["items"])
@@ -110,18 +112,18 @@ async def test_flood_of_results(server: LocalServer) -> None:
     """
     However many strangers post results at once, the store is asked a few times.
     """
-    fleet, peers = server.services.fleet, server.services.cluster_sync
-    peers.store = asked = cast("Any", PausedSyncStore(peers.store))
+    fleet, cluster_sync = server.services.fleet, server.services.cluster_sync
+    cluster_sync.store = store = cast("Any", PausedSyncStore(cluster_sync.store))
     posts = [
         asyncio.create_task(server.post_result(query=f"deviceId={DEVICE + n}"))
         for n in range(30)
     ]
     await wait_until(lambda: fleet.counts["refused.quarantined"] == len(posts))
-    asked.may.set()
+    store.may.set()
     answers = await asyncio.gather(*posts)
 
     assert all(answer.is_empty for answer in answers)
-    assert asked.heard in (1, 2, 3)
+    assert store.syncs in (1, 2, 3)
 
 
 async def test_never_held(server: LocalServer) -> None:
@@ -176,9 +178,9 @@ async def test_bounded(server: LocalServer) -> None:
         polls = (server.poll(f"deviceId={start + n}") for n in range(100))
         assert all(answer.is_empty for answer in await asyncio.gather(*polls))
 
-    told = (await server.api("GET", "/devices?state=quarantined&limit=1000")).json()
-    assert 1000 == len(told["items"])
-    assert "nextCursor" not in told
+    shown = (await server.api("GET", "/devices?state=quarantined&limit=1000")).json()
+    assert 1000 == len(shown["items"])
+    assert "nextCursor" not in shown
     assert "load_objects" == (await server.poll(QUERY)).json()["endpoint"]
     counts = (await server.api("GET", "/server")).json()["counts"]
     assert 200 == counts["refused.quarantineFull"]

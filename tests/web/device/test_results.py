@@ -88,9 +88,13 @@ async def run_command(
     return taken, await server.get_command(command["id"])
 
 
-@pytest.mark.parametrize(("body", "kind", "state", "told"), FORMS)
+@pytest.mark.parametrize(("body", "kind", "state", "expected"), FORMS)
 async def test_form(
-    server: LocalServer, body: bytes, kind: str | None, state: str, told: dict[str, Any]
+    server: LocalServer,
+    body: bytes,
+    kind: str | None,
+    state: str,
+    expected: dict[str, Any],
 ) -> None:
     """
     The content type is not trusted; the body says what became of the command.
@@ -101,12 +105,12 @@ async def test_form(
 
     assert taken.is_empty
     assert state == command["state"]
-    assert told == {name: command["result"][name] for name in told}
+    assert expected == {name: command["result"][name] for name in expected}
     assert "uuid" == command["result"]["matchedBy"]
 
 
 NESTED = b'{"response":' + b"[" * 10_000 + b"]" * 10_000 + b"}"
-ODD = (
+UNUSUAL_BODIES = (
     b"",
     b"\0",
     b"null",
@@ -133,7 +137,7 @@ ODD = (
 )
 
 
-@pytest.mark.parametrize("body", ODD)
+@pytest.mark.parametrize("body", UNUSUAL_BODIES)
 async def test_odd(server: LocalServer, body: bytes) -> None:
     """
     Whatever a device answers ends its command and is kept to the byte; all lists and
@@ -143,8 +147,8 @@ async def test_odd(server: LocalServer, body: bytes) -> None:
 
     assert taken.is_empty
     assert "SUCCESSFUL" == command["state"]
-    kept = await server.api("GET", f"/commands/{command['id']}/result")
-    assert (200, body) == (kept.status, kept.body)
+    raw_result = await server.api("GET", f"/commands/{command['id']}/result")
+    assert (200, body) == (raw_result.status, raw_result.body)
     for path in ("/results", "/commands", f"/devices/{DEVICE}/commands"):
         listed = await server.api("GET", path)
         assert 1 == len(msgspec.json.decode(listed.body)["items"])
@@ -171,8 +175,8 @@ async def test_compressed(server: LocalServer) -> None:
 
     assert taken.is_empty
     assert ("SUCCESSFUL", True) == (command["state"], command["result"]["unreadable"])
-    kept = await server.api("GET", f"/commands/{command['id']}/result")
-    assert ("gzip", bomb) == (kept.headers["Content-Encoding"], kept.body)
+    raw_result = await server.api("GET", f"/commands/{command['id']}/result")
+    assert ("gzip", bomb) == (raw_result.headers["Content-Encoding"], raw_result.body)
 
 
 async def test_largest(server: LocalServer) -> None:
@@ -186,8 +190,8 @@ async def test_largest(server: LocalServer) -> None:
 
     assert taken.is_empty
     assert "SUCCESSFUL" == command["state"]
-    kept = await server.api("GET", f"/commands/{command['id']}/result")
-    assert body == kept.body
+    raw_result = await server.api("GET", f"/commands/{command['id']}/result")
+    assert body == raw_result.body
 
 
 async def test_too_large(server: LocalServer) -> None:
@@ -239,6 +243,9 @@ async def test_raw_and_content_type(server: LocalServer) -> None:
     """
     _, command = await run_command(server, b"<ok/>", {"Content-Type": "text/xml; q=ü"})
 
-    kept = await server.api("GET", f"/commands/{command['id']}/result")
+    raw_result = await server.api("GET", f"/commands/{command['id']}/result")
 
-    assert ("text/xml; q=ü", b"<ok/>") == (kept.headers["Content-Type"], kept.body)
+    assert ("text/xml; q=ü", b"<ok/>") == (
+        raw_result.headers["Content-Type"],
+        raw_result.body,
+    )

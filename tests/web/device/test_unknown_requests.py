@@ -85,7 +85,7 @@ async def test_kept_over_a_restart(server: LocalServer) -> None:
     written = await server.services.store.unknown_requests(DEVICE)
 
     assert [f"/{n}.fcgi?device_id={DEVICE}" for n in range(25, 45)] == [
-        stray.path for stray in written
+        request.path for request in written
     ]
 
 

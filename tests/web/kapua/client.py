@@ -23,7 +23,7 @@ def kapua_id(number: int) -> str:
 class KapuaClient:
     """Calls under a base, with a token; none if that is None."""
 
-    site: LocalServer = attrs.field(repr=False)
+    server: LocalServer = attrs.field(repr=False)
     base: str = ""
     token: str | None = TOKEN
 
@@ -35,7 +35,7 @@ class KapuaClient:
         if body is not None:
             options["data"] = body if isinstance(body, bytes) else json.dumps(body)
             options["headers"]["Content-Type"] = "application/json"
-        return await self.site.request(method, self.base + path, **options)
+        return await self.server.request(method, self.base + path, **options)
 
     async def get(self, path: str) -> Any:
         """Return what there is at a path; it must be there."""
@@ -61,7 +61,7 @@ class KapuaClient:
 class KapuaOperation:
     """An operation on a device, and where Kapua's clients find it."""
 
-    site: LocalServer = attrs.field(repr=False)
+    server: LocalServer = attrs.field(repr=False)
     operation_id: int
     device: int = DEVICE
 
@@ -87,10 +87,10 @@ class KapuaOperation:
 
     async def post_notification(self, progress: int, **fields: Any) -> str:
         """Tell of it, a second later; return the notification's Kapua id."""
-        self.site.clock.tick(1)
-        sent_at = self.site.clock.now() - SECOND // 16
+        self.server.clock.tick(1)
+        sent_at = self.server.clock.now() - SECOND // 16
         defaults: dict[str, Any] = {"resource": "download", "sent_at": sent_at}
-        created = await self.site.services.notifications.add(
+        created = await self.server.services.notifications.add(
             1,
             self.operation_id,
             ProgressReport(progress=progress, **defaults | fields),

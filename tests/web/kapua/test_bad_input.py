@@ -132,7 +132,7 @@ async def test_broken_off(kapua: KapuaClient, operation: KapuaOperation) -> None
         f"POST {kapua.base}{operation.notifications}/_query HTTP/1.1\r\nHost: x\r\n"
         f"Authorization: Bearer {kapua.token}\r\nContent-Length: 20\r\n\r\n" + '{"l'
     )
-    async with kapua.site.connect() as (reader, writer):
+    async with kapua.server.connect() as (reader, writer):
         writer.write(head.encode())
         writer.write_eof()
         answer = await reader.read()
@@ -234,6 +234,6 @@ async def test_raw_bytes(kapua: KapuaClient, path: str) -> None:
         f"Authorization: Bearer {kapua.token}\r\n\r\n"
     )
 
-    answer = await kapua.site.send_raw(head.encode("latin-1"))
+    answer = await kapua.server.send_raw(head.encode("latin-1"))
 
     assert answer.partition(b"\r\n")[0].split()[1] in (b"200", b"400")

@@ -186,10 +186,10 @@ async def test_stranger(
 ) -> None:
     """Another scope's token finds nothing under its own scope, and deletes nothing."""
     one = await operation.post_notification(5)
-    made = (await server.api("POST", "/scopes", {"name": "other"})).json()
-    stranger = attrs.evolve(kapua, token=made["token"])
+    created = (await server.api("POST", "/scopes", {"name": "other"})).json()
+    stranger = attrs.evolve(kapua, token=created["token"])
     own = attrs.evolve(operation)
-    for scope in ("_", kapua_id(int(made["id"]))):
+    for scope in ("_", kapua_id(int(created["id"]))):
         path = own.path.replace("/AQ/", f"/{scope}/")
         await nothing_listed(stranger, f"{path}/notifications")
         await nothing_listed(stranger, path.rpartition("/")[0])
@@ -221,7 +221,7 @@ async def test_no_room(kapua: KapuaClient, operation: KapuaOperation) -> None:
         "\r\n"
     )
 
-    async with kapua.site.connect() as (reader, writer):
+    async with kapua.server.connect() as (reader, writer):
         writer.write(head.encode())
         answer = await reader.readuntil(b"}")
 
@@ -231,7 +231,7 @@ async def test_no_room(kapua: KapuaClient, operation: KapuaOperation) -> None:
 
 async def test_compressed(kapua: KapuaClient, operation: KapuaOperation) -> None:
     """A compressed body is 415."""
-    answer = await kapua.site.request(
+    answer = await kapua.server.request(
         "POST",
         f"{kapua.base}{operation.notifications}/_query",
         data=b"x",
@@ -250,7 +250,7 @@ async def test_compressed(kapua: KapuaClient, operation: KapuaOperation) -> None
 async def test_store_away(kapua: KapuaClient, operation: KapuaOperation) -> None:
     """While the store is away, a DELETE is 503 and may be tried again."""
     one = await operation.post_notification(5)
-    store = kapua.site.services.store
+    store = kapua.server.services.store
     async with failing_commits(store):
         answer = await kapua.request("DELETE", f"{operation.notifications}/{one}")
 

@@ -208,8 +208,8 @@ async def test_operations(
     assert (True, 1, 2) == (page["limitExceeded"], page["size"], page["totalCount"])
     assert "deviceManagementOperationListResult" == page["type"]
     body = {"offset": 1, "limit": 1}
-    asked = (await kapua.request("POST", f"{path}/_query", body)).json()
-    assert [second.id] == [item["id"] for item in asked["items"]]
+    response = (await kapua.request("POST", f"{path}/_query", body)).json()
+    assert [second.id] == [item["id"] for item in response["items"]]
     counted = await kapua.request("POST", f"{path}/_count", body)
     assert b'{"count":2}' == counted.body
 
@@ -251,9 +251,9 @@ async def test_order_of_operations(
 
     if sort not in ("id", "operationId"):  # which are sorted as numbers
         assert sorted(shown) == shown
-    assert {work.id for work in works} == {item["id"] for item in items}
+    assert {call.id for call in works} == {item["id"] for item in items}
 
 
 def works_at(works: list[KapuaOperation], one: str) -> int:
     """Return which of the operations this is."""
-    return [work.id for work in works].index(one)
+    return [call.id for call in works].index(one)

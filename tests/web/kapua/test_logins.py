@@ -18,11 +18,11 @@ def login_with(secret: str) -> dict[str, dict[str, Any]]:
 
 async def test_login(kapua: KapuaClient, operation: KapuaOperation) -> None:
     """A token is taken as key and as password; the session that comes back works."""
-    wanted = {"name": "of a client", "permissions": ["operations:read"]}
-    made = (await kapua.site.api("POST", "/tokens", wanted)).json()
-    own = kapua_id(int(made["id"]))
+    token_request = {"name": "of a client", "permissions": ["operations:read"]}
+    created = (await kapua.server.api("POST", "/tokens", token_request)).json()
+    own = kapua_id(int(created["id"]))
     nobody = attrs.evolve(kapua, token=None)
-    for path, body in login_with(made["token"]).items():
+    for path, body in login_with(created["token"]).items():
         answer = await nobody.request("POST", path, body)
         session = answer.json()
         client = attrs.evolve(kapua, token=session["tokenId"])

@@ -133,11 +133,11 @@ async def test_delete_as_newer_ones(database: str, clock: ManualClock) -> None:
     """A setting lets DELETE answer 204, as newer releases of Kapua do."""
     async with running_server(database, clock, kapua_delete_status=204) as newer:
         kapua = KapuaClient(newer)
-        work = await create_operation(newer)
-        one = await work.post_notification(0)
+        operation = await create_operation(newer)
+        one = await operation.post_notification(0)
         answers = [
             await kapua.request("DELETE", path)
-            for path in (f"{work.notifications}/{one}", work.path)
+            for path in (f"{operation.notifications}/{one}", operation.path)
         ]
 
     assert [(204, b"")] * 2 == [(each.status, each.body) for each in answers]

@@ -43,33 +43,33 @@ async def test_completed(kapua: KapuaClient, operation: KapuaOperation) -> None:
 
 async def test_properties(kapua: KapuaClient, server: LocalServer) -> None:
     """Properties are told with their type, which is text."""
-    work = await create_operation(server, properties='{"name":"heater"}')
+    operation = await create_operation(server, properties='{"name":"heater"}')
 
     assert [{"name": "name", "propertyType": "string", "propertyValue": "heater"}] == (
-        await kapua.get(work.path)
+        await kapua.get(operation.path)
     )["operationProperties"]
 
 
 async def test_steps(kapua: KapuaClient, server: LocalServer) -> None:
     """A client follows an operation that was begun over the API, step by step."""
-    wanted = {
+    body = {
         "deviceId": "478435",
         "resource": "users",
         "steps": [{**LOAD_USERS, "resource": "load"}],
     }
     await server.api("PUT", "/devices/478435", {})
-    made = (await server.api("POST", "/operations", wanted)).json()
-    work = KapuaOperation(server, int(made["id"]), 478435)
+    created = (await server.api("POST", "/operations", body)).json()
+    operation = KapuaOperation(server, int(created["id"]), 478435)
     await server.poll("deviceId=478435&uuid=u")
     await server.post_result(query="deviceId=478435&uuid=u")
 
-    items = (await kapua.get(work.notifications))["items"]
+    items = (await kapua.get(operation.notifications))["items"]
 
     assert [("RUNNING", "load")] * 2 == [
         (item["status"], item["resource"]) for item in items[:2]
     ]
     assert ("COMPLETED", 100) == (items[-1]["status"], items[-1]["progress"])
-    assert "COMPLETED" == (await kapua.get(work.path))["status"]
+    assert "COMPLETED" == (await kapua.get(operation.path))["status"]
 
 
 async def test_delete(
@@ -94,14 +94,14 @@ async def test_delete(
 
 async def test_delete_keeps_results(kapua: KapuaClient, server: LocalServer) -> None:
     """What the device answered to its steps stays when an operation is deleted."""
-    wanted = {"deviceId": "478435", "resource": "users", "steps": [LOAD_USERS]}
+    body = {"deviceId": "478435", "resource": "users", "steps": [LOAD_USERS]}
     await server.api("PUT", "/devices/478435", {})
-    made = (await server.api("POST", "/operations", wanted)).json()
+    created = (await server.api("POST", "/operations", body)).json()
     await server.poll("deviceId=478435&uuid=u")
     await server.post_result(query="deviceId=478435&uuid=u")
 
     answer = await kapua.request(
-        "DELETE", KapuaOperation(server, int(made["id"]), 478435).path
+        "DELETE", KapuaOperation(server, int(created["id"]), 478435).path
     )
 
     assert 200 == answer.status

@@ -70,12 +70,12 @@ async def broken_off(worker: WebhookWorker, at: int, pause: int) -> bool:
             await asyncio.sleep(0)
         task.cancel()
 
-    def tell(number: int) -> None:
+    def cancel_at(number: int) -> None:
         if number == at:
             cancels.append(loop.create_task(cancel()))
 
     async def go() -> None:
-        await CountedAwait(worker.run_once(), tell)
+        await CountedAwait(worker.run_once(), cancel_at)
 
     cancels: list[asyncio.Task[None]] = []
     task = loop.create_task(go())
@@ -212,7 +212,7 @@ async def test_changed_meanwhile(driver: WebhookDriver) -> None:
 async def test_no_body(driver: WebhookDriver) -> None:
     """An event that cannot be told, ours to mend, holds up no other."""
 
-    def decide(_lane: Lane, changes: Changes, _past: PriorState) -> Event:
+    def decide(_lane: Lane, changes: Changes, _prior: PriorState) -> Event:
         broken = Event(
             id=changes.new_id(),
             scope_id=DEFAULT_SCOPE_ID,

@@ -167,11 +167,11 @@ async def test_resumed_in_order(driver: WebhookDriver) -> None:
         await run_until_idle(worker)
 
     assert SubscriptionHealth.PAUSED is paused
-    told = webhook_ids(receiver.requests)[before:]
+    sent = webhook_ids(receiver.requests)[before:]
     for device in range(12):
         own = [event for event in events if event.device_id == device]
         mine = message_ids(own, worker)
-        assert mine == [each for each in told if each in mine]
+        assert mine == [each for each in sent if each in mine]
 
 
 async def test_enabled_by_hand(driver: WebhookDriver) -> None:
@@ -187,6 +187,6 @@ async def test_enabled_by_hand(driver: WebhookDriver) -> None:
         events = await driver.emit_events(5)
         await run_until_idle(worker)
 
-    told = webhook_ids(receiver.requests)[-5:]
-    assert message_ids(events, worker) == sorted(told)
+    sent = webhook_ids(receiver.requests)[-5:]
+    assert message_ids(events, worker) == sorted(sent)
     assert START == driver.clock.now() < START + SECOND

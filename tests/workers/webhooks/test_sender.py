@@ -179,15 +179,15 @@ async def test_gone(sender: WebhookSender) -> None:
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_redirect(sender: WebhookSender, status: int) -> None:
     """A redirect is a failure and not followed; what it may hold is not repeated."""
-    async with running_receiver(respond_with()) as elsewhere:
-        place = elsewhere.url.replace("http://", "http://me:secret@") + "?t=secret#s"
+    async with running_receiver(respond_with()) as other:
+        place = other.url.replace("http://", "http://me:secret@") + "?t=secret#s"
         async with running_receiver(respond_with(status, Location=place)) as receiver:
             sent = await sender.send(target(receiver.url))
 
-    assert [] == elsewhere.requests
+    assert [] == other.requests
     assert (False, status) == (sent.ok, sent.attempt.status)
     assert (
-        f"The receiver redirected to {elsewhere.url}: redirects are not followed."
+        f"The receiver redirected to {other.url}: redirects are not followed."
         == sent.attempt.error
     )
 
@@ -286,10 +286,10 @@ async def test_packed_answer(sender: WebhookSender) -> None:
 async def test_odd_answer(sender: WebhookSender) -> None:
     """An answer that is no text is kept as far as it is one."""
 
-    async def odd(_: web.BaseRequest) -> web.StreamResponse:
+    async def answer_oddly(_: web.BaseRequest) -> web.StreamResponse:
         return web.Response(body=b"\xff\xfeok")
 
-    async with running_receiver(odd) as receiver:
+    async with running_receiver(answer_oddly) as receiver:
         sent = await sender.send(target(receiver.url))
 
     assert "\ufffd\ufffdok" == sent.attempt.answer

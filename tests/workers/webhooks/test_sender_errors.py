@@ -28,11 +28,11 @@ ALLOW = "allow it with PUSHSERVER_WEBHOOK_ALLOW_NETWORKS."
 
 
 @asynccontextmanager
-async def raw_responder(said: bytes) -> AsyncIterator[str]:
-    """Have somebody on the loopback who says *said* to everything; give the URL."""
+async def raw_responder(raw: bytes) -> AsyncIterator[str]:
+    """Have somebody on the loopback who says *raw* to everything; give the URL."""
 
     async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(said)
+        writer.write(raw)
         writer.close()
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
@@ -40,10 +40,10 @@ async def raw_responder(said: bytes) -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
 
 
-async def send(url: str, guard: SsrfGuard, **given: Any) -> SendResult:
+async def send(url: str, guard: SsrfGuard, **fields: Any) -> SendResult:
     """Send once with a guard of its own."""
     async with WebhookSender(guard, "1.2.3") as sender:
-        return await sender.send(target(url, **given))
+        return await sender.send(target(url, **fields))
 
 
 async def hang(_: web.BaseRequest) -> web.StreamResponse:
@@ -166,11 +166,11 @@ async def test_nobody_there(sender: WebhookSender) -> None:
 
 
 @pytest.mark.parametrize(
-    "said", [b"SSH-2.0-OpenSSH_9\r\n", b"HTTP/1.1 200 OK\r\nX: " + b"x" * 10_000]
+    "raw", [b"SSH-2.0-OpenSSH_9\r\n", b"HTTP/1.1 200 OK\r\nX: " + b"x" * 10_000]
 )
-async def test_no_http(sender: WebhookSender, said: bytes) -> None:
+async def test_no_http(sender: WebhookSender, raw: bytes) -> None:
     """What speaks no HTTP, or too much of it, is a failure."""
-    async with raw_responder(said) as url:
+    async with raw_responder(raw) as url:
         sent = await sender.send(target(url))
 
     assert (False, None) == (sent.ok, sent.attempt.status)
@@ -235,7 +235,7 @@ async def test_no_tls(sender: WebhookSender) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "said"),
+    ("url", "message"),
     [
         ("http://127.0.0.1:{}/", "127.0.0.1 is refused: loopback"),
         ("http://10.0.0.5:{}/", "10.0.0.5 is refused: private network"),
@@ -250,14 +250,14 @@ async def test_no_tls(sender: WebhookSender) -> None:
         ),
     ],
 )
-async def test_refused_address(url: str, said: str) -> None:
+async def test_refused_address(url: str, message: str) -> None:
     """No connection is made to an address that is refused, written as it may be."""
     async with running_receiver(respond_with()) as receiver:
         port = receiver.url.split(":")[2].split("/")[0]
         sent = await send(url.format(port), SsrfGuard(allow_http=True))
 
     assert [] == receiver.requests
-    assert f"The address {said}; {ALLOW}" == sent.attempt.error
+    assert f"The address {message}; {ALLOW}" == sent.attempt.error
 
 
 async def test_refused_name() -> None:
@@ -298,7 +298,7 @@ async def test_plain_no_longer_allowed() -> None:
 
 
 @pytest.mark.parametrize(
-    "given",
+    "fields",
     [
         {"headers": {"X-Token": "hush\r\nX-Other: hush"}},
         {"headers": {"X-Tok en": "hush"}},
@@ -306,10 +306,10 @@ async def test_plain_no_longer_allowed() -> None:
         {"body": b"hush\xff"},
     ],
 )
-async def test_unfit(sender: WebhookSender, given: dict[str, Any]) -> None:
+async def test_unfit(sender: WebhookSender, fields: dict[str, Any]) -> None:
     """What cannot be sent at all is a failure, told without what it was."""
     async with running_receiver(respond_with()) as receiver:
-        sent = await sender.send(target(receiver.url, **given))
+        sent = await sender.send(target(receiver.url, **fields))
 
     assert not sent.ok
     assert "hush" not in (sent.attempt.error or "")

@@ -11,26 +11,26 @@ from tests.workers.webhooks.receiver import respond_with, running_receiver
 async def seconds_taken(pace: Throttle, turns: int) -> float:
     """Return how long (seconds) so many turns take that are wanted at once."""
     loop = asyncio.get_running_loop()
-    begun = loop.time()
+    started_at = loop.time()
     await asyncio.gather(*(pace.wait_turn() for _ in range(turns)))
-    return loop.time() - begun
+    return loop.time() - started_at
 
 
 async def test_nobody_calls() -> None:
     """While nobody calls one look is enough for each turn, once that is known."""
-    looks = 0
+    checks = 0
 
     def calls() -> int:
-        nonlocal looks
-        looks += 1
+        nonlocal checks
+        checks += 1
         return 7
 
     pace = Throttle(calls)
     await pace.wait_turn()
-    known = looks
+    checks_before = checks
     await seconds_taken(pace, 20)
 
-    assert 20 == looks - known
+    assert 20 == checks - checks_before
 
 
 async def test_quiet_is_no_instant() -> None:
@@ -72,9 +72,9 @@ async def test_worker_waits(driver: WebhookDriver) -> None:
         worker = await driver.subscribe(receiver)
         worker.throttle = Throttle(itertools.count().__next__)
         await driver.emit_events(5)
-        begun = asyncio.get_running_loop().time()
+        started_at = asyncio.get_running_loop().time()
         await run_until_idle(worker)
-        took = asyncio.get_running_loop().time() - begun
+        took = asyncio.get_running_loop().time() - started_at
         assert 5 == len(receiver.requests)
 
     assert 5 * MAX_WAIT <= took

@@ -49,7 +49,7 @@ async def until_done(driver: WebhookDriver, worker: WebhookWorker, count: int) -
             await worker.run_once()
 
 
-def told(events: list[Event], worker: WebhookWorker, *but: int) -> list[str]:
+def expected_ids(events: list[Event], worker: WebhookWorker, *but: int) -> list[str]:
     """Return the ids of these events but those at some places."""
     rest = [event for place, event in enumerate(events) if place not in but]
     return message_ids(rest, worker)
@@ -67,7 +67,7 @@ async def test_written_soon(driver: WebhookDriver, *, ordered: bool) -> None:
         (waiting,) = await driver.deliveries(worker, PENDING)
         worker.cancel()
 
-        assert told(events, worker, 3) == [each.message_id for each in done]
+        assert expected_ids(events, worker, 3) == [each.message_id for each in done]
         assert (events[3].id, []) == (waiting.event_id, waiting.attempts)
         assert events[-1].id == worker.subscription.cursor
 

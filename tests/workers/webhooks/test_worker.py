@@ -116,7 +116,7 @@ FAILURES: dict[str, tuple[Responder, int | None, str]] = {
 @pytest.mark.parametrize("name", FAILURES)
 async def test_failure(driver: WebhookDriver, name: str) -> None:
     """Whatever is no 2xx is told again after some 5 s, under the same id."""
-    answer, status, said = FAILURES[name]
+    answer, status, message = FAILURES[name]
     async with running_receiver(answer) as receiver:
         worker = await driver.subscribe(receiver)
         events = await driver.emit_events()
@@ -128,7 +128,7 @@ async def test_failure(driver: WebhookDriver, name: str) -> None:
 
     assert PENDING is failed.state
     assert status == failed.attempts[0].status
-    assert said in (failed.attempts[0].error or "")
+    assert message in (failed.attempts[0].error or "")
     assert 5 <= wait <= 5.5
     assert 2 * message_ids(events, worker) == webhook_ids(receiver.requests)
     done = await driver.only_delivery(worker)
@@ -197,9 +197,9 @@ async def test_gone(driver: WebhookDriver) -> None:
 
     assert after == len(receiver.requests) <= MAX_CONCURRENT_SENDS
     assert {} == interest
-    kept = (await driver.restarted_worker(worker)).subscription
-    assert SubscriptionHealth.DISABLED is kept.health
-    assert "it wants no more events" in (kept.last_error or "")
+    subscription = (await driver.restarted_worker(worker)).subscription
+    assert SubscriptionHealth.DISABLED is subscription.health
+    assert "it wants no more events" in (subscription.last_error or "")
     states = [each.state for each in await driver.deliveries(worker)]
     assert (after, 60 - after) == (states.count(DEAD), states.count(PENDING))
 
@@ -332,10 +332,10 @@ async def test_ping(driver: WebhookDriver, status: int) -> None:
     """A ping is sent at once and once, and is neither kept nor held against anybody."""
     async with running_receiver(respond_with(status)) as receiver:
         worker = await driver.subscribe(receiver)
-        said = await worker.ping()
+        ping = await worker.ping()
 
     (request,) = receiver.requests
-    assert (status == 200, status) == (said.ok, said.attempt.status)
+    assert (status == 200, status) == (ping.ok, ping.attempt.status)
     assert "ping" == json.loads(request.body)["type"]
     assert (0, []) == (
         worker.subscription.failures,

@@ -15,10 +15,10 @@ async def test_made(server: LocalServer) -> None:
     """
     A new subscription is told whole, with what nobody said by default.
     """
-    made = await create_subscription(server)
+    created = await create_subscription(server)
 
-    assert made.pop("secret").startswith("whsec_")
-    assert made.pop("id").isdigit()
+    assert created.pop("secret").startswith("whsec_")
+    assert created.pop("id").isdigit()
     assert {
         **REQUEST,
         "format": "native",
@@ -31,14 +31,14 @@ async def test_made(server: LocalServer) -> None:
         "createdAt": "2026-01-01T00:00:00.000000Z",
         "failures": 0,
         "backlog": {"pending": 0, "dead": 0, "unread": 0, "dropped": 0},
-    } == made
+    } == created
 
 
 async def test_every_setting(server: LocalServer) -> None:
     """
     All that is wished for is kept, and shown again.
     """
-    wishes = {
+    settings = {
         "format": "iotda",
         "deviceIds": ["7", str(DEVICE)],
         "tags": {"site": "north"},
@@ -50,27 +50,27 @@ async def test_every_setting(server: LocalServer) -> None:
         "resourceName": "device.commmad.status",
         "appId": "app-1",
     }
-    made = await create_subscription(server, **wishes)
-    told = await get_subscription(server, made)
+    created = await create_subscription(server, **settings)
+    shown = await get_subscription(server, created)
 
-    assert wishes == {name: told[name] for name in wishes}
+    assert settings == {name: shown[name] for name in settings}
 
 
 async def test_ordered_unless_native(server: LocalServer) -> None:
     """
     Formats of others are told in order, which their applications count on.
     """
-    made = await create_subscription(server, format="iotda")
+    created = await create_subscription(server, format="iotda")
 
-    assert made["ordered"] is True
+    assert created["ordered"] is True
 
 
 async def test_secret_is_shown_once(server: LocalServer) -> None:
     """
     A secret is in the answer to making and to rotating, and in no other.
     """
-    made = await create_subscription(server)
-    path = f"/subscriptions/{made['id']}"
+    created = await create_subscription(server)
+    path = f"/subscriptions/{created['id']}"
     rotated = (await server.api("POST", f"{path}/secret/rotate")).json()
     answers = [
         await server.api("GET", path),
@@ -80,7 +80,7 @@ async def test_secret_is_shown_once(server: LocalServer) -> None:
         await server.api("POST", f"{path}/enable"),
     ]
 
-    assert made["secret"] != rotated["secret"]
+    assert created["secret"] != rotated["secret"]
     assert [200] * 5 == [answer.status for answer in answers]
     assert not any(b"whsec_" in answer.body for answer in answers)
 
@@ -89,20 +89,20 @@ async def test_list(server: LocalServer) -> None:
     """
     Subscriptions are listed with the oldest first.
     """
-    made = [
+    created = [
         await create_subscription(server, url=f"{UNREACHABLE}/{n}") for n in range(3)
     ]
     listed = (await server.api("GET", "/subscriptions")).json()["items"]
 
-    assert [each["id"] for each in made] == [each["id"] for each in listed]
+    assert [each["id"] for each in created] == [each["id"] for each in listed]
 
 
 async def test_delete(server: LocalServer) -> None:
     """
     A subscription that was deleted is not there, and may be made again.
     """
-    made = await create_subscription(server)
-    path = f"/subscriptions/{made['id']}"
+    created = await create_subscription(server)
+    path = f"/subscriptions/{created['id']}"
     answer = await server.api("DELETE", path)
 
     assert (204, b"") == (answer.status, answer.body)
@@ -116,8 +116,8 @@ async def test_switch(server: LocalServer) -> None:
     """
     Disabled, it has nothing written for it; enabled, it has again.
     """
-    made = await create_subscription(server)
-    path = f"/subscriptions/{made['id']}"
+    created = await create_subscription(server)
+    path = f"/subscriptions/{created['id']}"
     off = (await server.api("POST", f"{path}/disable")).json()
     interest_off = dict(server.services.store.event_interest)
     on = (await server.api("POST", f"{path}/enable")).json()
@@ -131,7 +131,7 @@ async def test_patch(server: LocalServer) -> None:
     """
     What is given is changed and null takes away; the rest, and the secret, stay.
     """
-    made = await create_subscription(
+    created = await create_subscription(
         server, tags={"a": "b"}, deviceIds=["7"], description="old"
     )
     changes = {
@@ -143,7 +143,7 @@ async def test_patch(server: LocalServer) -> None:
         "retryProfile": "huawei",
         "ordered": True,
     }
-    path = f"/subscriptions/{made['id']}"
+    path = f"/subscriptions/{created['id']}"
     changed = (await server.api("PATCH", path, changes)).json()
 
     assert {name: value for name, value in changes.items() if value} == {
@@ -151,18 +151,18 @@ async def test_patch(server: LocalServer) -> None:
     }
     assert {"tags", "description"}.isdisjoint(changed)
     assert ["7"] == changed["deviceIds"]
-    assert changed == await get_subscription(server, made)
-    (kept,) = server.services.subscriptions
-    assert made["secret"] == kept.secret
+    assert changed == await get_subscription(server, created)
+    (subscription,) = server.services.subscriptions
+    assert created["secret"] == subscription.secret
 
 
 async def test_native_tells_everything(server: LocalServer) -> None:
     """
     The native format has a body for each event.
     """
-    made = await create_subscription(server, events=EVENT_NAMES)
+    created = await create_subscription(server, events=EVENT_NAMES)
 
-    assert EVENT_NAMES == made["events"]
+    assert EVENT_NAMES == created["events"]
 
 
 async def test_survives_a_restart(database: str, clock: ManualClock) -> None:
@@ -171,11 +171,13 @@ async def test_survives_a_restart(database: str, clock: ManualClock) -> None:
     """
     allowed = {"webhook_allow_networks": "127.0.0.0/8"}
     async with running_server(database, clock, **allowed) as server:
-        made = await create_subscription(server, tags={"a": "b"}, headers={"X-A": "1"})
-        before = await get_subscription(server, made)
-        wanted = dict(server.services.store.event_interest)
+        created = await create_subscription(
+            server, tags={"a": "b"}, headers={"X-A": "1"}
+        )
+        before = await get_subscription(server, created)
+        interest = dict(server.services.store.event_interest)
     async with running_server(database, clock, **allowed) as server:
         await server.services.subscriptions.load()
 
-        assert before == await get_subscription(server, made)
-        assert wanted == server.services.store.event_interest
+        assert before == await get_subscription(server, created)
+        assert interest == server.services.store.event_interest

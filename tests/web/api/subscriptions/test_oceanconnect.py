@@ -30,27 +30,31 @@ async def test_names(server: LocalServer) -> None:
     """
     Events are given by the platform's names or ours, and shown by the platform's.
     """
-    made = await create_subscription(
+    created = await create_subscription(
         server,
         format="oceanconnect",
         events=["upgrade.state", "swUpgradeResultNotify", "shadow.status"],
     )
 
     names = [SHADOW, "swUpgradeResultNotify", "swUpgradeStateChangeNotify"]
-    assert names == made["events"] == (await get_subscription(server, made))["events"]
-    assert (str(DEFAULT_SCOPE_ID), True) == (made["appId"], made["ordered"])
+    assert (
+        names
+        == created["events"]
+        == (await get_subscription(server, created))["events"]
+    )
+    assert (str(DEFAULT_SCOPE_ID), True) == (created["appId"], created["ordered"])
 
 
 async def test_changed(server: LocalServer) -> None:
     """
     They are changed by the same names.
     """
-    made = await create_subscription(server, **OCEAN)
-    path = f"/subscriptions/{made['id']}"
+    created = await create_subscription(server, **OCEAN)
+    path = f"/subscriptions/{created['id']}"
 
     await server.api("PATCH", path, {"events": ["swUpgradeStateChangeNotify"]})
 
-    assert ["swUpgradeStateChangeNotify"] == (await get_subscription(server, made))[
+    assert ["swUpgradeStateChangeNotify"] == (await get_subscription(server, created))[
         "events"
     ]
 
@@ -60,9 +64,9 @@ async def test_unknown_elsewhere(server: LocalServer, format_: str) -> None:
     """
     Other formats do not know the platform's names.
     """
-    wanted = {"url": "https://9.9.9.9/", "format": format_}
+    body = {"url": "https://9.9.9.9/", "format": format_}
     names = ["command.status", SHADOW]
-    answer = await server.api("POST", "/subscriptions", {**wanted, "events": names})
+    answer = await server.api("POST", "/subscriptions", {**body, "events": names})
 
     assert (422, "invalid", "/events/1") == answer.problem
     assert SHADOW in answer.json()["detail"]
@@ -110,8 +114,8 @@ async def test_told_in_the_servers_words(near: LocalServer) -> None:
         await run_command(near, ERROR)
         await near.deliver_webhooks()
 
-        (told,) = [one.body for one in receiver.received]
-        assert "shadow.status" == told["type"]
+        (received,) = [one.body for one in receiver.received]
+        assert "shadow.status" == received["type"]
         assert {
             "deviceId": str(DEVICE),
             "serviceId": "general",
@@ -120,4 +124,4 @@ async def test_told_in_the_servers_words(near: LocalServer) -> None:
             "version": 1,
             "commandId": shadow["services"]["general"]["commandId"],
             "error": "Node or attribute not found.",
-        } == told["data"]
+        } == received["data"]

@@ -47,9 +47,9 @@ async def test_patch_is_checked(server: LocalServer) -> None:
     """
     A change is refused as a new one would be, and then changes nothing.
     """
-    made = await create_subscription(server, format="iotda")
-    before = await get_subscription(server, made)
-    path = f"/subscriptions/{made['id']}"
+    created = await create_subscription(server, format="iotda")
+    before = await get_subscription(server, created)
+    path = f"/subscriptions/{created['id']}"
     changes: list[dict[str, Any]] = [
         {"events": ["task.finished"]},
         {"url": "http://10.0.0.1/"},
@@ -64,7 +64,7 @@ async def test_patch_is_checked(server: LocalServer) -> None:
     assert ["/events", "/url", "/format", "/events"] == [
         answer.problem[2] for answer in refused
     ]
-    assert before == await get_subscription(server, made)
+    assert before == await get_subscription(server, created)
 
 
 async def test_twin(server: LocalServer) -> None:
@@ -138,9 +138,9 @@ async def test_refused_by_its_name(database: str, clock: ManualClock) -> None:
     """
     A name that resolves to a refused address is refused with that address.
     """
-    wanted = {**REQUEST, "url": "https://localhost/"}
+    body = {**REQUEST, "url": "https://localhost/"}
     async with running_server(database, clock) as server:
-        answer = await server.api("POST", "/subscriptions", wanted)
+        answer = await server.api("POST", "/subscriptions", body)
 
     assert (422, "invalid", "/url") == answer.problem
     assert "loopback" in answer.json()["detail"]
@@ -148,13 +148,13 @@ async def test_refused_by_its_name(database: str, clock: ManualClock) -> None:
 
 async def include(server: LocalServer, *permissions: str) -> list[Response]:
     """Ask for results with a token of these permissions: in a new one, in a change."""
-    made = await create_subscription(server, url=f"{UNREACHABLE}/plain")
+    created = await create_subscription(server, url=f"{UNREACHABLE}/plain")
     token = await server.create_token(*permissions)
-    wanted = {"include": ["result"]}
-    path = f"/subscriptions/{made['id']}"
+    body = {"include": ["result"]}
+    path = f"/subscriptions/{created['id']}"
     return [
-        await server.api("POST", "/subscriptions", {**REQUEST, **wanted}, token=token),
-        await server.api("PATCH", path, wanted, token=token),
+        await server.api("POST", "/subscriptions", {**REQUEST, **body}, token=token),
+        await server.api("PATCH", path, body, token=token),
         await server.api("PATCH", path, {"include": []}, token=token),
     ]
 
@@ -163,12 +163,12 @@ async def test_include_needs_more(server: LocalServer) -> None:
     """
     Results are told to a subscription only by who may read them.
     """
-    asked = await include(server, "subscriptions:write", "commands:read")
+    response = await include(server, "subscriptions:write", "commands:read")
 
-    assert (403, "forbidden", None) == asked[0].problem
-    assert (403, "forbidden", None) == asked[1].problem
-    assert "results:read" in asked[0].json()["detail"]
-    assert 200 == asked[2].status
+    assert (403, "forbidden", None) == response[0].problem
+    assert (403, "forbidden", None) == response[1].problem
+    assert "results:read" in response[0].json()["detail"]
+    assert 200 == response[2].status
     assert not any(each.include_result for each in server.services.subscriptions)
 
 
@@ -176,10 +176,10 @@ async def test_include(server: LocalServer) -> None:
     """
     Who may read results may have them told.
     """
-    asked = await include(server, "subscriptions:write", "results:read")
+    response = await include(server, "subscriptions:write", "results:read")
 
-    assert [201, 200, 200] == [answer.status for answer in asked]
-    assert [["result"], ["result"], []] == [each.json()["include"] for each in asked]
+    assert [201, 200, 200] == [answer.status for answer in response]
+    assert [["result"], ["result"], []] == [each.json()["include"] for each in response]
 
 
 async def test_iotda_needs_more(server: LocalServer) -> None:
@@ -187,13 +187,13 @@ async def test_iotda_needs_more(server: LocalServer) -> None:
     A format whose bodies hold results is only for who may read them.
     """
     token = await server.create_token("subscriptions:write")
-    wanted = {**REQUEST, "format": "iotda"}
-    refused = await server.api("POST", "/subscriptions", wanted, token=token)
+    body = {**REQUEST, "format": "iotda"}
+    refused = await server.api("POST", "/subscriptions", body, token=token)
     token = await server.create_token("subscriptions:write", "results:read")
-    made = await server.api("POST", "/subscriptions", wanted, token=token)
+    answer = await server.api("POST", "/subscriptions", body, token=token)
 
     assert (403, "forbidden", None) == refused.problem
-    assert 201 == made.status
+    assert 201 == answer.status
 
 
 @pytest.mark.parametrize("fields", [{"include": ["result"]}, {"format": "iotda"}])
@@ -203,8 +203,8 @@ async def test_results_are_not_led_elsewhere(
     """
     Where results go is changed only by who may read them.
     """
-    made = await create_subscription(server, **fields)
-    path, change = f"/subscriptions/{made['id']}", {"url": f"{UNREACHABLE}/mine"}
+    created = await create_subscription(server, **fields)
+    path, change = f"/subscriptions/{created['id']}", {"url": f"{UNREACHABLE}/mine"}
     token = await server.create_token("subscriptions:write")
     refused = await server.api("PATCH", path, change, token=token)
     token = await server.create_token("subscriptions:write", "results:read")

@@ -45,8 +45,8 @@ def measure_seen(
         "poll_server": each,
         "seen_server": spent.servers[0] / SEEN - each,
         "seen_database": spent.writing / SEEN,
-        "heard_server": spent.servers[1] / SEEN,
-        "heard_database": spent.reading / SEEN,
+        "seen_notice_server": spent.servers[1] / SEEN,
+        "seen_notice_database": spent.reading / SEEN,
     }
 
 
@@ -74,9 +74,9 @@ def measure_held(stage: Testbed) -> Mapping[str, float]:
         idle = meter.measure_idle(IDLE)
         each = measure_poll(load_client, meter, idle, server=1)
         answered = _seen(load_client, meter, idle, HELD).servers[1]
-        begun, ended = _held(waiting, meter, idle)
+        start, ended = _held(waiting, meter, idle)
     return {
-        "hold_server": (begun - answered) / HELD + each,
+        "hold_server": (start - answered) / HELD + each,
         "unhold_server": ended / HELD,
     }
 
@@ -85,13 +85,13 @@ def _held(waiting: StepClient, meter: Meter, idle: CpuUsage) -> tuple[float, flo
     """Return what it takes until polls are held, and what until they are answered."""
     # Connections that say nothing for long are closed.
     waiting.run_step("connect", devices=HELD)
-    with meter.measure() as begun:
+    with meter.measure() as start:
         waiting.run_step("hold", devices=HELD)
         # They are let go HOLD seconds after they came.
         time.sleep(WRITTEN_WITHIN)
     with meter.measure() as ended:
         waiting.run_step("held")
-    first, second = (used[0].minus(idle).servers[0] for used in (begun, ended))
+    first, second = (used[0].minus(idle).servers[0] for used in (start, ended))
     return first, second
 
 
