@@ -18,7 +18,7 @@ STOP_TIMEOUT, MAX_POLLS = 60.0, 1000
 
 
 class LoopWorker(abc.ABC):
-    """Does the same thing over and over until it is told to rest."""
+    """Repeats the same thing until it is told to rest."""
 
     def __init__(self) -> None:
         self.completed = 0
@@ -42,7 +42,7 @@ class LoopWorker(abc.ABC):
 
 
 class Poller(LoopWorker):
-    """Polls for one device after another, and is told that there is nothing."""
+    """Polls for one device after another; the answer is always empty."""
 
     def __init__(self, connection: LoadConnection, devices: Sequence[int]) -> None:
         super().__init__()

@@ -129,6 +129,6 @@ def interleaved(ours: Run, theirs: Run, pairs: int) -> Ratio:
 
 
 def print_progress(line: str) -> None:
-    """Tell whoever watches; the table itself goes to standard output."""
+    """Show progress to whoever watches; the table itself goes to standard output."""
     sys.stderr.write(line + "\n")
     sys.stderr.flush()

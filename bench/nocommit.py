@@ -18,7 +18,7 @@ from pushserver.storage.sqlite import group_commit
 def write_nothing(
     _changes: Changes, works: Sequence[SqlWork]
 ) -> Callable[[SqlConnection], None] | None:
-    """Drop what decisions noted; the fleet's and the tokens' statements still count."""
+    """Drop what decisions recorded; statements on devices and tokens still count."""
     return prepare_write(Changes(itertools.count(1).__next__), works)
 
 

@@ -21,7 +21,7 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
 
 
 def argument_parser() -> argparse.ArgumentParser:
-    """Read what every server here is told: its port."""
+    """Parse what every server here needs: its port."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
     return parser

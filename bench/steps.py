@@ -47,7 +47,7 @@ class StepRequest:
                     yield wire.poll_request(device, mark)
 
     def is_expected(self, status: int, body: bytes) -> bool:
-        """Tell whether that is the answer."""
+        """Return whether that is the answer."""
         match self.step:
             case "enqueue":
                 return status == wire.CREATED

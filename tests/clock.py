@@ -7,7 +7,7 @@ START = 1_767_225_600 * SECOND
 
 
 class ManualClock:
-    """Stands still until it is told to tick; the wall may jump beside it."""
+    """Stands still until a test ticks it; the wall clock may jump beside it."""
 
     def __init__(self, start: int = START) -> None:
         self._now = start

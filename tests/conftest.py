@@ -126,7 +126,7 @@ def _database(empty_database: str) -> str:
 
 @pytest.fixture(name="clock")
 def _clock() -> ManualClock:
-    """Return a clock that moves when it is told to."""
+    """Return a clock that moves only when a test ticks it."""
     return ManualClock()
 
 

@@ -77,7 +77,7 @@ class Program:
         self._process.send_signal(number)
 
     def log_lines(self, event: str) -> list[dict[str, Any]]:
-        """Return the lines of its log that tell of this."""
+        """Return the lines of its log with this event."""
         lines = self.log.read_bytes().splitlines()
         decoded = (json.loads(line) for line in lines if event.encode() in line)
         return [line for line in decoded if line["event"] == event]

@@ -23,7 +23,7 @@ PLANS = {
 
 
 def main(argv: Sequence[str]) -> int:
-    """Measure if that is wanted; simulate, draw, and write what came of it."""
+    """Measure if asked to; simulate, draw, and write the outcome."""
     parser = argparse.ArgumentParser(prog="bench.simulate", description=__doc__)
     parser.add_argument("--measure", action="store_true", help="measure anew before")
     parser.add_argument("--rounds", type=int, default=measuring.ROUNDS)

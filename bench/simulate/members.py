@@ -1,4 +1,4 @@
-"""What servers tell each other: gathered while one sends, and while another listens."""
+"""Notices between servers: gathered while one is sent, and while another is read."""
 
 import attrs
 import simpy
@@ -27,7 +27,7 @@ class SimulatedMember:
     _is_receiving: bool = False
 
     def publish(self, recipient: "SimulatedMember | None" = None) -> simpy.Event:
-        """Tell all others; the event is there when *recipient* has heard it."""
+        """Notify all others; the event fires when *recipient* has read it."""
         received = self.env.event()
         if self.others:
             self._outgoing.append((recipient, received))
@@ -69,7 +69,7 @@ def build_members(
     database: SimulatedDatabase,
     processes: list[ServerProcess],
 ) -> list[SimulatedMember]:
-    """Return a desk for each process; each tells all others."""
+    """Return a member for each process; each publishes to all others."""
     members = [SimulatedMember(env, times, database, process) for process in processes]
     for member in members:
         member.others += [other for other in members if other is not member]

@@ -72,7 +72,7 @@ class SimulationResult:
 
 
 def exceeds_capacity(plan: SimulationPlan, times: ServiceTimes) -> bool:
-    """Tell whether there is more to do than can be done, however it is shared."""
+    """Return whether there is more to do than can be done, however it is shared."""
     least = compute_loads(plan, times, sharing=MAX_STEPS_PER_ROUND)
     return max(least.process, least.database / plan.database_cores) >= 1
 

@@ -42,7 +42,7 @@ class SimulatedWrite:
 
     @property
     def is_alone(self) -> bool:
-        """Tell whether it shares no round with what is decided on devices."""
+        """Return whether it shares no round with what is decided on devices."""
         return self.server > 0
 
 

@@ -1,4 +1,4 @@
-"""The load client, told step by step what to do."""
+"""The load client, driven step by step."""
 
 import contextlib
 import json

@@ -49,7 +49,7 @@ class World:
 
     @property
     def is_counted(self) -> bool:
-        """Tell whether what begins now is counted."""
+        """Return whether what starts now is counted."""
         return self.warm <= self.env.now < self.until
 
     def next_arrival(self, rate: float) -> simpy.Event:

@@ -88,7 +88,7 @@ def _device_id() -> str:
 
 @pytest.fixture(name="poll_once")
 def _poll_once(server: Program, device_id: str) -> PollOnce:
-    """Lets the device poll once, and answer what it is told."""
+    """Let the device poll once and answer the command it gets."""
 
     async def turn() -> SimulatedDevice:
         async with aiohttp.ClientSession() as session:

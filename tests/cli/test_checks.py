@@ -69,7 +69,7 @@ def test_ready() -> None:
 )
 def test_clock(seconds: float, level: Level, words: Any) -> None:
     """
-    Two clocks may differ by what the Date header cannot tell, and no more.
+    Two clocks may differ by as much as the Date header cannot resolve, and no more.
     """
     date = format_datetime(NOW + timedelta(seconds=seconds), usegmt=True)
     finding = checks.check_clock(answered(headers={"Date": date}), NOW)
@@ -177,7 +177,7 @@ def test_many_ids_are_cut_short() -> None:
 )
 def test_hint(path: str, words: Any) -> None:
     """
-    An unknown call tells which of the device's settings is wrong.
+    An unknown request shows which of the device's settings is wrong.
     """
     hint = checks.hint_for_path(path)
 

@@ -186,7 +186,7 @@ def test_simulate(run: Run, tmp_path: Path, device_id: str) -> None:
 
 def test_simulate_with_keys(run: Run, tmp_path: Path, device_id: str) -> None:
     """
-    A device with a key is served under it, and told to people in a table.
+    A device with a key is served under it; people see the outcome in a table.
     """
     run("devices", "add", device_id)
     key = run("devices", "key", device_id, "--enforce", "--json").only["key"]

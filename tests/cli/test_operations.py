@@ -22,7 +22,7 @@ def test_begin_and_show(
     run: Run, fleet: StartFleet, device_id: str, steps_file: WriteSteps
 ) -> None:
     """
-    An operation's steps are done in order, and its notifications tell of each.
+    An operation runs its steps in order, with a notification for each.
     """
     file = steps_file("system_information", "system_information")
     with fleet(device_id):
@@ -46,7 +46,7 @@ def test_show_for_people(
     run: Run, poll_once: PollOnce, device_id: str, steps_file: WriteSteps
 ) -> None:
     """
-    People read each step with its state and what the device said, and what was told.
+    People see each step with its state and the device's answer, and the notifications.
     """
     file = steps_file("message_to_screen", "reboot")
     operation = run("operations", "begin", device_id, "--steps", file, "--json").only
@@ -100,7 +100,7 @@ def test_every_option(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """
-    Steps may come from the standard input; a failed one is passed over if told so.
+    Steps may come from standard input; with `continue` a failed one is skipped.
     """
     steps = [{"endpoint": "make_coffee"}, {"endpoint": "system_information"}]
     stdin = io.TextIOWrapper(io.BytesIO(json.dumps(steps).encode()))
@@ -123,7 +123,7 @@ def test_every_option(
 
 def test_same_key(run: Run, device_id: str, steps_file: WriteSteps) -> None:
     """
-    With the same key an operation is begun once.
+    With the same key an operation is started once.
     """
     file, key = steps_file("reboot"), secrets.token_hex()
     argv = ("operations", "begin", device_id, "--steps", file, "--json")

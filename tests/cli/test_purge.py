@@ -4,7 +4,9 @@ from tests.cli.conftest import PollOnce, Run
 
 
 def test_purge(run: Run, poll_once: PollOnce, device_id: str) -> None:
-    """The history before an instant goes, and it is told how much that was."""
+    """
+    The history before an instant is deleted, and the command prints how much that was.
+    """
     run("enqueue", device_id, "system_information")
     poll_once()
 

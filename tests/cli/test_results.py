@@ -133,7 +133,7 @@ async def test_follow_ends_when_it_is_refused(server: Program) -> None:
 
 
 class EnoughLines(Exception):
-    """The script has handled what the test wanted to see."""
+    """The script has handled what the test waits for."""
 
 
 @pytest.fixture(name="script")

@@ -14,7 +14,7 @@ def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_waits_and_says_so_once() -> None:
     """
-    A server that is away is asked again until it answers, and noted once.
+    An unreachable server is asked again until it answers, and reported once.
     """
     answers = [Unreachable("No answer."), ApiError(503, {}), Unreachable("None."), 7]
     messages: list[str] = []

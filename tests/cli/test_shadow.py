@@ -1,4 +1,4 @@
-"""`shadow` against a real server, and a simulated device that is told."""
+"""`shadow` against a real server, and a simulated device that applies the commands."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""`subscriptions` against a real server, and a receiver that it tells of commands."""
+"""`subscriptions` against a real server, and a receiver of its command events."""
 
 import asyncio
 import threading
@@ -147,7 +147,7 @@ def test_every_option(run: Run, receiver: RecordingReceiver) -> None:
 
 def test_the_secret_is_shown_once(run: Run, receiver: RecordingReceiver) -> None:
     """
-    People are told that the secret will not be shown again, and it is not.
+    People learn that the secret will not be shown again, and it is not.
     """
     created = run("subscriptions", "make", f"{receiver.url}/secret", *EVENT)
     (found,) = [
@@ -165,7 +165,7 @@ def test_the_secret_is_shown_once(run: Run, receiver: RecordingReceiver) -> None
 
 def test_ping(run: Run, receiver: RecordingReceiver) -> None:
     """
-    A ping tells what the receiver said, by its exit code, too.
+    A ping shows what the receiver answered, by its exit code, too.
     """
     created = create_subscription(run, receiver)
     good = run("subscriptions", "ping", created["id"], "--json")
@@ -180,7 +180,7 @@ def test_ping(run: Run, receiver: RecordingReceiver) -> None:
 
 def test_deliveries(run: Run, receiver: RecordingReceiver, device_id: str) -> None:
     """
-    What was told is listed for people in a row each, and sent again when asked for.
+    Deliveries are listed for people in a row each, and resent on request.
     """
     created = create_subscription(run, receiver, "--device", device_id)
     run("enqueue", device_id, "load_objects")

@@ -13,7 +13,7 @@ from tests.program import Program
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who follows asks more often, and is told at once."""
+    """Followers ask more often, and get their answers at once."""
     monkeypatch.setattr(following, "POLL_INTERVAL", 0.02)
     monkeypatch.setattr(following, "LINE_INTERVAL", 0.0)
 
@@ -95,7 +95,7 @@ def test_dry_run(
     hit: int,
 ) -> None:
     """
-    A dry run tells who would be hit, and begins nothing.
+    A dry run shows which devices would be affected, and starts nothing.
     """
     arguments = [each.format(id=device_id) for each in argv]
     file = steps_file("reboot")
@@ -259,7 +259,7 @@ def test_retry_of_the_unknown(
     run: Run, server: Program, make: Any, fleet: StartFleet, devices: list[str]
 ) -> None:
     """
-    Of whom nobody knows is tried again only if told so.
+    Devices whose outcome is unknown are retried only with the flag for it.
     """
     fields = {"delivery": "atMostOnce", "responseTimeout": 0.5}
     task_id = make("--json", "--expires-in", "600", **fields).only["id"]

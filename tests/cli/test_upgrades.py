@@ -23,7 +23,7 @@ BROKEN = {**PHASES, "apply": [{"endpoint": "make_coffee"}]}
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who follows asks more often, and is told at once."""
+    """Followers ask more often, and get their answers at once."""
     monkeypatch.setattr(following, "POLL_INTERVAL", 0.02)
     monkeypatch.setattr(following, "LINE_INTERVAL", 0.0)
 
@@ -76,7 +76,7 @@ def test_make_list_and_show(run: Run, make: Any, devices: list[str]) -> None:
 
 def test_dry_run(run: Run, make: Any, devices: list[str]) -> None:
     """
-    A dry run tells who would be hit, and begins nothing.
+    A dry run shows which devices would be affected, and starts nothing.
     """
     newest = run("upgrades", "--json").out
 
@@ -112,7 +112,7 @@ def test_follow(make: Any, fleet: StartFleet, devices: list[str]) -> None:
 
 def test_failures(run: Run, make: Any, fleet: StartFleet, devices: list[str]) -> None:
     """
-    What failed is told with its code and the reason, as JSON and as a table.
+    Failures are shown with their code and the reason, as JSON and as a table.
     """
     with fleet(devices[0], len(devices)):
         ran = make("--follow", "--json", phases=BROKEN)
@@ -167,7 +167,7 @@ def test_no_upgrade(run: Run, tmp_path: Path, content: str) -> None:
 
 def test_refused(make: Any, devices: list[str]) -> None:
     """
-    What the server does not take is told with its place.
+    An error names the field that the server refuses.
     """
     ran = make("--json", phases={**PHASES, "download": []})
 

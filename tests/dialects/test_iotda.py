@@ -58,14 +58,14 @@ def instant(text: str) -> int:
 
 
 def decoded(body: bytes) -> Any:
-    """Return what is told of the command."""
+    """Return the body that is pushed for the command."""
     return json.loads(body)["notify_data"]["body"]
 
 
 def decoded_push(
     state: CommandState, posted: bytes | None = None, **fields: Any
 ) -> Any:
-    """Return what is told of a command in *state* whose device *posted* a result."""
+    """Return the body for a command in *state* whose device *posted* a result."""
     body = iotda_body(
         command_event(state, **fields),
         app_id="app",
@@ -151,7 +151,7 @@ def test_least() -> None:
 
 @pytest.mark.parametrize("state", CommandState)
 def test_status(state: CommandState) -> None:
-    """Each state is one of the page's seven; a canceled command is told as expired."""
+    """Each state is one of the page's seven; a canceled command is shown as expired."""
     expected = "EXPIRED" if state is CommandState.CANCELED else state.value
 
     assert expected == decoded_push(state)["status"]
@@ -215,7 +215,7 @@ def test_result_as_given() -> None:
 
 
 def test_tags() -> None:
-    """Ten tags are told, the first by their keys."""
+    """Ten tags are shown, the first by their keys."""
     tags = {f"k{number:02}": "v" for number in reversed(range(12))}
 
     shown_tags = header(tags)["tags"]
@@ -227,7 +227,7 @@ def test_tags() -> None:
 
 
 def test_header_from_tags() -> None:
-    """The product and the node are known from tags of these names, told once."""
+    """The product and the node come from tags of these names, and are not repeated."""
     shown = header({"product_id": "iDFace", "node_id": "0A1B"})
 
     assert ("iDFace", "0A1B") == (shown["product_id"], shown["node_id"])

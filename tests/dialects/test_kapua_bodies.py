@@ -144,7 +144,9 @@ def test_operation() -> None:
 
 
 def test_operation_that_waits() -> None:
-    """One that waits has begun when it was created, no end, and no properties."""
+    """
+    A waiting operation started when it was created, and has no end and no properties.
+    """
     waits = operation(
         started_at=None,
         ended_at=None,

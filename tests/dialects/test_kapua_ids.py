@@ -71,7 +71,7 @@ def test_page(text: str, number: int) -> None:
 
 
 def test_stray_bits() -> None:
-    """An id of the page with stray last bits is read as if it had none."""
+    """An id of the page with superfluous last bits is read as if it had none."""
     assert (NUMBER, NUMBER) == (decode_id(NONCANONICAL), decode_id(WITHOUT))
     assert WITHOUT == encode_id(NUMBER)
 

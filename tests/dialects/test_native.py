@@ -25,7 +25,7 @@ HEAD = b'","timestamp":"2026-01-01T00:00:00.001500Z","data":{'
 
 
 def thin(state: CommandState, parsed: ParsedResult | None) -> dict[str, object]:
-    """Return the data that is told without `include`."""
+    """Return the data that is sent without `include`."""
     body = native_body(command_event(state), parsed, include_result=False)
     data: dict[str, object] = json.loads(body)["data"]
     return data
@@ -44,7 +44,7 @@ def test_command() -> None:
 
 
 def test_command_with_all() -> None:
-    """All instants are told, and the operation; the number of the result is not."""
+    """All instants and the operation are sent; the result's number is not."""
     payload = command_event(
         CommandState.SUCCESSFUL,
         sent_at=START + SECOND,
@@ -67,12 +67,12 @@ def test_command_with_all() -> None:
 
 @pytest.mark.parametrize("state", CommandState)
 def test_states(state: CommandState) -> None:
-    """Each state is told by its name."""
+    """Each state is sent by its name."""
     assert state.value == thin(state, None)["state"]
 
 
 def test_error() -> None:
-    """The device's error is always told; its code and its response are not."""
+    """The device's error is always sent; its code and its response are not."""
     failed = parse_result(b'{"error":"no such user","code":3}')
 
     data = thin(CommandState.FAILED, failed)
@@ -82,7 +82,7 @@ def test_error() -> None:
 
 
 def test_response_is_withheld() -> None:
-    """Without being asked for, what a device answered is not told."""
+    """Unless it was asked for, a device's response is not sent."""
     body = native_body(
         command_event(CommandState.SUCCESSFUL),
         parse_result(b'{"response":{"users":[{"name":"Walter"}]},"code":0}'),
@@ -104,7 +104,7 @@ def test_response_is_withheld() -> None:
     ],
 )
 def test_result_included(posted: bytes, payload: bytes) -> None:
-    """Where it is asked for, what the device gave is told to the byte."""
+    """If it was asked for, what the device posted is sent byte for byte."""
     body = native_body(
         command_event(CommandState.SUCCESSFUL),
         parse_result(posted),

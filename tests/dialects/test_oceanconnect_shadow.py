@@ -26,7 +26,7 @@ EXAMPLE = """
 
 
 def decoded(*, delivered: bool = True) -> bytes:
-    """Return what is told of the page's example."""
+    """Return the body of the page's example."""
     properties = json.dumps(json.loads(EXAMPLE)["properties"]).encode()
     shadow = ShadowPayload(
         service_id="Device",

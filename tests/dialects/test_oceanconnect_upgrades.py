@@ -31,7 +31,7 @@ RESULT_PAGE = [
 
 
 def state(name: str) -> bytes:
-    """Return the body that tells of a state."""
+    """Return the body of a state notification."""
     payload = UpgradeStatePayload(TASK, OPERATION, name)
     return oceanconnect_body(event(EventType.UPGRADE_STATE, payload), app_id="the-app")
 
@@ -52,7 +52,7 @@ def result_payload(*, success: bool) -> UpgradeResultPayload:
 
 
 def result(*, success: bool) -> bytes:
-    """Return the body that tells of a result."""
+    """Return the body of a result notification."""
     about = event(EventType.UPGRADE_RESULT, result_payload(success=success))
     return oceanconnect_body(about, app_id="the-app")
 
@@ -74,7 +74,7 @@ def test_the_page_of_states() -> None:
 
 @pytest.mark.parametrize("name", DeviceUpgradeState)
 def test_every_state(name: DeviceUpgradeState) -> None:
-    """Each state is told by the platform's word for it, in compact JSON."""
+    """Each state has the platform's word for it, in compact JSON."""
     body = state(name)
 
     assert f'"swUpgradeState":"{name.value}"}}'.encode() in body
@@ -83,7 +83,7 @@ def test_every_state(name: DeviceUpgradeState) -> None:
 
 
 def test_the_page_of_results() -> None:
-    """A success is told with every field, none empty but those of an error."""
+    """A success has every field, none empty but those of an error."""
     body = json.loads(result(success=True))
 
     assert RESULT_PAGE == list(body)
@@ -116,7 +116,7 @@ def test_failure() -> None:
 
 
 def test_our_own_form() -> None:
-    """Natively the same is told in our words; seconds are exact."""
+    """The native format sends the same in our words; seconds are exact."""
     about = event(EventType.UPGRADE_RESULT, result_payload(success=False))
     payload = json.loads(native_body(about, None, include_result=False))["data"]
 

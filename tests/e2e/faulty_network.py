@@ -56,17 +56,17 @@ class FaultyNetwork:
             writer.transport.abort()
 
     def drop_far_end(self) -> None:
-        """Let the database lose every connection, and tell the servers nothing."""
+        """Let the database lose every connection without the servers noticing."""
         for writer in self._far:
             writer.transport.abort()
 
     def blackhole(self) -> None:
-        """Let nothing more through of the connections there are, and tell nobody."""
+        """Stop forwarding on the open connections; neither end notices."""
         self._blackholed |= self._near | self._far
 
     @property
     def has_blackholed(self) -> bool:
-        """Tell whether there are such connections."""
+        """Return whether there are such connections."""
         return bool(self._blackholed)
 
     async def _carry(
@@ -100,7 +100,9 @@ class FaultyNetwork:
     async def _copy(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        """Copy what comes; when the far end is gone the near one is not told."""
+        """
+        Copy what comes; when the far end is gone the near one does not learn of it.
+        """
         while data := await reader.read(65536):
             await asyncio.sleep(self.latency)
             await self.flowing.wait()

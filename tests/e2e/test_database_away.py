@@ -47,7 +47,7 @@ async def test_programs(
     server: Program, api: Client, session: aiohttp.ClientSession
 ) -> None:
     """
-    A program is told 503 and when to come again; its key makes sure that it is once.
+    A program gets 503 and when to retry; its key prevents a second command.
     """
     await api.put_device(ME)
     headers = {"Authorization": f"Bearer {server.token}", "Idempotency-Key": "k"}
@@ -99,7 +99,7 @@ async def test_results_in_vain(
     server: Program, api: Client, session: aiohttp.ClientSession
 ) -> None:
     """
-    After 25 s a device is told 503: a 200 would be a lie.
+    After 25 s a device gets 503: a 200 would be a lie.
     """
     await api.put_device(ME)
     loop, url = asyncio.get_running_loop(), f"{server.url}/result?deviceId={ME}"

@@ -110,7 +110,7 @@ async def test_door_on_a_held_poll(
     server: Program, api: Client, device_of: MakeDevice
 ) -> None:
     """
-    A door opens through a held poll at once, and the program is told at once.
+    A door opens through a held poll at once, and the program learns of it at once.
     """
     await api.put_device(ME, hold=30)
     device = device_of(server)

@@ -119,7 +119,9 @@ def check_fleet(run: FleetRun, commands: int) -> None:
 
 
 def _its_own(command: dict[str, Any], answers: set[str | None]) -> bool:
-    """Tell whether a command has an answer that its device gave to just this order."""
+    """
+    Return whether a command has an answer that its device gave to exactly this order.
+    """
     result = command["result"]
     if "response" not in result:
         return True

@@ -30,7 +30,9 @@ HASTY = {"response_timeout": 1.5, "grace": 0.2}
 async def after_restart(
     program: Program, device_of: MakeDevice, command_id: str
 ) -> tuple[list[str], str]:
-    """Start anew and poll until the command is over: what was told, how it ended."""
+    """
+    Restart and poll until the command has ended: what was handed out, how it ended.
+    """
     program.start(**HASTY)
     device, polled = device_of(program), []
     async with Client(program.url, program.token) as api, asyncio.timeout(20):
@@ -104,7 +106,7 @@ async def test_before_the_answer_is_read(
 
 async def test_before_the_result(program: Program, device_of: MakeDevice) -> None:
     """
-    A device that was told, and answers when the server is back, is believed.
+    A device that has its command and answers when the server is back is believed.
     """
     program.start(**HASTY)
     async with Client(program.url, program.token) as api:

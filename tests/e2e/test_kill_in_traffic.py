@@ -22,7 +22,7 @@ AWAY = (aiohttp.ClientError, OSError, TimeoutError)
 
 @attrs.define
 class Acknowledged:
-    """What was acknowledged, and what devices were told: by the number in its body."""
+    """What was acknowledged, and what devices got: by the number in its body."""
 
     enqueued: dict[int, str] = attrs.Factory(dict)
     received: Counter[int] = attrs.Factory(Counter)

@@ -163,7 +163,7 @@ async def test_settings_of_devices(
     servers_of: MakeServers, device_of: MakeDevice
 ) -> None:
     """
-    What one server is told of devices and tokens counts at the others.
+    A change of devices and tokens at one server counts at the others.
     """
     first, second = servers_of(2, device_keys="required")
     device = device_of(second)

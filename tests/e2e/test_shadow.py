@@ -1,4 +1,4 @@
-"""A fleet is brought to what is desired, over two kills, and an application is told."""
+"""A fleet converges to what is desired over two kills, and an application follows."""
 
 import asyncio
 import json
@@ -107,7 +107,7 @@ async def written(api: Client, device_id: str) -> Counter[str]:
 
 async def test_shadows(program: Program) -> None:
     """
-    Devices with every quirk get what is desired, and the last that is told is true.
+    Devices with every quirk get what is desired, and the last event is true.
     """
     program.start(**SETTINGS)
     plan = FleetPlan(
@@ -164,7 +164,7 @@ async def test_shadows(program: Program) -> None:
 
 
 async def wait_until_quiet(platform: Platform) -> None:
-    """Wait until nothing more is told for a while."""
+    """Wait until no further event arrives for a while."""
     async with asyncio.timeout(30):
         before = -1
         while before != len(platform.received):

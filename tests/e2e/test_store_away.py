@@ -73,7 +73,7 @@ async def test_programs(
     server: Program, api: Client, session: aiohttp.ClientSession
 ) -> None:
     """
-    A program is told 503 and when to come again; what it asked for is not half done.
+    A program gets 503 and when to retry; its request is not half done.
     """
     await api.put_device(ME)
     headers = {"Authorization": f"Bearer {server.token}"}
@@ -119,7 +119,7 @@ async def test_results_in_vain(
     server: Program, api: Client, session: aiohttp.ClientSession
 ) -> None:
     """
-    After 25 s a device is told 503: a 200 would be a lie.
+    After 25 s a device gets 503: a 200 would be a lie.
     """
     await api.put_device(ME)
     url = f"{server.url}/result?deviceId={ME}"

@@ -1,4 +1,4 @@
-"""A fleet is upgraded while the server is killed, and a receiver hears of each step."""
+"""A fleet is upgraded while the server is killed, and a receiver gets each event."""
 
 import asyncio
 import json
@@ -67,7 +67,7 @@ class UpgradeReceiver:
         return web.Response(status=200)
 
     async def wait_until_ended(self, devices: float) -> None:
-        """Wait until so many devices were told to have ended."""
+        """Wait for the events that so many devices have ended."""
         async with asyncio.timeout(60):
             while self.count_ended() < devices:
                 self.arrived.clear()
@@ -79,13 +79,13 @@ class UpgradeReceiver:
             seen.append({"id": name, **notification})
 
     def count_ended(self) -> int:
-        """Return how many devices were told to have ended."""
+        """Return for how many devices an end was received."""
         return sum(
             "swUpgradeResult" in each[-1] for each in self.notifications.values()
         )
 
     def summaries(self, device_id: int) -> list[str]:
-        """Return what was told of a device: states, and how it ended."""
+        """Return the events of a device: states, and how it ended."""
         return [
             _event_words(summary) for summary in self.notifications.get(device_id, [])
         ]
@@ -143,7 +143,7 @@ class FleetShares:
 
 @attrs.frozen
 class UpgradeRun:
-    """What the upgrade came to, what was told of it, and what the devices have."""
+    """The upgrade's outcome, its events, and what the devices have."""
 
     kinds: FleetShares
     upgrade: Json
@@ -209,7 +209,7 @@ async def adopt(api: Client, devices: int) -> None:
 
 
 async def subscribe(api: Client, receiver: UpgradeReceiver) -> None:
-    """Let the receiver hear of upgrades in Huawei's words."""
+    """Subscribe the receiver to upgrades in Huawei's format."""
     await api.create_subscription(
         receiver.url,
         ["upgrade.state", "upgrade.result"],
@@ -252,7 +252,7 @@ async def ended(api: Client, upgrade_id: str) -> Json:
 
 
 async def wait_until_delivered(api: Client) -> None:
-    """Wait until nothing is left to tell."""
+    """Wait until every event is delivered."""
 
     def done(page: Json) -> bool:
         (only,) = page["items"]
@@ -262,7 +262,7 @@ async def wait_until_delivered(api: Client) -> None:
 
 
 def check(run: UpgradeRun) -> None:
-    """Hold what was told, event by event, against what the devices have."""
+    """Compare the events, one by one, with what the devices have."""
     expected = {each: expected_summaries(run, each) for each in run.device_upgrades}
     results = Counter(each[-1].split()[0] for each in expected.values())
 
@@ -278,7 +278,7 @@ def check(run: UpgradeRun) -> None:
 
 
 def expected_summaries(summary: UpgradeRun, device_id: int) -> list[str]:
-    """Return what must have been told of a device, by what it is and has."""
+    """Return the events that a device must have had, by what it is and has."""
     if device_id in summary.kinds.offline:
         return ["FAIL EXPIRED"]
     if device_id in summary.kinds.full:

@@ -97,7 +97,7 @@ class Administrator:
         return which
 
     async def finish(self, which: str) -> dict[str, int]:
-        """Wait until nothing is left to tell; what waits for long is sent again."""
+        """Wait until every event is delivered; resend those that wait for long."""
         while True:
             backlog: dict[str, int] = (await self.call("GET", f"/{which}"))["backlog"]
             if not (backlog["unread"] or backlog["pending"] or backlog["dead"]):

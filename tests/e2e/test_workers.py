@@ -19,7 +19,7 @@ ME = str(DEVICE)
 
 
 async def listening(program: Program, times: int) -> list[int]:
-    """Wait until processes have begun to listen so often; return their ids."""
+    """Wait until processes have started to listen so often; return their ids."""
     await wait_until(
         lambda: len(program.log_lines("process.listens")) >= times, within=30
     )

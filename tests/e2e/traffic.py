@@ -44,7 +44,7 @@ class Traffic:
     _numbers: "itertools.count[int]" = attrs.Factory(itertools.count)
 
     async def run(self, programs: int = 4) -> None:
-        """Let them loose until *stop*; each ends what it has begun."""
+        """Run all of them until *stop*; each finishes what it has started."""
         async with asyncio.TaskGroup() as group:
             for _ in range(programs):
                 group.create_task(self._program())

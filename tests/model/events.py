@@ -1,4 +1,4 @@
-"""What decisions tell: where it is noted, and how it is read."""
+"""Record the events of decisions, and read them back."""
 
 from collections.abc import Iterable
 
@@ -24,7 +24,7 @@ def new_changes(interest: dict[int, frozenset[EventType]] = ALL_EVENTS) -> Chang
 
 
 def command_payloads(events: Iterable[Event]) -> list[CommandPayload]:
-    """Return what events of commands tell."""
+    """Return the payloads of command events."""
     decode = msgspec.json.Decoder(CommandPayload).decode
     return [decode(e.data) for e in events if e.type is EventType.COMMAND_STATUS]
 

@@ -1,4 +1,4 @@
-"""An operation on one device, told in short words: its lane, and all that was noted."""
+"""One device's operation in memory: its lane, and all that was recorded."""
 
 from typing import Any
 
@@ -35,7 +35,7 @@ TOKEN_ID = 7
 
 
 def operation(**overrides: Any) -> Operation:
-    """Return an operation that has not begun."""
+    """Return an operation that has not started."""
     defaults: dict[str, Any] = {
         "id": new_id(),
         "scope_id": DEFAULT_SCOPE_ID,
@@ -49,7 +49,7 @@ def operation(**overrides: Any) -> Operation:
 
 
 def notification(parent: Operation, **overrides: Any) -> Notification:
-    """Return what somebody outside the queue tells of an operation."""
+    """Return a notification from outside the queue."""
     defaults: dict[str, Any] = {
         "id": new_id(),
         "operation_id": parent.id,
@@ -86,7 +86,7 @@ class OperationScenario:
 
     @property
     def notification_rows(self) -> list[tuple[str, int, str | None, str | None]]:
-        """Return what was told: status, progress, resource, message."""
+        """Return the notifications: status, progress, resource, message."""
         return [
             (str(n.status), n.progress, n.resource, n.message)
             for n in self.changes.notifications

@@ -1,4 +1,4 @@
-"""A device and one of its services, told in short words."""
+"""One device and one of its services, in memory."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -52,7 +52,7 @@ class ShadowScenario:
 
     @property
     def payloads(self) -> list[tuple[bool, dict[str, PropertyValue], str | None]]:
-        """Return what was told: whether it was delivered, what, and the error."""
+        """Return the shadow events: whether it was delivered, what, and the error."""
         decoded = [
             msgspec.json.decode(event.data, type=ShadowPayload)
             for event in self.changes.events

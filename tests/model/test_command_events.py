@@ -1,4 +1,4 @@
-"""What is told of commands and results: each transition once, in order, if wanted."""
+"""Events of commands and results: each transition once, in order, if subscribed."""
 
 import msgspec
 import pytest
@@ -31,7 +31,7 @@ from tests.model.factories import (
 
 
 def command_states(changes: Changes) -> list[tuple[int, CommandState]]:
-    """Return what is told of commands: sequence numbers and states."""
+    """Return the command events: sequence numbers and states."""
     return [(each.sequence, each.state) for each in command_payloads(changes.events)]
 
 
@@ -131,7 +131,7 @@ def test_again() -> None:
 
 
 def test_withdrawn() -> None:
-    """A hand-out that was taken back is told as waiting again."""
+    """A withdrawn delivery emits that the command waits again."""
     lane, one, changes = Lane(DEVICE), command(), new_changes()
     enqueue(lane, one, changes)
     in_flight = poll_lane(lane, START, changes=changes)
@@ -173,7 +173,7 @@ def test_second_result() -> None:
 
 
 def test_never_handed_out() -> None:
-    """Canceled and expired are told like everything else."""
+    """Canceled and expired are emitted like everything else."""
     lane, changes = Lane(DEVICE), new_changes()
     queued, late = command(), command(expires_at=START + SECOND)
     for one in (queued, late):
@@ -209,7 +209,7 @@ def test_every_transition(turn: CommandEvent) -> None:
     ],
 )
 def test_nobody_listens(interest: dict[int, frozenset[EventType]]) -> None:
-    """What nobody in the scope wants to hear of is not told, and is counted on."""
+    """Without a subscription in the scope no event is emitted, but it is counted."""
     lane, one, changes = Lane(DEVICE), command(), new_changes(interest)
     enqueue(lane, one, changes)
     poll_lane(lane, START, changes=changes)
@@ -220,7 +220,7 @@ def test_nobody_listens(interest: dict[int, frozenset[EventType]]) -> None:
 
 
 def test_orphan() -> None:
-    """A result that belongs to no delivery is told with what is known of it."""
+    """A result that belongs to no delivery is emitted with what is known of it."""
     changes = new_changes()
     changes.add_result(came := result(uuid="u1", endpoint="door", received_at=LATER))
 
@@ -243,7 +243,7 @@ def test_result_of_a_delivery() -> None:
 
 
 def test_told_as_it_was() -> None:
-    """An event tells of its instant, whatever became of the command since."""
+    """An event describes its instant, whatever became of the command since."""
     lane, changes = Lane(DEVICE), new_changes()
     one = command()
     enqueue(lane, one, changes)
@@ -257,7 +257,7 @@ def test_told_as_it_was() -> None:
 
 
 def test_in_flight_of_before() -> None:
-    """That an answer was written, told twice, is one event."""
+    """Recording twice that an answer was written emits one event."""
     lane, one, changes = Lane(DEVICE), command(), new_changes()
     enqueue(lane, one, changes)
     in_flight = poll_lane(lane, START, changes=changes)

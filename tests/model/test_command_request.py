@@ -22,7 +22,7 @@ from tests.model.factories import DAY, DEVICE, TIMEOUT, order
 def make(
     endpoint: str = "load_objects", place: StepRef | None = None, **fields: Any
 ) -> Command:
-    """Make a command of a draft, now."""
+    """Make a command of a request, now."""
     return make_command(
         CommandRequest(order=order(endpoint), **fields),
         command_id=7,

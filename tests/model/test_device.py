@@ -80,7 +80,7 @@ def test_keys_fit_a_path() -> None:
 
 
 def test_hold_of_its_own(device: Device) -> None:
-    """A device is held as the server says, or as it was told itself."""
+    """A device's poll is held as the server's setting says, or the device's own."""
     assert 25 * SECOND == device.effective_hold(25 * SECOND)
 
     device.hold = 0
@@ -109,7 +109,7 @@ def test_three_hang_ups_end_it(device: Device) -> None:
 
 
 def test_period(device: Device) -> None:
-    """The period is the time between idle polls, and one odd gap is no news."""
+    """The period is the time between idle polls; one unusual gap changes nothing."""
     for second in (0, 5, 10):
         device.record_poll(START + second * SECOND, "192.0.2.7")
         device.was_last_poll_idle = True
@@ -131,7 +131,9 @@ def test_period_and_absence(device: Device) -> None:
 
 
 def test_period_changes(device: Device) -> None:
-    """A device that is told to poll less often is known to after some polls."""
+    """
+    The period of a device that starts to poll less often is known after some polls.
+    """
     for second in (0, 5, *range(65, 3065, 60)):
         device.record_poll(START + second * SECOND, None)
         device.was_last_poll_idle = True

@@ -1,4 +1,4 @@
-"""How a device's part of an upgrade follows its steps, and what is told of it."""
+"""A device upgrade follows its steps and emits events."""
 
 import pytest
 
@@ -15,7 +15,7 @@ from tests.model.upgrade_scenario import (
 
 
 def test_success() -> None:
-    """Each state is told once, in order, and then that it succeeded."""
+    """Each state is emitted once, in order, and then the success."""
     scenario = UpgradeScenario.of(download_steps=2, apply_steps=2)
     scenario.tick()
 
@@ -103,7 +103,7 @@ def test_before_it_downloads() -> None:
 
 @pytest.mark.parametrize("answer", [NOTHING, b'{"version":null}', b"[]", b'"1.0"'])
 def test_no_source_version(answer: bytes) -> None:
-    """A device that does not tell its version is not touched."""
+    """A device that does not report its version is not touched."""
     scenario = UpgradeScenario.of()
 
     scenario.run_step_with(answer)

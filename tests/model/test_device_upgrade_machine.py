@@ -66,7 +66,7 @@ class DeviceUpgradeLife(RuleBasedStateMachine):
         seconds=st.sampled_from([1, 30, 900]),
     )
     def begin(self, downloads: int, applies: int, retries: int, seconds: int) -> None:
-        """A part that has not begun."""
+        """Start with a device upgrade that has not started."""
         self.scenario = UpgradeScenario.of(
             download_steps=downloads,
             apply_steps=applies,
@@ -145,7 +145,7 @@ class DeviceUpgradeLife(RuleBasedStateMachine):
 
     @invariant()
     def it_ends_once(self) -> None:
-        """While it runs no result is told; then exactly one, after all else."""
+        """While it runs no result is emitted; then exactly one, after all else."""
         ends = [word for word in self.scenario.emitted if not word.islower()]
         of = self.scenario.operation
         assert len(ends) == (not of.is_running)

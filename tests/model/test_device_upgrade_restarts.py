@@ -221,7 +221,7 @@ def test_late_answer_to_applying() -> None:
 
 
 def test_late_answer_to_reading() -> None:
-    """The target version, told late by the first step, is no success."""
+    """The target version, reported late by the first step, is no success."""
     scenario = UpgradeScenario.of()
     in_flight = scenario.deliver_step()
     give_up_in_flight(scenario.lane, scenario.changes, now=scenario.now)

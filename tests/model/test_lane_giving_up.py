@@ -95,7 +95,9 @@ def test_written() -> None:
 
 
 def test_late_written_is_ignored() -> None:
-    """A write of which a result or a giving up has already told changes nothing."""
+    """
+    Recording that an answer was written changes nothing after a result or a give-up.
+    """
     lane, changes = lane_with(command(), command()), Changes(new_id)
     in_flight = poll_command(lane)
     in_flight.written_at = START + 1

@@ -1,4 +1,4 @@
-"""A device's whole life in random order, beside a model that is told in few words."""
+"""A device's whole life in random order, compared with a small model."""
 
 from typing import Any
 
@@ -68,7 +68,7 @@ class DeviceLife(RuleBasedStateMachine):
         self.with_uuid = with_uuid
 
     def apply(self, step: Any) -> None:
-        """Take one step and compare what it noted with what changed."""
+        """Take one step and compare what it recorded with what changed."""
         changes = Changes(new_id)
         step(changes)
         for move in changes.transitions:
@@ -270,7 +270,7 @@ class DeviceLife(RuleBasedStateMachine):
 
     @invariant()
     def everything_is_recorded(self) -> None:
-        """What was noted to be written says the same as the commands themselves."""
+        """The recorded changes say the same as the commands themselves."""
         assert self.recorded == {i: c.state for i, c in self.commands.items()}
 
     @invariant()

@@ -27,7 +27,7 @@ BEFORE = {"general": {"a": 1, "b": "x"}}
 )
 def test_merged(patch: Any, after: Any) -> None:
     """
-    A patch is merged as RFC 7396 has it; only what it names is told.
+    A patch is merged as in RFC 7396; only what it names is reported.
     """
     services = {
         name: service(name, desired=desired) for name, desired in BEFORE.items()

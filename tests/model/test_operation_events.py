@@ -1,4 +1,4 @@
-"""What is told of operations and tasks: each turn, and once that it ended."""
+"""Events of operations and tasks: each transition, and once that it ended."""
 
 import msgspec
 import pytest
@@ -34,7 +34,7 @@ def operation(steps: int) -> Operation:
 
 
 def operation_payloads(changes: Changes) -> list[tuple[EventType, str, int]]:
-    """Return what is told of operations: which event, status and progress."""
+    """Return the operation events: type, status and progress."""
     read = msgspec.json.Decoder(OperationPayload).decode
     found = [(e.type, read(e.data)) for e in changes.events if "operation" in e.type]
     return [(kind, each.status, each.progress) for kind, each in found]
@@ -49,7 +49,7 @@ def step(lane: Lane, of: Operation, changes: Changes) -> Command:
 
 
 def test_operation() -> None:
-    """An operation tells how it goes on at each turn, and once that it ended."""
+    """An operation emits its progress at each transition, and once that it ended."""
     lane, changes, scenario = Lane(DEVICE), new_changes(), operation(2)
     for at in (LATER, LATER + 1):
         post_result(lane, step(lane, scenario, changes), changes, at)
@@ -96,7 +96,7 @@ def test_operation_canceled(*, waits: bool) -> None:
 
 
 def test_task() -> None:
-    """The end of a task tells how its operations did."""
+    """The end of a task is emitted with the counts of its operations."""
     changes = new_changes()
     task = Task(
         id=5,
@@ -124,7 +124,7 @@ def test_task() -> None:
 
 
 def test_task_nobody_listens() -> None:
-    """The end of a task that nobody wants to hear of has no event."""
+    """Without a subscription the end of a task emits no event."""
     changes = new_changes({})
     task = Task(
         id=5,

@@ -20,7 +20,7 @@ def _one() -> ShadowScenario:
 
 def test_delivered(one: ShadowScenario) -> None:
     """
-    A success makes what was sent reported, as the device has it, and is told.
+    A success turns what was sent into reported, as the device has it, and emits it.
     """
     one.run_command()
 
@@ -31,7 +31,7 @@ def test_delivered(one: ShadowScenario) -> None:
 
 def test_failed(one: ShadowScenario) -> None:
     """
-    A failure makes nothing reported, and is told with what the device said.
+    A failure changes nothing reported, and emits the device's error.
     """
     one.run_command(failed=True)
 
@@ -67,7 +67,7 @@ def test_moved_while_in_flight(one: ShadowScenario) -> None:
 @pytest.mark.parametrize("failed", [False, True])
 def test_no_answer(one: ShadowScenario, failed: bool) -> None:
     """
-    No answer is FAILED; a late success is DELIVERED, a late failure no news.
+    No answer is FAILED; a late success is DELIVERED, a late failure emits nothing.
     """
     in_flight = one.poll_command()
     one.tick(200_000)
@@ -113,7 +113,7 @@ def test_expired() -> None:
 
 def test_replaced_without_event(one: ShadowScenario) -> None:
     """
-    A queued command makes room for a newer one, and nothing is told of it.
+    A newer command replaces a queued one, which emits nothing.
     """
     one.set_desired({**DESIRED, "language": "en_US"})
 

@@ -79,14 +79,14 @@ class ShadowLife(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(NAMES), value=st.sampled_from("abc"))
     def change(self, name: str, value: str) -> None:
-        """Somebody changes the device at the device; somebody else hears of it."""
+        """Somebody changes the device's settings on the device itself."""
         self.device[name] = value
         self.settle()
         self.ask()
 
     @rule(fails=st.booleans())
     def poll(self, fails: bool) -> None:
-        """The device asks, and does what it is told."""
+        """The device polls, and runs the command it gets."""
         scenario = self.scenario
         before = scenario.lane.in_flight
         in_flight = poll_lane(
@@ -97,7 +97,7 @@ class ShadowLife(RuleBasedStateMachine):
         self.compare()
 
     def carry_out(self, command: Command, of: Delivery, fails: bool) -> None:
-        """Let the device do what it is told."""
+        """Let the device run the command."""
         assert command.order is not None
         assert command.order.body is not None
         properties = msgspec.json.decode(command.order.body)["general"]
@@ -134,7 +134,7 @@ class ShadowLife(RuleBasedStateMachine):
 
     @invariant()
     def emitted_values_were_sent(self) -> None:
-        """What is told is what a command carried; a failure is never told after."""
+        """An event has what its command carried; no failure follows a success."""
         sent = list(self.sent.values())
         assert all(properties in sent for _, properties, _ in self.scenario.payloads)
 

@@ -58,7 +58,7 @@ def test_every_event_has_a_row() -> None:
 
 
 def test_groups() -> None:
-    """Only TIMEOUT is over and may still be mended."""
+    """Only TIMEOUT has ended and may still be corrected."""
     ended = {
         CommandState.SUCCESSFUL,
         CommandState.FAILED,

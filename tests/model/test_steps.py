@@ -1,4 +1,4 @@
-"""Operations follow their steps: what is told of each turn, and how they end."""
+"""Operations follow their steps: notifications of each transition, and how they end."""
 
 import pytest
 
@@ -62,7 +62,7 @@ def test_without_a_label() -> None:
 
 
 def test_ids_of_notifications_grow() -> None:
-    """They are told in the order of their ids."""
+    """Notifications are made in the order of their ids."""
     scenario = OperationScenario(operation(step_count=3))
     for _ in range(3):
         scenario.run_step()
@@ -90,7 +90,7 @@ def test_times() -> None:
 
 
 def test_everything_is_noted() -> None:
-    """An operation that follows is noted to be written, in the same changes."""
+    """An operation that follows its step is recorded in the same changes."""
     scenario = OperationScenario(operation(step_count=1))
 
     scenario.run_step()
@@ -112,7 +112,7 @@ def test_progress_grows(steps: int) -> None:
 
 
 def test_wants_its_next_step() -> None:
-    """The next step is wanted only when the one before has succeeded."""
+    """The next step is needed only when the one before has succeeded."""
     scenario = OperationScenario(operation(step_count=2))
     needed = [scenario.operation.needs_next_step]
     scenario.start_next_step()
@@ -200,7 +200,7 @@ def test_stale_at_the_end() -> None:
 
 
 def test_handed_out_again() -> None:
-    """A step that is handed out again is told so, and is still one step."""
+    """A step that is handed out again is notified again, and is still one step."""
     scenario = OperationScenario(operation(step_count=2))
     scenario.start_repeatable_step()
     scenario.poll_command()
@@ -253,7 +253,10 @@ def test_report_from_outside() -> None:
 
 @pytest.mark.parametrize("status", list(OperationStatus))
 def test_report_without_steps(status: OperationStatus) -> None:
-    """What has no steps stands as it is told, and is closed by the two last words."""
+    """
+    Without steps an operation has the reported progress, and COMPLETED or FAILED ends
+    it.
+    """
     scenario = OperationScenario(operation())
 
     reported = notification(

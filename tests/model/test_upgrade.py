@@ -73,7 +73,7 @@ def test_no_pointers(text: str) -> None:
     ],
 )
 def test_where_the_version_is(pointer: str, version: str | None) -> None:
-    """The pointer leads to it as RFC 6901 has it; elsewhere there is none."""
+    """The pointer leads to the version as in RFC 6901; other pointers find none."""
     assert version == upgrade(version_pointer=pointer).parse_version(
         success_result(RFC)
     )

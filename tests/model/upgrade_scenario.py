@@ -1,4 +1,4 @@
-"""A device that is upgraded, told in short words, and what is told of it."""
+"""One device upgrade in memory, and the events it emits."""
 
 from typing import Any, Self
 
@@ -54,7 +54,7 @@ class UpgradeScenario(OperationScenario):
 
     @classmethod
     def of(cls, **overrides: Any) -> Self:
-        """Return a part that has not begun; *overrides* are the terms."""
+        """Return a device upgrade that has not started; *overrides* are its terms."""
         terms = upgrade(**overrides)
         device_upgrade = DeviceUpgrade(upgrade=terms)
         created = operation(
@@ -116,12 +116,12 @@ class UpgradeScenario(OperationScenario):
 
     @property
     def emitted(self) -> list[str]:
-        """Return what was told: states, and how it ended with which code."""
+        """Return the events: states, and how it ended with which code."""
         return [_event_words(each.type, each.data) for each in self._events]
 
     @property
     def result(self) -> UpgradeResultPayload:
-        """Return the one result that was told."""
+        """Return the one result that was emitted."""
         (only,) = (e for e in self._events if e.type is EventType.UPGRADE_RESULT)
         return msgspec.json.decode(only.data, type=UpgradeResultPayload)
 

@@ -1,4 +1,4 @@
-"""What is counted is told now and then, by how much it has grown."""
+"""Counters are logged now and then, by how much they have grown."""
 
 from collections import Counter
 
@@ -8,7 +8,7 @@ from pushserver.workers.counter_log import CounterLog
 
 
 async def test_nothing() -> None:
-    """Where nothing grew nothing is told."""
+    """Counters that did not grow are not logged."""
     with structlog.testing.capture_logs() as lines:
         assert 0 == await CounterLog(Counter()).log_growth()
 
@@ -16,7 +16,7 @@ async def test_nothing() -> None:
 
 
 async def test_growth() -> None:
-    """Each count is told by its growth; refusals are a warning."""
+    """Each counter is logged by its growth; refusals are a warning."""
     counts = Counter({"polls.idle": 7})
     counting = CounterLog(counts)
     with structlog.testing.capture_logs() as lines:

@@ -1,4 +1,4 @@
-"""Workers: a round, repeated until they are told to stop."""
+"""Workers run their round again and again until they are stopped."""
 
 import asyncio
 
@@ -50,7 +50,7 @@ async def test_stops_at_once() -> None:
 
 
 async def test_stopped_before() -> None:
-    """A worker that is told to stop before it begins does nothing."""
+    """A worker that is stopped before it starts does nothing."""
     stop = asyncio.Event()
     stop.set()
 
@@ -94,7 +94,7 @@ async def test_block() -> None:
 
 
 async def test_block_that_fails() -> None:
-    """When the block fails its workers end, and the failure is told."""
+    """When the block fails its workers end, and the failure is raised."""
 
     async def one() -> int:
         return 0

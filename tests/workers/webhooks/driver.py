@@ -46,7 +46,7 @@ class WebhookDriver:
     async def subscribe(
         self, receiver: ScriptedReceiver, **settings: Any
     ) -> WebhookWorker:
-        """Subscribe a receiver to everything, and return its courier."""
+        """Subscribe a receiver to everything, and return its worker."""
         subscription = await self.services.subscriptions.create(
             DEFAULT_SCOPE_ID,
             url=receiver.url,
@@ -57,7 +57,7 @@ class WebhookDriver:
         return self.make_worker(subscription)
 
     def make_worker(self, subscription: Subscription) -> WebhookWorker:
-        """Return a courier, as the program makes it."""
+        """Return a worker, as the program makes it."""
         services = self.services
         return WebhookWorker(
             subscription=subscription,
@@ -77,7 +77,7 @@ class WebhookDriver:
         )
 
     async def restarted_worker(self, worker: WebhookWorker) -> WebhookWorker:
-        """Return the courier of the same subscription after a restart."""
+        """Return the worker of the same subscription after a restart."""
         await self.services.subscriptions.load()
         return self.make_worker(
             self.services.subscriptions.get(DEFAULT_SCOPE_ID, worker.subscription.id)
@@ -99,7 +99,7 @@ class WebhookDriver:
         return [delivery for delivery, _ in reversed(rows)]
 
     async def only_delivery(self, worker: WebhookWorker) -> WebhookDelivery:
-        """Return what became of the one event that was told."""
+        """Return the outcome of the one event that was sent."""
         (delivery,) = await self.deliveries(worker)
         return delivery
 
@@ -134,7 +134,7 @@ async def running_webhooks(
 
 
 async def run_until_idle(worker: WebhookWorker) -> float:
-    """Let a courier go until there is nothing to do; return until when (seconds)."""
+    """Run a worker until there is nothing to do; return until when (seconds)."""
     for _ in range(1000):
         wait = await worker.run_once()
         if wait > 0:

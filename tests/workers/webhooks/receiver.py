@@ -34,7 +34,7 @@ class ReceivedRequest:
 
 @attrs.define(eq=False)
 class ScriptedReceiver:
-    """Notes what it is sent, and answers as it is told to."""
+    """Records what it is sent, and answers as the test says."""
 
     respond: Responder
     url: str = ""

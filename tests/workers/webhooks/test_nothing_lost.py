@@ -130,7 +130,7 @@ def by_id(receiver: ScriptedReceiver) -> dict[str, list[bytes]]:
 
 @pytest.mark.parametrize("after", [1, 5, 30])
 async def test_broken_off_at_the_receiver(driver: WebhookDriver, after: int) -> None:
-    """The same when it breaks off just when a receiver was told."""
+    """The same when it breaks off just when a receiver got the event."""
     seen = 0
 
     async def answer(_: web.BaseRequest) -> web.StreamResponse:
@@ -154,7 +154,7 @@ async def test_broken_off_at_the_receiver(driver: WebhookDriver, after: int) -> 
 
 
 async def test_in_order_and_broken_off(driver: WebhookDriver) -> None:
-    """Ordered, what is told again after a break is told again in order."""
+    """Ordered, what is resent after a break is resent in order."""
     async with running_receiver(respond_with()) as receiver:
         worker = await driver.subscribe(receiver, ordered=True)
         events = await driver.emit_events(20)
@@ -170,7 +170,7 @@ async def test_in_order_and_broken_off(driver: WebhookDriver) -> None:
 
 
 async def test_store_away(driver: WebhookDriver) -> None:
-    """What failed while the store was away is told when it is back."""
+    """What failed while the store was unavailable is sent when it is back."""
     async with running_receiver(answer_in_sequence(500, 500, 500)) as receiver:
         worker = await driver.subscribe(receiver)
         events = await driver.emit_events(3)
@@ -185,7 +185,7 @@ async def test_store_away(driver: WebhookDriver) -> None:
 
 
 async def test_changed_meanwhile(driver: WebhookDriver) -> None:
-    """A change of the subscription while it is told of events skips none of them."""
+    """Changing the subscription while events are being sent skips none of them."""
     async with running_receiver(respond_with()) as receiver:
         worker = await driver.subscribe(receiver)
 
@@ -210,7 +210,7 @@ async def test_changed_meanwhile(driver: WebhookDriver) -> None:
 
 
 async def test_no_body(driver: WebhookDriver) -> None:
-    """An event that cannot be told, ours to mend, holds up no other."""
+    """An event that cannot be rendered, a bug of ours, holds up no other."""
 
     def decide(_lane: Lane, changes: Changes, _prior: PriorState) -> Event:
         broken = Event(

@@ -1,4 +1,4 @@
-"""A receiver that is away is paused, looked after, and told the rest later."""
+"""A receiver that is unreachable is paused, probed, and sent the rest later."""
 
 import pytest
 
@@ -175,7 +175,7 @@ async def test_resumed_in_order(driver: WebhookDriver) -> None:
 
 
 async def test_enabled_by_hand(driver: WebhookDriver) -> None:
-    """Who is enabled by hand is told what is new without waiting for a probe."""
+    """A subscription enabled by hand is sent new events without waiting for a probe."""
     async with running_receiver(respond_with(503)) as receiver:
         worker = await driver.subscribe(receiver, profile=RetryProfile.HUAWEI)
         await driver.emit_events(10)

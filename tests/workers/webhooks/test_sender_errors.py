@@ -1,4 +1,4 @@
-"""The sender in trouble: it tells what went wrong, in words, and never raises."""
+"""The sender in trouble: it returns what went wrong, in words, and never raises."""
 
 import asyncio
 import ipaddress
@@ -198,7 +198,7 @@ async def test_broken_off_after_the_status(sender: WebhookSender) -> None:
 async def test_unknown_host(
     sender: WebhookSender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A name that does not resolve is told."""
+    """A name that does not resolve is reported."""
 
     def unknown(*_: Any, **__: Any) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "not known")
@@ -225,7 +225,7 @@ async def test_self_signed(sender: WebhookSender) -> None:
 
 
 async def test_no_tls(sender: WebhookSender) -> None:
-    """A receiver that speaks no TLS behind an https URL is told as such."""
+    """A receiver that speaks no TLS behind an https URL is reported as such."""
     async with running_receiver(respond_with()) as receiver:
         url = receiver.url.replace("http://", "https://")
         sent = await sender.send(target(url))
@@ -307,7 +307,7 @@ async def test_plain_no_longer_allowed() -> None:
     ],
 )
 async def test_unfit(sender: WebhookSender, fields: dict[str, Any]) -> None:
-    """What cannot be sent at all is a failure, told without what it was."""
+    """A request that cannot be sent is a failure, reported without its secrets."""
     async with running_receiver(respond_with()) as receiver:
         sent = await sender.send(target(receiver.url, **fields))
 

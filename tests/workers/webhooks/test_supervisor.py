@@ -19,7 +19,7 @@ from tests.workers.webhooks.receiver import respond_with, running_receiver
 
 
 async def test_sent_at_once(driver: WebhookDriver) -> None:
-    """What happens is told at once, without anybody who looks now and then."""
+    """An event is sent at once, without anybody checking now and then."""
     supervisor = driver.make_supervisor()
     async with (
         running_receiver(respond_with()) as receiver,
@@ -53,7 +53,7 @@ async def test_dead_receivers_hold_up_nobody(driver: WebhookDriver) -> None:
 
 
 async def test_deleted(driver: WebhookDriver) -> None:
-    """Who is deleted is told no more, and what is under way breaks off."""
+    """A deleted subscription gets nothing more, and what is under way is cut off."""
     supervisor = driver.make_supervisor()
     async with (
         running_receiver(never_answer) as receiver,
@@ -98,7 +98,7 @@ async def test_wrong_with_us(driver: WebhookDriver) -> None:
 
 
 async def test_stopped(driver: WebhookDriver) -> None:
-    """When the server stops nobody is waited for; the rest is told after the start."""
+    """A stopping server waits for no receiver; the rest is sent after the start."""
     supervisor = driver.make_supervisor()
     async with running_receiver(never_answer) as receiver:
         async with supervisor.stopping_workers():

@@ -9,7 +9,7 @@ from tests.workers.webhooks.receiver import respond_with, running_receiver
 
 
 async def seconds_taken(pace: Throttle, turns: int) -> float:
-    """Return how long (seconds) so many turns take that are wanted at once."""
+    """Return how long (seconds) so many simultaneous turns take."""
     loop = asyncio.get_running_loop()
     started_at = loop.time()
     await asyncio.gather(*(pace.wait_turn() for _ in range(turns)))
@@ -58,7 +58,7 @@ async def test_broken_off() -> None:
 
 
 async def test_calls(driver: WebhookDriver) -> None:
-    """Polls and results count as calls; so a courier goes by what devices do."""
+    """Polls and results count as calls, so a worker gives way to devices."""
     fleet = driver.services.fleet
     for device_id in (1, 2, 1):
         fleet.admit(device_id, None, "192.0.2.7")
@@ -67,7 +67,7 @@ async def test_calls(driver: WebhookDriver) -> None:
 
 
 async def test_worker_waits(driver: WebhookDriver) -> None:
-    """A courier keeps the pace, and everything is told in the end."""
+    """A worker keeps the pace, and everything is sent in the end."""
     async with running_receiver(respond_with()) as receiver:
         worker = await driver.subscribe(receiver)
         worker.throttle = Throttle(itertools.count().__next__)

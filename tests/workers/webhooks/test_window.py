@@ -43,7 +43,7 @@ def hanging_if(hangs: Callable[[str], bool]) -> Responder:
 
 
 async def until_done(driver: WebhookDriver, worker: WebhookWorker, count: int) -> None:
-    """Let the courier go until so many are written to be delivered."""
+    """Run the worker until so many are recorded as delivered."""
     async with asyncio.timeout(10):
         while len(await driver.deliveries(worker, DONE)) < count:
             await worker.run_once()

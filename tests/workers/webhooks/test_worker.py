@@ -1,4 +1,4 @@
-"""The courier: what it takes where, and what it makes of each answer."""
+"""The webhook worker: which events it takes, and what it makes of each answer."""
 
 import json
 import time
@@ -35,7 +35,7 @@ NOW = START // SECOND
 
 
 async def test_delivered(driver: WebhookDriver) -> None:
-    """Every event is told once, and what the receiver said is kept."""
+    """Every event is sent once, and the receiver's answer is stored."""
     async with running_receiver(respond_with(text="thanks")) as receiver:
         worker = await driver.subscribe(receiver)
         events = await driver.emit_events(150)
@@ -57,7 +57,7 @@ async def test_delivered(driver: WebhookDriver) -> None:
 
 
 async def test_body(driver: WebhookDriver) -> None:
-    """What is told is the event, in the body of its format."""
+    """What is sent is the event, in the body of its format."""
     async with running_receiver(respond_with()) as receiver:
         worker = await driver.subscribe(receiver)
         await driver.emit_events()
@@ -89,7 +89,7 @@ async def test_not_wanted(driver: WebhookDriver) -> None:
 
 
 async def test_not_before_it_was_made(driver: WebhookDriver) -> None:
-    """A subscription is told what happened since it was made."""
+    """A subscription gets the events since it was created."""
     await driver.emit_events()
     async with running_receiver(respond_with()) as receiver:
         worker = await driver.subscribe(receiver)
@@ -115,7 +115,7 @@ FAILURES: dict[str, tuple[Responder, int | None, str]] = {
 
 @pytest.mark.parametrize("name", FAILURES)
 async def test_failure(driver: WebhookDriver, name: str) -> None:
-    """Whatever is no 2xx is told again after some 5 s, under the same id."""
+    """Any answer but 2xx is retried after some 5 s, under the same id."""
     answer, status, message = FAILURES[name]
     async with running_receiver(answer) as receiver:
         worker = await driver.subscribe(receiver)
@@ -205,7 +205,7 @@ async def test_gone(driver: WebhookDriver) -> None:
 
 
 async def test_gone_and_back(driver: WebhookDriver) -> None:
-    """Enabled again it is told what it was not, and can have the rest again."""
+    """Enabled again it gets what it had not, and can have the rest resent."""
     async with running_receiver(answer_in_sequence(410)) as receiver:
         worker = await driver.subscribe(receiver)
         events = await driver.emit_events(60)
@@ -304,7 +304,7 @@ async def test_settings_at_work(driver: WebhookDriver) -> None:
 
 
 async def test_event_is_gone(driver: WebhookDriver) -> None:
-    """What cannot be told any more because its event is gone is given up."""
+    """An event that is gone can no longer be sent, and is given up."""
     async with running_receiver(respond_with(500)) as receiver:
         worker = await driver.subscribe(receiver)
         await driver.emit_events()
