@@ -280,7 +280,7 @@ async def test_tokens(server: Program, api: Client) -> None:
 
 async def test_operation_told_of_from_outside(api: Client, device_id: str) -> None:
     """
-    An operation without steps goes by what it is told, and is ended by that.
+    An operation without steps follows its notifications, and is ended by one.
     """
     await api.put_device(device_id)
     operation = await api.create_operation(device_id, [], resource="download")

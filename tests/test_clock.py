@@ -117,7 +117,10 @@ def test_micros(seconds: float, expected: int) -> None:
 
 
 def test_manual(clock: ManualClock) -> None:
-    """The clock of these tests moves when it is told; the wall when it is asked."""
+    """
+    The clock of these tests moves only when it is ticked; the wall clock when it is
+    set.
+    """
     clock.tick(1.5)
     clock.jump(-60)
     assert START + 1_500_000 == clock.now()

@@ -17,7 +17,7 @@ class TtyStream(io.StringIO):
     """A stream that says that somebody is looking."""
 
     def isatty(self) -> bool:
-        """Tell that it is a terminal."""
+        """Return that it is a terminal."""
         return True
 
 
@@ -156,7 +156,7 @@ def test_terminal() -> None:
 
 
 def test_libraries() -> None:
-    """What libraries warn of goes the same way; what they tell does not."""
+    """Warnings of libraries go the same way; their other messages do not."""
     stream = io.StringIO()
     configure("info", stream)
     library = logging.getLogger("some.library")

@@ -132,7 +132,10 @@ class ServiceDriver:
             await self.peer_checked.wait()
 
     def _check_peer(self, connection: Connection) -> bool:
-        """Tell whether the peer is there, as each hand-out asks before it decides."""
+        """
+        Return whether the device is connected; each hand-out checks it before it
+        decides.
+        """
         self.peer_checked.set()
         return connection.is_open
 

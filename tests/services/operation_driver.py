@@ -59,7 +59,7 @@ def task_pace(
 
 
 class OperationDriver(ServiceDriver):
-    """What tests ask of operations and tasks, beside all that a desk knows."""
+    """Drives operations and tasks, on top of all that a service driver does."""
 
     async def create_operation(
         self,
@@ -125,7 +125,7 @@ class OperationDriver(ServiceDriver):
     async def post_notification(
         self, operation: Operation, progress: int, **fields: Any
     ) -> Notification:
-        """Tell of an operation from outside."""
+        """Post a notification of an operation from outside."""
         payload = ProgressReport(progress=progress, **fields)
         post = self.services.notifications.add
         return await post(
@@ -224,7 +224,7 @@ class OperationDriver(ServiceDriver):
         return {each.device_id: each for each in page}
 
     async def started_devices(self, task: Task) -> list[int]:
-        """Return the devices that have begun, in order."""
+        """Return the devices that have started, in order."""
         return sorted(
             d for d, o in (await self.task_operations(task)).items() if o.queued_steps
         )

@@ -9,7 +9,7 @@ from pushserver.services.background_tasks import BackgroundTasks
 
 
 async def test_finished() -> None:
-    """Finishing waits for everything, also for what is begun meanwhile."""
+    """Finishing waits for everything, also for what is started meanwhile."""
     background, done = BackgroundTasks(), []
 
     async def second() -> None:

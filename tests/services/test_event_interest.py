@@ -1,4 +1,4 @@
-"""Who wants to hear of what, and for how long."""
+"""Which events are wanted, by whom, and for how long."""
 
 from pushserver.model.event import EventType
 from pushserver.model.subscription import SubscriptionHealth
@@ -13,7 +13,7 @@ ORPHANS = frozenset({EventType.RESULT_ORPHANED})
 
 
 def test_subscriptions(services: Services) -> None:
-    """What a scope's subscriptions want is wanted, all of it together."""
+    """The interest of a scope is that of all its subscriptions together."""
     services.event_interest.set_subscriptions(
         [
             subscription(id=1, events=STATUS),
@@ -34,7 +34,7 @@ def test_subscriptions(services: Services) -> None:
 
 
 def test_no_more(services: Services) -> None:
-    """What nobody wants any more is not wanted."""
+    """Event types that nobody wants any more are not recorded."""
     services.event_interest.set_subscriptions([subscription()])
     services.event_interest.set_subscriptions([])
 
@@ -141,7 +141,10 @@ async def test_whole_after_restart(services: Services, clock: ManualClock) -> No
 
 
 async def test_whole_from_then_on(services: Services, clock: ManualClock) -> None:
-    """What was there before anybody wanted it was not written, a restart or not."""
+    """
+    Events from before somebody wanted them were not recorded, with a restart or
+    without.
+    """
     early = services.store.new_id()
     clock.tick(1)
     await services.event_interest.extend(1, STATUS)

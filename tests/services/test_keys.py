@@ -19,7 +19,7 @@ async def _registry(services: Services) -> FleetAdmin:
 
 
 def served(registry: FleetAdmin, key: str | None) -> bool:
-    """Tell whether the device is served when it comes with *key*."""
+    """Return whether the device is served when it comes with *key*."""
     return registry.admit(DEVICE, key, HOME) is not None
 
 

@@ -55,7 +55,7 @@ def _set(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, float], None]:
 
 
 async def unknown(names: NameResolver, host: str) -> bool:
-    """Tell whether a name does not resolve."""
+    """Return whether a name does not resolve."""
     try:
         await names.resolve(host)
     except socket.gaierror:

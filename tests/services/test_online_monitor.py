@@ -1,4 +1,4 @@
-"""Who comes and who goes, told as events: once each, and not while at work."""
+"""Devices that come online or go offline: one event each, and none while at work."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -24,7 +24,7 @@ ONLINE, OFFLINE = EventType.DEVICE_ONLINE, EventType.DEVICE_OFFLINE
 
 
 def online_monitor(services: Services, hold: int = 0) -> OnlineMonitor:
-    """Return what tells who comes and goes, as the program makes it."""
+    """Return the online monitor, as the program makes it."""
     monitor = OnlineMonitor(
         store=services.store,
         clock=services.clock,
@@ -38,7 +38,7 @@ def online_monitor(services: Services, hold: int = 0) -> OnlineMonitor:
 
 @pytest.fixture(name="monitor")
 async def _monitor(services: Services) -> OnlineMonitor:
-    """Return what tells who comes and goes, with one device that nobody met."""
+    """Return the online monitor, with one device that has never been seen."""
     await services.fleet.adopt(DEFAULT_SCOPE_ID, DEVICE)
     return online_monitor(services)
 
@@ -52,12 +52,12 @@ def poll_as(services: Services, device_id: int = DEVICE) -> Device:
 
 
 async def event_types(services: Services) -> list[EventType]:
-    """Return what was told of devices."""
+    """Return the types of the device events."""
     return [kind for kind, _ in await device_events(services)]
 
 
 async def device_events(services: Services) -> list[tuple[EventType, DevicePayload]]:
-    """Return what was told of devices, with what is known of them."""
+    """Return the device events, with their payloads."""
     read = msgspec.json.Decoder(DevicePayload).decode
     found = await services.store.subscriptions.events(
         DEFAULT_SCOPE_ID, after=0, limit=100
@@ -66,7 +66,9 @@ async def device_events(services: Services) -> list[tuple[EventType, DevicePaylo
 
 
 async def test_comes(services: Services, monitor: OnlineMonitor) -> None:
-    """A device that polls for the first time came; polling on is no news."""
+    """
+    A device that polls for the first time comes online; further polls emit nothing.
+    """
     poll_as(services)
     await monitor.publish_changes()
     poll_as(services)
@@ -218,7 +220,7 @@ async def test_own_hold(
 async def test_nobody_listens(
     services: Services, monitor: OnlineMonitor, clock: ManualClock
 ) -> None:
-    """What nobody wants to hear of is not told later, either."""
+    """Events that nobody wanted are not emitted later, either."""
     services.store.event_interest.clear()
     poll_as(services)
     await monitor.publish_changes()
@@ -230,7 +232,9 @@ async def test_nobody_listens(
 
 
 async def test_quarantined(services: Services, monitor: OnlineMonitor) -> None:
-    """Who nobody vouched for is told as such, and neither comes nor goes."""
+    """
+    A quarantined device is reported as such, and comes neither online nor offline.
+    """
     for _ in range(2):
         services.fleet.admit(77, None, HOME)
         await monitor.publish_changes()
@@ -250,7 +254,7 @@ async def test_adopted_later(services: Services, monitor: OnlineMonitor) -> None
 
 
 async def test_wrong_key(services: Services, monitor: OnlineMonitor) -> None:
-    """Who comes with a wrong key is told as such, and does not come online."""
+    """A device with a wrong key is reported as such, and does not come online."""
     services.fleet.key_policy = DeviceKeys.REQUIRED
     await services.fleet.make_key(DEFAULT_SCOPE_ID, DEVICE, enforce=True)
     services.fleet.admit(DEVICE, "wrong", HOME)
@@ -281,7 +285,7 @@ async def test_store_away(
     driver: ServiceDriver,
     clock: ManualClock,
 ) -> None:
-    """Who came or went while the store was away is told when it is back."""
+    """Changes while the store was unavailable are emitted when it is back."""
     async with driver.failing_commits():
         poll_as(services)
         with pytest.raises(Unavailable):

@@ -1,4 +1,4 @@
-"""Operations: their steps in order, their failures, and what is told of them."""
+"""Operations: their steps in order, their failures, and their notifications."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -62,7 +62,7 @@ async def test_not_before_success(operation_driver: OperationDriver) -> None:
 
 
 async def test_the_worker_is_called(operation_driver: OperationDriver) -> None:
-    """When a step has succeeded and another one follows the worker's bell rings."""
+    """When a step has succeeded and another follows, the worker is woken up."""
     due = operation_driver.services.operations.wakeup
     await operation_driver.create_operation(ONE, TWO)
     await operation_driver.receive_command()
@@ -302,7 +302,7 @@ async def test_not_its_turn(operation_driver: OperationDriver) -> None:
 
 
 async def test_store_away(operation_driver: OperationDriver) -> None:
-    """What could not be written is not begun, and is queued once when it can be."""
+    """What could not be written is not started, and is queued once when it can be."""
     of = await operation_driver.create_operation(ONE, TWO)
     await operation_driver.run_command()
     async with operation_driver.failing_commits():
@@ -337,7 +337,7 @@ async def test_key(operation_driver: OperationDriver) -> None:
 
 
 async def test_key_at_once(operation_driver: OperationDriver) -> None:
-    """Of ten at the same moment one is begun."""
+    """Of ten at the same moment one is started."""
     await operation_driver.adopt(DEVICE)
 
     started = await asyncio.gather(
@@ -361,7 +361,7 @@ async def test_not_there(operation_driver: OperationDriver) -> None:
 
 
 async def test_who_began_it(operation_driver: OperationDriver) -> None:
-    """What the server tells is by the token that began it."""
+    """The server's notifications are by the token that started the operation."""
     of = await operation_driver.create_operation(ONE)
     (notification,) = await operation_driver.services.store.operations.notifications(
         DEFAULT_SCOPE_ID, of.id, after=0, limit=9

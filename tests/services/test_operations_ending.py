@@ -1,4 +1,4 @@
-"""Operations that somebody ends, tells of or deletes, and devices that go."""
+"""Operations that are ended, reported on or deleted, and devices that are removed."""
 
 import pytest
 
@@ -47,7 +47,7 @@ async def test_canceled_in_flight(
 
 
 async def test_canceled_between_two_steps(operation_driver: OperationDriver) -> None:
-    """Between two steps it ends at once; the reason is told."""
+    """Canceled between two steps it ends at once, with the reason in a notification."""
     of = await operation_driver.create_operation(ONE, TWO)
     await operation_driver.run_command()
 
@@ -112,7 +112,7 @@ async def test_closed(
 
 
 async def test_told_it_is_stale(operation_driver: OperationDriver) -> None:
-    """What is told to be STALE may still be told the end of."""
+    """An operation that was reported STALE may still be reported as ended."""
     of = await operation_driver.create_operation()
     await operation_driver.post_notification(of, 10, status=OperationStatus.STALE)
     await operation_driver.post_notification(of, 100, status=OperationStatus.COMPLETED)
@@ -126,7 +126,7 @@ async def test_told_it_is_stale(operation_driver: OperationDriver) -> None:
 
 
 async def test_steps_are_not_closed(operation_driver: OperationDriver) -> None:
-    """What has steps ends by its steps alone, whatever is told."""
+    """An operation with steps ends by its steps alone, whatever is reported."""
     of = await operation_driver.create_operation(ONE)
     await operation_driver.post_notification(of, 100, status=OperationStatus.COMPLETED)
     progress = await operation_driver.operation_progress(of)
@@ -179,7 +179,9 @@ async def test_deleted_while_waiting(operation_driver: OperationDriver) -> None:
 
 
 async def test_deleted_with_much_to_tell(operation_driver: OperationDriver) -> None:
-    """However much was told of it, all of it goes; deleting twice does no harm."""
+    """
+    However many notifications there are, all are deleted; deleting twice does no harm.
+    """
     of = await operation_driver.create_operation()
     for n in range(2050):
         await operation_driver.post_notification(of, n % 100)

@@ -1,4 +1,4 @@
-"""The outbox stays bounded; what falls off is counted and told."""
+"""The outbox stays bounded; dropped events are counted and logged."""
 
 import pytest
 from structlog.testing import capture_logs
@@ -67,7 +67,7 @@ def test_limits(services: Services) -> None:
 
 
 async def test_number(services: Services, outbox: OutboxTrimmer) -> None:
-    """Of more events than are kept the oldest fall off: counted, told, and for good."""
+    """Beyond the bound the oldest events are dropped for good, counted and logged."""
     one = await create_subscription(services)
     await emit_events(services.store, 12)
     with capture_logs() as logs:

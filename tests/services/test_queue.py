@@ -105,7 +105,7 @@ async def test_same_key_other_request(
 
 
 async def test_same_key_at_once(driver: ServiceDriver, services: Services) -> None:
-    """Of requests that come at once with one key one enqueues; all hear the same."""
+    """Of simultaneous requests with one key one enqueues; all get the same answer."""
     done = await asyncio.gather(
         *(driver.enqueue_idempotent("reboot") for _ in range(5))
     )
@@ -322,7 +322,7 @@ async def wait_for_outcome(
 
 
 async def test_wait_for_an_answer(driver: ServiceDriver) -> None:
-    """Who waits for a command hears of its outcome at once."""
+    """A caller that waits for a command gets its outcome at once."""
     (command,) = await driver.enqueue("reboot")
     task = await wait_for_outcome(driver, command)
     await driver.receive_command("u1")
@@ -364,7 +364,7 @@ async def test_wait_for_what_has_ended(
 
 
 async def test_wait_for_nothing(driver: ServiceDriver, services: Services) -> None:
-    """After the time the command is told as it stands."""
+    """After the time limit the command is returned as it is."""
     (command,) = await driver.enqueue("reboot")
 
     for seconds in (0, 0.01):
@@ -388,7 +388,7 @@ async def test_wait_until_the_server_stops(
 
 
 async def test_wait_for_results(driver: ServiceDriver, services: Services) -> None:
-    """Who waits for any result hears of the next one, an orphan too."""
+    """A caller that waits for any result is woken by the next one, even an orphan."""
     with services.completion_waiters.results_waiter(DEFAULT_SCOPE_ID) as waiter:
         await driver.enqueue("reboot")
         assert not waiter.is_set()

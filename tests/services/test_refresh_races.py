@@ -14,7 +14,7 @@ from tests.services.driver import ServiceDriver
 
 @attrs.define(eq=False)
 class PausedReadStore:
-    """What `method` of a store, once, and tells only when it may `may_return`."""
+    """A store whose `method` reads, once, and returns only after `may_return`."""
 
     store: Any
     method: str

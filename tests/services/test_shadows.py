@@ -1,4 +1,4 @@
-"""Shadows through stops of the server, and what is told of them."""
+"""Shadows through stops of the server, and their events."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -98,7 +98,7 @@ async def test_late_result_of_an_older_command(
 
 async def test_late_result_while_it_is_read(operation_driver: OperationDriver) -> None:
     """
-    A late result and a reading that waits tell of one and the same service.
+    A late result and a waiting refresh are about one and the same service.
     """
     await operation_driver.adopt(DEVICE)
     await set_desired(operation_driver, DESIRED)
@@ -160,7 +160,7 @@ async def test_wakeup(operation_driver: OperationDriver) -> None:
 
 async def test_many_pieces(operation_driver: OperationDriver) -> None:
     """
-    Of more devices than a piece has, each is told what is desired.
+    Of more devices than a batch holds, each is sent what is desired.
     """
     devices = range(1, BATCH_SIZE + 3)
     await operation_driver.adopt(*devices)

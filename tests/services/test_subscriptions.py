@@ -75,7 +75,7 @@ async def stored(services: Services) -> list[Subscription]:
 
 
 async def test_make(services: Services, subscriptions: Subscriptions) -> None:
-    """A new subscription is kept, has a secret, and hears what happens from then on."""
+    """A new subscription is stored, has a secret, and gets the events from then on."""
     await emit_events(services.store)
     services.store.event_interest.clear()
     newest = await services.store.subscriptions.newest_event_id()
@@ -98,7 +98,7 @@ async def test_make(services: Services, subscriptions: Subscriptions) -> None:
 async def test_ordered_by_itself(
     subscriptions: Subscriptions, format_: WebhookFormat, *, ordered: bool
 ) -> None:
-    """Applications that were written for another platform are told in order."""
+    """Formats of other platforms are ordered by default."""
     one = await create_subscription(subscriptions, format_=format_)
 
     assert ordered is one.ordered
@@ -186,7 +186,7 @@ async def test_store_away(
 
 
 async def test_delete(services: Services, subscriptions: Subscriptions) -> None:
-    """What is deleted is gone, and nobody wants to hear of anything."""
+    """A deleted subscription is gone, and its interest with it."""
     one = await create_subscription(subscriptions)
     await subscriptions.delete(DEFAULT_SCOPE_ID, one.id)
 
@@ -242,7 +242,7 @@ async def test_switch(services: Services, subscriptions: Subscriptions) -> None:
 
 
 async def test_rung(services: Services, subscriptions: Subscriptions) -> None:
-    """Whoever delivers is rung for what is wanted of it, and for changes."""
+    """The worker is woken up by events that its subscription wants, and by changes."""
     online = frozenset({EventType.DEVICE_ONLINE})
     mine = await create_subscription(subscriptions, events=online)
     theirs = await create_subscription(subscriptions, scope=OTHER, events=online)
@@ -293,7 +293,7 @@ async def test_redeliver(
 async def test_redeliver_nothing(
     services: Services, subscriptions: Subscriptions
 ) -> None:
-    """What was never told, or whose event is gone, cannot be sent again."""
+    """What was never sent, or whose event is gone, cannot be resent."""
     one = await create_subscription(subscriptions)
     (event,) = await emit_events(services.store)
     await services.store.subscriptions.record_deliveries(
@@ -348,7 +348,7 @@ async def test_matches(
     *,
     expected: bool,
 ) -> None:
-    """An event is told to who wants its type, its device, and its device's tags."""
+    """A subscription gets events by their type, device, and the device's tags."""
     await services.fleet.put(DEFAULT_SCOPE_ID, DEVICE, {"tags": {"site": "north"}})
     (event,) = await emit_events(services.store)
     filters = SubscriptionFilter(**{"event_types": frozenset(EventType), **fields})
@@ -357,7 +357,7 @@ async def test_matches(
 
 
 async def test_of_no_device(services: Services, subscriptions: Subscriptions) -> None:
-    """What is of no one device is not told to who wants certain devices."""
+    """An event of no device is not sent to subscriptions for certain devices."""
     (event,) = await emit_events(services.store, device=77)
     tagged = SubscriptionFilter(
         event_types=frozenset(EventType), tags={"site": "north"}

@@ -126,7 +126,7 @@ async def test_tried_again(
     again: list[int],
     rest: dict[str, int],
 ) -> None:
-    """What failed is begun anew, and what nobody knows of if that is asked for."""
+    """What failed is started again, and what is unknown only if asked for."""
     task_id = await create_ended_task(operation_driver)
     tasks = operation_driver.services.tasks
     retried, counts = await tasks.retry(
@@ -150,7 +150,7 @@ async def test_tried_again(
 
 
 async def test_what_was_stays(operation_driver: OperationDriver) -> None:
-    """An operation in whose place another was begun stays as it was."""
+    """An operation that was replaced by a retry stays as it was."""
     task_id = await create_ended_task(operation_driver)
     retried, _ = await operation_driver.services.tasks.retry(
         DEFAULT_SCOPE_ID, task_id, include_unknown=False
@@ -204,7 +204,7 @@ async def test_late_result_of_the_old_one(operation_driver: OperationDriver) -> 
 
 
 async def test_tried_again_in_pieces(operation_driver: OperationDriver) -> None:
-    """However many failed, all are begun anew, each once."""
+    """However many failed, each is started again once."""
     task = await operation_driver.adopt_and_create_task(ONE, devices=1100)
     await operation_driver.services.tasks.cancel(DEFAULT_SCOPE_ID, task.id)
     await operation_driver.advance_tasks()

@@ -104,7 +104,7 @@ async def test_concurrency(operation_driver: OperationDriver, limit: int) -> Non
 
 
 async def test_concurrency_of_two_rounds(operation_driver: OperationDriver) -> None:
-    """Rounds that follow one another without news begin nobody more."""
+    """A second round without changes starts nobody more."""
     task = await operation_driver.adopt_and_create_task(
         ONE, devices=5, seen=5, pace=task_pace(2)
     )
@@ -166,7 +166,7 @@ async def test_nobody_knows_counts_as_failure(
 
 
 async def test_what_runs_goes_on(operation_driver: OperationDriver) -> None:
-    """In a paused task what has begun goes on to its end."""
+    """In a paused task what has started runs to its end."""
     task = await operation_driver.adopt_and_create_task(ONE, TWO, seen=2)
     await operation_driver.advance_tasks()
     await operation_driver.services.tasks.pause(DEFAULT_SCOPE_ID, task.id)
@@ -276,7 +276,9 @@ async def test_how_long_by_itself(operation_driver: OperationDriver) -> None:
 
 
 async def test_device_deleted(operation_driver: OperationDriver) -> None:
-    """With a device its part ends, whether it waits, has begun, or comes again."""
+    """
+    When a device is deleted its operation ends, whether it waits, runs, or is retried.
+    """
     task = await operation_driver.adopt_and_create_task(ONE, TWO, devices=4, seen=2)
     await operation_driver.advance_tasks()
     await operation_driver.run_steps(2)
@@ -378,7 +380,9 @@ async def test_several_tasks(operation_driver: OperationDriver) -> None:
 
 
 async def test_the_worker_is_called(operation_driver: OperationDriver) -> None:
-    """The worker's bell rings when a task is made and when a part of it ends."""
+    """
+    The worker is woken up when a task is created and when one of its operations ends.
+    """
     wakeup = operation_driver.services.task_scheduler.wakeup
     await operation_driver.adopt_and_create_task(ONE, TWO, devices=1, seen=1)
     wakeups = [wakeup.is_set()]

@@ -14,7 +14,9 @@ ONE, TWO = "load_objects", "user_set_image"
 
 
 async def test_half_written(database: str, clock: ManualClock) -> None:
-    """A task that a crash left half written is dropped: nobody was told of it."""
+    """
+    A task that a crash left half written is dropped: nobody got an answer about it.
+    """
     half = task_row(id=2**62, state=TaskState.PREPARING, step_count=2)
     async with running_services(database, clock) as operation_driver:
         await operation_driver.adopt_and_create_task(ONE)

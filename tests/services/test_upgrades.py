@@ -175,7 +175,7 @@ async def test_it_comes_back(upgrade_driver: UpgradeDriver) -> None:
 
 
 async def test_it_never_came(upgrade_driver: UpgradeDriver) -> None:
-    """A device that does not come in time is told of with one result, as expired."""
+    """A device that does not come in time has one result event: EXPIRED."""
     created = await upgrade_driver.create_upgrade(2, seen=1)
     await upgrade_driver.run_steps(*SUCCESS)
     await upgrade_driver.driver.expire_overdue(DAY)
@@ -187,7 +187,7 @@ async def test_it_never_came(upgrade_driver: UpgradeDriver) -> None:
 
 
 async def test_canceled(upgrade_driver: UpgradeDriver) -> None:
-    """Canceled, each device is told of once: idle if it was not, then the result."""
+    """Canceled, each device emits once: idle if it was not, then the result."""
     created = await upgrade_driver.create_upgrade(3, seen=2)
     await upgrade_driver.run_steps(OLD)
     await upgrade_driver.driver.receive_command(device=1)
@@ -212,7 +212,7 @@ async def test_canceled(upgrade_driver: UpgradeDriver) -> None:
 
 
 async def test_paused(upgrade_driver: UpgradeDriver) -> None:
-    """Paused, who has begun goes on to the end, and nobody else begins."""
+    """Paused, devices that have started go on to the end, and no other starts."""
     created = await upgrade_driver.create_upgrade(2, pace=RolloutPolicy(concurrency=1))
     await upgrade_driver.run_steps(OLD)
     await upgrade_driver.driver.services.tasks.pause(DEFAULT_SCOPE_ID, created.id)

@@ -18,7 +18,7 @@ from tests.services.upgrade_driver import (
 
 @pytest.mark.parametrize("done", range(4))
 async def test_between_two_steps(database: str, clock: ManualClock, done: int) -> None:
-    """Wherever it is stopped between steps, each device gets to its end, told once."""
+    """Wherever it stops between steps, each device gets to its end, with one event."""
     async with running_upgrades(database, clock) as driver:
         created = await driver.create_upgrade()
         await driver.run_steps(*SUCCESS[:done])

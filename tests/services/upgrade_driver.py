@@ -1,4 +1,4 @@
-"""A program that upgrades devices, in short words, and what is told of it."""
+"""Drives upgrades of devices, and reads their events."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -105,7 +105,7 @@ class UpgradeDriver:
         self.driver.clock.tick(max(0, command.scheduled_at - now) / 1_000_000)
 
     def emitted(self, device: int = 1) -> list[str]:
-        """Return what was told of a device: states, and how it ended."""
+        """Return the events of a device: states, and how it ended."""
         return [_event_words(each) for each in self.events if each.device_id == device]
 
     async def upgrade_progress(self, task: Task) -> UpgradeProgress:
@@ -125,7 +125,7 @@ class UpgradeDriver:
         return device_upgrade.error_code, device_upgrade.error
 
     def record_events(self, changes: Changes) -> None:
-        """Note what is told of upgrades."""
+        """Record the upgrade events."""
         self.events.extend(e for e in changes.events if e.type.startswith("upgrade"))
 
 
@@ -140,7 +140,7 @@ def _event_words(event: Event) -> str:
 async def running_upgrades(
     database: str, clock: ManualClock, previous: UpgradeDriver | None = None
 ) -> AsyncIterator[UpgradeDriver]:
-    """Have the services over a file, and hear of upgrades what *previous* did not."""
+    """Open the services over a database, with the upgrade events since *previous*."""
     async with running_services(database, clock) as operation_driver:
         driver = UpgradeDriver(operation_driver, previous.events if previous else [])
         store = operation_driver.services.store

@@ -193,7 +193,7 @@ async def test_reboot(api: Client, device_with: MakeDevice) -> None:
 
 async def test_stray_calls(device_with: MakeDevice) -> None:
     """
-    A device that calls elsewhere, too, goes on polling.
+    A device that also calls other addresses goes on polling.
     """
     device = device_with(stray_calls=1.0)
     await device.run_once()

@@ -98,7 +98,7 @@ def test_configuration_is_atomic(device: Firmware) -> None:
 
 def test_clock_is_set(device: Firmware) -> None:
     """
-    A device's time is what it was told, in its local time.
+    A device's time is what it was set to, in its local time.
     """
     date = {"day": 21, "month": 8, "year": 2019}
     response = ask(

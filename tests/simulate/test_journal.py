@@ -1,4 +1,4 @@
-"""The journal tells which device did what, and never what it holds."""
+"""The journal records which device did what, and never its contents."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Simulated devices have firmware that is loaded, installed, and told of."""
+"""Simulated devices have firmware that is loaded, installed, and reported."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ READ_VERSION = ReceivedCommand(endpoint="system_information")
 
 
 def version(firmware: Firmware) -> Any:
-    """Return the version that a device tells."""
+    """Return the version that a device reports."""
     return firmware.execute(READ_VERSION).response["version"]
 
 

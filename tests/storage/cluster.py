@@ -18,7 +18,7 @@ PATIENCE = 20
 
 @attrs.define(eq=False)
 class NoticeRecorder:
-    """Keeps what a store was told."""
+    """Records the notices that a store gets."""
 
     notices: list[ChangeNotice] = attrs.Factory(list)
     arrived: asyncio.Event = attrs.Factory(asyncio.Event)
@@ -29,7 +29,7 @@ class NoticeRecorder:
         self.arrived.set()
 
     async def wait_for(self, matches: Callable[[ChangeNotice], bool]) -> ChangeNotice:
-        """Wait for news that are *matches*."""
+        """Wait for a notice that *matches*."""
         async with asyncio.timeout(PATIENCE):
             while True:
                 for notice in self.notices:
@@ -41,7 +41,7 @@ class NoticeRecorder:
 
 @attrs.frozen
 class ServerPair:
-    """Two servers' stores, and what the second one hears."""
+    """Two servers' stores, and the notices that the second one gets."""
 
     a: PostgresStore
     b: PostgresStore
@@ -69,7 +69,7 @@ async def wait_until_leading(store: Store) -> None:
 
 
 async def cut_listener(store: PostgresStore, via: PostgresStore) -> None:
-    """Cut the connection on which a server hears others."""
+    """Cut the connection on which a server gets notices from others."""
     pid = store.member.connection_thread.pid
     await via.background_reader.run(
         lambda c: c.execute(f"SELECT pg_terminate_backend({pid})")

@@ -1,4 +1,4 @@
-"""Operations, and notifications that tell of them."""
+"""Operations and their notifications, stored directly."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -53,7 +53,7 @@ def task(**overrides: Any) -> Task:
 async def add_task_operations(
     store: Store, owner: Task, count: int = 1, **overrides: object
 ) -> list[int]:
-    """Add operations to a task that have not begun, on devices from 1; their ids."""
+    """Add operations to a task that have not started, on devices from 1; their ids."""
     operations = [
         task_operation(
             owner, **{"device_id": 1 + n, "step_count": owner.step_count, **overrides}
@@ -72,7 +72,7 @@ def task_operation(owner: Task, **overrides: object) -> Operation:
 async def save_operations(
     store: Store, *operations: Operation, notifications: Sequence[Notification] = ()
 ) -> None:
-    """Keep operations as they are, and what was told of them."""
+    """Store operations as they are, with their notifications."""
 
     def decide(_lane: Lane, changes: Changes, _prior: PriorState) -> None:
         for one in operations:
@@ -119,7 +119,7 @@ async def cancel_stored_operation(store: Store, tracked: Operation) -> None:
 async def add_notification(
     store: Store, tracked: Operation, notification: Notification
 ) -> None:
-    """Add what somebody outside the queue tells."""
+    """Add a notification from outside the queue."""
 
     def decide(lane: Lane, changes: Changes, prior: PriorState) -> None:
         assert prior.operation is not None
@@ -129,7 +129,7 @@ async def add_notification(
 
 
 async def delete_operation(store: Store, tracked: Operation) -> None:
-    """Delete an operation with what was told of it."""
+    """Delete an operation with its notifications."""
 
     def decide(lane: Lane, changes: Changes, _prior: PriorState) -> None:
         command = lane.command_of_operation(tracked.id)
@@ -155,7 +155,7 @@ async def get_task(store: Store, owner: Task) -> Task:
 
 
 async def notification_messages(store: Store, tracked: Operation) -> list[str | None]:
-    """Return what was told of an operation, in order."""
+    """Return the messages of an operation's notifications, in order."""
     notifications = await store.operations.notifications(
         tracked.scope_id, tracked.id, after=0, limit=1000
     )

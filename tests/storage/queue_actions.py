@@ -89,7 +89,7 @@ async def expire_overdue(store: Store, now: int, device: int = DEVICE) -> None:
 
 
 async def try_cancel(store: Store, command: Command, now: int = START) -> bool:
-    """Cancel a command; tell whether it could be."""
+    """Cancel a command; return whether it could be."""
 
     def decide(lane: Lane, changes: Changes, _prior: PriorState) -> bool:
         queued = lane.find_command(command.id)

@@ -55,7 +55,7 @@ async def count_reads(store: Store) -> AsyncIterator[ReadCount]:
 
 
 def _counted_connections(store: Store) -> Sequence[Any]:
-    """Return what the store asks on, but for what hears of other servers."""
+    """Return the store's connections, except the one for notices of other servers."""
     if isinstance(store, SqliteStore):
         return (
             store.group_commit.connection,

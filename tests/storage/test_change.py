@@ -1,4 +1,4 @@
-"""Decisions: atomic, one after the other, and true when they are told."""
+"""Decisions: atomic, one after the other, and on disk before they are answered."""
 
 import asyncio
 from collections.abc import Callable
@@ -223,7 +223,7 @@ async def test_lanes_are_apart(store: Store) -> None:
 
 
 async def test_prior_state_of_each(store: Store) -> None:
-    """In one commit each decision is told the past that it asked for."""
+    """In one commit each decision gets the prior state that it asked for."""
     queued = command()
     await enqueue_commands(store, queued)
     await poll_command(store, uuid="u1")
@@ -263,7 +263,7 @@ class CanceledCaller:
     task: "asyncio.Task[str] | None" = None
 
     async def call(self, command: Command) -> str:
-        """Add a command and hear of it."""
+        """Add a command and wait for the answer."""
         return await self.store.change_lane(
             DEVICE, self.decide(command), on_done=self.on_done
         )
@@ -284,7 +284,9 @@ class CanceledCaller:
 
 
 async def test_canceled_amid(store: Store) -> None:
-    """A caller who goes away amid does no harm: it is done, and `then` hears it."""
+    """
+    Canceling a caller midway does no harm: its change is made, and `on_done` called.
+    """
     gone, queued = CanceledCaller(store), command()
     gone.task = asyncio.create_task(gone.call(queued))
 
@@ -299,7 +301,7 @@ async def test_canceled_amid(store: Store) -> None:
 
 
 async def test_then(store: Store) -> None:
-    """`then` hears the value first, and whether the caller waits for it."""
+    """`on_done` gets the value first, and whether the caller still waits for it."""
     outcomes: list[tuple[str | None, bool]] = []
 
     value = await store.change_lane(
@@ -312,7 +314,7 @@ async def test_then(store: Store) -> None:
 
 
 async def test_watched(store: Store) -> None:
-    """Who watches is told of every commit, before whoever asked for it."""
+    """Observers get every commit, before its caller does."""
     seen: list[int] = []
     store.add_commit_observer(
         lambda changes: seen.extend(c.id for c in changes.new_commands)

@@ -47,7 +47,7 @@ async def test_written_elsewhere(store: Store, other: Store) -> None:
 
 
 async def test_begun_after_the_answer(store: Store) -> None:
-    """What is not begun when events are read lies beyond what is settled."""
+    """A write that had not begun when events were read is above the low watermark."""
     assert isinstance(store, PostgresStore)
     watermark = await store.subscriptions.low_watermark()
 

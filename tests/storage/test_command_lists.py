@@ -100,7 +100,7 @@ FILTERS = {
 
 
 def fits(one: Command, query: CommandFilter) -> bool:
-    """Tell whether a command is wanted, word for word."""
+    """Return whether a command matches, by the definition."""
     return (
         (not query.states or one.state in query.states)
         and query.device_id in (None, one.device_id)

@@ -40,7 +40,7 @@ async def events(
 
 
 async def test_with_the_transition(store: Store) -> None:
-    """Each transition is an event by the time the caller hears of it."""
+    """Each transition has its event by the time its caller gets an answer."""
     store.event_interest[DEFAULT_SCOPE_ID] = ALL_EVENTS
     one = command()
     await enqueue_commands(store, one)
@@ -101,7 +101,7 @@ async def test_count_after_restart(location: StoreLocation, clock: ManualClock) 
 
 
 async def test_nobody_listens(store: Store) -> None:
-    """Nothing is written of what nobody wants to hear of."""
+    """No event is written that nobody wants."""
     await enqueue_commands(store, command())
     await post_result(store, await poll_command(store))
 
@@ -171,7 +171,7 @@ def task(state: TaskState) -> Task:
     ("state", "events_written"), [(TaskState.RUNNING, 1), (TaskState.PREPARING, 0)]
 )
 async def test_task(store: Store, state: TaskState, events_written: int) -> None:
-    """The end of a task is told once, and only if it did end."""
+    """The end of a task is one event, and only if it did end."""
     store.event_interest[DEFAULT_SCOPE_ID] = ALL_EVENTS
     await store.tasks.add_task(task(state), [])
 

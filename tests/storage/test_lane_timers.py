@@ -1,4 +1,4 @@
-"""What is due is told in time, and once."""
+"""Whatever falls due is reported in time, and once."""
 
 import pytest
 

@@ -61,7 +61,7 @@ async def test_uuid_to_the_letter(store: Store) -> None:
 
 
 async def test_last_given_up(store: Store) -> None:
-    """The delivery that was given up last is told, with what became of it."""
+    """The delivery that was given up last is found, with its outcome."""
     first, second, third = (
         at_most_once_command(),
         at_most_once_command("reboot"),

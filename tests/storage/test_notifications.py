@@ -17,7 +17,7 @@ OTHER = 8
 
 @pytest.fixture(name="parent")
 async def _parent(store: Store) -> Operation:
-    """Return an operation, with another one beside it of which something was told."""
+    """Return an operation, beside another one that has a notification."""
     of, other = operation(), operation(scope_id=OTHER)
     await save_operations(store, of)
     await save_operations(
@@ -28,7 +28,7 @@ async def _parent(store: Store) -> Operation:
 
 @pytest.fixture(name="notifications")
 async def _notifications(store: Store, parent: Operation) -> list[Notification]:
-    """Return what was told of it: not in the order of what is said to be its time."""
+    """Return its notifications, not in the order of their `sent_at`."""
     notifications = [
         notification(
             parent,

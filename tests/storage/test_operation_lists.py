@@ -45,7 +45,7 @@ FILTERS = {
 
 
 def fits(one: Operation, query: OperationFilter) -> bool:
-    """Tell whether an operation is wanted, word for word."""
+    """Return whether an operation matches, by the definition."""
     return (
         query.device_id in (None, one.device_id)
         and query.task_id in (None, one.task_id)

@@ -42,7 +42,7 @@ from tests.storage.queue_actions import (
 
 
 async def test_written_with_its_command(store: Store) -> None:
-    """A command, its operation and what is told of it are one commit."""
+    """A command, its operation and the notifications are one commit."""
     of = operation(step_count=1)
     await create_operation(store, of)
     await post_result(store, await poll_command(store))

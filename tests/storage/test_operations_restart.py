@@ -70,7 +70,7 @@ async def second_in_flight(store: Store) -> None:
 
 
 async def notified(store: Store) -> None:
-    """Tell something of it from outside."""
+    """Post a notification of it from outside."""
     of = await operation_in_flight(store)
     await add_notification(store, of, notification(of, progress=7))
 
@@ -209,7 +209,7 @@ async def test_several_on_one_device(
 
 
 async def test_ids_go_on(location: StoreLocation, clock: ManualClock) -> None:
-    """Ids made after a restart are above those of operations and what was told."""
+    """Ids made after a restart are above those of operations and notifications."""
     of = operation(id=2**61)
     last = notification(of, id=2**62)
     async with open_store(location, clock) as store:

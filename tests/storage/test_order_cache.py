@@ -23,7 +23,7 @@ def test_kept_and_dropped() -> None:
 
 
 def test_large() -> None:
-    """A large order is not kept: it is read when it is wanted."""
+    """A large order is not cached: it is read when it is needed."""
     large, notes = (
         sized(MAX_ORDER_SIZE),
         command(order=order(metadata="x" * MAX_ORDER_SIZE)),

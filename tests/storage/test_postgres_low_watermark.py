@@ -54,7 +54,7 @@ async def results_of(store: Store) -> list[int]:
 
 
 async def test_held_back_is_told(pair: ServerPair) -> None:
-    """Who could not read to the end because of others is told to look again."""
+    """A reader that others held back is notified to read again."""
     session = pair.a.group_commit.writers[0]
     await session.run(lambda link: link.execute("BEGIN"))
     await pair.b.subscriptions.events(DEFAULT_SCOPE_ID, after=0, limit=9)

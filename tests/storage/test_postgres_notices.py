@@ -1,4 +1,4 @@
-"""Two servers over one database: what one does, the other hears."""
+"""Two servers over one database: each notifies the other of its changes."""
 
 import pytest
 
@@ -34,7 +34,7 @@ async def test_command_for_a_poll_elsewhere(pair: ServerPair) -> None:
 
 
 async def test_missed_notice(pair: ServerPair) -> None:
-    """A command is found by others also if its server dies before it tells them."""
+    """Others find a command even if its server dies before it notifies them."""
     await pair.a.member.leave()
     now = pair.a.now()
     one = command(id=pair.a.new_id(), created_at=now, expires_at=now + 10**9)
@@ -51,7 +51,7 @@ async def test_missed_notice(pair: ServerPair) -> None:
 
 
 async def test_ends_elsewhere(pair: ServerPair) -> None:
-    """Who waits for a command's end, or for results, hears of them from others."""
+    """Who waits for a command's end, or for results, is notified by other servers."""
     one = command()
     await enqueue_commands(pair.a, one)
     in_flight = await poll_command(pair.a)
@@ -62,7 +62,7 @@ async def test_ends_elsewhere(pair: ServerPair) -> None:
 
 
 async def test_what_people_change(pair: ServerPair) -> None:
-    """Devices, tokens and subscriptions that change at one server are told to all."""
+    """Changes of devices, tokens and subscriptions are notified to all servers."""
     await pair.a.save_devices([device()])
     changed = await pair.notices.wait_for(lambda notice: bool(notice.devices))
     await pair.a.add_token(token(1))
@@ -79,7 +79,7 @@ async def test_what_people_change(pair: ServerPair) -> None:
 
 
 async def test_how_subscriptions_do_is_not_told(pair: ServerPair) -> None:
-    """Of how a subscription does others are told only whether it is at work."""
+    """Of a subscription's health, others learn only whether it is at work."""
     one = subscription()
     await pair.a.subscriptions.add_subscription(one)
     await pair.notices.wait_for(lambda notice: notice.subscriptions)
@@ -97,7 +97,7 @@ async def test_how_subscriptions_do_is_not_told(pair: ServerPair) -> None:
 
 
 async def test_seen_devices(pair: ServerPair) -> None:
-    """A server hears which devices were seen by others."""
+    """A server is notified of the devices that others saw."""
     seen = device(
         7, last_seen_at=1, address="::1", poll_period=2, polled_without_key=True
     )
@@ -108,7 +108,7 @@ async def test_seen_devices(pair: ServerPair) -> None:
 
 
 async def test_own_changes_no_notice(pair: ServerPair) -> None:
-    """What a server does itself is not told to it."""
+    """A server is not notified of its own changes."""
     recorder = NoticeRecorder()
     pair.a.add_notice_listener(recorder.on_notice)
     await pair.a.save_devices([device(7)])
@@ -121,7 +121,7 @@ async def test_own_changes_no_notice(pair: ServerPair) -> None:
 
 
 async def test_more_than_fits(pair: ServerPair) -> None:
-    """However much there is to tell, it is told in pieces that PostgreSQL takes."""
+    """A large notice is split into pieces that PostgreSQL accepts."""
     seen = [
         device(2**62 + i, last_seen_at=2**62, address="f" * 45, poll_period=2**62)
         for i in range(1000)
@@ -153,7 +153,9 @@ async def test_alone_after_all(pair: ServerPair) -> None:
 
 
 async def test_new_interest_is_noticed(pair: ServerPair) -> None:
-    """What a stream wants at one server is told to all, so that they can read it."""
+    """
+    A stream's interest at one server is notified to all, so that they can read it.
+    """
     interest = StreamInterest(
         DEFAULT_SCOPE_ID, EventType.COMMAND_STATUS, recorded_since=0, expires_at=1
     )

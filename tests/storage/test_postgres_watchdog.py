@@ -1,4 +1,4 @@
-"""Connections that carry nothing any more, and of which nobody was told so."""
+"""Connections that have gone silent without either end noticing."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -67,7 +67,7 @@ async def wait_until_enqueues(store: PostgresStore) -> None:
 async def test_devices_are_given_back(
     network: FaultyNetwork, near: PostgresStore, other: PostgresStore
 ) -> None:
-    """What a server had locked that is not heard of any more, others have soon."""
+    """The locks of a server that has gone silent are soon free for others."""
     lost = command()
 
     def decide(lane: Lane, changes: Changes, _prior: PriorState) -> None:

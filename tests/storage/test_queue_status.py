@@ -20,7 +20,7 @@ OTHER = 99
 
 
 async def test_queue_status(store: Store) -> None:
-    """Each scope is told how many of its commands wait, and which one is flying."""
+    """Each scope sees how many of its commands wait, and which one is in flight."""
     first, *more = (command(id=n) for n in range(1, 4))
     await enqueue_commands(store, first, *more, command(id=4, scope_id=OTHER))
     await enqueue_commands(store, command(id=5, device_id=7))

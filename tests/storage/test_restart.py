@@ -195,7 +195,7 @@ async def test_ended(location: StoreLocation, clock: ManualClock) -> None:
 
 
 async def test_late_result(location: StoreLocation, clock: ManualClock) -> None:
-    """What is TIMEOUT can be found by its delivery, and mended."""
+    """A TIMEOUT command can be found by its delivery, and corrected."""
     door = at_most_once_command()
     async with open_store(location, clock) as store:
         await enqueue_commands(store, door)

@@ -118,7 +118,7 @@ def test_no_database(path: Path, rubbish: bytes, clock: ManualClock) -> None:
 
 
 def test_refused_and_mended(path: Path, rubbish: bytes, clock: ManualClock) -> None:
-    """After a refusal the file can be opened as soon as it is mended."""
+    """After a refusal the file can be opened as soon as it is repaired."""
     asyncio.run(refuse(path, clock))
     path.unlink()
 

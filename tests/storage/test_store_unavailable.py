@@ -1,4 +1,4 @@
-"""The store is away: nothing is told that is not so, and afterwards all is well."""
+"""The store is unavailable: nothing untrue is answered, and afterwards all is well."""
 
 import asyncio
 
@@ -145,7 +145,7 @@ async def test_written_after(store: Store) -> None:
 
 
 async def test_everybody_is_notified(store: Store) -> None:
-    """Whoever shares the commit hears that it failed, `then` too, and no watcher."""
+    """All who share the commit learn that it failed, `on_done` too, and no observer."""
     completions: list[tuple[object, bool]] = []
     seen: list[Changes] = []
     store.add_commit_observer(seen.append)

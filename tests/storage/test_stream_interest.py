@@ -1,4 +1,4 @@
-"""What streams want to hear of, kept."""
+"""The stored interest of streams."""
 
 from pushserver.model.event import EventType
 from pushserver.storage.base import Store
@@ -22,7 +22,9 @@ async def test_kept(location: StoreLocation, clock: ManualClock) -> None:
 
 
 async def test_lasts_longer(store: Store) -> None:
-    """A wish that is kept again lasts longer, and began when it did; never shorter."""
+    """
+    An interest that is saved again lasts longer, never shorter, and keeps its start.
+    """
     for since, until in ((3, 9), (5, 12), (4, 7)):
         await store.stream_interests.save_interests(
             [StreamInterest(1, STATUS, since, until)]
@@ -34,7 +36,7 @@ async def test_lasts_longer(store: Store) -> None:
 
 
 async def test_begins_anew(store: Store) -> None:
-    """A wish that had lapsed begins anew: nothing was written in between."""
+    """An interest that had lapsed starts again: nothing was written in between."""
     await store.stream_interests.save_interests(
         [StreamInterest(1, STATUS, recorded_since=3, expires_at=9)]
     )

@@ -101,7 +101,9 @@ async def test_progress(store: Store) -> None:
 
 
 async def test_switched_off_elsewhere(store: Store) -> None:
-    """Who was switched off stays so, whatever is told of what was under way."""
+    """
+    A subscription that was disabled stays so, whatever becomes of what was under way.
+    """
     await save_subscription(
         store, owner=subscription(health=SubscriptionHealth.DISABLED)
     )

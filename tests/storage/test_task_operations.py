@@ -27,7 +27,7 @@ HOLD = 20 * SECOND
 
 
 async def test_added_operations(store: Store, two_step_task: Task) -> None:
-    """Operations are kept as they are, for each device, and none has begun."""
+    """Operations are stored as they are, one for each device, and none has started."""
     ids = await add_task_operations(store, two_step_task, 100)
 
     assert ids[::-1] == await operation_ids(
@@ -164,7 +164,7 @@ async def test_startable(store: Store, two_step_task: Task) -> None:
 
 
 async def test_begun_is_not_startable(store: Store, two_step_task: Task) -> None:
-    """What has begun, was canceled or is over does not begin; nor another task's."""
+    """What has started, was canceled or has ended cannot start; nor another task's."""
     await store.save_devices([seen(1, 0)])
     await store.save_last_seen([seen(1, 0)], [], keep=1)
     for fields in (
@@ -181,7 +181,9 @@ async def test_begun_is_not_startable(store: Store, two_step_task: Task) -> None
 
 
 async def test_unreachable(store: Store, two_step_task: Task) -> None:
-    """Without a device there is no hope; when it is late, for nobody who is away."""
+    """
+    A removed device is unreachable; when it is too late, so is one that is offline.
+    """
     await store.save_devices([device(1), device(2, scope_id=9), seen(4, 0)])
     await store.save_last_seen([seen(4, 0)], [], keep=1)
     ids = await add_task_operations(store, two_step_task, 4)

@@ -119,7 +119,7 @@ async def test_twenty_movers(store: Store, two_step_task: Task) -> None:
 
 
 async def finish(store: Store, of: Task, now: int) -> None:
-    """End a task if nothing of it runs; somebody wants to hear of it."""
+    """End a task if none of its operations runs; somebody wants the event."""
     store.event_interest[DEFAULT_SCOPE_ID] = frozenset({EventType.TASK_FINISHED})
 
     def decide(_lane: Lane, changes: Changes, _prior: PriorState) -> None:

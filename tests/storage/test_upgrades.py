@@ -61,7 +61,7 @@ async def add_upgrade(store: Store, of: Upgrade = FULL, **fields: Any) -> Task:
 
 
 async def add_device_upgrade(store: Store, of: Task, **fields: Any) -> Operation:
-    """Keep an operation of an upgrade with its part, which has begun."""
+    """Store an operation with its device upgrade, which has started."""
     own = {name: fields.pop(name) for name in list(fields) if name in FULL_PART}
     created = task_operation(
         of,
@@ -118,7 +118,7 @@ async def test_list(store: Store) -> None:
 
 
 async def test_not_begun_device_upgrade(store: Store) -> None:
-    """Of a part that has not begun nothing is known but the terms."""
+    """Of a device upgrade that has not started only the terms are known."""
     created = await add_upgrade(store)
     await add_task_operations(store, created)
 

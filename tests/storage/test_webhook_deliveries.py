@@ -1,4 +1,6 @@
-"""What was told to whom, and what is to be told: kept, found, and let go."""
+"""
+Which events were sent to which subscription, and which are due: stored and purged.
+"""
 
 import asyncio
 from functools import partial
@@ -144,7 +146,7 @@ async def test_due_in_order(store: Store) -> None:
 
 
 async def test_next_due(store: Store) -> None:
-    """Who has nothing to do is told until when."""
+    """A worker with nothing to do gets the time of the next delivery."""
     next_due = store.subscriptions.next_due_at
     assert await next_due(1, ordered=False) is None
     await save_subscription(
@@ -302,7 +304,7 @@ async def test_horizon(store: Store) -> None:
 
 
 async def test_purge_events(store: Store) -> None:
-    """Old events go with what was told of them, but not while somebody waits."""
+    """Old events go with their deliveries, but not while one of them waits."""
     events = await emit_events(store, 4)
     states = (DONE, DEAD, WebhookState.PENDING)
     sent = zip(events[:3], states, strict=True)

@@ -30,7 +30,7 @@ class EventStreamReader:
         return fields
 
     async def next_event(self) -> Block:
-        """Return the next block that tells something."""
+        """Return the next block that has an event."""
         while "data" not in (block := await self.read_block()):
             assert block, "The stream has ended."
         return block
@@ -41,7 +41,7 @@ class EventStreamReader:
         return data
 
     async def next_states(self, count: int) -> list[str]:
-        """Return the states that the next events tell."""
+        """Return the states in the next events."""
         return [(await self.next_data())["state"] for _ in range(count)]
 
     async def next_ids(self, count: int) -> list[str]:

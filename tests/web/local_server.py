@@ -49,7 +49,7 @@ class Response:
 
     @property
     def is_empty(self) -> bool:
-        """Tell whether this is what an idle device gets, to the letter."""
+        """Return whether this is what an idle device gets, to the letter."""
         return (self.status, self.body, self.headers.get("Content-Length")) == (
             200,
             b"",
@@ -205,7 +205,7 @@ class LocalServer:
 
 
 async def read_until_heartbeat(stream: aiohttp.ClientResponse) -> bytes:
-    """Return what a stream has to tell, up to its heartbeat."""
+    """Return what a stream sends, up to its heartbeat."""
     received = b""
     async with asyncio.timeout(10):
         while b": still here" not in received:

@@ -1,4 +1,4 @@
-"""A program that is told of events: a receiver of webhooks on the loopback."""
+"""A receiver of webhooks on the loopback."""
 
 import json
 from collections.abc import AsyncIterator

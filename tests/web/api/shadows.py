@@ -1,4 +1,4 @@
-"""A program that says what should be on devices, and a device that is told."""
+"""A program that says what should be on devices, and a device that gets it."""
 
 import json
 from typing import Any

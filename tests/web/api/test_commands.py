@@ -42,7 +42,7 @@ async def test_whole_life(server: LocalServer) -> None:
 
 
 def has_null(value: Any) -> bool:
-    """Tell whether anything in *value* is null."""
+    """Return whether anything in *value* is null."""
     if isinstance(value, dict):
         return any(map(has_null, value.values()))
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""What was told to a subscription, over the API: pings, tries, and sending again."""
+"""Deliveries of a subscription over the API: pings, tries, and resending."""
 
 import time
 from collections.abc import AsyncIterator
@@ -245,7 +245,7 @@ async def test_ping_in_vain(subscribed: Subscribed) -> None:
 
 async def test_ping_while_nobody_delivers(subscribed: Subscribed) -> None:
     """
-    Without a courier, as in the moment of a start, a ping is 503.
+    Without a worker, as in the moment of a start, a ping is 503.
     """
     subscribed.server.services.subscriptions.workers.clear()
     answer = await subscribed.server.api("POST", f"/subscriptions/{subscribed.id}/ping")

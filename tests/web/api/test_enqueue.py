@@ -1,4 +1,4 @@
-"""Enqueuing: what a program gives, and what it is told."""
+"""Enqueuing: what a program sends, and what it gets."""
 
 import base64
 from typing import Any
@@ -220,7 +220,7 @@ async def test_all_or_nothing(
     server: LocalServer, body: Any, pointer: str | None
 ) -> None:
     """
-    One wrong command in an array, and none is enqueued; the pointer tells which.
+    One wrong command in an array, and none is enqueued; the pointer says which.
     """
     await server.api("PUT", f"/devices/{DEVICE}", {})
 

@@ -1,4 +1,4 @@
-"""The stream of events: what it tells, to whom, and from where it goes on."""
+"""The stream of events: what it sends, to whom, and where it resumes."""
 
 import asyncio
 
@@ -29,7 +29,7 @@ async def newest(server: LocalServer) -> int:
 
 async def test_as_it_happens(server: LocalServer) -> None:
     """
-    Each transition of a command is told when it happens, with what is known by then.
+    Each transition of a command is sent when it happens, with what is known by then.
     """
     async with open_event_stream(server) as stream:
         command = await server.enqueue()
@@ -51,7 +51,7 @@ async def test_as_it_happens(server: LocalServer) -> None:
 
 async def test_the_error_is_told(server: LocalServer) -> None:
     """
-    Why a command failed is told, as the device said it, and nothing else that it said.
+    A failed command is sent with the device's error, and nothing else of its answer.
     """
     async with open_event_stream(server, "events=command.status") as stream:
         await server.enqueue()
@@ -65,7 +65,7 @@ async def test_the_error_is_told(server: LocalServer) -> None:
 
 async def test_begins_now(server: LocalServer) -> None:
     """
-    Without an id to go on from, what was before is not told.
+    Without an id to resume from, earlier events are not sent.
     """
     async with open_event_stream(server):
         await server.enqueue()
@@ -87,7 +87,7 @@ async def test_begins_now(server: LocalServer) -> None:
 )
 async def test_of_devices(server: LocalServer, query: str) -> None:
     """
-    Only events of the devices that were asked for are told.
+    Only events of the requested devices are sent.
     """
     await server.api("PUT", f"/devices/{DEVICE}", {"tags": {"site": "north"}})
     await server.api("PUT", f"/devices/{OTHER}", {"tags": {"site": "south"}})
@@ -100,7 +100,7 @@ async def test_of_devices(server: LocalServer, query: str) -> None:
 
 async def test_of_types(server: LocalServer) -> None:
     """
-    Only events of the types that were asked for are told.
+    Only events of the requested types are sent.
     """
     async with (
         open_event_stream(server),
@@ -135,7 +135,7 @@ async def test_goes_on(server: LocalServer, way: str) -> None:
 
 async def test_goes_on_from_before_the_first(server: LocalServer) -> None:
     """
-    The id to go on from is told before there is an event: a break then costs nothing.
+    The id to resume from is sent before the first event: a break then costs nothing.
     """
     async with open_event_stream(server) as stream:
         begins = await stream.read_block()
@@ -162,7 +162,8 @@ async def test_heartbeat(server: LocalServer, monkeypatch: pytest.MonkeyPatch) -
 
 async def test_missed(server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    Who stayed away for longer than the buffer lasts is told how much it missed.
+    A reader that stayed away for longer than the buffer lasts learns how much it
+    missed.
     """
     monkeypatch.setattr(events, "MAX_BACKLOG", 5)
     async with open_event_stream(server):
@@ -178,7 +179,7 @@ async def test_missed(server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> N
 
 async def test_too_slow(server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    A reader that falls behind while it reads is told how much it missed.
+    A reader that falls behind while it reads learns how much it missed.
     """
     monkeypatch.setattr(events, "BATCH_SIZE", 2)
     monkeypatch.setattr(events, "MAX_BACKLOG", 5)
@@ -258,7 +259,7 @@ async def test_hanging_up_frees_everything(
 
 async def test_ends_when_the_token_is_revoked(server: LocalServer) -> None:
     """
-    Whose token is revoked is told nothing more, and others are.
+    A stream whose token is revoked ends; others go on.
     """
     body = {"name": "reader", "permissions": ["events:read"]}
     created = (await server.api("POST", "/tokens", body)).json()
@@ -297,7 +298,7 @@ async def test_ends_when_the_server_stops(database: str, clock: ManualClock) -> 
 
 async def test_another_scope(server: LocalServer) -> None:
     """
-    A stream tells nothing of another scope, whatever it asks for.
+    A stream shows nothing of another scope, whatever it asks for.
     """
     created = (await server.api("POST", "/scopes", {"name": "other"})).json()
     async with open_event_stream(server) as ours:

@@ -114,7 +114,7 @@ async def test_a_day(server: LocalServer) -> None:
 
 async def test_still_running(server: LocalServer) -> None:
     """
-    While the first request waits for its outcome, the second is told to come later.
+    While the first request waits for its outcome, the second is asked to come later.
     """
     waits = {"Prefer": "wait=30"}
     first = asyncio.create_task(post(server, headers=waits))

@@ -133,7 +133,7 @@ async def test_wrong_line(
 
 async def test_names_the_line(server: LocalServer) -> None:
     """
-    People are told which line is wrong, counting from one.
+    An error names the wrong line, counting from one.
     """
     json_rows = await send(server, b'{"deviceId":1}\n\n{"deviceId":"x"}', NDJSON)
     csv_rows = await send(server, b"deviceId\n1\nx\n", CSV)

@@ -1,4 +1,4 @@
-"""Notifications over the API: the server's own, and what others tell."""
+"""Notifications over the API: the server's own, and those from outside."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from tests.web.local_server import LocalServer, Response
 async def post_notification(
     server: LocalServer, operation: dict[str, Any], **fields: Any
 ) -> Response:
-    """Tell of an operation."""
+    """Post a notification of an operation."""
     return await server.api(
         "POST", f"/operations/{operation['id']}/notifications", fields
     )
@@ -26,7 +26,7 @@ async def post_notification(
 async def list_notifications(
     server: LocalServer, operation: dict[str, Any], query: str = ""
 ) -> list[dict[str, Any]]:
-    """Return what was told of an operation."""
+    """Return an operation's notifications."""
     path = f"/operations/{operation['id']}/notifications?{query}"
     items: list[dict[str, Any]] = (await server.api("GET", path)).json()["items"]
     return items
@@ -56,7 +56,7 @@ async def test_each_transition(server: LocalServer) -> None:
 
 async def test_told(server: LocalServer) -> None:
     """
-    What is told from outside is answered whole, and listed as it was answered.
+    A notification from outside is answered whole, and listed as it was answered.
     """
     operation = await create_operation(server)
     server.clock.tick(seconds=2)
@@ -151,7 +151,7 @@ async def test_refused(
     server: LocalServer, wrong: dict[str, Any], pointer: str
 ) -> None:
     """
-    What is wrong is named, and nothing is told.
+    An error names the field, and no notification is stored.
     """
     operation = await create_operation(server)
 
@@ -207,7 +207,7 @@ async def test_bad_query(server: LocalServer, query: str, pointer: str) -> None:
 
 async def test_not_there(server: LocalServer) -> None:
     """
-    Of what is not there nothing can be told.
+    An operation that does not exist takes no notifications.
     """
     answer = await server.api("POST", "/operations/5/notifications", {"progress": 1})
 

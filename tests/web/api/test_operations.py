@@ -1,4 +1,4 @@
-"""Operations over the API: what a program gives, and what it is told."""
+"""Operations over the API: what a program sends, and what it gets."""
 
 from typing import Any
 
@@ -145,7 +145,7 @@ async def test_stale_and_mended(server: LocalServer) -> None:
 
 async def test_no_steps(server: LocalServer) -> None:
     """
-    What has no steps is the device's, too; it waits for what is told of it.
+    An operation without steps is the device's, too; it waits for its notifications.
     """
     operation = await create_operation(server)
 

@@ -40,7 +40,7 @@ from tests.web.local_server import DEVICE, LocalServer
 )
 async def test_refused(server: LocalServer, body: dict[str, Any], pointer: str) -> None:
     """
-    What is wrong is named, and nothing is begun.
+    An error names the field, and nothing is started.
     """
     usual = {} if body == {} else {"deviceId": DEVICE}
 

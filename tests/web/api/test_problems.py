@@ -1,4 +1,4 @@
-"""Every way that an error can leave: one shape, and nothing told that is not meant."""
+"""Every way that an error can leave: one shape, and nothing internal shown."""
 
 import pytest
 import structlog

@@ -9,7 +9,8 @@ LATER = "2999-01-01T00:00:00Z"
 
 async def test_purge(server: LocalServer) -> None:
     """
-    Ended commands and their results go; what is left is told, and when it is done.
+    Ended commands and their results go; the answer says what is left, and when it is
+    done.
     """
     await server.enqueue()
     await server.poll()

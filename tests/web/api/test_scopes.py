@@ -83,7 +83,7 @@ async def test_token_of_scope(server: LocalServer, acme: Tenant) -> None:
 
 async def test_server(server: LocalServer, acme: Tenant) -> None:
     """
-    Each scope is told of its own devices and held polls; the first, of refusals.
+    Each scope sees its own devices and held polls; the first also sees refusals.
     """
     await acme.api("PUT", DEVICE_PATH, {"hold": 60})
     await server.api("PUT", "/devices/5", {})

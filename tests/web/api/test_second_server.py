@@ -1,4 +1,4 @@
-"""What one server was told counts at once at the others over the same database."""
+"""A change at one server counts at once at the others over the same database."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -20,7 +20,7 @@ DOOR = 7
 async def _second_server(
     database: str, clock: ManualClock
 ) -> AsyncIterator[LocalServer]:
-    """Return a second server, which hears of the first one only when it asks."""
+    """Return a second server, which gets the first one's notices only when it asks."""
     async with running_server(database, clock) as there:
         member = cast("Any", there.services.store).member
         member._run_task.cancel()
@@ -76,7 +76,7 @@ async def test_deleted(server: LocalServer, second_server: LocalServer) -> None:
 
 
 async def test_made_once(server: LocalServer, second_server: LocalServer) -> None:
-    """Of two who make the same device one is told that it is new."""
+    """Of two that create the same device, one gets the answer that it is new."""
     await server.api("PUT", f"/devices/{DOOR}", {})
     again = await second_server.api("PUT", f"/devices/{DOOR}", {"name": "door"})
 
@@ -86,7 +86,7 @@ async def test_made_once(server: LocalServer, second_server: LocalServer) -> Non
 async def test_read_later(
     server: LocalServer, second_server: LocalServer, database: str
 ) -> None:
-    """What cannot be read when it is heard of is read when the database is back."""
+    """What cannot be read when its notice comes is read when the database is back."""
     store, cluster_sync = (
         cast("Any", second_server.services.store),
         second_server.services.cluster_sync,

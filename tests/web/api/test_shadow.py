@@ -51,7 +51,7 @@ async def test_desired(server: LocalServer) -> None:
 
 async def test_delivered(server: LocalServer) -> None:
     """
-    The device is told strings; when it has taken them, they are reported.
+    The device is sent strings; when it has taken them, they are reported.
     """
     await set_desired(server, DESIRED)
 

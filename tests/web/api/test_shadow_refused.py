@@ -126,7 +126,7 @@ async def test_many_refused(
     server_with_devices: LocalServer, wrong: Any, pointer: str
 ) -> None:
     """
-    For many devices the same is refused, and null, too; nothing is begun.
+    For many devices the same is refused, and null, too; nothing is started.
     """
     good = {"targets": {"all": True}, "desired": {"general": {"language": "x"}}}
     answer = await server_with_devices.api("PATCH", "/shadows", {**good, **wrong})

@@ -33,7 +33,7 @@ async def service_statuses(server: LocalServer, device: int) -> dict[str, Any]:
 
 async def test_task(server_with_devices: LocalServer) -> None:
     """
-    Each device that is there is told, a service after the other, and the task counts.
+    Each device that is online is sent one service after the other, and the task counts.
     """
     task = await create_shadow_task(server_with_devices)
 
@@ -63,7 +63,7 @@ async def test_desired_at_once(server_with_devices: LocalServer) -> None:
 
 async def test_dry_run(server_with_devices: LocalServer) -> None:
     """
-    A dry run tells who would be hit, and changes nothing.
+    A dry run shows which devices would be affected, and changes nothing.
     """
     answer = await post_desired(server_with_devices, dryRun=True)
 
@@ -88,7 +88,7 @@ async def test_failure(server_with_devices: LocalServer) -> None:
 
 async def test_nothing_differs(server_with_devices: LocalServer) -> None:
     """
-    A device that has it all is told once more, so that the task can count it.
+    A device that has it all is sent it once more, so that the task can count it.
     """
     await create_shadow_task(server_with_devices, targets={"deviceIds": [1]})
     await run_command(server_with_devices, device=1)

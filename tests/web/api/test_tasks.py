@@ -69,7 +69,7 @@ async def test_everything_given(server_with_devices: LocalServer) -> None:
 
 async def test_to_the_end(server_with_devices: LocalServer) -> None:
     """
-    Counts and the share that is done are told, until all is over.
+    Counts and the share that is done are shown until everything has ended.
     """
     task = await create_task(
         server_with_devices, steps=[STEP, PHOTO], targets={"deviceIds": [1, 2]}
@@ -131,7 +131,7 @@ async def test_limits_of_failures(
     server_with_devices: LocalServer, limit: int | str
 ) -> None:
     """
-    A number is told as a number, a percentage as one.
+    A number is shown as a number, a percentage as one.
     """
     expected = int(limit) if str(limit).isdigit() else limit
     answer = await post_task(server_with_devices, stopAfterFailures=limit)
@@ -231,7 +231,7 @@ async def test_tried_again(
     server_with_devices: LocalServer, body: Any, waiting: int
 ) -> None:
     """
-    What failed is begun anew, what nobody knows of if it is said; the old stay.
+    What failed is started again, and what is unknown if asked for; the old stay.
     """
     task = await create_task(
         server_with_devices,

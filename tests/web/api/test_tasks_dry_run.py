@@ -1,4 +1,4 @@
-"""Tasks over the API: a dry run tells whom a task would hit."""
+"""Tasks over the API: a dry run shows which devices a task would affect."""
 
 from tests.web.api.operations import IDEMPOTENCY_HEADER, STEP
 from tests.web.api.tasks import ALL, post_task
@@ -7,7 +7,7 @@ from tests.web.local_server import LocalServer
 
 async def test_dry_run(server_with_devices: LocalServer) -> None:
     """
-    A dry run tells who would be hit, who is there and when to expect them.
+    A dry run shows the devices, which are online, and when to expect the others.
     """
     for _ in range(2):
         server_with_devices.clock.tick(seconds=10)
@@ -57,7 +57,7 @@ async def test_dry_run_uses_no_key(server_with_devices: LocalServer) -> None:
 
 async def test_dry_run_of_many(server: LocalServer) -> None:
     """
-    Of very many all ids are told, and a thousand in full.
+    Of very many devices all ids are shown, and a thousand in full.
     """
     rows = b"\n".join(b'{"deviceId":%d}' % n for n in range(1, 1102))
     kind = {"Content-Type": "application/x-ndjson"}

@@ -46,7 +46,7 @@ async def test_refused(
     server_with_devices: LocalServer, wrong: dict[str, Any], pointer: str, dry: bool
 ) -> None:
     """
-    What is wrong is named, and nothing is begun, also where nothing would be.
+    An error names the field, and nothing is started, not even with nothing to start.
     """
     answer = await post_task(server_with_devices, **{**wrong, "dryRun": dry})
 

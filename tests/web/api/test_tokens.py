@@ -58,7 +58,7 @@ async def test_revoked_twice(server: LocalServer) -> None:
 )
 async def test_not_valid(server: LocalServer, header: str) -> None:
     """
-    What is no valid token is 401, which says what is wanted.
+    An invalid token is 401, and the answer says what is required.
     """
     answer = await server.api(
         "GET", "/devices", token=None, headers={"Authorization": header}

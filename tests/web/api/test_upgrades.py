@@ -84,7 +84,7 @@ async def test_states(server_with_devices: LocalServer) -> None:
 
 async def test_failures(server_with_devices: LocalServer) -> None:
     """
-    What failed is told with the reason, and in the list of its devices.
+    Failures are shown with the reason, and in the list of devices.
     """
     created = await create_upgrade(server_with_devices, targets={"deviceIds": [1, 2]})
     for device, last in ((1, ERROR), (2, NEW)):
@@ -149,7 +149,7 @@ async def test_devices_that_wait(server_with_devices: LocalServer) -> None:
 
 async def test_more_failures_than_are_shown(server: LocalServer) -> None:
     """
-    Of very many failures a hundred are told, and where the others are.
+    Of very many failures a hundred are shown, and where to find the others.
     """
     rows = b"\n".join(b'{"deviceId":%d}' % n for n in range(1, 103))
     kind = {"Content-Type": "application/x-ndjson"}
@@ -272,7 +272,7 @@ async def test_once(server_with_devices: LocalServer) -> None:
 
 async def test_dry_run(server_with_devices: LocalServer) -> None:
     """
-    A dry run tells who would be hit, and makes nothing.
+    A dry run shows which devices would be affected, and creates nothing.
     """
     answer = await post_upgrade(server_with_devices, dryRun=True)
 

@@ -280,7 +280,7 @@ async def test_longer_than_announced(server: LocalServer) -> None:
 @pytest.mark.parametrize("path", ["/result", "/x/result", "/d/key/push/result"])
 async def test_asks_first(server: LocalServer, path: str) -> None:
     """
-    A device that asks whether its body is welcome is told to go on.
+    A device that asks whether it may send its body gets a 100 Continue.
     """
     async with server.connect() as (reader, writer), asyncio.timeout(5):
         writer.write(

@@ -147,7 +147,7 @@ async def test_hung_up_at_the_same_time(
 
 async def test_impatient_device(held: LocalServer) -> None:
     """
-    A device that hangs up three times is not held any more, until it is told so.
+    A device that hangs up three times is no longer held, until its hold is set again.
     """
     for _ in range(3):
         async with held.connect() as (_, writer):

@@ -16,7 +16,9 @@ async def key_for(server: LocalServer, **filters: bool) -> str:
 
 
 async def is_served(server: LocalServer, path: str) -> bool:
-    """Tell whether the device gets its command under *path*, or nothing at all."""
+    """
+    Return whether the device gets its command under *path*; otherwise it gets nothing.
+    """
     command = await server.enqueue()
     answer = await server.poll(QUERY, path=path)
     if answer.is_empty:

@@ -1,4 +1,4 @@
-"""What a device is told: one command object, as the vendor's page has it."""
+"""What a device is sent: one command object, as on the vendor's page."""
 
 import base64
 import json

@@ -63,7 +63,7 @@ async def test_adopted_elsewhere(server: LocalServer, database: str) -> None:
 
 @attrs.define(eq=False)
 class PausedSyncStore:
-    """A store that hears of others once it `may`; not the first time if it `fails`."""
+    """A store that gets notices once it `may`; not the first time if it `fails`."""
 
     store: Any
     fails: bool = False
@@ -75,7 +75,7 @@ class PausedSyncStore:
         return getattr(self.store, name)
 
     async def sync_notices(self) -> None:
-        """Hear of others."""
+        """Get the notices of others."""
         self.syncs += 1
         if self.fails and not self.failed.is_set():
             self.failed.set()

@@ -91,7 +91,7 @@ async def test_kept_over_a_restart(server: LocalServer) -> None:
 
 async def test_people(server: LocalServer) -> None:
     """
-    Somebody who is no terminal is told that there is nothing.
+    A person with a browser gets the answer that nothing is there.
     """
     answer = await server.request("GET", "/index.html")
 

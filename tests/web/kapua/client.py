@@ -86,7 +86,7 @@ class KapuaOperation:
         return f"{self.path}/notifications"
 
     async def post_notification(self, progress: int, **fields: Any) -> str:
-        """Tell of it, a second later; return the notification's Kapua id."""
+        """Post a notification, a second later; return its Kapua id."""
         self.server.clock.tick(1)
         sent_at = self.server.clock.now() - SECOND // 16
         defaults: dict[str, Any] = {"resource": "download", "sent_at": sent_at}

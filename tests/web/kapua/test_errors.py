@@ -127,7 +127,7 @@ SINGLE = [route for route in ROUTES if route.path.endswith("}")]
 async def test_not_there(
     kapua: KapuaClient, operation: KapuaOperation, route: KapuaRoute
 ) -> None:
-    """What is not there is 404; its id is told as it was given."""
+    """What does not exist is 404, with its id as it was given."""
     kind, name = (
         ("managementOperationNotification", "notificationId")
         if "notificationId" in route.path
@@ -265,7 +265,7 @@ async def test_store_away(kapua: KapuaClient, operation: KapuaOperation) -> None
 async def test_internal(
     kapua: KapuaClient, operation: KapuaOperation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What nobody expected is 500 in Kapua's shape, and tells nothing."""
+    """An unexpected error is 500 in Kapua's shape, and reveals nothing."""
 
     def fail(*_: object) -> None:
         raise KeyError("a secret")

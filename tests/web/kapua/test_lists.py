@@ -142,7 +142,7 @@ async def test_sent_late(kapua: KapuaClient, operation: KapuaOperation) -> None:
 async def test_resource(
     kapua: KapuaClient, operation: KapuaOperation, notification_ids: list[str]
 ) -> None:
-    """A resource finds what tells of it, and its total is its own."""
+    """A resource filters its notifications, and has a total of its own."""
     path = f"{operation.notifications}?resource=install&askTotalCount=true&limit=1"
     page = await kapua.get(path)
 
@@ -155,7 +155,7 @@ async def test_resource(
 async def test_total(
     kapua: KapuaClient, operation: KapuaOperation, notification_ids: list[str]
 ) -> None:
-    """The total is told when it is asked for, wherever the page is."""
+    """The total is shown when it is asked for, wherever the page is."""
     for flag, expected in (("true", 5), ("TRUE", 5), ("false", None)):
         path = f"{operation.notifications}?askTotalCount={flag}&offset=4"
         assert expected == (await kapua.get(path)).get("totalCount")

@@ -42,7 +42,7 @@ async def test_completed(kapua: KapuaClient, operation: KapuaOperation) -> None:
 
 
 async def test_properties(kapua: KapuaClient, server: LocalServer) -> None:
-    """Properties are told with their type, which is text."""
+    """Properties are shown with their type, which is text."""
     operation = await create_operation(server, properties='{"name":"heater"}')
 
     assert [{"name": "name", "propertyType": "string", "propertyValue": "heater"}] == (
@@ -51,7 +51,7 @@ async def test_properties(kapua: KapuaClient, server: LocalServer) -> None:
 
 
 async def test_steps(kapua: KapuaClient, server: LocalServer) -> None:
-    """A client follows an operation that was begun over the API, step by step."""
+    """A client follows an operation that was created over the API, step by step."""
     body = {
         "deviceId": "478435",
         "resource": "users",

@@ -13,7 +13,7 @@ from tests.web.local_server import DEVICE, LocalServer, running_server
 
 async def test_made(server: LocalServer) -> None:
     """
-    A new subscription is told whole, with what nobody said by default.
+    A new subscription is shown whole, with its defaults.
     """
     created = await create_subscription(server)
 
@@ -58,7 +58,7 @@ async def test_every_setting(server: LocalServer) -> None:
 
 async def test_ordered_unless_native(server: LocalServer) -> None:
     """
-    Formats of others are told in order, which their applications count on.
+    Formats of other platforms are ordered by default: their applications rely on it.
     """
     created = await create_subscription(server, format="iotda")
 
@@ -167,7 +167,7 @@ async def test_native_tells_everything(server: LocalServer) -> None:
 
 async def test_survives_a_restart(database: str, clock: ManualClock) -> None:
     """
-    Subscriptions are there after a restart, and so is what they want to hear of.
+    Subscriptions survive a restart, and so does their interest.
     """
     allowed = {"webhook_allow_networks": "127.0.0.0/8"}
     async with running_server(database, clock, **allowed) as server:

@@ -74,7 +74,7 @@ async def test_unknown_elsewhere(server: LocalServer, format_: str) -> None:
 
 async def test_told(near: LocalServer) -> None:
     """
-    What was delivered and what failed is told once each, with the page's fields.
+    Each delivery and each failure is sent once, with the page's fields.
     """
     async with running_receiver() as receiver:
         await create_subscription(
@@ -106,7 +106,7 @@ async def test_told(near: LocalServer) -> None:
 
 async def test_told_in_the_servers_words(near: LocalServer) -> None:
     """
-    Others are told in the server's own words, with the reason.
+    The native format has the server's own words, with the reason.
     """
     async with running_receiver() as receiver:
         await create_subscription(near, events=["shadow.status"], url=receiver.url)

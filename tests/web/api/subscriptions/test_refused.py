@@ -161,7 +161,7 @@ async def include(server: LocalServer, *permissions: str) -> list[Response]:
 
 async def test_include_needs_more(server: LocalServer) -> None:
     """
-    Results are told to a subscription only by who may read them.
+    Only who may read results can have them sent to a subscription.
     """
     response = await include(server, "subscriptions:write", "commands:read")
 
@@ -174,7 +174,7 @@ async def test_include_needs_more(server: LocalServer) -> None:
 
 async def test_include(server: LocalServer) -> None:
     """
-    Who may read results may have them told.
+    Who may read results can have them sent.
     """
     response = await include(server, "subscriptions:write", "results:read")
 
