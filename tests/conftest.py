@@ -17,7 +17,7 @@ from tests.postgres import empty_database
 from tests.program import Program
 from tests.sqlite import copy_new_store
 
-# What nobody reads is drawn plainly: colours and what functions knew take minutes.
+# Render logs without colours and local variables: that saves minutes.
 structlog.configure(
     processors=[
         structlog.contextvars.merge_contextvars,
@@ -27,7 +27,7 @@ structlog.configure(
     ]
 )
 
-# How long it takes to make examples up says how busy the machine is, and nothing else.
+# Slow generation of examples only shows a busy machine: do not fail on it.
 settings.register_profile(
     "patient",
     settings(),
@@ -40,12 +40,12 @@ settings.register_profile(
     "quick", settings(), max_examples=settings().max_examples // 4
 )
 
-# Who runs the tests in the background has Ctrl-C ignored, also in what they start.
+# A shell ignores Ctrl-C in what it runs in the background; the tests need it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Keep the collector away from all that lives as long as the tests do."""
+    """Keep the garbage collector off objects that live as long as the tests."""
     gc.collect()
     gc.freeze()
     plugins = session.config.pluginmanager
@@ -64,20 +64,20 @@ STORES = ("sqlite", "postgres")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let the tests of one store be run alone."""
-    parser.addoption("--store", choices=STORES, help="run tests of this store alone")
+    """Add options that select tests by store."""
+    parser.addoption("--store", choices=STORES, help="run only the tests of this store")
     parser.addoption("--whole", action="store_true", help="leave no case out")
 
 
-#: Of a web test's many cases the first of so many runs on the second store, too, in
-#: the everyday run: how a request is read and answered is no matter of the store.
+#: Every how many cases of a web test one also runs on the second store, in the everyday
+#: run: how a request is parsed and answered does not depend on the store.
 SECOND_STORE_STRIDE = 10
 
 
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> None:
-    """Leave out what the options say, and most of web tests on the second store."""
+    """Deselect what the options say, and most web tests on the second store."""
     deselected = set()
     if not (config.getoption("--whole") or config.getoption("--store")):
         deselected |= _skipped_on_second_store(items)

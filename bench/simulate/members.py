@@ -11,9 +11,9 @@ from bench.simulate.times import ServiceTimes
 @attrs.define(eq=False)
 class SimulatedMember:
     """
-    Tells the desks of the *others* what its *process* wrote, and hears what they tell.
+    Notifies the *others* of what its *process* wrote, and reads their notices.
 
-    It sends one message at a time, and hears all that have come since the last time.
+    It sends one message at a time, and reads all that have come since the last time.
     """
 
     env: simpy.Environment

@@ -39,7 +39,7 @@ def tables(
 
 
 def arithmetic(times: ServiceTimes) -> str:
-    """Return what so many devices do, and what is kept of it."""
+    """Return what so many devices do, and how much is stored of it."""
     rows = [
         (
             f"{devices:,}",

@@ -64,7 +64,7 @@ class SimulationResult:
     @property
     def is_steady(self) -> bool:
         """
-        Tell whether it would go on like that.
+        Return whether it would go on like that.
 
         Who is busy all the time may go on: rounds are shared by more then.
         """

@@ -1,4 +1,4 @@
-"""What is used when nobody asks for anything is no part of what was measured."""
+"""What a server uses while it is idle is not part of a measurement."""
 
 import os
 

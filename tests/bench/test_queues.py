@@ -87,7 +87,7 @@ def test_cores_work_side_by_side() -> None:
 
 def test_long_work_gives_way() -> None:
     """
-    Who comes amid long work waits for its present turn only.
+    A job that arrives during long work waits only for its present turn.
     """
     env = simpy.Environment()
     cores = Cores(env, 1, turn=0.005)

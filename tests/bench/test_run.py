@@ -98,7 +98,7 @@ def test_doors_take_as_long_as_was_seen(processes: int, seen: str) -> None:
 
 def test_commands_that_come_at_once_share_rounds() -> None:
     """
-    A process whose core is full goes on, with more in each round.
+    A process whose core is saturated goes on, with more in each round.
     """
     times = read().times
     busy = simulate(attrs.evolve(HELD, commands_per_hour=1500), times)

@@ -29,14 +29,14 @@ def _cli_context(server: Program) -> CliContext:
 
 @asynccontextmanager
 async def record_events(server: Program) -> AsyncIterator[Client]:
-    """Have events kept, as whoever reads a stream has."""
+    """Have events recorded, as a reader of the stream would."""
     async with Client(server.url, server.token) as client, client.stream_events():
         yield client
 
 
 @pytest.fixture(name="commands")
 async def _commands(server: Program, device_id: str) -> list[str]:
-    """Return the ids of commands whose events are kept."""
+    """Return the ids of commands whose events are stored."""
     async with record_events(server) as client:
         enqueued = await client.enqueue_many(device_id, [{"endpoint": "reboot"}] * 3)
         return [each["id"] for each in enqueued]
@@ -44,7 +44,7 @@ async def _commands(server: Program, device_id: str) -> list[str]:
 
 def test_what_there_is(run: Run, device_id: str, commands: list[str]) -> None:
     """
-    What there is is printed, and whoever goes on at the last id reads none of it again.
+    The stored events are printed, and resuming at the last id prints none again.
     """
     mine = ("events", "--device", device_id, "--json")
     first = run(*mine)

@@ -43,7 +43,7 @@ def test_results_go_on_at_the_cursor(
     run: Run, answer_one: Callable[[], str], device_id: str
 ) -> None:
     """
-    What was read is not read again by who goes on at the cursor.
+    Resuming at the cursor prints no result again.
     """
     ids = [answer_one(), answer_one(), answer_one()]
     mine = ("results", "--device", device_id, "--json")

@@ -219,7 +219,7 @@ def test_devices_that_do_not_come(
 
 def test_steer(run: Run, make: Any, fleet: StartFleet, devices: list[str]) -> None:
     """
-    A task is paused, goes on, is canceled, and what failed of it is tried again.
+    A task is paused, resumed, canceled, and retried where it failed.
     """
     task_id = make("--json").only["id"]
     paused = run("tasks", "pause", task_id, "--json").only

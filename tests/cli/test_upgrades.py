@@ -129,7 +129,7 @@ def test_failures(run: Run, make: Any, fleet: StartFleet, devices: list[str]) ->
 
 def test_steer(run: Run, make: Any, fleet: StartFleet, devices: list[str]) -> None:
     """
-    An upgrade is paused, goes on, is canceled, and what failed is tried again.
+    An upgrade is paused, resumed, canceled, and retried where it failed.
     """
     upgrade_id = make("--json").only["id"]
     paused = run("upgrades", "pause", upgrade_id, "--json").only

@@ -1,1 +1,1 @@
-"""Wire forms, both ways."""
+"""Tests of the wire forms, in both directions."""

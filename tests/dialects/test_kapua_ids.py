@@ -34,7 +34,7 @@ PAGE = {
     "f1Hu1T8iIRw": 9174376515585057052,
     "cjmXXKvLUY8": 8230776218271306127,
 }
-#: This id on the page has stray last bits: written back, its last letter is a w.
+#: This id on the page has superfluous last bits: encoded again it ends in a w.
 NONCANONICAL, WITHOUT, NUMBER = "QNvLTfKO1hy", "QNvLTfKO1hw", 4673552573969389084
 
 

@@ -116,7 +116,7 @@ def test_result_included(posted: bytes, payload: bytes) -> None:
 
 @pytest.mark.parametrize("kind", [k for k in EventType if k.startswith("operation.")])
 def test_operation(kind: EventType) -> None:
-    """An operation's body has its device, and its task if it is part of one."""
+    """An operation's body has its device, and its task if it belongs to one."""
     payload = OperationPayload(OPERATION, "RUNNING", 50, "packages", 9, "half way")
 
     body = native_body(event(kind, payload), None, include_result=False)

@@ -150,7 +150,7 @@ def test_not_utf8(field: str) -> None:
 
 
 def test_metadata() -> None:
-    """The program's own notes are kept to the byte."""
+    """The program's own metadata is preserved byte for byte."""
     order = make_order(endpoint="x", metadata=b'{"ticket": 1.10}')
 
     assert '{"ticket": 1.10}' == order.metadata

@@ -87,7 +87,7 @@ def test_empty_error(empty: bytes) -> None:
     ],
 )
 def test_numbers(text: bytes) -> None:
-    """Numbers are kept to the digit, also inside a string of JSON."""
+    """Numbers are preserved digit for digit, also inside a string of JSON."""
     assert text == parse_result(b'{"response":' + text + b"}").response
     assert (
         b'{"id":' + text + b"}"

@@ -17,8 +17,8 @@ class FaultyNetwork:
     """
     Carries connections to `database`; servers reach it at `url`.
 
-    `latency`: seconds that what is sent takes longer. While `flowing` is not set
-    nothing arrives any more, and nobody is told so.
+    `latency`: seconds by which every transfer is delayed. While `flowing` is cleared,
+    bytes are held back and neither end notices.
     """
 
     database: str

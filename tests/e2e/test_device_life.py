@@ -73,7 +73,7 @@ async def test_whole_life(server: Program, api: Client, device_of: MakeDevice) -
 
 async def test_stringified(server: Program, api: Client, device_of: MakeDevice) -> None:
     """
-    A response that is a string of JSON is shown parsed, and kept as it came.
+    A response that is a string of JSON is shown parsed, and stored as it came.
     """
     device = device_of(server, stringified=True, no_uuid=True)
     command = await api.enqueue(ME, LOAD_USERS)

@@ -54,8 +54,8 @@ async def test_right_after_the_commit(
     program: Program, device_of: MakeDevice, *, waiting: bool
 ) -> None:
     """
-    A door handed out in the database, and killed before or after its device was told:
-    never handed out again, and nobody knows what became of it.
+    The server is killed after it committed a door's delivery, before or after the device
+    got it: the door is never handed out again, and its outcome stays unknown.
     """
     program.start(**HASTY)
     device = device_of(program)

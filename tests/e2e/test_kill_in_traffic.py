@@ -1,4 +1,4 @@
-"""Killed again and again in the middle of everything: what was promised is kept."""
+"""Killed again and again in the middle of everything: promises are kept."""
 
 import asyncio
 import itertools

@@ -121,8 +121,8 @@ async def test_one_after_the_other(
     servers_of: MakeServers, device_of: MakeDevice
 ) -> None:
     """
-    A device polls at one server, what it is given was enqueued at a second, and its
-    result goes to a third; whoever waits at the first is told.
+    A device polls at one server, its command was enqueued at a second, and its result
+    goes to a third; a caller that waits at the first gets the outcome.
     """
     first, second, third = servers_of(3)
     async with (
@@ -140,8 +140,8 @@ async def test_one_after_the_other(
 
 async def test_held_poll(servers_of: MakeServers, device_of: MakeDevice) -> None:
     """
-    A poll that one server holds is answered when another one takes the command; the
-    program that waits there is told when the device answers at the first.
+    A poll that one server holds is answered when another one accepts the command; the
+    program that waits there gets the outcome when the device answers at the first.
     """
     first, second = servers_of(2)
     async with (

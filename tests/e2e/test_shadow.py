@@ -159,7 +159,7 @@ async def test_shadows(program: Program) -> None:
             notification = platform.in_order[each, name]
             assert "DELIVERED" == notification[-1], each
             delivered += notification.count("DELIVERED")
-        # One that was replaced may succeed late: of that one nothing is told.
+        # One that was replaced may succeed late, without an event.
         assert len(DESIRED) <= delivered <= writes[each]["SUCCESSFUL"], each
 
 

@@ -95,7 +95,7 @@ async def test_results(
     server: Program, api: Client, session: aiohttp.ClientSession
 ) -> None:
     """
-    A result waits for the store and is kept when it is back.
+    A result waits for the store and is stored when it is back.
     """
     command = await api.enqueue(ME, LOAD_USERS)
     await get(session, f"{server.url}/push?deviceId={ME}")

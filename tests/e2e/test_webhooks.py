@@ -154,9 +154,9 @@ async def test_nothing_lost(
     ordered: bool,
 ) -> None:
     """
-    Every transition of every command is told, whatever was killed and whoever failed;
-    what comes twice has the same id and the same body, and nothing is told under two
-    ids. Ordered, each device's events come in order.
+    Every transition of every command is delivered, whatever was killed and whoever
+    failed; an event that comes twice has the same id and the same body, and none comes
+    under two ids. Ordered, each device's events come in order.
     """
     rng, promises, killed = Random(seed), Acknowledged(), 0  # noqa: S311 - it must repeat
     async with receiving(rng) as receiver, administering(program) as admin:

@@ -1,4 +1,4 @@
-"""Several processes on one port: made, kept alive, exchanged and stopped together."""
+"""Several processes on one port: started, replaced and stopped together."""
 
 import asyncio
 import os

@@ -134,7 +134,7 @@ class Traffic:
 
 
 def check_promises(traffic: Traffic, commands: dict[str, Json]) -> None:
-    """Hold what is kept against what was promised."""
+    """Compare what is stored with what was promised."""
     by_number = {each["body"]["n"]: each for each in commands.values()}
     twice = {number for number, times in traffic.received.items() if times > 1}
 

@@ -30,7 +30,7 @@ from tests.model.factories import (
     result,
 )
 
-#: Whose token the operations of tests were begun with.
+#: The token that created the operations of tests.
 TOKEN_ID = 7
 
 

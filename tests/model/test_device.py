@@ -152,7 +152,7 @@ def test_period_without_work(device: Device) -> None:
 
 
 def test_seen(device: Device) -> None:
-    """What was last seen is kept, also when the clock went back."""
+    """The last poll is recorded even when the clock went back."""
     device.record_poll(START, "192.0.2.7")
     device.was_last_poll_idle = True
     device.record_poll(START - SECOND, "192.0.2.8")

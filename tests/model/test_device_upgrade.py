@@ -245,7 +245,7 @@ def test_canceled_while_verifying(answer: bytes, end: str) -> None:
 
 
 def test_one_command_canceled() -> None:
-    """Somebody who cancels the command of a step ends the part."""
+    """Canceling the command of a step ends the device upgrade."""
     scenario = UpgradeScenario.of()
     scenario.run_step_with(OLD_VERSION_BODY)
     command = scenario.start_next_step()

@@ -1,4 +1,4 @@
-"""A part's whole life in random order: its states form a path, and it ends once."""
+"""A device upgrade in random order: its states form a path, and it ends once."""
 
 from itertools import pairwise
 
@@ -36,7 +36,7 @@ RESULTS = {
     "nothing": ParsedResult(response=NOTHING),
     "error": error_result(),
 }
-#: From where to where a part may go.
+#: From where to where a device upgrade may go.
 STEPS = {
     ("idle", "downloading"),
     ("downloading", "downloaded"),
@@ -49,9 +49,9 @@ STEPS = {
 
 class DeviceUpgradeLife(RuleBasedStateMachine):
     """
-    Whatever happens, in whatever order, a part tells the truth of its steps.
+    Whatever happens, in whatever order, a device upgrade agrees with its steps.
 
-    The model is what was handed out, and what was told so far.
+    The model is what was handed out, and what was emitted so far.
     """
 
     def __init__(self) -> None:

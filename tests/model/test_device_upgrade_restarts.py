@@ -182,7 +182,7 @@ def test_late_success() -> None:
 
 @pytest.mark.parametrize("answer", [OLD_VERSION_BODY, NOTHING, error_result()])
 def test_late_otherwise(answer: bytes | ParsedResult) -> None:
-    """Nothing else that comes late changes the part."""
+    """Nothing else that comes late changes the device upgrade."""
     scenario = restarting(seconds=1)
     in_flight = scenario.leave_step_unanswered()
     before = scenario.progress_row

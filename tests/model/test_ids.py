@@ -31,7 +31,7 @@ def test_grow_when_the_clock_goes_back(clock: ManualClock) -> None:
 
 
 def test_grow_after_a_restart(clock: ManualClock) -> None:
-    """A new source goes on above the largest id that the old one made."""
+    """A new generator continues above the largest id that the old one made."""
     old = IdGenerator(clock.now)
     largest = [old() for _ in range(5000)][-1]
     clock.tick(seconds=-3600)

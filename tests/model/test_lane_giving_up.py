@@ -213,7 +213,7 @@ def test_expires_never_handed_out() -> None:
 
 
 def test_expires_in_flight() -> None:
-    """What expires with the device goes on; it is only not handed out again."""
+    """A command that expires in flight goes on; it is only not handed out again."""
     queued = command(expires_at=START + 30 * SECOND)
     lane = lane_with(queued)
     poll_command(lane)

@@ -23,10 +23,10 @@ VALUES = st.sampled_from(["a", "b", 1, True])
 
 class ShadowLife(RuleBasedStateMachine):
     """
-    Whatever happens, in whatever order, a shadow tells the truth and converges.
+    Whatever happens, in whatever order, a shadow is true and converges.
 
-    The model is a device with its settings. A result tells whether the device took
-    what it was handed; the same command handed out again is taken again.
+    The model is a device with its settings. A result says whether the device applied
+    its command; the same command handed out again is applied again.
     """
 
     def __init__(self) -> None:

@@ -238,7 +238,7 @@ def test_overdue_after_an_attempt() -> None:
 
 
 def test_report_from_outside() -> None:
-    """What has steps takes a report, and goes on by its steps alone."""
+    """An operation with steps accepts a report, and still follows its steps alone."""
     scenario = OperationScenario(operation(step_count=1))
     scenario.start_next_step()
 
@@ -276,7 +276,10 @@ def test_report_without_steps(status: OperationStatus) -> None:
 
 
 def test_report_never_falls() -> None:
-    """Its progress does not fall, whatever is told; the notification says it."""
+    """
+    The operation's progress does not fall, whatever is reported; the notification has
+    it.
+    """
     scenario = OperationScenario(operation())
     for progress in (40, 60, 20):
         reported = notification(scenario.operation, progress=progress)

@@ -10,7 +10,9 @@ from tests.model.operation_scenario import OperationScenario, operation
 
 
 def test_before_anything() -> None:
-    """What has not begun fails at once, and the reason is told."""
+    """
+    An operation that has not started fails at once, with the reason in a notification.
+    """
     scenario = OperationScenario(operation(step_count=2))
 
     scenario.cancel()

@@ -35,7 +35,7 @@ ENDS = {
 
 class OperationLife(RuleBasedStateMachine):
     """
-    Whatever happens, in whatever order, an operation tells the truth of its steps.
+    Whatever happens, in whatever order, an operation agrees with its steps.
 
     The model is the list of commands that its steps became, and of their deliveries.
     """
@@ -177,7 +177,7 @@ class OperationLife(RuleBasedStateMachine):
         assert of.is_running == (not (done or (idle and (of.canceled or stopped))))
 
     def not_successful_at_first(self) -> bool:
-        """Tell whether a step ended otherwise than by success in time."""
+        """Return whether a step ended without a success in time."""
         timed_out = {
             m.command.id
             for m in self.scenario.changes.transitions

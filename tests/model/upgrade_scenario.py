@@ -21,7 +21,7 @@ TARGET, OLD = "2.0", "1.0"
 #: What a device says of itself.
 NEW_VERSION_BODY, OLD_VERSION_BODY = b'{"version":"2.0"}', b'{"version":"1.0"}'
 NOTHING = b"{}"
-#: The states that a part goes through that gets to its last step.
+#: The states that a device upgrade goes through that gets to its last step.
 PATH = ["downloading", "downloaded", "updating", "idle"]
 
 
@@ -50,7 +50,7 @@ def error_result(text: bytes = b'"no"', code: bytes | None = None) -> ParsedResu
 
 @attrs.define
 class UpgradeScenario(OperationScenario):
-    """A device's part of an upgrade."""
+    """The upgrade of one device."""
 
     @classmethod
     def of(cls, **overrides: Any) -> Self:
@@ -64,7 +64,7 @@ class UpgradeScenario(OperationScenario):
 
     @property
     def device_upgrade(self) -> DeviceUpgrade:
-        """Return the part."""
+        """Return the device upgrade."""
         assert self.operation.device_upgrade is not None
         return self.operation.device_upgrade
 

@@ -50,7 +50,7 @@ class ServiceDriver:
 
     services: Services
     clock: ManualClock
-    #: Rings when a hand-out asks whether the peer is still there.
+    #: Set when a hand-out checks whether the device is still connected.
     peer_checked: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
 
     async def enqueue(
@@ -161,7 +161,7 @@ class ServiceDriver:
         return await self.services.result_intake.accept(post)
 
     async def command_record(self, command: Command) -> CommandRecord:
-        """Return what is kept of a command."""
+        """Return the stored record of a command."""
         return await self.services.queue.get(command.scope_id, command.id)
 
     async def command_state(self, command: Command) -> CommandState:

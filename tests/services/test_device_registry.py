@@ -164,7 +164,7 @@ async def test_adopted_unseen(registry: FleetAdmin) -> None:
 
 
 async def test_seen_is_flushed(registry: FleetAdmin, clock: ManualClock) -> None:
-    """What was seen is written in pieces, and each once."""
+    """What was seen of devices is written in batches, each once."""
     for number in range(BATCH_SIZE + 10):
         await registry.adopt(DEFAULT_SCOPE_ID, number)
         registry.admit(number, None, HOME)
@@ -208,7 +208,7 @@ async def test_flush_with_the_store_away(
 
 
 async def test_unknown_requests(registry: FleetAdmin) -> None:
-    """Of odd requests the last few are kept, cut to a size, written or not."""
+    """The last few unknown requests are kept, cut to a size, written or not."""
     await registry.adopt(DEFAULT_SCOPE_ID, DEVICE)
     for number in range(15):
         registry.record_unknown_request(DEVICE, "POST", f"/{number}", HOME, b"x" * 9000)
@@ -227,7 +227,7 @@ async def test_unknown_requests(registry: FleetAdmin) -> None:
 
 
 async def test_unknown_request_of_nobody(registry: FleetAdmin) -> None:
-    """An odd request of an unknown device is counted and not kept."""
+    """An unknown request of an unknown device is counted and not stored."""
     registry.record_unknown_request(DEVICE, "GET", "/x", HOME, b"")
 
     assert (1, 0) == (registry.counts["stray"], len(registry))
@@ -275,7 +275,7 @@ async def test_patch(registry: FleetAdmin) -> None:
 
 
 async def test_patches_at_once(registry: FleetAdmin) -> None:
-    """Two changes at once are both kept."""
+    """Two changes at once are both stored."""
     await registry.put(DEFAULT_SCOPE_ID, DEVICE, {})
 
     await asyncio.gather(
@@ -291,7 +291,7 @@ async def test_patches_at_once(registry: FleetAdmin) -> None:
 async def test_changing_with_the_store_away(
     driver: ServiceDriver, registry: FleetAdmin
 ) -> None:
-    """What could not be kept has not changed."""
+    """What could not be stored has not changed."""
     await registry.put(DEFAULT_SCOPE_ID, DEVICE, {"name": "Porta"})
     async with driver.failing_commits():
         for call in (

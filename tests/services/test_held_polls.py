@@ -92,7 +92,7 @@ async def test_held_and_broken_off(driver: ServiceDriver) -> None:
 
 
 async def test_held_with_the_store_away(driver: ServiceDriver) -> None:
-    """A held poll goes on being held when an enqueue could not be kept."""
+    """A poll stays held when an enqueue could not be stored."""
     async with driver.held_poll("u1") as poll:
         async with driver.failing_commits():
             await asyncio.gather(driver.enqueue("reboot"), return_exceptions=True)

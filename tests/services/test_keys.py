@@ -102,7 +102,7 @@ async def test_after_a_restart(registry: FleetAdmin) -> None:
 
 
 async def test_stored_hashed(registry: FleetAdmin) -> None:
-    """The key itself is kept nowhere."""
+    """The key itself is stored nowhere."""
     key = await registry.make_key(DEFAULT_SCOPE_ID, DEVICE, enforce=False)
 
     assert key not in repr(registry.get(DEFAULT_SCOPE_ID, DEVICE))

@@ -1,4 +1,4 @@
-"""Tasks over very many devices: piece by piece, so that no door waits for long."""
+"""Tasks over very many devices: in batches, so that no door waits for long."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,7 +14,7 @@ from tests.services.operation_driver import ERROR, OperationDriver
 
 ONE = "load_objects"
 MANY = 10_000
-#: A step that moves is a command, its operation, what is told, and its delivery.
+#: A step that moves is a command, its operation, a notification, and its delivery.
 ROWS = 4
 
 
@@ -49,7 +49,7 @@ async def count_rows_written(
 
 
 async def test_made(operation_driver: OperationDriver) -> None:
-    """No transaction of a task for ten thousand devices is longer than a piece."""
+    """No transaction of a task for ten thousand devices is longer than a batch."""
     await operation_driver.adopt(*range(1, MANY + 1))
 
     async with count_rows_written(operation_driver) as counted:

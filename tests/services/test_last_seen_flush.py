@@ -6,7 +6,7 @@ from pushserver.web.services import Services
 
 
 async def test_in_turns(services: Services) -> None:
-    """Much is written soon, in pieces, but one round does not go on for ever."""
+    """Much is written soon, in batches, but one round ends after a while."""
     fleet, ids = services.fleet, range(1, 11 * BATCH_SIZE + 1)
     await fleet.import_devices(DEFAULT_SCOPE_ID, {device_id: {} for device_id in ids})
     for device_id in ids:

@@ -151,7 +151,7 @@ async def test_told_by_strangers(operation_driver: OperationDriver) -> None:
 
 
 async def test_deleted(operation_driver: OperationDriver) -> None:
-    """A deleted operation is forgotten; its command goes on alone, its result stays."""
+    """A deleted operation is gone; its command goes on alone, its result stays."""
     of = await operation_driver.create_operation(ONE, TWO)
     in_flight = await operation_driver.receive_command()
 

@@ -190,7 +190,7 @@ async def test_store_away(
 
 
 async def test_pending_number(services: Services, outbox: OutboxTrimmer) -> None:
-    """More that is to be tried again than is kept: the oldest is given up, counted."""
+    """Of more pending deliveries than may wait the oldest is given up, and counted."""
     one = await create_subscription(services)
     ids = await emit_pending(services, one, 15)
     with capture_logs() as logs:
@@ -205,7 +205,9 @@ async def test_pending_number(services: Services, outbox: OutboxTrimmer) -> None
 async def test_pending_age(
     services: Services, outbox: OutboxTrimmer, clock: ManualClock
 ) -> None:
-    """What waited behind others for longer than events are kept is given up."""
+    """
+    A delivery that waited behind others for longer than events are kept is given up.
+    """
     one = await create_subscription(services)
     ids = await emit_pending(services, one, 1)
     clock.tick(EVENT_RETENTION / SECOND - 1)

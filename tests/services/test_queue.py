@@ -31,7 +31,7 @@ from tests.services.driver import (
 
 
 async def count(services: Services) -> int:
-    """Return how many commands are kept."""
+    """Return how many commands are stored."""
     return len(
         await services.store.commands(
             DEFAULT_SCOPE_ID, CommandFilter(), before=None, limit=99
@@ -67,7 +67,7 @@ async def test_array(driver: ServiceDriver) -> None:
 
 
 async def test_array_all_or_nothing(driver: ServiceDriver, services: Services) -> None:
-    """When one of them cannot be kept none is."""
+    """When one of them cannot be stored, none is."""
     bad = attrs.evolve(
         command_requests("reboot")[0], order=order("reboot", verb="DELETE")
     )
@@ -189,7 +189,7 @@ async def test_key_after_waiting(driver: ServiceDriver, services: Services) -> N
 async def test_key_with_the_store_away(
     driver: ServiceDriver, services: Services
 ) -> None:
-    """A request that could not be kept may come again with its key."""
+    """A request that could not be stored may be sent again with its key."""
     async with driver.failing_commits():
         with pytest.raises(Unavailable):
             await driver.enqueue_idempotent("reboot")

@@ -1,4 +1,4 @@
-"""Old history goes, in pieces; what is at work stays."""
+"""Old history is deleted in batches; what has not ended stays."""
 
 import pytest
 
@@ -22,7 +22,7 @@ def _retention(driver: ServiceDriver) -> Retention:
 
 
 async def endpoints(driver: ServiceDriver) -> list[str]:
-    """Return the endpoints of every command that is kept."""
+    """Return the endpoints of all stored commands."""
     commands = await driver.services.store.commands(
         DEFAULT_SCOPE_ID, CommandFilter(), before=None, limit=1000
     )
@@ -30,7 +30,7 @@ async def endpoints(driver: ServiceDriver) -> list[str]:
 
 
 async def results(driver: ServiceDriver) -> int:
-    """Return how many results are kept."""
+    """Return how many results are stored."""
     stored = await driver.services.store.results(
         DEFAULT_SCOPE_ID, after=0, limit=1000, device_id=None, orphan=None
     )
@@ -78,7 +78,7 @@ async def test_young_stays(driver: ServiceDriver, retention: Retention) -> None:
 
 
 async def test_for_ever(driver: ServiceDriver) -> None:
-    """Without days everything is kept."""
+    """Without a number of days everything is kept."""
     await driver.post_result()
     driver.clock.tick(10_000 * DAY)
 
@@ -91,7 +91,7 @@ async def test_for_ever(driver: ServiceDriver) -> None:
 
 
 async def test_in_pieces(driver: ServiceDriver, retention: Retention) -> None:
-    """However much there is, one writing deletes no more than a piece of a kind."""
+    """However much there is, one transaction deletes no more than a batch of a kind."""
     for device in range(1, 4):
         await driver.enqueue(*["execute_actions"] * (BATCH_SIZE // 2), device=device)
     await driver.expire_overdue(31)

@@ -333,7 +333,7 @@ async def test_first_scope_is_never_without(scopes: Scopes, tokens: Tokens) -> N
 async def test_store_away(
     driver: ServiceDriver, scopes: Scopes, tokens: Tokens
 ) -> None:
-    """A scope that could not be kept is none."""
+    """A scope that could not be stored does not exist."""
     admin = tokens.authenticate("Bearer secret")
     async with driver.failing_commits():
         with pytest.raises(Unavailable):

@@ -141,7 +141,7 @@ async def test_refused_url(
 
 
 async def test_patch(services: Services, subscriptions: Subscriptions) -> None:
-    """What is changed is at work and kept at once."""
+    """A change is stored and takes effect at once."""
     one = await create_subscription(subscriptions)
     every = frozenset(EventType)
     changed = await subscriptions.patch(
@@ -167,7 +167,7 @@ async def test_patch_into_a_twin(subscriptions: Subscriptions) -> None:
 async def test_store_away(
     services: Services, subscriptions: Subscriptions, driver: ServiceDriver
 ) -> None:
-    """What could not be kept is not so, in memory neither."""
+    """What could not be stored has not changed in memory, either."""
     one = await create_subscription(subscriptions)
     secret = one.secret
     async with driver.failing_commits():

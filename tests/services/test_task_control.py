@@ -104,7 +104,9 @@ async def test_not_there(operation_driver: OperationDriver) -> None:
 async def create_ended_task(
     operation_driver: OperationDriver, policy: RolloutPolicy | None = None
 ) -> int:
-    """Make a task of which one part is completed, one failed, one unknown; its id."""
+    """
+    Create a task with one operation completed, one failed, one unknown; return its id.
+    """
     task = await operation_driver.adopt_and_create_task("reboot", seen=3, pace=policy)
     await operation_driver.advance_tasks()
     await operation_driver.run_command(device=1)

@@ -180,7 +180,7 @@ async def test_what_runs_goes_on(operation_driver: OperationDriver) -> None:
 
 
 async def test_resumed(operation_driver: OperationDriver) -> None:
-    """A resumed task goes on, until as many failures again."""
+    """A resumed task runs until there are as many failures again."""
     task = await operation_driver.adopt_and_create_task(
         ONE, devices=6, seen=6, pace=task_pace(concurrency=1, stop_after="2")
     )
@@ -295,7 +295,7 @@ async def test_device_deleted(operation_driver: OperationDriver) -> None:
 
 
 async def test_device_of_another_scope(operation_driver: OperationDriver) -> None:
-    """A device that went to another scope has no part in the task any more."""
+    """A device that went to another scope is no longer part of the task."""
     task = await operation_driver.adopt_and_create_task(ONE, devices=1)
     await operation_driver.services.fleet.delete(DEFAULT_SCOPE_ID, 1)
     await operation_driver.services.fleet.adopt(DEFAULT_SCOPE_ID + 1, 1)
@@ -346,7 +346,7 @@ async def test_late_result_of_an_earlier_step(
 
 
 async def test_on_failure(operation_driver: OperationDriver) -> None:
-    """Each device's part goes on after failures if the task says so."""
+    """Each device's operation continues after failures if the task says so."""
     task = await operation_driver.adopt_and_create_task(
         ONE, TWO, devices=1, seen=1, on_failure=OnFailure.CONTINUE
     )

@@ -55,7 +55,9 @@ async def test_half_written_with_operations(database: str, clock: ManualClock) -
 
 
 async def test_restart(database: str, clock: ManualClock) -> None:
-    """A task goes on after a crash, wherever it was; each device does all once."""
+    """
+    A task continues after a crash, wherever it was; each device does everything once.
+    """
     handed_out: list[str] = []
     async with running_services(database, clock) as operation_driver:
         task = await operation_driver.adopt_and_create_task(

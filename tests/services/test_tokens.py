@@ -45,7 +45,7 @@ async def test_first(tokens: Tokens) -> None:
 
 
 async def test_from_the_settings(tokens: Tokens) -> None:
-    """A token of the settings is valid for as long as it is set, and never kept."""
+    """The token of the settings is valid for as long as it is set, and never stored."""
     assert await restarted(tokens, "secret") is None
     assert authenticate(tokens, "secret").has_permission(Permission.TOKENS_WRITE)
 
@@ -163,7 +163,9 @@ async def test_list(tokens: Tokens) -> None:
 
 
 async def test_store_away(driver: ServiceDriver, tokens: Tokens) -> None:
-    """A token that could not be kept is not valid; one not revoked still is."""
+    """
+    A token that could not be stored is not valid; one whose revoking failed still is.
+    """
     token, secret = await tokens.create(DEFAULT_SCOPE_ID, "x", [READ])
     async with driver.failing_commits():
         with pytest.raises(Unavailable):

@@ -116,7 +116,10 @@ async def test_late_result(upgrade_driver: UpgradeDriver) -> None:
 
 
 async def test_late_success(upgrade_driver: UpgradeDriver) -> None:
-    """The target version, read late, corrects the part and the counts, silently."""
+    """
+    The target version, reported late, corrects the device upgrade and the counts
+    without an event.
+    """
     created = await upgrade_driver.create_upgrade(seconds=100)
     await upgrade_driver.run_steps(*SUCCESS[:3])
     await upgrade_driver.driver.receive_command("u", device=1)
@@ -239,7 +242,7 @@ async def test_stopped_after_failures(upgrade_driver: UpgradeDriver) -> None:
 
 
 async def test_tried_again(upgrade_driver: UpgradeDriver) -> None:
-    """What failed begins anew, with a part of its own; the old one stays."""
+    """What failed starts again, with a device upgrade of its own; the old one stays."""
     created = await upgrade_driver.create_upgrade()
     await upgrade_driver.run_steps(OLD, ERROR)
     (old,) = (await upgrade_driver.device_upgrades(created)).values()
@@ -262,7 +265,7 @@ async def test_tried_again(upgrade_driver: UpgradeDriver) -> None:
 
 
 async def test_one_command_canceled(upgrade_driver: UpgradeDriver) -> None:
-    """Who cancels the command of a step ends the part with that."""
+    """Canceling the command of a step ends the device upgrade."""
     created = await upgrade_driver.create_upgrade()
     await upgrade_driver.run_steps(OLD)
     lane = upgrade_driver.driver.services.store.cached_lane(1)

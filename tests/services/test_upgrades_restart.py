@@ -69,7 +69,9 @@ async def test_after_every_word(database: str, clock: ManualClock) -> None:
 
 
 async def test_late_success(database: str, clock: ManualClock) -> None:
-    """After a restart, too, the target version read late corrects the part."""
+    """
+    After a restart, too, the target version reported late corrects the device upgrade.
+    """
     async with running_upgrades(database, clock) as driver:
         created = await driver.create_upgrade(seconds=100)
         await driver.run_steps(*SUCCESS[:3])

@@ -34,7 +34,7 @@ from tests.storage.queue_actions import get_lane
 
 GOOD, ERROR = b'{"response":{}}', b'{"error":"disk full","code":17}'
 OLD, NEW = b'{"response":{"version":"1.0"}}', b'{"response":{"version":"2.0"}}'
-#: What a device answers, from the first step to the last, and what is told of it.
+#: What a device answers, from the first step to the last, and the events of it.
 SUCCESS = (OLD, GOOD, GOOD, NEW)
 PATH = ["downloading", "downloaded", "updating", "idle"]
 
@@ -113,7 +113,9 @@ class UpgradeDriver:
         return await self.driver.services.upgrades.get(task.scope_id, task.id)
 
     async def device_upgrades(self, task: Task) -> dict[int, Operation]:
-        """Return the operations of an upgrade with their parts, by devices."""
+        """
+        Return the operations of an upgrade with their device upgrades, by devices.
+        """
         find = self.driver.services.upgrades.device_upgrades
         found = await find(task.id, DeviceUpgradeFilter(), limit=1000)
         return {each.device_id: each for each in found}

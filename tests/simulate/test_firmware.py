@@ -134,7 +134,7 @@ def test_photo_is_kept_byte_for_byte(device: Firmware, tmp_path: Path) -> None:
 
 def test_photos_that_will_not_do(device: Firmware) -> None:
     """
-    A photo that is empty or too large is no success, and not kept.
+    A photo that is empty or too large is no success, and not stored.
     """
     responses = [
         send_photo(device, 3, photo) for photo in (b"", b"x" * (MAX_IMAGE_BYTES + 1))

@@ -1,4 +1,4 @@
-"""A device's objects are kept as the vendor's calls say."""
+"""A device's objects are stored as the vendor's calls say."""
 
 from typing import Any
 

@@ -1,7 +1,7 @@
-"""A long past, made by the database itself: the same statements on every store.
+"""Insert a long history with SQL, by the same statements on every store.
 
-All of it is over, and goes round a few devices, so that each of them has much of it. Of
-each kind the oldest few are rare: what looks for them from the other end reads it all.
+All of it has ended, and is spread over a few devices, so that each has much of it. The
+oldest few of each kind are rare: a scan for them from the newest end reads everything.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Operations as services have them kept, in one line each."""
+"""Operations as services store them, in one line each."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -141,14 +141,14 @@ async def delete_operation(store: Store, tracked: Operation) -> None:
 
 
 async def get_operation(store: Store, tracked: Operation) -> Operation:
-    """Return the operation as it is kept; it must be there."""
+    """Return the stored operation; it must be there."""
     stored = await store.operations.find_operation(tracked.scope_id, tracked.id)
     assert stored is not None
     return stored
 
 
 async def get_task(store: Store, owner: Task) -> Task:
-    """Return the task as it is kept; it must be there."""
+    """Return the stored task; it must be there."""
     stored = await store.tasks.find_task(owner.scope_id, owner.id)
     assert stored is not None
     return stored

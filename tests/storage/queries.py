@@ -58,7 +58,7 @@ def _operations(**filters: Any) -> Query:
 
 
 def _query(store_name: str, name: str, *args: Any, **kwargs: Any) -> Query:
-    """Return what asks for one thing of a part of the store."""
+    """Return the function that runs one query on a part of the store."""
 
     def query(store: Store) -> Awaitable[object]:
         found: Awaitable[object] = getattr(getattr(store, store_name), name)(

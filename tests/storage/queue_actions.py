@@ -159,7 +159,7 @@ async def prior_state(store: Store, lookup: Lookup, device: int = DEVICE) -> Pri
 
 
 async def command_record(store: Store, command: Command) -> CommandRecord:
-    """Return what is kept of a command; it must be there."""
+    """Return the stored record of a command; it must be there."""
     record = await store.find_command(command.scope_id, command.id)
     assert record is not None
     return record

@@ -1,4 +1,4 @@
-"""How much a store reads to answer: it is overheard doing its own statements."""
+"""Count the statements, rows and pages that a store reads for an answer."""
 
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -117,7 +117,7 @@ def _counted(
 
 @contextmanager
 def _in_transaction(link: Connection) -> Iterator[None]:
-    """Have a transaction; its end would take the counts away."""
+    """Hold a transaction open: its end would reset the counts."""
     is_own = link.raw.info.transaction_status == TransactionStatus.IDLE
     if is_own:
         link.raw.execute("BEGIN", prepare=False)
@@ -133,9 +133,9 @@ def _read_totals(link: Connection) -> tuple[int, int]:
 
 async def use_generic_plans(store: Store) -> None:
     """
-    Have PostgreSQL plan once for whatever values come, as it may after some times.
+    Make PostgreSQL use one generic plan for all values, as it may do after a few runs.
 
-    Who asks to have it planned for the very values is left alone.
+    Connections that force custom plans are left alone.
     """
     if isinstance(store, PostgresStore):
         for each in _counted_connections(store):

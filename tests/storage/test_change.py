@@ -41,7 +41,7 @@ def adding(*commands: Command) -> Callable[[Lane, Changes, PriorState], str]:
 
 
 async def test_value(store: Store) -> None:
-    """A decision's value is returned when what it decided is kept."""
+    """A decision's value is returned when its changes are stored."""
     queued = command()
 
     assert "added" == await store.change_lane(DEVICE, adding(queued))
@@ -56,7 +56,7 @@ async def test_nothing_decided(store: Store) -> None:
 
 
 async def test_all_or_nothing(store: Store) -> None:
-    """Of commands that are decided together all are kept, or none."""
+    """Of commands that are decided together all are stored, or none."""
     first = command()
     duplicate = command(id=first.id)
 
@@ -157,7 +157,10 @@ async def test_second_sees_the_first(store: Store) -> None:
 
 
 async def test_whole_life_in_one_commit(store: Store) -> None:
-    """What is added, handed out, given up and answered at once is kept in the end."""
+    """
+    A command that is added, handed out, given up and answered in one commit is stored
+    in its last state.
+    """
     queued = command()
     _, in_flight, again = await asyncio.gather(
         store.change_lane(DEVICE, adding(queued)),

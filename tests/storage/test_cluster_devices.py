@@ -31,7 +31,9 @@ async def _other(location: StoreLocation, clock: ManualClock) -> AsyncIterator[S
 
 
 async def test_written_elsewhere(store: Store, other: Store) -> None:
-    """That an answer was written is kept by a server which had seen it sent only."""
+    """
+    A server can record that an answer was written whose command another one handed out.
+    """
     one = at_most_once_command()
     await enqueue_commands(store, one)
     in_flight = await poll_command(store)
@@ -47,7 +49,7 @@ async def test_written_elsewhere(store: Store, other: Store) -> None:
 
 
 async def test_begun_after_the_answer(store: Store) -> None:
-    """A write that had not begun when events were read is above the low watermark."""
+    """A write that had not started when events were read is above the low watermark."""
     assert isinstance(store, PostgresStore)
     watermark = await store.subscriptions.low_watermark()
 

@@ -1,4 +1,4 @@
-"""The fleet and the tokens, kept."""
+"""The fleet and the tokens are stored."""
 
 import attrs
 import pytest
@@ -24,7 +24,7 @@ def device(device_id: int = DEVICE, **fields: object) -> Device:
 
 
 def unknown_request(number: int, device_id: int = DEVICE) -> UnknownRequest:
-    """Return an odd request."""
+    """Return an unknown request."""
     return UnknownRequest(
         id=number,
         device_id=device_id,
@@ -70,14 +70,14 @@ async def test_saved_again(store: Store) -> None:
 
 
 async def test_many(store: Store) -> None:
-    """Thousands of devices are kept in one call."""
+    """Thousands of devices are stored in one call."""
     await store.save_devices([device(n, name=f"n{n}") for n in range(3500)])
 
     assert [(n, f"n{n}") for n in range(3500)] == await names(store)
 
 
 async def test_all_or_nothing(store: Store) -> None:
-    """When one device cannot be kept none of the call is."""
+    """When one device cannot be stored none of the call is."""
     many = [device(n) for n in range(1500)]
     many[1400].name = "\ud800"
 
@@ -134,7 +134,9 @@ async def test_seen_of_one_who_comes_back(store: Store) -> None:
 
 
 async def test_unknown_are_bounded(store: Store) -> None:
-    """Of each device's odd requests the newest are kept, in the order they came."""
+    """
+    Of each device's unknown requests the newest are stored, in the order they came.
+    """
     await store.save_last_seen([], [unknown_request(n) for n in range(1, 31)], keep=20)
     assert list(range(11, 31)) == [s.id for s in await store.unknown_requests(DEVICE)]
 

@@ -1,4 +1,4 @@
-"""Events are kept with what makes them true, or not at all, in order."""
+"""Events are stored with what makes them true, or not at all, in order."""
 
 import asyncio
 from functools import partial

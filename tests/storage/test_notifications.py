@@ -148,7 +148,7 @@ async def test_removed(
 async def test_all_removed(
     store: Store, parent: Operation, notifications: list[Notification]
 ) -> None:
-    """All are deleted piece by piece; another operation's stay."""
+    """All are deleted batch by batch; another operation's stay."""
     remove = store.operations.delete_notifications
 
     pieces = [

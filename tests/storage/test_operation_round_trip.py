@@ -1,4 +1,6 @@
-"""What is kept of operations, steps, notifications and tasks: every field, as given."""
+"""
+What is stored of operations, steps, notifications and tasks: every field, as given.
+"""
 
 from typing import Any
 
@@ -112,7 +114,7 @@ def fields(value: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("overrides", [{}, FULL_OPERATION])
 async def test_operation(store: Store, overrides: dict[str, Any]) -> None:
-    """An operation is kept with every field."""
+    """An operation is stored with every field."""
     saved = operation(**overrides)
     expected = fields(saved)
 
@@ -123,7 +125,7 @@ async def test_operation(store: Store, overrides: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("fields", [{}, {"order": order(body=None)}, FULL_REQUEST])
 async def test_step(store: Store, fields: dict[str, Any]) -> None:
-    """A step is kept with every field; of what is not there nothing is said."""
+    """A step is stored with every field, and without those that it lacks."""
     expected = step(4, 99, **fields)
     await store.tasks.add_task(task(id=4), [step(4), expected])
 
@@ -134,7 +136,7 @@ async def test_step(store: Store, fields: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("fields", [{}, FULL_NOTIFICATION])
 async def test_notification(store: Store, fields: dict[str, Any]) -> None:
-    """A notification is kept with every field."""
+    """A notification is stored with every field."""
     of = operation()
     expected = notification(of, **fields)
 
@@ -148,7 +150,7 @@ async def test_notification(store: Store, fields: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("fields", [{}, FULL_TASK])
 async def test_task(store: Store, fields: dict[str, Any]) -> None:
-    """A task is kept with every field."""
+    """A task is stored with every field."""
     expected = task(**fields)
 
     await store.tasks.add_task(expected, [])
@@ -159,7 +161,7 @@ async def test_task(store: Store, fields: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("text", ["1", "9999999", "100%", "0.001%", "33.333%"])
 async def test_limit_of_failures(store: Store, text: str) -> None:
-    """A task's limit is kept to the digit."""
+    """A task's failure limit is stored digit for digit."""
     expected = task(stop_after=FailureLimit.parse(text))
 
     await store.tasks.add_task(expected, [])
@@ -193,7 +195,7 @@ async def test_moved_operation(store: Store) -> None:
 
 
 async def test_nothing_there(store: Store) -> None:
-    """What was never kept is not found, and lists of it are empty."""
+    """What was never stored is not found, and lists of it are empty."""
     operations, tasks = store.operations, store.tasks
     notifications = await operations.notifications(
         DEFAULT_SCOPE_ID, 1, after=0, limit=9

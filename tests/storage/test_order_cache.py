@@ -1,4 +1,4 @@
-"""What is kept of orders in memory is bounded."""
+"""The number of orders that are cached in memory is bounded."""
 
 from pushserver.model.command import Command
 from pushserver.storage.sql.order_cache import MAX_ORDER_SIZE, OrderCache

@@ -51,7 +51,7 @@ async def test_clock_jumps_amid_a_decision(pair: ServerPair) -> None:
 
 
 async def test_clock_jumps_elsewhere(pair: ServerPair, database: str) -> None:
-    """Deadlines that another server moves amid a decision are as that one says."""
+    """Deadlines that another server shifts during a decision are as that one says."""
     await enqueue_commands(pair.b, *many_commands(3))
 
     def decide(lane: Lane, changes: Changes, _prior: PriorState) -> None:

@@ -38,7 +38,7 @@ LATER = START + GRACE
 
 
 async def test_empty(location: StoreLocation, clock: ManualClock) -> None:
-    """A store in which nothing was kept is empty again."""
+    """A store in which nothing was stored is empty again."""
     async with open_store(location, clock):
         pass
 

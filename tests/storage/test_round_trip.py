@@ -66,7 +66,7 @@ def fields(value: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("overrides", [{}, FULL, {"order": order(body=None)}])
 async def test_command(store: Store, overrides: dict[str, Any]) -> None:
-    """A new command is kept with every field."""
+    """A new command is stored with every field."""
     saved = command(
         FULL_ORDER.endpoint if overrides == FULL else "load_objects", **overrides
     )
@@ -88,7 +88,7 @@ async def test_order(store: Store) -> None:
 
 
 async def test_large_order(location: StoreLocation, clock: ManualClock) -> None:
-    """A body of many megabytes is kept to the byte."""
+    """A body of many megabytes is stored byte for byte."""
     body = '"' + "QUJD" * 4_000_000 + '"'
     expected = command(order=order(body=body))
     async with open_store(location, clock) as store:
@@ -99,7 +99,9 @@ async def test_large_order(location: StoreLocation, clock: ManualClock) -> None:
 
 
 async def test_command_at_every_stage(store: Store) -> None:
-    """What moves a command is kept: its state, its attempts and its times."""
+    """
+    Every transition of a command is stored: its state, its attempts and its times.
+    """
     expected = command()
     await enqueue_commands(store, expected)
     in_flight = await poll_command(store, START + 1, uuid="u1")
@@ -132,7 +134,7 @@ async def test_command_at_every_stage(store: Store) -> None:
 
 
 async def test_deliveries(store: Store) -> None:
-    """Each delivery is kept with what came of it, oldest first."""
+    """Each delivery is stored with its outcome, oldest first."""
     expected = command()
     await enqueue_commands(store, expected)
     first = await poll_command(store, START + 1, uuid="u1")
@@ -189,7 +191,7 @@ async def test_withdrawn_delivery_is_shown(store: Store) -> None:
     ],
 )
 async def test_result(store: Store, fields: dict[str, Any]) -> None:
-    """A result is kept as it was posted, to the byte."""
+    """A result is stored as it was posted, byte for byte."""
     came = result(**fields)
 
     await add_results(store, came)
@@ -258,7 +260,7 @@ async def test_key(store: Store) -> None:
 async def test_device(
     store: Store, fields: dict[str, Any], seen: dict[str, Any]
 ) -> None:
-    """A device is kept with what was decided and what was seen."""
+    """A device is stored with what was decided and what was seen."""
     usual = {
         "scope_id": DEFAULT_SCOPE_ID,
         "state": DeviceState.ADOPTED,
@@ -275,7 +277,7 @@ async def test_device(
 
 
 async def test_unknown_request(store: Store) -> None:
-    """An odd request is kept as it came."""
+    """An unknown request is stored as it came."""
     unknown_requests = [
         UnknownRequest(
             id=1,
@@ -303,7 +305,7 @@ async def test_unknown_request(store: Store) -> None:
 
 
 async def test_token(store: Store) -> None:
-    """A token is kept with everything that it may do."""
+    """A token is stored with all its permissions."""
     tokens = [
         Token(
             id=1,
@@ -329,7 +331,7 @@ async def test_token(store: Store) -> None:
 
 
 async def test_nothing_there(store: Store) -> None:
-    """What was never kept is not found."""
+    """What was never stored is not found."""
     assert await store.find_command(DEFAULT_SCOPE_ID, 1) is None
     assert await store.find_result(DEFAULT_SCOPE_ID, 1) is None
     assert [] == await store.unknown_requests(1)

@@ -69,7 +69,7 @@ def grown(short: Counts, long: Counts) -> dict[str, str]:
 
 def is_more(short: ReadCount, long: ReadCount) -> bool:
     """
-    Tell whether more was read.
+    Return whether more was read.
 
     Where few rows fit, all of them may be read and sorted; what was changed a moment
     ago leaves some that are passed over; and indexes of a million have a page or two

@@ -1,4 +1,4 @@
-"""Scopes, kept, and everything else kept apart by them."""
+"""Scopes are stored, and keep everything else apart."""
 
 from collections.abc import Sequence
 
@@ -48,7 +48,9 @@ async def test_first(location: StoreLocation, clock: ManualClock) -> None:
 
 
 async def test_kept(location: StoreLocation, clock: ManualClock) -> None:
-    """A scope is kept with its first token, and no id exceeds what the store knows."""
+    """
+    A scope is stored with its first token, and no id exceeds what the store knows.
+    """
     acme = Scope(id=ACME, name="Açmé ☃", created_at=START + 1)
     async with open_store(location, clock) as store:
         await store.add_scope(acme, token(5))
@@ -60,7 +62,7 @@ async def test_kept(location: StoreLocation, clock: ManualClock) -> None:
 
 
 async def test_both_or_neither(store: Store) -> None:
-    """A scope whose token cannot be kept is not kept either."""
+    """A scope whose token cannot be stored is not stored either."""
     await store.add_token(token(5))
     acme = Scope(id=ACME, name="acme", created_at=START)
 

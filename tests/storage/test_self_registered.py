@@ -14,7 +14,7 @@ OTHER = 9
 
 
 async def test_found(store: Store) -> None:
-    """Who is known already stays as it is; who is not is kept."""
+    """A known device stays as it is; an unknown one is stored."""
     await store.save_devices([device(1, name="door")])
     found = [device(n, state=DeviceState.QUARANTINED) for n in (1, 2)]
 

@@ -1,4 +1,4 @@
-"""Shadows, kept: every field, what is due, and what a restart finds."""
+"""Shadows are stored: every field, what is due, and what a restart finds."""
 
 import attrs
 import pytest
@@ -73,7 +73,7 @@ def test_every_field_is_tried() -> None:
 
 async def test_round_trip(store: Store) -> None:
     """
-    A service is kept with every field, new or changed.
+    A service is stored with every field, new or changed.
     """
     new = Service(**FULL)  # type: ignore[arg-type]
     later = service(device_id=MAX_INT64, service_id="z")

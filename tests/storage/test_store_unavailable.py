@@ -42,7 +42,7 @@ from tests.storage.queue_actions import (
 
 
 async def test_enqueue(store: Store) -> None:
-    """What could not be kept was not enqueued, at once and afterwards."""
+    """What could not be stored was not enqueued, at once and afterwards."""
     written, lost, later = command(), command(), command()
     await enqueue_commands(store, written)
     async with failing_commits(store):
@@ -72,7 +72,7 @@ async def test_delivery(store: Store) -> None:
 
 
 async def test_result(store: Store) -> None:
-    """A result that could not be kept ended nothing; the next try does."""
+    """A result that could not be stored ended nothing; the next try does."""
     queued = command()
     await enqueue_commands(store, queued)
     await poll_command(store, uuid="u1")
@@ -172,7 +172,7 @@ async def test_everybody_is_notified(store: Store) -> None:
 
 
 async def test_readers_go_on(store: Store) -> None:
-    """What was kept can be read, and an idle lane be asked, all the while."""
+    """What is stored can be read, and an idle lane polled, all the while."""
     queued = command()
     await enqueue_commands(store, queued)
     async with failing_commits(store):
@@ -189,7 +189,10 @@ async def test_readers_go_on(store: Store) -> None:
 
 
 async def test_other_writes(store: Store) -> None:
-    """Devices, tokens and the check say that the store is away, and are kept later."""
+    """
+    Writing devices, tokens and the check fails while the store is unavailable, and
+    works later.
+    """
     device = Device(
         device_id=DEVICE,
         scope_id=DEFAULT_SCOPE_ID,
@@ -232,7 +235,7 @@ async def test_what_cannot_be_written(store: Store) -> None:
 
 
 async def test_restart_after(location: StoreLocation, clock: ManualClock) -> None:
-    """A restart finds what was kept, and nothing of what was not."""
+    """A restart finds what was stored, and nothing of what was not."""
     written, lost = command(), command()
     async with open_store(location, clock) as store:
         await enqueue_commands(store, written)
@@ -280,7 +283,7 @@ async def test_closed(location: StoreLocation, clock: ManualClock) -> None:
 async def test_closing_writes_what_waits(
     location: StoreLocation, clock: ManualClock
 ) -> None:
-    """What was asked before the closing is kept."""
+    """What was requested before the store is closed is stored."""
     queued = command()
     store = await location.open(clock)
     enqueuing = asyncio.create_task(enqueue_commands(store, queued))

@@ -1,4 +1,4 @@
-"""Subscriptions are kept, field by field, and forgotten with all that is theirs."""
+"""Subscriptions are stored, field by field, and deleted with all that is theirs."""
 
 import attrs
 import pytest
@@ -126,7 +126,9 @@ async def test_oldest_first(store: Store) -> None:
 
 
 async def test_forgotten(store: Store) -> None:
-    """What is forgotten goes, then its deliveries in pieces; others keep theirs."""
+    """
+    A deleted subscription goes, then its deliveries in batches; others keep theirs.
+    """
     one = await save_subscription(
         store, webhook_delivery(10), webhook_delivery(11), webhook_delivery(12)
     )

@@ -41,7 +41,7 @@ async def test_added_operations(store: Store, two_step_task: Task) -> None:
 async def test_operations_are_all_kept_or_none(
     store: Store, two_step_task: Task
 ) -> None:
-    """Of operations that are added together all are kept, or none."""
+    """Of operations that are added together all are stored, or none."""
     duplicate = task_operation(two_step_task)
     await save_operations(store, duplicate)
 

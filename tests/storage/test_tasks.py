@@ -57,7 +57,7 @@ async def test_moved(store: Store, two_step_task: Task) -> None:
 async def test_not_moved(
     store: Store, two_step_task: Task, wrong: dict[str, Any]
 ) -> None:
-    """One that has moved on stays, and no key is kept."""
+    """One that has moved on stays, and no key is stored."""
     believed = attrs.evolve(two_step_task, **wrong)
     after = attrs.evolve(two_step_task, state=TaskState.CANCELED)
 
@@ -67,7 +67,7 @@ async def test_not_moved(
 
 
 async def test_moved_with_a_key(store: Store, two_step_task: Task) -> None:
-    """A key is kept along with the move, and known to decisions."""
+    """A key is stored along with the move, and known to decisions."""
     await store.tasks.update_task_if_unchanged(
         two_step_task, two_step_task, key_use=USE
     )
@@ -176,7 +176,7 @@ async def test_not_finished(store: Store, two_step_task: Task) -> None:
 
 
 async def test_dropped(store: Store) -> None:
-    """A task is deleted piece by piece with its operations and steps, and no other."""
+    """A task is deleted batch by batch with its operations and steps, and no other."""
     of, other = [task(step_count=2, state=TaskState.PREPARING) for _ in range(2)]
     for each in (of, other):
         await store.tasks.add_task(each, steps_of(each.id, 2))
@@ -195,7 +195,7 @@ async def test_dropped(store: Store) -> None:
 
 
 async def test_dropped_in_even_pieces(store: Store) -> None:
-    """Also when the pieces go into it without a rest."""
+    """The same when the batch size divides their number."""
     of = task(state=TaskState.PREPARING)
     await store.tasks.add_task(of, [])
     await add_task_operations(store, of, 4)

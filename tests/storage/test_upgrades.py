@@ -1,4 +1,4 @@
-"""What is kept of upgrades and their parts: every field, wherever one stands."""
+"""What is stored of upgrades and device upgrades: every field, in every state."""
 
 from typing import Any
 
@@ -73,13 +73,13 @@ async def add_device_upgrade(store: Store, of: Task, **fields: Any) -> Operation
 
 
 def fields(of: Operation) -> dict[str, Any]:
-    """Return what is known of a part."""
+    """Return what is known of a device upgrade."""
     assert of.device_upgrade is not None
     return attrs.asdict(of.device_upgrade)
 
 
 async def test_upgrade(store: Store) -> None:
-    """An upgrade is kept with every field, and is its scope's alone."""
+    """An upgrade is stored with every field, and is its scope's alone."""
     created = await add_upgrade(store)
     find = store.upgrades.find_upgrade
 
@@ -88,7 +88,7 @@ async def test_upgrade(store: Store) -> None:
 
 
 async def test_a_task_is_no_upgrade(store: Store) -> None:
-    """A task without terms is not among the upgrades, and its operations no parts."""
+    """A task without terms is no upgrade, and its operations are no device upgrades."""
     created = task()
     await store.tasks.add_task(created, [])
     (one,) = await add_task_operations(store, created)
@@ -135,7 +135,7 @@ async def test_not_begun_device_upgrade(store: Store) -> None:
 
 @pytest.mark.parametrize("overrides", [{}, FULL_PART])
 async def test_device_upgrade(store: Store, overrides: dict[str, Any]) -> None:
-    """A part is kept with every field, new and changed."""
+    """A device upgrade is stored with every field, new and changed."""
     created = await add_upgrade(store)
     expected = await add_device_upgrade(store, created)
     assert expected.device_upgrade is not None
@@ -163,7 +163,7 @@ def test_every_field_is_tried() -> None:
 
 
 async def test_counts(store: Store) -> None:
-    """Parts are counted by their states; not what waits, nor what was retried."""
+    """Device upgrades are counted by state, without those that wait or were retried."""
     created = await add_upgrade(store)
     await add_task_operations(store, created, 2)
     for state in (*DeviceUpgradeState, DeviceUpgradeState.UPDATING):
@@ -185,7 +185,7 @@ async def test_counts(store: Store) -> None:
 
 
 async def test_filters(store: Store) -> None:
-    """Parts are listed in the order they were made, by result and by state."""
+    """Device upgrades are listed in order of creation, by result and by state."""
     created, other = await add_upgrade(store), await add_upgrade(store)
     await add_device_upgrade(store, other)
     (waits,) = await add_task_operations(store, created)
@@ -218,7 +218,7 @@ async def test_filters(store: Store) -> None:
 
 
 async def left(store: Store) -> tuple[int, int]:
-    """Return how many upgrades and parts there are, also of nobody."""
+    """Return how many upgrades and device upgrades are left, even without an owner."""
     assert isinstance(store, SqlStore)
     sql = "SELECT count(*) FROM upgrade UNION ALL SELECT count(*) FROM device_upgrade"
     upgrades, parts = await store.list_reader.run(lambda c: c.execute(sql).fetchall())
@@ -226,7 +226,7 @@ async def left(store: Store) -> tuple[int, int]:
 
 
 async def test_forgotten(store: Store) -> None:
-    """An operation that is deleted leaves nothing of its part behind."""
+    """An operation that is deleted leaves nothing of its device upgrade behind."""
     created = await add_upgrade(store)
     await delete_operation(store, await add_device_upgrade(store, created))
 
@@ -256,7 +256,7 @@ async def test_purged(store: Store) -> None:
 async def test_restart_in_the_middle(
     location: StoreLocation, clock: ManualClock
 ) -> None:
-    """A lane that is read again knows the part of the operation it works on."""
+    """A lane that is read again knows the device upgrade of its running operation."""
     async with open_store(location, clock) as store:
         terms = upgrade(max_retries=2)
         created = await add_upgrade(store, terms)

@@ -172,7 +172,7 @@ class LocalServer:
         await deadlines.expire_overdue()
 
     async def deliver_webhooks(self) -> None:
-        """Take to subscriptions what is due by now, as their couriers do."""
+        """Deliver to subscriptions what is due by now, as their workers do."""
         subscriptions = self.services.subscriptions
         for subscription in subscriptions:
             worker = self.supervisor.make_worker(subscription)
@@ -216,7 +216,7 @@ async def read_until_heartbeat(stream: aiohttp.ClientResponse) -> bytes:
 async def wait_until(
     condition: Callable[[], bool | Awaitable[bool]], *, within: float = 10
 ) -> None:
-    """Let everybody else go on until *condition* holds, here or in another process."""
+    """Wait until *condition* holds, letting other tasks and processes run."""
     loop = asyncio.get_running_loop()
     spin_until = loop.time() + 0.02
     async with asyncio.timeout(within):

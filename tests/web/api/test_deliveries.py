@@ -213,7 +213,7 @@ async def test_recover_since_when(subscribed: Subscribed, since: Any) -> None:
 
 async def test_ping(subscribed: Subscribed) -> None:
     """
-    A ping is sent at once, verifies, and is kept nowhere.
+    A ping is sent at once, verifies, and is stored nowhere.
     """
     ping = await subscribed.call("POST", "/ping")
     (received,) = subscribed.receiver.received

@@ -116,7 +116,7 @@ async def test_closes(server: LocalServer, status: str) -> None:
 
 async def test_does_not_close_steps(server: LocalServer) -> None:
     """
-    What has steps goes on by them.
+    An operation with steps follows them alone.
     """
     operation = await create_operation(server, STEP)
 

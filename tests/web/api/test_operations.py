@@ -55,7 +55,7 @@ async def test_begun(server: LocalServer) -> None:
 
 async def test_everything_given(server: LocalServer) -> None:
     """
-    Every field that a program gives is kept and shown.
+    Every field that a program gives is stored and shown.
     """
     fields: dict[str, Any] = {
         "onFailure": "continue",

@@ -41,7 +41,7 @@ async def test_item(server: LocalServer) -> None:
 
 async def test_going_on(server: LocalServer) -> None:
     """
-    The cursor of each page, also of an empty one, goes on where it ended.
+    The cursor of each page, even of an empty one, resumes where it ended.
     """
     await post_many(server, 5)
     first = (await server.api("GET", "/results?limit=3")).json()

@@ -247,7 +247,7 @@ async def test_if_match_moved(server: LocalServer, tag: str) -> None:
 
 async def test_versions_never_fall(server: LocalServer) -> None:
     """
-    One counter is for all services, and goes on where it was.
+    All services share one counter, which never falls.
     """
     await set_desired(server, {"general": {"language": "en_US"}, "ntp": {"enabled": 1}})
     await set_desired(server, {"ntp": None})

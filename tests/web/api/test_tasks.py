@@ -46,7 +46,7 @@ async def test_made(server_with_devices: LocalServer) -> None:
 
 async def test_everything_given(server_with_devices: LocalServer) -> None:
     """
-    Every field that a program gives is kept and shown.
+    Every field that a program gives is stored and shown.
     """
     fields: dict[str, Any] = {
         "name": "New photos ☃",
@@ -91,7 +91,7 @@ async def test_to_the_end(server_with_devices: LocalServer) -> None:
 
 async def test_its_operations(server_with_devices: LocalServer) -> None:
     """
-    Each device's part is an operation, with the task's steps.
+    Each device has its own operation, with the task's steps.
     """
     task = await create_task(server_with_devices)
     path = f"/operations?taskId={task['id']}"
@@ -168,7 +168,7 @@ async def test_key(server_with_devices: LocalServer) -> None:
 
 async def test_paused_and_resumed(server_with_devices: LocalServer) -> None:
     """
-    A paused task begins nobody, a resumed one goes on; twice is a conflict.
+    A paused task starts nobody, a resumed one does; doing it twice is a conflict.
     """
     task = await create_task(
         server_with_devices, targets={"deviceIds": [1, 2]}, concurrency=1

@@ -100,7 +100,8 @@ async def test_many_on_one_connection(server: LocalServer) -> None:
 @pytest.mark.usefixtures("impatient")
 async def test_shorter_than_announced(server: LocalServer) -> None:
     """
-    A body whose end never comes is answered after a silence, and kept as far as it is.
+    A body whose end never comes is answered after a while, and stored as far as it
+    came.
     """
     await server.enqueue()
     await server.poll(QUERY)
@@ -138,7 +139,7 @@ async def test_slow_but_steady(
 @pytest.mark.parametrize("text", ['{"response":{}}', '{"response":{"us', ""])
 async def test_broken_in_the_middle(server: LocalServer, text: str) -> None:
     """
-    What came before the connection broke is kept: nothing that was posted is lost.
+    What came before the connection broke is stored: nothing that was posted is lost.
     """
     await server.enqueue()
     await server.poll(QUERY)
@@ -264,7 +265,7 @@ async def test_line_feeds_after_the_end(
 
 async def test_longer_than_announced(server: LocalServer) -> None:
     """
-    What comes after the announced length is no part of the result, and no harm.
+    What comes after the announced length is not part of the result, and does no harm.
     """
     command = await server.enqueue()
     await server.poll(QUERY)

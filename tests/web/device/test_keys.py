@@ -42,7 +42,7 @@ async def test_never_polled(server: LocalServer) -> None:
 
 async def test_first_keyed_poll(server: LocalServer) -> None:
     """
-    One that polled without goes on doing so until its first poll with the key.
+    A device that polled without its key may do so until its first poll with it.
     """
     assert await is_served(server, "/push")
     key = await key_for(server)

@@ -44,7 +44,7 @@ async def test_delivery_is_shown(server: LocalServer) -> None:
 
 async def test_orphans(server: LocalServer) -> None:
     """
-    Results that belong to nothing are kept and shown as orphans.
+    Results that belong to nothing are stored and shown as orphans.
     """
     await server.api("PUT", f"/devices/{DEVICE}", {})
     alone = await server.post_result(b'{"response":1}', QUERY)
@@ -76,7 +76,7 @@ async def test_endpoint_contradicts(server: LocalServer) -> None:
 
 async def test_second_result(server: LocalServer) -> None:
     """
-    A second result for the same delivery is kept and changes nothing.
+    A second result for the same delivery is stored and changes nothing.
     """
     command = await server.enqueue()
     await server.poll(f"{QUERY}&uuid=u1")

@@ -48,8 +48,8 @@ async def test_never_a_command(server: LocalServer) -> None:
 @pytest.mark.only_on("postgres")
 async def test_adopted_elsewhere(server: LocalServer, database: str) -> None:
     """
-    A result of a device that another server adopted is kept, though this one did not
-    hear of it yet.
+    A result of a device that another server adopted is stored, though this one has not
+    been notified yet.
     """
     await server.poll(QUERY)
     await server.services.fleet.flush()
@@ -87,8 +87,8 @@ class PausedSyncStore:
 @pytest.mark.only_on("postgres")
 async def test_adopted_elsewhere_while_away(server: LocalServer, database: str) -> None:
     """
-    A result is kept also if the store is away when it is asked for the device, and what
-    another server did is heard before it is asked again.
+    A result is also stored if the store fails when it is asked for the device; the
+    notices of other servers are read before it is asked again.
     """
     fleet, cluster_sync = server.services.fleet, server.services.cluster_sync
     await server.poll(QUERY)
@@ -140,7 +140,7 @@ async def test_never_held(server: LocalServer) -> None:
 
 async def test_last_requests(server: LocalServer) -> None:
     """
-    Its last 20 requests are kept, 4 kB of each; nothing is taken for a result.
+    Its last 20 requests are stored, 4 kB of each; nothing is taken for a result.
     """
     for number in range(25):
         answer = await server.post_result(b"%03d" % number + bytes(9000), QUERY)
@@ -200,7 +200,7 @@ async def test_room_again(server: LocalServer) -> None:
 
 async def test_no_keys_shown(server: LocalServer) -> None:
     """
-    What is kept of a request does not show the key in its address.
+    A stored request does not show the key in its address.
     """
     await server.poll(QUERY, path="/d/a-secret-key/push")
     await server.post_result(b"x", QUERY, path="/d//a-secret-key/result")

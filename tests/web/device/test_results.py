@@ -1,4 +1,6 @@
-"""Results in every form that devices send: each is kept, and read as far as it goes."""
+"""
+Results in every form that devices send: each is stored, and read as far as it goes.
+"""
 
 import gzip
 import json
@@ -140,8 +142,8 @@ UNUSUAL_BODIES = (
 @pytest.mark.parametrize("body", UNUSUAL_BODIES)
 async def test_odd(server: LocalServer, body: bytes) -> None:
     """
-    Whatever a device answers ends its command and is kept to the byte; all lists and
-    the command itself stay JSON that anybody can read.
+    Whatever a device answers ends its command and is stored byte for byte; lists and
+    the command itself stay valid JSON.
     """
     taken, command = await run_command(server, body)
 
@@ -167,7 +169,7 @@ async def test_unreadable(server: LocalServer, body: bytes) -> None:
 
 async def test_compressed(server: LocalServer) -> None:
     """
-    A compressed body is kept as it came and never inflated.
+    A compressed body is stored as it came and never inflated.
     """
     bomb = gzip.compress(b'{"response":"' + bytes(20 * MEGABYTE) + b'"}')
 
@@ -181,7 +183,7 @@ async def test_compressed(server: LocalServer) -> None:
 
 async def test_largest(server: LocalServer) -> None:
     """
-    64 MiB are taken, kept and given back.
+    A result of 64 MiB is accepted, stored and returned.
     """
     body = b'{"response":"' + b"x" * (MAX_BODY_SIZE - 15) + b'"}'
     assert 64 * MEGABYTE == len(body)

@@ -1,4 +1,4 @@
-"""Parts of lists: paging, order, filters, totals."""
+"""Lists in parts: paging, order, filters, totals."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The outbox and its couriers over a store in a folder, in short words."""
+"""Drives the outbox and its webhook workers over a store in a folder."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -70,7 +70,7 @@ class WebhookDriver:
         )
 
     def make_supervisor(self) -> WebhookSupervisor:
-        """Return who has couriers at work."""
+        """Return a supervisor of running workers."""
         store = self.services.store
         return WebhookSupervisor(
             self.services.subscriptions, self.make_worker, lambda: store.is_leader

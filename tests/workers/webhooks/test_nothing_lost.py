@@ -38,7 +38,7 @@ from tests.workers.webhooks.receiver import (
 
 @attrs.define
 class CountedAwait:
-    """Awaits something, and calls *tell* with the number of each wait in it."""
+    """Awaits something, and reports the number of each wait in it."""
 
     inner: Awaitable[Any]
     on_step: Callable[[int], None]

@@ -139,7 +139,7 @@ async def test_long_body(sender: WebhookSender) -> None:
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
 async def test_success(sender: WebhookSender, status: int) -> None:
-    """Any 2xx is a success, and the answer is kept."""
+    """Any 2xx is a success, and the answer is stored."""
     text = "" if status == 204 else "thanks"
     async with running_receiver(respond_with(status, text)) as receiver:
         sent = await sender.send(target(receiver.url))
@@ -258,7 +258,7 @@ async def test_no_proxy(sender: WebhookSender, monkeypatch: pytest.MonkeyPatch) 
 
 
 async def test_long_answer(sender: WebhookSender) -> None:
-    """Of a long answer the first 4 kB are kept, and its end is not waited for."""
+    """The first 4 kB of a long answer are stored, without waiting for its end."""
 
     async def endless(request: web.BaseRequest) -> web.StreamResponse:
         response = web.StreamResponse()
@@ -284,7 +284,7 @@ async def test_packed_answer(sender: WebhookSender) -> None:
 
 
 async def test_odd_answer(sender: WebhookSender) -> None:
-    """An answer that is no text is kept as far as it is one."""
+    """Of an answer that is not text, what can be decoded is stored."""
 
     async def answer_oddly(_: web.BaseRequest) -> web.StreamResponse:
         return web.Response(body=b"\xff\xfeok")

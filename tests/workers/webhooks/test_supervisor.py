@@ -1,4 +1,4 @@
-"""All couriers at once: none waits for another's receiver."""
+"""All workers at once: none waits for another's receiver."""
 
 import asyncio
 from contextlib import AsyncExitStack

@@ -36,7 +36,7 @@ async def test_made(server: LocalServer) -> None:
 
 async def test_every_setting(server: LocalServer) -> None:
     """
-    All that is wished for is kept, and shown again.
+    Every setting is stored, and shown again.
     """
     settings = {
         "format": "iotda",
