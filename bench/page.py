@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from bench.row import TableRow
 
-HEADINGS = ("what", "against", "wanted", "measured", "")
+HEADINGS = ("what", "against", "target", "measured", "")
 
 _PAGE = """\
 # Benchmarks

@@ -54,8 +54,8 @@ async def test_right_after_the_commit(
     program: Program, device_of: MakeDevice, *, waiting: bool
 ) -> None:
     """
-    The server is killed after it committed a door's delivery, before or after the device
-    got it: the door is never handed out again, and its outcome stays unknown.
+    The server is killed after it committed a door's delivery, before or after the
+    device got it: the door is never handed out again, and its outcome stays unknown.
     """
     program.start(**HASTY)
     device = device_of(program)
