@@ -1,5 +1,6 @@
 """The real program in a process of its own."""
 
+import asyncio
 import json
 import os
 import re
@@ -8,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import attrs
 
@@ -103,6 +105,12 @@ class Program:
     def kill(self) -> int:
         """Kill it (SIGKILL), as a failing machine would."""
         return self._end(signal.SIGKILL)
+
+    async def kill_and_restart(self, **settings: object) -> None:
+        """Kill it and start it again on the same database and port."""
+        port = urlsplit(self.url).port
+        await asyncio.to_thread(self.kill)
+        await asyncio.to_thread(lambda: self.start(port=port, **settings))
 
     def _end(self, number: signal.Signals) -> int:
         process, self._process = self._process, None

@@ -10,7 +10,6 @@ from typing import Any
 import attrs
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from yarl import URL
 
 from pushserver.client import Client, Json, iter_items
 from pushserver.simulate import FleetPlan, Journal, SimulatedFleet, parse_quirk_names
@@ -63,13 +62,6 @@ async def receiving(platform: Platform) -> AsyncIterator[str]:
     app.router.add_post("/{path:.*}", platform.take)
     async with TestServer(app) as server:
         yield str(server.make_url("/v1.0.0/messageReceiver"))
-
-
-async def kill_and_restart(program: Program) -> None:
-    """Kill the server and start it again on the same file and port."""
-    port = URL(program.url).port
-    await asyncio.to_thread(program.kill)
-    await asyncio.to_thread(lambda: program.start(port=port, **SETTINGS))
 
 
 async def done(api: Client, task: Json, share: float) -> None:
@@ -133,7 +125,7 @@ async def test_shadows(program: Program) -> None:
         task = await api.update_desired_of_many({"all": True}, DESIRED, concurrency=10)
         for share in (0.2, 0.6):
             await done(api, task, share)
-            await kill_and_restart(program)
+            await program.kill_and_restart(**SETTINGS)
         await done(api, task, 1)
         shadows = await asyncio.gather(*(wait_until_in_sync(api, each) for each in ids))
         writes = {each: await written(api, each) for each in ids}

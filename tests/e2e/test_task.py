@@ -10,7 +10,6 @@ from itertools import groupby
 import attrs
 import msgspec
 import pytest
-from yarl import URL
 
 from pushserver.client import Client, Json, iter_items
 from pushserver.simulate import (
@@ -98,7 +97,7 @@ async def run_task(program: Program, devices: int) -> TaskRun:
             shown.append(now)
             if not killed_at and now["done"] >= MIDDLE:
                 killed_at = now["done"]
-                await kill_and_restart(program)
+                await program.kill_and_restart(**SETTINGS)
                 await remove(api, GONE)
         stop.set()
         await running
@@ -117,13 +116,6 @@ async def remove(api: Client, device_ids: Sequence[int]) -> None:
     """Remove devices."""
     for each in device_ids:
         await api.delete_device(str(each))
-
-
-async def kill_and_restart(program: Program) -> None:
-    """Kill the server and start it again on the same file and port."""
-    port = URL(program.url).port
-    await asyncio.to_thread(program.kill)
-    await asyncio.to_thread(lambda: program.start(port=port, **SETTINGS))
 
 
 async def follow(program: Program, task_id: str) -> AsyncIterator[Json]:

@@ -12,7 +12,6 @@ from typing import Any
 import attrs
 import pytest
 from aiohttp import web
-from yarl import URL
 
 from pushserver.client import Client, ClientError, Json, iter_items
 from pushserver.simulate import FleetPlan, Journal, Quirks, SimulatedFleet
@@ -166,16 +165,16 @@ async def run_upgrade(program: Program, devices: int) -> UpgradeRun:
         created = await make(api, devices)
         for share in KILLS:
             await receiver.wait_until_ended(share * devices)
-            await kill_and_restart(program)
+            await program.kill_and_restart(**SETTINGS)
         upgrade = await ended(api, created["id"])
         await wait_until_delivered(api)
         stop.set()
         await asyncio.gather(*running)
         listed = iter_items(partial(api.upgrade_devices, created["id"]))
-        parts = {int(each["deviceId"]): each async for each in listed}
+        device_upgrades = {int(each["deviceId"]): each async for each in listed}
     each_device = (device for fleet in polling for device in fleet.devices)
     versions = {each.device_id: each.firmware.version for each in each_device}
-    return UpgradeRun(kinds, upgrade, parts, receiver, versions)
+    return UpgradeRun(kinds, upgrade, device_upgrades, receiver, versions)
 
 
 @asynccontextmanager
@@ -224,13 +223,6 @@ async def make(api: Client, devices: int) -> Json:
     return await api.create_upgrade({"all": True}, "2.0", PHASES, policy=policy)
 
 
-async def kill_and_restart(program: Program) -> None:
-    """Kill the server and start it again on the same file and port."""
-    port = URL(program.url).port
-    await asyncio.to_thread(program.kill)
-    await asyncio.to_thread(lambda: program.start(port=port, **SETTINGS))
-
-
 async def ask_until(ask: Callable[[], Any], good: Callable[[Json], bool]) -> Json:
     """Ask again and again until the answer is good."""
     async with asyncio.timeout(90):
@@ -273,8 +265,8 @@ def check(run: UpgradeRun) -> None:
         run.upgrade["results"]
     )
     assert results["SUCCESS"] >= 0.75 * len(run.device_upgrades)
-    for device_id, part in run.device_upgrades.items():
-        check_device_upgrade(run, device_id, part)
+    for device_id, device_upgrade in run.device_upgrades.items():
+        check_device_upgrade(run, device_id, device_upgrade)
 
 
 def expected_summaries(summary: UpgradeRun, device_id: int) -> list[str]:
@@ -288,18 +280,21 @@ def expected_summaries(summary: UpgradeRun, device_id: int) -> list[str]:
     return [*PATH, "SUCCESS" if installed else "FAIL TIMEOUT"]
 
 
-def check_device_upgrade(run: UpgradeRun, device_id: int, part: Json) -> None:
+def check_device_upgrade(run: UpgradeRun, device_id: int, device_upgrade: Json) -> None:
     """The API, and every field of the last notification, say the same of a device."""
     last = run.receiver.notifications[device_id][-1]
 
-    assert ("idle", last["swUpgradeResult"]) == (part["state"], part["result"])
-    assert part.get("errorCode", "") == last["errorCode"]
-    assert part.get("error", "") == last["description"]
-    assert part.get("sourceVersion", "") == last["sourceVersion"]
-    assert part.get("currentVersion", "") == last["curVersion"]
+    assert ("idle", last["swUpgradeResult"]) == (
+        device_upgrade["state"],
+        device_upgrade["result"],
+    )
+    assert device_upgrade.get("errorCode", "") == last["errorCode"]
+    assert device_upgrade.get("error", "") == last["description"]
+    assert device_upgrade.get("sourceVersion", "") == last["sourceVersion"]
+    assert device_upgrade.get("currentVersion", "") == last["curVersion"]
     assert "2.0" == last["targetVersion"]
     for each in run.receiver.notifications[device_id]:
-        assert (run.upgrade["id"], part["subOperationId"], APP) == (
+        assert (run.upgrade["id"], device_upgrade["subOperationId"], APP) == (
             each["operationId"],
             each["subOperationId"],
             each["appId"],
