@@ -30,7 +30,7 @@ def _polled(rate: float, *seconds: float) -> PolledCore:
 @pytest.mark.parametrize("load", [0.3, 0.7, 0.9])
 def test_one_queue_waits_as_long_as_theory_says(load: float) -> None:
     """
-    Who comes by chance and takes always the same waits load / 2(1 - load) services.
+    Random arrivals with a constant service time wait load / 2(1 - load) services.
     """
     core = _polled(load * 1000, 0.001)
 
@@ -49,7 +49,7 @@ def test_polls_of_two_kinds_take_turns_by_chance() -> None:
 
 def test_polls_that_came_before_are_served_first() -> None:
     """
-    Who asks for a core waits for the polls that came before, and no later one.
+    A request for a core waits for the polls that came before, and no later one.
     """
     core = _polled(2000, 0.001)
     before = core.waiting_time
@@ -120,7 +120,8 @@ def test_a_slower_core_takes_longer() -> None:
 
 def test_a_sync_is_shared_by_all_who_asked_before_it_began() -> None:
     """
-    Who asks during a sync waits for the next, and with him all who ask until then.
+    A request during a sync waits for the next one, which all that come until then
+    share.
     """
     env = simpy.Environment()
     disk = Disk(env, 1.0)

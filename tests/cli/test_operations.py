@@ -14,7 +14,7 @@ from tests.cli.conftest import PollOnce, Run, StartFleet, WriteSteps
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who waits asks more often."""
+    """Waiting commands ask more often."""
     monkeypatch.setattr(operations, "POLL_INTERVAL", 0.02)
 
 
@@ -187,7 +187,7 @@ def test_show_without_the_right_to_commands(
     run: Run, poll_once: PollOnce, device_id: str, steps_file: WriteSteps
 ) -> None:
     """
-    Who may read operations and no commands sees that, in the error's place.
+    Without the permission for commands, the table says so in the error's place.
     """
     file = steps_file("make_coffee")
     operation = run("operations", "begin", device_id, "--steps", file, "--json").only

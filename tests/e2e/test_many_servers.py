@@ -1,4 +1,4 @@
-"""Many servers over one PostgreSQL are one: whoever is asked, and whoever is killed."""
+"""Many servers over one PostgreSQL act as one, whichever is asked or killed."""
 
 import asyncio
 import json

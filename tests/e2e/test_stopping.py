@@ -81,7 +81,7 @@ async def test_a_body_on_its_way(server: Program, api: Client) -> None:
 
 async def test_a_request_on_its_way(server: Program, api: Client) -> None:
     """
-    Who connected before the end began is answered; who is silent is not waited for.
+    A connection from before the stop is answered; a silent one is not waited for.
     """
     await api.put_device(ME)
     async with connect(server) as (reader, writer), connect(server):
@@ -110,7 +110,7 @@ async def _closed_to_others(program: Program) -> None:
 
 async def test_in_traffic(server: Program, api: Client, device_of: MakeDevice) -> None:
     """
-    In the middle of traffic the end is orderly, too: whoever got a 200 is remembered.
+    In the middle of traffic the stop is orderly, too: whatever got a 200 is stored.
     """
     answered = 0
 

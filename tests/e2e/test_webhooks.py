@@ -75,7 +75,7 @@ async def receiving(rng: Random) -> AsyncIterator[FlakyReceiver]:
 
 @attrs.frozen
 class Administrator:
-    """Who subscribes, and sends again what would be tried again in some hours."""
+    """Subscribes receivers, and resends what would be retried only in some hours."""
 
     program: Program
     session: aiohttp.ClientSession

@@ -62,7 +62,9 @@ def test_access(
     policy: DeviceKeys,
     verdict: AccessDecision,
 ) -> None:
-    """Who has a key is served under it; the old one is valid until the new is used."""
+    """
+    A device with a key is served under it; the old key is valid until the new is used.
+    """
     device.key_hash = None if new is None else hash_secret(new)
     device.old_key_hash = None if old is None else hash_secret(old)
     device.key_enforced = enforced

@@ -75,7 +75,9 @@ async def test_quarantine_is_bounded(registry: FleetAdmin) -> None:
 
 
 async def test_quarantine_makes_room(registry: FleetAdmin, clock: ManualClock) -> None:
-    """Who has not polled for an hour makes room; who still polls stays."""
+    """
+    A device that has not polled for an hour makes room; one that still polls stays.
+    """
     for number in range(QUARANTINE_LIMIT):
         registry.admit(number, None, HOME)
     clock.tick(QUARANTINE_IDLE_SECONDS + 1)
@@ -92,7 +94,7 @@ async def test_quarantine_makes_room(registry: FleetAdmin, clock: ManualClock) -
 
 
 async def test_room_after_adopting(registry: FleetAdmin, clock: ManualClock) -> None:
-    """Who is adopted or deleted makes room for others."""
+    """A device that is adopted or deleted makes room for others."""
     for number in range(QUARANTINE_LIMIT):
         registry.admit(number, None, HOME)
     await registry.adopt(DEFAULT_SCOPE_ID, 0)
@@ -110,7 +112,7 @@ async def test_room_after_adopting(registry: FleetAdmin, clock: ManualClock) -> 
 async def test_room_made_is_made_on_disk(
     registry: FleetAdmin, clock: ManualClock
 ) -> None:
-    """Who made room does not come back with the next start."""
+    """A device that made room does not come back with the next start."""
     for number in range(QUARANTINE_LIMIT):
         registry.admit(number, None, HOME)
     await reloaded(registry)

@@ -89,7 +89,7 @@ async def test_dead_names_hold_up_nobody(resolver: FakeResolver) -> None:
 
 
 async def test_once_at_a_time(resolver: FakeResolver) -> None:
-    """Whoever asks for a name that is looked up just now waits for the same answer."""
+    """Callers that ask for a name during its lookup share the answer."""
     names = NameResolver()
     both = asyncio.gather(*(unknown(names, "a.dead") for _ in range(20)))
     await wait_until(lambda: bool(resolver.lookups))

@@ -107,7 +107,7 @@ async def test_goes(
 async def test_polls_on(
     services: Services, monitor: OnlineMonitor, clock: ManualClock
 ) -> None:
-    """Who polls now and then is not gone."""
+    """A device that polls now and then is not offline."""
     for _ in range(20):
         poll_as(services)
         await monitor.publish_changes()
@@ -119,7 +119,7 @@ async def test_polls_on(
 async def test_comes_back(
     services: Services, monitor: OnlineMonitor, clock: ManualClock
 ) -> None:
-    """Who was gone comes again."""
+    """A device that was offline comes online again."""
     for _ in range(2):
         for _ in range(10):
             poll_as(services)
@@ -137,7 +137,9 @@ async def test_held(
     driver: ServiceDriver,
     clock: ManualClock,
 ) -> None:
-    """Whose poll is held is there, however long; it is gone some time after."""
+    """
+    A device whose poll is held is online, however long; some time after, it is offline.
+    """
     poll_as(services)
     await monitor.publish_changes()
     async with driver.held_poll():
@@ -243,7 +245,7 @@ async def test_quarantined(services: Services, monitor: OnlineMonitor) -> None:
 
 
 async def test_adopted_later(services: Services, monitor: OnlineMonitor) -> None:
-    """Who is adopted after it came, comes when it polls next."""
+    """A device that is adopted after it polled comes online with its next poll."""
     services.fleet.admit(77, None, HOME)
     await monitor.publish_changes()
     await services.fleet.adopt(DEFAULT_SCOPE_ID, 77)
@@ -332,7 +334,10 @@ async def _restarted(database: str, clock: ManualClock) -> AsyncIterator[Service
 
 
 async def test_restart(restarted: Services, clock: ManualClock) -> None:
-    """Who was there when the server stopped and does not come back is missed."""
+    """
+    A device that was online when the server stopped and does not poll again goes
+    offline.
+    """
     monitor = online_monitor(restarted)
     await monitor.publish_changes()
     clock.tick(29)
@@ -346,7 +351,10 @@ async def test_restart(restarted: Services, clock: ManualClock) -> None:
 
 
 async def test_restart_and_back(restarted: Services, clock: ManualClock) -> None:
-    """Who comes back after a restart never went; who had been away comes."""
+    """
+    A device that polls again after a restart never went offline; one that was offline
+    comes online.
+    """
     monitor = online_monitor(restarted)
     poll_as(restarted)
     poll_as(restarted, 77)

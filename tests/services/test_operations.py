@@ -290,7 +290,9 @@ async def test_canceled_when_due(operation_driver: OperationDriver) -> None:
 
 
 async def test_not_its_turn(operation_driver: OperationDriver) -> None:
-    """A step whose turn has passed is not queued, whoever still believes it is due."""
+    """
+    A step whose turn has passed is not queued, even if a caller believes it is due.
+    """
     of = await operation_driver.create_operation(ONE, TWO, THREE)
     await operation_driver.run_command()
     due = await operation_driver.services.store.operations.due_steps(limit=9)

@@ -59,7 +59,7 @@ async def test_canceled_between_two_steps(operation_driver: OperationDriver) -> 
 
 
 async def test_told(operation_driver: OperationDriver) -> None:
-    """Whoever works outside the queue adds what he knows, in his own name."""
+    """Someone outside the queue can add a notification, in their own name."""
     of = await operation_driver.create_operation()
     operation_driver.clock.tick(5)
 

@@ -135,7 +135,10 @@ async def test_what_others_want(services: Services, outbox: OutboxTrimmer) -> No
 
 
 async def test_its_own_number(services: Services, outbox: OutboxTrimmer) -> None:
-    """Of what it wants the oldest fall off, also while it reads, and no more."""
+    """
+    The oldest events that a subscription wants are dropped, even while it reads, and no
+    more.
+    """
     one = await create_subscription(services, device_ids=DOOR)
     for _ in range(4):
         await emit_events(services.store, 4, device=7)

@@ -248,7 +248,7 @@ async def test_commands_are_apart(driver: ServiceDriver, services: Services) -> 
 
 
 async def test_waiters_are_apart(driver: ServiceDriver, services: Services) -> None:
-    """Who waits for results is woken by those of his scope."""
+    """A caller that waits for results is woken by those of its own scope."""
     with (
         services.completion_waiters.results_waiter(ACME) as ours,
         services.completion_waiters.results_waiter(OTHER) as theirs,

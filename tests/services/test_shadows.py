@@ -122,7 +122,7 @@ async def test_late_result_while_it_is_read(operation_driver: OperationDriver) -
 
 async def test_deleted_while_in_flight(operation_driver: OperationDriver) -> None:
     """
-    Who comes back has a new shadow, of which an old command knows nothing.
+    A device that comes back has a new shadow, which an old command does not affect.
     """
     await operation_driver.adopt(DEVICE)
     await set_desired(operation_driver, DESIRED)
@@ -207,7 +207,7 @@ async def test_nobodys_device(operation_driver: OperationDriver) -> None:
 
 async def test_taken_over(operation_driver: OperationDriver) -> None:
     """
-    Who adopts a device that another scope has given up gets nothing of its shadow.
+    A device that is adopted from another scope brings nothing of its shadow.
     """
     await operation_driver.adopt(DEVICE)
     await set_desired(operation_driver, DESIRED)

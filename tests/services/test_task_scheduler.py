@@ -237,7 +237,9 @@ async def test_canceling_in_the_middle(operation_driver: OperationDriver) -> Non
 
 
 async def test_who_never_came(operation_driver: OperationDriver) -> None:
-    """Who is away when the time is over does not begin; who is there does."""
+    """
+    A device that is offline at the deadline does not start; one that is online does.
+    """
     task = await operation_driver.adopt_and_create_task(
         "reboot", seen=1, pace=task_pace(seconds=60)
     )

@@ -73,7 +73,7 @@ async def test_from_the_settings(tokens: Tokens) -> None:
     ],
 )
 async def test_refused(tokens: Tokens, header: str | None) -> None:
-    """Whoever has no valid token is refused."""
+    """A caller without a valid token is refused."""
     await restarted(tokens, "secret")
 
     with pytest.raises(Unauthorized):

@@ -335,7 +335,7 @@ async def test_watched(store: Store) -> None:
 
 
 async def test_no_half_done_work(store: Store) -> None:
-    """Who reads meanwhile sees all of a decision, or nothing of it."""
+    """A concurrent reader sees all of a decision, or nothing of it."""
     groups = [[command(device_id=n) for _ in range(50)] for n in range(20)]
     writing = asyncio.gather(*(enqueue_commands(store, *group) for group in groups))
     partly = []

@@ -186,7 +186,7 @@ async def test_task(store: Store, state: TaskState, events_written: int) -> None
 
 
 async def test_told(store: Store) -> None:
-    """Who watches the store is shown the events of each commit, after it."""
+    """An observer of the store gets the events of each commit, after it."""
     store.event_interest[DEFAULT_SCOPE_ID] = ALL_EVENTS
     shown: list[Any] = []
     store.add_commit_observer(

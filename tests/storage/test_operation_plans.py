@@ -110,7 +110,7 @@ async def test_shadows(file: SqliteStore) -> None:
 
 
 async def test_waiting(file: SqliteStore) -> None:
-    """Who waits of a task is found among those who wait, not among all."""
+    """A task's waiting operations are found among those that wait, not among all."""
     reads = {
         "startable": file.tasks.startable_steps(6, now=START, hold=0, limit=9),
         "hopeless": file.tasks.unreachable_operations(

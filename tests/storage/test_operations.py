@@ -93,7 +93,7 @@ async def test_changed_twice_in_one_round(store: Store) -> None:
 
 
 async def test_told_and_moved_in_one_round(store: Store) -> None:
-    """Whoever comes by its command and whoever comes by its id find the same one."""
+    """Lookups by command and by id find the same operation."""
     of = operation(step_count=2)
     await create_operation(store, of)
     in_flight = await poll_command(store)
@@ -117,7 +117,7 @@ async def test_told_and_moved_in_one_round(store: Store) -> None:
 
 
 async def test_version_guards(store: Store) -> None:
-    """Whoever believes in an operation that somebody else has moved is refused."""
+    """A write to an operation that somebody else has changed is refused."""
     of = operation()
     await save_operations(store, of)
     stale = await get_operation(store, of)

@@ -1,4 +1,6 @@
-"""A clock that jumps moves the deadlines in the database, whoever decides meanwhile."""
+"""
+A clock that jumps shifts the deadlines in the database, whatever is being decided.
+"""
 
 import asyncio
 from contextlib import closing

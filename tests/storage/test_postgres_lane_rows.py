@@ -101,7 +101,7 @@ async def test_changelog_is_short(pair: ServerPair) -> None:
 
 
 async def test_empty_lane_is_not_read(pair: ServerPair) -> None:
-    """Where nothing is left, nothing is read, whoever did the last of it."""
+    """An empty lane is not read, whichever server emptied it."""
     await enqueue_commands(pair.a, command())
     in_flight = await poll(pair.a, uuid="1")
     assert in_flight is not None

@@ -107,7 +107,9 @@ async def test_tasks_are_moved_by_one(pair: ServerPair) -> None:
 
 
 async def test_who_goes_away_locks_nothing(pair: ServerPair) -> None:
-    """Who is cancelled while it waits to move tasks keeps nobody else waiting."""
+    """
+    A caller that is cancelled while it waits for the task lock keeps nobody waiting.
+    """
     async with pair.a.tasks.lock():
         waiting = asyncio.create_task(_lock_tasks(pair.b))
         await pair.b.check_writable()

@@ -71,7 +71,7 @@ async def test_all_is_read_at_once(pair: ServerPair) -> None:
 
 
 async def test_readers_miss_nothing(pair: ServerPair) -> None:
-    """Who follows events at one server sees all of two, in order and once."""
+    """A reader of events at one server sees those of both, in order and once."""
     seen: list[int] = []
 
     async def read() -> None:

@@ -51,7 +51,10 @@ async def test_missed_notice(pair: ServerPair) -> None:
 
 
 async def test_ends_elsewhere(pair: ServerPair) -> None:
-    """Who waits for a command's end, or for results, is notified by other servers."""
+    """
+    A caller that waits for a command's end, or for results, is notified by other
+    servers.
+    """
     one = command()
     await enqueue_commands(pair.a, one)
     in_flight = await poll_command(pair.a)

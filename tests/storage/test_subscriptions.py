@@ -90,7 +90,7 @@ async def test_changed(store: Store) -> None:
 
 
 async def test_progress(store: Store) -> None:
-    """Who delivers writes how it does, and takes back no setting."""
+    """A worker stores its progress and overwrites no setting."""
     await save_subscription(store, owner=subscription(description="new"))
     old = subscription(cursor=9, description="old", failures=3)
 

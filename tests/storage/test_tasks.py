@@ -212,7 +212,9 @@ async def test_dropped_in_even_pieces(store: Store) -> None:
     "state", [s for s in TaskState if s is not TaskState.PREPARING]
 )
 async def test_not_dropped(store: Store, state: TaskState) -> None:
-    """A task that was ready is not deleted, whoever believes that it was not."""
+    """
+    A task that was ready is not deleted, even if a caller believes that it was not.
+    """
     of = task(state=state)
     await store.tasks.add_task(of, [])
     await add_task_operations(store, of, 3)

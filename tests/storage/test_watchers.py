@@ -1,4 +1,4 @@
-"""Who listens to a store: what goes wrong with them stays with them."""
+"""Observers of a store: their errors affect nobody else."""
 
 from pushserver.model.changes import Changes
 from pushserver.model.lane import Lane

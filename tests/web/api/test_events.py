@@ -115,7 +115,7 @@ async def test_of_types(server: LocalServer) -> None:
 @pytest.mark.parametrize("way", ["header", "query"])
 async def test_goes_on(server: LocalServer, way: str) -> None:
     """
-    Who comes back with the last id it read gets all that followed, each once.
+    A reader that resumes at its last id gets all that followed, each once.
     """
     async with open_event_stream(server) as stream:
         await server.api("POST", PATH, [LOAD_USERS] * 3)

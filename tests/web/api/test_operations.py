@@ -130,7 +130,7 @@ async def test_failed(
 
 async def test_stale_and_mended(server: LocalServer) -> None:
     """
-    Of what was never answered nobody knows; a late result mends it.
+    A step without an answer makes the operation STALE; a late result corrects it.
     """
     operation = await create_operation(server, {"endpoint": "reboot"})
     await server.poll()

@@ -1,4 +1,4 @@
-"""Who may call what: every route, with no token, the wrong one, and the right one."""
+"""Permissions: every route, with no token, the wrong one, and the right one."""
 
 import re
 from typing import Any

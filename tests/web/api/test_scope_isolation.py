@@ -312,7 +312,7 @@ async def test_by_a_stranger(
     stranger: str,
 ) -> None:
     """
-    Whoever has another scope's token sees nothing of the owner's, and changes nothing.
+    A token of another scope sees nothing of the owner's, and changes nothing.
     """
     one, other = await tenant(server, owner), await tenant(server, stranger)
     rows, shown = await stored_rows(server, database), await read_all(one)

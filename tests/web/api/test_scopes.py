@@ -67,7 +67,7 @@ async def test_only_the_first(acme: Tenant) -> None:
 
 async def test_token_of_scope(server: LocalServer, acme: Tenant) -> None:
     """
-    Who lost their token gets one from the first scope's administrator.
+    A tenant that lost its token gets one from the first scope's administrator.
     """
     path = f"/scopes/{acme.scope_id}/tokens"
     answer = await server.api("POST", path, READER)

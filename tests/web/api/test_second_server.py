@@ -109,7 +109,7 @@ async def test_read_later(
 
 
 async def test_command(server: LocalServer, second_server: LocalServer) -> None:
-    """Who may not adopt devices has commands taken for one that was just adopted."""
+    """A caller that may not adopt devices can enqueue for one that was just adopted."""
     body = {"name": "x", "permissions": ["commands:write"]}
     secret = (await server.api("POST", "/tokens", body)).json()["token"]
     await second_server.api("GET", "/commands", token=secret)
@@ -164,7 +164,7 @@ async def carried_out(
 
 
 async def test_step_of_a_task(server: LocalServer, second_server: LocalServer) -> None:
-    """Whoever carries a task out knows its devices, also the newest."""
+    """The server that runs a task knows its devices, even the newest."""
     assert (1, 0) == await carried_out(server, second_server)
 
 

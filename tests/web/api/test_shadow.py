@@ -83,7 +83,7 @@ async def test_failed(server: LocalServer) -> None:
 
 async def test_sent_again(server: LocalServer) -> None:
     """
-    Whoever names a service has sent again what differs.
+    A patch that names a service sends its differences again.
     """
     await set_desired(server, DESIRED)
     await run_command(server, ERROR)
@@ -294,7 +294,7 @@ async def test_deleted_device(server: LocalServer) -> None:
 
 async def test_canceled_command(server: LocalServer) -> None:
     """
-    Who cancels the command of a service has it fail.
+    Canceling the command of a service makes it fail.
     """
     shown = await set_desired(server, DESIRED)
     command_id = shown["services"]["general"]["commandId"]

@@ -100,7 +100,7 @@ async def test_get_of_what_expires(server: LocalServer) -> None:
 
 async def test_results(server: LocalServer) -> None:
     """
-    Who follows the results with `wait` is answered by the next one.
+    A caller that follows the results with `wait` is answered by the next one.
     """
     await server.enqueue()
     await server.poll()

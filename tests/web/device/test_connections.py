@@ -205,7 +205,7 @@ async def test_posts_and_hangs_up(server: LocalServer, goodbye: str) -> None:
 )
 async def test_half_a_header(opening: bytes, server: LocalServer) -> None:
     """
-    Who sends no header, or half of one, is hung up on at the deadline.
+    A connection without a header, or with half of one, is closed at the deadline.
     """
     assert b"" == await server.send_raw(opening)
 

@@ -188,7 +188,7 @@ async def test_bounded(server: LocalServer) -> None:
 
 async def test_room_again(server: LocalServer) -> None:
     """
-    Who has not polled for an hour makes room for somebody new.
+    A device that has not polled for an hour makes room for a new one.
     """
     for number in range(1000):
         await server.poll(f"deviceId={number}")

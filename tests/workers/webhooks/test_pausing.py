@@ -96,7 +96,7 @@ async def test_probed_and_resumed(driver: WebhookDriver) -> None:
 
 
 async def test_resumed_at_once(driver: WebhookDriver) -> None:
-    """Who is back gets at once what would have had to wait for long."""
+    """A receiver that is back gets at once what would have had to wait for long."""
     async with running_receiver(respond_with(500)) as receiver:
         worker = await driver.subscribe(receiver)
         await driver.emit_events(30)
@@ -130,7 +130,7 @@ async def test_probes_use_up_nothing(
 
 
 async def test_paused_after_restart(driver: WebhookDriver) -> None:
-    """Who is paused stays so over a restart, is probed, and resumes."""
+    """A paused subscription stays so over a restart, is probed, and resumes."""
     async with running_receiver(respond_with(503)) as receiver:
         worker = await driver.subscribe(receiver, profile=RetryProfile.HUAWEI)
         await driver.emit_events(10)

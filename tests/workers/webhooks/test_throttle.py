@@ -46,7 +46,7 @@ async def test_busy() -> None:
 
 
 async def test_broken_off() -> None:
-    """Who is broken off while it waits holds up nobody."""
+    """A turn that is canceled while it waits holds up nobody."""
     pace = Throttle(itertools.count().__next__)
     first = asyncio.create_task(pace.wait_turn())
     await asyncio.sleep(0)

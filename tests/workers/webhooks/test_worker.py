@@ -221,7 +221,7 @@ async def test_gone_and_back(driver: WebhookDriver) -> None:
 
 
 async def test_disabled(driver: WebhookDriver) -> None:
-    """Who is disabled is sent nothing until it is enabled."""
+    """A disabled subscription is sent nothing until it is enabled."""
     async with running_receiver(respond_with()) as receiver:
         worker = await driver.subscribe(receiver)
         subscriptions, which = driver.services.subscriptions, worker.subscription.id
