@@ -49,7 +49,7 @@ def test_a_picture_says_what_it_shows() -> None:
 @pytest.mark.parametrize("picture", PICTURES, ids=lambda path: path.name)
 def test_pictures_stand_alone(picture: Path) -> None:
     """
-    What the page shows fetches nothing, runs nothing, and is shown by the page.
+    The pictures fetch nothing, run nothing, and are shown by the page.
     """
     drawn = picture.read_text("utf-8")
 
@@ -89,7 +89,7 @@ def test_a_table_is_put_between_its_marks() -> None:
 
 def test_a_page_without_the_marks_is_not_touched() -> None:
     """
-    Where there is no place for a table, that is an error.
+    A page without the marks for a table is an error.
     """
     with pytest.raises(ValueError, match="unpack"):
         page.replace_section("a page", "t", "new")

@@ -28,7 +28,7 @@ HELD = SimulationPlan(devices=1000, period=25.0, holds_polls=True, commands_per_
 )
 def test_how_busy_it_is_agrees_with_arithmetic(plan: SimulationPlan) -> None:
     """
-    Where little is shared, everything is as busy as rates times costs say.
+    With little sharing, everything is as busy as rates times costs say.
     """
     times = read().times
     answer, computed = simulate(plan, times), compute_loads(plan, times)
@@ -110,7 +110,7 @@ def test_commands_that_come_at_once_share_rounds() -> None:
 
 def test_too_much_is_seen() -> None:
     """
-    Where more comes than can be done, nothing is said to be steady.
+    With more load than can be served, nothing is reported as steady.
     """
     times = some_times(poll_server=0.005)
     full = attrs.evolve(POLLED, devices=1100)

@@ -200,7 +200,7 @@ def test_misdirected_device() -> None:
 
 def test_odd_devices_are_looked_at_first() -> None:
     """
-    Of many devices those are looked at one by one of which something is odd.
+    Among many devices, the unusual ones are checked one by one.
     """
     fine = [device(str(n)) for n in range(200)]
     unusual = [device("300", state="quarantined"), device("301", lastSeenAt=ago(99))]

@@ -36,7 +36,7 @@ def test_enqueue_for_people(run: Run, device_id: str) -> None:
 
 def test_every_option(run: Run, device_id: str) -> None:
     """
-    What is given on the command line arrives in the command.
+    Every option of the command line arrives in the command.
     """
     ran = run(
         *("enqueue", device_id, "load_objects", "--body", '{"object":"users"}'),
@@ -173,7 +173,7 @@ def test_result(run: Run, poll_once: PollOnce, device_id: str) -> None:
 
 def test_refusal_is_one_line(run: Run, device_id: str) -> None:
     """
-    What the server refuses is one line, which names the field.
+    A refusal by the server is one line, which names the field.
     """
     ran = run("enqueue", device_id, "a/b")
 

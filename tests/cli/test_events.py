@@ -93,7 +93,7 @@ def test_wrong_type(run: Run) -> None:
 
 def test_missed(capsys: pytest.CaptureFixture[str], cli_context: CliContext) -> None:
     """
-    What was missed is a line of its own for programs, and a note for people.
+    Missed events are a line of their own for programs, and a note for people.
     """
     missed = StreamMessage("missed", {"missed": 7}, "5")
     events._print_message(cli_context, missed)
@@ -184,7 +184,7 @@ async def test_follow_ends_when_it_is_refused(
     server: Program, cli_context: CliContext
 ) -> None:
     """
-    What will not pass by waiting ends the following.
+    An error that waiting will not cure ends the following.
     """
     async with Client(server.url, "pst_wrong") as client:
         with pytest.raises(ApiError):

@@ -49,7 +49,7 @@ def _nowhere() -> str:
 )
 def test_wrong_use_is_two(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """
-    What makes no sense is one line on stderr, and exit code 2.
+    An invalid command line is one line on stderr, and exit code 2.
     """
     code = main(argv, {})
     printed = capsys.readouterr()
@@ -200,7 +200,7 @@ def test_wait_without_a_number(argv: list[str], expected: Any) -> None:
 
 def test_devices_cannot_steer_the_terminal() -> None:
     """
-    What a device sent is printed without control characters.
+    Data from devices is printed without control characters.
     """
     assert "�[2Jred" == strip_unprintable("\x1b[2Jred")
     assert "a�b" == format_cell("a\x9bb")

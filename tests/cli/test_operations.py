@@ -174,7 +174,7 @@ def test_no_steps(
 
 def test_wrong_step_is_named(run: Run, steps_file: WriteSteps, device_id: str) -> None:
     """
-    What the server refuses of a step is one line that names its place.
+    A step that the server refuses is one line that names its place.
     """
     file = steps_file("reboot", "a/b")
     ran = run("operations", "begin", device_id, "--steps", file)

@@ -125,7 +125,7 @@ async def test_follow_survives_a_server_that_is_away(
 
 async def test_follow_ends_when_it_is_refused(server: Program) -> None:
     """
-    What will not pass by waiting ends the following.
+    An error that waiting will not cure ends the following.
     """
     async with Client(server.url, "pst_wrong") as client:
         with pytest.raises(ApiError):

@@ -31,7 +31,7 @@ async def test_waits_and_says_so_once() -> None:
 
 async def test_a_refusal_is_final() -> None:
     """
-    What the server refuses is not asked for again.
+    A request that the server refuses is not repeated.
     """
 
     async def ask() -> object:

@@ -9,7 +9,7 @@ from tests.cli.conftest import PollOnce, Run, StartFleet
 
 def test_set_and_show(run: Run, poll_once: PollOnce, device_id: str) -> None:
     """
-    What is desired goes to the device, and is shown with what it reported.
+    Desired values go to the device, and are shown with what it reported.
     """
     run("devices", "add", device_id)
     pairs = ("general.language=en_US", "alarm.siren_enabled:=true")
@@ -31,7 +31,7 @@ def test_set_and_show(run: Run, poll_once: PollOnce, device_id: str) -> None:
 
 def test_failure(run: Run, poll_once: PollOnce, device_id: str) -> None:
     """
-    What the device said is shown.
+    The device's error is shown.
     """
     run("devices", "add", device_id)
     run("shadow", "set", device_id, "general.nonsense=1", "--expires-in", "60")
@@ -111,7 +111,7 @@ def test_many(run: Run, fleet: StartFleet, device_id: str) -> None:
 )
 def test_wrong_use(run: Run, argv: tuple[str, ...]) -> None:
     """
-    What makes no sense is said so, and nothing is asked.
+    An invalid command line is refused without a request.
     """
     ran = run("shadow", *argv)
 

@@ -196,7 +196,7 @@ def test_deliveries(run: Run, receiver: RecordingReceiver, device_id: str) -> No
 
 def test_recover(run: Run, receiver: RecordingReceiver, device_id: str) -> None:
     """
-    What was given up is listed with the reason, and all of it sent again.
+    Dead letters are listed with the reason, and all of them resent.
     """
     receiver.status = 500
     created = create_subscription(
@@ -242,6 +242,6 @@ def test_for_people(run: Run, receiver: RecordingReceiver) -> None:
 )
 def test_wrong_use(run: Run, argv: tuple[str, ...]) -> None:
     """
-    What makes no sense is said before anything is sent.
+    An invalid command line is refused without a request.
     """
     assert 2 == run("subscriptions", *argv).code

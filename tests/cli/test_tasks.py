@@ -186,7 +186,7 @@ def test_table_of_failures(
     run: Run, make: Any, fleet: StartFleet, devices: list[str]
 ) -> None:
     """
-    What failed is a table, with what each device said; it may be cut.
+    Failures are a table, with what each device said; it may be cut.
     """
     with fleet(devices[0], len(devices)):
         task = make("--follow", "--json", endpoint="make_coffee").lines[-1]

@@ -53,7 +53,7 @@ def test_text(value: Any, expected: str) -> None:
 )
 def test_no_text(value: Any, reason: str) -> None:
     """
-    What a device cannot have is refused, with the reason.
+    A value that a device cannot have is refused, with the reason.
     """
     with pytest.raises(Invalid, match=reason):
         format_value(value)
@@ -101,6 +101,6 @@ def test_read() -> None:
 )
 def test_reported(response: bytes, expected: Any) -> None:
     """
-    What a response has of the service is read, whatever else it is.
+    The service's properties are read from a response, whatever else is in it.
     """
     assert expected == parse_reported(response, "general")

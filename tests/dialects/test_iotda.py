@@ -119,7 +119,7 @@ def test_example() -> None:
 
 
 def test_least() -> None:
-    """What is not known is left out; what the page demands is there."""
+    """Unknown fields are left out; those that the page demands are there."""
     body = iotda_body(
         command_event(CommandState.PENDING),
         app_id="app",

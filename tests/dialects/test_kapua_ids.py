@@ -107,7 +107,7 @@ def test_leading_zero() -> None:
     ],
 )
 def test_refused(text: str) -> None:
-    """What is no base64url, or no int64, is refused."""
+    """A text that is no base64url, or no int64, is refused."""
     with pytest.raises(Invalid):
         decode_id(text)
 

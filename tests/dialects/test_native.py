@@ -188,7 +188,7 @@ def test_orphan() -> None:
     ],
 )
 def test_absent(kind: EventType, payload: msgspec.Struct, present: set[str]) -> None:
-    """What is not known is left out, never null."""
+    """Absent values are left out, never null."""
     body = native_body(event(kind, payload), None, include_result=True)
 
     assert present == set(json.loads(body)["data"])

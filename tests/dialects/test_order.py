@@ -79,7 +79,7 @@ def test_content_type(text: str, expected: str) -> None:
 
 @pytest.mark.parametrize("kind", ["", "json", "a/b/c", "text/", "a/b\r\nX: y", "é/x"])
 def test_content_type_refused(kind: str) -> None:
-    """What is no media type is refused."""
+    """A text that is no media type is refused."""
     assert "/contentType" == refused(content_type=kind)
 
 

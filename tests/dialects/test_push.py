@@ -44,7 +44,7 @@ def test_everything() -> None:
 
 
 def test_without_body() -> None:
-    """What was not given is left out."""
+    """Fields that were not given are left out."""
     assert (
         b'{"verb":"POST","endpoint":"system_information",'
         b'"contentType":"application/json"}'

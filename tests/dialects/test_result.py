@@ -161,7 +161,7 @@ def test_lone_surrogate(body: bytes) -> None:
     ],
 )
 def test_unreadable(body: bytes) -> None:
-    """What cannot be read is a result that says nothing, and no failure."""
+    """An unreadable body is a result without content, and no failure."""
     assert UNREADABLE == parse_result(body)
     assert not UNREADABLE.failed
 
@@ -266,7 +266,7 @@ def test_any_bytes(body: bytes) -> None:
 
 @given(st.text(alphabet='{}[]":,\\u0dresponcta_ilf19.eE+-=&% \n', max_size=60))
 def test_nearly_json(text: str) -> None:
-    """What looks like JSON and is not raises nothing either."""
+    """A body that only looks like JSON raises nothing either."""
     all_shown(text.encode())
 
 

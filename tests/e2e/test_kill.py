@@ -126,7 +126,7 @@ async def test_at_least_once_goes_out_again(
     program: Program, device_of: MakeDevice
 ) -> None:
     """
-    What may go out again does, and is answered after the restart.
+    A command that may be handed out again is, and is answered after the restart.
     """
     program.start(**HASTY)
     async with Client(program.url, program.token) as api:

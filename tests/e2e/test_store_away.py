@@ -155,7 +155,7 @@ async def test_nothing_seen_is_lost(
     server: Program, session: aiohttp.ClientSession
 ) -> None:
     """
-    What was seen of devices while the store was away is written afterwards.
+    Polls that were seen while the store was unavailable are recorded afterwards.
     """
     with store_locked(server):
         for number in range(5):

@@ -68,7 +68,7 @@ async def test_stopped_while_they_start(program: Program) -> None:
 
 async def test_one_that_dies(program: Program) -> None:
     """
-    One that is killed is made anew; the others go on meanwhile.
+    A process that is killed is replaced; the others go on meanwhile.
     """
     program.start(workers=2)
     pids, stop = await listening(program, 2), asyncio.Event()
@@ -132,7 +132,7 @@ async def test_exchanged_while_they_start(program: Program) -> None:
 
 def test_misconfigured(program: Program) -> None:
     """
-    What keeps them from starting is said once, and the exit code is 1.
+    An error that prevents the start is printed once, and the exit code is 1.
     """
     nowhere = "postgresql:///x?host=/nowhere"
     process = program.spawn(workers=4, database=nowhere)

@@ -51,7 +51,7 @@ def test_again(name: str) -> None:
     ],
 )
 def test_once(name: str) -> None:
-    """What acts in the world, or is unknown, is never handed out twice."""
+    """An endpoint that acts in the world, or is unknown, is never handed out twice."""
     assert DeliveryGuarantee.AT_MOST_ONCE is endpoint_defaults(name).guarantee
 
 

@@ -35,7 +35,7 @@ def make(
 
 
 def test_defaults() -> None:
-    """What the program leaves open comes from the catalogue and the settings."""
+    """Fields that the program leaves open come from the catalogue and the settings."""
     defaults = make()
 
     assert (7, DEVICE, "load_objects") == (
@@ -59,7 +59,7 @@ def test_defaults() -> None:
 
 
 def test_given() -> None:
-    """What the program says wins."""
+    """The program's own values take precedence."""
     request = make(
         priority=-100,
         guarantee=DeliveryGuarantee.AT_MOST_ONCE,

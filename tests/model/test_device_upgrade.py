@@ -58,7 +58,7 @@ def test_when_states_begin() -> None:
 
 
 def test_a_state_is_told_once() -> None:
-    """A hand-out that is taken back and made anew is no change of the state."""
+    """A hand-out that is withdrawn and repeated does not change the state again."""
     scenario = UpgradeScenario.of()
     scenario.run_step_with(OLD_VERSION_BODY)
     scenario.start_next_step()
@@ -93,7 +93,7 @@ def test_device_error(answer: ParsedResult, code: str, text: str) -> None:
 
 
 def test_before_it_downloads() -> None:
-    """What fails before changes no state: the device is idle already."""
+    """A failure before the download changes no state: the device is idle already."""
     scenario = UpgradeScenario.of()
 
     scenario.run_step_with(error_result())
@@ -211,7 +211,7 @@ def test_canceled_between_steps() -> None:
 
 @pytest.mark.parametrize("answer", [NOTHING, error_result()])
 def test_canceled_in_flight(answer: bytes | ParsedResult) -> None:
-    """What is in flight runs to its end; what it says then does not matter."""
+    """A command in flight runs to its end; its answer does not matter then."""
     scenario = UpgradeScenario.of(max_retries=5)
     scenario.run_step_with(OLD_VERSION_BODY)
     in_flight = scenario.deliver_step()

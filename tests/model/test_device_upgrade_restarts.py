@@ -122,7 +122,7 @@ def test_at_least_one_try() -> None:
 
 
 def test_own_limits_hold() -> None:
-    """What the verify command itself says is cut, never stretched."""
+    """The verify command's own limits are cut, never stretched."""
     scenario = restarting()
 
     command = scenario.start_next_step(
@@ -235,7 +235,7 @@ def test_late_answer_to_reading() -> None:
 
 
 def test_late_after_cancel() -> None:
-    """What was canceled stays canceled."""
+    """A canceled device upgrade stays canceled."""
     scenario = restarting()
     in_flight = scenario.leave_step_unanswered()
     scenario.cancel()

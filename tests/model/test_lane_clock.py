@@ -32,7 +32,7 @@ def shifted(lane: Lane, jump: int) -> Lane:
 
 @JUMPS
 def test_waiting(jump: int) -> None:
-    """What waits expires after as long as before."""
+    """A waiting command expires after as long as before the jump."""
     door = at_most_once_command(expires_at=START + 30 * SECOND)
     lane, now = shifted(lane_with(door), jump), START + jump
 
@@ -59,7 +59,7 @@ def test_in_flight(jump: int, written: bool) -> None:
 
 @JUMPS
 def test_expiry_in_flight(jump: int) -> None:
-    """What is with its device may be handed out again for as long as before."""
+    """A command in flight may be handed out again for as long as before the jump."""
     queued = command(expires_at=START + 60 * SECOND)
     lane = lane_with(queued)
     poll_command(lane)

@@ -106,7 +106,7 @@ def test_next_change() -> None:
 
 
 def test_expired() -> None:
-    """What waited for too long is EXPIRED and what follows is handed out."""
+    """A command that waited for too long is EXPIRED, and the next one is handed out."""
     old, new = at_most_once_command(expires_at=START + 30 * SECOND), command()
     lane, changes = lane_with(old, new), Changes(new_id)
 
@@ -156,7 +156,7 @@ def test_withdraw(delivery: DeliveryGuarantee) -> None:
 
 
 def test_revert_keeps_position() -> None:
-    """What was taken back goes before what came later, but not before its betters."""
+    """A withdrawn command goes before later ones, but not before higher priorities."""
     first = command()
     lane = lane_with(first, command())
     in_flight = poll_command(lane)

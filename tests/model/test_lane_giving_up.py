@@ -119,7 +119,9 @@ def test_unwritten_is_not_recorded() -> None:
 
 
 def test_at_most_once() -> None:
-    """What may be handed out only once is TIMEOUT, and the next one follows."""
+    """
+    A command that may be handed out only once is TIMEOUT, and the next one follows.
+    """
     door, other = at_most_once_command(), at_most_once_command("message_to_screen")
     lane = lane_with(door, other)
     poll_command(lane)
@@ -135,7 +137,7 @@ def test_at_most_once() -> None:
 
 
 def test_max_attempts() -> None:
-    """What may be handed out again is, up to its number of attempts."""
+    """A command that may be handed out again is, up to its number of attempts."""
     queued = command(max_attempts=3)
     lane, now = lane_with(queued), START
     for attempt in (1, 2, 3):
@@ -184,7 +186,7 @@ def test_arriving_suspends_both() -> None:
 
 
 def test_expires_with_an_attempt_behind() -> None:
-    """What was handed out before and expires is TIMEOUT: nobody knows."""
+    """A command that expires after an attempt is TIMEOUT: its outcome is unknown."""
     queued = command(expires_at=START + 30 * SECOND)
     lane = lane_with(queued)
     poll_command(lane)
@@ -201,7 +203,7 @@ def test_expires_with_an_attempt_behind() -> None:
 
 
 def test_expires_never_handed_out() -> None:
-    """What was never handed out and expires is EXPIRED."""
+    """A command that expires without having been handed out is EXPIRED."""
     queued = command(expires_at=START + 30 * SECOND)
     lane = lane_with(queued)
 

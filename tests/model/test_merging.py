@@ -49,7 +49,7 @@ def test_names_of_a_pointer() -> None:
 
 def test_what_is_there_counts() -> None:
     """
-    What is desired already counts for the limits.
+    Properties that are already desired count towards the limits.
     """
     full = service(desired={f"p{n}": 1 for n in range(1000)})
 

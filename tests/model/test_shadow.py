@@ -42,7 +42,7 @@ def test_failed(one: ShadowScenario) -> None:
 
 def test_a_failure_is_not_sent_again_by_itself(one: ShadowScenario) -> None:
     """
-    What the device refused is not due, as long as nothing else is desired.
+    Values that the device refused are not due, as long as nothing else is desired.
     """
     one.run_command(failed=True)
 
@@ -51,7 +51,7 @@ def test_a_failure_is_not_sent_again_by_itself(one: ShadowScenario) -> None:
 
 def test_moved_while_in_flight(one: ShadowScenario) -> None:
     """
-    What moved while a command was with the device is due when that has ended.
+    A change during a command in flight is due when that has ended.
     """
     in_flight = one.poll_command()
     one.set_desired({**DESIRED, "language": "en_US"})
@@ -123,7 +123,7 @@ def test_replaced_without_event(one: ShadowScenario) -> None:
 
 def test_replaced_after_an_attempt(one: ShadowScenario) -> None:
     """
-    So does one that waits again; its late result changes nothing.
+    The same goes for one that waits again; its late result changes nothing.
     """
     in_flight = one.poll_command()
     one.tick(5)
@@ -139,7 +139,7 @@ def test_replaced_after_an_attempt(one: ShadowScenario) -> None:
 
 def test_replaced_and_nobody_knows(one: ShadowScenario) -> None:
     """
-    What a replaced command may have changed is sent again, also if it is as before.
+    Values that a replaced command may have changed are sent again, even if unchanged.
     """
     one.run_command()
     one.set_desired({**DESIRED, "beep": False})
@@ -154,7 +154,7 @@ def test_replaced_and_nobody_knows(one: ShadowScenario) -> None:
 
 def test_waits_again_and_has_moved(one: ShadowScenario) -> None:
     """
-    What moved is due also when the command comes back, and is not sent as it was.
+    A change is due even when the command comes back, which is not sent as it was.
     """
     in_flight = one.poll_command()
     one.set_desired({"language": "en_US"})
@@ -167,7 +167,7 @@ def test_waits_again_and_has_moved(one: ShadowScenario) -> None:
 
 def test_refresh_shows_drift(one: ShadowScenario) -> None:
     """
-    What the device has otherwise is drift; nobody sends it by himself.
+    A value that differs on the device is drift, and is not sent automatically.
     """
     one.run_command()
     one.run_refresh(language="pt_BR", beep="0")
@@ -182,7 +182,7 @@ def test_refresh_shows_drift(one: ShadowScenario) -> None:
 
 def test_refresh_forgets_what_is_gone(one: ShadowScenario) -> None:
     """
-    What the device was asked for and does not have is reported no more.
+    A property that the device was asked for and lacks is no longer reported.
     """
     one.run_command()
     one.run_refresh("more", language="pt_BR")
@@ -204,7 +204,7 @@ def test_a_response_without_the_service(one: ShadowScenario) -> None:
 
 def test_late_result_emits_nothing(one: ShadowScenario) -> None:
     """
-    What a device said before a write does not undo the write.
+    A read from before a write does not undo the write.
     """
     waiting = one.lane.waiting.pop()
     one.refresh()
@@ -221,7 +221,7 @@ def test_late_result_emits_nothing(one: ShadowScenario) -> None:
 
 def test_nothing_desired_is_in_sync() -> None:
     """
-    What was never desired is in sync; so is what the device has by itself.
+    A service of which nothing is desired is in sync, whatever the device has.
     """
     one = ShadowScenario()
     assert "inSync" == one.sync_status
@@ -244,7 +244,7 @@ def test_same_text_is_no_difference(one: ShadowScenario) -> None:
 
 def test_a_plan_takes_back_what_waits(one: ShadowScenario) -> None:
     """
-    What a task's step is going to send is not sent before, nor is what was before.
+    A task's step withdraws a waiting command, and its values are not sent before it.
     """
     one.service.set_desired({"beep": 0}, 2, one.now)
     one.reconciler.defer_to_step(one.service)
@@ -255,7 +255,7 @@ def test_a_plan_takes_back_what_waits(one: ShadowScenario) -> None:
 
 def test_a_plan_while_in_flight(one: ShadowScenario) -> None:
     """
-    What ends while a step is to come is not compared: the step is.
+    The end of a command does not compare the service while a step is to come.
     """
     in_flight = one.poll_command()
     one.service.set_desired({"beep": 0}, 2, one.now)

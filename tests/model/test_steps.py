@@ -166,7 +166,7 @@ def test_expired() -> None:
 
 
 def test_never_answered() -> None:
-    """Of a step that was never answered nobody knows: STALE."""
+    """An operation with a step that was never answered is STALE."""
     scenario = OperationScenario(operation(step_count=2))
     scenario.run_step()
     scenario.leave_step_unanswered()
@@ -181,7 +181,7 @@ def test_never_answered() -> None:
 
 
 def test_failed_counts_before_stale() -> None:
-    """What has failed for sure is FAILED, also when of another step nobody knows."""
+    """A certain failure is FAILED, even when another step's outcome is unknown."""
     scenario = OperationScenario(operation(step_count=3, on_failure=CONTINUE))
     scenario.leave_step_unanswered()
     scenario.run_step(failed=True)
@@ -225,7 +225,7 @@ def test_taken_back() -> None:
 
 
 def test_overdue_after_an_attempt() -> None:
-    """What expires after it was handed out is unknown, not failed."""
+    """A step that expires after it was handed out is unknown, not failed."""
     scenario = OperationScenario(operation(step_count=1))
     scenario.start_repeatable_step(expires_at=START + TIMEOUT + 1)
     scenario.poll_command()

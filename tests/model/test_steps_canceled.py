@@ -23,7 +23,7 @@ def test_before_anything() -> None:
 
 
 def test_without_steps() -> None:
-    """What has no steps fails, too."""
+    """An operation without steps fails, too."""
     scenario = OperationScenario(operation())
 
     scenario.cancel()
@@ -58,7 +58,7 @@ def test_between_two_steps() -> None:
 
 
 def test_a_step_that_waits_again() -> None:
-    """Of a step that was handed out before and waits again nobody knows."""
+    """The outcome of a step that was handed out and waits again is unknown."""
     scenario = OperationScenario(operation(step_count=2))
     step = scenario.start_repeatable_step()
     scenario.poll_command()
@@ -148,7 +148,7 @@ def test_twice() -> None:
 
 
 def test_after_the_end() -> None:
-    """What has ended stays as it is."""
+    """An operation that has ended stays as it is."""
     scenario = OperationScenario(operation(step_count=1))
     scenario.run_step()
     before = scenario.progress_row, list(scenario.notification_rows)

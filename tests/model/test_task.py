@@ -17,7 +17,7 @@ def test_number(number: int) -> None:
 
 @given(st.integers(1, 100_000))
 def test_percentage(thousandths: int) -> None:
-    """So is a percentage with up to three decimals."""
+    """A percentage may have up to three decimals."""
     limit = FailureLimit.parse(f"{thousandths / 1000:.3f}%")
 
     assert limit == FailureLimit.parse(str(limit))

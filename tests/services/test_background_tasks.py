@@ -28,7 +28,7 @@ async def test_finished() -> None:
 
 
 async def test_failing() -> None:
-    """What fails is logged, and the others go on."""
+    """A failing task is logged, and the others go on."""
     background, done = BackgroundTasks(), []
 
     async def away() -> None:

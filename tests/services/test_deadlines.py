@@ -30,7 +30,7 @@ JUMPS = pytest.mark.parametrize("jump", [-YEAR, -3600, 3600, YEAR])
 
 
 async def test_nothing_due(driver: ServiceDriver) -> None:
-    """Where nothing is due nothing is done."""
+    """If nothing is due, nothing is done."""
     (command,) = await driver.enqueue("execute_actions")
 
     assert 0 == await driver.expire_overdue(29)
@@ -38,7 +38,9 @@ async def test_nothing_due(driver: ServiceDriver) -> None:
 
 
 async def test_expiry(driver: ServiceDriver) -> None:
-    """What waited for too long is EXPIRED though nobody polls, for every device."""
+    """
+    A command that waited for too long is EXPIRED without a poll, for every device.
+    """
     doors = [
         (await driver.enqueue("execute_actions", device=n))[0] for n in range(1, 51)
     ]
@@ -52,7 +54,7 @@ async def test_expiry(driver: ServiceDriver) -> None:
 
 
 async def test_no_answer(driver: ServiceDriver) -> None:
-    """What was not answered is given up, and its class decides."""
+    """A command without an answer is given up, and its class decides."""
     (again,) = await driver.enqueue("load_objects")
     (door,) = await driver.enqueue("execute_actions", device=5)
     await driver.receive_command("u1")
@@ -95,7 +97,7 @@ async def test_runs_on_its_own(driver: ServiceDriver) -> None:
 
 
 async def test_store_away(driver: ServiceDriver, services: Services) -> None:
-    """What was due while the store was away is done when it is back."""
+    """Work that fell due while the store was unavailable is done when it is back."""
     (door,) = await driver.enqueue("execute_actions")
     (other,) = await driver.enqueue("execute_actions", device=5)
     async with driver.failing_commits():
@@ -187,7 +189,7 @@ async def test_jump_and_poll(
 async def test_order_after_a_jump(
     driver: ServiceDriver, clock: ManualClock, jump: int
 ) -> None:
-    """What was enqueued before a jump goes before what came after it."""
+    """A command that was enqueued before a jump goes before later ones."""
     (first,) = await driver.enqueue("reboot")
     clock.jump(jump)
     await driver.expire_overdue()

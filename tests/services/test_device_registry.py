@@ -65,7 +65,7 @@ async def test_unknown_is_quarantined(registry: FleetAdmin) -> None:
 
 
 async def test_quarantine_is_bounded(registry: FleetAdmin) -> None:
-    """So many unknown devices are remembered; the next is counted alone."""
+    """A fixed number of unknown devices is remembered; the next one is only counted."""
     for number in range(QUARANTINE_LIMIT + 50):
         assert registry.admit(number, None, HOME) is None
 
@@ -182,7 +182,7 @@ async def test_seen_is_flushed(registry: FleetAdmin, clock: ManualClock) -> None
 async def test_flush_with_the_store_away(
     driver: ServiceDriver, registry: FleetAdmin
 ) -> None:
-    """What could not be written is written when the store is back."""
+    """Changes that could not be written are written when the store is back."""
     await registry.adopt(DEFAULT_SCOPE_ID, DEVICE)
     key = await registry.make_key(DEFAULT_SCOPE_ID, DEVICE, enforce=False)
     registry.get(DEFAULT_SCOPE_ID, DEVICE).key_enforced = False
@@ -293,7 +293,7 @@ async def test_patches_at_once(registry: FleetAdmin) -> None:
 async def test_changing_with_the_store_away(
     driver: ServiceDriver, registry: FleetAdmin
 ) -> None:
-    """What could not be stored has not changed."""
+    """A change that could not be stored does not take effect."""
     await registry.put(DEFAULT_SCOPE_ID, DEVICE, {"name": "Porta"})
     async with driver.failing_commits():
         for call in (
@@ -412,7 +412,7 @@ def required(registry: FleetAdmin) -> FleetAdmin:
 
 
 async def test_keys_required(registry: FleetAdmin) -> None:
-    """Where every device needs a key one without is refused, and counted."""
+    """If keys are required, a device without one is refused, and counted."""
     await required(registry).adopt(DEFAULT_SCOPE_ID, DEVICE)
 
     assert registry.admit(DEVICE, None, HOME) is None

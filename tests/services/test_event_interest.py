@@ -64,7 +64,7 @@ async def test_stream(services: Services, clock: ManualClock) -> None:
 
 
 def test_stream_and_subscription(services: Services) -> None:
-    """What a stream wants comes on top of what subscriptions want."""
+    """A stream's interest comes on top of that of subscriptions."""
     services.event_interest.set_subscriptions([subscription(events=ORPHANS)])
     with services.event_interest.open_stream(1, STATUS):
         assert {1: STATUS | ORPHANS} == services.store.event_interest
@@ -86,7 +86,7 @@ async def test_wakeup(services: Services) -> None:
 
 
 async def test_costs_nothing(services: Services, driver: ServiceDriver) -> None:
-    """Where nobody listens no event is written; where somebody does, all are."""
+    """Without interest no event is written; with it, all are."""
     await driver.enqueue("a")
     before = await services.store.subscriptions.newest_event_id()
     with services.event_interest.open_stream(1, STATUS):
@@ -97,7 +97,7 @@ async def test_costs_nothing(services: Services, driver: ServiceDriver) -> None:
 
 
 async def test_coming_and_going(services: Services, clock: ManualClock) -> None:
-    """However often streams come and go, there is no more to remember."""
+    """However often streams come and go, no more is remembered."""
     interests = services.event_interest
     for _ in range(1000):
         clock.tick(0.1)

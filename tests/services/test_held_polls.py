@@ -218,7 +218,7 @@ async def test_grace_in_a_held_poll(driver: ServiceDriver, clock: ManualClock) -
 
 
 async def test_taken_back_wakes(driver: ServiceDriver, services: Services) -> None:
-    """What was taken back goes to the poll that is held by then."""
+    """A withdrawn command goes to the poll that is held by then."""
     (command,) = await driver.enqueue("execute_actions")
     lost = await driver.poll("u1")
     assert lost is not None

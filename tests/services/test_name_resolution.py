@@ -73,7 +73,7 @@ async def test_found(resolver: FakeResolver) -> None:
 
 
 async def test_dead_names_hold_up_nobody(resolver: FakeResolver) -> None:
-    """However many names nobody answers for, others are found meanwhile."""
+    """However many names get no answer, others are resolved meanwhile."""
     names = NameResolver()
     dead = [
         asyncio.create_task(unknown(names, f"{n}.dead"))
@@ -130,7 +130,7 @@ async def test_too_long(
 async def test_few_are_remembered(
     resolver: FakeResolver, set_module: Callable[[str, float], None]
 ) -> None:
-    """What does not resolve is not remembered without end."""
+    """The number of remembered names that do not resolve is bounded."""
     set_module("MAX_NEGATIVE_ENTRIES", 2)
     names = NameResolver()
     for host in ("a.invalid", "b.invalid", "c.invalid", "a.invalid"):

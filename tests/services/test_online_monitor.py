@@ -180,7 +180,7 @@ async def test_at_work(
 async def test_at_work_elsewhere(
     services: Services, monitor: OnlineMonitor, database: str, clock: ManualClock
 ) -> None:
-    """So is one to which another server gave the command."""
+    """A device to which another server gave a command is at work, too."""
     settings = Settings(database=database)
     store = await open_store(settings, clock)
     there = ServiceDriver(build_services(settings, store, clock), clock)

@@ -245,7 +245,7 @@ async def test_beside_others(operation_driver: OperationDriver) -> None:
 
 
 async def test_many_due(operation_driver: OperationDriver) -> None:
-    """However many are due, all go on, and each once."""
+    """However many operations are due, each continues once."""
     devices = range(1, 251)
     for device in devices:
         await operation_driver.create_operation(ONE, TWO, device=device)
@@ -304,7 +304,10 @@ async def test_not_its_turn(operation_driver: OperationDriver) -> None:
 
 
 async def test_store_away(operation_driver: OperationDriver) -> None:
-    """What could not be written is not started, and is queued once when it can be."""
+    """
+    An operation that could not be written is not started, and is queued once when it
+    can be.
+    """
     of = await operation_driver.create_operation(ONE, TWO)
     await operation_driver.run_command()
     async with operation_driver.failing_commits():
@@ -351,7 +354,7 @@ async def test_key_at_once(operation_driver: OperationDriver) -> None:
 
 
 async def test_not_there(operation_driver: OperationDriver) -> None:
-    """What is not there, or another scope's, is not found."""
+    """An operation that does not exist, or is another scope's, is not found."""
     of = await operation_driver.create_operation(ONE)
     operations = operation_driver.services.operations
 
@@ -373,7 +376,7 @@ async def test_who_began_it(operation_driver: OperationDriver) -> None:
 
 
 async def test_late_conflicts(operation_driver: OperationDriver) -> None:
-    """What has ended cannot be canceled."""
+    """An operation that has ended cannot be canceled."""
     of = await operation_driver.create_operation(ONE)
     await operation_driver.run_command()
 

@@ -87,7 +87,7 @@ async def test_told(operation_driver: OperationDriver) -> None:
 
 
 async def test_told_now(operation_driver: OperationDriver) -> None:
-    """What does not say when it was sent was sent now."""
+    """A notification without a time was sent now."""
     of = await operation_driver.create_operation()
 
     assert (
@@ -170,7 +170,7 @@ async def test_deleted(operation_driver: OperationDriver) -> None:
 
 
 async def test_deleted_while_waiting(operation_driver: OperationDriver) -> None:
-    """What waits of a deleted operation is canceled."""
+    """The waiting command of a deleted operation is canceled."""
     of = await operation_driver.create_operation(ONE)
 
     await operation_driver.services.operations.delete(of)

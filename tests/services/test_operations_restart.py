@@ -74,7 +74,7 @@ async def test_stopped_after_every_word(database: str, clock: ManualClock) -> No
 async def test_after_a_failure(
     database: str, clock: ManualClock, on_failure: OnFailure
 ) -> None:
-    """What a failure means is not forgotten either."""
+    """The effect of a failure survives a restart, too."""
     async with running_services(database, clock) as operation_driver:
         of = await operation_driver.create_operation(*STEPS[:2], on_failure=on_failure)
         await operation_driver.run_command(ERROR)

@@ -83,7 +83,7 @@ async def test_number(services: Services, outbox: OutboxTrimmer) -> None:
 
 
 async def test_many(services: Services, outbox: OutboxTrimmer) -> None:
-    """However many there are too many, they fall off at once."""
+    """However many events are too many, they are dropped at once."""
     one = await create_subscription(services, health=SubscriptionHealth.PAUSED)
     await emit_events(services.store, 1700)
     await outbox.trim()
@@ -108,7 +108,7 @@ async def test_age(
 
 
 async def test_only_what_it_wants(services: Services, outbox: OutboxTrimmer) -> None:
-    """What a subscription did not want has not fallen off for it."""
+    """An event that a subscription did not want does not count as dropped for it."""
     one = await create_subscription(
         services, events=frozenset({EventType.TASK_FINISHED})
     )
@@ -123,7 +123,7 @@ DOOR = frozenset({7})
 
 
 async def test_what_others_want(services: Services, outbox: OutboxTrimmer) -> None:
-    """What a subscription does not want pushes out nothing that it wants."""
+    """Events that a subscription does not want push out none that it wants."""
     one = await create_subscription(services, device_ids=DOOR)
     for _ in range(3):
         await emit_events(services.store, 2, device=7)
@@ -180,7 +180,7 @@ async def test_other_scope(services: Services, outbox: OutboxTrimmer) -> None:
 async def test_store_away(
     services: Services, outbox: OutboxTrimmer, driver: ServiceDriver
 ) -> None:
-    """What could not be written is done the next time, and counted once."""
+    """A trim that could not be written is done the next time, and counted once."""
     one = await create_subscription(services)
     await emit_events(services.store, 12)
     async with driver.failing_commits():

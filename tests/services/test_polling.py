@@ -38,7 +38,7 @@ async def test_command(driver: ServiceDriver, services: Services) -> None:
 async def test_written(
     driver: ServiceDriver, services: Services, clock: ManualClock
 ) -> None:
-    """What was written is DELIVERED from then on, recorded a moment later."""
+    """A written command is DELIVERED from then on, which is recorded a moment later."""
     (command,) = await driver.enqueue("reboot")
     await driver.receive_command()
     clock.tick(3)
@@ -66,7 +66,7 @@ async def test_written_and_answered(driver: ServiceDriver, services: Services) -
 async def test_written_with_the_store_away(
     driver: ServiceDriver, services: Services
 ) -> None:
-    """What could not be recorded is recorded when the store is back."""
+    """A delivery that could not be recorded is recorded when the store is back."""
     (command,) = await driver.enqueue("reboot")
     await driver.receive_command()
     async with driver.failing_commits():

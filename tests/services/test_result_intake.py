@@ -57,7 +57,9 @@ async def test_by_uuid(driver: ServiceDriver, body: bytes, state: CommandState) 
 async def test_in_flight(
     driver: ServiceDriver, polled: str | None, posted: str | None, endpoint: str | None
 ) -> None:
-    """Where the poll or the result has no uuid the result is for what is in flight."""
+    """
+    If the poll or the result has no uuid, the result is for the command in flight.
+    """
     (command,) = await driver.enqueue("reboot")
     await driver.receive_command(polled)
 

@@ -66,7 +66,7 @@ async def test_at_work_stays(driver: ServiceDriver, retention: Retention) -> Non
 
 
 async def test_young_stays(driver: ServiceDriver, retention: Retention) -> None:
-    """What is younger stays, and so do orphans of its time."""
+    """Younger history stays, and so do orphans of its time."""
     await driver.post_result()
     driver.clock.tick(31 * DAY)
     await driver.post_result()

@@ -140,7 +140,8 @@ async def test_nothing_is_handed_to_the_next_owner(
     driver: ServiceDriver, registry: FleetAdmin
 ) -> None:
     """
-    What was with the device when it left is not given to it again, but may be answered.
+    A command in flight when its device left is not handed out again, but may be
+    answered.
     """
     await registry.adopt(ACME, DEVICE)
     (read,) = await driver.enqueue("load_objects", scope=ACME)
@@ -166,7 +167,9 @@ async def test_nothing_is_handed_to_the_next_owner(
 async def test_enqueued_at_the_last_moment(
     driver: ServiceDriver, registry: FleetAdmin
 ) -> None:
-    """What is still on its way into the queue does not reach the next owner either."""
+    """
+    A command still on its way into the queue does not reach the next owner either.
+    """
     last = asyncio.create_task(driver.enqueue("reboot", scope=ACME))
     await asyncio.sleep(0)
 

@@ -179,7 +179,7 @@ async def test_many_pieces(operation_driver: OperationDriver) -> None:
 
 async def test_many_lapsed(operation_driver: OperationDriver) -> None:
     """
-    What expired is tried again on each device that came back.
+    Expired commands are made again on each device that came back.
     """
     for device in (1, 2, 3):
         await operation_driver.adopt(device)

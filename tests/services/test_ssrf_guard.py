@@ -117,7 +117,7 @@ def test_disguised_though_public(inner: IPv4Address) -> None:
 def test_allowed(
     data: st.DataObject, base: IPv4Address | IPv6Address, length: int
 ) -> None:
-    """What is in an allowed network is not refused, unless it stands for another."""
+    """An address in an allowed network is not refused, unless it stands for another."""
     network: Network = ipaddress.ip_network((base, length), strict=False)
     address = data.draw(st.ip_addresses(network=str(network)))
     number = int(address)

@@ -267,7 +267,7 @@ async def test_ping_without_worker(subscriptions: Subscriptions) -> None:
 async def test_redeliver(
     services: Services, subscriptions: Subscriptions, clock: ManualClock
 ) -> None:
-    """An event is sent again as soon as can be, whatever became of it."""
+    """An event is resent as soon as possible, whatever became of it."""
     one = await create_subscription(subscriptions)
     subscriptions.workers[one.id] = worker = PingCounter()
     events = await emit_events(services.store, 2)
@@ -308,7 +308,7 @@ async def test_redeliver_nothing(
 async def test_recover(
     services: Services, subscriptions: Subscriptions, clock: ManualClock
 ) -> None:
-    """What was given up since an instant is sent again, all of it."""
+    """All dead letters since an instant are resent."""
     one = await create_subscription(subscriptions)
     subscriptions.workers[one.id] = worker = PingCounter()
     events = await emit_events(services.store, 3)

@@ -41,7 +41,7 @@ async def test_paused_and_resumed(operation_driver: OperationDriver) -> None:
 
 
 async def test_canceled(operation_driver: OperationDriver) -> None:
-    """What waits is canceled, what is in flight runs to its end, the last."""
+    """Waiting steps are canceled, those in flight run to their end and are the last."""
     task = await operation_driver.adopt_and_create_task(ONE, TWO, devices=4, seen=3)
     await operation_driver.advance_tasks()
     await operation_driver.run_command(device=1)
@@ -71,7 +71,7 @@ async def test_canceled(operation_driver: OperationDriver) -> None:
 
 
 async def test_what_cannot_be_done(operation_driver: OperationDriver) -> None:
-    """What does not go with how a task stands is refused."""
+    """An action that the task's state does not allow is refused."""
     tasks = operation_driver.services.tasks
     task = await operation_driver.adopt_and_create_task(ONE, devices=1)
     place = DEFAULT_SCOPE_ID, task.id
@@ -88,7 +88,7 @@ async def test_what_cannot_be_done(operation_driver: OperationDriver) -> None:
 
 
 async def test_not_there(operation_driver: OperationDriver) -> None:
-    """What is not there, or another scope's, is not found."""
+    """A task that does not exist, or is another scope's, is not found."""
     tasks = operation_driver.services.tasks
     task = await operation_driver.adopt_and_create_task(ONE, devices=1)
 
@@ -239,7 +239,7 @@ async def test_tried_again_while_it_is_canceled(
 
 
 async def test_failures_are_forgiven(operation_driver: OperationDriver) -> None:
-    """What is tried again has its whole limit of failures again."""
+    """A retry has its whole failure limit again."""
     task = await operation_driver.adopt_and_create_task(
         ONE, devices=2, seen=2, pace=task_pace(concurrency=1, stop_after="1")
     )
@@ -261,7 +261,7 @@ async def test_failures_are_forgiven(operation_driver: OperationDriver) -> None:
 async def test_the_unknown_were_forgiven_before(
     operation_driver: OperationDriver,
 ) -> None:
-    """What nobody knows of, and is left as it is, does not count a second time."""
+    """An unknown outcome that is left as it is does not count a second time."""
     task_id = await create_ended_task(operation_driver, task_pace(stop_after="2"))
     retry = operation_driver.services.tasks.retry
     task, _ = await retry(DEFAULT_SCOPE_ID, task_id, include_unknown=False)

@@ -132,7 +132,7 @@ async def test_who_is_away_holds_no_place(operation_driver: OperationDriver) -> 
 async def test_pauses(
     operation_driver: OperationDriver, limit: str, failures: int
 ) -> None:
-    """So many failures, or such a share of the devices, and no more begin."""
+    """After so many failures, or such a share of the devices, no more start."""
     task = await operation_driver.adopt_and_create_task(
         ONE, devices=10, seen=10, pace=task_pace(concurrency=1, stop_after=limit)
     )
@@ -152,7 +152,7 @@ async def test_pauses(
 async def test_nobody_knows_counts_as_failure(
     operation_driver: OperationDriver,
 ) -> None:
-    """What nobody knows of counts against the limit, too."""
+    """An unknown outcome counts towards the limit, too."""
     task = await operation_driver.adopt_and_create_task(
         "reboot", devices=2, seen=2, pace=task_pace(concurrency=1, stop_after="1")
     )
@@ -331,7 +331,7 @@ async def test_late_result(operation_driver: OperationDriver) -> None:
 async def test_late_result_of_an_earlier_step(
     operation_driver: OperationDriver,
 ) -> None:
-    """Of two steps the first one's late result starts no second."""
+    """A late result of the first of two steps does not start the second."""
     task = await operation_driver.adopt_and_create_task(
         "reboot", TWO, devices=1, seen=1
     )

@@ -155,7 +155,7 @@ async def test_store_away(operation_driver: OperationDriver) -> None:
 
 
 async def test_store_away_in_the_middle(operation_driver: OperationDriver) -> None:
-    """What was written of it before the store went is dropped when it is back."""
+    """A task that was half written when the store failed is dropped when it is back."""
     await operation_driver.adopt(*range(1, 5001))
     making = asyncio.create_task(operation_driver.create_task(ONE, devices=5000))
     while not await operation_driver.count_operations():
@@ -175,7 +175,7 @@ async def test_store_away_in_the_middle(operation_driver: OperationDriver) -> No
 
 
 async def test_left_alone_while_it_is_made(operation_driver: OperationDriver) -> None:
-    """What is being written is not dropped, however often the worker looks."""
+    """A task that is being written is not dropped, however often the worker runs."""
     await operation_driver.adopt(*range(1, 2001))
     making = asyncio.create_task(operation_driver.create_task(ONE, devices=2000))
     while not making.done():

@@ -86,7 +86,7 @@ async def test_restart(database: str, clock: ManualClock) -> None:
 
 
 async def test_canceled_before_a_crash(database: str, clock: ManualClock) -> None:
-    """What was canceled is canceled to the end, also when the server went between."""
+    """A canceled task is canceled to the end, even if the server crashes in between."""
     async with running_services(database, clock) as operation_driver:
         task = await operation_driver.adopt_and_create_task(ONE, seen=3)
         canceled = attrs.evolve(task, state=TaskState.CANCELED)

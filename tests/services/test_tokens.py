@@ -194,7 +194,7 @@ class PausedTokenStore:
 
 
 async def test_changed_while_read(tokens: Tokens) -> None:
-    """What is revoked or made while the tokens are read again stays so."""
+    """A token that is revoked or created during a refresh stays so."""
     revoked, old = await tokens.create(DEFAULT_SCOPE_ID, "old", [READ])
     store, slow = tokens.store, PausedTokenStore(tokens.store)
     tokens.store = cast("TokenStore", slow)

@@ -91,7 +91,7 @@ async def test_retries(upgrade_driver: UpgradeDriver) -> None:
 
 
 async def test_late_result(upgrade_driver: UpgradeDriver) -> None:
-    """What comes late corrects its command; it starts nothing and ends nothing."""
+    """A late result corrects its command; it starts nothing and ends nothing."""
     created = await upgrade_driver.create_upgrade()
     await upgrade_driver.run_steps(OLD)
     in_flight = await upgrade_driver.driver.receive_command("u", device=1)
@@ -294,7 +294,7 @@ async def test_device_removed(upgrade_driver: UpgradeDriver) -> None:
 
 
 async def test_not_there(upgrade_driver: UpgradeDriver) -> None:
-    """What is no upgrade of the scope is not found."""
+    """An id that is no upgrade of the scope is not found."""
     created = await upgrade_driver.create_upgrade()
     task = await upgrade_driver.driver.create_task("load_objects", devices=1)
     assert task.task is not None

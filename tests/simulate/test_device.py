@@ -155,7 +155,7 @@ async def test_late_result(api: Client, device_with: MakeDevice) -> None:
 
 async def test_late_result_before_the_end(api: Client, device_with: MakeDevice) -> None:
     """
-    What a device still owes it posts before it is switched off.
+    A device posts the results that it still owes before it is switched off.
     """
     device = device_with(late_results=1.0)
     command_id = await ordered(api, device)

@@ -73,7 +73,7 @@ def test_doors_are_counted(device: Firmware) -> None:
 
 def test_configuration(device: Firmware) -> None:
     """
-    What was set is got back, as strings; an empty list gets nothing.
+    Settings are read back as strings; an empty list reads nothing.
     """
     response = ask(device, "set_configuration", {"general": {"language": "en_US"}})
     got = ask(device, "get_configuration", {"general": ["language"], "ntp": []})

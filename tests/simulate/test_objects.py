@@ -97,7 +97,7 @@ def test_create_is_all_or_nothing(objects: ObjectStore) -> None:
 
 def test_create_or_modify(objects: ObjectStore) -> None:
     """
-    What exists is changed, what does not is created.
+    Existing objects are changed, others are created.
     """
     values = [{"id": 10, "name": "Anna"}, {"id": 20, "name": "Dora"}]
 
@@ -136,7 +136,7 @@ def test_destroy(objects: ObjectStore) -> None:
 )
 def test_bad_fields_are_refused(fields: dict[str, Any]) -> None:
     """
-    What is missing or of a wrong type is refused in words.
+    A field that is missing or of a wrong type is refused in words.
     """
     with pytest.raises(DeviceError):
         ObjectStore().create(fields)

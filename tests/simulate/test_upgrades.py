@@ -30,7 +30,9 @@ def test_it_is_installed() -> None:
 
 
 def test_nothing_loaded() -> None:
-    """What was not loaded cannot be installed, nor a second time."""
+    """
+    Firmware that was not loaded cannot be installed, nor can it be installed twice.
+    """
     firmware = Firmware(device_id=1)
     before = firmware.execute(INSTALL)
     firmware.execute(LOAD)

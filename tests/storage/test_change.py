@@ -68,7 +68,7 @@ async def test_all_or_nothing(store: Store) -> None:
 
 
 async def test_raising(store: Store) -> None:
-    """What a decision raises is raised to its caller alone, and changes nothing."""
+    """An exception in a decision is raised to its caller alone, and changes nothing."""
     queued = command()
 
     def refuse(_lane: Lane, _changes: Changes, _prior: PriorState) -> None:
@@ -182,7 +182,7 @@ async def test_whole_life_in_one_commit(store: Store) -> None:
 
 
 async def test_many_in_one_commit(store: Store) -> None:
-    """Of many that share their commits each keeps what is its own."""
+    """Of many decisions that share a commit each gets its own answer."""
     commands = [
         at_most_once_command(device_id=n, priority=n % 7) for n in range(1, 180)
     ]
@@ -213,7 +213,7 @@ async def test_many_in_one_commit(store: Store) -> None:
 
 
 async def test_lanes_are_apart(store: Store) -> None:
-    """What is decided for one device does not touch another."""
+    """A decision for one device does not touch another."""
     mine, other = command(), command(device_id=5)
     await asyncio.gather(
         store.change_lane(DEVICE, adding(mine)), store.change_lane(5, adding(other))

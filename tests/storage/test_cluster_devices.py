@@ -67,7 +67,7 @@ async def test_no_password_is_shown(password: str, clock: ManualClock) -> None:
 
 
 async def test_isolation(database: str, clock: ManualClock) -> None:
-    """What is read under a lock is as it is then, whatever the database is used to."""
+    """A read under a lock sees the latest commit, whatever the default isolation."""
     mark = "&" if "?" in database else "?"
     strict = "options=-c%20default_transaction_isolation%3Dserializable"
     async with open_store(

@@ -121,7 +121,7 @@ async def test_forgotten(store: Store) -> None:
 
 
 async def test_seen_of_one_who_comes_back(store: Store) -> None:
-    """What was seen of a forgotten device does not come back with it."""
+    """What was seen of a deleted device does not come back with it."""
     seen = device(last_seen_at=START, unknown_request_count=9)
     await store.save_devices([seen])
     await store.save_last_seen([seen], [], keep=20)
@@ -149,7 +149,7 @@ async def test_unknown_are_bounded(store: Store) -> None:
 
 
 async def test_devices_that_are_seen_change(store: Store) -> None:
-    """What was last seen replaces what was seen before."""
+    """The last time seen replaces the one before."""
     one = device(last_seen_at=START)
     await store.save_devices([one])
     await store.save_last_seen([one], [], keep=20)

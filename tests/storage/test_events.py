@@ -110,7 +110,9 @@ async def test_nobody_listens(store: Store) -> None:
 
 
 async def test_order_under_pressure(store: Store) -> None:
-    """Of many who write at once, who sees an event has seen every one before it."""
+    """
+    Under concurrent writes, a reader that sees an event has seen every earlier one.
+    """
     store.event_interest[DEFAULT_SCOPE_ID] = ALL_EVENTS
     seen: list[int] = []
 

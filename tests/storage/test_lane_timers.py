@@ -37,7 +37,7 @@ async def due(store: Store, at: int) -> list[int]:
 
 
 async def test_nothing(store: Store) -> None:
-    """Where nothing waits nothing is due."""
+    """If nothing waits, nothing is due."""
     assert [] == await due(store, START + 365 * DAY)
 
 
@@ -130,7 +130,9 @@ async def test_ended(store: Store) -> None:
 async def test_failing_to_look_after(
     location: StoreLocation, store: Store, wholly: bool
 ) -> None:
-    """What could not be looked after because the store was away is due again."""
+    """
+    A timer that could not be served because the store was unavailable is due again.
+    """
     one, other = (
         at_most_once_command(expires_at=EXPIRY),
         at_most_once_command(device_id=5, expires_at=EXPIRY),
@@ -170,7 +172,7 @@ async def test_shift(store: Store) -> None:
 
 
 async def test_shift_and_restart(location: StoreLocation, clock: ManualClock) -> None:
-    """What moved along in memory can still be moved in the store."""
+    """Deadlines that were shifted in memory can still be shifted in the store."""
     door = at_most_once_command(expires_at=EXPIRY)
     async with open_store(location, clock) as store:
         await enqueue_commands(store, door)

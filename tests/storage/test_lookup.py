@@ -20,7 +20,7 @@ LATER = START + GRACE
 
 
 async def test_nothing(store: Store) -> None:
-    """Where there is no past there is none."""
+    """Without prior state a lookup finds nothing."""
     assert NO_PRIOR_STATE == await prior_state(
         store, Lookup(delivery_uuid="u1", last_given_up=True)
     )
@@ -104,7 +104,7 @@ async def test_taken_back_is_not_given_up(store: Store) -> None:
 
 
 async def test_given_up_of_another_device(store: Store) -> None:
-    """What another device did not answer is none of this one's."""
+    """A delivery that another device did not answer is not found for this one."""
     await enqueue_commands(store, command(device_id=5))
     await poll(store, device=5)
     await give_up_delivery(store, LATER, device=5)

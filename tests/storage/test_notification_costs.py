@@ -118,7 +118,7 @@ async def max_page_cost(
 @pytest.mark.parametrize("descending", [False, True])
 @pytest.mark.parametrize("sort", SORTS)
 async def test_any_page(file: SqliteStore, sort: SortField, descending: bool) -> None:
-    """Wherever a page is, and by whatever an index has, it costs about the same."""
+    """Any page, in the order of any index, costs about the same."""
     options = {"sort": sort, "descending": descending}
     short = await max_page_cost(file, 1, SHORT, None, **options)
 
@@ -126,7 +126,7 @@ async def test_any_page(file: SqliteStore, sort: SortField, descending: bool) ->
 
 
 async def test_resource(file: SqliteStore) -> None:
-    """So does a page of one resource, whose notifications are half of all."""
+    """So does a page of one resource that half of all notifications have."""
     short = await max_page_cost(file, 1, SHORT // 2, "install")
 
     assert MORE * short > await max_page_cost(file, 2, LONG // 2, "install")
@@ -144,7 +144,7 @@ async def test_count(file: SqliteStore, resource: str | None) -> None:
 
 
 async def test_growing(file: SqliteStore) -> None:
-    """What is added at the end has to be looked at alone."""
+    """After an append only the new rows are read."""
     page = partial(
         file.operations.notifications_page, SCOPE, 2, None, PageRequest(offset=LONG)
     )
@@ -159,7 +159,7 @@ async def test_growing(file: SqliteStore) -> None:
 
 
 async def test_forgotten(file: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of lists that were not asked for lately nothing is remembered."""
+    """Lists that were not requested lately are not remembered."""
     monkeypatch.setattr(offset_marks, "MAX_LISTS", 1)
     count = file.operations.count_notifications
     first = await steps(file, partial(count, SCOPE, 2, None))

@@ -195,7 +195,7 @@ async def test_long_lists(
 
 
 async def test_all_removed(store: Store) -> None:
-    """What was counted off is forgotten when everything is deleted."""
+    """The offset marks of a list go when everything in it is deleted."""
     await save_operations(store, operation(1))
     long = LongList(store, 1)
     await long.grow(2500, 0)

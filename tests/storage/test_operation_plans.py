@@ -93,7 +93,7 @@ async def test_reads(file: SqliteStore, name: str) -> None:
 
 
 async def test_shadows(file: SqliteStore) -> None:
-    """What is due or has lapsed of shadows is found without those that are not."""
+    """Due and lapsed shadows are found without reading the others."""
     reads = {
         "needs_reconcile": file.shadows.due_services(limit=9),
         "write_expired": file.shadows.retryable_services(now=START, hold=0, limit=9),

@@ -170,7 +170,7 @@ async def test_limit_of_failures(store: Store, text: str) -> None:
 
 
 async def test_moved_operation(store: Store) -> None:
-    """What changes of an operation is written, and its version grows by one."""
+    """A changed operation is written, and its version grows by one."""
     changing = (
         *(
             "queued_steps",

@@ -143,7 +143,7 @@ async def test_looked_up(store: Store) -> None:
 
 
 async def test_late_results_find_it(store: Store) -> None:
-    """What was given up brings its operation with it."""
+    """A lookup of a given-up delivery finds its operation."""
     of = operation(step_count=1)
     await create_operation(store, of)
     await poll_command(store, uuid="u1")

@@ -128,7 +128,7 @@ async def test_at_work(location: StoreLocation, clock: ManualClock, stage: str) 
 
 @pytest.mark.parametrize("stage", STAGES)
 async def test_goes_on(location: StoreLocation, clock: ManualClock, stage: str) -> None:
-    """What then happens to the command moves the operation on."""
+    """After a restart, the command's transitions still move its operation."""
     of = operation(step_count=2)
     async with open_store(location, clock) as store:
         await create_operation(store, of)
@@ -159,7 +159,7 @@ async def test_between_two_steps(location: StoreLocation, clock: ManualClock) ->
 
 
 async def test_expires(location: StoreLocation, clock: ManualClock) -> None:
-    """What expires after a restart fails its operation."""
+    """A command that expires after a restart fails its operation."""
     of = operation(step_count=2)
     async with open_store(location, clock) as store:
         await create_operation(store, of)

@@ -47,7 +47,7 @@ def test_bounded() -> None:
 
 
 def test_room_again() -> None:
-    """What was dropped makes room."""
+    """Orders that were dropped make room."""
     orders, commands = OrderCache(capacity=3000), [sized(1000) for _ in range(20)]
     for one in commands:
         orders.add(one)

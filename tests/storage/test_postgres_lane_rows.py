@@ -61,7 +61,7 @@ async def test_own_lane_is_not_read_again(pair: ServerPair) -> None:
 
 
 async def test_only_changes_are_read(pair: ServerPair) -> None:
-    """Of a long lane a server reads again what is new to it, and not what it has."""
+    """Of a long lane a server reads only the changes that are new to it."""
     await enqueue_commands(pair.a, *many_commands(40))
     before = {each.id: each for each in (await get_lane(pair.b)).waiting}
     new = command()
@@ -73,7 +73,7 @@ async def test_only_changes_are_read(pair: ServerPair) -> None:
 
 
 async def test_nothing_else_is_read(pair: ServerPair) -> None:
-    """Where another server changed a long lane, what it changed is read, not all."""
+    """When another server changed a long lane, only its changes are read."""
     await enqueue_commands(pair.a, *many_commands(1000))
     await waiting_ids(pair.b)
     in_flight = await poll(pair.a, uuid="1")
@@ -86,7 +86,7 @@ async def test_nothing_else_is_read(pair: ServerPair) -> None:
 
 
 async def test_changelog_is_short(pair: ServerPair) -> None:
-    """However many commands are changed, it takes little to say which."""
+    """However many commands are changed, the changelog stays short."""
     await enqueue_commands(pair.a, *many_commands(20))
     await get_lane(pair.b)
     for count in (30, 1, 30, 30, 1, 30, 200, 1, 40, 40):

@@ -75,7 +75,7 @@ async def test_each_sees_what_the_other_did(pair: ServerPair, seed: int) -> None
 
 
 async def test_decided_in_vain(pair: ServerPair) -> None:
-    """What was decided and could not be written is forgotten."""
+    """A decision that could not be written is forgotten."""
     await enqueue_commands(pair.a, *many_commands(3))
     is_so = await stored_lane(pair.a)
 
@@ -143,7 +143,7 @@ async def test_operation_is_forgotten(pair: ServerPair) -> None:
 
 @pytest.mark.proof
 async def test_much_is_new(pair: ServerPair) -> None:
-    """However much a server added to a lane, the other one has it at once."""
+    """However much a server adds to a lane, the other one sees it at once."""
     await enqueue_commands(pair.a, *many_commands(20))
     await get_lane(pair.b)
     for _ in range(17):

@@ -65,7 +65,7 @@ async def test_numbers_differ(pair: ServerPair) -> None:
 
 
 async def test_clocks_differ(database: str) -> None:
-    """What happens is in order though the servers' clocks are minutes apart."""
+    """Events are in order even though the servers' clocks differ by minutes."""
     async with (
         open_server(database, clock_ahead=300) as a,
         open_server(database, clock_ahead=-300) as b,
@@ -90,7 +90,7 @@ async def test_number_taken_meanwhile(pair: ServerPair) -> None:
 
 
 async def test_tasks_are_moved_by_one(pair: ServerPair) -> None:
-    """Of those who move tasks on, on any server, one is at it at a time."""
+    """Of all servers only one advances tasks at a time."""
     log: list[str] = []
 
     async def move(name: str, store: PostgresStore) -> None:
@@ -140,7 +140,7 @@ async def test_one_at_a_time(pair: ServerPair) -> None:
 
 
 async def test_locked_in_another_order(pair: ServerPair) -> None:
-    """Of two works that lock each other out, one is done again: both are done."""
+    """Of two transactions that deadlock, one is repeated, and both complete."""
     met = asyncio.Barrier(2)
 
     def rename_both(store: PostgresStore, *names: int) -> Awaitable[None]:

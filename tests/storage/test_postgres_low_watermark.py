@@ -63,7 +63,7 @@ async def test_held_back_is_told(pair: ServerPair) -> None:
 
 
 async def test_all_is_read_at_once(pair: ServerPair) -> None:
-    """What was written before is read, at whichever server."""
+    """Everything that was written before is read, at whichever server."""
     for _ in range(20):
         (event,) = await emit_events(pair.a)
         events = await pair.b.subscriptions.events(DEFAULT_SCOPE_ID, after=0, limit=99)
@@ -95,7 +95,10 @@ async def test_readers_miss_nothing(pair: ServerPair) -> None:
 
 
 async def test_events_wanted_elsewhere(pair: ServerPair) -> None:
-    """What a stream or a subscription wants, every server writes from then on."""
+    """
+    Events that a stream or a subscription wants are written by every server from then
+    on.
+    """
     await enqueue_commands(pair.a, command())
     interest = StreamInterest(
         DEFAULT_SCOPE_ID, EventType.COMMAND_STATUS, recorded_since=0, expires_at=1

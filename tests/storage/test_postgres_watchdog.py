@@ -84,7 +84,7 @@ async def test_devices_are_given_back(
 
 
 async def test_nothing_is_left(network: FaultyNetwork, near: PostgresStore) -> None:
-    """A connection that is made anew ends what the database keeps of the one before."""
+    """A connection that is replaced ends its old session in the database."""
     session = near.group_commit.writers[0]
 
     def lock(link: Connection) -> object:
@@ -105,7 +105,7 @@ async def test_nothing_is_left(network: FaultyNetwork, near: PostgresStore) -> N
 
 
 async def test_one_hears(network: FaultyNetwork, near: PostgresStore) -> None:
-    """A server that is well but for some connections finds out, and makes them anew."""
+    """A server that lost only some connections notices, and replaces them."""
     connection = near.member.connection_thread
     sessions = [each for each in connection.database.threads if each is not connection]
     await asyncio.gather(*(each.run(run_query) for each in sessions))
