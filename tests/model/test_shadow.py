@@ -244,7 +244,7 @@ def test_same_text_is_no_difference(one: ShadowScenario) -> None:
 
 def test_a_plan_takes_back_what_waits(one: ShadowScenario) -> None:
     """
-    A task's step withdraws a waiting command, and its values are not sent before it.
+    A task's step withdraws a waiting command; nothing is sent before the step.
     """
     one.service.set_desired({"beep": 0}, 2, one.now)
     one.reconciler.defer_to_step(one.service)

@@ -32,7 +32,7 @@ async def _other(location: StoreLocation, clock: ManualClock) -> AsyncIterator[S
 
 async def test_written_elsewhere(store: Store, other: Store) -> None:
     """
-    A server can record that an answer was written whose command another one handed out.
+    A server that saw a command only as sent keeps what another recorded as written.
     """
     one = at_most_once_command()
     await enqueue_commands(store, one)
