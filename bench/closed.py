@@ -1,4 +1,4 @@
-"""Closed loops: many hands, each beginning a step when its last one was answered."""
+"""Closed loops: many clients, each starting a step when its last one was answered."""
 
 import abc
 import asyncio

@@ -1,11 +1,4 @@
-"""Fills a database with a past: finished commands, and some that wait.
-
-    python -m bench.prefill x.db --finished 1000000 --devices 100000 --pending 0
-
-The tables must have been made by the server. The commands have their deliveries and
-results, lie ten days deep, and belong to the devices in turn. The statements are the
-same for a file and for a PostgreSQL.
-"""
+"""Fill a database with history: finished commands, and some that wait."""
 
 import argparse
 import contextlib

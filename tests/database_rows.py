@@ -14,7 +14,7 @@ Query = Callable[[str], list[tuple[Any, ...]]]
 
 @contextmanager
 def open_reader(database: str) -> Iterator[Query]:
-    """Look into a database, beside the server that is at work over it."""
+    """Open a reading connection to a database that a server may be using."""
     if database.startswith("sqlite:"):
         file = f"file:{database.removeprefix('sqlite:///')}?mode=ro"
         with closing(sqlite3.connect(file, uri=True)) as connection:
@@ -25,7 +25,7 @@ def open_reader(database: str) -> Iterator[Query]:
 
 
 def every_row(database: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Go through all rows, each with its table."""
+    """Yield all rows, each with its table."""
     if database.startswith("sqlite:"):
         return _sqlite_rows(database.removeprefix("sqlite:///"))
     return _postgres_rows(database)

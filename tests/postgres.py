@@ -34,7 +34,7 @@ END $$
 
 
 def empty_database() -> str:
-    """Return the address of this worker's database, in which nothing is any more."""
+    """Return the address of this worker's database, emptied."""
     url = _database()
     try:
         _empty(url)

@@ -85,7 +85,7 @@ class Program:
         return [line for line in decoded if line["event"] == event]
 
     def _wait_briefly(self) -> None:
-        """Give it time: there is nothing to listen to before it listens."""
+        """Wait a moment; nothing signals that it listens."""
         assert self._process is not None
         try:
             self._process.wait(0.02)

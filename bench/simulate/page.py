@@ -1,4 +1,4 @@
-"""The tables of docs/scaling.md that come of measuring and simulating."""
+"""The tables of docs/scaling.md that are measured and simulated."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

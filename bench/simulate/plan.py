@@ -1,4 +1,4 @@
-"""A fleet and what serves it, and how much of everything that makes."""
+"""A fleet and what serves it, and the load that follows."""
 
 import attrs
 

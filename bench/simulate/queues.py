@@ -1,4 +1,4 @@
-"""What is queued for: processors, and the disk that syncs commits."""
+"""The resources with queues: processors, and the disk that syncs commits."""
 
 import heapq
 import random

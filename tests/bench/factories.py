@@ -6,5 +6,5 @@ from bench.simulate.times import ServiceTimes
 
 
 def some_times(**seconds: float) -> ServiceTimes:
-    """Return times that are all nothing but these."""
+    """Return service times that are zero except for these."""
     return ServiceTimes(**dict.fromkeys(attrs.fields_dict(ServiceTimes), 0.0) | seconds)

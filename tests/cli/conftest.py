@@ -26,7 +26,7 @@ from tests.program import Program
 
 @attrs.frozen
 class RunResult:
-    """What one run of the command line said."""
+    """The exit code and output of one run of the command line."""
 
     code: int
     out: str
@@ -118,7 +118,7 @@ def _steps_file(tmp_path: Path) -> WriteSteps:
 
 @pytest.fixture(name="fleet")
 def _fleet(server: Program) -> StartFleet:
-    """Lets devices poll, each by itself, for the length of a block."""
+    """Lets devices poll, each by itself, for the duration of the block."""
 
     @contextmanager
     def fleet(first_id: str, devices: int = 1) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""What waits for a server that is away."""
+"""Commands that wait for an unreachable server."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""`tasks` against a real server: make, list, show, steer."""
+"""`tasks` against a real server: create, list, show, pause, cancel, retry."""
 
 import secrets
 from typing import Any

@@ -1,4 +1,6 @@
-"""`upgrades` against a real server: make, list, show, follow, steer."""
+"""
+`upgrades` against a real server: create, list, show, follow, pause, cancel, retry.
+"""
 
 import json
 import secrets

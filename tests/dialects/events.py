@@ -16,7 +16,7 @@ OPERATION = 265_000_000_000_000_005
 
 
 def event(kind: EventType, payload: msgspec.Struct, **overrides: Any) -> Event:
-    """Return an event that *payload* is known of."""
+    """Return an event with *payload*."""
     defaults: dict[str, Any] = {
         "id": EVENT,
         "scope_id": 1,
@@ -31,7 +31,7 @@ def event(kind: EventType, payload: msgspec.Struct, **overrides: Any) -> Event:
 def command_event(
     state: CommandState, *, at: int = START + 1_500, **overrides: Any
 ) -> Event:
-    """Return the event of a command that has come to *state*."""
+    """Return the event of a command that has reached *state*."""
     defaults: dict[str, Any] = {
         "command_id": COMMAND,
         "sequence": 4,

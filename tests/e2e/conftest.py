@@ -25,7 +25,7 @@ async def _api(server: Program) -> AsyncIterator[Client]:
 
 @pytest.fixture(name="session")
 async def _session() -> AsyncIterator[aiohttp.ClientSession]:
-    """Return what devices call through."""
+    """Return the HTTP session of devices."""
     async with aiohttp.ClientSession() as session:
         # A device does not repeat a poll behind its own back.
         session._retry_connection = False
@@ -34,7 +34,7 @@ async def _session() -> AsyncIterator[aiohttp.ClientSession]:
 
 @pytest.fixture(name="device_of")
 def _device_of(session: aiohttp.ClientSession) -> MakeDevice:
-    """Make devices; their server may be started anew in between."""
+    """Make devices; their server may be restarted in between."""
 
     def make(
         program: Program, device_id: int = DEVICE, **habits: Any

@@ -33,7 +33,7 @@ class FaultyNetwork:
     @classmethod
     @asynccontextmanager
     async def in_front_of(cls, database: str) -> AsyncIterator[Self]:
-        """Have a network that works for the length of the block."""
+        """Run a network that works for the duration of the block."""
         network = cls(database)
         network.flowing.set()
         server = await asyncio.start_server(network._carry, "127.0.0.1", 0)
@@ -51,7 +51,7 @@ class FaultyNetwork:
             await asyncio.gather(*network._tasks, return_exceptions=True)
 
     def reset(self) -> None:
-        """Break every connection off, for both of its ends."""
+        """Reset every connection at both ends."""
         for writer in [*self._near, *self._far]:
             writer.transport.abort()
 
@@ -115,7 +115,7 @@ class FaultyNetwork:
 
 @contextmanager
 def database_refusing(database: str) -> Iterator[None]:
-    """Have the database end all connections, and refuse new ones, for the block."""
+    """Let the database end all connections and refuse new ones during the block."""
     name = conninfo_to_dict(database)["dbname"]
     other = psycopg.conninfo.make_conninfo(database, dbname="postgres")
     terminate_sql = (

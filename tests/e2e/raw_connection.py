@@ -13,7 +13,7 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 @asynccontextmanager
 async def connect(program: Program) -> AsyncIterator[Streams]:
-    """Open a plain connection; it is broken off at the end."""
+    """Open a plain connection; it is aborted at the end."""
     url = URL(program.url)
     reader, writer = await asyncio.open_connection(url.host, url.port)
     try:

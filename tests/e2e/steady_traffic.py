@@ -41,7 +41,7 @@ class SteadyTraffic(Traffic):
     async def _poll_and_answer(
         self, device: int, connections: list[LoadConnection]
     ) -> None:
-        """Poll, and answer what there is until that is acknowledged."""
+        """Poll, and post the result of a command until that is acknowledged."""
         uuid = f"{self.rng.getrandbits(64):x}"
         request = poll_request(device, uuid)
         status, body = await self._send(connections, "push", request)

@@ -1,4 +1,6 @@
-"""The database is away for a while: what everybody gets, and that it heals."""
+"""
+The database is unavailable for a while: what everybody gets, and that all recovers.
+"""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""The log: one JSON line a request, and nothing in it that is nobody's business."""
+"""The log: one JSON line for each request, without anything confidential."""
 
 import asyncio
 import json

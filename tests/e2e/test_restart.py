@@ -1,4 +1,4 @@
-"""Started anew in each state: everything stands as it stood."""
+"""Restarted in each state: everything is as it was."""
 
 import asyncio
 from typing import Any

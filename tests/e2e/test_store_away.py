@@ -1,4 +1,4 @@
-"""The store is away for a while: what devices and programs get, and that it heals."""
+"""The store is unavailable for a while: what callers get, and that all recovers."""
 
 import asyncio
 import json

@@ -82,7 +82,7 @@ class Traffic:
             await asyncio.sleep(0.01)
 
     async def poll(self, device: int) -> None:
-        """Poll, and answer what there is until that is acknowledged."""
+        """Poll, and post the result of a command until that is acknowledged."""
         query = f"?deviceId={device}&uuid={self.rng.getrandbits(64):x}"
         _, order = await self._call("GET", f"/push{query}")
         if not order:
@@ -118,7 +118,7 @@ class Traffic:
             return 0, {}
 
     async def drain(self, api: Client) -> dict[str, Json]:
-        """Let devices poll until nothing waits any more; return all commands."""
+        """Let devices poll until nothing waits; return all commands."""
         live = {"PENDING", "SENT", "DELIVERED"}
         commands: dict[str, Json] = {}
 

@@ -19,7 +19,7 @@ LATER = START + 7 * SECOND
 
 
 def new_changes(interest: dict[int, frozenset[EventType]] = ALL_EVENTS) -> Changes:
-    """Return where decisions note what they do."""
+    """Return changes in which decisions record what they do."""
     return Changes(new_id, interest)
 
 
@@ -37,7 +37,7 @@ def post_result(
     *,
     failed: bool = False,
 ) -> None:
-    """Let the result of a command that was handed out arrive."""
+    """Post the result of a command that was handed out."""
     delivery = changes_made.new_deliveries[-1]
     posted = result(command_id=command.id, delivery_id=delivery.id, received_at=at)
     changes_made.add_result(posted)

@@ -25,7 +25,7 @@ new_id = IdGenerator(lambda: START - 600_000_000)
 
 
 def order(endpoint: str = "load_objects", **overrides: Any) -> Order:
-    """Return an order as most programs give it."""
+    """Return an order such as most programs send."""
     defaults = {
         "verb": "POST",
         "body": '{"object":"users"}',
@@ -123,17 +123,19 @@ def poll_lane(
 
 
 def state_of(one: Command) -> CommandState:
-    """Return where a command stands now; asked anew, for those who check types."""
+    """
+    Return a command's state; a fresh read, so that type checkers do not narrow it.
+    """
     return one.state
 
 
 def poll_command(lane: Lane, now: int = START, *, uuid: str | None = None) -> InFlight:
-    """Let the device poll; it must be given something."""
+    """Let the device poll; it must get a command."""
     in_flight = poll_lane(lane, now, uuid=uuid)
     assert in_flight is not None
     return in_flight
 
 
 def parsed_result(failed: bool) -> ParsedResult:
-    """Return what a device said: that it failed, or nothing."""
+    """Return a parsed result: a failure, or an empty success."""
     return ParsedResult(error=b'"no"' if failed else None)

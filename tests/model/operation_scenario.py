@@ -77,7 +77,7 @@ def step_command(parent: Operation, **overrides: Any) -> Command:
 
 @attrs.define
 class OperationScenario:
-    """A device that works on one operation. `now` is an instant."""
+    """One device with one operation. `now` is an instant."""
 
     operation: Operation
     lane: Lane = attrs.Factory(lambda: Lane(DEVICE))
@@ -94,7 +94,7 @@ class OperationScenario:
 
     @property
     def progress_row(self) -> tuple[str, int, int, int, int]:
-        """Return how it stands: status, and steps done, failed, unknown; progress."""
+        """Return the status, the steps done, failed and unknown, and the progress."""
         current = self.operation
         return (
             str(current.status),
@@ -122,7 +122,7 @@ class OperationScenario:
         )
 
     def poll_command(self) -> InFlight:
-        """Let the device poll; it must be given something."""
+        """Let the device poll; it must get a command."""
         in_flight = poll_lane(self.lane, self.now, uuid="u", changes=self.changes)
         assert in_flight is not None
         return in_flight
@@ -130,7 +130,7 @@ class OperationScenario:
     def post_result(
         self, command: Command, delivery: Delivery, *, failed: bool = False
     ) -> None:
-        """Let the result of a delivery come."""
+        """Post the result of a delivery."""
         posted = result(received_at=self.now)
         apply_result(
             self.lane,
@@ -142,21 +142,21 @@ class OperationScenario:
         )
 
     def run_step(self, *, failed: bool = False) -> InFlight:
-        """Let the next step be queued, handed out and answered."""
+        """Queue the next step, hand it out and answer it."""
         self.start_next_step()
         in_flight = self.poll_command()
         self.post_result(in_flight.command, in_flight.delivery, failed=failed)
         return in_flight
 
     def leave_step_unanswered(self) -> InFlight:
-        """Let the next step be queued and handed out, and its answer never come."""
+        """Queue the next step and hand it out, without an answer."""
         self.start_next_step()
         in_flight = self.poll_command()
         give_up_in_flight(self.lane, self.changes, now=self.now)
         return in_flight
 
     def revert_delivery(self, in_flight: InFlight) -> None:
-        """Take a hand-out back of which no byte was written."""
+        """Withdraw a delivery of which no byte was written."""
         revert_hand_out(self.lane, in_flight, self.changes, now=self.now)
 
     def expire_overdue(self) -> None:

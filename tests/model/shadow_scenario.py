@@ -38,7 +38,7 @@ def service(service_id: str = "general", **overrides: Any) -> Service:
 
 @attrs.define
 class ShadowScenario:
-    """A device with one service. `now` is an instant."""
+    """One device with one service. `now` is an instant."""
 
     service: Service = attrs.Factory(service)
     lane: Lane = attrs.Factory(lambda: Lane(DEVICE))
@@ -47,7 +47,7 @@ class ShadowScenario:
 
     @property
     def reconciler(self) -> LaneReconciler:
-        """What may be done now."""
+        """The reconciler at the present instant."""
         return LaneReconciler(self.lane, self.changes, configuration, self.now)
 
     @property
@@ -64,12 +64,12 @@ class ShadowScenario:
 
     @property
     def sync_status(self) -> str:
-        """Return how the service stands."""
+        """Return the service's sync status."""
         return str(self.service.sync_status(configuration.format_value))
 
     @property
     def waiting_bodies(self) -> list[str | None]:
-        """Return what waits."""
+        """Return the bodies of waiting commands."""
         return [one.order.body if one.order else None for one in self.lane.waiting]
 
     def tick(self, seconds: float = 1) -> None:
@@ -90,7 +90,7 @@ class ShadowScenario:
     def set_desired(
         self, desired: Mapping[str, PropertyValue], seconds: int | None = None
     ) -> None:
-        """Let this be desired, and compare; commands expire after *seconds*."""
+        """Set desired values and compare; commands expire after *seconds*."""
         self.service.set_desired(
             desired, next_desired_version([self.service]), self.now
         )
@@ -104,14 +104,14 @@ class ShadowScenario:
         self.reconciler.reconcile(self.service, self.make_command)
 
     def refresh(self, *keys: str) -> Command:
-        """Ask the device for what is known of, and for *keys*."""
+        """Read the known properties, and *keys*, from the device."""
         keys_to_read = {*self.service.property_names, *keys}
         return self.reconciler.request_read(
             self.service, keys_to_read, self.make_command
         )
 
     def poll_command(self) -> InFlight:
-        """Let the device poll; it must be given something."""
+        """Let the device poll; it must get a command."""
         in_flight = poll_lane(self.lane, self.now, uuid="u", changes=self.changes)
         assert in_flight is not None
         return in_flight
@@ -124,7 +124,7 @@ class ShadowScenario:
         failed: bool = False,
         reported: dict[str, str] | None = None,
     ) -> None:
-        """Let the result of a delivery come."""
+        """Post the result of a delivery."""
         parsed = ParsedResult(error=ERROR if failed else None, reported=reported)
         posted = result(received_at=self.now)
         apply_result(
@@ -137,23 +137,23 @@ class ShadowScenario:
         )
 
     def run_command(self, *, failed: bool = False) -> Command:
-        """Let what waits first be handed out and answered."""
+        """Hand out the first waiting command and answer it."""
         in_flight = self.poll_command()
         self.post_result(in_flight.command, in_flight.delivery, failed=failed)
         return in_flight.command
 
     def run_refresh(self, *keys: str, **reported: str) -> None:
-        """Let the device be asked, and answer this."""
+        """Refresh, and let the device answer this."""
         self.refresh(*keys)
         in_flight = self.poll_command()
         self.post_result(in_flight.command, in_flight.delivery, reported=reported)
 
     def give_up_delivery(self) -> None:
-        """Wait no longer for what is in flight."""
+        """Stop waiting for the command in flight."""
         give_up_in_flight(self.lane, self.changes, now=self.now)
 
     def revert_delivery(self, in_flight: InFlight) -> None:
-        """Take a hand-out back of which no byte was written."""
+        """Withdraw a delivery of which no byte was written."""
         revert_hand_out(self.lane, in_flight, self.changes, now=self.now)
 
     def expire_overdue(self) -> None:

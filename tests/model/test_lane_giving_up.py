@@ -1,4 +1,4 @@
-"""When an answer is not waited for any longer, and what happens then."""
+"""When an answer is given up, and what happens then."""
 
 import pytest
 

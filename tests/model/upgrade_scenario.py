@@ -39,12 +39,12 @@ def upgrade(**overrides: Any) -> Upgrade:
 
 
 def success_result(body: bytes) -> ParsedResult:
-    """Return what a device said that has not failed."""
+    """Return a parsed success with this response."""
     return ParsedResult(response=body)
 
 
 def error_result(text: bytes = b'"no"', code: bytes | None = None) -> ParsedResult:
-    """Return what a device said that has failed."""
+    """Return a parsed failure."""
     return ParsedResult(error=text, code=code)
 
 
@@ -71,7 +71,7 @@ class UpgradeScenario(OperationScenario):
     def post_parsed(
         self, parsed: ParsedResult, command: Command, delivery: Delivery
     ) -> None:
-        """Let a device say something of a command."""
+        """Post a parsed result of a delivery."""
         posted = result(received_at=self.now)
         apply_result(
             self.lane,
@@ -85,7 +85,7 @@ class UpgradeScenario(OperationScenario):
     def run_step_with(
         self, answer_with: bytes | ParsedResult = b"{}", **overrides: Any
     ) -> InFlight:
-        """Let the next step be queued, handed out and answered."""
+        """Queue the next step, hand it out and answer it."""
         in_flight = self.deliver_step(**overrides)
         parsed = (
             answer_with
@@ -96,19 +96,19 @@ class UpgradeScenario(OperationScenario):
         return in_flight
 
     def deliver_step(self, **overrides: Any) -> InFlight:
-        """Let the next step be queued, and handed out when its time has come."""
+        """Queue the next step, and hand it out when its time has come."""
         command = self.start_next_step(**overrides)
         self.now = max(self.now, command.scheduled_at)
         return self.poll_command()
 
     def leave_step_unanswered(self) -> InFlight:
-        """Let the next step be queued and handed out, and never be answered."""
+        """Queue the next step and hand it out, without an answer."""
         in_flight = self.deliver_step()
         give_up_in_flight(self.lane, self.changes, now=self.now)
         return in_flight
 
     def run_up_to_verify(self) -> Self:
-        """Let everything up to the last step succeed."""
+        """Let every step but the last succeed."""
         self.run_step_with(OLD_VERSION_BODY)
         while self.operation.queued_steps < self.device_upgrade.upgrade.verify_step:
             self.run_step_with()

@@ -28,7 +28,7 @@ async def _services(database: str, clock: ManualClock) -> AsyncIterator[Services
 
 @pytest.fixture(name="driver")
 def _driver(services: Services, clock: ManualClock) -> ServiceDriver:
-    """Return a program and its device, who ask the services."""
+    """Return a driver of the services."""
     return ServiceDriver(services, clock)
 
 
@@ -36,6 +36,6 @@ def _driver(services: Services, clock: ManualClock) -> ServiceDriver:
 async def _operation_driver(
     database: str, clock: ManualClock
 ) -> AsyncIterator[OperationDriver]:
-    """Return a program that has devices do longer work."""
+    """Return a driver of operations and tasks."""
     async with running_services(database, clock) as driver:
         yield driver

@@ -1,4 +1,4 @@
-"""A program and its device, asking the services in short words."""
+"""Drives the services as a program and its device would."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -28,12 +28,12 @@ IDEMPOTENCY_KEY = IdempotencyKey(1, "/api/v1/devices/1/commands", "the-key")
 
 
 def render_ids(commands: Sequence[Command]) -> bytes:
-    """Return the ids of commands, as an answer."""
+    """Render the ids of commands as an answer."""
     return b" ".join(b"%d" % command.id for command in commands)
 
 
 def command_requests(*endpoints: str, **fields: Any) -> list[CommandRequest]:
-    """Return drafts for these endpoints."""
+    """Return command requests for these endpoints."""
     return [CommandRequest(order=order(name), **fields) for name in endpoints]
 
 
@@ -46,7 +46,7 @@ class Connection:
 
 @attrs.frozen
 class ServiceDriver:
-    """What tests ask of the services."""
+    """Drives the services as a program and a device would."""
 
     services: Services
     clock: ManualClock
@@ -99,7 +99,7 @@ class ServiceDriver:
     async def receive_command(
         self, uuid: str | None = None, **options: Any
     ) -> InFlight:
-        """Let a device poll, be given something, and read the answer."""
+        """Let a device poll, get a command, and read the answer to its end."""
         in_flight = await self.poll(uuid, **options)
         assert in_flight is not None
         self.services.polling.mark_written(in_flight)
@@ -109,7 +109,7 @@ class ServiceDriver:
     async def held_poll(
         self, uuid: str | None = None, **options: Any
     ) -> AsyncIterator["asyncio.Task[InFlight | None]"]:
-        """Have a poll held (for 20 s at the most) for the length of the block."""
+        """Hold a poll (for 20 s at most) for the duration of the block."""
         polling = asyncio.create_task(self.poll(uuid, **{"hold": 20, **options}))
         await self.run_until_idle()
         try:
@@ -119,14 +119,14 @@ class ServiceDriver:
             await asyncio.gather(polling, return_exceptions=True)
 
     async def run_until_idle(self) -> None:
-        """Let everything that is ready run, and what it asks of the store."""
+        """Run everything that is ready, including what it asks of the store."""
         await self.services.store.check_writable()
         for _ in range(5):
             await asyncio.sleep(0)
         await self.services.polling.background_tasks.wait_all()
 
     async def wait_for_decision(self) -> None:
-        """Wait until a hand-out is decided, which is not committed yet."""
+        """Wait until a hand-out is decided, but not committed yet."""
         self.peer_checked.clear()
         async with asyncio.timeout(10):
             await self.peer_checked.wait()
@@ -165,14 +165,14 @@ class ServiceDriver:
         return await self.services.queue.get(command.scope_id, command.id)
 
     async def command_state(self, command: Command) -> CommandState:
-        """Return where a command stands, by the store."""
+        """Return a command's state in the store."""
         return (await self.command_record(command)).command.state
 
     async def expire_overdue(self, seconds: float = 0) -> int:
-        """Let time pass and look after what is due; return how much that was."""
+        """Let time pass and expire what is overdue; return how much that was."""
         self.clock.tick(seconds)
         return await Deadlines(self.services.store, self.clock).expire_overdue()
 
     def failing_commits(self) -> AbstractAsyncContextManager[None]:
-        """Let every commit fail for the length of the block."""
+        """Let every commit fail for the duration of the block."""
         return failing_commits(self.services.store)

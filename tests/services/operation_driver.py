@@ -1,4 +1,4 @@
-"""A program that has devices do longer work: operations and tasks, in short words."""
+"""Drives operations and tasks of the services."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -50,7 +50,7 @@ def task_pace(
     stop_after: str | None = None,
     seconds: float | None = None,
 ) -> RolloutPolicy:
-    """Return how fast a task goes."""
+    """Return a rollout policy."""
     return RolloutPolicy(
         concurrency=concurrency,
         stop_after=None if stop_after is None else FailureLimit.parse(stop_after),
@@ -68,7 +68,7 @@ class OperationDriver(ServiceDriver):
         scope: int = DEFAULT_SCOPE_ID,
         **fields: Any,
     ) -> Operation:
-        """Adopt a device and begin an operation on it."""
+        """Adopt a device and create an operation on it."""
         await self.services.fleet.adopt(scope, device)
         created = await self.services.operations.create(
             device,
@@ -83,7 +83,7 @@ class OperationDriver(ServiceDriver):
     async def create_idempotent(
         self, *endpoints: str, fingerprint: str = "f"
     ) -> CreatedOperation:
-        """Begin an operation under the idempotency key."""
+        """Create an operation under the idempotency key."""
         request = IdempotentRequest(IDEMPOTENT.key, fingerprint)
         return await self.services.operations.create(
             DEVICE,
@@ -101,7 +101,7 @@ class OperationDriver(ServiceDriver):
     async def run_command(
         self, body: bytes = b'{"response":{}}', *, device: int = DEVICE
     ) -> str:
-        """Let a device poll and post its result; return what it was to do."""
+        """Let a device poll and post its result; return the command."""
         in_flight = await self.receive_command(device=device)
         await self.post_result(body, device=device)
         return in_flight.command.endpoint
@@ -109,7 +109,7 @@ class OperationDriver(ServiceDriver):
     async def operation_progress(
         self, operation: Operation
     ) -> tuple[OperationStatus, int, int, int]:
-        """Return how an operation stands: status, steps queued and done, progress."""
+        """Return the operation's status, steps queued and done, and progress."""
         current = await self.services.operations.get(operation.scope_id, operation.id)
         return (
             current.status,
@@ -157,7 +157,7 @@ class OperationDriver(ServiceDriver):
         await self.services.fleet.import_devices(DEFAULT_SCOPE_ID, rows)
 
     async def see_devices(self, *devices: int) -> None:
-        """Let devices be seen, and have that written."""
+        """Let devices be seen, and write that."""
         for device in devices:
             self.services.fleet.admit(device, None, "192.0.2.7")
         while not self.services.fleet.is_flushed:
@@ -172,7 +172,7 @@ class OperationDriver(ServiceDriver):
         request: IdempotentRequest | None = None,
         **fields: Any,
     ) -> CreatedTask:
-        """Make a task for the devices from 1."""
+        """Create a task for the devices from 1."""
         return await self.services.tasks.create(
             plan(*endpoints, **fields),
             targets or TargetSelector(device_ids=range(1, devices + 1)),
@@ -186,7 +186,7 @@ class OperationDriver(ServiceDriver):
     async def adopt_and_create_task(
         self, *endpoints: str, devices: int = 3, seen: int = 0, **fields: Any
     ) -> Task:
-        """Adopt devices from 1, let the first of them come, make a task for all."""
+        """Adopt devices from 1, let the first ones poll, create a task for all."""
         await self.adopt(*range(1, devices + 1))
         await self.see_devices(*range(1, seen + 1))
         created = await self.create_task(*endpoints, devices=devices, **fields)
@@ -194,23 +194,23 @@ class OperationDriver(ServiceDriver):
         return created.task
 
     async def advance_tasks(self) -> int:
-        """Let tasks go on, as a worker does; return how much was done."""
+        """Advance tasks, as a worker does; return how much was done."""
         return await self.services.task_scheduler.advance()
 
     async def run_steps(self, *devices: int, body: bytes = b'{"response":{}}') -> None:
-        """Let each of these devices do its next step, and everything go on."""
+        """Let each of these devices run its next step, then run the workers."""
         for device in devices:
             await self.run_command(body, device=device)
         await self.start_next_steps()
         await self.advance_tasks()
 
     async def task_counts(self, task: Task) -> dict[str, int]:
-        """Return how the operations of a task stand, but for noughts."""
+        """Return the counts of a task's operations, without zeros."""
         _, counts = await self.services.tasks.get(task.scope_id, task.id)
         return nonzero(counts)
 
     async def task_state(self, owner: Task) -> str:
-        """Return how a task stands."""
+        """Return a task's state."""
         task, _ = await self.services.tasks.get(owner.scope_id, owner.id)
         return task.state
 
@@ -237,7 +237,7 @@ async def count_operations(operation_driver: OperationDriver) -> int:
 
 
 def nonzero(counts: OperationCounts) -> dict[str, int]:
-    """Return counts without noughts."""
+    """Return counts without zeros."""
     names = ("waiting", "running", "completed", "failed", "stale")
     return {n: getattr(counts, n) for n in names if getattr(counts, n)}
 
@@ -250,7 +250,7 @@ def _render(operation: Operation, _first: object) -> bytes:
 async def running_services(
     database: str, clock: ManualClock
 ) -> AsyncIterator[OperationDriver]:
-    """Have the services over a database for the block; workers are called by hand."""
+    """Run the services over a database for the block; workers are called by hand."""
     settings = Settings(database=database)
     store = await open_store(settings, clock)
     try:

@@ -1,4 +1,4 @@
-"""What time itself demands, also of a clock that jumps."""
+"""Deadlines, also when the clock jumps."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Tasks that are paused, resumed, canceled and tried again."""
+"""Tasks that are paused, resumed, canceled and retried."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Tasks being carried out: who begins, how many at once, when to pause, how it ends."""
+"""Task execution: who starts, how many at once, when to pause, how it ends."""
 
 import asyncio
 

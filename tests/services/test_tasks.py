@@ -1,4 +1,4 @@
-"""Tasks: for whom they are made, once, and wholly or not at all."""
+"""Tasks: chosen devices, created once, and wholly or not at all."""
 
 import asyncio
 

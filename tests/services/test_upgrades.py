@@ -1,4 +1,4 @@
-"""Upgrades being carried out: by whom, in which order, and how they end."""
+"""Upgrades: which devices, in which order, and how they end."""
 
 from collections.abc import AsyncIterator
 

@@ -24,7 +24,7 @@ class NoticeRecorder:
     arrived: asyncio.Event = attrs.Factory(asyncio.Event)
 
     def on_notice(self, notice: ChangeNotice) -> None:
-        """Keep *notice*."""
+        """Record *notice*."""
         self.notices.append(notice)
         self.arrived.set()
 
@@ -51,7 +51,7 @@ class ServerPair:
 @asynccontextmanager
 async def open_server(url: str, clock_ahead: float = 0) -> AsyncIterator[PostgresStore]:
     """
-    Have a store open for the block, on a clock that is some seconds *clock_ahead*.
+    Open a store for the block, with a clock that is some seconds *clock_ahead*.
     """
     clock = SystemClock(wall=lambda: time.time_ns() + round(clock_ahead * 1e9))
     store = await PostgresStore.open(url, clock)

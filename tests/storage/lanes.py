@@ -12,7 +12,7 @@ LaneContent = tuple[list[tuple[int, int, int]], int | None]
 
 
 def lane_content(lane: Lane) -> LaneContent:
-    """Return what matters of a lane."""
+    """Return what tests compare of a lane."""
     rows = [(each.id, each.transition_count, each.expires_at) for each in lane.waiting]
     return rows, None if lane.in_flight is None else lane.in_flight.delivery.id
 
@@ -26,5 +26,5 @@ async def stored_lane(store: PostgresStore) -> LaneContent:
 
 
 def many_commands(count: int) -> list[Command]:
-    """Return commands enough for a lane that is not read whole again."""
+    """Return enough commands for a lane that is not read whole again."""
     return [command(priority=n % 3) for n in range(count)]

@@ -81,7 +81,7 @@ class PostgresDatabase:
 
 @asynccontextmanager
 async def failing_commits(store: Store) -> AsyncIterator[None]:
-    """Let every commit of *store* fail for the length of the block."""
+    """Let every commit of *store* fail for the duration of the block."""
     await _set_read_only(store, "ON")
     try:
         yield
@@ -103,7 +103,7 @@ async def _set_read_only(store: Store, switch: str) -> None:
 async def open_store(
     location: StoreLocation, clock: ManualClock
 ) -> AsyncIterator[Store]:
-    """Have a store open for the length of the block: once more, after a restart."""
+    """Open a store for the duration of the block: again, after a restart."""
     store = await location.open(clock)
     try:
         yield store

@@ -50,7 +50,7 @@ def notification(notification_id: int, **overrides: Any) -> Notification:
 
 
 async def save_operations(store: Store, *operations: Operation) -> None:
-    """Keep operations, as they are."""
+    """Store operations as they are."""
 
     def decide(_lane: Lane, changes: Changes, _prior: PriorState) -> None:
         for each in operations:
@@ -62,7 +62,7 @@ async def save_operations(store: Store, *operations: Operation) -> None:
 async def save_notifications(
     store: Store, notifications: Sequence[Notification]
 ) -> None:
-    """Keep notifications."""
+    """Store notifications."""
 
     def decide(_lane: Lane, changes: Changes, _prior: PriorState) -> None:
         changes.notifications.extend(notifications)

@@ -83,7 +83,7 @@ async def save_operations(
 
 
 async def create_operation(store: Store, tracked: Operation) -> None:
-    """Begin an operation: it, its steps, and the command of the first."""
+    """Store an operation with its steps and the command of the first."""
 
     def decide(lane: Lane, changes: Changes, _prior: PriorState) -> None:
         changes.record_operation(tracked, tracked.created_at)

@@ -30,7 +30,7 @@ _TASK = _OPERATION = id_of(0)
 
 
 async def _load_lanes(store: Store) -> None:
-    """Read what is live, as a server does that keeps it in memory."""
+    """Read the live lanes, as a server does that keeps them in memory."""
     if isinstance(store, SqliteStore):
         await store.group_commit.connection.run(lambda c: load_all_lanes(c, START))
 

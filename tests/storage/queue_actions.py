@@ -45,7 +45,7 @@ async def poll(
 async def poll_command(
     store: Store, now: int = START, *, uuid: str | None = None
 ) -> InFlight:
-    """Let the device poll; it must be given something."""
+    """Let the device poll; it must get a command."""
     in_flight = await poll(store, now, uuid=uuid)
     assert in_flight is not None
     return in_flight
@@ -62,7 +62,7 @@ async def mark_written(store: Store, in_flight: InFlight, at: int = START) -> No
 
 
 async def give_up_delivery(store: Store, now: int, device: int = DEVICE) -> None:
-    """Give up what is in flight."""
+    """Give up the command in flight."""
 
     def decide(lane: Lane, changes: Changes, _prior: PriorState) -> None:
         give_up_in_flight(lane, changes, now=now)
@@ -71,7 +71,7 @@ async def give_up_delivery(store: Store, now: int, device: int = DEVICE) -> None
 
 
 async def revert_delivery(store: Store, in_flight: InFlight, now: int = START) -> None:
-    """Withdraw a hand-out."""
+    """Withdraw a delivery."""
 
     def decide(lane: Lane, changes: Changes, _prior: PriorState) -> None:
         withdraw_from(lane, in_flight, changes, now=now)
@@ -101,7 +101,7 @@ async def try_cancel(store: Store, command: Command, now: int = START) -> bool:
 async def post_result(
     store: Store, in_flight: InFlight, now: int = START, *, failed: bool = False
 ) -> Result:
-    """Let the result of what is in flight arrive."""
+    """Post the result of the command in flight."""
     posted = result_for(in_flight.command, in_flight.delivery, now)
 
     def decide(lane: Lane, changes: Changes, prior: PriorState) -> Result:
@@ -124,7 +124,7 @@ async def post_result(
 def _stored_delivery(
     in_flight: InFlight, lane: Lane, prior: PriorState
 ) -> tuple[Command, Delivery]:
-    """Return what was in flight, as the store has it now."""
+    """Return the delivery in flight, as the store has it now."""
     command, delivery = in_flight.command, in_flight.delivery
     for found in (prior.by_uuid, prior.last_given_up, lane.in_flight):
         if found is not None and found.delivery.id == delivery.id:
@@ -145,7 +145,7 @@ def result_for(command: Command, delivery: Delivery, now: int) -> Result:
 
 
 async def add_results(store: Store, *results: Result) -> None:
-    """Keep results as they are, all from one device."""
+    """Store results as they are, all from one device."""
 
     def decide(_lane: Lane, changes: Changes, _prior: PriorState) -> None:
         changes.results.extend(results)
@@ -154,7 +154,7 @@ async def add_results(store: Store, *results: Result) -> None:
 
 
 async def prior_state(store: Store, lookup: Lookup, device: int = DEVICE) -> PriorState:
-    """Return the past as a decision sees it."""
+    """Return the prior state as a decision sees it."""
     return await store.change_lane(device, lambda _lane, _changes, prior: prior, lookup)
 
 
@@ -171,10 +171,10 @@ async def get_lane(store: Store, device: int = DEVICE) -> Lane:
 
 
 async def find_in_flight(store: Store, device: int = DEVICE) -> InFlight | None:
-    """Return what is with a device."""
+    """Return the command in flight of a device."""
     return (await get_lane(store, device)).in_flight
 
 
 async def waiting_ids(store: Store, device: int = DEVICE) -> Sequence[int]:
-    """Return the ids that wait for a device, in order."""
+    """Return the ids of commands that wait for a device, in order."""
     return [command.id for command in (await get_lane(store, device)).waiting]

@@ -32,7 +32,7 @@ _GENERIC_PLANS = (
 @attrs.define
 class ReadCount:
     """
-    What was asked, and how much was read for it.
+    The statements, and how much was read for them.
 
     `rows` are those that PostgreSQL took from tables and indexes, in so many `pages`.
     SQLite does not count rows: there they are the steps of its machine, some for each.
@@ -45,7 +45,7 @@ class ReadCount:
 
 @asynccontextmanager
 async def count_reads(store: Store) -> AsyncIterator[ReadCount]:
-    """Count what the store reads for the length of the block."""
+    """Count what the store reads for the duration of the block."""
     count = ReadCount()
     for each in _counted_connections(store):
         await each.run(lambda c: _start_counting(c, count))
@@ -98,7 +98,7 @@ def _stop_counting(connection: sqlite3.Connection | Connection) -> None:
 def _counted(
     link: Connection, execute: Callable[..., object], count: ReadCount
 ) -> Callable[..., object]:
-    """Return what does a statement as *execute* would, and counts."""
+    """Return an *execute* that also counts."""
 
     def counted(sql: str, values: Any = ()) -> object:
         if sql in _TRANSACTION_SQL:

@@ -51,7 +51,7 @@ def webhook_delivery(event_id: int, **overrides: Any) -> WebhookDelivery:
 async def emit_events(
     store: Store, count: int = 1, *, scope: int = DEFAULT_SCOPE_ID, device: int = DEVICE
 ) -> Sequence[Event]:
-    """Let something happen in a scope, as often as is asked for."""
+    """Emit events in a scope, as many as requested."""
     store.event_interest[scope] = ALL_EVENTS
 
     def decide(_lane: Lane, changes: Changes, _prior: PriorState) -> Sequence[Event]:
@@ -67,7 +67,7 @@ async def emit_events(
 async def save_subscription(
     store: Store, *deliveries: WebhookDelivery, owner: Subscription | None = None
 ) -> Subscription:
-    """Keep a subscription, and what came of deliveries to it."""
+    """Store a subscription and the outcome of its deliveries."""
     saved = subscription() if owner is None else owner
     await store.subscriptions.add_subscription(saved)
     await store.subscriptions.record_deliveries(saved, deliveries)

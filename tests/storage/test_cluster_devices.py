@@ -1,4 +1,4 @@
-"""What servers over one database leave to each other."""
+"""What servers over one database write about each other's devices."""
 
 from collections.abc import AsyncIterator
 

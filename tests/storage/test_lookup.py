@@ -1,4 +1,4 @@
-"""The past, as far as decisions ask for it."""
+"""Prior state, as far as decisions ask for it."""
 
 from pushserver.model.command import DeliveryOutcome
 from pushserver.model.state import CommandState

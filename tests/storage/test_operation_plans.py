@@ -1,5 +1,5 @@
 """
-Reading of operations and tasks among many at work: by which index SQLite goes.
+Queries of operations and tasks among many: which index SQLite uses.
 
 What is read over a long past is counted in `test_rows_read`.
 """

@@ -1,4 +1,4 @@
-"""Operations by place."""
+"""Pages of operations by offset."""
 
 from collections.abc import Callable
 from random import Random

@@ -1,4 +1,4 @@
-"""The outbox when it is long: which index SQLite goes by, and how far."""
+"""A long outbox: which index SQLite uses, and how far it reads."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial

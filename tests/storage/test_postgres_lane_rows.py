@@ -1,4 +1,4 @@
-"""What the table of lanes says: who believes it reads less, and nothing else."""
+"""The table of lanes lets a server read less, and never anything wrong."""
 
 import time
 from collections.abc import Sequence

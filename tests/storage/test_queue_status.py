@@ -1,4 +1,4 @@
-"""What devices have to do."""
+"""The queue status of devices."""
 
 import pytest
 

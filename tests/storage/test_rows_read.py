@@ -1,4 +1,6 @@
-"""What a store reads does not grow with what is over: counted, on every store."""
+"""
+The rows that a store reads do not grow with finished work: counted, on every store.
+"""
 
 import pytest
 

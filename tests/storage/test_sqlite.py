@@ -1,4 +1,4 @@
-"""What is SQLite's own: the file, its lock, its pragmas, and what may befall it."""
+"""Only SQLite: the file, its lock, its pragmas, and its failures."""
 
 import asyncio
 import sqlite3

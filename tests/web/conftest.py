@@ -10,6 +10,6 @@ from tests.web.local_server import LocalServer, running_server
 
 @pytest.fixture(name="server")
 async def _server(database: str, clock: ManualClock) -> AsyncIterator[LocalServer]:
-    """Return a server with the settings that nobody changed."""
+    """Return a server with the default settings."""
     async with running_server(database, clock) as server:
         yield server

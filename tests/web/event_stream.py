@@ -57,7 +57,7 @@ async def open_event_stream(
     last_event_id: str | None = None,
     token: str = TOKEN,
 ) -> AsyncIterator[EventStreamReader]:
-    """Read the stream for the length of the block; it is listening when it begins."""
+    """Read the stream for the duration of the block, in which it is listening."""
     headers = {"Authorization": f"Bearer {token}"}
     if last_event_id is not None:
         headers["Last-Event-ID"] = last_event_id

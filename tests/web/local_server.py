@@ -1,4 +1,4 @@
-"""The server in this process on a real port, and those who call it."""
+"""The server in this process on a real port, and its callers."""
 
 import asyncio
 import json
@@ -78,7 +78,7 @@ class LocalServer:
     supervisor: WebhookSupervisor
 
     async def request(self, method: str, path: str, **options: Any) -> Response:
-        """Send a request, its path as it is written."""
+        """Send a request; its path is sent as it is written."""
         url = URL(self.url + path, encoded=True)
         if isinstance(options.get("data"), bytes):
             options["data"] = BytesIO(options["data"])
@@ -139,28 +139,28 @@ class LocalServer:
         return payload
 
     async def get_command(self, command_id: str) -> dict[str, Any]:
-        """Return how a command stands."""
+        """Return a command."""
         answer = await self.api("GET", f"/commands/{command_id}")
         assert 200 == answer.status, answer.body
         payload: dict[str, Any] = answer.json()
         return payload
 
     async def get_device(self, device_id: int = DEVICE) -> dict[str, Any]:
-        """Return what is known of a device."""
+        """Return a device."""
         answer = await self.api("GET", f"/devices/{device_id}")
         assert 200 == answer.status, answer.body
         payload: dict[str, Any] = answer.json()
         return payload
 
     async def list_results(self, query: str = "") -> list[dict[str, Any]]:
-        """Return the results that the server has."""
+        """Return the results."""
         answer = await self.api("GET", f"/results?{query}")
         assert 200 == answer.status, answer.body
         payload: list[dict[str, Any]] = answer.json()["items"]
         return payload
 
     async def create_token(self, *permissions: str) -> str:
-        """Make a token that may do just this."""
+        """Create a token with just these permissions."""
         request = {"name": "of a test", "permissions": permissions}
         secret: str = (await self.api("POST", "/tokens", request)).json()["token"]
         return secret
@@ -197,7 +197,9 @@ class LocalServer:
             writer.transport.abort()
 
     async def send_raw(self, request: bytes) -> bytes:
-        """Send plain bytes and return everything until the server hangs up."""
+        """
+        Send plain bytes and return everything until the server closes the connection.
+        """
         async with self.connect() as (reader, writer):
             writer.write(request)
             async with asyncio.timeout(10):
@@ -232,7 +234,7 @@ async def wait_until(
 async def running_server(
     database: str, clock: ManualClock, **options: Any
 ) -> AsyncIterator[LocalServer]:
-    """Serve with these settings for the length of the block."""
+    """Serve with these settings for the duration of the block."""
     settings = Settings(
         port=0,
         database=database,

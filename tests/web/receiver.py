@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestServer
 
 @attrs.frozen
 class ReceivedWebhook:
-    """A delivery as it came."""
+    """One webhook as it came."""
 
     path: str
     headers: dict[str, str]
@@ -26,7 +26,7 @@ class ReceivedWebhook:
 
 @attrs.define
 class RecordingReceiver:
-    """Keeps what it is sent, and answers with `status`."""
+    """Records what it is sent, and answers with `status`."""
 
     status: int = 200
     url: str = ""
@@ -42,7 +42,7 @@ class RecordingReceiver:
 
 @asynccontextmanager
 async def running_receiver() -> AsyncIterator[RecordingReceiver]:
-    """Receive for the length of the block."""
+    """Run a receiver for the duration of the block."""
     receiver = RecordingReceiver()
     app = web.Application()
     app.router.add_post("/{path:.*}", receiver.handle)

@@ -1,1 +1,1 @@
-"""What runs by itself."""
+"""Workers: what runs by itself."""

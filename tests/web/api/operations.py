@@ -1,4 +1,4 @@
-"""A program and its device, who do operations."""
+"""A program and its device, which run operations."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ IDEMPOTENCY_HEADER = {"Idempotency-Key": "k1"}
 async def create_operation(
     server: LocalServer, *steps: Any, **fields: Any
 ) -> dict[str, Any]:
-    """Begin an operation."""
+    """Create an operation."""
     request = {"deviceId": DEVICE, "steps": list(steps), **fields}
     answer = await server.api("POST", "/operations", request)
     assert 201 == answer.status, answer.body
@@ -23,7 +23,7 @@ async def create_operation(
 async def get_operation(
     server: LocalServer, operation: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return how an operation stands."""
+    """Return an operation."""
     answer = await server.api("GET", f"/operations/{operation['id']}")
     assert 200 == answer.status, answer.body
     payload: dict[str, Any] = answer.json()
@@ -31,7 +31,7 @@ async def get_operation(
 
 
 async def run_step(server: LocalServer, body: bytes = b'{"response":{}}') -> Response:
-    """Let the device do what waits for it, and the next step be queued."""
+    """Let the device run the waiting command, and the next step be queued."""
     polled = await server.poll()
     await server.post_result(body)
     await server.services.operations.queue_due_steps()

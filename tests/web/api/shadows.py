@@ -12,7 +12,7 @@ ERROR = b'{"error":"Node or attribute not found.","code":7}'
 async def patch_shadow(
     server: LocalServer, desired: Any, query: str = "", **headers: str
 ) -> Response:
-    """Say what is desired of the device."""
+    """Patch the desired values of the device."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     path = f"/devices/{DEVICE}/shadow{query}"
     return await server.api("PATCH", path, desired, headers=named)
@@ -21,7 +21,7 @@ async def patch_shadow(
 async def set_desired(
     server: LocalServer, desired: Any, query: str = ""
 ) -> dict[str, Any]:
-    """Say what is desired of the device, and return the shadow."""
+    """Patch the desired values of the device, and return the shadow."""
     answer = await patch_shadow(server, desired, query)
     assert 200 == answer.status, answer.body
     payload: dict[str, Any] = answer.json()
@@ -37,7 +37,7 @@ async def get_services(server: LocalServer) -> dict[str, Any]:
 
 
 async def service_statuses(server: LocalServer) -> dict[str, str]:
-    """Return how the device's services stand."""
+    """Return the status of each service of the device."""
     return {
         name: service["status"]
         for name, service in (await get_services(server)).items()
@@ -47,7 +47,7 @@ async def service_statuses(server: LocalServer) -> dict[str, str]:
 async def run_command(
     server: LocalServer, body: bytes = b'{"response":{}}', device: int = DEVICE
 ) -> Any:
-    """Let the device do what waits for it; return what that was."""
+    """Let the device run the waiting command; return it."""
     polled = await server.poll(f"deviceId={device}")
     if polled.is_empty:
         return None
@@ -60,7 +60,7 @@ async def run_command(
 async def refresh(
     server: LocalServer, keys: Any = None, **reported: dict[str, str]
 ) -> list[Any]:
-    """Ask the device, which has this; return what it was asked."""
+    """Refresh from a device that has these values; return the commands."""
     answer = await server.api("POST", f"/devices/{DEVICE}/shadow/refresh", keys)
     assert 201 == answer.status, answer.body
     requested = []

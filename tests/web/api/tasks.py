@@ -1,4 +1,4 @@
-"""A program and its fleet, which does tasks."""
+"""A program and its fleet, which runs tasks."""
 
 from typing import Any
 
@@ -9,13 +9,13 @@ ALL = {"all": True}
 
 
 async def post_task(server: LocalServer, **fields: Any) -> Response:
-    """Ask for a task of one step for all devices."""
+    """Post a task of one step for all devices."""
     request = {"targets": ALL, "steps": [STEP], **fields}
     return await server.api("POST", "/tasks", request)
 
 
 async def create_task(server: LocalServer, **fields: Any) -> dict[str, Any]:
-    """Make a task; it begins."""
+    """Create a task; it starts."""
     answer = await post_task(server, **fields)
     assert 201 == answer.status, answer.body
     await server.services.task_scheduler.advance()
@@ -24,7 +24,7 @@ async def create_task(server: LocalServer, **fields: Any) -> dict[str, Any]:
 
 
 async def get_task(server: LocalServer, task: dict[str, Any]) -> dict[str, Any]:
-    """Return how a task stands."""
+    """Return a task."""
     answer = await server.api("GET", f"/tasks/{task['id']}")
     assert 200 == answer.status, answer.body
     payload: dict[str, Any] = answer.json()
@@ -34,14 +34,14 @@ async def get_task(server: LocalServer, task: dict[str, Any]) -> dict[str, Any]:
 async def change_task(
     server: LocalServer, task: dict[str, Any], action: str, body: Any = None
 ) -> Response:
-    """Change a task's course."""
+    """Pause, resume, cancel or retry a task."""
     return await server.api("POST", f"/tasks/{task['id']}/{action}", body)
 
 
 async def run_steps(
     server: LocalServer, *devices: int, body: bytes = b'{"response":{}}'
 ) -> None:
-    """Let devices do what waits for them, and everything go on."""
+    """Let devices run their waiting commands, then run the workers."""
     for device in devices:
         assert not (await server.poll(f"deviceId={device}")).is_empty
         await server.post_result(body, f"deviceId={device}")
@@ -50,7 +50,7 @@ async def run_steps(
 
 
 def task_counts(task: dict[str, Any]) -> tuple[int, ...]:
-    """Return how a task's operations stand, and how many of those wait."""
+    """Return the counts of a task's operations, and how many of those wait."""
     counts = task["counts"]
     names = ("RUNNING", "COMPLETED", "FAILED", "STALE")
     assert task["devices"] == sum(counts.values())

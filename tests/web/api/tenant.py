@@ -17,7 +17,7 @@ UNREACHABLE = "http://127.0.0.1:1"
 @attrs.frozen
 class Tenant:
     """
-    Who calls with the token of a scope.
+    A caller with the token of a scope.
 
     `ids` are those of his things, under the names that routes have for them. `marks`
     are his ids, names and texts: they occur in nothing that is somebody else's.
@@ -30,16 +30,16 @@ class Tenant:
 
     @property
     def scope_id(self) -> str:
-        """The id of his scope."""
+        """The id of its scope."""
         return self.ids["scope_id"]
 
     async def api(self, method: str, path: str, body: Any = None) -> Response:
-        """Call the API with his token."""
+        """Call the API with its token."""
         return await self.server.api(method, path, body, token=self.token)
 
 
 async def empty_tenant(server: LocalServer, name: str) -> Tenant:
-    """Make a scope in which there is nothing yet."""
+    """Create a scope in which there is nothing yet."""
     created = (await server.api("POST", "/scopes", {"name": f"{name}-scope"})).json()
     ids = {"scope_id": created["id"]}
     return Tenant(

@@ -1,4 +1,4 @@
-"""Commands: one, its result, cancelling, trying again, and lists of them."""
+"""Commands: one, its result, canceling, retrying, and lists of them."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Results: what devices posted, in the order it came, to be gone on from."""
+"""Results: what devices posted, in the order it came, with cursors to resume."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""No scope sees or changes what is another's: every route, asked by a stranger."""
+"""No scope sees or changes what is another's: every route, called by a stranger."""
 
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Scopes: made, listed, helped to a token; and a device that changes hands."""
+"""Scopes: created, listed, given tokens; and a device that changes its owner."""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,4 @@
-"""Tasks over the API: for whom, how far, and how they are moved."""
+"""Tasks over the API: which devices, the progress, and changes of state."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Upgrades over the API: make, follow, list their devices, change their course."""
+"""Upgrades over the API: create, follow, list devices, change the state."""
 
 from tests.web.api.conftest import flush_last_seen
 from tests.web.api.operations import IDEMPOTENCY_HEADER

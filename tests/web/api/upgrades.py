@@ -17,17 +17,17 @@ ERROR = b'{"error":"disk full","code":17}'
 
 
 def upgrade_request(**overrides: Any) -> dict[str, Any]:
-    """Return the upgrade of all devices to 2.0, with more or something else."""
+    """Return a request to upgrade all devices to 2.0, with more or other fields."""
     return {"targets": ALL, "targetVersion": "2.0", "phases": PHASES, **overrides}
 
 
 async def post_upgrade(server: LocalServer, **fields: Any) -> Response:
-    """Ask for an upgrade."""
+    """Post an upgrade."""
     return await server.api("POST", "/upgrades", upgrade_request(**fields))
 
 
 async def create_upgrade(server: LocalServer, **fields: Any) -> dict[str, Any]:
-    """Make an upgrade; it begins."""
+    """Create an upgrade; it starts."""
     answer = await post_upgrade(server, **fields)
     assert 201 == answer.status, answer.body
     await server.services.task_scheduler.advance()
@@ -38,7 +38,7 @@ async def create_upgrade(server: LocalServer, **fields: Any) -> dict[str, Any]:
 async def get_upgrade(
     server: LocalServer, upgrade: dict[str, Any], subpath: str = ""
 ) -> dict[str, Any]:
-    """Return how an upgrade stands, or what is below it."""
+    """Return an upgrade, or what is below it."""
     answer = await server.api("GET", f"/upgrades/{upgrade['id']}{subpath}")
     assert 200 == answer.status, answer.body
     payload: dict[str, Any] = answer.json()
@@ -48,7 +48,7 @@ async def get_upgrade(
 async def change_upgrade(
     server: LocalServer, upgrade: dict[str, Any], action: str
 ) -> Response:
-    """Change an upgrade's course."""
+    """Pause, resume, cancel or retry an upgrade."""
     return await server.api("POST", f"/upgrades/{upgrade['id']}/{action}")
 
 
@@ -58,7 +58,7 @@ def version_result(number: str) -> bytes:
 
 
 async def run_steps(server: LocalServer, *bodies: bytes, device: int = 1) -> None:
-    """Let a device answer its next steps so, and everything go on."""
+    """Let a device answer its next steps so, then run the workers."""
     for body in bodies:
         assert not (await server.poll(f"deviceId={device}")).is_empty
         await server.post_result(body, f"deviceId={device}")

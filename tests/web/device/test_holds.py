@@ -1,4 +1,4 @@
-"""Held polls: answered the moment that there is something to do."""
+"""Held polls: answered the moment that there is a command."""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,4 @@
-"""Devices that nobody vouched for: answered, looked at, bounded, never served."""
+"""Devices that nobody adopted: answered, listed, bounded, never served."""
 
 import asyncio
 from typing import Any, cast

@@ -1,4 +1,4 @@
-"""What else terminals send: answered with an empty 200, counted, and shown."""
+"""Unknown requests of terminals: answered with an empty 200, counted, and shown."""
 
 import json
 from typing import Any

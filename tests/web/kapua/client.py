@@ -1,4 +1,4 @@
-"""A program that talks Kapua's REST API, and the work on a device that it looks at."""
+"""A program that speaks Kapua's REST API, and the operation that it follows."""
 
 import base64
 import json
@@ -38,7 +38,7 @@ class KapuaClient:
         return await self.server.request(method, self.base + path, **options)
 
     async def get(self, path: str) -> Any:
-        """Return what there is at a path; it must be there."""
+        """Return the body at a path; it must be there."""
         answer = await self.request("GET", path)
         assert 200 == answer.status, answer.body
         assert "application/json" == answer.headers["Content-Type"]
@@ -49,7 +49,7 @@ class KapuaClient:
         return [item["id"] for item in (await self.get(path))["items"]]
 
     async def error(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
-        """Return an error, whose status is in it as a number."""
+        """Return an error's body, its status as a number."""
         answer = await self.request(method, path, body)
         assert "application/json" == answer.headers["Content-Type"]
         payload: dict[str, Any] = answer.json()
@@ -102,7 +102,7 @@ class KapuaOperation:
 async def create_operation(
     server: LocalServer, device: int = DEVICE, **label: Any
 ) -> KapuaOperation:
-    """Begin an operation without steps, a second later."""
+    """Create an operation without steps, a second later."""
     server.clock.tick(1)
     plan = OperationRequest(
         step_requests=[], label=OperationDescriptor(**{"resource": "DOWNLOAD"} | label)

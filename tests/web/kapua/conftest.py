@@ -1,4 +1,4 @@
-"""Fixtures: a Kapua client, and an operation to look at."""
+"""Fixtures: a Kapua client, and an operation to follow."""
 
 import pytest
 

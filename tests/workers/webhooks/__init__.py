@@ -1,1 +1,1 @@
-"""What takes events to subscribers."""
+"""The workers that deliver events to subscriptions."""

@@ -22,7 +22,7 @@ async def _sender() -> AsyncIterator[WebhookSender]:
 
 @pytest.fixture(name="short_timeout_sender")
 async def _short_timeout_sender() -> AsyncIterator[WebhookSender]:
-    """Return a sender that does not wait long."""
+    """Return a sender with a short timeout."""
     async with WebhookSender(LOOPBACK, "1.2.3", timeout=1.0) as sender:
         yield sender
 
@@ -31,6 +31,6 @@ async def _short_timeout_sender() -> AsyncIterator[WebhookSender]:
 async def _driver(
     database: str, clock: ManualClock, short_timeout_sender: WebhookSender
 ) -> AsyncIterator[WebhookDriver]:
-    """Return an office whose sender does not wait long."""
+    """Return a driver whose sender has a short timeout."""
     async with running_webhooks(database, clock, short_timeout_sender) as driver:
         yield driver

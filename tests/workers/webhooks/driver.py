@@ -86,13 +86,13 @@ class WebhookDriver:
     async def emit_events(
         self, count: int = 1, device: int = DEVICE
     ) -> Sequence[Event]:
-        """Let something happen to a device."""
+        """Emit events of a device."""
         return await emit_events(self.services.store, count, device=device)
 
     async def deliveries(
         self, worker: WebhookWorker, state: WebhookState | None = None
     ) -> list[WebhookDelivery]:
-        """Return what became of events, the oldest first."""
+        """Return the deliveries, oldest event first."""
         rows = await self.services.store.subscriptions.deliveries(
             worker.subscription.id, state=state, before=None, limit=10_000
         )
@@ -112,7 +112,7 @@ class WebhookDriver:
         return wait
 
     def failing_commits(self) -> AbstractAsyncContextManager[None]:
-        """Let every commit fail for the length of the block."""
+        """Let every commit fail for the duration of the block."""
         return failing_commits(self.services.store)
 
 
@@ -120,7 +120,7 @@ class WebhookDriver:
 async def running_webhooks(
     database: str, clock: ManualClock, sender: WebhookSender
 ) -> AsyncIterator[WebhookDriver]:
-    """Have an office over an empty store for the length of the block."""
+    """Run a driver over an empty store for the duration of the block."""
     settings = Settings(
         database=database,
         webhook_allow_http=True,
@@ -153,7 +153,7 @@ def message_ids(events: Sequence[Event], worker: WebhookWorker) -> list[str]:
 
 
 def answer_in_sequence(*statuses: int) -> Responder:
-    """Return what answers with each of these in turn, and with 200 from then on."""
+    """Return a responder that gives each of these in turn, and 200 from then on."""
     remaining = list(statuses)
 
     async def answer(_: web.BaseRequest) -> web.StreamResponse:
@@ -163,7 +163,7 @@ def answer_in_sequence(*statuses: int) -> Responder:
 
 
 def answer_500_if(fails: Callable[[str], bool]) -> Responder:
-    """Return what answers 500 to some `webhook-id`s and 200 to the others."""
+    """Return a responder that gives 500 to some `webhook-id`s and 200 to the others."""
 
     async def answer(request: web.BaseRequest) -> web.StreamResponse:
         bad = fails(request.headers["webhook-id"])
@@ -179,7 +179,7 @@ async def never_answer(_: web.BaseRequest) -> web.StreamResponse:
 
 
 async def reset_connection(request: web.BaseRequest) -> web.StreamResponse:
-    """Break the connection off instead of answering."""
+    """Reset the connection instead of answering."""
     assert request.transport is not None
     request.transport.abort()
     return web.Response()

@@ -1,4 +1,4 @@
-"""A receiver of webhooks on the loopback, and what sends to it."""
+"""A receiver of webhooks on the loopback, and the target of a sender."""
 
 import asyncio
 import ssl
@@ -24,7 +24,7 @@ Responder = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 @attrs.frozen
 class ReceivedRequest:
-    """What came in."""
+    """One request as it came."""
 
     path: str
     headers: CIMultiDict[str]
@@ -42,7 +42,7 @@ class ScriptedReceiver:
     arrived: asyncio.Event = attrs.Factory(asyncio.Event)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Note a request and answer it."""
+        """Record a request and answer it."""
         assert request.transport is not None
         self.requests.append(
             ReceivedRequest(
@@ -60,7 +60,7 @@ class ScriptedReceiver:
 async def running_receiver(
     respond: Responder, *, tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[ScriptedReceiver]:
-    """Have a receiver on the loopback for the length of the block."""
+    """Run a receiver on the loopback for the duration of the block."""
     receiver, port = ScriptedReceiver(respond), unused_port()
     server = web.Server(receiver.handle, access_log=None, handler_cancellation=True)
     runner = web.ServerRunner(server, shutdown_timeout=0.1)
@@ -74,7 +74,9 @@ async def running_receiver(
 
 
 def respond_with(status: int = 200, text: str = "", **headers: str) -> Responder:
-    """Return what answers everything alike; `Retry_After` is Retry-After."""
+    """
+    Return a responder that answers everything alike; `Retry_After` is Retry-After.
+    """
     named = {name.replace("_", "-"): value for name, value in headers.items()}
 
     async def answer(_: web.BaseRequest) -> web.StreamResponse:
@@ -84,7 +86,7 @@ def respond_with(status: int = 200, text: str = "", **headers: str) -> Responder
 
 
 def target(url: str, **overrides: Any) -> WebhookRequest:
-    """Return a target as most deliveries have it."""
+    """Return a target such as most deliveries have."""
     defaults: dict[str, Any] = {
         "headers": {},
         "body": BODY,

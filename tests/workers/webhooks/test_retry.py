@@ -1,4 +1,4 @@
-"""Trying again: when, how often, in which order, and when no more."""
+"""Retries: when, how often, in which order, and when no more."""
 
 import pytest
 from aiohttp import web

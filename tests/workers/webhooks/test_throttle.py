@@ -1,4 +1,4 @@
-"""Deliveries leave while nobody calls, and some of them in any case."""
+"""Deliveries leave while no device calls, and some of them in any case."""
 
 import asyncio
 import itertools

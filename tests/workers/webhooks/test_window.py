@@ -1,4 +1,4 @@
-"""What hangs holds up nothing else: neither what is sent nor what is written."""
+"""A hanging receiver holds up nothing else: neither sending nor writing."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable

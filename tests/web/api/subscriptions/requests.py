@@ -1,4 +1,4 @@
-"""A program that makes subscriptions, and looks at them."""
+"""A program that creates subscriptions and reads them."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ EVENT_NAMES = [
 
 
 async def create_subscription(server: LocalServer, **fields: Any) -> dict[str, Any]:
-    """Make a subscription, a plain one but for *fields*."""
+    """Create a plain subscription, except for *fields*."""
     answer = await server.api("POST", "/subscriptions", {**REQUEST, **fields})
     assert 201 == answer.status, answer.body
     created: dict[str, Any] = answer.json()
