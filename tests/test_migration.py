@@ -148,7 +148,7 @@ async def test_planned_well(file: str, database_without_tables: str) -> None:
     """
     migrate(file, database_without_tables, nothing)
     with open_reader(database_without_tables) as read:
-        known = dict(read("SELECT relname, reltuples FROM pg_class"))
+        estimates = dict(read("SELECT relname, reltuples FROM pg_class"))
 
     assert estimates["command"] > 0 > estimates["lane"]
 
@@ -273,7 +273,7 @@ def test_command(
     codes = [
         main(["migrate-store", file, database_without_tables], {}) for _ in range(2)
     ]
-    said = capsys.readouterr()
+    output = capsys.readouterr()
 
     assert [0, 1] == codes
     assert "command" in output.out

@@ -91,7 +91,7 @@ async def test_changelog_is_short(pair: ServerPair) -> None:
     await get_lane(pair.b)
     for count in (30, 1, 30, 30, 1, 30, 200, 1, 40, 40):
         await enqueue_commands(pair.a, *many_commands(count))
-        [(trail,)] = await pair.a.background_reader.run(
+        [(changelog,)] = await pair.a.background_reader.run(
             lambda link: link.execute("SELECT changelog FROM lane").fetchall()
         )
         is_so = await stored_lane(pair.a)
