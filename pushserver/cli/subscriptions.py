@@ -1,6 +1,6 @@
 """`pushserver subscriptions`: who is told of events, and how that goes."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
@@ -12,6 +12,7 @@ from pushserver.cli.subscription_options import (
     SubscriptionOptionsArg,
 )
 from pushserver.client import Json, iter_items
+from pushserver.model.subscription import WebhookFormat
 
 app = App(
     name="subscriptions",
@@ -40,7 +41,7 @@ async def make(
     /,
     *,
     event: Annotated[tuple[str, ...], Parameter(negative=())],
-    format: Literal["native", "iotda", "oceanconnect"] | None = None,  # noqa: A002 - it is the option's name
+    format: WebhookFormat | None = None,  # noqa: A002 - it is the option's name
     options: SubscriptionOptionsArg = NO_OPTIONS,
     context: InjectedContext,
 ) -> int:

@@ -7,6 +7,7 @@ device's answer, which may carry personal data, is told only where it is asked f
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import Any
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
@@ -16,7 +17,7 @@ from pushserver.model.event import (
     CommandPayload,
     DevicePayload,
     Event,
-    EventType,
+    EventPayload,
     OperationPayload,
     ResultPayload,
     ShadowPayload,
@@ -121,14 +122,6 @@ class _EnvelopeOut(_Out, kw_only=True):
 
 
 _encode = msgspec.json.Encoder().encode
-_decode_command = msgspec.json.Decoder(CommandPayload).decode
-_decode_operation = msgspec.json.Decoder(OperationPayload).decode
-_decode_task = msgspec.json.Decoder(TaskPayload).decode
-_decode_device = msgspec.json.Decoder(DevicePayload).decode
-_decode_result = msgspec.json.Decoder(ResultPayload).decode
-_decode_shadow = msgspec.json.Decoder(ShadowPayload).decode
-_decode_upgrade_state = msgspec.json.Decoder(UpgradeStatePayload).decode
-_decode_upgrade_result = msgspec.json.Decoder(UpgradeResultPayload).decode
 
 
 def native_body(
@@ -140,7 +133,8 @@ def native_body(
     *parsed_result* is the result that ended a command, if one did. Its error is always
     told, its response and its code only with *include_result*.
     """
-    data = _RENDERERS[event.type](event)
+    payload = event.payload
+    data = _RENDERERS[type(payload)](payload, _id(event.device_id))
     if parsed_result is not None and isinstance(data, _Command):
         data.error = _raw(parsed_result.error)
         if include_result:
@@ -159,11 +153,10 @@ def ping_body(subscription_id: int, at: int) -> bytes:
     return _encode(_EnvelopeOut(type="ping", timestamp=rfc3339(at), data=data))
 
 
-def _command(event: Event) -> _Command:
-    payload = _decode_command(event.data)
+def _command(payload: CommandPayload, device_id: str | None) -> _Command:
     return _Command(
         command_id=str(payload.command_id),
-        device_id=_id(event.device_id),
+        device_id=device_id,
         sequence=payload.sequence,
         state=payload.state,
         endpoint=payload.endpoint,
@@ -175,11 +168,10 @@ def _command(event: Event) -> _Command:
     )
 
 
-def _operation(event: Event) -> _Operation:
-    payload = _decode_operation(event.data)
+def _operation(payload: OperationPayload, device_id: str | None) -> _Operation:
     return _Operation(
         operation_id=str(payload.operation_id),
-        device_id=_id(event.device_id),
+        device_id=device_id,
         status=payload.status,
         progress=payload.progress,
         resource=payload.resource,
@@ -188,8 +180,7 @@ def _operation(event: Event) -> _Operation:
     )
 
 
-def _task(event: Event) -> _Task:
-    payload = _decode_task(event.data)
+def _task(payload: TaskPayload, _device_id: str | None) -> _Task:
     return _Task(
         task_id=str(payload.task_id),
         state=payload.state,
@@ -200,30 +191,27 @@ def _task(event: Event) -> _Task:
     )
 
 
-def _device(event: Event) -> _Device:
-    payload = _decode_device(event.data)
+def _device(payload: DevicePayload, device_id: str | None) -> _Device:
     return _Device(
-        device_id=_id(event.device_id),
+        device_id=device_id,
         last_seen_at=_at(payload.last_seen_at),
         address=payload.address,
         reason=payload.reason,
     )
 
 
-def _result(event: Event) -> _Result:
-    payload = _decode_result(event.data)
+def _result(payload: ResultPayload, device_id: str | None) -> _Result:
     return _Result(
         result_id=str(payload.result_id),
-        device_id=_id(event.device_id),
+        device_id=device_id,
         uuid=payload.uuid,
         endpoint=payload.endpoint,
     )
 
 
-def _shadow(event: Event) -> _Shadow:
-    payload = _decode_shadow(event.data)
+def _shadow(payload: ShadowPayload, device_id: str | None) -> _Shadow:
     return _Shadow(
-        device_id=_id(event.device_id),
+        device_id=device_id,
         service_id=payload.service_id,
         properties=payload.properties,
         status="DELIVERED" if payload.delivered else "FAILED",
@@ -233,22 +221,24 @@ def _shadow(event: Event) -> _Shadow:
     )
 
 
-def _upgrade_state(event: Event) -> _UpgradeState:
-    payload = _decode_upgrade_state(event.data)
+def _upgrade_state(
+    payload: UpgradeStatePayload, device_id: str | None
+) -> _UpgradeState:
     return _UpgradeState(
         upgrade_id=str(payload.task_id),
         operation_id=str(payload.operation_id),
-        device_id=_id(event.device_id),
+        device_id=device_id,
         state=payload.state,
     )
 
 
-def _upgrade_result(event: Event) -> _UpgradeResult:
-    payload = _decode_upgrade_result(event.data)
+def _upgrade_result(
+    payload: UpgradeResultPayload, device_id: str | None
+) -> _UpgradeResult:
     return _UpgradeResult(
         upgrade_id=str(payload.task_id),
         operation_id=str(payload.operation_id),
-        device_id=_id(event.device_id),
+        device_id=device_id,
         result="SUCCESS" if payload.success else "FAIL",
         target_version=payload.target_version,
         source_version=payload.source_version,
@@ -259,21 +249,19 @@ def _upgrade_result(event: Event) -> _UpgradeResult:
     )
 
 
-_RENDERERS: Mapping[EventType, Callable[[Event], _Out]] = MappingProxyType(
-    {
-        EventType.COMMAND_STATUS: _command,
-        EventType.DEVICE_ONLINE: _device,
-        EventType.DEVICE_OFFLINE: _device,
-        EventType.DEVICE_QUARANTINED: _device,
-        EventType.DEVICE_IDENTITY_MISMATCH: _device,
-        EventType.OPERATION_PROGRESS: _operation,
-        EventType.OPERATION_FINISHED: _operation,
-        EventType.TASK_FINISHED: _task,
-        EventType.RESULT_ORPHANED: _result,
-        EventType.SHADOW_STATUS: _shadow,
-        EventType.UPGRADE_STATE: _upgrade_state,
-        EventType.UPGRADE_RESULT: _upgrade_result,
-    }
+_RENDERERS: Mapping[type[EventPayload], Callable[[Any, str | None], _Out]] = (
+    MappingProxyType(
+        {
+            CommandPayload: _command,
+            OperationPayload: _operation,
+            TaskPayload: _task,
+            DevicePayload: _device,
+            ResultPayload: _result,
+            ShadowPayload: _shadow,
+            UpgradeStatePayload: _upgrade_state,
+            UpgradeResultPayload: _upgrade_result,
+        }
+    )
 )
 
 

@@ -6,7 +6,7 @@ Result Notification": exactly the pages' fields in the order of their examples, 
 them always, compact: receivers look for `"notifyType":"…"` in the raw text.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -15,6 +15,7 @@ import msgspec
 from pushserver.clock import SECOND
 from pushserver.model.event import (
     Event,
+    EventPayload,
     EventType,
     ShadowPayload,
     UpgradeResultPayload,
@@ -31,9 +32,6 @@ NOTIFY_TYPES: Mapping[EventType, str] = MappingProxyType(
 )
 
 _encode = msgspec.json.Encoder().encode
-_decode_shadow = msgspec.json.Decoder(ShadowPayload).decode
-_decode_state = msgspec.json.Decoder(UpgradeStatePayload).decode
-_decode_result = msgspec.json.Decoder(UpgradeResultPayload).decode
 
 
 def oceanconnect_body(event: Event, *, app_id: str) -> bytes:
@@ -41,13 +39,23 @@ def oceanconnect_body(event: Event, *, app_id: str) -> bytes:
     fields = {
         "notifyType": NOTIFY_TYPES[event.type],
         "deviceId": str(event.device_id),
-        **_RENDERERS[event.type](event.data, app_id),
+        **_payload_fields(event.payload, app_id),
     }
     return _encode(fields)
 
 
-def _shadow(data: bytes, _app_id: str) -> dict[str, Any]:
-    payload = _decode_shadow(data)
+def _payload_fields(payload: EventPayload, app_id: str) -> dict[str, Any]:
+    match payload:
+        case ShadowPayload():
+            return _shadow(payload)
+        case UpgradeStatePayload():
+            return _state(payload, app_id)
+        case UpgradeResultPayload():
+            return _result(payload, app_id)
+    raise TypeError(type(payload))
+
+
+def _shadow(payload: ShadowPayload) -> dict[str, Any]:
     return {
         "serviceId": payload.service_id,
         "properties": payload.properties,
@@ -55,17 +63,15 @@ def _shadow(data: bytes, _app_id: str) -> dict[str, Any]:
     }
 
 
-def _state(data: bytes, app_id: str) -> dict[str, Any]:
-    payload = _decode_state(data)
+def _state(payload: UpgradeStatePayload, app_id: str) -> dict[str, Any]:
     return {
         **_id_fields(payload, app_id),
         "swUpgradeState": payload.state,
     }
 
 
-def _result(data: bytes, app_id: str) -> dict[str, Any]:
+def _result(payload: UpgradeResultPayload, app_id: str) -> dict[str, Any]:
     """The page's `upgradeTime` is a number without a unit: whole seconds here."""
-    payload = _decode_result(data)
     return {
         **_id_fields(payload, app_id),
         "curVersion": payload.current_version,
@@ -87,14 +93,3 @@ def _id_fields(
         "operationId": str(payload.task_id),
         "subOperationId": str(payload.operation_id),
     }
-
-
-_RENDERERS: Mapping[EventType, Callable[[bytes, str], dict[str, Any]]] = (
-    MappingProxyType(
-        {
-            EventType.SHADOW_STATUS: _shadow,
-            EventType.UPGRADE_STATE: _state,
-            EventType.UPGRADE_RESULT: _result,
-        }
-    )
-)

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable
 
 import attrs
-import msgspec
 
 from pushserver.model import event as told_of
 from pushserver.model.command import (
@@ -15,7 +14,12 @@ from pushserver.model.command import (
     apply_event,
 )
 from pushserver.model.command_request import Step
-from pushserver.model.event import EventType, EventTypesByScope, ResultPayload
+from pushserver.model.event import (
+    EventPayload,
+    EventType,
+    EventTypesByScope,
+    ResultPayload,
+)
 from pushserver.model.idempotency import IdempotencyKey, IdempotencyRecord
 from pushserver.model.lane import Lane
 from pushserver.model.operation import Notification, Operation
@@ -155,7 +159,7 @@ class Changes:
         scope_id: int,
         event_type: EventType,
         at: int,
-        payload: msgspec.Struct,
+        payload: EventPayload,
         device_id: int | None = None,
     ) -> None:
         """Note an event, if anybody in the scope wants to hear of it."""

@@ -6,6 +6,8 @@ wants to hear of it: `EventTypesByScope` says who.
 
 import enum
 from collections.abc import Collection, Mapping
+from functools import cached_property
+from types import MappingProxyType
 
 import attrs
 import msgspec
@@ -35,23 +37,6 @@ class EventType(enum.StrEnum):
 
 #: Which types of events somebody wants to hear of, in each scope.
 EventTypesByScope = Mapping[int, Collection[EventType]]
-
-
-@attrs.frozen(kw_only=True)
-class Event:
-    """
-    Something that happened in a scope, at `at` (microseconds UTC).
-
-    Ids grow in the order of what happened. `data` is the JSON of one of the structs
-    below. `device_id` is None where it is of no one device.
-    """
-
-    id: int
-    scope_id: int
-    type: EventType
-    at: int
-    device_id: int | None
-    data: bytes
 
 
 class CommandPayload(msgspec.Struct, omit_defaults=True):
@@ -150,6 +135,61 @@ class UpgradeResultPayload(msgspec.Struct, omit_defaults=True):
     error: str = ""
 
 
+#: The data of an event.
+EventPayload = (
+    CommandPayload
+    | OperationPayload
+    | TaskPayload
+    | DevicePayload
+    | ResultPayload
+    | ShadowPayload
+    | UpgradeStatePayload
+    | UpgradeResultPayload
+)
+_PAYLOAD_TYPES: Mapping[EventType, type[EventPayload]] = MappingProxyType(
+    {
+        EventType.COMMAND_STATUS: CommandPayload,
+        EventType.DEVICE_ONLINE: DevicePayload,
+        EventType.DEVICE_OFFLINE: DevicePayload,
+        EventType.DEVICE_QUARANTINED: DevicePayload,
+        EventType.DEVICE_IDENTITY_MISMATCH: DevicePayload,
+        EventType.OPERATION_PROGRESS: OperationPayload,
+        EventType.OPERATION_FINISHED: OperationPayload,
+        EventType.TASK_FINISHED: TaskPayload,
+        EventType.RESULT_ORPHANED: ResultPayload,
+        EventType.SHADOW_STATUS: ShadowPayload,
+        EventType.UPGRADE_STATE: UpgradeStatePayload,
+        EventType.UPGRADE_RESULT: UpgradeResultPayload,
+    }
+)
+_DECODERS = {
+    event_type: msgspec.json.Decoder(payload_type)
+    for event_type, payload_type in _PAYLOAD_TYPES.items()
+}
+
+
+@attrs.frozen(kw_only=True)
+class Event:
+    """
+    Something that happened in a scope, at `at` (microseconds UTC).
+
+    Ids grow in the order of what happened. `data` is the payload as JSON. `device_id`
+    is None for an event of no one device.
+    """
+
+    id: int
+    scope_id: int
+    type: EventType
+    at: int
+    device_id: int | None
+    data: bytes
+
+    @cached_property
+    def payload(self) -> EventPayload:
+        """Decode the payload, once."""
+        return _DECODERS[self.type].decode(self.data)
+
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -224,7 +264,7 @@ def new_event(
     scope_id: int,
     event_type: EventType,
     at: int,
-    payload: msgspec.Struct,
+    payload: EventPayload,
     device_id: int | None = None,
 ) -> Event:
     """Return an event with what is *payload* of it."""

@@ -5,7 +5,7 @@ import enum
 import secrets
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Self
+from typing import Self, assert_never
 
 import attrs
 
@@ -17,27 +17,30 @@ _HOUR = 3600
 
 
 class WebhookFormat(enum.StrEnum):
-    """In which body an event is told."""
+    """The form of the body in which an event is sent."""
 
     NATIVE = "native"
     IOTDA = "iotda"
     OCEANCONNECT = "oceanconnect"
 
-
-#: What each format has a body for.
-FORMAT_EVENT_TYPES: Mapping[WebhookFormat, frozenset[EventType]] = MappingProxyType(
-    {
-        WebhookFormat.NATIVE: frozenset(EventType),
-        WebhookFormat.IOTDA: frozenset({EventType.COMMAND_STATUS}),
-        WebhookFormat.OCEANCONNECT: frozenset(
-            {
-                EventType.SHADOW_STATUS,
-                EventType.UPGRADE_STATE,
-                EventType.UPGRADE_RESULT,
-            }
-        ),
-    }
-)
+    @property
+    def event_types(self) -> frozenset[EventType]:
+        """The events that have a body in this format."""
+        match self:
+            case WebhookFormat.NATIVE:
+                return frozenset(EventType)
+            case WebhookFormat.IOTDA:
+                return frozenset({EventType.COMMAND_STATUS})
+            case WebhookFormat.OCEANCONNECT:
+                return frozenset(
+                    {
+                        EventType.SHADOW_STATUS,
+                        EventType.UPGRADE_STATE,
+                        EventType.UPGRADE_RESULT,
+                    }
+                )
+            case _:
+                assert_never(self)
 
 
 class SubscriptionHealth(enum.StrEnum):

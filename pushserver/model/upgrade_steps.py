@@ -10,7 +10,12 @@ import attrs
 import msgspec
 
 from pushserver.clock import SECOND
-from pushserver.model.event import EventType, UpgradeResultPayload, UpgradeStatePayload
+from pushserver.model.event import (
+    EventPayload,
+    EventType,
+    UpgradeResultPayload,
+    UpgradeStatePayload,
+)
 from pushserver.model.operation import OperationStatus
 from pushserver.model.state import CommandEvent
 from pushserver.model.upgrade import (
@@ -182,7 +187,7 @@ def _emit(
     operation: "Operation",
     event_type: EventType,
     at: int,
-    payload: msgspec.Struct,
+    payload: EventPayload,
     changes: "Changes",
 ) -> None:
     changes.emit(operation.scope_id, event_type, at, payload, operation.device_id)

@@ -1,13 +1,14 @@
-"""What a subscription is told of an event: the body in its format."""
+"""Renders an event as the body that a subscription's format wants."""
+
+from typing import assert_never
 
 import attrs
-import msgspec
 
 from pushserver.dialects.controlid.result import parse_result
 from pushserver.dialects.iotda import iotda_body
 from pushserver.dialects.native import native_body
 from pushserver.dialects.oceanconnect import oceanconnect_body
-from pushserver.model.event import CommandPayload, Event, EventType
+from pushserver.model.event import CommandPayload, Event
 from pushserver.model.parsed_result import ParsedResult
 from pushserver.model.state import CommandState
 from pushserver.model.subscription import Subscription, WebhookFormat
@@ -17,7 +18,7 @@ from pushserver.storage.history import CommandHistory
 
 @attrs.frozen
 class EventRenderer:
-    """Renders events; what a device answered is read when it is told."""
+    """Renders events; a device's result is read from the store at that time."""
 
     history: CommandHistory
     devices: DeviceDirectory
@@ -29,19 +30,23 @@ class EventRenderer:
         Raises:
             Unavailable: the store is away.
         """
-        if subscription.format is WebhookFormat.OCEANCONNECT:
-            return oceanconnect_body(event, app_id=subscription.app_id)
-        if subscription.format is WebhookFormat.IOTDA:
-            return iotda_body(
-                event,
-                app_id=subscription.app_id,
-                tags=self._tags(event),
-                parsed_result=await self._parsed_result(event, failures_only=False),
-                resource_name=subscription.resource_name,
-            )
-        return await self.render_native(
-            event, include_result=subscription.include_result
-        )
+        match subscription.format:
+            case WebhookFormat.NATIVE:
+                return await self.render_native(
+                    event, include_result=subscription.include_result
+                )
+            case WebhookFormat.IOTDA:
+                return iotda_body(
+                    event,
+                    app_id=subscription.app_id,
+                    tags=self._tags(event),
+                    parsed_result=await self._parsed_result(event, failures_only=False),
+                    resource_name=subscription.resource_name,
+                )
+            case WebhookFormat.OCEANCONNECT:
+                return oceanconnect_body(event, app_id=subscription.app_id)
+            case _:
+                assert_never(subscription.format)
 
     async def render_native(self, event: Event, *, include_result: bool) -> bytes:
         """
@@ -56,13 +61,11 @@ class EventRenderer:
     async def _parsed_result(
         self, event: Event, *, failures_only: bool
     ) -> ParsedResult | None:
-        """Return what the device answered, as far as that is told."""
-        if event.type is not EventType.COMMAND_STATUS:
+        """Return the device's result, if the body has any of it."""
+        payload = event.payload
+        if not isinstance(payload, CommandPayload) or payload.result_id is None:
             return None
-        payload = msgspec.json.decode(event.data, type=CommandPayload)
-        if payload.result_id is None or (
-            failures_only and payload.state is not CommandState.FAILED
-        ):
+        if failures_only and payload.state is not CommandState.FAILED:
             return None
         result = await self.history.find_result(event.scope_id, payload.command_id)
         return (

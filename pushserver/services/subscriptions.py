@@ -8,7 +8,6 @@ import attrs
 from pushserver.errors import Conflict, Invalid, NotFound, Unavailable
 from pushserver.model.event import EventType
 from pushserver.model.subscription import (
-    FORMAT_EVENT_TYPES,
     SECRET_OVERLAP,
     PingResult,
     Subscription,
@@ -83,7 +82,7 @@ class Subscriptions(SubscriptionRegistry):
     async def _check_target(
         self, url: str, events: frozenset[EventType], format_: WebhookFormat
     ) -> None:
-        unsupported = sorted(events - FORMAT_EVENT_TYPES[format_])
+        unsupported = sorted(events - format_.event_types)
         if unsupported:
             raise Invalid(
                 f"The format {format_} has no body for {', '.join(unsupported)}.",
