@@ -1,7 +1,7 @@
-"""Copying a SQLite file into an empty PostgreSQL: all of it in one transaction.
+"""Copies a SQLite file into an empty PostgreSQL database, in one transaction.
 
-The file is locked as a server locks it, and is only read. Whatever goes wrong, the
-database is left as it was found.
+The file is locked as a server locks it, and only read. If anything fails, the database
+is left as it was.
 """
 
 import sqlite3
@@ -21,10 +21,7 @@ from pushserver.storage.sqlite.connection import FileLock
 try:
     import psycopg
 
-    from pushserver.storage.postgres.connection.connection import (
-        Connection,
-        encode_parameters,
-    )
+    from pushserver.storage.postgres.connection.connection import Connection
     from pushserver.storage.postgres.connection.schema import (
         count_servers,
         ensure_schema,
@@ -34,7 +31,7 @@ except ImportError:
         "PostgreSQL needs psycopg: pip install 'pushserver[postgres]'."
     ) from None
 
-#: Told how many rows were copied, and of how many.
+#: Called with the number of rows copied, and of rows in all.
 ProgressCallback = Callable[[int, int], None]
 
 # Which schema it has is for the target to say.
@@ -42,7 +39,7 @@ _TABLES = (
     "SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'schema_version'"
     " ORDER BY name"
 )
-#: After so many rows it is told how far the copy is.
+#: Rows between two calls of it.
 _PROGRESS_INTERVAL = 1000
 
 
@@ -85,7 +82,7 @@ def migrate(
 def _sqlite_path(source: str) -> Path:
     settings = _settings(source)
     if settings.is_postgres:
-        raise Misconfigured("What is copied is a SQLite file: sqlite:///….")
+        raise Misconfigured("The source must be a SQLite file: sqlite:///….")
     if not settings.sqlite_path.is_file():
         raise Misconfigured(f"There is no file {settings.sqlite_path}.")
     return settings.sqlite_path
@@ -94,7 +91,7 @@ def _sqlite_path(source: str) -> Path:
 def _postgres_url(target: str) -> str:
     settings = _settings(target)
     if not settings.is_postgres:
-        raise Misconfigured("It is copied to a PostgreSQL: postgresql://….")
+        raise Misconfigured("The target must be a PostgreSQL database: postgresql://….")
     return settings.database
 
 
@@ -118,8 +115,8 @@ def _open_source(path: Path) -> Iterator[sqlite3.Connection]:
 
 @contextmanager
 def _open_target(url: str) -> Iterator[Connection]:
-    """Have one transaction, with all tables made, for the length of the block."""
-    # A large table takes what time it takes.
+    """Open one transaction, with all tables created, for the length of the block."""
+    # No timeout: a large table takes its time.
     with closing(Connection(url)) as connection:
         connection.configure(0)
         connection.execute("BEGIN")
@@ -139,7 +136,7 @@ def _describe_table(file: sqlite3.Connection, name: str) -> SourceTable:
 
 
 def _refuse_if_used(connection: Connection, tables: Sequence[SourceTable]) -> None:
-    """Refuse a target that has more than its first scope, or a server."""
+    """Refuse a target that has rows besides its first scope, or a running server."""
     if count_servers(connection):
         raise Misconfigured("A server is at work over the target; stop it first.")
     for table in tables:
@@ -150,7 +147,7 @@ def _refuse_if_used(connection: Connection, tables: Sequence[SourceTable]) -> No
     if _number(connection, "SELECT count(*) FROM scope") > 1:
         raise Misconfigured("The target is not empty: it has scopes.")
     connection.execute("DELETE FROM scope")
-    # Who emptied the other tables may not know of it, and it would be believed.
+    # This table may be left over: somebody who emptied the others need not know of it.
     connection.execute("DELETE FROM lane")
 
 
@@ -168,14 +165,14 @@ def _copy_all(
         arrived = _number(connection, f"SELECT count(*) FROM {table.name}")
         if arrived != table.row_count:
             raise Misconfigured(
-                f"Nothing was copied: of {table.row_count} rows of {table.name}"
-                f" {arrived} came."
+                f"Nothing was copied: only {arrived} of {table.row_count} rows of"
+                f" {table.name} arrived."
             )
     on_progress(done, total)
 
 
 def _analyze(connection: Connection, tables: Sequence[SourceTable]) -> None:
-    """Let the database know what came; what it takes for empty it reads whole."""
+    """Collect statistics: the planner would scan tables that it takes for empty."""
     for table in tables:
         if table.row_count:
             connection.execute(f"ANALYZE {table.name}")
@@ -184,13 +181,13 @@ def _analyze(connection: Connection, tables: Sequence[SourceTable]) -> None:
 def _copy_table(
     file: sqlite3.Connection, connection: Connection, table: SourceTable
 ) -> Iterator[int]:
-    """Copy one table; yield now and then how many rows that were."""
+    """Copy one table; yield the number of rows so far, now and then."""
     names = ", ".join(table.columns)
     rows = file.execute(f"SELECT {names} FROM {table.name}")
     copy_in = f"COPY {table.name} ({names}) FROM STDIN"
     with connection.raw.cursor() as cursor, cursor.copy(copy_in.encode()) as copy:
         for number, row in enumerate(rows, 1):
-            copy.write_row(encode_parameters(row))
+            copy.write_row(row)
             if number % _PROGRESS_INTERVAL == 0:
                 yield number
 

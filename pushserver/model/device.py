@@ -16,6 +16,10 @@ QUARANTINE_IDLE_SECONDS = 3600
 #: Of each device, so many odd requests are kept, and of each so many bytes.
 MAX_UNKNOWN_REQUESTS = 20
 MAX_UNKNOWN_REQUEST_BYTES = 4096
+#: A device is online while it has missed fewer polls than this...
+MAX_MISSED_POLLS = 3
+#: ...and in any case for this long after a poll (microseconds).
+MIN_OFFLINE_AFTER = 30 * SECOND
 
 
 class DeviceState(enum.StrEnum):
@@ -80,7 +84,8 @@ class Device:
     def offline_after(self, hold: int) -> int:
         """Return after how long without a poll it is taken to be away."""
         effective_hold = hold if self.hold is None else self.hold
-        return max(_MIN_OFFLINE_AFTER, 3 * (self.poll_period or 0)) + effective_hold
+        missed_polls = MAX_MISSED_POLLS * (self.poll_period or 0)
+        return max(MIN_OFFLINE_AFTER, missed_polls) + effective_hold
 
     def next_poll_at(self, now: int) -> int | None:
         """Return when it should poll next; None if nobody knows, or it is late."""
@@ -129,8 +134,6 @@ class Device:
 
 
 _MAX_HANG_UPS = 3
-#: A device that polled within this is there, whatever its period (microseconds).
-_MIN_OFFLINE_AFTER = 30 * SECOND
 
 
 class AccessDecision(enum.Enum):

@@ -80,6 +80,8 @@ TERMINAL = frozenset(CommandState) - frozenset().union(
 )
 #: States in which nothing more is done for a command, though TIMEOUT may be mended.
 FINISHED = TERMINAL | {CommandState.TIMEOUT}
+#: States in which a command waits or is with its device: those of a lane.
+LIVE = frozenset(CommandState) - FINISHED
 #: States in which a command is with its device.
 IN_FLIGHT = frozenset({CommandState.SENT, CommandState.DELIVERED})
 

@@ -4,7 +4,7 @@ import attrs
 
 from pushserver.clock import SECOND, Clock
 from pushserver.model.ids import first_id_at
-from pushserver.storage.base import PurgeCutoff, RetentionStore
+from pushserver.storage.retention import PurgeCutoff, RetentionStore
 
 #: So many rows of a kind are deleted at once, so that a door command waits for no more.
 BATCH_SIZE = 500

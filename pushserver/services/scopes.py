@@ -10,7 +10,7 @@ from pushserver.model.ids import IdGenerator
 from pushserver.model.scope import DEFAULT_SCOPE_ID, Scope
 from pushserver.model.token import Permission, Token
 from pushserver.services.tokens import FIRST_TOKEN, Tokens
-from pushserver.storage.base import ScopeStore
+from pushserver.storage.scopes import ScopeStore
 
 
 @attrs.define(eq=False)

@@ -10,7 +10,7 @@ from pushserver.model.device import hash_secret
 from pushserver.model.ids import IdGenerator
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.token import Permission, Token, new_token_secret
-from pushserver.storage.base import TokenStore
+from pushserver.storage.scopes import TokenStore
 
 #: The name of a scope's first token.
 FIRST_TOKEN = "first admin token"  # noqa: S105 - a name, no secret

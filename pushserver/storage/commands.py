@@ -1,4 +1,4 @@
-"""Commands, kept, and moved by decisions on their devices' lanes.
+"""Commands, and the decisions on their devices' lanes that change them.
 
 The conventions are those of every store (`base`).
 """
@@ -22,12 +22,11 @@ T = TypeVar("T")
 @attrs.frozen
 class Lookup:
     """
-    What a decision needs to know of the past.
+    What to read from the store before a decision is taken.
 
-    `idempotency_key`: how this idempotency key was used. `delivery_uuid`: the newest
-    delivery to the device with this uuid. `last_given_up`: if there is none, the last
-    one that was given up. `operation_id`: this operation. `services`: every service of
-    the device.
+    `idempotency_key`: how the key was used. `delivery_uuid`: the newest delivery to the
+    device with this uuid. `last_given_up`: if there is none, the last delivery that was
+    given up. `operation_id`: this operation. `services`: every service of the device.
     """
 
     idempotency_key: IdempotencyKey | None = None
@@ -40,7 +39,7 @@ class Lookup:
 @attrs.frozen
 class PriorDelivery:
     """
-    An earlier delivery and its command, with what follows that, as they stand.
+    An earlier delivery and its command, with the operation and service that follow it.
 
     `later_answered`: a later delivery without uuid to the same device was answered.
     """
@@ -52,7 +51,7 @@ class PriorDelivery:
 
 @attrs.frozen
 class PriorState:
-    """What was recalled; None where there is nothing of the kind."""
+    """What a `Lookup` found; None where there is nothing."""
 
     key_use: IdempotencyRecord | None = None
     by_uuid: PriorDelivery | None = None
@@ -64,26 +63,26 @@ class PriorState:
 NO_PRIOR_STATE = PriorState()
 
 
-#: Whose lane a decision gets that is of no device; it is always empty.
+#: Pseudo device id of decisions that concern no device; its lane is always empty.
 NO_DEVICE = -1
 
 
-#: Decides on a lane: mutates it, and notes in the changes what must be written. It
-#: raises before it changes anything, or not at all.
+#: Changes a lane, and records in the `Changes` what to write. If it raises, it does so
+#: before it changes anything.
 Decision = Callable[[Lane, Changes, PriorState], T]
 
 
-#: Told at once what became of a decision, also when its caller is gone: its value, or
-#: None when the store failed, and whether the caller still waits for it.
+#: Called as soon as a decision is committed or failed, even if its caller is gone: with
+#: its value (None on failure), and whether the caller still waits.
 CompletionCallback = Callable[[T | None, bool], None]
 
 
 class CommandStore(Protocol):
     """
-    Commands, kept, and moved by decisions.
+    Commands, changed by decisions.
 
-    Of two decisions on one device the second sees what the first decided. Decisions
-    that wait at the same time share one commit.
+    Decisions on one device run one after the other; those that wait at the same time
+    share a commit.
     """
 
     async def change_lane(
@@ -94,31 +93,31 @@ class CommandStore(Protocol):
         on_done: CompletionCallback[T] | None = None,
     ) -> T:
         """
-        Let *decide* change the device's lane; return its value when that is on disk.
+        Run *decide* on the device's lane; return its value once the change is on disk.
 
-        What *decide* raises is raised here and changes nothing.
+        An exception from *decide* is raised here, and nothing changes.
 
         Raises:
-            Unavailable: the store is away. The lane is as the disk has it.
+            Unavailable: the store is away; the lane is as it was.
         """
 
     def is_idle(self, device_id: int, now: int, grace: int) -> bool:
-        """Tell, without asking the disk, that a poll would be answered empty."""
+        """Tell from memory whether a poll would certainly be answered empty."""
 
     def cached_lane(self, device_id: int) -> Lane | None:
         """
-        Return what this process knows of the lane without asking the disk.
+        Return the lane as this process has it in memory.
 
-        Where others write too, it is what it was a moment ago, if it is known at all.
+        Where other servers write, too, it may be out of date, or missing.
         """
 
     async def queue_statuses(
         self, device_ids: Collection[int], scope_id: int | None = None
     ) -> Mapping[int, QueueStatus]:
         """
-        Return what these devices have to do for the scope, None: for every one.
+        Return the queues of these devices, of one scope or of all if it is None.
 
-        Devices for which there is nothing may be left out.
+        Devices with an empty queue may be left out.
 
         Raises:
             Unavailable: the store is away.
@@ -128,9 +127,9 @@ class CommandStore(Protocol):
         self, device_ids: Collection[int]
     ) -> Collection[int]:
         """
-        Return those in whose lanes something waits or flies, or is about to.
+        Return those of the devices that have live commands.
 
-        Whatever was asked for before counts.
+        That includes all commands requested before the call.
 
         Raises:
             Unavailable: the store is away.
@@ -138,9 +137,9 @@ class CommandStore(Protocol):
 
     async def overdue_devices(self, now: int) -> Sequence[int]:
         """
-        Return devices in whose lanes something is due.
+        Return devices whose lanes have a deadline that has passed.
 
-        One that was told may be told again until it was looked after.
+        A device may be returned again until a decision has dealt with it.
 
         Raises:
             Unavailable: the store is away.
@@ -148,11 +147,11 @@ class CommandStore(Protocol):
 
     async def shift_deadlines(self, jump: int) -> None:
         """
-        Move the deadlines of what is live along with a wall clock that jumped.
+        Move the deadlines of live commands by the *jump* of the wall clock.
 
         Raises:
             Unavailable: the store is away.
         """
 
     async def read_order(self, command_id: int) -> Order:
-        """Return what the command orders. It was there a moment ago."""
+        """Return the order of a command that exists."""

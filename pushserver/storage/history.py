@@ -1,4 +1,4 @@
-"""Commands and results as they are listed, and found one by one.
+"""Finding and listing commands and results.
 
 The conventions are those of every store (`base`).
 """
@@ -26,7 +26,7 @@ class CommandFilter:
 
 @attrs.frozen(kw_only=True)
 class CommandRecord:
-    """A command with all that is known of it. `command.order` is set."""
+    """A command with its order, its deliveries and its result."""
 
     command: Command
     deliveries: tuple[Delivery, ...]
@@ -35,13 +35,11 @@ class CommandRecord:
 
 class CommandHistory(Protocol):
     """
-    Reading what was kept. Never waits for a writer, never sees half-done work.
+    Commands and results of one scope. Reads never wait for a writer.
 
-    What another scope than *scope_id* has is not there.
-
-    Lists read no more rows than they return (but for filters combined, and for
-    `created_before`: those of a day besides). A page of results or commands ends early
-    when their bodies grow over some megabytes.
+    Lists read no more rows than they return, except with combined filters, and with
+    `created_before`, which reads those of one day besides. A page ends early when its
+    bodies exceed some megabytes.
     """
 
     async def find_command(
@@ -66,4 +64,4 @@ class CommandHistory(Protocol):
         device_id: int | None,
         orphan: bool | None,
     ) -> Sequence[Result]:
-        """List results in the order they came, with ids above *after*."""
+        """List results, oldest first, with ids above *after*."""

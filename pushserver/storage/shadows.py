@@ -1,4 +1,4 @@
-"""The promise of every store for devices' shadows."""
+"""The shadows of devices."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -10,7 +10,7 @@ from pushserver.model.shadow import Service
 
 @attrs.frozen
 class DueService:
-    """A service that is to be compared again."""
+    """A service whose desired and reported values are to be compared again."""
 
     device_id: int
     service_id: str
@@ -18,7 +18,7 @@ class DueService:
 
 class ShadowStore(Protocol):
     """
-    Shadows, read. They are written by decisions on their devices' lanes.
+    Reading shadows; decisions on their devices' lanes write them.
 
     They are deleted with their devices.
     """
@@ -27,13 +27,13 @@ class ShadowStore(Protocol):
         """Return every service of a device, by name."""
 
     async def due_services(self, *, limit: int) -> Sequence[DueService]:
-        """Return services that are due."""
+        """Return services that are to be compared again."""
 
     async def retryable_services(
         self, *, now: int, hold: int, limit: int
     ) -> Sequence[DueService]:
         """
-        Return services that have lapsed and whose devices are there again.
+        Return services whose write expired and whose devices are online again.
 
-        What that means `TaskStore.startable_steps` says.
+        `Device.is_online` says what that means; *hold* is the server's own.
         """

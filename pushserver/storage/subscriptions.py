@@ -1,4 +1,4 @@
-"""The promise of every store for events, subscriptions and what was told to them."""
+"""Events, subscriptions and the deliveries of webhooks."""
 
 from collections.abc import Collection, Sequence
 from typing import Protocol
@@ -15,7 +15,7 @@ from pushserver.model.subscription import (
 
 @attrs.frozen
 class Lag:
-    """How far a subscription is behind."""
+    """How far a subscription is behind, in events."""
 
     pending: int
     dead: int
@@ -24,7 +24,7 @@ class Lag:
 
 @attrs.frozen
 class StreamInterest:
-    """A type of events of a scope that streams want, since when and until when."""
+    """A type of events of a scope that is recorded for streams, from when to when."""
 
     scope_id: int
     type: EventType
@@ -33,49 +33,48 @@ class StreamInterest:
 
 
 class StreamInterestStore(Protocol):
-    """What streams want to hear of, so that it lasts over restarts."""
+    """The event types that streams want, kept over restarts."""
 
     async def all_interests(self) -> Sequence[StreamInterest]:
-        """Return what is kept."""
+        """Return every interest."""
 
     async def save_interests(self, interests: Collection[StreamInterest]) -> None:
-        """Keep wishes; one that is kept already lasts longer, if it had not lapsed."""
+        """Add interests; one that exists and has not expired is prolonged."""
 
     async def delete_expired(self, *, now: int) -> None:
-        """Forget what has lapsed."""
+        """Delete expired interests."""
 
 
 class SubscriptionStore(Protocol):
-    """Subscriptions, and the outbox. Events are written by decisions."""
+    """Subscriptions, and the outbox; decisions write the events."""
 
     async def all_subscriptions(self) -> Sequence[Subscription]:
         """Return every subscription, oldest first."""
 
     async def add_subscription(self, subscription: Subscription) -> None:
-        """Keep a new subscription."""
+        """Add a subscription."""
 
     async def update_subscription(
         self, subscription: Subscription, names: Sequence[str]
     ) -> None:
-        """Write these fields of a subscription; the others are somebody else's."""
+        """Write these fields of a subscription, and no others."""
 
     async def delete_subscription(self, subscription_id: int) -> None:
         """
-        Delete a subscription; what was told to it is left to
-        `purge_orphaned_deliveries`.
+        Delete a subscription, but not its deliveries (`purge_orphaned_deliveries`).
         """
 
     async def purge_orphaned_deliveries(self, *, limit: int) -> int:
-        """Delete what was told to subscriptions that are gone; return how many."""
+        """Delete deliveries of deleted subscriptions; return how many."""
 
     async def newest_event_id(self) -> int:
         """Return the id of the newest event, else 0."""
 
     async def events(self, scope_id: int, *, after: int, limit: int) -> Sequence[Event]:
-        """Return the scope's events with ids above *after*, in order."""
+        """Return the scope's events, oldest first, with ids above *after*."""
 
     async def events_by_id(self, ids: Sequence[int]) -> Sequence[Event]:
-        """Return these events, those that are there."""
+        """Return those of these events that exist."""
 
     async def count_events(self, scope_id: int, *, after: int, to: int) -> int:
         """Count the scope's events with ids above *after*, up to *to*."""
@@ -84,29 +83,29 @@ class SubscriptionStore(Protocol):
         self, subscription_id: int, *, now: int, ordered: bool, limit: int
     ) -> Sequence[WebhookDelivery]:
         """
-        Return what is to be tried again by now, what has waited for longest first.
+        Return pending deliveries whose next attempt is due, most overdue first.
 
-        If *ordered*, oldest events first, and nothing whose device has an older one
-        that waits for later.
+        If *ordered*, return them by event, without those behind an older delivery of
+        the same device that is not due.
         """
 
     async def next_due_at(self, subscription_id: int, *, ordered: bool) -> int | None:
         """
-        Return when the next of the pending ones is to be tried.
+        Return when the next pending delivery is due.
 
-        If *ordered*, of those that wait behind no older one of their device.
+        If *ordered*, ignore those behind an older delivery of the same device.
         """
 
     async def devices_with_pending(self, subscription_id: int) -> frozenset[int | None]:
-        """Return the devices that have something pending."""
+        """Return the devices with pending deliveries; None stands for no device."""
 
     async def record_deliveries(
         self, subscription: Subscription, deliveries: Sequence[WebhookDelivery]
     ) -> None:
         """
-        Write what came of deliveries, and how the subscription does, at once.
+        Write the outcome of deliveries and the subscription's progress, atomically.
 
-        Its settings are left alone, and one that was switched off stays so.
+        The subscription's settings are left alone; a disabled one stays disabled.
         """
 
     async def requeue_delivery(self, delivery: WebhookDelivery) -> None:
@@ -115,7 +114,7 @@ class SubscriptionStore(Protocol):
     async def find_delivery(
         self, subscription_id: int, event_id: int
     ) -> WebhookDelivery | None:
-        """Return what became of one event."""
+        """Return the delivery of one event."""
 
     async def deliveries(
         self,
@@ -125,36 +124,37 @@ class SubscriptionStore(Protocol):
         before: int | None,
         limit: int,
     ) -> Sequence[tuple[WebhookDelivery, Event | None]]:
-        """List deliveries by their events, newest first, with event ids below."""
+        """List deliveries with their events, newest first, below event id *before*."""
 
     async def retry_pending_now(
         self, subscription_id: int, *, now: int, limit: int
     ) -> int:
-        """Let what is pending be tried again by *now*; return how many were later."""
+        """Make pending deliveries due at *now*; return how many were due later."""
 
     async def requeue_dead(
         self, subscription_id: int, *, since: int, now: int, limit: int
     ) -> int:
-        """Let what was given up be tried again, of events from *since* on; how many."""
+        """Make dead deliveries of events since *since* pending; return how many."""
 
     async def dead_letter_backlog(
         self, subscription_id: int, *, keep: int, before: int, limit: int
     ) -> int:
         """
-        Give up what is pending beyond the newest *keep*, or of events before *before*.
+        Give up pending deliveries beyond the newest *keep*, or of events before
+        *before*.
 
-        The oldest first, at most *limit*. It is counted as dropped, and can be revived;
-        return how many.
+        The oldest go first, at most *limit*. They count as dropped, and can be
+        requeued. Return how many were given up.
         """
 
     async def backlog_start(self, scope_id: int, *, keep: int) -> int:
-        """Return the scope's newest event but *keep*, 0 if there are fewer."""
+        """Return the id of the scope's newest event but *keep*; 0 if there is none."""
 
     async def lag(self, subscription: Subscription) -> Lag:
-        """Count what is pending, dead, and not looked at."""
+        """Count the pending and dead deliveries, and the events not processed yet."""
 
     async def purge_events(self, *, before: int, limit: int) -> int:
-        """Delete old events nobody waits for and what was told of them; how many."""
+        """Delete old events without undelivered deliveries; return how many."""
 
     async def purge_dead_deliveries(self, *, before: int, limit: int) -> int:
-        """Forget what was given up of events made before *before*; how many."""
+        """Delete dead deliveries of events before *before*; return how many."""

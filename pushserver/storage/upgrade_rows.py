@@ -1,75 +1,55 @@
-"""Rows and values of upgrades and their parts, for every store."""
+"""Upgrades and device upgrades as rows."""
 
-from pushserver.model.operation import Operation
-from pushserver.model.task import Task
+from collections.abc import Mapping
+from typing import Any
+
 from pushserver.model.upgrade import DeviceUpgrade, DeviceUpgradeState, Upgrade
-from pushserver.storage.rows import Row
+from pushserver.storage.table import FLAG, Column, Table, enum_codec
 
-UPGRADE_COLUMNS = (
-    "target_version, version_pointer, download_steps, apply_steps, max_retries,"
-    " apply_timeout"
+
+def _upgrade(id: int, scope_id: int, **terms: Any) -> Upgrade:  # noqa: A002, ARG001 - the task has them
+    return Upgrade(**terms)
+
+
+def _progress(id: int, **fields: Any) -> Mapping[str, Any]:  # noqa: A002, ARG001 - the operation has it
+    return fields
+
+
+#: Written of an `UpgradeRecord`, read as an `Upgrade`.
+UPGRADES = Table(
+    "upgrade",
+    _upgrade,
+    [
+        Column("task_id", "task.id"),
+        Column("scope_id", "task.scope_id"),
+        Column("target_version", "upgrade.target_version"),
+        Column("version_pointer", "upgrade.version_pointer"),
+        Column("download_steps", "upgrade.download_steps"),
+        Column("apply_steps", "upgrade.apply_steps"),
+        Column("max_retries", "upgrade.max_retries"),
+        Column("apply_timeout", "upgrade.apply_timeout"),
+    ],
 )
-UPGRADE_INSERT_COLUMNS = f"task_id, scope_id, {UPGRADE_COLUMNS}"
-DEVICE_UPGRADE_COLUMNS = (
-    "state, source_version, current_version, apply_unanswered, retries_used,"
-    " updating_at, error_code, error"
+#: Written of an operation with a `device_upgrade`, read as a dict of its fields.
+DEVICE_UPGRADES = Table(
+    "device_upgrade",
+    _progress,
+    [
+        Column("operation_id", "id"),
+        Column("state", "device_upgrade.state", enum_codec(DeviceUpgradeState)),
+        Column("source_version", "device_upgrade.source_version"),
+        Column("current_version", "device_upgrade.current_version"),
+        Column("apply_unanswered", "device_upgrade.is_apply_unanswered", FLAG),
+        Column("retries_used", "device_upgrade.retries_used"),
+        Column("updating_at", "device_upgrade.updating_at"),
+        Column("error_code", "device_upgrade.error_code"),
+        Column("error", "device_upgrade.error"),
+    ],
 )
-DEVICE_UPGRADE_INSERT_COLUMNS = f"operation_id, {DEVICE_UPGRADE_COLUMNS}"
 
 
-def upgrade_from_row(row: Row) -> Upgrade:
-    """Make an upgrade of the columns UPGRADE."""
-    return Upgrade(
-        target_version=row[0],
-        version_pointer=row[1],
-        download_steps=row[2],
-        apply_steps=row[3],
-        max_retries=row[4],
-        apply_timeout=row[5],
-    )
-
-
-def upgrade_row(task: Task, upgrade: Upgrade) -> Row:
-    """Return the columns NEW_UPGRADE."""
-    return (
-        task.id,
-        task.scope_id,
-        upgrade.target_version,
-        upgrade.version_pointer,
-        upgrade.download_steps,
-        upgrade.apply_steps,
-        upgrade.max_retries,
-        upgrade.apply_timeout,
-    )
-
-
-def device_upgrade_from_row(upgrade: Upgrade, row: Row) -> DeviceUpgrade:
-    """Make a part of the columns PART; they are NULL before its first step."""
-    if row[0] is None:
-        return DeviceUpgrade(upgrade=upgrade)
-    return DeviceUpgrade(
-        upgrade=upgrade,
-        state=DeviceUpgradeState(row[0]),
-        source_version=row[1],
-        current_version=row[2],
-        is_apply_unanswered=bool(row[3]),
-        retries_used=row[4],
-        updating_at=row[5],
-        error_code=row[6],
-        error=row[7],
-    )
-
-
-def device_upgrade_row(operation: Operation, device_upgrade: DeviceUpgrade) -> Row:
-    """Return the columns NEW_PART."""
-    return (
-        operation.id,
-        device_upgrade.state._value_,
-        device_upgrade.source_version,
-        device_upgrade.current_version,
-        int(device_upgrade.is_apply_unanswered),
-        device_upgrade.retries_used,
-        device_upgrade.updating_at,
-        device_upgrade.error_code,
-        device_upgrade.error,
-    )
+def read_device_upgrade(
+    upgrade: Upgrade, progress: Mapping[str, Any] | None
+) -> DeviceUpgrade:
+    """Return a device upgrade; before the first step it has no row."""
+    return DeviceUpgrade(upgrade=upgrade, **(progress or {}))

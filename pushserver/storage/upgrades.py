@@ -1,4 +1,4 @@
-"""The promise of every store for upgrades, which are tasks with terms of their own."""
+"""Upgrades: tasks with terms of their own."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -20,7 +20,7 @@ class UpgradeRecord:
 
 @attrs.frozen(kw_only=True)
 class DeviceUpgradeFilter:
-    """Which parts to list; None means any. `not_started`: those that have not begun."""
+    """Which devices of an upgrade to list; None means any."""
 
     result: DeviceUpgradeResult | None = None
     state: DeviceUpgradeState | None = None
@@ -28,26 +28,26 @@ class DeviceUpgradeFilter:
 
 
 class UpgradeStore(Protocol):
-    """Upgrades, read. They are kept with their tasks, their parts with operations."""
+    """Reading upgrades; they are written with their tasks and operations."""
 
     async def find_upgrade(self, scope_id: int, task_id: int) -> UpgradeRecord | None:
-        """Return one upgrade that is prepared."""
+        """Return one upgrade that is not PREPARING."""
 
     async def upgrades(
         self, scope_id: int, *, before: int | None, limit: int
     ) -> Sequence[UpgradeRecord]:
-        """List prepared upgrades, newest first, with ids below *before*."""
+        """List upgrades that are not PREPARING, newest first, below the id *before*."""
 
     async def count_device_states(
         self, task_id: int
     ) -> Mapping[DeviceUpgradeState, int]:
-        """Count the parts that have begun by their states, without retried ones."""
+        """Count the devices that have started, by state, without retried operations."""
 
     async def device_upgrades(
         self, task_id: int, criteria: DeviceUpgradeFilter, *, after: int, limit: int
     ) -> Sequence[Operation]:
         """
-        List the operations of an upgrade with their parts, without retried ones.
+        List the operations of an upgrade, oldest first, with ids above *after*.
 
-        In the order they were made, with ids above *after*.
+        Retried ones are left out.
         """

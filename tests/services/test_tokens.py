@@ -11,7 +11,7 @@ from pushserver.errors import Forbidden, NotFound, Unauthorized, Unavailable
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.token import Permission, Token
 from pushserver.services.tokens import Tokens
-from pushserver.storage.base import TokenStore
+from pushserver.storage.scopes import TokenStore
 from pushserver.web.services import Services
 from tests.services.driver import ServiceDriver
 

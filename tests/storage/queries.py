@@ -9,10 +9,11 @@ from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.state import CommandState
 from pushserver.model.subscription import WebhookState
 from pushserver.model.upgrade import DeviceUpgradeResult
-from pushserver.storage.base import PurgeCutoff, Store
+from pushserver.storage.base import Store
 from pushserver.storage.commands import Lookup
 from pushserver.storage.history import CommandFilter
 from pushserver.storage.operations import OperationFilter
+from pushserver.storage.retention import PurgeCutoff
 from pushserver.storage.sql.lanes import load_all_lanes
 from pushserver.storage.sqlite.store import SqliteStore
 from pushserver.storage.upgrades import DeviceUpgradeFilter

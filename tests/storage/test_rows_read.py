@@ -8,7 +8,8 @@ from pushserver.clock import SECOND
 from pushserver.composition import build_services
 from pushserver.model.ids import MAX_INT64
 from pushserver.settings import Settings
-from pushserver.storage.base import PurgeCutoff, Store
+from pushserver.storage.base import Store
+from pushserver.storage.retention import PurgeCutoff
 from tests.clock import START, ManualClock
 from tests.model.factories import command
 from tests.services.driver import ServiceDriver

@@ -192,7 +192,7 @@ async def test_moved_by_somebody_else(file: SqliteStore, path: Path) -> None:
         other.execute("UPDATE command SET state = 'CANCELED' WHERE id = ?", (door.id,))
     other.close()
 
-    with pytest.raises(Unavailable, match="somebody else"):
+    with pytest.raises(Unavailable, match="another process"):
         await poll(file)
     in_flight = await poll_command(file)
 

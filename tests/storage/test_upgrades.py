@@ -15,7 +15,8 @@ from pushserver.model.upgrade import (
     DeviceUpgradeState,
     Upgrade,
 )
-from pushserver.storage.base import PurgeCutoff, Store
+from pushserver.storage.base import Store
+from pushserver.storage.retention import PurgeCutoff
 from pushserver.storage.sql.store import SqlStore
 from pushserver.storage.upgrades import DeviceUpgradeFilter, UpgradeRecord
 from tests.clock import START, ManualClock

@@ -19,7 +19,6 @@ from pushserver.model.ids import IdGenerator
 from pushserver.model.lane import Lane
 from pushserver.model.queue_status import QueueStatus
 from pushserver.model.state import IN_FLIGHT, CommandState
-from pushserver.storage.commands import CompletionCallback, Decision, Lookup
 from pushserver.storage.postgres.cluster.low_watermark import LowWatermark
 from pushserver.storage.postgres.cluster.member import ClusterMember
 from pushserver.storage.postgres.cluster.task_lock import TaskLock
@@ -50,30 +49,30 @@ from pushserver.storage.sql.stream_interests import SqlStreamInterests
 from pushserver.storage.sql.subscriptions import SqlSubscriptions
 from pushserver.storage.sql.tasks import SqlTasks
 from pushserver.storage.sql.upgrades import SqlUpgrades
-from pushserver.storage.sql.write_jobs import SqlWriter, WriteJob
+from pushserver.storage.sql.write_jobs import SqlWriter
 
 T = TypeVar("T")
 
-#: Connections that write, and that read: for hand-outs, for lists, for workers.
+#: Connections that write, and that read: single commands, lists, for workers.
 (
     _WRITER_CONNECTIONS,
     _DELIVERY_CONNECTIONS,
     _LIST_CONNECTIONS,
     _BACKGROUND_CONNECTIONS,
 ) = 4, 2, 2, 1
-#: Seconds that a round may take, and a reading.
+#: Timeouts of writes and reads, in seconds.
 _WRITE_TIMEOUT, _READ_TIMEOUT = 5, 20
-#: And what is asked all the time: a network that is silent for so long is gone.
+#: Timeout of what is asked all the time: after so long, the network is down.
 _CLUSTER_TIMEOUT = 2
 
 
 @attrs.define(eq=False, kw_only=True, repr=False)
 class PostgresStore(SqlStore):
     """
-    A database that others write, too.
+    A database that other servers write, too.
 
-    Decisions are taken on lanes that were read and locked for them; `lane_cache` is
-    only what this process happens to know.
+    Decisions are taken on lanes that are locked and read for them; `lane_cache` is what
+    this process remembers of lanes.
     """
 
     now: Callable[[], int]
@@ -142,7 +141,7 @@ class PostgresStore(SqlStore):
         group_commit = GroupCommit(
             writers, lane_cache, clock.now, new_id, interest, database_clock
         )
-        # What is rare and what is not has to be listed in different ways.
+        # Rare and frequent values need different plans.
         write, lists = (
             SqlWriter(group_commit),
             new_pool(_LIST_CONNECTIONS, custom_plans=True),
@@ -194,57 +193,39 @@ class PostgresStore(SqlStore):
         store.add_commit_observer(member.record_changes)
         return store
 
-    async def change_lane(
-        self,
-        device_id: int,
-        decide: Decision[T],
-        lookup: Lookup | None = None,
-        on_done: CompletionCallback[T] | None = None,
-    ) -> T:
-        """Let *decide* change the device's lane, in one of the next rounds."""
-        future = asyncio.get_running_loop().create_future()
-        job = WriteJob(future, device_id, decide, lookup, on_done)
-        value: T = await self.group_commit.submit(job)
-        return value
-
     async def read_order(self, command_id: int) -> Order:
-        """Return what the command orders, from memory if it is there."""
         return self.lane_cache.orders.find(command_id) or await super().read_order(
             command_id
         )
 
     def is_idle(self, device_id: int, now: int, grace: int) -> bool:
-        """Tell whether there is nothing for the device, as far as is known here."""
         return self.lane_cache.is_idle(device_id, now, grace)
 
     def cached_lane(self, device_id: int) -> Lane | None:
-        """Return the lane as this process had it last."""
         return self.lane_cache.get(device_id)
 
     async def queue_statuses(
         self, device_ids: Collection[int], scope_id: int | None = None
     ) -> Mapping[int, QueueStatus]:
-        """Ask the database: this process may never have heard of the lanes."""
+        # Other servers write lanes, too, of which this process may know nothing.
         return await self.list_reader.run(
             lambda c: queue_statuses(c, device_ids, scope_id)
         )
 
     async def overdue_devices(self, now: int) -> Sequence[int]:
-        """Return devices in whose lanes something is due."""
         return await self.background_reader.run(lambda c: deadlines.overdue(c, now))
 
     async def devices_with_live_commands(
         self, device_ids: Collection[int]
     ) -> Collection[int]:
-        """Ask the database, and what waits here to be decided."""
-        # What is decided while the database is asked is seen by one of the two.
+        # What is decided while the database answers is seen in one of the two places.
         waiting = self.group_commit.active_devices & set(device_ids)
         return waiting | await self.background_reader.run(
             lambda c: deadlines.live_devices(c, device_ids)
         )
 
     async def shift_deadlines(self, jump: int) -> None:
-        """Move the deadlines in the database: one server does so for all."""
+        # One server moves the deadlines of all.
         if self.is_leader:
             await self.write(
                 lambda c: deadlines.shift(c, jump, self.now(), self.new_id())
@@ -258,44 +239,35 @@ class PostgresStore(SqlStore):
         *,
         keep: int,
     ) -> None:
-        """Write what was seen, and tell it to others."""
         await super().save_last_seen(devices, unknown_requests, keep=keep)
         self.member.record_seen(devices)
 
     @property
     def is_leader(self) -> bool:
-        """Whether this server has the lock of the one that leads."""
         return self.member.is_leader
 
     @property
     def outdated(self) -> asyncio.Event:
-        """The desk looks at the schema, once a second."""
         return self.member.schema.outdated
 
     @property
     def database_version(self) -> str:
-        """Name the database's release, as it was at the start."""
         return f"PostgreSQL {self.server_version}"
 
     @property
     def is_shared(self) -> bool:
-        """Others may come at any time."""
         return True
 
     def add_notice_listener(self, listener: Callable[[ChangeNotice], None]) -> None:
-        """Tell *listener* what others did."""
         self.member.notice_observers.append(listener)
 
     async def sync_notices(self) -> None:
-        """Let the desk ask."""
         await self.member.catch_up()
 
     def add_commit_observer(self, observer: Callable[[Changes], None]) -> None:
-        """Call *observer* after each commit."""
         self.group_commit.observers.append(observer)
 
     async def close(self) -> None:
-        """Write what waits and close."""
         await self.group_commit.stop()
         await self.exit_stack.aclose()
 
@@ -309,5 +281,5 @@ class PostgresStore(SqlStore):
 
 
 def _server_version(connection: Connection) -> str:
-    """Return the database's release, as it says it itself."""
+    """Return the version that the database reports."""
     return str(connection.raw.info.parameter_status("server_version"))

@@ -1,40 +1,42 @@
-"""Statements over many rows, in the way in which each database takes them best."""
+"""Statements over many rows, in the form that suits each database best."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import lru_cache
 from itertools import chain
+from typing import Any
 
 import attrs
 
 from pushserver.errors import Unavailable
-from pushserver.storage.rows import Row, count_columns
 from pushserver.storage.schema import column_types
 from pushserver.storage.sql.connection import PostgresDialect, SqlConnection
+from pushserver.storage.table import Column, Row, RowWriter, Table
 
-#: A value with more than so many bytes or characters is not put into an array: that
-#: takes several copies of it, while a transaction is open.
+#: A value with more bytes or characters than this is not put into an array: that would
+#: copy it several times while a transaction is open.
 _MAX_ARRAY_VALUE = 16_384
 
 
-@attrs.frozen
+@attrs.frozen(kw_only=True)
 class BulkStatement:
     """
-    One statement over many rows, `{}` standing for them.
+    One SQL statement over many rows: `{}` stands for them, `to_row` makes each.
 
-    SQLite's module lets other threads run after each step, and taking turns with the
-    event loop costs more than the step. So rows share steps: sixty-odd of them, and
-    the rest by halves, which keeps the number of statements to prepare small.
+    Python's SQLite module releases the GIL at each step, and getting it back from the
+    event loop costs more than the step. So 64 rows share a step, the rest 32, 16, …:
+    that keeps the number of prepared statements small.
     """
 
     sql: str
     column_count: int
-    must_match_all: bool = False  # every row must be there as it was believed to be
-    column_types: Sequence[str] | None = None  # of the columns that are inserted
+    to_row: Callable[[Any], Row]
+    must_match_all: bool = False  # a row that matches nothing raises Unavailable
+    column_types: Sequence[str] | None = None  # of an INSERT
     array_sql: str = attrs.field(init=False)
 
     @array_sql.default
     def _array_sql(self) -> str:
-        """Return the same over arrays, one for each column."""
+        """Return the same statement over arrays, one for each column."""
         names = [f"column{n + 1}" for n in range(self.column_count)]
         source = (
             f"unnest({', '.join(['CAST(? AS TEXT[])'] * self.column_count)})"
@@ -46,8 +48,16 @@ class BulkStatement:
         expressions = ", ".join(f"CAST({name} AS {kind})" for name, kind in cast)
         return self.sql.replace("VALUES {}", f"SELECT {expressions} FROM {source}")
 
+    def batch(self, values: Iterable[Any]) -> "Batch":
+        """Return the statement and the rows of *values* as they are now."""
+        return self, [self.to_row(value) for value in values]
+
+    def write(self, connection: SqlConnection, values: Iterable[Any]) -> None:
+        """Execute the statement over *values*, as `execute_batches` does."""
+        execute_batches(connection, [self.batch(values)])
+
     def execute(self, connection: SqlConnection, rows: Sequence[Row]) -> int:
-        """Write *rows*; return how many were changed."""
+        """Execute the statement over *rows*; return how many rows it changed."""
         changed, start = 0, 0
         for size in _CHUNK_SIZES:
             while len(rows) - start >= size:
@@ -61,16 +71,16 @@ class BulkStatement:
         return _with_placeholders(self.sql, self.column_count, row_count)
 
 
-#: A statement, and the rows it is done over.
+#: A statement and its rows.
 Batch = tuple[BulkStatement, Sequence[Row]]
 
 
 def execute_batches(connection: SqlConnection, batches: Sequence[Batch]) -> None:
     """
-    Do statements none of which needs what another one does.
+    Execute statements that do not depend on each other.
 
     Raises:
-        Unavailable: a guarded row is not there as it was believed to be.
+        Unavailable: a row of a statement that `must_match_all` matched nothing.
     """
     batches = [batch for batch in batches if batch[1]]
     if isinstance(connection, PostgresDialect):
@@ -95,7 +105,7 @@ def _has_large_value(batch: Batch) -> bool:
 def _execute_combined(
     connection: PostgresDialect, batches: Sequence[Batch]
 ) -> Sequence[int]:
-    """Do all of them in one statement; return how many rows each changed."""
+    """Execute all in one statement; return how many rows each changed."""
     if not batches:
         return ()
     tables = [rows for _, rows in batches]
@@ -107,7 +117,7 @@ def _execute_combined(
 def _check_row_counts(batches: Sequence[Batch], row_counts: Sequence[int]) -> None:
     for (statement, rows), count in zip(batches, row_counts, strict=True):
         if statement.must_match_all and count != len(rows):
-            raise Unavailable("The database refused: somebody else moved a row")
+            raise Unavailable("The database refused: another process changed a row")
 
 
 _CHUNK_SIZES = (64, 32, 16, 8, 4, 2, 1)
@@ -121,7 +131,7 @@ def _with_placeholders(sql: str, width: int, size: int) -> str:
 
 @lru_cache(maxsize=256)
 def _combine(statements: Sequence[str]) -> str:
-    """Return one statement that does these, and tells how many rows each changed."""
+    """Return one statement that executes these, and counts the rows of each."""
     ctes = ", ".join(f"s{n} AS ({sql} RETURNING 1)" for n, sql in enumerate(statements))
     counts = ", ".join(f"(SELECT count(*) FROM s{n})" for n in range(len(statements)))
     return f"WITH {ctes} SELECT {counts}"
@@ -129,31 +139,72 @@ def _combine(statements: Sequence[str]) -> str:
 
 def pad_ids(ids: Collection[int]) -> tuple[int, ...]:
     """
-    Repeat the last id up to the next power of two.
-
-    So there are few different statements to be prepared.
+    Repeat the last id up to the next power of two, so that few statements differ.
     """
     known = tuple(ids)
     size = 1 << (len(known) - 1).bit_length()
     return known + known[-1:] * (size - len(known))
 
 
-def insert(table: str, names: str) -> BulkStatement:
-    """Return the statement that adds rows of these columns."""
-    sql = f"INSERT INTO {table} ({names}) VALUES {{}}"
+def insert(
+    table: Table[Any], suffix: str = "", *, must_match_all: bool = False
+) -> BulkStatement:
+    """Return the statement that adds rows to *table*; it ends with *suffix*."""
+    columns = table.column_list
     return BulkStatement(
-        sql, count_columns(names), column_types=column_types(table, names)
+        sql=f"INSERT INTO {table.name} ({columns}) VALUES {{}}{suffix}",
+        column_count=len(table.columns),
+        to_row=table.row,
+        must_match_all=must_match_all,
+        column_types=column_types(table.name, columns),
     )
 
 
-def upsert(table: str, names: str, *, key: str) -> BulkStatement:
-    """Return the statement that writes rows, or over those with the same *key*."""
-    own = [name for name in names.split(", ") if name not in key.split(", ")]
-    new = ", ".join(f"{name} = excluded.{name}" for name in own)
-    sql = (
-        f"INSERT INTO {table} ({names}) VALUES {{}}"
-        f" ON CONFLICT ({key}) DO UPDATE SET {new}"
-    )
+def upsert(
+    table: Table[Any], *key: str, where: str = "", must_match_all: bool = False
+) -> BulkStatement:
+    """
+    Return the statement that adds rows, or writes over those with the same *key*.
+
+    It leaves alone what does not meet *where*.
+    """
+    names = [column.name for column in table.columns if column.name not in key]
+    new = ", ".join(f"{name} = excluded.{name}" for name in names)
+    suffix = f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET {new}"
+    if where:
+        suffix += f" WHERE {where}"
+    return insert(table, suffix, must_match_all=must_match_all)
+
+
+def update(
+    table: Table[Any],
+    names: Sequence[str] = (),
+    *,
+    key: Sequence[str],
+    guard: Column | None = None,
+    also: str = "",
+) -> BulkStatement:
+    """
+    Return the statement that writes the columns *names* of the rows with this *key*.
+
+    *also* is set besides. With a *guard*, each row must still have its value there.
+    """
+    columns = [*table.pick(*names, *key), *([guard] if guard else [])]
+    types = column_types(table.name, ", ".join(column.name for column in columns))
+    given = [
+        f"new.column{n}" if kind == "TEXT" else f"CAST(new.column{n} AS {kind})"
+        for n, kind in enumerate(types, 1)
+    ]
+    pairs = list(zip(columns, given, strict=True))
+    changes = [f"{column.name} = {value}" for column, value in pairs[: len(names)]]
+    where = [f"{table.name}.{column.name} = {value}" for column, value in pairs]
+    if guard is not None and types[-1] == "TEXT":
+        # An expression, so that no index on the column is preferred to the key's.
+        where[-1] = f"{table.name}.{guard.name} || '' = {given[-1]}"
     return BulkStatement(
-        sql, count_columns(names), column_types=column_types(table, names)
+        sql=f"UPDATE {table.name} SET {', '.join([*changes, *filter(None, [also])])}"
+        f" FROM (VALUES {{}}) AS new WHERE {' AND '.join(where[len(names) :])}",
+        column_count=len(columns),
+        to_row=RowWriter(columns),
+        must_match_all=guard is not None,
     )

@@ -1,6 +1,6 @@
-"""What the statements need of a database: no more than SQLite's module gives.
+"""The subset of DB-API that the statements need.
 
-In the SQL `?` stands for the next value, `?3` for the third one.
+In SQL, `?` is the next value and `?3` the third one.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -12,43 +12,43 @@ T = TypeVar("T")
 
 
 async def no_low_watermark() -> int:
-    """Return an id above all others: where one writes, ids are written in order."""
+    """Return an id above all others: a single writer commits ids in order."""
     return MAX_INT64
 
 
 class Cursor(Protocol):
-    """What a statement found or did."""
+    """The result of a statement."""
 
     @property
     def rowcount(self) -> int:
-        """How many rows were changed."""
+        """How many rows changed."""
 
     def fetchone(self) -> Any:
         """Return the next row, or None."""
 
     def fetchall(self) -> list[Any]:
-        """Return the rows that are left."""
+        """Return the remaining rows."""
 
     def __iter__(self) -> Iterator[Any]:
-        """Go through the rows that are left."""
+        """Iterate over the remaining rows."""
 
 
 class SqlConnection(Protocol):
-    """Statements are done on it one after the other, on one thread."""
+    """A connection that one thread uses."""
 
     def execute(self, sql: str, values: Sequence[Any] = ..., /) -> Cursor:
-        """Do a statement."""
+        """Execute a statement."""
 
 
 class PostgresDialect:
-    """A connection to which it is cheaper to give all values of a column at once."""
+    """What a connection to PostgreSQL offers besides: whole columns as arrays."""
 
     def execute_arrays(self, sql: str, *row_sets: Sequence[Sequence[Any]]) -> Cursor:
-        """Do a statement over *row_sets*, each of their columns an array of texts."""
+        """Execute a statement over *row_sets*, with a text array for each column."""
         raise NotImplementedError
 
     def extend_timeout(self) -> None:
-        """Expect what follows in this transaction to take long to be sent."""
+        """Allow more time for sending, until the end of this transaction."""
         raise NotImplementedError
 
 
@@ -57,7 +57,7 @@ class SqlReader(Protocol):
 
     async def run(self, work: Callable[[SqlConnection], T]) -> T:
         """
-        Call *work* on a thread: one hop for all that it reads, of one moment.
+        Call *work* on the connection's thread.
 
         Raises:
             Unavailable: the database refused, or is closed.

@@ -1,6 +1,6 @@
-"""Through which part of which index a list goes: said, not left to be guessed."""
+"""Which part of which index a list reads: said here, not left to the planner."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -12,18 +12,40 @@ from pushserver.storage.sql.connection import PostgresDialect, SqlConnection
 @attrs.frozen
 class IndexRange:
     """
-    The rows that have these values, from above one id to below another.
+    The rows whose columns have these *values*, from above one id to below another.
 
-    PostgreSQL weighs by what it knows of the values: told each of them, it would now
-    and then go through everything by id, hoping that such rows come soon. Compared as a
-    whole they are in order in one index alone. SQLite takes the index that fits best,
-    and that only for values that are told one by one.
+    A value of None means any. Of the `indexes`, those with the fewest rows first, the
+    first one serves of whose columns each has a value.
+
+    PostgreSQL's planner goes by how common each single value is: it would sometimes
+    read everything by id, hoping to meet such rows soon. A comparison of whole rows is
+    sorted by one index alone. SQLite takes the index that fits best, but only for
+    columns that are compared one by one.
     """
 
     connection: SqlConnection
-    equal_to: Mapping[str, Any]
+    values: Mapping[str, Any]
+    indexes: Sequence[Sequence[str]]
     above: int = -1
     below: int = MAX_INT64
+    _index: Sequence[str] = attrs.field(init=False)
+    _filters: Mapping[str, Any] = attrs.field(init=False)
+
+    @_index.default
+    def _narrowest_index(self) -> Sequence[str]:
+        return next(
+            index
+            for index in self.indexes
+            if all(self.values[name] is not None for name in index)
+        )
+
+    @_filters.default
+    def _values_outside_index(self) -> Mapping[str, Any]:
+        return {
+            name: value
+            for name, value in self.values.items()
+            if value is not None and name not in self._index
+        }
 
     @property
     def _compares_rows(self) -> bool:
@@ -31,41 +53,29 @@ class IndexRange:
 
     @property
     def condition(self) -> str:
-        """The condition."""
-        names = [*self.equal_to, "id"]
-        if not self._compares_rows:
-            return f"{' = ? AND '.join(names)} > ? AND id < ?"
-        column_list, placeholders = ", ".join(names), ", ".join("?" * len(names))
-        return (
-            f"({column_list}) > ({placeholders}) AND ({column_list}) < ({placeholders})"
-        )
+        """The condition; what is not in the index is compared so that no index fits."""
+        names = [*self._index, "id"]
+        if self._compares_rows:
+            columns, marks = ", ".join(names), ", ".join("?" * len(names))
+            in_range = f"({columns}) > ({marks}) AND ({columns}) < ({marks})"
+        else:
+            in_range = f"{' = ? AND '.join(names)} > ? AND id < ?"
+        return in_range + "".join(f" AND NOT {name} <> ?" for name in self._filters)
 
     @property
     def parameters(self) -> list[Any]:
-        """What the condition's marks stand for."""
-        values = list(self.equal_to.values())
+        """The values of the condition's placeholders."""
+        values = [self.values[name] for name in self._index]
         repeated = values if self._compares_rows else []
-        return [*values, self.above, *repeated, self.below]
+        limits = [*values, self.above, *repeated, self.below]
+        return [*limits, *self._filters.values()]
 
     @property
     def order_oldest_first(self) -> str:
-        """By what to sort."""
-        return ", ".join([*self.equal_to, "id"] if self._compares_rows else ["id"])
+        """The columns to sort by."""
+        return ", ".join([*self._index, "id"] if self._compares_rows else ["id"])
 
     @property
     def order_newest_first(self) -> str:
-        """By what to sort the other way round."""
+        """The columns to sort by, descending."""
         return self.order_oldest_first.replace(",", " DESC,") + " DESC"
-
-    def filter_without_index(
-        self, conditions: Mapping[str, Any]
-    ) -> tuple[str, list[Any]]:
-        """Return what else columns are to be, unless None, so that no index serves."""
-        remaining = {
-            name: value
-            for name, value in conditions.items()
-            if value is not None and name not in self.equal_to
-        }
-        return "".join(f" AND NOT {name} <> ?" for name in remaining), list(
-            remaining.values()
-        )

@@ -1,71 +1,69 @@
-"""Reading lanes: what waits for whom, what is in flight, what is held back."""
+"""Reads lanes: the live commands of devices, and their blocked endpoints."""
 
 from collections.abc import Collection
-from typing import Any
 
-from pushserver.model.command import Command
+from pushserver.model.command import Command, Delivery
 from pushserver.model.ids import first_id_at
 from pushserver.model.lane import InFlight, Lane
 from pushserver.model.state import CommandState
 from pushserver.storage.command_rows import (
-    COMMAND_COLUMNS,
-    DELIVERY_COLUMNS,
-    command_from_row,
-    delivery_from_row,
+    COMMANDS,
+    COMMANDS_WITH_DELIVERIES,
+    DELIVERIES,
 )
-from pushserver.storage.operation_rows import OPERATION_COLUMNS, operation_from_row
-from pushserver.storage.rows import Row, count_columns, qualified
+from pushserver.storage.operation_rows import OPERATIONS
 from pushserver.storage.sql.bulk import pad_ids
-from pushserver.storage.sql.command_queries import find_device_upgrade
+from pushserver.storage.sql.conditions import (
+    BLOCKING_LOOKBACK,
+    BLOCKS_ENDPOINT,
+    IS_IN_FLIGHT,
+    IS_LIVE,
+    IS_WAITING,
+)
 from pushserver.storage.sql.connection import SqlConnection
+from pushserver.storage.sql.operations import find_device_upgrade
 from pushserver.storage.sql.shadows import ServiceCache, find_service
+from pushserver.storage.table import Join
 
-_COMMAND_AND_DELIVERY = (
-    f"{qualified(COMMAND_COLUMNS, 'command')},"
-    f" {qualified(DELIVERY_COLUMNS, 'delivery')}"
-)
-# A command in flight has one open delivery; what waits has none.
-_LIVE = (
-    f"SELECT {_COMMAND_AND_DELIVERY}, {qualified(OPERATION_COLUMNS, 'operation')}"
-    " FROM command"
+# A command in flight has one open delivery, a waiting one has none.
+_LIVE_COLUMNS = Join.of(COMMANDS, DELIVERIES, OPERATIONS)
+_SELECT_LIVE = (
+    f"SELECT {_LIVE_COLUMNS.column_list} FROM command"
     " LEFT JOIN delivery ON delivery.command_id = command.id"
-    " AND delivery.ended_at IS NULL AND command.state <> 'PENDING'"
+    f" AND delivery.ended_at IS NULL AND command.{IS_IN_FLIGHT}"
     " LEFT JOIN operation ON operation.id = command.operation_id"
-    " WHERE command.state IN ('PENDING', 'SENT', 'DELIVERED')"
+    f" WHERE command.{IS_LIVE}"
 )
-# What was given up without a uuid holds its endpoint back for a while.
 _SELECT_BLOCKING = (
-    f"SELECT {_COMMAND_AND_DELIVERY} FROM delivery JOIN command ON command.id ="
-    " delivery.command_id"
-    " WHERE delivery.id >= ? AND delivery.outcome IN ('noAnswer', 'closed')"
-    " AND delivery.uuid IS NULL AND command.response_timeout >"
+    f"SELECT {COMMANDS_WITH_DELIVERIES.column_list}"
+    " FROM delivery JOIN command ON command.id = delivery.command_id"
+    f" WHERE delivery.id >= ? AND {BLOCKS_ENDPOINT} AND command.response_timeout >"
     " ? - coalesce(delivery.delivered_at, delivery.sent_at)"
 )
-_LOOKBACK = 86_400_000_000
-#: Lanes by their devices.
+#: Lanes by device id.
 LanesByDevice = dict[int, Lane]
-#: A condition, `{}` standing for the table, and its values.
+#: A condition with `{}` for the table, and its values.
 Condition = tuple[str, tuple[int, ...]]
-# The index by state is each scope's: without one all that is over would be read, too.
+# The index on the state begins with the scope; without one, all finished commands
+# would be read.
 _ANY_SCOPE = " AND command.scope_id IN (SELECT id FROM scope)"
-# Nearly all that waits follows nothing: to join nothing to it shortens a start.
+# Nearly all waiting commands belong to no operation and no service; reading them
+# without joins makes the start faster.
 _SELECT_PLAIN = (
-    f"SELECT {COMMAND_COLUMNS} FROM command WHERE state = 'PENDING'"
+    f"SELECT {COMMANDS.column_list} FROM command WHERE {IS_WAITING}"
     f" AND operation_id IS NULL AND service_id IS NULL{_ANY_SCOPE}"
 )
 _NOT_PLAIN: Condition = (
-    " AND (command.state <> 'PENDING' OR command.operation_id IS NOT NULL"
+    f" AND (NOT command.{IS_WAITING} OR command.operation_id IS NOT NULL"
     f" OR command.service_id IS NOT NULL){_ANY_SCOPE}",
     (),
 )
-_DELIVERY_OFFSET = count_columns(COMMAND_COLUMNS)
-_OPERATION_OFFSET = _DELIVERY_OFFSET + count_columns(DELIVERY_COLUMNS)
 
 
 def load_all_lanes(connection: SqlConnection, now: int) -> list[Lane]:
-    """Read every lane that has something in it."""
+    """Read every lane that is not empty."""
     lanes: LanesByDevice = {}
-    plain = map(command_from_row, connection.execute(_SELECT_PLAIN))
+    plain = map(COMMANDS.read, connection.execute(_SELECT_PLAIN))
     for command in sorted(plain, key=lambda each: each.queue_key):
         _get_or_create(lanes, command.device_id).insert(command)
     _read_live(connection, lanes, _NOT_PLAIN)
@@ -80,9 +78,9 @@ def load_lanes(
     maybe_blocked: Collection[int] | None = None,
 ) -> LanesByDevice:
     """
-    Read these devices' lanes; of those that are not returned there is nothing.
+    Read these devices' lanes; empty ones are left out.
 
-    Something may be held back for those that are *maybe_blocked*, None: for each.
+    Only those *maybe_blocked* may have a blocked endpoint; None: any of them.
     """
     lanes: LanesByDevice = {}
     if device_ids:
@@ -98,7 +96,7 @@ def complete_lanes(
     command_ids: Collection[int],
     now: int,
 ) -> None:
-    """Complete *lanes*, which lack these commands alone."""
+    """Add the commands that *lanes* lack, and their blocked endpoints."""
     _read_live(connection, lanes, _is_one_of("id", command_ids))
     _read_blocked(connection, lanes, now, _is_one_of("device_id", lanes))
 
@@ -113,24 +111,23 @@ def _is_one_of(column: str, ids: Collection[int]) -> Condition | None:
 def _read_live(
     connection: SqlConnection, lanes: LanesByDevice, condition: Condition | None
 ) -> None:
-    """Put what waits and what is in flight into *lanes*."""
+    """Add live commands to *lanes*."""
     if condition is None:
         return
     services: ServiceCache = {}
-    rows = connection.execute(f"{_LIVE}{condition[0].format('command')}", condition[1])
-    found = ((_command_from_joined(row), row) for row in rows)
-    for command, row in sorted(found, key=lambda each: each[0].queue_key):
-        if command.operation is not None:
-            command.operation.device_upgrade = find_device_upgrade(
-                connection, command.operation
-            )
+    sql = _SELECT_LIVE + condition[0].format("command")
+    found = map(_LIVE_COLUMNS.read, connection.execute(sql, condition[1]))
+    for command, delivery, operation in sorted(found, key=lambda row: row[0].queue_key):
+        if operation is not None:
+            command.operation = operation
+            operation.device_upgrade = find_device_upgrade(connection, operation)
         if command.service_id is not None:
             command.service = find_service(connection, command, services)
         lane = _get_or_create(lanes, command.device_id)
         if command.state is CommandState.PENDING:
             lane.insert(command)
         else:
-            lane.in_flight = _in_flight_from_joined(command, row)
+            lane.in_flight = _in_flight(command, delivery)
 
 
 def _read_blocked(
@@ -139,18 +136,15 @@ def _read_blocked(
     now: int,
     condition: Condition | None,
 ) -> None:
-    """Put what is held back into *lanes*."""
+    """Add blocked endpoints to *lanes*."""
     if condition is None:
         return
-    values = (first_id_at(now - _LOOKBACK), now, *condition[1])
-    rows = connection.execute(
-        f"{_SELECT_BLOCKING}{condition[0].format('delivery')}", values
-    )
-    for row in rows:
-        in_flight = _in_flight_from_joined(
-            command_from_row(row[:_DELIVERY_OFFSET]), row
-        )
-        _get_or_create(lanes, in_flight.command.device_id).block_endpoint(in_flight)
+    values = (first_id_at(now - BLOCKING_LOOKBACK), now, *condition[1])
+    sql = _SELECT_BLOCKING + condition[0].format("delivery")
+    for row in connection.execute(sql, values):
+        command, delivery = COMMANDS_WITH_DELIVERIES.read(row)
+        lane = _get_or_create(lanes, command.device_id)
+        lane.block_endpoint(_in_flight(command, delivery))
 
 
 def _get_or_create(lanes: LanesByDevice, device_id: int) -> Lane:
@@ -160,14 +154,5 @@ def _get_or_create(lanes: LanesByDevice, device_id: int) -> Lane:
     return lane
 
 
-def _command_from_joined(row: Row) -> Command:
-    command: Command = command_from_row(row[:_DELIVERY_OFFSET])
-    operation: Any = row[_OPERATION_OFFSET:]
-    if operation[0] is not None:
-        command.operation = operation_from_row(operation)
-    return command
-
-
-def _in_flight_from_joined(command: Command, row: Row) -> InFlight:
-    delivery = delivery_from_row(row[_DELIVERY_OFFSET:_OPERATION_OFFSET])
+def _in_flight(command: Command, delivery: Delivery) -> InFlight:
     return InFlight(command, delivery, written_at=delivery.delivered_at)

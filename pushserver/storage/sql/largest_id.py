@@ -1,10 +1,10 @@
-"""The largest id, after which a server makes its own."""
+"""The largest id, above which a server makes its own."""
 
 from pushserver.storage.sql.connection import SqlConnection
 
 
 def largest_id(connection: SqlConnection) -> int:
-    """Return the largest id that was ever made, as far as it is still there."""
+    """Return the largest id in the database."""
     tables = (
         "command",
         "delivery",

@@ -1,23 +1,22 @@
-"""Reading notifications."""
+"""Reads pages of sorted notifications."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from pushserver.model.operation import Notification
-from pushserver.storage.operation_rows import (
-    NOTIFICATION_COLUMNS,
-    notification_from_row,
-    order_by_term,
-)
+from pushserver.storage.operation_rows import NOTIFICATIONS
 from pushserver.storage.operations import PageRequest, SortField
 from pushserver.storage.sql.connection import SqlConnection
 from pushserver.storage.sql.offset_marks import STRIDE, NotificationList, OffsetMarks
+from pushserver.storage.sql.ordering import order_by
 
-_SELECT = f"SELECT {NOTIFICATION_COLUMNS} FROM notification WHERE"
-_ONE = f"{_SELECT} id = ? AND operation_id = ? AND scope_id = ?"
-_AFTER = f"{_SELECT} operation_id = ? AND scope_id = ? AND id > ? ORDER BY id LIMIT ?"
+_SELECT = f"SELECT {NOTIFICATIONS.column_list} FROM notification WHERE"
+SELECT_ONE = f"{_SELECT} id = ? AND operation_id = ? AND scope_id = ?"
+SELECT_AFTER = (
+    f"{_SELECT} operation_id = ? AND scope_id = ? AND id > ? ORDER BY id LIMIT ?"
+)
 _IS_THERE = "SELECT 1 FROM operation WHERE id = ? AND scope_id = ?"
-#: What an index has in order, after the operation; ids grow with the time of making.
+#: The orders that an index has, within an operation; ids grow with creation time.
 _INDEXED_ORDERS = {
     SortField.ID: ("id",),
     SortField.CREATED: ("id",),
@@ -27,30 +26,10 @@ _INDEXED_ORDERS = {
 }
 
 
-def find_notification(
-    connection: SqlConnection, scope_id: int, operation_id: int, notification_id: int
-) -> Notification | None:
-    """Return one notification."""
-    row = connection.execute(_ONE, (notification_id, operation_id, scope_id)).fetchone()
-    return None if row is None else notification_from_row(row)
-
-
-def notifications_after(
-    connection: SqlConnection,
-    scope_id: int,
-    operation_id: int,
-    after: int,
-    limit: int,
-) -> Sequence[Notification]:
-    """Return notifications in the order they were made."""
-    values = (operation_id, scope_id, after, limit)
-    return [notification_from_row(row) for row in connection.execute(_AFTER, values)]
-
-
 def operation_exists(
     connection: SqlConnection, scope_id: int, operation_id: int
 ) -> bool:
-    """Tell whether the scope has the operation, and so its notifications."""
+    """Tell whether the scope has the operation."""
     return (
         connection.execute(_IS_THERE, (operation_id, scope_id)).fetchone() is not None
     )
@@ -59,7 +38,7 @@ def operation_exists(
 def notification_list(
     operation_id: int, resource: str | None, sort: SortField
 ) -> NotificationList:
-    """Return the list that a page is a part of."""
+    """Return the list that the page is part of."""
     columns = _INDEXED_ORDERS.get(sort, (sort.value, "sent_at", "id"))
     is_marked = sort is SortField.SENT or (resource is None and sort in _INDEXED_ORDERS)
     return NotificationList(operation_id, resource, columns, is_marked)
@@ -71,7 +50,7 @@ def read_page(
     listing: NotificationList,
     page: PageRequest,
 ) -> Sequence[Notification]:
-    """Return a page; only what no mark helps with is counted off, from the index."""
+    """Return a page; rows before it are skipped by marks, if the list has them."""
     offset, limit, backwards, start = page.offset, page.limit, page.descending, None
     if listing.is_indexed and offset >= STRIDE:
         if backwards:
@@ -79,23 +58,18 @@ def read_page(
             limit = min(limit, left)
             offset, backwards = left - limit, False
         start, offset = offset_marks.locate(connection, listing, offset)
-    order = _order(listing, backwards=backwards)
+    order = order_by(listing.columns, descending=backwards)
     ids, values = listing.select("id", f"{order} LIMIT ? OFFSET ?", start=start)
     sql = f"{_SELECT} id IN ({ids}) {order}"
     found = connection.execute(sql, (*values, limit, offset)).fetchall()
     if backwards is not page.descending:
         found.reverse()
-    return [notification_from_row(row) for row in found]
-
-
-def _order(listing: NotificationList, *, backwards: bool) -> str:
-    by = [order_by_term(name, descending=backwards) for name in listing.columns]
-    return f"ORDER BY {', '.join(by)}"
+    return list(map(NOTIFICATIONS.read, found))
 
 
 @contextmanager
 def read_snapshot(connection: SqlConnection) -> Iterator[None]:
-    """Let all that is read in the block be of one moment."""
+    """Read everything in the block from one snapshot."""
     connection.execute("BEGIN")
     try:
         yield

@@ -1,8 +1,7 @@
-"""Where each thousandth notification of a long list stands.
+"""The sort key of every thousandth notification of long lists, for large offsets.
 
-SQLite finds a place by counting rows off, which takes 70 ms in a list of a million.
-Here every thousandth row is remembered once it was counted, so that nothing is counted
-twice and a page takes no longer for the rows before it.
+SQLite skips rows one by one, which takes 70 ms in a list of a million. With the key of
+every thousandth row in memory, no row is skipped twice.
 """
 
 from bisect import bisect_left
@@ -12,12 +11,12 @@ import attrs
 
 from pushserver.storage.sql.connection import SqlConnection
 
-#: Rows between two marks; so many are counted off at the most.
+#: Rows between two marks; at most this many are skipped one by one.
 STRIDE = 1000
-#: So many lists are remembered, those that were asked for last.
+#: Lists with marks in memory, the most recently used.
 MAX_LISTS = 64
 
-#: The columns by which a row is sorted, with its id at the end: no two are alike.
+#: The values a row is sorted by; its id at the end makes them unique.
 SortKey = tuple[Any, ...]
 
 
@@ -26,7 +25,7 @@ class NotificationList:
     """
     An operation's notifications in the order of *columns*, of one resource or of all.
 
-    `is_indexed` tells that an index has them in this order, so that places can be kept.
+    `is_indexed`: an index has them in this order, so that marks help.
     """
 
     operation_id: int
@@ -36,14 +35,14 @@ class NotificationList:
 
     @property
     def column_list(self) -> str:
-        """The columns as SQL has them."""
+        """The columns, as SQL lists them."""
         return ", ".join(self.columns)
 
     def select(
         self, expressions: str, suffix: str = "", *, start: SortKey | None = None
     ) -> tuple[str, list[Any]]:
         """
-        Return the SQL that reads *expressions* of the rows from *start*, with values.
+        Return the SQL, with values, that reads *expressions* of the rows from *start*.
         """
         where, values = "operation_id = ?", list[Any]([self.operation_id])
         if self.resource is not None:
@@ -67,7 +66,7 @@ class NotificationList:
         Return the SQL that reads the first key of the rows with ids above
         *last_seen_id*.
 
-        These few are found by their ids, though another index has the rows in order.
+        There are few, so they are found by id and then sorted.
         """
         new = "SELECT id FROM notification WHERE operation_id = ? AND id > ?"
         where, values = f"id IN ({new})", list[Any]([self.operation_id, last_seen_id])
@@ -83,14 +82,14 @@ class NotificationList:
 @attrs.define
 class _ListMarks:
     """
-    The keys of each STRIDEth row; no row with an id up to `last_seen_id` was missed.
+    The key of every STRIDEth row, of the rows with ids up to `last_seen_id`.
     """
 
     last_seen_id: int
     keys: list[SortKey] = attrs.Factory(list)
 
     def nearest_before(self, offset: int) -> tuple[SortKey | None, int]:
-        """Return the last mark before a place, and how many rows follow up to it."""
+        """Return the last mark before *offset*, and how many rows lie between."""
         passed = min(offset // STRIDE, len(self.keys))
         start = self.keys[passed - 1] if passed else None
         return start, offset - passed * STRIDE
@@ -101,10 +100,9 @@ class OffsetMarks:
     """
     The marks of long lists, in memory.
 
-    It belongs to one connection, on whose thread it is used, in one transaction with
-    what is read next. Rows that come in at their place are noticed here; whoever
-    deletes some without their operation has to `invalidate`. Where others than this
-    process delete, it must not be one that `is_enabled`.
+    Used on the thread of one connection, in the transaction that reads the page. New
+    rows are noticed; whoever deletes rows, but not their operation, must `invalidate`.
+    Must not be enabled where other processes delete rows.
     """
 
     is_enabled: bool = True
@@ -115,7 +113,7 @@ class OffsetMarks:
     def locate(
         self, connection: SqlConnection, listing: NotificationList, offset: int
     ) -> tuple[SortKey | None, int]:
-        """Return a key, None for the first, and how many rows after it *offset* is."""
+        """Return a key, None for the first row, and how far *offset* is after it."""
         if not self.is_enabled:
             return None, offset
         return self._marks_up_to(connection, listing, offset).nearest_before(offset)
@@ -131,7 +129,7 @@ class OffsetMarks:
         return len(keys) * STRIDE + int(rest)
 
     def invalidate(self, operation_id: int) -> None:
-        """Forget an operation's lists, of which rows were deleted."""
+        """Drop the marks of an operation's lists, after rows were deleted."""
         for rows in [
             rows for rows in self._marks_by_list if rows.operation_id == operation_id
         ]:
@@ -140,7 +138,7 @@ class OffsetMarks:
     def _marks_up_to(
         self, connection: SqlConnection, listing: NotificationList, offset: int | None
     ) -> _ListMarks:
-        """Return marks that are true, up to *offset*, or to the end if that is None."""
+        """Return valid marks up to *offset*, or to the end if it is None."""
         marks = self._marks_by_list.pop(listing, None) or _ListMarks(0)
         _drop_outdated(connection, listing, marks)
         while offset is None or (len(marks.keys) + 1) * STRIDE <= offset:
@@ -159,7 +157,7 @@ class OffsetMarks:
 def _drop_outdated(
     connection: SqlConnection, listing: NotificationList, marks: _ListMarks
 ) -> None:
-    """Drop the marks that rows have got before since they were seen: ids only grow."""
+    """Drop the marks behind the first row that was added since."""
     sql = "SELECT max(id) FROM notification WHERE operation_id = ?"
     (newest,) = connection.execute(sql, (listing.operation_id,)).fetchone()
     if marks.keys and (newest or 0) > marks.last_seen_id:

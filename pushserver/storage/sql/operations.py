@@ -1,4 +1,4 @@
-"""Reading operations, their steps and their notifications."""
+"""Reads operations, their steps and their notifications."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,13 +9,8 @@ from pushserver.model.command_request import Step
 from pushserver.model.ids import MAX_INT64
 from pushserver.model.operation import Notification, Operation
 from pushserver.model.state import CommandState
-from pushserver.storage.operation_rows import (
-    OPERATION_COLUMNS,
-    STEP_COLUMNS,
-    operation_from_row,
-    order_by_term,
-    step_from_row,
-)
+from pushserver.model.upgrade import DeviceUpgrade
+from pushserver.storage.operation_rows import NOTIFICATIONS, OPERATIONS, STEPS
 from pushserver.storage.operations import (
     DueStep,
     OperationFilter,
@@ -23,40 +18,59 @@ from pushserver.storage.operations import (
     SortField,
     StepRecord,
 )
-from pushserver.storage.rows import qualified
-from pushserver.storage.sql.command_queries import find_operation
 from pushserver.storage.sql.connection import SqlConnection, SqlReader
+from pushserver.storage.sql.fetch import fetch_all, fetch_value
 from pushserver.storage.sql.index_range import IndexRange
 from pushserver.storage.sql.notifications import (
-    find_notification,
+    SELECT_AFTER,
+    SELECT_ONE,
     notification_list,
-    notifications_after,
     operation_exists,
     read_page,
     read_snapshot,
 )
 from pushserver.storage.sql.offset_marks import OffsetMarks
+from pushserver.storage.sql.ordering import order_by
 from pushserver.storage.sql.write_jobs import SqlWriter
+from pushserver.storage.table import Join, Row
+from pushserver.storage.upgrade_rows import (
+    DEVICE_UPGRADES,
+    UPGRADES,
+    read_device_upgrade,
+)
 
-_STEP = f"SELECT {STEP_COLUMNS} FROM step WHERE owner_id = ? AND number = ?"
-_STEPS = (
-    f"SELECT {qualified(STEP_COLUMNS, 'step').replace('step.body', 'NULL')},"
-    " command.id,"
-    " command.state FROM step LEFT JOIN command"
+_SELECT = f"SELECT {OPERATIONS.column_list} FROM operation WHERE"
+_SELECT_STEP = f"SELECT {STEPS.column_list} FROM step WHERE owner_id = ? AND number = ?"
+_SELECT_STEP_RECORDS = (
+    f"SELECT {STEPS.qualified.replace('step.body', 'NULL')},"
+    " command.id, command.state FROM step LEFT JOIN command"
     " ON command.operation_id = ? AND command.step = step.number"
     " WHERE step.owner_id = ? ORDER BY step.number, command.id"
 )
-_DUE = (
+_SELECT_DUE_STEPS = (
     "SELECT id, device_id, coalesce(task_id, id), queued_steps FROM operation"
     " WHERE status = 'RUNNING' AND queued_steps = done_steps AND done_steps > 0"
     " AND done_steps < step_count"
     " ORDER BY id LIMIT ?"
 )
-#: Ids grow with the time of making. What waits has begun when it was made, for a list.
+_DEVICE_UPGRADE_COLUMNS = Join.of(UPGRADES, DEVICE_UPGRADES.aliased("part"))
+_SELECT_DEVICE_UPGRADE = (
+    f"SELECT {_DEVICE_UPGRADE_COLUMNS.column_list} FROM upgrade LEFT JOIN"
+    f" {DEVICE_UPGRADES.name} AS part ON part.operation_id = ? WHERE task_id = ?"
+)
+#: Ids grow with creation time. A waiting operation counts as started when created.
 _SORT_EXPRESSIONS = {
     SortField.CREATED: "id",
     SortField.STARTED: "coalesce(started_at, created_at)",
 }
+#: Narrowest first.
+_INDEXES = (
+    ("task_id", "retried", "status"),
+    ("task_id",),
+    ("device_id",),
+    ("scope_id", "status"),
+    ("scope_id",),
+)
 
 
 @attrs.frozen
@@ -71,7 +85,6 @@ class SqlOperations:
     async def find_operation(
         self, scope_id: int, operation_id: int
     ) -> Operation | None:
-        """Return one operation."""
         return await self.reader.run(
             lambda c: find_operation(c, operation_id, scope_id)
         )
@@ -84,97 +97,76 @@ class SqlOperations:
         before: int | None,
         limit: int,
     ) -> Sequence[Operation]:
-        """List operations, newest first."""
+        columns = _column_values(scope_id, criteria)
         below = MAX_INT64 if before is None else before
+        # As the indexes have it.
+        extra = "" if criteria.task_id is None else " AND task_id IS NOT NULL"
 
         def read(connection: SqlConnection) -> list[Operation]:
-            index_range = IndexRange(
-                connection, _narrowest_index(scope_id, criteria), below=below
+            index_range = IndexRange(connection, columns, _INDEXES, below=below)
+            rows = connection.execute(
+                f"{_SELECT} {index_range.condition}{extra}"
+                f" ORDER BY {index_range.order_newest_first} LIMIT ?",
+                (*index_range.parameters, limit),
             )
-            extra, values = index_range.filter_without_index(
-                _column_values(scope_id, criteria)
-            )
-            if criteria.task_id is not None:
-                extra += " AND task_id IS NOT NULL"  # as its indexes have it
-            sql = (
-                f"SELECT {OPERATION_COLUMNS} FROM operation WHERE"
-                f" {index_range.condition}{extra}"
-                f" ORDER BY {index_range.order_newest_first} LIMIT ?"
-            )
-            rows = connection.execute(sql, (*index_range.parameters, *values, limit))
-            return [operation_from_row(row) for row in rows]
+            return list(map(OPERATIONS.read, rows))
 
         return await self.reader.run(read)
 
     async def operations_page(
         self, scope_id: int, criteria: OperationFilter, page: PageRequest
     ) -> Sequence[Operation]:
-        """List operations by place; what is sorted is not their whole rows."""
-        (where, values), order = _conditions(scope_id, criteria), _order(page)
+        # Sorting whole rows would take more memory than sorting their ids.
+        where, values = _conditions(scope_id, criteria)
+        columns = (_SORT_EXPRESSIONS.get(page.sort, page.sort.value), "id")
+        order = order_by(columns, descending=page.descending)
         ids = f"SELECT id FROM operation WHERE {where} {order} LIMIT ? OFFSET ?"
-        sql = f"SELECT {OPERATION_COLUMNS} FROM operation WHERE id IN ({ids}) {order}"
-        return await self._operations(sql, [*values, page.limit, page.offset])
-
-    async def _operations(self, sql: str, values: Sequence[Any]) -> Sequence[Operation]:
-        return await self.reader.run(
-            lambda c: [operation_from_row(row) for row in c.execute(sql, values)]
-        )
+        sql = f"{_SELECT} id IN ({ids}) {order}"
+        values += [page.limit, page.offset]
+        return await fetch_all(self.reader, OPERATIONS.read, sql, values)
 
     async def count_operations(self, scope_id: int, criteria: OperationFilter) -> int:
-        """Count operations."""
         where, values = _conditions(scope_id, criteria)
-        return await self._number(
-            f"SELECT count(*) FROM operation WHERE {where}", values
-        )
+        sql = f"SELECT count(*) FROM operation WHERE {where}"
+        return int(await fetch_value(self.reader, sql, values))
 
     async def step_records(self, operation: Operation) -> Sequence[StepRecord]:
-        """Return an operation's steps with what became of them."""
-        owner = operation.task_id or operation.id
-
-        def read(connection: SqlConnection) -> list[StepRecord]:
-            rows = connection.execute(_STEPS, (operation.id, owner))
-            records = map(_step_record, rows)
-            # A step that was sent again became several commands: the last one counts.
-            return list({record.step.number: record for record in records}.values())
-
-        return await self.reader.run(read)
+        values = (operation.id, operation.task_id or operation.id)
+        records = await fetch_all(
+            self.reader, _read_step_record, _SELECT_STEP_RECORDS, values
+        )
+        # A step that was sent again has several commands: the last one counts.
+        return list({record.step.number: record for record in records}.values())
 
     async def steps(self, keys: Sequence[tuple[int, int]]) -> Sequence[Step]:
-        """Return steps by (owner, number)."""
-
         def read(connection: SqlConnection) -> list[Step]:
-            rows = [connection.execute(_STEP, key).fetchone() for key in keys]
-            return [step_from_row(row) for row in rows if row is not None]
+            rows = [connection.execute(_SELECT_STEP, key).fetchone() for key in keys]
+            return [STEPS.read(row) for row in rows if row is not None]
 
         return await self.background_reader.run(read)
 
     async def due_steps(self, *, limit: int) -> Sequence[DueStep]:
-        """Return steps whose operation goes on with them."""
-        return await self.background_reader.run(
-            lambda c: [_due_step(row) for row in c.execute(_DUE, (limit,))]
+        return await fetch_all(
+            self.background_reader, read_due_step, _SELECT_DUE_STEPS, (limit,)
         )
 
     async def find_notification(
         self, scope_id: int, operation_id: int, notification_id: int
     ) -> Notification | None:
-        """Return one notification."""
-
+        values = (notification_id, operation_id, scope_id)
         return await self.reader.run(
-            lambda c: find_notification(c, scope_id, operation_id, notification_id)
+            lambda c: NOTIFICATIONS.find(c.execute(SELECT_ONE, values).fetchone())
         )
 
     async def notifications(
         self, scope_id: int, operation_id: int, *, after: int, limit: int
     ) -> Sequence[Notification]:
-        """List notifications in the order they were made."""
-        return await self.reader.run(
-            lambda c: notifications_after(c, scope_id, operation_id, after, limit)
-        )
+        values = (operation_id, scope_id, after, limit)
+        return await fetch_all(self.reader, NOTIFICATIONS.read, SELECT_AFTER, values)
 
     async def notifications_page(
         self, scope_id: int, operation_id: int, resource: str | None, page: PageRequest
     ) -> Sequence[Notification]:
-        """List notifications by place."""
         listing = notification_list(operation_id, resource, page.sort)
 
         def read(connection: SqlConnection) -> Sequence[Notification]:
@@ -188,7 +180,6 @@ class SqlOperations:
     async def count_notifications(
         self, scope_id: int, operation_id: int, resource: str | None
     ) -> int:
-        """Count notifications."""
         listing = notification_list(operation_id, resource, SortField.SENT)
 
         def read(connection: SqlConnection) -> int:
@@ -199,17 +190,9 @@ class SqlOperations:
 
         return await self.reader.run(read)
 
-    async def _number(self, sql: str, values: Sequence[Any]) -> int:
-        def read(connection: SqlConnection) -> int:
-            number: int = connection.execute(sql, values).fetchone()[0]
-            return number
-
-        return await self.reader.run(read)
-
     async def delete_notifications(
         self, scope_id: int, operation_id: int, ids: Sequence[int] | None, *, limit: int
     ) -> int:
-        """Delete notifications."""
         if ids is not None and not ids:
             return 0
         which = "" if ids is None else f" AND id IN ({', '.join('?' * len(ids))})"
@@ -224,27 +207,57 @@ class SqlOperations:
             await self.reader.run(lambda _: self.offset_marks.invalidate(operation_id))
 
 
-def _narrowest_index(scope_id: int, criteria: OperationFilter) -> Mapping[str, Any]:
-    """Return by which index there are the fewest rows."""
-    if criteria.task_id is not None:
-        if criteria.exclude_retried and criteria.status is not None:
-            by_status = {"retried": 0, "status": criteria.status}
-            return {"task_id": criteria.task_id, **by_status}
-        return {"task_id": criteria.task_id}
-    if criteria.device_id is not None:
-        return {"device_id": criteria.device_id}
-    if criteria.status is not None:
-        return {"scope_id": scope_id, "status": criteria.status}
-    return {"scope_id": scope_id}
+def find_operation(
+    connection: SqlConnection, operation_id: int, scope_id: int | None = None
+) -> Operation | None:
+    """Return one operation, of this scope or of any, with its device upgrade."""
+    sql, values = f"{_SELECT} id = ?", [operation_id]
+    if scope_id is not None:
+        sql, values = f"{sql} AND scope_id = ?", [operation_id, scope_id]
+    operation = OPERATIONS.find(connection.execute(sql, values).fetchone())
+    if operation is not None:
+        operation.device_upgrade = find_device_upgrade(connection, operation)
+    return operation
 
 
-def _column_values(scope_id: int, criteria: OperationFilter) -> dict[str, Any]:
-    """Return which values columns are to have; None: any."""
+def find_device_upgrade(
+    connection: SqlConnection, operation: Operation
+) -> DeviceUpgrade | None:
+    """Return the operation's device upgrade, if its task is an upgrade."""
+    if operation.task_id is None:
+        return None
+    values = (operation.id, operation.task_id)
+    row = connection.execute(_SELECT_DEVICE_UPGRADE, values).fetchone()
+    if row is None:
+        return None
+    return read_device_upgrade(*_DEVICE_UPGRADE_COLUMNS.read(row))
+
+
+def read_due_step(row: Row) -> DueStep:
+    """Return the step of a row (operation, device, owner, number)."""
+    operation_id, device_id, owner_id, number = row
+    return DueStep(
+        operation_id=operation_id,
+        device_id=device_id,
+        owner_id=owner_id,
+        number=number,
+    )
+
+
+def _read_step_record(row: Row) -> StepRecord:
+    *step, command_id, state = row
+    return StepRecord(
+        STEPS.read(step), command_id, None if state is None else CommandState(state)
+    )
+
+
+def _column_values(scope_id: int, criteria: OperationFilter) -> Mapping[str, Any]:
+    """Return the values that columns must have; None means any."""
     return {
         "scope_id": scope_id,
         "task_id": criteria.task_id,
         "device_id": criteria.device_id,
-        "status": criteria.status,
+        "status": criteria.status and criteria.status.value,
         "resource": criteria.resource,
         "retried": 0 if criteria.exclude_retried else None,
     }
@@ -253,28 +266,13 @@ def _column_values(scope_id: int, criteria: OperationFilter) -> dict[str, Any]:
 def _conditions(scope_id: int, criteria: OperationFilter) -> tuple[str, list[Any]]:
     """Return the conditions; the narrowest one chooses the index."""
     has_better_index = criteria.task_id is not None or criteria.device_id is not None
-    values_by_column = {
-        n: v for n, v in _column_values(scope_id, criteria).items() if v is not None
+    values = {
+        name: value
+        for name, value in _column_values(scope_id, criteria).items()
+        if value is not None
     }
     where = [
         f"NOT {name} <> ?" if name == "scope_id" and has_better_index else f"{name} = ?"
-        for name in values_by_column
+        for name in values
     ]
-    return " AND ".join(where), list(values_by_column.values())
-
-
-def _order(page: PageRequest) -> str:
-    names = (_SORT_EXPRESSIONS.get(page.sort, page.sort.value), "id")
-    by = [order_by_term(name, descending=page.descending) for name in names]
-    return f"ORDER BY {', '.join(by)}"
-
-
-def _step_record(row: Sequence[Any]) -> StepRecord:
-    *step, command_id, state = row
-    return StepRecord(
-        step_from_row(step), command_id, None if state is None else CommandState(state)
-    )
-
-
-def _due_step(row: Sequence[Any]) -> DueStep:
-    return DueStep(*row)
+    return " AND ".join(where), list(values.values())

@@ -1,46 +1,43 @@
-"""What was told to subscriptions, and what is still to be: the outbox's statements."""
+"""The deliveries of webhooks."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
 
 import attrs
 
 from pushserver.model.event import Event
 from pushserver.model.ids import first_id_at
 from pushserver.model.subscription import (
+    PROGRESS_FIELDS,
     Subscription,
     WebhookDelivery,
     WebhookState,
 )
-from pushserver.storage.rows import Row, count_columns, qualified
 from pushserver.storage.sql.bulk import execute_batches, upsert
 from pushserver.storage.sql.connection import SqlConnection, SqlReader
+from pushserver.storage.sql.fetch import fetch_all, fetch_column, fetch_value
 from pushserver.storage.sql.write_jobs import SqlWriter
 from pushserver.storage.subscription_rows import (
-    EVENT_COLUMNS,
-    WEBHOOK_COLUMNS,
-    delivery_progress_row,
-    device_id_from_column,
-    event_from_row,
-    webhook_from_row,
-    webhook_row,
+    NO_DEVICE,
+    SUBSCRIPTIONS,
+    WEBHOOKS,
+    WEBHOOKS_WITH_EVENTS,
 )
 from pushserver.storage.subscriptions import Lag
+from pushserver.storage.table import Row, RowWriter, assignments
 
-T = TypeVar("T")
-
-# Who switched it off may have done it on another server.
-_PROGRESS = (
-    "UPDATE subscription SET cursor = ?,"
-    " health = CASE health WHEN 'disabled' THEN health ELSE ? END,"
-    " failures = ?, failing_since = ?, dropped = ?, last_success_at = ?,"
-    " last_failure_at = ?, last_error = ? WHERE id = ?"
+_PROGRESS = SUBSCRIPTIONS.with_fields(PROGRESS_FIELDS)
+# A subscription that was switched off, perhaps on another server, stays so.
+_UPDATE_PROGRESS = "UPDATE subscription SET {} WHERE id = ?".format(
+    assignments(_PROGRESS).replace(
+        "health = ?", "health = CASE health WHEN 'disabled' THEN health ELSE ? END"
+    )
 )
-_RECORD = upsert("webhook", WEBHOOK_COLUMNS, key="subscription_id, event_id")
-_DUE = (
-    f"SELECT {WEBHOOK_COLUMNS} FROM webhook WHERE subscription_id = ?"
-    " AND state = 'pending' AND next_attempt_at <= ?"
-    " ORDER BY next_attempt_at, event_id LIMIT ?"
+_progress_row = RowWriter([*_PROGRESS, *SUBSCRIPTIONS.pick("id")])
+_UPSERT = upsert(WEBHOOKS, "subscription_id", "event_id")
+_SELECT = f"SELECT {WEBHOOKS.column_list} FROM webhook WHERE"
+_SELECT_DUE = (
+    f"{_SELECT} subscription_id = ? AND state = 'pending'"
+    " AND next_attempt_at <= ? ORDER BY next_attempt_at, event_id LIMIT ?"
 )
 _NO_OLDER_PENDING = (
     " AND NOT EXISTS (SELECT 1 FROM webhook AS older"
@@ -48,15 +45,16 @@ _NO_OLDER_PENDING = (
     " AND older.device_id = webhook.device_id"
     " AND older.event_id < webhook.event_id AND older.state = 'pending'"
 )
-# The nought keeps SQLite to the order of events: it stops at the limit.
-_DUE_IN_ORDER = (
-    f"SELECT {WEBHOOK_COLUMNS} FROM webhook WHERE subscription_id = ?1"
-    " AND state = 'pending' AND next_attempt_at + 0 <= ?2"
-    f"{_NO_OLDER_PENDING} AND older.next_attempt_at > ?2) ORDER BY event_id LIMIT ?3"
+# `+ 0` keeps SQLite from the index on next_attempt_at: in the order of events it can
+# stop at the limit.
+_SELECT_DUE_IN_ORDER = (
+    f"{_SELECT} subscription_id = ?1 AND state = 'pending'"
+    f" AND next_attempt_at + 0 <= ?2{_NO_OLDER_PENDING}"
+    " AND older.next_attempt_at > ?2) ORDER BY event_id LIMIT ?3"
 )
 _NEXT_DUE = (
-    "SELECT min(next_attempt_at) FROM webhook WHERE subscription_id = ?"
-    " AND state = 'pending'"
+    "SELECT min(next_attempt_at) FROM webhook"
+    " WHERE subscription_id = ? AND state = 'pending'"
 )
 _NEXT_DUE_IN_ORDER = (
     "SELECT min(next_attempt_at + 0) FROM webhook WHERE subscription_id = ?"
@@ -66,13 +64,10 @@ _BLOCKED = (
     "SELECT DISTINCT device_id FROM webhook"
     " WHERE subscription_id = ? AND state = 'pending'"
 )
-_FIND = (
-    f"SELECT {WEBHOOK_COLUMNS} FROM webhook WHERE subscription_id = ? AND event_id = ?"
-)
-_LIST = (
-    f"SELECT {qualified(WEBHOOK_COLUMNS, 'webhook')},"
-    f" {qualified(EVENT_COLUMNS, 'event')}"
-    " FROM webhook LEFT JOIN event ON event.id = webhook.event_id"
+_SELECT_ONE = f"{_SELECT} subscription_id = ? AND event_id = ?"
+_SELECT_WITH_EVENTS = (
+    f"SELECT {WEBHOOKS_WITH_EVENTS.column_list} FROM webhook"
+    " LEFT JOIN event ON event.id = webhook.event_id"
     " WHERE webhook.subscription_id = ?"
 )
 _LAG = (
@@ -82,9 +77,8 @@ _LAG = (
     " (SELECT count(*) FROM event WHERE scope_id = ?2 AND id > ?3)"
 )
 _RETRY_PENDING_NOW = (
-    "UPDATE webhook SET next_attempt_at = ?1 WHERE subscription_id = ?2"
-    " AND event_id IN (SELECT event_id FROM webhook"
-    " WHERE subscription_id = ?2 AND state = 'pending'"
+    "UPDATE webhook SET next_attempt_at = ?1 WHERE subscription_id = ?2 AND event_id IN"
+    " (SELECT event_id FROM webhook WHERE subscription_id = ?2 AND state = 'pending'"
     " AND next_attempt_at > ?1 LIMIT ?3)"
 )
 _REQUEUE_DEAD = (
@@ -98,7 +92,7 @@ _PURGE_DEAD = (
     " (SELECT subscription_id, event_id FROM webhook"
     " WHERE state = 'dead' AND event_id < ? LIMIT ?)"
 )
-# From one subscription that was told anything to the next, not from webhook to webhook.
+# Skips from one subscription with deliveries to the next, not from row to row.
 _SELECT_DELETED_SUBSCRIPTION = (
     "WITH RECURSIVE told(id) AS (SELECT min(subscription_id) FROM webhook"
     " UNION ALL SELECT (SELECT min(subscription_id) FROM webhook"
@@ -131,10 +125,7 @@ class SqlOutbox:
     write: SqlWriter
 
     async def purge_orphaned_deliveries(self, *, limit: int) -> int:
-        """Delete what was told to subscriptions that are gone."""
-        deleted: list[int] = await self._fetch_all(
-            _SELECT_DELETED_SUBSCRIPTION, (), lambda row: row[0]
-        )
+        deleted = await fetch_column(self.reader, _SELECT_DELETED_SUBSCRIPTION, ())
         if not deleted:
             return 0
         values = (deleted[0], limit)
@@ -145,53 +136,39 @@ class SqlOutbox:
     async def due_deliveries(
         self, subscription_id: int, *, now: int, ordered: bool, limit: int
     ) -> Sequence[WebhookDelivery]:
-        """Return what is to be tried again by now."""
-        sql = _DUE_IN_ORDER if ordered else _DUE
-        return await self._fetch_all(
-            sql, (subscription_id, now, limit), webhook_from_row
-        )
+        sql = _SELECT_DUE_IN_ORDER if ordered else _SELECT_DUE
+        values = (subscription_id, now, limit)
+        return await fetch_all(self.reader, WEBHOOKS.read, sql, values)
 
     async def next_due_at(self, subscription_id: int, *, ordered: bool) -> int | None:
-        """Return when the next is to be tried."""
         sql = _NEXT_DUE_IN_ORDER if ordered else _NEXT_DUE
-        found: list[int | None] = await self._fetch_all(
-            sql, (subscription_id,), lambda row: row[0]
-        )
-        return found[0]
+        due_at: int | None = await fetch_value(self.reader, sql, (subscription_id,))
+        return due_at
 
     async def devices_with_pending(self, subscription_id: int) -> frozenset[int | None]:
-        """Return the devices that have something pending."""
-        return frozenset(
-            await self._fetch_all(
-                _BLOCKED, (subscription_id,), lambda row: device_id_from_column(row[0])
-            )
-        )
+        found = await fetch_column(self.reader, _BLOCKED, (subscription_id,))
+        return frozenset(None if each == NO_DEVICE else each for each in found)
 
     async def record_deliveries(
         self, subscription: Subscription, deliveries: Sequence[WebhookDelivery]
     ) -> None:
-        """Write what came of deliveries, and how the subscription does."""
-        progress = delivery_progress_row(subscription)
-        rows = [webhook_row(delivery) for delivery in deliveries]
+        progress, batch = _progress_row(subscription), _UPSERT.batch(deliveries)
 
         def work(connection: SqlConnection) -> None:
-            if connection.execute(_PROGRESS, progress).rowcount:
-                execute_batches(connection, [(_RECORD, rows)])
+            if connection.execute(_UPDATE_PROGRESS, progress).rowcount:
+                execute_batches(connection, [batch])
 
         await self.write(work)
 
     async def requeue_delivery(self, delivery: WebhookDelivery) -> None:
-        """Write one delivery."""
-        row = webhook_row(delivery)
-        await self.write(lambda c: execute_batches(c, [(_RECORD, [row])]))
+        batch = _UPSERT.batch([delivery])
+        await self.write(lambda c: execute_batches(c, [batch]))
 
     async def find_delivery(
         self, subscription_id: int, event_id: int
     ) -> WebhookDelivery | None:
-        """Return what became of one event."""
-        found = await self._fetch_all(
-            _FIND, (subscription_id, event_id), webhook_from_row
-        )
+        values = (subscription_id, event_id)
+        found = await fetch_all(self.reader, WEBHOOKS.read, _SELECT_ONE, values)
         return found[0] if found else None
 
     async def deliveries(
@@ -202,23 +179,21 @@ class SqlOutbox:
         before: int | None,
         limit: int,
     ) -> Sequence[tuple[WebhookDelivery, Event | None]]:
-        """List deliveries, newest events first."""
-        # Written out: the indexes are of one state each.
-        state_condition = (
-            "" if state is None else f" AND webhook.state = '{state.value}'"
-        )
-        cursor_condition = "" if before is None else " AND webhook.event_id < ?"
-        return await self._fetch_all(
-            f"{_LIST}{state_condition}{cursor_condition} ORDER BY webhook.event_id"
-            " DESC LIMIT ?",
-            (subscription_id, *(() if before is None else (before,)), limit),
-            _delivery_and_event,
+        sql, values = _SELECT_WITH_EVENTS, [subscription_id]
+        if state is not None:
+            # Written out: the indexes are of one state each.
+            sql += f" AND webhook.state = '{state.value}'"
+        if before is not None:
+            sql += " AND webhook.event_id < ?"
+            values.append(before)
+        sql += " ORDER BY webhook.event_id DESC LIMIT ?"
+        return await fetch_all(
+            self.reader, _read_delivery_and_event, sql, [*values, limit]
         )
 
     async def retry_pending_now(
         self, subscription_id: int, *, now: int, limit: int
     ) -> int:
-        """Let what is pending be tried again by *now*."""
         values = (now, subscription_id, limit)
         return await self.write(
             lambda c: c.execute(_RETRY_PENDING_NOW, values).rowcount
@@ -227,14 +202,12 @@ class SqlOutbox:
     async def requeue_dead(
         self, subscription_id: int, *, since: int, now: int, limit: int
     ) -> int:
-        """Let what was given up be tried again."""
         values = (now, subscription_id, first_id_at(since), limit)
         return await self.write(lambda c: c.execute(_REQUEUE_DEAD, values).rowcount)
 
     async def dead_letter_backlog(
         self, subscription_id: int, *, keep: int, before: int, limit: int
     ) -> int:
-        """Give up what is pending for too long, or too much."""
 
         def work(connection: SqlConnection) -> int:
             found = connection.execute(
@@ -249,29 +222,20 @@ class SqlOutbox:
         return await self.write(work)
 
     async def lag(self, subscription: Subscription) -> Lag:
-        """Count what is pending, dead, and not looked at."""
         values = (subscription.id, subscription.scope_id, subscription.cursor)
-        found = await self._fetch_all(_LAG, values, lambda row: Lag(*row))
-        return found[0]
+        (found,) = await fetch_all(self.reader, _read_lag, _LAG, values)
+        return found
 
     async def purge_dead_deliveries(self, *, before: int, limit: int) -> int:
-        """Forget what was given up long ago."""
         values = (first_id_at(before), limit)
         return await self.write(lambda c: c.execute(_PURGE_DEAD, values).rowcount)
 
-    async def _fetch_all(
-        self, sql: str, values: Sequence[Any], from_row: Callable[[Row], T]
-    ) -> list[T]:
-        return await self.reader.run(
-            lambda c: [from_row(row) for row in c.execute(sql, values)]
-        )
 
-    async def _number(self, sql: str, values: Sequence[Any]) -> int:
-        found: list[int] = await self._fetch_all(sql, values, lambda row: row[0])
-        return found[0]
+def _read_delivery_and_event(row: Row) -> tuple[WebhookDelivery, Event | None]:
+    delivery, event = WEBHOOKS_WITH_EVENTS.read(row)
+    return delivery, event
 
 
-def _delivery_and_event(row: Row) -> tuple[WebhookDelivery, Event | None]:
-    split = count_columns(WEBHOOK_COLUMNS)
-    event = None if row[split] is None else event_from_row(row[split:])
-    return webhook_from_row(row[:split]), event
+def _read_lag(row: Row) -> Lag:
+    pending, dead, unprocessed = row
+    return Lag(pending=pending, dead=dead, unprocessed=unprocessed)

@@ -1,15 +1,17 @@
-"""Deleting what is old, a piece at a time, so that nobody else waits for long."""
+"""Deletes old rows in small transactions, so that nobody waits for long."""
 
 from collections.abc import Sequence
 
 import attrs
 
-from pushserver.storage.base import PurgeCutoff
+from pushserver.storage.retention import PurgeCutoff
+from pushserver.storage.sql.conditions import IS_FINISHED
 from pushserver.storage.sql.connection import SqlConnection, SqlReader
+from pushserver.storage.sql.fetch import fetch_column
 from pushserver.storage.sql.write_jobs import SqlWriter
+from pushserver.storage.upgrade_rows import DEVICE_UPGRADES
 
-_IS_ENDED = "state IN ('SUCCESSFUL', 'FAILED', 'TIMEOUT', 'EXPIRED', 'CANCELED')"
-#: What of each kind may go; `{}` is the scope's condition, if one is meant.
+#: What may be deleted of each table; `{}` is the condition on the scope, if any.
 _SELECT_PURGEABLE = {
     "notification": (
         "SELECT id FROM notification WHERE operation_id IN (SELECT id FROM operation"
@@ -26,14 +28,14 @@ _SELECT_PURGEABLE = {
         " ORDER BY id LIMIT ?"
     ),
     "command": (
-        f"SELECT id FROM command WHERE id < ? AND {_IS_ENDED}{{}} ORDER BY id LIMIT ?"
+        f"SELECT id FROM command WHERE id < ? AND {IS_FINISHED}{{}} ORDER BY id LIMIT ?"
     ),
-    # A result is younger than its command, so that is gone by then.
+    # A result is younger than its command, which is gone by then.
     "result": "SELECT id FROM result WHERE id < ?{} ORDER BY id LIMIT ?",
 }
-#: What goes with a row of a kind, and by which name it points there.
+#: What is deleted with a row, and the column with its id.
 _DEPENDENT_TABLES = {
-    "operation": (("step", "owner_id"), ("device_upgrade", "operation_id")),
+    "operation": (("step", "owner_id"), (DEVICE_UPGRADES.name, "operation_id")),
     "task": (("step", "owner_id"), ("upgrade", "task_id")),
     "command": (("delivery", "command_id"),),
 }
@@ -48,32 +50,26 @@ class SqlRetention:
     write: SqlWriter
 
     async def count_older(self, cutoff: PurgeCutoff) -> int:
-        """Count what may be deleted, and what is as old but still at work."""
+        where, values = _scope_condition(cutoff), _cutoff_values(cutoff)
 
         def count(connection: SqlConnection) -> int:
-            return sum(
-                connection.execute(
-                    _COUNT.format(kind) + _scope_condition(cutoff),
-                    _cutoff_values(cutoff),
-                ).fetchone()[0]
+            rows = [
+                connection.execute(_COUNT.format(kind) + where, values).fetchone()
                 for kind in _SELECT_PURGEABLE
-            )
+            ]
+            return sum(number for (number,) in rows)
 
         return await self.reader.run(count)
 
     async def purge(self, cutoff: PurgeCutoff, *, limit: int) -> int:
-        """Delete a piece of each kind; return how many rows."""
         return sum(
             [await self._purge_table(kind, cutoff, limit) for kind in _SELECT_PURGEABLE]
         )
 
     async def _purge_table(self, table: str, cutoff: PurgeCutoff, limit: int) -> int:
         sql = _SELECT_PURGEABLE[table].format(_scope_condition(cutoff))
-        ids: Sequence[int] = await self.reader.run(
-            lambda c: [
-                row[0] for row in c.execute(sql, (*_cutoff_values(cutoff), limit))
-            ]
-        )
+        values = (*_cutoff_values(cutoff), limit)
+        ids = await fetch_column(self.reader, sql, values)
         if ids:
             await self.write(lambda c: _delete(c, table, ids))
         return len(ids)
@@ -90,8 +86,5 @@ def _scope_condition(cutoff: PurgeCutoff) -> str:
 
 
 def _cutoff_values(cutoff: PurgeCutoff) -> tuple[int, ...]:
-    return (
-        (cutoff.before,)
-        if cutoff.scope_id is None
-        else (cutoff.before, cutoff.scope_id)
-    )
+    scope = () if cutoff.scope_id is None else (cutoff.scope_id,)
+    return (cutoff.before, *scope)

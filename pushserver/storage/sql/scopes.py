@@ -1,68 +1,67 @@
-"""The statements of scopes and of their tokens."""
+"""Scopes and their tokens."""
 
 from collections.abc import Sequence
 
 from pushserver.model.scope import DEFAULT_SCOPE_ID, DEFAULT_SCOPE_NAME, Scope
 from pushserver.model.token import Token
-from pushserver.storage.device_rows import (
-    SCOPE_COLUMNS,
-    TOKEN_COLUMNS,
-    scope_from_row,
-    scope_row,
-    token_from_row,
-    token_row,
-)
-from pushserver.storage.rows import placeholders
+from pushserver.storage.scope_rows import SCOPES, TOKENS
+from pushserver.storage.sql.access import SqlAccess
+from pushserver.storage.sql.bulk import insert
 from pushserver.storage.sql.connection import SqlConnection
+from pushserver.storage.sql.fetch import fetch_all
 
-_SCOPES = f"SELECT {SCOPE_COLUMNS} FROM scope ORDER BY id"
-_SCOPE = f"INSERT INTO scope ({SCOPE_COLUMNS}) VALUES ({placeholders(SCOPE_COLUMNS)})"
-_TOKENS = f"SELECT {TOKEN_COLUMNS} FROM token WHERE revoked_at IS NULL ORDER BY id"
-_TOKEN = f"INSERT INTO token ({TOKEN_COLUMNS}) VALUES ({placeholders(TOKEN_COLUMNS)})"
-_VALID = "SELECT 1 FROM token WHERE scope_id = ? AND revoked_at IS NULL LIMIT 1"
+_SELECT_SCOPES = f"SELECT {SCOPES.column_list} FROM scope ORDER BY id"
+_INSERT_SCOPE = insert(SCOPES)
+_SELECT_TOKENS = (
+    f"SELECT {TOKENS.column_list} FROM token WHERE revoked_at IS NULL ORDER BY id"
+)
+_INSERT_TOKEN = insert(TOKENS)
+_SELECT_VALID = "SELECT 1 FROM token WHERE scope_id = ? AND revoked_at IS NULL LIMIT 1"
 _REVOKE = (
     "UPDATE token SET revoked_at = ?"
     " WHERE id = ? AND scope_id = ? AND revoked_at IS NULL"
 )
 
 
-def all_scopes(connection: SqlConnection) -> Sequence[Scope]:
-    """Return every scope."""
-    return [scope_from_row(row) for row in connection.execute(_SCOPES)]
+class SqlTokens(SqlAccess):
+    """Keeps the promise of `TokenStore`."""
+
+    async def all_tokens(self) -> Sequence[Token]:
+        return await fetch_all(self.list_reader, TOKENS.read, _SELECT_TOKENS, ())
+
+    async def add_token(self, token: Token) -> None:
+        await self.write(lambda c: _INSERT_TOKEN.write(c, [token]))
+
+    async def add_first_token(self, token: Token) -> bool:
+        def work(connection: SqlConnection) -> bool:
+            values = (token.scope_id,)
+            if connection.execute(_SELECT_VALID, values).fetchone() is not None:
+                return False
+            _INSERT_TOKEN.write(connection, [token])
+            return True
+
+        return await self.write(work)
+
+    async def revoke_token(self, scope_id: int, token_id: int, *, now: int) -> bool:
+        values = (now, token_id, scope_id)
+        return await self.write(lambda c: c.execute(_REVOKE, values).rowcount == 1)
+
+
+class SqlScopes(SqlAccess):
+    """Keeps the promise of `ScopeStore`."""
+
+    async def all_scopes(self) -> Sequence[Scope]:
+        return await fetch_all(self.list_reader, SCOPES.read, _SELECT_SCOPES, ())
+
+    async def add_scope(self, scope: Scope, token: Token) -> None:
+        def work(connection: SqlConnection) -> None:
+            _INSERT_SCOPE.write(connection, [scope])
+            _INSERT_TOKEN.write(connection, [token])
+
+        await self.write(work)
 
 
 def add_first_scope(connection: SqlConnection, now: int) -> None:
-    """Make the scope that is there from the beginning."""
+    """Add the scope that exists from the start."""
     first = Scope(id=DEFAULT_SCOPE_ID, name=DEFAULT_SCOPE_NAME, created_at=now)
-    connection.execute(_SCOPE, scope_row(first))
-
-
-def add_scope(connection: SqlConnection, scope: Scope, token: Token) -> None:
-    """Keep a scope and its first token."""
-    connection.execute(_SCOPE, scope_row(scope))
-    add_token(connection, token)
-
-
-def all_tokens(connection: SqlConnection) -> Sequence[Token]:
-    """Return every token that was not revoked."""
-    return [token_from_row(row) for row in connection.execute(_TOKENS)]
-
-
-def add_token(connection: SqlConnection, token: Token) -> None:
-    """Keep a token."""
-    connection.execute(_TOKEN, token_row(token))
-
-
-def add_first_token(connection: SqlConnection, token: Token) -> bool:
-    """Keep a token if its scope has no valid one."""
-    if connection.execute(_VALID, (token.scope_id,)).fetchone() is not None:
-        return False
-    add_token(connection, token)
-    return True
-
-
-def revoke_token(
-    connection: SqlConnection, scope_id: int, token_id: int, now: int
-) -> bool:
-    """Revoke a token."""
-    return connection.execute(_REVOKE, (now, token_id, scope_id)).rowcount == 1
+    _INSERT_SCOPE.write(connection, [first])

@@ -1,58 +1,54 @@
-"""Reading upgrades and their parts."""
+"""Reads upgrades, and how far their devices are."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
 
+from pushserver.model.ids import MAX_INT64
 from pushserver.model.operation import Operation, OperationStatus
 from pushserver.model.upgrade import DeviceUpgradeResult, DeviceUpgradeState
-from pushserver.storage.operation_rows import (
-    OPERATION_COLUMNS,
-    TASK_COLUMNS,
-    operation_from_row,
-    task_from_row,
-)
-from pushserver.storage.rows import Row, count_columns, qualified
+from pushserver.storage.operation_rows import OPERATIONS
+from pushserver.storage.sql.conditions import IS_NOT_STARTED
 from pushserver.storage.sql.connection import SqlConnection, SqlReader
+from pushserver.storage.sql.fetch import fetch_all
 from pushserver.storage.sql.index_range import IndexRange
+from pushserver.storage.table import Join, Row
+from pushserver.storage.task_rows import TASKS
 from pushserver.storage.upgrade_rows import (
-    DEVICE_UPGRADE_COLUMNS,
-    UPGRADE_COLUMNS,
-    device_upgrade_from_row,
-    upgrade_from_row,
+    DEVICE_UPGRADES,
+    UPGRADES,
+    read_device_upgrade,
 )
 from pushserver.storage.upgrades import DeviceUpgradeFilter, UpgradeRecord
 
-_TASK, _UPGRADE = qualified(TASK_COLUMNS, "task"), qualified(UPGRADE_COLUMNS, "upgrade")
-_OPERATION, _DEVICE_UPGRADE = (
-    qualified(OPERATION_COLUMNS, "operation"),
-    qualified(DEVICE_UPGRADE_COLUMNS, "part"),
-)
-_FIND = (
-    f"SELECT {_TASK}, {_UPGRADE} FROM upgrade JOIN task ON task.id = upgrade.task_id"
+_RECORD_COLUMNS = Join.of(TASKS, UPGRADES)
+_SELECT = (
+    f"SELECT {_RECORD_COLUMNS.column_list} FROM upgrade"
+    " JOIN task ON task.id = upgrade.task_id"
     " WHERE upgrade.scope_id = ? AND upgrade.task_id {} AND state <> 'PREPARING'"
 )
-_LIST = f"{_FIND.format('< ?')} ORDER BY upgrade.task_id DESC LIMIT ?"
+_SELECT_ONE = _SELECT.format("= ?")
+_SELECT_PAGE = f"{_SELECT.format('< ?')} ORDER BY upgrade.task_id DESC LIMIT ?"
 _JOIN_DEVICE_UPGRADE = (
-    "LEFT JOIN device_upgrade AS part ON part.operation_id = operation.id"
+    f"LEFT JOIN {DEVICE_UPGRADES.name} AS part ON part.operation_id = operation.id"
 )
-_COUNT = (
+_COUNT_STATES = (
     "SELECT coalesce(part.state, 'idle'), count(*) FROM operation"
     f" {_JOIN_DEVICE_UPGRADE} WHERE task_id = ? AND retried = 0"
-    " AND NOT (status = 'RUNNING' AND queued_steps = 0) GROUP BY 1"
+    f" AND NOT ({IS_NOT_STARTED}) GROUP BY 1"
 )
-_SELECT_DEVICE_UPGRADES = (
-    f"SELECT {_OPERATION}, {_UPGRADE}, {_DEVICE_UPGRADE} FROM operation"
+_DEVICE_COLUMNS = Join.of(OPERATIONS, UPGRADES, DEVICE_UPGRADES.aliased("part"))
+_SELECT_DEVICES = (
+    f"SELECT {_DEVICE_COLUMNS.column_list} FROM operation"
     f" JOIN upgrade ON upgrade.task_id = operation.task_id {_JOIN_DEVICE_UPGRADE}"
     " WHERE operation.task_id IS NOT NULL AND"  # as its indexes have it
 )
-_IS_NOT_STARTED = "status = 'RUNNING' AND queued_steps = 0"
+_INDEXES = (("operation.task_id", "retried", "status"), ("operation.task_id",))
 _STATUS = {
-    DeviceUpgradeResult.SUCCESS: OperationStatus.COMPLETED,
-    DeviceUpgradeResult.FAIL: OperationStatus.FAILED,
+    DeviceUpgradeResult.SUCCESS: OperationStatus.COMPLETED.value,
+    DeviceUpgradeResult.FAIL: OperationStatus.FAILED.value,
 }
-_MAX_ID = 2**63 - 1
 
 
 @attrs.frozen
@@ -62,29 +58,21 @@ class SqlUpgrades:
     reader: SqlReader
 
     async def find_upgrade(self, scope_id: int, task_id: int) -> UpgradeRecord | None:
-        """Return one upgrade."""
-        found = await self._upgrades(_FIND.format("= ?"), (scope_id, task_id))
+        values = (scope_id, task_id)
+        found = await fetch_all(self.reader, _read_record, _SELECT_ONE, values)
         return found[0] if found else None
 
     async def upgrades(
         self, scope_id: int, *, before: int | None, limit: int
     ) -> Sequence[UpgradeRecord]:
-        """List upgrades, newest first."""
-        top = _MAX_ID if before is None else before
-        return await self._upgrades(_LIST, (scope_id, top, limit))
-
-    async def _upgrades(self, sql: str, values: Sequence[Any]) -> list[UpgradeRecord]:
-        return await self.reader.run(
-            lambda c: [_record(row) for row in c.execute(sql, values)]
-        )
+        values = (scope_id, MAX_INT64 if before is None else before, limit)
+        return await fetch_all(self.reader, _read_record, _SELECT_PAGE, values)
 
     async def count_device_states(
         self, task_id: int
     ) -> Mapping[DeviceUpgradeState, int]:
-        """Count the parts that have begun by their states."""
-
         def read(connection: SqlConnection) -> dict[DeviceUpgradeState, int]:
-            rows = connection.execute(_COUNT, (task_id,))
+            rows = connection.execute(_COUNT_STATES, (task_id,))
             return {DeviceUpgradeState(state): number for state, number in rows}
 
         return await self.reader.run(read)
@@ -92,58 +80,40 @@ class SqlUpgrades:
     async def device_upgrades(
         self, task_id: int, criteria: DeviceUpgradeFilter, *, after: int, limit: int
     ) -> Sequence[Operation]:
-        """List the operations of an upgrade with their parts."""
+        status = criteria.result and _STATUS[criteria.result]
+        columns = {"operation.task_id": task_id, "retried": 0, "status": status}
         where, values = _conditions(criteria)
 
         def read(connection: SqlConnection) -> list[Operation]:
-            index_range = IndexRange(
-                connection, _narrowest_index(task_id, criteria), above=after
+            index_range = IndexRange(connection, columns, _INDEXES, above=after)
+            rows = connection.execute(
+                f"{_SELECT_DEVICES} {index_range.condition}{where}"
+                f" ORDER BY {index_range.order_oldest_first} LIMIT ?",
+                (*index_range.parameters, *values, limit),
             )
-            extra, current = index_range.filter_without_index({"retried": 0})
-            sql = (
-                f"{_SELECT_DEVICE_UPGRADES} {index_range.condition}{extra}{where}"
-                f" ORDER BY {index_range.order_oldest_first}"
-            )
-            parameters = (*index_range.parameters, *current, *values, limit)
-            rows = connection.execute(f"{sql} LIMIT ?", parameters)
-            return [operation_with_upgrade(row) for row in rows]
+            return list(map(_read_operation, rows))
 
         return await self.reader.run(read)
 
 
-def _record(row: Row) -> UpgradeRecord:
-    split = count_columns(TASK_COLUMNS)
-    return UpgradeRecord(task_from_row(row[:split]), upgrade_from_row(row[split:]))
+def _read_record(row: Row) -> UpgradeRecord:
+    task, upgrade = _RECORD_COLUMNS.read(row)
+    return UpgradeRecord(task=task, upgrade=upgrade)
 
 
-def _narrowest_index(task_id: int, criteria: DeviceUpgradeFilter) -> dict[str, Any]:
-    """Return by which index there are the fewest rows."""
-    of_task = {"operation.task_id": task_id}
-    if criteria.result is None:
-        return of_task
-    return of_task | {"retried": 0, "status": _STATUS[criteria.result].value}
+def _read_operation(row: Row) -> Operation:
+    operation: Operation
+    operation, upgrade, progress = _DEVICE_COLUMNS.read(row)
+    operation.device_upgrade = read_device_upgrade(upgrade, progress)
+    return operation
 
 
-def _conditions(criteria: DeviceUpgradeFilter) -> tuple[str, list[str]]:
-    """Return what else is wanted of a part."""
-    where, values = "", []
+def _conditions(criteria: DeviceUpgradeFilter) -> tuple[str, list[Any]]:
+    """Return the conditions that no index has, and their values."""
+    where, values = "", list[Any]()
     if criteria.not_started is not None:
-        where += f" AND {'' if criteria.not_started else 'NOT '}({_IS_NOT_STARTED})"
+        where += f" AND {'' if criteria.not_started else 'NOT '}({IS_NOT_STARTED})"
     if criteria.state is not None:
         where += " AND coalesce(part.state, 'idle') = ?"
         values.append(criteria.state.value)
     return where, values
-
-
-def operation_with_upgrade(row: Row) -> Operation:
-    """Make an operation of the columns OPERATION, UPGRADE and PART."""
-    operation_width, upgrade_width = (
-        count_columns(OPERATION_COLUMNS),
-        count_columns(UPGRADE_COLUMNS),
-    )
-    operation = operation_from_row(row[:operation_width])
-    upgrade = upgrade_from_row(row[operation_width : operation_width + upgrade_width])
-    operation.device_upgrade = device_upgrade_from_row(
-        upgrade, row[operation_width + upgrade_width :]
-    )
-    return operation

@@ -16,7 +16,6 @@ from pushserver.model.ids import IdGenerator
 from pushserver.model.lane import Lane
 from pushserver.model.queue_status import QueueStatus
 from pushserver.model.state import IN_FLIGHT, CommandState
-from pushserver.storage.commands import CompletionCallback, Decision, Lookup
 from pushserver.storage.sql.lanes import load_all_lanes
 from pushserver.storage.sql.largest_id import largest_id
 from pushserver.storage.sql.operations import SqlOperations
@@ -28,7 +27,7 @@ from pushserver.storage.sql.stream_interests import SqlStreamInterests
 from pushserver.storage.sql.subscriptions import SqlSubscriptions
 from pushserver.storage.sql.tasks import SqlTasks
 from pushserver.storage.sql.upgrades import SqlUpgrades
-from pushserver.storage.sql.write_jobs import SqlWriter, WriteJob
+from pushserver.storage.sql.write_jobs import SqlWriter
 from pushserver.storage.sqlite.connection import (
     FileLock,
     SqliteConnection,
@@ -109,48 +108,30 @@ class SqliteStore(SqlStore):
 
     # Commands
 
-    async def change_lane(
-        self,
-        device_id: int,
-        decide: Decision[T],
-        lookup: Lookup | None = None,
-        on_done: CompletionCallback[T] | None = None,
-    ) -> T:
-        """Let *decide* change the device's lane, in the next round."""
-        future = asyncio.get_running_loop().create_future()
-        job = WriteJob(future, device_id, decide, lookup, on_done)
-        value: T = await self.group_commit.submit(job)
-        return value
-
     def is_idle(self, device_id: int, now: int, grace: int) -> bool:
-        """Ask the lane in memory."""
         lane = self.lanes.get(device_id)
         return lane is None or lane.is_idle(now, grace)
 
     def cached_lane(self, device_id: int) -> Lane | None:
-        """Return the lane from memory."""
         return self.lanes.get(device_id)
 
     async def queue_statuses(
         self, device_ids: Collection[int], scope_id: int | None = None
     ) -> Mapping[int, QueueStatus]:
-        """Ask the lanes in memory."""
         lanes = ((i, self.lanes.get(i)) for i in device_ids)
         return {i: lane.queue_status(scope_id) for i, lane in lanes if lane is not None}
 
     async def devices_with_live_commands(
         self, device_ids: Collection[int]
     ) -> Collection[int]:
-        """Ask the lanes in memory, once they are those of all that was asked for."""
+        # After this, every command that was asked for before is in memory.
         await self.check_writable()
         return [i for i in device_ids if self.lanes.get(i) is not None]
 
     async def overdue_devices(self, now: int) -> Sequence[int]:
-        """Return the devices whose lanes are due."""
         return self.lanes.pop_overdue(now)
 
     async def shift_deadlines(self, jump: int) -> None:
-        """Move the deadlines in memory."""
         self.lanes.shift_deadlines(jump)
 
     def _update_order_cache(self, changes: Changes) -> None:
@@ -165,17 +146,14 @@ class SqliteStore(SqlStore):
 
     @property
     def is_leader(self) -> bool:
-        """A file has one server."""
         return True
 
     @property
     def database_version(self) -> str:
-        """Name the library."""
         return f"SQLite {sqlite3.sqlite_version}"
 
     @property
     def is_shared(self) -> bool:
-        """The file is locked against others."""
         return False
 
     def add_notice_listener(self, listener: Callable[[ChangeNotice], None]) -> None:
@@ -185,11 +163,9 @@ class SqliteStore(SqlStore):
         """There is nobody to be heard."""
 
     def add_commit_observer(self, observer: Callable[[Changes], None]) -> None:
-        """Call *observer* after each commit."""
         self.group_commit.observers.append(observer)
 
     async def close(self) -> None:
-        """Write what waits and close."""
         await self.group_commit.stop()
         await self.hot_reader.close()
         await self.list_reader.close()

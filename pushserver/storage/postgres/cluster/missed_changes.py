@@ -6,14 +6,12 @@ from pushserver.clock import SECOND
 from pushserver.model.change_notice import ChangeNotice
 from pushserver.model.ids import MAX_INT64, first_id_at, node_of
 from pushserver.storage.postgres.connection.connection import Connection
+from pushserver.storage.sql.conditions import IS_LIVE, IS_WAITING
 
 #: A command is in the database so long after its id was made, at the latest.
 _OVERLAP = 5 * SECOND
-_PENDING_SINCE = "SELECT id, device_id FROM command WHERE id >= ? AND state = 'PENDING'"
-_LIVE_DEVICES = (
-    "SELECT DISTINCT device_id FROM command"
-    " WHERE state IN ('PENDING', 'SENT', 'DELIVERED')"
-)
+_PENDING_SINCE = f"SELECT id, device_id FROM command WHERE id >= ? AND {IS_WAITING}"
+_LIVE_DEVICES = f"SELECT DISTINCT device_id FROM command WHERE {IS_LIVE}"
 _NEWEST_IDS = (
     "SELECT id,"
     " coalesce((SELECT max(id) FROM event WHERE scope_id = scope.id), 0),"

@@ -1,8 +1,8 @@
-"""What this process knows of lanes: as they were when it had them last.
+"""Lanes in this process's memory, as they were when it last had them.
 
-A round believes it as far as the database confirms the lane's version. Without asking,
-it spares polls of devices that have nothing, keeps what only memory can know of a
-flight, and is shown.
+A round uses a lane whose version the database confirms. Without a query, the cache
+answers polls of idle devices and views of lanes, and keeps the state of commands in
+flight that only memory has.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -15,7 +15,8 @@ from pushserver.model.command import Command
 from pushserver.model.lane import InFlight, Lane
 from pushserver.storage.sql.order_cache import OrderCache
 
-#: A lane is believed for so long: others may have changed it, and died before telling.
+#: A lane is current for so long: another server may change it, then die before its
+#: notice is sent.
 _MAX_AGE = SECOND
 
 
@@ -24,8 +25,7 @@ class CachedLane:
     """
     A lane as it was at `read_at`.
 
-    The database had it so with this `version`; None: nobody knows, all of it has to be
-    read again.
+    `version` is the lane's version in the database; None: it has to be read again.
     """
 
     lane: Lane
@@ -36,10 +36,10 @@ class CachedLane:
 @attrs.define(eq=False)
 class LaneCache:
     """
-    `live_devices` are the devices that may have something waiting or in flight.
+    The cached lanes, and `live_devices`: those that may have live commands.
 
-    That is so as long as this process `is_listening` others. `clock_jumps` counts the
-    clock's.
+    Both are current only while this process `is_listening` to the other servers.
+    `clock_jumps` counts jumps of the wall clock.
     """
 
     live_devices: set[int]
@@ -51,12 +51,12 @@ class LaneCache:
     _being_read: set[int] = attrs.field(factory=set, init=False)
 
     def get(self, device_id: int) -> Lane | None:
-        """Return the lane as it was when it was changed or read last."""
+        """Return the lane as it was when it was last changed or read."""
         cached = self._lanes.get(device_id)
         return None if cached is None else cached.lane
 
     def is_idle(self, device_id: int, now: int, grace: int) -> bool:
-        """Tell whether there is certainly nothing for the device."""
+        """Tell whether there is certainly nothing for the device to do."""
         if not self.is_listening():
             return False
         if device_id not in self.live_devices:
@@ -67,15 +67,15 @@ class LaneCache:
         return cached.lane.is_idle(now, grace)
 
     def is_ready(self, device_id: int) -> bool:
-        """Tell whether something waits for the device, and nothing is with it."""
+        """Tell whether commands wait for the device and none is in flight."""
         lane = self.get(device_id)
         return lane is not None and lane.in_flight is None and bool(lane.waiting)
 
     def start_read(self, device_ids: Iterable[int]) -> dict[int, CachedLane]:
         """
-        Return what is known of these lanes, which are about to be read.
+        Return the cached ones of these lanes, which are about to be read.
 
-        What others tell from now on is newer.
+        A notice that arrives from now on is newer than what is read.
         """
         cached_lanes = {}
         for device_id in device_ids:
@@ -86,13 +86,13 @@ class LaneCache:
         return cached_lanes
 
     def on_notice(self, notice: ChangeNotice) -> None:
-        """Believe nothing of the devices for which others have something."""
+        """Invalidate the lanes that other servers changed."""
         self.invalidate(notice.waiting)
         if notice.everything:
             self.invalidate(list(self._lanes))
 
     def restore_transient_state(self, lane: Lane) -> None:
-        """Add to a lane that was read what only memory has."""
+        """Add to a lane that was read the state that only memory has."""
         cached = self.get(lane.device_id)
         if lane.in_flight is not None and cached is not None and cached is not lane:
             lane.in_flight.carry_over(cached.in_flight)
@@ -101,7 +101,7 @@ class LaneCache:
         self, lane: Lane, version: int | None, changed_commands: Mapping[int, Command]
     ) -> None:
         """
-        Remember a lane that is as the database has it, where these *changed_commands*.
+        Cache a lane as the database has it now, after these *changed_commands*.
         """
         cached = self._lanes.get(lane.device_id)
         if cached is not None and cached.lane is not lane:
@@ -117,14 +117,14 @@ class LaneCache:
         self.live_devices.add(lane.device_id)
 
     def shift(self, jump: int) -> None:
-        """Move what only memory has of flights along with a clock that jumped."""
+        """Move the deadlines in memory by the *jump* of the clock."""
         self.clock_jumps += 1
         for cached in self._lanes.values():
             cached.lane.shift_deadlines(jump)
             cached.version = None
 
     def invalidate(self, device_ids: Iterable[int]) -> None:
-        """Note that these lanes may have changed: ask when one of them is wanted."""
+        """Mark these lanes as possibly changed: the next use asks the database."""
         for device_id in device_ids:
             self.live_devices.add(device_id)
             self._being_read.discard(device_id)
@@ -134,8 +134,7 @@ class LaneCache:
 
     def roll_back(self, in_flight_before: Mapping[int, InFlight | None]) -> None:
         """
-        Forget lanes that were changed in vain; these *in_flight_before* were there
-        before.
+        Restore what was in flight before a failed commit, and drop the versions.
         """
         self.invalidate(in_flight_before)
         for device_id, in_flight in in_flight_before.items():
@@ -147,7 +146,7 @@ class LaneCache:
 def _update_held_in_flight(
     old: Lane, new: Lane, changed_commands: Mapping[int, Command]
 ) -> None:
-    """Let whoever holds the old lane's flight see what becomes of it."""
+    """Update the old `InFlight` in place: callers still hold it."""
     if old.in_flight is None:
         return
     command = old.in_flight.command
@@ -157,7 +156,7 @@ def _update_held_in_flight(
 
 
 def _merge_in_flight(old: InFlight, new: InFlight) -> InFlight:
-    """Return *old* if it is the same flight: somebody holds it, and counts on it."""
+    """Return *old*, updated, if it is the same delivery: callers hold that object."""
     if old.delivery.id != new.delivery.id:
         return new
     old.command, old.delivery = new.command, new.delivery

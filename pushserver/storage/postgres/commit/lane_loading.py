@@ -1,4 +1,4 @@
-"""Lanes that others have changed are read again, and in those what has changed."""
+"""Reads the lanes that other servers changed; of long ones only the changes."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,14 +8,15 @@ from pushserver.storage.postgres.commit.lane_locking import array_literal
 from pushserver.storage.postgres.commit.lane_rows import LONG_LANE, LaneRow
 from pushserver.storage.postgres.connection.connection import Connection
 from pushserver.storage.sql import lanes as whole
+from pushserver.storage.sql.conditions import IS_LIVE
 from pushserver.storage.sql.lanes import LanesByDevice
 
 _SELECT_LIVE = (
     "SELECT device_id, id, transition_count, expires_at FROM command"
-    " WHERE state IN ('PENDING', 'SENT', 'DELIVERED')"
+    f" WHERE {IS_LIVE}"
     " AND device_id = ANY(CAST(? AS BIGINT[]))"
 )
-#: A lane in which more is new is read whole: a statement takes up to 65535 values.
+#: With more changes, lanes are read whole: a statement has at most 65535 values.
 _MAX_PARTIAL_RELOAD = 4096
 
 
@@ -27,9 +28,9 @@ def load_lanes(
     now: int,
 ) -> LanesByDevice:
     """
-    Return lanes as they are; of those that are not returned there is nothing.
+    Return the lanes of these devices; empty ones are left out.
 
-    What is *cached* is believed where it has the version that the database says.
+    A *cached* lane is used if it has the version of its row in the database.
     """
     lanes: LanesByDevice = {}
     long_lanes: list[tuple[Lane, set[int] | None]] = []
@@ -63,7 +64,7 @@ def _load_changes(
     connection: Connection, stale: Sequence[tuple[Lane, set[int] | None]], now: int
 ) -> LanesByDevice:
     """
-    Read of *stale* lanes what was changed since; None: what that is, is asked, too.
+    Read the changed commands of *stale* lanes; None: find out which those are.
     """
     differences = _find_differences(
         connection, [lane for lane, changed in stale if changed is None]
@@ -85,7 +86,7 @@ def _load_changes(
 def _find_differences(
     connection: Connection, lanes: Sequence[Lane]
 ) -> dict[int, set[int]]:
-    """Return the commands in which lanes and database differ, by their devices."""
+    """Return the commands that differ between memory and database, by device."""
     live_by_device: dict[int, set[tuple[int, ...]]] = {
         lane.device_id: set() for lane in lanes
     }
@@ -108,7 +109,7 @@ def _differing_ids(lane: Lane, live_rows: set[tuple[int, ...]]) -> set[int]:
 
 
 def _always_reloaded(lane: Lane) -> set[int]:
-    """Return what is in flight, and what follows something that may move on alone."""
+    """Return the command in flight, and those with an operation or a service."""
     command_ids = {
         each.id
         for each in lane.waiting

@@ -1,4 +1,4 @@
-"""What a round has to know first: the time, what is wanted, which lanes moved."""
+"""Starts a round: locks its devices, and reads the time, interests and lane rows."""
 
 from collections.abc import Collection, Sequence
 
@@ -9,8 +9,8 @@ from pushserver.storage.postgres.commit.lane_rows import LaneRow
 from pushserver.storage.postgres.connection.clock import DATABASE_NOW_SQL, DatabaseClock
 from pushserver.storage.postgres.connection.connection import Connection
 
-# Read within the transaction, so that all servers write the same events; and after the
-# devices are locked, so that the summaries of their lanes are the last ones.
+# Read in the transaction, so that all servers record the same events, and after the
+# devices are locked, so that the lane rows are the latest.
 _SELECT_ROUND_STATE = (
     f"SELECT {DATABASE_NOW_SQL}, wanted.scope_id, wanted.types, NULL, NULL, NULL, NULL"
     " FROM (VALUES (1)) AS once"
@@ -30,7 +30,7 @@ _BEGIN_LOCK_SELECT = (
 @attrs.frozen
 class RoundStart:
     """
-    `clock_offset` is what `DatabaseClock` hear; `lane_rows` are those of the lanes.
+    What was read: a `clock_offset` for `DatabaseClock`, and the `lane_rows`.
     """
 
     clock_offset: int
@@ -45,10 +45,10 @@ def start_round(
     device_ids: Sequence[int],
 ) -> RoundStart:
     """
-    Begin, lock the devices, and ask for all of it, in one trip.
+    Begin, lock the devices and read, all in one round trip.
 
-    What is wanted on this server is *interest*. The ids are in order, so that no two
-    rounds wait for each other.
+    *interest* is that of this server. The ids must be sorted, so that no two rounds
+    deadlock.
     """
     event_types = {scope_id: set(types) for scope_id, types in interest.items()}
     lane_rows: dict[int, LaneRow] = {}
@@ -68,5 +68,5 @@ def start_round(
 
 
 def array_literal(numbers: Collection[int]) -> str:
-    """Return numbers as PostgreSQL reads an array."""
+    """Return a literal of an array of numbers."""
     return f"{{{','.join(map(str, numbers))}}}"

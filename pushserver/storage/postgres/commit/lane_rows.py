@@ -1,7 +1,7 @@
-"""What the table `lane` says of a device's live commands, so that few read them.
+"""Rows of the table `lane`, which spare rounds most reading of commands.
 
-Who has the lane in its last version has it as it is. Of an empty lane there is nothing
-to be read, and of a long one that was changed no more than its trail names.
+A cached lane with the current version is valid. Empty lanes are not read; of long ones
+only the commands in the changelog.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -12,13 +12,13 @@ import attrs
 from pushserver.model.changes import Changes
 from pushserver.model.lane import Lane
 
-#: A shorter lane has no trail: it is read whole.
+#: A shorter lane has no changelog: it is read whole.
 LONG_LANE = 16
-#: Characters of a trail: a page of the database has room for several.
+#: Maximum length of a changelog: several fit into a page of the database.
 _MAX_CHANGELOG_LENGTH = 2000
-# Deadlines are moved without the devices' locks. If that was done since the versions
-# were asked for, the new one is negative: nobody has a lane that is so. Who moves them
-# gives all lanes a version that no lane had, so it is among none of those known.
+# Deadlines are moved without locks on the devices, and give all lanes a new version. If
+# that happened since the versions were read, the version written is negative: no cached
+# lane has it.
 _UPSERT_LANES = (
     "INSERT INTO lane (device_id, version, live_count, blocked_until, changelog)"
     " VALUES {} ON CONFLICT (device_id) DO UPDATE"
@@ -46,15 +46,15 @@ class LaneRow:
     changelog: str = ""
 
     def is_empty(self, now: int) -> bool:
-        """Tell whether nothing is remembered in the lane."""
+        """Tell whether the lane has no live command and no blocked endpoint."""
         return self.live_count == 0 and not self.may_be_blocked(now)
 
     def may_be_blocked(self, now: int) -> bool:
-        """Tell whether something may be held back."""
+        """Tell whether an endpoint may be blocked."""
         return self.blocked_until is None or self.blocked_until > now
 
     def changed_since(self, version: int) -> set[int] | None:
-        """Return the commands changed after *version*; None: nobody knows."""
+        """Return the commands changed after *version*; None if that is unknown."""
         changed: set[int] = set()
         for entry in reversed(self.changelog.split()):
             from_version, *command_ids = map(int, entry.split(","))
@@ -72,10 +72,9 @@ def updated_lane_rows(
     failed: Collection[int],
 ) -> list[tuple[int, LaneRow]]:
     """
-    Return what is to be said of the lanes that *changes* touched, by their devices.
+    Return the new rows of the lanes in *changes*, by device.
 
-    *previous_rows* is what was said of them. Of those that are *failed* nothing is
-    sure.
+    *previous_rows* are their rows until now. The rows of *failed* ones say nothing.
     """
     changed_ids = _changed_command_ids(changes)
     rows = []
@@ -93,7 +92,7 @@ def updated_lane_rows(
 
 
 def _blocked_until(lane: Lane, previous: LaneRow | None) -> int:
-    """Return until when something is held back, also by a clock that is behind ours."""
+    """Return until when an endpoint is blocked, also by a clock behind ours."""
     until = [until for _, until in lane.blocked_endpoints.values()]
     previous_until = None if previous is None else previous.blocked_until
     return max((*until, previous_until or 0))
@@ -102,12 +101,12 @@ def _blocked_until(lane: Lane, previous: LaneRow | None) -> int:
 def _changelog(
     lane: Lane, previous: LaneRow | None, command_ids: Collection[int]
 ) -> str:
-    """Return the trail of a lane in which these commands are changed, too."""
+    """Return the changelog with the change of these commands added."""
     if previous is None or lane.depth < LONG_LANE:
         return ""
     entry = ",".join(map(str, (previous.version, *command_ids)))
     changelog = f"{previous.changelog} {entry}".lstrip()
-    # The oldest steps go, also the one of which a piece would be left.
+    # The oldest entries go, also the one that would be cut.
     return (
         changelog
         if len(changelog) <= _MAX_CHANGELOG_LENGTH
@@ -116,7 +115,7 @@ def _changelog(
 
 
 def _changed_command_ids(changes: Changes) -> dict[int, set[int]]:
-    """Return the commands that are to be written, by their devices."""
+    """Return the commands that are written, by device."""
     commands = (*changes.new_commands, *changes.changed_commands.values())
     ids = [(command.device_id, command.id) for command in commands]
     ids += [
@@ -132,7 +131,7 @@ def _changed_command_ids(changes: Changes) -> dict[int, set[int]]:
 def upsert_sql(
     updated_rows: Sequence[tuple[int, LaneRow]], previous_rows: Mapping[int, LaneRow]
 ) -> str:
-    """Return what writes summaries of lanes of which these were *previous_rows*."""
+    """Return the SQL that writes *updated_rows* over *previous_rows*."""
     values_sql = ", ".join(
         f"({device_id}, {each.version}, {_or_null(each.live_count)},"
         f" {_or_null(each.blocked_until)}, '{each.changelog}')"

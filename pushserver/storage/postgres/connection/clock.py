@@ -1,4 +1,4 @@
-"""The database's time, by which ids are made: one time for all servers."""
+"""The database's time: one clock for all servers, by which ids are made."""
 
 import time
 
@@ -7,7 +7,7 @@ import attrs
 from pushserver.clock import SECOND, Clock, SystemClock
 from pushserver.storage.postgres.connection.connection import Connection
 
-#: How long a measurement counts at least; the machines' clocks drift apart.
+#: A measurement counts for at least this long; the machines' clocks drift apart.
 _MEASUREMENT_WINDOW = 60 * SECOND
 #: The database's time in SQL, in microseconds UTC.
 DATABASE_NOW_SQL = "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)"
@@ -16,10 +16,11 @@ DATABASE_NOW_SQL = "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGI
 @attrs.define(eq=False)
 class DatabaseClock:
     """
-    What time it is in the database, never ahead of it, and never before what it said.
+    Estimates the database's time; never ahead of it.
 
-    The database says what time it is; by when its answer is here that much has passed
-    at least. Where another clock than the machine's is handed in, that one is believed.
+    The offset of the database's clock to the monotonic one is measured when an answer
+    arrives, so it is at most the true one; the largest measurement counts. If another
+    clock than the machine's is handed in, that one is used instead.
     """
 
     clock: Clock
@@ -44,7 +45,7 @@ class DatabaseClock:
         )
 
     def measure_offset(self, connection: Connection) -> int:
-        """Ask the database; return by how much its time is ahead of the steady one."""
+        """Ask the database for its time; return its offset to the monotonic clock."""
         (database_now,) = connection.execute(
             f"SELECT {DATABASE_NOW_SQL}"
         ).fetchone() or (0,)
@@ -53,12 +54,12 @@ class DatabaseClock:
     @staticmethod
     def offset_from(database_now: int) -> int:
         """
-        Return by how much what was *database_now* just now is ahead of the steady time.
+        Return the offset of *database_now*, read just now, to the monotonic clock.
         """
         return database_now - _monotonic_us()
 
     def record_offset(self, offset: int) -> None:
-        """Note such an offset."""
+        """Record a measured offset."""
         if _monotonic_us() - self._window_started_at > _MEASUREMENT_WINDOW:
             self._window_started_at = _monotonic_us()
             self._previous_offset, self._offset = self._offset, None

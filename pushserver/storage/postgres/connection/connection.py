@@ -1,4 +1,4 @@
-"""A connection to PostgreSQL that looks like SQLite's to the statements."""
+"""A connection to PostgreSQL with the interface that the statements use."""
 
 import os
 import re
@@ -10,6 +10,8 @@ from itertools import count
 from typing import Any, ParamSpec, TypeVar
 
 import psycopg
+from psycopg.abc import Buffer
+from psycopg.adapt import Dumper
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 from psycopg.types.string import BytesBinaryDumper, StrDumperUnknown
@@ -20,7 +22,7 @@ from pushserver.storage.sql.connection import PostgresDialect
 P = ParamSpec("P")
 T = TypeVar("T")
 
-#: Seconds until a network that answers nothing is taken for gone.
+#: Seconds without an answer after which the network counts as down.
 _NETWORK_TIMEOUT = 5
 _CONNECT_OPTIONS: dict[str, Any] = {
     "connect_timeout": 3,
@@ -30,24 +32,24 @@ _CONNECT_OPTIONS: dict[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": _NETWORK_TIMEOUT * 1000,
 }
-# A server that is gone without a word must not keep its locks. Who waits for one gives
-# up before that, or it would get the lock when it is gone itself, and keep it as long.
-# What a commit promised holds although the database's own default may say otherwise.
+# A server that vanishes must not keep its locks. Whoever waits for one gives up sooner:
+# otherwise it might get the lock after it has vanished itself. A commit is durable
+# even if the database's default says otherwise.
 _SESSION_SETTINGS = (
     "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 1;"
     " SET tcp_keepalives_count = 3; SET tcp_user_timeout = 5000;"
     " SET idle_in_transaction_session_timeout = '3s'; SET lock_timeout = '{lock}s';"
     " SET statement_timeout = '{patience}s';"
-    # What is read after a lock was waited for must be as it is then.
+    # After waiting for a lock, statements must see what was committed meanwhile.
     " SET default_transaction_isolation = 'read committed';"
     " SELECT set_config('synchronous_commit', 'on', false)"
     " WHERE current_setting('synchronous_commit') = 'off'"
 )
-#: Seconds that a large value may take on its way.
+#: Seconds that sending a large value may take.
 _LARGE_VALUE_TIMEOUT = 20.0
 _EXTEND_IDLE_TIMEOUT = "SET LOCAL idle_in_transaction_session_timeout = '20s'"
-# Of a connection that was lost the database may not know so, and keep its locks. Its
-# number may have gone to another one since it was heard.
+# The database may not know that a connection was lost, and keep its locks. Its process
+# id may belong to another connection by now.
 _TERMINATE_BACKEND = (
     "; SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = {pid}"
     " AND datname = current_database() AND usename = current_user"
@@ -55,26 +57,24 @@ _TERMINATE_BACKEND = (
     " AND backend_start < clock_timestamp() - INTERVAL '{silence} seconds'"
 )
 _FORCE_CUSTOM_PLANS = "; SET plan_cache_mode = force_custom_plan"
-#: How connections call themselves, by what is done on them; the last is no server's.
+#: The `application_name` of connections, by their use; the last is no server's.
 READER_APPLICATION, WRITER_APPLICATION = "pushserver", "pushserver writer"
 MIGRATOR = "migration of pushserver"
-#: Seconds that they wait for a lock; those of devices are the writers' alone.
+#: Seconds that they wait for a lock; only writers lock devices.
 _LOCK_TIMEOUTS = {READER_APPLICATION: 5, WRITER_APPLICATION: 2, MIGRATOR: 5}
 _PLACEHOLDER = re.compile(r"\?(\d*)")
 
 
 class Connection(PostgresDialect):
     """
-    One connection. Whatever is bound has no type: the statement decides.
+    One connection. Parameters are sent untyped; PostgreSQL infers their types.
 
-    So a statement is planned once, whichever of its values are NULL. `pid` is the
-    database's process. Each is answered
-    before the next is sent: in the midst of a pipeline (psycopg's `executemany`) the
-    database takes a server for working that is gone, and keeps its locks for ever.
+    So a statement is planned once, whichever of its values are NULL. There is no
+    pipelining (psycopg's `executemany`): if the server vanished in the middle of a
+    pipeline, the database would never notice, and keep its locks forever.
 
-    `query_sent_at` is when
-    the question was asked that is not answered yet, `last_answer_at` when the last one
-    was answered, by the monotonic clock.
+    `pid` is the backend's process id. `query_sent_at` is when the unanswered query was
+    sent, `last_answer_at` when the last answer came, by the monotonic clock.
     """
 
     query_sent_at: float | None = None
@@ -91,7 +91,8 @@ class Connection(PostgresDialect):
         )
         self.raw.prepare_threshold = 0
         self.raw.prepared_max = 500
-        self.raw.adapters.register_dumper(str, StrDumperUnknown)
+        self.raw.adapters.register_dumper(int, _IntDumper)
+        self.raw.adapters.register_dumper(str, _TextDumper)
         self.raw.adapters.register_dumper(bytes, BytesBinaryDumper)
         self.pid = self.raw.info.backend_pid
         self.last_answer_at = time.monotonic()
@@ -107,7 +108,7 @@ class Connection(PostgresDialect):
         custom_plans: bool = False,
         replaced: "Connection | None" = None,
     ) -> None:
-        """Say, before anything else, how it is to be used; end what it is made for."""
+        """Set the session up; terminate the backend of the connection it replaces."""
         settings_sql = _SESSION_SETTINGS.format(
             patience=timeout, lock=_LOCK_TIMEOUTS[self._application_name]
         )
@@ -121,25 +122,25 @@ class Connection(PostgresDialect):
         self.is_configured = True
 
     def execute(self, sql: str, values: Sequence[Any] = (), /) -> psycopg.Cursor[Any]:
-        """Do a statement."""
+        """Execute a statement."""
         return self._call_database(
             self.raw.execute,
             number_placeholders(sql),
-            encode_parameters(values),
+            values,
             binary=True,
         )
 
     def execute_arrays(
         self, sql: str, *tables: Sequence[Sequence[Any]]
     ) -> psycopg.Cursor[Any]:
-        """Do a statement over *tables*: planned once, however many rows they have."""
+        """Execute a statement over *tables*; one plan does for any number of rows."""
         columns = (
             column for table_rows in tables for column in zip(*table_rows, strict=True)
         )
         return self.execute(sql, [_text_array_literal(column) for column in columns])
 
     def execute_all(self, sql: str, /) -> psycopg.Cursor[Any]:
-        """Do statements, separated by semicolons, in one trip; return the last one."""
+        """Execute statements, separated by semicolons, in one round trip."""
         self._extra_time = 0.0
         cursor = self._call_database(self.raw.execute, sql.encode(), prepare=False)
         while cursor.nextset():
@@ -147,7 +148,7 @@ class Connection(PostgresDialect):
         return cursor
 
     def prepare(self, parameter_types: str, sql: str, /) -> str:
-        """Return the name of *sql*, prepared on this connection, for EXECUTE."""
+        """Prepare *sql* on this connection, once; return its name for EXECUTE."""
         if sql not in self._prepared:
             name = f"own_{next(self._statement_numbers)}"
             self.execute_all(f"PREPARE {name} ({parameter_types}) AS {sql}")
@@ -156,9 +157,9 @@ class Connection(PostgresDialect):
 
     def extend_timeout(self) -> None:
         """
-        Be silent for longer while a large value is sent, until the commit.
+        Allow more time for sending large values, until the commit.
 
-        The database takes a server that has not sent a whole statement for an idle one.
+        A server that is still sending a statement counts as idle in transaction.
         """
         self.execute_all(_EXTEND_IDLE_TIMEOUT)
         self._extra_time = _LARGE_VALUE_TIMEOUT
@@ -166,7 +167,7 @@ class Connection(PostgresDialect):
     def _call_database(
         self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Do *function* that waits for the database."""
+        """Call *function*, which waits for the database."""
         self.query_sent_at = time.monotonic() + self._extra_time
         try:
             return function(*args, **kwargs)
@@ -175,7 +176,7 @@ class Connection(PostgresDialect):
 
     @property
     def is_open(self) -> bool:
-        """Tell whether it can be used, as far as is known."""
+        """Tell whether it can be used, as far as this side knows."""
         return not (self._is_aborted or self.raw.closed)
 
     @property
@@ -184,10 +185,10 @@ class Connection(PostgresDialect):
         return self.raw.info.transaction_status == TransactionStatus.INTRANS
 
     def rollback_or_close(self) -> None:
-        """Roll back what was not committed; close if that cannot be done."""
+        """Roll back; close the connection if that fails."""
         try:
             if self.raw.info.transaction_status != TransactionStatus.IDLE:
-                # With that the library may drop whatever was prepared.
+                # psycopg may drop prepared statements on ROLLBACK.
                 self._prepared.clear()
                 self.raw.execute("ROLLBACK", prepare=False)
         except psycopg.Error:
@@ -198,7 +199,7 @@ class Connection(PostgresDialect):
         self.raw.close()
 
     def abort(self) -> None:
-        """Have whatever waits for the network fail at once; from another thread."""
+        """Make whatever waits for the network fail at once; from another thread."""
         self._is_aborted = True
         if self.raw.closed:
             return
@@ -208,16 +209,16 @@ class Connection(PostgresDialect):
 
 def _check_url(url: str) -> None:
     """
-    Check that *url* can be read: what the library says of it may show the password.
+    Check that *url* is valid: psycopg's own error might show the password.
 
     Raises:
-        Misconfigured: it cannot.
+        Misconfigured: it is not.
     """
     try:
         host = str(conninfo_to_dict(url).get("host", ""))
     except psycopg.ProgrammingError:
         host = "@@"
-    # Sockets may be named with an @, but only as the first of it.
+    # The name of a socket may start with an @.
     if "@" in host[1:]:
         raise Misconfigured(
             "DATABASE cannot be read: in its user and password, write @, :, /, % and"
@@ -227,18 +228,27 @@ def _check_url(url: str) -> None:
 
 @lru_cache(maxsize=2048)
 def number_placeholders(sql: str) -> str:
-    """Write `?` and `?3` as PostgreSQL does: `$1`, `$3`."""
+    """Replace `?` and `?3` by PostgreSQL's `$1` and `$3`."""
     positions = count(1)
     return _PLACEHOLDER.sub(lambda match: f"${match[1] or next(positions)}", sql)
 
 
-def encode_parameters(values: Sequence[Any]) -> list[Any]:
-    """Return *values* as they are sent: numbers as digits, texts without NUL."""
-    return [_encode_parameter(value) for value in values]
+class _IntDumper(Dumper):
+    """Sends a number as digits of no type."""
+
+    def dump(self, obj: int) -> bytes:
+        return str(obj).encode()
+
+
+class _TextDumper(StrDumperUnknown):
+    """Sends text of no type, without NUL: PostgreSQL has none, a device may send it."""
+
+    def dump(self, obj: str) -> Buffer | None:
+        return super().dump(obj.replace("\x00", "\ufffd") if "\x00" in obj else obj)
 
 
 def _text_array_literal(values: Iterable[Any]) -> str:
-    """Return an array of texts as PostgreSQL reads it."""
+    """Return a literal of an array of texts."""
     return "{" + ",".join(map(_array_element, values)) + "}"
 
 
@@ -251,12 +261,3 @@ def _array_element(value: Any) -> str:
         escaped = value.replace("\\", "\\\\").replace('"', '\\"')
         return f'"{escaped}"'
     return str(value)
-
-
-def _encode_parameter(value: Any) -> Any:
-    if type(value) is int:
-        return str(value)
-    # No text of PostgreSQL can have it; a device may well send it.
-    if isinstance(value, str) and "\x00" in value:
-        return value.replace("\x00", "\ufffd")
-    return value

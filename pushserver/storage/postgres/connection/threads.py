@@ -1,4 +1,4 @@
-"""Connections with their threads: whatever is asked is asked from the event loop."""
+"""Connections with their threads, to be used from the event loop."""
 
 import asyncio
 import threading
@@ -22,20 +22,20 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-#: Seconds until a lost database is tried again; meanwhile nobody waits for it.
+#: Seconds until an unreachable database is tried again; calls fail at once meanwhile.
 _RECONNECT_DELAY = 0.5
-#: A connection that fails within so many seconds was dead before it was asked.
+#: A connection that fails within so many seconds was stale.
 _STALE_CONNECTION_WINDOW = 1.0
-#: Seconds for which a statement's end may be on its way.
+#: Seconds that an answer may take on the network.
 _NETWORK_SLACK = 0.5
-#: Who was answered within so many seconds is not lost when another hears nothing.
+#: A connection answered within so many seconds is kept when another times out.
 _LIVENESS_WINDOW = 1.0
 _DATABASE_DOWN = "The database is away."
 
 
 @attrs.define(eq=False)
 class Database:
-    """Where it is, and whether it was there a moment ago; shared by all threads."""
+    """The database's URL, and whether it was reachable; shared by all threads."""
 
     url: str = attrs.field(repr=False)
     retry_at: float = attrs.field(default=0.0, init=False)
@@ -47,10 +47,10 @@ class Database:
 
     def connect(self, application_name: str) -> Connection:
         """
-        Connect; while the database is lost one alone tries, and nobody waits for it.
+        Connect. While the database is down, one thread alone tries; others fail.
 
         Raises:
-            Unavailable: there is no database, or there was none a moment ago.
+            Unavailable: the database is down.
         """
         if time.monotonic() < self.retry_at:
             raise Unavailable(_DATABASE_DOWN)
@@ -74,7 +74,7 @@ class Database:
         return connection
 
     def mark_down(self) -> None:
-        """Cut all connections on which nothing was heard just now."""
+        """Abort all connections that had no answer just now."""
         self._is_down = True
         for thread in self.threads:
             thread.abort()
@@ -83,13 +83,12 @@ class Database:
 @attrs.define(eq=False)
 class ConnectionThread:
     """
-    One connection on one thread, made anew when it is lost.
+    One connection on a thread of its own; it reconnects when the connection is lost.
 
-    `timeout` is for how many seconds the database may be silent when it was asked:
-    after that the connection is cut. A statement may take as long. `application_name`
-    is what the connection is called in the database. Where little is asked, and often,
-    silence means that the network is gone: it `detects_outage`. `custom_plans`: what is
-    asked is planned for its very values each time.
+    A query that is not answered within `timeout` seconds aborts the connection. With
+    `detects_outage`, such a timeout marks the database as down; that is for connections
+    with short, frequent queries. With `custom_plans`, each query is planned for its own
+    values.
     """
 
     database: Database
@@ -112,16 +111,16 @@ class ConnectionThread:
 
     @property
     def pid(self) -> int | None:
-        """Return the database's process, as far as there is one."""
+        """Return the backend's process id, if connected."""
         connection = self._connection
         return connection.pid if connection is not None and connection.is_open else None
 
     async def run(self, work: Callable[[Connection], T]) -> T:
         """
-        Call *work* on the connection's thread, also if its caller goes meanwhile.
+        Call *work* on the connection's thread, to its end even if cancelled.
 
         Raises:
-            Unavailable: the database refused, is away, or said nothing.
+            Unavailable: the database refused, is down, or did not answer in time.
         """
         if self._is_closed:
             raise Unavailable("The database is closed.")
@@ -137,25 +136,23 @@ class ConnectionThread:
 
     @property
     def is_idle(self) -> bool:
-        """Tell whether nothing is being done on the connection."""
+        """Tell whether no call is running or waiting."""
         return self._pending_calls == 0
 
     def _start_timeout(self, call: "asyncio.Future[Any]", silent_since: float) -> None:
-        """
-        See to it that the database is not silent for ever, as it is *silent_since*
-        then.
-        """
-        loop, rest = asyncio.get_running_loop(), silent_since - time.monotonic()
-        delay = self.timeout + _NETWORK_SLACK + rest
+        """Check the connection when it has been silent for `timeout` seconds."""
+        loop = asyncio.get_running_loop()
+        elapsed = time.monotonic() - silent_since
+        delay = self.timeout + _NETWORK_SLACK - elapsed
         timer = loop.call_later(delay, self._check_timeout, call, silent_since)
         call.add_done_callback(lambda future: _stop_timer(future, timer))
 
     def _check_timeout(self, call: "asyncio.Future[Any]", silent_since: float) -> None:
-        """Go on watching what was heard of meanwhile; cut what was not."""
+        """Abort the connection, or go on watching if it had an answer meanwhile."""
         if call.done():
             return
         connection = self._connection
-        # Connecting has its own limit.
+        # Connecting has a timeout of its own.
         is_open = connection is not None and connection.is_open
         last_answer_at = (
             connection.last_answer_at
@@ -171,13 +168,13 @@ class ConnectionThread:
             self.database.mark_down()
 
     def has_waited(self, seconds: float) -> bool:
-        """Tell whether a statement was asked so long ago, and not answered yet."""
+        """Tell whether a query has been unanswered for longer than *seconds*."""
         connection = self._connection
         sent_at = None if connection is None else connection.query_sent_at
         return sent_at is not None and time.monotonic() - sent_at > seconds
 
     def abort(self) -> None:
-        """Cut the connection, unless the database was heard on it just now."""
+        """Abort the connection, unless it had an answer just now."""
         connection = self._connection
         if (
             connection is not None
@@ -215,7 +212,7 @@ class ConnectionThread:
         return self._connection
 
     async def close(self) -> None:
-        """Finish what was asked, and close."""
+        """Finish the calls that were made, then close."""
         if self._is_closed:
             return
         self._is_closed = True
@@ -231,7 +228,7 @@ class ConnectionThread:
 
 @attrs.define(eq=False)
 class Pool:
-    """Some sessions that take turns."""
+    """Several threads for reads; each call takes an idle one."""
 
     threads: Sequence[ConnectionThread]
     _idle: asyncio.LifoQueue[ConnectionThread] = attrs.field(init=False)
@@ -245,10 +242,10 @@ class Pool:
 
     async def run(self, work: Callable[[Connection], T]) -> T:
         """
-        Call *work* on the thread of a session that is idle.
+        Call *work* on an idle thread; once more if its connection was stale.
 
         Raises:
-            Unavailable: the database refused, is away, or is too slow.
+            Unavailable: the database refused, is down, or is too slow.
         """
         thread = await self._acquire()
         task = asyncio.ensure_future(_run_with_retry(thread, work))
@@ -268,7 +265,7 @@ class Pool:
             future.exception()
 
     async def close(self) -> None:
-        """Close every session."""
+        """Close every connection."""
         for thread in self.threads:
             await thread.close()
 
@@ -276,7 +273,7 @@ class Pool:
 async def _run_with_retry(
     thread: ConnectionThread, work: Callable[[Connection], T]
 ) -> T:
-    """Read; once more if the connection had died while nobody looked."""
+    """Call *work*, once more if the connection had died while it was idle."""
     loop = asyncio.get_running_loop()
     started_at = loop.time()
     try:
@@ -291,12 +288,12 @@ async def _run_with_retry(
 
 
 def _stop_timer(future: "asyncio.Future[Any]", timer: asyncio.TimerHandle) -> None:
-    """End the watch; an error that nobody waits for any more is no news."""
+    """Cancel the timer, and retrieve an error that nobody waits for any more."""
     timer.cancel()
     if not future.cancelled():
         future.exception()
 
 
 def _first_line(error: Exception) -> str:
-    """Return the first line: what follows it may show values."""
+    """Return the first line; the others may show values."""
     return str(error).partition("\n")[0]

@@ -1,4 +1,4 @@
-"""Connections that carry nothing any more though both of their ends believe in them."""
+"""Finds half-open connections and aborts them."""
 
 from collections.abc import Collection
 
@@ -10,10 +10,10 @@ from pushserver.storage.postgres.connection.threads import ConnectionThread
 
 log = structlog.get_logger(__name__)
 
-#: Seconds after which an answer is missed.
+#: Seconds without an answer after which a connection is suspected.
 _STALLED_AFTER = 1.5
-# What the database does not work on was answered, or never came to it, or not the
-# whole of it. An answer that was given a moment ago may be on its way.
+# If a backend is not working on a query, it has answered it, or never got all of it.
+# An answer of a moment ago may still be on the network.
 _BUSY_PIDS = (
     "SELECT pid FROM pg_stat_activity WHERE pid = ANY(CAST(? AS INTEGER[])) AND"
     " (state = 'active' AND wait_event IS DISTINCT FROM 'ClientRead'"
@@ -25,10 +25,9 @@ def abort_stalled_connections(
     connection: Connection, threads: Collection[ConnectionThread]
 ) -> None:
     """
-    Ask on *connection* who of *threads* waits for an answer that will not come; cut
-    those.
+    Abort those of *threads* whose queries the database is not working on.
 
-    And with them all that were not used just now: they may have gone the same way.
+    Abort idle connections along with them: those are probably half-open, too.
     """
     stalled_pids = {
         thread.pid for thread in threads if thread.has_waited(_STALLED_AFTER)

@@ -1,0 +1,55 @@
+"""Devices, and what was seen of them."""
+
+from collections.abc import Collection, Sequence
+from typing import Protocol
+
+import attrs
+
+from pushserver.model.device import Device, DeviceState, UnknownRequest
+
+
+@attrs.frozen(kw_only=True)
+class DeviceFilter:
+    """Which devices to list; None means any."""
+
+    state: DeviceState | None = None
+    tag: tuple[str, str] | None = None
+
+
+class DeviceStore(Protocol):
+    """The fleet."""
+
+    async def all_devices(self) -> Sequence[Device]:
+        """Return every device, with what was last seen of it."""
+
+    async def devices(self, device_ids: Collection[int]) -> Sequence[Device]:
+        """Return those of these devices that exist."""
+
+    async def save_devices(self, devices: Sequence[Device]) -> None:
+        """
+        Write the settings of these devices, of all or of none.
+
+        Raises:
+            Conflict: another scope has adopted one of them.
+        """
+
+    async def add_devices(self, devices: Sequence[Device]) -> None:
+        """Add devices that registered themselves; known ones stay as they are."""
+
+    async def enforce_keys(self, devices: Sequence[Device]) -> None:
+        """Require these devices' newest keys, unless a newer one was made since."""
+
+    async def delete_device(self, device_id: int) -> None:
+        """Delete the device and its shadow; its commands and results stay."""
+
+    async def save_last_seen(
+        self,
+        devices: Sequence[Device],
+        unknown_requests: Sequence[UnknownRequest],
+        *,
+        keep: int,
+    ) -> None:
+        """Write what was seen; keep each device's newest *keep* unknown requests."""
+
+    async def unknown_requests(self, device_id: int) -> Sequence[UnknownRequest]:
+        """Return the device's last unknown requests, oldest first."""

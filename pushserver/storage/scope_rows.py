@@ -1,0 +1,22 @@
+"""Scopes and tokens as rows."""
+
+from pushserver.model.scope import Scope
+from pushserver.model.token import Permission, Token
+from pushserver.storage.table import Codec, Column, Table
+
+SCOPES = Table("scope", Scope, ["id", "name", "created_at"])
+TOKENS = Table(
+    "token",
+    Token,
+    [
+        "id, hash, name",
+        Column(
+            "permissions",
+            codec=Codec(
+                lambda names: " ".join(sorted(names)),
+                lambda text: frozenset(map(Permission, text.split())),
+            ),
+        ),
+        "created_at, scope_id",
+    ],
+)

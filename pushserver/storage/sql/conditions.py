@@ -1,0 +1,44 @@
+"""Rules of the domain as SQL conditions, made of the model's own constants."""
+
+import enum
+from collections.abc import Collection
+
+from pushserver.clock import SECOND
+from pushserver.model.command import DeliveryOutcome
+from pushserver.model.device import MAX_MISSED_POLLS, MIN_OFFLINE_AFTER
+from pushserver.model.state import FINISHED, IN_FLIGHT, LIVE, CommandState
+
+# Values are written out: only a condition without placeholders lets the databases use
+# an index of those rows alone.
+
+
+def is_one_of(column: str, members: Collection[enum.StrEnum]) -> str:
+    """Return the condition that *column* has one of these values."""
+    (kind,) = {type(member) for member in members}
+    names = ", ".join(f"'{member.value}'" for member in kind if member in members)
+    return f"{column} IN ({names})"
+
+
+IS_WAITING = f"state = '{CommandState.PENDING.value}'"
+IS_LIVE = is_one_of("state", LIVE)
+IS_IN_FLIGHT = is_one_of("state", IN_FLIGHT)
+IS_FINISHED = is_one_of("state", FINISHED)
+
+#: The rule of `Device.is_online`; its placeholders are the instant and the server's
+#: hold.
+IS_ONLINE = (
+    "seen.last_seen_at > ? - coalesce(device.hold, ?) - CASE"
+    f" WHEN {MAX_MISSED_POLLS} * seen.poll_period > {MIN_OFFLINE_AFTER}"
+    f" THEN {MAX_MISSED_POLLS} * seen.poll_period ELSE {MIN_OFFLINE_AFTER} END"
+)
+
+#: An operation that waits for its first step's command.
+IS_NOT_STARTED = "status = 'RUNNING' AND queued_steps = 0"
+
+#: A delivery that was given up without a uuid blocks its endpoint for a while.
+BLOCKS_ENDPOINT = (
+    is_one_of("delivery.outcome", (DeliveryOutcome.NO_ANSWER, DeliveryOutcome.CLOSED))
+    + " AND delivery.uuid IS NULL"
+)
+#: Longer than any endpoint is blocked, in microseconds.
+BLOCKING_LOOKBACK = 86_400 * SECOND

@@ -1,0 +1,143 @@
+"""Devices, what was seen of them, and their unknown requests."""
+
+from collections.abc import Collection, Sequence
+from itertools import islice
+
+from pushserver.errors import Conflict
+from pushserver.model.device import Device, UnknownRequest
+from pushserver.storage.device_rows import (
+    DEVICES,
+    DEVICES_SEEN,
+    DEVICES_WITH_SEEN,
+    UNKNOWN_REQUESTS,
+    read_device,
+)
+from pushserver.storage.sql.access import SqlAccess
+from pushserver.storage.sql.bulk import insert, pad_ids, update, upsert
+from pushserver.storage.sql.connection import SqlConnection
+from pushserver.storage.sql.fetch import fetch_all
+
+_SELECT = (
+    f"SELECT {DEVICES_WITH_SEEN.column_list}"
+    " FROM device LEFT JOIN device_seen USING (device_id)"
+)
+_SELECT_ALL = f"{_SELECT} ORDER BY device.device_id"
+_SELECT_BY_IDS = f"{_SELECT} WHERE device.device_id IN ({{}})"
+_SELECT_ADOPTING_SCOPES = (
+    "SELECT device_id, scope_id FROM device WHERE state = 'adopted'"
+    " AND device_id IN ({})"
+)
+#: Devices in one statement.
+_ID_BATCH_SIZE = 512
+_UPSERT_DEVICE = upsert(
+    DEVICES,
+    "device_id",
+    where="device.state <> 'adopted' OR device.scope_id = excluded.scope_id",
+    must_match_all=True,
+)
+_INSERT_IF_MISSING = insert(DEVICES, " ON CONFLICT (device_id) DO NOTHING")
+_ENFORCE_KEY = update(
+    DEVICES,
+    key=("device_id", "key_hash"),
+    also="key_enforced = 1, old_key_hash = NULL",
+)
+_UPSERT_SEEN = upsert(DEVICES_SEEN, "device_id")
+_INSERT_UNKNOWN_REQUEST = insert(UNKNOWN_REQUESTS)
+_SELECT_UNKNOWN_REQUESTS = (
+    f"SELECT {UNKNOWN_REQUESTS.column_list} FROM unknown_request"
+    " WHERE device_id = ? ORDER BY id"
+)
+_TRIM_UNKNOWN_REQUESTS = (
+    "DELETE FROM unknown_request WHERE id IN (SELECT id FROM (SELECT id, row_number()"
+    " OVER (PARTITION BY device_id ORDER BY id DESC) AS place FROM unknown_request"
+    " WHERE device_id IN ({})) AS newest WHERE place > ?)"
+)
+
+
+class SqlDevices(SqlAccess):
+    """Keeps the promise of `DeviceStore`."""
+
+    async def all_devices(self) -> Sequence[Device]:
+        return await fetch_all(self.list_reader, read_device, _SELECT_ALL, ())
+
+    async def devices(self, device_ids: Collection[int]) -> Sequence[Device]:
+        if not device_ids:
+            return []
+        ids = pad_ids(device_ids)
+        sql = _SELECT_BY_IDS.format(", ".join("?" * len(ids)))
+        return await fetch_all(self.list_reader, read_device, sql, ids)
+
+    async def save_devices(self, devices: Sequence[Device]) -> None:
+        def work(connection: SqlConnection) -> list[int]:
+            adopted_elsewhere = _adopted_elsewhere(connection, devices)
+            if devices and not adopted_elsewhere:
+                _UPSERT_DEVICE.write(connection, _sorted_by_id(devices))
+            return adopted_elsewhere
+
+        adopted_elsewhere = await self.write(work)
+        if adopted_elsewhere:
+            raise Conflict(
+                f"Device {adopted_elsewhere[0]} is adopted in another scope."
+            )
+
+    async def add_devices(self, devices: Sequence[Device]) -> None:
+        await self.write(lambda c: _INSERT_IF_MISSING.write(c, _sorted_by_id(devices)))
+
+    async def enforce_keys(self, devices: Sequence[Device]) -> None:
+        await self.write(lambda c: _ENFORCE_KEY.write(c, _sorted_by_id(devices)))
+
+    async def delete_device(self, device_id: int) -> None:
+        def work(connection: SqlConnection) -> None:
+            for table in ("device", "device_seen", "unknown_request", "shadow"):
+                connection.execute(
+                    f"DELETE FROM {table} WHERE device_id = ?", (device_id,)
+                )
+
+        await self.write(work)
+
+    async def save_last_seen(
+        self,
+        devices: Sequence[Device],
+        unknown_requests: Sequence[UnknownRequest],
+        *,
+        keep: int,
+    ) -> None:
+        def work(connection: SqlConnection) -> None:
+            _UPSERT_SEEN.write(connection, _sorted_by_id(devices))
+            _INSERT_UNKNOWN_REQUEST.write(connection, unknown_requests)
+            if unknown_requests:
+                ids = pad_ids(sorted({each.device_id for each in unknown_requests}))
+                sql = _TRIM_UNKNOWN_REQUESTS.format(", ".join("?" * len(ids)))
+                connection.execute(sql, (*ids, keep))
+
+        await self.write(work)
+
+    async def unknown_requests(self, device_id: int) -> Sequence[UnknownRequest]:
+        return await fetch_all(
+            self.list_reader,
+            UNKNOWN_REQUESTS.read,
+            _SELECT_UNKNOWN_REQUESTS,
+            (device_id,),
+        )
+
+
+def _adopted_elsewhere(
+    connection: SqlConnection, devices: Sequence[Device]
+) -> list[int]:
+    """Return those of *devices* that another scope has adopted."""
+    owners: dict[int, int] = {}
+    left = iter(devices)
+    while batch := tuple(islice(left, _ID_BATCH_SIZE)):
+        ids = pad_ids([device.device_id for device in batch])
+        sql = _SELECT_ADOPTING_SCOPES.format(", ".join("?" * len(ids)))
+        owners.update(connection.execute(sql, ids).fetchall())
+    return [
+        device.device_id
+        for device in devices
+        if owners.get(device.device_id, device.scope_id) != device.scope_id
+    ]
+
+
+def _sorted_by_id(devices: Sequence[Device]) -> list[Device]:
+    """Sort devices as every server does, so that no two deadlock."""
+    return sorted(devices, key=lambda device: device.device_id)

@@ -1,0 +1,191 @@
+"""Finds and lists commands and results."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
+
+from pushserver.model.command import Result
+from pushserver.model.ids import MAX_INT64, first_id_at
+from pushserver.model.state import CommandState
+from pushserver.storage.command_rows import COMMANDS_WITH_ORDERS, DELIVERIES, RESULTS
+from pushserver.storage.history import CommandFilter, CommandRecord
+from pushserver.storage.sql.access import SqlAccess
+from pushserver.storage.sql.connection import SqlConnection
+from pushserver.storage.sql.index_range import IndexRange
+from pushserver.storage.table import Row
+
+T = TypeVar("T")
+
+#: After the wall clock was set back, ids run ahead of it by less than this (µs).
+_CLOCK_TOLERANCE = 86_400_000_000
+#: A page ends early when its bodies exceed this many bytes.
+PAGE_BYTES = 8 * 1024 * 1024
+
+_SELECT_COMMANDS = f"SELECT {COMMANDS_WITH_ORDERS.column_list} FROM command WHERE"
+_DELIVERIES = (
+    f"SELECT {DELIVERIES.column_list} FROM delivery WHERE command_id = ? ORDER BY id"
+)
+_RESULT_BY_ID = f"SELECT {RESULTS.column_list} FROM result WHERE id = ?"
+_RESULT_OF = (
+    f"SELECT {RESULTS.qualified} FROM command"
+    " JOIN result ON result.id = command.result_id"
+    " WHERE command.id = ? AND command.scope_id = ?"
+)
+
+
+class SqlHistory(SqlAccess):
+    """Keeps the promise of `CommandHistory`."""
+
+    async def find_command(
+        self, scope_id: int, command_id: int
+    ) -> CommandRecord | None:
+        def read(connection: SqlConnection) -> CommandRecord | None:
+            sql = f"{_SELECT_COMMANDS} id = ? AND scope_id = ?"
+            row = connection.execute(sql, (command_id, scope_id)).fetchone()
+            return None if row is None else _read_record(connection, row)
+
+        return await self.hot_reader.run(read)
+
+    async def find_result(self, scope_id: int, command_id: int) -> Result | None:
+        values = (command_id, scope_id)
+        return await self.list_reader.run(
+            lambda c: RESULTS.find(c.execute(_RESULT_OF, values).fetchone())
+        )
+
+    async def commands(
+        self, scope_id: int, criteria: CommandFilter, *, before: int | None, limit: int
+    ) -> Sequence[CommandRecord]:
+        def read(connection: SqlConnection) -> list[CommandRecord]:
+            sql, values = _page_query(connection, scope_id, criteria, before, limit)
+            rows = connection.execute(sql, values).fetchall()
+            records = (_read_record(connection, row) for row in rows)
+            return list(_limit_bytes(records, _body_size))
+
+        return await self.list_reader.run(read)
+
+    async def results(
+        self,
+        scope_id: int,
+        *,
+        after: int,
+        limit: int,
+        device_id: int | None,
+        orphan: bool | None,
+    ) -> Sequence[Result]:
+        before = await self.low_watermark()
+        where = {"scope_id": scope_id, "device_id": device_id}
+        orphans = (
+            ""
+            if orphan is None
+            else f" AND command_id IS {'' if orphan else 'NOT '}NULL"
+        )
+
+        def read(connection: SqlConnection) -> list[Result]:
+            indexes = [("device_id",), ("scope_id",)]
+            index_range = IndexRange(connection, where, indexes, after, before)
+            rows = connection.execute(
+                f"SELECT {RESULTS.column_list} FROM result"
+                f" WHERE {index_range.condition}{orphans}"
+                f" ORDER BY {index_range.order_oldest_first} LIMIT ?",
+                (*index_range.parameters, limit),
+            )
+            return list(_limit_bytes(map(RESULTS.read, rows), lambda r: len(r.body)))
+
+        return await self.list_reader.run(read)
+
+
+def _page_query(
+    connection: SqlConnection,
+    scope_id: int,
+    criteria: CommandFilter,
+    before: int | None,
+    limit: int,
+) -> tuple[str, list[Any]]:
+    """
+    Return the statement that reads a page for each state, and merges the pages.
+
+    `state IN (…)` would read and sort all rows of those states.
+    """
+    subqueries, values = [], []
+    states: list[CommandState | None] = [*sorted(criteria.states)] or [None]
+    extra, extra_values = _extra_conditions(criteria)
+    for state in states:
+        index_range = _index_range(connection, scope_id, criteria, state, before)
+        subqueries.append(
+            f"SELECT * FROM ({_SELECT_COMMANDS} {index_range.condition}{extra}"
+            f" ORDER BY {index_range.order_newest_first} LIMIT ?) AS page"
+        )
+        values += [*index_range.parameters, *extra_values, limit]
+    return " UNION ALL ".join(subqueries) + " ORDER BY 1 DESC LIMIT ?", [*values, limit]
+
+
+def _index_range(
+    connection: SqlConnection,
+    scope_id: int,
+    criteria: CommandFilter,
+    state: CommandState | None,
+    before: int | None,
+) -> IndexRange:
+    values = {
+        "scope_id": scope_id,
+        "state": state and state.value,
+        "device_id": criteria.device_id,
+        "operation_id": criteria.operation_id,
+        "endpoint": criteria.endpoint,
+    }
+    by_state, by_endpoint = ("scope_id", "state"), ("scope_id", "endpoint")
+    # Most commands are SUCCESSFUL.
+    is_common = CommandState.SUCCESSFUL in criteria.states
+    indexes = [
+        ("operation_id",),
+        ("device_id",),
+        *((by_endpoint, by_state) if is_common else (by_state, by_endpoint)),
+        ("scope_id",),
+    ]
+    return IndexRange(connection, values, indexes, *_id_range(criteria, before))
+
+
+def _id_range(criteria: CommandFilter, before: int | None) -> tuple[int, int]:
+    """Return the range of ids; they grow with time, so that instants bound them."""
+    after, until = criteria.created_after, criteria.created_before
+    above = -1 if after is None else first_id_at(after) - 1
+    below = MAX_INT64 if until is None else first_id_at(until + _CLOCK_TOLERANCE)
+    return above, below if before is None else min(before, below)
+
+
+def _extra_conditions(criteria: CommandFilter) -> tuple[str, list[int]]:
+    """Return the conditions that are no equality, and their values."""
+    times = {
+        " AND created_at > ?": criteria.created_after,
+        " AND created_at < ?": criteria.created_before,
+    }
+    given = {sql: value for sql, value in times.items() if value is not None}
+    sql = "".join(given)
+    if criteria.operation_id is not None:
+        sql += " AND operation_id IS NOT NULL"  # as the index has it
+    return sql, list(given.values())
+
+
+def _read_record(connection: SqlConnection, row: Row) -> CommandRecord:
+    command, command.order = COMMANDS_WITH_ORDERS.read(row)
+    deliveries = map(DELIVERIES.read, connection.execute(_DELIVERIES, (command.id,)))
+    result = None
+    if command.result_id is not None:
+        found = connection.execute(_RESULT_BY_ID, (command.result_id,))
+        result = RESULTS.find(found.fetchone())
+    return CommandRecord(command=command, deliveries=tuple(deliveries), result=result)
+
+
+def _body_size(record: CommandRecord) -> int:
+    body = record.command.order.body if record.command.order else None
+    result = record.result.body if record.result else b""
+    return len(body or "") + len(result)
+
+
+def _limit_bytes(items: Iterable[T], size_of: Callable[[T], int]) -> Iterator[T]:
+    """Yield the first item, and more until their sizes exceed PAGE_BYTES."""
+    total = 0
+    for item in items:
+        total += size_of(item)
+        if total > PAGE_BYTES and total > size_of(item):
+            return
+        yield item

@@ -1,0 +1,207 @@
+"""
+Maps values to rows: each table names its columns once, with the fields they hold.
+
+The lists of columns in SQL, and both ways between a row and its value, are made from
+that. The tables themselves are in `…_rows`.
+"""
+
+import enum
+from collections.abc import Callable, Collection, Sequence
+from operator import attrgetter
+from typing import Any, Generic, TypeVar
+
+import attrs
+import msgspec
+
+Row = Sequence[Any]
+T = TypeVar("T")
+
+
+def _unchanged(value: Any) -> Any:
+    return value
+
+
+@attrs.frozen
+class Codec:
+    """How a field is written and read; `null` stands in the column for None."""
+
+    encode: Callable[[Any], Any] = _unchanged
+    decode: Callable[[Any], Any] = _unchanged
+    null: Any = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Tell whether the column holds the field's very value."""
+        return self == PLAIN
+
+
+PLAIN = Codec()
+FLAG = Codec(int, bool)
+BLOB = Codec(decode=bytes)
+
+
+def enum_codec(members: type[enum.Enum]) -> Codec:
+    """Return the codec of an enum, which is stored by its value."""
+    # `value` is the same through two calls more, and a member of a StrEnum makes the
+    # SQLite module look for an adapter.
+    return Codec(attrgetter("_value_"), members)
+
+
+def json_codec(value_type: Any) -> Codec:
+    """Return the codec of what is stored as JSON text."""
+    return Codec(
+        lambda value: msgspec.json.encode(value).decode(),
+        msgspec.json.Decoder(value_type).decode,
+    )
+
+
+@attrs.frozen
+class Column:
+    """A column, and the field it holds: an attribute's path, such as `order.verb`."""
+
+    name: str
+    field: str = attrs.field()
+    codec: Codec = PLAIN
+
+    @field.default
+    def _same_as_name(self) -> str:
+        return self.name
+
+    @property
+    def argument(self) -> str:
+        """What the field is called where a value is made of a row."""
+        return self.field.rpartition(".")[2]
+
+
+def _as_columns(columns: Sequence[str | Column]) -> tuple[Column, ...]:
+    """Return *columns*; a text lists the names of plain ones, as SQL does."""
+    found: list[Column] = []
+    for each in columns:
+        if isinstance(each, str):
+            found += map(Column, each.split(", "))
+        else:
+            found.append(each)
+    return tuple(found)
+
+
+class RowWriter:
+    """Makes a row of some columns of a value."""
+
+    def __init__(self, columns: Sequence[Column]) -> None:
+        paths = [column.field for column in columns]
+        self._get = attrgetter(*paths)
+        self._is_single = len(paths) == 1
+        self._encoders = [
+            (index, column.codec.encode, column.codec.null)
+            for index, column in enumerate(columns)
+            if not column.codec.is_plain
+        ]
+
+    def __call__(self, value: Any) -> Row:
+        """Return the row."""
+        found = self._get(value)
+        row = [found] if self._is_single else list(found)
+        for index, encode, null in self._encoders:
+            row[index] = null if row[index] is None else encode(row[index])
+        return row
+
+
+@attrs.frozen(eq=False)
+class Table(Generic[T]):
+    """
+    Some columns of a table, and the value that a row of them makes.
+
+    `make` gets each field by its name. The first column is never NULL where there is
+    a row.
+    """
+
+    name: str
+    make: Callable[..., T]
+    columns: tuple[Column, ...] = attrs.field(converter=_as_columns)
+    row: RowWriter = attrs.field(init=False)
+    _arguments: tuple[str, ...] = attrs.field(init=False)
+    _decoders: list[tuple[str, Callable[[Any], Any], Any]] = attrs.field(init=False)
+
+    @row.default
+    def _row_writer(self) -> RowWriter:
+        return RowWriter(self.columns)
+
+    @_arguments.default
+    def _argument_names(self) -> tuple[str, ...]:
+        return tuple(column.argument for column in self.columns)
+
+    @_decoders.default
+    def _decoded_arguments(self) -> list[tuple[str, Callable[[Any], Any], Any]]:
+        return [
+            (column.argument, column.codec.decode, column.codec.null)
+            for column in self.columns
+            if not column.codec.is_plain
+        ]
+
+    @property
+    def column_list(self) -> str:
+        """The columns, as SQL lists them."""
+        return ", ".join(column.name for column in self.columns)
+
+    @property
+    def qualified(self) -> str:
+        """The same, each after the table's name, for joins."""
+        return ", ".join(f"{self.name}.{column.name}" for column in self.columns)
+
+    def aliased(self, name: str) -> "Table[T]":
+        """Return the table under the name that a statement gives it."""
+        return attrs.evolve(self, name=name)
+
+    def pick(self, *names: str) -> list[Column]:
+        """Return the columns of these names."""
+        by_name = {column.name: column for column in self.columns}
+        return [by_name[name] for name in names]
+
+    def with_fields(self, fields: Collection[str]) -> list[Column]:
+        """Return the columns that hold these fields."""
+        return [column for column in self.columns if column.field in fields]
+
+    def read(self, row: Row) -> T:
+        """Return the value that *row* holds."""
+        values = dict(zip(self._arguments, row, strict=True))
+        for argument, decode, null in self._decoders:
+            value = values[argument]
+            is_null = value is None or value == null
+            values[argument] = None if is_null else decode(value)
+        return self.make(**values)
+
+    def find(self, row: Row | None) -> T | None:
+        """Return the value that *row* holds, if there is one."""
+        return None if row is None else self.read(row)
+
+
+@attrs.frozen
+class Join:
+    """The columns of several tables in one statement."""
+
+    tables: tuple[Table[Any], ...]
+
+    @classmethod
+    def of(cls, *tables: Table[Any]) -> "Join":
+        """Return the join of *tables*."""
+        return cls(tables)
+
+    @property
+    def column_list(self) -> str:
+        """The columns, as SQL lists them."""
+        return ", ".join(table.qualified for table in self.tables)
+
+    def read(self, row: Row) -> list[Any]:
+        """Return each table's value; None where a LEFT JOIN found nothing."""
+        values, start = [], 0
+        for table in self.tables:
+            end = start + len(table.columns)
+            own = row[start:end]
+            values.append(None if own[0] is None else table.read(own))
+            start = end
+        return values
+
+
+def assignments(columns: Sequence[Column]) -> str:
+    """Return what UPDATE sets *columns* to, a placeholder for each."""
+    return ", ".join(f"{column.name} = ?" for column in columns)

@@ -1,0 +1,106 @@
+"""Tasks; the part of each device is an operation."""
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from pushserver.model.command_request import Step
+from pushserver.model.idempotency import IdempotencyKey, IdempotencyRecord
+from pushserver.model.operation import Operation, OperationStatus
+from pushserver.model.task import OperationCounts, Task
+from pushserver.model.upgrade import Upgrade
+from pushserver.storage.operations import DueStep
+
+
+class TaskStore(Protocol):
+    """Tasks, and which of their operations can go on."""
+
+    def lock(self) -> AbstractAsyncContextManager[None]:
+        """Return the lock that lets one caller, on one server, advance tasks."""
+
+    async def add_task(
+        self, task: Task, steps: Sequence[Step], upgrade: Upgrade | None = None
+    ) -> None:
+        """Add a task and its steps, and the terms that make it an *upgrade*."""
+
+    async def add_operations(self, operations: Sequence[Operation]) -> None:
+        """Add operations that have not started."""
+
+    async def replace_operations(
+        self, task: Task, replacements: Sequence[tuple[Operation, Operation]]
+    ) -> None:
+        """
+        Replace operations that have not changed since, given as (old, new).
+
+        Write the state of their *task*, too.
+        """
+
+    async def update_task_if_unchanged(
+        self, before: Task, after: Task, *, key_use: IdempotencyRecord | None = None
+    ) -> bool:
+        """
+        Compare and set: write the state *after* if the task is still as *before*.
+
+        Store *key_use* along with it; if that key is in use by then, the task stays as
+        it is. Return whether the task was written.
+        """
+
+    async def shift_task_deadlines(self, jump: int, *, now: int) -> None:
+        """
+        Move the deadlines of tasks by the *jump* of the wall clock to *now*.
+
+        A task that is planned for a later instant stays planned for it.
+        """
+
+    async def delete_preparing_task(self, task_id: int, *, limit: int) -> bool:
+        """
+        Delete at most *limit* operations of a PREPARING task; then the task itself.
+
+        Return whether no such task is left.
+        """
+
+    async def find_task(self, scope_id: int, task_id: int) -> Task | None:
+        """Return one task that is not PREPARING."""
+
+    async def tasks(
+        self, scope_id: int, *, before: int | None, limit: int
+    ) -> Sequence[Task]:
+        """List tasks that are not PREPARING, newest first, with ids below *before*."""
+
+    async def active_tasks(self) -> Sequence[Task]:
+        """Return every task that has not ended, also PREPARING ones."""
+
+    async def operation_counts(self, task_id: int) -> OperationCounts:
+        """Count a task's operations by status, without retried ones."""
+
+    async def startable_steps(
+        self, task_id: int, *, now: int, hold: int, limit: int
+    ) -> Sequence[DueStep]:
+        """
+        Return the first steps of operations whose devices are online.
+
+        `Device.is_online` says what that means; *hold* is the server's own.
+        """
+
+    async def unreachable_operations(
+        self, task_id: int, *, include_offline: bool, now: int, hold: int, limit: int
+    ) -> Sequence[Operation]:
+        """
+        Return operations that have not started and whose device is no longer in the
+        scope, or with *include_offline* also those whose device is offline.
+        """
+
+    async def unfinished_operations(
+        self, task_id: int, *, limit: int
+    ) -> Sequence[Operation]:
+        """Return operations that have not ended and are not canceled."""
+
+    async def retryable_operations(
+        self, task_id: int, statuses: frozenset[OperationStatus], *, limit: int
+    ) -> Sequence[Operation]:
+        """Return ended operations with these statuses that are not retried yet."""
+
+    async def find_idempotency_key(
+        self, key: IdempotencyKey
+    ) -> IdempotencyRecord | None:
+        """Return how an idempotency key was used."""
