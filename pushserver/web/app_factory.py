@@ -6,7 +6,7 @@ from functools import partial
 from aiohttp import web
 
 from pushserver.web import api, device_api, health, kapua
-from pushserver.web.api.route import BASE_PATH
+from pushserver.web.api.responses import BASE_PATH
 from pushserver.web.middleware import Handler, with_error_responses
 from pushserver.web.services import SERVICES, Services
 

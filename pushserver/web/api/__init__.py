@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Awaitable
-from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -10,6 +9,7 @@ from aiohttp import web
 from pushserver.web.api import (
     commands,
     devices,
+    enqueue,
     events,
     openapi,
     operations,
@@ -24,7 +24,8 @@ from pushserver.web.api import (
     upgrades,
     webhook_deliveries,
 )
-from pushserver.web.api.route import BASE_PATH, ApiCall, ApiRoute, encoded_json_response
+from pushserver.web.api.responses import BASE_PATH, encoded_json_response
+from pushserver.web.api.route import ApiCall, ApiRoute
 from pushserver.web.middleware import Handler, with_error_responses
 from pushserver.web.services import Services
 
@@ -34,21 +35,22 @@ async def get_openapi(_call: ApiCall[None, None]) -> web.StreamResponse:
     return encoded_json_response(_OPENAPI_DOCUMENT)
 
 
-ROUTES: tuple[ApiRoute[Any, Any], ...] = (
-    *commands.ROUTES,
-    *results.ROUTES,
-    *devices.ROUTES,
-    *operations.ROUTES,
-    *tasks.ROUTES,
-    *upgrades.ROUTES,
-    *shadow.ROUTES,
-    *subscriptions.ROUTES,
-    *webhook_deliveries.ROUTES,
-    *events.ROUTES,
-    *tokens.ROUTES,
-    *scopes.ROUTES,
-    *purge.ROUTES,
-    *server_status.ROUTES,
+ROUTES: tuple[ApiRoute, ...] = (
+    *enqueue.routes,
+    *commands.routes,
+    *results.routes,
+    *devices.routes,
+    *operations.routes,
+    *tasks.routes,
+    *upgrades.routes,
+    *shadow.routes,
+    *subscriptions.routes,
+    *webhook_deliveries.routes,
+    *events.routes,
+    *tokens.routes,
+    *scopes.routes,
+    *purge.routes,
+    *server_status.routes,
     ApiRoute(
         method="GET",
         path="/openapi.json",
@@ -57,6 +59,7 @@ ROUTES: tuple[ApiRoute[Any, Any], ...] = (
         handler=get_openapi,
         permission=None,
         response_type="application/json",
+        needs_store=False,
     ),
 )
 
@@ -70,11 +73,11 @@ ENQUEUE_PATH = re.compile(re.escape(BASE_PATH) + r"/devices/[0-9]+/commands", re
 def fast_enqueue_handler(services: Services) -> Handler:
     """Return what answers a POST to one of the paths `ENQUEUE_PATH`."""
 
-    def enqueue(request: web.Request) -> Awaitable[web.StreamResponse]:
+    def enqueue_fast(request: web.Request) -> Awaitable[web.StreamResponse]:
         names = {"device_id": request.raw_path.split("/", 5)[4]}
         return _ENQUEUE_ROUTE.handle_call(request, services, names)
 
-    return with_error_responses(enqueue)
+    return with_error_responses(enqueue_fast)
 
 
 def add_routes(router: web.UrlDispatcher) -> None:

@@ -1,47 +1,43 @@
-"""What programs ask for, read: one command, an array of them, or raw bytes."""
+"""Request bodies of an enqueue as commands: one, an array of them, or raw bytes."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import attrs
 import msgspec
-from aiohttp import web
-from msgspec import UnsetType
+from msgspec import UNSET
 
 from pushserver.clock import from_datetime, micros
 from pushserver.dialects.controlid.order import OCTET_STREAM, base64_body, make_order
 from pushserver.errors import Invalid, Malformed
+from pushserver.model.command import Order
 from pushserver.model.command_request import CommandRequest
 from pushserver.web.api.command_types import CommandIn, RawCommandQuery
 from pushserver.web.api.operation_types import StepIn
-from pushserver.web.api.route import (
-    JSON_MEDIA_TYPE,
-    decode_json,
-    decode_query,
-    media_type,
-    unsupported_media_type,
-)
+from pushserver.web.api.query import decode_query
+from pushserver.web.api.route import ApiCall
+from pushserver.web.json_body import decode_json
 
-#: So many commands may be enqueued by one call.
+#: One call may enqueue at most this many commands.
 MAX_COMMANDS = 1000
-
-
 _COMMAND_OR_LIST = CommandIn | list[CommandIn]
-#: Nobody means a later instant.
+#: An instant from here on is a mistake.
 LATEST_INSTANT = from_datetime(datetime(3000, 1, 1, tzinfo=UTC))
 
 
-def parse_commands(
-    request: web.Request, raw_body: bytes
-) -> tuple[list[CommandRequest], bool]:
-    """Read what is to be enqueued, and whether it came as an array."""
-    content_type = media_type(request)
-    if content_type == OCTET_STREAM:
-        query = decode_query(request.query, RawCommandQuery)
-        return [_parse_raw_command(query, raw_body)], False
-    if content_type != JSON_MEDIA_TYPE:
-        raise unsupported_media_type(request, JSON_MEDIA_TYPE, OCTET_STREAM)
-    decoded = decode_json(raw_body, _COMMAND_OR_LIST)
+def parse_commands(call: ApiCall[Any, Any]) -> tuple[list[CommandRequest], bool]:
+    """
+    Return the commands to be enqueued, and whether they came as an array.
+
+    Raises:
+        Malformed: the body is not JSON.
+        Invalid: a field is wrong; the pointer names it.
+    """
+    if call.media_type == OCTET_STREAM:
+        query = decode_query(call.request.query, RawCommandQuery)
+        return [_parse_raw_command(query, call.raw_body)], False
+    decoded = decode_json(call.raw_body, _COMMAND_OR_LIST)
     if not isinstance(decoded, list):
         return [_parse_command(decoded)], False
     if not 1 <= len(decoded) <= MAX_COMMANDS:
@@ -54,7 +50,7 @@ def parse_commands(
 def parse_steps(
     steps: Sequence[StepIn], pointer_prefix: str = "/steps"
 ) -> list[CommandRequest]:
-    """Read the steps of an operation; *pointer_prefix* is the pointer to them."""
+    """Return the steps of an operation, which are at *pointer_prefix*."""
     return [
         parse_step(step, f"{pointer_prefix}/{index}")
         for index, step in enumerate(steps)
@@ -62,12 +58,12 @@ def parse_steps(
 
 
 def parse_step(step: StepIn, pointer: str) -> CommandRequest:
-    """Read one step; *pointer* is the pointer to it."""
+    """Return the step that is at *pointer*."""
     return attrs.evolve(_parse_command_at(step, pointer), resource=step.resource)
 
 
 def _parse_command_at(command: CommandIn, pointer_prefix: str) -> CommandRequest:
-    """Read a command that is part of something; the pointer names its place."""
+    """Return the command at *pointer_prefix*; the pointer of an error begins there."""
     try:
         return _parse_command(command)
     except Invalid as error:
@@ -76,21 +72,20 @@ def _parse_command_at(command: CommandIn, pointer_prefix: str) -> CommandRequest
 
 
 def _parse_command(command: CommandIn) -> CommandRequest:
+    metadata = command.metadata
     order = make_order(
         endpoint=command.endpoint,
         verb=command.verb,
-        body=_json_or_none(command.body),
+        body=None if command.body is UNSET else _json_or_none(command.body),
         content_type=command.content_type,
         query_string=command.query_string,
-        metadata=_json_or_none(command.metadata),
+        metadata=None if metadata is UNSET else _json_or_none(metadata),
     )
-    return _with_options(CommandRequest(order=order), command)
+    return _command_request(order, command)
 
 
-def _json_or_none(raw: msgspec.Raw | UnsetType) -> bytes | None:
+def _json_or_none(raw: msgspec.Raw) -> bytes | None:
     """Return a JSON text; `null` counts as left out."""
-    if isinstance(raw, UnsetType):
-        return None
     text = bytes(raw).strip()
     return None if text == b"null" else text
 
@@ -102,49 +97,51 @@ def _parse_raw_command(query: RawCommandQuery, raw_body: bytes) -> CommandReques
         body=base64_body(raw_body),
         content_type=OCTET_STREAM,
         query_string=query.query_string,
-        metadata=_json_text(query.metadata),
+        metadata=None if query.metadata is None else _json_text(query.metadata),
     )
-    return _with_options(CommandRequest(order=order), query)
+    return _command_request(order, query)
 
 
-def _json_text(text: str | None) -> bytes | None:
-    if text is None:
-        return None
+def _json_text(text: str) -> bytes:
     try:
         return bytes(decode_json(text.encode(), msgspec.Raw))
     except Malformed:
         raise Invalid("metadata must be JSON.", pointer="/metadata") from None
 
 
-def _with_options(
-    request: CommandRequest, options: CommandIn | RawCommandQuery
+def _command_request(
+    order: Order, options: CommandIn | RawCommandQuery
 ) -> CommandRequest:
+    """Add the options of delivery to *order*; durations are above 0 if given."""
+    timeout, expires_in = options.response_timeout, options.expires_in
+    not_before = options.not_before
     return CommandRequest(
-        order=request.order,
+        order=order,
         priority=options.priority,
         guarantee=options.delivery,
         max_attempts=options.max_attempts,
-        response_timeout=_optional_micros(options.response_timeout),
-        expires_in=_optional_micros(options.expires_in),
-        not_before=parse_instant(options.not_before, "/notBefore"),
+        response_timeout=None if timeout is None else parse_duration(timeout),
+        expires_in=None if expires_in is None else parse_duration(expires_in),
+        not_before=None
+        if not_before is None
+        else parse_instant(not_before, "/notBefore"),
     )
 
 
-def parse_instant(instant: datetime | None, pointer: str) -> int | None:
+def parse_duration(seconds: float) -> int:
+    """Return *seconds*, which are above 0, in microseconds: at least one."""
+    return max(1, micros(seconds))
+
+
+def parse_instant(instant: datetime, pointer: str) -> int:
     """
-    Return an instant in microseconds UTC, if one is given.
+    Return *instant* in microseconds UTC.
 
     Raises:
-        Invalid: it is out of all reason, and could not be written down again.
+        Invalid: it is before 1970 or after 3000.
     """
-    if instant is None:
-        return None
     micros_utc = from_datetime(instant)
     if not 0 <= micros_utc < LATEST_INSTANT:
         name = pointer.removeprefix("/")
         raise Invalid(f"{name} must be between 1970 and 3000.", pointer=pointer)
     return micros_utc
-
-
-def _optional_micros(seconds: float | None) -> int | None:
-    return None if seconds is None else max(1, micros(seconds))

@@ -9,7 +9,15 @@ from msgspec import UNSET, Meta, Raw, UnsetType
 from pushserver.model.catalogue import DeliveryGuarantee
 from pushserver.model.command import DeliveryOutcome, MatchedBy
 from pushserver.model.state import CommandState
-from pushserver.web.api.types import In, Instant, Int64Text, Limit, Out, Seconds
+from pushserver.web.api.types import (
+    In,
+    Instant,
+    Int64Text,
+    Limit,
+    Out,
+    PageOut,
+    Seconds,
+)
 
 Priority = Annotated[int, Meta(ge=-100, le=100)]
 MaxAttempts = Annotated[int, Meta(ge=1, le=1000)]
@@ -101,11 +109,8 @@ class CommandOut(Out, kw_only=True):
     device_seen: bool | UnsetType = UNSET
 
 
-class CommandsOut(Out, kw_only=True):
+class CommandsOut(PageOut[CommandOut], kw_only=True):
     """A page of commands, newest first."""
-
-    items: list[CommandOut]
-    next_cursor: str | None = None
 
 
 class ResultOut(Out, kw_only=True):

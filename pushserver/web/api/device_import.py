@@ -11,7 +11,7 @@ from pushserver.errors import Invalid, Malformed, PushServerError
 from pushserver.model.ids import parse_int64
 from pushserver.web.api.device_fields import device_settings
 from pushserver.web.api.device_types import DeviceImportRow
-from pushserver.web.api.route import invalid_from_msgspec
+from pushserver.web.json_body import invalid_from_msgspec
 
 NDJSON = "application/x-ndjson"
 CSV = "text/csv"

@@ -5,7 +5,7 @@ from typing import Annotated
 from msgspec import UNSET, Meta, UnsetType
 
 from pushserver.model.device import DeviceState
-from pushserver.web.api.types import In, Instant, Int64Text, Limit, Out
+from pushserver.web.api.types import In, Instant, Int64Text, Limit, Out, PageOut
 
 DisplayName = Annotated[str, Meta(max_length=200)]
 Tags = dict[Annotated[str, Meta(max_length=100)], Annotated[str, Meta(max_length=200)]]
@@ -83,11 +83,8 @@ class DeviceOut(Out, kw_only=True):
     unknown_calls: UnknownRequestsOut | None = None
 
 
-class DevicesOut(Out, kw_only=True):
+class DevicesOut(PageOut[DeviceOut], kw_only=True):
     """A page of devices, by their ids."""
-
-    items: list[DeviceOut]
-    next_cursor: str | None = None
 
 
 class DeviceKeyIn(In):

@@ -14,7 +14,7 @@ from pushserver.model.token import Permission, Token
 from pushserver.services.completion_waiters import wait_at_most
 from pushserver.services.event_renderer import EventRenderer
 from pushserver.web.api.device_fields import parse_tag
-from pushserver.web.api.route import ApiCall, ApiRoute
+from pushserver.web.api.route import ApiCall, Routes
 from pushserver.web.api.subscription_types import EventsQuery
 from pushserver.web.middleware import CANCEL_ON_DISCONNECT
 from pushserver.web.services import Services
@@ -28,6 +28,8 @@ HEARTBEAT_INTERVAL = 15.0
 BATCH_SIZE = 200
 #: A reader that is further behind is told how many it missed.
 MAX_BACKLOG = 10_000
+
+routes = Routes(Permission.EVENTS_READ, Permission.EVENTS_READ)
 
 
 @attrs.define(eq=False)
@@ -111,8 +113,19 @@ class _EventStream:
         return b"id: %d\nevent: %s\ndata: %s\n\n" % (event.id, kind, body)
 
 
+@routes(
+    "GET",
+    "/events",
+    "streamEvents",
+    "text/event-stream",
+    request_headers={"Last-Event-ID": "Go on after this event."},
+)
 async def stream_events(call: ApiCall[EventsQuery, None]) -> web.StreamResponse:
-    """Stream events, those after `Last-Event-ID` first, or from now on."""
+    """
+    Stream events as they happen, as server-sent events.
+
+    Those after `Last-Event-ID` come first, if it is given.
+    """
     services, event_filter = call.services, _event_filter(call.query)
     cursor, is_gapless = await _start_cursor(call), True
     if cursor and _last_event_id(call) is not None:
@@ -165,19 +178,3 @@ def _event_filter(query: EventsQuery) -> SubscriptionFilter:
         device_ids=frozenset(map(int, ids)) if ids else None,
         tags=None if query.tag is None else dict([parse_tag(query.tag)]),
     )
-
-
-ROUTES = (
-    ApiRoute(
-        method="GET",
-        path="/events",
-        name="streamEvents",
-        summary="Stream events as they happen, as server-sent events",
-        handler=stream_events,
-        permission=Permission.EVENTS_READ,
-        query_type=EventsQuery,
-        response_type="text/event-stream",
-        error_statuses=(422, 503),
-        request_headers={"Last-Event-ID": "Go on after this event."},
-    ),
-)

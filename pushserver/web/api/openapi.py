@@ -8,13 +8,14 @@ from typing import Any
 import msgspec
 
 from pushserver import __version__
-from pushserver.web.api.route import BASE_PATH, JSON_MEDIA_TYPE, ApiRoute
+from pushserver.web.api.responses import BASE_PATH
+from pushserver.web.api.route import ApiRoute
+from pushserver.web.json_body import JSON_MEDIA_TYPE
 from pushserver.web.problems import Problem
 
 _PATH_PARAMETER = re.compile(r"\{(\w+)\}")
 _REF = "#/components/schemas/{name}"
 _INT64 = {"type": "string", "pattern": "^[0-9]{1,19}$"}
-_AUTH_ERROR_STATUSES = (401, 403)
 
 JsonObject = dict[str, Any]
 
@@ -22,7 +23,7 @@ JsonObject = dict[str, Any]
 _NON_JSON_SCHEMAS: Mapping[Any, JsonObject] = {str: {"type": "string"}, bytes: {}}
 
 
-def document(routes: Sequence[ApiRoute[Any, Any]]) -> JsonObject:
+def document(routes: Sequence[ApiRoute]) -> JsonObject:
     """Return the description of *routes* in OpenAPI 3.1."""
     schemas = _Schemas(routes)
     paths: dict[str, JsonObject] = {}
@@ -50,7 +51,7 @@ def document(routes: Sequence[ApiRoute[Any, Any]]) -> JsonObject:
 class _Schemas:
     """The schema of each type that a route names."""
 
-    def __init__(self, routes: Iterable[ApiRoute[Any, Any]]) -> None:
+    def __init__(self, routes: Iterable[ApiRoute]) -> None:
         types: list[Any] = [Problem]
         for route in routes:
             route_types = (
@@ -83,13 +84,13 @@ class _Schemas:
         return schema["properties"], schema.get("required", ())
 
 
-def _response_types(route: ApiRoute[Any, Any]) -> Sequence[Any]:
+def _response_types(route: ApiRoute) -> Sequence[Any]:
     if isinstance(route.response_type, tuple):
         return route.response_type
     return () if isinstance(route.response_type, str) else (route.response_type,)
 
 
-def _operation(route: ApiRoute[Any, Any], schemas: _Schemas) -> JsonObject:
+def _operation(route: ApiRoute, schemas: _Schemas) -> JsonObject:
     operation: JsonObject = {
         "operationId": route.name,
         "summary": route.summary,
@@ -105,7 +106,7 @@ def _operation(route: ApiRoute[Any, Any], schemas: _Schemas) -> JsonObject:
     return operation
 
 
-def _parameters(route: ApiRoute[Any, Any], schemas: _Schemas) -> Iterable[JsonObject]:
+def _parameters(route: ApiRoute, schemas: _Schemas) -> Iterable[JsonObject]:
     for name in _PATH_PARAMETER.findall(route.path):
         yield {
             "name": _camel(name),
@@ -139,7 +140,7 @@ def _query_parameters(kind: Any, schemas: _Schemas) -> Iterable[JsonObject]:
         }
 
 
-def _request_body(route: ApiRoute[Any, Any], schemas: _Schemas) -> JsonObject | None:
+def _request_body(route: ApiRoute, schemas: _Schemas) -> JsonObject | None:
     if route.raw_body_types is not None:
         content = {
             k: {"schema": schemas.schema_for(t)}
@@ -152,7 +153,7 @@ def _request_body(route: ApiRoute[Any, Any], schemas: _Schemas) -> JsonObject | 
     return {"required": route.body_required, "content": content}
 
 
-def _responses(route: ApiRoute[Any, Any], schemas: _Schemas) -> JsonObject:
+def _responses(route: ApiRoute, schemas: _Schemas) -> JsonObject:
     good: JsonObject = {"description": HTTPStatus(route.status).phrase}
     if isinstance(route.response_type, str):
         good["content"] = {route.response_type: {"schema": {}}}
@@ -164,15 +165,11 @@ def _responses(route: ApiRoute[Any, Any], schemas: _Schemas) -> JsonObject:
     if route.created_status is not None:
         created = HTTPStatus(route.created_status).phrase
         statuses[str(route.created_status)] = {**good, "description": created}
-    error_statuses = (
-        (*_AUTH_ERROR_STATUSES, *route.error_statuses)
-        if route.permission
-        else route.error_statuses
-    )
-    return {**statuses, **{str(s): _problem(s, schemas) for s in error_statuses}}
+    errors = {str(each): _problem(each, schemas) for each in route.error_statuses}
+    return {**statuses, **errors}
 
 
-def _response_schema(route: ApiRoute[Any, Any], schemas: _Schemas) -> JsonObject:
+def _response_schema(route: ApiRoute, schemas: _Schemas) -> JsonObject:
     alternatives = [schemas.schema_for(kind) for kind in _response_types(route)]
     return alternatives[0] if len(alternatives) == 1 else {"anyOf": alternatives}
 

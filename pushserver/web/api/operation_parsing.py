@@ -1,4 +1,4 @@
-"""What operations, tasks and upgrades are asked for, read."""
+"""Request bodies of operations, tasks and upgrades as the services take them."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,12 @@ from pushserver.model.task import FailureLimit
 from pushserver.model.upgrade import DEFAULT_APPLY_TIMEOUT, is_json_pointer
 from pushserver.services.tasks import RolloutPolicy
 from pushserver.services.upgrades import UpgradeCommands, UpgradeRequest
-from pushserver.web.api.command_parsing import parse_instant, parse_step, parse_steps
+from pushserver.web.api.command_parsing import (
+    parse_duration,
+    parse_instant,
+    parse_step,
+    parse_steps,
+)
 from pushserver.web.api.operation_types import OperationIn, StepIn, TargetsIn, TaskIn
 from pushserver.web.api.shadow_types import ShadowsIn
 from pushserver.web.api.upgrade_types import PhasesIn, PolicyIn, UpgradeIn
@@ -22,7 +27,7 @@ from pushserver.web.api.upgrade_types import PhasesIn, PolicyIn, UpgradeIn
 
 def parse_operation_request(body: OperationIn | TaskIn) -> OperationRequest:
     """
-    Read the steps, and how the whole is called.
+    Return the steps and the description of an operation.
 
     Raises:
         Invalid: a field is wrong; the pointer names it.
@@ -43,7 +48,7 @@ def parse_operation_request(body: OperationIn | TaskIn) -> OperationRequest:
 
 
 def _default_resource(requests: list[CommandRequest]) -> str:
-    """Return what an operation is called that was given no name of its own."""
+    """Return the name of an operation that was given none: its first step's."""
     if not requests:
         return "operation"
     return requests[0].resource or requests[0].order.endpoint
@@ -51,17 +56,17 @@ def _default_resource(requests: list[CommandRequest]) -> str:
 
 def parse_device_id(given: int | str, pointer: str = "/deviceId") -> int:
     """
-    Read a device's id, a number or digits.
+    Return a device's id, given as a number or as digits.
 
     Raises:
-        Invalid: it is no non-negative int64.
+        Invalid: it is not a non-negative int64.
     """
     return parse_int64(str(given), field_name="deviceId", pointer=pointer)
 
 
 def parse_target_selector(targets: TargetsIn) -> TargetSelector:
     """
-    Read which devices are meant.
+    Return the selector of the devices that are meant.
 
     Raises:
         Invalid: not exactly one way to choose them is given.
@@ -90,7 +95,7 @@ def parse_rollout_policy(
     options: TaskIn | ShadowsIn | PolicyIn, pointer_prefix: str = ""
 ) -> RolloutPolicy:
     """
-    Read how fast a task goes; *pointer_prefix* is the pointer to that.
+    Return how fast a task goes, which is given at *pointer_prefix*.
 
     Raises:
         Invalid: the limit of failures is neither a number nor a percentage.
@@ -117,12 +122,13 @@ def _failure_limit(given: int | str | None, pointer_prefix: str) -> FailureLimit
 
 def parse_upgrade(body: UpgradeIn) -> UpgradeRequest:
     """
-    Read an upgrade.
+    Return the upgrade to be made.
 
     Raises:
         Invalid: a field is wrong; the pointer names it.
     """
     policy, timeout = body.policy, body.policy.apply_timeout
+    not_before = policy.not_before
     return UpgradeRequest(
         target_version=body.target_version,
         commands=_parse_phases(body.phases),
@@ -130,8 +136,10 @@ def parse_upgrade(body: UpgradeIn) -> UpgradeRequest:
         retries=policy.retries,
         apply_timeout=DEFAULT_APPLY_TIMEOUT
         if timeout is None
-        else max(1, micros(timeout)),
-        not_before=parse_instant(policy.not_before, "/policy/notBefore"),
+        else parse_duration(timeout),
+        not_before=None
+        if not_before is None
+        else parse_instant(not_before, "/policy/notBefore"),
         name=body.name,
     )
 

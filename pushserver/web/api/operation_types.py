@@ -16,7 +16,15 @@ from pushserver.model.state import CommandState
 from pushserver.model.task import TaskState
 from pushserver.web.api.command_types import CommandIn
 from pushserver.web.api.device_types import DisplayName
-from pushserver.web.api.types import In, Instant, Int64Text, Limit, Out, Seconds
+from pushserver.web.api.types import (
+    In,
+    Instant,
+    Int64Text,
+    Limit,
+    Out,
+    PageOut,
+    Seconds,
+)
 
 Resource = Annotated[str, Meta(min_length=1, max_length=200)]
 Progress = Annotated[int, Meta(ge=0, le=100)]
@@ -87,11 +95,8 @@ class OperationOut(Out, kw_only=True):
     steps: list[StepOut] | UnsetType = UNSET
 
 
-class OperationsOut(Out, kw_only=True):
+class OperationsOut(PageOut[OperationOut], kw_only=True):
     """A page of operations, newest first."""
-
-    items: list[OperationOut]
-    next_cursor: str | None = None
 
 
 class OperationsQuery(In, kw_only=True):
@@ -129,11 +134,8 @@ class NotificationOut(Out, kw_only=True):
     message: str | None = None
 
 
-class NotificationsOut(Out, kw_only=True):
+class NotificationsOut(PageOut[NotificationOut], kw_only=True):
     """Notifications in the order they were made."""
-
-    items: list[NotificationOut]
-    next_cursor: str | None = None
 
 
 class PageQuery(In, kw_only=True):
@@ -198,11 +200,8 @@ class TaskOut(Out, kw_only=True):
     ended_at: Instant | None = None
 
 
-class TasksOut(Out, kw_only=True):
+class TasksOut(PageOut[TaskOut], kw_only=True):
     """A page of tasks, newest first."""
-
-    items: list[TaskOut]
-    next_cursor: str | None = None
 
 
 class DryRunDeviceOut(Out, kw_only=True):

@@ -1,43 +1,49 @@
-"""A route of the API: one declaration that serves, checks and describes a call."""
+"""A call of the API: one declaration that checks, serves and describes it."""
 
-from collections.abc import Awaitable, Callable, Mapping
-from functools import lru_cache
-from typing import Any, Generic, TypeVar
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from types import NoneType
+from typing import Any, Generic, TypeVar, get_args, get_type_hints
 
 import attrs
 import msgspec
 from aiohttp import web
-from multidict import MultiMapping
 
-from pushserver.errors import (
-    Forbidden,
-    Invalid,
-    Malformed,
-    NotFound,
-    UnsupportedMediaType,
-)
+from pushserver.errors import Forbidden, NotFound
 from pushserver.model.ids import parse_int64
 from pushserver.model.token import Permission, Token
+from pushserver.web.api.query import decode_query
 from pushserver.web.authentication import authenticate
-from pushserver.web.body import read_body
-from pushserver.web.response import make_response
+from pushserver.web.json_body import (
+    JSON_MEDIA_TYPE,
+    decode_json,
+    media_type,
+    read_whole_body,
+    unsupported_media_type,
+)
+from pushserver.web.middleware import LOG_FIELDS
 from pushserver.web.services import SERVICES, Services
 
 Q = TypeVar("Q")
 B = TypeVar("B")
-T = TypeVar("T")
+H = TypeVar("H", bound=Callable[..., Awaitable[web.StreamResponse]])
 
-BASE_PATH = "/api/v1"
-JSON_MEDIA_TYPE = "application/json"
-_encode = msgspec.json.Encoder().encode
+#: The request header of each call that is done once for a key.
+IDEMPOTENCY_HEADER = {
+    "Idempotency-Key": "The same key and request get the same answer, 24 h.",
+}
+_ANONYMOUS = Token(
+    id=0, scope_id=0, hash="", name="", permissions=frozenset(), created_at=0
+)
+_BODY_ERROR_STATUSES = (400, 413, 415, 422)
 
 
 @attrs.frozen
 class ApiCall(Generic[Q, B]):
     """
-    A request, checked: who calls, its query and its body in their types.
+    A checked request: who calls, its query and its body, decoded.
 
-    `path_params` are the parts of its path that the route's path has names for.
+    `path_params` are the named parts of its path. `log_fields` is for its log line:
+    ids, states and counts, never a payload, a key or a token.
     """
 
     request: web.Request
@@ -45,11 +51,14 @@ class ApiCall(Generic[Q, B]):
     services: Services
     token: Token
     query: Q
+    media_type: str
+    raw_body: bytes
     body: B
+    log_fields: dict[str, object]
 
     @property
     def scope_id(self) -> int:
-        """The scope in which everything is asked and done: the token's."""
+        """The scope in which the call reads and writes: the token's."""
         return self.token.scope_id
 
     def path_int64(self, name: str) -> int:
@@ -57,32 +66,32 @@ class ApiCall(Generic[Q, B]):
         Return a number from the path.
 
         Raises:
-            Invalid: it is none.
+            Invalid: it is not a number, or does not fit into 64 bits.
         """
         return parse_int64(self.path_params[name], field_name=name)
 
 
 @attrs.frozen(kw_only=True)
-class ApiRoute(Generic[Q, B]):
+class ApiRoute:
     """
     One call of the API.
 
-    `query_type` and `body_type` are the types of what is sent, `answer` of what comes
-    back with `status`, or with `created_status` if that made something. A route with a
-    `raw_body_types` reads its body itself; that maps each content type to what OpenAPI
-    says of it, `raw_body_query` are the query that goes with it. Without a `permission`
-    no token is
-    needed.
+    `response_type` is sent with `status`, or with `created_status` if the call created
+    something. A handler that decodes its body itself has `raw_body_types` in place of
+    `body_type`: what OpenAPI says of each media type, with `raw_body_query` for the
+    query that goes with one of them. `errors` are the statuses of this call's own;
+    those of its token, its parameters, its body and the store are added. Without a
+    `permission` no token is needed.
     """
 
     method: str
     path: str
     name: str
     summary: str
-    handler: Callable[[ApiCall[Q, B]], Awaitable[web.StreamResponse]]
+    handler: Callable[[Any], Awaitable[web.StreamResponse]]
     permission: Permission | None
-    query_type: type[Q] | None = None
-    body_type: type[B] | None = None
+    query_type: type[msgspec.Struct] | None = None
+    body_type: Any = None
     body_required: bool = True
     raw_body_types: Mapping[str, Any] | None = None
     raw_body_query: type[msgspec.Struct] | None = None
@@ -91,11 +100,33 @@ class ApiRoute(Generic[Q, B]):
     ) = None
     status: int = 200
     created_status: int | None = None
-    error_statuses: tuple[int, ...] = ()
+    errors: tuple[int, ...] = ()
+    needs_store: bool = True
     request_headers: Mapping[str, str] = attrs.Factory(dict)
+    media_types: tuple[str, ...] = attrs.field(init=False)
+
+    @media_types.default
+    def _accepted_media_types(self) -> tuple[str, ...]:
+        if self.raw_body_types is not None:
+            return tuple(self.raw_body_types)
+        return () if self.body_type is None else (JSON_MEDIA_TYPE,)
+
+    @property
+    def error_statuses(self) -> list[int]:
+        """Every status with which the call may fail."""
+        statuses = {*self.errors}
+        if self.permission is not None:
+            statuses |= {401, 403}
+        if self.media_types:
+            statuses.update(_BODY_ERROR_STATUSES)
+        if self.query_type is not None or "{" in self.path:
+            statuses.add(422)
+        if self.needs_store:
+            statuses.add(503)
+        return sorted(statuses)
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
-        """Check a request that came by the router, call the handler."""
+        """Serve a request that the router matched."""
         return await self.handle_call(
             request, request.app[SERVICES], request.match_info
         )
@@ -103,201 +134,114 @@ class ApiRoute(Generic[Q, B]):
     async def handle_call(
         self, request: web.Request, services: Services, path_params: Mapping[str, str]
     ) -> web.StreamResponse:
-        """Check the request, call the handler."""
-        token = await self._authorize(request, services)
+        """
+        Check the request and call the handler.
+
+        What is not found may have been created on another server just now: unless the
+        handler decodes its own body, it is called again once this server caught up.
+        """
+        token = _ANONYMOUS
+        if self.permission is not None:
+            token = await authenticate(request, services)
+            if not token.has_permission(self.permission):
+                raise Forbidden(f"This call needs the permission {self.permission}.")
         query = (
             decode_query(request.query, self.query_type) if self.query_type else None
         )
-        body = await self._read_body(request)
-        call = ApiCall(request, path_params, services, token, query, body)
-        try:
-            return await self.handler(call)  # type: ignore[arg-type]
-        except NotFound:
-            is_body_consumed = self.body_type is None and request.body_exists
-            if is_body_consumed or not await services.cluster_sync.catch_up():
-                raise
-        # Another server may have made it a moment ago.
-        return await self.handler(call)  # type: ignore[arg-type]
-
-    async def _authorize(self, request: web.Request, services: Services) -> Token:
-        if self.permission is None:
-            return _ANONYMOUS
-        token = await authenticate(request, services)
-        if not token.has_permission(self.permission):
-            raise Forbidden(f"This call needs the permission {self.permission}.")
-        return token
-
-    async def _read_body(self, request: web.Request) -> B | None:
-        if self.body_type is None:
-            return None
-        raw_body = await read_whole_body(request)
-        if not raw_body and not self.body_required:
-            return self.body_type()
-        if media_type(request) != JSON_MEDIA_TYPE:
-            raise unsupported_media_type(request, JSON_MEDIA_TYPE)
-        body: B = decode_json(raw_body, self.body_type)
-        return body
-
-
-_ANONYMOUS = Token(
-    id=0, scope_id=0, hash="", name="", permissions=frozenset(), created_at=0
-)
-
-
-async def read_whole_body(request: web.Request) -> bytes:
-    """
-    Return the whole body.
-
-    Raises:
-        Malformed: it did not arrive whole.
-        TooLarge: it is over the limit.
-        UnsupportedMediaType: it is compressed.
-    """
-    encoding = request.headers.get("Content-Encoding", "identity").lower()
-    if encoding not in ("identity", ""):
-        if request.content_length is None or request.content_length > _MAX_DRAINED_BODY:
-            request.protocol.close()
-        raise UnsupportedMediaType(
-            "Content-Encoding is not taken here; send the body as it is."
+        content_type, raw_body, body = "", b"", None
+        if self.media_types:
+            content_type = media_type(request)
+            raw_body = await read_whole_body(request)
+            body = self._decode_body(request, content_type, raw_body)
+        call: ApiCall[Any, Any] = ApiCall(
+            request,
+            path_params,
+            services,
+            token,
+            query,
+            content_type,
+            raw_body,
+            body,
+            request[LOG_FIELDS],
         )
-    body = await read_body(request)
-    if not body.is_complete:
-        raise Malformed("The body ended before its Content-Length was reached.")
-    return body.content
+        try:
+            return await self.handler(call)
+        except NotFound:
+            if self.raw_body_types or not await services.cluster_sync.catch_up():
+                raise
+        return await self.handler(call)
+
+    def _decode_body(
+        self, request: web.Request, content_type: str, raw_body: bytes
+    ) -> Any:
+        if not (raw_body or self.body_required):
+            return self.body_type()
+        if content_type not in self.media_types:
+            raise unsupported_media_type(request, *self.media_types)
+        return self.body_type and decode_json(raw_body, self.body_type)
 
 
-async def read_json(request: web.Request, body_type: type[T]) -> tuple[bytes, T]:
-    """
-    Return a JSON body as it came, and read into *body_type*.
+@attrs.frozen
+class Routes:
+    """The calls of one part of the API; reading and changing need a permission each."""
 
-    Raises:
-        Malformed: it is no JSON, or did not arrive whole.
-        Invalid: a field is wrong; the pointer names it.
-        UnsupportedMediaType: it is something else.
-    """
-    raw_body = await read_whole_body(request)
-    if media_type(request) != JSON_MEDIA_TYPE:
-        raise unsupported_media_type(request, JSON_MEDIA_TYPE)
-    value: T = decode_json(raw_body, body_type)
-    return raw_body, value
+    read_permission: Permission
+    write_permission: Permission
+    _routes: list[ApiRoute] = attrs.Factory(list)
+
+    def __iter__(self) -> Iterator[ApiRoute]:
+        return iter(self._routes)
+
+    def __call__(
+        self,
+        method: str,
+        path: str,
+        name: str,
+        response_type: Any = None,
+        **options: Any,
+    ) -> Callable[[H], H]:
+        """
+        Declare a call of the API; to be used as a decorator of its handler.
+
+        The handler's annotation names the types of the query and the body, the first
+        line of its docstring is the summary. *options* are the other fields of the
+        route.
+        """
+        is_read = method == "GET"
+
+        def declare(handler: H) -> H:
+            query_type, body_type = _call_types(handler)
+            defaults = {
+                "permission": self.read_permission
+                if is_read
+                else self.write_permission,
+                "summary": (handler.__doc__ or "")
+                .strip()
+                .partition("\n")[0]
+                .rstrip("."),
+            }
+            self._routes.append(
+                ApiRoute(
+                    method=method,
+                    path=path,
+                    name=name,
+                    handler=handler,
+                    query_type=query_type,
+                    body_type=body_type,
+                    response_type=response_type,
+                    **{**defaults, **options},
+                )
+            )
+            return handler
+
+        return declare
 
 
-_MAX_DRAINED_BODY = 1024 * 1024
-
-
-def media_type(request: web.Request) -> str:
-    """Return what the body is said to be, empty if nothing is said."""
-    header = request.headers.get("Content-Type", "")
-    return header.partition(";")[0].strip().lower()
-
-
-def unsupported_media_type(
-    request: web.Request, *accepted: str
-) -> UnsupportedMediaType:
-    """Return the refusal of a body of another type."""
-    given = request.headers.get("Content-Type", "none")[:100]
-    return UnsupportedMediaType(
-        f"Content-Type must be {' or '.join(accepted)}, not {given}."
+def _call_types(handler: Callable[..., object]) -> tuple[Any, Any]:
+    """Return the query's and the body's type that *handler* is annotated with."""
+    call_type = next(iter(get_type_hints(handler, include_extras=True).values()))
+    query_type, body_type = get_args(call_type)
+    return (
+        None if query_type is NoneType else query_type,
+        None if body_type is NoneType else body_type,
     )
-
-
-def decode_json(data: bytes, target_type: Any) -> Any:
-    """
-    Read JSON into *target_type*.
-
-    Raises:
-        Malformed: it is no JSON.
-        Invalid: a field is wrong; the pointer names it.
-    """
-    try:
-        return _decoder(target_type).decode(data)
-    except msgspec.ValidationError as error:
-        raise invalid_from_msgspec(error) from None
-    except RecursionError:
-        raise Malformed("The body is nested too deeply.") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Malformed(f"The body is no valid JSON: {error}.") from None
-
-
-@lru_cache
-def _decoder(target_type: Any) -> msgspec.json.Decoder[Any]:
-    """Return the reader of *target_type*; making one takes longer than reading."""
-    return msgspec.json.Decoder(target_type)
-
-
-def decode_query(query: MultiMapping[str], query_type: Any) -> Any:
-    """
-    Read a query's parameters into *query_type*; only a list takes a parameter twice.
-
-    Raises:
-        Invalid: a parameter is wrong, unknown, or doubled.
-    """
-    list_names = {
-        f.encode_name for f in msgspec.structs.fields(query_type) if _is_list(f)
-    }
-    values: dict[str, Any] = {}
-    for name, value in query.items():
-        if name in list_names:
-            values.setdefault(name, []).extend(value.split(","))
-        elif name in values:
-            raise Invalid("This parameter is there twice.", pointer=f"/{name}")
-        else:
-            values[name] = value
-    try:
-        return msgspec.convert(values, query_type, strict=False)
-    except msgspec.ValidationError as error:
-        raise invalid_from_msgspec(error) from None
-
-
-def _is_list(field: msgspec.structs.FieldInfo) -> bool:
-    return getattr(field.type, "__origin__", None) is list
-
-
-def invalid_from_msgspec(error: msgspec.ValidationError) -> Invalid:
-    """Turn msgspec's message into ours: what is wrong, and a JSON pointer to it."""
-    # Of a mapping's key msgspec tells where the mapping is.
-    message = str(error).replace(" - at `key` in `$", " (a key) - at `$")
-    text, _, path = message.partition(" - at `$")
-    # msgspec writes `[...]` for the values of a mapping, whose key it does not tell.
-    plain = path.rstrip("`").replace("[...]", "")
-    pointer = plain.replace("[", "/").replace("]", "").replace(".", "/")
-    unknown = text.partition("unknown field `")[2].rstrip("`")
-    missing = text.partition("missing required field `")[2].rstrip("`")
-    name = unknown or missing
-    return Invalid(
-        text.replace("Object contains", "There is an")
-        if unknown
-        else text.replace("Object missing", "There is no"),
-        pointer=(f"{pointer}/{name}" if name else pointer) or None,
-    )
-
-
-def json_response(
-    value: Any, *, status: int = 200, headers: Mapping[str, str] | None = None
-) -> web.StreamResponse:
-    """Render *value* as compact JSON."""
-    return encoded_json_response(_encode(value), status=status, headers=headers)
-
-
-def encoded_json_response(
-    body: bytes, *, status: int = 200, headers: Mapping[str, str] | None = None
-) -> web.StreamResponse:
-    """Return an answer whose JSON is written already."""
-    return make_response(
-        body, status=status, content_type=JSON_MEDIA_TYPE, headers=headers
-    )
-
-
-def next_link(request: web.Request, cursor: str) -> dict[str, str]:
-    """Return the `Connection` header to the page that begins at *cursor*."""
-    url = request.rel_url.update_query(cursor=cursor)
-    return {"Link": f'<{url}>; rel="next"'}
-
-
-MAX_PAGE_SIZE = 1000
-MAX_WAIT = 60.0
-
-
-def cap_limit(limit: int) -> int:
-    """Return how many items a page has at the most."""
-    return min(limit, MAX_PAGE_SIZE)

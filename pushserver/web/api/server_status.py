@@ -7,9 +7,13 @@ from pushserver.clock import rfc3339
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.token import Permission
 from pushserver.web.api.access_types import ServerOut
-from pushserver.web.api.route import ApiCall, ApiRoute, json_response
+from pushserver.web.api.responses import json_response
+from pushserver.web.api.route import ApiCall, Routes
+
+routes = Routes(Permission.DEVICES_READ, Permission.DEVICES_READ)
 
 
+@routes("GET", "/server", "getServer", ServerOut, needs_store=False)
 async def get_server(call: ApiCall[None, None]) -> web.StreamResponse:
     """Tell what this server is doing, and what it has refused."""
     services, is_first_scope = call.services, call.scope_id == DEFAULT_SCOPE_ID
@@ -23,16 +27,3 @@ async def get_server(call: ApiCall[None, None]) -> web.StreamResponse:
             counts=dict(services.fleet.counts) if is_first_scope else None,
         )
     )
-
-
-ROUTES = (
-    ApiRoute(
-        method="GET",
-        path="/server",
-        name="getServer",
-        summary="Tell what this server is doing, and what it has refused",
-        handler=get_server,
-        permission=Permission.DEVICES_READ,
-        response_type=ServerOut,
-    ),
-)

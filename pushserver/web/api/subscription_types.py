@@ -14,7 +14,7 @@ from pushserver.model.subscription import (
     WebhookState,
 )
 from pushserver.web.api.event_names import EVENT_NAMES
-from pushserver.web.api.types import In, Instant, Int64Text, Limit, Out
+from pushserver.web.api.types import In, Instant, Int64Text, Limit, Out, PageOut
 
 Url = Annotated[str, Meta(min_length=1, max_length=2000)]
 EventName = Annotated[str, Meta(extra_json_schema={"enum": [*EVENT_NAMES]})]
@@ -130,11 +130,8 @@ class WebhookDeliveryOut(Out, kw_only=True):
     attempts: list[AttemptOut]
 
 
-class WebhookDeliveriesOut(Out, kw_only=True):
+class WebhookDeliveriesOut(PageOut[WebhookDeliveryOut], kw_only=True):
     """A page of deliveries, newest events first."""
-
-    items: list[WebhookDeliveryOut]
-    next_cursor: str | None = None
 
 
 class WebhookDeliveriesQuery(In, kw_only=True):

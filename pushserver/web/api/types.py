@@ -1,12 +1,14 @@
-"""The API's JSON, as types: they read requests, write answers and make the OpenAPI.
+"""Types of the API's JSON: they decode requests, encode responses, make the OpenAPI.
 
 Fields are camelCase on the wire. Absent values are left out, never null.
 """
 
-from typing import Annotated
+from typing import Annotated, Generic, TypeVar
 
 import msgspec
 from msgspec import Meta
+
+T = TypeVar("T")
 
 _DAYS_366 = 366 * 86_400
 Seconds = Annotated[float, Meta(gt=0, le=_DAYS_366, description="Seconds.")]
@@ -23,3 +25,10 @@ class In(
 
 class Out(msgspec.Struct, rename="camel", omit_defaults=True):
     """What programs get."""
+
+
+class PageOut(Out, Generic[T], kw_only=True):
+    """A page of a list; `next_cursor` is there if another page follows."""
+
+    items: list[T]
+    next_cursor: str | None = None

@@ -16,7 +16,15 @@ from pushserver.web.api.operation_types import (
     StepIn,
     TargetsIn,
 )
-from pushserver.web.api.types import In, Instant, Int64Text, Limit, Out, Seconds
+from pushserver.web.api.types import (
+    In,
+    Instant,
+    Int64Text,
+    Limit,
+    Out,
+    PageOut,
+    Seconds,
+)
 
 Version = Annotated[str, Meta(min_length=1, max_length=200)]
 JsonPointer = Annotated[str, Meta(max_length=1000, description="A JSON Pointer.")]
@@ -119,11 +127,8 @@ class UpgradeOut(Out, kw_only=True):
     failures_cursor: str | None = None
 
 
-class UpgradesOut(Out, kw_only=True):
+class UpgradesOut(PageOut[UpgradeOut], kw_only=True):
     """A page of upgrades, newest first."""
-
-    items: list[UpgradeOut]
-    next_cursor: str | None = None
 
 
 class DeviceUpgradeOut(Out, kw_only=True):
@@ -141,11 +146,8 @@ class DeviceUpgradeOut(Out, kw_only=True):
     ended_at: Instant | None = None
 
 
-class DeviceUpgradesOut(Out, kw_only=True):
+class DeviceUpgradesOut(PageOut[DeviceUpgradeOut], kw_only=True):
     """A page of an upgrade's devices, in the order in which they were taken up."""
-
-    items: list[DeviceUpgradeOut]
-    next_cursor: str | None = None
 
 
 class DeviceUpgradesQuery(In, kw_only=True):

@@ -1,19 +1,12 @@
 """What was told to a subscription, over the API: to be seen, and to be sent again."""
 
-from functools import partial
-
 from aiohttp import web
 
 from pushserver.clock import from_datetime
-from pushserver.model.ids import parse_int64
 from pushserver.model.token import Permission
-from pushserver.web.api.route import (
-    ApiCall,
-    ApiRoute,
-    cap_limit,
-    json_response,
-    next_link,
-)
+from pushserver.web.api.query import cap_limit, optional_int64
+from pushserver.web.api.responses import json_response, page_response
+from pushserver.web.api.route import ApiCall, Routes
 from pushserver.web.api.subscription_types import (
     PingOut,
     RecoverIn,
@@ -24,12 +17,14 @@ from pushserver.web.api.subscription_types import (
 )
 from pushserver.web.api.subscription_views import attempt_out, webhook_delivery_out
 from pushserver.web.api.subscriptions import (
-    BODY_ERROR_STATUSES,
     SUBSCRIPTION_PATH,
     subscription_from_path,
 )
 
+routes = Routes(Permission.SUBSCRIPTIONS_READ, Permission.SUBSCRIPTIONS_WRITE)
 
+
+@routes("POST", SUBSCRIPTION_PATH + "/ping", "pingSubscription", PingOut, errors=(404,))
 async def ping(call: ApiCall[None, None]) -> web.StreamResponse:
     """Send a ping now, and tell what the receiver said."""
     subscription = subscription_from_path(call)
@@ -39,26 +34,38 @@ async def ping(call: ApiCall[None, None]) -> web.StreamResponse:
     )
 
 
+@routes(
+    "GET",
+    SUBSCRIPTION_PATH + "/deliveries",
+    "listDeliveries",
+    WebhookDeliveriesOut,
+    errors=(404,),
+)
 async def list_webhook_deliveries(
     call: ApiCall[WebhookDeliveriesQuery, None],
 ) -> web.StreamResponse:
     """List what was told to a subscription, with each try at it."""
     subscription, query = subscription_from_path(call), call.query
-    limit, before = cap_limit(query.limit), None
-    if query.cursor is not None:
-        before = parse_int64(query.cursor, field_name="cursor", pointer="/cursor")
+    limit = cap_limit(query.limit)
     deliveries = await call.services.store.subscriptions.deliveries(
-        subscription.id, state=query.state, before=before, limit=limit + 1
+        subscription.id,
+        state=query.state,
+        before=optional_int64(query.cursor, "cursor"),
+        limit=limit + 1,
     )
-    page = WebhookDeliveriesOut(
-        items=[webhook_delivery_out(*each) for each in deliveries[:limit]]
-    )
-    if len(deliveries) <= limit:
-        return json_response(page)
-    page.next_cursor = page.items[-1].id
-    return json_response(page, headers=next_link(call.request, page.next_cursor))
+    items = [webhook_delivery_out(*each) for each in deliveries[:limit]]
+    has_more = len(deliveries) > limit
+    return page_response(call.request, WebhookDeliveriesOut, items, has_more=has_more)
 
 
+@routes(
+    "POST",
+    SUBSCRIPTION_PATH + "/deliveries/{delivery_id}/redeliver",
+    "redeliver",
+    WebhookDeliveryOut,
+    status=202,
+    errors=(404,),
+)
 async def redeliver(call: ApiCall[None, None]) -> web.StreamResponse:
     """Send one event again, as soon as can be."""
     subscription, event_id = (
@@ -71,6 +78,14 @@ async def redeliver(call: ApiCall[None, None]) -> web.StreamResponse:
     return json_response(webhook_delivery_out(delivery, None), status=202)
 
 
+@routes(
+    "POST",
+    SUBSCRIPTION_PATH + "/recover",
+    "recoverSubscription",
+    RecoverOut,
+    status=202,
+    errors=(404, 409),
+)
 async def recover(call: ApiCall[None, RecoverIn]) -> web.StreamResponse:
     """Send everything again that was given up since a time."""
     subscription = subscription_from_path(call)
@@ -78,48 +93,3 @@ async def recover(call: ApiCall[None, RecoverIn]) -> web.StreamResponse:
         call.scope_id, subscription.id, from_datetime(call.body.since)
     )
     return json_response(RecoverOut(recovered), status=202)
-
-
-_read_route = partial(ApiRoute, method="GET", permission=Permission.SUBSCRIPTIONS_READ)
-_write_route = partial(
-    ApiRoute, method="POST", permission=Permission.SUBSCRIPTIONS_WRITE
-)
-
-ROUTES = (
-    _write_route(
-        path=SUBSCRIPTION_PATH + "/ping",
-        name="pingSubscription",
-        summary="Send a ping now, and tell what the receiver said",
-        handler=ping,
-        response_type=PingOut,
-        error_statuses=(404, 422, 503),
-    ),
-    _read_route(
-        path=SUBSCRIPTION_PATH + "/deliveries",
-        name="listDeliveries",
-        summary="List what was told to a subscription, with each try at it",
-        handler=list_webhook_deliveries,
-        query_type=WebhookDeliveriesQuery,
-        response_type=WebhookDeliveriesOut,
-        error_statuses=(404, 422, 503),
-    ),
-    _write_route(
-        path=SUBSCRIPTION_PATH + "/deliveries/{delivery_id}/redeliver",
-        name="redeliver",
-        summary="Send one event again, as soon as can be",
-        handler=redeliver,
-        response_type=WebhookDeliveryOut,
-        status=202,
-        error_statuses=(404, 422, 503),
-    ),
-    _write_route(
-        path=SUBSCRIPTION_PATH + "/recover",
-        name="recoverSubscription",
-        summary="Send everything again that was given up since a time",
-        handler=recover,
-        body_type=RecoverIn,
-        response_type=RecoverOut,
-        status=202,
-        error_statuses=BODY_ERROR_STATUSES,
-    ),
-)

@@ -9,8 +9,9 @@ from aiohttp import web
 
 from pushserver.errors import Invalid, Malformed
 from pushserver.storage.operations import PageRequest, SortField
-from pushserver.web.api.route import cap_limit, decode_json, read_whole_body
+from pushserver.web.api.query import cap_limit
 from pushserver.web.device_url import storable_text
+from pushserver.web.json_body import decode_json, read_whole_body
 from pushserver.web.kapua.problems import IllegalArgument
 
 #: Kapua counts with 32 bits.

@@ -7,8 +7,8 @@ from aiohttp import web
 
 from pushserver.dialects.kapua import bodies
 from pushserver.errors import Invalid, Malformed
-from pushserver.web.api.route import JSON_MEDIA_TYPE, decode_json, read_whole_body
 from pushserver.web.authentication import authenticate
+from pushserver.web.json_body import JSON_MEDIA_TYPE, decode_json, read_whole_body
 from pushserver.web.kapua.problems import IllegalArgument
 from pushserver.web.response import make_response
 from pushserver.web.services import SERVICES

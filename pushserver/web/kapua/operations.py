@@ -4,7 +4,7 @@ from aiohttp import web
 
 from pushserver.dialects.kapua import bodies
 from pushserver.storage.operations import OperationFilter, SortField
-from pushserver.web.api.route import JSON_MEDIA_TYPE
+from pushserver.web.json_body import JSON_MEDIA_TYPE
 from pushserver.web.kapua.list_query import (
     ListQuery,
     list_query_from_body,

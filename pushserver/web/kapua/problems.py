@@ -15,8 +15,8 @@ from pushserver.errors import (
     Unauthorized,
     UnsupportedMediaType,
 )
-from pushserver.web.api.route import JSON_MEDIA_TYPE
 from pushserver.web.device_url import storable_text
+from pushserver.web.json_body import JSON_MEDIA_TYPE
 from pushserver.web.problems import headers_of, status_of
 
 #: So many characters of what was given are shown.

@@ -114,7 +114,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def call(
-    server: LocalServer, route: ApiRoute[Any, Any], token: str | None
+    server: LocalServer, route: ApiRoute, token: str | None
 ) -> Response:
     """Call a route in a way that it takes."""
     path = re.sub(r"\{\w+\}", "1", route.path)
@@ -143,7 +143,7 @@ def test_each_its_own() -> None:
 
 
 @pytest.mark.parametrize("route", GUARDED, ids=lambda route: route.name)
-async def test_no_token(server: LocalServer, route: ApiRoute[Any, Any]) -> None:
+async def test_no_token(server: LocalServer, route: ApiRoute) -> None:
     """
     Without a token it is 401, and nothing is done.
     """
@@ -155,7 +155,7 @@ async def test_no_token(server: LocalServer, route: ApiRoute[Any, Any]) -> None:
 
 @pytest.mark.parametrize("route", GUARDED, ids=lambda route: route.name)
 async def test_every_other_permission(
-    server: LocalServer, route: ApiRoute[Any, Any]
+    server: LocalServer, route: ApiRoute
 ) -> None:
     """
     With every permission but its own, and but `admin`, it is 403.
@@ -171,7 +171,7 @@ async def test_every_other_permission(
 
 @pytest.mark.parametrize("route", GUARDED, ids=lambda route: route.name)
 async def test_its_own_permission(
-    server: LocalServer, route: ApiRoute[Any, Any]
+    server: LocalServer, route: ApiRoute
 ) -> None:
     """
     With its own permission, or with `admin`, nobody asks further.

@@ -234,7 +234,7 @@ async def tenant(server: LocalServer, name: str) -> Tenant:
 
 
 async def send_request(
-    by: Tenant, about: Tenant, route: ApiRoute[Any, Any], template: RequestTemplate
+    by: Tenant, about: Tenant, route: ApiRoute, template: RequestTemplate
 ) -> tuple[Response, str]:
     """Call a route that names *about*'s things; return also what was said."""
     own = about.ids
@@ -287,7 +287,7 @@ def test_every_route_is_asked() -> None:
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
-async def test_by_the_owner(server: LocalServer, route: ApiRoute[Any, Any]) -> None:
+async def test_by_the_owner(server: LocalServer, route: ApiRoute) -> None:
     """
     The owner is not refused what a stranger is: it is the scope that makes it so.
     """
@@ -307,7 +307,7 @@ async def test_by_the_owner(server: LocalServer, route: ApiRoute[Any, Any]) -> N
 async def test_by_a_stranger(
     server: LocalServer,
     database: str,
-    routes: Sequence[ApiRoute[Any, Any]],
+    routes: Sequence[ApiRoute],
     owner: str,
     stranger: str,
 ) -> None:
@@ -335,8 +335,8 @@ async def test_by_a_stranger(
 
 
 def requests_of(
-    routes: Sequence[ApiRoute[Any, Any]], stranger: str
-) -> Iterator[tuple[ApiRoute[Any, Any], RequestTemplate]]:
+    routes: Sequence[ApiRoute], stranger: str
+) -> Iterator[tuple[ApiRoute, RequestTemplate]]:
     """Return each way of asking, but for what is the stranger's to do."""
     for route in routes:
         if stranger != "first" or route.name not in OVER_ALL:

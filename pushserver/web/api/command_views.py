@@ -1,0 +1,70 @@
+"""Commands and results as programs read them."""
+
+from collections.abc import Sequence
+
+from msgspec import UNSET, Raw, UnsetType
+
+from pushserver.dialects.controlid.result import parse_result
+from pushserver.model.command import Command, Delivery, Order, Result
+from pushserver.storage.history import CommandRecord
+from pushserver.web.api.command_types import (
+    CommandOut,
+    CommandResultOut,
+    DeliveryOut,
+    ResultOut,
+)
+from pushserver.web.api.rendering import as_seconds, raw_json, render
+
+
+def command_out(
+    command: Command,
+    order: Order,
+    deliveries: Sequence[Delivery] = (),
+    result: Result | None = None,
+    warnings: list[str] | None = None,
+    device_seen: bool | UnsetType = UNSET,
+) -> CommandOut:
+    """Render a command."""
+    return render(
+        CommandOut,
+        command,
+        verb=order.verb,
+        body=UNSET if order.body is None else Raw(order.body),
+        content_type=order.content_type,
+        query_string=order.query_string,
+        delivery=command.guarantee,
+        response_timeout=as_seconds(command.response_timeout),
+        result=None if result is None else _command_result_out(result),
+        deliveries=[render(DeliveryOut, delivery) for delivery in deliveries],
+        metadata=UNSET if order.metadata is None else Raw(order.metadata),
+        warnings=warnings,
+        device_seen=device_seen,
+    )
+
+
+def command_record_out(record: CommandRecord) -> CommandOut:
+    """Render a command as the store has it."""
+    order = record.command.order
+    assert order is not None  # noqa: S101 - records are read with their orders
+    return command_out(record.command, order, record.deliveries, record.result)
+
+
+def _command_result_out(result: Result) -> CommandResultOut:
+    """Render what a device answered, inside its command."""
+    return render(CommandResultOut, result, **_parsed_fields(result))
+
+
+def result_out(result: Result) -> ResultOut:
+    """Render what a device posted, in the list of results."""
+    is_orphan = result.command_id is None
+    return render(ResultOut, result, **_parsed_fields(result), orphan=is_orphan)
+
+
+def _parsed_fields(result: Result) -> dict[str, object]:
+    parsed = parse_result(result.body, result.content_encoding)
+    return {
+        "response": raw_json(parsed.response),
+        "error": raw_json(parsed.error),
+        "code": raw_json(parsed.code),
+        "unreadable": parsed.unreadable,
+    }

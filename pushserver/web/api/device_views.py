@@ -1,0 +1,51 @@
+"""Devices as programs read them."""
+
+from collections.abc import Sequence
+
+from pushserver.model.device import Device, UnknownRequest
+from pushserver.model.queue_status import EMPTY_QUEUE, QueueStatus
+from pushserver.web.api.device_types import (
+    DeviceOut,
+    InFlightOut,
+    UnknownRequestOut,
+    UnknownRequestsOut,
+)
+from pushserver.web.api.rendering import as_seconds, render
+
+
+def device_out(
+    device: Device,
+    queue_status: QueueStatus = EMPTY_QUEUE,
+    unknown_requests: Sequence[UnknownRequest] = (),
+) -> DeviceOut:
+    """Render a device; in lists, its unknown requests are only counted."""
+    hold, period, in_flight = device.hold, device.poll_period, queue_status.in_flight
+    return render(
+        DeviceOut,
+        device,
+        tags=dict(device.tags),
+        hold=None if hold is None else as_seconds(hold),
+        poll_period=None if period is None else as_seconds(period),
+        queue_depth=queue_status.waiting,
+        in_flight=None if in_flight is None else render(InFlightOut, in_flight),
+        keyed=device.key_hash is not None,
+        device_seen=device.last_seen_at is not None,
+        unknown_calls=_unknown_requests_out(device, unknown_requests),
+    )
+
+
+def _unknown_requests_out(
+    device: Device, unknown_requests: Sequence[UnknownRequest]
+) -> UnknownRequestsOut | None:
+    count = device.unknown_request_count
+    if not count:
+        return None
+    last_requests = [
+        render(
+            UnknownRequestOut,
+            each,
+            body=each.body.decode("utf-8", "replace") or None,
+        )
+        for each in unknown_requests[-count:]
+    ]
+    return UnknownRequestsOut(count, last_requests)

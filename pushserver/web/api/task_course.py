@@ -1,0 +1,104 @@
+"""What tasks and upgrades share: how they are created, and how their course changes."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol
+
+import attrs
+from aiohttp import web
+
+from pushserver.model.target import TargetSelector
+from pushserver.model.task import OperationCounts, Task
+from pushserver.services.queue import IdempotentRequest
+from pushserver.services.tasks import CreatedTask, Tasks
+from pushserver.services.upgrades import Upgrades
+from pushserver.web.api.enqueue import parse_idempotent_request
+from pushserver.web.api.operation_parsing import parse_target_selector
+from pushserver.web.api.operation_types import TargetsIn
+from pushserver.web.api.operation_views import dry_run_out
+from pushserver.web.api.responses import created_id, created_response, json_response
+from pushserver.web.api.route import ApiCall, Routes
+from pushserver.web.services import Services
+
+#: Changes the state of the task with an id in a scope.
+Action = Callable[[int, int], Awaitable[tuple[Task, OperationCounts]]]
+
+
+class TargetedBody(Protocol):
+    """A request that is meant for many devices."""
+
+    targets: TargetsIn
+    dry_run: bool
+
+
+class CreateTask(Protocol):
+    """Creates a task or an upgrade of the targeted devices."""
+
+    def __call__(
+        self,
+        targets: TargetSelector,
+        /,
+        *,
+        scope_id: int,
+        created_by: int,
+        idempotency: IdempotentRequest | None,
+    ) -> Awaitable[CreatedTask]:
+        """Create it for *targets*, once for an idempotency key."""
+
+
+async def create_or_preview(
+    call: ApiCall[Any, Any], path: str, body: TargetedBody, create: CreateTask
+) -> web.StreamResponse:
+    """Create a task below *path*; for a dry run only tell which devices it is for."""
+    targets, services = parse_target_selector(body.targets), call.services
+    idempotency = parse_idempotent_request(call)
+    if body.dry_run:
+        devices = await services.tasks.preview_targets(call.scope_id, targets)
+        return json_response(dry_run_out(devices))
+    with services.queue.lock_key(idempotency):
+        created = await create(
+            targets,
+            scope_id=call.scope_id,
+            created_by=call.token.id,
+            idempotency=idempotency,
+        )
+    call.log_fields["task_id"] = created_id(created.answer)
+    return created_response(path, created.answer, replayed=created.task is None)
+
+
+@attrs.frozen
+class TaskCourse:
+    """How tasks, or upgrades, are paused, resumed, canceled and then shown."""
+
+    noun: str
+    service: Callable[[Services], Tasks | Upgrades]
+    show: Callable[[ApiCall[Any, Any]], Awaitable[web.StreamResponse]]
+
+    async def change(
+        self, call: ApiCall[Any, Any], action: Action
+    ) -> web.StreamResponse:
+        """Apply *action* to the task or upgrade that the path names, and show it."""
+        task_id = call.path_int64(f"{self.noun}_id")
+        await self.service(call.services).get(call.scope_id, task_id)
+        task, _ = await action(call.scope_id, task_id)
+        call.log_fields.update(task_id=task.id, state=task.state)
+        return await self.show(call)
+
+    def add_routes(
+        self, routes: Routes, response_type: Any, summaries: Mapping[str, str]
+    ) -> None:
+        """Declare a call for each action in *summaries*."""
+        for action, summary in summaries.items():
+            path = f"/{self.noun}s/{{{self.noun}_id}}/{action}"
+            name = action + self.noun.capitalize()
+            declare = routes(
+                "POST", path, name, response_type, errors=(404, 409), summary=summary
+            )
+            declare(self._handler(action))
+
+    def _handler(
+        self, action: str
+    ) -> Callable[[ApiCall[None, None]], Awaitable[web.StreamResponse]]:
+        async def change(call: ApiCall[None, None]) -> web.StreamResponse:
+            return await self.change(call, getattr(call.services.tasks, action))
+
+        return change

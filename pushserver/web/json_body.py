@@ -1,0 +1,95 @@
+"""JSON bodies of both program-facing APIs: read whole, decoded, and errors located."""
+
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from pushserver.errors import Invalid, Malformed, UnsupportedMediaType
+from pushserver.web.body import read_body
+
+JSON_MEDIA_TYPE = "application/json"
+#: A compressed body up to this many bytes is drained; a larger one ends the connection.
+_MAX_DRAINED_BODY = 1024 * 1024
+
+
+async def read_whole_body(request: web.Request) -> bytes:
+    """
+    Return the whole body.
+
+    Raises:
+        Malformed: the connection ended before the body did.
+        TooLarge: the body is over the limit.
+        UnsupportedMediaType: the body is compressed.
+    """
+    encoding = request.headers.get("Content-Encoding", "identity").lower()
+    if encoding not in ("identity", ""):
+        if request.content_length is None or request.content_length > _MAX_DRAINED_BODY:
+            request.protocol.close()
+        raise UnsupportedMediaType(
+            "Content-Encoding is not taken here; send the body as it is."
+        )
+    body = await read_body(request)
+    if not body.is_complete:
+        raise Malformed("The body ended before its Content-Length was reached.")
+    return body.content
+
+
+def media_type(request: web.Request) -> str:
+    """Return the body's media type without parameters; empty if none is given."""
+    header = request.headers.get("Content-Type", "")
+    return header.partition(";")[0].strip().lower()
+
+
+def unsupported_media_type(
+    request: web.Request, *accepted: str
+) -> UnsupportedMediaType:
+    """Return the error for a body of another type than those accepted."""
+    given = request.headers.get("Content-Type", "none")[:100]
+    return UnsupportedMediaType(
+        f"Content-Type must be {' or '.join(accepted)}, not {given}."
+    )
+
+
+def decode_json(data: bytes, target_type: Any) -> Any:
+    """
+    Decode JSON into *target_type*.
+
+    Raises:
+        Malformed: *data* is not JSON.
+        Invalid: a field is wrong; the pointer names it.
+    """
+    try:
+        return _decoder(target_type).decode(data)
+    except msgspec.ValidationError as error:
+        raise invalid_from_msgspec(error) from None
+    except RecursionError:
+        raise Malformed("The body is nested too deeply.") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Malformed(f"The body is no valid JSON: {error}.") from None
+
+
+@lru_cache
+def _decoder(target_type: Any) -> msgspec.json.Decoder[Any]:
+    """Return the decoder of *target_type*; building one takes longer than decoding."""
+    return msgspec.json.Decoder(target_type)
+
+
+def invalid_from_msgspec(error: msgspec.ValidationError) -> Invalid:
+    """Return msgspec's validation error as ours, its path as a JSON pointer."""
+    # For a bad key of a mapping, msgspec tells where the mapping is.
+    message = str(error).replace(" - at `key` in `$", " (a key) - at `$")
+    text, _, path = message.partition(" - at `$")
+    # msgspec writes `[...]` for a value of a mapping and does not tell its key.
+    plain = path.rstrip("`").replace("[...]", "")
+    pointer = plain.replace("[", "/").replace("]", "").replace(".", "/")
+    unknown = text.partition("unknown field `")[2].rstrip("`")
+    missing = text.partition("missing required field `")[2].rstrip("`")
+    name = unknown or missing
+    return Invalid(
+        text.replace("Object contains", "There is an")
+        if unknown
+        else text.replace("Object missing", "There is no"),
+        pointer=(f"{pointer}/{name}" if name else pointer) or None,
+    )
