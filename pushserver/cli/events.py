@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import attrs
 from cyclopts import Parameter
 
-from pushserver.cli import retrying
 from pushserver.cli.context import CliContext, InjectedContext
+from pushserver.cli.retrying import Backoff
 from pushserver.client import (
     ApiError,
     Client,
@@ -52,7 +52,6 @@ class EventReader:
     context: CliContext
     last_event_id: str | None = None
     filters: dict[str, Any] = attrs.field(factory=dict)
-    _is_unreachable: bool = attrs.field(default=False, init=False)
 
     async def read_available(self) -> AsyncGenerator[StreamMessage, None]:
         """Yield what there is by now."""
@@ -72,22 +71,18 @@ class EventReader:
 
     async def follow(self) -> AsyncGenerator[StreamMessage, None]:
         """Yield events as they come, for ever; a server that is away is waited for."""
-        backoff = retrying.INITIAL_BACKOFF
+        backoff = Backoff(self.context.print_note)
         while True:
             try:
                 async with self.client.stream_events(
                     last_event_id=self.last_event_id, **self.filters
                 ) as stream:
-                    backoff, self._is_unreachable = retrying.INITIAL_BACKOFF, False
+                    backoff.reset()
                     async for message in self._read_messages(stream):
                         yield message
-                self._report_unreachable("The server ended the stream.")
+                raise Unreachable("The server ended the stream.")
             except (Unreachable, ApiError) as error:
-                if isinstance(error, ApiError) and not error.is_transient:
-                    raise
-                self._report_unreachable(str(error))
-            await asyncio.sleep(backoff)
-            backoff = min(2 * backoff, retrying.MAX_BACKOFF)
+                await backoff.wait(error)
 
     async def _read_messages(
         self, stream: EventStream
@@ -97,11 +92,6 @@ class EventReader:
                 yield message
         finally:
             self.last_event_id = stream.last_event_id
-
-    def _report_unreachable(self, reason: str) -> None:
-        if not self._is_unreachable:
-            self.context.print_note(f"{reason} Trying again.")
-        self._is_unreachable = True
 
 
 def events(

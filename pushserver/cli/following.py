@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -20,8 +20,8 @@ from rich.progress import (
 from rich.table import Column
 from rich.text import Text
 
-from pushserver.cli.context import CliContext, strip_unprintable
-from pushserver.cli.failures import FAILURE_COLUMNS, task_failures
+from pushserver.cli.context import CliContext
+from pushserver.cli.resource_kind import ResourceKind
 from pushserver.cli.retrying import retry_while_unreachable
 from pushserver.client import Client, Json
 from pushserver.model.task import TaskState
@@ -36,63 +36,12 @@ COUNT_COLOURS = {"completed": "green", "failed": "red", "stale": "yellow"}
 OnUpdate = Callable[[Json], None]
 
 
-def counts_by_label(task: Json) -> dict[str, int]:
-    """Return a task's counts by their words; what waits is not counted as running."""
-    counts, waiting = task["counts"], task["waiting"]
-    return {
-        "waiting": waiting,
-        "running": counts["RUNNING"] - waiting,
-        "completed": counts["COMPLETED"],
-        "failed": counts["FAILED"],
-        "stale": counts["STALE"],
-    }
-
-
-@attrs.frozen(kw_only=True)
-class ResourceKind:
-    """
-    What is followed: its name, the group of its commands, and how it is asked for.
-
-    `list_failures` are asked for by its id, so many at the most (0: all).
-    """
-
-    noun: str
-    command_group: str
-    fetch: Callable[[Client, str], Awaitable[Json]]
-    counts_by_label: Callable[[Json], dict[str, int]]
-    list_failures: Callable[[Client, str, int], Awaitable[list[Json]]]
-    columns: Sequence[str]
-
-    def title(self, task: Json) -> str:
-        """Return how it is called."""
-        return strip_unprintable(
-            task.get("name") or f"{self.noun.capitalize()} {task['id']}"
-        )
-
-    def summary(self, task: Json) -> str:
-        """Return in one line how it stands."""
-        by_word = self.counts_by_label(task).items()
-        counts = ", ".join(f"{n} {word}" for word, n in by_word if n)
-        state = task["state"]
-        return f"{self.title(task)} is {state}: {counts} of {task['devices']}."
-
-
-TASK_KIND = ResourceKind(
-    noun="task",
-    command_group="tasks",
-    fetch=Client.task,
-    counts_by_label=counts_by_label,
-    list_failures=task_failures,
-    columns=FAILURE_COLUMNS,
-)
-
-
 async def follow(
     context: CliContext,
     client: Client,
     task: Json,
     limit: int,
-    kind: ResourceKind = TASK_KIND,
+    kind: ResourceKind,
 ) -> int:
     """Show *task* until it has ended or is paused; return the exit code."""
     follow_command = f"pushserver {kind.command_group} follow {task['id']}"
@@ -116,7 +65,7 @@ async def print_failures(
     client: Client,
     task: Json,
     limit: int,
-    kind: ResourceKind = TASK_KIND,
+    kind: ResourceKind,
 ) -> None:
     """Print at most *limit* failures of a task (0: all); as JSON, with the task."""
     shown = await kind.list_failures(client, task["id"], limit)
@@ -124,7 +73,7 @@ async def print_failures(
         context.print_json({**task, "failures": shown})
         return
     if shown:
-        context.print_table(shown, kind.columns)
+        context.print_table(shown, kind.failure_columns)
     counts = task["counts"]
     hidden_count = counts["FAILED"] + counts["STALE"] - len(shown)
     if hidden_count > 0:

@@ -6,9 +6,10 @@ from typing import Annotated, Any
 import msgspec
 from cyclopts import App, Parameter
 
-from pushserver.cli import following
 from pushserver.cli.context import CliContext, InjectedContext, UsageError
 from pushserver.cli.pairs import parse_body
+from pushserver.cli.resource_kind import TASK_KIND
+from pushserver.cli.task_commands import FailureLimit, report_created
 from pushserver.cli.task_options import (
     DEFAULT_TASK_OPTIONS,
     NO_TARGETS,
@@ -16,7 +17,6 @@ from pushserver.cli.task_options import (
     TargetOptions,
     TaskOptions,
 )
-from pushserver.cli.tasks import FailureLimit, print_expected, print_task
 from pushserver.client import Json
 
 app = App(name="shadow", help="Say what should be on devices, and see what is.")
@@ -69,8 +69,13 @@ async def set_(
         if if_match is not None:
             raise UsageError("--if-match is for one device.")
         change = targets.api_fields(), parse_desired(words)
-        task_arguments = (idempotency_key, failures if follow else None)
-        return await _set_many(context, *change, task_options, *task_arguments)
+        async with context.client() as client:
+            task = await client.update_desired_of_many(
+                *change, idempotency_key=idempotency_key, **task_options.api_fields()
+            )
+            return await report_created(
+                context, client, TASK_KIND, task, failures if follow else None
+            )
     task_fields = task_options.api_fields()
     expires_in = task_fields.pop("expiresIn", None)
     if task_fields or follow or idempotency_key:
@@ -84,31 +89,6 @@ async def set_(
             words[0], parse_desired(words[1:]), if_match=if_match, expires_in=expires_in
         )
     _print_shadow(context, shadow)
-    return 0
-
-
-async def _set_many(
-    context: CliContext,
-    targets: Json,
-    desired: Json,
-    task_options: TaskOptions,
-    idempotency_key: str | None,
-    failures: int | None,
-) -> int:
-    async with context.client() as client:
-        task = await client.update_desired_of_many(
-            targets,
-            desired,
-            idempotency_key=idempotency_key,
-            **task_options.api_fields(),
-        )
-        if task_options.dry_run:
-            print_expected(context, task)
-            return 0
-        if failures is not None:
-            context.print_note(f"Task {task['id']}")
-            return await following.follow(context, client, task, failures)
-    print_task(context, task)
     return 0
 
 

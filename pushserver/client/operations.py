@@ -5,7 +5,7 @@ from typing import Any
 
 import attrs
 
-from pushserver.client.transport import BaseClient, Json, path_segment
+from pushserver.client.transport import BaseClient, Json
 
 
 @attrs.define
@@ -22,37 +22,39 @@ class OperationCalls(BaseClient):
     ) -> Json:
         """Begin an operation; *fields* are its others, as the API names them."""
         body = {"deviceId": device_id, "steps": steps, **fields}
-        return await self._create("/operations", body, idempotency_key)
+        return await self._call(
+            "POST", "operations", body=body, idempotency_key=idempotency_key
+        )
 
     async def operations(self, **filters: Any) -> Json:
         """Return a page of operations, newest first."""
-        return await self._request_json("GET", "/operations", params=filters)
+        return await self._call("GET", "operations", params=filters)
 
     async def operation(self, operation_id: str) -> Json:
         """Return one operation with its steps."""
-        return await self._request_json(
-            "GET", f"/operations/{path_segment(operation_id)}"
-        )
+        return await self._call("GET", "operations", operation_id)
 
     async def cancel_operation(self, operation_id: str) -> Json:
         """Cancel what waits of an operation; a step in flight runs to its end."""
-        return await self._request_json(
-            "POST", f"/operations/{path_segment(operation_id)}/cancel"
-        )
+        return await self._call("POST", "operations", operation_id, "cancel")
 
     async def add_notification(
         self, operation_id: str, progress: int, **fields: Any
     ) -> Json:
         """Tell of an operation from outside the queue: its progress, 0 to 100."""
-        path = f"/operations/{path_segment(operation_id)}/notifications"
-        return await self._request_json(
-            "POST", path, body={"progress": progress, **fields}
+        return await self._call(
+            "POST",
+            "operations",
+            operation_id,
+            "notifications",
+            body={"progress": progress, **fields},
         )
 
     async def notifications(self, operation_id: str, **filters: Any) -> Json:
         """Return a page of an operation's notifications, in the order they came."""
-        path = f"/operations/{path_segment(operation_id)}/notifications"
-        return await self._request_json("GET", path, params=filters)
+        return await self._call(
+            "GET", "operations", operation_id, "notifications", params=filters
+        )
 
     async def create_task(
         self,
@@ -64,39 +66,31 @@ class OperationCalls(BaseClient):
     ) -> Json:
         """Make a task; with `dryRun` only return who would be hit."""
         body = {"targets": targets, "steps": steps, **fields}
-        return await self._create("/tasks", body, idempotency_key)
+        return await self._call(
+            "POST", "tasks", body=body, idempotency_key=idempotency_key
+        )
 
     async def tasks(self, **filters: Any) -> Json:
         """Return a page of tasks, newest first."""
-        return await self._request_json("GET", "/tasks", params=filters)
+        return await self._call("GET", "tasks", params=filters)
 
     async def task(self, task_id: str) -> Json:
         """Return one task and how far it is."""
-        return await self._request_json("GET", f"/tasks/{path_segment(task_id)}")
+        return await self._call("GET", "tasks", task_id)
 
     async def pause_task(self, task_id: str) -> Json:
         """Begin nothing more of a task until it is resumed."""
-        return await self._request_json("POST", f"/tasks/{path_segment(task_id)}/pause")
+        return await self._call("POST", "tasks", task_id, "pause")
 
     async def resume_task(self, task_id: str) -> Json:
         """Go on with a paused task."""
-        return await self._request_json(
-            "POST", f"/tasks/{path_segment(task_id)}/resume"
-        )
+        return await self._call("POST", "tasks", task_id, "resume")
 
     async def cancel_task(self, task_id: str) -> Json:
         """Cancel a task; steps in flight run to their end."""
-        return await self._request_json(
-            "POST", f"/tasks/{path_segment(task_id)}/cancel"
-        )
+        return await self._call("POST", "tasks", task_id, "cancel")
 
     async def retry_task(self, task_id: str, *, include_unknown: bool = False) -> Json:
         """Begin anew what failed of a task."""
         body = {"includeUnknown": include_unknown}
-        return await self._request_json(
-            "POST", f"/tasks/{path_segment(task_id)}/retry", body=body
-        )
-
-    async def _create(self, path: str, body: Json, key: str | None) -> Json:
-        headers = {"Idempotency-Key": key} if key else {}
-        return await self._request_json("POST", path, body=body, headers=headers)
+        return await self._call("POST", "tasks", task_id, "retry", body=body)

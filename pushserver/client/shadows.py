@@ -5,7 +5,7 @@ from typing import Any
 
 import attrs
 
-from pushserver.client.transport import BaseClient, Json, path_segment
+from pushserver.client.transport import BaseClient, Json
 
 
 @attrs.define
@@ -14,9 +14,7 @@ class ShadowCalls(BaseClient):
 
     async def shadow(self, device_id: str) -> Json:
         """Return what is desired and known of a device."""
-        return await self._request_json(
-            "GET", f"/devices/{path_segment(device_id)}/shadow"
-        )
+        return await self._call("GET", "devices", device_id, "shadow")
 
     async def update_desired(
         self,
@@ -27,19 +25,29 @@ class ShadowCalls(BaseClient):
         expires_in: int | None = None,
     ) -> Json:
         """Change what is desired of a device; return its shadow."""
-        path = f"/devices/{path_segment(device_id)}/shadow"
         headers = {} if if_match is None else {"If-Match": f'"{if_match}"'}
         params = {"expiresIn": expires_in}
-        return await self._request_json(
-            "PATCH", path, body=desired, params=params, headers=headers
+        return await self._call(
+            "PATCH",
+            "devices",
+            device_id,
+            "shadow",
+            body=desired,
+            params=params,
+            headers=headers,
         )
 
     async def refresh_shadow(
         self, device_id: str, keys: Mapping[str, Sequence[str]]
     ) -> list[Json]:
         """Ask a device for all that is known of, and for *keys*."""
-        path = f"/devices/{path_segment(device_id)}/shadow/refresh"
-        return list((await self._request_json("POST", path, body=keys))["items"])
+        return list(
+            (
+                await self._call(
+                    "POST", "devices", device_id, "shadow", "refresh", body=keys
+                )
+            )["items"]
+        )
 
     async def update_desired_of_many(
         self,
@@ -51,5 +59,6 @@ class ShadowCalls(BaseClient):
     ) -> Json:
         """Change what is desired of many devices; return the task that sends it."""
         body = {"targets": targets, "desired": desired, **fields}
-        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
-        return await self._request_json("PATCH", "/shadows", body=body, headers=headers)
+        return await self._call(
+            "PATCH", "shadows", body=body, idempotency_key=idempotency_key
+        )

@@ -14,7 +14,6 @@ from pushserver.client.transport import (
     ApiResponse,
     BaseClient,
     Json,
-    path_segment,
     translate_network_errors,
 )
 
@@ -28,66 +27,58 @@ class SubscriptionCalls(BaseClient):
     ) -> Json:
         """Make a subscription; its secret is shown this once."""
         body = {"url": url, "events": list(events), **fields}
-        return await self._request_json("POST", "/subscriptions", body=body)
+        return await self._call("POST", "subscriptions", body=body)
 
     async def subscriptions(self) -> Json:
         """Return the subscriptions, oldest first."""
-        return await self._request_json("GET", "/subscriptions")
+        return await self._call("GET", "subscriptions")
 
     async def subscription(self, subscription_id: str) -> Json:
         """Return one subscription, and how it does."""
-        return await self._request_json("GET", _subscription_path(subscription_id))
+        return await self._call("GET", "subscriptions", subscription_id)
 
     async def update_subscription(self, subscription_id: str, **fields: Any) -> Json:
         """Change some of a subscription's fields; None takes a filter away."""
-        return await self._request_json(
-            "PATCH", _subscription_path(subscription_id), body=fields
-        )
+        return await self._call("PATCH", "subscriptions", subscription_id, body=fields)
 
     async def delete_subscription(self, subscription_id: str) -> None:
         """Forget a subscription and what it waits for."""
-        await self._request("DELETE", _subscription_path(subscription_id))
+        await self._request("DELETE", "subscriptions", subscription_id)
 
     async def ping_subscription(self, subscription_id: str) -> Json:
         """Have a ping sent now, and return what the receiver said."""
-        return await self._request_json(
-            "POST", _subscription_path(subscription_id, "/ping")
-        )
+        return await self._call("POST", "subscriptions", subscription_id, "ping")
 
     async def rotate_secret(self, subscription_id: str) -> Json:
         """Make a new secret; it is shown this once."""
-        return await self._request_json(
-            "POST", _subscription_path(subscription_id, "/secret/rotate")
+        return await self._call(
+            "POST", "subscriptions", subscription_id, "secret", "rotate"
         )
 
     async def enable_subscription(self, subscription_id: str) -> Json:
         """Go on with a subscription where it stood."""
-        return await self._request_json(
-            "POST", _subscription_path(subscription_id, "/enable")
-        )
+        return await self._call("POST", "subscriptions", subscription_id, "enable")
 
     async def disable_subscription(self, subscription_id: str) -> Json:
         """Have nothing more sent until it is enabled."""
-        return await self._request_json(
-            "POST", _subscription_path(subscription_id, "/disable")
-        )
+        return await self._call("POST", "subscriptions", subscription_id, "disable")
 
     async def deliveries(self, subscription_id: str, **filters: Any) -> Json:
         """Return a page of what was told to a subscription, newest events first."""
-        path = _subscription_path(subscription_id, "/deliveries")
-        return await self._request_json("GET", path, params=filters)
+        return await self._call(
+            "GET", "subscriptions", subscription_id, "deliveries", params=filters
+        )
 
     async def redeliver(self, subscription_id: str, delivery_id: str) -> Json:
         """Have one event sent again."""
-        path = _subscription_path(
-            subscription_id, f"/deliveries/{path_segment(delivery_id)}/redeliver"
-        )
-        return await self._request_json("POST", path)
+        path = "subscriptions", subscription_id, "deliveries", delivery_id, "redeliver"
+        return await self._call("POST", *path)
 
     async def recover(self, subscription_id: str, since: str) -> Json:
         """Have everything sent again that was given up of events since an instant."""
-        path = _subscription_path(subscription_id, "/recover")
-        return await self._request_json("POST", path, body={"since": since})
+        return await self._call(
+            "POST", "subscriptions", subscription_id, "recover", body={"since": since}
+        )
 
     @asynccontextmanager
     async def stream_events(
@@ -115,7 +106,3 @@ class SubscriptionCalls(BaseClient):
                 )
                 raise ApiError(error_answer.status, error_answer.json())
             yield EventStream(self.server, response.content.iter_any(), last_event_id)
-
-
-def _subscription_path(subscription_id: str, suffix: str = "") -> str:
-    return f"/subscriptions/{path_segment(subscription_id)}{suffix}"

@@ -84,15 +84,27 @@ class BaseClient:
         if self._session:
             await self._session.close()
 
-    async def _request_json(
-        self, method: str, path: str, *, body: Any = None, **options: Any
+    async def _call(
+        self, method: str, *segments: str, body: Any = None, **options: Any
     ) -> Json:
+        """Send a call with a JSON *body*, if any, and return the JSON of its answer."""
         if body is not None:
             options["content"] = msgspec.json.encode(body)
-        return (await self._request(method, path, **options)).json()
+        return (await self._request(method, *segments, **options)).json()
 
-    async def _request(self, method: str, path: str, **options: Any) -> ApiResponse:
-        answer = await self._send(method, BASE + path, **options)
+    async def _request(
+        self,
+        method: str,
+        *segments: str,
+        idempotency_key: str | None = None,
+        headers: Mapping[str, str] = _EMPTY,
+        **options: Any,
+    ) -> ApiResponse:
+        """Send a call to the path of *segments*; raise ApiError if it is refused."""
+        path = "/".join((BASE, *map(_quote_segment, segments)))
+        if idempotency_key:
+            headers = {**headers, "Idempotency-Key": idempotency_key}
+        answer = await self._send(method, path, headers=headers, **options)
         if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
             raise ApiError(answer.status, answer.json())
         return answer
@@ -159,7 +171,7 @@ def translate_network_errors(server: str) -> Iterator[None]:
         raise Unreachable(_unreachable_message(server, error)) from error
 
 
-def path_segment(name: str) -> str:
+def _quote_segment(name: str) -> str:
     """Return *name* fit for a path; the server judges whether it is one."""
     return quote(str(name), safe="")
 

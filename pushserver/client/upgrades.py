@@ -4,7 +4,7 @@ from typing import Any
 
 import attrs
 
-from pushserver.client.transport import BaseClient, Json, path_segment
+from pushserver.client.transport import BaseClient, Json
 
 
 @attrs.define
@@ -27,42 +27,36 @@ class UpgradeCalls(BaseClient):
             "phases": phases,
             **fields,
         }
-        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
-        return await self._request_json("POST", "/upgrades", body=body, headers=headers)
+        return await self._call(
+            "POST", "upgrades", body=body, idempotency_key=idempotency_key
+        )
 
     async def upgrades(self, **filters: Any) -> Json:
         """Return a page of upgrades, newest first."""
-        return await self._request_json("GET", "/upgrades", params=filters)
+        return await self._call("GET", "upgrades", params=filters)
 
     async def upgrade(self, upgrade_id: str) -> Json:
         """Return one upgrade, how far it is, and what failed."""
-        return await self._request_json("GET", f"/upgrades/{path_segment(upgrade_id)}")
+        return await self._call("GET", "upgrades", upgrade_id)
 
     async def upgrade_devices(self, upgrade_id: str, **filters: Any) -> Json:
         """Return a page of an upgrade's devices, and how far each is."""
-        path = f"/upgrades/{path_segment(upgrade_id)}/devices"
-        return await self._request_json("GET", path, params=filters)
+        return await self._call(
+            "GET", "upgrades", upgrade_id, "devices", params=filters
+        )
 
     async def pause_upgrade(self, upgrade_id: str) -> Json:
         """Begin with no further device until it is resumed."""
-        return await self._request_json(
-            "POST", f"/upgrades/{path_segment(upgrade_id)}/pause"
-        )
+        return await self._call("POST", "upgrades", upgrade_id, "pause")
 
     async def resume_upgrade(self, upgrade_id: str) -> Json:
         """Go on with a paused upgrade."""
-        return await self._request_json(
-            "POST", f"/upgrades/{path_segment(upgrade_id)}/resume"
-        )
+        return await self._call("POST", "upgrades", upgrade_id, "resume")
 
     async def cancel_upgrade(self, upgrade_id: str) -> Json:
         """Cancel an upgrade; steps in flight run to their end."""
-        return await self._request_json(
-            "POST", f"/upgrades/{path_segment(upgrade_id)}/cancel"
-        )
+        return await self._call("POST", "upgrades", upgrade_id, "cancel")
 
     async def retry_upgrade(self, upgrade_id: str) -> Json:
         """Begin anew on the devices that failed."""
-        return await self._request_json(
-            "POST", f"/upgrades/{path_segment(upgrade_id)}/retry"
-        )
+        return await self._call("POST", "upgrades", upgrade_id, "retry")

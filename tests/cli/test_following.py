@@ -12,6 +12,7 @@ import pytest
 
 from pushserver.cli import following, retrying
 from pushserver.cli.context import CliContext
+from pushserver.cli.resource_kind import TASK_KIND
 from pushserver.client import Client
 from tests.cli.conftest import Run, StartFleet, WriteSteps
 from tests.cli.tcp_proxy import TcpProxy
@@ -115,7 +116,7 @@ async def test_server_away(
     async with Client(url, server.token) as client:
         await client.task(task["id"])
         await cable.stop()
-        follow = asyncio.create_task(following.follow(context, client, task, 0))
+        follow = asyncio.create_task(following.follow(context, client, task, 0, TASK_KIND))
         output = ""
         while "Trying again" not in output:
             await asyncio.sleep(0.005)

@@ -139,7 +139,7 @@ async def held(api: Client, polls: int) -> None:
     """Wait until so many polls are held."""
 
     async def so_many() -> bool:
-        held_polls: int = (await api._request_json("GET", "/server"))["heldPolls"]
+        held_polls: int = (await api._call("GET", "server"))["heldPolls"]
         return polls == held_polls
 
     await wait_until(so_many)

@@ -47,12 +47,11 @@ async def _command_page(
     list_page = partial(call.services.store.commands, call.scope_id, command_filter)
     before, limit = optional_int64(query.cursor, "cursor"), cap_limit(query.limit)
     records = await list_page(before=before, limit=limit)
+    items, next_cursor = [command_record_out(record) for record in records], None
     # A page also ends early when it grows too heavy: look one command further.
-    has_more = bool(records) and bool(
-        await list_page(before=records[-1].command.id, limit=1)
-    )
-    items = [command_record_out(record) for record in records]
-    return page_response(call.request, CommandsOut, items, has_more=has_more)
+    if items and await list_page(before=records[-1].command.id, limit=1):
+        next_cursor = items[-1].id
+    return page_response(call.request, CommandsOut, items, next_cursor=next_cursor)
 
 
 def _command_filter(query: CommandsQuery, device_id: int | None) -> CommandFilter:

@@ -20,9 +20,8 @@ from pushserver.web.api.device_types import (
     ImportOut,
 )
 from pushserver.web.api.device_views import device_out
-from pushserver.web.api.query import cap_limit, optional_int64
 from pushserver.web.api.rendering import render
-from pushserver.web.api.responses import json_response, page_response
+from pushserver.web.api.responses import json_response, list_response
 from pushserver.web.api.route import ApiCall, Routes
 from pushserver.web.response import make_response
 
@@ -33,25 +32,30 @@ _DEVICE = "/devices/{device_id}"
 @routes("GET", "/devices", "listDevices", DevicesOut, needs_store=False)
 async def list_devices(call: ApiCall[DevicesQuery, None]) -> web.StreamResponse:
     """List devices by their ids."""
-    query, limit = call.query, cap_limit(call.query.limit)
-    after = optional_int64(query.cursor, "cursor")
-    devices = call.services.fleet.list_page(
-        call.scope_id,
-        # A device's id may be 0.
-        after=-1 if after is None else after,
-        limit=limit + 1,
-        state=query.state,
-        tag=None if query.tag is None else parse_tag(query.tag),
-    )
-    shown = devices[:limit]
-    queue_statuses = await call.services.store.queue_statuses(
-        [device.device_id for device in shown], call.scope_id
-    )
-    return page_response(
-        call.request,
+    query, services = call.query, call.services
+
+    async def fetch(*, after: int, limit: int) -> list[DeviceOut]:
+        devices = services.fleet.list_page(
+            call.scope_id,
+            after=after,
+            limit=limit,
+            state=query.state,
+            tag=None if query.tag is None else parse_tag(query.tag),
+        )
+        ids = [device.device_id for device in devices]
+        statuses = await services.store.queue_statuses(ids, call.scope_id)
+        return [
+            device_out(each, statuses.get(each.device_id, EMPTY_QUEUE))
+            for each in devices
+        ]
+
+    return await list_response(
+        call,
         DevicesOut,
-        [device_out(d, queue_statuses.get(d.device_id, EMPTY_QUEUE)) for d in shown],
-        has_more=len(devices) > limit,
+        fetch,
+        lambda device: device,
+        cursor="after",
+        start=-1,  # a device's id may be 0
         cursor_field="device_id",
     )
 

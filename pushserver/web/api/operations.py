@@ -1,5 +1,7 @@
 """Operations over the API: begin, list, cancel, and report progress from outside."""
 
+from functools import partial
+
 from aiohttp import web
 
 from pushserver.model.operation import Operation
@@ -29,13 +31,13 @@ from pushserver.web.api.operation_views import (
     operation_out,
     steps_out,
 )
-from pushserver.web.api.query import cap_limit, optional_int64
+from pushserver.web.api.query import optional_int64
 from pushserver.web.api.responses import (
     created_id,
     created_response,
     encode_json,
     json_response,
-    page_response,
+    list_response,
 )
 from pushserver.web.api.route import IDEMPOTENCY_HEADER, ApiCall, Routes
 
@@ -80,21 +82,16 @@ async def create(call: ApiCall[None, OperationIn]) -> web.StreamResponse:
 @routes("GET", "/operations", "listOperations", OperationsOut)
 async def list_operations(call: ApiCall[OperationsQuery, None]) -> web.StreamResponse:
     """List operations, newest first."""
-    query, limit = call.query, cap_limit(call.query.limit)
-    operations = await call.services.store.operations.operations(
-        call.scope_id,
-        OperationFilter(
-            device_id=optional_int64(query.device_id, "deviceId"),
-            task_id=optional_int64(query.task_id, "taskId"),
-            status=query.status,
-            resource=query.resource,
-        ),
-        before=optional_int64(query.cursor, "cursor"),
-        limit=limit + 1,
+    query = call.query
+    operation_filter = OperationFilter(
+        device_id=optional_int64(query.device_id, "deviceId"),
+        task_id=optional_int64(query.task_id, "taskId"),
+        status=query.status,
+        resource=query.resource,
     )
-    items = [operation_out(each) for each in operations[:limit]]
-    has_more = len(operations) > limit
-    return page_response(call.request, OperationsOut, items, has_more=has_more)
+    store = call.services.store.operations
+    fetch = partial(store.operations, call.scope_id, operation_filter)
+    return await list_response(call, OperationsOut, fetch, operation_out)
 
 
 @routes("GET", _OPERATION, "getOperation", OperationOut, errors=(404,))
@@ -153,14 +150,10 @@ async def add_notification(call: ApiCall[None, NotificationIn]) -> web.StreamRes
 @routes("GET", _NOTIFICATIONS, "listNotifications", NotificationsOut, errors=(404,))
 async def list_notifications(call: ApiCall[PageQuery, None]) -> web.StreamResponse:
     """List an operation's notifications in the order they were made."""
-    operation_id, limit = call.path_int64("operation_id"), cap_limit(call.query.limit)
-    await call.services.operations.get(call.scope_id, operation_id)
-    notifications = await call.services.store.operations.notifications(
-        call.scope_id,
-        operation_id,
-        after=optional_int64(call.query.cursor, "cursor") or 0,
-        limit=limit + 1,
+    operation_id, services = call.path_int64("operation_id"), call.services
+    await services.operations.get(call.scope_id, operation_id)
+    notifications = services.store.operations.notifications
+    fetch = partial(notifications, call.scope_id, operation_id)
+    return await list_response(
+        call, NotificationsOut, fetch, notification_out, cursor="after", start=0
     )
-    items = [notification_out(each) for each in notifications[:limit]]
-    has_more = len(notifications) > limit
-    return page_response(call.request, NotificationsOut, items, has_more=has_more)

@@ -1,14 +1,18 @@
 """Responses of the API: JSON, pages that link to the next one, and what was created."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import msgspec
 from aiohttp import web
 
+from pushserver.web.api.query import cap_limit, optional_int64
+from pushserver.web.api.route import ApiCall
 from pushserver.web.api.types import PageOut
 from pushserver.web.json_body import JSON_MEDIA_TYPE
 from pushserver.web.response import make_response
+
+R = TypeVar("R")
 
 BASE_PATH = "/api/v1"
 encode_json = msgspec.json.Encoder().encode
@@ -34,20 +38,47 @@ def encoded_json_response(
     )
 
 
+async def list_response(
+    call: ApiCall[Any, Any],
+    page_type: Callable[..., PageOut[Any]],
+    fetch: Callable[..., Awaitable[Sequence[R]]],
+    view: Callable[[R], Any],
+    *,
+    cursor: str = "before",
+    start: int | None = None,
+    cursor_field: str = "id",
+) -> web.StreamResponse:
+    """
+    Return the page that the query asks for.
+
+    *fetch* takes the query's cursor, or else *start*, as its argument *cursor*, and a
+    limit: one row more tells whether another page follows. That one begins at the last
+    item's *cursor_field*.
+    """
+    limit = cap_limit(call.query.limit)
+    position = optional_int64(call.query.cursor, "cursor")
+    position = start if position is None else position
+    rows = await fetch(**{cursor: position}, limit=limit + 1)
+    items = [view(row) for row in rows[:limit]]
+    return page_response(
+        call.request,
+        page_type,
+        items,
+        next_cursor=getattr(items[-1], cursor_field) if len(rows) > limit else None,
+    )
+
+
 def page_response(
     request: web.Request,
     page_type: Callable[..., PageOut[Any]],
     items: list[Any],
     *,
-    has_more: bool,
-    cursor_field: str = "id",
+    next_cursor: str | None,
 ) -> web.StreamResponse:
-    """Return a page; the `cursor_field` of its last item leads to the next one."""
-    if not has_more:
-        return json_response(page_type(items=items))
-    cursor = getattr(items[-1], cursor_field)
-    page = page_type(items=items, next_cursor=cursor)
-    return json_response(page, headers=next_link(request, cursor))
+    """Return a page of a list, with a link to the next one if there is a cursor."""
+    page = page_type(items=items, next_cursor=next_cursor)
+    headers = None if next_cursor is None else next_link(request, next_cursor)
+    return json_response(page, headers=headers)
 
 
 def next_link(request: web.Request, cursor: str) -> dict[str, str]:

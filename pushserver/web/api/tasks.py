@@ -20,8 +20,7 @@ from pushserver.web.api.operation_types import (
     TasksOut,
 )
 from pushserver.web.api.operation_views import task_out
-from pushserver.web.api.query import cap_limit, optional_int64
-from pushserver.web.api.responses import encode_json, json_response, page_response
+from pushserver.web.api.responses import encode_json, json_response, list_response
 from pushserver.web.api.route import IDEMPOTENCY_HEADER, ApiCall, Routes
 from pushserver.web.api.shadow_types import ShadowsIn
 from pushserver.web.api.task_course import TaskCourse, create_or_preview
@@ -65,13 +64,13 @@ async def create_task(
 @routes("GET", "/tasks", "listTasks", TasksOut)
 async def list_tasks(call: ApiCall[PageQuery, None]) -> web.StreamResponse:
     """List tasks, newest first."""
-    store, limit = call.services.store.tasks, cap_limit(call.query.limit)
-    before = optional_int64(call.query.cursor, "cursor")
-    tasks = await store.tasks(call.scope_id, before=before, limit=limit + 1)
-    items = [
-        task_out(task, await store.operation_counts(task.id)) for task in tasks[:limit]
-    ]
-    return page_response(call.request, TasksOut, items, has_more=len(tasks) > limit)
+    store = call.services.store.tasks
+
+    async def fetch(*, before: int | None, limit: int) -> list[TaskOut]:
+        tasks = await store.tasks(call.scope_id, before=before, limit=limit)
+        return [task_out(task, await store.operation_counts(task.id)) for task in tasks]
+
+    return await list_response(call, TasksOut, fetch, lambda task: task)
 
 
 @routes("GET", _TASK, "getTask", TaskOut, errors=(404,))

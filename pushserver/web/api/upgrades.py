@@ -9,8 +9,7 @@ from pushserver.model.upgrade import DeviceUpgradeResult, DeviceUpgradeState
 from pushserver.storage.upgrades import DeviceUpgradeFilter
 from pushserver.web.api.operation_parsing import parse_upgrade
 from pushserver.web.api.operation_types import DryRunOut, PageQuery
-from pushserver.web.api.query import cap_limit, optional_int64
-from pushserver.web.api.responses import encode_json, json_response, page_response
+from pushserver.web.api.responses import encode_json, json_response, list_response
 from pushserver.web.api.route import IDEMPOTENCY_HEADER, ApiCall, Routes
 from pushserver.web.api.task_course import TaskCourse, create_or_preview
 from pushserver.web.api.upgrade_types import (
@@ -55,15 +54,8 @@ async def create(call: ApiCall[None, UpgradeIn]) -> web.StreamResponse:
 @routes("GET", "/upgrades", "listUpgrades", UpgradesOut)
 async def list_upgrades(call: ApiCall[PageQuery, None]) -> web.StreamResponse:
     """List upgrades, newest first."""
-    limit = cap_limit(call.query.limit)
-    upgrades = await call.services.upgrades.list_newest(
-        call.scope_id,
-        before=optional_int64(call.query.cursor, "cursor"),
-        limit=limit + 1,
-    )
-    items = [upgrade_out(each) for each in upgrades[:limit]]
-    has_more = len(upgrades) > limit
-    return page_response(call.request, UpgradesOut, items, has_more=has_more)
+    fetch = partial(call.services.upgrades.list_newest, call.scope_id)
+    return await list_response(call, UpgradesOut, fetch, upgrade_out)
 
 
 @routes("GET", _UPGRADE, "getUpgrade", UpgradeOut, errors=(404,))
@@ -97,18 +89,14 @@ async def list_device_upgrades(
     """List an upgrade's devices and how far each is."""
     upgrades, upgrade_id = call.services.upgrades, call.path_int64("upgrade_id")
     await upgrades.get(call.scope_id, upgrade_id)
-    limit = cap_limit(call.query.limit)
-    operations = await upgrades.device_upgrades(
-        upgrade_id,
-        _device_upgrade_filter(call.query),
-        after=optional_int64(call.query.cursor, "cursor") or 0,
-        limit=limit + 1,
-    )
-    return page_response(
-        call.request,
+    device_filter = _device_upgrade_filter(call.query)
+    return await list_response(
+        call,
         DeviceUpgradesOut,
-        [device_upgrade_out(each) for each in operations[:limit]],
-        has_more=len(operations) > limit,
+        partial(upgrades.device_upgrades, upgrade_id, device_filter),
+        device_upgrade_out,
+        cursor="after",
+        start=0,
         cursor_field="sub_operation_id",
     )
 

@@ -1,11 +1,12 @@
 """What was told to a subscription, over the API: to be seen, and to be sent again."""
 
+from functools import partial
+
 from aiohttp import web
 
 from pushserver.clock import from_datetime
 from pushserver.model.token import Permission
-from pushserver.web.api.query import cap_limit, optional_int64
-from pushserver.web.api.responses import json_response, page_response
+from pushserver.web.api.responses import json_response, list_response
 from pushserver.web.api.route import ApiCall, Routes
 from pushserver.web.api.subscription_types import (
     PingOut,
@@ -45,17 +46,14 @@ async def list_webhook_deliveries(
     call: ApiCall[WebhookDeliveriesQuery, None],
 ) -> web.StreamResponse:
     """List what was told to a subscription, with each try at it."""
-    subscription, query = subscription_from_path(call), call.query
-    limit = cap_limit(query.limit)
-    deliveries = await call.services.store.subscriptions.deliveries(
-        subscription.id,
-        state=query.state,
-        before=optional_int64(query.cursor, "cursor"),
-        limit=limit + 1,
+    subscription, state = subscription_from_path(call), call.query.state
+    deliveries = call.services.store.subscriptions.deliveries
+    return await list_response(
+        call,
+        WebhookDeliveriesOut,
+        partial(deliveries, subscription.id, state=state),
+        lambda row: webhook_delivery_out(*row),
     )
-    items = [webhook_delivery_out(*each) for each in deliveries[:limit]]
-    has_more = len(deliveries) > limit
-    return page_response(call.request, WebhookDeliveriesOut, items, has_more=has_more)
 
 
 @routes(

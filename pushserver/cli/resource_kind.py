@@ -1,0 +1,146 @@
+"""Tasks and upgrades as the command line sees them: their calls, counts and rows."""
+
+import math
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
+
+import attrs
+
+from pushserver.cli.context import strip_unprintable
+from pushserver.cli.failures import FAILURE_COLUMNS, task_failures
+from pushserver.client import Client, Json, iter_items
+
+#: Takes an id and returns the task or upgrade, maybe changed.
+ResourceCall = Callable[[Client, str], Awaitable[Json]]
+
+
+@attrs.frozen(kw_only=True)
+class ResourceKind:
+    """
+    A task or an upgrade: its name, the group of its commands, and its API calls.
+
+    For people, `counts_by_label` replaces the field `counts_field`; `hidden_fields` are
+    left out. `list_failures` takes an id and how many failures at most (0: all).
+    """
+
+    noun: str
+    command_group: str
+    fetch: ResourceCall
+    fetch_page: Callable[..., Awaitable[Json]]
+    pause: ResourceCall
+    resume: ResourceCall
+    cancel: ResourceCall
+    counts_by_label: Callable[[Json], dict[str, int]]
+    counts_field: str
+    hidden_fields: frozenset[str]
+    columns: Sequence[str]
+    list_failures: Callable[[Client, str, int], Awaitable[list[Json]]]
+    failure_columns: Sequence[str]
+
+    def title(self, task: Json) -> str:
+        """Return its name, or else its id."""
+        return strip_unprintable(
+            task.get("name") or f"{self.noun.capitalize()} {task['id']}"
+        )
+
+    def summary(self, task: Json) -> str:
+        """Return its state and its counts in one line."""
+        by_label = self.counts_by_label(task).items()
+        counts = ", ".join(f"{number} {label}" for label, number in by_label if number)
+        state = task["state"]
+        return f"{self.title(task)} is {state}: {counts} of {task['devices']}."
+
+    def to_row(self, task: Json) -> Json:
+        """Return it for people: its counts one by one, and no fractions."""
+        row: Json = {}
+        for name, value in task.items():
+            if name == self.counts_field:
+                row |= self.counts_by_label(task)
+            elif name not in self.hidden_fields:
+                row[name] = value
+        return row | {"done": f"{math.floor(100 * task['done'])} %"}
+
+    async def to_rows(self, tasks: AsyncIterator[Json]) -> AsyncIterator[Json]:
+        """Yield each of *tasks* as a row for people."""
+        async for task in tasks:
+            yield self.to_row(task)
+
+
+def _task_counts(task: Json) -> dict[str, int]:
+    """Return a task's counts by their labels; what waits does not count as running."""
+    counts, waiting = task["counts"], task["waiting"]
+    return {
+        "waiting": waiting,
+        "running": counts["RUNNING"] - waiting,
+        "completed": counts["COMPLETED"],
+        "failed": counts["FAILED"],
+        "stale": counts["STALE"],
+    }
+
+
+def _upgrade_counts(upgrade: Json) -> dict[str, int]:
+    """Return an upgrade's counts by their labels; those that ended are not idle."""
+    states, results = upgrade["states"], upgrade["results"]
+    return {
+        "waiting": states["waiting"],
+        "idle": states["idle"] - sum(results.values()),
+        "downloading": states["downloading"],
+        "downloaded": states["downloaded"],
+        "updating": states["updating"],
+        "completed": results["SUCCESS"],
+        "failed": results["FAIL"],
+    }
+
+
+async def _upgrade_failures(client: Client, upgrade_id: str, limit: int) -> list[Json]:
+    fetch_page = partial(client.upgrade_devices, upgrade_id, result="FAIL")
+    return [each async for each in iter_items(fetch_page, limit)]
+
+
+TASK_KIND = ResourceKind(
+    noun="task",
+    command_group="tasks",
+    fetch=Client.task,
+    fetch_page=Client.tasks,
+    pause=Client.pause_task,
+    resume=Client.resume_task,
+    cancel=Client.cancel_task,
+    counts_by_label=_task_counts,
+    counts_field="counts",
+    hidden_fields=frozenset({"waiting"}),
+    columns=(
+        "id",
+        "name",
+        "state",
+        "done",
+        "devices",
+        "failed",
+        "stale",
+        "createdAt",
+    ),
+    list_failures=task_failures,
+    failure_columns=FAILURE_COLUMNS,
+)
+UPGRADE_KIND = ResourceKind(
+    noun="upgrade",
+    command_group="upgrades",
+    fetch=Client.upgrade,
+    fetch_page=Client.upgrades,
+    pause=Client.pause_upgrade,
+    resume=Client.resume_upgrade,
+    cancel=Client.cancel_upgrade,
+    counts_by_label=_upgrade_counts,
+    counts_field="states",
+    hidden_fields=frozenset(
+        {"waiting", "counts", "results", "failures", "failuresCursor"}
+    ),
+    columns=("id", "name", "state", "targetVersion", "done", "devices", "failed"),
+    list_failures=_upgrade_failures,
+    failure_columns=(
+        "deviceId",
+        "errorCode",
+        "sourceVersion",
+        "currentVersion",
+        "error",
+    ),
+)
