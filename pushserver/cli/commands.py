@@ -7,7 +7,8 @@ import attrs
 from cyclopts import App, Parameter
 
 from pushserver.cli.context import InjectedContext
-from pushserver.client import iter_items
+from pushserver.cli.id_commands import add_id_commands
+from pushserver.client import Client, iter_items
 
 app = App(name="commands", help="List, show, cancel and retry commands.")
 
@@ -60,28 +61,21 @@ async def list_(
     return 0
 
 
-@app.command
-async def show(command_id: str, /, *, context: InjectedContext) -> int:
-    """Show one command with its deliveries and its result."""
-    async with context.client() as client:
-        context.print_fields(await client.command(command_id))
-    return 0
-
-
-@app.command
-async def cancel(command_id: str, /, *, context: InjectedContext) -> int:
-    """Cancel a command that was not handed out yet."""
-    async with context.client() as client:
-        context.print_fields(await client.cancel_command(command_id))
-    return 0
-
-
-@app.command
-async def retry(command_id: str, /, *, context: InjectedContext) -> int:
-    """Enqueue a new command like this one."""
-    async with context.client() as client:
-        context.print_fields(await client.retry_command(command_id))
-    return 0
+add_id_commands(
+    app,
+    "command_id",
+    {
+        "show": (
+            Client.command,
+            "Show one command with its deliveries and its result.",
+        ),
+        "cancel": (
+            Client.cancel_command,
+            "Cancel a command that was not handed out yet.",
+        ),
+        "retry": (Client.retry_command, "Enqueue a new command like this one."),
+    },
+)
 
 
 @app.command

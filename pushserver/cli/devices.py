@@ -7,8 +7,10 @@ from typing import Annotated, Any
 import attrs
 from cyclopts import App, Parameter
 
+from pushserver.cli.api_fields import without_none
 from pushserver.cli.context import InjectedContext, UsageError
-from pushserver.client import CSV, NDJSON, iter_items
+from pushserver.cli.id_commands import add_id_commands
+from pushserver.client import CSV, NDJSON, Client, iter_items
 
 app = App(name="devices", help="List, add, change, adopt and import devices.")
 
@@ -38,8 +40,8 @@ class DeviceOptions:
 
     def api_fields(self) -> dict[str, Any]:
         """Return what is given, as the API names it."""
-        fields = {"name": self.name, "tags": _parse_tags(self.tag), "hold": self.hold}
-        return {name: value for name, value in fields.items() if value is not None}
+        tags = _parse_tags(self.tag)
+        return without_none({"name": self.name, "tags": tags, "hold": self.hold})
 
 
 DeviceOptionsArg = Annotated[DeviceOptions, Parameter(name="*")]
@@ -72,12 +74,17 @@ async def list_(
     return 0
 
 
-@app.command
-async def show(device: str, /, *, context: InjectedContext) -> int:
-    """Show one device."""
-    async with context.client() as client:
-        context.print_fields(await client.device(device))
-    return 0
+add_id_commands(
+    app,
+    "device",
+    {
+        "show": (Client.device, "Show one device."),
+        "adopt": (
+            Client.adopt_device,
+            "Vouch for a device that polled by itself and is in quarantine.",
+        ),
+    },
+)
 
 
 @app.command
@@ -114,14 +121,6 @@ async def remove(device: str, /, *, context: InjectedContext) -> int:
     async with context.client() as client:
         await client.delete_device(device)
     context.print_fields({"deviceId": device, "removed": True})
-    return 0
-
-
-@app.command
-async def adopt(device: str, /, *, context: InjectedContext) -> int:
-    """Vouch for a device that polled by itself and is in quarantine."""
-    async with context.client() as client:
-        context.print_fields(await client.adopt_device(device))
     return 0
 
 

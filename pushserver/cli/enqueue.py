@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 import attrs
 from cyclopts import Parameter
 
+from pushserver.cli.api_fields import given_options
 from pushserver.cli.context import CliContext, InjectedContext, UsageError
 from pushserver.cli.pairs import parse_body, parse_json, parse_text_pairs
 from pushserver.client import Client, Json, RequestPreferences
@@ -21,6 +22,16 @@ DEFAULT_WAIT = 120
 LONG_POLL_SECONDS = 20
 #: Seconds between two questions, whatever the server does.
 POLL_INTERVAL = 0.2
+#: The options that are fields of a command.
+_COMMAND_OPTIONS = (
+    "verb",
+    "priority",
+    "expires_in",
+    "not_before",
+    "response_timeout",
+    "delivery",
+    "max_attempts",
+)
 
 
 @Parameter(name="*")
@@ -55,18 +66,10 @@ class EnqueueOptions:
 
     def api_fields(self, endpoint: str) -> dict[str, Any]:
         """Return the command's fields but its body, as the API names them."""
-        fields: dict[str, Any] = {
-            "endpoint": endpoint,
-            "verb": self.verb,
-            "queryString": urlencode(parse_text_pairs(self.query)) or None,
-            "priority": self.priority,
-            "expiresIn": self.expires_in,
-            "notBefore": self.not_before,
-            "responseTimeout": self.response_timeout,
-            "delivery": self.delivery,
-            "maxAttempts": self.max_attempts,
-        }
-        return {name: value for name, value in fields.items() if value is not None}
+        fields: dict[str, Any] = {"endpoint": endpoint}
+        if self.query:
+            fields["queryString"] = urlencode(parse_text_pairs(self.query))
+        return fields | given_options(self, _COMMAND_OPTIONS)
 
 
 async def enqueue(

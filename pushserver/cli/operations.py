@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 import attrs
 from cyclopts import App, Parameter
 
+from pushserver.cli.api_fields import given_options, without_none
 from pushserver.cli.context import CliContext, InjectedContext
 from pushserver.cli.failures import step_error
 from pushserver.cli.json_files import read_steps
@@ -47,8 +48,7 @@ class OperationOptions:
 
     def api_fields(self) -> dict[str, Any]:
         """Return what is given but the steps, as the API names it."""
-        fields = {"resource": self.resource, "onFailure": self.on_failure}
-        return {name: value for name, value in fields.items() if value is not None}
+        return given_options(self, ("resource", "on_failure"))
 
 
 OperationOptionsArg = Annotated[OperationOptions, Parameter(name="*")]
@@ -168,12 +168,12 @@ async def _print_operation(
 ) -> None:
     """Print an operation, its steps, and what was *notifications* of it."""
     steps = [
-        _without_none({**step, "error": await step_error(client, step)})
+        without_none({**step, "error": await step_error(client, step)})
         for step in operation["steps"]
     ]
     if context.json:
         document = {**operation, "steps": steps, "notifications": notifications}
-        context.print_json(_without_none(document))
+        context.print_json(without_none(document))
         return
     context.print_fields(
         {name: value for name, value in operation.items() if name != "steps"}
@@ -183,7 +183,3 @@ async def _print_operation(
         context.print_table(rows, STEP_COLUMNS)
     if notifications:
         context.print_table(notifications, NOTIFICATION_COLUMNS)
-
-
-def _without_none(fields: Json) -> Json:
-    return {name: value for name, value in fields.items() if value is not None}

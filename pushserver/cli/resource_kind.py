@@ -6,12 +6,9 @@ from functools import partial
 
 import attrs
 
-from pushserver.cli.context import strip_unprintable
+from pushserver.cli.context import CliContext, strip_unprintable
 from pushserver.cli.failures import FAILURE_COLUMNS, task_failures
 from pushserver.client import Client, Json, iter_items
-
-#: Takes an id and returns the task or upgrade, maybe changed.
-ResourceCall = Callable[[Client, str], Awaitable[Json]]
 
 
 @attrs.frozen(kw_only=True)
@@ -25,11 +22,8 @@ class ResourceKind:
 
     noun: str
     command_group: str
-    fetch: ResourceCall
+    fetch: Callable[[Client, str], Awaitable[Json]]
     fetch_page: Callable[..., Awaitable[Json]]
-    pause: ResourceCall
-    resume: ResourceCall
-    cancel: ResourceCall
     counts_by_label: Callable[[Json], dict[str, int]]
     counts_field: str
     hidden_fields: frozenset[str]
@@ -59,6 +53,10 @@ class ResourceKind:
             elif name not in self.hidden_fields:
                 row[name] = value
         return row | {"done": f"{math.floor(100 * task['done'])} %"}
+
+    def print_resource(self, context: CliContext, task: Json) -> None:
+        """Print a task or an upgrade."""
+        context.print_fields(task if context.json else self.to_row(task))
 
     async def to_rows(self, tasks: AsyncIterator[Json]) -> AsyncIterator[Json]:
         """Yield each of *tasks* as a row for people."""
@@ -102,9 +100,6 @@ TASK_KIND = ResourceKind(
     command_group="tasks",
     fetch=Client.task,
     fetch_page=Client.tasks,
-    pause=Client.pause_task,
-    resume=Client.resume_task,
-    cancel=Client.cancel_task,
     counts_by_label=_task_counts,
     counts_field="counts",
     hidden_fields=frozenset({"waiting"}),
@@ -126,9 +121,6 @@ UPGRADE_KIND = ResourceKind(
     command_group="upgrades",
     fetch=Client.upgrade,
     fetch_page=Client.upgrades,
-    pause=Client.pause_upgrade,
-    resume=Client.resume_upgrade,
-    cancel=Client.cancel_upgrade,
     counts_by_label=_upgrade_counts,
     counts_field="states",
     hidden_fields=frozenset(

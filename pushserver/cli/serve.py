@@ -44,8 +44,7 @@ def serve(
     # Help does without them, and starts faster for it.
     from pushserver.settings import load  # noqa: PLC0415
 
-    overrides = {k: v for k, v in attrs.asdict(options).items() if v is not None}
-    settings = load(overrides, context.environ)
+    settings = load(attrs.asdict(options), context.environ)
     # A wrong setting is refused before anything else is loaded.
     from pushserver.supervisor import serve as run  # noqa: PLC0415
 

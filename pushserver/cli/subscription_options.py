@@ -5,8 +5,17 @@ from typing import Annotated, Any, Literal
 import attrs
 from cyclopts import Parameter
 
+from pushserver.cli.api_fields import given_options
 from pushserver.cli.pairs import parse_tags, parse_text_pairs
 
+#: The options that are sent as they are.
+_PLAIN_OPTIONS = (
+    "ordered",
+    "retry_profile",
+    "description",
+    "resource_name",
+    "app_id",
+)
 RepeatableOption = Annotated[tuple[str, ...], Parameter(negative=())]
 
 
@@ -36,16 +45,14 @@ class SubscriptionOptions:
 
     def api_fields(self) -> dict[str, Any]:
         """Return what is given, as the API names it."""
-        fields = {
+        fields: dict[str, Any] = {
             "deviceIds": list(self.device),
             "tags": parse_tags(self.tag),
             "headers": parse_text_pairs(self.header),
             "include": list(self.include),
-            **_common_fields(self),
         }
-        return {
-            name: value for name, value in fields.items() if value not in _UNSET_VALUES
-        }
+        given = {name: value for name, value in fields.items() if value}
+        return given | given_options(self, _PLAIN_OPTIONS)
 
 
 @Parameter(name="*")
@@ -80,11 +87,9 @@ class SubscriptionChangeOptions:
 
     def api_fields(self) -> dict[str, Any]:
         """Return what is given, as the API names it; None takes a filter away."""
-        fields: dict[str, Any] = {"url": self.url, "events": list(self.event)}
-        fields |= _common_fields(self)
-        patch = {
-            name: value for name, value in fields.items() if value not in _UNSET_VALUES
-        }
+        patch = given_options(self, ("url", *_PLAIN_OPTIONS))
+        if self.event:
+            patch["events"] = list(self.event)
         if self.device is not None:
             patch["deviceIds"] = list(self.device) or None
         if self.tag is not None:
@@ -98,20 +103,6 @@ class SubscriptionChangeOptions:
 
 SubscriptionOptionsArg = Annotated[SubscriptionOptions, Parameter(name="*")]
 SubscriptionChangeArg = Annotated[SubscriptionChangeOptions, Parameter(name="*")]
-#: What is said by who says nothing.
+#: The defaults where no option is given.
 NO_OPTIONS = SubscriptionOptions()
 NO_CHANGES = SubscriptionChangeOptions()
-_UNSET_VALUES: tuple[Any, ...] = (None, [], {})
-
-
-def _common_fields(
-    options: SubscriptionOptions | SubscriptionChangeOptions,
-) -> dict[str, Any]:
-    """Return what both have, and is sent as it is."""
-    return {
-        "ordered": options.ordered,
-        "retryProfile": options.retry_profile,
-        "description": options.description,
-        "resourceName": options.resource_name,
-        "appId": options.app_id,
-    }

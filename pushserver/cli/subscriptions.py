@@ -5,13 +5,14 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 
 from pushserver.cli.context import CliContext, InjectedContext
+from pushserver.cli.id_commands import add_id_commands
 from pushserver.cli.subscription_options import (
     NO_CHANGES,
     NO_OPTIONS,
     SubscriptionChangeArg,
     SubscriptionOptionsArg,
 )
-from pushserver.client import Json, iter_items
+from pushserver.client import Client, Json, iter_items
 from pushserver.model.subscription import WebhookFormat
 
 app = App(
@@ -70,12 +71,35 @@ async def make(
     return 0
 
 
-@app.command
-async def show(subscription_id: str, /, *, context: InjectedContext) -> int:
-    """Show one subscription, and how it does."""
-    async with context.client() as client:
-        _print_subscription(context, await client.subscription(subscription_id))
-    return 0
+def _print_subscription(context: CliContext, subscription: Json) -> None:
+    """Print a subscription, and what is to be done with a secret."""
+    context.print_fields(subscription)
+    if "secret" in subscription:
+        context.print_note(
+            "The secret is shown this once; the receiver verifies with it."
+        )
+
+
+add_id_commands(
+    app,
+    "subscription_id",
+    {
+        "show": (Client.subscription, "Show one subscription, and how it does."),
+        "rotate": (
+            Client.rotate_secret,
+            "Make a new secret, shown this once; the old one signs, too, for a day.",
+        ),
+        "enable": (
+            Client.enable_subscription,
+            "Go on with a subscription where it stood.",
+        ),
+        "disable": (
+            Client.disable_subscription,
+            "Send nothing more until it is enabled.",
+        ),
+    },
+    _print_subscription,
+)
 
 
 @app.command
@@ -113,30 +137,6 @@ async def ping(subscription_id: str, /, *, context: InjectedContext) -> int:
         result if context.json else {"ok": result["ok"], **result["attempt"]}
     )
     return int(not result["ok"])
-
-
-@app.command
-async def rotate(subscription_id: str, /, *, context: InjectedContext) -> int:
-    """Make a new secret, shown this once; the old one signs, too, for a day."""
-    async with context.client() as client:
-        _print_subscription(context, await client.rotate_secret(subscription_id))
-    return 0
-
-
-@app.command
-async def enable(subscription_id: str, /, *, context: InjectedContext) -> int:
-    """Go on with a subscription where it stood."""
-    async with context.client() as client:
-        _print_subscription(context, await client.enable_subscription(subscription_id))
-    return 0
-
-
-@app.command
-async def disable(subscription_id: str, /, *, context: InjectedContext) -> int:
-    """Send nothing more until it is enabled."""
-    async with context.client() as client:
-        _print_subscription(context, await client.disable_subscription(subscription_id))
-    return 0
 
 
 @app.command
@@ -204,15 +204,6 @@ async def recover(
     async with context.client() as client:
         context.print_fields(await client.recover(subscription_id, since))
     return 0
-
-
-def _print_subscription(context: CliContext, subscription: Json) -> None:
-    """Print a subscription, and what is to be done with a secret."""
-    context.print_fields(subscription)
-    if "secret" in subscription:
-        context.print_note(
-            "The secret is shown this once; the receiver verifies with it."
-        )
 
 
 def _to_row(subscription: Json) -> Json:

@@ -1,6 +1,6 @@
 """What `tasks`, `upgrades` and `shadow` share: list, show, follow, steer, and make."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from functools import partial
 from operator import itemgetter
 from typing import Annotated
@@ -9,7 +9,7 @@ from cyclopts import App, Parameter
 
 from pushserver.cli import following
 from pushserver.cli.context import CliContext, InjectedContext
-from pushserver.cli.resource_kind import ResourceCall, ResourceKind
+from pushserver.cli.resource_kind import ResourceKind
 from pushserver.client import Client, Json, iter_items
 
 EXPECTED_COLUMNS = ("deviceId", "name", "online", "lastSeenAt", "expectedAt")
@@ -20,19 +20,15 @@ FailureLimit = Annotated[int, Parameter(help="How many failures to show; 0 for a
 Command = Callable[..., Awaitable[int]]
 
 
-def add_commands(app: App, kind: ResourceKind, help_texts: Mapping[str, str]) -> None:
-    """Add the commands in *help_texts* to *app*, which has those of *kind*."""
-    commands = {
-        "list": _list_command(kind),
-        "show": _show_command(kind),
-        "follow": _follow_command(kind),
-        "pause": _steer_command(kind, kind.pause),
-        "resume": _steer_command(kind, kind.resume),
-        "cancel": _steer_command(kind, kind.cancel),
-    }
-    for name, help_text in help_texts.items():
-        app.command(commands[name], name=name, help=help_text)
-    app.default(commands["list"])
+def add_commands(
+    app: App, kind: ResourceKind, *, list_: str, show: str, follow: str
+) -> None:
+    """Add list, show and follow of *kind*, with these help texts, to *app*."""
+    list_command = _list_command(kind)
+    app.command(list_command, name="list", help=list_)
+    app.default(list_command)
+    app.command(_show_command(kind), name="show", help=show)
+    app.command(_follow_command(kind), name="follow", help=follow)
 
 
 def _list_command(kind: ResourceKind) -> Command:
@@ -65,7 +61,7 @@ def _show_command(kind: ResourceKind) -> Command:
         async with context.client() as client:
             task = await kind.fetch(client, task_id)
             if not context.json:
-                print_resource(context, kind, task)
+                kind.print_resource(context, task)
             await following.print_failures(context, client, task, failures, kind)
         return 0
 
@@ -87,20 +83,6 @@ def _follow_command(kind: ResourceKind) -> Command:
     return follow
 
 
-def _steer_command(kind: ResourceKind, change: ResourceCall) -> Command:
-    async def steer(
-        task_id: Annotated[str, Parameter(name=f"{kind.noun}_id")],
-        /,
-        *,
-        context: InjectedContext,
-    ) -> int:
-        async with context.client() as client:
-            print_resource(context, kind, await change(client, task_id))
-        return 0
-
-    return steer
-
-
 async def report_created(
     context: CliContext,
     client: Client,
@@ -120,13 +102,8 @@ async def report_created(
     if followed_failures is not None:
         context.print_note(f"{kind.noun.capitalize()} {created['id']}")
         return await following.follow(context, client, created, followed_failures, kind)
-    print_resource(context, kind, created)
+    kind.print_resource(context, created)
     return 0
-
-
-def print_resource(context: CliContext, kind: ResourceKind, task: Json) -> None:
-    """Print a task or an upgrade."""
-    context.print_fields(task if context.json else kind.to_row(task))
 
 
 def _print_expected(context: CliContext, expected: Json) -> None:

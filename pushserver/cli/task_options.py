@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import attrs
 from cyclopts import Parameter
 
+from pushserver.cli.api_fields import given_options
 from pushserver.cli.context import UsageError
 from pushserver.cli.pairs import parse_tags
 
@@ -56,16 +57,11 @@ class TaskOptions:
 
     def api_fields(self) -> dict[str, Any]:
         """Return what is given, as the API names it."""
-        fields = {
-            "name": self.name,
-            "concurrency": self.concurrency,
-            "stopAfterFailures": self.stop_after_failures,
-            "expiresIn": self.expires_in,
-            "dryRun": self.dry_run or None,
-        }
-        return {name: value for name, value in fields.items() if value is not None}
+        names = ("name", "concurrency", "stop_after_failures", "expires_in")
+        dry_run = {"dryRun": True} if self.dry_run else {}
+        return given_options(self, names) | dry_run
 
 
-#: What is said by who says nothing.
+#: The defaults where no option is given.
 NO_TARGETS = TargetOptions()
 DEFAULT_TASK_OPTIONS = TaskOptions()

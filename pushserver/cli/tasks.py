@@ -6,13 +6,13 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from pushserver.cli.context import InjectedContext
+from pushserver.cli.id_commands import add_id_commands
 from pushserver.cli.json_files import read_steps
 from pushserver.cli.operations import OperationOptionsArg
 from pushserver.cli.resource_kind import TASK_KIND
 from pushserver.cli.task_commands import (
     FailureLimit,
     add_commands,
-    print_resource,
     report_created,
 )
 from pushserver.cli.task_options import (
@@ -22,20 +22,35 @@ from pushserver.cli.task_options import (
     TargetOptions,
     TaskOptions,
 )
+from pushserver.client import Client
 
 app = App(name="tasks", help="Make, list, follow and steer tasks for many devices.")
 add_commands(
     app,
     TASK_KIND,
+    list_="List tasks, newest first.",
+    show="Show one task, and what failed.",
+    follow="Show how far a task is, until it has ended or is paused, and then what"
+    " failed.\n\nThe exit code is 0 only if all devices COMPLETED.",
+)
+add_id_commands(
+    app,
+    "task_id",
     {
-        "list": "List tasks, newest first.",
-        "show": "Show one task, and what failed.",
-        "follow": "Show how far a task is, until it has ended or is paused, and then"
-        " what failed.\n\nThe exit code is 0 only if all devices COMPLETED.",
-        "pause": "Begin on no further device until the task is resumed.",
-        "resume": "Go on with a paused task; the failures so far are forgiven.",
-        "cancel": "Cancel a task; steps in flight run to their end.",
+        "pause": (
+            Client.pause_task,
+            "Begin on no further device until the task is resumed.",
+        ),
+        "resume": (
+            Client.resume_task,
+            "Go on with a paused task; the failures so far are forgiven.",
+        ),
+        "cancel": (
+            Client.cancel_task,
+            "Cancel a task; steps in flight run to their end.",
+        ),
     },
+    TASK_KIND.print_resource,
 )
 
 
@@ -89,5 +104,5 @@ async def retry(
     """
     async with context.client() as client:
         task = await client.retry_task(task_id, include_unknown=include_unknown)
-    print_resource(context, TASK_KIND, task)
+    TASK_KIND.print_resource(context, task)
     return 0

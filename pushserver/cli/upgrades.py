@@ -6,12 +6,12 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 
 from pushserver.cli.context import InjectedContext, UsageError
+from pushserver.cli.id_commands import add_id_commands
 from pushserver.cli.json_files import read_json
 from pushserver.cli.resource_kind import UPGRADE_KIND
 from pushserver.cli.task_commands import (
     FailureLimit,
     add_commands,
-    print_resource,
     report_created,
 )
 from pushserver.cli.task_options import (
@@ -21,22 +21,36 @@ from pushserver.cli.task_options import (
     TargetOptions,
     TaskOptions,
 )
-from pushserver.client import Json
+from pushserver.client import Client, Json
 
 app = App(name="upgrades", help="Make, list, follow and steer upgrades of devices.")
 add_commands(
     app,
     UPGRADE_KIND,
+    list_="List upgrades, newest first.",
+    show="Show one upgrade, and what failed.",
+    follow="Show how far an upgrade is, until it has ended or is paused, and what"
+    " failed.\n\nThe exit code is 0 only if all devices have the target version.",
+)
+add_id_commands(
+    app,
+    "upgrade_id",
     {
-        "list": "List upgrades, newest first.",
-        "show": "Show one upgrade, and what failed.",
-        "follow": "Show how far an upgrade is, until it has ended or is paused, and"
-        " what failed.\n\nThe exit code is 0 only if all devices have the target"
-        " version.",
-        "pause": "Begin with no further device until the upgrade is resumed.",
-        "resume": "Go on with a paused upgrade; the failures so far are forgiven.",
-        "cancel": "Cancel an upgrade; steps in flight run to their end.",
+        "pause": (
+            Client.pause_upgrade,
+            "Begin with no further device until the upgrade is resumed.",
+        ),
+        "resume": (
+            Client.resume_upgrade,
+            "Go on with a paused upgrade; the failures so far are forgiven.",
+        ),
+        "cancel": (
+            Client.cancel_upgrade,
+            "Cancel an upgrade; steps in flight run to their end.",
+        ),
+        "retry": (Client.retry_upgrade, "Begin anew on the devices that failed."),
     },
+    UPGRADE_KIND.print_resource,
 )
 
 
@@ -111,12 +125,3 @@ def _merge_task_options(body: Json, task_options: TaskOptions) -> Json:
     if option_fields and isinstance(policy, dict):
         policy = {**policy, **option_fields}
     return {**body, **top_level, **({"policy": policy} if policy else {})}
-
-
-@app.command
-async def retry(upgrade_id: str, /, *, context: InjectedContext) -> int:
-    """Begin anew on the devices that failed."""
-    async with context.client() as client:
-        upgrade = await client.retry_upgrade(upgrade_id)
-    print_resource(context, UPGRADE_KIND, upgrade)
-    return 0
