@@ -1,8 +1,8 @@
-"""Time, handed in: an instant is an int, microseconds UTC since 1970.
+"""Time, passed in as a clock: an instant is an int, microseconds UTC since 1970.
 
-Waiting uses the monotonic clock. `SystemClock.now` advances with it too, so that a
-wall clock which jumps freezes and hurries nothing; `resync` tells by how much the
-wall has moved away, for whoever keeps deadlines in memory to move along.
+Waiting uses the monotonic clock. `SystemClock.now` advances with it, too, so that a
+jump of the wall clock delays and hurries nothing; `resync` follows such a jump and
+returns its size, by which deadlines in memory have to be moved.
 """
 
 import time
@@ -13,7 +13,7 @@ from typing import Protocol
 
 SECOND = 1_000_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-#: Differences up to this are the clocks' ordinary drift, not a jump.
+#: A difference up to this (microseconds) is ordinary drift of the clocks, not a jump.
 JUMP_TOLERANCE = SECOND
 
 
@@ -28,7 +28,7 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's time, steady between two calls of `resync`."""
+    """The machine's time, without jumps between two calls of `resync`."""
 
     def __init__(
         self,
@@ -69,6 +69,6 @@ def rfc3339(instant: int) -> str:
 
 @lru_cache(maxsize=256)
 def _second(seconds: int) -> str:
-    """Return the part up to whole seconds; most calls ask for a few of them."""
+    """Return the part up to whole seconds; most calls share a few of them."""
     at = EPOCH + timedelta(seconds=seconds)
     return at.strftime("%Y-%m-%dT%H:%M:%S")

@@ -1,16 +1,16 @@
-"""What can go wrong, as callers see it.
+"""Errors as callers see them.
 
 PushServerError
-├── Malformed            what was sent cannot be parsed
+├── Malformed            the request cannot be parsed
 │   └── UnsupportedMediaType
 ├── Invalid              a field is wrong; `pointer` names it
 │   └── IdempotencyMismatch
 ├── Unauthorized         no token, or one that is not valid
 ├── Forbidden            the token may not do this
 ├── NotFound
-├── Conflict             well formed, but the thing has moved on
+├── Conflict             well formed, but the current state does not allow it
 │   └── IdempotencyRunning
-├── PreconditionFailed   the thing is not the one that the caller saw
+├── PreconditionFailed   it no longer has the version that the caller named
 ├── TooLarge
 ├── Unavailable          the store is away; try again
 └── Misconfigured        the server cannot start like this
@@ -34,28 +34,28 @@ class PushServerError(Exception):
 
 
 class Malformed(PushServerError):
-    """What was sent cannot be parsed."""
+    """The request cannot be parsed."""
 
     code = "malformed"
     title = "The request cannot be parsed"
 
 
 class UnsupportedMediaType(Malformed):
-    """The body comes in a type or an encoding that is not taken here."""
+    """The body has a media type or an encoding that the call does not accept."""
 
     code = "unsupported-media-type"
     title = "The body's type is not supported"
 
 
 class Invalid(PushServerError):
-    """A field has a value that it must not have."""
+    """A field has a value that is not allowed."""
 
     code = "invalid"
     title = "A field is wrong"
 
 
 class IdempotencyMismatch(Invalid):
-    """An Idempotency-Key came again with another body."""
+    """An Idempotency-Key was used before with a different request."""
 
     code = "idempotency-mismatch"
     title = "The Idempotency-Key was used with another request"
@@ -76,14 +76,14 @@ class Forbidden(PushServerError):
 
 
 class NotFound(PushServerError):
-    """There is no such thing."""
+    """What the request names does not exist, or not for the caller."""
 
     code = "not-found"
     title = "Not found"
 
 
 class Conflict(PushServerError):
-    """The request was well formed, but the thing has moved on."""
+    """The request is well formed, but the current state does not allow it."""
 
     code = "conflict"
     title = "The state does not allow this"
@@ -97,7 +97,7 @@ class IdempotencyRunning(Conflict):
 
 
 class PreconditionFailed(PushServerError):
-    """It is not the version that the caller named."""
+    """The resource no longer has the version that the caller named."""
 
     code = "precondition-failed"
     title = "It has another version now"
@@ -111,14 +111,14 @@ class TooLarge(PushServerError):
 
 
 class Unavailable(PushServerError):
-    """The store cannot be reached; nothing was changed that was not confirmed."""
+    """The store is unavailable; nothing unconfirmed was changed."""
 
     code = "unavailable"
     title = "The server cannot do this right now"
 
 
 class Misconfigured(PushServerError):
-    """A setting makes no sense or is unsafe; the server refuses to start."""
+    """A setting is invalid or unsafe; the server refuses to start."""
 
     code = "misconfigured"
     title = "The server cannot start like this"

@@ -1,4 +1,4 @@
-"""Where the server listens: at its own address, or on a socket that was handed in."""
+"""Where the server listens: at its own address, or on an inherited socket."""
 
 import asyncio
 import os
@@ -9,9 +9,9 @@ from aiohttp import web
 from pushserver.errors import Misconfigured
 from pushserver.settings import Settings
 
-#: Who starts several servers hands them a listening socket, and a line on which they
-#: tell that they listen, and hear that nobody looks after them any more: the numbers of
-#: these files are in the environment.
+#: A supervisor passes its workers the listening socket, and one end of a socket pair: a
+#: worker writes a byte once it listens, and reads end of file when the supervisor is
+#: gone. The environment holds the numbers of both files.
 SOCKET_FD_VARIABLE = "PUSHSERVER_SOCKET_FILE"
 SUPERVISOR_FD_VARIABLE = "PUSHSERVER_KEEPER_FILE"
 BACKLOG = 1024
@@ -19,10 +19,10 @@ BACKLOG = 1024
 
 async def listen(runner: web.AppRunner, settings: Settings) -> str:
     """
-    Begin to listen; return the URL.
+    Start listening, and return the URL.
 
     Raises:
-        Misconfigured: the address cannot be had.
+        Misconfigured: the address is not available.
     """
     socket_fd = os.environ.get(SOCKET_FD_VARIABLE)
     site: web.BaseSite = web.TCPSite(
@@ -45,9 +45,9 @@ async def listen(runner: web.AppRunner, settings: Settings) -> str:
 
 def stop_with_supervisor(stop: asyncio.Event) -> None:
     """
-    Set *stop* when whoever started several servers is gone, without a signal.
+    Set *stop* when the supervisor is gone without having sent a signal.
 
-    A server that nobody looks after would keep the port from those that follow.
+    A worker that outlives its supervisor would block the port for its successors.
     """
     supervisor_fd = os.environ.get(SUPERVISOR_FD_VARIABLE)
     if supervisor_fd is None:
@@ -58,12 +58,12 @@ def stop_with_supervisor(stop: asyncio.Event) -> None:
         loop.remove_reader(fd)
         stop.set()
 
-    # Nothing is ever said on it: it can be read when it has ended.
+    # The supervisor never writes, so readable means end of file.
     loop.add_reader(fd, on_end_of_file)
 
 
 def listen_error(settings: Settings, error: OSError) -> Misconfigured:
-    """Return the error of an address that cannot be had."""
+    """Return the error for an address that is not available."""
     return Misconfigured(
         f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}."
     )

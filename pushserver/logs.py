@@ -1,7 +1,7 @@
-"""Logs: structlog, one line for each thing that happened, JSON off a terminal.
+"""Logs: structlog, one line for each event, as JSON unless on a terminal.
 
-Lines are gathered for a moment and written together: a write for each would cost more
-than a poll. Warnings and errors are written at once, with what waits before them.
+Lines are buffered for a moment and written together: a write for each would cost more
+than a poll. Warnings and errors flush the buffer at once.
 """
 
 import atexit
@@ -17,9 +17,9 @@ import structlog
 
 from pushserver.clock import rfc3339
 
-#: So many lines are gathered at the most.
+#: The buffer is written when it has this many lines.
 MAX_BUFFERED_LINES = 200
-#: Seconds for which a line waits at the most.
+#: Seconds that a line waits in the buffer at most.
 FLUSH_DELAY = 0.2
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
@@ -35,7 +35,7 @@ class BufferedLogger:
         self._timer: threading.Timer | None = None
 
     def info(self, line: str) -> None:
-        """Write *line* soon."""
+        """Buffer *line*; it is written within `FLUSH_DELAY`."""
         with self._lock:
             self._buffer.append(line)
             if len(self._buffer) >= MAX_BUFFERED_LINES:
@@ -48,14 +48,14 @@ class BufferedLogger:
     debug = info
 
     def warning(self, line: str) -> None:
-        """Write *line* now."""
+        """Write *line* now, with the buffered ones before it."""
         self.info(line)
         self.flush()
 
     error = exception = critical = warning
 
     def flush(self) -> None:
-        """Write what waits."""
+        """Write the buffered lines."""
         with self._lock:
             self._write_buffer()
 
@@ -95,16 +95,16 @@ def configure(level: str, stream: TextIO | None = None) -> BufferedLogger:
 
 
 def _wrapper_class(level: str, *, pretty: bool) -> type[Any]:
-    """Return the class of loggers: for people as above, or for programs, JSON."""
+    """Return the class of loggers: pretty ones for people, or JSON for programs."""
     filtering = structlog.make_filtering_bound_logger(level)
     return filtering if pretty else type("Lines", (_JsonLogger, filtering), {})
 
 
 class _JsonLogger(structlog.BoundLoggerBase):
     """
-    Renders a line as JSON in one go, without processors.
+    Renders a line as JSON in one step, without processors.
 
-    There is one for each command of each device.
+    Every command of every device logs lines, so this has to be fast.
     """
 
     def _proxy_to_logger(
@@ -126,9 +126,9 @@ def _json(line: dict[str, Any]) -> str:
 
 
 class _StdlibForwarder(logging.Handler):
-    """Sends what libraries log through structlog, too."""
+    """Forwards what libraries log to structlog."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Pass on one record."""
+        """Forward one record."""
         log = structlog.get_logger(record.name)
-        log.log(record.levelno, "library", said=record.getMessage())
+        log.log(record.levelno, "library", message=record.getMessage())

@@ -1,4 +1,4 @@
-"""Settings: a flag, then PUSHSERVER_…, then a TOML file, then the default."""
+"""Settings: from a flag, else PUSHSERVER_…, else a TOML file, else the default."""
 
 import ipaddress
 import re
@@ -19,55 +19,36 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _PREFIX = "PUSHSERVER_"
 _SQLITE = "sqlite:///"
 _POSTGRES = ("postgresql://", "postgres://")
-#: How the library wraps what a validator or converter said.
+#: How the library wraps the message of a validator or converter.
 _WRAPPED_MESSAGE = re.compile(r"ValueError\((['\"])(.*)\1\)")
 _MAX_PORT = 65_535
 _MAX_WORKERS = 256
-#: A year; whoever waits longer has mistaken the unit.
+#: A year; a longer duration is a mistake in the unit.
 _MAX_SECONDS = 366 * 86_400
-_DELETE_STATUSES = (200, 204)
 _LEVELS = ("debug", "info", "warning", "error")
 
 
-def _validate_positive(_: object, field: "attrs.Attribute[Any]", value: float) -> None:
-    if not 0 < value < _MAX_SECONDS:
-        raise ValueError(f"{field.name} must be seconds above 0")
+Validator = Callable[[object, "attrs.Attribute[Any]", Any], None]
 
 
-def _validate_not_negative(
-    _: object, field: "attrs.Attribute[Any]", value: float
-) -> None:
-    if not 0 <= value < _MAX_SECONDS:
-        raise ValueError(f"{field.name} must be seconds, 0 or more")
+def _validate(is_valid: Callable[[Any], bool], rule: str) -> Validator:
+    """Return a validator that refuses other values and states the *rule*."""
 
-
-def _validate_port(_: object, field: "attrs.Attribute[Any]", value: int) -> None:
-    if not 0 <= value <= _MAX_PORT:
-        raise ValueError(f"{field.name} must be from 0 to {_MAX_PORT}")
-
-
-def _validate_delete_status(
-    _: object, field: "attrs.Attribute[Any]", value: int
-) -> None:
-    if value not in _DELETE_STATUSES:
-        raise ValueError(f"{field.name} must be 200 or 204")
-
-
-def _validate_worker_count(
-    _: object, field: "attrs.Attribute[Any]", value: int
-) -> None:
-    if not 1 <= value <= _MAX_WORKERS:
-        raise ValueError(f"{field.name} must be from 1 to {_MAX_WORKERS}")
-
-
-def _validate_one_of(
-    *allowed: str,
-) -> Callable[[object, "attrs.Attribute[Any]", object], None]:
     def check(_: object, field: "attrs.Attribute[Any]", value: object) -> None:
-        if value is not None and value not in allowed:
-            raise ValueError(f"{field.name} must be {' or '.join(allowed)}")
+        if not is_valid(value):
+            raise ValueError(f"{field.name} must be {rule}")
 
     return check
+
+
+_validate_positive = _validate(lambda s: 0 < s < _MAX_SECONDS, "seconds above 0")
+_validate_not_negative = _validate(
+    lambda s: 0 <= s < _MAX_SECONDS, "seconds, 0 or more"
+)
+
+
+def _validate_one_of(*allowed: str) -> Validator:
+    return _validate(lambda v: v is None or v in allowed, " or ".join(allowed))
 
 
 def _validate_networks(_: object, field: "attrs.Attribute[Any]", value: str) -> None:
@@ -78,7 +59,7 @@ def _validate_networks(_: object, field: "attrs.Attribute[Any]", value: str) -> 
 
 
 def _parse_networks(text: str) -> tuple[Network, ...]:
-    """Read networks, with commas or spaces between them."""
+    """Parse networks that are separated by commas or spaces."""
     return tuple(
         ipaddress.ip_network(each) for each in re.split(r"[,\s]+", text) if each
     )
@@ -86,12 +67,12 @@ def _parse_networks(text: str) -> tuple[Network, ...]:
 
 @ts.settings(frozen=True, kw_only=True)
 class Settings:
-    """What a server may be told. Durations are in seconds."""
+    """The settings of a server. Durations are in seconds."""
 
     host: str = ts.option(default="127.0.0.1", help="Address to listen on.")
     port: int = ts.option(
         default=8080,
-        validator=_validate_port,
+        validator=_validate(lambda n: 0 <= n <= _MAX_PORT, f"from 0 to {_MAX_PORT}"),
         help="TCP port to listen on; 0 takes a free one.",
     )
     database: str = ts.option(
@@ -134,7 +115,7 @@ class Settings:
     )
     kapua_delete_status: int = ts.option(
         default=200,
-        validator=_validate_delete_status,
+        validator=_validate(lambda status: status in (200, 204), "200 or 204"),
         help="What a Kapua client's DELETE is answered: 200, or 204 as of newer ones.",
     )
     retention: float = ts.option(
@@ -144,7 +125,9 @@ class Settings:
     )
     workers: int = ts.option(
         default=1,
-        validator=_validate_worker_count,
+        validator=_validate(
+            lambda n: 1 <= n <= _MAX_WORKERS, f"from 1 to {_MAX_WORKERS}"
+        ),
         help="How many processes serve the one port; over 1 takes PostgreSQL.",
     )
     log_level: str = ts.option(
@@ -155,18 +138,23 @@ class Settings:
 
     @property
     def device_key_policy(self) -> DeviceKeys:
-        """Whether every device needs a key; beyond loopback this was decided."""
+        """Whether every device needs a key; beyond loopback it has to be set."""
         return DeviceKeys(self.device_keys or DeviceKeys.OPTIONAL)
 
     @property
     def webhook_networks(self) -> tuple[Network, ...]:
-        """The networks that webhooks may reach whatever they are."""
+        """The private networks that webhooks may reach."""
         return _parse_networks(self.webhook_allow_networks)
 
     @property
     def is_postgres(self) -> bool:
         """Whether the database is PostgreSQL."""
         return self.database.startswith(_POSTGRES)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether the database is a SQLite file."""
+        return self.database.startswith(_SQLITE)
 
     @property
     def sqlite_path(self) -> Path:
@@ -176,12 +164,12 @@ class Settings:
 
 def load(overrides: Mapping[str, object], environ: Mapping[str, str]) -> Settings:
     """
-    Put the settings together; *overrides* are the flags that were given.
+    Combine the settings; *overrides* are the flags, None where one is not given.
 
     The flag `config`, or PUSHSERVER_CONFIG, names the TOML file.
 
     Raises:
-        Misconfigured: one does not parse, is unknown, or makes no sense.
+        Misconfigured: a setting does not parse, is unknown, or is invalid.
     """
     loaders: list[Any] = []
     flags = _without_none(overrides)
@@ -198,7 +186,7 @@ def load(overrides: Mapping[str, object], environ: Mapping[str, str]) -> Setting
         raise Misconfigured(
             f"A setting is wrong: {_innermost_message(error)}"
         ) from None
-    _validate(settings)
+    _refuse_unsafe(settings)
     return settings
 
 
@@ -213,7 +201,7 @@ def _without_none(overrides: Mapping[str, object]) -> dict[str, Any]:
 
 
 def _innermost_message(error: BaseException) -> str:
-    """Return the innermost message: it names the setting and the value."""
+    """Return the innermost message, which names the setting and the value."""
     if isinstance(error, BaseExceptionGroup):
         return "; ".join(_innermost_message(inner) for inner in error.exceptions)
     text = str(error).partition("\n")[0]
@@ -221,15 +209,15 @@ def _innermost_message(error: BaseException) -> str:
     return f"{text[: inner.start()]}{inner[2]}" if inner else text
 
 
-def _validate(settings: Settings) -> None:
-    """Refuse what is unsafe, before anything is opened."""
-    is_sqlite_file = settings.database.startswith(_SQLITE) and settings.sqlite_path.name
+def _refuse_unsafe(settings: Settings) -> None:
+    """Refuse unsafe settings before anything is opened."""
+    is_sqlite_file = settings.is_sqlite and settings.sqlite_path.name
     if not is_sqlite_file and not settings.is_postgres:
         raise Misconfigured(
             "DATABASE must be sqlite:///relative/path, sqlite:////absolute/path or"
             " postgresql://user:password@host/name."
         )
-    if settings.workers > 1 and settings.database.startswith(_SQLITE):
+    if settings.workers > 1 and settings.is_sqlite:
         raise Misconfigured(
             f"WORKERS {settings.workers} takes PostgreSQL: a SQLite file has one"
             " server. Set DATABASE to postgresql://…, or WORKERS to 1."

@@ -166,6 +166,6 @@ def test_libraries() -> None:
     (line,) = lines(stream)
     assert ("library", "something odd", "warning") == (
         line["event"],
-        line["said"],
+        line["message"],
         line["level"],
     )

@@ -1,4 +1,4 @@
-"""What `doctor` makes of what it sees; pure, so that each line can be tested."""
+"""The judgements of `doctor`: pure functions, so that each line can be tested."""
 
 import enum
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,17 +10,17 @@ import attrs
 
 from pushserver.client import ApiError, ApiResponse, Json
 
-#: Seconds by which two clocks may differ; the Date header knows whole seconds.
+#: Seconds by which two clocks may differ; the Date header has whole seconds.
 MAX_CLOCK_SKEW = 5
-#: Seconds within which even a device that polls often may be missed.
+#: Seconds without a poll that are normal even for a device that polls often.
 MIN_OFFLINE_AFTER = 30
-#: Periods after which a device that did not poll is taken for offline.
+#: Poll periods without a poll after which a device counts as offline.
 OFFLINE_PERIODS = 3
-#: Seconds in flight from which a command is worth a line.
+#: Seconds in flight after which a command is reported.
 LONG_IN_FLIGHT = 60
-#: How many devices are looked at one by one.
+#: How many devices are read one by one, at most.
 MAX_INSPECTED = 100
-#: How many ids a line names.
+#: How many ids a line names, at most.
 MAX_LISTED_IDS = 5
 HTTP_OK = 200
 HTTP_UNAUTHORIZED = 401
@@ -45,7 +45,7 @@ class Finding:
 
 
 def check_server(server: str, answer: ApiResponse, document: Json) -> Finding:
-    """Judge who answers at the server's address."""
+    """Judge whether a pushserver answers at the address."""
     version = document.get("info", {}).get("version", "unknown")
     if answer.status == HTTP_OK:
         return Finding(Level.OK, "server", f"{server} answers, version {version}.")
@@ -94,7 +94,7 @@ def check_token(refusals: Mapping[str, ApiError | None]) -> Finding:
 
 
 def check_fleet(devices: Sequence[Json], now: datetime) -> list[Finding]:
-    """Judge the devices: who waits, who never came, and who went."""
+    """Judge the devices: quarantined ones, those that never polled or stopped."""
     adopted = [device for device in devices if device["state"] == "adopted"]
     candidates = [
         _quarantine_finding([d for d in devices if d["state"] != "adopted"]),
@@ -107,13 +107,13 @@ def check_fleet(devices: Sequence[Json], now: datetime) -> list[Finding]:
 
 
 def devices_to_inspect(devices: Sequence[Json], now: datetime) -> list[str]:
-    """Return the ids of the devices to look at one by one, the odd ones first."""
+    """Return the ids of the devices to read one by one, unhealthy ones first."""
     sorted_devices = sorted(devices, key=lambda device: _is_healthy(device, now))
     return [device["deviceId"] for device in sorted_devices[:MAX_INSPECTED]]
 
 
 def check_unknown_requests(devices: Sequence[Json]) -> list[Finding]:
-    """Judge the devices' calls that are no Push, which tell of their settings."""
+    """Judge the devices' unknown requests, which hint at wrong settings."""
     candidates = (
         _unknown_requests_finding(device)
         for device in devices
@@ -123,7 +123,7 @@ def check_unknown_requests(devices: Sequence[Json]) -> list[Finding]:
 
 
 def check_in_flight(commands: Iterable[Json], now: datetime) -> list[Finding]:
-    """Judge the commands that their devices have and did not answer."""
+    """Judge the commands in flight that their devices have not answered."""
     commands_with_age = [
         (command, _age_seconds(command.get("sentAt"), now)) for command in commands
     ]
@@ -137,7 +137,7 @@ def check_in_flight(commands: Iterable[Json], now: datetime) -> list[Finding]:
 
 
 def hint_for_path(path: str) -> str | None:
-    """Return what an unknown call to *path* says about the device's settings."""
+    """Return what an unknown request to *path* says about the device's settings."""
     if "/api/notifications" in path:
         return "its Monitor is pointed here: empty monitor.hostname on the device"
     if path.partition("?")[0].rstrip("/").endswith(".fcgi"):
@@ -189,7 +189,7 @@ def _is_offline(device: Json, now: datetime) -> bool:
 
 
 def _unknown_requests_finding(device: Json) -> Finding | None:
-    """Return what a device's last unknown calls hint at, if anything."""
+    """Return the finding that a device's unknown requests hint at, if any."""
     calls = device["unknownCalls"].get("last", ())
     hints = dict.fromkeys(filter(None, (hint_for_path(call["path"]) for call in calls)))
     if not hints:
@@ -213,7 +213,7 @@ def _unanswered_finding(command: Json, age: float) -> Finding:
 
 
 def _age_seconds(instant: Any, now: datetime) -> float:
-    """Return for how many seconds *instant* is over; 0 when there is none."""
+    """Return how many seconds ago *instant* was; 0 without one."""
     if instant is None:
         return 0.0
     return (now - datetime.fromisoformat(instant).astimezone(UTC)).total_seconds()

@@ -1,4 +1,4 @@
-"""What every command is given: the server, the token, and how to print."""
+"""The context of every command: the server, the token, and how to print."""
 
 import re
 import sys
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
     from pushserver.client import Client
 
 DEFAULT_SERVER = "http://127.0.0.1:8080"
-#: Columns to print where there is no terminal to ask.
+#: Width of the output where there is no terminal.
 NON_TTY_WIDTH = 240
 _INSTANT = re.compile(r"^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)\.\d+Z$")
 
 
 class UsageError(Exception):
-    """The command line makes no sense; exit code 2."""
+    """The command line is used wrongly; exit code 2."""
 
 
 class CliError(Exception):
-    """What was asked for cannot be done; exit code 1."""
+    """The command cannot be carried out; exit code 1."""
 
 
 @attrs.frozen(kw_only=True)
 class CliContext:
-    """Where a command runs."""
+    """Server, token and output format of one run."""
 
     environ: Mapping[str, str] = attrs.field(repr=False)
     server: str
@@ -48,7 +48,7 @@ class CliContext:
         token: str | None,
         json: bool,
     ) -> Self:
-        """Return what the flags say, else the environment, else the default."""
+        """Take each value from its flag, else the environment, else the default."""
         server = server or environ.get("PUSHSERVER_SERVER") or DEFAULT_SERVER
         if "://" not in server:
             server = f"http://{server}"
@@ -63,7 +63,7 @@ class CliContext:
         return Client(self.server, self.token)
 
     def print_note(self, text: str) -> None:
-        """Say something that is no part of the output."""
+        """Print a line to stderr, apart from the output."""
         sys.stderr.write(strip_unprintable(text) + "\n")
 
     def print_line(self, text: str) -> None:
@@ -116,12 +116,12 @@ class CliContext:
             self.print_json(item)
 
 
-#: A parameter that the command line fills in and nobody can give.
+#: A parameter that the program fills in, not the user.
 InjectedContext = Annotated[CliContext, Parameter(parse=False)]
 
 
 def strip_unprintable(text: str) -> str:
-    """Return *text* without what would steer a terminal: devices send anything."""
+    """Return *text* without control characters: devices send anything."""
     return "".join(c if c.isprintable() or c == "\n" else "�" for c in text)
 
 
@@ -137,12 +137,12 @@ def format_cell(value: Any) -> str:
 
 
 def _format_cell_short(value: Any) -> str:
-    """Return a value for a narrow table: an instant to the second, in two words."""
+    """Return a value for a narrow table: instants to the second, in two words."""
     return _INSTANT.sub(r"\1 \2Z", format_cell(value))
 
 
 def _stdout_console() -> Console:
-    """Return where tables are printed; wide where there is no terminal."""
+    """Return the console for tables; it is wide where there is no terminal."""
     console = Console(file=sys.stdout)
     if not console.is_terminal:
         console.width = NON_TTY_WIDTH

@@ -171,7 +171,7 @@ def _parse_tags(pairs: tuple[str, ...]) -> dict[str, str] | None:
     Return the tags in *pairs*; None when there are none.
 
     Raises:
-        Usage: one is not key:value.
+        UsageError: one is not key:value.
     """
     for pair in pairs:
         if not all(pair.partition(":")[:2]):

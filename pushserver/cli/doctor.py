@@ -70,7 +70,7 @@ async def _check_commands(client: Client) -> list[Finding]:
 
 
 async def _read_refusals(client: Client) -> dict[str, ApiError | None]:
-    """Return for each kind of thing how reading it was refused, else None."""
+    """Return the refusal of reading each kind of resource, None if it is allowed."""
     calls: dict[str, Callable[[], Awaitable[Json]]] = {
         "devices": lambda: client.devices(limit=1),
         "commands": lambda: client.commands(limit=1),

@@ -16,11 +16,11 @@ from pushserver.cli.pairs import parse_body, parse_json, parse_text_pairs
 from pushserver.client import Client, Json, RequestPreferences
 from pushserver.model.state import FINISHED, CommandState
 
-#: Seconds that `--wait` waits unless it says how many.
+#: Seconds that `--wait` without a number waits.
 DEFAULT_WAIT = 120
-#: Seconds for which one call is held by the server.
+#: Seconds that the server may hold one call.
 LONG_POLL_SECONDS = 20
-#: Seconds between two questions, whatever the server does.
+#: Seconds between two calls, even if the server holds none.
 POLL_INTERVAL = 0.2
 #: The options that are fields of a command.
 _COMMAND_OPTIONS = (
@@ -105,7 +105,7 @@ async def enqueue(
 
 
 def expand_wait_flag(argv: Sequence[str]) -> list[str]:
-    """Return *argv* with `--wait` given its default where no number follows."""
+    """Return *argv* with the default after each `--wait` that has no number."""
     arguments = list(argv)
     end = arguments.index("--") if "--" in arguments else len(arguments)
     for index in range(end):
@@ -128,7 +128,7 @@ async def _enqueue_command(
     pairs: Sequence[str],
     options: EnqueueOptions,
 ) -> Json:
-    """Enqueue what the command line says, as JSON or as the bytes of a file."""
+    """Enqueue the command with a JSON body or with the bytes of a file."""
     sources = (bool(pairs), options.body is not None, options.file is not None)
     if sum(sources) > 1:
         raise UsageError("Give the body once: as key=value pairs, --body or --file.")
@@ -146,7 +146,7 @@ async def _enqueue_command(
 
 
 async def _wait_for_outcome(client: Client, command: Json, max_seconds: float) -> Json:
-    """Return the command as it is when it is over, or when the time is."""
+    """Return the command once it is over, or as it is after *max_seconds*."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + max_seconds
     while (
@@ -160,7 +160,7 @@ async def _wait_for_outcome(client: Client, command: Json, max_seconds: float) -
 
 
 def _print_command(context: CliContext, command: Json) -> None:
-    """Print the command: all of it as JSON, for people what matters now."""
+    """Print the command: complete as JSON, or a summary for people."""
     if context.json:
         context.print_json(command)
         return

@@ -18,9 +18,9 @@ from pushserver.client import (
     Unreachable,
 )
 
-#: Without --follow, seconds without an event after which that was all.
+#: Without --follow, reading ends after this many seconds without an event.
 IDLE_TIMEOUT = 1.0
-#: What is before every event.
+#: The id before the first event.
 START_EVENT_ID = "0"
 MISSED = "missed"
 
@@ -46,7 +46,7 @@ class EventFilters:
 
 @attrs.define(kw_only=True)
 class EventReader:
-    """Reads on from an event, whose id it keeps up to date."""
+    """Reads events from an id on, which it keeps up to date."""
 
     client: Client
     context: CliContext
@@ -54,7 +54,7 @@ class EventReader:
     filters: dict[str, Any] = attrs.field(factory=dict)
 
     async def read_available(self) -> AsyncGenerator[StreamMessage, None]:
-        """Yield what there is by now."""
+        """Yield the events so far."""
         start_after = self.last_event_id or START_EVENT_ID
         async with self.client.stream_events(
             last_event_id=start_after, **self.filters
@@ -70,7 +70,7 @@ class EventReader:
                 yield message
 
     async def follow(self) -> AsyncGenerator[StreamMessage, None]:
-        """Yield events as they come, for ever; a server that is away is waited for."""
+        """Yield events as they come, without end; wait for a server that is away."""
         backoff = Backoff(self.context.print_note)
         while True:
             try:
@@ -145,7 +145,7 @@ def _print_message(context: CliContext, message: StreamMessage) -> None:
 
 
 def _format_missed(count: int | None) -> str:
-    """Say how many events were left out; None: nobody knows."""
+    """Return the notice of *count* skipped events; None: an unknown number."""
     if count is None:
         return "Nobody listened for a while: events may have been missed."
     return f"{count} events were missed."
@@ -160,7 +160,7 @@ def _format_event(event: Json) -> str:
     return "  ".join(str(each) for each in columns if each is not None)
 
 
-#: What is told in a column of its own, or is only of use to programs.
+#: Fields that have a column of their own, or that only programs use.
 _OMITTED_FIELDS = {
     "deviceId",
     "state",

@@ -1,4 +1,4 @@
-"""Why operations did not succeed: the step, its command, and what the device said."""
+"""Why operations did not succeed: the step, its command and the device's error."""
 
 import asyncio
 from collections.abc import Iterable
@@ -9,21 +9,21 @@ from pushserver.client import ApiError, Client, Json, iter_items
 from pushserver.model.operation import OperationStatus
 from pushserver.model.state import CommandState
 
-#: So many operations are looked at at the same time.
+#: At most this many operations are read at the same time.
 MAX_CONCURRENT = 8
-#: What is said of a command that no device said anything of.
+#: The explanation of a command that ended without a result.
 STATE_ERRORS: dict[str, str] = {
     CommandState.EXPIRED: "It was not handed out in time.",
     CommandState.CANCELED: "It was canceled.",
     CommandState.TIMEOUT: "The device did not answer.",
 }
-#: The first of a command's ends that is there explains how its operation ended.
+#: The first of these states found among the steps explains the operation's end.
 DECISIVE_STATES = (CommandState.FAILED, *STATE_ERRORS)
 FAILURE_COLUMNS = ("deviceId", "status", "step", "resource", "state", "error")
 
 
 async def task_failures(client: Client, task_id: str, limit: int) -> list[Json]:
-    """Return why a task's operations did not succeed, of *limit* at most (0: all)."""
+    """Return why a task's operations failed, *limit* of them at most (0: all)."""
     operations: list[Json] = []
     for status in (OperationStatus.FAILED, OperationStatus.STALE):
         async for each in iter_items(client.operations, taskId=task_id, status=status):
@@ -41,7 +41,7 @@ async def task_failures(client: Client, task_id: str, limit: int) -> list[Json]:
 
 
 async def operation_failure(client: Client, operation: Json) -> Json:
-    """Return why one operation failed, or why nobody knows."""
+    """Return why one operation failed, or why its outcome is unknown."""
     summary = {
         "deviceId": operation["deviceId"],
         "operationId": operation["id"],
@@ -63,7 +63,7 @@ async def operation_failure(client: Client, operation: Json) -> Json:
 
 
 def decisive_step(steps: Iterable[Json]) -> int | None:
-    """Return which step tells how it ended; None if no command does."""
+    """Return the index of the step that explains the end; None without one."""
     states = [step.get("state") for step in steps]
     return next(
         (states.index(state) for state in DECISIVE_STATES if state in states), None
@@ -89,7 +89,7 @@ async def _command_error(client: Client, command_id: str) -> Any:
 
 
 async def _last_message(client: Client, operation_id: str) -> str:
-    """Return what the last notification says."""
+    """Return the message of the last notification."""
     message = ""
     async for notification in iter_items(partial(client.notifications, operation_id)):
         message = notification.get("message", message)

@@ -1,4 +1,4 @@
-"""How far a task or an upgrade is, shown until it has ended or is paused."""
+"""Shows the progress of a task or an upgrade until it has ended or is paused."""
 
 import asyncio
 import time
@@ -26,9 +26,9 @@ from pushserver.cli.retrying import retry_while_unreachable
 from pushserver.client import Client, Json
 from pushserver.model.task import TaskState
 
-#: Seconds between two questions.
+#: Seconds between two polls of the server.
 POLL_INTERVAL = 0.5
-#: Seconds between two lines where there is no terminal for a bar.
+#: Seconds between two lines where there is no terminal for a progress bar.
 LINE_INTERVAL = 5.0
 #: The colours of counts that call for attention.
 COUNT_COLOURS = {"completed": "green", "failed": "red", "stale": "yellow"}
@@ -85,14 +85,14 @@ async def print_failures(
 
 
 def is_settled(task: Json) -> bool:
-    """Tell whether there is nothing more to follow."""
+    """Tell whether it has ended or is paused."""
     return "endedAt" in task or task["state"] == TaskState.PAUSED
 
 
 async def _poll_until_settled(
     context: CliContext, client: Client, task: Json, kind: ResourceKind
 ) -> AsyncIterator[Json]:
-    """Yield *task* as it is, again and again, until there is nothing to follow."""
+    """Yield the latest *task* repeatedly until it has ended or is paused."""
     fetch = partial(kind.fetch, client, task["id"])
     while not is_settled(task):
         await asyncio.sleep(POLL_INTERVAL)
@@ -102,7 +102,7 @@ async def _poll_until_settled(
 
 @contextmanager
 def _progress_display(context: CliContext, kind: ResourceKind) -> Iterator[OnUpdate]:
-    """Choose how a task is shown: as JSON, on a terminal, or where there is none."""
+    """Show updates as JSON, as a bar on a terminal, or else as lines."""
     console = Console()
     if context.json:
         yield _JsonDisplay(context)
@@ -115,7 +115,7 @@ def _progress_display(context: CliContext, kind: ResourceKind) -> Iterator[OnUpd
 
 @attrs.define
 class _JsonDisplay:
-    """Prints the task as JSON whenever it has changed; not how it ended."""
+    """Prints the task as JSON when it has changed, but not its end."""
 
     context: CliContext
     last_task: Json = attrs.field(factory=dict)
@@ -128,7 +128,7 @@ class _JsonDisplay:
 
 @attrs.define
 class _LineDisplay:
-    """Prints a line now and then."""
+    """Prints a line of progress from time to time."""
 
     context: CliContext
     kind: ResourceKind

@@ -1,4 +1,4 @@
-"""Files of steps, and others of JSON, as commands take them."""
+"""Reads the JSON files that commands take, such as files of steps."""
 
 import sys
 from pathlib import Path
@@ -15,7 +15,7 @@ def read_steps(file: str) -> list[dict[str, Any]]:
     Return the steps in *file*; `-` is the standard input.
 
     Raises:
-        Usage: it is no JSON array of objects.
+        UsageError: it is not a JSON array of objects.
         OSError: it cannot be read.
     """
     name, steps = read_json(file)
@@ -29,7 +29,7 @@ def read_json(file: str) -> tuple[str, Any]:
     Return the JSON in *file* with a name for it; `-` is the standard input.
 
     Raises:
-        Usage: it is no JSON.
+        UsageError: it is not JSON.
         OSError: it cannot be read.
     """
     name = "The standard input" if file == STDIN else file

@@ -28,7 +28,7 @@ COLUMNS = (
 )
 STEP_COLUMNS = ("step", "resource", "endpoint", "state", "commandId", "error")
 NOTIFICATION_COLUMNS = ("sentOn", "progress", "status", "resource", "message")
-#: Seconds between two questions.
+#: Seconds between two polls of the server.
 POLL_INTERVAL = 0.5
 
 
@@ -70,7 +70,7 @@ async def begin(
     ----------
     device
         The device's id.
-    work
+    options
         What is to be done.
     wait
         Wait for its end, [SECONDS] long (120); exit code 1 unless COMPLETED.
@@ -144,7 +144,7 @@ async def cancel(operation_id: str, /, *, context: InjectedContext) -> int:
 async def _wait_until_ended(
     context: CliContext, client: Client, operation: Json, max_seconds: float
 ) -> Json:
-    """Return the operation as it is when it has ended, or when the time is over."""
+    """Return the operation once it has ended, or as it is after *max_seconds*."""
     loop = asyncio.get_running_loop()
     deadline, last_line = loop.time() + max_seconds, None
     while operation["status"] == OperationStatus.RUNNING and loop.time() < deadline:
@@ -166,7 +166,7 @@ async def _print_operation(
     operation: Json,
     notifications: list[Json] | None = None,
 ) -> None:
-    """Print an operation, its steps, and what was *notifications* of it."""
+    """Print an operation, its steps and its notifications."""
     steps = [
         without_none({**step, "error": await step_error(client, step)})
         for step in operation["steps"]

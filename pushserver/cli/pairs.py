@@ -1,4 +1,4 @@
-"""`key=value` pairs and tags on the command line, and the JSON they make."""
+"""Parses `key=value` pairs and tags of the command line."""
 
 import re
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ def parse_body(pairs: Iterable[str]) -> dict[str, Any]:
     Return the object that pairs make: `key=text`, `key:=json`.
 
     Raises:
-        Usage: a pair is none, comes twice, or holds no JSON.
+        UsageError: a pair is malformed, repeated, or does not hold JSON.
     """
     body: dict[str, Any] = {}
     for pair in pairs:
@@ -33,7 +33,7 @@ def parse_text_pairs(pairs: Iterable[str]) -> dict[str, str]:
     Return what pairs of text say: `key=value`.
 
     Raises:
-        Usage: a pair is none, or comes twice.
+        UsageError: a pair is malformed or repeated.
     """
     texts: dict[str, str] = {}
     for pair in pairs:
@@ -51,7 +51,7 @@ def parse_tags(pairs: Iterable[str]) -> dict[str, str]:
     Return the tags in *pairs*: `key:value`, as devices take them, or `key=value`.
 
     Raises:
-        Usage: one is no tag.
+        UsageError: one of them is not a tag.
     """
     tags = {}
     for pair in pairs:
@@ -67,7 +67,7 @@ def parse_json(text: str | bytes, source: str) -> Any:
     Return the value that *text* holds.
 
     Raises:
-        Usage: it is not JSON.
+        UsageError: it is not JSON.
     """
     try:
         return msgspec.json.decode(text)

@@ -28,7 +28,7 @@ async def purge(before: str, /, *, context: InjectedContext) -> int:
 
 
 async def _purge_in_batches(context: CliContext, client: Client, before: str) -> int:
-    """Delete a piece at a time, until nothing is left."""
+    """Delete a part with each call, until nothing is left."""
     deleted, done = 0, False
     with Progress(console=Console(stderr=True), disable=context.json) as progress:
         bar = progress.add_task("Deleting", total=None)

@@ -12,7 +12,7 @@ from pushserver.cli.context import CliContext, InjectedContext
 from pushserver.cli.retrying import retry_while_unreachable
 from pushserver.client import MAX_PAGE_SIZE, Client, Json
 
-#: Seconds for which the server holds a page that has nothing new.
+#: Seconds that the server may hold a call until there are results.
 LONG_POLL_SECONDS = 20
 
 
@@ -33,14 +33,14 @@ class ResultFilters:
 
 @attrs.define(kw_only=True)
 class ResultReader:
-    """Reads on from a cursor, which it keeps up to date."""
+    """Reads results from a cursor on, which it keeps up to date."""
 
     client: Client
     cursor: str | None = None
     filters: dict[str, Any] = attrs.field(factory=dict)
 
     async def next_page(self, *, limit: int, wait: int | None = None) -> list[Json]:
-        """Return the next results, none when there are none within *wait* seconds."""
+        """Return the next results; none if none come within *wait* seconds."""
         answer = await self.client.results(
             cursor=self.cursor, limit=limit, wait=wait, **self.filters
         )
@@ -48,7 +48,7 @@ class ResultReader:
         return list(answer["items"])
 
     async def read_available(self, limit: int) -> AsyncIterator[Json]:
-        """Yield what there is by now, up to *limit* (0: everything)."""
+        """Yield the results so far, up to *limit* (0: all)."""
         remaining = limit or MAX_PAGE_SIZE
         while remaining > 0 and (
             items := await self.next_page(limit=min(remaining, MAX_PAGE_SIZE))
@@ -58,7 +58,7 @@ class ResultReader:
             remaining = remaining - len(items) if limit else MAX_PAGE_SIZE
 
     async def follow(self) -> AsyncGenerator[Json, None]:
-        """Yield results as they come, for ever; a server that is away is waited for."""
+        """Yield results as they come, without end; wait for a server that is away."""
         while True:
             items = await retry_while_unreachable(
                 partial(self.next_page, limit=MAX_PAGE_SIZE, wait=LONG_POLL_SECONDS)

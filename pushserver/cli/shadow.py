@@ -56,7 +56,7 @@ async def set_(
         :=JSON; :=null takes away.
     targets
         Which devices are meant, if many.
-    pace
+    task_options
         How the task goes.
     if_match
         Only if the shadow still has this version.
@@ -120,7 +120,7 @@ def parse_desired(pairs: Iterable[str]) -> dict[str, dict[str, Any]]:
     Return what pairs desire: `service.property=text`, `service.property:=JSON`.
 
     Raises:
-        Usage: a pair is none, comes twice, or holds no JSON.
+        UsageError: a pair is malformed, repeated, or does not hold JSON.
     """
     desired: dict[str, dict[str, Any]] = {}
     for name, value in parse_body(pairs).items():

@@ -76,7 +76,7 @@ def parse_device_keys(text: str) -> dict[int, str]:
     Return the keys in *text*, a device's id and its key on each line.
 
     Raises:
-        Refusal: a line is something else.
+        CliError: a line is something else.
     """
     keys = {}
     for number, line in enumerate(text.splitlines(), start=1):
@@ -143,7 +143,7 @@ async def _run_fleet(
 
 
 def _raise_open_file_limit() -> None:
-    """Allow as many connections as the system lets us: each held poll is one."""
+    """Raise the limit of open files as far as allowed: each held poll needs one."""
     try:
         import resource  # noqa: PLC0415 - not on every system
     except ImportError:

@@ -1,4 +1,4 @@
-"""What `subscriptions make` and `subscriptions change` are told."""
+"""Options of `subscriptions make` and `subscriptions change`."""
 
 from typing import Annotated, Any, Literal
 

@@ -60,7 +60,7 @@ async def make(
         oceanconnect also by the platform's names.
     format
         native, or iotda or oceanconnect for the bodies of Huawei's platforms.
-    wishes
+    options
         How it is told, and of which devices.
     """
     fields = options.api_fields() | ({} if format is None else {"format": format})
@@ -72,7 +72,7 @@ async def make(
 
 
 def _print_subscription(context: CliContext, subscription: Json) -> None:
-    """Print a subscription, and what is to be done with a secret."""
+    """Print a subscription, with a note if it shows its secret."""
     context.print_fields(subscription)
     if "secret" in subscription:
         context.print_note(
@@ -212,7 +212,7 @@ def _to_row(subscription: Json) -> Json:
 
 
 def _to_delivery_row(delivery: Json) -> Json:
-    """Return a delivery in one row for people: what its last try came to."""
+    """Return a delivery as a row for people, with the outcome of its last attempt."""
     attempts = delivery["attempts"]
     last_attempt = attempts[-1] if attempts else {}
     last_outcome = last_attempt.get("error") or last_attempt.get("status")

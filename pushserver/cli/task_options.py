@@ -1,4 +1,4 @@
-"""What `tasks make` is told: which devices are meant, and how the task goes."""
+"""Options of tasks: which devices they are for, and how they proceed."""
 
 from typing import Annotated, Any
 
@@ -30,7 +30,7 @@ class TargetOptions:
         Return what is given, as the API names it.
 
         Raises:
-            Usage: it is not exactly one way, or a tag is none.
+            UsageError: not exactly one of the options is given, or a tag is malformed.
         """
         if bool(self.device) + bool(self.tag) + self.all != 1:
             raise UsageError("Say which devices: --device, --tag, or --all.")

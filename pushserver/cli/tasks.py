@@ -69,11 +69,11 @@ async def make(
 
     Parameters
     ----------
-    work
+    options
         What is to be done on each of them.
     targets
         Which devices are meant.
-    pace
+    task_options
         How the task goes.
     follow
         Show how far it is, until it has ended; exit code 1 unless all COMPLETED.

@@ -74,7 +74,7 @@ async def make(
         A file with targetVersion, phases and policy, as the API takes them.
     targets
         Which devices are meant.
-    pace
+    task_options
         How the upgrade goes; it goes before the file.
     idempotency_key
         The same key makes it once, however often it is sent.
@@ -104,7 +104,7 @@ def _read_upgrade_file(file: str) -> dict[str, Any]:
     Return the upgrade in *file*; `-` is the standard input.
 
     Raises:
-        Usage: it is no JSON object.
+        UsageError: it is not a JSON object.
         OSError: it cannot be read.
     """
     name, fields = read_json(file)
@@ -114,7 +114,7 @@ def _read_upgrade_file(file: str) -> dict[str, Any]:
 
 
 def _merge_task_options(body: Json, task_options: TaskOptions) -> Json:
-    """Return what is wanted with what the options say: most of it is its policy."""
+    """Return *body* with the options merged in, most of them into its policy."""
     option_fields = task_options.api_fields()
     top_level: Json = {
         name: option_fields.pop(name)

@@ -1,7 +1,7 @@
 """The admin API's client, used by the command line and the tests.
 
-Answers come back as plain dictionaries, as they are on the wire. What goes wrong is a
-`ClientError`: `ApiError` when the server refused, `Unreachable` when it did not answer.
+Calls return plain dictionaries, as they are on the wire. Failures raise a
+`ClientError`: `ApiError` if the server refused, `Unreachable` if it did not answer.
 """
 
 from pushserver.client.calls import CSV, NDJSON, Client, RequestPreferences

@@ -14,13 +14,13 @@ from pushserver.client.upgrades import UpgradeCalls
 OCTETS = "application/octet-stream"
 NDJSON = "application/x-ndjson"
 CSV = "text/csv"
-#: An import of a whole fleet is one transaction, and may take its time.
+#: Seconds that an import may take: a whole fleet is one transaction.
 IMPORT_WAIT = 600
 
 
 @attrs.frozen(kw_only=True)
 class RequestPreferences:
-    """How to enqueue: under which key, and for how long to wait for the outcome."""
+    """How to enqueue: the idempotency key, and the seconds to wait for the outcome."""
 
     idempotency_key: str | None = None
     wait: int | None = None
@@ -39,7 +39,7 @@ _NO_PREFERENCES = RequestPreferences()
 
 @attrs.define
 class Client(OperationCalls, UpgradeCalls, ShadowCalls, SubscriptionCalls):
-    """The calls of devices, commands, results, tokens and scopes; and those above."""
+    """Every call: of devices, commands, results, tokens, scopes and the bases."""
 
     async def enqueue(
         self,
@@ -125,7 +125,7 @@ class Client(OperationCalls, UpgradeCalls, ShadowCalls, SubscriptionCalls):
         await self._request("DELETE", "devices", device_id)
 
     async def adopt_device(self, device_id: str) -> Json:
-        """Vouch for a device that polled by itself."""
+        """Adopt a device that polled by itself."""
         return await self._call("POST", "devices", device_id, "adopt")
 
     async def create_device_key(self, device_id: str, *, enforce: bool = False) -> Json:
@@ -149,7 +149,7 @@ class Client(OperationCalls, UpgradeCalls, ShadowCalls, SubscriptionCalls):
         return await self._call("POST", "tokens", body=body)
 
     async def revoke_token(self, token_id: str) -> None:
-        """Make a token worthless."""
+        """Revoke a token."""
         await self._request("DELETE", "tokens", token_id)
 
     async def scopes(self) -> Json:
@@ -161,7 +161,7 @@ class Client(OperationCalls, UpgradeCalls, ShadowCalls, SubscriptionCalls):
         return await self._call("POST", "scopes", body={"name": name})
 
     async def purge(self, before: str) -> Json:
-        """Delete a piece of the history of before an instant; repeat until done."""
+        """Delete a part of the history from before an instant; repeat until done."""
         return await self._call("POST", "purge", body={"before": before})
 
     async def openapi(self) -> Json:

@@ -1,4 +1,4 @@
-"""Server-sent events, read as they come."""
+"""Parses server-sent events as they arrive."""
 
 from collections.abc import AsyncIterable, AsyncIterator
 from typing import Self
@@ -12,9 +12,9 @@ from pushserver.client.transport import Json, Unreachable, translate_network_err
 @attrs.frozen
 class StreamMessage:
     """
-    Something that the stream told: an event, or how many were `missed`.
+    A message of the stream: an event, or how many events were `missed`.
 
-    `id` is what to go on from after it.
+    `id` is where to resume after it.
     """
 
     type: str
@@ -25,10 +25,10 @@ class StreamMessage:
 @attrs.define
 class EventStream:
     """
-    What *chunks* of bytes from *server* tell.
+    The messages in *chunks* of bytes from *server*.
 
-    `last_event_id` is what to go on from: also before the first event, and where others
-    were passed over that were not asked for.
+    `last_event_id` is where to resume; it also advances before the first event, and
+    past events that the filter skips.
     """
 
     server: str
@@ -47,7 +47,7 @@ class EventStream:
         Return the next message.
 
         Raises:
-            Unreachable: the server went away.
+            Unreachable: the server disconnected.
         """
         with translate_network_errors(self.server):
             return await anext(self._messages)
@@ -56,7 +56,7 @@ class EventStream:
         fields: dict[str, str] = {}
         async for line in _split_lines(self.chunks):
             if line:
-                # What begins with a colon is a comment: a field without a name.
+                # A line that begins with a colon is a comment: a field without a name.
                 name, _, value = line.partition(":")
                 fields[name] = value.removeprefix(" ")
                 continue
@@ -75,7 +75,7 @@ class EventStream:
 
 
 async def _split_lines(chunks: AsyncIterable[bytes]) -> AsyncIterator[str]:
-    """Yield whole lines without their ends."""
+    """Yield complete lines without their ends."""
     incomplete = b""
     async for chunk in chunks:
         *lines, incomplete = (incomplete + chunk).split(b"\n")

@@ -10,7 +10,7 @@ from pushserver.client.transport import BaseClient, Json
 
 @attrs.define
 class OperationCalls(BaseClient):
-    """Work that is followed: on one device, or on many."""
+    """Operations on one device, and tasks for many."""
 
     async def create_operation(
         self,
@@ -41,7 +41,7 @@ class OperationCalls(BaseClient):
     async def add_notification(
         self, operation_id: str, progress: int, **fields: Any
     ) -> Json:
-        """Tell of an operation from outside the queue: its progress, 0 to 100."""
+        """Report an operation's progress (0 to 100) from outside the queue."""
         return await self._call(
             "POST",
             "operations",
@@ -64,7 +64,7 @@ class OperationCalls(BaseClient):
         idempotency_key: str | None = None,
         **fields: Any,
     ) -> Json:
-        """Make a task; with `dryRun` only return who would be hit."""
+        """Create a task; with `dryRun` only return which devices it is for."""
         body = {"targets": targets, "steps": steps, **fields}
         return await self._call(
             "POST", "tasks", body=body, idempotency_key=idempotency_key
@@ -79,7 +79,7 @@ class OperationCalls(BaseClient):
         return await self._call("GET", "tasks", task_id)
 
     async def pause_task(self, task_id: str) -> Json:
-        """Begin nothing more of a task until it is resumed."""
+        """Start no further operation of a task until it is resumed."""
         return await self._call("POST", "tasks", task_id, "pause")
 
     async def resume_task(self, task_id: str) -> Json:
@@ -91,6 +91,6 @@ class OperationCalls(BaseClient):
         return await self._call("POST", "tasks", task_id, "cancel")
 
     async def retry_task(self, task_id: str, *, include_unknown: bool = False) -> Json:
-        """Begin anew what failed of a task."""
+        """Retry the failed operations of a task."""
         body = {"includeUnknown": include_unknown}
         return await self._call("POST", "tasks", task_id, "retry", body=body)

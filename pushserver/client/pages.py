@@ -1,4 +1,4 @@
-"""Lists, read page by page."""
+"""Reads lists page by page."""
 
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -6,14 +6,14 @@ from typing import Any
 
 from pushserver.client.transport import Json
 
-#: The most that a list gives in one page.
+#: The largest page that the API returns.
 MAX_PAGE_SIZE = 1000
 
 
 async def iter_items(
     fetch_page: Callable[..., Awaitable[Json]], limit: int = 0, **filters: Any
 ) -> AsyncIterator[Json]:
-    """Yield what a list holds, page by page, up to *limit* (0: everything)."""
+    """Yield the items of a list, page by page, up to *limit* (0: all)."""
     remaining = limit or sys.maxsize
     cursor: str | None = None
     while remaining > 0:

@@ -1,4 +1,4 @@
-"""The calls of shadows: what should be on devices, and what is."""
+"""The calls of shadows: desired and reported properties of devices."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from pushserver.client.transport import BaseClient, Json
 
 @attrs.define
 class ShadowCalls(BaseClient):
-    """What is desired of devices, one by one or many at once."""
+    """Shadows of single devices and of many."""
 
     async def shadow(self, device_id: str) -> Json:
         """Return what is desired and known of a device."""

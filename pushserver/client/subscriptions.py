@@ -1,4 +1,4 @@
-"""The calls of subscriptions, what was told to them, and the stream of events."""
+"""The calls of subscriptions, their deliveries, and the stream of events."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -20,7 +20,7 @@ from pushserver.client.transport import (
 
 @attrs.define
 class SubscriptionCalls(BaseClient):
-    """Being told of events: posted to a URL, or read from a stream."""
+    """Events: posted to a URL, or read from a stream."""
 
     async def create_subscription(
         self, url: str, events: Sequence[str], **fields: Any
@@ -64,7 +64,7 @@ class SubscriptionCalls(BaseClient):
         return await self._call("POST", "subscriptions", subscription_id, "disable")
 
     async def deliveries(self, subscription_id: str, **filters: Any) -> Json:
-        """Return a page of what was told to a subscription, newest events first."""
+        """Return a page of a subscription's deliveries, newest events first."""
         return await self._call(
             "GET", "subscriptions", subscription_id, "deliveries", params=filters
         )
@@ -85,7 +85,7 @@ class SubscriptionCalls(BaseClient):
         self, *, last_event_id: str | None = None, **filters: Any
     ) -> AsyncIterator[EventStream]:
         """
-        Lend a stream of events: those after *last_event_id*, or from now on.
+        Open a stream of events: those after *last_event_id*, or from now on.
 
         Raises:
             ApiError: the server refuses.

@@ -1,4 +1,4 @@
-"""How the client's calls travel: the session, the answer, and what can go wrong."""
+"""HTTP for the client: the session, responses and errors."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,17 +18,17 @@ Json = dict[str, Any]
 QueryParams = Mapping[str, str | int | bool | Sequence[str] | None]
 
 BASE = "/api/v1"
-#: Seconds without a byte after which the server is taken for gone.
+#: Seconds without a byte after which the server counts as gone.
 READ_TIMEOUT = 60
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
 class ClientError(Exception):
-    """Base of what can go wrong with a call."""
+    """Base of the errors of a call."""
 
 
 class Unreachable(ClientError):
-    """The server cannot be reached, or went away before it had answered."""
+    """The server cannot be reached, or disconnected before it had answered."""
 
 
 class ApiError(ClientError):
@@ -52,14 +52,14 @@ class ApiError(ClientError):
 
 @attrs.frozen
 class ApiResponse:
-    """What the server said: the status, the headers and the body's bytes."""
+    """A response: the status, the headers and the body's bytes."""
 
     status: int
     headers: Mapping[str, str]
     content: bytes
 
     def json(self) -> Json:
-        """Return the body, decoded; a stranger's body is a refusal."""
+        """Return the decoded body; one without JSON is an ApiError."""
         try:
             return msgspec.json.decode(self.content, type=dict[str, Any])
         except (msgspec.DecodeError, UnicodeDecodeError):
@@ -69,7 +69,7 @@ class ApiResponse:
 
 @attrs.define
 class BaseClient:
-    """One server, seen with one token; it is used in an `async with` block."""
+    """One server and one token; to be used in an `async with` block."""
 
     server: str
     token: str | None = attrs.field(default=None, repr=False)
@@ -160,10 +160,10 @@ class BaseClient:
 @contextmanager
 def translate_network_errors(server: str) -> Iterator[None]:
     """
-    Talk to *server* in the block.
+    Translate errors of the network that the block raises.
 
     Raises:
-        Unreachable: it cannot be reached, or went away.
+        Unreachable: *server* cannot be reached, or disconnected.
     """
     try:
         yield
@@ -172,12 +172,12 @@ def translate_network_errors(server: str) -> Iterator[None]:
 
 
 def _quote_segment(name: str) -> str:
-    """Return *name* fit for a path; the server judges whether it is one."""
+    """Return *name* quoted for a path; the server checks whether it is valid."""
     return quote(str(name), safe="")
 
 
 def _query_pairs(params: QueryParams) -> list[tuple[str, str]]:
-    """Return what is given of *params*; a sequence is the same name repeated."""
+    """Return the given *params* as pairs; a sequence repeats its name."""
     pairs: list[tuple[str, str]] = []
     for name, value in params.items():
         if isinstance(value, bool):
@@ -190,7 +190,7 @@ def _query_pairs(params: QueryParams) -> list[tuple[str, str]]:
 
 
 def _unreachable_message(server: str, error: Exception) -> str:
-    """Return in one line for people why *server* cannot be reached."""
+    """Return in one line why *server* cannot be reached."""
     reason = str(error) or type(error).__name__
     if isinstance(error, aiohttp.ClientConnectorError) and error.errno:
         known = error.errno > 0

@@ -9,7 +9,7 @@ from pushserver.client.transport import BaseClient, Json
 
 @attrs.define
 class UpgradeCalls(BaseClient):
-    """Changing the version of what devices run."""
+    """Upgrades of what devices run."""
 
     async def create_upgrade(
         self,
@@ -20,7 +20,7 @@ class UpgradeCalls(BaseClient):
         idempotency_key: str | None = None,
         **fields: Any,
     ) -> Json:
-        """Make an upgrade; with `dryRun` only return who would be hit."""
+        """Create an upgrade; with `dryRun` only return which devices it is for."""
         body = {
             "targets": targets,
             "targetVersion": target_version,

@@ -1,15 +1,15 @@
-"""What to expect of a device: will it poll before a command expires?"""
+"""Warnings to a program whose device may not poll before a command expires."""
 
 from pushserver.clock import SECOND, rfc3339
 from pushserver.model.command import Command
 from pushserver.model.device import Device
 
-#: A device that has missed so many of its periods is taken for offline.
+#: A device that has missed this many of its poll periods counts as offline.
 MISSED_POLLS = 3
 
 
 def enqueue_warnings(device: Device, command: Command, now: int) -> list[str] | None:
-    """Return what a program should know before it counts on a command."""
+    """Return warnings if the device is unlikely to fetch *command* in time."""
     last_seen_at, period = device.last_seen_at, device.poll_period
     if last_seen_at is None:
         return ["The device has never polled."]

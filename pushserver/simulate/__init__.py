@@ -1,7 +1,8 @@
-"""A simulated fleet of devices, with the habits of real firmware.
+"""A simulated fleet of devices with the quirks of real firmware.
 
-For users who have no hardware yet, and for the tests. It knows the device face alone:
-`Device` is one terminal, `Fleet` many, and the `Journal` tells what each one did.
+For users who have no hardware yet, and for the tests. It only uses the devices' HTTP
+interface: a `SimulatedDevice` is one terminal, a `SimulatedFleet` many, and the
+`Journal` records what each one did.
 """
 
 from pushserver.simulate.device import SimulatedDevice

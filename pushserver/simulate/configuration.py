@@ -44,7 +44,7 @@ FACTORY_SETTINGS: Mapping[str, Mapping[str, str]] = MappingProxyType(
 
 @attrs.define
 class Configuration:
-    """What the settings are now; an unknown key fails the whole call."""
+    """The current settings; an unknown key fails the whole call."""
 
     modules: dict[str, dict[str, str]] = attrs.field(
         factory=lambda: {name: dict(keys) for name, keys in FACTORY_SETTINGS.items()}
@@ -69,7 +69,7 @@ class Configuration:
         return {}
 
     def push_setting(self, key: str, default: float) -> float:
-        """Return the number that a key of `push_server` holds."""
+        """Return the number under a key of `push_server`."""
         try:
             return float(self.modules["push_server"][key])
         except ValueError:

@@ -1,4 +1,4 @@
-"""One simulated terminal: it polls, does what it is told, and posts what came of it."""
+"""One simulated terminal: it polls, executes commands and posts their results."""
 
 import asyncio
 from contextlib import suppress
@@ -19,7 +19,7 @@ from pushserver.simulate.journal import Journal
 from pushserver.simulate.messages import ExecutionResult, ReceivedCommand, encode_result
 from pushserver.simulate.quirks import Quirks
 
-#: What else a terminal sends when it is configured for more than Push, or wrongly.
+#: What a terminal also sends if it is configured for more than Push, or wrongly.
 UNKNOWN_REQUESTS: tuple[tuple[str, dict[str, object]], ...] = (
     ("/api/notifications/device_is_alive", {"access_logs": 0}),
     ("/api/notifications/door", {"door": {"id": 1, "open": True}}),
@@ -27,7 +27,7 @@ UNKNOWN_REQUESTS: tuple[tuple[str, dict[str, object]], ...] = (
     ("/new_user_identified.fcgi", {}),
     ("/session_is_valid.fcgi", {}),
 )
-#: What tells that the server is away, or holds a request for too long.
+#: Raised if the server is away or holds a request for too long.
 NETWORK_ERRORS = (aiohttp.ClientError, OSError)
 HTTP_OK = 200
 
@@ -35,12 +35,11 @@ HTTP_OK = 200
 @attrs.define(kw_only=True, eq=False)
 class SimulatedDevice:
     """
-    A terminal with its habits.
+    A terminal with its quirks.
 
     `poll`, `poll_command`, `execute`, `post_result` and `execute_and_post` do one thing
-    each, without quirks, for tests; `run_once` is one round of a terminal left alone,
-    and `run` is all of
-    them.
+    each, without quirks, for tests; `run_once` is one round of an unattended terminal,
+    `run` repeats it.
     """
 
     device_id: int
@@ -49,7 +48,7 @@ class SimulatedDevice:
     journal: Journal = attrs.field(factory=Journal)
     rng: Random = attrs.field()
     firmware: Firmware = attrs.field()
-    #: Whether nothing is lost when the device is switched off now.
+    #: Whether switching the device off now loses nothing.
     is_idle: bool = attrs.field(default=True, init=False)
     _late_results: list[tuple[ReceivedCommand, ExecutionResult]] = attrs.field(
         factory=list, init=False
@@ -105,10 +104,10 @@ class SimulatedDevice:
 
     async def poll_command(self) -> ReceivedCommand:
         """
-        Poll for a command that is there for certain.
+        Poll for a command that is certain to be there.
 
         Raises:
-            LookupError: it is not.
+            LookupError: there is none.
         """
         command = await self.poll()
         if command is None:
@@ -116,7 +115,7 @@ class SimulatedDevice:
         return command
 
     async def execute(self, command: ReceivedCommand) -> ExecutionResult:
-        """Do what is ordered, and take the time that it takes."""
+        """Execute *command*, which may take time."""
         result = self._apply_firmware_quirks(command) or self.firmware.execute(command)
         self.journal.record("executed", self.device_id, command, payload=result.payload)
         extra_delay = (
@@ -129,7 +128,7 @@ class SimulatedDevice:
     def _apply_firmware_quirks(
         self, command: ReceivedCommand
     ) -> ExecutionResult | None:
-        """Let firmware be refused, or the device restart with it unheard."""
+        """Refuse a firmware, or restart with it before answering, by chance."""
         if command.endpoint == FIRMWARE_LOAD and self._draw_quirk("failed_loads"):
             return ExecutionResult(error="No space left for the firmware", code=28)
         if command.endpoint == FIRMWARE_INSTALL and self._draw_quirk("lost_installs"):
@@ -148,7 +147,7 @@ class SimulatedDevice:
         *,
         success_event: str = "",
     ) -> int:
-        """Send a result; return the status, which firmware does not look at."""
+        """Post a result; return the status, which real firmware ignores."""
         endpoint = None if self.quirks.no_endpoint else command.endpoint
         query = {"deviceId": self.device_id, "uuid": command.uuid, "endpoint": endpoint}
         body, content_type = encode_result(result, self.quirks)
@@ -175,11 +174,11 @@ class SimulatedDevice:
         return await self.post_result(command, result or await self.execute(command))
 
     def stop_polling_for(self, seconds: float) -> None:
-        """Stop polling for a while, as a terminal does that starts anew."""
+        """Stop polling for a while, as a rebooting terminal does."""
         self._offline_for = max(self._offline_for, seconds)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Poll until *stop*; each device begins somewhere within its period."""
+        """Poll until *stop*, beginning at a random point of the period."""
         await asyncio.sleep(self.rng.uniform(0, self.period))
         while not stop.is_set():
             started = asyncio.get_running_loop().time()
@@ -201,12 +200,12 @@ class SimulatedDevice:
         return await self._post_with_quirks(command, await self.execute(command))
 
     async def post_late_results(self) -> None:
-        """Post what is still owed, before the device is switched off."""
+        """Post the delayed results before the device is switched off."""
         with suppress(*NETWORK_ERRORS):
             await self._post_late_results()
 
     async def _run_once_safely(self) -> bool:
-        """Do one round, whatever the network does."""
+        """Do one round, and survive network errors."""
         try:
             return await self.run_once()
         except NETWORK_ERRORS:
@@ -216,14 +215,14 @@ class SimulatedDevice:
             self.is_idle = True
 
     async def _wait_for_next_poll(self, started: float) -> None:
-        """Wait for the rest of the period, and for what quiet is due."""
+        """Wait for the rest of the period, or longer while offline."""
         passed = asyncio.get_running_loop().time() - started
         pause = max(0.0, self.period - passed, self._offline_for)
         self._offline_for = 0.0
         await asyncio.sleep(pause)
 
     async def _poll_with_quirks(self) -> ReceivedCommand | None:
-        """Poll; a server that holds it too long is no news, and some hang up."""
+        """Poll, maybe hang up early; a poll that is held too long brings nothing."""
         hangs_up = self._draw_quirk("hang_ups")
         max_wait = self.rng.uniform(0.05, 1.0) if hangs_up else None
         try:
@@ -236,7 +235,7 @@ class SimulatedDevice:
         self, command: ReceivedCommand, result: ExecutionResult
     ) -> bool:
         """
-        Post a result as this device's habits have it: once, twice, late or never.
+        Post a result as the device's quirks have it: once, twice, late or never.
 
         Returns whether the device polls again at once.
         """
@@ -254,7 +253,7 @@ class SimulatedDevice:
         return not result.no_result
 
     async def _post_late_results(self) -> bool:
-        """Post the results that are late by now; return whether there were any."""
+        """Post the delayed results; return whether there were any."""
         late_results, self._late_results = self._late_results, []
         for command, result in late_results:
             await self.post_result(command, result, success_event="lateResults")

@@ -1,4 +1,4 @@
-"""What a device answers to each endpoint, as the vendor's pages and devices have it."""
+"""The answers of a device to each endpoint, as the vendor documents them."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -13,17 +13,17 @@ from pushserver.simulate.images import Gallery
 from pushserver.simulate.messages import DeviceError, ExecutionResult, ReceivedCommand
 from pushserver.simulate.objects import ObjectStore
 
-#: Seconds that a device is away while it starts anew.
+#: Seconds that a device is offline while it reboots.
 REBOOT_SECONDS = 2.0
-#: What no real device has under these names: its firmware, downloaded and installed.
+#: Endpoints that no real device has: downloading and installing firmware.
 FIRMWARE_LOAD, FIRMWARE_INSTALL = "firmware_load", "firmware_install"
-#: Seconds until somebody has shown a card or a finger.
+#: Seconds until a person has presented a card or a finger.
 ENROLL_SECONDS = 1.0
 
 
 @attrs.define(kw_only=True, eq=False)
 class Firmware:
-    """The inside of one device: what it keeps and what it did."""
+    """The state of one device: what it stores and what it did."""
 
     device_id: int
     clock: Clock = attrs.field(factory=SystemClock)
@@ -32,7 +32,7 @@ class Firmware:
     configuration: Configuration = attrs.field(factory=Configuration)
     door_openings: int = 0
     screen_message: str = ""
-    #: By how many microseconds the device's own clock was set ahead.
+    #: Microseconds by which the device's own clock is ahead.
     clock_offset: int = 0
     booted_at: int = attrs.field()
     version: str = "simulated"
@@ -48,7 +48,7 @@ class Firmware:
         return self.clock.now()
 
     def execute(self, command: ReceivedCommand) -> ExecutionResult:
-        """Do what is ordered; return what came of it."""
+        """Execute *command* and return its result."""
         endpoint_function = ENDPOINTS.get(command.endpoint)
         if endpoint_function is None:
             return ExecutionResult(error=f"Invalid endpoint: {command.endpoint}")
@@ -57,7 +57,7 @@ class Firmware:
         except DeviceError as refused:
             return ExecutionResult(error=str(refused))
         except (TypeError, ValueError, KeyError, AttributeError) as error:
-            # Fields of a wrong type: a device says so rather than stopping.
+            # Fields of a wrong type: a device reports that and goes on.
             return ExecutionResult(error=f"Invalid parameters: {type(error).__name__}")
         return (
             response
@@ -110,7 +110,7 @@ def _set_system_time(device: Firmware, command: ReceivedCommand) -> dict[str, An
     fields = command.decode_object()
     year, month, day = fields["year"], fields["month"], fields["day"]
     hour, minute, second = fields["hour"], fields["minute"], fields["second"]
-    # The device knows no zone; it takes what it is told for the local time.
+    # The device has no time zone; it takes the given time as local.
     local = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
     device.clock_offset = from_datetime(local) - device.clock.now()
     return {}

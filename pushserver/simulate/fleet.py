@@ -18,7 +18,7 @@ from pushserver.simulate.images import Gallery
 from pushserver.simulate.journal import Journal
 from pushserver.simulate.quirks import Quirks, draw_quirks
 
-#: A result may be 60 MB, and the server may keep it for 25 s before it answers.
+#: A result may have 60 MB, and the server may take 25 s to store it.
 RESULT_TIMEOUT = aiohttp.ClientTimeout(total=60)
 
 
@@ -27,8 +27,8 @@ class FleetPlan:
     """
     What a fleet is like.
 
-    `fixed_quirks`, if given, are everybody's; otherwise each device draws its own of
-    `quirk_names`. The same seed makes the same devices, which draw the same lots.
+    `fixed_quirks`, if given, are those of every device; otherwise each device draws its
+    own from `quirk_names`. The same seed gives the same devices and random choices.
     """
 
     server: str
@@ -51,7 +51,7 @@ class FleetPlan:
 
 @attrs.frozen
 class SimulatedFleet:
-    """The devices of a plan, all of which write one journal."""
+    """The devices of a plan, which share one journal."""
 
     devices: tuple[SimulatedDevice, ...]
     journal: Journal
@@ -59,7 +59,7 @@ class SimulatedFleet:
     @classmethod
     @asynccontextmanager
     async def opened(cls, plan: FleetPlan, journal: Journal) -> AsyncIterator[Self]:
-        """Make the fleet of *plan*; its connections end with the block."""
+        """Build the fleet of *plan*; its connections close at the end of the block."""
         connector = aiohttp.TCPConnector(limit=0)
         async with aiohttp.ClientSession(
             connector=connector, timeout=RESULT_TIMEOUT
@@ -71,7 +71,7 @@ class SimulatedFleet:
             yield cls(tuple(devices), journal)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Let every device poll until *stop*; what one is doing it still finishes."""
+        """Let every device poll until *stop*; a busy one finishes its round."""
         async with asyncio.TaskGroup() as group:
             tasks = [(each, group.create_task(each.run(stop))) for each in self.devices]
             await stop.wait()

@@ -1,4 +1,4 @@
-"""How a device reaches its server: the addresses, and one request each."""
+"""How a device reaches its server: the URLs, and the requests to them."""
 
 from collections.abc import Mapping
 from io import BytesIO
@@ -14,9 +14,9 @@ from pushserver.simulate.quirks import Quirks
 @attrs.frozen(kw_only=True)
 class DeviceHttpClient:
     """
-    What a device's `push_remote_address` holds, and the session it goes through.
+    Sends a device's requests to its `push_remote_address`.
 
-    Raises, from every call, `aiohttp.ClientError`, `OSError` (the server is away) or
+    Every call raises `aiohttp.ClientError`, `OSError` (the server is away) or
     `TimeoutError` (it holds the request longer than the device waits).
     """
 

@@ -1,4 +1,4 @@
-"""The users' photos that a device keeps, byte for byte as they came."""
+"""The users' photos that a device stores, byte for byte."""
 
 import base64
 import binascii
@@ -10,15 +10,15 @@ import attrs
 
 from pushserver.simulate.messages import DeviceError, ReceivedCommand
 
-#: The most that one photo may have, in bytes.
+#: The largest photo, in bytes.
 MAX_IMAGE_BYTES = 2 * 1024 * 1024
-#: The most photos that one answer carries.
+#: The most photos in one answer.
 MAX_IMAGES_PER_ANSWER = 100
 
 
 @attrs.frozen
 class Image:
-    """One photo, and when its sender says it was made."""
+    """One photo, with the timestamp that came with it."""
 
     timestamp: int
     content: bytes
@@ -107,7 +107,7 @@ class Gallery:
 
 
 def _image_result(user_id: int, *errors: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the device says of one photo."""
+    """Return the device's answer for one photo."""
     scores = {} if errors else {"bounds_width": 200, "sharpness_quality": 900}
     return {
         "user_id": user_id,

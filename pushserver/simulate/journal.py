@@ -1,4 +1,4 @@
-"""What each device did: kept for tests, written as NDJSON for people, and counted."""
+"""Records what each device did: in memory for tests, or as NDJSON; and counts."""
 
 import hashlib
 from collections import Counter
@@ -24,8 +24,7 @@ class JournalEntry:
     """
     One thing that a device did with a command.
 
-    `body_digest` and `payload_digest` are digests: what devices hold is nobody's
-    business.
+    It has digests of the bodies in place of the bodies, which may be personal data.
     """
 
     event: str
@@ -56,7 +55,7 @@ class JournalEntry:
 
 @attrs.define(kw_only=True, eq=False)
 class Journal:
-    """Entries in the order they came, and how often everything happened."""
+    """Entries in their order, and how often each event happened."""
 
     clock: Clock = attrs.field(factory=SystemClock)
     keep_entries: bool = True
@@ -66,13 +65,13 @@ class Journal:
 
     @classmethod
     def open_file(cls, path: Path) -> Self:
-        """Return a journal that is written to *path* and not kept in memory."""
+        """Return a journal that writes to *path* and keeps nothing in memory."""
         return cls(
             keep_entries=False, file=path.open("w", buffering=1, encoding="utf-8")
         )
 
     def count_event(self, event: str) -> None:
-        """Note that something happened once more."""
+        """Count one more *event*."""
         self.counts[event] += 1
 
     def record(
@@ -84,7 +83,7 @@ class Journal:
         payload: Any = None,
         status: int | None = None,
     ) -> None:
-        """Count *event* and write down which command it is about."""
+        """Count *event* and record its command."""
         self.count_event(event)
         if not self.keep_entries and self._file is None:
             return
@@ -119,7 +118,7 @@ class Journal:
 
 
 def _body_digest(command: ReceivedCommand) -> str:
-    """Return the digest of what was ordered; of the bytes, where the body is bytes."""
+    """Return the digest of the command's body; of its bytes, if it is binary."""
     if command.is_binary:
         try:
             return sha256_hex(command.decode_bytes())

@@ -1,4 +1,4 @@
-"""A command as the device gets it, and what it sends back, written on the wire."""
+"""Commands as the device receives them, and results as it posts them."""
 
 import base64
 import binascii
@@ -16,16 +16,16 @@ OCTETS_TYPE = "application/octet-stream"
 
 
 class DeviceError(Exception):
-    """The device will not do that; the message is what it answers."""
+    """The device refuses; the message is its answer."""
 
 
 @attrs.frozen(kw_only=True)
 class ExecutionResult:
     """
-    What came of a command: a response or an error.
+    The outcome of a command: a response or an error.
 
-    A `no_result` one yields no result at all. The device takes `delay` seconds for it,
-    and does not poll for `offline_for` seconds afterwards.
+    With `no_result`, the device posts nothing. Executing takes `delay` seconds, and the
+    device does not poll for `offline_for` seconds afterwards.
     """
 
     response: Any = None
@@ -54,7 +54,7 @@ class ReceivedCommand:
 
     @classmethod
     def parse(cls, answer: bytes, *, uuid: str | None) -> Self | None:
-        """Return the order in a poll's answer; None for what firmware ignores."""
+        """Return the command in a poll's answer; None for what firmware ignores."""
         try:
             fields = msgspec.json.decode(answer)
         except (msgspec.DecodeError, UnicodeDecodeError):
@@ -72,7 +72,7 @@ class ReceivedCommand:
 
     @property
     def is_binary(self) -> bool:
-        """Whether the body is bytes, written in base64."""
+        """Whether the body is bytes in base64."""
         return self.content_type.lower() == OCTETS_TYPE
 
     @property
@@ -103,7 +103,7 @@ class ReceivedCommand:
 
 
 def encode_result(result: ExecutionResult, quirks: Quirks) -> tuple[bytes, str | None]:
-    """Return a result's body as a device with these habits writes it, and its type."""
+    """Return a result's body as a device with *quirks* writes it, and its type."""
     fields = _result_fields(result, quirks)
     if quirks.result_format is ResultFormat.FORM_FIELDS:
         return urlencode(

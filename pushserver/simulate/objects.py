@@ -1,4 +1,4 @@
-"""The objects that a device keeps (users, cards, rules, …), held in memory."""
+"""The objects that a device stores (users, cards, rules, …), in memory."""
 
 import operator
 import re
@@ -12,7 +12,7 @@ from pushserver.simulate.messages import DeviceError
 
 Row = dict[str, Any]
 
-#: A user as the vendor's page shows one, so that a first `load_objects` has an answer.
+#: The user in the vendor's example, so that a first `load_objects` finds one.
 FIRST_USER: Mapping[str, Any] = MappingProxyType(
     {
         "id": 1,
@@ -26,7 +26,7 @@ FIRST_USER: Mapping[str, Any] = MappingProxyType(
         "end_time": 0,
     }
 )
-#: What a new object has unless it says otherwise.
+#: The defaults of a new object.
 DEFAULT_FIELDS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "users": MappingProxyType(
@@ -37,7 +37,7 @@ DEFAULT_FIELDS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 
 
 def _like(value: Any, pattern: Any) -> bool:
-    """Return whether *value* is LIKE *pattern*, as SQLite has it."""
+    """Return whether *value* is LIKE *pattern*, as in SQLite."""
     parts = (re.escape(part) for part in str(pattern).split("%"))
     return (
         re.fullmatch(".*".join(parts), str(value), re.IGNORECASE | re.DOTALL)
@@ -110,7 +110,7 @@ class ObjectStore:
         return {"changes": len(rows)}
 
     def destroy(self, fields: Mapping[str, Any]) -> dict[str, int]:
-        """Answer `destroy_objects`; without `where` nothing is left."""
+        """Answer `destroy_objects`; without `where` all rows go."""
         name = _object_name(fields)
         matching_rows = self._matching(name, fields.get("where"))
         ids = {id(row) for row in matching_rows}

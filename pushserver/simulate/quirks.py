@@ -1,4 +1,4 @@
-"""What one device does differently from the next, drawn from a seed."""
+"""Quirks of firmware: how devices differ, drawn from a seed."""
 
 import enum
 from random import Random
@@ -11,19 +11,19 @@ class ResultFormat(enum.StrEnum):
     """How a device writes the body of a result."""
 
     JSON = "json"
-    FORM_TYPE = "form_type"  # JSON, but called a form
+    FORM_TYPE = "form_type"  # JSON, declared as a form
     FORM_FIELDS = "form_fields"  # form fields whose values are JSON
-    NO_TYPE = "no_type"  # JSON that nothing is said of
+    NO_TYPE = "no_type"  # JSON without a Content-Type
 
 
 @attrs.frozen(kw_only=True)
 class Quirks:
     """
-    The quirks of one device; as it stands, a faultless recent one.
+    The quirks of one device; the defaults are those of a recent one without faults.
 
-    The numbers are chances: of a poll for `hang_ups` and `stray_calls`, of a command
-    for the others. `failed_loads` and `lost_installs` strike firmware: it is refused,
-    or the device restarts with it before it has answered.
+    Numbers are probabilities: per poll for `hang_ups` and `stray_calls`, per command
+    for the others. With `failed_loads` a device refuses a firmware, with
+    `lost_installs` it restarts before it has answered.
     """
 
     no_uuid: bool = False
@@ -45,7 +45,7 @@ class Quirks:
     lost_installs: float = 0.0
 
 
-#: Habits that a device has or has not.
+#: Quirks that a device has or does not have.
 PERMANENT_QUIRKS = (
     "no_uuid",
     "no_endpoint",
@@ -56,7 +56,7 @@ PERMANENT_QUIRKS = (
     "empty_results",
 )
 FORMAT_QUIRKS = tuple(form for form in ResultFormat if form is not ResultFormat.JSON)
-#: Habits that strike now and then.
+#: Quirks that occur at random.
 RANDOM_QUIRKS = (
     "lost_answers",
     "lost_results",
@@ -69,9 +69,9 @@ RANDOM_QUIRKS = (
     "lost_installs",
 )
 QUIRK_NAMES = (*PERMANENT_QUIRKS, *FORMAT_QUIRKS, *RANDOM_QUIRKS)
-#: Of devices that have a trait, when every quirk is on.
+#: The share of devices with each permanent quirk when every quirk is on.
 PERMANENT_QUIRK_SHARE = 0.25
-#: Of polls or commands that a habit strikes.
+#: The share of polls or commands in which a random quirk occurs.
 RANDOM_QUIRK_RATE = 0.03
 
 
@@ -93,9 +93,10 @@ def parse_quirk_names(text: str) -> frozenset[str]:
 
 def draw_quirks(rng: Random, names: frozenset[str]) -> Quirks:
     """
-    Draw the habits of one device.
+    Draw the quirks of one device.
 
-    With every quirk on, a device has some of the traits; otherwise all those named.
+    With every quirk on, a device has some of the permanent ones; otherwise it has all
+    of *names*.
     """
     is_mixed = names >= frozenset(QUIRK_NAMES)
     traits: dict[str, Any] = {
@@ -103,7 +104,7 @@ def draw_quirks(rng: Random, names: frozenset[str]) -> Quirks:
         for name in PERMANENT_QUIRKS
     }
     if is_mixed and traits["no_uuid"]:
-        # With neither, nobody could tell whose a late result is.
+        # With neither, a late result could not be matched to its command.
         traits["no_endpoint"] = False
     forms = [form for form in FORMAT_QUIRKS if form in names]
     form = rng.choice([ResultFormat.JSON, *forms] if is_mixed or not forms else forms)

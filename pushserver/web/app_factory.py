@@ -1,4 +1,4 @@
-"""All faces in one application."""
+"""Builds the one application that serves devices, programs and Kapua's clients."""
 
 from collections.abc import Awaitable
 from functools import partial
@@ -10,7 +10,7 @@ from pushserver.web.api.responses import BASE_PATH
 from pushserver.web.middleware import Handler, with_error_responses
 from pushserver.web.services import SERVICES, Services
 
-#: Every path, also with a line's end in it.
+#: Matches every path, even one that contains a newline.
 _CATCH_ALL = "/{rest:(?s:.*)}"
 
 
@@ -32,9 +32,9 @@ def build_app(services: Services) -> web.Application:
 
 def bypass_router(app: web.Application, routed: Handler) -> Handler:
     """
-    Return a handler that asks *routed* only where it has to.
+    Return a handler that falls back to *routed*, the router, for uncommon paths.
 
-    Finding the route of a poll would take a tenth of the poll.
+    Routing would take a tenth of the time of a poll.
     """
     services = app[SERVICES]
     fast_handlers, enqueue_handler = (
@@ -55,7 +55,7 @@ def bypass_router(app: web.Application, routed: Handler) -> Handler:
 
 
 async def _send_continue(request: web.Request) -> None:
-    """Tell a device that its body is welcome, and nothing if it expects odd things."""
+    """Answer `Expect: 100-continue`, and ignore other expectations."""
     if request.headers["Expect"].lower() == "100-continue":
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
@@ -63,7 +63,7 @@ async def _send_continue(request: web.Request) -> None:
 async def _unknown_api_call(
     services: Services, request: web.Request
 ) -> web.StreamResponse:
-    """Say that the API has no such call, or not with this method."""
+    """Answer 404 or 405 to what looks like a call of the API but is none."""
     last_segment = request.path.rstrip("/").rpartition("/")[2]
     if last_segment in ("push", "result"):
         return await device_api.dispatch_any_path(services, request)

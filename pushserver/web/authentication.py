@@ -1,10 +1,10 @@
-"""Who calls a program's face, by the token in the request."""
+"""Authentication of programs by the token in their request."""
 
 from aiohttp import web
 
 from pushserver.errors import Unauthorized
 from pushserver.model.token import Token
-from pushserver.web.middleware import add_log_fields
+from pushserver.web.middleware import LOG_FIELDS
 from pushserver.web.services import Services
 
 
@@ -12,10 +12,10 @@ async def authenticate(
     request: web.Request, services: Services, authorization: str | None = None
 ) -> Token:
     """
-    Return the token of a request: of its own header, unless *authorization* is given.
+    Return the token in the request's own header, or else in *authorization*.
 
     Raises:
-        Unauthorized: there is none, or it is not valid.
+        Unauthorized: there is no token, or it is not valid.
         Unavailable: another server may have made it, and the store is away.
     """
     header = authorization or request.headers.get("Authorization")
@@ -25,5 +25,5 @@ async def authenticate(
         if not (header and await services.cluster_sync.catch_up()):
             raise
         token = services.tokens.authenticate(header)
-    add_log_fields(request, token_id=token.id)
+    request[LOG_FIELDS]["token_id"] = token.id
     return token

@@ -1,4 +1,4 @@
-"""Reading a request's body: whole, bounded, never inflated, never for ever."""
+"""Reads request bodies: bounded in size and in time, never decompressed."""
 
 import asyncio
 
@@ -7,15 +7,15 @@ from aiohttp import ClientConnectionError, StreamReader, web
 
 from pushserver.errors import TooLarge
 
-#: The largest body that is taken, in bytes.
+#: The largest accepted body, in bytes.
 MAX_BODY_SIZE = 64 * 1024 * 1024
-#: Seconds without a byte after which the rest is not waited for.
+#: Seconds without a byte after which a body counts as broken off.
 BODY_IDLE_TIMEOUT = 30.0
 
 
 @attrs.frozen
 class Body:
-    """What arrived. `is_complete` is False if the end did not."""
+    """The bytes that arrived; `is_complete` is False if the end is missing."""
 
     content: bytes
     is_complete: bool = True
@@ -23,10 +23,10 @@ class Body:
 
 async def read_body(request: web.Request) -> Body:
     """
-    Read the body, or as much of it as comes.
+    Read the body, or the part of it that arrives.
 
     Raises:
-        TooLarge: it is over the limit, by what it announces or by what it sends.
+        TooLarge: its Content-Length or its bytes exceed the limit.
     """
     content = request.content
     if content.is_eof():
@@ -52,5 +52,5 @@ async def _read_chunks(content: StreamReader) -> Body:
 
 
 def body_too_large() -> TooLarge:
-    """Return the refusal of a body over the limit."""
+    """Return the error for a body over the limit."""
     return TooLarge(f"A body may have at most {MAX_BODY_SIZE} bytes (64 MiB).")

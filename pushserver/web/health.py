@@ -1,4 +1,4 @@
-"""For machines: is the process alive, and can it do its work?"""
+"""Probes for load balancers and supervisors: liveness and readiness."""
 
 import asyncio
 
@@ -7,7 +7,7 @@ from aiohttp import web
 from pushserver.errors import Unavailable
 from pushserver.web.services import SERVICES
 
-#: Seconds within which the store must answer.
+#: Seconds within which the store must accept a write.
 STORE_CHECK_TIMEOUT = 5.0
 
 
@@ -17,7 +17,7 @@ async def healthz(_request: web.Request) -> web.Response:
 
 
 async def readyz(request: web.Request) -> web.Response:
-    """Tell whether commands can be taken: the store writes, nobody is stopping."""
+    """Tell whether the server accepts commands: the store writes, no shutdown runs."""
     services = request.app[SERVICES]
     if services.holds.is_closed:
         return web.Response(status=503, text="stopping\n")

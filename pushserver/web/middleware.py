@@ -1,8 +1,8 @@
-"""Around every request: errors become answers, and one line is logged at its end.
+"""Around every request: errors become responses, and one line is logged at its end.
 
 Handlers add to the line with `add_log_fields`: ids, states and counts, never a payload,
-a key or a token. An idle poll is counted, and the counts are logged now and then: a
-line for each would cost more than the poll.
+a key or a token. Idle polls are only counted, and the counts logged from time to time:
+a line for each would cost more than the poll.
 """
 
 import time
@@ -19,17 +19,17 @@ from pushserver.web.problems import render_error as problem
 log = structlog.get_logger("pushserver.requests")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-#: Makes an answer of what a handler raised.
+#: Turns what a handler raised into a response.
 ErrorRenderer = Callable[[Exception], web.StreamResponse]
 
 LOG_FIELDS = web.RequestKey("notes", dict[str, object])
-#: Set while a request's handler only waits: it is cancelled when its peer is gone.
-#: All others finish: who hangs up early has not posted in vain.
+#: Set while a handler only waits: it is cancelled when the client disconnects. Other
+#: handlers run to completion, so that what was posted before is still stored.
 CANCEL_ON_DISCONNECT = web.RequestKey("ends_with_peer", bool)
 
 
 def add_log_fields(request: web.Request, **fields: object) -> None:
-    """Add *fields* to the line that will be logged for *request*."""
+    """Add *fields* to the log line of *request*."""
     request[LOG_FIELDS].update(fields)
 
 
@@ -37,9 +37,9 @@ def with_error_responses(
     handler: Handler, render_error: ErrorRenderer = problem
 ) -> Handler:
     """
-    Let *handler* answer; *render_error* what it raises; log one line.
+    Return *handler* with errors rendered by *render_error*, and one log line.
 
-    It is wrapped round each handler, which costs half of what a middleware does.
+    Wrapping each handler costs half of what a middleware of aiohttp does.
     """
 
     request_log = log.bind()
@@ -50,19 +50,22 @@ def with_error_responses(
         try:
             response = await handler(request)
         except PushServerError as error:
-            add_log_fields(request, problem=error.code)
+            log_fields["problem"] = error.code
             response = render_error(error)
         except web.HTTPException as error:
             response = render_error(error)
         except Exception as error:
             log.exception(
-                "request.failed", method=request.method, path=_loggable_path(request)
+                "request.failed", method=request.method, path=_redacted_path(request)
             )
             response = render_error(error)
         if not getattr(response, "is_idle_poll", False):
+            path = request.raw_path.partition("?")[0][:200]
+            if "/d/" in path or "%" in path:
+                path = _redacted_path(request)
             summary = {
                 "method": request.method,
-                "path": _loggable_path(request),
+                "path": path,
                 "status": response.status,
                 "ms": round((time.perf_counter() - started) * 1000, 2),
             }
@@ -72,11 +75,9 @@ def with_error_responses(
     return handle
 
 
-def _loggable_path(request: web.Request) -> str:
+def _redacted_path(request: web.Request) -> str:
     """Return the path without its query, and without a device's key."""
-    raw = request.raw_path.partition("?")[0]
-    if "/d/" in raw or "%" in raw:
-        path = request.path
-        if "/d/" in path:
-            return quote(redact_key(path)).replace(quote("…"), "…")[:200]
-    return raw[:200]
+    path = request.path
+    if "/d/" in path:
+        return quote(redact_key(path)).replace(quote("…"), "…")[:200]
+    return request.raw_path.partition("?")[0][:200]

@@ -44,6 +44,7 @@ _HEADERS_BY_ERROR: Mapping[type[PushServerError], Mapping[str, str]] = MappingPr
     }
 )
 URN_PREFIX = "urn:pushserver:problem:"
+INTERNAL_ERROR = "Internal error. The server's log has more."
 
 
 class Problem(msgspec.Struct, omit_defaults=True):
@@ -72,16 +73,11 @@ def headers_of(error: PushServerError) -> Mapping[str, str]:
 
 
 def render_error(error: Exception) -> web.Response:
-    """Return the answer to whatever a handler raised."""
-    if isinstance(error, PushServerError):
-        return problem_response(error)
+    """Render whatever a handler raised; an unexpected error reveals nothing."""
     if isinstance(error, web.HTTPException):
-        return http_problem_response(error)
-    return internal_error_response()
-
-
-def problem_response(error: PushServerError) -> web.Response:
-    """Render an error of ours."""
+        return _http_error_response(error)
+    if not isinstance(error, PushServerError):
+        error = PushServerError(INTERNAL_ERROR)
     problem = Problem(
         URN_PREFIX + error.code,
         error.title,
@@ -92,20 +88,13 @@ def problem_response(error: PushServerError) -> web.Response:
     return _response(problem, headers_of(error))
 
 
-def http_problem_response(error: web.HTTPException) -> web.Response:
-    """Render an error that aiohttp raised the same way; keep its own headers."""
+def _http_error_response(error: web.HTTPException) -> web.Response:
+    """Render an error that aiohttp raised; it keeps its own headers."""
     kept = {k: v for k, v in error.headers.items() if k in ("Allow", "Location")}
     code = HTTPStatus(error.status).phrase.lower().replace(" ", "-")
     title = HTTPStatus(error.status).phrase
     detail = error.text or f"{error.status}: {title}"
     return _response(Problem(URN_PREFIX + code, title, error.status, detail), kept)
-
-
-def internal_error_response() -> web.Response:
-    """Render what nobody expected, telling nothing."""
-    return problem_response(
-        PushServerError("Internal error. The server's log has more.")
-    )
 
 
 def _response(problem: Problem, headers: Mapping[str, str]) -> web.Response:

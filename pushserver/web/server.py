@@ -1,4 +1,4 @@
-"""The HTTP server with deadlines, as the open internet needs them.
+"""The HTTP server, with deadlines against slow clients.
 
 aiohttp waits for ever for the first request of a connection, and for the rest of a
 header that has begun. Here both take at most `HEADER_TIMEOUT` seconds; idle connections
@@ -19,10 +19,10 @@ from pushserver.web.middleware import CANCEL_ON_DISCONNECT
 HEADER_TIMEOUT = 10.0
 #: Seconds after which a kept-alive connection without a request is closed.
 KEEPALIVE_TIMEOUT = 75.0
-#: Seconds for which a server that stops lets bodies go on that have begun to arrive.
+#: Seconds to wait at shutdown for bodies that have begun to arrive.
 SHUTDOWN_BODY_WAIT = 3.0
-#: And for which it waits for the request of a connection that was taken just before:
-#: whoever made it does not know that the server stops.
+#: Seconds to wait at shutdown for the first request of a just-accepted connection: its
+#: client cannot know that the server is stopping.
 FIRST_REQUEST_WAIT = 0.5
 _DRAIN_CHECK_INTERVAL = 0.02
 _SWEEP_INTERVAL = 1.0
@@ -30,7 +30,7 @@ _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,9})\r\n", re.IGNORECAS
 
 
 class HttpConnection(RequestHandler):
-    """A connection that remembers since when a header is being waited for."""
+    """A connection that knows since when it waits for a request's header."""
 
     __slots__ = ("header_awaited_since",)
 
@@ -39,10 +39,10 @@ class HttpConnection(RequestHandler):
         self.header_awaited_since: float | None = self._loop.time()
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes; if they complete no request, a header has begun."""
+        """Receive bytes; unless they complete a request, the header's time starts."""
         end = _end_of_result(data) if data[:5] == b"POST " else 0
         if end:
-            # More than was announced: aiohttp would drop the result along with it.
+            # Bytes beyond the Content-Length would make aiohttp drop the result, too.
             super().data_received(data[:end])
             data = data[end:]
         super().data_received(data)
@@ -52,7 +52,7 @@ class HttpConnection(RequestHandler):
             self.header_awaited_since = self._loop.time()
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Cancel the handler if it only waits for something to tell its peer."""
+        """Cancel the handler if it only waits, with nothing left to do for its peer."""
         task, request = self._task_handler, self._current_request
         super().connection_lost(exc)
         if (
@@ -70,12 +70,12 @@ class HttpConnection(RequestHandler):
 
     @property
     def is_request_expected(self) -> bool:
-        """Tell whether a request is about to come, to all appearance."""
+        """Tell whether the first request is likely to arrive in a moment."""
         since = self.header_awaited_since
         return since is not None and self._loop.time() - since < FIRST_REQUEST_WAIT
 
     def abort_body(self) -> None:
-        """Let the handler go on with as much of the body as there is."""
+        """End the body early: the handler gets what has arrived."""
         request = self._current_request
         if request is not None and self.is_receiving:
             request._cancel(ConnectionResetError("The server is stopping."))
@@ -90,7 +90,7 @@ class HttpConnection(RequestHandler):
 
 
 def _end_of_result(data: bytes) -> int:
-    """Return where a whole posted result ends, if more bytes follow it, else 0."""
+    """Return the end of a complete POST that more bytes follow, else 0."""
     head = data.find(b"\r\n\r\n")
     if head < 0:
         return 0
@@ -100,21 +100,21 @@ def _end_of_result(data: bytes) -> int:
 
 
 class Server(web.Server):
-    """Makes connections with deadlines and sweeps them."""
+    """Creates connections with deadlines, and closes those that miss them."""
 
     def __call__(self) -> RequestHandler:
-        """Make the protocol of a new connection."""
+        """Create the protocol of a new connection."""
         return HttpConnection(self, loop=self._loop, **self._kwargs)
 
     def pre_shutdown(self) -> None:
-        """Close what is idle; a closed connection would take no more of its body."""
+        """Close idle connections; a closed one could not receive its body."""
         receiving = set(self.receiving_connections())
         for connection in self.connections:
             if connection not in receiving:
                 connection.close()
 
     def receiving_connections(self) -> list[HttpConnection]:
-        """Return the connections on which something is on its way."""
+        """Return the connections on which a request is arriving, or about to."""
         connections = (c for c in self.connections if isinstance(c, HttpConnection))
         return [
             each
@@ -123,7 +123,7 @@ class Server(web.Server):
         ]
 
     async def drain_bodies(self, seconds: float) -> None:
-        """Let bodies arrive for so long; go on with what there is of the others."""
+        """Wait up to *seconds* for bodies in progress, then end the others early."""
         for _ in range(round(seconds / _DRAIN_CHECK_INTERVAL)):
             if not self.receiving_connections():
                 break
@@ -133,7 +133,7 @@ class Server(web.Server):
         self.pre_shutdown()
 
     def sweep(self) -> None:
-        """Close the connections that have been too slow."""
+        """Close the connections whose header took too long."""
         now = self._loop.time()
         for connection in list(self.connections):
             if isinstance(connection, HttpConnection):
@@ -165,7 +165,7 @@ class Runner(web.AppRunner):
         return server
 
     async def shutdown(self) -> None:
-        """Let what is arriving arrive, before connections are closed."""
+        """Wait for bodies in progress before connections are closed."""
         if isinstance(self.server, Server):
             await self.server.drain_bodies(SHUTDOWN_BODY_WAIT)
         await super().shutdown()

@@ -1,4 +1,4 @@
-"""What the faces ask: the services, under one key of the application."""
+"""The services that handlers use, under one key of the application."""
 
 import attrs
 from aiohttp import web
@@ -28,9 +28,9 @@ from pushserver.storage.base import Store
 @attrs.frozen(kw_only=True, repr=False)
 class Services:
     """
-    Everything that a handler may ask. `default_hold` is in microseconds.
+    Every service that a handler may use. `default_hold` is in microseconds.
 
-    `kapua_delete_status` is what Kapua's clients are answered when something is gone.
+    `kapua_delete_status` is the status that Kapua's clients get after a DELETE.
     """
 
     clock: Clock

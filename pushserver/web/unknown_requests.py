@@ -1,4 +1,4 @@
-"""Requests that no face knows, and those of devices that are not admitted."""
+"""Requests that no route matches, and those of devices that are not admitted."""
 
 import msgspec
 from aiohttp import web
@@ -11,7 +11,7 @@ from pushserver.web.middleware import add_log_fields
 from pushserver.web.response import make_response
 from pushserver.web.services import Services
 
-#: Digits that are no 64-bit number, whatever they are.
+#: Text of this many digits never fits into 64 bits.
 _MAX_DIGITS = 20
 
 
@@ -19,10 +19,10 @@ async def handle_unknown_request(
     services: Services, request: web.Request
 ) -> web.StreamResponse:
     """
-    Answer what no face knows.
+    Answer a request that no route matches.
 
-    A misconfigured terminal gets an empty 200, and what it sent is kept with its
-    device; anybody else is told that there is nothing here.
+    A misconfigured terminal gets an empty 200, and its request is recorded with its
+    device; anybody else gets 404.
     """
     body = await _read_any_body(request)
     device_id = _sender_id(request, body)
@@ -31,7 +31,7 @@ async def handle_unknown_request(
     if device_id is not None:
         add_log_fields(request, device_id=device_id)
     record_unknown_request(request, services, device_id, body)
-    add_log_fields(request, stray=True)
+    add_log_fields(request, unknown_request=True)
     return make_response()
 
 
@@ -42,7 +42,7 @@ async def _read_any_body(request: web.Request) -> bytes:
 
 
 def _is_terminal_path(path: str) -> bool:
-    """Tell whether a terminal's online or monitor mode calls this."""
+    """Tell whether this is a path of a terminal's online or monitor mode."""
     last = path.rstrip("/").rpartition("/")[2]
     return (
         last.endswith(".fcgi")
@@ -54,7 +54,7 @@ def _is_terminal_path(path: str) -> bool:
 def record_unknown_request(
     request: web.Request, services: Services, device_id: int | None, body: bytes
 ) -> None:
-    """Keep what a device sent for whoever looks; of others it is counted."""
+    """Record the request with its device; only count it if there is no device id."""
     if device_id is None:
         services.fleet.counts["stray"] += 1
         return
@@ -64,7 +64,7 @@ def record_unknown_request(
 
 
 def _redacted_address(request: web.Request) -> str:
-    """Return the address that was called, without the key that may be in it."""
+    """Return the path and query of the request, without a device's key."""
     path, address = request.path, request.raw_path
     if "/d/" in path:
         address = f"{redact_key(path)}?{address.partition('?')[2]}"
@@ -72,13 +72,13 @@ def _redacted_address(request: web.Request) -> str:
 
 
 class _Sender(msgspec.Struct):
-    """Where a notification names its device: a number, or digits."""
+    """The field in which a notification names its device: a number or digits."""
 
     device_id: int | str | None = None
 
 
 def _sender_id(request: web.Request, body: bytes) -> int | None:
-    """Find out which device sent a stray request, from its address or its body."""
+    """Return the id of the sender from the query or the body, if there is one."""
     query = request.query
     device_id_text = query.get("deviceId") or query.get("device_id")
     if device_id_text is None and body:

@@ -66,12 +66,12 @@ ROUTES: tuple[ApiRoute, ...] = (
 _OPENAPI_DOCUMENT = msgspec.json.encode(openapi.document(ROUTES))
 
 _ENQUEUE_ROUTE = next(route for route in ROUTES if route.name == "enqueue")
-#: The paths of the one call that programs make all day.
+#: The paths of the most frequent call of programs.
 ENQUEUE_PATH = re.compile(re.escape(BASE_PATH) + r"/devices/[0-9]+/commands", re.ASCII)
 
 
 def fast_enqueue_handler(services: Services) -> Handler:
-    """Return what answers a POST to one of the paths `ENQUEUE_PATH`."""
+    """Return the handler of a POST to a path that matches `ENQUEUE_PATH`."""
 
     def enqueue_fast(request: web.Request) -> Awaitable[web.StreamResponse]:
         names = {"device_id": request.raw_path.split("/", 5)[4]}

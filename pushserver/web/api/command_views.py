@@ -35,7 +35,9 @@ def command_out(
         delivery=command.guarantee,
         response_timeout=as_seconds(command.response_timeout),
         result=None if result is None else _command_result_out(result),
-        deliveries=[render(DeliveryOut, delivery) for delivery in deliveries],
+        deliveries=[render(DeliveryOut, each) for each in deliveries]
+        if deliveries
+        else [],
         metadata=UNSET if order.metadata is None else Raw(order.metadata),
         warnings=warnings,
         device_seen=device_seen,

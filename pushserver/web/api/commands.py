@@ -26,7 +26,13 @@ routes = Routes(Permission.COMMANDS_READ, Permission.COMMANDS_WRITE)
 _COMMAND = "/commands/{command_id}"
 
 
-@routes("GET", "/devices/{device_id}/commands", "listCommandsOfDevice", CommandsOut)
+@routes(
+    "GET",
+    "/devices/{device_id}/commands",
+    "listCommandsOfDevice",
+    CommandsOut,
+    path_must_exist=False,
+)
 async def list_device_commands(
     call: ApiCall[CommandsQuery, None],
 ) -> web.StreamResponse:
@@ -66,7 +72,7 @@ def _command_filter(query: CommandsQuery, device_id: int | None) -> CommandFilte
     )
 
 
-@routes("GET", _COMMAND, "getCommand", CommandOut, errors=(404,))
+@routes("GET", _COMMAND, "getCommand", CommandOut)
 async def get(call: ApiCall[WaitQuery, None]) -> web.StreamResponse:
     """
     Show a command with its deliveries and its result.
@@ -82,7 +88,7 @@ async def get(call: ApiCall[WaitQuery, None]) -> web.StreamResponse:
     return json_response(command_record_out(record))
 
 
-@routes("DELETE", _COMMAND, "cancelCommand", CommandOut, errors=(404, 409))
+@routes("DELETE", _COMMAND, "cancelCommand", CommandOut, errors=(409,))
 async def cancel(call: ApiCall[None, None]) -> web.StreamResponse:
     """Cancel a command that was never handed out."""
     command_id = call.path_int64("command_id")
@@ -97,7 +103,6 @@ async def cancel(call: ApiCall[None, None]) -> web.StreamResponse:
     "getCommandResult",
     "*/*",
     permission=Permission.RESULTS_READ,
-    errors=(404,),
 )
 async def get_result(call: ApiCall[None, None]) -> web.StreamResponse:
     """Return the result's body as the device posted it."""
@@ -117,12 +122,7 @@ async def get_result(call: ApiCall[None, None]) -> web.StreamResponse:
 
 
 @routes(
-    "POST",
-    _COMMAND + "/retry",
-    "retryCommand",
-    CommandOut,
-    status=201,
-    errors=(404, 409),
+    "POST", _COMMAND + "/retry", "retryCommand", CommandOut, status=201, errors=(409,)
 )
 async def retry(call: ApiCall[None, None]) -> web.StreamResponse:
     """Enqueue a new command like one that has ended."""

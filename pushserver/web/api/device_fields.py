@@ -1,4 +1,4 @@
-"""Settings of a device, from their JSON."""
+"""Parses a device's settings."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from pushserver.web.api.device_types import DeviceImportRow, DeviceIn
 
 def parse_tag(text: str) -> tuple[str, str]:
     """
-    Read `key:value`.
+    Parse the tag `key:value`.
 
     Raises:
         Invalid: there is no colon.
@@ -23,7 +23,7 @@ def parse_tag(text: str) -> tuple[str, str]:
 
 
 def device_settings(body: DeviceIn | DeviceImportRow) -> dict[str, Any]:
-    """Return what is given, in the model's names and units; the rest stays out."""
+    """Return the settings that are given, in the model's names and units."""
     settings: dict[str, Any] = {}
     if body.name is not UNSET:
         settings["name"] = body.name

@@ -1,4 +1,4 @@
-"""Devices from a file: NDJSON, one object a line, or CSV with a header."""
+"""Parses device imports: NDJSON, one object a line, or CSV with a header."""
 
 import csv
 import io
@@ -21,7 +21,7 @@ _row = msgspec.json.Decoder(DeviceImportRow).decode
 
 def parse_rows(data: bytes, content_type: str) -> dict[int, Mapping[str, Any]]:
     """
-    Read all rows: each device's settings by its id. A later row replaces an earlier.
+    Return each device's settings by its id; a later row replaces an earlier one.
 
     Raises:
         Malformed: a line cannot be parsed; the message names it.
@@ -56,7 +56,7 @@ def _csv_rows(data: bytes) -> Iterator[tuple[int, DeviceImportRow]]:
 
 
 def _csv_row(cells: Mapping[str | None, Any], number: int) -> DeviceImportRow:
-    """Read a row; empty cells count as left out. Columns `tag:key` are tags."""
+    """Parse a row; empty cells count as left out, columns `tag:key` are tags."""
     if None in cells:
         raise Malformed(f"Line {number} has more cells than the header.")
     given = {k: v for k, v in cells.items() if k is not None and v not in (None, "")}

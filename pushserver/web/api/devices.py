@@ -76,7 +76,7 @@ async def import_devices(call: ApiCall[None, None]) -> web.StreamResponse:
     return json_response(render(ImportOut, imported))
 
 
-@routes("GET", _DEVICE, "getDevice", DeviceOut, errors=(404,))
+@routes("GET", _DEVICE, "getDevice", DeviceOut)
 async def get(call: ApiCall[None, None]) -> web.StreamResponse:
     """Show a device: settings, last poll, queue, odd requests."""
     fleet = call.services.fleet
@@ -107,7 +107,15 @@ def _changed_device_id(call: ApiCall[Any, Any]) -> int:
     return device_id
 
 
-@routes("PUT", _DEVICE, "putDevice", DeviceOut, created_status=201, errors=(409,))
+@routes(
+    "PUT",
+    _DEVICE,
+    "putDevice",
+    DeviceOut,
+    created_status=201,
+    errors=(409,),
+    path_must_exist=False,
+)
 async def put(call: ApiCall[None, DeviceIn]) -> web.StreamResponse:
     """Create or replace a device; 201 when it was created."""
     device, created = await call.services.fleet.put(
@@ -116,7 +124,7 @@ async def put(call: ApiCall[None, DeviceIn]) -> web.StreamResponse:
     return await _device_response(call, device, status=201 if created else 200)
 
 
-@routes("PATCH", _DEVICE, "patchDevice", DeviceOut, errors=(404,))
+@routes("PATCH", _DEVICE, "patchDevice", DeviceOut)
 async def patch(call: ApiCall[None, DeviceIn]) -> web.StreamResponse:
     """Change some of a device's settings."""
     device = await call.services.fleet.patch(
@@ -125,14 +133,21 @@ async def patch(call: ApiCall[None, DeviceIn]) -> web.StreamResponse:
     return await _device_response(call, device)
 
 
-@routes("DELETE", _DEVICE, "deleteDevice", status=204, errors=(404,))
+@routes("DELETE", _DEVICE, "deleteDevice", status=204)
 async def delete(call: ApiCall[None, None]) -> web.StreamResponse:
     """Forget a device and cancel what waits for it; its history stays."""
     await call.services.fleet.delete(call.scope_id, _changed_device_id(call))
     return make_response(status=204)
 
 
-@routes("POST", _DEVICE + "/adopt", "adoptDevice", DeviceOut, errors=(409,))
+@routes(
+    "POST",
+    _DEVICE + "/adopt",
+    "adoptDevice",
+    DeviceOut,
+    errors=(409,),
+    path_must_exist=False,
+)
 async def adopt(call: ApiCall[None, None]) -> web.StreamResponse:
     """
     Vouch for a device.
@@ -149,7 +164,6 @@ async def adopt(call: ApiCall[None, None]) -> web.StreamResponse:
     "makeDeviceKey",
     DeviceKeyOut,
     status=201,
-    errors=(404,),
     body_required=False,
 )
 async def create_key(call: ApiCall[None, DeviceKeyIn]) -> web.StreamResponse:

@@ -31,10 +31,10 @@ from pushserver.web.api.responses import (
     BASE_PATH,
     created_id,
     encode_json,
-    encoded_json_response,
 )
 from pushserver.web.api.route import IDEMPOTENCY_HEADER, ApiCall, Routes
 from pushserver.web.json_body import JSON_MEDIA_TYPE
+from pushserver.web.response import make_response
 
 _MAX_KEY_LENGTH = 255
 
@@ -47,7 +47,7 @@ routes = Routes(Permission.COMMANDS_READ, Permission.COMMANDS_WRITE)
     "enqueue",
     (CommandOut, CommandsOut),
     status=201,
-    errors=(404, 409),
+    errors=(409,),
     raw_body_types={JSON_MEDIA_TYPE: CommandIn | list[CommandIn], OCTET_STREAM: bytes},
     raw_body_query=RawCommandQuery,
     request_headers={
@@ -97,7 +97,9 @@ async def _enqueue_response(
     if not is_array:
         command_id = commands[0].id if commands else created_id(enqueued.answer)
         headers["Location"] = f"{BASE_PATH}/commands/{command_id}"
-    return encoded_json_response(body, status=201, headers=headers)
+    return make_response(
+        body, status=201, content_type=JSON_MEDIA_TYPE, headers=headers
+    )
 
 
 async def _wait_for_outcomes(

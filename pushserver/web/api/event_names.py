@@ -1,4 +1,4 @@
-"""How events are called: by the server's words, or those of the format's platform."""
+"""Names of events: the server's own, and those of a format's platform."""
 
 from collections.abc import Collection, Sequence
 
@@ -9,7 +9,7 @@ from pushserver.model.subscription import WebhookFormat
 
 _NATIVE_NAMES = {str(kind): kind for kind in EventType}
 _OCEANCONNECT_NAMES = {name: kind for kind, name in NOTIFY_TYPES.items()}
-#: Every name that some format knows.
+#: Every name that any format accepts.
 EVENT_NAMES = (*_NATIVE_NAMES, *_OCEANCONNECT_NAMES)
 
 
@@ -17,7 +17,7 @@ def parse_event_names(
     names: Sequence[str], format_: WebhookFormat
 ) -> frozenset[EventType]:
     """
-    Return the events that are meant; OceanConnect's names are known in its format.
+    Return the events of these names; OceanConnect's are valid in its format only.
 
     Raises:
         Invalid: there is no event of that name; the pointer says which.
@@ -39,7 +39,7 @@ def parse_event_names(
 def format_event_names(
     events: Collection[EventType], format_: WebhookFormat
 ) -> list[str]:
-    """Return the names of *events*, as the format calls them."""
+    """Return the names of *events* in the format."""
     if format_ is WebhookFormat.OCEANCONNECT:
         return sorted(NOTIFY_TYPES.get(kind, kind) for kind in events)
     return sorted(events)

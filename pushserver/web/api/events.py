@@ -1,4 +1,4 @@
-"""Events as a stream for scripts: server-sent events that go on where they were."""
+"""Events as a stream for scripts: server-sent events, resumable by their ids."""
 
 import asyncio
 from typing import TYPE_CHECKING
@@ -22,9 +22,9 @@ from pushserver.web.services import Services
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: Seconds of silence after which a stream shows that it lives.
+#: Seconds without an event after which a stream sends a keep-alive.
 HEARTBEAT_INTERVAL = 15.0
-#: So many events are read at once.
+#: How many events are read from the store at once.
 BATCH_SIZE = 200
 #: A reader that is further behind is told how many it missed.
 MAX_BACKLOG = 10_000
@@ -34,7 +34,7 @@ routes = Routes(Permission.EVENTS_READ, Permission.EVENTS_READ)
 
 @attrs.define(eq=False)
 class _EventStream:
-    """One reader: what it wants, how far it is, and where it is written to."""
+    """One reader: its filter, its position, and the response that it reads."""
 
     services: Services
     response: web.StreamResponse
@@ -45,7 +45,7 @@ class _EventStream:
 
     @property
     def scope_id(self) -> int:
-        """Whose events are told."""
+        """The scope whose events are streamed."""
         return self.token.scope_id
 
     async def run(self, wakeup: asyncio.Event) -> None:
@@ -66,11 +66,11 @@ class _EventStream:
         return not stopping and self.services.tokens.is_valid(self.token)
 
     async def _write_comment(self, text: bytes) -> None:
-        """Say something without meaning, and with it where to go on after a break."""
+        """Write a comment with the current id: a keep-alive, and where to resume."""
         await self.response.write(b": %s\nid: %d\n\n" % (text, self.cursor))
 
     async def _skip_backlog(self) -> None:
-        """Leave out what is further back than the buffer, and tell how much it was."""
+        """Skip events beyond the largest backlog, and write how many those were."""
         store = self.services.store.subscriptions
         horizon = await store.backlog_start(self.scope_id, keep=MAX_BACKLOG)
         if self.cursor >= horizon:
@@ -80,7 +80,7 @@ class _EventStream:
         await self._write_missed(missed)
 
     async def _write_missed(self, missed: int | None) -> None:
-        """Tell how many events were left out; None: nobody knows, nobody listened."""
+        """Write how many events were skipped; None if they were not recorded."""
         data = msgspec.json.encode({"missed": missed})
         await self.response.write(
             b"id: %d\nevent: missed\ndata: %s\n\n" % (self.cursor, data)
@@ -106,7 +106,7 @@ class _EventStream:
         return True
 
     async def _render_message(self, event: Event) -> bytes:
-        """Return an event as the stream tells it: thin."""
+        """Render an event without its result, as the stream sends it."""
         renderer = EventRenderer(self.services.store, self.services.fleet)
         body = await renderer.render_native(event, include_result=False)
         kind = event.type.encode()
@@ -158,7 +158,7 @@ async def stream_events(call: ApiCall[EventsQuery, None]) -> web.StreamResponse:
 
 
 async def _start_cursor(call: ApiCall[EventsQuery, None]) -> int:
-    """Return after which event to begin: the last one read, or the newest."""
+    """Return the id to start after: that of the last event read, or the newest."""
     last_event_id = _last_event_id(call)
     if last_event_id is None:
         return await call.services.store.subscriptions.newest_event_id()

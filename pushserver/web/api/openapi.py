@@ -1,4 +1,4 @@
-"""The OpenAPI document: made of the routes and types that serve."""
+"""The OpenAPI document, generated from the routes and the types that serve them."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +19,7 @@ _INT64 = {"type": "string", "pattern": "^[0-9]{1,19}$"}
 
 JsonObject = dict[str, Any]
 
-#: Bodies that are no JSON: text, and bytes, of which OpenAPI says nothing more.
+#: Bodies that are not JSON: text, and bytes, which OpenAPI leaves undescribed.
 _NON_JSON_SCHEMAS: Mapping[Any, JsonObject] = {str: {"type": "string"}, bytes: {}}
 
 
@@ -49,7 +49,7 @@ def document(routes: Sequence[ApiRoute]) -> JsonObject:
 
 
 class _Schemas:
-    """The schema of each type that a route names."""
+    """The schema of each type in the routes."""
 
     def __init__(self, routes: Iterable[ApiRoute]) -> None:
         types: list[Any] = [Problem]
@@ -117,7 +117,7 @@ def _parameters(route: ApiRoute, schemas: _Schemas) -> Iterable[JsonObject]:
     if route.query_type is not None:
         yield from _query_parameters(route.query_type, schemas)
     if route.raw_body_query is not None:
-        # They go with one of several bodies: not required in general.
+        # They belong to one of several body types, so none is required in general.
         for parameter in _query_parameters(route.raw_body_query, schemas):
             yield {**parameter, "required": False}
     for name, description in route.request_headers.items():

@@ -94,7 +94,7 @@ async def list_operations(call: ApiCall[OperationsQuery, None]) -> web.StreamRes
     return await list_response(call, OperationsOut, fetch, operation_out)
 
 
-@routes("GET", _OPERATION, "getOperation", OperationOut, errors=(404,))
+@routes("GET", _OPERATION, "getOperation", OperationOut)
 async def get(call: ApiCall[None, None]) -> web.StreamResponse:
     """Show an operation with its steps."""
     operation_id = call.path_int64("operation_id")
@@ -102,9 +102,7 @@ async def get(call: ApiCall[None, None]) -> web.StreamResponse:
     return await _operation_response(call, operation)
 
 
-@routes(
-    "POST", _OPERATION + "/cancel", "cancelOperation", OperationOut, errors=(404, 409)
-)
+@routes("POST", _OPERATION + "/cancel", "cancelOperation", OperationOut, errors=(409,))
 async def cancel(call: ApiCall[None, None]) -> web.StreamResponse:
     """Cancel what waits of an operation; what is in flight runs to its end."""
     operation_id = call.path_int64("operation_id")
@@ -126,7 +124,7 @@ async def _operation_response(
     "notifyOperation",
     NotificationOut,
     status=201,
-    errors=(404, 409),
+    errors=(409,),
 )
 async def add_notification(call: ApiCall[None, NotificationIn]) -> web.StreamResponse:
     """Tell of an operation from outside the queue."""
@@ -147,7 +145,7 @@ async def add_notification(call: ApiCall[None, NotificationIn]) -> web.StreamRes
     return json_response(notification_out(notification), status=201)
 
 
-@routes("GET", _NOTIFICATIONS, "listNotifications", NotificationsOut, errors=(404,))
+@routes("GET", _NOTIFICATIONS, "listNotifications", NotificationsOut)
 async def list_notifications(call: ApiCall[PageQuery, None]) -> web.StreamResponse:
     """List an operation's notifications in the order they were made."""
     operation_id, services = call.path_int64("operation_id"), call.services

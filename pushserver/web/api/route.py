@@ -80,8 +80,9 @@ class ApiRoute:
     something. A handler that decodes its body itself has `raw_body_types` in place of
     `body_type`: what OpenAPI says of each media type, with `raw_body_query` for the
     query that goes with one of them. `errors` are the statuses of this call's own;
-    those of its token, its parameters, its body and the store are added. Without a
-    `permission` no token is needed.
+    those of its token, its parameters, its body and the store are added, and 404 unless
+    the call takes whatever its path names (`path_must_exist`). Without a `permission`
+    no token is needed.
     """
 
     method: str
@@ -101,6 +102,7 @@ class ApiRoute:
     status: int = 200
     created_status: int | None = None
     errors: tuple[int, ...] = ()
+    path_must_exist: bool = True
     needs_store: bool = True
     request_headers: Mapping[str, str] = attrs.Factory(dict)
     media_types: tuple[str, ...] = attrs.field(init=False)
@@ -119,8 +121,11 @@ class ApiRoute:
             statuses |= {401, 403}
         if self.media_types:
             statuses.update(_BODY_ERROR_STATUSES)
-        if self.query_type is not None or "{" in self.path:
+        has_path_params = "{" in self.path
+        if self.query_type is not None or has_path_params:
             statuses.add(422)
+        if has_path_params and self.path_must_exist:
+            statuses.add(404)
         if self.needs_store:
             statuses.add(503)
         return sorted(statuses)

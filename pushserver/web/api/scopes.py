@@ -35,14 +35,7 @@ async def list_scopes(call: ApiCall[None, None]) -> web.StreamResponse:
     return json_response(ScopesOut([scope_out(scope) for scope in scopes]))
 
 
-@routes(
-    "POST",
-    "/scopes/{scope_id}/tokens",
-    "makeTokenOfScope",
-    TokenOut,
-    status=201,
-    errors=(404,),
-)
+@routes("POST", "/scopes/{scope_id}/tokens", "makeTokenOfScope", TokenOut, status=201)
 async def create_token(call: ApiCall[None, TokenIn]) -> web.StreamResponse:
     """Make a token for a scope that lost its own, from within the first."""
     body = call.body

@@ -1,4 +1,4 @@
-"""The API about itself: its description, and what the server is doing."""
+"""The server's status over the API."""
 
 from aiohttp import web
 

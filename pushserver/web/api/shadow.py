@@ -43,7 +43,7 @@ routes = Routes(Permission.COMMANDS_READ, Permission.COMMANDS_WRITE)
 _SHADOW = "/devices/{device_id}/shadow"
 
 
-@routes("GET", _SHADOW, "getShadow", ShadowOut, errors=(404,))
+@routes("GET", _SHADOW, "getShadow", ShadowOut)
 async def get(call: ApiCall[None, None]) -> web.StreamResponse:
     """Show what is desired and known of a device."""
     device_id = call.path_int64("device_id")
@@ -57,7 +57,7 @@ async def get(call: ApiCall[None, None]) -> web.StreamResponse:
     _SHADOW,
     "patchShadow",
     ShadowOut,
-    errors=(404, 409, 412),
+    errors=(409, 412),
     raw_body_types={JSON_MEDIA_TYPE: MergePatchIn, MERGE_PATCH: MergePatchIn},
     request_headers={
         "If-Match": "Only if this is still the version of the shadow, or of what"
@@ -108,7 +108,7 @@ def _if_match_versions(request: web.Request) -> frozenset[str] | None:
     "refreshShadow",
     CommandsOut,
     status=201,
-    errors=(404, 409),
+    errors=(409,),
     body_required=False,
 )
 async def refresh(call: ApiCall[None, PropertyKeysIn]) -> web.StreamResponse:

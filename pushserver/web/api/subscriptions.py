@@ -24,6 +24,8 @@ from pushserver.web.response import make_response
 
 routes = Routes(Permission.SUBSCRIPTIONS_READ, Permission.SUBSCRIPTIONS_WRITE)
 SUBSCRIPTION_PATH = "/subscriptions/{subscription_id}"
+#: The fields that are stored as they are given.
+_PLAIN_FIELDS = ("headers", "description", "resource_name", "app_id", "ordered")
 
 
 @routes(
@@ -37,8 +39,7 @@ SUBSCRIPTION_PATH = "/subscriptions/{subscription_id}"
 async def create(call: ApiCall[None, SubscriptionIn]) -> web.StreamResponse:
     """Have events posted to a URL; the secret is shown once."""
     body = call.body
-    names = ("headers", "description", "resource_name", "app_id", "ordered")
-    given = {name: getattr(body, name) for name in names}
+    given = {name: getattr(body, name) for name in _PLAIN_FIELDS}
     settings = {name: value for name, value in given.items() if value is not None}
     settings |= {"profile": body.retry_profile, **_device_filters(body)}
     settings["include_result"] = bool(body.include)
@@ -54,10 +55,18 @@ async def create(call: ApiCall[None, SubscriptionIn]) -> web.StreamResponse:
         settings=settings,
     )
     call.log_fields["subscription_id"] = subscription.id
-    subscription_body = await _load_subscription_out(
-        call, subscription, subscription.secret
-    )
-    return json_response(subscription_body, status=201)
+    return await _response(call, subscription, subscription.secret, status=201)
+
+
+async def _response(
+    call: ApiCall[Any, Any],
+    subscription: Subscription,
+    secret: str | None = None,
+    *,
+    status: int = 200,
+) -> web.StreamResponse:
+    body = await _load_subscription_out(call, subscription, secret)
+    return json_response(body, status=status)
 
 
 async def _load_subscription_out(
@@ -93,13 +102,11 @@ async def list_subscriptions(call: ApiCall[None, None]) -> web.StreamResponse:
     )
 
 
-@routes("GET", SUBSCRIPTION_PATH, "getSubscription", SubscriptionOut, errors=(404,))
+@routes("GET", SUBSCRIPTION_PATH, "getSubscription", SubscriptionOut)
 async def get(call: ApiCall[None, None]) -> web.StreamResponse:
     """Show a subscription, and how it does."""
     await call.services.subscriptions.refresh_follower()
-    return json_response(
-        await _load_subscription_out(call, subscription_from_path(call))
-    )
+    return await _response(call, subscription_from_path(call))
 
 
 def subscription_from_path(call: ApiCall[Any, Any]) -> Subscription:
@@ -110,7 +117,7 @@ def subscription_from_path(call: ApiCall[Any, Any]) -> Subscription:
 
 
 @routes(
-    "PATCH", SUBSCRIPTION_PATH, "changeSubscription", SubscriptionOut, errors=(404, 409)
+    "PATCH", SUBSCRIPTION_PATH, "changeSubscription", SubscriptionOut, errors=(409,)
 )
 async def patch(call: ApiCall[None, SubscriptionPatch]) -> web.StreamResponse:
     """Change a subscription."""
@@ -126,24 +133,17 @@ async def patch(call: ApiCall[None, SubscriptionPatch]) -> web.StreamResponse:
     changed = await call.services.subscriptions.patch(
         call.scope_id, subscription.id, settings
     )
-    return json_response(await _load_subscription_out(call, changed))
+    return await _response(call, changed)
 
 
 def _changed_fields(body: SubscriptionPatch) -> dict[str, Any]:
     """Return what is given and is stored as it is."""
-    given = {
-        "url": body.url,
-        "ordered": body.ordered,
-        "headers": body.headers,
-        "description": body.description,
-        "profile": body.retry_profile,
-        "resource_name": body.resource_name,
-        "app_id": body.app_id,
-    }
+    given = {name: getattr(body, name) for name in ("url", *_PLAIN_FIELDS)}
+    given["profile"] = body.retry_profile
     return {name: value for name, value in given.items() if value is not UNSET}
 
 
-@routes("DELETE", SUBSCRIPTION_PATH, "deleteSubscription", status=204, errors=(404,))
+@routes("DELETE", SUBSCRIPTION_PATH, "deleteSubscription", status=204)
 async def delete(call: ApiCall[None, None]) -> web.StreamResponse:
     """Forget a subscription and what it waits for."""
     subscription = subscription_from_path(call)
@@ -151,43 +151,23 @@ async def delete(call: ApiCall[None, None]) -> web.StreamResponse:
     return make_response(status=204)
 
 
-@routes(
-    "POST",
-    SUBSCRIPTION_PATH + "/secret/rotate",
-    "rotateSecret",
-    SubscriptionOut,
-    errors=(404,),
-)
+@routes("POST", SUBSCRIPTION_PATH + "/secret/rotate", "rotateSecret", SubscriptionOut)
 async def rotate_secret(call: ApiCall[None, None]) -> web.StreamResponse:
     """Give a subscription a new secret; the old one signs, too, for a day."""
     current = subscription_from_path(call)
     subscription = await call.services.subscriptions.rotate_secret(
         call.scope_id, current.id
     )
-    return json_response(
-        await _load_subscription_out(call, subscription, subscription.secret)
-    )
+    return await _response(call, subscription, subscription.secret)
 
 
-@routes(
-    "POST",
-    SUBSCRIPTION_PATH + "/enable",
-    "enableSubscription",
-    SubscriptionOut,
-    errors=(404,),
-)
+@routes("POST", SUBSCRIPTION_PATH + "/enable", "enableSubscription", SubscriptionOut)
 async def enable(call: ApiCall[None, None]) -> web.StreamResponse:
     """Go on with a subscription where it stood."""
     return await _set_enabled(call, enabled=True)
 
 
-@routes(
-    "POST",
-    SUBSCRIPTION_PATH + "/disable",
-    "disableSubscription",
-    SubscriptionOut,
-    errors=(404,),
-)
+@routes("POST", SUBSCRIPTION_PATH + "/disable", "disableSubscription", SubscriptionOut)
 async def disable(call: ApiCall[None, None]) -> web.StreamResponse:
     """Send nothing more until it is enabled."""
     return await _set_enabled(call, enabled=False)
@@ -200,4 +180,4 @@ async def _set_enabled(
     subscription = await call.services.subscriptions.set_enabled(
         call.scope_id, current.id, enabled=enabled
     )
-    return json_response(await _load_subscription_out(call, subscription))
+    return await _response(call, subscription)

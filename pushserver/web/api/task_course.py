@@ -91,7 +91,7 @@ class TaskCourse:
             path = f"/{self.noun}s/{{{self.noun}_id}}/{action}"
             name = action + self.noun.capitalize()
             declare = routes(
-                "POST", path, name, response_type, errors=(404, 409), summary=summary
+                "POST", path, name, response_type, errors=(409,), summary=summary
             )
             declare(self._handler(action))
 

@@ -73,7 +73,7 @@ async def list_tasks(call: ApiCall[PageQuery, None]) -> web.StreamResponse:
     return await list_response(call, TasksOut, fetch, lambda task: task)
 
 
-@routes("GET", _TASK, "getTask", TaskOut, errors=(404,))
+@routes("GET", _TASK, "getTask", TaskOut)
 async def get(call: ApiCall[None, None]) -> web.StreamResponse:
     """Show a task and how far it is."""
     task_id = call.path_int64("task_id")
@@ -95,12 +95,7 @@ _COURSE.add_routes(
 
 
 @routes(
-    "POST",
-    _TASK + "/retry",
-    "retryTask",
-    TaskOut,
-    errors=(404, 409),
-    body_required=False,
+    "POST", _TASK + "/retry", "retryTask", TaskOut, errors=(409,), body_required=False
 )
 async def retry(call: ApiCall[None, RetryIn]) -> web.StreamResponse:
     """Begin anew what failed of a task, which runs then, paused or ended."""

@@ -29,7 +29,7 @@ async def list_tokens(call: ApiCall[None, None]) -> web.StreamResponse:
     return json_response(TokensOut([token_out(token) for token in tokens]))
 
 
-@routes("DELETE", "/tokens/{token_id}", "revokeToken", status=204, errors=(404,))
+@routes("DELETE", "/tokens/{token_id}", "revokeToken", status=204)
 async def revoke(call: ApiCall[None, None]) -> web.StreamResponse:
     """Make a token invalid at once."""
     token_id = call.path_int64("token_id")

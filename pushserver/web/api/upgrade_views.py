@@ -50,7 +50,7 @@ def failures_out(operations: Sequence[Operation]) -> list[UpgradeFailureOut]:
 
 
 def device_upgrade_out(operation: Operation) -> DeviceUpgradeOut:
-    """Render how far one device is; why it failed is known when it has ended."""
+    """Render how far one device is; its error is known once it has ended."""
     device_upgrade = operation.device_upgrade
     assert device_upgrade is not None  # noqa: S101 - an upgrade reads its operations with it
     is_waiting = operation.is_running and not operation.queued_steps

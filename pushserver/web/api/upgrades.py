@@ -58,7 +58,7 @@ async def list_upgrades(call: ApiCall[PageQuery, None]) -> web.StreamResponse:
     return await list_response(call, UpgradesOut, fetch, upgrade_out)
 
 
-@routes("GET", _UPGRADE, "getUpgrade", UpgradeOut, errors=(404,))
+@routes("GET", _UPGRADE, "getUpgrade", UpgradeOut)
 async def get(call: ApiCall[None, None]) -> web.StreamResponse:
     """Show an upgrade, how far it is, and what failed."""
     upgrades, upgrade_id = call.services.upgrades, call.path_int64("upgrade_id")
@@ -76,13 +76,7 @@ async def get(call: ApiCall[None, None]) -> web.StreamResponse:
     return json_response(upgrade_body)
 
 
-@routes(
-    "GET",
-    _UPGRADE + "/devices",
-    "listDevicesOfUpgrade",
-    DeviceUpgradesOut,
-    errors=(404,),
-)
+@routes("GET", _UPGRADE + "/devices", "listDevicesOfUpgrade", DeviceUpgradesOut)
 async def list_device_upgrades(
     call: ApiCall[DeviceUpgradesQuery, None],
 ) -> web.StreamResponse:
@@ -122,7 +116,7 @@ _COURSE.add_routes(
 )
 
 
-@routes("POST", _UPGRADE + "/retry", "retryUpgrade", UpgradeOut, errors=(404, 409))
+@routes("POST", _UPGRADE + "/retry", "retryUpgrade", UpgradeOut, errors=(409,))
 async def retry(call: ApiCall[None, None]) -> web.StreamResponse:
     """Begin anew on the devices that failed, also of one that has ended."""
     retry_failed = partial(call.services.tasks.retry, include_unknown=False)

@@ -25,7 +25,7 @@ from pushserver.web.api.subscriptions import (
 routes = Routes(Permission.SUBSCRIPTIONS_READ, Permission.SUBSCRIPTIONS_WRITE)
 
 
-@routes("POST", SUBSCRIPTION_PATH + "/ping", "pingSubscription", PingOut, errors=(404,))
+@routes("POST", SUBSCRIPTION_PATH + "/ping", "pingSubscription", PingOut)
 async def ping(call: ApiCall[None, None]) -> web.StreamResponse:
     """Send a ping now, and tell what the receiver said."""
     subscription = subscription_from_path(call)
@@ -36,11 +36,7 @@ async def ping(call: ApiCall[None, None]) -> web.StreamResponse:
 
 
 @routes(
-    "GET",
-    SUBSCRIPTION_PATH + "/deliveries",
-    "listDeliveries",
-    WebhookDeliveriesOut,
-    errors=(404,),
+    "GET", SUBSCRIPTION_PATH + "/deliveries", "listDeliveries", WebhookDeliveriesOut
 )
 async def list_webhook_deliveries(
     call: ApiCall[WebhookDeliveriesQuery, None],
@@ -62,7 +58,6 @@ async def list_webhook_deliveries(
     "redeliver",
     WebhookDeliveryOut,
     status=202,
-    errors=(404,),
 )
 async def redeliver(call: ApiCall[None, None]) -> web.StreamResponse:
     """Send one event again, as soon as can be."""
@@ -82,7 +77,7 @@ async def redeliver(call: ApiCall[None, None]) -> web.StreamResponse:
     "recoverSubscription",
     RecoverOut,
     status=202,
-    errors=(404, 409),
+    errors=(409,),
 )
 async def recover(call: ApiCall[None, RecoverIn]) -> web.StreamResponse:
     """Send everything again that was given up since a time."""

@@ -1,4 +1,4 @@
-"""The face for Eclipse Kapua's clients: operations of a device, and what tells of them.
+"""The API for Eclipse Kapua's clients: operations of a device and their notifications.
 
 It is served where Kapua's page prints it, at the root, and where Kapua has it, at /v1.
 """
@@ -24,7 +24,7 @@ _OPERATION = f"{_OPERATIONS}/{{operationId}}"
 _NOTIFICATIONS = f"{_OPERATION}/notifications"
 _NOTIFICATION = f"{_NOTIFICATIONS}/{{notificationId}}"
 
-#: Those of one path stand together, and words before ids that they could be.
+#: Routes of one path are adjacent; a fixed word comes before an id in its place.
 ROUTES = (
     KapuaRoute("POST", f"{_NOTIFICATIONS}/_query", notifications.query, READ),
     KapuaRoute("POST", f"{_NOTIFICATIONS}/_count", notifications.count, READ),
@@ -41,14 +41,14 @@ LOGINS = {
     "/authentication/apikey": logins.login_with_api_key,
     "/authentication/user": logins.login_with_password,
 }
-#: No id of ours is like these; under a path that ends so a device calls.
+#: Our ids never equal `push` or `result`; paths that end so belong to devices.
 _LAST_ID_PATTERN = r"Id:(?!(?:push|result)\Z)[^/]+}"
-#: Answers a request that expects to be told to go on.
+#: Answers `Expect: 100-continue`.
 ExpectHandler = Callable[[web.Request], Awaitable[None]]
 
 
 def add_routes(router: web.UrlDispatcher, expect_handler: ExpectHandler) -> None:
-    """Serve every call under each base."""
+    """Serve every call under each base path."""
     for base in BASE_PATHS:
         for path, routes in groupby(ROUTES, key=lambda route: route.path):
             handlers = {route.method: route.serve for route in routes}
@@ -81,6 +81,6 @@ def _add_resource(
 async def _not_allowed(
     methods: Sequence[str], request: web.Request
 ) -> web.StreamResponse:
-    """Refuse a method, though not before a caller without a token."""
+    """Refuse a method, after the check of the token as for any other call."""
     await authenticate(request, request.app[SERVICES])
     raise web.HTTPMethodNotAllowed(request.method, methods)

@@ -1,4 +1,4 @@
-"""Which part of a list is wanted, from a query or from a body."""
+"""The part of a list that a client asks for, in the URL's query or in a body."""
 
 import re
 from collections.abc import Mapping
@@ -19,14 +19,14 @@ _MAX_INT32 = 2**31 - 1
 _DIGITS = re.compile(r"[0-9]{1,10}", re.ASCII)
 _BOOLEANS = {"true": True, "false": False}
 _DIRECTIONS = {"ascending": False, "descending": True}
-#: What a body may say of a list. Kapua's other fields are passed over.
+#: The fields of a body that count here; Kapua's others are ignored.
 _BODY_FIELDS = ("offset", "limit", "askTotalCount")
 _QUERY_PARAMETERS = (*_BODY_FIELDS, "sortParam", "sortDir", "resource")
 
 
 @attrs.frozen(kw_only=True)
 class ListQuery:
-    """A part of a list; `include_total` tells whether the whole is to be counted."""
+    """A part of a list; `include_total`: whether to count the whole list, too."""
 
     offset: int = 0
     limit: int = 50
@@ -50,7 +50,7 @@ def list_query_from_url(
     request: web.Request, sorts: Mapping[str, SortField], default_sort: SortField
 ) -> ListQuery:
     """
-    Read a query's parameters; those that Kapua does not know are passed over.
+    Read the parameters of the URL; those that Kapua does not know are ignored.
 
     Raises:
         IllegalArgument: one of them is wrong.
@@ -78,7 +78,7 @@ async def list_query_from_body(
     Read a body's fields.
 
     Raises:
-        IllegalArgument: it is no JSON object, or one of its fields is wrong.
+        IllegalArgument: it is not a JSON object, or one of its fields is wrong.
     """
     raw_body = await read_whole_body(request)
     try:

@@ -1,4 +1,4 @@
-"""The logins of Kapua's clients: a token is shown, and comes back as their session."""
+"""The logins of Kapua's clients: they send a token and use it as their session."""
 
 from typing import TypeVar
 
@@ -25,19 +25,19 @@ class _PasswordLogin(msgspec.Struct):
 
 
 async def login_with_api_key(request: web.Request) -> web.StreamResponse:
-    """Take a token as the API key."""
+    """Accept a token as the API key."""
     login = await _read(request, _ApiKeyLogin, "apiKey")
     return await _session_response(request, login.api_key)
 
 
 async def login_with_password(request: web.Request) -> web.StreamResponse:
-    """Take a token as the password, whatever the user is called."""
+    """Accept a token as the password, whatever the user's name."""
     login = await _read(request, _PasswordLogin, "password")
     return await _session_response(request, login.password)
 
 
 async def _read(request: web.Request, kind: type[T], name: str) -> T:
-    """Return the body; what is wrong with it is not shown, for it may be a secret."""
+    """Return the body; an error does not quote it, since it may be a secret."""
     data = await read_whole_body(request)
     try:
         login: T = decode_json(data, kind)

@@ -1,19 +1,15 @@
 """The five calls of an operation's notifications."""
 
-from aiohttp import web
-
 from pushserver.dialects.kapua import bodies
 from pushserver.storage.operations import SortField
-from pushserver.web.json_body import JSON_MEDIA_TYPE
 from pushserver.web.kapua.list_query import (
     ListQuery,
     list_query_from_body,
     list_query_from_url,
 )
 from pushserver.web.kapua.route import KapuaCall
-from pushserver.web.response import make_response
 
-#: What `sortParam` may name. All notifications of a list have its operation and scope.
+#: The values of `sortParam`. A list's notifications share operation and scope.
 SORT_FIELDS = {
     "id": SortField.ID,
     "scopeId": SortField.SENT,
@@ -28,24 +24,22 @@ SORT_FIELDS = {
 }
 
 
-async def list_all(call: KapuaCall) -> web.StreamResponse:
+async def list_all(call: KapuaCall) -> bytes:
     """List an operation's notifications."""
     return await _list(
         call, list_query_from_url(call.request, SORT_FIELDS, SortField.SENT)
     )
 
 
-async def query(call: KapuaCall) -> web.StreamResponse:
+async def query(call: KapuaCall) -> bytes:
     """List an operation's notifications; a body says which."""
     return await _list(call, await list_query_from_body(call.request, SortField.SENT))
 
 
-async def _list(call: KapuaCall, list_query: ListQuery) -> web.StreamResponse:
+async def _list(call: KapuaCall, list_query: ListQuery) -> bytes:
     if await call.find_operation() is None:
-        return _json_response(
-            bodies.render_notification_list(
-                [], 0, 0 if list_query.include_total else None
-            )
+        return bodies.render_notification_list(
+            [], 0, 0 if list_query.include_total else None
         )
     store, resource = call.services.store.operations, list_query.resource
     lookup = call.scope_id, call.path_ids["operationId"], resource
@@ -53,25 +47,19 @@ async def _list(call: KapuaCall, list_query: ListQuery) -> web.StreamResponse:
     total = (
         await store.count_notifications(*lookup) if list_query.include_total else None
     )
-    return _json_response(
-        bodies.render_notification_list(notifications, list_query.limit, total)
-    )
+    return bodies.render_notification_list(notifications, list_query.limit, total)
 
 
-def _json_response(body: bytes) -> web.StreamResponse:
-    return make_response(body, content_type=JSON_MEDIA_TYPE)
-
-
-async def count(call: KapuaCall) -> web.StreamResponse:
+async def count(call: KapuaCall) -> bytes:
     """Count an operation's notifications, whatever page is wanted."""
     await list_query_from_body(call.request, SortField.SENT)
     total, lookup = 0, (call.scope_id, call.path_ids["operationId"])
     if await call.find_operation() is not None:
         total = await call.services.store.operations.count_notifications(*lookup, None)
-    return _json_response(bodies.render_count(total))
+    return bodies.render_count(total)
 
 
-async def get(call: KapuaCall) -> web.StreamResponse:
+async def get(call: KapuaCall) -> bytes:
     """Show one notification."""
     notification = None
     if await call.find_operation() is not None:
@@ -80,10 +68,10 @@ async def get(call: KapuaCall) -> web.StreamResponse:
         )
     if notification is None:
         raise call.not_found(bodies.NOTIFICATION, "notificationId")
-    return _json_response(bodies.render_notification(notification))
+    return bodies.render_notification(notification)
 
 
-async def delete(call: KapuaCall) -> web.StreamResponse:
+async def delete(call: KapuaCall) -> None:
     """Delete one notification."""
     is_deleted = await call.find_operation() is not None and (
         await call.services.notifications.remove(
@@ -92,4 +80,3 @@ async def delete(call: KapuaCall) -> web.StreamResponse:
     )
     if not is_deleted:
         raise call.not_found(bodies.NOTIFICATION, "notificationId")
-    return web.Response(status=call.services.kapua_delete_status)

@@ -1,20 +1,16 @@
 """The registry of a device's operations."""
 
-from aiohttp import web
-
 from pushserver.dialects.kapua import bodies
 from pushserver.storage.operations import OperationFilter, SortField
-from pushserver.web.json_body import JSON_MEDIA_TYPE
 from pushserver.web.kapua.list_query import (
     ListQuery,
     list_query_from_body,
     list_query_from_url,
 )
 from pushserver.web.kapua.route import KapuaCall
-from pushserver.web.response import make_response
 
-#: What `sortParam` may name. All operations of a list have its device and scope, and
-#: whoever began one counts as having modified it.
+#: The values of `sortParam`. A list's operations share device and scope; who began an
+#: operation counts as having modified it.
 SORT_FIELDS = {
     "id": SortField.ID,
     "scopeId": SortField.CREATED,
@@ -34,25 +30,23 @@ SORT_FIELDS = {
 }
 
 
-async def list_all(call: KapuaCall) -> web.StreamResponse:
+async def list_all(call: KapuaCall) -> bytes:
     """List a device's operations."""
     return await _list(
         call, list_query_from_url(call.request, SORT_FIELDS, SortField.CREATED)
     )
 
 
-async def query(call: KapuaCall) -> web.StreamResponse:
+async def query(call: KapuaCall) -> bytes:
     """List a device's operations; a body says which."""
     return await _list(
         call, await list_query_from_body(call.request, SortField.CREATED)
     )
 
 
-async def _list(call: KapuaCall, list_query: ListQuery) -> web.StreamResponse:
-    store, operation_filter = (
-        call.services.store.operations,
-        _operation_filter(call, list_query.resource),
-    )
+async def _list(call: KapuaCall, list_query: ListQuery) -> bytes:
+    store = call.services.store.operations
+    operation_filter = _operation_filter(call, list_query.resource)
     operations = await store.operations_page(
         call.scope_id, operation_filter, list_query.page
     )
@@ -61,38 +55,26 @@ async def _list(call: KapuaCall, list_query: ListQuery) -> web.StreamResponse:
         if list_query.include_total
         else None
     )
-    return make_response(
-        bodies.render_operation_list(operations, list_query.limit, total),
-        content_type=JSON_MEDIA_TYPE,
-    )
+    return bodies.render_operation_list(operations, list_query.limit, total)
 
 
 def _operation_filter(call: KapuaCall, resource: str | None = None) -> OperationFilter:
     return OperationFilter(device_id=call.path_ids["deviceId"], resource=resource)
 
 
-async def count(call: KapuaCall) -> web.StreamResponse:
+async def count(call: KapuaCall) -> bytes:
     """Count a device's operations, whatever page is wanted."""
     await list_query_from_body(call.request, SortField.CREATED)
     store = call.services.store.operations
     total = await store.count_operations(call.scope_id, _operation_filter(call))
-    return make_response(bodies.render_count(total), content_type=JSON_MEDIA_TYPE)
+    return bodies.render_count(total)
 
 
-async def get(call: KapuaCall) -> web.StreamResponse:
+async def get(call: KapuaCall) -> bytes:
     """Show one operation."""
-    operation = await call.find_operation()
-    if operation is None:
-        raise call.not_found(bodies.OPERATION, "operationId")
-    return make_response(
-        bodies.render_operation(operation), content_type=JSON_MEDIA_TYPE
-    )
+    return bodies.render_operation(await call.get_operation())
 
 
-async def delete(call: KapuaCall) -> web.StreamResponse:
+async def delete(call: KapuaCall) -> None:
     """Cancel and forget an operation with its notifications; results stay."""
-    operation = await call.find_operation()
-    if operation is None:
-        raise call.not_found(bodies.OPERATION, "operationId")
-    await call.services.operations.delete(operation)
-    return web.Response(status=call.services.kapua_delete_status)
+    await call.services.operations.delete(await call.get_operation())

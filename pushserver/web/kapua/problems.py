@@ -1,4 +1,4 @@
-"""Errors as Kapua's clients expect them; each status is that of the API's table."""
+"""Errors as Kapua's clients expect them, with the statuses of the API's table."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -17,14 +17,14 @@ from pushserver.errors import (
 )
 from pushserver.web.device_url import storable_text
 from pushserver.web.json_body import JSON_MEDIA_TYPE
-from pushserver.web.problems import headers_of, status_of
+from pushserver.web.problems import INTERNAL_ERROR, headers_of, status_of
 
-#: So many characters of what was given are shown.
+#: At most this many characters of a refused value are shown.
 _MAX_SHOWN_LENGTH = 100
 
 
 class IllegalArgument(Invalid):
-    """An id, a parameter or a field of the body that must not be so."""
+    """An id, a parameter or a field of the body has a value that is not allowed."""
 
     def __init__(self, name: str, value: str) -> None:
         self.name, self.value = name, storable_text(value[:_MAX_SHOWN_LENGTH])
@@ -34,7 +34,7 @@ class IllegalArgument(Invalid):
 
 
 class EntityNotFound(NotFound):
-    """There is no such operation or notification, as far as the caller can see."""
+    """The operation or notification does not exist, or not for the caller."""
 
     def __init__(self, kind: str, given_id: str, entity_id: int) -> None:
         super().__init__(
@@ -44,30 +44,27 @@ class EntityNotFound(NotFound):
 
 
 def render_error(error: Exception) -> web.Response:
-    """Return the answer to whatever a handler raised."""
-    if isinstance(error, PushServerError):
-        return _error_response(error)
+    """Render whatever a handler raised."""
     if isinstance(error, web.HTTPException):
         return _http_error_response(error)
-    message = "Internal error. The server's log has more."
-    return _response(500, errors.render_error(500, message, "INTERNAL_ERROR"), {})
-
-
-def _error_response(error: PushServerError) -> web.Response:
+    if not isinstance(error, PushServerError):
+        body = errors.render_error(500, INTERNAL_ERROR, "INTERNAL_ERROR")
+        return _response(500, body, {})
     status, headers = status_of(error), headers_of(error)
     if isinstance(error, Unauthorized):
         return web.Response(status=status, headers=dict(headers))
-    if isinstance(error, Forbidden):
-        return _response(
-            status, errors.render_subject_unauthorized(error.detail), headers
-        )
-    if isinstance(error, EntityNotFound):
-        body = errors.render_entity_not_found(error.detail, error.kind, error.given_id)
-        return _response(status, body, headers)
     if isinstance(error, Malformed | Invalid):
         return _illegal_argument_response(error)
+    return _response(status, _error_body(error, status), headers)
+
+
+def _error_body(error: PushServerError, status: int) -> bytes:
+    if isinstance(error, Forbidden):
+        return errors.render_subject_unauthorized(error.detail)
+    if isinstance(error, EntityNotFound):
+        return errors.render_entity_not_found(error.detail, error.kind, error.given_id)
     code = error.code.upper().replace("-", "_")
-    return _response(status, errors.render_error(status, error.detail, code), headers)
+    return errors.render_error(status, error.detail, code)
 
 
 def _illegal_argument_response(error: Malformed | Invalid) -> web.Response:

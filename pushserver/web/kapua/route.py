@@ -1,17 +1,20 @@
-"""A call of a Kapua client, checked: its token, its ids, its scope, its permission."""
+"""A call of a Kapua client: its token, ids, scope and permission are checked."""
 
 from collections.abc import Awaitable, Callable, Mapping
 
 import attrs
 from aiohttp import web
 
+from pushserver.dialects.kapua.bodies import OPERATION
 from pushserver.dialects.kapua.ids import decode_id
 from pushserver.errors import Forbidden, Invalid
 from pushserver.model.operation import Operation
 from pushserver.model.token import Permission, Token
 from pushserver.web.authentication import authenticate
+from pushserver.web.json_body import JSON_MEDIA_TYPE
 from pushserver.web.kapua.problems import EntityNotFound, IllegalArgument
 from pushserver.web.middleware import add_log_fields
+from pushserver.web.response import make_response
 from pushserver.web.services import SERVICES, Services
 
 #: Stands for the caller's own scope.
@@ -20,7 +23,7 @@ _OWN_SCOPE = "_"
 
 @attrs.frozen
 class KapuaCall:
-    """Who calls, and the ids in the path, by their names there."""
+    """Who calls, and the ids in the path by their names there."""
 
     request: web.Request
     services: Services
@@ -33,25 +36,37 @@ class KapuaCall:
         return self.token.scope_id
 
     def not_found(self, kind: str, name: str) -> EntityNotFound:
-        """Return that the entity called *name* in the path is not there."""
+        """Return the error for the entity called *name* in the path."""
         return EntityNotFound(kind, self.request.match_info[name], self.path_ids[name])
 
     async def find_operation(self) -> Operation | None:
-        """Return the operation, if it is there and the path's device's."""
+        """Return the operation, if it exists and is of the device in the path."""
         found = await self.services.store.operations.find_operation(
             self.scope_id, self.path_ids["operationId"]
         )
         is_own = found is not None and found.device_id == self.path_ids["deviceId"]
         return found if is_own else None
 
+    async def get_operation(self) -> Operation:
+        """
+        Return the operation in the path.
 
-#: Answers a call.
-KapuaHandler = Callable[[KapuaCall], Awaitable[web.StreamResponse]]
+        Raises:
+            EntityNotFound: it does not exist, or is of another device.
+        """
+        operation = await self.find_operation()
+        if operation is None:
+            raise self.not_found(OPERATION, "operationId")
+        return operation
+
+
+#: Returns the JSON that answers a call; None after deleting something.
+KapuaHandler = Callable[[KapuaCall], Awaitable[bytes | None]]
 
 
 @attrs.frozen
 class KapuaRoute:
-    """One call of this face."""
+    """One call of Kapua's API."""
 
     method: str
     path: str
@@ -74,7 +89,10 @@ class KapuaRoute:
                 f" Required permission: {self.permission}."
             )
         add_log_fields(request, device_id=ids["deviceId"])
-        return await self.handler(KapuaCall(request, services, token, ids))
+        body = await self.handler(KapuaCall(request, services, token, ids))
+        if body is None:
+            return web.Response(status=services.kapua_delete_status)
+        return make_response(body, content_type=JSON_MEDIA_TYPE)
 
 
 def _decode_id(name: str, text: str, token: Token) -> int:
