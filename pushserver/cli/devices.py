@@ -175,5 +175,5 @@ def _parse_tags(pairs: tuple[str, ...]) -> dict[str, str] | None:
     """
     for pair in pairs:
         if not all(pair.partition(":")[:2]):
-            raise UsageError(f"{pair!r} is no tag: write key:value.")
+            raise UsageError(f"{pair!r} is not a tag: write key:value.")
     return {k: v for k, _, v in (pair.partition(":") for pair in pairs)} or None

@@ -20,7 +20,7 @@ def read_steps(file: str) -> list[dict[str, Any]]:
     """
     name, steps = read_json(file)
     if not isinstance(steps, list) or not all(isinstance(s, dict) for s in steps):
-        raise UsageError(f"{name} is no JSON array of steps.")
+        raise UsageError(f"{name} is not a JSON array of steps.")
     return steps
 
 

@@ -39,7 +39,7 @@ def parse_text_pairs(pairs: Iterable[str]) -> dict[str, str]:
     for pair in pairs:
         key, separator, value = pair.partition("=")
         if not key or not separator:
-            raise UsageError(f"{pair!r} is no key=value.")
+            raise UsageError(f"{pair!r} is not key=value.")
         if key in texts:
             raise UsageError(f"{key} is given twice.")
         texts[key] = value
@@ -57,7 +57,7 @@ def parse_tags(pairs: Iterable[str]) -> dict[str, str]:
     for pair in pairs:
         match = TAG_PATTERN.fullmatch(pair)
         if match is None:
-            raise UsageError(f"{pair!r} is no tag: write key=value.")
+            raise UsageError(f"{pair!r} is not a tag: write key=value.")
         tags[match["name"]] = match["value"]
     return tags
 

@@ -132,7 +132,7 @@ def parse_desired(pairs: Iterable[str]) -> dict[str, dict[str, Any]]:
 def _split_property(name: str) -> tuple[str, str]:
     service, dot, key = name.partition(".")
     if not dot or not service or not key:
-        raise UsageError(f"{name!r} is no service.property.")
+        raise UsageError(f"{name!r} is not service.property.")
     return service, key
 
 

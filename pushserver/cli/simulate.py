@@ -87,7 +87,7 @@ def parse_device_keys(text: str) -> dict[int, str]:
             device, key = fields
             keys[int(device)] = key
         except ValueError:
-            raise CliError(f"Line {number} is no device id and key.") from None
+            raise CliError(f"Line {number} is not a device id and a key.") from None
     return keys
 
 

@@ -109,7 +109,7 @@ def _read_upgrade_file(file: str) -> dict[str, Any]:
     """
     name, fields = read_json(file)
     if not isinstance(fields, dict):
-        raise UsageError(f"{name} is no JSON object.")
+        raise UsageError(f"{name} is not a JSON object.")
     return fields
 
 

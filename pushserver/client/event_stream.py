@@ -69,7 +69,7 @@ class EventStream:
         try:
             data = msgspec.json.decode(fields["data"], type=Json)
         except msgspec.DecodeError:
-            detail = f"{self.server} sends what is no JSON. Is a pushserver there?"
+            detail = f"{self.server} does not send JSON. Is a pushserver there?"
             raise Unreachable(detail) from None
         return StreamMessage(fields.get("event", "message"), data, self.last_event_id)
 

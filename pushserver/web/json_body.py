@@ -28,7 +28,7 @@ async def read_whole_body(request: web.Request) -> bytes:
         if request.content_length is None or request.content_length > _MAX_DRAINED_BODY:
             request.protocol.close()
         raise UnsupportedMediaType(
-            "Content-Encoding is not taken here; send the body as it is."
+            "Content-Encoding is not supported; send the body uncompressed."
         )
     body = await read_body(request)
     if not body.is_complete:
@@ -67,7 +67,7 @@ def decode_json(data: bytes, target_type: Any) -> Any:
     except RecursionError:
         raise Malformed("The body is nested too deeply.") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Malformed(f"The body is no valid JSON: {error}.") from None
+        raise Malformed(f"The body is not valid JSON: {error}.") from None
 
 
 @lru_cache

@@ -43,7 +43,7 @@ def _json_row(line: bytes, number: int) -> DeviceImportRow:
     except msgspec.ValidationError as error:
         raise _at_line(invalid_from_msgspec(error), number) from None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise Malformed(f"Line {number} is no valid JSON: {error}.") from None
+        raise Malformed(f"Line {number} is not valid JSON: {error}.") from None
 
 
 def _csv_rows(data: bytes) -> Iterator[tuple[int, DeviceImportRow]]:
@@ -52,7 +52,7 @@ def _csv_rows(data: bytes) -> Iterator[tuple[int, DeviceImportRow]]:
         for cells in reader:
             yield reader.line_num, _csv_row(cells, reader.line_num)
     except (UnicodeDecodeError, csv.Error) as error:
-        raise Malformed(f"The file is no valid CSV in UTF-8: {error}.") from None
+        raise Malformed(f"The file is not valid CSV in UTF-8: {error}.") from None
 
 
 def _csv_row(cells: Mapping[str | None, Any], number: int) -> DeviceImportRow:

@@ -31,7 +31,7 @@ def decode_query(query: MultiMapping[str], query_type: Any) -> Any:
         if name in list_names:
             values.setdefault(name, []).extend(value.split(","))
         elif name in values:
-            raise Invalid("This parameter is there twice.", pointer=f"/{name}")
+            raise Invalid("This parameter is given twice.", pointer=f"/{name}")
         else:
             values[name] = value
     try:

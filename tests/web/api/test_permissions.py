@@ -113,9 +113,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "HEARTBEAT_INTERVAL", 0.02)
 
 
-async def call(
-    server: LocalServer, route: ApiRoute, token: str | None
-) -> Response:
+async def call(server: LocalServer, route: ApiRoute, token: str | None) -> Response:
     """Call a route in a way that it takes."""
     path = re.sub(r"\{\w+\}", "1", route.path)
     headers, body = {}, BODIES.get(route.name)
@@ -154,9 +152,7 @@ async def test_no_token(server: LocalServer, route: ApiRoute) -> None:
 
 
 @pytest.mark.parametrize("route", GUARDED, ids=lambda route: route.name)
-async def test_every_other_permission(
-    server: LocalServer, route: ApiRoute
-) -> None:
+async def test_every_other_permission(server: LocalServer, route: ApiRoute) -> None:
     """
     With every permission but its own, and but `admin`, it is 403.
     """
@@ -170,9 +166,7 @@ async def test_every_other_permission(
 
 
 @pytest.mark.parametrize("route", GUARDED, ids=lambda route: route.name)
-async def test_its_own_permission(
-    server: LocalServer, route: ApiRoute
-) -> None:
+async def test_its_own_permission(server: LocalServer, route: ApiRoute) -> None:
     """
     With its own permission, or with `admin`, nobody asks further.
     """
