@@ -116,7 +116,9 @@ async def test_server_away(
     async with Client(url, server.token) as client:
         await client.task(task["id"])
         await cable.stop()
-        follow = asyncio.create_task(following.follow(context, client, task, 0, TASK_KIND))
+        follow = asyncio.create_task(
+            following.follow(context, client, task, 0, TASK_KIND)
+        )
         output = ""
         while "Trying again" not in output:
             await asyncio.sleep(0.005)
