@@ -19,7 +19,7 @@ def write_nothing(
     _changes: Changes, works: Sequence[SqlWork]
 ) -> Callable[[SqlConnection], None] | None:
     """Drop what decisions recorded; statements on devices and tokens still count."""
-    return prepare_write(Changes(itertools.count(1).__next__), works)
+    return prepare_write(Changes(itertools.count(1).__next__, 0), works)
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ async def running_services(settings: Settings, clock: Clock) -> AsyncIterator[Se
 
 
 async def _write_rest(services: Services) -> None:
-    await services.polling.background_tasks.wait_all()
+    await services.lanes.background_tasks.wait_all()
     await services.polling.record_written()
     while not services.fleet.is_flushed:
         await services.fleet.flush()

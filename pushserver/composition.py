@@ -14,6 +14,7 @@ from pushserver.services.event_interest import EventInterest
 from pushserver.services.event_renderer import EventRenderer
 from pushserver.services.fleet_admin import FleetAdmin
 from pushserver.services.held_polls import HeldPolls
+from pushserver.services.lanes import Lanes
 from pushserver.services.notifications import Notifications
 from pushserver.services.online_monitor import OnlineMonitor
 from pushserver.services.operations import Operations
@@ -33,6 +34,7 @@ from pushserver.services.tokens import Tokens
 from pushserver.services.upgrades import Upgrades
 from pushserver.settings import Settings
 from pushserver.storage.base import Store
+from pushserver.storage.change_feed import ChangeKind
 from pushserver.storage.migrator import Migrator
 from pushserver.storage.sqlite.migrator import SqliteMigrator
 from pushserver.storage.sqlite.store import SqliteStore
@@ -80,19 +82,17 @@ def build_services(settings: Settings, store: Store, clock: Clock) -> Services:
     """Put the services together over *store*."""
     ids = store.new_id
     holds, completion_waiters = HeldPolls(), CompletionWaiters()
-    polling = Polling(
+    lanes = Lanes(
         store=store,
-        clock=clock,
-        ids=ids,
         holds=holds,
         background_tasks=BackgroundTasks(),
         grace=micros(settings.grace),
     )
+    polling = Polling(store=store, clock=clock, lanes=lanes, holds=holds)
     queue = Queue(
         store=store,
-        clock=clock,
         ids=ids,
-        polling=polling,
+        lanes=lanes,
         completion_waiters=completion_waiters,
         response_timeout=micros(settings.response_timeout),
     )
@@ -102,15 +102,15 @@ def build_services(settings: Settings, store: Store, clock: Clock) -> Services:
         ids=ids,
         key_policy=settings.device_key_policy,
         holds=holds,
+        lanes=lanes,
     )
     tokens = Tokens(store=store, clock=clock, ids=ids)
-    reconciler = ShadowReconciler(dialect=configuration, queue=queue, clock=clock)
+    reconciler = ShadowReconciler(dialect=configuration, queue=queue)
     operations = Operations(
         store=store,
-        clock=clock,
         ids=ids,
         fleet=fleet,
-        polling=polling,
+        lanes=lanes,
         queue=queue,
         reconciler=reconciler,
     )
@@ -119,12 +119,16 @@ def build_services(settings: Settings, store: Store, clock: Clock) -> Services:
         store=store,
         clock=clock,
         fleet=fleet,
-        polling=polling,
+        lanes=lanes,
         reconciler=reconciler,
         default_hold=default_hold,
     )
     scheduler = TaskScheduler(
-        store=store, operations=operations, clock=clock, default_hold=default_hold
+        store=store,
+        lanes=lanes,
+        operations=operations,
+        clock=clock,
+        default_hold=default_hold,
     )
     egress_policy = SsrfGuard(settings.webhook_allow_http, settings.webhook_networks)
     event_interest = EventInterest(store=store, clock=clock)
@@ -142,8 +146,6 @@ def build_services(settings: Settings, store: Store, clock: Clock) -> Services:
         tokens=tokens,
         subscriptions=subscriptions,
         event_interest=event_interest,
-        holds=holds,
-        completion_waiters=completion_waiters,
     )
     tasks = Tasks(
         store=store,
@@ -155,33 +157,38 @@ def build_services(settings: Settings, store: Store, clock: Clock) -> Services:
         shadows=shadows,
         default_hold=default_hold,
     )
-    store.add_notice_listener(cluster_sync.on_notice)
-    for observer in (
-        polling.on_commit,
-        completion_waiters.on_commit,
-        operations.on_commit,
-        scheduler.on_commit,
-        shadows.on_commit,
-        event_interest.on_commit,
-        subscriptions.on_commit,
+    for kind, subscriber in (
+        (ChangeKind.WAITING, holds.on_waiting),
+        (ChangeKind.OVER, completion_waiters.on_over),
+        (ChangeKind.RESULTS, completion_waiters.on_results),
+        (ChangeKind.EVENTS, event_interest.on_events),
+        (ChangeKind.EVENTS, subscriptions.on_events),
+        (ChangeKind.DEVICES, cluster_sync.on_devices),
+        (ChangeKind.SEEN, cluster_sync.on_seen),
+        (ChangeKind.TOKENS, cluster_sync.on_tokens),
+        (ChangeKind.SUBSCRIPTIONS, cluster_sync.on_subscriptions),
+        (ChangeKind.STEPS_DUE, operations.on_steps_due),
+        (ChangeKind.TASKS_DUE, scheduler.on_tasks_due),
+        (ChangeKind.SHADOWS_DUE, shadows.on_shadows_due),
     ):
-        store.add_commit_observer(observer)
+        store.feed.subscribe(kind, subscriber)
     return Services(
         clock=clock,
         store=store,
         fleet=fleet,
         cluster_sync=cluster_sync,
         holds=holds,
+        lanes=lanes,
         polling=polling,
         queue=queue,
         retention=Retention(store.retention, clock, settings.retention),
         result_intake=ResultIntake(
-            store=store, clock=clock, ids=ids, dialect=configuration
+            store=store, lanes=lanes, ids=ids, dialect=configuration
         ),
         completion_waiters=completion_waiters,
         event_interest=event_interest,
         operations=operations,
-        notifications=Notifications(store, clock, ids, operations),
+        notifications=Notifications(store, lanes, ids, operations),
         task_scheduler=scheduler,
         shadows=shadows,
         subscriptions=subscriptions,
@@ -233,12 +240,16 @@ def build_workers(
         services.cluster_sync,
     )
     online_monitor = OnlineMonitor(
-        store=store, clock=clock, fleet=fleet, default_hold=services.default_hold
+        store=store,
+        clock=clock,
+        lanes=services.lanes,
+        fleet=fleet,
+        default_hold=services.default_hold,
     )
     online_monitor.restore()
     shadows, subscriptions = services.shadows, services.subscriptions
     outbox_trimmer = OutboxTrimmer(store.subscriptions, subscriptions, clock)
-    deadlines = Deadlines(store=services.store, clock=services.clock)
+    deadlines = Deadlines(store, clock, services.lanes)
 
     def is_leader() -> bool:
         return store.is_leader

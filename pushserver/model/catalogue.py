@@ -83,7 +83,7 @@ def endpoint_defaults(endpoint: str) -> EndpointDefaults:
 
 def is_slow(endpoint: str, body: str | None) -> bool:
     """Tell whether a device may need long for this endpoint with this JSON body."""
-    if endpoint_defaults(endpoint).slow:
+    if CATALOGUE.get(endpoint, UNLISTED).slow:
         return True
     if body is None:
         return False

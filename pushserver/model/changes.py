@@ -1,4 +1,4 @@
-"""What a decision notes: all that has to be written, in one transaction."""
+"""The record of everything that a commit has to write."""
 
 from collections.abc import Callable, Iterable
 
@@ -11,7 +11,6 @@ from pushserver.model.command import (
     DeliveryOutcome,
     Result,
     Transition,
-    apply_event,
 )
 from pushserver.model.command_request import Step
 from pushserver.model.event import (
@@ -23,17 +22,14 @@ from pushserver.model.event import (
 from pushserver.model.idempotency import IdempotencyKey, IdempotencyRecord
 from pushserver.model.lane import Lane
 from pushserver.model.operation import Notification, Operation
-from pushserver.model.operation_steps import update_operation
 from pushserver.model.parsed_result import ParsedResult
 from pushserver.model.shadow import Service
-from pushserver.model.shadow_follow import update_service as mirror
-from pushserver.model.state import CommandEvent
 from pushserver.model.task import OperationCounts, Task
 
 
 @attrs.frozen
 class TaskFinish:
-    """A task to be ended at `at` if nothing of it runs, and the event that tells it."""
+    """A task to finish at `at` unless an operation still runs; `event` tells it."""
 
     task_id: int
     at: int
@@ -45,13 +41,15 @@ class Changes:
     """
     What was decided and has to be written, all of it or nothing.
 
-    `new_id` makes ids. `parsed_results` is what devices said of commands, by their ids.
-    `deleted_operations` are operations to be deleted with all that tells of them, with
-    their devices; their commands and results stay. Of the `deleted_shadows` devices the
-    shadows are deleted.
+    `new_id` makes ids. `now` is the instant of the decision, one for all that share a
+    commit, in microseconds UTC. `parsed_results` is what devices said of commands, by
+    their ids. `deleted_operations` are operations to be deleted with all that tells of
+    them, with their devices; their commands and results stay. Of the `deleted_shadows`
+    devices the shadows are deleted.
     """
 
     new_id: Callable[[], int] = attrs.field(eq=False)
+    now: int = attrs.field(eq=False)
     event_types_by_scope: EventTypesByScope = attrs.field(factory=dict, eq=False)
     new_commands: list[Command] = attrs.Factory(list)
     new_deliveries: list[Delivery] = attrs.Factory(list)
@@ -72,14 +70,14 @@ class Changes:
 
     @property
     def has_deletes_or_finishes(self) -> bool:
-        """Tell whether there is something that is no row to write."""
+        """Tell whether there is more to do than writing rows."""
         return bool(
             self.deleted_operations or self.tasks_to_finish or self.deleted_shadows
         )
 
     @property
     def affected_device_ids(self) -> set[int]:
-        """Return the devices of whose lanes something is to be written."""
+        """Return the devices whose lanes these changes touch."""
         devices = {*self.deleted_shadows, *self.deleted_operations.values()}
         devices.update(command.device_id for command in self.new_commands)
         devices.update(move.command.device_id for move in self.transitions)
@@ -91,43 +89,24 @@ class Changes:
         return devices
 
     def finish_task(self, task: Task, counts: OperationCounts, at: int) -> None:
-        """Note that *task* is to be ended; it is not if it goes on meanwhile."""
+        """Finish *task* unless one of its operations runs again by then."""
         event = None
         if self.is_wanted(task.scope_id, EventType.TASK_FINISHED):
             event = told_of.task_finished_event(self.new_id(), task, counts, at)
         self.tasks_to_finish.append(TaskFinish(task.id, at, event))
 
-    def add_command(self, command: Command) -> None:
-        """Note a new command."""
-        self.new_commands.append(command)
-        if self.is_wanted(command.scope_id, EventType.COMMAND_STATUS):
-            at = command.created_at
-            self.events.append(told_of.command_status_event(self.new_id(), command, at))
-
-    def apply_event(
-        self, command: Command, command_event: CommandEvent, at: int
-    ) -> None:
-        """
-        Let *command_event* happen to *command*, and note it with all that follows it.
-        """
-        previous_state = command.state
-        self.transitions.append(apply_event(command, command_event, at))
-        self.changed_commands[command.id] = command
-        if command.operation is not None:
-            update_operation(
-                command.operation, command, previous_state, command_event, at, self
-            )
-        if command.service is not None:
-            mirror(command.service, command, previous_state, command_event, at, self)
-        if self.is_wanted(command.scope_id, EventType.COMMAND_STATUS):
+    def emit_command_status(self, command: Command, at: int) -> None:
+        """Record the event that tells the command's state, if anybody wants it."""
+        wanted = self.event_types_by_scope.get(command.scope_id, ())
+        if EventType.COMMAND_STATUS in wanted:
             self.events.append(told_of.command_status_event(self.new_id(), command, at))
 
     def is_wanted(self, scope_id: int, event_type: EventType) -> bool:
-        """Tell whether anybody in the scope wants to hear of this."""
+        """Tell whether events of this type are recorded in the scope."""
         return event_type in self.event_types_by_scope.get(scope_id, ())
 
     def add_result(self, result: Result) -> None:
-        """Note a result; an orphan is an event."""
+        """Record a result, and an event if it is an orphan."""
         self.results.append(result)
         event_type = EventType.RESULT_ORPHANED
         if result.command_id is None and self.is_wanted(result.scope_id, event_type):
@@ -143,7 +122,7 @@ class Changes:
     def emit_operation_event(
         self, operation: Operation, at: int, message: str | None
     ) -> None:
-        """Note that an operation went on; its end is told once, at that instant."""
+        """Record the event of an operation's progress or, at its end, of that."""
         finished = operation.ended_at == at and not operation.is_running
         event_type = (
             EventType.OPERATION_FINISHED if finished else EventType.OPERATION_PROGRESS
@@ -162,7 +141,7 @@ class Changes:
         payload: EventPayload,
         device_id: int | None = None,
     ) -> None:
-        """Note an event, if anybody in the scope wants to hear of it."""
+        """Record an event if its type is recorded in the scope."""
         if self.is_wanted(scope_id, event_type):
             event = told_of.new_event(
                 self.new_id(), scope_id, event_type, at, payload, device_id
@@ -170,18 +149,18 @@ class Changes:
             self.events.append(event)
 
     def live_operation(self, lane: Lane, operation: Operation) -> Operation:
-        """Return the operation that is at work, where *operation* is a copy of it."""
+        """Return the live object of *operation*, which may be a copy from the store."""
         command = lane.command_of_operation(operation.id)
         if command is not None and command.operation is not None:
             return command.operation
         return self.operations.get(operation.id, operation)
 
     def record_service(self, service: Service) -> None:
-        """Note that *service* is new or has changed."""
+        """Record that *service* is new or has changed."""
         self.services[service.key] = service
 
     def live_service(self, lane: Lane, service: Service) -> Service:
-        """Return the service that is at work, where *service* is a copy of it."""
+        """Return the live object of *service*, which may be a copy from the store."""
         for command in lane.commands:
             live = command.service
             if live is not None and live.key == service.key:
@@ -191,14 +170,14 @@ class Changes:
     def live_services(
         self, lane: Lane, stored: Iterable[Service]
     ) -> dict[str, Service]:
-        """Return the device's services as they are at work, where *stored* are kept."""
+        """Return the live objects of the device's services, by their ids."""
         existing = [] if lane.device_id in self.deleted_shadows else list(stored)
         services = {s.service_id: self.live_service(lane, s) for s in existing}
         changed = (s for s in self.services.values() if s.device_id == lane.device_id)
         return {**{s.service_id: s for s in changed}, **services}
 
     def delete_shadow(self, lane: Lane) -> None:
-        """Forget the shadow of the lane's device; no command is followed any more."""
+        """Delete the device's shadow; its commands update no service any more."""
         self.deleted_shadows.append(lane.device_id)
         for command in lane.commands:
             command.service = None
@@ -207,7 +186,7 @@ class Changes:
             del self.services[key]
 
     def record_operation(self, operation: Operation, at: int) -> None:
-        """Note that *operation* is new or has changed."""
+        """Record that *operation* is new or has changed."""
         operation.modified_at = at
         self.operations[operation.id] = operation
 

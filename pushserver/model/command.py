@@ -7,6 +7,7 @@ import attrs
 
 from pushserver.model.catalogue import DeliveryGuarantee
 from pushserver.model.operation import Operation
+from pushserver.model.order import Order
 from pushserver.model.shadow import Service
 from pushserver.model.state import (
     FINISHED,
@@ -17,36 +18,18 @@ from pushserver.model.state import (
 )
 
 
-@attrs.frozen(kw_only=True)
-class Order:
-    """
-    What the device is to do, as the vendor's page has it, and what the program noted.
-
-    `body` and `metadata` are JSON texts, kept to the byte. For
-    `application/octet-stream` the body is a JSON string that holds base64.
-    """
-
-    verb: str
-    endpoint: str
-    body: str | None
-    content_type: str
-    query_string: str | None
-    metadata: str | None = None
-
-
 @attrs.define(kw_only=True, eq=False)
 class Command:
     """
     One order for one device. Instants and durations are microseconds.
 
-    Only `apply_event` changes `state`. `stored_state` is the state that the store last
-    confirmed, None before the first time: the guard of the next write. `order` is None
-    where it has not been read from the store. `step` counts from 0; `operation` is set
-    while the operation follows the command, `resource` is what the step is called
+    Only `make_transition` changes `state`. `stored_state` is the state that the store
+    last confirmed, None before the first time: the guard of the next write. `order` is
+    None where it has not been read from the store. `step` counts from 0; `operation` is
+    set while the operation follows the command, `resource` is what the step is called
     there. `transition_count` counts its transitions; being made is the first.
     `service_id` is the service of the device that it writes or reads; `service` is set
-    while that
-    follows it.
+    while that follows it.
     """
 
     id: int
@@ -79,12 +62,12 @@ class Command:
 
     @property
     def is_finished(self) -> bool:
-        """Tell whether nothing more will be done for it."""
+        """Tell whether it has ended."""
         return self.state in FINISHED
 
     @property
     def is_in_flight(self) -> bool:
-        """Tell whether it is with its device."""
+        """Tell whether it is handed out and not answered or given up."""
         return self.state in IN_FLIGHT
 
     @property
@@ -94,18 +77,18 @@ class Command:
 
     @property
     def scheduled_at(self) -> int:
-        """The instant for which it was planned when it was made, else 0."""
+        """The future instant that it was scheduled for when it was made, else 0."""
         planned = self.not_before is not None and self.not_before > self.created_at
         return self.not_before or 0 if planned else 0
 
     @property
     def queue_key(self) -> tuple[int, int]:
-        """Where it stands in its device's queue: by priority, then by age."""
+        """The sort key of its place in the queue: by priority, then by age."""
         return (-self.priority, self.id)
 
 
 class DeliveryOutcome(enum.StrEnum):
-    """What came of one delivery."""
+    """The outcome of one delivery."""
 
     SUCCESSFUL = "successful"
     FAILED = "failed"
@@ -167,16 +150,18 @@ class Result:
 
 
 class Transition(NamedTuple):
-    """A transition that was made."""
+    """One state change of a command."""
 
     command: Command
     command_event: CommandEvent
     at: int
 
 
-def apply_event(command: Command, command_event: CommandEvent, at: int) -> Transition:
+def make_transition(
+    command: Command, command_event: CommandEvent, at: int
+) -> Transition:
     """
-    Let *command_event* happen to *command* and return what was done.
+    Move *command* by *command_event* and return the transition.
 
     Raises:
         Conflict: the table of states does not allow it.

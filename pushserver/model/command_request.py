@@ -1,4 +1,4 @@
-"""What a program asks for, checked, and the command that becomes of it."""
+"""A program's request, validated, and the command made of it."""
 
 from collections.abc import Sequence
 
@@ -6,19 +6,20 @@ import attrs
 
 from pushserver.clock import SECOND
 from pushserver.model.catalogue import DeliveryGuarantee, endpoint_defaults, is_slow
-from pushserver.model.command import Command, Order
+from pushserver.model.command import Command
 from pushserver.model.merge_patch import MergePatch
 from pushserver.model.operation import OnFailure, OperationDescriptor
+from pushserver.model.order import Order
 from pushserver.model.upgrade import Upgrade
 
-#: How often a command is handed out at the most, unless it says otherwise.
+#: The maximum number of attempts, unless the request says otherwise.
 DEFAULT_MAX_ATTEMPTS = 5
 
 
 @attrs.frozen(kw_only=True)
 class CommandRequest:
     """
-    A command to be. Durations and instants are microseconds.
+    The request for a command. Durations and instants are microseconds.
 
     None means: as the catalogue, or the server's settings, have it. `service_id` is the
     service of the device that it writes or reads.
@@ -37,7 +38,7 @@ class CommandRequest:
 
 @attrs.frozen(kw_only=True)
 class Step:
-    """The command to be of one step; `owner_id` is its operation, or its task."""
+    """The request of one step; `owner_id` is its operation or its task."""
 
     owner_id: int
     number: int
@@ -78,7 +79,7 @@ def make_command(
     response_timeout: int,
     step_ref: StepRef | None = None,
 ) -> Command:
-    """Fill in what *request* leaves open; *response_timeout* is the server's own."""
+    """Make the command; *response_timeout* is the server's default, microseconds."""
     order = request.order
     defaults = endpoint_defaults(order.endpoint)
     expires_in = request.expires_in or defaults.expires_in * SECOND
@@ -104,7 +105,7 @@ def make_command(
 
 
 def retry_request(command: Command, order: Order) -> CommandRequest:
-    """Return the draft of a command like this one, to be tried from now on."""
+    """Return the request for a copy of *command* that starts now."""
     starts_at = max(command.created_at, command.not_before or 0)
     return CommandRequest(
         order=order,

@@ -1,4 +1,4 @@
-"""A device's lane: what waits for it, what is with it, and every rule about both.
+"""A device's lane: the commands that wait, and the one in flight.
 
 The store brings a lane, the lane decides, and the store writes what was decided, all
 in one transaction. Nothing here knows how a lane is kept or who asks.
@@ -14,7 +14,7 @@ from pushserver.model.catalogue import SLOW_GRACE_SECONDS
 from pushserver.model.command import Command, Delivery
 from pushserver.model.queue_status import InFlightView, QueueStatus
 
-#: Later than every instant: nothing is to be done by itself.
+#: Later than every instant: no timer is needed.
 NEVER = 2**63 - 1
 
 
@@ -40,7 +40,7 @@ class InFlight:
 
     @property
     def view(self) -> InFlightView:
-        """What there is to show of it."""
+        """The parts of it that programs see."""
         return InFlightView(
             self.command.id,
             self.command.endpoint,
@@ -49,7 +49,7 @@ class InFlight:
         )
 
     def grace_ends_at(self, grace: int) -> int:
-        """Until when a poll of the device does not mean that the answer was lost."""
+        """Until when the device may poll again without its command being given up."""
         if self.arriving_results:
             return NEVER
         effective_grace = (
@@ -60,7 +60,7 @@ class InFlight:
         )
 
     def carry_over(self, previous: "InFlight | None") -> None:
-        """Take over what only memory knows of the same flight, as it was *previous*."""
+        """Take over from *previous*, the same flight, what only memory has."""
         if previous is not None and previous.delivery.id == self.delivery.id:
             self.arriving_results = previous.arriving_results
             # Where another server recorded it, memory may know less than the store.
@@ -68,8 +68,9 @@ class InFlight:
 
     @property
     def timeout_at(self) -> int:
-        """When the device's answer is overdue, if it is not on its way then."""
-        return self.timeout_starts_at + self.command.response_timeout
+        """When the device's answer is overdue, unless its body is arriving then."""
+        starts_at = self.written_at or self.delivery.sent_at
+        return starts_at + self.command.response_timeout
 
 
 @attrs.define(eq=False)
@@ -90,7 +91,7 @@ class Lane:
 
     @property
     def is_empty(self) -> bool:
-        """Tell whether nothing at all is remembered here."""
+        """Tell whether nothing waits, is in flight or blocks an endpoint."""
         return (
             self.in_flight is None and not self.waiting and not self.blocked_endpoints
         )
@@ -112,7 +113,7 @@ class Lane:
         )
 
     def queue_status(self, scope_id: int | None) -> QueueStatus:
-        """Return what there is to do for the scope, None: for every one."""
+        """Return what waits and is in flight for the scope; None means every scope."""
         in_flight = (
             self.in_flight if scope_id is None else self.in_flight_in_scope(scope_id)
         )
@@ -122,7 +123,7 @@ class Lane:
         )
 
     def has_other_scopes(self, scope_id: int) -> bool:
-        """Tell whether anything here is another scope's."""
+        """Tell whether a command here belongs to another scope."""
         waiting = self.depth_in_scope(scope_id) < len(self.waiting)
         return waiting or self.in_flight is not self.in_flight_in_scope(scope_id)
 
@@ -147,14 +148,14 @@ class Lane:
         return next((c for c in self.waiting if c.operation_id == operation_id), None)
 
     def insert(self, command: Command) -> None:
-        """Let a PENDING command wait in its place."""
+        """Insert a PENDING command by priority and age."""
         if self.waiting and self.waiting[-1].queue_key > command.queue_key:
             insort(self.waiting, command, key=_queue_key)
         else:
             self.waiting.append(command)
 
     def block_endpoint(self, in_flight: InFlight) -> None:
-        """Hold the endpoint back while a late result without uuid may come."""
+        """Block the endpoint while a late result without uuid may still come."""
         if in_flight.delivery.uuid is None:
             endpoint = in_flight.command.endpoint
             self.blocked_endpoints[endpoint] = (
@@ -169,13 +170,13 @@ class Lane:
         return not any(self.ready_at(c, now) <= now for c in self.waiting)
 
     def next_change_at(self, now: int, grace: int) -> int:
-        """Return when a poll may be answered otherwise, if nobody enqueues."""
+        """Return when a poll may get another answer without a change of the lane."""
         if self.in_flight is not None:
             return self.in_flight.grace_ends_at(grace)
         return min((self.ready_at(c, now) for c in self.waiting), default=NEVER)
 
     def next_deadline_at(self) -> int:
-        """Return when something is to be done here though nobody asks."""
+        """Return when the next deadline of the lane is due."""
         times = [c.expires_at for c in self.waiting]
         times.extend(until for _, until in self.blocked_endpoints.values())
         if self.in_flight is not None:
@@ -183,7 +184,7 @@ class Lane:
         return min(times, default=NEVER)
 
     def ready_at(self, command: Command, now: int) -> int:
-        """Return when a waiting command may be handed out or must be ended."""
+        """Return when a waiting command may be handed out, or expires."""
         if command.expires_at <= now:
             return now
         ready = command.scheduled_at
@@ -221,7 +222,7 @@ def _shift_deadlines(command: Command, jump: int) -> None:
     if device_upgrade is not None and device_upgrade.updating_at is not None:
         device_upgrade.updating_at += jump
         if command.scheduled_at:
-            # A pause between two tries: a span of time, not an instant.
+            # A pause between two attempts is a duration, not an instant.
             command.not_before = command.scheduled_at + jump
             command.expires_at += jump
             return

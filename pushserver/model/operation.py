@@ -14,7 +14,7 @@ MAX_STEPS = 100
 
 
 class OperationStatus(enum.StrEnum):
-    """How an operation stands; STALE means that nobody knows."""
+    """The status of an operation; STALE means that its outcome is unknown."""
 
     RUNNING = "RUNNING"
     COMPLETED = "COMPLETED"
@@ -37,7 +37,7 @@ class OperationAction(enum.StrEnum):
 
 
 class OnFailure(enum.StrEnum):
-    """What becomes of the steps after one that did not succeed."""
+    """Whether the steps after one that did not succeed are run."""
 
     STOP = "stop"
     CONTINUE = "continue"
@@ -104,13 +104,13 @@ class Operation:
 
     @property
     def needs_next_step(self) -> bool:
-        """Tell whether the command of its next step is to be made."""
+        """Tell whether its next step can be queued."""
         is_active = self.is_running and not self.canceled
         return is_active and self.queued_steps == self.done_steps < self.step_count
 
     @property
     def final_status(self) -> OperationStatus:
-        """How it ended, by what is known of its steps now."""
+        """The status that follows from the outcomes of its steps."""
         if self.failed_steps:
             return OperationStatus.FAILED
         if self.unknown_steps:
@@ -122,7 +122,7 @@ class Operation:
         )
 
     def raise_progress(self, progress: int) -> None:
-        """Let the progress (0..100) rise to *progress*; it never falls."""
+        """Raise the progress (0..100) to *progress*; it never falls."""
         self.progress = max(self.progress, progress)
 
 

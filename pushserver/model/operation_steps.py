@@ -1,13 +1,13 @@
-"""How an operation follows its steps: each turn of a command moves it, in one place.
+"""How an operation follows the commands of its steps.
 
-`Changes.apply_event` calls `update_operation` for every transition of a step's command,
+`apply_event` calls `update_operation` for every transition of a step's command,
 so an operation and its notifications are written in the very transaction that moves the
 command.
 """
 
-from typing import TYPE_CHECKING
-
 from pushserver.model import upgrade_steps
+from pushserver.model.changes import Changes
+from pushserver.model.command import Command
 from pushserver.model.operation import (
     Notification,
     OnFailure,
@@ -15,10 +15,6 @@ from pushserver.model.operation import (
     OperationStatus,
 )
 from pushserver.model.state import CommandEvent, CommandState
-
-if TYPE_CHECKING:
-    from pushserver.model.changes import Changes
-    from pushserver.model.command import Command
 
 _FINAL_EVENTS = frozenset(
     {
@@ -36,13 +32,13 @@ _FAILURE_EVENTS = frozenset(
 
 def update_operation(
     operation: Operation,
-    command: "Command",
+    command: Command,
     previous_state: CommandState,
     command_event: CommandEvent,
     at: int,
-    changes: "Changes",
+    changes: Changes,
 ) -> None:
-    """Let the operation know that its step's *command* moved from *previous_state*."""
+    """Update the operation after its step's *command* moved from *previous_state*."""
     if command_event is CommandEvent.HAND_OUT:
         if operation.device_upgrade is not None:
             upgrade_steps.start_step(
@@ -63,9 +59,9 @@ def update_operation(
 
 
 def record_step_queued(
-    operation: Operation, command: "Command", changes: "Changes"
+    operation: Operation, command: Command, changes: Changes
 ) -> None:
-    """Note that the next step became *command*, which waits in the lane now."""
+    """Record that *command*, the next step, waits in the lane."""
     at = command.created_at
     operation.queued_steps += 1
     if operation.started_at is None:
@@ -75,9 +71,9 @@ def record_step_queued(
 
 
 def add_notification(
-    operation: Operation, notification: Notification, changes: "Changes"
+    operation: Operation, notification: Notification, changes: Changes
 ) -> None:
-    """Add what somebody outside the queue tells; it may close what has no steps."""
+    """Add a notification of a program; it may end an operation without steps."""
     at = notification.created_at
     changes.notifications.append(notification)
     changes.record_operation(operation, at)
@@ -92,8 +88,8 @@ def add_notification(
     changes.emit_operation_event(operation, at, notification.message)
 
 
-def end_operation(operation: Operation, at: int, changes: "Changes") -> None:
-    """End the operation, by what is known of its steps."""
+def end_operation(operation: Operation, at: int, changes: Changes) -> None:
+    """End the operation with the status that follows from its steps."""
     operation.status = operation.final_status
     operation.ended_at = at
     if operation.device_upgrade is not None:
@@ -102,13 +98,13 @@ def end_operation(operation: Operation, at: int, changes: "Changes") -> None:
 
 def notify_progress(
     operation: Operation,
-    changes: "Changes",
+    changes: Changes,
     *,
     at: int,
     resource: str | None = None,
     message: str | None = None,
 ) -> None:
-    """Write how the operation stands now."""
+    """Record the operation's progress as an event and a notification."""
     changes.record_operation(operation, at)
     changes.emit_operation_event(operation, at, message)
     changes.notifications.append(
@@ -132,7 +128,7 @@ def _percent(done: int, whole: int) -> int:
 
 
 def _notify_step(
-    operation: Operation, command: "Command", outcome: str, at: int, changes: "Changes"
+    operation: Operation, command: Command, outcome: str, at: int, changes: Changes
 ) -> None:
     number = (command.step or 0) + 1
     notify_progress(
@@ -146,10 +142,10 @@ def _notify_step(
 
 def _finish_step(
     operation: Operation,
-    command: "Command",
+    command: Command,
     command_event: CommandEvent,
     at: int,
-    changes: "Changes",
+    changes: Changes,
 ) -> None:
     device_upgrade = operation.device_upgrade
     if device_upgrade is not None:
@@ -175,11 +171,11 @@ def _finish_step(
 
 def _apply_late_result(
     operation: Operation,
-    command: "Command",
+    command: Command,
     command_event: CommandEvent,
-    changes: "Changes",
+    changes: Changes,
 ) -> None:
-    """Take back that nobody knew; what has ended starts no further step."""
+    """Count a step whose outcome was unknown; an ended operation stays ended."""
     device_upgrade = operation.device_upgrade
     if device_upgrade is not None:
         parsed_result = changes.parsed_results.get(command.id)

@@ -1,18 +1,17 @@
-"""A device's shadow: what is desired of its services, and what is known of them."""
+"""A device's shadow: the desired and the reported properties of its services."""
 
 import enum
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import attrs
 import msgspec
 
-if TYPE_CHECKING:
-    from pushserver.model.command import Order
+from pushserver.model.order import Order
 
-#: What a property may be given as.
+#: The JSON types that a property's value may have.
 PropertyValue = str | int | float | bool
-#: Brings a value into the form in which the device has it.
+#: Converts a value into the device's own text form.
 ValueFormatter = Callable[[PropertyValue], str]
 
 _encode = msgspec.json.Encoder().encode
@@ -31,10 +30,10 @@ class ServiceDialect(Protocol):
 
     def write_order(
         self, service_id: str, properties: Mapping[str, PropertyValue]
-    ) -> "Order":
+    ) -> Order:
         """Return the order that writes these properties, all or none of them."""
 
-    def read_order(self, service_id: str, keys: Iterable[str]) -> "Order":
+    def read_order(self, service_id: str, keys: Iterable[str]) -> Order:
         """Return the order that asks for these properties."""
 
     def parse_reported(self, response: bytes, service_id: str) -> dict[str, str] | None:
@@ -42,14 +41,14 @@ class ServiceDialect(Protocol):
 
 
 class WriteOutcome(enum.StrEnum):
-    """What became of the last write of a service."""
+    """The outcome of the last write of a service."""
 
     DELIVERED = "delivered"
     FAILED = "failed"
 
 
 class SyncStatus(enum.StrEnum):
-    """How a service stands; `Service.sync_status` has the rule."""
+    """Whether desired and reported agree; `Service.sync_status` has the rule."""
 
     IN_SYNC = "inSync"
     PENDING = "pending"
@@ -108,16 +107,16 @@ class Service:
 
     @property
     def has_newer_desired(self) -> bool:
-        """Tell whether something else is desired than when it was written last."""
+        """Tell whether the desired properties changed after the last write."""
         return self.sent_version < self.desired_version
 
     @property
     def property_names(self) -> set[str]:
-        """The properties that are known of."""
+        """The names of all desired and reported properties."""
         return {*self.desired, *self.reported}
 
     def delta(self, format_value: ValueFormatter) -> dict[str, PropertyValue]:
-        """Return what is desired and not known to be there."""
+        """Return the desired properties that are not reported with the same value."""
         return {
             name: value
             for name, value in self.desired.items()
@@ -146,14 +145,14 @@ class Service:
         return SyncStatus.FAILED if failed else SyncStatus.PENDING
 
     def drift(self, format_value: ValueFormatter) -> list[str]:
-        """Return what the device, when it was read last, had otherwise."""
+        """Return the properties that differed when the device was read last."""
         read = self.verified and not self.is_writing
         return sorted(self.delta(format_value)) if read else []
 
     def set_desired(
         self, desired: Mapping[str, PropertyValue], version: int, at: int
     ) -> None:
-        """Let something else be desired from now on."""
+        """Set the desired properties."""
         self.desired, self.desired_version, self.desired_at = desired, version, at
 
     def begin_write(
@@ -162,7 +161,7 @@ class Service:
         sent: Mapping[str, PropertyValue],
         format_value: ValueFormatter,
     ) -> None:
-        """Note that this command writes what is desired now."""
+        """Record that this command writes the properties that are desired now."""
         self.write_command_id, self.sent_values = command_id, sent
         self.sent_texts = {name: format_value(value) for name, value in sent.items()}
         self.sent_version = self.desired_version
@@ -170,18 +169,18 @@ class Service:
         self.needs_reconcile = self.is_write_expired = self.awaits_step = False
 
     def begin_read(self, command_id: int, keys: Iterable[str]) -> None:
-        """Note that this command asks for these properties."""
+        """Record that this command reads these properties."""
         self.read_command_id, self.read_keys = command_id, tuple(sorted(keys))
 
     def invalidate_reported(self, at: int) -> None:
-        """Forget what was known of what the last write may have changed."""
+        """Drop the reported values that the last write may have changed."""
         known = self.reported.items()
         self.reported = {k: v for k, v in known if k not in self.sent_texts}
         self.reported_at, self.verified = at, False
 
 
 def next_desired_version(services: Iterable[Service]) -> int:
-    """Return the version of what is desired next of a device."""
+    """Return the version of the next change of a device's desired properties."""
     return max((service.desired_version for service in services), default=0) + 1
 
 

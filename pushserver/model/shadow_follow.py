@@ -1,27 +1,24 @@
 """How a service of a device follows the commands that write and read it.
 
-`Changes.apply_event` calls `update_service`, so what the shadow says is written, and
+`apply_event` calls `update_service`, so what the shadow says is written, and
 told, in the very transaction that moves the command.
 """
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 import msgspec
 
+from pushserver.model.changes import Changes
+from pushserver.model.command import Command
 from pushserver.model.event import EventType, ShadowPayload
 from pushserver.model.shadow import Service, WriteOutcome
 from pushserver.model.state import CommandEvent, CommandState
 
-if TYPE_CHECKING:
-    from pushserver.model.changes import Changes
-    from pushserver.model.command import Command
-
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 
-#: Why a write came to nothing that the device said nothing of.
+#: The error of a write that failed without an answer of the device.
 _FAILURE_MESSAGES: Mapping[CommandEvent, str] = MappingProxyType(
     {
         CommandEvent.GIVE_UP: "No answer.",
@@ -34,13 +31,13 @@ _REQUEUE_EVENTS = (CommandEvent.RETRY, CommandEvent.REVERT_HAND_OUT)
 
 def update_service(
     service: Service,
-    command: "Command",
+    command: Command,
     previous_state: CommandState,
     command_event: CommandEvent,
     at: int,
-    changes: "Changes",
+    changes: Changes,
 ) -> None:
-    """Let the service know that a command of its moved from *previous_state*."""
+    """Update the service after one of its commands moved from *previous_state*."""
     if command.id == service.write_command_id:
         _update_written(service, command, previous_state, command_event, at, changes)
     elif (
@@ -51,11 +48,11 @@ def update_service(
 
 def _update_written(
     service: Service,
-    command: "Command",
+    command: Command,
     previous_state: CommandState,
     command_event: CommandEvent,
     at: int,
-    changes: "Changes",
+    changes: Changes,
 ) -> None:
     if command_event is CommandEvent.SUCCEED:
         _mark_delivered(service, at)
@@ -78,12 +75,12 @@ def _mark_delivered(service: Service, at: int) -> None:
 
 def _mark_failed(
     service: Service,
-    command: "Command",
+    command: Command,
     command_event: CommandEvent,
     at: int,
-    changes: "Changes",
+    changes: Changes,
 ) -> None:
-    """Note a failure; an earlier hand-out, or one without answer, may have worked."""
+    """Record a failed write; an earlier or unanswered attempt may have worked."""
     parsed_result = changes.parsed_results.get(command.id)
     service.write_outcome = WriteOutcome.FAILED
     service.write_error = (
@@ -96,7 +93,7 @@ def _mark_failed(
         service.invalidate_reported(at)
 
 
-def _emit_status(service: Service, at: int, changes: "Changes") -> None:
+def _emit_status(service: Service, at: int, changes: Changes) -> None:
     assert service.write_command_id is not None  # noqa: S101 - it is what has just ended
     payload = ShadowPayload(
         service_id=service.service_id,
@@ -117,9 +114,9 @@ def _error_text(error: bytes) -> str:
 
 
 def _store_reported(
-    service: Service, command: "Command", at: int, changes: "Changes"
+    service: Service, command: Command, at: int, changes: Changes
 ) -> None:
-    """Learn what the device has, unless something newer is known of it."""
+    """Store the properties that the device reported, unless newer ones are known."""
     parsed_result = changes.parsed_results.get(command.id)
     if parsed_result is None or parsed_result.reported is None:
         return

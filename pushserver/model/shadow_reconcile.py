@@ -1,4 +1,4 @@
-"""How what is desired becomes commands: one for each service that differs."""
+"""Makes commands of the difference between desired and reported, one per service."""
 
 from collections.abc import Callable, Iterable, Mapping
 
@@ -13,7 +13,7 @@ from pushserver.model.operation import Operation
 from pushserver.model.shadow import PropertyValue, Service, ServiceDialect, is_same_json
 from pushserver.model.transitions import end_waiting, enqueue, enqueue_step
 
-#: Makes the command of a draft, with its id and the server's defaults.
+#: Makes the command of a request, with its id and the server's defaults.
 CommandFactory = Callable[[CommandRequest], Command]
 
 
@@ -82,7 +82,7 @@ class LaneReconciler:
     def request_read(
         self, service: Service, keys: Iterable[str], make_command: CommandFactory
     ) -> Command:
-        """Ask the device for these properties; a read that waits makes room."""
+        """Queue a read of these properties in place of one that still waits."""
         previous = self._live_command(service.read_command_id)
         service.read_command_id = None
         if previous is not None and previous in self.lane.waiting:
@@ -97,7 +97,7 @@ class LaneReconciler:
         return command
 
     def defer_to_step(self, service: Service) -> None:
-        """Leave what is desired now to a task's step; what waits must not go out."""
+        """Leave the write to a task's step; cancel a queued write of older values."""
         if service.has_newer_desired and not self._is_write_in_flight(service):
             self._end_queued_write(service)
         service.needs_reconcile = service.is_write_expired = False
@@ -122,7 +122,7 @@ class LaneReconciler:
     def _step_properties(
         self, service: Service, request: CommandRequest
     ) -> Mapping[str, PropertyValue]:
-        """Return what a step is about, as it is desired now, if it still is."""
+        """Return the step's properties with the values that are desired now."""
         body = (request.order.body or "").encode()
         step_properties = self.dialect.parse_reported(body, service.service_id) or {}
         desired = {k: v for k, v in service.desired.items() if k in step_properties}
@@ -138,7 +138,7 @@ class LaneReconciler:
         )
 
     def _is_already_queued(self, service: Service) -> bool:
-        """Tell whether just that waits to be handed out, for the first time."""
+        """Tell whether the same write waits already, and was never handed out."""
         queued = self._live_command(service.write_command_id)
         if queued is None or queued.attempts:
             return False
@@ -147,7 +147,7 @@ class LaneReconciler:
         )
 
     def _end_queued_write(self, service: Service) -> None:
-        """End the waiting command of the service, which then follows it no more."""
+        """Cancel the service's queued write and detach it from the service."""
         queued = self._live_command(service.write_command_id)
         if queued is None:
             return

@@ -87,7 +87,7 @@ class Task:
 
 @attrs.frozen(kw_only=True)
 class OperationCounts:
-    """A task's operations, by how they stand; `waiting` ones have not begun."""
+    """A task's operations by status; `waiting` ones have not begun."""
 
     waiting: int = 0
     running: int = 0
@@ -107,5 +107,5 @@ class OperationCounts:
 
     @property
     def failures(self) -> int:
-        """What counts against the limit: nobody knows is no success."""
+        """How many count against the failure limit; an unknown outcome does, too."""
         return self.failed + self.stale

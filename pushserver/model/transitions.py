@@ -1,4 +1,4 @@
-"""What can happen to a lane: each rule once, as a function that notes its changes.
+"""Every rule that changes a lane, once, as a function that records its changes.
 
 The store brings a lane, a rule decides, and the store writes what was decided, all in
 one transaction. A rule raises before it changes anything, or not at all.
@@ -10,6 +10,7 @@ from pushserver.model import upgrade_steps
 from pushserver.model.catalogue import DeliveryGuarantee
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command, Delivery, DeliveryOutcome, Result
+from pushserver.model.command_events import apply_event
 from pushserver.model.lane import InFlight, Lane
 from pushserver.model.operation import Operation
 from pushserver.model.operation_steps import (
@@ -25,13 +26,14 @@ _ANSWERED_OUTCOMES = (DeliveryOutcome.SUCCESSFUL, DeliveryOutcome.FAILED)
 
 def enqueue(lane: Lane, command: Command, changes: Changes) -> None:
     """Put a new command into the queue."""
-    changes.add_command(command)
+    changes.new_commands.append(command)
+    changes.emit_command_status(command, command.created_at)
     lane.insert(command)
 
 
 def hand_out(
     lane: Lane,
-    make_delivery: Callable[[Command], Delivery],
+    new_delivery: Callable[[Command, int, int], Delivery],
     changes: Changes,
     *,
     now: int,
@@ -41,7 +43,8 @@ def hand_out(
     Answer a poll: the flight that begins with it, or None.
 
     A flight whose grace is over is given up first: the device polls again, so its
-    answer or its result was lost. *make_delivery* gives the delivery.
+    answer or its result was lost. *new_delivery* makes the delivery of a
+    command, from its id and the instant.
     """
     if lane.in_flight is not None:
         if now < lane.in_flight.grace_ends_at(grace):
@@ -51,14 +54,15 @@ def hand_out(
     if command is None:
         return None
     lane.waiting.remove(command)
-    changes.apply_event(command, CommandEvent.HAND_OUT, now)
-    lane.in_flight = InFlight(command, make_delivery(command))
-    changes.new_deliveries.append(lane.in_flight.delivery)
+    apply_event(command, CommandEvent.HAND_OUT, now, changes)
+    delivery = new_delivery(command, changes.new_id(), now)
+    lane.in_flight = InFlight(command, delivery)
+    changes.new_deliveries.append(delivery)
     return lane.in_flight
 
 
 def _next_command(lane: Lane, changes: Changes, now: int) -> Command | None:
-    """Find what is to be handed out; end what expired on the way to it."""
+    """Return the next command that is ready; expire the overdue ones before it."""
     expired, chosen = [], None
     for command in lane.waiting:
         if command.expires_at <= now:
@@ -66,12 +70,13 @@ def _next_command(lane: Lane, changes: Changes, now: int) -> Command | None:
         elif lane.ready_at(command, now) <= now:
             chosen = command
             break
-    _expire(lane, expired, changes, now)
+    if expired:
+        _expire(lane, expired, changes, now)
     return chosen
 
 
 def record_written(lane: Lane, in_flight: InFlight, changes: Changes) -> None:
-    """Record that the answer's last byte was written, if that still is news."""
+    """Record that the answer's last byte was written, unless that is recorded."""
     live = _live_in_flight(lane.in_flight, in_flight)
     if live is None or in_flight.written_at is None:
         return
@@ -79,7 +84,7 @@ def record_written(lane: Lane, in_flight: InFlight, changes: Changes) -> None:
     if live.delivery.delivered_at is None:
         live.delivery.delivered_at = live.written_at
         changes.changed_deliveries[live.delivery.id] = live.delivery
-        changes.apply_event(live.command, CommandEvent.WRITTEN, in_flight.written_at)
+        apply_event(live.command, CommandEvent.WRITTEN, in_flight.written_at, changes)
 
 
 def _live_in_flight(live: InFlight | None, in_flight: InFlight) -> InFlight | None:
@@ -93,12 +98,12 @@ def _live_in_flight(live: InFlight | None, in_flight: InFlight) -> InFlight | No
 def revert_hand_out(
     lane: Lane, in_flight: InFlight, changes: Changes, *, now: int
 ) -> None:
-    """Take back a hand-out of which no byte was written; it is no attempt."""
+    """Revert a hand-out of which no byte was written; it does not count as attempt."""
     live = _live_in_flight(lane.in_flight, in_flight)
     if live is None or live.written_at is not None:
         return
     lane.in_flight = None
-    changes.apply_event(live.command, CommandEvent.REVERT_HAND_OUT, now)
+    apply_event(live.command, CommandEvent.REVERT_HAND_OUT, now, changes)
     changes.close_delivery(live.delivery, DeliveryOutcome.NOT_WRITTEN, now)
     lane.insert(live.command)
     if live.command.is_operation_canceled:
@@ -106,7 +111,7 @@ def revert_hand_out(
 
 
 def give_up_in_flight(lane: Lane, changes: Changes, *, now: int) -> None:
-    """Wait no longer for the answer of what is in flight; its class decides."""
+    """Give up waiting for an answer: retry, or TIMEOUT, by the delivery guarantee."""
     in_flight = lane.in_flight
     if in_flight is None:
         return
@@ -121,33 +126,34 @@ def give_up_in_flight(lane: Lane, changes: Changes, *, now: int) -> None:
         and command.expires_at > now
         and not command.is_operation_canceled
     )
-    changes.apply_event(
-        command, CommandEvent.RETRY if can_retry else CommandEvent.GIVE_UP, now
+    apply_event(
+        command, CommandEvent.RETRY if can_retry else CommandEvent.GIVE_UP, now, changes
     )
     if can_retry:
         lane.insert(command)
 
 
 def _record_written_at(in_flight: InFlight) -> None:
-    """Write down with whatever comes next that the answer had been written."""
+    """Store when the answer was written along with the change that comes next."""
     in_flight.delivery.delivered_at = in_flight.written_at
     in_flight.command.delivered_at = in_flight.written_at
 
 
 def _expire(lane: Lane, overdue: list[Command], changes: Changes, now: int) -> None:
-    """End what waited for too long. With an attempt behind it: nobody knows."""
+    """Expire commands; one that was attempted becomes TIMEOUT: outcome unknown."""
     for command in overdue:
         lane.waiting.remove(command)
         never_attempted = command.attempts == 0
-        changes.apply_event(
+        apply_event(
             command,
             CommandEvent.EXPIRE if never_attempted else CommandEvent.GIVE_UP,
             now,
+            changes,
         )
 
 
 def apply_deadlines(lane: Lane, changes: Changes, *, now: int) -> None:
-    """Do what is due though nobody asks: expiry, and answers that never came."""
+    """Expire overdue commands, and give up the one whose answer is overdue."""
     in_flight = lane.in_flight
     if (
         in_flight is not None
@@ -167,20 +173,20 @@ def cancel_command(lane: Lane, command: Command, changes: Changes, *, now: int) 
     if command.attempts or command not in lane.waiting:
         return False
     lane.waiting.remove(command)
-    changes.apply_event(command, CommandEvent.CANCEL, now)
+    apply_event(command, CommandEvent.CANCEL, now, changes)
     return True
 
 
 def give_up_waiting(
     lane: Lane, command: Command, changes: Changes, *, now: int
 ) -> None:
-    """End a waiting command that was handed out before: nobody knows its outcome."""
+    """End a waiting command that was attempted before: its outcome is unknown."""
     lane.waiting.remove(command)
-    changes.apply_event(command, CommandEvent.GIVE_UP, now)
+    apply_event(command, CommandEvent.GIVE_UP, now, changes)
 
 
 def end_waiting(lane: Lane, command: Command, changes: Changes, *, now: int) -> None:
-    """End a waiting command that nobody wants any more."""
+    """Cancel a waiting command; one that was attempted becomes TIMEOUT."""
     if not cancel_command(lane, command, changes, now=now):
         give_up_waiting(lane, command, changes, now=now)
 
@@ -257,7 +263,7 @@ def apply_result(
     """
     if delivery.outcome in _ANSWERED_OUTCOMES or command.state in TERMINAL:
         return
-    now = result.received_at
+    now, has_failed = result.received_at, parsed_result.failed
     _remove_from_lane(lane, command, delivery, changes, now)
     if delivery.delivered_at is None:
         delivery.delivered_at = now
@@ -265,14 +271,15 @@ def apply_result(
     command.result_id = result.id
     changes.close_delivery(
         delivery,
-        DeliveryOutcome.FAILED if parsed_result.failed else DeliveryOutcome.SUCCESSFUL,
+        DeliveryOutcome.FAILED if has_failed else DeliveryOutcome.SUCCESSFUL,
         now,
     )
     changes.parsed_results[command.id] = parsed_result
-    changes.apply_event(
+    apply_event(
         command,
-        CommandEvent.FAIL if parsed_result.failed else CommandEvent.SUCCEED,
+        CommandEvent.FAIL if has_failed else CommandEvent.SUCCEED,
         now,
+        changes,
     )
 
 

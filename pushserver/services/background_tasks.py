@@ -1,4 +1,4 @@
-"""Work that must be done though nobody waits for it."""
+"""Work that nobody waits for."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -12,13 +12,13 @@ log = structlog.get_logger(__name__)
 
 
 class BackgroundTasks:
-    """Tasks that are watched, and finished before the server stops."""
+    """Tasks whose errors are logged, and which end before the server stops."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        """Do *coroutine* soon; what it raises is logged."""
+        """Run *coroutine* as a task; what it raises is logged."""
         task = asyncio.create_task(self._run_logged(coroutine))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -1,26 +1,23 @@
-"""Other servers over the same store: what they did is looked at here, too."""
+"""Keeps this server's caches in step with what other servers change."""
 
 import asyncio
-from collections.abc import Collection
 
 import attrs
 
 from pushserver.model.change_notice import ChangeNotice
-from pushserver.services.completion_waiters import CompletionWaiters
 from pushserver.services.event_interest import EventInterest
 from pushserver.services.fleet_admin import FleetAdmin
-from pushserver.services.held_polls import HeldPolls
 from pushserver.services.subscriptions import Subscriptions
 from pushserver.services.tokens import Tokens
 from pushserver.storage.base import Store
 
-#: Seconds for which those are gathered who want to know more: anybody may, and often.
+#: Seconds for which callers of `catch_up` are gathered to share one reading.
 _COALESCE_SECONDS = 0.01
 
 
 @attrs.define
 class StaleCaches:
-    """What others changed and is not read again yet; `devices` None: all of them."""
+    """What is to be read again; `devices` None means all of them."""
 
     devices: set[int] | None = attrs.Factory(set)
     tokens: bool = False
@@ -39,9 +36,9 @@ class StaleCaches:
 @attrs.define(kw_only=True, eq=False)
 class ClusterSync:
     """
-    Hands news from other servers to whoever keeps something in memory.
+    Reads again what other servers changed.
 
-    `wakeup` is set when something is to be read again.
+    `wakeup` is set when something is to be read.
     """
 
     store: Store
@@ -49,8 +46,6 @@ class ClusterSync:
     tokens: Tokens
     subscriptions: Subscriptions
     event_interest: EventInterest
-    holds: HeldPolls
-    completion_waiters: CompletionWaiters
     wakeup: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
     _stale: StaleCaches = attrs.field(factory=StaleCaches, init=False)
     _refresh_lock: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
@@ -58,10 +53,10 @@ class ClusterSync:
 
     async def catch_up(self) -> bool:
         """
-        Know what others had changed before the call; tell whether there may be others.
+        Read what others changed before the call; tell whether there may be others.
 
-        Somebody may ask one server for what another one made a moment ago. Whoever asks
-        at the same time shares the reading.
+        A program may ask one server for what another one made a moment ago. Callers at
+        the same time share the reading.
 
         Raises:
             Unavailable: the store is away.
@@ -79,25 +74,32 @@ class ClusterSync:
         await self.store.sync_notices()
         await self.refresh()
 
-    def on_notice(self, notice: ChangeNotice) -> None:
-        """Look at what *notice* tells of, and at all if it may have been more."""
-        self._wake_holds(None if notice.everything else notice.waiting)
-        self.completion_waiters.on_notice(notice)
-        self.event_interest.on_notice(notice)
-        self.subscriptions.on_notice(notice)
-        changed = {*notice.devices, *self.fleet.on_devices_seen(notice.seen)}
-        newly_stale = StaleCaches(
-            devices=None if notice.everything else changed,
-            tokens=notice.tokens or notice.everything,
-            subscriptions=notice.subscriptions or notice.everything,
-        )
-        if newly_stale != StaleCaches():
-            self._stale.merge(newly_stale)
-            self.wakeup.set()
+    def on_devices(self, notice: ChangeNotice) -> None:
+        """Read the devices again that another server changed."""
+        devices = None if notice.everything else {*notice.devices}
+        self._mark_stale(StaleCaches(devices=devices))
+
+    def on_seen(self, notice: ChangeNotice) -> None:
+        """Take over what others saw of devices; read those again that are not known."""
+        unknown = {*self.fleet.on_devices_seen(notice.seen)}
+        if unknown:
+            self._mark_stale(StaleCaches(devices=unknown))
+
+    def on_tokens(self, _notice: ChangeNotice) -> None:
+        """Read the tokens again."""
+        self._mark_stale(StaleCaches(tokens=True))
+
+    def on_subscriptions(self, _notice: ChangeNotice) -> None:
+        """Read the subscriptions again, and what streams want."""
+        self._mark_stale(StaleCaches(subscriptions=True))
+
+    def _mark_stale(self, newly_stale: StaleCaches) -> None:
+        self._stale.merge(newly_stale)
+        self.wakeup.set()
 
     async def refresh(self) -> int:
         """
-        Read again what others changed; tell whether there was anything.
+        Read what others changed; tell whether there was anything.
 
         Raises:
             Unavailable: the store is away; it is still to be read.
@@ -120,9 +122,3 @@ class ClusterSync:
         if stale.subscriptions:
             await self.subscriptions.refresh()
             await self.event_interest.load()
-
-    def _wake_holds(self, device_ids: Collection[int] | None) -> None:
-        if device_ids is None:
-            device_ids = [hold.poll.device_id for hold in self.holds]
-        for device_id in device_ids:
-            self.holds.wake(device_id)

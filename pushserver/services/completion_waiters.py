@@ -1,18 +1,17 @@
-"""Waiting for what becomes of a command, and for results to come."""
+"""Waiting for commands to end and for results to come."""
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 from pushserver.model.change_notice import ChangeNotice
-from pushserver.model.changes import Changes
 
 Waiter = asyncio.Event
 
 
 class CompletionWaiters:
-    """Rings for those who wait until a command is over, or until any result came."""
+    """Wakes those who wait for a command to end, or for any result of a scope."""
 
     def __init__(self) -> None:
         self._commands: defaultdict[int, set[Waiter]] = defaultdict(set)
@@ -20,11 +19,11 @@ class CompletionWaiters:
         self._closed = False
 
     def command_waiter(self, command_id: int) -> AbstractContextManager[Waiter]:
-        """Lend a bell that rings when the command is over."""
+        """Lend an event that is set when the command has ended."""
         return self._registered(self._commands, command_id)
 
     def results_waiter(self, scope_id: int) -> AbstractContextManager[Waiter]:
-        """Lend a bell that rings when a result of the scope came."""
+        """Lend an event that is set when a result of the scope has come."""
         return self._registered(self._results, scope_id)
 
     @contextmanager
@@ -40,32 +39,25 @@ class CompletionWaiters:
             if not waiters[key]:
                 del waiters[key]
 
-    def on_commit(self, changes: Changes) -> None:
-        """Ring for whatever ended in these changes."""
-        if self._commands:
-            for move in changes.transitions:
-                if move.command.is_finished:
-                    _notify_all(self._commands.get(move.command.id, ()))
-        if self._results:
-            for result in changes.results:
-                _notify_all(self._results.get(result.scope_id, ()))
-
-    def on_notice(self, notice: ChangeNotice) -> None:
-        """Ring for what ended, or came, on other servers."""
+    def on_over(self, notice: ChangeNotice) -> None:
+        """Notify those who wait for commands that have ended."""
         command_ids = list(self._commands) if notice.everything else notice.over
-        for command_id in command_ids:
-            _notify_all(self._commands.get(command_id, ()))
+        for command_id in self._commands.keys() & command_ids:
+            _notify_all(self._commands[command_id])
+
+    def on_results(self, notice: ChangeNotice) -> None:
+        """Notify those who wait for results of scopes that have new ones."""
         scope_ids = list(self._results) if notice.everything else notice.results
-        for scope_id in scope_ids:
-            _notify_all(self._results.get(scope_id, ()))
+        for scope_id in self._results.keys() & scope_ids:
+            _notify_all(self._results[scope_id])
 
     @property
     def is_closed(self) -> bool:
-        """Tell whether nobody may wait any more."""
+        """Tell whether waiting is over because the server stops."""
         return self._closed
 
     def close(self) -> None:
-        """Let nobody wait any more."""
+        """Wake everybody, and let nobody wait from now on."""
         self._closed = True
         for waiters in (*self._results.values(), *self._commands.values()):
             _notify_all(waiters)
@@ -78,7 +70,7 @@ class CompletionWaiters:
 
 
 async def wait_at_most(waiter: Waiter, seconds: float) -> None:
-    """Wait until *waiter* rings, at most *seconds*."""
+    """Wait until *waiter* is set, at most *seconds*."""
     try:
         async with asyncio.timeout(seconds):
             await waiter.wait()
@@ -86,6 +78,6 @@ async def wait_at_most(waiter: Waiter, seconds: float) -> None:
         return
 
 
-def _notify_all(waiters: set[Waiter] | tuple[()]) -> None:
-    for bell in waiters:
-        bell.set()
+def _notify_all(waiters: Iterable[Waiter]) -> None:
+    for waiter in waiters:
+        waiter.set()

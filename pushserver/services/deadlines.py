@@ -1,4 +1,4 @@
-"""What time itself demands: expiry, answers that never came, old keys."""
+"""Deadlines: expiry, overdue answers, old idempotency keys."""
 
 import asyncio
 
@@ -9,24 +9,26 @@ from pushserver.model.changes import Changes
 from pushserver.model.idempotency import KEY_TTL_SECONDS
 from pushserver.model.lane import Lane
 from pushserver.model.transitions import apply_deadlines
+from pushserver.services.lanes import Lanes
 from pushserver.storage.base import Store
 from pushserver.storage.commands import PriorState
 
 
 @attrs.define(eq=False)
 class Deadlines:
-    """Looks after lanes whose time has come."""
+    """Expires what is overdue in lanes, and moves deadlines along with the clock."""
 
     store: Store
     clock: Clock
+    lanes: Lanes
     _pending_jump: int = attrs.field(default=0, init=False)
     _pending_task_jump: int = attrs.field(default=0, init=False)
 
     async def expire_overdue(self) -> int:
         """
-        End what has expired and give up what was not answered; return how many.
+        Expire overdue commands and give up unanswered ones; return how many.
 
-        Of several servers one does, for all; each follows its own clock.
+        The leader does so for all servers; each follows its own clock.
         """
         await self.follow_clock()
         if not self.store.is_leader:
@@ -58,13 +60,13 @@ class Deadlines:
     async def _expire_lane(self, device_id: int) -> int:
         def decide(lane: Lane, changes: Changes, _prior: PriorState) -> int:
             before = len(changes.transitions)
-            apply_deadlines(lane, changes, now=self.clock.now())
+            apply_deadlines(lane, changes, now=changes.now)
             return len(changes.transitions) - before
 
-        return await self.store.change_lane(device_id, decide)
+        return await self.lanes.change(device_id, decide)
 
     async def purge_idempotency_keys(self) -> int:
-        """Forget idempotency keys that are over their time; return how many."""
+        """Delete expired idempotency keys; return how many."""
         return await self.store.purge_idempotency_keys(
             before=self.clock.now() - KEY_TTL_SECONDS * SECOND
         )

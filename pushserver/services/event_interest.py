@@ -1,4 +1,4 @@
-"""Who wants to hear of what: only such events are written."""
+"""Which events are recorded: only those that a subscription or stream wants."""
 
 import asyncio
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -8,16 +8,15 @@ import attrs
 
 from pushserver.clock import SECOND, Clock
 from pushserver.model.change_notice import ChangeNotice
-from pushserver.model.changes import Changes
 from pushserver.model.event import EventType
 from pushserver.model.ids import first_id_at
 from pushserver.model.subscription import Subscription, SubscriptionHealth
 from pushserver.storage.base import Store
 from pushserver.storage.subscriptions import StreamInterest
 
-#: How long a stream's interest lasts after it left, so that it can go on where it was.
+#: How long a stream's interest outlasts it, so that it can resume where it was.
 STREAM_LINGER = 600 * SECOND
-#: It is renewed by then while a stream is there.
+#: How often the interest of an open stream is renewed.
 _RENEW_INTERVAL = 60 * SECOND
 
 InterestKey = tuple[int, EventType]
@@ -33,11 +32,11 @@ class _StreamWaiter:
 @attrs.define(eq=False)
 class EventInterest:
     """
-    Keeps the store's `interest` in step with subscriptions and streams.
+    Keeps the store's `event_interest` in step with subscriptions and streams.
 
-    Of streams that left nothing is kept but until when each event of their scopes is
-    still wanted, however often they come and go. That is in the store, too: other
-    servers write what is wanted here, and this one does after a restart.
+    Of a closed stream only the time until which each event type of its scope is wanted
+    remains. It is stored, too, so other servers record these events as well, and so
+    does this one after a restart.
     """
 
     store: Store
@@ -51,7 +50,7 @@ class EventInterest:
     _stored: dict[InterestKey, StreamInterest] = attrs.field(factory=dict, init=False)
 
     async def load(self) -> None:
-        """Read what streams want, on this server and on others."""
+        """Read the interests of streams on all servers."""
         self._apply_stored(await self.store.stream_interests.all_interests())
         if self._recorded_since is not None:
             self._recompute()
@@ -68,7 +67,7 @@ class EventInterest:
 
     async def extend(self, scope_id: int, types: Collection[EventType]) -> None:
         """
-        Have all servers write these events from now on, for a while.
+        Have all servers record these events for `STREAM_LINGER` from now on.
 
         Raises:
             Unavailable: the store is away.
@@ -100,7 +99,7 @@ class EventInterest:
             self._stored |= interests
 
     def set_subscriptions(self, subscriptions: Iterable[Subscription]) -> None:
-        """Note what these, which are all there are, want to hear of."""
+        """Replace the interests of subscriptions by those of *subscriptions*."""
         self._subscribed = {}
         for each in subscriptions:
             if each.health is not SubscriptionHealth.DISABLED:
@@ -112,9 +111,9 @@ class EventInterest:
         self, scope_id: int, types: frozenset[EventType]
     ) -> Iterator[asyncio.Event]:
         """
-        Have these events written for the length of the block, and ten minutes on.
+        Have these events recorded during the block, and for ten minutes after it.
 
-        Lend a bell that rings when one was.
+        Lend an event that is set when one was written.
         """
         stream = _StreamWaiter(scope_id, types, asyncio.Event())
         self._streams.add(stream)
@@ -129,36 +128,29 @@ class EventInterest:
     def is_complete_after(
         self, scope_id: int, types: frozenset[EventType], after: int
     ) -> bool:
-        """Tell whether all events of these types after the id *after* were written."""
+        """Tell whether every event of these types after the id *after* was recorded."""
         since = self._recorded_since or {}
         return all(
             (scope_id, kind) in since and first_id_at(since[scope_id, kind]) <= after
             for kind in types
         )
 
-    def on_commit(self, changes: Changes) -> None:
-        """Ring for the streams of whose scopes something was written."""
-        scopes = {event.scope_id for event in changes.events}
-        for stream in self._streams:
-            if stream.scope_id in scopes:
-                stream.wakeup.set()
-
-    def on_notice(self, notice: ChangeNotice) -> None:
-        """Ring for the streams of whose scopes other servers wrote something."""
+    def on_events(self, notice: ChangeNotice) -> None:
+        """Wake the streams of the scopes for which events were written."""
         for stream in self._streams:
             if notice.everything or stream.scope_id in notice.events:
                 stream.wakeup.set()
 
     def wake_streams(self) -> None:
-        """Let every stream look up: the server is stopping, or a token is revoked."""
+        """Wake every stream: the server is stopping, or a token was revoked."""
         for stream in self._streams:
             stream.wakeup.set()
 
     async def expire(self) -> int:
         """
-        Let go of what streams wanted that left long ago; return how much.
+        Drop the interests of streams that closed long ago; return how many.
 
-        What those want that are there is kept for longer.
+        Renew those of open streams.
 
         Raises:
             Unavailable: the store is away.
@@ -205,12 +197,12 @@ class EventInterest:
     def _compute_recorded_since(
         self, key: InterestKey, previous: Mapping[InterestKey, int] | None
     ) -> int:
-        """Return since when all events of this type were written."""
+        """Return since when every event of this type was recorded."""
         scope_id, kind = key
         now = self.clock.now()
         since = now if previous is None else previous.get(key, now)
         if previous is None and kind in self._subscribed.get(scope_id, ()):
-            # What was wanted when the server stopped was written all the time.
+            # A subscription is stored: its events were recorded all the time.
             return 0
         return (
             min(since, self._stored[key].recorded_since)

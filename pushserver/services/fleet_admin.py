@@ -14,6 +14,7 @@ from pushserver.model.lane import Lane
 from pushserver.model.transitions import end_other_scopes, end_waiting
 from pushserver.services.device_registry import BATCH_SIZE
 from pushserver.services.device_sync import SCOPE_FIELDS, DeviceSync
+from pushserver.services.lanes import Lanes
 from pushserver.storage.commands import PriorState
 
 
@@ -29,6 +30,8 @@ class ImportSummary:
 @attrs.define(eq=False, repr=False)
 class FleetAdmin(DeviceSync):
     """What may be done with devices, on top of meeting and finding them."""
+
+    lanes: Lanes = attrs.field(kw_only=True)
 
     async def adopt(self, scope_id: int, device_id: int) -> tuple[Device, bool]:
         """
@@ -114,7 +117,7 @@ class FleetAdmin(DeviceSync):
         def decide(lane: Lane, changes: Changes, _prior: PriorState) -> None:
             end_other_scopes(lane, changes, scope_id=scope_id, now=self.clock.now())
 
-        await self.store.change_lane(device_id, decide)
+        await self.lanes.change(device_id, decide)
 
     async def _save_settings(
         self, scope_id: int, settings: Mapping[int, Mapping[str, Any]]
@@ -207,7 +210,7 @@ class FleetAdmin(DeviceSync):
         async with self._write_lock:
             await self._reload_before_write([device_id])
             self.get(scope_id, device_id)
-            await self.store.change_lane(device_id, decide)
+            await self.lanes.change(device_id, decide)
             await self.store.delete_device(device_id)
             self._forget(device_id)
             self.holds.release(device_id)

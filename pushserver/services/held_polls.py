@@ -1,17 +1,18 @@
-"""Held polls: who is waiting here for a command, one for each device."""
+"""Held polls: at most one for each device waits for a command."""
 
 import asyncio
 from collections.abc import Callable, Iterator
 
 import attrs
 
+from pushserver.model.change_notice import ChangeNotice
 from pushserver.model.command import Command, Delivery
 from pushserver.model.lane import InFlight
 
 
 @attrs.frozen(kw_only=True)
 class Poll:
-    """A poll: whose, with which `uuid`, from where, and whether the peer is there."""
+    """A device's poll; `uuid` and `address` are kept with what it is handed."""
 
     device_id: int
     uuid: str | None
@@ -19,7 +20,7 @@ class Poll:
     is_connected: Callable[[], bool]
 
     def new_delivery(self, command: Command, delivery_id: int, now: int) -> Delivery:
-        """Return the delivery of *command* to this visitor."""
+        """Return the delivery of *command* to this poll."""
         return Delivery(
             id=delivery_id,
             command_id=command.id,
@@ -33,24 +34,25 @@ class Poll:
 @attrs.define(eq=False)
 class HeldPoll:
     """
-    A poll that waits. `waiter` rings when it is worth looking again, or with its
-    answer.
+    A poll that waits. `waiter` is done with its answer, or with None to look again.
 
-    Whoever claims a hold has promised it an answer: it takes no other.
+    `is_claimed`: a decision that is being committed has an answer for it.
     """
 
     poll: Poll
     waiter: asyncio.Future[InFlight | None]
     is_claimed: bool = False
 
-    def notify(self, in_flight: InFlight | None = None) -> None:
-        """Wake the poll, with its answer if there is one."""
-        if not self.waiter.done():
-            self.waiter.set_result(in_flight)
+    def notify(self, in_flight: InFlight | None = None) -> bool:
+        """Wake the poll, with its answer if there is one; tell whether it waited."""
+        if self.waiter.done():
+            return False
+        self.waiter.set_result(in_flight)
+        return True
 
 
 class HeldPolls:
-    """The newest poll of each device that waits; an older one is sent away."""
+    """The newest waiting poll of each device; an older one is answered empty."""
 
     def __init__(self) -> None:
         self._holds: dict[int, HeldPoll] = {}
@@ -64,34 +66,32 @@ class HeldPolls:
 
     @property
     def is_closed(self) -> bool:
-        """Tell whether nobody may wait any more."""
+        """Tell whether polls are no longer held."""
         return self._closed
 
     def find_waiting(self, device_id: int) -> HeldPoll | None:
-        """Return the device's poll if one waits unclaimed and its peer is there."""
+        """Return the device's poll if it waits unclaimed and is still connected."""
         hold = self._holds.get(device_id)
         if hold is None or hold.is_claimed or hold.waiter.done():
             return None
         return hold if hold.poll.is_connected() else None
 
     def add(self, poll: Poll) -> HeldPoll:
-        """Let *poll* wait; an older poll of the same device is answered empty."""
+        """Hold *poll*; an older poll of the same device is answered empty."""
         self.release(poll.device_id)
         hold = HeldPoll(poll, asyncio.get_running_loop().create_future())
         self._holds[poll.device_id] = hold
         return hold
 
-    def remove(self, hold: HeldPoll) -> None:
-        """Forget *hold*, if it is still the device's."""
-        if self._holds.get(hold.poll.device_id) is hold:
+    def remove(self, hold: HeldPoll) -> bool:
+        """Forget *hold*; tell whether it was still the device's newest."""
+        is_newest = self._holds.get(hold.poll.device_id) is hold
+        if is_newest:
             del self._holds[hold.poll.device_id]
-
-    def is_newest(self, hold: HeldPoll) -> bool:
-        """Tell whether no newer poll of the device has come."""
-        return self._holds.get(hold.poll.device_id) is hold
+        return is_newest
 
     def release(self, device_id: int) -> None:
-        """Send the device's waiting poll away: a newer one is there."""
+        """Stop holding the device's poll; it is answered empty."""
         hold = self._holds.pop(device_id, None)
         if hold is not None:
             hold.notify()
@@ -101,6 +101,11 @@ class HeldPolls:
         hold = self.find_waiting(device_id)
         if hold is not None:
             hold.notify()
+
+    def on_waiting(self, notice: ChangeNotice) -> None:
+        """Let the polls look again of devices for which there may be a command."""
+        for device_id in list(self._holds) if notice.everything else notice.waiting:
+            self.wake(device_id)
 
     def close(self) -> None:
         """Answer every held poll empty and hold none from now on."""

@@ -1,14 +1,14 @@
-"""What somebody outside the queue tells of operations, and takes back."""
+"""Notifications of operations that programs add and delete."""
 
 import attrs
 
-from pushserver.clock import Clock
 from pushserver.errors import Conflict
 from pushserver.model.changes import Changes
 from pushserver.model.ids import IdGenerator
 from pushserver.model.lane import Lane
 from pushserver.model.operation import Notification, Operation, OperationStatus
 from pushserver.model.operation_steps import add_notification
+from pushserver.services.lanes import Lanes
 from pushserver.services.operations import Operations, current_operation
 from pushserver.storage.base import Store
 from pushserver.storage.commands import Lookup, PriorState
@@ -18,7 +18,7 @@ _OPEN_STATUSES = (OperationStatus.RUNNING, OperationStatus.STALE)
 
 @attrs.frozen(kw_only=True)
 class ProgressReport:
-    """What somebody outside the queue tells of an operation."""
+    """Progress of an operation, as a program reports it."""
 
     progress: int
     status: OperationStatus = OperationStatus.RUNNING
@@ -29,10 +29,10 @@ class ProgressReport:
 
 @attrs.frozen
 class Notifications:
-    """Adds to an operation's notifications, and removes of them."""
+    """Adds and deletes notifications."""
 
     store: Store
-    clock: Clock
+    lanes: Lanes
     ids: IdGenerator
     operations: Operations
 
@@ -45,7 +45,7 @@ class Notifications:
         created_by: int,
     ) -> Notification:
         """
-        Add a notification from outside; it may close what has no steps.
+        Add a notification; it may end an operation without steps.
 
         Raises:
             NotFound: there is no such operation.
@@ -57,17 +57,22 @@ class Notifications:
             operation = current_operation(lane, changes, prior)
             if operation is None or operation.status not in _OPEN_STATUSES:
                 raise Conflict(f"Operation {operation_id} has ended.")
-            notification = self._make_notification(operation, reported, created_by)
+            notification = self._make_notification(
+                operation, reported, created_by, changes.now
+            )
             add_notification(operation, notification, changes)
             return notification
 
         lookup = Lookup(operation_id=operation_id)
-        return await self.store.change_lane(stored.device_id, decide, lookup)
+        return await self.lanes.change(stored.device_id, decide, lookup)
 
     def _make_notification(
-        self, operation: Operation, reported: ProgressReport, created_by: int
+        self,
+        operation: Operation,
+        reported: ProgressReport,
+        created_by: int,
+        now: int,
     ) -> Notification:
-        now = self.clock.now()
         return Notification(
             id=self.ids(),
             operation_id=operation.id,

@@ -15,6 +15,7 @@ from pushserver.model.lane import Lane
 from pushserver.model.queue_status import EMPTY_QUEUE
 from pushserver.services.device_registry import DeviceEvent
 from pushserver.services.fleet_admin import FleetAdmin
+from pushserver.services.lanes import Lanes
 from pushserver.storage.base import Store
 from pushserver.storage.commands import PriorState
 
@@ -36,6 +37,7 @@ class OnlineMonitor:
 
     store: Store
     clock: Clock
+    lanes: Lanes
     fleet: FleetAdmin
     default_hold: int
     _online_ids: set[int] = attrs.field(factory=set, init=False)
@@ -173,4 +175,4 @@ class OnlineMonitor:
             )
 
         if event_type in self.store.event_interest.get(device.scope_id, ()):
-            await self.store.change_lane(device.device_id, decide)
+            await self.lanes.change(device.device_id, decide)

@@ -1,12 +1,12 @@
-"""Operations: begin them, go on with their steps, tell of them, end them."""
+"""Operations: create them, queue their steps, cancel and delete them."""
 
 import asyncio
 from collections.abc import Callable, Sequence
 
 import attrs
 
-from pushserver.clock import Clock
 from pushserver.errors import Conflict, NotFound
+from pushserver.model.change_notice import ChangeNotice
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command
 from pushserver.model.command_request import (
@@ -21,20 +21,20 @@ from pushserver.model.lane import Lane
 from pushserver.model.operation import Operation
 from pushserver.model.transitions import cancel_operation, enqueue_step
 from pushserver.services.fleet_admin import FleetAdmin
-from pushserver.services.polling import Polling
+from pushserver.services.lanes import Lanes
 from pushserver.services.queue import IdempotentRequest, Queue
 from pushserver.services.shadow_reconciler import ShadowReconciler
 from pushserver.storage.base import Store
 from pushserver.storage.commands import Lookup, PriorState
 from pushserver.storage.operations import DueStep
 
-#: So many operations are moved at once, so that a door command waits for no more.
+#: Operations in one batch: a door command waits for no longer than that takes.
 BATCH_SIZE = 100
 
 
 @attrs.frozen
 class CreatedOperation:
-    """What became of a request to begin one; `operation` is None if replayed."""
+    """The outcome of a create request; `operation` is None if replayed."""
 
     answer: bytes
     operation: Operation | None = None
@@ -45,10 +45,9 @@ class Operations:
     """Tracked work on one device. `wakeup` is set when a next step may be queued."""
 
     store: Store
-    clock: Clock
     ids: IdGenerator
     fleet: FleetAdmin
-    polling: Polling
+    lanes: Lanes
     queue: Queue
     reconciler: ShadowReconciler
     wakeup: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
@@ -72,7 +71,7 @@ class Operations:
         """
 
         def decide(lane: Lane, changes: Changes, prior: PriorState) -> CreatedOperation:
-            now = self.clock.now()
+            now = changes.now
             if idempotency is not None:
                 key_use = changes.idempotency_keys.get(idempotency.key) or prior.key_use
                 stored = idempotency.stored_answer(key_use, now)
@@ -91,7 +90,7 @@ class Operations:
             return CreatedOperation(answer, operation)
 
         lookup = Lookup(idempotency_key=idempotency.key) if idempotency else None
-        return await self.polling.change_and_deliver(device_id, decide, lookup)
+        return await self.lanes.change(device_id, decide, lookup)
 
     def _start(
         self,
@@ -115,17 +114,15 @@ class Operations:
         changes: Changes,
     ) -> Command:
         step_ref = StepRef(operation.id, operation.queued_steps)
-        now = self.clock.now()
         command = self.queue.new_command(
-            request, operation.scope_id, operation.device_id, now, step_ref
+            request, operation.scope_id, operation.device_id, changes.now, step_ref
         )
         enqueue_step(lane, operation, command, changes)
         return command
 
-    def on_commit(self, changes: Changes) -> None:
-        """Notice in what was written that an operation goes on."""
-        if any(operation.needs_next_step for operation in changes.operations.values()):
-            self.wakeup.set()
+    def on_steps_due(self, _notice: ChangeNotice) -> None:
+        """Queue the next steps soon."""
+        self.wakeup.set()
 
     async def queue_due_steps(self) -> int:
         """Queue every next step that is due; return how many were."""
@@ -139,11 +136,11 @@ class Operations:
         return total
 
     async def queue_steps(self, due: Sequence[DueStep]) -> int:
-        """Make commands of these steps, once each; return how many were made."""
+        """Queue the commands of these steps, once each; return how many."""
         step_keys = {(step.owner_id, step.number) for step in due}
         steps = await self.store.operations.steps(sorted(step_keys))
         requests = {(step.owner_id, step.number): step.request for step in steps}
-        # What was deleted since it was found to be due has no steps any more.
+        # An operation that was deleted meanwhile has no steps any more.
         existing = [s for s in due if (s.owner_id, s.number) in requests]
         done = await asyncio.gather(
             *(self._queue_step(s, requests[s.owner_id, s.number]) for s in existing)
@@ -174,7 +171,7 @@ class Operations:
 
         is_service_write = request.service_id is not None
         lookup = Lookup(operation_id=due.operation_id, services=is_service_write)
-        return await self.polling.change_and_deliver(due.device_id, decide, lookup)
+        return await self.lanes.change(due.device_id, decide, lookup)
 
     def _is_device_gone(self, operation: Operation) -> bool:
         device = self.fleet.find(operation.scope_id, operation.device_id)
@@ -212,7 +209,7 @@ class Operations:
         """
         Cancel an operation and return it, None if it has ended.
 
-        *late*: nobody wanted that, its device did not come in time.
+        *late*: nobody canceled it, its device did not come in time.
         """
 
         def decide(lane: Lane, changes: Changes, prior: PriorState) -> Operation | None:
@@ -223,7 +220,7 @@ class Operations:
             return found
 
         lookup = Lookup(operation_id=operation.id)
-        return await self.store.change_lane(operation.device_id, decide, lookup)
+        return await self.lanes.change(operation.device_id, decide, lookup)
 
     def _cancel(
         self,
@@ -234,13 +231,12 @@ class Operations:
         *,
         late: bool = False,
     ) -> None:
-        now = self.clock.now()
         cancel_operation(
-            lane, operation, changes, now=now, reason=reason, is_expired=late
+            lane, operation, changes, now=changes.now, reason=reason, is_expired=late
         )
 
     async def delete(self, operation: Operation) -> None:
-        """Cancel and forget an operation and its notifications; results stay."""
+        """Cancel and delete an operation and its notifications; results stay."""
         remove = self.store.operations.delete_notifications
         key = operation.scope_id, operation.id
         while await remove(*key, None, limit=BATCH_SIZE * 10) == BATCH_SIZE * 10:
@@ -257,13 +253,13 @@ class Operations:
             changes.deleted_operations[found.id] = found.device_id
 
         lookup = Lookup(operation_id=operation.id)
-        await self.store.change_lane(operation.device_id, decide, lookup)
+        await self.lanes.change(operation.device_id, decide, lookup)
 
 
 def current_operation(
     lane: Lane, changes: Changes, prior: PriorState
 ) -> Operation | None:
-    """Return the recalled operation as it is at work, None if it is forgotten."""
+    """Return the live object of the operation looked up, None if it is deleted."""
     recalled = prior.operation
     if recalled is None or recalled.id in changes.deleted_operations:
         return None

@@ -1,11 +1,12 @@
-"""Commands as programs see them: enqueue, cancel, try again, wait for the outcome."""
+"""Commands as programs see them: enqueue, cancel, retry, wait for the outcome."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 
 import attrs
 
-from pushserver.clock import SECOND, Clock
+from pushserver.clock import SECOND
 from pushserver.errors import (
     Conflict,
     IdempotencyMismatch,
@@ -29,20 +30,20 @@ from pushserver.model.ids import IdGenerator
 from pushserver.model.lane import Lane
 from pushserver.model.transitions import cancel_command, enqueue
 from pushserver.services.completion_waiters import CompletionWaiters, wait_at_most
-from pushserver.services.polling import Polling
+from pushserver.services.lanes import Lanes
 from pushserver.storage.base import Store
 from pushserver.storage.commands import Lookup, PriorState
 from pushserver.storage.history import CommandRecord
 
-#: Seconds between two looks at what may have ended on another server.
+#: Seconds between two checks of a command that may end on another server.
 RECHECK_INTERVAL = 1.0
-#: Turns commands into the answer that is kept for an idempotency key.
+#: Renders commands into the answer that is stored for an idempotency key.
 RenderCommands = Callable[[Sequence[Command]], bytes]
 
 
 @attrs.frozen
 class IdempotentRequest:
-    """A request that must not be done twice."""
+    """A request with an idempotency key: it is done once."""
 
     key: IdempotencyKey
     fingerprint: str
@@ -66,7 +67,7 @@ class IdempotentRequest:
 
 @attrs.frozen
 class Enqueued:
-    """What became of an enqueue; `stored_answer` if it had been answered before."""
+    """The outcome of an enqueue; `replayed` if a stored answer is repeated."""
 
     commands: Sequence[Command]
     answer: bytes
@@ -78,9 +79,8 @@ class Queue:
     """Puts commands into queues. `response_timeout` is in microseconds."""
 
     store: Store
-    clock: Clock
     ids: IdGenerator
-    polling: Polling
+    lanes: Lanes
     completion_waiters: CompletionWaiters
     response_timeout: int
     _locked_keys: set[IdempotencyKey] = attrs.field(factory=set, init=False)
@@ -124,13 +124,9 @@ class Queue:
             Unavailable: the store is away.
         """
 
-        def decide(lane: Lane, changes: Changes, prior: PriorState) -> Enqueued:
-            return self._enqueue(
-                scope_id, requests, render, idempotency, lane, changes, prior
-            )
-
+        decide = partial(self._enqueue, scope_id, requests, render, idempotency)
         lookup = Lookup(idempotency_key=idempotency.key) if idempotency else None
-        return await self.polling.change_and_deliver(device_id, decide, lookup)
+        return await self.lanes.change(device_id, decide, lookup)
 
     def _enqueue(
         self,
@@ -142,7 +138,7 @@ class Queue:
         changes: Changes,
         prior: PriorState,
     ) -> Enqueued:
-        now = self.clock.now()
+        now = changes.now
         if idempotency is not None:
             stored = idempotency.stored_answer(
                 changes.idempotency_keys.get(idempotency.key) or prior.key_use, now
@@ -170,7 +166,7 @@ class Queue:
         now: int,
         step_ref: StepRef | None = None,
     ) -> Command:
-        """Make the command of *request*, with what the server has for it."""
+        """Make the command of *request*, with an id and the server's defaults."""
         return make_command(
             request,
             command_id=self.ids(),
@@ -198,7 +194,7 @@ class Queue:
                 or seconds <= 0
                 or self.completion_waiters.is_closed
             ):
-                # News of other servers may be lost.
+                # A notice of another server may be lost.
                 interval = (
                     min(seconds, RECHECK_INTERVAL) if self.store.is_shared else seconds
                 )
@@ -211,15 +207,14 @@ class Queue:
     async def store_answer(
         self, idempotency: IdempotentRequest, device_id: int, answer: bytes
     ) -> None:
-        """Keep the answer that was given after waiting, for the same request again."""
+        """Store the answer that was given after waiting, to repeat it."""
 
         def decide(_lane: Lane, changes: Changes, _prior: PriorState) -> None:
-            now = self.clock.now()
             changes.idempotency_keys[idempotency.key] = IdempotencyRecord(
-                idempotency.key, idempotency.fingerprint, answer, now
+                idempotency.key, idempotency.fingerprint, answer, changes.now
             )
 
-        await self.store.change_lane(device_id, decide)
+        await self.lanes.change(device_id, decide)
 
     async def get(self, scope_id: int, command_id: int) -> CommandRecord:
         """
@@ -245,12 +240,11 @@ class Queue:
 
         def decide(lane: Lane, changes: Changes, _prior: PriorState) -> bool:
             command = lane.find_command(command_id)
-            now = self.clock.now()
             return command is not None and cancel_command(
-                lane, command, changes, now=now
+                lane, command, changes, now=changes.now
             )
 
-        if not await self.store.change_lane(record.command.device_id, decide):
+        if not await self.lanes.change(record.command.device_id, decide):
             state = (await self.get(scope_id, command_id)).command.state
             raise Conflict(
                 f"Command {command_id} is {state} and was handed out or has ended; only"

@@ -1,10 +1,9 @@
-"""Results: a device tells what became of a command."""
+"""Results: what a device posts ends the command that it belongs to."""
 
 from contextlib import AbstractContextManager, nullcontext
 
 import attrs
 
-from pushserver.clock import Clock
 from pushserver.dialects.controlid.order import normalize_endpoint
 from pushserver.dialects.controlid.result import parse_result
 from pushserver.model.changes import Changes
@@ -14,12 +13,13 @@ from pushserver.model.lane import InFlight, Lane
 from pushserver.model.parsed_result import ParsedResult
 from pushserver.model.shadow import ServiceDialect
 from pushserver.model.transitions import apply_result
+from pushserver.services.lanes import Lanes
 from pushserver.storage.commands import CommandStore, Lookup, PriorDelivery, PriorState
 
 
 @attrs.frozen(kw_only=True)
 class PostedResult:
-    """What a device of the scope posted; `complete` is False if its end never came."""
+    """A posted result; `complete` is False if the body's end never came."""
 
     scope_id: int
     device_id: int
@@ -33,7 +33,7 @@ class PostedResult:
 
 @attrs.frozen
 class ResultMatch:
-    """To which delivery a result belongs, and how that was found."""
+    """The delivery that a result belongs to, and how it was found."""
 
     delivery: Delivery
     command: Command
@@ -42,17 +42,17 @@ class ResultMatch:
 
 @attrs.define(eq=False)
 class ResultIntake:
-    """Takes results, finds their commands, and ends those."""
+    """Stores results and ends the commands that they belong to."""
 
     store: CommandStore
-    clock: Clock
+    lanes: Lanes
     ids: IdGenerator
     dialect: ServiceDialect
 
     def receiving(
         self, device_id: int, uuid: str | None
     ) -> AbstractContextManager[None]:
-        """While a result's body is on its way, its delivery is not given up."""
+        """Keep the delivery in flight while its result's body is arriving."""
         lane = self.store.cached_lane(device_id)
         in_flight = None if lane is None else lane.in_flight
         if in_flight is None or not _may_match(in_flight, uuid):
@@ -61,10 +61,10 @@ class ResultIntake:
 
     async def accept(self, posted: PostedResult) -> Result:
         """
-        Keep what was posted and let it end its command.
+        Store what was posted and end its command.
 
         Raises:
-            Unavailable: it could not be kept.
+            Unavailable: it could not be stored.
         """
         parsed = parse_result(posted.body, posted.content_encoding)
         result = None
@@ -73,11 +73,11 @@ class ResultIntake:
         if result is None:
             lookup = Lookup(delivery_uuid=posted.uuid, last_given_up=True)
             result = await self._store_result(posted, parsed, lookup)
-        assert result is not None  # noqa: S101 - with the past at hand it is kept
+        assert result is not None  # noqa: S101 - with a lookup there is a result
         return result
 
     def _is_for_in_flight(self, posted: PostedResult) -> bool:
-        """Tell whether the past need not be asked."""
+        """Tell whether it belongs to the command in flight, so no lookup is needed."""
         lane = self.store.cached_lane(posted.device_id)
         if lane is None or lane.in_flight is None:
             return False
@@ -89,12 +89,13 @@ class ResultIntake:
         self, posted: PostedResult, parsed: ParsedResult, lookup: Lookup | None
     ) -> Result | None:
         def decide(lane: Lane, changes: Changes, prior: PriorState) -> Result | None:
-            match = _find_match(lane, changes, prior, posted, self.clock.now())
+            match = _find_match(lane, changes, prior, posted, changes.now)
             if match is None and lookup is None:
                 return None
-            result = self._make_result(posted, match)
+            result = self._make_result(posted, match, changes.now)
             changes.add_result(result)
-            if match is not None and _is_usable(posted, parsed):
+            is_usable = posted.complete or _shows_its_end(posted, parsed)
+            if match is not None and is_usable:
                 apply_result(
                     lane,
                     match.command,
@@ -105,16 +106,18 @@ class ResultIntake:
                 )
             return result
 
-        return await self.store.change_lane(posted.device_id, decide, lookup)
+        return await self.lanes.change(posted.device_id, decide, lookup)
 
     def _with_reported(self, command: Command, parsed: ParsedResult) -> ParsedResult:
-        """Read what is said of the service for which the device was asked."""
+        """Add the properties of the service that the command read or wrote."""
         if command.service_id is None or parsed.response is None:
             return parsed
         reported = self.dialect.parse_reported(parsed.response, command.service_id)
         return attrs.evolve(parsed, reported=reported)
 
-    def _make_result(self, posted: PostedResult, match: ResultMatch | None) -> Result:
+    def _make_result(
+        self, posted: PostedResult, match: ResultMatch | None, now: int
+    ) -> Result:
         return Result(
             id=self.ids(),
             scope_id=match.command.scope_id if match else posted.scope_id,
@@ -124,7 +127,7 @@ class ResultIntake:
             matched_by=match.matched_by if match else None,
             uuid=posted.uuid,
             endpoint=posted.endpoint,
-            received_at=self.clock.now(),
+            received_at=now,
             content_type=posted.content_type,
             content_encoding=posted.content_encoding,
             complete=posted.complete,
@@ -132,25 +135,21 @@ class ResultIntake:
         )
 
 
+@attrs.frozen
 class _ReceivingResult:
-    """Counts one result on its way to *flight*; cheaper than a generator."""
+    """Counts one arriving result of `in_flight`; cheaper than a generator."""
 
-    __slots__ = ("_flight",)
-
-    def __init__(self, in_flight: InFlight) -> None:
-        self._flight = in_flight
+    in_flight: InFlight
 
     def __enter__(self) -> None:
-        self._flight.arriving_results += 1
+        self.in_flight.arriving_results += 1
 
     def __exit__(self, *_raised: object) -> None:
-        self._flight.arriving_results -= 1
+        self.in_flight.arriving_results -= 1
 
 
-def _is_usable(posted: PostedResult, parsed: ParsedResult) -> bool:
-    """Tell whether all was said: of what broke off only an object shows its end."""
-    if posted.complete:
-        return True
+def _shows_its_end(posted: PostedResult, parsed: ParsedResult) -> bool:
+    """Tell whether all was said though it broke off: only an object shows its end."""
     return not parsed.unreadable and posted.body.lstrip()[:1] == b"{"
 
 
@@ -159,7 +158,7 @@ def _may_match(in_flight: InFlight, uuid: str | None) -> bool:
 
 
 def _endpoint_fits(command: Command, posted: PostedResult) -> bool:
-    """Tell whether the endpoint in the result's address does not contradict."""
+    """Tell whether the result names no endpoint, or that of *command*."""
     return (
         not posted.endpoint or normalize_endpoint(posted.endpoint) == command.endpoint
     )
@@ -181,9 +180,9 @@ def _match_in_flight(lane: Lane, posted: PostedResult) -> ResultMatch | None:
 
 def _is_stale(prior: PriorDelivery, now: int) -> bool:
     """
-    Tell whether a result without uuid can hardly be for *prior*.
+    Tell whether *prior* is too old for a result without uuid.
 
-    Others were answered since, and its own time is over: it is one of theirs again.
+    A later delivery was answered, and the response timeout of *prior* has passed.
     """
     delivery = prior.delivery
     since = delivery.delivered_at or delivery.sent_at
@@ -216,7 +215,7 @@ def _find_match(
 def _live_match(
     prior: PriorDelivery, lane: Lane, changes: Changes, by: MatchedBy
 ) -> ResultMatch:
-    """Take the objects that are at work, where the file's are copies of them."""
+    """Match the live objects, of which those looked up may be copies."""
     delivery, command = prior.delivery, prior.command
     delivery = changes.changed_deliveries.get(delivery.id, delivery)
     if lane.in_flight is not None and lane.in_flight.delivery.id == delivery.id:

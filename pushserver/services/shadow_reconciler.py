@@ -1,11 +1,10 @@
-"""What decisions do with a device's shadow: compare, write, ask."""
+"""What decisions do with a device's shadow: reconcile, write, read."""
 
 from collections.abc import Iterable
 from functools import partial
 
 import attrs
 
-from pushserver.clock import Clock
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command
 from pushserver.model.command_request import CommandRequest, StepRef
@@ -19,11 +18,10 @@ from pushserver.storage.commands import PriorState
 
 @attrs.frozen
 class ShadowReconciler:
-    """Lets services become commands, in the words of the `dialect`."""
+    """Makes commands that write and read services, in the form of the `dialect`."""
 
     dialect: ServiceDialect
     queue: Queue
-    clock: Clock
 
     def reconcile(
         self,
@@ -33,21 +31,21 @@ class ShadowReconciler:
         *,
         expires_in: int | None = None,
     ) -> None:
-        """Let what differs be written by one command."""
+        """Queue one command that writes what differs."""
         reconciler = self._reconciler(lane, changes)
         reconciler.reconcile(
-            service, self._command_factory(service), expires_in=expires_in
+            service, self._command_factory(service, changes), expires_in=expires_in
         )
 
     def defer_to_task(self, service: Service, lane: Lane, changes: Changes) -> None:
-        """Let a task's step, which is to come, write what is desired now."""
+        """Leave the write to a task's step that is still to be queued."""
         self._reconciler(lane, changes).defer_to_step(service)
 
     def queue_read(
         self, service: Service, keys: Iterable[str], lane: Lane, changes: Changes
     ) -> Command:
-        """Ask the device for these properties of the service."""
-        make_command = self._command_factory(service)
+        """Queue a read of these properties of the service."""
+        make_command = self._command_factory(service, changes)
         return self._reconciler(lane, changes).request_read(service, keys, make_command)
 
     def queue_write_step(
@@ -68,7 +66,7 @@ class ShadowReconciler:
         if service is None:
             service = self.new_service(operation.scope_id, lane, service_id)
         step_ref = StepRef(operation.id, operation.queued_steps)
-        make_command = self._command_factory(service, step_ref)
+        make_command = self._command_factory(service, changes, step_ref)
         return self._reconciler(lane, changes).write_step(
             service, operation, request, make_command
         )
@@ -81,15 +79,15 @@ class ShadowReconciler:
         )
 
     def _reconciler(self, lane: Lane, changes: Changes) -> LaneReconciler:
-        return LaneReconciler(lane, changes, self.dialect, self.clock.now())
+        return LaneReconciler(lane, changes, self.dialect, changes.now)
 
     def _command_factory(
-        self, service: Service, step_ref: StepRef | None = None
+        self, service: Service, changes: Changes, step_ref: StepRef | None = None
     ) -> CommandFactory:
         return partial(
             self.queue.new_command,
             scope_id=service.scope_id,
             device_id=service.device_id,
-            now=self.clock.now(),
+            now=changes.now,
             step_ref=step_ref,
         )

@@ -1,4 +1,4 @@
-"""Shadows: say what should be on a device, and see what is."""
+"""Shadows: set the desired properties of devices, and show the reported ones."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -7,6 +7,7 @@ import attrs
 
 from pushserver.clock import Clock
 from pushserver.errors import Invalid, PreconditionFailed
+from pushserver.model.change_notice import ChangeNotice
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command
 from pushserver.model.command_request import CommandRequest, OperationRequest
@@ -19,14 +20,14 @@ from pushserver.model.merge_patch import (
 from pushserver.model.operation import OnFailure, OperationAction, OperationDescriptor
 from pushserver.model.shadow import Service, is_same_json, next_desired_version
 from pushserver.services.fleet_admin import FleetAdmin
-from pushserver.services.polling import Polling
+from pushserver.services.lanes import Lanes
 from pushserver.services.queue import RenderCommands
 from pushserver.services.shadow_reconciler import ShadowReconciler
 from pushserver.storage.base import Store
 from pushserver.storage.commands import Lookup, PriorState
 from pushserver.storage.shadows import DueService
 
-#: So many devices are changed at once, so that a door command waits for no more.
+#: Devices in one batch: a door command waits for no longer than that takes.
 BATCH_SIZE = 250
 _SHADOW_LOOKUP = Lookup(services=True)
 
@@ -34,15 +35,15 @@ _SHADOW_LOOKUP = Lookup(services=True)
 @attrs.define(eq=False)
 class Shadows:
     """
-    What is desired and known of devices. `default_hold` is the server's, microseconds.
+    Reads and changes shadows. `default_hold` is the server's, in microseconds.
 
-    `wakeup` is set when a service is to be compared again.
+    `wakeup` is set when a service is to be reconciled.
     """
 
     store: Store
     clock: Clock
     fleet: FleetAdmin
-    polling: Polling
+    lanes: Lanes
     reconciler: ShadowReconciler
     default_hold: int
     wakeup: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
@@ -67,7 +68,7 @@ class Shadows:
         expires_in: int | None = None,
     ) -> Sequence[Service]:
         """
-        Change what is desired of an adopted device; what differs is sent at once.
+        Change the desired properties of an adopted device; queue what differs.
 
         One of *versions* must be the shadow's, or that of the services in *merge*.
 
@@ -82,21 +83,27 @@ class Shadows:
         ) -> Sequence[Service]:
             services = changes.live_services(lane, prior.services)
             _check_version(services, merge, versions)
-            for service in self._set_desired(scope_id, merge, services, lane):
+            for service in self._set_desired(
+                scope_id, merge, services, lane, changes.now
+            ):
                 self.reconciler.reconcile(service, lane, changes, expires_in=expires_in)
             return _snapshot(services)
 
-        return await self.polling.change_and_deliver(device_id, decide, _SHADOW_LOOKUP)
+        return await self.lanes.change(device_id, decide, _SHADOW_LOOKUP)
 
     def _set_desired(
-        self, scope_id: int, merge: MergePatch, services: dict[str, Service], lane: Lane
+        self,
+        scope_id: int,
+        merge: MergePatch,
+        services: dict[str, Service],
+        lane: Lane,
+        now: int,
     ) -> list[Service]:
-        """Carry *merge* out on *services*; return those that it names."""
+        """Apply *merge* to *services*; return those that it names."""
         desired_by_service, version = (
             apply_merge_patch(services, merge),
             next_desired_version(services.values()),
         )
-        now = self.clock.now()
         for service_id, desired in desired_by_service.items():
             service = services.get(service_id)
             if service is None:
@@ -114,7 +121,7 @@ class Shadows:
         render: RenderCommands,
     ) -> tuple[Sequence[Command], bytes]:
         """
-        Ask an adopted device for all properties that are known of, and for *keys*.
+        Queue reads of all known properties of an adopted device, and of *keys*.
 
         Raises:
             Invalid: it would be too much for one device.
@@ -135,13 +142,13 @@ class Shadows:
                 )
             return commands, render(commands)
 
-        return await self.polling.change_and_deliver(device_id, decide, _SHADOW_LOOKUP)
+        return await self.lanes.change(device_id, decide, _SHADOW_LOOKUP)
 
     # Many devices
 
     def plan(self, merge: MergePatch) -> OperationRequest:
         """
-        Return the operation that writes what is desired, a step for each service.
+        Return the operation that writes the desired properties, a step per service.
 
         Raises:
             Invalid: nothing is desired, or something is taken away.
@@ -180,7 +187,7 @@ class Shadows:
         self, scope_id: int, merge: MergePatch, device_ids: Sequence[int]
     ) -> None:
         """
-        Change what is desired of many devices, whose task is going to send it.
+        Change the desired properties of many devices; their task's steps send them.
 
         Raises:
             Invalid: it would be too much for one of them.
@@ -197,24 +204,25 @@ class Shadows:
     ) -> None:
         def decide(lane: Lane, changes: Changes, prior: PriorState) -> None:
             services = changes.live_services(lane, prior.services)
-            for service in self._set_desired(scope_id, merge, services, lane):
+            for service in self._set_desired(
+                scope_id, merge, services, lane, changes.now
+            ):
                 self.reconciler.defer_to_task(service, lane, changes)
 
         try:
-            await self.store.change_lane(device_id, decide, _SHADOW_LOOKUP)
+            await self.lanes.change(device_id, decide, _SHADOW_LOOKUP)
         except Invalid as error:
             detail = f"Device {device_id}: {error.detail}"
             raise Invalid(detail, pointer="/targets") from None
 
     # By itself
 
-    def on_commit(self, changes: Changes) -> None:
-        """Notice in what was written that a service is to be compared again."""
-        if any(service.needs_reconcile for service in changes.services.values()):
-            self.wakeup.set()
+    def on_shadows_due(self, _notice: ChangeNotice) -> None:
+        """Reconcile services soon."""
+        self.wakeup.set()
 
     async def reconcile_due(self) -> int:
-        """Compare every service again that is due, or whose device is there again."""
+        """Reconcile every service that is due, or whose device is online again."""
         self.wakeup.clear()
         total = 0
         while services := await self._find_due():
@@ -240,9 +248,7 @@ class Shadows:
             self.reconciler.reconcile(service, lane, changes)
             return True
 
-        return await self.polling.change_and_deliver(
-            due.device_id, decide, _SHADOW_LOOKUP
-        )
+        return await self.lanes.change(due.device_id, decide, _SHADOW_LOOKUP)
 
 
 def _check_version(
@@ -274,5 +280,5 @@ def _keys_to_read(
 
 
 def _snapshot(services: Mapping[str, Service]) -> list[Service]:
-    """Return services as they stand now; they go on changing."""
+    """Return copies of the services: the live ones go on changing."""
     return [attrs.evolve(services[name]) for name in sorted(services)]

@@ -9,7 +9,6 @@ import attrs
 from pushserver.clock import Clock
 from pushserver.errors import NotFound
 from pushserver.model.change_notice import ChangeNotice
-from pushserver.model.changes import Changes
 from pushserver.model.event import Event
 from pushserver.model.ids import IdGenerator
 from pushserver.model.subscription import PingResult, Subscription, SubscriptionFilter
@@ -85,24 +84,22 @@ class SubscriptionRegistry:
     def __iter__(self) -> Iterator[Subscription]:
         return iter(list(self._by_id.values()))
 
-    def on_commit(self, changes: Changes) -> None:
-        """Ring for the subscriptions that want something of what was written."""
-        if not changes.events:
-            return
+    def on_events(self, notice: ChangeNotice) -> None:
+        """Wake the subscriptions for which events were written."""
         for subscription in self._by_id.values():
-            event_filter = subscription.event_filter
-            if any(
-                event.scope_id == subscription.scope_id
-                and self.matches(event_filter, event)
-                for event in changes.events
-            ):
+            if notice.everything or self._is_concerned(subscription, notice):
                 self.notify(subscription.id)
 
-    def on_notice(self, notice: ChangeNotice) -> None:
-        """Ring for the subscriptions for which other servers wrote something."""
-        for subscription in self._by_id.values():
-            if notice.everything or subscription.scope_id in notice.events:
-                self.notify(subscription.id)
+    def _is_concerned(self, subscription: Subscription, notice: ChangeNotice) -> bool:
+        """Tell whether an event matches; of another server only scopes are known."""
+        if subscription.scope_id not in notice.events:
+            return False
+        event_filter = subscription.event_filter
+        return not notice.new_events or any(
+            event.scope_id == subscription.scope_id
+            and self.matches(event_filter, event)
+            for event in notice.new_events
+        )
 
     def notify(self, subscription_id: int) -> None:
         """Have the subscription looked after now."""

@@ -1,4 +1,4 @@
-"""Carries tasks out: who begins next, when to pause, and when it is over."""
+"""Runs tasks: starts their operations, pauses and finishes them."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -7,19 +7,21 @@ from contextlib import contextmanager
 import attrs
 
 from pushserver.clock import SECOND, Clock
+from pushserver.model.change_notice import ChangeNotice
 from pushserver.model.changes import Changes
 from pushserver.model.lane import Lane
 from pushserver.model.operation import Operation
 from pushserver.model.task import OperationCounts, Task, TaskState
+from pushserver.services.lanes import Lanes
 from pushserver.services.operations import BATCH_SIZE, Operations
 from pushserver.storage.base import Store
 from pushserver.storage.commands import NO_DEVICE, PriorState
 
-#: Of one task so many batches are moved before the next task has its turn.
+#: Batches of one task before the next task has its turn.
 MAX_BATCHES = 10
-#: How long between two looks for devices that are gone.
+#: Microseconds between two checks for devices that are gone.
 GONE_CHECK_INTERVAL = 10 * SECOND
-#: Nobody takes so long to write a task's operations.
+#: Microseconds after which a task that is still PREPARING was abandoned.
 PREPARE_TIMEOUT = 600 * SECOND
 _LATE_REASON = "The device did not come in time, or is gone."
 
@@ -37,6 +39,7 @@ class TaskScheduler:
     """
 
     store: Store
+    lanes: Lanes
     operations: Operations
     clock: Clock
     default_hold: int
@@ -46,21 +49,19 @@ class TaskScheduler:
 
     @contextmanager
     def preparing(self, task_id: int) -> Iterator[None]:
-        """Let a task be while its operations are being written."""
+        """Leave a task alone while its operations are being written."""
         self._preparing_ids.add(task_id)
         try:
             yield
         finally:
             self._preparing_ids.discard(task_id)
 
-    def on_commit(self, changes: Changes) -> None:
-        """Notice in what was written that an operation of a task has ended."""
-        for operation in changes.operations.values():
-            if operation.task_id is not None and not operation.is_running:
-                self.wakeup.set()
+    def on_tasks_due(self, _notice: ChangeNotice) -> None:
+        """Advance tasks soon."""
+        self.wakeup.set()
 
     async def advance(self) -> int:
-        """Move every task on; return how many operations began or ended by that."""
+        """Advance every task; return how many operations were started or ended."""
         self.wakeup.clear()
         done = 0
         for task in await self.store.tasks.active_tasks():
@@ -74,13 +75,13 @@ class TaskScheduler:
         return done
 
     async def _drop_unfinished(self, task: Task) -> int:
-        """Drop a task that was left half written: nobody was told of it."""
+        """Delete a task that was left half written; its program got no answer."""
         done = 0
         if (
             self.store.is_shared
             and task.created_at + PREPARE_TIMEOUT > self.clock.now()
         ):
-            # Another server may be at it.
+            # Another server may be writing its operations.
             return done
         while task.id not in self._preparing_ids:
             done += 1
@@ -95,9 +96,9 @@ class TaskScheduler:
             return
 
         def decide(_lane: Lane, changes: Changes, _prior: PriorState) -> None:
-            changes.finish_task(task, counts, self.clock.now())
+            changes.finish_task(task, counts, changes.now)
 
-        await self.store.change_lane(NO_DEVICE, decide)
+        await self.lanes.change(NO_DEVICE, decide)
         self._checked_at.pop(task.id, None)
 
     async def _advance(self, task: Task) -> int:
@@ -112,7 +113,7 @@ class TaskScheduler:
         return done
 
     async def _advance_batch(self, stale_task: Task) -> int:
-        """Move one batch, by how the task stands now; return how many were moved."""
+        """Advance one batch by the task's present state; return how many operations."""
         task = await self.store.tasks.find_task(stale_task.scope_id, stale_task.id)
         if task is None or task.state is not TaskState.RUNNING:
             return 0
@@ -135,7 +136,7 @@ class TaskScheduler:
         await self.store.tasks.update_task_if_unchanged(task, paused)
 
     async def _start_operations(self, task: Task, counts: OperationCounts) -> int:
-        """Queue the first step on devices that are there, as far as there is room."""
+        """Queue the first step on online devices, within the task's concurrency."""
         free_slots = BATCH_SIZE
         if task.concurrency is not None:
             free_slots = min(free_slots, task.concurrency - counts.running)
@@ -147,7 +148,7 @@ class TaskScheduler:
         return await self.operations.queue_steps(first_steps)
 
     async def _end_hopeless(self, task: Task) -> int:
-        """End a batch of what has waited for too long, or now and then of the gone."""
+        """End a batch of operations that expired, or whose devices are gone."""
         now = self.clock.now()
         has_expired = task.expires_at <= now
         if (

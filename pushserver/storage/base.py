@@ -7,13 +7,11 @@ caller is cancelled.
 """
 
 import asyncio
-from collections.abc import Callable
 from typing import Protocol
 
-from pushserver.model.change_notice import ChangeNotice
-from pushserver.model.changes import Changes
 from pushserver.model.event import EventType
 from pushserver.model.ids import IdGenerator
+from pushserver.storage.change_feed import ChangeFeed
 from pushserver.storage.commands import CommandStore
 from pushserver.storage.devices import DeviceStore
 from pushserver.storage.history import CommandHistory
@@ -83,8 +81,13 @@ class Store(
     def outdated(self) -> asyncio.Event:
         """Is set when the schema has become too new for this release."""
 
-    def add_notice_listener(self, listener: Callable[[ChangeNotice], None]) -> None:
-        """Call *listener* with what other servers changed."""
+    @property
+    def feed(self) -> ChangeFeed:
+        """
+        What was committed here and, if others share the store, by other servers.
+
+        A commit is published once it is on disk, before its callers hear of it.
+        """
 
     async def sync_notices(self) -> None:
         """
@@ -104,9 +107,6 @@ class Store(
 
     async def purge_idempotency_keys(self, *, before: int) -> int:
         """Delete idempotency keys used before *before*; return how many."""
-
-    def add_commit_observer(self, observer: Callable[[Changes], None]) -> None:
-        """Call *observer* with the changes, right after each commit."""
 
     async def close(self) -> None:
         """Write what waits for its commit, then close."""

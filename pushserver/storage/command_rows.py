@@ -9,9 +9,9 @@ from pushserver.model.command import (
     Delivery,
     DeliveryOutcome,
     MatchedBy,
-    Order,
     Result,
 )
+from pushserver.model.order import Order
 from pushserver.model.state import CommandState
 from pushserver.storage.table import BLOB, FLAG, Column, Join, Table, enum_codec
 

@@ -9,10 +9,11 @@ from typing import Protocol, TypeVar
 import attrs
 
 from pushserver.model.changes import Changes
-from pushserver.model.command import Command, Delivery, Order
+from pushserver.model.command import Command, Delivery
 from pushserver.model.idempotency import IdempotencyKey, IdempotencyRecord
 from pushserver.model.lane import Lane
 from pushserver.model.operation import Operation
+from pushserver.model.order import Order
 from pushserver.model.queue_status import QueueStatus
 from pushserver.model.shadow import Service
 

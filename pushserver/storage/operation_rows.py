@@ -3,7 +3,6 @@
 from typing import Any
 
 from pushserver.model.catalogue import DeliveryGuarantee
-from pushserver.model.command import Order
 from pushserver.model.command_request import CommandRequest, Step
 from pushserver.model.operation import (
     Notification,
@@ -13,6 +12,7 @@ from pushserver.model.operation import (
     OperationDescriptor,
     OperationStatus,
 )
+from pushserver.model.order import Order
 from pushserver.storage.command_rows import ORDERS
 from pushserver.storage.table import FLAG, Column, Table, enum_codec
 

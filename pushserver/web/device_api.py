@@ -16,8 +16,8 @@ from aiohttp import web
 from pushserver.dialects.controlid.push import poll_response
 from pushserver.errors import Unavailable
 from pushserver.model.device import Device
-from pushserver.model.lane import InFlight
 from pushserver.services.held_polls import Poll
+from pushserver.services.polling import PollAnswer
 from pushserver.services.result_intake import PostedResult
 from pushserver.web.body import Body, read_body
 from pushserver.web.device_url import (
@@ -51,7 +51,7 @@ STORE_RETRY_INTERVAL = 0.5
 async def dispatch_any_path(
     services: Services, request: web.Request
 ) -> web.StreamResponse:
-    """Answer what came to any other address."""
+    """Dispatch a request to any other address."""
     call, key = parse_call(request.method, request.path)
     if call is DeviceCall.PUSH:
         return await _poll(services, request, key)
@@ -81,27 +81,27 @@ async def _poll(
     )
     if hold > 0:
         request[CANCEL_ON_DISCONNECT] = True
-    in_flight = await _next_command(services, device, poll, hold, busy)
+    answer = await _next_command(services, device, poll, hold, busy)
     if hold > 0:
         request[CANCEL_ON_DISCONNECT] = False
-    if in_flight is None:
+    if answer is None:
         return _answer_idle_poll(services)
-    return await _send_command(request, services, in_flight)
+    return await _send_command(request, services, answer)
 
 
 async def _next_command(
     services: Services, device: Device, poll: Poll, hold: int, busy: bool
-) -> InFlight | None:
+) -> PollAnswer | None:
     """Hand out what waits, or hold the poll until something does."""
     started_ns = time.monotonic_ns()
     try:
-        in_flight = await services.polling.poll(poll, hold, has_work=busy)
+        answer = await services.polling.poll(poll, hold, has_work=busy)
     except asyncio.CancelledError:
         if hold > 0 and not services.holds.is_closed:
             device.record_hang_up((time.monotonic_ns() - started_ns) // 1000)
         raise
-    device.was_last_poll_idle = in_flight is None and hold <= 0
-    return in_flight
+    device.was_last_poll_idle = answer is None and hold <= 0
+    return answer
 
 
 def _answer_idle_poll(services: Services) -> web.StreamResponse:
@@ -113,7 +113,7 @@ def _answer_idle_poll(services: Services) -> web.StreamResponse:
 def _record_refused(
     request: web.Request, services: Services, device_id: int, body: bytes
 ) -> web.StreamResponse:
-    """Answer as if idle; what the device sent is kept for whoever looks."""
+    """Answer as if idle, and keep the request for administrators to see."""
     record_unknown_request(request, services, device_id, body)
     return idle_poll_response()
 
@@ -124,34 +124,33 @@ def _is_connected(request: web.Request) -> bool:
 
 
 async def _send_command(
-    request: web.Request, services: Services, in_flight: InFlight
+    request: web.Request, services: Services, answer: PollAnswer
 ) -> web.StreamResponse:
     """Send the command; a hand-out of which no byte could be written is no attempt."""
-    try:
-        order = await services.polling.load_order(in_flight)
-    except (Unavailable, asyncio.CancelledError) as error:
-        services.polling.requeue(in_flight)
-        if isinstance(error, Unavailable):
+    command = answer.in_flight.command
+    with answer:
+        try:
+            order = command.order or await services.store.read_order(command.id)
+        except Unavailable:
             return make_response()
-        raise
-    if not _is_connected(request):
-        services.polling.requeue(in_flight)
-        return make_response()
-    response = make_response(poll_response(order), content_type="application/json")
-    try:
-        await response.prepare(request)
-        await response.write_eof()
-    except ConnectionError:
-        # It broke off amid a long answer: the device may have read enough of it.
-        add_log_fields(request, device_id=in_flight.command.device_id, broken_off=True)
-        return response
-    services.polling.mark_written(in_flight)
+        if not _is_connected(request):
+            return make_response()
+        response = make_response(poll_response(order), content_type="application/json")
+        answer.has_begun = True
+        try:
+            await response.prepare(request)
+            await response.write_eof()
+        except ConnectionError:
+            # The device may have read enough of a long answer that broke off.
+            add_log_fields(request, device_id=command.device_id, broken_off=True)
+            return response
+        answer.is_written = True
     add_log_fields(
         request,
-        device_id=in_flight.command.device_id,
-        command_id=in_flight.command.id,
-        state=in_flight.command.state,
-        endpoint=in_flight.command.endpoint,
+        device_id=command.device_id,
+        command_id=command.id,
+        state=command.state,
+        endpoint=command.endpoint,
     )
     return response
 
@@ -184,7 +183,7 @@ async def _receive_result(
 async def _admit_device(
     services: Services, device_id: int, key: str | None, address: str | None
 ) -> Device | None:
-    """Meet who posts a result: another server may have adopted it a moment ago."""
+    """Admit a device that posts; another server may have adopted it a moment ago."""
     fleet = services.fleet
     device = fleet.admit(device_id, key, address)
     if device is None:
@@ -218,7 +217,7 @@ def _header(request: web.Request, name: str) -> str | None:
 async def _retry_while_unavailable(
     services: Services, attempt: Callable[[], Awaitable[T]]
 ) -> T:
-    """Do what a result needs, waiting for a store that is away: 200 would be a lie."""
+    """Retry while the store is away: 200 must mean that the result is stored."""
     until = time.monotonic() + STORE_WAIT
     while True:
         try:

@@ -9,6 +9,7 @@ from pushserver.services.completion_waiters import CompletionWaiters
 from pushserver.services.event_interest import EventInterest
 from pushserver.services.fleet_admin import FleetAdmin
 from pushserver.services.held_polls import HeldPolls
+from pushserver.services.lanes import Lanes
 from pushserver.services.notifications import Notifications
 from pushserver.services.operations import Operations
 from pushserver.services.polling import Polling
@@ -38,6 +39,7 @@ class Services:
     fleet: FleetAdmin
     cluster_sync: ClusterSync
     holds: HeldPolls
+    lanes: Lanes
     polling: Polling
     queue: Queue
     retention: Retention

@@ -20,7 +20,7 @@ LATER = START + 7 * SECOND
 
 def new_changes(interest: dict[int, frozenset[EventType]] = ALL_EVENTS) -> Changes:
     """Return changes in which decisions record what they do."""
-    return Changes(new_id, interest)
+    return Changes(new_id, START, interest)
 
 
 def command_payloads(events: Iterable[Event]) -> list[CommandPayload]:

@@ -5,9 +5,10 @@ from typing import Any
 from pushserver.clock import SECOND
 from pushserver.model.catalogue import DeliveryGuarantee
 from pushserver.model.changes import Changes
-from pushserver.model.command import Command, Delivery, Order, Result
+from pushserver.model.command import Command, Delivery, Result
 from pushserver.model.ids import IdGenerator
 from pushserver.model.lane import InFlight, Lane
+from pushserver.model.order import Order
 from pushserver.model.parsed_result import ParsedResult
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.state import CommandState
@@ -100,7 +101,7 @@ def lane_with(*commands: Command) -> Lane:
     """Return a lane in which *commands* wait."""
     lane = Lane(DEVICE)
     for one in commands:
-        enqueue(lane, one, Changes(new_id))
+        enqueue(lane, one, Changes(new_id, START))
     return lane
 
 
@@ -115,8 +116,8 @@ def poll_lane(
     """Let the lane's device poll at *now*."""
     return hand_out(
         lane,
-        lambda of: delivery(of, uuid=uuid, sent_at=now),
-        Changes(new_id) if changes is None else changes,
+        lambda of, _id, at: delivery(of, uuid=uuid, sent_at=at),
+        Changes(new_id, START) if changes is None else changes,
         now=now,
         grace=grace,
     )

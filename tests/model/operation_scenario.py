@@ -81,7 +81,7 @@ class OperationScenario:
 
     operation: Operation
     lane: Lane = attrs.Factory(lambda: Lane(DEVICE))
-    changes: Changes = attrs.Factory(lambda: Changes(new_id))
+    changes: Changes = attrs.Factory(lambda: Changes(new_id, START))
     now: int = START
 
     @property

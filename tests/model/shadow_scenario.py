@@ -42,7 +42,7 @@ class ShadowScenario:
 
     service: Service = attrs.Factory(service)
     lane: Lane = attrs.Factory(lambda: Lane(DEVICE))
-    changes: Changes = attrs.Factory(lambda: Changes(new_id, SHADOW_INTEREST))
+    changes: Changes = attrs.Factory(lambda: Changes(new_id, START, SHADOW_INTEREST))
     now: int = START
 
     @property

@@ -5,6 +5,7 @@ import pytest
 
 from pushserver.clock import SECOND
 from pushserver.model.changes import Changes
+from pushserver.model.command_events import apply_event
 from pushserver.model.event import CommandPayload, EventType, ResultPayload
 from pushserver.model.lane import Lane
 from pushserver.model.scope import DEFAULT_SCOPE_ID
@@ -193,7 +194,7 @@ def test_every_transition(turn: CommandEvent) -> None:
     transition = TRANSITIONS[turn]
     for source in transition.sources:
         changes, one = new_changes(), command(state=source, transition_count=5)
-        changes.apply_event(one, turn, LATER)
+        apply_event(one, turn, LATER, changes)
 
         assert [(6, transition.target)] == command_states(changes)
         assert [LATER] == [event.at for event in changes.events]

@@ -36,7 +36,7 @@ def answer(
     lane: Lane, of: Delivery, for_: Command, *, failed: bool = False, at: int = LATER
 ) -> tuple[Result, Changes]:
     """Let a result for the delivery *of* arrive."""
-    came, changes = result(command_id=for_.id, received_at=at), Changes(new_id)
+    came, changes = result(command_id=for_.id, received_at=at), Changes(new_id, START)
     apply_result(
         lane, for_, of, changes, result=came, parsed_result=parsed_result(failed)
     )
@@ -79,7 +79,7 @@ def test_from_delivered() -> None:
     lane = lane_with(queued)
     in_flight = poll_command(lane)
     in_flight.written_at = START + 1
-    record_written(lane, in_flight, Changes(new_id))
+    record_written(lane, in_flight, Changes(new_id, START))
 
     answer(lane, in_flight.delivery, queued)
 
@@ -107,7 +107,7 @@ def test_from_timeout() -> None:
     door = at_most_once_command()
     lane = lane_with(door)
     in_flight = poll_command(lane)
-    apply_deadlines(lane, Changes(new_id), now=START + TIMEOUT)
+    apply_deadlines(lane, Changes(new_id, START), now=START + TIMEOUT)
     assert CommandState.TIMEOUT is door.state
 
     _, changes = answer(lane, in_flight.delivery, door, at=START + 2 * TIMEOUT)
@@ -125,7 +125,7 @@ def test_from_waiting_again() -> None:
     queued = command()
     lane = lane_with(queued)
     in_flight = poll_command(lane)
-    give_up_in_flight(lane, Changes(new_id), now=START + GRACE)
+    give_up_in_flight(lane, Changes(new_id, START), now=START + GRACE)
     assert CommandState.PENDING is queued.state
 
     answer(lane, in_flight.delivery, queued)
@@ -172,7 +172,7 @@ def test_second_result() -> None:
 
     _, changes = answer(lane, in_flight.delivery, queued, failed=True, at=LATER + 1)
 
-    assert Changes(new_id) == changes
+    assert Changes(new_id, START) == changes
     assert (CommandState.SUCCESSFUL, first.id, LATER) == (
         queued.state,
         queued.result_id,
@@ -190,7 +190,7 @@ def test_result_of_a_closed_delivery() -> None:
 
     _, changes = answer(lane, second, queued, failed=True)
 
-    assert Changes(new_id) == changes
+    assert Changes(new_id, START) == changes
     assert (CommandState.SUCCESSFUL, DeliveryOutcome.CLOSED) == (
         queued.state,
         second.outcome,
@@ -209,9 +209,9 @@ def test_next_follows() -> None:
 def test_given_up_while_waiting() -> None:
     """A waiting command with an attempt behind it can be ended as TIMEOUT."""
     queued = command()
-    lane, changes = lane_with(queued), Changes(new_id)
+    lane, changes = lane_with(queued), Changes(new_id, START)
     poll_command(lane)
-    give_up_in_flight(lane, Changes(new_id), now=START + GRACE)
+    give_up_in_flight(lane, Changes(new_id, START), now=START + GRACE)
 
     assert not cancel_command(lane, queued, changes, now=LATER)
     give_up_waiting(lane, queued, changes, now=LATER)

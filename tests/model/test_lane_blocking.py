@@ -21,7 +21,7 @@ from tests.model.factories import (
 def given_up(lane: Lane, *, uuid: str | None = None) -> Lane:
     """Let the lane's first command be handed out and given up after the grace."""
     poll_command(lane, uuid=uuid)
-    give_up_in_flight(lane, Changes(new_id), now=START + GRACE)
+    give_up_in_flight(lane, Changes(new_id, START), now=START + GRACE)
     return lane
 
 
@@ -70,7 +70,7 @@ def test_runs_from_the_write() -> None:
     first, second = at_most_once_command(), at_most_once_command()
     lane = lane_with(first, second)
     poll_command(lane).written_at = START + 3 * SECOND
-    give_up_in_flight(lane, Changes(new_id), now=START + 8 * SECOND)
+    give_up_in_flight(lane, Changes(new_id, START), now=START + 8 * SECOND)
 
     assert poll_lane(lane, START + TIMEOUT) is None
     assert poll_lane(lane, START + TIMEOUT + 3 * SECOND) is not None
@@ -84,7 +84,7 @@ def test_expires_while_it_waits() -> None:
     )
     lane = given_up(lane_with(first, second))
 
-    apply_deadlines(lane, Changes(new_id), now=START + 30 * SECOND)
+    apply_deadlines(lane, Changes(new_id, START), now=START + 30 * SECOND)
 
     assert CommandState.EXPIRED is second.state
 
@@ -95,7 +95,7 @@ def test_forgotten_in_time() -> None:
     assert not lane.is_empty
     assert START + TIMEOUT == lane.next_deadline_at()
 
-    apply_deadlines(lane, Changes(new_id), now=START + TIMEOUT)
+    apply_deadlines(lane, Changes(new_id, START), now=START + TIMEOUT)
 
     assert lane.is_empty
 
@@ -105,7 +105,7 @@ def test_several_endpoints() -> None:
     first, screen = at_most_once_command(), at_most_once_command("message_to_screen")
     lane = given_up(lane_with(first, screen))
     poll_command(lane, START + GRACE)
-    give_up_in_flight(lane, Changes(new_id), now=START + 2 * GRACE)
+    give_up_in_flight(lane, Changes(new_id, START), now=START + 2 * GRACE)
     again, other = at_most_once_command(), at_most_once_command("message_to_screen")
     lane.insert(again)
     lane.insert(other)
@@ -120,7 +120,7 @@ def test_a_second_attempt_prolongs() -> None:
     queued, other = command(max_attempts=2), command()
     lane = given_up(lane_with(queued, other))
     poll_command(lane, START + GRACE)
-    give_up_in_flight(lane, Changes(new_id), now=START + 2 * GRACE)
+    give_up_in_flight(lane, Changes(new_id, START), now=START + 2 * GRACE)
 
     assert CommandState.TIMEOUT is queued.state
     assert poll_lane(lane, START + TIMEOUT) is None

@@ -36,10 +36,10 @@ def test_waiting(jump: int) -> None:
     door = at_most_once_command(expires_at=START + 30 * SECOND)
     lane, now = shifted(lane_with(door), jump), START + jump
 
-    apply_deadlines(lane, Changes(new_id), now=now + 30 * SECOND - 1)
+    apply_deadlines(lane, Changes(new_id, START), now=now + 30 * SECOND - 1)
     assert CommandState.PENDING is door.state
 
-    apply_deadlines(lane, Changes(new_id), now=now + 30 * SECOND)
+    apply_deadlines(lane, Changes(new_id, START), now=now + 30 * SECOND)
     assert CommandState.EXPIRED is state_of(door)
 
 
@@ -65,10 +65,10 @@ def test_expiry_in_flight(jump: int) -> None:
     poll_command(lane)
     shifted(lane, jump)
 
-    give_up_in_flight(lane, Changes(new_id), now=START + jump + GRACE)
+    give_up_in_flight(lane, Changes(new_id, START), now=START + jump + GRACE)
     assert CommandState.PENDING is queued.state
 
-    apply_deadlines(lane, Changes(new_id), now=START + jump + 60 * SECOND)
+    apply_deadlines(lane, Changes(new_id, START), now=START + jump + 60 * SECOND)
     assert CommandState.TIMEOUT is state_of(queued)
 
 
@@ -81,7 +81,7 @@ def test_held_back(jump: int) -> None:
     )
     lane = lane_with(first, second)
     poll_command(lane)
-    give_up_in_flight(lane, Changes(new_id), now=START + GRACE)
+    give_up_in_flight(lane, Changes(new_id, START), now=START + GRACE)
     shifted(lane, jump)
 
     assert poll_lane(lane, START + jump + TIMEOUT - 1) is None

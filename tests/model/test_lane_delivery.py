@@ -28,7 +28,7 @@ from tests.model.factories import (
 def test_delivery() -> None:
     """A poll gets the command: it is SENT, in its first attempt, with a delivery."""
     queued = command()
-    lane, changes = lane_with(queued), Changes(new_id)
+    lane, changes = lane_with(queued), Changes(new_id, START)
 
     in_flight = poll_lane(lane, START + 1, uuid="u1", changes=changes)
 
@@ -47,11 +47,11 @@ def test_delivery() -> None:
 
 def test_nothing_waits() -> None:
     """A poll of a device for which nothing waits gets nothing and changes nothing."""
-    lane, changes = lane_with(), Changes(new_id)
+    lane, changes = lane_with(), Changes(new_id, START)
 
     assert lane.is_idle(START, GRACE)
     assert poll_lane(lane, START, changes=changes) is None
-    assert Changes(new_id) == changes
+    assert Changes(new_id, START) == changes
 
 
 def test_one_in_flight() -> None:
@@ -108,7 +108,7 @@ def test_next_change() -> None:
 def test_expired() -> None:
     """A command that waited for too long is EXPIRED, and the next one is handed out."""
     old, new = at_most_once_command(expires_at=START + 30 * SECOND), command()
-    lane, changes = lane_with(old, new), Changes(new_id)
+    lane, changes = lane_with(old, new), Changes(new_id, START)
 
     in_flight = poll_lane(lane, START + 30 * SECOND, changes=changes)
 
@@ -140,7 +140,7 @@ def test_expires_to_the_microsecond() -> None:
 def test_withdraw(delivery: DeliveryGuarantee) -> None:
     """A hand-out of which no byte was written is undone: it was no attempt."""
     queued = command(guarantee=delivery, max_attempts=1)
-    lane, changes = lane_with(queued), Changes(new_id)
+    lane, changes = lane_with(queued), Changes(new_id, START)
     in_flight = poll_command(lane)
 
     revert_hand_out(lane, in_flight, changes, now=START + 1)
@@ -161,34 +161,34 @@ def test_revert_keeps_position() -> None:
     lane = lane_with(first, command())
     in_flight = poll_command(lane)
 
-    revert_hand_out(lane, in_flight, Changes(new_id), now=START)
+    revert_hand_out(lane, in_flight, Changes(new_id, START), now=START)
 
     assert first is lane.waiting[0]
 
     in_flight = poll_command(lane)
     urgent = command(priority=1)
     lane.insert(urgent)
-    revert_hand_out(lane, in_flight, Changes(new_id), now=START)
+    revert_hand_out(lane, in_flight, Changes(new_id, START), now=START)
 
     assert [urgent, first] == lane.waiting[:2]
 
 
 def test_withdraw_too_late() -> None:
     """A hand-out that is not in flight any more is not taken back."""
-    lane, changes = lane_with(command()), Changes(new_id)
+    lane, changes = lane_with(command()), Changes(new_id, START)
     in_flight = poll_command(lane)
     poll_command(lane, START + GRACE)
 
     revert_hand_out(lane, in_flight, changes, now=START + GRACE)
 
-    assert Changes(new_id) == changes
+    assert Changes(new_id, START) == changes
 
 
 def test_withdrawn_then_expired() -> None:
     """Without an attempt behind it a command that was taken back is EXPIRED."""
     queued = at_most_once_command(expires_at=START + 30 * SECOND)
     lane = lane_with(queued)
-    revert_hand_out(lane, poll_command(lane), Changes(new_id), now=START + 1)
+    revert_hand_out(lane, poll_command(lane), Changes(new_id, START), now=START + 1)
 
     poll_lane(lane, START + 30 * SECOND)
 
@@ -198,7 +198,7 @@ def test_withdrawn_then_expired() -> None:
 def test_cancel() -> None:
     """A command that was never handed out can be canceled."""
     queued = command()
-    lane, changes = lane_with(queued), Changes(new_id)
+    lane, changes = lane_with(queued), Changes(new_id, START)
 
     assert cancel_command(lane, queued, changes, now=START + 1)
     assert (CommandState.CANCELED, START + 1) == (queued.state, queued.finished_at)
@@ -209,13 +209,13 @@ def test_cancel() -> None:
 def test_cancel_refused() -> None:
     """A command that was handed out, even if it waits again, cannot be canceled."""
     queued = command()
-    lane, changes = lane_with(queued), Changes(new_id)
+    lane, changes = lane_with(queued), Changes(new_id, START)
     poll_command(lane)
 
     assert not cancel_command(lane, queued, changes, now=START)
 
-    give_up_in_flight(lane, Changes(new_id), now=START + GRACE)
+    give_up_in_flight(lane, Changes(new_id, START), now=START + GRACE)
 
     assert not cancel_command(lane, queued, changes, now=START + GRACE)
-    assert Changes(new_id) == changes
+    assert Changes(new_id, START) == changes
     assert CommandState.PENDING is queued.state

@@ -79,7 +79,7 @@ def test_grace_ends_with_the_timeout() -> None:
 
 def test_written() -> None:
     """The write makes it DELIVERED, at the time of the write."""
-    lane, changes = lane_with(command()), Changes(new_id)
+    lane, changes = lane_with(command()), Changes(new_id, START)
     in_flight = poll_command(lane)
     in_flight.written_at = START + 1
 
@@ -98,24 +98,24 @@ def test_late_written_is_ignored() -> None:
     """
     Recording that an answer was written changes nothing after a result or a give-up.
     """
-    lane, changes = lane_with(command(), command()), Changes(new_id)
+    lane, changes = lane_with(command(), command()), Changes(new_id, START)
     in_flight = poll_command(lane)
     in_flight.written_at = START + 1
     poll_command(lane, START + GRACE + 1)
 
     record_written(lane, in_flight, changes)
 
-    assert Changes(new_id) == changes
+    assert Changes(new_id, START) == changes
     assert START + 1 == in_flight.delivery.delivered_at
 
 
 def test_unwritten_is_not_recorded() -> None:
     """Nothing is recorded while the last byte is not written."""
-    lane, changes = lane_with(command()), Changes(new_id)
+    lane, changes = lane_with(command()), Changes(new_id, START)
 
     record_written(lane, poll_command(lane), changes)
 
-    assert Changes(new_id) == changes
+    assert Changes(new_id, START) == changes
 
 
 def test_at_most_once() -> None:
@@ -155,15 +155,15 @@ def test_no_answer() -> None:
     lane = lane_with(again)
     poll_command(lane)
 
-    apply_deadlines(lane, Changes(new_id), now=START + TIMEOUT - 1)
+    apply_deadlines(lane, Changes(new_id, START), now=START + TIMEOUT - 1)
     assert CommandState.SENT is again.state
 
-    apply_deadlines(lane, Changes(new_id), now=START + TIMEOUT)
+    apply_deadlines(lane, Changes(new_id, START), now=START + TIMEOUT)
     assert (CommandState.PENDING, None) == (again.state, lane.in_flight)
 
     lane = lane_with(door)
     poll_command(lane)
-    apply_deadlines(lane, Changes(new_id), now=START + TIMEOUT)
+    apply_deadlines(lane, Changes(new_id, START), now=START + TIMEOUT)
     assert (CommandState.TIMEOUT, None) == (door.state, lane.in_flight)
 
 
@@ -175,12 +175,12 @@ def test_arriving_suspends_both() -> None:
     in_flight.arriving_results = 1
 
     assert poll_lane(lane, START + 10 * TIMEOUT) is None
-    apply_deadlines(lane, Changes(new_id), now=START + 10 * TIMEOUT)
+    apply_deadlines(lane, Changes(new_id, START), now=START + 10 * TIMEOUT)
     assert lane.in_flight is in_flight
     assert NEVER == lane.next_change_at(START, GRACE)
 
     in_flight.arriving_results = 0
-    apply_deadlines(lane, Changes(new_id), now=START + 10 * TIMEOUT)
+    apply_deadlines(lane, Changes(new_id, START), now=START + 10 * TIMEOUT)
 
     assert lane.in_flight is None
 
@@ -190,10 +190,10 @@ def test_expires_with_an_attempt_behind() -> None:
     queued = command(expires_at=START + 30 * SECOND)
     lane = lane_with(queued)
     poll_command(lane)
-    give_up_in_flight(lane, Changes(new_id), now=START + 10 * SECOND)
+    give_up_in_flight(lane, Changes(new_id, START), now=START + 10 * SECOND)
     assert CommandState.PENDING is queued.state
 
-    apply_deadlines(lane, Changes(new_id), now=START + 30 * SECOND)
+    apply_deadlines(lane, Changes(new_id, START), now=START + 30 * SECOND)
 
     assert (CommandState.TIMEOUT, START + 30 * SECOND) == (
         queued.state,
@@ -207,10 +207,10 @@ def test_expires_never_handed_out() -> None:
     queued = command(expires_at=START + 30 * SECOND)
     lane = lane_with(queued)
 
-    apply_deadlines(lane, Changes(new_id), now=START + 30 * SECOND - 1)
+    apply_deadlines(lane, Changes(new_id, START), now=START + 30 * SECOND - 1)
     assert CommandState.PENDING is queued.state
 
-    apply_deadlines(lane, Changes(new_id), now=START + 30 * SECOND)
+    apply_deadlines(lane, Changes(new_id, START), now=START + 30 * SECOND)
     assert CommandState.EXPIRED is state_of(queued)
 
 
@@ -220,7 +220,7 @@ def test_expires_in_flight() -> None:
     lane = lane_with(queued)
     poll_command(lane)
 
-    apply_deadlines(lane, Changes(new_id), now=START + 60 * SECOND)
+    apply_deadlines(lane, Changes(new_id, START), now=START + 60 * SECOND)
     assert CommandState.SENT is queued.state
 
     assert poll_lane(lane, START + 60 * SECOND) is None
@@ -241,8 +241,8 @@ def test_deadlines() -> None:
 
 def test_nothing_in_flight() -> None:
     """Giving up when nothing is in flight changes nothing."""
-    changes = Changes(new_id)
+    changes = Changes(new_id, START)
 
     give_up_in_flight(lane_with(command()), changes, now=START)
 
-    assert Changes(new_id) == changes
+    assert Changes(new_id, START) == changes

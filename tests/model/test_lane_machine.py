@@ -69,7 +69,7 @@ class DeviceLife(RuleBasedStateMachine):
 
     def apply(self, step: Any) -> None:
         """Take one step and compare what it recorded with what changed."""
-        changes = Changes(new_id)
+        changes = Changes(new_id, START)
         step(changes)
         for move in changes.transitions:
             assert (
@@ -127,9 +127,9 @@ class DeviceLife(RuleBasedStateMachine):
             self.deliveries.append(in_flight.delivery)
             self.check_order(in_flight.command)
 
-    def _delivery(self, of: Command) -> Delivery:
+    def _delivery(self, of: Command, _delivery_id: int, now: int) -> Delivery:
         uuid = f"u{len(self.deliveries)}" if self.with_uuid else None
-        return delivery(of, uuid=uuid, sent_at=self.now)
+        return delivery(of, uuid=uuid, sent_at=now)
 
     def check_order(self, chosen: Command) -> None:
         """Nobody who could have gone before it waits."""

@@ -13,6 +13,7 @@ from pushserver.model.lane import InFlight
 from pushserver.model.parsed_result import ParsedResult
 from pushserver.model.transitions import apply_result, give_up_in_flight
 from pushserver.model.upgrade import DeviceUpgrade, Upgrade
+from tests.clock import START
 from tests.model.events import ALL_EVENTS
 from tests.model.factories import new_id, result
 from tests.model.operation_scenario import OperationScenario, operation
@@ -60,7 +61,7 @@ class UpgradeScenario(OperationScenario):
         created = operation(
             step_count=terms.verify_step + 1, task_id=77, device_upgrade=device_upgrade
         )
-        return cls(created, changes=Changes(new_id, ALL_EVENTS))
+        return cls(created, changes=Changes(new_id, START, ALL_EVENTS))
 
     @property
     def device_upgrade(self) -> DeviceUpgrade:

@@ -22,7 +22,7 @@ async def _services(database: str, clock: ManualClock) -> AsyncIterator[Services
     yield services
     services.holds.close()
     services.completion_waiters.close()
-    await services.polling.background_tasks.wait_all()
+    await services.lanes.background_tasks.wait_all()
     await store.close()
 
 

@@ -94,7 +94,8 @@ class ServiceDriver:
         )
         polling = self.services.polling
         is_busy = not polling.is_idle(device)
-        return await polling.poll(visit, micros(hold), has_work=is_busy)
+        answer = await polling.poll(visit, micros(hold), has_work=is_busy)
+        return None if answer is None else answer.in_flight
 
     async def receive_command(
         self, uuid: str | None = None, **options: Any
@@ -123,7 +124,7 @@ class ServiceDriver:
         await self.services.store.check_writable()
         for _ in range(5):
             await asyncio.sleep(0)
-        await self.services.polling.background_tasks.wait_all()
+        await self.services.lanes.background_tasks.wait_all()
 
     async def wait_for_decision(self) -> None:
         """Wait until a hand-out is decided, but not committed yet."""
@@ -171,7 +172,9 @@ class ServiceDriver:
     async def expire_overdue(self, seconds: float = 0) -> int:
         """Let time pass and expire what is overdue; return how much that was."""
         self.clock.tick(seconds)
-        return await Deadlines(self.services.store, self.clock).expire_overdue()
+        return await Deadlines(
+            self.services.store, self.clock, self.services.lanes
+        ).expire_overdue()
 
     def failing_commits(self) -> AbstractAsyncContextManager[None]:
         """Let every commit fail for the duration of the block."""

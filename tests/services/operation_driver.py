@@ -258,6 +258,6 @@ async def running_services(
         await services.fleet.load()
         yield OperationDriver(services, clock)
         services.holds.close()
-        await services.polling.background_tasks.wait_all()
+        await services.lanes.background_tasks.wait_all()
     finally:
         await store.close()

@@ -128,7 +128,10 @@ async def test_jump_while_the_store_is_away(
     driver: ServiceDriver, services: Services, clock: ManualClock
 ) -> None:
     """A jump is followed, once, when the store is back: by commands and by tasks."""
-    deadlines, started_at = Deadlines(services.store, clock), clock.now()
+    deadlines, started_at = (
+        Deadlines(services.store, clock, services.lanes),
+        clock.now(),
+    )
     await services.store.tasks.add_task(TASK, [])
     (door,) = await driver.enqueue("execute_actions")
     clock.jump(3600)
@@ -251,7 +254,7 @@ async def test_old_keys(
     driver: ServiceDriver, services: Services, clock: ManualClock
 ) -> None:
     """Idempotency keys are forgotten when their day is over."""
-    deadlines = Deadlines(services.store, clock)
+    deadlines = Deadlines(services.store, clock, services.lanes)
     await driver.enqueue_idempotent("reboot")
     clock.tick(86_400)
     assert 0 == await deadlines.purge_idempotency_keys()

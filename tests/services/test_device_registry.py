@@ -44,6 +44,7 @@ async def reloaded(registry: FleetAdmin) -> FleetAdmin:
         ids=registry.ids,
         key_policy=registry.key_policy,
         holds=registry.holds,
+        lanes=registry.lanes,
     )
     await again.load()
     return again

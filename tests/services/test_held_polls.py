@@ -5,25 +5,28 @@ import asyncio
 import pytest
 
 from pushserver.clock import SECOND
-from pushserver.model.changes import Changes
+from pushserver.model.change_notice import ChangeNotice
 from pushserver.model.command import DeliveryOutcome
+from pushserver.model.event import EventType
 from pushserver.model.lane import InFlight
-from pushserver.model.state import CommandEvent, CommandState
+from pushserver.model.scope import DEFAULT_SCOPE_ID
+from pushserver.model.state import CommandState
 from pushserver.web.services import Services
 from tests.clock import START, ManualClock
+from tests.model.events import command_payloads
 from tests.services.driver import Connection, ServiceDriver
+from tests.storage.notice_recorder import record_notices
 
 
 @pytest.fixture(name="commits")
-def _commits(services: Services) -> list[Changes]:
-    """Return a list that gets the changes of every commit."""
-    commits: list[Changes] = []
-    services.store.add_commit_observer(commits.append)
-    return commits
+def _commits(services: Services) -> list[ChangeNotice]:
+    """Return a list that gets a notice of every commit in which commands move."""
+    services.store.event_interest[DEFAULT_SCOPE_ID] = frozenset(EventType)
+    return record_notices(services.store).notices
 
 
 async def test_held_until_enqueued(
-    driver: ServiceDriver, commits: list[Changes]
+    driver: ServiceDriver, commits: list[ChangeNotice]
 ) -> None:
     """A held poll is answered the moment a command comes, in the same commit."""
     async with driver.held_poll("u1") as poll:
@@ -32,9 +35,9 @@ async def test_held_until_enqueued(
 
     assert in_flight is not None
     assert (command.id, "u1") == (in_flight.command.id, in_flight.delivery.uuid)
-    (commit,) = [one for one in commits if one.new_commands]
-    assert [CommandEvent.HAND_OUT] == [
-        move.command_event for move in commit.transitions
+    (commit,) = commits
+    assert [CommandState.PENDING, CommandState.SENT] == [
+        each.state for each in command_payloads(commit.new_events)
     ]
     assert CommandState.SENT is await driver.command_state(command)
 
@@ -223,7 +226,7 @@ async def test_taken_back_wakes(driver: ServiceDriver, services: Services) -> No
     lost = await driver.poll("u1")
     assert lost is not None
     async with driver.held_poll("u2") as poll:
-        services.polling.requeue(lost)
+        services.lanes.requeue(lost)
         in_flight = await poll
 
     assert in_flight is not None

@@ -94,6 +94,7 @@ async def test_after_a_restart(registry: FleetAdmin) -> None:
         ids=registry.ids,
         key_policy=registry.key_policy,
         holds=registry.holds,
+        lanes=registry.lanes,
     )
     await again.load()
 

@@ -28,6 +28,7 @@ def online_monitor(services: Services, hold: int = 0) -> OnlineMonitor:
     monitor = OnlineMonitor(
         store=services.store,
         clock=services.clock,
+        lanes=services.lanes,
         fleet=services.fleet,
         default_hold=hold,
     )

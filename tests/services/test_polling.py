@@ -23,7 +23,7 @@ async def test_command(driver: ServiceDriver, services: Services) -> None:
     in_flight = await driver.poll("u1")
 
     assert in_flight is not None
-    assert order("reboot") == await services.polling.load_order(in_flight)
+    assert order("reboot") == in_flight.command.order
     assert services.polling.is_idle(DEVICE)
     record = await driver.command_record(command)
     (delivery,) = record.deliveries
@@ -83,7 +83,7 @@ async def test_lost(driver: ServiceDriver, services: Services) -> None:
     in_flight = await driver.poll("u1")
     assert in_flight is not None
 
-    services.polling.requeue(in_flight)
+    services.lanes.requeue(in_flight)
     await driver.run_until_idle()
 
     record = await driver.command_record(command)

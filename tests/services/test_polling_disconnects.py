@@ -2,8 +2,11 @@
 
 import asyncio
 
-from pushserver.model.changes import Changes
+from pushserver.model.change_notice import ChangeNotice
+from pushserver.model.event import EventType
+from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.state import CommandState
+from pushserver.storage.change_feed import ChangeKind
 from pushserver.web.services import Services
 from tests.services.driver import ServiceDriver
 from tests.storage.locations import failing_commits
@@ -14,11 +17,11 @@ async def test_after_the_commit(driver: ServiceDriver, services: Services) -> No
     (door,) = await driver.enqueue("execute_actions")
     poll = asyncio.create_task(driver.poll("u1"))
 
-    def break_off(changes: Changes) -> None:
-        if changes.new_deliveries:
-            asyncio.get_running_loop().call_soon(poll.cancel)
+    def break_off(_notice: ChangeNotice) -> None:
+        asyncio.get_running_loop().call_soon(poll.cancel)
 
-    services.store.add_commit_observer(break_off)
+    services.store.event_interest[DEFAULT_SCOPE_ID] = frozenset(EventType)
+    services.store.feed.subscribe(ChangeKind.EVENTS, break_off)
     await asyncio.gather(poll, return_exceptions=True)
     await driver.run_until_idle()
 

@@ -8,7 +8,7 @@ import attrs
 import msgspec
 
 from pushserver.clock import micros
-from pushserver.model.changes import Changes
+from pushserver.model.change_notice import ChangeNotice
 from pushserver.model.event import (
     Event,
     EventType,
@@ -25,6 +25,7 @@ from pushserver.services.upgrades import (
     UpgradeProgress,
     UpgradeRequest,
 )
+from pushserver.storage.change_feed import ChangeKind
 from pushserver.storage.upgrades import DeviceUpgradeFilter
 from tests.clock import ManualClock
 from tests.model.operation_scenario import TOKEN_ID
@@ -126,9 +127,10 @@ class UpgradeDriver:
         assert device_upgrade is not None
         return device_upgrade.error_code, device_upgrade.error
 
-    def record_events(self, changes: Changes) -> None:
+    def record_events(self, notice: ChangeNotice) -> None:
         """Record the upgrade events."""
-        self.events.extend(e for e in changes.events if e.type.startswith("upgrade"))
+        events = notice.new_events
+        self.events.extend(e for e in events if e.type.startswith("upgrade"))
 
 
 def _event_words(event: Event) -> str:
@@ -147,5 +149,5 @@ async def running_upgrades(
         driver = UpgradeDriver(operation_driver, previous.events if previous else [])
         store = operation_driver.services.store
         store.event_interest[DEFAULT_SCOPE_ID] = frozenset(EventType)
-        store.add_commit_observer(driver.record_events)
+        store.feed.subscribe(ChangeKind.EVENTS, driver.record_events)
         yield driver

@@ -2,41 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import attrs
 
 from pushserver.clock import SystemClock
-from pushserver.model.change_notice import ChangeNotice
 from pushserver.storage.base import Store
 from pushserver.storage.postgres.store import PostgresStore
-
-#: Seconds after which something that should happen within one or two never does.
-PATIENCE = 20
-
-
-@attrs.define(eq=False)
-class NoticeRecorder:
-    """Records the notices that a store gets."""
-
-    notices: list[ChangeNotice] = attrs.Factory(list)
-    arrived: asyncio.Event = attrs.Factory(asyncio.Event)
-
-    def on_notice(self, notice: ChangeNotice) -> None:
-        """Record *notice*."""
-        self.notices.append(notice)
-        self.arrived.set()
-
-    async def wait_for(self, matches: Callable[[ChangeNotice], bool]) -> ChangeNotice:
-        """Wait for a notice that *matches*."""
-        async with asyncio.timeout(PATIENCE):
-            while True:
-                for notice in self.notices:
-                    if matches(notice):
-                        return notice
-                self.arrived.clear()
-                await self.arrived.wait()
+from tests.storage.notice_recorder import PATIENCE, NoticeRecorder
 
 
 @attrs.frozen

@@ -7,9 +7,10 @@ import pytest
 from pushserver.model.task import Task
 from pushserver.storage.base import Store
 from tests.clock import ManualClock
-from tests.storage.cluster import NoticeRecorder, ServerPair
+from tests.storage.cluster import ServerPair
 from tests.storage.cluster import open_server as shared
 from tests.storage.locations import LOCATIONS, StoreLocation, open_store
+from tests.storage.notice_recorder import record_notices
 from tests.storage.operations import steps_of, task
 
 
@@ -38,6 +39,4 @@ async def _two_step_task(store: Store) -> Task:
 async def _pair(database: str) -> AsyncIterator[ServerPair]:
     """Return two servers' stores over one database; the first one leads."""
     async with shared(database) as a, shared(database) as b:
-        recorder = NoticeRecorder()
-        b.add_notice_listener(recorder.on_notice)
-        yield ServerPair(a, b, recorder)
+        yield ServerPair(a, b, record_notices(b))

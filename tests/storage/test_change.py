@@ -14,9 +14,11 @@ from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.state import CommandState
 from pushserver.model.transitions import enqueue
 from pushserver.storage.base import Store
+from pushserver.storage.change_feed import ChangeKind
 from pushserver.storage.commands import Lookup, PriorState
 from tests.clock import START
 from tests.model.factories import DEVICE, GRACE, at_most_once_command, command, result
+from tests.storage.notice_recorder import record_notices
 from tests.storage.queue_actions import (
     add_results,
     command_record,
@@ -316,22 +318,42 @@ async def test_then(store: Store) -> None:
     assert [(value, True)] == outcomes
 
 
-async def test_watched(store: Store) -> None:
-    """Observers get every commit, before its caller does."""
-    seen: list[int] = []
-    store.add_commit_observer(
-        lambda changes: seen.extend(c.id for c in changes.new_commands)
-    )
-    store.add_commit_observer(
-        lambda changes: seen.extend(m.command.id for m in changes.transitions)
-    )
-    queued = command()
+async def test_published(store: Store) -> None:
+    """A commit is published before whoever asked for it hears of it."""
+    notices = record_notices(store).notices
+    order: list[str] = []
+    store.feed.subscribe(ChangeKind.WAITING, lambda _notice: order.append("published"))
 
-    await enqueue_commands(store, queued)
-    assert [queued.id] == seen
+    await store.change_lane(
+        DEVICE, adding(command()), on_done=lambda *_: order.append("done")
+    )
 
-    await poll_command(store)
-    assert [queued.id] * 2 == seen
+    assert ["published", "done"] == order
+    assert [{DEVICE}] == [notice.waiting for notice in notices]
+
+
+async def test_published_by_kind(store: Store) -> None:
+    """A commit tells who may get a command, what has ended, and where results are."""
+    notices = record_notices(store).notices
+    wanted = command()
+    await enqueue_commands(store, wanted)
+    in_flight = await poll_command(store)
+    await enqueue_commands(store, command())
+    await post_result(store, in_flight)
+
+    first, last = notices
+    assert ({DEVICE}, set(), set()) == (first.waiting, first.over, first.results)
+    assert ({DEVICE}, {wanted.id}) == (last.waiting, last.over)
+    assert {DEFAULT_SCOPE_ID} == last.results
+
+
+async def test_not_published(store: Store) -> None:
+    """A subscriber is not called for what has nothing of its kind."""
+    called: list[object] = []
+    store.feed.subscribe(ChangeKind.RESULTS, called.append)
+    await enqueue_commands(store, command())
+
+    assert [] == called
 
 
 async def test_no_half_done_work(store: Store) -> None:

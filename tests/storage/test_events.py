@@ -2,7 +2,6 @@
 
 import asyncio
 from functools import partial
-from typing import Any
 
 import pytest
 
@@ -19,6 +18,7 @@ from tests.clock import START, ManualClock
 from tests.model.events import command_payloads
 from tests.model.factories import DAY, DEVICE, command
 from tests.storage.locations import StoreLocation, failing_commits, open_store
+from tests.storage.notice_recorder import record_notices
 from tests.storage.queue_actions import (
     enqueue_commands,
     expire_overdue,
@@ -190,10 +190,7 @@ async def test_task(store: Store, state: TaskState, events_written: int) -> None
 async def test_told(store: Store) -> None:
     """An observer of the store gets the events of each commit, after it."""
     store.event_interest[DEFAULT_SCOPE_ID] = ALL_EVENTS
-    shown: list[Any] = []
-    store.add_commit_observer(
-        lambda changes: shown.extend(command_payloads(changes.events))
-    )
+    recorder = record_notices(store)
     one = command()
     await enqueue_commands(store, one)
 
@@ -204,4 +201,5 @@ async def test_told(store: Store) -> None:
         endpoint=one.endpoint,
         created_at=START,
     )
-    assert [expected] == shown
+    (notice,) = recorder.notices
+    assert [expected] == command_payloads(notice.new_events)

@@ -83,7 +83,7 @@ async def test_decided_in_vain(pair: ServerPair) -> None:
         call = lane.waiting.pop()
         changes.changed_commands[call.id] = call
         call.stored_state = None
-        changes.add_command(call)
+        changes.new_commands.append(call)
 
     with pytest.raises(Unavailable):
         await pair.a.change_lane(DEVICE, decide)

@@ -10,13 +10,12 @@ from pushserver.storage.postgres.store import PostgresStore
 from pushserver.storage.sql.connection import SqlConnection
 from tests.model.factories import DEVICE, GRACE, command
 from tests.storage.cluster import (
-    PATIENCE,
-    NoticeRecorder,
     ServerPair,
     cut_listener,
     open_server,
     wait_until_leading,
 )
+from tests.storage.notice_recorder import PATIENCE, record_notices
 from tests.storage.queue_actions import (
     enqueue_commands,
     poll,
@@ -41,8 +40,10 @@ async def test_one_leads(pair: ServerPair) -> None:
 
 async def test_leader_cut_off(pair: ServerPair, database: str) -> None:
     """A server that lost its connection leads no more; when it is back, it follows."""
-    old_session, recorder = pair.a.member.connection_thread.database, NoticeRecorder()
-    pair.a.add_notice_listener(recorder.on_notice)
+    old_session, recorder = (
+        pair.a.member.connection_thread.database,
+        record_notices(pair.a),
+    )
     old_session.url = "postgresql:///nowhere?host=/nowhere"
     await cut_listener(pair.a, via=pair.b)
     await wait_until_leading(pair.b)
@@ -81,8 +82,7 @@ async def test_number_taken_meanwhile(pair: ServerPair) -> None:
     """A server whose number another took while it was away takes another one."""
     number = pair.b.new_id.node
     pair.a.member.prefer_node(number)
-    recorder = NoticeRecorder()
-    pair.a.add_notice_listener(recorder.on_notice)
+    recorder = record_notices(pair.a)
     await cut_listener(pair.a, via=pair.b)
     await recorder.wait_for(lambda notice: notice.everything)
 

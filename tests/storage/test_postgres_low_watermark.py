@@ -10,7 +10,8 @@ from pushserver.storage.base import Store
 from pushserver.storage.postgres.connection.connection import Connection
 from pushserver.storage.subscriptions import StreamInterest
 from tests.model.factories import command, result
-from tests.storage.cluster import PATIENCE, ServerPair
+from tests.storage.cluster import ServerPair
+from tests.storage.notice_recorder import PATIENCE
 from tests.storage.queue_actions import add_results, enqueue_commands
 from tests.storage.subscriptions import emit_events, subscription
 

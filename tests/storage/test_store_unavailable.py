@@ -25,6 +25,7 @@ from tests.model.factories import (
     result,
 )
 from tests.storage.locations import StoreLocation, failing_commits, open_store
+from tests.storage.notice_recorder import record_notices
 from tests.storage.queue_actions import (
     add_results,
     command_record,
@@ -145,10 +146,9 @@ async def test_written_after(store: Store) -> None:
 
 
 async def test_everybody_is_notified(store: Store) -> None:
-    """All who share the commit learn that it failed, `on_done` too, and no observer."""
+    """All who share the commit learn that it failed; nothing is published."""
     completions: list[tuple[object, bool]] = []
-    seen: list[Changes] = []
-    store.add_commit_observer(seen.append)
+    seen = record_notices(store).notices
 
     def decide(lane: Lane, changes: Changes, _prior: PriorState) -> str:
         enqueue(lane, command(device_id=lane.device_id), changes)

@@ -167,7 +167,7 @@ class LocalServer:
 
     async def expire_overdue(self) -> None:
         """Do what is due by the clock, as a worker does."""
-        deadlines = Deadlines(store=self.services.store, clock=self.clock)
+        deadlines = Deadlines(self.services.store, self.clock, self.services.lanes)
         await self.services.polling.record_written()
         await deadlines.expire_overdue()
 
@@ -258,6 +258,6 @@ async def running_server(
                 session=session,
                 supervisor=build_webhook_supervisor(services, sender),
             )
-        await services.polling.background_tasks.wait_all()
+        await services.lanes.background_tasks.wait_all()
     finally:
         await store.close()

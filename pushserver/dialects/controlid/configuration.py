@@ -13,8 +13,8 @@ import msgspec
 
 from pushserver.dialects.controlid.order import make_order
 from pushserver.errors import Invalid
-from pushserver.model.command import Order
 from pushserver.model.ids import MAX_INT64
+from pushserver.model.order import Order
 from pushserver.model.shadow import PropertyValue
 
 _encode = msgspec.json.Encoder().encode

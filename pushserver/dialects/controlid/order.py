@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from pushserver.errors import Invalid
-from pushserver.model.command import Order
+from pushserver.model.order import Order
 
 JSON = "application/json"
 OCTET_STREAM = "application/octet-stream"

@@ -7,7 +7,7 @@ and every device, has a JSON object for JSON and one base64 string for octet-str
 
 import msgspec
 
-from pushserver.model.command import Order
+from pushserver.model.order import Order
 
 _quote = msgspec.json.Encoder().encode
 

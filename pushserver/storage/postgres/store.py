@@ -10,15 +10,13 @@ import attrs
 
 from pushserver.clock import Clock
 from pushserver.errors import Misconfigured, Unavailable
-from pushserver.model.change_notice import ChangeNotice
-from pushserver.model.changes import Changes
-from pushserver.model.command import Order
 from pushserver.model.device import Device, UnknownRequest
 from pushserver.model.event import EventType
 from pushserver.model.ids import IdGenerator
 from pushserver.model.lane import Lane
+from pushserver.model.order import Order
 from pushserver.model.queue_status import QueueStatus
-from pushserver.model.state import IN_FLIGHT, CommandState
+from pushserver.storage.change_feed import ChangeFeed
 from pushserver.storage.postgres.cluster.low_watermark import LowWatermark
 from pushserver.storage.postgres.cluster.member import ClusterMember
 from pushserver.storage.postgres.cluster.task_lock import TaskLock
@@ -76,6 +74,7 @@ class PostgresStore(SqlStore):
     """
 
     now: Callable[[], int]
+    feed: ChangeFeed
     group_commit: GroupCommit
     lane_cache: LaneCache
     member: ClusterMember
@@ -138,16 +137,9 @@ class PostgresStore(SqlStore):
         new_id = IdGenerator(database_clock.now, floor=floor)
         interest: dict[int, frozenset[EventType]] = {}
         lane_cache = LaneCache(set(), OrderCache(), clock.now)
-        group_commit = GroupCommit(
-            writers, lane_cache, clock.now, new_id, interest, database_clock
-        )
-        # Rare and frequent values need different plans.
-        write, lists = (
-            SqlWriter(group_commit),
-            new_pool(_LIST_CONNECTIONS, custom_plans=True),
-        )
-        workers = new_pool(_BACKGROUND_CONNECTIONS)
+        feed = ChangeFeed()
         member = ClusterMember(
+            feed=feed,
             connection_thread=new_thread(_CLUSTER_TIMEOUT, detects_outage=True),
             database_clock=database_clock,
             new_id=new_id,
@@ -155,6 +147,21 @@ class PostgresStore(SqlStore):
             writer_pids=writer_pids,
         )
         exit_stack.push_async_callback(member.leave)
+        group_commit = GroupCommit(
+            writers,
+            lane_cache,
+            clock.now,
+            new_id,
+            interest,
+            database_clock,
+            member.publish_commit,
+        )
+        # Plans for lists depend on how rare the filter's values are.
+        write, lists = (
+            SqlWriter(group_commit),
+            new_pool(_LIST_CONNECTIONS, custom_plans=True),
+        )
+        workers = new_pool(_BACKGROUND_CONNECTIONS)
         lane_cache.is_listening = member.is_listening
         low_watermark = LowWatermark(
             connection_thread=new_thread(_CLUSTER_TIMEOUT),
@@ -165,8 +172,9 @@ class PostgresStore(SqlStore):
             on_behind=member.sweep.request_full_notice,
         )
         await member.join()
-        store = cls(
+        return cls(
             now=clock.now,
+            feed=feed,
             group_commit=group_commit,
             lane_cache=lane_cache,
             member=member,
@@ -189,9 +197,6 @@ class PostgresStore(SqlStore):
             exit_stack=exit_stack,
             server_version=await writers[0].run(_server_version),
         )
-        store.add_commit_observer(store._update_order_cache)
-        store.add_commit_observer(member.record_changes)
-        return store
 
     async def read_order(self, command_id: int) -> Order:
         return self.lane_cache.orders.find(command_id) or await super().read_order(
@@ -258,26 +263,12 @@ class PostgresStore(SqlStore):
     def is_shared(self) -> bool:
         return True
 
-    def add_notice_listener(self, listener: Callable[[ChangeNotice], None]) -> None:
-        self.member.notice_observers.append(listener)
-
     async def sync_notices(self) -> None:
         await self.member.catch_up()
-
-    def add_commit_observer(self, observer: Callable[[Changes], None]) -> None:
-        self.group_commit.observers.append(observer)
 
     async def close(self) -> None:
         await self.group_commit.stop()
         await self.exit_stack.aclose()
-
-    def _update_order_cache(self, changes: Changes) -> None:
-        for command in changes.new_commands:
-            if command.state is CommandState.PENDING:
-                self.lane_cache.orders.add(command)
-        for move in changes.transitions:
-            if move.command.state not in IN_FLIGHT:
-                self.lane_cache.orders.remove(move.command.id)
 
 
 def _server_version(connection: Connection) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 from typing import TypeVar
 
-from pushserver.model.command import Order
+from pushserver.model.order import Order
 from pushserver.storage.command_rows import ORDERS
 from pushserver.storage.commands import CompletionCallback, Decision, Lookup
 from pushserver.storage.sql.access import SqlAccess

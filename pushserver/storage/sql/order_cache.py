@@ -3,7 +3,10 @@
 A device is most often handed what was enqueued a moment ago; that costs no read.
 """
 
-from pushserver.model.command import Command, Order
+from pushserver.model.changes import Changes
+from pushserver.model.command import Command
+from pushserver.model.order import Order
+from pushserver.model.state import IN_FLIGHT, CommandState
 
 #: Characters of all bodies kept, and of the largest one.
 MAX_TOTAL_SIZE = 32 * 1024 * 1024
@@ -17,6 +20,15 @@ class OrderCache:
         self._capacity = capacity
         self._size = 0
         self._entries: dict[int, tuple[Command, int]] = {}
+
+    def update(self, changes: Changes) -> None:
+        """Keep the orders of what was enqueued, and drop those of what has ended."""
+        for command in changes.new_commands:
+            if command.state is CommandState.PENDING:
+                self.add(command)
+        for command, _, _ in changes.transitions:
+            if command.state not in IN_FLIGHT:
+                self.remove(command.id)
 
     def add(self, command: Command) -> None:
         """Keep the order of a new command, if it is small."""

@@ -1,4 +1,4 @@
-"""What waits for its commit, and how it is told what became of it."""
+"""Jobs that wait for their commit, and how their callers learn the outcome."""
 
 import asyncio
 from collections.abc import Callable
@@ -15,12 +15,10 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-CommitObserver = Callable[[Changes], None]
-
 
 @attrs.define(eq=False)
 class WriteJob:
-    """A decision on a device's lane, or statements of somebody's own."""
+    """A decision on a device's lane, or a function that executes SQL."""
 
     future: asyncio.Future[Any]
     device_id: int = -1
@@ -30,23 +28,22 @@ class WriteJob:
     work: Callable[[SqlConnection], Any] | None = None
     value: Any = None
 
-    def complete(self) -> None:
-        """Give the value to whoever asked."""
-        if self._call_on_done(self.value):
-            self.future.set_result(self.value)
-
-    def fail(self, error: Exception) -> None:
-        """Give *error* to whoever asked."""
-        if self._call_on_done(None):
-            self.future.set_exception(error)
-
-    def _call_on_done(self, value: Any) -> bool:
-        """Tell `on_done`, once; return whether the caller still waits."""
+    def settle(self, value: Any = None, error: Exception | None = None) -> None:
+        """Tell `on_done`, once, and give the outcome to whoever still waits for it."""
         is_awaited = not self.future.done()
         on_done, self.on_done = self.on_done, None
         if on_done is not None:
-            call_logged(on_done, value, is_awaited)
-        return is_awaited
+            try:
+                on_done(value, is_awaited)
+            except Exception:
+                # The commit is made, or has failed, already.
+                log.exception("commit.listener_failed")
+        if not is_awaited:
+            return
+        if error is None:
+            self.future.set_result(value)
+        else:
+            self.future.set_exception(error)
 
 
 class WriteQueue(Protocol):
@@ -58,7 +55,7 @@ class WriteQueue(Protocol):
 
 @attrs.frozen
 class SqlWriter:
-    """Called with work, does it in a transaction shared with what else waits."""
+    """Runs functions that execute SQL in the transaction of the next round."""
 
     queue: WriteQueue
 
@@ -75,7 +72,7 @@ class SqlWriter:
 
 
 def mark_stored(changes: Changes) -> None:
-    """Note on what was written that the disk has it."""
+    """Mark the objects that were written as stored in this state."""
     for command in changes.new_commands:
         command.stored_state = command.state
     for command in changes.changed_commands.values():
@@ -87,13 +84,3 @@ def mark_stored(changes: Changes) -> None:
         operation.stored = True
     for service in changes.services.values():
         service.stored = True
-
-
-def call_logged(callback: Callable[..., None], *arguments: Any) -> None:
-    """
-    Call *callback*; what it raises is logged: the commit is made, or failed, already.
-    """
-    try:
-        callback(*arguments)
-    except Exception:
-        log.exception("commit.listener_failed")

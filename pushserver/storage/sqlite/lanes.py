@@ -1,23 +1,25 @@
-"""The lanes in memory: what waits for whom, so that idle polls cost no statement.
+"""The lanes in memory, so that idle polls cost no statement.
 
 They are loaded when the file is opened, changed by decisions whose changes are then
 committed, and loaded again from the file when a commit fails.
 """
 
 import heapq
+from collections.abc import Iterable, Mapping
 
+from pushserver.model.command import Command
 from pushserver.model.lane import NEVER, Lane
 
 
 class InMemoryLanes:
-    """Every lane with something in it, and when the next needs looking after."""
+    """Every lane that is not empty, and timers for the next deadlines."""
 
     def __init__(self) -> None:
         self._lanes: dict[int, Lane] = {}
         self._timers: list[tuple[int, int]] = []
 
     def get(self, device_id: int) -> Lane | None:
-        """Return the lane if there is something in it."""
+        """Return the lane if it is not empty."""
         return self._lanes.get(device_id)
 
     def get_or_create(self, device_id: int) -> Lane:
@@ -28,23 +30,22 @@ class InMemoryLanes:
         return lane
 
     def replace(self, lane: Lane) -> None:
-        """Replace what is known of a device; a flight that goes on stays the same."""
+        """Replace a device's lane; the same flight keeps what only memory has."""
         old = self._lanes.get(lane.device_id)
         if lane.in_flight is not None and old is not None:
             lane.in_flight.carry_over(old.in_flight)
         self._lanes[lane.device_id] = lane
-        self.set_timer(lane, lane.next_deadline_at())
+        self._set_timer(lane, lane.next_deadline_at())
 
-    def set_timer(self, lane: Lane, at: int) -> None:
-        """Look after *lane* at *at*, if not before."""
+    def _set_timer(self, lane: Lane, at: int) -> None:
+        """Have *lane* be overdue at *at*, if not before."""
         if at < lane.wake_at:
             lane.wake_at = at
             heapq.heappush(self._timers, (at, lane.device_id))
 
     def pop_overdue(self, now: int) -> list[int]:
         """
-        Return the devices whose alarm has come; `drop_or_reschedule` sets the next
-        ones.
+        Return the devices whose timer has come; `update` sets the next ones.
         """
         due = []
         while self._timers and self._timers[0][0] <= now:
@@ -55,15 +56,19 @@ class InMemoryLanes:
                 due.append(device_id)
         return due
 
-    def drop_or_reschedule(self, device_id: int) -> None:
-        """After a round: see that a lane in use has an alarm, and forget others."""
-        lane = self._lanes.get(device_id)
-        if lane is None or lane.wake_at != NEVER:
-            return
-        if lane.is_empty:
-            del self._lanes[device_id]
-        else:
-            self.set_timer(lane, lane.next_deadline_at())
+    def update(
+        self, lanes: Mapping[int, Lane], new_commands: Iterable[Command]
+    ) -> None:
+        """After a commit: see that lanes in use have a timer, and forget the others."""
+        for command in new_commands:
+            self._set_timer(lanes[command.device_id], command.expires_at)
+        for lane in lanes.values():
+            if lane.wake_at == NEVER and lane.is_empty:
+                self._lanes.pop(lane.device_id, None)
+            elif lane.wake_at == NEVER:
+                self._set_timer(lane, lane.next_deadline_at())
+            elif lane.in_flight is not None:
+                self._set_timer(lane, lane.in_flight.timeout_at)
 
     def shift_deadlines(self, jump: int) -> None:
         """Move every deadline along with a wall clock that has jumped."""
@@ -71,4 +76,4 @@ class InMemoryLanes:
         for lane in self._lanes.values():
             lane.shift_deadlines(jump)
             lane.wake_at = NEVER
-            self.set_timer(lane, lane.next_deadline_at())
+            self._set_timer(lane, lane.next_deadline_at())

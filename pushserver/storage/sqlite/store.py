@@ -2,20 +2,18 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Self, TypeVar
 
 import attrs
 
 from pushserver.clock import Clock
-from pushserver.model.change_notice import ChangeNotice
-from pushserver.model.changes import Changes
 from pushserver.model.event import EventType
 from pushserver.model.ids import IdGenerator
 from pushserver.model.lane import Lane
 from pushserver.model.queue_status import QueueStatus
-from pushserver.model.state import IN_FLIGHT, CommandState
+from pushserver.storage.change_feed import ChangeFeed
 from pushserver.storage.sql.lanes import load_all_lanes
 from pushserver.storage.sql.largest_id import largest_id
 from pushserver.storage.sql.operations import SqlOperations
@@ -54,7 +52,7 @@ class SqliteStore(SqlStore):
     list_reader: SqliteConnection
     background_reader: SqliteConnection
     lanes: InMemoryLanes
-    order_cache: OrderCache
+    feed: ChangeFeed
     new_id: IdGenerator
     event_interest: dict[int, frozenset[EventType]]
     # Nobody else changes a file that is locked.
@@ -79,7 +77,10 @@ class SqliteStore(SqlStore):
             lanes.replace(lane)
         new_id = IdGenerator(clock.now, floor=await connection.run(largest_id))
         event_interest: dict[int, frozenset[EventType]] = {}
-        writer = GroupCommit(connection, lanes, clock.now, new_id, event_interest)
+        feed, order_cache = ChangeFeed(), OrderCache()
+        writer = GroupCommit(
+            connection, lanes, order_cache, clock.now, new_id, event_interest, feed
+        )
         sql_writer = SqlWriter(writer)
         lists = await connect_reader(path)
         workers = await connect_reader(path)
@@ -89,7 +90,7 @@ class SqliteStore(SqlStore):
             hot_reader=await connect_reader(path),
             list_reader=lists,
             lanes=lanes,
-            order_cache=OrderCache(),
+            feed=feed,
             background_reader=workers,
             write=sql_writer,
             operations=SqlOperations(lists, workers, sql_writer),
@@ -102,7 +103,6 @@ class SqliteStore(SqlStore):
             new_id=new_id,
             event_interest=event_interest,
         )
-        store.add_commit_observer(store._update_order_cache)
         writer.start()
         return store
 
@@ -134,14 +134,6 @@ class SqliteStore(SqlStore):
     async def shift_deadlines(self, jump: int) -> None:
         self.lanes.shift_deadlines(jump)
 
-    def _update_order_cache(self, changes: Changes) -> None:
-        for command in changes.new_commands:
-            if command.state is CommandState.PENDING:
-                self.order_cache.add(command)
-        for move in changes.transitions:
-            if move.command.state not in IN_FLIGHT:
-                self.order_cache.remove(move.command.id)
-
     # Its own life
 
     @property
@@ -156,14 +148,8 @@ class SqliteStore(SqlStore):
     def is_shared(self) -> bool:
         return False
 
-    def add_notice_listener(self, listener: Callable[[ChangeNotice], None]) -> None:
-        """There are no other servers over the same file."""
-
     async def sync_notices(self) -> None:
-        """There is nobody to be heard."""
-
-    def add_commit_observer(self, observer: Callable[[Changes], None]) -> None:
-        self.group_commit.observers.append(observer)
+        """Do nothing: there are no other servers over the file."""
 
     async def close(self) -> None:
         await self.group_commit.stop()

@@ -11,8 +11,8 @@ from msgspec import UNSET
 from pushserver.clock import from_datetime, micros
 from pushserver.dialects.controlid.order import OCTET_STREAM, base64_body, make_order
 from pushserver.errors import Invalid, Malformed
-from pushserver.model.command import Order
 from pushserver.model.command_request import CommandRequest
+from pushserver.model.order import Order
 from pushserver.web.api.command_types import CommandIn, RawCommandQuery
 from pushserver.web.api.operation_types import StepIn
 from pushserver.web.api.query import decode_query

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from msgspec import UNSET, Raw, UnsetType
 
 from pushserver.dialects.controlid.result import parse_result
-from pushserver.model.command import Command, Delivery, Order, Result
+from pushserver.model.command import Command, Delivery, Result
+from pushserver.model.order import Order
 from pushserver.storage.history import CommandRecord
 from pushserver.web.api.command_types import (
     CommandOut,

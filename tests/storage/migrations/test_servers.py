@@ -20,7 +20,6 @@ from pushserver.storage.postgres.store import PostgresStore
 from tests.clock import ManualClock
 from tests.database_rows import open_reader
 from tests.model.factories import command
-from tests.storage.cluster import PATIENCE
 from tests.storage.cluster import open_server as server
 from tests.storage.migrations.catalogue import catalogue
 from tests.storage.migrations.first import NOW
@@ -32,6 +31,7 @@ from tests.storage.migrations.steps import (
     STOP,
     with_next,
 )
+from tests.storage.notice_recorder import PATIENCE
 from tests.storage.queue_actions import enqueue_commands, poll_command
 from tests.web.local_server import wait_until
 

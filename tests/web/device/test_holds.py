@@ -5,6 +5,9 @@ from typing import Any
 
 import pytest
 
+from pushserver.model.event import EventType
+from pushserver.model.scope import DEFAULT_SCOPE_ID
+from pushserver.storage.change_feed import ChangeKind
 from tests.clock import ManualClock
 from tests.web.local_server import (
     DEVICE,
@@ -138,7 +141,7 @@ async def test_hung_up_at_the_same_time(
         await held.wait_for_held_polls(1)
     enqueued = await held.enqueue(command)
     await held.wait_for_held_polls(0)
-    await held.services.polling.background_tasks.wait_all()
+    await held.services.lanes.background_tasks.wait_all()
     polled = await held.poll(QUERY)
 
     assert command["endpoint"] == polled.json()["endpoint"]
@@ -209,9 +212,11 @@ async def test_gone_in_the_same_moment(held: LocalServer) -> None:
             if not waiting.done():
                 asyncio.get_running_loop().call_soon(_cancel_who_awaits, waiting)
 
-        held.services.store.add_commit_observer(break_off)
+        store = held.services.store
+        store.event_interest[DEFAULT_SCOPE_ID] = frozenset(EventType)
+        store.feed.subscribe(ChangeKind.EVENTS, break_off)
         enqueued = await held.enqueue(OPEN_DOOR)
-    await held.services.polling.background_tasks.wait_all()
+    await held.services.lanes.background_tasks.wait_all()
 
     command = await held.get_command(enqueued["id"])
     assert ("PENDING", 0) == (command["state"], command["attempts"])

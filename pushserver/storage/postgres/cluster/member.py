@@ -1,8 +1,8 @@
-"""This server's place among others over the same database.
+"""This server as one of several over the same database.
 
-One connection listens to what others tell, tells them what happened here, and holds
-the locks that only one server can have: of a node's number, and of leading. Whoever
-loses the connection has lost them, and knows nothing of the others until it is back.
+One connection listens for the notices of others, sends those of this server, and holds
+the locks that only one server can have: of its node number, and of leading. A server
+that loses the connection loses the locks, and hears nothing until it has another one.
 """
 
 import asyncio
@@ -16,48 +16,38 @@ import structlog
 
 from pushserver.errors import Unavailable
 from pushserver.model.change_notice import ChangeNotice
-from pushserver.model.changes import Changes
 from pushserver.model.device import Device
 from pushserver.model.ids import IdGenerator
+from pushserver.storage.change_feed import ChangeFeed
 from pushserver.storage.postgres.cluster.missed_changes import MissedChangeSweep
 from pushserver.storage.postgres.cluster.notice_buffer import NoticeBuffer
 from pushserver.storage.postgres.cluster.notify_listener import NotifyListener
 from pushserver.storage.postgres.cluster.schema_watch import SchemaWatch
+from pushserver.storage.postgres.cluster.server_locks import (
+    MAX_NODES,
+    count_others,
+    lock_free_node,
+    try_leader_lock,
+)
 from pushserver.storage.postgres.commit.lane_cache import LaneCache
 from pushserver.storage.postgres.connection.clock import DatabaseClock
 from pushserver.storage.postgres.connection.connection import Connection
 from pushserver.storage.postgres.connection.threads import ConnectionThread
 from pushserver.storage.postgres.connection.watchdog import abort_stalled_connections
-from pushserver.storage.sql.write_jobs import call_logged
 
 log = structlog.get_logger(__name__)
 
-#: The first halves of locks with two; those of devices have one.
-_NODE_LOCK, _LEADER_LOCK = 1, 2
-_MAX_NODES = 1024
-#: Seconds from one look to the next, and until a lost connection is made anew.
+#: Seconds between two checks, and before a lost connection is made anew.
 _CHECK_INTERVAL, _RECONNECT_DELAY = 1.0, 0.2
-#: Looks that one who is alone still takes: who went may have left something untold.
+#: Checks that a server makes alone: one that left may have changes it did not tell.
 _CHECKS_UNTIL_ALONE = 10
 # A machine that is gone must not lead for long, also if something between it and the
 # database goes on to answer for it; but one that is busy may be silent for a while.
 _SESSION_SETTINGS = (
     "LISTEN pushserver; SET tcp_keepalives_idle = 3; SET tcp_keepalives_interval = 1;"
     " SET tcp_keepalives_count = 3; SET idle_session_timeout = '8s';"
-    # What is told is gone with a crash anyhow, and nobody should wait for the disk.
+    # A notice is lost in a crash anyhow, so nobody waits for the disk.
     " SET synchronous_commit = off"
-)
-# Who starts anew takes no number that another may have lost a moment ago.
-_LOCK_FREE_NODE = (
-    "SELECT (n + ?1) % ?2 FROM generate_series(0, ?2 - 1) AS n"
-    f" WHERE pg_try_advisory_lock({_NODE_LOCK}, CAST((n + ?1) % ?2 AS INTEGER)) LIMIT 1"
-)
-_TRY_LEADER_LOCK = f"SELECT pg_try_advisory_lock({_LEADER_LOCK}, 0)"
-_COUNT_OTHERS = (
-    "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2"
-    f" AND classid = {_NODE_LOCK} AND granted AND pid <> pg_backend_pid() AND"
-    " database ="
-    " (SELECT oid FROM pg_database WHERE datname = current_database())"
 )
 _NOTIFY = (
     "SELECT pg_notify('pushserver', piece) FROM unnest(CAST(? AS TEXT[])) AS piece"
@@ -68,13 +58,13 @@ _PING = "SELECT 1"
 @attrs.define(eq=False, kw_only=True)
 class ClusterMember:
     """
-    Tells `notice_observers` what others did, on the event loop, after `lane_cache`
-    heard it.
+    Publishes to `feed` what others did, on the event loop, after `lane_cache` heard it.
 
     `writer_pids` are the database's processes by which this server writes: what they
     tell is known here.
     """
 
+    feed: ChangeFeed
     connection_thread: ConnectionThread
     database_clock: DatabaseClock
     new_id: IdGenerator
@@ -84,7 +74,6 @@ class ClusterMember:
     sweep: MissedChangeSweep = attrs.Factory(MissedChangeSweep)
     notify_listener: NotifyListener = attrs.Factory(NotifyListener)
     schema: SchemaWatch = attrs.Factory(SchemaWatch)
-    notice_observers: list[Callable[[ChangeNotice], None]] = attrs.Factory(list)
     is_joined: bool = attrs.field(default=False, init=False)
     _has_leader_lock: bool = attrs.field(default=False, init=False)
     _node: int | None = attrs.field(default=None, init=False)
@@ -96,36 +85,37 @@ class ClusterMember:
 
     @property
     def is_leader(self) -> bool:
-        """Tell whether it is this server that does what is done once for all."""
+        """Tell whether this server does the work that one server does for all."""
         return self._has_leader_lock and self.is_joined
 
     def is_listening(self) -> bool:
-        """Tell whether what others do is heard here."""
+        """Tell whether notices of other servers are received."""
         return self.is_joined
 
-    def record_changes(self, changes: Changes) -> None:
-        """Tell others what was committed."""
-        self.notice_buffer.add_changes(changes, self.lane_cache)
+    def publish_commit(self, notice: ChangeNotice) -> None:
+        """Publish a commit of this server, here and to the other servers."""
+        self.feed.publish(notice)
+        self.notice_buffer.add(notice)
         self._wake()
 
     def record_seen(self, devices: Iterable[Device]) -> None:
-        """Tell others what was seen of *devices*."""
+        """Tell the other servers when *devices* were last seen."""
         self.notice_buffer.add_seen(devices)
         self._wake()
 
     async def catch_up(self) -> None:
         """
-        Hear what others told until now.
+        Receive what others have sent until now.
 
         Raises:
-            Unavailable: nobody can be heard.
+            Unavailable: the connection is lost.
         """
         if not self.is_joined:
             raise Unavailable("The connection to other servers is lost.")
         await self._exchange(ping=True)
 
     def prefer_node(self, node: int) -> None:
-        """Take this number, or the next that is free, when a place is taken."""
+        """Take this node number, or the next free one, when joining."""
         self._node = node
 
     def _wake(self) -> None:
@@ -136,7 +126,7 @@ class ClusterMember:
 
     async def join(self) -> None:
         """
-        Take a place.
+        Connect, take a node number, and listen.
 
         Raises:
             Unavailable: the database is away.
@@ -145,7 +135,7 @@ class ClusterMember:
         self._run_task = asyncio.create_task(self._run(), name="desk")
 
     async def leave(self) -> None:
-        """Give the place back, once what was gathered is told."""
+        """Send what is buffered, then close the connection and with it the locks."""
         if self._run_task is not None:
             self._run_task.cancel()
             await asyncio.wait([self._run_task])
@@ -159,7 +149,7 @@ class ClusterMember:
         await self.connection_thread.close()
 
     async def _run(self) -> None:
-        """Hear and tell; come back whenever the connection was lost."""
+        """Receive and send notices; reconnect whenever the connection was lost."""
         while True:
             try:
                 if not self.is_joined:
@@ -174,7 +164,7 @@ class ClusterMember:
                 await asyncio.sleep(_RECONNECT_DELAY)
 
     async def _connect_and_register(self) -> ChangeNotice:
-        """Take the locks; return that everything is to be looked at."""
+        """Take the locks; return a notice that everything may have changed."""
         notice, offset = await self.connection_thread.run(self._register)
         self.database_clock.record_offset(offset)
         self.is_joined = True
@@ -184,17 +174,12 @@ class ClusterMember:
         connection.raw.execute(_SESSION_SETTINGS, prepare=False)
         self.notify_listener.attach(connection)
         self._connection, self._backend_pid = connection, connection.pid
-        first_node = random.randrange(_MAX_NODES) if self._node is None else self._node  # noqa: S311 - no secret
-        row = connection.execute(_LOCK_FREE_NODE, (first_node, _MAX_NODES)).fetchone()
-        if row is None:
-            raise Unavailable("There are too many servers over this database.")
-        self._node = int(row[0])
+        first_node = random.randrange(MAX_NODES) if self._node is None else self._node  # noqa: S311 - no secret
+        self._node = lock_free_node(connection, first_node)
         self.new_id.set_node(self._node)
-        self._has_leader_lock = bool(
-            (connection.execute(_TRY_LEADER_LOCK).fetchone() or (False,))[0]
-        )
+        self._has_leader_lock = try_leader_lock(connection)
         _notify(connection, ["{}"])
-        self._checks_alone = 0 if _count_others(connection) else _CHECKS_UNTIL_ALONE
+        self._checks_alone = 0 if count_others(connection) else _CHECKS_UNTIL_ALONE
         return self.sweep.start(
             connection, self.database_clock.now()
         ), self.database_clock.measure_offset(connection)
@@ -211,7 +196,7 @@ class ClusterMember:
             await self._wait_for_wakeup(next_check_at)
 
     def _receive_if_idle(self) -> bool:
-        """Hear what came, at once, if nothing is being done on the connection."""
+        """Receive on this thread if the connection is idle; tell whether it was."""
         connection = self._connection
         if (
             connection is None
@@ -229,7 +214,7 @@ class ClusterMember:
 
     async def _exchange(self, *, check: bool = False, ping: bool = False) -> None:
         """
-        Hear what came, tell what was gathered, and *check* around; *ping* for more.
+        Receive and send notices, *check* the cluster; *ping* flushes what was sent.
         """
         self._wakeup.clear()
         payloads = self._take_payloads()
@@ -258,11 +243,10 @@ class ClusterMember:
         if notice == _EMPTY_NOTICE:
             return
         self.lane_cache.on_notice(notice)
-        for observer in self.notice_observers:
-            call_logged(observer, notice)
+        self.feed.publish(notice)
 
     def _take_payloads(self) -> Sequence[str]:
-        """Return what is to be told, if there may be anybody."""
+        """Return what is to be sent, if there may be other servers."""
         if self._checks_alone >= _CHECKS_UNTIL_ALONE:
             self.notice_buffer.clear()
         return self.notice_buffer.take_payloads()
@@ -274,21 +258,19 @@ class ClusterMember:
             connection.close()
             raise Unavailable("The connection was lost.")
         if ping:
-            # Before it answers, the database sends what was told until then.
+            # Before it answers, the database delivers the notices until then.
             connection.execute(_PING)
         self.notify_listener.receive(connection)
         _notify(connection, payloads)
         return self._check_cluster(connection) if check else None
 
     def _check_cluster(self, connection: Connection) -> ChangeNotice | None:
-        """Lead if nobody does; look for what was missed unless there is nobody."""
+        """Lead if nobody does; scan for missed changes unless this server is alone."""
         if not self._has_leader_lock:
-            self._has_leader_lock = bool(
-                (connection.execute(_TRY_LEADER_LOCK).fetchone() or (False,))[0]
-            )
+            self._has_leader_lock = try_leader_lock(connection)
         abort_stalled_connections(connection, self.connection_thread.database.threads)
         self.schema.look(connection)
-        self._checks_alone = 0 if _count_others(connection) else self._checks_alone + 1
+        self._checks_alone = 0 if count_others(connection) else self._checks_alone + 1
         self.database_clock.record_offset(
             self.database_clock.measure_offset(connection)
         )
@@ -300,7 +282,7 @@ class ClusterMember:
         return self.sweep.scan(connection, self.database_clock.now(), self.new_id.node)
 
     async def _wait_for_wakeup(self, next_check_at: float) -> None:
-        """Wait until somebody tells something, here or elsewhere, or it is time."""
+        """Wait for something to send or receive, or until the next check is due."""
         loop, connection = asyncio.get_running_loop(), self._connection
         if connection is None or not connection.is_open:
             return
@@ -313,11 +295,6 @@ class ClusterMember:
             return
         finally:
             loop.remove_reader(fd)
-
-
-def _count_others(connection: Connection) -> int:
-    """Return how many other servers there are."""
-    return int((connection.execute(_COUNT_OTHERS).fetchone() or (0,))[0])
 
 
 def _notify(connection: Connection, payloads: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""What others did, looked for once a second: whoever was to tell it may have died."""
+"""Scans once a second for changes whose notice was lost with their server."""
 
 import attrs
 
@@ -26,9 +26,9 @@ NewestIds = dict[int, tuple[int, int]]
 @attrs.define(eq=False)
 class MissedChangeSweep:
     """
-    Finds commands, events and results of others that nobody told of.
+    Finds commands, events and results of others whose notice was lost.
 
-    It may find what was told, too, and finds each twice at the most.
+    It may also find those whose notice came; it finds each at most twice.
     """
 
     _seen_commands: frozenset[int] = frozenset()
@@ -37,11 +37,11 @@ class MissedChangeSweep:
     needs_full_notice: bool = attrs.field(default=False, init=False)
 
     def request_full_notice(self) -> None:
-        """Have every scope told the next time: somebody could not read to the end."""
+        """Report every scope at the next scan: a reader had to stop short."""
         self.needs_full_notice = True
 
     def start(self, connection: Connection, now: int) -> ChangeNotice:
-        """Begin to look at *now*; return all devices for which there is something."""
+        """Start scanning at *now*; return all devices with live commands."""
         self._seen_commands = frozenset(self._recent_pending(connection, now))
         self._newest_ids = _select_newest_ids(connection)
         return ChangeNotice(
@@ -51,7 +51,7 @@ class MissedChangeSweep:
         )
 
     def scan(self, connection: Connection, now: int, node: int) -> ChangeNotice:
-        """Return what is new at *now*; what *node*, this server, did is no news."""
+        """Return what is new at *now*, except commands of this server, *node*."""
         commands = self._recent_pending(connection, now)
         waiting = {
             device_id
@@ -63,7 +63,7 @@ class MissedChangeSweep:
         return ChangeNotice(waiting=waiting, results=scopes, events=scopes)
 
     def _scan_scopes(self, connection: Connection) -> frozenset[int]:
-        """Return where something came, now or at the last look."""
+        """Return the scopes that changed since the last scan or the one before."""
         newest = _select_newest_ids(connection)
         changed = {
             scope for scope, ids in newest.items() if self._newest_ids.get(scope) != ids

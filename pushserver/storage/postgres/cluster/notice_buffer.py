@@ -1,5 +1,6 @@
-"""What is to be told to other servers, gathered until it can be sent."""
+"""Notices for other servers, gathered until they can be sent."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
@@ -8,32 +9,33 @@ import attrs
 import msgspec
 
 from pushserver.model.change_notice import ChangeNotice, DeviceSeen
-from pushserver.model.changes import Changes
 from pushserver.model.device import Device
-from pushserver.storage.postgres.commit.lane_cache import LaneCache
 
 #: PostgreSQL carries no more than 8000 bytes at a time; an id has up to 19 digits, and
 #: what was seen of a device up to 120 characters.
 _IDS_PER_NOTICE, _SEEN_PER_NOTICE = 350, 60
-#: While nothing can be sent, more than this is told as "everything".
+#: More entries than this are sent as "everything".
 _MAX_ENTRIES = 20_000
 _ID_FIELDS = ("waiting", "over", "results", "events")
+
+#: The fields of a notice that have something, as JSON has them.
+_Payload = Mapping[str, Any]
 
 _decode = msgspec.json.Decoder(ChangeNotice).decode
 
 
 def decode_notice(payload: str) -> ChangeNotice:
-    """Read what another server, or a trigger of the database, told."""
+    """Decode the notice of another server or of a database trigger."""
     try:
         return _decode(payload)
     except msgspec.MsgspecError:
-        # A newer release may say what this one does not know.
+        # A newer release may send what this one cannot decode.
         return ChangeNotice(everything=True)
 
 
 @attrs.define(eq=False)
 class NoticeBuffer:
-    """Merges what is to be told."""
+    """Merges notices."""
 
     _ids: dict[tuple[str, int], None] = attrs.field(factory=dict, init=False)
     _seen: dict[int, DeviceSeen] = attrs.field(factory=dict, init=False)
@@ -43,60 +45,50 @@ class NoticeBuffer:
         return bool(self._ids or self._seen) or self._has_lost_notices
 
     def mark_lost(self) -> None:
-        """Note that what was taken may not have arrived."""
+        """Record that notices may have been lost on their way."""
         self._has_lost_notices = True
 
     def add_seen(self, devices: Iterable[Device]) -> None:
-        """Gather what was seen of *devices*."""
+        """Add when *devices* were last seen."""
         self._seen.update(
             (each.device_id, DeviceSeen.from_device(each)) for each in devices
         )
 
-    def _add_ids(self, kind: str, ids: Iterable[int]) -> None:
-        self._ids.update(((kind, each), None) for each in ids)
-
-    def add_changes(self, changes: Changes, lane_cache: LaneCache) -> None:
-        """Gather what matters to others in what was committed."""
-        self._add_ids(
-            "waiting", filter(lane_cache.is_ready, changes.affected_device_ids)
-        )
-        ended_ids = (
-            move.command.id for move in changes.transitions if move.command.is_finished
-        )
-        self._add_ids("over", ended_ids)
-        self._add_ids("results", {result.scope_id for result in changes.results})
-        self._add_ids("events", {event.scope_id for event in changes.events})
+    def add(self, notice: ChangeNotice) -> None:
+        """Add the ids in the notice of a commit of this server."""
+        for kind in _ID_FIELDS:
+            self._ids.update(((kind, each), None) for each in getattr(notice, kind))
 
     def clear(self) -> None:
-        """Forget it all: there is nobody to tell."""
+        """Drop everything: there is no other server."""
         self._ids.clear()
         self._seen.clear()
         self._has_lost_notices = False
 
     def take_payloads(self) -> Sequence[str]:
-        """Return what is to be sent, in pieces."""
+        """Return what is to be sent, in pieces that NOTIFY can carry."""
         ids, self._ids = self._ids, {}
         seen, self._seen = self._seen, {}
         is_incomplete = self._has_lost_notices or len(ids) + len(seen) > _MAX_ENTRIES
         self._has_lost_notices = False
-        notices = (
-            [ChangeNotice(everything=True)]
+        payloads = (
+            [{"everything": True}]
             if is_incomplete
-            else [*_id_notices(ids), *_seen_notices(seen)]
+            else [*_id_payloads(ids), *_seen_payloads(seen)]
         )
-        return [msgspec.json.encode(notice).decode() for notice in notices]
+        return [msgspec.json.encode(payload).decode() for payload in payloads]
 
 
-def _id_notices(ids: Iterable[tuple[str, int]]) -> Iterator[ChangeNotice]:
+def _id_payloads(ids: Iterable[tuple[str, int]]) -> Iterator[_Payload]:
     remaining = iter(ids)
     while batch := list(islice(remaining, _IDS_PER_NOTICE)):
-        fields: dict[str, Any] = {
-            kind: frozenset(i for k, i in batch if k == kind) for kind in _ID_FIELDS
-        }
-        yield ChangeNotice(**fields)
+        payload = defaultdict(list)
+        for kind, each in batch:
+            payload[kind].append(each)
+        yield payload
 
 
-def _seen_notices(seen: Mapping[int, DeviceSeen]) -> Iterator[ChangeNotice]:
+def _seen_payloads(seen: Mapping[int, DeviceSeen]) -> Iterator[_Payload]:
     remaining = iter(seen.values())
-    while batch := tuple(islice(remaining, _SEEN_PER_NOTICE)):
-        yield ChangeNotice(seen=batch)
+    while batch := list(islice(remaining, _SEEN_PER_NOTICE)):
+        yield {"seen": batch}

@@ -1,10 +1,10 @@
-"""Rounds: decisions that wait at the same time share a transaction.
+"""Group commit: decisions that wait at the same time share a transaction.
 
 A round locks its devices, reads those of their lanes that others have changed, lets the
-decisions change them, and writes what they noted: two trips to its connection's thread.
-The database alone is believed, so it does not matter which server, or how many of them,
-decide on a device. Rounds on different devices run side by side; in this process a
-device is in one at a time.
+decisions change them, and writes the recorded changes: two trips to its connection's
+thread. Only the database is authoritative, so any number of servers may decide on a
+device. Rounds on different devices run concurrently; in this process a device is in one
+round at a time.
 """
 
 import asyncio
@@ -13,9 +13,9 @@ from functools import partial
 from typing import Any
 
 import attrs
-import psycopg
 
 from pushserver.errors import Unavailable
+from pushserver.model.change_notice import ChangeNotice, commit_notice
 from pushserver.model.changes import Changes
 from pushserver.model.event import EventTypesByScope
 from pushserver.model.ids import MAX_INT64
@@ -25,15 +25,17 @@ from pushserver.storage.postgres.commit.lane_cache import CachedLane, LaneCache
 from pushserver.storage.postgres.commit.lane_loading import load_lanes
 from pushserver.storage.postgres.commit.lane_locking import RoundStart, start_round
 from pushserver.storage.postgres.commit.lane_rows import updated_lane_rows, upsert_sql
+from pushserver.storage.postgres.commit.transaction import (
+    write_and_commit,
+    write_with_retry,
+)
 from pushserver.storage.postgres.connection.clock import DatabaseClock
 from pushserver.storage.postgres.connection.connection import Connection
 from pushserver.storage.postgres.connection.threads import ConnectionThread
 from pushserver.storage.sql.changes import prepare_write
 from pushserver.storage.sql.lookups import run_lookups
 from pushserver.storage.sql.write_jobs import (
-    CommitObserver,
     WriteJob,
-    call_logged,
     mark_stored,
 )
 
@@ -49,7 +51,7 @@ PriorStates = dict[int, PriorState]
 
 @attrs.define(eq=False)
 class GroupCommit:
-    """Takes jobs, and does them in rounds on *sessions*."""
+    """Runs jobs in rounds on `writers`."""
 
     writers: Sequence[ConnectionThread]
     lane_cache: LaneCache
@@ -57,7 +59,7 @@ class GroupCommit:
     new_id: Callable[[], int]
     interest: EventTypesByScope
     database_clock: DatabaseClock
-    observers: list[CommitObserver] = attrs.Factory(list)
+    publish: Callable[[ChangeNotice], None]
     _idle_writers: list[ConnectionThread] = attrs.field(init=False)
     _pending_jobs: list[WriteJob] = attrs.field(factory=list, init=False)
     _busy_devices: set[int] = attrs.field(factory=set, init=False)
@@ -80,12 +82,12 @@ class GroupCommit:
         return job.future
 
     def low_watermark(self) -> int:
-        """Return an id below which nothing is written any more: all of it is there."""
+        """Return an id below which this server writes no row any more."""
         return min(self._first_ids.values(), default=MAX_INT64)
 
     @property
     def active_devices(self) -> set[int]:
-        """On which devices something is decided, or waits to be."""
+        """The devices with a decision that runs or waits."""
         return self._busy_devices | {job.device_id for job in self._pending_jobs}
 
     async def stop(self) -> None:
@@ -97,7 +99,7 @@ class GroupCommit:
                 await asyncio.wait(self._round_tasks)
 
     def _schedule(self) -> None:
-        """Begin rounds soon: what is asked in the same moment goes into one."""
+        """Start rounds soon, so that jobs of the same moment share one."""
         if not self._is_scheduled:
             self._is_scheduled = True
             asyncio.get_running_loop().call_soon(self._start_rounds)
@@ -150,7 +152,7 @@ class GroupCommit:
                 await self._run_work_jobs(writer, jobs)
         except Exception as error:  # noqa: BLE001 - told to the callers
             for job in jobs:
-                job.fail(error)
+                job.settle(error=error)
         finally:
             slow_timer.cancel()
             self._counted_writers.discard(writer)
@@ -166,17 +168,16 @@ class GroupCommit:
     async def _run_work_jobs(
         self, writer: ConnectionThread, jobs: list[WriteJob]
     ) -> None:
-        """Do somebody's own statements, all in one transaction."""
-        write_changes = prepare_write(Changes(self.new_id), jobs)
-
-        await writer.run(partial(_write_with_retry, write_changes=write_changes))
+        """Run functions that execute SQL, all in one transaction."""
+        write_changes = prepare_write(Changes(self.new_id, self.now()), jobs)
+        await writer.run(partial(write_with_retry, write_changes=write_changes))
         for job in jobs:
-            job.complete()
+            job.settle(job.value)
 
     async def _run_decision_jobs(
         self, writer: ConnectionThread, jobs: list[WriteJob], devices: set[int]
     ) -> None:
-        """Decide on lanes that are locked, and write."""
+        """Run decisions on locked lanes, and commit."""
         device_ids = sorted(devices)
         cached = self.lane_cache.start_read(device_ids)
         in_flight_before = {
@@ -217,14 +218,14 @@ class GroupCommit:
         for device_id in (*device_ids, NO_DEVICE):
             lane = lanes.setdefault(device_id, Lane(device_id))
             self.lane_cache.restore_transient_state(lane)
-        changes = Changes(self.new_id, start.interest)
+        changes = Changes(self.new_id, self.now(), start.interest)
         failed = _run_decisions(jobs, lanes, prior_states, changes)
         previous_rows, version = start.lane_rows, self.new_id()
         updated_rows = updated_lane_rows(changes, lanes, previous_rows, version, failed)
         lane_rows_sql = upsert_sql(updated_rows, previous_rows)
         await writer.run(
             partial(
-                _write_and_commit,
+                write_and_commit,
                 write_changes=prepare_write(changes, ()),
                 lane_rows_sql=lane_rows_sql,
             )
@@ -260,33 +261,17 @@ class GroupCommit:
         lanes: Mapping[int, Lane],
         versions: Mapping[int, int | None],
     ) -> None:
-        """The disk has it: remember that, and tell everybody."""
+        """With the changes on disk, update memory, publish, and tell the callers."""
         mark_stored(changes)
         for lane in lanes.values():
             if lane.device_id != NO_DEVICE:
                 self.lane_cache.put(
                     lane, versions.get(lane.device_id), changes.changed_commands
                 )
-        for observer in self.observers:
-            call_logged(observer, changes)
+        self.lane_cache.orders.update(changes)
+        self.publish(commit_notice(changes, lanes))
         for job in jobs:
-            job.complete()
-
-
-def _write_with_retry(
-    connection: Connection, write_changes: Callable[[Connection], None] | None
-) -> None:
-    """Write; again, if another server locked the same rows in another order."""
-    for may_retry in (True, True, False):
-        try:
-            connection.execute_all("BEGIN")
-            _write_and_commit(connection, write_changes)
-        except psycopg.errors.DeadlockDetected:
-            if not may_retry:
-                raise
-            connection.rollback_or_close()
-        else:
-            return
+            job.settle(job.value)
 
 
 def _run_decisions(
@@ -295,7 +280,7 @@ def _run_decisions(
     prior_states: PriorStates,
     changes: Changes,
 ) -> set[int]:
-    """Let each decision change its lane; return the devices of those that failed."""
+    """Run the decisions; return the devices of those that failed."""
     failed = set()
     for i, job in enumerate(jobs):
         assert job.decide is not None  # noqa: S101 - it is work otherwise
@@ -304,23 +289,5 @@ def _run_decisions(
             job.value = job.decide(lanes[job.device_id], changes, prior_state)
         except Exception as error:  # noqa: BLE001 - told to its caller
             failed.add(job.device_id)
-            job.fail(error)
+            job.settle(error=error)
     return failed
-
-
-def _write_and_commit(
-    connection: Connection,
-    write_changes: Callable[[Connection], None] | None,
-    lane_rows_sql: str = "",
-) -> None:
-    """
-    Write, *lane_rows_sql* versions, and commit: that gives the devices back, too.
-
-    Raises:
-        Unavailable: they were lost meanwhile, with the connection.
-    """
-    if not connection.in_transaction:
-        raise Unavailable("The connection was lost.")
-    if write_changes is not None:
-        write_changes(connection)
-    connection.execute_all(f"{lane_rows_sql} COMMIT")

@@ -66,11 +66,6 @@ class LaneCache:
             return False
         return cached.lane.is_idle(now, grace)
 
-    def is_ready(self, device_id: int) -> bool:
-        """Tell whether commands wait for the device and none is in flight."""
-        lane = self.get(device_id)
-        return lane is not None and lane.in_flight is None and bool(lane.waiting)
-
     def start_read(self, device_ids: Iterable[int]) -> dict[int, CachedLane]:
         """
         Return the cached ones of these lanes, which are about to be read.

@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from pushserver.model.lane import Lane
 from pushserver.storage.postgres.commit.lane_cache import CachedLane
-from pushserver.storage.postgres.commit.lane_locking import array_literal
 from pushserver.storage.postgres.commit.lane_rows import LONG_LANE, LaneRow
-from pushserver.storage.postgres.connection.connection import Connection
+from pushserver.storage.postgres.connection.connection import Connection, array_literal
 from pushserver.storage.sql import lanes as whole
 from pushserver.storage.sql.conditions import IS_LIVE
 from pushserver.storage.sql.lanes import LanesByDevice

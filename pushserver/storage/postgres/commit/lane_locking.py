@@ -1,13 +1,16 @@
 """Starts a round: locks its devices, and reads the time, interests and lane rows."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 import attrs
 
 from pushserver.model.event import EventType, EventTypesByScope
 from pushserver.storage.postgres.commit.lane_rows import LaneRow
 from pushserver.storage.postgres.connection.clock import DATABASE_NOW_SQL, DatabaseClock
-from pushserver.storage.postgres.connection.connection import Connection
+from pushserver.storage.postgres.connection.connection import (
+    Connection,
+    array_literal,
+)
 
 # Read in the transaction, so that all servers record the same events, and after the
 # devices are locked, so that the lane rows are the latest.
@@ -65,8 +68,3 @@ def start_round(
         if device_id is not None:
             lane_rows[device_id] = LaneRow(version, live, blocked_until, text)
     return RoundStart(database_clock.offset_from(database_now), event_types, lane_rows)
-
-
-def array_literal(numbers: Collection[int]) -> str:
-    """Return a literal of an array of numbers."""
-    return f"{{{','.join(map(str, numbers))}}}"

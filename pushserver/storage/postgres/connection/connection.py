@@ -4,7 +4,7 @@ import os
 import re
 import socket
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import lru_cache
 from itertools import count
 from typing import Any, ParamSpec, TypeVar
@@ -245,6 +245,11 @@ class _TextDumper(StrDumperUnknown):
 
     def dump(self, obj: str) -> Buffer | None:
         return super().dump(obj.replace("\x00", "\ufffd") if "\x00" in obj else obj)
+
+
+def array_literal(numbers: Collection[int]) -> str:
+    """Return numbers as PostgreSQL reads an array."""
+    return f"{{{','.join(map(str, numbers))}}}"
 
 
 def _text_array_literal(values: Iterable[Any]) -> str:

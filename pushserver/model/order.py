@@ -1,0 +1,20 @@
+"""What a command asks of its device."""
+
+import attrs
+
+
+@attrs.frozen(kw_only=True)
+class Order:
+    """
+    What the device is to do, as the vendor's page has it, and what the program noted.
+
+    `body` and `metadata` are JSON texts, kept to the byte. For
+    `application/octet-stream` the body is a JSON string that holds base64.
+    """
+
+    verb: str
+    endpoint: str
+    body: str | None
+    content_type: str
+    query_string: str | None
+    metadata: str | None = None

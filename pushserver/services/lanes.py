@@ -1,0 +1,115 @@
+"""The one door to devices' lanes.
+
+Whatever a change makes ready is offered to the device's held poll by the same decision,
+so that the hand-out shares its commit.
+"""
+
+import asyncio
+from typing import TypeVar
+
+import attrs
+
+from pushserver.model.changes import Changes
+from pushserver.model.lane import InFlight, Lane
+from pushserver.model.transitions import hand_out, revert_hand_out
+from pushserver.services.background_tasks import BackgroundTasks
+from pushserver.services.held_polls import HeldPoll, HeldPolls, Poll
+from pushserver.storage.commands import CommandStore, Decision, Lookup, PriorState
+
+T = TypeVar("T")
+
+
+@attrs.define(eq=False)
+class Lanes:
+    """
+    Changes lanes. `grace` is in microseconds.
+
+    Decisions that concern no device are made on the lane of `NO_DEVICE`.
+    """
+
+    store: CommandStore
+    holds: HeldPolls
+    background_tasks: BackgroundTasks
+    grace: int
+
+    async def change(
+        self, device_id: int, decide: Decision[T], lookup: Lookup | None = None
+    ) -> T:
+        """
+        Let *decide* change the device's lane; return its value when that is on disk.
+
+        What *decide* raises is raised here and changes nothing.
+
+        Raises:
+            Unavailable: the store is away. The lane is as the disk has it.
+        """
+        hold: HeldPoll | None = None
+        answer: InFlight | None = None
+
+        def decide_and_offer(lane: Lane, changes: Changes, prior: PriorState) -> _Of[T]:
+            nonlocal hold, answer
+            value = decide(lane, changes, prior)
+            hold = self.holds.find_waiting(device_id)
+            if hold is not None:
+                new, now = hold.poll.new_delivery, changes.now
+                answer = hand_out(lane, new, changes, now=now, grace=self.grace)
+                hold.is_claimed = answer is not None
+            return (value,)
+
+        def answer_hold(value: _Of[T] | None, _is_awaited: bool) -> None:
+            if hold is None or answer is None:
+                return
+            if value is None:
+                hold.notify()
+            elif not hold.notify(answer):
+                self.requeue(answer)
+
+        (value,) = await self.store.change_lane(
+            device_id, decide_and_offer, lookup, answer_hold
+        )
+        return value
+
+    async def hand_out(self, poll: Poll) -> InFlight | None:
+        """
+        Return what *poll* gets; requeue it if the poll is gone before it is on disk.
+
+        Raises:
+            Unavailable: the store is away.
+        """
+        answer: InFlight | None = None
+
+        def decide(lane: Lane, changes: Changes, _prior: PriorState) -> InFlight | None:
+            if not poll.is_connected():
+                return None
+            new, now = poll.new_delivery, changes.now
+            return hand_out(lane, new, changes, now=now, grace=self.grace)
+
+        def keep_or_requeue(in_flight: InFlight | None, is_awaited: bool) -> None:
+            nonlocal answer
+            if is_awaited:
+                answer = in_flight
+            elif in_flight is not None:
+                self.requeue(in_flight)
+
+        try:
+            return await self.store.change_lane(
+                poll.device_id, decide, on_done=keep_or_requeue
+            )
+        except asyncio.CancelledError:
+            if answer is not None:
+                self.requeue(answer)
+            raise
+
+    def requeue(self, in_flight: InFlight) -> None:
+        """Revert a hand-out of which no byte was written, in the background."""
+        self.background_tasks.start(self._requeue(in_flight))
+
+    async def _requeue(self, in_flight: InFlight) -> None:
+        def decide(lane: Lane, changes: Changes, _prior: PriorState) -> None:
+            revert_hand_out(lane, in_flight, changes, now=changes.now)
+
+        await self.change(in_flight.command.device_id, decide)
+
+
+#: A decision's value, told apart from None, which means that the store failed.
+_Of = tuple[T]

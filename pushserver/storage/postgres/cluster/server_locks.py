@@ -1,0 +1,43 @@
+"""The advisory locks of a server: its node number, and leading."""
+
+from pushserver.errors import Unavailable
+from pushserver.storage.postgres.connection.connection import Connection
+
+#: The first keys of two-key advisory locks; a device's lock has one key.
+_NODE_LOCK, _LEADER_LOCK = 1, 2
+MAX_NODES = 1024
+# The search starts at a random number: a low one may have been lost a moment ago.
+_LOCK_FREE_NODE = (
+    "SELECT (n + ?1) % ?2 FROM generate_series(0, ?2 - 1) AS n"
+    f" WHERE pg_try_advisory_lock({_NODE_LOCK}, CAST((n + ?1) % ?2 AS INTEGER)) LIMIT 1"
+)
+_TRY_LEADER_LOCK = f"SELECT pg_try_advisory_lock({_LEADER_LOCK}, 0)"
+_COUNT_OTHERS = (
+    "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2"
+    f" AND classid = {_NODE_LOCK} AND granted AND pid <> pg_backend_pid() AND"
+    " database ="
+    " (SELECT oid FROM pg_database WHERE datname = current_database())"
+)
+
+
+def lock_free_node(connection: Connection, first_node: int) -> int:
+    """
+    Lock the first number from *first_node* on that no other server has, and return it.
+
+    Raises:
+        Unavailable: all of them are taken.
+    """
+    row = connection.execute(_LOCK_FREE_NODE, (first_node, MAX_NODES)).fetchone()
+    if row is None:
+        raise Unavailable("There are too many servers over this database.")
+    return int(row[0])
+
+
+def try_leader_lock(connection: Connection) -> bool:
+    """Take the lock of the server that leads; tell whether it was free."""
+    return bool((connection.execute(_TRY_LEADER_LOCK).fetchone() or (False,))[0])
+
+
+def count_others(connection: Connection) -> int:
+    """Return how many other servers there are."""
+    return int((connection.execute(_COUNT_OTHERS).fetchone() or (0,))[0])
