@@ -20,7 +20,7 @@ class PollAnswer:
     """
     The command that a poll gets, for the block in which it is written to the device.
 
-    Whoever writes sets `has_begun` before the first byte and `is_written` after the
+    Whoever writes sets `has_started` before the first byte and `is_written` after the
     last. A block that is left before it has begun gives the command back: it was no
     attempt. One that breaks off amid the answer keeps the command in flight: the device
     may have read enough of it.
@@ -28,7 +28,7 @@ class PollAnswer:
 
     in_flight: InFlight
     polling: "Polling"
-    has_begun: bool = False
+    has_started: bool = False
     is_written: bool = False
 
     def __enter__(self) -> Self:
@@ -37,7 +37,7 @@ class PollAnswer:
     def __exit__(self, *_raised: object) -> None:
         if self.is_written:
             self.polling.mark_written(self.in_flight)
-        elif not self.has_begun:
+        elif not self.has_started:
             self.polling.lanes.requeue(self.in_flight)
 
 

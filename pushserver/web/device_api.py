@@ -136,7 +136,7 @@ async def _send_command(
         if not _is_connected(request):
             return make_response()
         response = make_response(poll_response(order), content_type="application/json")
-        answer.has_begun = True
+        answer.has_started = True
         try:
             await response.prepare(request)
             await response.write_eof()

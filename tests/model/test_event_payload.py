@@ -26,9 +26,9 @@ def test_an_event_has_the_payload_of_its_type(
 
 def test_a_payload_is_decoded_once() -> None:
     """Whoever asks for the payload gets the same object."""
-    told = event(EventType.TASK_FINISHED, TASK)
+    decoded = event(EventType.TASK_FINISHED, TASK)
 
-    assert told.payload is told.payload
+    assert decoded.payload is decoded.payload
 
 
 @pytest.mark.parametrize("format_", WebhookFormat)

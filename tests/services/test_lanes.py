@@ -149,26 +149,26 @@ async def test_crash_before_writing(database: str, clock: ManualClock) -> None:
 
 async def test_unwritten_answer(driver: ServiceDriver, services: Services) -> None:
     """An answer whose block leaves before the writing gives its command back."""
-    (wanted,) = await driver.enqueue("reboot")
+    (queued,) = await driver.enqueue("reboot")
     in_flight = await driver.poll("u1")
     assert in_flight is not None
     with PollAnswer(in_flight, services.polling):
         pass
     await driver.run_until_idle()
 
-    assert PENDING is await driver.command_state(wanted)
+    assert PENDING is await driver.command_state(queued)
 
 
 async def test_broken_off_answer(driver: ServiceDriver, services: Services) -> None:
     """An answer that breaks off while it is written stays in flight."""
-    (wanted,) = await driver.enqueue("reboot")
+    (queued,) = await driver.enqueue("reboot")
     in_flight = await driver.poll("u1")
     assert in_flight is not None
     with PollAnswer(in_flight, services.polling) as answer:
-        answer.has_begun = True
+        answer.has_started = True
     await driver.run_until_idle()
 
-    assert SENT is await driver.command_state(wanted)
+    assert SENT is await driver.command_state(queued)
     assert 0 == await services.polling.record_written()
 
 

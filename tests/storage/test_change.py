@@ -335,15 +335,15 @@ async def test_published(store: Store) -> None:
 async def test_published_by_kind(store: Store) -> None:
     """A commit tells who may get a command, what has ended, and where results are."""
     notices = record_notices(store).notices
-    wanted = command()
-    await enqueue_commands(store, wanted)
+    queued = command()
+    await enqueue_commands(store, queued)
     in_flight = await poll_command(store)
     await enqueue_commands(store, command())
     await post_result(store, in_flight)
 
     first, last = notices
     assert ({DEVICE}, set(), set()) == (first.waiting, first.over, first.results)
-    assert ({DEVICE}, {wanted.id}) == (last.waiting, last.over)
+    assert ({DEVICE}, {queued.id}) == (last.waiting, last.over)
     assert {DEFAULT_SCOPE_ID} == last.results
 
 

@@ -279,10 +279,10 @@ async def test_streams(site: LocalServer) -> None:
     """
     The interest of streams lasts, and since when it did.
     """
-    wishes = await site.services.store.stream_interests.all_interests()
+    interests = await site.services.store.stream_interests.all_interests()
 
     assert {"command.status": 0, "device.online": NOW} == {
-        wish.type: wish.recorded_since for wish in wishes
+        interest.type: interest.recorded_since for interest in interests
     }
 
 
