@@ -16,14 +16,14 @@ NEXT = SCHEMA_VERSION + 1
 
 
 @pytest.fixture(name="over")
-def _over(backend: str, database: str, tmp_path: Path) -> Iterator[Program]:
+def _over(backend: str, empty_database: str, tmp_path: Path) -> Iterator[Program]:
     """Return the program over a database that is empty, even of tables."""
     if backend == "sqlite":
-        program = Program(tmp_path, database)
+        program = Program(tmp_path, empty_database)
         yield program
         program.kill()
         return
-    with database_without_tables(database) as url:
+    with database_without_tables(empty_database) as url:
         program = Program(tmp_path, url)
         yield program
         program.kill()
