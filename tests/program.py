@@ -46,14 +46,16 @@ class Program:
         return Path(self.database.removeprefix("sqlite:///"))
 
     def start(self, **settings: object) -> None:
-        """Start it, with settings as PUSHSERVER_…, and wait until it listens."""
+        """Start it, with settings as PUSHSERVER_…; wait until each process listens."""
         log_offset = self.log.stat().st_size if self.log.exists() else 0
         self._process = self.spawn(**settings)
-        while (found := _URL.search(self.log.read_bytes()[log_offset:])) is None:
+        while len(urls := _URL.findall(self.log.read_bytes()[log_offset:])) < int(
+            str(settings.get("workers", 1))
+        ):
             if self._process.poll() is not None:
                 raise AssertionError(self.log.read_text())
             self._wait_briefly()
-        self.url = found[1].decode()
+        self.url = urls[0].decode()
 
     def spawn(self, **settings: object) -> subprocess.Popen[bytes]:
         """Start the process and do not wait."""
