@@ -15,10 +15,10 @@ POST = f"POST /result?{QUERY} HTTP/1.1\r\nHost: x\r\n"
 
 @pytest.fixture(name="impatient")
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Shorten the deadlines, so that nobody has to wait for them."""
-    monkeypatch.setattr(server, "HEADER_TIMEOUT", 0.05)
+    """Shorten the deadlines, but not below what a stalled machine needs to answer."""
+    monkeypatch.setattr(server, "HEADER_TIMEOUT", 0.25)
     monkeypatch.setattr(server, "_SWEEP_INTERVAL", 0.01)
-    monkeypatch.setattr(body, "BODY_IDLE_TIMEOUT", 0.05)
+    monkeypatch.setattr(body, "BODY_IDLE_TIMEOUT", 0.25)
 
 
 @pytest.mark.parametrize("line", ["", "Host: x\r\n", "Connection: close\r\n"])
