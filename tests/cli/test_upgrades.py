@@ -139,6 +139,7 @@ def test_steer(run: Run, make: Any, fleet: StartFleet, devices: list[str]) -> No
     resumed = run("upgrades", "resume", upgrade_id, "--json").only
     canceled = run("upgrades", "cancel", upgrade_id, "--json").only
     refused = run("upgrades", "pause", upgrade_id)
+    run("upgrades", "follow", upgrade_id)
     with fleet(devices[0], len(devices)):
         again = run("upgrades", "retry", upgrade_id, "--json").only
         done = run("upgrades", "follow", upgrade_id)
