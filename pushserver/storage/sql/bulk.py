@@ -62,13 +62,11 @@ class BulkStatement:
         for size in _CHUNK_SIZES:
             while len(rows) - start >= size:
                 values = chain.from_iterable(rows[start : start + size])
-                cursor = connection.execute(self._sql_for(size), tuple(values))
+                sql = _with_placeholders(self.sql, self.column_count, size)
+                cursor = connection.execute(sql, tuple(values))
                 changed += cursor.rowcount
                 start += size
         return changed
-
-    def _sql_for(self, row_count: int) -> str:
-        return _with_placeholders(self.sql, self.column_count, row_count)
 
 
 #: A statement and its rows.

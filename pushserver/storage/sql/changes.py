@@ -1,6 +1,6 @@
 """Writes the changes of a round in few statements, each over all rows of its kind."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol
 
 from pushserver.model.changes import Changes, TaskFinish
@@ -13,7 +13,14 @@ from pushserver.storage.command_rows import (
 )
 from pushserver.storage.operation_rows import NOTIFICATIONS, OPERATIONS, STEPS
 from pushserver.storage.shadow_rows import SERVICES
-from pushserver.storage.sql.bulk import Batch, execute_batches, insert, update, upsert
+from pushserver.storage.sql.bulk import (
+    Batch,
+    BulkStatement,
+    execute_batches,
+    insert,
+    update,
+    upsert,
+)
 from pushserver.storage.sql.connection import SqlConnection
 from pushserver.storage.sql.idempotency import UPSERT_IDEMPOTENCY_KEY
 from pushserver.storage.subscription_rows import EVENTS
@@ -105,7 +112,7 @@ def prepare_write(
     """
     Return the function that writes *changes* and runs *sql_jobs*; None for nothing.
     """
-    batches = [batch for batch in _batches(changes) if batch[1]]
+    batches = _batches(changes)
 
     def apply(connection: SqlConnection) -> None:
         execute_batches(connection, batches)
@@ -119,26 +126,28 @@ def prepare_write(
 
 
 def _batches(changes: Changes) -> list[Batch]:
+    """Return a batch for each kind of which there is something to write."""
     commands = changes.changed_commands.values()
     deliveries = changes.changed_deliveries.values()
     operations = changes.operations.values()
     services = changes.services.values()
-    return [
-        _INSERT_COMMAND.batch(changes.new_commands),
-        _UPDATE_COMMAND.batch(c for c in commands if c.stored_state is not None),
-        _INSERT_DELIVERY.batch(changes.new_deliveries),
-        _UPDATE_DELIVERY.batch(d for d in deliveries if d.stored),
-        _INSERT_RESULT.batch(changes.results),
-        UPSERT_IDEMPOTENCY_KEY.batch(changes.idempotency_keys.values()),
-        INSERT_OPERATION.batch(o for o in operations if not o.stored),
-        _UPDATE_OPERATION.batch(o for o in operations if o.stored),
-        _UPSERT_DEVICE_UPGRADE.batch(o for o in operations if o.device_upgrade),
-        INSERT_STEP.batch(changes.steps),
-        _INSERT_SERVICE.batch(s for s in services if not s.stored),
-        _UPDATE_SERVICE.batch(s for s in services if s.stored),
-        _INSERT_NOTIFICATION.batch(changes.notifications),
-        _INSERT_EVENT.batch(changes.events),
-    ]
+    kinds: Sequence[tuple[BulkStatement, Collection[Any]]] = (
+        (_INSERT_COMMAND, changes.new_commands),
+        (_UPDATE_COMMAND, [c for c in commands if c.stored_state is not None]),
+        (_INSERT_DELIVERY, changes.new_deliveries),
+        (_UPDATE_DELIVERY, [d for d in deliveries if d.stored]),
+        (_INSERT_RESULT, changes.results),
+        (UPSERT_IDEMPOTENCY_KEY, changes.idempotency_keys.values()),
+        (INSERT_OPERATION, [o for o in operations if not o.stored]),
+        (_UPDATE_OPERATION, [o for o in operations if o.stored]),
+        (_UPSERT_DEVICE_UPGRADE, [o for o in operations if o.device_upgrade]),
+        (INSERT_STEP, changes.steps),
+        (_INSERT_SERVICE, [s for s in services if not s.stored]),
+        (_UPDATE_SERVICE, [s for s in services if s.stored]),
+        (_INSERT_NOTIFICATION, changes.notifications),
+        (_INSERT_EVENT, changes.events),
+    )
+    return [statement.batch(values) for statement, values in kinds if values]
 
 
 def _delete_and_finish(connection: SqlConnection, changes: Changes) -> None:
