@@ -22,7 +22,9 @@ CREATE TABLE device (
     created_at   BIGINT NOT NULL,
     key_hash     TEXT,                         -- SHA-256, hex; the newest key
     old_key_hash TEXT,                         -- still valid while the key is rotated
-    key_enforced BIGINT NOT NULL DEFAULT 0 CHECK (key_enforced IN (0, 1))
+    key_enforced BIGINT NOT NULL DEFAULT 0 CHECK (key_enforced IN (0, 1)),
+    protocol     TEXT   NOT NULL DEFAULT 'controlid',
+    external_id  TEXT                          -- its id there; NULL: device_id itself
 );
 CREATE INDEX device_quarantined ON device (device_id) WHERE state = 'quarantined';
 

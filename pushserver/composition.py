@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 
 from pushserver.clock import Clock, micros
-from pushserver.dialects.controlid import configuration
 from pushserver.errors import Misconfigured
 from pushserver.model.subscription import Subscription
+from pushserver.protocols.base import DeviceProtocol
+from pushserver.protocols.controlid.protocol import ControlId
 from pushserver.services.background_tasks import BackgroundTasks
 from pushserver.services.cluster_sync import ClusterSync
 from pushserver.services.completion_waiters import CompletionWaiters
 from pushserver.services.deadlines import Deadlines
+from pushserver.services.device_protocols import DeviceProtocols
 from pushserver.services.event_interest import EventInterest
 from pushserver.services.event_renderer import EventRenderer
 from pushserver.services.fleet_admin import FleetAdmin
@@ -59,6 +61,10 @@ async def open_store(settings: Settings, clock: Clock) -> Store:
     return await PostgresStore.open(settings.database, clock)
 
 
+#: The protocols of devices that are served; ids that name no other are the first's.
+PROTOCOLS: tuple[DeviceProtocol, ...] = (ControlId(),)
+
+
 def migrator_of(settings: Settings) -> Migrator:
     """Return who migrates the database that the settings name."""
     if not settings.is_postgres:
@@ -78,8 +84,13 @@ def _without_psycopg() -> Misconfigured:
     )
 
 
-def build_services(settings: Settings, store: Store, clock: Clock) -> Services:
-    """Put the services together over *store*."""
+def build_services(
+    settings: Settings,
+    store: Store,
+    clock: Clock,
+    installed: tuple[DeviceProtocol, ...] = PROTOCOLS,
+) -> Services:
+    """Put the services together over *store*, for devices of these protocols."""
     ids = store.new_id
     holds, completion_waiters = HeldPolls(), CompletionWaiters()
     lanes = Lanes(
@@ -89,13 +100,6 @@ def build_services(settings: Settings, store: Store, clock: Clock) -> Services:
         grace=micros(settings.grace),
     )
     polling = Polling(store=store, clock=clock, lanes=lanes, holds=holds)
-    queue = Queue(
-        store=store,
-        ids=ids,
-        lanes=lanes,
-        completion_waiters=completion_waiters,
-        response_timeout=micros(settings.response_timeout),
-    )
     fleet = FleetAdmin(
         store=store,
         clock=clock,
@@ -104,8 +108,17 @@ def build_services(settings: Settings, store: Store, clock: Clock) -> Services:
         holds=holds,
         lanes=lanes,
     )
+    protocols = DeviceProtocols(installed, fleet)
+    queue = Queue(
+        store=store,
+        ids=ids,
+        lanes=lanes,
+        protocols=protocols,
+        completion_waiters=completion_waiters,
+        response_timeout=micros(settings.response_timeout),
+    )
     tokens = Tokens(store=store, clock=clock, ids=ids)
-    reconciler = ShadowReconciler(dialect=configuration, queue=queue)
+    reconciler = ShadowReconciler(protocols=protocols, queue=queue)
     operations = Operations(
         store=store,
         ids=ids,
@@ -152,6 +165,7 @@ def build_services(settings: Settings, store: Store, clock: Clock) -> Services:
         clock=clock,
         ids=ids,
         fleet=fleet,
+        protocols=protocols,
         cluster_sync=cluster_sync,
         scheduler=scheduler,
         shadows=shadows,
@@ -176,15 +190,14 @@ def build_services(settings: Settings, store: Store, clock: Clock) -> Services:
         clock=clock,
         store=store,
         fleet=fleet,
+        protocols=protocols,
         cluster_sync=cluster_sync,
         holds=holds,
         lanes=lanes,
         polling=polling,
         queue=queue,
         retention=Retention(store.retention, clock, settings.retention),
-        result_intake=ResultIntake(
-            store=store, lanes=lanes, ids=ids, dialect=configuration
-        ),
+        result_intake=ResultIntake(store=store, lanes=lanes, ids=ids),
         completion_waiters=completion_waiters,
         event_interest=event_interest,
         operations=operations,
@@ -206,7 +219,7 @@ def build_webhook_supervisor(
     services: Services, sender: WebhookSender
 ) -> WebhookSupervisor:
     """Return who delivers to subscriptions."""
-    renderer = EventRenderer(services.store, services.fleet)
+    renderer = EventRenderer(services.store, services.fleet, services.protocols)
     throttle = Throttle(lambda: services.fleet.request_count)
 
     def make_worker(subscription: Subscription) -> WebhookWorker:

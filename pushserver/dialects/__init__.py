@@ -1,1 +1,1 @@
-"""Wire forms of devices and applications: pure functions, both ways."""
+"""Wire formats of programs, webhooks and Kapua's clients: pure functions."""

@@ -2,8 +2,8 @@
 
 Format: IoTDA API reference, "Push an Asynchronous Device Command Status Change
 Notification": the page's keys in the order of its example, compact. Absent values are
-left out, and nothing is ever null. The page's `resource` is misprinted; a subscription
-may ask for its spelling.
+left out, never null. The page misspells `resource`; a subscription may ask for that
+spelling.
 """
 
 import uuid
@@ -20,10 +20,10 @@ from pushserver.model.state import CommandState
 
 RESOURCE = "device.command.status"
 MAX_TAGS = 10
-#: Tags that fill the header's fields of these names, since nothing else knows them.
+#: Device tags that supply the header fields of the same names.
 PRODUCT_ID_TAG = "product_id"
 NODE_ID_TAG = "node_id"
-#: Of the request ids, each derived from its event: a retry has the very same bytes.
+#: Namespace of request ids. They are derived from the event: a retry is identical.
 _REQUEST_ID_NAMESPACE = uuid.UUID("5b0a6f3c-5d0f-4f0e-9c39-6f4ad1d7f0a1")
 _ANSWERED_STATES = (CommandState.SUCCESSFUL, CommandState.FAILED)
 
@@ -33,20 +33,21 @@ _encode = msgspec.json.Encoder().encode
 def iotda_body(
     event: Event,
     *,
+    device_id: str,
     app_id: str,
     tags: Mapping[str, str],
     parsed_result: ParsedResult | None,
     resource_name: str | None,
 ) -> bytes:
     """
-    Return the body that tells of a command's transition.
+    Return the body that announces a command's transition.
 
     *tags* are the device's; *parsed_result* is the result that ended the command, if
     one did.
     """
     payload = event.payload
     assert isinstance(payload, CommandPayload)  # noqa: S101 - no other has this format
-    header = _header(str(event.device_id), app_id, tags)
+    header = _header(device_id, app_id, tags)
     return _encode(
         {
             "resource": resource_name or RESOURCE,
@@ -60,7 +61,7 @@ def iotda_body(
 
 
 def _header(device_id: str, app_id: str, tags: Mapping[str, str]) -> dict[str, Any]:
-    """Say whose the command is; a device that is directly connected is its gateway."""
+    """Return the header; a directly connected device is its own gateway."""
     return _without_none(
         {
             "device_id": device_id,
@@ -74,7 +75,7 @@ def _header(device_id: str, app_id: str, tags: Mapping[str, str]) -> dict[str, A
 
 
 def _tags(tags: Mapping[str, str]) -> list[dict[str, str]]:
-    """Return the first ten by their keys, without those that the header has itself."""
+    """Return the first ten tags by key, without those that the header has already."""
     remaining = sorted(
         item for item in tags.items() if item[0] not in (PRODUCT_ID_TAG, NODE_ID_TAG)
     )
@@ -84,7 +85,7 @@ def _tags(tags: Mapping[str, str]) -> list[dict[str, str]]:
 def _body(
     payload: CommandPayload, parsed_result: ParsedResult | None
 ) -> dict[str, Any]:
-    """Say what became of the command; a canceled one was never sent, so it expired."""
+    """Return the command's outcome; a canceled one was never sent, so it is EXPIRED."""
     canceled = payload.state is CommandState.CANCELED
     answered = payload.state in _ANSWERED_STATES
     return _without_none(
@@ -104,10 +105,10 @@ def _body(
 
 def _result(parsed_result: ParsedResult) -> Raw | dict[str, Raw] | None:
     """
-    Return the result as an object, which the page demands.
+    Return the result as an object, as the format requires.
 
-    A response that is one goes as the device gave it. An error, and any other response,
-    goes as the device posted it: `{"error": …, "code": …}`, `{"response": …}`.
+    A response that is an object is passed on as it is. An error, or any other response,
+    is wrapped as the device posted it: `{"error": …, "code": …}`, `{"response": …}`.
     """
     response = _non_empty_json(parsed_result.response)
     if response is not None and response[:1] == b"{":
@@ -123,7 +124,7 @@ def _result(parsed_result: ParsedResult) -> Raw | dict[str, Raw] | None:
 
 
 def _non_empty_json(text: bytes | None) -> bytes | None:
-    """Return a JSON text that says something."""
+    """Return the JSON text, None if it is empty or null."""
     stripped = (text or b"").strip()
     return None if stripped in (b"", b"null") else stripped
 

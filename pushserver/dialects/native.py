@@ -2,7 +2,7 @@
 
 Fields are camelCase, ids are decimal strings, instants are RFC 3339 in UTC. What is
 not known is left out. The form is thin: ids, states, times and the device's error. A
-device's answer, which may carry personal data, is told only where it is asked for.
+device's answer, which may carry personal data, is included only on request.
 """
 
 from collections.abc import Callable, Mapping
@@ -29,7 +29,7 @@ from pushserver.model.parsed_result import ParsedResult
 
 
 class _Out(msgspec.Struct, rename="camel", omit_defaults=True):
-    """What applications get."""
+    """Base of everything that applications receive."""
 
 
 class _Command(_Out, kw_only=True):
@@ -125,16 +125,21 @@ _encode = msgspec.json.Encoder().encode
 
 
 def native_body(
-    event: Event, parsed_result: ParsedResult | None, *, include_result: bool
+    event: Event,
+    parsed_result: ParsedResult | None,
+    *,
+    device_id: str | None,
+    include_result: bool,
 ) -> bytes:
     """
-    Return the body that tells of *event*.
+    Return the body that announces *event*.
 
-    *parsed_result* is the result that ended a command, if one did. Its error is always
-    told, its response and its code only with *include_result*.
+    *device_id* is its device as programs write it. *parsed_result* is the result that
+    ended a command, if one did. Its error is always included, its response and
+    its code only with *include_result*.
     """
     payload = event.payload
-    data = _RENDERERS[type(payload)](payload, _id(event.device_id))
+    data = _RENDERERS[type(payload)](payload, device_id)
     if parsed_result is not None and isinstance(data, _Command):
         data.error = _raw(parsed_result.error)
         if include_result:
@@ -148,7 +153,7 @@ def native_body(
 
 
 def ping_body(subscription_id: int, at: int) -> bytes:
-    """Return the body of a ping: no event, only somebody who wants to see it come."""
+    """Return the body of a ping, which tests a subscription without an event."""
     data = _Ping(subscription_id=str(subscription_id))
     return _encode(_EnvelopeOut(type="ping", timestamp=rfc3339(at), data=data))
 

@@ -2,8 +2,8 @@
 
 Formats: IoT northbound API, "Pushing a Device Shadow Status Change Notification",
 "Pushing a Software Upgrade Status Change Notification" and "Pushing a Software Upgrade
-Result Notification": exactly the pages' fields in the order of their examples, all of
-them always, compact: receivers look for `"notifyType":"…"` in the raw text.
+Result Notification": always every field of the pages, in the order of their
+examples, as compact JSON: receivers search the raw text for `"notifyType":"…"`.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ from pushserver.model.event import (
     UpgradeStatePayload,
 )
 
-#: What the platform calls each kind of event: its `notifyType`.
+#: The `notifyType` of each event type that the platform knows.
 NOTIFY_TYPES: Mapping[EventType, str] = MappingProxyType(
     {
         EventType.SHADOW_STATUS: "deviceDesiredPropertiesModifyStatusChanged",
@@ -34,11 +34,11 @@ NOTIFY_TYPES: Mapping[EventType, str] = MappingProxyType(
 _encode = msgspec.json.Encoder().encode
 
 
-def oceanconnect_body(event: Event, *, app_id: str) -> bytes:
-    """Return the body that tells of *event*, which is of one of NOTIFY_TYPES."""
+def oceanconnect_body(event: Event, *, device_id: str, app_id: str) -> bytes:
+    """Return the body that announces *event*, whose type is one of NOTIFY_TYPES."""
     fields = {
         "notifyType": NOTIFY_TYPES[event.type],
-        "deviceId": str(event.device_id),
+        "deviceId": device_id,
         **_payload_fields(event.payload, app_id),
     }
     return _encode(fields)
@@ -71,7 +71,7 @@ def _state(payload: UpgradeStatePayload, app_id: str) -> dict[str, Any]:
 
 
 def _result(payload: UpgradeResultPayload, app_id: str) -> dict[str, Any]:
-    """The page's `upgradeTime` is a number without a unit: whole seconds here."""
+    """Return the result's fields; `upgradeTime`, which has no unit, is in seconds."""
     return {
         **_id_fields(payload, app_id),
         "curVersion": payload.current_version,

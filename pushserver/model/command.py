@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import attrs
 
-from pushserver.model.catalogue import DeliveryGuarantee
+from pushserver.model.guarantee import DeliveryGuarantee
 from pushserver.model.operation import Operation
 from pushserver.model.order import Order
 from pushserver.model.shadow import Service

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import attrs
 
 from pushserver.clock import SECOND
-from pushserver.model.catalogue import DeliveryGuarantee, endpoint_defaults, is_slow
 from pushserver.model.command import Command
+from pushserver.model.guarantee import DeliveryGuarantee, EndpointDefaults
 from pushserver.model.merge_patch import MergePatch
 from pushserver.model.operation import OnFailure, OperationDescriptor
 from pushserver.model.order import Order
@@ -21,8 +21,8 @@ class CommandRequest:
     """
     The request for a command. Durations and instants are microseconds.
 
-    None means: as the catalogue, or the server's settings, have it. `service_id` is the
-    service of the device that it writes or reads.
+    None means: as its endpoint's defaults, or the server's settings, have it.
+    `service_id` is the service of the device that it writes or reads.
     """
 
     order: Order
@@ -76,12 +76,17 @@ def make_command(
     scope_id: int,
     device_id: int,
     now: int,
+    defaults: EndpointDefaults,
     response_timeout: int,
     step_ref: StepRef | None = None,
 ) -> Command:
-    """Make the command; *response_timeout* is the server's default, microseconds."""
+    """
+    Make the command.
+
+    *defaults* are those of its endpoint; *response_timeout* is the server's own
+    default, in microseconds.
+    """
     order = request.order
-    defaults = endpoint_defaults(order.endpoint)
     expires_in = request.expires_in or defaults.expires_in * SECOND
     return Command(
         id=command_id,
@@ -92,7 +97,7 @@ def make_command(
         guarantee=request.guarantee or defaults.guarantee,
         max_attempts=request.max_attempts or DEFAULT_MAX_ATTEMPTS,
         response_timeout=request.response_timeout or response_timeout,
-        slow=is_slow(order.endpoint, order.body),
+        slow=defaults.slow,
         created_at=now,
         not_before=request.not_before,
         expires_at=max(now, request.not_before or 0) + expires_in,

@@ -4,6 +4,7 @@ import enum
 import hashlib
 import secrets
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import attrs
 
@@ -36,6 +37,18 @@ class DeviceKeys(enum.StrEnum):
     REQUIRED = "required"
 
 
+class DeviceIdentity(NamedTuple):
+    """
+    Whose device it is that calls: its protocol, and its id there.
+
+    `device_id` stands for both inside the server, and in every store.
+    """
+
+    device_id: int
+    protocol: str
+    external_id: str
+
+
 @attrs.define(kw_only=True, eq=False)
 class Device:
     """
@@ -43,10 +56,13 @@ class Device:
 
     The first part is what administrators decide, the second what was seen. `hold` is
     None where the server's own applies. `poll_period` is the time between idle polls.
-    One in quarantine belongs to the first scope.
+    One in quarantine belongs to the first scope. `external_id` is how its `protocol`
+    calls it.
     """
 
     device_id: int
+    protocol: str
+    external_id: str
     scope_id: int
     state: DeviceState
     created_at: int
@@ -65,6 +81,11 @@ class Device:
     was_last_poll_idle: bool = False
     hang_up_count: int = 0
     shortest_aborted_hold: int | None = None
+
+    @property
+    def identity(self) -> DeviceIdentity:
+        """Whose device it is."""
+        return DeviceIdentity(self.device_id, self.protocol, self.external_id)
 
     @property
     def is_adopted(self) -> bool:

@@ -5,13 +5,13 @@ in one transaction. Nothing here knows how a lane is kept or who asks.
 """
 
 from bisect import insort
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import attrs
 
 from pushserver.clock import SECOND
-from pushserver.model.catalogue import SLOW_GRACE_SECONDS
 from pushserver.model.command import Command, Delivery
+from pushserver.model.guarantee import SLOW_GRACE_SECONDS
 from pushserver.model.queue_status import InFlightView, QueueStatus
 
 #: Later than every instant: no timer is needed.
@@ -21,17 +21,24 @@ NEVER = 2**63 - 1
 @attrs.define(eq=False)
 class InFlight:
     """
-    The command that is with the device.
+    A command that is with the device.
 
-    `arriving_results` counts results whose body is on its way: while one is, nothing is
-    given up. `written_at` is when the answer's last byte was written, also while that
-    is not recorded yet.
+    `companions` are the others that its answer carried, known to the first of them.
+    `arriving_results` counts results whose body is on its way: while one is, nothing
+    is given up. `written_at` is when the answer's last byte was written, also while
+    that is not recorded yet.
     """
 
     command: Command
     delivery: Delivery
     arriving_results: int = 0
     written_at: int | None = None
+    companions: tuple["InFlight", ...] = ()
+
+    @property
+    def answer(self) -> tuple["InFlight", ...]:
+        """Everything that the answer carries: this, and its companions."""
+        return (self, *self.companions)
 
     @property
     def timeout_starts_at(self) -> int:
@@ -59,12 +66,13 @@ class InFlight:
             effective_grace, self.command.response_timeout
         )
 
-    def carry_over(self, previous: "InFlight | None") -> None:
-        """Take over from *previous*, the same flight, what only memory has."""
-        if previous is not None and previous.delivery.id == self.delivery.id:
-            self.arriving_results = previous.arriving_results
-            # Where another server recorded it, memory may know less than the store.
-            self.written_at = previous.written_at or self.written_at
+    def carry_over(self, previous: Iterable["InFlight"]) -> None:
+        """Take over what only memory knows of the same delivery, among *previous*."""
+        for each in previous:
+            if each.delivery.id == self.delivery.id:
+                self.arriving_results = each.arriving_results
+                # Where another server recorded it, memory may know less than the store.
+                self.written_at = each.written_at or self.written_at
 
     @property
     def timeout_at(self) -> int:
@@ -78,23 +86,28 @@ class Lane:
     """
     The live commands of one device.
 
-    `waiting` is in the order of handing out. `blocked_endpoints` says until when
-    commands of an endpoint are held back, because a late result without uuid could be
-    taken for theirs: (the command whose result may come, until when).
+    `waiting` and `in_flights` are in the order of handing out; what is in flight went
+    out with one answer: one command, unless the protocol takes several.
+    `blocked_endpoints` says until when commands of an endpoint are held back, because a
+    late result without uuid could be taken for theirs: (the command whose result may
+    come, until when).
     """
 
     device_id: int
     waiting: list[Command] = attrs.Factory(list)
-    in_flight: InFlight | None = None
+    in_flights: list[InFlight] = attrs.Factory(list)
     blocked_endpoints: dict[str, tuple[int, int]] = attrs.Factory(dict)
     wake_at: int = NEVER
 
     @property
+    def in_flight(self) -> InFlight | None:
+        """The first command that is with the device."""
+        return self.in_flights[0] if self.in_flights else None
+
+    @property
     def is_empty(self) -> bool:
         """Tell whether nothing waits, is in flight or blocks an endpoint."""
-        return (
-            self.in_flight is None and not self.waiting and not self.blocked_endpoints
-        )
+        return not (self.in_flights or self.waiting or self.blocked_endpoints)
 
     @property
     def depth(self) -> int:
@@ -106,11 +119,9 @@ class Lane:
         return sum(command.scope_id == scope_id for command in self.waiting)
 
     def in_flight_in_scope(self, scope_id: int) -> InFlight | None:
-        """Return what is in flight if it is the scope's."""
-        in_flight = self.in_flight
-        return (
-            in_flight if in_flight and in_flight.command.scope_id == scope_id else None
-        )
+        """Return the first of what is in flight that is the scope's."""
+        own = (f for f in self.in_flights if f.command.scope_id == scope_id)
+        return next(own, None)
 
     def queue_status(self, scope_id: int | None) -> QueueStatus:
         """Return what waits and is in flight for the scope; None means every scope."""
@@ -124,28 +135,27 @@ class Lane:
 
     def has_other_scopes(self, scope_id: int) -> bool:
         """Tell whether a command here belongs to another scope."""
-        waiting = self.depth_in_scope(scope_id) < len(self.waiting)
-        return waiting or self.in_flight is not self.in_flight_in_scope(scope_id)
+        return any(command.scope_id != scope_id for command in self.commands)
 
     def find_command(self, command_id: int) -> Command | None:
         """Return the live command with this id."""
-        if self.in_flight is not None and self.in_flight.command.id == command_id:
-            return self.in_flight.command
-        return next((c for c in self.waiting if c.id == command_id), None)
+        return next((c for c in self.commands if c.id == command_id), None)
+
+    def find_in_flight(self, command_id: int | None) -> InFlight | None:
+        """Return the command with this id if it is in flight."""
+        found = (f for f in self.in_flights if f.command.id == command_id)
+        return next(found, None)
 
     @property
     def commands(self) -> Iterator[Command]:
         """Every live command."""
-        if self.in_flight is not None:
-            yield self.in_flight.command
+        for in_flight in self.in_flights:
+            yield in_flight.command
         yield from self.waiting
 
     def command_of_operation(self, operation_id: int) -> Command | None:
         """Return the live command of the operation's step."""
-        in_flight = self.in_flight
-        if in_flight is not None and in_flight.command.operation_id == operation_id:
-            return in_flight.command
-        return next((c for c in self.waiting if c.operation_id == operation_id), None)
+        return next((c for c in self.commands if c.operation_id == operation_id), None)
 
     def insert(self, command: Command) -> None:
         """Insert a PENDING command by priority and age."""
@@ -165,22 +175,25 @@ class Lane:
 
     def is_idle(self, now: int, grace: int) -> bool:
         """Tell whether a poll would be answered empty and change nothing."""
-        if self.in_flight is not None:
-            return now < self.in_flight.grace_ends_at(grace)
+        if self.in_flights:
+            return now < self.grace_ends_at(grace)
         return not any(self.ready_at(c, now) <= now for c in self.waiting)
 
     def next_change_at(self, now: int, grace: int) -> int:
         """Return when a poll may get another answer without a change of the lane."""
-        if self.in_flight is not None:
-            return self.in_flight.grace_ends_at(grace)
+        if self.in_flights:
+            return self.grace_ends_at(grace)
         return min((self.ready_at(c, now) for c in self.waiting), default=NEVER)
+
+    def grace_ends_at(self, grace: int) -> int:
+        """Until when a poll does not mean that the answer or a result was lost."""
+        return max(f.grace_ends_at(grace) for f in self.in_flights)
 
     def next_deadline_at(self) -> int:
         """Return when the next deadline of the lane is due."""
         times = [c.expires_at for c in self.waiting]
         times.extend(until for _, until in self.blocked_endpoints.values())
-        if self.in_flight is not None:
-            times.append(self.in_flight.timeout_at)
+        times.extend(in_flight.timeout_at for in_flight in self.in_flights)
         return min(times, default=NEVER)
 
     def ready_at(self, command: Command, now: int) -> int:
@@ -208,11 +221,11 @@ class Lane:
         self.blocked_endpoints = {
             e: (c, t + jump) for e, (c, t) in self.blocked_endpoints.items()
         }
-        if self.in_flight is not None:
-            _shift_deadlines(self.in_flight.command, jump)
-            self.in_flight.delivery.sent_at += jump
-            if self.in_flight.written_at is not None:
-                self.in_flight.written_at += jump
+        for in_flight in self.in_flights:
+            _shift_deadlines(in_flight.command, jump)
+            in_flight.delivery.sent_at += jump
+            if in_flight.written_at is not None:
+                in_flight.written_at += jump
 
 
 def _shift_deadlines(command: Command, jump: int) -> None:

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable, Mapping
 
 import attrs
 
-from pushserver.model.catalogue import DeliveryGuarantee
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command
 from pushserver.model.command_request import CommandRequest
+from pushserver.model.guarantee import DeliveryGuarantee
 from pushserver.model.lane import Lane
 from pushserver.model.operation import Operation
 from pushserver.model.shadow import PropertyValue, Service, ServiceDialect, is_same_json
@@ -132,10 +132,7 @@ class LaneReconciler:
         return None if command_id is None else self.lane.find_command(command_id)
 
     def _is_write_in_flight(self, service: Service) -> bool:
-        in_flight = self.lane.in_flight
-        return (
-            in_flight is not None and in_flight.command.id == service.write_command_id
-        )
+        return self.lane.find_in_flight(service.write_command_id) is not None
 
     def _is_already_queued(self, service: Service) -> bool:
         """Tell whether the same write waits already, and was never handed out."""

@@ -7,10 +7,10 @@ one transaction. A rule raises before it changes anything, or not at all.
 from collections.abc import Callable
 
 from pushserver.model import upgrade_steps
-from pushserver.model.catalogue import DeliveryGuarantee
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command, Delivery, DeliveryOutcome, Result
 from pushserver.model.command_events import apply_event
+from pushserver.model.guarantee import DeliveryGuarantee
 from pushserver.model.lane import InFlight, Lane
 from pushserver.model.operation import Operation
 from pushserver.model.operation_steps import (
@@ -38,26 +38,30 @@ def hand_out(
     *,
     now: int,
     grace: int,
+    limit: int = 1,
 ) -> InFlight | None:
     """
-    Answer a poll: the flight that begins with it, or None.
+    Answer a poll with up to *limit* commands; return the first with its companions.
 
-    A flight whose grace is over is given up first: the device polls again, so its
-    answer or its result was lost. *new_delivery* makes the delivery of a
-    command, from its id and the instant.
+    What is in flight is given up first once its grace is over: the device polls again,
+    so an answer or a result was lost. *new_delivery* makes the delivery of a command,
+    from its id and the instant.
     """
-    if lane.in_flight is not None:
-        if now < lane.in_flight.grace_ends_at(grace):
+    if lane.in_flights:
+        if now < lane.grace_ends_at(grace):
             return None
         give_up_in_flight(lane, changes, now=now)
-    command = _next_command(lane, changes, now)
-    if command is None:
-        return None
-    lane.waiting.remove(command)
-    apply_event(command, CommandEvent.HAND_OUT, now, changes)
-    delivery = new_delivery(command, changes.new_id(), now)
-    lane.in_flight = InFlight(command, delivery)
-    changes.new_deliveries.append(delivery)
+    while len(lane.in_flights) < limit:
+        command = _next_command(lane, changes, now)
+        if command is None:
+            break
+        lane.waiting.remove(command)
+        apply_event(command, CommandEvent.HAND_OUT, now, changes)
+        delivery = new_delivery(command, changes.new_id(), now)
+        lane.in_flights.append(InFlight(command, delivery))
+        changes.new_deliveries.append(delivery)
+    if lane.in_flight is not None:
+        lane.in_flight.companions = tuple(lane.in_flights[1:])
     return lane.in_flight
 
 
@@ -77,7 +81,7 @@ def _next_command(lane: Lane, changes: Changes, now: int) -> Command | None:
 
 def record_written(lane: Lane, in_flight: InFlight, changes: Changes) -> None:
     """Record that the answer's last byte was written, unless that is recorded."""
-    live = _live_in_flight(lane.in_flight, in_flight)
+    live = _live_in_flight(lane, in_flight)
     if live is None or in_flight.written_at is None:
         return
     live.written_at = in_flight.written_at
@@ -87,22 +91,20 @@ def record_written(lane: Lane, in_flight: InFlight, changes: Changes) -> None:
         apply_event(live.command, CommandEvent.WRITTEN, in_flight.written_at, changes)
 
 
-def _live_in_flight(live: InFlight | None, in_flight: InFlight) -> InFlight | None:
-    """
-    Return the lane's own flight if *in_flight* is that one, or an older copy of it.
-    """
-    same = live is not None and live.delivery.id == in_flight.delivery.id
-    return live if same else None
+def _live_in_flight(lane: Lane, in_flight: InFlight) -> InFlight | None:
+    """Return the lane's own object of which *in_flight* may be an older copy."""
+    same = (f for f in lane.in_flights if f.delivery.id == in_flight.delivery.id)
+    return next(same, None)
 
 
 def revert_hand_out(
     lane: Lane, in_flight: InFlight, changes: Changes, *, now: int
 ) -> None:
     """Revert a hand-out of which no byte was written; it does not count as attempt."""
-    live = _live_in_flight(lane.in_flight, in_flight)
+    live = _live_in_flight(lane, in_flight)
     if live is None or live.written_at is not None:
         return
-    lane.in_flight = None
+    lane.in_flights.remove(live)
     apply_event(live.command, CommandEvent.REVERT_HAND_OUT, now, changes)
     changes.close_delivery(live.delivery, DeliveryOutcome.NOT_WRITTEN, now)
     lane.insert(live.command)
@@ -111,11 +113,14 @@ def revert_hand_out(
 
 
 def give_up_in_flight(lane: Lane, changes: Changes, *, now: int) -> None:
+    """Give up everything that is in flight."""
+    for in_flight in list(lane.in_flights):
+        _give_up(lane, in_flight, changes, now)
+
+
+def _give_up(lane: Lane, in_flight: InFlight, changes: Changes, now: int) -> None:
     """Give up waiting for an answer: retry, or TIMEOUT, by the delivery guarantee."""
-    in_flight = lane.in_flight
-    if in_flight is None:
-        return
-    lane.in_flight = None
+    lane.in_flights.remove(in_flight)
     command = in_flight.command
     lane.block_endpoint(in_flight)
     _record_written_at(in_flight)
@@ -153,14 +158,10 @@ def _expire(lane: Lane, overdue: list[Command], changes: Changes, now: int) -> N
 
 
 def apply_deadlines(lane: Lane, changes: Changes, *, now: int) -> None:
-    """Expire overdue commands, and give up the one whose answer is overdue."""
-    in_flight = lane.in_flight
-    if (
-        in_flight is not None
-        and not in_flight.arriving_results
-        and in_flight.timeout_at <= now
-    ):
-        give_up_in_flight(lane, changes, now=now)
+    """Expire overdue commands, and give up those whose answer is overdue."""
+    for in_flight in list(lane.in_flights):
+        if not in_flight.arriving_results and in_flight.timeout_at <= now:
+            _give_up(lane, in_flight, changes, now)
     overdue = [c for c in lane.waiting if c.expires_at <= now]
     _expire(lane, overdue, changes, now)
     lane.blocked_endpoints = {
@@ -239,8 +240,9 @@ def end_other_scopes(lane: Lane, changes: Changes, *, scope_id: int, now: int) -
 
     A late result still ends what was handed out to it before.
     """
-    if lane.in_flight is not None and lane.in_flight.command.scope_id != scope_id:
-        give_up_in_flight(lane, changes, now=now)
+    for in_flight in list(lane.in_flights):
+        if in_flight.command.scope_id != scope_id:
+            _give_up(lane, in_flight, changes, now)
     for command in [c for c in lane.waiting if c.scope_id != scope_id]:
         end_waiting(lane, command, changes, now=now)
 
@@ -287,9 +289,9 @@ def _remove_from_lane(
     lane: Lane, command: Command, delivery: Delivery, changes: Changes, now: int
 ) -> None:
     """Take *command* out of its lane, closing a delivery other than *delivery*."""
-    in_flight = lane.in_flight
-    if in_flight is not None and in_flight.command is command:
-        lane.in_flight = None
+    in_flight = lane.find_in_flight(command.id)
+    if in_flight is not None:
+        lane.in_flights.remove(in_flight)
         _record_written_at(in_flight)
         if in_flight.delivery is not delivery:
             lane.block_endpoint(in_flight)

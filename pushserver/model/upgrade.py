@@ -12,7 +12,7 @@ import attrs
 import msgspec
 
 from pushserver.clock import SECOND
-from pushserver.model.catalogue import DAY_SECONDS
+from pushserver.model.guarantee import DAY_SECONDS
 from pushserver.model.parsed_result import ParsedResult
 
 #: The longest text that is kept of a version or a code, and of an error.

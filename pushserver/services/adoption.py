@@ -1,14 +1,17 @@
 """Which device a program may enqueue to: an adopted one, or one that it may adopt."""
 
 from pushserver.errors import NotFound
-from pushserver.model.device import Device
+from pushserver.model.device import Device, DeviceIdentity
 from pushserver.model.token import Permission, Token
 from pushserver.services.cluster_sync import ClusterSync
 from pushserver.services.fleet_admin import FleetAdmin
 
 
 async def get_or_adopt_device(
-    fleet: FleetAdmin, cluster_sync: ClusterSync, token: Token, device_id: int
+    fleet: FleetAdmin,
+    cluster_sync: ClusterSync,
+    token: Token,
+    identity: DeviceIdentity,
 ) -> Device:
     """
     Return the device of the token's scope, adopting it if the token may.
@@ -18,15 +21,15 @@ async def get_or_adopt_device(
         Conflict: it is adopted in another scope.
         Unavailable: the store is away.
     """
-    device = fleet.find(token.scope_id, device_id)
+    device = fleet.find(token.scope_id, identity.device_id)
     if device is not None and device.is_adopted:
         return device
     if token.has_permission(Permission.DEVICES_WRITE):
-        device, _ = await fleet.adopt(token.scope_id, device_id)
+        device, _ = await fleet.adopt(token.scope_id, identity)
         return device
     # Another server may have adopted it just now.
     await cluster_sync.catch_up()
-    device = fleet.find(token.scope_id, device_id)
+    device = fleet.find(token.scope_id, identity.device_id)
     if device is None or not device.is_adopted:
-        raise NotFound(f"There is no adopted device {device_id}.")
+        raise NotFound(f"There is no adopted device {identity.external_id}.")
     return device

@@ -16,6 +16,7 @@ from pushserver.model.device import (
     QUARANTINE_LIMIT,
     AccessDecision,
     Device,
+    DeviceIdentity,
     DeviceKeys,
     DeviceState,
     UnknownRequest,
@@ -84,7 +85,7 @@ class DeviceRegistry:
         return len(self._devices)
 
     def admit(
-        self, device_id: int, key: str | None, address: str | None
+        self, identity: DeviceIdentity, key: str | None, address: str | None
     ) -> Device | None:
         """
         Note a poll or a result and return the device if it is to be served.
@@ -93,9 +94,14 @@ class DeviceRegistry:
         the same empty answer as an idle device.
         """
         self.request_count += 1
-        device = self._devices.get(device_id) or self._quarantine(device_id)
+        device_id = identity.device_id
+        device = self._devices.get(device_id) or self._quarantine(identity)
         if device is None:
             self.counts["refused.quarantineFull"] += 1
+            return None
+        if device.external_id != identity.external_id:
+            # Two texts have the same derived number: only the first device is served.
+            self.counts["refused.idTaken"] += 1
             return None
         device.record_poll(self.clock.now(), address)
         self._pending_seen[device_id] = device
@@ -127,15 +133,16 @@ class DeviceRegistry:
             device.polled_without_key = True
         return True
 
-    def _quarantine(self, device_id: int) -> Device | None:
+    def _quarantine(self, identity: DeviceIdentity) -> Device | None:
         """Remember an unknown device, if there is room."""
         if (
             self._quarantined_count >= QUARANTINE_LIMIT
             and not self._evict_quarantined()
         ):
             return None
+        device_id = identity.device_id
         device = Device(
-            device_id=device_id,
+            **identity._asdict(),
             scope_id=DEFAULT_SCOPE_ID,
             state=DeviceState.QUARANTINED,
             created_at=self.clock.now(),

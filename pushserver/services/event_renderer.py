@@ -4,7 +4,6 @@ from typing import assert_never
 
 import attrs
 
-from pushserver.dialects.controlid.result import parse_result
 from pushserver.dialects.iotda import iotda_body
 from pushserver.dialects.native import native_body
 from pushserver.dialects.oceanconnect import oceanconnect_body
@@ -13,6 +12,7 @@ from pushserver.model.parsed_result import ParsedResult
 from pushserver.model.state import CommandState
 from pushserver.model.subscription import Subscription, WebhookFormat
 from pushserver.services.device_directory import DeviceDirectory
+from pushserver.services.device_protocols import DeviceProtocols
 from pushserver.storage.history import CommandHistory
 
 
@@ -22,6 +22,7 @@ class EventRenderer:
 
     history: CommandHistory
     devices: DeviceDirectory
+    protocols: DeviceProtocols
 
     async def render(self, subscription: Subscription, event: Event) -> bytes:
         """
@@ -38,13 +39,18 @@ class EventRenderer:
             case WebhookFormat.IOTDA:
                 return iotda_body(
                     event,
+                    device_id=self._device_id(event) or "",
                     app_id=subscription.app_id,
                     tags=self._tags(event),
                     parsed_result=await self._parsed_result(event, failures_only=False),
                     resource_name=subscription.resource_name,
                 )
             case WebhookFormat.OCEANCONNECT:
-                return oceanconnect_body(event, app_id=subscription.app_id)
+                return oceanconnect_body(
+                    event,
+                    device_id=self._device_id(event) or "",
+                    app_id=subscription.app_id,
+                )
             case _:
                 assert_never(subscription.format)
 
@@ -56,7 +62,12 @@ class EventRenderer:
             Unavailable: the store is away.
         """
         parsed = await self._parsed_result(event, failures_only=not include_result)
-        return native_body(event, parsed, include_result=include_result)
+        return native_body(
+            event,
+            parsed,
+            device_id=self._device_id(event),
+            include_result=include_result,
+        )
 
     async def _parsed_result(
         self, event: Event, *, failures_only: bool
@@ -68,11 +79,13 @@ class EventRenderer:
         if failures_only and payload.state is not CommandState.FAILED:
             return None
         result = await self.history.find_result(event.scope_id, payload.command_id)
-        return (
-            None
-            if result is None
-            else parse_result(result.body, result.content_encoding)
-        )
+        return None if result is None else self.protocols.parse_result(result)
+
+    def _device_id(self, event: Event) -> str | None:
+        """Return the event's device as programs write it."""
+        if event.device_id is None:
+            return None
+        return self.protocols.display_id(event.device_id)
 
     def _tags(self, event: Event) -> dict[str, str]:
         if event.device_id is None:

@@ -9,7 +9,13 @@ import attrs
 
 from pushserver.errors import Conflict
 from pushserver.model.changes import Changes
-from pushserver.model.device import Device, DeviceState, hash_secret, new_device_key
+from pushserver.model.device import (
+    Device,
+    DeviceIdentity,
+    DeviceState,
+    hash_secret,
+    new_device_key,
+)
 from pushserver.model.lane import Lane
 from pushserver.model.transitions import end_other_scopes, end_waiting
 from pushserver.services.device_registry import BATCH_SIZE
@@ -33,20 +39,22 @@ class FleetAdmin(DeviceSync):
 
     lanes: Lanes = attrs.field(kw_only=True)
 
-    async def adopt(self, scope_id: int, device_id: int) -> tuple[Device, bool]:
+    async def adopt(
+        self, scope_id: int, identity: DeviceIdentity
+    ) -> tuple[Device, bool]:
         """
         Vouch for a device, known or not; tell whether that was new.
 
         Raises:
             Conflict: it is adopted in another scope.
         """
-        device = self.find(scope_id, device_id)
+        device = self.find(scope_id, identity.device_id)
         if device is not None and device.is_adopted:
             return device, False
-        return await self._adopt(scope_id, device_id, {})
+        return await self._adopt(scope_id, identity, {})
 
     async def put(
-        self, scope_id: int, device_id: int, settings: Mapping[str, Any]
+        self, scope_id: int, identity: DeviceIdentity, settings: Mapping[str, Any]
     ) -> tuple[Device, bool]:
         """
         Create or replace a device; tell whether it was created.
@@ -55,7 +63,7 @@ class FleetAdmin(DeviceSync):
             Conflict: it is adopted in another scope.
         """
         blank: dict[str, Any] = {"name": None, "tags": {}, "hold": None}
-        return await self._adopt(scope_id, device_id, {**blank, **settings})
+        return await self._adopt(scope_id, identity, {**blank, **settings})
 
     async def patch(
         self, scope_id: int, device_id: int, settings: Mapping[str, Any]
@@ -68,18 +76,18 @@ class FleetAdmin(DeviceSync):
         """
         async with self._write_lock:
             await self._reload_before_write([device_id])
-            self.get(scope_id, device_id)
-            await self._save_settings(scope_id, {device_id: settings})
+            identity = self.get(scope_id, device_id).identity
+            await self._save_settings(scope_id, {identity: settings})
         return self._devices[device_id]
 
     async def _adopt(
-        self, scope_id: int, device_id: int, settings: Mapping[str, Any]
+        self, scope_id: int, identity: DeviceIdentity, settings: Mapping[str, Any]
     ) -> tuple[Device, bool]:
-        new = await self._adopt_all(scope_id, {device_id: settings})
-        return self._devices[device_id], device_id in new
+        new = await self._adopt_all(scope_id, {identity: settings})
+        return self._devices[identity.device_id], identity.device_id in new
 
     async def _adopt_all(
-        self, scope_id: int, settings: Mapping[int, Mapping[str, Any]]
+        self, scope_id: int, settings: Mapping[DeviceIdentity, Mapping[str, Any]]
     ) -> Collection[int]:
         """
         Adopt or change many; return those that were not adopted before.
@@ -87,13 +95,25 @@ class FleetAdmin(DeviceSync):
         They are written in pieces, so that a door command waits for no more than one.
         """
         async with self._write_lock:
-            await self._reload_before_write(list(settings))
-            new = await self._claim(scope_id, settings)
+            device_ids = [identity.device_id for identity in settings]
+            await self._reload_before_write(device_ids)
+            self._check_identities(settings)
+            new = await self._claim(scope_id, device_ids)
             for start in range(0, len(settings), BATCH_SIZE):
                 batch = islice(settings.items(), start, start + BATCH_SIZE)
                 adopted = {i: {"state": DeviceState.ADOPTED, **s} for i, s in batch}
                 await self._save_settings(scope_id, adopted)
         return new
+
+    def _check_identities(self, identities: Iterable[DeviceIdentity]) -> None:
+        """Refuse a device whose number stands for another; see `derive_identity`."""
+        for identity in identities:
+            device = self._devices.get(identity.device_id)
+            if device is not None and device.identity != identity:
+                raise Conflict(
+                    f"Device {identity.external_id} cannot be told from device"
+                    f" {device.external_id}; rename one of them."
+                )
 
     async def _claim(self, scope_id: int, device_ids: Iterable[int]) -> Collection[int]:
         """
@@ -105,7 +125,9 @@ class FleetAdmin(DeviceSync):
         for device_id in new:
             device = self._devices.get(device_id)
             if device is not None and device.is_adopted:
-                raise Conflict(f"Device {device_id} is adopted in another scope.")
+                raise Conflict(
+                    f"Device {device.external_id} is adopted in another scope."
+                )
         if new:
             busy_ids = await self.store.devices_with_live_commands(new)
             await asyncio.gather(
@@ -120,24 +142,25 @@ class FleetAdmin(DeviceSync):
         await self.lanes.change(device_id, decide)
 
     async def _save_settings(
-        self, scope_id: int, settings: Mapping[int, Mapping[str, Any]]
+        self, scope_id: int, settings: Mapping[DeviceIdentity, Mapping[str, Any]]
     ) -> None:
         """Write first; only then do the devices in memory change."""
         current = {i: self._device_or_blank(scope_id, i) for i in settings}
         updated = [attrs.evolve(current[i], **given) for i, given in settings.items()]
         await self.store.save_devices(updated)
         for device in updated:
-            new = current[device.device_id] is not self._devices.get(device.device_id)
+            identity = device.identity
+            new = current[identity] is not self._devices.get(device.device_id)
             names = ("scope_id", *SCOPE_FIELDS) if new else ()
-            self._apply_fields(device, (*names, *settings[device.device_id]))
+            self._apply_fields(device, (*names, *settings[identity]))
 
-    def _device_or_blank(self, scope_id: int, device_id: int) -> Device:
+    def _device_or_blank(self, scope_id: int, identity: DeviceIdentity) -> Device:
         """Return the device; if it comes from elsewhere, what was seen of it alone."""
-        device = self._devices.get(device_id)
+        device = self._devices.get(identity.device_id)
         if device is not None and device.scope_id == scope_id:
             return device
         blank = Device(
-            device_id=device_id,
+            **identity._asdict(),
             scope_id=scope_id,
             state=DeviceState.QUARANTINED,
             created_at=self.clock.now(),
@@ -150,7 +173,7 @@ class FleetAdmin(DeviceSync):
         return attrs.evolve(device, **blank_fields)
 
     async def import_devices(
-        self, scope_id: int, rows: Mapping[int, Mapping[str, Any]]
+        self, scope_id: int, rows: Mapping[DeviceIdentity, Mapping[str, Any]]
     ) -> ImportSummary:
         """
         Create or change many devices; fields that a row leaves out stay.
@@ -161,7 +184,8 @@ class FleetAdmin(DeviceSync):
         changed = {
             i: row
             for i, row in rows.items()
-            if not self.has_adopted(scope_id, i) or self._has_changes(i, row)
+            if not self.has_adopted(scope_id, i.device_id)
+            or self._has_changes(i.device_id, row)
         }
         created = await self._adopt_all(scope_id, changed)
         return ImportSummary(
@@ -190,7 +214,7 @@ class FleetAdmin(DeviceSync):
                 "old_key_hash": device.key_hash,
                 "key_enforced": enforced,
             }
-            await self._save_settings(scope_id, {device_id: settings})
+            await self._save_settings(scope_id, {device.identity: settings})
         return key
 
     async def delete(self, scope_id: int, device_id: int) -> None:

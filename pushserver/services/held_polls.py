@@ -12,10 +12,17 @@ from pushserver.model.lane import InFlight
 
 @attrs.frozen(kw_only=True)
 class Poll:
-    """A device's poll; `uuid` and `address` are kept with what it is handed."""
+    """
+    A device's poll; `uuid` and `address` are kept with what it is handed.
+
+    Its answer takes `max_commands`. With `labels_deliveries` each delivery gets a uuid
+    of its own, which is its id.
+    """
 
     device_id: int
     uuid: str | None
+    max_commands: int = 1
+    labels_deliveries: bool = False
     address: str | None
     is_connected: Callable[[], bool]
 
@@ -25,7 +32,7 @@ class Poll:
             id=delivery_id,
             command_id=command.id,
             device_id=command.device_id,
-            uuid=self.uuid,
+            uuid=str(delivery_id) if self.labels_deliveries else self.uuid,
             address=self.address,
             sent_at=now,
         )

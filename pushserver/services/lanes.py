@@ -51,8 +51,7 @@ class Lanes:
             value = decide(lane, changes, prior)
             hold = self.holds.find_waiting(device_id)
             if hold is not None:
-                new, now = hold.poll.new_delivery, changes.now
-                answer = hand_out(lane, new, changes, now=now, grace=self.grace)
+                answer = self._hand_out(hold.poll, lane, changes)
                 hold.is_claimed = answer is not None
             return (value,)
 
@@ -81,8 +80,7 @@ class Lanes:
         def decide(lane: Lane, changes: Changes, _prior: PriorState) -> InFlight | None:
             if not poll.is_connected():
                 return None
-            new, now = poll.new_delivery, changes.now
-            return hand_out(lane, new, changes, now=now, grace=self.grace)
+            return self._hand_out(poll, lane, changes)
 
         def keep_or_requeue(in_flight: InFlight | None, is_awaited: bool) -> None:
             nonlocal answer
@@ -100,13 +98,24 @@ class Lanes:
                 self.requeue(answer)
             raise
 
+    def _hand_out(self, poll: Poll, lane: Lane, changes: Changes) -> InFlight | None:
+        return hand_out(
+            lane,
+            poll.new_delivery,
+            changes,
+            now=changes.now,
+            grace=self.grace,
+            limit=poll.max_commands,
+        )
+
     def requeue(self, in_flight: InFlight) -> None:
         """Revert a hand-out of which no byte was written, in the background."""
         self.background_tasks.start(self._requeue(in_flight))
 
     async def _requeue(self, in_flight: InFlight) -> None:
         def decide(lane: Lane, changes: Changes, _prior: PriorState) -> None:
-            revert_hand_out(lane, in_flight, changes, now=changes.now)
+            for each in in_flight.answer:
+                revert_hand_out(lane, each, changes, now=changes.now)
 
         await self.change(in_flight.command.device_id, decide)
 

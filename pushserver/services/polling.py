@@ -125,8 +125,10 @@ class Polling:
 
     def mark_written(self, in_flight: InFlight) -> None:
         """Remember that the last byte was written; `record_written` stores it."""
-        in_flight.written_at = self.clock.now()
-        self._unrecorded[in_flight.delivery.id] = in_flight
+        now = self.clock.now()
+        for each in in_flight.answer:
+            each.written_at = now
+            self._unrecorded[each.delivery.id] = each
 
     async def record_written(self) -> int:
         """Store which commands were written and have no result yet; return how many."""

@@ -30,6 +30,7 @@ from pushserver.model.ids import IdGenerator
 from pushserver.model.lane import Lane
 from pushserver.model.transitions import cancel_command, enqueue
 from pushserver.services.completion_waiters import CompletionWaiters, wait_at_most
+from pushserver.services.device_protocols import DeviceProtocols
 from pushserver.services.lanes import Lanes
 from pushserver.storage.base import Store
 from pushserver.storage.commands import Lookup, PriorState
@@ -81,6 +82,7 @@ class Queue:
     store: Store
     ids: IdGenerator
     lanes: Lanes
+    protocols: DeviceProtocols
     completion_waiters: CompletionWaiters
     response_timeout: int
     _locked_keys: set[IdempotencyKey] = attrs.field(factory=set, init=False)
@@ -167,12 +169,14 @@ class Queue:
         step_ref: StepRef | None = None,
     ) -> Command:
         """Make the command of *request*, with an id and the server's defaults."""
+        protocol = self.protocols.of_device(device_id)
         return make_command(
             request,
             command_id=self.ids(),
             scope_id=scope_id,
             device_id=device_id,
             now=now,
+            defaults=protocol.endpoint_defaults(request.order),
             response_timeout=self.response_timeout,
             step_ref=step_ref,
         )

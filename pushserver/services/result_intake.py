@@ -1,28 +1,32 @@
 """Results: what a device posts ends the command that it belongs to."""
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 import attrs
 
-from pushserver.dialects.controlid.order import normalize_endpoint
-from pushserver.dialects.controlid.result import parse_result
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command, Delivery, MatchedBy, Result
 from pushserver.model.ids import IdGenerator
 from pushserver.model.lane import InFlight, Lane
 from pushserver.model.parsed_result import ParsedResult
-from pushserver.model.shadow import ServiceDialect
 from pushserver.model.transitions import apply_result
+from pushserver.protocols.base import DeviceProtocol
 from pushserver.services.lanes import Lanes
 from pushserver.storage.commands import CommandStore, Lookup, PriorDelivery, PriorState
 
 
 @attrs.frozen(kw_only=True)
 class PostedResult:
-    """A posted result; `complete` is False if the body's end never came."""
+    """
+    What a device of the scope posted of one command, in its protocol.
+
+    `complete` is False if the end of the body never came.
+    """
 
     scope_id: int
     device_id: int
+    protocol: DeviceProtocol
     uuid: str | None
     endpoint: str | None
     content_type: str | None
@@ -47,17 +51,15 @@ class ResultIntake:
     store: CommandStore
     lanes: Lanes
     ids: IdGenerator
-    dialect: ServiceDialect
 
     def receiving(
         self, device_id: int, uuid: str | None
     ) -> AbstractContextManager[None]:
         """Keep the delivery in flight while its result's body is arriving."""
         lane = self.store.cached_lane(device_id)
-        in_flight = None if lane is None else lane.in_flight
-        if in_flight is None or not _may_match(in_flight, uuid):
-            return nullcontext()
-        return _ReceivingResult(in_flight)
+        in_flights = () if lane is None else lane.in_flights
+        matching = [each for each in in_flights if _may_match(each, uuid)]
+        return _ReceivingResult(matching) if matching else nullcontext()
 
     async def accept(self, posted: PostedResult) -> Result:
         """
@@ -66,7 +68,7 @@ class ResultIntake:
         Raises:
             Unavailable: it could not be stored.
         """
-        parsed = parse_result(posted.body, posted.content_encoding)
+        parsed = posted.protocol.parse_result(posted.body, posted.content_encoding)
         result = None
         if self._is_for_in_flight(posted):
             result = await self._store_result(posted, parsed, None)
@@ -79,11 +81,10 @@ class ResultIntake:
     def _is_for_in_flight(self, posted: PostedResult) -> bool:
         """Tell whether it belongs to the command in flight, so no lookup is needed."""
         lane = self.store.cached_lane(posted.device_id)
-        if lane is None or lane.in_flight is None:
-            return False
+        in_flights = () if lane is None else lane.in_flights
         if posted.uuid is None:
-            return _endpoint_fits(lane.in_flight.command, posted)
-        return posted.uuid == lane.in_flight.delivery.uuid
+            return any(_endpoint_fits(each.command, posted) for each in in_flights)
+        return any(posted.uuid == each.delivery.uuid for each in in_flights)
 
     async def _store_result(
         self, posted: PostedResult, parsed: ParsedResult, lookup: Lookup | None
@@ -102,18 +103,11 @@ class ResultIntake:
                     match.delivery,
                     changes,
                     result=result,
-                    parsed_result=self._with_reported(match.command, parsed),
+                    parsed_result=_with_reported(match.command, parsed, posted),
                 )
             return result
 
         return await self.lanes.change(posted.device_id, decide, lookup)
-
-    def _with_reported(self, command: Command, parsed: ParsedResult) -> ParsedResult:
-        """Add the properties of the service that the command read or wrote."""
-        if command.service_id is None or parsed.response is None:
-            return parsed
-        reported = self.dialect.parse_reported(parsed.response, command.service_id)
-        return attrs.evolve(parsed, reported=reported)
 
     def _make_result(
         self, posted: PostedResult, match: ResultMatch | None, now: int
@@ -137,15 +131,27 @@ class ResultIntake:
 
 @attrs.frozen
 class _ReceivingResult:
-    """Counts one arriving result of `in_flight`; cheaper than a generator."""
+    """Counts one arriving result of `in_flights`; cheaper than a generator."""
 
-    in_flight: InFlight
+    in_flights: Sequence[InFlight]
 
     def __enter__(self) -> None:
-        self.in_flight.arriving_results += 1
+        for in_flight in self.in_flights:
+            in_flight.arriving_results += 1
 
     def __exit__(self, *_raised: object) -> None:
-        self.in_flight.arriving_results -= 1
+        for in_flight in self.in_flights:
+            in_flight.arriving_results -= 1
+
+
+def _with_reported(
+    command: Command, parsed: ParsedResult, posted: PostedResult
+) -> ParsedResult:
+    """Add the properties of the service that the command read or wrote."""
+    if command.service_id is None or parsed.response is None:
+        return parsed
+    reported = posted.protocol.parse_reported(parsed.response, command.service_id)
+    return attrs.evolve(parsed, reported=reported)
 
 
 def _shows_its_end(posted: PostedResult, parsed: ParsedResult) -> bool:
@@ -159,22 +165,21 @@ def _may_match(in_flight: InFlight, uuid: str | None) -> bool:
 
 def _endpoint_fits(command: Command, posted: PostedResult) -> bool:
     """Tell whether the result names no endpoint, or that of *command*."""
-    return (
-        not posted.endpoint or normalize_endpoint(posted.endpoint) == command.endpoint
+    return not posted.endpoint or posted.protocol.same_endpoint(
+        posted.endpoint, command.endpoint
     )
 
 
 def _match_in_flight(lane: Lane, posted: PostedResult) -> ResultMatch | None:
-    """Match the delivery in flight: by its uuid, or as one side has none."""
-    in_flight = lane.in_flight
-    if in_flight is None:
-        return None
-    if posted.uuid is not None and posted.uuid == in_flight.delivery.uuid:
-        return ResultMatch(in_flight.delivery, in_flight.command, MatchedBy.UUID)
-    if None in (posted.uuid, in_flight.delivery.uuid) and _endpoint_fits(
-        in_flight.command, posted
-    ):
-        return ResultMatch(in_flight.delivery, in_flight.command, MatchedBy.IN_FLIGHT)
+    """Match a delivery in flight: by its uuid, or as one side has none."""
+    for each in lane.in_flights:
+        if posted.uuid is not None and posted.uuid == each.delivery.uuid:
+            return ResultMatch(each.delivery, each.command, MatchedBy.UUID)
+    for each in lane.in_flights:
+        if None in (posted.uuid, each.delivery.uuid) and _endpoint_fits(
+            each.command, posted
+        ):
+            return ResultMatch(each.delivery, each.command, MatchedBy.IN_FLIGHT)
     return None
 
 
@@ -218,8 +223,9 @@ def _live_match(
     """Match the live objects, of which those looked up may be copies."""
     delivery, command = prior.delivery, prior.command
     delivery = changes.changed_deliveries.get(delivery.id, delivery)
-    if lane.in_flight is not None and lane.in_flight.delivery.id == delivery.id:
-        delivery = lane.in_flight.delivery
+    for in_flight in lane.in_flights:
+        if in_flight.delivery.id == delivery.id:
+            delivery = in_flight.delivery
     live_command = lane.find_command(command.id) or changes.changed_commands.get(
         command.id
     )

@@ -10,17 +10,18 @@ from pushserver.model.command import Command
 from pushserver.model.command_request import CommandRequest, StepRef
 from pushserver.model.lane import Lane
 from pushserver.model.operation import Operation
-from pushserver.model.shadow import Service, ServiceDialect
+from pushserver.model.shadow import Service
 from pushserver.model.shadow_reconcile import CommandFactory, LaneReconciler
+from pushserver.services.device_protocols import DeviceProtocols
 from pushserver.services.queue import Queue
 from pushserver.storage.commands import PriorState
 
 
 @attrs.frozen
 class ShadowReconciler:
-    """Makes commands that write and read services, in the form of the `dialect`."""
+    """Makes commands that write and read services, in their device's protocol."""
 
-    dialect: ServiceDialect
+    protocols: DeviceProtocols
     queue: Queue
 
     def reconcile(
@@ -79,7 +80,8 @@ class ShadowReconciler:
         )
 
     def _reconciler(self, lane: Lane, changes: Changes) -> LaneReconciler:
-        return LaneReconciler(lane, changes, self.dialect, changes.now)
+        protocol = self.protocols.of_device(lane.device_id)
+        return LaneReconciler(lane, changes, protocol, changes.now)
 
     def _command_factory(
         self, service: Service, changes: Changes, step_ref: StepRef | None = None

@@ -19,6 +19,7 @@ from pushserver.model.merge_patch import (
 )
 from pushserver.model.operation import OnFailure, OperationAction, OperationDescriptor
 from pushserver.model.shadow import Service, is_same_json, next_desired_version
+from pushserver.protocols.base import DeviceProtocol
 from pushserver.services.fleet_admin import FleetAdmin
 from pushserver.services.lanes import Lanes
 from pushserver.services.queue import RenderCommands
@@ -146,9 +147,12 @@ class Shadows:
 
     # Many devices
 
-    def plan(self, merge: MergePatch) -> OperationRequest:
+    @staticmethod
+    def plan(merge: MergePatch, protocol: DeviceProtocol) -> OperationRequest:
         """
         Return the operation that writes the desired properties, a step per service.
+
+        Its devices speak *protocol*.
 
         Raises:
             Invalid: nothing is desired, or something is taken away.
@@ -157,7 +161,8 @@ class Shadows:
             {name: properties or {} for name, properties in merge.items()}
         )
         requests = [
-            self._write_step(name, desired or {}) for name, desired in merge.items()
+            _write_step(name, desired or {}, protocol)
+            for name, desired in merge.items()
         ]
         if not requests:
             raise Invalid("Say what is desired.", pointer="/desired")
@@ -168,20 +173,6 @@ class Shadows:
             on_failure=OnFailure.CONTINUE,
             desired=merge,
         )
-
-    def _write_step(
-        self, service_id: str, properties: Mapping[str, object]
-    ) -> CommandRequest:
-        values = {
-            n: v for n, v in properties.items() if isinstance(v, str | int | float)
-        }
-        if not values or len(values) < len(properties):
-            raise Invalid(
-                "For many devices a service needs properties, none of them null.",
-                pointer=f"/desired/{service_id}",
-            )
-        order = self.reconciler.dialect.write_order(service_id, values)
-        return CommandRequest(order=order, resource=service_id, service_id=service_id)
 
     async def set_desired_all(
         self, scope_id: int, merge: MergePatch, device_ids: Sequence[int]
@@ -263,6 +254,19 @@ def _check_version(
     }
     if not versions & {str(version) for version in current}:
         raise PreconditionFailed(f"The shadow has version {max(current)} now.")
+
+
+def _write_step(
+    service_id: str, properties: Mapping[str, object], protocol: DeviceProtocol
+) -> CommandRequest:
+    values = {n: v for n, v in properties.items() if isinstance(v, str | int | float)}
+    if not values or len(values) < len(properties):
+        raise Invalid(
+            "For many devices a service needs properties, none of them null.",
+            pointer=f"/desired/{service_id}",
+        )
+    order = protocol.write_order(service_id, values)
+    return CommandRequest(order=order, resource=service_id, service_id=service_id)
 
 
 def _keys_to_read(

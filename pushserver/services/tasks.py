@@ -6,14 +6,15 @@ import attrs
 
 from pushserver.clock import SECOND, Clock
 from pushserver.errors import Conflict, NotFound, Unavailable
-from pushserver.model.catalogue import endpoint_defaults
 from pushserver.model.command_request import OperationRequest
 from pushserver.model.idempotency import IdempotencyRecord
 from pushserver.model.ids import IdGenerator
 from pushserver.model.operation import Operation, OperationStatus
 from pushserver.model.target import TargetDevice, TargetSelector
 from pushserver.model.task import FailureLimit, OperationCounts, Task, TaskState
+from pushserver.protocols.base import DeviceProtocol
 from pushserver.services.cluster_sync import ClusterSync
+from pushserver.services.device_protocols import DeviceProtocols
 from pushserver.services.fleet_admin import FleetAdmin
 from pushserver.services.operations import new_operation, number_steps
 from pushserver.services.queue import IdempotentRequest
@@ -52,6 +53,7 @@ class Tasks:
     clock: Clock
     ids: IdGenerator
     fleet: FleetAdmin
+    protocols: DeviceProtocols
     cluster_sync: ClusterSync
     scheduler: TaskScheduler
     shadows: Shadows
@@ -73,6 +75,20 @@ class Tasks:
             for d in self.fleet.resolve_targets(scope_id, targets)
         ]
 
+    async def protocol_of(
+        self, scope_id: int, targets: TargetSelector
+    ) -> DeviceProtocol:
+        """
+        Return the protocol in which a task's steps for *targets* are written.
+
+        Raises:
+            Invalid: the devices speak several.
+        """
+        if len(self.protocols.installed) == 1:
+            return self.protocols.default
+        await self.cluster_sync.catch_up()
+        return self.protocols.common(self.fleet.resolve_targets(scope_id, targets))
+
     async def create(
         self,
         plan: OperationRequest,
@@ -89,7 +105,8 @@ class Tasks:
         Make a task for these devices; it begins at once.
 
         Raises:
-            Invalid: a device is not adopted, or none is meant.
+            Invalid: a device is not adopted, none is meant, or they speak several
+                protocols.
             IdempotencyMismatch: the key came before, with another request.
             Unavailable: the store is away.
         """
@@ -98,8 +115,14 @@ class Tasks:
         if stored is not None:
             return CreatedTask(stored)
         await self.cluster_sync.catch_up()
-        devices = [d.device_id for d in self.fleet.resolve_targets(scope_id, targets)]
-        task = self._build_task(plan, policy, scope_id, created_by, name, now)
+        found = self.fleet.resolve_targets(scope_id, targets)
+        devices = [device.device_id for device in found]
+        expires_in = policy.expires_in or _default_expiry(
+            plan, self.protocols.common(found)
+        )
+        task = self._build_task(
+            plan, policy, expires_in, scope_id, created_by, name, now
+        )
         running = attrs.evolve(task, state=TaskState.RUNNING)
         answer = render(running, OperationCounts(waiting=len(devices)))
         key = None
@@ -142,12 +165,12 @@ class Tasks:
         self,
         plan: OperationRequest,
         policy: RolloutPolicy,
+        expires_in: int,
         scope_id: int,
         created_by: int,
         name: str | None,
         now: int,
     ) -> Task:
-        expires_in = policy.expires_in or default_expiry(plan)
         return Task(
             id=self.ids(),
             scope_id=scope_id,
@@ -311,9 +334,8 @@ class Tasks:
         )
 
 
-def default_expiry(plan: OperationRequest) -> int:
+def _default_expiry(plan: OperationRequest, protocol: DeviceProtocol) -> int:
     """Return how long devices are waited for: as long as the first command waits."""
     first = plan.step_requests[0]
-    return (
-        first.expires_in or endpoint_defaults(first.order.endpoint).expires_in * SECOND
-    )
+    defaults = protocol.endpoint_defaults(first.order)
+    return first.expires_in or defaults.expires_in * SECOND

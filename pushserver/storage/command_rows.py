@@ -3,7 +3,6 @@
 from functools import partial
 from typing import Any
 
-from pushserver.model.catalogue import DeliveryGuarantee
 from pushserver.model.command import (
     Command,
     Delivery,
@@ -11,6 +10,7 @@ from pushserver.model.command import (
     MatchedBy,
     Result,
 )
+from pushserver.model.guarantee import DeliveryGuarantee
 from pushserver.model.order import Order
 from pushserver.model.state import CommandState
 from pushserver.storage.table import BLOB, FLAG, Column, Join, Table, enum_codec

@@ -15,9 +15,17 @@ from pushserver.storage.table import (
     json_codec,
 )
 
+
+def _make_device(*, device_id: int, external_id: str | None, **fields: Any) -> Device:
+    """Make a device; before schema 3 only its int64 was stored, which was its id."""
+    return Device(
+        device_id=device_id, external_id=external_id or str(device_id), **fields
+    )
+
+
 DEVICES = Table(
     "device",
-    Device,
+    _make_device,
     [
         "device_id",
         Column("state", codec=enum_codec(DeviceState)),
@@ -25,7 +33,7 @@ DEVICES = Table(
         Column("tags", codec=json_codec(dict[str, str])),
         "hold, created_at, key_hash, old_key_hash",
         Column("key_enforced", codec=FLAG),
-        "scope_id",
+        "scope_id, protocol, external_id",
     ],
 )
 #: What each poll changes; read as a dict of fields of `Device`.

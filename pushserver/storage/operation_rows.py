@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from pushserver.model.catalogue import DeliveryGuarantee
 from pushserver.model.command_request import CommandRequest, Step
+from pushserver.model.guarantee import DeliveryGuarantee
 from pushserver.model.operation import (
     Notification,
     OnFailure,

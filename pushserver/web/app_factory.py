@@ -64,9 +64,9 @@ async def _unknown_api_call(
     services: Services, request: web.Request
 ) -> web.StreamResponse:
     """Answer 404 or 405 to what looks like a call of the API but is none."""
-    last_segment = request.path.rstrip("/").rpartition("/")[2]
-    if last_segment in ("push", "result"):
-        return await device_api.dispatch_any_path(services, request)
+    response = await device_api.serve_recognised(services, request)
+    if response is not None:
+        return response
     allowed: set[str] = set()
     for resource in request.app.router.resources():
         allowed |= (await resource.resolve(request))[1]

@@ -1,8 +1,8 @@
-"""The device face: `/push`, `/result`, and whatever else a terminal sends.
+"""The device face: polls, results, and whatever else a device sends.
 
 A device gets an empty 200 unless there is a command for it: never an error for being
-idle, unknown, refused or odd. Only a `deviceId` that is none is 400, and a body over
-the limit 413; 503 says that a result could not be kept.
+idle, unknown, refused or odd. Only a poll or result that names no device is 400, and a
+body over the limit 413; 503 says that a result could not be kept.
 """
 
 import asyncio
@@ -13,20 +13,22 @@ from typing import TypeVar
 
 from aiohttp import web
 
-from pushserver.dialects.controlid.push import poll_response
 from pushserver.errors import Unavailable
 from pushserver.model.device import Device
+from pushserver.model.lane import InFlight
+from pushserver.model.order import Order
+from pushserver.protocols.base import (
+    DeviceProtocol,
+    DeviceRequest,
+    HandedOut,
+    RequestKind,
+    ResultPart,
+)
 from pushserver.services.held_polls import Poll
 from pushserver.services.polling import PollAnswer
 from pushserver.services.result_intake import PostedResult
 from pushserver.web.body import Body, read_body
-from pushserver.web.device_url import (
-    DeviceCall,
-    DeviceQuery,
-    parse_call,
-    parse_device_query,
-    storable_text,
-)
+from pushserver.web.device_url import storable_text
 from pushserver.web.middleware import (
     CANCEL_ON_DISCONNECT,
     Handler,
@@ -52,22 +54,58 @@ async def dispatch_any_path(
     services: Services, request: web.Request
 ) -> web.StreamResponse:
     """Dispatch a request to any other address."""
-    call, key = parse_call(request.method, request.path)
-    if call is DeviceCall.PUSH:
-        return await _poll(services, request, key)
-    if call is DeviceCall.RESULT:
-        return await _receive_result(services, request, key)
+    response = await serve_recognised(services, request)
+    if response is not None:
+        return response
     return await handle_unknown_request(services, request)
 
 
-async def _poll(
-    services: Services, request: web.Request, key: str | None
+async def serve_recognised(
+    services: Services, request: web.Request
+) -> web.StreamResponse | None:
+    """Answer a poll or a result, in the first protocol that knows it as one."""
+    for protocol in services.protocols.installed:
+        call = _recognise(protocol, request)
+        if call is not None:
+            return await _serve(services, protocol, request, call)
+    return None
+
+
+async def _serve_route(
+    services: Services, protocol: DeviceProtocol, request: web.Request
 ) -> web.StreamResponse:
-    query = parse_device_query(request.raw_path)
-    device_id = query.require_device_id()
-    device = services.fleet.admit(device_id, key, request.remote)
+    """Answer what came to one of the *protocol*'s own addresses."""
+    call = _recognise(protocol, request)
+    if call is None:
+        return await dispatch_any_path(services, request)
+    return await _serve(services, protocol, request, call)
+
+
+def _recognise(protocol: DeviceProtocol, request: web.Request) -> DeviceRequest | None:
+    return protocol.recognise(request.method, request.raw_path, request.headers)
+
+
+async def _serve(
+    services: Services,
+    protocol: DeviceProtocol,
+    request: web.Request,
+    call: DeviceRequest,
+) -> web.StreamResponse:
+    if call.kind is RequestKind.POLL:
+        return await _poll(services, protocol, request, call)
+    return await _receive_result(services, protocol, request, call)
+
+
+async def _poll(
+    services: Services,
+    protocol: DeviceProtocol,
+    request: web.Request,
+    call: DeviceRequest,
+) -> web.StreamResponse:
+    device = services.fleet.admit(call.device, call.key, request.remote)
     if device is None:
-        return _record_refused(request, services, device_id, b"")
+        return _record_refused(request, services, call, b"")
+    device_id = device.device_id
     hold = device.effective_hold(services.default_hold)
     busy = not services.polling.is_idle(device_id)
     if not busy and hold <= 0:
@@ -75,7 +113,9 @@ async def _poll(
         return _answer_idle_poll(services)
     poll = Poll(
         device_id=device_id,
-        uuid=query.uuid,
+        uuid=_storable(call.uuid),
+        max_commands=protocol.max_commands,
+        labels_deliveries=protocol.labels_deliveries,
         address=request.remote,
         is_connected=partial(_is_connected, request),
     )
@@ -86,7 +126,7 @@ async def _poll(
         request[CANCEL_ON_DISCONNECT] = False
     if answer is None:
         return _answer_idle_poll(services)
-    return await _send_command(request, services, answer)
+    return await _send_command(request, services, protocol, answer)
 
 
 async def _next_command(
@@ -111,10 +151,10 @@ def _answer_idle_poll(services: Services) -> web.StreamResponse:
 
 
 def _record_refused(
-    request: web.Request, services: Services, device_id: int, body: bytes
+    request: web.Request, services: Services, call: DeviceRequest, body: bytes
 ) -> web.StreamResponse:
     """Answer as if idle, and keep the request for administrators to see."""
-    record_unknown_request(request, services, device_id, body)
+    record_unknown_request(request, services, call.device.device_id, body)
     return idle_poll_response()
 
 
@@ -124,18 +164,26 @@ def _is_connected(request: web.Request) -> bool:
 
 
 async def _send_command(
-    request: web.Request, services: Services, answer: PollAnswer
+    request: web.Request,
+    services: Services,
+    protocol: DeviceProtocol,
+    answer: PollAnswer,
 ) -> web.StreamResponse:
-    """Send the command; a hand-out of which no byte could be written is no attempt."""
+    """Send the commands; a hand-out of which no byte was written is no attempt."""
     command = answer.in_flight.command
     with answer:
         try:
-            order = command.order or await services.store.read_order(command.id)
+            handed_out = [
+                HandedOut(await _order(services, each), each.delivery)
+                for each in answer.in_flight.answer
+            ]
         except Unavailable:
             return make_response()
         if not _is_connected(request):
             return make_response()
-        response = make_response(poll_response(order), content_type="application/json")
+        response = make_response(
+            protocol.render(handed_out), content_type=protocol.content_type
+        )
         answer.has_started = True
         try:
             await response.prepare(request)
@@ -155,25 +203,32 @@ async def _send_command(
     return response
 
 
+async def _order(services: Services, in_flight: InFlight) -> Order:
+    command = in_flight.command
+    return command.order or await services.store.read_order(command.id)
+
+
 async def _receive_result(
-    services: Services, request: web.Request, key: str | None
+    services: Services,
+    protocol: DeviceProtocol,
+    request: web.Request,
+    call: DeviceRequest,
 ) -> web.StreamResponse:
-    query = parse_device_query(request.raw_path)
-    device_id = query.require_device_id()
-    device = await _admit_device(services, device_id, key, request.remote)
+    device = await _admit_device(services, call, request.remote)
     if device is None:
         body = await read_body(request)
-        return _record_refused(request, services, device_id, body.content)
+        return _record_refused(request, services, call, body.content)
     device.was_last_poll_idle = False
-    with services.result_intake.receiving(device_id, query.uuid):
+    with services.result_intake.receiving(device.device_id, _storable(call.uuid)):
         body = await read_body(request)
-        posted_result = _posted_result(request, query, device, body)
-        recorded = await _retry_while_unavailable(
-            services, partial(services.result_intake.accept, posted_result)
-        )
+        for part in protocol.split_result(call, body.content):
+            posted_result = _posted_result(request, protocol, device, body, part)
+            recorded = await _retry_while_unavailable(
+                services, partial(services.result_intake.accept, posted_result)
+            )
     add_log_fields(
         request,
-        device_id=device_id,
+        device_id=device.device_id,
         command_id=recorded.command_id,
         orphan=recorded.command_id is None,
     )
@@ -181,32 +236,41 @@ async def _receive_result(
 
 
 async def _admit_device(
-    services: Services, device_id: int, key: str | None, address: str | None
+    services: Services, call: DeviceRequest, address: str | None
 ) -> Device | None:
     """Admit a device that posts; another server may have adopted it a moment ago."""
-    fleet = services.fleet
-    device = fleet.admit(device_id, key, address)
+    fleet, device_id = services.fleet, call.device.device_id
+    device = fleet.admit(call.device, call.key, address)
     if device is None:
         refused_admission = fleet.admission_state(device_id)
         await _retry_while_unavailable(services, services.cluster_sync.catch_up)
         if refused_admission != fleet.admission_state(device_id):
-            device = fleet.admit(device_id, key, address)
+            device = fleet.admit(call.device, call.key, address)
     return device
 
 
 def _posted_result(
-    request: web.Request, query: DeviceQuery, device: Device, body: Body
+    request: web.Request,
+    protocol: DeviceProtocol,
+    device: Device,
+    body: Body,
+    part: ResultPart,
 ) -> PostedResult:
     return PostedResult(
         scope_id=device.scope_id,
         device_id=device.device_id,
-        uuid=query.uuid,
-        endpoint=query.endpoint,
+        protocol=protocol,
+        uuid=_storable(part.uuid),
+        endpoint=_storable(part.endpoint),
         content_type=_header(request, "Content-Type"),
         content_encoding=_header(request, "Content-Encoding"),
         complete=body.is_complete,
-        body=body.content,
+        body=part.body,
     )
+
+
+def _storable(text: str | None) -> str | None:
+    return None if text is None else storable_text(text)
 
 
 def _header(request: web.Request, name: str) -> str | None:
@@ -231,10 +295,9 @@ async def _retry_while_unavailable(
 def fast_path_handlers(services: Services) -> Mapping[tuple[str, str], Handler]:
     """Return the handlers of the addresses that devices call all day."""
     return {
-        ("GET", "/push"): with_error_responses(partial(_poll, services, key=None)),
-        ("POST", "/result"): with_error_responses(
-            partial(_receive_result, services, key=None)
-        ),
+        route: with_error_responses(partial(_serve_route, services, protocol))
+        for protocol in reversed(services.protocols.installed)
+        for route in protocol.routes
     }
 
 

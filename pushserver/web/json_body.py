@@ -9,6 +9,7 @@ from aiohttp import web
 from pushserver.errors import Invalid, Malformed, UnsupportedMediaType
 from pushserver.web.body import read_body
 
+OCTET_STREAM = "application/octet-stream"
 JSON_MEDIA_TYPE = "application/json"
 #: A compressed body up to this many bytes is drained; a larger one ends the connection.
 _MAX_DRAINED_BODY = 1024 * 1024

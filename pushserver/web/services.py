@@ -6,6 +6,7 @@ from aiohttp import web
 from pushserver.clock import Clock
 from pushserver.services.cluster_sync import ClusterSync
 from pushserver.services.completion_waiters import CompletionWaiters
+from pushserver.services.device_protocols import DeviceProtocols
 from pushserver.services.event_interest import EventInterest
 from pushserver.services.fleet_admin import FleetAdmin
 from pushserver.services.held_polls import HeldPolls
@@ -37,6 +38,7 @@ class Services:
     clock: Clock
     store: Store
     fleet: FleetAdmin
+    protocols: DeviceProtocols
     cluster_sync: ClusterSync
     holds: HeldPolls
     lanes: Lanes

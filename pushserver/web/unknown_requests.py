@@ -1,18 +1,13 @@
 """Requests that no route matches, and those of devices that are not admitted."""
 
-import msgspec
 from aiohttp import web
 
 from pushserver.errors import NotFound
-from pushserver.model.ids import MAX_INT64
 from pushserver.web.body import read_body
 from pushserver.web.device_url import redact_key, storable_text
 from pushserver.web.middleware import add_log_fields
 from pushserver.web.response import make_response
 from pushserver.web.services import Services
-
-#: Text of this many digits never fits into 64 bits.
-_MAX_DIGITS = 20
 
 
 async def handle_unknown_request(
@@ -25,8 +20,8 @@ async def handle_unknown_request(
     device; anybody else gets 404.
     """
     body = await _read_any_body(request)
-    device_id = _sender_id(request, body)
-    if device_id is None and not _is_terminal_path(request.path):
+    device_id = _sender_id(services, request, body)
+    if device_id is None and not _is_device_path(services, request.path):
         raise NotFound(f"There is nothing at {request.path[:200]}.")
     if device_id is not None:
         add_log_fields(request, device_id=device_id)
@@ -41,14 +36,17 @@ async def _read_any_body(request: web.Request) -> bytes:
     return (await read_body(request)).content
 
 
-def _is_terminal_path(path: str) -> bool:
-    """Tell whether this is a path of a terminal's online or monitor mode."""
-    last = path.rstrip("/").rpartition("/")[2]
-    return (
-        last.endswith(".fcgi")
-        or "/api/notifications" in path
-        or last in ("push", "result")
-    )
+def _sender_id(services: Services, request: web.Request, body: bytes) -> int | None:
+    """Find out which device sent this, by the first protocol that can tell."""
+    for protocol in services.protocols.installed:
+        identity = protocol.find_sender(request.query, body)
+        if identity is not None:
+            return identity.device_id
+    return None
+
+
+def _is_device_path(services: Services, path: str) -> bool:
+    return any(p.is_device_path(path) for p in services.protocols.installed)
 
 
 def record_unknown_request(
@@ -69,26 +67,3 @@ def _redacted_address(request: web.Request) -> str:
     if "/d/" in path:
         address = f"{redact_key(path)}?{address.partition('?')[2]}"
     return storable_text(address)
-
-
-class _Sender(msgspec.Struct):
-    """The field in which a notification names its device: a number or digits."""
-
-    device_id: int | str | None = None
-
-
-def _sender_id(request: web.Request, body: bytes) -> int | None:
-    """Return the id of the sender from the query or the body, if there is one."""
-    query = request.query
-    device_id_text = query.get("deviceId") or query.get("device_id")
-    if device_id_text is None and body:
-        try:
-            device_id_text = str(msgspec.json.decode(body, type=_Sender).device_id)
-        except (msgspec.MsgspecError, RecursionError, ValueError):
-            device_id_text = None
-    return _int64(device_id_text or "")
-
-
-def _int64(text: str) -> int | None:
-    fits = text.isascii() and text.isdigit() and len(text) < _MAX_DIGITS
-    return int(text) if fits and int(text) <= MAX_INT64 else None

@@ -8,9 +8,9 @@ import attrs
 import pytest
 
 from pushserver.clock import from_datetime
-from pushserver.dialects.controlid.result import parse_result
 from pushserver.dialects.iotda import iotda_body
 from pushserver.model.state import CommandState
+from pushserver.protocols.controlid.result import parse_result
 from tests.clock import START
 from tests.dialects.events import COMMAND, command_event
 from tests.model.factories import DEVICE
@@ -68,6 +68,7 @@ def decoded_push(
     """Return the body for a command in *state* whose device *posted* a result."""
     body = iotda_body(
         command_event(state, **fields),
+        device_id=str(DEVICE),
         app_id="app",
         tags={},
         parsed_result=None if posted is None else parse_result(posted),
@@ -80,6 +81,7 @@ def header(tags: dict[str, str]) -> Any:
     """Return the header for a device with *tags*."""
     body = iotda_body(
         command_event(CommandState.PENDING),
+        device_id=str(DEVICE),
         app_id="app",
         tags=tags,
         parsed_result=None,
@@ -103,6 +105,7 @@ def test_example() -> None:
             delivered_at=answered,
             finished_at=answered,
         ),
+        device_id=str(DEVICE),
         app_id=APP,
         tags={
             "testTagName": "testTagValue",
@@ -122,6 +125,7 @@ def test_least() -> None:
     """Unknown fields are left out; those that the page demands are there."""
     body = iotda_body(
         command_event(CommandState.PENDING),
+        device_id=str(DEVICE),
         app_id="app",
         tags={},
         parsed_result=None,
@@ -205,6 +209,7 @@ def test_result_as_given() -> None:
     response = b'{"z":1.0, "a":1e2, "u":"\\u00fc", "z":2}'
     body = iotda_body(
         command_event(CommandState.SUCCESSFUL),
+        device_id=str(DEVICE),
         app_id="app",
         tags={},
         parsed_result=parse_result(b'{"response":' + response + b"}"),
@@ -240,7 +245,14 @@ def test_retries_are_equal() -> None:
     other = attrs.evolve(one, id=one.id + 1)
 
     first, again, another = (
-        iotda_body(each, app_id="app", tags={}, parsed_result=None, resource_name=None)
+        iotda_body(
+            each,
+            device_id=str(DEVICE),
+            app_id="app",
+            tags={},
+            parsed_result=None,
+            resource_name=None,
+        )
         for each in (one, one, other)
     )
 

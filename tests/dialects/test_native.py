@@ -6,7 +6,6 @@ import msgspec
 import pytest
 
 from pushserver.clock import SECOND
-from pushserver.dialects.controlid.result import parse_result
 from pushserver.dialects.native import native_body, ping_body
 from pushserver.model.event import (
     DevicePayload,
@@ -17,8 +16,10 @@ from pushserver.model.event import (
 )
 from pushserver.model.parsed_result import ParsedResult
 from pushserver.model.state import CommandState
+from pushserver.protocols.controlid.result import parse_result
 from tests.clock import START
 from tests.dialects.events import COMMAND, OPERATION, command_event, event
+from tests.model.factories import DEVICE
 
 DEVICE_KINDS = [kind for kind in EventType if kind.value.startswith("device.")]
 HEAD = b'","timestamp":"2026-01-01T00:00:00.001500Z","data":{'
@@ -26,14 +27,21 @@ HEAD = b'","timestamp":"2026-01-01T00:00:00.001500Z","data":{'
 
 def thin(state: CommandState, parsed: ParsedResult | None) -> dict[str, object]:
     """Return the data that is sent without `include`."""
-    body = native_body(command_event(state), parsed, include_result=False)
+    body = native_body(
+        command_event(state), parsed, device_id=str(DEVICE), include_result=False
+    )
     data: dict[str, object] = json.loads(body)["data"]
     return data
 
 
 def test_command() -> None:
     """A command's body is compact, with ids as strings and absent values left out."""
-    body = native_body(command_event(CommandState.PENDING), None, include_result=False)
+    body = native_body(
+        command_event(CommandState.PENDING),
+        None,
+        device_id=str(DEVICE),
+        include_result=False,
+    )
 
     assert (
         b'{"type":"command.status","timestamp":"2026-01-01T00:00:00.001500Z",'
@@ -54,7 +62,7 @@ def test_command_with_all() -> None:
         result_id=7,
     )
 
-    body = native_body(payload, None, include_result=False)
+    body = native_body(payload, None, device_id=str(DEVICE), include_result=False)
 
     assert body.endswith(
         b'"createdAt":"2026-01-01T00:00:00.000000Z",'
@@ -86,6 +94,7 @@ def test_response_is_withheld() -> None:
     body = native_body(
         command_event(CommandState.SUCCESSFUL),
         parse_result(b'{"response":{"users":[{"name":"Walter"}]},"code":0}'),
+        device_id=str(DEVICE),
         include_result=False,
     )
 
@@ -108,6 +117,7 @@ def test_result_included(posted: bytes, payload: bytes) -> None:
     body = native_body(
         command_event(CommandState.SUCCESSFUL),
         parse_result(posted),
+        device_id=str(DEVICE),
         include_result=True,
     )
 
@@ -119,7 +129,9 @@ def test_operation(kind: EventType) -> None:
     """An operation's body has its device, and its task if it belongs to one."""
     payload = OperationPayload(OPERATION, "RUNNING", 50, "packages", 9, "half way")
 
-    body = native_body(event(kind, payload), None, include_result=False)
+    body = native_body(
+        event(kind, payload), None, device_id=str(DEVICE), include_result=False
+    )
 
     assert (
         b'{"type":"' + kind.encode() + HEAD + b'"operationId":"265000000000000005",'
@@ -135,6 +147,7 @@ def test_task() -> None:
     body = native_body(
         event(EventType.TASK_FINISHED, payload, device_id=None),
         None,
+        device_id=str(DEVICE),
         include_result=False,
     )
 
@@ -149,7 +162,9 @@ def test_device(kind: EventType) -> None:
     """A device's body says when it was last seen, where, and what is odd."""
     payload = DevicePayload(last_seen_at=START, address="192.0.2.7", reason="noKey")
 
-    body = native_body(event(kind, payload), None, include_result=False)
+    body = native_body(
+        event(kind, payload), None, device_id=str(DEVICE), include_result=False
+    )
 
     assert (
         b'{"type":"' + kind.encode() + HEAD + b'"deviceId":"6613047045004349123",'
@@ -165,6 +180,7 @@ def test_orphan() -> None:
     body = native_body(
         event(EventType.RESULT_ORPHANED, payload),
         parse_result(b'{"response":{"name":"Walter"}}'),
+        device_id=str(DEVICE),
         include_result=True,
     )
 
@@ -189,7 +205,9 @@ def test_orphan() -> None:
 )
 def test_absent(kind: EventType, payload: msgspec.Struct, present: set[str]) -> None:
     """Absent values are left out, never null."""
-    body = native_body(event(kind, payload), None, include_result=True)
+    body = native_body(
+        event(kind, payload), None, device_id=str(DEVICE), include_result=True
+    )
 
     assert present == set(json.loads(body)["data"])
 

@@ -36,7 +36,9 @@ def decoded(*, delivered: bool = True) -> bytes:
         command_id=COMMAND,
         error=None if delivered else "No answer.",
     )
-    return oceanconnect_body(event(EventType.SHADOW_STATUS, shadow), app_id="app")
+    return oceanconnect_body(
+        event(EventType.SHADOW_STATUS, shadow), device_id=str(DEVICE), app_id="app"
+    )
 
 
 def test_example() -> None:

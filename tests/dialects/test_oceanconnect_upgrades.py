@@ -33,7 +33,9 @@ RESULT_PAGE = [
 def state(name: str) -> bytes:
     """Return the body of a state notification."""
     payload = UpgradeStatePayload(TASK, OPERATION, name)
-    return oceanconnect_body(event(EventType.UPGRADE_STATE, payload), app_id="the-app")
+    return oceanconnect_body(
+        event(EventType.UPGRADE_STATE, payload), device_id=str(DEVICE), app_id="the-app"
+    )
 
 
 def result_payload(*, success: bool) -> UpgradeResultPayload:
@@ -54,7 +56,7 @@ def result_payload(*, success: bool) -> UpgradeResultPayload:
 def result(*, success: bool) -> bytes:
     """Return the body of a result notification."""
     about = event(EventType.UPGRADE_RESULT, result_payload(success=success))
-    return oceanconnect_body(about, app_id="the-app")
+    return oceanconnect_body(about, device_id=str(DEVICE), app_id="the-app")
 
 
 def test_the_page_of_states() -> None:
@@ -118,7 +120,9 @@ def test_failure() -> None:
 def test_our_own_form() -> None:
     """The native format sends the same in our words; seconds are exact."""
     about = event(EventType.UPGRADE_RESULT, result_payload(success=False))
-    payload = json.loads(native_body(about, None, include_result=False))["data"]
+    payload = json.loads(
+        native_body(about, None, device_id=str(DEVICE), include_result=False)
+    )["data"]
 
     assert {
         "upgradeId": str(TASK),

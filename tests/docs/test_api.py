@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pushserver.errors import Misconfigured, PushServerError
-from pushserver.model.catalogue import CATALOGUE, DeliveryGuarantee, EndpointDefaults
 from pushserver.model.command import DeliveryOutcome, MatchedBy
+from pushserver.model.guarantee import DeliveryGuarantee, EndpointDefaults
 from pushserver.model.state import TRANSITIONS, CommandEvent, CommandState
 from pushserver.model.token import Permission
+from pushserver.protocols.controlid.catalogue import CATALOGUE
 from pushserver.web.api import ROUTES
 from pushserver.web.problems import STATUS_BY_ERROR
 

@@ -3,9 +3,9 @@
 from typing import Any
 
 from pushserver.clock import SECOND
-from pushserver.model.catalogue import DeliveryGuarantee
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command, Delivery, Result
+from pushserver.model.guarantee import DeliveryGuarantee
 from pushserver.model.ids import IdGenerator
 from pushserver.model.lane import InFlight, Lane
 from pushserver.model.order import Order

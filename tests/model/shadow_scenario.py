@@ -7,7 +7,6 @@ import attrs
 import msgspec
 
 from pushserver.clock import SECOND
-from pushserver.dialects.controlid import configuration
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command, Delivery
 from pushserver.model.command_request import CommandRequest, make_command
@@ -23,6 +22,8 @@ from pushserver.model.transitions import (
     give_up_in_flight,
     revert_hand_out,
 )
+from pushserver.protocols.controlid import configuration
+from pushserver.protocols.controlid.catalogue import endpoint_defaults
 from tests.clock import START
 from tests.model.factories import DEVICE, TIMEOUT, new_id, poll_lane, result
 
@@ -84,6 +85,7 @@ class ShadowScenario:
             scope_id=DEFAULT_SCOPE_ID,
             device_id=DEVICE,
             now=self.now,
+            defaults=endpoint_defaults(request.order),
             response_timeout=TIMEOUT,
         )
 

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from pushserver.clock import SECOND
-from pushserver.model.catalogue import DeliveryGuarantee
 from pushserver.model.command import Command
 from pushserver.model.command_request import (
     CommandRequest,
@@ -13,8 +12,10 @@ from pushserver.model.command_request import (
     make_command,
     retry_request,
 )
+from pushserver.model.guarantee import DeliveryGuarantee
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.state import CommandState
+from pushserver.protocols.controlid.catalogue import endpoint_defaults
 from tests.clock import START
 from tests.model.factories import DAY, DEVICE, TIMEOUT, order
 
@@ -23,12 +24,14 @@ def make(
     endpoint: str = "load_objects", place: StepRef | None = None, **fields: Any
 ) -> Command:
     """Make a command of a request, now."""
+    request = CommandRequest(order=order(endpoint), **fields)
     return make_command(
-        CommandRequest(order=order(endpoint), **fields),
+        request,
         command_id=7,
         scope_id=DEFAULT_SCOPE_ID,
         device_id=DEVICE,
         now=START,
+        defaults=endpoint_defaults(request.order),
         response_timeout=TIMEOUT,
         step_ref=place,
     )

@@ -14,6 +14,7 @@ from pushserver.model.device import (
 )
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from tests.clock import START
+from tests.devices import terminal
 from tests.model.factories import DEVICE
 
 OPTIONAL, REQUIRED = DeviceKeys.OPTIONAL, DeviceKeys.REQUIRED
@@ -23,7 +24,7 @@ OPTIONAL, REQUIRED = DeviceKeys.OPTIONAL, DeviceKeys.REQUIRED
 def _device() -> Device:
     """Return an adopted device without a key that never polled."""
     return Device(
-        device_id=DEVICE,
+        **terminal(DEVICE)._asdict(),
         scope_id=DEFAULT_SCOPE_ID,
         state=DeviceState.ADOPTED,
         created_at=START,

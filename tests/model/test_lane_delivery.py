@@ -3,9 +3,9 @@
 import pytest
 
 from pushserver.clock import SECOND
-from pushserver.model.catalogue import DeliveryGuarantee
 from pushserver.model.changes import Changes
 from pushserver.model.command import DeliveryOutcome
+from pushserver.model.guarantee import DeliveryGuarantee
 from pushserver.model.lane import NEVER
 from pushserver.model.state import CommandEvent, CommandState
 from pushserver.model.transitions import (
@@ -74,7 +74,7 @@ def test_order() -> None:
 
     while lane.waiting:
         handed.append(poll_command(lane).command)
-        lane.in_flight = None
+        lane.in_flights.clear()
 
     assert [urgent, again, first, second, late] == handed
 
@@ -87,7 +87,7 @@ def test_not_before() -> None:
 
     assert now is poll_command(lane).command
 
-    lane.in_flight = None
+    lane.in_flights.clear()
 
     assert poll_lane(lane, START + 60 * SECOND - 1) is None
     assert later is poll_command(lane, START + 60 * SECOND).command

@@ -13,9 +13,9 @@ from hypothesis.stateful import (
 )
 
 from pushserver.clock import SECOND
-from pushserver.model.catalogue import DeliveryGuarantee
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command, Delivery
+from pushserver.model.guarantee import DeliveryGuarantee
 from pushserver.model.lane import NEVER, Lane
 from pushserver.model.state import IN_FLIGHT, TERMINAL, TRANSITIONS, CommandState
 from pushserver.model.transitions import (
@@ -61,11 +61,13 @@ class DeviceLife(RuleBasedStateMachine):
         self.answered: set[int] = set()
         self.recorded: dict[int, CommandState] = {}
         self.with_uuid = True
+        self.max_commands = 1
 
-    @initialize(with_uuid=st.booleans())
-    def firmware(self, with_uuid: bool) -> None:
-        """Let the device be a new or an old one."""
+    @initialize(with_uuid=st.booleans(), max_commands=st.sampled_from([1, 1, 3]))
+    def firmware(self, with_uuid: bool, max_commands: int) -> None:
+        """Let the device be a new or an old one; new ones may take several commands."""
         self.with_uuid = with_uuid
+        self.max_commands = max_commands if with_uuid else 1
 
     def apply(self, step: Any) -> None:
         """Take one step and compare what it recorded with what changed."""
@@ -120,10 +122,15 @@ class DeviceLife(RuleBasedStateMachine):
             assert before == self.in_flight_ids()
 
     def _poll(self, changes: Changes) -> None:
-        in_flight = hand_out(
-            self.lane, self._delivery, changes, now=self.now, grace=GRACE
+        first = hand_out(
+            self.lane,
+            self._delivery,
+            changes,
+            now=self.now,
+            grace=GRACE,
+            limit=self.max_commands,
         )
-        if in_flight is not None:
+        for in_flight in () if first is None else first.answer:
             self.deliveries.append(in_flight.delivery)
             self.check_order(in_flight.command)
 
@@ -160,23 +167,20 @@ class DeviceLife(RuleBasedStateMachine):
             and self.now < (one.delivered_at or one.sent_at) + TIMEOUT
         }
 
-    @precondition(lambda self: self.lane.in_flight is not None)
-    @rule()
-    def mark_written(self) -> None:
+    @precondition(lambda self: self.lane.in_flights)
+    @rule(data=st.data())
+    def mark_written(self, data: st.DataObject) -> None:
         """The answer's last byte leaves, and that is recorded."""
-        in_flight = self.lane.in_flight
-        assert in_flight is not None
+        in_flight = data.draw(st.sampled_from(self.lane.in_flights))
         in_flight.written_at = in_flight.written_at or self.now
         self.apply(lambda changes: record_written(self.lane, in_flight, changes))
 
-    @precondition(
-        lambda self: self.lane.in_flight and not self.lane.in_flight.written_at
-    )
-    @rule()
-    def revert_delivery(self) -> None:
+    @precondition(lambda self: any(not f.written_at for f in self.lane.in_flights))
+    @rule(data=st.data())
+    def revert_delivery(self, data: st.DataObject) -> None:
         """The device was gone before a byte was written."""
-        in_flight = self.lane.in_flight
-        assert in_flight is not None
+        unwritten = [f for f in self.lane.in_flights if not f.written_at]
+        in_flight = data.draw(st.sampled_from(unwritten))
         self.reverted.add(in_flight.delivery.id)
         self.apply(
             lambda changes: revert_hand_out(self.lane, in_flight, changes, now=self.now)
@@ -236,12 +240,11 @@ class DeviceLife(RuleBasedStateMachine):
         return [i for i, c in self.commands.items() if c.state in IN_FLIGHT]
 
     @invariant()
-    def one_in_flight(self) -> None:
-        """Never are two commands with the device, and the lane knows which one is."""
-        in_flight = self.lane.in_flight
-        assert self.in_flight_ids() == (
-            [] if in_flight is None else [in_flight.command.id]
-        )
+    def one_answer_in_flight(self) -> None:
+        """Never is more than one answer with the device, and the lane knows which."""
+        in_lane = [each.command.id for each in self.lane.in_flights]
+        assert self.in_flight_ids() == sorted(in_lane)
+        assert len(in_lane) <= self.max_commands
 
     @invariant()
     def once_is_once(self) -> None:

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from pushserver.dialects.controlid.configuration import format_value
 from pushserver.errors import Invalid
 from pushserver.model.merge_patch import apply_merge_patch, check_merge_patch
+from pushserver.protocols.controlid.configuration import format_value
 from tests.model.shadow_scenario import service
 
 BEFORE = {"general": {"a": 1, "b": "x"}}

@@ -2,8 +2,8 @@
 
 import pytest
 
-from pushserver.dialects.controlid import configuration
 from pushserver.model.shadow import PropertyValue, WriteOutcome
+from pushserver.protocols.controlid import configuration
 from tests.model.shadow_scenario import ShadowScenario
 
 DESIRED: dict[str, PropertyValue] = {"language": "pt_BR", "beep": True}

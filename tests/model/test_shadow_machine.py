@@ -10,10 +10,10 @@ from hypothesis.stateful import (
     rule,
 )
 
-from pushserver.dialects.controlid import configuration
 from pushserver.model.command import Command, Delivery
 from pushserver.model.shadow import PropertyValue
 from pushserver.model.state import CommandState
+from pushserver.protocols.controlid import configuration
 from tests.model.factories import poll_lane
 from tests.model.shadow_scenario import ShadowScenario
 

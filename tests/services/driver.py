@@ -151,6 +151,7 @@ class ServiceDriver:
         """Post a result."""
         defaults: dict[str, Any] = {
             "scope_id": DEFAULT_SCOPE_ID,
+            "protocol": self.services.protocols.of_device(device),
             "endpoint": None,
             "content_type": "application/json",
             "content_encoding": None,

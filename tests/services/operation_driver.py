@@ -1,6 +1,6 @@
 """Drives operations and tasks of the services."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -25,6 +25,7 @@ from pushserver.services.tasks import CreatedTask, RolloutPolicy
 from pushserver.settings import Settings
 from pushserver.storage.operations import OperationFilter
 from tests.clock import ManualClock
+from tests.devices import terminal
 from tests.model.factories import DEVICE
 from tests.model.operation_scenario import TOKEN_ID
 from tests.services.driver import ServiceDriver, command_requests
@@ -69,7 +70,7 @@ class OperationDriver(ServiceDriver):
         **fields: Any,
     ) -> Operation:
         """Adopt a device and create an operation on it."""
-        await self.services.fleet.adopt(scope, device)
+        await self.services.fleet.adopt(scope, terminal(device))
         created = await self.services.operations.create(
             device,
             plan(*endpoints, **fields),
@@ -153,13 +154,13 @@ class OperationDriver(ServiceDriver):
 
     async def adopt(self, *devices: int, **settings: Any) -> None:
         """Adopt devices."""
-        rows: Mapping[int, Any] = dict.fromkeys(devices, settings)
+        rows = dict.fromkeys(map(terminal, devices), settings)
         await self.services.fleet.import_devices(DEFAULT_SCOPE_ID, rows)
 
     async def see_devices(self, *devices: int) -> None:
         """Let devices be seen, and write that."""
         for device in devices:
-            self.services.fleet.admit(device, None, "192.0.2.7")
+            self.services.fleet.admit(terminal(device), None, "192.0.2.7")
         while not self.services.fleet.is_flushed:
             await self.services.fleet.flush()
 

@@ -20,6 +20,7 @@ from pushserver.services.device_registry import BATCH_SIZE
 from pushserver.services.fleet_admin import FleetAdmin, ImportSummary
 from pushserver.web.services import Services
 from tests.clock import START, ManualClock
+from tests.devices import terminal
 from tests.model.factories import DEVICE
 from tests.services.driver import ServiceDriver
 
@@ -52,7 +53,7 @@ async def reloaded(registry: FleetAdmin) -> FleetAdmin:
 
 async def test_unknown_is_quarantined(registry: FleetAdmin) -> None:
     """A device that nobody vouched for is remembered, counted and not served."""
-    assert registry.admit(DEVICE, None, HOME) is None
+    assert registry.admit(terminal(DEVICE), None, HOME) is None
 
     device = registry.get(DEFAULT_SCOPE_ID, DEVICE)
     assert (DeviceState.QUARANTINED, START, HOME) == (
@@ -68,7 +69,7 @@ async def test_unknown_is_quarantined(registry: FleetAdmin) -> None:
 async def test_quarantine_is_bounded(registry: FleetAdmin) -> None:
     """A fixed number of unknown devices is remembered; the next one is only counted."""
     for number in range(QUARANTINE_LIMIT + 50):
-        assert registry.admit(number, None, HOME) is None
+        assert registry.admit(terminal(number), None, HOME) is None
 
     assert QUARANTINE_LIMIT == len(registry)
     assert 50 == registry.counts["refused.quarantineFull"]
@@ -80,13 +81,13 @@ async def test_quarantine_makes_room(registry: FleetAdmin, clock: ManualClock) -
     A device that has not polled for an hour makes room; one that still polls stays.
     """
     for number in range(QUARANTINE_LIMIT):
-        registry.admit(number, None, HOME)
+        registry.admit(terminal(number), None, HOME)
     clock.tick(QUARANTINE_IDLE_SECONDS + 1)
     for number in range(QUARANTINE_LIMIT - 1):
-        registry.admit(number, None, HOME)
+        registry.admit(terminal(number), None, HOME)
 
-    registry.admit(5000, None, HOME)
-    registry.admit(5001, None, HOME)
+    registry.admit(terminal(5000), None, HOME)
+    registry.admit(terminal(5001), None, HOME)
 
     assert registry.find(DEFAULT_SCOPE_ID, 5000) is not None
     assert registry.find(DEFAULT_SCOPE_ID, QUARANTINE_LIMIT - 1) is None
@@ -97,13 +98,13 @@ async def test_quarantine_makes_room(registry: FleetAdmin, clock: ManualClock) -
 async def test_room_after_adopting(registry: FleetAdmin, clock: ManualClock) -> None:
     """A device that is adopted or deleted makes room for others."""
     for number in range(QUARANTINE_LIMIT):
-        registry.admit(number, None, HOME)
-    await registry.adopt(DEFAULT_SCOPE_ID, 0)
+        registry.admit(terminal(number), None, HOME)
+    await registry.adopt(DEFAULT_SCOPE_ID, terminal(0))
     await registry.delete(DEFAULT_SCOPE_ID, 1)
     clock.tick(2)
 
     for number in (5000, 5001, 5002):
-        registry.admit(number, None, HOME)
+        registry.admit(terminal(number), None, HOME)
 
     assert [True, True, False] == [
         registry.find(DEFAULT_SCOPE_ID, n) is not None for n in (5000, 5001, 5002)
@@ -115,10 +116,10 @@ async def test_room_made_is_made_on_disk(
 ) -> None:
     """A device that made room does not come back with the next start."""
     for number in range(QUARANTINE_LIMIT):
-        registry.admit(number, None, HOME)
+        registry.admit(terminal(number), None, HOME)
     await reloaded(registry)
     clock.tick(QUARANTINE_IDLE_SECONDS + 1)
-    registry.admit(5000, None, HOME)
+    registry.admit(terminal(5000), None, HOME)
 
     again = await reloaded(registry)
 
@@ -131,25 +132,25 @@ async def test_quarantine_when_the_clock_goes_back(
 ) -> None:
     """A wall clock that goes back does not close the quarantine for longer."""
     for number in range(QUARANTINE_LIMIT + 1):
-        registry.admit(number, None, HOME)
+        registry.admit(terminal(number), None, HOME)
     clock.jump(-365 * 86_400)
     clock.resync()
     clock.tick(QUARANTINE_IDLE_SECONDS + 1)
 
-    registry.admit(5000, None, HOME)
+    registry.admit(terminal(5000), None, HOME)
 
     assert registry.find(DEFAULT_SCOPE_ID, 5000) is not None
 
 
 async def test_adopted_is_served(registry: FleetAdmin) -> None:
     """A device that was adopted is served from then on."""
-    registry.admit(DEVICE, None, HOME)
+    registry.admit(terminal(DEVICE), None, HOME)
 
     assert (True, False) == (
-        (await registry.adopt(DEFAULT_SCOPE_ID, DEVICE))[1],
-        (await registry.adopt(DEFAULT_SCOPE_ID, DEVICE))[1],
+        (await registry.adopt(DEFAULT_SCOPE_ID, terminal(DEVICE)))[1],
+        (await registry.adopt(DEFAULT_SCOPE_ID, terminal(DEVICE)))[1],
     )
-    device = registry.admit(DEVICE, None, HOME)
+    device = registry.admit(terminal(DEVICE), None, HOME)
 
     assert device is registry.get(DEFAULT_SCOPE_ID, DEVICE)
     assert (
@@ -160,17 +161,17 @@ async def test_adopted_is_served(registry: FleetAdmin) -> None:
 
 async def test_adopted_unseen(registry: FleetAdmin) -> None:
     """A device may be adopted before it ever polls."""
-    device, new = await registry.adopt(DEFAULT_SCOPE_ID, DEVICE)
+    device, new = await registry.adopt(DEFAULT_SCOPE_ID, terminal(DEVICE))
 
     assert (True, None) == (new, device.last_seen_at)
-    assert registry.admit(DEVICE, None, HOME) is device
+    assert registry.admit(terminal(DEVICE), None, HOME) is device
 
 
 async def test_seen_is_flushed(registry: FleetAdmin, clock: ManualClock) -> None:
     """What was seen of devices is written in batches, each once."""
     for number in range(BATCH_SIZE + 10):
-        await registry.adopt(DEFAULT_SCOPE_ID, number)
-        registry.admit(number, None, HOME)
+        await registry.adopt(DEFAULT_SCOPE_ID, terminal(number))
+        registry.admit(terminal(number), None, HOME)
     clock.tick(1)
 
     assert BATCH_SIZE == await registry.flush()
@@ -184,11 +185,11 @@ async def test_flush_with_the_store_away(
     driver: ServiceDriver, registry: FleetAdmin
 ) -> None:
     """Changes that could not be written are written when the store is back."""
-    await registry.adopt(DEFAULT_SCOPE_ID, DEVICE)
+    await registry.adopt(DEFAULT_SCOPE_ID, terminal(DEVICE))
     key = await registry.make_key(DEFAULT_SCOPE_ID, DEVICE, enforce=False)
     registry.get(DEFAULT_SCOPE_ID, DEVICE).key_enforced = False
-    registry.admit(DEVICE, key, HOME)
-    registry.admit(5, None, HOME)
+    registry.admit(terminal(DEVICE), key, HOME)
+    registry.admit(terminal(5), None, HOME)
     registry.record_unknown_request(DEVICE, "GET", "/x", HOME, b"")
     async with driver.failing_commits():
         for _ in range(3):
@@ -212,7 +213,7 @@ async def test_flush_with_the_store_away(
 
 async def test_unknown_requests(registry: FleetAdmin) -> None:
     """The last few unknown requests are kept, cut to a size, written or not."""
-    await registry.adopt(DEFAULT_SCOPE_ID, DEVICE)
+    await registry.adopt(DEFAULT_SCOPE_ID, terminal(DEVICE))
     for number in range(15):
         registry.record_unknown_request(DEVICE, "POST", f"/{number}", HOME, b"x" * 9000)
     await registry.flush()
@@ -234,18 +235,18 @@ async def test_unknown_request_of_nobody(registry: FleetAdmin) -> None:
     registry.record_unknown_request(DEVICE, "GET", "/x", HOME, b"")
 
     assert (1, 0) == (registry.counts["stray"], len(registry))
-    await registry.adopt(DEFAULT_SCOPE_ID, DEVICE)
+    await registry.adopt(DEFAULT_SCOPE_ID, terminal(DEVICE))
     assert [] == await registry.unknown_requests(DEFAULT_SCOPE_ID, DEVICE)
 
 
 async def test_put(registry: FleetAdmin) -> None:
     """Putting a device creates it, or replaces all that is said of it."""
     device, created = await registry.put(
-        DEFAULT_SCOPE_ID, DEVICE, {"name": "Porta", "tags": {"a": "b"}}
+        DEFAULT_SCOPE_ID, terminal(DEVICE), {"name": "Porta", "tags": {"a": "b"}}
     )
     assert (True, "Porta", {"a": "b"}) == (created, device.name, device.tags)
 
-    again, created = await registry.put(DEFAULT_SCOPE_ID, DEVICE, {"hold": 5})
+    again, created = await registry.put(DEFAULT_SCOPE_ID, terminal(DEVICE), {"hold": 5})
 
     assert (False, None, {}, 5) == (created, again.name, again.tags, again.hold)
     stored = (await reloaded(registry)).get(DEFAULT_SCOPE_ID, DEVICE)
@@ -254,18 +255,18 @@ async def test_put(registry: FleetAdmin) -> None:
 
 async def test_put_adopts(registry: FleetAdmin) -> None:
     """Putting a quarantined device adopts it, which counts as creating it."""
-    registry.admit(DEVICE, None, HOME)
+    registry.admit(terminal(DEVICE), None, HOME)
 
-    device, created = await registry.put(DEFAULT_SCOPE_ID, DEVICE, {})
+    device, created = await registry.put(DEFAULT_SCOPE_ID, terminal(DEVICE), {})
 
     assert (True, True, START) == (created, device.is_adopted, device.last_seen_at)
 
 
 async def test_patch(registry: FleetAdmin) -> None:
     """Patching changes what is named, and vouches for nobody."""
-    await registry.put(DEFAULT_SCOPE_ID, DEVICE, {"name": "Porta", "hold": 5})
+    await registry.put(DEFAULT_SCOPE_ID, terminal(DEVICE), {"name": "Porta", "hold": 5})
     await registry.patch(DEFAULT_SCOPE_ID, DEVICE, {"name": "Portão"})
-    registry.admit(5, None, HOME)
+    registry.admit(terminal(5), None, HOME)
     await registry.patch(DEFAULT_SCOPE_ID, 5, {"name": "who?"})
 
     assert ("Portão", 5) == (
@@ -279,7 +280,7 @@ async def test_patch(registry: FleetAdmin) -> None:
 
 async def test_patches_at_once(registry: FleetAdmin) -> None:
     """Two changes at once are both stored."""
-    await registry.put(DEFAULT_SCOPE_ID, DEVICE, {})
+    await registry.put(DEFAULT_SCOPE_ID, terminal(DEVICE), {})
 
     await asyncio.gather(
         registry.patch(DEFAULT_SCOPE_ID, DEVICE, {"name": "Porta"}),
@@ -295,14 +296,16 @@ async def test_changing_with_the_store_away(
     driver: ServiceDriver, registry: FleetAdmin
 ) -> None:
     """A change that could not be stored does not take effect."""
-    await registry.put(DEFAULT_SCOPE_ID, DEVICE, {"name": "Porta"})
+    await registry.put(DEFAULT_SCOPE_ID, terminal(DEVICE), {"name": "Porta"})
     async with driver.failing_commits():
         for call in (
             registry.patch(DEFAULT_SCOPE_ID, DEVICE, {"name": "x"}),
-            registry.put(DEFAULT_SCOPE_ID, 5, {}),
-            registry.adopt(DEFAULT_SCOPE_ID, 6),
+            registry.put(DEFAULT_SCOPE_ID, terminal(5), {}),
+            registry.adopt(DEFAULT_SCOPE_ID, terminal(6)),
             registry.make_key(DEFAULT_SCOPE_ID, DEVICE, enforce=True),
-            registry.import_devices(DEFAULT_SCOPE_ID, {7: {}, DEVICE: {"name": "y"}}),
+            registry.import_devices(
+                DEFAULT_SCOPE_ID, {terminal(7): {}, terminal(DEVICE): {"name": "y"}}
+            ),
             registry.delete(DEFAULT_SCOPE_ID, DEVICE),
         ):
             with pytest.raises(Unavailable):
@@ -315,7 +318,7 @@ async def test_changing_with_the_store_away(
 
 async def test_new_hold_forgives(registry: FleetAdmin) -> None:
     """A new hold starts without the hang-ups of the old one."""
-    device, _ = await registry.put(DEFAULT_SCOPE_ID, DEVICE, {"hold": 25})
+    device, _ = await registry.put(DEFAULT_SCOPE_ID, terminal(DEVICE), {"hold": 25})
     for _ in range(3):
         device.record_hang_up(10)
     assert 0 == device.effective_hold(0)
@@ -327,17 +330,17 @@ async def test_new_hold_forgives(registry: FleetAdmin) -> None:
 
 async def test_import(registry: FleetAdmin) -> None:
     """An import creates and changes many; what a row leaves out stays."""
-    await registry.put(DEFAULT_SCOPE_ID, 1, {"name": "one", "hold": 5})
-    await registry.put(DEFAULT_SCOPE_ID, 2, {"name": "two"})
-    registry.admit(3, None, HOME)
+    await registry.put(DEFAULT_SCOPE_ID, terminal(1), {"name": "one", "hold": 5})
+    await registry.put(DEFAULT_SCOPE_ID, terminal(2), {"name": "two"})
+    registry.admit(terminal(3), None, HOME)
 
     done = await registry.import_devices(
         DEFAULT_SCOPE_ID,
         {
-            1: {"name": "new"},
-            2: {"name": "two"},
-            3: {},
-            **{n: {} for n in range(10, 3010)},
+            terminal(1): {"name": "new"},
+            terminal(2): {"name": "two"},
+            terminal(3): {},
+            **{terminal(n): {} for n in range(10, 3010)},
         },
     )
 
@@ -355,9 +358,9 @@ async def test_pages(registry: FleetAdmin) -> None:
     """Devices are listed by their ids, filtered, page by page."""
     for number in range(1, 8):
         await registry.put(
-            DEFAULT_SCOPE_ID, number, {"tags": {"site": "ab"[number % 2]}}
+            DEFAULT_SCOPE_ID, terminal(number), {"tags": {"site": "ab"[number % 2]}}
         )
-    registry.admit(9, None, HOME)
+    registry.admit(terminal(9), None, HOME)
 
     def ids(**fields: object) -> list[int]:
         arguments: dict[str, Any] = {"after": -1, "limit": 99, **fields}
@@ -376,7 +379,7 @@ async def test_pages(registry: FleetAdmin) -> None:
 
 async def test_delete(driver: ServiceDriver, registry: FleetAdmin) -> None:
     """A device that is deleted is forgotten; what waits ends, what was stays."""
-    await registry.put(DEFAULT_SCOPE_ID, DEVICE, {"name": "Porta"})
+    await registry.put(DEFAULT_SCOPE_ID, terminal(DEVICE), {"name": "Porta"})
     again, fresh, handed_out = await driver.enqueue(
         "load_objects", "reboot", "system_information"
     )
@@ -399,10 +402,10 @@ async def test_delete(driver: ServiceDriver, registry: FleetAdmin) -> None:
 
 async def test_deleted_comes_back(registry: FleetAdmin) -> None:
     """A device that was deleted and polls again is a stranger."""
-    await registry.put(DEFAULT_SCOPE_ID, DEVICE, {})
+    await registry.put(DEFAULT_SCOPE_ID, terminal(DEVICE), {})
     await registry.delete(DEFAULT_SCOPE_ID, DEVICE)
 
-    assert registry.admit(DEVICE, None, HOME) is None
+    assert registry.admit(terminal(DEVICE), None, HOME) is None
     assert DeviceState.QUARANTINED is registry.get(DEFAULT_SCOPE_ID, DEVICE).state
 
 
@@ -414,8 +417,8 @@ def required(registry: FleetAdmin) -> FleetAdmin:
 
 async def test_keys_required(registry: FleetAdmin) -> None:
     """If keys are required, a device without one is refused, and counted."""
-    await required(registry).adopt(DEFAULT_SCOPE_ID, DEVICE)
+    await required(registry).adopt(DEFAULT_SCOPE_ID, terminal(DEVICE))
 
-    assert registry.admit(DEVICE, None, HOME) is None
-    assert registry.admit(DEVICE, "some", HOME) is None
+    assert registry.admit(terminal(DEVICE), None, HOME) is None
+    assert registry.admit(terminal(DEVICE), "some", HOME) is None
     assert 2 == registry.counts["refused.noKey"]

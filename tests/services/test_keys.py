@@ -6,6 +6,7 @@ from pushserver.errors import NotFound
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.services.fleet_admin import FleetAdmin
 from pushserver.web.services import Services
+from tests.devices import terminal
 from tests.model.factories import DEVICE
 
 HOME = "192.0.2.7"
@@ -14,13 +15,13 @@ HOME = "192.0.2.7"
 @pytest.fixture(name="registry")
 async def _registry(services: Services) -> FleetAdmin:
     """Return a fleet with one device."""
-    await services.fleet.put(DEFAULT_SCOPE_ID, DEVICE, {})
+    await services.fleet.put(DEFAULT_SCOPE_ID, terminal(DEVICE), {})
     return services.fleet
 
 
 def served(registry: FleetAdmin, key: str | None) -> bool:
     """Return whether the device is served when it comes with *key*."""
-    return registry.admit(DEVICE, key, HOME) is not None
+    return registry.admit(terminal(DEVICE), key, HOME) is not None
 
 
 async def test_at_once(registry: FleetAdmin) -> None:
@@ -118,7 +119,7 @@ async def test_unknown(registry: FleetAdmin) -> None:
 
 async def test_quarantined(registry: FleetAdmin) -> None:
     """A key does not let a quarantined device in."""
-    registry.admit(5, None, HOME)
+    registry.admit(terminal(5), None, HOME)
     key = await registry.make_key(DEFAULT_SCOPE_ID, 5, enforce=False)
 
-    assert registry.admit(5, key, HOME) is None
+    assert registry.admit(terminal(5), key, HOME) is None

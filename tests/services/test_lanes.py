@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from pushserver.model.catalogue import DeliveryGuarantee
 from pushserver.model.change_notice import ChangeNotice
 from pushserver.model.event import EventType
+from pushserver.model.guarantee import DeliveryGuarantee
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.state import CommandState
 from pushserver.services.polling import PollAnswer

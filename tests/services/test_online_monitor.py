@@ -16,6 +16,7 @@ from pushserver.services.online_monitor import OnlineMonitor
 from pushserver.settings import Settings
 from pushserver.web.services import Services
 from tests.clock import START, ManualClock
+from tests.devices import terminal
 from tests.model.factories import DEVICE
 from tests.services.driver import ServiceDriver
 
@@ -40,13 +41,13 @@ def online_monitor(services: Services, hold: int = 0) -> OnlineMonitor:
 @pytest.fixture(name="monitor")
 async def _monitor(services: Services) -> OnlineMonitor:
     """Return the online monitor, with one device that has never been seen."""
-    await services.fleet.adopt(DEFAULT_SCOPE_ID, DEVICE)
+    await services.fleet.adopt(DEFAULT_SCOPE_ID, terminal(DEVICE))
     return online_monitor(services)
 
 
 def poll_as(services: Services, device_id: int = DEVICE) -> Device:
     """Let a device poll, and be idle after it."""
-    services.fleet.admit(device_id, None, HOME)
+    services.fleet.admit(terminal(device_id), None, HOME)
     device = services.fleet.get(DEFAULT_SCOPE_ID, device_id)
     device.was_last_poll_idle = True
     return device
@@ -239,7 +240,7 @@ async def test_quarantined(services: Services, monitor: OnlineMonitor) -> None:
     A quarantined device is reported as such, and comes neither online nor offline.
     """
     for _ in range(2):
-        services.fleet.admit(77, None, HOME)
+        services.fleet.admit(terminal(77), None, HOME)
         await monitor.publish_changes()
 
     assert [EventType.DEVICE_QUARANTINED] == await event_types(services)
@@ -247,9 +248,9 @@ async def test_quarantined(services: Services, monitor: OnlineMonitor) -> None:
 
 async def test_adopted_later(services: Services, monitor: OnlineMonitor) -> None:
     """A device that is adopted after it polled comes online with its next poll."""
-    services.fleet.admit(77, None, HOME)
+    services.fleet.admit(terminal(77), None, HOME)
     await monitor.publish_changes()
-    await services.fleet.adopt(DEFAULT_SCOPE_ID, 77)
+    await services.fleet.adopt(DEFAULT_SCOPE_ID, terminal(77))
     poll_as(services, 77)
     await monitor.publish_changes()
 
@@ -260,8 +261,8 @@ async def test_wrong_key(services: Services, monitor: OnlineMonitor) -> None:
     """A device with a wrong key is reported as such, and does not come online."""
     services.fleet.key_policy = DeviceKeys.REQUIRED
     await services.fleet.make_key(DEFAULT_SCOPE_ID, DEVICE, enforce=True)
-    services.fleet.admit(DEVICE, "wrong", HOME)
-    services.fleet.admit(DEVICE, "wrong", HOME)
+    services.fleet.admit(terminal(DEVICE), "wrong", HOME)
+    services.fleet.admit(terminal(DEVICE), "wrong", HOME)
     await monitor.publish_changes()
 
     ((kind, data),) = await device_events(services)
@@ -325,7 +326,7 @@ async def _restarted(database: str, clock: ManualClock) -> AsyncIterator[Service
     """Return the services after an hour's stop, before which two devices had come."""
     async with running_services(database, clock) as before:
         for device_id in (DEVICE, 77):
-            await before.fleet.adopt(DEFAULT_SCOPE_ID, device_id)
+            await before.fleet.adopt(DEFAULT_SCOPE_ID, terminal(device_id))
         poll_as(before, 77)
         clock.tick(600)
         poll_as(before)

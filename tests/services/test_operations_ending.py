@@ -6,6 +6,7 @@ from pushserver.errors import Conflict, NotFound
 from pushserver.model.operation import OnFailure, OperationStatus
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.state import CommandState
+from tests.devices import terminal
 from tests.model.factories import DEVICE
 from tests.model.operation_scenario import TOKEN_ID
 from tests.services.operation_driver import OperationDriver
@@ -258,7 +259,7 @@ async def test_device_of_another_scope(operation_driver: OperationDriver) -> Non
     of = await operation_driver.create_operation(ONE, TWO)
     await operation_driver.run_command()
     await operation_driver.services.fleet.delete(DEFAULT_SCOPE_ID, DEVICE)
-    await operation_driver.services.fleet.adopt(OTHER, DEVICE)
+    await operation_driver.services.fleet.adopt(OTHER, terminal(DEVICE))
 
     await operation_driver.start_next_steps()
 

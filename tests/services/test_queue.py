@@ -13,8 +13,8 @@ from pushserver.errors import (
     NotFound,
     Unavailable,
 )
-from pushserver.model.catalogue import DeliveryGuarantee
 from pushserver.model.command import Command
+from pushserver.model.guarantee import DeliveryGuarantee
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.state import CommandState
 from pushserver.services.queue import IdempotentRequest

@@ -8,6 +8,7 @@ import attrs
 
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.web.services import Services
+from tests.devices import terminal
 from tests.model.factories import DEVICE
 from tests.services.driver import ServiceDriver
 
@@ -42,7 +43,7 @@ async def test_device(services: Services, driver: ServiceDriver) -> None:
     fleet.store = cast("Any", slow)
     refreshing = asyncio.create_task(fleet.refresh(None))
     await slow.has_read.wait()
-    adopting = asyncio.create_task(fleet.put(DEFAULT_SCOPE_ID, DEVICE, {}))
+    adopting = asyncio.create_task(fleet.put(DEFAULT_SCOPE_ID, terminal(DEVICE), {}))
     for _ in range(5):
         await driver.run_until_idle()
     slow.may_return.set()

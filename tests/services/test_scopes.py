@@ -14,6 +14,7 @@ from pushserver.services.fleet_admin import FleetAdmin, ImportSummary
 from pushserver.services.scopes import Scopes
 from pushserver.services.tokens import Tokens
 from pushserver.web.services import Services
+from tests.devices import terminal
 from tests.model.factories import DEVICE
 from tests.services.driver import ServiceDriver, render_ids
 
@@ -30,17 +31,19 @@ def _registry(services: Services) -> FleetAdmin:
 async def move_device(registry: FleetAdmin) -> None:
     """Let the device go from one scope to another."""
     await registry.delete(ACME, DEVICE)
-    await registry.adopt(OTHER, DEVICE)
+    await registry.adopt(OTHER, terminal(DEVICE))
 
 
 async def test_one_scope_at_a_time(registry: FleetAdmin) -> None:
     """A device that is adopted is another scope's business neither to see nor take."""
-    device, _ = await registry.put(ACME, DEVICE, {"name": "Porta"})
+    device, _ = await registry.put(ACME, terminal(DEVICE), {"name": "Porta"})
 
     for call in (
-        registry.adopt(OTHER, DEVICE),
-        registry.put(OTHER, DEVICE, {}),
-        registry.import_devices(OTHER, {5: {}, DEVICE: {"name": "x"}}),
+        registry.adopt(OTHER, terminal(DEVICE)),
+        registry.put(OTHER, terminal(DEVICE), {}),
+        registry.import_devices(
+            OTHER, {terminal(5): {}, terminal(DEVICE): {"name": "x"}}
+        ),
     ):
         with pytest.raises(Conflict, match=f"Device {DEVICE} is adopted in another"):
             await call
@@ -70,8 +73,8 @@ async def test_one_scope_at_a_time(registry: FleetAdmin) -> None:
 async def test_of_two_who_adopt_one_wins(registry: FleetAdmin) -> None:
     """Of two scopes that adopt a device at once, one has it and one is refused."""
     done = await asyncio.gather(
-        registry.adopt(ACME, DEVICE),
-        registry.put(OTHER, DEVICE, {"name": "x"}),
+        registry.adopt(ACME, terminal(DEVICE)),
+        registry.put(OTHER, terminal(DEVICE), {"name": "x"}),
         return_exceptions=True,
     )
 
@@ -83,12 +86,12 @@ async def test_of_two_who_adopt_one_wins(registry: FleetAdmin) -> None:
 
 async def test_quarantined(registry: FleetAdmin) -> None:
     """A quarantined device is the first scope's to see, and anybody's to adopt."""
-    registry.admit(DEVICE, None, HOME)
+    registry.admit(terminal(DEVICE), None, HOME)
     await registry.patch(DEFAULT_SCOPE_ID, DEVICE, {"name": "who?", "tags": {"a": "b"}})
     await registry.make_key(DEFAULT_SCOPE_ID, DEVICE, enforce=True)
     assert registry.find(ACME, DEVICE) is None
 
-    device, new = await registry.adopt(ACME, DEVICE)
+    device, new = await registry.adopt(ACME, terminal(DEVICE))
 
     assert (True, DeviceState.ADOPTED, HOME) == (new, device.state, device.address)
     assert registry.find(DEFAULT_SCOPE_ID, DEVICE) is None
@@ -105,13 +108,15 @@ async def test_quarantined(registry: FleetAdmin) -> None:
         stored.tags,
         stored.key_hash,
     )
-    assert device is registry.admit(DEVICE, None, HOME)
+    assert device is registry.admit(terminal(DEVICE), None, HOME)
 
 
 async def test_imported_by_two(registry: FleetAdmin) -> None:
     """Each scope imports its own."""
-    one = await registry.import_devices(ACME, {1: {}, 2: {"name": "x"}})
-    two = await registry.import_devices(OTHER, {3: {}, 4: {}})
+    one = await registry.import_devices(
+        ACME, {terminal(1): {}, terminal(2): {"name": "x"}}
+    )
+    two = await registry.import_devices(OTHER, {terminal(3): {}, terminal(4): {}})
 
     assert one == two == ImportSummary(created=2, updated=0, unchanged=0)
     assert [1, 2] == [d.device_id for d in registry.in_scope(ACME)]
@@ -122,7 +127,7 @@ async def test_comes_without_history(
     driver: ServiceDriver, registry: FleetAdmin
 ) -> None:
     """A device comes without its settings, its key, or what waited for it."""
-    await registry.put(ACME, DEVICE, {"name": "Porta", "hold": 5})
+    await registry.put(ACME, terminal(DEVICE), {"name": "Porta", "hold": 5})
     key = await registry.make_key(ACME, DEVICE, enforce=True)
     (waiting,) = await driver.enqueue("reboot", scope=ACME)
 
@@ -133,7 +138,7 @@ async def test_comes_without_history(
     assert CommandState.CANCELED is await driver.command_state(waiting)
     assert await driver.poll("u1") is None
     registry.key_policy = DeviceKeys.REQUIRED
-    assert registry.admit(DEVICE, key, HOME) is None
+    assert registry.admit(terminal(DEVICE), key, HOME) is None
 
 
 async def test_nothing_is_handed_to_the_next_owner(
@@ -143,7 +148,7 @@ async def test_nothing_is_handed_to_the_next_owner(
     A command in flight when its device left is not handed out again, but may be
     answered.
     """
-    await registry.adopt(ACME, DEVICE)
+    await registry.adopt(ACME, terminal(DEVICE))
     (read,) = await driver.enqueue("load_objects", scope=ACME)
     await driver.receive_command("u1")
 
@@ -173,7 +178,7 @@ async def test_enqueued_at_the_last_moment(
     last = asyncio.create_task(driver.enqueue("reboot", scope=ACME))
     await asyncio.sleep(0)
 
-    await registry.adopt(OTHER, DEVICE)
+    await registry.adopt(OTHER, terminal(DEVICE))
 
     assert CommandState.CANCELED is await driver.command_state((await last)[0])
     assert await driver.poll("u1") is None
@@ -183,16 +188,16 @@ async def test_what_waits_at_home_stays(
     driver: ServiceDriver, registry: FleetAdmin
 ) -> None:
     """A device that comes back to its own scope finds what waits for it."""
-    await registry.adopt(ACME, DEVICE)
+    await registry.adopt(ACME, terminal(DEVICE))
     (read,) = await driver.enqueue("load_objects", scope=ACME)
     await driver.receive_command("u1")
     await registry.delete(ACME, DEVICE)
-    registry.admit(DEVICE, None, HOME)
+    registry.admit(terminal(DEVICE), None, HOME)
     await driver.expire_overdue(180)
     await registry.delete(DEFAULT_SCOPE_ID, DEVICE)
     assert CommandState.PENDING is await driver.command_state(read)
 
-    await registry.adopt(ACME, DEVICE)
+    await registry.adopt(ACME, terminal(DEVICE))
 
     assert read.id == (await driver.receive_command("u2")).command.id
 
@@ -201,7 +206,7 @@ async def test_a_held_poll_ends_with_its_device(
     driver: ServiceDriver, registry: FleetAdmin
 ) -> None:
     """A poll that was held under one owner is not answered by the next."""
-    await registry.adopt(ACME, DEVICE)
+    await registry.adopt(ACME, terminal(DEVICE))
     async with driver.held_poll() as poll:
         assert (1, 0) == (
             registry.count_held_polls(ACME),
@@ -217,12 +222,12 @@ async def test_a_held_poll_ends_with_its_device(
 
 async def test_deleted_twice_at_once(registry: FleetAdmin) -> None:
     """The second of two deletions does not take the device from its next owner."""
-    await registry.adopt(ACME, DEVICE)
+    await registry.adopt(ACME, terminal(DEVICE))
 
     done = await asyncio.gather(
         registry.delete(ACME, DEVICE),
         registry.delete(ACME, DEVICE),
-        registry.adopt(OTHER, DEVICE),
+        registry.adopt(OTHER, terminal(DEVICE)),
         return_exceptions=True,
     )
 

@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
-from pushserver.dialects.controlid import configuration
 from pushserver.errors import NotFound
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.shadow import Service, WriteOutcome
+from pushserver.protocols.controlid import configuration
 from pushserver.services.shadows import BATCH_SIZE
 from tests.clock import ManualClock
+from tests.devices import terminal
 from tests.model.factories import DEVICE
 from tests.services.operation_driver import OperationDriver, running_services
 
@@ -214,7 +215,7 @@ async def test_taken_over(operation_driver: OperationDriver) -> None:
     await operation_driver.receive_command("u")
     await operation_driver.services.fleet.delete(DEFAULT_SCOPE_ID, DEVICE)
     other = DEFAULT_SCOPE_ID + 1
-    await operation_driver.services.fleet.adopt(other, DEVICE)
+    await operation_driver.services.fleet.adopt(other, terminal(DEVICE))
     patch = operation_driver.services.shadows.patch
     mine: Any = {"general": {"beep": 1}}
 

@@ -19,6 +19,7 @@ from pushserver.model.subscription import (
 from pushserver.services.subscriptions import Subscriptions
 from pushserver.web.services import Services
 from tests.clock import ManualClock
+from tests.devices import terminal
 from tests.model.factories import DEVICE
 from tests.services.driver import ServiceDriver
 from tests.storage.subscriptions import emit_events, webhook_delivery
@@ -349,7 +350,9 @@ async def test_matches(
     expected: bool,
 ) -> None:
     """A subscription gets events by their type, device, and the device's tags."""
-    await services.fleet.put(DEFAULT_SCOPE_ID, DEVICE, {"tags": {"site": "north"}})
+    await services.fleet.put(
+        DEFAULT_SCOPE_ID, terminal(DEVICE), {"tags": {"site": "north"}}
+    )
     (event,) = await emit_events(services.store)
     filters = SubscriptionFilter(**{"event_types": frozenset(EventType), **fields})
 

@@ -8,6 +8,7 @@ from pushserver.model.device import DeviceState
 from pushserver.model.operation import OnFailure, OperationStatus
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.task import TaskState
+from tests.devices import terminal
 from tests.services.operation_driver import ERROR, OperationDriver, task_pace
 
 ONE, TWO = "load_objects", "user_set_image"
@@ -300,7 +301,7 @@ async def test_device_of_another_scope(operation_driver: OperationDriver) -> Non
     """A device that went to another scope is no longer part of the task."""
     task = await operation_driver.adopt_and_create_task(ONE, devices=1)
     await operation_driver.services.fleet.delete(DEFAULT_SCOPE_ID, 1)
-    await operation_driver.services.fleet.adopt(DEFAULT_SCOPE_ID + 1, 1)
+    await operation_driver.services.fleet.adopt(DEFAULT_SCOPE_ID + 1, terminal(1))
     await operation_driver.see_devices(1)
 
     await operation_driver.advance_tasks()

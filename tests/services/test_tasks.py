@@ -15,6 +15,7 @@ from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.target import TargetSelector
 from pushserver.model.task import TaskState
 from pushserver.services.task_scheduler import PREPARE_TIMEOUT
+from tests.devices import terminal
 from tests.services.operation_driver import IDEMPOTENT, OperationDriver
 
 ONE, TWO = "load_objects", "user_set_image"
@@ -63,7 +64,7 @@ async def test_targets(
     """Devices are chosen by ids, by tags, or all of the scope that are adopted."""
     await operation_driver.adopt(1, 2)
     await operation_driver.adopt(3, 4, tags={"site": "north", "floor": "2"})
-    await operation_driver.services.fleet.adopt(OTHER, 5)
+    await operation_driver.services.fleet.adopt(OTHER, terminal(5))
     await operation_driver.see_devices(6)
 
     created = await operation_driver.create_task(ONE, targets=targets)
@@ -91,7 +92,7 @@ async def test_nobody_there(
 ) -> None:
     """A device that is not the scope's own is refused, and so is nobody at all."""
     await operation_driver.adopt(1)
-    await operation_driver.services.fleet.adopt(OTHER, 5)
+    await operation_driver.services.fleet.adopt(OTHER, terminal(5))
     await operation_driver.see_devices(6)
 
     with pytest.raises(Invalid):

@@ -9,6 +9,7 @@ from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.token import Permission, Token
 from pushserver.storage.base import Store
 from tests.clock import START
+from tests.devices import terminal
 from tests.model.factories import DEVICE, command, result
 from tests.storage.queue_actions import add_results, command_record, enqueue_commands
 
@@ -16,11 +17,12 @@ from tests.storage.queue_actions import add_results, command_record, enqueue_com
 def device(device_id: int = DEVICE, **fields: object) -> Device:
     """Return an adopted device."""
     usual = {
+        **terminal(device_id)._asdict(),
         "scope_id": DEFAULT_SCOPE_ID,
         "state": DeviceState.ADOPTED,
         "created_at": START,
     }
-    return Device(device_id=device_id, **{**usual, **fields})  # type: ignore[arg-type]
+    return Device(**{**usual, **fields})
 
 
 def unknown_request(number: int, device_id: int = DEVICE) -> UnknownRequest:

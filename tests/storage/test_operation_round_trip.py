@@ -7,8 +7,8 @@ from typing import Any
 import attrs
 import pytest
 
-from pushserver.model.catalogue import DeliveryGuarantee
 from pushserver.model.command_request import CommandRequest
+from pushserver.model.guarantee import DeliveryGuarantee
 from pushserver.model.ids import MAX_INT64
 from pushserver.model.operation import (
     Notification,

@@ -5,10 +5,10 @@ from typing import Any
 import attrs
 import pytest
 
-from pushserver.model.catalogue import DeliveryGuarantee
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command, DeliveryOutcome, MatchedBy
 from pushserver.model.device import Device, DeviceState, UnknownRequest
+from pushserver.model.guarantee import DeliveryGuarantee
 from pushserver.model.idempotency import IdempotencyKey, IdempotencyRecord
 from pushserver.model.ids import MAX_INT64
 from pushserver.model.lane import Lane
@@ -18,6 +18,7 @@ from pushserver.model.token import Permission, Token
 from pushserver.storage.base import Store
 from pushserver.storage.commands import Lookup, PriorState
 from tests.clock import START, ManualClock
+from tests.devices import terminal
 from tests.model.factories import DEVICE, command, order, result
 from tests.storage.locations import StoreLocation, open_store
 from tests.storage.queue_actions import (
@@ -262,11 +263,12 @@ async def test_device(
 ) -> None:
     """A device is stored with what was decided and what was seen."""
     usual = {
+        **terminal(MAX_INT64)._asdict(),
         "scope_id": DEFAULT_SCOPE_ID,
         "state": DeviceState.ADOPTED,
         "created_at": START,
     }
-    device = Device(device_id=MAX_INT64, **{**usual, **fields, **seen})
+    device = Device(**{**usual, **fields, **seen})
     await store.save_devices([device])
     if seen:
         await store.save_last_seen([device], [], keep=20)

@@ -16,6 +16,7 @@ from pushserver.storage.base import Store
 from pushserver.storage.commands import Lookup, PriorState
 from pushserver.storage.history import CommandFilter
 from tests.clock import START, ManualClock
+from tests.devices import terminal
 from tests.model.factories import (
     DEVICE,
     GRACE,
@@ -194,7 +195,7 @@ async def test_other_writes(store: Store) -> None:
     works later.
     """
     device = Device(
-        device_id=DEVICE,
+        **terminal(DEVICE)._asdict(),
         scope_id=DEFAULT_SCOPE_ID,
         state=DeviceState.ADOPTED,
         created_at=START,
@@ -218,7 +219,7 @@ async def test_other_writes(store: Store) -> None:
 async def test_what_cannot_be_written(store: Store) -> None:
     """A value that no store can hold fails alone; the store goes on."""
     huge = Device(
-        device_id=2**70,
+        **terminal(2**70)._asdict(),
         scope_id=DEFAULT_SCOPE_ID,
         state=DeviceState.ADOPTED,
         created_at=START,

@@ -13,7 +13,12 @@ from yarl import URL
 
 from pushserver import __version__
 from pushserver.app import listening
-from pushserver.composition import build_services, build_webhook_supervisor, open_store
+from pushserver.composition import (
+    PROTOCOLS,
+    build_services,
+    build_webhook_supervisor,
+    open_store,
+)
 from pushserver.services.deadlines import Deadlines
 from pushserver.settings import Settings
 from pushserver.web.services import Services
@@ -130,7 +135,7 @@ class LocalServer:
         return await self.request(method, "/api/v1" + path, **options)
 
     async def enqueue(
-        self, command: Mapping[str, Any] = LOAD_USERS, device_id: int = DEVICE
+        self, command: Mapping[str, Any] = LOAD_USERS, device_id: int | str = DEVICE
     ) -> dict[str, Any]:
         """Put a command into a device's queue."""
         answer = await self.api("POST", f"/devices/{device_id}/commands", dict(command))
@@ -145,7 +150,7 @@ class LocalServer:
         payload: dict[str, Any] = answer.json()
         return payload
 
-    async def get_device(self, device_id: int = DEVICE) -> dict[str, Any]:
+    async def get_device(self, device_id: int | str = DEVICE) -> dict[str, Any]:
         """Return a device."""
         answer = await self.api("GET", f"/devices/{device_id}")
         assert 200 == answer.status, answer.body
@@ -232,9 +237,12 @@ async def wait_until(
 
 @asynccontextmanager
 async def running_server(
-    database: str, clock: ManualClock, **options: Any
+    database: str,
+    clock: ManualClock,
+    **options: Any,
 ) -> AsyncIterator[LocalServer]:
-    """Serve with these settings for the duration of the block."""
+    """Serve with these settings, and protocols, for the duration of the block."""
+    installed = options.pop("installed", PROTOCOLS)
     settings = Settings(
         port=0,
         database=database,
@@ -243,7 +251,7 @@ async def running_server(
     )
     store = await open_store(settings, clock)
     try:
-        services = build_services(settings, store, clock)
+        services = build_services(settings, store, clock, installed)
         await services.fleet.load()
         await services.tokens.load(TOKEN)
         async with (

@@ -1,1 +1,1 @@
-"""Eclipse Kapua's REST API, as its page, its description and its source have it."""
+"""Eclipse Kapua's REST API, following its page, its OpenAPI document and its source."""

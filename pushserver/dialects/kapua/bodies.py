@@ -1,4 +1,4 @@
-"""What Kapua's clients read: entities, lists and counts."""
+"""Response bodies for Kapua's clients: entities, lists and counts."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from pushserver.dialects.kapua.ids import encode_id
 from pushserver.model.operation import Notification, Operation
 from pushserver.model.token import Token
 
-#: The names of the entities, in `type` and in errors.
+#: Entity names, as they appear in `type` and in errors.
 NOTIFICATION = "managementOperationNotification"
 OPERATION = "deviceManagementOperation"
 
@@ -19,7 +19,7 @@ _to_json = msgspec.json.Encoder().encode
 class _Body(
     msgspec.Struct, kw_only=True, rename="camel", omit_defaults=True, tag_field="type"
 ):
-    """Begins with its type; what is absent is left out."""
+    """Base of all bodies: the type comes first, absent values are left out."""
 
 
 class _Notification(_Body, tag=NOTIFICATION, kw_only=True):
@@ -90,7 +90,7 @@ class _AccessToken(_Body, tag="accessToken", kw_only=True):
 
 
 def format_date(instant: int) -> str:
-    """Return an instant in UTC with three digits of milliseconds, cut off."""
+    """Return an instant in UTC, truncated to milliseconds."""
     return rfc3339(instant)[:-4] + "Z"
 
 
@@ -102,7 +102,7 @@ def render_notification(one: Notification) -> bytes:
 def render_notification_list(
     found: Sequence[Notification], limit: int, total: int | None
 ) -> bytes:
-    """Render *found*, at most *limit* of it: one more tells that others follow."""
+    """Render at most *limit* of *found*; if it holds more, there is a next page."""
     items = [_notification(notification) for notification in found[:limit]]
     more = len(found) > limit
     page = _Notifications(
@@ -119,7 +119,7 @@ def render_operation(one: Operation) -> bytes:
 def render_operation_list(
     found: Sequence[Operation], limit: int, total: int | None
 ) -> bytes:
-    """Render *found*, at most *limit* of it: one more tells that others follow."""
+    """Render at most *limit* of *found*; if it holds more, there is a next page."""
     items = [_operation(operation) for operation in found[:limit]]
     more = len(found) > limit
     page = _Operations(
@@ -134,7 +134,7 @@ def render_count(number: int) -> bytes:
 
 
 def render_access_token(token: Token, secret: str) -> bytes:
-    """Render a token as the session that Kapua's clients ask for; it has no expiry."""
+    """Render a token as the session that Kapua's clients expect; it never expires."""
     token_id, created_on = encode_id(token.id), format_date(token.created_at)
     session = _AccessToken(
         id=token_id,

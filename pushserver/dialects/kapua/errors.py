@@ -1,4 +1,4 @@
-"""What Kapua's clients read when something went wrong."""
+"""Error bodies for Kapua's clients."""
 
 import msgspec
 
@@ -28,14 +28,14 @@ class _EntityNotFound(_ErrorOut, tag="entityNotFoundExceptionInfo", kw_only=True
 
 
 def render_error(status: int, message: str, code: str) -> bytes:
-    """Render an error that has no shape of its own."""
+    """Render an error of the general form."""
     return _to_json(
         _ErrorOut(http_error_code=status, message=message, kapua_error_code=code)
     )
 
 
 def render_illegal_argument(message: str, name: str, value: str) -> bytes:
-    """Render the refusal of an argument."""
+    """Render an error about an invalid argument."""
     error = _IllegalArgument(
         http_error_code=400,
         message=message,
@@ -47,7 +47,7 @@ def render_illegal_argument(message: str, name: str, value: str) -> bytes:
 
 
 def render_subject_unauthorized(message: str) -> bytes:
-    """Render that the caller may not do this."""
+    """Render an error about a missing permission."""
     error = _SubjectUnauthorized(
         http_error_code=403, message=message, kapua_error_code="SUBJECT_UNAUTHORIZED"
     )
@@ -55,7 +55,7 @@ def render_subject_unauthorized(message: str) -> bytes:
 
 
 def render_entity_not_found(message: str, entity_type: str, entity_id: str) -> bytes:
-    """Render that there is no such entity; its id is as it was asked for."""
+    """Render an error about an unknown entity; its id is as the client sent it."""
     error = _EntityNotFound(
         http_error_code=404,
         message=message,

@@ -7,9 +7,9 @@ from pushserver.errors import Invalid
 from pushserver.model.ids import MAX_INT64
 
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]+={0,2}", re.ASCII)
-#: Eight bytes, and a leading zero that others may write.
+#: Eight bytes, and a leading zero byte that other encoders may add.
 _MAX_BYTES = 9
-_DANGLING_LENGTH = 1  # one character says six bits, which is no byte
+_DANGLING_LENGTH = 1  # one character carries six bits: less than a byte
 
 
 def encode_id(number: int) -> str:
@@ -21,7 +21,7 @@ def encode_id(number: int) -> str:
 
 def decode_id(text: str) -> int:
     """
-    Read a Kapua id; stray last bits and padding are passed over, as Kapua does.
+    Parse a Kapua id, ignoring padding and leftover bits, as Kapua does.
 
     Raises:
         Invalid: it is no base64url, or no int64.

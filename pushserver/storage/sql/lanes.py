@@ -127,7 +127,7 @@ def _read_live(
         if command.state is CommandState.PENDING:
             lane.insert(command)
         else:
-            lane.in_flight = _in_flight(command, delivery)
+            lane.in_flights.append(_in_flight(command, delivery))
 
 
 def _read_blocked(

@@ -65,9 +65,9 @@ def _find_by_uuid(
     connection: SqlConnection, device_id: int, uuid: str, lane: Lane | None
 ) -> PriorDelivery | None:
     """Return the newest delivery with the uuid; one in flight is the newest."""
-    in_flight = None if lane is None else lane.in_flight
-    if in_flight is not None and in_flight.delivery.uuid == uuid:
-        return PriorDelivery(in_flight.delivery, in_flight.command)
+    for in_flight in () if lane is None else lane.in_flights:
+        if in_flight.delivery.uuid == uuid:
+            return PriorDelivery(in_flight.delivery, in_flight.command)
     return _find_prior_delivery(connection, _SELECT_BY_UUID, (device_id, uuid))
 
 

@@ -32,8 +32,8 @@ class InMemoryLanes:
     def replace(self, lane: Lane) -> None:
         """Replace a device's lane; the same flight keeps what only memory has."""
         old = self._lanes.get(lane.device_id)
-        if lane.in_flight is not None and old is not None:
-            lane.in_flight.carry_over(old.in_flight)
+        for in_flight in lane.in_flights:
+            in_flight.carry_over(() if old is None else old.in_flights)
         self._lanes[lane.device_id] = lane
         self._set_timer(lane, lane.next_deadline_at())
 
@@ -67,8 +67,8 @@ class InMemoryLanes:
                 self._lanes.pop(lane.device_id, None)
             elif lane.wake_at == NEVER:
                 self._set_timer(lane, lane.next_deadline_at())
-            elif lane.in_flight is not None:
-                self._set_timer(lane, lane.in_flight.timeout_at)
+            elif lane.in_flights:
+                self._set_timer(lane, min(each.timeout_at for each in lane.in_flights))
 
     def shift_deadlines(self, jump: int) -> None:
         """Move every deadline along with a wall clock that has jumped."""

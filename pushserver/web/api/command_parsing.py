@@ -1,5 +1,6 @@
 """Request bodies of an enqueue as commands: one, an array of them, or raw bytes."""
 
+import base64
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -9,15 +10,15 @@ import msgspec
 from msgspec import UNSET
 
 from pushserver.clock import from_datetime, micros
-from pushserver.dialects.controlid.order import OCTET_STREAM, base64_body, make_order
 from pushserver.errors import Invalid, Malformed
 from pushserver.model.command_request import CommandRequest
 from pushserver.model.order import Order
+from pushserver.protocols.base import DeviceProtocol
 from pushserver.web.api.command_types import CommandIn, RawCommandQuery
 from pushserver.web.api.operation_types import StepIn
 from pushserver.web.api.query import decode_query
 from pushserver.web.api.route import ApiCall
-from pushserver.web.json_body import decode_json
+from pushserver.web.json_body import OCTET_STREAM, decode_json
 
 #: One call may enqueue at most this many commands.
 MAX_COMMANDS = 1000
@@ -26,9 +27,13 @@ _COMMAND_OR_LIST = CommandIn | list[CommandIn]
 LATEST_INSTANT = from_datetime(datetime(3000, 1, 1, tzinfo=UTC))
 
 
-def parse_commands(call: ApiCall[Any, Any]) -> tuple[list[CommandRequest], bool]:
+def parse_commands(
+    call: ApiCall[Any, Any], protocol: DeviceProtocol
+) -> tuple[list[CommandRequest], bool]:
     """
     Return the commands to be enqueued, and whether they came as an array.
+
+    *protocol* is that of the device; it checks the orders.
 
     Raises:
         Malformed: the body is not JSON.
@@ -36,44 +41,48 @@ def parse_commands(call: ApiCall[Any, Any]) -> tuple[list[CommandRequest], bool]
     """
     if call.media_type == OCTET_STREAM:
         query = decode_query(call.request.query, RawCommandQuery)
-        return [_parse_raw_command(query, call.raw_body)], False
+        return [_parse_raw_command(query, call.raw_body, protocol)], False
     decoded = decode_json(call.raw_body, _COMMAND_OR_LIST)
     if not isinstance(decoded, list):
-        return [_parse_command(decoded)], False
+        return [_parse_command(decoded, protocol)], False
     if not 1 <= len(decoded) <= MAX_COMMANDS:
         raise Invalid(f"An array must hold 1 to {MAX_COMMANDS} commands.")
     return [
-        _parse_command_at(item, f"/{index}") for index, item in enumerate(decoded)
+        _parse_command_at(item, f"/{index}", protocol)
+        for index, item in enumerate(decoded)
     ], True
 
 
 def parse_steps(
-    steps: Sequence[StepIn], pointer_prefix: str = "/steps"
+    steps: Sequence[StepIn], protocol: DeviceProtocol, pointer_prefix: str = "/steps"
 ) -> list[CommandRequest]:
     """Return the steps of an operation, which are at *pointer_prefix*."""
     return [
-        parse_step(step, f"{pointer_prefix}/{index}")
+        parse_step(step, f"{pointer_prefix}/{index}", protocol)
         for index, step in enumerate(steps)
     ]
 
 
-def parse_step(step: StepIn, pointer: str) -> CommandRequest:
+def parse_step(step: StepIn, pointer: str, protocol: DeviceProtocol) -> CommandRequest:
     """Return the step that is at *pointer*."""
-    return attrs.evolve(_parse_command_at(step, pointer), resource=step.resource)
+    request = _parse_command_at(step, pointer, protocol)
+    return attrs.evolve(request, resource=step.resource)
 
 
-def _parse_command_at(command: CommandIn, pointer_prefix: str) -> CommandRequest:
+def _parse_command_at(
+    command: CommandIn, pointer_prefix: str, protocol: DeviceProtocol
+) -> CommandRequest:
     """Return the command at *pointer_prefix*; the pointer of an error begins there."""
     try:
-        return _parse_command(command)
+        return _parse_command(command, protocol)
     except Invalid as error:
         pointer = f"{pointer_prefix}{error.pointer or ''}"
         raise Invalid(error.detail, pointer=pointer) from None
 
 
-def _parse_command(command: CommandIn) -> CommandRequest:
+def _parse_command(command: CommandIn, protocol: DeviceProtocol) -> CommandRequest:
     metadata = command.metadata
-    order = make_order(
+    order = protocol.make_order(
         endpoint=command.endpoint,
         verb=command.verb,
         body=None if command.body is UNSET else _json_or_none(command.body),
@@ -90,11 +99,13 @@ def _json_or_none(raw: msgspec.Raw) -> bytes | None:
     return None if text == b"null" else text
 
 
-def _parse_raw_command(query: RawCommandQuery, raw_body: bytes) -> CommandRequest:
-    order = make_order(
+def _parse_raw_command(
+    query: RawCommandQuery, raw_body: bytes, protocol: DeviceProtocol
+) -> CommandRequest:
+    order = protocol.make_order(
         endpoint=query.endpoint,
         verb=query.verb,
-        body=base64_body(raw_body),
+        body=b'"' + base64.b64encode(raw_body) + b'"',
         content_type=OCTET_STREAM,
         query_string=query.query_string,
         metadata=None if query.metadata is None else _json_text(query.metadata),

@@ -6,10 +6,11 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType
 
-from pushserver.model.catalogue import DeliveryGuarantee
 from pushserver.model.command import DeliveryOutcome, MatchedBy
+from pushserver.model.guarantee import DeliveryGuarantee
 from pushserver.model.state import CommandState
 from pushserver.web.api.types import (
+    DeviceIdText,
     In,
     Instant,
     Int64Text,
@@ -141,7 +142,7 @@ class CommandsQuery(In, kw_only=True):
     """Filters of a list of commands."""
 
     state: list[CommandState] = msgspec.field(default_factory=list)
-    device_id: Int64Text | None = None
+    device_id: DeviceIdText | None = None
     endpoint: str | None = None
     created_after: Annotated[datetime, Meta(tz=True)] | None = None
     created_before: Annotated[datetime, Meta(tz=True)] | None = None
@@ -161,6 +162,6 @@ class ResultsQuery(In, kw_only=True):
 
     limit: Limit = 50
     cursor: Int64Text = "0"
-    device_id: Int64Text | None = None
+    device_id: DeviceIdText | None = None
     orphan: bool | None = None
     wait: WaitSeconds = 0

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from msgspec import UNSET, Raw, UnsetType
 
-from pushserver.dialects.controlid.result import parse_result
 from pushserver.model.command import Command, Delivery, Result
 from pushserver.model.order import Order
+from pushserver.services.device_protocols import DeviceProtocols
 from pushserver.storage.history import CommandRecord
 from pushserver.web.api.command_types import (
     CommandOut,
@@ -18,6 +18,7 @@ from pushserver.web.api.rendering import as_seconds, raw_json, render
 
 
 def command_out(
+    protocols: DeviceProtocols,
     command: Command,
     order: Order,
     deliveries: Sequence[Delivery] = (),
@@ -29,13 +30,14 @@ def command_out(
     return render(
         CommandOut,
         command,
+        device_id=protocols.display_id(command.device_id),
         verb=order.verb,
         body=UNSET if order.body is None else Raw(order.body),
         content_type=order.content_type,
         query_string=order.query_string,
         delivery=command.guarantee,
         response_timeout=as_seconds(command.response_timeout),
-        result=None if result is None else _command_result_out(result),
+        result=None if result is None else _command_result_out(protocols, result),
         deliveries=[render(DeliveryOut, each) for each in deliveries]
         if deliveries
         else [],
@@ -45,26 +47,34 @@ def command_out(
     )
 
 
-def command_record_out(record: CommandRecord) -> CommandOut:
+def command_record_out(protocols: DeviceProtocols, record: CommandRecord) -> CommandOut:
     """Render a command as the store has it."""
     order = record.command.order
     assert order is not None  # noqa: S101 - records are read with their orders
-    return command_out(record.command, order, record.deliveries, record.result)
+    return command_out(
+        protocols, record.command, order, record.deliveries, record.result
+    )
 
 
-def _command_result_out(result: Result) -> CommandResultOut:
+def _command_result_out(protocols: DeviceProtocols, result: Result) -> CommandResultOut:
     """Render what a device answered, inside its command."""
-    return render(CommandResultOut, result, **_parsed_fields(result))
+    return render(CommandResultOut, result, **_parsed_fields(protocols, result))
 
 
-def result_out(result: Result) -> ResultOut:
+def result_out(protocols: DeviceProtocols, result: Result) -> ResultOut:
     """Render what a device posted, in the list of results."""
     is_orphan = result.command_id is None
-    return render(ResultOut, result, **_parsed_fields(result), orphan=is_orphan)
+    return render(
+        ResultOut,
+        result,
+        **_parsed_fields(protocols, result),
+        device_id=protocols.display_id(result.device_id),
+        orphan=is_orphan,
+    )
 
 
-def _parsed_fields(result: Result) -> dict[str, object]:
-    parsed = parse_result(result.body, result.content_encoding)
+def _parsed_fields(protocols: DeviceProtocols, result: Result) -> dict[str, object]:
+    parsed = protocols.parse_result(result)
     return {
         "response": raw_json(parsed.response),
         "error": raw_json(parsed.error),

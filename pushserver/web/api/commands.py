@@ -5,7 +5,6 @@ from functools import partial
 from aiohttp import web
 
 from pushserver.clock import from_datetime
-from pushserver.dialects.controlid.order import OCTET_STREAM
 from pushserver.errors import NotFound
 from pushserver.model.token import Permission
 from pushserver.services.adoption import get_or_adopt_device
@@ -17,10 +16,12 @@ from pushserver.web.api.command_types import (
     WaitQuery,
 )
 from pushserver.web.api.command_views import command_record_out
+from pushserver.web.api.device_fields import optional_device_id
 from pushserver.web.api.enqueue import render_created
 from pushserver.web.api.query import MAX_WAIT, cap_limit, optional_int64
 from pushserver.web.api.responses import created_response, json_response, page_response
 from pushserver.web.api.route import ApiCall, Routes
+from pushserver.web.json_body import OCTET_STREAM
 
 routes = Routes(Permission.COMMANDS_READ, Permission.COMMANDS_WRITE)
 _COMMAND = "/commands/{command_id}"
@@ -37,13 +38,13 @@ async def list_device_commands(
     call: ApiCall[CommandsQuery, None],
 ) -> web.StreamResponse:
     """List a device's commands, newest first."""
-    return await _command_page(call, call.path_int64("device_id"))
+    return await _command_page(call, call.path_device().device_id)
 
 
 @routes("GET", "/commands", "listCommands", CommandsOut)
 async def list_commands(call: ApiCall[CommandsQuery, None]) -> web.StreamResponse:
     """List commands, newest first."""
-    return await _command_page(call, optional_int64(call.query.device_id, "deviceId"))
+    return await _command_page(call, optional_device_id(call, call.query.device_id))
 
 
 async def _command_page(
@@ -53,7 +54,8 @@ async def _command_page(
     list_page = partial(call.services.store.commands, call.scope_id, command_filter)
     before, limit = optional_int64(query.cursor, "cursor"), cap_limit(query.limit)
     records = await list_page(before=before, limit=limit)
-    items, next_cursor = [command_record_out(record) for record in records], None
+    protocols = call.services.protocols
+    items, next_cursor = [command_record_out(protocols, each) for each in records], None
     # A page also ends early when it grows too heavy: look one command further.
     if items and await list_page(before=records[-1].command.id, limit=1):
         next_cursor = items[-1].id
@@ -85,7 +87,7 @@ async def get(call: ApiCall[WaitQuery, None]) -> web.StreamResponse:
         min(call.query.wait, MAX_WAIT),
     )
     call.log_fields.update(command_id=record.command.id, state=record.command.state)
-    return json_response(command_record_out(record))
+    return json_response(command_record_out(call.services.protocols, record))
 
 
 @routes("DELETE", _COMMAND, "cancelCommand", CommandOut, errors=(409,))
@@ -94,7 +96,7 @@ async def cancel(call: ApiCall[None, None]) -> web.StreamResponse:
     command_id = call.path_int64("command_id")
     record = await call.services.queue.cancel(call.scope_id, command_id)
     call.log_fields.update(command_id=record.command.id, state=record.command.state)
-    return json_response(command_record_out(record))
+    return json_response(command_record_out(call.services.protocols, record))
 
 
 @routes(
@@ -128,10 +130,11 @@ async def retry(call: ApiCall[None, None]) -> web.StreamResponse:
     """Enqueue a new command like one that has ended."""
     services, command_id = call.services, call.path_int64("command_id")
     record = await services.queue.get(call.scope_id, command_id)
+    identity = services.protocols.identity_of(record.command.device_id)
     device = await get_or_adopt_device(
-        services.fleet, services.cluster_sync, call.token, record.command.device_id
+        services.fleet, services.cluster_sync, call.token, identity
     )
-    render = partial(render_created, device, services.clock.now(), False)
+    render = partial(render_created, device, services, False)
     enqueued = await services.queue.retry(call.scope_id, command_id, render)
     call.log_fields.update(command_id=enqueued.commands[0].id, retry_of=command_id)
     return created_response("/commands", enqueued.answer)

@@ -7,6 +7,19 @@ from msgspec import UNSET
 from pushserver.clock import micros
 from pushserver.errors import Invalid
 from pushserver.web.api.device_types import DeviceImportRow, DeviceIn
+from pushserver.web.api.route import ApiCall
+
+
+def optional_device_id(call: ApiCall[Any, Any], text: str | None) -> int | None:
+    """
+    Return which device the query's `deviceId` means, if it is given.
+
+    Raises:
+        Invalid: no device has such an id.
+    """
+    if text is None:
+        return None
+    return call.services.protocols.identify(text, "/deviceId").device_id
 
 
 def parse_tag(text: str) -> tuple[str, str]:

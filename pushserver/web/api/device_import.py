@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 from pushserver.errors import Invalid, Malformed, PushServerError
-from pushserver.model.ids import parse_int64
+from pushserver.model.device import DeviceIdentity
+from pushserver.services.device_protocols import DeviceProtocols
 from pushserver.web.api.device_fields import device_settings
 from pushserver.web.api.device_types import DeviceImportRow
 from pushserver.web.json_body import invalid_from_msgspec
@@ -19,7 +20,9 @@ CSV = "text/csv"
 _row = msgspec.json.Decoder(DeviceImportRow).decode
 
 
-def parse_rows(data: bytes, content_type: str) -> dict[int, Mapping[str, Any]]:
+def parse_rows(
+    data: bytes, content_type: str, protocols: DeviceProtocols
+) -> dict[DeviceIdentity, Mapping[str, Any]]:
     """
     Return each device's settings by its id; a later row replaces an earlier one.
 
@@ -28,7 +31,10 @@ def parse_rows(data: bytes, content_type: str) -> dict[int, Mapping[str, Any]]:
         Invalid: a field is wrong; the pointer names line and field.
     """
     numbered_rows = _csv_rows(data) if content_type == CSV else _json_rows(data)
-    return {_device_id(row, line): device_settings(row) for line, row in numbered_rows}
+    return {
+        _identify(row, line, protocols): device_settings(row)
+        for line, row in numbered_rows
+    }
 
 
 def _json_rows(data: bytes) -> Iterator[tuple[int, DeviceImportRow]]:
@@ -68,11 +74,11 @@ def _csv_row(cells: Mapping[str | None, Any], number: int) -> DeviceImportRow:
         raise _at_line(invalid_from_msgspec(error), number) from None
 
 
-def _device_id(row: DeviceImportRow, line: int) -> int:
+def _identify(
+    row: DeviceImportRow, line: int, protocols: DeviceProtocols
+) -> DeviceIdentity:
     try:
-        return parse_int64(
-            str(row.device_id), field_name="deviceId", pointer="/deviceId"
-        )
+        return protocols.identify(str(row.device_id), "/deviceId")
     except Invalid as error:
         raise _at_line(error, line) from None
 

@@ -67,6 +67,7 @@ class DeviceOut(Out, kw_only=True):
     """A device: what was decided, and what was seen."""
 
     device_id: str
+    protocol: str | None = None
     name: str | None = None
     tags: dict[str, str]
     state: DeviceState

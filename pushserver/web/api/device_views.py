@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from pushserver.model.device import Device, UnknownRequest
 from pushserver.model.queue_status import EMPTY_QUEUE, QueueStatus
+from pushserver.services.device_protocols import DeviceProtocols
 from pushserver.web.api.device_types import (
     DeviceOut,
     InFlightOut,
@@ -14,6 +15,7 @@ from pushserver.web.api.rendering import as_seconds, render
 
 
 def device_out(
+    protocols: DeviceProtocols,
     device: Device,
     queue_status: QueueStatus = EMPTY_QUEUE,
     unknown_requests: Sequence[UnknownRequest] = (),
@@ -23,6 +25,8 @@ def device_out(
     return render(
         DeviceOut,
         device,
+        device_id=protocols.display_id(device.device_id),
+        protocol=None if device.protocol == protocols.default.name else device.protocol,
         tags=dict(device.tags),
         hold=None if hold is None else as_seconds(hold),
         poll_period=None if period is None else as_seconds(period),

@@ -5,7 +5,7 @@ from typing import Any
 
 from aiohttp import web
 
-from pushserver.model.device import Device, UnknownRequest
+from pushserver.model.device import Device, DeviceIdentity, UnknownRequest
 from pushserver.model.queue_status import EMPTY_QUEUE
 from pushserver.model.token import Permission
 from pushserver.web.api.device_fields import device_settings, parse_tag
@@ -34,7 +34,7 @@ async def list_devices(call: ApiCall[DevicesQuery, None]) -> web.StreamResponse:
     """List devices by their ids."""
     query, services = call.query, call.services
 
-    async def fetch(*, after: int, limit: int) -> list[DeviceOut]:
+    async def fetch(*, after: int, limit: int) -> list[tuple[int, DeviceOut]]:
         devices = services.fleet.list_page(
             call.scope_id,
             after=after,
@@ -44,19 +44,20 @@ async def list_devices(call: ApiCall[DevicesQuery, None]) -> web.StreamResponse:
         )
         ids = [device.device_id for device in devices]
         statuses = await services.store.queue_statuses(ids, call.scope_id)
+        protocols = services.protocols
         return [
-            device_out(each, statuses.get(each.device_id, EMPTY_QUEUE))
-            for each in devices
+            (i, device_out(protocols, device, statuses.get(i, EMPTY_QUEUE)))
+            for i, device in zip(ids, devices, strict=True)
         ]
 
     return await list_response(
         call,
         DevicesOut,
         fetch,
-        lambda device: device,
+        lambda row: row[1],
         cursor="after",
         start=-1,  # a device's id may be 0
-        cursor_field="device_id",
+        cursor_of=lambda row: row[0],
     )
 
 
@@ -70,7 +71,7 @@ async def list_devices(call: ApiCall[DevicesQuery, None]) -> web.StreamResponse:
 )
 async def import_devices(call: ApiCall[None, None]) -> web.StreamResponse:
     """Create or change many devices, from NDJSON or CSV."""
-    rows = parse_rows(call.raw_body, call.media_type)
+    rows = parse_rows(call.raw_body, call.media_type, call.services.protocols)
     imported = await call.services.fleet.import_devices(call.scope_id, rows)
     call.log_fields["devices"] = len(rows)
     return json_response(render(ImportOut, imported))
@@ -80,7 +81,7 @@ async def import_devices(call: ApiCall[None, None]) -> web.StreamResponse:
 async def get(call: ApiCall[None, None]) -> web.StreamResponse:
     """Show a device: settings, last poll, queue, odd requests."""
     fleet = call.services.fleet
-    device = fleet.get(call.scope_id, call.path_int64("device_id"))
+    device = fleet.get(call.scope_id, call.path_device().device_id)
     unknown_requests = await fleet.unknown_requests(device.scope_id, device.device_id)
     return await _device_response(call, device, unknown_requests)
 
@@ -96,15 +97,15 @@ async def _device_response(
         [device.device_id], device.scope_id
     )
     queue_status = queue_statuses.get(device.device_id, EMPTY_QUEUE)
-    body = device_out(device, queue_status, unknown_requests)
+    body = device_out(call.services.protocols, device, queue_status, unknown_requests)
     return json_response(body, status=status)
 
 
-def _changed_device_id(call: ApiCall[Any, Any]) -> int:
-    """Return the id in the path, and add it to the log line of the change."""
-    device_id = call.path_int64("device_id")
-    call.log_fields["device_id"] = device_id
-    return device_id
+def _changed_device(call: ApiCall[Any, Any]) -> DeviceIdentity:
+    """Return the device in the path, and add it to the log line of the change."""
+    identity = call.path_device()
+    call.log_fields["device_id"] = identity.device_id
+    return identity
 
 
 @routes(
@@ -119,7 +120,7 @@ def _changed_device_id(call: ApiCall[Any, Any]) -> int:
 async def put(call: ApiCall[None, DeviceIn]) -> web.StreamResponse:
     """Create or replace a device; 201 when it was created."""
     device, created = await call.services.fleet.put(
-        call.scope_id, _changed_device_id(call), device_settings(call.body)
+        call.scope_id, _changed_device(call), device_settings(call.body)
     )
     return await _device_response(call, device, status=201 if created else 200)
 
@@ -128,7 +129,7 @@ async def put(call: ApiCall[None, DeviceIn]) -> web.StreamResponse:
 async def patch(call: ApiCall[None, DeviceIn]) -> web.StreamResponse:
     """Change some of a device's settings."""
     device = await call.services.fleet.patch(
-        call.scope_id, _changed_device_id(call), device_settings(call.body)
+        call.scope_id, _changed_device(call).device_id, device_settings(call.body)
     )
     return await _device_response(call, device)
 
@@ -136,7 +137,7 @@ async def patch(call: ApiCall[None, DeviceIn]) -> web.StreamResponse:
 @routes("DELETE", _DEVICE, "deleteDevice", status=204)
 async def delete(call: ApiCall[None, None]) -> web.StreamResponse:
     """Forget a device and cancel what waits for it; its history stays."""
-    await call.services.fleet.delete(call.scope_id, _changed_device_id(call))
+    await call.services.fleet.delete(call.scope_id, _changed_device(call).device_id)
     return make_response(status=204)
 
 
@@ -154,7 +155,7 @@ async def adopt(call: ApiCall[None, None]) -> web.StreamResponse:
 
     It is served from its next poll on.
     """
-    device, _ = await call.services.fleet.adopt(call.scope_id, _changed_device_id(call))
+    device, _ = await call.services.fleet.adopt(call.scope_id, _changed_device(call))
     return await _device_response(call, device)
 
 
@@ -169,7 +170,7 @@ async def adopt(call: ApiCall[None, None]) -> web.StreamResponse:
 async def create_key(call: ApiCall[None, DeviceKeyIn]) -> web.StreamResponse:
     """Give a device a new key, shown once."""
     key = await call.services.fleet.make_key(
-        call.scope_id, _changed_device_id(call), enforce=call.body.enforce
+        call.scope_id, _changed_device(call).device_id, enforce=call.body.enforce
     )
     path = f"/d/{key}"
     url = str(call.request.url.origin()) + path

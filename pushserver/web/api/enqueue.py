@@ -9,7 +9,6 @@ from aiohttp import web
 from msgspec import UNSET, UnsetType
 
 from pushserver.clock import micros
-from pushserver.dialects.controlid.order import OCTET_STREAM
 from pushserver.errors import Invalid
 from pushserver.model.command import Command
 from pushserver.model.device import Device
@@ -33,8 +32,9 @@ from pushserver.web.api.responses import (
     encode_json,
 )
 from pushserver.web.api.route import IDEMPOTENCY_HEADER, ApiCall, Routes
-from pushserver.web.json_body import JSON_MEDIA_TYPE
+from pushserver.web.json_body import JSON_MEDIA_TYPE, OCTET_STREAM
 from pushserver.web.response import make_response
+from pushserver.web.services import Services
 
 _MAX_KEY_LENGTH = 255
 
@@ -57,14 +57,16 @@ routes = Routes(Permission.COMMANDS_READ, Permission.COMMANDS_WRITE)
 )
 async def enqueue(call: ApiCall[None, None]) -> web.StreamResponse:
     """Put a command, or an array of at most 1000, into a device's queue."""
-    device_id, services = call.path_int64("device_id"), call.services
-    requests, is_array = parse_commands(call)
+    identity, services = call.path_device(), call.services
+    device_id = identity.device_id
+    protocol = services.protocols.named(identity.protocol)
+    requests, is_array = parse_commands(call, protocol)
     idempotency = parse_idempotent_request(call)
     with services.queue.lock_key(idempotency):
         device = await get_or_adopt_device(
-            services.fleet, services.cluster_sync, call.token, device_id
+            services.fleet, services.cluster_sync, call.token, identity
         )
-        render = partial(render_created, device, services.clock.now(), is_array)
+        render = partial(render_created, device, services, is_array)
         enqueued = await services.queue.enqueue(
             call.token.scope_id, device_id, requests, render, idempotency
         )
@@ -114,22 +116,26 @@ async def _wait_for_outcomes(
     for command in commands:
         left = max(0, until - clock.now()) / 1_000_000
         record = await queue.wait_until_over(call.scope_id, command.id, left)
-        items.append(command_record_out(record))
+        items.append(command_record_out(call.services.protocols, record))
     return encode_json(CommandsOut(items=items) if is_array else items[0])
 
 
 def render_created(
-    device: Device, now: int, is_array: bool, commands: Sequence[Command]
+    device: Device, services: Services, is_array: bool, commands: Sequence[Command]
 ) -> bytes:
     """Render new commands, with what a program should know of their device."""
     device_seen: bool | UnsetType = UNSET if device.last_seen_at is not None else False
-    items = []
+    items, now = [], services.clock.now()
     for command in commands:
         assert command.order is not None  # noqa: S101 - a new command has its order
         warnings = enqueue_warnings(device, command, now)
         items.append(
             command_out(
-                command, command.order, warnings=warnings, device_seen=device_seen
+                services.protocols,
+                command,
+                command.order,
+                warnings=warnings,
+                device_seen=device_seen,
             )
         )
     return encode_json(CommandsOut(items=items) if is_array else items[0])

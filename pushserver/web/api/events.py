@@ -1,7 +1,6 @@
 """Events as a stream for scripts: server-sent events, resumable by their ids."""
 
 import asyncio
-from typing import TYPE_CHECKING
 
 import attrs
 import msgspec
@@ -18,9 +17,6 @@ from pushserver.web.api.route import ApiCall, Routes
 from pushserver.web.api.subscription_types import EventsQuery
 from pushserver.web.middleware import CANCEL_ON_DISCONNECT
 from pushserver.web.services import Services
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 #: Seconds without an event after which a stream sends a keep-alive.
 HEARTBEAT_INTERVAL = 15.0
@@ -107,7 +103,9 @@ class _EventStream:
 
     async def _render_message(self, event: Event) -> bytes:
         """Render an event without its result, as the stream sends it."""
-        renderer = EventRenderer(self.services.store, self.services.fleet)
+        renderer = EventRenderer(
+            self.services.store, self.services.fleet, self.services.protocols
+        )
         body = await renderer.render_native(event, include_result=False)
         kind = event.type.encode()
         return b"id: %d\nevent: %s\ndata: %s\n\n" % (event.id, kind, body)
@@ -126,7 +124,7 @@ async def stream_events(call: ApiCall[EventsQuery, None]) -> web.StreamResponse:
 
     Those after `Last-Event-ID` come first, if it is given.
     """
-    services, event_filter = call.services, _event_filter(call.query)
+    services, event_filter = call.services, _event_filter(call)
     cursor, is_gapless = await _start_cursor(call), True
     if cursor and _last_event_id(call) is not None:
         interests = services.event_interest
@@ -171,10 +169,14 @@ def _last_event_id(call: ApiCall[EventsQuery, None]) -> str | None:
     return call.request.headers.get("Last-Event-ID") or call.query.last_event_id
 
 
-def _event_filter(query: EventsQuery) -> SubscriptionFilter:
-    ids: Sequence[str] = query.device_id
+def _event_filter(call: ApiCall[EventsQuery, None]) -> SubscriptionFilter:
+    query, identify = call.query, call.services.protocols.identify
+    ids = {
+        identify(text, f"/deviceId/{index}").device_id
+        for index, text in enumerate(query.device_id)
+    }
     return SubscriptionFilter(
         event_types=frozenset(query.events or EventType),
-        device_ids=frozenset(map(int, ids)) if ids else None,
+        device_ids=frozenset(ids) or None,
         tags=None if query.tag is None else dict([parse_tag(query.tag)]),
     )

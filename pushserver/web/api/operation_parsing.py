@@ -7,11 +7,12 @@ import msgspec
 from pushserver.clock import micros
 from pushserver.errors import Invalid
 from pushserver.model.command_request import CommandRequest, OperationRequest
-from pushserver.model.ids import parse_int64
 from pushserver.model.operation import MAX_STEPS, OperationDescriptor
 from pushserver.model.target import TargetSelector
 from pushserver.model.task import FailureLimit
 from pushserver.model.upgrade import DEFAULT_APPLY_TIMEOUT, is_json_pointer
+from pushserver.protocols.base import DeviceProtocol
+from pushserver.services.device_protocols import DeviceProtocols
 from pushserver.services.tasks import RolloutPolicy
 from pushserver.services.upgrades import UpgradeCommands, UpgradeRequest
 from pushserver.web.api.command_parsing import (
@@ -25,14 +26,16 @@ from pushserver.web.api.shadow_types import ShadowsIn
 from pushserver.web.api.upgrade_types import PhasesIn, PolicyIn, UpgradeIn
 
 
-def parse_operation_request(body: OperationIn | TaskIn) -> OperationRequest:
+def parse_operation_request(
+    body: OperationIn | TaskIn, protocol: DeviceProtocol
+) -> OperationRequest:
     """
     Return the steps and the description of an operation.
 
     Raises:
         Invalid: a field is wrong; the pointer names it.
     """
-    requests = parse_steps(body.steps)
+    requests = parse_steps(body.steps, protocol)
     properties = body.properties
     descriptor = OperationDescriptor(
         resource=body.resource or _default_resource(requests),
@@ -54,17 +57,9 @@ def _default_resource(requests: list[CommandRequest]) -> str:
     return requests[0].resource or requests[0].order.endpoint
 
 
-def parse_device_id(given: int | str, pointer: str = "/deviceId") -> int:
-    """
-    Return a device's id, given as a number or as digits.
-
-    Raises:
-        Invalid: it is not a non-negative int64.
-    """
-    return parse_int64(str(given), field_name="deviceId", pointer=pointer)
-
-
-def parse_target_selector(targets: TargetsIn) -> TargetSelector:
+def parse_target_selector(
+    targets: TargetsIn, protocols: DeviceProtocols
+) -> TargetSelector:
     """
     Return the selector of the devices that are meant.
 
@@ -85,7 +80,7 @@ def parse_target_selector(targets: TargetsIn) -> TargetSelector:
         return TargetSelector(tags=targets.tags)
     return TargetSelector(
         device_ids=[
-            parse_device_id(given, f"/targets/deviceIds/{index}")
+            protocols.identify(str(given), f"/targets/deviceIds/{index}").device_id
             for index, given in enumerate(targets.device_ids)
         ]
     )
@@ -120,7 +115,7 @@ def _failure_limit(given: int | str | None, pointer_prefix: str) -> FailureLimit
         ) from None
 
 
-def parse_upgrade(body: UpgradeIn) -> UpgradeRequest:
+def parse_upgrade(body: UpgradeIn, protocol: DeviceProtocol) -> UpgradeRequest:
     """
     Return the upgrade to be made.
 
@@ -131,7 +126,7 @@ def parse_upgrade(body: UpgradeIn) -> UpgradeRequest:
     not_before = policy.not_before
     return UpgradeRequest(
         target_version=body.target_version,
-        commands=_parse_phases(body.phases),
+        commands=_parse_phases(body.phases, protocol),
         policy=parse_rollout_policy(policy, "/policy"),
         retries=policy.retries,
         apply_timeout=DEFAULT_APPLY_TIMEOUT
@@ -144,7 +139,7 @@ def parse_upgrade(body: UpgradeIn) -> UpgradeRequest:
     )
 
 
-def _parse_phases(phases: PhasesIn) -> UpgradeCommands:
+def _parse_phases(phases: PhasesIn, protocol: DeviceProtocol) -> UpgradeCommands:
     if len(phases.download) + len(phases.apply) + 2 > MAX_STEPS:
         raise Invalid(
             f"Download and apply may have {MAX_STEPS - 2} commands in all.",
@@ -157,16 +152,18 @@ def _parse_phases(phases: PhasesIn) -> UpgradeCommands:
             pointer="/phases/verify/versionPointer",
         )
     return UpgradeCommands(
-        download=_phase("download", phases.download),
-        apply=_phase("apply", phases.apply),
-        verify=parse_step(phases.verify.command, "/phases/verify/command"),
+        download=_phase("download", phases.download, protocol),
+        apply=_phase("apply", phases.apply, protocol),
+        verify=parse_step(phases.verify.command, "/phases/verify/command", protocol),
         version_pointer=pointer,
     )
 
 
-def _phase(name: str, steps: Sequence[StepIn]) -> Sequence[CommandRequest]:
+def _phase(
+    name: str, steps: Sequence[StepIn], protocol: DeviceProtocol
+) -> Sequence[CommandRequest]:
     if not steps:
         raise Invalid(
             f"The phase {name} needs at least one command.", pointer=f"/phases/{name}"
         )
-    return parse_steps(steps, f"/phases/{name}")
+    return parse_steps(steps, protocol, f"/phases/{name}")

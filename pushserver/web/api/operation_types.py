@@ -17,6 +17,7 @@ from pushserver.model.task import TaskState
 from pushserver.web.api.command_types import CommandIn
 from pushserver.web.api.device_types import DisplayName
 from pushserver.web.api.types import (
+    DeviceIdText,
     In,
     Instant,
     Int64Text,
@@ -102,7 +103,7 @@ class OperationsOut(PageOut[OperationOut], kw_only=True):
 class OperationsQuery(In, kw_only=True):
     """Filters of a list of operations."""
 
-    device_id: Int64Text | None = None
+    device_id: DeviceIdText | None = None
     task_id: Int64Text | None = None
     status: OperationStatus | None = None
     resource: str | None = None

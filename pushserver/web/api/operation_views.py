@@ -12,6 +12,7 @@ from pushserver.model.command_request import CommandRequest
 from pushserver.model.operation import Notification, Operation, OperationDescriptor
 from pushserver.model.target import TargetDevice
 from pushserver.model.task import OperationCounts, Task
+from pushserver.services.device_protocols import DeviceProtocols
 from pushserver.storage.operations import StepRecord
 from pushserver.web.api.operation_types import (
     DryRunDeviceOut,
@@ -29,12 +30,15 @@ MAX_DRY_RUN_ITEMS = 1000
 
 
 def operation_out(
-    operation: Operation, steps: list[StepOut] | UnsetType = UNSET
+    protocols: DeviceProtocols,
+    operation: Operation,
+    steps: list[StepOut] | UnsetType = UNSET,
 ) -> OperationOut:
     """Render an operation."""
     return render(
         OperationOut,
         operation,
+        device_id=protocols.display_id(operation.device_id),
         **_descriptor_fields(operation.descriptor),
         steps_done=operation.done_steps,
         canceled=operation.canceled or UNSET,
@@ -44,6 +48,7 @@ def operation_out(
 
 
 def created_operation_out(
+    protocols: DeviceProtocols,
     operation: Operation,
     requests: Sequence[CommandRequest],
     first_command: Command | None,
@@ -52,7 +57,7 @@ def created_operation_out(
     steps = [_step_out(request) for request in requests]
     if first_command is not None:
         steps[0].command_id, steps[0].state = str(first_command.id), first_command.state
-    return operation_out(operation, steps)
+    return operation_out(protocols, operation, steps)
 
 
 def steps_out(records: Iterable[StepRecord]) -> list[StepOut]:
@@ -108,17 +113,20 @@ def progress_fields(task: Task, counts: OperationCounts) -> dict[str, Any]:
     }
 
 
-def dry_run_out(target_devices: Sequence[TargetDevice]) -> DryRunOut:
+def dry_run_out(
+    protocols: DeviceProtocols, target_devices: Sequence[TargetDevice]
+) -> DryRunOut:
     """Render who would be hit, and when to expect the first of them."""
     return DryRunOut(
         dry_run=True,
         devices=len(target_devices),
         online=sum(each.online for each in target_devices),
-        device_ids=[str(each.device.device_id) for each in target_devices],
+        device_ids=[protocols.display_id(d.device.device_id) for d in target_devices],
         items=[
             render(
                 DryRunDeviceOut,
                 each.device,
+                device_id=protocols.display_id(each.device.device_id),
                 online=each.online,
                 expected_at=optional_instant(each.next_poll_at),
             )

@@ -10,11 +10,9 @@ from pushserver.services.adoption import get_or_adopt_device
 from pushserver.services.notifications import ProgressReport
 from pushserver.storage.operations import OperationFilter
 from pushserver.web.api.command_parsing import parse_instant
+from pushserver.web.api.device_fields import optional_device_id
 from pushserver.web.api.enqueue import parse_idempotent_request
-from pushserver.web.api.operation_parsing import (
-    parse_device_id,
-    parse_operation_request,
-)
+from pushserver.web.api.operation_parsing import parse_operation_request
 from pushserver.web.api.operation_types import (
     NotificationIn,
     NotificationOut,
@@ -57,18 +55,24 @@ _NOTIFICATIONS = f"{_OPERATION}/notifications"
 )
 async def create(call: ApiCall[None, OperationIn]) -> web.StreamResponse:
     """Begin an operation: steps on one device, one after the other."""
-    services, device_id = call.services, parse_device_id(call.body.device_id)
-    operation_request = parse_operation_request(call.body)
+    services, protocols = call.services, call.services.protocols
+    identity = protocols.identify(str(call.body.device_id), "/deviceId")
+    device_id = identity.device_id
+    operation_request = parse_operation_request(
+        call.body, protocols.named(identity.protocol)
+    )
     idempotency = parse_idempotent_request(call)
     with services.queue.lock_key(idempotency):
         await get_or_adopt_device(
-            services.fleet, services.cluster_sync, call.token, device_id
+            services.fleet, services.cluster_sync, call.token, identity
         )
         created = await services.operations.create(
             device_id,
             operation_request,
             lambda operation, first: encode_json(
-                created_operation_out(operation, operation_request.step_requests, first)
+                created_operation_out(
+                    protocols, operation, operation_request.step_requests, first
+                )
             ),
             scope_id=call.scope_id,
             created_by=call.token.id,
@@ -84,14 +88,15 @@ async def list_operations(call: ApiCall[OperationsQuery, None]) -> web.StreamRes
     """List operations, newest first."""
     query = call.query
     operation_filter = OperationFilter(
-        device_id=optional_int64(query.device_id, "deviceId"),
+        device_id=optional_device_id(call, query.device_id),
         task_id=optional_int64(query.task_id, "taskId"),
         status=query.status,
         resource=query.resource,
     )
     store = call.services.store.operations
     fetch = partial(store.operations, call.scope_id, operation_filter)
-    return await list_response(call, OperationsOut, fetch, operation_out)
+    render = partial(operation_out, call.services.protocols)
+    return await list_response(call, OperationsOut, fetch, render)
 
 
 @routes("GET", _OPERATION, "getOperation", OperationOut)
@@ -115,7 +120,9 @@ async def _operation_response(
     call: ApiCall[None, None], operation: Operation
 ) -> web.StreamResponse:
     records = await call.services.store.operations.step_records(operation)
-    return json_response(operation_out(operation, steps_out(records)))
+    return json_response(
+        operation_out(call.services.protocols, operation, steps_out(records))
+    )
 
 
 @routes(

@@ -46,26 +46,25 @@ async def list_response(
     *,
     cursor: str = "before",
     start: int | None = None,
-    cursor_field: str = "id",
+    cursor_of: Callable[[R], int] | None = None,
 ) -> web.StreamResponse:
     """
     Return the page that the query asks for.
 
     *fetch* takes the query's cursor, or else *start*, as its argument *cursor*, and a
     limit: one row more tells whether another page follows. That one begins at the last
-    item's *cursor_field*.
+    item's `id`, unless *cursor_of* a row says where.
     """
     limit = cap_limit(call.query.limit)
     position = optional_int64(call.query.cursor, "cursor")
     position = start if position is None else position
     rows = await fetch(**{cursor: position}, limit=limit + 1)
     items = [view(row) for row in rows[:limit]]
-    return page_response(
-        call.request,
-        page_type,
-        items,
-        next_cursor=getattr(items[-1], cursor_field) if len(rows) > limit else None,
-    )
+    next_cursor = None
+    if len(rows) > limit:
+        last = rows[limit - 1]
+        next_cursor = items[-1].id if cursor_of is None else str(cursor_of(last))
+    return page_response(call.request, page_type, items, next_cursor=next_cursor)
 
 
 def page_response(

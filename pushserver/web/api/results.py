@@ -8,6 +8,7 @@ from pushserver.model.token import Permission
 from pushserver.services.result_waiting import wait_for_results
 from pushserver.web.api.command_types import ResultsOut, ResultsQuery
 from pushserver.web.api.command_views import result_out
+from pushserver.web.api.device_fields import optional_device_id
 from pushserver.web.api.query import MAX_WAIT, cap_limit, optional_int64
 from pushserver.web.api.responses import json_response, next_link
 from pushserver.web.api.route import ApiCall, Routes
@@ -28,7 +29,7 @@ async def list_results(call: ApiCall[ResultsQuery, None]) -> web.StreamResponse:
         call.scope_id,
         after=optional_int64(query.cursor, "cursor") or 0,
         limit=cap_limit(query.limit),
-        device_id=optional_int64(query.device_id, "deviceId"),
+        device_id=optional_device_id(call, query.device_id),
         orphan=query.orphan,
     )
     results = await wait_for_results(
@@ -39,5 +40,8 @@ async def list_results(call: ApiCall[ResultsQuery, None]) -> web.StreamResponse:
         min(query.wait, MAX_WAIT),
     )
     cursor = str(results[-1].id) if results else query.cursor
-    page = ResultsOut(items=[result_out(each) for each in results], next_cursor=cursor)
+    page = ResultsOut(
+        items=[result_out(services.protocols, each) for each in results],
+        next_cursor=cursor,
+    )
     return json_response(page, headers=next_link(call.request, cursor))

@@ -9,6 +9,7 @@ import msgspec
 from aiohttp import web
 
 from pushserver.errors import Forbidden, NotFound
+from pushserver.model.device import DeviceIdentity
 from pushserver.model.ids import parse_int64
 from pushserver.model.token import Permission, Token
 from pushserver.web.api.query import decode_query
@@ -69,6 +70,15 @@ class ApiCall(Generic[Q, B]):
             Invalid: it is not a number, or does not fit into 64 bits.
         """
         return parse_int64(self.path_params[name], field_name=name)
+
+    def path_device(self) -> DeviceIdentity:
+        """
+        Return the device that the path names.
+
+        Raises:
+            Invalid: no device has such an id.
+        """
+        return self.services.protocols.identify(self.path_params["device_id"])
 
 
 @attrs.frozen(kw_only=True)

@@ -8,7 +8,6 @@ from typing import Any
 from aiohttp import web
 
 from pushserver.model.merge_patch import (
-    MergePatch,
     check_merge_patch,
     check_property_name,
     check_service_name,
@@ -16,10 +15,12 @@ from pushserver.model.merge_patch import (
 )
 from pushserver.model.shadow import Service, SyncStatus, next_desired_version
 from pushserver.model.token import Permission
+from pushserver.protocols.base import DeviceProtocol
 from pushserver.services.adoption import get_or_adopt_device
 from pushserver.web.api.command_parsing import parse_duration
 from pushserver.web.api.command_types import CommandsOut
 from pushserver.web.api.enqueue import render_created
+from pushserver.web.api.operation_parsing import parse_target_selector
 from pushserver.web.api.operation_types import DryRunOut, TaskOut
 from pushserver.web.api.rendering import raw_json
 from pushserver.web.api.rendering import render as render_struct
@@ -46,7 +47,7 @@ _SHADOW = "/devices/{device_id}/shadow"
 @routes("GET", _SHADOW, "getShadow", ShadowOut)
 async def get(call: ApiCall[None, None]) -> web.StreamResponse:
     """Show what is desired and known of a device."""
-    device_id = call.path_int64("device_id")
+    device_id = call.path_device().device_id
     return _shadow_response(
         call, device_id, await call.services.shadows.get(call.scope_id, device_id)
     )
@@ -66,10 +67,14 @@ async def get(call: ApiCall[None, None]) -> web.StreamResponse:
 )
 async def patch(call: ApiCall[ShadowQuery, None]) -> web.StreamResponse:
     """Change what is desired of a device; what differs is sent."""
-    device_id, seconds = call.path_int64("device_id"), call.query.expires_in
-    merge_patch = _parse_merge_patch(call, decode_json(call.raw_body, MergePatchIn))
+    identity, seconds = call.path_device(), call.query.expires_in
+    device_id = identity.device_id
+    protocol = call.services.protocols.named(identity.protocol)
+    merge_patch = check_merge_patch(
+        decode_json(call.raw_body, MergePatchIn), protocol.format_value
+    )
     await get_or_adopt_device(
-        call.services.fleet, call.services.cluster_sync, call.token, device_id
+        call.services.fleet, call.services.cluster_sync, call.token, identity
     )
     services = await call.services.shadows.patch(
         call.scope_id,
@@ -80,14 +85,6 @@ async def patch(call: ApiCall[ShadowQuery, None]) -> web.StreamResponse:
     )
     call.log_fields.update(device_id=device_id, services=len(merge_patch))
     return _shadow_response(call, device_id, services)
-
-
-def _parse_merge_patch(
-    call: ApiCall[Any, Any], body: MergePatchIn, pointer_prefix: str = ""
-) -> MergePatch:
-    return check_merge_patch(
-        body, call.services.shadows.reconciler.dialect.format_value, pointer_prefix
-    )
 
 
 def _if_match_versions(request: web.Request) -> frozenset[str] | None:
@@ -113,7 +110,7 @@ def _if_match_versions(request: web.Request) -> frozenset[str] | None:
 )
 async def refresh(call: ApiCall[None, PropertyKeysIn]) -> web.StreamResponse:
     """Ask a device what it has of what is known of, and of what is named."""
-    device_id = call.path_int64("device_id")
+    identity = call.path_device()
     for service_id, keys in call.body.items():
         pointer = f"/{escape_pointer(service_id)}"
         check_service_name(service_id, pointer)
@@ -121,13 +118,13 @@ async def refresh(call: ApiCall[None, PropertyKeysIn]) -> web.StreamResponse:
             check_property_name(key, f"{pointer}/{index}")
     services = call.services
     device = await get_or_adopt_device(
-        services.fleet, services.cluster_sync, call.token, device_id
+        services.fleet, services.cluster_sync, call.token, identity
     )
-    render = partial(render_created, device, services.clock.now(), True)
+    render = partial(render_created, device, services, True)
     commands, body = await services.shadows.queue_reads(
-        call.scope_id, device_id, call.body, render
+        call.scope_id, device.device_id, call.body, render
     )
-    call.log_fields.update(device_id=device_id, commands=len(commands))
+    call.log_fields.update(device_id=device.device_id, commands=len(commands))
     return encoded_json_response(body, status=201)
 
 
@@ -143,25 +140,34 @@ async def refresh(call: ApiCall[None, PropertyKeysIn]) -> web.StreamResponse:
 )
 async def patch_many(call: ApiCall[None, ShadowsIn]) -> web.StreamResponse:
     """Change what is desired of many devices, as a task."""
-    merge_patch = _parse_merge_patch(call, call.body.desired, "/desired")
-    return await create_task(call, call.body, call.services.shadows.plan(merge_patch))
+    targets = parse_target_selector(call.body.targets, call.services.protocols)
+    protocol = await call.services.tasks.protocol_of(call.scope_id, targets)
+    merge_patch = check_merge_patch(
+        call.body.desired, protocol.format_value, "/desired"
+    )
+    plan = call.services.shadows.plan(merge_patch, protocol)
+    return await create_task(call, call.body, targets, plan)
 
 
 def _shadow_response(
     call: ApiCall[Any, Any], device_id: int, services: Sequence[Service]
 ) -> web.StreamResponse:
-    version = next_desired_version(services) - 1
+    version, protocols = next_desired_version(services) - 1, call.services.protocols
     service_outs = {
-        service.service_id: _service_out(call, service)
+        service.service_id: _service_out(service, protocols.of_device(device_id))
         for service in services
         if service.property_names or service.is_writing
     }
-    shadow = ShadowOut(device_id=str(device_id), version=version, services=service_outs)
+    shadow = ShadowOut(
+        device_id=protocols.display_id(device_id),
+        version=version,
+        services=service_outs,
+    )
     return json_response(shadow, headers={"ETag": f'"{version}"'})
 
 
-def _service_out(call: ApiCall[Any, Any], service: Service) -> ServiceOut:
-    to_text = call.services.shadows.reconciler.dialect.format_value
+def _service_out(service: Service, protocol: DeviceProtocol) -> ServiceOut:
+    to_text = protocol.format_value
     status = service.sync_status(to_text)
     command_id = service.write_command_id
     return render_struct(

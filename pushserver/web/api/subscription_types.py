@@ -14,7 +14,15 @@ from pushserver.model.subscription import (
     WebhookState,
 )
 from pushserver.web.api.event_names import EVENT_NAMES
-from pushserver.web.api.types import In, Instant, Int64Text, Limit, Out, PageOut
+from pushserver.web.api.types import (
+    DeviceIdText,
+    In,
+    Instant,
+    Int64Text,
+    Limit,
+    Out,
+    PageOut,
+)
 
 Url = Annotated[str, Meta(min_length=1, max_length=2000)]
 EventName = Annotated[str, Meta(extra_json_schema={"enum": [*EVENT_NAMES]})]
@@ -165,6 +173,6 @@ class EventsQuery(In, kw_only=True):
     """Which events a stream tells; none named: all."""
 
     events: list[EventType] = msgspec.field(default_factory=list)
-    device_id: list[Int64Text] = msgspec.field(default_factory=list)
+    device_id: list[DeviceIdText] = msgspec.field(default_factory=list)
     tag: str | None = None
     last_event_id: Int64Text | None = None

@@ -3,6 +3,7 @@
 from pushserver.clock import SECOND, rfc3339
 from pushserver.model.event import Event
 from pushserver.model.subscription import Subscription, WebhookAttempt, WebhookDelivery
+from pushserver.services.device_protocols import DeviceProtocols
 from pushserver.web.api.event_names import format_event_names
 from pushserver.web.api.rendering import optional_instant, render
 from pushserver.web.api.subscription_types import (
@@ -14,7 +15,10 @@ from pushserver.web.api.subscription_types import (
 
 
 def subscription_out(
-    subscription: Subscription, backlog: BacklogOut, secret: str | None
+    protocols: DeviceProtocols,
+    subscription: Subscription,
+    backlog: BacklogOut,
+    secret: str | None,
 ) -> SubscriptionOut:
     """Render a subscription; its secret only when it is new."""
     ids, tags = subscription.device_ids, subscription.tags
@@ -22,7 +26,9 @@ def subscription_out(
         SubscriptionOut,
         subscription,
         events=format_event_names(subscription.events, subscription.format),
-        device_ids=None if ids is None else [str(each) for each in sorted(ids)],
+        device_ids=None
+        if ids is None
+        else [protocols.display_id(each) for each in sorted(ids)],
         tags=None if tags is None else dict(tags),
         headers=dict(subscription.headers),
         include=["result"] if subscription.include_result else [],
@@ -34,13 +40,16 @@ def subscription_out(
 
 
 def webhook_delivery_out(
-    delivery: WebhookDelivery, event: Event | None
+    protocols: DeviceProtocols, delivery: WebhookDelivery, event: Event | None
 ) -> WebhookDeliveryOut:
     """Render a delivery of *event*, which may have been deleted meanwhile."""
     return render(
         WebhookDeliveryOut,
         delivery,
         id=str(delivery.event_id),
+        device_id=None
+        if delivery.device_id is None
+        else protocols.display_id(delivery.device_id),
         webhook_id=delivery.message_id,
         type=None if event is None else event.type,
         event_at=None if event is None else rfc3339(event.at),

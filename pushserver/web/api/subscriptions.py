@@ -9,7 +9,6 @@ from pushserver.model.subscription import Subscription
 from pushserver.model.token import Permission
 from pushserver.services.result_permission import require_results_read
 from pushserver.web.api.event_names import parse_event_names
-from pushserver.web.api.operation_parsing import parse_device_id
 from pushserver.web.api.responses import json_response
 from pushserver.web.api.route import ApiCall, Routes
 from pushserver.web.api.subscription_types import (
@@ -41,7 +40,7 @@ async def create(call: ApiCall[None, SubscriptionIn]) -> web.StreamResponse:
     body = call.body
     given = {name: getattr(body, name) for name in _PLAIN_FIELDS}
     settings = {name: value for name, value in given.items() if value is not None}
-    settings |= {"profile": body.retry_profile, **_device_filters(body)}
+    settings |= {"profile": body.retry_profile, **_device_filters(call, body)}
     settings["include_result"] = bool(body.include)
     require_results_read(
         call.token, body.format, include_result=settings["include_result"]
@@ -74,16 +73,20 @@ async def _load_subscription_out(
 ) -> SubscriptionOut:
     lag = await call.services.store.subscriptions.lag(subscription)
     backlog = BacklogOut(lag.pending, lag.dead, lag.unprocessed, subscription.dropped)
-    return subscription_out(subscription, backlog, secret)
+    return subscription_out(call.services.protocols, subscription, backlog, secret)
 
 
-def _device_filters(body: SubscriptionIn | SubscriptionPatch) -> dict[str, Any]:
+def _device_filters(
+    call: ApiCall[Any, Any], body: SubscriptionIn | SubscriptionPatch
+) -> dict[str, Any]:
     """Return which devices are meant, as far as that is given."""
     filters: dict[str, Any] = {}
     if body.device_ids is not UNSET:
         ids = body.device_ids
+        identify = call.services.protocols.identify
         filters["device_ids"] = ids and frozenset(
-            parse_device_id(one, f"/deviceIds/{index}") for index, one in enumerate(ids)
+            identify(str(one), f"/deviceIds/{index}").device_id
+            for index, one in enumerate(ids)
         )
     if body.tags is not UNSET:
         filters["tags"] = body.tags
@@ -122,7 +125,7 @@ def subscription_from_path(call: ApiCall[Any, Any]) -> Subscription:
 async def patch(call: ApiCall[None, SubscriptionPatch]) -> web.StreamResponse:
     """Change a subscription."""
     body = call.body
-    settings = _changed_fields(body) | _device_filters(body)
+    settings = _changed_fields(body) | _device_filters(call, body)
     if body.include is not UNSET:
         settings["include_result"] = bool(body.include)
     subscription = subscription_from_path(call)

@@ -12,8 +12,6 @@ from pushserver.services.queue import IdempotentRequest
 from pushserver.services.tasks import CreatedTask, Tasks
 from pushserver.services.upgrades import Upgrades
 from pushserver.web.api.enqueue import parse_idempotent_request
-from pushserver.web.api.operation_parsing import parse_target_selector
-from pushserver.web.api.operation_types import TargetsIn
 from pushserver.web.api.operation_views import dry_run_out
 from pushserver.web.api.responses import created_id, created_response, json_response
 from pushserver.web.api.route import ApiCall, Routes
@@ -21,13 +19,6 @@ from pushserver.web.services import Services
 
 #: Changes the state of the task with an id in a scope.
 Action = Callable[[int, int], Awaitable[tuple[Task, OperationCounts]]]
-
-
-class TargetedBody(Protocol):
-    """A request that is meant for many devices."""
-
-    targets: TargetsIn
-    dry_run: bool
 
 
 class CreateTask(Protocol):
@@ -46,14 +37,19 @@ class CreateTask(Protocol):
 
 
 async def create_or_preview(
-    call: ApiCall[Any, Any], path: str, body: TargetedBody, create: CreateTask
+    call: ApiCall[Any, Any],
+    path: str,
+    targets: TargetSelector,
+    create: CreateTask,
+    *,
+    dry_run: bool,
 ) -> web.StreamResponse:
     """Create a task below *path*; for a dry run only tell which devices it is for."""
-    targets, services = parse_target_selector(body.targets), call.services
+    services = call.services
     idempotency = parse_idempotent_request(call)
-    if body.dry_run:
+    if dry_run:
         devices = await services.tasks.preview_targets(call.scope_id, targets)
-        return json_response(dry_run_out(devices))
+        return json_response(dry_run_out(services.protocols, devices))
     with services.queue.lock_key(idempotency):
         created = await create(
             targets,

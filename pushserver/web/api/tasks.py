@@ -6,10 +6,12 @@ from aiohttp import web
 
 from pushserver.errors import Invalid
 from pushserver.model.command_request import OperationRequest
+from pushserver.model.target import TargetSelector
 from pushserver.model.token import Permission
 from pushserver.web.api.operation_parsing import (
     parse_operation_request,
     parse_rollout_policy,
+    parse_target_selector,
 )
 from pushserver.web.api.operation_types import (
     DryRunOut,
@@ -42,12 +44,16 @@ async def create(call: ApiCall[None, TaskIn]) -> web.StreamResponse:
     """Begin the same operation on many devices; or tell who would be hit."""
     if not call.body.steps:
         raise Invalid("A task needs at least one step.", pointer="/steps")
-    return await create_task(call, call.body, parse_operation_request(call.body))
+    targets = parse_target_selector(call.body.targets, call.services.protocols)
+    protocol = await call.services.tasks.protocol_of(call.scope_id, targets)
+    plan = parse_operation_request(call.body, protocol)
+    return await create_task(call, call.body, targets, plan)
 
 
 async def create_task(
     call: ApiCall[None, TaskIn] | ApiCall[None, ShadowsIn],
     body: TaskIn | ShadowsIn,
+    targets: TargetSelector,
     operation_request: OperationRequest,
 ) -> web.StreamResponse:
     """Create a task of *operation_request*, or only tell who would be hit."""
@@ -58,7 +64,9 @@ async def create_task(
         render=lambda task, counts: encode_json(task_out(task, counts)),
         name=body.name,
     )
-    return await create_or_preview(call, "/tasks", body, create)
+    return await create_or_preview(
+        call, "/tasks", targets, create, dry_run=body.dry_run
+    )
 
 
 @routes("GET", "/tasks", "listTasks", TasksOut)

@@ -13,6 +13,8 @@ T = TypeVar("T")
 _DAYS_366 = 366 * 86_400
 Seconds = Annotated[float, Meta(gt=0, le=_DAYS_366, description="Seconds.")]
 Limit = Annotated[int, Meta(ge=1)]
+#: An id as its protocol has it, or `protocol:id`; Control iD's are digits.
+DeviceIdText = Annotated[str, Meta(min_length=1, max_length=250)]
 Int64Text = Annotated[str, Meta(pattern="^[0-9]{1,19}$")]
 Instant = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 

@@ -6,6 +6,7 @@ from msgspec import UNSET, UnsetType
 
 from pushserver.model.operation import Operation, OperationStatus
 from pushserver.model.upgrade import DeviceUpgradeResult, DeviceUpgradeState
+from pushserver.services.device_protocols import DeviceProtocols
 from pushserver.services.upgrades import UpgradeProgress
 from pushserver.web.api.operation_views import progress_fields
 from pushserver.web.api.rendering import as_seconds, optional_instant, render
@@ -44,12 +45,17 @@ def _state_counts(progress: UpgradeProgress) -> UpgradeStateCountsOut:
     return UpgradeStateCountsOut(waiting=progress.counts.waiting, **states)
 
 
-def failures_out(operations: Sequence[Operation]) -> list[UpgradeFailureOut]:
+def failures_out(
+    protocols: DeviceProtocols, operations: Sequence[Operation]
+) -> list[UpgradeFailureOut]:
     """Render why devices failed."""
-    return [render(UpgradeFailureOut, device_upgrade_out(each)) for each in operations]
+    device_upgrades = (device_upgrade_out(protocols, each) for each in operations)
+    return [render(UpgradeFailureOut, each) for each in device_upgrades]
 
 
-def device_upgrade_out(operation: Operation) -> DeviceUpgradeOut:
+def device_upgrade_out(
+    protocols: DeviceProtocols, operation: Operation
+) -> DeviceUpgradeOut:
     """Render how far one device is; its error is known once it has ended."""
     device_upgrade = operation.device_upgrade
     assert device_upgrade is not None  # noqa: S101 - an upgrade reads its operations with it
@@ -57,7 +63,7 @@ def device_upgrade_out(operation: Operation) -> DeviceUpgradeOut:
     return render(
         DeviceUpgradeOut,
         device_upgrade,
-        device_id=str(operation.device_id),
+        device_id=protocols.display_id(operation.device_id),
         sub_operation_id=str(operation.id),
         state="waiting" if is_waiting else device_upgrade.state.value,
         result=_RESULT_BY_STATUS.get(operation.status),

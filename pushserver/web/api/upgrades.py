@@ -7,7 +7,7 @@ from aiohttp import web
 from pushserver.model.token import Permission
 from pushserver.model.upgrade import DeviceUpgradeResult, DeviceUpgradeState
 from pushserver.storage.upgrades import DeviceUpgradeFilter
-from pushserver.web.api.operation_parsing import parse_upgrade
+from pushserver.web.api.operation_parsing import parse_target_selector, parse_upgrade
 from pushserver.web.api.operation_types import DryRunOut, PageQuery
 from pushserver.web.api.responses import encode_json, json_response, list_response
 from pushserver.web.api.route import IDEMPOTENCY_HEADER, ApiCall, Routes
@@ -43,12 +43,17 @@ _UPGRADE = "/upgrades/{upgrade_id}"
 )
 async def create(call: ApiCall[None, UpgradeIn]) -> web.StreamResponse:
     """Begin to upgrade many devices; or tell who would be hit."""
+    body, services = call.body, call.services
+    targets = parse_target_selector(body.targets, services.protocols)
+    protocol = await services.tasks.protocol_of(call.scope_id, targets)
     create = partial(
-        call.services.upgrades.create,
-        parse_upgrade(call.body),
+        services.upgrades.create,
+        parse_upgrade(body, protocol),
         render=lambda progress: encode_json(upgrade_out(progress, [])),
     )
-    return await create_or_preview(call, "/upgrades", call.body, create)
+    return await create_or_preview(
+        call, "/upgrades", targets, create, dry_run=body.dry_run
+    )
 
 
 @routes("GET", "/upgrades", "listUpgrades", UpgradesOut)
@@ -69,7 +74,8 @@ async def get(call: ApiCall[None, None]) -> web.StreamResponse:
         limit=MAX_SHOWN_FAILURES + 1,
     )
     upgrade_body = upgrade_out(
-        progress, failures_out(failed_operations[:MAX_SHOWN_FAILURES])
+        progress,
+        failures_out(call.services.protocols, failed_operations[:MAX_SHOWN_FAILURES]),
     )
     if len(failed_operations) > MAX_SHOWN_FAILURES:
         upgrade_body.failures_cursor = str(failed_operations[MAX_SHOWN_FAILURES - 1].id)
@@ -88,10 +94,10 @@ async def list_device_upgrades(
         call,
         DeviceUpgradesOut,
         partial(upgrades.device_upgrades, upgrade_id, device_filter),
-        device_upgrade_out,
+        partial(device_upgrade_out, call.services.protocols),
         cursor="after",
         start=0,
-        cursor_field="sub_operation_id",
+        cursor_of=lambda operation: operation.id,
     )
 
 

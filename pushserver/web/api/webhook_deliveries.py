@@ -48,7 +48,7 @@ async def list_webhook_deliveries(
         call,
         WebhookDeliveriesOut,
         partial(deliveries, subscription.id, state=state),
-        lambda row: webhook_delivery_out(*row),
+        lambda row: webhook_delivery_out(call.services.protocols, *row),
     )
 
 
@@ -68,7 +68,9 @@ async def redeliver(call: ApiCall[None, None]) -> web.StreamResponse:
     delivery = await call.services.subscriptions.redeliver(
         call.scope_id, subscription.id, event_id
     )
-    return json_response(webhook_delivery_out(delivery, None), status=202)
+    return json_response(
+        webhook_delivery_out(call.services.protocols, delivery, None), status=202
+    )
 
 
 @routes(

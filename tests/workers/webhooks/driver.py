@@ -63,7 +63,7 @@ class WebhookDriver:
             subscription=subscription,
             subscriptions=services.subscriptions,
             store=services.store.subscriptions,
-            renderer=EventRenderer(services.store, services.fleet),
+            renderer=EventRenderer(services.store, services.fleet, services.protocols),
             sender=self.sender,
             clock=self.clock,
             throttle=Throttle(lambda: 0),

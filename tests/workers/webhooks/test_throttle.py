@@ -4,6 +4,7 @@ import asyncio
 import itertools
 
 from pushserver.workers.webhooks.throttle import MAX_WAIT, QUIET_PERIOD, Throttle
+from tests.devices import terminal
 from tests.workers.webhooks.driver import WebhookDriver, run_until_idle
 from tests.workers.webhooks.receiver import respond_with, running_receiver
 
@@ -61,7 +62,7 @@ async def test_calls(driver: WebhookDriver) -> None:
     """Polls and results count as calls, so a worker gives way to devices."""
     fleet = driver.services.fleet
     for device_id in (1, 2, 1):
-        fleet.admit(device_id, None, "192.0.2.7")
+        fleet.admit(terminal(device_id), None, "192.0.2.7")
 
     assert 3 == fleet.request_count
 

@@ -180,13 +180,14 @@ class GroupCommit:
         """Run decisions on locked lanes, and commit."""
         device_ids = sorted(devices)
         cached = self.lane_cache.start_read(device_ids)
-        in_flight_before = {
-            i: cached[i].lane.in_flight if i in cached else None for i in device_ids
+        in_flights_before = {
+            i: tuple(cached[i].lane.in_flights) if i in cached else ()
+            for i in device_ids
         }
         try:
             await self._decide_and_commit(writer, jobs, device_ids, cached)
         except BaseException as error:
-            self.lane_cache.roll_back(in_flight_before)
+            self.lane_cache.roll_back(in_flights_before)
             if not isinstance(error, (Unavailable, asyncio.CancelledError)):
                 await writer.run(Connection.rollback_or_close)
             raise

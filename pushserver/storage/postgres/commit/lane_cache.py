@@ -5,7 +5,7 @@ answers polls of idle devices and views of lanes, and keeps the state of command
 flight that only memory has.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import attrs
 
@@ -89,8 +89,9 @@ class LaneCache:
     def restore_transient_state(self, lane: Lane) -> None:
         """Add to a lane that was read the state that only memory has."""
         cached = self.get(lane.device_id)
-        if lane.in_flight is not None and cached is not None and cached is not lane:
-            lane.in_flight.carry_over(cached.in_flight)
+        if cached is not None and cached is not lane:
+            for in_flight in lane.in_flights:
+                in_flight.carry_over(cached.in_flights)
 
     def put(
         self, lane: Lane, version: int | None, changed_commands: Mapping[int, Command]
@@ -127,32 +128,33 @@ class LaneCache:
             if cached is not None:
                 cached.read_at = 0
 
-    def roll_back(self, in_flight_before: Mapping[int, InFlight | None]) -> None:
+    def roll_back(self, in_flights_before: Mapping[int, Sequence[InFlight]]) -> None:
         """
         Restore what was in flight before a failed commit, and drop the versions.
         """
-        self.invalidate(in_flight_before)
-        for device_id, in_flight in in_flight_before.items():
+        self.invalidate(in_flights_before)
+        for device_id, in_flights in in_flights_before.items():
             cached = self._lanes.get(device_id)
             if cached is not None:
-                cached.lane.in_flight, cached.version = in_flight, None
+                cached.lane.in_flights, cached.version = list(in_flights), None
 
 
 def _update_held_in_flight(
     old: Lane, new: Lane, changed_commands: Mapping[int, Command]
 ) -> None:
-    """Update the old `InFlight` in place: callers still hold it."""
-    if old.in_flight is None:
-        return
-    command = old.in_flight.command
-    old.in_flight.command = changed_commands.get(command.id, command)
-    if new.in_flight is not None:
-        new.in_flight = _merge_in_flight(old.in_flight, new.in_flight)
+    """Update the old `InFlight` objects in place: callers still hold them."""
+    held = {each.delivery.id: each for each in old.in_flights}
+    for in_flight in held.values():
+        command = in_flight.command
+        in_flight.command = changed_commands.get(command.id, command)
+    new.in_flights = [
+        _merge_in_flight(held.get(each.delivery.id), each) for each in new.in_flights
+    ]
 
 
-def _merge_in_flight(old: InFlight, new: InFlight) -> InFlight:
-    """Return *old*, updated, if it is the same delivery: callers hold that object."""
-    if old.delivery.id != new.delivery.id:
+def _merge_in_flight(old: InFlight | None, new: InFlight) -> InFlight:
+    """Return *old*, updated, if there is one: callers hold that object."""
+    if old is None:
         return new
     old.command, old.delivery = new.command, new.delivery
     old.written_at = new.written_at or old.written_at

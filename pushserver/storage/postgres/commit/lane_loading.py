@@ -114,8 +114,4 @@ def _always_reloaded(lane: Lane) -> set[int]:
         for each in lane.waiting
         if each.operation_id is not None or each.service_id is not None
     }
-    return (
-        command_ids
-        if lane.in_flight is None
-        else command_ids | {lane.in_flight.command.id}
-    )
+    return command_ids | {each.command.id for each in lane.in_flights}

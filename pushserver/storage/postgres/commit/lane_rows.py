@@ -83,7 +83,7 @@ def updated_lane_rows(
         if lane is not None and device_id not in failed:
             previous = previous_rows.get(device_id)
             changelog = _changelog(lane, previous, changed_ids.get(device_id, set()))
-            live_count = lane.depth + (lane.in_flight is not None)
+            live_count = lane.depth + len(lane.in_flights)
             row = LaneRow(
                 version, live_count, _blocked_until(lane, previous), changelog
             )

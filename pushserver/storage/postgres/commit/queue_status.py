@@ -30,7 +30,7 @@ _IN_FLIGHT_COLUMNS = Table(
 )
 _IN_FLIGHT = (
     f"SELECT device_id, {_IN_FLIGHT_COLUMNS.column_list} {_FROM_LIVE_COMMANDS}"
-    f" AND {IS_IN_FLIGHT}"
+    f" AND {IS_IN_FLIGHT} ORDER BY id DESC"
 )
 
 

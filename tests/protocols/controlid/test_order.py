@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pushserver.dialects.controlid.order import make_order, normalize_endpoint
 from pushserver.errors import Invalid
+from pushserver.protocols.controlid.order import make_order, normalize_endpoint
 
 OCTETS: dict[str, Any] = {"content_type": "application/octet-stream"}
 

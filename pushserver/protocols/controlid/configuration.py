@@ -1,7 +1,7 @@
-"""A device's services: modules of settings, all of whose values are strings.
+"""A device's services: configuration modules, whose values are all strings.
 
-Format: Control iD, "set_configuration" and "get_configuration": a call writes all that
-it is told or nothing, and is asked for a list of keys of each module.
+Format: Control iD, "set_configuration" and "get_configuration". A write is atomic; a
+read names the keys it wants of each module.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,11 +11,11 @@ from typing import Any
 
 import msgspec
 
-from pushserver.dialects.controlid.order import make_order
 from pushserver.errors import Invalid
 from pushserver.model.ids import MAX_INT64
 from pushserver.model.order import Order
 from pushserver.model.shadow import PropertyValue
+from pushserver.protocols.controlid.order import make_order
 
 _encode = msgspec.json.Encoder().encode
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -25,10 +25,10 @@ _KINDS = {type(None): "null", list: "an array", dict: "an object"}
 
 def format_value(value: object) -> str:
     """
-    Return *value* as the device has it: switches as 1 and 0.
+    Return *value* as the device stores it: switches as 1 and 0.
 
     Raises:
-        Invalid: the device has no such values.
+        Invalid: the device cannot store such a value.
     """
     if isinstance(value, str):
         return value
@@ -43,7 +43,7 @@ def format_value(value: object) -> str:
 
 
 def _plain(value: float) -> str:
-    """Return a number without an exponent, and without zeros that say nothing."""
+    """Return a number without an exponent and without trailing zeros."""
     digits = format(Decimal(repr(value)), "f")
     short = digits.rstrip("0").rstrip(".") if "." in digits else digits
     return "0" if short == "-0" else short
@@ -58,13 +58,13 @@ def write_order(service_id: str, properties: Mapping[str, PropertyValue]) -> Ord
 
 
 def read_order(service_id: str, keys: Iterable[str]) -> Order:
-    """Return the order that asks for these properties."""
+    """Return the order that reads these properties."""
     body = {service_id: sorted(keys)}
     return make_order(endpoint="get_configuration", body=_encode(body))
 
 
 def parse_reported(response: bytes, service_id: str) -> dict[str, str] | None:
-    """Return what a response (JSON) has of the service, None if nothing."""
+    """Return the service's properties in a response (JSON), None if it has none."""
     try:
         properties = _decode_object(response).get(service_id)
         fields = None if properties is None else _decode_object(properties)
@@ -76,7 +76,7 @@ def parse_reported(response: bytes, service_id: str) -> dict[str, str] | None:
 
 
 def _format_reported(raw: msgspec.Raw) -> str:
-    """Return a value as a string also where a firmware writes it otherwise."""
+    """Return a value as a string, also if the firmware sent another JSON type."""
     value: Any = _decode(raw)
     try:
         return format_value(value)

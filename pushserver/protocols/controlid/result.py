@@ -1,9 +1,9 @@
-"""What a posted result says.
+"""Parse posted results.
 
 Format: Control iD, "Event: command result": `{"response": …}` or `{"error": "…"}`.
-In the field `response` is an object or a string that holds JSON, the content type
-cannot be trusted, and a form may carry the same fields. What cannot be read is a
-result all the same: the device did answer.
+Real firmware sends `response` as an object or as a string that holds JSON, declares
+content types that are wrong, and may send the same fields as a form. An unreadable
+body is a result all the same: the device did answer.
 """
 
 import json
@@ -24,7 +24,7 @@ _MAX_DEPTH = 200
 _MAX_INT_DIGITS = 309
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _NO_BRACKETS = bytes(b for b in range(256) if b not in b"[]{}")
-#: Beyond what a float, or Python's own reader, can hold.
+#: Too large for a float, or for Python's own JSON parser.
 _HUGE_NUMBER = re.compile(rb"[:,\[\s]-?(?:[0-9.]+[eE][+-]?[0-9]{3,}|[0-9]{309,})")
 
 
@@ -52,7 +52,7 @@ UNREADABLE = ParsedResult(unreadable=True)
 
 
 def parse_result(body: bytes, content_encoding: str | None = None) -> ParsedResult:
-    """Read a posted body: as JSON, then as a form; a compressed one is not opened."""
+    """Parse a body as JSON, then as a form; a compressed body is never inflated."""
     if (content_encoding or "identity").lower() != "identity":
         return UNREADABLE
     if not body.strip(_SPACE):
@@ -66,7 +66,7 @@ def parse_result(body: bytes, content_encoding: str | None = None) -> ParsedResu
 
 
 def _parse_json(body: bytes) -> ParsedResult:
-    """Read JSON; a value that is no such object is the response itself."""
+    """Parse JSON; anything but an object is taken as the response itself."""
     body.decode()
     _check_readable(body)
     if body.lstrip(_SPACE)[:1] != b"{":
@@ -76,9 +76,9 @@ def _parse_json(body: bytes) -> ParsedResult:
 
 def _check_readable(body: bytes) -> None:
     """
-    Refuse what is JSON but more than the usual readers of JSON can take.
+    Refuse JSON that common parsers cannot handle: huge numbers, deep nesting.
 
-    It would spoil every list that shows it. Very large bodies are not looked through.
+    It would break every list that shows it. Very large bodies are not checked.
     """
     if len(body) > _MAX_CHECKED_BYTES:
         return
@@ -89,7 +89,7 @@ def _check_readable(body: bytes) -> None:
 
 
 def _is_deep(body: bytes) -> bool:
-    """Tell whether brackets are nested deeper than allowed: peel them off."""
+    """Tell whether brackets nest too deeply, by removing pairs from the inside out."""
     brackets = _STRING.sub(b"", body).translate(None, delete=_NO_BRACKETS)
     for _ in range(_MAX_DEPTH):
         brackets = brackets.replace(b"[]", b"").replace(b"{}", b"")
@@ -99,7 +99,7 @@ def _is_deep(body: bytes) -> bool:
 
 
 def _parse_lenient_json(body: bytes) -> ParsedResult:
-    """Read what JSON forbids or few can hold: NaN, 1e999, lone surrogates, Latin-1."""
+    """Parse what strict JSON rejects: NaN, 1e999, lone surrogates, Latin-1."""
     value = json.loads(
         _decode_text(body),
         parse_constant=lambda _: None,
@@ -123,7 +123,7 @@ def _decode_text(body: bytes) -> str:
 
 
 def _parse_form(body: bytes) -> ParsedResult:
-    """Read form fields whose values are JSON, or plain text."""
+    """Parse form fields whose values are JSON or plain text."""
     pairs = parse_qsl(body.decode(), keep_blank_values=True, strict_parsing=True)
     fields = {name: value for name, value in pairs if name in _FORM_FIELDS}
     if not fields:
@@ -165,7 +165,7 @@ def _from_envelope(envelope: _Envelope, *, whole_body: bytes) -> ParsedResult:
 
 
 def _from_transactions(items: list[msgspec.Raw], whole_body: bytes) -> ParsedResult:
-    """A batch of one answers a single command; one failure in it is a failure."""
+    """Parse a batch: of one it is that command's result; one failure fails it all."""
     results = [_decode_transaction(item) for item in items]
     failure = next((r for r in results if not r.success), None)
     if failure is not None:

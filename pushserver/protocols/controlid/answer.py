@@ -1,8 +1,8 @@
-"""The answer to a poll: one command object, or nothing.
+"""The answer to a poll: one command as a JSON object.
 
-Format: Control iD, "Introduction to Push", the fields verb, endpoint, body,
-contentType and queryString. The page's table calls `body` a string, but its example,
-and every device, has a JSON object for JSON and one base64 string for octet-stream.
+Format: Control iD, "Introduction to Push": verb, endpoint, body, contentType and
+queryString. The page's table calls `body` a string, but its example and every device
+use a JSON object for JSON, and one base64 string for octet-stream.
 """
 
 import msgspec
@@ -13,7 +13,7 @@ _quote = msgspec.json.Encoder().encode
 
 
 def poll_response(order: Order) -> bytes:
-    """Return the body of the answer that hands *order* to its device."""
+    """Return the body that hands *order* to its device."""
     parts = [
         b'{"verb":',
         _quote(order.verb),

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from pushserver.dialects.controlid.configuration import (
+from pushserver.errors import Invalid
+from pushserver.protocols.controlid.configuration import (
     format_value,
     parse_reported,
     read_order,
     write_order,
 )
-from pushserver.errors import Invalid
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,23 @@
 
 import pytest
 
-from pushserver.model.catalogue import (
-    CATALOGUE,
+from pushserver.model.guarantee import (
     DAY_SECONDS,
-    LARGE_BODY,
     UNLISTED,
     DeliveryGuarantee,
-    endpoint_defaults,
-    is_slow,
+    EndpointDefaults,
 )
+from pushserver.protocols.controlid.catalogue import (
+    CATALOGUE,
+    LARGE_BODY,
+    endpoint_defaults,
+)
+from tests.model.factories import order
+
+
+def defaults(endpoint: str, body: str | None = None) -> EndpointDefaults:
+    """Return what applies to commands of an endpoint with this body."""
+    return endpoint_defaults(order(endpoint, body=body))
 
 
 @pytest.mark.parametrize(
@@ -30,7 +38,7 @@ from pushserver.model.catalogue import (
 )
 def test_again(name: str) -> None:
     """Reading and idempotent configuration may be handed out again."""
-    assert DeliveryGuarantee.AT_LEAST_ONCE is endpoint_defaults(name).guarantee
+    assert DeliveryGuarantee.AT_LEAST_ONCE is defaults(name).guarantee
 
 
 @pytest.mark.parametrize(
@@ -52,7 +60,7 @@ def test_again(name: str) -> None:
 )
 def test_once(name: str) -> None:
     """An endpoint that acts in the world, or is unknown, is never handed out twice."""
-    assert DeliveryGuarantee.AT_MOST_ONCE is endpoint_defaults(name).guarantee
+    assert DeliveryGuarantee.AT_MOST_ONCE is defaults(name).guarantee
 
 
 def test_expiry() -> None:
@@ -61,7 +69,7 @@ def test_expiry() -> None:
         e.expires_in for name, e in CATALOGUE.items() if name != "execute_actions"
     }
 
-    assert 30 == endpoint_defaults("execute_actions").expires_in
+    assert 30 == defaults("execute_actions").expires_in
     assert {DAY_SECONDS} == others
     assert DAY_SECONDS == UNLISTED.expires_in == 24 * 3600
 
@@ -81,7 +89,7 @@ def test_expiry() -> None:
 )
 def test_slow(name: str, body: str | None) -> None:
     """Enrolling, reports, image lists and large loads may take long."""
-    assert is_slow(name, body)
+    assert defaults(name, body).slow
 
 
 @pytest.mark.parametrize(
@@ -96,4 +104,4 @@ def test_slow(name: str, body: str | None) -> None:
 )
 def test_not_slow(name: str, body: str | None) -> None:
     """Everything else is answered soon."""
-    assert not is_slow(name, body)
+    assert not defaults(name, body).slow

@@ -8,14 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pushserver.dialects.controlid.order import base64_body, make_order
-from pushserver.dialects.controlid.push import poll_response
+from pushserver.protocols.controlid.answer import poll_response
+from pushserver.protocols.controlid.order import make_order
 
 #: Any value that JSON can carry, with numbers beyond every float's reach.
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
 )
+
+
+def base64_json(data: bytes) -> bytes:
+    """Return raw bytes as the one string of base64 that orders carry them in."""
+    return json.dumps(base64.b64encode(data).decode()).encode()
 
 
 def test_the_vendors_example() -> None:
@@ -56,7 +61,7 @@ def test_photo() -> None:
     photo = bytes(range(256)) * 40
     order = make_order(
         endpoint="user_set_image",
-        body=base64_body(photo),
+        body=base64_json(photo),
         content_type="application/octet-stream",
         query_string={"user_id": 7, "timestamp": 1_700_000_000, "match": False},
     )
@@ -105,7 +110,7 @@ def test_any_body(value: object) -> None:
 def test_any_bytes(data: bytes) -> None:
     """Any bytes arrive at the device byte for byte."""
     order = make_order(
-        endpoint="x", body=base64_body(data), content_type="application/octet-stream"
+        endpoint="x", body=base64_json(data), content_type="application/octet-stream"
     )
 
     assert data == base64.b64decode(msgspec.json.decode(poll_response(order))["body"])

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pushserver.dialects.controlid.result import UNREADABLE, parse_result
 from pushserver.model.parsed_result import ParsedResult
-from tests.dialects.test_push import JSON
+from pushserver.protocols.controlid.result import UNREADABLE, parse_result
+from tests.protocols.controlid.test_answer import JSON
 
 USERS = b'{"users":[{"id":1,"registration":"Test","name":"Walter White"}]}'
 

@@ -1,4 +1,4 @@
-"""Orders as programs give them, checked and brought into the vendor's form."""
+"""Orders: validate what programs send and normalize it to the vendor's form."""
 
 import base64
 import binascii
@@ -10,6 +10,7 @@ import msgspec
 
 from pushserver.errors import Invalid
 from pushserver.model.order import Order
+from pushserver.protocols.base import Scalar
 
 JSON = "application/json"
 OCTET_STREAM = "application/octet-stream"
@@ -18,8 +19,6 @@ _ENDPOINT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}", re.ASCII)
 _MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127}", re.ASCII)
 _FORBIDDEN_IN_QUERY = re.compile(r"[\x00-\x20\x7f]")
 _QUERY_LIMIT = 8192
-
-Scalar = str | int | float | bool
 
 
 def make_order(
@@ -32,12 +31,12 @@ def make_order(
     metadata: bytes | None = None,
 ) -> Order:
     """
-    Check what a program gave and return it in the vendor's form.
+    Validate a program's request and return it in the vendor's form.
 
     *body* and *metadata* are JSON texts.
 
     Raises:
-        Invalid: a field has no form that a device would understand.
+        Invalid: a field has a value that no device understands.
     """
     media_type = _check_media_type(content_type)
     return Order(
@@ -52,11 +51,6 @@ def make_order(
     )
 
 
-def base64_body(data: bytes) -> bytes:
-    """Return raw bytes as the JSON text of the one base64 string devices expect."""
-    return b'"' + base64.b64encode(data) + b'"'
-
-
 def _check_verb(verb: str) -> str:
     if verb not in ("GET", "POST"):
         raise Invalid("verb must be GET or POST.", pointer="/verb")
@@ -64,7 +58,7 @@ def _check_verb(verb: str) -> str:
 
 
 def _check_endpoint(endpoint: str) -> str:
-    """Strip what people copy along from the vendor's pages: slashes and `.fcgi`."""
+    """Normalize and check; people paste slashes and `.fcgi` from the vendor's pages."""
     name = normalize_endpoint(endpoint)
     if _ENDPOINT.fullmatch(name) is None:
         raise Invalid(
@@ -127,7 +121,7 @@ def _check_query_string(query: str | Mapping[str, Scalar]) -> str:
 
 
 def _query_values(query: Mapping[str, Scalar]) -> dict[str, str]:
-    """Write switches as devices do: 1 and 0."""
+    """Return the values as text, with switches as 1 and 0."""
     return {
         name: str(int(value)) if isinstance(value, bool) else str(value)
         for name, value in query.items()

@@ -1,0 +1,1 @@
+"""Protocols of devices: a folder for each vendor, all behind one class."""

@@ -1,0 +1,57 @@
+"""Control iD behind the seam: each question goes to the module that knows."""
+
+from collections.abc import Mapping, Sequence
+
+import attrs
+
+from pushserver.protocols.base import DeviceRequest, HandedOut, ResultPart
+from pushserver.protocols.controlid import (
+    answer,
+    catalogue,
+    configuration,
+    order,
+    request,
+    result,
+)
+
+
+@attrs.frozen
+class ControlId:
+    """Control iD's Push: int64 ids, JSON, one command in an answer."""
+
+    name: str = request.NAME
+    routes: Sequence[tuple[str, str]] = request.ROUTES
+    content_type: str = order.JSON
+    max_commands: int = 1
+    labels_deliveries: bool = False
+
+    identify = staticmethod(request.identify)
+    is_device_path = staticmethod(request.is_device_path)
+    find_sender = staticmethod(request.find_sender)
+    make_order = staticmethod(order.make_order)
+    endpoint_defaults = staticmethod(catalogue.endpoint_defaults)
+    parse_result = staticmethod(result.parse_result)
+    format_value = staticmethod(configuration.format_value)
+    write_order = staticmethod(configuration.write_order)
+    read_order = staticmethod(configuration.read_order)
+    parse_reported = staticmethod(configuration.parse_reported)
+
+    def recognise(
+        self, method: str, raw_path: str, _headers: Mapping[str, str]
+    ) -> DeviceRequest | None:
+        """Return the poll or the result that this is; only the address tells."""
+        return request.recognise(method, raw_path)
+
+    def render(self, handed_out: Sequence[HandedOut]) -> bytes:
+        """Return the body that hands the one command out."""
+        return answer.poll_response(handed_out[0].order)
+
+    def split_result(
+        self, device_request: DeviceRequest, body: bytes
+    ) -> Sequence[ResultPart]:
+        """Return the one result; the address, not the body, says whose it is."""
+        return [ResultPart(device_request.uuid, device_request.endpoint, body)]
+
+    def same_endpoint(self, reported: str, endpoint: str) -> bool:
+        """Tell whether both are one endpoint: firmware adds slashes and `.fcgi`."""
+        return order.normalize_endpoint(reported) == endpoint

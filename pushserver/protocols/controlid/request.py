@@ -1,0 +1,147 @@
+"""What a terminal's request says: which call, whose, and with which key.
+
+Format: Control iD, "Introduction to Push": `GET …/push?deviceId=…` and
+`POST …/result?deviceId=…`, with `uuid` and `endpoint` from newer firmware.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from urllib.parse import parse_qsl, unquote
+
+import msgspec
+
+from pushserver.errors import Invalid, Malformed
+from pushserver.model.device import DeviceIdentity
+from pushserver.model.ids import MAX_INT64, parse_int64
+from pushserver.protocols.base import DeviceRequest, RequestKind
+
+NAME = "controlid"
+ROUTES = (("GET", "/push"), ("POST", "/result"))
+
+_KINDS = {
+    ("GET", "push"): RequestKind.POLL,
+    ("POST", "result"): RequestKind.RESULT,
+}
+_MIN_KEYED_PARTS = 2
+#: What firmware sends to a plain address; anything else is read with more patience.
+_FIRMWARE_URL = re.compile(
+    r"/(push|result)"
+    r"\?deviceId=([0-9]+)(?:&uuid=([\w.~-]*))?(?:&endpoint=([\w.~-]*))?",
+    re.ASCII,
+)
+#: Digits that are no 64-bit number, whatever they are.
+_MAX_DIGITS = 20
+
+
+def identify(external_id: str) -> DeviceIdentity:
+    """
+    Return the identity behind a terminal's deviceId, which is its number here, too.
+
+    Raises:
+        Invalid: it is no int64 in plain digits.
+    """
+    number = parse_int64(external_id, field_name="deviceId")
+    return DeviceIdentity(number, NAME, str(number))
+
+
+def recognise(method: str, raw_path: str) -> DeviceRequest | None:
+    """
+    Return the poll or the result that this is, None if it is neither.
+
+    Raises:
+        Malformed: the deviceId is missing, doubled, or no int64 in plain digits.
+    """
+    fast_match = _FIRMWARE_URL.fullmatch(raw_path)
+    if fast_match is not None:
+        name, device_id, uuid, endpoint = fast_match.groups()
+        kind = _KINDS.get((method, name))
+        if kind is None:
+            return None
+        device = _require_device((device_id,))
+        return DeviceRequest(kind, device, None, uuid or None, endpoint or None)
+    raw, _, query = raw_path.partition("?")
+    kind, key = parse_path(method, unquote(raw))
+    return None if kind is None else _with_query(kind, key, query)
+
+
+def parse_path(method: str, path: str) -> tuple[RequestKind | None, str | None]:
+    """
+    Tell which call this is, and the key in its (decoded) path.
+
+    Devices append `/push` and `/result` to an address that people typed: any prefix,
+    doubled and trailing slashes, and an extra `/push` before it are taken.
+    """
+    parts = [part for part in path.split("/") if part]
+    kind = _KINDS.get((method, parts[-1] if parts else ""))
+    if kind is None:
+        return None, None
+    parts.pop()
+    while parts and parts[-1] == "push":
+        parts.pop()
+    is_keyed = len(parts) >= _MIN_KEYED_PARTS and parts[-2] == "d"
+    return kind, parts[-1] if is_keyed else None
+
+
+def _with_query(kind: RequestKind, key: str | None, query: str) -> DeviceRequest:
+    """Add what the raw query says."""
+    if "%" in query or "+" in query or not query.isascii():
+        pairs = parse_qsl(query, keep_blank_values=True)
+    else:
+        pairs = [_pair(part) for part in query.split("&")]
+    return DeviceRequest(
+        kind,
+        _require_device([value for name, value in pairs if name == "deviceId"]),
+        key,
+        _first(pairs, "uuid"),
+        _first(pairs, "endpoint"),
+    )
+
+
+def _pair(part: str) -> tuple[str, str]:
+    name, _, value = part.partition("=")
+    return name, value
+
+
+def _first(pairs: Sequence[tuple[str, str]], parameter: str) -> str | None:
+    return next((value for name, value in pairs if name == parameter), None) or None
+
+
+def _require_device(device_ids: Sequence[str]) -> DeviceIdentity:
+    if len(device_ids) != 1:
+        raise Malformed("The query needs exactly one deviceId.")
+    try:
+        return identify(device_ids[0])
+    except Invalid as error:
+        raise Malformed(error.detail) from None
+
+
+def is_device_path(path: str) -> bool:
+    """Tell whether a terminal's online or monitor mode calls this path."""
+    last = path.rstrip("/").rpartition("/")[2]
+    return (
+        last.endswith(".fcgi")
+        or "/api/notifications" in path
+        or last in ("push", "result")
+    )
+
+
+class _Sender(msgspec.Struct):
+    """Where a notification names its device: a number, or digits."""
+
+    device_id: int | str | None = None
+
+
+def find_sender(query: Mapping[str, str], body: bytes) -> DeviceIdentity | None:
+    """Find out which device sent a notification, from its address or its body."""
+    text = query.get("deviceId") or query.get("device_id")
+    if text is None and body:
+        try:
+            text = str(msgspec.json.decode(body, type=_Sender).device_id)
+        except (msgspec.MsgspecError, RecursionError, ValueError):
+            text = None
+    return _identify_or_none(text or "")
+
+
+def _identify_or_none(text: str) -> DeviceIdentity | None:
+    fits = text.isascii() and text.isdigit() and len(text) < _MAX_DIGITS
+    return identify(text) if fits and int(text) <= MAX_INT64 else None

@@ -1,0 +1,125 @@
+"""Which protocol each device speaks, and how programs write its id."""
+
+from collections.abc import Iterable
+from typing import Protocol
+
+import attrs
+
+from pushserver.errors import Invalid
+from pushserver.model.command import Result
+from pushserver.model.device import Device, DeviceIdentity
+from pushserver.model.parsed_result import ParsedResult
+from pushserver.protocols.base import DeviceProtocol
+
+
+class KnownDevices(Protocol):
+    """Where a device is looked up by the id it has in the server."""
+
+    def find_in_any_scope(self, device_id: int) -> Device | None:
+        """Return the device, whoever's it is."""
+
+
+@attrs.frozen
+class DeviceProtocols:
+    """
+    The protocols that are served, in the order in which they are asked.
+
+    The first one is the default: its ids are written plainly everywhere, and of
+    devices that are not known any more it is assumed.
+    """
+
+    installed: tuple[DeviceProtocol, ...]
+    devices: KnownDevices
+
+    @property
+    def default(self) -> DeviceProtocol:
+        """Return the protocol of ids and commands that name no other."""
+        return self.installed[0]
+
+    def named(self, name: str) -> DeviceProtocol:
+        """Return the protocol; the default if it is not served any more."""
+        return next((p for p in self.installed if p.name == name), self.default)
+
+    def of_device(self, device_id: int) -> DeviceProtocol:
+        """Return the protocol that the device speaks."""
+        device = self.devices.find_in_any_scope(device_id)
+        return self.default if device is None else self.named(device.protocol)
+
+    def common(self, devices: Iterable[Device]) -> DeviceProtocol:
+        """
+        Return the one protocol that these devices speak.
+
+        Raises:
+            Invalid: they speak several.
+        """
+        names = sorted({device.protocol for device in devices})
+        if len(names) > 1:
+            raise Invalid(
+                f"The devices speak {' and '.join(names)}; make a task for each.",
+                pointer="/targets",
+            )
+        return self.named(names[0])
+
+    def identity_of(self, device_id: int) -> DeviceIdentity:
+        """Return whose id this is; an unknown one is of the default protocol."""
+        device = self.devices.find_in_any_scope(device_id)
+        if device is None:
+            return self.default.identify(str(device_id))
+        return device.identity
+
+    def identify(self, text: str, pointer: str | None = None) -> DeviceIdentity:
+        """
+        Return which device a program means with *text*.
+
+        It is `protocol:id`, or an id alone: of the first protocol in which such a
+        device is known, else of the first protocol that has such ids.
+
+        Raises:
+            Invalid: no protocol has such ids; *pointer* names the field.
+        """
+        name, colon, external_id = text.partition(":")
+        if colon and name in {protocol.name for protocol in self.installed}:
+            return _identify(self.named(name), external_id, pointer)
+        if len(self.installed) == 1:
+            return _identify(self.default, text, pointer)
+        candidates = self._candidates(text)
+        if not candidates:
+            return _identify(self.default, text, pointer)
+        return next(filter(self._is_known, candidates), candidates[0])
+
+    def _candidates(self, text: str) -> list[DeviceIdentity]:
+        found = []
+        for protocol in self.installed:
+            try:
+                found.append(protocol.identify(text))
+            except Invalid:
+                continue
+        return found
+
+    def _is_known(self, identity: DeviceIdentity) -> bool:
+        device = self.devices.find_in_any_scope(identity.device_id)
+        return device is not None and device.identity == identity
+
+    def display_id(self, device_id: int) -> str:
+        """Return the id as programs read it: `identify` leads back from it."""
+        device = self.devices.find_in_any_scope(device_id)
+        if device is None or device.protocol == self.default.name:
+            return str(device_id)
+        plain = device.external_id
+        if ":" not in plain and self._candidates(plain)[:1] == [device.identity]:
+            return plain
+        return f"{device.protocol}:{plain}"
+
+    def parse_result(self, result: Result) -> ParsedResult:
+        """Read what a device posted, in its protocol."""
+        protocol = self.of_device(result.device_id)
+        return protocol.parse_result(result.body, result.content_encoding)
+
+
+def _identify(
+    protocol: DeviceProtocol, text: str, pointer: str | None
+) -> DeviceIdentity:
+    try:
+        return protocol.identify(text)
+    except Invalid as error:
+        raise Invalid(error.detail, pointer=pointer) from None

@@ -1,0 +1,1 @@
+"""Wire forms, both ways."""
