@@ -1,4 +1,4 @@
-"""One server's life: from its start, over serving, to its end."""
+"""Starts one server, serves, and stops it."""
 
 import asyncio
 import gc
@@ -32,39 +32,40 @@ log = structlog.get_logger(__name__)
 
 @asynccontextmanager
 async def running_services(settings: Settings, clock: Clock) -> AsyncIterator[Services]:
-    """Open the store, and have all services and workers at work for the block."""
+    """Open the store and run all services and workers for the length of the block."""
     store = await open_store(settings, clock)
     try:
         services = build_services(settings, store, clock)
-        await services.fleet.load()
+        await services.devices.load()
         admin_secret = await services.tokens.load(settings.admin_token)
         if admin_secret is not None:
             sys.stderr.write(f"admin token: {admin_secret} (shown once; keep it)\n")
         await services.event_interest.load()
-        await services.subscriptions.load()
-        egress_policy = services.subscriptions.ssrf_guard
-        async with WebhookSender(egress_policy, __version__) as sender:
+        await services.subscription_registry.load()
+        ssrf_guard = services.subscriptions.ssrf_guard
+        async with WebhookSender(ssrf_guard, __version__) as sender:
             supervisor = build_webhook_supervisor(services, sender)
             workers = build_workers(services, supervisor)
             async with supervisor.stopping_workers(), run_workers(workers):
                 yield services
-        # Over a newer schema nothing is written any more.
+        # A newer schema must not be written to.
         if not store.outdated.is_set():
-            await _write_rest(services)
+            await _flush(services)
     finally:
         await store.close()
 
 
-async def _write_rest(services: Services) -> None:
+async def _flush(services: Services) -> None:
+    """Write what is not on disk yet."""
     await services.lanes.background_tasks.wait_all()
     await services.polling.record_written()
-    while not services.fleet.is_flushed:
-        await services.fleet.flush()
+    while not services.write_behind.is_flushed:
+        await services.write_behind.flush()
 
 
 @asynccontextmanager
 async def listening(settings: Settings, services: Services) -> AsyncIterator[str]:
-    """Serve all faces for the length of the block; give the address."""
+    """Serve all faces for the length of the block; yield the address."""
     runner = Runner(build_app(services))
     await runner.setup()
     try:
@@ -78,13 +79,13 @@ async def listening(settings: Settings, services: Services) -> AsyncIterator[str
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:
     """
-    Serve until *stop*; then answer what is held, finish, write and close.
+    Serve until *stop* is set; then answer held polls, flush and close.
 
     Raises:
         Outdated: it stopped because the schema has become too new for this release.
     """
     clock = SystemClock()
-    # What is read at the start lives long: there is nothing to be collected of it.
+    # What is loaded at the start lives long: collecting garbage would find none.
     gc.disable()
     async with running_services(settings, clock) as services:
         _tune_gc()
@@ -94,7 +95,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
                 url=url,
                 version=__version__,
                 store=services.store.database_version,
-                devices=len(services.fleet),
+                devices=len(services.devices),
                 connections=_raise_open_file_limit(),
             )
             await _first_of(stop, services.store.outdated)
@@ -116,10 +117,10 @@ async def _first_of(*events: asyncio.Event) -> None:
 
 def _tune_gc() -> None:
     """
-    Keep Python's collector away from what lives long.
+    Exempt long-lived objects from garbage collection.
 
-    Ten thousand held polls are some million objects; going through them all again and
-    again would hold up every door by a tenth of a second.
+    Ten thousand held polls are about a million objects; each full collection of them
+    would delay every door command by a tenth of a second.
     """
     gc.collect()
     gc.freeze()
@@ -128,7 +129,7 @@ def _tune_gc() -> None:
 
 
 def _raise_open_file_limit() -> int:
-    """Raise the limit of open files as far as it goes, and return it."""
+    """Raise the limit of open files to its maximum; return it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -167,7 +168,7 @@ async def _run_until_signaled(settings: Settings) -> None:
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:
-    """Make the fastest loop that there is."""
+    """Return uvloop's event loop if it is installed, else asyncio's."""
     try:
         import uvloop  # noqa: PLC0415 - there is no wheel for every platform
     except ImportError:

@@ -1,5 +1,6 @@
 """The composition root: the only place that knows everybody."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from pushserver.clock import Clock, micros
@@ -11,7 +12,12 @@ from pushserver.services.background_tasks import BackgroundTasks
 from pushserver.services.cluster_sync import ClusterSync
 from pushserver.services.completion_waiters import CompletionWaiters
 from pushserver.services.deadlines import Deadlines
+from pushserver.services.device_admission import DeviceAdmission
+from pushserver.services.device_events import DeviceEventBuffer
 from pushserver.services.device_protocols import DeviceProtocols
+from pushserver.services.device_registry import DeviceRegistry
+from pushserver.services.device_sync import DeviceSync
+from pushserver.services.device_write_behind import DeviceWriteBehind
 from pushserver.services.event_interest import EventInterest
 from pushserver.services.event_renderer import EventRenderer
 from pushserver.services.fleet_admin import FleetAdmin
@@ -29,10 +35,13 @@ from pushserver.services.scopes import Scopes
 from pushserver.services.shadow_reconciler import ShadowReconciler
 from pushserver.services.shadows import Shadows
 from pushserver.services.ssrf_guard import SsrfGuard
+from pushserver.services.subscription_registry import SubscriptionRegistry
 from pushserver.services.subscriptions import Subscriptions
+from pushserver.services.task_creation import TaskCreator
 from pushserver.services.task_scheduler import TaskScheduler
 from pushserver.services.tasks import Tasks
 from pushserver.services.tokens import Tokens
+from pushserver.services.unknown_requests import UnknownRequests
 from pushserver.services.upgrades import Upgrades
 from pushserver.settings import Settings
 from pushserver.storage.base import Store
@@ -100,15 +109,8 @@ def build_services(
         grace=micros(settings.grace),
     )
     polling = Polling(store=store, clock=clock, lanes=lanes, holds=holds)
-    fleet = FleetAdmin(
-        store=store,
-        clock=clock,
-        ids=ids,
-        key_policy=settings.device_key_policy,
-        holds=holds,
-        lanes=lanes,
-    )
-    protocols = DeviceProtocols(installed, fleet)
+    devices = DeviceRegistry(store)
+    protocols = DeviceProtocols(installed, devices)
     queue = Queue(
         store=store,
         ids=ids,
@@ -117,12 +119,17 @@ def build_services(
         completion_waiters=completion_waiters,
         response_timeout=micros(settings.response_timeout),
     )
+    counts = Counter[str]()
+    write_behind = DeviceWriteBehind(store, devices)
+    device_events = DeviceEventBuffer(clock)
+    device_sync = DeviceSync(store, devices, write_behind, device_events, holds)
     tokens = Tokens(store=store, clock=clock, ids=ids)
     reconciler = ShadowReconciler(protocols=protocols, queue=queue)
     operations = Operations(
         store=store,
         ids=ids,
-        fleet=fleet,
+        devices=devices,
+        device_sync=device_sync,
         lanes=lanes,
         queue=queue,
         reconciler=reconciler,
@@ -131,7 +138,7 @@ def build_services(
     shadows = Shadows(
         store=store,
         clock=clock,
-        fleet=fleet,
+        devices=devices,
         lanes=lanes,
         reconciler=reconciler,
         default_hold=default_hold,
@@ -143,28 +150,21 @@ def build_services(
         clock=clock,
         default_hold=default_hold,
     )
-    egress_policy = SsrfGuard(settings.webhook_allow_http, settings.webhook_networks)
+    ssrf_guard = SsrfGuard(settings.webhook_allow_http, settings.webhook_networks)
     event_interest = EventInterest(store=store, clock=clock)
-    subscriptions = Subscriptions(
-        store=store,
-        clock=clock,
-        ids=ids,
-        devices=fleet,
-        ssrf_guard=egress_policy,
-        event_interest=event_interest,
-    )
+    subscriptions = SubscriptionRegistry(store, devices, event_interest)
     cluster_sync = ClusterSync(
         store=store,
-        fleet=fleet,
+        device_sync=device_sync,
         tokens=tokens,
         subscriptions=subscriptions,
         event_interest=event_interest,
     )
-    tasks = Tasks(
+    task_creator = TaskCreator(
         store=store,
         clock=clock,
         ids=ids,
-        fleet=fleet,
+        devices=devices,
         protocols=protocols,
         cluster_sync=cluster_sync,
         scheduler=scheduler,
@@ -189,8 +189,23 @@ def build_services(
     return Services(
         clock=clock,
         store=store,
-        fleet=fleet,
+        devices=devices,
+        admission=DeviceAdmission(
+            devices=devices,
+            write_behind=write_behind,
+            device_events=device_events,
+            clock=clock,
+            key_policy=settings.device_key_policy,
+            counts=counts,
+        ),
+        write_behind=write_behind,
+        device_events=device_events,
+        device_sync=device_sync,
+        fleet=FleetAdmin(store, clock, lanes, devices, device_sync),
         protocols=protocols,
+        unknown_requests=UnknownRequests(
+            store, devices, write_behind, clock, ids, counts
+        ),
         cluster_sync=cluster_sync,
         holds=holds,
         lanes=lanes,
@@ -204,14 +219,17 @@ def build_services(
         notifications=Notifications(store, lanes, ids, operations),
         task_scheduler=scheduler,
         shadows=shadows,
-        subscriptions=subscriptions,
-        tasks=tasks,
-        upgrades=Upgrades(store, tasks),
+        subscription_registry=subscriptions,
+        subscriptions=Subscriptions(store, clock, ids, ssrf_guard, subscriptions),
+        task_creator=task_creator,
+        tasks=Tasks(store, clock, ids, scheduler),
+        upgrades=Upgrades(store, task_creator),
         tokens=tokens,
         scopes=Scopes(store=store, clock=clock, ids=ids, tokens=tokens),
         default_hold=default_hold,
         kapua_delete_status=settings.kapua_delete_status,
         started_at=clock.now(),
+        counts=counts,
     )
 
 
@@ -219,13 +237,13 @@ def build_webhook_supervisor(
     services: Services, sender: WebhookSender
 ) -> WebhookSupervisor:
     """Return who delivers to subscriptions."""
-    renderer = EventRenderer(services.store, services.fleet, services.protocols)
-    throttle = Throttle(lambda: services.fleet.request_count)
+    renderer = EventRenderer(services.store, services.devices, services.protocols)
+    throttle = Throttle(lambda: services.admission.request_count)
 
     def make_worker(subscription: Subscription) -> WebhookWorker:
         return WebhookWorker(
             subscription=subscription,
-            subscriptions=services.subscriptions,
+            subscriptions=services.subscription_registry,
             store=services.store.subscriptions,
             renderer=renderer,
             sender=sender,
@@ -234,7 +252,7 @@ def build_webhook_supervisor(
         )
 
     return WebhookSupervisor(
-        services.subscriptions, make_worker, lambda: services.store.is_leader
+        services.subscription_registry, make_worker, lambda: services.store.is_leader
     )
 
 
@@ -246,7 +264,7 @@ def build_workers(
 
     What is done once for all servers over a store is done by the one that leads.
     """
-    store, clock, fleet = services.store, services.clock, services.fleet
+    store, clock = services.store, services.clock
     operations, scheduler, cluster_sync = (
         services.operations,
         services.task_scheduler,
@@ -256,11 +274,13 @@ def build_workers(
         store=store,
         clock=clock,
         lanes=services.lanes,
-        fleet=fleet,
+        devices=services.devices,
+        device_events=services.device_events,
+        holds=services.holds,
         default_hold=services.default_hold,
     )
     online_monitor.restore()
-    shadows, subscriptions = services.shadows, services.subscriptions
+    shadows, subscriptions = services.shadows, services.subscription_registry
     outbox_trimmer = OutboxTrimmer(store.subscriptions, subscriptions, clock)
     deadlines = Deadlines(store, clock, services.lanes)
 
@@ -286,12 +306,12 @@ def build_workers(
         Worker("outbox", 60.0, outbox_trimmer.trim, is_leader=is_leader),
         Worker("attendance", 2.0, online_monitor.publish_changes),
         Worker("interests", 60.0, services.event_interest.expire),
-        Worker("flush-seen", 2.0, services.fleet.flush_repeatedly),
+        Worker("flush-seen", 2.0, services.write_behind.flush_repeatedly),
         Worker(
             "retention", 3600.0, services.retention.purge_expired, is_leader=is_leader
         ),
         Worker(
             "old-keys", 3600.0, deadlines.purge_idempotency_keys, is_leader=is_leader
         ),
-        Worker("counts", 60.0, CounterLog(services.fleet.counts).log_growth),
+        Worker("counts", 60.0, CounterLog(services.counts).log_growth),
     )

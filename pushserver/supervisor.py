@@ -1,9 +1,8 @@
-"""Several servers on one port: processes over one store, looked after by this one.
+"""Supervises several server processes on one port, over one store.
 
-The listening socket is this process's; the servers inherit it, so while one of them is
-exchanged the others go on accepting. One that ends is made anew; on SIGHUP all are, one
-after the other, each when the one before listens again. When this process is gone, so
-are they.
+The supervisor owns the listening socket and the servers inherit it, so the others go on
+accepting while one restarts. A server that ends is restarted; SIGHUP restarts all of
+them, each once the one before listens again. When the supervisor is gone, they stop.
 """
 
 import asyncio
@@ -30,12 +29,12 @@ from pushserver.settings import Settings
 
 log = structlog.get_logger(__name__)
 
-#: Seconds before a server that died is made anew.
+#: Seconds before a server that died is restarted.
 RESTART_DELAY = 1.0
 
 
 def serve(settings: Settings) -> int:
-    """Run as many servers as the settings say until a signal; return the exit code."""
+    """Run the servers until a signal; return the exit code."""
     if settings.workers == 1:
         # A process that only supervises servers does not load what they are made of.
         from pushserver import app  # noqa: PLC0415
@@ -69,10 +68,7 @@ def _address_family(host: str) -> socket.AddressFamily:
 
 @attrs.define(eq=False)
 class _WorkerProcess:
-    """
-    One of the processes; `listening` is set while it listens, `has_started` once it
-    did.
-    """
+    """A server; `listening` is set while it listens, `has_started` once it has."""
 
     number: int
     process: Process | None = None
@@ -87,7 +83,7 @@ class _WorkerProcess:
 
 @attrs.define(eq=False)
 class Supervisor:
-    """Keeps the servers running on the socket *port*."""
+    """Keeps the servers running on `listen_socket`."""
 
     settings: Settings
     listen_socket: socket.socket
@@ -107,7 +103,7 @@ class Supervisor:
         async with asyncio.TaskGroup() as group:
             restarting = group.create_task(self._restart_on_sighup())
             supervising = [group.create_task(self._supervise(first))]
-            # What is wrong with the settings is said once, by the first one.
+            # The first one alone reports what is wrong with the settings.
             await first.listening.wait()
             supervising += [group.create_task(self._supervise(each)) for each in others]
             await asyncio.gather(*supervising)
@@ -115,7 +111,7 @@ class Supervisor:
         return self._exit_code
 
     def _stop(self, exit_code: int) -> None:
-        """Stop them all, and let nobody wait for one that will not come."""
+        """Terminate all servers; release whoever waits for one to listen."""
         self._exit_code = self._exit_code or exit_code
         self._stopping.set()
         for worker in self._workers:
@@ -123,7 +119,7 @@ class Supervisor:
             worker.listening.set()
 
     async def _supervise(self, worker: _WorkerProcess) -> None:
-        """Have *worker* run; one that could never start stops them all."""
+        """Run and restart *worker*; if its first start fails, stop all of them."""
         while not self._stopping.is_set():
             exit_code = await self._run_worker(worker)
             if self._stopping.is_set():
@@ -172,7 +168,7 @@ class Supervisor:
     def _on_worker_message(
         self, worker: _WorkerProcess, parent_end: socket.socket
     ) -> None:
-        """Note that the server listens; at the line's end it does no more."""
+        """Note that the server listens; at the end of the stream, stop reading."""
         if parent_end.recv(1):
             worker.has_started = True
             worker.listening.set()
@@ -182,7 +178,7 @@ class Supervisor:
             asyncio.get_running_loop().remove_reader(parent_end)
 
     def _worker_environ(self, child_end: socket.socket) -> Mapping[str, str]:
-        """Return the settings as a process gets them."""
+        """Return a server's environment: its settings and inherited sockets."""
         setting_variables = {
             f"PUSHSERVER_{name.upper()}": str(value)
             for name, value in attrs.asdict(self.settings).items()
@@ -203,7 +199,7 @@ class Supervisor:
             await hangup.wait()
             hangup.clear()
             for worker in self._workers:
-                # One that only just starts would take it for a reason not to.
+                # A server that is still starting would take SIGTERM for a failed start.
                 await worker.listening.wait()
                 worker.listening.clear()
                 worker.terminate()

@@ -56,10 +56,10 @@ async def test_life_of_a_command(
     """
     A command is enqueued, polled, answered, and its outcome read.
     """
-    enqueued = await api.enqueue(device_id, USERS)
+    enqueued = await api.commands.enqueue(device_id, USERS)
     order = await device.poll_command()
     await device.execute_and_post(order, ExecutionResult(response={"users": []}))
-    command = await api.command(enqueued["id"])
+    command = await api.commands.get(enqueued["id"])
 
     assert "PENDING" == enqueued["state"]
     assert {"object": "users"} == order.body
@@ -73,12 +73,12 @@ async def test_result_as_it_was_posted(
     """
     A result's bytes and type are the device's own.
     """
-    command = await api.enqueue(device_id, USERS)
+    command = await api.commands.enqueue(device_id, USERS)
     await device.execute_and_post(
         await device.poll_command(), ExecutionResult(response="ü")
     )
 
-    content, kind = await api.command_result(command["id"])
+    content, kind = await api.commands.result(command["id"])
     assert '{"response":"ü"}'.encode() == content
     assert "application/json" == kind
 
@@ -88,13 +88,13 @@ async def test_many_or_none(api: Client, device_id: str) -> None:
     Several commands are enqueued in order; one bad one, and none is.
     """
     orders = [{"endpoint": f"step_{n}"} for n in range(3)]
-    commands = await api.enqueue_many(device_id, orders)
+    commands = await api.commands.enqueue_many(device_id, orders)
     with pytest.raises(ApiError) as refused:
-        await api.enqueue_many(device_id, [*orders, {"endpoint": "a/b"}])
+        await api.commands.enqueue_many(device_id, [*orders, {"endpoint": "a/b"}])
 
     assert ["step_0", "step_1", "step_2"] == [each["endpoint"] for each in commands]
     assert 422 == refused.value.status
-    assert 3 == len((await api.commands(deviceId=device_id))["items"])
+    assert 3 == len((await api.commands.list(deviceId=device_id))["items"])
 
 
 async def test_bytes(api: Client, device: SimulatedDevice, device_id: str) -> None:
@@ -103,7 +103,7 @@ async def test_bytes(api: Client, device: SimulatedDevice, device_id: str) -> No
     """
     photo = secrets.token_bytes(50_000)
     fields = {"endpoint": "user_set_image", "queryString": "user_id=7&match=0"}
-    await api.enqueue_bytes(device_id, photo, fields)
+    await api.commands.enqueue_bytes(device_id, photo, fields)
     order = await device.poll_command()
 
     assert photo == order.decode_bytes()
@@ -115,10 +115,10 @@ async def test_same_key_same_command(api: Client, device_id: str) -> None:
     With the same Idempotency-Key a command is enqueued once.
     """
     preferences = RequestPreferences(idempotency_key=secrets.token_hex())
-    first = await api.enqueue(device_id, USERS, preferences)
-    second = await api.enqueue(device_id, USERS, preferences)
+    first = await api.commands.enqueue(device_id, USERS, preferences)
+    second = await api.commands.enqueue(device_id, USERS, preferences)
     with pytest.raises(ApiError) as refused:
-        await api.enqueue(device_id, {"endpoint": "other"}, preferences)
+        await api.commands.enqueue(device_id, {"endpoint": "other"}, preferences)
 
     assert first["id"] == second["id"]
     assert "urn:pushserver:problem:idempotency-mismatch" == refused.value.type
@@ -128,21 +128,21 @@ async def test_wait_that_is_in_vain(api: Client, device_id: str) -> None:
     """
     Waiting for a device that never polls ends with the command as it is.
     """
-    command = await api.enqueue(device_id, USERS, RequestPreferences(wait=1))
+    command = await api.commands.enqueue(device_id, USERS, RequestPreferences(wait=1))
 
     assert "PENDING" == command["state"]
-    assert "PENDING" == (await api.command(command["id"], wait=1))["state"]
+    assert "PENDING" == (await api.commands.get(command["id"], wait=1))["state"]
 
 
 async def test_cancel_and_retry(api: Client, device_id: str) -> None:
     """
     A command is canceled once, and a new one like it made.
     """
-    command = await api.enqueue(device_id, USERS)
-    canceled = await api.cancel_command(command["id"])
+    command = await api.commands.enqueue(device_id, USERS)
+    canceled = await api.commands.cancel(command["id"])
     with pytest.raises(ApiError) as refused:
-        await api.cancel_command(command["id"])
-    again = await api.retry_command(command["id"])
+        await api.commands.cancel(command["id"])
+    again = await api.commands.retry(command["id"])
 
     assert "CANCELED" == canceled["state"]
     assert (409, "urn:pushserver:problem:conflict") == (
@@ -159,12 +159,14 @@ async def test_pages(
     A list is read page by page, to its end or to a limit.
     """
     monkeypatch.setattr("pushserver.client.pages.MAX_PAGE_SIZE", 2)
-    commands = await api.enqueue_many(device_id, [USERS] * 5)
+    commands = await api.commands.enqueue_many(device_id, [USERS] * 5)
     ids = [each["id"] for each in reversed(commands)]
 
-    assert ids == [c["id"] async for c in iter_items(api.commands, deviceId=device_id)]
+    assert ids == [
+        c["id"] async for c in iter_items(api.commands.list, deviceId=device_id)
+    ]
     assert ids[:3] == [
-        c["id"] async for c in iter_items(api.commands, 3, deviceId=device_id)
+        c["id"] async for c in iter_items(api.commands.list, 3, deviceId=device_id)
     ]
 
 
@@ -172,13 +174,15 @@ async def test_states_are_a_filter(api: Client, device_id: str) -> None:
     """
     A filter may be repeated.
     """
-    first = await api.enqueue(device_id, USERS)
-    await api.cancel_command(first["id"])
-    second = await api.enqueue(device_id, USERS)
-    both = await api.commands(deviceId=device_id, state=["CANCELED", "PENDING"])
+    first = await api.commands.enqueue(device_id, USERS)
+    await api.commands.cancel(first["id"])
+    second = await api.commands.enqueue(device_id, USERS)
+    both = await api.commands.list(deviceId=device_id, state=["CANCELED", "PENDING"])
 
     assert [second["id"], first["id"]] == [each["id"] for each in both["items"]]
-    assert [] == (await api.commands(deviceId=device_id, state=["FAILED"]))["items"]
+    assert (
+        [] == (await api.commands.list(deviceId=device_id, state=["FAILED"]))["items"]
+    )
 
 
 async def test_results_go_on_at_the_cursor(
@@ -188,10 +192,10 @@ async def test_results_go_on_at_the_cursor(
     Results are read on from a cursor; the wait for one ends when it comes.
     """
     for _ in range(2):
-        await api.enqueue(device_id, USERS)
+        await api.commands.enqueue(device_id, USERS)
         await device.execute_and_post(await device.poll_command())
-    first = await api.results(deviceId=device_id, limit=1)
-    second = await api.results(
+    first = await api.results.list(deviceId=device_id, limit=1)
+    second = await api.results.list(
         deviceId=device_id, cursor=first["nextCursor"], wait=20, orphan=False
     )
 
@@ -203,16 +207,16 @@ async def test_devices(api: Client, device_id: str) -> None:
     """
     A device is created, changed, listed, and removed.
     """
-    await api.put_device(device_id, name="Door", tags={"at": device_id})
-    await api.patch_device(device_id, hold=5)
-    device = await api.device(device_id)
-    listed = await api.devices(tag=[f"at:{device_id}"])
-    await api.delete_device(device_id)
+    await api.devices.put(device_id, name="Door", tags={"at": device_id})
+    await api.devices.patch(device_id, hold=5)
+    device = await api.devices.get(device_id)
+    listed = await api.devices.list(tag=[f"at:{device_id}"])
+    await api.devices.delete(device_id)
 
     assert ("Door", 5) == (device["name"], device["hold"])
     assert [device_id] == [each["deviceId"] for each in listed["items"]]
     with pytest.raises(ApiError, match=device_id):
-        await api.device(device_id)
+        await api.devices.get(device_id)
 
 
 async def test_adopt(api: Client, device: SimulatedDevice, device_id: str) -> None:
@@ -220,8 +224,8 @@ async def test_adopt(api: Client, device: SimulatedDevice, device_id: str) -> No
     A device that polled by itself is in quarantine until it is adopted.
     """
     await device.poll()
-    before = await api.device(device_id)
-    after = await api.adopt_device(device_id)
+    before = await api.devices.get(device_id)
+    after = await api.devices.adopt(device_id)
 
     assert ("quarantined", "adopted") == (before["state"], after["state"])
 
@@ -232,9 +236,9 @@ async def test_key(
     """
     A device with a key is served under it.
     """
-    await api.put_device(device_id)
-    key = await api.create_device_key(device_id, enforce=True)
-    await api.enqueue(device_id, USERS)
+    await api.devices.put(device_id)
+    key = await api.devices.create_key(device_id, enforce=True)
+    await api.commands.enqueue(device_id, USERS)
     keyed = DeviceHttpClient(
         server=server.url, session=device.http.session, key=key["key"]
     )
@@ -251,27 +255,31 @@ async def test_import(api: Client, device_id: str) -> None:
     line = f'{{"deviceId":"{device_id}","name":"Gate"}}\n'.encode()
     table = f"deviceId,name\n{device_id},Gate\n".encode()
 
-    assert {"created": 1, "updated": 0, "unchanged": 0} == await api.import_devices(
-        line
-    )
-    assert {"created": 0, "updated": 0, "unchanged": 1} == await api.import_devices(
-        table, CSV
-    )
+    assert {
+        "created": 1,
+        "updated": 0,
+        "unchanged": 0,
+    } == await api.devices.import_file(line)
+    assert {
+        "created": 0,
+        "updated": 0,
+        "unchanged": 1,
+    } == await api.devices.import_file(table, CSV)
 
 
 async def test_tokens(server: Program, api: Client) -> None:
     """
     A token opens what it permits, and nothing once it is revoked.
     """
-    token = await api.create_token("script", ["results:read"])
-    listed = await api.tokens()
+    token = await api.tokens.create("script", ["results:read"])
+    listed = await api.tokens.list()
     async with Client(server.url, token["token"]) as script:
-        await script.results(limit=1)
+        await script.results.list(limit=1)
         with pytest.raises(ApiError) as forbidden:
-            await script.devices()
-        await api.revoke_token(token["id"])
+            await script.devices.list()
+        await api.tokens.revoke(token["id"])
         with pytest.raises(ApiError) as unknown:
-            await script.results(limit=1)
+            await script.results.list(limit=1)
 
     assert token["id"] in [each["id"] for each in listed["items"]]
     assert token["token"] not in str(listed)
@@ -282,14 +290,17 @@ async def test_operation_told_of_from_outside(api: Client, device_id: str) -> No
     """
     An operation without steps follows its notifications, and is ended by one.
     """
-    await api.put_device(device_id)
-    operation = await api.create_operation(device_id, [], resource="download")
-    await api.add_notification(operation["id"], 5, message="begun")
-    await api.add_notification(operation["id"], 100, status="COMPLETED")
+    await api.devices.put(device_id)
+    operation = await api.operations.create(device_id, [], resource="download")
+    await api.operations.add_notification(operation["id"], 5, message="begun")
+    await api.operations.add_notification(operation["id"], 100, status="COMPLETED")
     notifications = [
-        each async for each in iter_items(partial(api.notifications, operation["id"]))
+        each
+        async for each in iter_items(
+            partial(api.operations.notifications, operation["id"])
+        )
     ]
-    ended = await api.operation(operation["id"])
+    ended = await api.operations.get(operation["id"])
 
     assert [(5, "begun"), (100, None)] == [
         (each["progress"], each.get("message")) for each in notifications
@@ -300,21 +311,21 @@ async def test_operation_told_of_from_outside(api: Client, device_id: str) -> No
         ended["progress"],
     )
     with pytest.raises(ApiError, match="has ended"):
-        await api.cancel_operation(operation["id"])
+        await api.operations.cancel(operation["id"])
 
 
 async def test_task(api: Client, device_id: str) -> None:
     """
     A task is made once under one key, and its operation is the device's.
     """
-    await api.put_device(device_id, tags={"at": device_id})
+    await api.devices.put(device_id, tags={"at": device_id})
     targets, key = {"tags": {"at": device_id}}, secrets.token_hex()
-    expected = await api.create_task(targets, [USERS], dryRun=True)
+    expected = await api.tasks.create(targets, [USERS], dryRun=True)
     created = [
-        await api.create_task(targets, [USERS], idempotency_key=key) for _ in "ab"
+        await api.tasks.create(targets, [USERS], idempotency_key=key) for _ in "ab"
     ]
-    paused = await api.pause_task(created[0]["id"])
-    operations = await api.operations(taskId=created[0]["id"])
+    paused = await api.tasks.pause(created[0]["id"])
+    operations = await api.operations.list(taskId=created[0]["id"])
 
     assert [device_id] == expected["deviceIds"]
     assert created[0]["id"] == created[1]["id"]
@@ -326,7 +337,7 @@ async def test_upgrade(api: Client, device_id: str) -> None:
     """
     An upgrade is made once under one key, and its device is listed.
     """
-    await api.put_device(device_id, tags={"at": device_id})
+    await api.devices.put(device_id, tags={"at": device_id})
     targets, key = {"tags": {"at": device_id}}, secrets.token_hex()
     verify = {"command": USERS, "versionPointer": "/version"}
     arguments = (
@@ -334,13 +345,13 @@ async def test_upgrade(api: Client, device_id: str) -> None:
         "2.0",
         {"download": [USERS], "apply": [USERS], "verify": verify},
     )
-    expected = await api.create_upgrade(*arguments, dryRun=True)
-    created = [await api.create_upgrade(*arguments, idempotency_key=key) for _ in "ab"]
-    paused = await api.pause_upgrade(created[0]["id"])
-    listed = await api.upgrade_devices(created[0]["id"], state="waiting")
-    resumed = await api.resume_upgrade(created[0]["id"])
-    canceled = await api.cancel_upgrade(created[0]["id"])
-    newest = await api.upgrades(limit=1)
+    expected = await api.upgrades.create(*arguments, dryRun=True)
+    created = [await api.upgrades.create(*arguments, idempotency_key=key) for _ in "ab"]
+    paused = await api.upgrades.pause(created[0]["id"])
+    listed = await api.upgrades.devices(created[0]["id"], state="waiting")
+    resumed = await api.upgrades.resume(created[0]["id"])
+    canceled = await api.upgrades.cancel(created[0]["id"])
+    newest = await api.upgrades.list(limit=1)
 
     assert [device_id] == expected["deviceIds"]
     assert created[0]["id"] == created[1]["id"] == newest["items"][0]["id"]
@@ -348,7 +359,7 @@ async def test_upgrade(api: Client, device_id: str) -> None:
         each["state"] for each in (paused, resumed, canceled)
     ]
     assert [device_id] == [each["deviceId"] for each in listed["items"]]
-    assert 1 == (await api.upgrade(created[0]["id"]))["results"]["FAIL"]
+    assert 1 == (await api.upgrades.get(created[0]["id"]))["results"]["FAIL"]
 
 
 async def test_openapi_and_health(server: Program) -> None:
@@ -368,7 +379,7 @@ async def test_refusal_names_the_field(api: Client, device_id: str) -> None:
     A refusal carries the problem: status, type, title, detail and pointer.
     """
     with pytest.raises(ApiError) as refused:
-        await api.enqueue(device_id, {"endpoint": "x", "verb": "DELETE"})
+        await api.commands.enqueue(device_id, {"endpoint": "x", "verb": "DELETE"})
     problem = refused.value
 
     assert (422, "urn:pushserver:problem:invalid") == (problem.status, problem.type)
@@ -388,7 +399,7 @@ async def test_stranger(server: Program, path: str, status: int, words: str) -> 
     """
     async with Client(server.url + path) as client:
         with pytest.raises(ApiError, match=words) as refused:
-            await client.devices()
+            await client.devices.list()
 
     assert status == refused.value.status
 
@@ -399,7 +410,7 @@ async def test_nobody_there() -> None:
     """
     async with Client("http://127.0.0.1:1", "pst_x") as client:
         with pytest.raises(Unreachable, match=r"http://127\.0\.0\.1:1"):
-            await client.devices()
+            await client.devices.list()
 
 
 async def test_needs_its_block() -> None:
@@ -407,7 +418,7 @@ async def test_needs_its_block() -> None:
     A client outside of its block says how it is used.
     """
     with pytest.raises(RuntimeError, match="async with"):
-        await Client("http://127.0.0.1:1").devices()
+        await Client("http://127.0.0.1:1").devices.list()
 
 
 def test_token_is_not_shown() -> None:

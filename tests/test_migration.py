@@ -65,14 +65,14 @@ async def fill(server: LocalServer) -> Tenant:
     """Have rows in every table."""
     await server.api("PUT", "/devices/1", {})
     await server.poll("deviceId=1")
-    await server.services.fleet.flush()
+    await server.services.write_behind.flush()
     await create_upgrade(server)
     await run_steps(server, version_result("1.0"), b'{"response":{}}', device=1)
     once = {"Idempotency-Key": "k1"}
     order = {**LOAD_USERS, "metadata": "a \\u0000 in it, a \\ and a\ttab"}
     await server.api("POST", "/devices/1/commands", order, headers=once)
     owner = await populated_tenant(await empty_tenant(server, "first"), "first", 0)
-    await server.services.fleet.flush()
+    await server.services.write_behind.flush()
     interest = StreamInterest(1, EventType.COMMAND_STATUS, START, START + 1)
     await server.services.store.stream_interests.save_interests([interest])
     return owner
@@ -113,7 +113,7 @@ async def test_a_server_goes_on(path: Path, database: str, clock: ManualClock) -
         before = [(await owner.api("GET", each)).json() for each in LISTS]
     migrate(f"sqlite:///{path}", database, nothing)
     async with running_server(database, clock, **INSIDE) as server:
-        await server.services.subscriptions.load()
+        await server.services.subscription_registry.load()
         there = Tenant(server, owner.token, owner.ids, owner.marks)
         after = [(await there.api("GET", each)).json() for each in LISTS]
         mine = f"/devices/{owner.ids['device_id']}/commands"
@@ -136,7 +136,7 @@ async def test_used_before(file: str, database: str, clock: ManualClock) -> None
         )
     migrate(file, database, nothing)
     async with running_server(database, clock, **INSIDE) as server:
-        await server.services.subscriptions.load()
+        await server.services.subscription_registry.load()
         handed_out = await server.poll("deviceId=1")
 
     assert b"" != handed_out.body
@@ -159,7 +159,7 @@ async def test_nul(path: Path, database: str, clock: ManualClock) -> None:
     """
     async with running_server(f"sqlite:///{path}", clock, **INSIDE) as server:
         await server.poll("deviceId=1")
-        await server.services.fleet.flush()
+        await server.services.write_behind.flush()
     with closing(sqlite3.connect(path)) as file, file:
         file.execute("UPDATE device_seen SET address = 'a' || char(0) || 'b'")
 
@@ -236,7 +236,7 @@ async def test_not_empty(file: str, database: str, clock: ManualClock) -> None:
     """
     async with running_server(database, clock, **INSIDE) as server:
         await server.poll("deviceId=1")
-        await server.services.fleet.flush()
+        await server.services.write_behind.flush()
     before = rows_of(database)
 
     assert "not empty" in refused(file, database)

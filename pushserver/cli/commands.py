@@ -8,7 +8,7 @@ from cyclopts import App, Parameter
 
 from pushserver.cli.context import InjectedContext
 from pushserver.cli.id_commands import add_id_commands
-from pushserver.client import Client, iter_items
+from pushserver.client import iter_items
 
 app = App(name="commands", help="List, show, cancel and retry commands.")
 
@@ -56,7 +56,9 @@ async def list_(
 ) -> int:
     """List commands, newest first."""
     async with context.client() as client:
-        commands = iter_items(client.commands, filters.limit, **filters.query_params())
+        commands = iter_items(
+            client.commands.list, filters.limit, **filters.query_params()
+        )
         await context.print_stream(commands, COLUMNS)
     return 0
 
@@ -66,14 +68,17 @@ add_id_commands(
     "command_id",
     {
         "show": (
-            Client.command,
+            lambda client, command_id: client.commands.get(command_id),
             "Show one command with its deliveries and its result.",
         ),
         "cancel": (
-            Client.cancel_command,
+            lambda client, command_id: client.commands.cancel(command_id),
             "Cancel a command that was not handed out yet.",
         ),
-        "retry": (Client.retry_command, "Enqueue a new command like this one."),
+        "retry": (
+            lambda client, command_id: client.commands.retry(command_id),
+            "Enqueue a new command like this one.",
+        ),
     },
 )
 
@@ -83,10 +88,10 @@ async def result(command_id: str, /, *, context: InjectedContext) -> int:
     """Print a result's bytes as the device posted them; with --json, as understood."""
     async with context.client() as client:
         if context.json:
-            command = await client.command(command_id)
+            command = await client.commands.get(command_id)
             context.print_json(command.get("result", {}))
         else:
-            content, _ = await client.command_result(command_id)
+            content, _ = await client.commands.result(command_id)
             sys.stdout.buffer.write(content)
             sys.stdout.flush()
     return 0

@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 from pushserver.cli.api_fields import without_none
 from pushserver.cli.context import InjectedContext, UsageError
 from pushserver.cli.id_commands import add_id_commands
-from pushserver.client import CSV, NDJSON, Client, iter_items
+from pushserver.client import CSV, NDJSON, iter_items
 
 app = App(name="devices", help="List, add, change, adopt and import devices.")
 
@@ -69,7 +69,7 @@ async def list_(
         How many at most; 0 for all.
     """
     async with context.client() as client:
-        devices = iter_items(client.devices, limit, state=state, tag=tag)
+        devices = iter_items(client.devices.list, limit, state=state, tag=tag)
         await context.print_stream(devices, COLUMNS)
     return 0
 
@@ -78,9 +78,12 @@ add_id_commands(
     app,
     "device",
     {
-        "show": (Client.device, "Show one device."),
+        "show": (
+            lambda client, device: client.devices.get(device),
+            "Show one device.",
+        ),
         "adopt": (
-            Client.adopt_device,
+            lambda client, device: client.devices.adopt(device),
             "Vouch for a device that polled by itself and is in quarantine.",
         ),
     },
@@ -97,7 +100,7 @@ async def add(
 ) -> int:
     """Create a device, or replace what is known of it."""
     async with context.client() as client:
-        context.print_fields(await client.put_device(device, **options.api_fields()))
+        context.print_fields(await client.devices.put(device, **options.api_fields()))
     return 0
 
 
@@ -111,7 +114,7 @@ async def set_(
 ) -> int:
     """Change some of a device's fields."""
     async with context.client() as client:
-        context.print_fields(await client.patch_device(device, **options.api_fields()))
+        context.print_fields(await client.devices.patch(device, **options.api_fields()))
     return 0
 
 
@@ -119,7 +122,7 @@ async def set_(
 async def remove(device: str, /, *, context: InjectedContext) -> int:
     """Remove a device; what is pending for it is canceled, its history stays."""
     async with context.client() as client:
-        await client.delete_device(device)
+        await client.devices.delete(device)
     context.print_fields({"deviceId": device, "removed": True})
     return 0
 
@@ -141,7 +144,7 @@ async def key(
         Serve the device under its key alone from now on.
     """
     async with context.client() as client:
-        context.print_fields(await client.create_device_key(device, enforce=enforce))
+        context.print_fields(await client.devices.create_key(device, enforce=enforce))
     return 0
 
 
@@ -158,7 +161,7 @@ async def import_(file: str, /, *, context: InjectedContext) -> int:
     content = _read_input(file)
     content_type = CSV if file.lower().endswith(".csv") else NDJSON
     async with context.client() as client:
-        context.print_fields(await client.import_devices(content, content_type))
+        context.print_fields(await client.devices.import_file(content, content_type))
     return 0
 
 

@@ -55,16 +55,16 @@ async def _check_server(client: Client) -> AsyncIterator[Finding]:
 
 
 async def _check_fleet(client: Client) -> list[Finding]:
-    devices = [device async for device in iter_items(client.devices)]
+    devices = [device async for device in iter_items(client.devices.list)]
     now = datetime.now(UTC)
     ids = checks.devices_to_inspect(devices, now)
     # Only a device that is asked for by itself comes with its unknown calls.
-    details = [await client.device(device_id) for device_id in ids]
+    details = [await client.devices.get(device_id) for device_id in ids]
     return [*checks.check_fleet(devices, now), *checks.check_unknown_requests(details)]
 
 
 async def _check_commands(client: Client) -> list[Finding]:
-    in_flight_pages = iter_items(client.commands, state=sorted(IN_FLIGHT))
+    in_flight_pages = iter_items(client.commands.list, state=sorted(IN_FLIGHT))
     commands = [command async for command in in_flight_pages]
     return checks.check_in_flight(commands, datetime.now(UTC))
 
@@ -72,10 +72,10 @@ async def _check_commands(client: Client) -> list[Finding]:
 async def _read_refusals(client: Client) -> dict[str, ApiError | None]:
     """Return the refusal of reading each kind of resource, None if it is allowed."""
     calls: dict[str, Callable[[], Awaitable[Json]]] = {
-        "devices": lambda: client.devices(limit=1),
-        "commands": lambda: client.commands(limit=1),
-        "results": lambda: client.results(limit=1),
-        "tokens": client.tokens,
+        "devices": lambda: client.devices.list(limit=1),
+        "commands": lambda: client.commands.list(limit=1),
+        "results": lambda: client.results.list(limit=1),
+        "tokens": client.tokens.list,
     }
     refusals: dict[str, ApiError | None] = {}
     for kind, call in calls.items():

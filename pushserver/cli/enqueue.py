@@ -136,13 +136,13 @@ async def _enqueue_command(
     fields = options.api_fields(endpoint)
     if options.file is not None:
         content = await asyncio.to_thread(options.file.read_bytes)
-        return await client.enqueue_bytes(device, content, fields, preferences)
+        return await client.commands.enqueue_bytes(device, content, fields, preferences)
     if pairs or options.body is not None:
         body = options.body
         fields["body"] = (
             parse_body(pairs) if body is None else parse_json(body, "--body")
         )
-    return await client.enqueue(device, fields, preferences)
+    return await client.commands.enqueue(device, fields, preferences)
 
 
 async def _wait_for_outcome(client: Client, command: Json, max_seconds: float) -> Json:
@@ -153,7 +153,7 @@ async def _wait_for_outcome(client: Client, command: Json, max_seconds: float) -
         command["state"] not in FINISHED and (remaining := deadline - loop.time()) > 0
     ):
         wait = min(LONG_POLL_SECONDS, math.ceil(remaining))
-        command = await client.command(command["id"], wait=wait)
+        command = await client.commands.get(command["id"], wait=wait)
         if command["state"] not in FINISHED:
             await asyncio.sleep(POLL_INTERVAL)
     return command

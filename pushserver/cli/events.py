@@ -56,7 +56,7 @@ class EventReader:
     async def read_available(self) -> AsyncGenerator[StreamMessage, None]:
         """Yield the events so far."""
         start_after = self.last_event_id or START_EVENT_ID
-        async with self.client.stream_events(
+        async with self.client.events.stream(
             last_event_id=start_after, **self.filters
         ) as stream:
             while True:
@@ -74,7 +74,7 @@ class EventReader:
         backoff = Backoff(self.context.print_note)
         while True:
             try:
-                async with self.client.stream_events(
+                async with self.client.events.stream(
                     last_event_id=self.last_event_id, **self.filters
                 ) as stream:
                     backoff.reset()

@@ -26,7 +26,9 @@ async def task_failures(client: Client, task_id: str, limit: int) -> list[Json]:
     """Return why a task's operations failed, *limit* of them at most (0: all)."""
     operations: list[Json] = []
     for status in (OperationStatus.FAILED, OperationStatus.STALE):
-        async for each in iter_items(client.operations, taskId=task_id, status=status):
+        async for each in iter_items(
+            client.operations.list, taskId=task_id, status=status
+        ):
             if limit and len(operations) == limit:
                 break
             if "retried" not in each:
@@ -47,7 +49,7 @@ async def operation_failure(client: Client, operation: Json) -> Json:
         "operationId": operation["id"],
         "status": operation["status"],
     }
-    steps = (await client.operation(operation["id"]))["steps"]
+    steps = (await client.operations.get(operation["id"]))["steps"]
     step_index = decisive_step(steps)
     if step_index is None:
         return {**summary, "error": await _last_message(client, operation["id"])}
@@ -81,7 +83,7 @@ async def step_error(client: Client, step: Json) -> Any:
 async def _command_error(client: Client, command_id: str) -> Any:
     """Return the error that a device posted, or why it cannot be read."""
     try:
-        command = await client.command(command_id)
+        command = await client.commands.get(command_id)
     except ApiError as error:
         # Operations may be read by those who may not read commands.
         return str(error)
@@ -91,6 +93,8 @@ async def _command_error(client: Client, command_id: str) -> Any:
 async def _last_message(client: Client, operation_id: str) -> str:
     """Return the message of the last notification."""
     message = ""
-    async for notification in iter_items(partial(client.notifications, operation_id)):
+    async for notification in iter_items(
+        partial(client.operations.notifications, operation_id)
+    ):
         message = notification.get("message", message)
     return message

@@ -78,7 +78,7 @@ async def begin(
     steps = await asyncio.to_thread(read_steps, options.steps)
     key = options.idempotency_key
     async with context.client() as client:
-        operation = await client.create_operation(
+        operation = await client.operations.create(
             device, steps, idempotency_key=key, **options.api_fields()
         )
         if wait is not None:
@@ -114,7 +114,7 @@ async def list_(
     filters = {"deviceId": device, "taskId": task, "status": status and status.upper()}
     async with context.client() as client:
         await context.print_stream(
-            iter_items(client.operations, limit, **filters), COLUMNS
+            iter_items(client.operations.list, limit, **filters), COLUMNS
         )
     return 0
 
@@ -123,8 +123,10 @@ async def list_(
 async def show(operation_id: str, /, *, context: InjectedContext) -> int:
     """Show one operation with its steps, what went wrong, and its notifications."""
     async with context.client() as client:
-        operation = await client.operation(operation_id)
-        notifications = iter_items(partial(client.notifications, operation_id))
+        operation = await client.operations.get(operation_id)
+        notifications = iter_items(
+            partial(client.operations.notifications, operation_id)
+        )
         await _print_operation(
             context, client, operation, [each async for each in notifications]
         )
@@ -136,7 +138,7 @@ async def cancel(operation_id: str, /, *, context: InjectedContext) -> int:
     """Cancel what waits of an operation; a step in flight runs to its end."""
     async with context.client() as client:
         await _print_operation(
-            context, client, await client.cancel_operation(operation_id)
+            context, client, await client.operations.cancel(operation_id)
         )
     return 0
 
@@ -149,7 +151,7 @@ async def _wait_until_ended(
     deadline, last_line = loop.time() + max_seconds, None
     while operation["status"] == OperationStatus.RUNNING and loop.time() < deadline:
         await asyncio.sleep(min(POLL_INTERVAL, max(0.0, deadline - loop.time())))
-        fetch = partial(client.operation, operation["id"])
+        fetch = partial(client.operations.get, operation["id"])
         operation = await retry_while_unreachable(fetch, context.print_note)
         progress_line = (
             f"{operation['stepsDone']} of {operation['stepCount']} steps done"

@@ -91,15 +91,15 @@ def _upgrade_counts(upgrade: Json) -> dict[str, int]:
 
 
 async def _upgrade_failures(client: Client, upgrade_id: str, limit: int) -> list[Json]:
-    fetch_page = partial(client.upgrade_devices, upgrade_id, result="FAIL")
+    fetch_page = partial(client.upgrades.devices, upgrade_id, result="FAIL")
     return [each async for each in iter_items(fetch_page, limit)]
 
 
 TASK_KIND = ResourceKind(
     noun="task",
     command_group="tasks",
-    fetch=Client.task,
-    fetch_page=Client.tasks,
+    fetch=lambda client, task_id: client.tasks.get(task_id),
+    fetch_page=lambda client, **filters: client.tasks.list(**filters),
     counts_by_label=_task_counts,
     counts_field="counts",
     hidden_fields=frozenset({"waiting"}),
@@ -119,8 +119,8 @@ TASK_KIND = ResourceKind(
 UPGRADE_KIND = ResourceKind(
     noun="upgrade",
     command_group="upgrades",
-    fetch=Client.upgrade,
-    fetch_page=Client.upgrades,
+    fetch=lambda client, upgrade_id: client.upgrades.get(upgrade_id),
+    fetch_page=lambda client, **filters: client.upgrades.list(**filters),
     counts_by_label=_upgrade_counts,
     counts_field="states",
     hidden_fields=frozenset(

@@ -41,7 +41,7 @@ class ResultReader:
 
     async def next_page(self, *, limit: int, wait: int | None = None) -> list[Json]:
         """Return the next results; none if none come within *wait* seconds."""
-        answer = await self.client.results(
+        answer = await self.client.results.list(
             cursor=self.cursor, limit=limit, wait=wait, **self.filters
         )
         self.cursor = answer.get("nextCursor", self.cursor)

@@ -14,7 +14,7 @@ COLUMNS = ("id", "name", "createdAt")
 async def list_(*, context: InjectedContext) -> int:
     """List the scopes that the token may know of."""
     async with context.client() as client:
-        context.print_table((await client.scopes())["items"], COLUMNS)
+        context.print_table((await client.scopes.list())["items"], COLUMNS)
     return 0
 
 
@@ -29,5 +29,5 @@ async def create(name: str, /, *, context: InjectedContext) -> int:
         Whose scope it is.
     """
     async with context.client() as client:
-        context.print_fields(await client.create_scope(name))
+        context.print_fields(await client.scopes.create(name))
     return 0

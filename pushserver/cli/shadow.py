@@ -29,7 +29,7 @@ COMMAND_COLUMNS = ("id", "deviceId", "endpoint", "state", "createdAt")
 async def show(device_id: str, /, *, context: InjectedContext) -> int:
     """Show what is desired of a device, what it reported, and how that stands."""
     async with context.client() as client:
-        _print_shadow(context, await client.shadow(device_id))
+        _print_shadow(context, await client.shadows.get(device_id))
     return 0
 
 
@@ -70,7 +70,7 @@ async def set_(
             raise UsageError("--if-match is for one device.")
         change = targets.api_fields(), parse_desired(words)
         async with context.client() as client:
-            task = await client.update_desired_of_many(
+            task = await client.shadows.update_desired_of_many(
                 *change, idempotency_key=idempotency_key, **task_options.api_fields()
             )
             return await report_created(
@@ -85,7 +85,7 @@ async def set_(
             "Say which device, or which devices: --device, --tag, or --all."
         )
     async with context.client() as client:
-        shadow = await client.update_desired(
+        shadow = await client.shadows.update_desired(
             words[0], parse_desired(words[1:]), if_match=if_match, expires_in=expires_in
         )
     _print_shadow(context, shadow)
@@ -110,7 +110,7 @@ async def refresh(device_id: str, /, *names: str, context: InjectedContext) -> i
         keys.setdefault(service, []).append(key)
     async with context.client() as client:
         context.print_table(
-            await client.refresh_shadow(device_id, keys), COMMAND_COLUMNS
+            await client.shadows.refresh(device_id, keys), COMMAND_COLUMNS
         )
     return 0
 

@@ -121,7 +121,7 @@ def _open_journal(path: Path | None) -> Journal:
 async def _import_devices(context: CliContext, plan: FleetPlan) -> None:
     lines = (msgspec.json.encode({"deviceId": str(each)}) for each in plan.ids)
     async with context.client() as client:
-        await client.import_devices(b"\n".join(lines))
+        await client.devices.import_file(b"\n".join(lines))
 
 
 async def _run_fleet(

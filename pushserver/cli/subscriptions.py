@@ -12,7 +12,7 @@ from pushserver.cli.subscription_options import (
     SubscriptionChangeArg,
     SubscriptionOptionsArg,
 )
-from pushserver.client import Client, Json, iter_items
+from pushserver.client import Json, iter_items
 from pushserver.model.subscription import WebhookFormat
 
 app = App(
@@ -29,7 +29,7 @@ DELIVERY_COLUMNS = ("id", "type", "deviceId", "state", "attempts", "nextAt", "la
 async def list_(*, context: InjectedContext) -> int:
     """List the subscriptions, oldest first."""
     async with context.client() as client:
-        subscriptions = (await client.subscriptions())["items"]
+        subscriptions = (await client.subscriptions.list())["items"]
     context.print_table(
         subscriptions if context.json else map(_to_row, subscriptions), COLUMNS
     )
@@ -66,7 +66,7 @@ async def make(
     fields = options.api_fields() | ({} if format is None else {"format": format})
     async with context.client() as client:
         _print_subscription(
-            context, await client.create_subscription(url, event, **fields)
+            context, await client.subscriptions.create(url, event, **fields)
         )
     return 0
 
@@ -84,17 +84,26 @@ add_id_commands(
     app,
     "subscription_id",
     {
-        "show": (Client.subscription, "Show one subscription, and how it does."),
+        "show": (
+            lambda client, subscription_id: client.subscriptions.get(subscription_id),
+            "Show one subscription, and how it does.",
+        ),
         "rotate": (
-            Client.rotate_secret,
+            lambda client, subscription_id: client.subscriptions.rotate_secret(
+                subscription_id
+            ),
             "Make a new secret, shown this once; the old one signs, too, for a day.",
         ),
         "enable": (
-            Client.enable_subscription,
+            lambda client, subscription_id: client.subscriptions.enable(
+                subscription_id
+            ),
             "Go on with a subscription where it stood.",
         ),
         "disable": (
-            Client.disable_subscription,
+            lambda client, subscription_id: client.subscriptions.disable(
+                subscription_id
+            ),
             "Send nothing more until it is enabled.",
         ),
     },
@@ -114,7 +123,7 @@ async def change(
     fields = patch.api_fields()
     async with context.client() as client:
         _print_subscription(
-            context, await client.update_subscription(subscription_id, **fields)
+            context, await client.subscriptions.update(subscription_id, **fields)
         )
     return 0
 
@@ -123,7 +132,7 @@ async def change(
 async def delete(subscription_id: str, /, *, context: InjectedContext) -> int:
     """Forget a subscription and what it waits for."""
     async with context.client() as client:
-        await client.delete_subscription(subscription_id)
+        await client.subscriptions.delete(subscription_id)
     context.print_fields({"id": subscription_id, "deleted": True})
     return 0
 
@@ -132,7 +141,7 @@ async def delete(subscription_id: str, /, *, context: InjectedContext) -> int:
 async def ping(subscription_id: str, /, *, context: InjectedContext) -> int:
     """Send a ping now, and tell what the receiver said; exit code 1 if it failed."""
     async with context.client() as client:
-        result = await client.ping_subscription(subscription_id)
+        result = await client.subscriptions.ping(subscription_id)
     context.print_fields(
         result if context.json else {"ok": result["ok"], **result["attempt"]}
     )
@@ -162,7 +171,7 @@ async def deliveries(
     """
 
     async def page(**filters: Any) -> Json:
-        answer = await client.deliveries(subscription_id, **filters)
+        answer = await client.subscriptions.deliveries(subscription_id, **filters)
         return (
             answer
             if context.json
@@ -182,7 +191,7 @@ async def redeliver(
 ) -> int:
     """Send one event again, as soon as can be."""
     async with context.client() as client:
-        updated = await client.redeliver(subscription_id, delivery)
+        updated = await client.subscriptions.redeliver(subscription_id, delivery)
     context.print_fields(updated if context.json else _to_delivery_row(updated))
     return 0
 
@@ -202,7 +211,7 @@ async def recover(
         Of events from this instant on (2026-11-20T13:00:00Z).
     """
     async with context.client() as client:
-        context.print_fields(await client.recover(subscription_id, since))
+        context.print_fields(await client.subscriptions.recover(subscription_id, since))
     return 0
 
 

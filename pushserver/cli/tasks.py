@@ -22,7 +22,6 @@ from pushserver.cli.task_options import (
     TargetOptions,
     TaskOptions,
 )
-from pushserver.client import Client
 
 app = App(name="tasks", help="Make, list, follow and steer tasks for many devices.")
 add_commands(
@@ -38,15 +37,15 @@ add_id_commands(
     "task_id",
     {
         "pause": (
-            Client.pause_task,
+            lambda client, task_id: client.tasks.pause(task_id),
             "Begin on no further device until the task is resumed.",
         ),
         "resume": (
-            Client.resume_task,
+            lambda client, task_id: client.tasks.resume(task_id),
             "Go on with a paused task; the failures so far are forgiven.",
         ),
         "cancel": (
-            Client.cancel_task,
+            lambda client, task_id: client.tasks.cancel(task_id),
             "Cancel a task; steps in flight run to their end.",
         ),
     },
@@ -82,7 +81,7 @@ async def make(
     steps = await asyncio.to_thread(read_steps, options.steps)
     fields = options.api_fields() | task_options.api_fields()
     async with context.client() as client:
-        task = await client.create_task(
+        task = await client.tasks.create(
             target_fields, steps, idempotency_key=options.idempotency_key, **fields
         )
         return await report_created(
@@ -103,6 +102,6 @@ async def retry(
         Also on those of which nobody knows (STALE): they may do it twice.
     """
     async with context.client() as client:
-        task = await client.retry_task(task_id, include_unknown=include_unknown)
+        task = await client.tasks.retry(task_id, include_unknown=include_unknown)
     TASK_KIND.print_resource(context, task)
     return 0

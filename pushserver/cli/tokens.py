@@ -16,7 +16,7 @@ COLUMNS = ("id", "name", "permissions", "createdAt")
 async def list_(*, context: InjectedContext) -> int:
     """List the tokens, without their secrets."""
     async with context.client() as client:
-        context.print_table((await client.tokens())["items"], COLUMNS)
+        context.print_table((await client.tokens.list())["items"], COLUMNS)
     return 0
 
 
@@ -41,7 +41,7 @@ async def create(
         subscriptions:write, tokens:write, or admin for all; may be repeated.
     """
     async with context.client() as client:
-        context.print_fields(await client.create_token(name, permission))
+        context.print_fields(await client.tokens.create(name, permission))
     return 0
 
 
@@ -49,6 +49,6 @@ async def create(
 async def revoke(token_id: str, /, *, context: InjectedContext) -> int:
     """Make a token worthless."""
     async with context.client() as client:
-        await client.revoke_token(token_id)
+        await client.tokens.revoke(token_id)
     context.print_fields({"id": token_id, "revoked": True})
     return 0

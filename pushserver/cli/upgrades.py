@@ -21,7 +21,7 @@ from pushserver.cli.task_options import (
     TargetOptions,
     TaskOptions,
 )
-from pushserver.client import Client, Json
+from pushserver.client import Json
 
 app = App(name="upgrades", help="Make, list, follow and steer upgrades of devices.")
 add_commands(
@@ -37,18 +37,21 @@ add_id_commands(
     "upgrade_id",
     {
         "pause": (
-            Client.pause_upgrade,
+            lambda client, upgrade_id: client.upgrades.pause(upgrade_id),
             "Begin with no further device until the upgrade is resumed.",
         ),
         "resume": (
-            Client.resume_upgrade,
+            lambda client, upgrade_id: client.upgrades.resume(upgrade_id),
             "Go on with a paused upgrade; the failures so far are forgiven.",
         ),
         "cancel": (
-            Client.cancel_upgrade,
+            lambda client, upgrade_id: client.upgrades.cancel(upgrade_id),
             "Cancel an upgrade; steps in flight run to their end.",
         ),
-        "retry": (Client.retry_upgrade, "Begin anew on the devices that failed."),
+        "retry": (
+            lambda client, upgrade_id: client.upgrades.retry(upgrade_id),
+            "Begin anew on the devices that failed.",
+        ),
     },
     UPGRADE_KIND.print_resource,
 )
@@ -87,7 +90,7 @@ async def make(
     }
     fields = _merge_task_options(body, task_options)
     async with context.client() as client:
-        upgrade = await client.create_upgrade(
+        upgrade = await client.upgrades.create(
             fields.pop("targets"),
             fields.pop("targetVersion", None),
             fields.pop("phases", None),

@@ -6,7 +6,8 @@ from typing import Self
 import attrs
 import msgspec
 
-from pushserver.client.transport import Json, Unreachable, translate_network_errors
+from pushserver.client.answers import Json, Unreachable
+from pushserver.client.transport import translate_network_errors
 
 
 @attrs.frozen

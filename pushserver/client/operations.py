@@ -1,18 +1,21 @@
-"""The calls of operations, their notifications, and tasks."""
+"""Calls about operations, and about tasks and upgrades, which are many of them."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import attrs
 
-from pushserver.client.transport import BaseClient, Json
+from pushserver.client.answers import Json
+from pushserver.client.transport import Transport
 
 
-@attrs.define
-class OperationCalls(BaseClient):
-    """Operations on one device, and tasks for many."""
+@attrs.frozen
+class OperationCalls:
+    """Create, list and cancel operations; read and add their notifications."""
 
-    async def create_operation(
+    _api: Transport
+
+    async def create(
         self,
         device_id: str,
         steps: Sequence[Json],
@@ -20,43 +23,74 @@ class OperationCalls(BaseClient):
         idempotency_key: str | None = None,
         **fields: Any,
     ) -> Json:
-        """Begin an operation; *fields* are its others, as the API names them."""
+        """Start an operation; *fields* are its others, as the API names them."""
         body = {"deviceId": device_id, "steps": steps, **fields}
-        return await self._call(
+        return await self._api.call(
             "POST", "operations", body=body, idempotency_key=idempotency_key
         )
 
-    async def operations(self, **filters: Any) -> Json:
+    async def list(self, **filters: Any) -> Json:
         """Return a page of operations, newest first."""
-        return await self._call("GET", "operations", params=filters)
+        return await self._api.call("GET", "operations", params=filters)
 
-    async def operation(self, operation_id: str) -> Json:
+    async def get(self, operation_id: str) -> Json:
         """Return one operation with its steps."""
-        return await self._call("GET", "operations", operation_id)
+        return await self._api.call("GET", "operations", operation_id)
 
-    async def cancel_operation(self, operation_id: str) -> Json:
-        """Cancel what waits of an operation; a step in flight runs to its end."""
-        return await self._call("POST", "operations", operation_id, "cancel")
+    async def cancel(self, operation_id: str) -> Json:
+        """Cancel the waiting steps of an operation; one in flight runs to its end."""
+        return await self._api.call("POST", "operations", operation_id, "cancel")
 
     async def add_notification(
         self, operation_id: str, progress: int, **fields: Any
     ) -> Json:
-        """Report an operation's progress (0 to 100) from outside the queue."""
-        return await self._call(
-            "POST",
-            "operations",
-            operation_id,
-            "notifications",
-            body={"progress": progress, **fields},
+        """Report an operation's progress, 0 to 100, from outside the queue."""
+        path = ("operations", operation_id, "notifications")
+        return await self._api.call(
+            "POST", *path, body={"progress": progress, **fields}
         )
 
     async def notifications(self, operation_id: str, **filters: Any) -> Json:
-        """Return a page of an operation's notifications, in the order they came."""
-        return await self._call(
-            "GET", "operations", operation_id, "notifications", params=filters
-        )
+        """Return a page of an operation's notifications, oldest first."""
+        path = ("operations", operation_id, "notifications")
+        return await self._api.call("GET", *path, params=filters)
 
-    async def create_task(
+
+@attrs.frozen
+class _RolloutCalls:
+    """The calls that tasks and upgrades have in common; `_path` is their list."""
+
+    _api: Transport
+    _path: str = attrs.field(init=False)
+
+    async def list(self, **filters: Any) -> Json:
+        """Return a page of them, newest first."""
+        return await self._api.call("GET", self._path, params=filters)
+
+    async def get(self, task_id: str) -> Json:
+        """Return one, and how far it is."""
+        return await self._api.call("GET", self._path, task_id)
+
+    async def pause(self, task_id: str) -> Json:
+        """Start on no further device until it is resumed."""
+        return await self._api.call("POST", self._path, task_id, "pause")
+
+    async def resume(self, task_id: str) -> Json:
+        """Continue one that is paused."""
+        return await self._api.call("POST", self._path, task_id, "resume")
+
+    async def cancel(self, task_id: str) -> Json:
+        """Cancel one; steps in flight run to their end."""
+        return await self._api.call("POST", self._path, task_id, "cancel")
+
+
+@attrs.frozen
+class TaskCalls(_RolloutCalls):
+    """Create tasks and change their course."""
+
+    _path: str = attrs.field(default="tasks", init=False)
+
+    async def create(
         self,
         targets: Json,
         steps: Sequence[Json],
@@ -64,33 +98,47 @@ class OperationCalls(BaseClient):
         idempotency_key: str | None = None,
         **fields: Any,
     ) -> Json:
-        """Create a task; with `dryRun` only return which devices it is for."""
+        """Create a task; with `dryRun` only return the devices it would have."""
         body = {"targets": targets, "steps": steps, **fields}
-        return await self._call(
+        return await self._api.call(
             "POST", "tasks", body=body, idempotency_key=idempotency_key
         )
 
-    async def tasks(self, **filters: Any) -> Json:
-        """Return a page of tasks, newest first."""
-        return await self._call("GET", "tasks", params=filters)
-
-    async def task(self, task_id: str) -> Json:
-        """Return one task and how far it is."""
-        return await self._call("GET", "tasks", task_id)
-
-    async def pause_task(self, task_id: str) -> Json:
-        """Start no further operation of a task until it is resumed."""
-        return await self._call("POST", "tasks", task_id, "pause")
-
-    async def resume_task(self, task_id: str) -> Json:
-        """Go on with a paused task."""
-        return await self._call("POST", "tasks", task_id, "resume")
-
-    async def cancel_task(self, task_id: str) -> Json:
-        """Cancel a task; steps in flight run to their end."""
-        return await self._call("POST", "tasks", task_id, "cancel")
-
-    async def retry_task(self, task_id: str, *, include_unknown: bool = False) -> Json:
-        """Retry the failed operations of a task."""
+    async def retry(self, task_id: str, *, include_unknown: bool = False) -> Json:
+        """Start again on devices that failed, also on those of unknown outcome."""
         body = {"includeUnknown": include_unknown}
-        return await self._call("POST", "tasks", task_id, "retry", body=body)
+        return await self._api.call("POST", "tasks", task_id, "retry", body=body)
+
+
+@attrs.frozen
+class UpgradeCalls(_RolloutCalls):
+    """Create upgrades, follow their devices and change their course."""
+
+    _path: str = attrs.field(default="upgrades", init=False)
+
+    async def create(
+        self,
+        targets: Json,
+        target_version: str,
+        phases: Json,
+        *,
+        idempotency_key: str | None = None,
+        **fields: Any,
+    ) -> Json:
+        """Create an upgrade; with `dryRun` only return the devices it would have."""
+        given = {"targets": targets, "targetVersion": target_version, "phases": phases}
+        return await self._api.call(
+            "POST",
+            "upgrades",
+            body={**given, **fields},
+            idempotency_key=idempotency_key,
+        )
+
+    async def devices(self, upgrade_id: str, **filters: Any) -> Json:
+        """Return a page of an upgrade's devices, and how far each is."""
+        path = ("upgrades", upgrade_id, "devices")
+        return await self._api.call("GET", *path, params=filters)
+
+    async def retry(self, upgrade_id: str) -> Json:
+        """Start again on the devices that failed."""
+        return await self._api.call("POST", "upgrades", upgrade_id, "retry")

@@ -4,7 +4,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
-from pushserver.client.transport import Json
+from pushserver.client.answers import Json
 
 #: The largest page that the API returns.
 MAX_PAGE_SIZE = 1000

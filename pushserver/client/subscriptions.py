@@ -1,4 +1,4 @@
-"""The calls of subscriptions, their deliveries, and the stream of events."""
+"""Calls about subscriptions and their deliveries, and the stream of events."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -7,102 +7,99 @@ from typing import Any
 
 import attrs
 
+from pushserver.client.answers import ApiError, ApiResponse, Json
 from pushserver.client.event_stream import EventStream
-from pushserver.client.transport import (
-    BASE,
-    ApiError,
-    ApiResponse,
-    BaseClient,
-    Json,
-    translate_network_errors,
-)
+from pushserver.client.transport import BASE, Transport, translate_network_errors
 
 
-@attrs.define
-class SubscriptionCalls(BaseClient):
-    """Events: posted to a URL, or read from a stream."""
+@attrs.frozen
+class SubscriptionCalls:
+    """Create, change and delete subscriptions; read and repeat their deliveries."""
 
-    async def create_subscription(
-        self, url: str, events: Sequence[str], **fields: Any
-    ) -> Json:
-        """Make a subscription; its secret is shown this once."""
-        body = {"url": url, "events": list(events), **fields}
-        return await self._call("POST", "subscriptions", body=body)
+    _api: Transport
 
-    async def subscriptions(self) -> Json:
+    async def create(self, url: str, events: Sequence[str], **fields: Any) -> Json:
+        """Create a subscription; its secret is shown only this once."""
+        body = {"url": url, "events": [*events], **fields}
+        return await self._api.call("POST", "subscriptions", body=body)
+
+    async def list(self) -> Json:
         """Return the subscriptions, oldest first."""
-        return await self._call("GET", "subscriptions")
+        return await self._api.call("GET", "subscriptions")
 
-    async def subscription(self, subscription_id: str) -> Json:
-        """Return one subscription, and how it does."""
-        return await self._call("GET", "subscriptions", subscription_id)
+    async def get(self, subscription_id: str) -> Json:
+        """Return one subscription and its health."""
+        return await self._api.call("GET", "subscriptions", subscription_id)
 
-    async def update_subscription(self, subscription_id: str, **fields: Any) -> Json:
-        """Change some of a subscription's fields; None takes a filter away."""
-        return await self._call("PATCH", "subscriptions", subscription_id, body=fields)
+    async def update(self, subscription_id: str, **fields: Any) -> Json:
+        """Change some of a subscription's fields; None removes a filter."""
+        path = ("subscriptions", subscription_id)
+        return await self._api.call("PATCH", *path, body=fields)
 
-    async def delete_subscription(self, subscription_id: str) -> None:
-        """Forget a subscription and what it waits for."""
-        await self._request("DELETE", "subscriptions", subscription_id)
+    async def delete(self, subscription_id: str) -> None:
+        """Delete a subscription and its pending deliveries."""
+        await self._api.request("DELETE", "subscriptions", subscription_id)
 
-    async def ping_subscription(self, subscription_id: str) -> Json:
-        """Have a ping sent now, and return what the receiver said."""
-        return await self._call("POST", "subscriptions", subscription_id, "ping")
+    async def ping(self, subscription_id: str) -> Json:
+        """Have a ping sent now; return how the receiver answered."""
+        return await self._api.call("POST", "subscriptions", subscription_id, "ping")
 
     async def rotate_secret(self, subscription_id: str) -> Json:
-        """Make a new secret; it is shown this once."""
-        return await self._call(
-            "POST", "subscriptions", subscription_id, "secret", "rotate"
-        )
+        """Create a new secret; it is shown only this once."""
+        path = ("subscriptions", subscription_id, "secret", "rotate")
+        return await self._api.call("POST", *path)
 
-    async def enable_subscription(self, subscription_id: str) -> Json:
-        """Go on with a subscription where it stood."""
-        return await self._call("POST", "subscriptions", subscription_id, "enable")
+    async def enable(self, subscription_id: str) -> Json:
+        """Continue a subscription where it stopped."""
+        return await self._api.call("POST", "subscriptions", subscription_id, "enable")
 
-    async def disable_subscription(self, subscription_id: str) -> Json:
-        """Have nothing more sent until it is enabled."""
-        return await self._call("POST", "subscriptions", subscription_id, "disable")
+    async def disable(self, subscription_id: str) -> Json:
+        """Deliver nothing more until the subscription is enabled."""
+        return await self._api.call("POST", "subscriptions", subscription_id, "disable")
 
     async def deliveries(self, subscription_id: str, **filters: Any) -> Json:
         """Return a page of a subscription's deliveries, newest events first."""
-        return await self._call(
-            "GET", "subscriptions", subscription_id, "deliveries", params=filters
-        )
+        path = ("subscriptions", subscription_id, "deliveries")
+        return await self._api.call("GET", *path, params=filters)
 
     async def redeliver(self, subscription_id: str, delivery_id: str) -> Json:
-        """Have one event sent again."""
-        path = "subscriptions", subscription_id, "deliveries", delivery_id, "redeliver"
-        return await self._call("POST", *path)
+        """Deliver one event again."""
+        path = ("subscriptions", subscription_id, "deliveries", delivery_id)
+        return await self._api.call("POST", *path, "redeliver")
 
     async def recover(self, subscription_id: str, since: str) -> Json:
-        """Have everything sent again that was given up of events since an instant."""
-        return await self._call(
-            "POST", "subscriptions", subscription_id, "recover", body={"since": since}
-        )
+        """Deliver again all dead-lettered events since an instant."""
+        path = ("subscriptions", subscription_id, "recover")
+        return await self._api.call("POST", *path, body={"since": since})
+
+
+@attrs.frozen
+class EventCalls:
+    """Read events as they happen."""
+
+    _api: Transport
 
     @asynccontextmanager
-    async def stream_events(
+    async def stream(
         self, *, last_event_id: str | None = None, **filters: Any
     ) -> AsyncIterator[EventStream]:
         """
-        Open a stream of events: those after *last_event_id*, or from now on.
+        Open a stream of the events after *last_event_id*, or from now on.
 
         Raises:
             ApiError: the server refuses.
-            Unreachable: it cannot be reached.
+            Unreachable: the server cannot be reached.
         """
+        transport, server = self._api, self._api.server
         headers = {} if last_event_id is None else {"Last-Event-ID": last_event_id}
-        path = f"{BASE}/events"
-        with translate_network_errors(self.server):
-            response = await self._start_request(
-                "GET", path, params=filters, headers=headers
+        with translate_network_errors(server):
+            response = await transport.start_request(
+                "GET", f"{BASE}/events", params=filters, headers=headers
             )
         async with response:
             if response.status != HTTPStatus.OK:
-                with translate_network_errors(self.server):
+                with translate_network_errors(server):
                     content = await response.read()
-                error_answer = ApiResponse(
-                    response.status, response.headers.copy(), content
-                )
-                raise ApiError(error_answer.status, error_answer.json())
-            yield EventStream(self.server, response.content.iter_any(), last_event_id)
+                answer = ApiResponse(response.status, response.headers.copy(), content)
+                raise ApiError(answer.status, answer.json())
+            yield EventStream(server, response.content.iter_any(), last_event_id)

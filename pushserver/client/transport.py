@@ -1,4 +1,4 @@
-"""HTTP for the client: the session, responses and errors."""
+"""Sends the client's requests over one HTTP session."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from io import BytesIO
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import quote
 
 import aiohttp
@@ -14,102 +14,68 @@ import attrs
 import msgspec
 from yarl import URL
 
-Json = dict[str, Any]
+from pushserver.client.answers import ApiError, ApiResponse, Json, Unreachable
+
+#: Query parameters; those that are None are left out, and a sequence repeats the name.
 QueryParams = Mapping[str, str | int | bool | Sequence[str] | None]
 
+#: Prefix of every path of the API.
 BASE = "/api/v1"
 #: Seconds without a byte after which the server counts as gone.
 READ_TIMEOUT = 60
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
-class ClientError(Exception):
-    """Base of the errors of a call."""
-
-
-class Unreachable(ClientError):
-    """The server cannot be reached, or disconnected before it had answered."""
-
-
-class ApiError(ClientError):
-    """The server refused; the fields are those of its problem document."""
-
-    def __init__(self, status: int, problem: Mapping[str, Any]) -> None:
-        self.status = status
-        self.type = str(problem.get("type", "about:blank"))
-        self.title = str(problem.get("title", f"HTTP {status}"))
-        self.detail = str(problem.get("detail", ""))
-        self.pointer: str | None = problem.get("pointer")
-        location = f" ({self.pointer})" if self.pointer else ""
-        super().__init__((self.detail or self.title) + location)
-
-    @property
-    def is_transient(self) -> bool:
-        """Whether the same call may succeed a moment later."""
-        busy = HTTPStatus.TOO_MANY_REQUESTS
-        return self.status == busy or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
-
-
-@attrs.frozen
-class ApiResponse:
-    """A response: the status, the headers and the body's bytes."""
-
-    status: int
-    headers: Mapping[str, str]
-    content: bytes
-
-    def json(self) -> Json:
-        """Return the decoded body; one without JSON is an ApiError."""
-        try:
-            return msgspec.json.decode(self.content, type=dict[str, Any])
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            detail = f"HTTP {self.status} without JSON. Is a pushserver there?"
-            raise ApiError(self.status, {"detail": detail}) from None
-
-
 @attrs.define
-class BaseClient:
-    """One server and one token; to be used in an `async with` block."""
+class Transport:
+    """A session with one server, authenticated by one token, between open and close."""
 
     server: str
     token: str | None = attrs.field(default=None, repr=False)
     _session: aiohttp.ClientSession | None = attrs.field(default=None, init=False)
 
-    async def __aenter__(self) -> Self:
+    def open(self) -> None:
+        """Start the session."""
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         self._session = aiohttp.ClientSession(headers=headers)
-        return self
 
-    async def __aexit__(self, *exc: object) -> None:
+    async def close(self) -> None:
+        """Close the session."""
         if self._session:
             await self._session.close()
 
-    async def _call(
-        self, method: str, *segments: str, body: Any = None, **options: Any
-    ) -> Json:
-        """Send a call with a JSON *body*, if any, and return the JSON of its answer."""
-        if body is not None:
-            options["content"] = msgspec.json.encode(body)
-        return (await self._request(method, *segments, **options)).json()
+    async def call(self, method: str, *path: str, **options: Any) -> Json:
+        """Send a request to a path of the API; return the JSON of its answer."""
+        return (await self.request(method, *path, **options)).json()
 
-    async def _request(
+    async def request(
         self,
         method: str,
-        *segments: str,
+        *path: str,
+        body: Any = None,
         idempotency_key: str | None = None,
         headers: Mapping[str, str] = _EMPTY,
         **options: Any,
     ) -> ApiResponse:
-        """Send a call to the path of *segments*; raise ApiError if it is refused."""
-        path = "/".join((BASE, *map(_quote_segment, segments)))
+        """
+        Send *body* as JSON, or what the *options* of `send` say, to a path of the API.
+
+        Raises:
+            ApiError: the server refuses.
+            Unreachable: the server cannot be reached.
+        """
+        if body is not None:
+            options["content"] = msgspec.json.encode(body)
         if idempotency_key:
             headers = {**headers, "Idempotency-Key": idempotency_key}
-        answer = await self._send(method, path, headers=headers, **options)
+        # The server judges what the segments name.
+        url_path = "".join(f"/{quote(str(segment), safe='')}" for segment in path)
+        answer = await self.send(method, BASE + url_path, headers=headers, **options)
         if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
             raise ApiError(answer.status, answer.json())
         return answer
 
-    async def _send(
+    async def send(
         self,
         method: str,
         path: str,
@@ -120,9 +86,17 @@ class BaseClient:
         headers: Mapping[str, str] = _EMPTY,
         wait: int | None = None,
     ) -> ApiResponse:
+        """
+        Send a request and return the answer, whatever its status.
+
+        The server may take *wait* seconds longer than usual to answer.
+
+        Raises:
+            Unreachable: the server cannot be reached.
+        """
         content_headers = {"Content-Type": content_type} if content is not None else {}
         with translate_network_errors(self.server):
-            response = await self._start_request(
+            response = await self.start_request(
                 method,
                 path,
                 params=params,
@@ -134,7 +108,7 @@ class BaseClient:
                 content = await response.read()
                 return ApiResponse(response.status, response.headers.copy(), content)
 
-    async def _start_request(
+    async def start_request(
         self,
         method: str,
         path: str,
@@ -143,7 +117,7 @@ class BaseClient:
         read_timeout: float = READ_TIMEOUT,
         **options: Any,
     ) -> aiohttp.ClientResponse:
-        """Send a request; return the answer as soon as its header is there."""
+        """Send a request; return the response as soon as its headers are there."""
         if self._session is None:
             raise RuntimeError("Use the client in an `async with` block.")
         url = URL(self.server.rstrip("/") + path, encoded=True)
@@ -160,10 +134,10 @@ class BaseClient:
 @contextmanager
 def translate_network_errors(server: str) -> Iterator[None]:
     """
-    Translate errors of the network that the block raises.
+    Translate network errors of the block.
 
     Raises:
-        Unreachable: *server* cannot be reached, or disconnected.
+        Unreachable: *server* cannot be reached, or went away.
     """
     try:
         yield
@@ -171,13 +145,8 @@ def translate_network_errors(server: str) -> Iterator[None]:
         raise Unreachable(_unreachable_message(server, error)) from error
 
 
-def _quote_segment(name: str) -> str:
-    """Return *name* quoted for a path; the server checks whether it is valid."""
-    return quote(str(name), safe="")
-
-
 def _query_pairs(params: QueryParams) -> list[tuple[str, str]]:
-    """Return the given *params* as pairs; a sequence repeats its name."""
+    """Return the names and values to send."""
     pairs: list[tuple[str, str]] = []
     for name, value in params.items():
         if isinstance(value, bool):
@@ -190,7 +159,7 @@ def _query_pairs(params: QueryParams) -> list[tuple[str, str]]:
 
 
 def _unreachable_message(server: str, error: Exception) -> str:
-    """Return in one line why *server* cannot be reached."""
+    """Say in one line why *server* cannot be reached."""
     reason = str(error) or type(error).__name__
     if isinstance(error, aiohttp.ClientConnectorError) and error.errno:
         known = error.errno > 0

@@ -21,15 +21,14 @@ async def get_or_adopt_device(
         Conflict: it is adopted in another scope.
         Unavailable: the store is away.
     """
-    device = fleet.find(token.scope_id, identity.device_id)
-    if device is not None and device.is_adopted:
-        return device
+    devices, scope_id = fleet.devices, token.scope_id
+    if devices.has_adopted(scope_id, identity.device_id):
+        return devices.get(scope_id, identity.device_id)
     if token.has_permission(Permission.DEVICES_WRITE):
-        device, _ = await fleet.adopt(token.scope_id, identity)
+        device, _ = await fleet.adopt(scope_id, identity)
         return device
     # Another server may have adopted it just now.
     await cluster_sync.catch_up()
-    device = fleet.find(token.scope_id, identity.device_id)
-    if device is None or not device.is_adopted:
+    if not devices.has_adopted(scope_id, identity.device_id):
         raise NotFound(f"There is no adopted device {identity.external_id}.")
-    return device
+    return devices.get(scope_id, identity.device_id)

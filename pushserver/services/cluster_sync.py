@@ -5,9 +5,9 @@ import asyncio
 import attrs
 
 from pushserver.model.change_notice import ChangeNotice
+from pushserver.services.device_sync import DeviceSync
 from pushserver.services.event_interest import EventInterest
-from pushserver.services.fleet_admin import FleetAdmin
-from pushserver.services.subscriptions import Subscriptions
+from pushserver.services.subscription_registry import SubscriptionRegistry
 from pushserver.services.tokens import Tokens
 from pushserver.storage.base import Store
 
@@ -42,9 +42,9 @@ class ClusterSync:
     """
 
     store: Store
-    fleet: FleetAdmin
+    device_sync: DeviceSync
     tokens: Tokens
-    subscriptions: Subscriptions
+    subscriptions: SubscriptionRegistry
     event_interest: EventInterest
     wakeup: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
     _stale: StaleCaches = attrs.field(factory=StaleCaches, init=False)
@@ -81,7 +81,7 @@ class ClusterSync:
 
     def on_seen(self, notice: ChangeNotice) -> None:
         """Take over what others saw of devices; read those again that are not known."""
-        unknown = {*self.fleet.on_devices_seen(notice.seen)}
+        unknown = {*self.device_sync.on_devices_seen(notice.seen)}
         if unknown:
             self._mark_stale(StaleCaches(devices=unknown))
 
@@ -118,7 +118,7 @@ class ClusterSync:
         if stale.tokens:
             await self.tokens.refresh()
         if stale.devices is None or stale.devices:
-            await self.fleet.refresh(stale.devices)
+            await self.device_sync.refresh(stale.devices)
         if stale.subscriptions:
             await self.subscriptions.refresh()
             await self.event_interest.load()

@@ -11,8 +11,8 @@ from pushserver.model.event import CommandPayload, Event
 from pushserver.model.parsed_result import ParsedResult
 from pushserver.model.state import CommandState
 from pushserver.model.subscription import Subscription, WebhookFormat
-from pushserver.services.device_directory import DeviceDirectory
 from pushserver.services.device_protocols import DeviceProtocols
+from pushserver.services.device_registry import DeviceRegistry
 from pushserver.storage.history import CommandHistory
 
 
@@ -21,7 +21,7 @@ class EventRenderer:
     """Renders events; a device's result is read from the store at that time."""
 
     history: CommandHistory
-    devices: DeviceDirectory
+    devices: DeviceRegistry
     protocols: DeviceProtocols
 
     async def render(self, subscription: Subscription, event: Event) -> bytes:

@@ -1,12 +1,12 @@
-"""The fleet as administrators see it: adopt, change, import, give keys, delete."""
+"""What administrators do with devices: adopt, change, import, give keys, delete."""
 
 import asyncio
 from collections.abc import Collection, Iterable, Mapping
-from itertools import islice
 from typing import Any
 
 import attrs
 
+from pushserver.clock import Clock
 from pushserver.errors import Conflict
 from pushserver.model.changes import Changes
 from pushserver.model.device import (
@@ -18,37 +18,43 @@ from pushserver.model.device import (
 )
 from pushserver.model.lane import Lane
 from pushserver.model.transitions import end_other_scopes, end_waiting
-from pushserver.services.device_registry import BATCH_SIZE
+from pushserver.services.batches import batches
+from pushserver.services.device_registry import DeviceRegistry
 from pushserver.services.device_sync import SCOPE_FIELDS, DeviceSync
 from pushserver.services.lanes import Lanes
+from pushserver.storage.base import Store
 from pushserver.storage.commands import PriorState
 
 
 @attrs.frozen(kw_only=True)
 class ImportSummary:
-    """What an import did, in devices."""
+    """How many devices an import created, updated and left unchanged."""
 
     created: int
     updated: int
     unchanged: int
 
 
-@attrs.define(eq=False, repr=False)
-class FleetAdmin(DeviceSync):
-    """What may be done with devices, on top of meeting and finding them."""
+@attrs.frozen(repr=False)
+class FleetAdmin:
+    """Changes devices in the store, and only then in memory."""
 
-    lanes: Lanes = attrs.field(kw_only=True)
+    store: Store
+    clock: Clock
+    lanes: Lanes
+    devices: DeviceRegistry
+    device_sync: DeviceSync
 
     async def adopt(
         self, scope_id: int, identity: DeviceIdentity
     ) -> tuple[Device, bool]:
         """
-        Vouch for a device, known or not; tell whether that was new.
+        Adopt a device, known or not; tell whether it was not adopted before.
 
         Raises:
-            Conflict: it is adopted in another scope.
+            Conflict: another scope has adopted it.
         """
-        device = self.find(scope_id, identity.device_id)
+        device = self.devices.find(scope_id, identity.device_id)
         if device is not None and device.is_adopted:
             return device, False
         return await self._adopt(scope_id, identity, {})
@@ -60,7 +66,7 @@ class FleetAdmin(DeviceSync):
         Create or replace a device; tell whether it was created.
 
         Raises:
-            Conflict: it is adopted in another scope.
+            Conflict: another scope has adopted it.
         """
         blank: dict[str, Any] = {"name": None, "tags": {}, "hold": None}
         return await self._adopt(scope_id, identity, {**blank, **settings})
@@ -72,35 +78,35 @@ class FleetAdmin(DeviceSync):
         Change some of a device's settings.
 
         Raises:
-            NotFound: it is not known in the scope.
+            NotFound: the scope does not have it.
         """
-        async with self._write_lock:
-            await self._reload_before_write([device_id])
-            identity = self.get(scope_id, device_id).identity
+        async with self.devices.write_lock:
+            await self.device_sync.reload_before_write([device_id])
+            identity = self.devices.get(scope_id, device_id).identity
             await self._save_settings(scope_id, {identity: settings})
-        return self._devices[device_id]
+        return self.devices.get(scope_id, device_id)
 
     async def _adopt(
         self, scope_id: int, identity: DeviceIdentity, settings: Mapping[str, Any]
     ) -> tuple[Device, bool]:
         new = await self._adopt_all(scope_id, {identity: settings})
-        return self._devices[identity.device_id], identity.device_id in new
+        device = self.devices.get(scope_id, identity.device_id)
+        return device, identity.device_id in new
 
     async def _adopt_all(
         self, scope_id: int, settings: Mapping[DeviceIdentity, Mapping[str, Any]]
     ) -> Collection[int]:
         """
-        Adopt or change many; return those that were not adopted before.
+        Adopt or change devices; return the ids that were not adopted before.
 
-        They are written in pieces, so that a door command waits for no more than one.
+        They are written in batches: a door command waits for one at the most.
         """
-        async with self._write_lock:
+        async with self.devices.write_lock:
             device_ids = [identity.device_id for identity in settings]
-            await self._reload_before_write(device_ids)
+            await self.device_sync.reload_before_write(device_ids)
             self._check_identities(settings)
             new = await self._claim(scope_id, device_ids)
-            for start in range(0, len(settings), BATCH_SIZE):
-                batch = islice(settings.items(), start, start + BATCH_SIZE)
+            for batch in batches(list(settings.items())):
                 adopted = {i: {"state": DeviceState.ADOPTED, **s} for i, s in batch}
                 await self._save_settings(scope_id, adopted)
         return new
@@ -108,7 +114,7 @@ class FleetAdmin(DeviceSync):
     def _check_identities(self, identities: Iterable[DeviceIdentity]) -> None:
         """Refuse a device whose number stands for another; see `derive_identity`."""
         for identity in identities:
-            device = self._devices.get(identity.device_id)
+            device = self.devices.find_in_any_scope(identity.device_id)
             if device is not None and device.identity != identity:
                 raise Conflict(
                     f"Device {identity.external_id} cannot be told from device"
@@ -117,13 +123,16 @@ class FleetAdmin(DeviceSync):
 
     async def _claim(self, scope_id: int, device_ids: Iterable[int]) -> Collection[int]:
         """
-        See that no other scope has these devices, or anything waiting for them.
+        Return the ids that the scope has not adopted yet.
 
-        Return those that this one did not have, either.
+        What other scopes left waiting for these devices ends.
+
+        Raises:
+            Conflict: another scope has adopted one of them.
         """
-        new = [i for i in device_ids if not self.has_adopted(scope_id, i)]
+        new = [i for i in device_ids if not self.devices.has_adopted(scope_id, i)]
         for device_id in new:
-            device = self._devices.get(device_id)
+            device = self.devices.find_in_any_scope(device_id)
             if device is not None and device.is_adopted:
                 raise Conflict(
                     f"Device {device.external_id} is adopted in another scope."
@@ -144,19 +153,19 @@ class FleetAdmin(DeviceSync):
     async def _save_settings(
         self, scope_id: int, settings: Mapping[DeviceIdentity, Mapping[str, Any]]
     ) -> None:
-        """Write first; only then do the devices in memory change."""
+        """Save the changed devices, then bring the changes into memory."""
         current = {i: self._device_or_blank(scope_id, i) for i in settings}
         updated = [attrs.evolve(current[i], **given) for i, given in settings.items()]
         await self.store.save_devices(updated)
         for device in updated:
             identity = device.identity
-            new = current[identity] is not self._devices.get(device.device_id)
-            names = ("scope_id", *SCOPE_FIELDS) if new else ()
-            self._apply_fields(device, (*names, *settings[identity]))
+            known = self.devices.find_in_any_scope(device.device_id)
+            names = () if current[identity] is known else ("scope_id", *SCOPE_FIELDS)
+            self.devices.update(device, (*names, *settings[identity]))
 
     def _device_or_blank(self, scope_id: int, identity: DeviceIdentity) -> Device:
-        """Return the device; if it comes from elsewhere, what was seen of it alone."""
-        device = self._devices.get(identity.device_id)
+        """Return the device; from another scope only what was seen of it."""
+        device = self.devices.find_in_any_scope(identity.device_id)
         if device is not None and device.scope_id == scope_id:
             return device
         blank = Device(
@@ -179,13 +188,13 @@ class FleetAdmin(DeviceSync):
         Create or change many devices; fields that a row leaves out stay.
 
         Raises:
-            Conflict: one is adopted in another scope; nothing was changed.
+            Conflict: another scope has adopted one of them; nothing was changed.
         """
         changed = {
             i: row
             for i, row in rows.items()
-            if not self.has_adopted(scope_id, i.device_id)
-            or self._has_changes(i.device_id, row)
+            if not self.devices.has_adopted(scope_id, i.device_id)
+            or self._has_changes(scope_id, i.device_id, row)
         }
         created = await self._adopt_all(scope_id, changed)
         return ImportSummary(
@@ -194,20 +203,22 @@ class FleetAdmin(DeviceSync):
             unchanged=len(rows) - len(changed),
         )
 
-    def _has_changes(self, device_id: int, row: Mapping[str, Any]) -> bool:
-        device = self._devices[device_id]
+    def _has_changes(
+        self, scope_id: int, device_id: int, row: Mapping[str, Any]
+    ) -> bool:
+        device = self.devices.get(scope_id, device_id)
         return any(getattr(device, name) != value for name, value in row.items())
 
     async def make_key(self, scope_id: int, device_id: int, *, enforce: bool) -> str:
         """
-        Give the device a new key; the one before stays valid until this is used.
+        Give the device a new key; the old one stays valid until the new one is used.
 
         Raises:
-            NotFound: the device is not known in the scope.
+            NotFound: the scope does not have the device.
         """
-        async with self._write_lock:
-            await self._reload_before_write([device_id])
-            device, key = self.get(scope_id, device_id), new_device_key()
+        async with self.devices.write_lock:
+            await self.device_sync.reload_before_write([device_id])
+            device, key = self.devices.get(scope_id, device_id), new_device_key()
             enforced = enforce or device.key_enforced or not device.polled_without_key
             settings = {
                 "key_hash": hash_secret(key),
@@ -219,10 +230,10 @@ class FleetAdmin(DeviceSync):
 
     async def delete(self, scope_id: int, device_id: int) -> None:
         """
-        Forget a device and end what waits for it; its history stays.
+        Delete a device and end its waiting commands; its history stays.
 
         Raises:
-            NotFound: it is not known in the scope.
+            NotFound: the scope does not have it.
         """
 
         def decide(lane: Lane, changes: Changes, _prior: PriorState) -> None:
@@ -231,10 +242,9 @@ class FleetAdmin(DeviceSync):
             for command in [c for c in lane.waiting if c.scope_id == scope_id]:
                 end_waiting(lane, command, changes, now=now)
 
-        async with self._write_lock:
-            await self._reload_before_write([device_id])
-            self.get(scope_id, device_id)
+        async with self.devices.write_lock:
+            await self.device_sync.reload_before_write([device_id])
+            self.devices.get(scope_id, device_id)
             await self.lanes.change(device_id, decide)
             await self.store.delete_device(device_id)
-            self._forget(device_id)
-            self.holds.release(device_id)
+            self.device_sync.forget(device_id)

@@ -1,7 +1,6 @@
-"""Which addresses the names of receivers have now.
+"""Resolves the host names of receivers.
 
-Names are looked up in threads of their own: some that nobody answers for would take up
-all that asyncio shares among everybody.
+Each lookup has a thread of its own: slow ones would exhaust asyncio's shared pool.
 """
 
 import asyncio
@@ -14,22 +13,22 @@ from functools import partial
 
 import attrs
 
-#: A name that is not resolved by then (seconds) counts as one that does not resolve.
+#: Seconds after which a name counts as unresolvable.
 LOOKUP_TIMEOUT = 5.0
-#: For so long (seconds) a name that did not resolve is not looked up again.
+#: Seconds for which an unresolvable name is not looked up again.
 NEGATIVE_TTL = 5.0
-#: So many names are looked up at the same time.
+#: Names looked up at the same time.
 MAX_CONCURRENT_LOOKUPS = 64
-#: More names than these are not remembered.
+#: Unresolvable names that are remembered.
 MAX_NEGATIVE_ENTRIES = 1000
 
-#: Families, and addresses in their usual form.
+#: Families, and addresses in canonical form.
 ResolvedAddresses = Sequence[tuple[socket.AddressFamily, str]]
 
 
 @attrs.define(eq=False)
 class NameResolver:
-    """Looks names up, each once at a time, however many ask for it."""
+    """Resolves names; concurrent calls for one name share a lookup."""
 
     _lookups: dict[str, asyncio.Task[ResolvedAddresses]] = attrs.field(
         factory=dict, init=False
@@ -41,10 +40,10 @@ class NameResolver:
 
     async def resolve(self, host: str) -> ResolvedAddresses:
         """
-        Return what a name or an address resolves to.
+        Return the addresses of a name; an address is its own.
 
         Raises:
-            gaierror: to nothing, or it takes too long.
+            gaierror: the name does not resolve, or not in time.
         """
         literal = _parse_literal(host)
         if literal is not None:
@@ -77,7 +76,7 @@ class NameResolver:
 
         def run_lookup() -> None:
             addresses = _lookup_addresses(host)
-            # The server may have stopped by now: nobody waits for a thread like this.
+            # The loop may be closed: a stopping server does not wait for lookups.
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(set_addresses, addresses)
 
@@ -101,7 +100,7 @@ def _parse_literal(host: str) -> tuple[socket.AddressFamily, str] | None:
 
 
 def _lookup_addresses(host: str) -> ResolvedAddresses:
-    """Ask the machine, which takes its time; return nothing if it knows nothing."""
+    """Ask the system's resolver, which blocks; return () if it knows no address."""
     try:
         entries = socket.getaddrinfo(
             host, None, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG

@@ -1,4 +1,4 @@
-"""Which devices come and go, and which are not what they say, told as events."""
+"""Publishes when devices come online, go offline, or fail to prove their identity."""
 
 import asyncio
 import heapq
@@ -13,32 +13,36 @@ from pushserver.model.device import Device
 from pushserver.model.event import DevicePayload, EventType
 from pushserver.model.lane import Lane
 from pushserver.model.queue_status import EMPTY_QUEUE
-from pushserver.services.device_registry import DeviceEvent
-from pushserver.services.fleet_admin import FleetAdmin
+from pushserver.services.device_events import DeviceEvent, DeviceEventBuffer
+from pushserver.services.device_registry import DeviceRegistry
+from pushserver.services.held_polls import HeldPolls
 from pushserver.services.lanes import Lanes
 from pushserver.storage.base import Store
 from pushserver.storage.commands import PriorState
 
-#: Who is only there because it is at work is looked at again so soon (microseconds).
+#: Delay before rechecking a device that is online only because of a command in flight
+#: or a held poll (microseconds).
 _RECHECK_AFTER = 2 * SECOND
-#: A server that died is taken over from within this; who went meanwhile is told then.
+#: Another server takes over from one that died within this (microseconds).
 _TAKEOVER_WINDOW = 15 * SECOND
 
 
 @attrs.define(eq=False)
 class OnlineMonitor:
     """
-    Tells who came and who went. `default_hold` is the server's, in microseconds.
+    Publishes the events of devices. `default_hold` is in microseconds.
 
-    After a start, who was there when the server stopped is still taken to be there, so
-    that who does not come back is missed. Of several servers over one store the one
-    that leads tells who comes and goes; each tells what was odd to it.
+    After a start, devices that were online when the server stopped count as online, so
+    that a device that stays away is reported offline. Of several servers over one
+    store, the leader publishes online and offline; each publishes what else it saw.
     """
 
     store: Store
     clock: Clock
     lanes: Lanes
-    fleet: FleetAdmin
+    devices: DeviceRegistry
+    device_events: DeviceEventBuffer
+    holds: HeldPolls
     default_hold: int
     _online_ids: set[int] = attrs.field(factory=set, init=False)
     _timers: list[tuple[int, int]] = attrs.field(factory=list, init=False)
@@ -46,15 +50,15 @@ class OnlineMonitor:
     _is_watching: bool = attrs.field(default=False, init=False)
 
     def restore(self) -> None:
-        """Take for present who was present when the last device was seen."""
+        """Take for online the devices that were online when the server stopped."""
         stopped = max((d.last_seen_at or 0 for d in self._adopted()), default=0)
         self._assume_online_at(stopped)
 
     def _adopted(self) -> Iterable[Device]:
-        return (device for device in self.fleet if device.is_adopted)
+        return (device for device in self.devices if device.is_adopted)
 
     def _assume_online_at(self, at: int) -> None:
-        """Take for present who was present at the instant *at*."""
+        """Take for online the devices that were online at the instant *at*."""
         self._is_watching = True
         self._online_ids.clear()
         self._timers.clear()
@@ -66,39 +70,41 @@ class OnlineMonitor:
 
     async def publish_changes(self) -> int:
         """
-        Tell who came and who went since the last time; return how many.
+        Publish what happened since the last call; return how many events.
 
         Raises:
-            Unavailable: the store is away; what is not told yet is told the next time.
+            Unavailable: the store is away; the next call publishes the rest.
         """
         transitions = (
             await self._find_transitions() if self.store.is_leader else self._stand_by()
         )
-        events = [*self._unpublished, *transitions, *self.fleet.take_device_events()]
+        events = [*self._unpublished, *transitions, *self.device_events.take()]
         self._unpublished = []
         await self._publish_all(events)
         return len(events)
 
     async def _find_transitions(self) -> list[DeviceEvent]:
-        """Return who came and who went."""
+        """Return the online and offline events since the last call."""
         now = self.clock.now()
         if not self._is_watching:
             self._assume_online_at(now - _TAKEOVER_WINDOW)
         departed = await self._find_departed(now)
-        arrived = [d for d in self.fleet.take_arrivals() if self._mark_online(d, now)]
+        arrived = [
+            d for d in self.device_events.take_arrivals() if self._mark_online(d, now)
+        ]
         return [
             *(DeviceEvent(d, EventType.DEVICE_ONLINE, now, None) for d in arrived),
             *(DeviceEvent(d, EventType.DEVICE_OFFLINE, now, None) for d in departed),
         ]
 
     def _stand_by(self) -> list[DeviceEvent]:
-        """Leave it to the server that leads."""
+        """Leave online and offline to the leader."""
         self._is_watching = False
-        self.fleet.take_arrivals()
+        self.device_events.take_arrivals()
         return []
 
     def _mark_online(self, device: Device, now: int) -> bool:
-        """Note a device that was seen; tell whether it had been away."""
+        """Note that a device polled; tell whether it was offline before."""
         if not device.is_adopted or device.device_id in self._online_ids:
             return False
         self._online_ids.add(device.device_id)
@@ -106,7 +112,7 @@ class OnlineMonitor:
         return True
 
     def _set_timer(self, device: Device, now: int) -> None:
-        """Look after *device* when it would be away if it came no more."""
+        """Check *device* when it would be offline if it did not poll again."""
         at = max(now, device.last_seen_at or 0) + device.offline_after(
             self.default_hold
         )
@@ -127,7 +133,7 @@ class OnlineMonitor:
             device_id = device.device_id
             if statuses.get(
                 device_id, EMPTY_QUEUE
-            ).in_flight or self.fleet.holds.find_waiting(device_id):
+            ).in_flight or self.holds.find_waiting(device_id):
                 heapq.heappush(self._timers, (now + _RECHECK_AFTER, device_id))
             else:
                 self._online_ids.discard(device_id)
@@ -135,11 +141,11 @@ class OnlineMonitor:
         return departed
 
     def _pop_overdue(self, now: int) -> Sequence[Device]:
-        """Return whose polls are missing, and look after the others again."""
+        """Return the devices whose polls are missing; set new timers for the others."""
         overdue = []
         while self._timers and self._timers[0][0] <= now:
             _, device_id = heapq.heappop(self._timers)
-            device = self.fleet.find_in_any_scope(device_id)
+            device = self.devices.find_in_any_scope(device_id)
             if device is None or not device.is_adopted:
                 self._online_ids.discard(device_id)
             elif device.is_online(now, self.default_hold):

@@ -15,14 +15,19 @@ from pushserver.model.command_request import (
     Step,
     StepRef,
 )
-from pushserver.model.idempotency import IdempotencyRecord
 from pushserver.model.ids import IdGenerator
 from pushserver.model.lane import Lane
 from pushserver.model.operation import Operation
 from pushserver.model.transitions import cancel_operation, enqueue_step
-from pushserver.services.fleet_admin import FleetAdmin
+from pushserver.services.device_registry import DeviceRegistry
+from pushserver.services.device_sync import DeviceSync
+from pushserver.services.idempotency import (
+    IdempotentRequest,
+    remember_answer,
+    replay_answer,
+)
 from pushserver.services.lanes import Lanes
-from pushserver.services.queue import IdempotentRequest, Queue
+from pushserver.services.queue import Queue
 from pushserver.services.shadow_reconciler import ShadowReconciler
 from pushserver.storage.base import Store
 from pushserver.storage.commands import Lookup, PriorState
@@ -46,7 +51,8 @@ class Operations:
 
     store: Store
     ids: IdGenerator
-    fleet: FleetAdmin
+    devices: DeviceRegistry
+    device_sync: DeviceSync
     lanes: Lanes
     queue: Queue
     reconciler: ShadowReconciler
@@ -71,22 +77,15 @@ class Operations:
         """
 
         def decide(lane: Lane, changes: Changes, prior: PriorState) -> CreatedOperation:
-            now = changes.now
-            if idempotency is not None:
-                key_use = changes.idempotency_keys.get(idempotency.key) or prior.key_use
-                stored = idempotency.stored_answer(key_use, now)
-                if stored is not None:
-                    return CreatedOperation(stored)
+            stored = replay_answer(idempotency, changes, prior)
+            if stored is not None:
+                return CreatedOperation(stored)
             operation = new_operation(
-                plan, self.ids(), scope_id, device_id, created_by, now
+                plan, self.ids(), scope_id, device_id, created_by, changes.now
             )
             command = self._start(lane, operation, plan.step_requests, changes)
             answer = render(operation, command)
-            if idempotency is not None:
-                key_use = IdempotencyRecord(
-                    idempotency.key, idempotency.fingerprint, answer, now
-                )
-                changes.idempotency_keys[idempotency.key] = key_use
+            remember_answer(idempotency, answer, changes)
             return CreatedOperation(answer, operation)
 
         lookup = Lookup(idempotency_key=idempotency.key) if idempotency else None
@@ -148,10 +147,10 @@ class Operations:
         return sum(done)
 
     async def _queue_step(self, due: DueStep, request: CommandRequest) -> bool:
-        device = self.fleet.find_in_any_scope(due.device_id)
+        device = self.devices.find_in_any_scope(due.device_id)
         if device is None or not device.is_adopted:
             # Another server may have adopted it a moment ago.
-            await self.fleet.refresh([due.device_id])
+            await self.device_sync.refresh([due.device_id])
 
         def decide(lane: Lane, changes: Changes, prior: PriorState) -> bool:
             operation = current_operation(lane, changes, prior)
@@ -174,7 +173,7 @@ class Operations:
         return await self.lanes.change(due.device_id, decide, lookup)
 
     def _is_device_gone(self, operation: Operation) -> bool:
-        device = self.fleet.find(operation.scope_id, operation.device_id)
+        device = self.devices.find(operation.scope_id, operation.device_id)
         return device is None or not device.is_adopted
 
     async def get(self, scope_id: int, operation_id: int) -> Operation:

@@ -1,4 +1,6 @@
-"""Keeps the outbox bounded: what falls off is counted and told."""
+"""Bounds the outbox; what it drops is counted and logged."""
+
+from functools import partial
 
 import attrs
 import structlog
@@ -11,23 +13,22 @@ from pushserver.model.subscription import (
     Subscription,
     SubscriptionFilter,
 )
-from pushserver.services.subscriptions import Subscriptions
+from pushserver.services.batches import BATCH_SIZE, repeat_until_done
+from pushserver.services.subscription_registry import SubscriptionRegistry
 from pushserver.storage.subscriptions import SubscriptionStore
 
 log = structlog.get_logger(__name__)
 
 _DAY = 86_400 * SECOND
-#: How long events are kept that were told, or that nobody took.
+#: Age at which delivered and unwanted events are deleted.
 EVENT_RETENTION = 7 * _DAY
-#: How long what was given up can be sent again.
+#: Age until which dead-lettered deliveries can be recovered.
 DEAD_LETTER_RETENTION = 30 * _DAY
-#: So many rows are deleted at once, so that a door command waits for no more.
-BATCH_SIZE = 500
 
 
 @attrs.define
 class _MatchCount:
-    """How many events are wanted of those after an id, up to another."""
+    """How many events after one id, up to another, match a filter."""
 
     event_filter: SubscriptionFilter
     after_id: int
@@ -38,14 +39,14 @@ class _MatchCount:
 @attrs.frozen
 class OutboxTrimmer:
     """
-    Lets go of what is too old or too much.
+    Drops what is too old or too much.
 
-    Each subscription's backlog is of the newest `max_backlog` events that it wants,
-    none older than `max_age` (microseconds).
+    The backlog of a subscription holds at most the newest `max_backlog` events that it
+    matches, none older than `max_age` (microseconds).
     """
 
     store: SubscriptionStore
-    subscriptions: Subscriptions
+    subscriptions: SubscriptionRegistry
     clock: Clock
     max_backlog: int = MAX_BACKLOG
     max_age: int = MAX_BACKLOG_AGE
@@ -53,10 +54,10 @@ class OutboxTrimmer:
 
     async def trim(self) -> int:
         """
-        Drop and delete what is over the limits; return how many rows.
+        Drop and delete what exceeds the limits; return how many rows.
 
         Raises:
-            Unavailable: the store is away; the rest is done the next time.
+            Unavailable: the store is away; the next call does the rest.
         """
         now = self.clock.now()
         done = 0
@@ -69,20 +70,17 @@ class OutboxTrimmer:
             done += await self._drop_unread(subscription, now)
             done += await self._drop_pending(subscription, now)
         dead_before, events_before = now - DEAD_LETTER_RETENTION, now - EVENT_RETENTION
-        while count := await self.store.purge_dead_deliveries(
-            before=dead_before, limit=BATCH_SIZE
+        store, limit = self.store, BATCH_SIZE
+        for purge in (
+            partial(store.purge_dead_deliveries, before=dead_before, limit=limit),
+            partial(store.purge_orphaned_deliveries, limit=limit),
+            partial(store.purge_events, before=events_before, limit=limit),
         ):
-            done += count
-        while count := await self.store.purge_orphaned_deliveries(limit=BATCH_SIZE):
-            done += count
-        while count := await self.store.purge_events(
-            before=events_before, limit=BATCH_SIZE
-        ):
-            done += count
+            done += await repeat_until_done(purge)
         return done
 
     async def _drop_unread(self, subscription: Subscription, now: int) -> int:
-        """Move the cursor past events that are too old, or too many."""
+        """Move the cursor past events that are too old or too many."""
         horizon, excess = (
             first_id_at(now - self.max_age),
             await self._count_excess(subscription),
@@ -101,12 +99,10 @@ class OutboxTrimmer:
         return dropped
 
     async def _count_excess(self, subscription: Subscription) -> int:
-        """
-        Return how many of the events that it wants are before it beyond `max_backlog`.
-        """
+        """Return how many matching events after the cursor exceed `max_backlog`."""
         scope_id, cursor = subscription.scope_id, subscription.cursor
         if await self.store.backlog_start(scope_id, keep=self.max_backlog) <= cursor:
-            # As nearly always: there are not as many of anybody's.
+            # As nearly always: the whole scope has not as many events.
             self._match_counts.pop(subscription.id, None)
             return 0
         event_filter, match_count = (
@@ -133,9 +129,9 @@ class OutboxTrimmer:
         self, subscription: Subscription, horizon: int, excess: int
     ) -> tuple[int, int]:
         """
-        Pass some events, those up to *horizon* and *excess* of those that are wanted.
+        Skip events up to the id *horizon*, and *excess* matching ones beyond it.
 
-        Return how many, and how many of them were wanted.
+        Return how many were skipped, and how many of those matched.
         """
         events = await self.store.events(
             subscription.scope_id, after=subscription.cursor, limit=BATCH_SIZE
@@ -166,7 +162,7 @@ class OutboxTrimmer:
             )
 
     async def _drop_pending(self, subscription: Subscription, now: int) -> int:
-        """Give up what is to be tried again, or waits behind that, for too long."""
+        """Dead-letter pending deliveries that are too old or too many."""
         dropped = 0
         try:
             while given_up := await self.store.dead_letter_backlog(

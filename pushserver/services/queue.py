@@ -6,13 +6,7 @@ from functools import partial
 
 import attrs
 
-from pushserver.clock import SECOND
-from pushserver.errors import (
-    Conflict,
-    IdempotencyMismatch,
-    IdempotencyRunning,
-    NotFound,
-)
+from pushserver.errors import Conflict, IdempotencyRunning, NotFound
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command
 from pushserver.model.command_request import (
@@ -21,16 +15,17 @@ from pushserver.model.command_request import (
     make_command,
     retry_request,
 )
-from pushserver.model.idempotency import (
-    KEY_TTL_SECONDS,
-    IdempotencyKey,
-    IdempotencyRecord,
-)
+from pushserver.model.idempotency import IdempotencyKey
 from pushserver.model.ids import IdGenerator
 from pushserver.model.lane import Lane
 from pushserver.model.transitions import cancel_command, enqueue
 from pushserver.services.completion_waiters import CompletionWaiters, wait_at_most
 from pushserver.services.device_protocols import DeviceProtocols
+from pushserver.services.idempotency import (
+    IdempotentRequest,
+    remember_answer,
+    replay_answer,
+)
 from pushserver.services.lanes import Lanes
 from pushserver.storage.base import Store
 from pushserver.storage.commands import Lookup, PriorState
@@ -40,30 +35,6 @@ from pushserver.storage.history import CommandRecord
 RECHECK_INTERVAL = 1.0
 #: Renders commands into the answer that is stored for an idempotency key.
 RenderCommands = Callable[[Sequence[Command]], bytes]
-
-
-@attrs.frozen
-class IdempotentRequest:
-    """A request with an idempotency key: it is done once."""
-
-    key: IdempotencyKey
-    fingerprint: str
-
-    def stored_answer(self, use: IdempotencyRecord | None, now: int) -> bytes | None:
-        """
-        Return the answer that was given before, None if there was none.
-
-        Raises:
-            IdempotencyMismatch: the key was used with another request.
-        """
-        if use is None or use.created_at <= now - KEY_TTL_SECONDS * SECOND:
-            return None
-        if use.fingerprint != self.fingerprint:
-            raise IdempotencyMismatch(
-                "This Idempotency-Key was used with another request in the last 24"
-                " hours; take a new key for a new request."
-            )
-        return use.response_body
 
 
 @attrs.frozen
@@ -140,24 +111,17 @@ class Queue:
         changes: Changes,
         prior: PriorState,
     ) -> Enqueued:
-        now = changes.now
-        if idempotency is not None:
-            stored = idempotency.stored_answer(
-                changes.idempotency_keys.get(idempotency.key) or prior.key_use, now
-            )
-            if stored is not None:
-                return Enqueued((), stored, replayed=True)
+        stored = replay_answer(idempotency, changes, prior)
+        if stored is not None:
+            return Enqueued((), stored, replayed=True)
         commands = [
-            self.new_command(draft, scope_id, lane.device_id, now) for draft in requests
+            self.new_command(draft, scope_id, lane.device_id, changes.now)
+            for draft in requests
         ]
         answer = render(commands)
         for command in commands:
             enqueue(lane, command, changes)
-        if idempotency is not None:
-            key_use = IdempotencyRecord(
-                idempotency.key, idempotency.fingerprint, answer, now
-            )
-            changes.idempotency_keys[idempotency.key] = key_use
+        remember_answer(idempotency, answer, changes)
         return Enqueued(commands, answer)
 
     def new_command(
@@ -214,9 +178,7 @@ class Queue:
         """Store the answer that was given after waiting, to repeat it."""
 
         def decide(_lane: Lane, changes: Changes, _prior: PriorState) -> None:
-            changes.idempotency_keys[idempotency.key] = IdempotencyRecord(
-                idempotency.key, idempotency.fingerprint, answer, changes.now
-            )
+            remember_answer(idempotency, answer, changes)
 
         await self.lanes.change(device_id, decide)
 

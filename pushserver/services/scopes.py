@@ -1,4 +1,4 @@
-"""Scopes: the first one's administrators make others and help them to a token."""
+"""Scopes: administrators of the first one create others and their tokens."""
 
 from collections.abc import Iterable, Sequence
 
@@ -15,7 +15,7 @@ from pushserver.storage.scopes import ScopeStore
 
 @attrs.define(eq=False)
 class Scopes:
-    """Every scope. *by* is the token of whoever asks."""
+    """Lists and creates scopes; *caller* is the token of the request."""
 
     store: ScopeStore
     clock: Clock
@@ -23,15 +23,13 @@ class Scopes:
     tokens: Tokens
 
     async def visible_to(self, caller: Token) -> Sequence[Scope]:
-        """
-        Return the scopes that *caller* may know of, oldest first: at least its own.
-        """
+        """Return the scopes that *caller* may see, oldest first: at least its own."""
         scopes = await self.store.all_scopes()
         return [s for s in scopes if _is_root_admin(caller) or s.id == caller.scope_id]
 
     async def create(self, name: str, caller: Token) -> tuple[Scope, str]:
         """
-        Make a scope; return it with the secret of its first token, for everything.
+        Create a scope; return it with the secret of its first token, an administrator.
 
         Raises:
             Forbidden: *caller* is no administrator of the first scope.
@@ -47,7 +45,7 @@ class Scopes:
         self, scope_id: int, name: str, permissions: Iterable[Permission], caller: Token
     ) -> tuple[Token, str]:
         """
-        Make a token for a scope that may have lost its own.
+        Create a token for another scope, such as one that has lost its own.
 
         Raises:
             Forbidden: *caller* is no administrator of the first scope.

@@ -20,7 +20,7 @@ from pushserver.model.merge_patch import (
 from pushserver.model.operation import OnFailure, OperationAction, OperationDescriptor
 from pushserver.model.shadow import Service, is_same_json, next_desired_version
 from pushserver.protocols.base import DeviceProtocol
-from pushserver.services.fleet_admin import FleetAdmin
+from pushserver.services.device_registry import DeviceRegistry
 from pushserver.services.lanes import Lanes
 from pushserver.services.queue import RenderCommands
 from pushserver.services.shadow_reconciler import ShadowReconciler
@@ -43,7 +43,7 @@ class Shadows:
 
     store: Store
     clock: Clock
-    fleet: FleetAdmin
+    devices: DeviceRegistry
     lanes: Lanes
     reconciler: ShadowReconciler
     default_hold: int
@@ -56,7 +56,7 @@ class Shadows:
         Raises:
             NotFound: it is not known in the scope.
         """
-        self.fleet.get(scope_id, device_id)
+        self.devices.get(scope_id, device_id)
         return await self.store.shadows.services(scope_id, device_id)
 
     async def patch(

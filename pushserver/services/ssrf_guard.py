@@ -1,9 +1,9 @@
 """Which URLs and addresses webhooks may go to.
 
-A subscriber decides where the server connects to, so what is inside stays out of
-reach: the machine itself, the networks around it, a cloud's metadata. `check_url` and
-`check_resolved` say so early. What counts is `refusal_reason`, asked for each address
-at the moment of connecting, since a name may lead elsewhere by then.
+Subscribers decide where the server connects to, so internal addresses are refused: the
+machine itself, the networks around it, a cloud's metadata service. `check_url` and
+`check_resolved` report that early; what protects is `refusal_reason`, checked for each
+address when connecting, since a name may resolve differently by then.
 """
 
 import ipaddress
@@ -24,14 +24,14 @@ ALLOW_HTTP_SETTING = "PUSHSERVER_WEBHOOK_ALLOW_HTTP"
 Network = IPv4Network | IPv6Network
 Address = IPv4Address | IPv6Address
 
-#: The first that holds an address says why it is refused.
+#: The first network that contains an address gives the reason of its refusal.
 _RESERVED_NETWORKS: tuple[tuple[Network, str], ...] = tuple(
     (ipaddress.ip_network(network), reason)
     for reason, networks in (
         ("unspecified", "0.0.0.0/8 ::/128"),
         ("loopback", "127.0.0.0/8 ::1/128"),
         (
-            # Of AWS and most others; of Azure and Oracle; of AWS and Google in IPv6.
+            # AWS and most others; Azure and Oracle; AWS and Google over IPv6.
             "metadata service",
             "169.254.169.254/32 168.63.129.16/32 192.0.0.192/32"
             " fd00:ec2::254/128 fd20:ce::254/128",
@@ -52,22 +52,22 @@ _RESERVED_NETWORKS: tuple[tuple[Network, str], ...] = tuple(
     )
     for network in networks.split()
 )
-#: All of IPv6 that anybody was given to be reached at.
+#: All global unicast addresses of IPv6 that are assigned.
 _IPV6_GLOBAL = IPv6Network("2000::/3")
-#: IPv6 forms in which the last 32 bits are the IPv4 address that is reached.
+#: IPv6 networks whose last 32 bits are the IPv4 address that is reached.
 _EMBEDDED_IPV4: tuple[tuple[IPv6Network, str], ...] = (
     (IPv6Network("::ffff:0:0/96"), "IPv4 written as IPv6"),
     (IPv6Network("::ffff:0:0:0/96"), "IPv4 written as IPv6"),
     (IPv6Network("64:ff9b::/96"), "NAT64"),
     (IPv6Network("64:ff9b:1::/48"), "NAT64"),
 )
-#: IPv6 networks whose packets travel inside IPv4 ones, to an address that they name.
+#: IPv6 networks that are tunneled over IPv4, to an address inside the IPv6 one.
 _TUNNELS: tuple[tuple[IPv6Network, str], ...] = (
     (IPv6Network("2002::/16"), "6to4"),
     (IPv6Network("2001::/32"), "Teredo"),
 )
 _HOST_NAME = re.compile(r"[\w.-]+", re.ASCII)
-#: What some readers take for an IPv4 address though it has not four decimal numbers.
+#: What some parsers take for an IPv4 address though it is not four decimal numbers.
 _AMBIGUOUS_IPV4 = re.compile(r"(?:.*\.)?(?:[0-9]+|0[xX][0-9a-fA-F]*)\.?")
 _FORBIDDEN_CHARS = re.compile(r"[\s\\]")
 
@@ -75,10 +75,10 @@ _FORBIDDEN_CHARS = re.compile(r"[\s\\]")
 @attrs.frozen
 class SsrfGuard:
     """
-    Refuses what webhooks must not reach.
+    Refuses URLs and addresses that webhooks must not reach.
 
-    `allow_http` lets them go unencrypted, `networks` may be reached whatever they are.
-    `resolver` are looked up for it, and for whoever connects.
+    `allow_http` allows unencrypted URLs; `networks` are allowed although reserved.
+    `resolver` also serves whoever connects.
     """
 
     allow_http: bool = False
@@ -87,10 +87,10 @@ class SsrfGuard:
 
     def check_url(self, url: str) -> None:
         """
-        Look at a URL as it is written, without resolving its host.
+        Check a URL without resolving its host.
 
         Raises:
-            Invalid: nothing may be sent there; the reason is for people.
+            Invalid: webhooks may not go there; the detail says why.
         """
         parts = _parse_url(url)
         if "@" in parts.netloc:
@@ -106,11 +106,11 @@ class SsrfGuard:
         """
         Check a URL and every address that its host has now.
 
-        A host that does not resolve is accepted: it may yet. What it resolves to is
-        judged again whenever a connection is made.
+        A host that does not resolve yet is accepted: its addresses are checked again
+        whenever a connection is made.
 
         Raises:
-            Invalid: nothing may be sent there, or one of the addresses is refused.
+            Invalid: webhooks may not go there, or one of the addresses is refused.
         """
         self.check_url(url)
         try:
@@ -123,7 +123,7 @@ class SsrfGuard:
                 raise Invalid(refusal_message(address, reason), pointer="/url")
 
     def refusal_reason(self, address: str) -> str | None:
-        """Return why nothing may connect to an address; None if it may."""
+        """Return why webhooks may not connect to an address, None if they may."""
         try:
             ip = ipaddress.ip_address(address)
         except ValueError:
@@ -148,7 +148,7 @@ class SsrfGuard:
         return any(ip in network for network in self.networks)
 
     def _embedded_refusal(self, ip: Address, kind: str) -> str | None:
-        """Judge by the IPv4 address: that is who answers."""
+        """Judge by the embedded IPv4 address, which is the one that is reached."""
         inner = IPv4Address(int(ip) & 0xFFFFFFFF)
         if self._is_allowed(inner):
             return None
@@ -158,7 +158,7 @@ class SsrfGuard:
         return f"{kind} of {inner}" + ("" if reason is None else f", {reason}")
 
     def _tunnel_refusal(self, ip: Address, kind: str) -> str | None:
-        """Want both allowed: the far end, and each IPv4 address on the way there."""
+        """Require both to be allowed: the address and its IPv4 tunnel endpoints."""
         for inner in _tunnel_endpoints(ip):
             reason = None if self._is_allowed(inner) else _reserved_reason(inner)
             if reason is not None:
@@ -182,7 +182,7 @@ def _reserved_reason(ip: Address) -> str | None:
 
 
 def _tunnel_endpoints(ip: Address) -> list[IPv4Address]:
-    """Return the IPv4 addresses that a tunnel's address names."""
+    """Return the IPv4 addresses inside a tunneled address."""
     ipv6 = IPv6Address(int(ip))
     if ipv6.teredo is not None:
         return list(ipv6.teredo)
@@ -217,7 +217,7 @@ def _check_port(parts: SplitResult) -> None:
 
 
 def _canonical_host(parts: SplitResult) -> str:
-    """Return the host in ASCII, one of which nobody can think two things."""
+    """Return the canonical ASCII host; refuse ambiguous forms."""
     try:
         host = (parts.hostname or "").encode("idna").decode()
     except UnicodeError:

@@ -1,4 +1,4 @@
-"""Every subscription, in memory: who wants what, and who delivers to it."""
+"""Every subscription, in memory: what it matches, and its worker."""
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,23 +6,23 @@ from typing import Protocol
 
 import attrs
 
-from pushserver.clock import Clock
 from pushserver.errors import NotFound
 from pushserver.model.change_notice import ChangeNotice
 from pushserver.model.event import Event
-from pushserver.model.ids import IdGenerator
 from pushserver.model.subscription import PingResult, Subscription, SubscriptionFilter
-from pushserver.services.device_directory import DeviceDirectory
+from pushserver.services.device_registry import DeviceRegistry
 from pushserver.services.event_interest import EventInterest
-from pushserver.services.ssrf_guard import SsrfGuard
 from pushserver.storage.base import Store
 
 
 class SubscriptionWorker(Protocol):
-    """Who delivers to one subscription."""
+    """Delivers to one subscription."""
 
     def notify(self) -> None:
-        """Look for something to deliver now."""
+        """Look for something to deliver now: deliveries may have changed."""
+
+    def notify_events(self) -> None:
+        """Look for new events now."""
 
     async def ping(self) -> PingResult:
         """Send a ping now."""
@@ -31,21 +31,20 @@ class SubscriptionWorker(Protocol):
 @attrs.define(eq=False, repr=False)
 class SubscriptionRegistry:
     """
-    Looks subscriptions up, and rings for those that want what happened.
+    Looks subscriptions up, and wakes the workers of those that an event matches.
 
-    The worker that delivers puts a courier here for each.
+    The supervisor of webhooks keeps its `workers` here; `wakeup` tells it that some may
+    have to start or stop. Whoever saves subscriptions, or reads them again from the
+    store, holds `write_lock` meanwhile.
     """
 
     store: Store
-    clock: Clock
-    ids: IdGenerator
-    devices: DeviceDirectory
-    ssrf_guard: SsrfGuard
+    devices: DeviceRegistry
     event_interest: EventInterest
     wakeup: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
     workers: dict[int, SubscriptionWorker] = attrs.field(factory=dict, init=False)
+    write_lock: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
     _by_id: dict[int, Subscription] = attrs.field(factory=dict, init=False)
-    _write_lock: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
 
     async def load(self) -> None:
         """Read the subscriptions from the store."""
@@ -54,7 +53,7 @@ class SubscriptionRegistry:
         self.apply_changes()
 
     async def refresh_follower(self) -> None:
-        """See how subscriptions do, also where another server delivers."""
+        """Read how deliveries go if another server makes them."""
         if not self.store.is_leader:
             await self.refresh()
 
@@ -62,11 +61,11 @@ class SubscriptionRegistry:
         """
         Read the subscriptions again: another server changed some.
 
-        Those at work go on with what was changed. How they do is known best to the
-        server that delivers; one that takes over from another has to read it.
+        Their progress is known best to the server that delivers, so the leader keeps
+        its own; one that is *taking_over* reads what its predecessor wrote.
         """
-        # What is saved here meanwhile would be taken for what is not there.
-        async with self._write_lock:
+        # One saved here between the read and the merge would be forgotten.
+        async with self.write_lock:
             stored = await self.store.subscriptions.all_subscriptions()
             self._apply_stored(stored, progress=taking_over or not self.store.is_leader)
         self.apply_changes()
@@ -85,10 +84,12 @@ class SubscriptionRegistry:
         return iter(list(self._by_id.values()))
 
     def on_events(self, notice: ChangeNotice) -> None:
-        """Wake the subscriptions for which events were written."""
+        """Wake the workers of the subscriptions for which events were written."""
         for subscription in self._by_id.values():
-            if notice.everything or self._is_concerned(subscription, notice):
+            if notice.everything:
                 self.notify(subscription.id)
+            elif self._is_concerned(subscription, notice):
+                self._notify_events(subscription.id)
 
     def _is_concerned(self, subscription: Subscription, notice: ChangeNotice) -> bool:
         """Tell whether an event matches; of another server only scopes are known."""
@@ -101,14 +102,19 @@ class SubscriptionRegistry:
             for event in notice.new_events
         )
 
+    def _notify_events(self, subscription_id: int) -> None:
+        worker = self.workers.get(subscription_id)
+        if worker is not None:
+            worker.notify_events()
+
     def notify(self, subscription_id: int) -> None:
-        """Have the subscription looked after now."""
+        """Wake the subscription's worker, if it has one."""
         worker = self.workers.get(subscription_id)
         if worker is not None:
             worker.notify()
 
     def matches(self, event_filter: SubscriptionFilter, event: Event) -> bool:
-        """Tell whether *event*, which is of the same scope, is *event_filter*."""
+        """Tell whether *event_filter*, of the same scope, lets *event* through."""
         if event.type not in event_filter.event_types:
             return False
         ids, tags = event_filter.device_ids, event_filter.tags
@@ -139,7 +145,18 @@ class SubscriptionRegistry:
             raise NotFound(f"There is no subscription {subscription_id}.")
         return found
 
+    def add(self, subscription: Subscription) -> None:
+        """Put in a subscription that was written, new or changed."""
+        self._by_id[subscription.id] = subscription
+        self.apply_changes()
+        self.notify(subscription.id)
+
+    def remove(self, subscription_id: int) -> None:
+        """Remove a subscription that was deleted."""
+        del self._by_id[subscription_id]
+        self.apply_changes()
+
     def apply_changes(self) -> None:
-        """See that what is wanted now is written, and that couriers are at work."""
+        """Record what subscriptions want from now on, and have workers updated."""
         self.event_interest.set_subscriptions(self._by_id.values())
         self.wakeup.set()

@@ -1,12 +1,15 @@
-"""Subscriptions as programs see them: make, change, switch, send again."""
+"""What programs do with subscriptions: create, change, enable, deliver again."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import attrs
 
+from pushserver.clock import Clock
 from pushserver.errors import Conflict, Invalid, NotFound, Unavailable
 from pushserver.model.event import EventType
+from pushserver.model.ids import IdGenerator
 from pushserver.model.subscription import (
     SECRET_OVERLAP,
     PingResult,
@@ -17,15 +20,21 @@ from pushserver.model.subscription import (
     WebhookState,
     new_webhook_secret,
 )
+from pushserver.services.batches import BATCH_SIZE, repeat_until_done
+from pushserver.services.ssrf_guard import SsrfGuard
 from pushserver.services.subscription_registry import SubscriptionRegistry
-
-#: So many rows are written at once, so that a door command waits for no more.
-BATCH_SIZE = 500
+from pushserver.storage.base import Store
 
 
-@attrs.define(eq=False, repr=False)
-class Subscriptions(SubscriptionRegistry):
-    """What may be done with subscriptions, on top of finding them."""
+@attrs.frozen(repr=False)
+class Subscriptions:
+    """Changes subscriptions in the store and in the registry."""
+
+    store: Store
+    clock: Clock
+    ids: IdGenerator
+    ssrf_guard: SsrfGuard
+    registry: SubscriptionRegistry
 
     async def create(
         self,
@@ -37,7 +46,7 @@ class Subscriptions(SubscriptionRegistry):
         settings: Mapping[str, Any],
     ) -> Subscription:
         """
-        Make a subscription; its secret is in it.
+        Create a subscription, with a secret.
 
         Raises:
             Invalid: the URL is refused, or the format has no body for an event.
@@ -56,10 +65,10 @@ class Subscriptions(SubscriptionRegistry):
             cursor=cursor,
             **{"ordered": format_ is not WebhookFormat.NATIVE, **settings},
         )
-        async with self._write_lock:
+        async with self.registry.write_lock:
             self._refuse_duplicate(subscription)
             await self.store.subscriptions.add_subscription(subscription)
-            self._register(subscription)
+            self.registry.add(subscription)
         return subscription
 
     async def patch(
@@ -73,7 +82,7 @@ class Subscriptions(SubscriptionRegistry):
             Invalid: the URL is refused, or the format has no body for an event.
             Conflict: there is another with this URL, events and format.
         """
-        before = self.get(scope_id, subscription_id)
+        before = self.registry.get(scope_id, subscription_id)
         after = attrs.evolve(before, **settings)
         if "url" in settings or "events" in settings:
             await self._check_target(after.url, after.events, after.format)
@@ -97,7 +106,7 @@ class Subscriptions(SubscriptionRegistry):
             subscription.events,
             subscription.format,
         )
-        for other in self._by_id.values():
+        for other in self.registry:
             is_duplicate = (
                 other.scope_id,
                 other.url,
@@ -111,25 +120,24 @@ class Subscriptions(SubscriptionRegistry):
 
     async def delete(self, scope_id: int, subscription_id: int) -> None:
         """
-        Forget a subscription and what it waits for.
+        Delete a subscription and its pending deliveries.
 
         Raises:
             NotFound: there is none.
         """
-        async with self._write_lock:
-            self.get(scope_id, subscription_id)
+        async with self.registry.write_lock:
+            self.registry.get(scope_id, subscription_id)
             await self.store.subscriptions.delete_subscription(subscription_id)
-            del self._by_id[subscription_id]
-        self.apply_changes()
+            self.registry.remove(subscription_id)
 
     async def rotate_secret(self, scope_id: int, subscription_id: int) -> Subscription:
         """
-        Give a subscription a new secret; the old one signs, too, for a day.
+        Give a subscription a new secret; the old one also signs for a day.
 
         Raises:
             NotFound: there is none.
         """
-        subscription = self.get(scope_id, subscription_id)
+        subscription = self.registry.get(scope_id, subscription_id)
         return await self._change(
             subscription,
             {
@@ -148,7 +156,7 @@ class Subscriptions(SubscriptionRegistry):
         Raises:
             NotFound: there is none.
         """
-        subscription = self.get(scope_id, subscription_id)
+        subscription = self.registry.get(scope_id, subscription_id)
         health = SubscriptionHealth.ACTIVE if enabled else SubscriptionHealth.DISABLED
         settings = {"health": health, "failures": 0, "failing_since": None}
         return await self._change(subscription, settings)
@@ -157,12 +165,12 @@ class Subscriptions(SubscriptionRegistry):
         self, scope_id: int, subscription_id: int, event_id: int
     ) -> WebhookDelivery:
         """
-        Send one event again, as soon as can be.
+        Deliver one event again, as soon as possible.
 
         Raises:
             NotFound: there is no such subscription or delivery, or its event is gone.
         """
-        self.get(scope_id, subscription_id)
+        self.registry.get(scope_id, subscription_id)
         store = self.store.subscriptions
         delivery = await store.find_delivery(subscription_id, event_id)
         if delivery is None or not await store.events_by_id([event_id]):
@@ -172,35 +180,38 @@ class Subscriptions(SubscriptionRegistry):
             self.clock.now(),
         )
         await store.requeue_delivery(delivery)
-        self.notify(subscription_id)
+        self.registry.notify(subscription_id)
         return delivery
 
     async def recover(self, scope_id: int, subscription_id: int, since: int) -> int:
         """
-        Send everything again that was given up since *since*; return how much.
+        Deliver dead-lettered events from *since* on again; return how many.
 
         Raises:
             NotFound: there is none.
         """
-        self.get(scope_id, subscription_id)
-        revived, now = 0, self.clock.now()
-        while count := await self.store.subscriptions.requeue_dead(
-            subscription_id, since=since, now=now, limit=BATCH_SIZE
-        ):
-            revived += count
-        self.notify(subscription_id)
+        self.registry.get(scope_id, subscription_id)
+        requeue_batch = partial(
+            self.store.subscriptions.requeue_dead,
+            subscription_id,
+            since=since,
+            now=self.clock.now(),
+            limit=BATCH_SIZE,
+        )
+        revived = await repeat_until_done(requeue_batch)
+        self.registry.notify(subscription_id)
         return revived
 
     async def ping(self, scope_id: int, subscription_id: int) -> PingResult:
         """
-        Send a ping now, and return what the receiver said.
+        Send a ping now, and return how the receiver answered.
 
         Raises:
             NotFound: there is no such subscription.
-            Unavailable: nobody delivers just now.
+            Unavailable: no worker runs yet, or any more.
         """
-        self.get(scope_id, subscription_id)
-        worker = self.workers.get(subscription_id)
+        self.registry.get(scope_id, subscription_id)
+        worker = self.registry.workers.get(subscription_id)
         if worker is None:
             raise Unavailable("The server is starting or stopping; try again.")
         return await worker.ping()
@@ -208,9 +219,9 @@ class Subscriptions(SubscriptionRegistry):
     async def _change(
         self, subscription: Subscription, settings: Mapping[str, Any]
     ) -> Subscription:
-        """Change the one at work; take it back if it cannot be written."""
-        async with self._write_lock:
-            self.get(subscription.scope_id, subscription.id)
+        """Change the subscription in memory; undo it if it cannot be written."""
+        async with self.registry.write_lock:
+            self.registry.get(subscription.scope_id, subscription.id)
             self._refuse_duplicate(attrs.evolve(subscription, **settings))
             before = {name: getattr(subscription, name) for name in settings}
             self._assign(subscription, settings)
@@ -221,15 +232,10 @@ class Subscriptions(SubscriptionRegistry):
             except BaseException:
                 self._assign(subscription, before)
                 raise
-            self._register(subscription)
+            self.registry.add(subscription)
         return subscription
 
     @staticmethod
     def _assign(subscription: Subscription, settings: Mapping[str, Any]) -> None:
         for name, value in settings.items():
             setattr(subscription, name, value)
-
-    def _register(self, subscription: Subscription) -> None:
-        self._by_id[subscription.id] = subscription
-        self.apply_changes()
-        self.notify(subscription.id)

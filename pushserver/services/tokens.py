@@ -1,4 +1,4 @@
-"""Tokens: who calls, and what they may do."""
+"""Tokens authenticate programs and carry their permissions."""
 
 from collections.abc import Iterable, Sequence
 
@@ -18,7 +18,7 @@ FIRST_TOKEN = "first admin token"  # noqa: S105 - a name, no secret
 
 @attrs.define(eq=False)
 class Tokens:
-    """Every valid token, in memory by its hash."""
+    """Keeps every valid token in memory, by its hash."""
 
     store: TokenStore
     clock: Clock
@@ -28,10 +28,10 @@ class Tokens:
 
     async def load(self, admin_secret: str | None) -> str | None:
         """
-        Read the tokens; return the first one's secret if it was made just now.
+        Read the tokens; if the first scope has none, create one and return its secret.
 
-        With *admin_secret* that one is valid, for as long as it is set. Both are the
-        first scope's, which is never without a token.
+        With *admin_secret* there is a token of the first scope with that secret, which
+        is not stored: it is valid while the setting is set.
         """
         self._by_hash = {}
         await self.refresh()
@@ -46,16 +46,16 @@ class Tokens:
         return None
 
     async def _create_first(self) -> str | None:
-        """Make the first token, unless another server was faster."""
+        """Create the first token, unless another server was faster."""
         token, secret = self.generate(DEFAULT_SCOPE_ID, FIRST_TOKEN, [Permission.ADMIN])
         created = await self.store.add_first_token(token)
         await self.refresh()
         return secret if created else None
 
     async def refresh(self) -> None:
-        """Read the tokens again; the one of the settings stays."""
+        """Read the tokens again; the one from the settings stays."""
         version_before, found = -1, list[Token]()
-        # What changes here while it is read must not be undone: it is read once more.
+        # A change made here during the read must not be undone: read once more.
         while version_before != self._version:
             version_before, found = self._version, [*await self.store.all_tokens()]
         from_settings = [token for token in self._by_hash.values() if token.id == 0]
@@ -67,7 +67,7 @@ class Tokens:
         Return the token of an `Authorization` header.
 
         Raises:
-            Unauthorized: there is none, or it is not valid.
+            Unauthorized: there is no token, or it is not valid.
         """
         scheme, _, secret = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not secret:
@@ -78,7 +78,7 @@ class Tokens:
         return token
 
     def is_valid(self, token: Token) -> bool:
-        """Tell whether a token that was authenticated is not revoked by now."""
+        """Tell whether an authenticated token is still valid."""
         return token.hash in self._by_hash
 
     async def create(
@@ -89,10 +89,10 @@ class Tokens:
         caller: Token | None = None,
     ) -> tuple[Token, str]:
         """
-        Make a token of the scope; its secret is never seen again.
+        Create a token of the scope; return it with its secret, which is not stored.
 
         Raises:
-            Forbidden: it would be able to do more than *caller*, who makes it.
+            Forbidden: it would have permissions that *caller* lacks.
         """
         requested = list(permissions)
         excess = [
@@ -108,12 +108,12 @@ class Tokens:
     def generate(
         self, scope_id: int, name: str, permissions: Iterable[Permission]
     ) -> tuple[Token, str]:
-        """Return a token to be kept, and its secret; it is not valid yet."""
+        """Return a new token, to be stored before it is activated, and its secret."""
         secret = new_token_secret()
         return self._build_token(scope_id, name, permissions, secret), secret
 
     def activate(self, token: Token) -> None:
-        """Let a token that is kept be valid."""
+        """Make a stored token valid."""
         self._by_hash[token.hash] = token
         self._version += 1
 
@@ -124,7 +124,7 @@ class Tokens:
 
     async def revoke(self, scope_id: int, token_id: int) -> None:
         """
-        Make a token of the scope invalid at once.
+        Revoke a token of the scope, immediately.
 
         Raises:
             NotFound: there is none.

@@ -1,4 +1,4 @@
-"""Upgrades: tasks whose operations change the version of what devices run."""
+"""Upgrades: tasks that change the version of what devices run."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -15,19 +15,21 @@ from pushserver.model.upgrade import (
     DeviceUpgradeState,
     Upgrade,
 )
-from pushserver.services.queue import IdempotentRequest
-from pushserver.services.tasks import CreatedTask, RolloutPolicy, Tasks
+from pushserver.services.idempotency import IdempotentRequest
+from pushserver.services.task_creation import CreatedTask, RolloutPolicy, TaskCreator
 from pushserver.storage.base import Store
 from pushserver.storage.upgrades import DeviceUpgradeFilter, UpgradeRecord
 
-#: How the operations of an upgrade are called.
+#: The descriptor of an upgrade's operations.
 _LABEL = OperationDescriptor(resource="upgrade")
 
 
 @attrs.frozen(kw_only=True)
 class UpgradeCommands:
     """
-    The commands of an upgrade; `version_pointer` leads to the version in an answer.
+    The commands of an upgrade.
+
+    `version_pointer` is the JSON pointer to the version in the answer to `verify`.
     """
 
     download: Sequence[CommandRequest]
@@ -38,7 +40,7 @@ class UpgradeCommands:
 
 @attrs.frozen(kw_only=True)
 class UpgradeRequest:
-    """An upgrade to be; instants and durations are microseconds."""
+    """An upgrade to be created; instants and durations are in microseconds."""
 
     target_version: str
     commands: UpgradeCommands
@@ -50,7 +52,7 @@ class UpgradeRequest:
 
     @property
     def plan(self) -> OperationRequest:
-        """Its steps: read the version, download, apply, read the version again."""
+        """The steps: read the version, download, apply, read the version again."""
         commands = self.commands
         first = commands.verify
         if self.not_before is not None:
@@ -68,14 +70,14 @@ class UpgradeRequest:
 
     @property
     def policy_with_expiry(self) -> RolloutPolicy:
-        """How fast it goes; it waits for devices as its first download does."""
+        """The policy; by default devices are awaited as long as the first download."""
         default = self.commands.download[0].expires_in or DEFAULT_EXPIRES_IN
         return attrs.evolve(self.policy, expires_in=self.policy.expires_in or default)
 
 
 @attrs.frozen
 class UpgradeProgress:
-    """An upgrade, and how far its devices are."""
+    """An upgrade, and how many devices are in each state."""
 
     record: UpgradeRecord
     counts: OperationCounts
@@ -84,10 +86,10 @@ class UpgradeProgress:
 
 @attrs.define(eq=False)
 class Upgrades:
-    """Makes upgrades and shows them; their course is that of their tasks."""
+    """Creates and shows upgrades; the scheduler carries them out as tasks."""
 
     store: Store
-    tasks: Tasks
+    task_creator: TaskCreator
 
     async def create(
         self,
@@ -100,11 +102,11 @@ class Upgrades:
         idempotency: IdempotentRequest | None = None,
     ) -> CreatedTask:
         """
-        Make an upgrade of these devices; it begins at once.
+        Create an upgrade of these devices; it starts at once.
 
         Raises:
-            Invalid: a device is not adopted, or none is meant.
-            IdempotencyMismatch: the key came before, with another request.
+            Invalid: a device is not adopted, or none is selected.
+            IdempotencyMismatch: the key was used with another request.
             Unavailable: the store is away.
         """
         plan = upgrade_request.plan
@@ -114,7 +116,7 @@ class Upgrades:
         def render_progress(task: Task, counts: OperationCounts) -> bytes:
             return render(UpgradeProgress(UpgradeRecord(task, upgrade), counts, {}))
 
-        return await self.tasks.create(
+        return await self.task_creator.create(
             plan,
             targets,
             upgrade_request.policy_with_expiry,
@@ -127,10 +129,10 @@ class Upgrades:
 
     async def get(self, scope_id: int, task_id: int) -> UpgradeProgress:
         """
-        Return one upgrade and how far it is.
+        Return one upgrade and its progress.
 
         Raises:
-            NotFound: there is none; a task that is no upgrade is none.
+            NotFound: there is none, or the task is no upgrade.
         """
         record = await self.store.upgrades.find_upgrade(scope_id, task_id)
         if record is None:

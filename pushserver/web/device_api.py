@@ -102,7 +102,7 @@ async def _poll(
     request: web.Request,
     call: DeviceRequest,
 ) -> web.StreamResponse:
-    device = services.fleet.admit(call.device, call.key, request.remote)
+    device = services.admission.admit(call.device, call.key, request.remote)
     if device is None:
         return _record_refused(request, services, call, b"")
     device_id = device.device_id
@@ -146,7 +146,7 @@ async def _next_command(
 
 def _answer_idle_poll(services: Services) -> web.StreamResponse:
     """Answer an idle poll, which is counted and not logged."""
-    services.fleet.counts["polls.idle"] += 1
+    services.counts["polls.idle"] += 1
     return idle_poll_response()
 
 
@@ -239,13 +239,13 @@ async def _admit_device(
     services: Services, call: DeviceRequest, address: str | None
 ) -> Device | None:
     """Admit a device that posts; another server may have adopted it a moment ago."""
-    fleet, device_id = services.fleet, call.device.device_id
-    device = fleet.admit(call.device, call.key, address)
+    admission, device_id = services.admission, call.device.device_id
+    device = admission.admit(call.device, call.key, address)
     if device is None:
-        refused_admission = fleet.admission_state(device_id)
+        refused_admission = admission.admission_state(device_id)
         await _retry_while_unavailable(services, services.cluster_sync.catch_up)
-        if refused_admission != fleet.admission_state(device_id):
-            device = fleet.admit(call.device, call.key, address)
+        if refused_admission != admission.admission_state(device_id):
+            device = admission.admit(call.device, call.key, address)
     return device
 
 

@@ -1,12 +1,19 @@
 """The services that handlers use, under one key of the application."""
 
+from collections import Counter
+
 import attrs
 from aiohttp import web
 
 from pushserver.clock import Clock
 from pushserver.services.cluster_sync import ClusterSync
 from pushserver.services.completion_waiters import CompletionWaiters
+from pushserver.services.device_admission import DeviceAdmission
+from pushserver.services.device_events import DeviceEventBuffer
 from pushserver.services.device_protocols import DeviceProtocols
+from pushserver.services.device_registry import DeviceRegistry
+from pushserver.services.device_sync import DeviceSync
+from pushserver.services.device_write_behind import DeviceWriteBehind
 from pushserver.services.event_interest import EventInterest
 from pushserver.services.fleet_admin import FleetAdmin
 from pushserver.services.held_polls import HeldPolls
@@ -19,10 +26,13 @@ from pushserver.services.result_intake import ResultIntake
 from pushserver.services.retention import Retention
 from pushserver.services.scopes import Scopes
 from pushserver.services.shadows import Shadows
+from pushserver.services.subscription_registry import SubscriptionRegistry
 from pushserver.services.subscriptions import Subscriptions
+from pushserver.services.task_creation import TaskCreator
 from pushserver.services.task_scheduler import TaskScheduler
 from pushserver.services.tasks import Tasks
 from pushserver.services.tokens import Tokens
+from pushserver.services.unknown_requests import UnknownRequests
 from pushserver.services.upgrades import Upgrades
 from pushserver.storage.base import Store
 
@@ -37,8 +47,14 @@ class Services:
 
     clock: Clock
     store: Store
+    devices: DeviceRegistry
+    admission: DeviceAdmission
+    write_behind: DeviceWriteBehind
+    device_events: DeviceEventBuffer
+    device_sync: DeviceSync
     fleet: FleetAdmin
     protocols: DeviceProtocols
+    unknown_requests: UnknownRequests
     cluster_sync: ClusterSync
     holds: HeldPolls
     lanes: Lanes
@@ -52,7 +68,9 @@ class Services:
     notifications: Notifications
     task_scheduler: TaskScheduler
     shadows: Shadows
+    subscription_registry: SubscriptionRegistry
     subscriptions: Subscriptions
+    task_creator: TaskCreator
     tasks: Tasks
     upgrades: Upgrades
     tokens: Tokens
@@ -60,6 +78,7 @@ class Services:
     default_hold: int
     kapua_delete_status: int
     started_at: int
+    counts: Counter[str]
 
 
 SERVICES = web.AppKey("services", Services)

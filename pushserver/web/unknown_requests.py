@@ -54,9 +54,9 @@ def record_unknown_request(
 ) -> None:
     """Record the request with its device; only count it if there is no device id."""
     if device_id is None:
-        services.fleet.counts["stray"] += 1
+        services.counts["stray"] += 1
         return
-    services.fleet.record_unknown_request(
+    services.unknown_requests.record(
         device_id, request.method, _redacted_address(request), request.remote, body
     )
 

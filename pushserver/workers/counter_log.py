@@ -1,4 +1,4 @@
-"""The counts of what is not logged line by line, told now and then."""
+"""Logs now and then the counts of what is not logged line by line."""
 
 from collections import Counter
 
@@ -16,7 +16,7 @@ class CounterLog:
     _last_logged: Counter[str] = attrs.field(factory=Counter, init=False)
 
     async def log_growth(self) -> int:
-        """Log what happened since the last time; return how many kinds there were."""
+        """Log the growth since the last call; return how many counters grew."""
         grown = {
             name: count - self._last_logged[name]
             for name, count in self.counters.items()

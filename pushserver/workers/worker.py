@@ -1,4 +1,4 @@
-"""Workers: a round, repeated; a dead one takes the server down loudly."""
+"""Workers: periodic work of the server. One that crashes stops the server."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -15,11 +15,11 @@ log = structlog.get_logger(__name__)
 @attrs.frozen
 class Worker:
     """
-    Calls `run_once` every `interval` seconds, and as soon as `wakeup` rings.
+    Calls `run_once` every `interval` seconds, and as soon as `wakeup` is set.
 
-    The round clears the bell before it looks for what there is to do. However often it
-    rings, the worker takes at most *share* of the time. With *leads*, it works only
-    while that is so: of several servers over one store one does what is done once.
+    `run_once` clears `wakeup` before it looks for work. The worker takes at most the
+    share `max_share` of the time. With `is_leader`, it works only while that is true:
+    of several servers over one store, the leader does what is to be done once.
     """
 
     name: str
@@ -30,7 +30,7 @@ class Worker:
     is_leader: Callable[[], bool] | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Repeat until *stop*; a round that fails is logged and tried again."""
+        """Repeat until *stop* is set; a round that fails is logged."""
         loop = asyncio.get_running_loop()
         while not stop.is_set():
             started = loop.time()
@@ -55,7 +55,7 @@ class Worker:
 
 
 async def _wait_first(seconds: float, *events: asyncio.Event | None) -> None:
-    """Wait until one of *events* happens, at most *seconds*."""
+    """Wait until one of *events* is set, at most *seconds*."""
     waits = [asyncio.create_task(e.wait()) for e in events if e is not None]
     await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
     for wait in waits:

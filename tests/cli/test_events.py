@@ -30,7 +30,7 @@ def _cli_context(server: Program) -> CliContext:
 @asynccontextmanager
 async def record_events(server: Program) -> AsyncIterator[Client]:
     """Have events recorded, as a reader of the stream would."""
-    async with Client(server.url, server.token) as client, client.stream_events():
+    async with Client(server.url, server.token) as client, client.events.stream():
         yield client
 
 
@@ -38,7 +38,9 @@ async def record_events(server: Program) -> AsyncIterator[Client]:
 async def _commands(server: Program, device_id: str) -> list[str]:
     """Return the ids of commands whose events are stored."""
     async with record_events(server) as client:
-        enqueued = await client.enqueue_many(device_id, [{"endpoint": "reboot"}] * 3)
+        enqueued = await client.commands.enqueue_many(
+            device_id, [{"endpoint": "reboot"}] * 3
+        )
         return [each["id"] for each in enqueued]
 
 
@@ -125,7 +127,7 @@ async def test_follow_until_interrupted(
         line = asyncio.ensure_future(following.stdout.readline())
         while not line.done():
             # Until it follows, what happens is before its time.
-            await client.enqueue(device_id, {"endpoint": "reboot"})
+            await client.commands.enqueue(device_id, {"endpoint": "reboot"})
             await asyncio.wait([line], timeout=0.1)
     event = json.loads(await line)
     following.send_signal(signal.SIGINT)
@@ -157,14 +159,15 @@ async def test_follow_survives_a_break(
         follow = reader.follow()
         coming = asyncio.ensure_future(anext(follow))
         while not coming.done():
-            enqueued.append(await client.enqueue(device_id, {"endpoint": "x"}))
+            enqueued.append(await client.commands.enqueue(device_id, {"endpoint": "x"}))
             await asyncio.wait([coming], timeout=0.1)
         await cable.stop()
         enqueued += [
-            await client.enqueue(device_id, {"endpoint": "x"}) for _ in range(2)
+            await client.commands.enqueue(device_id, {"endpoint": "x"})
+            for _ in range(2)
         ]
         await cable.start()
-        enqueued.append(await client.enqueue(device_id, {"endpoint": "x"}))
+        enqueued.append(await client.commands.enqueue(device_id, {"endpoint": "x"}))
         read.append(command_of(await coming))
         while read[-1] != enqueued[-1]["id"]:
             read.append(command_of(await asyncio.wait_for(anext(follow), 20)))

@@ -114,7 +114,7 @@ async def test_server_away(
     url = f"http://127.0.0.1:{cable.port}"
     context = CliContext(environ={}, server=url, token=server.token, json=False)
     async with Client(url, server.token) as client:
-        await client.task(task["id"])
+        await client.tasks.get(task["id"])
         await cable.stop()
         follow = asyncio.create_task(
             following.follow(context, client, task, 0, TASK_KIND)

@@ -61,17 +61,17 @@ async def test_it_is_told(program: Program) -> None:
     program.start(webhook_allow_networks="127.0.0.0/8")
     async with Client(program.url, program.token) as client:
         url = f"http://127.0.0.1:{port}/"
-        created = await client.create_subscription(url, ["command.status"])
+        created = await client.subscriptions.create(url, ["command.status"])
 
         async def pinged(status: int) -> bool:
-            ping = await client.ping_subscription(created["id"])
+            ping = await client.subscriptions.ping(created["id"])
             return bool(ping["attempt"].get("status") == status)
 
         with receiving(created["secret"][:-4] + "AAA=", port):
             await wait_until(lambda: pinged(401), within=STARTS)
         with receiving(created["secret"], port) as receiver:
             await wait_until(lambda: pinged(204), within=STARTS)
-            command = await client.enqueue("7", {"endpoint": "reboot"})
+            command = await client.commands.enqueue("7", {"endpoint": "reboot"})
             assert receiver.stdout
             lines = iter(receiver.stdout.readline, "")
             printed = next(line for line in lines if " command.status " in line)

@@ -27,7 +27,7 @@ async def test_devices(
     """
     A device that has something to do gets an empty 200, and its command later.
     """
-    command = await api.enqueue(ME, LOAD_USERS)
+    command = await api.commands.enqueue(ME, LOAD_USERS)
     url = f"{server.url}/push?deviceId={ME}"
     handed_out: list[bytes] = []
 
@@ -42,7 +42,7 @@ async def test_devices(
 
     assert [(200, b"")] * 3 == away
     assert "load_objects" == json.loads(handed_out[-1])["endpoint"]
-    assert 1 == (await api.command(command["id"]))["attempts"]
+    assert 1 == (await api.commands.get(command["id"]))["attempts"]
 
 
 async def test_programs(
@@ -51,7 +51,7 @@ async def test_programs(
     """
     A program gets 503 and when to retry; its key prevents a second command.
     """
-    await api.put_device(ME)
+    await api.devices.put(ME)
     headers = {"Authorization": f"Bearer {server.token}", "Idempotency-Key": "k"}
     url = f"{server.url}/api/v1/devices/{ME}/commands"
 
@@ -79,7 +79,7 @@ async def test_results(
     """
     A result waits for the database and is stored when it is back.
     """
-    command = await api.enqueue(ME, LOAD_USERS)
+    command = await api.commands.enqueue(ME, LOAD_USERS)
     await get(session, f"{server.url}/push?deviceId={ME}")
 
     async def post() -> int:
@@ -93,7 +93,7 @@ async def test_results(
 
     assert not done
     assert 200 == await posting
-    assert "SUCCESSFUL" == (await api.command(command["id"]))["state"]
+    assert "SUCCESSFUL" == (await api.commands.get(command["id"]))["state"]
 
 
 @pytest.mark.proof
@@ -103,7 +103,7 @@ async def test_results_in_vain(
     """
     After 25 s a device gets 503: a 200 would be a lie.
     """
-    await api.put_device(ME)
+    await api.devices.put(ME)
     loop, url = asyncio.get_running_loop(), f"{server.url}/result?deviceId={ME}"
     with database_refusing(server.database):
         started_at = loop.time()

@@ -46,29 +46,29 @@ async def test_whole_life(server: Program, api: Client, device_of: MakeDevice) -
     device = device_of(server)
 
     assert await device.poll() is None
-    (found,) = (await api.devices(state="quarantined"))["items"]
+    (found,) = (await api.devices.list(state="quarantined"))["items"]
     assert ME == found["deviceId"]
-    assert "adopted" == (await api.adopt_device(ME))["state"]
+    assert "adopted" == (await api.devices.adopt(ME))["state"]
 
-    command = await api.enqueue(ME, LOAD_USERS)
+    command = await api.commands.enqueue(ME, LOAD_USERS)
     order = await device.poll_command()
     assert ("POST", "load_objects") == (order.verb, order.endpoint)
     assert {"object": "users"} == order.body
     assert 200 == await device.execute_and_post(order)
-    done = await api.command(command["id"])
+    done = await api.commands.get(command["id"])
     assert ("SUCCESSFUL", USERS) == (done["state"], done["result"]["response"])
-    body, kind = await api.command_result(command["id"])
+    body, kind = await api.commands.result(command["id"])
     assert ({"response": USERS}, "application/json") == (json.loads(body), kind)
 
-    key = (await api.create_device_key(ME))["key"]
+    key = (await api.devices.create_key(ME))["key"]
     device.http = attrs.evolve(device.http, key=key)
-    await api.enqueue(ME, LOAD_USERS)
+    await api.commands.enqueue(ME, LOAD_USERS)
     assert 200 == await device.execute_and_post(await device.poll_command())
     assert await device_of(server).poll() is None
 
-    await api.delete_device(ME)
+    await api.devices.delete(ME)
     assert await device.poll() is None
-    assert 2 == len((await api.commands(deviceId=ME, state="SUCCESSFUL"))["items"])
+    assert 2 == len((await api.commands.list(deviceId=ME, state="SUCCESSFUL"))["items"])
 
 
 async def test_stringified(server: Program, api: Client, device_of: MakeDevice) -> None:
@@ -76,12 +76,12 @@ async def test_stringified(server: Program, api: Client, device_of: MakeDevice) 
     A response that is a string of JSON is shown parsed, and stored as it came.
     """
     device = device_of(server, stringified=True, no_uuid=True)
-    command = await api.enqueue(ME, LOAD_USERS)
+    command = await api.commands.enqueue(ME, LOAD_USERS)
 
     await device.execute_and_post(await device.poll_command())
 
-    assert USERS == (await api.command(command["id"]))["result"]["response"]
-    body, _ = await api.command_result(command["id"])
+    assert USERS == (await api.commands.get(command["id"]))["result"]["response"]
+    body, _ = await api.commands.result(command["id"])
     assert USERS == json.loads(json.loads(body)["response"])
 
 
@@ -97,12 +97,12 @@ async def test_photo(server: Program, api: Client, device_of: MakeDevice) -> Non
         "queryString": "user_id=7&timestamp=1700000000&match=0",
     }
 
-    command = await api.enqueue_bytes(ME, photo, fields)
+    command = await api.commands.enqueue_bytes(ME, photo, fields)
     await device.execute_and_post(await device.poll_command())
 
     arrived = device.firmware.gallery.images[7].content
     assert hashlib.sha256(photo).digest() == hashlib.sha256(arrived).digest()
-    result = (await api.command(command["id"]))["result"]
+    result = (await api.commands.get(command["id"]))["result"]
     assert (7, True) == (result["response"]["user_id"], result["response"]["success"])
 
 
@@ -112,7 +112,7 @@ async def test_door_on_a_held_poll(
     """
     A door opens through a held poll at once, and the program learns of it at once.
     """
-    await api.put_device(ME, hold=30)
+    await api.devices.put(ME, hold=30)
     device = device_of(server)
     loop = asyncio.get_running_loop()
 
@@ -127,7 +127,7 @@ async def test_door_on_a_held_poll(
         turn = asyncio.create_task(serve())
         await held(api, 1)
         started_at = loop.time()
-        done = await api.enqueue(ME, OPEN_DOOR, RequestPreferences(wait=20))
+        done = await api.commands.enqueue(ME, OPEN_DOOR, RequestPreferences(wait=20))
         waits.append(await turn - started_at)
         assert "SUCCESSFUL" == done["state"]
 
@@ -139,7 +139,7 @@ async def held(api: Client, polls: int) -> None:
     """Wait until so many polls are held."""
 
     async def so_many() -> bool:
-        held_polls: int = (await api._call("GET", "server"))["heldPolls"]
+        held_polls: int = (await api.status())["heldPolls"]
         return polls == held_polls
 
     await wait_until(so_many)
@@ -150,7 +150,7 @@ async def test_five_hundred_a_second(server: Program, api: Client) -> None:
     """
     A device that polls five hundred times a second is never refused.
     """
-    await api.put_device(ME)
+    await api.devices.put(ME)
     poll = f"GET /push?deviceId={ME} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
     heads = []
     async with connect(server) as (reader, writer), asyncio.timeout(60):
@@ -167,7 +167,7 @@ async def test_five_hundred_connections_a_second(server: Program, api: Client) -
     """
     Nor one that opens a connection for each.
     """
-    await api.put_device(ME)
+    await api.devices.put(ME)
     url = f"{server.url}/push?deviceId={ME}"
     connector = aiohttp.TCPConnector(limit=50, force_close=True)
     async with aiohttp.ClientSession(connector=connector) as session:

@@ -61,18 +61,18 @@ async def run_fleet(program: Program, commands: int) -> FleetRun:
         SimulatedFleet.opened(plan, journal) as fleet,
     ):
         for each in plan.ids:
-            await api.put_device(str(each), hold=1 if each % 2 else 0)
+            await api.devices.put(str(each), hold=1 if each % 2 else 0)
         running = asyncio.create_task(fleet.run(stop))
         for place, each in enumerate(plan.ids):
             mine = range(place, commands, DEVICES)
             options = {"expiresIn": 600, "responseTimeout": 8, "maxAttempts": 50}
-            await api.enqueue_many(
+            await api.commands.enqueue_many(
                 str(each), [{**command_for(n), **options} for n in mine]
             )
         await _all_over(api, commands)
         stop.set()
         await running
-        stored = [each async for each in iter_items(api.commands)]
+        stored = [each async for each in iter_items(api.commands.list)]
         openings = {str(d.device_id): d.firmware.door_openings for d in fleet.devices}
     return FleetRun(stored, journal, openings)
 
@@ -80,7 +80,7 @@ async def run_fleet(program: Program, commands: int) -> FleetRun:
 async def _all_over(api: Client, commands: int) -> None:
     async with asyncio.timeout(60 + commands / 10):
         while True:
-            open_ones = await api.commands(
+            open_ones = await api.commands.list(
                 state=["PENDING", "SENT", "DELIVERED"], limit=1
             )
             if not open_ones["items"]:

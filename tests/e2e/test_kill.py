@@ -36,13 +36,13 @@ async def after_restart(
     program.start(**HASTY)
     device, polled = device_of(program), []
     async with Client(program.url, program.token) as api, asyncio.timeout(20):
-        await api.patch_device(ME, hold=0)
+        await api.devices.patch(ME, hold=0)
         while True:
             order = await device.poll()
             polled += [order.endpoint] if order else []
             if order:
                 await device.execute_and_post(order)
-            state = (await api.command(command_id))["state"]
+            state = (await api.commands.get(command_id))["state"]
             if state not in ("PENDING", "SENT", "DELIVERED"):
                 return polled, state
 
@@ -61,12 +61,12 @@ async def test_right_after_the_commit(
     device = device_of(program)
     async with Client(program.url, program.token) as api:
         if waiting:
-            await api.put_device(ME, hold=20)
+            await api.devices.put(ME, hold=20)
             poll = asyncio.create_task(device.poll())
             await held(api, 1)
-            command = await api.enqueue(ME, OPEN_DOOR)
+            command = await api.commands.enqueue(ME, OPEN_DOOR)
         else:
-            command = await api.enqueue(ME, OPEN_DOOR)
+            command = await api.commands.enqueue(ME, OPEN_DOOR)
             poll = asyncio.create_task(device.poll())
         await asyncio.to_thread(_kill_once_sent, program)
     await asyncio.gather(poll, return_exceptions=True)
@@ -97,7 +97,7 @@ async def test_before_the_answer_is_read(
         Client(program.url, program.token) as api,
         connect(program) as (_, writer),
     ):
-        command = await api.enqueue(ME, OPEN_DOOR)
+        command = await api.commands.enqueue(ME, OPEN_DOOR)
         writer.write(f"GET /push?deviceId={ME} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         await asyncio.to_thread(_kill_once_sent, program)
 
@@ -110,13 +110,13 @@ async def test_before_the_result(program: Program, device_of: MakeDevice) -> Non
     """
     program.start(**HASTY)
     async with Client(program.url, program.token) as api:
-        command = await api.enqueue(ME, OPEN_DOOR)
+        command = await api.commands.enqueue(ME, OPEN_DOOR)
     order = await device_of(program).poll_command()
     program.kill()
     program.start(**HASTY)
     async with Client(program.url, program.token) as api:
         assert 200 == await device_of(program).execute_and_post(order)
-        done = await api.command(command["id"])
+        done = await api.commands.get(command["id"])
 
     assert ("SUCCESSFUL", 1) == (done["state"], done["attempts"])
     assert "uuid" == done["result"]["matchedBy"]
@@ -130,7 +130,7 @@ async def test_at_least_once_goes_out_again(
     """
     program.start(**HASTY)
     async with Client(program.url, program.token) as api:
-        command = await api.enqueue(ME, LOAD_USERS)
+        command = await api.commands.enqueue(ME, LOAD_USERS)
     await device_of(program).poll_command()
     program.kill()
 
@@ -147,13 +147,13 @@ async def test_late_result_after_timeout(
     """
     program.start(**HASTY)
     async with Client(program.url, program.token) as api:
-        command = await api.enqueue(ME, OPEN_DOOR)
+        command = await api.commands.enqueue(ME, OPEN_DOOR)
     order = await device_of(program).poll_command()
     program.kill()
     await after_restart(program, device_of, command["id"])
     async with Client(program.url, program.token) as api:
-        before: dict[str, Any] = await api.command(command["id"])
+        before: dict[str, Any] = await api.commands.get(command["id"])
         await device_of(program).execute_and_post(order)
-        after = await api.command(command["id"])
+        after = await api.commands.get(command["id"])
 
     assert ("TIMEOUT", "SUCCESSFUL") == (before["state"], after["state"])

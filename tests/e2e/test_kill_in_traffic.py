@@ -39,7 +39,9 @@ class Acknowledged:
                 "delivery": "atMostOnce" if number % 2 else "atLeastOnce",
             }
             device_id = str(rng.choice(DEVICES))
-            self.enqueued[number] = (await api.enqueue(device_id, command))["id"]
+            self.enqueued[number] = (await api.commands.enqueue(device_id, command))[
+                "id"
+            ]
 
     async def device(self, device: SimulatedDevice) -> None:
         """Poll and answer without end."""
@@ -83,7 +85,7 @@ async def test_promises(program: Program, device_of: MakeDevice, seed: int) -> N
     program.start()
     async with Client(program.url, program.token) as api:
         stored: dict[str, Any] = {
-            each["id"]: each async for each in iter_items(api.commands)
+            each["id"]: each async for each in iter_items(api.commands.list)
         }
 
     by_number = {each["body"]["n"]: each for each in stored.values()}

@@ -25,17 +25,17 @@ COMMAND = {
 
 async def everything(program: Program, api: Client, make: MakeDevice) -> list[str]:
     """Do all that can go right or wrong, with secrets in it; return more of them."""
-    await api.enqueue(ME, COMMAND)
+    await api.commands.enqueue(ME, COMMAND)
     await make(program).execute_and_post(await make(program).poll_command())
-    key = (await api.create_device_key(ME))["key"]
-    token = (await api.create_token("reader", ["devices:read"]))["token"]
+    key = (await api.devices.create_key(ME))["key"]
+    token = (await api.tokens.create("reader", ["devices:read"]))["token"]
     async with aiohttp.ClientSession() as session:
         await _as_device(session, program, key)
         await _as_program(session, program)
-    for secret, call in ((token, "enqueue"), ("wrong-4711-pin", "enqueue")):
+    for secret in (token, "wrong-4711-pin"):
         async with Client(program.url, secret) as other:
             with pytest.raises(ApiError):
-                await getattr(other, call)(ME, COMMAND)
+                await other.commands.enqueue(ME, COMMAND)
     await _as_nobody(program, key, token)
     return [key, token, program.token]
 
@@ -104,13 +104,13 @@ async def test_a_line_each(program: Program, device_of: MakeDevice) -> None:
     """
     program.start()
     async with Client(program.url, program.token) as api:
-        command = await api.enqueue(ME, {"endpoint": "x"})
+        command = await api.commands.enqueue(ME, {"endpoint": "x"})
         device = device_of(program)
         await device.execute_and_post(await device.poll_command())
         for _ in range(10):
             await device.poll()
         with pytest.raises(ApiError):
-            await api.command("1")
+            await api.commands.get("1")
     program.stop()
     lines = [json.loads(line) for line in program.log.read_text().splitlines()]
 

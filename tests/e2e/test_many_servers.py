@@ -103,7 +103,7 @@ async def test_sixty_four_pollers(program: Program, commands: int) -> None:
         asyncio.timeout(60 + commands / 4),
     ):
         for at in range(0, commands, 100):
-            await api.enqueue_many(ME, orders[at : at + 100])
+            await api.commands.enqueue_many(ME, orders[at : at + 100])
         polled = await poll_all(program, session)
 
     assert list(numbers) == polled
@@ -129,8 +129,8 @@ async def test_one_after_the_other(
         Client(first.url, first.token) as here,
         Client(second.url, second.token) as there,
     ):
-        command = await there.enqueue(ME, LOAD_USERS)
-        waiting = asyncio.create_task(here.command(command["id"], wait=30))
+        command = await there.commands.enqueue(ME, LOAD_USERS)
+        waiting = asyncio.create_task(here.commands.get(command["id"], wait=30))
         order = await poll_until_given(device_of(first))
         assert 200 == await device_of(third).execute_and_post(order)
         done = await waiting
@@ -148,11 +148,13 @@ async def test_held_poll(servers_of: MakeServers, device_of: MakeDevice) -> None
         Client(first.url, first.token) as here,
         Client(second.url, second.token) as there,
     ):
-        await here.put_device(ME, hold=60)
+        await here.devices.put(ME, hold=60)
         for _ in range(5):
             poll = asyncio.create_task(device_of(first).poll_command())
             await held(here, 1)
-            enqueue = there.enqueue(ME, LOAD_USERS, RequestPreferences(wait=60))
+            enqueue = there.commands.enqueue(
+                ME, LOAD_USERS, RequestPreferences(wait=60)
+            )
             waiting = asyncio.create_task(enqueue)
             async with asyncio.timeout(20):
                 await device_of(first).execute_and_post(await poll)
@@ -171,20 +173,20 @@ async def test_settings_of_devices(
         Client(first.url, first.token) as here,
         Client(second.url, second.token) as there,
     ):
-        await here.put_device(ME, name="door", hold=0)
-        token = await here.create_token("reader", ["devices:read"])
+        await here.devices.put(ME, name="door", hold=0)
+        token = await here.tokens.create("reader", ["devices:read"])
         await device.poll()
 
         async def is_visible() -> bool:
-            return "door" in str(await there.devices())
+            return "door" in str(await there.devices.list())
 
         await wait_until(is_visible)
         async with Client(second.url, token["token"]) as reader:
-            assert "door" == (await reader.device(ME))["name"]
-        await here.delete_device(ME)
+            assert "door" == (await reader.devices.get(ME))["name"]
+        await here.devices.delete(ME)
 
         async def is_gone() -> bool:
-            return "door" not in str(await there.devices())
+            return "door" not in str(await there.devices.list())
 
         await wait_until(is_gone)
 
@@ -220,10 +222,10 @@ async def test_leader_killed(servers_of: MakeServers) -> None:
         for each, program in enumerate(programs):
             async with Client(program.url, program.token) as api:
                 if not ids:
-                    await api.create_subscription(url, ["command.status"])
+                    await api.subscriptions.create(url, ["command.status"])
                 for _ in range(5):
                     command = {**LOAD_USERS, "expiresIn": 0.5}
-                    ids.append((await api.enqueue(ME, command))["id"])
+                    ids.append((await api.commands.enqueue(ME, command))["id"])
                 await wait_until(
                     lambda: all(received.get(i) == "EXPIRED" for i in ids), within=60
                 )

@@ -22,7 +22,7 @@ async def every_state(program: Program, api: Client, make: MakeDevice) -> list[s
 
     async def add(command: dict[str, Any]) -> SimulatedDevice:
         device_id = DEVICE + len(ids)
-        ids.append((await api.enqueue(str(device_id), command))["id"])
+        ids.append((await api.commands.enqueue(str(device_id), command))["id"])
         return make(program, device_id)
 
     await add(LOAD_USERS)
@@ -35,9 +35,9 @@ async def every_state(program: Program, api: Client, make: MakeDevice) -> list[s
     await (await add(OPEN_DOOR)).poll_command()
     await add({**LOAD_USERS, "expiresIn": 0.001})
     await add(LOAD_USERS)
-    await api.cancel_command(ids[-1])
-    await api.command(ids[5], wait=10)
-    await api.command(ids[6], wait=10)
+    await api.commands.cancel(ids[-1])
+    await api.commands.get(ids[5], wait=10)
+    await api.commands.get(ids[6], wait=10)
     await _recorded(api, ids[2])
     return ids
 
@@ -46,7 +46,7 @@ async def _recorded(api: Client, command_id: str) -> None:
     """Wait until it is recorded that the answer was written."""
 
     async def delivered() -> bool:
-        return bool("DELIVERED" == (await api.command(command_id))["state"])
+        return bool("DELIVERED" == (await api.commands.get(command_id))["state"])
 
     await wait_until(delivered)
 
@@ -71,13 +71,13 @@ async def test_every_state(program: Program, device_of: MakeDevice, end: str) ->
     program.start(**HASTY)
     async with Client(program.url, program.token) as api:
         ids = await every_state(program, api, device_of)
-        before = [await api.command(each) for each in ids]
-        results = (await api.results())["items"]
+        before = [await api.commands.get(each) for each in ids]
+        results = (await api.results.list())["items"]
     await asyncio.to_thread(getattr(program, end))
     program.start(**HASTY)
     async with Client(program.url, program.token) as api:
-        after = [await api.command(each) for each in ids]
-        results_after = (await api.results())["items"]
+        after = [await api.commands.get(each) for each in ids]
+        results_after = (await api.results.list())["items"]
 
     assert STATES == [command["state"] for command in before]
     assert before == after
@@ -94,20 +94,20 @@ async def test_life_goes_on(program: Program, device_of: MakeDevice) -> None:
         await every_state(program, api, device_of)
         order = await device_of(program, 7, no_uuid=True).poll()
         assert order is None
-        await api.put_device("7", name="x", tags={"a": "b"}, hold=2)
-        key = (await api.create_device_key("7", enforce=True))["key"]
-        token = (await api.create_token("reader", ["devices:read"]))["token"]
+        await api.devices.put("7", name="x", tags={"a": "b"}, hold=2)
+        key = (await api.devices.create_key("7", enforce=True))["key"]
+        token = (await api.tokens.create("reader", ["devices:read"]))["token"]
     await asyncio.to_thread(program.kill)
     program.start(**HASTY)
     async with Client(program.url, program.token) as api:
         assert "load_objects" == (await device_of(program).poll_command()).endpoint
-        await api.enqueue("7", OPEN_DOOR)
+        await api.commands.enqueue("7", OPEN_DOOR)
         assert await device_of(program, 7).poll() is None
         device = device_of(program, 7)
         device.http = attrs.evolve(device.http, key=key)
         assert "execute_actions" == (await device.poll_command()).endpoint
     async with Client(program.url, token) as api:
-        device_now = await api.device("7")
+        device_now = await api.devices.get("7")
 
     names = ("name", "tags", "hold", "keyed", "keyEnforced")
     assert ["x", {"a": "b"}, 2, True, True] == [device_now[name] for name in names]
@@ -120,12 +120,12 @@ async def test_idempotency_over_a_restart(program: Program) -> None:
     once = RequestPreferences(idempotency_key="k1")
     program.start()
     async with Client(program.url, program.token) as api:
-        first = await api.enqueue("1", OPEN_DOOR, once)
+        first = await api.commands.enqueue("1", OPEN_DOOR, once)
     program.kill()
     program.start()
     async with Client(program.url, program.token) as api:
-        again = await api.enqueue("1", OPEN_DOOR, once)
-        commands = (await api.commands())["items"]
+        again = await api.commands.enqueue("1", OPEN_DOOR, once)
+        commands = (await api.commands.list())["items"]
 
     assert first == again
     assert 1 == len(commands)

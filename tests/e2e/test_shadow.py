@@ -68,7 +68,7 @@ async def done(api: Client, task: Json, share: float) -> None:
     """Wait until so much of the task is done."""
 
     async def is_done() -> bool:
-        reached: bool = (await api.task(task["id"]))["done"] >= share
+        reached: bool = (await api.tasks.get(task["id"]))["done"] >= share
         return reached
 
     await wait_until(is_done, within=60)
@@ -78,21 +78,23 @@ async def wait_until_in_sync(api: Client, device_id: str) -> dict[str, Any]:
     """Have sent again what failed, and the device asked, until all is in sync."""
     async with asyncio.timeout(60):
         while True:
-            services: dict[str, Any] = (await api.shadow(device_id))["services"]
+            services: dict[str, Any] = (await api.shadows.get(device_id))["services"]
             statuses = {service["status"] for service in services.values()}
             if statuses == {"inSync"}:
                 return services
             if "failed" in statuses or "drift" in str(services):
-                await api.update_desired(device_id, {name: {} for name in DESIRED})
+                await api.shadows.update_desired(
+                    device_id, {name: {} for name in DESIRED}
+                )
             elif statuses <= {"inSync", "delivered"}:
-                await api.refresh_shadow(device_id, {})
+                await api.shadows.refresh(device_id, {})
             await asyncio.sleep(0.3)
 
 
 async def written(api: Client, device_id: str) -> Counter[str]:
     """Return how the commands that wrote the device ended."""
     found = iter_items(
-        api.commands, 0, deviceId=device_id, endpoint="set_configuration"
+        api.commands.list, 0, deviceId=device_id, endpoint="set_configuration"
     )
     return Counter([command["state"] async for command in found])
 
@@ -119,10 +121,12 @@ async def test_shadows(program: Program) -> None:
     ):
         ids = [str(each) for each in plan.ids]
         lines = (json.dumps({"deviceId": each}) for each in ids)
-        await api.import_devices("\n".join(lines).encode())
-        await api.create_subscription(url, [NOTIFY], format="oceanconnect")
+        await api.devices.import_file("\n".join(lines).encode())
+        await api.subscriptions.create(url, [NOTIFY], format="oceanconnect")
         running = asyncio.create_task(fleet.run(stop))
-        task = await api.update_desired_of_many({"all": True}, DESIRED, concurrency=10)
+        task = await api.shadows.update_desired_of_many(
+            {"all": True}, DESIRED, concurrency=10
+        )
         for share in (0.2, 0.6):
             await done(api, task, share)
             await program.kill_and_restart(**SETTINGS)

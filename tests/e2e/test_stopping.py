@@ -28,7 +28,7 @@ async def test_held_polls(server: Program, api: Client, device_of: MakeDevice) -
     """
     ids = range(1, 101)
     for each in ids:
-        await api.put_device(str(each), hold=60)
+        await api.devices.put(str(each), hold=60)
     polls = [asyncio.create_task(device_of(server, each).poll()) for each in ids]
     await held(api, 100)
 
@@ -41,12 +41,12 @@ async def test_waiting_programs(server: Program, api: Client) -> None:
     Programs that wait for an outcome are answered with how it stands.
     """
     enqueue = asyncio.create_task(
-        api.enqueue(ME, LOAD_USERS, RequestPreferences(wait=60))
+        api.commands.enqueue(ME, LOAD_USERS, RequestPreferences(wait=60))
     )
-    results = asyncio.create_task(api.results(wait=60))
+    results = asyncio.create_task(api.results.list(wait=60))
 
     async def enqueued() -> bool:
-        return bool((await api.commands())["items"])
+        return bool((await api.commands.list())["items"])
 
     await wait_until(enqueued)
 
@@ -59,13 +59,13 @@ async def test_a_body_on_its_way(server: Program, api: Client) -> None:
     """
     A result that is just arriving is taken; one that stalls does not hold up the end.
     """
-    await api.put_device(ME)
+    await api.devices.put(ME)
     head = f"POST /result?deviceId={ME} HTTP/1.1\r\nHost: x\r\nContent-Length: 15\r\n"
     async with connect(server) as (reader, writer), connect(server) as (_, stalls):
         for each in (writer, stalls):
             each.write(f'{head}\r\n{{"response":'.encode())
             await each.drain()
-        await api.devices()
+        await api.devices.list()
         stopping = asyncio.create_task(stopped(server))
         await _closed_to_others(server)
         writer.write(b"{}}")
@@ -73,7 +73,7 @@ async def test_a_body_on_its_way(server: Program, api: Client) -> None:
         assert (0, True) == await stopping
     server.start()
     async with Client(server.url, server.token) as again:
-        results = (await again.results())["items"]
+        results = (await again.results.list())["items"]
 
     assert b" 200 " in answer
     assert {} in [result.get("response") for result in results]
@@ -83,9 +83,9 @@ async def test_a_request_on_its_way(server: Program, api: Client) -> None:
     """
     A connection from before the stop is answered; a silent one is not waited for.
     """
-    await api.put_device(ME)
+    await api.devices.put(ME)
     async with connect(server) as (reader, writer), connect(server):
-        await api.devices()
+        await api.devices.list()
         stopping = asyncio.create_task(stopped(server))
         await _closed_to_others(server)
         writer.write(f"GET /push?deviceId={ME} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
@@ -118,7 +118,7 @@ async def test_in_traffic(server: Program, api: Client, device_of: MakeDevice) -
         nonlocal answered
         one = device_of(server, number)
         while True:
-            await api.enqueue(str(number), OPEN_DOOR)
+            await api.commands.enqueue(str(number), OPEN_DOOR)
             answered += await one.execute_and_post(await one.poll_command()) == 200
 
     tasks = [asyncio.create_task(device(number)) for number in range(1, 9)]
@@ -128,7 +128,7 @@ async def test_in_traffic(server: Program, api: Client, device_of: MakeDevice) -
     ends = await asyncio.gather(*tasks, return_exceptions=True)
     server.start()
     async with Client(server.url, server.token) as again:
-        done = [c async for c in iter_items(again.commands, state="SUCCESSFUL")]
+        done = [c async for c in iter_items(again.commands.list, state="SUCCESSFUL")]
     assert all(isinstance(end, Exception) for end in ends)
     assert len(done) >= answered > 8
 
@@ -147,7 +147,7 @@ async def test_nothing_left_open(server: Program, api: Client) -> None:
     """
     Stopped in order, the file needs no repair: its journal is folded in.
     """
-    await api.enqueue(ME, LOAD_USERS)
+    await api.commands.enqueue(ME, LOAD_USERS)
 
     await stopped(server)
 

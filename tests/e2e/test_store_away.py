@@ -43,7 +43,7 @@ async def test_devices(
     """
     A device that has something to do gets an empty 200, and its command later.
     """
-    command = await api.enqueue(ME, LOAD_USERS)
+    command = await api.commands.enqueue(ME, LOAD_USERS)
     url = f"{server.url}/push?deviceId={ME}"
 
     with store_locked(server):
@@ -52,7 +52,7 @@ async def test_devices(
 
     assert [(200, b"")] * 3 == away
     assert (200, "load_objects") == (status, json.loads(order)["endpoint"])
-    assert 1 == (await api.command(command["id"]))["attempts"]
+    assert 1 == (await api.commands.get(command["id"]))["attempts"]
 
 
 async def test_idle_devices(
@@ -61,7 +61,7 @@ async def test_idle_devices(
     """
     Idle devices notice nothing: they are answered at once.
     """
-    await api.put_device(ME)
+    await api.devices.put(ME)
     with store_locked(server):
         async with asyncio.timeout(2):
             answer = await get(session, f"{server.url}/push?deviceId={ME}")
@@ -75,20 +75,20 @@ async def test_programs(
     """
     A program gets 503 and when to retry; its request is not half done.
     """
-    await api.put_device(ME)
+    await api.devices.put(ME)
     headers = {"Authorization": f"Bearer {server.token}"}
     url = f"{server.url}/api/v1/devices/{ME}/commands"
     with store_locked(server):
         async with session.post(url, json=LOAD_USERS, headers=headers) as answer:
             status, answer_headers = answer.status, answer.headers
             problem = await answer.json(content_type="application/problem+json")
-        readable = await api.commands()
+        readable = await api.commands.list()
 
     assert 503 == status
     assert int(answer_headers["Retry-After"]) > 0
     assert "urn:pushserver:problem:unavailable" == problem["type"]
     assert [] == readable["items"]
-    assert "PENDING" == (await api.enqueue(ME, LOAD_USERS))["state"]
+    assert "PENDING" == (await api.commands.enqueue(ME, LOAD_USERS))["state"]
 
 
 async def test_results(
@@ -97,7 +97,7 @@ async def test_results(
     """
     A result waits for the store and is stored when it is back.
     """
-    command = await api.enqueue(ME, LOAD_USERS)
+    command = await api.commands.enqueue(ME, LOAD_USERS)
     await get(session, f"{server.url}/push?deviceId={ME}")
 
     async def post() -> int:
@@ -111,7 +111,7 @@ async def test_results(
 
     assert not done
     assert 200 == await posting
-    assert "SUCCESSFUL" == (await api.command(command["id"]))["state"]
+    assert "SUCCESSFUL" == (await api.commands.get(command["id"]))["state"]
 
 
 @pytest.mark.proof
@@ -121,7 +121,7 @@ async def test_results_in_vain(
     """
     After 25 s a device gets 503: a 200 would be a lie.
     """
-    await api.put_device(ME)
+    await api.devices.put(ME)
     url = f"{server.url}/result?deviceId={ME}"
     loop = asyncio.get_running_loop()
     with store_locked(server):
@@ -165,7 +165,7 @@ async def test_nothing_seen_is_lost(
     server.stop()
     server.start()
     async with Client(server.url, server.token) as again:
-        devices = [await again.device(str(900 + number)) for number in range(5)]
+        devices = [await again.devices.get(str(900 + number)) for number in range(5)]
 
     assert {"quarantined"} == {device["state"] for device in devices}
     assert [2] * 5 == [device["unknownCalls"]["count"] for device in devices]

@@ -90,7 +90,7 @@ async def run_task(program: Program, devices: int) -> TaskRun:
     ):
         await adopt(api, [*plan.ids, *GONE])
         running = asyncio.create_task(fleet.run(stop))
-        task = await api.create_task({"all": True}, STEPS, concurrency=devices // 8)
+        task = await api.tasks.create({"all": True}, STEPS, concurrency=devices // 8)
         shown: list[Json] = []
         killed_at = 0.0
         async for now in follow(program, task["id"]):
@@ -101,7 +101,7 @@ async def run_task(program: Program, devices: int) -> TaskRun:
                 await remove(api, GONE)
         stop.set()
         await running
-        operations = iter_items(api.operations, taskId=task["id"])
+        operations = iter_items(api.operations.list, taskId=task["id"])
         by_device = {int(each["deviceId"]): each async for each in operations}
     return TaskRun(shown, killed_at, by_device, journal)
 
@@ -109,13 +109,15 @@ async def run_task(program: Program, devices: int) -> TaskRun:
 async def adopt(api: Client, device_ids: Sequence[int]) -> None:
     """Make devices known to the server; every second poll is held."""
     lines = [{"deviceId": str(each), "hold": each % 2} for each in device_ids]
-    await api.import_devices(b"\n".join(msgspec.json.encode(line) for line in lines))
+    await api.devices.import_file(
+        b"\n".join(msgspec.json.encode(line) for line in lines)
+    )
 
 
 async def remove(api: Client, device_ids: Sequence[int]) -> None:
     """Remove devices."""
     for each in device_ids:
-        await api.delete_device(str(each))
+        await api.devices.delete(str(each))
 
 
 async def follow(program: Program, task_id: str) -> AsyncIterator[Json]:

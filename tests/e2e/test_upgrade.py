@@ -170,7 +170,7 @@ async def run_upgrade(program: Program, devices: int) -> UpgradeRun:
         await wait_until_delivered(api)
         stop.set()
         await asyncio.gather(*running)
-        listed = iter_items(partial(api.upgrade_devices, created["id"]))
+        listed = iter_items(partial(api.upgrades.devices, created["id"]))
         device_upgrades = {int(each["deviceId"]): each async for each in listed}
     each_device = (device for fleet in polling for device in fleet.devices)
     versions = {each.device_id: each.firmware.version for each in each_device}
@@ -204,12 +204,14 @@ async def fleets(
 async def adopt(api: Client, devices: int) -> None:
     """Make devices known to the server."""
     ids = range(FIRST, FIRST + devices)
-    await api.import_devices(b"\n".join(b'{"deviceId":"%d"}' % each for each in ids))
+    await api.devices.import_file(
+        b"\n".join(b'{"deviceId":"%d"}' % each for each in ids)
+    )
 
 
 async def subscribe(api: Client, receiver: UpgradeReceiver) -> None:
     """Subscribe the receiver to upgrades in Huawei's format."""
-    await api.create_subscription(
+    await api.subscriptions.create(
         receiver.url,
         ["upgrade.state", "upgrade.result"],
         format="oceanconnect",
@@ -220,7 +222,7 @@ async def subscribe(api: Client, receiver: UpgradeReceiver) -> None:
 async def make(api: Client, devices: int) -> Json:
     """Make the upgrade of all devices."""
     policy = {"concurrency": devices // 4, "applyTimeout": 20, "expiresIn": 10}
-    return await api.create_upgrade({"all": True}, "2.0", PHASES, policy=policy)
+    return await api.upgrades.create({"all": True}, "2.0", PHASES, policy=policy)
 
 
 async def ask_until(ask: Callable[[], Any], good: Callable[[Json], bool]) -> Json:
@@ -239,7 +241,7 @@ async def ask_until(ask: Callable[[], Any], good: Callable[[Json], bool]) -> Jso
 async def ended(api: Client, upgrade_id: str) -> Json:
     """Return the upgrade when it has ended."""
     return await ask_until(
-        lambda: api.upgrade(upgrade_id), lambda shown: "endedAt" in shown
+        lambda: api.upgrades.get(upgrade_id), lambda shown: "endedAt" in shown
     )
 
 
@@ -250,7 +252,7 @@ async def wait_until_delivered(api: Client) -> None:
         (only,) = page["items"]
         return not only["backlog"]["unread"] + only["backlog"]["pending"]
 
-    await ask_until(api.subscriptions, done)
+    await ask_until(api.subscriptions.list, done)
 
 
 def check(run: UpgradeRun) -> None:

@@ -46,8 +46,8 @@ async def test_together(program: Program) -> None:
     program.start(workers=3)
     pids = await listening(program, 3)
     async with Client(program.url, program.token) as api:
-        await api.put_device(ME)
-        command = await api.enqueue(ME, {"endpoint": "load_objects"})
+        await api.devices.put(ME)
+        command = await api.commands.enqueue(ME, {"endpoint": "load_objects"})
     started_at = time.monotonic()
 
     assert 3 == len(set(pids))

@@ -125,7 +125,7 @@ class Traffic:
         async def is_over() -> bool:
             await asyncio.gather(*(self.poll(each) for each in self.devices))
             commands.update(
-                {each["id"]: each async for each in iter_items(api.commands)}
+                {each["id"]: each async for each in iter_items(api.commands.list)}
             )
             return not any(each["state"] in live for each in commands.values())
 

@@ -163,7 +163,7 @@ async def test_task(beacon: BeaconDevice) -> None:
     A task's steps are written in the protocol of its devices.
     """
     assert [] == await beacon.poll()
-    await beacon.server.services.fleet.flush()
+    await beacon.server.services.write_behind.flush()
     task = {"steps": [BLINK], "targets": {"deviceIds": [NAME]}}
     answer = await beacon.server.api("POST", "/tasks", task)
     assert 201 == answer.status
@@ -202,7 +202,7 @@ async def test_events(beacon: BeaconDevice) -> None:
     payload = DevicePayload(last_seen_at=START, address="192.0.2.7")
     online = event(EventType.DEVICE_ONLINE, payload, device_id=device_id)
     renderer = EventRenderer(
-        server.services.store, server.services.fleet, server.services.protocols
+        server.services.store, server.services.devices, server.services.protocols
     )
     body = await renderer.render_native(online, include_result=False)
     assert NAME == json.loads(body)["data"]["deviceId"]
@@ -249,7 +249,7 @@ async def test_two_texts_with_one_number(
     identity = server.services.protocols.identify("pier")
     other = identity._replace(external_id="quay")
 
-    assert server.services.fleet.admit(other, None, None) is None
-    assert 1 == server.services.fleet.counts["refused.idTaken"]
+    assert server.services.admission.admit(other, None, None) is None
+    assert 1 == server.services.counts["refused.idTaken"]
     with pytest.raises(Conflict, match="cannot be told from device pier"):
         await server.services.fleet.put(DEFAULT_SCOPE_ID, other, {})

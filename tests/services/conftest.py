@@ -18,7 +18,7 @@ async def _services(database: str, clock: ManualClock) -> AsyncIterator[Services
     settings = Settings(database=database)
     store = await open_store(settings, clock)
     services = build_services(settings, store, clock)
-    await services.fleet.load()
+    await services.devices.load()
     yield services
     services.holds.close()
     services.completion_waiters.close()

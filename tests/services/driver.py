@@ -16,7 +16,8 @@ from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.state import CommandState
 from pushserver.services.deadlines import Deadlines
 from pushserver.services.held_polls import Poll
-from pushserver.services.queue import Enqueued, IdempotentRequest
+from pushserver.services.idempotency import IdempotentRequest
+from pushserver.services.queue import Enqueued
 from pushserver.services.result_intake import PostedResult
 from pushserver.storage.history import CommandRecord
 from pushserver.web.services import Services

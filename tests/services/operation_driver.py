@@ -18,10 +18,10 @@ from pushserver.model.operation import (
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.target import TargetSelector
 from pushserver.model.task import FailureLimit, OperationCounts, Task
+from pushserver.services.idempotency import IdempotentRequest
 from pushserver.services.notifications import ProgressReport
 from pushserver.services.operations import CreatedOperation
-from pushserver.services.queue import IdempotentRequest
-from pushserver.services.tasks import CreatedTask, RolloutPolicy
+from pushserver.services.task_creation import CreatedTask, RolloutPolicy
 from pushserver.settings import Settings
 from pushserver.storage.operations import OperationFilter
 from tests.clock import ManualClock
@@ -160,9 +160,9 @@ class OperationDriver(ServiceDriver):
     async def see_devices(self, *devices: int) -> None:
         """Let devices be seen, and write that."""
         for device in devices:
-            self.services.fleet.admit(terminal(device), None, "192.0.2.7")
-        while not self.services.fleet.is_flushed:
-            await self.services.fleet.flush()
+            self.services.admission.admit(terminal(device), None, "192.0.2.7")
+        while not self.services.write_behind.is_flushed:
+            await self.services.write_behind.flush()
 
     async def create_task(
         self,
@@ -174,7 +174,7 @@ class OperationDriver(ServiceDriver):
         **fields: Any,
     ) -> CreatedTask:
         """Create a task for the devices from 1."""
-        return await self.services.tasks.create(
+        return await self.services.task_creator.create(
             plan(*endpoints, **fields),
             targets or TargetSelector(device_ids=range(1, devices + 1)),
             pace or RolloutPolicy(),
@@ -256,7 +256,7 @@ async def running_services(
     store = await open_store(settings, clock)
     try:
         services = build_services(settings, store, clock)
-        await services.fleet.load()
+        await services.devices.load()
         yield OperationDriver(services, clock)
         services.holds.close()
         await services.lanes.background_tasks.wait_all()

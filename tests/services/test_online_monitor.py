@@ -30,7 +30,9 @@ def online_monitor(services: Services, hold: int = 0) -> OnlineMonitor:
         store=services.store,
         clock=services.clock,
         lanes=services.lanes,
-        fleet=services.fleet,
+        devices=services.devices,
+        device_events=services.device_events,
+        holds=services.holds,
         default_hold=hold,
     )
     monitor.restore()
@@ -47,8 +49,8 @@ async def _monitor(services: Services) -> OnlineMonitor:
 
 def poll_as(services: Services, device_id: int = DEVICE) -> Device:
     """Let a device poll, and be idle after it."""
-    services.fleet.admit(terminal(device_id), None, HOME)
-    device = services.fleet.get(DEFAULT_SCOPE_ID, device_id)
+    services.admission.admit(terminal(device_id), None, HOME)
+    device = services.devices.get(DEFAULT_SCOPE_ID, device_id)
     device.was_last_poll_idle = True
     return device
 
@@ -186,7 +188,7 @@ async def test_at_work_elsewhere(
     settings = Settings(database=database)
     store = await open_store(settings, clock)
     there = ServiceDriver(build_services(settings, store, clock), clock)
-    await there.services.fleet.load()
+    await there.services.devices.load()
     poll_as(services)
     await monitor.publish_changes()
     await there.enqueue("load_objects")
@@ -240,7 +242,7 @@ async def test_quarantined(services: Services, monitor: OnlineMonitor) -> None:
     A quarantined device is reported as such, and comes neither online nor offline.
     """
     for _ in range(2):
-        services.fleet.admit(terminal(77), None, HOME)
+        services.admission.admit(terminal(77), None, HOME)
         await monitor.publish_changes()
 
     assert [EventType.DEVICE_QUARANTINED] == await event_types(services)
@@ -248,7 +250,7 @@ async def test_quarantined(services: Services, monitor: OnlineMonitor) -> None:
 
 async def test_adopted_later(services: Services, monitor: OnlineMonitor) -> None:
     """A device that is adopted after it polled comes online with its next poll."""
-    services.fleet.admit(terminal(77), None, HOME)
+    services.admission.admit(terminal(77), None, HOME)
     await monitor.publish_changes()
     await services.fleet.adopt(DEFAULT_SCOPE_ID, terminal(77))
     poll_as(services, 77)
@@ -259,10 +261,10 @@ async def test_adopted_later(services: Services, monitor: OnlineMonitor) -> None
 
 async def test_wrong_key(services: Services, monitor: OnlineMonitor) -> None:
     """A device with a wrong key is reported as such, and does not come online."""
-    services.fleet.key_policy = DeviceKeys.REQUIRED
+    services.admission.key_policy = DeviceKeys.REQUIRED
     await services.fleet.make_key(DEFAULT_SCOPE_ID, DEVICE, enforce=True)
-    services.fleet.admit(terminal(DEVICE), "wrong", HOME)
-    services.fleet.admit(terminal(DEVICE), "wrong", HOME)
+    services.admission.admit(terminal(DEVICE), "wrong", HOME)
+    services.admission.admit(terminal(DEVICE), "wrong", HOME)
     await monitor.publish_changes()
 
     ((kind, data),) = await device_events(services)
@@ -315,9 +317,9 @@ async def running_services(
     settings = Settings(database=database)
     store = await open_store(settings, clock)
     services = build_services(settings, store, clock)
-    await services.fleet.load()
+    await services.devices.load()
     yield services
-    await services.fleet.flush()
+    await services.write_behind.flush()
     await store.close()
 
 

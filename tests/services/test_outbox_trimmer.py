@@ -37,7 +37,7 @@ def _outbox(services: Services) -> OutboxTrimmer:
     """Return an outbox that keeps ten events for each subscription."""
     return OutboxTrimmer(
         services.store.subscriptions,
-        services.subscriptions,
+        services.subscription_registry,
         services.clock,
         max_backlog=10,
     )
@@ -47,8 +47,8 @@ async def create_subscription(services: Services, **fields: object) -> Subscript
     """Return a subscription that the services know."""
     created = subscription(**fields)
     await save_subscription(services.store, owner=created)
-    await services.subscriptions.load()
-    return services.subscriptions.get(DEFAULT_SCOPE_ID, created.id)
+    await services.subscription_registry.load()
+    return services.subscription_registry.get(DEFAULT_SCOPE_ID, created.id)
 
 
 async def left(services: Services, of: Subscription) -> int:
@@ -59,7 +59,7 @@ async def left(services: Services, of: Subscription) -> int:
 def test_limits(services: Services) -> None:
     """A backlog may have 100,000 events, of three days."""
     usual = OutboxTrimmer(
-        services.store.subscriptions, services.subscriptions, services.clock
+        services.store.subscriptions, services.subscription_registry, services.clock
     )
 
     assert (100_000, 3 * DAY * SECOND) == (MAX_BACKLOG, MAX_BACKLOG_AGE)
@@ -163,7 +163,7 @@ async def matching_left(services: Services, of: Subscription) -> int:
     found = await services.store.subscriptions.events(
         DEFAULT_SCOPE_ID, after=of.cursor, limit=10_000
     )
-    matches = services.subscriptions.matches
+    matches = services.subscription_registry.matches
     return sum(matches(of.event_filter, event) for event in found)
 
 
@@ -248,7 +248,7 @@ async def test_old_events(
     await create_subscription(services)
     delivered, dead, nobodys = await emit_events(services.store, 3)
     await services.store.subscriptions.record_deliveries(
-        services.subscriptions.get(DEFAULT_SCOPE_ID, 1),
+        services.subscription_registry.get(DEFAULT_SCOPE_ID, 1),
         [
             webhook_delivery(delivered.id, state=WebhookState.DELIVERED),
             webhook_delivery(dead.id, state=WebhookState.DEAD),

@@ -17,7 +17,7 @@ from pushserver.model.command import Command
 from pushserver.model.guarantee import DeliveryGuarantee
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.state import CommandState
-from pushserver.services.queue import IdempotentRequest
+from pushserver.services.idempotency import IdempotentRequest
 from pushserver.storage.history import CommandFilter
 from pushserver.web.services import Services
 from tests.clock import START, ManualClock

@@ -39,14 +39,16 @@ class PausedReadStore:
 
 async def test_device(services: Services, driver: ServiceDriver) -> None:
     """A device that is adopted here meanwhile is not forgotten."""
-    fleet, slow = services.fleet, PausedReadStore(services.store, "all_devices")
-    fleet.store = cast("Any", slow)
-    refreshing = asyncio.create_task(fleet.refresh(None))
+    slow = PausedReadStore(services.store, "all_devices")
+    device_sync = attrs.evolve(services.device_sync, store=cast("Any", slow))
+    refreshing = asyncio.create_task(device_sync.refresh(None))
     await slow.has_read.wait()
-    adopting = asyncio.create_task(fleet.put(DEFAULT_SCOPE_ID, terminal(DEVICE), {}))
+    adopting = asyncio.create_task(
+        services.fleet.put(DEFAULT_SCOPE_ID, terminal(DEVICE), {})
+    )
     for _ in range(5):
         await driver.run_until_idle()
     slow.may_return.set()
     await asyncio.gather(refreshing, adopting)
 
-    assert fleet.get(DEFAULT_SCOPE_ID, DEVICE).is_adopted
+    assert services.devices.get(DEFAULT_SCOPE_ID, DEVICE).is_adopted

@@ -5,7 +5,8 @@ import pytest
 from pushserver.clock import SECOND
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.state import CommandState
-from pushserver.services.retention import BATCH_SIZE, Retention
+from pushserver.services.batches import BATCH_SIZE
+from pushserver.services.retention import Retention
 from pushserver.storage.history import CommandFilter
 from tests.clock import ManualClock
 from tests.model.factories import DEVICE

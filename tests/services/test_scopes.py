@@ -10,7 +10,7 @@ from pushserver.model.device import DeviceKeys, DeviceState
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.state import CommandState
 from pushserver.model.token import Permission
-from pushserver.services.fleet_admin import FleetAdmin, ImportSummary
+from pushserver.services.fleet_admin import ImportSummary
 from pushserver.services.scopes import Scopes
 from pushserver.services.tokens import Tokens
 from pushserver.web.services import Services
@@ -22,137 +22,133 @@ ACME, OTHER = 7, 8
 HOME = "192.0.2.7"
 
 
-@pytest.fixture(name="registry")
-def _registry(services: Services) -> FleetAdmin:
-    """Return the fleet, in which nobody is yet."""
-    return services.fleet
-
-
-async def move_device(registry: FleetAdmin) -> None:
+async def move_device(services: Services) -> None:
     """Let the device go from one scope to another."""
-    await registry.delete(ACME, DEVICE)
-    await registry.adopt(OTHER, terminal(DEVICE))
+    await services.fleet.delete(ACME, DEVICE)
+    await services.fleet.adopt(OTHER, terminal(DEVICE))
 
 
-async def test_one_scope_at_a_time(registry: FleetAdmin) -> None:
+async def test_one_scope_at_a_time(services: Services) -> None:
     """A device that is adopted is another scope's business neither to see nor take."""
-    device, _ = await registry.put(ACME, terminal(DEVICE), {"name": "Porta"})
+    device, _ = await services.fleet.put(ACME, terminal(DEVICE), {"name": "Porta"})
 
     for call in (
-        registry.adopt(OTHER, terminal(DEVICE)),
-        registry.put(OTHER, terminal(DEVICE), {}),
-        registry.import_devices(
+        services.fleet.adopt(OTHER, terminal(DEVICE)),
+        services.fleet.put(OTHER, terminal(DEVICE), {}),
+        services.fleet.import_devices(
             OTHER, {terminal(5): {}, terminal(DEVICE): {"name": "x"}}
         ),
     ):
         with pytest.raises(Conflict, match=f"Device {DEVICE} is adopted in another"):
             await call
     for hidden in (
-        registry.patch(OTHER, DEVICE, {"name": "x"}),
-        registry.make_key(OTHER, DEVICE, enforce=True),
-        registry.delete(OTHER, DEVICE),
-        registry.unknown_requests(OTHER, DEVICE),
+        services.fleet.patch(OTHER, DEVICE, {"name": "x"}),
+        services.fleet.make_key(OTHER, DEVICE, enforce=True),
+        services.fleet.delete(OTHER, DEVICE),
+        services.unknown_requests.list_newest(OTHER, DEVICE),
     ):
         with pytest.raises(NotFound):
             await hidden
 
     assert (None, []) == (
-        registry.find(OTHER, DEVICE),
-        registry.list_page(OTHER, after=-1, limit=9),
+        services.devices.find(OTHER, DEVICE),
+        services.devices.list_page(OTHER, after=-1, limit=9),
     )
     assert [("Porta", ACME, None)] == [
-        (d.name, d.scope_id, d.key_hash) for d in await registry.store.all_devices()
+        (d.name, d.scope_id, d.key_hash) for d in await services.store.all_devices()
     ]
     assert (
         [device]
-        == list(registry.in_scope(ACME))
-        == registry.list_page(ACME, after=-1, limit=9)
+        == list(services.devices.in_scope(ACME))
+        == services.devices.list_page(ACME, after=-1, limit=9)
     )
 
 
-async def test_of_two_who_adopt_one_wins(registry: FleetAdmin) -> None:
+async def test_of_two_who_adopt_one_wins(services: Services) -> None:
     """Of two scopes that adopt a device at once, one has it and one is refused."""
     done = await asyncio.gather(
-        registry.adopt(ACME, terminal(DEVICE)),
-        registry.put(OTHER, terminal(DEVICE), {"name": "x"}),
+        services.fleet.adopt(ACME, terminal(DEVICE)),
+        services.fleet.put(OTHER, terminal(DEVICE), {"name": "x"}),
         return_exceptions=True,
     )
 
     assert [True, False] == [isinstance(d, tuple) for d in done]
     assert isinstance(done[1], Conflict)
-    (device,) = await registry.store.all_devices()
+    (device,) = await services.store.all_devices()
     assert (ACME, None) == (device.scope_id, device.name)
 
 
-async def test_quarantined(registry: FleetAdmin) -> None:
+async def test_quarantined(services: Services) -> None:
     """A quarantined device is the first scope's to see, and anybody's to adopt."""
-    registry.admit(terminal(DEVICE), None, HOME)
-    await registry.patch(DEFAULT_SCOPE_ID, DEVICE, {"name": "who?", "tags": {"a": "b"}})
-    await registry.make_key(DEFAULT_SCOPE_ID, DEVICE, enforce=True)
-    assert registry.find(ACME, DEVICE) is None
+    services.admission.admit(terminal(DEVICE), None, HOME)
+    await services.fleet.patch(
+        DEFAULT_SCOPE_ID, DEVICE, {"name": "who?", "tags": {"a": "b"}}
+    )
+    await services.fleet.make_key(DEFAULT_SCOPE_ID, DEVICE, enforce=True)
+    assert services.devices.find(ACME, DEVICE) is None
 
-    device, new = await registry.adopt(ACME, terminal(DEVICE))
+    device, new = await services.fleet.adopt(ACME, terminal(DEVICE))
 
     assert (True, DeviceState.ADOPTED, HOME) == (new, device.state, device.address)
-    assert registry.find(DEFAULT_SCOPE_ID, DEVICE) is None
+    assert services.devices.find(DEFAULT_SCOPE_ID, DEVICE) is None
     assert (None, {}, None, False) == (
         device.name,
         device.tags,
         device.key_hash,
         device.key_enforced,
     )
-    (stored,) = await registry.store.all_devices()
+    (stored,) = await services.store.all_devices()
     assert (ACME, None, {}, None) == (
         stored.scope_id,
         stored.name,
         stored.tags,
         stored.key_hash,
     )
-    assert device is registry.admit(terminal(DEVICE), None, HOME)
+    assert device is services.admission.admit(terminal(DEVICE), None, HOME)
 
 
-async def test_imported_by_two(registry: FleetAdmin) -> None:
+async def test_imported_by_two(services: Services) -> None:
     """Each scope imports its own."""
-    one = await registry.import_devices(
+    one = await services.fleet.import_devices(
         ACME, {terminal(1): {}, terminal(2): {"name": "x"}}
     )
-    two = await registry.import_devices(OTHER, {terminal(3): {}, terminal(4): {}})
+    two = await services.fleet.import_devices(OTHER, {terminal(3): {}, terminal(4): {}})
 
     assert one == two == ImportSummary(created=2, updated=0, unchanged=0)
-    assert [1, 2] == [d.device_id for d in registry.in_scope(ACME)]
-    assert [3] == [d.device_id for d in registry.list_page(OTHER, after=2, limit=1)]
+    assert [1, 2] == [d.device_id for d in services.devices.in_scope(ACME)]
+    assert [3] == [
+        d.device_id for d in services.devices.list_page(OTHER, after=2, limit=1)
+    ]
 
 
-async def test_comes_without_history(
-    driver: ServiceDriver, registry: FleetAdmin
-) -> None:
+async def test_comes_without_history(driver: ServiceDriver, services: Services) -> None:
     """A device comes without its settings, its key, or what waited for it."""
-    await registry.put(ACME, terminal(DEVICE), {"name": "Porta", "hold": 5})
-    key = await registry.make_key(ACME, DEVICE, enforce=True)
+    await services.fleet.put(ACME, terminal(DEVICE), {"name": "Porta", "hold": 5})
+    key = await services.fleet.make_key(ACME, DEVICE, enforce=True)
     (waiting,) = await driver.enqueue("reboot", scope=ACME)
 
-    await move_device(registry)
+    await move_device(services)
 
-    device = registry.get(OTHER, DEVICE)
+    device = services.devices.get(OTHER, DEVICE)
     assert (None, None, None) == (device.name, device.hold, device.key_hash)
     assert CommandState.CANCELED is await driver.command_state(waiting)
     assert await driver.poll("u1") is None
-    registry.key_policy = DeviceKeys.REQUIRED
-    assert registry.admit(terminal(DEVICE), key, HOME) is None
+    services.admission.key_policy = DeviceKeys.REQUIRED
+    assert services.admission.admit(terminal(DEVICE), key, HOME) is None
 
 
 async def test_nothing_is_handed_to_the_next_owner(
-    driver: ServiceDriver, registry: FleetAdmin
+    driver: ServiceDriver, services: Services
 ) -> None:
     """
     A command in flight when its device left is not handed out again, but may be
     answered.
     """
-    await registry.adopt(ACME, terminal(DEVICE))
+    await services.fleet.adopt(ACME, terminal(DEVICE))
     (read,) = await driver.enqueue("load_objects", scope=ACME)
     await driver.receive_command("u1")
 
-    await move_device(registry)
+    await move_device(services)
 
     assert CommandState.TIMEOUT is await driver.command_state(read)
     (own,) = await driver.enqueue("reboot", scope=OTHER)
@@ -170,7 +166,7 @@ async def test_nothing_is_handed_to_the_next_owner(
 
 
 async def test_enqueued_at_the_last_moment(
-    driver: ServiceDriver, registry: FleetAdmin
+    driver: ServiceDriver, services: Services
 ) -> None:
     """
     A command still on its way into the queue does not reach the next owner either.
@@ -178,61 +174,58 @@ async def test_enqueued_at_the_last_moment(
     last = asyncio.create_task(driver.enqueue("reboot", scope=ACME))
     await asyncio.sleep(0)
 
-    await registry.adopt(OTHER, terminal(DEVICE))
+    await services.fleet.adopt(OTHER, terminal(DEVICE))
 
     assert CommandState.CANCELED is await driver.command_state((await last)[0])
     assert await driver.poll("u1") is None
 
 
 async def test_what_waits_at_home_stays(
-    driver: ServiceDriver, registry: FleetAdmin
+    driver: ServiceDriver, services: Services
 ) -> None:
     """A device that comes back to its own scope finds what waits for it."""
-    await registry.adopt(ACME, terminal(DEVICE))
+    await services.fleet.adopt(ACME, terminal(DEVICE))
     (read,) = await driver.enqueue("load_objects", scope=ACME)
     await driver.receive_command("u1")
-    await registry.delete(ACME, DEVICE)
-    registry.admit(terminal(DEVICE), None, HOME)
+    await services.fleet.delete(ACME, DEVICE)
+    services.admission.admit(terminal(DEVICE), None, HOME)
     await driver.expire_overdue(180)
-    await registry.delete(DEFAULT_SCOPE_ID, DEVICE)
+    await services.fleet.delete(DEFAULT_SCOPE_ID, DEVICE)
     assert CommandState.PENDING is await driver.command_state(read)
 
-    await registry.adopt(ACME, terminal(DEVICE))
+    await services.fleet.adopt(ACME, terminal(DEVICE))
 
     assert read.id == (await driver.receive_command("u2")).command.id
 
 
 async def test_a_held_poll_ends_with_its_device(
-    driver: ServiceDriver, registry: FleetAdmin
+    driver: ServiceDriver, services: Services
 ) -> None:
     """A poll that was held under one owner is not answered by the next."""
-    await registry.adopt(ACME, terminal(DEVICE))
+    await services.fleet.adopt(ACME, terminal(DEVICE))
     async with driver.held_poll() as poll:
-        assert (1, 0) == (
-            registry.count_held_polls(ACME),
-            registry.count_held_polls(OTHER),
-        )
+        assert 1 == len(services.holds)
 
-        await move_device(registry)
+        await move_device(services)
         (own,) = await driver.enqueue("reboot", scope=OTHER)
 
         assert await poll is None
     assert CommandState.PENDING is await driver.command_state(own)
 
 
-async def test_deleted_twice_at_once(registry: FleetAdmin) -> None:
+async def test_deleted_twice_at_once(services: Services) -> None:
     """The second of two deletions does not take the device from its next owner."""
-    await registry.adopt(ACME, terminal(DEVICE))
+    await services.fleet.adopt(ACME, terminal(DEVICE))
 
     done = await asyncio.gather(
-        registry.delete(ACME, DEVICE),
-        registry.delete(ACME, DEVICE),
-        registry.adopt(OTHER, terminal(DEVICE)),
+        services.fleet.delete(ACME, DEVICE),
+        services.fleet.delete(ACME, DEVICE),
+        services.fleet.adopt(OTHER, terminal(DEVICE)),
         return_exceptions=True,
     )
 
     assert [None, NotFound, tuple] == [done[0], *map(type, done[1:])]
-    assert [OTHER] == [d.scope_id for d in await registry.store.all_devices()]
+    assert [OTHER] == [d.scope_id for d in await services.store.all_devices()]
 
 
 async def test_commands_are_apart(driver: ServiceDriver, services: Services) -> None:

@@ -16,6 +16,7 @@ from pushserver.model.subscription import (
     WebhookFormat,
     WebhookState,
 )
+from pushserver.services.subscription_registry import SubscriptionRegistry
 from pushserver.services.subscriptions import Subscriptions
 from pushserver.web.services import Services
 from tests.clock import ManualClock
@@ -43,6 +44,10 @@ class PingCounter:
         self.times = 0
 
     def notify(self) -> None:
+        """Count."""
+        self.times += 1
+
+    def notify_events(self) -> None:
         """Count."""
         self.times += 1
 
@@ -90,7 +95,7 @@ async def test_make(services: Services, subscriptions: Subscriptions) -> None:
     )
     assert one.secret.startswith("whsec_")
     assert {DEFAULT_SCOPE_ID: STATUS} == services.store.event_interest
-    assert subscriptions.wakeup.is_set()
+    assert subscriptions.registry.wakeup.is_set()
 
 
 @pytest.mark.parametrize(
@@ -181,7 +186,7 @@ async def test_store_away(
         with pytest.raises(Unavailable):
             await subscriptions.delete(DEFAULT_SCOPE_ID, one.id)
 
-    assert [one] == subscriptions.in_scope(DEFAULT_SCOPE_ID)
+    assert [one] == subscriptions.registry.in_scope(DEFAULT_SCOPE_ID)
     assert (None, secret, None) == (one.description, one.secret, one.old_secret)
     assert {DEFAULT_SCOPE_ID: STATUS} == services.store.event_interest
 
@@ -192,19 +197,19 @@ async def test_delete(services: Services, subscriptions: Subscriptions) -> None:
     await subscriptions.delete(DEFAULT_SCOPE_ID, one.id)
 
     assert ([], []) == (
-        subscriptions.in_scope(DEFAULT_SCOPE_ID),
+        subscriptions.registry.in_scope(DEFAULT_SCOPE_ID),
         await stored(services),
     )
     assert {} == services.store.event_interest
     with pytest.raises(NotFound):
-        subscriptions.get(DEFAULT_SCOPE_ID, one.id)
+        subscriptions.registry.get(DEFAULT_SCOPE_ID, one.id)
 
 
 async def test_other_scope(subscriptions: Subscriptions) -> None:
     """Another scope's subscription is not there."""
     one = await create_subscription(subscriptions)
 
-    assert [] == subscriptions.in_scope(OTHER)
+    assert [] == subscriptions.registry.in_scope(OTHER)
     for ask in (subscriptions.rotate_secret, subscriptions.delete, subscriptions.ping):
         with pytest.raises(NotFound):
             await ask(OTHER, one.id)
@@ -249,7 +254,7 @@ async def test_rung(services: Services, subscriptions: Subscriptions) -> None:
     theirs = await create_subscription(subscriptions, scope=OTHER, events=online)
     bored = await create_subscription(subscriptions)
     rung = {each.id: PingCounter() for each in (mine, theirs, bored)}
-    subscriptions.workers.update(rung)
+    subscriptions.registry.workers.update(rung)
     await emit_events(services.store)
     happened = [each.times for each in rung.values()]
     await subscriptions.patch(OTHER, theirs.id, {"description": "x"})
@@ -270,7 +275,7 @@ async def test_redeliver(
 ) -> None:
     """An event is resent as soon as possible, whatever became of it."""
     one = await create_subscription(subscriptions)
-    subscriptions.workers[one.id] = worker = PingCounter()
+    subscriptions.registry.workers[one.id] = worker = PingCounter()
     events = await emit_events(services.store, 2)
     states = (WebhookState.DELIVERED, WebhookState.DEAD)
     sent = [
@@ -311,7 +316,7 @@ async def test_recover(
 ) -> None:
     """All dead letters since an instant are resent."""
     one = await create_subscription(subscriptions)
-    subscriptions.workers[one.id] = worker = PingCounter()
+    subscriptions.registry.workers[one.id] = worker = PingCounter()
     events = await emit_events(services.store, 3)
     dead = [
         webhook_delivery(event.id, subscription_id=one.id, state=WebhookState.DEAD)
@@ -356,7 +361,7 @@ async def test_matches(
     (event,) = await emit_events(services.store)
     filters = SubscriptionFilter(**{"event_types": frozenset(EventType), **fields})
 
-    assert expected is subscriptions.matches(filters, event)
+    assert expected is subscriptions.registry.matches(filters, event)
 
 
 async def test_of_no_device(services: Services, subscriptions: Subscriptions) -> None:
@@ -366,19 +371,14 @@ async def test_of_no_device(services: Services, subscriptions: Subscriptions) ->
         event_types=frozenset(EventType), tags={"site": "north"}
     )
 
-    assert not subscriptions.matches(tagged, event)
+    assert not subscriptions.registry.matches(tagged, event)
 
 
 async def test_restart(services: Services, subscriptions: Subscriptions) -> None:
     """After a restart the subscriptions are there, and what they want."""
     one = await create_subscription(subscriptions)
-    again = Subscriptions(
-        store=services.store,
-        clock=services.clock,
-        ids=subscriptions.ids,
-        devices=services.fleet,
-        ssrf_guard=subscriptions.ssrf_guard,
-        event_interest=services.event_interest,
+    again = SubscriptionRegistry(
+        services.store, services.devices, services.event_interest
     )
     services.store.event_interest.clear()
     await again.load()

@@ -11,7 +11,7 @@ from pushserver.errors import (
 from pushserver.model.operation import OperationStatus
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.task import TaskState
-from pushserver.services.tasks import RolloutPolicy
+from pushserver.services.task_creation import RolloutPolicy
 from pushserver.storage.operations import OperationFilter
 from tests.services.operation_driver import ERROR, OperationDriver, task_pace
 

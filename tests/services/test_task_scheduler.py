@@ -288,7 +288,7 @@ async def test_device_deleted(operation_driver: OperationDriver) -> None:
     for device in (1, 2, 3):
         await operation_driver.services.fleet.delete(DEFAULT_SCOPE_ID, device)
     await operation_driver.see_devices(3)
-    stranger = operation_driver.services.fleet.find(DEFAULT_SCOPE_ID, 3)
+    stranger = operation_driver.services.devices.find(DEFAULT_SCOPE_ID, 3)
     await operation_driver.start_next_steps()
     await operation_driver.advance_tasks()
 

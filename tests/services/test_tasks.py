@@ -71,7 +71,7 @@ async def test_targets(
 
     assert created.task is not None
     assert devices == sorted(await operation_driver.task_operations(created.task))
-    expected = await operation_driver.services.tasks.preview_targets(
+    expected = await operation_driver.services.task_creator.preview_targets(
         DEFAULT_SCOPE_ID, targets
     )
     assert devices == sorted(each.device.device_id for each in expected)
@@ -98,7 +98,9 @@ async def test_nobody_there(
     with pytest.raises(Invalid):
         await operation_driver.create_task(ONE, targets=targets)
     with pytest.raises(Invalid):
-        await operation_driver.services.tasks.preview_targets(DEFAULT_SCOPE_ID, targets)
+        await operation_driver.services.task_creator.preview_targets(
+            DEFAULT_SCOPE_ID, targets
+        )
     assert [] == await operation_driver.services.store.tasks.active_tasks()
 
 
@@ -107,7 +109,7 @@ async def test_expected(operation_driver: OperationDriver) -> None:
     await operation_driver.adopt(1, 2)
     await operation_driver.see_devices(1)
 
-    first, second = await operation_driver.services.tasks.preview_targets(
+    first, second = await operation_driver.services.task_creator.preview_targets(
         DEFAULT_SCOPE_ID, TargetSelector()
     )
 

@@ -9,7 +9,7 @@ from pushserver.model.operation import OperationStatus
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.state import CommandState
 from pushserver.model.task import FailureLimit, TaskState
-from pushserver.services.tasks import RolloutPolicy
+from pushserver.services.task_creation import RolloutPolicy
 from tests.clock import ManualClock
 from tests.services.upgrade_driver import (
     ERROR,

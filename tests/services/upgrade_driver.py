@@ -19,7 +19,7 @@ from pushserver.model.operation import Operation
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.target import TargetSelector
 from pushserver.model.task import Task
-from pushserver.services.tasks import RolloutPolicy
+from pushserver.services.task_creation import RolloutPolicy
 from pushserver.services.upgrades import (
     UpgradeCommands,
     UpgradeProgress,

@@ -18,13 +18,13 @@ DOOR = {
 
 async def ordered(api: Client, device: SimulatedDevice, command: Json = USERS) -> str:
     """Enqueue *command* for *device*; return its id."""
-    enqueued = await api.enqueue(str(device.device_id), command)
+    enqueued = await api.commands.enqueue(str(device.device_id), command)
     return str(enqueued["id"])
 
 
 async def state_of(api: Client, command_id: str) -> str:
     """Return where a command stands."""
-    return str((await api.command(command_id))["state"])
+    return str((await api.commands.get(command_id))["state"])
 
 
 async def test_idle(device_with: MakeDevice) -> None:
@@ -69,7 +69,7 @@ async def test_answer_however_it_is_written(
     device = device_with(**habits)
     command_id = await ordered(api, device)
     again = await device.run_once()
-    command = await api.command(command_id)
+    command = await api.commands.get(command_id)
 
     assert again
     assert "SUCCESSFUL" == command["state"]
@@ -89,7 +89,7 @@ async def test_error_however_it_is_written(
     device = device_with(result_format=form)
     command_id = await ordered(api, device, {"endpoint": "make_coffee"})
     await device.run_once()
-    command = await api.command(command_id)
+    command = await api.commands.get(command_id)
 
     assert "FAILED" == command["state"]
     assert "Invalid endpoint: make_coffee" == command["result"]["error"]
@@ -172,7 +172,7 @@ async def test_doubled_result(api: Client, device_with: MakeDevice) -> None:
     device = device_with(doubled_results=1.0)
     command_id = await ordered(api, device)
     await device.run_once()
-    command = await api.command(command_id)
+    command = await api.commands.get(command_id)
 
     assert 1 == device.journal.counts["doubledResults"]
     assert ("SUCCESSFUL", 1) == (command["state"], len(command["deliveries"]))
@@ -206,7 +206,7 @@ async def test_hold_that_is_too_long(api: Client, device_with: MakeDevice) -> No
     A device gives up a poll that is held for longer than it waits.
     """
     device = device_with()
-    await api.put_device(str(device.device_id), hold=20)
+    await api.devices.put(str(device.device_id), hold=20)
     device.firmware.configuration.set({"push_server": {"push_request_timeout": "200"}})
 
     assert not await device.run_once()
@@ -218,7 +218,7 @@ async def test_hang_up(api: Client, device_with: MakeDevice) -> None:
     Some devices hang up while they are held.
     """
     device = device_with(hang_ups=1.0)
-    await api.put_device(str(device.device_id), hold=20)
+    await api.devices.put(str(device.device_id), hold=20)
 
     assert not await device.run_once()
     assert 1 == device.journal.counts["hangUps"]
@@ -229,7 +229,7 @@ async def test_door_of_a_held_device(api: Client, device_with: MakeDevice) -> No
     A door opens once, and at once, for a device whose poll is held.
     """
     device = device_with()
-    await api.put_device(str(device.device_id), hold=20)
+    await api.devices.put(str(device.device_id), hold=20)
     turn = asyncio.create_task(device.run_once())
     command_id = await ordered(api, device, DOOR)
     await asyncio.wait_for(turn, 5)

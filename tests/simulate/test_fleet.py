@@ -48,12 +48,12 @@ async def test_each_result_with_its_own_command(server: Program, api: Client) ->
         plan_for(server, quirk_names=QUIRKS), journal
     ) as fleet:
         commands = [
-            await api.enqueue(str(each), user(100 * each + n))
+            await api.commands.enqueue(str(each), user(100 * each + n))
             for each in IDS
             for n in range(5)
         ]
         running = asyncio.create_task(fleet.run(stop))
-        over = [await api.command(each["id"], wait=30) for each in commands]
+        over = [await api.commands.get(each["id"], wait=30) for each in commands]
         stop.set()
         await running
 
@@ -75,7 +75,7 @@ async def test_stops_in_the_middle_of_a_hold(server: Program, api: Client) -> No
     stop = asyncio.Event()
     plan = plan_for(server, devices=3)
     for each in plan.ids:
-        await api.put_device(str(each), hold=20)
+        await api.devices.put(str(each), hold=20)
     async with SimulatedFleet.opened(plan, Journal()) as fleet:
         running = asyncio.create_task(fleet.run(stop))
         asyncio.get_running_loop().call_later(0.5, stop.set)

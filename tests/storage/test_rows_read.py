@@ -113,7 +113,7 @@ async def test_idle_polls(store: Store, clock: ManualClock, database: str) -> No
     driver = ServiceDriver(
         build_services(Settings(database=database), store, clock), clock
     )
-    await driver.services.fleet.load()
+    await driver.services.devices.load()
     async with count_reads(store) as count:
         polled = [await driver.poll(device=1 + n) for n in range(DEVICES)]
 

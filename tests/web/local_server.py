@@ -178,7 +178,7 @@ class LocalServer:
 
     async def deliver_webhooks(self) -> None:
         """Deliver to subscriptions what is due by now, as their workers do."""
-        subscriptions = self.services.subscriptions
+        subscriptions = self.services.subscription_registry
         for subscription in subscriptions:
             worker = self.supervisor.make_worker(subscription)
             subscriptions.workers[subscription.id] = worker
@@ -252,7 +252,7 @@ async def running_server(
     store = await open_store(settings, clock)
     try:
         services = build_services(settings, store, clock, installed)
-        await services.fleet.load()
+        await services.devices.load()
         await services.tokens.load(TOKEN)
         async with (
             listening(settings, services) as url,

@@ -35,7 +35,7 @@ async def list_devices(call: ApiCall[DevicesQuery, None]) -> web.StreamResponse:
     query, services = call.query, call.services
 
     async def fetch(*, after: int, limit: int) -> list[tuple[int, DeviceOut]]:
-        devices = services.fleet.list_page(
+        devices = services.devices.list_page(
             call.scope_id,
             after=after,
             limit=limit,
@@ -80,9 +80,11 @@ async def import_devices(call: ApiCall[None, None]) -> web.StreamResponse:
 @routes("GET", _DEVICE, "getDevice", DeviceOut)
 async def get(call: ApiCall[None, None]) -> web.StreamResponse:
     """Show a device: settings, last poll, queue, odd requests."""
-    fleet = call.services.fleet
-    device = fleet.get(call.scope_id, call.path_device().device_id)
-    unknown_requests = await fleet.unknown_requests(device.scope_id, device.device_id)
+    services = call.services
+    device = services.devices.get(call.scope_id, call.path_device().device_id)
+    unknown_requests = await services.unknown_requests.list_newest(
+        device.scope_id, device.device_id
+    )
     return await _device_response(call, device, unknown_requests)
 
 

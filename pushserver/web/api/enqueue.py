@@ -16,7 +16,8 @@ from pushserver.model.idempotency import IdempotencyKey
 from pushserver.model.token import Permission
 from pushserver.services.adoption import get_or_adopt_device
 from pushserver.services.enqueue_warnings import enqueue_warnings
-from pushserver.services.queue import Enqueued, IdempotentRequest
+from pushserver.services.idempotency import IdempotentRequest
+from pushserver.services.queue import Enqueued
 from pushserver.web.api.command_parsing import parse_commands
 from pushserver.web.api.command_types import (
     CommandIn,

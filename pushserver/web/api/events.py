@@ -89,7 +89,7 @@ class _EventStream:
         if not events:
             return False
         self.cursor = events[-1].id
-        matches = self.services.subscriptions.matches
+        matches = self.services.subscription_registry.matches
         messages = [
             await self._render_message(event)
             for event in events
@@ -104,7 +104,7 @@ class _EventStream:
     async def _render_message(self, event: Event) -> bytes:
         """Render an event without its result, as the stream sends it."""
         renderer = EventRenderer(
-            self.services.store, self.services.fleet, self.services.protocols
+            self.services.store, self.services.devices, self.services.protocols
         )
         body = await renderer.render_native(event, include_result=False)
         kind = event.type.encode()

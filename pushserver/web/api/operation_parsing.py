@@ -13,7 +13,7 @@ from pushserver.model.task import FailureLimit
 from pushserver.model.upgrade import DEFAULT_APPLY_TIMEOUT, is_json_pointer
 from pushserver.protocols.base import DeviceProtocol
 from pushserver.services.device_protocols import DeviceProtocols
-from pushserver.services.tasks import RolloutPolicy
+from pushserver.services.task_creation import RolloutPolicy
 from pushserver.services.upgrades import UpgradeCommands, UpgradeRequest
 from pushserver.web.api.command_parsing import (
     parse_duration,

@@ -22,8 +22,11 @@ async def get_server(call: ApiCall[None, None]) -> web.StreamResponse:
             version=__version__,
             started_at=rfc3339(services.started_at),
             now=rfc3339(services.clock.now()),
-            devices=sum(1 for _ in services.fleet.in_scope(call.scope_id)),
-            held_polls=services.fleet.count_held_polls(call.scope_id),
-            counts=dict(services.fleet.counts) if is_first_scope else None,
+            devices=sum(1 for _ in services.devices.in_scope(call.scope_id)),
+            held_polls=sum(
+                services.devices.find(call.scope_id, hold.poll.device_id) is not None
+                for hold in services.holds
+            ),
+            counts=dict(services.counts) if is_first_scope else None,
         )
     )

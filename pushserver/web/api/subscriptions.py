@@ -96,8 +96,8 @@ def _device_filters(
 @routes("GET", "/subscriptions", "listSubscriptions", SubscriptionsOut)
 async def list_subscriptions(call: ApiCall[None, None]) -> web.StreamResponse:
     """List the subscriptions, oldest first."""
-    await call.services.subscriptions.refresh_follower()
-    subscriptions = call.services.subscriptions.in_scope(call.scope_id)
+    await call.services.subscription_registry.refresh_follower()
+    subscriptions = call.services.subscription_registry.in_scope(call.scope_id)
     return json_response(
         SubscriptionsOut(
             [await _load_subscription_out(call, each) for each in subscriptions]
@@ -108,7 +108,7 @@ async def list_subscriptions(call: ApiCall[None, None]) -> web.StreamResponse:
 @routes("GET", SUBSCRIPTION_PATH, "getSubscription", SubscriptionOut)
 async def get(call: ApiCall[None, None]) -> web.StreamResponse:
     """Show a subscription, and how it does."""
-    await call.services.subscriptions.refresh_follower()
+    await call.services.subscription_registry.refresh_follower()
     return await _response(call, subscription_from_path(call))
 
 
@@ -116,7 +116,7 @@ def subscription_from_path(call: ApiCall[Any, Any]) -> Subscription:
     """Return the subscription that the path names."""
     subscription_id = call.path_int64("subscription_id")
     call.log_fields["subscription_id"] = subscription_id
-    return call.services.subscriptions.get(call.scope_id, subscription_id)
+    return call.services.subscription_registry.get(call.scope_id, subscription_id)
 
 
 @routes(

@@ -8,8 +8,9 @@ from aiohttp import web
 
 from pushserver.model.target import TargetSelector
 from pushserver.model.task import OperationCounts, Task
-from pushserver.services.queue import IdempotentRequest
-from pushserver.services.tasks import CreatedTask, Tasks
+from pushserver.services.idempotency import IdempotentRequest
+from pushserver.services.task_creation import CreatedTask
+from pushserver.services.tasks import Tasks
 from pushserver.services.upgrades import Upgrades
 from pushserver.web.api.enqueue import parse_idempotent_request
 from pushserver.web.api.operation_views import dry_run_out
@@ -48,7 +49,7 @@ async def create_or_preview(
     services = call.services
     idempotency = parse_idempotent_request(call)
     if dry_run:
-        devices = await services.tasks.preview_targets(call.scope_id, targets)
+        devices = await services.task_creator.preview_targets(call.scope_id, targets)
         return json_response(dry_run_out(services.protocols, devices))
     with services.queue.lock_key(idempotency):
         created = await create(

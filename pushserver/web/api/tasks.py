@@ -45,7 +45,7 @@ async def create(call: ApiCall[None, TaskIn]) -> web.StreamResponse:
     if not call.body.steps:
         raise Invalid("A task needs at least one step.", pointer="/steps")
     targets = parse_target_selector(call.body.targets, call.services.protocols)
-    protocol = await call.services.tasks.protocol_of(call.scope_id, targets)
+    protocol = await call.services.task_creator.protocol_of(call.scope_id, targets)
     plan = parse_operation_request(call.body, protocol)
     return await create_task(call, call.body, targets, plan)
 
@@ -58,7 +58,7 @@ async def create_task(
 ) -> web.StreamResponse:
     """Create a task of *operation_request*, or only tell who would be hit."""
     create = partial(
-        call.services.tasks.create,
+        call.services.task_creator.create,
         operation_request,
         policy=parse_rollout_policy(body),
         render=lambda task, counts: encode_json(task_out(task, counts)),

@@ -45,7 +45,7 @@ async def create(call: ApiCall[None, UpgradeIn]) -> web.StreamResponse:
     """Begin to upgrade many devices; or tell who would be hit."""
     body, services = call.body, call.services
     targets = parse_target_selector(body.targets, services.protocols)
-    protocol = await services.tasks.protocol_of(call.scope_id, targets)
+    protocol = await services.task_creator.protocol_of(call.scope_id, targets)
     create = partial(
         services.upgrades.create,
         parse_upgrade(body, protocol),

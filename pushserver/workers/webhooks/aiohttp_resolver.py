@@ -1,4 +1,4 @@
-"""Lets aiohttp look names up as the guard does."""
+"""Lets aiohttp resolve names with the guard's resolver."""
 
 import socket
 
@@ -8,7 +8,7 @@ from pushserver.services.name_resolver import NameResolver
 
 
 class AiohttpResolver(AbstractResolver):
-    """Finds the addresses of a host by *names*."""
+    """Adapts a `NameResolver` to aiohttp."""
 
     def __init__(self, names: NameResolver) -> None:
         self._resolver = names
@@ -20,7 +20,7 @@ class AiohttpResolver(AbstractResolver):
         family: socket.AddressFamily = socket.AF_UNSPEC,
     ) -> list[ResolveResult]:
         """
-        Return the addresses of a host, those of the family if one is wanted.
+        Return the addresses of a host, of one family if it is given.
 
         Raises:
             gaierror: it does not resolve.

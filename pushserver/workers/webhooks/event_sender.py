@@ -1,4 +1,4 @@
-"""Puts events into a subscription's words, and sends them as it wants them sent."""
+"""Renders events for a subscription and sends them to its URL."""
 
 import attrs
 import structlog
@@ -18,7 +18,7 @@ _NO_BODY = "The server cannot put this event into words."
 
 @attrs.frozen(eq=False)
 class EventSender:
-    """Sends to one subscription, as its settings are at that moment."""
+    """Sends to one subscription, by its current settings."""
 
     subscription: Subscription
     renderer: EventRenderer
@@ -44,7 +44,7 @@ class EventSender:
         return await self._send(body, f"msg_ping_{now}", now)
 
     async def _render(self, event: Event) -> bytes | None:
-        """Return what is to be sent; None, logged, if that is a fault of ours."""
+        """Return the body; None, after logging, if rendering fails."""
         try:
             return await self.renderer.render(self.subscription, event)
         except Unavailable:

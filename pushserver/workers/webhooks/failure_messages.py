@@ -1,6 +1,6 @@
-"""Why a delivery was no success, in words for people.
+"""Messages that say why a delivery failed.
 
-They are kept and shown, so they hold nothing secret: no URL, no header, no signature.
+They are stored and shown, so they contain no secret: no URL, header or signature.
 """
 
 import os
@@ -18,11 +18,11 @@ _USER_INFO = re.compile(r"//[^/]*@")
 
 
 class AddressRefused(OSError):
-    """The guard refuses the address that a connection was to be made to."""
+    """The guard refuses the address of a connection."""
 
 
 def status_message(status: int, location: str | None) -> str:
-    """Say why an answer is no success."""
+    """Say why an answer is a failure."""
     if status in _REDIRECTS and location is not None:
         # Tokens travel in queries and before the @.
         shown_location = _USER_INFO.sub("//", re.split(r"[?#]", location)[0])[
@@ -72,7 +72,7 @@ def _broken(_: aiohttp.ClientConnectionError) -> str:
     return "The connection broke before the answer came."
 
 
-#: The first that fits says it: special cases stand before what they are cases of.
+#: The first match gives the message: subclasses stand before their bases.
 _MESSAGES: tuple[tuple[type[Exception], Callable[[Any], str]], ...] = (
     (aiohttp.ClientConnectorDNSError, _unresolved),
     (aiohttp.ClientConnectorCertificateError, _not_trusted),
@@ -85,7 +85,7 @@ _MESSAGES: tuple[tuple[type[Exception], Callable[[Any], str]], ...] = (
 
 
 def _tls_message(reason: Exception) -> str:
-    """Return what a TLS library says, without where in its source it says so."""
+    """Return the TLS library's message without its source location."""
     if isinstance(reason, ssl.SSLCertVerificationError):
         return f"certificate verify failed: {reason.verify_message}"
     if isinstance(reason, ssl.SSLError) and reason.reason:

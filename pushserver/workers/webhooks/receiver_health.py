@@ -1,4 +1,4 @@
-"""How a receiver does: when it is tried again, left alone, probed and given up."""
+"""The health of a receiver: when to retry, back off, probe, and give up."""
 
 import random
 
@@ -12,39 +12,39 @@ from pushserver.model.subscription import (
     WebhookDelivery,
     WebhookState,
 )
-from pushserver.services.subscriptions import Subscriptions
+from pushserver.services.subscription_registry import SubscriptionRegistry
 from pushserver.workers.webhooks.sender import SendResult
 
 log = structlog.get_logger(__name__)
 
-#: A wait differs by up to this share, so that not everything comes back at once.
+#: Delays grow by up to this share at random, so that retries do not come together.
 JITTER = 0.1
-#: After failing for so long a receiver is probed, however few deliveries there were.
+#: A receiver that fails for this long is paused, however few deliveries there were.
 LONG_FAILURE = 3600 * SECOND
-#: Without anything to do, look again after so many seconds.
-IDLE_INTERVAL = 60.0
+#: Seconds until a disabled subscription is looked at again.
+_DISABLED_INTERVAL = 60.0
 
 
 @attrs.define(eq=False)
 class ReceiverHealth:
     """
-    Judges the receiver of a subscription by what came of sending.
+    Tracks the health of a subscription's receiver by the results of sending.
 
-    `has_recovered` is set when one that was paused answers again.
+    `has_recovered` is set when a paused receiver answers again.
     """
 
     subscription: Subscription
-    subscriptions: Subscriptions
+    subscriptions: SubscriptionRegistry
     clock: Clock
     has_recovered: bool = attrs.field(default=False, init=False)
     _probed_at: int = attrs.field(default=0, init=False)
     _retry_after_until: int = attrs.field(default=0, init=False)
 
     def seconds_blocked(self) -> float:
-        """Return for how long (seconds) nothing may be sent."""
+        """Return for how many seconds nothing may be sent; not positive if it may."""
         match self.subscription.health:
             case SubscriptionHealth.DISABLED:
-                return IDLE_INTERVAL
+                return _DISABLED_INTERVAL
             case SubscriptionHealth.PAUSED:
                 since = (self.clock.now() - self._probed_at) / SECOND
                 return self.subscription.retry_policy.probe - since
@@ -52,16 +52,16 @@ class ReceiverHealth:
                 return self._retry_after_left()
 
     def is_blocked(self) -> bool:
-        """Tell whether the receiver said not to send more just now."""
+        """Tell whether the receiver asked not to be sent more for now."""
         disabled = self.subscription.health is SubscriptionHealth.DISABLED
         return disabled or self._retry_after_left() > 0
 
     def record_probe(self) -> None:
-        """Note that a probe goes out."""
+        """Note that a probe is sent."""
         self._probed_at = self.clock.now()
 
     def record(self, send_result: SendResult) -> None:
-        """Note how the receiver does."""
+        """Update the health by the result of sending."""
         subscription, now = self.subscription, self.clock.now()
         if send_result.ok:
             subscription.last_success_at = now
@@ -88,7 +88,7 @@ class ReceiverHealth:
     def schedule_retry(
         self, delivery: WebhookDelivery, send_result: SendResult
     ) -> None:
-        """Plan the next try, or give the event up."""
+        """Schedule the next attempt, or dead-letter the delivery."""
         delay = self._retry_delay(len(delivery.attempts), send_result)
         if delay is None:
             delivery.state, delivery.next_attempt_at = WebhookState.DEAD, None
@@ -102,7 +102,7 @@ class ReceiverHealth:
             delivery.next_attempt_at = self.clock.now() + round(delay * SECOND)
 
     def _retry_delay(self, attempts: int, send_result: SendResult) -> float | None:
-        """Return how long to wait for the next try, None if there is none."""
+        """Return the seconds until the next attempt, None if there is none."""
         rules = self.subscription.retry_policy
         status = send_result.attempt.status
         is_permanent = (
@@ -116,7 +116,7 @@ class ReceiverHealth:
         return max(wait, send_result.retry_after or 0)
 
     def _retry_after_left(self) -> float:
-        """Return for how long (seconds) the receiver asked to be left alone."""
+        """Return how many seconds of the receiver's Retry-After are left."""
         return (self._retry_after_until - self.clock.now()) / SECOND
 
     def _should_pause(self, now: int) -> bool:

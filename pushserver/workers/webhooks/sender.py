@@ -1,7 +1,7 @@
 """Sends one body to one receiver, once: signed, guarded and bounded.
 
-The headers are those of Standard Webhooks 1.0, whatever the body's format. Whatever
-the network or the receiver does is told as an attempt that failed, never raised.
+The headers are those of Standard Webhooks 1.0, whatever the body's format. Failures of
+the network or the receiver become a failed attempt; they are never raised.
 """
 
 import io
@@ -33,24 +33,24 @@ from pushserver.workers.webhooks.failure_messages import (
     status_message,
 )
 
-#: How long (seconds) one request takes at most, from connecting to the answer's end.
+#: Seconds that one request takes at most, from connecting to the end of the answer.
 REQUEST_TIMEOUT = 15.0
-#: So much of an answer (bytes) is read, and so much is kept.
+#: Bytes of an answer that are read, and that are stored.
 MAX_READ = 64 * 1024
 MAX_KEPT = 4 * 1024
-#: A longer body (bytes) would hold up the loop if it were written at once.
+#: Bytes above which a body is written in chunks, so that it does not block the loop.
 STREAM_ABOVE = 1024 * 1024
-#: The longest that a receiver may ask to be left alone (seconds).
+#: Seconds that a Retry-After counts at the most.
 MAX_RETRY_AFTER = 86_400
-#: Connections to one receiver. In all there is no limit: those who hang shall not use
-#: up the places of others.
+#: Connections to one receiver. There is no limit for all together: receivers that hang
+#: must not use up the connections of others.
 MAX_CONNECTIONS_PER_HOST = 64
-#: Shorter than receivers usually keep an idle connection (5 s), so that they do not
-#: close it just when the next event is on its way.
+#: Seconds; less than receivers usually keep idle connections (5 s), so that they do not
+#: close one just when the next event is sent.
 KEEP_ALIVE_TIMEOUT = 4.0
 
 _SUCCESS_STATUSES = range(200, 300)
-#: What the request says about itself, and no subscription instead of it.
+#: Headers that a subscription cannot set.
 _RESERVED_HEADERS = {
     "host",
     "content-length",
@@ -69,10 +69,10 @@ _RESERVED_HEADERS = {
 @attrs.frozen(kw_only=True)
 class WebhookRequest:
     """
-    Where a body goes, and what vouches for it.
+    A body, where it goes, and how it is signed.
 
-    `message_id` is the same over all retries, `timestamp` (Unix seconds) that of this
-    one. `headers` are the subscription's own. Each of `secrets` signs.
+    `message_id` is the same in all retries; `timestamp` (Unix seconds) is of this one.
+    `headers` are the subscription's own. Each of `secrets` gives a signature.
     """
 
     url: str
@@ -86,10 +86,10 @@ class WebhookRequest:
 @attrs.frozen(kw_only=True)
 class SendResult:
     """
-    What came of it.
+    The outcome of a request.
 
-    `is_gone`: the receiver wants no more of this subscription. `retry_after` (seconds)
-    is how long it asked to be left alone.
+    `is_gone`: the receiver wants no more events. `retry_after`: the seconds that it
+    asked to wait.
     """
 
     attempt: WebhookAttempt
@@ -100,7 +100,7 @@ class SendResult:
 
 @attrs.frozen(kw_only=True)
 class _Response:
-    """What a receiver said. `location` and `retry_after` are headers."""
+    """A receiver's answer. `location` and `retry_after` are headers."""
 
     status: int
     text: str
@@ -112,33 +112,33 @@ class WebhookSender:
     """
     Sends webhooks, for the length of an `async with` block.
 
-    Connections are kept and used again. Each new one is made only to an address that
-    the *guard* does not refuse, whatever the URL's host resolves to by then. No proxy
-    is used, no redirect followed, no cookie kept. *timeout* is in seconds.
+    Connections are kept alive. New ones are made only to addresses that *guard* does
+    not refuse, whatever the URL's host resolves to by then. No proxy is used, no
+    redirect followed, no cookie kept. *timeout* is in seconds.
     """
 
     def __init__(
         self, guard: SsrfGuard, version: str, timeout: float = REQUEST_TIMEOUT
     ) -> None:
-        self._egress_policy = guard
-        # The same URLs again and again; those that are refused are not remembered.
+        self._guard = guard
+        # The same URLs come again and again; refused ones are not cached.
         self._check_url = lru_cache(maxsize=1024)(guard.check_url)
         self._user_agent = f"pushserver/{version}"
         self._timeout = timeout
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        """Be ready to send."""
+        """Open the session."""
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=0,
                 limit_per_host=MAX_CONNECTIONS_PER_HOST,
                 keepalive_timeout=KEEP_ALIVE_TIMEOUT,
-                resolver=AiohttpResolver(self._egress_policy.resolver),
+                resolver=AiohttpResolver(self._guard.resolver),
                 socket_factory=self._make_socket,
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
-            # Kept to the moment: aiohttp would round what is above the threshold.
+            # Exact: aiohttp rounds up timeouts above the threshold.
             timeout=aiohttp.ClientTimeout(
                 total=self._timeout, ceil_threshold=self._timeout + 1
             ),
@@ -158,7 +158,7 @@ class WebhookSender:
             await self._session.close()
 
     async def send(self, request: WebhookRequest) -> SendResult:
-        """Send once, and tell how it went."""
+        """Send once; return the outcome."""
         started = time.monotonic()
         response, error = None, None
         try:
@@ -176,7 +176,7 @@ class WebhookSender:
     async def _post(self, request: WebhookRequest) -> _Response:
         assert self._session is not None  # noqa: S101 - sending is within the block
         response = await self._session.post(
-            # As it was given, where that can be: receivers may sign their URLs, too.
+            # Unchanged if possible: some receivers sign their URLs.
             URL(request.url, encoded=request.url.isascii()),
             data=_payload(request.body),
             headers=self._headers(request),
@@ -185,7 +185,7 @@ class WebhookSender:
         try:
             body = await _read_body(response)
         finally:
-            # Without effect where the answer was read to its end.
+            # Without effect if the answer was read to its end.
             response.close()
         return _Response(
             status=response.status,
@@ -209,21 +209,21 @@ class WebhookSender:
         return headers
 
     def _make_socket(self, info: aiohttp.AddrInfoType) -> socket.socket:
-        """Make the socket of a connection, if the guard lets it be made."""
+        """Create the socket of a connection, if the guard allows its address."""
         family, kind, protocol, _, address = info
-        reason = self._egress_policy.refusal_reason(str(address[0]))
+        reason = self._guard.refusal_reason(str(address[0]))
         if reason is not None:
             raise AddressRefused(refusal_message(str(address[0]), reason))
         return socket.socket(family, kind, protocol)
 
 
 def _payload(body: bytes) -> bytes | io.BytesIO:
-    """Let a long body be written piece by piece, between other things."""
+    """Have a long body written in chunks."""
     return body if len(body) <= STREAM_ABOVE else io.BytesIO(body)
 
 
 def _signatures(request: WebhookRequest) -> str:
-    """Sign the very bytes that are sent, with each secret."""
+    """Sign the bytes that are sent with each secret."""
     at = datetime.fromtimestamp(request.timestamp, UTC)
     text = request.body.decode()
     return " ".join(
@@ -233,9 +233,9 @@ def _signatures(request: WebhookRequest) -> str:
 
 async def _read_body(response: aiohttp.ClientResponse) -> bytes:
     """
-    Read what is read of an answer.
+    Return the beginning of the answer's body.
 
-    Its status counts from when it came; what breaks off after that is a short answer.
+    If the connection breaks, the body is short; the status counts anyway.
     """
     read = bytearray()
     try:
@@ -273,7 +273,7 @@ def _send_result(
 
 
 def _parse_retry_after(retry_after: str | None, now: int) -> float | None:
-    """Read Retry-After: seconds, or a date."""
+    """Return the seconds of a Retry-After header, which has seconds or a date."""
     if retry_after is None:
         return None
     text = retry_after.strip()

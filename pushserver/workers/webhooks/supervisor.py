@@ -1,4 +1,4 @@
-"""All couriers: one for each subscription, so none waits for another's receiver."""
+"""Runs a worker for each subscription, so none waits for another's receiver."""
 
 import asyncio
 import contextlib
@@ -10,24 +10,24 @@ import structlog
 
 from pushserver.errors import Unavailable
 from pushserver.model.subscription import Subscription
-from pushserver.services.subscriptions import Subscriptions
+from pushserver.services.subscription_registry import SubscriptionRegistry
 from pushserver.workers.webhooks.worker import WebhookWorker
 
 log = structlog.get_logger(__name__)
 
-#: Seconds to wait when something is wrong with us, not with the receiver.
+#: Seconds to wait after an error of the server itself, not of the receiver.
 ERROR_PAUSE = 1.0
 
 
 @attrs.define(eq=False)
 class WebhookSupervisor:
     """
-    Has a courier for every subscription; those of the server that leads are at work.
+    Has a worker for every subscription.
 
-    The others' are there to ping.
+    The leader's workers deliver; those of other servers only send pings.
     """
 
-    subscriptions: Subscriptions
+    subscriptions: SubscriptionRegistry
     make_worker: Callable[[Subscription], WebhookWorker]
     is_leader: Callable[[], bool]
     _was_leader: bool = attrs.field(default=False, init=False)
@@ -35,10 +35,10 @@ class WebhookSupervisor:
 
     async def update_workers(self) -> int:
         """
-        Start couriers for new subscriptions, stop those of others; return how many.
+        Start and stop workers as subscriptions came and went; return how many.
 
         Raises:
-            Unavailable: the store is away; it is done the next time.
+            Unavailable: the store is away; the next call tries again.
         """
         self.subscriptions.wakeup.clear()
         is_leader = self.is_leader()
@@ -68,7 +68,7 @@ class WebhookSupervisor:
             self._tasks[subscription.id] = run
 
     def _stop(self, subscription_ids: Sequence[int]) -> int:
-        """Stop couriers; who begins again is a new one, which knows of nothing."""
+        """Stop workers; a later start makes a new one, without anything in memory."""
         for subscription_id in subscription_ids:
             self._tasks.pop(subscription_id).cancel()
             self.subscriptions.workers.pop(subscription_id, None)
@@ -76,7 +76,7 @@ class WebhookSupervisor:
 
     @asynccontextmanager
     async def stopping_workers(self) -> AsyncIterator[None]:
-        """Stop every courier at the end of the block; the rest is told later."""
+        """Stop all workers after the block; the next start delivers the rest."""
         try:
             yield
         finally:
@@ -96,14 +96,14 @@ async def _run_worker(worker: WebhookWorker) -> None:
 
 
 async def _wait_for_wakeup(worker: WebhookWorker, seconds: float) -> None:
-    """Wait until the courier is rung for, but no longer."""
+    """Wait until the worker is notified, at most *seconds*."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await worker.wakeup.wait()
 
 
 async def _run_logged(worker: WebhookWorker) -> float:
-    """Let the courier go once; what is wrong with us is logged and tried again."""
+    """Run the worker once; return how long to wait. Errors are logged, to retry."""
     try:
         return await worker.run_once()
     except Unavailable as error:

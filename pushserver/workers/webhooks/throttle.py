@@ -1,14 +1,14 @@
-"""How couriers keep out of the way of devices and programs."""
+"""Keeps webhooks out of the way of devices."""
 
 import asyncio
 from collections.abc import Callable
 
 import attrs
 
-#: Seconds without a call after which nobody is taken to call.
+#: Seconds without a device's request after which the server counts as quiet.
 QUIET_PERIOD = 0.003
-#: Seconds for which a delivery waits for that at the most. So this many leave in any
-#: case, however busy the server is: 50 a second.
+#: Seconds that a delivery waits for quiet at the most: even a busy server sends 50 a
+#: second.
 MAX_WAIT = 0.02
 _CHECK_INTERVAL = 0.001
 _MAX_CHECKS = round(MAX_WAIT / _CHECK_INTERVAL)
@@ -17,11 +17,10 @@ _MAX_CHECKS = round(MAX_WAIT / _CHECK_INTERVAL)
 @attrs.define(eq=False)
 class Throttle:
     """
-    Lets deliveries leave while nobody calls, and some of them in any case.
+    Lets deliveries leave while no device calls, and some of them in any case.
 
-    `request_count` tells how many calls of devices were served so far. All couriers
-    share one pace: there may be many of them, but only one of what they take from
-    devices.
+    `request_count` returns how many requests of devices came so far. All workers share
+    one throttle: what they take from devices together is what counts.
     """
 
     request_count: Callable[[], int]
@@ -30,7 +29,7 @@ class Throttle:
     _lock: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
 
     async def wait_turn(self) -> None:
-        """Wait until nobody calls, but not for long; let others go on in between."""
+        """Wait until no device calls, at most `MAX_WAIT`; yield to other tasks once."""
         loop = asyncio.get_running_loop()
         async with self._lock:
             await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""What is on its way to one receiver: more goes out whenever something came back."""
+"""Deliveries on their way to one receiver."""
 
 import asyncio
 from collections.abc import Collection, Coroutine, Iterable, Sequence
@@ -16,10 +16,9 @@ PendingDelivery = tuple[Event, WebhookDelivery]
 @attrs.define(eq=False)
 class SendWindow:
     """
-    Deliveries that are under way, and those that came back and are not written yet.
+    Deliveries under way, and completed ones that are not recorded yet.
 
-    Both are left alone by whoever looks for what is to be sent. Rings the *bell*
-    whenever one comes back.
+    Neither is sent again meanwhile. Sets `wakeup` whenever one completes.
     """
 
     wakeup: asyncio.Event
@@ -33,7 +32,7 @@ class SendWindow:
 
     @property
     def is_idle(self) -> bool:
-        """Tell whether there is nothing to wait for, and nothing to write."""
+        """Tell whether there is nothing to wait for, and nothing to record."""
         return not (self._in_flight or self._completed or self._error)
 
     def __contains__(self, event_id: int) -> bool:
@@ -41,7 +40,7 @@ class SendWindow:
 
     @property
     def in_flight(self) -> Sequence[WebhookDelivery]:
-        """What is under way."""
+        """The deliveries under way."""
         return list(self._in_flight.values())
 
     @property
@@ -53,14 +52,14 @@ class SendWindow:
     def start(
         self, sequence: Sequence[PendingDelivery], coroutine: Coroutine[Any, Any, None]
     ) -> None:
-        """Let *coroutine* take a row, bringing back one after the other."""
+        """Run *coroutine*, which sends a sequence and completes each delivery."""
         self._in_flight |= {event.id: delivery for event, delivery in sequence}
         task = asyncio.create_task(coroutine)
         self._send_tasks.add(task)
         task.add_done_callback(partial(self._on_done, sequence))
 
     def complete(self, delivery: WebhookDelivery) -> None:
-        """Note that a delivery is under way no more."""
+        """Note that a delivery is no longer under way."""
         if self._in_flight.pop(delivery.event_id, None) is not None:
             self._completed[delivery.event_id] = delivery
             self.wakeup.set()
@@ -73,22 +72,22 @@ class SendWindow:
 
     @property
     def completed(self) -> Sequence[WebhookDelivery]:
-        """What came back and is to be written."""
+        """The completed deliveries, to be recorded."""
         return list(self._completed.values())
 
     def mark_written(self, written: Iterable[WebhookDelivery]) -> None:
-        """Note that these were written as they are."""
+        """Note that these are recorded."""
         for delivery in written:
             self._completed.pop(delivery.event_id, None)
 
     def raise_error(self) -> None:
-        """Raise, once, what went wrong with us on the way."""
+        """Raise, once, the error of a task that sent."""
         error, self._error = self._error, None
         if error is not None:
             raise error
 
     def cancel(self) -> None:
-        """Let go of everything: it is told again some day."""
+        """Abort everything; it is delivered again later."""
         for task in self._send_tasks:
             task.cancel()
         self._in_flight.clear()

@@ -1,4 +1,4 @@
-"""The courier of one subscription: takes events to it, tries again, and waits."""
+"""Delivers the events of one subscription: sends, records, retries."""
 
 import asyncio
 from collections import defaultdict
@@ -6,9 +6,8 @@ from collections.abc import Iterable, Sequence
 
 import attrs
 
-from pushserver.clock import SECOND, Clock
+from pushserver.clock import Clock
 from pushserver.model.event import Event
-from pushserver.model.lane import NEVER
 from pushserver.model.subscription import (
     PingResult,
     Subscription,
@@ -16,52 +15,37 @@ from pushserver.model.subscription import (
     WebhookDelivery,
     WebhookState,
 )
+from pushserver.services.batches import BATCH_SIZE
 from pushserver.services.event_renderer import EventRenderer
-from pushserver.services.subscriptions import Subscriptions
+from pushserver.services.subscription_registry import SubscriptionRegistry
 from pushserver.storage.subscriptions import SubscriptionStore
+from pushserver.workers.webhooks.delivery_source import Batch, DeliverySource
 from pushserver.workers.webhooks.event_sender import EventSender
-from pushserver.workers.webhooks.receiver_health import IDLE_INTERVAL, ReceiverHealth
+from pushserver.workers.webhooks.receiver_health import ReceiverHealth
 from pushserver.workers.webhooks.sender import WebhookSender
 from pushserver.workers.webhooks.throttle import Throttle
 from pushserver.workers.webhooks.window import PendingDelivery, SendWindow
 
-#: So many deliveries are under way, of which so many are being sent.
+#: Deliveries under way, and how many of them are being sent at the same time.
 MAX_IN_FLIGHT = 64
 MAX_CONCURRENT_SENDS = 16
-#: Seconds after which what came back is written, whatever else is still under way.
+#: Seconds after which outcomes are recorded, whatever else is still under way.
 WRITE_INTERVAL = 0.25
-#: Seconds after which a courier looks for what is due while something is under way.
+#: Seconds between two looks for due deliveries while something is under way.
 DUE_CHECK_INTERVAL = 1.0
-#: So many rows are written at once, so that a door command waits for no more.
-BATCH_SIZE = 500
-
-
-@attrs.frozen
-class _Batch:
-    """
-    What there is to do.
-
-    `pending` are to be sent, `blocked` is to wait for an older event of its device. Up
-    to `cursor` events were looked at; `has_more`: there may be more.
-    """
-
-    pending: Sequence[PendingDelivery]
-    blocked: Sequence[WebhookDelivery]
-    cursor: int
-    has_more: bool
 
 
 @attrs.define(eq=False)
 class WebhookWorker:
     """
-    Takes a subscription's events to its URL, oldest first.
+    Posts a subscription's events to its URL, oldest first.
 
-    What is not delivered is written down before the cursor moves on: so every event is
-    told at least once, whenever the server dies.
+    Events not delivered yet are recorded before the cursor passes them, so every event
+    is delivered at least once, whenever the server dies.
     """
 
     subscription: Subscription
-    subscriptions: Subscriptions
+    subscriptions: SubscriptionRegistry
     store: SubscriptionStore
     renderer: EventRenderer
     sender: WebhookSender
@@ -71,33 +55,55 @@ class WebhookWorker:
     _window: SendWindow = attrs.field(init=False)
     _health: ReceiverHealth = attrs.field(init=False)
     _event_sender: EventSender = attrs.field(init=False)
+    _source: DeliverySource = attrs.field(init=False)
+    _is_idle: bool = attrs.field(default=True, init=False)
     _send_slots: asyncio.Semaphore = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         """Begin with nothing under way."""
         self._window = SendWindow(self.wakeup)
+        self._source = DeliverySource(
+            self.subscription,
+            self.subscriptions,
+            self.store,
+            self._window,
+            self.clock,
+        )
         self._health = ReceiverHealth(self.subscription, self.subscriptions, self.clock)
         self._event_sender = EventSender(self.subscription, self.renderer, self.sender)
         self._send_slots = asyncio.Semaphore(MAX_CONCURRENT_SENDS)
 
     async def run_once(self) -> float:
         """Deliver what can be; return how long (seconds) there is nothing to do."""
+        if self._is_idle and not self.wakeup.is_set():
+            self._source.expect_anything()
         try:
-            return await self._run_batch()
+            wait = await self._run_batch()
         except asyncio.CancelledError:
             self.cancel()
             raise
+        except Exception:
+            self._source.expect_anything()
+            raise
+        self._is_idle = wait > 0
+        return wait
 
     def cancel(self) -> None:
-        """Break off what is under way."""
+        """Abort what is under way."""
         self._window.cancel()
 
     def notify(self) -> None:
-        """Look for something to deliver now."""
+        """Look for something to deliver now: deliveries may have changed."""
+        self._source.expect_anything()
+        self.wakeup.set()
+
+    def notify_events(self) -> None:
+        """Look for new events now."""
+        self._source.expect_events()
         self.wakeup.set()
 
     async def ping(self) -> PingResult:
-        """Send a ping now; it is tried once and kept nowhere."""
+        """Send a ping now, once; its outcome is not recorded."""
         now = self.clock.now()
         sent = await self._event_sender.ping(now)
         return PingResult(sent.ok, attrs.evolve(sent.attempt, at=now))
@@ -107,7 +113,8 @@ class WebhookWorker:
         batch = await self._collect_batch()
         idle = self._window.is_idle and not (batch.pending or self._has_writes(batch))
         if idle and batch.cursor == self.subscription.cursor:
-            return await self._seconds_until_due()
+            blocked = self._health.seconds_blocked()
+            return blocked if blocked > 0 else self._source.seconds_until_due()
         for sequence in self._sequences(batch.pending):
             self._window.start(sequence, self._send_sequence(sequence))
         await self._wait_for_progress(batch)
@@ -115,7 +122,7 @@ class WebhookWorker:
         self._window.raise_error()
         return 0
 
-    async def _wait_for_progress(self, batch: _Batch) -> None:
+    async def _wait_for_progress(self, batch: Batch) -> None:
         """Wait until there is something to write, or more to send."""
         sent_ids = [event.id for event, _ in batch.pending]
         is_cursor_same = batch.cursor == self.subscription.cursor
@@ -128,172 +135,80 @@ class WebhookWorker:
         except TimeoutError:
             return
 
-    def _has_writes(self, batch: _Batch) -> bool:
+    def _has_writes(self, batch: Batch) -> bool:
         """Tell whether there is something to write at once."""
         return bool(
             batch.blocked or self._window.completed or self._health.has_recovered
         )
 
-    def _max_remaining(self, batch: _Batch) -> int:
-        """Return how much may be under way when more is sent, if there is more."""
+    def _max_remaining(self, batch: Batch) -> int:
+        """Return how many may be under way when the next batch is read."""
         return (
             MAX_CONCURRENT_SENDS
             if batch.has_more and not self.subscription.ordered
             else 0
         )
 
-    async def _record(self, batch: _Batch) -> None:
-        """Write what came of it; only then is the cursor where it is written to be."""
+    async def _record(self, batch: Batch) -> None:
+        """Record outcomes and the cursor; in memory it moves only after that."""
         subscription = self.subscription
         completed, cursor = (
             self._window.completed,
             max(batch.cursor, subscription.cursor),
         )
-        # What the cursor passes while it is under way has to be told after a crash.
+        # What the cursor passes while it is under way has to be sent after a crash.
         passed = [d for d in self._window.in_flight if d.event_id > subscription.cursor]
         done = [*completed, *passed, *batch.blocked]
         if not (done or self._health.has_recovered):
-            # Not written: whoever starts again looks at what nobody wanted once more.
+            # Not recorded: after a restart, events that match nothing are read again.
             subscription.cursor = cursor
             return
         moved = attrs.evolve(subscription, cursor=cursor)
         if self._health.has_recovered:
-            # Until what waits was hurried, too: a crash before that goes on probing.
+            # Until pending deliveries are rescheduled: after a crash, go on probing.
             moved.health = SubscriptionHealth.PAUSED
         await self.store.record_deliveries(moved, done)
+        self._source.on_recorded([*completed, *batch.blocked])
         self._window.mark_written(completed)
         subscription.cursor = max(moved.cursor, subscription.cursor)
         if self._health.has_recovered:
             await self._retry_all_soon()
 
     async def _retry_all_soon(self) -> None:
-        """Let everything that waits be tried soon: the receiver is back."""
+        """Retry all pending deliveries now: the receiver is back."""
         subscription, now = self.subscription, self.clock.now()
         while await self.store.retry_pending_now(
             subscription.id, now=now, limit=BATCH_SIZE
         ):
             pass
         await self.store.record_deliveries(subscription, [])
+        self._source.expect_anything()
         self._health.has_recovered = False
 
-    async def _seconds_until_due(self) -> float:
-        rest = self._health.seconds_blocked()
-        if rest > 0:
-            return rest
-        due = await self.store.next_due_at(
-            self.subscription.id, ordered=self.subscription.ordered
-        )
-        if due is None:
-            return IDLE_INTERVAL
-        return min(IDLE_INTERVAL, max(0.05, (due - self.clock.now()) / SECOND))
-
-    async def _collect_batch(self) -> _Batch:
-        """Find what is to be sent: what is due again, and what is new."""
+    async def _collect_batch(self) -> Batch:
+        """Find what is to be sent, as much as there is room for."""
         paused = self.subscription.health is SubscriptionHealth.PAUSED
         free_slots = 1 if paused else MAX_IN_FLIGHT - len(self._window)
         if free_slots <= 0 or self._health.seconds_blocked() > 0:
-            return _Batch([], [], self.subscription.cursor, has_more=False)
-        pending, without_event = await self._due_deliveries(free_slots)
-        free_slots -= len(pending)
-        events: Sequence[Event] = ()
-        if free_slots > 0:
-            events = await self.store.events(
-                self.subscription.scope_id,
-                after=self.subscription.cursor,
-                limit=free_slots,
-            )
+            return self._source.no_batch()
+        batch = await self._source.next_batch(free_slots)
         if paused:
             self._health.record_probe()
-        new, blocked = await self._split_blocked(events)
-        cursor = events[-1].id if events else self.subscription.cursor
-        full = free_slots == len(events)
-        return _Batch(
-            [*pending, *new], [*without_event, *blocked], cursor, has_more=full
-        )
-
-    async def _due_deliveries(
-        self, limit: int
-    ) -> tuple[list[PendingDelivery], list[WebhookDelivery]]:
-        """Return what is due and not under way, and that whose event is gone."""
-        subscription, window = self.subscription, self._window
-        # A probe is whatever has waited longest, though it is not due yet.
-        now = (
-            NEVER
-            if subscription.health is SubscriptionHealth.PAUSED
-            else self.clock.now()
-        )
-        deliveries = await self.store.due_deliveries(
-            subscription.id,
-            now=now,
-            ordered=subscription.ordered,
-            limit=limit + len(window),
-        )
-        busy_devices = window.device_ids if subscription.ordered else frozenset()
-        due = [
-            each
-            for each in deliveries
-            if each.event_id not in window and each.device_id not in busy_devices
-        ]
-        return await self._with_events(due[:limit])
-
-    async def _with_events(
-        self, due: Sequence[WebhookDelivery]
-    ) -> tuple[list[PendingDelivery], list[WebhookDelivery]]:
-        """Return deliveries with their events, and those whose event is gone."""
-        if not due:
-            return [], []
-        stored_events = await self.store.events_by_id([each.event_id for each in due])
-        events = {event.id: event for event in stored_events}
-        gone = [each for each in due if each.event_id not in events]
-        for delivery in gone:
-            delivery.state, delivery.next_attempt_at = WebhookState.DEAD, None
-        return [(events[d.event_id], d) for d in due if d.event_id in events], gone
-
-    async def _split_blocked(
-        self, events: Sequence[Event]
-    ) -> tuple[list[PendingDelivery], list[WebhookDelivery]]:
-        """Return what of these is to be sent, and what has to wait."""
-        pending, waiting = [], []
-        blocked_devices: frozenset[int | None] = frozenset()
-        if self.subscription.ordered and events:
-            blocked_devices = await self.store.devices_with_pending(
-                self.subscription.id
-            )
-            blocked_devices |= self._window.device_ids
-        for event in events:
-            if not self.subscriptions.matches(self.subscription.event_filter, event):
-                continue
-            if event.id in self._window:
-                continue
-            if event.device_id in blocked_devices:
-                waiting.append(self._blocked_delivery(event))
-            else:
-                pending.append((event, self._blocked_delivery(event)))
-        return pending, waiting
-
-    def _blocked_delivery(self, event: Event) -> WebhookDelivery:
-        """Return a delivery that waits behind others until it is tried."""
-        return WebhookDelivery(
-            subscription_id=self.subscription.id,
-            event_id=event.id,
-            device_id=event.device_id,
-            state=WebhookState.PENDING,
-            next_attempt_at=0,
-        )
+        return batch
 
     def _sequences(
         self, pending: Sequence[PendingDelivery]
     ) -> list[list[PendingDelivery]]:
-        """Return what may be sent side by side; if ordered, a device's is one row."""
+        """Return what may be sent concurrently; if ordered, one sequence per device."""
         if not self.subscription.ordered:
-            return [[parcel] for parcel in pending]
+            return [[each] for each in pending]
         by_device: defaultdict[int | None, list[PendingDelivery]] = defaultdict(list)
-        for parcel in pending:
-            by_device[parcel[0].device_id].append(parcel)
+        for each in pending:
+            by_device[each[0].device_id].append(each)
         return list(by_device.values())
 
     async def _send_sequence(self, sequence: Iterable[PendingDelivery]) -> None:
-        """Send one after the other; what is not sent after all waits to be soon."""
+        """Send one after the other; after a failure the rest stays pending."""
         is_blocked = False
         for event, delivery in sequence:
             async with self._send_slots:
@@ -305,12 +220,12 @@ class WebhookWorker:
             self._window.complete(delivery)
 
     async def _send_once(self, event: Event, delivery: WebhookDelivery) -> bool:
-        """Send once; return whether the next event of the device may follow."""
+        """Send once; return whether the device's next event may follow."""
         now = self.clock.now()
         sent = await self._event_sender.send(event, delivery.message_id, now)
         self._health.record(sent)
         if not sent.ok and now < (delivery.next_attempt_at or 0):
-            # A probe before its time, which uses up none of its tries.
+            # A probe before it was due does not count as an attempt.
             return False
         delivery.attempts.append(attrs.evolve(sent.attempt, at=now))
         if sent.ok:

@@ -23,13 +23,13 @@ async def going_on(database: str) -> AsyncIterator[LocalServer]:
         migrator_of(load({"database": database}, {})).migrate(NOW)
     async with running_server(database, ManualClock(NOW), **INSIDE) as site:
         await site.services.event_interest.load()
-        await site.services.subscriptions.load()
+        await site.services.subscription_registry.load()
         yield site
 
 
 async def proceed(site: LocalServer) -> None:
     """Let everything go on that goes on by itself."""
-    await site.services.fleet.flush()
+    await site.services.write_behind.flush()
     await site.services.operations.queue_due_steps()
     await site.services.task_scheduler.advance()
     await site.services.shadows.reconcile_due()

@@ -19,5 +19,5 @@ async def _server_with_devices(server: LocalServer) -> LocalServer:
 
 async def flush_last_seen(server: LocalServer) -> None:
     """Write which devices were seen, as a worker does."""
-    while not server.services.fleet.is_flushed:
-        await server.services.fleet.flush()
+    while not server.services.write_behind.is_flushed:
+        await server.services.write_behind.flush()

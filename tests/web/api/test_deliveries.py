@@ -247,7 +247,7 @@ async def test_ping_while_nobody_delivers(subscribed: Subscribed) -> None:
     """
     Without a worker, as in the moment of a start, a ping is 503.
     """
-    subscribed.server.services.subscriptions.workers.clear()
+    subscribed.server.services.subscription_registry.workers.clear()
     answer = await subscribed.server.api("POST", f"/subscriptions/{subscribed.id}/ping")
 
     assert 503 == answer.status

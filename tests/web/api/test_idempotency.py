@@ -190,7 +190,7 @@ async def test_program_gone(server: LocalServer) -> None:
             + text
         )
         await wait_until(
-            lambda: server.services.fleet.find(DEFAULT_SCOPE_ID, DEVICE) is not None
+            lambda: server.services.devices.find(DEFAULT_SCOPE_ID, DEVICE) is not None
         )
     answer = await post(server, text, headers=kind)
     async with asyncio.timeout(10):

@@ -52,7 +52,7 @@ async def test_unexpected(server: LocalServer, monkeypatch: pytest.MonkeyPatch) 
     def breaks(*_: object, **__: object) -> None:
         raise RuntimeError("a secret inside")
 
-    monkeypatch.setattr(type(server.services.fleet), "list_page", breaks)
+    monkeypatch.setattr(type(server.services.devices), "list_page", breaks)
     with structlog.testing.capture_logs() as logs:
         answer = await server.api("GET", "/devices")
 
@@ -74,7 +74,7 @@ async def test_unexpected_of_a_device(
     def breaks(*_: object, **__: object) -> None:
         raise RuntimeError("a secret inside")
 
-    monkeypatch.setattr(type(server.services.fleet), "admit", breaks)
+    monkeypatch.setattr(type(server.services.admission), "admit", breaks)
 
     answer = await server.poll()
 

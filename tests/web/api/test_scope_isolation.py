@@ -259,8 +259,8 @@ async def send_request(
 async def stored_rows(server: LocalServer, database: str) -> Rows:
     """Return every row with its scope, but for what reading and polling renew."""
     await server.services.polling.record_written()
-    while not server.services.fleet.is_flushed:
-        await server.services.fleet.flush()
+    while not server.services.write_behind.is_flushed:
+        await server.services.write_behind.flush()
     rows: dict[tuple[Any, ...], int | None] = {}
     for table, own in every_row(database):
         if table not in ("device_seen", "interest"):

@@ -69,7 +69,7 @@ async def test_deleted(server: LocalServer, second_server: LocalServer) -> None:
     await server.api("DELETE", f"/devices/{DOOR}")
     await second_server.services.cluster_sync.catch_up()
     gone = await second_server.api("GET", f"/devices/{DOOR}")
-    await second_server.services.fleet.flush()
+    await second_server.services.write_behind.flush()
 
     assert 404 == adopted.status == gone.status
     assert [] == await server.services.store.all_devices()
@@ -105,7 +105,7 @@ async def test_read_later(
     old_session.url, old_session.retry_at = database, 0.0
 
     assert (True, False) == (await cluster_sync.refresh(), await cluster_sync.refresh())
-    assert second_server.services.fleet.find_in_any_scope(DOOR) is not None
+    assert second_server.services.devices.find_in_any_scope(DOOR) is not None
 
 
 async def test_command(server: LocalServer, second_server: LocalServer) -> None:
@@ -156,7 +156,7 @@ async def carried_out(
     """Have a new device's task carried out there; return how many run, and failed."""
     await server.api("PUT", f"/devices/{DOOR}", {})
     await server.poll(f"deviceId={DOOR}")
-    await server.services.fleet.flush()
+    await server.services.write_behind.flush()
     created = (await post_task(server)).json()
     await second_server.services.task_scheduler.advance()
     counts = (await get_task(server, created))["counts"]

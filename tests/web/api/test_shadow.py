@@ -271,7 +271,7 @@ async def test_expiry(server: LocalServer) -> None:
     assert {"general": "failed"} == await service_statuses(server)
 
     await server.poll(f"deviceId={DEVICE}")
-    await server.services.fleet.flush()
+    await server.services.write_behind.flush()
     await server.services.shadows.reconcile_due()
     assert {"general": "pending"} == await service_statuses(server)
     assert DESIRED["general"].keys() == (await run_command(server))["general"].keys()

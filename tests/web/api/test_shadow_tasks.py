@@ -113,8 +113,8 @@ async def test_newer_value_first(server_with_devices: LocalServer) -> None:
     assert {"general": {"language": "es_SP"}} == await run_command(server_with_devices)
 
     await server_with_devices.poll()
-    while not server_with_devices.services.fleet.is_flushed:
-        await server_with_devices.services.fleet.flush()
+    while not server_with_devices.services.write_behind.is_flushed:
+        await server_with_devices.services.write_behind.flush()
     await server_with_devices.services.task_scheduler.advance()
 
     assert {"general": {"language": "es_SP"}} == await run_command(server_with_devices)
@@ -127,8 +127,8 @@ async def test_newer_value_replaces_the_step(server_with_devices: LocalServer) -
     """
     await server_with_devices.api("PUT", f"/devices/{DEVICE}", {})
     await server_with_devices.poll()
-    while not server_with_devices.services.fleet.is_flushed:
-        await server_with_devices.services.fleet.flush()
+    while not server_with_devices.services.write_behind.is_flushed:
+        await server_with_devices.services.write_behind.flush()
     task = await create_shadow_task(
         server_with_devices, targets={"deviceIds": [str(DEVICE)]}
     )
@@ -149,8 +149,8 @@ async def test_step_waits_for_what_is_in_flight(
     """
     await set_desired(server_with_devices, {"general": {"language": "en_US"}})
     await server_with_devices.poll()
-    while not server_with_devices.services.fleet.is_flushed:
-        await server_with_devices.services.fleet.flush()
+    while not server_with_devices.services.write_behind.is_flushed:
+        await server_with_devices.services.write_behind.flush()
     task = await create_shadow_task(
         server_with_devices, targets={"deviceIds": [str(DEVICE)]}
     )

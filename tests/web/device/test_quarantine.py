@@ -52,7 +52,7 @@ async def test_adopted_elsewhere(server: LocalServer, database: str) -> None:
     been notified yet.
     """
     await server.poll(QUERY)
-    await server.services.fleet.flush()
+    await server.services.write_behind.flush()
     with psycopg.connect(database) as other:
         other.execute("UPDATE device SET state = 'adopted'")
     answer = await server.post_result(query=QUERY)
@@ -90,9 +90,9 @@ async def test_adopted_elsewhere_while_away(server: LocalServer, database: str) 
     A result is also stored if the store fails when it is asked for the device; the
     notices of other servers are read before it is asked again.
     """
-    fleet, cluster_sync = server.services.fleet, server.services.cluster_sync
+    services, cluster_sync = server.services, server.services.cluster_sync
     await server.poll(QUERY)
-    await fleet.flush()
+    await services.write_behind.flush()
     with psycopg.connect(database) as other:
         other.execute("UPDATE device SET state = 'adopted'")
     cluster_sync.store = store = cast(
@@ -100,7 +100,7 @@ async def test_adopted_elsewhere_while_away(server: LocalServer, database: str) 
     )
     posting = asyncio.create_task(server.post_result(query=QUERY))
     await store.failed.wait()
-    await fleet.refresh([DEVICE])
+    await services.device_sync.refresh([DEVICE])
     store.may.set()
     await posting
 
@@ -112,13 +112,13 @@ async def test_flood_of_results(server: LocalServer) -> None:
     """
     However many strangers post results at once, the store is asked a few times.
     """
-    fleet, cluster_sync = server.services.fleet, server.services.cluster_sync
+    services, cluster_sync = server.services, server.services.cluster_sync
     cluster_sync.store = store = cast("Any", PausedSyncStore(cluster_sync.store))
     posts = [
         asyncio.create_task(server.post_result(query=f"deviceId={DEVICE + n}"))
         for n in range(30)
     ]
-    await wait_until(lambda: fleet.counts["refused.quarantined"] == len(posts))
+    await wait_until(lambda: services.counts["refused.quarantined"] == len(posts))
     store.may.set()
     answers = await asyncio.gather(*posts)
 
@@ -163,7 +163,7 @@ async def test_last_requests_written(server: LocalServer) -> None:
     for number in range(30):
         await server.post_result(b"%03d" % number, QUERY)
         if number % 7 == 0:
-            await server.services.fleet.flush()
+            await server.services.write_behind.flush()
 
     calls = (await server.get_device())["unknownCalls"]
     assert [f"{n:03d}" for n in range(10, 30)] == [c["body"] for c in calls["last"]]

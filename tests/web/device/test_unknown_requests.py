@@ -80,7 +80,7 @@ async def test_kept_over_a_restart(server: LocalServer) -> None:
     await server.api("PUT", f"/devices/{DEVICE}", {})
     for number in range(45):
         await server.request("POST", f"/{number}.fcgi?device_id={DEVICE}")
-        await server.services.fleet.flush()
+        await server.services.write_behind.flush()
 
     written = await server.services.store.unknown_requests(DEVICE)
 

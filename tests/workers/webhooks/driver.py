@@ -57,30 +57,38 @@ class WebhookDriver:
         return self.make_worker(subscription)
 
     def make_worker(self, subscription: Subscription) -> WebhookWorker:
-        """Return a worker, as the program makes it."""
+        """Return a worker that is notified of events, as the supervisor makes it."""
         services = self.services
-        return WebhookWorker(
+        worker = WebhookWorker(
             subscription=subscription,
-            subscriptions=services.subscriptions,
+            subscriptions=services.subscription_registry,
             store=services.store.subscriptions,
-            renderer=EventRenderer(services.store, services.fleet, services.protocols),
+            renderer=EventRenderer(
+                services.store, services.devices, services.protocols
+            ),
             sender=self.sender,
             clock=self.clock,
             throttle=Throttle(lambda: 0),
         )
+        services.subscription_registry.workers[subscription.id] = worker
+        return worker
 
     def make_supervisor(self) -> WebhookSupervisor:
         """Return a supervisor of running workers."""
         store = self.services.store
         return WebhookSupervisor(
-            self.services.subscriptions, self.make_worker, lambda: store.is_leader
+            self.services.subscription_registry,
+            self.make_worker,
+            lambda: store.is_leader,
         )
 
     async def restarted_worker(self, worker: WebhookWorker) -> WebhookWorker:
         """Return the worker of the same subscription after a restart."""
-        await self.services.subscriptions.load()
+        await self.services.subscription_registry.load()
         return self.make_worker(
-            self.services.subscriptions.get(DEFAULT_SCOPE_ID, worker.subscription.id)
+            self.services.subscription_registry.get(
+                DEFAULT_SCOPE_ID, worker.subscription.id
+            )
         )
 
     async def emit_events(

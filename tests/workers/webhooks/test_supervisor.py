@@ -67,7 +67,7 @@ async def test_deleted(driver: WebhookDriver) -> None:
         await subscriptions.delete(DEFAULT_SCOPE_ID, which)
         gone = await supervisor.update_workers()
 
-        assert (1, {}) == (gone, dict(subscriptions.workers))
+        assert (1, {}) == (gone, dict(subscriptions.registry.workers))
     assert 1 == len(receiver.requests)
 
 

@@ -60,11 +60,11 @@ async def test_broken_off() -> None:
 
 async def test_calls(driver: WebhookDriver) -> None:
     """Polls and results count as calls, so a worker gives way to devices."""
-    fleet = driver.services.fleet
+    admission = driver.services.admission
     for device_id in (1, 2, 1):
-        fleet.admit(terminal(device_id), None, "192.0.2.7")
+        admission.admit(terminal(device_id), None, "192.0.2.7")
 
-    assert 3 == fleet.request_count
+    assert 3 == admission.request_count
 
 
 async def test_worker_waits(driver: WebhookDriver) -> None:

@@ -152,7 +152,7 @@ async def test_patch(server: LocalServer) -> None:
     assert {"tags", "description"}.isdisjoint(changed)
     assert ["7"] == changed["deviceIds"]
     assert changed == await get_subscription(server, created)
-    (subscription,) = server.services.subscriptions
+    (subscription,) = server.services.subscription_registry
     assert created["secret"] == subscription.secret
 
 
@@ -177,7 +177,7 @@ async def test_survives_a_restart(database: str, clock: ManualClock) -> None:
         before = await get_subscription(server, created)
         interest = dict(server.services.store.event_interest)
     async with running_server(database, clock, **allowed) as server:
-        await server.services.subscriptions.load()
+        await server.services.subscription_registry.load()
 
         assert before == await get_subscription(server, created)
         assert interest == server.services.store.event_interest

@@ -131,7 +131,7 @@ async def test_refused(
 
     assert (422, "invalid", pointer) == answer.problem
     assert words in answer.json()["detail"]
-    assert [] == list(server.services.subscriptions)
+    assert [] == list(server.services.subscription_registry)
 
 
 async def test_refused_by_its_name(database: str, clock: ManualClock) -> None:
@@ -169,7 +169,9 @@ async def test_include_needs_more(server: LocalServer) -> None:
     assert (403, "forbidden", None) == response[1].problem
     assert "results:read" in response[0].json()["detail"]
     assert 200 == response[2].status
-    assert not any(each.include_result for each in server.services.subscriptions)
+    assert not any(
+        each.include_result for each in server.services.subscription_registry
+    )
 
 
 async def test_include(server: LocalServer) -> None:

@@ -1,0 +1,128 @@
+"""Decides whether a device that polls is served, quarantined or refused."""
+
+from collections import Counter
+
+import attrs
+import structlog
+
+from pushserver.clock import SECOND, Clock
+from pushserver.model.device import (
+    QUARANTINE_IDLE_SECONDS,
+    QUARANTINE_LIMIT,
+    AccessDecision,
+    Device,
+    DeviceIdentity,
+    DeviceKeys,
+    DeviceState,
+    check_access,
+)
+from pushserver.model.event import EventType
+from pushserver.model.scope import DEFAULT_SCOPE_ID
+from pushserver.services.device_events import DeviceEventBuffer
+from pushserver.services.device_registry import DeviceRegistry
+from pushserver.services.device_write_behind import DeviceWriteBehind
+
+log = structlog.get_logger(__name__)
+
+
+@attrs.define(eq=False, repr=False)
+class DeviceAdmission:
+    """
+    Admits adopted devices with the right key; quarantines unknown ones.
+
+    `request_count` counts polls and results; `counts` counts refusals by reason.
+    """
+
+    devices: DeviceRegistry
+    write_behind: DeviceWriteBehind
+    device_events: DeviceEventBuffer
+    clock: Clock
+    key_policy: DeviceKeys
+    counts: Counter[str]
+    request_count: int = attrs.field(default=0, init=False)
+    _eviction_failed_at: int = attrs.field(default=0, init=False)
+
+    def admit(
+        self, identity: DeviceIdentity, key: str | None, address: str | None
+    ) -> Device | None:
+        """
+        Record a poll or a result; return the device if it is to be served.
+
+        Any other device is counted, and gets the same empty answer as an idle one.
+        """
+        self.request_count += 1
+        known = self.devices.find_in_any_scope(identity.device_id)
+        device = known or self._quarantine(identity)
+        if device is None:
+            self.counts["refused.quarantineFull"] += 1
+            return None
+        if device.external_id != identity.external_id:
+            # Two texts have the same derived number: only the first device is served.
+            self.counts["refused.idTaken"] += 1
+            return None
+        device.record_poll(self.clock.now(), address)
+        self.write_behind.add_seen(device)
+        if not device.is_adopted:
+            self.counts["refused.quarantined"] += 1
+            return None
+        if not self._check_key(device, key):
+            return None
+        if key is None:
+            device.polled_without_key = True
+        self.device_events.add_arrival(device)
+        return device
+
+    def _check_key(self, device: Device, key: str | None) -> bool:
+        """Tell whether the device may be served with *key*; count it if not."""
+        if key is None and device.key_hash is None:
+            device.polled_without_key = True
+        decision = check_access(device, key, self.key_policy)
+        if decision is AccessDecision.FIRST_KEYED:
+            device.key_enforced = True
+            device.old_key_hash = None
+            self.write_behind.add_key_enforced(device)
+        if decision in (AccessDecision.SERVED, AccessDecision.FIRST_KEYED):
+            return True
+        reason = decision.value
+        self.counts[f"refused.{reason}"] += 1
+        self.device_events.add(device, EventType.DEVICE_IDENTITY_MISMATCH, reason)
+        return False
+
+    def admission_state(self, device_id: int) -> tuple[object, ...]:
+        """Return what decides whether the device is served, to notice changes of it."""
+        device = self.devices.find_in_any_scope(device_id)
+        if device is None:
+            return ()
+        return (device.is_adopted, device.key_hash, device.old_key_hash)
+
+    def _quarantine(self, identity: DeviceIdentity) -> Device | None:
+        """Add an unknown device to the quarantine; None if it is full."""
+        is_full = self.devices.quarantined_count >= QUARANTINE_LIMIT
+        if is_full and not self._evict_quarantined():
+            return None
+        device = Device(
+            **identity._asdict(),
+            scope_id=DEFAULT_SCOPE_ID,
+            state=DeviceState.QUARANTINED,
+            created_at=self.clock.now(),
+        )
+        self.devices.add(device)
+        self.write_behind.add_new(device)
+        log.warning("device.quarantined", device_id=identity.device_id)
+        self.device_events.add(device, EventType.DEVICE_QUARANTINED)
+        return device
+
+    def _evict_quarantined(self) -> bool:
+        """Forget one quarantined device that stays away; tell whether there was one."""
+        now = self.clock.now()
+        if abs(now - self._eviction_failed_at) < SECOND:
+            return False
+        for device in self.devices:
+            # Also one that was seen "in the future", before the clock was set back.
+            idle = abs(now - (device.last_seen_at or 0))
+            if not device.is_adopted and idle > QUARANTINE_IDLE_SECONDS * SECOND:
+                self.devices.forget(device.device_id)
+                self.write_behind.evict(device.device_id)
+                return True
+        self._eviction_failed_at = now
+        return False

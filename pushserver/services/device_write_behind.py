@@ -1,0 +1,163 @@
+"""What polls change of devices: written to the store every few seconds."""
+
+from collections import deque
+from typing import TypeVar
+
+import attrs
+
+from pushserver.errors import Unavailable
+from pushserver.model.device import MAX_UNKNOWN_REQUESTS, Device, UnknownRequest
+from pushserver.services.batches import BATCH_SIZE
+from pushserver.services.device_registry import DeviceRegistry
+from pushserver.storage.base import Store
+
+T = TypeVar("T")
+
+#: Batches written in a row by `flush_repeatedly`.
+MAX_BATCHES = 10
+
+
+@attrs.define(eq=False, repr=False)
+class DeviceWriteBehind:
+    """Collects changes of devices in memory, so that a poll writes nothing."""
+
+    store: Store
+    devices: DeviceRegistry
+    _seen: dict[int, Device] = attrs.field(factory=dict, init=False)
+    _new: dict[int, Device] = attrs.field(factory=dict, init=False)
+    _key_enforced: dict[int, Device] = attrs.field(factory=dict, init=False)
+    _unknown_requests: dict[int, deque[UnknownRequest]] = attrs.field(
+        factory=dict, init=False
+    )
+    _evicted_ids: set[int] = attrs.field(factory=set, init=False)
+
+    def add_seen(self, device: Device) -> None:
+        """Note that the device was seen."""
+        self._seen[device.device_id] = device
+
+    def add_new(self, device: Device) -> None:
+        """Note that the device is not in the store yet."""
+        self._new[device.device_id] = device
+
+    def is_new(self, device_id: int) -> bool:
+        """Tell whether the device is not in the store yet."""
+        return device_id in self._new
+
+    def mark_stored(self, device_id: int) -> None:
+        """Note that another server has written the new device."""
+        self._new.pop(device_id, None)
+
+    def add_key_enforced(self, device: Device) -> None:
+        """Note that the device's key is enforced from now on."""
+        self._key_enforced[device.device_id] = device
+
+    def is_key_enforced(self, device_id: int) -> bool:
+        """Tell whether the key is enforced, and the store does not know it yet."""
+        return device_id in self._key_enforced
+
+    def add_unknown_request(self, request: UnknownRequest) -> None:
+        """Keep a request; only the last ones of each device."""
+        requests = self._unknown_requests.setdefault(
+            request.device_id, deque(maxlen=MAX_UNKNOWN_REQUESTS)
+        )
+        requests.append(request)
+
+    def unknown_requests(self, device_id: int) -> list[UnknownRequest]:
+        """Return the device's requests that are not written yet."""
+        return list(self._unknown_requests.get(device_id, ()))
+
+    def evict(self, device_id: int) -> None:
+        """Delete the device from the store, unless it comes back before that."""
+        self.discard(device_id)
+        self._evicted_ids.add(device_id)
+
+    def discard(self, device_id: int) -> None:
+        """Write nothing about the device any more."""
+        for pending in (self._seen, self._new, self._key_enforced):
+            pending.pop(device_id, None)
+        self._unknown_requests.pop(device_id, None)
+
+    @property
+    def is_flushed(self) -> bool:
+        """Tell whether everything is written."""
+        return not (
+            self._seen
+            or self._new
+            or self._key_enforced
+            or self._unknown_requests
+            or self._evicted_ids
+        )
+
+    async def flush_repeatedly(self) -> int:
+        """
+        Flush several batches; return how many devices were written.
+
+        Tasks go by what the store has: a large fleet must not be seen late. A fleet
+        that keeps on polling would keep this going for ever.
+
+        Raises:
+            Unavailable: the store is away; the next flush writes the rest.
+        """
+        total = 0
+        for _ in range(MAX_BATCHES):
+            done = await self.flush()
+            total += done
+            if done < BATCH_SIZE:
+                break
+        return total
+
+    async def flush(self) -> int:
+        """
+        Write one batch; return how many devices were written.
+
+        Raises:
+            Unavailable: the store is away; the next flush writes the rest.
+        """
+        await self._delete_evicted()
+        return await self._flush_changed() + await self._flush_seen()
+
+    async def _delete_evicted(self) -> None:
+        for device_id in list(self._evicted_ids):
+            if self.devices.find_in_any_scope(device_id) is None:
+                await self.store.delete_device(device_id)
+            self._evicted_ids.discard(device_id)
+
+    async def _flush_changed(self) -> int:
+        new, key_enforced = list(self._new.values()), list(self._key_enforced.values())
+        if new:
+            await self.store.add_devices(new)
+            _discard_written(self._new, new)
+        if key_enforced:
+            await self.store.enforce_keys(key_enforced)
+            _discard_written(self._key_enforced, key_enforced)
+        return len(new) + len(key_enforced)
+
+    async def _flush_seen(self) -> int:
+        seen = _take_batch(self._seen)
+        requests = _take_batch(self._unknown_requests)
+        if not (seen or requests):
+            return 0
+        flat_requests = [each for kept in requests.values() for each in kept]
+        try:
+            await self.store.save_last_seen(
+                list(seen.values()), flat_requests, keep=MAX_UNKNOWN_REQUESTS
+            )
+        except Unavailable:
+            self._seen = {**seen, **self._seen}
+            for device_id, kept in requests.items():
+                kept.extend(self._unknown_requests.get(device_id, ()))
+                self._unknown_requests[device_id] = kept
+            raise
+        return len(seen)
+
+
+def _take_batch(pending: dict[int, T]) -> dict[int, T]:
+    """Remove a batch from *pending* and return it."""
+    return {i: pending.pop(i) for i in list(pending)[:BATCH_SIZE]}
+
+
+def _discard_written(pending: dict[int, Device], written: list[Device]) -> None:
+    """Remove what is written, except devices noted again meanwhile."""
+    for device in written:
+        if pending.get(device.device_id) is device:
+            del pending[device.device_id]

@@ -1,0 +1,214 @@
+"""Creates tasks: the same operation on many devices."""
+
+from collections.abc import Callable, Sequence
+
+import attrs
+
+from pushserver.clock import SECOND, Clock
+from pushserver.errors import Unavailable
+from pushserver.model.command_request import OperationRequest
+from pushserver.model.ids import IdGenerator
+from pushserver.model.target import TargetDevice, TargetSelector
+from pushserver.model.task import FailureLimit, OperationCounts, Task, TaskState
+from pushserver.protocols.base import DeviceProtocol
+from pushserver.services.batches import batches
+from pushserver.services.cluster_sync import ClusterSync
+from pushserver.services.device_protocols import DeviceProtocols
+from pushserver.services.device_registry import DeviceRegistry
+from pushserver.services.idempotency import IdempotentRequest
+from pushserver.services.operations import new_operation, number_steps
+from pushserver.services.shadows import Shadows
+from pushserver.services.task_scheduler import TaskScheduler
+from pushserver.storage.base import Store
+
+
+@attrs.frozen(kw_only=True)
+class RolloutPolicy:
+    """
+    How a task proceeds.
+
+    At most `concurrency` devices at once; it pauses after `stop_after` failures, and
+    waits for its devices for `expires_in` microseconds.
+    """
+
+    concurrency: int | None = None
+    stop_after: FailureLimit | None = None
+    expires_in: int | None = None
+
+
+@attrs.frozen
+class CreatedTask:
+    """The answer to a request to create a task; `task` is None if it is replayed."""
+
+    answer: bytes
+    task: Task | None = None
+
+
+@attrs.define(eq=False)
+class TaskCreator:
+    """Creates tasks for `scheduler` to carry out. `default_hold` is in microseconds."""
+
+    store: Store
+    clock: Clock
+    ids: IdGenerator
+    devices: DeviceRegistry
+    protocols: DeviceProtocols
+    cluster_sync: ClusterSync
+    scheduler: TaskScheduler
+    shadows: Shadows
+    default_hold: int
+
+    async def preview_targets(
+        self, scope_id: int, targets: TargetSelector
+    ) -> list[TargetDevice]:
+        """
+        Return the devices a task would have, and when each should poll next.
+
+        Raises:
+            Invalid: a device is not adopted, or none is selected.
+        """
+        await self.cluster_sync.catch_up()
+        now = self.clock.now()
+        return [
+            TargetDevice(d, d.is_online(now, self.default_hold), d.next_poll_at(now))
+            for d in self.devices.resolve_targets(scope_id, targets)
+        ]
+
+    async def protocol_of(
+        self, scope_id: int, targets: TargetSelector
+    ) -> DeviceProtocol:
+        """
+        Return the protocol in which a task's steps for *targets* are written.
+
+        Raises:
+            Invalid: the devices speak several.
+        """
+        if len(self.protocols.installed) == 1:
+            return self.protocols.default
+        await self.cluster_sync.catch_up()
+        return self.protocols.common(self.devices.resolve_targets(scope_id, targets))
+
+    async def create(
+        self,
+        plan: OperationRequest,
+        targets: TargetSelector,
+        policy: RolloutPolicy,
+        render: Callable[[Task, OperationCounts], bytes],
+        *,
+        scope_id: int,
+        created_by: int,
+        name: str | None = None,
+        idempotency: IdempotentRequest | None = None,
+    ) -> CreatedTask:
+        """
+        Create a task for these devices; it starts at once.
+
+        Raises:
+            Invalid: a device is not adopted, none is selected, or they speak
+                several protocols.
+            IdempotencyMismatch: the key was used with another request.
+            Unavailable: the store is away.
+        """
+        now = self.clock.now()
+        stored = await self._stored_answer(idempotency)
+        if stored is not None:
+            return CreatedTask(stored)
+        await self.cluster_sync.catch_up()
+        found = self.devices.resolve_targets(scope_id, targets)
+        devices = [device.device_id for device in found]
+        expires_in = policy.expires_in or _default_expiry(
+            plan, self.protocols.common(found)
+        )
+        task = self._build_task(
+            plan, policy, expires_in, scope_id, created_by, name, now
+        )
+        running = attrs.evolve(task, state=TaskState.RUNNING)
+        answer = render(running, OperationCounts(waiting=len(devices)))
+        key = None if idempotency is None else idempotency.record(answer, now)
+        with self.scheduler.preparing(task.id):
+            steps = number_steps(task.id, plan.step_requests)
+            await self.store.tasks.add_task(task, steps, plan.upgrade)
+            await self._write_operations(task, plan, devices)
+            if plan.desired is not None:
+                await self.shadows.set_desired_all(scope_id, plan.desired, devices)
+            if not await self.store.tasks.update_task_if_unchanged(
+                task, running, key_use=key
+            ):
+                return await self._answer_of_winner(idempotency)
+        self.scheduler.wakeup.set()
+        return CreatedTask(answer, running)
+
+    async def _stored_answer(
+        self, idempotency: IdempotentRequest | None
+    ) -> bytes | None:
+        """Return the answer to the same request before, if there is one."""
+        if idempotency is None:
+            return None
+        key_use = await self.store.tasks.find_idempotency_key(idempotency.key)
+        return idempotency.stored_answer(key_use, self.clock.now())
+
+    async def _answer_of_winner(
+        self, idempotency: IdempotentRequest | None
+    ) -> CreatedTask:
+        """
+        Return the answer of another server that was faster; ours is dropped later.
+
+        Raises:
+            Unavailable: nobody was faster; the scheduler gave the task up meanwhile.
+        """
+        stored = await self._stored_answer(idempotency)
+        if stored is None:
+            raise Unavailable("Making the task took too long; try again.")
+        return CreatedTask(stored)
+
+    def _build_task(
+        self,
+        plan: OperationRequest,
+        policy: RolloutPolicy,
+        expires_in: int,
+        scope_id: int,
+        created_by: int,
+        name: str | None,
+        now: int,
+    ) -> Task:
+        return Task(
+            id=self.ids(),
+            scope_id=scope_id,
+            name=name,
+            created_at=now,
+            created_by=created_by,
+            expires_in=expires_in,
+            expires_at=max(now, plan.step_requests[0].not_before or 0) + expires_in,
+            state=TaskState.PREPARING,
+            descriptor=plan.label,
+            step_count=len(plan.step_requests),
+            on_failure=plan.on_failure,
+            concurrency=policy.concurrency,
+            stop_after=policy.stop_after,
+        )
+
+    async def _write_operations(
+        self, task: Task, plan: OperationRequest, devices: Sequence[int]
+    ) -> None:
+        """Write the operations in batches: a door command waits for one at the most."""
+        for batch in batches(devices):
+            operations = [
+                new_operation(
+                    plan,
+                    self.ids(),
+                    task.scope_id,
+                    device_id,
+                    task.created_by,
+                    task.created_at,
+                    task.id,
+                )
+                for device_id in batch
+            ]
+            await self.store.tasks.add_operations(operations)
+
+
+def _default_expiry(plan: OperationRequest, protocol: DeviceProtocol) -> int:
+    """Return how long to wait for devices: as long as the first command waits."""
+    first = plan.step_requests[0]
+    defaults = protocol.endpoint_defaults(first.order)
+    return first.expires_in or defaults.expires_in * SECOND

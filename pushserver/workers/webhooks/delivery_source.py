@@ -1,0 +1,196 @@
+"""Finds what is to be sent to one subscription: due retries and new events."""
+
+from collections.abc import Sequence
+
+import attrs
+
+from pushserver.clock import SECOND, Clock
+from pushserver.model.event import Event
+from pushserver.model.lane import NEVER
+from pushserver.model.subscription import (
+    Subscription,
+    SubscriptionHealth,
+    WebhookDelivery,
+    WebhookState,
+)
+from pushserver.services.subscription_registry import SubscriptionRegistry
+from pushserver.storage.subscriptions import SubscriptionStore
+from pushserver.workers.webhooks.window import PendingDelivery, SendWindow
+
+#: Seconds after which the store is read again although nothing is known to be there.
+RECHECK_INTERVAL = 60.0
+
+
+@attrs.frozen
+class Batch:
+    """
+    What there is to do.
+
+    `pending` is to be sent; `blocked` waits for an older event of its device. Events up
+    to the id `cursor` were read; with `has_more` there may be newer ones.
+    """
+
+    pending: Sequence[PendingDelivery]
+    blocked: Sequence[WebhookDelivery]
+    cursor: int
+    has_more: bool
+
+
+@attrs.define(eq=False)
+class DeliverySource:
+    """
+    Reads from the store only what may have changed since it was read last.
+
+    Whoever runs it says when events or deliveries were written by others: a thread hop
+    for each read is most of what a delivery costs.
+    """
+
+    subscription: Subscription
+    subscriptions: SubscriptionRegistry
+    store: SubscriptionStore
+    window: SendWindow
+    clock: Clock
+    _has_new_events: bool = attrs.field(default=True, init=False)
+    _has_pending: bool = attrs.field(default=True, init=False)
+    _due_at: int = attrs.field(default=0, init=False)
+
+    def expect_events(self) -> None:
+        """Read events with the next batch: some may be new."""
+        self._has_new_events = True
+
+    def expect_anything(self) -> None:
+        """Read everything with the next batch: deliveries may have changed, too."""
+        self._has_new_events = self._has_pending = True
+        self._due_at = 0
+
+    def on_recorded(self, deliveries: Sequence[WebhookDelivery]) -> None:
+        """Remember when what was written as pending is due."""
+        pending = [d for d in deliveries if d.state is WebhookState.PENDING]
+        if pending:
+            self._has_pending = True
+            due_at = min(d.next_attempt_at or 0 for d in pending)
+            self._due_at = min(self._due_at, due_at)
+
+    def seconds_until_due(self) -> float:
+        """Return in how many seconds the next batch may have something to send."""
+        seconds = (self._due_at - self.clock.now()) / SECOND
+        return min(RECHECK_INTERVAL, max(0.05, seconds))
+
+    def no_batch(self) -> Batch:
+        """Return a batch with nothing to do."""
+        return Batch([], [], self.subscription.cursor, has_more=False)
+
+    async def next_batch(self, limit: int) -> Batch:
+        """
+        Return what is to be sent, at most *limit* deliveries.
+
+        Raises:
+            Unavailable: the store is away.
+        """
+        pending, without_event = await self._due_deliveries(limit)
+        limit -= len(pending)
+        events = await self._new_events(limit)
+        new, blocked = await self._split_blocked(events)
+        cursor = events[-1].id if events else self.subscription.cursor
+        return Batch(
+            [*pending, *new],
+            [*without_event, *blocked],
+            cursor,
+            has_more=limit == len(events),
+        )
+
+    async def _new_events(self, limit: int) -> Sequence[Event]:
+        if limit <= 0 or not self._has_new_events:
+            return ()
+        # Before the read: events that are written meanwhile set it again.
+        self._has_new_events = False
+        scope_id, cursor = self.subscription.scope_id, self.subscription.cursor
+        events = await self.store.events(scope_id, after=cursor, limit=limit)
+        self._has_new_events |= len(events) == limit
+        return events
+
+    async def _due_deliveries(
+        self, limit: int
+    ) -> tuple[list[PendingDelivery], list[WebhookDelivery]]:
+        """Return due deliveries not under way, and those whose event is gone."""
+        subscription, window, now = self.subscription, self.window, self.clock.now()
+        if subscription.health is SubscriptionHealth.PAUSED:
+            # A probe is whatever has waited longest, though it is not due yet.
+            now = NEVER
+        if now < self._due_at:
+            return [], []
+        deliveries = await self.store.due_deliveries(
+            subscription.id,
+            now=now,
+            ordered=subscription.ordered,
+            limit=limit + len(window),
+        )
+        if not deliveries:
+            await self._read_next_due()
+        busy_devices = window.device_ids if subscription.ordered else frozenset()
+        due = [
+            each
+            for each in deliveries
+            if each.event_id not in window and each.device_id not in busy_devices
+        ]
+        return await self._with_events(due[:limit])
+
+    async def _read_next_due(self) -> None:
+        # Before the read: a delivery that is written meanwhile sets them back.
+        self._due_at = self.clock.now() + round(RECHECK_INTERVAL * SECOND)
+        self._has_pending = False
+        next_due = await self.store.next_due_at(
+            self.subscription.id, ordered=self.subscription.ordered
+        )
+        if next_due is not None:
+            self._has_pending = True
+            self._due_at = min(self._due_at, next_due)
+
+    async def _with_events(
+        self, due: Sequence[WebhookDelivery]
+    ) -> tuple[list[PendingDelivery], list[WebhookDelivery]]:
+        """Return deliveries with their events, and those whose event is gone."""
+        if not due:
+            return [], []
+        stored_events = await self.store.events_by_id([each.event_id for each in due])
+        events = {event.id: event for event in stored_events}
+        gone = [each for each in due if each.event_id not in events]
+        for delivery in gone:
+            delivery.state, delivery.next_attempt_at = WebhookState.DEAD, None
+        return [(events[d.event_id], d) for d in due if d.event_id in events], gone
+
+    async def _split_blocked(
+        self, events: Sequence[Event]
+    ) -> tuple[list[PendingDelivery], list[WebhookDelivery]]:
+        """Return which of the events are to be sent, and which have to wait."""
+        pending, blocked = [], []
+        blocked_devices = await self._blocked_devices() if events else frozenset()
+        for event in events:
+            if event.id in self.window or not self.subscriptions.matches(
+                self.subscription.event_filter, event
+            ):
+                continue
+            if event.device_id in blocked_devices:
+                blocked.append(self._new_delivery(event))
+            else:
+                pending.append((event, self._new_delivery(event)))
+        return pending, blocked
+
+    async def _blocked_devices(self) -> frozenset[int | None]:
+        """Return the devices whose next event has to wait for an older one."""
+        if not self.subscription.ordered:
+            return frozenset()
+        if not self._has_pending:
+            return self.window.device_ids
+        pending = await self.store.devices_with_pending(self.subscription.id)
+        return pending | self.window.device_ids
+
+    def _new_delivery(self, event: Event) -> WebhookDelivery:
+        """Return a delivery that waits behind others until it is tried."""
+        return WebhookDelivery(
+            subscription_id=self.subscription.id,
+            event_id=event.id,
+            device_id=event.device_id,
+            state=WebhookState.PENDING,
+            next_attempt_at=0,
+        )
