@@ -1,10 +1,9 @@
-"""The record of everything that a commit has to write."""
+"""Everything that a commit has to write."""
 
 from collections.abc import Callable, Iterable
 
 import attrs
 
-from pushserver.model import event as told_of
 from pushserver.model.command import (
     Command,
     Delivery,
@@ -14,10 +13,15 @@ from pushserver.model.command import (
 )
 from pushserver.model.command_request import Step
 from pushserver.model.event import (
+    Event,
     EventPayload,
     EventType,
     EventTypesByScope,
     ResultPayload,
+    command_status_event,
+    new_event,
+    operation_event,
+    task_finished_event,
 )
 from pushserver.model.idempotency import IdempotencyKey, IdempotencyRecord
 from pushserver.model.lane import Lane
@@ -29,23 +33,23 @@ from pushserver.model.task import OperationCounts, Task
 
 @attrs.frozen
 class TaskFinish:
-    """A task to finish at `at` unless an operation still runs; `event` tells it."""
+    """Finish the task at `at`, with `event`, unless an operation still runs."""
 
     task_id: int
     at: int
-    event: told_of.Event | None
+    event: Event | None
 
 
 @attrs.define
 class Changes:
     """
-    What was decided and has to be written, all of it or nothing.
+    What decisions changed: written in one transaction, or not at all.
 
-    `new_id` makes ids. `now` is the instant of the decision, one for all that share a
-    commit, in microseconds UTC. `parsed_results` is what devices said of commands, by
-    their ids. `deleted_operations` are operations to be deleted with all that tells of
-    them, with their devices; their commands and results stay. Of the `deleted_shadows`
-    devices the shadows are deleted.
+    `new_id` makes ids. `now` is the instant of the decision, the same for all that
+    share a commit, in microseconds UTC. `parsed_results` is what devices said of
+    commands, by command id. `deleted_operations` maps operations to their devices:
+    they are deleted with their notifications; their commands and results stay.
+    `deleted_shadows` are the devices whose shadows are deleted.
     """
 
     new_id: Callable[[], int] = attrs.field(eq=False)
@@ -63,7 +67,7 @@ class Changes:
     notifications: list[Notification] = attrs.Factory(list)
     deleted_operations: dict[int, int] = attrs.Factory(dict)
     tasks_to_finish: list[TaskFinish] = attrs.Factory(list)
-    events: list[told_of.Event] = attrs.Factory(list)
+    events: list[Event] = attrs.Factory(list)
     parsed_results: dict[int, ParsedResult] = attrs.Factory(dict)
     services: dict[tuple[int, str], Service] = attrs.Factory(dict)
     deleted_shadows: list[int] = attrs.Factory(list)
@@ -91,17 +95,16 @@ class Changes:
     def finish_task(self, task: Task, counts: OperationCounts, at: int) -> None:
         """Finish *task* unless one of its operations runs again by then."""
         event = None
-        if self.is_wanted(task.scope_id, EventType.TASK_FINISHED):
-            event = told_of.task_finished_event(self.new_id(), task, counts, at)
+        if self.is_recorded(task.scope_id, EventType.TASK_FINISHED):
+            event = task_finished_event(self.new_id(), task, counts, at)
         self.tasks_to_finish.append(TaskFinish(task.id, at, event))
 
     def emit_command_status(self, command: Command, at: int) -> None:
-        """Record the event that tells the command's state, if anybody wants it."""
-        wanted = self.event_types_by_scope.get(command.scope_id, ())
-        if EventType.COMMAND_STATUS in wanted:
-            self.events.append(told_of.command_status_event(self.new_id(), command, at))
+        """Record the event of the command's state if its type is recorded."""
+        if self.is_recorded(command.scope_id, EventType.COMMAND_STATUS):
+            self.events.append(command_status_event(self.new_id(), command, at))
 
-    def is_wanted(self, scope_id: int, event_type: EventType) -> bool:
+    def is_recorded(self, scope_id: int, event_type: EventType) -> bool:
         """Tell whether events of this type are recorded in the scope."""
         return event_type in self.event_types_by_scope.get(scope_id, ())
 
@@ -109,7 +112,7 @@ class Changes:
         """Record a result, and an event if it is an orphan."""
         self.results.append(result)
         event_type = EventType.RESULT_ORPHANED
-        if result.command_id is None and self.is_wanted(result.scope_id, event_type):
+        if result.command_id is None and self.is_recorded(result.scope_id, event_type):
             payload = ResultPayload(result.id, result.uuid, result.endpoint)
             self.emit(
                 result.scope_id,
@@ -127,10 +130,8 @@ class Changes:
         event_type = (
             EventType.OPERATION_FINISHED if finished else EventType.OPERATION_PROGRESS
         )
-        if self.is_wanted(operation.scope_id, event_type):
-            event = told_of.operation_event(
-                self.new_id(), operation, event_type, at, message
-            )
+        if self.is_recorded(operation.scope_id, event_type):
+            event = operation_event(self.new_id(), operation, event_type, at, message)
             self.events.append(event)
 
     def emit(
@@ -142,8 +143,8 @@ class Changes:
         device_id: int | None = None,
     ) -> None:
         """Record an event if its type is recorded in the scope."""
-        if self.is_wanted(scope_id, event_type):
-            event = told_of.new_event(
+        if self.is_recorded(scope_id, event_type):
+            event = new_event(
                 self.new_id(), scope_id, event_type, at, payload, device_id
             )
             self.events.append(event)

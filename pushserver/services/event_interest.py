@@ -58,11 +58,13 @@ class EventInterest:
     def _apply_stored(self, interests: Iterable[StreamInterest]) -> None:
         now = self.clock.now()
         self._stored = {
-            (w.scope_id, w.type): w for w in interests if w.expires_at > now
+            (each.scope_id, each.type): each
+            for each in interests
+            if each.expires_at > now
         }
-        for want, wish in self._stored.items():
-            self._lingering_until[want] = max(
-                wish.expires_at, self._lingering_until.get(want, 0)
+        for key, interest in self._stored.items():
+            self._lingering_until[key] = max(
+                interest.expires_at, self._lingering_until.get(key, 0)
             )
 
     async def extend(self, scope_id: int, types: Collection[EventType]) -> None:
@@ -76,9 +78,9 @@ class EventInterest:
         deadlines = {(scope_id, kind): now + STREAM_LINGER for kind in types}
         await self._store_interests(
             {
-                w: until
-                for w, until in deadlines.items()
-                if self._needs_renewal(w, until)
+                key: until
+                for key, until in deadlines.items()
+                if self._needs_renewal(key, until)
             }
         )
 
@@ -89,10 +91,10 @@ class EventInterest:
     async def _store_interests(self, deadlines: Mapping[InterestKey, int]) -> None:
         now = self.clock.now()
         interests = {
-            want: StreamInterest(
-                *want, min(now, (self._recorded_since or {}).get(want, now)), until
+            key: StreamInterest(
+                *key, min(now, (self._recorded_since or {}).get(key, now)), until
             )
-            for want, until in deadlines.items()
+            for key, until in deadlines.items()
         }
         if interests:
             await self.store.stream_interests.save_interests(list(interests.values()))
@@ -162,9 +164,9 @@ class EventInterest:
         expired = len(before) - len(self._lingering_until)
         self._recompute()
         deadlines = {
-            w: u
-            for w, u in self._lingering_until.items()
-            if self._outlasts_stored(w, u)
+            key: until
+            for key, until in self._lingering_until.items()
+            if self._outlasts_stored(key, until)
         }
         for stream in self._streams:
             deadlines |= {

@@ -259,10 +259,10 @@ def current_operation(
     lane: Lane, changes: Changes, prior: PriorState
 ) -> Operation | None:
     """Return the live object of the operation looked up, None if it is deleted."""
-    recalled = prior.operation
-    if recalled is None or recalled.id in changes.deleted_operations:
+    found = prior.operation
+    if found is None or found.id in changes.deleted_operations:
         return None
-    return changes.live_operation(lane, recalled)
+    return changes.live_operation(lane, found)
 
 
 def new_operation(

@@ -115,8 +115,8 @@ class Queue:
         if stored is not None:
             return Enqueued((), stored, replayed=True)
         commands = [
-            self.new_command(draft, scope_id, lane.device_id, changes.now)
-            for draft in requests
+            self.new_command(request, scope_id, lane.device_id, changes.now)
+            for request in requests
         ]
         answer = render(commands)
         for command in commands:

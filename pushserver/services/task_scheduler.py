@@ -117,7 +117,7 @@ class TaskScheduler:
         task = await self.store.tasks.find_task(stale_task.scope_id, stale_task.id)
         if task is None or task.state is not TaskState.RUNNING:
             return 0
-        ended = await self._end_hopeless(task)
+        ended = await self._end_unreachable(task)
         if ended:
             return ended
         counts = await self.store.tasks.operation_counts(task.id)
@@ -147,7 +147,7 @@ class TaskScheduler:
         )
         return await self.operations.queue_steps(first_steps)
 
-    async def _end_hopeless(self, task: Task) -> int:
+    async def _end_unreachable(self, task: Task) -> int:
         """End a batch of operations that expired, or whose devices are gone."""
         now = self.clock.now()
         has_expired = task.expires_at <= now
@@ -156,16 +156,16 @@ class TaskScheduler:
             and abs(now - self._checked_at.get(task.id, 0)) < GONE_CHECK_INTERVAL
         ):
             return 0
-        hopeless = await self.store.tasks.unreachable_operations(
+        unreachable = await self.store.tasks.unreachable_operations(
             task.id,
             include_offline=has_expired,
             now=now,
             hold=self.default_hold,
             limit=BATCH_SIZE,
         )
-        if not hopeless:
+        if not unreachable:
             self._checked_at[task.id] = now
-        return await self._end_operations(hopeless, _LATE_REASON, late=True)
+        return await self._end_operations(unreachable, _LATE_REASON, late=True)
 
     async def cancel(self, task: Task) -> int:
         """Cancel every operation of *task* that has not ended; return how many."""

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
+from pushserver.model import operation_steps
 from pushserver.model.changes import Changes
 from pushserver.model.command_request import CommandRequest, Step
 from pushserver.model.lane import Lane
 from pushserver.model.operation import Notification, Operation, OperationDescriptor
-from pushserver.model.operation_steps import add_notification as tell_of
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.task import Task, TaskState
 from pushserver.model.transitions import cancel_operation, enqueue_step
@@ -123,7 +123,8 @@ async def add_notification(
 
     def decide(lane: Lane, changes: Changes, prior: PriorState) -> None:
         assert prior.operation is not None
-        tell_of(changes.live_operation(lane, prior.operation), notification, changes)
+        current = changes.live_operation(lane, prior.operation)
+        operation_steps.add_notification(current, notification, changes)
 
     await store.change_lane(tracked.device_id, decide, Lookup(operation_id=tracked.id))
 

@@ -69,16 +69,14 @@ class SqlDevices(SqlAccess):
 
     async def save_devices(self, devices: Sequence[Device]) -> None:
         def work(connection: SqlConnection) -> list[int]:
-            adopted_elsewhere = _adopted_elsewhere(connection, devices)
-            if devices and not adopted_elsewhere:
+            owned_by_others = _adopted_by_others(connection, devices)
+            if devices and not owned_by_others:
                 _UPSERT_DEVICE.write(connection, _sorted_by_id(devices))
-            return adopted_elsewhere
+            return owned_by_others
 
-        adopted_elsewhere = await self.write(work)
-        if adopted_elsewhere:
-            raise Conflict(
-                f"Device {adopted_elsewhere[0]} is adopted in another scope."
-            )
+        owned_by_others = await self.write(work)
+        if owned_by_others:
+            raise Conflict(f"Device {owned_by_others[0]} is adopted in another scope.")
 
     async def add_devices(self, devices: Sequence[Device]) -> None:
         await self.write(lambda c: _INSERT_IF_MISSING.write(c, _sorted_by_id(devices)))
@@ -121,7 +119,7 @@ class SqlDevices(SqlAccess):
         )
 
 
-def _adopted_elsewhere(
+def _adopted_by_others(
     connection: SqlConnection, devices: Sequence[Device]
 ) -> list[int]:
     """Return those of *devices* that another scope has adopted."""

@@ -15,11 +15,12 @@ from pushserver.storage.postgres.connection.connection import (
 # Read in the transaction, so that all servers record the same events, and after the
 # devices are locked, so that the lane rows are the latest.
 _SELECT_ROUND_STATE = (
-    f"SELECT {DATABASE_NOW_SQL}, wanted.scope_id, wanted.types, NULL, NULL, NULL, NULL"
+    f"SELECT {DATABASE_NOW_SQL}, recorded.scope_id, recorded.types,"
+    " NULL, NULL, NULL, NULL"
     " FROM (VALUES (1)) AS once"
     " LEFT JOIN (SELECT DISTINCT scope_id, events AS types FROM subscription"
     " WHERE health <> 'disabled' UNION SELECT scope_id, type FROM interest)"
-    " AS wanted ON TRUE"
+    " AS recorded ON TRUE"
     " UNION ALL SELECT 0, NULL, changelog, device_id, version, live_count,"
     " blocked_until FROM lane"
     " WHERE device_id = ANY($1)"
