@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import attrs
 from cyclopts import Parameter
 
+from pushserver.cli.backoff import Backoff
 from pushserver.cli.context import CliContext, InjectedContext
-from pushserver.cli.retrying import Backoff
 from pushserver.client import (
     ApiError,
     Client,

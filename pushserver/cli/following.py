@@ -20,9 +20,9 @@ from rich.progress import (
 from rich.table import Column
 from rich.text import Text
 
+from pushserver.cli.backoff import retry_while_unreachable
 from pushserver.cli.context import CliContext
 from pushserver.cli.resource_kind import ResourceKind
-from pushserver.cli.retrying import retry_while_unreachable
 from pushserver.client import Client, Json
 from pushserver.model.task import TaskState
 

@@ -8,10 +8,10 @@ import attrs
 from cyclopts import App, Parameter
 
 from pushserver.cli.api_fields import given_options, without_none
+from pushserver.cli.backoff import retry_while_unreachable
 from pushserver.cli.context import CliContext, InjectedContext
 from pushserver.cli.failures import step_error
 from pushserver.cli.json_files import read_steps
-from pushserver.cli.retrying import retry_while_unreachable
 from pushserver.client import Client, Json, iter_items
 from pushserver.model.operation import OperationStatus
 

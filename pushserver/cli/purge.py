@@ -5,8 +5,8 @@ from functools import partial
 from rich.console import Console
 from rich.progress import Progress
 
+from pushserver.cli.backoff import retry_while_unreachable
 from pushserver.cli.context import CliContext, InjectedContext
-from pushserver.cli.retrying import retry_while_unreachable
 from pushserver.client import Client
 
 

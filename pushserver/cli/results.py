@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import attrs
 from cyclopts import Parameter
 
+from pushserver.cli.backoff import retry_while_unreachable
 from pushserver.cli.context import CliContext, InjectedContext
-from pushserver.cli.retrying import retry_while_unreachable
 from pushserver.client import MAX_PAGE_SIZE, Client, Json
 
 #: Seconds that the server may hold a call until there are results.

@@ -17,15 +17,15 @@ ValueFormatter = Callable[[PropertyValue], str]
 _encode = msgspec.json.Encoder().encode
 
 
-class ServiceDialect(Protocol):
-    """Which commands read and write a service, and in which form."""
+class ServiceProtocol(Protocol):
+    """The part of a device protocol that reads and writes services."""
 
     def format_value(self, value: object) -> str:
         """
-        Return *value* as the device has it.
+        Return *value* in the device's text form.
 
         Raises:
-            Invalid: the device has no such values.
+            Invalid: the device has no values of this type.
         """
 
     def write_order(

@@ -1,18 +1,17 @@
-"""A subscription: an application's URL, what it wants to hear of, and how it does."""
+"""Subscriptions: a URL, the events posted to it, and the health of its receiver."""
 
 import base64
 import enum
 import secrets
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Self, assert_never
 
 import attrs
 
 from pushserver.clock import SECOND
 from pushserver.model.event import EventType
+from pushserver.model.retry_policy import RETRY_POLICIES, RetryPolicy, RetryProfile
 
-_MINUTE = 60
 _HOUR = 3600
 
 
@@ -47,8 +46,8 @@ class SubscriptionHealth(enum.StrEnum):
     """
     Whether events are sent.
 
-    PAUSED: it failed for long, is probed, and resumes by itself. DISABLED: somebody
-    switched it off, or the receiver did with a 410.
+    PAUSED: it failed for long; it is probed, and resumes when a probe succeeds.
+    DISABLED: somebody switched it off, or its receiver answered 410.
     """
 
     ACTIVE = "active"
@@ -56,69 +55,16 @@ class SubscriptionHealth(enum.StrEnum):
     DISABLED = "disabled"
 
 
-class RetryProfile(enum.StrEnum):
-    """Which rules of retrying a subscription has."""
-
-    STANDARD = "standard"
-    HUAWEI = "huawei"
-
-
-@attrs.frozen(kw_only=True)
-class RetryPolicy:
-    """
-    When a delivery is tried again, in seconds.
-
-    After the last of the `delays` it is dead. After `pause_after` failures in a row,
-    over at least `pause_for`, the receiver is left alone and probed every `probe`.
-    `retry_statuses` are the statuses worth another try; None means every one.
-    """
-
-    delays: tuple[int, ...]
-    pause_after: int
-    pause_for: int
-    probe: int
-    retry_statuses: frozenset[int] | None = None
-
-
-#: Standard Webhooks' waits, and those of Huawei's platforms (10 minutes in all).
-RETRY_POLICIES: Mapping[RetryProfile, RetryPolicy] = MappingProxyType(
-    {
-        RetryProfile.STANDARD: RetryPolicy(
-            delays=(
-                5,
-                5 * _MINUTE,
-                30 * _MINUTE,
-                2 * _HOUR,
-                5 * _HOUR,
-                10 * _HOUR,
-                14 * _HOUR,
-                20 * _HOUR,
-                24 * _HOUR,
-            ),
-            pause_after=20,
-            pause_for=5 * _MINUTE,
-            probe=_MINUTE,
-        ),
-        RetryProfile.HUAWEI: RetryPolicy(
-            delays=(15, 15, 30, 60, 120, 120, 120, 120),
-            pause_after=10,
-            pause_for=0,
-            probe=_MINUTE,
-            retry_statuses=frozenset({501, 502, 503, 504}),
-        ),
-    }
-)
-
-#: How long the old secret signs, too, after a new one was made (microseconds).
+#: How long the old secret also signs after a new one was made (microseconds).
 SECRET_OVERLAP = 24 * _HOUR * SECOND
-#: A receiver that is away is kept so many events, and those of so long.
+#: The most events, and the oldest, that are kept for a receiver that is away.
 MAX_BACKLOG = 100_000
 MAX_BACKLOG_AGE = 3 * 24 * _HOUR * SECOND
 
 
 @attrs.frozen(kw_only=True)
 class SubscriptionFilter:
-    """Which events somebody wants to hear of; None means any device."""
+    """Which events match; None means any device, or any tags."""
 
     event_types: frozenset[EventType]
     device_ids: frozenset[int] | None = None
@@ -130,9 +76,9 @@ class Subscription:
     """
     Where events go. Instants are microseconds UTC.
 
-    `device_ids` and `tags` None mean any. `cursor` is the last event that was looked
-    at. `failures` are those in a row, `failing_since` when they began. `dropped` counts
-    events that fell off its backlog.
+    `device_ids` and `tags` None mean any. `cursor` is the last event that was read.
+    `failures` counts the failures in a row, which began at `failing_since`. `dropped`
+    counts the events that were trimmed from its backlog.
     """
 
     id: int
@@ -164,21 +110,21 @@ class Subscription:
 
     @property
     def event_filter(self) -> SubscriptionFilter:
-        """Which events it is told of."""
+        """The events that are posted to it."""
         return SubscriptionFilter(
             event_types=self.events, device_ids=self.device_ids, tags=self.tags
         )
 
     @property
     def retry_policy(self) -> RetryPolicy:
-        """Its rules of trying again."""
+        """When its failed deliveries are retried."""
         return RETRY_POLICIES[self.profile]
 
     def merge_from(self, updated: Self, *, with_progress: bool) -> None:
         """
-        Take over what somebody changed in *updated*, the same subscription.
+        Copy the settings of *updated*, a newer version of this subscription.
 
-        How it does is taken over with *with_progress*, that it was switched always.
+        Its progress is copied only if *with_progress*, but a switch off or on always.
         """
         names = SETTING_FIELDS + (PROGRESS_FIELDS if with_progress else ())
         if SubscriptionHealth.DISABLED in (self.health, updated.health):
@@ -187,14 +133,14 @@ class Subscription:
             setattr(self, name, getattr(updated, name))
 
     def signing_secrets(self, now: int) -> list[str]:
-        """Return what signs now: the secret, and the old one while it is replaced."""
+        """Return the secrets that sign now: during a change also the old one."""
         old_secret = self.old_secret
         if old_secret is None or now >= (self.old_secret_until or 0):
             return [self.secret]
         return [self.secret, old_secret]
 
 
-#: What is set by people, and by nothing that happens.
+#: Set by people only.
 SETTING_FIELDS = (
     "url",
     "events",
@@ -213,7 +159,7 @@ SETTING_FIELDS = (
 )
 
 
-#: What says how it does: only who delivers writes it.
+#: Progress and health: written only by the server that delivers.
 PROGRESS_FIELDS = (
     "cursor",
     "health",
@@ -224,30 +170,30 @@ PROGRESS_FIELDS = (
     "last_failure_at",
     "last_error",
 )
-#: Of that, what is set anew when somebody switches it off or on.
+#: Those of them that are reset when somebody switches it off or on.
 SWITCH_FIELDS = ("health", "failures", "failing_since")
 
 
 def new_webhook_secret() -> str:
-    """Make a secret as Standard Webhooks has them: 256 random bits."""
+    """Make a secret of 256 random bits in the form of Standard Webhooks."""
     return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 class WebhookState(enum.StrEnum):
-    """What became of telling one subscription of one event."""
+    """How far the delivery of one event to one subscription is."""
 
-    PENDING = "pending"  # tried, and to be tried again; or behind one that is
+    PENDING = "pending"  # will be retried, or is queued behind one that will
     DELIVERED = "delivered"
-    DEAD = "dead"  # given up; may be sent again
+    DEAD = "dead"  # given up; somebody may retry it
 
 
 @attrs.frozen(kw_only=True)
 class WebhookAttempt:
     """
-    One try to deliver. `duration` is in microseconds.
+    One attempt to deliver. `duration` is in microseconds.
 
-    `status` and `answer` (its first 4 kB) are what the receiver said, `error` why that
-    is no success.
+    `status` and `answer` (the first 4 kB of the body) are the receiver's; `error` says
+    why the attempt failed.
     """
 
     at: int
@@ -259,7 +205,7 @@ class WebhookAttempt:
 
 @attrs.define(kw_only=True, eq=False)
 class WebhookDelivery:
-    """Telling one subscription of one event, and each try at it."""
+    """The delivery of one event to one subscription, with its attempts."""
 
     subscription_id: int
     event_id: int
@@ -270,13 +216,13 @@ class WebhookDelivery:
 
     @property
     def message_id(self) -> str:
-        """The `webhook-id`: the same at every try, and when it is sent again."""
+        """The `webhook-id`: the same in every attempt and retry."""
         return f"msg_{self.event_id}_{self.subscription_id}"
 
 
 @attrs.frozen
 class PingResult:
-    """What a receiver said to a ping."""
+    """How a receiver answered a ping."""
 
     ok: bool
     attempt: WebhookAttempt

@@ -17,7 +17,7 @@ from pushserver.model.guarantee import EndpointDefaults
 from pushserver.model.ids import MAX_INT64
 from pushserver.model.order import Order
 from pushserver.model.parsed_result import ParsedResult
-from pushserver.model.shadow import ServiceDialect
+from pushserver.model.shadow import ServiceProtocol
 
 #: What a query parameter of an order may be given as.
 Scalar = str | int | float | bool
@@ -61,7 +61,7 @@ class ResultPart(NamedTuple):
     body: bytes
 
 
-class DeviceProtocol(ServiceDialect, Protocol):
+class DeviceProtocol(ServiceProtocol, Protocol):
     """
     How one vendor's devices talk, and what their endpoints are.
 

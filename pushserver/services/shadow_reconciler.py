@@ -9,9 +9,9 @@ from pushserver.model.changes import Changes
 from pushserver.model.command import Command
 from pushserver.model.command_request import CommandRequest, StepRef
 from pushserver.model.lane import Lane
+from pushserver.model.lane_reconciler import CommandFactory, LaneReconciler
 from pushserver.model.operation import Operation
 from pushserver.model.shadow import Service
-from pushserver.model.shadow_reconcile import CommandFactory, LaneReconciler
 from pushserver.services.device_protocols import DeviceProtocols
 from pushserver.services.queue import Queue
 from pushserver.storage.commands import PriorState

@@ -1,8 +1,8 @@
 """Events, subscriptions, stream interests and webhook deliveries as rows."""
 
 from pushserver.model.event import Event, EventType
+from pushserver.model.retry_policy import RetryProfile
 from pushserver.model.subscription import (
-    RetryProfile,
     Subscription,
     SubscriptionHealth,
     WebhookAttempt,

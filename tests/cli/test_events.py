@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from pushserver.cli import events, retrying
+from pushserver.cli import backoff, events
 from pushserver.cli.context import CliContext
 from pushserver.client import ApiError, Client, StreamMessage
 from tests.cli.conftest import Run
@@ -147,7 +147,7 @@ async def test_follow_survives_a_break(
     """
     Following goes on once the server is back: nothing is lost, nothing comes twice.
     """
-    monkeypatch.setattr(retrying, "INITIAL_BACKOFF", 0.01)
+    monkeypatch.setattr(backoff, "INITIAL_BACKOFF", 0.01)
     cable = TcpProxy(server.url)
     await cable.start()
     cut_off = Client(f"http://127.0.0.1:{cable.port}", server.token)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pushserver.cli import following, retrying
+from pushserver.cli import backoff, following
 from pushserver.cli.context import CliContext
 from pushserver.cli.resource_kind import TASK_KIND
 from pushserver.client import Client
@@ -108,7 +108,7 @@ async def test_server_away(
     Following waits for a server that is away, and says so once.
     """
     monkeypatch.setattr(following, "POLL_INTERVAL", 0.01)
-    monkeypatch.setattr(retrying, "INITIAL_BACKOFF", 0.01)
+    monkeypatch.setattr(backoff, "INITIAL_BACKOFF", 0.01)
     cable = TcpProxy(server.url)
     await cable.start()
     url = f"http://127.0.0.1:{cable.port}"

@@ -12,7 +12,7 @@ from types import ModuleType
 
 import pytest
 
-from pushserver.cli import results, retrying
+from pushserver.cli import backoff, results
 from pushserver.client import ApiError, Client, Json
 from tests.cli.conftest import PollOnce, Run
 from tests.cli.tcp_proxy import TcpProxy
@@ -103,7 +103,7 @@ async def test_follow_survives_a_server_that_is_away(
     """
     Following goes on at its cursor once the server is back.
     """
-    monkeypatch.setattr(retrying, "INITIAL_BACKOFF", 0.01)
+    monkeypatch.setattr(backoff, "INITIAL_BACKOFF", 0.01)
     cable = TcpProxy(server.url)
     await cable.start()
     client = Client(f"http://127.0.0.1:{cable.port}", server.token)

@@ -2,14 +2,14 @@
 
 import pytest
 
-from pushserver.cli import retrying
+from pushserver.cli import backoff
 from pushserver.client import ApiError, Unreachable
 
 
 @pytest.fixture(autouse=True)
 def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tries follow one another at once."""
-    monkeypatch.setattr(retrying, "INITIAL_BACKOFF", 0.001)
+    monkeypatch.setattr(backoff, "INITIAL_BACKOFF", 0.001)
 
 
 async def test_waits_and_says_so_once() -> None:
@@ -25,7 +25,7 @@ async def test_waits_and_says_so_once() -> None:
             raise answer
         return answer
 
-    assert 7 == await retrying.retry_while_unreachable(ask, messages.append)
+    assert 7 == await backoff.retry_while_unreachable(ask, messages.append)
     assert ["No answer. Trying again."] == messages
 
 
@@ -38,4 +38,4 @@ async def test_a_refusal_is_final() -> None:
         raise ApiError(404, {"detail": "There is no such task."})
 
     with pytest.raises(ApiError, match="no such task"):
-        await retrying.retry_while_unreachable(ask)
+        await backoff.retry_while_unreachable(ask)

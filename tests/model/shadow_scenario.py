@@ -12,10 +12,10 @@ from pushserver.model.command import Command, Delivery
 from pushserver.model.command_request import CommandRequest, make_command
 from pushserver.model.event import EventType, ShadowPayload
 from pushserver.model.lane import InFlight, Lane
+from pushserver.model.lane_reconciler import LaneReconciler
 from pushserver.model.parsed_result import ParsedResult
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.shadow import PropertyValue, Service, next_desired_version
-from pushserver.model.shadow_reconcile import LaneReconciler
 from pushserver.model.transitions import (
     apply_deadlines,
     apply_result,

@@ -11,7 +11,7 @@ from pushserver.model.changes import Changes
 from pushserver.model.lane import Lane
 from pushserver.model.transitions import cancel_command
 from pushserver.storage.commands import PriorState
-from pushserver.storage.postgres.commit.deadlines import shift
+from pushserver.storage.postgres.commit.command_deadlines import shift_deadlines
 from pushserver.storage.postgres.commit.lane_rows import LaneRow, upsert_sql
 from pushserver.storage.postgres.connection.connection import Connection
 from pushserver.storage.postgres.store import PostgresStore
@@ -59,7 +59,7 @@ async def test_clock_jumps_elsewhere(pair: ServerPair, database: str) -> None:
     def decide(lane: Lane, changes: Changes, _prior: PriorState) -> None:
         with closing(Connection(database)) as link:
             link.execute("BEGIN")
-            shift(link, 7, START, 1)
+            shift_deadlines(link, 7, START, 1)
             link.execute("COMMIT")
         cancel_command(lane, lane.waiting[0], changes, now=START)
 
@@ -77,7 +77,7 @@ async def test_clock_jumps_for_a_copy(pair: ServerPair, database: str) -> None:
     def decide(lane: Lane, changes: Changes, _prior: PriorState) -> None:
         with closing(Connection(database)) as link:
             link.execute("BEGIN")
-            shift(link, 7, START, 1)
+            shift_deadlines(link, 7, START, 1)
             link.execute("COMMIT")
         cancel_command(lane, lane.waiting[0], changes, now=START)
 

@@ -5,8 +5,8 @@ import pytest
 
 from pushserver.errors import Unavailable
 from pushserver.model.event import EventType
+from pushserver.model.retry_policy import RetryProfile
 from pushserver.model.subscription import (
-    RetryProfile,
     Subscription,
     SubscriptionHealth,
     WebhookFormat,

@@ -20,7 +20,7 @@ from pushserver.storage.command_rows import DELIVERIES, NEW_COMMANDS, RESULTS
 from pushserver.storage.device_rows import DEVICES, DEVICES_SEEN, UNKNOWN_REQUESTS
 from pushserver.storage.idempotency_rows import IDEMPOTENCY_KEYS
 from pushserver.storage.operation_rows import NOTIFICATIONS, OPERATIONS, STEPS
-from pushserver.storage.schema import schema_sql
+from pushserver.storage.schema_file import schema_sql
 from pushserver.storage.scope_rows import SCOPES, TOKENS
 from pushserver.storage.shadow_rows import SERVICES
 from pushserver.storage.sql.conditions import IS_IN_FLIGHT, IS_LIVE

@@ -20,7 +20,7 @@ from pushserver.storage.change_feed import ChangeFeed
 from pushserver.storage.postgres.cluster.low_watermark import LowWatermark
 from pushserver.storage.postgres.cluster.member import ClusterMember
 from pushserver.storage.postgres.cluster.task_lock import TaskLock
-from pushserver.storage.postgres.commit import deadlines
+from pushserver.storage.postgres.commit import command_deadlines
 from pushserver.storage.postgres.commit.group_commit import GroupCommit
 from pushserver.storage.postgres.commit.lane_cache import LaneCache
 from pushserver.storage.postgres.commit.queue_status import queue_statuses
@@ -218,7 +218,9 @@ class PostgresStore(SqlStore):
         )
 
     async def overdue_devices(self, now: int) -> Sequence[int]:
-        return await self.background_reader.run(lambda c: deadlines.overdue(c, now))
+        return await self.background_reader.run(
+            lambda c: command_deadlines.overdue_devices(c, now)
+        )
 
     async def devices_with_live_commands(
         self, device_ids: Collection[int]
@@ -226,14 +228,16 @@ class PostgresStore(SqlStore):
         # What is decided while the database answers is seen in one of the two places.
         waiting = self.group_commit.active_devices & set(device_ids)
         return waiting | await self.background_reader.run(
-            lambda c: deadlines.live_devices(c, device_ids)
+            lambda c: command_deadlines.devices_with_live_commands(c, device_ids)
         )
 
     async def shift_deadlines(self, jump: int) -> None:
         # One server moves the deadlines of all.
         if self.is_leader:
             await self.write(
-                lambda c: deadlines.shift(c, jump, self.now(), self.new_id())
+                lambda c: command_deadlines.shift_deadlines(
+                    c, jump, self.now(), self.new_id()
+                )
             )
         self.lane_cache.shift(jump)
 
@@ -253,7 +257,7 @@ class PostgresStore(SqlStore):
 
     @property
     def outdated(self) -> asyncio.Event:
-        return self.member.schema.outdated
+        return self.member.schema_watch.outdated
 
     @property
     def database_version(self) -> str:

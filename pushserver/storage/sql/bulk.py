@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from pushserver.errors import Unavailable
-from pushserver.storage.schema import column_types
+from pushserver.storage.schema_file import column_types
 from pushserver.storage.sql.connection import PostgresDialect, SqlConnection
 from pushserver.storage.table import Column, Row, RowWriter, Table
 

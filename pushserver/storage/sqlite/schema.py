@@ -21,7 +21,7 @@ from pushserver.storage.migrations import (
     refuse_newer,
 )
 from pushserver.storage.migrator import Migrated
-from pushserver.storage.schema import Dialect, part_for, schema_sql
+from pushserver.storage.schema_file import SchemaSection, part_for, schema_sql
 from pushserver.storage.sql.scopes import add_first_scope
 from pushserver.storage.sqlite.copying import copy_file
 
@@ -107,13 +107,13 @@ def script(
     steps: Sequence[Migration], migrations: Sequence[Migration] = MIGRATIONS
 ) -> str:
     """Return the SQL that does these steps, the last ones of *migrations*."""
-    parts = [part_for(Dialect.SQLITE, step.text) for step in steps]
+    parts = [part_for(SchemaSection.SQLITE, step.text) for step in steps]
     record = [f"{statement};" for statement in _record(newest(migrations))]
     return "\n".join(("BEGIN IMMEDIATE;", *parts, *record, "COMMIT;"))
 
 
 def _make(connection: sqlite3.Connection, now: int) -> None:
-    tables = part_for(Dialect.SQLITE, schema_sql())
+    tables = part_for(SchemaSection.SQLITE, schema_sql())
     connection.executescript(f"BEGIN IMMEDIATE; {tables}")
     add_first_scope(connection, now)
     for statement in _record(newest(MIGRATIONS)):

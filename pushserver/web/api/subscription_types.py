@@ -7,8 +7,8 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from pushserver.model.event import EventType
+from pushserver.model.retry_policy import RetryProfile
 from pushserver.model.subscription import (
-    RetryProfile,
     SubscriptionHealth,
     WebhookFormat,
     WebhookState,

@@ -15,7 +15,7 @@ from pushserver.model.subscription import (
 )
 from pushserver.services.subscription_registry import SubscriptionRegistry
 from pushserver.storage.subscriptions import SubscriptionStore
-from pushserver.workers.webhooks.window import PendingDelivery, SendWindow
+from pushserver.workers.webhooks.send_window import PendingDelivery, SendWindow
 
 #: Seconds after which the store is read again although nothing is known to be there.
 RECHECK_INTERVAL = 60.0

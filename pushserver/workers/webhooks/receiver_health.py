@@ -1,34 +1,25 @@
-"""The health of a receiver: when to retry, back off, probe, and give up."""
-
-import random
+"""The health of a receiver: when it is paused, probed, resumed and disabled."""
 
 import attrs
 import structlog
 
 from pushserver.clock import SECOND, Clock
-from pushserver.model.subscription import (
-    Subscription,
-    SubscriptionHealth,
-    WebhookDelivery,
-    WebhookState,
-)
+from pushserver.model.subscription import Subscription, SubscriptionHealth
 from pushserver.services.subscription_registry import SubscriptionRegistry
 from pushserver.workers.webhooks.sender import SendResult
 
 log = structlog.get_logger(__name__)
 
-#: Delays grow by up to this share at random, so that retries do not come together.
-JITTER = 0.1
-#: A receiver that fails for this long is paused, however few deliveries there were.
+#: A receiver that failed for this long is paused, however few the failures were.
 LONG_FAILURE = 3600 * SECOND
-#: Seconds until a disabled subscription is looked at again.
+#: Seconds until a disabled subscription is checked again.
 _DISABLED_INTERVAL = 60.0
 
 
 @attrs.define(eq=False)
 class ReceiverHealth:
     """
-    Tracks the health of a subscription's receiver by the results of sending.
+    Pauses a failing receiver, probes it, and resumes when it answers.
 
     `has_recovered` is set when a paused receiver answers again.
     """
@@ -41,7 +32,7 @@ class ReceiverHealth:
     _retry_after_until: int = attrs.field(default=0, init=False)
 
     def seconds_blocked(self) -> float:
-        """Return for how many seconds nothing may be sent; not positive if it may."""
+        """Return the seconds until something may be sent; not positive if now."""
         match self.subscription.health:
             case SubscriptionHealth.DISABLED:
                 return _DISABLED_INTERVAL
@@ -52,16 +43,16 @@ class ReceiverHealth:
                 return self._retry_after_left()
 
     def is_blocked(self) -> bool:
-        """Tell whether the receiver asked not to be sent more for now."""
+        """Tell whether it is disabled, or asked to wait with `Retry-After`."""
         disabled = self.subscription.health is SubscriptionHealth.DISABLED
         return disabled or self._retry_after_left() > 0
 
     def record_probe(self) -> None:
-        """Note that a probe is sent."""
+        """Record that a probe is sent now."""
         self._probed_at = self.clock.now()
 
     def record(self, send_result: SendResult) -> None:
-        """Update the health by the result of sending."""
+        """Update the health with the result of an attempt."""
         subscription, now = self.subscription, self.clock.now()
         if send_result.ok:
             subscription.last_success_at = now
@@ -85,38 +76,8 @@ class ReceiverHealth:
             self._probed_at = now
             self._set_health(SubscriptionHealth.PAUSED)
 
-    def schedule_retry(
-        self, delivery: WebhookDelivery, send_result: SendResult
-    ) -> None:
-        """Schedule the next attempt, or dead-letter the delivery."""
-        delay = self._retry_delay(len(delivery.attempts), send_result)
-        if delay is None:
-            delivery.state, delivery.next_attempt_at = WebhookState.DEAD, None
-            log.warning(
-                "webhook.dead",
-                subscription_id=self.subscription.id,
-                event_id=delivery.event_id,
-                attempts=len(delivery.attempts),
-            )
-        else:
-            delivery.next_attempt_at = self.clock.now() + round(delay * SECOND)
-
-    def _retry_delay(self, attempts: int, send_result: SendResult) -> float | None:
-        """Return the seconds until the next attempt, None if there is none."""
-        rules = self.subscription.retry_policy
-        status = send_result.attempt.status
-        is_permanent = (
-            rules.retry_statuses is not None
-            and status is not None
-            and status not in rules.retry_statuses
-        )
-        if send_result.is_gone or is_permanent or attempts > len(rules.delays):
-            return None
-        wait = rules.delays[attempts - 1] * random.uniform(1, 1 + JITTER)  # noqa: S311
-        return max(wait, send_result.retry_after or 0)
-
     def _retry_after_left(self) -> float:
-        """Return how many seconds of the receiver's Retry-After are left."""
+        """Return the seconds left of the receiver's `Retry-After`."""
         return (self._retry_after_until - self.clock.now()) / SECOND
 
     def _should_pause(self, now: int) -> bool:

@@ -22,9 +22,10 @@ from pushserver.storage.subscriptions import SubscriptionStore
 from pushserver.workers.webhooks.delivery_source import Batch, DeliverySource
 from pushserver.workers.webhooks.event_sender import EventSender
 from pushserver.workers.webhooks.receiver_health import ReceiverHealth
+from pushserver.workers.webhooks.retry_schedule import schedule_retry
+from pushserver.workers.webhooks.send_window import PendingDelivery, SendWindow
 from pushserver.workers.webhooks.sender import WebhookSender
 from pushserver.workers.webhooks.throttle import Throttle
-from pushserver.workers.webhooks.window import PendingDelivery, SendWindow
 
 #: Deliveries under way, and how many of them are being sent at the same time.
 MAX_IN_FLIGHT = 64
@@ -231,5 +232,6 @@ class WebhookWorker:
         if sent.ok:
             delivery.state, delivery.next_attempt_at = WebhookState.DELIVERED, None
         else:
-            self._health.schedule_retry(delivery, sent)
+            policy = self.subscription.retry_policy
+            schedule_retry(delivery, sent, policy, now=self.clock.now())
         return delivery.state is not WebhookState.PENDING

@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 
 from pushserver.storage.migrations import MIGRATIONS
-from pushserver.storage.schema import Dialect, part_for
+from pushserver.storage.schema_file import SchemaSection, part_for
 
 ROWS = (Path(__file__).parent / "schema-1.sql").read_text("utf-8")
 TABLES = MIGRATIONS[0].text
@@ -30,14 +30,14 @@ def make_first(database: str, rows: str = ROWS) -> None:
 def _make_sqlite(path: Path, rows: str) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as file:
         file.execute("PRAGMA journal_mode = WAL")
-        file.executescript(part_for(Dialect.SQLITE, TABLES))
-        file.executescript(part_for(Dialect.SQLITE, rows))
+        file.executescript(part_for(SchemaSection.SQLITE, TABLES))
+        file.executescript(part_for(SchemaSection.SQLITE, rows))
         file.execute("PRAGMA user_version = 1")
 
 
 def _make_postgres(url: str, rows: str) -> None:
     with psycopg.connect(url) as link:
-        link.execute(part_for(Dialect.POSTGRES, TABLES).encode())
-        own = part_for(Dialect.POSTGRES, rows).replace(" AS BLOB)", " AS BYTEA)")
+        link.execute(part_for(SchemaSection.POSTGRES, TABLES).encode())
+        own = part_for(SchemaSection.POSTGRES, rows).replace(" AS BLOB)", " AS BYTEA)")
         link.execute(own.encode() or b"SELECT 1")
         link.execute("INSERT INTO schema_version VALUES (1)")

@@ -14,7 +14,7 @@ from pushserver.storage.migrations import (
     newest,
     read_migrations,
 )
-from pushserver.storage.schema import Dialect, part_for
+from pushserver.storage.schema_file import SchemaSection, part_for
 from tests.clock import START, ManualClock
 from tests.database_rows import open_reader
 from tests.storage.locations import LOCATIONS, open_store
@@ -98,9 +98,9 @@ def test_sections() -> None:
     A section is for the store that it names, until the next one begins.
     """
     sql = "a;\n-- PostgreSQL alone: x\nb;\n-- SQLite alone\nc;\n-- Every store\nd;\n"
-    of = {dialect: part_for(dialect, sql) for dialect in Dialect}
+    of = {store: part_for(store, sql) for store in SchemaSection}
 
-    assert {"a;", "c;", "d;"} <= set(of[Dialect.SQLITE].split("\n"))
-    assert {"a;", "b;", "d;"} <= set(of[Dialect.POSTGRES].split("\n"))
-    assert "b;" not in of[Dialect.SQLITE]
-    assert "c;" not in of[Dialect.POSTGRES]
+    assert {"a;", "c;", "d;"} <= set(of[SchemaSection.SQLITE].split("\n"))
+    assert {"a;", "b;", "d;"} <= set(of[SchemaSection.POSTGRES].split("\n"))
+    assert "b;" not in of[SchemaSection.SQLITE]
+    assert "c;" not in of[SchemaSection.POSTGRES]

@@ -10,7 +10,7 @@ import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from pushserver.clock import SECOND
-from pushserver.model.subscription import RETRY_POLICIES, RetryProfile
+from pushserver.model.retry_policy import RETRY_POLICIES, RetryProfile
 from tests.clock import ManualClock
 from tests.web.local_server import DEVICE, LOAD_USERS, LocalServer, running_server
 from tests.web.receiver import ReceivedWebhook, RecordingReceiver, running_receiver

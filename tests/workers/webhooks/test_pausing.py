@@ -3,8 +3,9 @@
 import pytest
 
 from pushserver.clock import SECOND
+from pushserver.model.retry_policy import RetryProfile
 from pushserver.model.scope import DEFAULT_SCOPE_ID
-from pushserver.model.subscription import RetryProfile, SubscriptionHealth
+from pushserver.model.subscription import SubscriptionHealth
 from tests.clock import START
 from tests.workers.webhooks.driver import (
     DONE,

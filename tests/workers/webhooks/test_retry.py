@@ -3,8 +3,8 @@
 import pytest
 from aiohttp import web
 
+from pushserver.model.retry_policy import RETRY_POLICIES, RetryProfile
 from pushserver.model.scope import DEFAULT_SCOPE_ID
-from pushserver.model.subscription import RETRY_POLICIES, RetryProfile
 from tests.clock import START
 from tests.workers.webhooks.driver import (
     DEAD,

@@ -73,7 +73,7 @@ class ClusterMember:
     notice_buffer: NoticeBuffer = attrs.Factory(NoticeBuffer)
     sweep: MissedChangeSweep = attrs.Factory(MissedChangeSweep)
     notify_listener: NotifyListener = attrs.Factory(NotifyListener)
-    schema: SchemaWatch = attrs.Factory(SchemaWatch)
+    schema_watch: SchemaWatch = attrs.Factory(SchemaWatch)
     is_joined: bool = attrs.field(default=False, init=False)
     _has_leader_lock: bool = attrs.field(default=False, init=False)
     _node: int | None = attrs.field(default=None, init=False)
@@ -230,7 +230,7 @@ class ClusterMember:
         self._publish_received()
         if notice is not None:
             self._publish(notice)
-        self.schema.judge()
+        self.schema_watch.judge()
 
     def _publish_received(self) -> None:
         for notice in self.notify_listener.pop_notices(
@@ -269,7 +269,7 @@ class ClusterMember:
         if not self._has_leader_lock:
             self._has_leader_lock = try_leader_lock(connection)
         abort_stalled_connections(connection, self.connection_thread.database.threads)
-        self.schema.look(connection)
+        self.schema_watch.look(connection)
         self._checks_alone = 0 if count_others(connection) else self._checks_alone + 1
         self.database_clock.record_offset(
             self.database_clock.measure_offset(connection)

@@ -18,7 +18,7 @@ from pushserver.storage.migrations import (
 )
 from pushserver.storage.migrator import Migrated
 from pushserver.storage.postgres.connection.connection import Connection
-from pushserver.storage.schema import Dialect, part_for, schema_sql
+from pushserver.storage.schema_file import SchemaSection, part_for, schema_sql
 from pushserver.storage.sql.scopes import add_first_scope
 
 #: The locks of devices are their ids, which are not negative.
@@ -123,12 +123,12 @@ def script(
 
 
 def _statements(steps: Sequence[Migration], migrations: Sequence[Migration]) -> str:
-    parts = [part_for(Dialect.POSTGRES, step.text) for step in steps]
+    parts = [part_for(SchemaSection.POSTGRES, step.text) for step in steps]
     return "\n".join((*parts, _record(newest(migrations))))
 
 
 def _create_tables(connection: Connection, now: int) -> None:
-    _run(connection, part_for(Dialect.POSTGRES, schema_sql()))
+    _run(connection, part_for(SchemaSection.POSTGRES, schema_sql()))
     add_first_scope(connection, now)
     _run(connection, _record(newest(MIGRATIONS)))
 

@@ -10,7 +10,12 @@ from pushserver.model.command_request import CommandRequest
 from pushserver.model.guarantee import DeliveryGuarantee
 from pushserver.model.lane import Lane
 from pushserver.model.operation import Operation
-from pushserver.model.shadow import PropertyValue, Service, ServiceDialect, is_same_json
+from pushserver.model.shadow import (
+    PropertyValue,
+    Service,
+    ServiceProtocol,
+    is_same_json,
+)
 from pushserver.model.transitions import end_waiting, enqueue, enqueue_step
 
 #: Makes the command of a request, with its id and the server's defaults.
@@ -23,7 +28,7 @@ class LaneReconciler:
 
     lane: Lane
     changes: Changes
-    dialect: ServiceDialect
+    protocol: ServiceProtocol
     now: int
 
     def reconcile(
@@ -45,9 +50,9 @@ class LaneReconciler:
         if expires_in is None and self._is_already_queued(service):
             return
         self._end_queued_write(service)
-        delta = service.delta(self.dialect.format_value)
+        delta = service.delta(self.protocol.format_value)
         if delta:
-            order = self.dialect.write_order(service.service_id, delta)
+            order = self.protocol.write_order(service.service_id, delta)
             request = _service_request(
                 CommandRequest(order=order, expires_in=expires_in), service
             )
@@ -69,10 +74,10 @@ class LaneReconciler:
         if self._is_write_in_flight(service):
             return False
         self._end_queued_write(service)
-        properties = service.delta(self.dialect.format_value) or self._step_properties(
+        properties = service.delta(self.protocol.format_value) or self._step_properties(
             service, request
         )
-        order = self.dialect.write_order(service.service_id, properties)
+        order = self.protocol.write_order(service.service_id, properties)
         command = make_command(
             _service_request(attrs.evolve(request, order=order), service)
         )
@@ -88,7 +93,7 @@ class LaneReconciler:
         if previous is not None and previous in self.lane.waiting:
             end_waiting(self.lane, previous, self.changes, now=self.now)
         asked = sorted(keys)
-        order = self.dialect.read_order(service.service_id, asked)
+        order = self.protocol.read_order(service.service_id, asked)
         command = make_command(_service_request(CommandRequest(order=order), service))
         service.begin_read(command.id, asked)
         command.service = service
@@ -111,7 +116,7 @@ class LaneReconciler:
         properties: Mapping[str, PropertyValue],
         operation: Operation | None = None,
     ) -> None:
-        service.begin_write(command.id, properties, self.dialect.format_value)
+        service.begin_write(command.id, properties, self.protocol.format_value)
         command.service = service
         if operation is None:
             enqueue(self.lane, command, self.changes)
@@ -124,7 +129,7 @@ class LaneReconciler:
     ) -> Mapping[str, PropertyValue]:
         """Return the step's properties with the values that are desired now."""
         body = (request.order.body or "").encode()
-        step_properties = self.dialect.parse_reported(body, service.service_id) or {}
+        step_properties = self.protocol.parse_reported(body, service.service_id) or {}
         desired = {k: v for k, v in service.desired.items() if k in step_properties}
         return desired or step_properties
 
@@ -140,7 +145,7 @@ class LaneReconciler:
         if queued is None or queued.attempts:
             return False
         return is_same_json(
-            service.sent_values, service.delta(self.dialect.format_value)
+            service.sent_values, service.delta(self.protocol.format_value)
         )
 
     def _end_queued_write(self, service: Service) -> None:

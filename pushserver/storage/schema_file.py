@@ -1,4 +1,4 @@
-"""The schema, read from the one file that people read, too."""
+"""Reads `schema.sql`: the tables of every store, and the types of their columns."""
 
 import re
 from enum import StrEnum
@@ -12,20 +12,20 @@ _SECTION = re.compile(r"^(?=-- (PostgreSQL alone|SQLite alone|Every store)\b)", 
 _COLUMN = re.compile(r"^    (\w+) +([A-Z]+)\b", re.MULTILINE)
 
 
-class Dialect(StrEnum):
-    """For whom a section is that begins with the comment `-- PostgreSQL alone`."""
+class SchemaSection(StrEnum):
+    """The comment that begins a section for one store, such as `-- SQLite alone`."""
 
     SQLITE = "SQLite alone"
     POSTGRES = "PostgreSQL alone"
 
 
-def part_for(dialect: Dialect, sql: str) -> str:
-    """Return what of *sql* is for *dialect*, or for every store, in its own words."""
+def part_for(store: SchemaSection, sql: str) -> str:
+    """Return the sections of *sql* for *store* and for every store, in its types."""
     first, *others = _SECTION.split(sql)
     sections = zip(others[::2], others[1::2], strict=True)
-    own = "".join(text for name, text in sections if name in (dialect, _EVERY))
-    if dialect is Dialect.SQLITE:
-        # Only an INTEGER PRIMARY KEY is the row's own place in the file.
+    own = "".join(text for name, text in sections if name in (store, _EVERY))
+    if store is SchemaSection.SQLITE:
+        # Only an INTEGER PRIMARY KEY is an alias of the rowid.
         return (first + own).replace("BIGINT PRIMARY KEY", "INTEGER PRIMARY KEY")
     # Text is compared byte by byte, as SQLite does.
     return re.sub(r"\bTEXT\b", 'TEXT COLLATE "C"', first + own)

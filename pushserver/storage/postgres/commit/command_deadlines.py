@@ -19,10 +19,10 @@ _BATCH_SIZE = 1000
 _TIMEOUT_AT = "coalesce(delivered_at, sent_at) + response_timeout"
 _OVERDUE = (
     f"SELECT device_id FROM (SELECT device_id FROM command WHERE {IS_WAITING}"
-    " AND expires_at <= ?1 ORDER BY expires_at LIMIT ?2) AS late"
+    " AND expires_at <= ?1 ORDER BY expires_at LIMIT ?2) AS expired"
     " UNION SELECT device_id FROM (SELECT device_id FROM command"
     f" WHERE {IS_IN_FLIGHT} AND {_TIMEOUT_AT} <= ?1"
-    f" ORDER BY {_TIMEOUT_AT} LIMIT ?2) AS mute"
+    f" ORDER BY {_TIMEOUT_AT} LIMIT ?2) AS unanswered"
 )
 _LIVE_DEVICES = f"SELECT DISTINCT device_id FROM command WHERE {IS_LIVE}"
 # The instant for which a command is planned does not move.
@@ -57,7 +57,9 @@ _ADD_MISSING_LANES = (
 )
 
 
-def live_devices(connection: SqlConnection, device_ids: Collection[int]) -> set[int]:
+def devices_with_live_commands(
+    connection: SqlConnection, device_ids: Collection[int]
+) -> set[int]:
     """Return those of the devices that have live commands."""
     live_ids: set[int] = set()
     remaining = iter(device_ids)
@@ -68,12 +70,14 @@ def live_devices(connection: SqlConnection, device_ids: Collection[int]) -> set[
     return live_ids
 
 
-def overdue(connection: SqlConnection, now: int) -> Sequence[int]:
+def overdue_devices(connection: SqlConnection, now: int) -> Sequence[int]:
     """Return devices with overdue commands."""
     return [row[0] for row in connection.execute(_OVERDUE, (now, _BATCH_SIZE))]
 
 
-def shift(connection: SqlConnection, jump: int, now: int, version: int) -> None:
+def shift_deadlines(
+    connection: SqlConnection, jump: int, now: int, version: int
+) -> None:
     """
     Move the deadlines of all live commands by *jump*; *now* is after the jump.
 
