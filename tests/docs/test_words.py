@@ -73,6 +73,25 @@ def _names(tree: ast.AST) -> Iterator[tuple[str, int]]:
             yield node.attr, node.lineno
 
 
+def _glossary() -> Iterator[str]:
+    """Yield the names in CONTRIBUTING's table of how it is built."""
+    page = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    table = page.partition("How it is built, by room:")[2].partition("\nIn tests:")[0]
+    for row in re.findall(r"^\| (.+?) \|", table, re.MULTILINE):
+        yield from re.findall(r"`(\w+)`", row)
+
+
+def test_glossary_names_exist() -> None:
+    """Each name that CONTRIBUTING explains is defined in the program."""
+    defined = {
+        name
+        for path in (ROOT / "pushserver").rglob("*.py")
+        for name, _line in _names(ast.parse(path.read_text("utf-8")))
+    }
+
+    assert [] == sorted({*_glossary()} - defined)
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_retired_name(path: Path) -> None:
     """No class bears a name that was retired, and no name holds a retired word."""
