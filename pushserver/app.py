@@ -16,11 +16,11 @@ from pushserver.composition import (
     build_services,
     build_webhook_supervisor,
     build_workers,
-    open_store,
 )
 from pushserver.errors import Misconfigured, Outdated
 from pushserver.listening import listen, stop_with_supervisor
 from pushserver.settings import Settings
+from pushserver.stores import open_store
 from pushserver.web.app_factory import build_app
 from pushserver.web.server import Runner
 from pushserver.web.services import Services

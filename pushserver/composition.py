@@ -1,10 +1,9 @@
-"""The composition root: the only place that knows everybody."""
+"""The composition root: puts the services and workers together."""
 
 from collections import Counter
 from collections.abc import Sequence
 
 from pushserver.clock import Clock, micros
-from pushserver.errors import Misconfigured
 from pushserver.model.subscription import Subscription
 from pushserver.protocols.base import DeviceProtocol
 from pushserver.protocols.controlid.protocol import ControlId
@@ -46,9 +45,6 @@ from pushserver.services.upgrades import Upgrades
 from pushserver.settings import Settings
 from pushserver.storage.base import Store
 from pushserver.storage.change_feed import ChangeKind
-from pushserver.storage.migrator import Migrator
-from pushserver.storage.sqlite.migrator import SqliteMigrator
-from pushserver.storage.sqlite.store import SqliteStore
 from pushserver.web.services import Services
 from pushserver.workers.counter_log import CounterLog
 from pushserver.workers.webhooks.sender import WebhookSender
@@ -57,40 +53,8 @@ from pushserver.workers.webhooks.throttle import Throttle
 from pushserver.workers.webhooks.worker import WebhookWorker
 from pushserver.workers.worker import Worker
 
-
-async def open_store(settings: Settings, clock: Clock) -> Store:
-    """Open the store that the settings name."""
-    if not settings.is_postgres:
-        return await SqliteStore.open(settings.sqlite_path, clock)
-    try:
-        # psycopg is there only for those who want it.
-        from pushserver.storage.postgres.store import PostgresStore  # noqa: PLC0415
-    except ImportError:
-        raise _without_psycopg() from None
-    return await PostgresStore.open(settings.database, clock)
-
-
 #: The protocols of devices that are served; ids that name no other are the first's.
 PROTOCOLS: tuple[DeviceProtocol, ...] = (ControlId(),)
-
-
-def migrator_of(settings: Settings) -> Migrator:
-    """Return who migrates the database that the settings name."""
-    if not settings.is_postgres:
-        return SqliteMigrator(settings.sqlite_path)
-    try:
-        from pushserver.storage.postgres.migrator import (  # noqa: PLC0415
-            PostgresMigrator,
-        )
-    except ImportError:
-        raise _without_psycopg() from None
-    return PostgresMigrator(settings.database)
-
-
-def _without_psycopg() -> Misconfigured:
-    return Misconfigured(
-        "PostgreSQL needs psycopg: pip install 'pushserver[postgres]'."
-    )
 
 
 def build_services(
@@ -99,7 +63,7 @@ def build_services(
     clock: Clock,
     installed: tuple[DeviceProtocol, ...] = PROTOCOLS,
 ) -> Services:
-    """Put the services together over *store*, for devices of these protocols."""
+    """Build the services over *store*, for devices of these protocols."""
     ids = store.new_id
     holds, completion_waiters = HeldPolls(), CompletionWaiters()
     lanes = Lanes(
@@ -171,22 +135,7 @@ def build_services(
         shadows=shadows,
         default_hold=default_hold,
     )
-    for kind, subscriber in (
-        (ChangeKind.WAITING, holds.on_waiting),
-        (ChangeKind.OVER, completion_waiters.on_over),
-        (ChangeKind.RESULTS, completion_waiters.on_results),
-        (ChangeKind.EVENTS, event_interest.on_events),
-        (ChangeKind.EVENTS, subscriptions.on_events),
-        (ChangeKind.DEVICES, cluster_sync.on_devices),
-        (ChangeKind.SEEN, cluster_sync.on_seen),
-        (ChangeKind.TOKENS, cluster_sync.on_tokens),
-        (ChangeKind.SUBSCRIPTIONS, cluster_sync.on_subscriptions),
-        (ChangeKind.STEPS_DUE, operations.on_steps_due),
-        (ChangeKind.TASKS_DUE, scheduler.on_tasks_due),
-        (ChangeKind.SHADOWS_DUE, shadows.on_shadows_due),
-    ):
-        store.feed.subscribe(kind, subscriber)
-    return Services(
+    services = Services(
         clock=clock,
         store=store,
         devices=devices,
@@ -231,12 +180,34 @@ def build_services(
         started_at=clock.now(),
         counts=counts,
     )
+    _subscribe_to_changes(services)
+    return services
+
+
+def _subscribe_to_changes(services: Services) -> None:
+    """Let services react to what commits changed, here and on other servers."""
+    cluster_sync = services.cluster_sync
+    for kind, subscriber in (
+        (ChangeKind.WAITING, services.holds.on_waiting),
+        (ChangeKind.OVER, services.completion_waiters.on_over),
+        (ChangeKind.RESULTS, services.completion_waiters.on_results),
+        (ChangeKind.EVENTS, services.event_interest.on_events),
+        (ChangeKind.EVENTS, services.subscription_registry.on_events),
+        (ChangeKind.DEVICES, cluster_sync.on_devices),
+        (ChangeKind.SEEN, cluster_sync.on_seen),
+        (ChangeKind.TOKENS, cluster_sync.on_tokens),
+        (ChangeKind.SUBSCRIPTIONS, cluster_sync.on_subscriptions),
+        (ChangeKind.STEPS_DUE, services.operations.on_steps_due),
+        (ChangeKind.TASKS_DUE, services.task_scheduler.on_tasks_due),
+        (ChangeKind.SHADOWS_DUE, services.shadows.on_shadows_due),
+    ):
+        services.store.feed.subscribe(kind, subscriber)
 
 
 def build_webhook_supervisor(
     services: Services, sender: WebhookSender
 ) -> WebhookSupervisor:
-    """Return who delivers to subscriptions."""
+    """Build what delivers events to subscriptions."""
     renderer = EventRenderer(services.store, services.devices, services.protocols)
     throttle = Throttle(lambda: services.admission.request_count)
 
@@ -260,9 +231,9 @@ def build_workers(
     services: Services, supervisor: WebhookSupervisor
 ) -> Sequence[Worker]:
     """
-    Return what runs by itself, and how often (seconds).
+    Build the periodic workers, with their intervals in seconds.
 
-    What is done once for all servers over a store is done by the one that leads.
+    Work that is done once for all servers over a store is the leader's.
     """
     store, clock = services.store, services.clock
     operations, scheduler, cluster_sync = (
@@ -290,7 +261,7 @@ def build_workers(
     return (
         Worker("record-written", 0.1, services.polling.record_written),
         Worker("deadlines", 0.5, deadlines.expire_overdue),
-        Worker("others", 1.0, cluster_sync.refresh, cluster_sync.wakeup),
+        Worker("cluster-sync", 1.0, cluster_sync.refresh, cluster_sync.wakeup),
         Worker(
             "steps",
             1.0,
@@ -304,8 +275,8 @@ def build_workers(
         ),
         Worker("webhooks", 1.0, supervisor.update_workers, subscriptions.wakeup),
         Worker("outbox", 60.0, outbox_trimmer.trim, is_leader=is_leader),
-        Worker("attendance", 2.0, online_monitor.publish_changes),
-        Worker("interests", 60.0, services.event_interest.expire),
+        Worker("online-monitor", 2.0, online_monitor.publish_changes),
+        Worker("event-interest", 60.0, services.event_interest.expire),
         Worker("flush-seen", 2.0, services.write_behind.flush_repeatedly),
         Worker(
             "retention", 3600.0, services.retention.purge_expired, is_leader=is_leader

@@ -40,8 +40,8 @@ def migrate(
     """
     # Every other command does without the stores, and starts faster for it.
     from pushserver.clock import SystemClock  # noqa: PLC0415
-    from pushserver.composition import migrator_of  # noqa: PLC0415
     from pushserver.settings import load  # noqa: PLC0415
+    from pushserver.stores import migrator_of  # noqa: PLC0415
 
     if check and sql:
         raise UsageError("Give --check or --sql, not both")

@@ -4,8 +4,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from pushserver.composition import build_services, open_store
+from pushserver.composition import build_services
 from pushserver.settings import Settings
+from pushserver.stores import open_store
 from pushserver.web.services import Services
 from tests.clock import ManualClock
 from tests.services.driver import ServiceDriver

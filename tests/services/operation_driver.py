@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from pushserver.clock import micros
-from pushserver.composition import build_services, open_store
+from pushserver.composition import build_services
 from pushserver.model.command_request import OperationRequest
 from pushserver.model.idempotency import IdempotencyKey
 from pushserver.model.operation import (
@@ -24,6 +24,7 @@ from pushserver.services.operations import CreatedOperation
 from pushserver.services.task_creation import CreatedTask, RolloutPolicy
 from pushserver.settings import Settings
 from pushserver.storage.operations import OperationFilter
+from pushserver.stores import open_store
 from tests.clock import ManualClock
 from tests.devices import terminal
 from tests.model.factories import DEVICE

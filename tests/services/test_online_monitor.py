@@ -7,13 +7,14 @@ import msgspec
 import pytest
 
 from pushserver.clock import SECOND
-from pushserver.composition import build_services, open_store
+from pushserver.composition import build_services
 from pushserver.errors import Unavailable
 from pushserver.model.device import Device, DeviceKeys
 from pushserver.model.event import DevicePayload, EventType
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.services.online_monitor import OnlineMonitor
 from pushserver.settings import Settings
+from pushserver.stores import open_store
 from pushserver.web.services import Services
 from tests.clock import START, ManualClock
 from tests.devices import terminal

@@ -17,10 +17,10 @@ from pushserver.composition import (
     PROTOCOLS,
     build_services,
     build_webhook_supervisor,
-    open_store,
 )
 from pushserver.services.deadlines import Deadlines
 from pushserver.settings import Settings
+from pushserver.stores import open_store
 from pushserver.web.services import Services
 from pushserver.workers.webhooks.sender import WebhookSender
 from pushserver.workers.webhooks.supervisor import WebhookSupervisor

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from pushserver.composition import migrator_of
 from pushserver.settings import load
+from pushserver.stores import migrator_of
 from tests.database_rows import open_reader
 from tests.storage.migrations.first import KEY, NOW, READING_TOKEN, TOKEN_OF_SECOND
 from tests.storage.migrations.work import (

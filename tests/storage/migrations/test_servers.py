@@ -10,13 +10,13 @@ import psycopg
 import pytest
 from structlog.testing import capture_logs
 
-from pushserver.composition import migrator_of
 from pushserver.errors import Misconfigured, Outdated
 from pushserver.settings import load
 from pushserver.storage.migrations import SCHEMA_VERSION
 from pushserver.storage.postgres.connection.connection import Connection
 from pushserver.storage.postgres.connection.schema import migrate_database
 from pushserver.storage.postgres.store import PostgresStore
+from pushserver.stores import migrator_of
 from tests.clock import ManualClock
 from tests.database_rows import open_reader
 from tests.model.factories import command

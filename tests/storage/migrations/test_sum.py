@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from pushserver.composition import migrator_of
 from pushserver.settings import load
 from pushserver.storage import migrations
 from pushserver.storage.migrations import (
@@ -15,6 +14,7 @@ from pushserver.storage.migrations import (
     read_migrations,
 )
 from pushserver.storage.schema_file import SchemaSection, part_for
+from pushserver.stores import migrator_of
 from tests.clock import START, ManualClock
 from tests.database_rows import open_reader
 from tests.storage.locations import LOCATIONS, open_store

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from pushserver.composition import migrator_of
 from pushserver.settings import load
+from pushserver.stores import migrator_of
 from tests.clock import ManualClock
 from tests.database_rows import open_reader
 from tests.storage.migrations.first import NOW

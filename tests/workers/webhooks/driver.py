@@ -9,7 +9,7 @@ import attrs
 from aiohttp import web
 
 from pushserver.clock import SECOND
-from pushserver.composition import build_services, open_store
+from pushserver.composition import build_services
 from pushserver.model.event import Event, EventType
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.subscription import (
@@ -20,6 +20,7 @@ from pushserver.model.subscription import (
 )
 from pushserver.services.event_renderer import EventRenderer
 from pushserver.settings import Settings
+from pushserver.stores import open_store
 from pushserver.web.services import Services
 from pushserver.workers.webhooks.sender import WebhookSender
 from pushserver.workers.webhooks.supervisor import WebhookSupervisor
