@@ -1,8 +1,8 @@
-"""This server as one of several over the same database.
+"""This server as a member of the cluster: one of several over the same database.
 
-One connection listens for the notices of others, sends those of this server, and holds
-the locks that only one server can have: of its node number, and of leading. A server
-that loses the connection loses the locks, and hears nothing until it has another one.
+One connection receives the notices of the other servers, sends those of this one, and
+holds two advisory locks: of its node number and, on one server, of the leader. When the
+connection is lost, so are the locks, and no notices arrive until it is back.
 """
 
 import asyncio
@@ -22,10 +22,10 @@ from pushserver.storage.change_feed import ChangeFeed
 from pushserver.storage.postgres.cluster.missed_changes import MissedChangeSweep
 from pushserver.storage.postgres.cluster.notice_buffer import NoticeBuffer
 from pushserver.storage.postgres.cluster.notify_listener import NotifyListener
+from pushserver.storage.postgres.cluster.other_servers import OtherServers
 from pushserver.storage.postgres.cluster.schema_watch import SchemaWatch
 from pushserver.storage.postgres.cluster.server_locks import (
     MAX_NODES,
-    count_others,
     lock_free_node,
     try_leader_lock,
 )
@@ -37,31 +37,28 @@ from pushserver.storage.postgres.connection.watchdog import abort_stalled_connec
 
 log = structlog.get_logger(__name__)
 
-#: Seconds between two checks, and before a lost connection is made anew.
+#: Seconds between two checks, and before reconnecting.
 _CHECK_INTERVAL, _RECONNECT_DELAY = 1.0, 0.2
-#: Checks that a server makes alone: one that left may have changes it did not tell.
-_CHECKS_UNTIL_ALONE = 10
-# A machine that is gone must not lead for long, also if something between it and the
-# database goes on to answer for it; but one that is busy may be silent for a while.
+# A machine that vanished must not stay the leader for long, even if a proxy between it
+# and the database keeps the connection up; but a busy one may be silent for a while.
 _SESSION_SETTINGS = (
     "LISTEN pushserver; SET tcp_keepalives_idle = 3; SET tcp_keepalives_interval = 1;"
     " SET tcp_keepalives_count = 3; SET idle_session_timeout = '8s';"
-    # A notice is lost in a crash anyhow, so nobody waits for the disk.
+    # A crash loses notices in any case, so they need not wait for the disk.
     " SET synchronous_commit = off"
 )
 _NOTIFY = (
     "SELECT pg_notify('pushserver', piece) FROM unnest(CAST(? AS TEXT[])) AS piece"
 )
-_PING = "SELECT 1"
 
 
 @attrs.define(eq=False, kw_only=True)
 class ClusterMember:
     """
-    Publishes to `feed` what others did, on the event loop, after `lane_cache` heard it.
+    Publishes the notices of other servers to `lane_cache` and then to `feed`.
 
-    `writer_pids` are the database's processes by which this server writes: what they
-    tell is known here.
+    `writer_pids` are the backends of this server's own writers: their notices are
+    ignored.
     """
 
     feed: ChangeFeed
@@ -74,10 +71,10 @@ class ClusterMember:
     sweep: MissedChangeSweep = attrs.Factory(MissedChangeSweep)
     notify_listener: NotifyListener = attrs.Factory(NotifyListener)
     schema_watch: SchemaWatch = attrs.Factory(SchemaWatch)
+    other_servers: OtherServers = attrs.Factory(OtherServers)
     is_joined: bool = attrs.field(default=False, init=False)
     _has_leader_lock: bool = attrs.field(default=False, init=False)
     _node: int | None = attrs.field(default=None, init=False)
-    _checks_alone: int = attrs.field(default=0, init=False)
     _wakeup: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
     _connection: Connection | None = attrs.field(default=None, init=False)
     _backend_pid: int = attrs.field(default=0, init=False)
@@ -85,7 +82,7 @@ class ClusterMember:
 
     @property
     def is_leader(self) -> bool:
-        """Tell whether this server does the work that one server does for all."""
+        """Tell whether this server does the work that only one of them does."""
         return self._has_leader_lock and self.is_joined
 
     def is_listening(self) -> bool:
@@ -99,13 +96,13 @@ class ClusterMember:
         self._wake()
 
     def record_seen(self, devices: Iterable[Device]) -> None:
-        """Tell the other servers when *devices* were last seen."""
+        """Send the other servers when *devices* were last seen."""
         self.notice_buffer.add_seen(devices)
         self._wake()
 
     async def catch_up(self) -> None:
         """
-        Receive what others have sent until now.
+        Receive every notice that was sent before the call.
 
         Raises:
             Unavailable: the connection is lost.
@@ -119,7 +116,7 @@ class ClusterMember:
         self._node = node
 
     def _wake(self) -> None:
-        if self._checks_alone >= _CHECKS_UNTIL_ALONE:
+        if self.other_servers.is_alone:
             self.notice_buffer.clear()
         elif self.notice_buffer:
             self._wakeup.set()
@@ -132,7 +129,7 @@ class ClusterMember:
             Unavailable: the database is away.
         """
         self._publish(await self._connect_and_register())
-        self._run_task = asyncio.create_task(self._run(), name="desk")
+        self._run_task = asyncio.create_task(self._run(), name="cluster member")
 
     async def leave(self) -> None:
         """Send what is buffered, then close the connection and with it the locks."""
@@ -157,14 +154,14 @@ class ClusterMember:
                 await self._run_until_lost()
             except Unavailable as error:
                 self.is_joined = self._has_leader_lock = False
-                log.warning("desk.lost", reason=error.detail)
+                log.warning("cluster.connection_lost", reason=error.detail)
                 await asyncio.sleep(_RECONNECT_DELAY)
             except Exception:
-                log.exception("desk.failed")
+                log.exception("cluster.failed")
                 await asyncio.sleep(_RECONNECT_DELAY)
 
     async def _connect_and_register(self) -> ChangeNotice:
-        """Take the locks; return a notice that everything may have changed."""
+        """Connect and take the locks; return a notice that everything changed."""
         notice, offset = await self.connection_thread.run(self._register)
         self.database_clock.record_offset(offset)
         self.is_joined = True
@@ -179,10 +176,9 @@ class ClusterMember:
         self.new_id.set_node(self._node)
         self._has_leader_lock = try_leader_lock(connection)
         _notify(connection, ["{}"])
-        self._checks_alone = 0 if count_others(connection) else _CHECKS_UNTIL_ALONE
-        return self.sweep.start(
-            connection, self.database_clock.now()
-        ), self.database_clock.measure_offset(connection)
+        self.other_servers.start(connection)
+        notice = self.sweep.start(connection, self.database_clock.now())
+        return notice, self.database_clock.measure_offset(connection)
 
     async def _run_until_lost(self) -> None:
         loop = asyncio.get_running_loop()
@@ -196,7 +192,7 @@ class ClusterMember:
             await self._wait_for_wakeup(next_check_at)
 
     def _receive_if_idle(self) -> bool:
-        """Receive on this thread if the connection is idle; tell whether it was."""
+        """Receive in the event loop if the connection is idle; tell whether it was."""
         connection = self._connection
         if (
             connection is None
@@ -214,7 +210,9 @@ class ClusterMember:
 
     async def _exchange(self, *, check: bool = False, ping: bool = False) -> None:
         """
-        Receive and send notices, *check* the cluster; *ping* flushes what was sent.
+        Receive and send notices; *check* the cluster.
+
+        With *ping*, every notice that was sent before the call is received.
         """
         self._wakeup.clear()
         payloads = self._take_payloads()
@@ -236,18 +234,17 @@ class ClusterMember:
         for notice in self.notify_listener.pop_notices(
             {*self.writer_pids(), self._backend_pid}
         ):
-            self._checks_alone = 0
+            self.other_servers.on_notice()
             self._publish(notice)
 
     def _publish(self, notice: ChangeNotice) -> None:
-        if notice == _EMPTY_NOTICE:
-            return
-        self.lane_cache.on_notice(notice)
-        self.feed.publish(notice)
+        if notice != ChangeNotice():
+            self.lane_cache.on_notice(notice)
+            self.feed.publish(notice)
 
     def _take_payloads(self) -> Sequence[str]:
-        """Return what is to be sent, if there may be other servers."""
-        if self._checks_alone >= _CHECKS_UNTIL_ALONE:
+        """Return the payloads to send; none if this server is alone."""
+        if self.other_servers.is_alone:
             self.notice_buffer.clear()
         return self.notice_buffer.take_payloads()
 
@@ -258,26 +255,22 @@ class ClusterMember:
             connection.close()
             raise Unavailable("The connection was lost.")
         if ping:
-            # Before it answers, the database delivers the notices until then.
-            connection.execute(_PING)
+            # The database sends all earlier notices before its answer.
+            connection.execute("SELECT 1")
         self.notify_listener.receive(connection)
         _notify(connection, payloads)
         return self._check_cluster(connection) if check else None
 
     def _check_cluster(self, connection: Connection) -> ChangeNotice | None:
-        """Lead if nobody does; scan for missed changes unless this server is alone."""
+        """Become the leader if there is none; scan for missed changes unless alone."""
         if not self._has_leader_lock:
             self._has_leader_lock = try_leader_lock(connection)
         abort_stalled_connections(connection, self.connection_thread.database.threads)
         self.schema_watch.look(connection)
-        self._checks_alone = 0 if count_others(connection) else self._checks_alone + 1
-        self.database_clock.record_offset(
-            self.database_clock.measure_offset(connection)
-        )
-        if (
-            self._checks_alone >= _CHECKS_UNTIL_ALONE
-            and not self.sweep.needs_full_notice
-        ):
+        self.other_servers.check(connection)
+        offset = self.database_clock.measure_offset(connection)
+        self.database_clock.record_offset(offset)
+        if self.other_servers.is_alone and not self.sweep.needs_full_notice:
             return None
         return self.sweep.scan(connection, self.database_clock.now(), self.new_id.node)
 
@@ -300,6 +293,3 @@ class ClusterMember:
 def _notify(connection: Connection, payloads: Sequence[str]) -> None:
     if payloads:
         connection.execute_arrays(_NOTIFY, [(payload,) for payload in payloads])
-
-
-_EMPTY_NOTICE = ChangeNotice()

@@ -1,4 +1,4 @@
-"""The advisory locks of a server: its node number, and leading."""
+"""The advisory locks of servers: one for each node number, one for the leader."""
 
 from pushserver.errors import Unavailable
 from pushserver.storage.postgres.connection.connection import Connection
@@ -6,7 +6,7 @@ from pushserver.storage.postgres.connection.connection import Connection
 #: The first keys of two-key advisory locks; a device's lock has one key.
 _NODE_LOCK, _LEADER_LOCK = 1, 2
 MAX_NODES = 1024
-# The search starts at a random number: a low one may have been lost a moment ago.
+# It starts at a random number: another server may just have lost a low one.
 _LOCK_FREE_NODE = (
     "SELECT (n + ?1) % ?2 FROM generate_series(0, ?2 - 1) AS n"
     f" WHERE pg_try_advisory_lock({_NODE_LOCK}, CAST((n + ?1) % ?2 AS INTEGER)) LIMIT 1"
@@ -22,10 +22,10 @@ _COUNT_OTHERS = (
 
 def lock_free_node(connection: Connection, first_node: int) -> int:
     """
-    Lock the first number from *first_node* on that no other server has, and return it.
+    Lock and return the first free node number from *first_node* on.
 
     Raises:
-        Unavailable: all of them are taken.
+        Unavailable: all numbers are taken.
     """
     row = connection.execute(_LOCK_FREE_NODE, (first_node, MAX_NODES)).fetchone()
     if row is None:
@@ -34,7 +34,7 @@ def lock_free_node(connection: Connection, first_node: int) -> int:
 
 
 def try_leader_lock(connection: Connection) -> bool:
-    """Take the lock of the server that leads; tell whether it was free."""
+    """Try to take the leader's lock; tell whether it was free."""
     return bool((connection.execute(_TRY_LEADER_LOCK).fetchone() or (False,))[0])
 
 
