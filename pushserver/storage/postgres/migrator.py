@@ -1,4 +1,4 @@
-"""Migrating a database, also while servers are at work over it."""
+"""Migrates a database, also while servers are using it."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -19,12 +19,11 @@ from pushserver.storage.postgres.connection.schema import (
 
 @attrs.frozen
 class PostgresMigrator:
-    """Keeps the promise of `Migrator`."""
+    """Migrates a PostgreSQL database."""
 
     url: str = attrs.field(repr=False)
 
     def plan(self) -> Plan:
-        """Look at the database."""
         with self._opened() as link:
             found = read_version(link)
         if found is None:
@@ -34,7 +33,6 @@ class PostgresMigrator:
         return Plan(found.number, steps, script(steps) if steps else "")
 
     def migrate(self, now: int) -> Migrated:  # noqa: ARG002 - only a copy has a date
-        """Do it while nobody else does."""
         with self._opened() as link:
             return migrate_database(link)
 
@@ -42,7 +40,7 @@ class PostgresMigrator:
     def _opened(self) -> Iterator[Connection]:
         try:
             with closing(Connection(self.url, MIGRATOR)) as link:
-                # A large table takes what time it takes.
+                # No timeout: migrating a large table takes long.
                 link.configure(0)
                 yield link
         except psycopg.Error as error:

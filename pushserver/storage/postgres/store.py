@@ -51,7 +51,7 @@ from pushserver.storage.sql.write_jobs import SqlWriter
 
 T = TypeVar("T")
 
-#: Connections that write, and that read: single commands, lists, for workers.
+#: Connections that write, and that read: single commands, lists, and for workers.
 (
     _WRITER_CONNECTIONS,
     _DELIVERY_CONNECTIONS,
@@ -60,17 +60,17 @@ T = TypeVar("T")
 ) = 4, 2, 2, 1
 #: Timeouts of writes and reads, in seconds.
 _WRITE_TIMEOUT, _READ_TIMEOUT = 5, 20
-#: Timeout of what is asked all the time: after so long, the network is down.
+#: Timeout of the frequent, short queries: after it, the network is considered down.
 _CLUSTER_TIMEOUT = 2
 
 
 @attrs.define(eq=False, kw_only=True, repr=False)
 class PostgresStore(SqlStore):
     """
-    A database that other servers write, too.
+    A PostgreSQL database, which other servers write, too.
 
-    Decisions are taken on lanes that are locked and read for them; `lane_cache` is what
-    this process remembers of lanes.
+    Each decision is made on a lane that was locked and read for it; `lane_cache` saves
+    reading what did not change.
     """
 
     now: Callable[[], int]
@@ -87,7 +87,7 @@ class PostgresStore(SqlStore):
     @classmethod
     async def open(cls, url: str, clock: Clock) -> Self:
         """
-        Open the database, making the tables where there are none.
+        Open the database; create the tables if it is empty.
 
         Raises:
             Misconfigured: it cannot be opened.
@@ -212,7 +212,7 @@ class PostgresStore(SqlStore):
     async def queue_statuses(
         self, device_ids: Collection[int], scope_id: int | None = None
     ) -> Mapping[int, QueueStatus]:
-        # Other servers write lanes, too, of which this process may know nothing.
+        # From the database: other servers change lanes, too.
         return await self.list_reader.run(
             lambda c: queue_statuses(c, device_ids, scope_id)
         )
@@ -225,14 +225,14 @@ class PostgresStore(SqlStore):
     async def devices_with_live_commands(
         self, device_ids: Collection[int]
     ) -> Collection[int]:
-        # What is decided while the database answers is seen in one of the two places.
+        # A decision made during the query is in one of the two sets.
         waiting = self.group_commit.active_devices & set(device_ids)
         return waiting | await self.background_reader.run(
             lambda c: command_deadlines.devices_with_live_commands(c, device_ids)
         )
 
     async def shift_deadlines(self, jump: int) -> None:
-        # One server moves the deadlines of all.
+        # The leader moves the deadlines in the database, for all servers.
         if self.is_leader:
             await self.write(
                 lambda c: command_deadlines.shift_deadlines(

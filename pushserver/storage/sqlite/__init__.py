@@ -1,1 +1,1 @@
-"""The SQLite store: one process, one writer, nothing else to run."""
+"""The SQLite store: one process, one writer, no database server."""

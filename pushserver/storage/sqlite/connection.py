@@ -1,4 +1,4 @@
-"""Connections to the file. Pragmas belong to a connection, so all are made here."""
+"""Opens all connections to the file, since pragmas are set on each connection."""
 
 import fcntl
 import os
@@ -22,7 +22,7 @@ _WRITER_PRAGMAS = (
     "PRAGMA cache_size = -65536",
     "PRAGMA temp_store = MEMORY",
 )
-# Up to SQLite 3.51.2, two connections that checkpoint at once can corrupt the file:
+# Up to SQLite 3.51.2, two connections that checkpoint at once can corrupt the file, so
 # only the writer does.
 _READER_PRAGMAS = (
     "PRAGMA wal_autocheckpoint = 0",
@@ -36,13 +36,13 @@ class SqliteConnection(aiosqlite.Connection):
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """
-        Call *work* on the connection's thread: one hop for all that it does.
+        Call *work* on the connection's thread: one hop for all its statements.
 
         Raises:
             Unavailable: the database refused, or is closed.
         """
         try:
-            # The one call of aiosqlite that takes a function of one's own.
+            # The only method of aiosqlite that runs an arbitrary function.
             result: T = await self._execute(work, self._conn)  # type: ignore[no-untyped-call]
         except (sqlite3.Error, ValueError, OverflowError) as error:
             raise Unavailable(f"The database refused: {error}") from error
@@ -51,9 +51,9 @@ class SqliteConnection(aiosqlite.Connection):
 
 async def connect_writer(path: Path, now: int) -> SqliteConnection:
     """
-    Open the one connection that writes, making the file where there is none.
+    Open the one connection that writes; create the file if there is none.
 
-    The file of an older release is migrated, after a copy of it was made.
+    A file of an older release is copied, then migrated.
     """
     return await _connect(path, _WRITER_PRAGMAS, partial(prepare, path=path, now=now))
 
@@ -82,7 +82,7 @@ async def _connect(
         await connection
         await connection.run(set_up)
     except (sqlite3.Error, Unavailable) as error:
-        # Closed in any case: its thread would keep the process from ending.
+        # Always close it: its thread would keep the process from ending.
         await connection.close()
         raise Misconfigured(f"Cannot open the database {path}: {error}") from error
     except BaseException:
@@ -94,7 +94,7 @@ async def _connect(
 def run_in_transaction(
     connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], None]
 ) -> None:
-    """Do *work* wholly or not at all."""
+    """Run *work* in one transaction."""
     try:
         connection.execute("BEGIN IMMEDIATE")
         work(connection)
@@ -106,7 +106,7 @@ def run_in_transaction(
 
 
 class FileLock:
-    """Keeps a second process away from the file."""
+    """Keeps other processes from opening the file."""
 
     def __init__(self, path: Path) -> None:
         lock = path.with_name(path.name + "-lock")
@@ -124,5 +124,5 @@ class FileLock:
             ) from None
 
     def release(self) -> None:
-        """Let others have the file."""
+        """Release the file."""
         os.close(self._file)

@@ -1,4 +1,4 @@
-"""Copying the file to another beside it, before its schema is changed."""
+"""Copies the file to one beside it before its schema is migrated."""
 
 import glob
 import os
@@ -14,12 +14,12 @@ def copy_file(
     connection: sqlite3.Connection, path: Path, number: int, now: int
 ) -> Path:
     """
-    Copy the file at *path*, which has schema *number*; return where the copy is.
+    Copy the file at *path*, which has schema *number*; return the path of the copy.
 
-    It has its name only once it is whole and on the disk.
+    The copy gets its name once it is complete and on the disk.
 
     Raises:
-        Misconfigured: it cannot be made, or there is one already; nothing is left.
+        Misconfigured: it cannot be made, or exists already; nothing is left behind.
     """
     copy = path.with_name(f"{path.name}.schema-{number}.{_compact(now)}")
     unfinished = copy.with_name(f"{copy.name}.part")
@@ -39,13 +39,13 @@ def copy_file(
 
 
 def _clear(path: Path) -> None:
-    """Delete what was left by a process that was killed while it copied."""
+    """Delete what a process left that was killed while it copied."""
     for left in path.parent.glob(f"{glob.escape(path.name)}.schema-*.part"):
         left.unlink()
 
 
 def _copy(connection: sqlite3.Connection, path: Path, unfinished: Path) -> None:
-    # Others who may not read the file may not read its copy, at any moment.
+    # At no time may the copy be readable by others than the file is.
     mode = path.stat().st_mode & 0o777
     os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))
     try:
@@ -58,7 +58,7 @@ def _copy(connection: sqlite3.Connection, path: Path, unfinished: Path) -> None:
 
 
 def _sync(path: Path) -> None:
-    """Have a file, or a folder's list of its files, written to the disk."""
+    """Sync a file or a folder to the disk."""
     file = os.open(path, os.O_RDONLY)
     try:
         os.fsync(file)
@@ -67,6 +67,6 @@ def _sync(path: Path) -> None:
 
 
 def _compact(instant: int) -> str:
-    """Return an instant to the second, as it can be part of a file's name."""
+    """Return an instant, to the second, in a form for file names."""
     text = rfc3339(instant - instant % SECOND)
     return text.partition(".")[0].replace("-", "").replace(":", "") + "Z"

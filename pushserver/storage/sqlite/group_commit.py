@@ -1,4 +1,4 @@
-"""Group commit: whatever waits while one commit runs shares the next.
+"""Group commit: jobs that wait while one commit runs share the next.
 
 A round takes all waiting jobs, runs their decisions on the lanes in memory, writes the
 recorded changes in one transaction, and only then tells the callers.
@@ -49,11 +49,11 @@ class GroupCommit:
     _closing: bool = attrs.field(default=False, init=False)
 
     def start(self) -> None:
-        """Begin to take jobs."""
+        """Start taking jobs."""
         self._task = asyncio.create_task(self._run(), name="group-commit")
 
     async def stop(self) -> None:
-        """Write what waits, then stop."""
+        """Run the waiting jobs, then stop."""
         self._closing = True
         self._wakeup.set()
         if self._task is not None:
@@ -85,7 +85,7 @@ class GroupCommit:
             prior_states = await self._run_lookups(jobs)
             changes = Changes(self.new_id, self.now(), self.interest)
             decided = self._decide(jobs, prior_states, lanes, changes)
-            # One transaction for all of it, if there is anything to write.
+            # One transaction for all jobs, if there is anything to write.
             apply = prepare_write(changes, [job for job in decided if job.work])
             if apply is not None:
                 await self.connection.run(partial(run_in_transaction, work=apply))
@@ -107,13 +107,13 @@ class GroupCommit:
         return await self.connection.run(lambda c: run_lookups(c, lookups, {}))
 
     async def _reload_lanes(self, jobs: Sequence[WriteJob]) -> None:
-        """Read the lanes of *jobs* again, now if that can be done, else later."""
+        """Reload the lanes of *jobs* from the file, now if possible, else later."""
         self._stale_devices.update(job.device_id for job in jobs if job.decide)
         with suppress(Unavailable):
             await self._reload_stale_lanes()
 
     async def _reload_stale_lanes(self) -> None:
-        """Read the lanes again whose last commit failed."""
+        """Reload the lanes whose last commit failed."""
         for device_id in list(self._stale_devices):
             read = partial(load_lanes, device_ids=[device_id], now=self.now())
             lanes = await self.connection.run(read)
@@ -127,7 +127,7 @@ class GroupCommit:
         lanes: dict[int, Lane],
         changes: Changes,
     ) -> list[WriteJob]:
-        """Run the decisions, fill *lanes* with theirs; return the jobs to commit."""
+        """Run the decisions, add their lanes to *lanes*; return the jobs to commit."""
         decided = []
         for i, job in enumerate(jobs):
             if job.decide is None:
@@ -148,7 +148,7 @@ class GroupCommit:
     def _publish_commit(
         self, jobs: Sequence[WriteJob], lanes: Mapping[int, Lane], changes: Changes
     ) -> None:
-        """With the changes on disk, update memory, publish, and tell the callers."""
+        """After the commit: update the lanes, publish the notice, wake the callers."""
         mark_stored(changes)
         self.lanes.update(lanes, changes.new_commands)
         self.order_cache.update(changes)

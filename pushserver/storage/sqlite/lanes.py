@@ -1,7 +1,7 @@
-"""The lanes in memory, so that idle polls cost no statement.
+"""Keeps the lanes in memory, so that idle polls cost no statement.
 
-They are loaded when the file is opened, changed by decisions whose changes are then
-committed, and loaded again from the file when a commit fails.
+Lanes are loaded when the file is opened, and changed by decisions before their changes
+are committed. When a commit fails, its lanes are loaded again.
 """
 
 import heapq
@@ -12,7 +12,7 @@ from pushserver.model.lane import NEVER, Lane
 
 
 class InMemoryLanes:
-    """Every lane that is not empty, and timers for the next deadlines."""
+    """All lanes that are not empty, with timers for their next deadlines."""
 
     def __init__(self) -> None:
         self._lanes: dict[int, Lane] = {}
@@ -23,14 +23,14 @@ class InMemoryLanes:
         return self._lanes.get(device_id)
 
     def get_or_create(self, device_id: int) -> Lane:
-        """Return the lane, an empty one if need be."""
+        """Return the lane; create an empty one if there is none."""
         lane = self._lanes.get(device_id)
         if lane is None:
             lane = self._lanes[device_id] = Lane(device_id)
         return lane
 
     def replace(self, lane: Lane) -> None:
-        """Replace a device's lane; the same flight keeps what only memory has."""
+        """Replace a device's lane; commands in flight keep their state in memory."""
         old = self._lanes.get(lane.device_id)
         for in_flight in lane.in_flights:
             in_flight.carry_over(() if old is None else old.in_flights)
@@ -38,14 +38,14 @@ class InMemoryLanes:
         self._set_timer(lane, lane.next_deadline_at())
 
     def _set_timer(self, lane: Lane, at: int) -> None:
-        """Have *lane* be overdue at *at*, if not before."""
+        """Set the timer of *lane* to *at*, unless it ends sooner."""
         if at < lane.wake_at:
             lane.wake_at = at
             heapq.heappush(self._timers, (at, lane.device_id))
 
     def pop_overdue(self, now: int) -> list[int]:
         """
-        Return the devices whose timer has come; `update` sets the next ones.
+        Return the devices whose timers have ended; `update` sets new ones.
         """
         due = []
         while self._timers and self._timers[0][0] <= now:
@@ -59,7 +59,7 @@ class InMemoryLanes:
     def update(
         self, lanes: Mapping[int, Lane], new_commands: Iterable[Command]
     ) -> None:
-        """After a commit: see that lanes in use have a timer, and forget the others."""
+        """After a commit: set the timers of lanes in use, and drop empty lanes."""
         for command in new_commands:
             self._set_timer(lanes[command.device_id], command.expires_at)
         for lane in lanes.values():
@@ -71,7 +71,7 @@ class InMemoryLanes:
                 self._set_timer(lane, min(each.timeout_at for each in lane.in_flights))
 
     def shift_deadlines(self, jump: int) -> None:
-        """Move every deadline along with a wall clock that has jumped."""
+        """Move every deadline by the *jump* of the wall clock."""
         self._timers.clear()
         for lane in self._lanes.values():
             lane.shift_deadlines(jump)

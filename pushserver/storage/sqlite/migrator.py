@@ -1,4 +1,4 @@
-"""Migrating a file without a server; a server does the same at its start."""
+"""Migrates a file without a server; a server does the same at its start."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -16,12 +16,11 @@ from pushserver.storage.sqlite.schema import migrate_file, read_version, script
 
 @attrs.frozen
 class SqliteMigrator:
-    """Keeps the promise of `Migrator`."""
+    """Migrates a SQLite file."""
 
     path: Path
 
     def plan(self) -> Plan:
-        """Look at the file, also while a server is at work over it."""
         with self._opened() as file:
             file.execute("PRAGMA query_only = ON")
             found = read_version(file)
@@ -32,7 +31,6 @@ class SqliteMigrator:
         return Plan(found.number, steps, script(steps) if steps else "")
 
     def migrate(self, now: int) -> Migrated:
-        """Lock the file as a server does, copy it, and do it."""
         with self._locked(), self._opened() as file:
             file.execute("PRAGMA synchronous = FULL")
             return migrate_file(file, self.path, now)
@@ -56,6 +54,6 @@ class SqliteMigrator:
             raise Misconfigured(f"Cannot migrate {self.path}: {error}.") from error
 
     def _check(self) -> None:
-        """Make no file where there is none."""
+        """Raise if there is no file, which SQLite would create."""
         if not self.path.is_file():
             raise Misconfigured(f"There is no file {self.path}.")

@@ -1,7 +1,8 @@
-"""The schema of the file: made in an empty one, migrated in that of an older release.
+"""Creates the schema in an empty file, and migrates the file of an older release.
 
-`PRAGMA user_version` has its number: the first release looked at nothing else. The
-table `schema_version` has it, too, and which servers may work over it.
+`PRAGMA user_version` has the schema's number, because the first release checks nothing
+else. The table `schema_version` has it, too, and the oldest schema whose servers may
+work over it.
 """
 
 import sqlite3
@@ -32,10 +33,10 @@ _RECORDED = "SELECT oldest_server FROM schema_version WHERE version = ?"
 
 def read_version(connection: sqlite3.Connection) -> SchemaVersion | None:
     """
-    Return which schema a file has; None: it is empty.
+    Return the version of the schema; None: the file is empty.
 
     Raises:
-        Outdated: it is a newer one, and does not say who may work over it.
+        Outdated: it is newer, and does not say which servers may work over it.
     """
     (number,) = connection.execute("PRAGMA user_version").fetchone()
     if number <= SCHEMA_VERSION:
@@ -54,18 +55,18 @@ def read_version(connection: sqlite3.Connection) -> SchemaVersion | None:
 
 def prepare(connection: sqlite3.Connection, path: Path, now: int) -> None:
     """
-    Make the tables in an empty file; migrate an older one.
+    Create the tables in an empty file; migrate an older one.
 
     Raises:
         Outdated: only newer releases may work over it.
-        Misconfigured: it is an older one, and cannot be copied.
+        Misconfigured: the file is older, and cannot be copied.
     """
     found = read_version(connection)
     if found is None:
         _make(connection, now)
         return
     if missing(found, MIGRATIONS):
-        # A large file takes its time, before anything else is logged.
+        # Logged first, because a large file takes long.
         log.info("schema.older", database=found.number, release=SCHEMA_VERSION)
     done = migrate_file(connection, path, now)
     if done.copy is not None:
@@ -80,12 +81,12 @@ def migrate_file(
     migrations: Sequence[Migration] = MIGRATIONS,
 ) -> Migrated:
     """
-    Do what the file lacks, in one transaction, after a copy of it was made.
+    Copy the file, and run the migrations that it lacks in one transaction.
 
     Raises:
         Outdated: only newer releases may work over it.
-        Misconfigured: it cannot be copied.
-        sqlite3.Error: a step failed; the file is as it was, and has no copy.
+        Misconfigured: the file cannot be copied.
+        sqlite3.Error: a step failed; the file is unchanged, and its copy deleted.
     """
     found = read_version(connection)
     if found is None:
@@ -106,7 +107,7 @@ def migrate_file(
 def script(
     steps: Sequence[Migration], migrations: Sequence[Migration] = MIGRATIONS
 ) -> str:
-    """Return the SQL that does these steps, the last ones of *migrations*."""
+    """Return the SQL of these steps, the last ones of *migrations*."""
     parts = [part_for(SchemaSection.SQLITE, step.text) for step in steps]
     record = [f"{statement};" for statement in _record(newest(migrations))]
     return "\n".join(("BEGIN IMMEDIATE;", *parts, *record, "COMMIT;"))
@@ -122,7 +123,7 @@ def _make(connection: sqlite3.Connection, now: int) -> None:
 
 
 def _record(version: SchemaVersion) -> Sequence[str]:
-    """Return the statements that write which schema the file has."""
+    """Return the statements that record the version of the schema."""
     return (
         "DELETE FROM schema_version",
         "INSERT INTO schema_version (version, oldest_server)"

@@ -1,4 +1,4 @@
-"""The SQLite store: keeps the promise of `storage.base` with one file."""
+"""The SQLite store: implements `storage.base` with one file."""
 
 import asyncio
 import sqlite3
@@ -43,7 +43,7 @@ class SqliteStore(SqlStore):
     """
     One file, one process.
 
-    The writer has a connection of its own, and so have the three readers.
+    The writer and each of the three readers have a connection of their own.
     """
 
     file_lock: FileLock
@@ -55,16 +55,16 @@ class SqliteStore(SqlStore):
     feed: ChangeFeed
     new_id: IdGenerator
     event_interest: dict[int, frozenset[EventType]]
-    # Nobody else changes a file that is locked.
+    # The file is locked, so no other process changes it.
     outdated: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
 
     @classmethod
     async def open(cls, path: Path, clock: Clock) -> Self:
         """
-        Open the file, making it where there is none.
+        Open the file; create it if there is none.
 
         Raises:
-            Misconfigured: it cannot be opened, or another process has it.
+            Misconfigured: it cannot be opened, or another process has it open.
         """
         lock = FileLock(path)
         try:
@@ -124,7 +124,7 @@ class SqliteStore(SqlStore):
     async def devices_with_live_commands(
         self, device_ids: Collection[int]
     ) -> Collection[int]:
-        # After this, every command that was asked for before is in memory.
+        # After this, every command requested before is in memory.
         await self.check_writable()
         return [i for i in device_ids if self.lanes.get(i) is not None]
 
@@ -149,7 +149,7 @@ class SqliteStore(SqlStore):
         return False
 
     async def sync_notices(self) -> None:
-        """Do nothing: there are no other servers over the file."""
+        """Do nothing: no other server uses the file."""
 
     async def close(self) -> None:
         await self.group_commit.stop()

@@ -1,1 +1,1 @@
-"""What servers over one database tell each other, and what one of them does alone."""
+"""Servers over one database: their notices, their locks, and which of them leads."""

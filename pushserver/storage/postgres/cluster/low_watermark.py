@@ -1,4 +1,4 @@
-"""Up to which id nothing is written any more, on any server."""
+"""The id below which no server will commit any more rows."""
 
 import asyncio
 from collections.abc import Callable, Collection
@@ -13,7 +13,7 @@ from pushserver.storage.postgres.connection.connection import (
 )
 from pushserver.storage.postgres.connection.threads import ConnectionThread
 
-#: Seconds for which transactions that were open are waited for, and between two looks.
+#: Seconds to wait for transactions that are open, and between two checks of them.
 _MAX_WAIT, _POLL_INTERVAL = 0.1, 0.001
 _OLDEST_TRANSACTION = (
     "SELECT count(*), CAST(coalesce(max("
@@ -26,11 +26,11 @@ _OLDEST_TRANSACTION = (
 @attrs.define(eq=False, kw_only=True)
 class LowWatermark:
     """
-    Called, returns an id below which all that ever will be there is there.
+    A call returns an id below which every row is committed.
 
-    Who reads up to it, and goes on from there, misses nothing that was still being
-    written. What was there before the call is below it, but for what a slow
-    transaction holds back: then `on_behind` is told, so that readers look again.
+    A reader that reads up to it and resumes from it misses no row that was still being
+    written. Rows committed before the call are below it, unless a slow transaction
+    holds it back: then `on_behind` is called, so that readers look again.
     """
 
     connection_thread: ConnectionThread
@@ -42,9 +42,11 @@ class LowWatermark:
     _shared_task: "asyncio.Task[int] | None" = attrs.field(default=None, init=False)
 
     async def __call__(self) -> int:
-        """Ask; those who do so in the same moment share the answer."""
+        """Ask the database; concurrent callers share the answer."""
         if self._shared_task is None:
-            self._shared_task = asyncio.create_task(self._compute(), name="settled")
+            self._shared_task = asyncio.create_task(
+                self._compute(), name="low watermark"
+            )
             self._shared_task.add_done_callback(_retrieve_exception)
         return await asyncio.shield(self._shared_task)
 
@@ -65,9 +67,9 @@ class LowWatermark:
 
     async def _measure(self, target: int) -> tuple[int, bool]:
         """
-        Return what is settled now, and whether nobody else writes.
+        Return the present low watermark, and whether no other server writes.
 
-        *target* is enough where there are others.
+        If others do, it is at most *target*.
         """
         own_pids = "{" + ",".join(map(str, self.writer_pids())) + "}"
         now = self.database_clock.now()
@@ -80,12 +82,12 @@ class LowWatermark:
 
         other_writers, oldest_age = await self.connection_thread.run(read_oldest)
         if not other_writers:
-            # What begins while the answer is used has larger ids than this one.
+            # A transaction that begins later writes larger ids than this one.
             return min(self.local_watermark(), self.new_id()), True
         return min(target, self.local_watermark(), first_id_at(now - oldest_age)), False
 
 
 def _retrieve_exception(task: "asyncio.Task[int]") -> None:
-    """An error that nobody waits for any more is no news."""
+    """Retrieve the error of a task whose callers are gone, so asyncio logs nothing."""
     if not task.cancelled():
         task.exception()

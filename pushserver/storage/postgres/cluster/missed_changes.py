@@ -1,4 +1,4 @@
-"""Scans once a second for changes whose notice was lost with their server."""
+"""Scans once a second for changes whose server died before it sent the notice."""
 
 import attrs
 
@@ -8,7 +8,7 @@ from pushserver.model.ids import MAX_INT64, first_id_at, node_of
 from pushserver.storage.postgres.connection.connection import Connection
 from pushserver.storage.sql.conditions import IS_LIVE, IS_WAITING
 
-#: A command is in the database so long after its id was made, at the latest.
+#: The most time between making a command's id and committing it.
 _OVERLAP = 5 * SECOND
 _PENDING_SINCE = f"SELECT id, device_id FROM command WHERE id >= ? AND {IS_WAITING}"
 _LIVE_DEVICES = f"SELECT DISTINCT device_id FROM command WHERE {IS_LIVE}"
@@ -19,16 +19,16 @@ _NEWEST_IDS = (
     " FROM scope"
 )
 
-#: The newest of each scope, by its id: event and result.
+#: The ids of the newest event and result, by scope id.
 NewestIds = dict[int, tuple[int, int]]
 
 
 @attrs.define(eq=False)
 class MissedChangeSweep:
     """
-    Finds commands, events and results of others whose notice was lost.
+    Finds commands, events and results of other servers whose notice was lost.
 
-    It may also find those whose notice came; it finds each at most twice.
+    It also reports changes whose notice did arrive; each change at most twice.
     """
 
     _seen_commands: frozenset[int] = frozenset()
@@ -37,7 +37,7 @@ class MissedChangeSweep:
     needs_full_notice: bool = attrs.field(default=False, init=False)
 
     def request_full_notice(self) -> None:
-        """Report every scope at the next scan: a reader had to stop short."""
+        """Report every scope at the next scan: a reader could not read to the end."""
         self.needs_full_notice = True
 
     def start(self, connection: Connection, now: int) -> ChangeNotice:
@@ -51,7 +51,7 @@ class MissedChangeSweep:
         )
 
     def scan(self, connection: Connection, now: int, node: int) -> ChangeNotice:
-        """Return what is new at *now*, except commands of this server, *node*."""
+        """Return what is new at *now*, except commands made by this server, *node*."""
         commands = self._recent_pending(connection, now)
         waiting = {
             device_id
@@ -63,7 +63,7 @@ class MissedChangeSweep:
         return ChangeNotice(waiting=waiting, results=scopes, events=scopes)
 
     def _scan_scopes(self, connection: Connection) -> frozenset[int]:
-        """Return the scopes that changed since the last scan or the one before."""
+        """Return the scopes that changed before this scan or the previous one."""
         newest = _select_newest_ids(connection)
         changed = {
             scope for scope, ids in newest.items() if self._newest_ids.get(scope) != ids

@@ -1,4 +1,4 @@
-"""Notices for other servers, gathered until they can be sent."""
+"""Buffers the notices for other servers until they can be sent."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,14 +11,14 @@ import msgspec
 from pushserver.model.change_notice import ChangeNotice, DeviceSeen
 from pushserver.model.device import Device
 
-#: PostgreSQL carries no more than 8000 bytes at a time; an id has up to 19 digits, and
-#: what was seen of a device up to 120 characters.
+#: A NOTIFY payload has less than 8000 bytes; an id has up to 19 digits, a `DeviceSeen`
+#: up to 120 characters.
 _IDS_PER_NOTICE, _SEEN_PER_NOTICE = 350, 60
-#: More entries than this are sent as "everything".
+#: Instead of more entries than this, "everything" is sent.
 _MAX_ENTRIES = 20_000
 _ID_FIELDS = ("waiting", "over", "results", "events")
 
-#: The fields of a notice that have something, as JSON has them.
+#: The fields of a notice that are not empty, as in its JSON.
 _Payload = Mapping[str, Any]
 
 _decode = msgspec.json.Decoder(ChangeNotice).decode
@@ -29,13 +29,13 @@ def decode_notice(payload: str) -> ChangeNotice:
     try:
         return _decode(payload)
     except msgspec.MsgspecError:
-        # A newer release may send what this one cannot decode.
+        # A server of a newer release may send what this one cannot decode.
         return ChangeNotice(everything=True)
 
 
 @attrs.define(eq=False)
 class NoticeBuffer:
-    """Merges notices."""
+    """Merges notices, each id once."""
 
     _ids: dict[tuple[str, int], None] = attrs.field(factory=dict, init=False)
     _seen: dict[int, DeviceSeen] = attrs.field(factory=dict, init=False)
@@ -45,7 +45,7 @@ class NoticeBuffer:
         return bool(self._ids or self._seen) or self._has_lost_notices
 
     def mark_lost(self) -> None:
-        """Record that notices may have been lost on their way."""
+        """Record that notices may not have been sent: the next says "everything"."""
         self._has_lost_notices = True
 
     def add_seen(self, devices: Iterable[Device]) -> None:
@@ -66,7 +66,7 @@ class NoticeBuffer:
         self._has_lost_notices = False
 
     def take_payloads(self) -> Sequence[str]:
-        """Return what is to be sent, in pieces that NOTIFY can carry."""
+        """Return and remove what is buffered, in payloads small enough for NOTIFY."""
         ids, self._ids = self._ids, {}
         seen, self._seen = self._seen, {}
         is_incomplete = self._has_lost_notices or len(ids) + len(seen) > _MAX_ENTRIES

@@ -1,4 +1,4 @@
-"""Receives notices on the connection that listens."""
+"""Receives notices on the listening connection."""
 
 from collections import deque
 from collections.abc import Collection, Iterator
@@ -13,12 +13,12 @@ from pushserver.storage.postgres.connection.connection import Connection
 
 @attrs.define(eq=False)
 class NotifyListener:
-    """Takes notices on any thread and hands them to the event loop's."""
+    """Receives notices on any thread; the event loop takes them with `pop_notices`."""
 
     _received: deque[tuple[int, str]] = attrs.field(factory=deque, init=False)
 
     def attach(self, connection: Connection) -> None:
-        """Also take notices that arrive with the answer to another statement."""
+        """Also receive notices that arrive with the answer to a statement."""
         connection.raw.add_notify_handler(self._on_notify)
 
     def _on_notify(self, notify: psycopg.Notify) -> None:
@@ -26,7 +26,7 @@ class NotifyListener:
 
     def receive(self, connection: Connection) -> None:
         """
-        Take the notices that have arrived.
+        Receive the notices that have arrived.
 
         Raises:
             psycopg.Error: the connection is lost.
@@ -36,7 +36,7 @@ class NotifyListener:
             self._received.append((notify.be_pid, notify.extra.decode()))
 
     def pop_notices(self, own_pids: Collection[int]) -> Iterator[ChangeNotice]:
-        """Yield the notices that no database process of *own_pids* sent."""
+        """Yield the notices that were not sent by the backends *own_pids*."""
         while self._received:
             pid, payload = self._received.popleft()
             if pid not in own_pids:

@@ -1,4 +1,4 @@
-"""Whether the schema is still one over which servers of this release may work."""
+"""Notices when the database gets a schema that this release must not work over."""
 
 import asyncio
 
@@ -14,17 +14,17 @@ log = structlog.get_logger(__name__)
 
 @attrs.define(eq=False)
 class SchemaWatch:
-    """Sets `outdated` when it has become too new."""
+    """Sets `outdated` when the schema has become too new for this release."""
 
     outdated: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
     seen: SchemaVersion | None = attrs.field(default=None, init=False)
 
     def look(self, link: Connection) -> None:
-        """Look at the schema, on the connection's thread."""
+        """Read the schema's version, on the connection's thread."""
         self.seen = current_version(link)
 
     def judge(self) -> None:
-        """Judge what was seen, on the event loop."""
+        """Set `outdated` if the version read is too new; on the event loop."""
         seen = self.seen
         if seen is None or not is_outdated(seen) or self.outdated.is_set():
             return

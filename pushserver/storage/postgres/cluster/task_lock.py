@@ -1,4 +1,4 @@
-"""Moving tasks on: one server at a time, and there one caller."""
+"""The lock for advancing tasks: one server at a time, and one caller in it."""
 
 import asyncio
 from contextlib import suppress
@@ -10,14 +10,14 @@ from pushserver.errors import Unavailable
 from pushserver.storage.postgres.connection.connection import Connection
 from pushserver.storage.postgres.connection.threads import ConnectionThread
 
-#: The first half of the lock: see the desk's for the others.
+#: The first key of the advisory lock; `server_locks` has the others.
 _TASK_LOCK = 3
 
 
 @attrs.define(eq=False)
 class TaskLock:
     """
-    A lock for all servers; on a connection of its own, with which it is lost.
+    A lock for all servers, on a connection of its own: if that is lost, so is the lock.
 
     Raises:
         Unavailable: the database is away, or another server takes too long.
@@ -32,7 +32,7 @@ class TaskLock:
         try:
             await self.connection_thread.run(_lock)
         except BaseException:
-            # The lock may come all the same: nobody else must wait for us.
+            # The database may still grant the lock: release it for the others.
             self._release_task = asyncio.create_task(self._release())
             raise
 

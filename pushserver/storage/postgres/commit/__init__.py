@@ -1,1 +1,1 @@
-"""Group commit: lanes are locked and read, decisions taken, and all of it written."""
+"""Group commit: locks and reads lanes, runs decisions, and writes their changes."""

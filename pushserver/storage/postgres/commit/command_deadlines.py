@@ -14,7 +14,7 @@ from pushserver.storage.sql.conditions import (
 )
 from pushserver.storage.sql.connection import SqlConnection
 
-#: Devices in one statement, and overdue devices returned at a time.
+#: Devices in one statement, and overdue devices returned by one call.
 _BATCH_SIZE = 1000
 _TIMEOUT_AT = "coalesce(delivered_at, sent_at) + response_timeout"
 _OVERDUE = (
@@ -25,7 +25,7 @@ _OVERDUE = (
     f" ORDER BY {_TIMEOUT_AT} LIMIT ?2) AS unanswered"
 )
 _LIVE_DEVICES = f"SELECT DISTINCT device_id FROM command WHERE {IS_LIVE}"
-# The instant for which a command is planned does not move.
+# `not_before` is an instant that a program chose: it does not move.
 _SHIFT_COMMANDS = (
     "UPDATE command SET sent_at = sent_at + ?1, delivered_at = delivered_at + ?1,"
     " expires_at = expires_at + CASE WHEN not_before > created_at THEN 0"
@@ -46,8 +46,8 @@ _SHIFT_DEVICE_UPGRADES = (
     "UPDATE device_upgrade SET updating_at = updating_at + ? WHERE state = 'updating'"
 )
 _RESET_LANES = "UPDATE lane SET version = ?, blocked_until = NULL, changelog = ''"
-# Commands that were copied from a SQLite file have no lane yet. A round that decides on
-# such a device right now must see that its lane was changed meanwhile.
+# Commands that were copied from a SQLite file have no row in `lane` yet. A round that
+# decides on such a device now must see that its lane was changed meanwhile.
 _ADD_MISSING_LANES = (
     "INSERT INTO lane (device_id, version) SELECT DISTINCT device_id,"
     f" CAST(? AS BIGINT) FROM command WHERE {IS_LIVE}"
@@ -81,7 +81,7 @@ def shift_deadlines(
     """
     Move the deadlines of all live commands by *jump*; *now* is after the jump.
 
-    Every lane gets this new *version*. Lanes are written last, as rounds do, too.
+    Every lane gets this new *version*. Lanes are written last, as in rounds.
     """
     connection.execute(_SHIFT_COMMANDS, (jump,))
     connection.execute(_SHIFT_DELIVERIES, (jump,))

@@ -39,11 +39,11 @@ from pushserver.storage.sql.write_jobs import (
     mark_stored,
 )
 
-#: Devices in a round at the most.
+#: The most devices in one round.
 _MAX_DEVICES_PER_ROUND = 200
-#: So many rounds run side by side: the longer others wait for their turn, the more of
-#: them share a round, and the fewer statements there are. A round that takes longer
-#: than so many seconds, since it waits for a lock, does not count.
+#: The most rounds at a time: the longer jobs wait, the more of them share a round, and
+#: the fewer statements there are. A round that takes longer than so many seconds waits
+#: for a lock, and is not counted.
 _MAX_CONCURRENT_ROUNDS, _SLOW_ROUND_AFTER = 2, 0.05
 
 PriorStates = dict[int, PriorState]
@@ -82,16 +82,16 @@ class GroupCommit:
         return job.future
 
     def low_watermark(self) -> int:
-        """Return an id below which this server writes no row any more."""
+        """Return an id below which this server will write no more rows."""
         return min(self._first_ids.values(), default=MAX_INT64)
 
     @property
     def active_devices(self) -> set[int]:
-        """The devices with a decision that runs or waits."""
+        """The devices with a running or waiting decision."""
         return self._busy_devices | {job.device_id for job in self._pending_jobs}
 
     async def stop(self) -> None:
-        """Write what waits, then stop."""
+        """Run the waiting jobs, then stop."""
         self._is_stopping = True
         while self._pending_jobs or self._round_tasks:
             await asyncio.sleep(0)
@@ -99,7 +99,7 @@ class GroupCommit:
                 await asyncio.wait(self._round_tasks)
 
     def _schedule(self) -> None:
-        """Start rounds soon, so that jobs of the same moment share one."""
+        """Start rounds in a moment, so that jobs submitted together share one."""
         if not self._is_scheduled:
             self._is_scheduled = True
             asyncio.get_running_loop().call_soon(self._start_rounds)
@@ -119,7 +119,7 @@ class GroupCommit:
             task.add_done_callback(self._round_tasks.discard)
 
     def _take_jobs(self) -> list[WriteJob]:
-        """Take jobs of one kind, on devices that no other round has, in order."""
+        """Take jobs of one kind, in order, on devices that are in no other round."""
         taken: list[WriteJob] = []
         remaining: list[WriteJob] = []
         devices: set[int] = set()
@@ -214,7 +214,7 @@ class GroupCommit:
             interest=dict(self.interest),
         )
         lanes, prior_states, start = await writer.run(lock_and_read)
-        # No id that is made now is older than the transaction.
+        # No id made from now on is older than the transaction.
         self.database_clock.record_offset(start.clock_offset)
         for device_id in (*device_ids, NO_DEVICE):
             lane = lanes.setdefault(device_id, Lane(device_id))
@@ -237,7 +237,7 @@ class GroupCommit:
             **dict.fromkeys(failed),
         }
         if clock_jumps != self.lane_cache.clock_jumps:
-            versions.clear()  # deadlines moved meanwhile, here or in the database
+            versions.clear()  # deadlines were moved meanwhile, here or in the database
         self._after_commit(jobs, changes, lanes, versions)
 
     def _lock_and_read(
@@ -250,7 +250,7 @@ class GroupCommit:
         interest: EventTypesByScope,
     ) -> tuple[dict[int, Lane], PriorStates, RoundStart]:
         """Lock the devices, and read their lanes."""
-        # After the lock: what is made for a device grows by id from server to server.
+        # After the lock, so a device's ids grow whichever server makes them.
         start = start_round(connection, self.database_clock, interest, device_ids)
         lanes = load_lanes(connection, device_ids, cached, start.lane_rows, now)
         return lanes, run_lookups(connection, lookups, lanes), start
@@ -262,7 +262,7 @@ class GroupCommit:
         lanes: Mapping[int, Lane],
         versions: Mapping[int, int | None],
     ) -> None:
-        """With the changes on disk, update memory, publish, and tell the callers."""
+        """After the commit: update the cache, publish the notice, wake the callers."""
         mark_stored(changes)
         for lane in lanes.values():
             if lane.device_id != NO_DEVICE:

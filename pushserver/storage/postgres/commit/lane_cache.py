@@ -1,8 +1,8 @@
-"""Lanes in this process's memory, as they were when it last had them.
+"""A cache of lanes in this process's memory.
 
-A round uses a lane whose version the database confirms. Without a query, the cache
-answers polls of idle devices and views of lanes, and keeps the state of commands in
-flight that only memory has.
+A round uses a cached lane if it still has the version in the database. Without a query,
+the cache answers polls of idle devices and views of lanes; it also keeps the state of
+commands in flight that is only in memory.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,8 +15,8 @@ from pushserver.model.command import Command
 from pushserver.model.lane import InFlight, Lane
 from pushserver.storage.sql.order_cache import OrderCache
 
-#: A lane is current for so long: another server may change it, then die before its
-#: notice is sent.
+#: A cached lane is trusted for so long: another server may change it, and die before it
+#: sends the notice.
 _MAX_AGE = SECOND
 
 
@@ -25,7 +25,7 @@ class CachedLane:
     """
     A lane as it was at `read_at`.
 
-    `version` is the lane's version in the database; None: it has to be read again.
+    `version` is the lane's version in the database; None: it must be read again.
     """
 
     lane: Lane
@@ -38,7 +38,7 @@ class LaneCache:
     """
     The cached lanes, and `live_devices`: those that may have live commands.
 
-    Both are current only while this process `is_listening` to the other servers.
+    Both are trusted only while this process `is_listening` to the other servers.
     `clock_jumps` counts jumps of the wall clock.
     """
 
@@ -51,12 +51,12 @@ class LaneCache:
     _being_read: set[int] = attrs.field(factory=set, init=False)
 
     def get(self, device_id: int) -> Lane | None:
-        """Return the lane as it was when it was last changed or read."""
+        """Return the lane as it was last changed or read here."""
         cached = self._lanes.get(device_id)
         return None if cached is None else cached.lane
 
     def is_idle(self, device_id: int, now: int, grace: int) -> bool:
-        """Tell whether there is certainly nothing for the device to do."""
+        """Tell whether the device certainly has nothing to do."""
         if not self.is_listening():
             return False
         if device_id not in self.live_devices:
@@ -68,7 +68,7 @@ class LaneCache:
 
     def start_read(self, device_ids: Iterable[int]) -> dict[int, CachedLane]:
         """
-        Return the cached ones of these lanes, which are about to be read.
+        Return those of these lanes that are cached; the caller reads the others now.
 
         A notice that arrives from now on is newer than what is read.
         """
@@ -87,7 +87,7 @@ class LaneCache:
             self.invalidate(list(self._lanes))
 
     def restore_transient_state(self, lane: Lane) -> None:
-        """Add to a lane that was read the state that only memory has."""
+        """Copy the state that is only in memory into a lane that was read."""
         cached = self.get(lane.device_id)
         if cached is not None and cached is not lane:
             for in_flight in lane.in_flights:
@@ -97,7 +97,7 @@ class LaneCache:
         self, lane: Lane, version: int | None, changed_commands: Mapping[int, Command]
     ) -> None:
         """
-        Cache a lane as the database has it now, after these *changed_commands*.
+        Cache a lane as it was committed, with these *changed_commands*.
         """
         cached = self._lanes.get(lane.device_id)
         if cached is not None and cached.lane is not lane:
@@ -153,7 +153,7 @@ def _update_held_in_flight(
 
 
 def _merge_in_flight(old: InFlight | None, new: InFlight) -> InFlight:
-    """Return *old*, updated, if there is one: callers hold that object."""
+    """Return *old*, updated in place if there is one: callers hold that object."""
     if old is None:
         return new
     old.command, old.delivery = new.command, new.delivery

@@ -1,4 +1,4 @@
-"""Reads the lanes that other servers changed; of long ones only the changes."""
+"""Reads the lanes that other servers changed; of long ones only what changed."""
 
 from collections.abc import Mapping, Sequence
 
@@ -15,7 +15,7 @@ _SELECT_LIVE = (
     f" WHERE {IS_LIVE}"
     " AND device_id = ANY(CAST(? AS BIGINT[]))"
 )
-#: With more changes, lanes are read whole: a statement has at most 65535 values.
+#: With more changes than this, whole lanes are read: a statement takes 65535 values.
 _MAX_PARTIAL_RELOAD = 4096
 
 
@@ -63,7 +63,7 @@ def _load_changes(
     connection: Connection, stale: Sequence[tuple[Lane, set[int] | None]], now: int
 ) -> LanesByDevice:
     """
-    Read the changed commands of *stale* lanes; None: find out which those are.
+    Read the changed commands of *stale* lanes; None: compare to find them.
     """
     differences = _find_differences(
         connection, [lane for lane, changed in stale if changed is None]
@@ -108,7 +108,7 @@ def _differing_ids(lane: Lane, live_rows: set[tuple[int, ...]]) -> set[int]:
 
 
 def _always_reloaded(lane: Lane) -> set[int]:
-    """Return the command in flight, and those with an operation or a service."""
+    """Return the commands in flight and those with an operation or a service."""
     command_ids = {
         each.id
         for each in lane.waiting

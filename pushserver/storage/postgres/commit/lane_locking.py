@@ -1,4 +1,4 @@
-"""Starts a round: locks its devices, and reads the time, interests and lane rows."""
+"""Starts a round: locks its devices; reads the time, event interest and lane rows."""
 
 from collections.abc import Sequence
 
@@ -51,8 +51,7 @@ def start_round(
     """
     Begin, lock the devices and read, all in one round trip.
 
-    *interest* is that of this server. The ids must be sorted, so that no two rounds
-    deadlock.
+    *interest* is this server's. The ids must be sorted, so that no two rounds deadlock.
     """
     event_types = {scope_id: set(types) for scope_id, types in interest.items()}
     lane_rows: dict[int, LaneRow] = {}

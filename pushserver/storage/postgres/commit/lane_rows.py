@@ -1,4 +1,4 @@
-"""Rows of the table `lane`, which spare rounds most reading of commands.
+"""Rows of the table `lane`, by which rounds read fewer commands.
 
 A cached lane with the current version is valid. Empty lanes are not read; of long ones
 only the commands in the changelog.
@@ -12,13 +12,13 @@ import attrs
 from pushserver.model.changes import Changes
 from pushserver.model.lane import Lane
 
-#: A shorter lane has no changelog: it is read whole.
+#: A shorter lane has no changelog, and is read whole.
 LONG_LANE = 16
-#: Maximum length of a changelog: several fit into a page of the database.
+#: The most characters of a changelog: several fit into a page of the database.
 _MAX_CHANGELOG_LENGTH = 2000
-# Deadlines are moved without locks on the devices, and give all lanes a new version. If
-# that happened since the versions were read, the version written is negative: no cached
-# lane has it.
+# A jump of the clock moves deadlines without locking the devices, and gives every lane
+# a new version. If that happened since the versions were read, the version written is
+# negative, which no cached lane has.
 _UPSERT_LANES = (
     "INSERT INTO lane (device_id, version, live_count, blocked_until, changelog)"
     " VALUES {} ON CONFLICT (device_id) DO UPDATE"
@@ -33,11 +33,10 @@ _UPSERT_LANES = (
 @attrs.frozen
 class LaneRow:
     """
-    `live_count` commands wait or fly; `blocked_until` is until when an endpoint is held
-    back.
+    How many commands are live, and until when an endpoint is blocked; None: unknown.
 
-    None: nobody knows. `changelog` says which commands were changed since each of the
-    last versions: "version,command,… version,command,…".
+    `changelog` has the commands that each of the last versions changed, as
+    "version,command,… version,command,…".
     """
 
     version: int
@@ -74,7 +73,7 @@ def updated_lane_rows(
     """
     Return the new rows of the lanes in *changes*, by device.
 
-    *previous_rows* are their rows until now. The rows of *failed* ones say nothing.
+    *previous_rows* are their rows until now. The rows of *failed* ones are unknown.
     """
     changed_ids = _changed_command_ids(changes)
     rows = []
@@ -92,7 +91,7 @@ def updated_lane_rows(
 
 
 def _blocked_until(lane: Lane, previous: LaneRow | None) -> int:
-    """Return until when an endpoint is blocked, also by a clock behind ours."""
+    """Return until when an endpoint is blocked, even by a clock that is behind ours."""
     until = [until for _, until in lane.blocked_endpoints.values()]
     previous_until = None if previous is None else previous.blocked_until
     return max((*until, previous_until or 0))
@@ -106,7 +105,7 @@ def _changelog(
         return ""
     entry = ",".join(map(str, (previous.version, *command_ids)))
     changelog = f"{previous.changelog} {entry}".lstrip()
-    # The oldest entries go, also the one that would be cut.
+    # Drop the oldest entries, and the one that would be cut in two.
     return (
         changelog
         if len(changelog) <= _MAX_CHANGELOG_LENGTH
@@ -115,7 +114,7 @@ def _changelog(
 
 
 def _changed_command_ids(changes: Changes) -> dict[int, set[int]]:
-    """Return the commands that are written, by device."""
+    """Return the ids of the commands that are written, by device."""
     commands = (*changes.new_commands, *changes.changed_commands.values())
     ids = [(command.device_id, command.id) for command in commands]
     ids += [

@@ -1,4 +1,4 @@
-"""Queue statuses as the database has them, for commands that other servers took."""
+"""Queue statuses read from the database: other servers' commands count, too."""
 
 from collections.abc import Collection, Mapping
 from itertools import islice
@@ -11,9 +11,9 @@ from pushserver.storage.sql.conditions import IS_IN_FLIGHT, IS_LIVE, IS_WAITING
 from pushserver.storage.sql.connection import SqlConnection
 from pushserver.storage.table import Column, Table
 
-#: Devices in one statement.
+#: The most devices in one statement.
 _BATCH_SIZE = 1000
-# Served by the partial index of live commands.
+# Uses the partial index of live commands.
 _FROM_LIVE_COMMANDS = (
     f" FROM command WHERE {IS_LIVE}"
     " AND device_id = ANY(CAST(?1 AS BIGINT[]))"
@@ -37,7 +37,7 @@ _IN_FLIGHT = (
 def queue_statuses(
     connection: SqlConnection, device_ids: Collection[int], scope_id: int | None
 ) -> Mapping[int, QueueStatus]:
-    """Return the queues of these devices in the scope, or in all if it is None."""
+    """Return the queue statuses of these devices in the scope; None: in every scope."""
     statuses: dict[int, QueueStatus] = {}
     remaining = iter(device_ids)
     while batch := tuple(islice(remaining, _BATCH_SIZE)):

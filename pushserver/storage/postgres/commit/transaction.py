@@ -11,7 +11,7 @@ from pushserver.storage.postgres.connection.connection import Connection
 def write_with_retry(
     connection: Connection, write_changes: Callable[[Connection], None] | None
 ) -> None:
-    """Write; again, if another server locked the same rows in another order."""
+    """Write the changes; retry after a deadlock with another server."""
     for may_retry in (True, True, False):
         try:
             connection.execute_all("BEGIN")
@@ -30,10 +30,10 @@ def write_and_commit(
     lane_rows_sql: str = "",
 ) -> None:
     """
-    Write, *lane_rows_sql* versions, and commit: that gives the devices back, too.
+    Write the changes, then *lane_rows_sql*, and commit, which unlocks the devices.
 
     Raises:
-        Unavailable: they were lost meanwhile, with the connection.
+        Unavailable: the connection was lost, and with it the locks.
     """
     if not connection.in_transaction:
         raise Unavailable("The connection was lost.")

@@ -1,1 +1,1 @@
-"""Connections to PostgreSQL, each on a thread of its own, and what they look after."""
+"""Connections to PostgreSQL, each on its own thread: timeouts, clock, schema."""

@@ -1,4 +1,4 @@
-"""The database's time: one clock for all servers, by which ids are made."""
+"""The database's time: the clock of all servers, from which ids are made."""
 
 import time
 
@@ -7,7 +7,7 @@ import attrs
 from pushserver.clock import SECOND, Clock, SystemClock
 from pushserver.storage.postgres.connection.connection import Connection
 
-#: A measurement counts for at least this long; the machines' clocks drift apart.
+#: A measurement is valid for at least this long; the clocks drift apart.
 _MEASUREMENT_WINDOW = 60 * SECOND
 #: The database's time in SQL, in microseconds UTC.
 DATABASE_NOW_SQL = "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)"
@@ -16,11 +16,11 @@ DATABASE_NOW_SQL = "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGI
 @attrs.define(eq=False)
 class DatabaseClock:
     """
-    Estimates the database's time; never ahead of it.
+    Estimates the database's time, and is never ahead of it.
 
-    The offset of the database's clock to the monotonic one is measured when an answer
-    arrives, so it is at most the true one; the largest measurement counts. If another
-    clock than the machine's is handed in, that one is used instead.
+    The offset of the database's clock to the monotonic clock is measured when an answer
+    arrives, so it is at most the true one; the largest measurement counts. A clock that
+    is not the machine's (in tests) is used as it is.
     """
 
     clock: Clock
@@ -45,7 +45,7 @@ class DatabaseClock:
         )
 
     def measure_offset(self, connection: Connection) -> int:
-        """Ask the database for its time; return its offset to the monotonic clock."""
+        """Ask the database for its time; return the offset to the monotonic clock."""
         (database_now,) = connection.execute(
             f"SELECT {DATABASE_NOW_SQL}"
         ).fetchone() or (0,)

@@ -22,7 +22,7 @@ from pushserver.storage.sql.connection import PostgresDialect
 P = ParamSpec("P")
 T = TypeVar("T")
 
-#: Seconds without an answer after which the network counts as down.
+#: Seconds without an answer after which the network is considered down.
 _NETWORK_TIMEOUT = 5
 _CONNECT_OPTIONS: dict[str, Any] = {
     "connect_timeout": 3,
@@ -32,9 +32,9 @@ _CONNECT_OPTIONS: dict[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": _NETWORK_TIMEOUT * 1000,
 }
-# A server that vanishes must not keep its locks. Whoever waits for one gives up sooner:
-# otherwise it might get the lock after it has vanished itself. A commit is durable
-# even if the database's default says otherwise.
+# A server that vanishes must not keep its locks. Waiting for a lock ends sooner: else a
+# server might get the lock after it has vanished itself. A commit is durable, whatever
+# the database's default is.
 _SESSION_SETTINGS = (
     "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 1;"
     " SET tcp_keepalives_count = 3; SET tcp_user_timeout = 5000;"
@@ -48,8 +48,8 @@ _SESSION_SETTINGS = (
 #: Seconds that sending a large value may take.
 _LARGE_VALUE_TIMEOUT = 20.0
 _EXTEND_IDLE_TIMEOUT = "SET LOCAL idle_in_transaction_session_timeout = '20s'"
-# The database may not know that a connection was lost, and keep its locks. Its process
-# id may belong to another connection by now.
+# The database may not know that the connection was lost, and keep its locks. Meanwhile
+# the process id may belong to another connection.
 _TERMINATE_BACKEND = (
     "; SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = {pid}"
     " AND datname = current_database() AND usename = current_user"
@@ -57,7 +57,7 @@ _TERMINATE_BACKEND = (
     " AND backend_start < clock_timestamp() - INTERVAL '{silence} seconds'"
 )
 _FORCE_CUSTOM_PLANS = "; SET plan_cache_mode = force_custom_plan"
-#: The `application_name` of connections, by their use; the last is no server's.
+#: The `application_name` of connections, by their use; the last is not a server's.
 READER_APPLICATION, WRITER_APPLICATION = "pushserver", "pushserver writer"
 MIGRATOR = "migration of pushserver"
 #: Seconds that they wait for a lock; only writers lock devices.
@@ -69,9 +69,9 @@ class Connection(PostgresDialect):
     """
     One connection. Parameters are sent untyped; PostgreSQL infers their types.
 
-    So a statement is planned once, whichever of its values are NULL. There is no
-    pipelining (psycopg's `executemany`): if the server vanished in the middle of a
-    pipeline, the database would never notice, and keep its locks forever.
+    So a statement is planned once, whichever of its values are NULL. Nothing is
+    pipelined (as by psycopg's `executemany`): if the server vanished in the middle of a
+    pipeline, the database would not notice, and would keep its locks.
 
     `pid` is the backend's process id. `query_sent_at` is when the unanswered query was
     sent, `last_answer_at` when the last answer came, by the monotonic clock.
@@ -133,7 +133,7 @@ class Connection(PostgresDialect):
     def execute_arrays(
         self, sql: str, *tables: Sequence[Sequence[Any]]
     ) -> psycopg.Cursor[Any]:
-        """Execute a statement over *tables*; one plan does for any number of rows."""
+        """Execute a statement over *tables*; one plan serves any number of rows."""
         columns = (
             column for table_rows in tables for column in zip(*table_rows, strict=True)
         )
@@ -159,7 +159,7 @@ class Connection(PostgresDialect):
         """
         Allow more time for sending large values, until the commit.
 
-        A server that is still sending a statement counts as idle in transaction.
+        To the database, a server that is still sending is idle in transaction.
         """
         self.execute_all(_EXTEND_IDLE_TIMEOUT)
         self._extra_time = _LARGE_VALUE_TIMEOUT
@@ -176,7 +176,7 @@ class Connection(PostgresDialect):
 
     @property
     def is_open(self) -> bool:
-        """Tell whether it can be used, as far as this side knows."""
+        """Tell whether the connection is open, as far as the client knows."""
         return not (self._is_aborted or self.raw.closed)
 
     @property
@@ -199,7 +199,7 @@ class Connection(PostgresDialect):
         self.raw.close()
 
     def abort(self) -> None:
-        """Make whatever waits for the network fail at once; from another thread."""
+        """Make calls that wait for the network fail at once; from any thread."""
         self._is_aborted = True
         if self.raw.closed:
             return
@@ -209,16 +209,16 @@ class Connection(PostgresDialect):
 
 def _check_url(url: str) -> None:
     """
-    Check that *url* is valid: psycopg's own error might show the password.
+    Check *url* here, because psycopg's own error might show the password.
 
     Raises:
-        Misconfigured: it is not.
+        Misconfigured: it is not valid.
     """
     try:
         host = str(conninfo_to_dict(url).get("host", ""))
     except psycopg.ProgrammingError:
         host = "@@"
-    # The name of a socket may start with an @.
+    # The name of a Unix socket may start with an @.
     if "@" in host[1:]:
         raise Misconfigured(
             "DATABASE cannot be read: in its user and password, write @, :, /, % and"
@@ -234,26 +234,26 @@ def number_placeholders(sql: str) -> str:
 
 
 class _IntDumper(Dumper):
-    """Sends a number as digits of no type."""
+    """Sends an int as digits, without a type."""
 
     def dump(self, obj: int) -> bytes:
         return str(obj).encode()
 
 
 class _TextDumper(StrDumperUnknown):
-    """Sends text of no type, without NUL: PostgreSQL has none, a device may send it."""
+    """Sends text without a type, and without NUL, which PostgreSQL cannot store."""
 
     def dump(self, obj: str) -> Buffer | None:
         return super().dump(obj.replace("\x00", "\ufffd") if "\x00" in obj else obj)
 
 
 def array_literal(numbers: Collection[int]) -> str:
-    """Return numbers as PostgreSQL reads an array."""
+    """Return numbers as an array literal."""
     return f"{{{','.join(map(str, numbers))}}}"
 
 
 def _text_array_literal(values: Iterable[Any]) -> str:
-    """Return a literal of an array of texts."""
+    """Return texts as an array literal."""
     return "{" + ",".join(map(_array_element, values)) + "}"
 
 

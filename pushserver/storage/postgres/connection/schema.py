@@ -1,7 +1,7 @@
-"""The schema of the database: made once, however many servers start at the same time.
+"""Creates the schema once, however many servers start at the same time; migrates it.
 
-An older one is not touched by a server: others may be at work over it. It is migrated
-by `pushserver migrate`.
+A server does not migrate an older schema, because others may be working over it;
+`pushserver migrate` does.
 """
 
 from collections.abc import Sequence
@@ -21,11 +21,11 @@ from pushserver.storage.postgres.connection.connection import Connection
 from pushserver.storage.schema_file import SchemaSection, part_for, schema_sql
 from pushserver.storage.sql.scopes import add_first_scope
 
-#: The locks of devices are their ids, which are not negative.
+#: The locks of devices are their ids, which are never negative.
 _SCHEMA_LOCK = -1
 _LOCK = f"SELECT pg_advisory_xact_lock({_SCHEMA_LOCK})"
 _IS_THERE = "SELECT to_regclass('schema_version') IS NOT NULL"
-# The first schema has no second column; by JSON, one question does for every schema.
+# The first schema lacks the second column; through JSON, one query fits every schema.
 _VERSION = (
     "SELECT version, CAST(to_jsonb(schema_version) ->> 'oldest_server' AS BIGINT)"
     " FROM schema_version"
@@ -34,16 +34,16 @@ _SERVERS = (
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
     " AND application_name LIKE 'pushserver%' AND pid <> pg_backend_pid()"
 )
-#: Servers of older schemas do not look whether theirs is still the database's.
+#: Servers of older schemas do not check whether the database still has theirs.
 _FIRST_THAT_LOOKS = 2
 
 
 def install_schema(connection: Connection, now: int) -> None:
     """
-    Make the tables and the first scope in an empty database.
+    Create the tables and the first scope in an empty database.
 
     Raises:
-        Misconfigured: it has a schema over which this release must not work.
+        Misconfigured: this release must not work over its schema.
     """
     connection.execute("BEGIN")
     ensure_schema(connection, now)
@@ -51,7 +51,7 @@ def install_schema(connection: Connection, now: int) -> None:
 
 
 def ensure_schema(connection: Connection, now: int) -> None:
-    """Do so within the transaction that is open; others wait for its end."""
+    """Do the same within the open transaction; other servers wait for its end."""
     connection.execute(_LOCK)
     row = read_version(connection)
     if row is None:
@@ -66,20 +66,20 @@ def ensure_schema(connection: Connection, now: int) -> None:
 
 
 def read_version(connection: Connection) -> SchemaVersion | None:
-    """Return which schema the database has; None: it is empty."""
+    """Return the version of the schema; None: the database is empty."""
     if not (connection.execute(_IS_THERE).fetchone() or (False,))[0]:
         return None
     return current_version(connection)
 
 
 def current_version(connection: Connection) -> SchemaVersion | None:
-    """Return which schema the database has, of which something was there before."""
+    """Return the version of the schema in a database that is not empty."""
     row = connection.execute(_VERSION).fetchone()
     return None if row is None else SchemaVersion(row[0], row[1] or row[0])
 
 
 def count_servers(connection: Connection) -> int:
-    """Count the connections of servers that are at work over the database."""
+    """Count the connections of servers to the database."""
     return int((connection.execute(_SERVERS).fetchone() or (0,))[0])
 
 
@@ -87,10 +87,10 @@ def migrate_database(
     connection: Connection, migrations: Sequence[Migration] = MIGRATIONS
 ) -> Migrated:
     """
-    Do what the database lacks, in one transaction.
+    Run the migrations that the database lacks, in one transaction.
 
     Raises:
-        Misconfigured: it is a newer one, or servers would not notice.
+        Misconfigured: its schema is newer, or running servers would not notice.
     """
     connection.execute("BEGIN")
     connection.execute(_LOCK)
@@ -117,7 +117,7 @@ def _refuse_blind(connection: Connection, row: SchemaVersion) -> None:
 def script(
     steps: Sequence[Migration], migrations: Sequence[Migration] = MIGRATIONS
 ) -> str:
-    """Return the SQL that does these steps, the last ones of *migrations*."""
+    """Return the SQL of these steps, the last ones of *migrations*."""
     statements = _statements(steps, migrations)
     return "\n".join(("BEGIN;", f"{_LOCK};", statements, "COMMIT;"))
 

@@ -22,20 +22,20 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-#: Seconds until an unreachable database is tried again; calls fail at once meanwhile.
+#: Seconds until the next try to connect; until then, calls fail at once.
 _RECONNECT_DELAY = 0.5
-#: A connection that fails within so many seconds was stale.
+#: A call that fails within so many seconds found a stale connection.
 _STALE_CONNECTION_WINDOW = 1.0
-#: Seconds that an answer may take on the network.
+#: Seconds that an answer may spend on the network.
 _NETWORK_SLACK = 0.5
-#: A connection answered within so many seconds is kept when another times out.
+#: When one connection times out, those with an answer in so many seconds are kept.
 _LIVENESS_WINDOW = 1.0
 _DATABASE_DOWN = "The database is away."
 
 
 @attrs.define(eq=False)
 class Database:
-    """The database's URL, and whether it was reachable; shared by all threads."""
+    """The database's URL, and whether it is reachable; shared by all threads."""
 
     url: str = attrs.field(repr=False)
     retry_at: float = attrs.field(default=0.0, init=False)
@@ -47,7 +47,7 @@ class Database:
 
     def connect(self, application_name: str) -> Connection:
         """
-        Connect. While the database is down, one thread alone tries; others fail.
+        Connect. While the database is down, one thread at a time tries; others fail.
 
         Raises:
             Unavailable: the database is down.
@@ -74,7 +74,7 @@ class Database:
         return connection
 
     def mark_down(self) -> None:
-        """Abort all connections that had no answer just now."""
+        """Abort all connections without a recent answer."""
         self._is_down = True
         for thread in self.threads:
             thread.abort()
@@ -117,7 +117,7 @@ class ConnectionThread:
 
     async def run(self, work: Callable[[Connection], T]) -> T:
         """
-        Call *work* on the connection's thread, to its end even if cancelled.
+        Call *work* on the connection's thread; it runs to its end even if cancelled.
 
         Raises:
             Unavailable: the database refused, is down, or did not answer in time.
@@ -140,7 +140,7 @@ class ConnectionThread:
         return self._pending_calls == 0
 
     def _start_timeout(self, call: "asyncio.Future[Any]", silent_since: float) -> None:
-        """Check the connection when it has been silent for `timeout` seconds."""
+        """Check in `timeout` seconds whether the connection had an answer."""
         loop = asyncio.get_running_loop()
         elapsed = time.monotonic() - silent_since
         delay = self.timeout + _NETWORK_SLACK - elapsed
@@ -148,11 +148,11 @@ class ConnectionThread:
         call.add_done_callback(lambda future: _stop_timer(future, timer))
 
     def _check_timeout(self, call: "asyncio.Future[Any]", silent_since: float) -> None:
-        """Abort the connection, or go on watching if it had an answer meanwhile."""
+        """Abort the connection, or restart the timer if it had an answer meanwhile."""
         if call.done():
             return
         connection = self._connection
-        # Connecting has a timeout of its own.
+        # Connecting has its own timeout.
         is_open = connection is not None and connection.is_open
         last_answer_at = (
             connection.last_answer_at
@@ -174,7 +174,7 @@ class ConnectionThread:
         return sent_at is not None and time.monotonic() - sent_at > seconds
 
     def abort(self) -> None:
-        """Abort the connection, unless it had an answer just now."""
+        """Abort the connection, unless it had a recent answer."""
         connection = self._connection
         if (
             connection is not None
@@ -212,7 +212,7 @@ class ConnectionThread:
         return self._connection
 
     async def close(self) -> None:
-        """Finish the calls that were made, then close."""
+        """Finish the calls already made, then close."""
         if self._is_closed:
             return
         self._is_closed = True
@@ -228,7 +228,7 @@ class ConnectionThread:
 
 @attrs.define(eq=False)
 class Pool:
-    """Several threads for reads; each call takes an idle one."""
+    """Several threads that read; each call takes an idle one."""
 
     threads: Sequence[ConnectionThread]
     _idle: asyncio.LifoQueue[ConnectionThread] = attrs.field(init=False)
@@ -288,12 +288,12 @@ async def _run_with_retry(
 
 
 def _stop_timer(future: "asyncio.Future[Any]", timer: asyncio.TimerHandle) -> None:
-    """Cancel the timer, and retrieve an error that nobody waits for any more."""
+    """Cancel the timer, and retrieve the error that no caller waits for."""
     timer.cancel()
     if not future.cancelled():
         future.exception()
 
 
 def _first_line(error: Exception) -> str:
-    """Return the first line; the others may show values."""
+    """Return the first line of the error; the others may show values."""
     return str(error).partition("\n")[0]

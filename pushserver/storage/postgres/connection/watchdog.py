@@ -9,10 +9,10 @@ from pushserver.storage.postgres.connection.threads import ConnectionThread
 
 log = structlog.get_logger(__name__)
 
-#: Seconds without an answer after which a connection is suspected.
+#: Seconds without an answer after which a connection may be half-open.
 _STALLED_AFTER = 1.5
-# If a backend is not working on a query, it has answered it, or never got all of it.
-# An answer of a moment ago may still be on the network.
+# A backend that is not working on the query has answered it, or never received all of
+# it. A recent answer may still be on the network.
 _BUSY_PIDS = (
     "SELECT pid FROM pg_stat_activity WHERE pid = ANY(CAST(? AS INTEGER[])) AND"
     " (state = 'active' AND wait_event IS DISTINCT FROM 'ClientRead'"
