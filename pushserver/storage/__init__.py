@@ -1,1 +1,1 @@
-"""Keeping things: the promise (`base`) and the stores that keep it."""
+"""Storage: the interface of every store (`base`), and the stores."""

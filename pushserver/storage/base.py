@@ -2,7 +2,7 @@
 
 Conventions: `find…` may return None. Time is an argument: a store never asks the clock.
 Once a method returns, its write is on disk (`synchronous=FULL`) and survives a power
-failure; after `Unavailable` it may or may not be. Every write is atomic, also when its
+failure; after `Unavailable` it may or may not be. Every write is atomic, even if its
 caller is cancelled.
 """
 
@@ -51,7 +51,7 @@ class Store(
 
     @property
     def stream_interests(self) -> StreamInterestStore:
-        """The event types that streams want."""
+        """The event types to record for streams."""
 
     @property
     def retention(self) -> RetentionStore:
@@ -67,7 +67,7 @@ class Store(
 
     @property
     def is_leader(self) -> bool:
-        """Whether this server does the work that one server does for all."""
+        """Whether this server does the work that only one of them does."""
 
     @property
     def database_version(self) -> str:
@@ -84,14 +84,14 @@ class Store(
     @property
     def feed(self) -> ChangeFeed:
         """
-        What was committed here and, if others share the store, by other servers.
+        The changes committed here and by other servers over the same store.
 
-        A commit is published once it is on disk, before its callers hear of it.
+        A commit is published once it is on disk, before its callers return.
         """
 
     async def sync_notices(self) -> None:
         """
-        Return once the listeners know of every change committed before the call.
+        Return when subscribers know of every change committed before the call.
 
         Raises:
             Unavailable: the connection to the other servers is lost.
@@ -99,7 +99,7 @@ class Store(
 
     async def check_writable(self) -> None:
         """
-        Write something; every write that was requested before is done by then.
+        Write something; when it returns, all writes requested before are done.
 
         Raises:
             Unavailable: the store cannot be written.
@@ -109,4 +109,4 @@ class Store(
         """Delete idempotency keys used before *before*; return how many."""
 
     async def close(self) -> None:
-        """Write what waits for its commit, then close."""
+        """Commit the waiting writes, then close."""

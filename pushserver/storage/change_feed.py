@@ -1,4 +1,4 @@
-"""One feed of changes, committed here or on other servers, and who is told of which."""
+"""The feed of changes committed here and on other servers, and its subscribers."""
 
 import enum
 from collections.abc import Callable
@@ -13,7 +13,7 @@ Subscriber = Callable[[ChangeNotice], None]
 
 
 class ChangeKind(enum.Enum):
-    """What a subscriber wants to hear of: the field of the notice that tells it."""
+    """A kind of change to subscribe to: the name of its field in the notice."""
 
     WAITING = "waiting"
     OVER = "over"
@@ -29,21 +29,21 @@ class ChangeKind(enum.Enum):
 
 
 class ChangeFeed:
-    """Hands each notice to those who subscribed to a kind of change that is in it."""
+    """Passes each notice to the subscribers of the kinds of change in it."""
 
     def __init__(self) -> None:
         self._subscribers: dict[str, list[Subscriber]] = {}
 
     def subscribe(self, kind: ChangeKind, subscriber: Subscriber) -> None:
         """
-        Call *subscriber* with every notice that has something of *kind*, or everything.
+        Call *subscriber* with every notice of this *kind*, or of everything.
 
-        What it raises is logged: the commit is made already, and others want to know.
+        What it raises is logged: the commit is done, and others must be notified.
         """
         self._subscribers.setdefault(kind.value, []).append(subscriber)
 
     def publish(self, notice: ChangeNotice) -> None:
-        """Call everybody whom *notice* concerns, and nobody else."""
+        """Call the subscribers of the kinds in *notice*."""
         for kind, subscribers in self._subscribers.items():
             if getattr(notice, kind) or notice.everything:
                 for subscriber in subscribers:

@@ -23,11 +23,11 @@ T = TypeVar("T")
 @attrs.frozen
 class Lookup:
     """
-    What to read from the store before a decision is taken.
+    What to read from the store before a decision runs.
 
     `idempotency_key`: how the key was used. `delivery_uuid`: the newest delivery to the
-    device with this uuid. `last_given_up`: if there is none, the last delivery that was
-    given up. `operation_id`: this operation. `services`: every service of the device.
+    device with this uuid. `last_given_up`: if there is none, the last delivery given
+    up. `operation_id`: this operation. `services`: every service of the device.
     """
 
     idempotency_key: IdempotencyKey | None = None
@@ -40,7 +40,7 @@ class Lookup:
 @attrs.frozen
 class PriorDelivery:
     """
-    An earlier delivery and its command, with the operation and service that follow it.
+    An earlier delivery, its command, and the operation and service of that.
 
     `later_answered`: a later delivery without uuid to the same device was answered.
     """
@@ -73,14 +73,14 @@ NO_DEVICE = -1
 Decision = Callable[[Lane, Changes, PriorState], T]
 
 
-#: Called as soon as a decision is committed or failed, even if its caller is gone: with
-#: its value (None on failure), and whether the caller still waits.
+#: Called once a decision was committed or has failed, even if its caller is gone, with
+#: its value (None on failure) and whether the caller still waits.
 CompletionCallback = Callable[[T | None, bool], None]
 
 
 class CommandStore(Protocol):
     """
-    Commands, changed by decisions.
+    Commands, which decisions change.
 
     Decisions on one device run one after the other; those that wait at the same time
     share a commit.
@@ -99,17 +99,17 @@ class CommandStore(Protocol):
         An exception from *decide* is raised here, and nothing changes.
 
         Raises:
-            Unavailable: the store is away; the lane is as it was.
+            Unavailable: the store is away; the lane is unchanged.
         """
 
     def is_idle(self, device_id: int, now: int, grace: int) -> bool:
-        """Tell from memory whether a poll would certainly be answered empty."""
+        """Tell from memory whether a poll would certainly get no command."""
 
     def cached_lane(self, device_id: int) -> Lane | None:
         """
         Return the lane as this process has it in memory.
 
-        Where other servers write, too, it may be out of date, or missing.
+        If other servers write, too, it may be out of date or missing.
         """
 
     async def queue_statuses(
@@ -138,9 +138,9 @@ class CommandStore(Protocol):
 
     async def overdue_devices(self, now: int) -> Sequence[int]:
         """
-        Return devices whose lanes have a deadline that has passed.
+        Return devices with a deadline that has passed.
 
-        A device may be returned again until a decision has dealt with it.
+        A device may be returned again until a decision has handled it.
 
         Raises:
             Unavailable: the store is away.

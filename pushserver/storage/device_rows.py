@@ -1,4 +1,4 @@
-"""Devices, what was seen of them, and their unknown requests as rows."""
+"""Devices, when they were last seen, and their unknown requests as rows."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from pushserver.storage.table import (
 
 
 def _make_device(*, device_id: int, external_id: str | None, **fields: Any) -> Device:
-    """Make a device; before schema 3 only its int64 was stored, which was its id."""
+    """Make a device; before schema 3 its id was stored only as an int64."""
     return Device(
         device_id=device_id, external_id=external_id or str(device_id), **fields
     )
@@ -36,7 +36,7 @@ DEVICES = Table(
         "scope_id, protocol, external_id",
     ],
 )
-#: What each poll changes; read as a dict of fields of `Device`.
+#: The columns that each poll changes; read as a dict of fields of `Device`.
 DEVICES_SEEN: Table[dict[str, Any]] = Table(
     "device_seen",
     dict,

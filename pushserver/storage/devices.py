@@ -1,4 +1,4 @@
-"""Devices, and what was seen of them."""
+"""Devices, and when they were last seen."""
 
 from collections.abc import Collection, Sequence
 from typing import Protocol
@@ -20,14 +20,14 @@ class DeviceStore(Protocol):
     """The fleet."""
 
     async def all_devices(self) -> Sequence[Device]:
-        """Return every device, with what was last seen of it."""
+        """Return every device, with when it was last seen."""
 
     async def devices(self, device_ids: Collection[int]) -> Sequence[Device]:
         """Return those of these devices that exist."""
 
     async def save_devices(self, devices: Sequence[Device]) -> None:
         """
-        Write the settings of these devices, of all or of none.
+        Write the settings of all these devices, or of none.
 
         Raises:
             Conflict: another scope has adopted one of them.
@@ -49,7 +49,7 @@ class DeviceStore(Protocol):
         *,
         keep: int,
     ) -> None:
-        """Write what was seen; keep each device's newest *keep* unknown requests."""
+        """Write when devices were seen; keep their newest *keep* unknown requests."""
 
     async def unknown_requests(self, device_id: int) -> Sequence[UnknownRequest]:
         """Return the device's last unknown requests, oldest first."""

@@ -38,7 +38,7 @@ class CommandHistory(Protocol):
     Commands and results of one scope. Reads never wait for a writer.
 
     Lists read no more rows than they return, except with combined filters, and with
-    `created_before`, which reads those of one day besides. A page ends early when its
+    `created_before`, which also reads those of one day. A page ends early when its
     bodies exceed some megabytes.
     """
 

@@ -1,4 +1,4 @@
-"""Bringing a database to this release's schema: the promise of every store."""
+"""Migrates a database to this release's schema: the interface of every migrator."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from pushserver.storage.migrations import Migration
 
 @attrs.frozen
 class Plan:
-    """What a database of schema `old` lacks, and the SQL that does it; None: empty."""
+    """The steps from schema `old` (None: empty) to this release's, and their SQL."""
 
     old: int | None
     steps: Sequence[Migration] = ()
@@ -20,7 +20,7 @@ class Plan:
 
 @attrs.frozen
 class Migrated:
-    """What was done, and where the copy is that was made of a file before."""
+    """The steps that were run, and the path of the copy made of a file before."""
 
     old: int | None
     steps: Sequence[Migration] = ()
@@ -28,11 +28,11 @@ class Migrated:
 
 
 class Migrator(Protocol):
-    """Migrates one database, over which no store is open here."""
+    """Migrates one database that is not open as a store in this process."""
 
     def plan(self) -> Plan:
         """
-        Return what is to be done; change nothing.
+        Return the steps to run, without running them.
 
         Raises:
             Misconfigured: the database cannot be read, or only newer releases can.
@@ -40,8 +40,8 @@ class Migrator(Protocol):
 
     def migrate(self, now: int) -> Migrated:
         """
-        Do it, all of it or nothing; an empty database stays empty.
+        Run the steps in one transaction; leave an empty database alone.
 
         Raises:
-            Misconfigured: it cannot be done, or the database cannot be read.
+            Misconfigured: a step failed, or the database cannot be read.
         """

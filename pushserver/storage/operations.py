@@ -15,7 +15,7 @@ class SortField(enum.StrEnum):
     """
     What a page is sorted by: then operations by id, notifications by time and id.
 
-    NULL comes first. An operation that waits counts as STARTED when it was created.
+    NULL comes first. A waiting operation is sorted as if it started when created.
     """
 
     ID = "id"
@@ -36,7 +36,7 @@ class SortField(enum.StrEnum):
 
 @attrs.frozen(kw_only=True)
 class PageRequest:
-    """A part of a sorted list."""
+    """A page of a sorted list."""
 
     offset: int = 0
     limit: int = 50
@@ -52,12 +52,12 @@ class OperationFilter:
     task_id: int | None = None
     status: OperationStatus | None = None
     resource: str | None = None
-    exclude_retried: bool = False  # only those that no other has replaced
+    exclude_retried: bool = False  # only those that no retry replaced
 
 
 @attrs.frozen
 class StepRecord:
-    """A step, and the command that was made of it."""
+    """A step, and its command."""
 
     step: Step
     command_id: int | None = None
@@ -66,7 +66,7 @@ class StepRecord:
 
 @attrs.frozen
 class DueStep:
-    """A step of which a command can be made now."""
+    """A step whose command can be enqueued now."""
 
     operation_id: int
     device_id: int
@@ -126,7 +126,7 @@ class OperationStore(Protocol):
     async def notifications_page(
         self, scope_id: int, operation_id: int, resource: str | None, page: PageRequest
     ) -> Sequence[Notification]:
-        """List a page of sorted notifications; a late page costs little more."""
+        """List a page of sorted notifications; later pages cost little more."""
 
     async def count_notifications(
         self, scope_id: int, operation_id: int, resource: str | None
@@ -136,4 +136,4 @@ class OperationStore(Protocol):
     async def delete_notifications(
         self, scope_id: int, operation_id: int, ids: Sequence[int] | None, *, limit: int
     ) -> int:
-        """Delete those with *ids*, or any if None, at most *limit*; return how many."""
+        """Delete those with *ids*, None: any, at most *limit*; return how many."""

@@ -17,7 +17,7 @@ class RetentionStore(Protocol):
     """Deletion of old rows."""
 
     async def count_older(self, cutoff: PurgeCutoff) -> int:
-        """Count old rows, also of what has not ended."""
+        """Count old rows, also of commands and operations that have not ended."""
 
     async def purge(self, cutoff: PurgeCutoff, *, limit: int) -> int:
         """

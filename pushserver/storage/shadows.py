@@ -10,7 +10,7 @@ from pushserver.model.shadow import Service
 
 @attrs.frozen
 class DueService:
-    """A service whose desired and reported values are to be compared again."""
+    """A service whose desired and reported values must be compared again."""
 
     device_id: int
     service_id: str
@@ -27,7 +27,7 @@ class ShadowStore(Protocol):
         """Return every service of a device, by name."""
 
     async def due_services(self, *, limit: int) -> Sequence[DueService]:
-        """Return services that are to be compared again."""
+        """Return services that must be compared again."""
 
     async def retryable_services(
         self, *, now: int, hold: int, limit: int
@@ -35,5 +35,5 @@ class ShadowStore(Protocol):
         """
         Return services whose write expired and whose devices are online again.
 
-        `Device.is_online` says what that means; *hold* is the server's own.
+        For `Device.is_online`; *hold* is the server's default.
         """

@@ -22,7 +22,7 @@ from pushserver.storage.table import (
     json_codec,
 )
 
-#: Stands for no device: unlike NULL, it is equal to itself.
+#: Stored for no device, because unlike NULL it equals itself.
 NO_DEVICE = -1
 
 EVENTS = Table(

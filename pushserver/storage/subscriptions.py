@@ -24,7 +24,7 @@ class Lag:
 
 @attrs.frozen
 class StreamInterest:
-    """A type of events of a scope that is recorded for streams, from when to when."""
+    """An event type that is recorded for streams of a scope, from when to when."""
 
     scope_id: int
     type: EventType
@@ -33,13 +33,13 @@ class StreamInterest:
 
 
 class StreamInterestStore(Protocol):
-    """The event types that streams want, kept over restarts."""
+    """The event types to record for streams, kept over restarts."""
 
     async def all_interests(self) -> Sequence[StreamInterest]:
         """Return every interest."""
 
     async def save_interests(self, interests: Collection[StreamInterest]) -> None:
-        """Add interests; one that exists and has not expired is prolonged."""
+        """Add interests; prolong those that exist and have not expired."""
 
     async def delete_expired(self, *, now: int) -> None:
         """Delete expired interests."""
@@ -109,7 +109,7 @@ class SubscriptionStore(Protocol):
         """
 
     async def requeue_delivery(self, delivery: WebhookDelivery) -> None:
-        """Write one delivery that is to be sent again."""
+        """Write one delivery that will be sent again."""
 
     async def find_delivery(
         self, subscription_id: int, event_id: int

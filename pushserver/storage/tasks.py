@@ -1,4 +1,4 @@
-"""Tasks; the part of each device is an operation."""
+"""Tasks; each device of a task has an operation."""
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
@@ -13,7 +13,7 @@ from pushserver.storage.operations import DueStep
 
 
 class TaskStore(Protocol):
-    """Tasks, and which of their operations can go on."""
+    """Tasks, and which of their operations can start."""
 
     def lock(self) -> AbstractAsyncContextManager[None]:
         """Return the lock that lets one caller, on one server, advance tasks."""
@@ -39,10 +39,10 @@ class TaskStore(Protocol):
         self, before: Task, after: Task, *, key_use: IdempotencyRecord | None = None
     ) -> bool:
         """
-        Compare and set: write the state *after* if the task is still as *before*.
+        Compare and set: write the state *after* if the task still equals *before*.
 
-        Store *key_use* along with it; if that key is in use by then, the task stays as
-        it is. Return whether the task was written.
+        Store *key_use* with it; if that key is in use by then, the task is not written.
+        Return whether it was.
         """
 
     async def shift_task_deadlines(self, jump: int, *, now: int) -> None:
@@ -79,7 +79,7 @@ class TaskStore(Protocol):
         """
         Return the first steps of operations whose devices are online.
 
-        `Device.is_online` says what that means; *hold* is the server's own.
+        For `Device.is_online`; *hold* is the server's default.
         """
 
     async def unreachable_operations(

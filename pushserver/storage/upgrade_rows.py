@@ -15,7 +15,7 @@ def _progress(id: int, **fields: Any) -> Mapping[str, Any]:  # noqa: A002, ARG00
     return fields
 
 
-#: Written of an `UpgradeRecord`, read as an `Upgrade`.
+#: Written from an `UpgradeRecord`, read as an `Upgrade`.
 UPGRADES = Table(
     "upgrade",
     _upgrade,
@@ -30,7 +30,7 @@ UPGRADES = Table(
         Column("apply_timeout", "upgrade.apply_timeout"),
     ],
 )
-#: Written of an operation with a `device_upgrade`, read as a dict of its fields.
+#: Written from an operation with a `device_upgrade`, read as a dict of its fields.
 DEVICE_UPGRADES = Table(
     "device_upgrade",
     _progress,

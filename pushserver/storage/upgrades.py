@@ -1,4 +1,4 @@
-"""Upgrades: tasks with terms of their own."""
+"""Upgrades: tasks with rules of their own, such as the version to reach."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -12,7 +12,7 @@ from pushserver.model.upgrade import DeviceUpgradeResult, DeviceUpgradeState, Up
 
 @attrs.frozen
 class UpgradeRecord:
-    """A task, and the terms that make it an upgrade."""
+    """A task, and the fields that make it an upgrade."""
 
     task: Task
     upgrade: Upgrade

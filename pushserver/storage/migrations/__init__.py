@@ -1,13 +1,13 @@
 """The numbered steps from each schema to the next, read from the files in this folder.
 
-A step is written for every store; `part_for` says what its sections mean. Its header
-says what servers of the schema before it do when it is applied while they run:
+A step is written for every store; `part_for` reads its sections. Its header says what
+servers of the schema before it do when it is applied while they run:
 
     -- running servers: stop
     -- running servers: keep working
 
-The database keeps that, as the oldest schema whose servers may work over it: a server
-that has not got the newer file reads there whether it may go on.
+The database records it as the oldest schema whose servers may work over it: so a server
+without the newer file learns whether it may go on.
 """
 
 import re
@@ -34,7 +34,7 @@ class Migration:
 
     @property
     def servers(self) -> str:
-        """What running servers do, as the header says it."""
+        """What the header says that running servers do."""
         return "stop" if self.stops_servers else "keep working"
 
 
@@ -77,7 +77,7 @@ def _migration(file: Traversable) -> Migration:
 
 
 MIGRATIONS = read_migrations(files(__name__))
-#: What this release makes, and works over.
+#: The schema that this release creates and works over.
 SCHEMA_VERSION = MIGRATIONS[-1].number
 
 
@@ -90,7 +90,7 @@ def newest(migrations: Sequence[Migration]) -> SchemaVersion:
 def missing(
     found: SchemaVersion, migrations: Sequence[Migration]
 ) -> Sequence[Migration]:
-    """Return what a database lacks."""
+    """Return the steps that a database lacks."""
     return [each for each in migrations if each.number > found.number]
 
 

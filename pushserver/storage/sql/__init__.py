@@ -1,1 +1,1 @@
-"""The statements of every store, in SQL that SQLite and PostgreSQL understand alike."""
+"""The statements of every store, in SQL that both SQLite and PostgreSQL understand."""

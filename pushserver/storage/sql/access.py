@@ -1,4 +1,4 @@
-"""The connections that the parts of a store share."""
+"""The connections that all parts of a store share."""
 
 from collections.abc import Awaitable, Callable
 
@@ -13,7 +13,7 @@ class SqlAccess:
     """
     Single commands are read on `hot_reader`, lists on `list_reader`.
 
-    Workers have a third connection, so that no long list delays a door or a step.
+    Workers use a third connection, so that no long list delays a door or a step.
     """
 
     hot_reader: SqlReader

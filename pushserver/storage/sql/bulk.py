@@ -1,4 +1,4 @@
-"""Statements over many rows, in the form that suits each database best."""
+"""Statements over many rows, in the fastest form for each database."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import lru_cache
@@ -12,8 +12,8 @@ from pushserver.storage.schema_file import column_types
 from pushserver.storage.sql.connection import PostgresDialect, SqlConnection
 from pushserver.storage.table import Column, Row, RowWriter, Table
 
-#: A value with more bytes or characters than this is not put into an array: that would
-#: copy it several times while a transaction is open.
+#: Values with more bytes or characters than this are not put into arrays, which would
+#: copy them several times while a transaction is open.
 _MAX_ARRAY_VALUE = 16_384
 
 
@@ -23,8 +23,8 @@ class BulkStatement:
     One SQL statement over many rows: `{}` stands for them, `to_row` makes each.
 
     Python's SQLite module releases the GIL at each step, and getting it back from the
-    event loop costs more than the step. So 64 rows share a step, the rest 32, 16, …:
-    that keeps the number of prepared statements small.
+    event loop costs more than the step. So 64 rows share a step, the rest 32, 16, …,
+    which keeps the number of prepared statements small.
     """
 
     sql: str
@@ -129,7 +129,7 @@ def _with_placeholders(sql: str, width: int, size: int) -> str:
 
 @lru_cache(maxsize=256)
 def _combine(statements: Sequence[str]) -> str:
-    """Return one statement that executes these, and counts the rows of each."""
+    """Combine these into one statement that counts the rows of each."""
     ctes = ", ".join(f"s{n} AS ({sql} RETURNING 1)" for n, sql in enumerate(statements))
     counts = ", ".join(f"(SELECT count(*) FROM s{n})" for n in range(len(statements)))
     return f"WITH {ctes} SELECT {counts}"
@@ -137,7 +137,7 @@ def _combine(statements: Sequence[str]) -> str:
 
 def pad_ids(ids: Collection[int]) -> tuple[int, ...]:
     """
-    Repeat the last id up to the next power of two, so that few statements differ.
+    Repeat the last id up to a power of two, so that fewer statements are prepared.
     """
     known = tuple(ids)
     size = 1 << (len(known) - 1).bit_length()
@@ -162,9 +162,9 @@ def upsert(
     table: Table[Any], *key: str, where: str = "", must_match_all: bool = False
 ) -> BulkStatement:
     """
-    Return the statement that adds rows, or writes over those with the same *key*.
+    Return the statement that inserts rows, or updates those with the same *key*.
 
-    It leaves alone what does not meet *where*.
+    Rows that do not match *where* are not updated.
     """
     names = [column.name for column in table.columns if column.name not in key]
     new = ", ".join(f"{name} = excluded.{name}" for name in names)
@@ -185,7 +185,7 @@ def update(
     """
     Return the statement that writes the columns *names* of the rows with this *key*.
 
-    *also* is set besides. With a *guard*, each row must still have its value there.
+    It also sets *also*. With a *guard*, each row must still have its value there.
     """
     columns = [*table.pick(*names, *key), *([guard] if guard else [])]
     types = column_types(table.name, ", ".join(column.name for column in columns))
@@ -197,7 +197,7 @@ def update(
     changes = [f"{column.name} = {value}" for column, value in pairs[: len(names)]]
     where = [f"{table.name}.{column.name} = {value}" for column, value in pairs]
     if guard is not None and types[-1] == "TEXT":
-        # An expression, so that no index on the column is preferred to the key's.
+        # An expression, so that no index on the column is used instead of the key's.
         where[-1] = f"{table.name}.{guard.name} || '' = {given[-1]}"
     return BulkStatement(
         sql=f"UPDATE {table.name} SET {', '.join([*changes, *filter(None, [also])])}"

@@ -36,7 +36,7 @@ class SqlWork(Protocol):
 
 
 _INSERT_COMMAND = insert(NEW_COMMANDS)
-# Optimistic lock: the state in the database must be the one that memory has.
+# Optimistic lock: the state in the database must equal the one in memory.
 _UPDATE_COMMAND = update(
     COMMANDS,
     (
@@ -97,7 +97,7 @@ _FINISH_TASK = (
     " AND NOT EXISTS (SELECT 1 FROM operation WHERE task_id = task.id"
     " AND retried = 0 AND status = 'RUNNING')"
 )
-#: What is deleted with an operation, and the column with its id.
+#: Tables whose rows are deleted with an operation, and their column with its id.
 _OPERATION_TABLES = (
     ("notification", "operation_id"),
     ("step", "owner_id"),

@@ -8,8 +8,8 @@ from pushserver.model.command import DeliveryOutcome
 from pushserver.model.device import MAX_MISSED_POLLS, MIN_OFFLINE_AFTER
 from pushserver.model.state import FINISHED, IN_FLIGHT, LIVE, CommandState
 
-# Values are written out: only a condition without placeholders lets the databases use
-# an index of those rows alone.
+# Values are literals: with placeholders, the databases could not use a partial index of
+# these rows.
 
 
 def is_one_of(column: str, members: Collection[enum.StrEnum]) -> str:
@@ -32,7 +32,7 @@ IS_ONLINE = (
     f" THEN {MAX_MISSED_POLLS} * seen.poll_period ELSE {MIN_OFFLINE_AFTER} END"
 )
 
-#: An operation that waits for its first step's command.
+#: An operation whose first step has no command yet.
 IS_NOT_STARTED = "status = 'RUNNING' AND queued_steps = 0"
 
 #: A delivery that was given up without a uuid blocks its endpoint for a while.

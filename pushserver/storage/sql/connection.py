@@ -1,4 +1,4 @@
-"""The subset of DB-API that the statements need.
+"""The subset of DB-API that the statements use.
 
 In SQL, `?` is the next value and `?3` the third one.
 """
@@ -34,14 +34,14 @@ class Cursor(Protocol):
 
 
 class SqlConnection(Protocol):
-    """A connection that one thread uses."""
+    """A connection, used by one thread."""
 
     def execute(self, sql: str, values: Sequence[Any] = ..., /) -> Cursor:
         """Execute a statement."""
 
 
 class PostgresDialect:
-    """What a connection to PostgreSQL offers besides: whole columns as arrays."""
+    """What only a connection to PostgreSQL offers: whole columns as arrays."""
 
     def execute_arrays(self, sql: str, *row_sets: Sequence[Sequence[Any]]) -> Cursor:
         """Execute a statement over *row_sets*, with a text array for each column."""

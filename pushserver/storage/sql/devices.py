@@ -1,4 +1,4 @@
-"""Devices, what was seen of them, and their unknown requests."""
+"""Devices, when they were last seen, and their unknown requests."""
 
 from collections.abc import Collection, Sequence
 from itertools import islice
@@ -27,7 +27,7 @@ _SELECT_ADOPTING_SCOPES = (
     "SELECT device_id, scope_id FROM device WHERE state = 'adopted'"
     " AND device_id IN ({})"
 )
-#: Devices in one statement.
+#: The most devices in one statement.
 _ID_BATCH_SIZE = 512
 _UPSERT_DEVICE = upsert(
     DEVICES,
@@ -55,7 +55,7 @@ _TRIM_UNKNOWN_REQUESTS = (
 
 
 class SqlDevices(SqlAccess):
-    """Keeps the promise of `DeviceStore`."""
+    """Implements `DeviceStore`."""
 
     async def all_devices(self) -> Sequence[Device]:
         return await fetch_all(self.list_reader, read_device, _SELECT_ALL, ())
@@ -137,5 +137,5 @@ def _adopted_by_others(
 
 
 def _sorted_by_id(devices: Sequence[Device]) -> list[Device]:
-    """Sort devices as every server does, so that no two deadlock."""
+    """Sort devices, as all servers do, so that no two deadlock."""
     return sorted(devices, key=lambda device: device.device_id)

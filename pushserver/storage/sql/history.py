@@ -15,7 +15,7 @@ from pushserver.storage.table import Row
 
 T = TypeVar("T")
 
-#: After the wall clock was set back, ids run ahead of it by less than this (µs).
+#: After the wall clock was set back, ids are ahead of it by less than this (µs).
 _CLOCK_TOLERANCE = 86_400_000_000
 #: A page ends early when its bodies exceed this many bytes.
 PAGE_BYTES = 8 * 1024 * 1024
@@ -33,7 +33,7 @@ _RESULT_OF = (
 
 
 class SqlHistory(SqlAccess):
-    """Keeps the promise of `CommandHistory`."""
+    """Implements `CommandHistory`."""
 
     async def find_command(
         self, scope_id: int, command_id: int
@@ -145,7 +145,7 @@ def _index_range(
 
 
 def _id_range(criteria: CommandFilter, before: int | None) -> tuple[int, int]:
-    """Return the range of ids; they grow with time, so that instants bound them."""
+    """Return the range of ids; ids grow with time, so instants bound them."""
     after, until = criteria.created_after, criteria.created_before
     above = -1 if after is None else first_id_at(after) - 1
     below = MAX_INT64 if until is None else first_id_at(until + _CLOCK_TOLERANCE)
@@ -153,7 +153,7 @@ def _id_range(criteria: CommandFilter, before: int | None) -> tuple[int, int]:
 
 
 def _extra_conditions(criteria: CommandFilter) -> tuple[str, list[int]]:
-    """Return the conditions that are no equality, and their values."""
+    """Return the conditions other than equalities, and their values."""
     times = {
         " AND created_at > ?": criteria.created_after,
         " AND created_at < ?": criteria.created_before,
@@ -161,7 +161,7 @@ def _extra_conditions(criteria: CommandFilter) -> tuple[str, list[int]]:
     given = {sql: value for sql, value in times.items() if value is not None}
     sql = "".join(given)
     if criteria.operation_id is not None:
-        sql += " AND operation_id IS NOT NULL"  # as the index has it
+        sql += " AND operation_id IS NOT NULL"  # as in the index
     return sql, list(given.values())
 
 

@@ -1,4 +1,4 @@
-"""Idempotency keys: how one was used, and that nobody uses it twice."""
+"""Reads, claims and purges idempotency keys."""
 
 from pushserver.clock import SECOND
 from pushserver.model.idempotency import (
@@ -17,7 +17,7 @@ _FIND = (
 )
 _PURGE = "DELETE FROM idempotency_key WHERE created_at < ?"
 UPSERT_IDEMPOTENCY_KEY = upsert(IDEMPOTENCY_KEYS, *_KEY)
-#: The same, unless the key is in use.
+#: The same, but nothing if the key is in use.
 _CLAIM = upsert(
     IDEMPOTENCY_KEYS,
     *_KEY,

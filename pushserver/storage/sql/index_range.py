@@ -1,4 +1,4 @@
-"""Which part of which index a list reads: said here, not left to the planner."""
+"""Chooses which part of which index a list reads, instead of the planner."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,13 +14,13 @@ class IndexRange:
     """
     The rows whose columns have these *values*, from above one id to below another.
 
-    A value of None means any. Of the `indexes`, those with the fewest rows first, the
-    first one serves of whose columns each has a value.
+    A value of None means any. Of the `indexes`, narrowest first, the first one is used
+    whose columns all have values.
 
     PostgreSQL's planner goes by how common each single value is: it would sometimes
-    read everything by id, hoping to meet such rows soon. A comparison of whole rows is
-    sorted by one index alone. SQLite takes the index that fits best, but only for
-    columns that are compared one by one.
+    read everything by id, expecting such rows soon. A comparison of whole rows leaves
+    it only one index. SQLite takes the best index, but only if columns are compared one
+    by one.
     """
 
     connection: SqlConnection
@@ -53,7 +53,7 @@ class IndexRange:
 
     @property
     def condition(self) -> str:
-        """The condition; what is not in the index is compared so that no index fits."""
+        """The condition; other columns are compared so that no index fits them."""
         names = [*self._index, "id"]
         if self._compares_rows:
             columns, marks = ", ".join(names), ", ".join("?" * len(names))

@@ -44,11 +44,11 @@ _SELECT_BLOCKING = (
 LanesByDevice = dict[int, Lane]
 #: A condition with `{}` for the table, and its values.
 Condition = tuple[str, tuple[int, ...]]
-# The index on the state begins with the scope; without one, all finished commands
+# The index on the state begins with the scope: without a scope, all finished commands
 # would be read.
 _ANY_SCOPE = " AND command.scope_id IN (SELECT id FROM scope)"
-# Nearly all waiting commands belong to no operation and no service; reading them
-# without joins makes the start faster.
+# Nearly all waiting commands belong to no operation and no service: without joins, the
+# start is faster.
 _SELECT_PLAIN = (
     f"SELECT {COMMANDS.column_list} FROM command WHERE {IS_WAITING}"
     f" AND operation_id IS NULL AND service_id IS NULL{_ANY_SCOPE}"

@@ -1,4 +1,4 @@
-"""The largest id, above which a server makes its own."""
+"""The largest id in the database: a server makes larger ones."""
 
 from pushserver.storage.sql.connection import SqlConnection
 

@@ -1,4 +1,4 @@
-"""Reads what decisions need of the store before they are taken."""
+"""Reads from the store what decisions need before they run."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

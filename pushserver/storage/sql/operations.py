@@ -75,7 +75,7 @@ _INDEXES = (
 
 @attrs.frozen
 class SqlOperations:
-    """Keeps the promise of `OperationStore`."""
+    """Implements `OperationStore`."""
 
     reader: SqlReader
     background_reader: SqlReader

@@ -1,6 +1,6 @@
-"""The orders of waiting commands, the young and small of them, in bounded memory.
+"""Caches the small orders of the newest waiting commands, in bounded memory.
 
-A device is most often handed what was enqueued a moment ago; that costs no read.
+Most commands are handed out soon after they were enqueued, without reading them.
 """
 
 from pushserver.model.changes import Changes
@@ -8,13 +8,13 @@ from pushserver.model.command import Command
 from pushserver.model.order import Order
 from pushserver.model.state import IN_FLIGHT, CommandState
 
-#: Characters of all bodies kept, and of the largest one.
+#: The most characters of all cached bodies, and of a single one.
 MAX_TOTAL_SIZE = 32 * 1024 * 1024
 MAX_ORDER_SIZE = 64 * 1024
 
 
 class OrderCache:
-    """Keeps `command.order` for some commands and drops it from the oldest."""
+    """Keeps `command.order` of new commands, and drops it from the oldest."""
 
     def __init__(self, capacity: int = MAX_TOTAL_SIZE) -> None:
         self._capacity = capacity
@@ -22,7 +22,7 @@ class OrderCache:
         self._entries: dict[int, tuple[Command, int]] = {}
 
     def update(self, changes: Changes) -> None:
-        """Keep the orders of what was enqueued, and drop those of what has ended."""
+        """Cache the orders of enqueued commands, and drop those of ended ones."""
         for command in changes.new_commands:
             if command.state is CommandState.PENDING:
                 self.add(command)
@@ -31,7 +31,7 @@ class OrderCache:
                 self.remove(command.id)
 
     def add(self, command: Command) -> None:
-        """Keep the order of a new command, if it is small."""
+        """Cache the order of a new command if it is small."""
         order = command.order
         if order is None:
             return
@@ -45,12 +45,12 @@ class OrderCache:
             self.remove(next(iter(self._entries)))
 
     def find(self, command_id: int) -> Order | None:
-        """Return the order of a command, if it is kept."""
+        """Return the order of a command if it is cached."""
         entry = self._entries.get(command_id)
         return None if entry is None else entry[0].order
 
     def remove(self, command_id: int) -> None:
-        """Forget the order of a command that waits no longer."""
+        """Drop the order of a command that no longer waits."""
         entry = self._entries.pop(command_id, None)
         if entry is not None:
             command, size = entry

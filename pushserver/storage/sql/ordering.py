@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-#: What may be NULL, of the columns that lists are sorted by.
+#: The sort columns that may be NULL.
 _NULLABLE = frozenset({"ended_at", "message", "resource"})
 
 

@@ -26,7 +26,7 @@ from pushserver.storage.subscriptions import Lag
 from pushserver.storage.table import Row, RowWriter, assignments
 
 _PROGRESS = SUBSCRIPTIONS.with_fields(PROGRESS_FIELDS)
-# A subscription that was switched off, perhaps on another server, stays so.
+# A subscription that was disabled, perhaps on another server, stays disabled.
 _UPDATE_PROGRESS = "UPDATE subscription SET {} WHERE id = ?".format(
     assignments(_PROGRESS).replace(
         "health = ?", "health = CASE health WHEN 'disabled' THEN health ELSE ? END"
@@ -119,7 +119,7 @@ _COUNT_DROPPED = "UPDATE subscription SET dropped = dropped + ? WHERE id = ?"
 
 @attrs.frozen
 class SqlOutbox:
-    """Keeps the part of `SubscriptionStore`'s promise that is about deliveries."""
+    """Implements the part of `SubscriptionStore` about deliveries."""
 
     reader: SqlReader
     write: SqlWriter
@@ -181,7 +181,7 @@ class SqlOutbox:
     ) -> Sequence[tuple[WebhookDelivery, Event | None]]:
         sql, values = _SELECT_WITH_EVENTS, [subscription_id]
         if state is not None:
-            # Written out: the indexes are of one state each.
+            # Literals: each index is of one state.
             sql += f" AND webhook.state = '{state.value}'"
         if before is not None:
             sql += " AND webhook.event_id < ?"

@@ -1,4 +1,4 @@
-"""Deletes old rows in small transactions, so that nobody waits for long."""
+"""Deletes old rows in small transactions, so that other writers wait briefly."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from pushserver.storage.sql.fetch import fetch_column
 from pushserver.storage.sql.write_jobs import SqlWriter
 from pushserver.storage.upgrade_rows import DEVICE_UPGRADES
 
-#: What may be deleted of each table; `{}` is the condition on the scope, if any.
+#: Which rows of each table may be deleted; `{}` is the condition on the scope.
 _SELECT_PURGEABLE = {
     "notification": (
         "SELECT id FROM notification WHERE operation_id IN (SELECT id FROM operation"
@@ -30,10 +30,10 @@ _SELECT_PURGEABLE = {
     "command": (
         f"SELECT id FROM command WHERE id < ? AND {IS_FINISHED}{{}} ORDER BY id LIMIT ?"
     ),
-    # A result is younger than its command, which is gone by then.
+    # A result is newer than its command, which is deleted before it.
     "result": "SELECT id FROM result WHERE id < ?{} ORDER BY id LIMIT ?",
 }
-#: What is deleted with a row, and the column with its id.
+#: Tables whose rows are deleted with a row, and their column with its id.
 _DEPENDENT_TABLES = {
     "operation": (("step", "owner_id"), (DEVICE_UPGRADES.name, "operation_id")),
     "task": (("step", "owner_id"), ("upgrade", "task_id")),
@@ -44,7 +44,7 @@ _COUNT = "SELECT count(*) FROM {} WHERE id < ?"
 
 @attrs.frozen
 class SqlRetention:
-    """Keeps the promise of `RetentionStore`."""
+    """Implements `RetentionStore`."""
 
     reader: SqlReader
     write: SqlWriter

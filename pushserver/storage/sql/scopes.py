@@ -24,7 +24,7 @@ _REVOKE = (
 
 
 class SqlTokens(SqlAccess):
-    """Keeps the promise of `TokenStore`."""
+    """Implements `TokenStore`."""
 
     async def all_tokens(self) -> Sequence[Token]:
         return await fetch_all(self.list_reader, TOKENS.read, _SELECT_TOKENS, ())
@@ -48,7 +48,7 @@ class SqlTokens(SqlAccess):
 
 
 class SqlScopes(SqlAccess):
-    """Keeps the promise of `ScopeStore`."""
+    """Implements `ScopeStore`."""
 
     async def all_scopes(self) -> Sequence[Scope]:
         return await fetch_all(self.list_reader, SCOPES.read, _SELECT_SCOPES, ())

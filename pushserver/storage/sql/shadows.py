@@ -33,7 +33,7 @@ _SELECT_RETRYABLE = (
 
 @attrs.frozen
 class SqlShadows:
-    """Keeps the promise of `ShadowStore`."""
+    """Implements `ShadowStore`."""
 
     reader: SqlReader
     background_reader: SqlReader

@@ -1,4 +1,4 @@
-"""What all stores have in common: everything but lanes and decisions."""
+"""What all stores share: everything but lanes and decisions."""
 
 import attrs
 
@@ -18,7 +18,7 @@ from pushserver.storage.sql.upgrades import SqlUpgrades
 
 @attrs.define(eq=False, kw_only=True, repr=False)
 class SqlStore(SqlCommands, SqlHistory, SqlDevices, SqlTokens, SqlScopes):
-    """The parts of `Store` that need no more than SQL."""
+    """The parts of `Store` that need only SQL."""
 
     operations: SqlOperations
     tasks: SqlTasks
@@ -29,7 +29,7 @@ class SqlStore(SqlCommands, SqlHistory, SqlDevices, SqlTokens, SqlScopes):
     retention: SqlRetention
 
     async def check_writable(self) -> None:
-        # A write of no row takes the lock and commits.
+        # Updating no row still takes the write lock and commits.
         await self.write(lambda c: c.execute("DELETE FROM token WHERE id = -1"))
 
     async def purge_idempotency_keys(self, *, before: int) -> int:

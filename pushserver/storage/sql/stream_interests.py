@@ -1,4 +1,4 @@
-"""The event types that streams want."""
+"""The event types to record for streams."""
 
 from collections.abc import Collection, Sequence
 
@@ -11,7 +11,7 @@ from pushserver.storage.sql.write_jobs import SqlWriter
 from pushserver.storage.subscription_rows import STREAM_INTERESTS
 from pushserver.storage.subscriptions import StreamInterest
 
-# An interest that had expired begins anew.
+# An expired interest starts again.
 _UPSERT = insert(
     STREAM_INTERESTS,
     " ON CONFLICT (scope_id, type) DO UPDATE SET since = CASE"
@@ -28,7 +28,7 @@ _DROP = "DELETE FROM interest WHERE until <= ?"
 
 @attrs.frozen
 class SqlStreamInterests:
-    """Keeps the promise of `StreamInterestStore`."""
+    """Implements `StreamInterestStore`."""
 
     reader: SqlReader
     write: SqlWriter
@@ -37,7 +37,7 @@ class SqlStreamInterests:
         return await fetch_all(self.reader, STREAM_INTERESTS.read, _SELECT_ALL, ())
 
     async def save_interests(self, interests: Collection[StreamInterest]) -> None:
-        # In one order on all servers, so that no two wait for each other.
+        # Sorted, so that no two servers deadlock.
         ordered = sorted(interests, key=lambda each: (each.scope_id, each.type))
         batch = _UPSERT.batch(ordered)
         await self.write(lambda c: execute_batches(c, [batch]))

@@ -34,10 +34,10 @@ _SELECT_PURGEABLE = (
 @attrs.frozen
 class SqlSubscriptions(SqlOutbox):
     """
-    Keeps the promise of `SubscriptionStore`.
+    Implements `SubscriptionStore`.
 
-    No event with an id below `low_watermark` is added any more, so that whoever
-    follows events by id misses none.
+    No more events with ids below `low_watermark` are added, so a reader that follows
+    events by id misses none.
     """
 
     low_watermark: Callable[[], Awaitable[int]] = no_low_watermark
@@ -86,7 +86,7 @@ class SqlSubscriptions(SqlOutbox):
 
     async def purge_events(self, *, before: int, limit: int) -> int:
         values = (first_id_at(before), limit)
-        # Read first: the search is long, and would hold up other writers.
+        # Searched before writing, because the long search would delay other writers.
         ids = await fetch_column(self.reader, _SELECT_PURGEABLE, values)
         padded_ids = pad_ids(ids) if ids else ()
         condition = f"IN ({', '.join('?' * len(padded_ids))})"

@@ -1,4 +1,4 @@
-"""Tasks, and which of their operations can go on."""
+"""Tasks, and which of their operations can start."""
 
 import asyncio
 from collections.abc import Sequence
@@ -86,7 +86,7 @@ _SELECT_UNFINISHED = (
 
 @attrs.frozen
 class SqlTasks:
-    """Keeps the promise of `TaskStore`."""
+    """Implements `TaskStore`."""
 
     reader: SqlReader
     write: SqlWriter

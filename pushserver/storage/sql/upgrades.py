@@ -53,7 +53,7 @@ _STATUS = {
 
 @attrs.frozen
 class SqlUpgrades:
-    """Keeps the promise of `UpgradeStore`."""
+    """Implements `UpgradeStore`."""
 
     reader: SqlReader
 

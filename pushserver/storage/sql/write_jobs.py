@@ -1,4 +1,4 @@
-"""Jobs that wait for their commit, and how their callers learn the outcome."""
+"""Jobs of group commit, and how their callers get the outcome."""
 
 import asyncio
 from collections.abc import Callable
@@ -29,14 +29,14 @@ class WriteJob:
     value: Any = None
 
     def settle(self, value: Any = None, error: Exception | None = None) -> None:
-        """Tell `on_done`, once, and give the outcome to whoever still waits for it."""
+        """Call `on_done`, once, and set the outcome if a caller still waits for it."""
         is_awaited = not self.future.done()
         on_done, self.on_done = self.on_done, None
         if on_done is not None:
             try:
                 on_done(value, is_awaited)
             except Exception:
-                # The commit is made, or has failed, already.
+                # Too late to fail the job: it was committed, or has failed.
                 log.exception("commit.listener_failed")
         if not is_awaited:
             return
@@ -47,10 +47,10 @@ class WriteJob:
 
 
 class WriteQueue(Protocol):
-    """Takes jobs."""
+    """Accepts jobs for group commit."""
 
     def submit(self, job: WriteJob) -> asyncio.Future[Any]:
-        """Have *job* done; the future is done after its commit."""
+        """Queue *job*; its future is done after the commit."""
 
 
 @attrs.frozen
@@ -61,7 +61,7 @@ class SqlWriter:
 
     async def __call__(self, work: Callable[[SqlConnection], T]) -> T:
         """
-        Do *work*; return its value when it is on disk.
+        Run *work*; return its value when it is on disk.
 
         Raises:
             Unavailable: the store is away.
