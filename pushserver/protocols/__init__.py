@@ -1,1 +1,1 @@
-"""Protocols of devices: a folder for each vendor, all behind one class."""
+"""Protocols of devices: a folder for each vendor; `base` is their interface."""

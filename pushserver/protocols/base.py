@@ -1,8 +1,8 @@
-"""What a protocol of devices has to know: the seam behind which each vendor lives.
+"""The interface of a vendor's protocol.
 
-A protocol recognises requests, renders commands, reads results and knows its
-endpoints. It decides nothing about lanes, stores or who is served, and it keeps no
-state: everything here is a pure function of what is handed in.
+A protocol recognises requests, renders commands, parses results and knows its
+endpoints. It decides nothing about lanes, stores or who is served, and keeps no state:
+each method is a pure function of its arguments.
 """
 
 import enum
@@ -19,13 +19,13 @@ from pushserver.model.order import Order
 from pushserver.model.parsed_result import ParsedResult
 from pushserver.model.shadow import ServiceProtocol
 
-#: What a query parameter of an order may be given as.
+#: The types of a query parameter in a program's order.
 Scalar = str | int | float | bool
 MAX_EXTERNAL_ID_LENGTH = 200
 
 
 class RequestKind(enum.Enum):
-    """What a device wants with a request."""
+    """What a request of a device is."""
 
     POLL = "poll"
     RESULT = "result"
@@ -33,10 +33,10 @@ class RequestKind(enum.Enum):
 
 class DeviceRequest(NamedTuple):
     """
-    A poll or a result, recognised; empty parameters count as left out.
+    A poll or a result; empty parameters count as missing.
 
-    `key` is the device's key, where the request has one. `uuid` is what ties a result
-    to the delivery it answers, and `endpoint` names the command that was run.
+    `key` is the device's key, if the request has one. A result's `uuid` identifies the
+    delivery that it answers, `endpoint` the command that was run.
     """
 
     kind: RequestKind
@@ -54,7 +54,7 @@ class HandedOut(NamedTuple):
 
 
 class ResultPart(NamedTuple):
-    """What one posted body says of one command."""
+    """What one posted body says about one command."""
 
     uuid: str | None
     endpoint: str | None
@@ -63,13 +63,13 @@ class ResultPart(NamedTuple):
 
 class DeviceProtocol(ServiceProtocol, Protocol):
     """
-    How one vendor's devices talk, and what their endpoints are.
+    The protocol of one vendor's devices, with their endpoints and services.
 
-    `name` is stored with each device and never changes. `routes` are the plain paths,
-    with their methods, that devices call all day: requests there skip the router.
-    `content_type` is that of an answer with commands. `max_commands` is how many
-    commands one answer may carry. With `labels_deliveries` the server, not the device,
-    makes the uuid of each delivery: an answer carries it and a result brings it back.
+    `name` is stored with each device and never changes. `routes` are the methods and
+    paths that devices call most often: such requests skip the router. `content_type` is
+    that of an answer with commands, `max_commands` how many it may carry. With
+    `labels_deliveries` the server, not the device, makes the uuid of each delivery: the
+    answer carries it, and the result returns it.
     """
 
     @property
@@ -96,7 +96,7 @@ class DeviceProtocol(ServiceProtocol, Protocol):
 
     def identify(self, external_id: str) -> DeviceIdentity:
         """
-        Return whose id this is.
+        Return the identity of the device with this id.
 
         Raises:
             Invalid: no device of this protocol has such an id.
@@ -108,14 +108,14 @@ class DeviceProtocol(ServiceProtocol, Protocol):
         """
         Return the poll or the result that this is, None if it is neither.
 
-        *raw_path* has the query, and is not decoded.
+        *raw_path* includes the query, and is not decoded.
 
         Raises:
-            Malformed: it is one of them, but names no device.
+            Malformed: it is one of them, but without a valid device id.
         """
 
     def is_device_path(self, path: str) -> bool:
-        """Tell whether devices also call this (decoded) path, for other reasons."""
+        """Tell whether devices call this (decoded) path for other purposes."""
 
     def find_sender(
         self, query: Mapping[str, str], body: bytes
@@ -135,29 +135,29 @@ class DeviceProtocol(ServiceProtocol, Protocol):
         metadata: bytes | None = None,
     ) -> Order:
         """
-        Check what a program asks for and return it in the vendor's form.
+        Validate a program's request and return it in the vendor's form.
 
         *body* and *metadata* are JSON texts.
 
         Raises:
-            Invalid: a field has no form that a device would understand.
+            Invalid: a field has a value that no device understands.
         """
 
     def endpoint_defaults(self, order: Order) -> EndpointDefaults:
-        """Return guarantee, expiry and slowness of what the order asks for."""
+        """Return the guarantee, expiry and slowness of commands with this order."""
 
     def render(self, handed_out: Sequence[HandedOut]) -> bytes:
-        """Return the body that hands these commands out, at most `max_commands`."""
+        """Return the body of the answer with these commands, at most `max_commands`."""
 
     def split_result(self, request: DeviceRequest, body: bytes) -> Sequence[ResultPart]:
         """
-        Return what the body says, command by command; never nothing.
+        Split a body into its parts, one for each command; at least one.
 
-        It raises nothing: what cannot be told apart is one part.
+        It raises nothing: a body that cannot be split is one part.
         """
 
     def parse_result(self, body: bytes, content_encoding: str | None) -> ParsedResult:
-        """Read one part's body; what cannot be read is an unreadable result."""
+        """Parse one part's body; if that fails, return an unreadable result."""
 
     def same_endpoint(self, reported: str, endpoint: str) -> bool:
         """Tell whether a device that reports *reported* means *endpoint*."""
@@ -165,10 +165,10 @@ class DeviceProtocol(ServiceProtocol, Protocol):
 
 def derive_identity(protocol: str, external_id: str) -> DeviceIdentity:
     """
-    Return the identity of a device whose own id is a text.
+    Return the identity of a device whose own id is text.
 
-    Lanes, rows and events are keyed by an int64. It is derived from the text, so that
-    every server knows it without asking, also after the device was deleted.
+    Lanes, rows and events are keyed by an int64. It is derived from the text, so every
+    server knows it without a lookup, even after the device was deleted.
 
     Raises:
         Invalid: the text is empty, too long, or cannot be shown.

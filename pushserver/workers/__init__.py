@@ -1,1 +1,1 @@
-"""What runs by itself: each worker is one round, repeated."""
+"""Background work: each worker repeats one function."""

@@ -1,4 +1,4 @@
-"""Logs now and then the counts of what is not logged line by line."""
+"""Logs periodically the counts of events that have no log line of their own."""
 
 from collections import Counter
 
@@ -10,7 +10,7 @@ log = structlog.get_logger(__name__)
 
 @attrs.define(eq=False)
 class CounterLog:
-    """Logs by how much each count has grown; refusals as a warning."""
+    """Logs the growth of each count; that of refusals as a warning."""
 
     counters: Counter[str]
     _last_logged: Counter[str] = attrs.field(factory=Counter, init=False)

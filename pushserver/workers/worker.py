@@ -1,4 +1,4 @@
-"""Workers: periodic work of the server. One that crashes stops the server."""
+"""Workers: periodic background work. A worker that crashes stops the server."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -17,9 +17,9 @@ class Worker:
     """
     Calls `run_once` every `interval` seconds, and as soon as `wakeup` is set.
 
-    `run_once` clears `wakeup` before it looks for work. The worker takes at most the
-    share `max_share` of the time. With `is_leader`, it works only while that is true:
-    of several servers over one store, the leader does what is to be done once.
+    `run_once` clears `wakeup` before it looks for work. The worker is busy for at most
+    the share `max_share` of the time. With `is_leader`, it runs only while that is
+    true: of several servers over one store, only the leader does such work.
     """
 
     name: str
@@ -30,7 +30,7 @@ class Worker:
     is_leader: Callable[[], bool] | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Repeat until *stop* is set; a round that fails is logged."""
+        """Repeat `run_once` until *stop* is set; log what it raises."""
         loop = asyncio.get_running_loop()
         while not stop.is_set():
             started = loop.time()
@@ -64,7 +64,7 @@ async def _wait_first(seconds: float, *events: asyncio.Event | None) -> None:
 
 @asynccontextmanager
 async def run_workers(workers: Sequence[Worker]) -> AsyncIterator[None]:
-    """Run *workers* for the length of the block; let the last round finish."""
+    """Run *workers* during the block; at its end, let running rounds finish."""
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         for worker in workers:

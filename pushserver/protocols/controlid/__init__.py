@@ -1,1 +1,1 @@
-"""Control iD's Push, as the vendor's page and real firmware have it."""
+"""Control iD's Push, as documented and as real firmware speaks it."""

@@ -1,4 +1,4 @@
-"""The answer to a poll: one command as a JSON object.
+"""Renders the answer to a poll: one command as a JSON object.
 
 Format: Control iD, "Introduction to Push": verb, endpoint, body, contentType and
 queryString. The page's table calls `body` a string, but its example and every device

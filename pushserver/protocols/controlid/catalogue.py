@@ -1,7 +1,7 @@
-"""What is known of the endpoints: how each may be delivered, and how long it takes.
+"""The known endpoints: how each may be delivered, and how long it takes.
 
-Reading and idempotent configuration may be handed out again when no answer comes.
-Whatever acts in the world, or is not listed, is never handed out twice.
+Reads and idempotent configuration may be handed out again if no answer comes. Commands
+that act in the world, or are not listed, are never handed out twice.
 """
 
 import re
@@ -13,11 +13,11 @@ import attrs
 from pushserver.model.guarantee import UNLISTED, DeliveryGuarantee, EndpointDefaults
 from pushserver.model.order import Order
 
-#: Seconds within which a door action still makes sense.
+#: Seconds for which a door action still makes sense.
 DOOR_EXPIRY_SECONDS = 30
-#: Bodies from this size on (characters of JSON) make a load a large one.
+#: A load whose body has this many characters of JSON is a large one.
 LARGE_BODY = 65_536
-#: Objects of which a device may hold very many, so that reading them takes long.
+#: Objects of which a device may have so many that loading them takes long.
 _LARGE_OBJECTS = re.compile(r'"object"\s*:\s*"(?:\w+_logs|templates)"')
 
 _AT_LEAST_ONCE = EndpointDefaults(DeliveryGuarantee.AT_LEAST_ONCE)
@@ -25,8 +25,8 @@ _SLOW_AT_LEAST_ONCE = EndpointDefaults(DeliveryGuarantee.AT_LEAST_ONCE, slow=Tru
 _SLOW_AT_MOST_ONCE = EndpointDefaults(slow=True)
 _DOOR = EndpointDefaults(expires_in=DOOR_EXPIRY_SECONDS)
 
-#: Every other endpoint is UNLISTED. `set_system_time` is left out on purpose: handed
-#: out again it would set a time that has passed.
+#: Every other endpoint is UNLISTED. `set_system_time` is left out on purpose: a second
+#: hand-out would set a time in the past.
 CATALOGUE: Mapping[str, EndpointDefaults] = MappingProxyType(
     {
         "load_objects": _AT_LEAST_ONCE,
@@ -50,7 +50,7 @@ CATALOGUE: Mapping[str, EndpointDefaults] = MappingProxyType(
 
 
 def endpoint_defaults(order: Order) -> EndpointDefaults:
-    """Return the defaults for *order*: its endpoint's, and slow if its load is."""
+    """Return the defaults of the order's endpoint; a large load is slow."""
     defaults = CATALOGUE.get(order.endpoint, UNLISTED)
     if defaults.slow or not _is_large(order):
         return defaults
@@ -58,7 +58,7 @@ def endpoint_defaults(order: Order) -> EndpointDefaults:
 
 
 def _is_large(order: Order) -> bool:
-    """Tell whether a device may need long because of what the order carries."""
+    """Tell whether the order carries so much that a device may need long."""
     if order.body is None:
         return False
     return len(order.body) >= LARGE_BODY or (

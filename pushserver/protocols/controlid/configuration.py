@@ -1,7 +1,7 @@
-"""A device's services: configuration modules, whose values are all strings.
+"""A device's services are its configuration modules; all values are strings.
 
 Format: Control iD, "set_configuration" and "get_configuration". A write is atomic; a
-read names the keys it wants of each module.
+read lists the keys of each module.
 """
 
 from collections.abc import Iterable, Mapping
@@ -25,7 +25,7 @@ _KINDS = {type(None): "null", list: "an array", dict: "an object"}
 
 def format_value(value: object) -> str:
     """
-    Return *value* as the device stores it: switches as 1 and 0.
+    Return *value* as the device stores it: booleans as 1 and 0.
 
     Raises:
         Invalid: the device cannot store such a value.
@@ -76,7 +76,7 @@ def parse_reported(response: bytes, service_id: str) -> dict[str, str] | None:
 
 
 def _format_reported(raw: msgspec.Raw) -> str:
-    """Return a value as a string, also if the firmware sent another JSON type."""
+    """Return a value as a string, even if the firmware sent another JSON type."""
     value: Any = _decode(raw)
     try:
         return format_value(value)

@@ -58,7 +58,7 @@ def _check_verb(verb: str) -> str:
 
 
 def _check_endpoint(endpoint: str) -> str:
-    """Normalize and check; people paste slashes and `.fcgi` from the vendor's pages."""
+    """Normalize and check; people paste slashes and `.fcgi` from the manual."""
     name = normalize_endpoint(endpoint)
     if _ENDPOINT.fullmatch(name) is None:
         raise Invalid(
@@ -121,7 +121,7 @@ def _check_query_string(query: str | Mapping[str, Scalar]) -> str:
 
 
 def _query_values(query: Mapping[str, Scalar]) -> dict[str, str]:
-    """Return the values as text, with switches as 1 and 0."""
+    """Return the values as text, booleans as 1 and 0."""
     return {
         name: str(int(value)) if isinstance(value, bool) else str(value)
         for name, value in query.items()

@@ -1,4 +1,4 @@
-"""Control iD behind the seam: each question goes to the module that knows."""
+"""Control iD's implementation of `DeviceProtocol`; other modules do the work."""
 
 from collections.abc import Mapping, Sequence
 
@@ -39,19 +39,19 @@ class ControlId:
     def recognise(
         self, method: str, raw_path: str, _headers: Mapping[str, str]
     ) -> DeviceRequest | None:
-        """Return the poll or the result that this is; only the address tells."""
+        """Recognise a poll or a result by its path and query alone."""
         return request.recognise(method, raw_path)
 
     def render(self, handed_out: Sequence[HandedOut]) -> bytes:
-        """Return the body that hands the one command out."""
+        """Return the body of the answer with the one command."""
         return answer.poll_response(handed_out[0].order)
 
     def split_result(
         self, device_request: DeviceRequest, body: bytes
     ) -> Sequence[ResultPart]:
-        """Return the one result; the address, not the body, says whose it is."""
+        """Return the one result; the request, not the body, says whose it is."""
         return [ResultPart(device_request.uuid, device_request.endpoint, body)]
 
     def same_endpoint(self, reported: str, endpoint: str) -> bool:
-        """Tell whether both are one endpoint: firmware adds slashes and `.fcgi`."""
+        """Compare endpoints without the slashes and `.fcgi` that firmware adds."""
         return order.normalize_endpoint(reported) == endpoint

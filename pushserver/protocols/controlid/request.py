@@ -1,4 +1,4 @@
-"""What a terminal's request says: which call, whose, and with which key.
+"""Recognises a terminal's request: which call, which device, and which key.
 
 Format: Control iD, "Introduction to Push": `GET …/push?deviceId=…` and
 `POST …/result?deviceId=…`, with `uuid` and `endpoint` from newer firmware.
@@ -23,22 +23,22 @@ _KINDS = {
     ("POST", "result"): RequestKind.RESULT,
 }
 _MIN_KEYED_PARTS = 2
-#: What firmware sends to a plain address; anything else is read with more patience.
+#: What firmware sends to a plain address; other forms take the slower path.
 _FIRMWARE_URL = re.compile(
     r"/(push|result)"
     r"\?deviceId=([0-9]+)(?:&uuid=([\w.~-]*))?(?:&endpoint=([\w.~-]*))?",
     re.ASCII,
 )
-#: Digits that are no 64-bit number, whatever they are.
+#: More digits than any int64 has.
 _MAX_DIGITS = 20
 
 
 def identify(external_id: str) -> DeviceIdentity:
     """
-    Return the identity behind a terminal's deviceId, which is its number here, too.
+    Return the identity of a terminal; its deviceId is also its `device_id`.
 
     Raises:
-        Invalid: it is no int64 in plain digits.
+        Invalid: it is not an int64 in plain digits.
     """
     number = parse_int64(external_id, field_name="deviceId")
     return DeviceIdentity(number, NAME, str(number))
@@ -49,7 +49,7 @@ def recognise(method: str, raw_path: str) -> DeviceRequest | None:
     Return the poll or the result that this is, None if it is neither.
 
     Raises:
-        Malformed: the deviceId is missing, doubled, or no int64 in plain digits.
+        Malformed: the deviceId is missing, doubled, or not an int64 in plain digits.
     """
     fast_match = _FIRMWARE_URL.fullmatch(raw_path)
     if fast_match is not None:
@@ -66,10 +66,10 @@ def recognise(method: str, raw_path: str) -> DeviceRequest | None:
 
 def parse_path(method: str, path: str) -> tuple[RequestKind | None, str | None]:
     """
-    Tell which call this is, and the key in its (decoded) path.
+    Return which call this is, and the key in its (decoded) path.
 
     Devices append `/push` and `/result` to an address that people typed: any prefix,
-    doubled and trailing slashes, and an extra `/push` before it are taken.
+    doubled and trailing slashes, and an extra `/push` before it are accepted.
     """
     parts = [part for part in path.split("/") if part]
     kind = _KINDS.get((method, parts[-1] if parts else ""))
@@ -83,7 +83,7 @@ def parse_path(method: str, path: str) -> tuple[RequestKind | None, str | None]:
 
 
 def _with_query(kind: RequestKind, key: str | None, query: str) -> DeviceRequest:
-    """Add what the raw query says."""
+    """Add the parameters of the raw query."""
     if "%" in query or "+" in query or not query.isascii():
         pairs = parse_qsl(query, keep_blank_values=True)
     else:
@@ -126,13 +126,13 @@ def is_device_path(path: str) -> bool:
 
 
 class _Sender(msgspec.Struct):
-    """Where a notification names its device: a number, or digits."""
+    """The field of a notification that names its device: a number, or digits."""
 
     device_id: int | str | None = None
 
 
 def find_sender(query: Mapping[str, str], body: bytes) -> DeviceIdentity | None:
-    """Find out which device sent a notification, from its address or its body."""
+    """Find the device that sent a notification in its query or its body."""
     text = query.get("deviceId") or query.get("device_id")
     if text is None and body:
         try:

@@ -2,8 +2,8 @@
 
 Format: Control iD, "Event: command result": `{"response": …}` or `{"error": "…"}`.
 Real firmware sends `response` as an object or as a string that holds JSON, declares
-content types that are wrong, and may send the same fields as a form. An unreadable
-body is a result all the same: the device did answer.
+wrong content types, and may send the same fields as a form. An unreadable body is a
+result all the same: the device did answer.
 """
 
 import json
@@ -78,7 +78,7 @@ def _check_readable(body: bytes) -> None:
     """
     Refuse JSON that common parsers cannot handle: huge numbers, deep nesting.
 
-    It would break every list that shows it. Very large bodies are not checked.
+    They would break every list that shows them. Very large bodies are not checked.
     """
     if len(body) > _MAX_CHECKED_BYTES:
         return

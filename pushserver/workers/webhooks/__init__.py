@@ -1,1 +1,1 @@
-"""Webhooks: what takes events to subscribers."""
+"""Webhooks: post events to the URLs of subscriptions."""

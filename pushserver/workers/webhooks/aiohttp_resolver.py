@@ -1,4 +1,4 @@
-"""Lets aiohttp resolve names with the guard's resolver."""
+"""Makes aiohttp use the SSRF guard's name resolver."""
 
 import socket
 
@@ -39,4 +39,4 @@ class AiohttpResolver(AbstractResolver):
         ]
 
     async def close(self) -> None:
-        """Keep the names: others use them, too."""
+        """Do nothing: the resolver is shared."""

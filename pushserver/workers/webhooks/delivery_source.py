@@ -1,4 +1,4 @@
-"""Finds what is to be sent to one subscription: due retries and new events."""
+"""Finds what to send to one subscription: due retries and new events."""
 
 from collections.abc import Sequence
 
@@ -17,16 +17,16 @@ from pushserver.services.subscription_registry import SubscriptionRegistry
 from pushserver.storage.subscriptions import SubscriptionStore
 from pushserver.workers.webhooks.send_window import PendingDelivery, SendWindow
 
-#: Seconds after which the store is read again although nothing is known to be there.
+#: Seconds after which the store is read even if no notice came.
 RECHECK_INTERVAL = 60.0
 
 
 @attrs.frozen
 class Batch:
     """
-    What there is to do.
+    What to send and to record next.
 
-    `pending` is to be sent; `blocked` waits for an older event of its device. Events up
+    `pending` can be sent; `blocked` waits for an older event of its device. Events up
     to the id `cursor` were read; with `has_more` there may be newer ones.
     """
 
@@ -39,10 +39,10 @@ class Batch:
 @attrs.define(eq=False)
 class DeliverySource:
     """
-    Reads from the store only what may have changed since it was read last.
+    Reads from the store only what may have changed since the last read.
 
-    Whoever runs it says when events or deliveries were written by others: a thread hop
-    for each read is most of what a delivery costs.
+    The worker reports when events or deliveries were written elsewhere. Each read is a
+    hop to a thread, which is most of the cost of a delivery.
     """
 
     subscription: Subscription
@@ -55,7 +55,7 @@ class DeliverySource:
     _due_at: int = attrs.field(default=0, init=False)
 
     def expect_events(self) -> None:
-        """Read events with the next batch: some may be new."""
+        """Read events with the next batch: there may be new ones."""
         self._has_new_events = True
 
     def expect_anything(self) -> None:
@@ -64,7 +64,7 @@ class DeliverySource:
         self._due_at = 0
 
     def on_recorded(self, deliveries: Sequence[WebhookDelivery]) -> None:
-        """Remember when what was written as pending is due."""
+        """Remember when the deliveries just recorded as pending are due."""
         pending = [d for d in deliveries if d.state is WebhookState.PENDING]
         if pending:
             self._has_pending = True
@@ -72,7 +72,7 @@ class DeliverySource:
             self._due_at = min(self._due_at, due_at)
 
     def seconds_until_due(self) -> float:
-        """Return in how many seconds the next batch may have something to send."""
+        """Return the seconds until the next batch may have something to send."""
         seconds = (self._due_at - self.clock.now()) / SECOND
         return min(RECHECK_INTERVAL, max(0.05, seconds))
 
@@ -82,7 +82,7 @@ class DeliverySource:
 
     async def next_batch(self, limit: int) -> Batch:
         """
-        Return what is to be sent, at most *limit* deliveries.
+        Return the next batch, with at most *limit* deliveries.
 
         Raises:
             Unavailable: the store is away.
@@ -102,7 +102,7 @@ class DeliverySource:
     async def _new_events(self, limit: int) -> Sequence[Event]:
         if limit <= 0 or not self._has_new_events:
             return ()
-        # Before the read: events that are written meanwhile set it again.
+        # Before reading, so that events written meanwhile set it again.
         self._has_new_events = False
         scope_id, cursor = self.subscription.scope_id, self.subscription.cursor
         events = await self.store.events(scope_id, after=cursor, limit=limit)
@@ -115,7 +115,7 @@ class DeliverySource:
         """Return due deliveries not under way, and those whose event is gone."""
         subscription, window, now = self.subscription, self.window, self.clock.now()
         if subscription.health is SubscriptionHealth.PAUSED:
-            # A probe is whatever has waited longest, though it is not due yet.
+            # The probe is the longest waiting delivery, even if it is not due yet.
             now = NEVER
         if now < self._due_at:
             return [], []
@@ -136,7 +136,7 @@ class DeliverySource:
         return await self._with_events(due[:limit])
 
     async def _read_next_due(self) -> None:
-        # Before the read: a delivery that is written meanwhile sets them back.
+        # Before reading, so that a delivery written meanwhile resets them.
         self._due_at = self.clock.now() + round(RECHECK_INTERVAL * SECOND)
         self._has_pending = False
         next_due = await self.store.next_due_at(
@@ -162,7 +162,7 @@ class DeliverySource:
     async def _split_blocked(
         self, events: Sequence[Event]
     ) -> tuple[list[PendingDelivery], list[WebhookDelivery]]:
-        """Return which of the events are to be sent, and which have to wait."""
+        """Split the events into those to send and those that must wait."""
         pending, blocked = [], []
         blocked_devices = await self._blocked_devices() if events else frozenset()
         for event in events:
@@ -177,7 +177,7 @@ class DeliverySource:
         return pending, blocked
 
     async def _blocked_devices(self) -> frozenset[int | None]:
-        """Return the devices whose next event has to wait for an older one."""
+        """Return the devices whose next event must wait for an older one."""
         if not self.subscription.ordered:
             return frozenset()
         if not self._has_pending:
@@ -186,7 +186,7 @@ class DeliverySource:
         return pending | self.window.device_ids
 
     def _new_delivery(self, event: Event) -> WebhookDelivery:
-        """Return a delivery that waits behind others until it is tried."""
+        """Return a new delivery, which waits behind others."""
         return WebhookDelivery(
             subscription_id=self.subscription.id,
             event_id=event.id,

@@ -18,7 +18,7 @@ _NO_BODY = "The server cannot put this event into words."
 
 @attrs.frozen(eq=False)
 class EventSender:
-    """Sends to one subscription, by its current settings."""
+    """Sends to one subscription, with its current settings."""
 
     subscription: Subscription
     renderer: EventRenderer

@@ -1,6 +1,6 @@
-"""Messages that say why a delivery failed.
+"""Error messages of failed deliveries.
 
-They are stored and shown, so they contain no secret: no URL, header or signature.
+They are stored and shown, so they contain no URL, header, signature or secret.
 """
 
 import os
@@ -22,9 +22,9 @@ class AddressRefused(OSError):
 
 
 def status_message(status: int, location: str | None) -> str:
-    """Say why an answer is a failure."""
+    """Return why an answer is a failure."""
     if status in _REDIRECTS and location is not None:
-        # Tokens travel in queries and before the @.
+        # Queries and the part before the @ may contain tokens.
         shown_location = _USER_INFO.sub("//", re.split(r"[?#]", location)[0])[
             :_MAX_LOCATION_LENGTH
         ]
@@ -37,7 +37,7 @@ def status_message(status: int, location: str | None) -> str:
 
 
 def failure_message(failure: Exception) -> str:
-    """Say why there is no answer."""
+    """Return why there is no answer."""
     for kind, say in _MESSAGES:
         if isinstance(failure, kind):
             return say(failure)
@@ -72,7 +72,7 @@ def _broken(_: aiohttp.ClientConnectionError) -> str:
     return "The connection broke before the answer came."
 
 
-#: The first match gives the message: subclasses stand before their bases.
+#: The first match gives the message, so subclasses come before their bases.
 _MESSAGES: tuple[tuple[type[Exception], Callable[[Any], str]], ...] = (
     (aiohttp.ClientConnectorDNSError, _unresolved),
     (aiohttp.ClientConnectorCertificateError, _not_trusted),

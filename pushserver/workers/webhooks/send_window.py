@@ -1,4 +1,4 @@
-"""Deliveries on their way to one receiver."""
+"""Deliveries that are being sent to one receiver."""
 
 import asyncio
 from collections.abc import Collection, Coroutine, Iterable, Sequence
@@ -18,7 +18,7 @@ class SendWindow:
     """
     Deliveries under way, and completed ones that are not recorded yet.
 
-    Neither is sent again meanwhile. Sets `wakeup` whenever one completes.
+    Until they are recorded, they are not sent again. Sets `wakeup` when one completes.
     """
 
     wakeup: asyncio.Event
@@ -32,7 +32,7 @@ class SendWindow:
 
     @property
     def is_idle(self) -> bool:
-        """Tell whether there is nothing to wait for, and nothing to record."""
+        """Tell whether nothing is under way, and nothing is to be recorded."""
         return not (self._in_flight or self._completed or self._error)
 
     def __contains__(self, event_id: int) -> bool:
@@ -59,7 +59,7 @@ class SendWindow:
         task.add_done_callback(partial(self._on_done, sequence))
 
     def complete(self, delivery: WebhookDelivery) -> None:
-        """Note that a delivery is no longer under way."""
+        """Record that a delivery is no longer under way."""
         if self._in_flight.pop(delivery.event_id, None) is not None:
             self._completed[delivery.event_id] = delivery
             self.wakeup.set()
@@ -76,18 +76,18 @@ class SendWindow:
         return list(self._completed.values())
 
     def mark_written(self, written: Iterable[WebhookDelivery]) -> None:
-        """Note that these are recorded."""
+        """Remove completed deliveries that were recorded."""
         for delivery in written:
             self._completed.pop(delivery.event_id, None)
 
     def raise_error(self) -> None:
-        """Raise, once, the error of a task that sent."""
+        """Raise, once, the error of a sending task."""
         error, self._error = self._error, None
         if error is not None:
             raise error
 
     def cancel(self) -> None:
-        """Abort everything; it is delivered again later."""
+        """Abort all sending; it is done again later."""
         for task in self._send_tasks:
             task.cancel()
         self._in_flight.clear()

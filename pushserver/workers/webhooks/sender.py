@@ -1,7 +1,7 @@
 """Sends one body to one receiver, once: signed, guarded and bounded.
 
-The headers are those of Standard Webhooks 1.0, whatever the body's format. Failures of
-the network or the receiver become a failed attempt; they are never raised.
+The headers are those of Standard Webhooks 1.0, whatever the body's format. A failure of
+the network or the receiver is a failed attempt, never an exception.
 """
 
 import io
@@ -33,20 +33,20 @@ from pushserver.workers.webhooks.failure_messages import (
     status_message,
 )
 
-#: Seconds that one request takes at most, from connecting to the end of the answer.
+#: The most seconds of one request, from connecting to the end of the answer.
 REQUEST_TIMEOUT = 15.0
-#: Bytes of an answer that are read, and that are stored.
+#: The most bytes of an answer that are read, and that are stored.
 MAX_READ = 64 * 1024
 MAX_KEPT = 4 * 1024
 #: Bytes above which a body is written in chunks, so that it does not block the loop.
 STREAM_ABOVE = 1024 * 1024
-#: Seconds that a Retry-After counts at the most.
+#: The most seconds of a Retry-After that are respected.
 MAX_RETRY_AFTER = 86_400
-#: Connections to one receiver. There is no limit for all together: receivers that hang
-#: must not use up the connections of others.
+#: The most connections to one receiver. There is no limit for all receivers: those that
+#: hang must not use up the connections of others.
 MAX_CONNECTIONS_PER_HOST = 64
-#: Seconds; less than receivers usually keep idle connections (5 s), so that they do not
-#: close one just when the next event is sent.
+#: Less than the seconds that receivers usually keep idle connections (5), so that they
+#: do not close one just when the next event is sent.
 KEEP_ALIVE_TIMEOUT = 4.0
 
 _SUCCESS_STATUSES = range(200, 300)
@@ -69,10 +69,10 @@ _RESERVED_HEADERS = {
 @attrs.frozen(kw_only=True)
 class WebhookRequest:
     """
-    A body, where it goes, and how it is signed.
+    A body, its URL, and how it is signed.
 
-    `message_id` is the same in all retries; `timestamp` (Unix seconds) is of this one.
-    `headers` are the subscription's own. Each of `secrets` gives a signature.
+    `message_id` is the same in all attempts; `timestamp` (Unix seconds) is this one's.
+    `headers` are the subscription's own. Each of `secrets` makes a signature.
     """
 
     url: str
@@ -88,7 +88,7 @@ class SendResult:
     """
     The outcome of a request.
 
-    `is_gone`: the receiver wants no more events. `retry_after`: the seconds that it
+    `is_gone`: the receiver wants no more events. `retry_after`: how many seconds it
     asked to wait.
     """
 
@@ -110,18 +110,18 @@ class _Response:
 
 class WebhookSender:
     """
-    Sends webhooks, for the length of an `async with` block.
+    Sends webhooks during an `async with` block.
 
-    Connections are kept alive. New ones are made only to addresses that *guard* does
-    not refuse, whatever the URL's host resolves to by then. No proxy is used, no
-    redirect followed, no cookie kept. *timeout* is in seconds.
+    Connections are kept alive. New ones are made only to addresses that *guard* allows,
+    whatever the URL's host resolves to by then. It uses no proxy, follows no redirect
+    and keeps no cookie. *timeout* is in seconds.
     """
 
     def __init__(
         self, guard: SsrfGuard, version: str, timeout: float = REQUEST_TIMEOUT
     ) -> None:
         self._guard = guard
-        # The same URLs come again and again; refused ones are not cached.
+        # The same URLs are checked again and again; refusals are not cached.
         self._check_url = lru_cache(maxsize=1024)(guard.check_url)
         self._user_agent = f"pushserver/{version}"
         self._timeout = timeout
@@ -176,7 +176,7 @@ class WebhookSender:
     async def _post(self, request: WebhookRequest) -> _Response:
         assert self._session is not None  # noqa: S101 - sending is within the block
         response = await self._session.post(
-            # Unchanged if possible: some receivers sign their URLs.
+            # As it was given, if possible: some receivers sign their URLs.
             URL(request.url, encoded=request.url.isascii()),
             data=_payload(request.body),
             headers=self._headers(request),
@@ -185,7 +185,7 @@ class WebhookSender:
         try:
             body = await _read_body(response)
         finally:
-            # Without effect if the answer was read to its end.
+            # No effect if the answer was read to its end.
             response.close()
         return _Response(
             status=response.status,
@@ -218,7 +218,7 @@ class WebhookSender:
 
 
 def _payload(body: bytes) -> bytes | io.BytesIO:
-    """Have a long body written in chunks."""
+    """Return a long body in chunks."""
     return body if len(body) <= STREAM_ABOVE else io.BytesIO(body)
 
 
@@ -273,7 +273,7 @@ def _send_result(
 
 
 def _parse_retry_after(retry_after: str | None, now: int) -> float | None:
-    """Return the seconds of a Retry-After header, which has seconds or a date."""
+    """Return the seconds of a Retry-After header, which is a number or a date."""
     if retry_after is None:
         return None
     text = retry_after.strip()

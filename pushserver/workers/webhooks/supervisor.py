@@ -15,14 +15,14 @@ from pushserver.workers.webhooks.worker import WebhookWorker
 
 log = structlog.get_logger(__name__)
 
-#: Seconds to wait after an error of the server itself, not of the receiver.
+#: Seconds to wait after an error in the server, not in the receiver.
 ERROR_PAUSE = 1.0
 
 
 @attrs.define(eq=False)
 class WebhookSupervisor:
     """
-    Has a worker for every subscription.
+    Keeps one worker running for each subscription.
 
     The leader's workers deliver; those of other servers only send pings.
     """
@@ -35,7 +35,7 @@ class WebhookSupervisor:
 
     async def update_workers(self) -> int:
         """
-        Start and stop workers as subscriptions came and went; return how many.
+        Start and stop workers to match the subscriptions; return how many.
 
         Raises:
             Unavailable: the store is away; the next call tries again.
@@ -68,7 +68,7 @@ class WebhookSupervisor:
             self._tasks[subscription.id] = run
 
     def _stop(self, subscription_ids: Sequence[int]) -> int:
-        """Stop workers; a later start makes a new one, without anything in memory."""
+        """Stop workers; a later start creates new ones, without state in memory."""
         for subscription_id in subscription_ids:
             self._tasks.pop(subscription_id).cancel()
             self.subscriptions.workers.pop(subscription_id, None)
@@ -103,7 +103,7 @@ async def _wait_for_wakeup(worker: WebhookWorker, seconds: float) -> None:
 
 
 async def _run_logged(worker: WebhookWorker) -> float:
-    """Run the worker once; return how long to wait. Errors are logged, to retry."""
+    """Run the worker once; return how long to wait. Log errors, and retry."""
     try:
         return await worker.run_once()
     except Unavailable as error:

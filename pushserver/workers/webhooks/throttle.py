@@ -1,13 +1,13 @@
-"""Keeps webhooks out of the way of devices."""
+"""Lets devices go first when webhooks are sent."""
 
 import asyncio
 from collections.abc import Callable
 
 import attrs
 
-#: Seconds without a device's request after which the server counts as quiet.
+#: Seconds without a request of a device after which the server is quiet.
 QUIET_PERIOD = 0.003
-#: Seconds that a delivery waits for quiet at the most: even a busy server sends 50 a
+#: The most seconds that a delivery waits for quiet: even a busy server sends 50 per
 #: second.
 MAX_WAIT = 0.02
 _CHECK_INTERVAL = 0.001
@@ -17,10 +17,10 @@ _MAX_CHECKS = round(MAX_WAIT / _CHECK_INTERVAL)
 @attrs.define(eq=False)
 class Throttle:
     """
-    Lets deliveries leave while no device calls, and some of them in any case.
+    Delays deliveries while devices call, by at most `MAX_WAIT` each.
 
     `request_count` returns how many requests of devices came so far. All workers share
-    one throttle: what they take from devices together is what counts.
+    one throttle, because they slow devices down together.
     """
 
     request_count: Callable[[], int]

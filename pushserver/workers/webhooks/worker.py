@@ -27,12 +27,12 @@ from pushserver.workers.webhooks.send_window import PendingDelivery, SendWindow
 from pushserver.workers.webhooks.sender import WebhookSender
 from pushserver.workers.webhooks.throttle import Throttle
 
-#: Deliveries under way, and how many of them are being sent at the same time.
+#: The most deliveries under way, and how many of them are sent at the same time.
 MAX_IN_FLIGHT = 64
 MAX_CONCURRENT_SENDS = 16
-#: Seconds after which outcomes are recorded, whatever else is still under way.
+#: Seconds after which outcomes are recorded even if deliveries are under way.
 WRITE_INTERVAL = 0.25
-#: Seconds between two looks for due deliveries while something is under way.
+#: Seconds between two checks for due deliveries while some are under way.
 DUE_CHECK_INTERVAL = 1.0
 
 
@@ -41,8 +41,8 @@ class WebhookWorker:
     """
     Posts a subscription's events to its URL, oldest first.
 
-    Events not delivered yet are recorded before the cursor passes them, so every event
-    is delivered at least once, whenever the server dies.
+    An undelivered event is recorded before the cursor passes it, so every event is
+    delivered at least once, even if the server crashes.
     """
 
     subscription: Subscription
@@ -61,7 +61,7 @@ class WebhookWorker:
     _send_slots: asyncio.Semaphore = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        """Begin with nothing under way."""
+        """Create the parts; nothing is under way."""
         self._window = SendWindow(self.wakeup)
         self._source = DeliverySource(
             self.subscription,
@@ -75,7 +75,7 @@ class WebhookWorker:
         self._send_slots = asyncio.Semaphore(MAX_CONCURRENT_SENDS)
 
     async def run_once(self) -> float:
-        """Deliver what can be; return how long (seconds) there is nothing to do."""
+        """Deliver what is due; return the seconds until there is something to do."""
         if self._is_idle and not self.wakeup.is_set():
             self._source.expect_anything()
         try:
@@ -90,11 +90,11 @@ class WebhookWorker:
         return wait
 
     def cancel(self) -> None:
-        """Abort what is under way."""
+        """Abort the deliveries under way."""
         self._window.cancel()
 
     def notify(self) -> None:
-        """Look for something to deliver now: deliveries may have changed."""
+        """Look for deliveries now: they may have changed."""
         self._source.expect_anything()
         self.wakeup.set()
 
@@ -104,7 +104,7 @@ class WebhookWorker:
         self.wakeup.set()
 
     async def ping(self) -> PingResult:
-        """Send a ping now, once; its outcome is not recorded."""
+        """Send one ping now, without recording its outcome."""
         now = self.clock.now()
         sent = await self._event_sender.ping(now)
         return PingResult(sent.ok, attrs.evolve(sent.attempt, at=now))
@@ -124,7 +124,7 @@ class WebhookWorker:
         return 0
 
     async def _wait_for_progress(self, batch: Batch) -> None:
-        """Wait until there is something to write, or more to send."""
+        """Wait until there is something to record, or more can be sent."""
         sent_ids = [event.id for event, _ in batch.pending]
         is_cursor_same = batch.cursor == self.subscription.cursor
         try:
@@ -137,13 +137,13 @@ class WebhookWorker:
             return
 
     def _has_writes(self, batch: Batch) -> bool:
-        """Tell whether there is something to write at once."""
+        """Tell whether there is something to record now."""
         return bool(
             batch.blocked or self._window.completed or self._health.has_recovered
         )
 
     def _max_remaining(self, batch: Batch) -> int:
-        """Return how many may be under way when the next batch is read."""
+        """Return how many may still be under way when the next batch is read."""
         return (
             MAX_CONCURRENT_SENDS
             if batch.has_more and not self.subscription.ordered
@@ -151,22 +151,22 @@ class WebhookWorker:
         )
 
     async def _record(self, batch: Batch) -> None:
-        """Record outcomes and the cursor; in memory it moves only after that."""
+        """Record outcomes and the cursor, which moves in memory only after that."""
         subscription = self.subscription
         completed, cursor = (
             self._window.completed,
             max(batch.cursor, subscription.cursor),
         )
-        # What the cursor passes while it is under way has to be sent after a crash.
+        # After a crash, deliveries that the cursor passed must be sent again.
         passed = [d for d in self._window.in_flight if d.event_id > subscription.cursor]
         done = [*completed, *passed, *batch.blocked]
         if not (done or self._health.has_recovered):
-            # Not recorded: after a restart, events that match nothing are read again.
+            # Only in memory: after a restart, events that do not match are reread.
             subscription.cursor = cursor
             return
         moved = attrs.evolve(subscription, cursor=cursor)
         if self._health.has_recovered:
-            # Until pending deliveries are rescheduled: after a crash, go on probing.
+            # PAUSED until all are rescheduled, so that probing goes on after a crash.
             moved.health = SubscriptionHealth.PAUSED
         await self.store.record_deliveries(moved, done)
         self._source.on_recorded([*completed, *batch.blocked])
@@ -187,7 +187,7 @@ class WebhookWorker:
         self._health.has_recovered = False
 
     async def _collect_batch(self) -> Batch:
-        """Find what is to be sent, as much as there is room for."""
+        """Find what to send, as much as the window has room for."""
         paused = self.subscription.health is SubscriptionHealth.PAUSED
         free_slots = 1 if paused else MAX_IN_FLIGHT - len(self._window)
         if free_slots <= 0 or self._health.seconds_blocked() > 0:
@@ -200,7 +200,7 @@ class WebhookWorker:
     def _sequences(
         self, pending: Sequence[PendingDelivery]
     ) -> list[list[PendingDelivery]]:
-        """Return what may be sent concurrently; if ordered, one sequence per device."""
+        """Return sequences to send concurrently; if ordered, one for each device."""
         if not self.subscription.ordered:
             return [[each] for each in pending]
         by_device: defaultdict[int | None, list[PendingDelivery]] = defaultdict(list)
@@ -209,7 +209,7 @@ class WebhookWorker:
         return list(by_device.values())
 
     async def _send_sequence(self, sequence: Iterable[PendingDelivery]) -> None:
-        """Send one after the other; after a failure the rest stays pending."""
+        """Send one after the other; after a failure, leave the rest pending."""
         is_blocked = False
         for event, delivery in sequence:
             async with self._send_slots:
@@ -226,7 +226,7 @@ class WebhookWorker:
         sent = await self._event_sender.send(event, delivery.message_id, now)
         self._health.record(sent)
         if not sent.ok and now < (delivery.next_attempt_at or 0):
-            # A probe before it was due does not count as an attempt.
+            # A probe that was not due yet does not count as an attempt.
             return False
         delivery.attempts.append(attrs.evolve(sent.attempt, at=now))
         if sent.ok:
