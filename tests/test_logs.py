@@ -138,10 +138,10 @@ def test_exception() -> None:
     try:
         raise ZeroDivisionError
     except ZeroDivisionError:
-        structlog.get_logger("x").exception("chore.failed")
+        structlog.get_logger("x").exception("background_task.failed")
 
     (line,) = lines(stream)
-    assert ("chore.failed", "error") == (line["event"], line["level"])
+    assert ("background_task.failed", "error") == (line["event"], line["level"])
     assert "ZeroDivisionError" in line["exception"]
 
 

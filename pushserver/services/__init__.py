@@ -1,1 +1,1 @@
-"""Use cases: what devices, programs and time itself may ask for. No HTTP, no SQL."""
+"""Use cases of devices, programs and workers. No HTTP, no SQL."""

@@ -1,4 +1,4 @@
-"""Which device a program may enqueue to: an adopted one, or one that it may adopt."""
+"""Finds the device that a program enqueues to; adopts it if the program may."""
 
 from pushserver.errors import NotFound
 from pushserver.model.device import Device, DeviceIdentity
@@ -17,7 +17,7 @@ async def get_or_adopt_device(
     Return the device of the token's scope, adopting it if the token may.
 
     Raises:
-        NotFound: it is not adopted in the scope, and the token may not adopt it.
+        NotFound: the scope has not adopted it, and the token may not.
         Conflict: it is adopted in another scope.
         Unavailable: the store is away.
     """
@@ -27,7 +27,7 @@ async def get_or_adopt_device(
     if token.has_permission(Permission.DEVICES_WRITE):
         device, _ = await fleet.adopt(scope_id, identity)
         return device
-    # Another server may have adopted it just now.
+    # Another server may just have adopted it.
     await cluster_sync.catch_up()
     if not devices.has_adopted(scope_id, identity.device_id):
         raise NotFound(f"There is no adopted device {identity.external_id}.")

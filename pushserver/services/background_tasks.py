@@ -1,4 +1,4 @@
-"""Work that nobody waits for."""
+"""Tasks that run without a caller waiting for them."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -12,19 +12,19 @@ log = structlog.get_logger(__name__)
 
 
 class BackgroundTasks:
-    """Tasks whose errors are logged, and which end before the server stops."""
+    """Runs tasks, logs their errors, and waits for them before the server stops."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        """Run *coroutine* as a task; what it raises is logged."""
+        """Run *coroutine* as a task; log what it raises."""
         task = asyncio.create_task(self._run_logged(coroutine))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def wait_all(self) -> None:
-        """Wait until everything is done."""
+        """Wait until all tasks are done."""
         while self._tasks:
             await asyncio.gather(*self._tasks)
 
@@ -32,6 +32,6 @@ class BackgroundTasks:
         try:
             await coroutine
         except Unavailable as error:
-            log.warning("chore.store_away", reason=error.detail)
+            log.warning("background_task.store_away", reason=error.detail)
         except Exception:
-            log.exception("chore.failed")
+            log.exception("background_task.failed")

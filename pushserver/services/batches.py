@@ -1,4 +1,4 @@
-"""Long work in batches, so that a door command waits for one of them at the most."""
+"""Splits long work into batches, so a door command waits for one of them at most."""
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import TypeVar

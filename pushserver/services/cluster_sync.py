@@ -1,4 +1,4 @@
-"""Keeps this server's caches in step with what other servers change."""
+"""Refreshes this server's caches when other servers change what is cached."""
 
 import asyncio
 
@@ -11,20 +11,20 @@ from pushserver.services.subscription_registry import SubscriptionRegistry
 from pushserver.services.tokens import Tokens
 from pushserver.storage.base import Store
 
-#: Seconds for which callers of `catch_up` are gathered to share one reading.
+#: Seconds for which callers of `catch_up` are collected to share one read.
 _COALESCE_SECONDS = 0.01
 
 
 @attrs.define
 class StaleCaches:
-    """What is to be read again; `devices` None means all of them."""
+    """Which caches are stale; `devices` None means all of them."""
 
     devices: set[int] | None = attrs.Factory(set)
     tokens: bool = False
     subscriptions: bool = False
 
     def merge(self, other: "StaleCaches") -> None:
-        """Add what *other* has."""
+        """Add what is stale in *other*."""
         if self.devices is None or other.devices is None:
             self.devices = None
         else:
@@ -36,9 +36,9 @@ class StaleCaches:
 @attrs.define(kw_only=True, eq=False)
 class ClusterSync:
     """
-    Reads again what other servers changed.
+    Refreshes devices, tokens, subscriptions and event interest from the store.
 
-    `wakeup` is set when something is to be read.
+    `wakeup` is set when one of them is stale. `DeviceSync` refreshes the devices.
     """
 
     store: Store
@@ -53,10 +53,10 @@ class ClusterSync:
 
     async def catch_up(self) -> bool:
         """
-        Read what others changed before the call; tell whether there may be others.
+        Read what others changed before the call; tell whether the store is shared.
 
-        A program may ask one server for what another one made a moment ago. Callers at
-        the same time share the reading.
+        A program may ask one server for what another one has just created. Concurrent
+        callers share one read.
 
         Raises:
             Unavailable: the store is away.
@@ -75,22 +75,22 @@ class ClusterSync:
         await self.refresh()
 
     def on_devices(self, notice: ChangeNotice) -> None:
-        """Read the devices again that another server changed."""
+        """Mark devices that another server changed as stale."""
         devices = None if notice.everything else {*notice.devices}
         self._mark_stale(StaleCaches(devices=devices))
 
     def on_seen(self, notice: ChangeNotice) -> None:
-        """Take over what others saw of devices; read those again that are not known."""
+        """Merge when others saw devices; mark unknown devices as stale."""
         unknown = {*self.device_sync.on_devices_seen(notice.seen)}
         if unknown:
             self._mark_stale(StaleCaches(devices=unknown))
 
     def on_tokens(self, _notice: ChangeNotice) -> None:
-        """Read the tokens again."""
+        """Mark the tokens as stale."""
         self._mark_stale(StaleCaches(tokens=True))
 
     def on_subscriptions(self, _notice: ChangeNotice) -> None:
-        """Read the subscriptions again, and what streams want."""
+        """Mark the subscriptions, and the event interest of streams, as stale."""
         self._mark_stale(StaleCaches(subscriptions=True))
 
     def _mark_stale(self, newly_stale: StaleCaches) -> None:
@@ -99,10 +99,10 @@ class ClusterSync:
 
     async def refresh(self) -> int:
         """
-        Read what others changed; tell whether there was anything.
+        Refresh what is stale; tell whether anything was.
 
         Raises:
-            Unavailable: the store is away; it is still to be read.
+            Unavailable: the store is away; it stays stale.
         """
         async with self._refresh_lock:
             self.wakeup.clear()

@@ -1,4 +1,4 @@
-"""Waiting for commands to end and for results to come."""
+"""Waiters for the end of commands and for new results."""
 
 import asyncio
 from collections import defaultdict
@@ -11,7 +11,7 @@ Waiter = asyncio.Event
 
 
 class CompletionWaiters:
-    """Wakes those who wait for a command to end, or for any result of a scope."""
+    """Wakes callers that wait for a command to end, or for any result of a scope."""
 
     def __init__(self) -> None:
         self._commands: defaultdict[int, set[Waiter]] = defaultdict(set)
@@ -19,11 +19,11 @@ class CompletionWaiters:
         self._closed = False
 
     def command_waiter(self, command_id: int) -> AbstractContextManager[Waiter]:
-        """Lend an event that is set when the command has ended."""
+        """Yield an event that is set when the command has ended."""
         return self._registered(self._commands, command_id)
 
     def results_waiter(self, scope_id: int) -> AbstractContextManager[Waiter]:
-        """Lend an event that is set when a result of the scope has come."""
+        """Yield an event that is set when the scope has a new result."""
         return self._registered(self._results, scope_id)
 
     @contextmanager
@@ -40,24 +40,24 @@ class CompletionWaiters:
                 del waiters[key]
 
     def on_over(self, notice: ChangeNotice) -> None:
-        """Notify those who wait for commands that have ended."""
+        """Wake the waiters of commands that have ended."""
         command_ids = list(self._commands) if notice.everything else notice.over
         for command_id in self._commands.keys() & command_ids:
             _notify_all(self._commands[command_id])
 
     def on_results(self, notice: ChangeNotice) -> None:
-        """Notify those who wait for results of scopes that have new ones."""
+        """Wake the waiters of scopes with new results."""
         scope_ids = list(self._results) if notice.everything else notice.results
         for scope_id in self._results.keys() & scope_ids:
             _notify_all(self._results[scope_id])
 
     @property
     def is_closed(self) -> bool:
-        """Tell whether waiting is over because the server stops."""
+        """Tell whether the server is stopping, so nobody may wait."""
         return self._closed
 
     def close(self) -> None:
-        """Wake everybody, and let nobody wait from now on."""
+        """Wake all waiters, and let nobody wait from now on."""
         self._closed = True
         for waiters in (*self._results.values(), *self._commands.values()):
             _notify_all(waiters)

@@ -1,4 +1,4 @@
-"""Deadlines: expiry, overdue answers, old idempotency keys."""
+"""Deadlines: expired commands, overdue answers, old idempotency keys."""
 
 import asyncio
 
@@ -16,7 +16,7 @@ from pushserver.storage.commands import PriorState
 
 @attrs.define(eq=False)
 class Deadlines:
-    """Expires what is overdue in lanes, and moves deadlines along with the clock."""
+    """Expires overdue commands, and moves deadlines when the clock jumps."""
 
     store: Store
     clock: Clock
@@ -28,7 +28,7 @@ class Deadlines:
         """
         Expire overdue commands and give up unanswered ones; return how many.
 
-        The leader does so for all servers; each follows its own clock.
+        The leader does so for all servers; each server follows its own clock.
         """
         await self.follow_clock()
         if not self.store.is_leader:
@@ -39,10 +39,10 @@ class Deadlines:
 
     async def follow_clock(self) -> None:
         """
-        Move deadlines along when the wall clock has jumped.
+        Move deadlines by as much as the wall clock has jumped.
 
         Raises:
-            Unavailable: the store is away; they will be moved the next time.
+            Unavailable: the store is away; the next call moves them.
         """
         jump = self.clock.resync()
         self._pending_jump += jump

@@ -46,7 +46,7 @@ class DeviceAdmission:
         self, identity: DeviceIdentity, key: str | None, address: str | None
     ) -> Device | None:
         """
-        Record a poll or a result; return the device if it is to be served.
+        Record a poll or a result; return the device if it is served.
 
         Any other device is counted, and gets the same empty answer as an idle one.
         """
@@ -57,7 +57,7 @@ class DeviceAdmission:
             self.counts["refused.quarantineFull"] += 1
             return None
         if device.external_id != identity.external_id:
-            # Two texts have the same derived number: only the first device is served.
+            # Two ids have the same derived int64: only the first device is served.
             self.counts["refused.idTaken"] += 1
             return None
         device.record_poll(self.clock.now(), address)
@@ -89,7 +89,7 @@ class DeviceAdmission:
         return False
 
     def admission_state(self, device_id: int) -> tuple[object, ...]:
-        """Return what decides whether the device is served, to notice changes of it."""
+        """Return what decides whether the device is served, to detect changes."""
         device = self.devices.find_in_any_scope(device_id)
         if device is None:
             return ()
@@ -113,12 +113,12 @@ class DeviceAdmission:
         return device
 
     def _evict_quarantined(self) -> bool:
-        """Forget one quarantined device that stays away; tell whether there was one."""
+        """Evict one quarantined device that stays away; tell whether there was one."""
         now = self.clock.now()
         if abs(now - self._eviction_failed_at) < SECOND:
             return False
         for device in self.devices:
-            # Also one that was seen "in the future", before the clock was set back.
+            # Also one with a time in the future: the clock was set back since.
             idle = abs(now - (device.last_seen_at or 0))
             if not device.is_adopted and idle > QUARANTINE_IDLE_SECONDS * SECOND:
                 self.devices.forget(device.device_id)

@@ -1,4 +1,4 @@
-"""What devices did that is not published as events yet."""
+"""Buffers what devices did until it is published as events."""
 
 import attrs
 
@@ -19,20 +19,20 @@ class DeviceEvent:
 
 @attrs.define(eq=False, repr=False)
 class DeviceEventBuffer:
-    """Collects devices that polled, and events, for `OnlineMonitor` to publish."""
+    """Collects polls and events of devices, which `OnlineMonitor` publishes."""
 
     clock: Clock
     _arrivals: dict[int, Device] = attrs.field(factory=dict, init=False)
     _events: list[DeviceEvent] = attrs.field(factory=list, init=False)
 
     def add_arrival(self, device: Device) -> None:
-        """Note that an adopted device polled."""
+        """Record that an adopted device polled."""
         self._arrivals[device.device_id] = device
 
     def add(
         self, device: Device, event_type: EventType, reason: str | None = None
     ) -> None:
-        """Note an event; of a flood, only the first ones."""
+        """Add an event, unless the buffer is full."""
         if len(self._events) < QUARANTINE_LIMIT:
             now = self.clock.now()
             self._events.append(DeviceEvent(device, event_type, now, reason))

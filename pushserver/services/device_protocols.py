@@ -13,19 +13,19 @@ from pushserver.protocols.base import DeviceProtocol
 
 
 class KnownDevices(Protocol):
-    """Where a device is looked up by the id it has in the server."""
+    """Looks devices up by `device_id`."""
 
     def find_in_any_scope(self, device_id: int) -> Device | None:
-        """Return the device, whoever's it is."""
+        """Return the device, whichever scope it belongs to."""
 
 
 @attrs.frozen
 class DeviceProtocols:
     """
-    The protocols that are served, in the order in which they are asked.
+    The installed protocols, in the order in which they are tried.
 
-    The first one is the default: its ids are written plainly everywhere, and of
-    devices that are not known any more it is assumed.
+    The first one is the default: its ids are written without prefix, and devices that
+    are no longer known are assumed to speak it.
     """
 
     installed: tuple[DeviceProtocol, ...]
@@ -33,11 +33,11 @@ class DeviceProtocols:
 
     @property
     def default(self) -> DeviceProtocol:
-        """Return the protocol of ids and commands that name no other."""
+        """Return the default protocol."""
         return self.installed[0]
 
     def named(self, name: str) -> DeviceProtocol:
-        """Return the protocol; the default if it is not served any more."""
+        """Return the protocol; the default if it is no longer installed."""
         return next((p for p in self.installed if p.name == name), self.default)
 
     def of_device(self, device_id: int) -> DeviceProtocol:
@@ -61,7 +61,7 @@ class DeviceProtocols:
         return self.named(names[0])
 
     def identity_of(self, device_id: int) -> DeviceIdentity:
-        """Return whose id this is; an unknown one is of the default protocol."""
+        """Return the device's identity; an unknown one is of the default protocol."""
         device = self.devices.find_in_any_scope(device_id)
         if device is None:
             return self.default.identify(str(device_id))
@@ -69,10 +69,10 @@ class DeviceProtocols:
 
     def identify(self, text: str, pointer: str | None = None) -> DeviceIdentity:
         """
-        Return which device a program means with *text*.
+        Return the identity of the device that a program calls *text*.
 
-        It is `protocol:id`, or an id alone: of the first protocol in which such a
-        device is known, else of the first protocol that has such ids.
+        *text* is `protocol:id`, or an id alone: then of the first protocol with such a
+        known device, else of the first protocol that has such ids.
 
         Raises:
             Invalid: no protocol has such ids; *pointer* names the field.
@@ -101,7 +101,7 @@ class DeviceProtocols:
         return device is not None and device.identity == identity
 
     def display_id(self, device_id: int) -> str:
-        """Return the id as programs read it: `identify` leads back from it."""
+        """Return the id for programs, which `identify` accepts."""
         device = self.devices.find_in_any_scope(device_id)
         if device is None or device.protocol == self.default.name:
             return str(device_id)
@@ -111,7 +111,7 @@ class DeviceProtocols:
         return f"{device.protocol}:{plain}"
 
     def parse_result(self, result: Result) -> ParsedResult:
-        """Read what a device posted, in its protocol."""
+        """Parse what a device posted, by its protocol."""
         protocol = self.of_device(result.device_id)
         return protocol.parse_result(result.body, result.content_encoding)
 

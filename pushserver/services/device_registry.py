@@ -14,10 +14,10 @@ from pushserver.storage.base import Store
 @attrs.define(eq=False, repr=False)
 class DeviceRegistry:
     """
-    Looks devices up; within a scope, those of other scopes do not exist.
+    Looks devices up within a scope, which does not see those of others.
 
-    Quarantined devices belong to the first scope. Whoever saves devices, or reads them
-    again from the store, holds `write_lock` meanwhile.
+    Quarantined devices belong to the first scope. Hold `write_lock` while saving
+    devices or rereading them from the store.
     """
 
     store: Store
@@ -112,7 +112,7 @@ class DeviceRegistry:
         return device
 
     def add(self, device: Device) -> None:
-        """Add a device that is not known yet."""
+        """Add an unknown device."""
         self._devices[device.device_id] = device
         self.quarantined_count += not device.is_adopted
 

@@ -1,4 +1,4 @@
-"""Takes over what other servers over the same store changed and saw of devices."""
+"""Merges what other servers changed and saw of devices into this one's memory."""
 
 from collections.abc import Collection, Iterable, Sequence
 
@@ -14,13 +14,13 @@ from pushserver.services.held_polls import HeldPolls
 from pushserver.storage.base import Store
 
 _SYNCED_FIELDS = ("name", "tags", "key_hash", "old_key_hash", "key_enforced")
-#: What a scope sets on a device; it does not follow the device into another scope.
+#: The settings of a scope on a device, which do not follow it into another scope.
 SCOPE_FIELDS = ("hold", *_SYNCED_FIELDS)
 
 
 @attrs.frozen(repr=False)
 class DeviceSync:
-    """Brings the devices in memory up to date with the store."""
+    """The part of `ClusterSync` for devices: updates those in memory from the store."""
 
     store: Store
     devices: DeviceRegistry
@@ -29,14 +29,14 @@ class DeviceSync:
     holds: HeldPolls
 
     async def refresh(self, device_ids: Collection[int] | None) -> None:
-        """Read these devices again, None: all; other servers changed them."""
-        # A device saved here between the read and the merge would be forgotten.
+        """Reread these devices (None: all) after other servers changed them."""
+        # Else a device saved here between the read and the merge would be lost.
         async with self.devices.write_lock:
             await self._reload(device_ids)
 
     async def reload_before_write(self, device_ids: Sequence[int]) -> None:
         """
-        Read devices again before a change, which must not undo one of another server.
+        Reread devices before a change, so that it undoes none of another server.
 
         The caller holds the registry's `write_lock`.
         """
@@ -58,20 +58,20 @@ class DeviceSync:
                 self.forget(device_id)
 
     def _was_deleted(self, device_id: int) -> bool:
-        """Tell whether a device that the store does not have was there before."""
+        """Tell whether a known device that the store lacks was deleted."""
         is_known = self.devices.find_in_any_scope(device_id) is not None
         return is_known and not self.write_behind.is_new(device_id)
 
     def forget(self, device_id: int) -> None:
-        """Forget a device that was deleted, and release its held poll."""
+        """Forget a deleted device, and release its held poll."""
         self.devices.forget(device_id)
         self.write_behind.discard(device_id)
         self.holds.release(device_id)
 
     def _merge_stored(self, stored: Device) -> None:
-        """Bring what others wrote into the device in memory."""
+        """Merge what others wrote into the device in memory."""
         device_id = stored.device_id
-        # No longer new: once it is gone from the store, it is forgotten here, too.
+        # No longer new: if it is missing in the store later, it was deleted.
         self.write_behind.mark_stored(device_id)
         device = self.devices.find_in_any_scope(device_id) or stored
         hold = () if device.hold == stored.hold else ("hold",)
@@ -81,7 +81,7 @@ class DeviceSync:
         self._apply_seen(device, DeviceSeen.from_device(stored))
 
     def on_devices_seen(self, seen_devices: Iterable[DeviceSeen]) -> Collection[int]:
-        """Take over what others saw; return the ids of devices unknown here."""
+        """Merge when others saw devices; return the ids of devices unknown here."""
         unknown_ids = set()
         for seen in seen_devices:
             device = self.devices.find_in_any_scope(seen.device_id)

@@ -1,4 +1,4 @@
-"""What polls change of devices: written to the store every few seconds."""
+"""Write-behind: what polls change of devices is stored every few seconds."""
 
 from collections import deque
 from typing import TypeVar
@@ -13,7 +13,7 @@ from pushserver.storage.base import Store
 
 T = TypeVar("T")
 
-#: Batches written in a row by `flush_repeatedly`.
+#: The most batches that `flush_repeatedly` writes.
 MAX_BATCHES = 10
 
 
@@ -32,11 +32,11 @@ class DeviceWriteBehind:
     _evicted_ids: set[int] = attrs.field(factory=set, init=False)
 
     def add_seen(self, device: Device) -> None:
-        """Note that the device was seen."""
+        """Record that the device was seen."""
         self._seen[device.device_id] = device
 
     def add_new(self, device: Device) -> None:
-        """Note that the device is not in the store yet."""
+        """Record that the device is not in the store yet."""
         self._new[device.device_id] = device
 
     def is_new(self, device_id: int) -> bool:
@@ -44,35 +44,35 @@ class DeviceWriteBehind:
         return device_id in self._new
 
     def mark_stored(self, device_id: int) -> None:
-        """Note that another server has written the new device."""
+        """Record that the new device is in the store."""
         self._new.pop(device_id, None)
 
     def add_key_enforced(self, device: Device) -> None:
-        """Note that the device's key is enforced from now on."""
+        """Record that the device's key is enforced from now on."""
         self._key_enforced[device.device_id] = device
 
     def is_key_enforced(self, device_id: int) -> bool:
-        """Tell whether the key is enforced, and the store does not know it yet."""
+        """Tell whether the key is enforced, and that is not stored yet."""
         return device_id in self._key_enforced
 
     def add_unknown_request(self, request: UnknownRequest) -> None:
-        """Keep a request; only the last ones of each device."""
+        """Add a request; keep only the last ones of each device."""
         requests = self._unknown_requests.setdefault(
             request.device_id, deque(maxlen=MAX_UNKNOWN_REQUESTS)
         )
         requests.append(request)
 
     def unknown_requests(self, device_id: int) -> list[UnknownRequest]:
-        """Return the device's requests that are not written yet."""
+        """Return the device's requests that are not stored yet."""
         return list(self._unknown_requests.get(device_id, ()))
 
     def evict(self, device_id: int) -> None:
-        """Delete the device from the store, unless it comes back before that."""
+        """Delete the device with the next flush, unless it comes back before."""
         self.discard(device_id)
         self._evicted_ids.add(device_id)
 
     def discard(self, device_id: int) -> None:
-        """Write nothing about the device any more."""
+        """Drop everything to be written about the device."""
         for pending in (self._seen, self._new, self._key_enforced):
             pending.pop(device_id, None)
         self._unknown_requests.pop(device_id, None)
@@ -92,8 +92,9 @@ class DeviceWriteBehind:
         """
         Flush several batches; return how many devices were written.
 
-        Tasks go by what the store has: a large fleet must not be seen late. A fleet
-        that keeps on polling would keep this going for ever.
+        Several, because tasks read from the store which devices are online, and a large
+        fleet must not be late there. Not all, because a fleet that keeps polling would
+        never let this end.
 
         Raises:
             Unavailable: the store is away; the next flush writes the rest.
@@ -157,7 +158,7 @@ def _take_batch(pending: dict[int, T]) -> dict[int, T]:
 
 
 def _discard_written(pending: dict[int, Device], written: list[Device]) -> None:
-    """Remove what is written, except devices noted again meanwhile."""
+    """Remove what was written, except devices that changed again meanwhile."""
     for device in written:
         if pending.get(device.device_id) is device:
             del pending[device.device_id]

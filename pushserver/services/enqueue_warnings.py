@@ -1,4 +1,4 @@
-"""Warnings to a program whose device may not poll before a command expires."""
+"""Warns a program whose device may not poll before a command expires."""
 
 from pushserver.clock import SECOND, rfc3339
 from pushserver.model.command import Command

@@ -1,4 +1,4 @@
-"""Which events are recorded: only those that a subscription or stream wants."""
+"""Which events are recorded: only those of a subscription or a stream."""
 
 import asyncio
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -14,7 +14,7 @@ from pushserver.model.subscription import Subscription, SubscriptionHealth
 from pushserver.storage.base import Store
 from pushserver.storage.subscriptions import StreamInterest
 
-#: How long a stream's interest outlasts it, so that it can resume where it was.
+#: How long events are recorded after a stream closed, so that it can resume.
 STREAM_LINGER = 600 * SECOND
 #: How often the interest of an open stream is renewed.
 _RENEW_INTERVAL = 60 * SECOND
@@ -32,11 +32,10 @@ class _StreamWaiter:
 @attrs.define(eq=False)
 class EventInterest:
     """
-    Keeps the store's `event_interest` in step with subscriptions and streams.
+    Computes the store's `event_interest` from subscriptions and streams.
 
-    Of a closed stream only the time until which each event type of its scope is wanted
-    remains. It is stored, too, so other servers record these events as well, and so
-    does this one after a restart.
+    The event types of a stream stay recorded for a while after it closed. That is
+    stored, so other servers record them, too, and so does this one after a restart.
     """
 
     store: Store
@@ -50,7 +49,7 @@ class EventInterest:
     _stored: dict[InterestKey, StreamInterest] = attrs.field(factory=dict, init=False)
 
     async def load(self) -> None:
-        """Read the interests of streams on all servers."""
+        """Read the interest of the streams of all servers."""
         self._apply_stored(await self.store.stream_interests.all_interests())
         if self._recorded_since is not None:
             self._recompute()
@@ -101,7 +100,7 @@ class EventInterest:
             self._stored |= interests
 
     def set_subscriptions(self, subscriptions: Iterable[Subscription]) -> None:
-        """Replace the interests of subscriptions by those of *subscriptions*."""
+        """Replace the interest of subscriptions by that of *subscriptions*."""
         self._subscribed = {}
         for each in subscriptions:
             if each.health is not SubscriptionHealth.DISABLED:
@@ -113,9 +112,9 @@ class EventInterest:
         self, scope_id: int, types: frozenset[EventType]
     ) -> Iterator[asyncio.Event]:
         """
-        Have these events recorded during the block, and for ten minutes after it.
+        Have these events recorded during the block and for ten minutes after it.
 
-        Lend an event that is set when one was written.
+        Yield an event that is set when one was recorded.
         """
         stream = _StreamWaiter(scope_id, types, asyncio.Event())
         self._streams.add(stream)
@@ -138,7 +137,7 @@ class EventInterest:
         )
 
     def on_events(self, notice: ChangeNotice) -> None:
-        """Wake the streams of the scopes for which events were written."""
+        """Wake the streams of scopes with new events."""
         for stream in self._streams:
             if notice.everything or stream.scope_id in notice.events:
                 stream.wakeup.set()
@@ -150,9 +149,9 @@ class EventInterest:
 
     async def expire(self) -> int:
         """
-        Drop the interests of streams that closed long ago; return how many.
+        Drop the interest of streams that closed long ago; return how many.
 
-        Renew those of open streams.
+        Renew that of open streams.
 
         Raises:
             Unavailable: the store is away.
@@ -204,7 +203,7 @@ class EventInterest:
         now = self.clock.now()
         since = now if previous is None else previous.get(key, now)
         if previous is None and kind in self._subscribed.get(scope_id, ()):
-            # A subscription is stored: its events were recorded all the time.
+            # Subscriptions are stored: their events were always recorded.
             return 0
         return (
             min(since, self._stored[key].recorded_since)

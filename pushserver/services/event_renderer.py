@@ -1,4 +1,4 @@
-"""Renders an event as the body that a subscription's format wants."""
+"""Renders an event as a body in the subscription's format."""
 
 from typing import assert_never
 
@@ -18,7 +18,7 @@ from pushserver.storage.history import CommandHistory
 
 @attrs.frozen
 class EventRenderer:
-    """Renders events; a device's result is read from the store at that time."""
+    """Renders events; a device's result is read from the store when needed."""
 
     history: CommandHistory
     devices: DeviceRegistry
@@ -72,7 +72,7 @@ class EventRenderer:
     async def _parsed_result(
         self, event: Event, *, failures_only: bool
     ) -> ParsedResult | None:
-        """Return the device's result, if the body has any of it."""
+        """Return the device's result, if the body contains any of it."""
         payload = event.payload
         if not isinstance(payload, CommandPayload) or payload.result_id is None:
             return None

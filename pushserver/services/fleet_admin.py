@@ -1,4 +1,4 @@
-"""What administrators do with devices: adopt, change, import, give keys, delete."""
+"""Device administration: adopt, change, import, make keys, delete."""
 
 import asyncio
 from collections.abc import Collection, Iterable, Mapping
@@ -49,7 +49,7 @@ class FleetAdmin:
         self, scope_id: int, identity: DeviceIdentity
     ) -> tuple[Device, bool]:
         """
-        Adopt a device, known or not; tell whether it was not adopted before.
+        Adopt a device, known or not; tell whether it was newly adopted.
 
         Raises:
             Conflict: another scope has adopted it.
@@ -99,7 +99,7 @@ class FleetAdmin:
         """
         Adopt or change devices; return the ids that were not adopted before.
 
-        They are written in batches: a door command waits for one at the most.
+        They are written in batches: a door command waits for one at most.
         """
         async with self.devices.write_lock:
             device_ids = [identity.device_id for identity in settings]
@@ -112,7 +112,7 @@ class FleetAdmin:
         return new
 
     def _check_identities(self, identities: Iterable[DeviceIdentity]) -> None:
-        """Refuse a device whose number stands for another; see `derive_identity`."""
+        """Refuse a device whose derived int64 is another's; see `derive_identity`."""
         for identity in identities:
             device = self.devices.find_in_any_scope(identity.device_id)
             if device is not None and device.identity != identity:
@@ -125,7 +125,7 @@ class FleetAdmin:
         """
         Return the ids that the scope has not adopted yet.
 
-        What other scopes left waiting for these devices ends.
+        End the commands that other scopes left waiting for these devices.
 
         Raises:
             Conflict: another scope has adopted one of them.
@@ -185,7 +185,7 @@ class FleetAdmin:
         self, scope_id: int, rows: Mapping[DeviceIdentity, Mapping[str, Any]]
     ) -> ImportSummary:
         """
-        Create or change many devices; fields that a row leaves out stay.
+        Create or change many devices; fields missing in a row stay unchanged.
 
         Raises:
             Conflict: another scope has adopted one of them; nothing was changed.
@@ -211,7 +211,7 @@ class FleetAdmin:
 
     async def make_key(self, scope_id: int, device_id: int, *, enforce: bool) -> str:
         """
-        Give the device a new key; the old one stays valid until the new one is used.
+        Make a new key for the device; the old one is valid until the new one is used.
 
         Raises:
             NotFound: the scope does not have the device.

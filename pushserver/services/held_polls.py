@@ -13,10 +13,10 @@ from pushserver.model.lane import InFlight
 @attrs.frozen(kw_only=True)
 class Poll:
     """
-    A device's poll; `uuid` and `address` are kept with what it is handed.
+    A device's poll; `uuid` and `address` are stored with its deliveries.
 
-    Its answer takes `max_commands`. With `labels_deliveries` each delivery gets a uuid
-    of its own, which is its id.
+    Its answer has at most `max_commands`. With `labels_deliveries` each delivery gets a
+    uuid of its own, which is its id.
     """
 
     device_id: int
@@ -41,7 +41,7 @@ class Poll:
 @attrs.define(eq=False)
 class HeldPoll:
     """
-    A poll that waits. `waiter` is done with its answer, or with None to look again.
+    A waiting poll. `waiter` is done with its answer, or with None to check again.
 
     `is_claimed`: a decision that is being committed has an answer for it.
     """
@@ -104,18 +104,18 @@ class HeldPolls:
             hold.notify()
 
     def wake(self, device_id: int) -> None:
-        """Let the device's waiting poll look again."""
+        """Make the device's waiting poll check again."""
         hold = self.find_waiting(device_id)
         if hold is not None:
             hold.notify()
 
     def on_waiting(self, notice: ChangeNotice) -> None:
-        """Let the polls look again of devices for which there may be a command."""
+        """Make the polls of devices that may have a command check again."""
         for device_id in list(self._holds) if notice.everything else notice.waiting:
             self.wake(device_id)
 
     def close(self) -> None:
-        """Answer every held poll empty and hold none from now on."""
+        """Answer every held poll empty, and hold no more."""
         self._closed = True
         for device_id in list(self._holds):
             self.release(device_id)

@@ -22,7 +22,7 @@ class IdempotentRequest:
 
     def stored_answer(self, use: IdempotencyRecord | None, now: int) -> bytes | None:
         """
-        Return the answer that *use* of the key got, None if that is none or too old.
+        Return the stored answer of *use*, None if it has none or is too old.
 
         Raises:
             IdempotencyMismatch: the key was used with another request.
@@ -45,7 +45,7 @@ def replay_answer(
     request: IdempotentRequest | None, changes: Changes, prior: PriorState
 ) -> bytes | None:
     """
-    Return, inside a decision, the answer to the same request before, if there is one.
+    Return, in a decision, the stored answer to the same request, if there is one.
 
     Raises:
         IdempotencyMismatch: the key was used with another request.
@@ -59,6 +59,6 @@ def replay_answer(
 def remember_answer(
     request: IdempotentRequest | None, answer: bytes, changes: Changes
 ) -> None:
-    """Record, inside a decision, the answer for the same request again."""
+    """Record, in a decision, the answer to repeat for the same request."""
     if request is not None:
         changes.idempotency_keys[request.key] = request.record(answer, changes.now)

@@ -1,7 +1,7 @@
-"""The one door to devices' lanes.
+"""The one way to change devices' lanes.
 
-Whatever a change makes ready is offered to the device's held poll by the same decision,
-so that the hand-out shares its commit.
+If a change makes a command ready, the same decision hands it out to the device's held
+poll, so both share one commit.
 """
 
 import asyncio
@@ -41,7 +41,7 @@ class Lanes:
         What *decide* raises is raised here and changes nothing.
 
         Raises:
-            Unavailable: the store is away. The lane is as the disk has it.
+            Unavailable: the store is away. The lane is unchanged.
         """
         hold: HeldPoll | None = None
         answer: InFlight | None = None
@@ -70,7 +70,7 @@ class Lanes:
 
     async def hand_out(self, poll: Poll) -> InFlight | None:
         """
-        Return what *poll* gets; requeue it if the poll is gone before it is on disk.
+        Return the commands for *poll*; requeue them if it is gone before the commit.
 
         Raises:
             Unavailable: the store is away.

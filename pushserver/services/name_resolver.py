@@ -1,6 +1,6 @@
 """Resolves the host names of receivers.
 
-Each lookup has a thread of its own: slow ones would exhaust asyncio's shared pool.
+Each lookup has its own thread: slow ones would exhaust asyncio's shared pool.
 """
 
 import asyncio
@@ -17,9 +17,9 @@ import attrs
 LOOKUP_TIMEOUT = 5.0
 #: Seconds for which an unresolvable name is not looked up again.
 NEGATIVE_TTL = 5.0
-#: Names looked up at the same time.
+#: The most names looked up at the same time.
 MAX_CONCURRENT_LOOKUPS = 64
-#: Unresolvable names that are remembered.
+#: The most unresolvable names in the cache.
 MAX_NEGATIVE_ENTRIES = 1000
 
 #: Families, and addresses in canonical form.
@@ -40,7 +40,7 @@ class NameResolver:
 
     async def resolve(self, host: str) -> ResolvedAddresses:
         """
-        Return the addresses of a name; an address is its own.
+        Return the addresses of a name; an address is returned as it is.
 
         Raises:
             gaierror: the name does not resolve, or not in time.

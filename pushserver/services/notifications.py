@@ -1,4 +1,4 @@
-"""Notifications of operations that programs add and delete."""
+"""Adds and deletes notifications of operations for programs."""
 
 import attrs
 
@@ -18,7 +18,7 @@ _OPEN_STATUSES = (OperationStatus.RUNNING, OperationStatus.STALE)
 
 @attrs.frozen(kw_only=True)
 class ProgressReport:
-    """Progress of an operation, as a program reports it."""
+    """The progress of an operation that a program reports."""
 
     progress: int
     status: OperationStatus = OperationStatus.RUNNING

@@ -23,7 +23,7 @@ from pushserver.storage.commands import PriorState
 #: Delay before rechecking a device that is online only because of a command in flight
 #: or a held poll (microseconds).
 _RECHECK_AFTER = 2 * SECOND
-#: Another server takes over from one that died within this (microseconds).
+#: The time in which another server takes over from a dead leader (microseconds).
 _TAKEOVER_WINDOW = 15 * SECOND
 
 
@@ -32,9 +32,10 @@ class OnlineMonitor:
     """
     Publishes the events of devices. `default_hold` is in microseconds.
 
-    After a start, devices that were online when the server stopped count as online, so
+    At its start, devices that were online when the server stopped count as online, so
     that a device that stays away is reported offline. Of several servers over one
-    store, the leader publishes online and offline; each publishes what else it saw.
+    store, only the leader publishes online and offline; each publishes its own other
+    events.
     """
 
     store: Store
@@ -50,7 +51,7 @@ class OnlineMonitor:
     _is_watching: bool = attrs.field(default=False, init=False)
 
     def restore(self) -> None:
-        """Take for online the devices that were online when the server stopped."""
+        """Assume that devices online when the server stopped are online."""
         stopped = max((d.last_seen_at or 0 for d in self._adopted()), default=0)
         self._assume_online_at(stopped)
 
@@ -58,7 +59,7 @@ class OnlineMonitor:
         return (device for device in self.devices if device.is_adopted)
 
     def _assume_online_at(self, at: int) -> None:
-        """Take for online the devices that were online at the instant *at*."""
+        """Assume that devices online at the instant *at* are online."""
         self._is_watching = True
         self._online_ids.clear()
         self._timers.clear()
@@ -70,7 +71,7 @@ class OnlineMonitor:
 
     async def publish_changes(self) -> int:
         """
-        Publish what happened since the last call; return how many events.
+        Publish the events since the last call; return how many.
 
         Raises:
             Unavailable: the store is away; the next call publishes the rest.
@@ -104,7 +105,7 @@ class OnlineMonitor:
         return []
 
     def _mark_online(self, device: Device, now: int) -> bool:
-        """Note that a device polled; tell whether it was offline before."""
+        """Record that a device polled; tell whether it was offline before."""
         if not device.is_adopted or device.device_id in self._online_ids:
             return False
         self._online_ids.add(device.device_id)

@@ -33,7 +33,7 @@ from pushserver.storage.base import Store
 from pushserver.storage.commands import Lookup, PriorState
 from pushserver.storage.operations import DueStep
 
-#: Operations in one batch: a door command waits for no longer than that takes.
+#: Operations in one batch; a door command waits for one batch at most.
 BATCH_SIZE = 100
 
 
@@ -69,10 +69,10 @@ class Operations:
         idempotency: IdempotentRequest | None = None,
     ) -> CreatedOperation:
         """
-        Begin an operation; it and its first command are on disk then.
+        Create an operation; it and its first command are on disk on return.
 
         Raises:
-            IdempotencyMismatch: the key came before, with another request.
+            IdempotencyMismatch: the key was used with another request.
             Unavailable: the store is away.
         """
 
@@ -139,7 +139,7 @@ class Operations:
         step_keys = {(step.owner_id, step.number) for step in due}
         steps = await self.store.operations.steps(sorted(step_keys))
         requests = {(step.owner_id, step.number): step.request for step in steps}
-        # An operation that was deleted meanwhile has no steps any more.
+        # An operation that was deleted meanwhile has no more steps.
         existing = [s for s in due if (s.owner_id, s.number) in requests]
         done = await asyncio.gather(
             *(self._queue_step(s, requests[s.owner_id, s.number]) for s in existing)
@@ -149,7 +149,7 @@ class Operations:
     async def _queue_step(self, due: DueStep, request: CommandRequest) -> bool:
         device = self.devices.find_in_any_scope(due.device_id)
         if device is None or not device.is_adopted:
-            # Another server may have adopted it a moment ago.
+            # Another server may just have adopted it.
             await self.device_sync.refresh([due.device_id])
 
         def decide(lane: Lane, changes: Changes, prior: PriorState) -> bool:
@@ -190,7 +190,7 @@ class Operations:
 
     async def cancel(self, scope_id: int, operation_id: int) -> Operation:
         """
-        Cancel what waits of an operation; a step in flight runs to its end.
+        Cancel an operation; a step in flight runs to its end.
 
         Raises:
             NotFound: there is none.
@@ -208,7 +208,7 @@ class Operations:
         """
         Cancel an operation and return it, None if it has ended.
 
-        *late*: nobody canceled it, its device did not come in time.
+        *late*: it is ended because its device did not poll in time.
         """
 
         def decide(lane: Lane, changes: Changes, prior: PriorState) -> Operation | None:
@@ -274,7 +274,7 @@ def new_operation(
     now: int,
     task_id: int | None = None,
 ) -> Operation:
-    """Return an operation that has not begun."""
+    """Return a new operation, not started."""
     return Operation(
         id=operation_id,
         scope_id=scope_id,

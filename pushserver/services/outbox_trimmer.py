@@ -1,4 +1,4 @@
-"""Bounds the outbox; what it drops is counted and logged."""
+"""Bounds the outbox; counts and logs what it drops."""
 
 from functools import partial
 
@@ -20,7 +20,7 @@ from pushserver.storage.subscriptions import SubscriptionStore
 log = structlog.get_logger(__name__)
 
 _DAY = 86_400 * SECOND
-#: Age at which delivered and unwanted events are deleted.
+#: Age at which events without undelivered deliveries are deleted.
 EVENT_RETENTION = 7 * _DAY
 #: Age until which dead-lettered deliveries can be recovered.
 DEAD_LETTER_RETENTION = 30 * _DAY
@@ -28,7 +28,7 @@ DEAD_LETTER_RETENTION = 30 * _DAY
 
 @attrs.define
 class _MatchCount:
-    """How many events after one id, up to another, match a filter."""
+    """How many events in a range of ids match a filter."""
 
     event_filter: SubscriptionFilter
     after_id: int
@@ -39,7 +39,7 @@ class _MatchCount:
 @attrs.frozen
 class OutboxTrimmer:
     """
-    Drops what is too old or too much.
+    Drops events and deliveries that are too old or too many.
 
     The backlog of a subscription holds at most the newest `max_backlog` events that it
     matches, none older than `max_age` (microseconds).
@@ -102,7 +102,7 @@ class OutboxTrimmer:
         """Return how many matching events after the cursor exceed `max_backlog`."""
         scope_id, cursor = subscription.scope_id, subscription.cursor
         if await self.store.backlog_start(scope_id, keep=self.max_backlog) <= cursor:
-            # As nearly always: the whole scope has not as many events.
+            # Nearly always: the whole scope has fewer events.
             self._match_counts.pop(subscription.id, None)
             return 0
         event_filter, match_count = (

@@ -18,12 +18,12 @@ from pushserver.storage.commands import CommandStore, PriorState
 @attrs.define(eq=False)
 class PollAnswer:
     """
-    The command that a poll gets, for the block in which it is written to the device.
+    The command that a poll gets; write it to the device inside the `with` block.
 
-    Whoever writes sets `has_started` before the first byte and `is_written` after the
-    last. A block that is left before it has begun gives the command back: it was no
-    attempt. One that breaks off amid the answer keeps the command in flight: the device
-    may have read enough of it.
+    The writer sets `has_started` before the first byte and `is_written` after the last.
+    If the block ends before the first byte, the command is requeued: it was no attempt.
+    If it ends amid the answer, the command stays in flight: the device may have read
+    enough of it.
     """
 
     in_flight: InFlight
@@ -43,7 +43,7 @@ class PollAnswer:
 
 @attrs.define(eq=False)
 class Polling:
-    """Hands commands out to polls, and holds those for which there is none."""
+    """Hands commands out to polls, and holds polls while there is none."""
 
     store: CommandStore
     clock: Clock
@@ -52,7 +52,7 @@ class Polling:
     _unrecorded: dict[int, InFlight] = attrs.field(factory=dict, init=False)
 
     def is_idle(self, device_id: int) -> bool:
-        """Tell, without a statement, that there is nothing for this device."""
+        """Tell, without a statement, whether there is nothing for this device."""
         return self.store.is_idle(device_id, self.clock.now(), self.lanes.grace)
 
     async def poll(
@@ -61,8 +61,8 @@ class Polling:
         """
         Hand out the device's next command; wait up to *max_hold* microseconds for one.
 
-        *has_work* is what `is_idle` denied. With the store away there is nothing to do:
-        a device never gets an error.
+        *has_work* is the opposite of `is_idle`. If the store is away, the answer is
+        empty: a device never gets an error.
         """
         in_flight = None
         try:
@@ -76,7 +76,7 @@ class Polling:
         return None if in_flight is None else PollAnswer(in_flight, self)
 
     async def _hold_poll(self, poll: Poll, seconds: float) -> InFlight | None:
-        """Wait by the monotonic clock: the wall's may jump."""
+        """Hold a poll by the monotonic clock, because the wall clock may jump."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
         while self._may_wait(poll) and loop.time() < deadline:
@@ -100,7 +100,7 @@ class Polling:
         return poll.is_connected() and not self.holds.is_closed
 
     def _requeue_answer(self, hold: HeldPoll) -> None:
-        """Requeue the answer of a poll that was cancelled at the same moment."""
+        """Requeue the answer of a poll that was cancelled while it got it."""
         waiter = hold.waiter
         in_flight = (
             waiter.result() if waiter.done() and not waiter.cancelled() else None
@@ -111,7 +111,7 @@ class Polling:
     async def _wait_for_change(
         self, hold: HeldPoll, deadline: float
     ) -> InFlight | None:
-        """Wait until notified, or until the lane's next change by itself."""
+        """Wait until notified, or until time changes the lane."""
         loop, now = asyncio.get_running_loop(), self.clock.now()
         lane = self.store.cached_lane(hold.poll.device_id)
         if lane is not None:
@@ -124,7 +124,7 @@ class Polling:
             timer.cancel()
 
     def mark_written(self, in_flight: InFlight) -> None:
-        """Remember that the last byte was written; `record_written` stores it."""
+        """Remember that the last byte was written; `record_written` stores that."""
         now = self.clock.now()
         for each in in_flight.answer:
             each.written_at = now

@@ -1,16 +1,16 @@
-"""Deleting a scope's old history on request, a bounded part with each call."""
+"""Deletes a scope's old history on request, a bounded part with each call."""
 
 import attrs
 
 from pushserver.services.retention import Retention
 
-#: One call deletes at most this many batches: a second or so.
+#: The most batches of one call, which takes about a second.
 MAX_BATCHES = 10
 
 
 @attrs.frozen
 class PurgeProgress:
-    """How many rows a call deleted, how many are left, and whether that was all."""
+    """How many rows a call deleted, how many are left, and whether it is done."""
 
     deleted: int
     left: int

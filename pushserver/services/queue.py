@@ -48,7 +48,7 @@ class Enqueued:
 
 @attrs.define(eq=False)
 class Queue:
-    """Puts commands into queues. `response_timeout` is in microseconds."""
+    """Enqueues, cancels and retries commands. `response_timeout` is in microseconds."""
 
     store: Store
     ids: IdGenerator
@@ -62,10 +62,10 @@ class Queue:
         self, idempotency: IdempotentRequest | None
     ) -> AbstractContextManager[None]:
         """
-        Hold *idempotency*'s key while it is being answered.
+        Lock the idempotency key while the request is being answered.
 
         Raises:
-            IdempotencyRunning: another one with this key is.
+            IdempotencyRunning: another request with this key is being answered.
         """
         return nullcontext() if idempotency is None else self._lock_key(idempotency)
 
@@ -88,12 +88,12 @@ class Queue:
         idempotency: IdempotentRequest | None = None,
     ) -> Enqueued:
         """
-        Put commands into a device's queue, all or nothing; they are on disk then.
+        Enqueue commands for a device, all or none; they are on disk on return.
 
         The device must have been adopted in the scope.
 
         Raises:
-            IdempotencyMismatch: the key came before, with another request.
+            IdempotencyMismatch: the key was used with another request.
             Unavailable: the store is away.
         """
 
@@ -162,7 +162,7 @@ class Queue:
                 or seconds <= 0
                 or self.completion_waiters.is_closed
             ):
-                # A notice of another server may be lost.
+                # The notice of another server may be lost.
                 interval = (
                     min(seconds, RECHECK_INTERVAL) if self.store.is_shared else seconds
                 )

@@ -1,4 +1,4 @@
-"""Results: what a device posts ends the command that it belongs to."""
+"""Takes posted results, and ends the commands that they belong to."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -79,7 +79,7 @@ class ResultIntake:
         return result
 
     def _is_for_in_flight(self, posted: PostedResult) -> bool:
-        """Tell whether it belongs to the command in flight, so no lookup is needed."""
+        """Tell whether it belongs to a command in flight, so no lookup is needed."""
         lane = self.store.cached_lane(posted.device_id)
         in_flights = () if lane is None else lane.in_flights
         if posted.uuid is None:
@@ -155,7 +155,7 @@ def _with_reported(
 
 
 def _shows_its_end(posted: PostedResult, parsed: ParsedResult) -> bool:
-    """Tell whether all was said though it broke off: only an object shows its end."""
+    """Tell whether a body that broke off is complete: only a JSON object shows that."""
     return not parsed.unreadable and posted.body.lstrip()[:1] == b"{"
 
 
@@ -220,7 +220,7 @@ def _find_match(
 def _live_match(
     prior: PriorDelivery, lane: Lane, changes: Changes, by: MatchedBy
 ) -> ResultMatch:
-    """Match the live objects, of which those looked up may be copies."""
+    """Match the live objects, because those looked up may be copies."""
     delivery, command = prior.delivery, prior.command
     delivery = changes.changed_deliveries.get(delivery.id, delivery)
     for in_flight in lane.in_flights:

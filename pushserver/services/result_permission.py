@@ -1,4 +1,4 @@
-"""Who may have results posted to a URL: a token that may read them itself."""
+"""Only a token that may read results may have them posted to a URL."""
 
 from pushserver.errors import Forbidden
 from pushserver.model.subscription import WebhookFormat

@@ -1,4 +1,4 @@
-"""Long polling of the list of results: wait until a page has something new."""
+"""Long polling of the list of results: waits until a page has new ones."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence

@@ -15,8 +15,8 @@ class Retention:
     """
     Deletes finished commands, results, operations and tasks.
 
-    What is not finished stays, however old. `days` is the age at which history is
-    deleted automatically; 0 keeps it forever.
+    What is not finished stays, however old. History older than `days` is deleted
+    automatically; 0 keeps it forever.
     """
 
     store: RetentionStore

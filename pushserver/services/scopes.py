@@ -1,4 +1,4 @@
-"""Scopes: administrators of the first one create others and their tokens."""
+"""Scopes: administrators of the first one create the others and their tokens."""
 
 from collections.abc import Iterable, Sequence
 
@@ -32,7 +32,7 @@ class Scopes:
         Create a scope; return it with the secret of its first token, an administrator.
 
         Raises:
-            Forbidden: *caller* is no administrator of the first scope.
+            Forbidden: *caller* is not an administrator of the first scope.
         """
         _require_root_admin(caller)
         scope = Scope(id=self.ids(), name=name, created_at=self.clock.now())
@@ -45,10 +45,10 @@ class Scopes:
         self, scope_id: int, name: str, permissions: Iterable[Permission], caller: Token
     ) -> tuple[Token, str]:
         """
-        Create a token for another scope, such as one that has lost its own.
+        Create a token for another scope, for example if its own was lost.
 
         Raises:
-            Forbidden: *caller* is no administrator of the first scope.
+            Forbidden: *caller* is not an administrator of the first scope.
             NotFound: there is no such scope.
         """
         _require_root_admin(caller)

@@ -1,4 +1,4 @@
-"""What decisions do with a device's shadow: reconcile, write, read."""
+"""Enqueues commands that reconcile, write and read a device's shadow."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -32,7 +32,7 @@ class ShadowReconciler:
         *,
         expires_in: int | None = None,
     ) -> None:
-        """Queue one command that writes what differs."""
+        """Queue one command that writes the differences."""
         reconciler = self._reconciler(lane, changes)
         reconciler.reconcile(
             service, self._command_factory(service, changes), expires_in=expires_in
@@ -60,7 +60,7 @@ class ShadowReconciler:
         """
         Queue an operation's next step, which writes a service; tell whether it was.
 
-        It waits while another command that writes the service is with the device.
+        Not while another command that writes the service is in flight.
         """
         service_id = request.service_id or ""
         service = changes.live_services(lane, prior.services).get(service_id)
@@ -74,7 +74,7 @@ class ShadowReconciler:
 
     @staticmethod
     def new_service(scope_id: int, lane: Lane, service_id: str) -> Service:
-        """Return a service of which nothing is known."""
+        """Return a service without desired or reported properties."""
         return Service(
             device_id=lane.device_id, service_id=service_id, scope_id=scope_id
         )

@@ -28,7 +28,7 @@ from pushserver.storage.base import Store
 from pushserver.storage.commands import Lookup, PriorState
 from pushserver.storage.shadows import DueService
 
-#: Devices in one batch: a door command waits for no longer than that takes.
+#: Devices in one batch; a door command waits for one batch at most.
 BATCH_SIZE = 250
 _SHADOW_LOOKUP = Lookup(services=True)
 
@@ -38,7 +38,7 @@ class Shadows:
     """
     Reads and changes shadows. `default_hold` is the server's, in microseconds.
 
-    `wakeup` is set when a service is to be reconciled.
+    `wakeup` is set when a service must be reconciled.
     """
 
     store: Store
@@ -54,7 +54,7 @@ class Shadows:
         Return the services of a device.
 
         Raises:
-            NotFound: it is not known in the scope.
+            NotFound: the scope does not have it.
         """
         self.devices.get(scope_id, device_id)
         return await self.store.shadows.services(scope_id, device_id)
@@ -69,7 +69,7 @@ class Shadows:
         expires_in: int | None = None,
     ) -> Sequence[Service]:
         """
-        Change the desired properties of an adopted device; queue what differs.
+        Change the desired properties of an adopted device; queue the differences.
 
         One of *versions* must be the shadow's, or that of the services in *merge*.
 
@@ -155,7 +155,7 @@ class Shadows:
         Its devices speak *protocol*.
 
         Raises:
-            Invalid: nothing is desired, or something is taken away.
+            Invalid: nothing is desired, or a property is removed.
         """
         check_shadow_size(
             {name: properties or {} for name, properties in merge.items()}
@@ -206,7 +206,7 @@ class Shadows:
             detail = f"Device {device_id}: {error.detail}"
             raise Invalid(detail, pointer="/targets") from None
 
-    # By itself
+    # Background work
 
     def on_shadows_due(self, _notice: ChangeNotice) -> None:
         """Reconcile services soon."""
@@ -272,7 +272,7 @@ def _write_step(
 def _keys_to_read(
     services: Mapping[str, Service], extra: Mapping[str, Sequence[str]]
 ) -> dict[str, set[str]]:
-    """Return what is known of, and *extra*, by service."""
+    """Return the known properties and *extra*, by service."""
     names = sorted({*services, *extra})
     keys_by_service = {
         name: set(extra.get(name, ()))
@@ -284,5 +284,5 @@ def _keys_to_read(
 
 
 def _snapshot(services: Mapping[str, Service]) -> list[Service]:
-    """Return copies of the services: the live ones go on changing."""
+    """Return copies of the services, because the live ones keep changing."""
     return [attrs.evolve(services[name]) for name in sorted(services)]

@@ -1,9 +1,9 @@
 """Which URLs and addresses webhooks may go to.
 
-Subscribers decide where the server connects to, so internal addresses are refused: the
-machine itself, the networks around it, a cloud's metadata service. `check_url` and
-`check_resolved` report that early; what protects is `refusal_reason`, checked for each
-address when connecting, since a name may resolve differently by then.
+Programs choose the URLs, so internal addresses are refused: the machine itself, the
+networks around it, a cloud's metadata service. `check_url` and `check_resolved` report
+that early; the protection is `refusal_reason`, which is checked for each address when
+connecting, because a name may resolve differently by then.
 """
 
 import ipaddress
@@ -54,7 +54,7 @@ _RESERVED_NETWORKS: tuple[tuple[Network, str], ...] = tuple(
 )
 #: All global unicast addresses of IPv6 that are assigned.
 _IPV6_GLOBAL = IPv6Network("2000::/3")
-#: IPv6 networks whose last 32 bits are the IPv4 address that is reached.
+#: IPv6 networks whose last 32 bits are the IPv4 address that packets reach.
 _EMBEDDED_IPV4: tuple[tuple[IPv6Network, str], ...] = (
     (IPv6Network("::ffff:0:0/96"), "IPv4 written as IPv6"),
     (IPv6Network("::ffff:0:0:0/96"), "IPv4 written as IPv6"),
@@ -67,7 +67,7 @@ _TUNNELS: tuple[tuple[IPv6Network, str], ...] = (
     (IPv6Network("2001::/32"), "Teredo"),
 )
 _HOST_NAME = re.compile(r"[\w.-]+", re.ASCII)
-#: What some parsers take for an IPv4 address though it is not four decimal numbers.
+#: What some parsers accept as an IPv4 address, though not four decimal numbers.
 _AMBIGUOUS_IPV4 = re.compile(r"(?:.*\.)?(?:[0-9]+|0[xX][0-9a-fA-F]*)\.?")
 _FORBIDDEN_CHARS = re.compile(r"[\s\\]")
 
@@ -77,8 +77,8 @@ class SsrfGuard:
     """
     Refuses URLs and addresses that webhooks must not reach.
 
-    `allow_http` allows unencrypted URLs; `networks` are allowed although reserved.
-    `resolver` also serves whoever connects.
+    `allow_http` allows unencrypted URLs; `networks` are allowed although reserved. The
+    sender uses the same `resolver`.
     """
 
     allow_http: bool = False
@@ -148,7 +148,7 @@ class SsrfGuard:
         return any(ip in network for network in self.networks)
 
     def _embedded_refusal(self, ip: Address, kind: str) -> str | None:
-        """Judge by the embedded IPv4 address, which is the one that is reached."""
+        """Check the embedded IPv4 address, which is the one that packets reach."""
         inner = IPv4Address(int(ip) & 0xFFFFFFFF)
         if self._is_allowed(inner):
             return None
@@ -158,7 +158,7 @@ class SsrfGuard:
         return f"{kind} of {inner}" + ("" if reason is None else f", {reason}")
 
     def _tunnel_refusal(self, ip: Address, kind: str) -> str | None:
-        """Require both to be allowed: the address and its IPv4 tunnel endpoints."""
+        """Check both the address and its IPv4 tunnel endpoints."""
         for inner in _tunnel_endpoints(ip):
             reason = None if self._is_allowed(inner) else _reserved_reason(inner)
             if reason is not None:
@@ -167,7 +167,7 @@ class SsrfGuard:
 
 
 def refusal_message(address: str, reason: str) -> str:
-    """Say that an address is refused, why, and what would allow it."""
+    """Return the message: the refused address, why, and what would allow it."""
     return (
         f"The address {address} is refused: {reason}; allow it with"
         f" {ALLOW_NETWORKS_SETTING}."

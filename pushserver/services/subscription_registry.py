@@ -1,4 +1,4 @@
-"""Every subscription, in memory: what it matches, and its worker."""
+"""All subscriptions in memory, which events they match, and their workers."""
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ class SubscriptionWorker(Protocol):
     """Delivers to one subscription."""
 
     def notify(self) -> None:
-        """Look for something to deliver now: deliveries may have changed."""
+        """Look for deliveries now: they may have changed."""
 
     def notify_events(self) -> None:
         """Look for new events now."""
@@ -31,11 +31,11 @@ class SubscriptionWorker(Protocol):
 @attrs.define(eq=False, repr=False)
 class SubscriptionRegistry:
     """
-    Looks subscriptions up, and wakes the workers of those that an event matches.
+    Looks subscriptions up, and wakes the workers of those that match an event.
 
-    The supervisor of webhooks keeps its `workers` here; `wakeup` tells it that some may
-    have to start or stop. Whoever saves subscriptions, or reads them again from the
-    store, holds `write_lock` meanwhile.
+    `WebhookSupervisor` keeps its `workers` here; `wakeup` is set when some may have to
+    start or stop. Hold `write_lock` while saving subscriptions or rereading them from
+    the store.
     """
 
     store: Store
@@ -53,18 +53,18 @@ class SubscriptionRegistry:
         self.apply_changes()
 
     async def refresh_follower(self) -> None:
-        """Read how deliveries go if another server makes them."""
+        """Reread the progress of deliveries if another server makes them."""
         if not self.store.is_leader:
             await self.refresh()
 
     async def refresh(self, *, taking_over: bool = False) -> None:
         """
-        Read the subscriptions again: another server changed some.
+        Reread the subscriptions after another server changed some.
 
-        Their progress is known best to the server that delivers, so the leader keeps
-        its own; one that is *taking_over* reads what its predecessor wrote.
+        The leader, which delivers, keeps its own progress; a server that is
+        *taking_over* reads what its predecessor wrote.
         """
-        # One saved here between the read and the merge would be forgotten.
+        # Else one saved here between the read and the merge would be lost.
         async with self.write_lock:
             stored = await self.store.subscriptions.all_subscriptions()
             self._apply_stored(stored, progress=taking_over or not self.store.is_leader)
@@ -84,7 +84,7 @@ class SubscriptionRegistry:
         return iter(list(self._by_id.values()))
 
     def on_events(self, notice: ChangeNotice) -> None:
-        """Wake the workers of the subscriptions for which events were written."""
+        """Wake the workers of the subscriptions that match the new events."""
         for subscription in self._by_id.values():
             if notice.everything:
                 self.notify(subscription.id)
@@ -92,7 +92,7 @@ class SubscriptionRegistry:
                 self._notify_events(subscription.id)
 
     def _is_concerned(self, subscription: Subscription, notice: ChangeNotice) -> bool:
-        """Tell whether an event matches; of another server only scopes are known."""
+        """Tell whether a new event matches; other servers' notices have only scopes."""
         if subscription.scope_id not in notice.events:
             return False
         event_filter = subscription.event_filter
@@ -146,17 +146,17 @@ class SubscriptionRegistry:
         return found
 
     def add(self, subscription: Subscription) -> None:
-        """Put in a subscription that was written, new or changed."""
+        """Add or replace a subscription that was stored."""
         self._by_id[subscription.id] = subscription
         self.apply_changes()
         self.notify(subscription.id)
 
     def remove(self, subscription_id: int) -> None:
-        """Remove a subscription that was deleted."""
+        """Remove a deleted subscription."""
         del self._by_id[subscription_id]
         self.apply_changes()
 
     def apply_changes(self) -> None:
-        """Record what subscriptions want from now on, and have workers updated."""
+        """Update the event interest, and have workers started or stopped."""
         self.event_interest.set_subscriptions(self._by_id.values())
         self.wakeup.set()

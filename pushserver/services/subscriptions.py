@@ -1,4 +1,4 @@
-"""What programs do with subscriptions: create, change, enable, deliver again."""
+"""Subscriptions as programs see them: create, change, enable, redeliver."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -165,7 +165,7 @@ class Subscriptions:
         self, scope_id: int, subscription_id: int, event_id: int
     ) -> WebhookDelivery:
         """
-        Deliver one event again, as soon as possible.
+        Redeliver one event as soon as possible.
 
         Raises:
             NotFound: there is no such subscription or delivery, or its event is gone.
@@ -185,7 +185,7 @@ class Subscriptions:
 
     async def recover(self, scope_id: int, subscription_id: int, since: int) -> int:
         """
-        Deliver dead-lettered events from *since* on again; return how many.
+        Redeliver dead-lettered events from *since* on; return how many.
 
         Raises:
             NotFound: there is none.
@@ -208,7 +208,7 @@ class Subscriptions:
 
         Raises:
             NotFound: there is no such subscription.
-            Unavailable: no worker runs yet, or any more.
+            Unavailable: no worker is running.
         """
         self.registry.get(scope_id, subscription_id)
         worker = self.registry.workers.get(subscription_id)
@@ -219,7 +219,7 @@ class Subscriptions:
     async def _change(
         self, subscription: Subscription, settings: Mapping[str, Any]
     ) -> Subscription:
-        """Change the subscription in memory; undo it if it cannot be written."""
+        """Change the subscription in memory; undo that if it cannot be stored."""
         async with self.registry.write_lock:
             self.registry.get(subscription.scope_id, subscription.id)
             self._refuse_duplicate(attrs.evolve(subscription, **settings))

@@ -25,7 +25,7 @@ from pushserver.storage.base import Store
 @attrs.frozen(kw_only=True)
 class RolloutPolicy:
     """
-    How a task proceeds.
+    How a task is rolled out.
 
     At most `concurrency` devices at once; it pauses after `stop_after` failures, and
     waits for its devices for `expires_in` microseconds.
@@ -151,10 +151,10 @@ class TaskCreator:
         self, idempotency: IdempotentRequest | None
     ) -> CreatedTask:
         """
-        Return the answer of another server that was faster; ours is dropped later.
+        Return the answer of a server that was faster; our task is dropped later.
 
         Raises:
-            Unavailable: nobody was faster; the scheduler gave the task up meanwhile.
+            Unavailable: no server was; the scheduler dropped the task meanwhile.
         """
         stored = await self._stored_answer(idempotency)
         if stored is None:
@@ -190,7 +190,7 @@ class TaskCreator:
     async def _write_operations(
         self, task: Task, plan: OperationRequest, devices: Sequence[int]
     ) -> None:
-        """Write the operations in batches: a door command waits for one at the most."""
+        """Write the operations in batches: a door command waits for one at most."""
         for batch in batches(devices):
             operations = [
                 new_operation(
@@ -208,7 +208,7 @@ class TaskCreator:
 
 
 def _default_expiry(plan: OperationRequest, protocol: DeviceProtocol) -> int:
-    """Return how long to wait for devices: as long as the first command waits."""
+    """Return how long to wait for devices: as long as their first command does."""
     first = plan.step_requests[0]
     defaults = protocol.endpoint_defaults(first.order)
     return first.expires_in or defaults.expires_in * SECOND

@@ -17,11 +17,11 @@ from pushserver.services.operations import BATCH_SIZE, Operations
 from pushserver.storage.base import Store
 from pushserver.storage.commands import NO_DEVICE, PriorState
 
-#: Batches of one task before the next task has its turn.
+#: The most batches of one task before the next task.
 MAX_BATCHES = 10
 #: Microseconds between two checks for devices that are gone.
 GONE_CHECK_INTERVAL = 10 * SECOND
-#: Microseconds after which a task that is still PREPARING was abandoned.
+#: Microseconds after which a task that is still PREPARING counts as abandoned.
 PREPARE_TIMEOUT = 600 * SECOND
 _LATE_REASON = "The device did not come in time, or is gone."
 
@@ -29,13 +29,12 @@ _LATE_REASON = "The device did not come in time, or is gone."
 @attrs.define(eq=False)
 class TaskScheduler:
     """
-    Looks after every task that has not ended. `default_hold` is the server's,
+    Advances every task that has not ended. `default_hold` is the server's, in
     microseconds.
 
-    An operation begins when its device is there: a device that is away holds no place
-    of those that may run at once. `wakeup` is set when there may be something to do.
-    Whoever changes a task's course does it while nobody else moves one: no batch is
-    under way then.
+    An operation starts when its device is online, so an absent device takes no slot of
+    the task's concurrency. `wakeup` is set when there may be something to do. Canceling
+    and retrying a task takes the same lock as advancing it, so no batch is under way.
     """
 
     store: Store
@@ -49,7 +48,7 @@ class TaskScheduler:
 
     @contextmanager
     def preparing(self, task_id: int) -> Iterator[None]:
-        """Leave a task alone while its operations are being written."""
+        """Leave the task alone during the block, which writes its operations."""
         self._preparing_ids.add(task_id)
         try:
             yield
@@ -75,7 +74,7 @@ class TaskScheduler:
         return done
 
     async def _drop_unfinished(self, task: Task) -> int:
-        """Delete a task that was left half written; its program got no answer."""
+        """Delete a task that was only half written; its program got no answer."""
         done = 0
         if (
             self.store.is_shared
@@ -113,7 +112,7 @@ class TaskScheduler:
         return done
 
     async def _advance_batch(self, stale_task: Task) -> int:
-        """Advance one batch by the task's present state; return how many operations."""
+        """Advance one batch, by the task's stored state; return how many operations."""
         task = await self.store.tasks.find_task(stale_task.scope_id, stale_task.id)
         if task is None or task.state is not TaskState.RUNNING:
             return 0

@@ -1,4 +1,4 @@
-"""Tasks under way: look at them, pause, resume, cancel and retry them."""
+"""Tasks as programs see them: show, pause, resume, cancel, retry."""
 
 import attrs
 
@@ -50,7 +50,7 @@ class Tasks:
 
     async def resume(self, scope_id: int, task_id: int) -> tuple[Task, OperationCounts]:
         """
-        Continue; failures so far no longer count, and the expiry starts anew.
+        Continue; earlier failures no longer count, and the expiry starts again.
 
         Raises:
             NotFound: there is none.
@@ -106,8 +106,8 @@ class Tasks:
         """
         Retry failed operations, with *include_unknown* also those of unknown outcome.
 
-        A new operation replaces each in the task; the old one stays as it is. The task
-        runs afterwards, even if it was paused.
+        A new operation replaces each of them in the task; the old one stays unchanged.
+        Afterwards the task is running, even if it was paused.
 
         Raises:
             NotFound: there is none.

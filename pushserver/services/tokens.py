@@ -30,8 +30,8 @@ class Tokens:
         """
         Read the tokens; if the first scope has none, create one and return its secret.
 
-        With *admin_secret* there is a token of the first scope with that secret, which
-        is not stored: it is valid while the setting is set.
+        *admin_secret* makes a token of the first scope that is not stored: it is valid
+        while the setting is set.
         """
         self._by_hash = {}
         await self.refresh()
@@ -53,9 +53,9 @@ class Tokens:
         return secret if created else None
 
     async def refresh(self) -> None:
-        """Read the tokens again; the one from the settings stays."""
+        """Reread the tokens; the one from the settings stays."""
         version_before, found = -1, list[Token]()
-        # A change made here during the read must not be undone: read once more.
+        # A change made here during the read must not be undone, so read again.
         while version_before != self._version:
             version_before, found = self._version, [*await self.store.all_tokens()]
         from_settings = [token for token in self._by_hash.values() if token.id == 0]

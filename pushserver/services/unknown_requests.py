@@ -18,7 +18,7 @@ from pushserver.storage.base import Store
 
 @attrs.frozen(repr=False)
 class UnknownRequests:
-    """Keeps the last unknown requests of each known device; counts all of them."""
+    """Keeps the last unknown requests of each known device, and counts all."""
 
     store: Store
     devices: DeviceRegistry

@@ -86,7 +86,7 @@ class UpgradeProgress:
 
 @attrs.define(eq=False)
 class Upgrades:
-    """Creates and shows upgrades; the scheduler carries them out as tasks."""
+    """Creates and shows upgrades, which the scheduler runs as tasks."""
 
     store: Store
     task_creator: TaskCreator
@@ -132,7 +132,7 @@ class Upgrades:
         Return one upgrade and its progress.
 
         Raises:
-            NotFound: there is none, or the task is no upgrade.
+            NotFound: there is none, or the task is not an upgrade.
         """
         record = await self.store.upgrades.find_upgrade(scope_id, task_id)
         if record is None:

@@ -47,7 +47,7 @@ async def test_failing() -> None:
 
     assert ["fine"] == done
     assert [
-        ("warning", "chore.store_away"),
-        ("error", "chore.failed"),
+        ("warning", "background_task.store_away"),
+        ("error", "background_task.failed"),
     ] == [(line["log_level"], line["event"]) for line in lines]
     assert "The disk is full." == lines[0]["reason"]
