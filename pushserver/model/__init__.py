@@ -1,1 +1,1 @@
-"""The domain: pure values and rules; no input, no output, no clock of its own."""
+"""The domain: pure values and rules, without I/O and without a clock."""

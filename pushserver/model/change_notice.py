@@ -1,4 +1,4 @@
-"""What a commit changed, here or on another server, for those who have to react."""
+"""Notices of what a commit changed, here or on another server."""
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -16,7 +16,7 @@ _NO_IDS: frozenset[int] = frozenset()
 
 
 class DeviceSeen(NamedTuple):
-    """What was seen of a device; `last_seen_at` and `poll_period` are microseconds."""
+    """When and how a device was last seen; times are in microseconds."""
 
     device_id: int
     last_seen_at: int
@@ -26,7 +26,7 @@ class DeviceSeen(NamedTuple):
 
     @classmethod
     def from_device(cls, device: Device) -> Self:
-        """Return what was seen of *device*."""
+        """Return when and how *device* was last seen."""
         return cls(
             device.device_id,
             device.last_seen_at or 0,
@@ -39,16 +39,16 @@ class DeviceSeen(NamedTuple):
 @attrs.frozen(kw_only=True)
 class ChangeNotice:
     """
-    What is to be looked at again; it may be told twice, or in vain.
+    What subscribers must check again; it may come twice, or without need.
 
-    For the devices that are `waiting` there may be a command. The commands that are
-    `over` have ended. The scopes in `results` and `events` have new ones. `devices`
-    were changed, as were some of the `tokens` and of the `subscriptions`. `seen` tells
-    itself what there is to know. `everything`: nobody knows what was missed.
+    Devices that are `waiting` may have a command. The commands in `over` have ended.
+    The scopes in `results` and `events` have new ones. `devices` were changed, and so
+    were some `tokens` and `subscriptions`. `seen` carries the data itself.
+    `everything`: notices were lost, so anything may have changed.
 
-    Only a commit of this server has the rest. `new_events` are the events that it
-    wrote. There are operations whose next step is due, tasks of which an operation
-    ended, services that are to be compared again.
+    Only a commit of this server has the other fields: the `new_events` that it wrote,
+    and whether there are operations with a due step, tasks with an ended operation, and
+    services to reconcile.
     """
 
     waiting: AbstractSet[int] = _NO_IDS
@@ -67,7 +67,7 @@ class ChangeNotice:
 
 
 def commit_notice(changes: Changes, lanes: Mapping[int, Lane]) -> ChangeNotice:
-    """Return what the commit of *changes*, which were decided on *lanes*, changed."""
+    """Return the notice of a commit of *changes*, which were decided on *lanes*."""
     touched = {command.device_id for command in changes.new_commands}
     over = set()
     for command, _, _ in changes.transitions:

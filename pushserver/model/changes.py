@@ -74,7 +74,7 @@ class Changes:
 
     @property
     def has_deletes_or_finishes(self) -> bool:
-        """Tell whether there is more to do than writing rows."""
+        """Tell whether rows must be deleted or tasks finished."""
         return bool(
             self.deleted_operations or self.tasks_to_finish or self.deleted_shadows
         )
@@ -93,7 +93,7 @@ class Changes:
         return devices
 
     def finish_task(self, task: Task, counts: OperationCounts, at: int) -> None:
-        """Finish *task* unless one of its operations runs again by then."""
+        """Finish *task* unless one of its operations is running by then."""
         event = None
         if self.is_recorded(task.scope_id, EventType.TASK_FINISHED):
             event = task_finished_event(self.new_id(), task, counts, at)
@@ -125,7 +125,7 @@ class Changes:
     def emit_operation_event(
         self, operation: Operation, at: int, message: str | None
     ) -> None:
-        """Record the event of an operation's progress or, at its end, of that."""
+        """Record the event of an operation's progress or of its end."""
         finished = operation.ended_at == at and not operation.is_running
         event_type = (
             EventType.OPERATION_FINISHED if finished else EventType.OPERATION_PROGRESS
@@ -178,7 +178,7 @@ class Changes:
         return {**{s.service_id: s for s in changed}, **services}
 
     def delete_shadow(self, lane: Lane) -> None:
-        """Delete the device's shadow; its commands update no service any more."""
+        """Delete the device's shadow; its commands no longer update services."""
         self.deleted_shadows.append(lane.device_id)
         for command in lane.commands:
             command.service = None

@@ -1,4 +1,4 @@
-"""A command, its deliveries and its result: values, and how a command moves."""
+"""Commands, deliveries, results, and transitions of commands."""
 
 import enum
 from typing import NamedTuple
@@ -23,13 +23,12 @@ class Command:
     """
     One order for one device. Instants and durations are microseconds.
 
-    Only `make_transition` changes `state`. `stored_state` is the state that the store
-    last confirmed, None before the first time: the guard of the next write. `order` is
-    None where it has not been read from the store. `step` counts from 0; `operation` is
-    set while the operation follows the command, `resource` is what the step is called
-    there. `transition_count` counts its transitions; being made is the first.
-    `service_id` is the service of the device that it writes or reads; `service` is set
-    while that follows it.
+    Only `make_transition` changes `state`. `stored_state` is the state last stored,
+    None before the first time: the guard of the next write. `order` is None if it was
+    not read from the store. `step` counts from 0; `operation` is set while that follows
+    the command, `resource` is the name of the step there. `transition_count`
+    counts its transitions, including its creation. `service_id` is the service of the
+    device that it writes or reads; `service` is set while that follows it.
     """
 
     id: int
@@ -72,18 +71,18 @@ class Command:
 
     @property
     def is_operation_canceled(self) -> bool:
-        """Tell whether the operation whose step it is was canceled."""
+        """Tell whether the operation of which it is a step was canceled."""
         return self.operation is not None and self.operation.canceled
 
     @property
     def scheduled_at(self) -> int:
-        """The future instant that it was scheduled for when it was made, else 0."""
+        """The future instant for which it was scheduled when created, else 0."""
         planned = self.not_before is not None and self.not_before > self.created_at
         return self.not_before or 0 if planned else 0
 
     @property
     def queue_key(self) -> tuple[int, int]:
-        """The sort key of its place in the queue: by priority, then by age."""
+        """The sort key in the queue: by priority, then by age."""
         return (-self.priority, self.id)
 
 
@@ -100,9 +99,9 @@ class DeliveryOutcome(enum.StrEnum):
 @attrs.define(kw_only=True, eq=False)
 class Delivery:
     """
-    One handing-out of a command to its device: a *delivery*.
+    One hand-out of a command to its device.
 
-    `device_id`, `endpoint` and `uuid` are how a result finds its way back.
+    Results are matched by `device_id`, `endpoint` and `uuid`.
     """
 
     id: int
@@ -118,7 +117,7 @@ class Delivery:
 
 
 class MatchedBy(enum.StrEnum):
-    """How a result was found to belong to its delivery."""
+    """How a result was matched to its delivery."""
 
     UUID = "uuid"
     IN_FLIGHT = "inFlight"
@@ -128,10 +127,10 @@ class MatchedBy(enum.StrEnum):
 @attrs.frozen(kw_only=True)
 class Result:
     """
-    What a device posted, kept as it came. `command_id` is None for an orphan.
+    What a device posted, unchanged. `command_id` is None for an orphan.
 
     `complete` is False when the connection broke or stalled before the body's end.
-    It has its command's scope, as an orphan that of its device.
+    Its scope is that of its command; an orphan's is that of the device.
     """
 
     id: int
@@ -161,10 +160,10 @@ def make_transition(
     command: Command, command_event: CommandEvent, at: int
 ) -> Transition:
     """
-    Move *command* by *command_event* and return the transition.
+    Apply *command_event* to the state of *command*; return the transition.
 
     Raises:
-        Conflict: the table of states does not allow it.
+        Conflict: the state machine does not allow it.
     """
     command.state = next_state(command.state, command_event)
     command.transition_count += 1
@@ -188,7 +187,7 @@ def _stamp_revert(command: Command, _at: int) -> None:
 
 
 def _stamp_answered(command: Command, at: int) -> None:
-    # A result implies that the answer had arrived.
+    # A result implies that the answer arrived.
     if command.delivered_at is None:
         command.delivered_at = at
     command.finished_at = at

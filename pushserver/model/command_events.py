@@ -1,6 +1,6 @@
-"""A command event and everything that follows from it.
+"""Applies a command event with everything that follows from it.
 
-The state of the command, its operation, its service and the events that tell of it are
+The new state of the command, its operation, its service and the events about it are
 recorded in the same changes, so one transaction writes them all.
 """
 
@@ -15,10 +15,10 @@ def apply_event(
     command: Command, command_event: CommandEvent, at: int, changes: Changes
 ) -> None:
     """
-    Let *command_event* happen to *command* and record all consequences in *changes*.
+    Apply *command_event* to *command*, and record all consequences in *changes*.
 
     Raises:
-        Conflict: the table of states does not allow it.
+        Conflict: the state machine does not allow it.
     """
     previous_state = command.state
     changes.transitions.append(make_transition(command, command_event, at))

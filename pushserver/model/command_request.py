@@ -1,4 +1,4 @@
-"""A program's request, validated, and the command made of it."""
+"""A program's validated requests, and the commands made of them."""
 
 from collections.abc import Sequence
 
@@ -21,7 +21,7 @@ class CommandRequest:
     """
     The request for a command. Durations and instants are microseconds.
 
-    None means: as its endpoint's defaults, or the server's settings, have it.
+    None means the default of its endpoint or of the server's settings.
     `service_id` is the service of the device that it writes or reads.
     """
 
@@ -38,7 +38,7 @@ class CommandRequest:
 
 @attrs.frozen(kw_only=True)
 class Step:
-    """The request of one step; `owner_id` is its operation or its task."""
+    """The request for one step; `owner_id` is its operation or its task."""
 
     owner_id: int
     number: int
@@ -48,10 +48,10 @@ class Step:
 @attrs.frozen(kw_only=True)
 class OperationRequest:
     """
-    An operation to be: its steps in order, and how it is called.
+    The request for an operation: its steps in order, and its description.
 
-    With an `upgrade` they are the steps of that. They write what is `desired` of the
-    device from then on, if that is given.
+    With an `upgrade`, they are its steps. With `desired`, they write these properties,
+    which are desired of the device from then on.
     """
 
     step_requests: Sequence[CommandRequest]
@@ -81,10 +81,10 @@ def make_command(
     step_ref: StepRef | None = None,
 ) -> Command:
     """
-    Make the command.
+    Make the command of a request.
 
-    *defaults* are those of its endpoint; *response_timeout* is the server's own
-    default, in microseconds.
+    *defaults* are its endpoint's; *response_timeout* is the server's default, in
+    microseconds.
     """
     order = request.order
     expires_in = request.expires_in or defaults.expires_in * SECOND

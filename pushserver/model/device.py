@@ -1,4 +1,4 @@
-"""A device, its key, and who is served under which path."""
+"""A device, its key, and whether its requests are served."""
 
 import enum
 import hashlib
@@ -10,11 +10,11 @@ import attrs
 
 from pushserver.clock import SECOND
 
-#: At most this many quarantined devices are remembered.
+#: The most quarantined devices.
 QUARANTINE_LIMIT = 1000
-#: One that has not polled for this long (seconds) makes room for another.
+#: Seconds without a poll after which a quarantined device may be evicted.
 QUARANTINE_IDLE_SECONDS = 3600
-#: Of each device, so many odd requests are kept, and of each so many bytes.
+#: The most unknown requests kept of a device, and the most bytes of each.
 MAX_UNKNOWN_REQUESTS = 20
 MAX_UNKNOWN_REQUEST_BYTES = 4096
 #: A device is online while it has missed fewer polls than this...
@@ -39,9 +39,9 @@ class DeviceKeys(enum.StrEnum):
 
 class DeviceIdentity(NamedTuple):
     """
-    Whose device it is that calls: its protocol, and its id there.
+    A device as it names itself: its protocol, and its id there.
 
-    `device_id` stands for both inside the server, and in every store.
+    `device_id` stands for both inside the server and in every store.
     """
 
     device_id: int
@@ -52,12 +52,12 @@ class DeviceIdentity(NamedTuple):
 @attrs.define(kw_only=True, eq=False)
 class Device:
     """
-    What is known of a terminal; instants and durations are microseconds.
+    A terminal; instants and durations are microseconds.
 
-    The first part is what administrators decide, the second what was seen. `hold` is
-    None where the server's own applies. `poll_period` is the time between idle polls.
-    One in quarantine belongs to the first scope. `external_id` is how its `protocol`
-    calls it.
+    The first fields are what administrators set, the others what was seen of it. `hold`
+    None means the server's default. `poll_period` is the time between idle polls. A
+    quarantined device belongs to the first scope. `external_id` is its id in its
+    `protocol`.
     """
 
     device_id: int
@@ -84,7 +84,7 @@ class Device:
 
     @property
     def identity(self) -> DeviceIdentity:
-        """Whose device it is."""
+        """Its protocol and ids."""
         return DeviceIdentity(self.device_id, self.protocol, self.external_id)
 
     @property
@@ -96,27 +96,27 @@ class Device:
         """
         Tell whether it polled within three of its periods, or half a minute.
 
-        *hold* is how long the server holds a poll, unless the device has its own.
+        *hold* is the server's default, for devices without one of their own.
         """
         if self.last_seen_at is None:
             return False
         return now - self.last_seen_at < self.offline_after(hold)
 
     def offline_after(self, hold: int) -> int:
-        """Return after how long without a poll it is taken to be away."""
+        """Return after how long without a poll it counts as offline."""
         effective_hold = hold if self.hold is None else self.hold
         missed_polls = MAX_MISSED_POLLS * (self.poll_period or 0)
         return max(MIN_OFFLINE_AFTER, missed_polls) + effective_hold
 
     def next_poll_at(self, now: int) -> int | None:
-        """Return when it should poll next; None if nobody knows, or it is late."""
+        """Return when it should poll next; None if that is unknown, or past."""
         if self.last_seen_at is None or self.poll_period is None:
             return None
         expected = self.last_seen_at + self.poll_period
         return expected if expected >= now else None
 
     def record_poll(self, now: int, address: str | None) -> None:
-        """Note a poll; the period follows slowly, so that one odd gap is no news."""
+        """Record a poll; its period is smoothed, so that one odd gap changes little."""
         last = self.last_seen_at
         if self.was_last_poll_idle and last is not None and now > last:
             self._update_poll_period(now - last)
@@ -124,7 +124,7 @@ class Device:
         self.address = address
 
     def _update_poll_period(self, gap: int) -> None:
-        """Let the period follow; an absence counts as no more than twice of it."""
+        """Smooth the period; an absence counts as at most twice the period."""
         if self.poll_period is None:
             self.poll_period = gap
         else:
@@ -132,7 +132,7 @@ class Device:
             self.poll_period = (7 * self.poll_period + min(gap, max_gap)) // 8
 
     def record_hang_up(self, waited: int) -> None:
-        """Note that it hung up while its poll was held, after *waited*."""
+        """Record that it hung up while its poll was held, after *waited*."""
         self.hang_up_count += 1
         if self.shortest_aborted_hold is None or waited < self.shortest_aborted_hold:
             self.shortest_aborted_hold = waited
@@ -141,8 +141,8 @@ class Device:
         """
         Return how long its poll may be held.
 
-        A device that hangs up has a shorter patience than was thought: it is held for
-        80 % of the shortest such wait, and after three not at all.
+        A device that hung up has a shorter timeout: its polls are held for 80 % of the
+        shortest such wait, and after three hang-ups not at all.
         """
         hold = default if self.hold is None else self.hold
         if self.shortest_aborted_hold is None:
@@ -158,26 +158,26 @@ _MAX_HANG_UPS = 3
 
 
 class AccessDecision(enum.Enum):
-    """How a request that names a device is to be treated."""
+    """How to treat a request that names a device."""
 
     SERVED = "served"
-    FIRST_KEYED = "firstKeyed"  # served; from now on the (newest) key is demanded
+    FIRST_KEYED = "firstKeyed"  # served; from now on the (newest) key is required
     NO_KEY = "noKey"
     WRONG_KEY = "wrongKey"
 
 
 def new_device_key() -> str:
-    """Make a key: 192 random bits, fit for a path."""
+    """Make a key of 192 random bits that may stand in a path."""
     return secrets.token_urlsafe(24)
 
 
 def hash_secret(secret: str) -> str:
-    """Return what is stored of a key or token: its SHA-256. It is random enough."""
+    """Return the SHA-256 of a key or token, which is stored; it needs no salt."""
     return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
 
 
 def check_access(device: Device, key: str | None, policy: DeviceKeys) -> AccessDecision:
-    """Tell whether *device* is served when it comes with *key* in its path."""
+    """Decide whether *device* is served with *key* in its path."""
     if device.key_hash is None:
         served = policy is DeviceKeys.OPTIONAL
         return AccessDecision.SERVED if served else AccessDecision.NO_KEY
@@ -205,7 +205,7 @@ def _check_key(device: Device, digest: str) -> AccessDecision:
 
 @attrs.frozen(kw_only=True)
 class UnknownRequest:
-    """A request that is no poll and no result of an adopted device."""
+    """A request that is neither a poll nor a result of an adopted device."""
 
     id: int
     device_id: int

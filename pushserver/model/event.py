@@ -1,7 +1,7 @@
-"""What happened, as it is told to subscriptions, streams and the console.
+"""Events: what happened, for subscriptions, streams and the console.
 
-An event is written in the very transaction that makes it true, and only if somebody
-wants to hear of it: `EventTypesByScope` says who.
+An event is written in the same transaction as the change itself, and only if its type
+is recorded in its scope: `EventTypesByScope`.
 """
 
 import enum
@@ -19,7 +19,7 @@ from pushserver.model.task import OperationCounts, Task, TaskState
 
 
 class EventType(enum.StrEnum):
-    """What can happen."""
+    """The types of events."""
 
     COMMAND_STATUS = "command.status"
     DEVICE_ONLINE = "device.online"
@@ -35,7 +35,7 @@ class EventType(enum.StrEnum):
     UPGRADE_RESULT = "upgrade.result"
 
 
-#: Which types of events somebody wants to hear of, in each scope.
+#: The event types to record, by scope.
 EventTypesByScope = Mapping[int, Collection[EventType]]
 
 
@@ -55,7 +55,7 @@ class CommandPayload(msgspec.Struct, omit_defaults=True):
 
 
 class OperationPayload(msgspec.Struct, omit_defaults=True):
-    """An operation after a turn of its steps, or after its end."""
+    """An operation after progress of its steps, or after its end."""
 
     operation_id: int
     status: str
@@ -66,7 +66,7 @@ class OperationPayload(msgspec.Struct, omit_defaults=True):
 
 
 class TaskPayload(msgspec.Struct, omit_defaults=True):
-    """A task that has ended, and how its operations did."""
+    """A task that has ended, with its operations by status."""
 
     task_id: int
     state: str
@@ -77,7 +77,7 @@ class TaskPayload(msgspec.Struct, omit_defaults=True):
 
 
 class DevicePayload(msgspec.Struct, omit_defaults=True):
-    """A device that came, went, or is not what it says."""
+    """A device that is online, offline, quarantined, or not the one it claims to be."""
 
     last_seen_at: int | None = None
     address: str | None = None
@@ -94,10 +94,10 @@ class ResultPayload(msgspec.Struct, omit_defaults=True):
 
 class ShadowPayload(msgspec.Struct, omit_defaults=True):
     """
-    A service of a device that was given what is desired of it, or was not.
+    A service of a device whose desired properties were delivered, or failed.
 
-    `properties` is the JSON object of what was desired; `error` a JSON text of the
-    device, or why nothing came of it.
+    `properties` is the JSON object of the desired properties; `error` is the device's
+    error as JSON text, or why the write failed.
     """
 
     service_id: str
@@ -109,7 +109,7 @@ class ShadowPayload(msgspec.Struct, omit_defaults=True):
 
 
 class UpgradeStatePayload(msgspec.Struct, omit_defaults=True):
-    """A device's part of an upgrade that came to another state."""
+    """A device upgrade that changed its state."""
 
     task_id: int
     operation_id: int
@@ -118,10 +118,10 @@ class UpgradeStatePayload(msgspec.Struct, omit_defaults=True):
 
 class UpgradeResultPayload(msgspec.Struct, omit_defaults=True):
     """
-    How a device's part of an upgrade ended; versions are empty where nobody knows.
+    How a device upgrade ended; unknown versions are empty.
 
-    `duration` is in microseconds, from its first command on. `error_code` and `error`
-    are empty after a success.
+    `duration` is in microseconds, from the first command. After a success, `error_code`
+    and `error` are empty.
     """
 
     task_id: int
@@ -173,8 +173,8 @@ class Event:
     """
     Something that happened in a scope, at `at` (microseconds UTC).
 
-    Ids grow in the order of what happened. `data` is the payload as JSON. `device_id`
-    is None for an event of no one device.
+    Ids grow in the order of events. `data` is the payload as JSON. `device_id` is None
+    for an event that concerns no single device.
     """
 
     id: int
@@ -224,7 +224,7 @@ def operation_event(
     at: int,
     message: str | None,
 ) -> Event:
-    """Return the event of an operation that went on, or ended."""
+    """Return the event of an operation that progressed or ended."""
     payload = OperationPayload(
         operation_id=operation.id,
         status=operation.status,
@@ -267,7 +267,7 @@ def new_event(
     payload: EventPayload,
     device_id: int | None = None,
 ) -> Event:
-    """Return an event with what is *payload* of it."""
+    """Return an event with *payload*."""
     return Event(
         id=event_id,
         scope_id=scope_id,

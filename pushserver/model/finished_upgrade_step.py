@@ -18,7 +18,7 @@ from pushserver.model.upgrade import (
 
 @attrs.frozen
 class FinishedStep:
-    """A step that has ended; its methods tell whether the operation ends with it."""
+    """A step that has ended; methods return whether the operation ends with it."""
 
     operation: Operation
     device_upgrade: DeviceUpgrade
@@ -38,14 +38,14 @@ class FinishedStep:
         return self.phase is UpgradePhase.VERIFY
 
     def fail(self, code: str | None = None, error: str | None = None) -> bool:
-        """Fail the device upgrade; a canceled one keeps the error it has."""
+        """Fail the device upgrade; a canceled one keeps its error."""
         if not self.operation.canceled:
             self.device_upgrade.set_error(code, error)
         self.operation.failed_steps = 1
         return True
 
     def requeue(self) -> bool:
-        """Let the same step be queued again."""
+        """Queue the same step again."""
         self.operation.queued_steps -= 1
         return False
 
@@ -89,7 +89,7 @@ class FinishedStep:
         return False
 
     def retry_verify(self) -> bool:
-        """Repeat the verify step while time is left and the device may restart."""
+        """Repeat the verify step while there is time and the device may restart."""
         answered = self.command_event in (CommandEvent.SUCCEED, CommandEvent.FAIL)
         code, observed = self.failure_reason()
         if self.command_event is CommandEvent.CANCEL or (
@@ -139,7 +139,7 @@ class FinishedStep:
 
 
 def _device_error(parsed_result: ParsedResult | None) -> tuple[str, str]:
-    """Return the code and the error of a device, as texts."""
+    """Return the code and the error that a device reported, as text."""
     if parsed_result is None or parsed_result.error is None:
         return UpgradeErrorCode.DEVICE_ERROR, "The device reported an error."
     code = "" if parsed_result.code is None else _json_text(parsed_result.code)
@@ -147,7 +147,7 @@ def _device_error(parsed_result: ParsedResult | None) -> tuple[str, str]:
 
 
 def _json_text(json: bytes) -> str:
-    """Return a JSON text for people: strings without their quotes."""
+    """Return JSON text for people: strings without quotes."""
     try:
         value = msgspec.json.decode(json, type=str)
     except msgspec.DecodeError:

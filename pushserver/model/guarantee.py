@@ -1,11 +1,11 @@
-"""How often a command may be handed out, and what an endpoint's commands default to."""
+"""Delivery guarantees, and the defaults of the commands of an endpoint."""
 
 import enum
 
 import attrs
 
 DAY_SECONDS = 86_400
-#: Seconds of grace for what a device may take long to answer.
+#: Seconds of grace for slow commands.
 SLOW_GRACE_SECONDS = 60
 
 
@@ -21,8 +21,8 @@ class EndpointDefaults:
     """
     How a command for one endpoint is treated unless its request says otherwise.
 
-    `expires_in` is in seconds. A device is given longer to answer a *slow* command
-    before its next poll is taken for a sign that the answer or the result was lost.
+    `expires_in` is in seconds. A *slow* command has more time before the device's next
+    poll means that the answer or the result was lost.
     """
 
     guarantee: DeliveryGuarantee = DeliveryGuarantee.AT_MOST_ONCE
@@ -30,5 +30,5 @@ class EndpointDefaults:
     slow: bool = False
 
 
-#: For endpoints of which nothing is known: at most once, within a day.
+#: For unknown endpoints: at most once, within a day.
 UNLISTED = EndpointDefaults()

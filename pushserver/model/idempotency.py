@@ -8,7 +8,7 @@ KEY_TTL_SECONDS = 86_400
 
 @attrs.frozen
 class IdempotencyKey:
-    """A key is its token's and its path's own."""
+    """A key, within its token and path."""
 
     token_id: int
     path: str
@@ -18,10 +18,9 @@ class IdempotencyKey:
 @attrs.frozen
 class IdempotencyRecord:
     """
-    What was answered to the first request with a key.
+    The answer to the first request with a key.
 
-    `fingerprint` tells whether a later request is the same; `response_body` is the
-    body.
+    `fingerprint` tells whether a later request is the same one.
     """
 
     key: IdempotencyKey

@@ -1,7 +1,7 @@
-"""Ids: positive int64, growing with time, so that their order is the order of making.
+"""Ids: positive int64 that grow with time, so they sort by creation.
 
 41 bits of milliseconds since 2024, 10 bits of node, 12 bits of counter. Inside one
-process they grow strictly, also when the wall clock goes back.
+process they grow strictly, even when the wall clock goes back.
 """
 
 import re
@@ -27,7 +27,7 @@ class IdGenerator:
     ) -> None:
         self._now = now
         self._node = node << _COUNTER_BITS
-        # Counts in steps of one with the node's bits squeezed out.
+        # Without the node's bits, so that it counts in steps of one.
         self._last = floor >> _SHIFT << _COUNTER_BITS | (1 << _COUNTER_BITS) - 1
 
     def __call__(self) -> int:
@@ -38,22 +38,22 @@ class IdGenerator:
         return high << _SHIFT | self._node | low
 
     def set_node(self, node: int) -> None:
-        """Go on as server number *node*."""
+        """Make ids as server number *node* from now on."""
         self._node = node << _COUNTER_BITS
 
     @property
     def node(self) -> int:
-        """As which server ids are made."""
+        """The number of this server in its ids."""
         return self._node >> _COUNTER_BITS
 
     def upper_bound(self) -> int:
-        """Return an id above all that were made, the first of its millisecond."""
+        """Return an id above all made so far: the first of a millisecond."""
         now = self._now() // 1000 - ID_EPOCH_MS
         return (max(now, self._last >> _COUNTER_BITS) + 1) << _SHIFT
 
 
 def node_of(generated_id: int) -> int:
-    """Return by which server an id was made."""
+    """Return the number of the server that made an id."""
     return (generated_id & _NODE_MASK) >> _COUNTER_BITS
 
 

@@ -1,7 +1,7 @@
-"""A device's lane: the commands that wait, and the one in flight.
+"""A device's lane: its waiting commands, and those in flight.
 
-The store brings a lane, the lane decides, and the store writes what was decided, all
-in one transaction. Nothing here knows how a lane is kept or who asks.
+The store reads a lane, a decision changes it, and the store writes the changes, all in
+one transaction. Nothing here depends on the store or the caller.
 """
 
 from bisect import insort
@@ -14,7 +14,7 @@ from pushserver.model.command import Command, Delivery
 from pushserver.model.guarantee import SLOW_GRACE_SECONDS
 from pushserver.model.queue_status import InFlightView, QueueStatus
 
-#: Later than every instant: no timer is needed.
+#: Later than every instant.
 NEVER = 2**63 - 1
 
 
@@ -23,10 +23,9 @@ class InFlight:
     """
     A command that is with the device.
 
-    `companions` are the others that its answer carried, known to the first of them.
-    `arriving_results` counts results whose body is on its way: while one is, nothing
-    is given up. `written_at` is when the answer's last byte was written, also while
-    that is not recorded yet.
+    The first command of an answer has the others as `companions`. While the body of a
+    result is arriving (`arriving_results`), nothing is given up. `written_at` is when
+    the answer's last byte was written, even if that is not recorded yet.
     """
 
     command: Command
@@ -37,17 +36,17 @@ class InFlight:
 
     @property
     def answer(self) -> tuple["InFlight", ...]:
-        """Everything that the answer carries: this, and its companions."""
+        """All commands of the answer: this one and its companions."""
         return (self, *self.companions)
 
     @property
     def timeout_starts_at(self) -> int:
-        """From when the grace and the response timeout run."""
+        """The start of the grace and of the response timeout."""
         return self.written_at or self.delivery.sent_at
 
     @property
     def view(self) -> InFlightView:
-        """The parts of it that programs see."""
+        """What programs see of it."""
         return InFlightView(
             self.command.id,
             self.command.endpoint,
@@ -56,7 +55,7 @@ class InFlight:
         )
 
     def grace_ends_at(self, grace: int) -> int:
-        """Until when the device may poll again without its command being given up."""
+        """The end of the grace: until then, a poll does not give the command up."""
         if self.arriving_results:
             return NEVER
         effective_grace = (
@@ -67,16 +66,16 @@ class InFlight:
         )
 
     def carry_over(self, previous: Iterable["InFlight"]) -> None:
-        """Take over what only memory knows of the same delivery, among *previous*."""
+        """Copy the state in memory of the same delivery, among *previous*."""
         for each in previous:
             if each.delivery.id == self.delivery.id:
                 self.arriving_results = each.arriving_results
-                # Where another server recorded it, memory may know less than the store.
+                # If another server recorded it, the store knows more than memory.
                 self.written_at = each.written_at or self.written_at
 
     @property
     def timeout_at(self) -> int:
-        """When the device's answer is overdue, unless its body is arriving then."""
+        """When the result is overdue, unless its body is arriving then."""
         starts_at = self.written_at or self.delivery.sent_at
         return starts_at + self.command.response_timeout
 
@@ -86,11 +85,10 @@ class Lane:
     """
     The live commands of one device.
 
-    `waiting` and `in_flights` are in the order of handing out; what is in flight went
-    out with one answer: one command, unless the protocol takes several.
-    `blocked_endpoints` says until when commands of an endpoint are held back, because a
-    late result without uuid could be taken for theirs: (the command whose result may
-    come, until when).
+    `waiting` and `in_flights` are in the order of hand-out; all `in_flights` were in
+    one answer: one command, unless the protocol allows several. `blocked_endpoints`
+    says until when commands of an endpoint wait, because a late result without uuid
+    could be taken for theirs: (the command whose late result may come, until when).
     """
 
     device_id: int
@@ -119,12 +117,12 @@ class Lane:
         return sum(command.scope_id == scope_id for command in self.waiting)
 
     def in_flight_in_scope(self, scope_id: int) -> InFlight | None:
-        """Return the first of what is in flight that is the scope's."""
+        """Return the first command in flight of the scope."""
         own = (f for f in self.in_flights if f.command.scope_id == scope_id)
         return next(own, None)
 
     def queue_status(self, scope_id: int | None) -> QueueStatus:
-        """Return what waits and is in flight for the scope; None means every scope."""
+        """Return what is waiting and in flight in the scope; None: in every scope."""
         in_flight = (
             self.in_flight if scope_id is None else self.in_flight_in_scope(scope_id)
         )
@@ -180,13 +178,13 @@ class Lane:
         return not any(self.ready_at(c, now) <= now for c in self.waiting)
 
     def next_change_at(self, now: int, grace: int) -> int:
-        """Return when a poll may get another answer without a change of the lane."""
+        """Return when time alone may change what a poll gets."""
         if self.in_flights:
             return self.grace_ends_at(grace)
         return min((self.ready_at(c, now) for c in self.waiting), default=NEVER)
 
     def grace_ends_at(self, grace: int) -> int:
-        """Until when a poll does not mean that the answer or a result was lost."""
+        """The end of the grace: a later poll means that something was lost."""
         return max(f.grace_ends_at(grace) for f in self.in_flights)
 
     def next_deadline_at(self) -> int:
@@ -211,10 +209,10 @@ class Lane:
 
     def shift_deadlines(self, jump: int) -> None:
         """
-        Move every deadline along with a wall clock that has jumped.
+        Move every deadline by the *jump* of the wall clock.
 
-        What was planned for an instant (`not_before`) stays planned for it, and
-        expires as long after it as it should.
+        A command scheduled for an instant (`not_before`) stays scheduled for it, and
+        expires as long after it as before.
         """
         for command in self.waiting:
             _shift_deadlines(command, jump)

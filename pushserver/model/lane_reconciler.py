@@ -1,4 +1,4 @@
-"""Makes commands of the difference between desired and reported, one per service."""
+"""Queues one command per service for the difference of desired and reported."""
 
 from collections.abc import Callable, Iterable, Mapping
 
@@ -39,9 +39,9 @@ class LaneReconciler:
         expires_in: int | None = None,
     ) -> None:
         """
-        Let what differs be written by one command; a waiting one makes room for it.
+        Queue one command that writes the differences; it replaces a waiting one.
 
-        What is in flight runs to its end, and is compared again if need be.
+        A write in flight runs to its end; then the service is compared again.
         """
         service.needs_reconcile = service.is_write_expired = service.awaits_step = False
         self.changes.record_service(service)
@@ -66,10 +66,10 @@ class LaneReconciler:
         make_command: CommandFactory,
     ) -> bool:
         """
-        Let a task's step write the service; tell whether that could be.
+        Queue a task's step that writes the service; tell whether that was possible.
 
-        It writes what differs. If nothing does, it writes what it is about once more:
-        somebody waits to hear of the device.
+        It writes the differences. If there are none, it writes the task's properties
+        again, because the task waits for an answer of the device.
         """
         if self._is_write_in_flight(service):
             return False
@@ -102,7 +102,7 @@ class LaneReconciler:
         return command
 
     def defer_to_step(self, service: Service) -> None:
-        """Leave the write to a task's step; cancel a queued write of older values."""
+        """Leave the write to a task's step; cancel the queued write of older values."""
         if service.has_newer_desired and not self._is_write_in_flight(service):
             self._end_queued_write(service)
         service.needs_reconcile = service.is_write_expired = False

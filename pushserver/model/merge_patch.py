@@ -1,4 +1,4 @@
-"""Changes of what is desired (JSON merge patches), checked and carried out."""
+"""Changes of desired properties as JSON merge patches: validates and applies them."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -9,13 +9,13 @@ import msgspec
 from pushserver.errors import Invalid
 from pushserver.model.shadow import PropertyValue, Service, ValueFormatter
 
-#: What is to be desired of each service; None takes a property, or all of them, away.
+#: The desired properties by service; None removes a property, or the service's all.
 MergePatch = Mapping[str, Mapping[str, PropertyValue | None] | None]
 
-#: So many services of a device may be named, and properties of all of them.
+#: The most services of a device, and the most properties of all of them.
 MAX_SERVICES = 64
 MAX_PROPERTIES = 1000
-#: So large (bytes of JSON) may be what is desired of a device.
+#: The most bytes of JSON of a device's desired properties.
 MAX_SHADOW_BYTES = 256_000
 _MAX_VALUE_LENGTH = 4000
 
@@ -28,7 +28,7 @@ def check_merge_patch(
     patch: Mapping[str, Any], format_value: ValueFormatter, pointer_prefix: str = ""
 ) -> MergePatch:
     """
-    Check a merge patch; *format_value* refuses values that the device cannot have.
+    Validate a merge patch; *format_value* refuses values that the device cannot have.
 
     Raises:
         Invalid: a name or a value is wrong; the pointer, below *pointer_prefix*, names
@@ -97,7 +97,7 @@ def apply_merge_patch(
     services: Mapping[str, Service], patch: MergePatch
 ) -> dict[str, dict[str, PropertyValue]]:
     """
-    Return what is desired of the named services when *patch* is carried out.
+    Return the desired properties of the services in *patch* after applying it.
 
     Raises:
         Invalid: it would be too much for one device.
@@ -123,7 +123,7 @@ def _merge_properties(
 
 def check_shadow_size(services: Mapping[str, Iterable[str]]) -> None:
     """
-    Check how much there is of a device's services, by their properties or names.
+    Check the number of a device's services and properties.
 
     Raises:
         Invalid: it is too much.

@@ -1,6 +1,6 @@
-"""An operation: tracked work on one device, and the notifications that tell of it.
+"""Operations: tracked work on one device, and the notifications of its progress.
 
-The words are Eclipse Kapua's, whose device registry knows the same two things.
+The names are those of Eclipse Kapua's device registry, which has both.
 """
 
 import enum
@@ -9,7 +9,7 @@ import attrs
 
 from pushserver.model.upgrade import DeviceUpgrade
 
-#: At most so many steps make one operation.
+#: The most steps of an operation.
 MAX_STEPS = 100
 
 
@@ -37,7 +37,7 @@ class OperationAction(enum.StrEnum):
 
 
 class OnFailure(enum.StrEnum):
-    """Whether the steps after one that did not succeed are run."""
+    """Whether steps after one that did not succeed are run."""
 
     STOP = "stop"
     CONTINUE = "continue"
@@ -45,7 +45,7 @@ class OnFailure(enum.StrEnum):
 
 @attrs.frozen(kw_only=True)
 class OperationDescriptor:
-    """How an operation is called where it is listed; `properties` is a JSON text."""
+    """How lists show an operation; `properties` is a JSON text."""
 
     resource: str
     action: OperationAction = OperationAction.EXECUTE
@@ -58,12 +58,10 @@ class Operation:
     """
     Steps on one device, in order. Instants are microseconds UTC.
 
-    Of its `step_count`, `queued_steps` became commands, of which `done_steps` are over,
-    `failed_steps` of those without success and `unknown_steps` without an answer.
-    `stored` tells whether the store has it. `retried`: another operation of its task
-    took its place. `device_upgrade` is there if its task is an upgrade, while the
-    operation is worked
-    on.
+    Of its `step_count` steps, `queued_steps` became commands; `done_steps` of those are
+    over, `failed_steps` without success, `unknown_steps` without an answer. `stored`:
+    the store has it. `retried`: another operation of its task replaced it. If its task
+    is an upgrade, `device_upgrade` is set while decisions change the operation.
     """
 
     id: int
@@ -97,7 +95,7 @@ class Operation:
 
     @property
     def is_open(self) -> bool:
-        """Tell whether it has not ended; without steps, STALE is no end."""
+        """Tell whether it has not ended; without steps, STALE does not end it."""
         return self.is_running or (
             self.status is OperationStatus.STALE and not self.step_count
         )
@@ -129,10 +127,10 @@ class Operation:
 @attrs.frozen(kw_only=True)
 class Notification:
     """
-    Progress (0..100) of an operation, at `sent_at`, as told at `created_at`.
+    Progress (0..100) of an operation at `sent_at`, recorded at `created_at`.
 
-    `status` is the operation's then, or what somebody outside says that it is.
-    `resource` says of which part of it this tells.
+    `status` is the operation's at that time, or what a program reported. `resource` is
+    the part of the operation that it is about.
     """
 
     id: int

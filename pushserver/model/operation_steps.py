@@ -1,8 +1,7 @@
 """How an operation follows the commands of its steps.
 
-`apply_event` calls `update_operation` for every transition of a step's command,
-so an operation and its notifications are written in the very transaction that moves the
-command.
+`apply_event` calls `update_operation` for every transition of a step's command, so an
+operation and its notifications are written in the same transaction.
 """
 
 from pushserver.model import upgrade_steps
@@ -73,7 +72,7 @@ def record_step_queued(
 def add_notification(
     operation: Operation, notification: Notification, changes: Changes
 ) -> None:
-    """Add a notification of a program; it may end an operation without steps."""
+    """Add a program's notification, which may end an operation without steps."""
     at = notification.created_at
     changes.notifications.append(notification)
     changes.record_operation(operation, at)

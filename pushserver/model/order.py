@@ -6,9 +6,9 @@ import attrs
 @attrs.frozen(kw_only=True)
 class Order:
     """
-    What the device is to do, as the vendor's page has it, and what the program noted.
+    What the device shall do, in the vendor's form, and the program's `metadata`.
 
-    `body` and `metadata` are JSON texts, kept to the byte. For
+    `body` and `metadata` are JSON texts, stored byte for byte. For
     `application/octet-stream` the body is a JSON string that holds base64.
     """
 

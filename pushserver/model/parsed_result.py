@@ -1,4 +1,4 @@
-"""What a device said about a command, once it was read."""
+"""What a result says about its command, once parsed."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,7 @@ class ParsedResult:
     """
     What a result says. `response`, `error` and `code` are JSON texts.
 
-    `reported` is what it has of the service for which the device was asked.
+    `reported` has the properties of the service that the command read.
     """
 
     response: bytes | None = None

@@ -1,4 +1,4 @@
-"""What a device has to do."""
+"""How many commands a device has waiting, and which is in flight."""
 
 import attrs
 
@@ -21,5 +21,5 @@ class QueueStatus:
     in_flight: InFlightView | None = None
 
 
-#: What a device has to do for which there is nothing.
+#: The status of an empty queue.
 EMPTY_QUEUE = QueueStatus()

@@ -2,10 +2,10 @@
 
 import attrs
 
-#: Who needs one scope only never sees that there are others. Devices in quarantine,
-#: which nobody has claimed yet, are seen here.
+#: The scope that exists from the start; many servers need no other. It also has the
+#: quarantined devices.
 DEFAULT_SCOPE_ID = 1
-#: What the first scope is called.
+#: The name of the first scope.
 DEFAULT_SCOPE_NAME = "default"
 
 

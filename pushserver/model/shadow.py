@@ -34,10 +34,10 @@ class ServiceProtocol(Protocol):
         """Return the order that writes these properties, all or none of them."""
 
     def read_order(self, service_id: str, keys: Iterable[str]) -> Order:
-        """Return the order that asks for these properties."""
+        """Return the order that reads these properties."""
 
     def parse_reported(self, response: bytes, service_id: str) -> dict[str, str] | None:
-        """Return what a response (JSON) has of the service, None if nothing."""
+        """Return the service's properties in a response (JSON), None if it has none."""
 
 
 class WriteOutcome(enum.StrEnum):
@@ -61,16 +61,15 @@ class Service:
     """
     A service of a device. Instants are microseconds UTC.
 
-    `desired_version` says when `desired` changed last: the device's counter then; 0
-    never. `write_command_id` writes the service, or wrote it last: it carries the
-    desired properties `sent_values`, which the device is told as `sent_texts`, and
-    which were desired at `sent_version`. `read_command_id` reads it likewise, and asks
-    for `read_keys`. `reported_at` is when what is known changed. `verified`: it was
-    read from the device after the last write. `write_error` is a JSON text.
+    `desired_version` is the device's counter at the last change of `desired`; 0 means
+    never. `write_command_id` is the present or last command that writes the service:
+    its values are `sent_values`, in the device's form `sent_texts`, as desired at
+    `sent_version`. `read_command_id` likewise reads `read_keys`. `reported_at` is when
+    the reported properties changed. `verified`: they were read after the last write.
+    `write_error` is a JSON text.
 
     `is_write_expired`: its command expired without being handed out. `needs_reconcile`:
-    it is to be compared again. `awaits_step`: a task's step is going to send what is
-    desired.
+    it must be compared again. `awaits_step`: a task's step will write it.
     """
 
     device_id: int
@@ -97,12 +96,12 @@ class Service:
 
     @property
     def key(self) -> tuple[int, str]:
-        """Whose service it is, and which."""
+        """The device's id and the service's."""
         return self.device_id, self.service_id
 
     @property
     def is_writing(self) -> bool:
-        """Tell whether a command that writes it is on its way."""
+        """Tell whether a command that writes it is waiting or in flight."""
         return self.write_command_id is not None and self.write_outcome is None
 
     @property
@@ -125,12 +124,12 @@ class Service:
 
     def sync_status(self, format_value: ValueFormatter) -> SyncStatus:
         """
-        Say how it stands: the first of these that holds.
+        Return the first of these that applies.
 
-        PENDING: a command that writes it is on its way. DELIVERED: nothing differs,
-        the device acknowledged the last write, and was not read since. IN_SYNC:
-        nothing differs. FAILED: what is desired now was sent, and came to nothing.
-        PENDING: something differs and nobody sends it yet.
+        PENDING: a command that writes it is waiting or in flight. DELIVERED: nothing
+        differs, and the device acknowledged the last write but was not read since.
+        IN_SYNC: nothing differs. FAILED: the write of what is desired now failed.
+        PENDING: something differs, and no command writes it yet.
         """
         if self.is_writing:
             return SyncStatus.PENDING
@@ -145,7 +144,7 @@ class Service:
         return SyncStatus.FAILED if failed else SyncStatus.PENDING
 
     def drift(self, format_value: ValueFormatter) -> list[str]:
-        """Return the properties that differed when the device was read last."""
+        """Return the properties that differed when the device was last read."""
         read = self.verified and not self.is_writing
         return sorted(self.delta(format_value)) if read else []
 

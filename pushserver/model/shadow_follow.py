@@ -1,7 +1,7 @@
 """How a service of a device follows the commands that write and read it.
 
-`apply_event` calls `update_service`, so what the shadow says is written, and
-told, in the very transaction that moves the command.
+`apply_event` calls `update_service`, so the shadow and its events are written in the
+same transaction as the command.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from pushserver.model.state import CommandEvent, CommandState
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 
-#: The error of a write that failed without an answer of the device.
+#: The error of a write that failed without an answer from the device.
 _FAILURE_MESSAGES: Mapping[CommandEvent, str] = MappingProxyType(
     {
         CommandEvent.GIVE_UP: "No answer.",

@@ -1,4 +1,4 @@
-"""The command's states: one table, and nothing else moves a command."""
+"""The state machine of commands: one table, and the only one."""
 
 import enum
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from pushserver.errors import Conflict
 
 
 class CommandState(enum.StrEnum):
-    """Where a command stands."""
+    """The state of a command."""
 
     PENDING = "PENDING"
     SENT = "SENT"
@@ -22,21 +22,21 @@ class CommandState(enum.StrEnum):
 
 
 class CommandEvent(enum.StrEnum):
-    """What moves a command."""
+    """An event that moves a command to another state."""
 
-    HAND_OUT = "handOut"  # its device polled and is given it
+    HAND_OUT = "handOut"  # the device polled and is handed it
     WRITTEN = "written"  # the answer's last byte was written
     REVERT_HAND_OUT = "withdraw"  # the device was gone before a byte was written
     SUCCEED = "succeed"  # the device posted a response
     FAIL = "fail"  # the device posted an error
-    RETRY = "retry"  # no answer, and it may be handed out again
-    GIVE_UP = "giveUp"  # no answer, and it may not
-    EXPIRE = "expire"  # never handed out, and too late now
-    CANCEL = "cancel"  # never handed out, and not wanted any more
+    RETRY = "retry"  # no answer; it may be handed out again
+    GIVE_UP = "giveUp"  # no answer; it may not
+    EXPIRE = "expire"  # expired without being handed out
+    CANCEL = "cancel"  # canceled without being handed out
 
 
 class TransitionRule(NamedTuple):
-    """From where a turn leads, and to where."""
+    """The states in which an event may happen, and the state that follows."""
 
     sources: frozenset[CommandState]
     target: CommandState
@@ -74,13 +74,13 @@ TRANSITIONS: Mapping[CommandEvent, TransitionRule] = MappingProxyType(
     }
 )
 
-#: States that nothing leads out of; derived, so it cannot disagree with the table.
+#: States without transitions; derived, so it cannot disagree with the table.
 TERMINAL = frozenset(CommandState) - frozenset().union(
     *(transition.sources for transition in TRANSITIONS.values())
 )
-#: States in which nothing more is done for a command, though TIMEOUT may be mended.
+#: States in which a command has ended, although a late result may still end TIMEOUT.
 FINISHED = TERMINAL | {CommandState.TIMEOUT}
-#: States in which a command waits or is with its device: those of a lane.
+#: States of commands in a lane: waiting, or with the device.
 LIVE = frozenset(CommandState) - FINISHED
 #: States in which a command is with its device.
 IN_FLIGHT = frozenset({CommandState.SENT, CommandState.DELIVERED})

@@ -1,4 +1,4 @@
-"""Which devices are meant: by their ids, by tags, or all."""
+"""Selects devices by their ids, by tags, or all."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,14 +12,14 @@ class TargetSelector:
     """
     Devices by their ids, or those that have all of the tags, or all of the scope.
 
-    Exactly one of the two is given, or neither for all.
+    At most one of the two is given; neither means all.
     """
 
     device_ids: Sequence[int] | None = None
     tags: Mapping[str, str] | None = None
 
     def has_tags(self, device: Device) -> bool:
-        """Tell whether *device* has the tags, if tags are what counts."""
+        """Tell whether *device* has the tags, if tags are given."""
         required_tags = self.tags or {}
         return all(
             device.tags.get(name) == value for name, value in required_tags.items()
@@ -28,7 +28,7 @@ class TargetSelector:
 
 @attrs.frozen
 class TargetDevice:
-    """A device that is meant: whether it is there, and when it should poll next."""
+    """A selected device: whether it is online, and when it should poll next."""
 
     device: Device
     online: bool

@@ -1,4 +1,4 @@
-"""A task: the same operation on many devices; each device's part is an operation."""
+"""Tasks: the same operation on many devices; each device has its own operation."""
 
 import enum
 import math
@@ -12,10 +12,10 @@ from pushserver.model.operation import OnFailure, OperationDescriptor
 
 class TaskState(enum.StrEnum):
     """
-    How a task stands.
+    The state of a task.
 
-    PREPARING while its operations are being written: nobody was told of it yet. PAUSED
-    and CANCELED start nothing; what runs goes on to its end, or is canceled.
+    PREPARING: its operations are being written, and no program knows its id yet. PAUSED
+    and CANCELED start no operation; running ones continue, or are canceled.
     """
 
     PREPARING = "PREPARING"
@@ -27,7 +27,7 @@ class TaskState(enum.StrEnum):
 
 @attrs.frozen
 class FailureLimit:
-    """After how many failures a task pauses: a number, or a share of its devices."""
+    """The failures after which a task pauses: a number, or a share of its devices."""
 
     value: float
     percent: bool = False
@@ -61,11 +61,11 @@ _MOST = {"": 10_000_000, "%": 100}
 @attrs.frozen(kw_only=True)
 class Task:
     """
-    What many devices are to do. Instants are microseconds UTC.
+    One operation for many devices. Instants are microseconds UTC.
 
-    At most `concurrency` operations run at once. A device that is away at `expires_at`,
-    `expires_in` after the task could begin, does not begin any more. `ignored_failures`
-    failures were there at the last `resume`.
+    At most `concurrency` operations run at once. At `expires_at`, which is `expires_in`
+    after the task could start, devices that are offline are given up. The
+    `ignored_failures` happened before the last `resume`.
     """
 
     id: int
@@ -87,7 +87,7 @@ class Task:
 
 @attrs.frozen(kw_only=True)
 class OperationCounts:
-    """A task's operations by status; `waiting` ones have not begun."""
+    """A task's operations by status; `waiting` ones have not started."""
 
     waiting: int = 0
     running: int = 0
@@ -107,5 +107,5 @@ class OperationCounts:
 
     @property
     def failures(self) -> int:
-        """How many count against the failure limit; an unknown outcome does, too."""
+        """The failures that count for the limit, including unknown outcomes."""
         return self.failed + self.stale

@@ -25,7 +25,7 @@ class Permission(enum.StrEnum):
 
 @attrs.frozen(kw_only=True)
 class Token:
-    """A token as it is kept: never the secret itself."""
+    """A token as it is stored, without its secret."""
 
     id: int
     scope_id: int
@@ -40,5 +40,5 @@ class Token:
 
 
 def new_token_secret() -> str:
-    """Make a token's secret: 256 random bits with a prefix that scanners can find."""
+    """Make a token's secret: 256 random bits with a prefix for secret scanners."""
     return "pst_" + secrets.token_urlsafe(32)

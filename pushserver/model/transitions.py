@@ -1,7 +1,7 @@
 """Every rule that changes a lane, once, as a function that records its changes.
 
-The store brings a lane, a rule decides, and the store writes what was decided, all in
-one transaction. A rule raises before it changes anything, or not at all.
+The store reads a lane, a rule changes it, and the store writes the changes, all in one
+transaction. A rule raises before it changes anything, or not at all.
 """
 
 from collections.abc import Callable
@@ -43,9 +43,9 @@ def hand_out(
     """
     Answer a poll with up to *limit* commands; return the first with its companions.
 
-    What is in flight is given up first once its grace is over: the device polls again,
-    so an answer or a result was lost. *new_delivery* makes the delivery of a command,
-    from its id and the instant.
+    Commands in flight are given up first if their grace is over: the device polls
+    again, so an answer or a result was lost. *new_delivery* makes the delivery of a
+    command, from its id and the instant.
     """
     if lane.in_flights:
         if now < lane.grace_ends_at(grace):
@@ -213,9 +213,9 @@ def cancel_operation(
     is_expired: bool = False,
 ) -> None:
     """
-    End what waits of the operation; a step in flight runs to its end, the last.
+    End the waiting step of the operation; one in flight runs to its end.
 
-    *is_expired*: nobody canceled it, its device did not come in time.
+    *is_expired*: it ends because its device did not poll in time.
     """
     if not operation.is_open or operation.canceled:
         return
@@ -236,7 +236,7 @@ def cancel_operation(
 
 def end_other_scopes(lane: Lane, changes: Changes, *, scope_id: int, now: int) -> None:
     """
-    End what other scopes than *scope_id* left here: the device is not theirs any more.
+    End the commands that scopes other than *scope_id*, which owns it now, left here.
 
     A late result still ends what was handed out to it before.
     """

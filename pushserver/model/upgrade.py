@@ -1,6 +1,6 @@
-"""An upgrade: a task whose operations download, apply, and then read the version.
+"""Upgrades: tasks whose operations download, apply, and then read the version.
 
-The terms are one for all devices; each device's part is an operation with a
+An `Upgrade` has the settings for all devices; each device has an operation with a
 `DeviceUpgrade`.
 """
 
@@ -15,16 +15,16 @@ from pushserver.clock import SECOND
 from pushserver.model.guarantee import DAY_SECONDS
 from pushserver.model.parsed_result import ParsedResult
 
-#: The longest text that is kept of a version or a code, and of an error.
+#: The most characters kept of a version or a code, and of an error.
 MAX_VERSION_LENGTH, MAX_ERROR_LENGTH = 200, 1000
-#: How long a device has from the first apply command on, unless said otherwise.
+#: The default time of a device from the first apply command on.
 DEFAULT_APPLY_TIMEOUT = 900 * SECOND
-#: How long devices are waited for if nothing says so.
+#: The default time to wait for devices.
 DEFAULT_EXPIRES_IN = DAY_SECONDS * SECOND
 
 
 class DeviceUpgradeState(enum.StrEnum):
-    """Where a device's part is; IDLE before it downloads, and after its end."""
+    """The state of a device upgrade; IDLE before the download and after the end."""
 
     IDLE = "idle"
     DOWNLOADING = "downloading"
@@ -33,14 +33,14 @@ class DeviceUpgradeState(enum.StrEnum):
 
 
 class DeviceUpgradeResult(enum.StrEnum):
-    """How a device's part ended."""
+    """The result of a device upgrade."""
 
     SUCCESS = "SUCCESS"
     FAIL = "FAIL"
 
 
 class UpgradePhase(enum.Enum):
-    """What a step belongs to."""
+    """The phase of an upgrade that a step belongs to."""
 
     SOURCE = "source"
     DOWNLOAD = "download"
@@ -49,7 +49,7 @@ class UpgradePhase(enum.Enum):
 
 
 class UpgradeErrorCode(enum.StrEnum):
-    """Why a part failed, where the device itself gave no code."""
+    """Why a device upgrade failed, if the device reported no code."""
 
     DEVICE_ERROR = "DEVICE_ERROR"
     EXPIRED = "EXPIRED"
@@ -62,13 +62,12 @@ class UpgradeErrorCode(enum.StrEnum):
 @attrs.frozen(kw_only=True)
 class Upgrade:
     """
-    The terms of an upgrade. `apply_timeout` is in microseconds.
+    The settings of an upgrade. `apply_timeout` is in microseconds.
 
-    Its steps: the verify command, which reads the version to begin with, so many
-    `download_steps`, so many `apply_steps`, and the verify command again.
-    `version_pointer` is the JSON Pointer to the version in its response. `max_retries`:
-    how often in all a device is sent again what it answered with an error, or not at
-    all.
+    Its steps: the verify command, which reads the version before the upgrade, then
+    `download_steps` and `apply_steps` commands, and the verify command again.
+    `version_pointer` is the JSON Pointer to the version in its response. `max_retries`
+    is how many commands in all are sent to a device again after an error or no answer.
     """
 
     target_version: str
@@ -85,11 +84,11 @@ class Upgrade:
 
     @property
     def verify_interval(self) -> int:
-        """How long to wait between two tries to verify; the last takes as long."""
+        """The time between two tries to verify, and the duration of the last."""
         return max(SECOND, min(10 * SECOND, self.apply_timeout // 10))
 
     def phase_of(self, step: int) -> UpgradePhase:
-        """Tell what the step belongs to."""
+        """Return the phase of the step."""
         if step == 0:
             return UpgradePhase.SOURCE
         if step <= self.download_steps:
@@ -97,7 +96,7 @@ class Upgrade:
         return UpgradePhase.APPLY if step < self.verify_step else UpgradePhase.VERIFY
 
     def parse_version(self, parsed_result: ParsedResult | None) -> str | None:
-        """Return the version in what a device said, None if there is none."""
+        """Return the version in a device's response, None if there is none."""
         if parsed_result is None or parsed_result.response is None:
             return None
         try:
@@ -117,9 +116,9 @@ class DeviceUpgrade:
     How far the operation of one device is in an upgrade. Instants are microseconds.
 
     `is_apply_unanswered`: an apply command was not answered, so the device may still
-    restart. `retries_used`: how many of the upgrade's retries were used. `updating_at`:
-    when the first apply command was handed out. While the part runs, `error` is what
-    was last seen of a version that is not there yet, or why it was canceled.
+    restart. `retries_used` counts the used retries. `updating_at`: when the first apply
+    command was handed out. While it runs, `error` says why the last verify did not find
+    the target version, or why it was canceled.
     """
 
     upgrade: Upgrade
@@ -134,22 +133,22 @@ class DeviceUpgrade:
 
     @property
     def deadline(self) -> int:
-        """Until when the target version must be seen."""
+        """When the target version must have been reported."""
         return (self.updating_at or 0) + self.upgrade.apply_timeout
 
     def set_error(self, code: str | None, error: str | None) -> None:
-        """Note why it fails, if it does."""
+        """Record the error with which it fails, if it does."""
         self.error_code = None if code is None else truncate(code)
         self.error = None if error is None else truncate(error, MAX_ERROR_LENGTH)
 
 
-# Fractions stay as they are written: 1.10 is another version than 1.1.
+# Decimals stay as written, because version 1.10 is not 1.1.
 _decode = msgspec.json.Decoder(float_hook=str).decode
 _INDEX = re.compile("0|[1-9][0-9]{0,8}", re.ASCII)
 
 
 def truncate(text: str, length: int = MAX_VERSION_LENGTH) -> str:
-    """Return what is kept of a device's words; no store takes NUL everywhere."""
+    """Shorten a device's text; drop NUL, which PostgreSQL cannot store."""
     return text[:length].replace("\0", "\ufffd")
 
 

@@ -1,7 +1,7 @@
-"""How a device upgrade follows its steps, and which events tell of it.
+"""How a device upgrade follows its steps, and which events it emits.
 
 `operation_steps` calls this for the operations of an upgrade. Each change of the state
-is one event, and the end is one more, after the last change.
+emits one event, and the end emits another, after the last change.
 """
 
 from pushserver.model.changes import Changes
@@ -31,7 +31,7 @@ def start_step(
     at: int,
     changes: Changes,
 ) -> None:
-    """Move the device upgrade to the state that begins with this hand-out."""
+    """Move the device upgrade to the state that this hand-out starts."""
     phase = device_upgrade.upgrade.phase_of(command.step or 0)
     if (
         phase is UpgradePhase.DOWNLOAD
@@ -112,9 +112,9 @@ def apply_late_version(
     parsed_result: ParsedResult | None,
 ) -> bool:
     """
-    Take a failure back if the device says now, late, that it has the target version.
+    Undo a failure if a late result says that the device has the target version.
 
-    Nothing else that comes late changes a part. Tell whether this did.
+    Other late results change nothing. Tell whether this one did.
     """
     has_timed_out = (
         not operation.is_running
