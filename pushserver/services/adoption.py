@@ -22,13 +22,15 @@ async def get_or_adopt_device(
         Unavailable: the store is away.
     """
     devices, scope_id = fleet.devices, token.scope_id
-    if devices.has_adopted(scope_id, identity.device_id):
-        return devices.get(scope_id, identity.device_id)
+    device = devices.find_adopted(scope_id, identity.device_id)
+    if device is not None:
+        return device
     if token.has_permission(Permission.DEVICES_WRITE):
         device, _ = await fleet.adopt(scope_id, identity)
         return device
     # Another server may just have adopted it.
     await cluster_sync.catch_up()
-    if not devices.has_adopted(scope_id, identity.device_id):
+    device = devices.find_adopted(scope_id, identity.device_id)
+    if device is None:
         raise NotFound(f"There is no adopted device {identity.external_id}.")
-    return devices.get(scope_id, identity.device_id)
+    return device

@@ -1,6 +1,6 @@
 """Which protocol each device speaks, and how programs write its id."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 import attrs
@@ -30,20 +30,27 @@ class DeviceProtocols:
 
     installed: tuple[DeviceProtocol, ...]
     devices: KnownDevices
+    default: DeviceProtocol = attrs.field(init=False)
+    _by_name: Mapping[str, DeviceProtocol] = attrs.field(init=False)
 
-    @property
-    def default(self) -> DeviceProtocol:
-        """Return the default protocol."""
+    @default.default
+    def _first(self) -> DeviceProtocol:
         return self.installed[0]
 
+    @_by_name.default
+    def _installed_by_name(self) -> Mapping[str, DeviceProtocol]:
+        return {protocol.name: protocol for protocol in self.installed}
+
     def named(self, name: str) -> DeviceProtocol:
-        """Return the protocol; the default if it is no longer installed."""
-        return next((p for p in self.installed if p.name == name), self.default)
+        """Return the protocol; the default if it is not served any more."""
+        return self._by_name.get(name, self.default)
 
     def of_device(self, device_id: int) -> DeviceProtocol:
         """Return the protocol that the device speaks."""
         device = self.devices.find_in_any_scope(device_id)
-        return self.default if device is None else self.named(device.protocol)
+        if device is None:
+            return self.default
+        return self._by_name.get(device.protocol, self.default)
 
     def common(self, devices: Iterable[Device]) -> DeviceProtocol:
         """
@@ -78,14 +85,14 @@ class DeviceProtocols:
             Invalid: no protocol has such ids; *pointer* names the field.
         """
         name, colon, external_id = text.partition(":")
-        if colon and name in {protocol.name for protocol in self.installed}:
-            return _identify(self.named(name), external_id, pointer)
-        if len(self.installed) == 1:
-            return _identify(self.default, text, pointer)
-        candidates = self._candidates(text)
-        if not candidates:
-            return _identify(self.default, text, pointer)
-        return next(filter(self._is_known, candidates), candidates[0])
+        try:
+            if colon and name in self._by_name:
+                return self._by_name[name].identify(external_id)
+            if len(self.installed) > 1 and (candidates := self._candidates(text)):
+                return next(filter(self._is_known, candidates), candidates[0])
+            return self.default.identify(text)
+        except Invalid as error:
+            raise Invalid(error.detail, pointer=pointer) from None
 
     def _candidates(self, text: str) -> list[DeviceIdentity]:
         found = []
@@ -114,12 +121,3 @@ class DeviceProtocols:
         """Parse what a device posted, by its protocol."""
         protocol = self.of_device(result.device_id)
         return protocol.parse_result(result.body, result.content_encoding)
-
-
-def _identify(
-    protocol: DeviceProtocol, text: str, pointer: str | None
-) -> DeviceIdentity:
-    try:
-        return protocol.identify(text)
-    except Invalid as error:
-        raise Invalid(error.detail, pointer=pointer) from None

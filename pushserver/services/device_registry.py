@@ -57,10 +57,12 @@ class DeviceRegistry:
             raise NotFound(f"There is no device {device_id}.")
         return device
 
-    def has_adopted(self, scope_id: int, device_id: int) -> bool:
-        """Tell whether the scope has adopted the device."""
-        device = self.find(scope_id, device_id)
-        return device is not None and device.is_adopted
+    def find_adopted(self, scope_id: int, device_id: int) -> Device | None:
+        """Return the device if the scope has adopted it."""
+        device = self._devices.get(device_id)
+        if device is None or device.scope_id != scope_id or not device.is_adopted:
+            return None
+        return device
 
     def in_scope(self, scope_id: int) -> Iterator[Device]:
         """Return the devices of the scope."""
@@ -103,8 +105,8 @@ class DeviceRegistry:
         return devices
 
     def _get_target(self, scope_id: int, device_id: int) -> Device:
-        device = self.find(scope_id, device_id)
-        if device is None or not device.is_adopted:
+        device = self.find_adopted(scope_id, device_id)
+        if device is None:
             raise Invalid(
                 f"There is no adopted device {device_id}.",
                 pointer="/targets/deviceIds",

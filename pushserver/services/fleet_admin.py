@@ -130,7 +130,7 @@ class FleetAdmin:
         Raises:
             Conflict: another scope has adopted one of them.
         """
-        new = [i for i in device_ids if not self.devices.has_adopted(scope_id, i)]
+        new = [i for i in device_ids if not self.devices.find_adopted(scope_id, i)]
         for device_id in new:
             device = self.devices.find_in_any_scope(device_id)
             if device is not None and device.is_adopted:
@@ -193,7 +193,7 @@ class FleetAdmin:
         changed = {
             i: row
             for i, row in rows.items()
-            if not self.devices.has_adopted(scope_id, i.device_id)
+            if not self.devices.find_adopted(scope_id, i.device_id)
             or self._has_changes(scope_id, i.device_id, row)
         }
         created = await self._adopt_all(scope_id, changed)
