@@ -77,7 +77,6 @@ def build_services(
     protocols = DeviceProtocols(installed, devices)
     queue = Queue(
         store=store,
-        ids=ids,
         lanes=lanes,
         protocols=protocols,
         completion_waiters=completion_waiters,
@@ -91,7 +90,6 @@ def build_services(
     reconciler = ShadowReconciler(protocols=protocols, queue=queue)
     operations = Operations(
         store=store,
-        ids=ids,
         devices=devices,
         device_sync=device_sync,
         lanes=lanes,
@@ -161,7 +159,7 @@ def build_services(
         polling=polling,
         queue=queue,
         retention=Retention(store.retention, clock, settings.retention),
-        result_intake=ResultIntake(store=store, lanes=lanes, ids=ids),
+        result_intake=ResultIntake(store=store, lanes=lanes),
         completion_waiters=completion_waiters,
         event_interest=event_interest,
         operations=operations,

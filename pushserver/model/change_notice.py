@@ -76,7 +76,7 @@ def commit_notice(changes: Changes, lanes: Mapping[int, Lane]) -> ChangeNotice:
             over.add(command.id)
     operations = changes.operations.values()
     return ChangeNotice(
-        waiting={i for i in touched if lanes[i].waiting and not lanes[i].in_flight},
+        waiting={i for i in touched if lanes[i].waiting and not lanes[i].in_flights},
         over=over,
         results={result.scope_id for result in changes.results},
         events={event.scope_id for event in changes.events},

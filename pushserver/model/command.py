@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import attrs
 
+from pushserver.errors import Conflict
 from pushserver.model.guarantee import DeliveryGuarantee
 from pushserver.model.operation import Operation
 from pushserver.model.order import Order
@@ -12,9 +13,9 @@ from pushserver.model.shadow import Service
 from pushserver.model.state import (
     FINISHED,
     IN_FLIGHT,
+    TRANSITIONS,
     CommandEvent,
     CommandState,
-    next_state,
 )
 
 
@@ -165,50 +166,30 @@ def make_transition(
     Raises:
         Conflict: the state machine does not allow it.
     """
-    command.state = next_state(command.state, command_event)
+    rule = TRANSITIONS[command_event]
+    if command.state not in rule.sources:
+        raise Conflict(
+            f"A command that is {command.state} cannot take the turn {command_event}."
+        )
+    command.state = rule.target
     command.transition_count += 1
-    _STAMPERS[command_event](command, at)
+    _stamp(command, command_event, at)
     return Transition(command, command_event, at)
 
 
-def _stamp_hand_out(command: Command, at: int) -> None:
-    command.attempts += 1
-    command.sent_at = at
-    command.delivered_at = None
-
-
-def _stamp_written(command: Command, at: int) -> None:
-    command.delivered_at = at
-
-
-def _stamp_revert(command: Command, _at: int) -> None:
-    command.attempts -= 1
-    command.sent_at = None
-
-
-def _stamp_answered(command: Command, at: int) -> None:
-    # A result implies that the answer arrived.
-    if command.delivered_at is None:
-        command.delivered_at = at
-    command.finished_at = at
-
-
-def _keep_stamps(_command: Command, _at: int) -> None:
-    """Keep the stamps of the last attempt."""
-
-
-def _stamp_finished(command: Command, at: int) -> None:
-    command.finished_at = at
-
-
-_STAMPERS = {
-    CommandEvent.HAND_OUT: _stamp_hand_out,
-    CommandEvent.WRITTEN: _stamp_written,
-    CommandEvent.REVERT_HAND_OUT: _stamp_revert,
-    CommandEvent.SUCCEED: _stamp_answered,
-    CommandEvent.FAIL: _stamp_answered,
-    CommandEvent.RETRY: _keep_stamps,
-    CommandEvent.GIVE_UP: _stamp_finished,
-    CommandEvent.EXPIRE: _stamp_finished,
-    CommandEvent.CANCEL: _stamp_finished,
-}
+def _stamp(command: Command, command_event: CommandEvent, at: int) -> None:
+    """Note when it happened; a retry keeps the stamps of the last attempt."""
+    match command_event:
+        case CommandEvent.HAND_OUT:
+            command.attempts += 1
+            command.sent_at, command.delivered_at = at, None
+        case CommandEvent.WRITTEN:
+            command.delivered_at = at
+        case CommandEvent.REVERT_HAND_OUT:
+            command.attempts -= 1
+            command.sent_at = None
+        case CommandEvent.SUCCEED | CommandEvent.FAIL if command.delivered_at is None:
+            # A result implies that the answer had arrived.
+            command.delivered_at = at
+    if command.state in FINISHED:
+        command.finished_at = at

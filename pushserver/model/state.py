@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from pushserver.errors import Conflict
-
 
 class CommandState(enum.StrEnum):
     """The state of a command."""
@@ -84,18 +82,3 @@ FINISHED = TERMINAL | {CommandState.TIMEOUT}
 LIVE = frozenset(CommandState) - FINISHED
 #: States in which a command is with its device.
 IN_FLIGHT = frozenset({CommandState.SENT, CommandState.DELIVERED})
-
-
-def next_state(state: CommandState, command_event: CommandEvent) -> CommandState:
-    """
-    Return where *command_event* leads from *state*.
-
-    Raises:
-        Conflict: the table has no such transition.
-    """
-    transition = TRANSITIONS[command_event]
-    if state not in transition.sources:
-        raise Conflict(
-            f"A command that is {state} cannot take the turn {command_event}."
-        )
-    return transition.target

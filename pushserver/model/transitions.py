@@ -60,9 +60,11 @@ def hand_out(
         delivery = new_delivery(command, changes.new_id(), now)
         lane.in_flights.append(InFlight(command, delivery))
         changes.new_deliveries.append(delivery)
-    if lane.in_flight is not None:
-        lane.in_flight.companions = tuple(lane.in_flights[1:])
-    return lane.in_flight
+    if not lane.in_flights:
+        return None
+    first, *companions = lane.in_flights
+    first.companions = tuple(companions)
+    return first
 
 
 def _next_command(lane: Lane, changes: Changes, now: int) -> Command | None:

@@ -8,8 +8,9 @@ from pushserver.model.device import Device
 MISSED_POLLS = 3
 
 
-def enqueue_warnings(device: Device, command: Command, now: int) -> list[str] | None:
-    """Return warnings if the device is unlikely to fetch *command* in time."""
+def enqueue_warnings(device: Device, command: Command) -> list[str] | None:
+    """Return warnings if the device is unlikely to fetch the new *command* in time."""
+    now = command.created_at
     last_seen_at, period = device.last_seen_at, device.poll_period
     if last_seen_at is None:
         return ["The device has never polled."]

@@ -51,7 +51,14 @@ class Lanes:
             value = decide(lane, changes, prior)
             hold = self.holds.find_waiting(device_id)
             if hold is not None:
-                answer = self._hand_out(hold.poll, lane, changes)
+                answer = hand_out(
+                    lane,
+                    hold.poll.new_delivery,
+                    changes,
+                    now=changes.now,
+                    grace=self.grace,
+                    limit=hold.poll.max_commands,
+                )
                 hold.is_claimed = answer is not None
             return (value,)
 
@@ -80,7 +87,14 @@ class Lanes:
         def decide(lane: Lane, changes: Changes, _prior: PriorState) -> InFlight | None:
             if not poll.is_connected():
                 return None
-            return self._hand_out(poll, lane, changes)
+            return hand_out(
+                lane,
+                poll.new_delivery,
+                changes,
+                now=changes.now,
+                grace=self.grace,
+                limit=poll.max_commands,
+            )
 
         def keep_or_requeue(in_flight: InFlight | None, is_awaited: bool) -> None:
             nonlocal answer
@@ -97,16 +111,6 @@ class Lanes:
             if answer is not None:
                 self.requeue(answer)
             raise
-
-    def _hand_out(self, poll: Poll, lane: Lane, changes: Changes) -> InFlight | None:
-        return hand_out(
-            lane,
-            poll.new_delivery,
-            changes,
-            now=changes.now,
-            grace=self.grace,
-            limit=poll.max_commands,
-        )
 
     def requeue(self, in_flight: InFlight) -> None:
         """Revert a hand-out of which no byte was written, in the background."""

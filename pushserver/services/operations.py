@@ -15,7 +15,6 @@ from pushserver.model.command_request import (
     Step,
     StepRef,
 )
-from pushserver.model.ids import IdGenerator
 from pushserver.model.lane import Lane
 from pushserver.model.operation import Operation
 from pushserver.model.transitions import cancel_operation, enqueue_step
@@ -50,7 +49,6 @@ class Operations:
     """Tracked work on one device. `wakeup` is set when a next step may be queued."""
 
     store: Store
-    ids: IdGenerator
     devices: DeviceRegistry
     device_sync: DeviceSync
     lanes: Lanes
@@ -81,7 +79,7 @@ class Operations:
             if stored is not None:
                 return CreatedOperation(stored)
             operation = new_operation(
-                plan, self.ids(), scope_id, device_id, created_by, changes.now
+                plan, changes.new_id(), scope_id, device_id, created_by, changes.now
             )
             command = self._start(lane, operation, plan.step_requests, changes)
             answer = render(operation, command)
@@ -114,7 +112,7 @@ class Operations:
     ) -> Command:
         step_ref = StepRef(operation.id, operation.queued_steps)
         command = self.queue.new_command(
-            request, operation.scope_id, operation.device_id, changes.now, step_ref
+            request, operation.scope_id, operation.device_id, changes, step_ref
         )
         enqueue_step(lane, operation, command, changes)
         return command

@@ -16,7 +16,6 @@ from pushserver.model.command_request import (
     retry_request,
 )
 from pushserver.model.idempotency import IdempotencyKey
-from pushserver.model.ids import IdGenerator
 from pushserver.model.lane import Lane
 from pushserver.model.transitions import cancel_command, enqueue
 from pushserver.services.completion_waiters import CompletionWaiters, wait_at_most
@@ -51,7 +50,6 @@ class Queue:
     """Enqueues, cancels and retries commands. `response_timeout` is in microseconds."""
 
     store: Store
-    ids: IdGenerator
     lanes: Lanes
     protocols: DeviceProtocols
     completion_waiters: CompletionWaiters
@@ -115,8 +113,8 @@ class Queue:
         if stored is not None:
             return Enqueued((), stored, replayed=True)
         commands = [
-            self.new_command(request, scope_id, lane.device_id, changes.now)
-            for request in requests
+            self.new_command(draft, scope_id, lane.device_id, changes)
+            for draft in requests
         ]
         answer = render(commands)
         for command in commands:
@@ -129,17 +127,17 @@ class Queue:
         request: CommandRequest,
         scope_id: int,
         device_id: int,
-        now: int,
+        changes: Changes,
         step_ref: StepRef | None = None,
     ) -> Command:
         """Make the command of *request*, with an id and the server's defaults."""
         protocol = self.protocols.of_device(device_id)
         return make_command(
             request,
-            command_id=self.ids(),
+            command_id=changes.new_id(),
             scope_id=scope_id,
             device_id=device_id,
-            now=now,
+            now=changes.now,
             defaults=protocol.endpoint_defaults(request.order),
             response_timeout=self.response_timeout,
             step_ref=step_ref,

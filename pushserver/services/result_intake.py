@@ -7,7 +7,6 @@ import attrs
 
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command, Delivery, MatchedBy, Result
-from pushserver.model.ids import IdGenerator
 from pushserver.model.lane import InFlight, Lane
 from pushserver.model.parsed_result import ParsedResult
 from pushserver.model.transitions import apply_result
@@ -50,7 +49,6 @@ class ResultIntake:
 
     store: CommandStore
     lanes: Lanes
-    ids: IdGenerator
 
     def receiving(
         self, device_id: int, uuid: str | None
@@ -93,7 +91,7 @@ class ResultIntake:
             match = _find_match(lane, changes, prior, posted, changes.now)
             if match is None and lookup is None:
                 return None
-            result = self._make_result(posted, match, changes.now)
+            result = _make_result(posted, match, changes)
             changes.add_result(result)
             is_usable = posted.complete or _shows_its_end(posted, parsed)
             if match is not None and is_usable:
@@ -109,25 +107,6 @@ class ResultIntake:
 
         return await self.lanes.change(posted.device_id, decide, lookup)
 
-    def _make_result(
-        self, posted: PostedResult, match: ResultMatch | None, now: int
-    ) -> Result:
-        return Result(
-            id=self.ids(),
-            scope_id=match.command.scope_id if match else posted.scope_id,
-            device_id=posted.device_id,
-            command_id=match.command.id if match else None,
-            delivery_id=match.delivery.id if match else None,
-            matched_by=match.matched_by if match else None,
-            uuid=posted.uuid,
-            endpoint=posted.endpoint,
-            received_at=now,
-            content_type=posted.content_type,
-            content_encoding=posted.content_encoding,
-            complete=posted.complete,
-            body=posted.body,
-        )
-
 
 @attrs.frozen
 class _ReceivingResult:
@@ -142,6 +121,26 @@ class _ReceivingResult:
     def __exit__(self, *_raised: object) -> None:
         for in_flight in self.in_flights:
             in_flight.arriving_results -= 1
+
+
+def _make_result(
+    posted: PostedResult, match: ResultMatch | None, changes: Changes
+) -> Result:
+    return Result(
+        id=changes.new_id(),
+        scope_id=match.command.scope_id if match else posted.scope_id,
+        device_id=posted.device_id,
+        command_id=match.command.id if match else None,
+        delivery_id=match.delivery.id if match else None,
+        matched_by=match.matched_by if match else None,
+        uuid=posted.uuid,
+        endpoint=posted.endpoint,
+        received_at=changes.now,
+        content_type=posted.content_type,
+        content_encoding=posted.content_encoding,
+        complete=posted.complete,
+        body=posted.body,
+    )
 
 
 def _with_reported(

@@ -90,6 +90,6 @@ class ShadowReconciler:
             self.queue.new_command,
             scope_id=service.scope_id,
             device_id=service.device_id,
-            now=changes.now,
+            changes=changes,
             step_ref=step_ref,
         )

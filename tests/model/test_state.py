@@ -5,6 +5,7 @@ from itertools import product
 import pytest
 
 from pushserver.errors import Conflict
+from pushserver.model.command import make_transition
 from pushserver.model.state import (
     FINISHED,
     IN_FLIGHT,
@@ -12,8 +13,9 @@ from pushserver.model.state import (
     TRANSITIONS,
     CommandEvent,
     CommandState,
-    next_state,
 )
+from tests.clock import START
+from tests.model.factories import command
 
 #: The picture of the design, by hand: whatever is not here is refused.
 TABLE = {
@@ -42,14 +44,17 @@ ALL = list(product(CommandState, CommandEvent))
 @pytest.mark.parametrize(("state", "turn"), [p for p in ALL if p in TABLE])
 def test_allowed(state: CommandState, turn: CommandEvent) -> None:
     """An turn that the table has leads where the table says."""
-    assert TABLE[state, turn] == next_state(state, turn)
+    one = command(state=state)
+    make_transition(one, turn, START)
+
+    assert TABLE[state, turn] == one.state
 
 
 @pytest.mark.parametrize(("state", "turn"), [p for p in ALL if p not in TABLE])
 def test_refused(state: CommandState, turn: CommandEvent) -> None:
     """An turn that the table does not have is a conflict that names both."""
     with pytest.raises(Conflict, match=rf"{state}.*{turn}"):
-        next_state(state, turn)
+        make_transition(command(state=state), turn, START)
 
 
 def test_every_event_has_a_row() -> None:

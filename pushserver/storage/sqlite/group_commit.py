@@ -16,6 +16,7 @@ from pushserver.errors import PushServerError, Unavailable
 from pushserver.model.change_notice import commit_notice
 from pushserver.model.changes import Changes
 from pushserver.model.event import EventTypesByScope
+from pushserver.model.ids import IdGenerator
 from pushserver.model.lane import Lane
 from pushserver.storage.change_feed import ChangeFeed
 from pushserver.storage.commands import NO_PRIOR_STATE, PriorState
@@ -39,7 +40,7 @@ class GroupCommit:
     lanes: InMemoryLanes
     order_cache: OrderCache
     now: Callable[[], int]
-    new_id: Callable[[], int]
+    new_id: IdGenerator
     interest: EventTypesByScope
     feed: ChangeFeed
     _waiting: list[WriteJob] = attrs.field(factory=list, init=False)
@@ -83,7 +84,8 @@ class GroupCommit:
             if self._stale_devices:
                 await self._reload_stale_lanes()
             prior_states = await self._run_lookups(jobs)
-            changes = Changes(self.new_id, self.now(), self.interest)
+            now = self.now()
+            changes = Changes(partial(self.new_id, now), now, self.interest)
             decided = self._decide(jobs, prior_states, lanes, changes)
             # One transaction for all jobs, if there is anything to write.
             apply = prepare_write(changes, [job for job in decided if job.work])

@@ -126,10 +126,10 @@ def render_created(
 ) -> bytes:
     """Render new commands, with what a program should know of their device."""
     device_seen: bool | UnsetType = UNSET if device.last_seen_at is not None else False
-    items, now = [], services.clock.now()
+    items = []
     for command in commands:
         assert command.order is not None  # noqa: S101 - a new command has its order
-        warnings = enqueue_warnings(device, command, now)
+        warnings = enqueue_warnings(device, command)
         items.append(
             command_out(
                 services.protocols,
