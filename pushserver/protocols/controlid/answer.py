@@ -5,15 +5,18 @@ queryString. The page's table calls `body` a string, but its example and every d
 use a JSON object for JSON, and one base64 string for octet-stream.
 """
 
+from collections.abc import Sequence
+
 import msgspec
 
-from pushserver.model.order import Order
+from pushserver.protocols.base import HandedOut
 
 _quote = msgspec.json.Encoder().encode
 
 
-def poll_response(order: Order) -> bytes:
-    """Return the body that hands *order* to its device."""
+def render(handed_out: Sequence[HandedOut]) -> bytes:
+    """Return the body that hands the one command to its device."""
+    order = handed_out[0].order
     parts = [
         b'{"verb":',
         _quote(order.verb),

@@ -38,11 +38,15 @@ def make_order(
     Raises:
         Invalid: a field has a value that no device understands.
     """
-    media_type = _check_media_type(content_type)
+    media_type = content_type.partition(";")[0].strip().lower()
+    name = normalize_endpoint(endpoint)
+    _check_names(media_type, verb, name)
+    if body is not None and media_type == OCTET_STREAM:
+        _check_base64(body)
     return Order(
-        verb=_check_verb(verb),
-        endpoint=_check_endpoint(endpoint),
-        body=None if body is None else _check_body(body, media_type),
+        verb=verb,
+        endpoint=name,
+        body=None if body is None else _decode_utf8(body, "/body"),
         content_type=media_type,
         query_string=None
         if query_string is None
@@ -51,43 +55,29 @@ def make_order(
     )
 
 
-def _check_verb(verb: str) -> str:
-    if verb not in ("GET", "POST"):
-        raise Invalid("verb must be GET or POST.", pointer="/verb")
-    return verb
-
-
-def _check_endpoint(endpoint: str) -> str:
-    """Normalize and check; people paste slashes and `.fcgi` from the manual."""
-    name = normalize_endpoint(endpoint)
-    if _ENDPOINT.fullmatch(name) is None:
-        raise Invalid(
-            "endpoint must be the name of one command, such as load_objects,"
-            " without a path.",
-            pointer="/endpoint",
-        )
-    return name
-
-
 def normalize_endpoint(endpoint: str) -> str:
-    """Return *endpoint* without slashes around it and without `.fcgi`."""
+    """
+    Return *endpoint* without slashes around it and without `.fcgi`.
+
+    People paste both from the vendor's pages.
+    """
     return endpoint.strip("/").removesuffix(".fcgi")
 
 
-def _check_media_type(content_type: str) -> str:
-    media_type = content_type.partition(";")[0].strip().lower()
+def _check_names(media_type: str, verb: str, endpoint: str) -> None:
     if _MEDIA_TYPE.fullmatch(media_type) is None:
         raise Invalid(
             "contentType must be a media type, such as application/json.",
             pointer="/contentType",
         )
-    return media_type
-
-
-def _check_body(body: bytes, media_type: str) -> str:
-    if media_type == OCTET_STREAM:
-        _check_base64(body)
-    return _decode_utf8(body, "/body")
+    if verb not in ("GET", "POST"):
+        raise Invalid("verb must be GET or POST.", pointer="/verb")
+    if _ENDPOINT.fullmatch(endpoint) is None:
+        raise Invalid(
+            "endpoint must be the name of one command, such as load_objects,"
+            " without a path.",
+            pointer="/endpoint",
+        )
 
 
 def _check_base64(body: bytes) -> None:

@@ -1,10 +1,10 @@
 """Control iD's implementation of `DeviceProtocol`; other modules do the work."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import attrs
 
-from pushserver.protocols.base import DeviceRequest, HandedOut, ResultPart
+from pushserver.protocols.base import DeviceRequest, ResultPart
 from pushserver.protocols.controlid import (
     answer,
     catalogue,
@@ -26,25 +26,17 @@ class ControlId:
     labels_deliveries: bool = False
 
     identify = staticmethod(request.identify)
+    recognise = staticmethod(request.recognise)
     is_device_path = staticmethod(request.is_device_path)
     find_sender = staticmethod(request.find_sender)
     make_order = staticmethod(order.make_order)
     endpoint_defaults = staticmethod(catalogue.endpoint_defaults)
+    render = staticmethod(answer.render)
     parse_result = staticmethod(result.parse_result)
     format_value = staticmethod(configuration.format_value)
     write_order = staticmethod(configuration.write_order)
     read_order = staticmethod(configuration.read_order)
     parse_reported = staticmethod(configuration.parse_reported)
-
-    def recognise(
-        self, method: str, raw_path: str, _headers: Mapping[str, str]
-    ) -> DeviceRequest | None:
-        """Recognise a poll or a result by its path and query alone."""
-        return request.recognise(method, raw_path)
-
-    def render(self, handed_out: Sequence[HandedOut]) -> bytes:
-        """Return the body of the answer with the one command."""
-        return answer.poll_response(handed_out[0].order)
 
     def split_result(
         self, device_request: DeviceRequest, body: bytes

@@ -44,9 +44,13 @@ def identify(external_id: str) -> DeviceIdentity:
     return DeviceIdentity(number, NAME, str(number))
 
 
-def recognise(method: str, raw_path: str) -> DeviceRequest | None:
+def recognise(
+    method: str, raw_path: str, _headers: Mapping[str, str]
+) -> DeviceRequest | None:
     """
     Return the poll or the result that this is, None if it is neither.
+
+    Only its address tells.
 
     Raises:
         Malformed: the deviceId is missing, doubled, or not an int64 in plain digits.

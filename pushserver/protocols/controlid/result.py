@@ -17,7 +17,7 @@ import msgspec
 from pushserver.model.parsed_result import ParsedResult
 
 _FORM_FIELDS = {"response", "error", "code", "transactions_results"}
-_EMPTY = (b"null", b'""', b"false", b"0", b"{}", b"[]")
+_EMPTY = (b"", b"null", b'""', b"false", b"0", b"{}", b"[]")
 _SPACE = b" \t\r\n"
 _MAX_CHECKED_BYTES = 1024 * 1024
 _MAX_DEPTH = 200
@@ -28,18 +28,22 @@ _NO_BRACKETS = bytes(b for b in range(256) if b not in b"[]{}")
 _HUGE_NUMBER = re.compile(rb"[:,\[\s]-?(?:[0-9.]+[eE][+-]?[0-9]{3,}|[0-9]{309,})")
 
 
+#: What a field holds that was left out: no bytes.
+_MISSING = msgspec.Raw()
+
+
 class _Envelope(msgspec.Struct):
-    response: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-    error: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-    code: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    response: msgspec.Raw = _MISSING
+    error: msgspec.Raw = _MISSING
+    code: msgspec.Raw = _MISSING
     transactions_results: list[msgspec.Raw] | msgspec.UnsetType = msgspec.UNSET
 
 
 class _Transaction(msgspec.Struct):
     success: bool = True
-    response: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-    error: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-    code: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    response: msgspec.Raw = _MISSING
+    error: msgspec.Raw = _MISSING
+    code: msgspec.Raw = _MISSING
 
 
 _decode_envelope = msgspec.json.Decoder(_Envelope).decode
@@ -152,16 +156,12 @@ _PARSERS: tuple[Callable[[bytes], ParsedResult], ...] = (
 def _from_envelope(envelope: _Envelope, *, whole_body: bytes) -> ParsedResult:
     if isinstance(envelope.transactions_results, list):
         return _from_transactions(envelope.transactions_results, whole_body)
-    error = _raw_or_none(envelope.error)
-    if error is not None and error not in _EMPTY:
-        return ParsedResult(error=error, code=_raw_or_none(envelope.code))
-    response = _raw_or_none(envelope.response)
-    return ParsedResult(
-        response=_unwrap_json_string(
-            whole_body.strip(_SPACE) if response is None else response
-        ),
-        code=_raw_or_none(envelope.code),
-    )
+    error = bytes(envelope.error).strip(_SPACE)
+    code = bytes(envelope.code).strip(_SPACE) or None
+    if error not in _EMPTY:
+        return ParsedResult(error=error, code=code)
+    response = (bytes(envelope.response) or whole_body).strip(_SPACE)
+    return ParsedResult(response=_unwrap_json_string(response), code=code)
 
 
 def _from_transactions(items: list[msgspec.Raw], whole_body: bytes) -> ParsedResult:
@@ -169,23 +169,15 @@ def _from_transactions(items: list[msgspec.Raw], whole_body: bytes) -> ParsedRes
     results = [_decode_transaction(item) for item in items]
     failure = next((r for r in results if not r.success), None)
     if failure is not None:
-        reported_error = _raw_or_none(failure.error) or _raw_or_none(failure.response)
-        error = (
-            b'"The transaction failed."'
-            if reported_error in (None, *_EMPTY)
-            else reported_error
-        )
-        return ParsedResult(error=error, code=_raw_or_none(failure.code))
+        error = (bytes(failure.error) or bytes(failure.response)).strip(_SPACE)
+        if error in _EMPTY:
+            error = b'"The transaction failed."'
+        code = bytes(failure.code).strip(_SPACE) or None
+        return ParsedResult(error=error, code=code)
     if len(results) != 1:
         return ParsedResult(response=whole_body.strip(_SPACE))
-    response = _raw_or_none(results[0].response)
-    return ParsedResult(
-        response=None if response is None else _unwrap_json_string(response)
-    )
-
-
-def _raw_or_none(raw: msgspec.Raw | msgspec.UnsetType) -> bytes | None:
-    return None if isinstance(raw, msgspec.UnsetType) else bytes(raw).strip(_SPACE)
+    response = bytes(results[0].response).strip(_SPACE)
+    return ParsedResult(response=_unwrap_json_string(response) if response else None)
 
 
 def _unwrap_json_string(raw: bytes) -> bytes:

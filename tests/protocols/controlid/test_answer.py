@@ -8,8 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pushserver.protocols.controlid.answer import poll_response
+from pushserver.model.order import Order
+from pushserver.protocols.base import HandedOut
+from pushserver.protocols.controlid.answer import render
 from pushserver.protocols.controlid.order import make_order
+from tests.model.factories import command, delivery
 
 #: Any value that JSON can carry, with numbers beyond every float's reach.
 JSON = st.recursive(
@@ -21,6 +24,11 @@ JSON = st.recursive(
 def base64_json(data: bytes) -> bytes:
     """Return raw bytes as the one string of base64 that orders carry them in."""
     return json.dumps(base64.b64encode(data).decode()).encode()
+
+
+def poll_response(order: Order) -> bytes:
+    """Return the body that hands *order* out."""
+    return render([HandedOut(order, delivery(command()))])
 
 
 def test_the_vendors_example() -> None:
