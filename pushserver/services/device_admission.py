@@ -65,23 +65,21 @@ class DeviceAdmission:
         if not device.is_adopted:
             self.counts["refused.quarantined"] += 1
             return None
-        if not self._check_key(device, key):
-            return None
-        if key is None:
+        decision = check_access(device, key, self.key_policy)
+        is_served = decision is AccessDecision.SERVED or self._settle(device, decision)
+        if key is None and (is_served or device.key_hash is None):
             device.polled_without_key = True
+        if not is_served:
+            return None
         self.device_events.add_arrival(device)
         return device
 
-    def _check_key(self, device: Device, key: str | None) -> bool:
-        """Tell whether the device may be served with *key*; count it if not."""
-        if key is None and device.key_hash is None:
-            device.polled_without_key = True
-        decision = check_access(device, key, self.key_policy)
+    def _settle(self, device: Device, decision: AccessDecision) -> bool:
+        """Enforce a key that was used first, or count a refusal; tell which it is."""
         if decision is AccessDecision.FIRST_KEYED:
             device.key_enforced = True
             device.old_key_hash = None
             self.write_behind.add_key_enforced(device)
-        if decision in (AccessDecision.SERVED, AccessDecision.FIRST_KEYED):
             return True
         reason = decision.value
         self.counts[f"refused.{reason}"] += 1

@@ -1,5 +1,9 @@
 """What of a device's request address may be shown, and stored."""
 
+from typing import TypeVar
+
+OptionalText = TypeVar("OptionalText", str, str | None)
+
 
 def redact_key(path: str) -> str:
     """Return a decoded path fit to be shown: what may be a key is left out of it."""
@@ -10,9 +14,11 @@ def redact_key(path: str) -> str:
     return "/".join(shown)
 
 
-def storable_text(text: str) -> str:
-    """Return *text* fit for any store: valid Unicode, and no NUL."""
+def storable_text(text: OptionalText, max_length: int | None = None) -> OptionalText:
+    """Return *text*, if there is one, fit for any store: valid Unicode, and no NUL."""
+    if text is None:
+        return None
     if text.isascii() and "\0" not in text:
-        return text
+        return text[:max_length]
     clean = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    return clean.replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return clean.replace("\0", "\N{REPLACEMENT CHARACTER}")[:max_length]

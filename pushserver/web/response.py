@@ -45,16 +45,18 @@ class SmallResponse:
         transport = request.transport
         if transport is None:
             raise ConnectionResetError("The peer is gone.")
-        transport.write(self._head(request.version == HttpVersion11) + self.body)
+        second, length = int(time.time()), len(self.body)
+        head = _cached_head(second, self.status, self.content_type, length)
+        is_http11 = request.version == HttpVersion11
+        if self.headers or not (is_http11 and self.keep_alive):
+            head = self._extended(head, is_http11)
+        transport.write(head + self.body)
 
     async def write_eof(self, _data: bytes = b"") -> None:
         """Do nothing: `prepare` has written everything."""
 
-    def _head(self, is_http11: bool) -> bytes:
-        second, length = int(time.time()), len(self.body)
-        default_head = _cached_head(second, self.status, self.content_type, length)
-        if is_http11 and self.keep_alive and not self.headers:
-            return default_head
+    def _extended(self, default_head: bytes, is_http11: bool) -> bytes:
+        """Add what most responses do not need to their head."""
         extra_lines = ""
         for name, value in (self.headers or {}).items():
             extra_lines += f"{name}: {value}\r\n"

@@ -3,10 +3,11 @@
 from aiohttp import web
 
 from pushserver.errors import NotFound
+from pushserver.protocols.base import DeviceRequest
 from pushserver.web.body import read_body
 from pushserver.web.device_url import redact_key, storable_text
 from pushserver.web.middleware import add_log_fields
-from pushserver.web.response import make_response
+from pushserver.web.response import idle_poll_response, make_response
 from pushserver.web.services import Services
 
 
@@ -59,6 +60,14 @@ def record_unknown_request(
     services.unknown_requests.record(
         device_id, request.method, _redacted_address(request), request.remote, body
     )
+
+
+def answer_refused(
+    services: Services, request: web.Request, call: DeviceRequest, body: bytes
+) -> web.StreamResponse:
+    """Answer as if idle, and keep the request for administrators to see."""
+    record_unknown_request(request, services, call.device.device_id, body)
+    return idle_poll_response()
 
 
 def _redacted_address(request: web.Request) -> str:

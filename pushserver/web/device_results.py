@@ -1,0 +1,107 @@
+"""The device face's other half: what devices post of the commands they were given."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TypeVar
+
+from aiohttp import web
+
+from pushserver.errors import Unavailable
+from pushserver.model.device import Device
+from pushserver.protocols.base import DeviceProtocol, DeviceRequest, ResultPart
+from pushserver.services.result_intake import PostedResult
+from pushserver.web.body import Body, read_body
+from pushserver.web.device_url import storable_text
+from pushserver.web.middleware import add_log_fields
+from pushserver.web.response import make_response
+from pushserver.web.services import Services
+from pushserver.web.unknown_requests import answer_refused
+
+T = TypeVar("T")
+
+#: Seconds for which a result waits for a store that is away. Devices wait 30.
+STORE_WAIT = 25.0
+#: Seconds between two tries.
+STORE_RETRY_INTERVAL = 0.5
+_MAX_HEADER_LENGTH = 255
+
+
+async def receive_result(
+    services: Services,
+    protocol: DeviceProtocol,
+    request: web.Request,
+    call: DeviceRequest,
+) -> web.StreamResponse:
+    """Store what was posted before it is answered."""
+    device = services.admission.admit(
+        call.device, call.key, request.remote
+    ) or await _admit_late(services, call, request.remote)
+    if device is None:
+        body = await read_body(request)
+        return answer_refused(services, request, call, body.content)
+    device.was_last_poll_idle = False
+    with services.result_intake.receiving(device.device_id, storable_text(call.uuid)):
+        body = await read_body(request)
+        for part in protocol.split_result(call, body.content):
+            posted_result = _posted_result(request, protocol, device, body, part)
+            recorded = await _retry_while_unavailable(
+                services, partial(services.result_intake.accept, posted_result)
+            )
+    add_log_fields(
+        request,
+        device_id=device.device_id,
+        command_id=recorded.command_id,
+        orphan=recorded.command_id is None,
+    )
+    return make_response()
+
+
+async def _admit_late(
+    services: Services, call: DeviceRequest, address: str | None
+) -> Device | None:
+    """Admit a refused device that another server may have adopted a moment ago."""
+    admission, device_id = services.admission, call.device.device_id
+    refused_admission = admission.admission_state(device_id)
+    await _retry_while_unavailable(services, services.cluster_sync.catch_up)
+    if refused_admission == admission.admission_state(device_id):
+        return None
+    return admission.admit(call.device, call.key, address)
+
+
+def _posted_result(
+    request: web.Request,
+    protocol: DeviceProtocol,
+    device: Device,
+    body: Body,
+    part: ResultPart,
+) -> PostedResult:
+    headers = request.headers
+    return PostedResult(
+        scope_id=device.scope_id,
+        device_id=device.device_id,
+        protocol=protocol,
+        uuid=storable_text(part.uuid),
+        endpoint=storable_text(part.endpoint),
+        content_type=storable_text(headers.get("Content-Type"), _MAX_HEADER_LENGTH),
+        content_encoding=storable_text(
+            headers.get("Content-Encoding"), _MAX_HEADER_LENGTH
+        ),
+        complete=body.is_complete,
+        body=part.body,
+    )
+
+
+async def _retry_while_unavailable(
+    services: Services, attempt: Callable[[], Awaitable[T]]
+) -> T:
+    """Retry while the store is away: 200 must mean that the result is stored."""
+    until = time.monotonic() + STORE_WAIT
+    while True:
+        try:
+            return await attempt()
+        except Unavailable:
+            if time.monotonic() >= until or services.holds.is_closed:
+                raise
+            await asyncio.sleep(STORE_RETRY_INTERVAL)
