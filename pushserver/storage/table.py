@@ -6,7 +6,7 @@ that. The tables themselves are in `…_rows`.
 """
 
 import enum
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
@@ -33,6 +33,11 @@ class Codec:
     def is_plain(self) -> bool:
         """Tell whether the column holds the field's very value."""
         return self == PLAIN
+
+    @property
+    def is_encoded(self) -> bool:
+        """Tell whether the column may hold anything else than the field's value."""
+        return self.encode is not _unchanged or self.null is not None
 
 
 PLAIN = Codec()
@@ -85,7 +90,7 @@ def _as_columns(columns: Sequence[str | Column]) -> tuple[Column, ...]:
 
 
 class RowWriter:
-    """Makes a row of some columns of a value."""
+    """Makes rows of some columns of values."""
 
     def __init__(self, columns: Sequence[Column]) -> None:
         paths = [column.field for column in columns]
@@ -94,16 +99,21 @@ class RowWriter:
         self._encoders = [
             (index, column.codec.encode, column.codec.null)
             for index, column in enumerate(columns)
-            if not column.codec.is_plain
+            if column.codec.is_encoded
         ]
 
     def __call__(self, value: Any) -> Row:
-        """Return the row."""
-        found = self._get(value)
-        row = [found] if self._is_single else list(found)
+        """Return the row of one value."""
+        return self.rows((value,))[0]
+
+    def rows(self, values: Iterable[Any]) -> Sequence[Row]:
+        """Return the row of each value, as it is now."""
+        found = map(self._get, values)
+        rows = [[field] if self._is_single else list(field) for field in found]
         for index, encode, null in self._encoders:
-            row[index] = null if row[index] is None else encode(row[index])
-        return row
+            for row in rows:
+                row[index] = null if row[index] is None else encode(row[index])
+        return rows
 
 
 @attrs.frozen(eq=False)

@@ -20,7 +20,7 @@ _MAX_ARRAY_VALUE = 16_384
 @attrs.frozen(kw_only=True)
 class BulkStatement:
     """
-    One SQL statement over many rows: `{}` stands for them, `to_row` makes each.
+    One SQL statement over many rows: `{}` stands for them, `to_rows` makes them.
 
     Python's SQLite module releases the GIL at each step, and getting it back from the
     event loop costs more than the step. So 64 rows share a step, the rest 32, 16, …,
@@ -29,7 +29,7 @@ class BulkStatement:
 
     sql: str
     column_count: int
-    to_row: Callable[[Any], Row]
+    to_rows: Callable[[Iterable[Any]], Sequence[Row]]
     must_match_all: bool = False  # a row that matches nothing raises Unavailable
     column_types: Sequence[str] | None = None  # of an INSERT
     array_sql: str = attrs.field(init=False)
@@ -48,13 +48,9 @@ class BulkStatement:
         expressions = ", ".join(f"CAST({name} AS {kind})" for name, kind in cast)
         return self.sql.replace("VALUES {}", f"SELECT {expressions} FROM {source}")
 
-    def batch(self, values: Iterable[Any]) -> "Batch":
-        """Return the statement and the rows of *values* as they are now."""
-        return self, [self.to_row(value) for value in values]
-
     def write(self, connection: SqlConnection, values: Iterable[Any]) -> None:
         """Execute the statement over *values*, as `execute_batches` does."""
-        execute_batches(connection, [self.batch(values)])
+        execute_batches(connection, [(self, self.to_rows(values))])
 
     def execute(self, connection: SqlConnection, rows: Sequence[Row]) -> int:
         """Execute the statement over *rows*; return how many rows it changed."""
@@ -82,14 +78,14 @@ def execute_batches(connection: SqlConnection, batches: Sequence[Batch]) -> None
     """
     batches = [batch for batch in batches if batch[1]]
     if isinstance(connection, PostgresDialect):
-        small = [batch for batch in batches if not _has_large_value(batch)]
-        _check_row_counts(small, _execute_combined(connection, small))
+        _execute_combined(connection, [b for b in batches if not _has_large_value(b)])
         batches = [batch for batch in batches if _has_large_value(batch)]
         if batches:
             connection.extend_timeout()
-    _check_row_counts(
-        batches, [statement.execute(connection, rows) for statement, rows in batches]
-    )
+    for statement, rows in batches:
+        changed = statement.execute(connection, rows)
+        if changed != len(rows) and statement.must_match_all:
+            raise _row_changed()
 
 
 def _has_large_value(batch: Batch) -> bool:
@@ -100,22 +96,20 @@ def _has_large_value(batch: Batch) -> bool:
     return any(isinstance(v, str | bytes) and len(v) > _MAX_ARRAY_VALUE for v in values)
 
 
-def _execute_combined(
-    connection: PostgresDialect, batches: Sequence[Batch]
-) -> Sequence[int]:
-    """Execute all in one statement; return how many rows each changed."""
+def _execute_combined(connection: PostgresDialect, batches: Sequence[Batch]) -> None:
+    """Execute all in one statement."""
     if not batches:
-        return ()
+        return
     tables = [rows for _, rows in batches]
     sql = _combine(tuple(statement.array_sql for statement, _ in batches))
     counts: Sequence[int] = connection.execute_arrays(sql, *tables).fetchone()
-    return counts
+    for (statement, rows), changed in zip(batches, counts, strict=True):
+        if changed != len(rows) and statement.must_match_all:
+            raise _row_changed()
 
 
-def _check_row_counts(batches: Sequence[Batch], row_counts: Sequence[int]) -> None:
-    for (statement, rows), count in zip(batches, row_counts, strict=True):
-        if statement.must_match_all and count != len(rows):
-            raise Unavailable("The database refused: another process changed a row")
+def _row_changed() -> Unavailable:
+    return Unavailable("The database refused: another process changed a row")
 
 
 _CHUNK_SIZES = (64, 32, 16, 8, 4, 2, 1)
@@ -152,7 +146,7 @@ def insert(
     return BulkStatement(
         sql=f"INSERT INTO {table.name} ({columns}) VALUES {{}}{suffix}",
         column_count=len(table.columns),
-        to_row=table.row,
+        to_rows=table.row.rows,
         must_match_all=must_match_all,
         column_types=column_types(table.name, columns),
     )
@@ -203,6 +197,6 @@ def update(
         sql=f"UPDATE {table.name} SET {', '.join([*changes, *filter(None, [also])])}"
         f" FROM (VALUES {{}}) AS new WHERE {' AND '.join(where[len(names) :])}",
         column_count=len(columns),
-        to_row=RowWriter(columns),
+        to_rows=RowWriter(columns).rows,
         must_match_all=guard is not None,
     )

@@ -147,7 +147,7 @@ def _batches(changes: Changes) -> list[Batch]:
         (_INSERT_NOTIFICATION, changes.notifications),
         (_INSERT_EVENT, changes.events),
     )
-    return [statement.batch(values) for statement, values in kinds if values]
+    return [(each, each.to_rows(values)) for each, values in kinds if values]
 
 
 def _delete_and_finish(connection: SqlConnection, changes: Changes) -> None:

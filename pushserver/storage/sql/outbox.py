@@ -152,17 +152,17 @@ class SqlOutbox:
     async def record_deliveries(
         self, subscription: Subscription, deliveries: Sequence[WebhookDelivery]
     ) -> None:
-        progress, batch = _progress_row(subscription), _UPSERT.batch(deliveries)
+        progress, rows = _progress_row(subscription), _UPSERT.to_rows(deliveries)
 
         def work(connection: SqlConnection) -> None:
             if connection.execute(_UPDATE_PROGRESS, progress).rowcount:
-                execute_batches(connection, [batch])
+                execute_batches(connection, [(_UPSERT, rows)])
 
         await self.write(work)
 
     async def requeue_delivery(self, delivery: WebhookDelivery) -> None:
-        batch = _UPSERT.batch([delivery])
-        await self.write(lambda c: execute_batches(c, [batch]))
+        rows = _UPSERT.to_rows([delivery])
+        await self.write(lambda c: execute_batches(c, [(_UPSERT, rows)]))
 
     async def find_delivery(
         self, subscription_id: int, event_id: int

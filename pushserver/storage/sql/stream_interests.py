@@ -39,8 +39,8 @@ class SqlStreamInterests:
     async def save_interests(self, interests: Collection[StreamInterest]) -> None:
         # Sorted, so that no two servers deadlock.
         ordered = sorted(interests, key=lambda each: (each.scope_id, each.type))
-        batch = _UPSERT.batch(ordered)
-        await self.write(lambda c: execute_batches(c, [batch]))
+        rows = _UPSERT.to_rows(ordered)
+        await self.write(lambda c: execute_batches(c, [(_UPSERT, rows)]))
 
     async def delete_expired(self, *, now: int) -> None:
         await self.write(lambda c: c.execute(_DROP, (now,)))

@@ -12,29 +12,29 @@ from pushserver.model.lane import NEVER, Lane
 
 
 class InMemoryLanes:
-    """All lanes that are not empty, with timers for their next deadlines."""
+    """
+    Timers for the next deadlines of lanes.
+
+    `by_device` has every lane that is not empty.
+    """
 
     def __init__(self) -> None:
-        self._lanes: dict[int, Lane] = {}
+        self.by_device: dict[int, Lane] = {}
         self._timers: list[tuple[int, int]] = []
 
-    def get(self, device_id: int) -> Lane | None:
-        """Return the lane if it is not empty."""
-        return self._lanes.get(device_id)
-
     def get_or_create(self, device_id: int) -> Lane:
-        """Return the lane; create an empty one if there is none."""
-        lane = self._lanes.get(device_id)
+        """Return the lane, an empty one if need be."""
+        lane = self.by_device.get(device_id)
         if lane is None:
-            lane = self._lanes[device_id] = Lane(device_id)
+            lane = self.by_device[device_id] = Lane(device_id)
         return lane
 
     def replace(self, lane: Lane) -> None:
-        """Replace a device's lane; commands in flight keep their state in memory."""
-        old = self._lanes.get(lane.device_id)
+        """Replace a device's lane; the same flight keeps what only memory has."""
+        old = self.by_device.get(lane.device_id)
         for in_flight in lane.in_flights:
             in_flight.carry_over(() if old is None else old.in_flights)
-        self._lanes[lane.device_id] = lane
+        self.by_device[lane.device_id] = lane
         self._set_timer(lane, lane.next_deadline_at())
 
     def _set_timer(self, lane: Lane, at: int) -> None:
@@ -50,7 +50,7 @@ class InMemoryLanes:
         due = []
         while self._timers and self._timers[0][0] <= now:
             at, device_id = heapq.heappop(self._timers)
-            lane = self._lanes.get(device_id)
+            lane = self.by_device.get(device_id)
             if lane is not None and lane.wake_at == at:
                 lane.wake_at = NEVER
                 due.append(device_id)
@@ -64,7 +64,7 @@ class InMemoryLanes:
             self._set_timer(lanes[command.device_id], command.expires_at)
         for lane in lanes.values():
             if lane.wake_at == NEVER and lane.is_empty:
-                self._lanes.pop(lane.device_id, None)
+                self.by_device.pop(lane.device_id, None)
             elif lane.wake_at == NEVER:
                 self._set_timer(lane, lane.next_deadline_at())
             elif lane.in_flights:
@@ -73,7 +73,7 @@ class InMemoryLanes:
     def shift_deadlines(self, jump: int) -> None:
         """Move every deadline by the *jump* of the wall clock."""
         self._timers.clear()
-        for lane in self._lanes.values():
+        for lane in self.by_device.values():
             lane.shift_deadlines(jump)
             lane.wake_at = NEVER
             self._set_timer(lane, lane.next_deadline_at())

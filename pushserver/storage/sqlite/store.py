@@ -109,16 +109,16 @@ class SqliteStore(SqlStore):
     # Commands
 
     def is_idle(self, device_id: int, now: int, grace: int) -> bool:
-        lane = self.lanes.get(device_id)
+        lane = self.lanes.by_device.get(device_id)
         return lane is None or lane.is_idle(now, grace)
 
     def cached_lane(self, device_id: int) -> Lane | None:
-        return self.lanes.get(device_id)
+        return self.lanes.by_device.get(device_id)
 
     async def queue_statuses(
         self, device_ids: Collection[int], scope_id: int | None = None
     ) -> Mapping[int, QueueStatus]:
-        lanes = ((i, self.lanes.get(i)) for i in device_ids)
+        lanes = ((i, self.lanes.by_device.get(i)) for i in device_ids)
         return {i: lane.queue_status(scope_id) for i, lane in lanes if lane is not None}
 
     async def devices_with_live_commands(
@@ -126,7 +126,7 @@ class SqliteStore(SqlStore):
     ) -> Collection[int]:
         # After this, every command requested before is in memory.
         await self.check_writable()
-        return [i for i in device_ids if self.lanes.get(i) is not None]
+        return [i for i in device_ids if self.lanes.by_device.get(i) is not None]
 
     async def overdue_devices(self, now: int) -> Sequence[int]:
         return self.lanes.pop_overdue(now)
