@@ -1,11 +1,10 @@
-"""Commands, deliveries, results, and transitions of commands."""
+"""A command, its deliveries and its result: values."""
 
 import enum
 from typing import NamedTuple
 
 import attrs
 
-from pushserver.errors import Conflict
 from pushserver.model.guarantee import DeliveryGuarantee
 from pushserver.model.operation import Operation
 from pushserver.model.order import Order
@@ -13,7 +12,6 @@ from pushserver.model.shadow import Service
 from pushserver.model.state import (
     FINISHED,
     IN_FLIGHT,
-    TRANSITIONS,
     CommandEvent,
     CommandState,
 )
@@ -24,12 +22,13 @@ class Command:
     """
     One order for one device. Instants and durations are microseconds.
 
-    Only `make_transition` changes `state`. `stored_state` is the state last stored,
-    None before the first time: the guard of the next write. `order` is None if it was
-    not read from the store. `step` counts from 0; `operation` is set while that follows
-    the command, `resource` is the name of the step there. `transition_count`
-    counts its transitions, including its creation. `service_id` is the service of the
-    device that it writes or reads; `service` is set while that follows it.
+    Only `apply_event` changes `state`. `stored_state` is the state that the store
+    last confirmed, None before the first time: the guard of the next write. `order` is
+    None where it has not been read from the store. `step` counts from 0; `operation` is
+    set while the operation follows the command, `resource` is what the step is called
+    there. `transition_count` counts its transitions; being made is the first.
+    `service_id` is the service of the device that it writes or reads; `service` is set
+    while that follows it.
     """
 
     id: int
@@ -155,41 +154,3 @@ class Transition(NamedTuple):
     command: Command
     command_event: CommandEvent
     at: int
-
-
-def make_transition(
-    command: Command, command_event: CommandEvent, at: int
-) -> Transition:
-    """
-    Apply *command_event* to the state of *command*; return the transition.
-
-    Raises:
-        Conflict: the state machine does not allow it.
-    """
-    rule = TRANSITIONS[command_event]
-    if command.state not in rule.sources:
-        raise Conflict(
-            f"A command that is {command.state} cannot take the turn {command_event}."
-        )
-    command.state = rule.target
-    command.transition_count += 1
-    _stamp(command, command_event, at)
-    return Transition(command, command_event, at)
-
-
-def _stamp(command: Command, command_event: CommandEvent, at: int) -> None:
-    """Note when it happened; a retry keeps the stamps of the last attempt."""
-    match command_event:
-        case CommandEvent.HAND_OUT:
-            command.attempts += 1
-            command.sent_at, command.delivered_at = at, None
-        case CommandEvent.WRITTEN:
-            command.delivered_at = at
-        case CommandEvent.REVERT_HAND_OUT:
-            command.attempts -= 1
-            command.sent_at = None
-        case CommandEvent.SUCCEED | CommandEvent.FAIL if command.delivered_at is None:
-            # A result implies that the answer had arrived.
-            command.delivered_at = at
-    if command.state in FINISHED:
-        command.finished_at = at

@@ -5,7 +5,8 @@ from itertools import product
 import pytest
 
 from pushserver.errors import Conflict
-from pushserver.model.command import make_transition
+from pushserver.model.changes import Changes
+from pushserver.model.command_events import apply_event
 from pushserver.model.state import (
     FINISHED,
     IN_FLIGHT,
@@ -15,7 +16,7 @@ from pushserver.model.state import (
     CommandState,
 )
 from tests.clock import START
-from tests.model.factories import command
+from tests.model.factories import command, new_id
 
 #: The picture of the design, by hand: whatever is not here is refused.
 TABLE = {
@@ -45,7 +46,7 @@ ALL = list(product(CommandState, CommandEvent))
 def test_allowed(state: CommandState, turn: CommandEvent) -> None:
     """An turn that the table has leads where the table says."""
     one = command(state=state)
-    make_transition(one, turn, START)
+    apply_event(one, turn, START, Changes(new_id, START))
 
     assert TABLE[state, turn] == one.state
 
@@ -54,7 +55,7 @@ def test_allowed(state: CommandState, turn: CommandEvent) -> None:
 def test_refused(state: CommandState, turn: CommandEvent) -> None:
     """An turn that the table does not have is a conflict that names both."""
     with pytest.raises(Conflict, match=rf"{state}.*{turn}"):
-        make_transition(command(state=state), turn, START)
+        apply_event(command(state=state), turn, START, Changes(new_id, START))
 
 
 def test_every_event_has_a_row() -> None:
