@@ -15,8 +15,10 @@ class Poll:
     """
     A device's poll; `uuid` and `address` are stored with its deliveries.
 
-    Its answer has at most `max_commands`. With `labels_deliveries` each delivery gets a
-    uuid of its own, which is its id.
+    `is_gone` tells whether its connection is closed, or about to be.
+
+    Its answer takes `max_commands`. With `labels_deliveries` each delivery gets a uuid
+    of its own, which is its id.
     """
 
     device_id: int
@@ -24,7 +26,7 @@ class Poll:
     max_commands: int = 1
     labels_deliveries: bool = False
     address: str | None
-    is_connected: Callable[[], bool]
+    is_gone: Callable[[], bool]
 
     def new_delivery(self, command: Command, delivery_id: int, now: int) -> Delivery:
         """Return the delivery of *command* to this poll."""
@@ -81,7 +83,7 @@ class HeldPolls:
         hold = self._holds.get(device_id)
         if hold is None or hold.is_claimed or hold.waiter.done():
             return None
-        return hold if hold.poll.is_connected() else None
+        return None if hold.poll.is_gone() else hold
 
     def add(self, poll: Poll) -> HeldPoll:
         """Hold *poll*; an older poll of the same device is answered empty."""

@@ -85,7 +85,7 @@ class Lanes:
         answer: InFlight | None = None
 
         def decide(lane: Lane, changes: Changes, _prior: PriorState) -> InFlight | None:
-            if not poll.is_connected():
+            if poll.is_gone():
                 return None
             return hand_out(
                 lane,

@@ -1,6 +1,7 @@
 """Polls: hand out the device's next command, or hold the poll until there is one."""
 
 import asyncio
+import math
 from typing import Self
 
 import attrs
@@ -79,14 +80,17 @@ class Polling:
         """Hold a poll by the monotonic clock, because the wall clock may jump."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
-        while self._may_wait(poll) and loop.time() < deadline:
+        while loop.time() < deadline and not (poll.is_gone() or self.holds.is_closed):
             hold = self.holds.add(poll)
+            look_at = min(deadline, loop.time() + self._seconds_to_change(poll))
+            timer = loop.call_at(look_at, hold.notify)
             try:
-                in_flight = await self._wait_for_change(hold, deadline)
+                in_flight = await hold.waiter
             except asyncio.CancelledError:
                 self._requeue_answer(hold)
                 raise
             finally:
+                timer.cancel()
                 is_newest = self.holds.remove(hold)
             if in_flight is not None or not is_newest:
                 return in_flight
@@ -95,9 +99,6 @@ class Polling:
                 if in_flight is not None:
                     return in_flight
         return None
-
-    def _may_wait(self, poll: Poll) -> bool:
-        return poll.is_connected() and not self.holds.is_closed
 
     def _requeue_answer(self, hold: HeldPoll) -> None:
         """Requeue the answer of a poll that was cancelled while it got it."""
@@ -108,20 +109,13 @@ class Polling:
         if in_flight is not None:
             self.lanes.requeue(in_flight)
 
-    async def _wait_for_change(
-        self, hold: HeldPoll, deadline: float
-    ) -> InFlight | None:
-        """Wait until notified, or until time changes the lane."""
-        loop, now = asyncio.get_running_loop(), self.clock.now()
-        lane = self.store.cached_lane(hold.poll.device_id)
-        if lane is not None:
-            seconds = (lane.next_change_at(now, self.lanes.grace) - now) / SECOND
-            deadline = min(deadline, loop.time() + seconds)
-        timer = loop.call_at(deadline, hold.notify)
-        try:
-            return await hold.waiter
-        finally:
-            timer.cancel()
+    def _seconds_to_change(self, poll: Poll) -> float:
+        """Return for how long the device's lane stays as it is by itself."""
+        lane = self.store.cached_lane(poll.device_id)
+        if lane is None:
+            return math.inf
+        now = self.clock.now()
+        return (lane.next_change_at(now, self.lanes.grace) - now) / SECOND
 
     def mark_written(self, in_flight: InFlight) -> None:
         """Remember that the last byte was written; `record_written` stores that."""

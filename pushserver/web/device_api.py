@@ -26,8 +26,8 @@ from pushserver.web.device_results import receive_result
 from pushserver.web.device_url import storable_text
 from pushserver.web.middleware import (
     CANCEL_ON_DISCONNECT,
+    LOG_FIELDS,
     Handler,
-    add_log_fields,
     with_error_responses,
 )
 from pushserver.web.response import idle_poll_response, make_response
@@ -83,13 +83,15 @@ async def _poll(
     if not busy and hold <= 0:
         device.was_last_poll_idle = True
         return _answer_idle_poll(services)
+    if request.transport is None:
+        return _answer_idle_poll(services)
     poll = Poll(
         device_id=device_id,
         uuid=storable_text(call.uuid),
         max_commands=protocol.max_commands,
         labels_deliveries=protocol.labels_deliveries,
         address=request.remote,
-        is_connected=partial(_is_connected, request),
+        is_gone=request.transport.is_closing,
     )
     if hold > 0:
         request[CANCEL_ON_DISCONNECT] = True
@@ -98,7 +100,7 @@ async def _poll(
         request[CANCEL_ON_DISCONNECT] = False
     if answer is None:
         return _answer_idle_poll(services)
-    return await _send_command(request, services, protocol, answer)
+    return await _send_command(request, services, protocol, poll, answer)
 
 
 async def _next_command(
@@ -122,15 +124,11 @@ def _answer_idle_poll(services: Services) -> web.StreamResponse:
     return idle_poll_response()
 
 
-def _is_connected(request: web.Request) -> bool:
-    transport = request.transport
-    return transport is not None and not transport.is_closing()
-
-
 async def _send_command(
     request: web.Request,
     services: Services,
     protocol: DeviceProtocol,
+    poll: Poll,
     answer: PollAnswer,
 ) -> web.StreamResponse:
     """Send the commands; a hand-out of which no byte was written is no attempt."""
@@ -147,7 +145,7 @@ async def _send_command(
             ]
         except Unavailable:
             return make_response()
-        if not _is_connected(request):
+        if poll.is_gone():
             return make_response()
         response = make_response(
             protocol.render(handed_out), content_type=protocol.content_type
@@ -158,11 +156,10 @@ async def _send_command(
             await response.write_eof()
         except ConnectionError:
             # The device may have read enough of a long answer that broke off.
-            add_log_fields(request, device_id=command.device_id, broken_off=True)
+            request[LOG_FIELDS].update(device_id=command.device_id, broken_off=True)
             return response
         answer.is_written = True
-    add_log_fields(
-        request,
+    request[LOG_FIELDS].update(
         device_id=command.device_id,
         command_id=command.id,
         state=command.state,

@@ -91,7 +91,7 @@ class ServiceDriver:
             device_id=device,
             uuid=uuid,
             address="192.0.2.7",
-            is_connected=lambda: self._check_peer(peer),
+            is_gone=lambda: not self._check_peer(peer),
         )
         polling = self.services.polling
         is_busy = not polling.is_idle(device)
