@@ -14,7 +14,7 @@ from pushserver.protocols.base import DeviceProtocol, DeviceRequest, ResultPart
 from pushserver.services.result_intake import PostedResult
 from pushserver.web.body import Body, read_body
 from pushserver.web.device_url import storable_text
-from pushserver.web.middleware import add_log_fields
+from pushserver.web.middleware import LOG_FIELDS
 from pushserver.web.response import make_response
 from pushserver.web.services import Services
 from pushserver.web.unknown_requests import answer_refused
@@ -49,8 +49,7 @@ async def receive_result(
             recorded = await _retry_while_unavailable(
                 services, partial(services.result_intake.accept, posted_result)
             )
-    add_log_fields(
-        request,
+    request[LOG_FIELDS].update(
         device_id=device.device_id,
         command_id=recorded.command_id,
         orphan=recorded.command_id is None,

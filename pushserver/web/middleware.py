@@ -1,8 +1,8 @@
 """Around every request: errors become responses, and one line is logged at its end.
 
-Handlers add to the line with `add_log_fields`: ids, states and counts, never a payload,
-a key or a token. Idle polls are only counted, and the counts logged from time to time:
-a line for each would cost more than the poll.
+Handlers add to the line by `LOG_FIELDS` of the request: ids, states and counts, never a
+payload, a key or a token. Idle polls are only counted, and the counts logged from time
+to time: a line for each would cost more than the poll.
 """
 
 import time
@@ -22,15 +22,11 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 #: Turns what a handler raised into a response.
 ErrorRenderer = Callable[[Exception], web.StreamResponse]
 
+#: What is added to the log line of a request.
 LOG_FIELDS = web.RequestKey("notes", dict[str, object])
 #: Set while a handler only waits: it is cancelled when the client disconnects. Other
 #: handlers run to completion, so that what was posted before is still stored.
 CANCEL_ON_DISCONNECT = web.RequestKey("ends_with_peer", bool)
-
-
-def add_log_fields(request: web.Request, **fields: object) -> None:
-    """Add *fields* to the log line of *request*."""
-    request[LOG_FIELDS].update(fields)
 
 
 def with_error_responses(

@@ -6,7 +6,7 @@ from pushserver.errors import NotFound
 from pushserver.protocols.base import DeviceRequest
 from pushserver.web.body import read_body
 from pushserver.web.device_url import redact_key, storable_text
-from pushserver.web.middleware import add_log_fields
+from pushserver.web.middleware import LOG_FIELDS
 from pushserver.web.response import idle_poll_response, make_response
 from pushserver.web.services import Services
 
@@ -25,9 +25,9 @@ async def handle_unknown_request(
     if device_id is None and not _is_device_path(services, request.path):
         raise NotFound(f"There is nothing at {request.path[:200]}.")
     if device_id is not None:
-        add_log_fields(request, device_id=device_id)
+        request[LOG_FIELDS].update(device_id=device_id)
     record_unknown_request(request, services, device_id, body)
-    add_log_fields(request, unknown_request=True)
+    request[LOG_FIELDS].update(unknown_request=True)
     return make_response()
 
 

@@ -13,7 +13,7 @@ from pushserver.model.token import Permission, Token
 from pushserver.web.authentication import authenticate
 from pushserver.web.json_body import JSON_MEDIA_TYPE
 from pushserver.web.kapua.problems import EntityNotFound, IllegalArgument
-from pushserver.web.middleware import add_log_fields
+from pushserver.web.middleware import LOG_FIELDS
 from pushserver.web.response import make_response
 from pushserver.web.services import SERVICES, Services
 
@@ -88,7 +88,7 @@ class KapuaRoute:
                 "User does not have permission to perform this action."
                 f" Required permission: {self.permission}."
             )
-        add_log_fields(request, device_id=ids["deviceId"])
+        request[LOG_FIELDS].update(device_id=ids["deviceId"])
         body = await self.handler(KapuaCall(request, services, token, ids))
         if body is None:
             return web.Response(status=services.kapua_delete_status)
