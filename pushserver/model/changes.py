@@ -73,13 +73,6 @@ class Changes:
     deleted_shadows: list[int] = attrs.Factory(list)
 
     @property
-    def has_deletes_or_finishes(self) -> bool:
-        """Tell whether rows must be deleted or tasks finished."""
-        return bool(
-            self.deleted_operations or self.tasks_to_finish or self.deleted_shadows
-        )
-
-    @property
     def affected_device_ids(self) -> set[int]:
         """Return the devices whose lanes these changes touch."""
         devices = {*self.deleted_shadows, *self.deleted_operations.values()}

@@ -113,16 +113,19 @@ def prepare_write(
     Return the function that writes *changes* and runs *sql_jobs*; None for nothing.
     """
     batches = _batches(changes)
+    has_more = bool(
+        changes.deleted_operations or changes.tasks_to_finish or changes.deleted_shadows
+    )
 
     def apply(connection: SqlConnection) -> None:
         execute_batches(connection, batches)
-        if changes.has_deletes_or_finishes:
+        if has_more:
             _delete_and_finish(connection, changes)
         for job in sql_jobs:
             assert job.work is not None  # noqa: S101 - decisions are not among these
             job.value = job.work(connection)
 
-    return apply if batches or sql_jobs or changes.has_deletes_or_finishes else None
+    return apply if batches or sql_jobs or has_more else None
 
 
 def _batches(changes: Changes) -> list[Batch]:

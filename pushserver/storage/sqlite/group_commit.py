@@ -135,7 +135,8 @@ class GroupCommit:
             if job.decide is None:
                 decided.append(job)
                 continue
-            lane = lanes[job.device_id] = self.lanes.get_or_create(job.device_id)
+            lane = self.lanes.by_device.setdefault(job.device_id, Lane(job.device_id))
+            lanes[job.device_id] = lane
             prior_state = prior_states.get(i, NO_PRIOR_STATE)
             try:
                 job.value = job.decide(lane, changes, prior_state)

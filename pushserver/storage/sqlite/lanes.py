@@ -22,13 +22,6 @@ class InMemoryLanes:
         self.by_device: dict[int, Lane] = {}
         self._timers: list[tuple[int, int]] = []
 
-    def get_or_create(self, device_id: int) -> Lane:
-        """Return the lane, an empty one if need be."""
-        lane = self.by_device.get(device_id)
-        if lane is None:
-            lane = self.by_device[device_id] = Lane(device_id)
-        return lane
-
     def replace(self, lane: Lane) -> None:
         """Replace a device's lane; the same flight keeps what only memory has."""
         old = self.by_device.get(lane.device_id)
