@@ -42,7 +42,7 @@ class IdempotentRequest:
 
 
 def replay_answer(
-    request: IdempotentRequest | None, changes: Changes, prior: PriorState
+    request: IdempotentRequest, changes: Changes, prior: PriorState
 ) -> bytes | None:
     """
     Return, in a decision, the stored answer to the same request, if there is one.
@@ -50,15 +50,12 @@ def replay_answer(
     Raises:
         IdempotencyMismatch: the key was used with another request.
     """
-    if request is None:
-        return None
     use = changes.idempotency_keys.get(request.key) or prior.key_use
     return request.stored_answer(use, changes.now)
 
 
 def remember_answer(
-    request: IdempotentRequest | None, answer: bytes, changes: Changes
+    request: IdempotentRequest, answer: bytes, changes: Changes
 ) -> None:
-    """Record, in a decision, the answer to repeat for the same request."""
-    if request is not None:
-        changes.idempotency_keys[request.key] = request.record(answer, changes.now)
+    """Record, inside a decision, the answer for the same request again."""
+    changes.idempotency_keys[request.key] = request.record(answer, changes.now)

@@ -75,15 +75,17 @@ class Operations:
         """
 
         def decide(lane: Lane, changes: Changes, prior: PriorState) -> CreatedOperation:
-            stored = replay_answer(idempotency, changes, prior)
-            if stored is not None:
-                return CreatedOperation(stored)
+            if idempotency is not None:
+                stored = replay_answer(idempotency, changes, prior)
+                if stored is not None:
+                    return CreatedOperation(stored)
             operation = new_operation(
                 plan, changes.new_id(), scope_id, device_id, created_by, changes.now
             )
             command = self._start(lane, operation, plan.step_requests, changes)
             answer = render(operation, command)
-            remember_answer(idempotency, answer, changes)
+            if idempotency is not None:
+                remember_answer(idempotency, answer, changes)
             return CreatedOperation(answer, operation)
 
         lookup = Lookup(idempotency_key=idempotency.key) if idempotency else None

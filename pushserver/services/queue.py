@@ -109,9 +109,10 @@ class Queue:
         changes: Changes,
         prior: PriorState,
     ) -> Enqueued:
-        stored = replay_answer(idempotency, changes, prior)
-        if stored is not None:
-            return Enqueued((), stored, replayed=True)
+        if idempotency is not None:
+            stored = replay_answer(idempotency, changes, prior)
+            if stored is not None:
+                return Enqueued((), stored, replayed=True)
         commands = [
             self.new_command(draft, scope_id, lane.device_id, changes)
             for draft in requests
@@ -119,7 +120,8 @@ class Queue:
         answer = render(commands)
         for command in commands:
             enqueue(lane, command, changes)
-        remember_answer(idempotency, answer, changes)
+        if idempotency is not None:
+            remember_answer(idempotency, answer, changes)
         return Enqueued(commands, answer)
 
     def new_command(

@@ -1,13 +1,13 @@
 """Takes posted results, and ends the commands that they belong to."""
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import attrs
 
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command, Delivery, MatchedBy, Result
-from pushserver.model.lane import InFlight, Lane
+from pushserver.model.lane import Lane
 from pushserver.model.parsed_result import ParsedResult
 from pushserver.model.transitions import apply_result
 from pushserver.protocols.base import DeviceProtocol
@@ -50,14 +50,22 @@ class ResultIntake:
     store: CommandStore
     lanes: Lanes
 
-    def receiving(
-        self, device_id: int, uuid: str | None
-    ) -> AbstractContextManager[None]:
+    @contextmanager
+    def receiving(self, device_id: int, uuid: str | None) -> Iterator[None]:
         """Keep the delivery in flight while its result's body is arriving."""
         lane = self.store.cached_lane(device_id)
-        in_flights = () if lane is None else lane.in_flights
-        matching = [each for each in in_flights if _may_match(each, uuid)]
-        return _ReceivingResult(matching) if matching else nullcontext()
+        matching = [
+            each
+            for each in (() if lane is None else lane.in_flights)
+            if uuid is None or each.delivery.uuid in (None, uuid)
+        ]
+        for in_flight in matching:
+            in_flight.arriving_results += 1
+        try:
+            yield
+        finally:
+            for in_flight in matching:
+                in_flight.arriving_results -= 1
 
     async def accept(self, posted: PostedResult) -> Result:
         """
@@ -95,32 +103,20 @@ class ResultIntake:
             changes.add_result(result)
             is_usable = posted.complete or _shows_its_end(posted, parsed)
             if match is not None and is_usable:
+                service_id = match.command.service_id
                 apply_result(
                     lane,
                     match.command,
                     match.delivery,
                     changes,
                     result=result,
-                    parsed_result=_with_reported(match.command, parsed, posted),
+                    parsed_result=_with_reported(posted, parsed, service_id)
+                    if service_id
+                    else parsed,
                 )
             return result
 
         return await self.lanes.change(posted.device_id, decide, lookup)
-
-
-@attrs.frozen
-class _ReceivingResult:
-    """Counts one arriving result of `in_flights`; cheaper than a generator."""
-
-    in_flights: Sequence[InFlight]
-
-    def __enter__(self) -> None:
-        for in_flight in self.in_flights:
-            in_flight.arriving_results += 1
-
-    def __exit__(self, *_raised: object) -> None:
-        for in_flight in self.in_flights:
-            in_flight.arriving_results -= 1
 
 
 def _make_result(
@@ -144,22 +140,18 @@ def _make_result(
 
 
 def _with_reported(
-    command: Command, parsed: ParsedResult, posted: PostedResult
+    posted: PostedResult, parsed: ParsedResult, service_id: str
 ) -> ParsedResult:
     """Add the properties of the service that the command read or wrote."""
-    if command.service_id is None or parsed.response is None:
+    if parsed.response is None:
         return parsed
-    reported = posted.protocol.parse_reported(parsed.response, command.service_id)
+    reported = posted.protocol.parse_reported(parsed.response, service_id)
     return attrs.evolve(parsed, reported=reported)
 
 
 def _shows_its_end(posted: PostedResult, parsed: ParsedResult) -> bool:
     """Tell whether a body that broke off is complete: only a JSON object shows that."""
     return not parsed.unreadable and posted.body.lstrip()[:1] == b"{"
-
-
-def _may_match(in_flight: InFlight, uuid: str | None) -> bool:
-    return None in (uuid, in_flight.delivery.uuid) or uuid == in_flight.delivery.uuid
 
 
 def _endpoint_fits(command: Command, posted: PostedResult) -> bool:

@@ -37,12 +37,6 @@ async def read_whole_body(request: web.Request) -> bytes:
     return body.content
 
 
-def media_type(request: web.Request) -> str:
-    """Return the body's media type without parameters; empty if none is given."""
-    header = request.headers.get("Content-Type", "")
-    return header.partition(";")[0].strip().lower()
-
-
 def unsupported_media_type(
     request: web.Request, *accepted: str
 ) -> UnsupportedMediaType:

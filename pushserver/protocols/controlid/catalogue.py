@@ -50,18 +50,11 @@ CATALOGUE: Mapping[str, EndpointDefaults] = MappingProxyType(
 
 
 def endpoint_defaults(order: Order) -> EndpointDefaults:
-    """Return the defaults of the order's endpoint; a large load is slow."""
-    defaults = CATALOGUE.get(order.endpoint, UNLISTED)
-    if defaults.slow or not _is_large(order):
+    """Return the defaults for *order*: its endpoint's, and slow if its load is."""
+    defaults, body = CATALOGUE.get(order.endpoint, UNLISTED), order.body or ""
+    is_large = len(body) >= LARGE_BODY or (
+        order.endpoint == "load_objects" and _LARGE_OBJECTS.search(body) is not None
+    )
+    if defaults.slow or not is_large:
         return defaults
     return attrs.evolve(defaults, slow=True)
-
-
-def _is_large(order: Order) -> bool:
-    """Tell whether the order carries so much that a device may need long."""
-    if order.body is None:
-        return False
-    return len(order.body) >= LARGE_BODY or (
-        order.endpoint == "load_objects"
-        and _LARGE_OBJECTS.search(order.body) is not None
-    )

@@ -17,7 +17,6 @@ from pushserver.web.authentication import authenticate
 from pushserver.web.json_body import (
     JSON_MEDIA_TYPE,
     decode_json,
-    media_type,
     read_whole_body,
     unsupported_media_type,
 )
@@ -165,7 +164,8 @@ class ApiRoute:
         )
         content_type, raw_body, body = "", b"", None
         if self.media_types:
-            content_type = media_type(request)
+            header = request.headers.get("Content-Type", "")
+            content_type = header.partition(";")[0].strip().lower()
             raw_body = await read_whole_body(request)
             body = self._decode_body(request, content_type, raw_body)
         call: ApiCall[Any, Any] = ApiCall(
