@@ -150,13 +150,8 @@ def _expire(lane: Lane, overdue: list[Command], changes: Changes, now: int) -> N
     """Expire commands; one that was attempted becomes TIMEOUT: outcome unknown."""
     for command in overdue:
         lane.waiting.remove(command)
-        never_attempted = command.attempts == 0
-        apply_event(
-            command,
-            CommandEvent.EXPIRE if never_attempted else CommandEvent.GIVE_UP,
-            now,
-            changes,
-        )
+        event = CommandEvent.GIVE_UP if command.attempts else CommandEvent.EXPIRE
+        apply_event(command, event, now, changes)
 
 
 def apply_deadlines(lane: Lane, changes: Changes, *, now: int) -> None:

@@ -96,7 +96,7 @@ class ResultIntake:
         self, posted: PostedResult, parsed: ParsedResult, lookup: Lookup | None
     ) -> Result | None:
         def decide(lane: Lane, changes: Changes, prior: PriorState) -> Result | None:
-            match = _find_match(lane, changes, prior, posted, changes.now)
+            match = _find_match(lane, changes, prior, posted)
             if match is None and lookup is None:
                 return None
             result = _make_result(posted, match, changes)
@@ -161,17 +161,9 @@ def _endpoint_fits(command: Command, posted: PostedResult) -> bool:
     )
 
 
-def _match_in_flight(lane: Lane, posted: PostedResult) -> ResultMatch | None:
-    """Match a delivery in flight: by its uuid, or as one side has none."""
-    for each in lane.in_flights:
-        if posted.uuid is not None and posted.uuid == each.delivery.uuid:
-            return ResultMatch(each.delivery, each.command, MatchedBy.UUID)
-    for each in lane.in_flights:
-        if None in (posted.uuid, each.delivery.uuid) and _endpoint_fits(
-            each.command, posted
-        ):
-            return ResultMatch(each.delivery, each.command, MatchedBy.IN_FLIGHT)
-    return None
+def _may_be_of(delivery: Delivery, command: Command, posted: PostedResult) -> bool:
+    """Tell whether the endpoint fits, and the uuid of one side is missing."""
+    return None in (posted.uuid, delivery.uuid) and _endpoint_fits(command, posted)
 
 
 def _is_stale(prior: PriorDelivery, now: int) -> bool:
@@ -186,26 +178,25 @@ def _is_stale(prior: PriorDelivery, now: int) -> bool:
 
 
 def _find_match(
-    lane: Lane, changes: Changes, prior: PriorState, posted: PostedResult, now: int
+    lane: Lane, changes: Changes, prior: PriorState, posted: PostedResult
 ) -> ResultMatch | None:
     """Find the newest delivery with the uuid; else the one in flight; else the last."""
-    match = _match_in_flight(lane, posted)
-    if match is not None and match.matched_by is MatchedBy.UUID:
-        return match
+    for each in lane.in_flights:
+        if posted.uuid is not None and posted.uuid == each.delivery.uuid:
+            return ResultMatch(each.delivery, each.command, MatchedBy.UUID)
     if prior.by_uuid is not None:
         return _live_match(prior.by_uuid, lane, changes, MatchedBy.UUID)
-    if match is not None:
-        return match
-    last_given_up = prior.last_given_up
+    for each in lane.in_flights:
+        if _may_be_of(each.delivery, each.command, posted):
+            return ResultMatch(each.delivery, each.command, MatchedBy.IN_FLIGHT)
+    last = prior.last_given_up
     if (
-        last_given_up is None
-        or not _endpoint_fits(last_given_up.command, posted)
-        or _is_stale(last_given_up, now)
+        last is None
+        or not _may_be_of(last.delivery, last.command, posted)
+        or _is_stale(last, changes.now)
     ):
         return None
-    if None in (posted.uuid, last_given_up.delivery.uuid):
-        return _live_match(last_given_up, lane, changes, MatchedBy.LAST_GIVEN_UP)
-    return None
+    return _live_match(last, lane, changes, MatchedBy.LAST_GIVEN_UP)
 
 
 def _live_match(

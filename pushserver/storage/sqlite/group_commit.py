@@ -83,7 +83,8 @@ class GroupCommit:
         try:
             if self._stale_devices:
                 await self._reload_stale_lanes()
-            prior_states = await self._run_lookups(jobs)
+            has_lookups = any(job.lookup is not None for job in jobs)
+            prior_states = await self._run_lookups(jobs) if has_lookups else {}
             now = self.now()
             changes = Changes(partial(self.new_id, now), now, self.interest)
             decided = self._decide(jobs, prior_states, lanes, changes)
@@ -104,8 +105,6 @@ class GroupCommit:
             for i, job in enumerate(jobs)
             if job.lookup is not None
         }
-        if not lookups:
-            return {}
         return await self.connection.run(lambda c: run_lookups(c, lookups, {}))
 
     async def _reload_lanes(self, jobs: Sequence[WriteJob]) -> None:
