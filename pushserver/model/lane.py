@@ -23,21 +23,15 @@ class InFlight:
     """
     A command that is with the device.
 
-    The first command of an answer has the others as `companions`. While the body of a
-    result is arriving (`arriving_results`), nothing is given up. `written_at` is when
-    the answer's last byte was written, even if that is not recorded yet.
+    `arriving_results` counts results whose body is on its way: while one is, nothing
+    is given up. `written_at` is when the answer's last byte was written, also while
+    that is not recorded yet.
     """
 
     command: Command
     delivery: Delivery
     arriving_results: int = 0
     written_at: int | None = None
-    companions: tuple["InFlight", ...] = ()
-
-    @property
-    def answer(self) -> tuple["InFlight", ...]:
-        """All commands of the answer: this one and its companions."""
-        return (self, *self.companions)
 
     @property
     def timeout_starts_at(self) -> int:

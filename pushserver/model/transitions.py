@@ -39,9 +39,9 @@ def hand_out(
     now: int,
     grace: int,
     limit: int = 1,
-) -> InFlight | None:
+) -> tuple[InFlight, ...]:
     """
-    Answer a poll with up to *limit* commands; return the first with its companions.
+    Answer a poll with up to *limit* commands; return what it gets, or nothing.
 
     Commands in flight are given up first if their grace is over: the device polls
     again, so an answer or a result was lost. *new_delivery* makes the delivery of a
@@ -49,7 +49,7 @@ def hand_out(
     """
     if lane.in_flights:
         if now < lane.grace_ends_at(grace):
-            return None
+            return ()
         give_up_in_flight(lane, changes, now=now)
     while len(lane.in_flights) < limit:
         command = _next_command(lane, changes, now)
@@ -60,11 +60,7 @@ def hand_out(
         delivery = new_delivery(command, changes.new_id(), now)
         lane.in_flights.append(InFlight(command, delivery))
         changes.new_deliveries.append(delivery)
-    if not lane.in_flights:
-        return None
-    first, *companions = lane.in_flights
-    first.companions = tuple(companions)
-    return first
+    return tuple(lane.in_flights)
 
 
 def _next_command(lane: Lane, changes: Changes, now: int) -> Command | None:

@@ -1,7 +1,7 @@
 """Held polls: at most one for each device waits for a command."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import attrs
 
@@ -43,20 +43,20 @@ class Poll:
 @attrs.define(eq=False)
 class HeldPoll:
     """
-    A waiting poll. `waiter` is done with its answer, or with None to check again.
+    A poll that waits. `waiter` is done with its answer, or with nothing to look again.
 
     `is_claimed`: a decision that is being committed has an answer for it.
     """
 
     poll: Poll
-    waiter: asyncio.Future[InFlight | None]
+    waiter: asyncio.Future[Sequence[InFlight]]
     is_claimed: bool = False
 
-    def notify(self, in_flight: InFlight | None = None) -> bool:
+    def notify(self, in_flights: Sequence[InFlight] = ()) -> bool:
         """Wake the poll, with its answer if there is one; tell whether it waited."""
         if self.waiter.done():
             return False
-        self.waiter.set_result(in_flight)
+        self.waiter.set_result(in_flights)
         return True
 
 

@@ -5,6 +5,7 @@ poll, so both share one commit.
 """
 
 import asyncio
+from collections.abc import Sequence
 from typing import TypeVar
 
 import attrs
@@ -44,7 +45,7 @@ class Lanes:
             Unavailable: the store is away. The lane is unchanged.
         """
         hold: HeldPoll | None = None
-        answer: InFlight | None = None
+        answer: tuple[InFlight, ...] = ()
 
         def decide_and_offer(lane: Lane, changes: Changes, prior: PriorState) -> _Of[T]:
             nonlocal hold, answer
@@ -59,11 +60,11 @@ class Lanes:
                     grace=self.grace,
                     limit=hold.poll.max_commands,
                 )
-                hold.is_claimed = answer is not None
+                hold.is_claimed = bool(answer)
             return (value,)
 
         def answer_hold(value: _Of[T] | None, _is_awaited: bool) -> None:
-            if hold is None or answer is None:
+            if hold is None or not answer:
                 return
             if value is None:
                 hold.notify()
@@ -75,18 +76,20 @@ class Lanes:
         )
         return value
 
-    async def hand_out(self, poll: Poll) -> InFlight | None:
+    async def hand_out(self, poll: Poll) -> tuple[InFlight, ...]:
         """
         Return the commands for *poll*; requeue them if it is gone before the commit.
 
         Raises:
             Unavailable: the store is away.
         """
-        answer: InFlight | None = None
+        answer: tuple[InFlight, ...] = ()
 
-        def decide(lane: Lane, changes: Changes, _prior: PriorState) -> InFlight | None:
+        def decide(
+            lane: Lane, changes: Changes, _prior: PriorState
+        ) -> tuple[InFlight, ...]:
             if poll.is_gone():
-                return None
+                return ()
             return hand_out(
                 lane,
                 poll.new_delivery,
@@ -96,32 +99,34 @@ class Lanes:
                 limit=poll.max_commands,
             )
 
-        def keep_or_requeue(in_flight: InFlight | None, is_awaited: bool) -> None:
+        def keep_or_requeue(
+            in_flights: tuple[InFlight, ...] | None, is_awaited: bool
+        ) -> None:
             nonlocal answer
             if is_awaited:
-                answer = in_flight
-            elif in_flight is not None:
-                self.requeue(in_flight)
+                answer = in_flights or ()
+            elif in_flights:
+                self.requeue(in_flights)
 
         try:
             return await self.store.change_lane(
                 poll.device_id, decide, on_done=keep_or_requeue
             )
         except asyncio.CancelledError:
-            if answer is not None:
+            if answer:
                 self.requeue(answer)
             raise
 
-    def requeue(self, in_flight: InFlight) -> None:
+    def requeue(self, in_flights: Sequence[InFlight]) -> None:
         """Revert a hand-out of which no byte was written, in the background."""
-        self.background_tasks.start(self._requeue(in_flight))
+        self.background_tasks.start(self._requeue(in_flights))
 
-    async def _requeue(self, in_flight: InFlight) -> None:
+    async def _requeue(self, in_flights: Sequence[InFlight]) -> None:
         def decide(lane: Lane, changes: Changes, _prior: PriorState) -> None:
-            for each in in_flight.answer:
+            for each in in_flights:
                 revert_hand_out(lane, each, changes, now=changes.now)
 
-        await self.change(in_flight.command.device_id, decide)
+        await self.change(in_flights[0].command.device_id, decide)
 
 
 #: A decision's value, told apart from None, which means that the store failed.

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from collections.abc import Sequence
 from typing import Self
 
 import attrs
@@ -19,15 +20,15 @@ from pushserver.storage.commands import CommandStore, PriorState
 @attrs.define(eq=False)
 class PollAnswer:
     """
-    The command that a poll gets; write it to the device inside the `with` block.
+    What a poll gets, for the block in which it is written to the device.
 
-    The writer sets `has_started` before the first byte and `is_written` after the last.
-    If the block ends before the first byte, the command is requeued: it was no attempt.
-    If it ends amid the answer, the command stays in flight: the device may have read
-    enough of it.
+    Whoever writes sets `has_started` before the first byte and `is_written` after the
+    last. A block that is left before it has begun gives the commands back: it was no
+    attempt. One that breaks off amid the answer keeps them in flight: the device may
+    have read enough of it.
     """
 
-    in_flight: InFlight
+    in_flights: Sequence[InFlight]
     polling: "Polling"
     has_started: bool = False
     is_written: bool = False
@@ -37,9 +38,9 @@ class PollAnswer:
 
     def __exit__(self, *_raised: object) -> None:
         if self.is_written:
-            self.polling.mark_written(self.in_flight)
+            self.polling.mark_written(self.in_flights)
         elif not self.has_started:
-            self.polling.lanes.requeue(self.in_flight)
+            self.polling.lanes.requeue(self.in_flights)
 
 
 @attrs.define(eq=False)
@@ -65,19 +66,19 @@ class Polling:
         *has_work* is the opposite of `is_idle`. If the store is away, the answer is
         empty: a device never gets an error.
         """
-        in_flight = None
+        in_flights: Sequence[InFlight] = ()
         try:
             self.holds.release(poll.device_id)
             if has_work:
-                in_flight = await self.lanes.hand_out(poll)
-            if in_flight is None and max_hold > 0:
-                in_flight = await self._hold_poll(poll, max_hold / SECOND)
+                in_flights = await self.lanes.hand_out(poll)
+            if not in_flights and max_hold > 0:
+                in_flights = await self._hold_poll(poll, max_hold / SECOND)
         except Unavailable:
             return None
-        return None if in_flight is None else PollAnswer(in_flight, self)
+        return PollAnswer(in_flights, self) if in_flights else None
 
-    async def _hold_poll(self, poll: Poll, seconds: float) -> InFlight | None:
-        """Hold a poll by the monotonic clock, because the wall clock may jump."""
+    async def _hold_poll(self, poll: Poll, seconds: float) -> Sequence[InFlight]:
+        """Wait by the monotonic clock: the wall's may jump."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
         while loop.time() < deadline and not (poll.is_gone() or self.holds.is_closed):
@@ -85,29 +86,27 @@ class Polling:
             look_at = min(deadline, loop.time() + self._seconds_to_change(poll))
             timer = loop.call_at(look_at, hold.notify)
             try:
-                in_flight = await hold.waiter
+                in_flights = await hold.waiter
             except asyncio.CancelledError:
                 self._requeue_answer(hold)
                 raise
             finally:
                 timer.cancel()
                 is_newest = self.holds.remove(hold)
-            if in_flight is not None or not is_newest:
-                return in_flight
+            if in_flights or not is_newest:
+                return in_flights
             if not self.is_idle(poll.device_id):
-                in_flight = await self.lanes.hand_out(poll)
-                if in_flight is not None:
-                    return in_flight
-        return None
+                in_flights = await self.lanes.hand_out(poll)
+                if in_flights:
+                    return in_flights
+        return ()
 
     def _requeue_answer(self, hold: HeldPoll) -> None:
         """Requeue the answer of a poll that was cancelled while it got it."""
         waiter = hold.waiter
-        in_flight = (
-            waiter.result() if waiter.done() and not waiter.cancelled() else None
-        )
-        if in_flight is not None:
-            self.lanes.requeue(in_flight)
+        in_flights = waiter.result() if waiter.done() and not waiter.cancelled() else ()
+        if in_flights:
+            self.lanes.requeue(in_flights)
 
     def _seconds_to_change(self, poll: Poll) -> float:
         """Return for how long the device's lane stays as it is by itself."""
@@ -117,10 +116,10 @@ class Polling:
         now = self.clock.now()
         return (lane.next_change_at(now, self.lanes.grace) - now) / SECOND
 
-    def mark_written(self, in_flight: InFlight) -> None:
-        """Remember that the last byte was written; `record_written` stores that."""
+    def mark_written(self, in_flights: Sequence[InFlight]) -> None:
+        """Remember that the last byte was written; `record_written` stores it."""
         now = self.clock.now()
-        for each in in_flight.answer:
+        for each in in_flights:
             each.written_at = now
             self._unrecorded[each.delivery.id] = each
 

@@ -132,7 +132,7 @@ async def _send_command(
     answer: PollAnswer,
 ) -> web.StreamResponse:
     """Send the commands; a hand-out of which no byte was written is no attempt."""
-    command = answer.in_flight.command
+    command = answer.in_flights[0].command
     with answer:
         try:
             handed_out = [
@@ -141,7 +141,7 @@ async def _send_command(
                     or await services.store.read_order(each.command.id),
                     each.delivery,
                 )
-                for each in answer.in_flight.answer
+                for each in answer.in_flights
             ]
         except Unavailable:
             return make_response()

@@ -114,13 +114,14 @@ def poll_lane(
     grace: int = GRACE,
 ) -> InFlight | None:
     """Let the lane's device poll at *now*."""
-    return hand_out(
+    answer = hand_out(
         lane,
         lambda of, _id, at: delivery(of, uuid=uuid, sent_at=at),
         Changes(new_id, START) if changes is None else changes,
         now=now,
         grace=grace,
     )
+    return answer[0] if answer else None
 
 
 def state_of(one: Command) -> CommandState:

@@ -29,7 +29,7 @@ from tests.model.factories import (
 
 def hand_out_all(lane: Lane, now: int = START, limit: int = 3) -> list[InFlight]:
     """Let the device poll; return what the answer carries."""
-    first = hand_out(
+    answer = hand_out(
         lane,
         lambda of, _id, at: delivery(of, uuid=str(new_id()), sent_at=at),
         Changes(new_id, START),
@@ -37,7 +37,7 @@ def hand_out_all(lane: Lane, now: int = START, limit: int = 3) -> list[InFlight]
         grace=GRACE,
         limit=limit,
     )
-    return [] if first is None else list(first.answer)
+    return list(answer)
 
 
 def states(*commands: Command) -> list[CommandState]:

@@ -122,7 +122,7 @@ class DeviceLife(RuleBasedStateMachine):
             assert before == self.in_flight_ids()
 
     def _poll(self, changes: Changes) -> None:
-        first = hand_out(
+        answer = hand_out(
             self.lane,
             self._delivery,
             changes,
@@ -130,7 +130,7 @@ class DeviceLife(RuleBasedStateMachine):
             grace=GRACE,
             limit=self.max_commands,
         )
-        for in_flight in () if first is None else first.answer:
+        for in_flight in answer:
             self.deliveries.append(in_flight.delivery)
             self.check_order(in_flight.command)
 

@@ -96,7 +96,7 @@ class ServiceDriver:
         polling = self.services.polling
         is_busy = not polling.is_idle(device)
         answer = await polling.poll(visit, micros(hold), has_work=is_busy)
-        return None if answer is None else answer.in_flight
+        return None if answer is None else answer.in_flights[0]
 
     async def receive_command(
         self, uuid: str | None = None, **options: Any
@@ -104,7 +104,7 @@ class ServiceDriver:
         """Let a device poll, get a command, and read the answer to its end."""
         in_flight = await self.poll(uuid, **options)
         assert in_flight is not None
-        self.services.polling.mark_written(in_flight)
+        self.services.polling.mark_written([in_flight])
         return in_flight
 
     @asynccontextmanager

@@ -72,7 +72,7 @@ async def test_all_attempts(driver: ServiceDriver) -> None:
     for _ in range(10):
         in_flight = await driver.poll("u")
         if in_flight is not None:
-            driver.services.polling.mark_written(in_flight)
+            driver.services.polling.mark_written([in_flight])
         await driver.expire_overdue(10)
 
     record = await driver.command_record(command)

@@ -226,7 +226,7 @@ async def test_taken_back_wakes(driver: ServiceDriver, services: Services) -> No
     lost = await driver.poll("u1")
     assert lost is not None
     async with driver.held_poll("u2") as poll:
-        services.lanes.requeue(lost)
+        services.lanes.requeue([lost])
         in_flight = await poll
 
     assert in_flight is not None

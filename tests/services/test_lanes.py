@@ -152,7 +152,7 @@ async def test_unwritten_answer(driver: ServiceDriver, services: Services) -> No
     (queued,) = await driver.enqueue("reboot")
     in_flight = await driver.poll("u1")
     assert in_flight is not None
-    with PollAnswer(in_flight, services.polling):
+    with PollAnswer([in_flight], services.polling):
         pass
     await driver.run_until_idle()
 
@@ -164,7 +164,7 @@ async def test_broken_off_answer(driver: ServiceDriver, services: Services) -> N
     (queued,) = await driver.enqueue("reboot")
     in_flight = await driver.poll("u1")
     assert in_flight is not None
-    with PollAnswer(in_flight, services.polling) as answer:
+    with PollAnswer([in_flight], services.polling) as answer:
         answer.has_started = True
     await driver.run_until_idle()
 

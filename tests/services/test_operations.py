@@ -203,7 +203,7 @@ async def test_held_poll(operation_driver: OperationDriver) -> None:
         await operation_driver.create_operation(ONE, TWO)
         first = await held
     assert first is not None
-    operation_driver.services.polling.mark_written(first)
+    operation_driver.services.polling.mark_written([first])
     await operation_driver.post_result(uuid="u1")
     async with operation_driver.held_poll("u2") as held:
         await operation_driver.start_next_steps()

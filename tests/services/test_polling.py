@@ -83,7 +83,7 @@ async def test_lost(driver: ServiceDriver, services: Services) -> None:
     in_flight = await driver.poll("u1")
     assert in_flight is not None
 
-    services.lanes.requeue(in_flight)
+    services.lanes.requeue([in_flight])
     await driver.run_until_idle()
 
     record = await driver.command_record(command)
