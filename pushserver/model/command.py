@@ -1,4 +1,4 @@
-"""A command, its deliveries and its result: values."""
+"""Commands, their deliveries and their results, as values."""
 
 import enum
 from typing import NamedTuple
@@ -22,13 +22,12 @@ class Command:
     """
     One order for one device. Instants and durations are microseconds.
 
-    Only `apply_event` changes `state`. `stored_state` is the state that the store
-    last confirmed, None before the first time: the guard of the next write. `order` is
-    None where it has not been read from the store. `step` counts from 0; `operation` is
-    set while the operation follows the command, `resource` is what the step is called
-    there. `transition_count` counts its transitions; being made is the first.
-    `service_id` is the service of the device that it writes or reads; `service` is set
-    while that follows it.
+    Only `apply_event` changes `state`. `stored_state` is the state last stored,
+    None before the first time: the guard of the next write. `order` is None if it was
+    not read from the store. `step` counts from 0; `operation` is set while that follows
+    the command, `resource` is the name of the step there. `transition_count`
+    counts its transitions, including its creation. `service_id` is the service of the
+    device that it writes or reads; `service` is set while that follows it.
     """
 
     id: int

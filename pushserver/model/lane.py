@@ -23,9 +23,9 @@ class InFlight:
     """
     A command that is with the device.
 
-    `arriving_results` counts results whose body is on its way: while one is, nothing
-    is given up. `written_at` is when the answer's last byte was written, also while
-    that is not recorded yet.
+    While the body of a result is arriving (`arriving_results`), nothing is given up.
+    `written_at` is when the answer's last byte was written, even if that is not
+    recorded yet.
     """
 
     command: Command

@@ -43,7 +43,7 @@ class Poll:
 @attrs.define(eq=False)
 class HeldPoll:
     """
-    A poll that waits. `waiter` is done with its answer, or with nothing to look again.
+    A waiting poll. `waiter` is done with its answer, or with nothing to check again.
 
     `is_claimed`: a decision that is being committed has an answer for it.
     """

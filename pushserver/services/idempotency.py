@@ -57,5 +57,5 @@ def replay_answer(
 def remember_answer(
     request: IdempotentRequest, answer: bytes, changes: Changes
 ) -> None:
-    """Record, inside a decision, the answer for the same request again."""
+    """Record, in a decision, the answer to repeat for the same request."""
     changes.idempotency_keys[request.key] = request.record(answer, changes.now)

@@ -20,12 +20,12 @@ from pushserver.storage.commands import CommandStore, PriorState
 @attrs.define(eq=False)
 class PollAnswer:
     """
-    What a poll gets, for the block in which it is written to the device.
+    What a poll gets; write it to the device inside the `with` block.
 
-    Whoever writes sets `has_started` before the first byte and `is_written` after the
-    last. A block that is left before it has begun gives the commands back: it was no
-    attempt. One that breaks off amid the answer keeps them in flight: the device may
-    have read enough of it.
+    The writer sets `has_started` before the first byte and `is_written` after the last.
+    If the block ends before the first byte, the commands are requeued: it was no
+    attempt. If it ends amid the answer, they stay in flight: the device may have read
+    enough of it.
     """
 
     in_flights: Sequence[InFlight]
@@ -78,7 +78,7 @@ class Polling:
         return PollAnswer(in_flights, self) if in_flights else None
 
     async def _hold_poll(self, poll: Poll, seconds: float) -> Sequence[InFlight]:
-        """Wait by the monotonic clock: the wall's may jump."""
+        """Hold a poll by the monotonic clock, because the wall clock may jump."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
         while loop.time() < deadline and not (poll.is_gone() or self.holds.is_closed):

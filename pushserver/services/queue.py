@@ -114,8 +114,8 @@ class Queue:
             if stored is not None:
                 return Enqueued((), stored, replayed=True)
         commands = [
-            self.new_command(draft, scope_id, lane.device_id, changes)
-            for draft in requests
+            self.new_command(request, scope_id, lane.device_id, changes)
+            for request in requests
         ]
         answer = render(commands)
         for command in commands:

@@ -50,7 +50,7 @@ CATALOGUE: Mapping[str, EndpointDefaults] = MappingProxyType(
 
 
 def endpoint_defaults(order: Order) -> EndpointDefaults:
-    """Return the defaults for *order*: its endpoint's, and slow if its load is."""
+    """Return the defaults of the order's endpoint; a large load is slow."""
     defaults, body = CATALOGUE.get(order.endpoint, UNLISTED), order.body or ""
     is_large = len(body) >= LARGE_BODY or (
         order.endpoint == "load_objects" and _LARGE_OBJECTS.search(body) is not None

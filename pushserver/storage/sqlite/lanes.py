@@ -13,9 +13,7 @@ from pushserver.model.lane import NEVER, Lane
 
 class InMemoryLanes:
     """
-    Timers for the next deadlines of lanes.
-
-    `by_device` has every lane that is not empty.
+    All lanes that are not empty (`by_device`), with timers for their next deadlines.
     """
 
     def __init__(self) -> None:
@@ -23,7 +21,7 @@ class InMemoryLanes:
         self._timers: list[tuple[int, int]] = []
 
     def replace(self, lane: Lane) -> None:
-        """Replace a device's lane; the same flight keeps what only memory has."""
+        """Replace a device's lane; commands in flight keep their state in memory."""
         old = self.by_device.get(lane.device_id)
         for in_flight in lane.in_flights:
             in_flight.carry_over(() if old is None else old.in_flights)
