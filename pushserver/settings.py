@@ -12,7 +12,7 @@ from typed_settings.exceptions import TsError
 from typed_settings.loaders import DictLoader
 
 from pushserver.errors import Misconfigured
-from pushserver.model.device import DeviceKeys
+from pushserver.model.device import MAX_HOLD_SECONDS, DeviceKeys
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -87,7 +87,10 @@ class Settings:
     )
     hold: float = ts.option(
         default=0,
-        validator=_validate_not_negative,
+        validator=_validate(
+            lambda s: 0 <= s <= MAX_HOLD_SECONDS,
+            f"seconds, from 0 to {MAX_HOLD_SECONDS}",
+        ),
         help="How long a poll is held when there is nothing to do.",
     )
     device_keys: str | None = ts.option(

@@ -137,6 +137,8 @@ def test_webhook_networks(text: str, networks: list[str]) -> None:
         ("hold", "long"),
         ("hold", "nan"),
         ("hold", "inf"),
+        ("hold", "999"),
+        ("hold", "300.1"),
         ("grace", "-0.1"),
         ("grace", "nan"),
         ("kapua_delete_status", "201"),

@@ -29,6 +29,17 @@ def test_devices(run: Run, device_id: str) -> None:
     assert 1 == run("devices", "show", device_id).code
 
 
+def test_hold_too_long(run: Run, device_id: str) -> None:
+    """
+    A hold of over 300 seconds is refused, and changes nothing.
+    """
+    run("devices", "add", device_id, "--hold", "5")
+    refused = run("devices", "set", device_id, "--hold", "999")
+
+    assert 1 == refused.code
+    assert 5 == run("devices", "show", device_id, "--json").only["hold"]
+
+
 def test_devices_for_people(run: Run, device_id: str) -> None:
     """
     People read a table.

@@ -83,6 +83,7 @@ def test_port_in_use(program: Program) -> None:
         {"response_timeout": 0},
         {"grace": -1},
         {"hold": "nan"},
+        {"hold": 999},
         {"device_keys": "perhaps"},
         {"log_level": "loud"},
         {"config": "/nowhere.toml"},

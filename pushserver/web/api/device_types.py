@@ -4,12 +4,14 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType
 
-from pushserver.model.device import DeviceState
+from pushserver.model.device import MAX_HOLD_SECONDS, DeviceState
 from pushserver.web.api.types import In, Instant, Int64Text, Limit, Out, PageOut
 
 DisplayName = Annotated[str, Meta(max_length=200)]
 Tags = dict[Annotated[str, Meta(max_length=100)], Annotated[str, Meta(max_length=200)]]
-Hold = Annotated[float, Meta(ge=0, le=300, description="Seconds a poll is held.")]
+Hold = Annotated[
+    float, Meta(ge=0, le=MAX_HOLD_SECONDS, description="Seconds a poll is held.")
+]
 
 
 class DeviceIn(In):

@@ -167,6 +167,7 @@ async def test_filters(server: LocalServer) -> None:
         ({"hold": -1}, "/hold"),
         ({"hold": "1"}, "/hold"),
         ({"hold": 1e9}, "/hold"),
+        ({"hold": 300.1}, "/hold"),
         ({"state": "adopted"}, "/state"),
         ({"deviceId": "1"}, "/deviceId"),
         ([], None),
