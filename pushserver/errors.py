@@ -12,6 +12,7 @@ PushServerError
 │   └── IdempotencyRunning
 ├── PreconditionFailed   it no longer has the version that the caller named
 ├── TooLarge
+│   └── HeaderTooLarge   a header, or the address
 ├── Unavailable          the store is away; try again
 └── Misconfigured        the server cannot start like this
     └── Outdated         the database has a schema that only newer releases can use
@@ -108,6 +109,13 @@ class TooLarge(PushServerError):
 
     code = "too-large"
     title = "The body is too large"
+
+
+class HeaderTooLarge(TooLarge):
+    """A header, or the address, is over the limit."""
+
+    code = "header-too-large"
+    title = "The header is too large"
 
 
 class Unavailable(PushServerError):

@@ -8,6 +8,7 @@ from aiohttp import web
 from pushserver.web import api, device_api, health, kapua
 from pushserver.web.api.responses import BASE_PATH
 from pushserver.web.middleware import Handler, with_error_responses
+from pushserver.web.problems import render_error
 from pushserver.web.services import SERVICES, Services
 
 #: Matches every path, even one that contains a newline.
@@ -18,10 +19,13 @@ def build_app(services: Services) -> web.Application:
     """Return the application that serves *services*."""
     app = web.Application()
     app[SERVICES] = services
-    api.add_routes(app.router)
+    api.add_routes(app.router, _send_continue)
     api_fallback = with_error_responses(partial(_unknown_api_call, services))
-    app.router.add_route("*", BASE_PATH + _CATCH_ALL, api_fallback)
-    app.add_routes(health.ROUTES)
+    app.router.add_route(
+        "*", BASE_PATH + _CATCH_ALL, api_fallback, expect_handler=_send_continue
+    )
+    for path, probe in health.PROBES.items():
+        app.router.add_get(path, probe, expect_handler=_send_continue)
     for (method, path), handler in device_api.fast_path_handlers(services).items():
         app.router.add_route(method, path, handler, expect_handler=_send_continue)
     kapua.add_routes(app.router, _send_continue)
@@ -48,10 +52,18 @@ def bypass_router(app: web.Application, routed: Handler) -> Handler:
         if handler is None and method == "POST" and api.ENQUEUE_PATH.fullmatch(path):
             handler = enqueue_handler
         if handler is None or "Expect" in request.headers:
-            return routed(request)
+            return _with_problems(routed, request)
         return handler(request)
 
     return handle
+
+
+async def _with_problems(routed: Handler, request: web.Request) -> web.StreamResponse:
+    """Route the request; what no route takes (`OPTIONS *`) is a problem as well."""
+    try:
+        return await routed(request)
+    except web.HTTPException as error:
+        return render_error(error)
 
 
 async def _send_continue(request: web.Request) -> None:

@@ -29,4 +29,4 @@ async def readyz(request: web.Request) -> web.Response:
     return web.Response(text="ok\n")
 
 
-ROUTES = (web.get("/healthz", healthz), web.get("/readyz", readyz))
+PROBES = {"/healthz": healthz, "/readyz": readyz}

@@ -19,6 +19,8 @@ from pushserver.web.problems import render_error as problem
 log = structlog.get_logger("pushserver.requests")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+#: Answers `Expect: 100-continue`.
+ExpectHandler = Callable[[web.Request], Awaitable[None]]
 #: Turns what a handler raised into a response.
 ErrorRenderer = Callable[[Exception], web.StreamResponse]
 

@@ -10,6 +10,7 @@ from aiohttp import web
 from pushserver.errors import (
     Conflict,
     Forbidden,
+    HeaderTooLarge,
     Invalid,
     Malformed,
     NotFound,
@@ -34,6 +35,7 @@ STATUS_BY_ERROR: Mapping[type[PushServerError], int] = MappingProxyType(
         Conflict: 409,
         PreconditionFailed: 412,
         TooLarge: 413,
+        HeaderTooLarge: 431,
         Unavailable: 503,
     }
 )

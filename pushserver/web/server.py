@@ -2,18 +2,26 @@
 
 aiohttp waits for ever for the first request of a connection, and for the rest of a
 header that has begun. Here both take at most `HEADER_TIMEOUT` seconds; idle connections
-are closed after `KEEPALIVE_TIMEOUT`.
+are closed after `KEEPALIVE_TIMEOUT`. What the parser refuses is answered in the words
+of `unparsable`, and no response tells which versions serve here.
 """
 
 import asyncio
 import re
+from collections import Counter
+from functools import partial
 from typing import Any
 
-from aiohttp import web
-from aiohttp.web_protocol import RequestHandler
+from aiohttp import hdrs, web
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.web_protocol import RequestHandler, _ErrInfo
 
+from pushserver.errors import PushServerError
 from pushserver.web.app_factory import bypass_router
 from pushserver.web.middleware import CANCEL_ON_DISCONNECT
+from pushserver.web.problems import INTERNAL_ERROR, render_error
+from pushserver.web.services import SERVICES
+from pushserver.web.unparsable import record_unparsable, unparsable_response
 
 #: Seconds for a request's header to arrive, and for a new connection's first one.
 HEADER_TIMEOUT = 10.0
@@ -29,17 +37,34 @@ _SWEEP_INTERVAL = 1.0
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,9})\r\n", re.IGNORECASE)
 
 
+class HttpRequest(web.Request):
+    """A request whose response does not tell which versions serve here."""
+
+    async def _prepare_hook(self, response: web.StreamResponse) -> None:
+        """Drop the header that aiohttp adds to each response of its own."""
+        response.headers.pop(hdrs.SERVER, None)
+        await super()._prepare_hook(response)
+
+
 class HttpConnection(RequestHandler):
-    """A connection that knows since when it waits for a request's header."""
+    """
+    A connection that knows since when it waits for a request's header.
 
-    __slots__ = ("header_awaited_since",)
+    Once the parser has refused something, nothing that follows is read.
+    """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    __slots__ = ("counts", "header_awaited_since", "is_unparsable")
+
+    def __init__(self, server: "Server", **kwargs: Any) -> None:
+        super().__init__(server, **kwargs)
+        self.counts = server.counts
         self.header_awaited_since: float | None = self._loop.time()
+        self.is_unparsable = False
 
     def data_received(self, data: bytes) -> None:
         """Receive bytes; unless they complete a request, the header's time starts."""
+        if self.is_unparsable:
+            return
         end = _end_of_result(data) if data[:5] == b"POST " else 0
         if end:
             # Bytes beyond the Content-Length would make aiohttp drop the result, too.
@@ -50,6 +75,35 @@ class HttpConnection(RequestHandler):
             self.header_awaited_since = None
         elif self.header_awaited_since is None and self._waiter is not None:
             self.header_awaited_since = self._loop.time()
+        if self._messages and isinstance(error := self._messages[-1][0], _ErrInfo):
+            self.is_unparsable = True
+            self._abort_unparsable_body(error.exc)
+
+    def _abort_unparsable_body(self, error: BaseException) -> None:
+        """If it is the rest of a body that cannot be parsed, answer that request."""
+        request = self._current_request
+        if request is not None and self.is_receiving:
+            # Its answer is the last one, and there is nothing to read before that.
+            self._lingering_time = 0
+            self._messages.clear()
+            record_unparsable(self.counts, request.remote, error)
+            request._cancel(ConnectionResetError("The body cannot be parsed."))
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer what the parser refused, or what no handler has caught."""
+        if isinstance(exc, HttpProcessingError):
+            record_unparsable(self.counts, request.remote, exc)
+            return unparsable_response(exc)
+        super().handle_error(request, status, exc, message)
+        response = render_error(PushServerError(INTERNAL_ERROR))
+        response.force_close()
+        return response
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Cancel the handler if it only waits, with nothing left to do for its peer."""
@@ -101,6 +155,10 @@ def _end_of_result(data: bytes) -> int:
 
 class Server(web.Server):
     """Creates connections with deadlines, and closes those that miss them."""
+
+    def __init__(self, *args: Any, counts: Counter[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.counts = counts
 
     def __call__(self) -> RequestHandler:
         """Create the protocol of a new connection."""
@@ -157,8 +215,9 @@ class Runner(web.AppRunner):
     async def _make_server(self) -> web.Server:
         base_server = await super()._make_server()
         server = Server(
-            bypass_router(self.app, base_server.request_handler),  # type: ignore[arg-type]
-            request_factory=base_server.request_factory,
+            bypass_router(self.app, base_server.request_handler),
+            request_factory=partial(self.app._make_request, _cls=HttpRequest),
+            counts=self.app[SERVICES].counts,
             **base_server._kwargs,
         )
         self._sweeper = asyncio.create_task(_sweep(server), name="sweep")

@@ -7,6 +7,9 @@ import structlog
 
 log = structlog.get_logger(__name__)
 
+#: Counts of what is nobody's business but the sender's, or nothing odd at all.
+_ORDINARY = ("polls.", "requests.")
+
 
 @attrs.define(eq=False)
 class CounterLog:
@@ -23,7 +26,7 @@ class CounterLog:
             if count > self._last_logged[name]
         }
         self._last_logged = Counter(self.counters)
-        refused = {k: v for k, v in grown.items() if not k.startswith("polls.")}
+        refused = {k: v for k, v in grown.items() if not k.startswith(_ORDINARY)}
         if refused:
             log.warning("devices.refused_or_odd", **refused)
         if grown:

@@ -26,7 +26,11 @@ from pushserver.web.api import (
 )
 from pushserver.web.api.responses import BASE_PATH, encoded_json_response
 from pushserver.web.api.route import ApiCall, ApiRoute
-from pushserver.web.middleware import Handler, with_error_responses
+from pushserver.web.middleware import (
+    ExpectHandler,
+    Handler,
+    with_error_responses,
+)
 from pushserver.web.services import Services
 
 
@@ -80,9 +84,12 @@ def fast_enqueue_handler(services: Services) -> Handler:
     return with_error_responses(enqueue_fast)
 
 
-def add_routes(router: web.UrlDispatcher) -> None:
+def add_routes(router: web.UrlDispatcher, expect_handler: ExpectHandler) -> None:
     """Serve every route."""
     for route in ROUTES:
         router.add_route(
-            route.method, BASE_PATH + route.path, with_error_responses(route.serve)
+            route.method,
+            BASE_PATH + route.path,
+            with_error_responses(route.serve),
+            expect_handler=expect_handler,
         )

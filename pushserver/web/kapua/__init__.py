@@ -3,7 +3,7 @@
 It is served where Kapua's page prints it, at the root, and where Kapua has it, at /v1.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import groupby
 
@@ -14,7 +14,11 @@ from pushserver.web.authentication import authenticate
 from pushserver.web.kapua import logins, notifications, operations
 from pushserver.web.kapua.problems import render_error
 from pushserver.web.kapua.route import KapuaRoute
-from pushserver.web.middleware import Handler, with_error_responses
+from pushserver.web.middleware import (
+    ExpectHandler,
+    Handler,
+    with_error_responses,
+)
 from pushserver.web.services import SERVICES
 
 BASE_PATHS = ("", "/v1")
@@ -43,8 +47,6 @@ LOGINS = {
 }
 #: Our ids never equal `push` or `result`; paths that end so belong to devices.
 _LAST_ID_PATTERN = r"Id:(?!(?:push|result)\Z)[^/]+}"
-#: Answers `Expect: 100-continue`.
-ExpectHandler = Callable[[web.Request], Awaitable[None]]
 
 
 def add_routes(router: web.UrlDispatcher, expect_handler: ExpectHandler) -> None:

@@ -1,0 +1,125 @@
+"""What the parser of HTTP refuses: a problem document, a count, and nobody's error."""
+
+import asyncio
+import json
+
+import pytest
+import structlog
+
+from tests.web.local_server import DEVICE, TOKEN, LocalServer, wait_until
+
+QUERY = f"deviceId={DEVICE}"
+CHUNKED = (
+    f"POST /result?{QUERY} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+)
+#: (status, what is sent); whatever of it is a secret says so.
+REFUSED = (
+    (400, f"GET /push?{QUERY}&x=secret HTTP/1.1\r\n\r\n"),
+    (400, f"GET /push?{QUERY} HTTP/1.1\r\nHost: x\r\nHost: secret\r\n\r\n"),
+    (400, "the secret of somebody\r\n\r\n"),
+    (400, "GET /secret HTTP/3.0\r\nHost: x\r\n\r\n"),
+    (400, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+    (400, "\x16\x03\x01\x00\xa5\x01secret"),
+    (400, "GET secret HTTP/1.1\r\nHost: x\r\n\r\n"),
+    (400, "GET http://[secret HTTP/1.1\r\nHost: x\r\n\r\n"),
+    (400, f"GET /push?{QUERY} HTTP/1.1\nHost: secret\n\n"),
+    (400, f"GET /push?{QUERY} HTTP/1.1\r\nHost: x\r\nX: secret\0\r\n\r\n"),
+    (400, f"GET /push?{QUERY} HTTP/1.1\r\nHost: x\r\nthe secret: x\r\n\r\n"),
+    (400, f"GET /push?{QUERY} HTTP/1.1\r\nHost: x\r\nsecret\r\n\r\n"),
+    (431, f"GET /push HTTP/1.1\r\nHost: x\r\nX: {'secret' * 17_000}\r\n\r\n"),
+    (431, f"GET /{'secret' * 17_000} HTTP/1.1\r\nHost: x\r\n\r\n"),
+    (400, "GET /push HTTP/1.1\r\nHost: x\r\n" + "X: secret\r\n" * 900 + "\r\n"),
+    (400, f"{CHUNKED}secret\r\n"),
+    (400, f"{CHUNKED}3\r\nabc\r\nsecret\r\n"),
+    (400, CHUNKED.replace("chunked", "secret") + "0\r\n\r\n"),
+    (400, CHUNKED.replace("\r\n\r\n", "\r\nContent-Length: 6\r\n\r\nsecret")),
+    (400, f"POST /result?{QUERY} HTTP/1.1\r\nHost: x\r\nContent-Length: -6\r\n\r\n"),
+)
+
+
+@pytest.mark.parametrize(("status", "request_text"), REFUSED)
+async def test_refused(server: LocalServer, status: int, request_text: str) -> None:
+    """
+    The answer is a problem that repeats nothing; the log has one line, at debug.
+    """
+    with structlog.testing.capture_logs() as logs:
+        answer = await server.send_raw(request_text.encode("latin-1"))
+
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert status == int(head.split()[1])
+    assert b"Content-Type: application/problem+json" in head
+    assert status == json.loads(body)["status"]
+    assert b"secret" not in answer
+    (line,) = logs
+    assert ("debug", "request.unparsable") == (line["log_level"], line["event"])
+    assert "secret" not in str(line)
+    counts = (await server.api("GET", "/server")).json()["counts"]
+    assert {"requests.unparsable": 1} == counts
+
+
+@pytest.mark.parametrize(
+    "path", [f"/api/v1/devices/{DEVICE}/commands", "/_/devices/AQ/operations/_query"]
+)
+async def test_in_the_middle(server: LocalServer, path: str) -> None:
+    """
+    A body that turns into nonsense is refused at once, not after it stalled.
+    """
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n"
+        "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n"
+        "Expect: 100-continue\r\n\r\n"
+    )
+    counts = server.services.counts
+    with structlog.testing.capture_logs() as logs:
+        async with server.connect() as (reader, writer), asyncio.timeout(10):
+            writer.write(head.encode())
+            await reader.readuntil(b"100 Continue\r\n\r\n")
+            writer.write(b"3\r\nabc\r\nsecret\r\n")
+            await wait_until(lambda: counts["requests.unparsable"] == 1)
+            answer = await reader.read()
+
+    assert 1 == answer.count(b"HTTP/1.1 400 Bad Request")
+    assert 1 == answer.count(b"HTTP/1.")
+    assert 1 == counts["requests.unparsable"]
+    assert {"request.unparsable": "debug", "request": "info"} == {
+        line["event"]: line["log_level"] for line in logs
+    }
+
+
+@pytest.mark.parametrize(
+    "request_line",
+    ["GET /healthz", "GET /nothing", "OPTIONS *", "GET /api/v1/openapi.json"],
+)
+async def test_no_versions(server: LocalServer, request_line: str) -> None:
+    """
+    No response says which server, of which version, sent it.
+    """
+    head = f"{request_line} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+    answer = await server.send_raw(head.encode())
+
+    assert b"\r\nserver:" not in answer.partition(b"\r\n\r\n")[0].lower()
+
+
+async def test_expectations(server: LocalServer) -> None:
+    """
+    An expectation that nobody knows is ignored in the API as elsewhere.
+    """
+    for path in ("/server", "/nothing"):
+        expecting = await server.api("GET", path, headers={"Expect": "secret"})
+
+        assert expecting.status in (200, 404)
+        assert b"secret" not in expecting.body
+
+
+async def test_unexpected(server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    What breaks before any handler is an internal error, and that is logged.
+    """
+    monkeypatch.setattr("pushserver.web.api.ENQUEUE_PATH", "a secret")
+
+    answer = await server.request("POST", "/x")
+
+    assert (500, "internal", None) == answer.problem
+    assert "Server" not in answer.headers
+    assert b"secret" not in answer.body
