@@ -16,7 +16,6 @@ from pushserver.model.order import Order
 from pushserver.protocols.base import DeviceProtocol
 from pushserver.web.api.command_types import CommandIn, RawCommandQuery
 from pushserver.web.api.operation_types import StepIn
-from pushserver.web.api.query import decode_query
 from pushserver.web.api.route import ApiCall
 from pushserver.web.json_body import OCTET_STREAM, decode_json
 
@@ -40,8 +39,7 @@ def parse_commands(
         Invalid: a field is wrong; the pointer names it.
     """
     if call.media_type == OCTET_STREAM:
-        query = decode_query(call.request.query, RawCommandQuery)
-        return [_parse_raw_command(query, call.raw_body, protocol)], False
+        return [_parse_raw_command(call.query, call.raw_body, protocol)], False
     decoded = decode_json(call.raw_body, _COMMAND_OR_LIST)
     if not isinstance(decoded, list):
         return [_parse_command(decoded, protocol)], False

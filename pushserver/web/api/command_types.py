@@ -138,17 +138,22 @@ class ResultsOut(Out, kw_only=True):
     next_cursor: str
 
 
-class CommandsQuery(In, kw_only=True):
-    """Filters of a list of commands."""
+class DeviceCommandsQuery(In, kw_only=True):
+    """Filters of a list of commands; whose they are, the path says."""
 
     state: list[CommandState] = msgspec.field(default_factory=list)
-    device_id: DeviceIdText | None = None
     endpoint: str | None = None
     created_after: Annotated[datetime, Meta(tz=True)] | None = None
     created_before: Annotated[datetime, Meta(tz=True)] | None = None
     operation_id: Int64Text | None = None
     limit: Limit = 50
     cursor: Int64Text | None = None
+
+
+class CommandsQuery(DeviceCommandsQuery, kw_only=True):
+    """Filters of a list of the commands of all devices."""
+
+    device_id: DeviceIdText | None = None
 
 
 class WaitQuery(In):

@@ -1,18 +1,21 @@
 """Commands over the API: list, wait, cancel, retry."""
 
+from datetime import datetime
 from functools import partial
+from typing import Any
 
 from aiohttp import web
 
-from pushserver.clock import from_datetime
-from pushserver.errors import NotFound
+from pushserver.errors import Invalid, NotFound
 from pushserver.model.token import Permission
 from pushserver.services.adoption import get_or_adopt_device
 from pushserver.storage.history import CommandFilter
+from pushserver.web.api.command_parsing import parse_instant
 from pushserver.web.api.command_types import (
     CommandOut,
     CommandsOut,
     CommandsQuery,
+    DeviceCommandsQuery,
     WaitQuery,
 )
 from pushserver.web.api.command_views import command_record_out
@@ -35,7 +38,7 @@ _COMMAND = "/commands/{command_id}"
     path_must_exist=False,
 )
 async def list_device_commands(
-    call: ApiCall[CommandsQuery, None],
+    call: ApiCall[DeviceCommandsQuery, None],
 ) -> web.StreamResponse:
     """List a device's commands, newest first."""
     return await _command_page(call, call.path_device().device_id)
@@ -48,7 +51,7 @@ async def list_commands(call: ApiCall[CommandsQuery, None]) -> web.StreamRespons
 
 
 async def _command_page(
-    call: ApiCall[CommandsQuery, None], device_id: int | None
+    call: ApiCall[Any, None], device_id: int | None
 ) -> web.StreamResponse:
     query, command_filter = call.query, _command_filter(call.query, device_id)
     list_page = partial(call.services.store.commands, call.scope_id, command_filter)
@@ -62,16 +65,25 @@ async def _command_page(
     return page_response(call.request, CommandsOut, items, next_cursor=next_cursor)
 
 
-def _command_filter(query: CommandsQuery, device_id: int | None) -> CommandFilter:
-    after, before = query.created_after, query.created_before
+def _command_filter(query: DeviceCommandsQuery, device_id: int | None) -> CommandFilter:
+    after = _optional_instant(query.created_after, "/createdAfter")
+    before = _optional_instant(query.created_before, "/createdBefore")
+    if after is not None and before is not None and after >= before:
+        raise Invalid(
+            "createdBefore must be later than createdAfter.", pointer="/createdBefore"
+        )
     return CommandFilter(
         states=frozenset(query.state),
         device_id=device_id,
         endpoint=query.endpoint,
-        created_after=None if after is None else from_datetime(after),
-        created_before=None if before is None else from_datetime(before),
+        created_after=after,
+        created_before=before,
         operation_id=optional_int64(query.operation_id, "operationId"),
     )
+
+
+def _optional_instant(instant: datetime | None, pointer: str) -> int | None:
+    return None if instant is None else parse_instant(instant, pointer)
 
 
 @routes("GET", _COMMAND, "getCommand", CommandOut)

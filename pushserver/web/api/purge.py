@@ -1,8 +1,10 @@
 """Deleting old history over the API, a part with each call."""
 
 from datetime import datetime
+from typing import Annotated
 
 from aiohttp import web
+from msgspec import Meta
 
 from pushserver.model.token import Permission
 from pushserver.services.purging import purge_part
@@ -16,7 +18,7 @@ from pushserver.web.api.types import In, Out
 class PurgeIn(In, kw_only=True):
     """Up to when history is to be deleted."""
 
-    before: datetime
+    before: Annotated[datetime, Meta(tz=True)]
 
 
 class PurgeOut(Out, kw_only=True):

@@ -1,43 +1,107 @@
-"""Query parameters of the API: decoded, and as the numbers that they stand for."""
+"""
+Query parameters of the API: decoded, and as the numbers that they stand for.
 
-from typing import Any
+They are taken as strictly as the fields of a body: a program whose parameter is ignored
+gets an answer to another question than it asked.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import Enum, auto
+from functools import lru_cache
+from typing import Annotated, Any, get_args, get_origin
 
 import msgspec
+from msgspec import Meta
 from multidict import MultiMapping
 
 from pushserver.errors import Invalid
 from pushserver.model.ids import parse_int64
+from pushserver.web.api.types import In
+from pushserver.web.device_url import storable_text
 from pushserver.web.json_body import invalid_from_msgspec
 
 MAX_PAGE_SIZE = 1000
 #: Seconds that a call may wait for an outcome.
 MAX_WAIT = 60.0
+#: At most this many characters of an unknown parameter's name are shown.
+_MAX_SHOWN_LENGTH = 100
 
 
-def decode_query(query: MultiMapping[str], query_type: Any) -> Any:
+class NoQuery(In):
+    """The query of a call without parameters."""
+
+
+class _Kind(Enum):
+    """How a parameter is read."""
+
+    SCALAR = auto()
+    LIST = auto()
+    INSTANT = auto()
+
+
+def decode_query(query: MultiMapping[str], query_type: Any, hint: str = "") -> Any:
     """
     Decode a query's parameters; only a parameter that is a list may be repeated.
+
+    *hint* follows on what is said of a parameter that is not known.
 
     Raises:
         Invalid: a parameter is wrong, unknown or repeated.
     """
-    list_names = {
-        field.encode_name
-        for field in msgspec.structs.fields(query_type)
-        if getattr(field.type, "__origin__", None) is list
-    }
+    kinds = _parameter_kinds(query_type)
     values: dict[str, Any] = {}
     for name, value in query.items():
-        if name in list_names:
+        kind = kinds.get(name)
+        if kind is None:
+            raise _unknown_parameter(name, hint)
+        if kind is _Kind.LIST:
             values.setdefault(name, []).extend(value.split(","))
         elif name in values:
             raise Invalid("This parameter is given twice.", pointer=f"/{name}")
         else:
-            values[name] = value
+            is_instant = kind is _Kind.INSTANT
+            values[name] = _decode_instant(name, value) if is_instant else value
     try:
         return msgspec.convert(values, query_type, strict=False)
     except msgspec.ValidationError as error:
         raise invalid_from_msgspec(error) from None
+
+
+@lru_cache
+def _parameter_kinds(query_type: Any) -> Mapping[str, _Kind]:
+    fields = msgspec.structs.fields(query_type)
+    return {field.encode_name: _kind_of(field.type) for field in fields}
+
+
+def _kind_of(field_type: Any) -> _Kind:
+    if get_origin(field_type) is list:
+        return _Kind.LIST
+    return _Kind.INSTANT if _has_instant(field_type) else _Kind.SCALAR
+
+
+def _has_instant(field_type: Any) -> bool:
+    return field_type is datetime or any(map(_has_instant, get_args(field_type)))
+
+
+def _unknown_parameter(name: str, hint: str) -> Invalid:
+    shown = storable_text(name[:_MAX_SHOWN_LENGTH])
+    pointer = "/" + shown.replace("~", "~0").replace("/", "~1")
+    return Invalid(f"This call has no parameter {shown}.{hint}", pointer=pointer)
+
+
+def _decode_instant(name: str, text: str) -> datetime:
+    """Decode an instant as in a body: msgspec would take a number for Unix seconds."""
+    try:
+        instant: datetime = msgspec.convert(text, Annotated[datetime, Meta(tz=True)])
+    except msgspec.ValidationError:
+        hint = " A + is written %2B in a query." if " " in text else ""
+        raise Invalid(
+            f"{name} must be an instant with its offset from UTC, such as"
+            f" 2026-01-31T00:00:00Z.{hint}",
+            pointer=f"/{name}",
+        ) from None
+    return instant
 
 
 def optional_int64(text: str | None, name: str) -> int | None:

@@ -12,10 +12,11 @@ from pushserver.errors import Forbidden, NotFound
 from pushserver.model.device import DeviceIdentity
 from pushserver.model.ids import parse_int64
 from pushserver.model.token import Permission, Token
-from pushserver.web.api.query import decode_query
+from pushserver.web.api.query import NoQuery, decode_query
 from pushserver.web.authentication import authenticate
 from pushserver.web.json_body import (
     JSON_MEDIA_TYPE,
+    OCTET_STREAM,
     decode_json,
     read_whole_body,
     unsupported_media_type,
@@ -34,7 +35,8 @@ IDEMPOTENCY_HEADER = {
 _ANONYMOUS = Token(
     id=0, scope_id=0, hash="", name="", permissions=frozenset(), created_at=0
 )
-_BODY_ERROR_STATUSES = (400, 413, 415, 422)
+_BODY_ERROR_STATUSES = (400, 413, 415)
+_RAW_BODY_HINT = f" It goes with a body of {OCTET_STREAM}; JSON has it as a field."
 
 
 @attrs.frozen
@@ -88,7 +90,7 @@ class ApiRoute:
     `response_type` is sent with `status`, or with `created_status` if the call created
     something. A handler that decodes its body itself has `raw_body_types` in place of
     `body_type`: what OpenAPI says of each media type, with `raw_body_query` for the
-    query that goes with one of them. `errors` are the statuses of this call's own;
+    query that goes with a body of bytes. `errors` are the statuses of this call's own;
     those of its token, its parameters, its body and the store are added, and 404 unless
     the call takes whatever its path names (`path_must_exist`). Without a `permission`
     no token is needed.
@@ -125,14 +127,12 @@ class ApiRoute:
     @property
     def error_statuses(self) -> list[int]:
         """Every status with which the call may fail."""
-        statuses = {*self.errors}
+        statuses = {422, *self.errors}
         if self.permission is not None:
             statuses |= {401, 403}
         if self.media_types:
             statuses.update(_BODY_ERROR_STATUSES)
         has_path_params = "{" in self.path
-        if self.query_type is not None or has_path_params:
-            statuses.add(422)
         if has_path_params and self.path_must_exist:
             statuses.add(404)
         if self.needs_store:
@@ -159,13 +159,11 @@ class ApiRoute:
             token = await authenticate(request, services)
             if not token.has_permission(self.permission):
                 raise Forbidden(f"This call needs the permission {self.permission}.")
-        query = (
-            decode_query(request.query, self.query_type) if self.query_type else None
-        )
-        content_type, raw_body, body = "", b"", None
+        header = request.headers.get("Content-Type", "")
+        content_type = header.partition(";")[0].strip().lower()
+        query = self._decode_query(request, content_type)
+        raw_body, body = b"", None
         if self.media_types:
-            header = request.headers.get("Content-Type", "")
-            content_type = header.partition(";")[0].strip().lower()
             raw_body = await read_whole_body(request)
             body = self._decode_body(request, content_type, raw_body)
         call: ApiCall[Any, Any] = ApiCall(
@@ -185,6 +183,15 @@ class ApiRoute:
             if self.raw_body_types or not await services.cluster_sync.catch_up():
                 raise
         return await self.handler(call)
+
+    def _decode_query(self, request: web.Request, content_type: str) -> Any:
+        query_type, hint = self.query_type or NoQuery, ""
+        if self.raw_body_query is not None:
+            if content_type == OCTET_STREAM:
+                query_type = self.raw_body_query
+            else:
+                hint = _RAW_BODY_HINT
+        return decode_query(request.query, query_type, hint)
 
     def _decode_body(
         self, request: web.Request, content_type: str, raw_body: bytes

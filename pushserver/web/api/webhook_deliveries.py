@@ -4,8 +4,8 @@ from functools import partial
 
 from aiohttp import web
 
-from pushserver.clock import from_datetime
 from pushserver.model.token import Permission
+from pushserver.web.api.command_parsing import parse_instant
 from pushserver.web.api.responses import json_response, list_response
 from pushserver.web.api.route import ApiCall, Routes
 from pushserver.web.api.subscription_types import (
@@ -84,7 +84,8 @@ async def redeliver(call: ApiCall[None, None]) -> web.StreamResponse:
 async def recover(call: ApiCall[None, RecoverIn]) -> web.StreamResponse:
     """Send everything again that was given up since a time."""
     subscription = subscription_from_path(call)
+    since = parse_instant(call.body.since, "/since")
     recovered = await call.services.subscriptions.recover(
-        call.scope_id, subscription.id, from_datetime(call.body.since)
+        call.scope_id, subscription.id, since
     )
     return json_response(RecoverOut(recovered), status=202)

@@ -12,6 +12,7 @@ from aiohttp import web
 from pushserver.model.token import Permission
 from pushserver.web.authentication import authenticate
 from pushserver.web.kapua import logins, notifications, operations
+from pushserver.web.kapua.list_query import LIST_PARAMETERS
 from pushserver.web.kapua.problems import render_error
 from pushserver.web.kapua.route import KapuaRoute
 from pushserver.web.middleware import (
@@ -32,12 +33,12 @@ _NOTIFICATION = f"{_NOTIFICATIONS}/{{notificationId}}"
 ROUTES = (
     KapuaRoute("POST", f"{_NOTIFICATIONS}/_query", notifications.query, READ),
     KapuaRoute("POST", f"{_NOTIFICATIONS}/_count", notifications.count, READ),
-    KapuaRoute("GET", _NOTIFICATIONS, notifications.list_all, READ),
+    KapuaRoute("GET", _NOTIFICATIONS, notifications.list_all, READ, LIST_PARAMETERS),
     KapuaRoute("GET", _NOTIFICATION, notifications.get, READ),
     KapuaRoute("DELETE", _NOTIFICATION, notifications.delete, WRITE),
     KapuaRoute("POST", f"{_OPERATIONS}/_query", operations.query, READ),
     KapuaRoute("POST", f"{_OPERATIONS}/_count", operations.count, READ),
-    KapuaRoute("GET", _OPERATIONS, operations.list_all, READ),
+    KapuaRoute("GET", _OPERATIONS, operations.list_all, READ, LIST_PARAMETERS),
     KapuaRoute("GET", _OPERATION, operations.get, READ),
     KapuaRoute("DELETE", _OPERATION, operations.delete, WRITE),
 )

@@ -21,7 +21,8 @@ _BOOLEANS = {"true": True, "false": False}
 _DIRECTIONS = {"ascending": False, "descending": True}
 #: The fields of a body that count here; Kapua's others are ignored.
 _BODY_FIELDS = ("offset", "limit", "askTotalCount")
-_QUERY_PARAMETERS = (*_BODY_FIELDS, "sortParam", "sortDir", "resource")
+#: The parameters of a list's URL; Kapua's clients send no others.
+LIST_PARAMETERS = (*_BODY_FIELDS, "sortParam", "sortDir", "resource")
 
 
 @attrs.frozen(kw_only=True)
@@ -50,13 +51,12 @@ def list_query_from_url(
     request: web.Request, sorts: Mapping[str, SortField], default_sort: SortField
 ) -> ListQuery:
     """
-    Read the parameters of the URL; those that Kapua does not know are ignored.
+    Read the parameters of the URL.
 
     Raises:
         IllegalArgument: one of them is wrong.
     """
-    query = request.query
-    parameters = {name: query[name] for name in _QUERY_PARAMETERS if name in query}
+    parameters = dict(request.query)
     sort_param = parameters.get("sortParam")
     if sort_param is not None and sort_param not in sorts:
         raise IllegalArgument("sortParam", sort_param)

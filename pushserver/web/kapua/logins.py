@@ -10,6 +10,7 @@ from pushserver.errors import Invalid, Malformed
 from pushserver.web.authentication import authenticate
 from pushserver.web.json_body import JSON_MEDIA_TYPE, decode_json, read_whole_body
 from pushserver.web.kapua.problems import IllegalArgument
+from pushserver.web.kapua.route import check_parameters
 from pushserver.web.response import make_response
 from pushserver.web.services import SERVICES
 
@@ -38,6 +39,7 @@ async def login_with_password(request: web.Request) -> web.StreamResponse:
 
 async def _read(request: web.Request, kind: type[T], name: str) -> T:
     """Return the body; an error does not quote it, since it may be a secret."""
+    check_parameters(request, ())
     data = await read_whole_body(request)
     try:
         login: T = decode_json(data, kind)

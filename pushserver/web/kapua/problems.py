@@ -19,7 +19,7 @@ from pushserver.web.device_url import storable_text
 from pushserver.web.json_body import JSON_MEDIA_TYPE
 from pushserver.web.problems import INTERNAL_ERROR, headers_of, status_of
 
-#: At most this many characters of a refused value are shown.
+#: At most this many characters of a refused name or value are shown.
 _MAX_SHOWN_LENGTH = 100
 
 
@@ -27,9 +27,10 @@ class IllegalArgument(Invalid):
     """An id, a parameter or a field of the body has a value that is not allowed."""
 
     def __init__(self, name: str, value: str) -> None:
-        self.name, self.value = name, storable_text(value[:_MAX_SHOWN_LENGTH])
+        self.name = storable_text(name[:_MAX_SHOWN_LENGTH])
+        self.value = storable_text(value[:_MAX_SHOWN_LENGTH])
         super().__init__(
-            f"An illegal value was provided for the argument {name}: {self.value}."
+            f"An illegal value was provided for the argument {self.name}: {self.value}."
         )
 
 

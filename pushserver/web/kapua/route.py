@@ -1,6 +1,6 @@
 """A call of a Kapua client: its token, ids, scope and permission are checked."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 
 import attrs
 from aiohttp import web
@@ -72,9 +72,14 @@ class KapuaRoute:
     path: str
     handler: KapuaHandler
     permission: Permission
+    parameters: Collection[str] = ()
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
-        """Check in Kapua's order: the token, the ids, the scope and the permission."""
+        """
+        Check in Kapua's order: the token, the ids, the scope and the permission.
+
+        Then the query, of which Kapua would ignore what it does not know.
+        """
         services = request.app[SERVICES]
         token = await authenticate(request, services)
         ids = {
@@ -88,11 +93,26 @@ class KapuaRoute:
                 "User does not have permission to perform this action."
                 f" Required permission: {self.permission}."
             )
+        check_parameters(request, self.parameters)
         request[LOG_FIELDS].update(device_id=ids["deviceId"])
         body = await self.handler(KapuaCall(request, services, token, ids))
         if body is None:
             return web.Response(status=services.kapua_delete_status)
         return make_response(body, content_type=JSON_MEDIA_TYPE)
+
+
+def check_parameters(request: web.Request, known: Collection[str]) -> None:
+    """
+    Check that the query has only these parameters, and each of them once.
+
+    Raises:
+        IllegalArgument: one is not known, or is given twice.
+    """
+    seen: set[str] = set()
+    for name, value in request.query.items():
+        if name not in known or name in seen:
+            raise IllegalArgument(name, value)
+        seen.add(name)
 
 
 def _decode_id(name: str, text: str, token: Token) -> int:

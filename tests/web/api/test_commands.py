@@ -227,10 +227,26 @@ async def test_filters(server: LocalServer) -> None:
         ("deviceId=", "/deviceId"),
         ("deviceId=1&deviceId=2", "/deviceId"),
         ("createdAfter=yesterday", "/createdAfter"),
+        ("createdAfter=2026", "/createdAfter"),
+        ("createdAfter=1e9", "/createdAfter"),
+        ("createdBefore=1767225600.5", "/createdBefore"),
+        ("createdBefore=-1", "/createdBefore"),
+        ("createdBefore=null", "/createdBefore"),
+        ("createdBefore=", "/createdBefore"),
+        ("createdAfter=2026-01-01", "/createdAfter"),
         ("createdAfter=2026-01-01T00:00:00", "/createdAfter"),
+        ("createdAfter=2026-01-01T00:00:00+01:00", "/createdAfter"),
+        ("createdAfter=1969-12-31T23:59:59Z", "/createdAfter"),
+        ("createdBefore=3000-01-01T00:00:00Z", "/createdBefore"),
+        (
+            "createdAfter=2026-01-02T00:00:00Z&createdBefore=2026-01-01T00:00:00Z",
+            "/createdBefore",
+        ),
         ("operationId=-1", "/operationId"),
         ("deviceid=1", "/deviceid"),
         ("page=2", "/page"),
+        ("a%2Fb~=2", "/a~1b~0"),
+        ("%FF%00=2", "/\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}"),
     ],
 )
 async def test_wrong_filters(server: LocalServer, query: str, pointer: str) -> None:
@@ -245,7 +261,27 @@ async def test_wrong_filters(server: LocalServer, query: str, pointer: str) -> N
 @pytest.mark.parametrize("instant", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
 async def test_far_instants(server: LocalServer, instant: str) -> None:
     """
-    The ends of the calendar are instants, too.
+    The ends of the calendar are a mistake in a query, as they are in a body.
     """
     for name in ("createdAfter", "createdBefore"):
-        assert [] == await ids(server, f"{name}={instant}")
+        answer = await server.api("GET", f"/commands?{name}={instant}")
+        assert (422, "invalid", f"/{name}") == answer.problem
+
+
+async def test_plus_in_a_query(server: LocalServer) -> None:
+    """
+    An offset whose plus sign was not escaped is refused, and the answer says why.
+    """
+    answer = await server.api("GET", "/commands?createdAfter=2026-01-01T00:00:00+01:00")
+
+    assert "%2B" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("device_id", ["1", "2"])
+async def test_device_said_twice(server: LocalServer, device_id: str) -> None:
+    """
+    The commands of a device are those of the path's: the query cannot name another.
+    """
+    answer = await server.api("GET", f"/devices/1/commands?deviceId={device_id}")
+
+    assert (422, "invalid", "/deviceId") == answer.problem

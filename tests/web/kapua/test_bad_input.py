@@ -65,6 +65,39 @@ async def test_parameter(
         } == error
 
 
+@pytest.mark.parametrize(
+    ("query", "name", "value"),
+    [
+        ("nonsense=1", "nonsense", "1"),
+        ("Limit=1", "Limit", "1"),
+        ("limit=1&limit=1", "limit", "1"),
+        ("sortDir=ASCENDING&sortDir=DESCENDING", "sortDir", "DESCENDING"),
+        ("%00=", "\N{REPLACEMENT CHARACTER}", ""),
+    ],
+)
+async def test_unknown_parameter(
+    kapua: KapuaClient, operation: KapuaOperation, query: str, name: str, value: str
+) -> None:
+    """A parameter that is not known, or comes twice, is 400 as well, at every call."""
+    for method, path in (
+        ("GET", operation.operations),
+        ("POST", f"{operation.operations}/_query"),
+        ("POST", f"{operation.operations}/_count"),
+        ("GET", operation.notifications),
+        ("POST", f"{operation.notifications}/_query"),
+        ("DELETE", operation.notifications.removesuffix("/notifications")),
+        ("POST", "/authentication/user"),
+    ):
+        if method == "GET" or name not in ("limit", "sortDir"):
+            error = await kapua.error(method, f"{path}?{query}", b"{}")
+
+            assert ("illegalArgumentExceptionInfo", name, value) == (
+                error["type"],
+                error["argumentName"],
+                error["argumentValue"],
+            )
+
+
 async def test_attribute_of_the_other(
     kapua: KapuaClient, operation: KapuaOperation
 ) -> None:

@@ -183,12 +183,13 @@ async def test_query_without_much(
         assert notification_ids == [item["id"] for item in answer.json()["items"]]
 
 
-async def test_unknown_parameters(
+async def test_all_parameters(
     kapua: KapuaClient, operation: KapuaOperation, notification_ids: list[str]
 ) -> None:
-    """Parameters that Kapua does not have are passed over."""
+    """All parameters that Kapua's clients send are known, and may come together."""
     assert notification_ids == await kapua.ids(
-        f"{operation.notifications}?cursor=1&x=%FF&limit=9"
+        f"{operation.notifications}?resource=&offset=0&limit=9&sortParam=sentOn"
+        "&sortDir=ascending&askTotalCount=true"
     )
 
 

@@ -1,0 +1,85 @@
+"""The queries of all calls: what a call does not know is refused, not ignored."""
+
+import re
+
+import pytest
+
+from pushserver.web.api import ROUTES
+from pushserver.web.api.route import ApiRoute
+from tests.web.local_server import DEVICE, LocalServer
+
+OCTETS = {"Content-Type": "application/octet-stream"}
+PATH = f"/devices/{DEVICE}/commands"
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=[route.name for route in ROUTES])
+async def test_unknown_parameter(server: LocalServer, route: ApiRoute) -> None:
+    """
+    No call takes a parameter that it does not know, whatever its path names.
+    """
+    path = re.sub(r"\{\w+\}", "1", route.path)
+
+    answer = await server.api(route.method, f"{path}?nonsense=1")
+
+    assert (422, "invalid", "/nonsense") == answer.problem
+
+
+@pytest.mark.parametrize(
+    ("query", "pointer"),
+    [
+        ("endpoint=reboot&prio=3", "/endpoint"),
+        ("priority=3", "/priority"),
+        ("prio=3", "/prio"),
+        ("wait=20", "/wait"),
+    ],
+)
+async def test_json_enqueue(server: LocalServer, query: str, pointer: str) -> None:
+    """
+    A command in JSON says everything itself: what stands in the query is refused, and
+    nothing is enqueued.
+    """
+    answer = await server.api("POST", f"{PATH}?{query}", {"endpoint": "x"})
+
+    assert (422, "invalid", pointer) == answer.problem
+    assert [] == (await server.api("GET", "/commands")).json()["items"]
+
+
+@pytest.mark.parametrize(
+    ("query", "pointer"),
+    [
+        ("endpoint=x&endpoint=y", "/endpoint"),
+        ("endpoint=x&prio=3", "/prio"),
+        ("endpoint=x&notBefore=2026", "/notBefore"),
+        ("endpoint=x&notBefore=1e10", "/notBefore"),
+        ("endpoint=x&notBefore=2026-01-01T00:00:00", "/notBefore"),
+        ("endpoint=x&notBefore=3001-01-01T00:00:00Z", "/notBefore"),
+    ],
+)
+async def test_raw_enqueue(server: LocalServer, query: str, pointer: str) -> None:
+    """
+    The parameters of a raw body are as strict as the fields of JSON.
+    """
+    answer = await server.api("POST", f"{PATH}?{query}", b"bytes", headers=OCTETS)
+
+    assert (422, "invalid", pointer) == answer.problem
+
+
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [("/purge", "before"), ("/subscriptions/{}/recover", "since")],
+)
+@pytest.mark.parametrize(
+    "instant", ["2026-01-01T00:00:00", "0001-01-01T00:00:00Z", "3000-01-01T00:00:00Z"]
+)
+async def test_instants_in_bodies(
+    server: LocalServer, path: str, field: str, instant: str
+) -> None:
+    """
+    Each instant of a body has its offset, and lies between 1970 and 3000.
+    """
+    subscription = {"url": "https://receiver.example/", "events": ["device.online"]}
+    created = (await server.api("POST", "/subscriptions", subscription)).json()
+
+    answer = await server.api("POST", path.format(created["id"]), {field: instant})
+
+    assert (422, "invalid", f"/{field}") == answer.problem
