@@ -141,7 +141,10 @@ def hint_for_path(path: str) -> str | None:
     if "/api/notifications" in path:
         return "its Monitor is pointed here: empty monitor.hostname on the device"
     if path.partition("?")[0].rstrip("/").endswith(".fcgi"):
-        return "its online mode is pointed here: switch it off, or point it elsewhere"
+        return (
+            "its online mode is pointed here, where nobody decides who may pass, so it"
+            " gets 404 and decides by itself: switch it off, or point it elsewhere"
+        )
     parts = path.partition("?")[0].rstrip("/").split("/")
     if parts.count("push") + parts.count("result") > 1:
         return "its push_remote_address ends in /push or /result: leave that away"

@@ -31,6 +31,20 @@ class RequestKind(enum.Enum):
     RESULT = "result"
 
 
+class UnknownRequestKind(enum.Enum):
+    """
+    What a device means with a request that is neither a poll nor a result.
+
+    An empty 200 is an answer: it is given only where it is true. A notification asks
+    for nothing more. A question is for somebody who decides, and nobody does so here.
+    Another method at the address of polls and results gets what those would get.
+    """
+
+    NOTIFICATION = "notification"
+    QUESTION = "question"
+    OTHER_METHOD = "otherMethod"
+
+
 class DeviceRequest(NamedTuple):
     """
     A poll or a result; empty parameters count as missing.
@@ -114,8 +128,8 @@ class DeviceProtocol(ServiceProtocol, Protocol):
             Malformed: it is one of them, but without a valid device id.
         """
 
-    def is_device_path(self, path: str) -> bool:
-        """Tell whether devices call this (decoded) path for other purposes."""
+    def classify_unknown(self, path: str) -> UnknownRequestKind | None:
+        """Return why a device calls this (decoded) path; None if no device does."""
 
     def find_sender(
         self, query: Mapping[str, str], body: bytes

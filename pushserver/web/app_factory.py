@@ -10,6 +10,7 @@ from pushserver.web.api.responses import BASE_PATH
 from pushserver.web.middleware import Handler, with_error_responses
 from pushserver.web.problems import render_error
 from pushserver.web.services import SERVICES, Services
+from pushserver.web.unknown_requests import handle_unknown_request
 
 #: Matches every path, even one that contains a newline.
 _CATCH_ALL = "/{rest:(?s:.*)}"
@@ -75,7 +76,7 @@ async def _send_continue(request: web.Request) -> None:
 async def _unknown_api_call(
     services: Services, request: web.Request
 ) -> web.StreamResponse:
-    """Answer 404 or 405 to what looks like a call of the API but is none."""
+    """Answer what looks like a call of the API but is none, or has another method."""
     response = await device_api.serve_recognised(services, request)
     if response is not None:
         return response
@@ -85,4 +86,4 @@ async def _unknown_api_call(
     allowed.discard("*")
     if allowed:
         raise web.HTTPMethodNotAllowed(request.method, allowed)
-    raise web.HTTPNotFound(text=f"The API has no call {request.path[:200]}.")
+    return await handle_unknown_request(services, request)

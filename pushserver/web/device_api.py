@@ -1,8 +1,9 @@
 """The device face: polls, and whatever else a device sends; results are next door.
 
-A device gets an empty 200 unless there is a command for it: never an error for being
-idle, unknown, refused or odd. Only a poll or result that names no device is 400, and a
-body over the limit 413; 503 says that a result could not be kept.
+A poll or a result gets an empty 200 unless there is a command: never an error for
+being idle, unknown or refused. Only one that names no device is 400, and a body over
+the limit 413; 503 says that a result could not be kept. `unknown_requests` answers
+whatever else a device sends.
 """
 
 import asyncio

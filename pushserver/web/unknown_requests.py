@@ -1,34 +1,59 @@
-"""Requests that no route matches, and those of devices that are not admitted."""
+"""Requests that no route matches, and those of devices that are not admitted.
+
+Nothing is there, and 404 says so, with one exception: what a device tells, rather than
+asks, gets the empty 200 that it expects. A program's 404 is a problem document, for
+people to find their wrong address in; a device's is empty.
+"""
 
 from aiohttp import web
 
 from pushserver.errors import NotFound
-from pushserver.protocols.base import DeviceRequest
+from pushserver.protocols.base import DeviceRequest, UnknownRequestKind
 from pushserver.web.body import read_body
 from pushserver.web.device_url import redact_key, storable_text
 from pushserver.web.middleware import LOG_FIELDS
 from pushserver.web.response import idle_poll_response, make_response
 from pushserver.web.services import Services
 
+#: The first part of the paths below which programs call, here or elsewhere.
+PROGRAM_ROOTS = frozenset({"api", "v1", "v5", "iocm", "iodm"})
+_ACKNOWLEDGED = (UnknownRequestKind.NOTIFICATION, UnknownRequestKind.OTHER_METHOD)
+_ANYWHERE = (UnknownRequestKind.NOTIFICATION, UnknownRequestKind.QUESTION)
+
 
 async def handle_unknown_request(
     services: Services, request: web.Request
 ) -> web.StreamResponse:
     """
-    Answer a request that no route matches.
+    Answer a request that no route matches; a device's is recorded.
 
-    A misconfigured terminal gets an empty 200, and its request is recorded with its
-    device; anybody else gets 404.
+    Raises:
+        NotFound: it is a program's.
     """
+    kind = _kind_of(services, request.path)
+    if _is_program(request, kind):
+        shown = storable_text(redact_key(request.path)[:200])
+        raise NotFound(f"There is nothing at {shown}.")
     body = await _read_any_body(request)
     device_id = _sender_id(services, request, body)
-    if device_id is None and not _is_device_path(services, request.path):
-        raise NotFound(f"There is nothing at {request.path[:200]}.")
     if device_id is not None:
         request[LOG_FIELDS].update(device_id=device_id)
     record_unknown_request(request, services, device_id, body)
     request[LOG_FIELDS].update(unknown_request=True)
-    return make_response()
+    return make_response(status=200 if kind in _ACKNOWLEDGED else 404)
+
+
+def _kind_of(services: Services, path: str) -> UnknownRequestKind | None:
+    kinds = (p.classify_unknown(path) for p in services.protocols.installed)
+    return next((kind for kind in kinds if kind is not None), None)
+
+
+def _is_program(request: web.Request, kind: UnknownRequestKind | None) -> bool:
+    """Tell programs from devices, which have no tokens and call paths of their own."""
+    if "Authorization" in request.headers:
+        return True
+    root = next((part for part in request.path.split("/") if part), "")
+    return kind not in _ANYWHERE and root.lower() in PROGRAM_ROOTS
 
 
 async def _read_any_body(request: web.Request) -> bytes:
@@ -44,10 +69,6 @@ def _sender_id(services: Services, request: web.Request, body: bytes) -> int | N
         if identity is not None:
             return identity.device_id
     return None
-
-
-def _is_device_path(services: Services, path: str) -> bool:
-    return any(p.is_device_path(path) for p in services.protocols.installed)
 
 
 def record_unknown_request(

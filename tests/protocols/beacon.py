@@ -23,6 +23,7 @@ from pushserver.protocols.base import (
     RequestKind,
     ResultPart,
     Scalar,
+    UnknownRequestKind,
     derive_identity,
 )
 
@@ -65,9 +66,10 @@ class Beacon:
         except Invalid as error:
             raise Malformed(error.detail) from None
 
-    def is_device_path(self, path: str) -> bool:
-        """Tell whether a beacon says hello."""
-        return path == "/hello-from-beacon"
+    def classify_unknown(self, path: str) -> UnknownRequestKind | None:
+        """Tell whether a beacon says hello, which is no question."""
+        is_hello = path == "/hello-from-beacon"
+        return UnknownRequestKind.NOTIFICATION if is_hello else None
 
     def find_sender(
         self, query: Mapping[str, str], _body: bytes

@@ -27,7 +27,7 @@ class ControlId:
 
     identify = staticmethod(request.identify)
     recognise = staticmethod(request.recognise)
-    is_device_path = staticmethod(request.is_device_path)
+    classify_unknown = staticmethod(request.classify_unknown)
     find_sender = staticmethod(request.find_sender)
     make_order = staticmethod(order.make_order)
     endpoint_defaults = staticmethod(catalogue.endpoint_defaults)

@@ -6,6 +6,7 @@ Format: Control iD, "Introduction to Push": `GET …/push?deviceId=…` and
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from urllib.parse import parse_qsl, unquote
 
 import msgspec
@@ -13,7 +14,7 @@ import msgspec
 from pushserver.errors import Invalid, Malformed
 from pushserver.model.device import DeviceIdentity
 from pushserver.model.ids import MAX_INT64, parse_int64
-from pushserver.protocols.base import DeviceRequest, RequestKind
+from pushserver.protocols.base import DeviceRequest, RequestKind, UnknownRequestKind
 
 NAME = "controlid"
 ROUTES = (("GET", "/push"), ("POST", "/result"))
@@ -23,6 +24,7 @@ _KINDS = {
     ("POST", "result"): RequestKind.RESULT,
 }
 _MIN_KEYED_PARTS = 2
+_MONITOR = ("api", "notifications")
 #: What firmware sends to a plain address; other forms take the slower path.
 _FIRMWARE_URL = re.compile(
     r"/(push|result)"
@@ -119,14 +121,22 @@ def _require_device(device_ids: Sequence[str]) -> DeviceIdentity:
         raise Malformed(error.detail) from None
 
 
-def is_device_path(path: str) -> bool:
-    """Tell whether a terminal's online or monitor mode calls this path."""
-    last = path.rstrip("/").rpartition("/")[2]
-    return (
-        last.endswith(".fcgi")
-        or "/api/notifications" in path
-        or last in ("push", "result")
-    )
+def classify_unknown(path: str) -> UnknownRequestKind | None:
+    """
+    Return why a terminal calls this path.
+
+    Its Monitor tells what happened. In online mode it asks who may pass: a success
+    would make it wait for that decision before a closed door, a 404 makes it decide by
+    itself.
+    """
+    parts = [part for part in path.split("/") if part]
+    if _MONITOR in pairwise(parts):
+        return UnknownRequestKind.NOTIFICATION
+    last = parts[-1] if parts else ""
+    if last.endswith(".fcgi"):
+        return UnknownRequestKind.QUESTION
+    is_push = last in ("push", "result")
+    return UnknownRequestKind.OTHER_METHOD if is_push else None
 
 
 class _Sender(msgspec.Struct):

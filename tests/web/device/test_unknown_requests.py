@@ -1,14 +1,21 @@
-"""Unknown requests of terminals: answered with an empty 200, counted, and shown."""
+"""Unknown requests: what a terminal tells is acknowledged, everything else is 404."""
 
 import json
 from typing import Any
 
 import pytest
 
-from tests.web.local_server import DEVICE, LocalServer
+from tests.web.local_server import DEVICE, TOKEN, LocalServer, Response
 
-#: (method, path, body): calls that carry the device's id somewhere.
-CALLS: tuple[tuple[str, str, dict[str, Any] | None], ...] = (
+
+def is_empty_404(answer: Response) -> bool:
+    """Return whether nothing is there, without a word."""
+    length = answer.headers.get("Content-Length")
+    return (answer.status, answer.body, length) == (404, b"", "0")
+
+
+#: (method, path, body): notices that carry the device's id somewhere.
+NOTICES: tuple[tuple[str, str, dict[str, Any] | None], ...] = (
     (
         "POST",
         "/api/notifications/door",
@@ -16,15 +23,27 @@ CALLS: tuple[tuple[str, str, dict[str, Any] | None], ...] = (
     ),
     ("POST", "/api/notifications/dao", {"object_changes": [], "device_id": DEVICE}),
     ("POST", "/x/api/notifications/pin", {"device_id": str(DEVICE)}),
+    ("POST", "//api//notifications/door/", {"device_id": DEVICE}),
+    ("POST", "/api/v1/api/notifications/door", {"device_id": DEVICE}),
+    ("POST", f"/push?deviceId={DEVICE}", {"c": 3}),
+    ("PUT", f"/d/a-key/push/push/?deviceId={DEVICE}", None),
+    ("GET", f"/x/result/?deviceId={DEVICE}", None),
+)
+#: Questions that nobody here decides, and paths that no device should call.
+QUESTIONS: tuple[tuple[str, str, dict[str, Any] | None], ...] = (
     ("POST", f"/new_user_identified.fcgi?device_id={DEVICE}", {"a": 1}),
     ("POST", f"/session_is_valid.fcgi?deviceId={DEVICE}", None),
     ("GET", f"/device_is_alive.fcgi?device_id={DEVICE}", None),
+    ("POST", "/new_card.fcgi", {"device_id": DEVICE}),
+    ("POST", f"/d/a-key/new_card.fcgi/?device_id={DEVICE}", None),
+    ("POST", f"/api/device_is_alive.fcgi?device_id={DEVICE}", None),
+    ("POST", f"/api/v1/device_is_alive.fcgi?device_id={DEVICE}", None),
     ("POST", f"/anything/at/all?deviceId={DEVICE}", {"b": 2}),
-    ("POST", f"/push?deviceId={DEVICE}", {"c": 3}),
+    ("DELETE", f"/notifications/door?deviceId={DEVICE}", None),
 )
 
 
-@pytest.mark.parametrize(("method", "path", "body"), CALLS)
+@pytest.mark.parametrize(("method", "path", "body"), [*NOTICES, *QUESTIONS])
 @pytest.mark.parametrize("adopted", [True, False])
 async def test_shown(
     server: LocalServer,
@@ -35,7 +54,8 @@ async def test_shown(
     adopted: bool,
 ) -> None:
     """
-    Such a call is shown on its device, so that a wrong setting can be recognised.
+    Such a call is shown on its device, so that a wrong setting can be recognised; a
+    question gets no success, which would make the terminal wait for a decision.
     """
     if adopted:
         await server.api("PUT", f"/devices/{DEVICE}", {})
@@ -45,9 +65,11 @@ async def test_shown(
 
     answer = await server.request(method, path, data=data)
 
-    assert answer.is_empty
+    is_notice = (method, path, body) in NOTICES
+    assert answer.is_empty if is_notice else is_empty_404(answer)
     calls = (await server.get_device())["unknownCalls"]
     shown = calls["last"][-1]
+    path = path.replace("a-key", "…")
     assert (method, path, data) == (shown["method"], shown["path"], shown.get("body"))
     assert shown["at"].endswith("Z")
 
@@ -65,11 +87,12 @@ ANONYMOUS = (
 @pytest.mark.parametrize("body", [b"", b"{", b'{"device_id":1e400}', b"\xff" * 9])
 async def test_nobodys(server: LocalServer, path: str, body: bytes) -> None:
     """
-    One that does not say whose it is gets an empty 200 all the same, and is counted.
+    One that does not say whose it is gets the same answer, and is counted.
     """
     answer = await server.request("POST", path, data=body)
 
-    assert answer.is_empty
+    is_notice = "notifications" in path
+    assert answer.is_empty if is_notice else is_empty_404(answer)
     assert 1 == (await server.api("GET", "/server")).json()["counts"]["stray"]
 
 
@@ -89,10 +112,70 @@ async def test_kept_over_a_restart(server: LocalServer) -> None:
     ]
 
 
-async def test_people(server: LocalServer) -> None:
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "OPTIONS"])
+@pytest.mark.parametrize(
+    "path", ["/", "/index.html", "/apis", "/d/key/x", "/pushx", "/x%0Ay", "/%FF"]
+)
+async def test_nothing_there(server: LocalServer, method: str, path: str) -> None:
     """
-    A person with a browser gets the answer that nothing is there.
+    Where nothing is, the answer is an empty 404, whoever asks.
     """
-    answer = await server.request("GET", "/index.html")
+    answer = await server.request(method, path, headers={"Accept": "text/html"})
+
+    assert is_empty_404(answer)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/api/v2/commands?deviceId={DEVICE}",
+        f"//api/v2/commands/1/result?deviceId={DEVICE}",
+        "/api",
+        "/API/devices",
+        f"/v1/_/devices?deviceId={DEVICE}",
+        f"/v5/iot/p/devices/x/commands?deviceId={DEVICE}",
+        "/iocm/app/sec/v1.1.0/login",
+        "/iodm/app/sub/v1.1.0/subscribe",
+        "/api/v1/nothing",
+        "/v1/%FF",
+    ],
+)
+async def test_programs(server: LocalServer, path: str) -> None:
+    """
+    Below the paths of programs a 404 is a problem document, also without a token, and
+    no device is said to have sent it.
+    """
+    await server.api("PUT", f"/devices/{DEVICE}", {})
+
+    answer = await server.request("GET", path)
 
     assert (404, "not-found", None) == answer.problem
+    assert "unknownCalls" not in await server.get_device()
+    assert "stray" not in (await server.api("GET", "/server")).json()["counts"]
+
+
+@pytest.mark.parametrize("authorization", [f"Bearer {TOKEN}", "Basic eDp5", "x"])
+@pytest.mark.parametrize("path", [path for _, path, _ in (*NOTICES, *QUESTIONS)])
+async def test_programs_with_a_token(
+    server: LocalServer, path: str, authorization: str
+) -> None:
+    """
+    Whoever sends an Authorization is a program, and gets no device's answer.
+    """
+    await server.api("PUT", f"/devices/{DEVICE}", {})
+    headers = {"Authorization": authorization}
+
+    answer = await server.request("PUT", path, headers=headers)
+
+    assert (404, "not-found", None) == answer.problem
+    assert b"a-key" not in answer.body
+    assert "unknownCalls" not in await server.get_device()
+
+
+async def test_enqueue_without_a_token(server: LocalServer) -> None:
+    """
+    A call that is there is refused for its missing token, as ever.
+    """
+    answer = await server.api("POST", "/devices/1/commands", {}, token=None)
+
+    assert (401, "unauthorized", None) == answer.problem
