@@ -279,6 +279,7 @@ def build_workers(
         Worker(
             "retention", 3600.0, services.retention.purge_expired, is_leader=is_leader
         ),
+        Worker("unknown-requests", 3600.0, services.unknown_requests.forget_old),
         Worker(
             "old-keys", 3600.0, deadlines.purge_idempotency_keys, is_leader=is_leader
         ),

@@ -17,6 +17,8 @@ QUARANTINE_IDLE_SECONDS = 3600
 #: The most unknown requests kept of a device, and the most bytes of each.
 MAX_UNKNOWN_REQUESTS = 20
 MAX_UNKNOWN_REQUEST_BYTES = 4096
+#: They are forgotten after this long (microseconds): a setting was corrected, perhaps.
+UNKNOWN_REQUEST_RETENTION = 7 * 86_400 * SECOND
 #: The longest time (seconds) that a poll may be held.
 MAX_HOLD_SECONDS = 300
 #: A device is online while it has missed fewer polls than this...

@@ -57,6 +57,22 @@ class DeviceSync:
             elif self._was_deleted(device_id):
                 self.forget(device_id)
 
+    async def clear_unknown_requests(self, devices: Sequence[Device]) -> None:
+        """
+        Forget what devices sent before they were adopted: it says nothing of them now.
+
+        Raises:
+            Unavailable: the store is away.
+        """
+        for batch in batches([device.device_id for device in devices]):
+            await self.store.clear_unknown_requests(batch)
+        for device in devices:
+            self._forget_unknown_requests(device)
+
+    def _forget_unknown_requests(self, device: Device) -> None:
+        device.unknown_request_count = 0
+        self.write_behind.discard_unknown_requests(device.device_id)
+
     def _was_deleted(self, device_id: int) -> bool:
         """Tell whether a known device that the store lacks was deleted."""
         is_known = self.devices.find_in_any_scope(device_id) is not None
@@ -74,6 +90,8 @@ class DeviceSync:
         # No longer new: if it is missing in the store later, it was deleted.
         self.write_behind.mark_stored(device_id)
         device = self.devices.find_in_any_scope(device_id) or stored
+        if stored.is_adopted and not device.is_adopted:
+            self._forget_unknown_requests(device)
         hold = () if device.hold == stored.hold else ("hold",)
         names = ("scope_id", "state", "created_at", *_SYNCED_FIELDS, *hold)
         self.devices.update(stored, names)

@@ -66,6 +66,10 @@ class DeviceWriteBehind:
         """Return the device's requests that are not stored yet."""
         return list(self._unknown_requests.get(device_id, ()))
 
+    def discard_unknown_requests(self, device_id: int) -> None:
+        """Do not write the device's unknown requests."""
+        self._unknown_requests.pop(device_id, None)
+
     def evict(self, device_id: int) -> None:
         """Delete the device with the next flush, unless it comes back before."""
         self.discard(device_id)
@@ -75,7 +79,7 @@ class DeviceWriteBehind:
         """Drop everything to be written about the device."""
         for pending in (self._seen, self._new, self._key_enforced):
             pending.pop(device_id, None)
-        self._unknown_requests.pop(device_id, None)
+        self.discard_unknown_requests(device_id)
 
     @property
     def is_flushed(self) -> bool:

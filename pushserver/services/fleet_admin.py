@@ -106,9 +106,11 @@ class FleetAdmin:
             await self.device_sync.reload_before_write(device_ids)
             self._check_identities(settings)
             new = await self._claim(scope_id, device_ids)
+            quarantined = list(filter(None, map(self.devices.find_in_any_scope, new)))
             for batch in batches(list(settings.items())):
                 adopted = {i: {"state": DeviceState.ADOPTED, **s} for i, s in batch}
                 await self._save_settings(scope_id, adopted)
+            await self.device_sync.clear_unknown_requests(quarantined)
         return new
 
     def _check_identities(self, identities: Iterable[DeviceIdentity]) -> None:

@@ -1,6 +1,7 @@
 """Requests of devices that are neither polls nor results."""
 
 from collections import Counter
+from functools import partial
 
 import attrs
 
@@ -8,9 +9,11 @@ from pushserver.clock import Clock
 from pushserver.model.device import (
     MAX_UNKNOWN_REQUEST_BYTES,
     MAX_UNKNOWN_REQUESTS,
+    UNKNOWN_REQUEST_RETENTION,
     UnknownRequest,
 )
-from pushserver.model.ids import IdGenerator
+from pushserver.model.ids import IdGenerator, first_id_at
+from pushserver.services.batches import BATCH_SIZE, repeat_until_done
 from pushserver.services.device_registry import DeviceRegistry
 from pushserver.services.device_write_behind import DeviceWriteBehind
 from pushserver.storage.base import Store
@@ -18,7 +21,12 @@ from pushserver.storage.base import Store
 
 @attrs.frozen(repr=False)
 class UnknownRequests:
-    """Keeps the last unknown requests of each known device, and counts all."""
+    """
+    Keeps the last unknown requests of each known device; counts all of them.
+
+    Both are forgotten after `UNKNOWN_REQUEST_RETENTION`. Fewer than are kept are all
+    there were; of more, those that went unkept count until the device paused so long.
+    """
 
     store: Store
     devices: DeviceRegistry
@@ -59,4 +67,28 @@ class UnknownRequests:
         self.devices.get(scope_id, device_id)
         stored = await self.store.unknown_requests(device_id)
         pending = self.write_behind.unknown_requests(device_id)
-        return [*stored, *pending][-MAX_UNKNOWN_REQUESTS:]
+        since = self._since()
+        recent = [each for each in (*stored, *pending) if each.at >= since]
+        return recent[-MAX_UNKNOWN_REQUESTS:]
+
+    async def forget_old(self) -> int:
+        """
+        Forget old requests, and count the rest anew; return how many were deleted.
+
+        Raises:
+            Unavailable: the store is away; the next call forgets the rest.
+        """
+        before = first_id_at(self._since())
+        purge = partial(self.store.purge_unknown_requests, before, limit=BATCH_SIZE)
+        deleted = await repeat_until_done(purge)
+        stored = await self.store.unknown_request_numbers()
+        for device in self.devices:
+            pending = self.write_behind.unknown_requests(device.device_id)
+            kept = stored.get(device.device_id, 0) + len(pending)
+            if kept < min(device.unknown_request_count, MAX_UNKNOWN_REQUESTS):
+                device.unknown_request_count = kept
+                self.write_behind.add_seen(device)
+        return deleted
+
+    def _since(self) -> int:
+        return self.clock.now() - UNKNOWN_REQUEST_RETENTION

@@ -1,6 +1,6 @@
 """Devices, and when they were last seen."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 import attrs
@@ -53,3 +53,12 @@ class DeviceStore(Protocol):
 
     async def unknown_requests(self, device_id: int) -> Sequence[UnknownRequest]:
         """Return the device's last unknown requests, oldest first."""
+
+    async def unknown_request_numbers(self) -> Mapping[int, int]:
+        """Return how many unknown requests are stored of each device that has any."""
+
+    async def purge_unknown_requests(self, before: int, *, limit: int) -> int:
+        """Delete at most *limit* with ids below *before*; return how many."""
+
+    async def clear_unknown_requests(self, device_ids: Collection[int]) -> None:
+        """Delete these devices' unknown requests, and what was counted of them."""

@@ -38,7 +38,7 @@ async def handle_unknown_request(
     device_id = _sender_id(services, request, body)
     if device_id is not None:
         request[LOG_FIELDS].update(device_id=device_id)
-    record_unknown_request(request, services, device_id, body)
+    _record_unknown_request(request, services, device_id, body)
     request[LOG_FIELDS].update(unknown_request=True)
     return make_response(status=200 if kind in _ACKNOWLEDGED else 404)
 
@@ -71,7 +71,22 @@ def _sender_id(services: Services, request: web.Request, body: bytes) -> int | N
     return None
 
 
-def record_unknown_request(
+def answer_refused(
+    services: Services, request: web.Request, call: DeviceRequest, body: bytes
+) -> web.StreamResponse:
+    """
+    Answer a poll or result that is not served as if idle.
+
+    Of an adopted device, whose key is missing or wrong, it is kept for people to see.
+    Others are in quarantine, which is seen anyway.
+    """
+    device = services.devices.find_in_any_scope(call.device.device_id)
+    if device is not None and device.is_adopted and device.identity == call.device:
+        _record_unknown_request(request, services, device.device_id, body)
+    return idle_poll_response()
+
+
+def _record_unknown_request(
     request: web.Request, services: Services, device_id: int | None, body: bytes
 ) -> None:
     """Record the request with its device; only count it if there is no device id."""
@@ -81,14 +96,6 @@ def record_unknown_request(
     services.unknown_requests.record(
         device_id, request.method, _redacted_address(request), request.remote, body
     )
-
-
-def answer_refused(
-    services: Services, request: web.Request, call: DeviceRequest, body: bytes
-) -> web.StreamResponse:
-    """Answer as if idle, and keep the request for administrators to see."""
-    record_unknown_request(request, services, call.device.device_id, body)
-    return idle_poll_response()
 
 
 def _redacted_address(request: web.Request) -> str:

@@ -182,3 +182,45 @@ async def test_same_token(store: Store) -> None:
 
     assert [token(1)] == await store.all_tokens()
     await store.check_writable()
+
+
+async def test_unknown_are_numbered(store: Store) -> None:
+    """
+    How many unknown requests are stored is told of each device that has any.
+    """
+    await store.save_last_seen(
+        [], [unknown_request(1), unknown_request(2), unknown_request(3, 5)], keep=20
+    )
+
+    assert {DEVICE: 2, 5: 1} == await store.unknown_request_numbers()
+
+
+async def test_unknown_are_purged(store: Store) -> None:
+    """
+    Old unknown requests are deleted, the oldest first, so many at once.
+    """
+    await store.save_last_seen([], [unknown_request(n) for n in range(1, 9)], keep=20)
+
+    purged = [await store.purge_unknown_requests(6, limit=3) for _ in range(3)]
+
+    assert [3, 2, 0] == purged
+    assert [6, 7, 8] == [each.id for each in await store.unknown_requests(DEVICE)]
+
+
+async def test_unknown_are_cleared(store: Store) -> None:
+    """
+    The unknown requests of some devices are deleted, and what was counted of them.
+    """
+    cleared, other = device(unknown_request_count=9), device(5, unknown_request_count=4)
+    await store.save_devices([cleared, other])
+    await store.save_last_seen(
+        [cleared, other], [unknown_request(1), unknown_request(2, 5)], keep=20
+    )
+
+    await store.clear_unknown_requests([DEVICE, 6, 7])
+    await store.clear_unknown_requests([])
+
+    assert {5: 1} == await store.unknown_request_numbers()
+    stored = {each.device_id: each for each in await store.all_devices()}
+    counts = {i: each.unknown_request_count for i, each in stored.items()}
+    assert {DEVICE: 0, 5: 4} == counts

@@ -1,6 +1,6 @@
 """Devices, when they were last seen, and their unknown requests."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import islice
 
 from pushserver.errors import Conflict
@@ -15,7 +15,7 @@ from pushserver.storage.device_rows import (
 from pushserver.storage.sql.access import SqlAccess
 from pushserver.storage.sql.bulk import insert, pad_ids, update, upsert
 from pushserver.storage.sql.connection import SqlConnection
-from pushserver.storage.sql.fetch import fetch_all
+from pushserver.storage.sql.fetch import fetch_all, fetch_column
 
 _SELECT = (
     f"SELECT {DEVICES_WITH_SEEN.column_list}"
@@ -51,6 +51,19 @@ _TRIM_UNKNOWN_REQUESTS = (
     "DELETE FROM unknown_request WHERE id IN (SELECT id FROM (SELECT id, row_number()"
     " OVER (PARTITION BY device_id ORDER BY id DESC) AS place FROM unknown_request"
     " WHERE device_id IN ({})) AS newest WHERE place > ?)"
+)
+
+
+_COUNT_UNKNOWN_REQUESTS = (
+    "SELECT device_id, count(*) FROM unknown_request GROUP BY device_id"
+)
+_SELECT_OLD_UNKNOWN_REQUESTS = (
+    "SELECT id FROM unknown_request WHERE id < ? ORDER BY id LIMIT ?"
+)
+_DELETE_UNKNOWN_REQUESTS = "DELETE FROM unknown_request WHERE id IN ({})"
+_CLEAR_UNKNOWN_REQUESTS = (
+    "DELETE FROM unknown_request WHERE device_id IN ({})",
+    "UPDATE device_seen SET unknown_request_count = 0 WHERE device_id IN ({})",
 )
 
 
@@ -117,6 +130,30 @@ class SqlDevices(SqlAccess):
             _SELECT_UNKNOWN_REQUESTS,
             (device_id,),
         )
+
+    async def unknown_request_numbers(self) -> Mapping[int, int]:
+        pairs = await fetch_all(self.list_reader, tuple, _COUNT_UNKNOWN_REQUESTS, ())
+        return dict(pairs)
+
+    async def purge_unknown_requests(self, before: int, *, limit: int) -> int:
+        found = await fetch_column(
+            self.list_reader, _SELECT_OLD_UNKNOWN_REQUESTS, (before, limit)
+        )
+        if found:
+            ids = pad_ids(found)
+            sql = _DELETE_UNKNOWN_REQUESTS.format(", ".join("?" * len(ids)))
+            await self.write(lambda c: c.execute(sql, ids))
+        return len(found)
+
+    async def clear_unknown_requests(self, device_ids: Collection[int]) -> None:
+        def work(connection: SqlConnection) -> None:
+            left = iter(sorted(device_ids))
+            while batch := tuple(islice(left, _ID_BATCH_SIZE)):
+                ids = pad_ids(batch)
+                for sql in _CLEAR_UNKNOWN_REQUESTS:
+                    connection.execute(sql.format(", ".join("?" * len(ids))), ids)
+
+        await self.write(work)
 
 
 def _adopted_by_others(

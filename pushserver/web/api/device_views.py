@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pushserver.model.device import Device, UnknownRequest
+from pushserver.model.device import MAX_UNKNOWN_REQUESTS, Device, UnknownRequest
 from pushserver.model.queue_status import EMPTY_QUEUE, QueueStatus
 from pushserver.services.device_protocols import DeviceProtocols
 from pushserver.web.api.device_types import (
@@ -18,9 +18,9 @@ def device_out(
     protocols: DeviceProtocols,
     device: Device,
     queue_status: QueueStatus = EMPTY_QUEUE,
-    unknown_requests: Sequence[UnknownRequest] = (),
+    unknown_requests: Sequence[UnknownRequest] | None = None,
 ) -> DeviceOut:
-    """Render a device; in lists, its unknown requests are only counted."""
+    """Render a device; without its last unknown requests, they are only counted."""
     hold, period, in_flight = device.hold, device.poll_period, queue_status.in_flight
     return render(
         DeviceOut,
@@ -39,9 +39,11 @@ def device_out(
 
 
 def _unknown_requests_out(
-    device: Device, unknown_requests: Sequence[UnknownRequest]
+    device: Device, unknown_requests: Sequence[UnknownRequest] | None
 ) -> UnknownRequestsOut | None:
     count = device.unknown_request_count
+    if unknown_requests is not None and len(unknown_requests) < MAX_UNKNOWN_REQUESTS:
+        count = len(unknown_requests)
     if not count:
         return None
     last_requests = [
@@ -50,6 +52,6 @@ def _unknown_requests_out(
             each,
             body=each.body.decode("utf-8", "replace") or None,
         )
-        for each in unknown_requests[-count:]
+        for each in unknown_requests or ()
     ]
     return UnknownRequestsOut(count, last_requests)

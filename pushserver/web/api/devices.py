@@ -91,7 +91,7 @@ async def get(call: ApiCall[None, None]) -> web.StreamResponse:
 async def _device_response(
     call: ApiCall[Any, Any],
     device: Device,
-    unknown_requests: Sequence[UnknownRequest] = (),
+    unknown_requests: Sequence[UnknownRequest] | None = None,
     *,
     status: int = 200,
 ) -> web.StreamResponse:
