@@ -9,6 +9,7 @@ from aiohttp import web
 
 from pushserver.errors import NotFound
 from pushserver.protocols.base import DeviceRequest, UnknownRequestKind
+from pushserver.web.api.responses import BASE_PATH
 from pushserver.web.body import read_body
 from pushserver.web.device_url import redact_key, storable_text
 from pushserver.web.middleware import LOG_FIELDS
@@ -49,11 +50,17 @@ def _kind_of(services: Services, path: str) -> UnknownRequestKind | None:
 
 
 def _is_program(request: web.Request, kind: UnknownRequestKind | None) -> bool:
-    """Tell programs from devices, which have no tokens and call paths of their own."""
+    """
+    Tell programs from devices, which have no tokens and call paths of their own.
+
+    A program may have a wrong prefix before the path of this very API.
+    """
     if "Authorization" in request.headers:
         return True
+    if kind in _ANYWHERE:
+        return False
     root = next((part for part in request.path.split("/") if part), "")
-    return kind not in _ANYWHERE and root.lower() in PROGRAM_ROOTS
+    return root.lower() in PROGRAM_ROOTS or f"{BASE_PATH}/" in request.path
 
 
 async def _read_any_body(request: web.Request) -> bytes:

@@ -137,6 +137,7 @@ async def test_nothing_there(server: LocalServer, method: str, path: str) -> Non
         "/iocm/app/sec/v1.1.0/login",
         "/iodm/app/sub/v1.1.0/subscribe",
         "/api/v1/nothing",
+        f"/elsewhere/api/v1/devices/{DEVICE}",
         "/v1/%FF",
     ],
 )
