@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Raw
 
 from pushserver.clock import rfc3339
+from pushserver.dialects.samples import SAMPLE_ID
 from pushserver.model.event import CommandPayload, Event
 from pushserver.model.parsed_result import ParsedResult
 from pushserver.model.state import CommandState
@@ -54,10 +55,17 @@ def iotda_body(
             "event": "update",
             "event_time": _basic_iso8601(event.at),
             "event_time_ms": rfc3339(event.at)[:23] + "Z",
-            "request_id": str(uuid.uuid5(_REQUEST_ID_NAMESPACE, str(event.id))),
+            "request_id": _request_id(event.id),
             "notify_data": {"header": header, "body": _body(payload, parsed_result)},
         }
     )
+
+
+def _request_id(event_id: int) -> str:
+    """Return a UUID of the event; of a sample it is all zeros, as its other ids are."""
+    if event_id == SAMPLE_ID:
+        return str(uuid.UUID(int=0))
+    return str(uuid.uuid5(_REQUEST_ID_NAMESPACE, str(event_id)))
 
 
 def _header(device_id: str, app_id: str, tags: Mapping[str, str]) -> dict[str, Any]:

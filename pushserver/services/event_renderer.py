@@ -1,13 +1,19 @@
 """Renders an event as a body in the subscription's format."""
 
+from collections.abc import Mapping
 from typing import assert_never
 
 import attrs
 
 from pushserver.dialects.iotda import iotda_body
-from pushserver.dialects.native import native_body
+from pushserver.dialects.native import native_body, ping_body
 from pushserver.dialects.oceanconnect import oceanconnect_body
-from pushserver.model.event import CommandPayload, Event
+from pushserver.dialects.samples import (
+    SAMPLE_DEVICE_ID,
+    SAMPLE_RESULT,
+    sample_event,
+)
+from pushserver.model.event import CommandPayload, Event, EventType
 from pushserver.model.parsed_result import ParsedResult
 from pushserver.model.state import CommandState
 from pushserver.model.subscription import Subscription, WebhookFormat
@@ -31,28 +37,30 @@ class EventRenderer:
         Raises:
             Unavailable: the store is away.
         """
-        match subscription.format:
-            case WebhookFormat.NATIVE:
-                return await self.render_native(
-                    event, include_result=subscription.include_result
-                )
-            case WebhookFormat.IOTDA:
-                return iotda_body(
-                    event,
-                    device_id=self._device_id(event) or "",
-                    app_id=subscription.app_id,
-                    tags=self._tags(event),
-                    parsed_result=await self._parsed_result(event, failures_only=False),
-                    resource_name=subscription.resource_name,
-                )
-            case WebhookFormat.OCEANCONNECT:
-                return oceanconnect_body(
-                    event,
-                    device_id=self._device_id(event) or "",
-                    app_id=subscription.app_id,
-                )
-            case _:
-                assert_never(subscription.format)
+        if subscription.format is WebhookFormat.NATIVE:
+            return await self.render_native(
+                event, include_result=subscription.include_result
+            )
+        return _platform_body(
+            subscription,
+            event,
+            device_id=self._device_id(event) or "",
+            tags=self._tags(event),
+            parsed_result=await self._parsed_result(event, failures_only=False),
+        )
+
+    def render_ping(self, subscription: Subscription, at: int) -> bytes:
+        """Return a message that tests the receiver, about nothing that happened."""
+        if subscription.format is WebhookFormat.NATIVE:
+            return ping_body(subscription.id, at)
+        first_type = next(each for each in EventType if each in subscription.events)
+        return _platform_body(
+            subscription,
+            sample_event(first_type, at),
+            device_id=SAMPLE_DEVICE_ID,
+            tags={},
+            parsed_result=SAMPLE_RESULT,
+        )
 
     async def render_native(self, event: Event, *, include_result: bool) -> bytes:
         """
@@ -92,3 +100,32 @@ class EventRenderer:
             return {}
         device = self.devices.find(event.scope_id, event.device_id)
         return {} if device is None else dict(device.tags)
+
+
+def _platform_body(
+    subscription: Subscription,
+    event: Event,
+    *,
+    device_id: str,
+    tags: Mapping[str, str],
+    parsed_result: ParsedResult | None,
+) -> bytes:
+    """Return the body as the subscription's platform would send it."""
+    match subscription.format:
+        case WebhookFormat.IOTDA:
+            return iotda_body(
+                event,
+                device_id=device_id,
+                app_id=subscription.app_id,
+                tags=tags,
+                parsed_result=parsed_result,
+                resource_name=subscription.resource_name,
+            )
+        case WebhookFormat.OCEANCONNECT:
+            return oceanconnect_body(
+                event, device_id=device_id, app_id=subscription.app_id
+            )
+        case WebhookFormat.NATIVE:
+            raise TypeError(subscription.format)
+        case _:
+            assert_never(subscription.format)

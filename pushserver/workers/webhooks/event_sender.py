@@ -4,7 +4,6 @@ import attrs
 import structlog
 
 from pushserver.clock import SECOND
-from pushserver.dialects.native import ping_body
 from pushserver.errors import Unavailable
 from pushserver.model.event import Event
 from pushserver.model.subscription import Subscription, WebhookAttempt
@@ -39,8 +38,8 @@ class EventSender:
         return await self._send(body, message_id, now)
 
     async def ping(self, now: int) -> SendResult:
-        """Send a ping."""
-        body = ping_body(self.subscription.id, now)
+        """Send a ping, in the words of the subscription's format."""
+        body = self.renderer.render_ping(self.subscription, now)
         return await self._send(body, f"msg_ping_{now}", now)
 
     async def _render(self, event: Event) -> bytes | None:
