@@ -21,17 +21,39 @@ Messages are for people and safe to show: they never carry a payload or a secret
 `code` is for programs and never changes after a release.
 """
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
+
+class LineError(NamedTuple):
+    """What is wrong with one line of a file, counted from one."""
+
+    line: int
+    detail: str
+    pointer: str | None = None
+
 
 class PushServerError(Exception):
-    """Base of every error that a caller may see."""
+    """
+    Base of every error that a caller may see.
+
+    With the error of a file come those of its `lines`.
+    """
 
     code = "internal"
     title = "Internal error"
 
-    def __init__(self, detail: str, *, pointer: str | None = None) -> None:
+    def __init__(
+        self,
+        detail: str,
+        *,
+        pointer: str | None = None,
+        lines: Sequence[LineError] = (),
+    ) -> None:
         super().__init__(detail)
         self.detail = detail
         self.pointer = pointer
+        self.lines = lines
 
 
 class Malformed(PushServerError):

@@ -1,7 +1,5 @@
 """`pushserver devices`: the fleet."""
 
-import sys
-from pathlib import Path
 from typing import Annotated, Any
 
 import attrs
@@ -9,10 +7,11 @@ from cyclopts import App, Parameter
 
 from pushserver.cli.api_fields import without_none
 from pushserver.cli.context import InjectedContext, UsageError
+from pushserver.cli.device_files import export, import_
 from pushserver.cli.id_commands import add_id_commands
-from pushserver.client import CSV, NDJSON, iter_items
+from pushserver.client import iter_items
 
-app = App(name="devices", help="List, add, change, adopt and import devices.")
+app = App(name="devices", help="List, add, change, adopt, import and export devices.")
 
 COLUMNS = (
     "deviceId",
@@ -148,25 +147,8 @@ async def key(
     return 0
 
 
-@app.command(name="import")
-async def import_(file: str, /, *, context: InjectedContext) -> int:
-    """
-    Create or update devices from a file.
-
-    Parameters
-    ----------
-    file
-        CSV if it is named so, else one JSON object a line; - is the standard input.
-    """
-    content = _read_input(file)
-    content_type = CSV if file.lower().endswith(".csv") else NDJSON
-    async with context.client() as client:
-        context.print_fields(await client.devices.import_file(content, content_type))
-    return 0
-
-
-def _read_input(file: str) -> bytes:
-    return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+app.command(name="import")(import_)
+app.command(export)
 
 
 def _parse_tags(pairs: tuple[str, ...]) -> dict[str, str] | None:

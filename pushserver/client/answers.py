@@ -1,6 +1,6 @@
 """Answers of the server, and the errors that calls raise."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -20,7 +20,11 @@ class Unreachable(ClientError):
 
 
 class ApiError(ClientError):
-    """The server refused; the attributes are those of its problem document."""
+    """
+    The server refused; the attributes are those of its problem document.
+
+    `lines` are the wrong lines of a file: each with `line`, `detail` and `pointer`.
+    """
 
     def __init__(self, status: int, problem: Mapping[str, Any]) -> None:
         self.status = status
@@ -28,6 +32,7 @@ class ApiError(ClientError):
         self.title = str(problem.get("title", f"HTTP {status}"))
         self.detail = str(problem.get("detail", ""))
         self.pointer: str | None = problem.get("pointer")
+        self.lines: Sequence[Json] = problem.get("errors") or ()
         location = f" ({self.pointer})" if self.pointer else ""
         super().__init__((self.detail or self.title) + location)
 

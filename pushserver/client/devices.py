@@ -1,12 +1,12 @@
 """Calls about devices and their shadows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 import attrs
 
 from pushserver.client.answers import Json
-from pushserver.client.transport import Transport
+from pushserver.client.transport import Transport, translate_network_errors
 
 NDJSON = "application/x-ndjson"
 CSV = "text/csv"
@@ -16,7 +16,7 @@ IMPORT_WAIT = 600
 
 @attrs.frozen
 class DeviceCalls:
-    """Create, adopt, change, import and delete devices."""
+    """Create, adopt, change, import, export and delete devices."""
 
     _api: Transport
 
@@ -49,12 +49,27 @@ class DeviceCalls:
         body = {"enforce": True} if enforce else {}
         return await self._api.call("POST", "devices", device_id, "key", body=body)
 
-    async def import_file(self, content: bytes, content_type: str = NDJSON) -> Json:
-        """Create or change many devices from NDJSON or CSV."""
+    async def import_file(
+        self, content: bytes, content_type: str = NDJSON, *, dry_run: bool = False
+    ) -> Json:
+        """Create or change many devices from NDJSON or CSV, or say what would be."""
         raw = {"content": content, "content_type": content_type}
+        params = {"dryRun": True} if dry_run else {}
         return await self._api.call(
-            "POST", "devices", "import", wait=IMPORT_WAIT, **raw
+            "POST", "devices", "import", wait=IMPORT_WAIT, params=params, **raw
         )
+
+    async def export_file(
+        self, content_type: str = NDJSON, **filters: Any
+    ) -> AsyncIterator[bytes]:
+        """Return what is set of all devices as NDJSON or CSV, piece by piece."""
+        headers = {"Accept": content_type}
+        async with self._api.open_stream(
+            "devices", "export", params=filters, headers=headers
+        ) as response:
+            with translate_network_errors(self._api.server):
+                async for chunk in response.content.iter_any():
+                    yield chunk
 
 
 @attrs.frozen

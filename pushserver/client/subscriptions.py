@@ -2,14 +2,13 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from http import HTTPStatus
 from typing import Any
 
 import attrs
 
-from pushserver.client.answers import ApiError, ApiResponse, Json
+from pushserver.client.answers import Json
 from pushserver.client.event_stream import EventStream
-from pushserver.client.transport import BASE, Transport, translate_network_errors
+from pushserver.client.transport import Transport
 
 
 @attrs.frozen
@@ -90,16 +89,9 @@ class EventCalls:
             ApiError: the server refuses.
             Unreachable: the server cannot be reached.
         """
-        transport, server = self._api, self._api.server
         headers = {} if last_event_id is None else {"Last-Event-ID": last_event_id}
-        with translate_network_errors(server):
-            response = await transport.start_request(
-                "GET", f"{BASE}/events", params=filters, headers=headers
-            )
-        async with response:
-            if response.status != HTTPStatus.OK:
-                with translate_network_errors(server):
-                    content = await response.read()
-                answer = ApiResponse(response.status, response.headers.copy(), content)
-                raise ApiError(answer.status, answer.json())
-            yield EventStream(server, response.content.iter_any(), last_event_id)
+        async with self._api.open_stream(
+            "events", params=filters, headers=headers
+        ) as response:
+            chunks = response.content.iter_any()
+            yield EventStream(self._api.server, chunks, last_event_id)

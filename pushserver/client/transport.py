@@ -1,8 +1,8 @@
 """Sends the client's requests over one HTTP session."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from http import HTTPStatus
 from io import BytesIO
 from types import MappingProxyType
@@ -129,6 +129,28 @@ class Transport:
             allow_redirects=False,
             **options,
         )
+
+    @asynccontextmanager
+    async def open_stream(
+        self, *path: str, **options: Any
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """
+        Open an answer that is read as it comes.
+
+        Raises:
+            ApiError: the server refuses.
+            Unreachable: the server cannot be reached.
+        """
+        url_path = "/".join((BASE, *path))
+        with translate_network_errors(self.server):
+            response = await self.start_request("GET", url_path, **options)
+        async with response:
+            if response.status != HTTPStatus.OK:
+                with translate_network_errors(self.server):
+                    content = await response.read()
+                answer = ApiResponse(response.status, response.headers.copy(), content)
+                raise ApiError(answer.status, answer.json())
+            yield response
 
 
 @contextmanager

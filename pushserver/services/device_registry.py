@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 import attrs
 
@@ -78,14 +79,30 @@ class DeviceRegistry:
         tag: tuple[str, str] | None = None,
     ) -> list[Device]:
         """List the scope's devices with ids above *after*, ordered by id."""
-        matching = (
-            device
-            for device_id in sorted(i for i in self._devices if i > after)
-            if (device := self.find(scope_id, device_id)) is not None
-            and (state is None or device.state is state)
-            and (tag is None or device.tags.get(tag[0]) == tag[1])
-        )
-        return [device for device, _ in zip(matching, range(limit), strict=False)]
+        matching = self.iter_matching(scope_id, after=after, state=state, tag=tag)
+        return list(islice(matching, limit))
+
+    def iter_matching(
+        self,
+        scope_id: int,
+        *,
+        after: int = -1,
+        state: DeviceState | None = None,
+        tag: tuple[str, str] | None = None,
+    ) -> Iterator[Device]:
+        """
+        Return the scope's devices with ids above *after*, ordered by id.
+
+        Each is looked up when it is its turn: one that is deleted before is left out.
+        """
+        for device_id in sorted(i for i in self._devices if i > after):
+            device = self.find(scope_id, device_id)
+            if (
+                device is not None
+                and (state is None or device.state is state)
+                and (tag is None or device.tags.get(tag[0]) == tag[1])
+            ):
+                yield device
 
     def resolve_targets(self, scope_id: int, targets: TargetSelector) -> list[Device]:
         """

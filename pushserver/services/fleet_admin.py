@@ -113,6 +113,16 @@ class FleetAdmin:
             await self.device_sync.clear_unknown_requests(quarantined)
         return new
 
+    async def _try_adopt_all(
+        self, scope_id: int, settings: Mapping[DeviceIdentity, Mapping[str, Any]]
+    ) -> Collection[int]:
+        """Return what `_adopt_all` would, and raise what it would."""
+        async with self.devices.write_lock:
+            device_ids = [identity.device_id for identity in settings]
+            await self.device_sync.reload_before_write(device_ids)
+            self._check_identities(settings)
+            return self._unadopted(scope_id, device_ids)
+
     def _check_identities(self, identities: Iterable[DeviceIdentity]) -> None:
         """Refuse a device whose derived int64 is another's; see `derive_identity`."""
         for identity in identities:
@@ -132,6 +142,21 @@ class FleetAdmin:
         Raises:
             Conflict: another scope has adopted one of them.
         """
+        new = self._unadopted(scope_id, device_ids)
+        if new:
+            busy_ids = await self.store.devices_with_live_commands(new)
+            await asyncio.gather(
+                *(self._end_other_scopes(scope_id, i) for i in busy_ids)
+            )
+        return new
+
+    def _unadopted(self, scope_id: int, device_ids: Iterable[int]) -> Collection[int]:
+        """
+        Return the ids that the scope has not adopted yet.
+
+        Raises:
+            Conflict: another scope has adopted one of them.
+        """
         new = [i for i in device_ids if not self.devices.find_adopted(scope_id, i)]
         for device_id in new:
             device = self.devices.find_in_any_scope(device_id)
@@ -139,11 +164,6 @@ class FleetAdmin:
                 raise Conflict(
                     f"Device {device.external_id} is adopted in another scope."
                 )
-        if new:
-            busy_ids = await self.store.devices_with_live_commands(new)
-            await asyncio.gather(
-                *(self._end_other_scopes(scope_id, i) for i in busy_ids)
-            )
         return new
 
     async def _end_other_scopes(self, scope_id: int, device_id: int) -> None:
@@ -184,10 +204,16 @@ class FleetAdmin:
         return attrs.evolve(device, **blank_fields)
 
     async def import_devices(
-        self, scope_id: int, rows: Mapping[DeviceIdentity, Mapping[str, Any]]
+        self,
+        scope_id: int,
+        rows: Mapping[DeviceIdentity, Mapping[str, Any]],
+        *,
+        dry_run: bool = False,
     ) -> ImportSummary:
         """
         Create or change many devices; fields missing in a row stay unchanged.
+
+        A *dry_run* changes nothing: it tells what would be done.
 
         Raises:
             Conflict: another scope has adopted one of them; nothing was changed.
@@ -198,7 +224,8 @@ class FleetAdmin:
             if not self.devices.find_adopted(scope_id, i.device_id)
             or self._has_changes(scope_id, i.device_id, row)
         }
-        created = await self._adopt_all(scope_id, changed)
+        import_ = self._try_adopt_all if dry_run else self._adopt_all
+        created = await import_(scope_id, changed)
         return ImportSummary(
             created=len(created),
             updated=len(changed) - len(created),

@@ -1,5 +1,6 @@
 """JSON bodies of both program-facing APIs: read whole, decoded, and errors located."""
 
+import codecs
 from functools import lru_cache
 from typing import Any
 
@@ -56,13 +57,18 @@ def decode_json(data: bytes, target_type: Any) -> Any:
         Invalid: a field is wrong; the pointer names it.
     """
     try:
-        return _decoder(target_type).decode(data)
+        return _decoder(target_type).decode(without_bom(data))
     except msgspec.ValidationError as error:
         raise invalid_from_msgspec(error) from None
     except RecursionError:
         raise Malformed("The body is nested too deeply.") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Malformed(f"The body is not valid JSON: {error}.") from None
+
+
+def without_bom(data: bytes) -> bytes:
+    """Return text in UTF-8 without the mark that some editors put before it."""
+    return data.removeprefix(codecs.BOM_UTF8)
 
 
 @lru_cache

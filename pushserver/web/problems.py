@@ -49,14 +49,27 @@ URN_PREFIX = "urn:pushserver:problem:"
 INTERNAL_ERROR = "Internal error. The server's log has more."
 
 
+class LineProblem(msgspec.Struct, omit_defaults=True):
+    """What is wrong with one line of a file; lines are counted from one."""
+
+    line: int
+    detail: str
+    pointer: str | None = None
+
+
 class Problem(msgspec.Struct, omit_defaults=True):
-    """What went wrong: `type` for programs, `detail` for people."""
+    """
+    What went wrong: `type` for programs, `detail` for people.
+
+    `errors` are the wrong lines of a file.
+    """
 
     type: str
     title: str
     status: int
     detail: str
     pointer: str | None = None
+    errors: list[LineProblem] = []
 
 
 def status_of(error: PushServerError) -> int:
@@ -86,6 +99,7 @@ def render_error(error: Exception) -> web.Response:
         status_of(error),
         error.detail,
         error.pointer,
+        [LineProblem(*line) for line in error.lines],
     )
     return _response(problem, headers_of(error))
 

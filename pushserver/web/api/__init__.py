@@ -8,6 +8,7 @@ from aiohttp import web
 
 from pushserver.web.api import (
     commands,
+    device_export,
     devices,
     enqueue,
     events,
@@ -43,6 +44,8 @@ ROUTES: tuple[ApiRoute, ...] = (
     *enqueue.routes,
     *commands.routes,
     *results.routes,
+    # Before `/devices/{device_id}`, which matches its path, too.
+    *device_export.routes,
     *devices.routes,
     *operations.routes,
     *tasks.routes,

@@ -1,23 +1,27 @@
 """Parses device imports: NDJSON, one object a line, or CSV with a header."""
 
-import csv
-import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from pushserver.errors import Invalid, Malformed, PushServerError
+from pushserver.errors import LineError, Malformed, PushServerError
 from pushserver.model.device import DeviceIdentity
 from pushserver.services.device_protocols import DeviceProtocols
+from pushserver.web.api.device_csv import COLUMNS, TAG_PREFIX, read_rows
 from pushserver.web.api.device_fields import device_settings
 from pushserver.web.api.device_types import DeviceImportRow
-from pushserver.web.json_body import invalid_from_msgspec
+from pushserver.web.json_body import invalid_from_msgspec, without_bom
 
 NDJSON = "application/x-ndjson"
 CSV = "text/csv"
+#: So many wrong lines of a file are reported.
+MAX_LINE_ERRORS = 100
 
-_row = msgspec.json.Decoder(DeviceImportRow).decode
+#: A line as JSON, or its cells, or what is wrong with it.
+Line = bytes | Mapping[str, str] | PushServerError
+
+_decode = msgspec.json.Decoder(DeviceImportRow).decode
 
 
 def parse_rows(
@@ -27,61 +31,76 @@ def parse_rows(
     Return each device's settings by its id; a later row replaces an earlier one.
 
     Raises:
-        Malformed: a line cannot be parsed; the message names it.
-        Invalid: a field is wrong; the pointer names line and field.
+        Malformed: a line cannot be parsed.
+        Invalid: a field is wrong.
+
+    Whichever is on the first wrong line; its `errors` are those of all lines.
     """
-    numbered_rows = _csv_rows(data) if content_type == CSV else _json_rows(data)
-    return {
-        _identify(row, line, protocols): device_settings(row)
-        for line, row in numbered_rows
-    }
+    lines = read_rows(data) if content_type == CSV else _json_lines(data)
+    settings: dict[DeviceIdentity, Mapping[str, Any]] = {}
+    errors: list[tuple[int, PushServerError]] = []
+    for number, line in lines:
+        try:
+            row = _parse_line(line)
+            identity = protocols.identify(str(row.device_id), "/deviceId")
+            settings[identity] = device_settings(row)
+        except PushServerError as error:
+            errors.append((number, error))
+            if len(errors) == MAX_LINE_ERRORS:
+                break
+    if errors:
+        raise _error_of_file(errors)
+    return settings
 
 
-def _json_rows(data: bytes) -> Iterator[tuple[int, DeviceImportRow]]:
+def _json_lines(data: bytes) -> Iterator[tuple[int, Line]]:
     for number, line in enumerate(data.splitlines(), 1):
-        if line.strip():
-            yield number, _json_row(line, number)
+        # Files that were put together have a mark in the middle, too.
+        text = without_bom(line)
+        if text.strip():
+            yield number, text
 
 
-def _json_row(line: bytes, number: int) -> DeviceImportRow:
+def _parse_line(line: Line) -> DeviceImportRow:
+    """
+    Parse a line.
+
+    Raises:
+        Malformed: it cannot be parsed.
+        Invalid: a field is wrong.
+    """
+    if isinstance(line, PushServerError):
+        raise line
     try:
-        return _row(line)
+        return _decode(line) if isinstance(line, bytes) else _from_cells(line)
     except msgspec.ValidationError as error:
-        raise _at_line(invalid_from_msgspec(error), number) from None
+        raise invalid_from_msgspec(error) from None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise Malformed(f"Line {number} is not valid JSON: {error}.") from None
+        raise Malformed(f"This is not valid JSON: {error}.") from None
 
 
-def _csv_rows(data: bytes) -> Iterator[tuple[int, DeviceImportRow]]:
-    try:
-        reader = csv.DictReader(io.StringIO(data.decode("utf-8-sig")), strict=True)
-        for cells in reader:
-            yield reader.line_num, _csv_row(cells, reader.line_num)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise Malformed(f"The file is not valid CSV in UTF-8: {error}.") from None
+def _from_cells(cells: Mapping[str, str]) -> DeviceImportRow:
+    """Return the row of these cells; columns `tag:key` are tags."""
+    values: dict[str, Any] = {k: v for k, v in cells.items() if k in COLUMNS}
+    tags = {
+        key.removeprefix(TAG_PREFIX): value
+        for key, value in cells.items()
+        if key not in values
+    }
+    if tags:
+        values["tags"] = tags
+    if "hold" in values:
+        # Where semicolons separate cells, a comma is in the middle of a number.
+        values["hold"] = values["hold"].replace(",", ".")
+    return msgspec.convert(values, DeviceImportRow, strict=False)
 
 
-def _csv_row(cells: Mapping[str | None, Any], number: int) -> DeviceImportRow:
-    """Parse a row; empty cells count as left out, columns `tag:key` are tags."""
-    if None in cells:
-        raise Malformed(f"Line {number} has more cells than the header.")
-    given = {k: v for k, v in cells.items() if k is not None and v not in (None, "")}
-    tags = {k[4:]: given.pop(k) for k in list(given) if k.startswith("tag:")}
-    values = {**given, "tags": tags} if tags else given
-    try:
-        return msgspec.convert(values, DeviceImportRow, strict=False)
-    except msgspec.ValidationError as error:
-        raise _at_line(invalid_from_msgspec(error), number) from None
-
-
-def _identify(
-    row: DeviceImportRow, line: int, protocols: DeviceProtocols
-) -> DeviceIdentity:
-    try:
-        return protocols.identify(str(row.device_id), "/deviceId")
-    except Invalid as error:
-        raise _at_line(error, line) from None
-
-
-def _at_line(error: PushServerError, number: int) -> Invalid:
-    return Invalid(f"Line {number}: {error.detail}", pointer=error.pointer)
+def _error_of_file(errors: Sequence[tuple[int, PushServerError]]) -> PushServerError:
+    """Return the first error, with those of all lines."""
+    number, first = errors[0]
+    detail = f"Line {number}: {first.detail}"
+    if len(errors) > 1:
+        at_least = " at least" if len(errors) == MAX_LINE_ERRORS else ""
+        detail = f"{len(errors)} lines are wrong{at_least}. {detail}"
+    lines = [LineError(line, error.detail, error.pointer) for line, error in errors]
+    return type(first)(detail, pointer=first.pointer, lines=lines)

@@ -1,5 +1,6 @@
 """Devices and their keys on the wire."""
 
+import enum
 from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType
@@ -31,12 +32,34 @@ class DeviceImportRow(In, kw_only=True):
     hold: Hold | UnsetType | None = UNSET
 
 
+class ImportQuery(In):
+    """With `dryRun` an import changes nothing."""
+
+    dry_run: bool = False
+
+
 class ImportOut(Out):
-    """What an import did, in devices."""
+    """What an import did, in devices; or with `dryRun` what it would do."""
 
     created: int
     updated: int
     unchanged: int
+    dry_run: bool = False
+
+
+class ExportFormat(enum.StrEnum):
+    """The form of an export; an import takes both."""
+
+    CSV = "csv"
+    NDJSON = "ndjson"
+
+
+class ExportQuery(In, kw_only=True):
+    """Which devices are exported, and how; without `format`, `Accept` decides."""
+
+    state: DeviceState = DeviceState.ADOPTED
+    tag: str | None = None
+    format: ExportFormat | None = None
 
 
 class InFlightOut(Out, kw_only=True):

@@ -18,6 +18,7 @@ from pushserver.web.api.device_types import (
     DevicesOut,
     DevicesQuery,
     ImportOut,
+    ImportQuery,
 )
 from pushserver.web.api.device_views import device_out
 from pushserver.web.api.rendering import render
@@ -69,12 +70,15 @@ async def list_devices(call: ApiCall[DevicesQuery, None]) -> web.StreamResponse:
     raw_body_types={NDJSON: str, CSV: str},
     errors=(409,),
 )
-async def import_devices(call: ApiCall[None, None]) -> web.StreamResponse:
-    """Create or change many devices, from NDJSON or CSV."""
+async def import_devices(call: ApiCall[ImportQuery, None]) -> web.StreamResponse:
+    """Create or change many devices, from NDJSON or CSV; or tell what would be done."""
     rows = parse_rows(call.raw_body, call.media_type, call.services.protocols)
-    imported = await call.services.fleet.import_devices(call.scope_id, rows)
+    dry_run = call.query.dry_run
+    imported = await call.services.fleet.import_devices(
+        call.scope_id, rows, dry_run=dry_run
+    )
     call.log_fields["devices"] = len(rows)
-    return json_response(render(ImportOut, imported))
+    return json_response(render(ImportOut, imported, dry_run=dry_run))
 
 
 @routes("GET", _DEVICE, "getDevice", DeviceOut)

@@ -85,9 +85,13 @@ class _Schemas:
 
 
 def _response_types(route: ApiRoute) -> Sequence[Any]:
-    if isinstance(route.response_type, tuple):
-        return route.response_type
-    return () if isinstance(route.response_type, str) else (route.response_type,)
+    return [kind for kind in _alternatives(route) if not isinstance(kind, str)]
+
+
+def _alternatives(route: ApiRoute) -> Sequence[Any]:
+    """Return the types of the response, and the media types that are not JSON."""
+    given = route.response_type
+    return given if isinstance(given, tuple) else (given,)
 
 
 def _operation(route: ApiRoute, schemas: _Schemas) -> JsonObject:
@@ -155,8 +159,9 @@ def _request_body(route: ApiRoute, schemas: _Schemas) -> JsonObject | None:
 
 def _responses(route: ApiRoute, schemas: _Schemas) -> JsonObject:
     good: JsonObject = {"description": HTTPStatus(route.status).phrase}
-    if isinstance(route.response_type, str):
-        good["content"] = {route.response_type: {"schema": {}}}
+    media_types = [kind for kind in _alternatives(route) if isinstance(kind, str)]
+    if media_types:
+        good["content"] = {kind: {"schema": {}} for kind in media_types}
     elif route.response_type is not None:
         good["content"] = {
             JSON_MEDIA_TYPE: {"schema": _response_schema(route, schemas)}

@@ -108,7 +108,11 @@ class ApiRoute:
     raw_body_types: Mapping[str, Any] | None = None
     raw_body_query: type[msgspec.Struct] | None = None
     response_type: (
-        type[msgspec.Struct] | tuple[type[msgspec.Struct], ...] | str | None
+        type[msgspec.Struct]
+        | tuple[type[msgspec.Struct], ...]
+        | str
+        | tuple[str, ...]
+        | None
     ) = None
     status: int = 200
     created_status: int | None = None

@@ -38,6 +38,23 @@ async def test_unreadable(server: LocalServer, body: bytes) -> None:
     assert (400, "malformed", None) == answer.problem
 
 
+async def test_byte_order_mark(server: LocalServer) -> None:
+    """
+    The mark that editors put before UTF-8 belongs to no body of JSON.
+    """
+    mark, kind = b"\xef\xbb\xbf", {"Content-Type": "application/json"}
+    enqueued = await server.api("POST", PATH, mark + b'{"endpoint":"x"}', headers=kind)
+    array = await server.api("POST", PATH, mark + b'[{"endpoint":"x"}]', headers=kind)
+    put = await server.api("PUT", "/devices/1", mark + b'{"name":"x"}', headers=kind)
+    desired = await server.api(
+        "PATCH", "/devices/1/shadow", mark + b'{"general":{"a":"b"}}', headers=kind
+    )
+
+    statuses = [answer.status for answer in (enqueued, array, put, desired)]
+    assert [201, 201, 201, 200] == statuses
+    assert "x" == (await server.get_device(1))["name"]
+
+
 #: (what, the pointer to the field that is wrong)
 WRONG: tuple[tuple[Any, str | None], ...] = (
     (None, None),

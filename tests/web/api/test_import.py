@@ -11,10 +11,12 @@ CSV = "text/csv"
 FLEET, MANY = 100_000, 10_000
 
 
-async def send(server: LocalServer, content: bytes, kind: str) -> Response:
+async def send(
+    server: LocalServer, content: bytes, kind: str, query: str = ""
+) -> Response:
     """Import a file."""
     headers = {"Content-Type": kind}
-    return await server.api("POST", "/devices/import", content, headers=headers)
+    return await server.api("POST", f"/devices/import{query}", content, headers=headers)
 
 
 def ndjson(start: int, stop: int) -> bytes:
@@ -129,6 +131,150 @@ async def test_wrong_line(
 
     assert (status, pointer) == (answer.problem[0], answer.problem[2])
     assert [] == (await server.api("GET", "/devices")).json()["items"]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+async def test_delimiters(server: LocalServer, delimiter: str) -> None:
+    """
+    The header says what separates cells; other characters in it are no delimiters.
+    """
+    header = ("name", '"tag:a,b;c"', "deviceId", "hold")
+    rows = (header, ("Gate", "x", "7", '"1,5"'), ('"a,b;c\td"', "", "8", "0.25"))
+    content = "\r\n".join(delimiter.join(row) for row in rows).encode()
+
+    answer = await send(server, content, CSV)
+
+    assert 2 == answer.json()["created"]
+    gate, other = await server.get_device(7), await server.get_device(8)
+    assert ("Gate", 1.5, {"a,b;c": "x"}) == (gate["name"], gate["hold"], gate["tags"])
+    assert ("a,b;c\td", 0.25, {}) == (other["name"], other["hold"], other["tags"])
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b'\xef\xbb\xbf{"deviceId":1}\n\xef\xbb\xbf{"deviceId":2}', NDJSON),
+        (b'\xef\xbb\xbf\n{"deviceId":1}\r\n{"deviceId":2}\r\n', NDJSON),
+        (b"\xef\xbb\xbfdeviceId;name\r\n1;a\r\n2;b\r\n;\r\n;\r\n", CSV),
+        (b'\xef\xbb\xbf\r\n"deviceId"\r\n1\r\n2', CSV),
+    ],
+)
+async def test_as_editors_leave_it(
+    server: LocalServer, content: bytes, kind: str
+) -> None:
+    """
+    Marks of UTF-8 and empty rows are no devices, and no errors.
+    """
+    answer = await send(server, content, kind)
+
+    assert {"created": 2, "updated": 0, "unchanged": 0} == answer.json()
+
+
+async def test_all_wrong_lines(server: LocalServer) -> None:
+    """
+    Each wrong line is reported with its number in the file, and what is wrong with it.
+    """
+    content = (
+        b'deviceId,name,hold\n1,"a\r\nb\nc",1\nx,,\n\n2,\xff,\n'
+        b'3,"d\ne",nan\n4,"f"g,1\n5,,,6\n7,,400\n8,"never closed\n9,,1\n'
+    )
+    answer = await send(server, content, CSV)
+
+    problem = answer.json()
+    found = [(each["line"], each.get("pointer")) for each in problem["errors"]]
+    assert [
+        (5, "/deviceId"),
+        (7, None),
+        (8, "/hold"),
+        (10, None),
+        (11, None),
+        (12, "/hold"),
+        (13, None),
+    ] == found
+    assert (422, "invalid", "/deviceId") == answer.problem
+    assert problem["detail"].startswith("7 lines are wrong. Line 5: ")
+    assert all(each["detail"] for each in problem["errors"])
+    assert [] == (await server.api("GET", "/devices")).json()["items"]
+
+
+async def test_all_wrong_lines_of_json(server: LocalServer) -> None:
+    """
+    So it is with a line of JSON each.
+    """
+    content = b'{"deviceId":1}\nwords\r\n\n{"deviceId":2,"hold":-1}\n{"name":"x"}\n\xff'
+    answer = await send(server, content, NDJSON)
+
+    found = [(each["line"], each.get("pointer")) for each in answer.json()["errors"]]
+    assert [(2, None), (4, "/hold"), (5, "/deviceId"), (6, None)] == found
+    assert (400, "malformed", None) == answer.problem
+
+
+@pytest.mark.parametrize("kind", [NDJSON, CSV])
+async def test_no_more_than_a_hundred(server: LocalServer, kind: str) -> None:
+    """
+    A file of wrong lines gets a hundred of them back.
+    """
+    content = b"deviceId\n" * (kind == CSV) + b"x\n" * 1_000
+    answer = await send(server, content, kind)
+
+    assert 100 == len(answer.json()["errors"])
+    assert "100 lines are wrong at least" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("header", "pointer"),
+    [
+        (b"deviceId,nam", "/nam"),
+        (b"deviceId,name,name", "/name"),
+        (b"name,hold", "/deviceId"),
+        (b"deviceId|name", "/deviceId"),
+    ],
+)
+async def test_wrong_header(server: LocalServer, header: bytes, pointer: str) -> None:
+    """
+    A wrong header is one error, not one of every row.
+    """
+    answer = await send(server, b"\n" + header + b"\n1,x\n2,y\n", CSV)
+
+    (error,) = answer.json()["errors"]
+    assert (422, "invalid", pointer) == answer.problem
+    assert (2, pointer) == (error["line"], error["pointer"])
+
+
+async def test_dry_run(server: LocalServer) -> None:
+    """
+    A dry run tells what an import would do, and changes nothing.
+    """
+    await server.api("PUT", "/devices/1", {"name": "old"})
+    await server.api("PUT", "/devices/2", {"name": "same"})
+    await server.poll("deviceId=3")
+    content = b"deviceId,name\n1,new\n2,same\n3,seen\n4,unseen\n"
+    before = (await server.api("GET", "/devices")).json()
+
+    tried = await send(server, content, CSV, "?dryRun=true")
+    after = (await server.api("GET", "/devices")).json()
+    done = await send(server, content, CSV, "?dryRun=false")
+
+    counts = {"created": 2, "updated": 1, "unchanged": 1}
+    assert {**counts, "dryRun": True} == tried.json()
+    assert before == after
+    assert counts == done.json()
+
+
+async def test_dry_run_is_refused(server: LocalServer) -> None:
+    """
+    A dry run fails as the import would: on a wrong line, and on a foreign device.
+    """
+    other = (await server.api("POST", "/scopes", {"name": "other"})).json()
+    await server.api("PUT", "/devices/1", {}, token=other["token"])
+
+    wrong = await send(server, b"deviceId\nx", CSV, "?dryRun=true")
+    foreign = await send(server, b"deviceId\n2\n1", CSV, "?dryRun=true")
+    unclear = await send(server, b"deviceId\n2", CSV, "?dryRun=perhaps")
+
+    assert (422, "invalid", "/deviceId") == wrong.problem
+    assert (409, "conflict", None) == foreign.problem
+    assert (422, "invalid", "/dryRun") == unclear.problem
 
 
 async def test_names_the_line(server: LocalServer) -> None:

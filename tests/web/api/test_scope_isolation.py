@@ -177,11 +177,19 @@ REQUESTS: Mapping[str, tuple[RequestTemplate, ...]] = {
         RequestTemplate(query="tag=$tag"),
         RequestTemplate(query="state=adopted"),
     ),
+    "exportDevices": (
+        RequestTemplate(),
+        RequestTemplate(query="format=csv&tag=$tag"),
+        RequestTemplate(query="state=quarantined"),
+    ),
     "importDevices": (
         RequestTemplate(
             body='{"deviceId": "$device_id", "name": "x"}', kind="application/x-ndjson"
         ),
         RequestTemplate(body="deviceId\n1\n$device_id\n", kind="text/csv"),
+        RequestTemplate(
+            body="deviceId\n$device_id\n", kind="text/csv", query="dryRun=true"
+        ),
     ),
     "getDevice": (RequestTemplate(),),
     "putDevice": (RequestTemplate(body='{"name": "x"}'), RequestTemplate(body="{}")),

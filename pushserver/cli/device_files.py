@@ -1,0 +1,117 @@
+"""`pushserver devices import` and `export`: the fleet as a file."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, BinaryIO, Literal
+
+from cyclopts import Parameter
+
+from pushserver.cli.context import InjectedContext
+from pushserver.cli.json_files import STDIN
+from pushserver.client import CSV, NDJSON, ApiError
+
+_STDOUT = "-"
+_CONTENT_TYPES = {"csv": CSV, "ndjson": NDJSON}
+
+Switch = Annotated[bool, Parameter(negative=())]
+#: What a file is; without it, its name says so.
+Format = Literal["csv", "ndjson"] | None
+
+
+async def import_(
+    file: str,
+    /,
+    *,
+    format: Format = None,  # noqa: A002 - the option's name
+    dry_run: Switch = False,
+    context: InjectedContext,
+) -> int:
+    """
+    Create or update devices from a file.
+
+    Parameters
+    ----------
+    file
+        CSV if it is named so, else one JSON object a line; - is the standard input.
+    format
+        csv or ndjson, whatever the file is called.
+    dry_run
+        Change nothing: say what would be created and updated.
+    """
+    content, content_type = _read(file), _content_type(file, format)
+    async with context.client() as client:
+        try:
+            imported = await client.devices.import_file(
+                content, content_type, dry_run=dry_run
+            )
+        except ApiError as error:
+            for each in error.lines:
+                pointer = f" ({each['pointer']})" if "pointer" in each else ""
+                context.print_note(f"{file}:{each['line']}: {each['detail']}{pointer}")
+            raise
+    context.print_fields(imported)
+    return 0
+
+
+async def export(
+    file: str = _STDOUT,
+    /,
+    *,
+    format: Format = None,  # noqa: A002 - the option's name
+    state: str | None = None,
+    tag: str | None = None,
+    context: InjectedContext,
+) -> int:
+    """
+    Write the devices into a file that an import takes.
+
+    Parameters
+    ----------
+    file
+        CSV if it is named so, else one JSON object a line; - is the standard output.
+    format
+        csv or ndjson, whatever the file is called.
+    state
+        Those that are adopted, which is the default, or quarantined.
+    tag
+        Only those with this tag, key:value.
+    """
+    content_type = _content_type(file, format)
+    async with context.client() as client:
+        chunks = client.devices.export_file(content_type, state=state, tag=tag)
+        with _opened(file) as target:
+            async for chunk in chunks:
+                target.write(chunk)
+    return 0
+
+
+def _read(file: str) -> bytes:
+    return sys.stdin.buffer.read() if file == STDIN else Path(file).read_bytes()
+
+
+def _content_type(file: str, format_: Format) -> str:
+    if format_ is not None:
+        return _CONTENT_TYPES[format_]
+    return CSV if file.lower().endswith((".csv", ".tsv")) else NDJSON
+
+
+@contextmanager
+def _opened(file: str) -> Iterator[BinaryIO]:
+    """Open a file that is there under its name only when all of it is written."""
+    if file == _STDOUT:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    partial = Path(f"{file}.partial")
+    try:
+        with partial.open("wb") as target:
+            yield target
+            target.flush()
+            os.fsync(target.fileno())
+        partial.replace(file)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
