@@ -11,6 +11,10 @@ from typing import TypeVar
 import aiosqlite
 
 from pushserver.errors import Misconfigured, Unavailable
+from pushserver.storage.sqlite.checkpoints import (
+    AUTOCHECKPOINT_PAGES,
+    JOURNAL_SIZE_LIMIT,
+)
 from pushserver.storage.sqlite.schema import prepare
 
 T = TypeVar("T")
@@ -18,7 +22,8 @@ T = TypeVar("T")
 _WRITER_PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
-    "PRAGMA wal_autocheckpoint = 2000",
+    f"PRAGMA wal_autocheckpoint = {AUTOCHECKPOINT_PAGES}",
+    f"PRAGMA journal_size_limit = {JOURNAL_SIZE_LIMIT}",
     "PRAGMA cache_size = -65536",
     "PRAGMA temp_store = MEMORY",
 )

@@ -5,6 +5,7 @@ recorded changes in one transaction, and only then tells the callers.
 """
 
 import asyncio
+import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -28,6 +29,7 @@ from pushserver.storage.sql.write_jobs import (
     WriteJob,
     mark_stored,
 )
+from pushserver.storage.sqlite.checkpoints import CheckpointWatch
 from pushserver.storage.sqlite.connection import SqliteConnection, run_in_transaction
 from pushserver.storage.sqlite.lanes import InMemoryLanes
 
@@ -43,6 +45,7 @@ class GroupCommit:
     new_id: IdGenerator
     interest: EventTypesByScope
     feed: ChangeFeed
+    checkpoint_watch: CheckpointWatch
     _waiting: list[WriteJob] = attrs.field(factory=list, init=False)
     _stale_devices: set[int] = attrs.field(factory=set, init=False)
     _wakeup: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
@@ -91,13 +94,21 @@ class GroupCommit:
             # One transaction for all jobs, if there is anything to write.
             apply = prepare_write(changes, [job for job in decided if job.work])
             if apply is not None:
-                await self.connection.run(partial(run_in_transaction, work=apply))
+                await self.connection.run(partial(self._write, apply))
         except Exception as error:  # noqa: BLE001 - told to the callers; the writer lives
             await self._reload_lanes(jobs)
             for job in decided or jobs:
                 job.settle(error=error)
             return
         self._publish_commit(decided, lanes, changes)
+
+    def _write(
+        self,
+        apply: Callable[[sqlite3.Connection], None],
+        connection: sqlite3.Connection,
+    ) -> None:
+        run_in_transaction(connection, apply)
+        self.checkpoint_watch.check(connection)
 
     async def _run_lookups(self, jobs: Sequence[WriteJob]) -> dict[int, PriorState]:
         lookups = {

@@ -26,6 +26,7 @@ from pushserver.storage.sql.subscriptions import SqlSubscriptions
 from pushserver.storage.sql.tasks import SqlTasks
 from pushserver.storage.sql.upgrades import SqlUpgrades
 from pushserver.storage.sql.write_jobs import SqlWriter
+from pushserver.storage.sqlite.checkpoints import CheckpointWatch
 from pushserver.storage.sqlite.connection import (
     FileLock,
     SqliteConnection,
@@ -79,7 +80,14 @@ class SqliteStore(SqlStore):
         event_interest: dict[int, frozenset[EventType]] = {}
         feed, order_cache = ChangeFeed(), OrderCache()
         writer = GroupCommit(
-            connection, lanes, order_cache, clock.now, new_id, event_interest, feed
+            connection,
+            lanes,
+            order_cache,
+            clock.now,
+            new_id,
+            event_interest,
+            feed,
+            CheckpointWatch(path, clock.now),
         )
         sql_writer = SqlWriter(writer)
         lists = await connect_reader(path)
