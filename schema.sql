@@ -80,12 +80,14 @@ CREATE TABLE command (
     step             BIGINT,                       -- which of the operation's, from 0
     resource         TEXT,                         -- what the step is called there
     result_id        BIGINT,                       -- the result that ended it
-    service_id       TEXT                          -- the service it writes or reads
+    service_id       TEXT,                         -- the service it writes or reads
+    held             BIGINT NOT NULL DEFAULT 0 CHECK (held IN (0, 1)) -- not handed out
 );
 CREATE INDEX command_device ON command (device_id, id);
 CREATE INDEX command_scope ON command (scope_id, id);
 CREATE INDEX command_state ON command (scope_id, state, id);
 CREATE INDEX command_endpoint ON command (scope_id, endpoint, id);
+CREATE INDEX command_held ON command (scope_id, id) WHERE held = 1;
 CREATE INDEX command_operation ON command (operation_id, id)
     WHERE operation_id IS NOT NULL;
 

@@ -20,6 +20,7 @@ from pushserver.services.device_write_behind import DeviceWriteBehind
 from pushserver.services.event_interest import EventInterest
 from pushserver.services.event_renderer import EventRenderer
 from pushserver.services.fleet_admin import FleetAdmin
+from pushserver.services.held_commands import HeldCommands
 from pushserver.services.held_polls import HeldPolls
 from pushserver.services.lanes import Lanes
 from pushserver.services.notifications import Notifications
@@ -158,6 +159,7 @@ def build_services(
         lanes=lanes,
         polling=polling,
         queue=queue,
+        held_commands=HeldCommands(store, lanes, queue),
         retention=Retention(store.retention, clock, settings.retention),
         result_intake=ResultIntake(store=store, lanes=lanes),
         completion_waiters=completion_waiters,

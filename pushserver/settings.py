@@ -126,6 +126,10 @@ class Settings:
         validator=_validate_not_negative,
         help="After how many days history is deleted; 0 keeps everything.",
     )
+    restored: bool = ts.option(
+        default=False,
+        help="For one start after a restore: hold what must not be given twice.",
+    )
     workers: int = ts.option(
         default=1,
         validator=_validate(

@@ -105,6 +105,8 @@ class Supervisor:
             supervising = [group.create_task(self._supervise(first))]
             # The first one alone reports what is wrong with the settings.
             await first.listening.wait()
+            # What was restored is held by now; what comes after is new.
+            self.settings = attrs.evolve(self.settings, restored=False)
             supervising += [group.create_task(self._supervise(each)) for each in others]
             await asyncio.gather(*supervising)
             restarting.cancel()

@@ -6,11 +6,11 @@ from typing import Annotated, Any
 import attrs
 from cyclopts import App, Parameter
 
-from pushserver.cli.context import InjectedContext
+from pushserver.cli.context import InjectedContext, UsageError
 from pushserver.cli.id_commands import add_id_commands
 from pushserver.client import iter_items
 
-app = App(name="commands", help="List, show, cancel and retry commands.")
+app = App(name="commands", help="List, show, cancel, release and retry commands.")
 
 COLUMNS = ("id", "deviceId", "endpoint", "state", "attempts", "createdAt", "finishedAt")
 
@@ -32,6 +32,8 @@ class CommandFilters:
     "Only those created before this instant."
     operation: str | None = None
     "Only those of this operation."
+    held: Annotated[bool, Parameter(negative=())] = False
+    "Only those that are held after a restore."
     limit: int = 50
     "How many at most; 0 for all."
 
@@ -44,6 +46,7 @@ class CommandFilters:
             "createdAfter": self.created_after,
             "createdBefore": self.created_before,
             "operationId": self.operation,
+            "held": self.held or None,
         }
 
 
@@ -81,6 +84,35 @@ add_id_commands(
         ),
     },
 )
+
+
+@app.command
+async def release(
+    *command_ids: str,
+    all_: Annotated[bool, Parameter(name="--all", negative=())] = False,
+    context: InjectedContext,
+) -> int:
+    """
+    Let commands be handed out that were held after a restore.
+
+    Parameters
+    ----------
+    command_ids
+        Which ones.
+    all_
+        Every command that is held.
+    """
+    if all_ == bool(command_ids):
+        raise UsageError("Give ids of commands, or --all.")
+    async with context.client() as client:
+        ids = list(command_ids)
+        if all_:
+            held = iter_items(client.commands.list, held=True)
+            ids = [command["id"] async for command in held]
+        context.print_table(
+            [await client.commands.release(each) for each in ids], COLUMNS
+        )
+    return 0
 
 
 @app.command

@@ -27,6 +27,8 @@ class ServeOptions:
     "Seconds that a device has to answer a command."
     grace: float | None = None
     "Seconds after which a device that polls again has lost its command."
+    restored: Annotated[bool | None, Parameter(negative=())] = None
+    "For one start after a restore: hold what must not be given twice."
     workers: int | None = None
     "How many processes serve the port; over 1 takes PostgreSQL."
     log_level: str | None = None

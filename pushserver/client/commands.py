@@ -91,6 +91,10 @@ class CommandCalls:
         """Cancel a command that was never handed out."""
         return await self._api.call("DELETE", "commands", command_id)
 
+    async def release(self, command_id: str) -> Json:
+        """Let a command be handed out that was held after a restore."""
+        return await self._api.call("POST", "commands", command_id, "release")
+
     async def retry(self, command_id: str) -> Json:
         """Enqueue a new command like this one."""
         return await self._api.call("POST", "commands", command_id, "retry")

@@ -70,7 +70,7 @@ def commit_notice(changes: Changes, lanes: Mapping[int, Lane]) -> ChangeNotice:
     """Return the notice of a commit of *changes*, which were decided on *lanes*."""
     touched = {command.device_id for command in changes.new_commands}
     over = set()
-    for command, _, _ in changes.transitions:
+    for command in changes.changed_commands.values():
         touched.add(command.device_id)
         if command.state in FINISHED:
             over.add(command.id)

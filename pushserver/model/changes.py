@@ -77,7 +77,7 @@ class Changes:
         """Return the devices whose lanes these changes touch."""
         devices = {*self.deleted_shadows, *self.deleted_operations.values()}
         devices.update(command.device_id for command in self.new_commands)
-        devices.update(move.command.device_id for move in self.transitions)
+        devices.update(each.device_id for each in self.changed_commands.values())
         devices.update(
             delivery.device_id for delivery in self.changed_deliveries.values()
         )

@@ -27,7 +27,8 @@ class Command:
     not read from the store. `step` counts from 0; `operation` is set while that follows
     the command, `resource` is the name of the step there. `transition_count`
     counts its transitions, including its creation. `service_id` is the service of the
-    device that it writes or reads; `service` is set while that follows it.
+    device that it writes or reads; `service` is set while that follows it. While it is `held`, it
+    is not handed out.
     """
 
     id: int
@@ -53,6 +54,7 @@ class Command:
     transition_count: int = 1
     result_id: int | None = None
     service_id: str | None = None
+    held: bool = False
     stored_state: CommandState | None = None
     order: Order | None = None
     operation: Operation | None = None

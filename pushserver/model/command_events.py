@@ -28,6 +28,7 @@ def apply_event(
         )
     command.state = rule.target
     command.transition_count += 1
+    command.held = False
     _stamp(command, command_event, at)
     changes.transitions.append(Transition(command, command_event, at))
     changes.changed_commands[command.id] = command

@@ -192,6 +192,8 @@ class Lane:
         """Return when a waiting command may be handed out, or expires."""
         if command.expires_at <= now:
             return now
+        if command.held:
+            return NEVER
         ready = command.scheduled_at
         if self.blocked_endpoints:
             blocking_id, blocked_until = self.blocked_endpoints.get(

@@ -34,6 +34,7 @@ COMMANDS = Table(
         Column("state", codec=enum_codec(CommandState)),
         "attempts, sent_at, delivered_at, finished_at, operation_id, step, resource",
         "result_id, scope_id, transition_count, service_id",
+        Column("held", codec=FLAG),
     ],
 )
 ORDERS = Table(

@@ -10,6 +10,7 @@ import attrs
 
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command, Delivery
+from pushserver.model.guarantee import DeliveryGuarantee
 from pushserver.model.idempotency import IdempotencyKey, IdempotencyRecord
 from pushserver.model.lane import Lane
 from pushserver.model.operation import Operation
@@ -131,6 +132,14 @@ class CommandStore(Protocol):
         Return those of the devices that have live commands.
 
         That includes all commands requested before the call.
+
+        Raises:
+            Unavailable: the store is away.
+        """
+
+    async def devices_with_waiting(self, guarantee: DeliveryGuarantee) -> Sequence[int]:
+        """
+        Return the devices for which a command with this guarantee waits.
 
         Raises:
             Unavailable: the store is away.

@@ -22,6 +22,7 @@ class CommandFilter:
     created_after: int | None = None
     created_before: int | None = None
     operation_id: int | None = None
+    held: bool | None = None
 
 
 @attrs.frozen(kw_only=True)

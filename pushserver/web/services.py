@@ -16,6 +16,7 @@ from pushserver.services.device_sync import DeviceSync
 from pushserver.services.device_write_behind import DeviceWriteBehind
 from pushserver.services.event_interest import EventInterest
 from pushserver.services.fleet_admin import FleetAdmin
+from pushserver.services.held_commands import HeldCommands
 from pushserver.services.held_polls import HeldPolls
 from pushserver.services.lanes import Lanes
 from pushserver.services.notifications import Notifications
@@ -60,6 +61,7 @@ class Services:
     lanes: Lanes
     polling: Polling
     queue: Queue
+    held_commands: HeldCommands
     retention: Retention
     result_intake: ResultIntake
     completion_waiters: CompletionWaiters

@@ -56,6 +56,7 @@ FULL = {
     "step": 99,
     "resource": "photo",
     "service_id": "push_server",
+    "held": True,
     "order": FULL_ORDER,
 }
 

@@ -47,6 +47,7 @@ _UPDATE_COMMAND = update(
         "finished_at",
         "result_id",
         "transition_count",
+        "held",
     ),
     key=("id",),
     guard=Column("state", "stored_state", enum_codec(CommandState)),

@@ -160,6 +160,8 @@ def _extra_conditions(criteria: CommandFilter) -> tuple[str, list[int]]:
     }
     given = {sql: value for sql, value in times.items() if value is not None}
     sql = "".join(given)
+    if criteria.held is not None:
+        sql += f" AND held = {int(criteria.held)}"  # as the index has it
     if criteria.operation_id is not None:
         sql += " AND operation_id IS NOT NULL"  # as in the index
     return sql, list(given.values())

@@ -106,6 +106,7 @@ class CommandOut(Out, kw_only=True):
     deliveries: list[DeliveryOut]
     metadata: Raw | UnsetType = UNSET
     operation_id: str | None = None
+    held: bool = False
     warnings: list[str] | None = None
     device_seen: bool | UnsetType = UNSET
 
@@ -146,6 +147,7 @@ class DeviceCommandsQuery(In, kw_only=True):
     created_after: Annotated[datetime, Meta(tz=True)] | None = None
     created_before: Annotated[datetime, Meta(tz=True)] | None = None
     operation_id: Int64Text | None = None
+    held: bool | None = None
     limit: Limit = 50
     cursor: Int64Text | None = None
 

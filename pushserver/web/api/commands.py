@@ -1,4 +1,4 @@
-"""Commands over the API: list, wait, cancel, retry."""
+"""Commands over the API: list, wait, cancel, release, retry."""
 
 from datetime import datetime
 from functools import partial
@@ -79,6 +79,7 @@ def _command_filter(query: DeviceCommandsQuery, device_id: int | None) -> Comman
         created_after=after,
         created_before=before,
         operation_id=optional_int64(query.operation_id, "operationId"),
+        held=query.held,
     )
 
 
@@ -107,6 +108,15 @@ async def cancel(call: ApiCall[None, None]) -> web.StreamResponse:
     """Cancel a command that was never handed out."""
     command_id = call.path_int64("command_id")
     record = await call.services.queue.cancel(call.scope_id, command_id)
+    call.log_fields.update(command_id=record.command.id, state=record.command.state)
+    return json_response(command_record_out(call.services.protocols, record))
+
+
+@routes("POST", _COMMAND + "/release", "releaseCommand", CommandOut, errors=(409,))
+async def release(call: ApiCall[None, None]) -> web.StreamResponse:
+    """Let a command be handed out that was held after a restore."""
+    command_id = call.path_int64("command_id")
+    record = await call.services.held_commands.release(call.scope_id, command_id)
     call.log_fields.update(command_id=record.command.id, state=record.command.state)
     return json_response(command_record_out(call.services.protocols, record))
 

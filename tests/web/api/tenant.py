@@ -93,6 +93,7 @@ async def populated_tenant(tenant: Tenant, name: str, number: int) -> Tenant:
         "finished": finished,
         "sent": sent,
         "pending": await _enqueue(tenant, device, name),
+        "held": await _hold(tenant, device, name),
         "result_id": results[0]["id"],
         "orphan_id": results[1]["id"],
         "token_id": token["id"],
@@ -112,6 +113,14 @@ async def populated_tenant(tenant: Tenant, name: str, number: int) -> Tenant:
 async def _enqueue(tenant: Tenant, device: str, name: str) -> str:
     command = {"endpoint": "load_objects", "metadata": f"{name}-metadata"}
     answer = await tenant.api("POST", f"/devices/{device}/commands", command)
+    return str(answer.json()["id"])
+
+
+async def _hold(tenant: Tenant, device: str, name: str) -> str:
+    """Return a command that is held, as after a restore."""
+    command = {"endpoint": "execute_actions", "metadata": f"{name}-held"}
+    answer = await tenant.api("POST", f"/devices/{device}/commands", command)
+    await tenant.server.services.held_commands.hold_all()
     return str(answer.json()["id"])
 
 

@@ -54,6 +54,7 @@ EXPECTED_ROUTES = {
     "commands:write": {
         "enqueue",
         "cancelCommand",
+        "releaseCommand",
         "retryCommand",
         "patchShadow",
         "refreshShadow",

@@ -64,6 +64,7 @@ REQUESTS: Mapping[str, tuple[RequestTemplate, ...]] = {
         RequestTemplate(),
         RequestTemplate(query="deviceId=$device_id"),
         RequestTemplate(query="endpoint=load_objects"),
+        RequestTemplate(query="held=true"),
         RequestTemplate(query="state=SUCCESSFUL&state=SENT&state=PENDING"),
     ),
     "getCommand": (
@@ -74,6 +75,11 @@ REQUESTS: Mapping[str, tuple[RequestTemplate, ...]] = {
     "cancelCommand": (
         RequestTemplate(command="pending"),
         RequestTemplate(command="sent"),
+        RequestTemplate(),
+    ),
+    "releaseCommand": (
+        RequestTemplate(command="held"),
+        RequestTemplate(command="pending"),
         RequestTemplate(),
     ),
     "getCommandResult": (RequestTemplate(), RequestTemplate(command="pending")),
@@ -216,6 +222,8 @@ PAIRS = [("first", "second"), ("second", "first"), ("second", "third")]
 #: What reads is asked one after the other, since it should change nothing.
 READ_ROUTES = tuple(route for route in ROUTES if route.method == "GET")
 CHANGING = tuple(route for route in ROUTES if route.method != "GET")
+#: Tables that reading and polling renew, and what tells servers of changed queues.
+PASSING = ("device_seen", "interest", "lane")
 REFUSALS = (403, 404, 409, 422)
 
 
@@ -271,7 +279,7 @@ async def stored_rows(server: LocalServer, database: str) -> Rows:
         await server.services.write_behind.flush()
     rows: dict[tuple[Any, ...], int | None] = {}
     for table, own in every_row(database):
-        if table not in ("device_seen", "interest"):
+        if table not in PASSING:
             rows[(table, *own.items())] = own.get("scope_id")
     return rows
 

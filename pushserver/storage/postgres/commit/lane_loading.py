@@ -11,7 +11,7 @@ from pushserver.storage.sql.conditions import IS_LIVE
 from pushserver.storage.sql.lanes import LanesByDevice
 
 _SELECT_LIVE = (
-    "SELECT device_id, id, transition_count, expires_at FROM command"
+    "SELECT device_id, id, transition_count, expires_at, held FROM command"
     f" WHERE {IS_LIVE}"
     " AND device_id = ANY(CAST(? AS BIGINT[]))"
 )
@@ -102,7 +102,8 @@ def _find_differences(
 
 def _differing_ids(lane: Lane, live_rows: set[tuple[int, ...]]) -> set[int]:
     waiting = {
-        (each.id, each.transition_count, each.expires_at) for each in lane.waiting
+        (each.id, each.transition_count, each.expires_at, each.held)
+        for each in lane.waiting
     }
     return {command_id for command_id, *_ in live_rows ^ waiting}
 
