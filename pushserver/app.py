@@ -40,8 +40,8 @@ async def running_services(settings: Settings, clock: Clock) -> AsyncIterator[Se
         admin_secret = await services.tokens.load(settings.admin_token)
         if admin_secret is not None:
             sys.stderr.write(f"admin token: {admin_secret} (shown once; keep it)\n")
-        if settings.restored:
-            await _hold_after_restore(services)
+        if settings.holds_commands:
+            await _hold_commands(services)
         await services.event_interest.load()
         await services.subscription_registry.load()
         ssrf_guard = services.subscriptions.ssrf_guard
@@ -57,13 +57,13 @@ async def running_services(settings: Settings, clock: Clock) -> AsyncIterator[Se
         await store.close()
 
 
-async def _hold_after_restore(services: Services) -> None:
-    """Hold, before any device polls, what it may have done since the backup."""
+async def _hold_commands(services: Services) -> None:
+    """Hold, before any device polls, what it may have done already."""
     count = await services.held_commands.hold_all()
     log.warning("restore.commands_held", commands=count)
     sys.stderr.write(
-        f"RESTORED: {count} commands that must not be given twice are held; see"
-        " `pushserver commands --held`. Remove the setting before the next start.\n"
+        f"{count} commands that must not be given twice are held; see `pushserver"
+        " commands --held`. Remove RESTORED or AGAIN before the next start.\n"
     )
 
 

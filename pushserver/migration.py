@@ -1,7 +1,7 @@
 """Copies a SQLite file into an empty PostgreSQL database, in one transaction.
 
-The file is locked as a server locks it, and only read. If anything fails, the database
-is left as it was.
+The file is locked as a server locks it, and only read until all is copied. If anything
+fails, the database is left as it was.
 """
 
 import sqlite3
@@ -17,6 +17,7 @@ from pushserver.errors import Misconfigured
 from pushserver.settings import Settings, load
 from pushserver.storage.migrations import SCHEMA_VERSION
 from pushserver.storage.sqlite.connection import FileLock
+from pushserver.storage.sqlite.moved import mark_moved
 
 try:
     import psycopg
@@ -58,6 +59,8 @@ def migrate(
     """
     Copy *source* (`sqlite:///…`) to *target* (`postgresql://…`); return the counts.
 
+    The file is marked then: a server over it would do again what is done over the copy.
+
     Raises:
         Misconfigured: a server has the file, the target is not empty, or one of them
             cannot be read or written. Nothing was changed.
@@ -65,6 +68,16 @@ def migrate(
     path = _sqlite_path(source)
     url = _postgres_url(target)
     lock = FileLock(path)
+    try:
+        counts = _copy(path, url, on_progress)
+        # From here on, the copy is what goes on.
+        mark_moved(path)
+    finally:
+        lock.release()
+    return counts
+
+
+def _copy(path: Path, url: str, on_progress: ProgressCallback) -> Mapping[str, int]:
     try:
         with _open_source(path) as file, _open_target(url) as connection:
             tables = _list_tables(file)
@@ -74,8 +87,6 @@ def migrate(
     except (sqlite3.Error, psycopg.Error) as error:
         message = str(error).partition("\n")[0]
         raise Misconfigured(f"Nothing was copied: {message}") from error
-    finally:
-        lock.release()
     return {table.name: table.row_count for table in tables}
 
 

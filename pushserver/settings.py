@@ -126,6 +126,10 @@ class Settings:
         validator=_validate_not_negative,
         help="After how many days history is deleted; 0 keeps everything.",
     )
+    again: bool = ts.option(
+        default=False,
+        help="For one start over a SQLite file that was copied into PostgreSQL.",
+    )
     restored: bool = ts.option(
         default=False,
         help="For one start after a restore: hold what must not be given twice.",
@@ -142,6 +146,11 @@ class Settings:
         validator=_validate_one_of(*_LEVELS),
         help="debug, info, warning or error.",
     )
+
+    @property
+    def holds_commands(self) -> bool:
+        """Whether devices may have done already what waits in the database."""
+        return self.restored or self.again
 
     @property
     def device_key_policy(self) -> DeviceKeys:
@@ -224,6 +233,8 @@ def _refuse_unsafe(settings: Settings) -> None:
             "DATABASE must be sqlite:///relative/path, sqlite:////absolute/path or"
             " postgresql://user:password@host/name."
         )
+    if settings.again and not settings.is_sqlite:
+        raise Misconfigured("AGAIN is for a SQLite file that was copied.")
     if settings.workers > 1 and settings.is_sqlite:
         raise Misconfigured(
             f"WORKERS {settings.workers} takes PostgreSQL: a SQLite file has one"

@@ -12,7 +12,7 @@ from pushserver.storage.sqlite.store import SqliteStore
 async def open_store(settings: Settings, clock: Clock) -> Store:
     """Open the store that the settings name."""
     if not settings.is_postgres:
-        return await SqliteStore.open(settings.sqlite_path, clock)
+        return await SqliteStore.open(settings.sqlite_path, clock, again=settings.again)
     try:
         # psycopg is an optional dependency.
         from pushserver.storage.postgres.store import PostgresStore  # noqa: PLC0415

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from pushserver.cli import main
+from pushserver.client import Client
 from pushserver.errors import Misconfigured
 from pushserver.migration import migrate
 from pushserver.model.event import EventType
@@ -21,7 +22,7 @@ from tests.postgres import database_without_tables
 from tests.program import Program
 from tests.web.api.tenant import Tenant, empty_tenant, populated_tenant
 from tests.web.api.upgrades import create_upgrade, run_steps, version_result
-from tests.web.local_server import LOAD_USERS, LocalServer, running_server
+from tests.web.local_server import LOAD_USERS, OPEN_DOOR, LocalServer, running_server
 
 pytestmark = pytest.mark.only_on("postgres")
 Rows = Counter[tuple[Any, ...]]
@@ -123,6 +124,68 @@ async def test_a_server_goes_on(path: Path, database: str, clock: ManualClock) -
     assert all(page["items"] for page in before)
     assert before == after
     assert int(created.json()["id"]) > newest
+
+
+def refused_start(program: Program) -> str:
+    """Return the one line with which the program refuses to start."""
+    before = len(program.log.read_text().splitlines())
+    assert 1 == program.spawn().wait(60)
+    (line,) = program.log.read_text().splitlines()[before:]
+    return line
+
+
+async def test_a_copied_file_is_not_served(tmp_path: Path, database: str) -> None:
+    """
+    A server over a copied file refuses to start, and says in one line why, and what to
+    do; with --again it starts, and opens no door by itself. Later it needs no more.
+    """
+    program = Program(tmp_path)
+    program.start()
+    async with Client(program.url, program.token) as api:
+        door = await api.commands.enqueue("1", {**OPEN_DOOR, "expiresIn": 3600})
+    program.stop()
+    migrate(program.database, database, nothing)
+    why = refused_start(program)
+    program.start(again="true")
+    async with Client(program.url, program.token) as api:
+        held = await api.commands.list(held=True)
+    program.stop()
+    program.start()
+
+    assert 0 == program.stop()
+    assert "migrate-store" in why
+    assert "--again" in why
+    assert str(program.file) in why
+    assert [door["id"]] == [each["id"] for each in held["items"]]
+
+
+async def test_a_backup_of_it_neither(file: str, tmp_path: Path, database: str) -> None:
+    """
+    The mark is in the file itself: it goes with a copy.
+    """
+    migrate(file, database, nothing)
+    copy = tmp_path / "copy" / "pushserver.db"
+    copy.parent.mkdir()
+    with closing(sqlite3.connect(file.removeprefix("sqlite:///"))) as link:
+        link.execute("VACUUM INTO ?", (str(copy),))
+    program = Program(copy.parent)
+    program.log.touch()
+
+    assert "--again" in refused_start(program)
+
+
+async def test_a_copy_that_failed_leaves_no_mark(
+    file: str, database: str, clock: ManualClock
+) -> None:
+    """
+    A file of which nothing was copied is served as before.
+    """
+    with psycopg.connect(database) as link:
+        link.execute("INSERT INTO scope VALUES (7, 'other', 0)")
+
+    assert "not empty" in refused(file, database)
+    async with running_server(file, clock, **INSIDE) as server:
+        assert len(server.services.devices)
 
 
 async def test_used_before(file: str, database: str, clock: ManualClock) -> None:

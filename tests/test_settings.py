@@ -73,6 +73,8 @@ def test_environment(name: str) -> None:
         "admin_token": "t",
         "device_keys": "required",
         "webhook_allow_http": "True",
+        "again": "True",
+        "restored": "True",
         "webhook_allow_networks": "10.20.0.0/16",
         "log_level": "error",
         "kapua_delete_status": "204",

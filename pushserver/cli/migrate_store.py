@@ -10,8 +10,8 @@ def migrate_store(source: str, target: str, /, *, context: InjectedContext) -> i
     """
     Copy everything from a SQLite file into an empty PostgreSQL, in one go.
 
-    No server may be at work over either. The file stays as it is; when something goes
-    wrong, so does the PostgreSQL.
+    No server may be at work over either. The file keeps everything, and is marked: it
+    is served only with --again. When something goes wrong, nothing is changed.
 
     Parameters
     ----------

@@ -27,6 +27,8 @@ class ServeOptions:
     "Seconds that a device has to answer a command."
     grace: float | None = None
     "Seconds after which a device that polls again has lost its command."
+    again: Annotated[bool | None, Parameter(negative=())] = None
+    "For one start over a SQLite file that migrate-store copied."
     restored: Annotated[bool | None, Parameter(negative=())] = None
     "For one start after a restore: hold what must not be given twice."
     workers: int | None = None

@@ -27,8 +27,8 @@ class Command:
     not read from the store. `step` counts from 0; `operation` is set while that follows
     the command, `resource` is the name of the step there. `transition_count`
     counts its transitions, including its creation. `service_id` is the service of the
-    device that it writes or reads; `service` is set while that follows it. While it is `held`, it
-    is not handed out.
+    device that it writes or reads; `service` is set while that follows it. While
+    it is `held`, it is not handed out.
     """
 
     id: int

@@ -49,7 +49,7 @@ async def test_restored(
     assert ("SUCCESSFUL", None) == (ended["state"], nothing)
     assert [door["id"]] == [each["id"] for each in held["items"]]
     assert [1] == [ln["commands"] for ln in program.log_lines("restore.commands_held")]
-    assert "Remove the setting" in program.log.read_text()
+    assert "Remove RESTORED" in program.log.read_text()
     assert [0, 0, 0, 2] == codes
     assert [door["id"]] * 2 == [json.loads(line)["id"] for line in lines]
     assert "execute_actions" == opened.endpoint

@@ -4,7 +4,6 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,6 +14,7 @@ from pushserver.storage.sqlite.checkpoints import (
     AUTOCHECKPOINT_PAGES,
     JOURNAL_SIZE_LIMIT,
 )
+from pushserver.storage.sqlite.moved import check_moved
 from pushserver.storage.sqlite.schema import prepare
 
 T = TypeVar("T")
@@ -54,13 +54,19 @@ class SqliteConnection(aiosqlite.Connection):
         return result
 
 
-async def connect_writer(path: Path, now: int) -> SqliteConnection:
+async def connect_writer(path: Path, now: int, *, again: bool) -> SqliteConnection:
     """
-    Open the one connection that writes; create the file if there is none.
+        Open the one connection that writes; create the file if there is none.
 
-    A file of an older release is copied, then migrated.
+        A file of an older release is copied, then migrated. One that was copied into
+    another store is opened only *again*.
     """
-    return await _connect(path, _WRITER_PRAGMAS, partial(prepare, path=path, now=now))
+
+    def check_and_prepare(raw: sqlite3.Connection) -> None:
+        check_moved(raw, path, again=again)
+        prepare(raw, path, now)
+
+    return await _connect(path, _WRITER_PRAGMAS, check_and_prepare)
 
 
 async def connect_reader(path: Path) -> SqliteConnection:

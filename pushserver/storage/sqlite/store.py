@@ -60,16 +60,19 @@ class SqliteStore(SqlStore):
     outdated: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
 
     @classmethod
-    async def open(cls, path: Path, clock: Clock) -> Self:
+    async def open(cls, path: Path, clock: Clock, *, again: bool = False) -> Self:
         """
         Open the file; create it if there is none.
 
+        One that was copied into another store is opened only *again*.
+
         Raises:
-            Misconfigured: it cannot be opened, or another process has it open.
+            Misconfigured: it cannot be opened, another process has it open, or it was
+        copied.
         """
         lock = FileLock(path)
         try:
-            connection = await connect_writer(path, clock.now())
+            connection = await connect_writer(path, clock.now(), again=again)
         except BaseException:
             lock.release()
             raise
