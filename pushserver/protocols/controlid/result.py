@@ -1,69 +1,86 @@
-"""Parse posted results.
+"""Read what devices post of their commands.
 
 Format: Control iD, "Event: command result": `{"response": …}` or `{"error": "…"}`.
 Real firmware sends `response` as an object or as a string that holds JSON, declares
-wrong content types, and may send the same fields as a form. An unreadable body is a
-result all the same: the device did answer.
+content types that are wrong, and may send the same fields as a form. What it spoils is
+read as far as it can be (`sloppy_json`). A success is only what can be read as one: an
+error is one wherever it stands, and what says nothing that is understood is unreadable.
 """
 
-import json
-import math
 import re
 from collections.abc import Callable
-from urllib.parse import parse_qsl
+from urllib.parse import unquote_to_bytes
 
 import msgspec
+from msgspec import UNSET, Raw, UnsetType
 
 from pushserver.model.parsed_result import ParsedResult
+from pushserver.protocols.controlid.sloppy_json import (
+    check_json,
+    decode_text,
+    read_json,
+)
 
-_FORM_FIELDS = {"response", "error", "code", "transactions_results"}
-_EMPTY = (b"", b"null", b'""', b"false", b"0", b"{}", b"[]")
+_OUTCOME_FIELDS = frozenset({"response", "error", "transactions_results"})
+_FORM_FIELDS = _OUTCOME_FIELDS | {"code"}
+_TRUE = (b"true", b"1", b'"true"', b'"1"')
+_EMPTY = (b"null", b'""', b"false", b"0", b"{}", b"[]")
 _SPACE = b" \t\r\n"
-_MAX_CHECKED_BYTES = 1024 * 1024
-_MAX_DEPTH = 200
-_MAX_INT_DIGITS = 309
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_NO_BRACKETS = bytes(b for b in range(256) if b not in b"[]{}")
-#: Too large for a float, or for Python's own JSON parser.
-_HUGE_NUMBER = re.compile(rb"[:,\[\s]-?(?:[0-9.]+[eE][+-]?[0-9]{3,}|[0-9]{309,})")
+#: A longer response is not searched for an error of its own: it has something to say.
+_MAX_ERROR_BYTES = 1024 * 1024
+_GZIP = b"\x1f\x8b"
+#: A name of the vendor's; any other one may have been `error`, and is spoilt.
+_NAME = re.compile(r"\w+", re.ASCII)
+_PAIR = re.compile(r"([^=&]++)(=?)([^&]*+)")
+#: Words after a success, or in a response that cannot be read, that may deny it.
+_DENIAL = re.compile("error|fail|false|denied", re.IGNORECASE)
 
-
-#: What a field holds that was left out: no bytes.
-_MISSING = msgspec.Raw()
+_Field = Raw | UnsetType
 
 
 class _Envelope(msgspec.Struct):
-    response: msgspec.Raw = _MISSING
-    error: msgspec.Raw = _MISSING
-    code: msgspec.Raw = _MISSING
-    transactions_results: list[msgspec.Raw] | msgspec.UnsetType = msgspec.UNSET
+    response: _Field = UNSET
+    error: _Field = UNSET
+    code: _Field = UNSET
+    transactions_results: _Field = UNSET
 
 
 class _Transaction(msgspec.Struct):
-    success: bool = True
-    response: msgspec.Raw = _MISSING
-    error: msgspec.Raw = _MISSING
-    code: msgspec.Raw = _MISSING
+    success: Raw
+    response: _Field = UNSET
+    error: _Field = UNSET
+    code: _Field = UNSET
 
 
 _decode_envelope = msgspec.json.Decoder(_Envelope).decode
 _decode_transaction = msgspec.json.Decoder(_Transaction).decode
-_decode_raw = msgspec.json.Decoder(msgspec.Raw).decode
+_decode_array = msgspec.json.Decoder(list[Raw]).decode
+_decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
 _decode_string = msgspec.json.Decoder(str).decode
-
+_encode = msgspec.json.Encoder().encode
 
 UNREADABLE = ParsedResult(unreadable=True)
 
 
 def parse_result(body: bytes, content_encoding: str | None = None) -> ParsedResult:
-    """Parse a body as JSON, then as a form; a compressed body is never inflated."""
-    if (content_encoding or "identity").lower() != "identity":
+    """Read a body as JSON, then as a form; a compressed body is never inflated."""
+    is_encoded = (content_encoding or "identity").lower() != "identity"
+    if is_encoded or body.startswith(_GZIP):
         return UNREADABLE
     if not body.strip(_SPACE):
         return ParsedResult()
+    try:
+        body.decode()
+        check_json(body)
+        return _parse_json(body)
+    except (ValueError, RecursionError):
+        return _parse_spoilt(decode_text(body))
+
+
+def _parse_spoilt(text: str) -> ParsedResult:
     for parse in _PARSERS:
         try:
-            return parse(body)
+            return parse(text)
         except (ValueError, RecursionError):
             continue
     return UNREADABLE
@@ -71,120 +88,161 @@ def parse_result(body: bytes, content_encoding: str | None = None) -> ParsedResu
 
 def _parse_json(body: bytes) -> ParsedResult:
     """Parse JSON; anything but an object is taken as the response itself."""
-    body.decode()
-    _check_readable(body)
     if body.lstrip(_SPACE)[:1] != b"{":
-        return ParsedResult(response=_unwrap_json_string(bytes(_decode_raw(body))))
-    return _from_envelope(_decode_envelope(body), whole_body=body)
+        response = bytes(msgspec.json.decode(body, type=Raw))
+        return _from_response(_unwrap_json_string(response))
+    envelope = _decode_envelope(body)
+    if envelope.response is envelope.error is envelope.transactions_results is UNSET:
+        _check_names(body)
+    return _from_envelope(envelope, whole_body=body)
 
 
-def _check_readable(body: bytes) -> None:
-    """
-    Refuse JSON that common parsers cannot handle: huge numbers, deep nesting.
-
-    They would break every list that shows them. Very large bodies are not checked.
-    """
-    if len(body) > _MAX_CHECKED_BYTES:
-        return
-    if _HUGE_NUMBER.search(body) is not None:
-        raise ValueError("a number that is too large")
-    if body.count(b"[") + body.count(b"{") > _MAX_DEPTH and _is_deep(body):
-        raise ValueError("nested too deeply")
+def _check_names(body: bytes) -> None:
+    """Refuse an object with a name that is none of the vendor's."""
+    if not all(map(_NAME.fullmatch, _decode_fields(body))):
+        raise ValueError("a name that is spoilt")
 
 
-def _is_deep(body: bytes) -> bool:
-    """Tell whether brackets nest too deeply, by removing pairs from the inside out."""
-    brackets = _STRING.sub(b"", body).translate(None, delete=_NO_BRACKETS)
-    for _ in range(_MAX_DEPTH):
-        brackets = brackets.replace(b"[]", b"").replace(b"{}", b"")
-        if not brackets:
-            return False
-    return True
+def _parse_mended(text: str) -> ParsedResult:
+    """Parse JSON that may have to be mended, and what follows it."""
+    body, rest = read_json(text)
+    parsed = _parse_json(body)
+    if not parsed.failed and _DENIAL.search(rest):
+        raise ValueError("a success, and then something else")
+    return parsed
 
 
-def _parse_lenient_json(body: bytes) -> ParsedResult:
-    """Parse what strict JSON rejects: NaN, 1e999, lone surrogates, Latin-1."""
-    value = json.loads(
-        _decode_text(body),
-        parse_constant=lambda _: None,
-        parse_float=_finite,
-        parse_int=lambda digits: int(digits) if len(digits) < _MAX_INT_DIGITS else None,
-    )
-    clean = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return _parse_json(clean.encode("utf-8", "replace"))
-
-
-def _finite(digits: str) -> float | None:
-    number = float(digits)
-    return number if math.isfinite(number) else None
-
-
-def _decode_text(body: bytes) -> str:
-    try:
-        return body.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return body.decode("latin-1")
-
-
-def _parse_form(body: bytes) -> ParsedResult:
+def _parse_form(text: str) -> ParsedResult:
     """Parse form fields whose values are JSON or plain text."""
-    pairs = parse_qsl(body.decode(), keep_blank_values=True, strict_parsing=True)
-    fields = {name: value for name, value in pairs if name in _FORM_FIELDS}
-    if not fields:
+    fields = _form_fields(text)
+    if not fields.keys() & _OUTCOME_FIELDS:
         raise ValueError("no field of a result")
-    envelope = b",".join(
-        msgspec.json.encode(name) + b":" + _form_value_to_json(text)
-        for name, text in fields.items()
-    )
-    return _from_envelope(_decode_envelope(b"{" + envelope + b"}"), whole_body=b"{}")
+    values = {name: _form_value_to_json(name, value) for name, value in fields.items()}
+    if "response" not in fields and fields.get("error", "").strip():
+        # All that was said is an error, be it "0".
+        error = values["error"]
+        values["error"] = _encode(fields["error"]) if error in _EMPTY else error
+    envelope = _encode({name: Raw(value) for name, value in values.items()})
+    return _from_envelope(_decode_envelope(envelope), whole_body=b"{}")
 
 
-def _form_value_to_json(text: str) -> bytes:
+def _form_fields(text: str) -> dict[str, str]:
+    """Return the fields that results have; of doubled ones the first that is given."""
+    fields: dict[str, str] = {}
+    for pair in _PAIR.finditer(text):
+        name, has_value, value = pair.groups()
+        if not (has_value and _NAME.fullmatch(_form_text(name))):
+            raise ValueError("no form")
+        if name in _FORM_FIELDS and not fields.get(name):
+            fields[name] = _form_text(value)
+    return fields
+
+
+def _form_text(escaped: str) -> str:
+    return decode_text(unquote_to_bytes(escaped.replace("+", " ")))
+
+
+def _form_value_to_json(name: str, text: str) -> bytes:
     try:
-        return bytes(_decode_raw(text.encode()))
-    except ValueError:
-        return msgspec.json.encode(text)
+        return _read_whole_json(text)
+    except (ValueError, RecursionError):
+        if name != "error" and text[:1] in ("{", "["):
+            raise ValueError("JSON that is cut off") from None
+        return _encode(text)
 
 
-_PARSERS: tuple[Callable[[bytes], ParsedResult], ...] = (
-    _parse_json,
-    _parse_lenient_json,
-    _parse_form,
-)
+def _read_whole_json(text: str) -> bytes:
+    """
+    Return the JSON in *text*, of which the end may be anything that denies nothing.
+
+    Raises:
+        ValueError: it is none.
+        RecursionError: it is nested too deeply.
+    """
+    value, rest = read_json(text)
+    if rest and _DENIAL.search(rest):
+        raise ValueError("an object, and then something else")
+    return value
+
+
+_PARSERS: tuple[Callable[[str], ParsedResult], ...] = (_parse_mended, _parse_form)
 
 
 def _from_envelope(envelope: _Envelope, *, whole_body: bytes) -> ParsedResult:
-    if isinstance(envelope.transactions_results, list):
+    error, code = _unless_empty(envelope.error), _raw_or_none(envelope.code)
+    if error is not None:
+        return ParsedResult(error=error, code=code)
+    response = _raw_or_none(envelope.response)
+    if envelope.transactions_results is not UNSET:
         return _from_transactions(envelope.transactions_results, whole_body)
-    error = bytes(envelope.error).strip(_SPACE)
-    code = bytes(envelope.code).strip(_SPACE) or None
-    if error not in _EMPTY:
-        return ParsedResult(error=error, code=code)
-    response = (bytes(envelope.response) or whole_body).strip(_SPACE)
-    return ParsedResult(response=_unwrap_json_string(response), code=code)
+    return _from_response(
+        _unwrap_json_string(whole_body.strip(_SPACE) if response is None else response),
+        code,
+    )
 
 
-def _from_transactions(items: list[msgspec.Raw], whole_body: bytes) -> ParsedResult:
+def _from_response(response: bytes, code: bytes | None = None) -> ParsedResult:
+    """Return what a response says: an error, if it is an object or a list with one."""
+    if len(response) > _MAX_ERROR_BYTES or b'"error"' not in response:
+        return ParsedResult(response=response, code=code)
+    items = _decode_array(response) if response[:1] == b"[" else [Raw(response)]
+    for item in items:
+        if bytes(item)[:1] == b"{":
+            inner = _decode_envelope(item)
+            error = _unless_empty(inner.error)
+            if error is not None:
+                return ParsedResult(error=error, code=_raw_or_none(inner.code) or code)
+    return ParsedResult(response=response, code=code)
+
+
+def _from_transactions(raw: Raw, whole_body: bytes) -> ParsedResult:
     """Parse a batch: of one it is that command's result; one failure fails it all."""
-    results = [_decode_transaction(item) for item in items]
-    failure = next((r for r in results if not r.success), None)
+    array = _unwrap_json_string(bytes(raw).strip(_SPACE))
+    items = map(_decode_transaction, _decode_array(array))
+    results = [_from_transaction(item) for item in items]
+    if not results:
+        raise ValueError("a batch without a result")
+    failure = next((each for each in results if each.failed), None)
     if failure is not None:
-        error = (bytes(failure.error) or bytes(failure.response)).strip(_SPACE)
-        if error in _EMPTY:
-            error = b'"The transaction failed."'
-        code = bytes(failure.code).strip(_SPACE) or None
-        return ParsedResult(error=error, code=code)
+        return failure
     if len(results) != 1:
         return ParsedResult(response=whole_body.strip(_SPACE))
-    response = bytes(results[0].response).strip(_SPACE)
-    return ParsedResult(response=_unwrap_json_string(response) if response else None)
+    return results[0]
+
+
+def _from_transaction(transaction: _Transaction) -> ParsedResult:
+    """Read one command's part of a batch."""
+    response, code = _raw_or_none(transaction.response), _raw_or_none(transaction.code)
+    error = _unless_empty(transaction.error)
+    if error is None and bytes(transaction.success) not in _TRUE:
+        error = _unless_empty(transaction.response) or b'"The transaction failed."'
+    if error is not None:
+        return ParsedResult(error=error, code=code)
+    if response is None:
+        return ParsedResult()
+    return _from_response(_unwrap_json_string(response))
+
+
+def _raw_or_none(raw: _Field) -> bytes | None:
+    return None if isinstance(raw, UnsetType) else bytes(raw).strip(_SPACE)
+
+
+def _unless_empty(raw: _Field) -> bytes | None:
+    """Return a field unless it is left out, or says nothing."""
+    if isinstance(raw, UnsetType):
+        return None
+    text = bytes(raw).strip(_SPACE)
+    return None if text in _EMPTY else text
 
 
 def _unwrap_json_string(raw: bytes) -> bytes:
     """Return *raw*, or the JSON that it holds as a string."""
     if raw[:1] != b'"':
         return raw
+    text = _decode_string(raw)
     try:
-        return bytes(_decode_raw(_decode_string(raw).encode()))
+        return _read_whole_json(text)
     except (ValueError, RecursionError):
+        if text.lstrip()[:1] == "{" and _DENIAL.search(text):
+            raise ValueError("a response that is spoilt, and may be an error") from None
         return raw
