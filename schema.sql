@@ -101,11 +101,12 @@ CREATE TABLE delivery (
     delivered_at BIGINT,
     ended_at     BIGINT,
     outcome      TEXT CHECK (outcome IN (
-        'successful', 'failed', 'noAnswer', 'notWritten', 'closed'))
+        'successful', 'failed', 'unreadable', 'noAnswer', 'notWritten', 'closed'))
 );
 CREATE INDEX delivery_command ON delivery (command_id, id);
 CREATE INDEX delivery_uuid ON delivery (device_id, uuid, id);
-CREATE INDEX delivery_no_answer ON delivery (device_id, id) WHERE outcome = 'noAnswer';
+CREATE INDEX delivery_open_ended ON delivery (device_id, id)
+    WHERE outcome IN ('unreadable', 'noAnswer');
 
 CREATE TABLE result (
     id               BIGINT PRIMARY KEY,
@@ -120,7 +121,8 @@ CREATE TABLE result (
     content_type     TEXT,
     content_encoding TEXT,
     complete         BIGINT NOT NULL CHECK (complete IN (0, 1)),
-    body             BYTEA  NOT NULL           -- as it was posted, never inflated
+    body             BYTEA  NOT NULL,          -- as it was posted, never inflated
+    command_endpoint TEXT                      -- NULL: an orphan, or from before schema 4
 );
 CREATE INDEX result_device ON result (device_id, id);
 CREATE INDEX result_scope ON result (scope_id, id);

@@ -22,6 +22,8 @@ DEFAULT_WAIT = 120
 LONG_POLL_SECONDS = 20
 #: Seconds between two calls, even if the server holds none.
 POLL_INTERVAL = 0.2
+#: What is printed of a result.
+_RESULT_FIELDS = ("response", "error", "refused", "unreadable")
 #: The options that are fields of a command.
 _COMMAND_OPTIONS = (
     "verb",
@@ -167,9 +169,7 @@ def _print_command(context: CliContext, command: Json) -> None:
     summary_names = ("id", "deviceId", "endpoint", "state", "expiresAt", "attempts")
     summary = {name: command[name] for name in summary_names if name in command}
     result = command.get("result", {})
-    result_fields = {
-        name: result[name] for name in ("response", "error") if name in result
-    }
+    result_fields = {name: result[name] for name in _RESULT_FIELDS if name in result}
     context.print_fields({**summary, **result_fields})
     if command.get("deviceSeen") is False:
         context.print_note("This device has never polled.")

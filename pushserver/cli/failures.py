@@ -17,6 +17,10 @@ STATE_ERRORS: dict[str, str] = {
     CommandState.CANCELED: "It was canceled.",
     CommandState.TIMEOUT: "The device did not answer.",
 }
+#: The explanation of a command that ended with a result nobody can read.
+UNREADABLE_ERROR = "The device's answer cannot be read."
+#: In these a command may have a result that says what went wrong.
+ANSWERABLE_STATES = (CommandState.FAILED, CommandState.TIMEOUT)
 #: The first of these states found among the steps explains the operation's end.
 DECISIVE_STATES = (CommandState.FAILED, *STATE_ERRORS)
 FAILURE_COLUMNS = ("deviceId", "status", "step", "resource", "state", "error")
@@ -75,19 +79,21 @@ def decisive_step(steps: Iterable[Json]) -> int | None:
 async def step_error(client: Client, step: Json) -> Any:
     """Return what went wrong with the command of *step*; None if nothing did."""
     state = step.get("state")
-    if state == CommandState.FAILED:
-        return await _command_error(client, step["commandId"])
-    return STATE_ERRORS.get(state) if state else None
+    default = STATE_ERRORS.get(state) if state else None
+    if state in ANSWERABLE_STATES:
+        return await _command_error(client, step["commandId"]) or default
+    return default
 
 
 async def _command_error(client: Client, command_id: str) -> Any:
-    """Return the error that a device posted, or why it cannot be read."""
+    """Return the error that a device posted, or why none can be read."""
     try:
         command = await client.commands.get(command_id)
     except ApiError as error:
         # Operations may be read by those who may not read commands.
         return str(error)
-    return command.get("result", {}).get("error")
+    result = command.get("result", {})
+    return UNREADABLE_ERROR if result.get("unreadable") else result.get("error")
 
 
 async def _last_message(client: Client, operation_id: str) -> str:

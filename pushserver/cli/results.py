@@ -108,7 +108,14 @@ async def _print_results(
 
 def _format_result(item: Json) -> str:
     """Return a result in one line for people."""
-    outcome = f"error: {item['error']}" if "error" in item else "response"
     owner = f"command {item['commandId']}" if "commandId" in item else "orphan"
     endpoint = item.get("endpoint", "?")
+    outcome = _format_outcome(item)
     return f"{item['receivedAt']}  {item['deviceId']}  {endpoint}  {owner}  {outcome}"
+
+
+def _format_outcome(item: Json) -> str:
+    """Return what a result says, without the response itself."""
+    if "error" in item:
+        return f"{'refused' if item.get('refused') else 'error'}: {item['error']}"
+    return "unreadable" if item.get("unreadable") else "response"

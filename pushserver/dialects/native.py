@@ -1,8 +1,9 @@
 """Events in the server's own form: `{type, timestamp, data}`, compact.
 
 Fields are camelCase, ids are decimal strings, instants are RFC 3339 in UTC. What is
-not known is left out. The form is thin: ids, states, times and the device's error. A
-device's answer, which may carry personal data, is included only on request.
+not known is left out. The form is thin: ids, states, times and the device's error, or
+that it refused, or that its answer cannot be read. The answer itself, which may carry
+personal data, is included only on request.
 """
 
 from collections.abc import Callable, Mapping
@@ -46,6 +47,8 @@ class _Command(_Out, kw_only=True):
     error: Raw | UnsetType = UNSET
     response: Raw | UnsetType = UNSET
     code: Raw | UnsetType = UNSET
+    refused: bool = False
+    unreadable: bool = False
 
 
 class _Operation(_Out, kw_only=True):
@@ -142,6 +145,7 @@ def native_body(
     data = _RENDERERS[type(payload)](payload, device_id)
     if parsed_result is not None and isinstance(data, _Command):
         data.error = _raw(parsed_result.error)
+        data.refused, data.unreadable = parsed_result.refused, parsed_result.unreadable
         if include_result:
             data.response, data.code = (
                 _raw(parsed_result.response),

@@ -92,6 +92,7 @@ class DeliveryOutcome(enum.StrEnum):
 
     SUCCESSFUL = "successful"
     FAILED = "failed"
+    UNREADABLE = "unreadable"  # an answer that says nothing; a late one may still come
     NO_ANSWER = "noAnswer"  # given up; a late result may still come
     NOT_WRITTEN = "notWritten"  # the device was gone before a byte was written
     CLOSED = "closed"  # an earlier delivery's result ended the command
@@ -131,7 +132,8 @@ class Result:
     What a device posted, unchanged. `command_id` is None for an orphan.
 
     `complete` is False when the connection broke or stalled before the body's end.
-    Its scope is that of its command; an orphan's is that of the device.
+    Its scope is that of its command; an orphan's is that of the device. `endpoint` is
+    what the device named, `command_endpoint` that of its command.
     """
 
     id: int
@@ -147,6 +149,12 @@ class Result:
     content_encoding: str | None
     complete: bool
     body: bytes
+    command_endpoint: str | None = None
+
+    @property
+    def judged_endpoint(self) -> str | None:
+        """The endpoint whose rules say what it means; an orphan names its own."""
+        return self.endpoint if self.command_id is None else self.command_endpoint
 
 
 class Transition(NamedTuple):

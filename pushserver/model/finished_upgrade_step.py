@@ -118,12 +118,21 @@ class FinishedStep:
                 code, error = _device_error(self.parsed_result)
                 return code, f"{step} failed: {error}"
             case CommandEvent.GIVE_UP:
-                return UpgradeErrorCode.TIMEOUT, f"{step} was not answered."
+                return UpgradeErrorCode.TIMEOUT, f"{step} {self._missing_answer}"
             case CommandEvent.EXPIRE:
                 return UpgradeErrorCode.EXPIRED, f"{step} was not handed out in time."
             case CommandEvent.CANCEL:
                 return UpgradeErrorCode.CANCELED, f"{step} was canceled."
         return self.version_failure()
+
+    @property
+    def _missing_answer(self) -> str:
+        is_unreadable = self.parsed_result is not None and self.parsed_result.unreadable
+        return (
+            "has an answer that cannot be read."
+            if is_unreadable
+            else "was not answered."
+        )
 
     def version_failure(self) -> tuple[str, str]:
         """Return the error of a wrong or missing version."""

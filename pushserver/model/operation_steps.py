@@ -48,12 +48,12 @@ def update_operation(
         )
         _notify_step(operation, command, "sent", at, changes)
     elif command_event in _FINAL_EVENTS:
-        if previous_state is CommandState.TIMEOUT:
+        is_late = previous_state is CommandState.TIMEOUT
+        if is_late:
             _apply_late_result(operation, command, command_event, changes)
-            outcome = f"{command.state}, late"
         else:
             _finish_step(operation, command, command_event, at, changes)
-            outcome = str(command.state)
+        outcome = _describe_outcome(command, changes, is_late=is_late)
         _notify_step(operation, command, outcome, at, changes)
 
 
@@ -124,6 +124,17 @@ def notify_progress(
 
 def _percent(done: int, whole: int) -> int:
     return 100 * done // whole
+
+
+def _describe_outcome(command: Command, changes: Changes, *, is_late: bool) -> str:
+    """Return how a step ended: its command's state, and what is special about it."""
+    parsed_result = changes.parsed_results.get(command.id)
+    notes = {
+        "refused": parsed_result is not None and parsed_result.refused,
+        "unreadable": parsed_result is not None and parsed_result.unreadable,
+        "late": is_late,
+    }
+    return ", ".join((command.state, *(note for note, holds in notes.items() if holds)))
 
 
 def _notify_step(

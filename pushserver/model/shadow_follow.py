@@ -12,6 +12,7 @@ import msgspec
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command
 from pushserver.model.event import EventType, ShadowPayload
+from pushserver.model.parsed_result import ParsedResult
 from pushserver.model.shadow import Service, WriteOutcome
 from pushserver.model.state import CommandEvent, CommandState
 
@@ -83,14 +84,19 @@ def _mark_failed(
     """Record a failed write; an earlier or unanswered attempt may have worked."""
     parsed_result = changes.parsed_results.get(command.id)
     service.write_outcome = WriteOutcome.FAILED
-    service.write_error = (
-        parsed_result.error
-        if parsed_result
-        else _encode(_FAILURE_MESSAGES.get(command_event, "It failed."))
-    )
+    service.write_error = _write_error(parsed_result, command_event)
     service.is_write_expired = command_event is CommandEvent.EXPIRE
     if command_event is CommandEvent.GIVE_UP or command.attempts > 1:
         service.invalidate_reported(at)
+
+
+def _write_error(
+    parsed_result: ParsedResult | None, command_event: CommandEvent
+) -> bytes:
+    """Return what the device said, or else why nothing is known, as JSON."""
+    if parsed_result is None:
+        return _encode(_FAILURE_MESSAGES.get(command_event, "It failed."))
+    return parsed_result.error or _encode("The answer cannot be read.")
 
 
 def _emit_status(service: Service, at: int, changes: Changes) -> None:

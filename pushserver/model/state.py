@@ -26,9 +26,9 @@ class CommandEvent(enum.StrEnum):
     WRITTEN = "written"  # the answer's last byte was written
     REVERT_HAND_OUT = "withdraw"  # the device was gone before a byte was written
     SUCCEED = "succeed"  # the device posted a response
-    FAIL = "fail"  # the device posted an error
+    FAIL = "fail"  # the device posted an error, or a response that says no
     RETRY = "retry"  # no answer; it may be handed out again
-    GIVE_UP = "giveUp"  # no answer; it may not
+    GIVE_UP = "giveUp"  # no answer, or an unreadable one; it may not
     EXPIRE = "expire"  # expired without being handed out
     CANCEL = "cancel"  # canceled without being handed out
 

@@ -22,6 +22,12 @@ from pushserver.model.parsed_result import ParsedResult
 from pushserver.model.state import TERMINAL, CommandEvent
 
 _ANSWERED_OUTCOMES = (DeliveryOutcome.SUCCESSFUL, DeliveryOutcome.FAILED)
+#: What a result means to its delivery, by what it means to its command.
+_RESULT_OUTCOMES = {
+    CommandEvent.SUCCEED: DeliveryOutcome.SUCCESSFUL,
+    CommandEvent.FAIL: DeliveryOutcome.FAILED,
+    CommandEvent.GIVE_UP: DeliveryOutcome.UNREADABLE,
+}
 
 
 def enqueue(lane: Lane, command: Command, changes: Changes) -> None:
@@ -121,7 +127,7 @@ def _give_up(lane: Lane, in_flight: InFlight, changes: Changes, now: int) -> Non
     lane.in_flights.remove(in_flight)
     command = in_flight.command
     lane.block_endpoint(in_flight)
-    _record_written_at(in_flight)
+    in_flight.keep_written_at()
     changes.close_delivery(in_flight.delivery, DeliveryOutcome.NO_ANSWER, now)
     can_retry = (
         command.guarantee is DeliveryGuarantee.AT_LEAST_ONCE
@@ -134,12 +140,6 @@ def _give_up(lane: Lane, in_flight: InFlight, changes: Changes, now: int) -> Non
     )
     if can_retry:
         lane.insert(command)
-
-
-def _record_written_at(in_flight: InFlight) -> None:
-    """Store when the answer was written along with the change that comes next."""
-    in_flight.delivery.delivered_at = in_flight.written_at
-    in_flight.command.delivered_at = in_flight.written_at
 
 
 def _expire(lane: Lane, overdue: list[Command], changes: Changes, now: int) -> None:
@@ -254,28 +254,23 @@ def apply_result(
 
     *parsed_result* is what it says.
     A delivery that was already answered, and a command that has ended, stay as they
-    are; a later delivery of the same command is closed.
+    are; a later delivery of the same command is closed. What cannot be read gives the
+    command up: nobody knows what the device did.
     """
     if delivery.outcome in _ANSWERED_OUTCOMES or command.state in TERMINAL:
         return
-    now, has_failed = result.received_at, parsed_result.failed
+    now, command_event = result.received_at, parsed_result.command_event
     _remove_from_lane(lane, command, delivery, changes, now)
     if delivery.delivered_at is None:
         delivery.delivered_at = now
     command.delivered_at = delivery.delivered_at
     command.result_id = result.id
-    changes.close_delivery(
-        delivery,
-        DeliveryOutcome.FAILED if has_failed else DeliveryOutcome.SUCCESSFUL,
-        now,
-    )
+    changes.close_delivery(delivery, _RESULT_OUTCOMES[command_event], now)
     changes.parsed_results[command.id] = parsed_result
-    apply_event(
-        command,
-        CommandEvent.FAIL if has_failed else CommandEvent.SUCCEED,
-        now,
-        changes,
-    )
+    if command.is_finished and parsed_result.unreadable:
+        changes.changed_commands[command.id] = command
+    else:
+        apply_event(command, command_event, now, changes)
 
 
 def _remove_from_lane(
@@ -285,7 +280,7 @@ def _remove_from_lane(
     in_flight = lane.find_in_flight(command.id)
     if in_flight is not None:
         lane.in_flights.remove(in_flight)
-        _record_written_at(in_flight)
+        in_flight.keep_written_at()
         if in_flight.delivery is not delivery:
             lane.block_endpoint(in_flight)
             changes.close_delivery(in_flight.delivery, DeliveryOutcome.CLOSED, now)

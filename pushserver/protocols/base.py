@@ -10,6 +10,8 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+import attrs
+
 from pushserver.errors import Invalid
 from pushserver.model.command import Delivery
 from pushserver.model.device import DeviceIdentity
@@ -173,8 +175,28 @@ class DeviceProtocol(ServiceProtocol, Protocol):
     def parse_result(self, body: bytes, content_encoding: str | None) -> ParsedResult:
         """Parse one part's body; if that fails, return an unreadable result."""
 
+    def find_refusal(self, response: bytes, endpoint: str) -> bytes | None:
+        """
+        Return where a response to *endpoint* says no, as JSON; None if it does not.
+
+        *response* is what `parse_result` read; *endpoint* may be as devices write it.
+        """
+
     def same_endpoint(self, reported: str, endpoint: str) -> bool:
         """Tell whether a device that reports *reported* means *endpoint*."""
+
+
+def judge_response(
+    protocol: DeviceProtocol, parsed_result: ParsedResult, endpoint: str | None
+) -> ParsedResult:
+    """Return what was read; as a failure, if it is a response that says no."""
+    response = parsed_result.response
+    if parsed_result.failed or response is None or not endpoint:
+        return parsed_result
+    refusal = protocol.find_refusal(response, endpoint)
+    if refusal is None:
+        return parsed_result
+    return attrs.evolve(parsed_result, error=refusal, refused=True)
 
 
 def derive_identity(protocol: str, external_id: str) -> DeviceIdentity:

@@ -9,7 +9,7 @@ from pushserver.errors import Invalid
 from pushserver.model.command import Result
 from pushserver.model.device import Device, DeviceIdentity
 from pushserver.model.parsed_result import ParsedResult
-from pushserver.protocols.base import DeviceProtocol
+from pushserver.protocols.base import DeviceProtocol, judge_response
 
 
 class KnownDevices(Protocol):
@@ -118,6 +118,7 @@ class DeviceProtocols:
         return f"{device.protocol}:{plain}"
 
     def parse_result(self, result: Result) -> ParsedResult:
-        """Parse what a device posted, by its protocol."""
+        """Read what a device posted, in its protocol, as it was read when it came."""
         protocol = self.of_device(result.device_id)
-        return protocol.parse_result(result.body, result.content_encoding)
+        parsed = protocol.parse_result(result.body, result.content_encoding)
+        return judge_response(protocol, parsed, result.judged_endpoint)

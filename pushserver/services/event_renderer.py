@@ -84,10 +84,12 @@ class EventRenderer:
         payload = event.payload
         if not isinstance(payload, CommandPayload) or payload.result_id is None:
             return None
-        if failures_only and payload.state is not CommandState.FAILED:
+        if failures_only and payload.state is CommandState.SUCCESSFUL:
             return None
         result = await self.history.find_result(event.scope_id, payload.command_id)
-        return None if result is None else self.protocols.parse_result(result)
+        if result is None or result.id != payload.result_id:
+            return None
+        return self.protocols.parse_result(result)
 
     def _device_id(self, event: Event) -> str | None:
         """Return the event's device as programs write it."""

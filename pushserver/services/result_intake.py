@@ -10,7 +10,7 @@ from pushserver.model.command import Command, Delivery, MatchedBy, Result
 from pushserver.model.lane import Lane
 from pushserver.model.parsed_result import ParsedResult
 from pushserver.model.transitions import apply_result
-from pushserver.protocols.base import DeviceProtocol
+from pushserver.protocols.base import DeviceProtocol, judge_response
 from pushserver.services.lanes import Lanes
 from pushserver.storage.commands import CommandStore, Lookup, PriorDelivery, PriorState
 
@@ -103,16 +103,13 @@ class ResultIntake:
             changes.add_result(result)
             is_usable = posted.complete or _shows_its_end(posted, parsed)
             if match is not None and is_usable:
-                service_id = match.command.service_id
                 apply_result(
                     lane,
                     match.command,
                     match.delivery,
                     changes,
                     result=result,
-                    parsed_result=_with_reported(posted, parsed, service_id)
-                    if service_id
-                    else parsed,
+                    parsed_result=_read_for(match.command, parsed, posted),
                 )
             return result
 
@@ -136,22 +133,25 @@ def _make_result(
         content_encoding=posted.content_encoding,
         complete=posted.complete,
         body=posted.body,
+        command_endpoint=match.command.endpoint if match else None,
     )
 
 
-def _with_reported(
-    posted: PostedResult, parsed: ParsedResult, service_id: str
+def _read_for(
+    command: Command, parsed: ParsedResult, posted: PostedResult
 ) -> ParsedResult:
-    """Add the properties of the service that the command read or wrote."""
-    if parsed.response is None:
+    """Add what only its command tells: whether it is refused, and what was reported."""
+    parsed = judge_response(posted.protocol, parsed, command.endpoint)
+    if command.service_id is None or parsed.response is None or parsed.failed:
         return parsed
-    reported = posted.protocol.parse_reported(parsed.response, service_id)
+    reported = posted.protocol.parse_reported(parsed.response, command.service_id)
     return attrs.evolve(parsed, reported=reported)
 
 
 def _shows_its_end(posted: PostedResult, parsed: ParsedResult) -> bool:
     """Tell whether a body that broke off is complete: only a JSON object shows that."""
-    return not parsed.unreadable and posted.body.lstrip()[:1] == b"{"
+    body = posted.body.strip()
+    return not parsed.unreadable and body[:1] == b"{" and body[-1:] == b"}"
 
 
 def _endpoint_fits(command: Command, posted: PostedResult) -> bool:

@@ -74,6 +74,6 @@ RESULTS = Table(
         "uuid, endpoint, received_at, content_type, content_encoding",
         Column("complete", codec=FLAG),
         Column("body", codec=BLOB),
-        "scope_id",
+        "scope_id, command_endpoint",
     ],
 )

@@ -109,7 +109,7 @@ def test_response_is_withheld() -> None:
         (b'{"response":"text","code":12}', b'"response":"text","code":12'),
         (b'{"error":{"n":1},"code":"x"}', b'"error":{"n":1},"code":"x"'),
         (b"", b'"createdAt":"2026-01-01T00:00:00.000000Z"'),
-        (b"\xff\xfe", b'"createdAt":"2026-01-01T00:00:00.000000Z"'),
+        (b"\xff\xfe", b'"unreadable":true'),
     ],
 )
 def test_result_included(posted: bytes, payload: bytes) -> None:

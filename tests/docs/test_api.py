@@ -10,6 +10,7 @@ from pushserver.model.guarantee import DeliveryGuarantee, EndpointDefaults
 from pushserver.model.state import TRANSITIONS, CommandEvent, CommandState
 from pushserver.model.token import Permission
 from pushserver.protocols.controlid.catalogue import CATALOGUE
+from pushserver.protocols.controlid.refusals import REFUSALS
 from pushserver.web.api import ROUTES
 from pushserver.web.problems import STATUS_BY_ERROR
 
@@ -29,6 +30,11 @@ _ARROW = re.compile(r"^ +(?P<a>\w+) --> (?P<b>\w+): (?P<events>.+)$", re.MULTILI
 _ENDPOINT = re.compile(
     r"^\| `(?P<name>\w+)` \| `(?P<delivery>\w+)` \| (?P<count>\d+) (?P<unit>h|s)"
     r" \| (?P<slow>slow )?\|$",
+    re.MULTILINE,
+)
+_REFUSAL = re.compile(
+    r"^\| `(?P<name>\w+)` \| `(?P<field>\w+)` `[^`]+`"
+    r" \| (?:an item of `(?P<items>\w+)`|the response) \| [^|]+ \|$",
     re.MULTILINE,
 )
 _SECONDS = {"h": 3600, "s": 1}
@@ -134,6 +140,18 @@ def test_the_endpoints_are_those_of_the_catalogue() -> None:
     }
 
     assert dict(CATALOGUE) == listed
+
+
+def test_refusals_are_those_of_the_catalogue() -> None:
+    """
+    The table of responses that say no has each rule, with its field and its items.
+    """
+    listed = {
+        found["name"]: (found["field"], found["items"])
+        for found in _REFUSAL.finditer(PAGE)
+    }
+
+    assert {name: (rule.field, rule.items) for name, rule in REFUSALS.items()} == listed
 
 
 def test_every_word_of_a_command_is_explained() -> None:

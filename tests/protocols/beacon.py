@@ -128,6 +128,11 @@ class Beacon:
             return ParsedResult(error=_encode_text(text))
         return ParsedResult(unreadable=True)
 
+    def find_refusal(self, response: bytes, endpoint: str) -> bytes | None:
+        """Return the text of a siren that stays silent."""
+        is_silent = _decode_text(response).startswith("silent")
+        return response if endpoint == "siren" and is_silent else None
+
     def same_endpoint(self, reported: str, endpoint: str) -> bool:
         """Tell whether both are one word; results never say theirs."""
         return reported == endpoint

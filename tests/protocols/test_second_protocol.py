@@ -44,6 +44,41 @@ async def test_error(beacon: BeaconDevice) -> None:
     assert "FAILED" == await beacon.state(command_id)
 
 
+async def test_refusal(beacon: BeaconDevice) -> None:
+    """
+    A response that says no in the vendor's way ends the command as FAILED; another
+    endpoint's may say the same and mean it well.
+    """
+    siren, blink = await beacon.enqueue("siren"), await beacon.enqueue("blink")
+
+    (first, *_), (second, *_) = await beacon.poll()
+    await beacon.post(f"{first} ok silent today", f"{second} ok silent today")
+
+    result = (await beacon.server.get_command(siren))["result"]
+    assert ("FAILED", "SUCCESSFUL") == (
+        await beacon.state(siren),
+        await beacon.state(blink),
+    )
+    assert (True, "silent today", "silent today") == (
+        result["refused"],
+        result["response"],
+        result["error"],
+    )
+
+
+async def test_unreadable(beacon: BeaconDevice) -> None:
+    """
+    A line that says neither ok nor error gives its command up.
+    """
+    command_id = await beacon.enqueue("get", "lamp colour")
+
+    ((label, *_),) = await beacon.poll()
+    await beacon.post(f"{label} perhaps")
+
+    assert "TIMEOUT" == await beacon.state(command_id)
+    assert [] == await beacon.poll()
+
+
 async def test_several_in_one_answer(beacon: BeaconDevice) -> None:
     """
     An answer carries as many commands as the protocol takes, by priority and age; one

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pushserver.errors import Unavailable
-from pushserver.model.command import Result
+from pushserver.model.command import DeliveryOutcome, Result
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.state import CommandState
 from pushserver.web.services import Services
@@ -34,20 +34,85 @@ async def stored_results(services: Services) -> list[Result]:
         {"body": CUT},
         {"body": b"\xff\xfe\0 not JSON at all"},
         {"body": OK, "content_encoding": "gzip"},
-        {"body": b""},
     ],
 )
-async def test_unreadable(driver: ServiceDriver, fields: dict[str, Any]) -> None:
-    """A whole body that says nothing is a success: the device did answer."""
-    (command,) = await driver.enqueue("reboot")
+@pytest.mark.parametrize("endpoint", ["reboot", "load_objects"])
+async def test_unreadable(
+    driver: ServiceDriver, endpoint: str, fields: dict[str, Any]
+) -> None:
+    """
+    A whole body that cannot be read gives the command up, and is kept: nobody knows.
+    """
+    (command,) = await driver.enqueue(endpoint)
     await driver.receive_command("u1")
 
     await driver.post_result(uuid="u1", **fields)
 
     record = await driver.command_record(command)
-    assert CommandState.SUCCESSFUL is record.command.state
+    assert CommandState.TIMEOUT is record.command.state
     assert record.result is not None
     assert fields["body"] == record.result.body
+    assert [DeliveryOutcome.UNREADABLE] == [d.outcome for d in record.deliveries]
+    assert await driver.poll("u2") is None
+
+
+async def test_empty(driver: ServiceDriver) -> None:
+    """An empty body is a success without words: firmware answers so."""
+    (command,) = await driver.enqueue("reboot")
+    await driver.receive_command("u1")
+
+    await driver.post_result(b"", "u1")
+
+    assert CommandState.SUCCESSFUL is await driver.command_state(command)
+
+
+@pytest.mark.parametrize("uuid", [None, "u1"])
+@pytest.mark.parametrize(
+    ("body", "state"), [(OK, CommandState.SUCCESSFUL), (NO, CommandState.FAILED)]
+)
+async def test_readable_after_all(
+    driver: ServiceDriver, uuid: str | None, body: bytes, state: CommandState
+) -> None:
+    """What the device says later of the same delivery is taken."""
+    (command,) = await driver.enqueue("reboot")
+    await driver.receive_command(uuid)
+    await driver.post_result(CUT, uuid)
+    await driver.post_result(CUT, uuid)
+
+    readable = await driver.post_result(body, uuid)
+
+    record = await driver.command_record(command)
+    assert (state, readable) == (record.command.state, record.result)
+
+
+async def test_unreadable_when_given_up(driver: ServiceDriver) -> None:
+    """What comes late and cannot be read changes nothing but what is shown."""
+    (command,) = await driver.enqueue("reboot")
+    await driver.receive_command("u1")
+    await driver.expire_overdue(180)
+
+    late = await driver.post_result(CUT, "u1")
+
+    record = await driver.command_record(command)
+    assert (CommandState.TIMEOUT, late) == (record.command.state, record.result)
+    assert [DeliveryOutcome.UNREADABLE] == [d.outcome for d in record.deliveries]
+
+
+@pytest.mark.parametrize("again", [False, True])
+async def test_unreadable_before_it_is_handed_out_again(
+    driver: ServiceDriver, again: bool
+) -> None:
+    """An unreadable answer to an earlier attempt ends the later ones, too."""
+    (command,) = await driver.enqueue("load_objects")
+    await driver.receive_command("u1")
+    await driver.expire_overdue(180)
+    if again:
+        await driver.receive_command("u2")
+
+    await driver.post_result(CUT, "u1")
+
+    assert CommandState.TIMEOUT is await driver.command_state(command)
+    assert await driver.poll("u3") is None
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from pushserver.protocols.controlid import (
     catalogue,
     configuration,
     order,
+    refusals,
     request,
     result,
 )
@@ -33,6 +34,7 @@ class ControlId:
     endpoint_defaults = staticmethod(catalogue.endpoint_defaults)
     render = staticmethod(answer.render)
     parse_result = staticmethod(result.parse_result)
+    find_refusal = staticmethod(refusals.find_refusal)
     format_value = staticmethod(configuration.format_value)
     write_order = staticmethod(configuration.write_order)
     read_order = staticmethod(configuration.read_order)

@@ -35,6 +35,17 @@ IS_ONLINE = (
 #: An operation whose first step has no command yet.
 IS_NOT_STARTED = "status = 'RUNNING' AND queued_steps = 0"
 
+#: A delivery of which nobody knows what came of it: a late result still counts.
+IS_OPEN_ENDED = is_one_of(
+    "outcome", (DeliveryOutcome.UNREADABLE, DeliveryOutcome.NO_ANSWER)
+)
+
+#: An answer came, and no other one is expected.
+IS_ANSWERED = is_one_of(
+    "outcome",
+    (DeliveryOutcome.SUCCESSFUL, DeliveryOutcome.FAILED, DeliveryOutcome.UNREADABLE),
+)
+
 #: A delivery that was given up without a uuid blocks its endpoint for a while.
 BLOCKS_ENDPOINT = (
     is_one_of("delivery.outcome", (DeliveryOutcome.NO_ANSWER, DeliveryOutcome.CLOSED))

@@ -6,6 +6,7 @@ from typing import Any
 from pushserver.model.lane import Lane
 from pushserver.storage.command_rows import COMMANDS_WITH_DELIVERIES
 from pushserver.storage.commands import Lookup, PriorDelivery, PriorState
+from pushserver.storage.sql.conditions import IS_ANSWERED, IS_OPEN_ENDED
 from pushserver.storage.sql.connection import SqlConnection
 from pushserver.storage.sql.idempotency import find_idempotency_key
 from pushserver.storage.sql.operations import find_operation
@@ -17,10 +18,10 @@ _SELECT_DELIVERY = (
     " WHERE delivery.device_id = ? AND {} ORDER BY delivery.id DESC LIMIT 1"
 )
 _SELECT_BY_UUID = _SELECT_DELIVERY.format("delivery.uuid = ?")
-_SELECT_LAST_GIVEN_UP = _SELECT_DELIVERY.format("delivery.outcome = 'noAnswer'")
+_SELECT_LAST_GIVEN_UP = _SELECT_DELIVERY.format(f"delivery.{IS_OPEN_ENDED}")
 _SELECT_LATER_ANSWERED = (
     "SELECT 1 FROM delivery WHERE device_id = ? AND uuid IS NULL AND id > ?"
-    " AND outcome IN ('successful', 'failed') LIMIT 1"
+    f" AND {IS_ANSWERED} LIMIT 1"
 )
 
 

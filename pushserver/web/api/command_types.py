@@ -77,6 +77,7 @@ class CommandResultOut(Out, kw_only=True):
     code: Raw | UnsetType = UNSET
     received_at: Instant
     matched_by: MatchedBy | None = None
+    refused: bool = False
     unreadable: bool = False
 
 
@@ -127,6 +128,7 @@ class ResultOut(Out, kw_only=True):
     response: Raw | UnsetType = UNSET
     error: Raw | UnsetType = UNSET
     code: Raw | UnsetType = UNSET
+    refused: bool = False
     unreadable: bool = False
     matched_by: MatchedBy | None = None
     orphan: bool

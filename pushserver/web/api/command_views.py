@@ -79,5 +79,6 @@ def _parsed_fields(protocols: DeviceProtocols, result: Result) -> dict[str, obje
         "response": raw_json(parsed.response),
         "error": raw_json(parsed.error),
         "code": raw_json(parsed.code),
+        "refused": parsed.refused,
         "unreadable": parsed.unreadable,
     }
