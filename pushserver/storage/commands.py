@@ -28,7 +28,8 @@ class Lookup:
 
     `idempotency_key`: how the key was used. `delivery_uuid`: the newest delivery to the
     device with this uuid. `last_given_up`: if there is none, the last delivery given
-    up. `operation_id`: this operation. `services`: every service of the device.
+    up, or answered unreadably. `operation_id`: this operation. `services`: every
+    service of the device.
     """
 
     idempotency_key: IdempotencyKey | None = None

@@ -123,6 +123,7 @@ async def test_unreadable_before_it_is_handed_out_again(
         b"12",
         b"response=%7B%22users%22%3A",
         b"error=UNIQUE+constr",
+        b'{"response":{}}{"err',
         b"{",
         b" ",
     ],

@@ -30,7 +30,7 @@ _SPACE = b" \t\r\n"
 _MAX_ERROR_BYTES = 1024 * 1024
 _GZIP = b"\x1f\x8b"
 #: A name of the vendor's; any other one may have been `error`, and is spoilt.
-_NAME = re.compile(r"\w+", re.ASCII)
+_NAME = re.compile(r"[\w.-]+", re.ASCII)
 _PAIR = re.compile(r"([^=&]++)(=?)([^&]*+)")
 #: Words after a success, or in a response that cannot be read, that may deny it.
 _DENIAL = re.compile("error|fail|false|denied", re.IGNORECASE)

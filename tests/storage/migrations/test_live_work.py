@@ -64,6 +64,19 @@ def _found(database: str, table: str, condition: str) -> bool:
         return bool(read(f"SELECT 1 FROM {table} WHERE {condition}"))  # noqa: S608
 
 
+def test_deliveries_stay(old: str) -> None:
+    """
+    Deliveries are what they were, also where their table was made anew.
+    """
+    sql = "SELECT * FROM delivery ORDER BY id"
+    with open_reader(old) as read:
+        before = read(sql)
+    migrator_of(load({"database": old}, {})).migrate(NOW)
+
+    with open_reader(old) as read:
+        assert before == read(sql) != []
+
+
 def test_nothing_lost(old: str) -> None:
     """
     Every table has its rows after the upgrade.
