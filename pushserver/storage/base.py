@@ -99,7 +99,7 @@ class Store(
 
     async def check_writable(self) -> None:
         """
-        Write something; when it returns, all writes requested before are done.
+        Write something, and return when it is on disk.
 
         Raises:
             Unavailable: the store cannot be written.
