@@ -81,7 +81,8 @@ CREATE TABLE command (
     resource         TEXT,                         -- what the step is called there
     result_id        BIGINT,                       -- the result that ended it
     service_id       TEXT,                         -- the service it writes or reads
-    held             BIGINT NOT NULL DEFAULT 0 CHECK (held IN (0, 1)) -- not handed out
+    held             BIGINT NOT NULL DEFAULT 0 CHECK (held IN (0, 1)), -- not handed out
+    withdrawn        BIGINT NOT NULL DEFAULT 0 CHECK (withdrawn IN (0, 1)) -- after an attempt
 );
 CREATE INDEX command_device ON command (device_id, id);
 CREATE INDEX command_scope ON command (scope_id, id);
@@ -100,6 +101,7 @@ CREATE TABLE delivery (
     sent_at      BIGINT NOT NULL,
     delivered_at BIGINT,
     ended_at     BIGINT,
+    -- NULL, and ended: no answer, and none is expected since its device was deleted.
     outcome      TEXT CHECK (outcome IN (
         'successful', 'failed', 'unreadable', 'noAnswer', 'notWritten', 'closed'))
 );

@@ -49,7 +49,8 @@ class Changes:
     share a commit, in microseconds UTC. `parsed_results` is what devices said of
     commands, by command id. `deleted_operations` maps operations to their devices:
     they are deleted with their notifications; their commands and results stay.
-    `deleted_shadows` are the devices whose shadows are deleted.
+    `ended_devices` are no more who they were: their shadows are deleted, and no answer
+    to an earlier delivery is expected; `deleted_devices` are deleted themselves.
     """
 
     new_id: Callable[[], int] = attrs.field(eq=False)
@@ -70,12 +71,13 @@ class Changes:
     events: list[Event] = attrs.Factory(list)
     parsed_results: dict[int, ParsedResult] = attrs.Factory(dict)
     services: dict[tuple[int, str], Service] = attrs.Factory(dict)
-    deleted_shadows: list[int] = attrs.Factory(list)
+    ended_devices: set[int] = attrs.Factory(set)
+    deleted_devices: set[int] = attrs.Factory(set)
 
     @property
     def affected_device_ids(self) -> set[int]:
         """Return the devices whose lanes these changes touch."""
-        devices = {*self.deleted_shadows, *self.deleted_operations.values()}
+        devices = {*self.ended_devices, *self.deleted_operations.values()}
         devices.update(command.device_id for command in self.new_commands)
         devices.update(each.device_id for each in self.changed_commands.values())
         devices.update(
@@ -165,14 +167,14 @@ class Changes:
         self, lane: Lane, stored: Iterable[Service]
     ) -> dict[str, Service]:
         """Return the live objects of the device's services, by their ids."""
-        existing = [] if lane.device_id in self.deleted_shadows else list(stored)
+        existing = [] if lane.device_id in self.ended_devices else list(stored)
         services = {s.service_id: self.live_service(lane, s) for s in existing}
         changed = (s for s in self.services.values() if s.device_id == lane.device_id)
         return {**{s.service_id: s for s in changed}, **services}
 
-    def delete_shadow(self, lane: Lane) -> None:
+    def end_device(self, lane: Lane) -> None:
         """Delete the device's shadow; its commands no longer update services."""
-        self.deleted_shadows.append(lane.device_id)
+        self.ended_devices.add(lane.device_id)
         for command in lane.commands:
             command.service = None
         deleted_keys = [key for key in self.services if key[0] == lane.device_id]

@@ -28,7 +28,8 @@ class Command:
     the command, `resource` is the name of the step there. `transition_count`
     counts its transitions, including its creation. `service_id` is the service of the
     device that it writes or reads; `service` is set while that follows it. While
-    it is `held`, it is not handed out.
+    it is `held`, it is not handed out. `withdrawn`: it was taken back after it had been
+    handed out, and is not handed out again.
     """
 
     id: int
@@ -55,6 +56,7 @@ class Command:
     result_id: int | None = None
     service_id: str | None = None
     held: bool = False
+    withdrawn: bool = False
     stored_state: CommandState | None = None
     order: Order | None = None
     operation: Operation | None = None
@@ -71,9 +73,10 @@ class Command:
         return self.state in IN_FLIGHT
 
     @property
-    def is_operation_canceled(self) -> bool:
-        """Tell whether the operation of which it is a step was canceled."""
-        return self.operation is not None and self.operation.canceled
+    def is_unwanted(self) -> bool:
+        """Tell whether it, or the operation of which it is a step, was taken back."""
+        is_operation_canceled = self.operation is not None and self.operation.canceled
+        return self.withdrawn or is_operation_canceled
 
     @property
     def scheduled_at(self) -> int:

@@ -129,10 +129,6 @@ class Lane:
             in_flight=None if in_flight is None else in_flight.view,
         )
 
-    def has_other_scopes(self, scope_id: int) -> bool:
-        """Tell whether a command here belongs to another scope."""
-        return any(command.scope_id != scope_id for command in self.commands)
-
     def find_command(self, command_id: int) -> Command | None:
         """Return the live command with this id."""
         return next((c for c in self.commands if c.id == command_id), None)
@@ -159,6 +155,11 @@ class Lane:
             insort(self.waiting, command, key=_queue_key)
         else:
             self.waiting.append(command)
+
+    def remove_waiting(self, commands: Iterable[Command]) -> None:
+        """Remove waiting commands, all of them in one pass."""
+        removed_ids = {command.id for command in commands}
+        self.waiting = [c for c in self.waiting if c.id not in removed_ids]
 
     def block_endpoint(self, in_flight: InFlight) -> None:
         """Block the endpoint while a late result without uuid may still come."""

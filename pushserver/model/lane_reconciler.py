@@ -16,7 +16,8 @@ from pushserver.model.shadow import (
     ServiceProtocol,
     is_same_json,
 )
-from pushserver.model.transitions import end_waiting, enqueue, enqueue_step
+from pushserver.model.transitions import enqueue, enqueue_step
+from pushserver.model.withdrawal import end_waiting
 
 #: Makes the command of a request, with its id and the server's defaults.
 CommandFactory = Callable[[CommandRequest], Command]
@@ -91,7 +92,7 @@ class LaneReconciler:
         previous = self._live_command(service.read_command_id)
         service.read_command_id = None
         if previous is not None and previous in self.lane.waiting:
-            end_waiting(self.lane, previous, self.changes, now=self.now)
+            end_waiting(self.lane, [previous], self.changes, now=self.now)
         asked = sorted(keys)
         order = self.protocol.read_order(service.service_id, asked)
         command = make_command(_service_request(CommandRequest(order=order), service))
@@ -156,7 +157,7 @@ class LaneReconciler:
         service.write_command_id = None
         if queued.attempts:
             service.invalidate_reported(self.now)
-        end_waiting(self.lane, queued, self.changes, now=self.now)
+        end_waiting(self.lane, [queued], self.changes, now=self.now)
 
 
 def _service_request(request: CommandRequest, service: Service) -> CommandRequest:

@@ -20,6 +20,7 @@ from pushserver.model.operation_steps import (
 )
 from pushserver.model.parsed_result import ParsedResult
 from pushserver.model.state import TERMINAL, CommandEvent
+from pushserver.model.withdrawal import end_waiting
 
 _ANSWERED_OUTCOMES = (DeliveryOutcome.SUCCESSFUL, DeliveryOutcome.FAILED)
 #: What a result means to its delivery, by what it means to its command.
@@ -112,17 +113,17 @@ def revert_hand_out(
     apply_event(live.command, CommandEvent.REVERT_HAND_OUT, now, changes)
     changes.close_delivery(live.delivery, DeliveryOutcome.NOT_WRITTEN, now)
     lane.insert(live.command)
-    if live.command.is_operation_canceled:
-        end_waiting(lane, live.command, changes, now=now)
+    if live.command.is_unwanted:
+        end_waiting(lane, [live.command], changes, now=now)
 
 
 def give_up_in_flight(lane: Lane, changes: Changes, *, now: int) -> None:
     """Give up everything that is in flight."""
     for in_flight in list(lane.in_flights):
-        _give_up(lane, in_flight, changes, now)
+        give_up(lane, in_flight, changes, now)
 
 
-def _give_up(lane: Lane, in_flight: InFlight, changes: Changes, now: int) -> None:
+def give_up(lane: Lane, in_flight: InFlight, changes: Changes, now: int) -> None:
     """Give up waiting for an answer: retry, or TIMEOUT, by the delivery guarantee."""
     lane.in_flights.remove(in_flight)
     command = in_flight.command
@@ -133,7 +134,7 @@ def _give_up(lane: Lane, in_flight: InFlight, changes: Changes, now: int) -> Non
         command.guarantee is DeliveryGuarantee.AT_LEAST_ONCE
         and command.attempts < command.max_attempts
         and command.expires_at > now
-        and not command.is_operation_canceled
+        and not command.is_unwanted
     )
     apply_event(
         command, CommandEvent.RETRY if can_retry else CommandEvent.GIVE_UP, now, changes
@@ -144,8 +145,8 @@ def _give_up(lane: Lane, in_flight: InFlight, changes: Changes, now: int) -> Non
 
 def _expire(lane: Lane, overdue: list[Command], changes: Changes, now: int) -> None:
     """Expire commands; one that was attempted becomes TIMEOUT: outcome unknown."""
+    lane.remove_waiting(overdue)
     for command in overdue:
-        lane.waiting.remove(command)
         event = CommandEvent.GIVE_UP if command.attempts else CommandEvent.EXPIRE
         apply_event(command, event, now, changes)
 
@@ -154,35 +155,12 @@ def apply_deadlines(lane: Lane, changes: Changes, *, now: int) -> None:
     """Expire overdue commands, and give up those whose answer is overdue."""
     for in_flight in list(lane.in_flights):
         if not in_flight.arriving_results and in_flight.timeout_at <= now:
-            _give_up(lane, in_flight, changes, now)
+            give_up(lane, in_flight, changes, now)
     overdue = [c for c in lane.waiting if c.expires_at <= now]
     _expire(lane, overdue, changes, now)
     lane.blocked_endpoints = {
         e: b for e, b in lane.blocked_endpoints.items() if b[1] > now
     }
-
-
-def cancel_command(lane: Lane, command: Command, changes: Changes, *, now: int) -> bool:
-    """Cancel a command that was never handed out; tell whether it could be."""
-    if command.attempts or command not in lane.waiting:
-        return False
-    lane.waiting.remove(command)
-    apply_event(command, CommandEvent.CANCEL, now, changes)
-    return True
-
-
-def give_up_waiting(
-    lane: Lane, command: Command, changes: Changes, *, now: int
-) -> None:
-    """End a waiting command that was attempted before: its outcome is unknown."""
-    lane.waiting.remove(command)
-    apply_event(command, CommandEvent.GIVE_UP, now, changes)
-
-
-def end_waiting(lane: Lane, command: Command, changes: Changes, *, now: int) -> None:
-    """Cancel a waiting command; one that was attempted becomes TIMEOUT."""
-    if not cancel_command(lane, command, changes, now=now):
-        give_up_waiting(lane, command, changes, now=now)
 
 
 def enqueue_step(
@@ -212,32 +190,44 @@ def cancel_operation(
     """
     if not operation.is_open or operation.canceled:
         return
+    mark_canceled(operation, changes, now=now, reason=reason, is_expired=is_expired)
+    command = lane.command_of_operation(operation.id)
+    if command is None:
+        end_between_steps(operation, changes, now=now, reason=reason)
+    elif command in lane.waiting:
+        end_waiting(lane, [command], changes, now=now)
+
+
+def mark_canceled(
+    operation: Operation,
+    changes: Changes,
+    *,
+    now: int,
+    reason: str,
+    is_expired: bool = False,
+) -> None:
+    """Let no further step of the operation be queued; the one under way is its last."""
     operation.canceled = True
     if operation.device_upgrade is not None:
         upgrade_steps.set_cancel_reason(
             operation.device_upgrade, reason, is_expired=is_expired
         )
     changes.record_operation(operation, now)
-    command = lane.command_of_operation(operation.id)
-    if command is None:
-        operation.failed_steps += 1
-        end_operation(operation, now, changes)
-        notify_progress(operation, changes, at=now, message=reason)
-    elif command in lane.waiting:
-        end_waiting(lane, command, changes, now=now)
 
 
-def end_other_scopes(lane: Lane, changes: Changes, *, scope_id: int, now: int) -> None:
-    """
-    End the commands that scopes other than *scope_id*, which owns it now, left here.
+def end_between_steps(
+    operation: Operation, changes: Changes, *, now: int, reason: str
+) -> None:
+    """End a canceled operation no step of which is a live command."""
+    operation.failed_steps += 1
+    end_operation(operation, now, changes)
+    notify_progress(operation, changes, at=now, message=reason)
 
-    A late result still ends what was handed out to it before.
-    """
-    for in_flight in list(lane.in_flights):
-        if in_flight.command.scope_id != scope_id:
-            _give_up(lane, in_flight, changes, now)
-    for command in [c for c in lane.waiting if c.scope_id != scope_id]:
-        end_waiting(lane, command, changes, now=now)
+
+def is_open_to_result(command: Command, delivery: Delivery) -> bool:
+    """Tell whether a result of *delivery* ends *command*."""
+    is_answered = delivery.outcome in _ANSWERED_OUTCOMES
+    return not is_answered and command.state not in TERMINAL
 
 
 def apply_result(
@@ -257,7 +247,7 @@ def apply_result(
     are; a later delivery of the same command is closed. What cannot be read gives the
     command up: nobody knows what the device did.
     """
-    if delivery.outcome in _ANSWERED_OUTCOMES or command.state in TERMINAL:
+    if not is_open_to_result(command, delivery):
         return
     now, command_event = result.received_at, parsed_result.command_event
     _remove_from_lane(lane, command, delivery, changes, now)

@@ -86,6 +86,23 @@ class DeviceAdmission:
         self.device_events.add(device, EventType.DEVICE_IDENTITY_MISMATCH, reason)
         return False
 
+    def may_have_been_served(self, identity: DeviceIdentity, key: str | None) -> bool:
+        """
+        Tell whether a refused device may have been given a command in an earlier life.
+
+        One that has a key now has to show it.
+        """
+        device = self.devices.find_in_any_scope(identity.device_id)
+        if device is None:
+            return True
+        if device.external_id != identity.external_id:
+            return False
+        accepted = (AccessDecision.SERVED, AccessDecision.FIRST_KEYED)
+        return (
+            device.key_hash is None
+            or check_access(device, key, self.key_policy) in accepted
+        )
+
     def admission_state(self, device_id: int) -> tuple[object, ...]:
         """Return what decides whether the device is served, to detect changes."""
         device = self.devices.find_in_any_scope(device_id)

@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Collection, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import attrs
 
 from pushserver.clock import Clock
-from pushserver.errors import Conflict
+from pushserver.errors import Conflict, NotFound
 from pushserver.model.changes import Changes
 from pushserver.model.device import (
     Device,
@@ -16,14 +17,19 @@ from pushserver.model.device import (
     hash_secret,
     new_device_key,
 )
+from pushserver.model.device_end import end_device
 from pushserver.model.lane import Lane
-from pushserver.model.transitions import end_other_scopes, end_waiting
-from pushserver.services.batches import batches
+from pushserver.model.withdrawal import end_waiting
+from pushserver.services.batches import batches, repeat_until_done
 from pushserver.services.device_registry import DeviceRegistry
 from pushserver.services.device_sync import SCOPE_FIELDS, DeviceSync
 from pushserver.services.lanes import Lanes
 from pushserver.storage.base import Store
-from pushserver.storage.commands import PriorState
+from pushserver.storage.commands import Lookup, PriorState
+
+#: Waiting commands that one decision ends at the most.
+MAX_ENDED_AT_ONCE = 5000
+_DEVICE_LOOKUP = Lookup(device=True)
 
 
 @attrs.frozen(kw_only=True)
@@ -137,17 +143,16 @@ class FleetAdmin:
         """
         Return the ids that the scope has not adopted yet.
 
-        End the commands that other scopes left waiting for these devices.
+        What an earlier device with the same id left, in whichever scope, ends.
 
         Raises:
             Conflict: another scope has adopted one of them.
         """
         new = self._unadopted(scope_id, device_ids)
         if new:
-            busy_ids = await self.store.devices_with_live_commands(new)
-            await asyncio.gather(
-                *(self._end_other_scopes(scope_id, i) for i in busy_ids)
-            )
+            live_ids = await self.store.devices_with_live_commands(new)
+            left_ids = {*live_ids, *await self.store.devices_with_plans(new)}
+            await asyncio.gather(*map(self._end_earlier_device, left_ids))
         return new
 
     def _unadopted(self, scope_id: int, device_ids: Iterable[int]) -> Collection[int]:
@@ -166,11 +171,13 @@ class FleetAdmin:
                 )
         return new
 
-    async def _end_other_scopes(self, scope_id: int, device_id: int) -> None:
-        def decide(lane: Lane, changes: Changes, _prior: PriorState) -> None:
-            end_other_scopes(lane, changes, scope_id=scope_id, now=self.clock.now())
+    async def _end_earlier_device(self, device_id: int) -> None:
+        def decide(lane: Lane, changes: Changes, prior: PriorState) -> None:
+            # Another server may have adopted it meanwhile, and enqueued.
+            if prior.device is None or not prior.device.is_adopted:
+                _end_device(lane, changes, prior)
 
-        await self.lanes.change(device_id, decide)
+        await self.lanes.change(device_id, decide, _DEVICE_LOOKUP)
 
     async def _save_settings(
         self, scope_id: int, settings: Mapping[DeviceIdentity, Mapping[str, Any]]
@@ -259,21 +266,46 @@ class FleetAdmin:
 
     async def delete(self, scope_id: int, device_id: int) -> None:
         """
-        Delete a device and end its waiting commands; its history stays.
+        Delete a device, and end all that was planned for it; its history stays.
 
         Raises:
             NotFound: the scope does not have it.
         """
 
-        def decide(lane: Lane, changes: Changes, _prior: PriorState) -> None:
-            now = self.clock.now()
-            changes.delete_shadow(lane)
-            for command in [c for c in lane.waiting if c.scope_id == scope_id]:
-                end_waiting(lane, command, changes, now=now)
+        def decide(lane: Lane, changes: Changes, prior: PriorState) -> None:
+            if prior.device is not None and prior.device.scope_id != scope_id:
+                raise NotFound(f"There is no device {device_id}.")
+            _end_device(lane, changes, prior)
+            changes.deleted_devices.add(device_id)
 
         async with self.devices.write_lock:
             await self.device_sync.reload_before_write([device_id])
             self.devices.get(scope_id, device_id)
-            await self.lanes.change(device_id, decide)
-            await self.store.delete_device(device_id)
+            await repeat_until_done(partial(self._shorten_lane, device_id))
+            await self.lanes.change(device_id, decide, _DEVICE_LOOKUP)
             self.device_sync.forget(device_id)
+
+    async def _shorten_lane(self, device_id: int) -> int:
+        """
+        End the last of very many waiting commands; return how many.
+
+        Everybody waits for a decision: one over 200,000 commands would take seconds.
+        """
+
+        def decide(lane: Lane, changes: Changes, _prior: PriorState) -> int:
+            surplus = lane.waiting[MAX_ENDED_AT_ONCE:][-MAX_ENDED_AT_ONCE:]
+            plain = [command for command in surplus if command.operation_id is None]
+            end_waiting(lane, plain, changes, now=changes.now)
+            return len(plain)
+
+        return await self.lanes.change(device_id, decide)
+
+
+def _end_device(lane: Lane, changes: Changes, prior: PriorState) -> None:
+    end_device(
+        lane,
+        prior.running_operations,
+        changes,
+        now=changes.now,
+        reason="The device was deleted.",
+    )

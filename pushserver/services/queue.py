@@ -17,7 +17,8 @@ from pushserver.model.command_request import (
 )
 from pushserver.model.idempotency import IdempotencyKey
 from pushserver.model.lane import Lane
-from pushserver.model.transitions import cancel_command, enqueue
+from pushserver.model.transitions import enqueue
+from pushserver.model.withdrawal import end_waiting
 from pushserver.services.completion_waiters import CompletionWaiters, wait_at_most
 from pushserver.services.device_protocols import DeviceProtocols
 from pushserver.services.idempotency import (
@@ -206,9 +207,10 @@ class Queue:
 
         def decide(lane: Lane, changes: Changes, _prior: PriorState) -> bool:
             command = lane.find_command(command_id)
-            return command is not None and cancel_command(
-                lane, command, changes, now=changes.now
-            )
+            if command is None or command.attempts:
+                return False
+            end_waiting(lane, [command], changes, now=changes.now)
+            return True
 
         if not await self.lanes.change(record.command.device_id, decide):
             state = (await self.get(scope_id, command_id)).command.state

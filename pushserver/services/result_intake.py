@@ -9,7 +9,7 @@ from pushserver.model.changes import Changes
 from pushserver.model.command import Command, Delivery, MatchedBy, Result
 from pushserver.model.lane import Lane
 from pushserver.model.parsed_result import ParsedResult
-from pushserver.model.transitions import apply_result
+from pushserver.model.transitions import apply_result, is_open_to_result
 from pushserver.protocols.base import DeviceProtocol, judge_response
 from pushserver.services.lanes import Lanes
 from pushserver.storage.commands import CommandStore, Lookup, PriorDelivery, PriorState
@@ -20,10 +20,11 @@ class PostedResult:
     """
     What a device of the scope posted of one command, in its protocol.
 
+    `scope_id` is None if the device is not served: it was deleted, or never was there.
     `complete` is False if the end of the body never came.
     """
 
-    scope_id: int
+    scope_id: int | None
     device_id: int
     protocol: DeviceProtocol
     uuid: str | None
@@ -74,6 +75,7 @@ class ResultIntake:
         Raises:
             Unavailable: it could not be stored.
         """
+        assert posted.scope_id is not None  # noqa: S101 - `accept_late` is for others
         parsed = posted.protocol.parse_result(posted.body, posted.content_encoding)
         result = None
         if self._is_for_in_flight(posted):
@@ -83,6 +85,23 @@ class ResultIntake:
             result = await self._store_result(posted, parsed, lookup)
         assert result is not None  # noqa: S101 - with a lookup there is a result
         return result
+
+    async def accept_late(self, posted: PostedResult) -> Result | None:
+        """
+        Store what a device posted that is not served any more, if it ends a command.
+
+        It has to carry the uuid of a delivery that had no result yet: whoever knows
+        none cannot have anything stored.
+
+        Raises:
+            Unavailable: it could not be stored.
+        """
+        if posted.uuid is None:
+            return None
+        parsed = posted.protocol.parse_result(posted.body, posted.content_encoding)
+        return await self._store_result(
+            posted, parsed, Lookup(delivery_uuid=posted.uuid)
+        )
 
     def _is_for_in_flight(self, posted: PostedResult) -> bool:
         """Tell whether it belongs to a command in flight, so no lookup is needed."""
@@ -97,11 +116,13 @@ class ResultIntake:
     ) -> Result | None:
         def decide(lane: Lane, changes: Changes, prior: PriorState) -> Result | None:
             match = _find_match(lane, changes, prior, posted)
+            is_usable = posted.complete or _shows_its_end(posted, parsed)
+            if posted.scope_id is None and not (is_usable and _is_late(match)):
+                return None
             if match is None and lookup is None:
                 return None
             result = _make_result(posted, match, changes)
             changes.add_result(result)
-            is_usable = posted.complete or _shows_its_end(posted, parsed)
             if match is not None and is_usable:
                 apply_result(
                     lane,
@@ -119,9 +140,11 @@ class ResultIntake:
 def _make_result(
     posted: PostedResult, match: ResultMatch | None, changes: Changes
 ) -> Result:
+    scope_id = match.command.scope_id if match else posted.scope_id
+    assert scope_id is not None  # noqa: S101 - whose device is not served has a match
     return Result(
         id=changes.new_id(),
-        scope_id=match.command.scope_id if match else posted.scope_id,
+        scope_id=scope_id,
         device_id=posted.device_id,
         command_id=match.command.id if match else None,
         delivery_id=match.delivery.id if match else None,
@@ -146,6 +169,13 @@ def _read_for(
         return parsed
     reported = posted.protocol.parse_reported(parsed.response, command.service_id)
     return attrs.evolve(parsed, reported=reported)
+
+
+def _is_late(match: ResultMatch | None) -> bool:
+    """Tell whether the uuid is that of a delivery that a result still ends."""
+    if match is None or match.matched_by is not MatchedBy.UUID:
+        return False
+    return is_open_to_result(match.command, match.delivery)
 
 
 def _shows_its_end(posted: PostedResult, parsed: ParsedResult) -> bool:

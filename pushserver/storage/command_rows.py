@@ -35,6 +35,7 @@ COMMANDS = Table(
         "attempts, sent_at, delivered_at, finished_at, operation_id, step, resource",
         "result_id, scope_id, transition_count, service_id",
         Column("held", codec=FLAG),
+        Column("withdrawn", codec=FLAG),
     ],
 )
 ORDERS = Table(

@@ -10,6 +10,7 @@ import attrs
 
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command, Delivery
+from pushserver.model.device import Device
 from pushserver.model.guarantee import DeliveryGuarantee
 from pushserver.model.idempotency import IdempotencyKey, IdempotencyRecord
 from pushserver.model.lane import Lane
@@ -29,7 +30,7 @@ class Lookup:
     `idempotency_key`: how the key was used. `delivery_uuid`: the newest delivery to the
     device with this uuid. `last_given_up`: if there is none, the last delivery given
     up, or answered unreadably. `operation_id`: this operation. `services`: every
-    service of the device.
+    service of the device. `device`: the device, and its operations that run.
     """
 
     idempotency_key: IdempotencyKey | None = None
@@ -37,6 +38,7 @@ class Lookup:
     last_given_up: bool = False
     operation_id: int | None = None
     services: bool = False
+    device: bool = False
 
 
 @attrs.frozen
@@ -61,6 +63,8 @@ class PriorState:
     last_given_up: PriorDelivery | None = None
     operation: Operation | None = None
     services: Sequence[Service] = ()
+    device: Device | None = None
+    running_operations: Sequence[Operation] = ()
 
 
 NO_PRIOR_STATE = PriorState()

@@ -25,6 +25,9 @@ class DeviceStore(Protocol):
     async def devices(self, device_ids: Collection[int]) -> Sequence[Device]:
         """Return those of these devices that exist."""
 
+    async def devices_with_plans(self, device_ids: Collection[int]) -> Collection[int]:
+        """Return those of the devices that have running operations or a shadow."""
+
     async def save_devices(self, devices: Sequence[Device]) -> None:
         """
         Write the settings of all these devices, or of none.
@@ -40,7 +43,7 @@ class DeviceStore(Protocol):
         """Require these devices' newest keys, unless a newer one was made since."""
 
     async def delete_device(self, device_id: int) -> None:
-        """Delete the device and its shadow; its commands and results stay."""
+        """Delete a quarantined device; `Changes.deleted_devices` is for others."""
 
     async def save_last_seen(
         self,

@@ -92,7 +92,7 @@ async def _poll(
         max_commands=protocol.max_commands,
         labels_deliveries=protocol.labels_deliveries,
         address=request.remote,
-        is_gone=request.transport.is_closing,
+        is_gone=partial(_is_gone, services, device, request.transport),
     )
     if hold > 0:
         request[CANCEL_ON_DISCONNECT] = True
@@ -123,6 +123,14 @@ def _answer_idle_poll(services: Services) -> web.StreamResponse:
     """Answer an idle poll, which is counted and not logged."""
     services.counts["polls.idle"] += 1
     return idle_poll_response()
+
+
+def _is_gone(
+    services: Services, device: Device, transport: asyncio.BaseTransport
+) -> bool:
+    """Tell whether it hung up, or was deleted since it began to poll."""
+    known = services.devices.find_in_any_scope(device.device_id)
+    return transport.is_closing() or known is not device
 
 
 async def _send_command(

@@ -39,13 +39,14 @@ async def receive_result(
         call.device, call.key, request.remote
     ) or await _admit_late(services, call, request.remote)
     if device is None:
-        body = await read_body(request)
-        return answer_refused(services, request, call, body.content)
+        return await _receive_from_refused(services, protocol, request, call)
     device.was_last_poll_idle = False
     with services.result_intake.receiving(device.device_id, storable_text(call.uuid)):
         body = await read_body(request)
         for part in protocol.split_result(call, body.content):
-            posted_result = _posted_result(request, protocol, device, body, part)
+            posted_result = _posted_result(
+                request, protocol, device.device_id, device.scope_id, body, part
+            )
             recorded = await _retry_while_unavailable(
                 services, partial(services.result_intake.accept, posted_result)
             )
@@ -53,6 +54,34 @@ async def receive_result(
         device_id=device.device_id,
         command_id=recorded.command_id,
         orphan=recorded.command_id is None,
+    )
+    return make_response()
+
+
+async def _receive_from_refused(
+    services: Services,
+    protocol: DeviceProtocol,
+    request: web.Request,
+    call: DeviceRequest,
+) -> web.StreamResponse:
+    """Store what ends a command of a device that was deleted since; refuse the rest."""
+    body, identity = await read_body(request), call.device
+    if not services.admission.may_have_been_served(identity, call.key):
+        return answer_refused(services, request, call, body.content)
+    ended_ids = []
+    for part in protocol.split_result(call, body.content):
+        posted_result = _posted_result(
+            request, protocol, identity.device_id, None, body, part
+        )
+        stored = await _retry_while_unavailable(
+            services, partial(services.result_intake.accept_late, posted_result)
+        )
+        if stored is not None:
+            ended_ids.append(stored.command_id)
+    if not ended_ids:
+        return answer_refused(services, request, call, body.content)
+    request[LOG_FIELDS].update(
+        device_id=identity.device_id, command_id=ended_ids[-1], late=True
     )
     return make_response()
 
@@ -72,14 +101,15 @@ async def _admit_late(
 def _posted_result(
     request: web.Request,
     protocol: DeviceProtocol,
-    device: Device,
+    device_id: int,
+    scope_id: int | None,
     body: Body,
     part: ResultPart,
 ) -> PostedResult:
     headers = request.headers
     return PostedResult(
-        scope_id=device.scope_id,
-        device_id=device.device_id,
+        scope_id=scope_id,
+        device_id=device_id,
         protocol=protocol,
         uuid=storable_text(part.uuid),
         endpoint=storable_text(part.endpoint),

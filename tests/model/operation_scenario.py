@@ -13,12 +13,12 @@ from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.transitions import (
     apply_deadlines,
     apply_result,
-    cancel_command,
     cancel_operation,
     enqueue_step,
     give_up_in_flight,
     revert_hand_out,
 )
+from pushserver.model.withdrawal import withdraw
 from tests.clock import START
 from tests.model.factories import (
     DEVICE,
@@ -163,9 +163,9 @@ class OperationScenario:
         """Do what is due."""
         apply_deadlines(self.lane, self.changes, now=self.now)
 
-    def cancel_command(self, command: Command) -> None:
-        """Cancel the command of a step."""
-        assert cancel_command(self.lane, command, self.changes, now=self.now)
+    def withdraw(self, command: Command) -> None:
+        """Take the command of a step back."""
+        withdraw(self.lane, command, self.changes, now=self.now)
 
     def cancel(self) -> None:
         """Cancel the operation."""

@@ -12,12 +12,12 @@ from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.state import FINISHED, TRANSITIONS, CommandEvent, CommandState
 from pushserver.model.transitions import (
     apply_deadlines,
-    cancel_command,
     enqueue,
     give_up_in_flight,
     record_written,
     revert_hand_out,
 )
+from pushserver.model.withdrawal import withdraw
 from tests.clock import START
 from tests.model.events import LATER, command_payloads, new_changes, post_result
 from tests.model.factories import (
@@ -179,7 +179,7 @@ def test_never_handed_out() -> None:
     queued, late = command(), command(expires_at=START + SECOND)
     for one in (queued, late):
         enqueue(lane, one, changes)
-    cancel_command(lane, queued, changes, now=START)
+    withdraw(lane, queued, changes, now=START)
     apply_deadlines(lane, changes, now=LATER)
 
     assert [(2, CommandState.CANCELED), (2, CommandState.EXPIRED)] == command_states(

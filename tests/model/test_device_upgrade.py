@@ -250,7 +250,7 @@ def test_one_command_canceled() -> None:
     scenario.run_step_with(OLD_VERSION_BODY)
     command = scenario.start_next_step()
 
-    scenario.cancel_command(command)
+    scenario.withdraw(command)
 
     assert CommandState.CANCELED is command.state
     assert ["FAIL CANCELED"] == scenario.emitted

@@ -10,11 +10,10 @@ from pushserver.model.state import CommandEvent, CommandState
 from pushserver.model.transitions import (
     apply_deadlines,
     apply_result,
-    cancel_command,
     give_up_in_flight,
-    give_up_waiting,
     record_written,
 )
+from pushserver.model.withdrawal import withdraw
 from tests.clock import START
 from tests.model.factories import (
     GRACE,
@@ -213,8 +212,7 @@ def test_given_up_while_waiting() -> None:
     poll_command(lane)
     give_up_in_flight(lane, Changes(new_id, START), now=START + GRACE)
 
-    assert not cancel_command(lane, queued, changes, now=LATER)
-    give_up_waiting(lane, queued, changes, now=LATER)
+    withdraw(lane, queued, changes, now=LATER)
 
     assert (CommandState.TIMEOUT, [], LATER) == (
         queued.state,

@@ -4,12 +4,10 @@ from pushserver.clock import SECOND
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command
 from pushserver.model.lane import InFlight, Lane
-from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.state import CommandState
 from pushserver.model.transitions import (
     apply_deadlines,
     apply_result,
-    end_other_scopes,
     hand_out,
     revert_hand_out,
 )
@@ -128,19 +126,6 @@ def test_not_written() -> None:
 
     assert [0, 0] == [each.attempts for each in commands]
     assert (commands, []) == (lane.waiting, lane.in_flights)
-
-
-def test_moved_to_another_scope() -> None:
-    """Of an answer, only what is another scope's is given up."""
-    own, foreign = command(), command(scope_id=DEFAULT_SCOPE_ID + 1)
-    lane = lane_with(own, foreign)
-    hand_out_all(lane)
-    assert lane.has_other_scopes(DEFAULT_SCOPE_ID)
-
-    end_other_scopes(lane, Changes(new_id, START), scope_id=DEFAULT_SCOPE_ID, now=START)
-
-    assert [CommandState.SENT, CommandState.TIMEOUT] == states(own, foreign)
-    assert not lane.has_other_scopes(DEFAULT_SCOPE_ID)
 
 
 def test_jumped_clock() -> None:

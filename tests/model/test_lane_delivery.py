@@ -9,10 +9,10 @@ from pushserver.model.guarantee import DeliveryGuarantee
 from pushserver.model.lane import NEVER
 from pushserver.model.state import CommandEvent, CommandState
 from pushserver.model.transitions import (
-    cancel_command,
     give_up_in_flight,
     revert_hand_out,
 )
+from pushserver.model.withdrawal import withdraw
 from tests.clock import START
 from tests.model.factories import (
     GRACE,
@@ -200,22 +200,48 @@ def test_cancel() -> None:
     queued = command()
     lane, changes = lane_with(queued), Changes(new_id, START)
 
-    assert cancel_command(lane, queued, changes, now=START + 1)
+    withdraw(lane, queued, changes, now=START + 1)
+
     assert (CommandState.CANCELED, START + 1) == (queued.state, queued.finished_at)
     assert [queued] == list(changes.changed_commands.values())
     assert lane.is_empty
 
 
-def test_cancel_refused() -> None:
-    """A command that was handed out, even if it waits again, cannot be canceled."""
+def test_withdrawn_while_it_waits_again() -> None:
+    """A command that was given once ends as TIMEOUT, and is not given again."""
+    queued = command()
+    lane, changes = lane_with(queued), Changes(new_id, START)
+    poll_command(lane)
+    give_up_in_flight(lane, Changes(new_id, START), now=START + GRACE)
+
+    withdraw(lane, queued, changes, now=START + GRACE)
+
+    assert (CommandState.TIMEOUT, True) == (queued.state, queued.withdrawn)
+    assert [] == lane.waiting
+
+
+def test_withdrawn_in_flight() -> None:
+    """What is with the device stays there, and is not retried when it is given up."""
     queued = command()
     lane, changes = lane_with(queued), Changes(new_id, START)
     poll_command(lane)
 
-    assert not cancel_command(lane, queued, changes, now=START)
+    withdraw(lane, queued, changes, now=START)
 
-    give_up_in_flight(lane, Changes(new_id, START), now=START + GRACE)
+    assert (CommandState.SENT, True) == (queued.state, queued.withdrawn)
+    assert [queued] == list(changes.changed_commands.values())
+    give_up_in_flight(lane, changes, now=START + GRACE)
+    assert (CommandState.TIMEOUT, []) == (queued.state, lane.waiting)
 
-    assert not cancel_command(lane, queued, changes, now=START + GRACE)
-    assert Changes(new_id, START) == changes
-    assert CommandState.PENDING is queued.state
+
+def test_withdrawn_and_not_written() -> None:
+    """What was withdrawn before a byte of it was written was never handed out."""
+    queued = command()
+    lane, changes = lane_with(queued), Changes(new_id, START)
+    in_flight = poll_command(lane)
+    withdraw(lane, queued, changes, now=START)
+
+    revert_hand_out(lane, in_flight, changes, now=START)
+
+    assert (CommandState.CANCELED, False) == (queued.state, queued.withdrawn)
+    assert lane.is_empty

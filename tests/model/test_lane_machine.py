@@ -21,12 +21,12 @@ from pushserver.model.state import IN_FLIGHT, TERMINAL, TRANSITIONS, CommandStat
 from pushserver.model.transitions import (
     apply_deadlines,
     apply_result,
-    cancel_command,
     enqueue,
     hand_out,
     record_written,
     revert_hand_out,
 )
+from pushserver.model.withdrawal import withdraw
 from tests.clock import START
 from tests.model.factories import (
     DEVICE,
@@ -79,9 +79,8 @@ class DeviceLife(RuleBasedStateMachine):
                 in TRANSITIONS[move.command_event].sources
             )
             self.recorded[move.command.id] = TRANSITIONS[move.command_event].target
-        assert {m.command.id for m in changes.transitions} == set(
-            changes.changed_commands
-        )
+        moved = {m.command.id for m in changes.transitions}
+        assert moved <= set(changes.changed_commands)
         changed = {i for i, c in self.commands.items() if c.state != self.seen[i]}
         assert changed <= set(changes.changed_commands)
 
@@ -211,22 +210,17 @@ class DeviceLife(RuleBasedStateMachine):
         assert queued.state == (before if before in TERMINAL else ended)
 
     @rule(data=st.data())
-    def cancel(self, data: st.DataObject) -> None:
-        """A program cancels; that works only for what was never handed out."""
-        if not self.commands:
+    def withdraw(self, data: st.DataObject) -> None:
+        """A program takes a command back; what waits ends, and all is not retried."""
+        live = list(self.lane.commands)
+        if not live:
             return
-        queued = data.draw(st.sampled_from(list(self.commands.values())))
-        fresh = queued.state is CommandState.PENDING and not queued.attempts
-        self.apply(
-            lambda changes: self.agree(
-                fresh, cancel_command(self.lane, queued, changes, now=self.now)
-            )
-        )
-
-    @staticmethod
-    def agree(expected: bool, actual: bool) -> None:
-        """The lane and the model say the same."""
-        assert expected == actual
+        queued = data.draw(st.sampled_from(live))
+        was_waiting, attempts = queued.state is CommandState.PENDING, queued.attempts
+        self.apply(lambda changes: withdraw(self.lane, queued, changes, now=self.now))
+        ended = CommandState.TIMEOUT if attempts else CommandState.CANCELED
+        assert not was_waiting or queued.state is ended
+        assert queued.withdrawn is (attempts > 0)
 
     @rule(seconds=st.sampled_from([1, 4, 5, 30, 180, 400]))
     def expire_overdue(self, seconds: int) -> None:
@@ -245,6 +239,12 @@ class DeviceLife(RuleBasedStateMachine):
         in_lane = [each.command.id for each in self.lane.in_flights]
         assert self.in_flight_ids() == sorted(in_lane)
         assert len(in_lane) <= self.max_commands
+
+    @invariant()
+    def withdrawn_never_waits(self) -> None:
+        """What was taken back is not handed out again."""
+        waiting = [c for c in self.lane.waiting if c.withdrawn]
+        assert [] == waiting
 
     @invariant()
     def once_is_once(self) -> None:

@@ -250,7 +250,8 @@ async def test_device_deleted_between_two_steps(
     await operation_driver.start_next_steps()
 
     assert OperationStatus.FAILED is (await operation_driver.operation_progress(of))[0]
-    assert "The device is gone." == (await operation_driver.notification_words(of))[-1]
+    words = await operation_driver.notification_words(of)
+    assert "The device was deleted." == words[-1]
     assert await operation_driver.poll() is None
 
 

@@ -8,12 +8,12 @@ from pushserver.model.lane import InFlight, Lane
 from pushserver.model.transitions import (
     apply_deadlines,
     apply_result,
-    cancel_command,
     enqueue,
     give_up_in_flight,
     record_written,
 )
 from pushserver.model.transitions import revert_hand_out as withdraw_from
+from pushserver.model.withdrawal import withdraw
 from pushserver.storage.base import Store
 from pushserver.storage.commands import Lookup, PriorState
 from pushserver.storage.history import CommandRecord
@@ -93,7 +93,10 @@ async def try_cancel(store: Store, command: Command, now: int = START) -> bool:
 
     def decide(lane: Lane, changes: Changes, _prior: PriorState) -> bool:
         queued = lane.find_command(command.id)
-        return queued is not None and cancel_command(lane, queued, changes, now=now)
+        if queued is None:
+            return False
+        withdraw(lane, queued, changes, now=now)
+        return True
 
     return await store.change_lane(command.device_id, decide)
 

@@ -9,7 +9,7 @@ import pytest
 
 from pushserver.model.changes import Changes
 from pushserver.model.lane import Lane
-from pushserver.model.transitions import cancel_command
+from pushserver.model.withdrawal import withdraw
 from pushserver.storage.commands import PriorState
 from pushserver.storage.postgres.commit.command_deadlines import shift_deadlines
 from pushserver.storage.postgres.commit.lane_rows import LaneRow, upsert_sql
@@ -45,7 +45,7 @@ async def test_clock_jumps_amid_a_decision(pair: ServerPair) -> None:
 
     def decide(lane: Lane, changes: Changes, _prior: PriorState) -> None:
         pair.b.lane_cache.shift(7)
-        cancel_command(lane, lane.waiting[0], changes, now=START)
+        withdraw(lane, lane.waiting[0], changes, now=START)
 
     await pair.b.change_lane(DEVICE, decide)
 
@@ -61,7 +61,7 @@ async def test_clock_jumps_elsewhere(pair: ServerPair, database: str) -> None:
             link.execute("BEGIN")
             shift_deadlines(link, 7, START, 1)
             link.execute("COMMIT")
-        cancel_command(lane, lane.waiting[0], changes, now=START)
+        withdraw(lane, lane.waiting[0], changes, now=START)
 
     await pair.b.change_lane(DEVICE, decide)
 
@@ -79,7 +79,7 @@ async def test_clock_jumps_for_a_copy(pair: ServerPair, database: str) -> None:
             link.execute("BEGIN")
             shift_deadlines(link, 7, START, 1)
             link.execute("COMMIT")
-        cancel_command(lane, lane.waiting[0], changes, now=START)
+        withdraw(lane, lane.waiting[0], changes, now=START)
 
     await pair.b.change_lane(DEVICE, decide)
 

@@ -113,7 +113,7 @@ async def test_decision_fails(pair: ServerPair) -> None:
         raise RuntimeError("a fault of ours")
 
     def other(lane: Lane, changes: Changes, _prior: PriorState) -> None:
-        changes.delete_shadow(lane)
+        changes.end_device(lane)
 
     calls = pair.a.change_lane(DEVICE, decide), pair.a.change_lane(DEVICE, other)
     (failed, done) = await asyncio.gather(*calls, return_exceptions=True)

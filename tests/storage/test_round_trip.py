@@ -353,6 +353,7 @@ def test_every_field_is_tried() -> None:
         "operation",
         "service",
         "transition_count",
+        "withdrawn",
     }
 
     assert {f.name for f in attrs.fields(Command)} == moved | set(FULL)

@@ -22,6 +22,7 @@ from pushserver.storage.sql.bulk import (
     upsert,
 )
 from pushserver.storage.sql.connection import SqlConnection
+from pushserver.storage.sql.device_end import delete_device, end_device
 from pushserver.storage.sql.idempotency import UPSERT_IDEMPOTENCY_KEY
 from pushserver.storage.subscription_rows import EVENTS
 from pushserver.storage.table import Column, enum_codec
@@ -48,6 +49,7 @@ _UPDATE_COMMAND = update(
         "result_id",
         "transition_count",
         "held",
+        "withdrawn",
     ),
     key=("id",),
     guard=Column("state", "stored_state", enum_codec(CommandState)),
@@ -115,7 +117,7 @@ def prepare_write(
     """
     batches = _batches(changes)
     has_more = bool(
-        changes.deleted_operations or changes.tasks_to_finish or changes.deleted_shadows
+        changes.deleted_operations or changes.tasks_to_finish or changes.ended_devices
     )
 
     def apply(connection: SqlConnection) -> None:
@@ -155,12 +157,15 @@ def _batches(changes: Changes) -> list[Batch]:
 
 
 def _delete_and_finish(connection: SqlConnection, changes: Changes) -> None:
-    """Delete operations and shadows; end tasks, and add the events of those ended."""
+    """Delete operations and devices; end tasks, and add the events of those ended."""
     for operation_id in changes.deleted_operations:
         for table, name in _OPERATION_TABLES:
             connection.execute(f"DELETE FROM {table} WHERE {name} = ?", (operation_id,))
-    for device_id in changes.deleted_shadows:
-        connection.execute("DELETE FROM shadow WHERE device_id = ?", (device_id,))
+    # Sorted as every server does, so that no two deadlock.
+    for device_id in sorted(changes.ended_devices):
+        end_device(connection, device_id, changes.now)
+    for device_id in sorted(changes.deleted_devices):
+        delete_device(connection, device_id)
     finished = [each for each in changes.tasks_to_finish if _finish(connection, each)]
     events = [each.event for each in finished if each.event is not None]
     _INSERT_EVENT.write(connection, events)

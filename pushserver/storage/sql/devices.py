@@ -15,6 +15,7 @@ from pushserver.storage.device_rows import (
 from pushserver.storage.sql.access import SqlAccess
 from pushserver.storage.sql.bulk import insert, pad_ids, update, upsert
 from pushserver.storage.sql.connection import SqlConnection
+from pushserver.storage.sql.device_end import delete_device
 from pushserver.storage.sql.fetch import fetch_all, fetch_column
 
 _SELECT = (
@@ -26,6 +27,10 @@ _SELECT_BY_IDS = f"{_SELECT} WHERE device.device_id IN ({{}})"
 _SELECT_ADOPTING_SCOPES = (
     "SELECT device_id, scope_id FROM device WHERE state = 'adopted'"
     " AND device_id IN ({})"
+)
+_SELECT_WITH_PLANS = (
+    "SELECT device_id FROM operation WHERE device_id IN ({0}) AND status = 'RUNNING'"
+    " UNION SELECT device_id FROM shadow WHERE device_id IN ({0})"
 )
 #: The most devices in one statement.
 _ID_BATCH_SIZE = 512
@@ -73,6 +78,18 @@ class SqlDevices(SqlAccess):
     async def all_devices(self) -> Sequence[Device]:
         return await fetch_all(self.list_reader, read_device, _SELECT_ALL, ())
 
+    async def devices_with_plans(self, device_ids: Collection[int]) -> Collection[int]:
+        def read(connection: SqlConnection) -> set[int]:
+            found: set[int] = set()
+            left = iter(device_ids)
+            while batch := tuple(islice(left, _ID_BATCH_SIZE)):
+                ids = pad_ids(batch)
+                sql = _SELECT_WITH_PLANS.format(", ".join("?" * len(ids)))
+                found.update(i for (i,) in connection.execute(sql, ids + ids))
+            return found
+
+        return await self.list_reader.run(read)
+
     async def devices(self, device_ids: Collection[int]) -> Sequence[Device]:
         if not device_ids:
             return []
@@ -98,13 +115,7 @@ class SqlDevices(SqlAccess):
         await self.write(lambda c: _ENFORCE_KEY.write(c, _sorted_by_id(devices)))
 
     async def delete_device(self, device_id: int) -> None:
-        def work(connection: SqlConnection) -> None:
-            for table in ("device", "device_seen", "unknown_request", "shadow"):
-                connection.execute(
-                    f"DELETE FROM {table} WHERE device_id = ?", (device_id,)
-                )
-
-        await self.write(work)
+        await self.write(lambda c: delete_device(c, device_id))
 
     async def save_last_seen(
         self,

@@ -8,8 +8,9 @@ from pushserver.storage.command_rows import COMMANDS_WITH_DELIVERIES
 from pushserver.storage.commands import Lookup, PriorDelivery, PriorState
 from pushserver.storage.sql.conditions import IS_ANSWERED, IS_OPEN_ENDED
 from pushserver.storage.sql.connection import SqlConnection
+from pushserver.storage.sql.device_end import find_device
 from pushserver.storage.sql.idempotency import find_idempotency_key
-from pushserver.storage.sql.operations import find_operation
+from pushserver.storage.sql.operations import find_operation, find_running_operations
 from pushserver.storage.sql.shadows import find_service, find_services
 
 _SELECT_DELIVERY = (
@@ -59,6 +60,10 @@ def _run_lookup(
         last_given_up=last_given_up,
         operation=operation,
         services=find_services(connection, device_id) if lookup.services else (),
+        device=find_device(connection, device_id) if lookup.device else None,
+        running_operations=find_running_operations(connection, device_id)
+        if lookup.device
+        else (),
     )
 
 

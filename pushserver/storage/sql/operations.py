@@ -220,6 +220,17 @@ def find_operation(
     return operation
 
 
+def find_running_operations(
+    connection: SqlConnection, device_id: int
+) -> list[Operation]:
+    """Return the device's operations that run, each with its device upgrade."""
+    sql = f"{_SELECT} device_id = ? AND status = 'RUNNING' ORDER BY id"
+    operations = list(map(OPERATIONS.read, connection.execute(sql, (device_id,))))
+    for operation in operations:
+        operation.device_upgrade = find_device_upgrade(connection, operation)
+    return operations
+
+
 def find_device_upgrade(
     connection: SqlConnection, operation: Operation
 ) -> DeviceUpgrade | None:

@@ -103,6 +103,7 @@ class CommandOut(Out, kw_only=True):
     delivered_at: Instant | None = None
     finished_at: Instant | None = None
     attempts: int
+    withdrawn: bool = False
     result: CommandResultOut | None = None
     deliveries: list[DeliveryOut]
     metadata: Raw | UnsetType = UNSET

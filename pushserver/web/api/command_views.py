@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from msgspec import UNSET, Raw, UnsetType
 
-from pushserver.model.command import Command, Delivery, Result
+from pushserver.model.command import Command, Delivery, DeliveryOutcome, Result
 from pushserver.model.order import Order
 from pushserver.services.device_protocols import DeviceProtocols
 from pushserver.storage.history import CommandRecord
@@ -38,13 +38,19 @@ def command_out(
         delivery=command.guarantee,
         response_timeout=as_seconds(command.response_timeout),
         result=None if result is None else _command_result_out(protocols, result),
-        deliveries=[render(DeliveryOut, each) for each in deliveries]
-        if deliveries
-        else [],
+        deliveries=[_delivery_out(each) for each in deliveries] if deliveries else [],
         metadata=UNSET if order.metadata is None else Raw(order.metadata),
         warnings=warnings,
         device_seen=device_seen,
     )
+
+
+def _delivery_out(delivery: Delivery) -> DeliveryOut:
+    """Render a delivery; one that ended with its device had no answer, either."""
+    outcome = delivery.outcome
+    if outcome is None and delivery.ended_at is not None:
+        outcome = DeliveryOutcome.NO_ANSWER
+    return render(DeliveryOut, delivery, outcome=outcome)
 
 
 def command_record_out(protocols: DeviceProtocols, record: CommandRecord) -> CommandOut:
