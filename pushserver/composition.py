@@ -43,6 +43,7 @@ from pushserver.services.tasks import Tasks
 from pushserver.services.tokens import Tokens
 from pushserver.services.unknown_requests import UnknownRequests
 from pushserver.services.upgrades import Upgrades
+from pushserver.services.withdrawals import Withdrawals
 from pushserver.settings import Settings
 from pushserver.storage.base import Store
 from pushserver.storage.change_feed import ChangeKind
@@ -160,6 +161,7 @@ def build_services(
         polling=polling,
         queue=queue,
         held_commands=HeldCommands(store, lanes, queue),
+        withdrawals=Withdrawals(store, lanes),
         retention=Retention(store.retention, clock, settings.retention),
         result_intake=ResultIntake(store=store, lanes=lanes),
         completion_waiters=completion_waiters,

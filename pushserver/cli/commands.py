@@ -74,16 +74,75 @@ add_id_commands(
             lambda client, command_id: client.commands.get(command_id),
             "Show one command with its deliveries and its result.",
         ),
-        "cancel": (
-            lambda client, command_id: client.commands.cancel(command_id),
-            "Cancel a command that was not handed out yet.",
-        ),
         "retry": (
             lambda client, command_id: client.commands.retry(command_id),
             "Enqueue a new command like this one.",
         ),
     },
 )
+
+
+@Parameter(name="*")
+@attrs.frozen(kw_only=True)
+class CancelFilters:
+    """Which commands to take back, if not by their ids."""
+
+    state: Annotated[tuple[str, ...], Parameter(negative=())] = ()
+    "Only those in this state; may be repeated."
+    device: str | None = None
+    "Only those of this device."
+    endpoint: str | None = None
+    "Only those for this endpoint."
+    created_before: str | None = None
+    "Only those created before this instant (2026-11-20T13:00:00Z)."
+    operation: str | None = None
+    "Only those of this operation."
+
+    def api_fields(self) -> dict[str, Any]:
+        """Return the filters that are given as the API names them."""
+        fields = {
+            "state": [state.upper() for state in self.state],
+            "deviceId": self.device,
+            "endpoint": self.endpoint,
+            "createdBefore": self.created_before,
+            "operationId": self.operation,
+        }
+        return {name: value for name, value in fields.items() if value}
+
+
+@app.command
+async def cancel(
+    *command_ids: str,
+    filters: Annotated[CancelFilters, Parameter(name="*")] = CancelFilters(),
+    dry_run: Annotated[bool, Parameter(negative=())] = False,
+    context: InjectedContext,
+) -> int:
+    """
+    Take commands back: they are never handed out again.
+
+    One command is shown as it stands then; of several, or of those that a filter
+    matches, it is said how many they were.
+
+    Parameters
+    ----------
+    command_ids
+        The commands' ids; or use the options to choose them.
+    filters
+        Which commands, if not by their ids.
+    dry_run
+        Only count.
+    """
+    fields = filters.api_fields()
+    if bool(command_ids) == bool(fields):
+        raise UsageError("Give the ids of commands, or options that choose them.")
+    async with context.client() as client:
+        if len(command_ids) == 1 and not dry_run:
+            answer = await client.commands.cancel(command_ids[0])
+        else:
+            chosen = {"ids": list(command_ids)} if command_ids else fields
+            answer = await client.commands.cancel_many(chosen, dry_run=dry_run)
+    context.print_fields(answer)
+    return 0
 
 
 @app.command

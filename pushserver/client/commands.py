@@ -88,12 +88,21 @@ class CommandCalls:
         return answer.content, answer.headers.get("Content-Type")
 
     async def cancel(self, command_id: str) -> Json:
-        """Cancel a command that was never handed out."""
+        """Take a command back."""
         return await self._api.call("DELETE", "commands", command_id)
 
     async def release(self, command_id: str) -> Json:
         """Let a command be handed out that was held after a restore."""
         return await self._api.call("POST", "commands", command_id, "release")
+
+    async def cancel_many(
+        self, chosen: Mapping[str, Any], *, dry_run: bool = False
+    ) -> Json:
+        """Take back the commands of `ids`, or those that a filter matches; count."""
+        params = {"dryRun": dry_run or None}
+        return await self._api.call(
+            "POST", "commands", "cancel", body=chosen, params=params
+        )
 
     async def retry(self, command_id: str) -> Json:
         """Enqueue a new command like this one."""

@@ -92,9 +92,9 @@ class FinishedStep:
         """Repeat the verify step while there is time and the device may restart."""
         answered = self.command_event in (CommandEvent.SUCCEED, CommandEvent.FAIL)
         code, observed = self.failure_reason()
-        if self.command_event is CommandEvent.CANCEL or (
-            answered and not self.device_upgrade.is_apply_unanswered
-        ):
+        is_over = answered and not self.device_upgrade.is_apply_unanswered
+        is_taken_back = self.command.withdrawn
+        if self.command_event is CommandEvent.CANCEL or is_taken_back or is_over:
             return self.fail(code, observed)
         if (
             self.at + self.device_upgrade.upgrade.verify_interval
@@ -117,6 +117,8 @@ class FinishedStep:
             case CommandEvent.FAIL:
                 code, error = _device_error(self.parsed_result)
                 return code, f"{step} failed: {error}"
+            case CommandEvent.GIVE_UP if self.command.withdrawn:
+                return UpgradeErrorCode.CANCELED, f"{step} was taken back."
             case CommandEvent.GIVE_UP:
                 return UpgradeErrorCode.TIMEOUT, f"{step} {self._missing_answer}"
             case CommandEvent.EXPIRE:

@@ -24,7 +24,7 @@ class CommandEvent(enum.StrEnum):
 
     HAND_OUT = "handOut"  # the device polled and is handed it
     WRITTEN = "written"  # the answer's last byte was written
-    REVERT_HAND_OUT = "withdraw"  # the device was gone before a byte was written
+    REVERT_HAND_OUT = "revert"  # the device was gone before a byte was written
     SUCCEED = "succeed"  # the device posted a response
     FAIL = "fail"  # the device posted an error, or a response that says no
     RETRY = "retry"  # no answer; it may be handed out again

@@ -95,6 +95,8 @@ def finish_step(
         return step.check_version()
     if operation.canceled:
         return step.fail()
+    if command.withdrawn and command_event is not CommandEvent.SUCCEED:
+        return step.fail(*step.failure_reason())
     if command_event is not CommandEvent.SUCCEED:
         return step.retry_verify() if step.verifies else step.retry_or_fail()
     operation.done_steps += 1

@@ -19,7 +19,7 @@ from pushserver.model.device import (
 )
 from pushserver.model.device_end import end_device
 from pushserver.model.lane import Lane
-from pushserver.model.withdrawal import end_waiting
+from pushserver.model.withdrawal import MAX_ENDED_AT_ONCE, end_waiting
 from pushserver.services.batches import batches, repeat_until_done
 from pushserver.services.device_registry import DeviceRegistry
 from pushserver.services.device_sync import SCOPE_FIELDS, DeviceSync
@@ -27,8 +27,6 @@ from pushserver.services.lanes import Lanes
 from pushserver.storage.base import Store
 from pushserver.storage.commands import Lookup, PriorState
 
-#: Waiting commands that one decision ends at the most.
-MAX_ENDED_AT_ONCE = 5000
 _DEVICE_LOOKUP = Lookup(device=True)
 
 
@@ -286,11 +284,7 @@ class FleetAdmin:
             self.device_sync.forget(device_id)
 
     async def _shorten_lane(self, device_id: int) -> int:
-        """
-        End the last of very many waiting commands; return how many.
-
-        Everybody waits for a decision: one over 200,000 commands would take seconds.
-        """
+        """End the last of very many waiting commands; return how many."""
 
         def decide(lane: Lane, changes: Changes, _prior: PriorState) -> int:
             surplus = lane.waiting[MAX_ENDED_AT_ONCE:][-MAX_ENDED_AT_ONCE:]

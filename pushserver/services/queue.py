@@ -1,4 +1,4 @@
-"""Commands as programs see them: enqueue, cancel, retry, wait for the outcome."""
+"""Commands as programs see them: enqueue, retry, wait for the outcome."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -18,7 +18,6 @@ from pushserver.model.command_request import (
 from pushserver.model.idempotency import IdempotencyKey
 from pushserver.model.lane import Lane
 from pushserver.model.transitions import enqueue
-from pushserver.model.withdrawal import end_waiting
 from pushserver.services.completion_waiters import CompletionWaiters, wait_at_most
 from pushserver.services.device_protocols import DeviceProtocols
 from pushserver.services.idempotency import (
@@ -194,31 +193,6 @@ class Queue:
         if record is None:
             raise NotFound(f"There is no command {command_id}.")
         return record
-
-    async def cancel(self, scope_id: int, command_id: int) -> CommandRecord:
-        """
-        Cancel a command that was never handed out.
-
-        Raises:
-            NotFound: there is none.
-            Conflict: it was handed out, or has ended.
-        """
-        record = await self.get(scope_id, command_id)
-
-        def decide(lane: Lane, changes: Changes, _prior: PriorState) -> bool:
-            command = lane.find_command(command_id)
-            if command is None or command.attempts:
-                return False
-            end_waiting(lane, [command], changes, now=changes.now)
-            return True
-
-        if not await self.lanes.change(record.command.device_id, decide):
-            state = (await self.get(scope_id, command_id)).command.state
-            raise Conflict(
-                f"Command {command_id} is {state} and was handed out or has ended; only"
-                " a command that was never handed out can be canceled."
-            )
-        return await self.get(scope_id, command_id)
 
     async def retry(
         self, scope_id: int, command_id: int, render: RenderCommands

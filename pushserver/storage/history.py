@@ -3,7 +3,7 @@
 The conventions are those of every store (`base`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 import attrs
@@ -14,7 +14,7 @@ from pushserver.model.state import CommandState
 
 @attrs.frozen(kw_only=True)
 class CommandFilter:
-    """Which commands to list; None means any. Instants are microseconds UTC."""
+    """Which commands are meant; None means any. Instants are microseconds UTC."""
 
     states: frozenset[CommandState] = frozenset()
     device_id: int | None = None
@@ -23,6 +23,18 @@ class CommandFilter:
     created_before: int | None = None
     operation_id: int | None = None
     held: bool | None = None
+
+    def matches(self, command: Command) -> bool:
+        """Tell whether *command* is meant."""
+        after, before = self.created_after, self.created_before
+        return (
+            (not self.states or command.state in self.states)
+            and self.device_id in (None, command.device_id)
+            and self.endpoint in (None, command.endpoint)
+            and (after is None or command.created_at > after)
+            and (before is None or command.created_at < before)
+            and self.operation_id in (None, command.operation_id)
+        )
 
 
 @attrs.frozen(kw_only=True)
@@ -55,6 +67,16 @@ class CommandHistory(Protocol):
         self, scope_id: int, criteria: CommandFilter, *, before: int | None, limit: int
     ) -> Sequence[CommandRecord]:
         """List commands, newest first, with ids below *before*."""
+
+    async def live_devices(
+        self, scope_id: int, criteria: CommandFilter
+    ) -> Sequence[int]:
+        """Return the devices that may have live commands which *criteria* match."""
+
+    async def devices_of_commands(
+        self, scope_id: int, command_ids: Collection[int]
+    ) -> Mapping[int, int]:
+        """Return the device of each of these commands that the scope has, by its id."""
 
     async def results(
         self,

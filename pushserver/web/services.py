@@ -35,6 +35,7 @@ from pushserver.services.tasks import Tasks
 from pushserver.services.tokens import Tokens
 from pushserver.services.unknown_requests import UnknownRequests
 from pushserver.services.upgrades import Upgrades
+from pushserver.services.withdrawals import Withdrawals
 from pushserver.storage.base import Store
 
 
@@ -63,6 +64,7 @@ class Services:
     queue: Queue
     held_commands: HeldCommands
     retention: Retention
+    withdrawals: Withdrawals
     result_intake: ResultIntake
     completion_waiters: CompletionWaiters
     event_interest: EventInterest

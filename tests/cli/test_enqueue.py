@@ -158,6 +158,27 @@ def test_cancel_and_retry(run: Run, device_id: str) -> None:
     assert ("PENDING", "reboot") == (fresh["state"], fresh["endpoint"])
 
 
+def test_cancel_many(run: Run, device_id: str) -> None:
+    """
+    Several commands are taken back by their ids, or by what they have in common.
+    """
+    ids = [
+        run("enqueue", device_id, name, "--json").only["id"]
+        for name in ("reboot", "reboot", "load_objects", "load_objects")
+    ]
+    mine = ("--device", device_id, "--json")
+    counted = run("commands", "cancel", "--state", "pending", *mine, "--dry-run").only
+    listed = run("commands", "cancel", *ids[2:], "--json").only
+    filtered = run("commands", "cancel", "--endpoint", "reboot", *mine).only
+    neither = run("commands", "cancel")
+    both = run("commands", "cancel", ids[0], "--device", device_id)
+
+    assert (True, 4) == (counted["dryRun"], counted["canceled"])
+    assert (2, 0) == (listed["canceled"], listed["unknown"])
+    assert {"PENDING": 2} == filtered["states"]
+    assert (2, 2) == (neither.code, both.code)
+
+
 def test_result(run: Run, poll_once: PollOnce, device_id: str) -> None:
     """
     A result is printed as the device posted it, or as it was understood.

@@ -8,7 +8,7 @@ from pushserver.errors import Unavailable
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.state import CommandState
 from pushserver.model.task import TaskState
-from pushserver.services.fleet_admin import MAX_ENDED_AT_ONCE
+from pushserver.model.withdrawal import MAX_ENDED_AT_ONCE
 from pushserver.web.services import Services
 from tests.clock import ManualClock
 from tests.devices import terminal

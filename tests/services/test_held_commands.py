@@ -122,7 +122,7 @@ async def test_ends_as_others_do(driver: ServiceDriver) -> None:
     canceled, expired = await enqueue_door(driver), await enqueue_door(driver)
     await hold_all(driver)
 
-    await driver.services.queue.cancel(DEFAULT_SCOPE_ID, canceled.id)
+    await driver.services.withdrawals.withdraw(DEFAULT_SCOPE_ID, canceled.id)
     await driver.expire_overdue(3601)
 
     ended = [(await driver.command_record(c)).command for c in (canceled, expired)]

@@ -92,7 +92,7 @@ async def test_canceled_is_not_handed_out(driver: ServiceDriver) -> None:
     await driver.receive_command("u1")
     async with driver.held_poll("u2") as poll:
         commits = record_commits(driver.services)
-        await driver.services.queue.cancel(DEFAULT_SCOPE_ID, second.id)
+        await driver.services.withdrawals.withdraw(DEFAULT_SCOPE_ID, second.id)
         waited = not poll.done()
         await asyncio.gather(
             driver.post_result(uuid="u1"),

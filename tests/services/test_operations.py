@@ -114,7 +114,9 @@ async def canceled(operation_driver: OperationDriver) -> None:
     """Cancel the command, not the operation."""
     lane = operation_driver.services.store.cached_lane(DEVICE)
     assert lane is not None
-    await operation_driver.services.queue.cancel(DEFAULT_SCOPE_ID, lane.waiting[0].id)
+    await operation_driver.services.withdrawals.withdraw(
+        DEFAULT_SCOPE_ID, lane.waiting[0].id
+    )
 
 
 async def timed_out(operation_driver: OperationDriver) -> None:

@@ -202,7 +202,7 @@ async def test_cancel(driver: ServiceDriver, services: Services) -> None:
     """A command that was never handed out can be canceled, once."""
     (command,) = await driver.enqueue("reboot")
 
-    record = await services.queue.cancel(DEFAULT_SCOPE_ID, command.id)
+    record = await services.withdrawals.withdraw(DEFAULT_SCOPE_ID, command.id)
 
     assert (CommandState.CANCELED, START) == (
         record.command.state,
@@ -210,25 +210,17 @@ async def test_cancel(driver: ServiceDriver, services: Services) -> None:
     )
     assert await driver.poll() is None
     with pytest.raises(Conflict, match="CANCELED"):
-        await services.queue.cancel(DEFAULT_SCOPE_ID, command.id)
+        await services.withdrawals.withdraw(DEFAULT_SCOPE_ID, command.id)
 
 
 async def test_cancel_too_late(driver: ServiceDriver, services: Services) -> None:
-    """A command that was handed out cannot be canceled, now or later."""
+    """A command that is over cannot be taken back."""
     (command,) = await driver.enqueue("load_objects")
     await driver.receive_command("u1")
-    with pytest.raises(Conflict, match="SENT"):
-        await services.queue.cancel(DEFAULT_SCOPE_ID, command.id)
+    await driver.post_result(uuid="u1")
 
-    await driver.expire_overdue(180)
-    assert CommandState.PENDING is await driver.command_state(command)
-    with pytest.raises(Conflict, match="handed out"):
-        await services.queue.cancel(DEFAULT_SCOPE_ID, command.id)
-
-    await driver.receive_command("u2")
-    await driver.post_result(uuid="u2")
     with pytest.raises(Conflict, match="SUCCESSFUL"):
-        await services.queue.cancel(DEFAULT_SCOPE_ID, command.id)
+        await services.withdrawals.withdraw(DEFAULT_SCOPE_ID, command.id)
 
 
 async def test_unknown(services: Services) -> None:
@@ -236,7 +228,7 @@ async def test_unknown(services: Services) -> None:
     for call in (
         services.queue.get(DEFAULT_SCOPE_ID, 1),
         services.queue.wait_until_over(DEFAULT_SCOPE_ID, 1, 0),
-        services.queue.cancel(DEFAULT_SCOPE_ID, 1),
+        services.withdrawals.withdraw(DEFAULT_SCOPE_ID, 1),
         services.queue.retry(DEFAULT_SCOPE_ID, 1, render_ids),
     ):
         with pytest.raises(NotFound):
@@ -342,7 +334,7 @@ async def test_wait_for_another_end(
     (command,) = await driver.enqueue("execute_actions")
     task = await wait_for_outcome(driver, command)
     if end == "cancel":
-        await services.queue.cancel(DEFAULT_SCOPE_ID, command.id)
+        await services.withdrawals.withdraw(DEFAULT_SCOPE_ID, command.id)
     elif end == "expire":
         await driver.expire_overdue(30)
     else:
@@ -358,7 +350,7 @@ async def test_wait_for_what_has_ended(
 ) -> None:
     """For what has ended nobody waits."""
     (command,) = await driver.enqueue("reboot")
-    await services.queue.cancel(DEFAULT_SCOPE_ID, command.id)
+    await services.withdrawals.withdraw(DEFAULT_SCOPE_ID, command.id)
 
     assert CommandState.CANCELED is await (await wait_for_outcome(driver, command))
 

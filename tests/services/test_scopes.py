@@ -236,14 +236,16 @@ async def test_commands_are_apart(driver: ServiceDriver, services: Services) -> 
     for call in (
         queue.get(OTHER, command.id),
         queue.wait_until_over(OTHER, command.id, 0),
-        queue.cancel(OTHER, command.id),
+        services.withdrawals.withdraw(OTHER, command.id),
         queue.retry(OTHER, command.id, render_ids),
     ):
         with pytest.raises(NotFound):
             await call
 
     assert CommandState.PENDING is await driver.command_state(command)
-    assert ACME == (await queue.cancel(ACME, command.id)).command.scope_id
+    assert (
+        ACME == (await services.withdrawals.withdraw(ACME, command.id)).command.scope_id
+    )
     (again,) = (await queue.retry(ACME, command.id, render_ids)).commands
     assert ACME == again.scope_id
 

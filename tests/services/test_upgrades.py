@@ -272,12 +272,35 @@ async def test_one_command_canceled(upgrade_driver: UpgradeDriver) -> None:
     assert lane is not None
     (command,) = lane.waiting
 
-    await upgrade_driver.driver.services.queue.cancel(DEFAULT_SCOPE_ID, command.id)
+    await upgrade_driver.driver.services.withdrawals.withdraw(
+        DEFAULT_SCOPE_ID, command.id
+    )
 
     assert ["FAIL CANCELED"] == upgrade_driver.emitted()
     assert ("CANCELED", "Step 2 of 4 (firmware_load) was canceled.") == (
         await upgrade_driver.error(created)
     )
+
+
+@pytest.mark.parametrize("is_answered", [True, False])
+async def test_step_taken_back_in_flight(
+    upgrade_driver: UpgradeDriver, *, is_answered: bool
+) -> None:
+    """A step that was taken back is not repeated; its device's upgrade fails."""
+    driver = upgrade_driver.driver
+    created = await upgrade_driver.create_upgrade(retries=3)
+    await upgrade_driver.run_steps(OLD)
+    in_flight = await driver.receive_command("u", device=1)
+    await driver.services.withdrawals.withdraw(DEFAULT_SCOPE_ID, in_flight.command.id)
+    if is_answered:
+        await driver.post_result(ERROR, "u", device=1)
+    await driver.expire_overdue(180)
+    await upgrade_driver.run_workers()
+
+    assert await driver.poll(device=1) is None
+    code, words = await upgrade_driver.error(created)
+    expected = ("17", "failed") if is_answered else ("CANCELED", "was taken back")
+    assert (expected[0], True) == (code, expected[1] in str(words))
 
 
 async def test_device_removed(upgrade_driver: UpgradeDriver) -> None:

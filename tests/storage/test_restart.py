@@ -146,6 +146,27 @@ async def test_waiting_again(location: StoreLocation, clock: ManualClock) -> Non
         )
 
 
+async def test_taken_back_in_flight(
+    location: StoreLocation, clock: ManualClock
+) -> None:
+    """What was taken back in flight is not tried again after a restart."""
+    expected = command()
+    async with open_store(location, clock) as store:
+        await enqueue_commands(store, expected)
+        await poll_command(store, uuid="u1")
+        assert await try_cancel(store, expected)
+
+    async with open_store(location, clock) as store:
+        await give_up_delivery(store, LATER)
+
+        assert await poll(store, LATER) is None
+        record = await command_record(store, expected)
+        assert (CommandState.TIMEOUT, True) == (
+            record.command.state,
+            record.command.withdrawn,
+        )
+
+
 async def test_withdrawn(location: StoreLocation, clock: ManualClock) -> None:
     """What was taken back waits as if nothing had been."""
     door = at_most_once_command()

@@ -1,6 +1,13 @@
 """Finds and lists commands and results."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from typing import Any, TypeVar
 
 from pushserver.model.command import Result
@@ -9,7 +16,10 @@ from pushserver.model.state import CommandState
 from pushserver.storage.command_rows import COMMANDS_WITH_ORDERS, DELIVERIES, RESULTS
 from pushserver.storage.history import CommandFilter, CommandRecord
 from pushserver.storage.sql.access import SqlAccess
+from pushserver.storage.sql.bulk import pad_ids
+from pushserver.storage.sql.conditions import IS_LIVE
 from pushserver.storage.sql.connection import SqlConnection
+from pushserver.storage.sql.fetch import fetch_all, fetch_column
 from pushserver.storage.sql.index_range import IndexRange
 from pushserver.storage.table import Row
 
@@ -25,6 +35,9 @@ _DELIVERIES = (
     f"SELECT {DELIVERIES.column_list} FROM delivery WHERE command_id = ? ORDER BY id"
 )
 _RESULT_BY_ID = f"SELECT {RESULTS.column_list} FROM result WHERE id = ?"
+_DEVICES_OF_COMMANDS = (
+    "SELECT id, device_id FROM command WHERE id IN ({}) AND NOT scope_id <> ?"
+)
 _RESULT_OF = (
     f"SELECT {RESULTS.qualified} FROM command"
     " JOIN result ON result.id = command.result_id"
@@ -61,6 +74,22 @@ class SqlHistory(SqlAccess):
             return list(_limit_bytes(records, _body_size))
 
         return await self.list_reader.run(read)
+
+    async def live_devices(
+        self, scope_id: int, criteria: CommandFilter
+    ) -> Sequence[int]:
+        if criteria.device_id is not None:
+            return [criteria.device_id]
+        sql, values = _live_devices_query(scope_id, criteria)
+        return await fetch_column(self.list_reader, sql, values)
+
+    async def devices_of_commands(
+        self, scope_id: int, command_ids: Collection[int]
+    ) -> Mapping[int, int]:
+        ids = pad_ids(command_ids)
+        sql = _DEVICES_OF_COMMANDS.format(", ".join("?" * len(ids)))
+        pairs = await fetch_all(self.hot_reader, tuple, sql, (*ids, scope_id))
+        return dict(pairs)
 
     async def results(
         self,
@@ -118,6 +147,22 @@ def _page_query(
     return " UNION ALL ".join(subqueries) + " ORDER BY 1 DESC LIMIT ?", [*values, limit]
 
 
+def _live_devices_query(
+    scope_id: int, criteria: CommandFilter
+) -> tuple[str, list[Any]]:
+    """
+    Return the statement that finds devices by their live commands.
+
+    It reads those of the scope, which are few beside the ones that are over: no other
+    index is to be preferred, so the endpoint is an expression.
+    """
+    extra, values = _extra_conditions(criteria)
+    if criteria.endpoint is not None:
+        extra, values = f"{extra} AND endpoint || '' = ?", [*values, criteria.endpoint]
+    sql = f"SELECT DISTINCT device_id FROM command WHERE scope_id = ? AND {IS_LIVE}"
+    return sql + extra, [scope_id, *values]
+
+
 def _index_range(
     connection: SqlConnection,
     scope_id: int,
@@ -152,7 +197,7 @@ def _id_range(criteria: CommandFilter, before: int | None) -> tuple[int, int]:
     return above, below if before is None else min(before, below)
 
 
-def _extra_conditions(criteria: CommandFilter) -> tuple[str, list[int]]:
+def _extra_conditions(criteria: CommandFilter) -> tuple[str, list[Any]]:
     """Return the conditions other than equalities, and their values."""
     times = {
         " AND created_at > ?": criteria.created_after,

@@ -24,6 +24,7 @@ from pushserver.web.api import (
     tokens,
     upgrades,
     webhook_deliveries,
+    withdrawals,
 )
 from pushserver.web.api.responses import BASE_PATH, encoded_json_response
 from pushserver.web.api.route import ApiCall, ApiRoute
@@ -43,6 +44,7 @@ async def get_openapi(_call: ApiCall[None, None]) -> web.StreamResponse:
 ROUTES: tuple[ApiRoute, ...] = (
     *enqueue.routes,
     *commands.routes,
+    *withdrawals.routes,
     *results.routes,
     # Before `/devices/{device_id}`, which matches its path, too.
     *device_export.routes,

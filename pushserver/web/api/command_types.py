@@ -1,7 +1,7 @@
 """Commands and results on the wire."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType
@@ -159,6 +159,50 @@ class CommandsQuery(DeviceCommandsQuery, kw_only=True):
     """Filters of a list of the commands of all devices."""
 
     device_id: DeviceIdText | None = None
+
+
+LiveState = Literal["PENDING", "SENT", "DELIVERED"]
+
+
+class DryRunQuery(In, kw_only=True):
+    """Whether only to count."""
+
+    dry_run: bool = False
+
+
+class CancelQuery(DryRunQuery, kw_only=True):
+    """Which commands of a device to take back; without a filter, all of them."""
+
+    state: list[LiveState] = msgspec.field(default_factory=list)
+    endpoint: str | None = None
+    created_before: Annotated[datetime, Meta(tz=True)] | None = None
+
+
+class CancelIn(In, kw_only=True):
+    """Which commands to take back: `ids` alone, or at least one of the other fields."""
+
+    ids: Annotated[list[Int64Text], Meta(min_length=1, max_length=1000)] | None = None
+    state: list[LiveState] = msgspec.field(default_factory=list)
+    device_id: int | str | None = None
+    endpoint: str | None = None
+    created_before: Annotated[datetime, Meta(tz=True)] | None = None
+    operation_id: Int64Text | None = None
+
+
+class CancelOut(Out, kw_only=True):
+    """
+    How many commands were taken back, or would be.
+
+    By their state before, and by whether they had been handed out. `over` and `unknown`
+    count `ids`.
+    """
+
+    dry_run: bool
+    states: dict[str, int]
+    canceled: int
+    withdrawn: int
+    over: int | UnsetType = UNSET
+    unknown: int | UnsetType = UNSET
 
 
 class WaitQuery(In):

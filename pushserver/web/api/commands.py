@@ -1,4 +1,4 @@
-"""Commands over the API: list, wait, cancel, release, retry."""
+"""Commands over the API: list, wait, release, retry."""
 
 from datetime import datetime
 from functools import partial
@@ -99,15 +99,6 @@ async def get(call: ApiCall[WaitQuery, None]) -> web.StreamResponse:
         call.path_int64("command_id"),
         min(call.query.wait, MAX_WAIT),
     )
-    call.log_fields.update(command_id=record.command.id, state=record.command.state)
-    return json_response(command_record_out(call.services.protocols, record))
-
-
-@routes("DELETE", _COMMAND, "cancelCommand", CommandOut, errors=(409,))
-async def cancel(call: ApiCall[None, None]) -> web.StreamResponse:
-    """Cancel a command that was never handed out."""
-    command_id = call.path_int64("command_id")
-    record = await call.services.queue.cancel(call.scope_id, command_id)
     call.log_fields.update(command_id=record.command.id, state=record.command.state)
     return json_response(command_record_out(call.services.protocols, record))
 

@@ -89,22 +89,6 @@ async def test_cancel(server: LocalServer) -> None:
     assert (await server.poll()).is_empty
 
 
-async def test_cancel_too_late(server: LocalServer) -> None:
-    """
-    Once handed out it is 409, also while it waits for its second time.
-    """
-    command = await server.enqueue()
-    await server.poll()
-    answer = await server.api("DELETE", f"/commands/{command['id']}")
-    server.clock.tick(seconds=181)
-    await server.expire_overdue()
-    waiting = await server.api("DELETE", f"/commands/{command['id']}")
-
-    assert (409, "conflict", None) == answer.problem
-    assert (409, "conflict", None) == waiting.problem
-    assert "PENDING" == (await server.get_command(command["id"]))["state"]
-
-
 async def test_retry(server: LocalServer) -> None:
     """
     A command that is over can be tried again: a new one like it, from now on.

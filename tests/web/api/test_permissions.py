@@ -15,6 +15,7 @@ GUARDED = [route for route in ROUTES if route.permission is not None]
 #: A body that each route takes, so that only the permission is in question.
 BODIES: dict[str, Any] = {
     "enqueue": {"endpoint": "x"},
+    "cancelCommands": {"endpoint": "x"},
     "beginOperation": {"deviceId": 1},
     "notifyOperation": {"progress": 1},
     "makeTask": {"targets": {"all": True}, "steps": [{"endpoint": "x"}]},
@@ -55,6 +56,8 @@ EXPECTED_ROUTES = {
         "enqueue",
         "cancelCommand",
         "releaseCommand",
+        "cancelCommandsOfDevice",
+        "cancelCommands",
         "retryCommand",
         "patchShadow",
         "refreshShadow",

@@ -82,6 +82,15 @@ REQUESTS: Mapping[str, tuple[RequestTemplate, ...]] = {
         RequestTemplate(command="pending"),
         RequestTemplate(),
     ),
+    "cancelCommandsOfDevice": (
+        RequestTemplate(command="pending"),
+        RequestTemplate(query="dryRun=true"),
+    ),
+    "cancelCommands": (
+        RequestTemplate(command="pending", body='{"ids": ["$command_id"]}'),
+        RequestTemplate(body='{"deviceId": "$device_id"}'),
+        RequestTemplate(body='{"endpoint": "load_objects"}'),
+    ),
     "getCommandResult": (RequestTemplate(), RequestTemplate(command="pending")),
     "retryCommand": (RequestTemplate(), RequestTemplate(command="pending")),
     "beginOperation": (
@@ -216,7 +225,7 @@ REQUESTS: Mapping[str, tuple[RequestTemplate, ...]] = {
 #: What the first scope's administrators may do to others: they run the server.
 OVER_ALL = {"listScopes", "makeTokenOfScope"}
 #: What deletes, whatever it is asked: the caller's own things, and nobody else's.
-OF_ITS_OWN = {"purge"}
+OF_ITS_OWN = {"purge", "cancelCommands"}
 #: (whose things are named, who asks)
 PAIRS = [("first", "second"), ("second", "first"), ("second", "third")]
 #: What reads is asked one after the other, since it should change nothing.

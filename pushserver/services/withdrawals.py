@@ -1,0 +1,145 @@
+"""Takes commands back: one, those of a list, or all that a filter matches."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Collection
+from functools import partial
+
+import attrs
+
+from pushserver.errors import Conflict, NotFound
+from pushserver.model.changes import Changes
+from pushserver.model.command import Command
+from pushserver.model.lane import Lane
+from pushserver.model.state import CommandState
+from pushserver.model.withdrawal import MAX_ENDED_AT_ONCE, withdraw, withdraw_all
+from pushserver.services.batches import batches
+from pushserver.services.lanes import Lanes
+from pushserver.storage.base import Store
+from pushserver.storage.commands import PriorState
+from pushserver.storage.history import CommandFilter, CommandRecord
+
+Matches = Callable[[Command], bool]
+
+
+@attrs.frozen
+class WithdrawnCounts:
+    """How many commands were taken back, by their states before."""
+
+    never_given: Counter[CommandState] = attrs.Factory(Counter)
+    given: Counter[CommandState] = attrs.Factory(Counter)
+
+    @classmethod
+    def of(cls, commands: Collection[Command]) -> "WithdrawnCounts":
+        """Count live commands."""
+        return cls(
+            Counter(each.state for each in commands if not each.attempts),
+            Counter(each.state for each in commands if each.attempts),
+        )
+
+    @property
+    def total(self) -> int:
+        """How many there are in all."""
+        return self.never_given.total() + self.given.total()
+
+    def add(self, other: "WithdrawnCounts") -> None:
+        """Count those of *other*, too."""
+        self.never_given.update(other.never_given)
+        self.given.update(other.given)
+
+
+@attrs.frozen(repr=False)
+class Withdrawals:
+    """Takes commands back, in few commits however many they are."""
+
+    store: Store
+    lanes: Lanes
+
+    async def withdraw(self, scope_id: int, command_id: int) -> CommandRecord:
+        """
+        Take one command back and return it.
+
+        Raises:
+            NotFound: there is none.
+            Conflict: it is over.
+        """
+        record = await self._get(scope_id, command_id)
+
+        def decide(lane: Lane, changes: Changes, _prior: PriorState) -> bool:
+            command = lane.find_command(command_id)
+            if command is not None:
+                withdraw(lane, command, changes, now=changes.now)
+            return command is not None
+
+        was_live = await self.lanes.change(record.command.device_id, decide)
+        record = await self._get(scope_id, command_id)
+        if not was_live:
+            raise Conflict(f"Command {command_id} is {record.command.state}: over.")
+        return record
+
+    async def _get(self, scope_id: int, command_id: int) -> CommandRecord:
+        record = await self.store.find_command(scope_id, command_id)
+        if record is None:
+            raise NotFound(f"There is no command {command_id}.")
+        return record
+
+    async def withdraw_listed(
+        self, scope_id: int, command_ids: Collection[int], *, is_dry_run: bool
+    ) -> tuple[WithdrawnCounts, int]:
+        """Take these back; return also how many of them the scope has."""
+        devices = await self.store.devices_of_commands(scope_id, command_ids)
+        counts = await self._withdraw_in_all(
+            {*devices.values()}, lambda command: command.id in devices, is_dry_run
+        )
+        return counts, len(devices)
+
+    async def withdraw_matching(
+        self, scope_id: int, criteria: CommandFilter, *, is_dry_run: bool
+    ) -> WithdrawnCounts:
+        """Take back all that *criteria* match."""
+        return await self._withdraw_in_all(
+            await self.store.live_devices(scope_id, criteria),
+            lambda c: c.scope_id == scope_id and criteria.matches(c),
+            is_dry_run,
+        )
+
+    async def _withdraw_in_all(
+        self, device_ids: Collection[int], matches: Matches, is_dry_run: bool
+    ) -> WithdrawnCounts:
+        """Take back what *matches* in these lanes; in a dry run only count it."""
+        withdraw_in = partial(self._withdraw_in, matches=matches)
+        if is_dry_run:
+            withdraw_in = partial(self._count_in, matches=matches)
+        counts = WithdrawnCounts()
+        for batch in batches([*device_ids]):
+            for each in await asyncio.gather(*map(withdraw_in, batch)):
+                counts.add(each)
+        return counts
+
+    async def _count_in(self, device_id: int, matches: Matches) -> WithdrawnCounts:
+        def decide(
+            lane: Lane, _changes: Changes, _prior: PriorState
+        ) -> WithdrawnCounts:
+            return WithdrawnCounts.of(_select(lane, matches))
+
+        return await self.lanes.change(device_id, decide)
+
+    async def _withdraw_in(self, device_id: int, matches: Matches) -> WithdrawnCounts:
+        def decide(lane: Lane, changes: Changes, _prior: PriorState) -> WithdrawnCounts:
+            # The last ones first: meanwhile the device may poll for the first.
+            chosen = _select(lane, matches)[-MAX_ENDED_AT_ONCE:]
+            counts = WithdrawnCounts.of(chosen)
+            withdraw_all(lane, chosen, changes, now=changes.now)
+            return counts
+
+        total = WithdrawnCounts()
+        while True:
+            counts = await self.lanes.change(device_id, decide)
+            total.add(counts)
+            if counts.total < MAX_ENDED_AT_ONCE:
+                return total
+
+
+def _select(lane: Lane, matches: Matches) -> list[Command]:
+    """Return what matches and was not taken back before, in the order of the lane."""
+    return [c for c in lane.commands if not c.withdrawn and matches(c)]
