@@ -29,7 +29,7 @@ _CODE = re.compile(r"^\| `(?P<code>[a-z-]+)` \| (?P<status>\d{3}) \|", re.MULTIL
 _ARROW = re.compile(r"^ +(?P<a>\w+) --> (?P<b>\w+): (?P<events>.+)$", re.MULTILINE)
 _ENDPOINT = re.compile(
     r"^\| `(?P<name>\w+)` \| `(?P<delivery>\w+)` \| (?P<count>\d+) (?P<unit>h|s)"
-    r" \| (?P<slow>slow )?\|$",
+    r" \| (?P<slow>slow )?\| [^|]*\|$",
     re.MULTILINE,
 )
 _REFUSAL = re.compile(

@@ -377,7 +377,7 @@ async def test_delete(driver: ServiceDriver, services: Services) -> None:
     """A device that is deleted is forgotten; what waits ends, what was stays."""
     await services.fleet.put(DEFAULT_SCOPE_ID, terminal(DEVICE), {"name": "Porta"})
     again, fresh, handed_out = await driver.enqueue(
-        "load_objects", "reboot", "system_information"
+        "load_objects", "create_objects", "system_information"
     )
     await driver.receive_command("u1")
     await driver.expire_overdue(180)

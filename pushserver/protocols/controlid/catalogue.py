@@ -13,8 +13,6 @@ import attrs
 from pushserver.model.guarantee import UNLISTED, DeliveryGuarantee, EndpointDefaults
 from pushserver.model.order import Order
 
-#: Seconds for which a door action still makes sense.
-DOOR_EXPIRY_SECONDS = 30
 #: A load whose body has this many characters of JSON is a large one.
 LARGE_BODY = 65_536
 #: Objects of which a device may have so many that loading them takes long.
@@ -22,11 +20,23 @@ _LARGE_OBJECTS = re.compile(r'"object"\s*:\s*"(?:\w+_logs|templates)"')
 
 _AT_LEAST_ONCE = EndpointDefaults(DeliveryGuarantee.AT_LEAST_ONCE)
 _SLOW_AT_LEAST_ONCE = EndpointDefaults(DeliveryGuarantee.AT_LEAST_ONCE, slow=True)
-_SLOW_AT_MOST_ONCE = EndpointDefaults(slow=True)
-_DOOR = EndpointDefaults(expires_in=DOOR_EXPIRY_SECONDS)
 
-#: Every other endpoint is UNLISTED. `set_system_time` is left out on purpose: a second
-#: hand-out would set a time in the past.
+# What acts at the moment makes no sense later: the seconds for which it still does.
+# Somebody stands before the door, sees the light, hears the buzzer or the telephone.
+_FOR_WHO_IS_THERE = EndpointDefaults(expires_in=30)
+# The body is a time, which passes.
+_FOR_THIS_TIME = EndpointDefaults(expires_in=30)
+# To be read by who is there, and to end an enrolment that somebody gave up.
+_SOON = EndpointDefaults(expires_in=60)
+# The person waits at the terminal, and may need a moment to get there.
+_FOR_WHO_COMES = EndpointDefaults(expires_in=120, slow=True)
+# For the state in which the terminal is now; it polls every minute at the latest. Those
+# that waited would run one after the other when it is back.
+_FOR_THIS_STATE = EndpointDefaults(expires_in=300)
+
+#: Every other endpoint is UNLISTED, also those that change a state that lasts, such as
+#: `reset_to_factory_default`, `set_system_network` and `change_login`: whoever orders
+#: them wants them whenever the terminal comes, and a day is enough for that.
 CATALOGUE: Mapping[str, EndpointDefaults] = MappingProxyType(
     {
         "load_objects": _AT_LEAST_ONCE,
@@ -43,8 +53,18 @@ CATALOGUE: Mapping[str, EndpointDefaults] = MappingProxyType(
         "user_get_image_list": _SLOW_AT_LEAST_ONCE,
         "user_set_image_list": _SLOW_AT_LEAST_ONCE,
         "report_generate": _SLOW_AT_LEAST_ONCE,
-        "remote_enroll": _SLOW_AT_MOST_ONCE,
-        "execute_actions": _DOOR,
+        "execute_actions": _FOR_WHO_IS_THERE,
+        "remote_user_authorization": _FOR_WHO_IS_THERE,
+        "remote_led_control": _FOR_WHO_IS_THERE,
+        "buzzer_buzz": _FOR_WHO_IS_THERE,
+        "make_sip_call": _FOR_WHO_IS_THERE,
+        "finalize_sip_call": _FOR_WHO_IS_THERE,
+        "set_system_time": _FOR_THIS_TIME,
+        "message_to_screen": _SOON,
+        "cancel_remote_enroll": _SOON,
+        "remote_enroll": _FOR_WHO_COMES,
+        "reboot": _FOR_THIS_STATE,
+        "reboot_recovery": _FOR_THIS_STATE,
     }
 )
 

@@ -4,7 +4,6 @@ import pytest
 
 from pushserver.model.guarantee import (
     DAY_SECONDS,
-    UNLISTED,
     DeliveryGuarantee,
     EndpointDefaults,
 )
@@ -63,15 +62,48 @@ def test_once(name: str) -> None:
     assert DeliveryGuarantee.AT_MOST_ONCE is defaults(name).guarantee
 
 
-def test_expiry() -> None:
-    """A door action makes sense for half a minute, everything else for a day."""
-    others = {
-        e.expires_in for name, e in CATALOGUE.items() if name != "execute_actions"
-    }
+@pytest.mark.parametrize(
+    ("name", "seconds"),
+    [
+        ("execute_actions", 30),
+        ("remote_user_authorization", 30),
+        ("buzzer_buzz", 30),
+        ("set_system_time", 30),
+        ("message_to_screen", 60),
+        ("cancel_remote_enroll", 60),
+        ("remote_enroll", 120),
+        ("reboot", 300),
+    ],
+)
+def test_acts_expire_soon(name: str, seconds: int) -> None:
+    """What acts at the moment is not done when that has passed, and never twice."""
+    expected = (seconds, DeliveryGuarantee.AT_MOST_ONCE)
 
-    assert 30 == defaults("execute_actions").expires_in
-    assert {DAY_SECONDS} == others
-    assert DAY_SECONDS == UNLISTED.expires_in == 24 * 3600
+    assert expected == (defaults(name).expires_in, defaults(name).guarantee)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "set_configuration",
+        "load_objects",
+        "reset_to_factory_default",
+        "set_system_network",
+        "change_login",
+        "never_heard_of_it",
+    ],
+)
+def test_states_last(name: str) -> None:
+    """What reads, or changes a state that lasts, is wanted for a day."""
+    assert DAY_SECONDS == 24 * 3600 == defaults(name).expires_in
+
+
+def test_acts_are_at_most_once() -> None:
+    """Whatever expires soon acts: within 30 to 300 seconds, and at most once."""
+    soon = [e for e in CATALOGUE.values() if e.expires_in != DAY_SECONDS]
+
+    assert all(30 <= each.expires_in <= 300 for each in soon)
+    assert {DeliveryGuarantee.AT_MOST_ONCE} == {each.guarantee for each in soon}
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,8 @@ async def test_everything_given(server: LocalServer) -> None:
     ("command", "delivery", "expires"),
     [
         (OPEN_DOOR, "atMostOnce", "2026-01-01T00:00:30.000000Z"),
-        ({"endpoint": "reboot"}, "atMostOnce", "2026-01-02T00:00:00.000000Z"),
+        ({"endpoint": "reboot"}, "atMostOnce", "2026-01-01T00:05:00.000000Z"),
+        ({"endpoint": "change_login"}, "atMostOnce", "2026-01-02T00:00:00.000000Z"),
         (LOAD_USERS, "atLeastOnce", "2026-01-02T00:00:00.000000Z"),
     ],
 )

@@ -15,7 +15,7 @@ from tests.web.local_server import DEVICE, LocalServer
         ("GET", "/commands/1/retry", {"POST"}),
         ("POST", "/results", {"GET"}),
         ("POST", "/openapi.json", {"GET"}),
-        ("PUT", f"/devices/{DEVICE}/commands", {"GET", "POST"}),
+        ("PUT", f"/devices/{DEVICE}/commands", {"DELETE", "GET", "POST"}),
         ("OPTIONS", "/devices/1", {"DELETE", "GET", "PATCH", "PUT"}),
         ("TRACE", "/devices/1", {"DELETE", "GET", "PATCH", "PUT"}),
     ],

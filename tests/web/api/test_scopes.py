@@ -170,8 +170,8 @@ async def test_what_is_left_is_not_shown(server: LocalServer, acme: Tenant) -> N
     device = await server.get_device()
     server.clock.tick(seconds=180)
     await server.expire_overdue()
-    waiting = await server.get_device()
+    later = await server.get_device()
 
     assert "inFlight" not in device
-    assert 0 == waiting["queueDepth"]
-    assert 1 == len((await acme.api("GET", "/commands?state=PENDING")).json()["items"])
+    assert 0 == later["queueDepth"]
+    assert 1 == len((await acme.api("GET", "/commands?state=TIMEOUT")).json()["items"])
