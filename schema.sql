@@ -82,13 +82,17 @@ CREATE TABLE command (
     result_id        BIGINT,                       -- the result that ended it
     service_id       TEXT,                         -- the service it writes or reads
     held             BIGINT NOT NULL DEFAULT 0 CHECK (held IN (0, 1)), -- not handed out
-    withdrawn        BIGINT NOT NULL DEFAULT 0 CHECK (withdrawn IN (0, 1)) -- after an attempt
+    withdrawn        BIGINT NOT NULL DEFAULT 0 CHECK (withdrawn IN (0, 1)), -- after an attempt
+    supersede_key    TEXT,                         -- a newer one with it takes its place
+    replaced_by      BIGINT                        -- the command that did
 );
 CREATE INDEX command_device ON command (device_id, id);
 CREATE INDEX command_scope ON command (scope_id, id);
 CREATE INDEX command_state ON command (scope_id, state, id);
 CREATE INDEX command_endpoint ON command (scope_id, endpoint, id);
 CREATE INDEX command_held ON command (scope_id, id) WHERE held = 1;
+CREATE INDEX command_supersede ON command (scope_id, supersede_key, id)
+    WHERE supersede_key IS NOT NULL;
 CREATE INDEX command_operation ON command (operation_id, id)
     WHERE operation_id IS NOT NULL;
 
@@ -165,6 +169,8 @@ CREATE INDEX operation_device ON operation (device_id, id);
 CREATE INDEX operation_task ON operation (task_id, retried, status, id)
     WHERE task_id IS NOT NULL;
 CREATE INDEX operation_part ON operation (task_id, id) WHERE task_id IS NOT NULL;
+-- What ends with its device.
+CREATE INDEX operation_running ON operation (device_id, id) WHERE status = 'RUNNING';
 -- Whose next step is to be made a command, and who of a task has not begun.
 CREATE INDEX operation_due ON operation (id)
     WHERE status = 'RUNNING' AND queued_steps = done_steps AND done_steps > 0

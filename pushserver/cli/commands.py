@@ -34,6 +34,8 @@ class CommandFilters:
     "Only those of this operation."
     held: Annotated[bool, Parameter(negative=())] = False
     "Only those that are held after a restore."
+    supersede: str | None = None
+    "Only those that were enqueued with this key."
     limit: int = 50
     "How many at most; 0 for all."
 
@@ -47,6 +49,7 @@ class CommandFilters:
             "createdBefore": self.created_before,
             "operationId": self.operation,
             "held": self.held or None,
+            "supersede": self.supersede,
         }
 
 
@@ -97,6 +100,8 @@ class CancelFilters:
     "Only those created before this instant (2026-11-20T13:00:00Z)."
     operation: str | None = None
     "Only those of this operation."
+    supersede: str | None = None
+    "Only those that were enqueued with this key."
 
     def api_fields(self) -> dict[str, Any]:
         """Return the filters that are given as the API names them."""
@@ -106,6 +111,7 @@ class CancelFilters:
             "endpoint": self.endpoint,
             "createdBefore": self.created_before,
             "operationId": self.operation,
+            "supersede": self.supersede,
         }
         return {name: value for name, value in fields.items() if value}
 

@@ -33,6 +33,7 @@ _COMMAND_OPTIONS = (
     "response_timeout",
     "delivery",
     "max_attempts",
+    "supersede",
 )
 
 
@@ -61,6 +62,8 @@ class EnqueueOptions:
     "Whether it may be handed out again when no answer comes."
     max_attempts: int | None = None
     "How often it is handed out at most."
+    supersede: str | None = None
+    "A key: waiting commands of the device with the same key make room for this one."
     idempotency_key: str | None = None
     "The same key enqueues once, however often it is sent."
     wait: float | None = None
@@ -173,5 +176,7 @@ def _print_command(context: CliContext, command: Json) -> None:
     context.print_fields({**summary, **result_fields})
     if command.get("deviceSeen") is False:
         context.print_note("This device has never polled.")
+    for replaced_id in command.get("superseded", ()):
+        context.print_note(f"It takes the place of command {replaced_id}.")
     for warning in command.get("warnings", ()):
         context.print_note(warning)

@@ -29,7 +29,9 @@ class Command:
     counts its transitions, including its creation. `service_id` is the service of the
     device that it writes or reads; `service` is set while that follows it. While
     it is `held`, it is not handed out. `withdrawn`: it was taken back after it had been
-    handed out, and is not handed out again.
+    handed out, and is not handed out again. `replaced_by` is the
+    command that took its place; `superseded` are those whose place it took, known while
+    it is being made.
     """
 
     id: int
@@ -57,10 +59,13 @@ class Command:
     service_id: str | None = None
     held: bool = False
     withdrawn: bool = False
+    supersede_key: str | None = None
+    replaced_by: int | None = None
     stored_state: CommandState | None = None
     order: Order | None = None
     operation: Operation | None = None
     service: Service | None = None
+    superseded: tuple[int, ...] = ()
 
     @property
     def is_finished(self) -> bool:

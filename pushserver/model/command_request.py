@@ -22,7 +22,8 @@ class CommandRequest:
     The request for a command. Durations and instants are microseconds.
 
     None means the default of its endpoint or of the server's settings.
-    `service_id` is the service of the device that it writes or reads.
+    `service_id` is the service of the device that it writes or reads. It takes the
+    place of waiting commands with the same `supersede_key`.
     """
 
     order: Order
@@ -34,6 +35,7 @@ class CommandRequest:
     not_before: int | None = None
     resource: str | None = None
     service_id: str | None = None
+    supersede_key: str | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -105,6 +107,7 @@ def make_command(
         step=None if step_ref is None else step_ref.step,
         resource=None if step_ref is None else request.resource,
         service_id=request.service_id,
+        supersede_key=request.supersede_key,
         order=order,
     )
 
@@ -119,4 +122,5 @@ def retry_request(command: Command, order: Order) -> CommandRequest:
         max_attempts=command.max_attempts,
         response_timeout=command.response_timeout,
         expires_in=command.expires_at - starts_at,
+        supersede_key=command.supersede_key,
     )

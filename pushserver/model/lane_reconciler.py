@@ -17,7 +17,7 @@ from pushserver.model.shadow import (
     is_same_json,
 )
 from pushserver.model.transitions import enqueue, enqueue_step
-from pushserver.model.withdrawal import end_waiting
+from pushserver.model.withdrawal import end_waiting, supersede
 
 #: Makes the command of a request, with its id and the server's defaults.
 CommandFactory = Callable[[CommandRequest], Command]
@@ -50,14 +50,16 @@ class LaneReconciler:
             return
         if expires_in is None and self._is_already_queued(service):
             return
-        self._end_queued_write(service)
+        queued = self._detach_queued_write(service)
         delta = service.delta(self.protocol.format_value)
-        if delta:
-            order = self.protocol.write_order(service.service_id, delta)
-            request = _service_request(
-                CommandRequest(order=order, expires_in=expires_in), service
-            )
-            self._start_write(service, make_command(request), delta)
+        if not delta:
+            end_waiting(self.lane, queued, self.changes, now=self.now)
+            return
+        order = self.protocol.write_order(service.service_id, delta)
+        request = CommandRequest(order=order, expires_in=expires_in)
+        command = make_command(_service_request(request, service))
+        self._replace(queued, command)
+        self._start_write(service, command, delta)
 
     def write_step(
         self,
@@ -74,7 +76,7 @@ class LaneReconciler:
         """
         if self._is_write_in_flight(service):
             return False
-        self._end_queued_write(service)
+        queued = self._detach_queued_write(service)
         properties = service.delta(self.protocol.format_value) or self._step_properties(
             service, request
         )
@@ -82,6 +84,7 @@ class LaneReconciler:
         command = make_command(
             _service_request(attrs.evolve(request, order=order), service)
         )
+        self._replace(queued, command)
         self._start_write(service, command, properties, operation)
         return True
 
@@ -91,11 +94,11 @@ class LaneReconciler:
         """Queue a read of these properties in place of one that still waits."""
         previous = self._live_command(service.read_command_id)
         service.read_command_id = None
-        if previous is not None and previous in self.lane.waiting:
-            end_waiting(self.lane, [previous], self.changes, now=self.now)
         asked = sorted(keys)
         order = self.protocol.read_order(service.service_id, asked)
         command = make_command(_service_request(CommandRequest(order=order), service))
+        if previous is not None and not previous.is_in_flight:
+            self._replace([previous], command)
         service.begin_read(command.id, asked)
         command.service = service
         enqueue(self.lane, command, self.changes)
@@ -105,7 +108,8 @@ class LaneReconciler:
     def defer_to_step(self, service: Service) -> None:
         """Leave the write to a task's step; cancel the queued write of older values."""
         if service.has_newer_desired and not self._is_write_in_flight(service):
-            self._end_queued_write(service)
+            queued = self._detach_queued_write(service)
+            end_waiting(self.lane, queued, self.changes, now=self.now)
         service.needs_reconcile = service.is_write_expired = False
         service.awaits_step = True
         self.changes.record_service(service)
@@ -149,15 +153,18 @@ class LaneReconciler:
             service.sent_values, service.delta(self.protocol.format_value)
         )
 
-    def _end_queued_write(self, service: Service) -> None:
-        """Cancel the service's queued write and detach it from the service."""
+    def _detach_queued_write(self, service: Service) -> list[Command]:
+        """Detach the service's queued write, which is to be ended; return it."""
         queued = self._live_command(service.write_command_id)
         if queued is None:
-            return
+            return []
         service.write_command_id = None
         if queued.attempts:
             service.invalidate_reported(self.now)
-        end_waiting(self.lane, [queued], self.changes, now=self.now)
+        return [queued]
+
+    def _replace(self, queued: list[Command], command: Command) -> None:
+        supersede(self.lane, queued, command, self.changes, now=self.now)
 
 
 def _service_request(request: CommandRequest, service: Service) -> CommandRequest:

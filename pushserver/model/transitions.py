@@ -20,7 +20,7 @@ from pushserver.model.operation_steps import (
 )
 from pushserver.model.parsed_result import ParsedResult
 from pushserver.model.state import TERMINAL, CommandEvent
-from pushserver.model.withdrawal import end_waiting
+from pushserver.model.withdrawal import end_waiting, supersede_by_key
 
 _ANSWERED_OUTCOMES = (DeliveryOutcome.SUCCESSFUL, DeliveryOutcome.FAILED)
 #: What a result means to its delivery, by what it means to its command.
@@ -32,7 +32,9 @@ _RESULT_OUTCOMES = {
 
 
 def enqueue(lane: Lane, command: Command, changes: Changes) -> None:
-    """Put a new command into the queue."""
+    """Put a new command into the queue, in place of what it supersedes."""
+    if command.supersede_key is not None:
+        supersede_by_key(lane, command, changes)
     changes.new_commands.append(command)
     changes.emit_command_status(command, command.created_at)
     lane.insert(command)

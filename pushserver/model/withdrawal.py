@@ -39,6 +39,37 @@ def mark_withdrawn(command: Command, changes: Changes) -> None:
     changes.changed_commands[command.id] = command
 
 
+def supersede_by_key(lane: Lane, command: Command, changes: Changes) -> None:
+    """
+    Let a new command take the place of waiting ones of its scope with the same key.
+
+    One that was attempted stays: what came of it is not known, and its retry may tell.
+    """
+    replaced = [
+        each
+        for each in lane.waiting
+        if each.supersede_key == command.supersede_key
+        and each.scope_id == command.scope_id
+        and not each.attempts
+    ]
+    supersede(lane, replaced, command, changes, now=command.created_at)
+
+
+def supersede(
+    lane: Lane,
+    replaced: Sequence[Command],
+    replacement: Command,
+    changes: Changes,
+    *,
+    now: int,
+) -> None:
+    """End waiting commands because *replacement*, a new one, takes their place."""
+    for command in replaced:
+        command.replaced_by = replacement.id
+    replacement.superseded += tuple(each.id for each in replaced)
+    end_waiting(lane, replaced, changes, now=now)
+
+
 def end_waiting(
     lane: Lane, commands: Sequence[Command], changes: Changes, *, now: int
 ) -> None:

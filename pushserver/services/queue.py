@@ -117,9 +117,9 @@ class Queue:
             self.new_command(request, scope_id, lane.device_id, changes)
             for request in requests
         ]
-        answer = render(commands)
         for command in commands:
             enqueue(lane, command, changes)
+        answer = render(commands)
         if idempotency is not None:
             remember_answer(idempotency, answer, changes)
         return Enqueued(commands, answer)

@@ -36,6 +36,7 @@ COMMANDS = Table(
         "result_id, scope_id, transition_count, service_id",
         Column("held", codec=FLAG),
         Column("withdrawn", codec=FLAG),
+        "supersede_key, replaced_by",
     ],
 )
 ORDERS = Table(

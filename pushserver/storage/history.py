@@ -23,6 +23,7 @@ class CommandFilter:
     created_before: int | None = None
     operation_id: int | None = None
     held: bool | None = None
+    supersede_key: str | None = None
 
     def matches(self, command: Command) -> bool:
         """Tell whether *command* is meant."""
@@ -34,6 +35,7 @@ class CommandFilter:
             and (after is None or command.created_at > after)
             and (before is None or command.created_at < before)
             and self.operation_id in (None, command.operation_id)
+            and self.supersede_key in (None, command.supersede_key)
         )
 
 

@@ -179,6 +179,19 @@ def test_cancel_many(run: Run, device_id: str) -> None:
     assert (2, 2) == (neither.code, both.code)
 
 
+def test_supersede(run: Run, device_id: str) -> None:
+    """
+    A command takes the place of one that waits with the same key, and people are told.
+    """
+    keyed = ("enqueue", device_id, "load_objects", "--supersede", "users")
+    first = run(*keyed, "--json").only
+    second = run(*keyed)
+    listed = run("commands", "--supersede", "users", "--device", device_id, "--json")
+
+    assert first["id"] in second.err
+    assert ["PENDING", "CANCELED"] == [each["state"] for each in listed.lines]
+
+
 def test_result(run: Run, poll_once: PollOnce, device_id: str) -> None:
     """
     A result is printed as the device posted it, or as it was understood.

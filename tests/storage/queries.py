@@ -85,6 +85,8 @@ COMMANDS: Mapping[str, Query] = {
     "commands that failed": _commands(states=FAILED),
     "commands in most states": _commands(states=LIVE | FAILED | MOST),
     "commands of a rare endpoint": _commands(endpoint="reboot"),
+    "commands with a key": _commands(supersede_key="never"),
+    "commands with a key in a state": _commands(supersede_key="never", states=LIVE),
     "commands of no endpoint": _commands(endpoint="never_called"),
     "commands of an endpoint in a state": _commands(
         endpoint="load_objects", states=MOST
@@ -251,6 +253,13 @@ OUTBOX: Mapping[str, Query] = {
 INTERNAL: Mapping[str, Query] = {
     "devices": lambda store: store.devices([ONE_DEVICE]),
     "what is live": lambda store: store.devices_with_live_commands([ONE_DEVICE]),
+    "what is planned": lambda store: store.devices_with_plans([ONE_DEVICE]),
+    "devices of commands": lambda store: store.devices_of_commands(
+        DEFAULT_SCOPE_ID, [id_of(0), id_of(700)]
+    ),
+    "a device that ends": lambda store: prior_state(
+        store, Lookup(device=True), ONE_DEVICE
+    ),
     "what is overdue": lambda store: store.overdue_devices(START),
     "a late answer": lambda store: prior_state(
         store, Lookup(delivery_uuid="u704"), ONE_DEVICE

@@ -59,6 +59,7 @@ async def _history(store: Store, clock: ManualClock) -> list[Command]:
             created_at=clock.now(),
             expires_at=clock.now() + SECOND * 3600,
             operation_id=77 if n % 5 == 0 else None,
+            supersede_key="k" if n % 4 == 0 else None,
         )
         commands.append(one)
         await enqueue_commands(store, one)
@@ -96,6 +97,7 @@ FILTERS = {
     "created_after": START + 3 * SECOND,
     "created_before": START + 21 * SECOND,
     "operation_id": 77,
+    "supersede_key": "k",
 }
 
 
@@ -108,11 +110,12 @@ def fits(one: Command, query: CommandFilter) -> bool:
         and (query.created_after is None or one.created_at > query.created_after)
         and (query.created_before is None or one.created_at < query.created_before)
         and query.operation_id in (None, one.operation_id)
+        and query.supersede_key in (None, one.supersede_key)
     )
 
 
 @pytest.mark.parametrize(
-    "names", [n for size in range(7) for n in combinations(FILTERS, size)]
+    "names", [n for size in range(8) for n in combinations(FILTERS, size)]
 )
 async def test_filters(
     store: Store, history: list[Command], names: tuple[str, ...]
@@ -131,6 +134,7 @@ async def test_filters(
 
     assert expected == await command_ids(store, filters)
     assert expected == pages
+    assert expected == [c.id for c in reversed(history) if filters.matches(c)]
 
 
 @pytest.mark.parametrize("state", list(CommandState))

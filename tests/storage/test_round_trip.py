@@ -57,6 +57,7 @@ FULL = {
     "resource": "photo",
     "service_id": "push_server",
     "held": True,
+    "supersede_key": "língua",
     "order": FULL_ORDER,
 }
 
@@ -354,6 +355,8 @@ def test_every_field_is_tried() -> None:
         "service",
         "transition_count",
         "withdrawn",
+        "replaced_by",
+        "superseded",
     }
 
     assert {f.name for f in attrs.fields(Command)} == moved | set(FULL)

@@ -39,7 +39,7 @@ from tests.storage.test_devices import device
 
 #: What only memory knows of a value.
 TRANSIENT: dict[type, set[str]] = {
-    Command: {"stored_state", "order", "operation", "service"},
+    Command: {"stored_state", "order", "operation", "service", "superseded"},
     Delivery: {"stored"},
     Device: {"was_last_poll_idle", "hang_up_count", "shortest_aborted_hold"},
     Operation: {"stored", "device_upgrade"},

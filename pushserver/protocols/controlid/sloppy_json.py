@@ -54,7 +54,7 @@ _ESCAPED_CONTROLS = {code: f"\\u{code:04x}" for code in range(32)}
 _HALF_CHARACTER = re.compile(rf"{_HIGH}(?!{_LOW})|(?<!{_HIGH}){_LOW}")
 #: Stands for an escaped backslash; no text has it.
 _BACKSLASH = "\udfff"
-_STRAY_BACKSLASH = re.compile(rf'\\(?!["/bfnrt]|u{_HEX4})')
+_LONE_BACKSLASH = re.compile(rf'\\(?!["/bfnrt]|u{_HEX4})')
 _BAD_BYTE = re.compile("[\udc80-\udcff]")
 _WINDOWS_1252 = {
     0xDC00 + byte: bytes([byte]).decode("cp1252", "replace") for byte in range(128, 256)
@@ -165,5 +165,5 @@ def _mend_escapes(string: str) -> str:
     """Escape the backslashes that escape nothing; replace halves of characters."""
     string = string.replace("\\\\", _BACKSLASH)
     string = _HALF_CHARACTER.sub(lambda _: "\\ufffd", string)
-    string = _STRAY_BACKSLASH.sub(lambda _: "\\\\", string)
+    string = _LONE_BACKSLASH.sub(lambda _: "\\\\", string)
     return string.replace(_BACKSLASH, "\\\\")

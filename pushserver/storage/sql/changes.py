@@ -50,6 +50,7 @@ _UPDATE_COMMAND = update(
         "transition_count",
         "held",
         "withdrawn",
+        "replaced_by",
     ),
     key=("id",),
     guard=Column("state", "stored_state", enum_codec(CommandState)),

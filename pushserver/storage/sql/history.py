@@ -175,6 +175,7 @@ def _index_range(
         "state": state and state.value,
         "device_id": criteria.device_id,
         "operation_id": criteria.operation_id,
+        "supersede_key": criteria.supersede_key,
         "endpoint": criteria.endpoint,
     }
     by_state, by_endpoint = ("scope_id", "state"), ("scope_id", "endpoint")
@@ -182,6 +183,7 @@ def _index_range(
     is_common = CommandState.SUCCESSFUL in criteria.states
     indexes = [
         ("operation_id",),
+        ("scope_id", "supersede_key"),
         ("device_id",),
         *((by_endpoint, by_state) if is_common else (by_state, by_endpoint)),
         ("scope_id",),
@@ -209,6 +211,8 @@ def _extra_conditions(criteria: CommandFilter) -> tuple[str, list[Any]]:
         sql += f" AND held = {int(criteria.held)}"  # as the index has it
     if criteria.operation_id is not None:
         sql += " AND operation_id IS NOT NULL"  # as in the index
+    elif criteria.supersede_key is not None:
+        sql += " AND supersede_key IS NOT NULL"  # likewise
     return sql, list(given.values())
 
 

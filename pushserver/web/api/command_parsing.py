@@ -14,7 +14,7 @@ from pushserver.errors import Invalid, Malformed
 from pushserver.model.command_request import CommandRequest
 from pushserver.model.order import Order
 from pushserver.protocols.base import DeviceProtocol
-from pushserver.web.api.command_types import CommandIn, RawCommandQuery
+from pushserver.web.api.command_types import CommandIn, CommandSpecIn, RawCommandQuery
 from pushserver.web.api.operation_types import StepIn
 from pushserver.web.api.route import ApiCall
 from pushserver.web.json_body import OCTET_STREAM, decode_json
@@ -68,7 +68,7 @@ def parse_step(step: StepIn, pointer: str, protocol: DeviceProtocol) -> CommandR
 
 
 def _parse_command_at(
-    command: CommandIn, pointer_prefix: str, protocol: DeviceProtocol
+    command: CommandSpecIn, pointer_prefix: str, protocol: DeviceProtocol
 ) -> CommandRequest:
     """Return the command at *pointer_prefix*; the pointer of an error begins there."""
     try:
@@ -78,7 +78,7 @@ def _parse_command_at(
         raise Invalid(error.detail, pointer=pointer) from None
 
 
-def _parse_command(command: CommandIn, protocol: DeviceProtocol) -> CommandRequest:
+def _parse_command(command: CommandSpecIn, protocol: DeviceProtocol) -> CommandRequest:
     metadata = command.metadata
     order = protocol.make_order(
         endpoint=command.endpoint,
@@ -119,7 +119,7 @@ def _json_text(text: str) -> bytes:
 
 
 def _command_request(
-    order: Order, options: CommandIn | RawCommandQuery
+    order: Order, options: CommandSpecIn | RawCommandQuery
 ) -> CommandRequest:
     """Add the options of delivery to *order*; durations are above 0 if given."""
     timeout, expires_in = options.response_timeout, options.expires_in
@@ -134,7 +134,16 @@ def _command_request(
         not_before=None
         if not_before is None
         else parse_instant(not_before, "/notBefore"),
+        supersede_key=_supersede_key(options),
     )
+
+
+def _supersede_key(options: CommandSpecIn | RawCommandQuery) -> str | None:
+    """Return the key of the commands that this one replaces; steps have none."""
+    key = getattr(options, "supersede", None)
+    if key is not None and not key.isprintable():
+        raise Invalid("supersede must be printable.", pointer="/supersede")
+    return key
 
 
 def parse_duration(seconds: float) -> int:

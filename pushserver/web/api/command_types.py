@@ -25,8 +25,11 @@ MaxAttempts = Annotated[int, Meta(ge=1, le=1000)]
 WaitSeconds = Annotated[float, Meta(ge=0)]
 
 
-class CommandIn(In, kw_only=True):
-    """A command to be enqueued, in the vendor's words, and how it is delivered."""
+SupersedeKey = Annotated[str, Meta(min_length=1, max_length=100)]
+
+
+class CommandSpecIn(In, kw_only=True):
+    """A command, in the vendor's words, and how it is delivered."""
 
     endpoint: str
     verb: str = "POST"
@@ -42,6 +45,12 @@ class CommandIn(In, kw_only=True):
     metadata: Raw | UnsetType = UNSET
 
 
+class CommandIn(CommandSpecIn, kw_only=True):
+    """A command to be enqueued; `supersede` is the key of those that it replaces."""
+
+    supersede: SupersedeKey | None = None
+
+
 class RawCommandQuery(In, kw_only=True):
     """The same for a raw body: the body is the bytes, the rest is the query."""
 
@@ -55,6 +64,7 @@ class RawCommandQuery(In, kw_only=True):
     max_attempts: MaxAttempts | None = None
     response_timeout: Seconds | None = None
     metadata: Annotated[str, Meta(description="JSON.")] | None = None
+    supersede: SupersedeKey | None = None
 
 
 class DeliveryOut(Out, kw_only=True):
@@ -104,6 +114,9 @@ class CommandOut(Out, kw_only=True):
     finished_at: Instant | None = None
     attempts: int
     withdrawn: bool = False
+    supersede: str | None = None
+    replaced_by: str | None = None
+    superseded: list[str] | None = None
     result: CommandResultOut | None = None
     deliveries: list[DeliveryOut]
     metadata: Raw | UnsetType = UNSET
@@ -151,6 +164,7 @@ class DeviceCommandsQuery(In, kw_only=True):
     created_before: Annotated[datetime, Meta(tz=True)] | None = None
     operation_id: Int64Text | None = None
     held: bool | None = None
+    supersede: str | None = None
     limit: Limit = 50
     cursor: Int64Text | None = None
 
@@ -176,6 +190,7 @@ class CancelQuery(DryRunQuery, kw_only=True):
     state: list[LiveState] = msgspec.field(default_factory=list)
     endpoint: str | None = None
     created_before: Annotated[datetime, Meta(tz=True)] | None = None
+    supersede: str | None = None
 
 
 class CancelIn(In, kw_only=True):
@@ -187,6 +202,7 @@ class CancelIn(In, kw_only=True):
     endpoint: str | None = None
     created_before: Annotated[datetime, Meta(tz=True)] | None = None
     operation_id: Int64Text | None = None
+    supersede: str | None = None
 
 
 class CancelOut(Out, kw_only=True):

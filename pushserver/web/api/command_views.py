@@ -40,6 +40,8 @@ def command_out(
         result=None if result is None else _command_result_out(protocols, result),
         deliveries=[_delivery_out(each) for each in deliveries] if deliveries else [],
         metadata=UNSET if order.metadata is None else Raw(order.metadata),
+        supersede=command.supersede_key,
+        superseded=[str(each) for each in command.superseded] or None,
         warnings=warnings,
         device_seen=device_seen,
     )

@@ -80,6 +80,7 @@ def _command_filter(query: DeviceCommandsQuery, device_id: int | None) -> Comman
         created_before=before,
         operation_id=optional_int64(query.operation_id, "operationId"),
         held=query.held,
+        supersede_key=query.supersede,
     )
 
 

@@ -117,6 +117,7 @@ async def _wait_for_outcomes(
     for command in commands:
         left = max(0, until - clock.now()) / 1_000_000
         record = await queue.wait_until_over(call.scope_id, command.id, left)
+        record.command.superseded = command.superseded
         items.append(command_record_out(call.services.protocols, record))
     return encode_json(CommandsOut(items=items) if is_array else items[0])
 

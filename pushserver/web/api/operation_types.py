@@ -14,7 +14,7 @@ from pushserver.model.operation import (
 )
 from pushserver.model.state import CommandState
 from pushserver.model.task import TaskState
-from pushserver.web.api.command_types import CommandIn
+from pushserver.web.api.command_types import CommandSpecIn
 from pushserver.web.api.device_types import DisplayName
 from pushserver.web.api.types import (
     DeviceIdText,
@@ -36,7 +36,7 @@ Properties = dict[
 MAX_DEVICES = 1_000_000
 
 
-class StepIn(CommandIn, kw_only=True):
+class StepIn(CommandSpecIn, kw_only=True):
     """One step: a command as an enqueue takes it, and what it is called."""
 
     resource: Resource | None = None

@@ -94,6 +94,7 @@ def _command_filter(
         endpoint=given.endpoint,
         created_before=None if before is None else from_datetime(before),
         operation_id=optional_int64(operation_id, "operationId"),
+        supersede_key=given.supersede,
     )
 
 
