@@ -2,7 +2,10 @@
 
 PushServerError
 ├── Malformed            the request cannot be parsed
-│   └── UnsupportedMediaType
+│   ├── UnsupportedMediaType
+│   └── BrokenBody       its body is not what HTTP says
+├── BodyTimeout          no byte of its body came for too long
+├── LengthRequired       its body was not announced
 ├── Invalid              a field is wrong; `pointer` names it
 │   └── IdempotencyMismatch
 ├── Unauthorized         no token, or one that is not valid
@@ -68,6 +71,24 @@ class UnsupportedMediaType(Malformed):
 
     code = "unsupported-media-type"
     title = "The body's type is not supported"
+
+
+class BrokenBody(Malformed):
+    """The body's chunks are not what HTTP says."""
+
+
+class LengthRequired(PushServerError):
+    """The head of the request did not say that a body would follow."""
+
+    code = "length-required"
+    title = "The request needs a Content-Length"
+
+
+class BodyTimeout(PushServerError):
+    """The body did not arrive whole: no byte of it came for too long."""
+
+    code = "request-timeout"
+    title = "The body did not arrive in time"
 
 
 class Invalid(PushServerError):

@@ -116,6 +116,8 @@ def _format_result(item: Json) -> str:
 
 def _format_outcome(item: Json) -> str:
     """Return what a result says, without the response itself."""
+    if item.get("incomplete"):
+        return "incomplete"
     if "error" in item:
         return f"{'refused' if item.get('refused') else 'error'}: {item['error']}"
     return "unreadable" if item.get("unreadable") else "response"

@@ -21,7 +21,8 @@ class PostedResult:
     What a device of the scope posted of one command, in its protocol.
 
     `scope_id` is None if the device is not served: it was deleted, or never was there.
-    `complete` is False if the end of the body never came.
+    `complete` is False if the end of the body never came: it ends nothing then, for it
+    may come again.
     """
 
     scope_id: int | None
@@ -116,14 +117,13 @@ class ResultIntake:
     ) -> Result | None:
         def decide(lane: Lane, changes: Changes, prior: PriorState) -> Result | None:
             match = _find_match(lane, changes, prior, posted)
-            is_usable = posted.complete or _shows_its_end(posted, parsed)
-            if posted.scope_id is None and not (is_usable and _is_late(match)):
+            if posted.scope_id is None and not (posted.complete and _is_late(match)):
                 return None
             if match is None and lookup is None:
                 return None
             result = _make_result(posted, match, changes)
             changes.add_result(result)
-            if match is not None and is_usable:
+            if match is not None and posted.complete:
                 apply_result(
                     lane,
                     match.command,
@@ -176,12 +176,6 @@ def _is_late(match: ResultMatch | None) -> bool:
     if match is None or match.matched_by is not MatchedBy.UUID:
         return False
     return is_open_to_result(match.command, match.delivery)
-
-
-def _shows_its_end(posted: PostedResult, parsed: ParsedResult) -> bool:
-    """Tell whether a body that broke off is complete: only a JSON object shows that."""
-    body = posted.body.strip()
-    return not parsed.unreadable and body[:1] == b"{" and body[-1:] == b"}"
 
 
 def _endpoint_fits(command: Command, posted: PostedResult) -> bool:

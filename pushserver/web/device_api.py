@@ -1,9 +1,9 @@
 """The device face: polls, and whatever else a device sends; results are next door.
 
 A poll or a result gets an empty 200 unless there is a command: never an error for
-being idle, unknown or refused. Only one that names no device is 400, and a body over
-the limit 413; 503 says that a result could not be kept. `unknown_requests` answers
-whatever else a device sends.
+being idle, unknown or refused. Only one that names no device is 400, and what did not
+arrive whole or could not be kept is never a 200. `unknown_requests` answers whatever
+else a device sends.
 """
 
 import asyncio
@@ -23,10 +23,11 @@ from pushserver.protocols.base import (
 )
 from pushserver.services.held_polls import Poll
 from pushserver.services.polling import PollAnswer
+from pushserver.web.body import NO_BODY
+from pushserver.web.connection import CANCEL_ON_DISCONNECT
 from pushserver.web.device_results import receive_result
 from pushserver.web.device_url import storable_text
 from pushserver.web.middleware import (
-    CANCEL_ON_DISCONNECT,
     LOG_FIELDS,
     Handler,
     with_error_responses,
@@ -77,7 +78,7 @@ async def _poll(
 ) -> web.StreamResponse:
     device = services.admission.admit(call.device, call.key, request.remote)
     if device is None:
-        return answer_refused(services, request, call, b"")
+        return answer_refused(services, request, call, NO_BODY)
     device_id = device.device_id
     hold = device.effective_hold(services.default_hold)
     busy = not services.polling.is_idle(device_id)

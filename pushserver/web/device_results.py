@@ -12,7 +12,7 @@ from pushserver.errors import Unavailable
 from pushserver.model.device import Device
 from pushserver.protocols.base import DeviceProtocol, DeviceRequest, ResultPart
 from pushserver.services.result_intake import PostedResult
-from pushserver.web.body import Body, read_body
+from pushserver.web.body import Body, read_result
 from pushserver.web.device_url import storable_text
 from pushserver.web.middleware import LOG_FIELDS
 from pushserver.web.response import make_response
@@ -34,7 +34,7 @@ async def receive_result(
     request: web.Request,
     call: DeviceRequest,
 ) -> web.StreamResponse:
-    """Store what was posted before it is answered."""
+    """Store what was posted before it is answered; only all of it is a success."""
     device = services.admission.admit(
         call.device, call.key, request.remote
     ) or await _admit_late(services, call, request.remote)
@@ -42,7 +42,7 @@ async def receive_result(
         return await _receive_from_refused(services, protocol, request, call)
     device.was_last_poll_idle = False
     with services.result_intake.receiving(device.device_id, storable_text(call.uuid)):
-        body = await read_body(request)
+        body = await read_result(request)
         for part in protocol.split_result(call, body.content):
             posted_result = _posted_result(
                 request, protocol, device.device_id, device.scope_id, body, part
@@ -55,6 +55,8 @@ async def receive_result(
         command_id=recorded.command_id,
         orphan=recorded.command_id is None,
     )
+    if body.error is not None:
+        raise body.error
     return make_response()
 
 
@@ -65,9 +67,9 @@ async def _receive_from_refused(
     call: DeviceRequest,
 ) -> web.StreamResponse:
     """Store what ends a command of a device that was deleted since; refuse the rest."""
-    body, identity = await read_body(request), call.device
+    body, identity = await read_result(request), call.device
     if not services.admission.may_have_been_served(identity, call.key):
-        return answer_refused(services, request, call, body.content)
+        return answer_refused(services, request, call, body)
     ended_ids = []
     for part in protocol.split_result(call, body.content):
         posted_result = _posted_result(
@@ -79,7 +81,7 @@ async def _receive_from_refused(
         if stored is not None:
             ended_ids.append(stored.command_id)
     if not ended_ids:
-        return answer_refused(services, request, call, body.content)
+        return answer_refused(services, request, call, body)
     request[LOG_FIELDS].update(
         device_id=identity.device_id, command_id=ended_ids[-1], late=True
     )
@@ -117,7 +119,7 @@ def _posted_result(
         content_encoding=storable_text(
             headers.get("Content-Encoding"), _MAX_HEADER_LENGTH
         ),
-        complete=body.is_complete,
+        complete=body.error is None,
         body=part.body,
     )
 

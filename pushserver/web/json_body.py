@@ -8,7 +8,8 @@ import msgspec
 from aiohttp import web
 
 from pushserver.errors import Invalid, Malformed, UnsupportedMediaType
-from pushserver.web.body import read_body
+from pushserver.web.body import read_body, refuse_unannounced
+from pushserver.web.connection import announces_no_length, connection_of
 
 OCTET_STREAM = "application/octet-stream"
 JSON_MEDIA_TYPE = "application/json"
@@ -21,8 +22,11 @@ async def read_whole_body(request: web.Request) -> bytes:
     Return the whole body.
 
     Raises:
+        BodyTimeout: it stalled.
+        LengthRequired: there is one, but it was not announced.
         Malformed: the connection ended before the body did.
         TooLarge: the body is over the limit.
+        Unavailable: the server stops before the body has arrived.
         UnsupportedMediaType: the body is compressed.
     """
     encoding = request.headers.get("Content-Encoding", "identity").lower()
@@ -32,9 +36,13 @@ async def read_whole_body(request: web.Request) -> bytes:
         raise UnsupportedMediaType(
             "Content-Encoding is not supported; send the body uncompressed."
         )
+    if announces_no_length(request) and (
+        "Content-Type" in request.headers or connection_of(request).has_unannounced
+    ):
+        raise refuse_unannounced(request)
     body = await read_body(request)
-    if not body.is_complete:
-        raise Malformed("The body ended before its Content-Length was reached.")
+    if body.error is not None:
+        raise body.error
     return body.content
 
 

@@ -13,6 +13,7 @@ import structlog
 from aiohttp import web
 
 from pushserver.errors import PushServerError
+from pushserver.web.connection import connection_of
 from pushserver.web.device_url import redact_key
 from pushserver.web.problems import render_error as problem
 
@@ -26,9 +27,6 @@ ErrorRenderer = Callable[[Exception], web.StreamResponse]
 
 #: What is added to the log line of a request.
 LOG_FIELDS = web.RequestKey("notes", dict[str, object])
-#: Set while a handler only waits: it is cancelled when the client disconnects. Other
-#: handlers run to completion, so that what was posted before is still stored.
-CANCEL_ON_DISCONNECT = web.RequestKey("ends_with_peer", bool)
 
 
 def with_error_responses(
@@ -50,6 +48,8 @@ def with_error_responses(
         except PushServerError as error:
             log_fields["problem"] = error.code
             response = render_error(error)
+            if connection_of(request).is_ending:
+                response.force_close()
         except web.HTTPException as error:
             response = render_error(error)
         except Exception as error:

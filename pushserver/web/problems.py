@@ -8,10 +8,12 @@ import msgspec
 from aiohttp import web
 
 from pushserver.errors import (
+    BodyTimeout,
     Conflict,
     Forbidden,
     HeaderTooLarge,
     Invalid,
+    LengthRequired,
     Malformed,
     NotFound,
     PreconditionFailed,
@@ -27,6 +29,8 @@ STATUS_BY_ERROR: Mapping[type[PushServerError], int] = MappingProxyType(
     {
         PushServerError: 500,
         Malformed: 400,
+        LengthRequired: 411,
+        BodyTimeout: 408,
         UnsupportedMediaType: 415,
         Invalid: 422,
         Unauthorized: 401,

@@ -7,34 +7,30 @@ of `unparsable`, and no response tells which versions serve here.
 """
 
 import asyncio
-import re
 from collections import Counter
 from functools import partial
 from typing import Any
 
 from aiohttp import hdrs, web
-from aiohttp.http_exceptions import HttpProcessingError
-from aiohttp.web_protocol import RequestHandler, _ErrInfo
+from aiohttp.web_protocol import RequestHandler
 
-from pushserver.errors import PushServerError
+from pushserver.errors import Unavailable
 from pushserver.web.app_factory import bypass_router
-from pushserver.web.middleware import CANCEL_ON_DISCONNECT
-from pushserver.web.problems import INTERNAL_ERROR, render_error
+from pushserver.web.connection import HttpConnection
 from pushserver.web.services import SERVICES
-from pushserver.web.unparsable import record_unparsable, unparsable_response
 
 #: Seconds for a request's header to arrive, and for a new connection's first one.
 HEADER_TIMEOUT = 10.0
 #: Seconds after which a kept-alive connection without a request is closed.
 KEEPALIVE_TIMEOUT = 75.0
-#: Seconds to wait at shutdown for bodies that have begun to arrive.
+#: Seconds that a stop may take: for bodies that arrive, and then for all other answers.
+SHUTDOWN_TIMEOUT = 8.0
+#: Seconds without a byte after which a stop does not wait for a body any longer.
 SHUTDOWN_BODY_WAIT = 3.0
-#: Seconds to wait at shutdown for the first request of a just-accepted connection: its
-#: client cannot know that the server is stopping.
-FIRST_REQUEST_WAIT = 0.5
+#: Seconds for the answers after the last body.
+_MIN_ANSWER_WAIT = 1.0
 _DRAIN_CHECK_INTERVAL = 0.02
 _SWEEP_INTERVAL = 1.0
-_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,9})\r\n", re.IGNORECASE)
 
 
 class HttpRequest(web.Request):
@@ -46,113 +42,6 @@ class HttpRequest(web.Request):
         await super()._prepare_hook(response)
 
 
-class HttpConnection(RequestHandler):
-    """
-    A connection that knows since when it waits for a request's header.
-
-    Once the parser has refused something, nothing that follows is read.
-    """
-
-    __slots__ = ("counts", "header_awaited_since", "is_unparsable")
-
-    def __init__(self, server: "Server", **kwargs: Any) -> None:
-        super().__init__(server, **kwargs)
-        self.counts = server.counts
-        self.header_awaited_since: float | None = self._loop.time()
-        self.is_unparsable = False
-
-    def data_received(self, data: bytes) -> None:
-        """Receive bytes; unless they complete a request, the header's time starts."""
-        if self.is_unparsable:
-            return
-        end = _end_of_result(data) if data[:5] == b"POST " else 0
-        if end:
-            # Bytes beyond the Content-Length would make aiohttp drop the result, too.
-            super().data_received(data[:end])
-            data = data[end:]
-        super().data_received(data)
-        if self._messages or self._current_request is not None:
-            self.header_awaited_since = None
-        elif self.header_awaited_since is None and self._waiter is not None:
-            self.header_awaited_since = self._loop.time()
-        if self._messages and isinstance(error := self._messages[-1][0], _ErrInfo):
-            self.is_unparsable = True
-            self._abort_unparsable_body(error.exc)
-
-    def _abort_unparsable_body(self, error: BaseException) -> None:
-        """If it is the rest of a body that cannot be parsed, answer that request."""
-        request = self._current_request
-        if request is not None and self.is_receiving:
-            # Its answer is the last one, and there is nothing to read before that.
-            self._lingering_time = 0
-            self._messages.clear()
-            record_unparsable(self.counts, request.remote, error)
-            request._cancel(ConnectionResetError("The body cannot be parsed."))
-
-    def handle_error(
-        self,
-        request: web.BaseRequest,
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,
-    ) -> web.StreamResponse:
-        """Answer what the parser refused, or what no handler has caught."""
-        if isinstance(exc, HttpProcessingError):
-            record_unparsable(self.counts, request.remote, exc)
-            return unparsable_response(exc)
-        super().handle_error(request, status, exc, message)
-        response = render_error(PushServerError(INTERNAL_ERROR))
-        response.force_close()
-        return response
-
-    def connection_lost(self, exc: BaseException | None) -> None:
-        """Cancel the handler if it only waits, with nothing left to do for its peer."""
-        task, request = self._task_handler, self._current_request
-        super().connection_lost(exc)
-        if (
-            task is not None
-            and request is not None
-            and request.get(CANCEL_ON_DISCONNECT)
-        ):
-            task.cancel()
-
-    @property
-    def is_receiving(self) -> bool:
-        """Tell whether the rest of a request's body is still to come."""
-        request = self._current_request
-        return request is not None and not request.content.is_eof()
-
-    @property
-    def is_request_expected(self) -> bool:
-        """Tell whether the first request is likely to arrive in a moment."""
-        since = self.header_awaited_since
-        return since is not None and self._loop.time() - since < FIRST_REQUEST_WAIT
-
-    def abort_body(self) -> None:
-        """End the body early: the handler gets what has arrived."""
-        request = self._current_request
-        if request is not None and self.is_receiving:
-            request._cancel(ConnectionResetError("The server is stopping."))
-
-    def close_if_slow(self, now: float) -> None:
-        """Close the connection if its header took too long."""
-        if (
-            self.header_awaited_since is not None
-            and now - self.header_awaited_since > HEADER_TIMEOUT
-        ):
-            self.force_close()
-
-
-def _end_of_result(data: bytes) -> int:
-    """Return the end of a complete POST that more bytes follow, else 0."""
-    head = data.find(b"\r\n\r\n")
-    if head < 0:
-        return 0
-    length = _LENGTH.search(data, 0, head + 2)
-    end = head + 4 + int(length[1]) if length else len(data)
-    return end if end < len(data) else 0
-
-
 class Server(web.Server):
     """Creates connections with deadlines, and closes those that miss them."""
 
@@ -162,7 +51,7 @@ class Server(web.Server):
 
     def __call__(self) -> RequestHandler:
         """Create the protocol of a new connection."""
-        return HttpConnection(self, loop=self._loop, **self._kwargs)
+        return HttpConnection(self, self.counts, loop=self._loop, **self._kwargs)
 
     def pre_shutdown(self) -> None:
         """Close idle connections; a closed one could not receive its body."""
@@ -180,14 +69,21 @@ class Server(web.Server):
             if each.is_receiving or each.is_request_expected
         ]
 
-    async def drain_bodies(self, seconds: float) -> None:
-        """Wait up to *seconds* for bodies in progress, then end the others early."""
-        for _ in range(round(seconds / _DRAIN_CHECK_INTERVAL)):
-            if not self.receiving_connections():
+    async def drain_bodies(self, seconds: float, idle: float) -> None:
+        """
+        Wait up to *seconds* for bodies that arrive, then end the others early.
+
+        One that stalls for *idle* seconds is not waited for.
+        """
+        deadline = self._loop.time() + seconds
+        while arriving := self.receiving_connections():
+            now = self._loop.time()
+            for connection in arriving:
+                if now >= deadline or now - connection.received_at >= idle:
+                    connection.abort_body(Unavailable("The server is stopping."))
+            if now >= deadline:
                 break
             await asyncio.sleep(_DRAIN_CHECK_INTERVAL)
-        for connection in self.receiving_connections():
-            connection.abort_body()
         self.pre_shutdown()
 
     def sweep(self) -> None:
@@ -195,7 +91,7 @@ class Server(web.Server):
         now = self._loop.time()
         for connection in list(self.connections):
             if isinstance(connection, HttpConnection):
-                connection.close_if_slow(now)
+                connection.close_if_slow(now - HEADER_TIMEOUT)
 
 
 class Runner(web.AppRunner):
@@ -209,7 +105,7 @@ class Runner(web.AppRunner):
             access_log=None,
             auto_decompress=False,
             keepalive_timeout=KEEPALIVE_TIMEOUT,
-            shutdown_timeout=8.0,
+            shutdown_timeout=SHUTDOWN_TIMEOUT,
         )
 
     async def _make_server(self) -> web.Server:
@@ -225,8 +121,12 @@ class Runner(web.AppRunner):
 
     async def shutdown(self) -> None:
         """Wait for bodies in progress before connections are closed."""
+        loop = asyncio.get_running_loop()
+        started_at = loop.time()
         if isinstance(self.server, Server):
-            await self.server.drain_bodies(SHUTDOWN_BODY_WAIT)
+            await self.server.drain_bodies(SHUTDOWN_TIMEOUT, SHUTDOWN_BODY_WAIT)
+        spent = loop.time() - started_at
+        self._shutdown_timeout = max(SHUTDOWN_TIMEOUT - spent, _MIN_ANSWER_WAIT)
         await super().shutdown()
 
     async def _cleanup_server(self) -> None:

@@ -10,7 +10,7 @@ from aiohttp import web
 from pushserver.errors import NotFound
 from pushserver.protocols.base import DeviceRequest, UnknownRequestKind
 from pushserver.web.api.responses import BASE_PATH
-from pushserver.web.body import read_body
+from pushserver.web.body import NO_BODY, Body, read_body
 from pushserver.web.device_url import redact_key, storable_text
 from pushserver.web.middleware import LOG_FIELDS
 from pushserver.web.response import idle_poll_response, make_response
@@ -35,12 +35,15 @@ async def handle_unknown_request(
     if _is_program(request, kind):
         shown = storable_text(redact_key(request.path)[:200])
         raise NotFound(f"There is nothing at {shown}.")
-    body = await _read_any_body(request)
+    read = await read_body(request) if request.body_exists else NO_BODY
+    body = read.content
     device_id = _sender_id(services, request, body)
     if device_id is not None:
         request[LOG_FIELDS].update(device_id=device_id)
     _record_unknown_request(request, services, device_id, body)
     request[LOG_FIELDS].update(unknown_request=True)
+    if read.error is not None:
+        raise read.error
     return make_response(status=200 if kind in _ACKNOWLEDGED else 404)
 
 
@@ -63,12 +66,6 @@ def _is_program(request: web.Request, kind: UnknownRequestKind | None) -> bool:
     return root.lower() in PROGRAM_ROOTS or f"{BASE_PATH}/" in request.path
 
 
-async def _read_any_body(request: web.Request) -> bytes:
-    if not request.body_exists:
-        return b""
-    return (await read_body(request)).content
-
-
 def _sender_id(services: Services, request: web.Request, body: bytes) -> int | None:
     """Find out which device sent this, by the first protocol that can tell."""
     for protocol in services.protocols.installed:
@@ -79,7 +76,7 @@ def _sender_id(services: Services, request: web.Request, body: bytes) -> int | N
 
 
 def answer_refused(
-    services: Services, request: web.Request, call: DeviceRequest, body: bytes
+    services: Services, request: web.Request, call: DeviceRequest, body: Body
 ) -> web.StreamResponse:
     """
     Answer a poll or result that is not served as if idle.
@@ -89,7 +86,9 @@ def answer_refused(
     """
     device = services.devices.find_in_any_scope(call.device.device_id)
     if device is not None and device.is_adopted and device.identity == call.device:
-        _record_unknown_request(request, services, device.device_id, body)
+        _record_unknown_request(request, services, device.device_id, body.content)
+    if body.error is not None:
+        raise body.error
     return idle_poll_response()
 
 

@@ -57,11 +57,14 @@ async def test_waiting_programs(server: Program, api: Client) -> None:
 
 async def test_a_body_on_its_way(server: Program, api: Client) -> None:
     """
-    A result that is just arriving is taken; one that stalls does not hold up the end.
+    A result that is just arriving is taken; one that stalls is 503, and a piece.
     """
     await api.devices.put(ME)
     head = f"POST /result?deviceId={ME} HTTP/1.1\r\nHost: x\r\nContent-Length: 15\r\n"
-    async with connect(server) as (reader, writer), connect(server) as (_, stalls):
+    async with (
+        connect(server) as (reader, writer),
+        connect(server) as (stalled, stalls),
+    ):
         for each in (writer, stalls):
             each.write(f'{head}\r\n{{"response":'.encode())
             await each.drain()
@@ -70,13 +73,38 @@ async def test_a_body_on_its_way(server: Program, api: Client) -> None:
         await _closed_to_others(server)
         writer.write(b"{}}")
         answer = await reader.readline()
+        refusal = await stalled.readline()
         assert (0, True) == await stopping
     server.start()
     async with Client(server.url, server.token) as again:
         results = (await again.results.list())["items"]
 
+    assert (b" 200 " in answer, b" 503 " in refusal) == (True, True)
+    assert [({}, False), (None, True)] == [
+        (result.get("response"), result.get("incomplete", False)) for result in results
+    ]
+
+
+async def test_a_body_that_flows(server: Program, api: Client) -> None:
+    """
+    A result that keeps arriving is waited for, for longer than one that stalls.
+    """
+    await api.devices.put(ME)
+    body = b'{"response":' + b" " * 40 + b"{}}"
+    head = f"POST /result?deviceId={ME} HTTP/1.1\r\nHost: x\r\n"
+    async with connect(server) as (reader, writer):
+        writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode())
+        await writer.drain()
+        await api.devices.list()
+        stopping = asyncio.create_task(stopped(server))
+        await _closed_to_others(server)
+        for place in range(len(body)):
+            writer.write(body[place : place + 1])
+            await asyncio.sleep(0.08)
+        answer = await reader.readline()
+        assert (0, True) == await stopping
+
     assert b" 200 " in answer
-    assert {} in [result.get("response") for result in results]
 
 
 async def test_a_request_on_its_way(server: Program, api: Client) -> None:

@@ -144,6 +144,7 @@ class ResultOut(Out, kw_only=True):
     code: Raw | UnsetType = UNSET
     refused: bool = False
     unreadable: bool = False
+    incomplete: bool = False
     matched_by: MatchedBy | None = None
     orphan: bool
 

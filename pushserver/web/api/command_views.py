@@ -78,6 +78,7 @@ def result_out(protocols: DeviceProtocols, result: Result) -> ResultOut:
         **_parsed_fields(protocols, result),
         device_id=protocols.display_id(result.device_id),
         orphan=is_orphan,
+        incomplete=not result.complete,
     )
 
 

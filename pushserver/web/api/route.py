@@ -35,7 +35,7 @@ IDEMPOTENCY_HEADER = {
 _ANONYMOUS = Token(
     id=0, scope_id=0, hash="", name="", permissions=frozenset(), created_at=0
 )
-_BODY_ERROR_STATUSES = (400, 413, 415)
+_BODY_ERROR_STATUSES = (400, 408, 411, 413, 415, 422)
 _RAW_BODY_HINT = f" It goes with a body of {OCTET_STREAM}; JSON has it as a field."
 
 

@@ -97,23 +97,6 @@ async def test_many_on_one_connection(server: LocalServer) -> None:
     assert 500 == answer.count(b"HTTP/1.1 200 OK")
 
 
-@pytest.mark.usefixtures("impatient")
-async def test_shorter_than_announced(server: LocalServer) -> None:
-    """
-    A body whose end never comes is answered after a while, and stored as far as it
-    came.
-    """
-    await server.enqueue()
-    await server.poll(QUERY)
-    async with server.connect() as (reader, writer):
-        writer.write(f"{POST}Content-Length: 100\r\n\r\n".encode() + b'{"response":')
-        answer = await reader.readline()
-
-    assert b"HTTP/1.1 200 OK\r\n" == answer
-    (result,) = await server.list_results()
-    assert result["unreadable"] is True
-
-
 async def test_slow_but_steady(
     server: LocalServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

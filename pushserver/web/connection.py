@@ -1,0 +1,237 @@
+"""One HTTP connection: since when it waits, and whether a body really ends.
+
+aiohttp's own takes a POST that announces no body for one without a body, and does not
+tell a handler that the chunks of its body are broken.
+"""
+
+import asyncio
+import re
+from collections import Counter
+from typing import Any, cast
+
+from aiohttp import web
+from aiohttp.helpers import set_exception
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.http_parser import RawRequestMessage
+from aiohttp.web_protocol import RequestHandler, _ErrInfo
+
+from pushserver.errors import BrokenBody, PushServerError
+from pushserver.web.problems import INTERNAL_ERROR, render_error
+from pushserver.web.unparsable import record_unparsable, unparsable_response
+
+#: Set while a handler only waits: it is cancelled when the client disconnects. Other
+#: handlers run to completion, so that what was posted before is still stored.
+CANCEL_ON_DISCONNECT = web.RequestKey("ends_with_peer", bool)
+#: Seconds to wait at shutdown for the first request of a just-accepted connection: its
+#: client cannot know that the server is stopping.
+FIRST_REQUEST_WAIT = 0.5
+#: Seconds for which more is read, and dropped, after a body was ended early, or was too
+#: large: a connection that is closed while bytes arrive takes the answer with it.
+LINGER, LONG_LINGER = 1.0, 10.0
+#: Bytes that are kept of a body that was not announced.
+_MAX_UNANNOUNCED = 65_536
+_BODY_METHODS = ("POST", "PUT", "PATCH")
+_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,9})\r\n", re.IGNORECASE)
+#: How the next request begins, as far as it has arrived; not how a body does.
+_NEXT_REQUEST = re.compile(rb"[\r\n]*[A-Z]{0,16}(?:\Z| [/*hH]| \Z)")
+
+
+class HttpConnection(RequestHandler):
+    """
+    A connection that knows since when it waits for a request's header.
+
+    `received_at` is when bytes came last, by the loop's clock. Once the parser has
+    refused something, nothing that follows is read.
+    """
+
+    __slots__ = (
+        "_unannounced",
+        "_wakeup",
+        "counts",
+        "header_awaited_since",
+        "is_unparsable",
+        "received_at",
+    )
+
+    def __init__(self, server: web.Server, counts: Counter[str], **kwargs: Any) -> None:
+        super().__init__(server, **kwargs)
+        self.counts = counts
+        self.is_unparsable = False
+        self.received_at: float = self._loop.time()
+        self.header_awaited_since: float | None = self.received_at
+        self._unannounced = bytearray()
+        self._wakeup: asyncio.Event | None = None
+
+    def data_received(self, data: bytes) -> None:
+        """Receive bytes; unless they complete a request, the header's time starts."""
+        if self.is_unparsable:
+            return
+        self.received_at = self._loop.time()
+        end = _end_of_result(data) if data[:5] == b"POST " else 0
+        if end:
+            # Bytes beyond the Content-Length would make aiohttp drop the result, too.
+            self._feed(data[:end])
+            data = data[end:]
+        self._feed(data)
+        if self._messages or self._current_request is not None:
+            self.header_awaited_since = None
+        elif self.header_awaited_since is None and self._waiter is not None:
+            self.header_awaited_since = self.received_at
+
+    def _feed(self, data: bytes) -> None:
+        """Let aiohttp parse *data*, unless it is a body of which no header told."""
+        if (self._messages or self._current_request) and self._is_unannounced(data):
+            self._unannounced += data[: _MAX_UNANNOUNCED - len(self._unannounced)]
+            self._wake()
+            return
+        super().data_received(data)
+        if self._messages and isinstance(error := self._messages[-1][0], _ErrInfo):
+            self.is_unparsable = True
+            self._abort_unparsable_body(error.exc)
+
+    def _abort_unparsable_body(self, error: BaseException) -> None:
+        """If it is a body that cannot be parsed, answer its request, and no other."""
+        request = self._current_request
+        content = request.content if request is not None and not self._close else None
+        if len(self._messages) > 1:
+            content = self._messages[-2][1]
+        if content is not None and not content.is_eof():
+            self._messages.pop()
+            record_unparsable(
+                self.counts, None if not request else request.remote, error
+            )
+            set_exception(content, BrokenBody("The body's chunks are broken."))
+
+    @property
+    def _peer_address(self) -> str | None:
+        peer = self.transport and self.transport.get_extra_info("peername")
+        return str(peer[0]) if isinstance(peer, tuple) else None
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer what the parser refused, or what no handler has caught."""
+        if isinstance(exc, HttpProcessingError):
+            record_unparsable(self.counts, request.remote, exc)
+            return unparsable_response(exc)
+        super().handle_error(request, status, exc, message)
+        response = render_error(PushServerError(INTERNAL_ERROR))
+        response.force_close()
+        return response
+
+    def _is_unannounced(self, data: bytes) -> bool:
+        if self._unannounced:
+            return True
+        message: object = None
+        if self._messages:
+            message = self._messages[-1][0]
+        elif self._current_request is not None:
+            message = self._current_request._message
+        return (
+            isinstance(message, RawRequestMessage)
+            and announces_no_length(message)
+            and _NEXT_REQUEST.match(data) is None
+        )
+
+    def _wake(self) -> None:
+        if self._wakeup is not None:
+            self._wakeup.set()
+
+    @property
+    def has_unannounced(self) -> bool:
+        """Tell whether a body has begun to arrive that was not announced."""
+        return bool(self._unannounced)
+
+    async def receive_unannounced(self, seconds: float) -> bytes:
+        """
+        Return the beginning of a body that the request did not announce.
+
+        Nothing if none comes within *seconds*.
+        """
+        if not self._unannounced and self.transport is not None:
+            self._wakeup = asyncio.Event()
+            try:
+                async with asyncio.timeout(seconds):
+                    await self._wakeup.wait()
+            except TimeoutError:
+                pass
+            finally:
+                self._wakeup = None
+        return bytes(self._unannounced)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Cancel the handler if it only waits, with nothing left to do for its peer."""
+        task, request = self._task_handler, self._current_request
+        super().connection_lost(exc)
+        self._wake()
+        if (
+            task is not None
+            and request is not None
+            and request.get(CANCEL_ON_DISCONNECT)
+        ):
+            task.cancel()
+
+    @property
+    def is_receiving(self) -> bool:
+        """Tell whether the rest of a request's body is still to come, and wanted."""
+        request = self._current_request
+        return request is not None and not request.content.is_eof() and not self._close
+
+    @property
+    def is_ending(self) -> bool:
+        """Tell whether the connection is closed after its present request."""
+        return bool(self._close or self._force_close)
+
+    @property
+    def is_request_expected(self) -> bool:
+        """Tell whether the first request is likely to arrive in a moment."""
+        since = self.header_awaited_since
+        return since is not None and self._loop.time() - since < FIRST_REQUEST_WAIT
+
+    def abort_body(self, reason: PushServerError) -> None:
+        """End the body early: the handler gets what has arrived, and *reason*."""
+        request = self._current_request
+        if request is not None and self.is_receiving:
+            request._cancel(reason)
+
+    def end_body(self, content: Any, linger: float = LINGER) -> None:
+        """Drop the rest of the body, and close *linger* seconds after the answer."""
+        content._exception = None
+        self._lingering_time = linger
+        self.close()
+
+    def close_if_slow(self, not_since: float) -> None:
+        """Close the connection if it has waited for its header since *not_since*."""
+        since = self.header_awaited_since
+        if since is not None and since < not_since:
+            self.force_close()
+
+
+def connection_of(request: web.BaseRequest) -> HttpConnection:
+    """Return the connection on which *request* came."""
+    return cast("HttpConnection", request.protocol)
+
+
+def announces_no_length(message: RawRequestMessage | web.BaseRequest) -> bool:
+    """Tell whether a request that may have a body says nothing of one."""
+    if message.method not in _BODY_METHODS or "Content-Length" in message.headers:
+        return False
+    return "Transfer-Encoding" not in message.headers
+
+
+def _end_of_result(data: bytes) -> int:
+    """Return the end of a complete POST, or of a head, that more bytes follow, else 0.
+
+    The head is parsed alone unless it says how long its body is: when what follows
+    turns out to be broken, the request must be known already.
+    """
+    head = data.find(b"\r\n\r\n")
+    if head < 0:
+        return 0
+    length = _LENGTH.search(data, 0, head + 2)
+    end = head + 4 + (int(length[1]) if length else 0)
+    return end if end < len(data) else 0
