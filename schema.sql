@@ -107,7 +107,8 @@ CREATE TABLE delivery (
     ended_at     BIGINT,
     -- NULL, and ended: no answer, and none is expected since its device was deleted.
     outcome      TEXT CHECK (outcome IN (
-        'successful', 'failed', 'unreadable', 'noAnswer', 'notWritten', 'closed'))
+        'successful', 'failed', 'unreadable', 'noAnswer', 'notWritten', 'closed')),
+    busy_until   BIGINT                        -- its answer or result travels till then
 );
 CREATE INDEX delivery_command ON delivery (command_id, id);
 CREATE INDEX delivery_uuid ON delivery (device_id, uuid, id);
@@ -128,7 +129,8 @@ CREATE TABLE result (
     content_encoding TEXT,
     complete         BIGINT NOT NULL CHECK (complete IN (0, 1)),
     body             BYTEA  NOT NULL,          -- as it was posted, never inflated
-    command_endpoint TEXT                      -- NULL: an orphan, or from before schema 4
+    command_endpoint TEXT,                     -- NULL: an orphan, or from before schema 5
+    rejection        TEXT                      -- why the server refused it
 );
 CREATE INDEX result_device ON result (device_id, id);
 CREATE INDEX result_scope ON result (scope_id, id);

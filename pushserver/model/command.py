@@ -111,7 +111,9 @@ class Delivery:
     """
     One hand-out of a command to its device.
 
-    Results are matched by `device_id`, `endpoint` and `uuid`.
+    Results are matched by `device_id`, `endpoint` and `uuid`. Until `busy_until` its
+    answer or a result is on the way, as far as a server vouches for it: what runs
+    against it runs from then.
     """
 
     id: int
@@ -123,6 +125,7 @@ class Delivery:
     delivered_at: int | None = None
     ended_at: int | None = None
     outcome: DeliveryOutcome | None = None
+    busy_until: int | None = None
     stored: bool = False
 
 
@@ -140,8 +143,9 @@ class Result:
     What a device posted, unchanged. `command_id` is None for an orphan.
 
     `complete` is False when the connection broke or stalled before the body's end.
-    Its scope is that of its command; an orphan's is that of the device. `endpoint` is
-    what the device named, `command_endpoint` that of its command.
+    `rejection` is why the server refused it: its command has failed. Its scope is that
+    of its command; an orphan's is that of the device. `endpoint` is what the device
+    named, `command_endpoint` that of its command.
     """
 
     id: int
@@ -158,6 +162,7 @@ class Result:
     complete: bool
     body: bytes
     command_endpoint: str | None = None
+    rejection: str | None = None
 
     @property
     def judged_endpoint(self) -> str | None:

@@ -1,8 +1,10 @@
 """What a result says about its command, once parsed."""
 
 from collections.abc import Mapping
+from typing import Self
 
 import attrs
+import msgspec
 
 from pushserver.model.state import CommandEvent
 
@@ -23,6 +25,11 @@ class ParsedResult:
     refused: bool = False
     unreadable: bool = False
     reported: Mapping[str, str] | None = None
+
+    @classmethod
+    def rejected(cls, reason: str) -> Self:
+        """Return what a result counts as that the server refused."""
+        return cls(error=msgspec.json.encode(reason))
 
     @property
     def failed(self) -> bool:

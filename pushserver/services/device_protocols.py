@@ -119,6 +119,8 @@ class DeviceProtocols:
 
     def parse_result(self, result: Result) -> ParsedResult:
         """Read what a device posted, in its protocol, as it was read when it came."""
+        if result.rejection is not None:
+            return ParsedResult.rejected(result.rejection)
         protocol = self.of_device(result.device_id)
         parsed = protocol.parse_result(result.body, result.content_encoding)
         return judge_response(protocol, parsed, result.judged_endpoint)

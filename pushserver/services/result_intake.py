@@ -22,7 +22,8 @@ class PostedResult:
 
     `scope_id` is None if the device is not served: it was deleted, or never was there.
     `complete` is False if the end of the body never came: it ends nothing then, for it
-    may come again.
+    may come again. `rejection` says why the server refused it; as the device would post
+    the same again, its command has failed.
     """
 
     scope_id: int | None
@@ -34,6 +35,18 @@ class PostedResult:
     content_encoding: str | None
     complete: bool
     body: bytes
+    rejection: str | None = None
+
+    @property
+    def is_final(self) -> bool:
+        """Tell whether it ends its command."""
+        return self.complete or self.rejection is not None
+
+    def parse(self) -> ParsedResult:
+        """Read what it says."""
+        if self.rejection is not None:
+            return ParsedResult.rejected(self.rejection)
+        return self.protocol.parse_result(self.body, self.content_encoding)
 
 
 @attrs.frozen
@@ -77,7 +90,7 @@ class ResultIntake:
             Unavailable: it could not be stored.
         """
         assert posted.scope_id is not None  # noqa: S101 - `accept_late` is for others
-        parsed = posted.protocol.parse_result(posted.body, posted.content_encoding)
+        parsed = posted.parse()
         result = None
         if self._is_for_in_flight(posted):
             result = await self._store_result(posted, parsed, None)
@@ -99,10 +112,15 @@ class ResultIntake:
         """
         if posted.uuid is None:
             return None
-        parsed = posted.protocol.parse_result(posted.body, posted.content_encoding)
+        parsed = posted.parse()
         return await self._store_result(
             posted, parsed, Lookup(delivery_uuid=posted.uuid)
         )
+
+    def in_flight_count(self, device_id: int) -> int:
+        """Return how many commands are with the device, as far as memory knows."""
+        lane = self.store.cached_lane(device_id)
+        return 0 if lane is None else len(lane.in_flights)
 
     def _is_for_in_flight(self, posted: PostedResult) -> bool:
         """Tell whether it belongs to a command in flight, so no lookup is needed."""
@@ -123,7 +141,7 @@ class ResultIntake:
                 return None
             result = _make_result(posted, match, changes)
             changes.add_result(result)
-            if match is not None and posted.complete:
+            if match is not None and posted.is_final:
                 apply_result(
                     lane,
                     match.command,
@@ -157,6 +175,7 @@ def _make_result(
         complete=posted.complete,
         body=posted.body,
         command_endpoint=match.command.endpoint if match else None,
+        rejection=posted.rejection,
     )
 
 

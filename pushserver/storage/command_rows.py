@@ -64,6 +64,7 @@ DELIVERIES = Table(
     [
         "id, command_id, device_id, uuid, address, sent_at, delivered_at, ended_at",
         Column("outcome", codec=enum_codec(DeliveryOutcome)),
+        "busy_until",
     ],
 )
 COMMANDS_WITH_DELIVERIES = Join.of(COMMANDS, DELIVERIES)
@@ -76,6 +77,6 @@ RESULTS = Table(
         "uuid, endpoint, received_at, content_type, content_encoding",
         Column("complete", codec=FLAG),
         Column("body", codec=BLOB),
-        "scope_id, command_endpoint",
+        "scope_id, command_endpoint, rejection",
     ],
 )

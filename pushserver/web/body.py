@@ -52,7 +52,8 @@ async def read_body(request: web.Request) -> Body:
     """
     content = request.content
     if content.is_eof():
-        body = Body(_take_buffered(content))
+        data = _take_buffered(content)
+        body = Body(data) if len(data) <= MAX_BODY_SIZE else Body(b"", _too_large())
     elif (request.content_length or 0) > MAX_BODY_SIZE:
         body = Body(b"", _too_large())
     else:

@@ -26,7 +26,7 @@ from pushserver.services.polling import PollAnswer
 from pushserver.web.body import NO_BODY
 from pushserver.web.connection import CANCEL_ON_DISCONNECT
 from pushserver.web.device_results import receive_result
-from pushserver.web.device_url import storable_text
+from pushserver.web.device_url import storable_uuid
 from pushserver.web.middleware import (
     LOG_FIELDS,
     Handler,
@@ -89,7 +89,7 @@ async def _poll(
         return _answer_idle_poll(services)
     poll = Poll(
         device_id=device_id,
-        uuid=storable_text(call.uuid),
+        uuid=storable_uuid(call.uuid),
         max_commands=protocol.max_commands,
         labels_deliveries=protocol.labels_deliveries,
         address=request.remote,

@@ -2,18 +2,19 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import TypeVar
 
 from aiohttp import web
 
-from pushserver.errors import Unavailable
+from pushserver.errors import BrokenBody, TooLarge, Unavailable
 from pushserver.model.device import Device
 from pushserver.protocols.base import DeviceProtocol, DeviceRequest, ResultPart
 from pushserver.services.result_intake import PostedResult
 from pushserver.web.body import Body, read_result
-from pushserver.web.device_url import storable_text
+from pushserver.web.device_url import storable_text, storable_uuid
 from pushserver.web.middleware import LOG_FIELDS
 from pushserver.web.response import make_response
 from pushserver.web.services import Services
@@ -26,6 +27,10 @@ STORE_WAIT = 25.0
 #: Seconds between two tries.
 STORE_RETRY_INTERVAL = 0.5
 _MAX_HEADER_LENGTH = 255
+#: What a command fails with whose result was refused, by the error that says so.
+_REJECTIONS: Mapping[type, str] = MappingProxyType(
+    {TooLarge: "result over 64 MiB", BrokenBody: "result in broken chunks"}
+)
 
 
 async def receive_result(
@@ -41,9 +46,9 @@ async def receive_result(
     if device is None:
         return await _receive_from_refused(services, protocol, request, call)
     device.was_last_poll_idle = False
-    with services.result_intake.receiving(device.device_id, storable_text(call.uuid)):
+    with services.result_intake.receiving(device.device_id, storable_uuid(call.uuid)):
         body = await read_result(request)
-        for part in protocol.split_result(call, body.content):
+        for part in _parts(services, protocol, call, body):
             posted_result = _posted_result(
                 request, protocol, device.device_id, device.scope_id, body, part
             )
@@ -85,6 +90,8 @@ async def _receive_from_refused(
     request[LOG_FIELDS].update(
         device_id=identity.device_id, command_id=ended_ids[-1], late=True
     )
+    if body.error is not None:
+        raise body.error
     return make_response()
 
 
@@ -113,7 +120,7 @@ def _posted_result(
         scope_id=scope_id,
         device_id=device_id,
         protocol=protocol,
-        uuid=storable_text(part.uuid),
+        uuid=storable_uuid(part.uuid),
         endpoint=storable_text(part.endpoint),
         content_type=storable_text(headers.get("Content-Type"), _MAX_HEADER_LENGTH),
         content_encoding=storable_text(
@@ -121,7 +128,25 @@ def _posted_result(
         ),
         complete=body.error is None,
         body=part.body,
+        rejection=_rejection(body),
     )
+
+
+def _rejection(body: Body) -> str | None:
+    """Return why the body was refused; one that broke off is not, it may come again."""
+    return _REJECTIONS.get(type(body.error))
+
+
+def _parts(
+    services: Services, protocol: DeviceProtocol, call: DeviceRequest, body: Body
+) -> Sequence[ResultPart]:
+    """Return what the body says; one that was refused speaks of all in flight."""
+    if _rejection(body) is None:
+        return protocol.split_result(call, body.content)
+    part, count = ResultPart(call.uuid, call.endpoint, body.content), 1
+    if protocol.max_commands > 1 and call.uuid is None:
+        count = services.result_intake.in_flight_count(call.device.device_id)
+    return [part] * max(count, 1)
 
 
 async def _retry_while_unavailable(

@@ -14,6 +14,15 @@ def redact_key(path: str) -> str:
     return "/".join(shown)
 
 
+#: Characters of a uuid that are kept: no more than an index of PostgreSQL takes.
+_MAX_UUID_LENGTH = 512
+
+
+def storable_uuid(text: str | None) -> str | None:
+    """Return a device's uuid, if it sent one, as it is stored and looked up."""
+    return storable_text(text, _MAX_UUID_LENGTH)
+
+
 def storable_text(text: OptionalText, max_length: int | None = None) -> OptionalText:
     """Return *text*, if there is one, fit for any store: valid Unicode, and no NUL."""
     if text is None:

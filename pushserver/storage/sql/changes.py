@@ -57,7 +57,7 @@ _UPDATE_COMMAND = update(
 )
 _INSERT_DELIVERY = insert(DELIVERIES)
 _UPDATE_DELIVERY = update(
-    DELIVERIES, ("delivered_at", "ended_at", "outcome"), key=("id",)
+    DELIVERIES, ("delivered_at", "ended_at", "outcome", "busy_until"), key=("id",)
 )
 _INSERT_RESULT = insert(RESULTS)
 INSERT_OPERATION = insert(OPERATIONS)

@@ -89,6 +89,7 @@ class CommandResultOut(Out, kw_only=True):
     matched_by: MatchedBy | None = None
     refused: bool = False
     unreadable: bool = False
+    rejected: bool = False
 
 
 class CommandOut(Out, kw_only=True):
@@ -145,6 +146,7 @@ class ResultOut(Out, kw_only=True):
     refused: bool = False
     unreadable: bool = False
     incomplete: bool = False
+    rejected: bool = False
     matched_by: MatchedBy | None = None
     orphan: bool
 

@@ -78,7 +78,7 @@ def result_out(protocols: DeviceProtocols, result: Result) -> ResultOut:
         **_parsed_fields(protocols, result),
         device_id=protocols.display_id(result.device_id),
         orphan=is_orphan,
-        incomplete=not result.complete,
+        incomplete=not result.complete and result.rejection is None,
     )
 
 
@@ -90,4 +90,5 @@ def _parsed_fields(protocols: DeviceProtocols, result: Result) -> dict[str, obje
         "code": raw_json(parsed.code),
         "refused": parsed.refused,
         "unreadable": parsed.unreadable,
+        "rejected": result.rejection is not None,
     }

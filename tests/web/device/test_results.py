@@ -207,7 +207,7 @@ async def test_largest(server: LocalServer) -> None:
 
 async def test_too_large(server: LocalServer) -> None:
     """
-    65 MiB are refused, and the command waits for a better answer.
+    65 MiB are refused, and their command has failed.
     """
     command = await server.enqueue()
     await server.poll()
@@ -215,9 +215,11 @@ async def test_too_large(server: LocalServer) -> None:
     taken = await server.post_result(bytes(65 * MEGABYTE))
 
     assert (413, "too-large", None) == taken.problem
-    assert [True] == [each["incomplete"] for each in await server.list_results()]
-    assert (await server.post_result()).is_empty
-    assert "SUCCESSFUL" == (await server.get_command(command["id"]))["state"]
+    command = await server.get_command(command["id"])
+    assert ("FAILED", "result over 64 MiB") == (
+        command["state"],
+        command["result"]["error"],
+    )
 
 
 async def test_too_large_in_chunks(server: LocalServer) -> None:
