@@ -23,20 +23,27 @@ class InFlight:
     """
     A command that is with the device.
 
-    While the body of a result is arriving (`arriving_results`), nothing is given up.
-    `written_at` is when the answer's last byte was written, even if that is not
-    recorded yet.
+    `transfers` are its answer, while that is being written, and results whose body is
+    on its way: while there is one, nothing is given up. `written_at` is when the
+    answer's last byte was written, even if that is not recorded yet.
     """
 
     command: Command
     delivery: Delivery
-    arriving_results: int = 0
+    transfers: set[object] = attrs.Factory(set)
     written_at: int | None = None
 
     @property
     def timeout_starts_at(self) -> int:
         """The start of the grace and of the response timeout."""
-        return self.written_at or self.delivery.sent_at
+        starts_at = self.written_at or self.delivery.sent_at
+        busy_until = self.delivery.busy_until
+        return starts_at if busy_until is None else max(starts_at, busy_until)
+
+    @property
+    def is_busy(self) -> bool:
+        """Tell whether its answer or a result is on its way."""
+        return bool(self.transfers)
 
     @property
     def view(self) -> InFlightView:
@@ -50,7 +57,7 @@ class InFlight:
 
     def grace_ends_at(self, grace: int) -> int:
         """The end of the grace: until then, a poll does not give the command up."""
-        if self.arriving_results:
+        if self.transfers:
             return NEVER
         effective_grace = (
             max(grace, SLOW_GRACE_SECONDS * SECOND) if self.command.slow else grace
@@ -63,7 +70,7 @@ class InFlight:
         """Copy the state in memory of the same delivery, among *previous*."""
         for each in previous:
             if each.delivery.id == self.delivery.id:
-                self.arriving_results = each.arriving_results
+                self.transfers = each.transfers
                 # If another server recorded it, the store knows more than memory.
                 self.written_at = each.written_at or self.written_at
 
@@ -73,9 +80,8 @@ class InFlight:
 
     @property
     def timeout_at(self) -> int:
-        """When the result is overdue, unless its body is arriving then."""
-        starts_at = self.written_at or self.delivery.sent_at
-        return starts_at + self.command.response_timeout
+        """When the result is overdue, unless the delivery is busy then."""
+        return self.timeout_starts_at + self.command.response_timeout
 
 
 @attrs.define(eq=False)
@@ -148,6 +154,11 @@ class Lane:
     def command_of_operation(self, operation_id: int) -> Command | None:
         """Return the live command of the operation's step."""
         return next((c for c in self.commands if c.operation_id == operation_id), None)
+
+    def find_live(self, in_flight: InFlight) -> InFlight | None:
+        """Return the lane's own object of which *in_flight* may be an older copy."""
+        same = (f for f in self.in_flights if f.delivery.id == in_flight.delivery.id)
+        return next(same, None)
 
     def insert(self, command: Command) -> None:
         """Insert a PENDING command by priority and age."""
@@ -225,6 +236,8 @@ class Lane:
             in_flight.delivery.sent_at += jump
             if in_flight.written_at is not None:
                 in_flight.written_at += jump
+            if in_flight.delivery.busy_until is not None:
+                in_flight.delivery.busy_until += jump
 
 
 def _shift_deadlines(command: Command, jump: int) -> None:

@@ -86,29 +86,11 @@ def _next_command(lane: Lane, changes: Changes, now: int) -> Command | None:
     return chosen
 
 
-def record_written(lane: Lane, in_flight: InFlight, changes: Changes) -> None:
-    """Record that the answer's last byte was written, unless that is recorded."""
-    live = _live_in_flight(lane, in_flight)
-    if live is None or in_flight.written_at is None:
-        return
-    live.written_at = in_flight.written_at
-    if live.delivery.delivered_at is None:
-        live.delivery.delivered_at = live.written_at
-        changes.changed_deliveries[live.delivery.id] = live.delivery
-        apply_event(live.command, CommandEvent.WRITTEN, in_flight.written_at, changes)
-
-
-def _live_in_flight(lane: Lane, in_flight: InFlight) -> InFlight | None:
-    """Return the lane's own object of which *in_flight* may be an older copy."""
-    same = (f for f in lane.in_flights if f.delivery.id == in_flight.delivery.id)
-    return next(same, None)
-
-
 def revert_hand_out(
     lane: Lane, in_flight: InFlight, changes: Changes, *, now: int
 ) -> None:
     """Revert a hand-out of which no byte was written; it does not count as attempt."""
-    live = _live_in_flight(lane, in_flight)
+    live = lane.find_live(in_flight)
     if live is None or live.written_at is not None:
         return
     lane.in_flights.remove(live)
@@ -156,7 +138,7 @@ def _expire(lane: Lane, overdue: list[Command], changes: Changes, now: int) -> N
 def apply_deadlines(lane: Lane, changes: Changes, *, now: int) -> None:
     """Expire overdue commands, and give up those whose answer is overdue."""
     for in_flight in list(lane.in_flights):
-        if not in_flight.arriving_results and in_flight.timeout_at <= now:
+        if not in_flight.is_busy and in_flight.timeout_at <= now:
             give_up(lane, in_flight, changes, now)
     overdue = [c for c in lane.waiting if c.expires_at <= now]
     _expire(lane, overdue, changes, now)

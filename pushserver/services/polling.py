@@ -11,9 +11,10 @@ from pushserver.clock import SECOND, Clock
 from pushserver.errors import Unavailable
 from pushserver.model.changes import Changes
 from pushserver.model.lane import InFlight, Lane
-from pushserver.model.transitions import record_written
+from pushserver.model.transfers import keep_busy, record_written
 from pushserver.services.held_polls import HeldPoll, HeldPolls, Poll
 from pushserver.services.lanes import Lanes
+from pushserver.services.transfers import Voucher
 from pushserver.storage.commands import CommandStore, PriorState
 
 
@@ -24,8 +25,8 @@ class PollAnswer:
 
     The writer sets `has_started` before the first byte and `is_written` after the last.
     If the block ends before the first byte, the commands are requeued: it was no
-    attempt. If it ends amid the answer, they stay in flight: the device may have read
-    enough of it.
+    attempt. If it ends amid the answer, they stay in flight, and what runs against them
+    runs from then: the device may have read enough of it.
     """
 
     in_flights: Sequence[InFlight]
@@ -34,13 +35,45 @@ class PollAnswer:
     is_written: bool = False
 
     def __enter__(self) -> Self:
+        for each in self.in_flights:
+            each.transfers.add(self)
         return self
 
     def __exit__(self, *_raised: object) -> None:
+        if self.has_started and not self.is_written:
+            self.polling.lanes.background_tasks.start(self._end_broken_off())
+            return
+        self._end()
         if self.is_written:
             self.polling.mark_written(self.in_flights)
-        elif not self.has_started:
+        else:
             self.polling.lanes.requeue(self.in_flights)
+
+    def vouching(self) -> Voucher:
+        """Return a block for a write that takes long: other servers wait, too."""
+        device_id = self.in_flights[0].command.device_id
+        return Voucher(self.polling.lanes, device_id, self._is_mine)
+
+    def _is_mine(self, in_flight: InFlight) -> bool:
+        ids = [each.delivery.id for each in self.in_flights]
+        return in_flight.delivery.id in ids
+
+    def _end(self) -> None:
+        for each in self.in_flights:
+            each.transfers.discard(self)
+
+    async def _end_broken_off(self) -> None:
+        """Let what runs against the commands run from now on."""
+
+        def decide(lane: Lane, changes: Changes, _prior: PriorState) -> None:
+            keep_busy(lane, self._is_mine, changes.now, changes)
+
+        device_id = self.in_flights[0].command.device_id
+        try:
+            await self.polling.lanes.change(device_id, decide)
+        finally:
+            self._end()
+            self.polling.holds.wake(device_id)
 
 
 @attrs.define(eq=False)

@@ -1,17 +1,20 @@
 """Takes posted results, and ends the commands that they belong to."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 
 import attrs
 
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command, Delivery, MatchedBy, Result
-from pushserver.model.lane import Lane
+from pushserver.model.lane import InFlight, Lane
 from pushserver.model.parsed_result import ParsedResult
+from pushserver.model.transfers import keep_busy
 from pushserver.model.transitions import apply_result, is_open_to_result
 from pushserver.protocols.base import DeviceProtocol, judge_response
 from pushserver.services.lanes import Lanes
+from pushserver.services.transfers import Voucher
 from pushserver.storage.commands import CommandStore, Lookup, PriorDelivery, PriorState
 
 
@@ -57,6 +60,10 @@ class ResultMatch:
     command: Command
     matched_by: MatchedBy
 
+    def is_of(self, in_flight: InFlight) -> bool:
+        """Tell whether *in_flight* is that delivery."""
+        return in_flight.delivery.id == self.delivery.id
+
 
 @attrs.define(eq=False)
 class ResultIntake:
@@ -65,22 +72,21 @@ class ResultIntake:
     store: CommandStore
     lanes: Lanes
 
-    @contextmanager
-    def receiving(self, device_id: int, uuid: str | None) -> Iterator[None]:
-        """Keep the delivery in flight while its result's body is arriving."""
+    def receiving(
+        self, device_id: int, uuid: str | None, *, takes_long: bool = False
+    ) -> AbstractContextManager[None]:
+        """
+        Keep the delivery in flight while its result's body is arriving.
+
+        *takes_long*: not all of it is there yet, so other servers may have to know.
+        """
+        is_meant = partial(_may_match, uuid=uuid)
         lane = self.store.cached_lane(device_id)
-        matching = [
-            each
-            for each in (() if lane is None else lane.in_flights)
-            if uuid is None or each.delivery.uuid in (None, uuid)
-        ]
-        for in_flight in matching:
-            in_flight.arriving_results += 1
-        try:
-            yield
-        finally:
-            for in_flight in matching:
-                in_flight.arriving_results -= 1
+        in_flights = () if lane is None else lane.in_flights
+        matching = list(filter(is_meant, in_flights))
+        if takes_long:
+            return _ReceivingResult(matching, Voucher(self.lanes, device_id, is_meant))
+        return _ReceivingResult(matching, None) if matching else nullcontext()
 
     async def accept(self, posted: PostedResult) -> Result:
         """
@@ -141,18 +147,43 @@ class ResultIntake:
                 return None
             result = _make_result(posted, match, changes)
             changes.add_result(result)
-            if match is not None and posted.is_final:
-                apply_result(
-                    lane,
-                    match.command,
-                    match.delivery,
-                    changes,
-                    result=result,
-                    parsed_result=_read_for(match.command, parsed, posted),
-                )
+            if match is None:
+                return result
+            if not posted.is_final:
+                # What runs against the command runs anew: the rest may come again.
+                keep_busy(lane, match.is_of, changes.now, changes)
+                return result
+            apply_result(
+                lane,
+                match.command,
+                match.delivery,
+                changes,
+                result=result,
+                parsed_result=_read_for(match.command, parsed, posted),
+            )
             return result
 
         return await self.lanes.change(posted.device_id, decide, lookup)
+
+
+@attrs.frozen(eq=False)
+class _ReceivingResult:
+    """An arriving result of `in_flights`; cheaper than a generator."""
+
+    in_flights: Sequence[InFlight]
+    voucher: Voucher | None
+
+    def __enter__(self) -> None:
+        for in_flight in self.in_flights:
+            in_flight.transfers.add(self)
+        if self.voucher is not None:
+            self.voucher.__enter__()
+
+    def __exit__(self, *_raised: object) -> None:
+        for in_flight in self.in_flights:
+            in_flight.transfers.discard(self)
+        if self.voucher is not None:
+            self.voucher.__exit__()
 
 
 def _make_result(
@@ -197,6 +228,10 @@ def _is_late(match: ResultMatch | None) -> bool:
     return is_open_to_result(match.command, match.delivery)
 
 
+def _may_match(in_flight: InFlight, uuid: str | None) -> bool:
+    return None in (uuid, in_flight.delivery.uuid) or uuid == in_flight.delivery.uuid
+
+
 def _endpoint_fits(command: Command, posted: PostedResult) -> bool:
     """Tell whether the result names no endpoint, or that of *command*."""
     return not posted.endpoint or posted.protocol.same_endpoint(
@@ -216,7 +251,7 @@ def _is_stale(prior: PriorDelivery, now: int) -> bool:
     A later delivery was answered, and the response timeout of *prior* has passed.
     """
     delivery = prior.delivery
-    since = delivery.delivered_at or delivery.sent_at
+    since = delivery.busy_until or delivery.delivered_at or delivery.sent_at
     return prior.later_answered and now >= since + prior.command.response_timeout
 
 

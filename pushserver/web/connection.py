@@ -5,8 +5,11 @@ tell a handler that the chunks of its body are broken.
 """
 
 import asyncio
+import math
 import re
+import socket
 from collections import Counter
+from contextlib import suppress
 from typing import Any, cast
 
 from aiohttp import web
@@ -28,6 +31,10 @@ FIRST_REQUEST_WAIT = 0.5
 #: Seconds for which more is read, and dropped, after a body was ended early, or was too
 #: large: a connection that is closed while bytes arrive takes the answer with it.
 LINGER, LONG_LINGER = 1.0, 10.0
+#: Bytes of an answer that the kernel may hold before they leave.
+MAX_KERNEL_UNSENT = 16_384
+_NOTSENT_LOWAT: int | None = getattr(socket, "TCP_NOTSENT_LOWAT", None)
+_CHECKS_WHILE_IDLE = 10
 #: Bytes that are kept of a body that was not announced.
 _MAX_UNANNOUNCED = 65_536
 _BODY_METHODS = ("POST", "PUT", "PATCH")
@@ -203,6 +210,53 @@ class HttpConnection(RequestHandler):
         content._exception = None
         self._lingering_time = linger
         self.close()
+
+    def bound_unsent(self, size: int) -> None:
+        """Let the kernel hold few bytes of an answer of *size* that have not left."""
+        if size < MAX_KERNEL_UNSENT or self.transport is None or _NOTSENT_LOWAT is None:
+            return
+        raw_socket = self.transport.get_extra_info("socket")
+        if raw_socket is not None:
+            with suppress(OSError):
+                raw_socket.setsockopt(
+                    socket.IPPROTO_TCP, _NOTSENT_LOWAT, MAX_KERNEL_UNSENT
+                )
+
+    @property
+    def has_unsent(self) -> bool:
+        """Tell whether bytes that were written wait in this process."""
+        return self.transport is None or self.transport.get_write_buffer_size() > 0
+
+    async def flush(self, idle: float) -> None:
+        """
+        Wait until all that was written has left this process.
+
+        Raises:
+            ConnectionError: it was lost, or closed as no byte left for *idle* seconds.
+        """
+        if self.transport is not None:
+            # Now the transport says when its buffer is empty.
+            self.transport.set_write_buffer_limits(high=0)
+        drained = asyncio.ensure_future(self._drain_helper())
+        try:
+            await self._watch(drained, idle)
+        finally:
+            drained.cancel()
+        if self.transport is None:
+            raise ConnectionResetError("The peer is gone.")
+        self.transport.set_write_buffer_limits()
+
+    async def _watch(self, drained: asyncio.Future[None], idle: float) -> None:
+        """Wait for *drained* as long as bytes leave."""
+        unsent, moved_at = math.inf, self._loop.time()
+        while not drained.done():
+            size = self.transport.get_write_buffer_size() if self.transport else 0
+            if size < unsent:
+                unsent, moved_at = size, self._loop.time()
+            elif self._loop.time() - moved_at >= idle and self.transport is not None:
+                self.transport.abort()
+            await asyncio.wait((drained,), timeout=idle / _CHECKS_WHILE_IDLE)
+        drained.result()
 
     def close_if_slow(self, not_since: float) -> None:
         """Close the connection if it has waited for its header since *not_since*."""

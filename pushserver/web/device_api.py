@@ -24,7 +24,7 @@ from pushserver.protocols.base import (
 from pushserver.services.held_polls import Poll
 from pushserver.services.polling import PollAnswer
 from pushserver.web.body import NO_BODY
-from pushserver.web.connection import CANCEL_ON_DISCONNECT
+from pushserver.web.connection import CANCEL_ON_DISCONNECT, connection_of
 from pushserver.web.device_results import receive_result
 from pushserver.web.device_url import storable_uuid
 from pushserver.web.middleware import (
@@ -32,9 +32,16 @@ from pushserver.web.middleware import (
     Handler,
     with_error_responses,
 )
-from pushserver.web.response import idle_poll_response, make_response
+from pushserver.web.response import (
+    idle_poll_response,
+    make_response,
+    whole_response,
+)
 from pushserver.web.services import Services
 from pushserver.web.unknown_requests import answer_refused, handle_unknown_request
+
+#: Seconds without a byte leaving after which the write of an answer is given up.
+WRITE_IDLE_TIMEOUT = 30.0
 
 
 async def dispatch_any_path(
@@ -157,13 +164,15 @@ async def _send_command(
             return make_response()
         if poll.is_gone():
             return make_response()
-        response = make_response(
-            protocol.render(handed_out), content_type=protocol.content_type
-        )
+        response = whole_response(protocol.render(handed_out), protocol.content_type)
         answer.has_started = True
+        connection = connection_of(request)
+        connection.bound_unsent(response.content_length or 0)
         try:
             await response.prepare(request)
-            await response.write_eof()
+            if connection.has_unsent:
+                with answer.vouching():
+                    await connection.flush(WRITE_IDLE_TIMEOUT)
         except ConnectionError:
             # The device may have read enough of a long answer that broke off.
             request[LOG_FIELDS].update(device_id=command.device_id, broken_off=True)

@@ -14,6 +14,7 @@ from pushserver.model.device import Device
 from pushserver.protocols.base import DeviceProtocol, DeviceRequest, ResultPart
 from pushserver.services.result_intake import PostedResult
 from pushserver.web.body import Body, read_result
+from pushserver.web.connection import announces_no_length
 from pushserver.web.device_url import storable_text, storable_uuid
 from pushserver.web.middleware import LOG_FIELDS
 from pushserver.web.response import make_response
@@ -46,7 +47,10 @@ async def receive_result(
     if device is None:
         return await _receive_from_refused(services, protocol, request, call)
     device.was_last_poll_idle = False
-    with services.result_intake.receiving(device.device_id, storable_uuid(call.uuid)):
+    is_arriving = announces_no_length(request) or not request.content.is_eof()
+    with services.result_intake.receiving(
+        device.device_id, storable_uuid(call.uuid), takes_long=is_arriving
+    ):
         body = await read_result(request)
         for part in _parts(services, protocol, call, body):
             posted_result = _posted_result(
@@ -61,6 +65,7 @@ async def receive_result(
         orphan=recorded.command_id is None,
     )
     if body.error is not None:
+        services.holds.wake(device.device_id)
         raise body.error
     return make_response()
 

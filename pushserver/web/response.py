@@ -3,7 +3,7 @@
 aiohttp's `Response` builds its headers anew for each response, which for an empty one
 takes longer than finding out that it is empty. This one is all that aiohttp's
 connection asks of a response (`prepare`, `write_eof`, `keep_alive`), for bodies that
-fit into a socket's buffer.
+fit into a socket's buffer, or whose writer waits until the connection has sent them.
 """
 
 import time
@@ -36,6 +36,11 @@ class SmallResponse:
     headers: Mapping[str, str] | None = None
     is_idle_poll: bool = False
     keep_alive: bool | None = attrs.field(default=None, init=False)
+
+    @property
+    def content_length(self) -> int:
+        """The bytes of the body."""
+        return len(self.body)
 
     async def prepare(self, request: web.BaseRequest) -> None:
         """Write the response, once."""
@@ -97,6 +102,11 @@ def make_response(
     return web.Response(
         body=body, status=status, content_type=content_type, headers=headers
     )
+
+
+def whole_response(body: bytes, content_type: str) -> web.StreamResponse:
+    """Return a response of any size, written in one piece, for who flushes it."""
+    return cast("web.StreamResponse", SmallResponse(body, content_type=content_type))
 
 
 def idle_poll_response() -> web.StreamResponse:

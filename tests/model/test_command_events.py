@@ -10,11 +10,11 @@ from pushserver.model.event import CommandPayload, EventType, ResultPayload
 from pushserver.model.lane import Lane
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.state import FINISHED, TRANSITIONS, CommandEvent, CommandState
+from pushserver.model.transfers import record_written
 from pushserver.model.transitions import (
     apply_deadlines,
     enqueue,
     give_up_in_flight,
-    record_written,
     revert_hand_out,
 )
 from pushserver.model.withdrawal import withdraw

@@ -7,11 +7,11 @@ from pushserver.model.changes import Changes
 from pushserver.model.command import Command, Delivery, DeliveryOutcome, Result
 from pushserver.model.lane import Lane
 from pushserver.model.state import CommandEvent, CommandState
+from pushserver.model.transfers import record_written
 from pushserver.model.transitions import (
     apply_deadlines,
     apply_result,
     give_up_in_flight,
-    record_written,
 )
 from pushserver.model.withdrawal import withdraw
 from tests.clock import START

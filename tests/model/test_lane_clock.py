@@ -58,6 +58,16 @@ def test_in_flight(jump: int, written: bool) -> None:
 
 
 @JUMPS
+def test_busy(jump: int) -> None:
+    """So they do after an answer or a result that was on its way."""
+    lane = lane_with(at_most_once_command())
+    poll_command(lane).delivery.busy_until = START + SECOND
+    shifted(lane, jump)
+
+    assert START + SECOND + jump + TIMEOUT == lane.next_deadline_at()
+
+
+@JUMPS
 def test_expiry_in_flight(jump: int) -> None:
     """A command in flight may be handed out again for as long as before the jump."""
     queued = command(expires_at=START + 60 * SECOND)

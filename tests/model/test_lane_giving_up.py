@@ -7,10 +7,10 @@ from pushserver.model.changes import Changes
 from pushserver.model.command import DeliveryOutcome
 from pushserver.model.lane import NEVER
 from pushserver.model.state import CommandEvent, CommandState
+from pushserver.model.transfers import record_written
 from pushserver.model.transitions import (
     apply_deadlines,
     give_up_in_flight,
-    record_written,
 )
 from tests.clock import START
 from tests.model.factories import (
@@ -172,14 +172,14 @@ def test_arriving_suspends_both() -> None:
     queued = command()
     lane = lane_with(queued)
     in_flight = poll_command(lane)
-    in_flight.arriving_results = 1
+    in_flight.transfers.add("a result")
 
     assert poll_lane(lane, START + 10 * TIMEOUT) is None
     apply_deadlines(lane, Changes(new_id, START), now=START + 10 * TIMEOUT)
     assert lane.in_flight is in_flight
     assert NEVER == lane.next_change_at(START, GRACE)
 
-    in_flight.arriving_results = 0
+    in_flight.transfers.clear()
     apply_deadlines(lane, Changes(new_id, START), now=START + 10 * TIMEOUT)
 
     assert lane.in_flight is None

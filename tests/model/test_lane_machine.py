@@ -18,12 +18,12 @@ from pushserver.model.command import Command, Delivery
 from pushserver.model.guarantee import DeliveryGuarantee
 from pushserver.model.lane import NEVER, Lane
 from pushserver.model.state import IN_FLIGHT, TERMINAL, TRANSITIONS, CommandState
+from pushserver.model.transfers import record_written
 from pushserver.model.transitions import (
     apply_deadlines,
     apply_result,
     enqueue,
     hand_out,
-    record_written,
     revert_hand_out,
 )
 from pushserver.model.withdrawal import withdraw

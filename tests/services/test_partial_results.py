@@ -166,14 +166,16 @@ async def test_arriving(driver: ServiceDriver, services: Services) -> None:
 async def test_arriving_and_broken_off(
     driver: ServiceDriver, services: Services
 ) -> None:
-    """When the body breaks off its command is given up in the usual time."""
+    """When the body breaks off, its command is given up in the usual time from then."""
     (door,) = await driver.enqueue("execute_actions")
-    await driver.receive_command()
-    with services.result_intake.receiving(DEVICE, None):
+    await driver.receive_command("u1")
+    with services.result_intake.receiving(DEVICE, "u1"):
         await driver.expire_overdue(1000)
+        await driver.post_result(CUT, "u1", complete=False)
 
+    await driver.expire_overdue(179)
+    assert CommandState.TIMEOUT is not await driver.command_state(door)
     await driver.expire_overdue(1)
-
     assert CommandState.TIMEOUT is await driver.command_state(door)
 
 

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command, Delivery, MatchedBy, Result
 from pushserver.model.lane import InFlight, Lane
+from pushserver.model.transfers import record_written
 from pushserver.model.transitions import (
     apply_deadlines,
     apply_result,
     enqueue,
     give_up_in_flight,
-    record_written,
 )
 from pushserver.model.transitions import revert_hand_out as withdraw_from
 from pushserver.model.withdrawal import withdraw

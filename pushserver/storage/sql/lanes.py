@@ -38,7 +38,7 @@ _SELECT_BLOCKING = (
     f"SELECT {COMMANDS_WITH_DELIVERIES.column_list}"
     " FROM delivery JOIN command ON command.id = delivery.command_id"
     f" WHERE delivery.id >= ? AND {BLOCKS_ENDPOINT} AND command.response_timeout >"
-    " ? - coalesce(delivery.delivered_at, delivery.sent_at)"
+    " ? - coalesce(delivery.busy_until, delivery.delivered_at, delivery.sent_at)"
 )
 #: Lanes by device id.
 LanesByDevice = dict[int, Lane]

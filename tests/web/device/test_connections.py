@@ -148,11 +148,7 @@ async def posted(server: LocalServer, results: int) -> list[dict[str, Any]]:
 
 def _arriving(server: LocalServer) -> bool:
     lane = server.services.store.cached_lane(DEVICE)
-    return (
-        lane is not None
-        and lane.in_flight is not None
-        and lane.in_flight.arriving_results > 0
-    )
+    return lane is not None and lane.in_flight is not None and lane.in_flight.is_busy
 
 
 @pytest.mark.parametrize("goodbye", ["close", "write_eof", "abort"])

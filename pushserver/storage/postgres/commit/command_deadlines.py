@@ -17,11 +17,16 @@ from pushserver.storage.sql.connection import SqlConnection
 #: Devices in one statement, and overdue devices returned by one call.
 _BATCH_SIZE = 1000
 _TIMEOUT_AT = "coalesce(delivered_at, sent_at) + response_timeout"
+_IS_NOT_BUSY = (
+    "NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.command_id = command.id"
+    " AND delivery.ended_at IS NULL"
+    " AND delivery.busy_until + command.response_timeout > ?1)"
+)
 _OVERDUE = (
     f"SELECT device_id FROM (SELECT device_id FROM command WHERE {IS_WAITING}"
     " AND expires_at <= ?1 ORDER BY expires_at LIMIT ?2) AS expired"
     " UNION SELECT device_id FROM (SELECT device_id FROM command"
-    f" WHERE {IS_IN_FLIGHT} AND {_TIMEOUT_AT} <= ?1"
+    f" WHERE {IS_IN_FLIGHT} AND {_TIMEOUT_AT} <= ?1 AND {_IS_NOT_BUSY}"
     f" ORDER BY {_TIMEOUT_AT} LIMIT ?2) AS unanswered"
 )
 _LIVE_DEVICES = f"SELECT DISTINCT device_id FROM command WHERE {IS_LIVE}"
@@ -34,12 +39,14 @@ _SHIFT_COMMANDS = (
 )
 _SHIFT_DELIVERIES = (
     "UPDATE delivery SET sent_at = delivery.sent_at + ?1,"
-    " delivered_at = delivery.delivered_at + ?1 FROM command"
+    " delivered_at = delivery.delivered_at + ?1,"
+    " busy_until = delivery.busy_until + ?1 FROM command"
     " WHERE command.id = delivery.command_id AND delivery.ended_at IS NULL"
     f" AND command.{IS_IN_FLIGHT}"
 )
 _SHIFT_BLOCKING_DELIVERIES = (
-    "UPDATE delivery SET sent_at = sent_at + ?1, delivered_at = delivered_at + ?1"
+    "UPDATE delivery SET sent_at = sent_at + ?1, delivered_at = delivered_at + ?1,"
+    " busy_until = busy_until + ?1"
     f" WHERE id >= ?2 AND {BLOCKS_ENDPOINT}"
 )
 _SHIFT_DEVICE_UPGRADES = (

@@ -1,0 +1,52 @@
+"""Answers and results that take long: other servers are told of them.
+
+In this process memory knows it. The leader of several servers, and the one that the
+device's next poll reaches, know what the store says: `Delivery.busy_until`.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+import attrs
+
+from pushserver.model.changes import Changes
+from pushserver.model.lane import InFlight, Lane
+from pushserver.model.transfers import VOUCH_FOR, keep_busy
+from pushserver.services.lanes import Lanes
+from pushserver.storage.commands import PriorState
+
+#: Seconds after which a transfer is vouched for, and how often then.
+VOUCH_AFTER, VOUCH_EVERY = 0.5, 10.0
+
+
+@attrs.define(eq=False)
+class Voucher:
+    """Vouches for the deliveries that are meant, as long as the block takes."""
+
+    lanes: Lanes
+    device_id: int
+    is_meant: Callable[[InFlight], bool]
+    _timer: asyncio.TimerHandle | None = attrs.field(default=None, init=False)
+
+    def __enter__(self) -> None:
+        self._call_later(VOUCH_AFTER)
+
+    def __exit__(self, *_raised: object) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _call_later(self, seconds: float) -> None:
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._vouch)
+
+    def _vouch(self) -> None:
+        self._call_later(VOUCH_EVERY)
+        self.lanes.background_tasks.start(self._store())
+
+    async def _store(self) -> None:
+        def decide(lane: Lane, changes: Changes, _prior: PriorState) -> None:
+            # What has ended meanwhile says itself until when it took.
+            if self._timer is not None:
+                keep_busy(lane, self.is_meant, changes.now + VOUCH_FOR, changes)
+
+        await self.lanes.change(self.device_id, decide)
