@@ -6,10 +6,11 @@ recorded in the same changes, so one transaction writes them all.
 
 from pushserver.errors import Conflict
 from pushserver.model.changes import Changes
-from pushserver.model.command import Command, Transition
+from pushserver.model.command import Command, Delivery, Transition
+from pushserver.model.event import EventType
 from pushserver.model.operation_steps import update_operation
 from pushserver.model.shadow_follow import update_service
-from pushserver.model.state import FINISHED, TRANSITIONS, CommandEvent
+from pushserver.model.state import FINISHED, TRANSITIONS, CommandEvent, CommandState
 
 
 def apply_event(
@@ -41,6 +42,31 @@ def apply_event(
             command.service, command, previous_state, command_event, at, changes
         )
     changes.emit_command_status(command, at)
+
+
+def record_delivered(
+    command: Command,
+    delivery: Delivery,
+    written_at: int | None,
+    changes: Changes,
+    now: int,
+) -> None:
+    """
+    Store when *delivery* was written along with the change that ends it.
+
+    A write is recorded a moment later than it happens, so a fast device answers before
+    that. Whoever subscribed to the command still gets its DELIVERED first.
+    """
+    if written_at is not None:
+        # The write has another clock than a commit of PostgreSQL.
+        written_at = max(delivery.sent_at, min(written_at, now))
+    delivery.delivered_at = command.delivered_at = written_at
+    if (
+        written_at is not None
+        and command.state is CommandState.SENT
+        and changes.is_recorded(command.scope_id, EventType.COMMAND_STATUS)
+    ):
+        apply_event(command, CommandEvent.WRITTEN, written_at, changes)
 
 
 def _stamp(command: Command, command_event: CommandEvent, at: int) -> None:

@@ -74,10 +74,6 @@ class InFlight:
                 # If another server recorded it, the store knows more than memory.
                 self.written_at = each.written_at or self.written_at
 
-    def keep_written_at(self) -> None:
-        """Store when the answer was written along with the change that comes next."""
-        self.delivery.delivered_at = self.command.delivered_at = self.written_at
-
     @property
     def timeout_at(self) -> int:
         """When the result is overdue, unless the delivery is busy then."""

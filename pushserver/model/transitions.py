@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pushserver.model import upgrade_steps
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command, Delivery, DeliveryOutcome, Result
-from pushserver.model.command_events import apply_event
+from pushserver.model.command_events import apply_event, record_delivered
 from pushserver.model.guarantee import DeliveryGuarantee
 from pushserver.model.lane import InFlight, Lane
 from pushserver.model.operation import Operation
@@ -112,7 +112,7 @@ def give_up(lane: Lane, in_flight: InFlight, changes: Changes, now: int) -> None
     lane.in_flights.remove(in_flight)
     command = in_flight.command
     lane.block_endpoint(in_flight)
-    in_flight.keep_written_at()
+    record_delivered(command, in_flight.delivery, in_flight.written_at, changes, now)
     changes.close_delivery(in_flight.delivery, DeliveryOutcome.NO_ANSWER, now)
     can_retry = (
         command.guarantee is DeliveryGuarantee.AT_LEAST_ONCE
@@ -254,8 +254,11 @@ def _remove_from_lane(
     in_flight = lane.find_in_flight(command.id)
     if in_flight is not None:
         lane.in_flights.remove(in_flight)
-        in_flight.keep_written_at()
-        if in_flight.delivery is not delivery:
+        is_answered = in_flight.delivery is delivery
+        # A result implies that the answer had arrived.
+        written_at = in_flight.written_at or (now if is_answered else None)
+        record_delivered(command, in_flight.delivery, written_at, changes, now)
+        if not is_answered:
             lane.block_endpoint(in_flight)
             changes.close_delivery(in_flight.delivery, DeliveryOutcome.CLOSED, now)
     elif command in lane.waiting:

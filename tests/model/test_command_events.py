@@ -1,10 +1,13 @@
 """Events of commands and results: each transition once, in order, if subscribed."""
 
+from collections.abc import Callable
+
 import msgspec
 import pytest
 
 from pushserver.clock import SECOND
 from pushserver.model.changes import Changes
+from pushserver.model.command import Command
 from pushserver.model.command_events import apply_event
 from pushserver.model.event import CommandPayload, EventType, ResultPayload
 from pushserver.model.lane import Lane
@@ -99,21 +102,73 @@ def test_ids_grow() -> None:
 
     ids = [event.id for event in changes.events]
     assert sorted(set(ids)) == ids
-    assert 6 == len(ids)
+    assert 8 == len(ids)
 
 
-def test_skipped_delivered() -> None:
-    """A state that a command skipped is no event, and no gap in the numbers."""
+@pytest.mark.parametrize("failed", [False, True])
+@pytest.mark.parametrize(
+    ("written_at", "delivered_at"),
+    [(START + 2, START + 2), (None, LATER), (START, START + 1), (LATER + 1, LATER)],
+)
+def test_answered_before_it_is_recorded(
+    written_at: int | None, delivered_at: int, *, failed: bool
+) -> None:
+    """A result tells of DELIVERED first, between the hand-out and the end."""
+    lane, one, changes = Lane(DEVICE), command(), new_changes()
+    enqueue(lane, one, changes)
+    in_flight = poll_lane(lane, START + 1, changes=changes)
+    assert in_flight is not None
+    in_flight.written_at = written_at
+    post_result(lane, one, changes, LATER, failed=failed)
+    record_written(lane, in_flight, changes)
+
+    end = CommandState.FAILED if failed else CommandState.SUCCESSFUL
+    assert [(2, CommandState.SENT), (3, CommandState.DELIVERED), (4, end)] == (
+        command_states(changes)[1:]
+    )
+    assert [delivered_at, LATER] == [e.at for e in changes.events[2:]]
+    assert [(delivered_at, None), (delivered_at, LATER)] == [
+        (each.delivered_at, each.finished_at)
+        for each in command_payloads(changes.events[2:])
+    ]
+    assert delivered_at == in_flight.delivery.delivered_at
+
+
+@pytest.mark.parametrize(
+    ("make", "end"),
+    [
+        (command, CommandState.PENDING),
+        (at_most_once_command, CommandState.TIMEOUT),
+    ],
+)
+def test_given_up_before_it_is_recorded(
+    make: Callable[[], Command], end: CommandState
+) -> None:
+    """A written delivery was DELIVERED, also if nobody answers it."""
+    lane, one, changes = Lane(DEVICE), make(), new_changes()
+    enqueue(lane, one, changes)
+    in_flight = poll_lane(lane, START, changes=changes)
+    assert in_flight is not None
+    in_flight.written_at = START + 1
+    give_up_in_flight(lane, changes, now=LATER)
+
+    assert [(3, CommandState.DELIVERED), (4, end)] == command_states(changes)[2:]
+    assert [START + 1, LATER] == [event.at for event in changes.events[2:]]
+
+
+def test_late_result_closes_a_second_delivery() -> None:
+    """The answer to a first delivery tells nothing of a second one's arrival."""
     lane, one, changes = Lane(DEVICE), command(), new_changes()
     enqueue(lane, one, changes)
     poll_lane(lane, START, changes=changes)
-    post_result(lane, one, changes, START)
+    second = new_changes()
+    poll_lane(lane, START + GRACE, changes=second)
+    second.new_deliveries = changes.new_deliveries
+    post_result(lane, one, second, LATER)
 
-    assert [
-        (1, CommandState.PENDING),
-        (2, CommandState.SENT),
-        (3, CommandState.SUCCESSFUL),
-    ] == command_states(changes)
+    assert [CommandState.PENDING, CommandState.SENT, CommandState.SUCCESSFUL] == [
+        state for _, state in command_states(second)
+    ]
 
 
 def test_again() -> None:

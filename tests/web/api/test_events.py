@@ -57,7 +57,7 @@ async def test_the_error_is_told(server: LocalServer) -> None:
         await server.enqueue()
         await server.poll()
         await server.post_result(b'{"error":"no such user","code":7}')
-        received = [await stream.next_data() for _ in range(3)][-1]
+        received = [await stream.next_data() for _ in range(4)][-1]
 
     assert ("FAILED", "no such user") == (received["state"], received["error"])
     assert "code" not in received
