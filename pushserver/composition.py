@@ -21,6 +21,7 @@ from pushserver.services.event_interest import EventInterest
 from pushserver.services.event_renderer import EventRenderer
 from pushserver.services.fleet_admin import FleetAdmin
 from pushserver.services.held_commands import HeldCommands
+from pushserver.services.held_contact import HeldContact
 from pushserver.services.held_polls import HeldPolls
 from pushserver.services.lanes import Lanes
 from pushserver.services.notifications import Notifications
@@ -157,6 +158,7 @@ def build_services(
         ),
         cluster_sync=cluster_sync,
         holds=holds,
+        held_contact=HeldContact(devices, holds, write_behind, clock),
         lanes=lanes,
         polling=polling,
         queue=queue,
@@ -279,7 +281,7 @@ def build_workers(
         Worker("outbox", 60.0, outbox_trimmer.trim, is_leader=is_leader),
         Worker("online-monitor", 2.0, online_monitor.publish_changes),
         Worker("event-interest", 60.0, services.event_interest.expire),
-        Worker("flush-seen", 2.0, services.write_behind.flush_repeatedly),
+        Worker("flush-seen", 2.0, services.held_contact.flush_seen),
         Worker(
             "retention", 3600.0, services.retention.purge_expired, is_leader=is_leader
         ),

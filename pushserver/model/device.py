@@ -127,6 +127,11 @@ class Device:
         self.last_seen_at = now
         self.address = address
 
+    def record_contact(self, now: int) -> None:
+        """Record contact that is no poll; the next gap is no period."""
+        self.last_seen_at = now
+        self.was_last_poll_idle = False
+
     def _update_poll_period(self, gap: int) -> None:
         """Smooth the period; an absence counts as at most twice the period."""
         if self.poll_period is None:

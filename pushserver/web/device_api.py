@@ -123,7 +123,10 @@ async def _next_command(
         if hold > 0 and not services.holds.is_closed:
             device.record_hang_up((time.monotonic_ns() - started_ns) // 1000)
         raise
-    device.was_last_poll_idle = answer is None and hold <= 0
+    if hold > 0:
+        services.held_contact.record(device)
+    else:
+        device.was_last_poll_idle = answer is None
     return answer
 
 

@@ -17,6 +17,7 @@ from pushserver.services.device_write_behind import DeviceWriteBehind
 from pushserver.services.event_interest import EventInterest
 from pushserver.services.fleet_admin import FleetAdmin
 from pushserver.services.held_commands import HeldCommands
+from pushserver.services.held_contact import HeldContact
 from pushserver.services.held_polls import HeldPolls
 from pushserver.services.lanes import Lanes
 from pushserver.services.notifications import Notifications
@@ -59,6 +60,7 @@ class Services:
     unknown_requests: UnknownRequests
     cluster_sync: ClusterSync
     holds: HeldPolls
+    held_contact: HeldContact
     lanes: Lanes
     polling: Polling
     queue: Queue

@@ -126,6 +126,7 @@ def render_created(
     device: Device, services: Services, is_array: bool, commands: Sequence[Command]
 ) -> bytes:
     """Render new commands, with what a program should know of their device."""
+    services.held_contact.record_if_held(device)
     device_seen: bool | UnsetType = UNSET if device.last_seen_at is not None else False
     items = []
     for command in commands:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from pushserver.clock import SECOND, rfc3339
 from pushserver.model.event import EventType
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.storage.change_feed import ChangeKind
@@ -54,6 +55,86 @@ async def test_by_the_servers_setting(database: str, clock: ManualClock) -> None
         assert (await server.poll("deviceId=1")).is_empty
         await server.enqueue()
         assert "load_objects" == (await poll).json()["endpoint"]
+
+
+async def learn_period(server: LocalServer) -> None:
+    """Let the device poll every second, and hold its polls from then on."""
+    await server.api("PUT", f"/devices/{DEVICE}", {})
+    for _ in range(3):
+        await server.poll(QUERY)
+        server.clock.tick(seconds=1)
+    await server.api("PATCH", f"/devices/{DEVICE}", {"hold": 60})
+
+
+async def test_held_is_contact(server: LocalServer) -> None:
+    """
+    A device whose poll is held is not said to be away, and was seen just now.
+    """
+    await learn_period(server)
+    poll = asyncio.create_task(server.poll(QUERY))
+    await server.wait_for_held_polls(1)
+    server.clock.tick(seconds=20)
+    await server.services.held_contact.flush_seen()
+    seen = (await server.get_device())["lastSeenAt"]
+    server.clock.tick(seconds=20)
+
+    enqueued = await server.api("POST", f"/devices/{DEVICE}/commands", [LOAD_USERS] * 2)
+
+    assert "load_objects" == (await poll).json()["endpoint"]
+    assert all("warnings" not in command for command in enqueued.json()["items"])
+    assert rfc3339(server.clock.now() - 20 * SECOND) == seen
+    assert rfc3339(server.clock.now()) == (await server.get_device())["lastSeenAt"]
+
+
+async def test_was_held_until_now(server: LocalServer) -> None:
+    """
+    The end of a hold is when its device was seen last, and no period of its polls.
+    """
+    await learn_period(server)
+    before = (await server.get_device())["pollPeriod"]
+    poll = asyncio.create_task(server.poll(QUERY))
+    await server.wait_for_held_polls(1)
+    server.clock.tick(seconds=50)
+    server.services.holds.release(DEVICE)
+    assert (await poll).is_empty
+    server.clock.tick(seconds=1)
+
+    assert "warnings" not in await server.enqueue()
+    await server.poll(QUERY)
+    assert before == (await server.get_device())["pollPeriod"]
+
+
+async def test_deleted_while_held(server: LocalServer) -> None:
+    """
+    A device that is deleted while its poll is held leaves nothing to be stored.
+    """
+    await learn_period(server)
+    poll = asyncio.create_task(server.poll(QUERY))
+    await server.wait_for_held_polls(1)
+    await server.api("DELETE", f"/devices/{DEVICE}")
+    assert (await poll).is_empty
+
+    assert server.services.write_behind.is_flushed
+
+
+@pytest.mark.only_on("postgres")
+async def test_held_at_another_server(database: str, clock: ManualClock) -> None:
+    """
+    Other servers know that a device whose poll is held here is in contact.
+    """
+    async with (
+        running_server(database, clock) as here,
+        running_server(database, clock) as there,
+    ):
+        await learn_period(here)
+        poll = asyncio.create_task(here.poll(QUERY))
+        await here.wait_for_held_polls(1)
+        clock.tick(seconds=20)
+        await here.services.held_contact.flush_seen()
+        await there.services.device_sync.refresh(None)
+
+        assert "warnings" not in await there.enqueue()
+        await poll
 
 
 async def test_ends(server: LocalServer) -> None:
