@@ -100,6 +100,7 @@ def check_fleet(devices: Sequence[Json], now: datetime) -> list[Finding]:
         _quarantine_finding([d for d in devices if d["state"] != "adopted"]),
         _never_polled_finding([d for d in adopted if "lastSeenAt" not in d]),
         _offline_finding([d for d in adopted if _is_offline(d, now)]),
+        _conflict_finding([d for d in adopted if "identityConflictAt" in d]),
     ]
     findings = [finding for finding in candidates if finding]
     ok_text = f"Devices that poll as they should: {len(adopted)}."
@@ -178,6 +179,17 @@ def _offline_finding(devices: Sequence[Json]) -> Finding | None:
     found = f"Devices that stopped polling: {_format_ids(devices)}."
     todo = "Check their power and network, and that the address did not change."
     return Finding(Level.WRONG, "offline", found, todo)
+
+
+def _conflict_finding(devices: Sequence[Json]) -> Finding | None:
+    if not devices:
+        return None
+    found = f"Devices that two addresses poll as in turn: {_format_ids(devices)}."
+    todo = (
+        "Two terminals have one id: find both by `address`, and give one another"
+        " deviceId, or give the right one a key with `pushserver devices key ID`."
+    )
+    return Finding(Level.WRONG, "identityConflict", found, todo)
 
 
 def _is_healthy(device: Json, now: datetime) -> bool:

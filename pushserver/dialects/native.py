@@ -75,6 +75,7 @@ class _Device(_Out, kw_only=True):
     last_seen_at: str | None = None
     address: str | None = None
     reason: str | None = None
+    other_address: str | None = None
 
 
 class _Result(_Out, kw_only=True):
@@ -206,6 +207,7 @@ def _device(payload: DevicePayload, device_id: str | None) -> _Device:
         last_seen_at=_at(payload.last_seen_at),
         address=payload.address,
         reason=payload.reason,
+        other_address=payload.other_address,
     )
 
 

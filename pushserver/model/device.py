@@ -26,6 +26,11 @@ MAX_MISSED_POLLS = 3
 #: ...and in any case for this long after a poll (microseconds).
 MIN_OFFLINE_AFTER = 30 * SECOND
 
+#: A device that comes back to its earlier address within this time is two devices.
+CONFLICT_WINDOW = 120 * SECOND
+#: The least time between two events about the same conflict.
+CONFLICT_EVENT_INTERVAL = 3600 * SECOND
+
 
 class DeviceState(enum.StrEnum):
     """Whether somebody vouched for a device."""
@@ -61,7 +66,8 @@ class Device:
     The first fields are what administrators set, the others what was seen of it. `hold`
     None means the server's default. `poll_period` is the time between idle polls. A
     quarantined device belongs to the first scope. `external_id` is its id in its
-    `protocol`.
+    `protocol`. `other_address` is the one that it had before; conflicts are what this
+    server noticed since its start.
     """
 
     device_id: int
@@ -85,6 +91,11 @@ class Device:
     was_last_poll_idle: bool = False
     hang_up_count: int = 0
     shortest_aborted_hold: int | None = None
+    other_address: str | None = None
+    address_changed_at: int = 0
+    identity_conflicts: int = 0
+    identity_conflict_at: int | None = None
+    conflict_event_at: int | None = None
 
     @property
     def identity(self) -> DeviceIdentity:
@@ -125,7 +136,31 @@ class Device:
         if self.was_last_poll_idle and last is not None and now > last:
             self._update_poll_period(now - last)
         self.last_seen_at = now
+        if address != self.address:
+            self.record_address(now, address)
+
+    def record_address(self, now: int, address: str | None) -> None:
+        """
+        Record a new address, and a conflict if the one before it is back already.
+
+        One device that moved does not come back so soon. IPv4 and IPv6 in turn may be
+        one device that has both.
+        """
+        is_back = address is not None and address == self.other_address
+        if is_back and now - self.address_changed_at < CONFLICT_WINDOW:
+            self.identity_conflicts += 1
+            self.identity_conflict_at = now
+        if self.address is not None and _same_family(address, self.address):
+            self.other_address, self.address_changed_at = self.address, now
         self.address = address
+
+    def is_conflict_event_due(self, now: int) -> bool:
+        """Tell whether no conflict was reported for long; one is reported from now."""
+        last = self.conflict_event_at
+        if last is not None and now - last < CONFLICT_EVENT_INTERVAL:
+            return False
+        self.conflict_event_at = now
+        return True
 
     def record_contact(self, now: int) -> None:
         """Record contact that is no poll; the next gap is no period."""
@@ -164,6 +199,11 @@ class Device:
 
 
 _MAX_HANG_UPS = 3
+
+
+def _same_family(address: str | None, other: str) -> bool:
+    """Tell whether both are IPv4 addresses, or neither is."""
+    return address is not None and (":" in address) == (":" in other)
 
 
 class AccessDecision(enum.Enum):

@@ -26,6 +26,7 @@ class EventType(enum.StrEnum):
     DEVICE_OFFLINE = "device.offline"
     DEVICE_QUARANTINED = "device.quarantined"
     DEVICE_IDENTITY_MISMATCH = "device.identityMismatch"
+    DEVICE_IDENTITY_CONFLICT = "device.identityConflict"
     OPERATION_PROGRESS = "operation.progress"
     OPERATION_FINISHED = "operation.finished"
     TASK_FINISHED = "task.finished"
@@ -82,6 +83,7 @@ class DevicePayload(msgspec.Struct, omit_defaults=True):
     last_seen_at: int | None = None
     address: str | None = None
     reason: str | None = None
+    other_address: str | None = None
 
 
 class ResultPayload(msgspec.Struct, omit_defaults=True):
@@ -153,6 +155,7 @@ _PAYLOAD_TYPES: Mapping[EventType, type[EventPayload]] = MappingProxyType(
         EventType.DEVICE_OFFLINE: DevicePayload,
         EventType.DEVICE_QUARANTINED: DevicePayload,
         EventType.DEVICE_IDENTITY_MISMATCH: DevicePayload,
+        EventType.DEVICE_IDENTITY_CONFLICT: DevicePayload,
         EventType.OPERATION_PROGRESS: OperationPayload,
         EventType.OPERATION_FINISHED: OperationPayload,
         EventType.TASK_FINISHED: TaskPayload,

@@ -60,7 +60,8 @@ class DeviceAdmission:
             # Two ids have the same derived int64: only the first device is served.
             self.counts["refused.idTaken"] += 1
             return None
-        device.record_poll(self.clock.now(), address)
+        now = self.clock.now()
+        device.record_poll(now, address)
         self.write_behind.add_seen(device)
         if not device.is_adopted:
             self.counts["refused.quarantined"] += 1
@@ -71,6 +72,10 @@ class DeviceAdmission:
             device.polled_without_key = True
         if not is_served:
             return None
+        if device.identity_conflict_at == now and device.is_conflict_event_due(now):
+            self.counts["identityConflicts"] += 1
+            log.warning("device.identity_conflict", device_id=device.device_id)
+            self.device_events.add(device, EventType.DEVICE_IDENTITY_CONFLICT)
         self.device_events.add_arrival(device)
         return device
 

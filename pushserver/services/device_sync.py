@@ -112,7 +112,9 @@ class DeviceSync:
     def _apply_seen(self, device: Device, seen: DeviceSeen) -> None:
         device.polled_without_key |= seen.polled_without_key
         if seen.last_seen_at > (device.last_seen_at or 0):
-            device.last_seen_at, device.address = seen.last_seen_at, seen.address
+            device.last_seen_at = seen.last_seen_at
+            if seen.address != device.address:
+                device.record_address(seen.last_seen_at, seen.address)
             device.poll_period = seen.poll_period
             if device.is_adopted:
                 self.device_events.add_arrival(device)

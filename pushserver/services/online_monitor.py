@@ -174,6 +174,9 @@ class OnlineMonitor:
             last_seen_at=device.last_seen_at,
             address=device.address,
             reason=event.reason,
+            other_address=device.other_address
+            if event_type is EventType.DEVICE_IDENTITY_CONFLICT
+            else None,
         )
 
         def decide(_lane: Lane, changes: Changes, _prior: PriorState) -> None:

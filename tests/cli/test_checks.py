@@ -151,6 +151,19 @@ def test_fleet_is_not() -> None:
     assert all(finding.todo for finding in findings)
 
 
+def test_two_terminals_with_one_id() -> None:
+    """
+    A device that two addresses poll as is said, with what to do.
+    """
+    seen = ago(1)
+    (finding,) = checks.check_fleet(
+        [device("1", lastSeenAt=seen, identityConflictAt=seen)], NOW
+    )
+
+    assert (Level.WRONG, "identityConflict") == (finding.level, finding.check)
+    assert "1 (1)" in finding.found
+
+
 def test_many_ids_are_cut_short() -> None:
     """
     A line names some of many devices.

@@ -9,6 +9,7 @@ import pytest
 from pushserver.clock import SECOND
 from pushserver.composition import build_services
 from pushserver.errors import Unavailable
+from pushserver.model.change_notice import DeviceSeen
 from pushserver.model.device import Device, DeviceKeys
 from pushserver.model.event import DevicePayload, EventType
 from pushserver.model.scope import DEFAULT_SCOPE_ID
@@ -271,6 +272,49 @@ async def test_wrong_key(services: Services, monitor: OnlineMonitor) -> None:
     ((kind, data),) = await device_events(services)
     assert EventType.DEVICE_IDENTITY_MISMATCH is kind
     assert "wrongKey" == data.reason
+
+
+async def test_two_addresses(
+    services: Services, monitor: OnlineMonitor, clock: ManualClock
+) -> None:
+    """Two addresses in turn are reported with both, once an hour, and counted."""
+    found = []
+    for _ in range(2):
+        for address in (HOME, "192.0.2.8") * 3:
+            clock.tick(2)
+            services.admission.admit(terminal(DEVICE), None, address)
+        await monitor.publish_changes()
+        found = [
+            {data.address, data.other_address}
+            for kind, data in await device_events(services)
+            if kind is EventType.DEVICE_IDENTITY_CONFLICT
+        ]
+        assert [{HOME, "192.0.2.8"}] == found
+    clock.tick(3600)
+    for address in (HOME, "192.0.2.8", HOME):
+        services.admission.admit(terminal(DEVICE), None, address)
+    await monitor.publish_changes()
+
+    kinds = await event_types(services)
+    assert 2 == kinds.count(EventType.DEVICE_IDENTITY_CONFLICT)
+    device = services.devices.get(DEFAULT_SCOPE_ID, DEVICE)
+    assert clock.now() == device.identity_conflict_at
+
+
+@pytest.mark.usefixtures("monitor")
+async def test_other_server_saw_it(services: Services) -> None:
+    """An address that another server saw in between counts, too."""
+    device = poll_as(services)
+    now = services.clock.now()
+    seen = DeviceSeen(DEVICE, now + 1, "192.0.2.8", None, polled_without_key=True)
+    services.device_sync.on_devices_seen([seen])
+    poll_as(services)
+
+    assert (HOME, "192.0.2.8", 1) == (
+        device.address,
+        device.other_address,
+        device.identity_conflicts,
+    )
 
 
 async def test_forgotten(

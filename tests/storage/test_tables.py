@@ -41,7 +41,16 @@ from tests.storage.test_devices import device
 TRANSIENT: dict[type, set[str]] = {
     Command: {"stored_state", "order", "operation", "service", "superseded"},
     Delivery: {"stored"},
-    Device: {"was_last_poll_idle", "hang_up_count", "shortest_aborted_hold"},
+    Device: {
+        "was_last_poll_idle",
+        "hang_up_count",
+        "shortest_aborted_hold",
+        "other_address",
+        "address_changed_at",
+        "identity_conflicts",
+        "identity_conflict_at",
+        "conflict_event_at",
+    },
     Operation: {"stored", "device_upgrade"},
     Service: {"stored"},
 }

@@ -107,6 +107,8 @@ class DeviceOut(Out, kw_only=True):
     key_enforced: bool
     device_seen: bool
     unknown_calls: UnknownRequestsOut | None = None
+    identity_conflicts: int | None = None
+    identity_conflict_at: Instant | None = None
 
 
 class DevicesOut(PageOut[DeviceOut], kw_only=True):

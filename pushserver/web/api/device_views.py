@@ -34,6 +34,7 @@ def device_out(
         in_flight=None if in_flight is None else render(InFlightOut, in_flight),
         keyed=device.key_hash is not None,
         device_seen=device.last_seen_at is not None,
+        identity_conflicts=device.identity_conflicts or None,
         unknown_calls=_unknown_requests_out(device, unknown_requests),
     )
 

@@ -8,6 +8,7 @@ UNREACHABLE = "http://127.0.0.1:1/hook"
 REQUEST = {"url": UNREACHABLE, "events": ["command.status"]}
 EVENT_NAMES = [
     "command.status",
+    "device.identityConflict",
     "device.identityMismatch",
     "device.offline",
     "device.online",

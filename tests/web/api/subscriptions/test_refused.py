@@ -97,7 +97,7 @@ async def test_twin(server: LocalServer) -> None:
         ({"events": ["door.opened"]}, "/events/0", "door.opened"),
         ({"events": []}, "/events", "length"),
         ({"format": "soap"}, "/format", "soap"),
-        ({"format": "iotda", "events": EVENT_NAMES[:3]}, "/events", "device.offline"),
+        ({"format": "iotda", "events": EVENT_NAMES[:4]}, "/events", "device.offline"),
         ({"retryProfile": "never"}, "/retryProfile", "never"),
         ({"deviceIds": []}, "/deviceIds", "length"),
         ({"deviceIds": ["7", "x"]}, "/deviceIds/1", "decimal"),
