@@ -211,8 +211,10 @@ async def test_nothing_there(store: Store) -> None:
 
 def test_every_field_is_tried() -> None:
     """No field is left at its default in these tests."""
-    # What an operation has of an upgrade is tried with those.
+    # What an operation has of an upgrade is tried with those, and a step of an
+    # operation takes the place of no other.
     ids = {"id", "operation_id", "scope_id", "stored", "device_upgrade"}
+    ids.add("supersede_key")
     for kind, fields in (
         (Operation, FULL_OPERATION),
         (CommandRequest, FULL_REQUEST),

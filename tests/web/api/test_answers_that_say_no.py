@@ -242,8 +242,8 @@ async def test_webhook_that_is_late(near: LocalServer) -> None:
         await near.post_result(REFUSAL, f"{QUERY}&uuid=u1")
         await near.deliver_webhooks()
 
-    told = (one.body["data"] for one in receiver.received[-2:])
-    by_state = {data["state"]: data for data in told}
+    events = [each.body["data"] for each in receiver.received[-2:]]
+    by_state = {data["state"]: data for data in events}
     timeout, failed = by_state["TIMEOUT"], by_state["FAILED"]
     assert {"error", "refused"}.isdisjoint(timeout)
     assert failed["refused"] is True
