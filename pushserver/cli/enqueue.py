@@ -174,8 +174,6 @@ def _print_command(context: CliContext, command: Json) -> None:
     result = command.get("result", {})
     result_fields = {name: result[name] for name in _RESULT_FIELDS if name in result}
     context.print_fields({**summary, **result_fields})
-    if command.get("deviceSeen") is False:
-        context.print_note("This device has never polled.")
     for replaced_id in command.get("superseded", ()):
         context.print_note(f"It takes the place of command {replaced_id}.")
     for warning in command.get("warnings", ()):
