@@ -28,7 +28,7 @@ COMMANDS = {
         "Run the server: flags come first, then PUSHSERVER_…, the file, the default.",
     ),
     "enqueue": ("enqueue:enqueue", "Put a command into a device's queue."),
-    "commands": ("commands:app", "List, show, cancel and retry commands."),
+    "commands": ("commands:app", "List, show, cancel, release and retry commands."),
     "results": (
         "results:results",
         "Print results, oldest first, and on stderr the cursor to go on from.",
@@ -45,7 +45,7 @@ COMMANDS = {
         "events:events",
         "Print events, oldest first, and on stderr the last one's id to go on from.",
     ),
-    "devices": ("devices:app", "List, add, change, adopt and import devices."),
+    "devices": ("devices:app", "List, add, change, adopt, import and export devices."),
     "tokens": ("tokens:app", "List, create and revoke tokens."),
     "scopes": ("scopes:app", "List and create scopes, one for each tenant."),
     "purge": (
