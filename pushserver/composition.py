@@ -88,7 +88,9 @@ def build_services(
     counts = Counter[str]()
     write_behind = DeviceWriteBehind(store, devices)
     device_events = DeviceEventBuffer(clock)
-    device_sync = DeviceSync(store, devices, write_behind, device_events, holds)
+    device_sync = DeviceSync(
+        store, devices, write_behind, device_events, holds, settings.conflict_policy
+    )
     tokens = Tokens(store=store, clock=clock, ids=ids)
     reconciler = ShadowReconciler(protocols=protocols, queue=queue)
     operations = Operations(
@@ -146,6 +148,7 @@ def build_services(
             device_events=device_events,
             clock=clock,
             key_policy=settings.device_key_policy,
+            conflict_policy=settings.conflict_policy,
             counts=counts,
         ),
         write_behind=write_behind,

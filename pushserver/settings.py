@@ -12,7 +12,7 @@ from typed_settings.exceptions import TsError
 from typed_settings.loaders import DictLoader
 
 from pushserver.errors import Misconfigured
-from pushserver.model.device import MAX_HOLD_SECONDS, DeviceKeys
+from pushserver.model.device import MAX_HOLD_SECONDS, DeviceKeys, IdentityConflict
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -98,6 +98,11 @@ class Settings:
         validator=_validate_one_of(*DeviceKeys),
         help="Whether every device needs a key: optional or required.",
     )
+    identity_conflict: str = ts.option(
+        default=IdentityConflict.REPORT.value,
+        validator=_validate_one_of(*IdentityConflict),
+        help="What two terminals with one id lead to: report or quarantine.",
+    )
     response_timeout: float = ts.option(
         default=180,
         validator=_validate_positive,
@@ -156,6 +161,11 @@ class Settings:
     def device_key_policy(self) -> DeviceKeys:
         """Whether every device needs a key; beyond loopback it has to be set."""
         return DeviceKeys(self.device_keys or DeviceKeys.OPTIONAL)
+
+    @property
+    def conflict_policy(self) -> IdentityConflict:
+        """What becomes of the newer of two addresses that poll as one device."""
+        return IdentityConflict(self.identity_conflict)
 
     @property
     def webhook_networks(self) -> tuple[Network, ...]:

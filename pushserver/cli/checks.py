@@ -181,10 +181,17 @@ def _offline_finding(devices: Sequence[Json]) -> Finding | None:
     return Finding(Level.WRONG, "offline", found, todo)
 
 
+#: The most addresses that a line names.
+_MAX_SHUT_OUT = 10
+
+
 def _conflict_finding(devices: Sequence[Json]) -> Finding | None:
     if not devices:
         return None
     found = f"Devices that two addresses poll as in turn: {_format_ids(devices)}."
+    shut_out = sorted({d["shutOutAddress"] for d in devices if "shutOutAddress" in d})
+    if shut_out:
+        found += f" Shut out: {', '.join(shut_out[:_MAX_SHUT_OUT])}."
     todo = (
         "Two terminals have one id: find both by `address`, and give one another"
         " deviceId, or give the right one a key with `pushserver devices key ID`."

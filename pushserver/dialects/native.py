@@ -76,6 +76,7 @@ class _Device(_Out, kw_only=True):
     address: str | None = None
     reason: str | None = None
     other_address: str | None = None
+    shut_out_address: str | None = None
 
 
 class _Result(_Out, kw_only=True):
@@ -208,6 +209,7 @@ def _device(payload: DevicePayload, device_id: str | None) -> _Device:
         address=payload.address,
         reason=payload.reason,
         other_address=payload.other_address,
+        shut_out_address=payload.shut_out_address,
     )
 
 

@@ -30,6 +30,10 @@ MIN_OFFLINE_AFTER = 30 * SECOND
 CONFLICT_WINDOW = 120 * SECOND
 #: The least time between two events about the same conflict.
 CONFLICT_EVENT_INTERVAL = 3600 * SECOND
+#: An incumbent that is silent for this long gives way to the address that is shut out.
+INCUMBENT_SILENCE = 600 * SECOND
+#: Without a rival for this long, a conflict is over: the device may move again.
+CONFLICT_END = 3600 * SECOND
 
 
 class DeviceState(enum.StrEnum):
@@ -44,6 +48,13 @@ class DeviceKeys(enum.StrEnum):
 
     OPTIONAL = "optional"
     REQUIRED = "required"
+
+
+class IdentityConflict(enum.StrEnum):
+    """What becomes of the newer of two addresses that poll as one device."""
+
+    REPORT = "report"
+    QUARANTINE = "quarantine"
 
 
 class DeviceIdentity(NamedTuple):
@@ -96,6 +107,8 @@ class Device:
     identity_conflicts: int = 0
     identity_conflict_at: int | None = None
     conflict_event_at: int | None = None
+    incumbent_address: str | None = None
+    shut_out_address: str | None = None
 
     @property
     def identity(self) -> DeviceIdentity:
@@ -130,29 +143,67 @@ class Device:
         expected = self.last_seen_at + self.poll_period
         return expected if expected >= now else None
 
-    def record_poll(self, now: int, address: str | None) -> None:
-        """Record a poll; its period is smoothed, so that one odd gap changes little."""
+    def record_poll(
+        self, now: int, address: str | None, *, shuts_out: bool = False
+    ) -> bool:
+        """
+        Record a poll, unless its address is shut out; tell whether it was recorded.
+
+        Its period is smoothed, so that one odd gap changes little.
+        """
+        is_new = address != self.address
+        if is_new and not self.record_address(now, address, shuts_out=shuts_out):
+            return False
         last = self.last_seen_at
         if self.was_last_poll_idle and last is not None and now > last:
             self._update_poll_period(now - last)
         self.last_seen_at = now
-        if address != self.address:
-            self.record_address(now, address)
+        return True
 
-    def record_address(self, now: int, address: str | None) -> None:
+    def record_address(
+        self, now: int, address: str | None, *, shuts_out: bool = False
+    ) -> bool:
         """
         Record a new address, and a conflict if the one before it is back already.
 
         One device that moved does not come back so soon. IPv4 and IPv6 in turn may be
-        one device that has both.
+        one device that has both. With *shuts_out* the one that is back is from then on
+        the incumbent; another one is not recorded. Tell whether it was.
         """
+        if shuts_out and self._shut_out(now, address):
+            return False
         is_back = address is not None and address == self.other_address
         if is_back and now - self.address_changed_at < CONFLICT_WINDOW:
             self.identity_conflicts += 1
             self.identity_conflict_at = now
+            if shuts_out and self.incumbent_address is None:
+                self.incumbent_address = address
+                self.shut_out_address = self.address
         if self.address is not None and _same_family(address, self.address):
             self.other_address, self.address_changed_at = self.address, now
         self.address = address
+        return True
+
+    def _shut_out(self, now: int, address: str | None) -> bool:
+        """Tell whether *address* is the rival of an incumbent that still polls."""
+        incumbent = self.incumbent_address
+        if incumbent is None or not _same_family(address, incumbent):
+            return False
+        if now - (self.identity_conflict_at or 0) >= CONFLICT_END:
+            self.end_conflict()
+            return False
+        if address == incumbent:
+            return False
+        if now - (self.last_seen_at or 0) >= INCUMBENT_SILENCE:
+            # The two change places: what comes back is shut out in turn.
+            self.incumbent_address, self.shut_out_address = address, incumbent
+            return False
+        self.shut_out_address, self.identity_conflict_at = address, now
+        return True
+
+    def end_conflict(self) -> None:
+        """Forget who is the incumbent: nobody is shut out until the next conflict."""
+        self.incumbent_address = self.shut_out_address = self.other_address = None
 
     def is_conflict_event_due(self, now: int) -> bool:
         """Tell whether no conflict was reported for long; one is reported from now."""
@@ -206,15 +257,6 @@ def _same_family(address: str | None, other: str) -> bool:
     return address is not None and (":" in address) == (":" in other)
 
 
-class AccessDecision(enum.Enum):
-    """How to treat a request that names a device."""
-
-    SERVED = "served"
-    FIRST_KEYED = "firstKeyed"  # served; from now on the (newest) key is required
-    NO_KEY = "noKey"
-    WRONG_KEY = "wrongKey"
-
-
 def new_device_key() -> str:
     """Make a key of 192 random bits that may stand in a path."""
     return secrets.token_urlsafe(24)
@@ -223,33 +265,6 @@ def new_device_key() -> str:
 def hash_secret(secret: str) -> str:
     """Return the SHA-256 of a key or token, which is stored; it needs no salt."""
     return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
-
-
-def check_access(device: Device, key: str | None, policy: DeviceKeys) -> AccessDecision:
-    """Decide whether *device* is served with *key* in its path."""
-    if device.key_hash is None:
-        served = policy is DeviceKeys.OPTIONAL
-        return AccessDecision.SERVED if served else AccessDecision.NO_KEY
-    if key is None:
-        return (
-            AccessDecision.NO_KEY
-            if _is_key_required(device, policy)
-            else AccessDecision.SERVED
-        )
-    return _check_key(device, hash_secret(key))
-
-
-def _is_key_required(device: Device, policy: DeviceKeys) -> bool:
-    return device.key_enforced or policy is DeviceKeys.REQUIRED
-
-
-def _check_key(device: Device, digest: str) -> AccessDecision:
-    if secrets.compare_digest(digest, device.key_hash or ""):
-        settled = device.key_enforced and device.old_key_hash is None
-        return AccessDecision.SERVED if settled else AccessDecision.FIRST_KEYED
-    if secrets.compare_digest(digest, device.old_key_hash or ""):
-        return AccessDecision.SERVED
-    return AccessDecision.WRONG_KEY
 
 
 @attrs.frozen(kw_only=True)

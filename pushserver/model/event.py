@@ -84,6 +84,7 @@ class DevicePayload(msgspec.Struct, omit_defaults=True):
     address: str | None = None
     reason: str | None = None
     other_address: str | None = None
+    shut_out_address: str | None = None
 
 
 class ResultPayload(msgspec.Struct, omit_defaults=True):

@@ -9,13 +9,13 @@ from pushserver.clock import SECOND, Clock
 from pushserver.model.device import (
     QUARANTINE_IDLE_SECONDS,
     QUARANTINE_LIMIT,
-    AccessDecision,
     Device,
     DeviceIdentity,
     DeviceKeys,
     DeviceState,
-    check_access,
+    IdentityConflict,
 )
+from pushserver.model.device_access import AccessDecision, check_access
 from pushserver.model.event import EventType
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.services.device_events import DeviceEventBuffer
@@ -38,9 +38,15 @@ class DeviceAdmission:
     device_events: DeviceEventBuffer
     clock: Clock
     key_policy: DeviceKeys
+    conflict_policy: IdentityConflict
     counts: Counter[str]
     request_count: int = attrs.field(default=0, init=False)
     _eviction_failed_at: int = attrs.field(default=0, init=False)
+
+    @property
+    def is_quarantining(self) -> bool:
+        """Tell whether the newer of two addresses of one device is shut out."""
+        return self.conflict_policy is IdentityConflict.QUARANTINE
 
     def admit(
         self, identity: DeviceIdentity, key: str | None, address: str | None
@@ -61,7 +67,12 @@ class DeviceAdmission:
             self.counts["refused.idTaken"] += 1
             return None
         now = self.clock.now()
-        device.record_poll(now, address)
+        # A key tells who is who: a stranger without it must not shut out its owner.
+        shuts_out = device.key_hash is None and self.is_quarantining
+        if not device.record_poll(now, address, shuts_out=shuts_out):
+            self.counts["refused.identityConflict"] += 1
+            self._report_conflict(device, now)
+            return None
         self.write_behind.add_seen(device)
         if not device.is_adopted:
             self.counts["refused.quarantined"] += 1
@@ -72,12 +83,17 @@ class DeviceAdmission:
             device.polled_without_key = True
         if not is_served:
             return None
-        if device.identity_conflict_at == now and device.is_conflict_event_due(now):
+        if device.identity_conflict_at == now:
+            self._report_conflict(device, now)
+        self.device_events.add_arrival(device)
+        return device
+
+    def _report_conflict(self, device: Device, now: int) -> None:
+        """Report a conflict, unless that was done a short while ago."""
+        if device.is_conflict_event_due(now):
             self.counts["identityConflicts"] += 1
             log.warning("device.identity_conflict", device_id=device.device_id)
             self.device_events.add(device, EventType.DEVICE_IDENTITY_CONFLICT)
-        self.device_events.add_arrival(device)
-        return device
 
     def _settle(self, device: Device, decision: AccessDecision) -> bool:
         """Enforce a key that was used first, or count a refusal; tell which it is."""

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 import attrs
 
 from pushserver.model.change_notice import DeviceSeen
-from pushserver.model.device import Device
+from pushserver.model.device import Device, IdentityConflict
 from pushserver.services.batches import batches
 from pushserver.services.device_events import DeviceEventBuffer
 from pushserver.services.device_registry import DeviceRegistry
@@ -27,6 +27,7 @@ class DeviceSync:
     write_behind: DeviceWriteBehind
     device_events: DeviceEventBuffer
     holds: HeldPolls
+    conflict_policy: IdentityConflict
 
     async def refresh(self, device_ids: Collection[int] | None) -> None:
         """Reread these devices (None: all) after other servers changed them."""
@@ -112,9 +113,14 @@ class DeviceSync:
     def _apply_seen(self, device: Device, seen: DeviceSeen) -> None:
         device.polled_without_key |= seen.polled_without_key
         if seen.last_seen_at > (device.last_seen_at or 0):
+            if seen.address != device.address and not device.record_address(
+                seen.last_seen_at,
+                seen.address,
+                shuts_out=device.key_hash is None
+                and self.conflict_policy is IdentityConflict.QUARANTINE,
+            ):
+                return
             device.last_seen_at = seen.last_seen_at
-            if seen.address != device.address:
-                device.record_address(seen.last_seen_at, seen.address)
             device.poll_period = seen.poll_period
             if device.is_adopted:
                 self.device_events.add_arrival(device)

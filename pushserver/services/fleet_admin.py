@@ -60,6 +60,7 @@ class FleetAdmin:
         """
         device = self.devices.find(scope_id, identity.device_id)
         if device is not None and device.is_adopted:
+            device.end_conflict()
             return device, False
         return await self._adopt(scope_id, identity, {})
 

@@ -170,13 +170,13 @@ class OnlineMonitor:
 
     async def _publish(self, event: DeviceEvent) -> None:
         device, event_type = event.device, event.event_type
+        is_conflict = event_type is EventType.DEVICE_IDENTITY_CONFLICT
         payload = DevicePayload(
             last_seen_at=device.last_seen_at,
             address=device.address,
             reason=event.reason,
-            other_address=device.other_address
-            if event_type is EventType.DEVICE_IDENTITY_CONFLICT
-            else None,
+            other_address=device.other_address if is_conflict else None,
+            shut_out_address=device.shut_out_address if is_conflict else None,
         )
 
         def decide(_lane: Lane, changes: Changes, _prior: PriorState) -> None:

@@ -157,11 +157,13 @@ def test_two_terminals_with_one_id() -> None:
     """
     seen = ago(1)
     (finding,) = checks.check_fleet(
-        [device("1", lastSeenAt=seen, identityConflictAt=seen)], NOW
+        [device("1", lastSeenAt=seen, identityConflictAt=seen, shutOutAddress="::9")],
+        NOW,
     )
 
     assert (Level.WRONG, "identityConflict") == (finding.level, finding.check)
     assert "1 (1)" in finding.found
+    assert "Shut out: ::9." in finding.found
 
 
 def test_many_ids_are_cut_short() -> None:

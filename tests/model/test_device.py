@@ -4,14 +4,13 @@ import pytest
 
 from pushserver.clock import SECOND
 from pushserver.model.device import (
-    AccessDecision,
     Device,
     DeviceKeys,
     DeviceState,
-    check_access,
     hash_secret,
     new_device_key,
 )
+from pushserver.model.device_access import AccessDecision, check_access
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from tests.clock import START
 from tests.devices import terminal

@@ -10,7 +10,12 @@ from pushserver.clock import SECOND
 from pushserver.composition import build_services
 from pushserver.errors import Unavailable
 from pushserver.model.change_notice import DeviceSeen
-from pushserver.model.device import Device, DeviceKeys
+from pushserver.model.device import (
+    Device,
+    DeviceKeys,
+    IdentityConflict,
+    hash_secret,
+)
 from pushserver.model.event import DevicePayload, EventType
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.services.online_monitor import OnlineMonitor
@@ -299,6 +304,25 @@ async def test_two_addresses(
     assert 2 == kinds.count(EventType.DEVICE_IDENTITY_CONFLICT)
     device = services.devices.get(DEFAULT_SCOPE_ID, DEVICE)
     assert clock.now() == device.identity_conflict_at
+
+
+async def test_shut_out(services: Services, monitor: OnlineMonitor) -> None:
+    """The event names the address that is shut out; one with a key never is."""
+    services.admission.conflict_policy = IdentityConflict.QUARANTINE
+    device = poll_as(services)
+    for address in ("192.0.2.8", HOME):
+        services.admission.admit(terminal(DEVICE), None, address)
+    assert services.admission.admit(terminal(DEVICE), None, "192.0.2.8") is None
+    await monitor.publish_changes()
+
+    (data,) = [
+        data
+        for kind, data in await device_events(services)
+        if kind is EventType.DEVICE_IDENTITY_CONFLICT
+    ]
+    assert "192.0.2.8" == data.shut_out_address
+    device.key_hash = hash_secret("key")
+    assert services.admission.admit(terminal(DEVICE), "key", "192.0.2.8") is device
 
 
 @pytest.mark.usefixtures("monitor")

@@ -50,6 +50,8 @@ TRANSIENT: dict[type, set[str]] = {
         "identity_conflicts",
         "identity_conflict_at",
         "conflict_event_at",
+        "incumbent_address",
+        "shut_out_address",
     },
     Operation: {"stored", "device_upgrade"},
     Service: {"stored"},

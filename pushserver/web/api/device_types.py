@@ -109,6 +109,7 @@ class DeviceOut(Out, kw_only=True):
     unknown_calls: UnknownRequestsOut | None = None
     identity_conflicts: int | None = None
     identity_conflict_at: Instant | None = None
+    shut_out_address: str | None = None
 
 
 class DevicesOut(PageOut[DeviceOut], kw_only=True):
