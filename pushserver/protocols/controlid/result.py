@@ -52,10 +52,20 @@ class _Transaction(msgspec.Struct):
     code: _Field = UNSET
 
 
+class _Name:
+    """A name that equals no other one: a dictionary keeps all of its pairs."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+
 _decode_envelope = msgspec.json.Decoder(_Envelope).decode
 _decode_transaction = msgspec.json.Decoder(_Transaction).decode
 _decode_array = msgspec.json.Decoder(list[Raw]).decode
 _decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
+_decode_pairs = msgspec.json.Decoder(
+    dict[_Name, Raw], dec_hook=lambda _type, text: _Name(text)
+).decode
 _decode_string = msgspec.json.Decoder(str).decode
 _encode = msgspec.json.Encoder().encode
 
@@ -91,10 +101,29 @@ def _parse_json(body: bytes) -> ParsedResult:
     if body.lstrip(_SPACE)[:1] != b"{":
         response = bytes(msgspec.json.decode(body, type=Raw))
         return _from_response(_unwrap_json_string(response))
-    envelope = _decode_envelope(body)
+    envelope = _read_envelope(body)
     if envelope.response is envelope.error is envelope.transactions_results is UNSET:
         _check_names(body)
     return _from_envelope(envelope, whole_body=body)
+
+
+def _read_envelope(raw: bytes | Raw) -> _Envelope:
+    envelope = _decode_envelope(raw)
+    envelope.error = _first_error(envelope.error, bytes(raw))
+    return envelope
+
+
+def _first_error(last: _Field, raw: bytes) -> _Field:
+    """
+    Return the first error of an object that says one; else the last, which is empty.
+
+    The decoder keeps the last of doubled names: an empty one would hide what failed.
+    """
+    if _unless_empty(last) is not None or raw.count(b'"error"') < 2:  # noqa: PLR2004
+        return last
+    pairs = _decode_pairs(raw).items()
+    errors = (value for name, value in pairs if name.text == "error")
+    return next(filter(_unless_empty, errors), last)
 
 
 def _check_names(body: bytes) -> None:
@@ -188,7 +217,7 @@ def _from_response(response: bytes, code: bytes | None = None) -> ParsedResult:
     items = _decode_array(response) if response[:1] == b"[" else [Raw(response)]
     for item in items:
         if bytes(item)[:1] == b"{":
-            inner = _decode_envelope(item)
+            inner = _read_envelope(item)
             error = _unless_empty(inner.error)
             if error is not None:
                 return ParsedResult(error=error, code=_raw_or_none(inner.code) or code)
@@ -198,7 +227,7 @@ def _from_response(response: bytes, code: bytes | None = None) -> ParsedResult:
 def _from_transactions(raw: Raw, whole_body: bytes) -> ParsedResult:
     """Parse a batch: of one it is that command's result; one failure fails it all."""
     array = _unwrap_json_string(bytes(raw).strip(_SPACE))
-    items = map(_decode_transaction, _decode_array(array))
+    items = map(_read_transaction, _decode_array(array))
     results = [_from_transaction(item) for item in items]
     if not results:
         raise ValueError("a batch without a result")
@@ -208,6 +237,12 @@ def _from_transactions(raw: Raw, whole_body: bytes) -> ParsedResult:
     if len(results) != 1:
         return ParsedResult(response=whole_body.strip(_SPACE))
     return results[0]
+
+
+def _read_transaction(raw: Raw) -> _Transaction:
+    transaction = _decode_transaction(raw)
+    transaction.error = _first_error(transaction.error, bytes(raw))
+    return transaction
 
 
 def _from_transaction(transaction: _Transaction) -> ParsedResult:

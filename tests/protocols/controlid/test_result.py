@@ -59,6 +59,13 @@ def test_response(body: bytes, parsed: ParsedResult) -> None:
         (b'{"error":{"message":"no"}}', ParsedResult(error=b'{"message":"no"}')),
         (b'{"error":5,"code":"E7"}', ParsedResult(error=b"5", code=b'"E7"')),
         (b'{"error":"no","response":{}}', ParsedResult(error=b'"no"')),
+        (b'{"error":"no","error":""}', ParsedResult(error=b'"no"')),
+        (b'{"error":"","error":"no","error":null}', ParsedResult(error=b'"no"')),
+        (b'{"response":{"error":"no","error":""}}', ParsedResult(error=b'"no"')),
+        (
+            b'{"transactions_results":[{"success":true,"error":"no","error":0}]}',
+            ParsedResult(error=b'"no"'),
+        ),
         (b'{"response":{"error":"no"}}', ParsedResult(error=b'"no"')),
         (
             b'{"response":"{\\"error\\":\\"no\\",\\"code\\":3}"}',
@@ -75,6 +82,12 @@ def test_error(body: bytes, parsed: ParsedResult) -> None:
     """A non-empty error is a failure, whatever else is there."""
     assert parsed == parse_result(body)
     assert parsed.failed
+
+
+def test_doubled_empty_errors() -> None:
+    """Errors that are all empty are none, nor are those deeper in a response."""
+    body = b'{"error":"","response":{"a":{"error":"x","error":""}},"error":""}'
+    assert not parse_result(body).failed
 
 
 @pytest.mark.parametrize("empty", [b'""', b"null", b"0", b"false", b"{}", b"[]"])
