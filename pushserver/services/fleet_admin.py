@@ -18,6 +18,7 @@ from pushserver.model.device import (
     new_device_key,
 )
 from pushserver.model.device_end import end_device
+from pushserver.model.import_summary import ImportSummary
 from pushserver.model.lane import Lane
 from pushserver.model.withdrawal import MAX_ENDED_AT_ONCE, end_waiting
 from pushserver.services.batches import batches, repeat_until_done
@@ -28,15 +29,6 @@ from pushserver.storage.base import Store
 from pushserver.storage.commands import Lookup, PriorState
 
 _DEVICE_LOOKUP = Lookup(device=True)
-
-
-@attrs.frozen(kw_only=True)
-class ImportSummary:
-    """How many devices an import created, updated and left unchanged."""
-
-    created: int
-    updated: int
-    unchanged: int
 
 
 @attrs.frozen(repr=False)

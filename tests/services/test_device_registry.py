@@ -14,11 +14,11 @@ from pushserver.model.device import (
     DeviceKeys,
     DeviceState,
 )
+from pushserver.model.import_summary import ImportSummary
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.state import CommandState
 from pushserver.services.batches import BATCH_SIZE
 from pushserver.services.device_registry import DeviceRegistry
-from pushserver.services.fleet_admin import ImportSummary
 from pushserver.web.services import Services
 from tests.clock import START, ManualClock
 from tests.devices import terminal

@@ -7,10 +7,10 @@ import pytest
 from pushserver.errors import Conflict, Forbidden, NotFound, Unavailable
 from pushserver.model.command import MatchedBy
 from pushserver.model.device import DeviceKeys, DeviceState
+from pushserver.model.import_summary import ImportSummary
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.state import CommandState
 from pushserver.model.token import Permission
-from pushserver.services.fleet_admin import ImportSummary
 from pushserver.services.scopes import Scopes
 from pushserver.services.tokens import Tokens
 from pushserver.web.services import Services
