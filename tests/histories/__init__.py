@@ -1,0 +1,1 @@
+"""Random histories of devices and programs, and what holds after each of them."""
