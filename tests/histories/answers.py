@@ -3,6 +3,7 @@
 import enum
 import gzip
 from collections.abc import Sequence
+from random import Random
 
 import attrs
 
@@ -102,3 +103,12 @@ ANSWERS: Sequence[Answer] = (
 def answers_to(endpoint: str) -> Sequence[Answer]:
     """Return what a device may answer to an order of *endpoint*."""
     return [each for each in ANSWERS if each.endpoint in (None, endpoint)]
+
+
+def interrupted_post(query: str, random: Random) -> bytes:
+    """Return a post without its end, perhaps broken off where it can be read."""
+    body = random.choice([each for each in _YES if each])
+    size = random.choice((len(body), random.randint(1, len(body))))
+    head = f"POST /result?{query} HTTP/1.1\r\nHost: x\r\n"
+    length = f"Content-Length: {len(body) + 50}\r\n\r\n"
+    return (head + length).encode() + body[:size]

@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 from yarl import URL
 
-from tests.histories.answers import ANSWERS, Answer, Said, answers_to
+from tests.histories.answers import Answer, answers_to, interrupted_post
 from tests.histories.world import ORDERS, Delivery, Order, Terminal, World
 from tests.web.local_server import LocalServer, wait_until
 
@@ -127,19 +127,21 @@ class History:
         if not answerable:
             return await self.poll()
         # Most answer what they were given last.
-        delivery = self.random.choice(
-            (*answerable[-3:], self.random.choice(answerable))
-        )
-        query = self._query(delivery)
-        answer = self._any_answer(delivery)
-        if delivery.uuid and self.random.random() < 0.1:
+        any_of_all = self.random.choice(answerable)
+        delivery = self.random.choice((*answerable[-3:], any_of_all))
+        query, answer = self._query(delivery), self._any_answer(delivery)
+        if self.world.distinguishes_uuids(delivery) and self.random.random() < 0.1:
             return await self._post(answer, f"{query}-of-another")
+        if delivery in self.world.unmistakable() and self.random.random() < 0.2:
+            query = query.partition("&")[0]
+        if self.random.random() < 0.3:
+            query += f"&endpoint={delivery.order.endpoint}"
         await self._post(answer, query)
-        delivery.note(answer.said)
+        delivery.order.said.append(answer.said)
         if delivery.uuid and self.random.random() < 0.2:
             again = self._any_answer(delivery)
-            await self._post(again, query)
-            delivery.note(again.said)
+            await self._post(again, self._query(delivery))
+            delivery.order.said.append(again.said)
         return None
 
     async def break_off(self) -> None:
@@ -273,20 +275,12 @@ class History:
 
     def _uploadable(self) -> Delivery | None:
         """Return a delivery of which a piece of an answer is kept."""
-        there = self.world.terminals.values()
-        deliveries = [
-            each for each in self.world.answerable() if each.order.terminal in there
-        ]
+        known, there = self.world.answerable(), self.world.terminals.values()
+        deliveries = [each for each in known if each.order.terminal in there]
         return self.random.choice(deliveries) if deliveries else None
 
     def _piece(self, delivery: Delivery) -> bytes:
-        """Return a request that breaks off, perhaps where its answer is readable."""
-        successes = [each.body for each in ANSWERS if each.said is Said.YES]
-        body = self.random.choice([each for each in successes if each])
-        size = self.random.choice((len(body), self.random.randint(1, len(body))))
-        head = f"POST /result?{self._query(delivery)} HTTP/1.1\r\nHost: x\r\n"
-        length = f"Content-Length: {len(body) + 50}\r\n\r\n"
-        return (head + length).encode() + body[:size]
+        return interrupted_post(self._query(delivery), self.random)
 
     def _query(self, delivery: Delivery) -> str:
         uuid = f"&uuid={delivery.uuid}" if delivery.uuid else ""

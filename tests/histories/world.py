@@ -61,12 +61,6 @@ class Delivery:
 
     order: Order
     uuid: str | None
-    is_answered: bool = False
-
-    def note(self, said: Said) -> None:
-        """Note what its device said of it."""
-        self.is_answered = True
-        self.order.said.append(said)
 
 
 @attrs.define
@@ -86,21 +80,27 @@ class World:
         order.deliveries.append(delivery)
         terminal.given.append(delivery)
 
-    def answerable(self) -> list[Delivery]:
-        """
-        Return what may be answered so that everybody knows what is meant.
-
-        With a uuid that is every delivery; without one the last, answered once, by a
-        terminal that still is there.
-        """
+    def unmistakable(self) -> list[Delivery]:
+        """Return what a terminal means that answers without a uuid: its last order."""
         there = filter(None, self.terminals.values())
         last = [each.given[-1] for each in there if each.given]
+        return [each for each in last if not each.order.said]
+
+    def answerable(self) -> list[Delivery]:
+        """Return what may be answered: with a uuid that is every delivery."""
+        last = self.unmistakable()
         known = [each for order in self.orders.values() for each in order.deliveries]
-        return [
-            each
-            for each in known
-            if each.uuid or (each in last and not each.is_answered)
-        ]
+        return [each for each in known if each.uuid or each in last]
+
+    def distinguishes_uuids(self, delivery: Delivery) -> bool:
+        """
+        Tell whether a strange uuid belongs to nothing where a delivery went.
+
+        Of a device that polls without one, what it has is meant by any.
+        """
+        terminal = self.terminals[delivery.order.terminal.device_id]
+        is_distinguished = terminal is None or terminal.has_uuids
+        return delivery.uuid is not None and is_distinguished
 
     def check(self, order: Order, shown: Mapping[str, Any]) -> None:
         """Check what the API says of an order when all is over."""
