@@ -104,9 +104,7 @@ class HttpConnection(RequestHandler):
             content = self._messages[-2][1]
         if content is not None and not content.is_eof():
             self._messages.pop()
-            record_unparsable(
-                self.counts, None if not request else request.remote, error
-            )
+            record_unparsable(self.counts, self._peer_address, error)
             set_exception(content, BrokenBody("The body's chunks are broken."))
 
     @property

@@ -40,7 +40,8 @@ REFUSED = (
 @pytest.mark.parametrize(("status", "request_text"), REFUSED)
 async def test_refused(server: LocalServer, status: int, request_text: str) -> None:
     """
-    The answer is a problem that repeats nothing; the log has one line, at debug.
+    The answer is a problem that repeats nothing; the log has one line, at debug, with
+    the sender's address.
 
     A request of which the body alone is nonsense has its own line beside it.
     """
@@ -53,7 +54,7 @@ async def test_refused(server: LocalServer, status: int, request_text: str) -> N
     assert status == json.loads(body)["status"]
     assert b"secret" not in answer
     (line,) = (each for each in logs if each["event"] == "request.unparsable")
-    assert "debug" == line["log_level"]
+    assert ("debug", "127.0.0.1") == (line["log_level"], line["address"])
     assert {"request", "request.unparsable", "device.quarantined"} >= {
         each["event"] for each in logs
     }
