@@ -1,7 +1,9 @@
 """Commands and results as programs read them."""
 
 from collections.abc import Sequence
+from typing import Any
 
+from aiohttp import web
 from msgspec import UNSET, Raw, UnsetType
 
 from pushserver.model.command import Command, Delivery, DeliveryOutcome, Result
@@ -15,6 +17,8 @@ from pushserver.web.api.command_types import (
     ResultOut,
 )
 from pushserver.web.api.rendering import as_seconds, raw_json, render
+from pushserver.web.api.responses import json_response
+from pushserver.web.api.route import ApiCall
 
 
 def command_out(
@@ -62,6 +66,14 @@ def command_record_out(protocols: DeviceProtocols, record: CommandRecord) -> Com
     return command_out(
         protocols, record.command, order, record.deliveries, record.result
     )
+
+
+def record_response(
+    call: ApiCall[Any, None], record: CommandRecord
+) -> web.StreamResponse:
+    """Answer with the command as the store has it, and log which it is."""
+    call.log_fields.update(command_id=record.command.id, state=record.command.state)
+    return json_response(command_record_out(call.services.protocols, record))
 
 
 def _command_result_out(protocols: DeviceProtocols, result: Result) -> CommandResultOut:

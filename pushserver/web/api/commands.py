@@ -18,11 +18,11 @@ from pushserver.web.api.command_types import (
     DeviceCommandsQuery,
     WaitQuery,
 )
-from pushserver.web.api.command_views import command_record_out
+from pushserver.web.api.command_views import command_record_out, record_response
 from pushserver.web.api.device_fields import optional_device_id
 from pushserver.web.api.enqueue import render_created
 from pushserver.web.api.query import MAX_WAIT, cap_limit, optional_int64
-from pushserver.web.api.responses import created_response, json_response, page_response
+from pushserver.web.api.responses import created_response, page_response
 from pushserver.web.api.route import ApiCall, Routes
 from pushserver.web.json_body import OCTET_STREAM
 
@@ -100,8 +100,7 @@ async def get(call: ApiCall[WaitQuery, None]) -> web.StreamResponse:
         call.path_int64("command_id"),
         min(call.query.wait, MAX_WAIT),
     )
-    call.log_fields.update(command_id=record.command.id, state=record.command.state)
-    return json_response(command_record_out(call.services.protocols, record))
+    return record_response(call, record)
 
 
 @routes("POST", _COMMAND + "/release", "releaseCommand", CommandOut, errors=(409,))
@@ -109,8 +108,7 @@ async def release(call: ApiCall[None, None]) -> web.StreamResponse:
     """Let a command be handed out that was held after a restore."""
     command_id = call.path_int64("command_id")
     record = await call.services.held_commands.release(call.scope_id, command_id)
-    call.log_fields.update(command_id=record.command.id, state=record.command.state)
-    return json_response(command_record_out(call.services.protocols, record))
+    return record_response(call, record)
 
 
 @routes(

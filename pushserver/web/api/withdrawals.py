@@ -18,7 +18,7 @@ from pushserver.web.api.command_types import (
     CommandOut,
     DryRunQuery,
 )
-from pushserver.web.api.command_views import command_record_out
+from pushserver.web.api.command_views import record_response
 from pushserver.web.api.device_fields import optional_device_id
 from pushserver.web.api.query import optional_int64
 from pushserver.web.api.responses import json_response
@@ -32,8 +32,7 @@ async def cancel(call: ApiCall[None, None]) -> web.StreamResponse:
     """Take a command back: it is never handed out again."""
     command_id = call.path_int64("command_id")
     record = await call.services.withdrawals.withdraw(call.scope_id, command_id)
-    call.log_fields.update(command_id=record.command.id, state=record.command.state)
-    return json_response(command_record_out(call.services.protocols, record))
+    return record_response(call, record)
 
 
 @routes(
