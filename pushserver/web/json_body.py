@@ -10,6 +10,7 @@ from aiohttp import web
 from pushserver.errors import Invalid, Malformed, UnsupportedMediaType
 from pushserver.web.body import read_body, refuse_unannounced
 from pushserver.web.connection import announces_no_length, connection_of
+from pushserver.web.device_url import storable_text
 
 OCTET_STREAM = "application/octet-stream"
 JSON_MEDIA_TYPE = "application/json"
@@ -46,11 +47,25 @@ async def read_whole_body(request: web.Request) -> bytes:
     return body.content
 
 
+def refuse_body(request: web.Request) -> None:
+    """
+    Refuse a body of a call that takes none: what it says would be ignored.
+
+    Two bytes say nothing: libraries send `{}` where a program gives no body.
+
+    Raises:
+        Invalid: there is one.
+    """
+    length = request.content_length
+    if request.body_exists and (length is None or length > len("{}")):
+        raise Invalid("This call takes no body: its parameters are in the query.")
+
+
 def unsupported_media_type(
     request: web.Request, *accepted: str
 ) -> UnsupportedMediaType:
     """Return the error for a body of another type than those accepted."""
-    given = request.headers.get("Content-Type", "none")[:100]
+    given = storable_text(request.headers.get("Content-Type", "none")[:100])
     return UnsupportedMediaType(
         f"Content-Type must be {' or '.join(accepted)}, not {given}."
     )

@@ -21,6 +21,8 @@ from pushserver.web.problems import render_error
 log = structlog.get_logger("pushserver.requests")
 
 COUNT = "requests.unparsable"
+#: How aiohttp says it, for which it has no class.
+_TOO_MANY_HEADERS = "Too many headers received"
 
 
 def record_unparsable(
@@ -41,6 +43,8 @@ def unparsable_response(error: HttpProcessingError) -> web.Response:
 def _problem_of(error: HttpProcessingError) -> PushServerError:
     if isinstance(error, LineTooLong):
         return HeaderTooLarge("A header, or the address, is too long.")
+    if error.message == _TOO_MANY_HEADERS:
+        return HeaderTooLarge("There are too many headers.")
     if isinstance(error, BadHttpMethod):
         return Malformed(
             "The first line is not one of HTTP. This port does not speak HTTPS."

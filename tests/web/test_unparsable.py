@@ -28,7 +28,7 @@ REFUSED = (
     (400, f"GET /push?{QUERY} HTTP/1.1\r\nHost: x\r\nsecret\r\n\r\n"),
     (431, f"GET /push HTTP/1.1\r\nHost: x\r\nX: {'secret' * 17_000}\r\n\r\n"),
     (431, f"GET /{'secret' * 17_000} HTTP/1.1\r\nHost: x\r\n\r\n"),
-    (400, "GET /push HTTP/1.1\r\nHost: x\r\n" + "X: secret\r\n" * 900 + "\r\n"),
+    (431, "GET /push HTTP/1.1\r\nHost: x\r\n" + "X: secret\r\n" * 900 + "\r\n"),
     (400, f"{CHUNKED}secret\r\n"),
     (400, f"{CHUNKED}3\r\nabc\r\nsecret\r\n"),
     (400, CHUNKED.replace("chunked", "secret") + "0\r\n\r\n"),

@@ -19,6 +19,7 @@ from pushserver.web.json_body import (
     OCTET_STREAM,
     decode_json,
     read_whole_body,
+    refuse_body,
     unsupported_media_type,
 )
 from pushserver.web.middleware import LOG_FIELDS
@@ -170,6 +171,8 @@ class ApiRoute:
         if self.media_types:
             raw_body = await read_whole_body(request)
             body = self._decode_body(request, content_type, raw_body)
+        else:
+            refuse_body(request)
         call: ApiCall[Any, Any] = ApiCall(
             request,
             path_params,

@@ -4,13 +4,13 @@ from typing import Any
 
 from aiohttp import web
 
-from pushserver.clock import from_datetime
 from pushserver.errors import Invalid
 from pushserver.model.ids import parse_int64
 from pushserver.model.state import CommandState
 from pushserver.model.token import Permission
 from pushserver.services.withdrawals import WithdrawnCounts
 from pushserver.storage.history import CommandFilter
+from pushserver.web.api.command_parsing import parse_instant
 from pushserver.web.api.command_types import (
     CancelIn,
     CancelOut,
@@ -91,7 +91,9 @@ def _command_filter(
         states=frozenset(map(CommandState, given.state)),
         device_id=device_id,
         endpoint=given.endpoint,
-        created_before=None if before is None else from_datetime(before),
+        created_before=(
+            None if before is None else parse_instant(before, "/createdBefore")
+        ),
         operation_id=optional_int64(operation_id, "operationId"),
         supersede_key=given.supersede,
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.web.local_server import DEVICE, LocalServer
+from tests.web.local_server import DEVICE, TOKEN, LocalServer
 
 PATH = f"/devices/{DEVICE}/commands"
 DEEP = b'{"endpoint":"x","body":' + b"[" * 10_000 + b"]" * 10_000 + b"}"
@@ -36,6 +36,21 @@ async def test_unreadable(server: LocalServer, body: bytes) -> None:
     answer = await server.api("POST", PATH, body, headers=kind)
 
     assert (400, "malformed", None) == answer.problem
+
+
+@pytest.mark.parametrize("path", [PATH, "/operations", "/devices/import"])
+async def test_type_that_is_no_text(server: LocalServer, path: str) -> None:
+    """
+    A Content-Type of bytes that are no text is refused like any other wrong one.
+    """
+    answer = await server.send_raw(
+        f"POST /api/v1{path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n"
+        "Connection: close\r\n"
+        "Content-Type: \xff\xfe\r\nContent-Length: 2\r\n\r\n{}".encode("latin-1")
+    )
+
+    assert b"HTTP/1.1 415 " == answer[:13]
+    assert "\ufffd".encode() in answer
 
 
 async def test_byte_order_mark(server: LocalServer) -> None:

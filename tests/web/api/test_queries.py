@@ -6,7 +6,7 @@ import pytest
 
 from pushserver.web.api import ROUTES
 from pushserver.web.api.route import ApiRoute
-from tests.web.local_server import DEVICE, LocalServer
+from tests.web.local_server import DEVICE, TOKEN, LocalServer
 
 OCTETS = {"Content-Type": "application/octet-stream"}
 PATH = f"/devices/{DEVICE}/commands"
@@ -65,8 +65,49 @@ async def test_raw_enqueue(server: LocalServer, query: str, pointer: str) -> Non
 
 
 @pytest.mark.parametrize(
+    "route",
+    [route for route in ROUTES if not route.media_types],
+    ids=lambda route: route.name,
+)
+async def test_body_of_a_call_without_one(server: LocalServer, route: ApiRoute) -> None:
+    """
+    A call that takes no body refuses one, whatever its path names.
+    """
+    path = re.sub(r"\{\w+\}", "1", route.path)
+
+    answer = await server.api(route.method, path, b"[0]")
+
+    assert (422, "invalid", None) == answer.problem
+
+
+async def test_filter_in_the_wrong_place(server: LocalServer) -> None:
+    """
+    A filter in the body of a call that has it in its query takes nothing back; what
+    libraries send for no body is none.
+    """
+    await server.enqueue()
+    await server.enqueue()
+
+    refused = await server.api("DELETE", PATH, {"endpoint": "reboot"})
+    in_chunks = await server.send_raw(
+        f"DELETE /api/v1{PATH} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+        f"Authorization: Bearer {TOKEN}\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "2\r\n{}\r\n0\r\n\r\n".encode()
+    )
+    left = (await server.api("GET", "/commands?state=PENDING")).json()["items"]
+    taken = await server.api("DELETE", PATH, {})
+
+    assert (422, b"422", 2) == (refused.status, in_chunks[9:12], len(left))
+    assert (200, 2) == (taken.status, taken.json()["canceled"])
+
+
+@pytest.mark.parametrize(
     ("path", "field"),
-    [("/purge", "before"), ("/subscriptions/{}/recover", "since")],
+    [
+        ("/purge", "before"),
+        ("/subscriptions/{}/recover", "since"),
+        ("/commands/cancel", "createdBefore"),
+    ],
 )
 @pytest.mark.parametrize(
     "instant", ["2026-01-01T00:00:00", "0001-01-01T00:00:00Z", "3000-01-01T00:00:00Z"]
@@ -81,5 +122,25 @@ async def test_instants_in_bodies(
     created = (await server.api("POST", "/subscriptions", subscription)).json()
 
     answer = await server.api("POST", path.format(created["id"]), {field: instant})
+
+    assert (422, "invalid", f"/{field}") == answer.problem
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "field"),
+    [
+        ("GET", "/commands", "createdAfter"),
+        ("GET", PATH, "createdBefore"),
+        ("DELETE", PATH, "createdBefore"),
+    ],
+)
+@pytest.mark.parametrize("instant", ["1969-12-31T23:59:59Z", "3000-01-01T00:00:00Z"])
+async def test_instants_in_queries(
+    server: LocalServer, method: str, path: str, field: str, instant: str
+) -> None:
+    """
+    Each instant of a query lies between 1970 and 3000, too.
+    """
+    answer = await server.api(method, f"{path}?{field}={instant}")
 
     assert (422, "invalid", f"/{field}") == answer.problem
