@@ -137,6 +137,18 @@ def check_in_flight(commands: Iterable[Json], now: datetime) -> list[Finding]:
     return findings or [ok_finding]
 
 
+def check_held(commands: Sequence[Json]) -> list[Finding]:
+    """Judge the commands that wait for somebody's decision after a restore."""
+    if not commands:
+        return []
+    found = f"Commands that are held after a restore: {_format_ids(commands, 'id')}."
+    todo = (
+        "See `pushserver commands --held`, then `commands release ID`, or `commands"
+        " cancel ID` for what was done already."
+    )
+    return [Finding(Level.NOTICE, "held", found, todo)]
+
+
 def hint_for_path(path: str) -> str | None:
     """Return what an unknown request to *path* says about the device's settings."""
     if "/api/notifications" in path:
@@ -211,15 +223,21 @@ def _is_offline(device: Json, now: datetime) -> bool:
 
 
 def _unknown_requests_finding(device: Json) -> Finding | None:
-    """Return the finding that a device's unknown requests hint at, if any."""
-    calls = device["unknownCalls"].get("last", ())
-    hints = dict.fromkeys(filter(None, (hint_for_path(call["path"]) for call in calls)))
-    if not hints:
+    """Return what a device's unknown requests hint at, if it made any."""
+    unknown, device_id = device["unknownCalls"], device["deviceId"]
+    paths = [call["path"] for call in unknown.get("last", ())]
+    if not paths:
         return None
-    count = device["unknownCalls"]["count"]
-    found = f"Device {device['deviceId']} made calls that are not Push: {count}."
-    todo = f"Perhaps {'; '.join(hints)}."
-    return Finding(Level.WRONG, "unknownCalls", found, todo)
+    hints = dict.fromkeys(filter(None, map(hint_for_path, paths)))
+    found = f"Device {device_id} made calls that are not Push: {unknown['count']}."
+    if hints:
+        todo = f"Perhaps {'; '.join(hints)}."
+        return Finding(Level.WRONG, "unknownCalls", found, todo)
+    todo = (
+        "Nothing is there, so they got 404; `pushserver devices show"
+        f" {device_id}` has their paths."
+    )
+    return Finding(Level.NOTICE, "unknownCalls", found, todo)
 
 
 def _unanswered_finding(command: Json, age: float) -> Finding:
@@ -241,8 +259,8 @@ def _age_seconds(instant: Any, now: datetime) -> float:
     return (now - datetime.fromisoformat(instant).astimezone(UTC)).total_seconds()
 
 
-def _format_ids(devices: Sequence[Json]) -> str:
+def _format_ids(items: Sequence[Json], id_name: str = "deviceId") -> str:
     """Return how many there are, and the ids of the first."""
-    more = ", …" if len(devices) > MAX_LISTED_IDS else ""
-    ids = ", ".join(device["deviceId"] for device in devices[:MAX_LISTED_IDS])
-    return f"{len(devices)} ({ids}{more})"
+    more = ", …" if len(items) > MAX_LISTED_IDS else ""
+    ids = ", ".join(item[id_name] for item in items[:MAX_LISTED_IDS])
+    return f"{len(items)} ({ids}{more})"

@@ -18,77 +18,7 @@ COLUMNS = ("id", "deviceId", "endpoint", "state", "attempts", "createdAt", "fini
 @Parameter(name="*")
 @attrs.frozen(kw_only=True)
 class CommandFilters:
-    """Which commands to list."""
-
-    state: Annotated[tuple[str, ...], Parameter(negative=())] = ()
-    "Only those in this state; may be repeated."
-    device: str | None = None
-    "Only those of this device."
-    endpoint: str | None = None
-    "Only those for this endpoint."
-    created_after: str | None = None
-    "Only those created after this instant (2026-11-20T13:00:00Z)."
-    created_before: str | None = None
-    "Only those created before this instant."
-    operation: str | None = None
-    "Only those of this operation."
-    held: Annotated[bool, Parameter(negative=())] = False
-    "Only those that are held after a restore."
-    supersede: str | None = None
-    "Only those that were enqueued with this key."
-    limit: int = 50
-    "How many at most; 0 for all."
-
-    def query_params(self) -> dict[str, Any]:
-        """Return the filters as the API names them."""
-        return {
-            "state": [state.upper() for state in self.state],
-            "deviceId": self.device,
-            "endpoint": self.endpoint,
-            "createdAfter": self.created_after,
-            "createdBefore": self.created_before,
-            "operationId": self.operation,
-            "held": self.held or None,
-            "supersede": self.supersede,
-        }
-
-
-@app.command(name="list")
-@app.default
-async def list_(
-    *,
-    filters: Annotated[CommandFilters, Parameter(name="*")] = CommandFilters(),
-    context: InjectedContext,
-) -> int:
-    """List commands, newest first."""
-    async with context.client() as client:
-        commands = iter_items(
-            client.commands.list, filters.limit, **filters.query_params()
-        )
-        await context.print_stream(commands, COLUMNS)
-    return 0
-
-
-add_id_commands(
-    app,
-    "command_id",
-    {
-        "show": (
-            lambda client, command_id: client.commands.get(command_id),
-            "Show one command with its deliveries and its result.",
-        ),
-        "retry": (
-            lambda client, command_id: client.commands.retry(command_id),
-            "Enqueue a new command like this one.",
-        ),
-    },
-)
-
-
-@Parameter(name="*")
-@attrs.frozen(kw_only=True)
-class CancelFilters:
-    """Which commands to take back, if not by their ids."""
+    """Which commands are meant."""
 
     state: Annotated[tuple[str, ...], Parameter(negative=())] = ()
     "Only those in this state; may be repeated."
@@ -113,13 +43,66 @@ class CancelFilters:
             "operationId": self.operation,
             "supersede": self.supersede,
         }
-        return {name: value for name, value in fields.items() if value}
+        # An empty text, such as a shell's unset variable, matches nothing, not all.
+        return {
+            name: value for name, value in fields.items() if value not in (None, [])
+        }
+
+
+@Parameter(name="*")
+@attrs.frozen(kw_only=True)
+class ListFilters(CommandFilters):
+    """Which commands to list."""
+
+    created_after: str | None = None
+    "Only those created after this instant."
+    held: Annotated[bool, Parameter(negative=())] = False
+    "Only those that are held after a restore."
+    limit: int = 50
+    "How many at most; 0 for all."
+
+    def api_fields(self) -> dict[str, Any]:
+        """Return the filters that are given as the API names them."""
+        own = {"createdAfter": self.created_after, "held": self.held or None}
+        return super().api_fields() | own
+
+
+@app.command(name="list")
+@app.default
+async def list_(
+    *,
+    filters: Annotated[ListFilters, Parameter(name="*")] = ListFilters(),
+    context: InjectedContext,
+) -> int:
+    """List commands, newest first."""
+    async with context.client() as client:
+        commands = iter_items(
+            client.commands.list, filters.limit, **filters.api_fields()
+        )
+        await context.print_stream(commands, COLUMNS)
+    return 0
+
+
+add_id_commands(
+    app,
+    "command_id",
+    {
+        "show": (
+            lambda client, command_id: client.commands.get(command_id),
+            "Show one command with its deliveries and its result.",
+        ),
+        "retry": (
+            lambda client, command_id: client.commands.retry(command_id),
+            "Enqueue a new command like this one.",
+        ),
+    },
+)
 
 
 @app.command
 async def cancel(
     *command_ids: str,
-    filters: Annotated[CancelFilters, Parameter(name="*")] = CancelFilters(),
+    filters: Annotated[CommandFilters, Parameter(name="*")] = CommandFilters(),
     dry_run: Annotated[bool, Parameter(negative=())] = False,
     context: InjectedContext,
 ) -> int:

@@ -66,7 +66,11 @@ async def _check_fleet(client: Client) -> list[Finding]:
 async def _check_commands(client: Client) -> list[Finding]:
     in_flight_pages = iter_items(client.commands.list, state=sorted(IN_FLIGHT))
     commands = [command async for command in in_flight_pages]
-    return checks.check_in_flight(commands, datetime.now(UTC))
+    held = [command async for command in iter_items(client.commands.list, held=True)]
+    return [
+        *checks.check_in_flight(commands, datetime.now(UTC)),
+        *checks.check_held(held),
+    ]
 
 
 async def _read_refusals(client: Client) -> dict[str, ApiError | None]:

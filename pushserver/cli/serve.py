@@ -23,6 +23,8 @@ class ServeOptions:
     "Seconds to hold a poll until there is a command."
     device_keys: str | None = None
     "Whether devices need a key in their address: optional or required."
+    identity_conflict: str | None = None
+    "What two terminals with one id lead to: report or quarantine."
     response_timeout: float | None = None
     "Seconds that a device has to answer a command."
     grace: float | None = None

@@ -200,16 +200,31 @@ def test_hint(path: str, words: Any) -> None:
     assert (words or "") in (hint or "")
 
 
+def test_held() -> None:
+    """
+    Commands that are held after a restore are a notice with their number.
+    """
+    (finding,) = checks.check_held([{"id": "7"}, {"id": "8"}])
+
+    assert (Level.NOTICE, "held") == (finding.level, finding.check)
+    assert "2 (7, 8)" in finding.found
+    assert [] == checks.check_held([])
+
+
 def test_misdirected_device() -> None:
     """
-    A device whose calls hint at its settings is a line; other calls are none.
+    A device whose calls hint at its settings is wrong; other calls are a notice, which
+    says where their paths are.
     """
     last = [{"path": "/api/notifications/door"}, {"path": "/api/notifications/dao"}]
     strange = device("7", unknownCalls={"count": 12, "last": last})
     harmless = device("8", unknownCalls={"count": 1, "last": [{"path": "/robots.txt"}]})
     findings = checks.check_unknown_requests([strange, harmless, device("9")])
 
-    assert [(Level.WRONG, "unknownCalls")] == levels(findings)
+    assert [(Level.WRONG, "unknownCalls"), (Level.NOTICE, "unknownCalls")] == levels(
+        findings
+    )
+    assert "`pushserver devices show 8`" in findings[1].todo
     assert "Device 7 made calls that are not Push: 12." == findings[0].found
 
 

@@ -158,6 +158,17 @@ def test_cancel_and_retry(run: Run, device_id: str) -> None:
     assert ("PENDING", "reboot") == (fresh["state"], fresh["endpoint"])
 
 
+def test_cancel_nothing(run: Run, device_id: str) -> None:
+    """
+    An option that is empty, as with a shell's unset variable, matches nothing.
+    """
+    run("enqueue", device_id, "load_objects")
+    cancel = ("commands", "cancel", "--json", "--device", device_id)
+    for option in ("--endpoint", "--supersede"):
+        assert 0 == run(*cancel, option, "").only["canceled"]
+    assert 1 == run(*cancel).only["canceled"]
+
+
 def test_cancel_many(run: Run, device_id: str) -> None:
     """
     Several commands are taken back by their ids, or by what they have in common.

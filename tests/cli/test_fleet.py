@@ -302,6 +302,8 @@ def test_serve_refuses_what_is_unsafe(
     database = f"sqlite:///{tmp_path}/x.db"
     code = main(["serve", "--host", "0.0.0.0", "--database", database], {})  # noqa: S104
     printed = capsys.readouterr()
+    conflict = main(["serve", "--identity-conflict", "no", "--database", database], {})
 
-    assert 1 == code
+    assert (1, 1) == (code, conflict)
     assert "device" in printed.err.lower()
+    assert "report or quarantine" in capsys.readouterr().err

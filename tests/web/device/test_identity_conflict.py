@@ -1,5 +1,7 @@
 """Two terminals with one id, as programs see them."""
 
+import asyncio
+
 import aiohttp
 import pytest
 
@@ -67,6 +69,24 @@ async def test_newer_address(database: str, clock: ManualClock, policy: str) -> 
             await server.api("POST", f"/devices/{DEVICE}/adopt")
             assert "shutOutAddress" not in await server.get_device()
             assert b"endpoint" in await poll_from(server, SECOND)
+
+
+async def test_shut_out_is_not_held(database: str, clock: ManualClock) -> None:
+    """
+    The newer address is answered at once, even where polls are held.
+    """
+    async with running_server(
+        database, clock, identity_conflict="quarantine", hold=300
+    ) as server:
+        await server.api("PUT", f"/devices/{DEVICE}", {"hold": 0})
+        for address in (FIRST, SECOND, FIRST):
+            await poll_from(server, address)
+        await server.api("PATCH", f"/devices/{DEVICE}", {"hold": None})
+
+        async with asyncio.timeout(10):
+            assert b"" == await poll_from(server, SECOND)
+        calls = (await server.get_device())["unknownCalls"]["last"]
+        assert [f"/push?deviceId={DEVICE}&uuid=u0"] == [each["path"] for each in calls]
 
 
 @pytest.mark.parametrize("knows_uuid", [True, False])
