@@ -11,10 +11,14 @@ import attrs
 import msgspec
 from msgspec import Raw
 
+from pushserver.protocols.controlid.json_values import (
+    is_empty,
+    is_false,
+    is_true,
+    unwrap_json_string,
+)
 from pushserver.protocols.controlid.order import normalize_endpoint
 
-_FALSE = (b"false", b"0", b'"false"', b'"0"')
-_EMPTY = (b"", b"null", b"[]", b"{}", b'""')
 _Fields = Mapping[str, Raw]
 
 _decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
@@ -36,14 +40,15 @@ class RefusalRule:
 
 
 def _is_denied(fields: _Fields) -> bool:
-    return _text(fields, "status").strip(b'"').lower() == b"denied"
+    return _text(fields, "status").strip(b'" ').lower() == b"denied"
 
 
 def _is_unsuccessful(fields: _Fields) -> bool:
-    """Tell whether it failed; what does not say so has failed if it has errors."""
-    if "success" in fields:
-        return _text(fields, "success").lower() in _FALSE
-    return _text(fields, "errors") not in _EMPTY
+    """Tell whether it failed; what says neither yes nor no has if it has errors."""
+    success = _text(fields, "success")
+    if is_true(success) or is_false(success):
+        return is_false(success)
+    return not (is_empty(_text(fields, "errors")) and is_empty(_text(fields, "error")))
 
 
 #: Every other endpoint reports what fails as an error.
@@ -69,33 +74,57 @@ def find_refusal(response: bytes, endpoint: str) -> bytes | None:
     if rule is None:
         return None
     fields = _object(response)
-    items = _array(_text(fields, rule.items) if rule.items and fields else response)
+    if "transactions_results" in fields:
+        return _find_in_batch(_text(fields, "transactions_results"), endpoint)
+    items = _items(_text(fields, rule.items)) if rule.items else []
+    items = items or _array(response)
     refused = [item for item in items if rule.is_refused(_object(item))]
     if refused:
         return _encode(refused)
     return _own_words(fields, response) if rule.is_refused(fields) else None
 
 
+def _find_in_batch(transactions: bytes, endpoint: str) -> bytes | None:
+    """Return where one of several responses says no."""
+    responses = (_text(_object(each), "response") for each in _array(transactions))
+    refusals = (find_refusal(_unwrapped(each), endpoint) for each in responses)
+    return next((each for each in refusals if each is not None), None)
+
+
 def _own_words(fields: _Fields, response: bytes) -> bytes:
     """Return the errors of an object that says no; without any, the whole of it."""
     errors = _text(fields, "errors")
-    return response if errors in _EMPTY else errors
+    return response if is_empty(errors) else errors
 
 
 def _object(raw: bytes | Raw) -> _Fields:
     """Return an object's fields; anything else has none."""
     try:
-        return _decode_fields(raw)
+        return _decode_fields(_unwrapped(raw))
     except (msgspec.DecodeError, RecursionError):
         return {}
+
+
+def _items(raw: bytes) -> list[Raw]:
+    """Return an array's items; an object is an only one."""
+    text = _unwrapped(raw)
+    return [Raw(text)] if text[:1] == b"{" else _array(text)
 
 
 def _array(raw: bytes) -> list[Raw]:
     """Return an array's items; anything else has none."""
     try:
-        return _decode_array(raw)
+        return _decode_array(_unwrapped(raw))
     except (msgspec.DecodeError, RecursionError):
         return []
+
+
+def _unwrapped(raw: bytes | Raw) -> bytes:
+    """Return a value, or what it holds as a string of JSON."""
+    try:
+        return unwrap_json_string(bytes(raw))
+    except ValueError:
+        return b""
 
 
 def _text(fields: _Fields, name: str) -> bytes:

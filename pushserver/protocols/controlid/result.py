@@ -15,6 +15,13 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from pushserver.model.parsed_result import ParsedResult
+from pushserver.protocols.controlid.json_values import (
+    is_empty,
+    is_true,
+    may_deny,
+    read_whole_json,
+    unwrap_json_string,
+)
 from pushserver.protocols.controlid.sloppy_json import (
     check_json,
     decode_text,
@@ -22,9 +29,8 @@ from pushserver.protocols.controlid.sloppy_json import (
 )
 
 _OUTCOME_FIELDS = frozenset({"response", "error", "transactions_results"})
-_FORM_FIELDS = _OUTCOME_FIELDS | {"code"}
-_TRUE = (b"true", b"1", b'"true"', b'"1"')
-_EMPTY = (b"null", b'""', b"false", b"0", b"{}", b"[]")
+_FAILURE_FIELDS = frozenset({"error", "code"})
+_FORM_FIELDS = _OUTCOME_FIELDS | _FAILURE_FIELDS
 _SPACE = b" \t\r\n"
 #: A longer response is not searched for an error of its own: it has something to say.
 _MAX_ERROR_BYTES = 1024 * 1024
@@ -32,8 +38,8 @@ _GZIP = b"\x1f\x8b"
 #: A name of the vendor's; any other one may have been `error`, and is spoilt.
 _NAME = re.compile(r"[\w.-]+", re.ASCII)
 _PAIR = re.compile(r"([^=&]++)(=?)([^&]*+)")
-#: Words after a success, or in a response that cannot be read, that may deny it.
-_DENIAL = re.compile("error|fail|false|denied", re.IGNORECASE)
+#: `error`, or a name that may be it, with letters that are escaped.
+_ERROR_NAME = re.compile(rb'"error"|\\u00(?:65|72|6[fF])')
 
 _Field = Raw | UnsetType
 
@@ -66,7 +72,6 @@ _decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
 _decode_pairs = msgspec.json.Decoder(
     dict[_Name, Raw], dec_hook=lambda _type, text: _Name(text)
 ).decode
-_decode_string = msgspec.json.Decoder(str).decode
 _encode = msgspec.json.Encoder().encode
 
 UNREADABLE = ParsedResult(unreadable=True)
@@ -100,17 +105,27 @@ def _parse_json(body: bytes) -> ParsedResult:
     """Parse JSON; anything but an object is taken as the response itself."""
     if body.lstrip(_SPACE)[:1] != b"{":
         response = bytes(msgspec.json.decode(body, type=Raw))
-        return _from_response(_unwrap_json_string(response))
+        return _from_response(unwrap_json_string(response))
     envelope = _read_envelope(body)
-    if envelope.response is envelope.error is envelope.transactions_results is UNSET:
+    if envelope.response is envelope.transactions_results is UNSET:
         _check_names(body)
     return _from_envelope(envelope, whole_body=body)
 
 
 def _read_envelope(raw: bytes | Raw) -> _Envelope:
-    envelope = _decode_envelope(raw)
-    envelope.error = _first_error(envelope.error, bytes(raw))
+    envelope, text = _decode_envelope(raw), bytes(raw)
+    _refuse_doubled(text, "response", "transactions_results")
+    envelope.error = _first_error(envelope.error, text)
     return envelope
+
+
+def _refuse_doubled(raw: bytes, *names: str) -> None:
+    """Refuse an object that says one thing twice, and not the same."""
+    for name in names:
+        if raw.count(f'"{name}"'.encode()) > 1:
+            pairs = _decode_pairs(raw).items()
+            if len({bytes(value) for each, value in pairs if each.text == name}) > 1:
+                raise ValueError("two answers to one question")
 
 
 def _first_error(last: _Field, raw: bytes) -> _Field:
@@ -127,16 +142,17 @@ def _first_error(last: _Field, raw: bytes) -> _Field:
 
 
 def _check_names(body: bytes) -> None:
-    """Refuse an object with a name that is none of the vendor's."""
-    if not all(map(_NAME.fullmatch, _decode_fields(body))):
-        raise ValueError("a name that is spoilt")
+    """Refuse an object with a name that is none of the vendor's, or almost `error`."""
+    for name in _decode_fields(body):
+        if not _NAME.fullmatch(name) or (name != "error" and name.lower() == "error"):
+            raise ValueError("a name that is spoilt")
 
 
 def _parse_mended(text: str) -> ParsedResult:
     """Parse JSON that may have to be mended, and what follows it."""
     body, rest = read_json(text)
     parsed = _parse_json(body)
-    if not parsed.failed and _DENIAL.search(rest):
+    if not parsed.failed and may_deny(rest):
         raise ValueError("a success, and then something else")
     return parsed
 
@@ -150,7 +166,7 @@ def _parse_form(text: str) -> ParsedResult:
     if "response" not in fields and fields.get("error", "").strip():
         # All that was said is an error, be it "0".
         error = values["error"]
-        values["error"] = _encode(fields["error"]) if error in _EMPTY else error
+        values["error"] = _encode(fields["error"]) if is_empty(error) else error
     envelope = _encode({name: Raw(value) for name, value in values.items()})
     return _from_envelope(_decode_envelope(envelope), whole_body=b"{}")
 
@@ -173,25 +189,11 @@ def _form_text(escaped: str) -> str:
 
 def _form_value_to_json(name: str, text: str) -> bytes:
     try:
-        return _read_whole_json(text)
+        return read_whole_json(text)
     except (ValueError, RecursionError):
         if name != "error" and text[:1] in ("{", "["):
             raise ValueError("JSON that is cut off") from None
         return _encode(text)
-
-
-def _read_whole_json(text: str) -> bytes:
-    """
-    Return the JSON in *text*, of which the end may be anything that denies nothing.
-
-    Raises:
-        ValueError: it is none.
-        RecursionError: it is nested too deeply.
-    """
-    value, rest = read_json(text)
-    if rest and _DENIAL.search(rest):
-        raise ValueError("an object, and then something else")
-    return value
 
 
 _PARSERS: tuple[Callable[[str], ParsedResult], ...] = (_parse_mended, _parse_form)
@@ -202,17 +204,25 @@ def _from_envelope(envelope: _Envelope, *, whole_body: bytes) -> ParsedResult:
     if error is not None:
         return ParsedResult(error=error, code=code)
     response = _raw_or_none(envelope.response)
+    if response is not None:
+        parsed = _from_response(unwrap_json_string(response), code)
+        if parsed.failed or envelope.transactions_results is UNSET:
+            return parsed
     if envelope.transactions_results is not UNSET:
         return _from_transactions(envelope.transactions_results, whole_body)
-    return _from_response(
-        _unwrap_json_string(whole_body.strip(_SPACE) if response is None else response),
-        code,
-    )
+    if (
+        code
+        and not is_empty(code)
+        and _decode_fields(whole_body).keys() <= _FAILURE_FIELDS
+    ):
+        # The code of an error without words.
+        return ParsedResult(error=code, code=code)
+    return _from_response(whole_body.strip(_SPACE), code)
 
 
 def _from_response(response: bytes, code: bytes | None = None) -> ParsedResult:
     """Return what a response says: an error, if it is an object or a list with one."""
-    if len(response) > _MAX_ERROR_BYTES or b'"error"' not in response:
+    if len(response) > _MAX_ERROR_BYTES or _ERROR_NAME.search(response) is None:
         return ParsedResult(response=response, code=code)
     items = _decode_array(response) if response[:1] == b"[" else [Raw(response)]
     for item in items:
@@ -226,7 +236,7 @@ def _from_response(response: bytes, code: bytes | None = None) -> ParsedResult:
 
 def _from_transactions(raw: Raw, whole_body: bytes) -> ParsedResult:
     """Parse a batch: of one it is that command's result; one failure fails it all."""
-    array = _unwrap_json_string(bytes(raw).strip(_SPACE))
+    array = unwrap_json_string(bytes(raw).strip(_SPACE))
     items = map(_read_transaction, _decode_array(array))
     results = [_from_transaction(item) for item in items]
     if not results:
@@ -240,8 +250,9 @@ def _from_transactions(raw: Raw, whole_body: bytes) -> ParsedResult:
 
 
 def _read_transaction(raw: Raw) -> _Transaction:
-    transaction = _decode_transaction(raw)
-    transaction.error = _first_error(transaction.error, bytes(raw))
+    transaction, text = _decode_transaction(raw), bytes(raw)
+    _refuse_doubled(text, "success", "response")
+    transaction.error = _first_error(transaction.error, text)
     return transaction
 
 
@@ -249,13 +260,13 @@ def _from_transaction(transaction: _Transaction) -> ParsedResult:
     """Read one command's part of a batch."""
     response, code = _raw_or_none(transaction.response), _raw_or_none(transaction.code)
     error = _unless_empty(transaction.error)
-    if error is None and bytes(transaction.success) not in _TRUE:
+    if error is None and not is_true(bytes(transaction.success)):
         error = _unless_empty(transaction.response) or b'"The transaction failed."'
     if error is not None:
         return ParsedResult(error=error, code=code)
     if response is None:
         return ParsedResult()
-    return _from_response(_unwrap_json_string(response))
+    return _from_response(unwrap_json_string(response))
 
 
 def _raw_or_none(raw: _Field) -> bytes | None:
@@ -267,17 +278,4 @@ def _unless_empty(raw: _Field) -> bytes | None:
     if isinstance(raw, UnsetType):
         return None
     text = bytes(raw).strip(_SPACE)
-    return None if text in _EMPTY else text
-
-
-def _unwrap_json_string(raw: bytes) -> bytes:
-    """Return *raw*, or the JSON that it holds as a string."""
-    if raw[:1] != b'"':
-        return raw
-    text = _decode_string(raw)
-    try:
-        return _read_whole_json(text)
-    except (ValueError, RecursionError):
-        if text.lstrip()[:1] == "{" and _DENIAL.search(text):
-            raise ValueError("a response that is spoilt, and may be an error") from None
-        return raw
+    return None if is_empty(text) else text
