@@ -81,6 +81,7 @@ def build_services(
     queue = Queue(
         store=store,
         lanes=lanes,
+        devices=devices,
         protocols=protocols,
         completion_waiters=completion_waiters,
         response_timeout=micros(settings.response_timeout),

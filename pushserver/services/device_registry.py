@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 
 import attrs
@@ -24,6 +25,7 @@ class DeviceRegistry:
     store: Store
     write_lock: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
     quarantined_count: int = attrs.field(default=0, init=False)
+    _leaving_ids: set[int] = attrs.field(factory=set, init=False)
     _devices: dict[int, Device] = attrs.field(factory=dict, init=False)
 
     async def load(self) -> None:
@@ -148,6 +150,25 @@ class DeviceRegistry:
         if "hold" in names:
             device = device or source
             device.hang_up_count, device.shortest_aborted_hold = 0, None
+
+    @contextmanager
+    def leaving(self, device_id: int) -> Iterator[None]:
+        """Let nothing be planned for a device during the block, which deletes it."""
+        self._leaving_ids.add(device_id)
+        try:
+            yield
+        finally:
+            self._leaving_ids.discard(device_id)
+
+    def require_staying(self, device_id: int) -> None:
+        """
+        Refuse to plan anything for a device that is being deleted.
+
+        Raises:
+            NotFound: it is.
+        """
+        if device_id in self._leaving_ids:
+            raise NotFound(f"There is no device {device_id} any more.")
 
     def forget(self, device_id: int) -> None:
         """Remove a device from memory, if it is there."""

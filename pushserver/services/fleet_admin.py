@@ -272,9 +272,12 @@ class FleetAdmin:
         async with self.devices.write_lock:
             await self.device_sync.reload_before_write([device_id])
             self.devices.get(scope_id, device_id)
-            await repeat_until_done(partial(self._shorten_lane, device_id))
-            await self.lanes.change(device_id, decide, _DEVICE_LOOKUP)
-            self.device_sync.forget(device_id)
+            with self.devices.leaving(device_id):
+                await repeat_until_done(partial(self._shorten_lane, device_id))
+                await self.lanes.change(device_id, decide, _DEVICE_LOOKUP)
+                self.device_sync.forget(device_id)
+                # What knew the device before is decided by now, and refused.
+                await self.lanes.change(device_id, _decide_nothing)
 
     async def _shorten_lane(self, device_id: int) -> int:
         """End the last of very many waiting commands; return how many."""
@@ -286,6 +289,10 @@ class FleetAdmin:
             return len(plain)
 
         return await self.lanes.change(device_id, decide)
+
+
+def _decide_nothing(_lane: Lane, _changes: Changes, _prior: PriorState) -> None:
+    """Only be decided after all that was to be decided before."""
 
 
 def _end_device(lane: Lane, changes: Changes, prior: PriorState) -> None:

@@ -71,6 +71,7 @@ class Operations:
 
         Raises:
             IdempotencyMismatch: the key was used with another request.
+            NotFound: the device is being deleted.
             Unavailable: the store is away.
         """
 
@@ -79,6 +80,7 @@ class Operations:
                 stored = replay_answer(idempotency, changes, prior)
                 if stored is not None:
                     return CreatedOperation(stored)
+            self.devices.require_staying(device_id)
             operation = new_operation(
                 plan, changes.new_id(), scope_id, device_id, created_by, changes.now
             )

@@ -20,6 +20,7 @@ from pushserver.model.lane import Lane
 from pushserver.model.transitions import enqueue
 from pushserver.services.completion_waiters import CompletionWaiters, wait_at_most
 from pushserver.services.device_protocols import DeviceProtocols
+from pushserver.services.device_registry import DeviceRegistry
 from pushserver.services.idempotency import (
     IdempotentRequest,
     remember_answer,
@@ -51,6 +52,7 @@ class Queue:
 
     store: Store
     lanes: Lanes
+    devices: DeviceRegistry
     protocols: DeviceProtocols
     completion_waiters: CompletionWaiters
     response_timeout: int
@@ -92,6 +94,7 @@ class Queue:
 
         Raises:
             IdempotencyMismatch: the key was used with another request.
+            NotFound: the device is being deleted.
             Unavailable: the store is away.
         """
 
@@ -113,6 +116,7 @@ class Queue:
             stored = replay_answer(idempotency, changes, prior)
             if stored is not None:
                 return Enqueued((), stored, replayed=True)
+        self.devices.require_staying(lane.device_id)
         commands = [
             self.new_command(request, scope_id, lane.device_id, changes)
             for request in requests

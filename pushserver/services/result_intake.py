@@ -26,7 +26,8 @@ class PostedResult:
     `scope_id` is None if the device is not served: it was deleted, or never was there.
     `complete` is False if the end of the body never came: it ends nothing then, for it
     may come again. `rejection` says why the server refused it; as the device would post
-    the same again, its command has failed.
+    the same again, its command has failed. `only_by_uuid`: its device was deleted while
+    it came, so what is in flight now is its successor's.
     """
 
     scope_id: int | None
@@ -39,6 +40,7 @@ class PostedResult:
     complete: bool
     body: bytes
     rejection: str | None = None
+    only_by_uuid: bool = False
 
     @property
     def is_final(self) -> bool:
@@ -141,7 +143,7 @@ class ResultIntake:
     ) -> Result | None:
         def decide(lane: Lane, changes: Changes, prior: PriorState) -> Result | None:
             match = _find_match(lane, changes, prior, posted)
-            if posted.scope_id is None and not (posted.complete and _is_late(match)):
+            if posted.scope_id is None and not _is_late(match):
                 return None
             if match is None and lookup is None:
                 return None
@@ -264,6 +266,8 @@ def _find_match(
             return ResultMatch(each.delivery, each.command, MatchedBy.UUID)
     if prior.by_uuid is not None:
         return _live_match(prior.by_uuid, lane, changes, MatchedBy.UUID)
+    if posted.only_by_uuid:
+        return None
     for each in lane.in_flights:
         if _may_be_of(each.delivery, each.command, posted):
             return ResultMatch(each.delivery, each.command, MatchedBy.IN_FLIGHT)

@@ -75,6 +75,7 @@ class Shadows:
 
         Raises:
             Invalid: it would be too much for one device.
+            NotFound: the device is being deleted.
             PreconditionFailed: none of *versions* is.
             Unavailable: the store is away.
         """
@@ -82,6 +83,7 @@ class Shadows:
         def decide(
             lane: Lane, changes: Changes, prior: PriorState
         ) -> Sequence[Service]:
+            self.devices.require_staying(device_id)
             services = changes.live_services(lane, prior.services)
             _check_version(services, merge, versions)
             for service in self._set_desired(
@@ -126,12 +128,14 @@ class Shadows:
 
         Raises:
             Invalid: it would be too much for one device.
+            NotFound: the device is being deleted.
             Unavailable: the store is away.
         """
 
         def decide(
             lane: Lane, changes: Changes, prior: PriorState
         ) -> tuple[Sequence[Command], bytes]:
+            self.devices.require_staying(device_id)
             services = changes.live_services(lane, prior.services)
             commands = []
             for name, service_keys in _keys_to_read(services, keys).items():

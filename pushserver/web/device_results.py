@@ -52,9 +52,16 @@ async def receive_result(
         device.device_id, storable_uuid(call.uuid), takes_long=is_arriving
     ):
         body = await read_result(request)
+        is_deleted = services.devices.find_in_any_scope(device.device_id) is not device
         for part in _parts(services, protocol, call, body):
             posted_result = _posted_result(
-                request, protocol, device.device_id, device.scope_id, body, part
+                request,
+                protocol,
+                device.device_id,
+                device.scope_id,
+                body,
+                part,
+                only_by_uuid=is_deleted,
             )
             recorded = await _retry_while_unavailable(
                 services, partial(services.result_intake.accept, posted_result)
@@ -81,7 +88,7 @@ async def _receive_from_refused(
     if not services.admission.may_have_been_served(identity, call.key):
         return answer_refused(services, request, call, body)
     ended_ids = []
-    for part in protocol.split_result(call, body.content):
+    for part in _parts(services, protocol, call, body):
         posted_result = _posted_result(
             request, protocol, identity.device_id, None, body, part
         )
@@ -119,6 +126,8 @@ def _posted_result(
     scope_id: int | None,
     body: Body,
     part: ResultPart,
+    *,
+    only_by_uuid: bool = False,
 ) -> PostedResult:
     headers = request.headers
     return PostedResult(
@@ -134,6 +143,7 @@ def _posted_result(
         complete=body.error is None,
         body=part.body,
         rejection=_rejection(body),
+        only_by_uuid=only_by_uuid,
     )
 
 
