@@ -51,6 +51,9 @@ async def read_body(request: web.Request) -> Body:
     Without its end the connection is of no more use: it is closed with the answer.
     """
     content = request.content
+    piece = connection_of(request).unannounced
+    if piece:
+        return Body(piece, refuse_unannounced(request))
     if content.is_eof():
         data = _take_buffered(content)
         body = Body(data) if len(data) <= MAX_BODY_SIZE else Body(b"", _too_large())
@@ -66,11 +69,9 @@ async def read_body(request: web.Request) -> Body:
 
 async def read_result(request: web.Request) -> Body:
     """Read a body; one that was not announced is told from none by waiting for it."""
-    if not announces_no_length(request):
-        return await read_body(request)
-    connection = connection_of(request)
-    piece = await connection.receive_unannounced(UNANNOUNCED_WAIT)
-    return Body(piece, refuse_unannounced(request) if piece else None)
+    if announces_no_length(request):
+        await connection_of(request).await_unannounced(UNANNOUNCED_WAIT)
+    return await read_body(request)
 
 
 def refuse_unannounced(request: web.Request) -> LengthRequired:

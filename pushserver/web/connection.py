@@ -88,6 +88,8 @@ class HttpConnection(RequestHandler):
     def _feed(self, data: bytes) -> None:
         """Let aiohttp parse *data*, unless it is a body of which no header told."""
         if (self._messages or self._current_request) and self._is_unannounced(data):
+            # Nobody knows where it ends: no request can follow it.
+            self._close = True
             self._unannounced += data[: _MAX_UNANNOUNCED - len(self._unannounced)]
             self._wake()
             return
@@ -138,7 +140,7 @@ class HttpConnection(RequestHandler):
             message = self._current_request._message
         return (
             isinstance(message, RawRequestMessage)
-            and announces_no_length(message)
+            and announces_no_body(message)
             and _NEXT_REQUEST.match(data) is None
         )
 
@@ -147,16 +149,12 @@ class HttpConnection(RequestHandler):
             self._wakeup.set()
 
     @property
-    def has_unannounced(self) -> bool:
-        """Tell whether a body has begun to arrive that was not announced."""
-        return bool(self._unannounced)
+    def unannounced(self) -> bytes:
+        """The beginning of a body that the request did not announce, if one came."""
+        return bytes(self._unannounced)
 
-    async def receive_unannounced(self, seconds: float) -> bytes:
-        """
-        Return the beginning of a body that the request did not announce.
-
-        Nothing if none comes within *seconds*.
-        """
+    async def await_unannounced(self, seconds: float) -> None:
+        """Wait for a body that the request did not announce, for *seconds*."""
         if not self._unannounced and self.transport is not None:
             self._wakeup = asyncio.Event()
             try:
@@ -166,7 +164,6 @@ class HttpConnection(RequestHandler):
                 pass
             finally:
                 self._wakeup = None
-        return bytes(self._unannounced)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Cancel the handler if it only waits, with nothing left to do for its peer."""
@@ -273,6 +270,14 @@ def announces_no_length(message: RawRequestMessage | web.BaseRequest) -> bool:
     if message.method not in _BODY_METHODS or "Content-Length" in message.headers:
         return False
     return "Transfer-Encoding" not in message.headers
+
+
+def announces_no_body(message: RawRequestMessage) -> bool:
+    """Tell whether a request that may have a body says nothing of one, or of none."""
+    is_empty = message.method in _BODY_METHODS and (
+        message.headers.get("Content-Length") == "0"
+    )
+    return is_empty or announces_no_length(message)
 
 
 def _end_of_result(data: bytes) -> int:

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from pushserver.errors import Invalid, Malformed, UnsupportedMediaType
 from pushserver.web.body import read_body, refuse_unannounced
-from pushserver.web.connection import announces_no_length, connection_of
+from pushserver.web.connection import announces_no_length
 from pushserver.web.device_url import storable_text
 
 OCTET_STREAM = "application/octet-stream"
@@ -37,9 +37,7 @@ async def read_whole_body(request: web.Request) -> bytes:
         raise UnsupportedMediaType(
             "Content-Encoding is not supported; send the body uncompressed."
         )
-    if announces_no_length(request) and (
-        "Content-Type" in request.headers or connection_of(request).has_unannounced
-    ):
+    if announces_no_length(request) and "Content-Type" in request.headers:
         raise refuse_unannounced(request)
     body = await read_body(request)
     if body.error is not None:

@@ -10,7 +10,7 @@ from aiohttp import web
 from pushserver.errors import NotFound
 from pushserver.protocols.base import DeviceRequest, UnknownRequestKind
 from pushserver.web.api.responses import BASE_PATH
-from pushserver.web.body import NO_BODY, Body, read_body
+from pushserver.web.body import Body, read_body
 from pushserver.web.device_url import redact_key, storable_text
 from pushserver.web.middleware import LOG_FIELDS
 from pushserver.web.response import idle_poll_response, make_response
@@ -35,7 +35,7 @@ async def handle_unknown_request(
     if _is_program(request, kind):
         shown = storable_text(redact_key(request.path)[:200])
         raise NotFound(f"There is nothing at {shown}.")
-    read = await read_body(request) if request.body_exists else NO_BODY
+    read = await read_body(request)
     body = read.content
     device_id = _sender_id(services, request, body)
     if device_id is not None:

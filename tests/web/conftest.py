@@ -4,8 +4,23 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from pushserver.web.connection import HttpConnection
 from tests.clock import ManualClock
 from tests.web.local_server import LocalServer, running_server
+
+
+@pytest.fixture(name="received")
+def _received(monkeypatch: pytest.MonkeyPatch) -> bytearray:
+    """Return what connections that are opened from now on receive, as it comes."""
+    received = bytearray()
+    receive = HttpConnection.data_received
+
+    def record(connection: HttpConnection, data: bytes) -> None:
+        receive(connection, data)
+        received.extend(data)
+
+    monkeypatch.setattr(HttpConnection, "data_received", record)
+    return received
 
 
 @pytest.fixture(name="server")

@@ -27,14 +27,28 @@ async def hand_out(server: LocalServer) -> str:
     return str(command["id"])
 
 
-async def send_slowly(server: LocalServer, *pieces: bytes) -> bytes:
-    """Send pieces, each after the server has the one before; return all it answers."""
-    async with server.connect() as (reader, writer), asyncio.timeout(10):
-        for piece in pieces:
-            writer.write(piece)
-            await writer.drain()
-            await asyncio.sleep(0.05)
-        return await reader.read()
+class SlowSender:
+    """Sends pieces, each after the server has the one before."""
+
+    def __init__(self, server: LocalServer, received: bytearray) -> None:
+        self.server, self.received = server, received
+
+    async def __call__(self, *pieces: bytes) -> bytes:
+        """Send pieces; return all that the server answers."""
+        self.received.clear()
+        sent = b""
+        async with self.server.connect() as (reader, writer), asyncio.timeout(10):
+            for piece in pieces:
+                writer.write(piece)
+                sent += piece
+                await wait_until(lambda sent=sent: self.received == sent)
+            return await reader.read()
+
+
+@pytest.fixture(name="send_slowly")
+def _send_slowly(server: LocalServer, received: bytearray) -> SlowSender:
+    """Return a sender of pieces."""
+    return SlowSender(server, received)
 
 
 async def expect_open(server: LocalServer, command_id: str, piece: bytes) -> None:
@@ -59,22 +73,24 @@ async def expect_open(server: LocalServer, command_id: str, piece: bytes) -> Non
 
 
 @pytest.mark.parametrize("piece", [b"", b'{"respon', b'{"response":{}}', b"[1]"])
-async def test_stalled(server: LocalServer, piece: bytes) -> None:
+async def test_stalled(
+    server: LocalServer, send_slowly: SlowSender, piece: bytes
+) -> None:
     """
     A body of which no byte comes any more is 408, even if it could be read.
     """
     command_id = await hand_out(server)
 
-    answer = await send_slowly(
-        server, f"{HEAD}Content-Length: 99\r\n\r\n".encode() + piece
-    )
+    answer = await send_slowly(f"{HEAD}Content-Length: 99\r\n\r\n".encode() + piece)
 
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert b"connection: close" in answer.lower()
     await expect_open(server, command_id, piece)
 
 
-async def test_stalled_amid_chunks(server: LocalServer) -> None:
+async def test_stalled_amid_chunks(
+    server: LocalServer, send_slowly: SlowSender
+) -> None:
     """
     The same holds for chunks of which the last one is missing.
     """
@@ -82,7 +98,7 @@ async def test_stalled_amid_chunks(server: LocalServer) -> None:
     chunks = b"f\r\n" + b'{"response":{}}' + b"\r\n"
 
     answer = await send_slowly(
-        server, f"{HEAD}Transfer-Encoding: chunked\r\n\r\n".encode(), chunks
+        f"{HEAD}Transfer-Encoding: chunked\r\n\r\n".encode(), chunks
     )
 
     assert answer.startswith(b"HTTP/1.1 408 ")
@@ -116,13 +132,15 @@ async def test_cut_off(server: LocalServer, piece: bytes) -> None:
         [HEAD.replace("HTTP/1.1", "HTTP/1.0").encode() + b"\r\n", WHOLE],
     ],
 )
-async def test_not_announced(server: LocalServer, pieces: list[bytes]) -> None:
+async def test_not_announced(
+    server: LocalServer, send_slowly: SlowSender, pieces: list[bytes]
+) -> None:
     """
     A body without a Content-Length is 411, and not an empty success.
     """
     command_id = await hand_out(server)
 
-    answer = await send_slowly(server, *pieces)
+    answer = await send_slowly(*pieces)
 
     assert b" 411 " in answer.splitlines()[0]
     assert 1 == answer.count(b"HTTP/1.")
@@ -163,13 +181,13 @@ async def test_next_request_is_no_body(server: LocalServer) -> None:
     assert [None] == [r.get("incomplete") for r in await server.list_results()]
 
 
-async def test_other_calls_of_devices(server: LocalServer) -> None:
+async def test_other_calls_of_devices(send_slowly: SlowSender) -> None:
     """
     What a device sends besides is no success either unless it arrived whole.
     """
     start = f"POST /api/notifications/door?deviceId={DEVICE} HTTP/1.1\r\nHost: x\r\n"
 
-    answer = await send_slowly(server, f"{start}Content-Length: 9\r\n\r\n{{".encode())
+    answer = await send_slowly(f"{start}Content-Length: 9\r\n\r\n{{".encode())
 
     assert answer.startswith(b"HTTP/1.1 408 ")
 
@@ -189,15 +207,45 @@ BYTES_CALL = PROGRAM.format(
     ("length", "status"), [("Content-Length: 99\r\n", 408), ("", 411)]
 )
 async def test_programs(
-    server: LocalServer, call: str, length: str, status: int
+    server: LocalServer, send_slowly: SlowSender, call: str, length: str, status: int
 ) -> None:
     """
     A program is told the same, and nothing is enqueued.
     """
     await server.api("PUT", f"/devices/{DEVICE}", {})
 
-    answer = await send_slowly(server, f"{call}{length}\r\n".encode(), b'{"endpoint":')
+    answer = await send_slowly(f"{call}{length}\r\n".encode(), b'{"endpoint":')
 
     assert answer.startswith(b"HTTP/1.1 %d " % status)
     listed: dict[str, Any] = (await server.api("GET", "/commands")).json()
     assert [] == listed["items"]
+
+
+@pytest.mark.parametrize("path", ["/device_is_alive.fcgi", "/api/notifications/door"])
+@pytest.mark.parametrize("length", ["", "Content-Length: 0\r\n"])
+async def test_other_calls_not_announced(
+    server: LocalServer, path: str, length: str
+) -> None:
+    """
+    Such a body is 411 at every address, and nothing that follows is taken for it.
+    """
+    head = f"POST {path}?deviceId={DEVICE} HTTP/1.1\r\nHost: x\r\n{length}\r\n"
+    second = f"{HEAD}Content-Length: {len(WHOLE)}\r\n\r\n".encode() + WHOLE
+
+    answer = await server.send_raw(head.encode() + b"{}" + second)
+
+    assert answer.startswith(b"HTTP/1.1 411 ")
+    assert b"connection: close" in answer.lower()
+    assert 1 == answer.count(b"HTTP/1.1 ")
+
+
+async def test_more_than_nothing(server: LocalServer) -> None:
+    """
+    A body behind a Content-Length of 0 is not an empty success.
+    """
+    command_id = await hand_out(server)
+
+    answer = await server.send_raw(f"{HEAD}Content-Length: 0\r\n\r\n".encode() + WHOLE)
+
+    assert answer.startswith(b"HTTP/1.1 411 ")
+    await expect_open(server, command_id, WHOLE)

@@ -10,7 +10,13 @@ import pytest
 from pushserver.web import body
 from tests.clock import ManualClock
 from tests.web.api.subscriptions.requests import create_subscription
-from tests.web.local_server import DEVICE, OPEN_DOOR, LocalServer, running_server
+from tests.web.local_server import (
+    DEVICE,
+    OPEN_DOOR,
+    LocalServer,
+    running_server,
+    wait_until,
+)
 
 QUERY = f"deviceId={DEVICE}&uuid=u1&endpoint=load_objects"
 LIMIT = 1000
@@ -127,7 +133,9 @@ BROKEN = b"f\r\n" + b'{"response":{}}' + b"\r\nnot a length\r\n"
 
 
 @pytest.mark.parametrize("split", [0, 1, 20, len(BROKEN)])
-async def test_broken_chunks(server: LocalServer, split: int) -> None:
+async def test_broken_chunks(
+    server: LocalServer, received: bytearray, split: int
+) -> None:
     """
     Chunks that are none are 400 at once, however they arrive, and the command failed.
     """
@@ -136,8 +144,7 @@ async def test_broken_chunks(server: LocalServer, split: int) -> None:
     head = f"POST /result?{QUERY} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
     async with server.connect() as (reader, writer), asyncio.timeout(10):
         writer.write(f"{head}\r\n".encode() + BROKEN[:split])
-        await writer.drain()
-        await asyncio.sleep(0.02)
+        await wait_until(lambda: received.endswith(b"\r\n\r\n" + BROKEN[:split]))
         writer.write(BROKEN[split:])
         answer = await reader.read()
 

@@ -157,7 +157,7 @@ async def test_small_ones_are_not_vouched_for(
     monkeypatch.setattr(transfers, "VOUCH_AFTER", 0.0)
     await server.enqueue()
     await server.poll(QUERY)
-    await asyncio.sleep(0.01)
+    await server.services.lanes.background_tasks.wait_all()
 
     delivery = in_flight_of(server).delivery
     assert (None, False) == (delivery.busy_until, in_flight_of(server).is_busy)
