@@ -44,6 +44,7 @@ class _Command(_Out, kw_only=True):
     delivered_at: str | None = None
     finished_at: str | None = None
     operation_id: str | None = None
+    replaced_by: str | None = None
     error: Raw | UnsetType = UNSET
     response: Raw | UnsetType = UNSET
     code: Raw | UnsetType = UNSET
@@ -176,6 +177,7 @@ def _command(payload: CommandPayload, device_id: str | None) -> _Command:
         delivered_at=_at(payload.delivered_at),
         finished_at=_at(payload.finished_at),
         operation_id=_id(payload.operation_id),
+        replaced_by=_id(payload.replaced_by),
     )
 
 

@@ -53,6 +53,7 @@ class CommandPayload(msgspec.Struct, omit_defaults=True):
     finished_at: int | None = None
     operation_id: int | None = None
     result_id: int | None = None
+    replaced_by: int | None = None
 
 
 class OperationPayload(msgspec.Struct, omit_defaults=True):
@@ -210,6 +211,7 @@ def command_status_event(event_id: int, command: Command, at: int) -> Event:
         finished_at=command.finished_at,
         operation_id=command.operation_id,
         result_id=command.result_id,
+        replaced_by=command.replaced_by,
     )
     return Event(
         id=event_id,

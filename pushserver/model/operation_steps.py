@@ -164,9 +164,9 @@ def _finish_step(
         )
         continues = operation.failed_steps == 0
     else:
-        continues = (
-            command_event is CommandEvent.SUCCEED
-            or operation.on_failure is OnFailure.CONTINUE
+        continues = command_event is CommandEvent.SUCCEED or (
+            operation.on_failure is OnFailure.CONTINUE
+            and not _is_unreadable(command, changes)
         )
         operation.done_steps += 1
         operation.failed_steps += command_event in _FAILURE_EVENTS
@@ -177,6 +177,12 @@ def _finish_step(
         operation.raise_progress(_percent(operation.done_steps, operation.step_count))
     if is_finished:
         end_operation(operation, at, changes)
+
+
+def _is_unreadable(command: Command, changes: Changes) -> bool:
+    """Tell whether nobody knows what the device answered: no step follows that."""
+    parsed_result = changes.parsed_results.get(command.id)
+    return parsed_result is not None and parsed_result.unreadable
 
 
 def _apply_late_result(

@@ -139,6 +139,7 @@ async def test_unknown_are_bounded(store: Store) -> None:
     """
     Of each device's unknown requests the newest are stored, in the order they came.
     """
+    await store.add_devices([device(), device(5)])
     await store.save_last_seen([], [unknown_request(n) for n in range(1, 31)], keep=20)
     assert list(range(11, 31)) == [s.id for s in await store.unknown_requests(DEVICE)]
 
@@ -188,6 +189,7 @@ async def test_unknown_are_numbered(store: Store) -> None:
     """
     How many unknown requests are stored is told of each device that has any.
     """
+    await store.add_devices([device(), device(5)])
     await store.save_last_seen(
         [], [unknown_request(1), unknown_request(2), unknown_request(3, 5)], keep=20
     )
@@ -199,6 +201,7 @@ async def test_unknown_are_purged(store: Store) -> None:
     """
     Old unknown requests are deleted, the oldest first, so many at once.
     """
+    await store.add_devices([device()])
     await store.save_last_seen([], [unknown_request(n) for n in range(1, 9)], keep=20)
 
     purged = [await store.purge_unknown_requests(6, limit=3) for _ in range(3)]
@@ -224,3 +227,17 @@ async def test_unknown_are_cleared(store: Store) -> None:
     stored = {each.device_id: each for each in await store.all_devices()}
     counts = {i: each.unknown_request_count for i, each in stored.items()}
     assert {DEVICE: 0, 5: 4} == counts
+
+
+async def test_seen_after_it_was_deleted(store: Store) -> None:
+    """What was collected of a device that is deleted meanwhile is not written."""
+    await store.add_devices([device(1), device(2)])
+    await store.delete_device(1)
+    seen = [attrs.evolve(device(n), last_seen_at=START + n) for n in (1, 2)]
+    requests = [unknown_request(n, device_id=n) for n in (1, 2)]
+    await store.save_last_seen(seen, requests, keep=20)
+    await store.add_devices([device(1)])
+
+    successor, other = await store.all_devices()
+    assert (None, START + 2) == (successor.last_seen_at, other.last_seen_at)
+    assert {2: 1} == dict(await store.unknown_request_numbers())

@@ -280,6 +280,14 @@ async def test_device(
     ]
 
 
+_ADOPTED = Device(
+    **terminal(DEVICE)._asdict(),
+    scope_id=DEFAULT_SCOPE_ID,
+    state=DeviceState.ADOPTED,
+    created_at=START,
+)
+
+
 async def test_unknown_request(store: Store) -> None:
     """An unknown request is stored as it came."""
     unknown_requests = [
@@ -303,6 +311,7 @@ async def test_unknown_request(store: Store) -> None:
         ),
     ]
 
+    await store.add_devices([_ADOPTED])
     await store.save_last_seen([], unknown_requests, keep=20)
 
     assert unknown_requests == await store.unknown_requests(DEVICE)

@@ -24,6 +24,7 @@ _SELECT = (
 )
 _SELECT_ALL = f"{_SELECT} ORDER BY device.device_id"
 _SELECT_BY_IDS = f"{_SELECT} WHERE device.device_id IN ({{}})"
+_SELECT_EXISTING = "SELECT device_id FROM device WHERE device_id IN ({})"
 _SELECT_ADOPTING_SCOPES = (
     "SELECT device_id, scope_id FROM device WHERE state = 'adopted'"
     " AND device_id IN ({})"
@@ -124,9 +125,15 @@ class SqlDevices(SqlAccess):
         *,
         keep: int,
     ) -> None:
+        given_ids = {each.device_id for each in (*devices, *unknown_requests)}
+
         def work(connection: SqlConnection) -> None:
-            _UPSERT_SEEN.write(connection, _sorted_by_id(devices))
-            _INSERT_UNKNOWN_REQUEST.write(connection, unknown_requests)
+            # What was collected of a device that was deleted since goes with it.
+            known = _existing_ids(connection, given_ids)
+            seen = [each for each in devices if each.device_id in known]
+            kept = [each for each in unknown_requests if each.device_id in known]
+            _UPSERT_SEEN.write(connection, _sorted_by_id(seen))
+            _INSERT_UNKNOWN_REQUEST.write(connection, kept)
             if unknown_requests:
                 ids = pad_ids(sorted({each.device_id for each in unknown_requests}))
                 sql = _TRIM_UNKNOWN_REQUESTS.format(", ".join("?" * len(ids)))
@@ -165,6 +172,19 @@ class SqlDevices(SqlAccess):
                     connection.execute(sql.format(", ".join("?" * len(ids))), ids)
 
         await self.write(work)
+
+
+def _existing_ids(
+    connection: SqlConnection, device_ids: Collection[int]
+) -> Collection[int]:
+    """Return those of *device_ids* that are in the store."""
+    found: set[int] = set()
+    left = iter(sorted(device_ids))
+    while batch := tuple(islice(left, _ID_BATCH_SIZE)):
+        ids = pad_ids(batch)
+        sql = _SELECT_EXISTING.format(", ".join("?" * len(ids)))
+        found.update(device_id for (device_id,) in connection.execute(sql, ids))
+    return found
 
 
 def _adopted_by_others(

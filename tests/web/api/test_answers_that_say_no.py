@@ -123,6 +123,24 @@ async def test_operation(
     assert f"Step 1 of 2: {note}" in [each.get("message") for each in notifications]
 
 
+@pytest.mark.parametrize(("body", "follows"), [(REFUSAL, True), (UNREADABLE, False)])
+async def test_operation_that_continues(
+    server: LocalServer, body: bytes, follows: bool
+) -> None:
+    """
+    It goes on after a failure, and not after what nobody knows.
+    """
+    operation = await create_operation(
+        server, OPEN_DOOR, OPEN_DOOR, onFailure="continue"
+    )
+
+    await run_step(server, body)
+
+    assert follows is not (await server.poll()).is_empty
+    status = "RUNNING" if follows else "STALE"
+    assert status == (await get_operation(server, operation))["status"]
+
+
 @pytest.mark.parametrize(
     ("body", "counts"), [(NO_PHOTO, (2, 1, 1, 0, 2)), (UNREADABLE, (2, 1, 0, 1, 2))]
 )
@@ -230,6 +248,25 @@ async def test_webhook_of_a_platform(near: LocalServer) -> None:
     body = unreadable["notify_data"]["body"]
     assert "TIMEOUT" == body["status"]
     assert "result" not in body
+
+
+async def test_webhook_of_one_that_was_replaced(near: LocalServer) -> None:
+    """
+    The event of a command that another took the place of says which.
+    """
+    async with running_receiver() as receiver:
+        await create_subscription(near, url=receiver.url)
+        first = await near.enqueue({**OPEN_DOOR, "supersede": "door"})
+        second = await near.enqueue({**OPEN_DOOR, "supersede": "door"})
+        await near.deliver_webhooks()
+
+    events = [each.body["data"] for each in receiver.received]
+    assert [(first["id"], second["id"])] == [
+        (each["commandId"], each["replacedBy"])
+        for each in events
+        if each["state"] == "CANCELED"
+    ]
+    assert 1 == sum("replacedBy" in each for each in events)
 
 
 async def test_webhook_that_is_late(near: LocalServer) -> None:

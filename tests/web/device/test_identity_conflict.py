@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 
 from tests.clock import ManualClock
-from tests.web.local_server import DEVICE, LocalServer, running_server
+from tests.web.local_server import DEVICE, LocalServer, running_server, wait_until
 
 FIRST, SECOND = "127.0.0.2", "127.0.0.3"
 
@@ -87,6 +87,31 @@ async def test_shut_out_is_not_held(database: str, clock: ManualClock) -> None:
             assert b"" == await poll_from(server, SECOND)
         calls = (await server.get_device())["unknownCalls"]["last"]
         assert [f"/push?deviceId={DEVICE}&uuid=u0"] == [each["path"] for each in calls]
+
+
+async def test_held_newcomer(database: str, clock: ManualClock) -> None:
+    """
+    A poll of the newcomer that is held when it is shut out gets no command.
+    """
+    async with running_server(
+        database, clock, identity_conflict="quarantine", hold=20
+    ) as server:
+        await server.api("PUT", f"/devices/{DEVICE}", {})
+        first = asyncio.create_task(poll_from(server, FIRST))
+        await server.wait_for_held_polls(1)
+        newcomer = asyncio.create_task(poll_from(server, SECOND))
+        async with asyncio.timeout(10):
+            assert b"" == await first
+            owner = asyncio.create_task(poll_from(server, FIRST))
+            assert b"" == await newcomer
+            await wait_until(
+                lambda: server.services.devices.get(1, DEVICE).identity_conflicts > 0
+            )
+            await server.wait_for_held_polls(1)
+            await server.enqueue()
+
+            assert b"endpoint" in await owner
+        assert SECOND == (await server.get_device())["shutOutAddress"]
 
 
 @pytest.mark.parametrize("knows_uuid", [True, False])
