@@ -125,7 +125,8 @@ class SqlDevices(SqlAccess):
         *,
         keep: int,
     ) -> None:
-        given_ids = {each.device_id for each in (*devices, *unknown_requests)}
+        given_ids = {each.device_id for each in devices}
+        given_ids.update(each.device_id for each in unknown_requests)
 
         def work(connection: SqlConnection) -> None:
             # What was collected of a device that was deleted since goes with it.

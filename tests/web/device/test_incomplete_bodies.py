@@ -1,6 +1,7 @@
 """Bodies that do not arrive whole: kept, but never a success; the command goes on."""
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import pytest
@@ -36,13 +37,16 @@ class SlowSender:
     async def __call__(self, *pieces: bytes) -> bytes:
         """Send pieces; return all that the server answers."""
         self.received.clear()
-        sent = b""
+        sent = bytearray()
         async with self.server.connect() as (reader, writer), asyncio.timeout(10):
             for piece in pieces:
                 writer.write(piece)
                 sent += piece
-                await wait_until(lambda sent=sent: self.received == sent)
+                await wait_until(partial(self._has_received, bytes(sent)))
             return await reader.read()
+
+    def _has_received(self, sent: bytes) -> bool:
+        return self.received == sent
 
 
 @pytest.fixture(name="send_slowly")
