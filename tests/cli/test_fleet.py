@@ -32,6 +32,19 @@ def test_devices(run: Run, device_id: str) -> None:
     assert 1 == run("devices", "show", device_id).code
 
 
+@pytest.mark.parametrize("hold", ["nan", "inf", "-inf"])
+def test_hold_is_no_number(run: Run, device_id: str, hold: str) -> None:
+    """
+    A hold that is no number is refused: as JSON it would be null, and clear the hold.
+    """
+    run("devices", "add", device_id, "--hold", "5")
+    refused = run("devices", "set", device_id, f"--hold={hold}")
+
+    assert 2 == refused.code
+    assert "hold must be a number" in refused.err
+    assert 5 == run("devices", "show", device_id, "--json").only["hold"]
+
+
 def test_hold_too_long(run: Run, device_id: str) -> None:
     """
     A hold of over 300 seconds is refused, and changes nothing.

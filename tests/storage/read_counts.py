@@ -15,7 +15,7 @@ from pushserver.storage.postgres.store import PostgresStore
 from pushserver.storage.sqlite.store import SqliteStore
 
 #: What only frames statements.
-_TRANSACTION_SQL = ("BEGIN", "BEGIN IMMEDIATE", "COMMIT", "ROLLBACK")
+_TRANSACTION_SQL = ("BEGIN", "COMMIT", "ROLLBACK")
 # PostgreSQL counts by itself within a transaction, also what came from an index alone.
 # What it passes over inside an index is in no row, but in the pages.
 _READ_TOTALS = (
@@ -80,7 +80,7 @@ def _start_counting(
         count.rows += 1
 
     def on_statement(sql: str) -> None:
-        if sql not in _TRANSACTION_SQL:
+        if not sql.startswith(_TRANSACTION_SQL):
             count.statements.append(sql)
 
     connection.set_trace_callback(on_statement)
@@ -101,7 +101,7 @@ def _counted(
     """Return an *execute* that also counts."""
 
     def counted(sql: str, values: Any = ()) -> object:
-        if sql in _TRANSACTION_SQL:
+        if sql.startswith(_TRANSACTION_SQL):
             return execute(sql, values)
         with _in_transaction(link):
             rows, pages = _read_totals(link)

@@ -21,6 +21,7 @@ from pushserver.storage.sql.conditions import IS_LIVE
 from pushserver.storage.sql.connection import SqlConnection
 from pushserver.storage.sql.fetch import fetch_all, fetch_column
 from pushserver.storage.sql.index_range import IndexRange
+from pushserver.storage.sql.snapshot import read_snapshot
 from pushserver.storage.table import Row
 
 T = TypeVar("T")
@@ -53,8 +54,9 @@ class SqlHistory(SqlAccess):
     ) -> CommandRecord | None:
         def read(connection: SqlConnection) -> CommandRecord | None:
             sql = f"{_SELECT_COMMANDS} id = ? AND scope_id = ?"
-            row = connection.execute(sql, (command_id, scope_id)).fetchone()
-            return None if row is None else _read_record(connection, row)
+            with read_snapshot(connection):
+                row = connection.execute(sql, (command_id, scope_id)).fetchone()
+                return None if row is None else _read_record(connection, row)
 
         return await self.hot_reader.run(read)
 
@@ -69,9 +71,10 @@ class SqlHistory(SqlAccess):
     ) -> Sequence[CommandRecord]:
         def read(connection: SqlConnection) -> list[CommandRecord]:
             sql, values = _page_query(connection, scope_id, criteria, before, limit)
-            rows = connection.execute(sql, values).fetchall()
-            records = (_read_record(connection, row) for row in rows)
-            return list(_limit_bytes(records, _body_size))
+            with read_snapshot(connection):
+                rows = connection.execute(sql, values).fetchall()
+                records = (_read_record(connection, row) for row in rows)
+                return list(_limit_bytes(records, _body_size))
 
         return await self.list_reader.run(read)
 

@@ -1,7 +1,6 @@
 """Reads pages of sorted notifications."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 from pushserver.model.operation import Notification
 from pushserver.storage.operation_rows import NOTIFICATIONS
@@ -65,13 +64,3 @@ def read_page(
     if backwards is not page.descending:
         found.reverse()
     return list(map(NOTIFICATIONS.read, found))
-
-
-@contextmanager
-def read_snapshot(connection: SqlConnection) -> Iterator[None]:
-    """Read everything in the block from one snapshot."""
-    connection.execute("BEGIN")
-    try:
-        yield
-    finally:
-        connection.execute("ROLLBACK")

@@ -27,10 +27,10 @@ from pushserver.storage.sql.notifications import (
     notification_list,
     operation_exists,
     read_page,
-    read_snapshot,
 )
 from pushserver.storage.sql.offset_marks import OffsetMarks
 from pushserver.storage.sql.ordering import order_by
+from pushserver.storage.sql.snapshot import read_snapshot
 from pushserver.storage.sql.write_jobs import SqlWriter
 from pushserver.storage.table import Join, Row
 from pushserver.storage.upgrade_rows import (
