@@ -6,7 +6,7 @@ import resource
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import structlog
 
@@ -48,7 +48,8 @@ async def running_services(settings: Settings, clock: Clock) -> AsyncIterator[Se
         async with WebhookSender(ssrf_guard, __version__) as sender:
             supervisor = build_webhook_supervisor(services, sender)
             workers = build_workers(services, supervisor)
-            async with supervisor.stopping_workers(), run_workers(workers):
+            running = run_workers(workers, services.worker_failures)
+            async with supervisor.stopping_workers(), running:
                 yield services
         # A newer schema must not be written to.
         if not store.outdated.is_set():
@@ -61,10 +62,12 @@ async def _hold_commands(services: Services) -> None:
     """Hold, before any device polls, what it may have done already."""
     count = await services.held_commands.hold_all()
     log.warning("restore.commands_held", commands=count)
-    sys.stderr.write(
-        f"{count} commands that must not be given twice are held; see `pushserver"
-        " commands --held`. Remove RESTORED or AGAIN before the next start.\n"
-    )
+    # For people at a terminal; where nobody reads, the line above has said it.
+    with suppress(OSError):
+        sys.stderr.write(
+            f"{count} commands that must not be given twice are held; see `pushserver"
+            " commands --held`. Remove RESTORED or AGAIN before the next start.\n"
+        )
 
 
 async def _flush(services: Services) -> None:
@@ -155,9 +158,8 @@ def serve(settings: Settings) -> int:
         with asyncio.Runner(loop_factory=_new_loop) as runner:
             runner.run(_run_until_signaled(settings))
     except* Misconfigured as errors:
-        logger.flush()
         error = _first_leaf_error(errors)
-        sys.stderr.write(f"{error}\n")
+        logger.error(str(error))
         code = error.exit_code if isinstance(error, Outdated) else 1
     finally:
         logger.flush()

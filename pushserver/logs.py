@@ -1,81 +1,20 @@
-"""Logs: structlog, one line for each event, as JSON unless on a terminal.
+"""Logs: structlog, one line for each event, as JSON unless on a terminal."""
 
-Lines are buffered for a moment and written together: a write for each would cost more
-than a poll. Warnings and errors flush the buffer at once.
-"""
-
-import atexit
-import json
 import logging
 import sys
-import threading
 import time
 from typing import Any, TextIO
 
-import msgspec
 import structlog
 
 from pushserver.clock import rfc3339
-
-#: The buffer is written when it has this many lines.
-MAX_BUFFERED_LINES = 200
-#: Seconds that a line waits in the buffer at most.
-FLUSH_DELAY = 0.2
-
-_encode = msgspec.json.Encoder(enc_hook=str).encode
+from pushserver.log_writer import LogWriter
 
 
-class BufferedLogger:
-    """Writes lines to a stream, several at a time."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-        self._buffer: list[str] = []
-        self._lock = threading.Lock()
-        self._timer: threading.Timer | None = None
-
-    def info(self, line: str) -> None:
-        """Buffer *line*; it is written within `FLUSH_DELAY`."""
-        with self._lock:
-            self._buffer.append(line)
-            if len(self._buffer) >= MAX_BUFFERED_LINES:
-                self._write_buffer()
-            elif self._timer is None:
-                self._timer = threading.Timer(FLUSH_DELAY, self._on_timer)
-                self._timer.daemon = True
-                self._timer.start()
-
-    debug = info
-
-    def warning(self, line: str) -> None:
-        """Write *line* now, with the buffered ones before it."""
-        self.info(line)
-        self.flush()
-
-    error = exception = critical = warning
-
-    def flush(self) -> None:
-        """Write the buffered lines."""
-        with self._lock:
-            self._write_buffer()
-
-    def _on_timer(self) -> None:
-        with self._lock:
-            self._timer = None
-            self._write_buffer()
-
-    def _write_buffer(self) -> None:
-        lines, self._buffer = self._buffer, []
-        if lines:
-            self._stream.write("\n".join(lines) + "\n")
-            self._stream.flush()
-
-
-def configure(level: str, stream: TextIO | None = None) -> BufferedLogger:
+def configure(level: str, stream: TextIO | None = None) -> LogWriter:
     """Send every log line to *stream*, standard error unless told otherwise."""
     target = stream or sys.stderr
-    logger = BufferedLogger(target)
-    atexit.register(logger.flush)
+    writer = LogWriter(target.fileno())
     structlog.configure(
         wrapper_class=_wrapper_class(level, pretty=target.isatty()),
         processors=[
@@ -85,13 +24,13 @@ def configure(level: str, stream: TextIO | None = None) -> BufferedLogger:
                 exception_formatter=structlog.dev.plain_traceback
             ),
         ],
-        logger_factory=lambda *_: logger,
+        logger_factory=lambda *_: writer,
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(
         level=logging.WARNING, handlers=[_StdlibForwarder()], force=True
     )
-    return logger
+    return writer
 
 
 def _wrapper_class(level: str, *, pretty: bool) -> type[Any]:
@@ -102,7 +41,7 @@ def _wrapper_class(level: str, *, pretty: bool) -> type[Any]:
 
 class _JsonLogger(structlog.BoundLoggerBase):
     """
-    Renders a line as JSON in one step, without processors.
+    Collects the fields of a line, without processors; the writer renders it.
 
     Every command of every device logs lines, so this has to be fast.
     """
@@ -115,14 +54,7 @@ class _JsonLogger(structlog.BoundLoggerBase):
         now = rfc3339(time.time_ns() // 1000)
         line = {"timestamp": now, "level": method_name, **self._context, **fields}
         line["event"] = event
-        getattr(self._logger, method_name)(_json(line))
-
-
-def _json(line: dict[str, Any]) -> str:
-    try:
-        return _encode(line).decode()
-    except UnicodeEncodeError:
-        return json.dumps(line, default=str)
+        getattr(self._logger, method_name)(line)
 
 
 class _StdlibForwarder(logging.Handler):
@@ -130,5 +62,11 @@ class _StdlibForwarder(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Forward one record."""
-        log = structlog.get_logger(record.name)
-        log.log(record.levelno, "library", message=record.getMessage())
+        try:
+            message = record.getMessage()
+        except (TypeError, ValueError, KeyError):
+            # Arguments that do not fit the message are no business of its caller.
+            message = str(record.msg)
+        structlog.get_logger(record.name).log(
+            record.levelno, "library", message=message
+        )

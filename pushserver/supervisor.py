@@ -45,7 +45,7 @@ def serve(settings: Settings) -> int:
         with _open_listen_socket(settings) as listen_socket:
             return asyncio.run(Supervisor(settings, listen_socket).run())
     except Misconfigured as error:
-        sys.stderr.write(f"{error}\n")
+        logger.error(str(error))
         return 1
     finally:
         logger.flush()

@@ -25,12 +25,14 @@ class Program:
     `pushserver serve` on a free port, its log in `folder`.
 
     `database_url`: the address of its database; without one it has a file there, too.
+    `stderr`: an open file that it logs to instead, if it is spawned.
     """
 
     folder: Path
     database_url: str = ""
     token: str = "admin-of-the-tests"
     url: str = ""
+    stderr: int | None = None
     _process: subprocess.Popen[bytes] | ForkedProcess | None = None
 
     @property
@@ -79,7 +81,7 @@ class Program:
                 env=self._environ(settings),
                 cwd=Path(__file__).parents[1],
                 stdout=log,
-                stderr=log,
+                stderr=log if self.stderr is None else self.stderr,
             )
 
     def _environ(self, settings: Mapping[str, object]) -> dict[str, str]:

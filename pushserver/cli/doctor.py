@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import attrs
 
-from pushserver.cli import checks
+from pushserver.cli import checks, server_checks
 from pushserver.cli.checks import Finding, Level
 from pushserver.cli.context import CliContext, InjectedContext
 from pushserver.client import ApiError, Client, Json, Unreachable, iter_items
@@ -30,10 +30,11 @@ async def _run_checks(client: Client) -> AsyncIterator[Finding]:
             yield finding
         refusals = await _read_refusals(client)
         yield checks.check_token(refusals)
-        for finding in (
-            await _check_fleet(client) if refusals["devices"] is None else ()
-        ):
-            yield finding
+        if refusals["devices"] is None:
+            for finding in server_checks.check_status(await client.status()):
+                yield finding
+            for finding in await _check_fleet(client):
+                yield finding
         for finding in (
             await _check_commands(client) if refusals["commands"] is None else ()
         ):

@@ -11,6 +11,7 @@ from collections import Counter
 from functools import partial
 from typing import Any
 
+import structlog
 from aiohttp import hdrs, web
 from aiohttp.web_protocol import RequestHandler
 
@@ -18,6 +19,8 @@ from pushserver.errors import Unavailable
 from pushserver.web.app_factory import bypass_router
 from pushserver.web.connection import HttpConnection
 from pushserver.web.services import SERVICES
+
+log = structlog.get_logger(__name__)
 
 #: Seconds for a request's header to arrive, and for a new connection's first one.
 HEADER_TIMEOUT = 10.0
@@ -138,4 +141,7 @@ class Runner(web.AppRunner):
 async def _sweep(server: Server) -> None:
     while True:
         await asyncio.sleep(_SWEEP_INTERVAL)
-        server.sweep()
+        try:
+            server.sweep()
+        except Exception:
+            log.exception("sweep.failed")

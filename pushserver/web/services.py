@@ -46,6 +46,7 @@ class Services:
     Every service that a handler may use. `default_hold` is in microseconds.
 
     `kapua_delete_status` is the status that Kapua's clients get after a DELETE.
+    `worker_failures` are the rounds in a row that failed, by the name of the worker.
     """
 
     clock: Clock
@@ -85,6 +86,7 @@ class Services:
     kapua_delete_status: int
     started_at: int
     counts: Counter[str]
+    worker_failures: Counter[str] = attrs.Factory(Counter)
 
 
 SERVICES = web.AppKey("services", Services)

@@ -1,6 +1,10 @@
-"""Workers: periodic background work. A worker that crashes stops the server."""
+"""Workers: periodic background work.
+
+A round that fails is logged and tried again, later each time; the server goes on.
+"""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
@@ -10,6 +14,9 @@ import structlog
 from pushserver.errors import Unavailable
 
 log = structlog.get_logger(__name__)
+
+#: Seconds before the next round after one that failed; doubled with each further one.
+FIRST_BACKOFF, MAX_BACKOFF = 0.1, 60.0
 
 
 @attrs.frozen
@@ -29,29 +36,61 @@ class Worker:
     max_share: float = 1.0
     is_leader: Callable[[], bool] | None = None
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Repeat `run_once` until *stop* is set; log what it raises."""
+    async def run(self, stop: asyncio.Event, failures: Counter[str]) -> None:
+        """
+        Repeat `run_once` until *stop* is set; log what it raises.
+
+        *failures* has the number of rounds that failed since the last one that did not.
+        """
         loop = asyncio.get_running_loop()
         while not stop.is_set():
             started = loop.time()
-            await self._run_round()
+            if not await self._run_round(failures):
+                doubled = FIRST_BACKOFF * 2 ** min(failures[self.name] - 1, 16)
+                await _wait_first(min(doubled, MAX_BACKOFF), stop)
+                continue
             pause = (loop.time() - started) * (1 / self.max_share - 1)
             if pause > 0:
                 await _wait_first(pause, stop)
             await _wait_first(self.interval, stop, self.wakeup)
 
-    async def _run_round(self) -> None:
-        if self.is_leader is not None and not self.is_leader():
-            return
+    async def _run_round(self, failures: Counter[str]) -> bool:
+        """Run one round; return whether it went as it should, or the store is away."""
+        try:
+            if self.is_leader is None or self.is_leader():
+                await self._run_once()
+        except asyncio.CancelledError:
+            # What it waited for was cancelled, if it was not the worker itself.
+            if _is_cancelled():
+                raise
+            self._log_failure(failures)
+            return False
+        except Exception:  # noqa: BLE001 - it is logged
+            self._log_failure(failures)
+            return False
+        if rounds := failures.pop(self.name, 0):
+            log.info("worker.recovered", worker=self.name, failed_rounds=rounds)
+        return True
+
+    def _log_failure(self, failures: Counter[str]) -> None:
+        failures[self.name] += 1
+        log.exception(
+            "worker.round_failed", worker=self.name, in_a_row=failures[self.name]
+        )
+
+    async def _run_once(self) -> None:
         try:
             done = await self.run_once()
         except Unavailable as error:
             log.warning("worker.store_away", worker=self.name, reason=error.detail)
-        except Exception:
-            log.exception("worker.round_failed", worker=self.name)
         else:
             if done:
                 log.debug("worker.round", worker=self.name, done=done)
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 async def _wait_first(seconds: float, *events: asyncio.Event | None) -> None:
@@ -63,12 +102,18 @@ async def _wait_first(seconds: float, *events: asyncio.Event | None) -> None:
 
 
 @asynccontextmanager
-async def run_workers(workers: Sequence[Worker]) -> AsyncIterator[None]:
-    """Run *workers* during the block; at its end, let running rounds finish."""
+async def run_workers(
+    workers: Sequence[Worker], failures: Counter[str]
+) -> AsyncIterator[None]:
+    """
+    Run *workers* during the block; at its end, let running rounds finish.
+
+    *failures* has those whose rounds fail, and how many did so in a row.
+    """
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         for worker in workers:
-            group.create_task(worker.run(stop), name=worker.name)
+            group.create_task(worker.run(stop, failures), name=worker.name)
         try:
             yield
         finally:

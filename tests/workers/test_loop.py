@@ -1,15 +1,17 @@
 """Workers run their round again and again until they are stopped."""
 
 import asyncio
+from collections import Counter
 
 import pytest
 import structlog
 
 from pushserver.errors import Unavailable
+from pushserver.workers import worker
 from pushserver.workers.worker import Worker, run_workers
 
 
-def tiring(stop: asyncio.Event, *rounds: int | Exception) -> Worker:
+def tiring(stop: asyncio.Event, *rounds: int | BaseException) -> Worker:
     """Return a worker that goes through *rounds* and stops itself after them."""
     left = list(rounds)
 
@@ -17,7 +19,7 @@ def tiring(stop: asyncio.Event, *rounds: int | Exception) -> Worker:
         outcome = left.pop(0)
         if not left:
             stop.set()
-        if isinstance(outcome, Exception):
+        if isinstance(outcome, BaseException):
             raise outcome
         return outcome
 
@@ -29,7 +31,7 @@ async def test_repeats() -> None:
     stop = asyncio.Event()
 
     async with asyncio.timeout(5):
-        await tiring(stop, 0, 1, 2).run(stop)
+        await tiring(stop, 0, 1, 2).run(stop, Counter())
 
     assert stop.is_set()
 
@@ -44,7 +46,7 @@ async def test_stops_at_once() -> None:
         return 0
 
     async with asyncio.timeout(5):
-        await Worker("slow", 3600.0, one).run(stop)
+        await Worker("slow", 3600.0, one).run(stop, Counter())
 
     assert [1] == rounds
 
@@ -57,7 +59,7 @@ async def test_stopped_before() -> None:
     async def one() -> int:
         raise AssertionError
 
-    await Worker("never", 0.0, one).run(stop)
+    await Worker("never", 0.0, one).run(stop, Counter())
 
 
 async def test_goes_on_after_a_failure() -> None:
@@ -67,13 +69,65 @@ async def test_goes_on_after_a_failure() -> None:
 
     with structlog.testing.capture_logs() as lines:
         async with asyncio.timeout(5):
-            await tiring(stop, *rounds).run(stop)
+            await tiring(stop, *rounds).run(stop, Counter())
 
     assert [
         ("warning", "worker.store_away", "tiring"),
         ("error", "worker.round_failed", "tiring"),
+        ("info", "worker.recovered", "tiring"),
     ] == [(line["log_level"], line["event"], line["worker"]) for line in lines]
     assert "The disk is full." == lines[0]["reason"]
+
+
+async def test_keeps_failing() -> None:
+    """What fails again and again is counted, until a round that does not."""
+    stop, failures = asyncio.Event(), Counter[str]()
+    rounds = (ZeroDivisionError(), asyncio.CancelledError(), ZeroDivisionError())
+
+    async with asyncio.timeout(5):
+        await tiring(stop, *rounds).run(stop, failures)
+    assert {"tiring": 3} == failures
+
+    stop.clear()
+    async with asyncio.timeout(5):
+        await tiring(stop, 0).run(stop, failures)
+
+    assert {} == failures
+
+
+async def test_waits_longer_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between rounds that fail the pause doubles; a wake-up does not shorten it."""
+    pauses: list[float] = []
+
+    async def wait(seconds: float, *_: object) -> None:
+        pauses.append(seconds)
+
+    monkeypatch.setattr(worker, "_wait_first", wait)
+    stop, failures = asyncio.Event(), Counter[str]()
+
+    await tiring(stop, *[ZeroDivisionError() for _ in range(12)]).run(stop, failures)
+
+    assert [0.1 * 2**n for n in range(10)] == pauses[:10]
+    assert [60.0, 60.0] == pauses[10:]
+
+
+async def test_leadership_that_fails() -> None:
+    """Whatever a round asks first may fail as well."""
+    stop, asked = asyncio.Event(), []
+
+    def is_leader() -> bool:
+        asked.append(1)
+        if len(asked) > 1:
+            stop.set()
+        raise ZeroDivisionError
+
+    async def one() -> int:
+        raise AssertionError
+
+    async with asyncio.timeout(5):
+        await Worker("asks", 0.0, one, is_leader=is_leader).run(stop, Counter())
+
+    assert [1, 1] == asked
 
 
 async def test_block() -> None:
@@ -87,7 +141,7 @@ async def test_block() -> None:
         ended.append(1)
         return 1
 
-    async with asyncio.timeout(5), run_workers([Worker("one", 3600.0, one)]):
+    async with asyncio.timeout(5), run_workers([Worker("one", 3600.0, one)], Counter()):
         await started.wait()
 
     assert [1] == ended
@@ -100,7 +154,10 @@ async def test_block_that_fails() -> None:
         return 0
 
     async def block() -> None:
-        async with asyncio.timeout(5), run_workers([Worker("one", 0.0, one)]):
+        async with (
+            asyncio.timeout(5),
+            run_workers([Worker("one", 0.0, one)], Counter()),
+        ):
             await asyncio.sleep(0)
             raise ZeroDivisionError
 
@@ -117,7 +174,10 @@ async def test_dead_worker() -> None:
         raise BaseExceptionGroup("dead", [KeyboardInterrupt()])
 
     async def block() -> None:
-        async with asyncio.timeout(5), run_workers([Worker("one", 3600.0, one)]):
+        async with (
+            asyncio.timeout(5),
+            run_workers([Worker("one", 3600.0, one)], Counter()),
+        ):
             await asyncio.Event().wait()
 
     with pytest.raises(BaseExceptionGroup) as caught:

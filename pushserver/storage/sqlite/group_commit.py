@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 import attrs
+import structlog
 
 from pushserver.errors import PushServerError, Unavailable
 from pushserver.model.change_notice import commit_notice
@@ -32,6 +33,8 @@ from pushserver.storage.sql.write_jobs import (
 from pushserver.storage.sqlite.checkpoints import CheckpointWatch
 from pushserver.storage.sqlite.connection import SqliteConnection, run_in_transaction
 from pushserver.storage.sqlite.lanes import InMemoryLanes
+
+log = structlog.get_logger(__name__)
 
 
 @attrs.define(eq=False, repr=False)
@@ -78,7 +81,16 @@ class GroupCommit:
             jobs = [job for job in self._waiting if not job.future.done()]
             self._waiting = []
             if jobs:
-                await self._commit_round(jobs)
+                await self._run_round(jobs)
+
+    async def _run_round(self, jobs: list[WriteJob]) -> None:
+        """Run one round; whatever it raises, callers are told and others follow."""
+        try:
+            await self._commit_round(jobs)
+        except Exception:
+            log.exception("commit.round_failed")
+            for job in jobs:
+                job.settle(error=Unavailable("The server failed to write this."))
 
     async def _commit_round(self, jobs: list[WriteJob]) -> None:
         decided: list[WriteJob] = []

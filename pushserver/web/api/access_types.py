@@ -54,7 +54,11 @@ class ScopesOut(Out):
 
 
 class ServerOut(Out, kw_only=True):
-    """What this server is doing; in the first scope also what it has refused."""
+    """
+    What this server is doing; in the first scope also what it has refused.
+
+    `failing_workers`: how many rounds of work in the background failed in a row.
+    """
 
     version: str
     started_at: Instant
@@ -62,3 +66,4 @@ class ServerOut(Out, kw_only=True):
     devices: int
     held_polls: int
     counts: dict[str, int] | None = None
+    failing_workers: dict[str, int] | None = None

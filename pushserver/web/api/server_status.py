@@ -28,5 +28,6 @@ async def get_server(call: ApiCall[None, None]) -> web.StreamResponse:
                 for hold in services.holds
             ),
             counts=dict(services.counts) if is_first_scope else None,
+            failing_workers=dict(services.worker_failures) if is_first_scope else None,
         )
     )

@@ -96,6 +96,8 @@ async def test_server(server: LocalServer, acme: Tenant) -> None:
     await acme.api("POST", f"{DEVICE_PATH}/commands", LOAD_USERS)
     await poll
 
+    assert {} == ours["failingWorkers"]
+    assert "failingWorkers" not in theirs
     assert (1, 1, False) == (theirs["devices"], theirs["heldPolls"], "counts" in theirs)
     assert (2, 0, True) == (ours["devices"], ours["heldPolls"], "counts" in ours)
 
