@@ -17,7 +17,7 @@ from pushserver.composition import (
     build_webhook_supervisor,
     build_workers,
 )
-from pushserver.errors import Misconfigured, Outdated
+from pushserver.errors import Misconfigured, Outdated, Unavailable
 from pushserver.listening import listen, stop_with_supervisor
 from pushserver.settings import Settings
 from pushserver.stores import open_store
@@ -36,14 +36,7 @@ async def running_services(settings: Settings, clock: Clock) -> AsyncIterator[Se
     store = await open_store(settings, clock)
     try:
         services = build_services(settings, store, clock)
-        await services.devices.load()
-        admin_secret = await services.tokens.load(settings.admin_token)
-        if admin_secret is not None:
-            sys.stderr.write(f"admin token: {admin_secret} (shown once; keep it)\n")
-        if settings.holds_commands:
-            await _hold_commands(services)
-        await services.event_interest.load()
-        await services.subscription_registry.load()
+        await _load(settings, services)
         ssrf_guard = services.subscriptions.ssrf_guard
         async with WebhookSender(ssrf_guard, __version__) as sender:
             supervisor = build_webhook_supervisor(services, sender)
@@ -56,6 +49,27 @@ async def running_services(settings: Settings, clock: Clock) -> AsyncIterator[Se
             await _flush(services)
     finally:
         await store.close()
+
+
+async def _load(settings: Settings, services: Services) -> None:
+    """
+    Read what is kept in memory.
+
+    Raises:
+        Misconfigured: the database cannot be read, or not be written.
+    """
+    try:
+        await services.store.check_writable()
+        await services.devices.load()
+        admin_secret = await services.tokens.load(settings.admin_token)
+        if admin_secret is not None:
+            sys.stderr.write(f"admin token: {admin_secret} (shown once; keep it)\n")
+        if settings.holds_commands:
+            await _hold_commands(services)
+        await services.event_interest.load()
+        await services.subscription_registry.load()
+    except Unavailable as error:
+        raise Misconfigured(f"Cannot start: {error}") from error
 
 
 async def _hold_commands(services: Services) -> None:

@@ -30,6 +30,7 @@ from pushserver.services.operations import Operations
 from pushserver.services.outbox_trimmer import OutboxTrimmer
 from pushserver.services.polling import Polling
 from pushserver.services.queue import Queue
+from pushserver.services.readiness import Readiness
 from pushserver.services.result_intake import ResultIntake
 from pushserver.services.retention import Retention
 from pushserver.services.scopes import Scopes
@@ -165,6 +166,7 @@ def build_services(
         held_contact=HeldContact(devices, holds, write_behind, clock),
         lanes=lanes,
         polling=polling,
+        readiness=Readiness(store),
         queue=queue,
         held_commands=HeldCommands(store, lanes, queue),
         withdrawals=Withdrawals(store, lanes),

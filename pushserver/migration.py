@@ -16,7 +16,7 @@ from pushserver.clock import SystemClock
 from pushserver.errors import Misconfigured
 from pushserver.settings import Settings, load
 from pushserver.storage.migrations import SCHEMA_VERSION
-from pushserver.storage.sqlite.connection import FileLock
+from pushserver.storage.sqlite.file_lock import FileLock
 from pushserver.storage.sqlite.moved import mark_moved
 
 try:

@@ -37,6 +37,11 @@ class ForkedProcess:
 
     _process: BaseProcess
 
+    @property
+    def pid(self) -> int | None:
+        """Its id."""
+        return self._process.pid
+
     def poll(self) -> int | None:
         """Return its exit code if it has ended."""
         return self._process.exitcode

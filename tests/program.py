@@ -7,7 +7,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,7 +25,8 @@ class Program:
     `pushserver serve` on a free port, its log in `folder`.
 
     `database_url`: the address of its database; without one it has a file there, too.
-    `stderr`: an open file that it logs to instead, if it is spawned.
+    `stderr`: an open file that it logs to instead, if it is spawned. `wrapper`: the
+    command that runs it.
     """
 
     folder: Path
@@ -33,6 +34,7 @@ class Program:
     token: str = "admin-of-the-tests"
     url: str = ""
     stderr: int | None = None
+    wrapper: Sequence[str] = ()
     _process: subprocess.Popen[bytes] | ForkedProcess | None = None
 
     @property
@@ -69,15 +71,19 @@ class Program:
 
         Coverage must be there from the start, and a supervisor starts its own servers.
         """
-        if "workers" in settings or "COVERAGE_PROCESS_CONFIG" in os.environ:
+        if (
+            "workers" in settings
+            or self.wrapper
+            or "COVERAGE_PROCESS_CONFIG" in os.environ
+        ):
             return self.spawn(**settings)
         return fork_program(self._environ(settings), self.log)
 
     def spawn(self, **settings: object) -> subprocess.Popen[bytes]:
         """Start the process from the command line, and do not wait."""
         with self.log.open("ab") as log:
-            return subprocess.Popen(
-                [sys.executable, "-m", "pushserver", "serve"],
+            return subprocess.Popen(  # noqa: S603 - the tests' own command
+                [*self.wrapper, sys.executable, "-m", "pushserver", "serve"],
                 env=self._environ(settings),
                 cwd=Path(__file__).parents[1],
                 stdout=log,
@@ -94,6 +100,13 @@ class Program:
         }
         given = {f"PUSHSERVER_{k.upper()}": str(v) for k, v in settings.items()}
         return environ | given
+
+    @property
+    def pid(self) -> int:
+        """The id of its process."""
+        assert self._process is not None
+        assert self._process.pid is not None
+        return self._process.pid
 
     def send(self, number: signal.Signals) -> None:
         """Send it a signal."""

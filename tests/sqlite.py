@@ -12,6 +12,7 @@ from tests.clock import ManualClock
 
 def copy_new_store(path: Path) -> None:
     """Make a file at *path* as if a store had just been made in it."""
+    path.touch(0o600)
     path.write_bytes(_template())
 
 

@@ -100,14 +100,19 @@ def _content_type(file: str, format_: Format) -> str:
 
 @contextmanager
 def _opened(file: str) -> Iterator[BinaryIO]:
-    """Open a file that is there under its name only when all of it is written."""
+    """
+    Open a file that is there under its name only when all of it is written.
+
+    Nobody but its owner may read it: it says where which door is.
+    """
     if file == _STDOUT:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
     partial = Path(f"{file}.partial")
     try:
-        with partial.open("wb") as target:
+        partial.unlink(missing_ok=True)
+        with open(partial, "xb", opener=_open_private) as target:
             yield target
             target.flush()
             os.fsync(target.fileno())
@@ -115,3 +120,7 @@ def _opened(file: str) -> Iterator[BinaryIO]:
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

@@ -105,6 +105,13 @@ class Store(
             Unavailable: the store cannot be written.
         """
 
+    def has_write_failed(self, within: float) -> bool:
+        """
+        Tell whether the last write failed, less than *within* seconds ago.
+
+        What failed for its values, or only tried as `check_writable` does, is no write.
+        """
+
     async def purge_idempotency_keys(self, *, before: int) -> int:
         """Delete idempotency keys used before *before*; return how many."""
 

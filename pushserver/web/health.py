@@ -1,14 +1,8 @@
 """Probes for load balancers and supervisors: liveness and readiness."""
 
-import asyncio
-
 from aiohttp import web
 
-from pushserver.errors import Unavailable
 from pushserver.web.services import SERVICES
-
-#: Seconds within which the store must accept a write.
-STORE_CHECK_TIMEOUT = 5.0
 
 
 async def healthz(_request: web.Request) -> web.Response:
@@ -17,14 +11,11 @@ async def healthz(_request: web.Request) -> web.Response:
 
 
 async def readyz(request: web.Request) -> web.Response:
-    """Tell whether the server accepts commands: the store writes, no shutdown runs."""
+    """Tell whether the server accepts commands: no shutdown runs, the store writes."""
     services = request.app[SERVICES]
     if services.holds.is_closed:
         return web.Response(status=503, text="stopping\n")
-    try:
-        async with asyncio.timeout(STORE_CHECK_TIMEOUT):
-            await services.store.check_writable()
-    except (Unavailable, TimeoutError):
+    if not await services.readiness.is_ready():
         return web.Response(status=503, text="the store is away\n")
     return web.Response(text="ok\n")
 

@@ -24,6 +24,7 @@ from pushserver.services.notifications import Notifications
 from pushserver.services.operations import Operations
 from pushserver.services.polling import Polling
 from pushserver.services.queue import Queue
+from pushserver.services.readiness import Readiness
 from pushserver.services.result_intake import ResultIntake
 from pushserver.services.retention import Retention
 from pushserver.services.scopes import Scopes
@@ -64,6 +65,7 @@ class Services:
     held_contact: HeldContact
     lanes: Lanes
     polling: Polling
+    readiness: Readiness
     queue: Queue
     held_commands: HeldCommands
     retention: Retention

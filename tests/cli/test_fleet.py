@@ -137,6 +137,7 @@ def test_export(run: Run, device_id: str, tmp_path: Path, name: str) -> None:
     shown = run("devices", "show", device_id, "--json").only
 
     assert (0, "") == (exported.code, exported.out)
+    assert 0o600 == file.stat().st_mode & 0o777
     assert [file] == list(tmp_path.iterdir())
     assert 1 == imported.only["created"]
     assert ("=1", 2, {"at": device_id}) == (shown["name"], shown["hold"], shown["tags"])

@@ -14,9 +14,9 @@ pytestmark = pytest.mark.only_on("sqlite")
 
 
 def refused(process: Popen[bytes], program: Program, code: int = 1) -> str:
-    """Wait for the program to refuse; return its one line."""
+    """Wait for the program to refuse, within 10 s; return its one line."""
     try:
-        assert code == process.wait(15)
+        assert code == process.wait(10)
     finally:
         process.kill()
     (line,) = program.log.read_text().splitlines()

@@ -267,6 +267,9 @@ class PostgresStore(SqlStore):
     def is_shared(self) -> bool:
         return True
 
+    def has_write_failed(self, within: float) -> bool:
+        return self.group_commit.last_write.failed_within(within)
+
     async def sync_notices(self) -> None:
         await self.member.catch_up()
 

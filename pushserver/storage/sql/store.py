@@ -3,6 +3,7 @@
 import attrs
 
 from pushserver.storage.sql.commands import SqlCommands
+from pushserver.storage.sql.connection import SqlConnection
 from pushserver.storage.sql.devices import SqlDevices
 from pushserver.storage.sql.history import SqlHistory
 from pushserver.storage.sql.idempotency import purge_idempotency_keys
@@ -30,7 +31,11 @@ class SqlStore(SqlCommands, SqlHistory, SqlDevices, SqlTokens, SqlScopes):
 
     async def check_writable(self) -> None:
         # Updating no row still takes the write lock and commits.
-        await self.write(lambda c: c.execute("DELETE FROM token WHERE id = -1"))
+        await self.write(_delete_nothing, is_trial=True)
 
     async def purge_idempotency_keys(self, *, before: int) -> int:
         return await self.write(lambda c: purge_idempotency_keys(c, before))
+
+
+def _delete_nothing(connection: SqlConnection) -> None:
+    connection.execute("DELETE FROM token WHERE id = -1")

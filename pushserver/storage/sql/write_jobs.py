@@ -1,7 +1,8 @@
 """Jobs of group commit, and how their callers get the outcome."""
 
 import asyncio
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
 import attrs
@@ -18,7 +19,11 @@ T = TypeVar("T")
 
 @attrs.define(eq=False)
 class WriteJob:
-    """A decision on a device's lane, or a function that executes SQL."""
+    """
+    A decision on a device's lane, or a function that executes SQL.
+
+    A trial only shows whether the store can be written.
+    """
 
     future: asyncio.Future[Any]
     device_id: int = -1
@@ -26,6 +31,7 @@ class WriteJob:
     lookup: Lookup | None = None
     on_done: CompletionCallback[Any] | None = None
     work: Callable[[SqlConnection], Any] | None = None
+    is_trial: bool = False
     value: Any = None
 
     def settle(self, value: Any = None, error: Exception | None = None) -> None:
@@ -53,13 +59,32 @@ class WriteQueue(Protocol):
         """Queue *job*; its future is done after the commit."""
 
 
+@attrs.define(eq=False)
+class LastWrite:
+    """When the last write failed, by the monotonic clock; trials do not count."""
+
+    _failed_at: float | None = None
+
+    def record(self, jobs: Sequence[WriteJob], *, failed: bool) -> None:
+        """Note how a write of *jobs* went."""
+        if not all(job.is_trial for job in jobs):
+            self._failed_at = time.monotonic() if failed else None
+
+    def failed_within(self, seconds: float) -> bool:
+        """Tell whether it failed less than *seconds* ago."""
+        failed_at = self._failed_at
+        return failed_at is not None and time.monotonic() - failed_at < seconds
+
+
 @attrs.frozen
 class SqlWriter:
     """Runs functions that execute SQL in the transaction of the next round."""
 
     queue: WriteQueue
 
-    async def __call__(self, work: Callable[[SqlConnection], T]) -> T:
+    async def __call__(
+        self, work: Callable[[SqlConnection], T], *, is_trial: bool = False
+    ) -> T:
         """
         Run *work*; return its value when it is on disk.
 
@@ -67,7 +92,8 @@ class SqlWriter:
             Unavailable: the store is away.
         """
         future = asyncio.get_running_loop().create_future()
-        value: T = await self.queue.submit(WriteJob(future, work=work))
+        job = WriteJob(future, work=work, is_trial=is_trial)
+        value: T = await self.queue.submit(job)
         return value
 
 

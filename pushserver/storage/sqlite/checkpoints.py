@@ -26,11 +26,16 @@ SUSPICIOUS_SIZE = 64 * 1024 * 1024
 CHECK_INTERVAL = 60 * SECOND
 
 
+def _resolve(path: Path) -> Path:
+    return path.resolve()
+
+
 @attrs.define(eq=False)
 class CheckpointWatch:
     """Warns, now and then, while a reader holds up checkpoints of the file."""
 
-    path: Path
+    # SQLite names the log by the file, whatever link leads to it.
+    path: Path = attrs.field(converter=_resolve)
     now: Callable[[], int]
     _next_check_at: int = attrs.field(default=0, init=False)
 

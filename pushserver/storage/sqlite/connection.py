@@ -1,7 +1,5 @@
 """Opens all connections to the file, since pragmas are set on each connection."""
 
-import fcntl
-import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -56,9 +54,9 @@ class SqliteConnection(aiosqlite.Connection):
 
 async def connect_writer(path: Path, now: int, *, again: bool) -> SqliteConnection:
     """
-        Open the one connection that writes; create the file if there is none.
+    Open the one connection that writes.
 
-        A file of an older release is copied, then migrated. One that was copied into
+    A file of an older release is copied, then migrated. One that was copied into
     another store is opened only *again*.
     """
 
@@ -102,6 +100,19 @@ async def _connect(
     return connection
 
 
+def is_of_the_store(error: Exception) -> bool:
+    """Tell whether an error is about the store, not about what was to be written."""
+    if not isinstance(error, Unavailable):
+        return False
+    about_values = (
+        sqlite3.IntegrityError,
+        sqlite3.DataError,
+        ValueError,
+        OverflowError,
+    )
+    return not isinstance(error.__cause__, about_values)
+
+
 def run_in_transaction(
     connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], None]
 ) -> None:
@@ -114,26 +125,3 @@ def run_in_transaction(
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
-
-
-class FileLock:
-    """Keeps other processes from opening the file."""
-
-    def __init__(self, path: Path) -> None:
-        lock = path.with_name(path.name + "-lock")
-        try:
-            self._file = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise Misconfigured(f"Cannot open the database {path}: {error}") from error
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(self._file)
-            raise Misconfigured(
-                f"The database {path} is in use by another pushserver process; stop"
-                " that one first, or choose another file with --database."
-            ) from None
-
-    def release(self) -> None:
-        """Release the file."""
-        os.close(self._file)

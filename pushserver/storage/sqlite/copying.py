@@ -27,7 +27,7 @@ def copy_file(
         if copy.exists():
             raise FileExistsError(f"{copy} exists already")
         _clear(path)
-        _copy(connection, path, unfinished)
+        _copy(connection, unfinished)
         unfinished.rename(copy)
         _sync(copy.parent)
     except (sqlite3.Error, OSError) as error:
@@ -44,10 +44,9 @@ def _clear(path: Path) -> None:
         left.unlink()
 
 
-def _copy(connection: sqlite3.Connection, path: Path, unfinished: Path) -> None:
-    # At no time may the copy be readable by others than the file is.
-    mode = path.stat().st_mode & 0o777
-    os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))
+def _copy(connection: sqlite3.Connection, unfinished: Path) -> None:
+    # At no time may others read it.
+    os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     try:
         with closing(sqlite3.connect(unfinished)) as target:
             connection.backup(target)

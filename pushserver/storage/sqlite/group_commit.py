@@ -27,12 +27,18 @@ from pushserver.storage.sql.lanes import load_lanes
 from pushserver.storage.sql.lookups import run_lookups
 from pushserver.storage.sql.order_cache import OrderCache
 from pushserver.storage.sql.write_jobs import (
+    LastWrite,
     WriteJob,
     mark_stored,
 )
 from pushserver.storage.sqlite.checkpoints import CheckpointWatch
-from pushserver.storage.sqlite.connection import SqliteConnection, run_in_transaction
+from pushserver.storage.sqlite.connection import (
+    SqliteConnection,
+    is_of_the_store,
+    run_in_transaction,
+)
 from pushserver.storage.sqlite.lanes import InMemoryLanes
+from pushserver.storage.sqlite.open_files import OpenFiles
 
 log = structlog.get_logger(__name__)
 
@@ -48,7 +54,9 @@ class GroupCommit:
     new_id: IdGenerator
     interest: EventTypesByScope
     feed: ChangeFeed
+    open_files: OpenFiles
     checkpoint_watch: CheckpointWatch
+    last_write: LastWrite = attrs.field(factory=LastWrite, init=False)
     _waiting: list[WriteJob] = attrs.field(factory=list, init=False)
     _stale_devices: set[int] = attrs.field(factory=set, init=False)
     _wakeup: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
@@ -107,7 +115,10 @@ class GroupCommit:
             apply = prepare_write(changes, [job for job in decided if job.work])
             if apply is not None:
                 await self.connection.run(partial(self._write, apply))
+                self.last_write.record(jobs, failed=False)
         except Exception as error:  # noqa: BLE001 - told to the callers; the writer lives
+            if is_of_the_store(error):
+                self.last_write.record(jobs, failed=True)
             await self._reload_lanes(jobs)
             for job in decided or jobs:
                 job.settle(error=error)
@@ -119,7 +130,10 @@ class GroupCommit:
         apply: Callable[[sqlite3.Connection], None],
         connection: sqlite3.Connection,
     ) -> None:
+        self.open_files.check()
         run_in_transaction(connection, apply)
+        # Only now is it known that what was written is where the next start looks.
+        self.open_files.check()
         self.checkpoint_watch.check(connection)
 
     async def _run_lookups(self, jobs: Sequence[WriteJob]) -> dict[int, PriorState]:

@@ -10,7 +10,7 @@ import attrs
 from pushserver.errors import Misconfigured
 from pushserver.storage.migrations import MIGRATIONS, missing, refuse_newer
 from pushserver.storage.migrator import Migrated, Plan
-from pushserver.storage.sqlite.connection import FileLock
+from pushserver.storage.sqlite.file_lock import FileLock
 from pushserver.storage.sqlite.schema import migrate_file, read_version, script
 
 

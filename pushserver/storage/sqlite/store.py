@@ -3,17 +3,20 @@
 import asyncio
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Self, TypeVar
 
 import attrs
 
 from pushserver.clock import Clock
+from pushserver.errors import Misconfigured, Unavailable
 from pushserver.model.event import EventType
 from pushserver.model.ids import IdGenerator
 from pushserver.model.lane import Lane
 from pushserver.model.queue_status import QueueStatus
 from pushserver.storage.change_feed import ChangeFeed
+from pushserver.storage.sql.connection import SqlConnection
 from pushserver.storage.sql.lanes import load_all_lanes
 from pushserver.storage.sql.largest_id import largest_id
 from pushserver.storage.sql.operations import SqlOperations
@@ -28,13 +31,14 @@ from pushserver.storage.sql.upgrades import SqlUpgrades
 from pushserver.storage.sql.write_jobs import SqlWriter
 from pushserver.storage.sqlite.checkpoints import CheckpointWatch
 from pushserver.storage.sqlite.connection import (
-    FileLock,
     SqliteConnection,
     connect_reader,
     connect_writer,
 )
+from pushserver.storage.sqlite.file_lock import FileLock
 from pushserver.storage.sqlite.group_commit import GroupCommit
 from pushserver.storage.sqlite.lanes import InMemoryLanes
+from pushserver.storage.sqlite.open_files import OpenFiles
 
 T = TypeVar("T")
 
@@ -47,7 +51,6 @@ class SqliteStore(SqlStore):
     The writer and each of the three readers have a connection of their own.
     """
 
-    file_lock: FileLock
     group_commit: GroupCommit
     hot_reader: SqliteConnection
     list_reader: SqliteConnection
@@ -58,6 +61,7 @@ class SqliteStore(SqlStore):
     event_interest: dict[int, frozenset[EventType]]
     # The file is locked, so no other process changes it.
     outdated: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
+    exit_stack: AsyncExitStack = attrs.field(factory=AsyncExitStack, init=False)
 
     @classmethod
     async def open(cls, path: Path, clock: Clock, *, again: bool = False) -> Self:
@@ -70,12 +74,30 @@ class SqliteStore(SqlStore):
             Misconfigured: it cannot be opened, another process has it open, or it was
         copied.
         """
+        # The thread of a connection left open would keep the process from ending.
+        async with AsyncExitStack() as exit_stack:
+            try:
+                store = await cls._open(path, clock, exit_stack, again=again)
+            except Unavailable as error:
+                raise Misconfigured(
+                    f"Cannot open the database {path}: {error}"
+                ) from error
+            store.exit_stack = exit_stack.pop_all()
+        return store
+
+    @classmethod
+    async def _open(
+        cls, path: Path, clock: Clock, exit_stack: AsyncExitStack, *, again: bool
+    ) -> Self:
+        async def reader() -> SqliteConnection:
+            connection = await connect_reader(path)
+            exit_stack.push_async_callback(connection.close)
+            return connection
+
         lock = FileLock(path)
-        try:
-            connection = await connect_writer(path, clock.now(), again=again)
-        except BaseException:
-            lock.release()
-            raise
+        exit_stack.callback(lock.release)
+        connection = await connect_writer(path, clock.now(), again=again)
+        exit_stack.push_async_callback(connection.close)
         lanes = InMemoryLanes()
         for lane in await connection.run(lambda c: load_all_lanes(c, clock.now())):
             lanes.replace(lane)
@@ -90,15 +112,14 @@ class SqliteStore(SqlStore):
             new_id,
             event_interest,
             feed,
+            OpenFiles.beside(path),
             CheckpointWatch(path, clock.now),
         )
         sql_writer = SqlWriter(writer)
-        lists = await connect_reader(path)
-        workers = await connect_reader(path)
+        lists, workers = await reader(), await reader()
         store = cls(
-            file_lock=lock,
             group_commit=writer,
-            hot_reader=await connect_reader(path),
+            hot_reader=await reader(),
             list_reader=lists,
             lanes=lanes,
             feed=feed,
@@ -115,6 +136,7 @@ class SqliteStore(SqlStore):
             event_interest=event_interest,
         )
         writer.start()
+        lock.warn_if_readable()
         return store
 
     # Commands
@@ -136,7 +158,7 @@ class SqliteStore(SqlStore):
         self, device_ids: Collection[int]
     ) -> Collection[int]:
         # After this, every command requested before is in memory.
-        await self.check_writable()
+        await self.write(lambda _: None)
         return [i for i in device_ids if self.lanes.by_device.get(i) is not None]
 
     async def overdue_devices(self, now: int) -> Sequence[int]:
@@ -159,13 +181,21 @@ class SqliteStore(SqlStore):
     def is_shared(self) -> bool:
         return False
 
+    def has_write_failed(self, within: float) -> bool:
+        return self.group_commit.last_write.failed_within(within)
+
+    async def check_writable(self) -> None:
+        await self.write(_rewrite_version, is_trial=True)
+
     async def sync_notices(self) -> None:
         """Do nothing: no other server uses the file."""
 
     async def close(self) -> None:
         await self.group_commit.stop()
-        await self.hot_reader.close()
-        await self.list_reader.close()
-        await self.background_reader.close()
-        await self.group_commit.connection.close()
-        self.file_lock.release()
+        await self.exit_stack.aclose()
+
+
+def _rewrite_version(connection: SqlConnection) -> None:
+    """Write a page that has not changed: nothing less reaches the disk."""
+    (number,) = connection.execute("PRAGMA user_version").fetchone()
+    connection.execute(f"PRAGMA user_version = {number}")

@@ -11,7 +11,7 @@ import pytest
 
 from pushserver.cli import main
 from pushserver.storage.migrations import MIGRATIONS, SCHEMA_VERSION
-from pushserver.storage.sqlite.connection import FileLock
+from pushserver.storage.sqlite.file_lock import FileLock
 from tests.database_rows import open_reader
 from tests.storage.migrations.catalogue import catalogue
 from tests.storage.migrations.first import make_first

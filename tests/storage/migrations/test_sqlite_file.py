@@ -56,9 +56,9 @@ def version_of(path: Path) -> int:
 
 
 def files_of(path: Path) -> set[str]:
-    """Return what is in the file's folder, but for SQLite's own and the lock."""
+    """Return what is in the file's folder, but for SQLite's own."""
     names = {each.name for each in path.parent.iterdir()}
-    return {name for name in names if not name.endswith(("-wal", "-shm", "-lock"))}
+    return {name for name in names if not name.endswith(("-wal", "-shm"))}
 
 
 @contextmanager
@@ -73,9 +73,9 @@ def as_it_was(path: Path) -> Iterator[None]:
 
 def test_copy(old: str, path: Path) -> None:
     """
-    The copy has all that the file had, is as secret, and stands in the log.
+    The copy has all that the file had, is for its owner alone, and stands in the log.
     """
-    path.chmod(0o600)
+    path.chmod(0o644)
     before = catalogue(old), counts(old)
     with capture_logs() as logs:
         open_and_close(path)

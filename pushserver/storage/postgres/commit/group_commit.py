@@ -26,6 +26,7 @@ from pushserver.storage.postgres.commit.lane_loading import load_lanes
 from pushserver.storage.postgres.commit.lane_locking import RoundStart, start_round
 from pushserver.storage.postgres.commit.lane_rows import updated_lane_rows, upsert_sql
 from pushserver.storage.postgres.commit.transaction import (
+    is_of_the_database,
     write_and_commit,
     write_with_retry,
 )
@@ -35,6 +36,7 @@ from pushserver.storage.postgres.connection.threads import ConnectionThread
 from pushserver.storage.sql.changes import prepare_write
 from pushserver.storage.sql.lookups import run_lookups
 from pushserver.storage.sql.write_jobs import (
+    LastWrite,
     WriteJob,
     mark_stored,
 )
@@ -60,6 +62,7 @@ class GroupCommit:
     interest: EventTypesByScope
     database_clock: DatabaseClock
     publish: Callable[[ChangeNotice], None]
+    last_write: LastWrite = attrs.field(factory=LastWrite, init=False)
     _idle_writers: list[ConnectionThread] = attrs.field(init=False)
     _pending_jobs: list[WriteJob] = attrs.field(factory=list, init=False)
     _busy_devices: set[int] = attrs.field(factory=set, init=False)
@@ -150,7 +153,10 @@ class GroupCommit:
                 await self._run_decision_jobs(writer, jobs, devices - {NO_DEVICE})
             else:
                 await self._run_work_jobs(writer, jobs)
+            self.last_write.record(jobs, failed=False)
         except Exception as error:  # noqa: BLE001 - told to the callers
+            if is_of_the_database(error):
+                self.last_write.record(jobs, failed=True)
             for job in jobs:
                 job.settle(error=error)
         finally:

@@ -7,6 +7,23 @@ import psycopg
 from pushserver.errors import Unavailable
 from pushserver.storage.postgres.connection.connection import Connection
 
+#: The classes of errors that a database which cannot work answers with: it is out of
+#: room, it fails, it stops, the connection is lost.
+_FAILURE_CLASSES = ("08", "53", "57P", "58")
+#: It is read-only: a standby, or set so.
+_READ_ONLY = "25006"
+
+
+def is_of_the_database(error: Exception) -> bool:
+    """Tell whether an error is about the database, not about what was to be written."""
+    if not isinstance(error, Unavailable):
+        return False
+    cause = error.__cause__
+    sqlstate = cause.sqlstate if isinstance(cause, psycopg.Error) else None
+    if sqlstate is None:
+        return not isinstance(cause, ValueError)
+    return sqlstate.startswith(_FAILURE_CLASSES) or sqlstate == _READ_ONLY
+
 
 def write_with_retry(
     connection: Connection, write_changes: Callable[[Connection], None] | None

@@ -22,10 +22,12 @@ from pushserver.storage.sql.connection import PostgresDialect
 P = ParamSpec("P")
 T = TypeVar("T")
 
+#: Seconds that connecting may take for one host, and for all of them; libpq takes no
+#: less than two.
+_CONNECT_TIMEOUT, _CONNECT_BUDGET, _MIN_CONNECT_TIMEOUT = 3, 6, 2
 #: Seconds without an answer after which the network is considered down.
 _NETWORK_TIMEOUT = 5
 _CONNECT_OPTIONS: dict[str, Any] = {
-    "connect_timeout": 3,
     "keepalives": 1,
     "keepalives_idle": _NETWORK_TIMEOUT,
     "keepalives_interval": 1,
@@ -80,13 +82,14 @@ class Connection(PostgresDialect):
     query_sent_at: float | None = None
 
     def __init__(self, url: str, application_name: str = READER_APPLICATION) -> None:
-        _check_url(url)
+        host_count = _count_hosts(url)
         self._application_name = application_name
         self.raw = psycopg.connect(
             url,
             autocommit=True,
             cursor_factory=psycopg.RawCursor,
             application_name=application_name,
+            connect_timeout=_connect_timeout(host_count),
             **_CONNECT_OPTIONS,
         )
         self.raw.prepare_threshold = 0
@@ -207,9 +210,15 @@ class Connection(PostgresDialect):
             sock.shutdown(socket.SHUT_RDWR)
 
 
-def _check_url(url: str) -> None:
+def _connect_timeout(host_count: int) -> int:
+    """Return how many seconds to try each of so many hosts."""
+    share = _CONNECT_BUDGET // host_count
+    return max(_MIN_CONNECT_TIMEOUT, min(_CONNECT_TIMEOUT, share))
+
+
+def _count_hosts(url: str) -> int:
     """
-    Check *url* here, because psycopg's own error might show the password.
+    Count the hosts of *url*. Psycopg's own error might show the password.
 
     Raises:
         Misconfigured: it is not valid.
@@ -224,6 +233,7 @@ def _check_url(url: str) -> None:
             "DATABASE cannot be read: in its user and password, write @, :, /, % and"
             " spaces as %40, %3A, %2F, %25 and %20."
         )
+    return host.count(",") + 1
 
 
 @lru_cache(maxsize=2048)

@@ -1,0 +1,122 @@
+"""Locks the database's file against other processes, whatever name they know it by.
+
+The lock is on the file itself: not on its name, which a link may be another of, nor on
+a file beside it, which may be deleted.
+"""
+
+import fcntl
+import os
+import stat
+import sys
+from pathlib import Path
+
+import structlog
+
+from pushserver.errors import Misconfigured
+
+log = structlog.get_logger(__name__)
+
+#: Device and inode: a file, whatever it is called.
+FileId = tuple[int, int]
+
+#: The files that this process has locked. It must not open one of them again: closing
+#: any descriptor of a file ends all locks that SQLite has on it in this process.
+_locked: set[FileId] = set()
+
+
+def file_id(path: Path | str | int) -> FileId:
+    """
+    Return which file has this name, or is open as this descriptor.
+
+    Raises:
+        OSError: there is none.
+    """
+    found = os.stat(path)  # noqa: PTH116 - the path may be a descriptor
+    return found.st_dev, found.st_ino
+
+
+class FileLock:
+    """
+    Keeps other processes from opening the file at `path`; creates it if there is none.
+
+    Only its owner may read a file that is created, and with it those beside it, which
+    SQLite gives the same mode.
+
+    Raises:
+        Misconfigured: it is in use, or is no file that can be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            self._refuse_if_locked_here()
+            self._fd = os.open(
+                _place(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
+            )
+        except OSError as error:
+            raise _cannot_open(path, error.strerror or str(error)) from error
+        try:
+            self._lock()
+        except BaseException:
+            os.close(self._fd)
+            raise
+        self.file_id = file_id(path)
+        _locked.add(self.file_id)
+
+    def warn_if_readable(self) -> None:
+        """Log that others may read the file: it was not made by this release."""
+        mode = stat.S_IMODE(os.fstat(self._fd).st_mode)
+        if mode & 0o077:
+            log.warning(
+                "sqlite.readable_by_others", file=str(self._path), mode=f"{mode:o}"
+            )
+
+    def release(self) -> None:
+        """Release the file, once no connection to it is open any more."""
+        _locked.discard(self.file_id)
+        os.close(self._fd)
+
+    def _refuse_if_locked_here(self) -> None:
+        if self._path.exists() and file_id(self._path) in _locked:
+            raise _in_use(self._path)
+
+    def _lock(self) -> None:
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise _in_use(self._path) from None
+        except OSError as error:
+            raise _cannot_open(self._path, f"no lock: {error.strerror}") from error
+        self._check_file()
+
+    def _check_file(self) -> None:
+        """Refuse what SQLite would wait for, or would keep two logs of."""
+        found = os.fstat(self._fd)
+        if not stat.S_ISREG(found.st_mode):
+            raise _cannot_open(self._path, "it is no file")
+        if found.st_nlink != 1:
+            raise _cannot_open(
+                self._path,
+                f"it has {found.st_nlink} names (hard links), and beside each of them"
+                " SQLite would look for other latest writes. Remove all but this one",
+            )
+
+
+def _place(path: Path) -> Path:
+    """Return what is locked for the file at *path*."""
+    if sys.platform == "linux":
+        return path
+    # Elsewhere this lock would be in the way of SQLite's own.
+    real = path.resolve()
+    return real.with_name(real.name + "-lock")
+
+
+def _in_use(path: Path) -> Misconfigured:
+    return Misconfigured(
+        f"The database {path} is in use by another pushserver process; stop that one"
+        " first, or choose another file with --database."
+    )
+
+
+def _cannot_open(path: Path, reason: str) -> Misconfigured:
+    return Misconfigured(f"Cannot open the database {path}: {reason}.")

@@ -1,0 +1,137 @@
+"""Databases over which the program cannot start: it says so in a line, and ends."""
+
+import hashlib
+import os
+import socket
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from pushserver.client import Client
+from tests.e2e.conftest import DEVICE
+from tests.e2e.test_device_life import LOAD_USERS
+from tests.e2e.test_refusals import refused
+from tests.program import Program
+
+pytestmark = pytest.mark.only_on("sqlite")
+
+PAGE = 4096
+
+
+@pytest.fixture(name="used")
+async def _used(program: Program) -> Program:
+    """Return a program that has been at work, and has ended."""
+    program.start()
+    async with Client(program.url, program.token) as api:
+        for number in range(40):
+            await api.commands.enqueue(str(DEVICE + number), LOAD_USERS)
+        await api.subscriptions.create("https://receiver.example/", ["device.online"])
+    program.stop()
+    program.log.unlink()
+    return program
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "device", "empty folder's file"])
+def test_no_file(program: Program, kind: str) -> None:
+    """
+    What is no file is refused; nobody waits for what a pipe may bring.
+    """
+    path = program.folder / "odd"
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "device":
+        path = Path("/dev/null")
+    else:
+        path = path / "x.db"
+
+    assert str(path) in refused(program.spawn(database=f"sqlite:///{path}"), program)
+
+
+def test_locked(program: Program) -> None:
+    """
+    Somebody who keeps the file locked is not waited for.
+    """
+    with closing(sqlite3.connect(program.file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+
+        assert "locked" in refused(program.spawn(), program)
+
+
+def test_read_only(program: Program) -> None:
+    """
+    A file that cannot be written is of no use.
+    """
+    with closing(sqlite3.connect(program.file)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+    remount = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"'
+    unshare = ("unshare", "--map-root-user", "--mount", "sh", "-c")
+    program.wrapper = (*unshare, remount, str(program.file.parent))
+    # Where mounting is not allowed, the wrapper itself ends, in a line of its own.
+    assert refused(program.spawn(), program)
+
+
+def damage(path: Path, page: int) -> None:
+    """Overwrite a page of the file, from the second one on."""
+    with path.open("r+b") as file:
+        file.seek(page * PAGE)
+        file.write(hashlib.shake_128(bytes([page])).digest(PAGE))
+
+
+def test_damaged_pages(used: Program) -> None:
+    """
+    Whatever page is damaged, the program ends in a line, or serves.
+    """
+    sound = used.file.read_bytes()
+    ended = 0
+    for page in range(1, len(sound) // PAGE, 3):
+        used.file.write_bytes(sound)
+        damage(used.file, page)
+        ended += ends(used)
+
+    assert ended > 0
+
+
+def ends(program: Program) -> bool:
+    """Start the program; tell whether it ended, as it should, and did not serve."""
+    program.log.unlink(missing_ok=True)
+    try:
+        program.start()
+    except AssertionError:
+        (line,) = program.log.read_text().splitlines()
+        assert "database" in line
+        return True
+    assert 0 == program.stop()
+    return False
+
+
+@pytest.fixture(name="silent")
+def _silent() -> Iterator[int]:
+    """Return a port that takes connections, and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def test_no_postgres(program: Program) -> None:
+    """
+    A PostgreSQL that is not there is named.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    url = f"postgresql://somebody@127.0.0.1:{port}/x"
+
+    assert str(port) in refused(program.spawn(database=url), program)
+
+
+def test_silent_postgres(program: Program, silent: int) -> None:
+    """
+    One that does not answer is given up, also where there are several of them.
+    """
+    hosts = ",".join([f"127.0.0.1:{silent}"] * 3)
+    url = f"postgresql://somebody@{hosts}/x"
+
+    assert "database" in refused(program.spawn(database=url), program)
