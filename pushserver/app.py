@@ -101,6 +101,7 @@ async def listening(settings: Settings, services: Services) -> AsyncIterator[str
         yield await listen(runner, settings)
     finally:
         services.holds.close()
+        services.integrity_check.stop()
         services.completion_waiters.close()
         services.event_interest.wake_streams()
         await runner.cleanup()

@@ -23,6 +23,7 @@ from pushserver.services.fleet_admin import FleetAdmin
 from pushserver.services.held_commands import HeldCommands
 from pushserver.services.held_contact import HeldContact
 from pushserver.services.held_polls import HeldPolls
+from pushserver.services.integrity_check import IntegrityCheck
 from pushserver.services.lanes import Lanes
 from pushserver.services.notifications import Notifications
 from pushserver.services.online_monitor import OnlineMonitor
@@ -167,6 +168,9 @@ def build_services(
         lanes=lanes,
         polling=polling,
         readiness=Readiness(store),
+        integrity_check=IntegrityCheck(
+            store.integrity, clock, settings.integrity_check_at
+        ),
         queue=queue,
         held_commands=HeldCommands(store, lanes, queue),
         withdrawals=Withdrawals(store, lanes),
@@ -295,5 +299,6 @@ def build_workers(
         Worker(
             "old-keys", 3600.0, deadlines.purge_idempotency_keys, is_leader=is_leader
         ),
+        Worker("integrity", 5.0, services.integrity_check.run_if_due),
         Worker("counts", 60.0, CounterLog(services.counts).log_growth),
     )

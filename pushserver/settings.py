@@ -3,6 +3,7 @@
 import ipaddress
 import re
 from collections.abc import Callable, Mapping
+from datetime import time
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ _MAX_PORT = 65_535
 _MAX_WORKERS = 256
 #: A year; a longer duration is a mistake in the unit.
 _MAX_SECONDS = 366 * 86_400
+_NEVER = "never"
+_TIME_OF_DAY = re.compile(r"\d\d:\d\d", re.ASCII)
 _LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -49,6 +52,21 @@ _validate_not_negative = _validate(
 
 def _validate_one_of(*allowed: str) -> Validator:
     return _validate(lambda v: v is None or v in allowed, " or ".join(allowed))
+
+
+def _validate_time_of_day(_: object, field: "attrs.Attribute[Any]", value: str) -> None:
+    try:
+        _parse_time_of_day(value)
+    except ValueError:
+        raise ValueError(f"{field.name} must be HH:MM or never") from None
+
+
+def _parse_time_of_day(text: str) -> time | None:
+    if text == _NEVER:
+        return None
+    if not _TIME_OF_DAY.fullmatch(text):
+        raise ValueError(text)
+    return time.fromisoformat(text)
 
 
 def _validate_networks(_: object, field: "attrs.Attribute[Any]", value: str) -> None:
@@ -131,6 +149,11 @@ class Settings:
         validator=_validate_not_negative,
         help="After how many days history is deleted; 0 keeps everything.",
     )
+    integrity_check: str = ts.option(
+        default="03:30",
+        validator=_validate_time_of_day,
+        help="When a SQLite file is checked, by the machine's clock: HH:MM, or never.",
+    )
     again: bool = ts.option(
         default=False,
         help="For one start over a SQLite file that was copied into PostgreSQL.",
@@ -171,6 +194,11 @@ class Settings:
     def webhook_networks(self) -> tuple[Network, ...]:
         """The private networks that webhooks may reach."""
         return _parse_networks(self.webhook_allow_networks)
+
+    @property
+    def integrity_check_at(self) -> time | None:
+        """When a SQLite file is checked, by the machine's clock; None: never."""
+        return _parse_time_of_day(self.integrity_check)
 
     @property
     def is_postgres(self) -> bool:

@@ -78,6 +78,7 @@ def test_environment(name: str) -> None:
         "restored": "True",
         "webhook_allow_networks": "10.20.0.0/16",
         "log_level": "error",
+        "integrity_check": "07:00",
         "kapua_delete_status": "204",
         "workers": "1",
     }

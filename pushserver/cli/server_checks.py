@@ -1,12 +1,14 @@
 """What `doctor` makes of the server's own status: pure functions."""
 
+from datetime import UTC, datetime, timedelta
+
 from pushserver.cli.checks import Finding, Level
 from pushserver.client import Json
 
 
 def check_status(status: Json) -> list[Finding]:
     """Judge what the server says of itself; a tenant is told nothing of it."""
-    return [*_failing_workers(status)]
+    return [*_failing_workers(status), *_integrity(status)]
 
 
 def _failing_workers(status: Json) -> list[Finding]:
@@ -17,3 +19,22 @@ def _failing_workers(status: Json) -> list[Finding]:
     found = f"Work in the background fails again and again: {names}."
     todo = "See worker.round_failed in the server's log."
     return [Finding(Level.WRONG, "workers", found, todo)]
+
+
+def _integrity(status: Json) -> list[Finding]:
+    """Judge the last check of the database; there is none yet after a start."""
+    outcome = status.get("integrity")
+    if outcome is None:
+        return []
+    age = _instant(status["now"]) - _instant(outcome["checkedAt"])
+    when = f"{age // timedelta(hours=1)} hours ago"
+    if not outcome["faults"]:
+        found = f"The database was sound when it was checked, {when}."
+        return [Finding(Level.OK, "integrity", found)]
+    found = f"The database is damaged, as a check found {when}: {outcome['faults'][0]}."
+    todo = "Copy the file, and restore a backup from before the damage."
+    return [Finding(Level.WRONG, "integrity", found, todo)]
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)

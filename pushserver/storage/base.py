@@ -15,6 +15,7 @@ from pushserver.storage.change_feed import ChangeFeed
 from pushserver.storage.commands import CommandStore
 from pushserver.storage.devices import DeviceStore
 from pushserver.storage.history import CommandHistory
+from pushserver.storage.integrity import IntegrityStore
 from pushserver.storage.operations import OperationStore
 from pushserver.storage.retention import RetentionStore
 from pushserver.storage.scopes import ScopeStore, TokenStore
@@ -56,6 +57,10 @@ class Store(
     @property
     def retention(self) -> RetentionStore:
         """Deletion of old rows."""
+
+    @property
+    def integrity(self) -> IntegrityStore:
+        """Checks of what is stored."""
 
     @property
     def event_interest(self) -> dict[int, frozenset[EventType]]:

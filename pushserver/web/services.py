@@ -19,6 +19,7 @@ from pushserver.services.fleet_admin import FleetAdmin
 from pushserver.services.held_commands import HeldCommands
 from pushserver.services.held_contact import HeldContact
 from pushserver.services.held_polls import HeldPolls
+from pushserver.services.integrity_check import IntegrityCheck
 from pushserver.services.lanes import Lanes
 from pushserver.services.notifications import Notifications
 from pushserver.services.operations import Operations
@@ -65,6 +66,7 @@ class Services:
     held_contact: HeldContact
     lanes: Lanes
     polling: Polling
+    integrity_check: IntegrityCheck
     readiness: Readiness
     queue: Queue
     held_commands: HeldCommands

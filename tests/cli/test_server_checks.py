@@ -2,6 +2,7 @@
 
 from pushserver.cli.checks import Level
 from pushserver.cli.server_checks import check_status
+from pushserver.client import Json
 
 
 def test_failing_workers() -> None:
@@ -14,3 +15,21 @@ def test_failing_workers() -> None:
     assert "deadlines (3 times)" in finding.found
     assert [] == check_status({"failingWorkers": {}})
     assert [] == check_status({})
+
+
+def integrity(*faults: str) -> Json:
+    """Return the status of a server that checked its database two hours ago."""
+    outcome = {"checkedAt": "2026-11-20T11:00:00Z", "faults": [*faults]}
+    return {"now": "2026-11-20T13:30:00Z", "integrity": outcome}
+
+
+def test_integrity() -> None:
+    """
+    The age and the outcome of the last check are named; before it, nothing is.
+    """
+    (sound,) = check_status(integrity())
+    (damaged,) = check_status(integrity("command: Tree 5 page 7", "task: x"))
+
+    assert (Level.OK, True) == (sound.level, "2 hours ago" in sound.found)
+    assert (Level.WRONG, True) == (damaged.level, "command: Tree 5" in damaged.found)
+    assert "restore" in damaged.todo

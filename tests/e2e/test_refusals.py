@@ -86,6 +86,8 @@ def test_port_in_use(program: Program) -> None:
         {"hold": 999},
         {"device_keys": "perhaps"},
         {"log_level": "loud"},
+        {"integrity_check": "24:00"},
+        {"integrity_check": "3"},
         {"config": "/nowhere.toml"},
     ],
 )

@@ -17,6 +17,7 @@ from pushserver.model.lane import Lane
 from pushserver.model.order import Order
 from pushserver.model.queue_status import QueueStatus
 from pushserver.storage.change_feed import ChangeFeed
+from pushserver.storage.integrity import NoIntegrityChecks
 from pushserver.storage.postgres.cluster.low_watermark import LowWatermark
 from pushserver.storage.postgres.cluster.member import ClusterMember
 from pushserver.storage.postgres.cluster.task_lock import TaskLock
@@ -83,6 +84,7 @@ class PostgresStore(SqlStore):
     event_interest: dict[int, frozenset[EventType]]
     exit_stack: AsyncExitStack
     server_version: str
+    integrity: NoIntegrityChecks = attrs.Factory(NoIntegrityChecks)
 
     @classmethod
     async def open(cls, url: str, clock: Clock) -> Self:

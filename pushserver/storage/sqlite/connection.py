@@ -78,7 +78,13 @@ async def _connect(
     prepare: Callable[[sqlite3.Connection], None] | None = None,
 ) -> SqliteConnection:
     def connector() -> sqlite3.Connection:
-        return sqlite3.connect(path, isolation_level=None, cached_statements=256)
+        # Of a file that is there: SQLite would make one for all to read.
+        return sqlite3.connect(
+            f"{path.resolve().as_uri()}?mode=rw",
+            uri=True,
+            isolation_level=None,
+            cached_statements=256,
+        )
 
     def set_up(raw: sqlite3.Connection) -> None:
         for pragma in pragmas:

@@ -37,6 +37,7 @@ from pushserver.storage.sqlite.connection import (
 )
 from pushserver.storage.sqlite.file_lock import FileLock
 from pushserver.storage.sqlite.group_commit import GroupCommit
+from pushserver.storage.sqlite.integrity import SqliteIntegrity
 from pushserver.storage.sqlite.lanes import InMemoryLanes
 from pushserver.storage.sqlite.open_files import OpenFiles
 
@@ -55,6 +56,7 @@ class SqliteStore(SqlStore):
     hot_reader: SqliteConnection
     list_reader: SqliteConnection
     background_reader: SqliteConnection
+    integrity: SqliteIntegrity
     lanes: InMemoryLanes
     feed: ChangeFeed
     new_id: IdGenerator
@@ -132,6 +134,7 @@ class SqliteStore(SqlStore):
             subscriptions=SqlSubscriptions(workers, sql_writer),
             stream_interests=SqlStreamInterests(workers, sql_writer),
             retention=SqlRetention(workers, sql_writer),
+            integrity=SqliteIntegrity(path, workers),
             new_id=new_id,
             event_interest=event_interest,
         )

@@ -53,11 +53,19 @@ class ScopesOut(Out):
     items: list[ScopeOut]
 
 
+class IntegrityOut(Out):
+    """What the last check of the database found."""
+
+    checked_at: Instant
+    faults: list[str]
+
+
 class ServerOut(Out, kw_only=True):
     """
     What this server is doing; in the first scope also what it has refused.
 
     `failing_workers`: how many rounds of work in the background failed in a row.
+    `integrity` is there once the database was checked since the start.
     """
 
     version: str
@@ -67,3 +75,4 @@ class ServerOut(Out, kw_only=True):
     held_polls: int
     counts: dict[str, int] | None = None
     failing_workers: dict[str, int] | None = None
+    integrity: IntegrityOut | None = None

@@ -6,9 +6,10 @@ from pushserver import __version__
 from pushserver.clock import rfc3339
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.token import Permission
-from pushserver.web.api.access_types import ServerOut
+from pushserver.web.api.access_types import IntegrityOut, ServerOut
 from pushserver.web.api.responses import json_response
 from pushserver.web.api.route import ApiCall, Routes
+from pushserver.web.services import Services
 
 routes = Routes(Permission.DEVICES_READ, Permission.DEVICES_READ)
 
@@ -29,5 +30,13 @@ async def get_server(call: ApiCall[None, None]) -> web.StreamResponse:
             ),
             counts=dict(services.counts) if is_first_scope else None,
             failing_workers=dict(services.worker_failures) if is_first_scope else None,
+            integrity=_integrity(services) if is_first_scope else None,
         )
     )
+
+
+def _integrity(services: Services) -> IntegrityOut | None:
+    outcome = services.integrity_check.outcome
+    if outcome is None:
+        return None
+    return IntegrityOut(rfc3339(outcome.checked_at), list(outcome.faults))

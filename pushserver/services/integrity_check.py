@@ -1,0 +1,87 @@
+"""Checks the database once a day: damage is found while there are backups."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime, time, timedelta
+
+import attrs
+import structlog
+
+from pushserver.clock import EPOCH, Clock, from_datetime
+from pushserver.storage.integrity import IntegrityStore
+
+log = structlog.get_logger(__name__)
+
+
+@attrs.frozen
+class IntegrityOutcome:
+    """What the last check found: nothing, or the first faults of each table."""
+
+    checked_at: int
+    faults: Sequence[str]
+
+
+@attrs.define(eq=False)
+class IntegrityCheck:
+    """
+    Checks every table at `time_of_day`, by the machine's time zone; None: never.
+
+    It works half of the time, so that others find the disk free.
+    """
+
+    store: IntegrityStore
+    clock: Clock
+    time_of_day: time | None
+    outcome: IntegrityOutcome | None = attrs.field(default=None, init=False)
+    _last_due_at: int = attrs.field(init=False)
+    _stopping: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
+
+    @_last_due_at.default
+    def _now(self) -> int:
+        return self.clock.now()
+
+    async def run_if_due(self) -> int:
+        """Check once the time of day has come; return how many tables."""
+        due_at = self._due_at()
+        if due_at is None or due_at <= self._last_due_at:
+            return 0
+        self._last_due_at = due_at
+        return await self._check()
+
+    def stop(self) -> None:
+        """End a check that runs; it is not recorded."""
+        self._stopping.set()
+
+    def _due_at(self) -> int | None:
+        """Return when the last check should have been."""
+        if self.time_of_day is None:
+            return None
+        now = (EPOCH + timedelta(microseconds=self.clock.now())).astimezone()
+        today = datetime.combine(now.date(), self.time_of_day, now.tzinfo)
+        return from_datetime(today if today <= now else today - timedelta(days=1))
+
+    async def _check(self) -> int:
+        loop, started_at = asyncio.get_running_loop(), self.clock.now()
+        faults: list[str] = []
+        tables = await self.store.list_tables()
+        for table in tables:
+            began_at = loop.time()
+            found = await self.store.find_faults(table, self._stopping.is_set)
+            faults += [f"{table}: {fault}" for fault in found]
+            await self._pause(loop.time() - began_at)
+        if tables and not self._stopping.is_set():
+            self._record(IntegrityOutcome(started_at, faults), len(tables))
+        return len(tables)
+
+    async def _pause(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+
+    def _record(self, outcome: IntegrityOutcome, tables: int) -> None:
+        self.outcome = outcome
+        seconds = round((self.clock.now() - outcome.checked_at) / 1_000_000, 1)
+        if outcome.faults:
+            log.error("integrity.damaged", tables=tables, faults=outcome.faults[:20])
+        else:
+            log.info("integrity.checked", tables=tables, seconds=seconds)

@@ -1,0 +1,48 @@
+"""The nightly check of the real program, which says what it found."""
+
+import asyncio
+import json
+import time
+from contextlib import redirect_stdout
+from io import StringIO
+
+import pytest
+
+from pushserver.cli import main
+from pushserver.client import Client
+from tests.program import Program
+from tests.web.local_server import wait_until
+
+pytestmark = pytest.mark.only_on("sqlite")
+
+
+def soon(program: Program) -> None:
+    """Put the program where it is half past three in ten seconds."""
+    east = (3 * 3600 + 30 * 60 - 10 - int(time.time())) % 86_400
+    zone = f"NIGHT-{east // 3600:02}:{east // 60 % 60:02}:{east % 60:02}"
+    program.wrapper = ("env", f"TZ={zone}")
+
+
+def diagnosis(program: Program) -> list[str]:
+    """Return how the doctor judges the database."""
+    with redirect_stdout(StringIO()) as out:
+        main(
+            ["--server", program.url, "--token", program.token, "--json", "doctor"], {}
+        )
+    findings = [json.loads(line) for line in out.getvalue().splitlines()]
+    return [each["level"] for each in findings if each["check"] == "integrity"]
+
+
+async def test_sound(program: Program) -> None:
+    """
+    Once the time has come, the file is checked; the log, the API and `doctor` say so.
+    """
+    soon(program)
+    program.start()
+    assert [] == await asyncio.to_thread(diagnosis, program)
+
+    await wait_until(lambda: bool(program.log_lines("integrity.checked")), within=30)
+
+    async with Client(program.url, program.token) as api:
+        assert [] == (await api.status())["integrity"]["faults"]
+    assert ["ok"] == await asyncio.to_thread(diagnosis, program)
