@@ -6,7 +6,6 @@ have on disk is gone with the process.
 
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 
 import attrs
@@ -44,10 +43,11 @@ class OpenFiles:
             Unavailable: one is gone, or another is in its place.
         """
         for name, expected in self._ids.items():
-            found: FileId | None = None
-            with suppress(OSError):
-                found = file_id(name)
-            if found != expected:
+            try:
+                is_there = file_id(name) == expected
+            except OSError:
+                is_there = False
+            if not is_there:
                 self._log(name)
                 raise Unavailable(
                     "A file of the database is gone, or another one is in its place."
