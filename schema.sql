@@ -130,12 +130,16 @@ CREATE TABLE result (
     complete         BIGINT NOT NULL CHECK (complete IN (0, 1)),
     body             BYTEA  NOT NULL,          -- as it was posted, never inflated
     command_endpoint TEXT,                     -- NULL: an orphan, or from before schema 5
-    rejection        TEXT                      -- why the server refused it
+    rejection        TEXT,                     -- why the server refused it
+    parsed           TEXT,                     -- what it says, and where in body || mended;
+                                               -- NULL: from before schema 8, not read yet
+    mended           BYTEA                     -- what it says, and stands nowhere in body
 );
 CREATE INDEX result_device ON result (device_id, id);
 CREATE INDEX result_scope ON result (scope_id, id);
 CREATE INDEX result_orphan ON result (scope_id, id) WHERE command_id IS NULL;
 CREATE INDEX result_device_orphan ON result (device_id, id) WHERE command_id IS NULL;
+CREATE INDEX result_unread ON result (id) WHERE parsed IS NULL;
 
 -- Tracked work on one device: steps that become commands, one after the other.
 CREATE TABLE operation (

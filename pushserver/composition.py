@@ -2,12 +2,14 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 
 from pushserver.clock import Clock, micros
 from pushserver.model.subscription import Subscription
 from pushserver.protocols.base import DeviceProtocol
 from pushserver.protocols.controlid.protocol import ControlId
 from pushserver.services.background_tasks import BackgroundTasks
+from pushserver.services.batches import repeat_until_done
 from pushserver.services.cluster_sync import ClusterSync
 from pushserver.services.completion_waiters import CompletionWaiters
 from pushserver.services.deadlines import Deadlines
@@ -33,6 +35,7 @@ from pushserver.services.polling import Polling
 from pushserver.services.queue import Queue
 from pushserver.services.readiness import Readiness
 from pushserver.services.result_intake import ResultIntake
+from pushserver.services.result_reading import UnreadResults
 from pushserver.services.retention import Retention
 from pushserver.services.scopes import Scopes
 from pushserver.services.shadow_reconciler import ShadowReconciler
@@ -268,6 +271,7 @@ def build_workers(
     shadows, subscriptions = services.shadows, services.subscription_registry
     outbox_trimmer = OutboxTrimmer(store.subscriptions, subscriptions, clock)
     deadlines = Deadlines(store, clock, services.lanes)
+    unread_results = UnreadResults(store, services.protocols)
 
     def is_leader() -> bool:
         return store.is_leader
@@ -289,6 +293,12 @@ def build_workers(
         ),
         Worker("webhooks", 1.0, supervisor.update_workers, subscriptions.wakeup),
         Worker("outbox", 60.0, outbox_trimmer.trim, is_leader=is_leader),
+        Worker(
+            "unread-results",
+            60.0,
+            partial(repeat_until_done, unread_results.read_some),
+            is_leader=is_leader,
+        ),
         Worker("online-monitor", 2.0, online_monitor.publish_changes),
         Worker("event-interest", 60.0, services.event_interest.expire),
         Worker("flush-seen", 2.0, services.held_contact.flush_seen),

@@ -8,6 +8,7 @@ import attrs
 from pushserver.model.guarantee import DeliveryGuarantee
 from pushserver.model.operation import Operation
 from pushserver.model.order import Order
+from pushserver.model.parsed_result import LocatedResult, ParsedPlaces, ParsedResult
 from pushserver.model.shadow import Service
 from pushserver.model.state import (
     FINISHED,
@@ -145,7 +146,9 @@ class Result:
     `complete` is False when the connection broke or stalled before the body's end.
     `rejection` is why the server refused it: its command has failed. Its scope is that
     of its command; an orphan's is that of the device. `endpoint` is what the device
-    named, `command_endpoint` that of its command.
+    named, `command_endpoint` that of its command. `parsed` and `mended` are what it
+    says, read once, when it came; `parsed` is None until a result of an earlier release
+    has been read.
     """
 
     id: int
@@ -163,6 +166,15 @@ class Result:
     body: bytes
     command_endpoint: str | None = None
     rejection: str | None = None
+    parsed: ParsedPlaces | None = None
+    mended: bytes | None = None
+
+    @property
+    def parsed_result(self) -> ParsedResult | None:
+        """What it says, as it was read when it came."""
+        if self.parsed is None:
+            return None
+        return LocatedResult(self.parsed, self.mended or b"").read(self.body)
 
     @property
     def judged_endpoint(self) -> str | None:

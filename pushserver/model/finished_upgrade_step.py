@@ -6,7 +6,7 @@ import msgspec
 from pushserver.clock import SECOND
 from pushserver.model.command import Command
 from pushserver.model.operation import Operation
-from pushserver.model.parsed_result import ParsedResult
+from pushserver.model.parsed_result import MAX_SEARCHED, ParsedResult
 from pushserver.model.state import CommandEvent
 from pushserver.model.upgrade import (
     DeviceUpgrade,
@@ -158,7 +158,9 @@ def _device_error(parsed_result: ParsedResult | None) -> tuple[str, str]:
 
 
 def _json_text(json: bytes) -> str:
-    """Return JSON text for people: strings without quotes."""
+    """Return JSON text for people: strings without quotes, long ones cut off."""
+    if len(json) > MAX_SEARCHED:
+        return json[:MAX_SEARCHED].decode(errors="replace")
     try:
         value = msgspec.json.decode(json, type=str)
     except msgspec.DecodeError:

@@ -8,6 +8,12 @@ import msgspec
 
 from pushserver.model.state import CommandEvent
 
+#: A longer response is stored and shown, but nothing is looked for in it, whose search
+#: would take longer than others should wait.
+MAX_SEARCHED = 256 * 1024
+#: From where to where a text is.
+Place = tuple[int, int]
+
 
 @attrs.frozen(kw_only=True)
 class ParsedResult:
@@ -42,3 +48,80 @@ class ParsedResult:
         if self.unreadable:
             return CommandEvent.GIVE_UP
         return CommandEvent.FAIL if self.failed else CommandEvent.SUCCEED
+
+
+class ParsedPlaces(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """
+    What a result says, by where it says it: in its body, continued by what was mended.
+
+    Nearly always it is there word for word, so it is not stored twice.
+    """
+
+    response: Place | None = None
+    error: Place | None = None
+    code: Place | None = None
+    refused: bool = False
+    unreadable: bool = False
+
+
+@attrs.frozen
+class LocatedResult:
+    """
+    What a result says, as it is stored beside its body.
+
+    `mended` has what stands nowhere in the body.
+    """
+
+    places: ParsedPlaces
+    mended: bytes = b""
+
+    @classmethod
+    def locate(cls, parsed: ParsedResult, body: bytes) -> Self:
+        """Find what was read in the *body* of which it was read."""
+        mended = b""
+        places: dict[str, Place] = {}
+        for name in ("response", "error", "code"):
+            text = getattr(parsed, name)
+            if text is None:
+                continue
+            start = body.find(text)
+            if start < 0:
+                start = len(body) + len(mended)
+                mended += text
+            places[name] = (start, start + len(text))
+        refused, unreadable = parsed.refused, parsed.unreadable
+        return cls(
+            ParsedPlaces(refused=refused, unreadable=unreadable, **places), mended
+        )
+
+    def judged(self, parsed: ParsedResult, body: bytes) -> Self:
+        """Add that *parsed*, which was as this is, turned out to be refused."""
+        if parsed.unreadable and not self.places.unreadable:
+            return type(self)(ParsedPlaces(unreadable=True))
+        if not parsed.refused or parsed.error is None:
+            return self
+        start = len(body) + len(self.mended)
+        places = msgspec.structs.replace(
+            self.places, error=(start, start + len(parsed.error)), refused=True
+        )
+        return type(self)(places, self.mended + parsed.error)
+
+    def read(self, body: bytes) -> ParsedResult:
+        """Return what the result with this *body* says."""
+        places = self.places
+
+        def text_at(place: Place | None) -> bytes | None:
+            if place is None:
+                return None
+            start, end = place
+            if start < len(body):
+                return body[start:end]
+            return self.mended[start - len(body) : end - len(body)]
+
+        return ParsedResult(
+            response=text_at(places.response),
+            error=text_at(places.error),
+            code=text_at(places.code),
+            refused=places.refused,
+            unreadable=places.unreadable,
+        )

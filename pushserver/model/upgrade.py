@@ -13,7 +13,7 @@ import msgspec
 
 from pushserver.clock import SECOND
 from pushserver.model.guarantee import DAY_SECONDS
-from pushserver.model.parsed_result import ParsedResult
+from pushserver.model.parsed_result import MAX_SEARCHED, ParsedResult
 
 #: The most characters kept of a version or a code, and of an error.
 MAX_VERSION_LENGTH, MAX_ERROR_LENGTH = 200, 1000
@@ -97,12 +97,11 @@ class Upgrade:
 
     def parse_version(self, parsed_result: ParsedResult | None) -> str | None:
         """Return the version in a device's response, None if there is none."""
-        if parsed_result is None or parsed_result.response is None:
+        response = None if parsed_result is None else parsed_result.response
+        if response is None or len(response) > MAX_SEARCHED:
             return None
         try:
-            version = resolve_json_pointer(
-                _decode(parsed_result.response), self.version_pointer
-            )
+            version = resolve_json_pointer(_decode(response), self.version_pointer)
             if isinstance(version, str | int) and not isinstance(version, bool):
                 return str(version) or None
         except (LookupError, ValueError, msgspec.DecodeError, RecursionError):

@@ -18,7 +18,7 @@ from pushserver.model.device import DeviceIdentity
 from pushserver.model.guarantee import EndpointDefaults
 from pushserver.model.ids import MAX_INT64
 from pushserver.model.order import Order
-from pushserver.model.parsed_result import ParsedResult
+from pushserver.model.parsed_result import MAX_SEARCHED, ParsedResult
 from pushserver.model.shadow import ServiceProtocol
 
 #: The types of a query parameter in a program's order.
@@ -175,6 +175,9 @@ class DeviceProtocol(ServiceProtocol, Protocol):
     def parse_result(self, body: bytes, content_encoding: str | None) -> ParsedResult:
         """Parse one part's body; if that fails, return an unreadable result."""
 
+    def may_refuse(self, endpoint: str) -> bool:
+        """Tell whether responses to *endpoint* can say no, as `find_refusal` finds."""
+
     def find_refusal(self, response: bytes, endpoint: str) -> bytes | None:
         """
         Return where a response to *endpoint* says no, as JSON; None if it does not.
@@ -189,10 +192,16 @@ class DeviceProtocol(ServiceProtocol, Protocol):
 def judge_response(
     protocol: DeviceProtocol, parsed_result: ParsedResult, endpoint: str | None
 ) -> ParsedResult:
-    """Return what was read; as a failure, if it is a response that says no."""
+    """
+    Return what was read; as a failure, if it is a response that says no.
+
+    One that is too long to find out is unreadable.
+    """
     response = parsed_result.response
     if parsed_result.failed or response is None or not endpoint:
         return parsed_result
+    if len(response) > MAX_SEARCHED and protocol.may_refuse(endpoint):
+        return ParsedResult(unreadable=True)
     refusal = protocol.find_refusal(response, endpoint)
     if refusal is None:
         return parsed_result

@@ -118,7 +118,13 @@ class DeviceProtocols:
         return f"{device.protocol}:{plain}"
 
     def parse_result(self, result: Result) -> ParsedResult:
-        """Read what a device posted, in its protocol, as it was read when it came."""
+        """
+        Return what a device posted, as it was read when it came.
+
+        One from an earlier release is read now, in its device's protocol.
+        """
+        if (stored := result.parsed_result) is not None:
+            return stored
         if result.rejection is not None:
             return ParsedResult.rejected(result.rejection)
         protocol = self.of_device(result.device_id)

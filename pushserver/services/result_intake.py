@@ -9,11 +9,16 @@ import attrs
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command, Delivery, MatchedBy, Result
 from pushserver.model.lane import InFlight, Lane
-from pushserver.model.parsed_result import ParsedResult
+from pushserver.model.parsed_result import (
+    MAX_SEARCHED,
+    LocatedResult,
+    ParsedResult,
+)
 from pushserver.model.transfers import keep_busy
 from pushserver.model.transitions import apply_result, is_open_to_result
 from pushserver.protocols.base import DeviceProtocol, judge_response
 from pushserver.services.lanes import Lanes
+from pushserver.services.result_reading import read_result
 from pushserver.services.transfers import Voucher
 from pushserver.storage.commands import CommandStore, Lookup, PriorDelivery, PriorState
 
@@ -47,11 +52,12 @@ class PostedResult:
         """Tell whether it ends its command."""
         return self.complete or self.rejection is not None
 
-    def parse(self) -> ParsedResult:
-        """Read what it says."""
+    async def read(self) -> LocatedResult:
+        """Read what it says, once."""
         if self.rejection is not None:
-            return ParsedResult.rejected(self.rejection)
-        return self.protocol.parse_result(self.body, self.content_encoding)
+            rejected = ParsedResult.rejected(self.rejection)
+            return LocatedResult.locate(rejected, self.body)
+        return await read_result(self.protocol, self.body, self.content_encoding)
 
 
 @attrs.frozen
@@ -98,13 +104,13 @@ class ResultIntake:
             Unavailable: it could not be stored.
         """
         assert posted.scope_id is not None  # noqa: S101 - `accept_late` is for others
-        parsed = posted.parse()
+        located = await posted.read()
         result = None
         if self._is_for_in_flight(posted):
-            result = await self._store_result(posted, parsed, None)
+            result = await self._store_result(posted, located, None)
         if result is None:
             lookup = Lookup(delivery_uuid=posted.uuid, last_given_up=True)
-            result = await self._store_result(posted, parsed, lookup)
+            result = await self._store_result(posted, located, lookup)
         assert result is not None  # noqa: S101 - with a lookup there is a result
         return result
 
@@ -120,9 +126,9 @@ class ResultIntake:
         """
         if posted.uuid is None:
             return None
-        parsed = posted.parse()
+        located = await posted.read()
         return await self._store_result(
-            posted, parsed, Lookup(delivery_uuid=posted.uuid)
+            posted, located, Lookup(delivery_uuid=posted.uuid)
         )
 
     def in_flight_count(self, device_id: int) -> int:
@@ -139,15 +145,20 @@ class ResultIntake:
         return any(posted.uuid == each.delivery.uuid for each in in_flights)
 
     async def _store_result(
-        self, posted: PostedResult, parsed: ParsedResult, lookup: Lookup | None
+        self, posted: PostedResult, located: LocatedResult, lookup: Lookup | None
     ) -> Result | None:
+        parsed = located.read(posted.body)
+
         def decide(lane: Lane, changes: Changes, prior: PriorState) -> Result | None:
             match = _find_match(lane, changes, prior, posted)
             if posted.scope_id is None and not _is_late(match):
                 return None
             if match is None and lookup is None:
                 return None
-            result = _make_result(posted, match, changes)
+            judged = _judge(match, parsed, posted)
+            result = _make_result(
+                posted, match, located.judged(judged, posted.body), changes
+            )
             changes.add_result(result)
             if match is None:
                 return result
@@ -161,7 +172,7 @@ class ResultIntake:
                 match.delivery,
                 changes,
                 result=result,
-                parsed_result=_read_for(match.command, parsed, posted),
+                parsed_result=_with_reported(match.command, judged, posted),
             )
             return result
 
@@ -189,7 +200,10 @@ class _ReceivingResult:
 
 
 def _make_result(
-    posted: PostedResult, match: ResultMatch | None, changes: Changes
+    posted: PostedResult,
+    match: ResultMatch | None,
+    located: LocatedResult,
+    changes: Changes,
 ) -> Result:
     scope_id = match.command.scope_id if match else posted.scope_id
     assert scope_id is not None  # noqa: S101 - whose device is not served has a match
@@ -209,17 +223,29 @@ def _make_result(
         body=posted.body,
         command_endpoint=match.command.endpoint if match else None,
         rejection=posted.rejection,
+        parsed=located.places,
+        mended=located.mended or None,
     )
 
 
-def _read_for(
+def _judge(
+    match: ResultMatch | None, parsed: ParsedResult, posted: PostedResult
+) -> ParsedResult:
+    """Add what only its command tells, or else the endpoint that was named: a no."""
+    endpoint = posted.endpoint if match is None else match.command.endpoint
+    return judge_response(posted.protocol, parsed, endpoint)
+
+
+def _with_reported(
     command: Command, parsed: ParsedResult, posted: PostedResult
 ) -> ParsedResult:
-    """Add what only its command tells: whether it is refused, and what was reported."""
-    parsed = judge_response(posted.protocol, parsed, command.endpoint)
-    if command.service_id is None or parsed.response is None or parsed.failed:
+    """Add the properties that the device reported of the service that was read."""
+    response = parsed.response
+    if command.service_id is None or response is None or parsed.failed:
         return parsed
-    reported = posted.protocol.parse_reported(parsed.response, command.service_id)
+    if len(response) > MAX_SEARCHED:
+        return parsed
+    reported = posted.protocol.parse_reported(response, command.service_id)
     return attrs.evolve(parsed, reported=reported)
 
 

@@ -12,8 +12,17 @@ from pushserver.model.command import (
 )
 from pushserver.model.guarantee import DeliveryGuarantee
 from pushserver.model.order import Order
+from pushserver.model.parsed_result import ParsedPlaces
 from pushserver.model.state import CommandState
-from pushserver.storage.table import BLOB, FLAG, Column, Join, Table, enum_codec
+from pushserver.storage.table import (
+    BLOB,
+    FLAG,
+    Column,
+    Join,
+    Table,
+    enum_codec,
+    json_codec,
+)
 
 
 def _stored_command(**fields: Any) -> Command:
@@ -78,5 +87,7 @@ RESULTS = Table(
         Column("complete", codec=FLAG),
         Column("body", codec=BLOB),
         "scope_id, command_endpoint, rejection",
+        Column("parsed", codec=json_codec(ParsedPlaces)),
+        Column("mended", codec=BLOB),
     ],
 )

@@ -90,3 +90,14 @@ class CommandHistory(Protocol):
         orphan: bool | None,
     ) -> Sequence[Result]:
         """List results, oldest first, with ids above *after*."""
+
+    async def unread_results(self, *, limit: int) -> Sequence[Result]:
+        """Return the newest results, of any scope, whose words are not stored yet."""
+
+    async def save_parsed(self, results: Collection[Result]) -> None:
+        """
+        Store what these results say.
+
+        Raises:
+            Unavailable: the store is away.
+        """

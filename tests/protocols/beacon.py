@@ -128,6 +128,10 @@ class Beacon:
             return ParsedResult(error=_encode_text(text))
         return ParsedResult(unreadable=True)
 
+    def may_refuse(self, endpoint: str) -> bool:
+        """Tell whether it is the siren, which may stay silent."""
+        return endpoint == "siren"
+
     def find_refusal(self, response: bytes, endpoint: str) -> bytes | None:
         """Return the text of a siren that stays silent."""
         is_silent = _decode_text(response).startswith("silent")

@@ -34,6 +34,7 @@ class ControlId:
     endpoint_defaults = staticmethod(catalogue.endpoint_defaults)
     render = staticmethod(answer.render)
     parse_result = staticmethod(result.parse_result)
+    may_refuse = staticmethod(refusals.may_refuse)
     find_refusal = staticmethod(refusals.find_refusal)
     format_value = staticmethod(configuration.format_value)
     write_order = staticmethod(configuration.write_order)

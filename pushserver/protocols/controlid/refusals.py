@@ -64,6 +64,11 @@ REFUSALS: Mapping[str, RefusalRule] = MappingProxyType(
 )
 
 
+def may_refuse(endpoint: str) -> bool:
+    """Tell whether responses to *endpoint* can say no."""
+    return normalize_endpoint(endpoint) in REFUSALS
+
+
 def find_refusal(response: bytes, endpoint: str) -> bytes | None:
     """
     Return where a response (JSON) says no, as JSON; None if it does not.

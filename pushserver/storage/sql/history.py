@@ -22,7 +22,7 @@ from pushserver.storage.sql.connection import SqlConnection
 from pushserver.storage.sql.fetch import fetch_all, fetch_column
 from pushserver.storage.sql.index_range import IndexRange
 from pushserver.storage.sql.snapshot import read_snapshot
-from pushserver.storage.table import Row
+from pushserver.storage.table import Row, RowWriter
 
 T = TypeVar("T")
 
@@ -44,6 +44,13 @@ _RESULT_OF = (
     " JOIN result ON result.id = command.result_id"
     " WHERE command.id = ? AND command.scope_id = ?"
 )
+
+_UNREAD = (
+    f"SELECT {RESULTS.column_list} FROM result WHERE parsed IS NULL"
+    " ORDER BY id DESC LIMIT ?"
+)
+_SAVE_PARSED = "UPDATE result SET parsed = ?, mended = ? WHERE id = ?"
+_parsed_row = RowWriter(RESULTS.pick("parsed", "mended", "id"))
 
 
 class SqlHistory(SqlAccess):
@@ -120,9 +127,24 @@ class SqlHistory(SqlAccess):
                 f" ORDER BY {index_range.order_oldest_first} LIMIT ?",
                 (*index_range.parameters, limit),
             )
-            return list(_limit_bytes(map(RESULTS.read, rows), lambda r: len(r.body)))
+            return list(_limit_bytes(map(RESULTS.read, rows), _result_size))
 
         return await self.list_reader.run(read)
+
+    async def unread_results(self, *, limit: int) -> Sequence[Result]:
+        def read(connection: SqlConnection) -> list[Result]:
+            rows = connection.execute(_UNREAD, (limit,))
+            return list(_limit_bytes(map(RESULTS.read, rows), _result_size))
+
+        return await self.list_reader.run(read)
+
+    async def save_parsed(self, results: Collection[Result]) -> None:
+        def write(connection: SqlConnection) -> None:
+            for result in results:
+                connection.execute(_SAVE_PARSED, tuple(_parsed_row(result)))
+
+        if results:
+            await self.write(write)
 
 
 def _page_query(
@@ -231,8 +253,12 @@ def _read_record(connection: SqlConnection, row: Row) -> CommandRecord:
 
 def _body_size(record: CommandRecord) -> int:
     body = record.command.order.body if record.command.order else None
-    result = record.result.body if record.result else b""
-    return len(body or "") + len(result)
+    result_size = 0 if record.result is None else _result_size(record.result)
+    return len(body or "") + result_size
+
+
+def _result_size(result: Result) -> int:
+    return len(result.body) + len(result.mended or b"")
 
 
 def _limit_bytes(items: Iterable[T], size_of: Callable[[T], int]) -> Iterator[T]:

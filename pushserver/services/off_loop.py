@@ -1,0 +1,109 @@
+"""
+Runs what takes long for its size apart from the event loop, which serves everybody.
+
+What is small is done at once. What is larger runs in a thread, and gives way to the
+loop every few milliseconds. What is so large that a single step of it would take longer
+runs in a process of its own: a parser in C lets nobody else run before it is through.
+"""
+
+import asyncio
+import pickle
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import cache
+from typing import TypeVar
+from weakref import WeakKeyDictionary
+
+from pushserver.errors import PushServerError
+
+T = TypeVar("T")
+
+#: Bytes up to which work is done on the loop: for the worst of them, 10 ms.
+MAX_INLINE = 32 * 1024
+#: Bytes up to which it is done in a thread: of a parser in C, some milliseconds.
+MAX_IN_THREAD = 2 * 1024 * 1024
+#: Seconds after which a process is stopped.
+CHILD_TIMEOUT = 25.0
+#: So many threads, and as many processes, at a time.
+_MAX_WORKERS = 2
+_SEMAPHORES: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore]
+_SEMAPHORES = WeakKeyDictionary()
+#: The process imports from where this one does.
+_CHILD = (
+    "import sys; sys.path[:] = sys.argv[1:];"
+    " from pushserver.services.off_loop_child import main; main()"
+)
+
+
+class GaveUp(Exception):
+    """The work took too long, or too much memory."""
+
+
+async def run_off_loop(size: int, function: Callable[..., T], *args: object) -> T:
+    """
+    Return what *function* returns for *args*, which are of *size* bytes.
+
+    All of them are importable or can be pickled.
+
+    Raises:
+        GaveUp: it took too long, or too much memory. Besides, what *function* raises.
+    """
+    if size <= MAX_INLINE:
+        return function(*args)
+    if size <= MAX_IN_THREAD:
+        return await run_in_thread(function, *args)
+    async with _children():
+        answer = await _run_in_child(pickle.dumps((function, args)))
+    result: T | PushServerError = await run_in_thread(pickle.loads, answer)
+    if isinstance(result, PushServerError):
+        raise result
+    return result
+
+
+async def run_in_thread(function: Callable[..., T], *args: object) -> T:
+    """Return what *function* returns; of all threads for such work few are busy."""
+    return await asyncio.get_running_loop().run_in_executor(_threads(), function, *args)
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(_MAX_WORKERS, thread_name_prefix="off-loop")
+
+
+def _children() -> asyncio.Semaphore:
+    """Return what bounds the processes of the running loop."""
+    loop = asyncio.get_running_loop()
+    return _SEMAPHORES.setdefault(loop, asyncio.Semaphore(_MAX_WORKERS))
+
+
+async def _run_in_child(work: bytes) -> bytes:
+    """Run pickled work; return its pickled result."""
+    pipe, nowhere = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
+    try:
+        child = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-P",
+            "-c",
+            _CHILD,
+            *sys.path,
+            stdin=pipe,
+            stdout=pipe,
+            stderr=nowhere,
+        )
+    except OSError as error:
+        raise GaveUp(str(error)) from None
+    try:
+        async with asyncio.timeout(CHILD_TIMEOUT):
+            answer, _ = await child.communicate(work)
+    except TimeoutError:
+        raise GaveUp(f"It took more than {CHILD_TIMEOUT:g} s.") from None
+    finally:
+        with suppress(ProcessLookupError):
+            if child.returncode is None:
+                child.kill()
+                await child.wait()
+    if child.returncode:
+        raise GaveUp(f"Its process ended with {child.returncode}.")
+    return answer
