@@ -4,8 +4,10 @@ The store reads a lane, a decision changes it, and the store writes the changes,
 one transaction. Nothing here depends on the store or the caller.
 """
 
-from bisect import insort
+from bisect import bisect_left, bisect_right, insort
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from operator import attrgetter
 
 import attrs
 
@@ -96,6 +98,16 @@ class Lane:
     in_flights: list[InFlight] = attrs.Factory(list)
     blocked_endpoints: dict[str, tuple[int, int]] = attrs.Factory(dict)
     wake_at: int = NEVER
+    _quiet_until: int | None = attrs.field(default=None, init=False)
+    _depths: Counter[int] | None = attrs.field(default=None, init=False)
+
+    def forget_derived(self) -> None:
+        """
+        Forget what was derived of the waiting commands, since they may change now.
+
+        A lane may be long, and polls and lists ask again and again.
+        """
+        self._quiet_until = self._depths = None
 
     @property
     def in_flight(self) -> InFlight | None:
@@ -114,7 +126,9 @@ class Lane:
 
     def depth_in_scope(self, scope_id: int) -> int:
         """How many commands of the scope wait."""
-        return sum(command.scope_id == scope_id for command in self.waiting)
+        if self._depths is None:
+            self._depths = Counter(map(_scope_id, self.waiting))
+        return self._depths[scope_id]
 
     def in_flight_in_scope(self, scope_id: int) -> InFlight | None:
         """Return the first command in flight of the scope."""
@@ -158,18 +172,27 @@ class Lane:
 
     def insert(self, command: Command) -> None:
         """Insert a PENDING command by priority and age."""
+        self.forget_derived()
         if self.waiting and self.waiting[-1].queue_key > command.queue_key:
             insort(self.waiting, command, key=_queue_key)
         else:
             self.waiting.append(command)
 
     def remove_waiting(self, commands: Iterable[Command]) -> None:
-        """Remove waiting commands, all of them in one pass."""
-        removed_ids = {command.id for command in commands}
-        self.waiting = [c for c in self.waiting if c.id not in removed_ids]
+        """Remove waiting commands in one pass over the part of the lane they are in."""
+        removed = {command.id: command.queue_key for command in commands}
+        if not removed:
+            return
+        self.forget_derived()
+        keys = removed.values()
+        start = bisect_left(self.waiting, min(keys), key=_queue_key)
+        end = bisect_right(self.waiting, max(keys), key=_queue_key)
+        part = self.waiting[start:end]
+        self.waiting[start:end] = [c for c in part if c.id not in removed]
 
     def block_endpoint(self, in_flight: InFlight) -> None:
         """Block the endpoint while a late result without uuid may still come."""
+        self.forget_derived()
         if in_flight.delivery.uuid is None:
             endpoint = in_flight.command.endpoint
             self.blocked_endpoints[endpoint] = (
@@ -181,13 +204,25 @@ class Lane:
         """Tell whether a poll would be answered empty and change nothing."""
         if self.in_flights:
             return now < self.grace_ends_at(grace)
-        return not any(self.ready_at(c, now) <= now for c in self.waiting)
+        return self._changes_at(now) > now
 
     def next_change_at(self, now: int, grace: int) -> int:
         """Return when time alone may change what a poll gets."""
         if self.in_flights:
             return self.grace_ends_at(grace)
-        return min((self.ready_at(c, now) for c in self.waiting), default=NEVER)
+        return self._changes_at(now)
+
+    def _changes_at(self, now: int) -> int:
+        """Return when the first command is ready or expires; *now* if one is ready."""
+        if self._quiet_until is None or self._quiet_until <= now:
+            quiet_until = NEVER
+            for command in self.waiting:
+                ready_at = self.ready_at(command, now)
+                if ready_at <= now:
+                    return now
+                quiet_until = min(quiet_until, ready_at, command.expires_at)
+            self._quiet_until = quiet_until
+        return self._quiet_until
 
     def grace_ends_at(self, grace: int) -> int:
         """The end of the grace: a later poll means that something was lost."""
@@ -222,6 +257,7 @@ class Lane:
         A command scheduled for an instant (`not_before`) stays scheduled for it, and
         expires as long after it as before.
         """
+        self.forget_derived()
         for command in self.waiting:
             _shift_deadlines(command, jump)
         self.blocked_endpoints = {
@@ -253,3 +289,6 @@ def _shift_deadlines(command: Command, jump: int) -> None:
 
 def _queue_key(command: Command) -> tuple[int, int]:
     return command.queue_key
+
+
+_scope_id = attrgetter("scope_id")

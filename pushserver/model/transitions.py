@@ -5,6 +5,7 @@ transaction. A rule raises before it changes anything, or not at all.
 """
 
 from collections.abc import Callable
+from itertools import islice
 
 from pushserver.model import upgrade_steps
 from pushserver.model.changes import Changes
@@ -20,7 +21,12 @@ from pushserver.model.operation_steps import (
 )
 from pushserver.model.parsed_result import ParsedResult
 from pushserver.model.state import TERMINAL, CommandEvent
-from pushserver.model.withdrawal import end_waiting, supersede_by_key
+from pushserver.model.withdrawal import (
+    MAX_ENDED_AT_ONCE,
+    end_waiting,
+    room_to_end,
+    supersede_by_key,
+)
 
 _ANSWERED_OUTCOMES = (DeliveryOutcome.SUCCESSFUL, DeliveryOutcome.FAILED)
 #: What a result means to its delivery, by what it means to its command.
@@ -73,11 +79,17 @@ def hand_out(
 
 
 def _next_command(lane: Lane, changes: Changes, now: int) -> Command | None:
-    """Return the next command that is ready; expire the overdue ones before it."""
-    expired, chosen = [], None
+    """
+    Return the next command that is ready; expire the overdue ones before it.
+
+    Of very many overdue ones some are left to the deadlines.
+    """
+    expired: list[Command] = []
+    chosen = None
     for command in lane.waiting:
         if command.expires_at <= now:
-            expired.append(command)
+            if len(expired) < MAX_ENDED_AT_ONCE:
+                expired.append(command)
         elif lane.ready_at(command, now) <= now:
             chosen = command
             break
@@ -135,16 +147,23 @@ def _expire(lane: Lane, overdue: list[Command], changes: Changes, now: int) -> N
         apply_event(command, event, now, changes)
 
 
-def apply_deadlines(lane: Lane, changes: Changes, *, now: int) -> None:
-    """Expire overdue commands, and give up those whose answer is overdue."""
+def apply_deadlines(lane: Lane, changes: Changes, *, now: int) -> bool:
+    """
+    Expire overdue commands, and give up those whose answer is overdue.
+
+    Tell whether some are left, for which there was no room in this commit.
+    """
     for in_flight in list(lane.in_flights):
         if not in_flight.is_busy and in_flight.timeout_at <= now:
             give_up(lane, in_flight, changes, now)
-    overdue = [c for c in lane.waiting if c.expires_at <= now]
-    _expire(lane, overdue, changes, now)
+    overdue = (c for c in lane.waiting if c.expires_at <= now)
+    expired = [*islice(overdue, room_to_end(changes))]
+    has_more = next(overdue, None) is not None
+    _expire(lane, expired, changes, now)
     lane.blocked_endpoints = {
         e: b for e, b in lane.blocked_endpoints.items() if b[1] > now
     }
+    return has_more
 
 
 def enqueue_step(

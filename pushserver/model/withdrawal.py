@@ -8,9 +8,14 @@ from pushserver.model.command_events import apply_event
 from pushserver.model.lane import Lane
 from pushserver.model.state import CommandEvent
 
-#: Commands that one decision ends at the most: everybody waits for a decision, and one
-#: over 200,000 commands takes seconds.
-MAX_ENDED_AT_ONCE = 5000
+#: Commands that one commit ends at the most: everybody waits for its decisions, and
+#: those over 200,000 commands take seconds.
+MAX_ENDED_AT_ONCE = 500
+
+
+def room_to_end(changes: Changes) -> int:
+    """Return how many more commands may end in this commit."""
+    return max(MAX_ENDED_AT_ONCE - len(changes.transitions), 0)
 
 
 def withdraw(lane: Lane, command: Command, changes: Changes, *, now: int) -> None:
@@ -26,7 +31,7 @@ def withdraw(lane: Lane, command: Command, changes: Changes, *, now: int) -> Non
 def withdraw_all(
     lane: Lane, commands: Sequence[Command], changes: Changes, *, now: int
 ) -> None:
-    """Take live commands back, at most `MAX_ENDED_AT_ONCE` of them, in one pass."""
+    """Take live commands back, no more than there is room for, in one pass."""
     for command in commands:
         if command.is_in_flight:
             mark_withdrawn(command, changes)
@@ -74,6 +79,7 @@ def end_waiting(
     lane: Lane, commands: Sequence[Command], changes: Changes, *, now: int
 ) -> None:
     """Cancel waiting commands; one that was attempted becomes TIMEOUT, withdrawn."""
+    commands = [*commands]  # it may be the lane's own list
     lane.remove_waiting(commands)
     for command in commands:
         command.withdrawn = command.attempts > 0

@@ -9,6 +9,7 @@ from pushserver.model.changes import Changes
 from pushserver.model.idempotency import KEY_TTL_SECONDS
 from pushserver.model.lane import Lane
 from pushserver.model.transitions import apply_deadlines
+from pushserver.services.batches import batches
 from pushserver.services.lanes import Lanes
 from pushserver.storage.base import Store
 from pushserver.storage.commands import PriorState
@@ -34,8 +35,10 @@ class Deadlines:
         if not self.store.is_leader:
             return 0
         devices = await self.store.overdue_devices(self.clock.now())
-        moved = await asyncio.gather(*map(self._expire_lane, devices))
-        return sum(moved)
+        moved = 0
+        for batch in batches(devices):
+            moved += sum(await asyncio.gather(*map(self._expire_lane, batch)))
+        return moved
 
     async def follow_clock(self) -> None:
         """
@@ -58,12 +61,18 @@ class Deadlines:
         self._pending_task_jump = 0
 
     async def _expire_lane(self, device_id: int) -> int:
-        def decide(lane: Lane, changes: Changes, _prior: PriorState) -> int:
+        def decide(
+            lane: Lane, changes: Changes, _prior: PriorState
+        ) -> tuple[int, bool]:
             before = len(changes.transitions)
-            apply_deadlines(lane, changes, now=changes.now)
-            return len(changes.transitions) - before
+            has_more = apply_deadlines(lane, changes, now=changes.now)
+            return len(changes.transitions) - before, has_more
 
-        return await self.lanes.change(device_id, decide)
+        total, has_more = 0, True
+        while has_more:
+            moved, has_more = await self.lanes.change(device_id, decide)
+            total += moved
+        return total
 
     async def purge_idempotency_keys(self) -> int:
         """Delete expired idempotency keys; return how many."""

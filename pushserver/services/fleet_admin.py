@@ -283,7 +283,8 @@ class FleetAdmin:
         """End the last of very many waiting commands; return how many."""
 
         def decide(lane: Lane, changes: Changes, _prior: PriorState) -> int:
-            surplus = lane.waiting[MAX_ENDED_AT_ONCE:][-MAX_ENDED_AT_ONCE:]
+            start = max(MAX_ENDED_AT_ONCE, lane.depth - MAX_ENDED_AT_ONCE)
+            surplus = lane.waiting[start:]
             plain = [command for command in surplus if command.operation_id is None]
             end_waiting(lane, plain, changes, now=changes.now)
             return len(plain)

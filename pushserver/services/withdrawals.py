@@ -2,8 +2,9 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
+from itertools import chain, islice
 
 import attrs
 
@@ -12,7 +13,7 @@ from pushserver.model.changes import Changes
 from pushserver.model.command import Command
 from pushserver.model.lane import Lane
 from pushserver.model.state import CommandState
-from pushserver.model.withdrawal import MAX_ENDED_AT_ONCE, withdraw, withdraw_all
+from pushserver.model.withdrawal import room_to_end, withdraw, withdraw_all
 from pushserver.services.batches import batches
 from pushserver.services.lanes import Lanes
 from pushserver.storage.base import Store
@@ -120,26 +121,31 @@ class Withdrawals:
         def decide(
             lane: Lane, _changes: Changes, _prior: PriorState
         ) -> WithdrawnCounts:
-            return WithdrawnCounts.of(_select(lane, matches))
+            return WithdrawnCounts.of([*_select(lane, matches)])
 
         return await self.lanes.change(device_id, decide)
 
     async def _withdraw_in(self, device_id: int, matches: Matches) -> WithdrawnCounts:
-        def decide(lane: Lane, changes: Changes, _prior: PriorState) -> WithdrawnCounts:
+        def decide(
+            lane: Lane, changes: Changes, _prior: PriorState
+        ) -> tuple[WithdrawnCounts, bool]:
             # The last ones first: meanwhile the device may poll for the first.
-            chosen = _select(lane, matches)[-MAX_ENDED_AT_ONCE:]
+            found, room = _select(lane, matches), room_to_end(changes)
+            chosen = [*islice(found, room)]
+            has_more = next(found, None) is not None
             counts = WithdrawnCounts.of(chosen)
             withdraw_all(lane, chosen, changes, now=changes.now)
-            return counts
+            return counts, has_more
 
-        total = WithdrawnCounts()
-        while True:
-            counts = await self.lanes.change(device_id, decide)
+        total, has_more = WithdrawnCounts(), True
+        while has_more:
+            counts, has_more = await self.lanes.change(device_id, decide)
             total.add(counts)
-            if counts.total < MAX_ENDED_AT_ONCE:
-                return total
+        return total
 
 
-def _select(lane: Lane, matches: Matches) -> list[Command]:
-    """Return what matches and was not taken back before, in the order of the lane."""
-    return [c for c in lane.commands if not c.withdrawn and matches(c)]
+def _select(lane: Lane, matches: Matches) -> Iterator[Command]:
+    """Return what matches and was not taken back before, the last ones first."""
+    in_flight = [each.command for each in lane.in_flights]
+    commands = chain(reversed(lane.waiting), in_flight)
+    return (c for c in commands if not c.withdrawn and matches(c))

@@ -173,6 +173,7 @@ class GroupCommit:
                 continue
             lane = self.lanes.by_device.setdefault(job.device_id, Lane(job.device_id))
             lanes[job.device_id] = lane
+            lane.forget_derived()
             prior_state = prior_states.get(i, NO_PRIOR_STATE)
             try:
                 job.value = job.decide(lane, changes, prior_state)

@@ -292,8 +292,12 @@ def _run_decisions(
     for i, job in enumerate(jobs):
         assert job.decide is not None  # noqa: S101 - it is work otherwise
         try:
-            prior_state = prior_states.get(i, NO_PRIOR_STATE)
-            job.value = job.decide(lanes[job.device_id], changes, prior_state)
+            prior_state, lane = (
+                prior_states.get(i, NO_PRIOR_STATE),
+                lanes[job.device_id],
+            )
+            lane.forget_derived()
+            job.value = job.decide(lane, changes, prior_state)
         except Exception as error:  # noqa: BLE001 - told to its caller
             failed.add(job.device_id)
             job.settle(error=error)
