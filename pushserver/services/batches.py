@@ -9,10 +9,10 @@ T = TypeVar("T")
 BATCH_SIZE = 500
 
 
-def batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
+def batches(items: Sequence[T], size: int = BATCH_SIZE) -> Iterator[Sequence[T]]:
     """Split *items* into batches."""
-    for start in range(0, len(items), BATCH_SIZE):
-        yield items[start : start + BATCH_SIZE]
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
 
 
 async def repeat_until_done(step: Callable[[], Awaitable[int]]) -> int:

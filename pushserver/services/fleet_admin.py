@@ -1,7 +1,7 @@
 """Device administration: adopt, change, import, make keys, delete."""
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -25,9 +25,12 @@ from pushserver.services.batches import batches, repeat_until_done
 from pushserver.services.device_registry import DeviceRegistry
 from pushserver.services.device_sync import SCOPE_FIELDS, DeviceSync
 from pushserver.services.lanes import Lanes
+from pushserver.services.off_loop import in_pieces
 from pushserver.storage.base import Store
 from pushserver.storage.commands import Lookup, PriorState
 
+#: Devices of which it is asked at once whether something is left of earlier ones.
+LOOKUP_SIZE = 10_000
 _DEVICE_LOOKUP = Lookup(device=True)
 
 
@@ -101,9 +104,10 @@ class FleetAdmin:
         async with self.devices.write_lock:
             device_ids = [identity.device_id for identity in settings]
             await self.device_sync.reload_before_write(device_ids)
-            self._check_identities(settings)
+            await self._check_identities(settings)
             new = await self._claim(scope_id, device_ids)
-            quarantined = list(filter(None, map(self.devices.find_in_any_scope, new)))
+            found = map(self.devices.find_in_any_scope, new)
+            quarantined = [d async for d in in_pieces(found) if d is not None]
             for batch in batches(list(settings.items())):
                 adopted = {i: {"state": DeviceState.ADOPTED, **s} for i, s in batch}
                 await self._save_settings(scope_id, adopted)
@@ -117,12 +121,12 @@ class FleetAdmin:
         async with self.devices.write_lock:
             device_ids = [identity.device_id for identity in settings]
             await self.device_sync.reload_before_write(device_ids)
-            self._check_identities(settings)
-            return self._unadopted(scope_id, device_ids)
+            await self._check_identities(settings)
+            return await self._unadopted(scope_id, device_ids)
 
-    def _check_identities(self, identities: Iterable[DeviceIdentity]) -> None:
+    async def _check_identities(self, identities: Iterable[DeviceIdentity]) -> None:
         """Refuse a device whose derived int64 is another's; see `derive_identity`."""
-        for identity in identities:
+        async for identity in in_pieces(identities):
             device = self.devices.find_in_any_scope(identity.device_id)
             if device is not None and device.identity != identity:
                 raise Conflict(
@@ -139,22 +143,25 @@ class FleetAdmin:
         Raises:
             Conflict: another scope has adopted one of them.
         """
-        new = self._unadopted(scope_id, device_ids)
-        if new:
-            live_ids = await self.store.devices_with_live_commands(new)
-            left_ids = {*live_ids, *await self.store.devices_with_plans(new)}
+        new = await self._unadopted(scope_id, device_ids)
+        for batch in batches(new, LOOKUP_SIZE):
+            live_ids = await self.store.devices_with_live_commands(batch)
+            left_ids = {*live_ids, *await self.store.devices_with_plans(batch)}
             await asyncio.gather(*map(self._end_earlier_device, left_ids))
         return new
 
-    def _unadopted(self, scope_id: int, device_ids: Iterable[int]) -> Collection[int]:
+    async def _unadopted(
+        self, scope_id: int, device_ids: Iterable[int]
+    ) -> Sequence[int]:
         """
         Return the ids that the scope has not adopted yet.
 
         Raises:
             Conflict: another scope has adopted one of them.
         """
-        new = [i for i in device_ids if not self.devices.find_adopted(scope_id, i)]
-        for device_id in new:
+        find = partial(self.devices.find_adopted, scope_id)
+        new = [i async for i in in_pieces(device_ids) if not find(i)]
+        async for device_id in in_pieces(new):
             device = self.devices.find_in_any_scope(device_id)
             if device is not None and device.is_adopted:
                 raise Conflict(
@@ -218,7 +225,7 @@ class FleetAdmin:
         """
         changed = {
             i: row
-            for i, row in rows.items()
+            async for i, row in in_pieces(rows.items())
             if not self.devices.find_adopted(scope_id, i.device_id)
             or self._has_changes(scope_id, i.device_id, row)
         }

@@ -9,7 +9,8 @@ runs in a process of its own: a parser in C lets nobody else run before it is th
 import asyncio
 import pickle
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache
@@ -24,8 +25,13 @@ T = TypeVar("T")
 MAX_INLINE = 32 * 1024
 #: Bytes up to which it is done in a thread: of a parser in C, some milliseconds.
 MAX_IN_THREAD = 2 * 1024 * 1024
+#: Bytes of JSON that are decoded in some milliseconds, if they hold few values.
+MAX_QUICK = 4 * 1024 * 1024
+_MAX_QUICK_VALUES = 2000
 #: Seconds after which a process is stopped.
 CHILD_TIMEOUT = 25.0
+#: Seconds after which a loop over many items lets others have their turn.
+_PIECE = 0.003
 #: So many threads, and as many processes, at a time.
 _MAX_WORKERS = 2
 _SEMAPHORES: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore]
@@ -39,6 +45,15 @@ _CHILD = (
 
 class GaveUp(Exception):
     """The work took too long, or too much memory."""
+
+
+def is_quick(json: bytes) -> bool:
+    """
+    Tell whether JSON is decoded in some milliseconds.
+
+    It is, if it is short, or if long strings make it long: images and firmware.
+    """
+    return len(json) <= MAX_QUICK and json.count(b",") <= _MAX_QUICK_VALUES
 
 
 async def run_off_loop(size: int, function: Callable[..., T], *args: object) -> T:
@@ -107,3 +122,13 @@ async def _run_in_child(work: bytes) -> bytes:
     if child.returncode:
         raise GaveUp(f"Its process ended with {child.returncode}.")
     return answer
+
+
+async def in_pieces(items: Iterable[T]) -> AsyncIterator[T]:
+    """Return *items* one by one; others have their turn every few milliseconds."""
+    ends_at = time.monotonic() + _PIECE
+    for item in items:
+        yield item
+        if time.monotonic() >= ends_at:
+            await asyncio.sleep(0)
+            ends_at = time.monotonic() + _PIECE

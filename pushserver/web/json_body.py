@@ -1,16 +1,25 @@
 """JSON bodies of both program-facing APIs: read whole, decoded, and errors located."""
 
 import codecs
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from aiohttp import web
 
-from pushserver.errors import Invalid, Malformed, UnsupportedMediaType
+from pushserver.errors import Invalid, Malformed, TooLarge, UnsupportedMediaType
+from pushserver.services.off_loop import (
+    MAX_INLINE,
+    GaveUp,
+    is_quick,
+    run_off_loop,
+)
 from pushserver.web.body import read_body, refuse_unannounced
 from pushserver.web.connection import announces_no_length
 from pushserver.web.device_url import storable_text
+
+T = TypeVar("T")
 
 OCTET_STREAM = "application/octet-stream"
 JSON_MEDIA_TYPE = "application/json"
@@ -85,6 +94,32 @@ def decode_json(data: bytes, target_type: Any) -> Any:
         raise Malformed("The body is nested too deeply.") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Malformed(f"The body is not valid JSON: {error}.") from None
+
+
+async def decode_body(data: bytes, target_type: Any) -> Any:
+    """
+    Decode JSON as `decode_json` does; what takes long, apart from the event loop.
+
+    Raises:
+        Malformed, Invalid: as `decode_json`.
+        TooLarge: it takes too long, or too much memory.
+    """
+    if is_quick(data):
+        return decode_json(data, target_type)
+    return await parse_apart(len(data), decode_json, data, target_type)
+
+
+async def parse_apart(size: int, parse: Callable[..., T], *args: object) -> T:
+    """
+    Return what *parse* returns, apart from the event loop.
+
+    Raises:
+        TooLarge: it takes too long, or too much memory. And what *parse* raises.
+    """
+    try:
+        return await run_off_loop(max(size, MAX_INLINE + 1), parse, *args)
+    except GaveUp:
+        raise TooLarge("The body holds more values than can be read.") from None
 
 
 def without_bom(data: bytes) -> bytes:

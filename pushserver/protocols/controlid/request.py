@@ -31,6 +31,8 @@ _FIRMWARE_URL = re.compile(
     r"\?deviceId=([0-9]+)(?:&uuid=([\w.~-]*))?(?:&endpoint=([\w.~-]*))?",
     re.ASCII,
 )
+#: A longer body is not searched for the device that sent it.
+_MAX_NOTIFICATION = 256 * 1024
 #: More digits than any int64 has.
 _MAX_DIGITS = 20
 
@@ -148,7 +150,7 @@ class _Sender(msgspec.Struct):
 def find_sender(query: Mapping[str, str], body: bytes) -> DeviceIdentity | None:
     """Find the device that sent a notification in its query or its body."""
     text = query.get("deviceId") or query.get("device_id")
-    if text is None and body:
+    if text is None and 0 < len(body) <= _MAX_NOTIFICATION:
         try:
             text = str(msgspec.json.decode(body, type=_Sender).device_id)
         except (msgspec.MsgspecError, RecursionError, ValueError):

@@ -14,10 +14,11 @@ from pushserver.errors import Invalid, Malformed
 from pushserver.model.command_request import CommandRequest
 from pushserver.model.order import Order
 from pushserver.protocols.base import DeviceProtocol
+from pushserver.services.off_loop import MAX_IN_THREAD, is_quick
 from pushserver.web.api.command_types import CommandIn, CommandSpecIn, RawCommandQuery
 from pushserver.web.api.operation_types import StepIn
 from pushserver.web.api.route import ApiCall
-from pushserver.web.json_body import OCTET_STREAM, decode_json
+from pushserver.web.json_body import OCTET_STREAM, decode_json, parse_apart
 
 #: One call may enqueue at most this many commands.
 MAX_COMMANDS = 1000
@@ -26,7 +27,7 @@ _COMMAND_OR_LIST = CommandIn | list[CommandIn]
 LATEST_INSTANT = from_datetime(datetime(3000, 1, 1, tzinfo=UTC))
 
 
-def parse_commands(
+async def parse_commands(
     call: ApiCall[Any, Any], protocol: DeviceProtocol
 ) -> tuple[list[CommandRequest], bool]:
     """
@@ -37,10 +38,24 @@ def parse_commands(
     Raises:
         Malformed: the body is not JSON.
         Invalid: a field is wrong; the pointer names it.
+        TooLarge: the body holds too many values.
     """
+    body = call.raw_body
     if call.media_type == OCTET_STREAM:
-        return [_parse_raw_command(call.query, call.raw_body, protocol)], False
-    decoded = decode_json(call.raw_body, _COMMAND_OR_LIST)
+        if len(body) <= MAX_IN_THREAD:
+            return [_parse_raw_command(call.query, body, protocol)], False
+        work = _parse_raw_command, call.query, body, protocol
+        return [await parse_apart(len(body), *work)], False
+    if is_quick(body):
+        return _parse_json_commands(body, protocol)
+    return await parse_apart(len(body), _parse_json_commands, body, protocol)
+
+
+def _parse_json_commands(
+    body: bytes, protocol: DeviceProtocol
+) -> tuple[list[CommandRequest], bool]:
+    """Return the commands in *body*, and whether it is an array."""
+    decoded = decode_json(body, _COMMAND_OR_LIST)
     if not isinstance(decoded, list):
         return [_parse_command(decoded, protocol)], False
     if not 1 <= len(decoded) <= MAX_COMMANDS:

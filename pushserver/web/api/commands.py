@@ -9,6 +9,7 @@ from aiohttp import web
 from pushserver.errors import Invalid, NotFound
 from pushserver.model.token import Permission
 from pushserver.services.adoption import get_or_adopt_device
+from pushserver.services.off_loop import in_pieces
 from pushserver.storage.history import CommandFilter
 from pushserver.web.api.command_parsing import parse_instant
 from pushserver.web.api.command_types import (
@@ -58,7 +59,8 @@ async def _command_page(
     before, limit = optional_int64(query.cursor, "cursor"), cap_limit(query.limit)
     records = await list_page(before=before, limit=limit)
     protocols = call.services.protocols
-    items, next_cursor = [command_record_out(protocols, each) for each in records], None
+    render, next_cursor = partial(command_record_out, protocols), None
+    items = [render(each) async for each in in_pieces(records)]
     # A page also ends early when it grows too heavy: look one command further.
     if items and await list_page(before=records[-1].command.id, limit=1):
         next_cursor = items[-1].id

@@ -15,23 +15,30 @@ from pushserver.web.json_body import without_bom
 ID_COLUMN = "deviceId"
 COLUMNS = (ID_COLUMN, "name", "hold")
 TAG_PREFIX = "tag:"
+#: The most characters of a line, and lines of a record.
+MAX_LINE = 64 * 1024
+MAX_RECORD_LINES = 1000
 _DELIMITERS = ",;\t"
 _APOSTROPHE = "'"
 #: What a spreadsheet takes for the beginning of a formula.
 _FORMULA_STARTS = tuple("=+-@\t\r\n")
 
 
-def read_rows(data: bytes) -> Iterator[tuple[int, Mapping[str, str] | PushServerError]]:
+def read_rows(
+    data: bytes,
+) -> Iterator[tuple[int, Mapping[str, str] | PushServerError | None]]:
     """
     Return the cells of each row by their columns, or what is wrong with the row.
+
+    Of an empty row there is None.
 
     With it comes the line on which the row begins. Empty cells count as left out.
     """
     # What is not UTF-8 is found in its row.
-    records = _records(without_bom(data).decode("utf-8", "surrogateescape"))
+    records = _records(without_bom(data))
     header: Sequence[str] | None = None
     for line, cells in records:
-        if isinstance(cells, PushServerError):
+        if cells is None or isinstance(cells, PushServerError):
             yield line, cells
         elif header is not None:
             yield line, _row(header, cells)
@@ -42,14 +49,37 @@ def read_rows(data: bytes) -> Iterator[tuple[int, Mapping[str, str] | PushServer
                 return
 
 
-def _records(text: str) -> Iterator[tuple[int, Sequence[str] | Malformed]]:
-    """Return the cells of each record that has any, with the line it begins on."""
-    source = io.StringIO(text, newline="")
-    delimiter = _delimiter(source)
-    source.seek(0)
-    reader = csv.reader(source, delimiter=delimiter, strict=True)
+class _Lines:
+    """
+    The lines of a file, as a CSV reader takes them.
+
+    It takes one record after the other: how long one may be is bounded.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        source = io.BytesIO(data)
+        self._source = io.TextIOWrapper(source, "utf-8", "surrogateescape", newline="")
+        self._of_record = 0
+
+    def begin_record(self) -> None:
+        """Count the lines of a record from here on."""
+        self._of_record = 0
+
+    def __iter__(self) -> Iterator[str]:
+        while line := self._source.readline(MAX_LINE + 1):
+            self._of_record += 1
+            if len(line) > MAX_LINE or self._of_record > MAX_RECORD_LINES:
+                raise csv.Error("it is too long")
+            yield line
+
+
+def _records(data: bytes) -> Iterator[tuple[int, Sequence[str] | Malformed | None]]:
+    """Return the cells of each record, if any, with the line it begins on."""
+    lines = _Lines(data)
+    reader = csv.reader(lines, delimiter=_delimiter(data), strict=True)
     line = 1
     while True:
+        lines.begin_record()
         try:
             cells = next(reader)
         except StopIteration:
@@ -57,18 +87,17 @@ def _records(text: str) -> Iterator[tuple[int, Sequence[str] | Malformed]]:
         except csv.Error as error:
             yield line, Malformed(f"This is not valid CSV: {error}.")
         else:
-            # A spreadsheet leaves delimiters where rows were cleared.
-            if any(cells):
-                yield line, cells if _is_utf8(cells) else Malformed("This is no UTF-8.")
+            yield line, _checked(cells)
         line = reader.line_num + 1
 
 
-def _delimiter(source: io.StringIO) -> str:
+def _delimiter(data: bytes) -> str:
     """Return what separates the id's column from the others in the header."""
     for delimiter in _DELIMITERS:
-        source.seek(0)
         try:
-            header = next(filter(None, csv.reader(source, delimiter=delimiter)), [])
+            rows = csv.reader(_Lines(data), delimiter=delimiter)
+            # `_Lines` bounds how many empty ones may come first.
+            header = next(filter(None, rows), [])
         except csv.Error:
             continue
         if ID_COLUMN in header:
@@ -76,12 +105,16 @@ def _delimiter(source: io.StringIO) -> str:
     return _DELIMITERS[0]
 
 
-def _is_utf8(cells: Iterable[str]) -> bool:
+def _checked(cells: Sequence[str]) -> Sequence[str] | Malformed | None:
+    # A spreadsheet leaves delimiters where rows were cleared.
+    text = "".join(cells)
+    if not text:
+        return None
     try:
-        "".join(cells).encode()
+        text.encode()
     except UnicodeEncodeError:
-        return False
-    return True
+        return Malformed("This is no UTF-8.")
+    return cells
 
 
 def _header_error(header: Sequence[str]) -> Invalid | None:

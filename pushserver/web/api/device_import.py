@@ -1,5 +1,6 @@
 """Parses device imports: NDJSON, one object a line, or CSV with a header."""
 
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -8,7 +9,8 @@ import msgspec
 from pushserver.errors import LineError, Malformed, PushServerError
 from pushserver.model.device import DeviceIdentity
 from pushserver.services.device_protocols import DeviceProtocols
-from pushserver.web.api.device_csv import COLUMNS, TAG_PREFIX, read_rows
+from pushserver.services.off_loop import in_pieces
+from pushserver.web.api.device_csv import COLUMNS, MAX_LINE, TAG_PREFIX, read_rows
 from pushserver.web.api.device_fields import device_settings
 from pushserver.web.api.device_types import DeviceImportRow
 from pushserver.web.json_body import invalid_from_msgspec, without_bom
@@ -20,11 +22,13 @@ MAX_LINE_ERRORS = 100
 
 #: A line as JSON, or its cells, or what is wrong with it.
 Line = bytes | Mapping[str, str] | PushServerError
+#: Empty lines come, too, so that whoever reads very many of them can give way.
+NumberedLine = tuple[int, Line | None]
 
 _decode = msgspec.json.Decoder(DeviceImportRow).decode
 
 
-def parse_rows(
+async def parse_rows(
     data: bytes, content_type: str, protocols: DeviceProtocols
 ) -> dict[DeviceIdentity, Mapping[str, Any]]:
     """
@@ -36,10 +40,14 @@ def parse_rows(
 
     Whichever is on the first wrong line; its `errors` are those of all lines.
     """
-    lines = read_rows(data) if content_type == CSV else _json_lines(data)
+    lines: Iterator[NumberedLine] = (
+        read_rows(data) if content_type == CSV else _json_lines(data)
+    )
     settings: dict[DeviceIdentity, Mapping[str, Any]] = {}
     errors: list[tuple[int, PushServerError]] = []
-    for number, line in lines:
+    async for number, line in in_pieces(lines):
+        if line is None:
+            continue
         try:
             row = _parse_line(line)
             identity = protocols.identify(str(row.device_id), "/deviceId")
@@ -53,12 +61,17 @@ def parse_rows(
     return settings
 
 
-def _json_lines(data: bytes) -> Iterator[tuple[int, Line]]:
-    for number, line in enumerate(data.splitlines(), 1):
-        # Files that were put together have a mark in the middle, too.
-        text = without_bom(line)
-        if text.strip():
-            yield number, text
+def _json_lines(data: bytes) -> Iterator[NumberedLine]:
+    number, source = 0, io.BytesIO(data)
+    while line := source.readline(MAX_LINE + 1):
+        if len(line) > MAX_LINE:
+            yield number + 1, Malformed(f"A line may have at most {MAX_LINE} bytes.")
+            return
+        for part in line.splitlines():
+            number += 1
+            # Files that were put together have a mark in the middle, too.
+            text = without_bom(part)
+            yield number, text if text.strip() else None
 
 
 def _parse_line(line: Line) -> DeviceImportRow:

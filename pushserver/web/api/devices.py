@@ -8,6 +8,7 @@ from aiohttp import web
 from pushserver.model.device import Device, DeviceIdentity, UnknownRequest
 from pushserver.model.queue_status import EMPTY_QUEUE
 from pushserver.model.token import Permission
+from pushserver.services.off_loop import in_pieces
 from pushserver.web.api.device_fields import device_settings, parse_tag
 from pushserver.web.api.device_import import CSV, NDJSON, parse_rows
 from pushserver.web.api.device_types import (
@@ -48,7 +49,7 @@ async def list_devices(call: ApiCall[DevicesQuery, None]) -> web.StreamResponse:
         protocols = services.protocols
         return [
             (i, device_out(protocols, device, statuses.get(i, EMPTY_QUEUE)))
-            for i, device in zip(ids, devices, strict=True)
+            async for i, device in in_pieces(zip(ids, devices, strict=True))
         ]
 
     return await list_response(
@@ -72,7 +73,7 @@ async def list_devices(call: ApiCall[DevicesQuery, None]) -> web.StreamResponse:
 )
 async def import_devices(call: ApiCall[ImportQuery, None]) -> web.StreamResponse:
     """Create or change many devices, from NDJSON or CSV; or tell what would be done."""
-    rows = parse_rows(call.raw_body, call.media_type, call.services.protocols)
+    rows = await parse_rows(call.raw_body, call.media_type, call.services.protocols)
     dry_run = call.query.dry_run
     imported = await call.services.fleet.import_devices(
         call.scope_id, rows, dry_run=dry_run

@@ -17,6 +17,7 @@ from pushserver.model.token import Permission
 from pushserver.services.adoption import get_or_adopt_device
 from pushserver.services.enqueue_warnings import enqueue_warnings
 from pushserver.services.idempotency import IdempotentRequest
+from pushserver.services.off_loop import MAX_IN_THREAD, run_in_thread
 from pushserver.services.queue import Enqueued
 from pushserver.web.api.command_parsing import parse_commands
 from pushserver.web.api.command_types import (
@@ -61,8 +62,8 @@ async def enqueue(call: ApiCall[None, None]) -> web.StreamResponse:
     identity, services = call.path_device(), call.services
     device_id = identity.device_id
     protocol = services.protocols.named(identity.protocol)
-    requests, is_array = parse_commands(call, protocol)
-    idempotency = parse_idempotent_request(call)
+    requests, is_array = await parse_commands(call, protocol)
+    idempotency = await parse_idempotent_request(call)
     with services.queue.lock_key(idempotency):
         device = await get_or_adopt_device(
             services.fleet, services.cluster_sync, call.token, identity
@@ -144,7 +145,7 @@ def render_created(
     return encode_json(CommandsOut(items=items) if is_array else items[0])
 
 
-def parse_idempotent_request(call: ApiCall[Any, Any]) -> IdempotentRequest | None:
+async def parse_idempotent_request(call: ApiCall[Any, Any]) -> IdempotentRequest | None:
     """
     Return the request's Idempotency-Key and what identifies the request, if it has one.
 
@@ -160,11 +161,20 @@ def parse_idempotent_request(call: ApiCall[Any, Any]) -> IdempotentRequest | Non
             f"Idempotency-Key must have 1 to {_MAX_KEY_LENGTH} printable characters."
         )
     type_and_query = f"{call.media_type}\n{request.query_string}\n"
-    identity = type_and_query.encode(errors="replace") + call.raw_body
-    fingerprint = hashlib.sha256(identity).hexdigest()
+    work = _fingerprint, type_and_query.encode(errors="replace"), call.raw_body
+    is_small = len(call.raw_body) <= MAX_IN_THREAD
+    fingerprint = work[0](*work[1:]) if is_small else await run_in_thread(*work)
     return IdempotentRequest(
         IdempotencyKey(call.token.id, request.path, value), fingerprint
     )
+
+
+def _fingerprint(*parts: bytes) -> str:
+    """Return what tells requests apart."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()
 
 
 def _preferred_wait(request: web.Request) -> float:

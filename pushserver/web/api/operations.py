@@ -61,7 +61,7 @@ async def create(call: ApiCall[None, OperationIn]) -> web.StreamResponse:
     operation_request = parse_operation_request(
         call.body, protocols.named(identity.protocol)
     )
-    idempotency = parse_idempotent_request(call)
+    idempotency = await parse_idempotent_request(call)
     with services.queue.lock_key(idempotency):
         await get_or_adopt_device(
             services.fleet, services.cluster_sync, call.token, identity

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 import msgspec
 from aiohttp import web
 
+from pushserver.services.off_loop import in_pieces
 from pushserver.web.api.query import cap_limit, optional_int64
 from pushserver.web.api.route import ApiCall
 from pushserver.web.api.types import PageOut
@@ -59,7 +60,7 @@ async def list_response(
     position = optional_int64(call.query.cursor, "cursor")
     position = start if position is None else position
     rows = await fetch(**{cursor: position}, limit=limit + 1)
-    items = [view(row) for row in rows[:limit]]
+    items = [view(row) async for row in in_pieces(rows[:limit])]
     next_cursor = None
     if len(rows) > limit:
         last = rows[limit - 1]

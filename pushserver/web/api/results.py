@@ -5,6 +5,7 @@ from functools import partial
 from aiohttp import web
 
 from pushserver.model.token import Permission
+from pushserver.services.off_loop import in_pieces
 from pushserver.services.result_waiting import wait_for_results
 from pushserver.web.api.command_types import ResultsOut, ResultsQuery
 from pushserver.web.api.command_views import result_out
@@ -40,8 +41,7 @@ async def list_results(call: ApiCall[ResultsQuery, None]) -> web.StreamResponse:
         min(query.wait, MAX_WAIT),
     )
     cursor = str(results[-1].id) if results else query.cursor
-    page = ResultsOut(
-        items=[result_out(services.protocols, each) for each in results],
-        next_cursor=cursor,
-    )
+    render = partial(result_out, services.protocols)
+    items = [render(each) async for each in in_pieces(results)]
+    page = ResultsOut(items=items, next_cursor=cursor)
     return json_response(page, headers=next_link(call.request, cursor))

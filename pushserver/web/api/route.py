@@ -17,7 +17,7 @@ from pushserver.web.authentication import authenticate
 from pushserver.web.json_body import (
     JSON_MEDIA_TYPE,
     OCTET_STREAM,
-    decode_json,
+    decode_body,
     read_whole_body,
     refuse_body,
     unsupported_media_type,
@@ -170,7 +170,7 @@ class ApiRoute:
         raw_body, body = b"", None
         if self.media_types:
             raw_body = await read_whole_body(request)
-            body = self._decode_body(request, content_type, raw_body)
+            body = await self._decode_body(request, content_type, raw_body)
         else:
             refuse_body(request)
         call: ApiCall[Any, Any] = ApiCall(
@@ -200,14 +200,14 @@ class ApiRoute:
                 hint = _RAW_BODY_HINT
         return decode_query(request.query, query_type, hint)
 
-    def _decode_body(
+    async def _decode_body(
         self, request: web.Request, content_type: str, raw_body: bytes
     ) -> Any:
         if not (raw_body or self.body_required):
             return self.body_type()
         if content_type not in self.media_types:
             raise unsupported_media_type(request, *self.media_types)
-        return self.body_type and decode_json(raw_body, self.body_type)
+        return self.body_type and await decode_body(raw_body, self.body_type)
 
 
 @attrs.frozen

@@ -7,6 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
+from pushserver.errors import TooLarge
 from pushserver.model.merge_patch import (
     check_merge_patch,
     check_property_name,
@@ -38,6 +39,8 @@ from pushserver.web.api.tasks import create_task
 from pushserver.web.json_body import JSON_MEDIA_TYPE, decode_json
 
 MERGE_PATCH = "application/merge-patch+json"
+#: The most bytes of what is desired at a time.
+MAX_PATCH = 256 * 1024
 _ETAG = re.compile(r'(?:W/)?"?([^",]*)"?')
 
 routes = Routes(Permission.COMMANDS_READ, Permission.COMMANDS_WRITE)
@@ -70,6 +73,8 @@ async def patch(call: ApiCall[ShadowQuery, None]) -> web.StreamResponse:
     identity, seconds = call.path_device(), call.query.expires_in
     device_id = identity.device_id
     protocol = call.services.protocols.named(identity.protocol)
+    if len(call.raw_body) > MAX_PATCH:
+        raise TooLarge(f"A patch may have at most {MAX_PATCH} bytes.")
     merge_patch = check_merge_patch(
         decode_json(call.raw_body, MergePatchIn), protocol.format_value
     )

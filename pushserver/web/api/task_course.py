@@ -47,7 +47,7 @@ async def create_or_preview(
 ) -> web.StreamResponse:
     """Create a task below *path*; for a dry run only tell which devices it is for."""
     services = call.services
-    idempotency = parse_idempotent_request(call)
+    idempotency = await parse_idempotent_request(call)
     if dry_run:
         devices = await services.task_creator.preview_targets(call.scope_id, targets)
         return json_response(dry_run_out(services.protocols, devices))

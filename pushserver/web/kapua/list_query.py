@@ -16,6 +16,8 @@ from pushserver.web.kapua.problems import IllegalArgument
 
 #: Kapua counts with 32 bits.
 _MAX_INT32 = 2**31 - 1
+#: The most bytes of a query.
+MAX_QUERY = 64 * 1024
 _DIGITS = re.compile(r"[0-9]{1,10}", re.ASCII)
 _BOOLEANS = {"true": True, "false": False}
 _DIRECTIONS = {"ascending": False, "descending": True}
@@ -81,6 +83,8 @@ async def list_query_from_body(
         IllegalArgument: it is not a JSON object, or one of its fields is wrong.
     """
     raw_body = await read_whole_body(request)
+    if len(raw_body) > MAX_QUERY:
+        raise IllegalArgument("query", raw_body[:400].decode("utf-8", "replace"))
     try:
         fields = decode_json(raw_body, dict[str, msgspec.Raw])
     except (Malformed, Invalid):

@@ -14,6 +14,9 @@ from pushserver.web.kapua.route import check_parameters
 from pushserver.web.response import make_response
 from pushserver.web.services import SERVICES
 
+#: The most bytes of a login: whoever sends it is not known yet.
+MAX_LOGIN = 16 * 1024
+
 T = TypeVar("T")
 
 
@@ -41,6 +44,8 @@ async def _read(request: web.Request, kind: type[T], name: str) -> T:
     """Return the body; an error does not quote it, since it may be a secret."""
     check_parameters(request, ())
     data = await read_whole_body(request)
+    if len(data) > MAX_LOGIN:
+        raise IllegalArgument(name, "")
     try:
         login: T = decode_json(data, kind)
     except (Malformed, Invalid):

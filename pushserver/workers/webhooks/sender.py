@@ -24,6 +24,7 @@ from yarl import URL
 from pushserver.clock import SECOND
 from pushserver.errors import Invalid
 from pushserver.model.subscription import WebhookAttempt
+from pushserver.services.off_loop import MAX_IN_THREAD, run_in_thread
 from pushserver.services.ssrf_guard import SsrfGuard, refusal_message
 from pushserver.workers.webhooks.aiohttp_resolver import AiohttpResolver
 from pushserver.workers.webhooks.failure_messages import (
@@ -179,7 +180,7 @@ class WebhookSender:
             # As it was given, if possible: some receivers sign their URLs.
             URL(request.url, encoded=request.url.isascii()),
             data=_payload(request.body),
-            headers=self._headers(request),
+            headers=await self._headers(request),
             allow_redirects=False,
         )
         try:
@@ -194,7 +195,7 @@ class WebhookSender:
             retry_after=response.headers.get(hdrs.RETRY_AFTER),
         )
 
-    def _headers(self, request: WebhookRequest) -> CIMultiDict[str]:
+    async def _headers(self, request: WebhookRequest) -> CIMultiDict[str]:
         headers = CIMultiDict(
             {hdrs.CONTENT_TYPE: "application/json", hdrs.USER_AGENT: self._user_agent}
         )
@@ -205,7 +206,12 @@ class WebhookSender:
         headers[hdrs.ACCEPT_ENCODING] = "identity"
         headers["webhook-id"] = request.message_id
         headers["webhook-timestamp"] = str(request.timestamp)
-        headers["webhook-signature"] = _signatures(request)
+        is_large = len(request.body) > MAX_IN_THREAD
+        headers["webhook-signature"] = (
+            await run_in_thread(_signatures, request)
+            if is_large
+            else _signatures(request)
+        )
         return headers
 
     def _make_socket(self, info: aiohttp.AddrInfoType) -> socket.socket:
