@@ -38,8 +38,9 @@ class ForkedProcess:
     _process: BaseProcess
 
     @property
-    def pid(self) -> int | None:
+    def pid(self) -> int:
         """Its id."""
+        assert self._process.pid is not None
         return self._process.pid
 
     def poll(self) -> int | None:

@@ -1,0 +1,73 @@
+"""Nobody holds the event loop: the others are served while hostile requests come."""
+
+import io
+
+import aiohttp
+
+from tests.e2e.hostile import HOSTILE, Hostile, commands
+from tests.e2e.lag_watch import LagWatch, now, watching
+from tests.program import Program
+
+#: Seconds of the program's computing for which a cheap request may wait.
+MAX_LAG = 0.05
+#: What else it does now and then, such as collecting garbage, is not done each time.
+TRIES = 4
+
+
+async def send(
+    session: aiohttp.ClientSession, program: Program, hostile: Hostile
+) -> int:
+    """Send it; return the answer's status."""
+    headers = dict(hostile.headers)
+    if hostile.path.startswith("/api/v1"):
+        headers["Authorization"] = f"Bearer {program.token}"
+    url = program.url + hostile.path
+    body = hostile.body()
+    async with session.request(
+        hostile.method, url, data=io.BytesIO(body) if body else None, headers=headers
+    ) as answer:
+        await answer.read()
+        return answer.status
+
+
+async def worst_lag(
+    watch: LagWatch, session: aiohttp.ClientSession, program: Program, hostile: Hostile
+) -> float:
+    """Return how long a cheap request waits meanwhile, at the worst."""
+    start = now()
+    assert 500 > await send(session, program, hostile)
+    # What waits now is answered before this is.
+    assert 200 == await send(session, program, Hostile("GET", "/healthz"))
+    return watch.worst_since(start)
+
+
+async def prepare(session: aiohttp.ClientSession, program: Program) -> None:
+    """Adopt two devices; for one of them very many commands wait."""
+    for device in ("77", "78"):
+        path = f"/api/v1/devices/{device}"
+        await send(session, program, Hostile("PUT", path, lambda: b"{}"))
+    later = commands(1000).replace(
+        b'{"endpoint"', b'{"notBefore":"2999-01-01T00:00:00Z","endpoint"'
+    )
+    path = "/api/v1/devices/78/commands"
+    for _ in range(20):
+        assert 201 == await send(session, program, Hostile("POST", path, lambda: later))
+
+
+async def test_lag(program: Program) -> None:
+    """While a hostile request is served, no other one waits for it."""
+    program.start()
+    late: dict[str, list[float]] = {}
+    async with aiohttp.ClientSession() as session:
+        await prepare(session, program)
+        with watching(program) as watch:
+            for name, hostile in HOSTILE.items():
+                lags: list[float] = []
+                while not lags or (min(lags) >= MAX_LAG and len(lags) < TRIES):
+                    if name == "the end":
+                        await prepare(session, program)
+                    lags.append(await worst_lag(watch, session, program, hostile))
+                if min(lags) >= MAX_LAG:
+                    late[name] = lags
+
+    assert {} == late
