@@ -196,7 +196,11 @@ def test_expressions(name: str) -> None:
     """No expression tries again from each character on, whatever it is given."""
     pattern = EXPRESSIONS[name]
     is_bytes = isinstance(pattern.pattern, bytes)
-    own = pattern.pattern if is_bytes else pattern.pattern.encode("utf-8", "surrogateescape")
+    own = (
+        pattern.pattern
+        if is_bytes
+        else pattern.pattern.encode("utf-8", "surrogateescape")
+    )
     runs = {
         *RUNS,
         b"a",

@@ -8,7 +8,7 @@ import attrs
 from pushserver.model.guarantee import DeliveryGuarantee
 from pushserver.model.operation import Operation
 from pushserver.model.order import Order
-from pushserver.model.parsed_result import LocatedResult, ParsedPlaces, ParsedResult
+from pushserver.model.parsed_result import LocatedResult, ParsedResult, ParsedSpans
 from pushserver.model.shadow import Service
 from pushserver.model.state import (
     FINISHED,
@@ -166,7 +166,7 @@ class Result:
     body: bytes
     command_endpoint: str | None = None
     rejection: str | None = None
-    parsed: ParsedPlaces | None = None
+    parsed: ParsedSpans | None = None
     mended: bytes | None = None
 
     @property

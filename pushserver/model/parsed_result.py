@@ -12,7 +12,7 @@ from pushserver.model.state import CommandEvent
 #: would take longer than others should wait.
 MAX_SEARCHED = 256 * 1024
 #: From where to where a text is.
-Place = tuple[int, int]
+Span = tuple[int, int]
 
 
 @attrs.frozen(kw_only=True)
@@ -50,16 +50,16 @@ class ParsedResult:
         return CommandEvent.FAIL if self.failed else CommandEvent.SUCCEED
 
 
-class ParsedPlaces(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ParsedSpans(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
     What a result says, by where it says it: in its body, continued by what was mended.
 
     Nearly always it is there word for word, so it is not stored twice.
     """
 
-    response: Place | None = None
-    error: Place | None = None
-    code: Place | None = None
+    response: Span | None = None
+    error: Span | None = None
+    code: Span | None = None
     refused: bool = False
     unreadable: bool = False
 
@@ -72,14 +72,14 @@ class LocatedResult:
     `mended` has what stands nowhere in the body.
     """
 
-    places: ParsedPlaces
+    spans: ParsedSpans
     mended: bytes = b""
 
     @classmethod
     def locate(cls, parsed: ParsedResult, body: bytes) -> Self:
         """Find what was read in the *body* of which it was read."""
         mended = b""
-        places: dict[str, Place] = {}
+        spans: dict[str, Span] = {}
         for name in ("response", "error", "code"):
             text = getattr(parsed, name)
             if text is None:
@@ -88,40 +88,38 @@ class LocatedResult:
             if start < 0:
                 start = len(body) + len(mended)
                 mended += text
-            places[name] = (start, start + len(text))
+            spans[name] = (start, start + len(text))
         refused, unreadable = parsed.refused, parsed.unreadable
-        return cls(
-            ParsedPlaces(refused=refused, unreadable=unreadable, **places), mended
-        )
+        return cls(ParsedSpans(refused=refused, unreadable=unreadable, **spans), mended)
 
     def judged(self, parsed: ParsedResult, body: bytes) -> Self:
         """Add that *parsed*, which was as this is, turned out to be refused."""
-        if parsed.unreadable and not self.places.unreadable:
-            return type(self)(ParsedPlaces(unreadable=True))
+        if parsed.unreadable and not self.spans.unreadable:
+            return type(self)(ParsedSpans(unreadable=True))
         if not parsed.refused or parsed.error is None:
             return self
         start = len(body) + len(self.mended)
-        places = msgspec.structs.replace(
-            self.places, error=(start, start + len(parsed.error)), refused=True
+        spans = msgspec.structs.replace(
+            self.spans, error=(start, start + len(parsed.error)), refused=True
         )
-        return type(self)(places, self.mended + parsed.error)
+        return type(self)(spans, self.mended + parsed.error)
 
     def read(self, body: bytes) -> ParsedResult:
         """Return what the result with this *body* says."""
-        places = self.places
+        spans = self.spans
 
-        def text_at(place: Place | None) -> bytes | None:
-            if place is None:
+        def text_at(span: Span | None) -> bytes | None:
+            if span is None:
                 return None
-            start, end = place
+            start, end = span
             if start < len(body):
                 return body[start:end]
             return self.mended[start - len(body) : end - len(body)]
 
         return ParsedResult(
-            response=text_at(places.response),
-            error=text_at(places.error),
-            code=text_at(places.code),
-            refused=places.refused,
-            unreadable=places.unreadable,
+            response=text_at(spans.response),
+            error=text_at(spans.error),
+            code=text_at(spans.code),
+            refused=spans.refused,
+            unreadable=spans.unreadable,
         )

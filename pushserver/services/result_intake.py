@@ -223,7 +223,7 @@ def _make_result(
         body=posted.body,
         command_endpoint=match.command.endpoint if match else None,
         rejection=posted.rejection,
-        parsed=located.places,
+        parsed=located.spans,
         mended=located.mended or None,
     )
 

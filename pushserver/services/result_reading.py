@@ -6,8 +6,8 @@ import structlog
 from pushserver.model.command import Result
 from pushserver.model.parsed_result import (
     LocatedResult,
-    ParsedPlaces,
     ParsedResult,
+    ParsedSpans,
 )
 from pushserver.protocols.base import DeviceProtocol, judge_response
 from pushserver.services.device_protocols import DeviceProtocols
@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 
 #: Results of an earlier release that are read at a time.
 _BATCH_SIZE = 100
-_GIVEN_UP = LocatedResult(ParsedPlaces(unreadable=True))
+_GIVEN_UP = LocatedResult(ParsedSpans(unreadable=True))
 
 
 async def read_result(
@@ -70,4 +70,4 @@ class UnreadResults:
             parsed = located.read(body)
             judged = judge_response(protocol, parsed, result.judged_endpoint)
             located = located.judged(judged, body)
-        return attrs.evolve(result, parsed=located.places, mended=located.mended)
+        return attrs.evolve(result, parsed=located.spans, mended=located.mended)

@@ -12,7 +12,7 @@ from pushserver.model.command import (
 )
 from pushserver.model.guarantee import DeliveryGuarantee
 from pushserver.model.order import Order
-from pushserver.model.parsed_result import ParsedPlaces
+from pushserver.model.parsed_result import ParsedSpans
 from pushserver.model.state import CommandState
 from pushserver.storage.table import (
     BLOB,
@@ -87,7 +87,7 @@ RESULTS = Table(
         Column("complete", codec=FLAG),
         Column("body", codec=BLOB),
         "scope_id, command_endpoint, rejection",
-        Column("parsed", codec=json_codec(ParsedPlaces)),
+        Column("parsed", codec=json_codec(ParsedSpans)),
         Column("mended", codec=BLOB),
     ],
 )

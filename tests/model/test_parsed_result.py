@@ -2,7 +2,7 @@
 
 import pytest
 
-from pushserver.model.parsed_result import LocatedResult, ParsedPlaces, ParsedResult
+from pushserver.model.parsed_result import LocatedResult, ParsedResult, ParsedSpans
 
 BODY = b'{"response":{"a":1},"code":2}'
 
@@ -43,6 +43,6 @@ def test_a_refusal_is_added() -> None:
 
     assert located == located.judged(parsed, BODY)
     assert refused == located.judged(refused, BODY).read(BODY)
-    assert ParsedPlaces(unreadable=True) == (
-        located.judged(ParsedResult(unreadable=True), BODY).places
+    assert ParsedSpans(unreadable=True) == (
+        located.judged(ParsedResult(unreadable=True), BODY).spans
     )

@@ -7,8 +7,8 @@ from pushserver.model.command import Result
 from pushserver.model.parsed_result import (
     MAX_SEARCHED,
     LocatedResult,
-    ParsedPlaces,
     ParsedResult,
+    ParsedSpans,
 )
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.state import CommandState
@@ -61,8 +61,8 @@ async def test_stored_with_the_result(
 async def test_not_read_again(driver: ServiceDriver, services: Services) -> None:
     """What is stored is what is shown, whatever the body says."""
     posted = await driver.post_result(b'{"response":{"a":1}}')
-    places = ParsedPlaces(error=(12, 19))
-    await services.store.save_parsed([attrs.evolve(posted, parsed=places)])
+    spans = ParsedSpans(error=(12, 19))
+    await services.store.save_parsed([attrs.evolve(posted, parsed=spans)])
 
     shown = services.protocols.parse_result(await stored(services))
 
@@ -147,6 +147,6 @@ async def test_too_long_to_judge(
 
 def test_all_places_are_in_body_or_mended() -> None:
     """A place beyond the body is in what was mended."""
-    located = LocatedResult(ParsedPlaces(response=(3, 5)), b"[]")
+    located = LocatedResult(ParsedSpans(response=(3, 5)), b"[]")
 
     assert b"[]" == located.read(b"abc").response
