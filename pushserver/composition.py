@@ -25,6 +25,7 @@ from pushserver.services.fleet_admin import FleetAdmin
 from pushserver.services.held_commands import HeldCommands
 from pushserver.services.held_contact import HeldContact
 from pushserver.services.held_polls import HeldPolls
+from pushserver.services.idempotency import IdempotencyKeys
 from pushserver.services.integrity_check import IntegrityCheck
 from pushserver.services.lanes import Lanes
 from pushserver.services.notifications import Notifications
@@ -175,6 +176,7 @@ def build_services(
             store.integrity, clock, settings.integrity_check_at
         ),
         queue=queue,
+        idempotency_keys=IdempotencyKeys(store, clock),
         held_commands=HeldCommands(store, lanes, queue),
         withdrawals=Withdrawals(store, lanes),
         retention=Retention(store.retention, clock, settings.retention),

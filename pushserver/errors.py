@@ -12,7 +12,8 @@ PushServerError
 ├── Forbidden            the token may not do this
 ├── NotFound
 ├── Conflict             well formed, but the current state does not allow it
-│   └── IdempotencyRunning
+│   ├── IdempotencyRunning
+│   └── IdempotencyUnknown
 ├── PreconditionFailed   it no longer has the version that the caller named
 ├── TooLarge
 │   └── HeaderTooLarge   a header, or the address
@@ -138,6 +139,13 @@ class IdempotencyRunning(Conflict):
 
     code = "idempotency-running"
     title = "The first request with this Idempotency-Key is still running"
+
+
+class IdempotencyUnknown(Conflict):
+    """Nobody knows what came of the first request with this Idempotency-Key."""
+
+    code = "idempotency-unknown"
+    title = "The outcome of the first request with this Idempotency-Key is unknown"
 
 
 class PreconditionFailed(PushServerError):

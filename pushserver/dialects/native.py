@@ -136,17 +136,20 @@ def native_body(
     *,
     device_id: str | None,
     include_result: bool,
+    include_error: bool = True,
 ) -> bytes:
     """
     Return the body that announces *event*.
 
     *device_id* is its device as programs write it. *parsed_result* is the result that
-    ended a command, if one did. Its error is always included, its response and
-    its code only with *include_result*.
+    ended a command, if one did. Its error is included unless the reader may read no
+    result at all (*include_error*), its response and its code with *include_result*.
     """
     payload = event.payload
     data = _RENDERERS[type(payload)](payload, device_id)
-    if parsed_result is not None and isinstance(data, _Command):
+    if not include_error:
+        _leave_out_error(data)
+    elif parsed_result is not None and isinstance(data, _Command):
         data.error = _raw(parsed_result.error)
         data.refused, data.unreadable = parsed_result.refused, parsed_result.unreadable
         if include_result:
@@ -157,6 +160,14 @@ def native_body(
     return _encode(
         _EnvelopeOut(type=event.type, timestamp=rfc3339(event.at), data=data)
     )
+
+
+def _leave_out_error(data: _Out) -> None:
+    """Leave out what the device answered."""
+    if isinstance(data, _Shadow):
+        data.error = None
+    elif isinstance(data, _UpgradeResult):
+        data.error = data.error_code = ""
 
 
 def ping_body(subscription_id: int, at: int) -> bytes:

@@ -62,7 +62,9 @@ class EventRenderer:
             parsed_result=SAMPLE_RESULT,
         )
 
-    async def render_native(self, event: Event, *, include_result: bool) -> bytes:
+    async def render_native(
+        self, event: Event, *, include_result: bool, include_error: bool = True
+    ) -> bytes:
         """
         Return the server's own body.
 
@@ -75,6 +77,7 @@ class EventRenderer:
             parsed,
             device_id=self._device_id(event),
             include_result=include_result,
+            include_error=include_error,
         )
 
     async def _parsed_result(

@@ -1,15 +1,23 @@
 """Idempotent requests: the same request under the same key gets the same answer."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import attrs
 
-from pushserver.clock import SECOND
-from pushserver.errors import IdempotencyMismatch
+from pushserver.clock import SECOND, Clock
+from pushserver.errors import (
+    IdempotencyMismatch,
+    IdempotencyRunning,
+    IdempotencyUnknown,
+)
 from pushserver.model.changes import Changes
 from pushserver.model.idempotency import (
     KEY_TTL_SECONDS,
     IdempotencyKey,
     IdempotencyRecord,
 )
+from pushserver.storage.base import Store
 from pushserver.storage.commands import PriorState
 
 
@@ -26,6 +34,7 @@ class IdempotentRequest:
 
         Raises:
             IdempotencyMismatch: the key was used with another request.
+            IdempotencyUnknown: the key was claimed, and there is no answer.
         """
         if use is None or use.created_at <= now - KEY_TTL_SECONDS * SECOND:
             return None
@@ -33,6 +42,11 @@ class IdempotentRequest:
             raise IdempotencyMismatch(
                 "This Idempotency-Key was used with another request in the last 24"
                 " hours; take a new key for a new request."
+            )
+        if not use.response_body:
+            raise IdempotencyUnknown(
+                "The first request is being answered elsewhere, or was cut off: look"
+                " what became of it before you send another one under a new key."
             )
         return use.response_body
 
@@ -59,3 +73,66 @@ def remember_answer(
 ) -> None:
     """Record, in a decision, the answer to repeat for the same request."""
     changes.idempotency_keys[request.key] = request.record(answer, changes.now)
+
+
+@attrs.define(eq=False, repr=False)
+class IdempotencyKeys:
+    """
+    Locks and claims keys.
+
+    What changes a lane or makes a task stores its answer with its change. For anything
+    else the key is claimed before, and the answer is stored after: if the server dies
+    in between, the request is not executed again, and its outcome is unknown.
+    """
+
+    store: Store
+    clock: Clock
+    _locked: set[IdempotencyKey] = attrs.field(factory=set, init=False)
+
+    @contextmanager
+    def lock(self, key: IdempotencyKey) -> Iterator[None]:
+        """
+        Lock the key while its request is being answered by this server.
+
+        Raises:
+            IdempotencyRunning: another request with this key is being answered.
+        """
+        if key in self._locked:
+            raise IdempotencyRunning("Try again when the first request was answered.")
+        self._locked.add(key)
+        try:
+            yield
+        finally:
+            self._locked.discard(key)
+
+    async def claim(self, request: IdempotentRequest) -> bytes | None:
+        """
+        Claim the key; return the stored answer if it was used before.
+
+        Raises:
+            IdempotencyMismatch: the key was used with another request.
+            IdempotencyUnknown: it was claimed before, and there is no answer.
+            Unavailable: the store is away.
+        """
+        now = self.clock.now()
+        use = await self.store.claim_idempotency_key(request.record(b"", now))
+        return request.stored_answer(use, now)
+
+    async def settle(self, request: IdempotentRequest, answer: bytes) -> None:
+        """
+        Store the answer to the request that claimed the key.
+
+        Raises:
+            Unavailable: the store is away.
+        """
+        record = request.record(answer, self.clock.now())
+        await self.store.save_idempotency_key(record)
+
+    async def release(self, request: IdempotentRequest) -> None:
+        """
+        Forget the claim of a request that was refused.
+
+        Raises:
+            Unavailable: the store is away.
+        """
+        await self.store.release_idempotency_key(request.key)

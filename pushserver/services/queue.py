@@ -1,12 +1,11 @@
 """Commands as programs see them: enqueue, retry, wait for the outcome."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import attrs
 
-from pushserver.errors import Conflict, IdempotencyRunning, NotFound
+from pushserver.errors import Conflict, NotFound
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command
 from pushserver.model.command_request import (
@@ -15,7 +14,6 @@ from pushserver.model.command_request import (
     make_command,
     retry_request,
 )
-from pushserver.model.idempotency import IdempotencyKey
 from pushserver.model.lane import Lane
 from pushserver.model.transitions import enqueue
 from pushserver.services.completion_waiters import CompletionWaiters, wait_at_most
@@ -56,28 +54,6 @@ class Queue:
     protocols: DeviceProtocols
     completion_waiters: CompletionWaiters
     response_timeout: int
-    _locked_keys: set[IdempotencyKey] = attrs.field(factory=set, init=False)
-
-    def lock_key(
-        self, idempotency: IdempotentRequest | None
-    ) -> AbstractContextManager[None]:
-        """
-        Lock the idempotency key while the request is being answered.
-
-        Raises:
-            IdempotencyRunning: another request with this key is being answered.
-        """
-        return nullcontext() if idempotency is None else self._lock_key(idempotency)
-
-    @contextmanager
-    def _lock_key(self, idempotency: IdempotentRequest) -> Iterator[None]:
-        if idempotency.key in self._locked_keys:
-            raise IdempotencyRunning("Try again when the first request was answered.")
-        self._locked_keys.add(idempotency.key)
-        try:
-            yield
-        finally:
-            self._locked_keys.discard(idempotency.key)
 
     async def enqueue(
         self,
@@ -199,7 +175,11 @@ class Queue:
         return record
 
     async def retry(
-        self, scope_id: int, command_id: int, render: RenderCommands
+        self,
+        scope_id: int,
+        command_id: int,
+        render: RenderCommands,
+        idempotency: IdempotentRequest | None = None,
     ) -> Enqueued:
         """
         Enqueue a new command like this one.
@@ -207,6 +187,7 @@ class Queue:
         Raises:
             NotFound: there is none.
             Conflict: it is not over yet.
+            IdempotencyMismatch: the key was used with another request.
         """
         record = await self.get(scope_id, command_id)
         command = record.command
@@ -216,4 +197,6 @@ class Queue:
                 " it has ended."
             )
         request = retry_request(command, command.order)
-        return await self.enqueue(scope_id, command.device_id, [request], render)
+        return await self.enqueue(
+            scope_id, command.device_id, [request], render, idempotency
+        )

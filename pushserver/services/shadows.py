@@ -9,7 +9,6 @@ from pushserver.clock import Clock
 from pushserver.errors import Invalid, PreconditionFailed
 from pushserver.model.change_notice import ChangeNotice
 from pushserver.model.changes import Changes
-from pushserver.model.command import Command
 from pushserver.model.command_request import CommandRequest, OperationRequest
 from pushserver.model.lane import Lane
 from pushserver.model.merge_patch import (
@@ -21,8 +20,13 @@ from pushserver.model.operation import OnFailure, OperationAction, OperationDesc
 from pushserver.model.shadow import Service, is_same_json, next_desired_version
 from pushserver.protocols.base import DeviceProtocol
 from pushserver.services.device_registry import DeviceRegistry
+from pushserver.services.idempotency import (
+    IdempotentRequest,
+    remember_answer,
+    replay_answer,
+)
 from pushserver.services.lanes import Lanes
-from pushserver.services.queue import RenderCommands
+from pushserver.services.queue import Enqueued, RenderCommands
 from pushserver.services.shadow_reconciler import ShadowReconciler
 from pushserver.storage.base import Store
 from pushserver.storage.commands import Lookup, PriorState
@@ -122,19 +126,23 @@ class Shadows:
         device_id: int,
         keys: Mapping[str, Sequence[str]],
         render: RenderCommands,
-    ) -> tuple[Sequence[Command], bytes]:
+        idempotency: IdempotentRequest | None = None,
+    ) -> Enqueued:
         """
         Queue reads of all known properties of an adopted device, and of *keys*.
 
         Raises:
+            IdempotencyMismatch: the key was used with another request.
             Invalid: it would be too much for one device.
             NotFound: the device is being deleted.
             Unavailable: the store is away.
         """
 
-        def decide(
-            lane: Lane, changes: Changes, prior: PriorState
-        ) -> tuple[Sequence[Command], bytes]:
+        def decide(lane: Lane, changes: Changes, prior: PriorState) -> Enqueued:
+            if idempotency is not None:
+                stored = replay_answer(idempotency, changes, prior)
+                if stored is not None:
+                    return Enqueued((), stored, replayed=True)
             self.devices.require_staying(device_id)
             services = changes.live_services(lane, prior.services)
             commands = []
@@ -145,9 +153,15 @@ class Shadows:
                 commands.append(
                     self.reconciler.queue_read(service, service_keys, lane, changes)
                 )
-            return commands, render(commands)
+            answer = render(commands)
+            if idempotency is not None:
+                remember_answer(idempotency, answer, changes)
+            return Enqueued(commands, answer)
 
-        return await self.lanes.change(device_id, decide, _SHADOW_LOOKUP)
+        lookup = _SHADOW_LOOKUP
+        if idempotency is not None:
+            lookup = attrs.evolve(lookup, idempotency_key=idempotency.key)
+        return await self.lanes.change(device_id, decide, lookup)
 
     # Many devices
 

@@ -10,6 +10,7 @@ import asyncio
 from typing import Protocol
 
 from pushserver.model.event import EventType
+from pushserver.model.idempotency import IdempotencyKey, IdempotencyRecord
 from pushserver.model.ids import IdGenerator
 from pushserver.storage.change_feed import ChangeFeed
 from pushserver.storage.commands import CommandStore
@@ -115,6 +116,32 @@ class Store(
         Tell whether the last write failed, less than *within* seconds ago.
 
         What failed for its values, or only tried as `check_writable` does, is no write.
+        """
+
+    async def claim_idempotency_key(
+        self, record: IdempotencyRecord
+    ) -> IdempotencyRecord | None:
+        """
+        Claim a key with *record* and return None; or return how it is in use already.
+
+        Raises:
+            Unavailable: the store is away.
+        """
+
+    async def save_idempotency_key(self, record: IdempotencyRecord) -> None:
+        """
+        Store the answer of a claimed key.
+
+        Raises:
+            Unavailable: the store is away.
+        """
+
+    async def release_idempotency_key(self, key: IdempotencyKey) -> None:
+        """
+        Forget a claimed key: nothing came of its request.
+
+        Raises:
+            Unavailable: the store is away.
         """
 
     async def purge_idempotency_keys(self, *, before: int) -> int:

@@ -19,6 +19,7 @@ from pushserver.services.fleet_admin import FleetAdmin
 from pushserver.services.held_commands import HeldCommands
 from pushserver.services.held_contact import HeldContact
 from pushserver.services.held_polls import HeldPolls
+from pushserver.services.idempotency import IdempotencyKeys
 from pushserver.services.integrity_check import IntegrityCheck
 from pushserver.services.lanes import Lanes
 from pushserver.services.notifications import Notifications
@@ -69,6 +70,7 @@ class Services:
     integrity_check: IntegrityCheck
     readiness: Readiness
     queue: Queue
+    idempotency_keys: IdempotencyKeys
     held_commands: HeldCommands
     retention: Retention
     withdrawals: Withdrawals

@@ -161,18 +161,14 @@ async def test_key_of_somebody_else(driver: ServiceDriver, services: Services) -
 
 async def test_key_running(services: Services) -> None:
     """While a key's first request is being answered another one is refused."""
-    request = IdempotentRequest(IDEMPOTENCY_KEY, "f")
-    with services.queue.lock_key(request):
-        with pytest.raises(IdempotencyRunning), services.queue.lock_key(request):
+    lock = services.idempotency_keys.lock
+    with lock(IDEMPOTENCY_KEY):
+        with pytest.raises(IdempotencyRunning), lock(IDEMPOTENCY_KEY):
             pass
-        with services.queue.lock_key(
-            IdempotentRequest(attrs.evolve(IDEMPOTENCY_KEY, value="other"), "f")
-        ):
-            pass
-        with services.queue.lock_key(None), services.queue.lock_key(None):
+        with lock(attrs.evolve(IDEMPOTENCY_KEY, value="other")):
             pass
 
-    with services.queue.lock_key(request):
+    with lock(IDEMPOTENCY_KEY):
         pass
 
 

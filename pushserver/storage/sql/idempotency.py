@@ -16,6 +16,7 @@ _FIND = (
     " WHERE token_id = ? AND path = ? AND value = ?"
 )
 _PURGE = "DELETE FROM idempotency_key WHERE created_at < ?"
+_RELEASE = "DELETE FROM idempotency_key WHERE token_id = ? AND path = ? AND value = ?"
 UPSERT_IDEMPOTENCY_KEY = upsert(IDEMPOTENCY_KEYS, *_KEY)
 #: The same, but nothing if the key is in use.
 _CLAIM = upsert(
@@ -37,6 +38,25 @@ def find_idempotency_key(
 def claim_idempotency_key(connection: SqlConnection, record: IdempotencyRecord) -> bool:
     """Store a key's use; return False if the key is in use already."""
     return _CLAIM.execute(connection, [IDEMPOTENCY_KEYS.row(record)]) == 1
+
+
+def claim_or_find_idempotency_key(
+    connection: SqlConnection, record: IdempotencyRecord
+) -> IdempotencyRecord | None:
+    """Claim a key with *record*, and return None; or return how it is in use."""
+    if claim_idempotency_key(connection, record):
+        return None
+    return find_idempotency_key(connection, record.key)
+
+
+def save_idempotency_key(connection: SqlConnection, record: IdempotencyRecord) -> None:
+    """Store the answer of a claimed key."""
+    UPSERT_IDEMPOTENCY_KEY.execute(connection, [IDEMPOTENCY_KEYS.row(record)])
+
+
+def release_idempotency_key(connection: SqlConnection, key: IdempotencyKey) -> None:
+    """Forget a claimed key."""
+    connection.execute(_RELEASE, (key.token_id, key.path, key.value))
 
 
 def purge_idempotency_keys(connection: SqlConnection, before: int) -> int:

@@ -2,11 +2,17 @@
 
 import attrs
 
+from pushserver.model.idempotency import IdempotencyKey, IdempotencyRecord
 from pushserver.storage.sql.commands import SqlCommands
 from pushserver.storage.sql.connection import SqlConnection
 from pushserver.storage.sql.devices import SqlDevices
 from pushserver.storage.sql.history import SqlHistory
-from pushserver.storage.sql.idempotency import purge_idempotency_keys
+from pushserver.storage.sql.idempotency import (
+    claim_or_find_idempotency_key,
+    purge_idempotency_keys,
+    release_idempotency_key,
+    save_idempotency_key,
+)
 from pushserver.storage.sql.operations import SqlOperations
 from pushserver.storage.sql.retention import SqlRetention
 from pushserver.storage.sql.scopes import SqlScopes, SqlTokens
@@ -32,6 +38,17 @@ class SqlStore(SqlCommands, SqlHistory, SqlDevices, SqlTokens, SqlScopes):
     async def check_writable(self) -> None:
         # Updating no row still takes the write lock and commits.
         await self.write(_delete_nothing, is_trial=True)
+
+    async def claim_idempotency_key(
+        self, record: IdempotencyRecord
+    ) -> IdempotencyRecord | None:
+        return await self.write(lambda c: claim_or_find_idempotency_key(c, record))
+
+    async def save_idempotency_key(self, record: IdempotencyRecord) -> None:
+        await self.write(lambda c: save_idempotency_key(c, record))
+
+    async def release_idempotency_key(self, key: IdempotencyKey) -> None:
+        await self.write(lambda c: release_idempotency_key(c, key))
 
     async def purge_idempotency_keys(self, *, before: int) -> int:
         return await self.write(lambda c: purge_idempotency_keys(c, before))

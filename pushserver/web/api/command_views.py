@@ -8,6 +8,7 @@ from msgspec import UNSET, Raw, UnsetType
 
 from pushserver.model.command import Command, Delivery, DeliveryOutcome, Result
 from pushserver.model.order import Order
+from pushserver.model.token import Permission, Token
 from pushserver.services.device_protocols import DeviceProtocols
 from pushserver.storage.history import CommandRecord
 from pushserver.web.api.command_types import (
@@ -59,13 +60,37 @@ def _delivery_out(delivery: Delivery) -> DeliveryOut:
     return render(DeliveryOut, delivery, outcome=outcome)
 
 
-def command_record_out(protocols: DeviceProtocols, record: CommandRecord) -> CommandOut:
-    """Render a command as the store has it."""
+def command_record_out(
+    protocols: DeviceProtocols,
+    record: CommandRecord,
+    reader: Token,
+    *,
+    is_own: bool = False,
+) -> CommandOut:
+    """
+    Render a command as the store has it, as far as *reader* may read it.
+
+    *is_own*: the reader has just made it, so its order is nothing new.
+    """
     order = record.command.order
     assert order is not None  # noqa: S101 - records are read with their orders
-    return command_out(
-        protocols, record.command, order, record.deliveries, record.result
+    may_read_result = reader.has_permission(Permission.RESULTS_READ)
+    out = command_out(
+        protocols,
+        record.command,
+        order,
+        record.deliveries,
+        record.result if may_read_result else None,
     )
+    return out if is_own else without_order(out, reader)
+
+
+def without_order(out: CommandOut, reader: Token) -> CommandOut:
+    """Leave out what was ordered, unless *reader* may read others' commands."""
+    if not reader.has_permission(Permission.COMMANDS_READ):
+        out.body = out.metadata = UNSET
+        out.query_string = None
+    return out
 
 
 def record_response(
@@ -73,7 +98,8 @@ def record_response(
 ) -> web.StreamResponse:
     """Answer with the command as the store has it, and log which it is."""
     call.log_fields.update(command_id=record.command.id, state=record.command.state)
-    return json_response(command_record_out(call.services.protocols, record))
+    protocols = call.services.protocols
+    return json_response(command_record_out(protocols, record, call.token))
 
 
 def _command_result_out(protocols: DeviceProtocols, result: Result) -> CommandResultOut:

@@ -22,8 +22,9 @@ from pushserver.web.api.command_types import (
 from pushserver.web.api.command_views import command_record_out, record_response
 from pushserver.web.api.device_fields import optional_device_id
 from pushserver.web.api.enqueue import render_created
+from pushserver.web.api.once import Idempotency
 from pushserver.web.api.query import MAX_WAIT, cap_limit, optional_int64
-from pushserver.web.api.responses import created_response, page_response
+from pushserver.web.api.responses import created_id, created_response, page_response
 from pushserver.web.api.route import ApiCall, Routes
 from pushserver.web.json_body import OCTET_STREAM
 
@@ -58,8 +59,8 @@ async def _command_page(
     list_page = partial(call.services.store.commands, call.scope_id, command_filter)
     before, limit = optional_int64(query.cursor, "cursor"), cap_limit(query.limit)
     records = await list_page(before=before, limit=limit)
-    protocols = call.services.protocols
-    render, next_cursor = partial(command_record_out, protocols), None
+    protocols, next_cursor = call.services.protocols, None
+    render = partial(command_record_out, protocols, reader=call.token)
     items = [render(each) async for each in in_pieces(records)]
     # A page also ends early when it grows too heavy: look one command further.
     if items and await list_page(before=records[-1].command.id, limit=1):
@@ -138,7 +139,13 @@ async def get_result(call: ApiCall[None, None]) -> web.StreamResponse:
 
 
 @routes(
-    "POST", _COMMAND + "/retry", "retryCommand", CommandOut, status=201, errors=(409,)
+    "POST",
+    _COMMAND + "/retry",
+    "retryCommand",
+    CommandOut,
+    status=201,
+    errors=(409,),
+    idempotency=Idempotency.WITH_CHANGE,
 )
 async def retry(call: ApiCall[None, None]) -> web.StreamResponse:
     """Enqueue a new command like one that has ended."""
@@ -148,7 +155,10 @@ async def retry(call: ApiCall[None, None]) -> web.StreamResponse:
     device = await get_or_adopt_device(
         services.fleet, services.cluster_sync, call.token, identity
     )
-    render = partial(render_created, device, services, False)
-    enqueued = await services.queue.retry(call.scope_id, command_id, render)
-    call.log_fields.update(command_id=enqueued.commands[0].id, retry_of=command_id)
-    return created_response("/commands", enqueued.answer)
+    render = partial(render_created, device, services, False, reader=call.token)
+    enqueued = await services.queue.retry(
+        call.scope_id, command_id, render, call.idempotency
+    )
+    retry_id = created_id(enqueued.answer)
+    call.log_fields.update(command_id=retry_id, retry_of=command_id)
+    return created_response("/commands", enqueued.answer, replayed=enqueued.replayed)

@@ -22,6 +22,7 @@ from pushserver.web.api.device_types import (
     ImportQuery,
 )
 from pushserver.web.api.device_views import device_out
+from pushserver.web.api.once import Idempotency
 from pushserver.web.api.rendering import render
 from pushserver.web.api.responses import json_response, list_response
 from pushserver.web.api.route import ApiCall, Routes
@@ -70,6 +71,7 @@ async def list_devices(call: ApiCall[DevicesQuery, None]) -> web.StreamResponse:
     ImportOut,
     raw_body_types={NDJSON: str, CSV: str},
     errors=(409,),
+    idempotency=Idempotency.CLAIMED,
 )
 async def import_devices(call: ApiCall[ImportQuery, None]) -> web.StreamResponse:
     """Create or change many devices, from NDJSON or CSV; or tell what would be done."""
@@ -173,6 +175,7 @@ async def adopt(call: ApiCall[None, None]) -> web.StreamResponse:
     DeviceKeyOut,
     status=201,
     body_required=False,
+    idempotency=Idempotency.CLAIMED,
 )
 async def create_key(call: ApiCall[None, DeviceKeyIn]) -> web.StreamResponse:
     """Give a device a new key, shown once."""

@@ -1,23 +1,17 @@
 """Enqueue over the API: one command or many, once, and with the outcome if wanted."""
 
-import hashlib
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 from aiohttp import web
 from msgspec import UNSET, UnsetType
 
 from pushserver.clock import micros
-from pushserver.errors import Invalid
 from pushserver.model.command import Command
 from pushserver.model.device import Device
-from pushserver.model.idempotency import IdempotencyKey
-from pushserver.model.token import Permission
+from pushserver.model.token import Permission, Token
 from pushserver.services.adoption import get_or_adopt_device
 from pushserver.services.enqueue_warnings import enqueue_warnings
-from pushserver.services.idempotency import IdempotentRequest
-from pushserver.services.off_loop import MAX_IN_THREAD, run_in_thread
 from pushserver.services.queue import Enqueued
 from pushserver.web.api.command_parsing import parse_commands
 from pushserver.web.api.command_types import (
@@ -26,19 +20,22 @@ from pushserver.web.api.command_types import (
     CommandsOut,
     RawCommandQuery,
 )
-from pushserver.web.api.command_views import command_out, command_record_out
+from pushserver.web.api.command_views import (
+    command_out,
+    command_record_out,
+    without_order,
+)
+from pushserver.web.api.once import REPLAYED_HEADER, Idempotency
 from pushserver.web.api.query import MAX_WAIT
 from pushserver.web.api.responses import (
     BASE_PATH,
     created_id,
     encode_json,
 )
-from pushserver.web.api.route import IDEMPOTENCY_HEADER, ApiCall, Routes
+from pushserver.web.api.route import ApiCall, Routes
 from pushserver.web.json_body import JSON_MEDIA_TYPE, OCTET_STREAM
 from pushserver.web.response import make_response
 from pushserver.web.services import Services
-
-_MAX_KEY_LENGTH = 255
 
 routes = Routes(Permission.COMMANDS_READ, Permission.COMMANDS_WRITE)
 
@@ -52,8 +49,8 @@ routes = Routes(Permission.COMMANDS_READ, Permission.COMMANDS_WRITE)
     errors=(409,),
     raw_body_types={JSON_MEDIA_TYPE: CommandIn | list[CommandIn], OCTET_STREAM: bytes},
     raw_body_query=RawCommandQuery,
+    idempotency=Idempotency.WITH_CHANGE,
     request_headers={
-        **IDEMPOTENCY_HEADER,
         "Prefer": "wait=20 waits for the outcome, 60 seconds at the most.",
     },
 )
@@ -63,28 +60,25 @@ async def enqueue(call: ApiCall[None, None]) -> web.StreamResponse:
     device_id = identity.device_id
     protocol = services.protocols.named(identity.protocol)
     requests, is_array = await parse_commands(call, protocol)
-    idempotency = await parse_idempotent_request(call)
-    with services.queue.lock_key(idempotency):
-        device = await get_or_adopt_device(
-            services.fleet, services.cluster_sync, call.token, identity
-        )
-        render = partial(render_created, device, services, is_array)
-        enqueued = await services.queue.enqueue(
-            call.token.scope_id, device_id, requests, render, idempotency
-        )
-        commands = enqueued.commands
-        first_id = commands[0].id if commands else None
-        call.log_fields.update(
-            device_id=device_id, command_id=first_id, commands=len(commands)
-        )
-        return await _enqueue_response(call, device_id, enqueued, idempotency, is_array)
+    device = await get_or_adopt_device(
+        services.fleet, services.cluster_sync, call.token, identity
+    )
+    render = partial(render_created, device, services, is_array)
+    enqueued = await services.queue.enqueue(
+        call.token.scope_id, device_id, requests, render, call.idempotency
+    )
+    commands = enqueued.commands
+    first_id = commands[0].id if commands else None
+    call.log_fields.update(
+        device_id=device_id, command_id=first_id, commands=len(commands)
+    )
+    return await _enqueue_response(call, device_id, enqueued, is_array)
 
 
 async def _enqueue_response(
     call: ApiCall[None, None],
     device_id: int,
     enqueued: Enqueued,
-    idempotency: IdempotentRequest | None,
     is_array: bool,
 ) -> web.StreamResponse:
     """Answer at once, or when the outcome is known if the program prefers that."""
@@ -94,10 +88,12 @@ async def _enqueue_response(
         headers["Preference-Applied"] = f"wait={seconds:g}"
         if commands:
             body = await _wait_for_outcomes(call, commands, seconds, is_array)
-            if idempotency is not None:
-                await call.services.queue.store_answer(idempotency, device_id, body)
+            if call.idempotency is not None:
+                await call.services.queue.store_answer(
+                    call.idempotency, device_id, body
+                )
     if enqueued.replayed:
-        headers["Idempotency-Replayed"] = "true"
+        headers |= REPLAYED_HEADER
     if not is_array:
         command_id = commands[0].id if commands else created_id(enqueued.answer)
         headers["Location"] = f"{BASE_PATH}/commands/{command_id}"
@@ -119,62 +115,40 @@ async def _wait_for_outcomes(
         left = max(0, until - clock.now()) / 1_000_000
         record = await queue.wait_until_over(call.scope_id, command.id, left)
         record.command.superseded = command.superseded
-        items.append(command_record_out(call.services.protocols, record))
+        items.append(
+            command_record_out(call.services.protocols, record, call.token, is_own=True)
+        )
     return encode_json(CommandsOut(items=items) if is_array else items[0])
 
 
 def render_created(
-    device: Device, services: Services, is_array: bool, commands: Sequence[Command]
+    device: Device,
+    services: Services,
+    is_array: bool,
+    commands: Sequence[Command],
+    *,
+    reader: Token | None = None,
 ) -> bytes:
-    """Render new commands, with what a program should know of their device."""
+    """
+    Render new commands, with what a program should know of their device.
+
+    *reader* has not said itself what is ordered, and sees what it may read.
+    """
     services.held_contact.record_if_held(device)
     device_seen: bool | UnsetType = UNSET if device.last_seen_at is not None else False
     items = []
     for command in commands:
         assert command.order is not None  # noqa: S101 - a new command has its order
         warnings = enqueue_warnings(device, command)
-        items.append(
-            command_out(
-                services.protocols,
-                command,
-                command.order,
-                warnings=warnings,
-                device_seen=device_seen,
-            )
+        out = command_out(
+            services.protocols,
+            command,
+            command.order,
+            warnings=warnings,
+            device_seen=device_seen,
         )
+        items.append(out if reader is None else without_order(out, reader))
     return encode_json(CommandsOut(items=items) if is_array else items[0])
-
-
-async def parse_idempotent_request(call: ApiCall[Any, Any]) -> IdempotentRequest | None:
-    """
-    Return the request's Idempotency-Key and what identifies the request, if it has one.
-
-    Raises:
-        Invalid: the key is empty, too long or not printable.
-    """
-    request = call.request
-    value = request.headers.get("Idempotency-Key")
-    if value is None:
-        return None
-    if not value or len(value) > _MAX_KEY_LENGTH or not value.isprintable():
-        raise Invalid(
-            f"Idempotency-Key must have 1 to {_MAX_KEY_LENGTH} printable characters."
-        )
-    type_and_query = f"{call.media_type}\n{request.query_string}\n"
-    work = _fingerprint, type_and_query.encode(errors="replace"), call.raw_body
-    is_small = len(call.raw_body) <= MAX_IN_THREAD
-    fingerprint = work[0](*work[1:]) if is_small else await run_in_thread(*work)
-    return IdempotentRequest(
-        IdempotencyKey(call.token.id, request.path, value), fingerprint
-    )
-
-
-def _fingerprint(*parts: bytes) -> str:
-    """Return what tells requests apart."""
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(part)
-    return digest.hexdigest()
 
 
 def _preferred_wait(request: web.Request) -> float:

@@ -102,11 +102,18 @@ class _EventStream:
         return True
 
     async def _render_message(self, event: Event) -> bytes:
-        """Render an event without its result, as the stream sends it."""
+        """
+        Render an event without its result, as the stream sends it.
+
+        A device's error is part of its result, and goes to who may read those.
+        """
         renderer = EventRenderer(
             self.services.store, self.services.devices, self.services.protocols
         )
-        body = await renderer.render_native(event, include_result=False)
+        may_read_result = self.token.has_permission(Permission.RESULTS_READ)
+        body = await renderer.render_native(
+            event, include_result=False, include_error=may_read_result
+        )
         kind = event.type.encode()
         return b"id: %d\nevent: %s\ndata: %s\n\n" % (event.id, kind, body)
 

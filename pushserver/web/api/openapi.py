@@ -124,7 +124,7 @@ def _parameters(route: ApiRoute, schemas: _Schemas) -> Iterable[JsonObject]:
         # They belong to one of several body types, so none is required in general.
         for parameter in _query_parameters(route.raw_body_query, schemas):
             yield {**parameter, "required": False}
-    for name, description in route.request_headers.items():
+    for name, description in route.all_request_headers.items():
         yield {
             "name": name,
             "in": "header",

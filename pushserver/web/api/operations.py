@@ -11,7 +11,7 @@ from pushserver.services.notifications import ProgressReport
 from pushserver.storage.operations import OperationFilter
 from pushserver.web.api.command_parsing import parse_instant
 from pushserver.web.api.device_fields import optional_device_id
-from pushserver.web.api.enqueue import parse_idempotent_request
+from pushserver.web.api.once import Idempotency
 from pushserver.web.api.operation_parsing import parse_operation_request
 from pushserver.web.api.operation_types import (
     NotificationIn,
@@ -37,7 +37,7 @@ from pushserver.web.api.responses import (
     json_response,
     list_response,
 )
-from pushserver.web.api.route import IDEMPOTENCY_HEADER, ApiCall, Routes
+from pushserver.web.api.route import ApiCall, Routes
 
 routes = Routes(Permission.OPERATIONS_READ, Permission.OPERATIONS_WRITE)
 _OPERATION = "/operations/{operation_id}"
@@ -51,7 +51,7 @@ _NOTIFICATIONS = f"{_OPERATION}/notifications"
     OperationOut,
     status=201,
     errors=(404, 409),
-    request_headers=IDEMPOTENCY_HEADER,
+    idempotency=Idempotency.WITH_CHANGE,
 )
 async def create(call: ApiCall[None, OperationIn]) -> web.StreamResponse:
     """Begin an operation: steps on one device, one after the other."""
@@ -61,23 +61,21 @@ async def create(call: ApiCall[None, OperationIn]) -> web.StreamResponse:
     operation_request = parse_operation_request(
         call.body, protocols.named(identity.protocol)
     )
-    idempotency = await parse_idempotent_request(call)
-    with services.queue.lock_key(idempotency):
-        await get_or_adopt_device(
-            services.fleet, services.cluster_sync, call.token, identity
-        )
-        created = await services.operations.create(
-            device_id,
-            operation_request,
-            lambda operation, first: encode_json(
-                created_operation_out(
-                    protocols, operation, operation_request.step_requests, first
-                )
-            ),
-            scope_id=call.scope_id,
-            created_by=call.token.id,
-            idempotency=idempotency,
-        )
+    await get_or_adopt_device(
+        services.fleet, services.cluster_sync, call.token, identity
+    )
+    created = await services.operations.create(
+        device_id,
+        operation_request,
+        lambda operation, first: encode_json(
+            created_operation_out(
+                protocols, operation, operation_request.step_requests, first
+            )
+        ),
+        scope_id=call.scope_id,
+        created_by=call.token.id,
+        idempotency=call.idempotency,
+    )
     call.log_fields.update(device_id=device_id, operation_id=created_id(created.answer))
     replayed = created.operation is None
     return created_response("/operations", created.answer, replayed=replayed)
@@ -132,6 +130,7 @@ async def _operation_response(
     NotificationOut,
     status=201,
     errors=(409,),
+    idempotency=Idempotency.CLAIMED,
 )
 async def add_notification(call: ApiCall[None, NotificationIn]) -> web.StreamResponse:
     """Tell of an operation from outside the queue."""

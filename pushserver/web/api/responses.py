@@ -7,6 +7,7 @@ import msgspec
 from aiohttp import web
 
 from pushserver.services.off_loop import in_pieces
+from pushserver.web.api.once import REPLAYED_HEADER
 from pushserver.web.api.query import cap_limit, optional_int64
 from pushserver.web.api.route import ApiCall
 from pushserver.web.api.types import PageOut
@@ -98,5 +99,5 @@ def created_response(
     """Return 201 and *answer*; what was created is below *path*."""
     headers = {"Location": f"{BASE_PATH}{path}/{created_id(answer)}"}
     if replayed:
-        headers["Idempotency-Replayed"] = "true"
+        headers |= REPLAYED_HEADER
     return encoded_json_response(answer, status=201, headers=headers)

@@ -1,6 +1,7 @@
 """A call of the API: one declaration that checks, serves and describes it."""
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from functools import partial
 from types import NoneType
 from typing import Any, Generic, TypeVar, get_args, get_type_hints
 
@@ -12,6 +13,13 @@ from pushserver.errors import Forbidden, NotFound
 from pushserver.model.device import DeviceIdentity
 from pushserver.model.ids import parse_int64
 from pushserver.model.token import Permission, Token
+from pushserver.services.idempotency import IdempotentRequest
+from pushserver.web.api.once import (
+    HEADER,
+    Idempotency,
+    answer_once,
+    parse_idempotent_request,
+)
 from pushserver.web.api.query import NoQuery, decode_query
 from pushserver.web.authentication import authenticate
 from pushserver.web.json_body import (
@@ -29,10 +37,7 @@ Q = TypeVar("Q")
 B = TypeVar("B")
 H = TypeVar("H", bound=Callable[..., Awaitable[web.StreamResponse]])
 
-#: The request header of each call that is done once for a key.
-IDEMPOTENCY_HEADER = {
-    "Idempotency-Key": "The same key and request get the same answer, 24 h.",
-}
+_ONCE_HEADER = {HEADER: "The same key and request get the same answer, 24 h."}
 _ANONYMOUS = Token(
     id=0, scope_id=0, hash="", name="", permissions=frozenset(), created_at=0
 )
@@ -45,8 +50,9 @@ class ApiCall(Generic[Q, B]):
     """
     A checked request: who calls, its query and its body, decoded.
 
-    `path_params` are the named parts of its path. `log_fields` is for its log line:
-    ids, states and counts, never a payload, a key or a token.
+    `path_params` are the named parts of its path. `idempotency`: its Idempotency-Key,
+    under which the handler stores its answer with its change. `log_fields` is for its
+    log line: ids, states and counts, never a payload, a key or a token.
     """
 
     request: web.Request
@@ -57,6 +63,7 @@ class ApiCall(Generic[Q, B]):
     media_type: str
     raw_body: bytes
     body: B
+    idempotency: IdempotentRequest | None
     log_fields: dict[str, object]
 
     @property
@@ -94,7 +101,8 @@ class ApiRoute:
     query that goes with a body of bytes. `errors` are the statuses of this call's own;
     those of its token, its parameters, its body and the store are added, and 404 unless
     the call takes whatever its path names (`path_must_exist`). Without a `permission`
-    no token is needed.
+    no token is needed. A call that makes something has an `idempotency`: it is done
+    once for an Idempotency-Key.
     """
 
     method: str
@@ -120,6 +128,7 @@ class ApiRoute:
     errors: tuple[int, ...] = ()
     path_must_exist: bool = True
     needs_store: bool = True
+    idempotency: Idempotency | None = None
     request_headers: Mapping[str, str] = attrs.Factory(dict)
     media_types: tuple[str, ...] = attrs.field(init=False)
 
@@ -128,6 +137,12 @@ class ApiRoute:
         if self.raw_body_types is not None:
             return tuple(self.raw_body_types)
         return () if self.body_type is None else (JSON_MEDIA_TYPE,)
+
+    @property
+    def all_request_headers(self) -> Mapping[str, str]:
+        """The request headers that mean something here, with what they mean."""
+        once = {} if self.idempotency is None else _ONCE_HEADER
+        return {**once, **self.request_headers}
 
     @property
     def error_statuses(self) -> list[int]:
@@ -140,6 +155,8 @@ class ApiRoute:
         has_path_params = "{" in self.path
         if has_path_params and self.path_must_exist:
             statuses.add(404)
+        if self.idempotency is not None:
+            statuses.add(409)
         if self.needs_store:
             statuses.add(503)
         return sorted(statuses)
@@ -173,6 +190,11 @@ class ApiRoute:
             body = await self._decode_body(request, content_type, raw_body)
         else:
             refuse_body(request)
+        idempotency = None
+        if self.idempotency is not None and HEADER in request.headers:
+            idempotency = await parse_idempotent_request(
+                request, token, content_type, raw_body
+            )
         call: ApiCall[Any, Any] = ApiCall(
             request,
             path_params,
@@ -182,12 +204,23 @@ class ApiRoute:
             content_type,
             raw_body,
             body,
+            idempotency,
             request[LOG_FIELDS],
         )
+        if idempotency is None:
+            return await self._call_handler(call)
+        keys = services.idempotency_keys
+        with keys.lock(idempotency.key):
+            if self.idempotency is Idempotency.WITH_CHANGE:
+                return await self._call_handler(call)
+            handle = partial(self._call_handler, call)
+            return await answer_once(keys, idempotency, request, handle)
+
+    async def _call_handler(self, call: ApiCall[Any, Any]) -> web.StreamResponse:
         try:
             return await self.handler(call)
         except NotFound:
-            if self.raw_body_types or not await services.cluster_sync.catch_up():
+            if self.raw_body_types or not await call.services.cluster_sync.catch_up():
                 raise
         return await self.handler(call)
 

@@ -11,13 +11,21 @@ from pushserver.web.api.access_types import (
     TokenOut,
 )
 from pushserver.web.api.access_views import scope_out, token_out
+from pushserver.web.api.once import Idempotency
 from pushserver.web.api.responses import json_response
 from pushserver.web.api.route import ApiCall, Routes
 
 routes = Routes(Permission.TOKENS_WRITE, Permission.ADMIN)
 
 
-@routes("POST", "/scopes", "makeScope", ScopeOut, status=201)
+@routes(
+    "POST",
+    "/scopes",
+    "makeScope",
+    ScopeOut,
+    status=201,
+    idempotency=Idempotency.CLAIMED,
+)
 async def create(call: ApiCall[None, ScopeIn]) -> web.StreamResponse:
     """
     Make a scope and its first token, from within the first scope.
@@ -35,7 +43,14 @@ async def list_scopes(call: ApiCall[None, None]) -> web.StreamResponse:
     return json_response(ScopesOut([scope_out(scope) for scope in scopes]))
 
 
-@routes("POST", "/scopes/{scope_id}/tokens", "makeTokenOfScope", TokenOut, status=201)
+@routes(
+    "POST",
+    "/scopes/{scope_id}/tokens",
+    "makeTokenOfScope",
+    TokenOut,
+    status=201,
+    idempotency=Idempotency.CLAIMED,
+)
 async def create_token(call: ApiCall[None, TokenIn]) -> web.StreamResponse:
     """Make a token for a scope that lost its own, from within the first."""
     body = call.body

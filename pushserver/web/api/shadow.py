@@ -15,18 +15,19 @@ from pushserver.model.merge_patch import (
     escape_pointer,
 )
 from pushserver.model.shadow import Service, SyncStatus, next_desired_version
-from pushserver.model.token import Permission
+from pushserver.model.token import Permission, Token
 from pushserver.protocols.base import DeviceProtocol
 from pushserver.services.adoption import get_or_adopt_device
 from pushserver.web.api.command_parsing import parse_duration
 from pushserver.web.api.command_types import CommandsOut
 from pushserver.web.api.enqueue import render_created
+from pushserver.web.api.once import REPLAYED_HEADER, Idempotency
 from pushserver.web.api.operation_parsing import parse_target_selector
 from pushserver.web.api.operation_types import DryRunOut, TaskOut
 from pushserver.web.api.rendering import raw_json
 from pushserver.web.api.rendering import render as render_struct
 from pushserver.web.api.responses import encoded_json_response, json_response
-from pushserver.web.api.route import IDEMPOTENCY_HEADER, ApiCall, Routes
+from pushserver.web.api.route import ApiCall, Routes
 from pushserver.web.api.shadow_types import (
     MergePatchIn,
     PropertyKeysIn,
@@ -112,6 +113,7 @@ def _if_match_versions(request: web.Request) -> frozenset[str] | None:
     status=201,
     errors=(409,),
     body_required=False,
+    idempotency=Idempotency.WITH_CHANGE,
 )
 async def refresh(call: ApiCall[None, PropertyKeysIn]) -> web.StreamResponse:
     """Ask a device what it has of what is known of, and of what is named."""
@@ -125,12 +127,14 @@ async def refresh(call: ApiCall[None, PropertyKeysIn]) -> web.StreamResponse:
     device = await get_or_adopt_device(
         services.fleet, services.cluster_sync, call.token, identity
     )
-    render = partial(render_created, device, services, True)
-    commands, body = await services.shadows.queue_reads(
-        call.scope_id, device.device_id, call.body, render
+    render = partial(render_created, device, services, True, reader=call.token)
+    enqueued = await services.shadows.queue_reads(
+        call.scope_id, device.device_id, call.body, render, call.idempotency
     )
-    call.log_fields.update(device_id=device.device_id, commands=len(commands))
-    return encoded_json_response(body, status=201)
+    commands = len(enqueued.commands)
+    call.log_fields.update(device_id=device.device_id, commands=commands)
+    headers = REPLAYED_HEADER if enqueued.replayed else None
+    return encoded_json_response(enqueued.answer, status=201, headers=headers)
 
 
 @routes(
@@ -141,7 +145,7 @@ async def refresh(call: ApiCall[None, PropertyKeysIn]) -> web.StreamResponse:
     permission=Permission.OPERATIONS_WRITE,
     created_status=201,
     errors=(409,),
-    request_headers=IDEMPOTENCY_HEADER,
+    idempotency=Idempotency.WITH_CHANGE,
 )
 async def patch_many(call: ApiCall[None, ShadowsIn]) -> web.StreamResponse:
     """Change what is desired of many devices, as a task."""
@@ -159,7 +163,9 @@ def _shadow_response(
 ) -> web.StreamResponse:
     version, protocols = next_desired_version(services) - 1, call.services.protocols
     service_outs = {
-        service.service_id: _service_out(service, protocols.of_device(device_id))
+        service.service_id: _service_out(
+            service, protocols.of_device(device_id), call.token
+        )
         for service in services
         if service.property_names or service.is_writing
     }
@@ -171,18 +177,30 @@ def _shadow_response(
     return json_response(shadow, headers={"ETag": f'"{version}"'})
 
 
-def _service_out(service: Service, protocol: DeviceProtocol) -> ServiceOut:
+def _service_out(
+    service: Service, protocol: DeviceProtocol, reader: Token
+) -> ServiceOut:
+    """
+    Render a service, as far as *reader* may read it.
+
+    Whoever may only write commands learns how the write goes. The error is what the
+    device answered.
+    """
     to_text = protocol.format_value
     status = service.sync_status(to_text)
     command_id = service.write_command_id
+    shows_values = reader.has_permission(Permission.COMMANDS_READ)
+    shows_error = status is SyncStatus.FAILED and reader.has_permission(
+        Permission.RESULTS_READ
+    )
     return render_struct(
         ServiceOut,
         service,
-        desired=dict(service.desired),
-        reported=dict(service.reported),
+        desired=dict(service.desired) if shows_values else {},
+        reported=dict(service.reported) if shows_values else {},
         version=service.desired_version,
         status=status,
-        error=raw_json(service.write_error if status is SyncStatus.FAILED else None),
-        drift=service.drift(to_text) or None,
+        error=raw_json(service.write_error if shows_error else None),
+        drift=(service.drift(to_text) if shows_values else None) or None,
         command_id=None if command_id is None else str(command_id),
     )

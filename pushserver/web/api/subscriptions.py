@@ -9,6 +9,7 @@ from pushserver.model.subscription import Subscription
 from pushserver.model.token import Permission
 from pushserver.services.result_permission import require_results_read
 from pushserver.web.api.event_names import parse_event_names
+from pushserver.web.api.once import Idempotency
 from pushserver.web.api.responses import json_response
 from pushserver.web.api.route import ApiCall, Routes
 from pushserver.web.api.subscription_types import (
@@ -34,6 +35,7 @@ _PLAIN_FIELDS = ("headers", "description", "resource_name", "app_id", "ordered")
     SubscriptionOut,
     status=201,
     errors=(404, 409),
+    idempotency=Idempotency.CLAIMED,
 )
 async def create(call: ApiCall[None, SubscriptionIn]) -> web.StreamResponse:
     """Have events posted to a URL; the secret is shown once."""
@@ -154,7 +156,13 @@ async def delete(call: ApiCall[None, None]) -> web.StreamResponse:
     return make_response(status=204)
 
 
-@routes("POST", SUBSCRIPTION_PATH + "/secret/rotate", "rotateSecret", SubscriptionOut)
+@routes(
+    "POST",
+    SUBSCRIPTION_PATH + "/secret/rotate",
+    "rotateSecret",
+    SubscriptionOut,
+    idempotency=Idempotency.CLAIMED,
+)
 async def rotate_secret(call: ApiCall[None, None]) -> web.StreamResponse:
     """Give a subscription a new secret; the old one signs, too, for a day."""
     current = subscription_from_path(call)

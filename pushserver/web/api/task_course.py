@@ -12,7 +12,6 @@ from pushserver.services.idempotency import IdempotentRequest
 from pushserver.services.task_creation import CreatedTask
 from pushserver.services.tasks import Tasks
 from pushserver.services.upgrades import Upgrades
-from pushserver.web.api.enqueue import parse_idempotent_request
 from pushserver.web.api.operation_views import dry_run_out
 from pushserver.web.api.responses import created_id, created_response, json_response
 from pushserver.web.api.route import ApiCall, Routes
@@ -47,17 +46,15 @@ async def create_or_preview(
 ) -> web.StreamResponse:
     """Create a task below *path*; for a dry run only tell which devices it is for."""
     services = call.services
-    idempotency = await parse_idempotent_request(call)
     if dry_run:
         devices = await services.task_creator.preview_targets(call.scope_id, targets)
         return json_response(dry_run_out(services.protocols, devices))
-    with services.queue.lock_key(idempotency):
-        created = await create(
-            targets,
-            scope_id=call.scope_id,
-            created_by=call.token.id,
-            idempotency=idempotency,
-        )
+    created = await create(
+        targets,
+        scope_id=call.scope_id,
+        created_by=call.token.id,
+        idempotency=call.idempotency,
+    )
     call.log_fields["task_id"] = created_id(created.answer)
     return created_response(path, created.answer, replayed=created.task is None)
 

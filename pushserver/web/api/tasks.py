@@ -8,6 +8,7 @@ from pushserver.errors import Invalid
 from pushserver.model.command_request import OperationRequest
 from pushserver.model.target import TargetSelector
 from pushserver.model.token import Permission
+from pushserver.web.api.once import Idempotency
 from pushserver.web.api.operation_parsing import (
     parse_operation_request,
     parse_rollout_policy,
@@ -23,7 +24,7 @@ from pushserver.web.api.operation_types import (
 )
 from pushserver.web.api.operation_views import task_out
 from pushserver.web.api.responses import encode_json, json_response, list_response
-from pushserver.web.api.route import IDEMPOTENCY_HEADER, ApiCall, Routes
+from pushserver.web.api.route import ApiCall, Routes
 from pushserver.web.api.shadow_types import ShadowsIn
 from pushserver.web.api.task_course import TaskCourse, create_or_preview
 
@@ -38,7 +39,7 @@ _TASK = "/tasks/{task_id}"
     (TaskOut, DryRunOut),
     created_status=201,
     errors=(409,),
-    request_headers=IDEMPOTENCY_HEADER,
+    idempotency=Idempotency.WITH_CHANGE,
 )
 async def create(call: ApiCall[None, TaskIn]) -> web.StreamResponse:
     """Begin the same operation on many devices; or tell who would be hit."""
@@ -103,7 +104,13 @@ _COURSE.add_routes(
 
 
 @routes(
-    "POST", _TASK + "/retry", "retryTask", TaskOut, errors=(409,), body_required=False
+    "POST",
+    _TASK + "/retry",
+    "retryTask",
+    TaskOut,
+    errors=(409,),
+    body_required=False,
+    idempotency=Idempotency.CLAIMED,
 )
 async def retry(call: ApiCall[None, RetryIn]) -> web.StreamResponse:
     """Begin anew what failed of a task, which runs then, paused or ended."""

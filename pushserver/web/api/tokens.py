@@ -5,6 +5,7 @@ from aiohttp import web
 from pushserver.model.token import Permission
 from pushserver.web.api.access_types import TokenIn, TokenOut, TokensOut
 from pushserver.web.api.access_views import token_out
+from pushserver.web.api.once import Idempotency
 from pushserver.web.api.responses import json_response
 from pushserver.web.api.route import ApiCall, Routes
 from pushserver.web.response import make_response
@@ -12,7 +13,14 @@ from pushserver.web.response import make_response
 routes = Routes(Permission.TOKENS_WRITE, Permission.TOKENS_WRITE)
 
 
-@routes("POST", "/tokens", "makeToken", TokenOut, status=201)
+@routes(
+    "POST",
+    "/tokens",
+    "makeToken",
+    TokenOut,
+    status=201,
+    idempotency=Idempotency.CLAIMED,
+)
 async def create(call: ApiCall[None, TokenIn]) -> web.StreamResponse:
     """Make a token; its secret is shown once."""
     body = call.body

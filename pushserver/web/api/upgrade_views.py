@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from msgspec import UNSET, UnsetType
 
 from pushserver.model.operation import Operation, OperationStatus
+from pushserver.model.token import Permission, Token
 from pushserver.model.upgrade import DeviceUpgradeResult, DeviceUpgradeState
 from pushserver.services.device_protocols import DeviceProtocols
 from pushserver.services.upgrades import UpgradeProgress
@@ -46,20 +47,29 @@ def _state_counts(progress: UpgradeProgress) -> UpgradeStateCountsOut:
 
 
 def failures_out(
-    protocols: DeviceProtocols, operations: Sequence[Operation]
+    protocols: DeviceProtocols, reader: Token, operations: Sequence[Operation]
 ) -> list[UpgradeFailureOut]:
     """Render why devices failed."""
-    device_upgrades = (device_upgrade_out(protocols, each) for each in operations)
-    return [render(UpgradeFailureOut, each) for each in device_upgrades]
+    return [
+        render(UpgradeFailureOut, device_upgrade_out(protocols, reader, each))
+        for each in operations
+    ]
 
 
 def device_upgrade_out(
-    protocols: DeviceProtocols, operation: Operation
+    protocols: DeviceProtocols, reader: Token, operation: Operation
 ) -> DeviceUpgradeOut:
-    """Render how far one device is; its error is known once it has ended."""
+    """
+    Render how far one device is; its error is known once it has ended.
+
+    An error is mostly what the device answered: only who may read results sees it.
+    """
     device_upgrade = operation.device_upgrade
     assert device_upgrade is not None  # noqa: S101 - an upgrade reads its operations with it
     is_waiting = operation.is_running and not operation.queued_steps
+    shows_error = not operation.is_running and reader.has_permission(
+        Permission.RESULTS_READ
+    )
     return render(
         DeviceUpgradeOut,
         device_upgrade,
@@ -67,8 +77,8 @@ def device_upgrade_out(
         sub_operation_id=str(operation.id),
         state="waiting" if is_waiting else device_upgrade.state.value,
         result=_RESULT_BY_STATUS.get(operation.status),
-        error_code=None if operation.is_running else device_upgrade.error_code,
-        error=None if operation.is_running else device_upgrade.error,
+        error_code=device_upgrade.error_code if shows_error else None,
+        error=device_upgrade.error if shows_error else None,
         started_at=optional_instant(operation.started_at),
         ended_at=optional_instant(operation.ended_at),
     )

@@ -7,10 +7,11 @@ from aiohttp import web
 from pushserver.model.token import Permission
 from pushserver.model.upgrade import DeviceUpgradeResult, DeviceUpgradeState
 from pushserver.storage.upgrades import DeviceUpgradeFilter
+from pushserver.web.api.once import Idempotency
 from pushserver.web.api.operation_parsing import parse_target_selector, parse_upgrade
 from pushserver.web.api.operation_types import DryRunOut, PageQuery
 from pushserver.web.api.responses import encode_json, json_response, list_response
-from pushserver.web.api.route import IDEMPOTENCY_HEADER, ApiCall, Routes
+from pushserver.web.api.route import ApiCall, Routes
 from pushserver.web.api.task_course import TaskCourse, create_or_preview
 from pushserver.web.api.upgrade_types import (
     DeviceUpgradesOut,
@@ -39,7 +40,7 @@ _UPGRADE = "/upgrades/{upgrade_id}"
     (UpgradeOut, DryRunOut),
     created_status=201,
     errors=(409,),
-    request_headers=IDEMPOTENCY_HEADER,
+    idempotency=Idempotency.WITH_CHANGE,
 )
 async def create(call: ApiCall[None, UpgradeIn]) -> web.StreamResponse:
     """Begin to upgrade many devices; or tell who would be hit."""
@@ -75,7 +76,9 @@ async def get(call: ApiCall[None, None]) -> web.StreamResponse:
     )
     upgrade_body = upgrade_out(
         progress,
-        failures_out(call.services.protocols, failed_operations[:MAX_SHOWN_FAILURES]),
+        failures_out(
+            call.services.protocols, call.token, failed_operations[:MAX_SHOWN_FAILURES]
+        ),
     )
     if len(failed_operations) > MAX_SHOWN_FAILURES:
         upgrade_body.failures_cursor = str(failed_operations[MAX_SHOWN_FAILURES - 1].id)
@@ -94,7 +97,7 @@ async def list_device_upgrades(
         call,
         DeviceUpgradesOut,
         partial(upgrades.device_upgrades, upgrade_id, device_filter),
-        partial(device_upgrade_out, call.services.protocols),
+        partial(device_upgrade_out, call.services.protocols, call.token),
         cursor="after",
         start=0,
         cursor_of=lambda operation: operation.id,
@@ -122,7 +125,14 @@ _COURSE.add_routes(
 )
 
 
-@routes("POST", _UPGRADE + "/retry", "retryUpgrade", UpgradeOut, errors=(409,))
+@routes(
+    "POST",
+    _UPGRADE + "/retry",
+    "retryUpgrade",
+    UpgradeOut,
+    errors=(409,),
+    idempotency=Idempotency.CLAIMED,
+)
 async def retry(call: ApiCall[None, None]) -> web.StreamResponse:
     """Begin anew on the devices that failed, also of one that has ended."""
     retry_failed = partial(call.services.tasks.retry, include_unknown=False)

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from pushserver.model.token import Permission
 from pushserver.web.api.command_parsing import parse_instant
+from pushserver.web.api.once import Idempotency
 from pushserver.web.api.responses import json_response, list_response
 from pushserver.web.api.route import ApiCall, Routes
 from pushserver.web.api.subscription_types import (
@@ -58,6 +59,7 @@ async def list_webhook_deliveries(
     "redeliver",
     WebhookDeliveryOut,
     status=202,
+    idempotency=Idempotency.CLAIMED,
 )
 async def redeliver(call: ApiCall[None, None]) -> web.StreamResponse:
     """Send one event again, as soon as can be."""
@@ -80,6 +82,7 @@ async def redeliver(call: ApiCall[None, None]) -> web.StreamResponse:
     RecoverOut,
     status=202,
     errors=(409,),
+    idempotency=Idempotency.CLAIMED,
 )
 async def recover(call: ApiCall[None, RecoverIn]) -> web.StreamResponse:
     """Send everything again that was given up since a time."""

@@ -1,0 +1,127 @@
+"""Calls that are done once for an Idempotency-Key, and answered from the store then."""
+
+import enum
+import hashlib
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
+from typing import cast
+
+import msgspec
+from aiohttp import web
+
+from pushserver.errors import (
+    IdempotencyMismatch,
+    Invalid,
+    PushServerError,
+    Unavailable,
+)
+from pushserver.model.idempotency import IdempotencyKey, seal, unseal
+from pushserver.model.token import Token
+from pushserver.services.idempotency import IdempotencyKeys, IdempotentRequest
+from pushserver.services.off_loop import MAX_IN_THREAD, run_in_thread
+from pushserver.web.json_body import JSON_MEDIA_TYPE
+from pushserver.web.response import make_response
+
+HEADER = "Idempotency-Key"
+#: The response header that tells that an answer is a stored one.
+REPLAYED_HEADER = {"Idempotency-Replayed": "true"}
+_MAX_KEY_LENGTH = 255
+
+
+class Idempotency(enum.Enum):
+    """
+    How the answer to the first request under an Idempotency-Key is stored.
+
+    By the handler with its change, in one transaction; or by the route, which claims
+    the key before the handler runs.
+    """
+
+    WITH_CHANGE = "with the change"
+    CLAIMED = "claimed before"
+
+
+class _StoredResponse(msgspec.Struct, array_like=True):
+    status: int
+    body: bytes
+
+
+async def parse_idempotent_request(
+    request: web.Request, token: Token, media_type: str, raw_body: bytes
+) -> IdempotentRequest | None:
+    """
+    Return the request's Idempotency-Key and what identifies the request, if it has one.
+
+    Raises:
+        Invalid: the key is empty, too long or not printable.
+    """
+    value = request.headers.get(HEADER)
+    if value is None:
+        return None
+    if not value or len(value) > _MAX_KEY_LENGTH or not value.isprintable():
+        raise Invalid(
+            f"{HEADER} must have 1 to {_MAX_KEY_LENGTH} printable characters."
+        )
+    type_and_query = f"{media_type}\n{request.query_string}\n"
+    work = partial(_fingerprint, type_and_query.encode(errors="replace"), raw_body)
+    is_small = len(raw_body) <= MAX_IN_THREAD
+    fingerprint = work() if is_small else await run_in_thread(work)
+    return IdempotentRequest(IdempotencyKey(token.id, request.path, value), fingerprint)
+
+
+def _fingerprint(*parts: bytes) -> str:
+    """Return what tells requests apart."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()
+
+
+async def answer_once(
+    keys: IdempotencyKeys,
+    idempotent_request: IdempotentRequest,
+    request: web.Request,
+    answer: Callable[[], Awaitable[web.StreamResponse]],
+) -> web.StreamResponse:
+    """
+    Return what *answer* does, or what it did for the first request with the key.
+
+    What was refused may be tried again. Answers may show secrets, so they are stored
+    sealed with the caller's own token.
+
+    Raises:
+        IdempotencyMismatch: the key was used with another request.
+        IdempotencyUnknown: it was claimed before, and there is no answer.
+        Unavailable: the store is away.
+    """
+    secret = request.headers["Authorization"].partition(" ")[2].strip()
+    stored = await keys.claim(idempotent_request)
+    if stored is not None:
+        return _replay(unseal(stored, secret))
+    try:
+        response = await answer()
+    except Unavailable:
+        # Perhaps it was done all the same.
+        raise
+    except PushServerError:
+        await keys.release(idempotent_request)
+        raise
+    body = cast("bytes | None", cast("web.Response", response).body) or b""
+    to_store = msgspec.msgpack.encode(_StoredResponse(response.status, body))
+    with suppress(Unavailable):
+        # It was done, and its caller learns so; the key stays claimed.
+        await keys.settle(idempotent_request, seal(to_store, secret))
+    return response
+
+
+def _replay(stored: bytes) -> web.StreamResponse:
+    try:
+        first = msgspec.msgpack.decode(stored, type=_StoredResponse)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        raise IdempotencyMismatch("This Idempotency-Key is another token's.") from None
+    return make_response(
+        first.body,
+        status=first.status,
+        content_type=JSON_MEDIA_TYPE,
+        headers=REPLAYED_HEADER,
+    )
