@@ -12,10 +12,13 @@ from operator import attrgetter
 import attrs
 
 from pushserver.clock import SECOND
+from pushserver.errors import NotFound
 from pushserver.model.command import Command, Delivery
 from pushserver.model.guarantee import SLOW_GRACE_SECONDS
 from pushserver.model.queue_status import InFlightView, QueueStatus
 
+#: The owner of a device that no scope has adopted.
+NOBODY = 0
 #: Later than every instant.
 NEVER = 2**63 - 1
 
@@ -91,6 +94,8 @@ class Lane:
     one answer: one command, unless the protocol allows several. `blocked_endpoints`
     says until when commands of an endpoint wait, because a late result without uuid
     could be taken for theirs: (the command whose late result may come, until when).
+    `owner` is the scope that has adopted the device, read under the lane's lock: memory
+    may not know yet that it moved. None where there is no other server to move it.
     """
 
     device_id: int
@@ -98,6 +103,7 @@ class Lane:
     in_flights: list[InFlight] = attrs.Factory(list)
     blocked_endpoints: dict[str, tuple[int, int]] = attrs.Factory(dict)
     wake_at: int = NEVER
+    owner: int | None = None
     _quiet_until: int | None = attrs.field(default=None, init=False)
     _depths: Counter[int] | None = attrs.field(default=None, init=False)
 
@@ -108,6 +114,20 @@ class Lane:
         A lane may be long, and polls and lists ask again and again.
         """
         self._quiet_until = self._depths = None
+
+    def belongs_to(self, scope_id: int) -> bool:
+        """Tell whether the scope has adopted the device, as far as the store said."""
+        return self.owner is None or self.owner == scope_id
+
+    def require_owner(self, scope_id: int) -> None:
+        """
+        Check that the device is still the scope's.
+
+        Raises:
+            NotFound: it was deleted, or another scope has adopted it since.
+        """
+        if not self.belongs_to(scope_id):
+            raise NotFound(f"There is no adopted device {self.device_id}.")
 
     @property
     def in_flight(self) -> InFlight | None:

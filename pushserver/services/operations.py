@@ -71,7 +71,7 @@ class Operations:
 
         Raises:
             IdempotencyMismatch: the key was used with another request.
-            NotFound: the device is being deleted.
+            NotFound: the device has moved to another scope, or was deleted.
             Unavailable: the store is away.
         """
 
@@ -81,6 +81,7 @@ class Operations:
                 if stored is not None:
                     return CreatedOperation(stored)
             self.devices.require_staying(device_id)
+            lane.require_owner(scope_id)
             operation = new_operation(
                 plan, changes.new_id(), scope_id, device_id, created_by, changes.now
             )
@@ -160,7 +161,7 @@ class Operations:
                 return False
             if operation.queued_steps != due.number:
                 return False
-            if self._is_device_gone(operation):
+            if self._is_device_gone(lane, operation):
                 self._cancel(lane, operation, changes, "The device is gone.")
             elif request.service_id is not None:
                 return self.reconciler.queue_write_step(
@@ -174,7 +175,9 @@ class Operations:
         lookup = Lookup(operation_id=due.operation_id, services=is_service_write)
         return await self.lanes.change(due.device_id, decide, lookup)
 
-    def _is_device_gone(self, operation: Operation) -> bool:
+    def _is_device_gone(self, lane: Lane, operation: Operation) -> bool:
+        if not lane.belongs_to(operation.scope_id):
+            return True
         device = self.devices.find(operation.scope_id, operation.device_id)
         return device is None or not device.is_adopted
 

@@ -70,7 +70,7 @@ class Queue:
 
         Raises:
             IdempotencyMismatch: the key was used with another request.
-            NotFound: the device is being deleted.
+            NotFound: it has moved to another scope, or was deleted.
             Unavailable: the store is away.
         """
 
@@ -93,6 +93,7 @@ class Queue:
             if stored is not None:
                 return Enqueued((), stored, replayed=True)
         self.devices.require_staying(lane.device_id)
+        lane.require_owner(scope_id)
         commands = [
             self.new_command(request, scope_id, lane.device_id, changes)
             for request in requests

@@ -79,7 +79,7 @@ class Shadows:
 
         Raises:
             Invalid: it would be too much for one device.
-            NotFound: the device is being deleted.
+            NotFound: the device has moved to another scope, or was deleted.
             PreconditionFailed: none of *versions* is.
             Unavailable: the store is away.
         """
@@ -88,6 +88,7 @@ class Shadows:
             lane: Lane, changes: Changes, prior: PriorState
         ) -> Sequence[Service]:
             self.devices.require_staying(device_id)
+            lane.require_owner(scope_id)
             services = changes.live_services(lane, prior.services)
             _check_version(services, merge, versions)
             for service in self._set_desired(
@@ -134,7 +135,7 @@ class Shadows:
         Raises:
             IdempotencyMismatch: the key was used with another request.
             Invalid: it would be too much for one device.
-            NotFound: the device is being deleted.
+            NotFound: the device has moved to another scope, or was deleted.
             Unavailable: the store is away.
         """
 
@@ -144,6 +145,7 @@ class Shadows:
                 if stored is not None:
                     return Enqueued((), stored, replayed=True)
             self.devices.require_staying(device_id)
+            lane.require_owner(scope_id)
             services = changes.live_services(lane, prior.services)
             commands = []
             for name, service_keys in _keys_to_read(services, keys).items():
@@ -212,6 +214,8 @@ class Shadows:
         self, scope_id: int, merge: MergePatch, device_id: int
     ) -> None:
         def decide(lane: Lane, changes: Changes, prior: PriorState) -> None:
+            if not lane.belongs_to(scope_id):
+                return
             services = changes.live_services(lane, prior.services)
             for service in self._set_desired(
                 scope_id, merge, services, lane, changes.now

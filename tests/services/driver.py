@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 
 from pushserver.clock import micros
+from pushserver.errors import NotFound
 from pushserver.model.command import Command, Result
 from pushserver.model.command_request import CommandRequest
 from pushserver.model.idempotency import IdempotencyKey
@@ -22,6 +23,7 @@ from pushserver.services.result_intake import PostedResult
 from pushserver.storage.history import CommandRecord
 from pushserver.web.services import Services
 from tests.clock import ManualClock
+from tests.devices import terminal
 from tests.model.factories import DEVICE, order
 from tests.storage.locations import failing_commits
 
@@ -54,6 +56,13 @@ class ServiceDriver:
     #: Set when a hand-out checks whether the device is still connected.
     peer_checked: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
 
+    async def ensure_adopted(
+        self, device: int = DEVICE, scope: int = DEFAULT_SCOPE_ID
+    ) -> None:
+        """Adopt a device unless somebody has, as a program does before it enqueues."""
+        if self.services.devices.find_in_any_scope(device) is None:
+            await self.services.fleet.adopt(scope, terminal(device))
+
     async def enqueue(
         self,
         *endpoints: str,
@@ -61,17 +70,35 @@ class ServiceDriver:
         scope: int = DEFAULT_SCOPE_ID,
         **fields: Any,
     ) -> list[Command]:
-        """Put commands into a queue."""
+        """Adopt a device, and put commands into its queue."""
+        await self.ensure_adopted(device, scope)
         requests = command_requests(*endpoints, **fields)
         enqueued = await self.services.queue.enqueue(
             scope, device, requests, render_ids
         )
         return list(enqueued.commands)
 
+    async def enqueue_unchecked(
+        self, endpoint: str, scope: int = DEFAULT_SCOPE_ID
+    ) -> Command | None:
+        """
+        Enqueue as a program does whose server does not know yet that a device moved.
+
+        None if the store knows, which other servers may change.
+        """
+        try:
+            enqueued = await self.services.queue.enqueue(
+                scope, DEVICE, command_requests(endpoint), render_ids
+            )
+        except NotFound:
+            return None
+        return enqueued.commands[0]
+
     async def enqueue_idempotent(
         self, *endpoints: str, fingerprint: str = "f", device: int = DEVICE
     ) -> Enqueued:
         """Put commands into a queue under the idempotency key."""
+        await self.ensure_adopted(device)
         request = IdempotentRequest(IDEMPOTENCY_KEY, fingerprint)
         return await self.services.queue.enqueue(
             DEFAULT_SCOPE_ID, device, command_requests(*endpoints), render_ids, request

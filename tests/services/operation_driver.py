@@ -87,6 +87,7 @@ class OperationDriver(ServiceDriver):
     ) -> CreatedOperation:
         """Create an operation under the idempotency key."""
         request = IdempotentRequest(IDEMPOTENT.key, fingerprint)
+        await self.ensure_adopted()
         return await self.services.operations.create(
             DEVICE,
             plan(*endpoints),

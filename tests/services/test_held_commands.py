@@ -26,6 +26,7 @@ async def enqueue_door(driver: ServiceDriver, device: int = DEVICE) -> Command:
     request = CommandRequest(
         order=order("execute_actions"), guarantee=AT_MOST_ONCE, expires_in=LONG
     )
+    await driver.ensure_adopted(device)
     enqueued = await driver.services.queue.enqueue(
         DEFAULT_SCOPE_ID, device, [request], render_ids
     )

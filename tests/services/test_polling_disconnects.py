@@ -34,6 +34,7 @@ async def test_who_goes_before_a_failure(
     driver: ServiceDriver, services: Services
 ) -> None:
     """A program that goes before its commit fails leaves the poll to the next one."""
+    await driver.ensure_adopted()
     async with driver.held_poll() as held:
         async with failing_commits(services.store):
             asking = asyncio.create_task(driver.enqueue("execute_actions"))

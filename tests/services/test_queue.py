@@ -71,6 +71,7 @@ async def test_array_all_or_nothing(driver: ServiceDriver, services: Services) -
     bad = attrs.evolve(
         command_requests("reboot")[0], order=order("reboot", verb="DELETE")
     )
+    await driver.ensure_adopted()
     with pytest.raises(Unavailable):
         await services.queue.enqueue(
             DEFAULT_SCOPE_ID, DEVICE, [*command_requests("reboot"), bad], render_ids

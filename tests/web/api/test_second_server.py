@@ -1,7 +1,7 @@
 """A change at one server counts at once at the others over the same database."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, cast
 
 import pytest
@@ -175,3 +175,57 @@ async def test_step_for_who_came_before(
     await second_server.poll(f"deviceId={DOOR}")
 
     assert (1, 0) == await carried_out(server, second_server)
+
+
+#: Each way in which a program has something waiting for a device, and its answer.
+ORDERS: Sequence[tuple[str, str, Any]] = (
+    ("POST", f"/devices/{DOOR}/commands", LOAD_USERS),
+    ("POST", f"/devices/{DOOR}/commands", [LOAD_USERS, LOAD_USERS]),
+    ("POST", "/operations", {"deviceId": str(DOOR), "steps": [STEP]}),
+    ("PATCH", f"/devices/{DOOR}/shadow", {"general": {"language": "x"}}),
+    ("POST", f"/devices/{DOOR}/shadow/refresh", {"general": ["language"]}),
+)
+
+
+@pytest.mark.parametrize(("method", "path", "body"), ORDERS)
+async def test_moved_to_another_scope(
+    server: LocalServer, second_server: LocalServer, method: str, path: str, body: Any
+) -> None:
+    """
+    A device gets no order of the scope that it left, from a server that has not heard.
+    """
+    writer = ("commands:write", "operations:write")
+    token = await server.create_token(*writer)
+    await server.api("PUT", f"/devices/{DOOR}", {})
+    await second_server.services.cluster_sync.catch_up()
+    scope = (await server.api("POST", "/scopes", {"name": "b"})).json()
+    await server.api("DELETE", f"/devices/{DOOR}")
+    moved = await server.api("PUT", f"/devices/{DOOR}", {}, token=scope["token"])
+
+    refused = await second_server.api(method, path, body, token=token)
+    polled = await server.poll(f"deviceId={DOOR}")
+
+    assert 201 == moved.status
+    assert (404, "not-found", None) == refused.problem
+    assert polled.is_empty
+
+
+async def test_retried_after_it_moved(
+    server: LocalServer, second_server: LocalServer
+) -> None:
+    """
+    So it is for a command of the earlier owner that is retried.
+    """
+    token = await server.create_token("commands:write")
+    command = (await server.enqueue(device_id=DOOR))["id"]
+    await server.poll(f"deviceId={DOOR}")
+    await server.post_result(query=f"deviceId={DOOR}")
+    await second_server.services.cluster_sync.catch_up()
+    scope = (await server.api("POST", "/scopes", {"name": "b"})).json()
+    await server.api("DELETE", f"/devices/{DOOR}")
+    await server.api("PUT", f"/devices/{DOOR}", {}, token=scope["token"])
+
+    refused = await second_server.api("POST", f"/commands/{command}/retry", token=token)
+
+    assert (404, "not-found", None) == refused.problem
+    assert (await server.poll(f"deviceId={DOOR}")).is_empty

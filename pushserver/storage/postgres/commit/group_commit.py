@@ -19,7 +19,7 @@ from pushserver.model.change_notice import ChangeNotice, commit_notice
 from pushserver.model.changes import Changes
 from pushserver.model.event import EventTypesByScope
 from pushserver.model.ids import MAX_INT64
-from pushserver.model.lane import Lane
+from pushserver.model.lane import NOBODY, Lane
 from pushserver.storage.commands import NO_DEVICE, NO_PRIOR_STATE, Lookup, PriorState
 from pushserver.storage.postgres.commit.lane_cache import CachedLane, LaneCache
 from pushserver.storage.postgres.commit.lane_loading import load_lanes
@@ -224,6 +224,7 @@ class GroupCommit:
         self.database_clock.record_offset(start.clock_offset)
         for device_id in (*device_ids, NO_DEVICE):
             lane = lanes.setdefault(device_id, Lane(device_id))
+            lane.owner = start.owners.get(device_id, NOBODY)
             self.lane_cache.restore_transient_state(lane)
         changes = Changes(self.new_id, self.now(), start.interest)
         failed = _run_decisions(jobs, lanes, prior_states, changes)

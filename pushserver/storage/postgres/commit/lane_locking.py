@@ -24,6 +24,8 @@ _SELECT_ROUND_STATE = (
     " UNION ALL SELECT 0, NULL, changelog, device_id, version, live_count,"
     " blocked_until FROM lane"
     " WHERE device_id = ANY($1)"
+    " UNION ALL SELECT 0, NULL, NULL, device_id, NULL, NULL, scope_id FROM device"
+    " WHERE device_id = ANY($1) AND state = 'adopted'"
 )
 _BEGIN_LOCK_SELECT = (
     "BEGIN; SELECT pg_advisory_xact_lock(id) FROM unnest(CAST('{ids}' AS BIGINT[]))"
@@ -34,12 +36,14 @@ _BEGIN_LOCK_SELECT = (
 @attrs.frozen
 class RoundStart:
     """
-    What was read: a `clock_offset` for `DatabaseClock`, and the `lane_rows`.
+    What was read: a `clock_offset` for `DatabaseClock`, the `lane_rows`, and which
+    scopes are the `owners` of the adopted devices.
     """
 
     clock_offset: int
     interest: EventTypesByScope
     lane_rows: dict[int, LaneRow]
+    owners: dict[int, int]
 
 
 def start_round(
@@ -55,6 +59,7 @@ def start_round(
     """
     event_types = {scope_id: set(types) for scope_id, types in interest.items()}
     lane_rows: dict[int, LaneRow] = {}
+    owners: dict[int, int] = {}
     database_now = 0
     statement = connection.prepare("BIGINT[]", _SELECT_ROUND_STATE)
     rows = connection.execute_all(
@@ -65,6 +70,9 @@ def start_round(
         if scope_id is not None:
             event_types.setdefault(scope_id, set()).update(map(EventType, text.split()))
         device_id, version, live, blocked_until = lane_columns
-        if device_id is not None:
+        if device_id is not None and version is None:
+            owners[device_id] = blocked_until  # the scope, in a column that fits
+        elif device_id is not None:
             lane_rows[device_id] = LaneRow(version, live, blocked_until, text)
-    return RoundStart(database_clock.offset_from(database_now), event_types, lane_rows)
+    offset = database_clock.offset_from(database_now)
+    return RoundStart(offset, event_types, lane_rows, owners)
