@@ -24,7 +24,11 @@ CREATE TABLE device (
     old_key_hash TEXT,                         -- still valid while the key is rotated
     key_enforced BIGINT NOT NULL DEFAULT 0 CHECK (key_enforced IN (0, 1)),
     protocol     TEXT   NOT NULL DEFAULT 'controlid',
-    external_id  TEXT                          -- its id there; NULL: device_id itself
+    external_id  TEXT,                         -- its id there; NULL: device_id itself
+    used_key_hash   TEXT,                      -- the key that it came with last
+    announced    BIGINT NOT NULL DEFAULT 0 CHECK (announced IN (0, 1)), -- before it polled
+    keyless_since   BIGINT,                    -- its first poll without a key
+    keyless_address TEXT
 );
 CREATE INDEX device_quarantined ON device (device_id) WHERE state = 'quarantined';
 

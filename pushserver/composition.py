@@ -161,7 +161,9 @@ def build_services(
         write_behind=write_behind,
         device_events=device_events,
         device_sync=device_sync,
-        fleet=FleetAdmin(store, clock, lanes, devices, device_sync),
+        fleet=FleetAdmin(
+            store, clock, lanes, devices, device_sync, settings.device_key_policy
+        ),
         protocols=protocols,
         unknown_requests=UnknownRequests(
             store, devices, write_behind, clock, ids, counts

@@ -101,6 +101,7 @@ def check_fleet(devices: Sequence[Json], now: datetime) -> list[Finding]:
         _never_polled_finding([d for d in adopted if "lastSeenAt" not in d]),
         _offline_finding([d for d in adopted if _is_offline(d, now)]),
         _conflict_finding([d for d in adopted if "identityConflictAt" in d]),
+        _keyless_finding([d for d in adopted if "keyless" in d]),
     ]
     findings = [finding for finding in candidates if finding]
     ok_text = f"Devices that poll as they should: {len(adopted)}."
@@ -209,6 +210,27 @@ def _conflict_finding(devices: Sequence[Json]) -> Finding | None:
         " deviceId, or give the right one a key with `pushserver devices key ID`."
     )
     return Finding(Level.WRONG, "identityConflict", found, todo)
+
+
+def _keyless_finding(devices: Sequence[Json]) -> Finding | None:
+    if not devices:
+        return None
+    more = ", …" if len(devices) > MAX_LISTED_IDS else ""
+    shown = ", ".join(map(_format_keyless, devices[:MAX_LISTED_IDS]))
+    found = f"Keys that are not enforced: {len(devices)} ({shown}{more})."
+    todo = (
+        "Give the device its new address. If it was not the device that polled without"
+        " its key, run `pushserver devices key ID --enforce`."
+    )
+    return Finding(Level.WRONG, "key", found, todo)
+
+
+def _format_keyless(device: Json) -> str:
+    """Return a device, since when it is served without its key, and from where."""
+    keyless = device["keyless"]
+    since = f" since {keyless['since']}" if "since" in keyless else ""
+    address = f" from {keyless['address']}" if "address" in keyless else ""
+    return f"{device['deviceId']}{since}{address}"
 
 
 def _is_healthy(device: Json, now: datetime) -> bool:

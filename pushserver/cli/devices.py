@@ -131,7 +131,7 @@ async def key(
     device: str,
     /,
     *,
-    enforce: Annotated[bool, Parameter(negative=())] = False,
+    enforce: bool | None = None,
     context: InjectedContext,
 ) -> int:
     """
@@ -140,7 +140,10 @@ async def key(
     Parameters
     ----------
     enforce
-        Serve the device under its key alone from now on.
+        Serve the device under this key alone from now on, and no more under an old one;
+        --no-enforce: also without a key, until it first comes with this one. By default
+        a device that was created before it polled needs its key at once, or the one
+        that it used last.
     """
     async with context.client() as client:
         context.print_fields(await client.devices.create_key(device, enforce=enforce))

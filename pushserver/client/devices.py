@@ -44,9 +44,9 @@ class DeviceCalls:
         """Adopt a device, such as one in quarantine."""
         return await self._api.call("POST", "devices", device_id, "adopt")
 
-    async def create_key(self, device_id: str, *, enforce: bool = False) -> Json:
+    async def create_key(self, device_id: str, *, enforce: bool | None = None) -> Json:
         """Create a key for a device; it is shown only this once."""
-        body = {"enforce": True} if enforce else {}
+        body = {} if enforce is None else {"enforce": enforce}
         return await self._api.call("POST", "devices", device_id, "key", body=body)
 
     async def import_file(

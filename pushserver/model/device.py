@@ -77,8 +77,10 @@ class Device:
     The first fields are what administrators set, the others what was seen of it. `hold`
     None means the server's default. `poll_period` is the time between idle polls. A
     quarantined device belongs to the first scope. `external_id` is its id in its
-    `protocol`. `other_address` is the one that it had before; conflicts are what this
-    server noticed since its start.
+    `protocol`. `used_key_hash` is the key that it came with last. An `announced` device
+    was created before it polled. `keyless_since` and `keyless_address` are when and
+    from where it was first served without a key. `other_address` is the one that it had
+    before; conflicts are what this server noticed since its start.
     """
 
     device_id: int
@@ -93,7 +95,11 @@ class Device:
     key_hash: str | None = None
     old_key_hash: str | None = None
     key_enforced: bool = False
+    used_key_hash: str | None = None
+    announced: bool = False
 
+    keyless_since: int | None = None
+    keyless_address: str | None = None
     last_seen_at: int | None = None
     address: str | None = None
     poll_period: int | None = None
@@ -119,6 +125,23 @@ class Device:
     def is_adopted(self) -> bool:
         """Tell whether an administrator vouched for it."""
         return self.state is DeviceState.ADOPTED
+
+    @property
+    def is_key_used(self) -> bool:
+        """Tell whether it came with its newest key, which alone is valid then."""
+        return self.old_key_hash is None and self.used_key_hash == self.key_hash
+
+    def replace_key(self, *, enforce: bool) -> dict[str, object]:
+        """
+        Return what changes when it gets a new key.
+
+        Until the new one is used, the one used last stays valid, or else the newest,
+        except with *enforce*: the old one may have leaked.
+        """
+        spare = self.key_hash
+        if self.used_key_hash is not None and self.used_key_hash == self.old_key_hash:
+            spare = self.old_key_hash
+        return {"old_key_hash": None if enforce else spare}
 
     def is_online(self, now: int, hold: int) -> bool:
         """

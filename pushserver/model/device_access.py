@@ -10,6 +10,7 @@ class AccessDecision(enum.Enum):
     """How to treat a request that names a device."""
 
     SERVED = "served"
+    OLD_KEY = "oldKey"  # served, until the newest key is used
     FIRST_KEYED = "firstKeyed"  # served; from now on the (newest) key is required
     NO_KEY = "noKey"
     WRONG_KEY = "wrongKey"
@@ -35,8 +36,8 @@ def _is_key_required(device: Device, policy: DeviceKeys) -> bool:
 
 def _check_key(device: Device, digest: str) -> AccessDecision:
     if secrets.compare_digest(digest, device.key_hash or ""):
-        settled = device.key_enforced and device.old_key_hash is None
+        settled = device.key_enforced and device.is_key_used
         return AccessDecision.SERVED if settled else AccessDecision.FIRST_KEYED
     if secrets.compare_digest(digest, device.old_key_hash or ""):
-        return AccessDecision.SERVED
+        return AccessDecision.OLD_KEY
     return AccessDecision.WRONG_KEY

@@ -66,6 +66,8 @@ class DeviceAdmission:
             # Two ids have the same derived int64: only the first device is served.
             self.counts["refused.idTaken"] += 1
             return None
+        if device.is_adopted and not self._is_authentic(device, key, address):
+            return None
         now = self.clock.now()
         # A key tells who is who: a stranger without it must not shut out its owner.
         shuts_out = device.key_hash is None and self.is_quarantining
@@ -77,16 +79,37 @@ class DeviceAdmission:
         if not device.is_adopted:
             self.counts["refused.quarantined"] += 1
             return None
-        decision = check_access(device, key, self.key_policy)
-        is_served = decision is AccessDecision.SERVED or self._settle(device, decision)
-        if key is None and (is_served or device.key_hash is None):
-            device.polled_without_key = True
-        if not is_served:
-            return None
         if device.identity_conflict_at == now:
             self._report_conflict(device, now)
         self.device_events.add_arrival(device)
         return device
+
+    def _is_authentic(
+        self, device: Device, key: str | None, address: str | None
+    ) -> bool:
+        """
+        Tell whether it is served with this key; if not, nothing of it is recorded.
+
+        A stranger must not keep a device online, nor move it to another address.
+        """
+        decision = check_access(device, key, self.key_policy)
+        if decision is not AccessDecision.SERVED and not self._settle(device, decision):
+            return False
+        if key is None and device.keyless_since is None:
+            self._record_keyless(device, address)
+        return True
+
+    def _record_keyless(self, device: Device, address: str | None) -> None:
+        """
+        Record that it is served without a key, so that a key is not enforced.
+
+        Of a device that did so before this was recorded, once it has a key.
+        """
+        if device.key_hash is not None or not device.polled_without_key:
+            device.keyless_since = self.clock.now()
+            device.keyless_address = address
+            self.write_behind.add_keyless(device)
+        device.polled_without_key = True
 
     def _report_conflict(self, device: Device, now: int) -> None:
         """Report a conflict, unless that was done a short while ago."""
@@ -100,7 +123,13 @@ class DeviceAdmission:
         if decision is AccessDecision.FIRST_KEYED:
             device.key_enforced = True
             device.old_key_hash = None
+            device.used_key_hash = device.key_hash
             self.write_behind.add_key_enforced(device)
+            return True
+        if decision is AccessDecision.OLD_KEY:
+            if device.used_key_hash != device.old_key_hash:
+                device.used_key_hash = device.old_key_hash
+                self.write_behind.add_old_key_used(device)
             return True
         reason = decision.value
         self.counts[f"refused.{reason}"] += 1
@@ -118,10 +147,10 @@ class DeviceAdmission:
             return True
         if device.external_id != identity.external_id:
             return False
-        accepted = (AccessDecision.SERVED, AccessDecision.FIRST_KEYED)
+        refused = (AccessDecision.NO_KEY, AccessDecision.WRONG_KEY)
         return (
             device.key_hash is None
-            or check_access(device, key, self.key_policy) in accepted
+            or check_access(device, key, self.key_policy) not in refused
         )
 
     def admission_state(self, device_id: int) -> tuple[object, ...]:

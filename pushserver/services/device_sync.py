@@ -13,7 +13,17 @@ from pushserver.services.device_write_behind import DeviceWriteBehind
 from pushserver.services.held_polls import HeldPolls
 from pushserver.storage.base import Store
 
-_SYNCED_FIELDS = ("name", "tags", "key_hash", "old_key_hash", "key_enforced")
+_SYNCED_FIELDS = (
+    "name",
+    "tags",
+    "key_hash",
+    "old_key_hash",
+    "used_key_hash",
+    "key_enforced",
+    "announced",
+    "keyless_since",
+    "keyless_address",
+)
 #: The settings of a scope on a device, which do not follow it into another scope.
 SCOPE_FIELDS = ("hold", *_SYNCED_FIELDS)
 
@@ -95,8 +105,14 @@ class DeviceSync:
             self._forget_unknown_requests(device)
         hold = () if device.hold == stored.hold else ("hold",)
         names = ("scope_id", "state", "created_at", *_SYNCED_FIELDS, *hold)
-        self.devices.update(stored, names)
-        device.key_enforced |= self.write_behind.is_key_enforced(device_id)
+        unwritten = self.write_behind.unwritten_fields(device_id)
+        used_key = device.key_hash
+        self.devices.update(stored, [n for n in names if n not in unwritten])
+        if self.write_behind.is_key_enforced(device_id):
+            device.key_enforced = True
+            if device.key_hash == used_key:
+                # What the store has is older than the first use of the key.
+                device.old_key_hash, device.used_key_hash = None, used_key
         self._apply_seen(device, DeviceSeen.from_device(stored))
 
     def on_devices_seen(self, seen_devices: Iterable[DeviceSeen]) -> Collection[int]:

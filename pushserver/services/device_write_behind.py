@@ -1,6 +1,7 @@
 """Write-behind: what polls change of devices is stored every few seconds."""
 
 from collections import deque
+from collections.abc import Sequence
 from typing import TypeVar
 
 import attrs
@@ -26,6 +27,8 @@ class DeviceWriteBehind:
     _seen: dict[int, Device] = attrs.field(factory=dict, init=False)
     _new: dict[int, Device] = attrs.field(factory=dict, init=False)
     _key_enforced: dict[int, Device] = attrs.field(factory=dict, init=False)
+    _old_key_used: dict[int, Device] = attrs.field(factory=dict, init=False)
+    _keyless: dict[int, Device] = attrs.field(factory=dict, init=False)
     _unknown_requests: dict[int, deque[UnknownRequest]] = attrs.field(
         factory=dict, init=False
     )
@@ -50,6 +53,28 @@ class DeviceWriteBehind:
     def add_key_enforced(self, device: Device) -> None:
         """Record that the device's key is enforced from now on."""
         self._key_enforced[device.device_id] = device
+
+    def discard_key_use(self, device_id: int) -> None:
+        """Forget which key it came with: a newer one was written with it."""
+        self._key_enforced.pop(device_id, None)
+        self._old_key_used.pop(device_id, None)
+
+    def add_old_key_used(self, device: Device) -> None:
+        """Record that the device came with its old key, not with the newest."""
+        self._old_key_used[device.device_id] = device
+
+    def add_keyless(self, device: Device) -> None:
+        """Record since when the device is served without a key."""
+        self._keyless[device.device_id] = device
+
+    def unwritten_fields(self, device_id: int) -> set[str]:
+        """Return the fields of which memory knows more than the store."""
+        names = set[str]()
+        if device_id in self._old_key_used:
+            names.add("used_key_hash")
+        if device_id in self._keyless:
+            names |= {"keyless_since", "keyless_address"}
+        return names
 
     def is_key_enforced(self, device_id: int) -> bool:
         """Tell whether the key is enforced, and that is not stored yet."""
@@ -77,9 +102,13 @@ class DeviceWriteBehind:
 
     def discard(self, device_id: int) -> None:
         """Drop everything to be written about the device."""
-        for pending in (self._seen, self._new, self._key_enforced):
+        for pending in (self._seen, self._new, *self._changed()):
             pending.pop(device_id, None)
         self.discard_unknown_requests(device_id)
+
+    def _changed(self) -> Sequence[dict[int, Device]]:
+        """Return the devices that polls change rarely, by what is written of them."""
+        return self._key_enforced, self._old_key_used, self._keyless
 
     @property
     def is_flushed(self) -> bool:
@@ -87,7 +116,7 @@ class DeviceWriteBehind:
         return not (
             self._seen
             or self._new
-            or self._key_enforced
+            or any(self._changed())
             or self._unknown_requests
             or self._evicted_ids
         )
@@ -128,14 +157,17 @@ class DeviceWriteBehind:
             self._evicted_ids.discard(device_id)
 
     async def _flush_changed(self) -> int:
-        new, key_enforced = list(self._new.values()), list(self._key_enforced.values())
-        if new:
-            await self.store.add_devices(new)
-            _discard_written(self._new, new)
-        if key_enforced:
-            await self.store.enforce_keys(key_enforced)
-            _discard_written(self._key_enforced, key_enforced)
-        return len(new) + len(key_enforced)
+        store, new_count = self.store, len(self._new)
+        writes = (store.enforce_keys, store.save_old_keys_used, store.save_keyless)
+        for pending, write in (
+            (self._new, store.add_devices),
+            *zip(self._changed(), writes, strict=True),
+        ):
+            devices = list(pending.values())
+            if devices:
+                await write(devices)
+                _discard_written(pending, devices)
+        return new_count
 
     async def _flush_seen(self) -> int:
         seen = _take_batch(self._seen)

@@ -13,6 +13,7 @@ from pushserver.model.changes import Changes
 from pushserver.model.device import (
     Device,
     DeviceIdentity,
+    DeviceKeys,
     DeviceState,
     hash_secret,
     new_device_key,
@@ -43,6 +44,7 @@ class FleetAdmin:
     lanes: Lanes
     devices: DeviceRegistry
     device_sync: DeviceSync
+    key_policy: DeviceKeys
 
     async def adopt(
         self, scope_id: int, identity: DeviceIdentity
@@ -202,7 +204,7 @@ class FleetAdmin:
             created_at=self.clock.now(),
         )
         if device is None:
-            return blank
+            return attrs.evolve(blank, announced=True)
         blank_fields = {
             name: getattr(blank, name) for name in ("scope_id", *SCOPE_FIELDS)
         }
@@ -243,9 +245,16 @@ class FleetAdmin:
         device = self.devices.get(scope_id, device_id)
         return any(getattr(device, name) != value for name, value in row.items())
 
-    async def make_key(self, scope_id: int, device_id: int, *, enforce: bool) -> str:
+    async def make_key(
+        self, scope_id: int, device_id: int, *, enforce: bool | None = None
+    ) -> tuple[str, Device]:
         """
-        Make a new key for the device; the old one is valid until the new one is used.
+        Make a new key for the device; return it with the device.
+
+        The key that it used last is valid until the new one is used. With *enforce*
+        neither that one nor a poll without a key is served from now on. If it is not
+        given, only a device that was not announced, and polled without a key, may go on
+        doing so: its new address has to reach it over the old one.
 
         Raises:
             NotFound: the scope does not have the device.
@@ -253,14 +262,21 @@ class FleetAdmin:
         async with self.devices.write_lock:
             await self.device_sync.reload_before_write([device_id])
             device, key = self.devices.get(scope_id, device_id), new_device_key()
-            enforced = enforce or device.key_enforced or not device.polled_without_key
+            enforced = (
+                enforce
+                or device.key_enforced
+                or not device.polled_without_key
+                or (enforce is None and device.announced)
+                or self.key_policy is DeviceKeys.REQUIRED
+            )
             settings = {
+                **device.replace_key(enforce=bool(enforce)),
                 "key_hash": hash_secret(key),
-                "old_key_hash": device.key_hash,
                 "key_enforced": enforced,
             }
             await self._save_settings(scope_id, {device.identity: settings})
-        return key
+            self.device_sync.write_behind.discard_key_use(device_id)
+        return key, self.devices.get(scope_id, device_id)
 
     async def delete(self, scope_id: int, device_id: int) -> None:
         """

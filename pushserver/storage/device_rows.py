@@ -33,7 +33,9 @@ DEVICES = Table(
         Column("tags", codec=json_codec(dict[str, str])),
         "hold, created_at, key_hash, old_key_hash",
         Column("key_enforced", codec=FLAG),
-        "scope_id, protocol, external_id",
+        "scope_id, protocol, external_id, used_key_hash",
+        Column("announced", codec=FLAG),
+        "keyless_since, keyless_address",
     ],
 )
 #: The columns that each poll changes; read as a dict of fields of `Device`.

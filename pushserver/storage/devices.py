@@ -42,6 +42,12 @@ class DeviceStore(Protocol):
     async def enforce_keys(self, devices: Sequence[Device]) -> None:
         """Require these devices' newest keys, unless a newer one was made since."""
 
+    async def save_old_keys_used(self, devices: Sequence[Device]) -> None:
+        """Write that these devices came with their old keys, if those are valid."""
+
+    async def save_keyless(self, devices: Sequence[Device]) -> None:
+        """Write since when, and from where, these devices are served without a key."""
+
     async def delete_device(self, device_id: int) -> None:
         """Delete a quarantined device; `Changes.deleted_devices` is for others."""
 

@@ -8,7 +8,7 @@ else a device sends.
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from functools import partial
 
 from aiohttp import web
@@ -24,6 +24,8 @@ from pushserver.protocols.base import (
 from pushserver.services.held_polls import Poll
 from pushserver.services.polling import PollAnswer
 from pushserver.web.body import NO_BODY
+from pushserver.web.browser import COUNT as BROWSER_COUNT
+from pushserver.web.browser import is_from_browser
 from pushserver.web.connection import CANCEL_ON_DISCONNECT, connection_of
 from pushserver.web.device_results import receive_result
 from pushserver.web.device_url import storable_uuid
@@ -61,8 +63,7 @@ async def serve_recognised(
     for protocol in services.protocols.installed:
         call = protocol.recognise(request.method, request.raw_path, request.headers)
         if call is not None:
-            serve = _HANDLERS[call.kind]
-            return await serve(services, protocol, request, call)
+            return await _serve_call(services, protocol, request, call)
     return None
 
 
@@ -73,8 +74,24 @@ async def _serve_route(
     call = protocol.recognise(request.method, request.raw_path, request.headers)
     if call is None:
         return await dispatch_any_path(services, request)
-    serve = _HANDLERS[call.kind]
-    return await serve(services, protocol, request, call)
+    return await _serve_call(services, protocol, request, call)
+
+
+def _serve_call(
+    services: Services,
+    protocol: DeviceProtocol,
+    request: web.Request,
+    call: DeviceRequest,
+) -> Awaitable[web.StreamResponse]:
+    """Answer a poll or a result; one of a browser gets and changes nothing."""
+    if is_from_browser(request.headers):
+        return _answer_browser(services)
+    return _HANDLERS[call.kind](services, protocol, request, call)
+
+
+async def _answer_browser(services: Services) -> web.StreamResponse:
+    services.counts[BROWSER_COUNT] += 1
+    return idle_poll_response()
 
 
 async def _poll(

@@ -1,17 +1,60 @@
 """What of a device's request address may be shown, and stored."""
 
+import re
 from typing import TypeVar
+from urllib.parse import unquote
 
 OptionalText = TypeVar("OptionalText", str, str | None)
 
+#: What a key is made of, escaped as often as anybody might.
+_KEY_CHARACTER = r"(?:[A-Za-z0-9_-]|%(?:25)*+[0-9A-Fa-f]{2})"
+_RUN = re.compile(_KEY_CHARACTER + "{20,}+")
+#: A part that is too long for a name of anybody's. A key has 32 characters.
+_LONG_PART = re.compile(r"[A-Za-z0-9_-]{20,}+")
+#: What else is so long: a number, words of an endpoint, a uuid.
+_NO_KEY = re.compile(
+    r"[0-9]++|[a-z_-]++|[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
+)
+_SEPARATORS = re.compile(r"(/|%(?:25)*+2[fF])")
+#: Paths without any of these have nothing to hide.
+_MAY_HIDE_KEY = re.compile(r"%|(?:^|/)[dD]/|[A-Za-z0-9_-]{20}")
+_MAX_ESCAPES = 5
+MASK = "…"
 
-def redact_key(path: str) -> str:
-    """Return a decoded path fit to be shown: what may be a key is left out of it."""
+
+def mask_keys(address: str) -> str:
+    """
+    Return a path, with its query, fit to be shown: without what may be a device's key.
+
+    That is what follows `/d/`, and whatever looks like a key, wherever it was typed.
+    """
+    if _MAY_HIDE_KEY.search(address) is None:
+        return address
+    path, mark, query = address.partition("?")
+    return _RUN.sub(_mask_run, _mask_after_d(path) + mark + query)
+
+
+def _mask_after_d(path: str) -> str:
     shown, previous = [], ""
-    for part in path.split("/"):
-        shown.append("…" if part and previous == "d" else part)
-        previous = part or previous
-    return "/".join(shown)
+    for index, part in enumerate(_SEPARATORS.split(path)):
+        is_part = index % 2 == 0 and part != ""
+        shown.append(MASK if is_part and previous in ("d", "D") else part)
+        previous = _unescape(part) if is_part else previous
+    return "".join(shown)
+
+
+def _mask_run(run: re.Match[str]) -> str:
+    parts = _LONG_PART.findall(_unescape(run[0]))
+    looks_like_key = any(_NO_KEY.fullmatch(part) is None for part in parts)
+    return MASK if looks_like_key else run[0]
+
+
+def _unescape(text: str) -> str:
+    for _ in range(_MAX_ESCAPES):
+        if "%" not in text:
+            break
+        text = unquote(text)
+    return text
 
 
 #: Characters of a uuid that are kept: no more than an index of PostgreSQL takes.

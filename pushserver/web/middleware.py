@@ -7,14 +7,13 @@ to time: a line for each would cost more than the poll.
 
 import time
 from collections.abc import Awaitable, Callable
-from urllib.parse import quote
 
 import structlog
 from aiohttp import web
 
 from pushserver.errors import PushServerError
 from pushserver.web.connection import connection_of
-from pushserver.web.device_url import redact_key
+from pushserver.web.device_url import mask_keys
 from pushserver.web.problems import render_error as problem
 
 log = structlog.get_logger("pushserver.requests")
@@ -54,16 +53,13 @@ def with_error_responses(
             response = render_error(error)
         except Exception as error:
             log.exception(
-                "request.failed", method=request.method, path=_redacted_path(request)
+                "request.failed", method=request.method, path=_shown_path(request)
             )
             response = render_error(error)
         if not getattr(response, "is_idle_poll", False):
-            path = request.raw_path.partition("?")[0][:200]
-            if "/d/" in path or "%" in path:
-                path = _redacted_path(request)
             summary = {
                 "method": request.method,
-                "path": path,
+                "path": _shown_path(request),
                 "status": response.status,
                 "ms": round((time.perf_counter() - started) * 1000, 2),
             }
@@ -73,9 +69,6 @@ def with_error_responses(
     return handle
 
 
-def _redacted_path(request: web.Request) -> str:
+def _shown_path(request: web.Request) -> str:
     """Return the path without its query, and without a device's key."""
-    path = request.path
-    if "/d/" in path:
-        return quote(redact_key(path)).replace(quote("…"), "…")[:200]
-    return request.raw_path.partition("?")[0][:200]
+    return mask_keys(request.raw_path.partition("?")[0])[:200]

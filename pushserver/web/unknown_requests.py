@@ -11,7 +11,7 @@ from pushserver.errors import NotFound
 from pushserver.protocols.base import DeviceRequest, UnknownRequestKind
 from pushserver.web.api.responses import BASE_PATH
 from pushserver.web.body import Body, read_body
-from pushserver.web.device_url import redact_key, storable_text
+from pushserver.web.device_url import mask_keys, storable_text
 from pushserver.web.middleware import LOG_FIELDS
 from pushserver.web.response import idle_poll_response, make_response
 from pushserver.web.services import Services
@@ -33,7 +33,7 @@ async def handle_unknown_request(
     """
     kind = _kind_of(services, request.path)
     if _is_program(request, kind):
-        shown = storable_text(redact_key(request.path)[:200])
+        shown = storable_text(mask_keys(request.path)[:200])
         raise NotFound(f"There is nothing at {shown}.")
     read = await read_body(request)
     body = read.content
@@ -100,13 +100,9 @@ def _record_unknown_request(
         services.counts["stray"] += 1
         return
     services.unknown_requests.record(
-        device_id, request.method, _redacted_address(request), request.remote, body
+        device_id,
+        request.method,
+        storable_text(mask_keys(request.raw_path)),
+        request.remote,
+        body,
     )
-
-
-def _redacted_address(request: web.Request) -> str:
-    """Return the path and query of the request, without a device's key."""
-    path, address = request.path, request.raw_path
-    if "/d/" in path:
-        address = f"{redact_key(path)}?{address.partition('?')[2]}"
-    return storable_text(address)

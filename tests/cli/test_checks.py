@@ -166,6 +166,25 @@ def test_two_terminals_with_one_id() -> None:
     assert "Shut out: ::9." in finding.found
 
 
+def test_key_that_is_not_enforced() -> None:
+    """
+    A device that is served without its key is named, with since when and from where.
+    """
+    keyless = {"since": "2026-01-01T00:00:00Z", "address": "203.0.113.9"}
+    (finding,) = checks.check_fleet(
+        [
+            device("1", lastSeenAt=ago(1), keyless=keyless),
+            device("2", lastSeenAt=ago(1), keyless={}),
+            device("3", lastSeenAt=ago(1)),
+        ],
+        NOW,
+    )
+
+    assert (Level.WRONG, "key") == (finding.level, finding.check)
+    assert "2 (1 since 2026-01-01T00:00:00Z from 203.0.113.9, 2)" in finding.found
+    assert "devices key ID --enforce" in finding.todo
+
+
 def test_many_ids_are_cut_short() -> None:
     """
     A line names some of many devices.

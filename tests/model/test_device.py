@@ -47,7 +47,7 @@ def _device() -> Device:
         ("new", None, False, "bad", OPTIONAL, AccessDecision.WRONG_KEY),
         ("new", None, True, "", OPTIONAL, AccessDecision.WRONG_KEY),
         ("new", None, True, "éà☃", OPTIONAL, AccessDecision.WRONG_KEY),
-        ("new", "old", True, "old", OPTIONAL, AccessDecision.SERVED),
+        ("new", "old", True, "old", OPTIONAL, AccessDecision.OLD_KEY),
         ("new", "old", True, "new", OPTIONAL, AccessDecision.FIRST_KEYED),
         ("new", "old", True, "bad", OPTIONAL, AccessDecision.WRONG_KEY),
         ("new", "old", True, None, OPTIONAL, AccessDecision.NO_KEY),
@@ -67,7 +67,7 @@ def test_access(
     """
     device.key_hash = None if new is None else hash_secret(new)
     device.old_key_hash = None if old is None else hash_secret(old)
-    device.key_enforced = enforced
+    device.key_enforced, device.used_key_hash = enforced, device.key_hash
 
     assert verdict is check_access(device, came_with, policy)
 

@@ -175,7 +175,7 @@ async def test_flush_with_the_store_away(
 ) -> None:
     """Changes that could not be written are written when the store is back."""
     await services.fleet.adopt(DEFAULT_SCOPE_ID, terminal(DEVICE))
-    key = await services.fleet.make_key(DEFAULT_SCOPE_ID, DEVICE, enforce=False)
+    key, _ = await services.fleet.make_key(DEFAULT_SCOPE_ID, DEVICE, enforce=False)
     services.devices.get(DEFAULT_SCOPE_ID, DEVICE).key_enforced = False
     services.admission.admit(terminal(DEVICE), key, HOME)
     services.admission.admit(terminal(5), None, HOME)

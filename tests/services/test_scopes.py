@@ -124,7 +124,7 @@ async def test_imported_by_two(services: Services) -> None:
 async def test_comes_without_history(driver: ServiceDriver, services: Services) -> None:
     """A device comes without its settings, its key, or what waited for it."""
     await services.fleet.put(ACME, terminal(DEVICE), {"name": "Porta", "hold": 5})
-    key = await services.fleet.make_key(ACME, DEVICE, enforce=True)
+    key, _ = await services.fleet.make_key(ACME, DEVICE, enforce=True)
     (waiting,) = await driver.enqueue("reboot", scope=ACME)
 
     await move_device(services)

@@ -244,6 +244,10 @@ async def test_key(store: Store) -> None:
             "key_hash": "a" * 64,
             "old_key_hash": "b" * 64,
             "key_enforced": True,
+            "used_key_hash": "b" * 64,
+            "announced": True,
+            "keyless_since": START,
+            "keyless_address": "2001:db8::1",
         },
     ],
 )

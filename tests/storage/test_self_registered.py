@@ -33,10 +33,38 @@ async def test_key_comes_into_force(store: Store) -> None:
     await store.enforce_keys([device(name="gate", key_hash="new")])
 
     (stored,) = await store.all_devices()
-    assert ("door", True, None) == (
+    assert ("door", True, None, "new") == (
         stored.name,
         stored.key_enforced,
         stored.old_key_hash,
+        stored.used_key_hash,
+    )
+
+
+async def test_old_key_was_used(store: Store) -> None:
+    """The old key was used last, unless it is not valid any more."""
+    valid = device(1, key_hash="new", old_key_hash="old")
+    gone = device(2, key_hash="new")
+    await store.save_devices([valid, gone])
+
+    await store.save_old_keys_used([valid, attrs.evolve(gone, old_key_hash="old")])
+
+    assert ["old", None] == [each.used_key_hash for each in await store.all_devices()]
+
+
+async def test_keyless(store: Store) -> None:
+    """Since when a device is served without a key is written, and nothing else."""
+    await store.save_devices([device(name="door")])
+
+    await store.save_keyless(
+        [device(name="gate", keyless_since=START, keyless_address="::1")]
+    )
+
+    (stored,) = await store.all_devices()
+    assert ("door", START, "::1") == (
+        stored.name,
+        stored.keyless_since,
+        stored.keyless_address,
     )
 
 

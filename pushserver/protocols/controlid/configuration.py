@@ -76,9 +76,13 @@ def parse_reported(response: bytes, service_id: str) -> dict[str, str] | None:
 
 
 def _format_reported(raw: msgspec.Raw) -> str:
-    """Return a value as a string, even if the firmware sent another JSON type."""
-    value: Any = _decode(raw)
+    """
+    Return a value as a string, even if the firmware sent another JSON type.
+
+    What cannot be read, such as a number over any float, is what was sent.
+    """
     try:
+        value: Any = _decode(raw)
         return format_value(value)
-    except Invalid:
-        return bytes(raw).decode()
+    except (Invalid, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return bytes(raw).decode("utf-8", "replace")

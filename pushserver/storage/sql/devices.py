@@ -45,7 +45,15 @@ _INSERT_IF_MISSING = insert(DEVICES, " ON CONFLICT (device_id) DO NOTHING")
 _ENFORCE_KEY = update(
     DEVICES,
     key=("device_id", "key_hash"),
-    also="key_enforced = 1, old_key_hash = NULL",
+    also="key_enforced = 1, old_key_hash = NULL, used_key_hash = device.key_hash",
+)
+_SAVE_OLD_KEY_USED = update(
+    DEVICES,
+    key=("device_id", "key_hash", "old_key_hash"),
+    also="used_key_hash = device.old_key_hash",
+)
+_SAVE_KEYLESS = update(
+    DEVICES, ("keyless_since", "keyless_address"), key=("device_id",)
 )
 _UPSERT_SEEN = upsert(DEVICES_SEEN, "device_id")
 _INSERT_UNKNOWN_REQUEST = insert(UNKNOWN_REQUESTS)
@@ -114,6 +122,12 @@ class SqlDevices(SqlAccess):
 
     async def enforce_keys(self, devices: Sequence[Device]) -> None:
         await self.write(lambda c: _ENFORCE_KEY.write(c, _sorted_by_id(devices)))
+
+    async def save_old_keys_used(self, devices: Sequence[Device]) -> None:
+        await self.write(lambda c: _SAVE_OLD_KEY_USED.write(c, _sorted_by_id(devices)))
+
+    async def save_keyless(self, devices: Sequence[Device]) -> None:
+        await self.write(lambda c: _SAVE_KEYLESS.write(c, _sorted_by_id(devices)))
 
     async def delete_device(self, device_id: int) -> None:
         await self.write(lambda c: delete_device(c, device_id))

@@ -88,6 +88,17 @@ class UnknownRequestsOut(Out):
     last: list[UnknownRequestOut]
 
 
+class KeylessOut(Out, kw_only=True):
+    """
+    Since when, and from where, a device is served without its key.
+
+    So its key is not enforced; left out is what was not recorded.
+    """
+
+    since: Instant | None = None
+    address: str | None = None
+
+
 class DeviceOut(Out, kw_only=True):
     """A device: what was decided, and what was seen."""
 
@@ -105,6 +116,7 @@ class DeviceOut(Out, kw_only=True):
     in_flight: InFlightOut | None = None
     keyed: bool
     key_enforced: bool
+    keyless: KeylessOut | None = None
     device_seen: bool
     unknown_calls: UnknownRequestsOut | None = None
     identity_conflicts: int | None = None
@@ -117,17 +129,23 @@ class DevicesOut(PageOut[DeviceOut], kw_only=True):
 
 
 class DeviceKeyIn(In):
-    """Whether the key is demanded from now on, whatever the device did before."""
+    """
+    Whether the key is demanded from now on, whatever the device did before.
 
-    enforce: bool = False
+    Left out, it is for a device that was created before it polled.
+    """
+
+    enforce: bool | None = None
 
 
 class DeviceKeyOut(Out):
-    """A device's new key: shown once."""
+    """A device's new key: shown once; and whether it is demanded already."""
 
     key: str
     path: str
     url: str
+    enforced: bool
+    keyless: KeylessOut | None = None
 
 
 class DevicesQuery(In, kw_only=True):

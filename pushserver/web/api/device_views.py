@@ -8,10 +8,11 @@ from pushserver.services.device_protocols import DeviceProtocols
 from pushserver.web.api.device_types import (
     DeviceOut,
     InFlightOut,
+    KeylessOut,
     UnknownRequestOut,
     UnknownRequestsOut,
 )
-from pushserver.web.api.rendering import as_seconds, render
+from pushserver.web.api.rendering import as_seconds, optional_instant, render
 
 
 def device_out(
@@ -33,9 +34,19 @@ def device_out(
         queue_depth=queue_status.waiting,
         in_flight=None if in_flight is None else render(InFlightOut, in_flight),
         keyed=device.key_hash is not None,
+        keyless=keyless_out(device),
         device_seen=device.last_seen_at is not None,
         identity_conflicts=device.identity_conflicts or None,
         unknown_calls=_unknown_requests_out(device, unknown_requests),
+    )
+
+
+def keyless_out(device: Device) -> KeylessOut | None:
+    """Render since when a device is served without the key that it has."""
+    if device.key_hash is None or device.key_enforced:
+        return None
+    return KeylessOut(
+        since=optional_instant(device.keyless_since), address=device.keyless_address
     )
 
 

@@ -21,7 +21,7 @@ from pushserver.web.api.device_types import (
     ImportOut,
     ImportQuery,
 )
-from pushserver.web.api.device_views import device_out
+from pushserver.web.api.device_views import device_out, keyless_out
 from pushserver.web.api.once import Idempotency
 from pushserver.web.api.rendering import render
 from pushserver.web.api.responses import json_response, list_response
@@ -179,9 +179,10 @@ async def adopt(call: ApiCall[None, None]) -> web.StreamResponse:
 )
 async def create_key(call: ApiCall[None, DeviceKeyIn]) -> web.StreamResponse:
     """Give a device a new key, shown once."""
-    key = await call.services.fleet.make_key(
+    key, device = await call.services.fleet.make_key(
         call.scope_id, _changed_device(call).device_id, enforce=call.body.enforce
     )
     path = f"/d/{key}"
     url = str(call.request.url.origin()) + path
-    return json_response(DeviceKeyOut(key, path, url), status=201)
+    key_out = DeviceKeyOut(key, path, url, device.key_enforced, keyless_out(device))
+    return json_response(key_out, status=201)

@@ -18,7 +18,7 @@ from multidict import MultiMapping
 from pushserver.errors import Invalid
 from pushserver.model.ids import parse_int64
 from pushserver.web.api.types import In
-from pushserver.web.device_url import storable_text
+from pushserver.web.device_url import mask_keys, storable_text
 from pushserver.web.json_body import invalid_from_msgspec
 
 MAX_PAGE_SIZE = 1000
@@ -85,7 +85,7 @@ def _has_instant(field_type: Any) -> bool:
 
 
 def _unknown_parameter(name: str, hint: str) -> Invalid:
-    shown = storable_text(name[:_MAX_SHOWN_LENGTH])
+    shown = storable_text(mask_keys(name)[:_MAX_SHOWN_LENGTH])
     pointer = "/" + shown.replace("~", "~0").replace("/", "~1")
     return Invalid(f"This call has no parameter {shown}.{hint}", pointer=pointer)
 

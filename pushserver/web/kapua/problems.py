@@ -15,7 +15,7 @@ from pushserver.errors import (
     Unauthorized,
     UnsupportedMediaType,
 )
-from pushserver.web.device_url import storable_text
+from pushserver.web.device_url import mask_keys, storable_text
 from pushserver.web.json_body import JSON_MEDIA_TYPE
 from pushserver.web.problems import INTERNAL_ERROR, headers_of, status_of
 
@@ -27,8 +27,8 @@ class IllegalArgument(Invalid):
     """An id, a parameter or a field of the body has a value that is not allowed."""
 
     def __init__(self, name: str, value: str) -> None:
-        self.name = storable_text(name[:_MAX_SHOWN_LENGTH])
-        self.value = storable_text(value[:_MAX_SHOWN_LENGTH])
+        self.name = storable_text(mask_keys(name)[:_MAX_SHOWN_LENGTH])
+        self.value = storable_text(mask_keys(value)[:_MAX_SHOWN_LENGTH])
         super().__init__(
             f"An illegal value was provided for the argument {self.name}: {self.value}."
         )

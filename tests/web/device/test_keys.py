@@ -45,11 +45,45 @@ async def test_first_keyed_poll(server: LocalServer) -> None:
     A device that polled without its key may do so until its first poll with it.
     """
     assert await is_served(server, "/push")
-    key = await key_for(server)
+    key = await key_for(server, enforce=False)
 
     assert await is_served(server, "/push")
     assert await is_served(server, f"/x/d/{key}/push")
     assert not await is_served(server, "/push")
+
+
+async def test_announced(server: LocalServer) -> None:
+    """
+    One that a program created before it polled needs its key from the start.
+    """
+    assert await is_served(server, "/push")
+    key = await key_for(server)
+
+    assert not await is_served(server, "/push")
+    assert await is_served(server, f"/d/{key}/push")
+
+
+async def test_not_enforced_is_said(server: LocalServer) -> None:
+    """
+    While a device is served without its key, it says so, since when and from where.
+    """
+    await server.api("PUT", f"/devices/{DEVICE}", {})
+    await server.poll(QUERY)
+    path = f"/devices/{DEVICE}/key"
+    made = (await server.api("POST", path, {"enforce": False})).json()
+    keyless = {"since": "2026-01-01T00:00:00.000000Z", "address": "127.0.0.1"}
+
+    assert (False, keyless) == (made["enforced"], made["keyless"])
+    assert keyless == (await server.get_device())["keyless"]
+    assert [keyless] == [
+        each.get("keyless")
+        for each in (await server.api("GET", "/devices")).json()["items"]
+    ]
+
+    await server.poll(QUERY, path=f"/d/{made['key']}/push")
+
+    assert "keyless" not in await server.get_device()
+    assert (await server.get_device())["keyEnforced"]
 
 
 async def test_enforced(server: LocalServer) -> None:

@@ -1,0 +1,98 @@
+"""Numbers that no parser can hold are no error, and what came with them is kept."""
+
+from typing import Any
+
+import pytest
+
+from tests.web.local_server import DEVICE, LocalServer
+
+#: Over any float, in each way to write it; and what is no JSON at all.
+NUMBERS = [
+    "1e999",
+    "9" * 308 + "e99",
+    "0." + "0" * 400 + "1e99",
+    "9" * 4000,
+    "-" + "9" * 30,
+    "NaN",
+    "-Infinity",
+]
+#: How the device says it: as its value, as text, and where much else is.
+FORMS = [
+    '{"general": {"language": %s, "sound": "5"}}',
+    '{"general": {"language": [%s], "sound": "5"}}',
+    '{"general": {"sound": "5", "more": {"language": %s}}}',
+]
+
+
+def answer(text: str, how: str) -> bytes:
+    """Return a result that carries *text*."""
+    if how == "string":
+        escaped = text.replace('"', '\\"')
+        return f'{{"response": "{escaped}"}}'.encode()
+    padding = " " * (1024 * 1024) if how == "large" else ""
+    return f'{{"response": {text}{padding}}}'.encode()
+
+
+async def send(server: LocalServer, body: bytes) -> dict[str, Any]:
+    """Let the device answer its waiting command, and return that."""
+    await server.poll()
+    commands = (await server.api("GET", "/commands")).json()["items"]
+    posted = await server.post_result(body)
+    assert 200 == posted.status
+    return await server.get_command(commands[0]["id"])
+
+
+@pytest.mark.parametrize("how", ["plain", "string", "large"])
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("number", NUMBERS, ids=lambda text: text[:12])
+async def test_shadow(server: LocalServer, number: str, form: str, how: str) -> None:
+    """
+    A shadow's read is taken with 200, its result is kept, and what is read is known.
+    """
+    await server.api("PUT", f"/devices/{DEVICE}", {})
+    path = f"/devices/{DEVICE}/shadow"
+    await server.api("POST", f"{path}/refresh", {"general": ["language", "sound"]})
+    text = form % number
+
+    command = await send(server, answer(text, how))
+    shadow = (await server.api("GET", path)).json()
+    kept = await server.api("GET", f"/commands/{command['id']}/result")
+
+    assert number in kept.body.decode()
+    assert command["state"] in ("SUCCESSFUL", "TIMEOUT")
+    if command["state"] == "SUCCESSFUL":
+        assert "5" == shadow["services"]["general"]["reported"]["sound"]
+    assert 1 == len(await server.list_results())
+
+
+@pytest.mark.parametrize("how", ["plain", "string", "large"])
+@pytest.mark.parametrize("endpoint", ["execute_actions", "load_objects", "x"])
+@pytest.mark.parametrize("number", NUMBERS, ids=lambda text: text[:12])
+async def test_command(
+    server: LocalServer, number: str, endpoint: str, how: str
+) -> None:
+    """
+    So it is with any other command, as an answer and as an error.
+    """
+    for text in (
+        f'{{"success": {number}, "denied": {number}}}',
+        f'{{"error": {number}, "code": {number}}}',
+        number,
+    ):
+        await server.enqueue({"endpoint": endpoint})
+        command = await send(server, answer(text, how))
+
+        assert command["state"] in ("SUCCESSFUL", "FAILED", "TIMEOUT")
+        assert "result" in command
+
+
+@pytest.mark.parametrize("number", NUMBERS, ids=lambda text: text[:12])
+async def test_desired(server: LocalServer, number: str) -> None:
+    """
+    A program that desires such a number is told so.
+    """
+    body = f'{{"general": {{"volume": {number}}}}}'.encode()
+
+    patched = await server.api("PATCH", f"/devices/{DEVICE}/shadow", body)
+
+    assert patched.status in (200, 400, 422)

@@ -1,0 +1,153 @@
+"""A device's key is shown nowhere, whatever path it was typed into."""
+
+import time
+
+import pytest
+import structlog
+
+from pushserver.model.device import new_device_key
+from pushserver.web.device_url import MASK, mask_keys
+from tests.clock import ManualClock
+from tests.web.local_server import DEVICE, LocalServer
+
+#: As the server makes them; the last one is all letters.
+KEYS = ["aB3-_kV9zQ0xW2eR4tY6uI8oP1sD5fG7", "-" * 31 + "A", "abcDEF" * 5 + "xy"]
+
+
+def escaped(key: str, times: int = 1) -> str:
+    """Return the key with each of its characters escaped."""
+    percent = "%" + "25" * (times - 1)
+    return "".join(f"{percent}{ord(each):02x}" for each in key)
+
+
+PATHS = [
+    "/D/{key}",
+    "/D/{key}/push",
+    "/{key}/push",
+    "/{key}",
+    "/d/x/{key}",
+    "/d/x/{key}/push",
+    "/d//{key}/x",
+    "/x/d/{key}",
+    "/push/{key}",
+    "/x?key={key}",
+    "/push?x=1&{key}",
+    "/{escaped}/push",
+    "/%64/{escaped}/x",
+    "/d%2F{key}",
+    "/d%252f{escaped}/x",
+    "/{twice}/push",
+    "/x?k=%2Fd%2F{escaped}",
+    "/a{key}b",
+    "/{long}/{key}",
+]
+
+
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("path", PATHS)
+def test_masked(path: str, key: str) -> None:
+    """
+    Neither the key nor an escaped form of it is left, and the rest of the path is.
+    """
+    forms = {"key": key, "escaped": escaped(key), "twice": escaped(key, 2)}
+
+    shown = mask_keys(path.format(long="x" * 300, **forms))
+
+    assert not any(form in shown for form in forms.values())
+    assert key[:12] not in shown
+    assert MASK in shown
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/api/v1/devices/4408801109440198/commands",
+        "/api/v1/commands/9223372036854775807/result",
+        "/new_user_identified_with_a_long_name.fcgi?device_id=4408801109440198",
+        "/result?deviceId=1&uuid=5b0e7f2a-90c4-4d33-8b0e-7f2a90c41d33&endpoint=reboot",
+        "/api/notifications/access_photo?x=%C3%A9&y=a+b",
+        "/push?deviceId=" + "9" * 64,
+        "/" + "x/" * 100,
+        "/dd/short/push",
+    ],
+)
+def test_shown(address: str) -> None:
+    """
+    Ids, uuids, endpoints and all that is short are shown as they came.
+    """
+    assert address == mask_keys(address)
+
+
+def test_any_key() -> None:
+    """
+    Every key that the server makes looks like one.
+    """
+    keys = [new_device_key() for _ in range(2000)]
+
+    assert {f"/{MASK}"} == {mask_keys(f"/{key}") for key in keys}
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["%25", "%2525", "%", "d/", "/d/", "%2f", "A-", "%41", "a" * 19 + "/", "d%2"],
+)
+def test_linear(piece: str) -> None:
+    """
+    Whatever a stranger sends: eight times as long takes about eight times as long.
+    """
+
+    def seconds(count: int) -> float:
+        address, best = "/" + piece * count, float("inf")
+        for _ in range(5):
+            start = time.perf_counter()
+            mask_keys(address)
+            best = min(best, time.perf_counter() - start)
+        return best
+
+    assert seconds(16_000) < 30 * max(seconds(2_000), 0.0002)
+
+
+@pytest.mark.parametrize(
+    "path", ["/D/{}/push", "/{}/push/x", "/d/x/{}", "/x/{}", "/d%2F{}/x", "/{}.fcgi"]
+)
+async def test_unknown_calls_and_log(server: LocalServer, path: str) -> None:
+    """
+    What a device calls with its key in a wrong place is kept, and logged, without it.
+    """
+    await server.api("PUT", f"/devices/{DEVICE}", {})
+    key = (await server.api("POST", f"/devices/{DEVICE}/key")).json()["key"]
+    with structlog.testing.capture_logs() as logs:
+        await server.request("PUT", f"{path.format(key)}?deviceId={DEVICE}&k={key}")
+        refused = await server.request("GET", f"/api/v1/{key}")
+        asked = await server.api("GET", f"/devices?{key}=1")
+        kapua = await server.request(
+            "GET",
+            f"/{key}/devices/{key}/operations?{key}=1",
+            headers={"Authorization": "Bearer admin-of-the-tests"},
+        )
+
+    calls = (await server.get_device())["unknownCalls"]
+    assert 1 == calls["count"]
+    assert MASK in calls["last"][0]["path"]
+    for text in (calls, logs, refused.body, asked.body, kapua.body):
+        assert key not in str(text)
+    assert 400 <= kapua.status < 500
+
+
+async def test_poll_with_a_wrong_key(server: LocalServer, clock: ManualClock) -> None:
+    """
+    A poll that is refused is kept with its address, not with the key that it tried.
+    """
+    await server.api("PUT", f"/devices/{DEVICE}", {})
+    old = (await server.api("POST", f"/devices/{DEVICE}/key")).json()["key"]
+    path = f"/devices/{DEVICE}/key"
+    await server.api("POST", path, {"enforce": True})
+    clock.tick(seconds=1)
+
+    await server.poll(path=f"/D/{old}/push")
+    await server.poll(path=f"/d/{old}/push")
+
+    paths = [
+        call["path"] for call in (await server.get_device())["unknownCalls"]["last"]
+    ]
+    assert [f"/{d}/{MASK}/push?deviceId={DEVICE}" for d in "Dd"] == paths
