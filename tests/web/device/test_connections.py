@@ -52,7 +52,6 @@ UNUSUAL_HEADERS = (
     b"Expect: something\r\n",
     b"Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMAA\r\n",
     b"Content-Length: 0\r\n",
-    b"Origin: null\r\nSec-Fetch-Site: cross-site\r\n",
 )
 
 

@@ -93,18 +93,18 @@ def test_any_key() -> None:
 )
 def test_linear(piece: str) -> None:
     """
-    Whatever a stranger sends: eight times as long takes about eight times as long.
+    Whatever a stranger sends: 16 times as long takes about 16 times as long, not 256.
     """
 
     def seconds(count: int) -> float:
         address, best = "/" + piece * count, float("inf")
         for _ in range(5):
-            start = time.perf_counter()
+            start = time.process_time()
             mask_keys(address)
-            best = min(best, time.perf_counter() - start)
+            best = min(best, time.process_time() - start)
         return best
 
-    assert seconds(16_000) < 30 * max(seconds(2_000), 0.0002)
+    assert seconds(16_000) < 100 * max(seconds(1_000), 0.000_1)
 
 
 @pytest.mark.parametrize(
