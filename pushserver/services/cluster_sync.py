@@ -13,6 +13,9 @@ from pushserver.storage.base import Store
 
 #: Seconds for which callers of `catch_up` are collected to share one read.
 _COALESCE_SECONDS = 0.01
+#: A token is valid by memory alone for so many seconds after others were last heard: it
+#: may have been revoked since.
+MAX_TOKEN_AGE = 1.0
 
 
 @attrs.define
@@ -48,6 +51,8 @@ class ClusterSync:
     event_interest: EventInterest
     wakeup: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
     _stale: StaleCaches = attrs.field(factory=StaleCaches, init=False)
+    _token_notices: int = attrs.field(default=0, init=False)
+    _read_token_notices: int = attrs.field(default=0, init=False)
     _refresh_lock: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
     _catch_up_task: "asyncio.Task[None] | None" = attrs.field(default=None, init=False)
 
@@ -68,6 +73,17 @@ class ClusterSync:
         await asyncio.shield(self._catch_up_task)
         return True
 
+    async def confirm_tokens(self) -> None:
+        """
+        Catch up if a token that is valid by memory may have been revoked by now.
+
+        Raises:
+            Unavailable: the store is away.
+        """
+        are_stale = self._token_notices != self._read_token_notices
+        if are_stale or not self.store.has_heard(MAX_TOKEN_AGE):
+            await self.catch_up()
+
     async def _catch_up(self) -> None:
         await asyncio.sleep(_COALESCE_SECONDS)
         self._catch_up_task = None
@@ -87,6 +103,7 @@ class ClusterSync:
 
     def on_tokens(self, _notice: ChangeNotice) -> None:
         """Mark the tokens as stale."""
+        self._token_notices += 1
         self._mark_stale(StaleCaches(tokens=True))
 
     def on_subscriptions(self, _notice: ChangeNotice) -> None:
@@ -116,7 +133,9 @@ class ClusterSync:
 
     async def _refresh_caches(self, stale: StaleCaches) -> None:
         if stale.tokens:
+            token_notices = self._token_notices
             await self.tokens.refresh()
+            self._read_token_notices = token_notices
         if stale.devices is None or stale.devices:
             await self.device_sync.refresh(stale.devices)
         if stale.subscriptions:

@@ -95,6 +95,13 @@ class Store(
         A commit is published once it is on disk, before its callers return.
         """
 
+    def has_heard(self, seconds: float) -> bool:
+        """
+        Tell whether subscribers know of every change committed up to *seconds* ago.
+
+        Not while the connection is lost, or silent, over which others are heard.
+        """
+
     async def sync_notices(self) -> None:
         """
         Return when subscribers know of every change committed before the call.

@@ -16,11 +16,14 @@ async def authenticate(
 
     Raises:
         Unauthorized: there is no token, or it is not valid.
-        Unavailable: another server may have made it, and the store is away.
+        Unavailable: another server may have made or revoked it, and the store is away.
     """
     header = authorization or request.headers.get("Authorization")
     try:
         token = services.tokens.authenticate(header)
+        await services.cluster_sync.confirm_tokens()
+        if not services.tokens.is_valid(token):
+            token = services.tokens.authenticate(header)
     except Unauthorized:
         if not (header and await services.cluster_sync.catch_up()):
             raise

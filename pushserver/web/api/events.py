@@ -88,6 +88,9 @@ class _EventStream:
         )
         if not events:
             return False
+        await self.services.cluster_sync.confirm_tokens()
+        if not self._should_continue():
+            return True
         self.cursor = events[-1].id
         matches = self.services.subscription_registry.matches
         messages = [

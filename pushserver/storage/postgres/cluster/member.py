@@ -7,6 +7,7 @@ connection is lost, so are the locks, and no notices arrive until it is back.
 
 import asyncio
 import random
+import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 
@@ -73,6 +74,7 @@ class ClusterMember:
     schema_watch: SchemaWatch = attrs.Factory(SchemaWatch)
     other_servers: OtherServers = attrs.Factory(OtherServers)
     is_joined: bool = attrs.field(default=False, init=False)
+    _heard_at: float = attrs.field(default=0.0, init=False)
     _has_leader_lock: bool = attrs.field(default=False, init=False)
     _node: int | None = attrs.field(default=None, init=False)
     _wakeup: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
@@ -88,6 +90,10 @@ class ClusterMember:
     def is_listening(self) -> bool:
         """Tell whether notices of other servers are received."""
         return self.is_joined
+
+    def has_heard(self, seconds: float) -> bool:
+        """Tell whether every notice is known that was sent up to *seconds* ago."""
+        return self.is_joined and time.monotonic() - self._heard_at <= seconds
 
     def publish_commit(self, notice: ChangeNotice) -> None:
         """Publish a commit of this server, here and to the other servers."""
@@ -162,9 +168,10 @@ class ClusterMember:
 
     async def _connect_and_register(self) -> ChangeNotice:
         """Connect and take the locks; return a notice that everything changed."""
+        asked_at = time.monotonic()
         notice, offset = await self.connection_thread.run(self._register)
         self.database_clock.record_offset(offset)
-        self.is_joined = True
+        self.is_joined, self._heard_at = True, asked_at
         return attrs.evolve(notice, everything=True)
 
     def _register(self, connection: Connection) -> tuple[ChangeNotice, int]:
@@ -215,7 +222,7 @@ class ClusterMember:
         With *ping*, every notice that was sent before the call is received.
         """
         self._wakeup.clear()
-        payloads = self._take_payloads()
+        payloads, asked_at = self._take_payloads(), time.monotonic()
         try:
             notice = await self.connection_thread.run(
                 lambda connection: self._exchange_on_thread(
@@ -228,6 +235,9 @@ class ClusterMember:
         self._publish_received()
         if notice is not None:
             self._publish(notice)
+        if check or ping or payloads:
+            # The database answered, and sends the notices of before first.
+            self._heard_at = asked_at
         self.schema_watch.judge()
 
     def _publish_received(self) -> None:
