@@ -10,6 +10,7 @@ from pushserver.clock import SECOND
 from pushserver.model.command_request import OperationRequest
 from pushserver.model.operation import OperationDescriptor
 from pushserver.services.notifications import ProgressReport
+from tests.devices import terminal
 from tests.web.local_server import DEVICE, TOKEN, LocalServer, Response
 
 
@@ -102,7 +103,8 @@ class KapuaOperation:
 async def create_operation(
     server: LocalServer, device: int = DEVICE, **label: Any
 ) -> KapuaOperation:
-    """Create an operation without steps, a second later."""
+    """Adopt a device, and create an operation without steps on it, a second later."""
+    await server.services.fleet.adopt(1, terminal(device))
     server.clock.tick(1)
     plan = OperationRequest(
         step_requests=[], label=OperationDescriptor(**{"resource": "DOWNLOAD"} | label)
