@@ -81,7 +81,7 @@ class ClusterSync:
             Unavailable: the store is away.
         """
         are_stale = self._token_notices != self._read_token_notices
-        if are_stale or not self.store.has_heard(MAX_TOKEN_AGE):
+        if are_stale or not self.store.is_up_to_date(MAX_TOKEN_AGE):
             await self.catch_up()
 
     async def _catch_up(self) -> None:

@@ -95,7 +95,7 @@ class Store(
         A commit is published once it is on disk, before its callers return.
         """
 
-    def has_heard(self, seconds: float) -> bool:
+    def is_up_to_date(self, seconds: float) -> bool:
         """
         Tell whether subscribers know of every change committed up to *seconds* ago.
 

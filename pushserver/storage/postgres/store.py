@@ -272,8 +272,8 @@ class PostgresStore(SqlStore):
     def has_write_failed(self, within: float) -> bool:
         return self.group_commit.last_write.failed_within(within)
 
-    def has_heard(self, seconds: float) -> bool:
-        return self.member.has_heard(seconds)
+    def is_up_to_date(self, seconds: float) -> bool:
+        return self.member.is_up_to_date(seconds)
 
     async def sync_notices(self) -> None:
         await self.member.catch_up()

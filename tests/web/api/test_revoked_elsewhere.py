@@ -40,7 +40,7 @@ async def test_packets_are_swallowed(
     before = await cut_off.api("GET", "/tokens", token=secret)
     network.flowing.clear()
     await server.api("DELETE", f"/tokens/{token_id}")
-    await wait_until(lambda: not cut_off.services.store.has_heard(MAX_TOKEN_AGE))
+    await wait_until(lambda: not cut_off.services.store.is_up_to_date(MAX_TOKEN_AGE))
 
     after = await cut_off.api("GET", "/tokens", token=secret)
     network.flowing.set()
@@ -49,17 +49,21 @@ async def test_packets_are_swallowed(
     assert after.status in (401, 503)
 
 
-async def test_heard_all_the_time(server: LocalServer, cut_off: LocalServer) -> None:
+async def test_while_the_network_is_well(
+    server: LocalServer, cut_off: LocalServer
+) -> None:
     """
     While the network is well, a server hears from the database at least every second.
     """
     await cut_off.services.store.sync_notices()
 
-    assert cut_off.services.store.has_heard(MAX_TOKEN_AGE)
-    assert server.services.store.has_heard(MAX_TOKEN_AGE + 1)
+    assert cut_off.services.store.is_up_to_date(MAX_TOKEN_AGE)
+    assert server.services.store.is_up_to_date(MAX_TOKEN_AGE + 1)
 
 
-async def test_told_but_not_read(server: LocalServer, cut_off: LocalServer) -> None:
+async def test_notice_that_was_not_followed(
+    server: LocalServer, cut_off: LocalServer
+) -> None:
     """
     What was heard of and not read yet is read before a token is trusted.
     """

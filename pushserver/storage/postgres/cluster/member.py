@@ -74,7 +74,7 @@ class ClusterMember:
     schema_watch: SchemaWatch = attrs.Factory(SchemaWatch)
     other_servers: OtherServers = attrs.Factory(OtherServers)
     is_joined: bool = attrs.field(default=False, init=False)
-    _heard_at: float = attrs.field(default=0.0, init=False)
+    _answered_at: float = attrs.field(default=0.0, init=False)
     _has_leader_lock: bool = attrs.field(default=False, init=False)
     _node: int | None = attrs.field(default=None, init=False)
     _wakeup: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
@@ -91,9 +91,9 @@ class ClusterMember:
         """Tell whether notices of other servers are received."""
         return self.is_joined
 
-    def has_heard(self, seconds: float) -> bool:
+    def is_up_to_date(self, seconds: float) -> bool:
         """Tell whether every notice is known that was sent up to *seconds* ago."""
-        return self.is_joined and time.monotonic() - self._heard_at <= seconds
+        return self.is_joined and time.monotonic() - self._answered_at <= seconds
 
     def publish_commit(self, notice: ChangeNotice) -> None:
         """Publish a commit of this server, here and to the other servers."""
@@ -171,7 +171,7 @@ class ClusterMember:
         asked_at = time.monotonic()
         notice, offset = await self.connection_thread.run(self._register)
         self.database_clock.record_offset(offset)
-        self.is_joined, self._heard_at = True, asked_at
+        self.is_joined, self._answered_at = True, asked_at
         return attrs.evolve(notice, everything=True)
 
     def _register(self, connection: Connection) -> tuple[ChangeNotice, int]:
@@ -237,7 +237,7 @@ class ClusterMember:
             self._publish(notice)
         if check or ping or payloads:
             # The database answered, and sends the notices of before first.
-            self._heard_at = asked_at
+            self._answered_at = asked_at
         self.schema_watch.judge()
 
     def _publish_received(self) -> None:
