@@ -43,12 +43,6 @@ class Program:
         return self.folder / "server.log"
 
     @property
-    def pid(self) -> int:
-        """The id of its process."""
-        assert self._process is not None
-        return self._process.pid
-
-    @property
     def database(self) -> str:
         """The address of its database."""
         return self.database_url or f"sqlite:///{self.folder / 'pushserver.db'}"

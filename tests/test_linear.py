@@ -33,7 +33,7 @@ from pushserver.web.api.device_fields import parse_tag
 from pushserver.web.api.device_import import CSV, NDJSON, parse_rows
 from pushserver.web.api.event_names import parse_event_names
 from pushserver.web.api.query import decode_query
-from pushserver.web.device_url import redact_key, storable_text
+from pushserver.web.device_url import mask_keys, storable_text
 from pushserver.web.json_body import decode_json
 from tests.growth import RUNS, is_linear
 
@@ -104,7 +104,7 @@ HEADS: Mapping[str, Parser] = {
     "classify_unknown": with_text(request.classify_unknown),
     "identify": with_text(request.identify),
     "protocols.identify": with_text(protocols.identify),
-    "redact_key": with_text(redact_key),
+    "mask_keys": with_text(mask_keys),
     "parse_int64": with_text(partial(parse_int64, field_name="cursor")),
     "decode_id": with_text(decode_id),
     "decode_query": with_text(query),
@@ -141,6 +141,11 @@ def tried(parse: Parser, raw: bytes) -> Callable[[], None]:
     return work
 
 
+def _repeated(parse: Parser, start: bytes, run: bytes, size: int) -> Callable[[], None]:
+    """Return what parses a beginning, and then so many bytes of the same."""
+    return tried(parse, start + run * (size // len(run)))
+
+
 @pytest.mark.parametrize("start", STARTS)
 @pytest.mark.parametrize("name", BODIES)
 def test_bodies(name: str, start: bytes) -> None:
@@ -149,7 +154,7 @@ def test_bodies(name: str, start: bytes) -> None:
         run
         for run in RUNS
         if not is_linear(
-            lambda size, run=run: tried(BODIES[name], start + run * (size // len(run))),
+            partial(_repeated, BODIES[name], start, run),
             SIZE,
         )
     ]
@@ -164,7 +169,7 @@ def test_heads(name: str) -> None:
         run
         for run in (*RUNS, b"/", b"/d/", b"push/", b"deviceId=1&", b";", b"q=1,", b":")
         if not is_linear(
-            lambda size, run=run: tried(HEADS[name], run * (size // len(run))),
+            partial(_repeated, HEADS[name], b"", run),
             HEAD_SIZE,
         )
     ]

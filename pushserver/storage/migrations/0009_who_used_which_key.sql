@@ -1,4 +1,4 @@
--- 0008: say which key a device came with, who announced it, and since when it came without.
+-- 0009: say which key a device came with, who announced it, and since when it came without.
 -- running servers: keep working
 
 ALTER TABLE device ADD COLUMN used_key_hash TEXT;
