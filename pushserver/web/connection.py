@@ -5,36 +5,33 @@ tell a handler that the chunks of its body are broken.
 """
 
 import asyncio
-import math
 import re
-import socket
 from collections import Counter
-from contextlib import suppress
+from functools import partial
 from typing import Any, cast
 
-from aiohttp import web
+from aiohttp import StreamReader, web
 from aiohttp.helpers import set_exception
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.http_parser import RawRequestMessage
-from aiohttp.web_protocol import RequestHandler, _ErrInfo
+from aiohttp.web_protocol import _ErrInfo
 
-from pushserver.errors import BrokenBody, PushServerError
+from pushserver.errors import BrokenBody, Malformed, PushServerError
+from pushserver.web.draining import DrainingConnection
 from pushserver.web.problems import INTERNAL_ERROR, render_error
 from pushserver.web.unparsable import record_unparsable, unparsable_response
 
 #: Set while a handler only waits: it is cancelled when the client disconnects. Other
 #: handlers run to completion, so that what was posted before is still stored.
 CANCEL_ON_DISCONNECT = web.RequestKey("ends_with_peer", bool)
+#: What answers such a request when its client sends no more, but may still read.
+RELEASE_ON_END = web.RequestKey("release_on_end", partial[None])
 #: Seconds to wait at shutdown for the first request of a just-accepted connection: its
 #: client cannot know that the server is stopping.
 FIRST_REQUEST_WAIT = 0.5
 #: Seconds for which more is read, and dropped, after a body was ended early, or was too
 #: large: a connection that is closed while bytes arrive takes the answer with it.
 LINGER, LONG_LINGER = 1.0, 10.0
-#: Bytes of an answer that the kernel may hold before they leave.
-MAX_KERNEL_UNSENT = 16_384
-_NOTSENT_LOWAT: int | None = getattr(socket, "TCP_NOTSENT_LOWAT", None)
-_CHECKS_WHILE_IDLE = 10
 #: Bytes that are kept of a body that was not announced.
 _MAX_UNANNOUNCED = 65_536
 _BODY_METHODS = ("POST", "PUT", "PATCH")
@@ -43,19 +40,22 @@ _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,9})\r\n", re.IGNORECAS
 _NEXT_REQUEST = re.compile(rb"[\r\n]*[A-Z]{0,16}(?:\Z| [/*hH]| \Z)")
 
 
-class HttpConnection(RequestHandler):
+class HttpConnection(DrainingConnection):
     """
     A connection that knows since when it waits for a request's header.
 
     `received_at` is when bytes came last, by the loop's clock. Once the parser has
-    refused something, nothing that follows is read.
+    refused something, nothing that follows is read. `is_half_closed`: the client has
+    closed its side, but waits for its answers.
     """
 
     __slots__ = (
+        "_newest_body",
         "_unannounced",
         "_wakeup",
         "counts",
         "header_awaited_since",
+        "is_half_closed",
         "is_unparsable",
         "received_at",
     )
@@ -63,9 +63,11 @@ class HttpConnection(RequestHandler):
     def __init__(self, server: web.Server, counts: Counter[str], **kwargs: Any) -> None:
         super().__init__(server, **kwargs)
         self.counts = counts
+        self.is_half_closed = False
         self.is_unparsable = False
         self.received_at: float = self._loop.time()
         self.header_awaited_since: float | None = self.received_at
+        self._newest_body: StreamReader | None = None
         self._unannounced = bytearray()
         self._wakeup: asyncio.Event | None = None
 
@@ -94,9 +96,12 @@ class HttpConnection(RequestHandler):
             self._wake()
             return
         super().data_received(data)
-        if self._messages and isinstance(error := self._messages[-1][0], _ErrInfo):
+        if not self._messages:
+            return
+        newest, self._newest_body = self._messages[-1]
+        if isinstance(newest, _ErrInfo):
             self.is_unparsable = True
-            self._abort_unparsable_body(error.exc)
+            self._abort_unparsable_body(newest.exc)
 
     def _abort_unparsable_body(self, error: BaseException) -> None:
         """If it is a body that cannot be parsed, answer its request, and no other."""
@@ -165,6 +170,37 @@ class HttpConnection(RequestHandler):
             finally:
                 self._wakeup = None
 
+    def eof_received(self) -> bool:  # type: ignore[override]  # asyncio takes both
+        """Stay open until all that was asked is answered; tell whether anything was."""
+        is_idle = self._waiter is not None and not self._messages
+        request = self._current_request
+        is_held = request is not None and request.get(CANCEL_ON_DISCONNECT)
+        release = request.get(RELEASE_ON_END) if request is not None else None
+        if is_idle or (is_held and release is None):
+            return False
+        self.is_half_closed = True
+        self._end_arriving_body()
+        self._close_after_last_answer()
+        self._wake()
+        if is_held and release is not None:
+            release()
+        return True
+
+    def _end_arriving_body(self) -> None:
+        """Tell whoever reads the newest body, now or later, that its end is missing."""
+        content = self._newest_body
+        if content is not None and not content.is_eof():
+            set_exception(content, Malformed("The body ended before its length."))
+
+    def _close_after_last_answer(self) -> None:
+        if not self._messages:
+            self.close()
+            return
+        message, content = self._messages.pop()
+        if isinstance(message, RawRequestMessage):
+            message = message._replace(should_close=True)
+        self._messages.append((message, content))
+
     def connection_lost(self, exc: BaseException | None) -> None:
         """Cancel the handler if it only waits, with nothing left to do for its peer."""
         task, request = self._task_handler, self._current_request
@@ -205,53 +241,6 @@ class HttpConnection(RequestHandler):
         content._exception = None
         self._lingering_time = linger
         self.close()
-
-    def bound_unsent(self, size: int) -> None:
-        """Let the kernel hold few bytes of an answer of *size* that have not left."""
-        if size < MAX_KERNEL_UNSENT or self.transport is None or _NOTSENT_LOWAT is None:
-            return
-        raw_socket = self.transport.get_extra_info("socket")
-        if raw_socket is not None:
-            with suppress(OSError):
-                raw_socket.setsockopt(
-                    socket.IPPROTO_TCP, _NOTSENT_LOWAT, MAX_KERNEL_UNSENT
-                )
-
-    @property
-    def has_unsent(self) -> bool:
-        """Tell whether bytes that were written wait in this process."""
-        return self.transport is None or self.transport.get_write_buffer_size() > 0
-
-    async def flush(self, idle: float) -> None:
-        """
-        Wait until all that was written has left this process.
-
-        Raises:
-            ConnectionError: it was lost, or closed as no byte left for *idle* seconds.
-        """
-        if self.transport is not None:
-            # Now the transport says when its buffer is empty.
-            self.transport.set_write_buffer_limits(high=0)
-        drained = asyncio.ensure_future(self._drain_helper())
-        try:
-            await self._watch(drained, idle)
-        finally:
-            drained.cancel()
-        if self.transport is None:
-            raise ConnectionResetError("The peer is gone.")
-        self.transport.set_write_buffer_limits()
-
-    async def _watch(self, drained: asyncio.Future[None], idle: float) -> None:
-        """Wait for *drained* as long as bytes leave."""
-        unsent, moved_at = math.inf, self._loop.time()
-        while not drained.done():
-            size = self.transport.get_write_buffer_size() if self.transport else 0
-            if size < unsent:
-                unsent, moved_at = size, self._loop.time()
-            elif self._loop.time() - moved_at >= idle and self.transport is not None:
-                self.transport.abort()
-            await asyncio.wait((drained,), timeout=idle / _CHECKS_WHILE_IDLE)
-        drained.result()
 
     def close_if_slow(self, not_since: float) -> None:
         """Close the connection if it has waited for its header since *not_since*."""

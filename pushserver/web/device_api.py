@@ -26,7 +26,12 @@ from pushserver.services.polling import PollAnswer
 from pushserver.web.body import NO_BODY
 from pushserver.web.browser import COUNT as BROWSER_COUNT
 from pushserver.web.browser import is_from_browser
-from pushserver.web.connection import CANCEL_ON_DISCONNECT, connection_of
+from pushserver.web.connection import (
+    CANCEL_ON_DISCONNECT,
+    RELEASE_ON_END,
+    HttpConnection,
+    connection_of,
+)
 from pushserver.web.device_results import receive_result
 from pushserver.web.device_url import storable_uuid
 from pushserver.web.middleware import (
@@ -41,9 +46,6 @@ from pushserver.web.response import (
 )
 from pushserver.web.services import Services
 from pushserver.web.unknown_requests import answer_refused, handle_unknown_request
-
-#: Seconds without a byte leaving after which the write of an answer is given up.
-WRITE_IDLE_TIMEOUT = 30.0
 
 
 async def dispatch_any_path(
@@ -104,24 +106,29 @@ async def _poll(
     if device is None:
         return answer_refused(services, request, call, NO_BODY)
     device_id = device.device_id
-    hold = device.effective_hold(services.default_hold)
+    connection = connection_of(request)
+    # Whoever has closed its side gets what there is, and is not kept.
+    is_ended = connection.is_half_closed
+    hold = 0 if is_ended else device.effective_hold(services.default_hold)
     busy = not services.polling.is_idle(device_id)
     if not busy and hold <= 0:
         device.was_last_poll_idle = True
         return _answer_idle_poll(services)
-    if request.transport is None:
+    if connection.transport is None:
         return _answer_idle_poll(services)
+    waits = hold > 0 and not busy
     poll = Poll(
         device_id=device_id,
         uuid=storable_uuid(call.uuid),
         max_commands=protocol.max_commands,
         labels_deliveries=protocol.labels_deliveries,
         address=request.remote,
-        is_gone=partial(_is_gone, services, device, request.transport),
+        is_gone=partial(_is_gone, services, device, connection, waits),
     )
     if hold > 0:
         request[CANCEL_ON_DISCONNECT] = True
-    answer = await _next_command(services, device, poll, hold, busy)
+        request[RELEASE_ON_END] = partial(services.holds.release, device_id)
+    answer = await _next_command(services, device, connection, poll, hold, busy)
     if hold > 0:
         request[CANCEL_ON_DISCONNECT] = False
     if answer is None:
@@ -130,7 +137,12 @@ async def _poll(
 
 
 async def _next_command(
-    services: Services, device: Device, poll: Poll, hold: int, busy: bool
+    services: Services,
+    device: Device,
+    connection: HttpConnection,
+    poll: Poll,
+    hold: int,
+    busy: bool,
 ) -> PollAnswer | None:
     """Hand out what waits, or hold the poll until something does."""
     started_ns = time.monotonic_ns()
@@ -140,7 +152,9 @@ async def _next_command(
         if hold > 0 and not services.holds.is_closed:
             device.record_hang_up((time.monotonic_ns() - started_ns) // 1000)
         raise
-    if hold > 0:
+    if hold > 0 and answer is None and connection.is_half_closed:
+        device.record_hang_up((time.monotonic_ns() - started_ns) // 1000)
+    elif hold > 0:
         services.held_contact.record(device)
     else:
         device.was_last_poll_idle = answer is None
@@ -154,11 +168,20 @@ def _answer_idle_poll(services: Services) -> web.StreamResponse:
 
 
 def _is_gone(
-    services: Services, device: Device, transport: asyncio.BaseTransport
+    services: Services, device: Device, connection: HttpConnection, waits: bool
 ) -> bool:
-    """Tell whether it hung up, or was deleted since it began to poll."""
-    known = services.devices.find_in_any_scope(device.device_id)
-    return transport.is_closing() or known is not device
+    """
+    Tell whether it hung up, or was deleted since it began to poll.
+
+    Whoever closes its side may still read an answer that comes at once; one that waited
+    has probably given up.
+    """
+    transport = connection.transport
+    if transport is None or transport.is_closing():
+        return True
+    if waits and connection.is_half_closed:
+        return True
+    return services.devices.find_in_any_scope(device.device_id) is not device
 
 
 async def _send_command(
@@ -192,7 +215,7 @@ async def _send_command(
             await response.prepare(request)
             if connection.has_unsent:
                 with answer.vouching():
-                    await connection.flush(WRITE_IDLE_TIMEOUT)
+                    await connection.drain()
         except ConnectionError:
             # The device may have read enough of a long answer that broke off.
             request[LOG_FIELDS].update(device_id=command.device_id, broken_off=True)

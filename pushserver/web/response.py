@@ -3,7 +3,7 @@
 aiohttp's `Response` builds its headers anew for each response, which for an empty one
 takes longer than finding out that it is empty. This one is all that aiohttp's
 connection asks of a response (`prepare`, `write_eof`, `keep_alive`), for bodies that
-fit into a socket's buffer, or whose writer waits until the connection has sent them.
+are in memory anyway.
 """
 
 import time
@@ -15,6 +15,8 @@ from typing import cast
 
 import attrs
 from aiohttp import HttpVersion11, web
+
+from pushserver.web.draining import DrainingConnection
 
 #: A larger body, in bytes, goes through aiohttp, which waits for the peer to take it.
 MAX_SINGLE_WRITE = 65_536
@@ -36,6 +38,7 @@ class SmallResponse:
     headers: Mapping[str, str] | None = None
     is_idle_poll: bool = False
     keep_alive: bool | None = attrs.field(default=None, init=False)
+    _connection: DrainingConnection | None = attrs.field(default=None, init=False)
 
     @property
     def content_length(self) -> int:
@@ -47,7 +50,8 @@ class SmallResponse:
         if self.keep_alive is not None:
             return
         self.keep_alive = request.keep_alive
-        transport = request.transport
+        self._connection = connection = cast("DrainingConnection", request.protocol)
+        transport = connection.transport
         if transport is None:
             raise ConnectionResetError("The peer is gone.")
         second, length = int(time.time()), len(self.body)
@@ -58,7 +62,9 @@ class SmallResponse:
         transport.write(head + self.body)
 
     async def write_eof(self, _data: bytes = b"") -> None:
-        """Do nothing: `prepare` has written everything."""
+        """Wait until the peer has taken what `prepare` has written."""
+        if self._connection is not None and self._connection.writing_paused:
+            await self._connection.drain()
 
     def _extended(self, default_head: bytes, is_http11: bool) -> bytes:
         """Add what most responses do not need to their head."""

@@ -22,6 +22,7 @@ from pushserver.web.api.device_types import DeviceImportRow, ExportFormat, Expor
 from pushserver.web.api.rendering import as_seconds
 from pushserver.web.api.responses import encode_json
 from pushserver.web.api.route import ApiCall, Routes
+from pushserver.web.draining import write_and_drain
 
 #: So many devices are written at once.
 PAGE_SIZE = 500
@@ -48,7 +49,7 @@ async def export_devices(call: ApiCall[ExportQuery, None]) -> web.StreamResponse
     await response.prepare(call.request)
     try:
         for page in _pages(devices, call.services.protocols, format_):
-            await response.write(page)
+            await write_and_drain(call.request, response, page)
         await response.write_eof()
     except ConnectionError:
         pass

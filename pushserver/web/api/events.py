@@ -16,6 +16,7 @@ from pushserver.web.api.device_fields import parse_tag
 from pushserver.web.api.route import ApiCall, Routes
 from pushserver.web.api.subscription_types import EventsQuery
 from pushserver.web.connection import CANCEL_ON_DISCONNECT
+from pushserver.web.draining import write_and_drain
 from pushserver.web.services import Services
 
 #: Seconds without an event after which a stream sends a keep-alive.
@@ -33,6 +34,7 @@ class _EventStream:
     """One reader: its filter, its position, and the response that it reads."""
 
     services: Services
+    request: web.Request
     response: web.StreamResponse
     token: Token
     event_filter: SubscriptionFilter
@@ -57,13 +59,16 @@ class _EventStream:
                 if not wakeup.is_set():
                     await self._write_comment(b"still here")
 
+    async def _write(self, data: bytes) -> None:
+        await write_and_drain(self.request, self.response, data)
+
     def _should_continue(self) -> bool:
         stopping = self.services.holds.is_closed
         return not stopping and self.services.tokens.is_valid(self.token)
 
     async def _write_comment(self, text: bytes) -> None:
         """Write a comment with the current id: a keep-alive, and where to resume."""
-        await self.response.write(b": %s\nid: %d\n\n" % (text, self.cursor))
+        await self._write(b": %s\nid: %d\n\n" % (text, self.cursor))
 
     async def _skip_backlog(self) -> None:
         """Skip events beyond the largest backlog, and write how many those were."""
@@ -78,9 +83,7 @@ class _EventStream:
     async def _write_missed(self, missed: int | None) -> None:
         """Write how many events were skipped; None if they were not recorded."""
         data = msgspec.json.encode({"missed": missed})
-        await self.response.write(
-            b"id: %d\nevent: missed\ndata: %s\n\n" % (self.cursor, data)
-        )
+        await self._write(b"id: %d\nevent: missed\ndata: %s\n\n" % (self.cursor, data))
 
     async def _write_batch(self) -> bool:
         events = await self.services.store.subscriptions.events(
@@ -99,7 +102,7 @@ class _EventStream:
             if matches(self.event_filter, event)
         ]
         if messages:
-            await self.response.write(b"".join(messages))
+            await self._write(b"".join(messages))
         if len(events) == BATCH_SIZE:
             await self._skip_backlog()
         return True
@@ -156,7 +159,13 @@ async def stream_events(call: ApiCall[EventsQuery, None]) -> web.StreamResponse:
         call.request[CANCEL_ON_DISCONNECT] = True
         try:
             event_stream = _EventStream(
-                services, response, call.token, event_filter, cursor, is_gapless
+                services,
+                call.request,
+                response,
+                call.token,
+                event_filter,
+                cursor,
+                is_gapless,
             )
             await event_stream.run(wakeup)
         except ConnectionError:

@@ -8,7 +8,7 @@ import pytest
 
 from pushserver.model.lane import InFlight
 from pushserver.services import transfers
-from pushserver.web import device_api
+from pushserver.web import draining
 from tests.clock import ManualClock
 from tests.slow_reader import SlowReader, slow_reader
 from tests.web.local_server import DEVICE, LocalServer, running_server, wait_until
@@ -112,7 +112,7 @@ async def test_stalled(
     """
     When no byte leaves, the connection is closed; that was an attempt, and time runs.
     """
-    monkeypatch.setattr(device_api, "WRITE_IDLE_TIMEOUT", 0.3)
+    monkeypatch.setattr(draining, "WRITE_IDLE_TIMEOUT", 0.3)
     command_id = await enqueue_photo(server)
     async with reading(server) as (device, length):
         await device.read(part)

@@ -1,0 +1,105 @@
+"""A connection that waits for its peer: nothing is begun while an answer is not taken.
+
+aiohttp writes answers of up to 64 KiB without waiting. Whoever sends requests and reads
+nothing would have them pile up here.
+"""
+
+import asyncio
+import math
+import socket
+import struct
+from contextlib import suppress
+from typing import cast
+
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+
+#: Seconds without a byte leaving after which the peer of an answer loses it.
+WRITE_IDLE_TIMEOUT = 30.0
+#: Bytes of an answer that the kernel may hold before they leave.
+MAX_KERNEL_UNSENT = 16_384
+_NOTSENT_LOWAT: int | None = getattr(socket, "TCP_NOTSENT_LOWAT", None)
+_CHECKS_WHILE_IDLE = 10
+#: As `SO_LINGER`: close without waiting for what has not left.
+_RESET = struct.pack("ii", 1, 0)
+
+
+class DrainingConnection(RequestHandler):
+    """A connection on which draining means that nothing is left in this process."""
+
+    __slots__ = ()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Have the transport tell as soon as the kernel takes no more."""
+        super().connection_made(transport)
+        cast("asyncio.Transport", transport).set_write_buffer_limits(high=0)
+
+    @property
+    def has_unsent(self) -> bool:
+        """Tell whether bytes that were written wait in this process."""
+        return self._paused or self.transport is None
+
+    async def drain(self) -> None:
+        """
+        Wait until all that was written has left this process.
+
+        Raises:
+            ConnectionError: it was lost, or closed as no byte left for too long.
+        """
+        if self.has_unsent:
+            await self._drain_helper()
+
+    async def _drain_helper(self) -> None:
+        """Wait, as aiohttp's own responses do, too; but not for ever."""
+        drained = asyncio.ensure_future(super()._drain_helper())
+        try:
+            await self._watch(drained)
+        finally:
+            drained.cancel()
+        if self.transport is None:
+            raise ConnectionResetError("The peer is gone.")
+
+    async def _watch(self, drained: asyncio.Future[None]) -> None:
+        """Wait for *drained* as long as bytes leave."""
+        unsent, moved_at = math.inf, self._loop.time()
+        while not drained.done():
+            size = self.transport.get_write_buffer_size() if self.transport else 0
+            if size < unsent:
+                unsent, moved_at = size, self._loop.time()
+            elif self._loop.time() - moved_at >= WRITE_IDLE_TIMEOUT:
+                self.abort()
+            interval = WRITE_IDLE_TIMEOUT / _CHECKS_WHILE_IDLE
+            await asyncio.wait((drained,), timeout=interval)
+        drained.result()
+
+    def abort(self) -> None:
+        """Reset the connection: what was not taken is dropped, in the kernel, too."""
+        self._set_option(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        if self.transport is not None:
+            self.transport.abort()
+
+    def bound_unsent(self, size: int) -> None:
+        """Let the kernel hold few bytes of an answer of *size* that have not left."""
+        if size >= MAX_KERNEL_UNSENT and _NOTSENT_LOWAT is not None:
+            self._set_option(socket.IPPROTO_TCP, _NOTSENT_LOWAT, MAX_KERNEL_UNSENT)
+
+    def _set_option(self, level: int, option: int, value: int | bytes) -> None:
+        if self.transport is None:
+            return
+        raw_socket = self.transport.get_extra_info("socket")
+        if raw_socket is not None:
+            with suppress(OSError):
+                raw_socket.setsockopt(level, option, value)
+
+
+async def write_and_drain(
+    request: web.BaseRequest, response: web.StreamResponse, data: bytes
+) -> None:
+    """
+    Write a piece of a stream, and wait until the peer takes it.
+
+    Raises:
+        ConnectionError: it was lost, or its peer reads nothing.
+    """
+    await response.write(data)
+    await cast("DrainingConnection", request.protocol).drain()

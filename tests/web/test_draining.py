@@ -1,0 +1,115 @@
+"""Peers that ask and do not read: they are waited for, and then lose the connection."""
+
+import asyncio
+import select
+from collections.abc import AsyncIterator
+
+import pytest
+
+from pushserver.web import draining
+from tests.slow_reader import SlowReader, slow_reader
+from tests.web.local_server import DEVICE, LOAD_USERS, TOKEN, LocalServer, wait_until
+
+#: So many answers of this size are more than any kernel keeps for a connection.
+_COUNT, _SIZE = 400, 40_000
+_HEAD = f"HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
+_POLL = f"GET /push?deviceId={DEVICE} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+
+
+@pytest.fixture(name="reader")
+async def _reader(server: LocalServer) -> AsyncIterator[SlowReader]:
+    """Return a peer that reads when a test says so."""
+    async with slow_reader(server.url) as reader, asyncio.timeout(30):
+        yield reader
+
+
+@pytest.fixture(name="requests")
+async def _requests(server: LocalServer) -> bytes:
+    """Return many requests with answers that one write can take, and then a poll."""
+    await server.api("PUT", "/devices/1", {})
+    text = {"endpoint": "load_objects", "body": "x" * _SIZE}
+    command = await server.enqueue(text, device_id=1)
+    await server.api("PUT", f"/devices/{DEVICE}", {})
+    ask = f"GET /api/v1/commands/{command['id']} {_HEAD}".encode()
+    return ask * _COUNT + _POLL
+
+
+def is_cut(reader: SlowReader) -> bool:
+    """Tell whether the server has closed the connection."""
+    poll = select.poll()
+    poll.register(reader.socket, select.POLLRDHUP)
+    return bool(poll.poll(0))
+
+
+def polls_of(server: LocalServer) -> int:
+    """Return how many polls were answered."""
+    return server.services.counts["polls.idle"]
+
+
+async def test_read(server: LocalServer, reader: SlowReader, requests: bytes) -> None:
+    """
+    Requests that come all at once are all answered, as fast as the answers are read.
+    """
+    sending = asyncio.create_task(reader.send(requests))
+    for _ in range(_COUNT):
+        _, length = await reader.read_answer()
+        assert length == len(await reader.read(length)) > _SIZE
+    await reader.read_answer()
+    await sending
+
+    assert 1 == polls_of(server)
+
+
+async def test_not_read(
+    server: LocalServer,
+    reader: SlowReader,
+    requests: bytes,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """
+    While an answer is not taken no request is begun, and in the end all are dropped.
+    """
+    monkeypatch.setattr(draining, "WRITE_IDLE_TIMEOUT", 0.3)
+
+    await reader.send(requests)
+    await wait_until(lambda: is_cut(reader))
+
+    assert 0 == polls_of(server)
+
+
+async def test_stream_that_nobody_reads(
+    server: LocalServer, reader: SlowReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    A stream of events ends when its reader stalls.
+    """
+    monkeypatch.setattr(draining, "WRITE_IDLE_TIMEOUT", 0.3)
+    ask = f"GET /api/v1/events?events=command.status {_HEAD}".encode()
+    await reader.send(ask)
+    await wait_until(lambda: bool(server.services.event_interest._streams))
+
+    while not is_cut(reader):
+        await server.api("POST", f"/devices/{DEVICE}/commands", [{**LOAD_USERS}] * 500)
+
+    await wait_until(lambda: not server.services.event_interest._streams)
+
+
+async def test_keeps_the_connection_while_it_reads(
+    server: LocalServer, reader: SlowReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Who reads little at a time keeps the connection for longer than a stalled one would.
+    """
+    monkeypatch.setattr(draining, "WRITE_IDLE_TIMEOUT", 0.3)
+    text = {"endpoint": "load_objects", "body": "x" * 900_000}
+    for _ in range(9):
+        await server.enqueue(text)
+    await reader.send(f"GET /api/v1/commands {_HEAD}".encode())
+    _, length = await reader.read_answer()
+    started_at = asyncio.get_running_loop().time()
+    left = length
+    while left:
+        left -= len(await reader.read(min(left, 400_000)))
+        await asyncio.sleep(0.05)
+
+    assert asyncio.get_running_loop().time() - started_at > 1
