@@ -54,6 +54,7 @@ from pushserver.services.withdrawals import Withdrawals
 from pushserver.settings import Settings
 from pushserver.storage.base import Store
 from pushserver.storage.change_feed import ChangeKind
+from pushserver.web.body_budget import MEBIBYTE, BodyBudget
 from pushserver.web.services import Services
 from pushserver.workers.counter_log import CounterLog
 from pushserver.workers.webhooks.sender import WebhookSender
@@ -197,6 +198,9 @@ def build_services(
         tokens=tokens,
         scopes=Scopes(store=store, clock=clock, ids=ids, tokens=tokens),
         default_hold=default_hold,
+        body_budget=BodyBudget(
+            settings.bodies * MEBIBYTE, settings.spool_folder, counts
+        ),
         kapua_delete_status=settings.kapua_delete_status,
         started_at=clock.now(),
         counts=counts,

@@ -24,6 +24,8 @@ _POSTGRES = ("postgresql://", "postgres://")
 _WRAPPED_MESSAGE = re.compile(r"ValueError\((['\"])(.*)\1\)")
 _MAX_PORT = 65_535
 _MAX_WORKERS = 256
+#: The largest body, in MiB, has to fit.
+_MIN_BODIES = 64
 #: A year; a longer duration is a mistake in the unit.
 _MAX_SECONDS = 366 * 86_400
 _NEVER = "never"
@@ -154,6 +156,11 @@ class Settings:
         validator=_validate_time_of_day,
         help="When a SQLite file is checked, by the machine's clock: HH:MM, or never.",
     )
+    bodies: int = ts.option(
+        default=256,
+        validator=_validate(lambda n: n >= _MIN_BODIES, f"MiB, {_MIN_BODIES} or more"),
+        help="How many MiB of large bodies may be under way at once.",
+    )
     again: bool = ts.option(
         default=False,
         help="For one start over a SQLite file that was copied into PostgreSQL.",
@@ -214,6 +221,11 @@ class Settings:
     def sqlite_path(self) -> Path:
         """Where the SQLite file is."""
         return Path(self.database.removeprefix(_SQLITE))
+
+    @property
+    def spool_folder(self) -> Path | None:
+        """Where large bodies go while they arrive; None: where temporary files do."""
+        return self.sqlite_path.absolute().parent if self.is_sqlite else None
 
 
 def load(overrides: Mapping[str, object], environ: Mapping[str, str]) -> Settings:

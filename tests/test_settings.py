@@ -80,6 +80,7 @@ def test_environment(name: str) -> None:
         "log_level": "error",
         "integrity_check": "07:00",
         "kapua_delete_status": "204",
+        "bodies": "64",
         "workers": "1",
     }
     value = values.get(name, "7")

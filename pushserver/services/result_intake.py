@@ -114,6 +114,20 @@ class ResultIntake:
         assert result is not None  # noqa: S101 - with a lookup there is a result
         return result
 
+    async def awaits_late(self, announced: PostedResult) -> bool:
+        """
+        Tell whether a result with this uuid ends a command of a device not served.
+
+        Raises:
+            Unavailable: the store is away.
+        """
+
+        def decide(lane: Lane, changes: Changes, prior: PriorState) -> bool:
+            return _is_late(_find_match(lane, changes, prior, announced))
+
+        lookup = Lookup(delivery_uuid=announced.uuid)
+        return await self.lanes.change(announced.device_id, decide, lookup)
+
     async def accept_late(self, posted: PostedResult) -> Result | None:
         """
         Store what a device posted that is not served any more, if it ends a command.

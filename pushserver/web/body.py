@@ -1,6 +1,10 @@
-"""Reads request bodies: bounded in size and in time, never decompressed."""
+"""Reads request bodies: bounded in size and in time, never decompressed.
+
+Who asks is known before: of whoever was not let in, only the beginning is read.
+"""
 
 import asyncio
+from contextlib import closing
 from functools import partial
 
 import attrs
@@ -13,13 +17,17 @@ from pushserver.errors import (
     Malformed,
     PushServerError,
     TooLarge,
+    Unavailable,
 )
+from pushserver.web.body_budget import FREE_BYTES
 from pushserver.web.connection import (
     LINGER,
     LONG_LINGER,
+    MAX_BEGINNING,
     announces_no_length,
     connection_of,
 )
+from pushserver.web.spool import Spool
 
 #: The largest accepted body, in bytes.
 MAX_BODY_SIZE = 64 * 1024 * 1024
@@ -35,20 +43,28 @@ class Body:
     The bytes that arrived.
 
     `error` says why they are not all, or not taken: to be raised once they are kept.
+    `is_cut`: there were more than anybody wanted, and the connection is closed.
     """
 
     content: bytes
     error: PushServerError | None = None
+    is_cut: bool = False
 
 
 NO_BODY = Body(b"")
+#: What reading raises when the rest does not come.
+_BROKEN_OFF = (TimeoutError, ClientConnectionError, ConnectionError, PushServerError)
 
 
-async def read_body(request: web.Request) -> Body:
+async def read_body(request: web.Request, *, waits: bool = False) -> Body:
     """
-    Read the body, or the part of it that arrives.
+    Read the body of somebody who was let in, or the part of it that arrives.
 
-    Without its end the connection is of no more use: it is closed with the answer.
+    Without its end the connection is of no more use: it is closed with the answer. Who
+    *waits* does so until there is room for a large one.
+
+    Raises:
+        Unavailable: there is no room, and it does not wait.
     """
     content = request.content
     piece = connection_of(request).unannounced
@@ -60,7 +76,8 @@ async def read_body(request: web.Request) -> Body:
     elif (request.content_length or 0) > MAX_BODY_SIZE:
         body = Body(b"", _too_large())
     else:
-        body = await _read_chunks(content)
+        with closing(Spool(connection_of(request).body_budget.folder)) as spool:
+            body = await _receive(request, spool, waits)
     if body.error is not None:
         linger = LONG_LINGER if isinstance(body.error, TooLarge) else LINGER
         connection_of(request).end_body(content, linger)
@@ -71,7 +88,37 @@ async def read_result(request: web.Request) -> Body:
     """Read a body; one that was not announced is told from none by waiting for it."""
     if announces_no_length(request):
         await connection_of(request).await_unannounced(UNANNOUNCED_WAIT)
-    return await read_body(request)
+    return await read_body(request, waits=True)
+
+
+async def read_refused_result(request: web.Request) -> Body:
+    """Read the beginning of a result that nobody waits for."""
+    if announces_no_length(request):
+        await connection_of(request).await_unannounced(UNANNOUNCED_WAIT)
+    return await read_beginning(request)
+
+
+async def read_beginning(request: web.Request) -> Body:
+    """
+    Read the first bytes of a body, for a limited time, and no more.
+
+    A longer one ends the connection.
+    """
+    piece = connection_of(request).unannounced
+    if piece:
+        return Body(piece[:MAX_BEGINNING], refuse_unannounced(request))
+    content, data, error = request.content, b"", None
+    try:
+        async with asyncio.timeout(BODY_IDLE_TIMEOUT):
+            while len(data) <= MAX_BEGINNING and not content.at_eof():
+                data += await content.readany()
+    except _BROKEN_OFF as reason:
+        data += _take_buffered(content)
+        error = None if content.is_eof() else _reason_of(reason)
+    is_cut = len(data) > MAX_BEGINNING
+    if is_cut or error is not None:
+        connection_of(request).end_body(content)
+    return Body(data[:MAX_BEGINNING], None if is_cut else error, is_cut)
 
 
 def refuse_unannounced(request: web.Request) -> LengthRequired:
@@ -80,27 +127,45 @@ def refuse_unannounced(request: web.Request) -> LengthRequired:
     return LengthRequired("A body needs a Content-Length, or chunks.")
 
 
-async def _read_chunks(content: StreamReader) -> Body:
-    chunks, size = [], 0
+async def _receive(request: web.Request, spool: Spool, waits: bool) -> Body:
+    """Receive a body; a large one takes room before, and its turn after."""
+    budget = connection_of(request).body_budget
+    content, length, error = request.content, request.content_length, None
+    if length is None or length <= FREE_BYTES:
+        error = await _fill(spool, content, FREE_BYTES)
+    if error is None and not content.at_eof():
+        expected = MAX_BODY_SIZE if length is None else length
+        if waits:
+            await budget.wait(expected)
+        else:
+            budget.take(expected)
+        error = await _fill(spool, content, MAX_BODY_SIZE)
+        if spool.size > MAX_BODY_SIZE:
+            return Body(b"", _too_large())
+    if waits and spool.is_file:
+        await budget.take_turn()
     try:
-        while not content.at_eof():
+        return Body(await spool.take(), error)
+    except OSError:
+        return Body(b"", _no_room())
+
+
+async def _fill(
+    spool: Spool, content: StreamReader, limit: int
+) -> PushServerError | None:
+    """Read until the end, or beyond *limit*; return why the end does not come."""
+    try:
+        while spool.size <= limit and not content.at_eof():
             async with asyncio.timeout(BODY_IDLE_TIMEOUT):
-                chunk = await content.readany()
-            size += len(chunk)
-            if size > MAX_BODY_SIZE:
-                return Body(b"", _too_large())
-            chunks.append(chunk)
-    except (
-        TimeoutError,
-        ClientConnectionError,
-        ConnectionError,
-        PushServerError,
-    ) as error:
+                piece = await content.readany()
+            await spool.write(piece)
+    except _BROKEN_OFF as error:
         # What came just before the error has not been read yet; it may be the end.
-        chunks.append(_take_buffered(content))
-        reason = None if content.is_eof() else _reason_of(error)
-        return Body(b"".join(chunks), reason)
-    return Body(b"".join(chunks))
+        await spool.write(_take_buffered(content))
+        return None if content.is_eof() else _reason_of(error)
+    except OSError:
+        return _no_room()
+    return None
 
 
 def _take_buffered(content: StreamReader) -> bytes:
@@ -123,3 +188,7 @@ def _reason_of(error: Exception) -> PushServerError:
 
 def _too_large() -> TooLarge:
     return TooLarge(f"A body may have at most {MAX_BODY_SIZE} bytes (64 MiB).")
+
+
+def _no_room() -> Unavailable:
+    return Unavailable("There is no room for the body. Try again.")

@@ -7,25 +7,23 @@ tell a handler that the chunks of its body are broken.
 import asyncio
 import re
 from collections import Counter
-from functools import partial
 from typing import Any, cast
 
-from aiohttp import StreamReader, web
+from aiohttp import web
 from aiohttp.helpers import set_exception
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.http_parser import RawRequestMessage
 from aiohttp.web_protocol import _ErrInfo
 
-from pushserver.errors import BrokenBody, Malformed, PushServerError
-from pushserver.web.draining import DrainingConnection
+from pushserver.errors import BrokenBody, PushServerError
+from pushserver.web.body_budget import BodyBudget
+from pushserver.web.half_closing import (
+    CANCEL_ON_DISCONNECT,
+    HalfClosableConnection,
+)
 from pushserver.web.problems import INTERNAL_ERROR, render_error
 from pushserver.web.unparsable import record_unparsable, unparsable_response
 
-#: Set while a handler only waits: it is cancelled when the client disconnects. Other
-#: handlers run to completion, so that what was posted before is still stored.
-CANCEL_ON_DISCONNECT = web.RequestKey("ends_with_peer", bool)
-#: What answers such a request when its client sends no more, but may still read.
-RELEASE_ON_END = web.RequestKey("release_on_end", partial[None])
 #: Seconds to wait at shutdown for the first request of a just-accepted connection: its
 #: client cannot know that the server is stopping.
 FIRST_REQUEST_WAIT = 0.5
@@ -34,40 +32,45 @@ FIRST_REQUEST_WAIT = 0.5
 LINGER, LONG_LINGER = 1.0, 10.0
 #: Bytes that are kept of a body that was not announced.
 _MAX_UNANNOUNCED = 65_536
+#: Bytes that are read of the body of whoever was not let in.
+MAX_BEGINNING = 4096
 _BODY_METHODS = ("POST", "PUT", "PATCH")
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,9})\r\n", re.IGNORECASE)
 #: How the next request begins, as far as it has arrived; not how a body does.
 _NEXT_REQUEST = re.compile(rb"[\r\n]*[A-Z]{0,16}(?:\Z| [/*hH]| \Z)")
 
 
-class HttpConnection(DrainingConnection):
+class HttpConnection(HalfClosableConnection):
     """
     A connection that knows since when it waits for a request's header.
 
     `received_at` is when bytes came last, by the loop's clock. Once the parser has
-    refused something, nothing that follows is read. `is_half_closed`: the client has
-    closed its side, but waits for its answers.
+    refused something, nothing that follows is read.
     """
 
     __slots__ = (
-        "_newest_body",
         "_unannounced",
         "_wakeup",
+        "body_budget",
         "counts",
         "header_awaited_since",
-        "is_half_closed",
         "is_unparsable",
         "received_at",
     )
 
-    def __init__(self, server: web.Server, counts: Counter[str], **kwargs: Any) -> None:
+    def __init__(
+        self,
+        server: web.Server,
+        counts: Counter[str],
+        body_budget: BodyBudget,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(server, **kwargs)
         self.counts = counts
-        self.is_half_closed = False
+        self.body_budget = body_budget
         self.is_unparsable = False
         self.received_at: float = self._loop.time()
         self.header_awaited_since: float | None = self.received_at
-        self._newest_body: StreamReader | None = None
         self._unannounced = bytearray()
         self._wakeup: asyncio.Event | None = None
 
@@ -171,35 +174,10 @@ class HttpConnection(DrainingConnection):
                 self._wakeup = None
 
     def eof_received(self) -> bool:  # type: ignore[override]  # asyncio takes both
-        """Stay open until all that was asked is answered; tell whether anything was."""
-        is_idle = self._waiter is not None and not self._messages
-        request = self._current_request
-        is_held = request is not None and request.get(CANCEL_ON_DISCONNECT)
-        release = request.get(RELEASE_ON_END) if request is not None else None
-        if is_idle or (is_held and release is None):
-            return False
-        self.is_half_closed = True
-        self._end_arriving_body()
-        self._close_after_last_answer()
+        """Tell whether anything is to be answered; no body will come any more."""
+        stays_open = super().eof_received()
         self._wake()
-        if is_held and release is not None:
-            release()
-        return True
-
-    def _end_arriving_body(self) -> None:
-        """Tell whoever reads the newest body, now or later, that its end is missing."""
-        content = self._newest_body
-        if content is not None and not content.is_eof():
-            set_exception(content, Malformed("The body ended before its length."))
-
-    def _close_after_last_answer(self) -> None:
-        if not self._messages:
-            self.close()
-            return
-        message, content = self._messages.pop()
-        if isinstance(message, RawRequestMessage):
-            message = message._replace(should_close=True)
-        self._messages.append((message, content))
+        return stays_open
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Cancel the handler if it only waits, with nothing left to do for its peer."""
@@ -241,6 +219,12 @@ class HttpConnection(DrainingConnection):
         content._exception = None
         self._lingering_time = linger
         self.close()
+
+    def end_unread(self, request: web.BaseRequest) -> None:
+        """Close after an answer that needed no body, unless the body is short."""
+        content, length = request.content, request.content_length
+        if not content.at_eof() and (length is None or length > MAX_BEGINNING):
+            self.end_body(content)
 
     def close_if_slow(self, not_since: float) -> None:
         """Close the connection if it has waited for its header since *not_since*."""

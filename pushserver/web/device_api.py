@@ -26,14 +26,10 @@ from pushserver.services.polling import PollAnswer
 from pushserver.web.body import NO_BODY
 from pushserver.web.browser import COUNT as BROWSER_COUNT
 from pushserver.web.browser import is_from_browser
-from pushserver.web.connection import (
-    CANCEL_ON_DISCONNECT,
-    RELEASE_ON_END,
-    HttpConnection,
-    connection_of,
-)
+from pushserver.web.connection import HttpConnection, connection_of
 from pushserver.web.device_results import receive_result
 from pushserver.web.device_url import storable_uuid
+from pushserver.web.half_closing import CANCEL_ON_DISCONNECT, RELEASE_ON_END
 from pushserver.web.middleware import (
     LOG_FIELDS,
     Handler,
@@ -133,7 +129,7 @@ async def _poll(
         request[CANCEL_ON_DISCONNECT] = False
     if answer is None:
         return _answer_idle_poll(services)
-    return await _send_command(request, services, protocol, poll, answer)
+    return await _send_command(request, connection, services, protocol, poll, answer)
 
 
 async def _next_command(
@@ -186,6 +182,7 @@ def _is_gone(
 
 async def _send_command(
     request: web.Request,
+    connection: HttpConnection,
     services: Services,
     protocol: DeviceProtocol,
     poll: Poll,
@@ -209,7 +206,6 @@ async def _send_command(
             return make_response()
         response = whole_response(protocol.render(handed_out), protocol.content_type)
         answer.has_started = True
-        connection = connection_of(request)
         connection.bound_unsent(response.content_length or 0)
         try:
             await response.prepare(request)

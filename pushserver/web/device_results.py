@@ -13,7 +13,7 @@ from pushserver.errors import BrokenBody, TooLarge, Unavailable
 from pushserver.model.device import Device
 from pushserver.protocols.base import DeviceProtocol, DeviceRequest, ResultPart
 from pushserver.services.result_intake import PostedResult
-from pushserver.web.body import Body, read_result
+from pushserver.web.body import NO_BODY, Body, read_refused_result, read_result
 from pushserver.web.connection import announces_no_length
 from pushserver.web.device_url import storable_text, storable_uuid
 from pushserver.web.middleware import LOG_FIELDS
@@ -84,8 +84,15 @@ async def _receive_from_refused(
     call: DeviceRequest,
 ) -> web.StreamResponse:
     """Store what ends a command of a device that was deleted since; refuse the rest."""
-    body, identity = await read_result(request), call.device
-    if not services.admission.may_have_been_served(identity, call.key):
+    identity = call.device
+    may_be_late = services.admission.may_have_been_served(identity, call.key)
+    if may_be_late and call.uuid is not None:
+        may_be_late = await _is_awaited(services, protocol, request, call)
+        body = await (read_result if may_be_late else read_refused_result)(request)
+    else:
+        # Whoever knows no delivery in its address may know one in its body.
+        body = await read_refused_result(request)
+    if body.is_cut or not may_be_late:
         return answer_refused(services, request, call, body)
     ended_ids = []
     for part in _parts(services, protocol, call, body):
@@ -105,6 +112,22 @@ async def _receive_from_refused(
     if body.error is not None:
         raise body.error
     return make_response()
+
+
+async def _is_awaited(
+    services: Services,
+    protocol: DeviceProtocol,
+    request: web.Request,
+    call: DeviceRequest,
+) -> bool:
+    """Tell, before the body is read, whether it may end a command."""
+    part = ResultPart(call.uuid, call.endpoint, b"")
+    announced = _posted_result(
+        request, protocol, call.device.device_id, None, NO_BODY, part
+    )
+    return await _retry_while_unavailable(
+        services, partial(services.result_intake.awaits_late, announced)
+    )
 
 
 async def _admit_late(

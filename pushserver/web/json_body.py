@@ -15,16 +15,14 @@ from pushserver.services.off_loop import (
     is_quick,
     run_off_loop,
 )
-from pushserver.web.body import read_body, refuse_unannounced
-from pushserver.web.connection import announces_no_length
+from pushserver.web.body import read_beginning, read_body, refuse_unannounced
+from pushserver.web.connection import MAX_BEGINNING, announces_no_length
 from pushserver.web.device_url import storable_text
 
 T = TypeVar("T")
 
 OCTET_STREAM = "application/octet-stream"
 JSON_MEDIA_TYPE = "application/json"
-#: A compressed body up to this many bytes is drained; a larger one ends the connection.
-_MAX_DRAINED_BODY = 1024 * 1024
 
 
 async def read_whole_body(request: web.Request) -> bytes:
@@ -36,22 +34,43 @@ async def read_whole_body(request: web.Request) -> bytes:
         LengthRequired: there is one, but it was not announced.
         Malformed: the connection ended before the body did.
         TooLarge: the body is over the limit.
-        Unavailable: the server stops before the body has arrived.
+        Unavailable: there is no room for it, or the server stops before its end.
         UnsupportedMediaType: the body is compressed.
     """
+    _refuse_unreadable(request)
+    body = await read_body(request)
+    if body.error is not None:
+        raise body.error
+    return body.content
+
+
+async def read_short_body(request: web.Request) -> bytes:
+    """
+    Return the body of a call that nobody has been let in for yet.
+
+    Raises:
+        TooLarge: it is longer than any such body.
+
+    And whatever `read_whole_body` raises.
+    """
+    _refuse_unreadable(request)
+    body = await read_beginning(request)
+    if body.is_cut:
+        raise TooLarge(f"This body may have at most {MAX_BEGINNING} bytes.")
+    if body.error is not None:
+        raise body.error
+    return body.content
+
+
+def _refuse_unreadable(request: web.Request) -> None:
+    """Refuse a body that is compressed, or was not announced."""
     encoding = request.headers.get("Content-Encoding", "identity").lower()
     if encoding not in ("identity", ""):
-        if request.content_length is None or request.content_length > _MAX_DRAINED_BODY:
-            request.protocol.close()
         raise UnsupportedMediaType(
             "Content-Encoding is not supported; send the body uncompressed."
         )
     if announces_no_length(request) and "Content-Type" in request.headers:
         raise refuse_unannounced(request)
-    body = await read_body(request)
-    if body.error is not None:
-        raise body.error
-    return body.content
 
 
 def refuse_body(request: web.Request) -> None:

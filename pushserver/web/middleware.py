@@ -46,11 +46,9 @@ def with_error_responses(
             response = await handler(request)
         except PushServerError as error:
             log_fields["problem"] = error.code
-            response = render_error(error)
-            if connection_of(request).is_ending:
-                response.force_close()
+            response = _refuse(request, render_error(error))
         except web.HTTPException as error:
-            response = render_error(error)
+            response = _refuse(request, render_error(error))
         except Exception as error:
             log.exception(
                 "request.failed", method=request.method, path=_shown_path(request)
@@ -67,6 +65,15 @@ def with_error_responses(
         return response
 
     return handle
+
+
+def _refuse(request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
+    """Answer without reading the rest of a long body."""
+    connection = connection_of(request)
+    connection.end_unread(request)
+    if connection.is_ending:
+        response.force_close()
+    return response
 
 
 def _shown_path(request: web.Request) -> str:

@@ -29,7 +29,8 @@ class SmallResponse:
     """
     A response that is written in one piece.
 
-    `is_idle_poll` keeps the answer to an idle poll out of the log.
+    `is_idle_poll` keeps the answer to an idle poll out of the log. `is_last`: the
+    connection is closed after it.
     """
 
     body: bytes = b""
@@ -37,6 +38,7 @@ class SmallResponse:
     content_type: str = ""
     headers: Mapping[str, str] | None = None
     is_idle_poll: bool = False
+    is_last: bool = attrs.field(default=False, init=False)
     keep_alive: bool | None = attrs.field(default=None, init=False)
     _connection: DrainingConnection | None = attrs.field(default=None, init=False)
 
@@ -45,11 +47,15 @@ class SmallResponse:
         """The bytes of the body."""
         return len(self.body)
 
+    def force_close(self) -> None:
+        """Close the connection after this response."""
+        self.is_last = True
+
     async def prepare(self, request: web.BaseRequest) -> None:
         """Write the response, once."""
         if self.keep_alive is not None:
             return
-        self.keep_alive = request.keep_alive
+        self.keep_alive = request.keep_alive and not self.is_last
         self._connection = connection = cast("DrainingConnection", request.protocol)
         transport = connection.transport
         if transport is None:

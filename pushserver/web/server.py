@@ -17,7 +17,8 @@ from aiohttp.web_protocol import RequestHandler
 
 from pushserver.errors import Unavailable
 from pushserver.web.app_factory import bypass_router
-from pushserver.web.connection import HttpConnection
+from pushserver.web.body_budget import BodyBudget
+from pushserver.web.connection import LINGER, HttpConnection
 from pushserver.web.services import SERVICES
 
 log = structlog.get_logger(__name__)
@@ -32,6 +33,8 @@ SHUTDOWN_TIMEOUT = 8.0
 SHUTDOWN_BODY_WAIT = 3.0
 #: Seconds for the answers after the last body.
 _MIN_ANSWER_WAIT = 1.0
+#: Bytes of a body that a connection reads ahead; it stops at twice as many.
+READ_SIZE = 65_536
 _DRAIN_CHECK_INTERVAL = 0.02
 _SWEEP_INTERVAL = 1.0
 
@@ -48,13 +51,22 @@ class HttpRequest(web.Request):
 class Server(web.Server):
     """Creates connections with deadlines, and closes those that miss them."""
 
-    def __init__(self, *args: Any, counts: Counter[str], **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        counts: Counter[str],
+        body_budget: BodyBudget,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.counts = counts
+        self.body_budget = body_budget
 
     def __call__(self) -> RequestHandler:
         """Create the protocol of a new connection."""
-        return HttpConnection(self, self.counts, loop=self._loop, **self._kwargs)
+        return HttpConnection(
+            self, self.counts, self.body_budget, loop=self._loop, **self._kwargs
+        )
 
     def pre_shutdown(self) -> None:
         """Close idle connections; a closed one could not receive its body."""
@@ -109,14 +121,17 @@ class Runner(web.AppRunner):
             auto_decompress=False,
             keepalive_timeout=KEEPALIVE_TIMEOUT,
             shutdown_timeout=SHUTDOWN_TIMEOUT,
+            lingering_time=LINGER,
+            read_bufsize=READ_SIZE,
         )
 
     async def _make_server(self) -> web.Server:
-        base_server = await super()._make_server()
+        base_server, services = await super()._make_server(), self.app[SERVICES]
         server = Server(
             bypass_router(self.app, base_server.request_handler),
             request_factory=partial(self.app._make_request, _cls=HttpRequest),
-            counts=self.app[SERVICES].counts,
+            counts=services.counts,
+            body_budget=services.body_budget,
             **base_server._kwargs,
         )
         self._sweeper = asyncio.create_task(_sweep(server), name="sweep")
@@ -126,6 +141,7 @@ class Runner(web.AppRunner):
         """Wait for bodies in progress before connections are closed."""
         loop = asyncio.get_running_loop()
         started_at = loop.time()
+        self.app[SERVICES].body_budget.close()
         if isinstance(self.server, Server):
             await self.server.drain_bodies(SHUTDOWN_TIMEOUT, SHUTDOWN_BODY_WAIT)
         spent = loop.time() - started_at

@@ -41,6 +41,7 @@ from pushserver.services.unknown_requests import UnknownRequests
 from pushserver.services.upgrades import Upgrades
 from pushserver.services.withdrawals import Withdrawals
 from pushserver.storage.base import Store
+from pushserver.web.body_budget import BodyBudget
 
 
 @attrs.frozen(kw_only=True, repr=False)
@@ -88,6 +89,7 @@ class Services:
     upgrades: Upgrades
     tokens: Tokens
     scopes: Scopes
+    body_budget: BodyBudget
     default_hold: int
     kapua_delete_status: int
     started_at: int

@@ -10,7 +10,7 @@ from aiohttp import web
 from pushserver.errors import NotFound
 from pushserver.protocols.base import DeviceRequest, UnknownRequestKind
 from pushserver.web.api.responses import BASE_PATH
-from pushserver.web.body import Body, read_body
+from pushserver.web.body import Body, read_beginning
 from pushserver.web.device_url import mask_keys, storable_text
 from pushserver.web.middleware import LOG_FIELDS
 from pushserver.web.response import idle_poll_response, make_response
@@ -35,7 +35,7 @@ async def handle_unknown_request(
     if _is_program(request, kind):
         shown = storable_text(mask_keys(request.path)[:200])
         raise NotFound(f"There is nothing at {shown}.")
-    read = await read_body(request)
+    read = await read_beginning(request)
     body = read.content
     device_id = _sender_id(services, request, body)
     if device_id is not None:
@@ -44,7 +44,9 @@ async def handle_unknown_request(
     request[LOG_FIELDS].update(unknown_request=True)
     if read.error is not None:
         raise read.error
-    return make_response(status=200 if kind in _ACKNOWLEDGED else 404)
+    return _close_if_cut(
+        make_response(status=200 if kind in _ACKNOWLEDGED else 404), read
+    )
 
 
 def _kind_of(services: Services, path: str) -> UnknownRequestKind | None:
@@ -89,7 +91,13 @@ def answer_refused(
         _record_unknown_request(request, services, device.device_id, body.content)
     if body.error is not None:
         raise body.error
-    return idle_poll_response()
+    return _close_if_cut(idle_poll_response(), body)
+
+
+def _close_if_cut(response: web.StreamResponse, body: Body) -> web.StreamResponse:
+    if body.is_cut:
+        response.force_close()
+    return response
 
 
 def _record_unknown_request(

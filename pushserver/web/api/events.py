@@ -15,8 +15,8 @@ from pushserver.services.event_renderer import EventRenderer
 from pushserver.web.api.device_fields import parse_tag
 from pushserver.web.api.route import ApiCall, Routes
 from pushserver.web.api.subscription_types import EventsQuery
-from pushserver.web.connection import CANCEL_ON_DISCONNECT
 from pushserver.web.draining import write_and_drain
+from pushserver.web.half_closing import CANCEL_ON_DISCONNECT
 from pushserver.web.services import Services
 
 #: Seconds without an event after which a stream sends a keep-alive.

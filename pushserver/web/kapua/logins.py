@@ -8,14 +8,12 @@ from aiohttp import web
 from pushserver.dialects.kapua import bodies
 from pushserver.errors import Invalid, Malformed
 from pushserver.web.authentication import authenticate
-from pushserver.web.json_body import JSON_MEDIA_TYPE, decode_json, read_whole_body
+from pushserver.web.json_body import JSON_MEDIA_TYPE, decode_json, read_short_body
 from pushserver.web.kapua.problems import IllegalArgument
 from pushserver.web.kapua.route import check_parameters
 from pushserver.web.response import make_response
 from pushserver.web.services import SERVICES
 
-#: The most bytes of a login: whoever sends it is not known yet.
-MAX_LOGIN = 16 * 1024
 
 T = TypeVar("T")
 
@@ -43,9 +41,7 @@ async def login_with_password(request: web.Request) -> web.StreamResponse:
 async def _read(request: web.Request, kind: type[T], name: str) -> T:
     """Return the body; an error does not quote it, since it may be a secret."""
     check_parameters(request, ())
-    data = await read_whole_body(request)
-    if len(data) > MAX_LOGIN:
-        raise IllegalArgument(name, "")
+    data = await read_short_body(request)
     try:
         login: T = decode_json(data, kind)
     except (Malformed, Invalid):

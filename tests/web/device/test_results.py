@@ -231,8 +231,11 @@ async def test_too_large_in_chunks(server: LocalServer) -> None:
         for _ in range(65):
             yield bytes(MEGABYTE)
 
+    await server.api("PUT", f"/devices/{DEVICE}", {})
+
     assert 413 == (await server.post_result(chunks())).status
-    assert [] == await server.list_results()
+    (result,) = await server.list_results()
+    assert "result over 64 MiB" == result["error"]
 
 
 async def test_in_chunks(server: LocalServer) -> None:

@@ -1,0 +1,105 @@
+"""How many bytes of bodies may be in flight at once: a bound on memory and disk.
+
+Each body takes its room before it is read, for as long as its request runs. A device's
+result waits for room, because it must not be lost; a program is told to try again.
+"""
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Callable
+from pathlib import Path
+
+import attrs
+
+from pushserver.errors import Unavailable
+
+MEBIBYTE = 1024 * 1024
+#: A body of up to so many bytes needs no room: connections are bounded, too.
+FREE_BYTES = 65_536
+
+
+@attrs.define(eq=False, repr=False)
+class BodyBudget:
+    """
+    Room for `limit` bytes of bodies; `folder` is for those that are kept in files.
+
+    `turn`: whoever takes a large body, or a page of them, into memory, waits for it.
+    """
+
+    limit: int
+    folder: Path | None
+    counts: Counter[str]
+    turn: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
+    _taken: int = attrs.field(default=0, init=False)
+    _waiting: deque[tuple[int, asyncio.Future[None]]] = attrs.field(
+        factory=deque, init=False
+    )
+    _closed: bool = attrs.field(default=False, init=False)
+
+    def take(self, size: int) -> None:
+        """
+        Take room until the present request is over.
+
+        Raises:
+            Unavailable: there is none.
+        """
+        size = min(size, self.limit)
+        if not self._has_room(size) or self._waiting:
+            self.counts["bodies.refused"] += 1
+            raise Unavailable("Too many large bodies are under way. Try again.")
+        self._taken += size
+        _call_after_request(lambda: self._give_back(size))
+
+    async def wait(self, size: int) -> None:
+        """Wait for room, in the order of arrival, and take it."""
+        size = min(size, self.limit)
+        if self._waiting or not self._has_room(size):
+            self.counts["bodies.waited"] += 1
+            await self._wait_in_line(size)
+        else:
+            self._taken += size
+        _call_after_request(lambda: self._give_back(size))
+
+    async def take_turn(self) -> None:
+        """Wait for the turn, and keep it until the present request is over."""
+        await self.turn.acquire()
+        _call_after_request(self.turn.release)
+
+    def close(self) -> None:
+        """Let all go on that wait: the server stops, and ends what still arrives."""
+        self._closed = True
+        self._admit()
+
+    def _has_room(self, size: int) -> bool:
+        return self._closed or self._taken + size <= self.limit
+
+    async def _wait_in_line(self, size: int) -> None:
+        admitted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((size, admitted))
+        try:
+            await admitted
+        except asyncio.CancelledError:
+            if admitted.cancelled():
+                self._waiting.remove((size, admitted))
+                self._admit()
+            else:
+                self._give_back(size)
+            raise
+
+    def _give_back(self, size: int) -> None:
+        self._taken -= size
+        self._admit()
+
+    def _admit(self) -> None:
+        """Admit those who wait, the first first, as far as there is room."""
+        while self._waiting and self._has_room(self._waiting[0][0]):
+            size, admitted = self._waiting.popleft()
+            self._taken += size
+            admitted.set_result(None)
+
+
+def _call_after_request(callback: Callable[[], None]) -> None:
+    """Call back when the present task ends: each request has one of its own."""
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - nothing else awaits
+    task.add_done_callback(lambda _task: callback())

@@ -1,0 +1,72 @@
+"""A connection whose client may close its side once it has asked, and read on."""
+
+from functools import partial
+from typing import Any
+
+from aiohttp import StreamReader, web
+from aiohttp.helpers import set_exception
+from aiohttp.http_parser import RawRequestMessage
+
+from pushserver.errors import Malformed
+from pushserver.web.draining import DrainingConnection
+
+#: Set while a handler only waits: it is cancelled when the client disconnects. Other
+#: handlers run to completion, so that what was posted before is still stored.
+CANCEL_ON_DISCONNECT = web.RequestKey("ends_with_peer", bool)
+#: What answers such a request when its client sends no more, but may still read.
+RELEASE_ON_END = web.RequestKey("release_on_end", partial[None])
+
+
+class HalfClosableConnection(DrainingConnection):
+    """
+    A connection that is not over before its answers are.
+
+    `is_half_closed`: the client has closed its side. `_newest_body` is the body of the
+    request that came last.
+    """
+
+    __slots__ = ("_newest_body", "is_half_closed")
+
+    def __init__(self, server: web.Server, **kwargs: Any) -> None:
+        super().__init__(server, **kwargs)
+        self.is_half_closed = False
+        self._newest_body: StreamReader | None = None
+
+    def eof_received(self) -> bool:  # type: ignore[override]  # asyncio takes both
+        """Stay open until all that was asked is answered; tell whether anything was."""
+        is_idle = self._waiter is not None and not self._messages
+        is_idle = is_idle or self._is_lingering
+        request = self._current_request
+        is_held = request is not None and request.get(CANCEL_ON_DISCONNECT)
+        release = request.get(RELEASE_ON_END) if request is not None else None
+        if is_idle or (is_held and release is None):
+            return False
+        self.is_half_closed = True
+        self._end_arriving_body()
+        self._close_after_last_answer()
+        if is_held and release is not None:
+            release()
+        return True
+
+    @property
+    def _is_lingering(self) -> bool:
+        """Tell whether all is answered, and the rest of a body is being dropped."""
+        body = self._newest_body
+        if body is None or body.is_eof() or self._request_in_progress:
+            return False
+        return body._waiter is not None
+
+    def _end_arriving_body(self) -> None:
+        """Tell whoever reads the newest body, now or later, that its end is missing."""
+        content = self._newest_body
+        if content is not None and not content.is_eof():
+            set_exception(content, Malformed("The body ended before its length."))
+
+    def _close_after_last_answer(self) -> None:
+        if not self._messages:
+            self.close()
+            return
+        message, content = self._messages.pop()
+        if isinstance(message, RawRequestMessage):
+            message = message._replace(should_close=True)
+        self._messages.append((message, content))

@@ -1,0 +1,81 @@
+"""Bytes that are kept in memory while they are few, and else in a file."""
+
+import asyncio
+import tempfile
+from pathlib import Path
+from typing import IO
+
+import attrs
+
+#: More bytes than these go to a file.
+MAX_IN_MEMORY = 1024 * 1024
+#: So many are written at once, on a thread.
+_PIECE_SIZE = 256 * 1024
+
+
+@attrs.define(eq=False, repr=False)
+class Spool:
+    """
+    Bytes as they arrive.
+
+    The file is in `folder`, private, and has no name: it is gone with the process.
+    """
+
+    folder: Path | None
+    size: int = attrs.field(default=0, init=False)
+    _pieces: list[bytes] = attrs.field(factory=list, init=False)
+    _pending: int = attrs.field(default=0, init=False)
+    _file: IO[bytes] | None = attrs.field(default=None, init=False)
+
+    @property
+    def is_file(self) -> bool:
+        """Tell whether the bytes are in a file."""
+        return self._file is not None
+
+    async def write(self, data: bytes) -> None:
+        """
+        Add bytes.
+
+        Raises:
+            OSError: the disk takes no more.
+        """
+        self._pieces.append(data)
+        self.size += len(data)
+        self._pending += len(data)
+        enough = _PIECE_SIZE if self.is_file else MAX_IN_MEMORY
+        if self._pending > enough:
+            await asyncio.to_thread(self._write_pending)
+
+    async def take(self) -> bytes:
+        """
+        Return all bytes, once.
+
+        Raises:
+            OSError: the disk takes no more, or does not return them.
+        """
+        if self.is_file:
+            return await asyncio.to_thread(self._read)
+        pieces, self._pieces = self._pieces, []
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def close(self) -> None:
+        """Drop what is still there."""
+        if self._file is not None:
+            self._file.close()
+
+    def _write_pending(self) -> None:
+        pieces, self._pieces, self._pending = self._pieces, [], 0
+        if self._file is None:
+            self._file = tempfile.TemporaryFile(  # noqa: SIM115 - `close` closes it
+                dir=self.folder, buffering=0
+            )
+        for piece in pieces:
+            view = memoryview(piece)
+            while view:
+                view = view[self._file.write(view) :]
+
+    def _read(self) -> bytes:
+        self._write_pending()
+        assert self._file is not None  # noqa: S101 - what is written has a file
+        self._file.seek(0)
+        return self._file.read()

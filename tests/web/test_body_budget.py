@@ -1,0 +1,197 @@
+"""Bodies of those who were let in: bounded in all, in files, and none is lost."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import attrs
+import pytest
+
+from pushserver.web.spool import MAX_IN_MEMORY, Spool
+from tests.clock import ManualClock
+from tests.web.local_server import (
+    DEVICE,
+    TOKEN,
+    LocalServer,
+    running_server,
+    wait_until,
+)
+
+#: Three of them are more than the 64 MiB that are allowed here; two are not.
+HALF = 32 * 1024 * 1024
+RESULT = f"POST /result?deviceId={DEVICE}&uuid={{}} HTTP/1.1\r\n"
+IMPORT = (
+    "POST /api/v1/devices/import HTTP/1.1\r\n"
+    f"Authorization: Bearer {TOKEN}\r\nContent-Type: text/csv\r\n"
+)
+
+
+@pytest.fixture(name="server")
+async def _server(database: str, clock: ManualClock) -> AsyncIterator[LocalServer]:
+    """Return a server with as little room for bodies as it takes."""
+    async with running_server(database, clock, bodies=64) as server:
+        await server.api("PUT", f"/devices/{DEVICE}", {})
+        yield server
+
+
+@attrs.frozen
+class Upload:
+    """A body on its way."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    size: int
+
+    async def finish(self) -> bytes:
+        """Send the rest; return the status line of the answer."""
+        body = b'{"response":"' + b"x" * (self.size - 15) + b'"}'
+        self.writer.write(body[1:])
+        return await self.reader.readline()
+
+
+@asynccontextmanager
+async def uploads(
+    server: LocalServer, *requests: tuple[str, int]
+) -> AsyncIterator[list[Upload]]:
+    """Begin to send bodies of these sizes, a byte of each."""
+    async with AsyncExitStack() as stack, asyncio.timeout(30):
+        started = []
+        for start, size in requests:
+            reader, writer = await stack.enter_async_context(server.connect())
+            head = f"{start}Host: x\r\nContent-Length: {size}\r\n\r\n{{"
+            writer.write(head.encode())
+            started.append(Upload(reader, writer, size))
+            # One after the other, as their order matters.
+            await server.request("GET", "/healthz")
+        yield started
+
+
+def files_in(folder: Path) -> list[Path]:
+    """Return what has a name there."""
+    return list(folder.iterdir())
+
+
+def waited(server: LocalServer) -> int:
+    """Return how many results had to wait for room."""
+    return server.services.counts["bodies.waited"]
+
+
+async def test_two_results(server: LocalServer) -> None:
+    """
+    As many as there is room for arrive at the same time.
+    """
+    requests = [(RESULT.format(n), HALF) for n in range(2)]
+    async with uploads(server, *requests) as (first, second):
+        assert 0 == waited(server)
+        assert b"HTTP/1.1 200 OK\r\n" == await second.finish()
+        assert b"HTTP/1.1 200 OK\r\n" == await first.finish()
+
+
+async def test_third_result(server: LocalServer) -> None:
+    """
+    One more waits its turn, and then is taken as the others were.
+    """
+    requests = [(RESULT.format(n), HALF) for n in range(3)]
+    async with uploads(server, *requests) as (first, second, third):
+        await wait_until(lambda: waited(server) == 1)
+        finishing = asyncio.create_task(third.finish())
+        assert b"HTTP/1.1 200 OK\r\n" == await first.finish()
+        assert b"HTTP/1.1 200 OK\r\n" == await finishing
+        assert b"HTTP/1.1 200 OK\r\n" == await second.finish()
+
+    results = await server.services.store.results(
+        1, after=0, limit=9, device_id=None, orphan=None
+    )
+    stored = len(results)
+    while results:
+        results = await server.services.store.results(
+            1, after=results[-1].id, limit=9, device_id=None, orphan=None
+        )
+        stored += len(results)
+    assert 3 == stored
+
+
+@pytest.mark.parametrize(("size", "status"), [(HALF, b"400"), (HALF + 1, b"503")])
+async def test_program(server: LocalServer, size: int, status: bytes) -> None:
+    """
+    A program for whose body there is no room is told so at once, and when to retry.
+    """
+    async with uploads(server, (RESULT.format(1), HALF), (IMPORT, size)) as (
+        _,
+        program,
+    ):
+        if status == b"503":
+            answer = await program.reader.readuntil(b"\r\n\r\n")
+            assert b"Retry-After: 1\r\n" in answer
+        else:
+            answer = await program.finish()
+
+    assert answer.startswith(b"HTTP/1.1 " + status)
+
+
+async def test_room_is_given_back(server: LocalServer) -> None:
+    """
+    What broke off, or was refused, leaves its room to others.
+    """
+    for _ in range(3):
+        async with uploads(server, (RESULT.format(1), HALF), (IMPORT, HALF)):
+            pass
+    requests = [(RESULT.format(n), HALF) for n in range(2)]
+    async with uploads(server, *requests) as ups:
+        assert [b"HTTP/1.1 200 OK\r\n"] * 2 == [await each.finish() for each in ups]
+
+
+async def test_short_bodies_need_no_room(server: LocalServer) -> None:
+    """
+    A result of 64 kB passes those that wait for room.
+    """
+    requests = [(RESULT.format(n), HALF) for n in range(3)]
+    async with uploads(server, *requests):
+        await wait_until(lambda: waited(server) == 1)
+        body = b'{"response":"' + b"x" * 65_521 + b'"}'
+
+        assert 65_536 == len(body)
+        assert (await server.post_result(body)).is_empty
+
+
+async def test_gone_while_it_waits(server: LocalServer) -> None:
+    """
+    A device that hangs up while it waits is in nobody's way.
+    """
+    requests = [(RESULT.format(n), HALF) for n in range(4)]
+    async with uploads(server, *requests) as (first, _, third, fourth):
+        await wait_until(lambda: waited(server) == 2)
+        third.writer.transport.abort()
+        finishing = asyncio.create_task(fourth.finish())
+        assert b"HTTP/1.1 200 OK\r\n" == await first.finish()
+
+        assert b"HTTP/1.1 200 OK\r\n" == await finishing
+
+
+@pytest.mark.parametrize("more", [0, 1])
+async def test_file(tmp_path: Path, more: int) -> None:
+    """
+    More than a mebibyte is in a file that has no name, and comes back as it was.
+    """
+    spool, piece = Spool(tmp_path), bytes(range(256)) * 256
+    for _ in range(MAX_IN_MEMORY // len(piece)):
+        await spool.write(piece)
+    await spool.write(b"x" * more)
+
+    assert bool(more) == spool.is_file
+    assert [] == files_in(tmp_path)
+    assert piece * 16 + b"x" * more == await spool.take()
+    spool.close()
+
+
+async def test_disk_is_full(server: LocalServer, tmp_path: Path) -> None:
+    """
+    A result that cannot be kept is no success, and the device may post it again.
+    """
+    server.services.body_budget.folder = tmp_path / "gone"
+
+    assert 503 == (await server.post_result(b" " * HALF)).status
+
+    server.services.body_budget.folder = tmp_path
+    assert (await server.post_result(b'{"response":{}}' + b" " * HALF)).is_empty
