@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import resource
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -18,7 +17,12 @@ from pushserver.composition import (
     build_workers,
 )
 from pushserver.errors import Misconfigured, Outdated, Unavailable
-from pushserver.listening import listen, stop_with_supervisor
+from pushserver.listening import (
+    connection_limits,
+    listen,
+    raise_open_file_limit,
+    stop_with_supervisor,
+)
 from pushserver.settings import Settings
 from pushserver.stores import open_store
 from pushserver.web.app_factory import build_app
@@ -95,7 +99,8 @@ async def _flush(services: Services) -> None:
 @asynccontextmanager
 async def listening(settings: Settings, services: Services) -> AsyncIterator[str]:
     """Serve all faces for the length of the block; yield the address."""
-    runner = Runner(build_app(services))
+    limits = connection_limits(settings, services.counts)
+    runner = Runner(build_app(services), limits)
     await runner.setup()
     try:
         yield await listen(runner, settings)
@@ -117,6 +122,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     clock = SystemClock()
     # What is loaded at the start lives long: collecting garbage would find none.
     gc.disable()
+    raise_open_file_limit()
     async with running_services(settings, clock) as services:
         _tune_gc()
         async with listening(settings, services) as url:
@@ -126,7 +132,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
                 version=__version__,
                 store=services.store.database_version,
                 devices=len(services.devices),
-                connections=_raise_open_file_limit(),
+                connections=connection_limits(settings, services.counts).total,
             )
             await _first_of(stop, services.store.outdated)
             log.info("server.stopping", held_polls=len(services.holds))
@@ -156,14 +162,6 @@ def _tune_gc() -> None:
     gc.freeze()
     gc.set_threshold(50_000, 20, 1000)
     gc.enable()
-
-
-def _raise_open_file_limit() -> int:
-    """Raise the limit of open files to its maximum; return it."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return hard
 
 
 def serve(settings: Settings) -> int:

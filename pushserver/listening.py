@@ -2,12 +2,15 @@
 
 import asyncio
 import os
+import resource
 import socket
+from collections import Counter
 
 from aiohttp import web
 
 from pushserver.errors import Misconfigured
 from pushserver.settings import Settings
+from pushserver.web.connection_limits import ConnectionLimits
 
 #: A supervisor passes its workers the listening socket, and one end of a socket pair: a
 #: worker writes a byte once it listens, and reads end of file when the supervisor is
@@ -15,6 +18,30 @@ from pushserver.settings import Settings
 SOCKET_FD_VARIABLE = "PUSHSERVER_SOCKET_FILE"
 SUPERVISOR_FD_VARIABLE = "PUSHSERVER_KEEPER_FILE"
 BACKLOG = 1024
+
+
+#: Files that are no connections: the database's, webhooks', the log, and what
+#: `BODIES` keeps, of which each has more than a mebibyte.
+_OTHER_FILES = 100
+
+
+def connection_limits(settings: Settings, counts: Counter[str]) -> ConnectionLimits:
+    """Return how many connections the settings, and the open files, allow."""
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    fitting = max(files - min(_OTHER_FILES + settings.bodies, files // 2), 1)
+    return ConnectionLimits(
+        counts=counts,
+        total=min(settings.connections or fitting, fitting),
+        per_address=settings.connections_per_address,
+        proxies=settings.trusted_networks,
+    )
+
+
+def raise_open_file_limit() -> None:
+    """Raise the limit of open files to its maximum."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 async def listen(runner: web.AppRunner, settings: Settings) -> str:

@@ -161,6 +161,21 @@ class Settings:
         validator=_validate(lambda n: n >= _MIN_BODIES, f"MiB, {_MIN_BODIES} or more"),
         help="How many MiB of large bodies may be under way at once.",
     )
+    connections: int = ts.option(
+        default=0,
+        validator=_validate(lambda n: n >= 0, "0 or more"),
+        help="How many connections may be open; 0: as many as files allow.",
+    )
+    connections_per_address: int = ts.option(
+        default=0,
+        validator=_validate(lambda n: n >= 0, "0 or more"),
+        help="How many of them may come from one address; 0: any number.",
+    )
+    trusted_proxies: str = ts.option(
+        default="",
+        validator=_validate_networks,
+        help="Networks of proxies, whose address stands for many others.",
+    )
     again: bool = ts.option(
         default=False,
         help="For one start over a SQLite file that was copied into PostgreSQL.",
@@ -206,6 +221,11 @@ class Settings:
     def integrity_check_at(self) -> time | None:
         """When a SQLite file is checked, by the machine's clock; None: never."""
         return _parse_time_of_day(self.integrity_check)
+
+    @property
+    def trusted_networks(self) -> tuple[Network, ...]:
+        """The networks of proxies in front of the server."""
+        return _parse_networks(self.trusted_proxies)
 
     @property
     def is_postgres(self) -> bool:

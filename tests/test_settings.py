@@ -81,6 +81,7 @@ def test_environment(name: str) -> None:
         "integrity_check": "07:00",
         "kapua_delete_status": "204",
         "bodies": "64",
+        "trusted_proxies": "10.20.0.0/16",
         "workers": "1",
     }
     value = values.get(name, "7")

@@ -4,6 +4,7 @@ Who asks is known before: of whoever was not let in, only the beginning is read.
 """
 
 import asyncio
+from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 
@@ -43,12 +44,14 @@ class Body:
     The bytes that arrived.
 
     `error` says why they are not all, or not taken: to be raised once they are kept.
-    `is_cut`: there were more than anybody wanted, and the connection is closed.
+    `is_cut`: there were more than anybody wanted, and the connection is closed. `drop`
+    is called, if there is one, as soon as they are kept: others wait for it.
     """
 
     content: bytes
     error: PushServerError | None = None
     is_cut: bool = False
+    drop: Callable[[], None] | None = None
 
 
 NO_BODY = Body(b"")
@@ -142,10 +145,9 @@ async def _receive(request: web.Request, spool: Spool, waits: bool) -> Body:
         error = await _fill(spool, content, MAX_BODY_SIZE)
         if spool.size > MAX_BODY_SIZE:
             return Body(b"", _too_large())
-    if waits and spool.is_file:
-        await budget.take_turn()
+    drop = await budget.take_turn() if waits and spool.is_file else None
     try:
-        return Body(await spool.take(), error)
+        return Body(await spool.take(), error, drop=drop)
     except OSError:
         return Body(b"", _no_room())
 

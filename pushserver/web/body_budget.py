@@ -60,10 +60,21 @@ class BodyBudget:
             self._taken += size
         _call_after_request(lambda: self._give_back(size))
 
-    async def take_turn(self) -> None:
-        """Wait for the turn, and keep it until the present request is over."""
+    async def take_turn(self) -> Callable[[], None]:
+        """
+        Wait for the turn; return what gives it back.
+
+        It is given back when the present request is over, at the latest.
+        """
         await self.turn.acquire()
-        _call_after_request(self.turn.release)
+        releases = [self.turn.release]
+
+        def release() -> None:
+            while releases:
+                releases.pop()()
+
+        _call_after_request(release)
+        return release
 
     def close(self) -> None:
         """Let all go on that wait: the server stops, and ends what still arrives."""

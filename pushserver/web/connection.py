@@ -52,6 +52,7 @@ class HttpConnection(HalfClosableConnection):
         "_unannounced",
         "_wakeup",
         "body_budget",
+        "counted_address",
         "counts",
         "header_awaited_since",
         "is_unparsable",
@@ -68,6 +69,7 @@ class HttpConnection(HalfClosableConnection):
         super().__init__(server, **kwargs)
         self.counts = counts
         self.body_budget = body_budget
+        self.counted_address: str | None = None
         self.is_unparsable = False
         self.received_at: float = self._loop.time()
         self.header_awaited_since: float | None = self.received_at
@@ -114,11 +116,12 @@ class HttpConnection(HalfClosableConnection):
             content = self._messages[-2][1]
         if content is not None and not content.is_eof():
             self._messages.pop()
-            record_unparsable(self.counts, self._peer_address, error)
+            record_unparsable(self.counts, self.peer_address, error)
             set_exception(content, BrokenBody("The body's chunks are broken."))
 
     @property
-    def _peer_address(self) -> str | None:
+    def peer_address(self) -> str | None:
+        """The address of the other side."""
         peer = self.transport and self.transport.get_extra_info("peername")
         return str(peer[0]) if isinstance(peer, tuple) else None
 
@@ -190,6 +193,16 @@ class HttpConnection(HalfClosableConnection):
             and request.get(CANCEL_ON_DISCONNECT)
         ):
             task.cancel()
+
+    @property
+    def is_idle(self) -> bool:
+        """Tell whether it waits for a request, or for the end of a request's head."""
+        return self._waiter is not None and not self._messages
+
+    @property
+    def is_busy(self) -> bool:
+        """Tell whether an answer is under way, or still to be begun."""
+        return self._request_in_progress or bool(self._messages)
 
     @property
     def is_receiving(self) -> bool:

@@ -66,14 +66,19 @@ async def receive_result(
             recorded = await _retry_while_unavailable(
                 services, partial(services.result_intake.accept, posted_result)
             )
+    command_id, error, drop = recorded.command_id, body.error, body.drop
+    if drop is not None:
+        # The next one of this size is taken into memory when this one is gone.
+        del body, part, posted_result, recorded
+        drop()
     request[LOG_FIELDS].update(
         device_id=device.device_id,
-        command_id=recorded.command_id,
-        orphan=recorded.command_id is None,
+        command_id=command_id,
+        orphan=command_id is None,
     )
-    if body.error is not None:
+    if error is not None:
         services.holds.wake(device.device_id)
-        raise body.error
+        raise error
     return make_response()
 
 

@@ -19,6 +19,7 @@ from pushserver.errors import Unavailable
 from pushserver.web.app_factory import bypass_router
 from pushserver.web.body_budget import BodyBudget
 from pushserver.web.connection import LINGER, HttpConnection
+from pushserver.web.connection_limits import ConnectionLimits
 from pushserver.web.services import SERVICES
 
 log = structlog.get_logger(__name__)
@@ -28,7 +29,9 @@ HEADER_TIMEOUT = 10.0
 #: Seconds after which a kept-alive connection without a request is closed.
 KEEPALIVE_TIMEOUT = 75.0
 #: Seconds that a stop may take: for bodies that arrive, and then for all other answers.
-SHUTDOWN_TIMEOUT = 8.0
+SHUTDOWN_TIMEOUT = 7.0
+#: Seconds for what is cancelled then.
+_CANCEL_WAIT = 0.2
 #: Seconds without a byte after which a stop does not wait for a body any longer.
 SHUTDOWN_BODY_WAIT = 3.0
 #: Seconds for the answers after the last body.
@@ -56,17 +59,52 @@ class Server(web.Server):
         *args: Any,
         counts: Counter[str],
         body_budget: BodyBudget,
+        limits: ConnectionLimits,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self.counts = counts
         self.body_budget = body_budget
+        self.limits = limits
+        self._open: set[HttpConnection] = set()
 
     def __call__(self) -> RequestHandler:
         """Create the protocol of a new connection."""
         return HttpConnection(
             self, self.counts, self.body_budget, loop=self._loop, **self._kwargs
         )
+
+    def connection_made(
+        self, handler: RequestHandler, transport: asyncio.Transport
+    ) -> None:
+        """Count a new connection, and close it at once if there are too many."""
+        super().connection_made(handler, transport)
+        assert isinstance(handler, HttpConnection)  # noqa: S101 - `__call__` made it
+        self._open.add(handler)
+        if not self.limits.admit(handler, self._open):
+            handler.abort()
+
+    def connection_lost(
+        self, handler: RequestHandler, exc: BaseException | None = None
+    ) -> None:
+        """Count a connection no longer."""
+        super().connection_lost(handler, exc)
+        if isinstance(handler, HttpConnection) and handler in self._open:
+            self._open.remove(handler)
+            self.limits.forget(handler)
+
+    async def shutdown(self, timeout: float | None = None) -> None:  # noqa: ASYNC109
+        """Wait up to *timeout* seconds for answers that run, then end them all."""
+        deadline = self._loop.time() + (timeout or 0)
+        while any(each.is_busy for each in self._open):
+            if self._loop.time() >= deadline:
+                break
+            await asyncio.sleep(_DRAIN_CHECK_INTERVAL)
+        for each in list(self._open):
+            # What was answered, and is still on its way, must not be reset.
+            if each.is_busy:
+                each.abort()
+        await super().shutdown(_CANCEL_WAIT)
 
     def pre_shutdown(self) -> None:
         """Close idle connections; a closed one could not receive its body."""
@@ -114,7 +152,8 @@ class Runner(web.AppRunner):
 
     _sweeper: asyncio.Task[None] | None = None
 
-    def __init__(self, app: web.Application) -> None:
+    def __init__(self, app: web.Application, limits: ConnectionLimits) -> None:
+        self._limits = limits
         super().__init__(
             app,
             access_log=None,
@@ -132,6 +171,7 @@ class Runner(web.AppRunner):
             request_factory=partial(self.app._make_request, _cls=HttpRequest),
             counts=services.counts,
             body_budget=services.body_budget,
+            limits=self._limits,
             **base_server._kwargs,
         )
         self._sweeper = asyncio.create_task(_sweep(server), name="sweep")

@@ -58,6 +58,20 @@ class Spool:
         pieces, self._pieces = self._pieces, []
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
+    async def rewind(self) -> None:
+        """
+        Let what is in the file be read from its start.
+
+        Raises:
+            OSError: the disk takes no more.
+        """
+        await asyncio.to_thread(self._rewind)
+
+    async def read(self, size: int) -> bytes:
+        """Return the next bytes of the file, at most *size*."""
+        assert self._file is not None  # noqa: S101 - it was rewound
+        return await asyncio.to_thread(self._file.read, size)
+
     def close(self) -> None:
         """Drop what is still there."""
         if self._file is not None:
@@ -74,8 +88,11 @@ class Spool:
             while view:
                 view = view[self._file.write(view) :]
 
-    def _read(self) -> bytes:
+    def _rewind(self) -> IO[bytes]:
         self._write_pending()
         assert self._file is not None  # noqa: S101 - what is written has a file
         self._file.seek(0)
-        return self._file.read()
+        return self._file
+
+    def _read(self) -> bytes:
+        return self._rewind().read()

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from contextlib import AsyncExitStack
 
 import pytest
 
@@ -10,6 +11,7 @@ from tests.e2e.conftest import DEVICE, MakeDevice
 from tests.e2e.raw_connection import connect
 from tests.e2e.test_device_life import LOAD_USERS, OPEN_DOOR, held
 from tests.program import Program
+from tests.slow_reader import slow_reader
 from tests.web.local_server import wait_until
 
 ME = str(DEVICE)
@@ -181,3 +183,37 @@ async def test_nothing_left_open(server: Program, api: Client) -> None:
 
     wal = server.file.with_name(server.file.name + "-wal")
     assert not wal.exists() or not wal.stat().st_size
+
+
+async def test_peers_that_stall(server: Program, api: Client) -> None:
+    """
+    Readers that take nothing, and bodies that stop or trickle, do not put it off.
+    """
+    await api.devices.put(ME)
+    for _ in range(8):
+        await api.commands.enqueue(ME, {"endpoint": "x", "body": "x" * 900_000})
+    head = f"HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {server.token}\r\n"
+    post = f"POST /result?deviceId={ME} {head}"
+    async with AsyncExitStack() as stack:
+        for ask in ("commands?limit=50", "events"):
+            for _ in range(5):
+                reader = await stack.enter_async_context(slow_reader(server.url))
+                await reader.send(f"GET /api/v1/{ask} {head}\r\n".encode())
+        writers = []
+        for size in (99, 99, 2_000_000, 60_000_000, 60_000_000):
+            _, writer = await stack.enter_async_context(connect(server))
+            writer.write(f"{post}Content-Length: {size}\r\n\r\n".encode())
+            writer.write(bytes(size // 2))
+            writers.append(writer)
+        await api.devices.list()
+        trickling = asyncio.create_task(_trickle(writers[-1]))
+
+        assert (0, True) == await stopped(server)
+        trickling.cancel()
+
+
+async def _trickle(writer: asyncio.StreamWriter) -> None:
+    """Send a byte now and then, for ever."""
+    while True:
+        writer.write(b"x")
+        await asyncio.sleep(0.2)

@@ -27,6 +27,7 @@ from pushserver.web.api.query import MAX_WAIT, cap_limit, optional_int64
 from pushserver.web.api.responses import created_id, created_response, page_response
 from pushserver.web.api.route import ApiCall, Routes
 from pushserver.web.json_body import OCTET_STREAM
+from pushserver.web.spooled_response import respond_in_turn
 
 routes = Routes(Permission.COMMANDS_READ, Permission.COMMANDS_WRITE)
 _COMMAND = "/commands/{command_id}"
@@ -43,13 +44,16 @@ async def list_device_commands(
     call: ApiCall[DeviceCommandsQuery, None],
 ) -> web.StreamResponse:
     """List a device's commands, newest first."""
-    return await _command_page(call, call.path_device().device_id)
+    page = partial(_command_page, call, call.path_device().device_id)
+    return await respond_in_turn(call.services.body_budget, page)
 
 
 @routes("GET", "/commands", "listCommands", CommandsOut)
 async def list_commands(call: ApiCall[CommandsQuery, None]) -> web.StreamResponse:
     """List commands, newest first."""
-    return await _command_page(call, optional_device_id(call, call.query.device_id))
+    device_id = optional_device_id(call, call.query.device_id)
+    page = partial(_command_page, call, device_id)
+    return await respond_in_turn(call.services.body_budget, page)
 
 
 async def _command_page(
@@ -98,11 +102,16 @@ async def get(call: ApiCall[WaitQuery, None]) -> web.StreamResponse:
 
     With `wait`, when it is over, or as it stands after that many seconds.
     """
-    record = await call.services.queue.wait_until_over(
-        call.scope_id,
-        call.path_int64("command_id"),
-        min(call.query.wait, MAX_WAIT),
-    )
+    services, command_id = call.services, call.path_int64("command_id")
+    seconds = min(call.query.wait, MAX_WAIT)
+    if seconds:
+        await services.queue.wait_until_over(call.scope_id, command_id, seconds)
+    show = partial(_show, call, command_id)
+    return await respond_in_turn(services.body_budget, show)
+
+
+async def _show(call: ApiCall[Any, None], command_id: int) -> web.StreamResponse:
+    record = await call.services.queue.get(call.scope_id, command_id)
     return record_response(call, record)
 
 
@@ -123,6 +132,12 @@ async def release(call: ApiCall[None, None]) -> web.StreamResponse:
 )
 async def get_result(call: ApiCall[None, None]) -> web.StreamResponse:
     """Return the result's body as the device posted it."""
+    return await respond_in_turn(
+        call.services.body_budget, partial(_result_response, call)
+    )
+
+
+async def _result_response(call: ApiCall[None, None]) -> web.StreamResponse:
     command_id = call.path_int64("command_id")
     result = await call.services.store.find_result(call.scope_id, command_id)
     if result is None:

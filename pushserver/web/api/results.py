@@ -1,9 +1,11 @@
 """Results over the API: what devices posted, in the order it came."""
 
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 from aiohttp import web
 
+from pushserver.model.command import Result
 from pushserver.model.token import Permission
 from pushserver.services.off_loop import in_pieces
 from pushserver.services.result_waiting import wait_for_results
@@ -13,6 +15,7 @@ from pushserver.web.api.device_fields import optional_device_id
 from pushserver.web.api.query import MAX_WAIT, cap_limit, optional_int64
 from pushserver.web.api.responses import json_response, next_link
 from pushserver.web.api.route import ApiCall, Routes
+from pushserver.web.spooled_response import respond_in_turn
 
 routes = Routes(Permission.RESULTS_READ, Permission.RESULTS_READ)
 
@@ -29,19 +32,29 @@ async def list_results(call: ApiCall[ResultsQuery, None]) -> web.StreamResponse:
         services.store.results,
         call.scope_id,
         after=optional_int64(query.cursor, "cursor") or 0,
-        limit=cap_limit(query.limit),
         device_id=optional_device_id(call, query.device_id),
         orphan=query.orphan,
     )
-    results = await wait_for_results(
-        services.store,
-        services.completion_waiters,
-        call.scope_id,
-        read_page,
-        min(query.wait, MAX_WAIT),
+    if query.wait:
+        await wait_for_results(
+            services.store,
+            services.completion_waiters,
+            call.scope_id,
+            partial(read_page, limit=1),
+            min(query.wait, MAX_WAIT),
+        )
+    page = partial(
+        _results_page, call, partial(read_page, limit=cap_limit(query.limit))
     )
-    cursor = str(results[-1].id) if results else query.cursor
-    render = partial(result_out, services.protocols)
+    return await respond_in_turn(services.body_budget, page)
+
+
+async def _results_page(
+    call: ApiCall[ResultsQuery, None], read: Callable[[], Awaitable[Sequence[Result]]]
+) -> web.StreamResponse:
+    results = await read()
+    cursor = str(results[-1].id) if results else call.query.cursor
+    render = partial(result_out, call.services.protocols)
     items = [render(each) async for each in in_pieces(results)]
     page = ResultsOut(items=items, next_cursor=cursor)
     return json_response(page, headers=next_link(call.request, cursor))

@@ -14,7 +14,6 @@ from pushserver.web.kapua.route import check_parameters
 from pushserver.web.response import make_response
 from pushserver.web.services import SERVICES
 
-
 T = TypeVar("T")
 
 

@@ -1,0 +1,156 @@
+"""Memory belongs to those who were let in, and they share a bounded part of it."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
+from pathlib import Path
+
+import attrs
+import pytest
+
+from pushserver.client import Client
+from tests.e2e.conftest import DEVICE
+from tests.e2e.raw_connection import connect
+from tests.program import Program
+from tests.slow_reader import slow_reader
+
+ME = str(DEVICE)
+MEBIBYTE = 1024 * 1024
+#: So much may be taken above rest, whatever is sent.
+BOUND = 150 * MEBIBYTE
+_LARGE = 60 * MEBIBYTE
+
+
+@attrs.define
+class Peak:
+    """The most memory that the program took, above where it began."""
+
+    pid: int
+    rest: int = 0
+
+    def start(self) -> None:
+        """Begin to measure."""
+        (Path("/proc") / str(self.pid) / "clear_refs").write_text("5")
+        self.rest = self._read("VmRSS")
+
+    @property
+    def taken(self) -> int:
+        """The bytes above rest."""
+        return self._read("VmHWM") - self.rest
+
+    def _read(self, name: str) -> int:
+        status = (Path("/proc") / str(self.pid) / "status").read_text()
+        line = next(each for each in status.splitlines() if each.startswith(name))
+        return int(line.split()[1]) * 1024
+
+
+@contextmanager
+def at_most(program: Program, bound: int) -> Iterator[None]:
+    """Expect that the program takes no more than *bound* during the block."""
+    peak = Peak(program.pid)
+    peak.start()
+    yield
+    assert peak.taken < bound, f"{peak.taken / MEBIBYTE:.0f} MiB"
+
+
+async def send_all(program: Program, head: str, size: int) -> bytes:
+    """Send a body of *size*; return the status line."""
+    async with connect(program) as (reader, writer):
+        writer.write(f"{head}Host: x\r\nContent-Length: {size}\r\n\r\n".encode())
+        piece = b'{"response":[' + b"1," * (MEBIBYTE // 2 - 20) + b"1]}"
+        piece = piece.ljust(MEBIBYTE)
+        try:
+            for place in range(0, size, MEBIBYTE):
+                writer.write(piece if place == 0 else b" " * MEBIBYTE)
+                await writer.drain()
+        except ConnectionError:
+            pass
+        return await reader.readline()
+
+
+def strangers() -> Iterator[str]:
+    """Yield requests of which the server wants no body."""
+    for number in range(10):
+        yield f"POST /result?deviceId={number + 77}&uuid=u HTTP/1.1\r\n"
+        yield f"POST /nothing/{number} HTTP/1.1\r\n"
+        yield "POST /api/v1/devices/import HTTP/1.1\r\nAuthorization: Bearer x\r\n"
+
+
+async def test_strangers(server: Program) -> None:
+    """
+    Thirty bodies of 60 MiB from strangers are not kept.
+    """
+    with at_most(server, 50 * MEBIBYTE):
+        await asyncio.gather(
+            *(send_all(server, head, _LARGE) for head in strangers()),
+            return_exceptions=True,
+        )
+
+
+async def test_asks_and_reads_nothing(server: Program, api: Client) -> None:
+    """
+    A connection whose answers nobody reads takes no more than one of them.
+    """
+    await api.commands.enqueue(ME, {"endpoint": "x", "body": "x" * 50_000})
+    ask = (
+        f"GET /api/v1/commands HTTP/1.1\r\nHost: x\r\n"
+        f"Authorization: Bearer {server.token}\r\n\r\n"
+    ).encode()
+    with at_most(server, 20 * MEBIBYTE):
+        async with slow_reader(server.url) as reader:
+            sending = asyncio.create_task(reader.send(ask * 5000))
+            for _ in range(200):
+                await api.devices.list()
+            sending.cancel()
+
+
+@pytest.fixture(name="long_list")
+async def _long_list(api: Client) -> None:
+    """Have a list whose pages are large."""
+    await api.devices.put(ME)
+    for _ in range(24):
+        await api.commands.enqueue(ME, {"endpoint": "x", "body": "x" * 900_000})
+
+
+@pytest.mark.usefixtures("long_list")
+async def test_stalled_readers(server: Program, api: Client) -> None:
+    """
+    Forty readers that stall in a list hold files, not memory, and not too many of them.
+    """
+    ask = (
+        f"GET /api/v1/commands?limit=1000 HTTP/1.1\r\nHost: x\r\n"
+        f"Authorization: Bearer {server.token}\r\n\r\n"
+    ).encode()
+    with at_most(server, BOUND):
+        async with AsyncExitStack() as stack:
+            readers = [
+                await stack.enter_async_context(slow_reader(server.url))
+                for _ in range(40)
+            ]
+            for reader in readers:
+                await reader.send(ask)
+            heads = [await reader.read_answer() for reader in readers]
+            await api.devices.list()
+    served = [head for head, _ in heads if b" 200 " in head]
+    assert 1 < len(served) < 40
+    assert all(b"Retry-After: 1\r\n" in head for head, _ in heads if head not in served)
+
+
+async def test_results(server: Program, api: Client) -> None:
+    """
+    Results of 60 MiB that come at once are all taken, and one at a time is in memory.
+
+    Storing it takes some five times its size; eight of them at once would take 2 GB.
+    """
+    ids = range(1, 9)
+    for each in ids:
+        await api.devices.put(str(each))
+    with at_most(server, 400 * MEBIBYTE):
+        answers = await asyncio.gather(
+            *(
+                send_all(server, f"POST /result?deviceId={each} HTTP/1.1\r\n", _LARGE)
+                for each in ids
+            )
+        )
+
+    assert [b"HTTP/1.1 200 OK\r\n"] * len(ids) == answers

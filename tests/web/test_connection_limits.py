@@ -1,0 +1,155 @@
+"""How many connections may be open, and which ones close first at the limit."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
+import pytest
+from structlog.testing import capture_logs
+
+from pushserver.web import server as web_server
+from tests.clock import ManualClock
+from tests.devices import terminal
+from tests.web.local_server import LocalServer, running_server, wait_until
+
+LIMIT = 4
+HEALTH = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@pytest.fixture(name="stack")
+async def _stack() -> AsyncIterator[AsyncExitStack]:
+    """Return what keeps connections open for a test."""
+    async with AsyncExitStack() as stack, asyncio.timeout(20):
+        yield stack
+
+
+async def is_served(server: LocalServer, stack: AsyncExitStack) -> bool:
+    """Open a connection, and tell whether a request on it is answered."""
+    reader, writer = await stack.enter_async_context(server.connect())
+    writer.write(HEALTH)
+    try:
+        return (await reader.readline()).startswith(b"HTTP/1.1 200 ")
+    except ConnectionError:
+        return False
+
+
+async def hold_polls(server: LocalServer, stack: AsyncExitStack, count: int) -> None:
+    """Open connections that wait for their answers."""
+    for device_id in range(1, count + 1):
+        await server.services.fleet.put(1, terminal(device_id), {})
+        _, writer = await stack.enter_async_context(server.connect())
+        poll = f"GET /push?deviceId={device_id} HTTP/1.1\r\nHost: x\r\n\r\n"
+        writer.write(poll.encode())
+        await server.wait_for_held_polls(device_id)
+
+
+async def test_all_are_busy(
+    database: str, clock: ManualClock, stack: AsyncExitStack
+) -> None:
+    """
+    Where all wait for answers, each one more is closed, and the log says so once.
+    """
+    async with running_server(database, clock, connections=LIMIT, hold=60) as server:
+        await hold_polls(server, stack, LIMIT)
+        with capture_logs() as lines:
+            assert [False] * 3 == [await is_served(server, stack) for _ in range(3)]
+        counts = server.services.counts
+
+        assert (3, LIMIT) == (counts["connections.refused"], len(server.services.holds))
+        events = [line["event"] for line in lines]
+        assert 1 == events.count("connections.refused")
+
+
+async def test_last_one(
+    database: str, clock: ManualClock, stack: AsyncExitStack
+) -> None:
+    """
+    The last one that fits is served, and so is the next one once another has ended.
+    """
+    async with running_server(database, clock, connections=LIMIT, hold=60) as server:
+        await hold_polls(server, stack, LIMIT - 1)
+        assert await is_served(server, stack)
+        assert await is_served(server, stack)
+
+        counts = server.services.counts
+        assert (1, 0) == (
+            counts["connections.closedIdle"],
+            counts["connections.refused"],
+        )
+        assert LIMIT - 1 == len(server.services.holds)
+
+
+async def test_oldest_idle_one_first(
+    database: str, clock: ManualClock, stack: AsyncExitStack
+) -> None:
+    """
+    Of idle ones, that which asked least recently closes.
+    """
+    async with running_server(database, clock, connections=LIMIT) as server:
+        streams = [await stack.enter_async_context(server.connect()) for _ in range(4)]
+        for reader, writer in [*streams, streams[0]]:
+            writer.write(HEALTH)
+            await reader.readuntil(b"ok\n")
+        assert await is_served(server, stack)
+
+        assert b"" == await streams[1][0].read()
+        streams[0][1].write(HEALTH)
+        assert (await streams[0][0].readline()).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize(("proxies", "served"), [("", False), ("127.0.0.0/8", True)])
+async def test_by_address(
+    database: str,
+    clock: ManualClock,
+    stack: AsyncExitStack,
+    proxies: str,
+    served: bool,
+) -> None:
+    """
+    One address has so many and no more, unless it is a proxy's.
+    """
+    async with running_server(
+        database, clock, connections_per_address=LIMIT, trusted_proxies=proxies
+    ) as server:
+        served_before = [await is_served(server, stack) for _ in range(LIMIT)]
+
+        assert [True] * LIMIT == served_before
+        assert served is await is_served(server, stack)
+
+
+async def test_address_is_free_again(database: str, clock: ManualClock) -> None:
+    """
+    What was closed, or refused, does not count any more.
+    """
+    async with running_server(database, clock, connections_per_address=1) as server:
+        async with AsyncExitStack() as first:
+            assert await is_served(server, first)
+            assert not await is_served(server, first)
+
+        async def served() -> bool:
+            async with AsyncExitStack() as later:
+                return await is_served(server, later)
+
+        await wait_until(served)
+
+
+async def test_trickled_head(
+    database: str, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    A head has a deadline as a whole: bytes that trickle do not put it off.
+    """
+    monkeypatch.setattr(web_server, "HEADER_TIMEOUT", 0.3)
+    monkeypatch.setattr(web_server, "_SWEEP_INTERVAL", 0.01)
+    async with (
+        running_server(database, clock) as server,
+        server.connect() as (reader, writer),
+        asyncio.timeout(10),
+    ):
+        ended = asyncio.create_task(reader.read())
+        writer.write(b"GET /healthz HTTP/1.1\r\nX: ")
+        while not ended.done():
+            writer.write(b"x")
+            await asyncio.wait((ended,), timeout=0.05)
+
+        assert b"" == await ended
