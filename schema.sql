@@ -406,6 +406,23 @@ CREATE TABLE token (
     revoked_at  BIGINT
 );
 
+-- Instants are server time, which never jumps. From `started_at` on, people call them by
+-- adding the `correction`; before the first period by the first one's.
+CREATE TABLE clock_period (
+    started_at BIGINT PRIMARY KEY,
+    correction BIGINT NOT NULL
+);
+
+-- It was `instant` when a machine had run for so long; then server time can go on from
+-- there, whatever its wall clock says.
+CREATE TABLE clock_anchor (
+    boot_id    TEXT   PRIMARY KEY,             -- another each time it is started
+    host       TEXT   NOT NULL,
+    since_boot BIGINT NOT NULL,
+    instant    BIGINT NOT NULL,
+    ahead      BIGINT NOT NULL                 -- its wall clock, of the database's
+);
+
 -- Which schema this is, and the oldest one whose servers may work over it; one row.
 CREATE TABLE schema_version (
     version       BIGINT NOT NULL,

@@ -1,54 +1,165 @@
-"""Time, passed in as a clock: an instant is an int, microseconds UTC since 1970.
+"""Server time, passed in as a clock, and what people call its instants.
 
-Waiting uses the monotonic clock. `SystemClock.now` advances with it, too, so that a
-jump of the wall clock delays and hurries nothing; `resync` follows such a jump and
-returns its size, by which deadlines in memory have to be moved.
+An instant is an int: microseconds of *server time*. It advances with the time since the
+machine was started and never jumps, so whatever was said in seconds takes so long. The
+wall clock, which may jump, says only how instants are shown: `CORRECTIONS` has by how
+much it is ahead, and was. As long as no wall clock jumped, both are the same:
+microseconds UTC since 1970.
 """
 
+import ctypes
+import socket
 import time
-from collections.abc import Callable
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from pathlib import Path
 from typing import Protocol
+
+import attrs
 
 SECOND = 1_000_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+#: Server time does not begin before 2024-01-01T00:00:00Z, where ids begin.
+FIRST_INSTANT = 1_704_067_200 * SECOND
 #: A difference up to this (microseconds) is ordinary drift of the clocks, not a jump.
 JUMP_TOLERANCE = SECOND
+_TIME_ERROR = 5  # what `adjtimex` returns for a clock that nobody sets
 
 
 class Clock(Protocol):
     """Tells the time."""
 
     def now(self) -> int:
-        """Return the present instant in microseconds UTC."""
+        """Return the present instant of server time, in microseconds."""
 
-    def resync(self) -> int:
-        """Follow the wall clock; return the jump made, in microseconds, else 0."""
+    def wall_ahead(self) -> int:
+        """Return by how many microseconds the wall clock is ahead of server time."""
+
+
+def _read_boot_id() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    except OSError:
+        return f"started {time.time_ns()}"  # as if the machine were started each time
+
+
+def _is_synchronized() -> bool:
+    """Tell whether the kernel knows of a program that keeps its clock right."""
+    try:
+        state: int = ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(1024))
+    except (AttributeError, OSError):
+        return False
+    return 0 <= state < _TIME_ERROR
+
+
+def _since_boot() -> int:
+    return time.clock_gettime_ns(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+@attrs.frozen
+class Machine:
+    """
+    The clocks of a machine, in nanoseconds; `boot_id` changes when it is started.
+
+    The time `since_boot` passes while the machine sleeps, too.
+    """
+
+    wall: Callable[[], int] = time.time_ns
+    since_boot: Callable[[], int] = _since_boot
+    boot_id: str = attrs.field(factory=_read_boot_id)
+    host: str = attrs.field(factory=socket.gethostname)
+    is_synchronized: Callable[[], bool] = _is_synchronized
 
 
 class SystemClock:
-    """The machine's time, without jumps between two calls of `resync`."""
+    """Server time on a machine: the machine's wall time until a store says more."""
 
-    def __init__(
-        self,
-        wall: Callable[[], int] = time.time_ns,
-        monotonic: Callable[[], int] = time.monotonic_ns,
-    ) -> None:
-        self._wall = wall
-        self._monotonic = monotonic
-        self._offset = wall() - monotonic()
+    def __init__(self, machine: Machine | None = None) -> None:
+        self.machine = machine or Machine()
+        self._since_boot = self.machine.since_boot
+        self._wall_offset: int | None = None
+        self.start_at(max(self.machine.wall() // 1000, FIRST_INSTANT))
 
     def now(self) -> int:
-        """Return the present instant in microseconds UTC."""
-        return (self._monotonic() + self._offset) // 1000
+        """Return the present instant of server time, in microseconds."""
+        return self._since_boot() // 1000 + self._offset
 
-    def resync(self) -> int:
-        """Follow the wall clock; return the jump made, in microseconds, else 0."""
-        offset = self._wall() - self._monotonic()
-        jump = (offset - self._offset) // 1000
-        self._offset = offset
-        return jump if abs(jump) > JUMP_TOLERANCE else 0
+    def since_boot(self) -> int:
+        """Return the microseconds since the machine was started."""
+        return self._since_boot() // 1000
+
+    def start_at(self, instant: int) -> None:
+        """Go on from *instant*."""
+        self._offset = instant - self.since_boot()
+
+    def wall(self) -> int:
+        """Return what the wall clock shows: the database's, if there is one."""
+        if self._wall_offset is None:
+            return self.machine.wall() // 1000
+        return self.since_boot() + self._wall_offset
+
+    def wall_ahead(self) -> int:
+        """Return by how many microseconds the wall clock is ahead of server time."""
+        return self.wall() - self.now()
+
+    def follow(self, wall_offset: int) -> None:
+        """
+        Follow the database's wall clock, which is so far ahead of `since_boot`.
+
+        Drift is followed at once; a jump is not: time goes on as it passes.
+        """
+        self._wall_offset = wall_offset
+        drift = wall_offset - CORRECTIONS.current - self._offset
+        if abs(drift) <= JUMP_TOLERANCE:
+            self._offset += drift
+
+
+@attrs.frozen
+class ClockPeriod:
+    """From `started_at` on, wall time is server time and this `correction`."""
+
+    started_at: int
+    correction: int
+
+
+class Corrections:
+    """By how much wall time is ahead of server time, in each period."""
+
+    def __init__(self) -> None:
+        self.replace(())
+
+    def replace(self, periods: Sequence[ClockPeriod]) -> None:
+        """Take these periods, oldest first."""
+        self._periods = periods or (ClockPeriod(0, 0),)
+        self._starts = [each.started_at for each in self._periods]
+        self.last = self._periods[-1]
+
+    @property
+    def current(self) -> int:
+        """The correction of the present."""
+        return self.last.correction
+
+    def at(self, instant: int) -> int:
+        """Return the correction of *instant*."""
+        if instant >= self.last.started_at:
+            return self.last.correction
+        return self._periods[max(0, bisect_right(self._starts, instant) - 1)].correction
+
+    def server_time(self, wall: int) -> int:
+        """Return the latest instant that is called *wall*, or would have been."""
+        end = None
+        for period in reversed(self._periods):
+            instant = wall - period.correction
+            if instant >= period.started_at:
+                return instant if end is None else min(instant, end)
+            end = period.started_at
+        return instant
+
+
+#: This process serves one store: its opening says what these are.
+CORRECTIONS = Corrections()
 
 
 def micros(seconds: float) -> int:
@@ -57,13 +168,28 @@ def micros(seconds: float) -> int:
 
 
 def from_datetime(instant: datetime) -> int:
-    """Return an aware datetime as microseconds UTC."""
+    """Return an aware datetime as microseconds UTC: wall time."""
     return (instant - EPOCH) // timedelta(microseconds=1)
 
 
+def server_time(wall: int) -> int:
+    """Return the instant of server time that is called *wall*."""
+    return CORRECTIONS.server_time(wall)
+
+
+def wall_time(instant: int) -> int:
+    """Return *instant* as people call it: microseconds UTC."""
+    return instant + CORRECTIONS.at(instant)
+
+
 def rfc3339(instant: int) -> str:
-    """Return *instant* as RFC 3339 with microseconds, in UTC with Z."""
-    seconds, rest = divmod(instant, SECOND)
+    """Return *instant* as people call it, in RFC 3339 with microseconds and Z."""
+    return utc_text(instant + CORRECTIONS.at(instant))
+
+
+def utc_text(wall: int) -> str:
+    """Return microseconds UTC as RFC 3339 with microseconds, with Z."""
+    seconds, rest = divmod(wall, SECOND)
     return f"{_second(seconds)}.{rest:06d}Z"
 
 

@@ -10,6 +10,7 @@ from pushserver.protocols.base import DeviceProtocol
 from pushserver.protocols.controlid.protocol import ControlId
 from pushserver.services.background_tasks import BackgroundTasks
 from pushserver.services.batches import repeat_until_done
+from pushserver.services.clock_watch import ClockWatch
 from pushserver.services.cluster_sync import ClusterSync
 from pushserver.services.completion_waiters import CompletionWaiters
 from pushserver.services.deadlines import Deadlines
@@ -148,6 +149,7 @@ def build_services(
     )
     services = Services(
         clock=clock,
+        clock_watch=ClockWatch(store, clock),
         store=store,
         devices=devices,
         admission=DeviceAdmission(
@@ -278,7 +280,10 @@ def build_workers(
     online_monitor.restore()
     shadows, subscriptions = services.shadows, services.subscription_registry
     outbox_trimmer = OutboxTrimmer(store.subscriptions, subscriptions, clock)
-    deadlines = Deadlines(store, clock, services.lanes)
+    deadlines, clock_watch = (
+        Deadlines(store, clock, services.lanes),
+        services.clock_watch,
+    )
     unread_results = UnreadResults(store, services.protocols)
 
     def is_leader() -> bool:
@@ -286,6 +291,8 @@ def build_workers(
 
     return (
         Worker("record-written", 0.1, services.polling.record_written),
+        Worker("clock", 0.5, clock_watch.follow),
+        Worker("clock-anchor", 60.0, clock_watch.anchor),
         Worker("deadlines", 0.5, deadlines.expire_overdue),
         Worker("cluster-sync", 1.0, cluster_sync.refresh, cluster_sync.wakeup),
         Worker(

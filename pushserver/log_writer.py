@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from pushserver.clock import rfc3339
+from pushserver.clock import utc_text
 
 #: What waits to be written: the fields of a JSON line, or text as it is.
 Line = Mapping[str, Any] | str
@@ -104,7 +104,7 @@ class LogWriter:
         dropped = self._dropped
         if not dropped:
             return
-        now = rfc3339(time.time_ns() // 1000)
+        now = utc_text(time.time_ns() // 1000)
         line = {"timestamp": now, "level": "warning", "event": "log.dropped"}
         if self._write([_encode(line | {"lines": dropped})]):
             self._drop(-dropped)

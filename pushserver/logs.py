@@ -7,7 +7,7 @@ from typing import Any, TextIO
 
 import structlog
 
-from pushserver.clock import rfc3339
+from pushserver.clock import utc_text
 from pushserver.log_writer import LogWriter
 
 
@@ -51,7 +51,7 @@ class _JsonLogger(structlog.BoundLoggerBase):
     ) -> None:
         if "exc_info" in fields:
             structlog.processors.format_exc_info(None, method_name, fields)
-        now = rfc3339(time.time_ns() // 1000)
+        now = utc_text(time.time_ns() // 1000)
         line = {"timestamp": now, "level": method_name, **self._context, **fields}
         line["event"] = event
         getattr(self._logger, method_name)(line)

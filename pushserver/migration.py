@@ -40,6 +40,8 @@ _TABLES = (
     "SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'schema_version'"
     " ORDER BY name"
 )
+#: A database that nobody used may have rows in these.
+_NO_HISTORY = ("scope", "clock_period", "clock_anchor")
 #: Rows between two calls of it.
 _PROGRESS_INTERVAL = 1000
 
@@ -151,15 +153,15 @@ def _refuse_if_used(connection: Connection, tables: Sequence[SourceTable]) -> No
     if count_servers(connection):
         raise Misconfigured("A server is at work over the target; stop it first.")
     for table in tables:
-        if table.name != "scope" and _number(
+        if table.name not in _NO_HISTORY and _number(
             connection, f"SELECT count(*) FROM {table.name}"
         ):
             raise Misconfigured(f"The target is not empty: {table.name} has rows.")
     if _number(connection, "SELECT count(*) FROM scope") > 1:
         raise Misconfigured("The target is not empty: it has scopes.")
-    connection.execute("DELETE FROM scope")
-    # This table may be left over: somebody who emptied the others need not know of it.
-    connection.execute("DELETE FROM lane")
+    # Some may be left over: somebody who emptied the others need not know of them.
+    for name in (*_NO_HISTORY, "lane"):
+        connection.execute(f"DELETE FROM {name}")
 
 
 def _copy_all(

@@ -11,6 +11,7 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
+from pushserver.clock import CORRECTIONS
 from tests.clock import ManualClock
 from tests.measured import Measured
 from tests.postgres import empty_database
@@ -128,6 +129,12 @@ def _database(empty_database: str) -> str:
 def _clock() -> ManualClock:
     """Return a clock that moves only when a test ticks it."""
     return ManualClock()
+
+
+@pytest.fixture(autouse=True)
+def _right_wall_clock() -> None:
+    """Forget by how much the wall clock of an earlier test was wrong."""
+    CORRECTIONS.replace(())
 
 
 @pytest.fixture(name="program")

@@ -1,82 +1,118 @@
-"""The clock: steady, and beside a wall that may jump."""
+"""The clock: it goes on as time passes, beside a wall clock that may jump."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
-import attrs
 import pytest
 import time_machine
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pushserver.clock import (
+    CORRECTIONS,
+    FIRST_INSTANT,
     SECOND,
+    ClockPeriod,
+    Machine,
     SystemClock,
     from_datetime,
     micros,
     rfc3339,
+    server_time,
+    utc_text,
+    wall_time,
 )
-from tests.clock import START, ManualClock
+from tests.clock import START, FakeMachine, ManualClock
 
 HOUR = 3600 * SECOND
 
 
-@attrs.define
-class FakeClocks:
-    """A machine's two clocks, in nanoseconds."""
-
-    wall_ns: int = START * 1000
-    steady_ns: int = 5_000
-
-    def clock(self) -> SystemClock:
-        """Return the clock that reads them."""
-        return SystemClock(lambda: self.wall_ns, lambda: self.steady_ns)
-
-    def pass_by(self, micros: int, *, wall: int | None = None) -> None:
-        """Let time pass; the wall may show something else."""
-        self.steady_ns += micros * 1000
-        self.wall_ns += (micros if wall is None else wall) * 1000
-
-
 def test_now() -> None:
-    """The clock shows the wall's time and goes on with it."""
-    machine = FakeClocks()
+    """The clock shows the wall's time, and goes on as time passes."""
+    machine = FakeMachine()
     clock = machine.clock()
     assert START == clock.now()
 
     machine.pass_by(HOUR)
 
-    assert START + HOUR == clock.now()
-    assert 0 == clock.resync()
+    assert (START + HOUR, 0) == (clock.now(), clock.wall_ahead())
 
 
 @pytest.mark.parametrize("jump", [-365 * 24 * HOUR, -HOUR, HOUR])
 def test_jump(jump: int) -> None:
-    """A wall that jumps is not followed before it is asked by how much."""
-    machine = FakeClocks()
+    """A wall that jumps moves no instant; the clock says by how much."""
+    machine = FakeMachine()
     clock = machine.clock()
-    machine.pass_by(SECOND, wall=SECOND + jump)
-    assert START + SECOND == clock.now()
+    machine.pass_by(SECOND, jump=jump)
 
-    assert jump == clock.resync()
-    assert START + SECOND + jump == clock.now()
-    assert 0 == clock.resync()
+    assert (START + SECOND, jump) == (clock.now(), clock.wall_ahead())
 
 
-@pytest.mark.parametrize("drift", [-SECOND, -1000, 1, SECOND])
-def test_drift(drift: int) -> None:
-    """What clocks drift apart is followed, and no jump."""
-    machine = FakeClocks()
+@pytest.mark.parametrize(
+    ("drift", "followed"), [(-SECOND, -SECOND), (SECOND, SECOND), (SECOND + 1, 0)]
+)
+def test_follow(drift: int, followed: int) -> None:
+    """A database's clock is followed as far as it drifts."""
+    machine = FakeMachine()
     clock = machine.clock()
-    machine.pass_by(HOUR, wall=HOUR + drift)
 
-    assert 0 == clock.resync()
-    assert START + HOUR + drift == clock.now()
+    clock.follow(START + drift - clock.since_boot())
+
+    assert (START + followed, drift - followed) == (clock.now(), clock.wall_ahead())
+
+
+def test_before_ids() -> None:
+    """A wall clock from before the first id does not show in server time."""
+    machine = FakeMachine(wall_ns=0)
+
+    assert FIRST_INSTANT == machine.clock().now()
+    assert -FIRST_INSTANT == machine.clock().wall_ahead()
 
 
 def test_real() -> None:
     """Without a machine of its own it reads the real one, in UTC microseconds."""
     with time_machine.travel(datetime(2026, 1, 1, tzinfo=UTC), tick=False):
         assert abs(SystemClock().now() - START) < SECOND
+
+
+def test_real_machine() -> None:
+    """A machine has the same id for all that run on it since it was started."""
+    assert Machine().boot_id == Machine().boot_id
+    assert Machine().since_boot() <= Machine().since_boot()
+    assert Machine().is_synchronized() in (False, True)
+
+
+PERIODS = (ClockPeriod(0, 0), ClockPeriod(100, 50), ClockPeriod(200, -100))
+
+
+@pytest.mark.parametrize(
+    ("instant", "wall"), [(-1, -1), (99, 99), (100, 150), (199, 249), (200, 100)]
+)
+def test_names(instant: int, wall: int) -> None:
+    """An instant is called by the correction of its period."""
+    CORRECTIONS.replace(PERIODS)
+
+    assert wall == wall_time(instant)
+    assert utc_text(wall) == rfc3339(instant)
+
+
+@pytest.mark.parametrize(
+    ("wall", "instant"),
+    [(-5, -5), (99, 99), (120, 220), (100, 200), (500, 600)],
+)
+def test_instants(wall: int, instant: int) -> None:
+    """A name means the latest instant that is called so."""
+    CORRECTIONS.replace(PERIODS)
+
+    assert instant == server_time(wall)
+
+
+def test_a_name_that_was_left_out() -> None:
+    """A name that a jump left out means the instant of the jump."""
+    CORRECTIONS.replace((ClockPeriod(0, 0), ClockPeriod(100, 50)))
+
+    assert [99, 100, 100, 100, 101] == [
+        server_time(wall) for wall in (99, 100, 149, 150, 151)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -123,7 +159,5 @@ def test_manual(clock: ManualClock) -> None:
     """
     clock.tick(1.5)
     clock.jump(-60)
-    assert START + 1_500_000 == clock.now()
 
-    assert (-60 * SECOND, 0) == (clock.resync(), clock.resync())
-    assert START + 1_500_000 - 60 * SECOND == clock.now()
+    assert (START + 1_500_000, -60 * SECOND) == (clock.now(), clock.wall_ahead())

@@ -1,17 +1,19 @@
 """Ids: positive int64 that grow with time, so they sort by creation.
 
 41 bits of milliseconds since 2024, 10 bits of node, 12 bits of counter. Inside one
-process they grow strictly, even when the wall clock goes back.
+process they grow strictly. The time is server time, so no jump of a wall clock moves
+them away from it.
 """
 
 import re
 from collections.abc import Callable
 
+from pushserver.clock import FIRST_INSTANT
 from pushserver.errors import Invalid
 
 MAX_INT64 = 2**63 - 1
-#: 2024-01-01T00:00:00Z in milliseconds.
-ID_EPOCH_MS = 1_704_067_200_000
+#: The first instant, in milliseconds.
+ID_EPOCH_MS = FIRST_INSTANT // 1000
 _NODE_BITS = 10
 _COUNTER_BITS = 12
 _SHIFT = _NODE_BITS + _COUNTER_BITS
@@ -61,6 +63,11 @@ def node_of(generated_id: int) -> int:
 def first_id_at(instant: int) -> int:
     """Return the smallest id that could be made at *instant* (microseconds UTC)."""
     return min(MAX_INT64, max(0, instant // 1000 - ID_EPOCH_MS) << _SHIFT)
+
+
+def first_instant_after(generated_id: int) -> int:
+    """Return the first instant at which larger ids are made by the clock alone."""
+    return ((generated_id >> _SHIFT) + ID_EPOCH_MS + 1) * 1000
 
 
 def parse_int64(text: str, *, field_name: str, pointer: str | None = None) -> int:

@@ -270,41 +270,26 @@ class Lane:
                 ready = max(ready, blocked_until)
         return ready
 
-    def shift_deadlines(self, jump: int) -> None:
+    def move_schedules(self, jump: int, now: int) -> None:
         """
-        Move every deadline by the *jump* of the wall clock.
+        Move what is scheduled after *now*: the wall clock made a *jump*.
 
-        A command scheduled for an instant (`not_before`) stays scheduled for it, and
-        expires as long after it as before.
+        A command scheduled for an instant (`not_before`) stays scheduled for what
+        people call so, and expires as long after it as before.
         """
         self.forget_derived()
         for command in self.waiting:
-            _shift_deadlines(command, jump)
-        self.blocked_endpoints = {
-            e: (c, t + jump) for e, (c, t) in self.blocked_endpoints.items()
-        }
-        for in_flight in self.in_flights:
-            _shift_deadlines(in_flight.command, jump)
-            in_flight.delivery.sent_at += jump
-            if in_flight.written_at is not None:
-                in_flight.written_at += jump
-            if in_flight.delivery.busy_until is not None:
-                in_flight.delivery.busy_until += jump
+            if (command.not_before or 0) > now and not _pauses(command):
+                command.not_before = command.scheduled_at - jump
+                command.expires_at -= jump
 
 
-def _shift_deadlines(command: Command, jump: int) -> None:
+def _pauses(command: Command) -> bool:
+    """Tell whether it waits between two attempts: for seconds, not for an instant."""
     device_upgrade = (
         None if command.operation is None else command.operation.device_upgrade
     )
-    if device_upgrade is not None and device_upgrade.updating_at is not None:
-        device_upgrade.updating_at += jump
-        if command.scheduled_at:
-            # A pause between two attempts is a duration, not an instant.
-            command.not_before = command.scheduled_at + jump
-            command.expires_at += jump
-            return
-    if not command.scheduled_at:
-        command.expires_at += jump
+    return device_upgrade is not None and device_upgrade.updating_at is not None
 
 
 def _queue_key(command: Command) -> tuple[int, int]:

@@ -15,23 +15,20 @@ from pushserver.storage.base import Store
 from pushserver.storage.commands import PriorState
 
 
-@attrs.define(eq=False)
+@attrs.frozen
 class Deadlines:
-    """Expires overdue commands, and moves deadlines when the clock jumps."""
+    """Expires overdue commands, and forgets old idempotency keys."""
 
     store: Store
     clock: Clock
     lanes: Lanes
-    _pending_jump: int = attrs.field(default=0, init=False)
-    _pending_task_jump: int = attrs.field(default=0, init=False)
 
     async def expire_overdue(self) -> int:
         """
         Expire overdue commands and give up unanswered ones; return how many.
 
-        The leader does so for all servers; each server follows its own clock.
+        The leader does so for all servers.
         """
-        await self.follow_clock()
         if not self.store.is_leader:
             return 0
         devices = await self.store.overdue_devices(self.clock.now())
@@ -39,26 +36,6 @@ class Deadlines:
         for batch in batches(devices):
             moved += sum(await asyncio.gather(*map(self._expire_lane, batch)))
         return moved
-
-    async def follow_clock(self) -> None:
-        """
-        Move deadlines by as much as the wall clock has jumped.
-
-        Raises:
-            Unavailable: the store is away; the next call moves them.
-        """
-        jump = self.clock.resync()
-        self._pending_jump += jump
-        self._pending_task_jump += jump
-        if self._pending_jump:
-            await self.store.shift_deadlines(self._pending_jump)
-            self._pending_jump = 0
-        if self._pending_task_jump and self.store.is_leader:
-            now = self.clock.now()
-            await self.store.tasks.shift_task_deadlines(
-                self._pending_task_jump, now=now
-            )
-        self._pending_task_jump = 0
 
     async def _expire_lane(self, device_id: int) -> int:
         def decide(

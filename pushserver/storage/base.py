@@ -13,6 +13,7 @@ from pushserver.model.event import EventType
 from pushserver.model.idempotency import IdempotencyKey, IdempotencyRecord
 from pushserver.model.ids import IdGenerator
 from pushserver.storage.change_feed import ChangeFeed
+from pushserver.storage.clock import ClockStore
 from pushserver.storage.commands import CommandStore
 from pushserver.storage.devices import DeviceStore
 from pushserver.storage.history import CommandHistory
@@ -150,6 +151,10 @@ class Store(
         Raises:
             Unavailable: the store is away.
         """
+
+    @property
+    def clock(self) -> ClockStore:
+        """What is kept of clocks."""
 
     async def purge_idempotency_keys(self, *, before: int) -> int:
         """Delete idempotency keys used before *before*; return how many."""

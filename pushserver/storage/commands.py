@@ -160,13 +160,5 @@ class CommandStore(Protocol):
             Unavailable: the store is away.
         """
 
-    async def shift_deadlines(self, jump: int) -> None:
-        """
-        Move the deadlines of live commands by the *jump* of the wall clock.
-
-        Raises:
-            Unavailable: the store is away.
-        """
-
     async def read_order(self, command_id: int) -> Order:
         """Return the order of a command that exists."""

@@ -45,13 +45,6 @@ class TaskStore(Protocol):
         Return whether it was.
         """
 
-    async def shift_task_deadlines(self, jump: int, *, now: int) -> None:
-        """
-        Move the deadlines of tasks by the *jump* of the wall clock to *now*.
-
-        A task that is planned for a later instant stays planned for it.
-        """
-
     async def delete_preparing_task(self, task_id: int, *, limit: int) -> bool:
         """
         Delete at most *limit* operations of a PREPARING task; then the task itself.

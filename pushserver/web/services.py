@@ -6,6 +6,7 @@ import attrs
 from aiohttp import web
 
 from pushserver.clock import Clock
+from pushserver.services.clock_watch import ClockWatch
 from pushserver.services.cluster_sync import ClusterSync
 from pushserver.services.completion_waiters import CompletionWaiters
 from pushserver.services.device_admission import DeviceAdmission
@@ -54,6 +55,7 @@ class Services:
     """
 
     clock: Clock
+    clock_watch: ClockWatch
     store: Store
     devices: DeviceRegistry
     admission: DeviceAdmission

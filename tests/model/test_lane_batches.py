@@ -13,7 +13,6 @@ from pushserver.model.transitions import (
 )
 from tests.clock import START
 from tests.model.factories import (
-    DEVICE,
     GRACE,
     at_most_once_command,
     command,
@@ -126,14 +125,3 @@ def test_not_written() -> None:
 
     assert [0, 0] == [each.attempts for each in commands]
     assert (commands, []) == (lane.waiting, lane.in_flights)
-
-
-def test_jumped_clock() -> None:
-    """All that is in flight moves along with a wall clock that jumps."""
-    lane = lane_with(command(), command())
-    answer = hand_out_all(lane)
-
-    lane.shift_deadlines(3600 * SECOND)
-
-    assert {START + 3600 * SECOND} == {each.delivery.sent_at for each in answer}
-    assert DEVICE == lane.device_id

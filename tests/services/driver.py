@@ -206,6 +206,11 @@ class ServiceDriver:
             self.services.store, self.clock, self.services.lanes
         ).expire_overdue()
 
+    async def follow_wall_clock(self) -> int:
+        """Let the server look at the wall clock twice; return how often it jumped."""
+        watch = self.services.clock_watch
+        return await watch.follow() + await watch.follow()
+
     def failing_commits(self) -> AbstractAsyncContextManager[None]:
         """Let every commit fail for the duration of the block."""
         return failing_commits(self.services.store)

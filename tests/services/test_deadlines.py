@@ -1,32 +1,14 @@
-"""Deadlines, also when the clock jumps."""
+"""Deadlines: expiry, overdue answers, old keys."""
 
 import pytest
 
 from pushserver.clock import SECOND
 from pushserver.errors import Unavailable
-from pushserver.model.operation import OperationDescriptor
-from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.state import CommandState
-from pushserver.model.task import Task, TaskState
 from pushserver.services.deadlines import Deadlines
 from pushserver.web.services import Services
-from tests.clock import START, ManualClock
-from tests.model.factories import DEVICE
+from tests.clock import ManualClock
 from tests.services.driver import ServiceDriver
-
-YEAR = 365 * 86_400
-TASK = Task(
-    id=7,
-    scope_id=DEFAULT_SCOPE_ID,
-    created_at=START,
-    created_by=1,
-    expires_in=60,
-    expires_at=START + 60,
-    state=TaskState.RUNNING,
-    descriptor=OperationDescriptor(resource="photos"),
-    step_count=1,
-)
-JUMPS = pytest.mark.parametrize("jump", [-YEAR, -3600, 3600, YEAR])
 
 
 async def test_nothing_due(driver: ServiceDriver) -> None:
@@ -111,130 +93,6 @@ async def test_store_away(driver: ServiceDriver, services: Services) -> None:
     assert CommandState.EXPIRED is await driver.command_state(other)
 
 
-@JUMPS
-async def test_jump_while_waiting(
-    driver: ServiceDriver, clock: ManualClock, jump: int
-) -> None:
-    """A clock that jumps neither hurries nor delays what waits."""
-    (door,) = await driver.enqueue("execute_actions")
-    clock.jump(jump)
-
-    assert 0 == await driver.expire_overdue(29)
-    assert 1 == await driver.expire_overdue(1)
-    assert CommandState.EXPIRED is await driver.command_state(door)
-
-
-async def test_jump_while_the_store_is_away(
-    driver: ServiceDriver, services: Services, clock: ManualClock
-) -> None:
-    """A jump is followed, once, when the store is back: by commands and by tasks."""
-    deadlines, started_at = (
-        Deadlines(services.store, clock, services.lanes),
-        clock.now(),
-    )
-    await services.store.tasks.add_task(TASK, [])
-    (door,) = await driver.enqueue("execute_actions")
-    clock.jump(3600)
-    async with driver.failing_commits():
-        with pytest.raises(Unavailable):
-            await deadlines.expire_overdue()
-    await services.store.check_writable()
-    await deadlines.expire_overdue()
-    await deadlines.expire_overdue()
-    lane = services.store.cached_lane(DEVICE)
-    (task,) = await services.store.tasks.active_tasks()
-
-    assert TASK.expires_at is not None
-    assert lane is not None
-    assert started_at + 3630 * SECOND == lane.waiting[0].expires_at
-    assert TASK.expires_at + 3600 * SECOND == task.expires_at
-    assert CommandState.PENDING is await driver.command_state(door)
-
-
-@JUMPS
-async def test_jump_in_flight(
-    driver: ServiceDriver, clock: ManualClock, jump: int
-) -> None:
-    """A clock that jumps neither hurries nor delays what is awaited."""
-    (door,) = await driver.enqueue("execute_actions")
-    await driver.receive_command("u1")
-    clock.jump(jump)
-
-    assert 0 == await driver.expire_overdue(179)
-    assert await driver.expire_overdue(1)
-    assert CommandState.TIMEOUT is await driver.command_state(door)
-
-
-@JUMPS
-async def test_jump_and_poll(
-    driver: ServiceDriver, clock: ManualClock, jump: int
-) -> None:
-    """After a jump commands are handed out, answered, and handed out again."""
-    first, second = await driver.enqueue("load_objects", "reboot")
-    await driver.receive_command("u1")
-    clock.jump(jump)
-    await driver.expire_overdue()
-
-    assert await driver.poll("u2") is None
-    clock.tick(5)
-    in_flight = await driver.receive_command("u3")
-    assert (first.id, 2) == (in_flight.command.id, in_flight.command.attempts)
-    await driver.post_result(uuid="u3")
-    assert second.id == (await driver.receive_command("u4")).command.id
-    await driver.post_result(uuid="u4")
-    (third,) = await driver.enqueue("system_information")
-    assert third.id == (await driver.receive_command("u5")).command.id
-    await driver.post_result(uuid="u5")
-    assert CommandState.SUCCESSFUL is await driver.command_state(third)
-
-
-@JUMPS
-async def test_order_after_a_jump(
-    driver: ServiceDriver, clock: ManualClock, jump: int
-) -> None:
-    """A command that was enqueued before a jump goes before later ones."""
-    (first,) = await driver.enqueue("reboot")
-    clock.jump(jump)
-    await driver.expire_overdue()
-    (second,) = await driver.enqueue("load_objects")
-
-    assert second.id > first.id
-    assert first.id == (await driver.receive_command("u1")).command.id
-
-
-@JUMPS
-async def test_jump_and_not_before(
-    driver: ServiceDriver, clock: ManualClock, jump: int
-) -> None:
-    """A command that is planned is not lost to a clock that jumps."""
-    (door,) = await driver.enqueue(
-        "execute_actions", not_before=clock.now() + 2 * YEAR * SECOND
-    )
-    clock.jump(jump)
-    await driver.expire_overdue()
-    assert CommandState.PENDING is await driver.command_state(door)
-
-    lane = driver.services.store.cached_lane(DEVICE)
-    assert lane is not None
-    ready = lane.next_change_at(clock.now(), 0)
-    clock.tick((ready - clock.now()) / SECOND)
-    await driver.expire_overdue()
-
-    assert door.id == (await driver.receive_command("u1")).command.id
-
-
-@JUMPS
-async def test_jump_after_not_before(
-    driver: ServiceDriver, clock: ManualClock, jump: int
-) -> None:
-    """A command whose time had come when it was made waits as any other does."""
-    (door,) = await driver.enqueue("execute_actions", not_before=clock.now() - SECOND)
-    clock.jump(jump)
-
-    assert 0 == await driver.expire_overdue(29)
-    assert door.id == (await driver.receive_command("u1")).command.id
-
-
 async def test_held_back_ends(driver: ServiceDriver, clock: ManualClock) -> None:
     """An endpoint that is held back is free when the time has passed."""
     first, second = await driver.enqueue(
@@ -262,15 +120,3 @@ async def test_old_keys(
     clock.tick(1)
     assert 1 == await deadlines.purge_idempotency_keys()
     assert 0 == await deadlines.purge_idempotency_keys()
-
-
-async def test_tasks_follow_the_clock(driver: ServiceDriver) -> None:
-    """A wall clock that jumps hurries no task: its deadline jumps along."""
-    tasks = driver.services.store.tasks
-    await tasks.add_task(TASK, [])
-
-    driver.clock.jump(seconds=1000)
-    await driver.expire_overdue()
-
-    (found,) = await tasks.active_tasks()
-    assert START + 1000 * SECOND + 60 == found.expires_at

@@ -116,21 +116,6 @@ async def test_room_made_is_made_on_disk(
     assert again.find(DEFAULT_SCOPE_ID, 5000) is not None
 
 
-async def test_quarantine_when_the_clock_goes_back(
-    services: Services, clock: ManualClock
-) -> None:
-    """A wall clock that goes back does not close the quarantine for longer."""
-    for number in range(QUARANTINE_LIMIT + 1):
-        services.admission.admit(terminal(number), None, HOME)
-    clock.jump(-365 * 86_400)
-    clock.resync()
-    clock.tick(QUARANTINE_IDLE_SECONDS + 1)
-
-    services.admission.admit(terminal(5000), None, HOME)
-
-    assert services.devices.find(DEFAULT_SCOPE_ID, 5000) is not None
-
-
 async def test_adopted_is_served(services: Services) -> None:
     """A device that was adopted is served from then on."""
     services.admission.admit(terminal(DEVICE), None, HOME)

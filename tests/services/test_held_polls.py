@@ -244,18 +244,6 @@ async def test_hold_ends(
     assert 0 == len(services.holds)
 
 
-async def test_hold_ends_though_the_clock_went_back(
-    driver: ServiceDriver, clock: ManualClock
-) -> None:
-    """A wall clock that goes back holds no poll for longer."""
-    async with driver.held_poll("u1", hold=0.02) as poll:
-        clock.jump(-3600)
-        await driver.expire_overdue()
-        clock.tick(1)
-        async with asyncio.timeout(2):
-            assert await poll is None
-
-
 async def test_closing(driver: ServiceDriver, services: Services) -> None:
     """A server that stops answers held polls empty and holds no others."""
     async with (

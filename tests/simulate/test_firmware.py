@@ -19,8 +19,8 @@ class StillClock:
         """Return 2019-08-21T00:00:00Z."""
         return 1_566_345_600_000_000
 
-    def resync(self) -> int:
-        """Return that nothing jumped."""
+    def wall_ahead(self) -> int:
+        """Return that the wall clock shows the same."""
         return 0
 
 

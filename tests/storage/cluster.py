@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import attrs
 
-from pushserver.clock import SystemClock
+from pushserver.clock import Machine, SystemClock
 from pushserver.storage.base import Store
 from pushserver.storage.postgres.store import PostgresStore
 from tests.storage.notice_recorder import PATIENCE, NoticeRecorder
@@ -27,7 +27,8 @@ async def open_server(url: str, clock_ahead: float = 0) -> AsyncIterator[Postgre
     """
     Open a store for the block, with a clock that is some seconds *clock_ahead*.
     """
-    clock = SystemClock(wall=lambda: time.time_ns() + round(clock_ahead * 1e9))
+    machine = Machine(wall=lambda: time.time_ns() + round(clock_ahead * 1e9))
+    clock = SystemClock(machine)
     store = await PostgresStore.open(url, clock)
     try:
         yield store

@@ -8,16 +8,16 @@ from typing import Protocol
 
 import attrs
 
+from pushserver.clock import Clock
 from pushserver.storage.base import Store
 from pushserver.storage.postgres.store import PostgresStore
 from pushserver.storage.sqlite.store import SqliteStore
-from tests.clock import ManualClock
 
 
 class StoreLocation(Protocol):
     """A store's data, which outlives the store that is open on it."""
 
-    async def open(self, clock: ManualClock) -> Store:
+    async def open(self, clock: Clock) -> Store:
         """Open a store on the data as they are."""
 
     def failing_writer(self, store: Store) -> AbstractAsyncContextManager[None]:
@@ -39,7 +39,7 @@ class SqliteFile:
         """Where the file is."""
         return Path(self.database.removeprefix("sqlite:///"))
 
-    async def open(self, clock: ManualClock) -> SqliteStore:
+    async def open(self, clock: Clock) -> SqliteStore:
         """Open the file."""
         return await SqliteStore.open(self.path, clock)
 
@@ -61,7 +61,7 @@ class PostgresDatabase:
 
     database: str
 
-    async def open(self, clock: ManualClock) -> PostgresStore:
+    async def open(self, clock: Clock) -> PostgresStore:
         """Open the database."""
         return await PostgresStore.open(self.database, clock)
 
@@ -100,9 +100,7 @@ async def _set_read_only(store: Store, switch: str) -> None:
 
 
 @asynccontextmanager
-async def open_store(
-    location: StoreLocation, clock: ManualClock
-) -> AsyncIterator[Store]:
+async def open_store(location: StoreLocation, clock: Clock) -> AsyncIterator[Store]:
     """Open a store for the duration of the block: again, after a restart."""
     store = await location.open(clock)
     try:

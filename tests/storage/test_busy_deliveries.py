@@ -1,7 +1,5 @@
 """Deliveries whose answer or result is on its way: the store says until when."""
 
-import pytest
-
 from pushserver.clock import SECOND
 from pushserver.model.changes import Changes
 from pushserver.model.lane import Lane
@@ -10,10 +8,8 @@ from pushserver.storage.base import Store
 from pushserver.storage.commands import PriorState
 from tests.clock import START, ManualClock
 from tests.model.factories import DEVICE, TIMEOUT, at_most_once_command
-from tests.storage.cluster import ServerPair
 from tests.storage.locations import StoreLocation, open_store
 from tests.storage.queue_actions import (
-    command_record,
     enqueue_commands,
     expire_overdue,
     find_in_flight,
@@ -92,17 +88,3 @@ async def test_given_up(location: StoreLocation, clock: ManualClock) -> None:
         lane = await store.change_lane(DEVICE, lambda lane, _changes, _prior: lane)
 
     assert {door.endpoint: (door.id, until + TIMEOUT)} == lane.blocked_endpoints
-
-
-@pytest.mark.only_on("postgres")
-async def test_clock_jumps(pair: ServerPair) -> None:
-    """It moves along with the clock, for every server."""
-    door = at_most_once_command()
-    await enqueue_commands(pair.a, door)
-    await poll_command(pair.a)
-    await vouch(pair.a, START + VOUCH_FOR)
-    await pair.a.shift_deadlines(7)
-
-    assert START + VOUCH_FOR + 7 == await timeout_starts_at(pair.b)
-    (delivery,) = (await command_record(pair.b, door)).deliveries
-    assert START + VOUCH_FOR + 7 == delivery.busy_until

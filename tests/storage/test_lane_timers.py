@@ -6,7 +6,7 @@ from pushserver.clock import SECOND
 from pushserver.errors import Unavailable
 from pushserver.model.state import CommandState
 from pushserver.storage.base import Store
-from tests.clock import START, ManualClock
+from tests.clock import START
 from tests.model.factories import (
     DAY,
     DEVICE,
@@ -15,14 +15,13 @@ from tests.model.factories import (
     at_most_once_command,
     command,
 )
-from tests.storage.locations import StoreLocation, failing_commits, open_store
+from tests.storage.locations import StoreLocation, failing_commits
 from tests.storage.queue_actions import (
     command_record,
     enqueue_commands,
     expire_overdue,
     give_up_delivery,
     mark_written,
-    poll,
     poll_command,
     post_result,
     try_cancel,
@@ -151,35 +150,3 @@ async def test_failing_to_look_after(
 
     assert CommandState.EXPIRED is (await command_record(store, one)).command.state
     assert CommandState.EXPIRED is (await command_record(store, other)).command.state
-
-
-async def test_shift(store: Store) -> None:
-    """Deadlines in memory move along with a wall clock that jumped."""
-    hour = 3600 * SECOND
-    await enqueue_commands(store, at_most_once_command(expires_at=EXPIRY))
-    await enqueue_commands(store, at_most_once_command(device_id=5))
-    await poll(store, device=5)
-
-    await store.shift_deadlines(-hour)
-
-    assert [] == await due(store, EXPIRY - hour - 1)
-    assert [DEVICE] == await due(store, EXPIRY - hour)
-    assert 5 in await due(store, START - hour + TIMEOUT)
-
-    await store.shift_deadlines(2 * hour)
-
-    assert [] == await due(store, EXPIRY + hour - 1)
-
-
-async def test_shift_and_restart(location: StoreLocation, clock: ManualClock) -> None:
-    """Deadlines that were shifted in memory can still be shifted in the store."""
-    door = at_most_once_command(expires_at=EXPIRY)
-    async with open_store(location, clock) as store:
-        await enqueue_commands(store, door)
-        await store.shift_deadlines(-3600 * SECOND)
-        in_flight = await poll_command(store, START - 3600 * SECOND)
-        await post_result(store, in_flight, START - 3600 * SECOND + 1)
-
-        assert (
-            CommandState.SUCCESSFUL is (await command_record(store, door)).command.state
-        )

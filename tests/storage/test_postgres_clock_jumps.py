@@ -1,5 +1,5 @@
 """
-A clock that jumps shifts the deadlines in the database, whatever is being decided.
+A wall clock that jumps moves what is scheduled, whatever is being decided.
 """
 
 import asyncio
@@ -7,44 +7,65 @@ from contextlib import closing
 
 import pytest
 
+from pushserver.clock import CORRECTIONS, SECOND
 from pushserver.model.changes import Changes
 from pushserver.model.lane import Lane
 from pushserver.model.withdrawal import withdraw
 from pushserver.storage.commands import PriorState
-from pushserver.storage.postgres.commit.command_deadlines import shift_deadlines
+from pushserver.storage.postgres.commit.command_deadlines import renew_lanes
 from pushserver.storage.postgres.commit.lane_rows import LaneRow, upsert_sql
 from pushserver.storage.postgres.connection.connection import Connection
 from pushserver.storage.postgres.store import PostgresStore
+from pushserver.storage.sql.server_clock import store_correction
 from tests.clock import START
-from tests.model.factories import DEVICE
+from tests.model.factories import DEVICE, command
 from tests.storage.cluster import ServerPair, open_server
-from tests.storage.lanes import lane_content, many_commands, stored_lane
-from tests.storage.queue_actions import (
-    enqueue_commands,
-    get_lane,
-)
+from tests.storage.lanes import lane_content, stored_lane
+from tests.storage.queue_actions import enqueue_commands, get_lane
 from tests.web.local_server import wait_until
 
 pytestmark = pytest.mark.only_on("postgres")
 
+LATER = START + 100 * 365 * 86_400 * SECOND
 
-async def test_clock_jumps(pair: ServerPair) -> None:
-    """Deadlines that one server moves count at the other, which had read them."""
-    await enqueue_commands(pair.a, *many_commands(30))
-    ends = {each.expires_at for each in (await get_lane(pair.b)).waiting}
-    await pair.a.shift_deadlines(7)
 
-    moved = {each.expires_at for each in (await get_lane(pair.b)).waiting}
-    assert {end + 7 for end in ends} == moved
+async def enqueue_planned(store: PostgresStore, count: int) -> None:
+    """Enqueue commands that are planned."""
+    planned = [command(not_before=LATER, expires_at=LATER + 9) for _ in range(count)]
+    await enqueue_commands(store, *planned)
+
+
+async def correct(store: PostgresStore, jump: int) -> None:
+    """Let the wall clock have made a jump."""
+    await store.clock.correct_clock(CORRECTIONS.current + jump)
+
+
+def correct_in_database(database: str) -> None:
+    """Let another server find a jump of 7 microseconds."""
+    with closing(Connection(database)) as link:
+        link.execute("BEGIN")
+        store_correction(link, 7, 0, START)
+        renew_lanes(link, 1)
+        link.execute("COMMIT")
+
+
+async def test_elsewhere(pair: ServerPair) -> None:
+    """What one server moves has moved at the other, which had read it."""
+    await enqueue_planned(pair.a, 30)
+    assert 30 == len((await get_lane(pair.b)).waiting)
+    await correct(pair.a, 7)
+
+    waiting = (await get_lane(pair.b)).waiting
+    assert {(LATER - 7, LATER + 2)} == {(c.not_before, c.expires_at) for c in waiting}
     assert await stored_lane(pair.a) == lane_content(await get_lane(pair.a))
 
 
-async def test_clock_jumps_amid_a_decision(pair: ServerPair) -> None:
-    """Deadlines that only this server moved are not believed, whatever it decides."""
-    await enqueue_commands(pair.b, *many_commands(3))
+async def test_amid_a_decision(pair: ServerPair) -> None:
+    """What only this server moved is not believed, whatever it decides."""
+    await enqueue_planned(pair.b, 3)
 
     def decide(lane: Lane, changes: Changes, _prior: PriorState) -> None:
-        pair.b.lane_cache.shift(7)
+        pair.b.lane_cache.move_schedules(7, START)
         withdraw(lane, lane.waiting[0], changes, now=START)
 
     await pair.b.change_lane(DEVICE, decide)
@@ -52,33 +73,18 @@ async def test_clock_jumps_amid_a_decision(pair: ServerPair) -> None:
     assert await stored_lane(pair.a) == lane_content(await get_lane(pair.b))
 
 
-async def test_clock_jumps_elsewhere(pair: ServerPair, database: str) -> None:
-    """Deadlines that another server shifts during a decision are as that one says."""
-    await enqueue_commands(pair.b, *many_commands(3))
+@pytest.mark.parametrize("known", [True, False])
+async def test_elsewhere_amid_a_decision(
+    pair: ServerPair, database: str, *, known: bool
+) -> None:
+    """What another server moves during a decision is as that one says."""
+    await enqueue_planned(pair.b if known else pair.a, 3)
+    if not known:
+        sql = "DELETE FROM lane"  # as if the commands were copied from a file
+        await pair.a.background_reader.run(lambda link: link.execute(sql))
 
     def decide(lane: Lane, changes: Changes, _prior: PriorState) -> None:
-        with closing(Connection(database)) as link:
-            link.execute("BEGIN")
-            shift_deadlines(link, 7, START, 1)
-            link.execute("COMMIT")
-        withdraw(lane, lane.waiting[0], changes, now=START)
-
-    await pair.b.change_lane(DEVICE, decide)
-
-    assert await stored_lane(pair.a) == lane_content(await get_lane(pair.b))
-    assert await stored_lane(pair.a) == lane_content(await get_lane(pair.b))
-
-
-async def test_clock_jumps_for_a_copy(pair: ServerPair, database: str) -> None:
-    """It is so, too, where commands came by themselves, and no lane is known."""
-    await enqueue_commands(pair.a, *many_commands(3))
-    await pair.a.background_reader.run(lambda link: link.execute("DELETE FROM lane"))
-
-    def decide(lane: Lane, changes: Changes, _prior: PriorState) -> None:
-        with closing(Connection(database)) as link:
-            link.execute("BEGIN")
-            shift_deadlines(link, 7, START, 1)
-            link.execute("COMMIT")
+        correct_in_database(database)
         withdraw(lane, lane.waiting[0], changes, now=START)
 
     await pair.b.change_lane(DEVICE, decide)
@@ -86,17 +92,17 @@ async def test_clock_jumps_for_a_copy(pair: ServerPair, database: str) -> None:
     assert await stored_lane(pair.a) == lane_content(await get_lane(pair.b))
 
 
-async def test_clock_jumps_amid_a_round(pair: ServerPair, database: str) -> None:
-    """A server that writes while another one moves deadlines is not its enemy."""
-    await enqueue_commands(pair.a, *many_commands(3))
+async def test_amid_a_round(pair: ServerPair, database: str) -> None:
+    """A server that writes while another one moves commands is not its enemy."""
+    await enqueue_planned(pair.a, 3)
     renew = upsert_sql([(DEVICE, LaneRow(1))], {})
     async with open_server(database) as other:
         (writer, *_) = other.group_commit.writers
         await writer.run(_begin_to_write)
-        shifting = asyncio.create_task(pair.a.shift_deadlines(7))
+        correcting = asyncio.create_task(correct(pair.a, 7))
         await wait_until(lambda: _waits_for_a_lock(pair.b))
         await writer.run(lambda link: link.execute_all(f"{renew} COMMIT"))
-        await shifting
+        await correcting
 
     assert await stored_lane(pair.a) == lane_content(await get_lane(pair.a))
 

@@ -1,17 +1,16 @@
 """The table of lanes lets a server read less, and never anything wrong."""
 
-import time
 from collections.abc import Sequence
 
 import pytest
 
-from pushserver.clock import SECOND
 from pushserver.storage.postgres.connection.connection import Connection
 from pushserver.storage.postgres.store import PostgresStore
-from tests.clock import START
+from tests.clock import START, ManualClock
 from tests.model.factories import at_most_once_command, command
-from tests.storage.cluster import ServerPair, open_server
+from tests.storage.cluster import ServerPair
 from tests.storage.lanes import lane_content, many_commands, stored_lane
+from tests.storage.locations import StoreLocation, open_store
 from tests.storage.queue_actions import (
     enqueue_commands,
     expire_overdue,
@@ -116,10 +115,10 @@ async def test_empty_lane_is_not_read(pair: ServerPair) -> None:
     assert 1 == len(await waiting_ids(pair.a))
 
 
-async def test_held_back_elsewhere(database: str) -> None:
+async def test_held_back_elsewhere(location: StoreLocation) -> None:
     """An endpoint that one server holds back is held back by the other one, too."""
-    ahead = START / SECOND - time.time()
-    async with open_server(database, ahead) as a, open_server(database, ahead) as b:
+    clock = ManualClock()
+    async with open_store(location, clock) as a, open_store(location, clock) as b:
         await enqueue_commands(a, at_most_once_command())
         await poll_command(a)
         await give_up_delivery(a, START)
@@ -127,19 +126,3 @@ async def test_held_back_elsewhere(database: str) -> None:
 
         assert held.keys() == {"execute_actions"}
         assert held == (await get_lane(a)).blocked_endpoints
-
-
-async def test_held_back_where_it_is_earlier(database: str) -> None:
-    """A server whose clock is ahead ends no hold of one whose clock is not."""
-    ahead = START / SECOND - time.time()
-    async with (
-        open_server(database, ahead) as a,
-        open_server(database, ahead + 200) as b,
-    ):
-        await enqueue_commands(a, at_most_once_command())
-        await poll_command(a)
-        await give_up_delivery(a, START)
-        await enqueue_commands(b, at_most_once_command())
-
-        assert (await get_lane(a)).blocked_endpoints.keys() == {"execute_actions"}
-        assert not (await get_lane(b)).blocked_endpoints

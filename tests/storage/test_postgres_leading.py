@@ -47,14 +47,17 @@ async def test_leader_cut_off(pair: ServerPair, database: str) -> None:
     old_session.url = "postgresql:///nowhere?host=/nowhere"
     await cut_listener(pair.a, via=pair.b)
     await wait_until_leading(pair.b)
-    led, idle = pair.a.is_leader, pair.a.is_idle(DEVICE, pair.a.now(), GRACE)
+    led, idle = (
+        pair.a.is_leader,
+        pair.a.is_idle(DEVICE, pair.a.clock.clock.now(), GRACE),
+    )
     await enqueue_commands(pair.b, command())
     old_session.url = database
     await recorder.wait_for(lambda notice: notice.everything)
 
     assert (False, False) == (led, idle)
     assert (False, True) == (pair.a.is_leader, pair.b.is_leader)
-    assert not pair.a.is_idle(DEVICE, pair.a.now(), GRACE)
+    assert not pair.a.is_idle(DEVICE, pair.a.clock.clock.now(), GRACE)
 
 
 async def test_numbers_differ(pair: ServerPair) -> None:

@@ -24,20 +24,20 @@ pytestmark = pytest.mark.only_on("postgres")
 
 async def test_command_for_a_poll_elsewhere(pair: ServerPair) -> None:
     """A command that one server takes is handed out by another."""
-    idle = pair.b.is_idle(DEVICE, pair.b.now(), GRACE)
+    idle = pair.b.is_idle(DEVICE, pair.b.clock.clock.now(), GRACE)
     one = command()
     await enqueue_commands(pair.a, one)
     await pair.notices.wait_for(lambda notice: DEVICE in notice.waiting)
 
     assert idle
-    assert not pair.b.is_idle(DEVICE, pair.b.now(), GRACE)
+    assert not pair.b.is_idle(DEVICE, pair.b.clock.clock.now(), GRACE)
     assert one.id == (await poll_command(pair.b)).command.id
 
 
 async def test_missed_notice(pair: ServerPair) -> None:
     """Others find a command even if its server dies before it notifies them."""
     await pair.a.member.leave()
-    now = pair.a.now()
+    now = pair.a.clock.clock.now()
     one = command(id=pair.a.new_id(), created_at=now, expires_at=now + 10**9)
     pair.a.event_interest[DEFAULT_SCOPE_ID] = pair.b.event_interest.get(
         DEFAULT_SCOPE_ID, frozenset()
@@ -143,7 +143,7 @@ async def test_lost_connection(pair: ServerPair) -> None:
     await enqueue_commands(pair.a, command())
     await pair.notices.wait_for(lambda notice: DEVICE in notice.waiting)
 
-    assert not pair.b.is_idle(DEVICE, pair.b.now(), GRACE)
+    assert not pair.b.is_idle(DEVICE, pair.b.clock.clock.now(), GRACE)
 
 
 async def test_alone_after_all(pair: ServerPair) -> None:
@@ -151,7 +151,7 @@ async def test_alone_after_all(pair: ServerPair) -> None:
     await pair.b.close()
     await enqueue_commands(pair.a, command())
 
-    assert not pair.a.is_idle(DEVICE, pair.a.now(), GRACE)
+    assert not pair.a.is_idle(DEVICE, pair.a.clock.clock.now(), GRACE)
     assert pair.a.is_shared
 
 

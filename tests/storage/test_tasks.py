@@ -255,19 +255,6 @@ async def test_active(location: StoreLocation, clock: ManualClock) -> None:
         assert active == list(await store.tasks.active_tasks())
 
 
-async def test_shifted(store: Store) -> None:
-    """Deadlines follow the wall clock, but for what is planned for later."""
-    started, planned = task(expires_at=START + 9), task(expires_at=START + 99)
-    over = task(expires_at=START + 9, ended_at=START)
-    for each in (started, planned, over):
-        await store.tasks.add_task(attrs.evolve(each, expires_in=9), [])
-
-    await store.tasks.shift_task_deadlines(50, now=START + 50)
-
-    found = [await get_task(store, each) for each in (started, planned, over)]
-    assert [START + 59, START + 99, START + 9] == [each.expires_at for each in found]
-
-
 async def test_ids_go_on(location: StoreLocation, clock: ManualClock) -> None:
     """Ids made after a restart are above those of tasks."""
     of = task(id=2**62)

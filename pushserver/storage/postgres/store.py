@@ -1,7 +1,7 @@
 """The PostgreSQL store: any number of processes over one database."""
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import Self, TypeVar
@@ -10,6 +10,7 @@ import attrs
 
 from pushserver.clock import Clock
 from pushserver.errors import Misconfigured, Unavailable
+from pushserver.model.change_notice import ChangeNotice
 from pushserver.model.device import Device, UnknownRequest
 from pushserver.model.event import EventType
 from pushserver.model.ids import IdGenerator
@@ -37,6 +38,8 @@ from pushserver.storage.postgres.connection.threads import (
     Database,
     Pool,
 )
+from pushserver.storage.sql.clock_store import SqlClock
+from pushserver.storage.sql.connection import SqlConnection
 from pushserver.storage.sql.largest_id import largest_id
 from pushserver.storage.sql.offset_marks import OffsetMarks
 from pushserver.storage.sql.operations import SqlOperations
@@ -74,7 +77,6 @@ class PostgresStore(SqlStore):
     reading what did not change.
     """
 
-    now: Callable[[], int]
     feed: ChangeFeed
     group_commit: GroupCommit
     lane_cache: LaneCache
@@ -132,11 +134,9 @@ class PostgresStore(SqlStore):
         ]
         database_clock = DatabaseClock(clock)
         await writers[0].run(partial(install_schema, now=clock.now()))
-        database_clock.record_offset(
-            await writers[0].run(database_clock.measure_offset)
-        )
+        await writers[0].run(database_clock.open)
         floor = await writers[0].run(largest_id)
-        new_id = IdGenerator(database_clock.now, floor=floor)
+        new_id = IdGenerator(clock.now, floor=floor)
         interest: dict[int, frozenset[EventType]] = {}
         lane_cache = LaneCache(set(), OrderCache(), clock.now)
         feed = ChangeFeed()
@@ -175,7 +175,6 @@ class PostgresStore(SqlStore):
         )
         await member.join()
         return cls(
-            now=clock.now,
             feed=feed,
             group_commit=group_commit,
             lane_cache=lane_cache,
@@ -194,6 +193,12 @@ class PostgresStore(SqlStore):
             subscriptions=SqlSubscriptions(workers, write, low_watermark),
             stream_interests=SqlStreamInterests(workers, write),
             retention=SqlRetention(workers, write),
+            clock=SqlClock(
+                write,
+                clock,
+                partial(_move_schedules, lane_cache, feed),
+                partial(_correct, database_clock, new_id),
+            ),
             new_id=new_id,
             event_interest=interest,
             exit_stack=exit_stack,
@@ -233,16 +238,6 @@ class PostgresStore(SqlStore):
             lambda c: command_deadlines.devices_with_live_commands(c, device_ids)
         )
 
-    async def shift_deadlines(self, jump: int) -> None:
-        # The leader moves the deadlines in the database, for all servers.
-        if self.is_leader:
-            await self.write(
-                lambda c: command_deadlines.shift_deadlines(
-                    c, jump, self.now(), self.new_id()
-                )
-            )
-        self.lane_cache.shift(jump)
-
     async def save_last_seen(
         self,
         devices: Sequence[Device],
@@ -281,6 +276,22 @@ class PostgresStore(SqlStore):
     async def close(self) -> None:
         await self.group_commit.stop()
         await self.exit_stack.aclose()
+
+
+def _correct(
+    database_clock: DatabaseClock, new_id: IdGenerator, connection: SqlConnection
+) -> None:
+    """Let other servers read every lane again, and measure anew."""
+    command_deadlines.renew_lanes(connection, new_id())
+    database_clock.forget_measurements()
+
+
+def _move_schedules(
+    lane_cache: LaneCache, feed: ChangeFeed, jump: int, now: int
+) -> None:
+    """Move what is scheduled; held polls have to look again."""
+    lane_cache.move_schedules(jump, now)
+    feed.publish(ChangeNotice(waiting=set(lane_cache.live_devices)))
 
 
 def _server_version(connection: Connection) -> str:

@@ -3,6 +3,7 @@
 import attrs
 
 from pushserver.model.idempotency import IdempotencyKey, IdempotencyRecord
+from pushserver.storage.sql.clock_store import SqlClock
 from pushserver.storage.sql.commands import SqlCommands
 from pushserver.storage.sql.connection import SqlConnection
 from pushserver.storage.sql.devices import SqlDevices
@@ -34,6 +35,7 @@ class SqlStore(SqlCommands, SqlHistory, SqlDevices, SqlTokens, SqlScopes):
     subscriptions: SqlSubscriptions
     stream_interests: SqlStreamInterests
     retention: SqlRetention
+    clock: SqlClock
 
     async def check_writable(self) -> None:
         # Updating no row still takes the write lock and commits.

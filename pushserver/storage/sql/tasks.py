@@ -43,10 +43,6 @@ _guard_row = RowWriter(_GUARD)
 _MARK_RETRIED = (
     "UPDATE operation SET retried = 1 WHERE id = ? AND retried = 0 AND status = ?"
 )
-_SHIFT = (
-    "UPDATE task SET expires_at = expires_at + ? WHERE ended_at IS NULL"
-    " AND expires_at - expires_in <= ?"
-)
 _IS_PREPARING = "SELECT 1 FROM task WHERE id = ? AND state = 'PREPARING'"
 _SELECT = f"SELECT {TASKS.column_list} FROM task WHERE"
 _SELECT_ONE = f"{_SELECT} id = ? AND scope_id = ? AND state <> 'PREPARING'"
@@ -135,9 +131,6 @@ class SqlTasks:
             return False
 
         return await self.write(work)
-
-    async def shift_task_deadlines(self, jump: int, *, now: int) -> None:
-        await self.write(lambda c: c.execute(_SHIFT, (jump, now - jump)))
 
     async def delete_preparing_task(self, task_id: int, *, limit: int) -> bool:
         def work(connection: SqlConnection) -> bool:

@@ -61,10 +61,10 @@ class InMemoryLanes:
             elif lane.in_flights:
                 self._set_timer(lane, min(each.timeout_at for each in lane.in_flights))
 
-    def shift_deadlines(self, jump: int) -> None:
-        """Move every deadline by the *jump* of the wall clock."""
+    def move_schedules(self, jump: int, now: int) -> None:
+        """Move what is scheduled after *now*: the wall clock made a *jump*."""
         self._timers.clear()
         for lane in self.by_device.values():
-            lane.shift_deadlines(jump)
+            lane.move_schedules(jump, now)
             lane.wake_at = NEVER
             self._set_timer(lane, lane.next_deadline_at())

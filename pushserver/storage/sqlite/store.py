@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -11,11 +12,13 @@ import attrs
 
 from pushserver.clock import Clock
 from pushserver.errors import Misconfigured, Unavailable
+from pushserver.model.change_notice import ChangeNotice
 from pushserver.model.event import EventType
 from pushserver.model.ids import IdGenerator
 from pushserver.model.lane import Lane
 from pushserver.model.queue_status import QueueStatus
 from pushserver.storage.change_feed import ChangeFeed
+from pushserver.storage.sql.clock_store import SqlClock, open_clock
 from pushserver.storage.sql.connection import SqlConnection
 from pushserver.storage.sql.lanes import load_all_lanes
 from pushserver.storage.sql.largest_id import largest_id
@@ -34,6 +37,7 @@ from pushserver.storage.sqlite.connection import (
     SqliteConnection,
     connect_reader,
     connect_writer,
+    run_in_transaction,
 )
 from pushserver.storage.sqlite.file_lock import FileLock
 from pushserver.storage.sqlite.group_commit import GroupCommit
@@ -100,6 +104,9 @@ class SqliteStore(SqlStore):
         exit_stack.callback(lock.release)
         connection = await connect_writer(path, clock.now(), again=again)
         exit_stack.push_async_callback(connection.close)
+        await connection.run(
+            lambda c: run_in_transaction(c, partial(open_clock, clock=clock))
+        )
         lanes = InMemoryLanes()
         for lane in await connection.run(lambda c: load_all_lanes(c, clock.now())):
             lanes.replace(lane)
@@ -127,6 +134,7 @@ class SqliteStore(SqlStore):
             feed=feed,
             background_reader=workers,
             write=sql_writer,
+            clock=SqlClock(sql_writer, clock, partial(_move_schedules, lanes, feed)),
             operations=SqlOperations(lists, workers, sql_writer),
             tasks=SqlTasks(workers, sql_writer),
             upgrades=SqlUpgrades(lists),
@@ -167,9 +175,6 @@ class SqliteStore(SqlStore):
     async def overdue_devices(self, now: int) -> Sequence[int]:
         return self.lanes.pop_overdue(now)
 
-    async def shift_deadlines(self, jump: int) -> None:
-        self.lanes.shift_deadlines(jump)
-
     # Its own life
 
     @property
@@ -205,3 +210,11 @@ def _rewrite_version(connection: SqlConnection) -> None:
     """Write a page that has not changed: nothing less reaches the disk."""
     (number,) = connection.execute("PRAGMA user_version").fetchone()
     connection.execute(f"PRAGMA user_version = {number}")
+
+
+def _move_schedules(
+    lanes: InMemoryLanes, feed: ChangeFeed, jump: int, now: int
+) -> None:
+    """Move what is scheduled; held polls have to look again."""
+    lanes.move_schedules(jump, now)
+    feed.publish(ChangeNotice(waiting=lanes.by_device.keys()))

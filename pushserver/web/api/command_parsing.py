@@ -9,7 +9,7 @@ import attrs
 import msgspec
 from msgspec import UNSET
 
-from pushserver.clock import from_datetime, micros
+from pushserver.clock import from_datetime, micros, server_time
 from pushserver.errors import Invalid, Malformed
 from pushserver.model.command_request import CommandRequest
 from pushserver.model.order import Order
@@ -168,13 +168,13 @@ def parse_duration(seconds: float) -> int:
 
 def parse_instant(instant: datetime, pointer: str) -> int:
     """
-    Return *instant* in microseconds UTC.
+    Return the instant of server time that is called so.
 
     Raises:
         Invalid: it is before 1970 or after 3000.
     """
-    micros_utc = from_datetime(instant)
-    if not 0 <= micros_utc < LATEST_INSTANT:
+    wall = from_datetime(instant)
+    if not 0 <= wall < LATEST_INSTANT:
         name = pointer.removeprefix("/")
         raise Invalid(f"{name} must be between 1970 and 3000.", pointer=pointer)
-    return micros_utc
+    return server_time(wall)

@@ -3,7 +3,7 @@
 import attrs
 import structlog
 
-from pushserver.clock import SECOND
+from pushserver.clock import SECOND, wall_time
 from pushserver.errors import Unavailable
 from pushserver.model.event import Event
 from pushserver.model.subscription import Subscription, WebhookAttempt
@@ -64,6 +64,6 @@ class EventSender:
             body=body,
             message_id=message_id,
             secrets=subscription.signing_secrets(now),
-            timestamp=now // SECOND,
+            timestamp=wall_time(now) // SECOND,
         )
         return await self.sender.send(target)

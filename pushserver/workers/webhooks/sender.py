@@ -21,7 +21,7 @@ from multidict import CIMultiDict
 from standardwebhooks.webhooks import Webhook
 from yarl import URL
 
-from pushserver.clock import SECOND
+from pushserver.clock import SECOND, server_time
 from pushserver.errors import Invalid
 from pushserver.model.subscription import WebhookAttempt
 from pushserver.services.off_loop import MAX_IN_THREAD, run_in_thread
@@ -258,7 +258,7 @@ def _send_result(
     response: _Response | None,
     error: str | None,
 ) -> SendResult:
-    at = request.timestamp * SECOND
+    at = server_time(request.timestamp * SECOND)
     if response is None:
         return SendResult(attempt=WebhookAttempt(at=at, duration=duration, error=error))
     ok = response.status in _SUCCESS_STATUSES

@@ -169,12 +169,11 @@ class ClusterMember:
     async def _connect_and_register(self) -> ChangeNotice:
         """Connect and take the locks; return a notice that everything changed."""
         asked_at = time.monotonic()
-        notice, offset = await self.connection_thread.run(self._register)
-        self.database_clock.record_offset(offset)
+        notice = await self.connection_thread.run(self._register)
         self.is_joined, self._answered_at = True, asked_at
         return attrs.evolve(notice, everything=True)
 
-    def _register(self, connection: Connection) -> tuple[ChangeNotice, int]:
+    def _register(self, connection: Connection) -> ChangeNotice:
         connection.raw.execute(_SESSION_SETTINGS, prepare=False)
         self.notify_listener.attach(connection)
         self._connection, self._backend_pid = connection, connection.pid
@@ -184,8 +183,8 @@ class ClusterMember:
         self._has_leader_lock = try_leader_lock(connection)
         _notify(connection, ["{}"])
         self.other_servers.start(connection)
-        notice = self.sweep.start(connection, self.database_clock.now())
-        return notice, self.database_clock.measure_offset(connection)
+        self.database_clock.measure(connection)
+        return self.sweep.start(connection, self.database_clock.now())
 
     async def _run_until_lost(self) -> None:
         loop = asyncio.get_running_loop()
@@ -278,8 +277,9 @@ class ClusterMember:
         abort_stalled_connections(connection, self.connection_thread.database.threads)
         self.schema_watch.look(connection)
         self.other_servers.check(connection)
-        offset = self.database_clock.measure_offset(connection)
-        self.database_clock.record_offset(offset)
+        if self.database_clock.measure(connection):
+            self.sweep.request_full_notice()
+            return ChangeNotice(everything=True)
         if self.other_servers.is_alone and not self.sweep.needs_full_notice:
             return None
         return self.sweep.scan(connection, self.database_clock.now(), self.new_id.node)

@@ -1,13 +1,10 @@
-"""Finds devices with overdue commands, and moves deadlines when the clock jumps."""
+"""Finds devices with overdue commands, and renews all lanes when the clock jumps."""
 
 from collections.abc import Collection, Sequence
 from itertools import islice
 
-from pushserver.model.ids import first_id_at
 from pushserver.storage.sql.bulk import pad_ids
 from pushserver.storage.sql.conditions import (
-    BLOCKING_LOOKBACK,
-    BLOCKS_ENDPOINT,
     IS_IN_FLIGHT,
     IS_LIVE,
     IS_WAITING,
@@ -30,28 +27,6 @@ _OVERDUE = (
     f" ORDER BY {_TIMEOUT_AT} LIMIT ?2) AS unanswered"
 )
 _LIVE_DEVICES = f"SELECT DISTINCT device_id FROM command WHERE {IS_LIVE}"
-# `not_before` is an instant that a program chose: it does not move.
-_SHIFT_COMMANDS = (
-    "UPDATE command SET sent_at = sent_at + ?1, delivered_at = delivered_at + ?1,"
-    " expires_at = expires_at + CASE WHEN not_before > created_at THEN 0"
-    " ELSE CAST(?1 AS BIGINT) END"
-    f" WHERE {IS_LIVE}"
-)
-_SHIFT_DELIVERIES = (
-    "UPDATE delivery SET sent_at = delivery.sent_at + ?1,"
-    " delivered_at = delivery.delivered_at + ?1,"
-    " busy_until = delivery.busy_until + ?1 FROM command"
-    " WHERE command.id = delivery.command_id AND delivery.ended_at IS NULL"
-    f" AND command.{IS_IN_FLIGHT}"
-)
-_SHIFT_BLOCKING_DELIVERIES = (
-    "UPDATE delivery SET sent_at = sent_at + ?1, delivered_at = delivered_at + ?1,"
-    " busy_until = busy_until + ?1"
-    f" WHERE id >= ?2 AND {BLOCKS_ENDPOINT}"
-)
-_SHIFT_DEVICE_UPGRADES = (
-    "UPDATE device_upgrade SET updating_at = updating_at + ? WHERE state = 'updating'"
-)
 _RESET_LANES = "UPDATE lane SET version = ?, blocked_until = NULL, changelog = ''"
 # Commands that were copied from a SQLite file have no row in `lane` yet. A round that
 # decides on such a device now must see that its lane was changed meanwhile.
@@ -82,19 +57,7 @@ def overdue_devices(connection: SqlConnection, now: int) -> Sequence[int]:
     return [row[0] for row in connection.execute(_OVERDUE, (now, _BATCH_SIZE))]
 
 
-def shift_deadlines(
-    connection: SqlConnection, jump: int, now: int, version: int
-) -> None:
-    """
-    Move the deadlines of all live commands by *jump*; *now* is after the jump.
-
-    Every lane gets this new *version*. Lanes are written last, as in rounds.
-    """
-    connection.execute(_SHIFT_COMMANDS, (jump,))
-    connection.execute(_SHIFT_DELIVERIES, (jump,))
-    connection.execute(_SHIFT_DEVICE_UPGRADES, (jump,))
-    connection.execute(
-        _SHIFT_BLOCKING_DELIVERIES, (jump, first_id_at(now - jump - BLOCKING_LOOKBACK))
-    )
+def renew_lanes(connection: SqlConnection, version: int) -> None:
+    """Give every lane this new *version*: commands moved without a lock of devices."""
     connection.execute(_RESET_LANES, (version,))
     connection.execute(_ADD_MISSING_LANES, (version,))

@@ -112,11 +112,11 @@ class LaneCache:
         self._lanes[lane.device_id] = CachedLane(lane, version, read_at)
         self.live_devices.add(lane.device_id)
 
-    def shift(self, jump: int) -> None:
-        """Move the deadlines in memory by the *jump* of the clock."""
+    def move_schedules(self, jump: int, now: int) -> None:
+        """Move what is scheduled after *now*: the wall clock made a *jump*."""
         self.clock_jumps += 1
         for cached in self._lanes.values():
-            cached.lane.shift_deadlines(jump)
+            cached.lane.move_schedules(jump, now)
             cached.version = None
 
     def invalidate(self, device_ids: Iterable[int]) -> None:

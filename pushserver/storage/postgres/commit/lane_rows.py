@@ -16,9 +16,9 @@ from pushserver.model.lane import Lane
 LONG_LANE = 16
 #: The most characters of a changelog: several fit into a page of the database.
 _MAX_CHANGELOG_LENGTH = 2000
-# A jump of the clock moves deadlines without locking the devices, and gives every lane
-# a new version. If that happened since the versions were read, the version written is
-# negative, which no cached lane has.
+# A jump of the wall clock moves what is scheduled without locking devices, and gives
+# every lane a new version. If that happened since the versions were read, the version
+# written is negative, which no cached lane has.
 _UPSERT_LANES = (
     "INSERT INTO lane (device_id, version, live_count, blocked_until, changelog)"
     " VALUES {} ON CONFLICT (device_id) DO UPDATE"

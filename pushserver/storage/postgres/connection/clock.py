@@ -1,70 +1,87 @@
-"""The database's time: the clock of all servers, from which ids are made."""
-
-import time
+"""The database's wall clock, which the servers over it share."""
 
 import attrs
 
-from pushserver.clock import SECOND, Clock, SystemClock
+from pushserver.clock import CORRECTIONS, SECOND, Clock, ClockPeriod, SystemClock
+from pushserver.storage.postgres.cluster.server_locks import count_others
 from pushserver.storage.postgres.connection.connection import Connection
+from pushserver.storage.sql.clock_store import open_clock
+from pushserver.storage.sql.server_clock import read_periods
 
 #: A measurement is valid for at least this long; the clocks drift apart.
 _MEASUREMENT_WINDOW = 60 * SECOND
 #: The database's time in SQL, in microseconds UTC.
 DATABASE_NOW_SQL = "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)"
+_MEASURE = (
+    f"SELECT {DATABASE_NOW_SQL}, started_at, correction FROM clock_period"
+    " ORDER BY started_at DESC LIMIT 1"
+)
+#: Servers start their clocks one after the other; devices' locks are never negative.
+_LOCK = "SELECT pg_advisory_xact_lock(-2)"
 
 
 @attrs.define(eq=False)
 class DatabaseClock:
     """
-    Estimates the database's time, and is never ahead of it.
+    Lets the `clock` of this server follow the database's, and never be ahead of it.
 
-    The offset of the database's clock to the monotonic clock is measured when an answer
-    arrives, so it is at most the true one; the largest measurement counts. A clock that
-    is not the machine's (in tests) is used as it is.
+    The offset of the database's clock to the time since this machine was started is
+    measured when an answer arrives, so it is at most the true one; the largest
+    measurement counts. A clock that is not the machine's (in tests) follows nothing.
     """
 
     clock: Clock
-    _uses_database: bool = attrs.field(init=False)
     _offset: int | None = attrs.field(default=None, init=False)
     _previous_offset: int | None = attrs.field(default=None, init=False)
     _window_started_at: int = attrs.field(default=0, init=False)
 
-    @_uses_database.default
-    def _is_system_clock(self) -> bool:
-        return isinstance(self.clock, SystemClock)
-
     def now(self) -> int:
-        """Return the present instant, in microseconds UTC."""
-        offsets = [
-            each for each in (self._offset, self._previous_offset) if each is not None
-        ]
-        return (
-            _monotonic_us() + max(offsets)
-            if self._uses_database and offsets
-            else self.clock.now()
-        )
+        """Return the present instant, which all servers agree about."""
+        return self.clock.now()
 
-    def measure_offset(self, connection: Connection) -> int:
-        """Ask the database for its time; return the offset to the monotonic clock."""
-        (database_now,) = connection.execute(
-            f"SELECT {DATABASE_NOW_SQL}"
-        ).fetchone() or (0,)
-        return self.offset_from(int(database_now))
+    def open(self, connection: Connection) -> None:
+        """Start the clock where the servers over this database are, or were."""
+        connection.execute("BEGIN")
+        connection.execute(_LOCK)
+        row = connection.execute(f"SELECT {DATABASE_NOW_SQL}").fetchone() or (0,)
+        self.record_offset(self.offset_from(row[0]))
+        open_clock(connection, self.clock, is_alone=not count_others(connection))
+        connection.execute("COMMIT")
 
-    @staticmethod
-    def offset_from(database_now: int) -> int:
+    def measure(self, connection: Connection) -> bool:
         """
-        Return the offset of *database_now*, read just now, to the monotonic clock.
+        Ask the database for its time; tell whether another server corrected it.
         """
-        return database_now - _monotonic_us()
+        row = connection.execute(_MEASURE).fetchone()
+        if row is None:
+            return False
+        database_now, *last = row
+        is_corrected = ClockPeriod(*last) != CORRECTIONS.last
+        if is_corrected:
+            CORRECTIONS.replace(read_periods(connection))
+            self.forget_measurements()
+        self.record_offset(self.offset_from(database_now))
+        return is_corrected
+
+    def forget_measurements(self) -> None:
+        """Forget what was measured before a correction."""
+        self._offset = self._previous_offset = None
+
+    def offset_from(self, database_now: int) -> int:
+        """Return the offset of *database_now*, read just now."""
+        clock = self.clock
+        passed = clock.since_boot() if isinstance(clock, SystemClock) else clock.now()
+        return int(database_now) - passed
 
     def record_offset(self, offset: int) -> None:
-        """Record a measured offset."""
-        if _monotonic_us() - self._window_started_at > _MEASUREMENT_WINDOW:
-            self._window_started_at = _monotonic_us()
+        """Record a measured offset, and follow the largest one."""
+        clock = self.clock
+        if not isinstance(clock, SystemClock):
+            return
+        now = clock.since_boot()
+        if now - self._window_started_at > _MEASUREMENT_WINDOW:
+            self._window_started_at = now
             self._previous_offset, self._offset = self._offset, None
         self._offset = offset if self._offset is None else max(self._offset, offset)
-
-
-def _monotonic_us() -> int:
-    return time.monotonic_ns() // 1000
+        offsets = (self._offset, self._previous_offset)
+        clock.follow(max(each for each in offsets if each is not None))

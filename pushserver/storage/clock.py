@@ -1,0 +1,37 @@
+"""What a store keeps of clocks, so that server time goes on after a restart."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import attrs
+
+
+@attrs.frozen
+class ServerClock:
+    """How far the wall clock of a host is `ahead` of the store's, in microseconds."""
+
+    host: str
+    ahead: int
+
+
+class ClockStore(Protocol):
+    """What a store keeps of clocks."""
+
+    async def correct_clock(self, correction: int) -> None:
+        """
+        Call instants by this *correction* from now on: the wall clock has jumped.
+
+        What is scheduled for an instant stays so by its name; what was said in seconds
+        is not touched.
+
+        Raises:
+            Unavailable: the store is away.
+        """
+
+    async def anchor_clock(self) -> Sequence[ServerClock]:
+        """
+        Store what time it is here; return how far the clocks of all servers are apart.
+
+        Raises:
+            Unavailable: the store is away.
+        """

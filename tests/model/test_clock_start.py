@@ -1,0 +1,101 @@
+"""Where server time goes on when a server starts."""
+
+import pytest
+
+from pushserver.clock import FIRST_INSTANT, SECOND
+from pushserver.model.clock_start import (
+    ClockAnchor,
+    ClockReading,
+    ClockStart,
+    resume_clock,
+)
+from tests.clock import START
+
+HOUR = 3600 * SECOND
+YEAR = 8760 * HOUR
+ANCHOR = ClockAnchor(since_boot=100 * SECOND, instant=START)
+
+
+def reading(
+    wall: int, since_boot: int, *, is_trusted: bool = True, is_alone: bool = True
+) -> ClockReading:
+    """Return what the clocks say."""
+    return ClockReading(
+        wall=wall, since_boot=since_boot, is_trusted=is_trusted, is_alone=is_alone
+    )
+
+
+@pytest.mark.parametrize("jump", [-YEAR, -2 * SECOND, 2 * SECOND, HOUR, 10 * YEAR])
+def test_same_boot(jump: int) -> None:
+    """While a machine runs, the time that passed is known, whatever the wall says."""
+    found = resume_clock(
+        reading(START + HOUR + jump, 100 * SECOND + HOUR), ANCHOR, 0, START
+    )
+
+    # Clocks drift apart by less than a second in an hour.
+    if abs(jump) <= SECOND + HOUR // 5000:
+        assert ClockStart(START + HOUR + jump, 0) == found
+    else:
+        assert ClockStart(START + HOUR, jump) == found
+
+
+@pytest.mark.parametrize(("drift", "jump"), [(0, 0), (1, 1)])
+def test_drift(drift: int, jump: int) -> None:
+    """A second, and what clocks drift apart in the time, is no jump."""
+    passed, limit = 5000 * SECOND, 2 * SECOND
+    wall = START + passed + limit + drift
+
+    found = resume_clock(reading(wall, ANCHOR.since_boot + passed), ANCHOR, 0, START)
+
+    assert (limit + drift if jump else 0) == found.correction
+
+
+def test_an_anchor_of_the_future() -> None:
+    """A machine that has run for less than at the anchor was started anew."""
+    found = resume_clock(reading(START, 99 * SECOND), ANCHOR, 0, START)
+
+    assert ClockStart(START, 0, is_new_period=True) == found
+
+
+@pytest.mark.parametrize("down", [0, 1, YEAR])
+def test_trusted(down: int) -> None:
+    """After a start of the machine, a wall clock that is kept right is believed."""
+    found = resume_clock(reading(START + down + 7, 1), None, 7, START)
+
+    assert ClockStart(START + down, 7, is_new_period=True) == found
+
+
+@pytest.mark.parametrize(
+    ("ahead", "is_trusted"), [(-1, True), (0, False), (HOUR, False), (-YEAR, False)]
+)
+def test_in_doubt(ahead: int, *, is_trusted: bool) -> None:
+    """Otherwise nobody knows how much time passed: none is counted."""
+    found = resume_clock(
+        reading(START + ahead, 1, is_trusted=is_trusted), None, 0, START
+    )
+
+    assert ClockStart(START, ahead, is_new_period=True, is_in_doubt=True) == found
+
+
+def test_not_alone() -> None:
+    """A server that joins others goes by what they have agreed about."""
+    found = resume_clock(
+        reading(START + HOUR, 1, is_trusted=False, is_alone=False), None, 60, START
+    )
+
+    assert ClockStart(START + HOUR - 60, 60) == found
+
+
+@pytest.mark.parametrize(
+    ("wall", "latest", "instant"),
+    [
+        (START, FIRST_INSTANT, START),
+        (START, START + YEAR, START + YEAR),
+        (0, 0, FIRST_INSTANT),
+    ],
+)
+def test_first_start(wall: int, latest: int, instant: int) -> None:
+    """At first the wall clock is believed, unless what is stored is from later."""
+    found = resume_clock(reading(wall, 1, is_trusted=False), None, None, latest)
+
+    assert ClockStart(instant, wall - instant, is_new_period=True) == found

@@ -1,0 +1,174 @@
+"""Server time goes on across restarts, whatever the wall clock does meanwhile."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from pushserver.clock import CORRECTIONS, SECOND, wall_time
+from pushserver.model.command import Command
+from pushserver.storage.base import Store
+from tests.model.factories import at_most_once_command, command
+from tests.storage.locations import StoreLocation
+from tests.storage.machine import StoreMachine
+from tests.storage.queue_actions import enqueue_commands, get_lane
+
+YEAR = 365 * 86_400
+JUMPS = pytest.mark.parametrize("jump", [-YEAR, -3600, 0, 3600, 10 * YEAR])
+#: What the test itself takes, at most, in seconds.
+SLACK = 5
+
+
+@pytest.fixture(name="machine")
+def _machine(location: StoreLocation, database: str) -> Iterator[StoreMachine]:
+    """Return the machine of a server over each store."""
+    machine = StoreMachine(location, database)
+    with machine.with_own_wall_clock():
+        yield machine
+
+
+async def enqueue(store: Store, now: int, seconds: int = 30) -> None:
+    """Enqueue a door and something that may be given twice, for so many seconds."""
+    limits: dict[str, Any] = {"created_at": now, "expires_at": now + seconds * SECOND}
+    await enqueue_commands(store, at_most_once_command(**limits), command(**limits))
+
+
+async def waiting(store: Store) -> list[Command]:
+    """Return what waits: the door, and the other."""
+    return (await get_lane(store)).waiting
+
+
+def seconds_left(commands: list[Command], now: int) -> list[float]:
+    """Return how long the commands still wait."""
+    return [(each.expires_at - now) / SECOND for each in commands]
+
+
+@JUMPS
+async def test_restart_of_the_server(machine: StoreMachine, jump: int) -> None:
+    """Seconds that pass while a server is off count, and no others do."""
+    async with machine.server() as (store, clock):
+        await enqueue(store, clock.now())
+    machine.pass_by(10, jump=jump)
+
+    async with machine.server() as (store, clock):
+        left = seconds_left(await waiting(store), clock.now())
+        wall = clock.wall()
+        assert abs(wall_time(clock.now()) - wall) < SECOND
+
+    assert all(20 - SLACK < each <= 20.01 for each in left), left
+
+
+@JUMPS
+async def test_jump_before_a_restart(machine: StoreMachine, jump: int) -> None:
+    """So it is when the wall clock jumped while the server ran."""
+    async with machine.server() as (store, clock):
+        await enqueue(store, clock.now())
+        machine.pass_by(10, jump=jump)
+        await store.clock.anchor_clock()
+    machine.pass_by(10)
+
+    async with machine.server() as (store, clock):
+        left = seconds_left(await waiting(store), clock.now())
+
+    assert all(10 - SLACK < each <= 10.01 for each in left), left
+
+
+async def test_back_again(machine: StoreMachine) -> None:
+    """A wall clock that was wrong leaves nothing behind: no names, and no ids."""
+    async with machine.server() as (store, _):
+        first = store.new_id()
+    for jump in (10 * YEAR, -10 * YEAR):
+        machine.pass_by(60, jump=jump)
+        async with machine.server() as (store, clock):
+            last = store.new_id()
+            now = clock.now()
+
+    assert abs(CORRECTIONS.current) < SECOND
+    assert first < last
+    assert abs(wall_time(now) - machine.machine.wall_ns // 1000) < SLACK * SECOND
+
+
+@pytest.mark.parametrize(("down", "left"), [(10, 20), (40, -10)])
+async def test_restart_of_the_machine(
+    machine: StoreMachine, down: int, left: int
+) -> None:
+    """A wall clock that is kept right tells how long a machine was off."""
+    async with machine.server() as (store, clock):
+        await enqueue(store, clock.now())
+    machine.restart(down)
+
+    async with machine.server() as (store, clock):
+        found = seconds_left(await waiting(store), clock.now())
+
+    assert all(left - SLACK < each <= left + 0.01 for each in found), found
+
+
+@JUMPS
+async def test_doubt(machine: StoreMachine, jump: int) -> None:
+    """
+    If nobody keeps it right, a door expires; the rest has the seconds that were left.
+    """
+    async with machine.server() as (store, clock):
+        await enqueue(store, clock.now(), 86_400)
+        await store.clock.anchor_clock()
+    machine.machine.is_synchronized = False
+    machine.restart(10, jump=jump)
+
+    async with machine.server() as (store, clock):
+        door, other = seconds_left(await waiting(store), clock.now())
+        assert abs(wall_time(clock.now()) - clock.wall()) < SECOND
+
+    assert door <= 0
+    assert 86_400 - SLACK < other <= 86_400
+
+
+async def test_a_clock_without_battery(machine: StoreMachine) -> None:
+    """A machine that starts in 1970, even if trusted, leaves doors in doubt."""
+    async with machine.server() as (store, clock):
+        await enqueue(store, clock.now())
+    machine.restart(10, jump=-50 * YEAR)
+
+    async with machine.server() as (store, clock):
+        door, other = seconds_left(await waiting(store), clock.now())
+
+    assert door <= 0 < other
+
+
+@JUMPS
+async def test_planned(machine: StoreMachine, jump: int) -> None:
+    """What is planned for an instant stays planned for what people call so."""
+    async with machine.server() as (store, clock):
+        name = clock.wall() + 20 * YEAR * SECOND
+        planned = command(not_before=name, expires_at=name + 30 * SECOND)
+        await enqueue_commands(store, planned)
+    machine.pass_by(10, jump=jump)
+
+    async with machine.server() as (store, clock):
+        (found,) = await waiting(store)
+        assert abs(wall_time(found.not_before or 0) - name) < 2 * SECOND
+        assert found.not_before is not None
+        assert 30 * SECOND == found.expires_at - found.not_before
+
+
+async def test_names_of_the_past(machine: StoreMachine) -> None:
+    """What was before the machine was started anew is called as it was then."""
+    async with machine.server() as (store, clock):
+        before, name = clock.now(), clock.wall()
+        machine.pass_by(60)
+        await store.clock.anchor_clock()
+    machine.machine.is_synchronized = False
+    machine.restart(10, jump=3600)
+
+    async with machine.server() as (_, clock):
+        assert abs(wall_time(before) - name) < SECOND
+        assert abs(wall_time(clock.now()) - clock.wall()) < SECOND
+
+
+async def test_servers_know_each_other(machine: StoreMachine) -> None:
+    """Each server at work says how far its machine's clock is from the store's."""
+    async with machine.server() as (store, _):
+        machine.machine.wall_ns += 7_000_000_000
+        (only,) = await store.clock.anchor_clock()
+
+    ahead = 7 * SECOND if machine.is_postgres else 0
+    assert ("host", True) == (only.host, abs(only.ahead - ahead) < SLACK * SECOND)
