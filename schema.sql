@@ -416,11 +416,12 @@ CREATE TABLE clock_period (
 -- It was `instant` when a machine had run for so long; then server time can go on from
 -- there, whatever its wall clock says.
 CREATE TABLE clock_anchor (
-    boot_id    TEXT   PRIMARY KEY,             -- another each time it is started
-    host       TEXT   NOT NULL,
-    since_boot BIGINT NOT NULL,
-    instant    BIGINT NOT NULL,
-    ahead      BIGINT NOT NULL                 -- its wall clock, of the database's
+    boot_id      TEXT   PRIMARY KEY,           -- another each time it is started
+    host         TEXT   NOT NULL,
+    since_boot   BIGINT NOT NULL,
+    instant      BIGINT NOT NULL,
+    ahead        BIGINT NOT NULL,              -- its wall clock, of the database's
+    synchronized BIGINT NOT NULL CHECK (synchronized IN (0, 1)) -- by NTP
 );
 
 -- Which schema this is, and the oldest one whose servers may work over it; one row.

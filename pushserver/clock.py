@@ -13,7 +13,7 @@ import time
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Protocol
 
@@ -25,6 +25,9 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FIRST_INSTANT = 1_704_067_200 * SECOND
 #: A difference up to this (microseconds) is ordinary drift of the clocks, not a jump.
 JUMP_TOLERANCE = SECOND
+_since_boot = partial(
+    time.clock_gettime_ns, getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+)
 _TIME_ERROR = 5  # what `adjtimex` returns for a clock that nobody sets
 
 
@@ -52,10 +55,6 @@ def _is_synchronized() -> bool:
     except (AttributeError, OSError):
         return False
     return 0 <= state < _TIME_ERROR
-
-
-def _since_boot() -> int:
-    return time.clock_gettime_ns(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 @attrs.frozen
@@ -184,7 +183,8 @@ def wall_time(instant: int) -> int:
 
 def rfc3339(instant: int) -> str:
     """Return *instant* as people call it, in RFC 3339 with microseconds and Z."""
-    return utc_text(instant + CORRECTIONS.at(instant))
+    seconds, rest = divmod(instant + CORRECTIONS.at(instant), SECOND)
+    return f"{_second(seconds)}.{rest:06d}Z"
 
 
 def utc_text(wall: int) -> str:

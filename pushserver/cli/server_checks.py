@@ -2,13 +2,17 @@
 
 from datetime import UTC, datetime, timedelta
 
-from pushserver.cli.checks import Finding, Level
+from pushserver.cli.checks import MAX_CLOCK_SKEW, Finding, Level
 from pushserver.client import Json
 
 
 def check_status(status: Json) -> list[Finding]:
     """Judge what the server says of itself; a tenant is told nothing of it."""
-    return [*_failing_workers(status), *_integrity(status)]
+    return [
+        *_failing_workers(status),
+        *_integrity(status),
+        *_host_clocks(status),
+    ]
 
 
 def _failing_workers(status: Json) -> list[Finding]:
@@ -38,3 +42,30 @@ def _integrity(status: Json) -> list[Finding]:
 
 def _instant(text: str) -> datetime:
     return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def _host_clocks(status: Json) -> list[Finding]:
+    """Judge the clocks of the servers' machines, beside that of the store."""
+    clocks = status.get("clocks", ())
+    wrong = [each for each in clocks if abs(each["ahead"]) > MAX_CLOCK_SKEW]
+    findings = [
+        Finding(
+            Level.WRONG,
+            "serverClocks",
+            f"The clock of {each['host']} is {each['ahead']:+.0f} s from the"
+            " database's, by which all servers go.",
+            "Set both by NTP.",
+        )
+        for each in wrong
+    ]
+    unkept = sorted({each["host"] for each in clocks if not each["synchronized"]})
+    if unkept:
+        found = f"Nobody keeps the clock right of {', '.join(unkept)}."
+        todo = (
+            "Set it by NTP: else, after the machine was started anew, waiting"
+            " commands that must not be given twice expire."
+        )
+        findings.append(Finding(Level.NOTICE, "clockSync", found, todo))
+    if clocks and not findings:
+        findings = [Finding(Level.OK, "serverClocks", "The servers' clocks agree.")]
+    return findings

@@ -8,10 +8,15 @@ import attrs
 
 @attrs.frozen
 class ServerClock:
-    """How far the wall clock of a host is `ahead` of the store's, in microseconds."""
+    """
+    How far the wall clock of a host is `ahead` of the store's, in microseconds.
+
+    `is_synchronized`: somebody keeps it right, such as NTP.
+    """
 
     host: str
     ahead: int
+    is_synchronized: bool
 
 
 class ClockStore(Protocol):

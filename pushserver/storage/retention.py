@@ -1,5 +1,6 @@
 """Deletion of old rows."""
 
+from collections.abc import Mapping
 from typing import Protocol
 
 import attrs
@@ -19,9 +20,12 @@ class RetentionStore(Protocol):
     async def count_older(self, cutoff: PurgeCutoff) -> int:
         """Count old rows, also of commands and operations that have not ended."""
 
-    async def purge(self, cutoff: PurgeCutoff, *, limit: int) -> int:
+    async def oldest(self, cutoff: PurgeCutoff) -> int | None:
+        """Return the smallest id of what `purge` would delete, if there is any."""
+
+    async def purge(self, cutoff: PurgeCutoff, *, limit: int) -> Mapping[str, int]:
         """
         Delete at most *limit* each of old commands, results, operations and tasks.
 
-        What has not ended stays. Return how many rows were deleted.
+        What has not ended stays. Return how many rows of each table were deleted.
         """

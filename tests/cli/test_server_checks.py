@@ -1,5 +1,9 @@
 """What `doctor` makes of the server's own status."""
 
+from collections.abc import Sequence
+
+import pytest
+
 from pushserver.cli.checks import Level
 from pushserver.cli.server_checks import check_status
 from pushserver.client import Json
@@ -33,3 +37,32 @@ def test_integrity() -> None:
     assert (Level.OK, True) == (sound.level, "2 hours ago" in sound.found)
     assert (Level.WRONG, True) == (damaged.level, "command: Tree 5" in damaged.found)
     assert "restore" in damaged.todo
+
+
+@pytest.mark.parametrize(
+    ("ahead", "synchronized", "levels"),
+    [
+        (5, True, [Level.OK]),
+        (5.1, True, [Level.WRONG]),
+        (-5.1, False, [Level.WRONG, Level.NOTICE]),
+        (0, False, [Level.NOTICE]),
+    ],
+)
+def test_host_clocks(
+    ahead: float, *, synchronized: bool, levels: Sequence[Level]
+) -> None:
+    """
+    A machine whose clock is not the database's, or nobody keeps right, is named.
+    """
+    clocks = [{"host": "box", "ahead": ahead, "synchronized": synchronized}]
+    findings = check_status({"clocks": clocks})
+
+    assert levels == [each.level for each in findings]
+    assert all("box" in each.found for each in findings if each.level is not Level.OK)
+
+
+def test_no_host_clocks() -> None:
+    """
+    A tenant is not told of the servers' clocks.
+    """
+    assert [] == check_status({})

@@ -1,6 +1,7 @@
 """Old history is deleted in batches; what has not ended stays."""
 
 import pytest
+from structlog.testing import capture_logs
 
 from pushserver.clock import SECOND
 from pushserver.model.scope import DEFAULT_SCOPE_ID
@@ -76,6 +77,39 @@ async def test_young_stays(driver: ServiceDriver, retention: Retention) -> None:
     assert 1 == await retention.purge_expired()
 
     assert (["reboot"], 1) == (await endpoints(driver), await results(driver))
+
+
+@pytest.mark.parametrize(("seconds", "left"), [(DAY, []), (DAY + 1, ["reboot"])])
+async def test_a_day_at_a_time(
+    driver: ServiceDriver, retention: Retention, seconds: int, left: list[str]
+) -> None:
+    """A run deletes no more than the oldest day of what is expired, and says so."""
+    await driver.post_result()
+    driver.clock.tick(seconds)
+    await driver.enqueue("reboot")
+    await driver.expire_overdue(400 * DAY)
+
+    with capture_logs() as logs:
+        await retention.purge_expired()
+    assert left == await endpoints(driver)
+    events = ["retention.run", "retention.limited"] if left else ["retention.run"]
+    assert events == [each["event"] for each in logs]
+    assert 1 == logs[0]["result"]
+
+    await retention.purge_expired()
+    assert [] == await endpoints(driver)
+
+
+async def test_a_clock_ten_years_ahead(
+    driver: ServiceDriver, retention: Retention, clock: ManualClock
+) -> None:
+    """A wall clock that is wrong deletes nothing."""
+    await driver.post_result()
+    clock.jump(10 * 365 * DAY)
+    await driver.follow_wall_clock()
+
+    assert 0 == await retention.purge_expired()
+    assert 1 == await results(driver)
 
 
 async def test_for_ever(driver: ServiceDriver) -> None:

@@ -24,6 +24,27 @@ _REAL_CLOCK = (
 )
 
 
+@contextmanager
+def own_database_clock(database: str) -> Iterator[int]:
+    """Let a database have a clock of its own for the block; return what it shows."""
+    with closing(psycopg.connect(database, autocommit=True)) as link:
+        link.execute(_FAKE_CLOCK.encode())
+        own = f'ALTER DATABASE "{link.info.dbname}"'
+        link.execute(f"{own} SET search_path = public, pg_catalog".encode())
+        (now,) = link.execute(_REAL_CLOCK).fetchone() or (0,)
+        try:
+            yield now
+        finally:
+            link.execute(f"{own} RESET search_path; {_REMOVE_CLOCK}".encode())
+
+
+def move_database_clock(database: str, seconds: float) -> None:
+    """Let the database's clock jump."""
+    with closing(psycopg.connect(database, autocommit=True)) as link:
+        forward = round(seconds * SECOND)
+        link.execute("UPDATE wall SET ahead = ahead + %s", (forward,))
+
+
 @attrs.define
 class StoreMachine:
     """
@@ -43,20 +64,13 @@ class StoreMachine:
 
     @contextmanager
     def with_own_wall_clock(self) -> Iterator[None]:
-        """Let the database's clock show what the test wants for the block."""
-        if not self.is_postgres:
-            yield
-            return
-        with closing(psycopg.connect(self.database, autocommit=True)) as link:
-            link.execute(_FAKE_CLOCK.encode())
-            own = f'ALTER DATABASE "{link.info.dbname}"'
-            link.execute(f"{own} SET search_path = public, pg_catalog".encode())
-            (now,) = link.execute(_REAL_CLOCK).fetchone() or (0,)
-            self.machine.wall_ns = now * 1000
-            try:
+        """Let the wall clock show what the test wants for the block."""
+        if self.is_postgres:
+            with own_database_clock(self.database) as now:
+                self.machine.wall_ns = now * 1000
                 yield
-            finally:
-                link.execute(f"{own} RESET search_path; {_REMOVE_CLOCK}".encode())
+        else:
+            yield
 
     def pass_by(self, seconds: float, *, jump: float = 0) -> None:
         """Let time pass; the wall clock may jump as well."""
@@ -70,10 +84,7 @@ class StoreMachine:
 
     def _set_wall(self, forward: float) -> None:
         if self.is_postgres:
-            with closing(psycopg.connect(self.database, autocommit=True)) as link:
-                link.execute(
-                    "UPDATE wall SET ahead = ahead + %s", (round(forward * SECOND),)
-                )
+            move_database_clock(self.database, forward)
 
     @asynccontextmanager
     async def server(self) -> AsyncIterator[tuple[Store, SystemClock]]:

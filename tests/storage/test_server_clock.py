@@ -7,7 +7,9 @@ import pytest
 
 from pushserver.clock import CORRECTIONS, SECOND, wall_time
 from pushserver.model.command import Command
+from pushserver.services.clock_watch import ClockWatch
 from pushserver.storage.base import Store
+from pushserver.storage.postgres.store import PostgresStore
 from tests.model.factories import at_most_once_command, command
 from tests.storage.locations import StoreLocation
 from tests.storage.machine import StoreMachine
@@ -171,4 +173,45 @@ async def test_servers_know_each_other(machine: StoreMachine) -> None:
         (only,) = await store.clock.anchor_clock()
 
     ahead = 7 * SECOND if machine.is_postgres else 0
-    assert ("host", True) == (only.host, abs(only.ahead - ahead) < SLACK * SECOND)
+    assert ("host", True) == (only.host, only.is_synchronized)
+    assert abs(only.ahead - ahead) < SLACK * SECOND
+
+
+@pytest.mark.only_on("postgres")
+async def test_the_database_clock_jumps(machine: StoreMachine) -> None:
+    """The time of all servers goes on, and the leader tells what it is called."""
+    async with machine.server() as (a, ours), machine.server() as (b, theirs):
+        await enqueue(a, ours.now())
+        before = ours.now()
+        machine.pass_by(0, jump=3600)
+        await measure(a)
+        await measure(b)
+        watch = ClockWatch(a, ours)
+
+        assert 1 == await watch.follow() + await watch.follow()
+        await measure(b)
+        assert abs(CORRECTIONS.current - 3600 * SECOND) < SLACK * SECOND
+        for clock in (ours, theirs):
+            assert 0 <= clock.now() - before < SLACK * SECOND
+        assert all(20 < each <= 30 for each in seconds_left(await waiting(a), before))
+
+
+@pytest.mark.only_on("postgres")
+async def test_the_database_clock_goes_back(machine: StoreMachine) -> None:
+    """A clock that went back is noticed when measurements from before are too old."""
+    async with machine.server() as (store, clock):
+        before = clock.now()
+        machine.pass_by(0, jump=-3600)
+        for _ in range(2):
+            machine.pass_by(61)
+            await measure(store)
+
+        assert abs(clock.wall_ahead() + 3600 * SECOND) < SLACK * SECOND
+        assert abs(clock.now() - before - 122 * SECOND) < SLACK * SECOND
+
+
+async def measure(store: Store) -> None:
+    """Let a server look at the database's clock, as it does every second."""
+    assert isinstance(store, PostgresStore)
+    member = store.member
+    await member.connection_thread.run(member.database_clock.measure)

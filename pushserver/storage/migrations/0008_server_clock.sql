@@ -6,9 +6,10 @@ CREATE TABLE clock_period (
     correction BIGINT NOT NULL
 );
 CREATE TABLE clock_anchor (
-    boot_id    TEXT   PRIMARY KEY,
-    host       TEXT   NOT NULL,
-    since_boot BIGINT NOT NULL,
-    instant    BIGINT NOT NULL,
-    ahead      BIGINT NOT NULL
+    boot_id      TEXT   PRIMARY KEY,
+    host         TEXT   NOT NULL,
+    since_boot   BIGINT NOT NULL,
+    instant      BIGINT NOT NULL,
+    ahead        BIGINT NOT NULL,
+    synchronized BIGINT NOT NULL CHECK (synchronized IN (0, 1))
 );

@@ -21,6 +21,7 @@ from pushserver.storage.change_feed import ChangeFeed
 from pushserver.storage.integrity import NoIntegrityChecks
 from pushserver.storage.postgres.cluster.low_watermark import LowWatermark
 from pushserver.storage.postgres.cluster.member import ClusterMember
+from pushserver.storage.postgres.cluster.server_locks import count_others
 from pushserver.storage.postgres.cluster.task_lock import TaskLock
 from pushserver.storage.postgres.commit import command_deadlines
 from pushserver.storage.postgres.commit.group_commit import GroupCommit
@@ -134,7 +135,7 @@ class PostgresStore(SqlStore):
         ]
         database_clock = DatabaseClock(clock)
         await writers[0].run(partial(install_schema, now=clock.now()))
-        await writers[0].run(database_clock.open)
+        await writers[0].run(lambda c: database_clock.open(c, count_others))
         floor = await writers[0].run(largest_id)
         new_id = IdGenerator(clock.now, floor=floor)
         interest: dict[int, frozenset[EventType]] = {}

@@ -1,6 +1,6 @@
 """Deletes old rows in small transactions, so that other writers wait briefly."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import attrs
 
@@ -33,6 +33,12 @@ _SELECT_PURGEABLE = {
     # A result is newer than its command, which is deleted before it.
     "result": "SELECT id FROM result WHERE id < ?{} ORDER BY id LIMIT ?",
 }
+#: Notifications go before their operation, in the same run.
+_SELECT_OLDEST = (
+    "SELECT id FROM operation WHERE id < ? AND status <> 'RUNNING'{}"
+    " ORDER BY id LIMIT ?",
+    *(_SELECT_PURGEABLE[kind] for kind in ("task", "command", "result")),
+)
 #: Tables whose rows are deleted with a row, and their column with its id.
 _DEPENDENT_TABLES = {
     "operation": (("step", "owner_id"), (DEVICE_UPGRADES.name, "operation_id")),
@@ -61,10 +67,19 @@ class SqlRetention:
 
         return await self.reader.run(count)
 
-    async def purge(self, cutoff: PurgeCutoff, *, limit: int) -> int:
-        return sum(
-            [await self._purge_table(kind, cutoff, limit) for kind in _SELECT_PURGEABLE]
-        )
+    async def oldest(self, cutoff: PurgeCutoff) -> int | None:
+        where, values = _scope_condition(cutoff), (*_cutoff_values(cutoff), 1)
+        found = [
+            await fetch_column(self.reader, sql.format(where), values)
+            for sql in _SELECT_OLDEST
+        ]
+        return min((row_id for ids in found for row_id in ids), default=None)
+
+    async def purge(self, cutoff: PurgeCutoff, *, limit: int) -> Mapping[str, int]:
+        return {
+            kind: await self._purge_table(kind, cutoff, limit)
+            for kind in _SELECT_PURGEABLE
+        }
 
     async def _purge_table(self, table: str, cutoff: PurgeCutoff, limit: int) -> int:
         sql = _SELECT_PURGEABLE[table].format(_scope_condition(cutoff))

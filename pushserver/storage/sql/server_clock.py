@@ -29,12 +29,16 @@ _PEER_PATIENCE = 180 * SECOND
 _PERIODS = "SELECT started_at, correction FROM clock_period ORDER BY started_at"
 _ANCHOR = "SELECT since_boot, instant FROM clock_anchor WHERE boot_id = ?"
 _LATEST_ANCHOR = "SELECT max(instant) FROM clock_anchor"
-_PEERS = "SELECT host, ahead FROM clock_anchor WHERE instant > ? ORDER BY host, boot_id"
+_PEERS = (
+    "SELECT host, ahead, synchronized FROM clock_anchor WHERE instant > ?"
+    " ORDER BY host, boot_id"
+)
 _SAVE_ANCHOR = (
-    "INSERT INTO clock_anchor (boot_id, host, since_boot, instant, ahead)"
-    " VALUES (?, ?, ?, ?, ?) ON CONFLICT (boot_id) DO UPDATE SET host = excluded.host,"
+    "INSERT INTO clock_anchor (boot_id, host, since_boot, instant, ahead,"
+    " synchronized) VALUES (?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (boot_id) DO UPDATE SET host = excluded.host,"
     " since_boot = excluded.since_boot, instant = excluded.instant,"
-    " ahead = excluded.ahead"
+    " ahead = excluded.ahead, synchronized = excluded.synchronized"
 )
 _DELETE_OLD_ANCHORS = "DELETE FROM clock_anchor WHERE instant < ?"
 _ADD_PERIOD = (
@@ -166,8 +170,11 @@ def save_anchor(connection: SqlConnection, clock: SystemClock) -> Sequence[Serve
     """Store what time it is here; return what the servers at work have stored."""
     machine, since_boot, now = clock.machine, clock.since_boot(), clock.now()
     ahead = machine.wall() // 1000 - clock.wall()
-    values = (machine.boot_id, machine.host, since_boot, now, ahead)
-    connection.execute(_SAVE_ANCHOR, values)
+    is_synchronized = int(machine.is_synchronized())
+    connection.execute(
+        _SAVE_ANCHOR,
+        (machine.boot_id, machine.host, since_boot, now, ahead, is_synchronized),
+    )
     connection.execute(_DELETE_OLD_ANCHORS, (now - _ANCHOR_RETENTION,))
     peers = connection.execute(_PEERS, (now - _PEER_PATIENCE,)).fetchall()
-    return [ServerClock(*row) for row in peers]
+    return [ServerClock(host, ahead, bool(known)) for host, ahead, known in peers]

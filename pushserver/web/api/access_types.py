@@ -60,6 +60,19 @@ class IntegrityOut(Out):
     faults: list[str]
 
 
+class HostClockOut(Out):
+    """
+    By how many seconds the clock of a machine is `ahead` of the store's.
+
+    The servers go by the store's: that of the database, or of the one machine. If a
+    machine's is not `synchronized`, nobody keeps it right.
+    """
+
+    host: str
+    ahead: float
+    synchronized: bool
+
+
 class ServerOut(Out, kw_only=True):
     """
     What this server is doing; in the first scope also what it has refused.
@@ -76,3 +89,4 @@ class ServerOut(Out, kw_only=True):
     counts: dict[str, int] | None = None
     failing_workers: dict[str, int] | None = None
     integrity: IntegrityOut | None = None
+    clocks: list[HostClockOut] | None = None

@@ -3,10 +3,10 @@
 from aiohttp import web
 
 from pushserver import __version__
-from pushserver.clock import rfc3339
+from pushserver.clock import SECOND, rfc3339
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.token import Permission
-from pushserver.web.api.access_types import IntegrityOut, ServerOut
+from pushserver.web.api.access_types import HostClockOut, IntegrityOut, ServerOut
 from pushserver.web.api.responses import json_response
 from pushserver.web.api.route import ApiCall, Routes
 from pushserver.web.services import Services
@@ -31,6 +31,7 @@ async def get_server(call: ApiCall[None, None]) -> web.StreamResponse:
             counts=dict(services.counts) if is_first_scope else None,
             failing_workers=dict(services.worker_failures) if is_first_scope else None,
             integrity=_integrity(services) if is_first_scope else None,
+            clocks=_host_clocks(services) if is_first_scope else None,
         )
     )
 
@@ -40,3 +41,14 @@ def _integrity(services: Services) -> IntegrityOut | None:
     if outcome is None:
         return None
     return IntegrityOut(rfc3339(outcome.checked_at), list(outcome.faults))
+
+
+def _host_clocks(services: Services) -> list[HostClockOut]:
+    return [
+        HostClockOut(
+            host=each.host,
+            ahead=each.ahead / SECOND,
+            synchronized=each.is_synchronized,
+        )
+        for each in services.clock_watch.servers
+    ]

@@ -100,6 +100,7 @@ async def test_server(server: LocalServer, acme: Tenant) -> None:
     assert "failingWorkers" not in theirs
     assert (1, 1, False) == (theirs["devices"], theirs["heldPolls"], "counts" in theirs)
     assert (2, 0, True) == (ours["devices"], ours["heldPolls"], "counts" in ours)
+    assert ("clocks" in theirs, "clocks" in ours) == (False, True)
 
 
 async def test_adopted_elsewhere(server: LocalServer, acme: Tenant) -> None:

@@ -1,9 +1,10 @@
 """The database's wall clock, which the servers over it share."""
 
+from collections.abc import Callable
+
 import attrs
 
 from pushserver.clock import CORRECTIONS, SECOND, Clock, ClockPeriod, SystemClock
-from pushserver.storage.postgres.cluster.server_locks import count_others
 from pushserver.storage.postgres.connection.connection import Connection
 from pushserver.storage.sql.clock_store import open_clock
 from pushserver.storage.sql.server_clock import read_periods
@@ -39,7 +40,9 @@ class DatabaseClock:
         """Return the present instant, which all servers agree about."""
         return self.clock.now()
 
-    def open(self, connection: Connection) -> None:
+    def open(
+        self, connection: Connection, count_others: Callable[[Connection], int]
+    ) -> None:
         """Start the clock where the servers over this database are, or were."""
         connection.execute("BEGIN")
         connection.execute(_LOCK)
