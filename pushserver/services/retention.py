@@ -40,22 +40,22 @@ class Retention:
         """
         if not self.days:
             return 0
-        wanted = self.clock.now() - round(self.days * _DAY)
-        before = await self._end_of_oldest_day(wanted) or wanted
+        expired_before = self.clock.now() - round(self.days * _DAY)
+        before = await self._end_of_oldest_day(expired_before) or expired_before
         deleted = Counter[str]()
         while (batch := await self._purge_batch(before)).total():
             deleted += batch
         log.info("retention.run", before=rfc3339(before), **deleted)
-        if await self._end_of_oldest_day(wanted) is not None:
-            log.warning("retention.limited", wanted=rfc3339(wanted))
+        if await self._end_of_oldest_day(expired_before) is not None:
+            log.warning("retention.limited", until=rfc3339(expired_before))
         return deleted.total()
 
-    async def _end_of_oldest_day(self, wanted: int) -> int | None:
+    async def _end_of_oldest_day(self, expired_before: int) -> int | None:
         """Return when the oldest day of what is expired ends; None if nothing is."""
-        oldest = await self.store.oldest(PurgeCutoff(first_id_at(wanted)))
+        oldest = await self.store.oldest(PurgeCutoff(first_id_at(expired_before)))
         if oldest is None:
             return None
-        return min(wanted, first_instant_after(oldest) + _DAY)
+        return min(expired_before, first_instant_after(oldest) + _DAY)
 
     async def purge_batch(self, before: int, scope_id: int | None = None) -> int:
         """Delete a batch of what was created before *before*; return how many rows."""
