@@ -40,6 +40,9 @@ class Clock(Protocol):
     def wall_ahead(self) -> int:
         """Return by how many microseconds the wall clock is ahead of server time."""
 
+    def adopt_wall(self) -> None:
+        """Go by the wall clock, as it is corrected: so do the other servers."""
+
 
 def _read_boot_id() -> str:
     try:
@@ -102,6 +105,10 @@ class SystemClock:
     def wall_ahead(self) -> int:
         """Return by how many microseconds the wall clock is ahead of server time."""
         return self.wall() - self.now()
+
+    def adopt_wall(self) -> None:
+        """Go by the wall clock, as it is corrected: so do the other servers."""
+        self.start_at(self.wall() - CORRECTIONS.current)
 
     def follow(self, wall_offset: int) -> None:
         """

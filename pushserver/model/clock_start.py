@@ -65,6 +65,8 @@ def resume_clock(
     None at the very first start; *latest* is the latest instant that is stored.
     """
     claimed = reading.wall - (correction or 0)
+    if not reading.is_alone:
+        return ClockStart(claimed, correction or 0)
     if anchor is not None and reading.since_boot >= anchor.since_boot:
         passed = reading.since_boot - anchor.since_boot
         expected = anchor.instant + passed
@@ -74,8 +76,6 @@ def resume_clock(
     if correction is None:
         instant = max(claimed, latest, FIRST_INSTANT)
         return ClockStart(instant, reading.wall - instant, is_new_period=True)
-    if not reading.is_alone:
-        return ClockStart(claimed, correction)
     is_known = reading.is_trusted and claimed >= latest
     instant = claimed if is_known else latest
     return ClockStart(

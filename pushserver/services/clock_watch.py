@@ -11,6 +11,10 @@ from pushserver.storage.clock import ServerClock
 
 log = structlog.get_logger(__name__)
 
+#: Looks at a jump, one every half second, that the leader does not see; it has joined
+#: the others later, and the servers have to agree.
+MAX_DISAGREEMENT = 120
+
 
 @attrs.define(eq=False)
 class ClockWatch:
@@ -24,6 +28,7 @@ class ClockWatch:
     clock: Clock
     servers: Sequence[ServerClock] = attrs.field(default=(), init=False)
     _suspected: int = attrs.field(default=0, init=False)
+    _looks: int = attrs.field(default=0, init=False)
 
     async def follow(self) -> int:
         """
@@ -39,12 +44,23 @@ class ClockWatch:
         jump, suspected = correction - CORRECTIONS.current, self._suspected
         self._suspected = jump if abs(jump) > JUMP_TOLERANCE else 0
         if not self._suspected or abs(jump - suspected) > JUMP_TOLERANCE:
+            self._looks = 0
             return 0
         if not self.store.is_leader:
-            return 0
+            return self._wait_for_leader(jump)
         log.warning("clock.jumped", seconds=jump / SECOND)
         await self.store.clock.correct_clock(correction)
         self._suspected = 0
+        return 1
+
+    def _wait_for_leader(self, jump: int) -> int:
+        """Go by what the leader does not take for a jump, after a while."""
+        self._looks += 1
+        if self._looks < MAX_DISAGREEMENT:
+            return 0
+        log.warning("clock.disagreed", seconds=jump / SECOND)
+        self.clock.adopt_wall()
+        self._looks = 0
         return 1
 
     async def anchor(self) -> int:

@@ -24,12 +24,12 @@ _MAX_SKEW = 60 * SECOND
 #: Anchors of machines that were started anew, or are gone, are kept for so long.
 _ANCHOR_RETENTION = 90 * 86_400 * SECOND
 #: A server that is at work renews its anchor at least so often.
-_PEER_PATIENCE = 180 * SECOND
+_MAX_ANCHOR_AGE = 180 * SECOND
 
 _PERIODS = "SELECT started_at, correction FROM clock_period ORDER BY started_at"
 _ANCHOR = "SELECT since_boot, instant FROM clock_anchor WHERE boot_id = ?"
 _LATEST_ANCHOR = "SELECT max(instant) FROM clock_anchor"
-_PEERS = (
+_SERVERS = (
     "SELECT host, ahead, synchronized FROM clock_anchor WHERE instant > ?"
     " ORDER BY host, boot_id"
 )
@@ -176,5 +176,5 @@ def save_anchor(connection: SqlConnection, clock: SystemClock) -> Sequence[Serve
         (machine.boot_id, machine.host, since_boot, now, ahead, is_synchronized),
     )
     connection.execute(_DELETE_OLD_ANCHORS, (now - _ANCHOR_RETENTION,))
-    peers = connection.execute(_PEERS, (now - _PEER_PATIENCE,)).fetchall()
-    return [ServerClock(host, ahead, bool(known)) for host, ahead, known in peers]
+    servers = connection.execute(_SERVERS, (now - _MAX_ANCHOR_AGE,)).fetchall()
+    return [ServerClock(host, ahead, bool(known)) for host, ahead, known in servers]

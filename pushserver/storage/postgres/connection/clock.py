@@ -64,6 +64,9 @@ class DatabaseClock:
             CORRECTIONS.replace(read_periods(connection))
             self.forget_measurements()
         self.record_offset(self.offset_from(database_now))
+        if is_corrected:
+            # What the servers have agreed about; usually it is so here already.
+            self.clock.adopt_wall()
         return is_corrected
 
     def forget_measurements(self) -> None:
