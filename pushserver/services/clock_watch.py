@@ -48,8 +48,8 @@ class ClockWatch:
             return 0
         if not self.store.is_leader:
             return self._wait_for_leader(jump)
-        log.warning("clock.jumped", seconds=jump / SECOND)
         await self.store.clock.correct_clock(correction)
+        log.warning("clock.jumped", seconds=jump / SECOND)
         self._suspected = 0
         return 1
 
