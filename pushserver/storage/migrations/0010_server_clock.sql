@@ -1,4 +1,4 @@
--- 0008: keep server time going across restarts, whatever the wall clock does.
+-- 0010: keep server time going across restarts, whatever the wall clock does.
 -- running servers: keep working
 
 CREATE TABLE clock_period (
