@@ -7,6 +7,7 @@ would take for a formula, and in one that is given, but empty.
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pushserver.errors import Invalid, Malformed, PushServerError
@@ -20,6 +21,8 @@ MAX_LINE = 64 * 1024
 MAX_RECORD_LINES = 1000
 _DELIMITERS = ",;\t"
 _APOSTROPHE = "'"
+#: The line by which a file tells Excel what separates its cells.
+_SEPARATOR_LINE = re.compile(rb"\A[\r\n]*sep=[^\r\n](?=[\r\n])", re.IGNORECASE)
 #: What a spreadsheet takes for the beginning of a formula.
 _FORMULA_STARTS = tuple("=+-@\t\r\n")
 
@@ -35,7 +38,7 @@ def read_rows(
     With it comes the line on which the row begins. Empty cells count as left out.
     """
     # What is not UTF-8 is found in its row.
-    records = _records(without_bom(data))
+    records = _records(_SEPARATOR_LINE.sub(b"", without_bom(data)))
     header: Sequence[str] | None = None
     for line, cells in records:
         if cells is None or isinstance(cells, PushServerError):
@@ -113,7 +116,7 @@ def _checked(cells: Sequence[str]) -> Sequence[str] | Malformed | None:
     try:
         text.encode()
     except UnicodeEncodeError:
-        return Malformed("This is no UTF-8.")
+        return Malformed("This is not UTF-8; save the file as CSV UTF-8.")
     return cells
 
 

@@ -157,6 +157,8 @@ async def test_delimiters(server: LocalServer, delimiter: str) -> None:
         (b'\xef\xbb\xbf\n{"deviceId":1}\r\n{"deviceId":2}\r\n', NDJSON),
         (b"\xef\xbb\xbfdeviceId;name\r\n1;a\r\n2;b\r\n;\r\n;\r\n", CSV),
         (b'\xef\xbb\xbf\r\n"deviceId"\r\n1\r\n2', CSV),
+        (b"\xef\xbb\xbfsep=;\r\ndeviceId;name\r\n1;a\r\n2;b", CSV),
+        (b"SEP=,\ndeviceId,name\n1,a\n2,b", CSV),
     ],
 )
 async def test_as_editors_leave_it(
