@@ -23,6 +23,10 @@ from pushserver.model.ids import parse_int64
 from pushserver.model.parsed_result import LocatedResult
 from pushserver.model.subscription import WebhookFormat
 from pushserver.protocols.controlid import configuration, refusals, request, result
+from pushserver.protocols.controlid.json_values import (
+    read_whole_json,
+    unwrap_json_string,
+)
 from pushserver.protocols.controlid.sloppy_json import decode_text, read_json
 from pushserver.services.device_protocols import DeviceProtocols
 from pushserver.services.result_reading import locate_result
@@ -88,6 +92,8 @@ BODIES: Mapping[str, Parser] = {
     "find_sender": lambda raw: request.find_sender({}, raw),
     "decode_text": decode_text,
     "read_json": with_text(read_json),
+    "read_whole_json": with_text(read_whole_json),
+    "unwrap_json_string": unwrap_json_string,
     "decode_json": lambda raw: decode_json(raw, CommandIn | list[CommandIn]),
     "read_rows": lambda raw: list(read_rows(b"deviceId,name\n" + raw)),
     "parse_rows": import_as(NDJSON),
@@ -121,7 +127,8 @@ TAKES_DECODED = {
     "parse_commands", "parse_steps", "parse_step", "parse_duration", "parse_instant",
     "parse_operation_request", "parse_target_selector", "parse_rollout_policy",
     "parse_upgrade", "parse_idempotent_request", "read_order", "read_body",
-    "read_result", "read_whole_body", "readyz", "decode_body", "parse_apart",
+    "read_result", "read_refused_result", "read_beginning", "read_short_body",
+    "read_whole_body", "readyz", "decode_body", "parse_apart",
 }  # fmt: skip
 STARTS = (b"", b'{"error":"x\t', b"response=", b'{"a":[', b'{"deviceId":"', b"a\n")
 _PARSER_NAME = re.compile(

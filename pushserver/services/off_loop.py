@@ -23,8 +23,9 @@ T = TypeVar("T")
 
 #: Bytes up to which work is done on the loop: for the worst of them, 10 ms.
 MAX_INLINE = 32 * 1024
-#: Bytes up to which it is done in a thread: of a parser in C, some milliseconds.
-MAX_IN_THREAD = 2 * 1024 * 1024
+#: Bytes up to which it is done in a thread: of a parser in C, some milliseconds, and
+#: for the worst of them, such as quotes without end, 25 ms.
+MAX_IN_THREAD = 512 * 1024
 #: Bytes of JSON that are decoded in some milliseconds, if they hold few values.
 MAX_QUICK = 4 * 1024 * 1024
 _MAX_QUICK_VALUES = 2000

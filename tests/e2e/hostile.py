@@ -59,13 +59,14 @@ def commands(count: int) -> bytes:
 
 HOSTILE: Mapping[str, Hostile] = {
     "NaN": result(b"NaN,", 6 * MIB, b'{"response":[', b"1]}"),
-    "NaN in a thread": result(b"NaN,", MIB, b'{"response":[', b"1]}"),
+    "NaN in a thread": result(b"NaN,", MIB // 2 - 99, b'{"response":[', b"1]}"),
     "brackets": result(b"[", 6 * MIB),
     "braces": result(b'{"a":', 6 * MIB),
     "form": result(b"a=1&", 6 * MIB),
     "form of escapes": result(b"%22", 6 * MIB, b"response="),
     "numbers": result(b"1,", 6 * MIB, b'{"response":[', b"1]}"),
     "quotes": result(b'"\\', 40_000, b'{"error":"x\t'),
+    "quotes in a thread": result(b'"\\', MIB // 2 - 99, b'{"error":"x\t'),
     "more quotes": result(b'"\\', MIB, b'{"error":"x\t'),
     "keys": result(b'"k":1,', 6 * MIB, b"{", b'"k":1}'),
     "escaped": result(b'\\"a\\":1,', 6 * MIB, b'{"response":"{', b'}"}'),

@@ -1,6 +1,7 @@
 """The database is a file: it is ours alone, and it is there, or the server says so."""
 
 import asyncio
+import os
 import shutil
 import stat
 import subprocess
@@ -169,6 +170,8 @@ async def test_for_its_owner_alone(program: Program, umask: str) -> None:
     assert [0o600] * 3 == [stat.S_IMODE(path.stat().st_mode) for path in paths]
 
 
+#: Bytes that are left on a disk: enough for a small command.
+ROOM = 400_000
 SMALL_DISK = 'mount -t tmpfs -o size=2m none "$0" && exec "$@"'
 
 
@@ -222,9 +225,12 @@ async def test_a_disk_with_little_room(program: Program) -> None:
     """
     Where a command found no room, one that is only tried does not make it ready.
     """
-    on_a_small_disk(program)
+    disk = on_a_small_disk(program)
     program.start()
-    large = {**LOAD_USERS, "body": {"object": "x" * 3_000_000}}
+    filler = Path(f"/proc/{program.pid}/root") / disk.relative_to("/") / "filler"
+    fill(filler)
+    os.truncate(filler, filler.stat().st_size - ROOM)
+    large = {**LOAD_USERS, "body": {"object": "x" * 2 * ROOM}}
     async with Client(program.url, program.token) as api:
         with pytest.raises(ApiError) as caught:
             await api.commands.enqueue(ME, large)

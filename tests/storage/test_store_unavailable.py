@@ -2,6 +2,7 @@
 
 import asyncio
 
+import attrs
 import pytest
 
 from pushserver.errors import Unavailable
@@ -200,20 +201,22 @@ async def test_other_writes(store: Store) -> None:
         state=DeviceState.ADOPTED,
         created_at=START,
     )
+    known = attrs.evolve(device, **terminal(DEVICE + 1)._asdict())
+    await store.save_devices([known])
     async with failing_commits(store):
         for call in (
             store.save_devices([device]),
-            store.save_last_seen([device], [], keep=20),
-            store.delete_device(DEVICE),
+            store.save_last_seen([known], [], keep=20),
+            store.delete_device(known.device_id),
             store.check_writable(),
         ):
             with pytest.raises(Unavailable):
                 await call
 
     await store.check_writable()
-    assert [] == await store.all_devices()
-    await store.save_devices([device])
     assert 1 == len(await store.all_devices())
+    await store.save_devices([device])
+    assert 2 == len(await store.all_devices())
 
 
 async def test_what_cannot_be_written(store: Store) -> None:

@@ -214,7 +214,10 @@ async def test_key(server: LocalServer, body: Any) -> None:
 
     answer = await server.api("POST", f"{PATH}/key", body)
 
-    assert (201, {"key", "path", "url"}) == (answer.status, set(answer.json()))
+    assert (201, {"enforced", "key", "path", "url"}) == (
+        answer.status,
+        set(answer.json()),
+    )
 
 
 async def test_odd_text(server: LocalServer) -> None:
