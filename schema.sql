@@ -28,7 +28,9 @@ CREATE TABLE device (
     used_key_hash   TEXT,                      -- the key that it came with last
     announced    BIGINT NOT NULL DEFAULT 0 CHECK (announced IN (0, 1)), -- before it polled
     keyless_since   BIGINT,                    -- its first poll without a key
-    keyless_address TEXT
+    keyless_address TEXT,
+    adopted_by      BIGINT,                    -- a token's id
+    adopted_by_name TEXT
 );
 CREATE INDEX device_quarantined ON device (device_id) WHERE state = 'quarantined';
 
@@ -88,12 +90,19 @@ CREATE TABLE command (
     held             BIGINT NOT NULL DEFAULT 0 CHECK (held IN (0, 1)), -- not handed out
     withdrawn        BIGINT NOT NULL DEFAULT 0 CHECK (withdrawn IN (0, 1)), -- after an attempt
     supersede_key    TEXT,                         -- a newer one with it takes its place
-    replaced_by      BIGINT                        -- the command that did
+    replaced_by      BIGINT,                       -- the command that did
+    created_by       BIGINT,                       -- a token's id; NULL: not recorded
+    created_by_name  TEXT,                         -- what it was called then
+    canceled_by      BIGINT,
+    canceled_by_name TEXT,
+    created_from     TEXT,                         -- the program's address
+    request_id       TEXT
 );
 CREATE INDEX command_device ON command (device_id, id);
 CREATE INDEX command_scope ON command (scope_id, id);
 CREATE INDEX command_state ON command (scope_id, state, id);
 CREATE INDEX command_endpoint ON command (scope_id, endpoint, id);
+CREATE INDEX command_creator ON command (created_by, id);
 CREATE INDEX command_held ON command (scope_id, id) WHERE held = 1;
 CREATE INDEX command_supersede ON command (scope_id, supersede_key, id)
     WHERE supersede_key IS NOT NULL;
@@ -171,11 +180,15 @@ CREATE TABLE operation (
     started_at    BIGINT,
     ended_at      BIGINT,
     modified_at   BIGINT NOT NULL,
-    version       BIGINT NOT NULL                  -- grows with every change
+    version       BIGINT NOT NULL,                 -- grows with every change
+    created_by_name  TEXT,
+    canceled_by      BIGINT,
+    canceled_by_name TEXT
 );
 CREATE INDEX operation_scope ON operation (scope_id, id);
 CREATE INDEX operation_status ON operation (scope_id, status, id);
 CREATE INDEX operation_device ON operation (device_id, id);
+CREATE INDEX operation_creator ON operation (created_by, id);
 CREATE INDEX operation_task ON operation (task_id, retried, status, id)
     WHERE task_id IS NOT NULL;
 CREATE INDEX operation_part ON operation (task_id, id) WHERE task_id IS NOT NULL;
@@ -250,9 +263,13 @@ CREATE TABLE task (
     concurrency      BIGINT,
     stop_after       TEXT,                         -- '5' or '5%' failures
     ignored_failures BIGINT NOT NULL,              -- failures at the last resume
-    ended_at         BIGINT
+    ended_at         BIGINT,
+    created_by_name  TEXT,
+    canceled_by      BIGINT,
+    canceled_by_name TEXT
 );
 CREATE INDEX task_scope ON task (scope_id, id);
+CREATE INDEX task_creator ON task (created_by, id);
 CREATE INDEX task_active ON task (id) WHERE ended_at IS NULL;
 
 -- What makes a task an upgrade: its first step reads the version, then so many steps
@@ -305,6 +322,8 @@ CREATE TABLE shadow (
     awaits_step      BIGINT NOT NULL CHECK (awaits_step IN (0, 1)), -- a step will write it
     read_command_id  BIGINT,                       -- reads it, or read it last
     read_keys        TEXT   NOT NULL,              -- a JSON array: for what that asks
+    desired_by       BIGINT,                       -- the token that desired it last
+    desired_by_name  TEXT,
     PRIMARY KEY (device_id, service_id)
 );
 CREATE INDEX shadow_needs_reconcile ON shadow (device_id) WHERE needs_reconcile = 1;
@@ -359,7 +378,9 @@ CREATE TABLE subscription (
     dropped          BIGINT NOT NULL,          -- events that fell off its backlog
     last_success_at  BIGINT,
     last_failure_at  BIGINT,
-    last_error       TEXT
+    last_error       TEXT,
+    created_by       BIGINT,
+    created_by_name  TEXT
 );
 CREATE INDEX subscription_scope ON subscription (scope_id, id);
 
@@ -403,7 +424,9 @@ CREATE TABLE token (
     name        TEXT   NOT NULL,
     permissions TEXT   NOT NULL,               -- separated by spaces
     created_at  BIGINT NOT NULL,
-    revoked_at  BIGINT
+    revoked_at  BIGINT,
+    created_by  BIGINT,                        -- the token that made it
+    created_by_name TEXT
 );
 
 -- Instants are server time, which never jumps. From `started_at` on, people call them by
@@ -423,6 +446,29 @@ CREATE TABLE clock_anchor (
     ahead        BIGINT NOT NULL,              -- its wall clock, of the database's
     synchronized BIGINT NOT NULL CHECK (synchronized IN (0, 1)) -- by NTP
 );
+
+-- Who did what, when and from where: a year long, whatever became of it. Commands stand
+-- here once they are purged; until then, they tell it themselves.
+CREATE TABLE audit (
+    id          BIGINT PRIMARY KEY,
+    scope_id    BIGINT NOT NULL,
+    at          BIGINT NOT NULL,
+    token_id    BIGINT,                        -- NULL: the server did it
+    actor_name  TEXT,                          -- what the token was called then
+    action      TEXT   NOT NULL,
+    target_kind TEXT,
+    target_id   BIGINT,
+    device_id   BIGINT,                        -- which device it concerns
+    address     TEXT,
+    request_id  TEXT,
+    endpoint    TEXT,                          -- of a command
+    detail      TEXT                           -- a JSON object
+);
+CREATE INDEX audit_scope ON audit (scope_id, id);
+CREATE INDEX audit_action ON audit (scope_id, action, id);
+CREATE INDEX audit_actor ON audit (token_id, id);
+CREATE INDEX audit_target ON audit (target_id, id);
+CREATE INDEX audit_device ON audit (device_id, id);
 
 -- Which schema this is, and the oldest one whose servers may work over it; one row.
 CREATE TABLE schema_version (

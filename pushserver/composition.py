@@ -184,7 +184,9 @@ def build_services(
         idempotency_keys=IdempotencyKeys(store, clock),
         held_commands=HeldCommands(store, lanes, queue),
         withdrawals=Withdrawals(store, lanes),
-        retention=Retention(store.retention, clock, settings.retention),
+        retention=Retention(
+            store.retention, clock, settings.retention, settings.audit_retention
+        ),
         result_intake=ResultIntake(store=store, lanes=lanes),
         completion_waiters=completion_waiters,
         event_interest=event_interest,

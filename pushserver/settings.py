@@ -151,6 +151,11 @@ class Settings:
         validator=_validate_not_negative,
         help="After how many days history is deleted; 0 keeps everything.",
     )
+    audit_retention: float = ts.option(
+        default=365,
+        validator=_validate_not_negative,
+        help="After how many days it is forgotten who did what; 0 keeps it for ever.",
+    )
     integrity_check: str = ts.option(
         default="03:30",
         validator=_validate_time_of_day,

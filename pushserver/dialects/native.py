@@ -14,6 +14,7 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from pushserver.clock import SECOND, rfc3339
+from pushserver.model.actor import ActorPayload
 from pushserver.model.event import (
     CommandPayload,
     DevicePayload,
@@ -33,6 +34,11 @@ class _Out(msgspec.Struct, rename="camel", omit_defaults=True):
     """Base of everything that applications receive."""
 
 
+class _Actor(_Out):
+    token_id: str
+    name: str | None = None
+
+
 class _Command(_Out, kw_only=True):
     command_id: str
     device_id: str | None = None
@@ -45,6 +51,8 @@ class _Command(_Out, kw_only=True):
     finished_at: str | None = None
     operation_id: str | None = None
     replaced_by: str | None = None
+    created_by: _Actor | None = None
+    canceled_by: _Actor | None = None
     error: Raw | UnsetType = UNSET
     response: Raw | UnsetType = UNSET
     code: Raw | UnsetType = UNSET
@@ -60,6 +68,8 @@ class _Operation(_Out, kw_only=True):
     resource: str
     task_id: str | None = None
     message: str | None = None
+    created_by: _Actor | None = None
+    canceled_by: _Actor | None = None
 
 
 class _Task(_Out, kw_only=True):
@@ -69,6 +79,8 @@ class _Task(_Out, kw_only=True):
     failed: int
     stale: int
     name: str | None = None
+    created_by: _Actor | None = None
+    canceled_by: _Actor | None = None
 
 
 class _Device(_Out, kw_only=True):
@@ -189,6 +201,8 @@ def _command(payload: CommandPayload, device_id: str | None) -> _Command:
         finished_at=_at(payload.finished_at),
         operation_id=_id(payload.operation_id),
         replaced_by=_id(payload.replaced_by),
+        created_by=_actor(payload.created_by),
+        canceled_by=_actor(payload.canceled_by),
     )
 
 
@@ -201,6 +215,8 @@ def _operation(payload: OperationPayload, device_id: str | None) -> _Operation:
         resource=payload.resource,
         task_id=_id(payload.task_id),
         message=payload.message,
+        created_by=_actor(payload.created_by),
+        canceled_by=_actor(payload.canceled_by),
     )
 
 
@@ -212,6 +228,8 @@ def _task(payload: TaskPayload, _device_id: str | None) -> _Task:
         failed=payload.failed,
         stale=payload.stale,
         name=payload.name,
+        created_by=_actor(payload.created_by),
+        canceled_by=_actor(payload.canceled_by),
     )
 
 
@@ -289,6 +307,10 @@ _RENDERERS: Mapping[type[EventPayload], Callable[[Any, str | None], _Out]] = (
         }
     )
 )
+
+
+def _actor(payload: ActorPayload | None) -> _Actor | None:
+    return None if payload is None else _Actor(str(payload.token_id), payload.name)
 
 
 def _id(number: int | None) -> str | None:

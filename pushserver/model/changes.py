@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 
 import attrs
 
+from pushserver.model.audit import AuditEntry
 from pushserver.model.command import (
     Command,
     Delivery,
@@ -73,6 +74,7 @@ class Changes:
     services: dict[tuple[int, str], Service] = attrs.Factory(dict)
     ended_devices: set[int] = attrs.Factory(set)
     deleted_devices: set[int] = attrs.Factory(set)
+    audit_entries: list[AuditEntry] = attrs.Factory(list)
 
     @property
     def affected_device_ids(self) -> set[int]:
@@ -86,6 +88,11 @@ class Changes:
         devices.update(operation.device_id for operation in self.operations.values())
         devices.update(service.device_id for service in self.services.values())
         return devices
+
+    def audit(self, entry: AuditEntry) -> None:
+        """Record who made these changes."""
+        entry.stamp(self.new_id, self.now)
+        self.audit_entries.append(entry)
 
     def finish_task(self, task: Task, counts: OperationCounts, at: int) -> None:
         """Finish *task* unless one of its operations is running by then."""

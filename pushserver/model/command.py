@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import attrs
 
+from pushserver.model.actor import NOBODY, Actor
 from pushserver.model.guarantee import DeliveryGuarantee
 from pushserver.model.operation import Operation
 from pushserver.model.order import Order
@@ -32,7 +33,7 @@ class Command:
     it is `held`, it is not handed out. `withdrawn`: it was taken back after it had been
     handed out, and is not handed out again. `replaced_by` is the
     command that took its place; `superseded` are those whose place it took, known while
-    it is being made.
+    it is being made. `canceled_by` took it back.
     """
 
     id: int
@@ -62,6 +63,8 @@ class Command:
     withdrawn: bool = False
     supersede_key: str | None = None
     replaced_by: int | None = None
+    created_by: Actor = NOBODY
+    canceled_by: Actor = NOBODY
     stored_state: CommandState | None = None
     order: Order | None = None
     operation: Operation | None = None

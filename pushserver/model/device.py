@@ -9,6 +9,7 @@ from typing import NamedTuple
 import attrs
 
 from pushserver.clock import SECOND
+from pushserver.model.actor import NOBODY, Actor
 
 #: The most quarantined devices.
 QUARANTINE_LIMIT = 1000
@@ -97,6 +98,7 @@ class Device:
     key_enforced: bool = False
     used_key_hash: str | None = None
     announced: bool = False
+    adopted_by: Actor = NOBODY
 
     keyless_since: int | None = None
     keyless_address: str | None = None

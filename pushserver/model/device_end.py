@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from pushserver.model.actor import Actor
 from pushserver.model.changes import Changes
 from pushserver.model.lane import Lane
 from pushserver.model.operation import Operation
@@ -16,6 +17,7 @@ def end_device(
     *,
     now: int,
     reason: str,
+    by: Actor,
 ) -> None:
     """
     End all commands of a device, its running operations and its shadow.
@@ -27,11 +29,11 @@ def end_device(
     running = _live_operations(lane, stored_operations, changes)
     for operation in running:
         if not operation.canceled:
-            mark_canceled(operation, changes, now=now, reason=reason)
+            mark_canceled(operation, changes, now=now, reason=reason, by=by)
     for in_flight in list(lane.in_flights):
-        mark_withdrawn(in_flight.command, changes)
+        mark_withdrawn(in_flight.command, changes, by=by)
         give_up(lane, in_flight, changes, now)
-    end_waiting(lane, lane.waiting, changes, now=now)
+    end_waiting(lane, lane.waiting, changes, now=now, by=by)
     lane.blocked_endpoints = {}
     for operation in running:
         if operation.is_running:

@@ -12,6 +12,7 @@ from types import MappingProxyType
 import attrs
 import msgspec
 
+from pushserver.model.actor import ActorPayload
 from pushserver.model.command import Command
 from pushserver.model.operation import Operation
 from pushserver.model.state import CommandState
@@ -54,6 +55,8 @@ class CommandPayload(msgspec.Struct, omit_defaults=True):
     operation_id: int | None = None
     result_id: int | None = None
     replaced_by: int | None = None
+    created_by: ActorPayload | None = None
+    canceled_by: ActorPayload | None = None
 
 
 class OperationPayload(msgspec.Struct, omit_defaults=True):
@@ -65,6 +68,8 @@ class OperationPayload(msgspec.Struct, omit_defaults=True):
     resource: str
     task_id: int | None = None
     message: str | None = None
+    created_by: ActorPayload | None = None
+    canceled_by: ActorPayload | None = None
 
 
 class TaskPayload(msgspec.Struct, omit_defaults=True):
@@ -76,6 +81,8 @@ class TaskPayload(msgspec.Struct, omit_defaults=True):
     failed: int
     stale: int
     name: str | None = None
+    created_by: ActorPayload | None = None
+    canceled_by: ActorPayload | None = None
 
 
 class DevicePayload(msgspec.Struct, omit_defaults=True):
@@ -212,6 +219,8 @@ def command_status_event(event_id: int, command: Command, at: int) -> Event:
         operation_id=command.operation_id,
         result_id=command.result_id,
         replaced_by=command.replaced_by,
+        created_by=ActorPayload.of(command.created_by),
+        canceled_by=ActorPayload.of(command.canceled_by),
     )
     return Event(
         id=event_id,
@@ -238,6 +247,8 @@ def operation_event(
         resource=operation.descriptor.resource,
         task_id=operation.task_id,
         message=message,
+        created_by=ActorPayload.of(operation.created_by),
+        canceled_by=ActorPayload.of(operation.canceled_by),
     )
     return Event(
         id=event_id,
@@ -261,6 +272,8 @@ def task_finished_event(
         failed=counts.failed,
         stale=counts.stale,
         name=task.name,
+        created_by=ActorPayload.of(task.created_by),
+        canceled_by=ActorPayload.of(task.canceled_by),
     )
     return new_event(event_id, task.scope_id, EventType.TASK_FINISHED, at, payload)
 

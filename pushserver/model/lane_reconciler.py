@@ -53,7 +53,7 @@ class LaneReconciler:
         queued = self._detach_queued_write(service)
         delta = service.delta(self.protocol.format_value)
         if not delta:
-            end_waiting(self.lane, queued, self.changes, now=self.now)
+            self._end(queued, service)
             return
         order = self.protocol.write_order(service.service_id, delta)
         request = CommandRequest(order=order, expires_in=expires_in)
@@ -109,7 +109,7 @@ class LaneReconciler:
         """Leave the write to a task's step; cancel the queued write of older values."""
         if service.has_newer_desired and not self._is_write_in_flight(service):
             queued = self._detach_queued_write(service)
-            end_waiting(self.lane, queued, self.changes, now=self.now)
+            self._end(queued, service)
         service.needs_reconcile = service.is_write_expired = False
         service.awaits_step = True
         self.changes.record_service(service)
@@ -162,6 +162,10 @@ class LaneReconciler:
         if queued.attempts:
             service.invalidate_reported(self.now)
         return [queued]
+
+    def _end(self, queued: list[Command], service: Service) -> None:
+        by = service.desired_by
+        end_waiting(self.lane, queued, self.changes, now=self.now, by=by)
 
     def _replace(self, queued: list[Command], command: Command) -> None:
         supersede(self.lane, queued, command, self.changes, now=self.now)

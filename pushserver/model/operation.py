@@ -7,6 +7,7 @@ import enum
 
 import attrs
 
+from pushserver.model.actor import NOBODY, Actor
 from pushserver.model.upgrade import DeviceUpgrade
 
 #: The most steps of an operation.
@@ -68,7 +69,7 @@ class Operation:
     scope_id: int
     device_id: int
     created_at: int
-    created_by: int
+    created_by: Actor
     descriptor: OperationDescriptor
     on_failure: OnFailure = OnFailure.STOP
     step_count: int = 0
@@ -85,6 +86,7 @@ class Operation:
     ended_at: int | None = None
     modified_at: int = 0
     version: int = 0
+    canceled_by: Actor = NOBODY
     stored: bool = False
     device_upgrade: DeviceUpgrade | None = None
 

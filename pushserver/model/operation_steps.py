@@ -112,7 +112,7 @@ def notify_progress(
             operation_id=operation.id,
             scope_id=operation.scope_id,
             created_at=at,
-            created_by=operation.created_by,
+            created_by=operation.created_by.token_id or 0,
             sent_at=at,
             status=operation.status,
             progress=operation.progress,

@@ -7,6 +7,7 @@ from typing import Protocol
 import attrs
 import msgspec
 
+from pushserver.model.actor import NOBODY, Actor
 from pushserver.model.order import Order
 
 #: The JSON types that a property's value may have.
@@ -61,12 +62,12 @@ class Service:
     """
     A service of a device. Instants are microseconds UTC.
 
-    `desired_version` is the device's counter at the last change of `desired`; 0 means
-    never. `write_command_id` is the present or last command that writes the service:
-    its values are `sent_values`, in the device's form `sent_texts`, as desired at
-    `sent_version`. `read_command_id` likewise reads `read_keys`. `reported_at` is when
-    the reported properties changed. `verified`: they were read after the last write.
-    `write_error` is a JSON text.
+    `desired_version` is the device's counter at the last change of `desired`, which
+    `desired_by` made; 0 means never. `write_command_id` is the present or last command
+    that writes the service: its values are `sent_values`, in the device's form
+    `sent_texts`, as desired at `sent_version`. `read_command_id` likewise reads
+    `read_keys`. `reported_at` is when the reported properties changed. `verified`: they
+    were read after the last write. `write_error` is a JSON text.
 
     `is_write_expired`: its command expired without being handed out. `needs_reconcile`:
     it must be compared again. `awaits_step`: a task's step will write it.
@@ -92,6 +93,7 @@ class Service:
     awaits_step: bool = False
     read_command_id: int | None = None
     read_keys: tuple[str, ...] = ()
+    desired_by: Actor = NOBODY
     stored: bool = False
 
     @property
@@ -149,10 +151,15 @@ class Service:
         return sorted(self.delta(format_value)) if read else []
 
     def set_desired(
-        self, desired: Mapping[str, PropertyValue], version: int, at: int
+        self,
+        desired: Mapping[str, PropertyValue],
+        version: int,
+        at: int,
+        by: Actor = NOBODY,
     ) -> None:
         """Set the desired properties."""
         self.desired, self.desired_version, self.desired_at = desired, version, at
+        self.desired_by = by
 
     def begin_write(
         self,

@@ -9,6 +9,7 @@ from typing import Self, assert_never
 import attrs
 
 from pushserver.clock import SECOND
+from pushserver.model.actor import NOBODY, Actor
 from pushserver.model.event import EventType
 from pushserver.model.retry_policy import RETRY_POLICIES, RetryPolicy, RetryProfile
 
@@ -107,6 +108,7 @@ class Subscription:
     last_success_at: int | None = None
     last_failure_at: int | None = None
     last_error: str | None = None
+    created_by: Actor = NOBODY
 
     @property
     def event_filter(self) -> SubscriptionFilter:

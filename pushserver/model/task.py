@@ -7,6 +7,7 @@ from typing import Self
 
 import attrs
 
+from pushserver.model.actor import NOBODY, Actor
 from pushserver.model.operation import OnFailure, OperationDescriptor
 
 
@@ -71,7 +72,7 @@ class Task:
     id: int
     scope_id: int
     created_at: int
-    created_by: int
+    created_by: Actor
     expires_in: int
     expires_at: int
     state: TaskState
@@ -83,6 +84,7 @@ class Task:
     stop_after: FailureLimit | None = None
     ignored_failures: int = 0
     ended_at: int | None = None
+    canceled_by: Actor = NOBODY
 
 
 @attrs.frozen(kw_only=True)

@@ -5,6 +5,8 @@ import secrets
 
 import attrs
 
+from pushserver.model.actor import NOBODY, Actor
+
 
 class Permission(enum.StrEnum):
     """One thing that a token may do."""
@@ -33,6 +35,7 @@ class Token:
     name: str
     permissions: frozenset[Permission]
     created_at: int
+    created_by: Actor = NOBODY
 
     def has_permission(self, permission: Permission) -> bool:
         """Tell whether it has *permission*."""

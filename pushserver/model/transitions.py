@@ -8,6 +8,7 @@ from collections.abc import Callable
 from itertools import islice
 
 from pushserver.model import upgrade_steps
+from pushserver.model.actor import SERVER, Actor
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command, Delivery, DeliveryOutcome, Result
 from pushserver.model.command_events import apply_event, record_delivered
@@ -184,6 +185,7 @@ def cancel_operation(
     *,
     now: int,
     reason: str,
+    by: Actor = SERVER,
     is_expired: bool = False,
 ) -> None:
     """
@@ -193,12 +195,14 @@ def cancel_operation(
     """
     if not operation.is_open or operation.canceled:
         return
-    mark_canceled(operation, changes, now=now, reason=reason, is_expired=is_expired)
+    mark_canceled(
+        operation, changes, now=now, reason=reason, by=by, is_expired=is_expired
+    )
     command = lane.command_of_operation(operation.id)
     if command is None:
         end_between_steps(operation, changes, now=now, reason=reason)
     elif command in lane.waiting:
-        end_waiting(lane, [command], changes, now=now)
+        end_waiting(lane, [command], changes, now=now, by=by)
 
 
 def mark_canceled(
@@ -207,10 +211,11 @@ def mark_canceled(
     *,
     now: int,
     reason: str,
+    by: Actor,
     is_expired: bool = False,
 ) -> None:
     """Let no further step of the operation be queued; the one under way is its last."""
-    operation.canceled = True
+    operation.canceled, operation.canceled_by = True, by
     if operation.device_upgrade is not None:
         upgrade_steps.set_cancel_reason(
             operation.device_upgrade, reason, is_expired=is_expired

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from pushserver.model.actor import NOBODY, Actor
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command
 from pushserver.model.command_events import apply_event
@@ -18,29 +19,43 @@ def room_to_end(changes: Changes) -> int:
     return max(MAX_ENDED_AT_ONCE - len(changes.transitions), 0)
 
 
-def withdraw(lane: Lane, command: Command, changes: Changes, *, now: int) -> None:
+def withdraw(
+    lane: Lane,
+    command: Command,
+    changes: Changes,
+    *,
+    now: int,
+    by: Actor = NOBODY,
+) -> None:
     """
-    Take a live command back.
+    Take a live command back, for *by*.
 
     What waits ends. What is in flight may be answered still, and is not handed out
     again.
     """
-    withdraw_all(lane, [command], changes, now=now)
+    withdraw_all(lane, [command], changes, now=now, by=by)
 
 
 def withdraw_all(
-    lane: Lane, commands: Sequence[Command], changes: Changes, *, now: int
+    lane: Lane,
+    commands: Sequence[Command],
+    changes: Changes,
+    *,
+    now: int,
+    by: Actor = NOBODY,
 ) -> None:
     """Take live commands back, no more than there is room for, in one pass."""
     for command in commands:
         if command.is_in_flight:
-            mark_withdrawn(command, changes)
-    end_waiting(lane, [c for c in commands if not c.is_in_flight], changes, now=now)
+            mark_withdrawn(command, changes, by=by)
+    waiting = [c for c in commands if not c.is_in_flight]
+    end_waiting(lane, waiting, changes, now=now, by=by)
 
 
-def mark_withdrawn(command: Command, changes: Changes) -> None:
+def mark_withdrawn(command: Command, changes: Changes, *, by: Actor = NOBODY) -> None:
     """Let a command that was handed out not be handed out again."""
     command.withdrawn = True
+    command.canceled_by = by
     changes.changed_commands[command.id] = command
 
 
@@ -72,17 +87,27 @@ def supersede(
     for command in replaced:
         command.replaced_by = replacement.id
     replacement.superseded += tuple(each.id for each in replaced)
-    end_waiting(lane, replaced, changes, now=now)
+    end_waiting(lane, replaced, changes, now=now, by=replacement.created_by)
 
 
 def end_waiting(
-    lane: Lane, commands: Sequence[Command], changes: Changes, *, now: int
+    lane: Lane,
+    commands: Sequence[Command],
+    changes: Changes,
+    *,
+    now: int,
+    by: Actor | None = None,
 ) -> None:
-    """Cancel waiting commands; one that was attempted becomes TIMEOUT, withdrawn."""
+    """
+    Cancel waiting commands; one that was attempted becomes TIMEOUT, withdrawn.
+
+    They were canceled *by* somebody, now or before.
+    """
     commands = [*commands]  # it may be the lane's own list
     lane.remove_waiting(commands)
     for command in commands:
         command.withdrawn = command.attempts > 0
+        command.canceled_by = by or command.canceled_by
         apply_event(
             command,
             CommandEvent.GIVE_UP if command.withdrawn else CommandEvent.CANCEL,

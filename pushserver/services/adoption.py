@@ -1,6 +1,7 @@
 """Finds the device that a program enqueues to; adopts it if the program may."""
 
 from pushserver.errors import NotFound
+from pushserver.model.actor import SERVER, Actor
 from pushserver.model.device import Device, DeviceIdentity
 from pushserver.model.token import Permission, Token
 from pushserver.services.cluster_sync import ClusterSync
@@ -12,6 +13,7 @@ async def get_or_adopt_device(
     cluster_sync: ClusterSync,
     token: Token,
     identity: DeviceIdentity,
+    actor: Actor = SERVER,
 ) -> Device:
     """
     Return the device of the token's scope, adopting it if the token may.
@@ -26,7 +28,7 @@ async def get_or_adopt_device(
     if device is not None:
         return device
     if token.has_permission(Permission.DEVICES_WRITE):
-        device, _ = await fleet.adopt(scope_id, identity)
+        device, _ = await fleet.adopt(scope_id, identity, actor)
         return device
     # Another server may just have adopted it.
     await cluster_sync.catch_up()

@@ -23,6 +23,7 @@ _SYNCED_FIELDS = (
     "announced",
     "keyless_since",
     "keyless_address",
+    "adopted_by",
 )
 #: The settings of a scope on a device, which do not follow it into another scope.
 SCOPE_FIELDS = ("hold", *_SYNCED_FIELDS)

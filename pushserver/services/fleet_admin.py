@@ -9,6 +9,8 @@ import attrs
 
 from pushserver.clock import Clock
 from pushserver.errors import Conflict, NotFound
+from pushserver.model.actor import SERVER, Actor
+from pushserver.model.audit import AuditAction, AuditEntry, device_entry
 from pushserver.model.changes import Changes
 from pushserver.model.device import (
     Device,
@@ -23,6 +25,7 @@ from pushserver.model.import_summary import ImportSummary
 from pushserver.model.lane import Lane
 from pushserver.model.withdrawal import MAX_ENDED_AT_ONCE, end_waiting
 from pushserver.services.batches import batches, repeat_until_done
+from pushserver.services.device_audit import adoption, adoption_entry, change_entry
 from pushserver.services.device_registry import DeviceRegistry
 from pushserver.services.device_sync import SCOPE_FIELDS, DeviceSync
 from pushserver.services.lanes import Lanes
@@ -47,7 +50,7 @@ class FleetAdmin:
     key_policy: DeviceKeys
 
     async def adopt(
-        self, scope_id: int, identity: DeviceIdentity
+        self, scope_id: int, identity: DeviceIdentity, actor: Actor = SERVER
     ) -> tuple[Device, bool]:
         """
         Adopt a device, known or not; tell whether it was newly adopted.
@@ -57,12 +60,29 @@ class FleetAdmin:
         """
         device = self.devices.find(scope_id, identity.device_id)
         if device is not None and device.is_adopted:
-            device.end_conflict()
+            await self._end_conflict(device, actor)
             return device, False
-        return await self._adopt(scope_id, identity, {})
+        return await self._adopt(scope_id, identity, {}, actor)
+
+    async def _end_conflict(self, device: Device, actor: Actor) -> None:
+        """Serve an address that is shut out, too: somebody vouches for the device."""
+        if device.shut_out_address is not None:
+            entry = device_entry(
+                device.scope_id,
+                actor,
+                AuditAction.DEVICE_ADOPT,
+                device.device_id,
+                {"served": device.shut_out_address},
+            )
+            await self.store.audit.add_entries([entry])
+        device.end_conflict()
 
     async def put(
-        self, scope_id: int, identity: DeviceIdentity, settings: Mapping[str, Any]
+        self,
+        scope_id: int,
+        identity: DeviceIdentity,
+        settings: Mapping[str, Any],
+        actor: Actor = SERVER,
     ) -> tuple[Device, bool]:
         """
         Create or replace a device; tell whether it was created.
@@ -71,10 +91,15 @@ class FleetAdmin:
             Conflict: another scope has adopted it.
         """
         blank: dict[str, Any] = {"name": None, "tags": {}, "hold": None}
-        return await self._adopt(scope_id, identity, {**blank, **settings})
+        given = {**blank, **settings}
+        return await self._adopt(scope_id, identity, given, actor)
 
     async def patch(
-        self, scope_id: int, device_id: int, settings: Mapping[str, Any]
+        self,
+        scope_id: int,
+        device_id: int,
+        settings: Mapping[str, Any],
+        actor: Actor = SERVER,
     ) -> Device:
         """
         Change some of a device's settings.
@@ -85,18 +110,26 @@ class FleetAdmin:
         async with self.devices.write_lock:
             await self.device_sync.reload_before_write([device_id])
             identity = self.devices.get(scope_id, device_id).identity
-            await self._save_settings(scope_id, {identity: settings})
+            entry = change_entry(scope_id, actor, device_id, settings)
+            await self._save_settings(scope_id, {identity: settings}, [entry])
         return self.devices.get(scope_id, device_id)
 
     async def _adopt(
-        self, scope_id: int, identity: DeviceIdentity, settings: Mapping[str, Any]
+        self,
+        scope_id: int,
+        identity: DeviceIdentity,
+        settings: Mapping[str, Any],
+        actor: Actor,
     ) -> tuple[Device, bool]:
-        new = await self._adopt_all(scope_id, {identity: settings})
+        new = await self._adopt_all(scope_id, {identity: settings}, actor)
         device = self.devices.get(scope_id, identity.device_id)
         return device, identity.device_id in new
 
     async def _adopt_all(
-        self, scope_id: int, settings: Mapping[DeviceIdentity, Mapping[str, Any]]
+        self,
+        scope_id: int,
+        settings: Mapping[DeviceIdentity, Mapping[str, Any]],
+        actor: Actor,
     ) -> Collection[int]:
         """
         Adopt or change devices; return the ids that were not adopted before.
@@ -107,17 +140,26 @@ class FleetAdmin:
             device_ids = [identity.device_id for identity in settings]
             await self.device_sync.reload_before_write(device_ids)
             await self._check_identities(settings)
-            new = await self._claim(scope_id, device_ids)
+            new = frozenset(await self._claim(scope_id, device_ids, actor))
             found = map(self.devices.find_in_any_scope, new)
             quarantined = [d async for d in in_pieces(found) if d is not None]
             for batch in batches(list(settings.items())):
-                adopted = {i: {"state": DeviceState.ADOPTED, **s} for i, s in batch}
-                await self._save_settings(scope_id, adopted)
+                adopted = {
+                    i: {**adoption(i.device_id, new, actor), **s} for i, s in batch
+                }
+                entries = [
+                    adoption_entry(scope_id, actor, i.device_id, s, new)
+                    for i, s in batch
+                ]
+                await self._save_settings(scope_id, adopted, entries)
             await self.device_sync.clear_unknown_requests(quarantined)
         return new
 
     async def _try_adopt_all(
-        self, scope_id: int, settings: Mapping[DeviceIdentity, Mapping[str, Any]]
+        self,
+        scope_id: int,
+        settings: Mapping[DeviceIdentity, Mapping[str, Any]],
+        _actor: Actor,
     ) -> Collection[int]:
         """Return what `_adopt_all` would, and raise what it would."""
         async with self.devices.write_lock:
@@ -136,7 +178,9 @@ class FleetAdmin:
                     f" {device.external_id}; rename one of them."
                 )
 
-    async def _claim(self, scope_id: int, device_ids: Iterable[int]) -> Collection[int]:
+    async def _claim(
+        self, scope_id: int, device_ids: Iterable[int], actor: Actor
+    ) -> Collection[int]:
         """
         Return the ids that the scope has not adopted yet.
 
@@ -146,10 +190,11 @@ class FleetAdmin:
             Conflict: another scope has adopted one of them.
         """
         new = await self._unadopted(scope_id, device_ids)
+        end = partial(self._end_earlier_device, actor=actor)
         for batch in batches(new, LOOKUP_SIZE):
             live_ids = await self.store.devices_with_live_commands(batch)
             left_ids = {*live_ids, *await self.store.devices_with_plans(batch)}
-            await asyncio.gather(*map(self._end_earlier_device, left_ids))
+            await asyncio.gather(*map(end, left_ids))
         return new
 
     async def _unadopted(
@@ -171,21 +216,24 @@ class FleetAdmin:
                 )
         return new
 
-    async def _end_earlier_device(self, device_id: int) -> None:
+    async def _end_earlier_device(self, device_id: int, actor: Actor) -> None:
         def decide(lane: Lane, changes: Changes, prior: PriorState) -> None:
             # Another server may have adopted it meanwhile, and enqueued.
             if prior.device is None or not prior.device.is_adopted:
-                _end_device(lane, changes, prior)
+                _end_device(lane, changes, prior, actor)
 
         await self.lanes.change(device_id, decide, _DEVICE_LOOKUP)
 
     async def _save_settings(
-        self, scope_id: int, settings: Mapping[DeviceIdentity, Mapping[str, Any]]
+        self,
+        scope_id: int,
+        settings: Mapping[DeviceIdentity, Mapping[str, Any]],
+        audit: Sequence[AuditEntry],
     ) -> None:
         """Save the changed devices, then bring the changes into memory."""
         current = {i: self._device_or_blank(scope_id, i) for i in settings}
         updated = [attrs.evolve(current[i], **given) for i, given in settings.items()]
-        await self.store.save_devices(updated)
+        await self.store.save_devices(updated, audit)
         for device in updated:
             identity = device.identity
             known = self.devices.find_in_any_scope(device.device_id)
@@ -214,6 +262,7 @@ class FleetAdmin:
         self,
         scope_id: int,
         rows: Mapping[DeviceIdentity, Mapping[str, Any]],
+        actor: Actor = SERVER,
         *,
         dry_run: bool = False,
     ) -> ImportSummary:
@@ -232,7 +281,7 @@ class FleetAdmin:
             or self._has_changes(scope_id, i.device_id, row)
         }
         import_ = self._try_adopt_all if dry_run else self._adopt_all
-        created = await import_(scope_id, changed)
+        created = await import_(scope_id, changed, actor)
         return ImportSummary(
             created=len(created),
             updated=len(changed) - len(created),
@@ -246,7 +295,12 @@ class FleetAdmin:
         return any(getattr(device, name) != value for name, value in row.items())
 
     async def make_key(
-        self, scope_id: int, device_id: int, *, enforce: bool | None = None
+        self,
+        scope_id: int,
+        device_id: int,
+        actor: Actor = SERVER,
+        *,
+        enforce: bool | None = None,
     ) -> tuple[str, Device]:
         """
         Make a new key for the device; return it with the device.
@@ -274,11 +328,20 @@ class FleetAdmin:
                 "key_hash": hash_secret(key),
                 "key_enforced": enforced,
             }
-            await self._save_settings(scope_id, {device.identity: settings})
+            entry = device_entry(
+                scope_id,
+                actor,
+                AuditAction.DEVICE_KEY,
+                device_id,
+                {"enforced": enforced},
+            )
+            await self._save_settings(scope_id, {device.identity: settings}, [entry])
             self.device_sync.write_behind.discard_key_use(device_id)
         return key, self.devices.get(scope_id, device_id)
 
-    async def delete(self, scope_id: int, device_id: int) -> None:
+    async def delete(
+        self, scope_id: int, device_id: int, actor: Actor = SERVER
+    ) -> None:
         """
         Delete a device, and end all that was planned for it; its history stays.
 
@@ -289,27 +352,30 @@ class FleetAdmin:
         def decide(lane: Lane, changes: Changes, prior: PriorState) -> None:
             if prior.device is not None and prior.device.scope_id != scope_id:
                 raise NotFound(f"There is no device {device_id}.")
-            _end_device(lane, changes, prior)
+            _end_device(lane, changes, prior, actor)
             changes.deleted_devices.add(device_id)
+            action = AuditAction.DEVICE_DELETE
+            changes.audit(device_entry(scope_id, actor, action, device_id))
 
         async with self.devices.write_lock:
             await self.device_sync.reload_before_write([device_id])
             self.devices.get(scope_id, device_id)
             with self.devices.leaving(device_id):
-                await repeat_until_done(partial(self._shorten_lane, device_id))
+                shorten = partial(self._shorten_lane, device_id, actor)
+                await repeat_until_done(shorten)
                 await self.lanes.change(device_id, decide, _DEVICE_LOOKUP)
                 self.device_sync.forget(device_id)
                 # What knew the device before is decided by now, and refused.
                 await self.lanes.change(device_id, _decide_nothing)
 
-    async def _shorten_lane(self, device_id: int) -> int:
+    async def _shorten_lane(self, device_id: int, actor: Actor) -> int:
         """End the last of very many waiting commands; return how many."""
 
         def decide(lane: Lane, changes: Changes, _prior: PriorState) -> int:
             start = max(MAX_ENDED_AT_ONCE, lane.depth - MAX_ENDED_AT_ONCE)
             surplus = lane.waiting[start:]
             plain = [command for command in surplus if command.operation_id is None]
-            end_waiting(lane, plain, changes, now=changes.now)
+            end_waiting(lane, plain, changes, now=changes.now, by=actor)
             return len(plain)
 
         return await self.lanes.change(device_id, decide)
@@ -319,11 +385,12 @@ def _decide_nothing(_lane: Lane, _changes: Changes, _prior: PriorState) -> None:
     """Only be decided after all that was to be decided before."""
 
 
-def _end_device(lane: Lane, changes: Changes, prior: PriorState) -> None:
+def _end_device(lane: Lane, changes: Changes, prior: PriorState, actor: Actor) -> None:
     end_device(
         lane,
         prior.running_operations,
         changes,
         now=changes.now,
         reason="The device was deleted.",
+        by=actor,
     )

@@ -5,6 +5,8 @@ import asyncio
 import attrs
 
 from pushserver.errors import Conflict
+from pushserver.model.actor import SERVER, Actor
+from pushserver.model.audit import AuditAction, command_entry
 from pushserver.model.changes import Changes
 from pushserver.model.guarantee import DeliveryGuarantee
 from pushserver.model.held_commands import hold_at_most_once, release
@@ -44,7 +46,9 @@ class HeldCommands:
 
         return await self.lanes.change(device_id, decide)
 
-    async def release(self, scope_id: int, command_id: int) -> CommandRecord:
+    async def release(
+        self, scope_id: int, command_id: int, actor: Actor = SERVER
+    ) -> CommandRecord:
         """
         Let a held command be handed out.
 
@@ -55,7 +59,11 @@ class HeldCommands:
         record = await self.queue.get(scope_id, command_id)
 
         def decide(lane: Lane, changes: Changes, _prior: PriorState) -> bool:
-            return release(lane, command_id, changes)
+            is_released = release(lane, command_id, changes)
+            if is_released:
+                action = AuditAction.COMMAND_RELEASE
+                changes.audit(command_entry(actor, action, record.command))
+            return is_released
 
         if not await self.lanes.change(record.command.device_id, decide):
             raise Conflict(f"Command {command_id} is not held.")

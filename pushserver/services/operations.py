@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 import attrs
 
 from pushserver.errors import Conflict, NotFound
+from pushserver.model.actor import SERVER, Actor
+from pushserver.model.audit import AuditAction
 from pushserver.model.change_notice import ChangeNotice
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command
 from pushserver.model.command_request import (
     CommandRequest,
     OperationRequest,
-    Step,
     StepRef,
 )
 from pushserver.model.lane import Lane
@@ -26,6 +27,11 @@ from pushserver.services.idempotency import (
     replay_answer,
 )
 from pushserver.services.lanes import Lanes
+from pushserver.services.operation_records import (
+    new_operation,
+    number_steps,
+    operation_entry,
+)
 from pushserver.services.queue import Queue
 from pushserver.services.shadow_reconciler import ShadowReconciler
 from pushserver.storage.base import Store
@@ -63,7 +69,7 @@ class Operations:
         render: Callable[[Operation, Command | None], bytes],
         *,
         scope_id: int,
-        created_by: int,
+        created_by: Actor,
         idempotency: IdempotentRequest | None = None,
     ) -> CreatedOperation:
         """
@@ -86,6 +92,8 @@ class Operations:
                 plan, changes.new_id(), scope_id, device_id, created_by, changes.now
             )
             command = self._start(lane, operation, plan.step_requests, changes)
+            action = AuditAction.OPERATION_CREATE
+            changes.audit(operation_entry(operation, created_by, action))
             answer = render(operation, command)
             if idempotency is not None:
                 remember_answer(idempotency, answer, changes)
@@ -117,7 +125,12 @@ class Operations:
     ) -> Command:
         step_ref = StepRef(operation.id, operation.queued_steps)
         command = self.queue.new_command(
-            request, operation.scope_id, operation.device_id, changes, step_ref
+            request,
+            operation.scope_id,
+            operation.device_id,
+            changes,
+            operation.created_by,
+            step_ref,
         )
         enqueue_step(lane, operation, command, changes)
         return command
@@ -193,7 +206,9 @@ class Operations:
             raise NotFound(f"There is no operation {operation_id}.")
         return found
 
-    async def cancel(self, scope_id: int, operation_id: int) -> Operation:
+    async def cancel(
+        self, scope_id: int, operation_id: int, actor: Actor = SERVER
+    ) -> Operation:
         """
         Cancel an operation; a step in flight runs to its end.
 
@@ -202,25 +217,34 @@ class Operations:
             Conflict: it has ended.
         """
         operation = await self.get(scope_id, operation_id)
-        canceled = await self.end(operation, "Canceled.")
+        canceled = await self.end(operation, "Canceled.", by=actor)
         if canceled is None:
             raise Conflict(f"Operation {operation_id} has ended.")
         return canceled
 
     async def end(
-        self, operation: Operation, reason: str, *, late: bool = False
+        self,
+        operation: Operation,
+        reason: str,
+        *,
+        late: bool = False,
+        by: Actor = SERVER,
+        is_of_task: bool = False,
     ) -> Operation | None:
         """
         Cancel an operation and return it, None if it has ended.
 
-        *late*: it is ended because its device did not poll in time.
+        *late*: it is ended because its device did not poll in time. *is_of_task*: so
+        are all others of its task, of which the audit has an entry.
         """
 
         def decide(lane: Lane, changes: Changes, prior: PriorState) -> Operation | None:
             found = current_operation(lane, changes, prior)
             if found is None or not found.is_open:
                 return None
-            self._cancel(lane, found, changes, reason, late=late)
+            self._cancel(lane, found, changes, reason, late=late, by=by)
+            if not is_of_task:
+                changes.audit(operation_entry(found, by, AuditAction.OPERATION_CANCEL))
             return found
 
         lookup = Lookup(operation_id=operation.id)
@@ -234,12 +258,19 @@ class Operations:
         reason: str,
         *,
         late: bool = False,
+        by: Actor = SERVER,
     ) -> None:
         cancel_operation(
-            lane, operation, changes, now=changes.now, reason=reason, is_expired=late
+            lane,
+            operation,
+            changes,
+            now=changes.now,
+            reason=reason,
+            by=by,
+            is_expired=late,
         )
 
-    async def delete(self, operation: Operation) -> None:
+    async def delete(self, operation: Operation, actor: Actor = SERVER) -> None:
         """Cancel and delete an operation and its notifications; results stay."""
         remove = self.store.operations.delete_notifications
         key = operation.scope_id, operation.id
@@ -250,7 +281,8 @@ class Operations:
             found = current_operation(lane, changes, prior)
             if found is None:
                 return
-            self._cancel(lane, found, changes, "Deleted.")
+            self._cancel(lane, found, changes, "Deleted.", by=actor)
+            changes.audit(operation_entry(found, actor, AuditAction.OPERATION_DELETE))
             command = lane.command_of_operation(found.id)
             if command is not None:
                 command.operation = None
@@ -268,34 +300,3 @@ def current_operation(
     if found is None or found.id in changes.deleted_operations:
         return None
     return changes.live_operation(lane, found)
-
-
-def new_operation(
-    plan: OperationRequest,
-    operation_id: int,
-    scope_id: int,
-    device_id: int,
-    created_by: int,
-    now: int,
-    task_id: int | None = None,
-) -> Operation:
-    """Return a new operation, not started."""
-    return Operation(
-        id=operation_id,
-        scope_id=scope_id,
-        device_id=device_id,
-        task_id=task_id,
-        created_at=now,
-        created_by=created_by,
-        modified_at=now,
-        descriptor=plan.label,
-        on_failure=plan.on_failure,
-        step_count=len(plan.step_requests),
-    )
-
-
-def number_steps(owner_id: int, requests: Sequence[CommandRequest]) -> list[Step]:
-    """Number the steps of an operation or a task."""
-    return [
-        Step(owner_id=owner_id, number=n, request=d) for n, d in enumerate(requests)
-    ]

@@ -6,6 +6,7 @@ from functools import partial
 import attrs
 
 from pushserver.errors import Conflict, NotFound
+from pushserver.model.actor import SERVER, Actor
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command
 from pushserver.model.command_request import (
@@ -62,6 +63,7 @@ class Queue:
         requests: Sequence[CommandRequest],
         render: RenderCommands,
         idempotency: IdempotentRequest | None = None,
+        created_by: Actor = SERVER,
     ) -> Enqueued:
         """
         Enqueue commands for a device, all or none; they are on disk on return.
@@ -74,7 +76,9 @@ class Queue:
             Unavailable: the store is away.
         """
 
-        decide = partial(self._enqueue, scope_id, requests, render, idempotency)
+        decide = partial(
+            self._enqueue, scope_id, requests, render, idempotency, created_by
+        )
         lookup = Lookup(idempotency_key=idempotency.key) if idempotency else None
         return await self.lanes.change(device_id, decide, lookup)
 
@@ -84,6 +88,7 @@ class Queue:
         requests: Sequence[CommandRequest],
         render: RenderCommands,
         idempotency: IdempotentRequest | None,
+        created_by: Actor,
         lane: Lane,
         changes: Changes,
         prior: PriorState,
@@ -95,7 +100,7 @@ class Queue:
         self.devices.require_staying(lane.device_id)
         lane.require_owner(scope_id)
         commands = [
-            self.new_command(request, scope_id, lane.device_id, changes)
+            self.new_command(request, scope_id, lane.device_id, changes, created_by)
             for request in requests
         ]
         for command in commands:
@@ -111,11 +116,12 @@ class Queue:
         scope_id: int,
         device_id: int,
         changes: Changes,
+        created_by: Actor,
         step_ref: StepRef | None = None,
     ) -> Command:
         """Make the command of *request*, with an id and the server's defaults."""
         protocol = self.protocols.of_device(device_id)
-        return make_command(
+        command = make_command(
             request,
             command_id=changes.new_id(),
             scope_id=scope_id,
@@ -125,6 +131,8 @@ class Queue:
             response_timeout=self.response_timeout,
             step_ref=step_ref,
         )
+        command.created_by = created_by
+        return command
 
     async def wait_until_over(
         self, scope_id: int, command_id: int, seconds: float
@@ -181,6 +189,7 @@ class Queue:
         command_id: int,
         render: RenderCommands,
         idempotency: IdempotentRequest | None = None,
+        created_by: Actor = SERVER,
     ) -> Enqueued:
         """
         Enqueue a new command like this one.
@@ -199,5 +208,5 @@ class Queue:
             )
         request = retry_request(command, command.order)
         return await self.enqueue(
-            scope_id, command.device_id, [request], render, idempotency
+            scope_id, command.device_id, [request], render, idempotency, created_by
         )

@@ -6,6 +6,8 @@ import attrs
 
 from pushserver.clock import Clock
 from pushserver.errors import Forbidden, NotFound
+from pushserver.model.actor import SERVER, Actor
+from pushserver.model.audit import AuditAction, AuditEntry, TargetKind
 from pushserver.model.ids import IdGenerator
 from pushserver.model.scope import DEFAULT_SCOPE_ID, Scope
 from pushserver.model.token import Permission, Token
@@ -27,7 +29,9 @@ class Scopes:
         scopes = await self.store.all_scopes()
         return [s for s in scopes if _is_root_admin(caller) or s.id == caller.scope_id]
 
-    async def create(self, name: str, caller: Token) -> tuple[Scope, str]:
+    async def create(
+        self, name: str, caller: Token, actor: Actor = SERVER
+    ) -> tuple[Scope, str]:
         """
         Create a scope; return it with the secret of its first token, an administrator.
 
@@ -36,13 +40,21 @@ class Scopes:
         """
         _require_root_admin(caller)
         scope = Scope(id=self.ids(), name=name, created_at=self.clock.now())
-        token, secret = self.tokens.generate(scope.id, FIRST_TOKEN, [Permission.ADMIN])
-        await self.store.add_scope(scope, token)
+        token, secret = self.tokens.generate(
+            scope.id, FIRST_TOKEN, [Permission.ADMIN], actor
+        )
+        entries = [_scope_entry(scope, i, actor) for i in (caller.scope_id, scope.id)]
+        await self.store.add_scope(scope, token, entries)
         self.tokens.activate(token)
         return scope, secret
 
     async def create_token(
-        self, scope_id: int, name: str, permissions: Iterable[Permission], caller: Token
+        self,
+        scope_id: int,
+        name: str,
+        permissions: Iterable[Permission],
+        caller: Token,
+        actor: Actor = SERVER,
     ) -> tuple[Token, str]:
         """
         Create a token for another scope, for example if its own was lost.
@@ -54,7 +66,19 @@ class Scopes:
         _require_root_admin(caller)
         if scope_id not in {scope.id for scope in await self.store.all_scopes()}:
             raise NotFound(f"There is no scope {scope_id}.")
-        return await self.tokens.create(scope_id, name, permissions, caller)
+        return await self.tokens.create(scope_id, name, permissions, caller, actor)
+
+
+def _scope_entry(scope: Scope, seen_in: int, actor: Actor) -> AuditEntry:
+    """Return the entry of a new scope that is seen in a scope: there, or by its own."""
+    return AuditEntry(
+        scope_id=seen_in,
+        actor=actor,
+        action=AuditAction.SCOPE_CREATE,
+        target_kind=TargetKind.SCOPE,
+        target_id=scope.id,
+        detail={"name": scope.name},
+    )
 
 
 def _is_root_admin(token: Token) -> bool:

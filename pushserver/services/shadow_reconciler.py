@@ -5,6 +5,7 @@ from functools import partial
 
 import attrs
 
+from pushserver.model.actor import Actor
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command
 from pushserver.model.command_request import CommandRequest, StepRef
@@ -31,22 +32,31 @@ class ShadowReconciler:
         changes: Changes,
         *,
         expires_in: int | None = None,
+        by: Actor | None = None,
     ) -> None:
-        """Queue one command that writes the differences."""
+        """
+        Queue one command that writes the differences.
+
+        It is created by who desired them, unless somebody else asks for it now.
+        """
         reconciler = self._reconciler(lane, changes)
-        reconciler.reconcile(
-            service, self._command_factory(service, changes), expires_in=expires_in
-        )
+        make_command = self._command_factory(service, changes, by or service.desired_by)
+        reconciler.reconcile(service, make_command, expires_in=expires_in)
 
     def defer_to_task(self, service: Service, lane: Lane, changes: Changes) -> None:
         """Leave the write to a task's step that is still to be queued."""
         self._reconciler(lane, changes).defer_to_step(service)
 
     def queue_read(
-        self, service: Service, keys: Iterable[str], lane: Lane, changes: Changes
+        self,
+        service: Service,
+        keys: Iterable[str],
+        lane: Lane,
+        changes: Changes,
+        by: Actor,
     ) -> Command:
         """Queue a read of these properties of the service."""
-        make_command = self._command_factory(service, changes)
+        make_command = self._command_factory(service, changes, by)
         return self._reconciler(lane, changes).request_read(service, keys, make_command)
 
     def queue_write_step(
@@ -67,7 +77,9 @@ class ShadowReconciler:
         if service is None:
             service = self.new_service(operation.scope_id, lane, service_id)
         step_ref = StepRef(operation.id, operation.queued_steps)
-        make_command = self._command_factory(service, changes, step_ref)
+        make_command = self._command_factory(
+            service, changes, operation.created_by, step_ref
+        )
         return self._reconciler(lane, changes).write_step(
             service, operation, request, make_command
         )
@@ -84,12 +96,17 @@ class ShadowReconciler:
         return LaneReconciler(lane, changes, protocol, changes.now)
 
     def _command_factory(
-        self, service: Service, changes: Changes, step_ref: StepRef | None = None
+        self,
+        service: Service,
+        changes: Changes,
+        created_by: Actor,
+        step_ref: StepRef | None = None,
     ) -> CommandFactory:
         return partial(
             self.queue.new_command,
             scope_id=service.scope_id,
             device_id=service.device_id,
             changes=changes,
+            created_by=created_by,
             step_ref=step_ref,
         )

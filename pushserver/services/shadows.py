@@ -7,6 +7,8 @@ import attrs
 
 from pushserver.clock import Clock
 from pushserver.errors import Invalid, PreconditionFailed
+from pushserver.model.actor import SERVER, Actor
+from pushserver.model.audit import AuditAction, device_entry
 from pushserver.model.change_notice import ChangeNotice
 from pushserver.model.changes import Changes
 from pushserver.model.command_request import CommandRequest, OperationRequest
@@ -71,6 +73,7 @@ class Shadows:
         *,
         versions: frozenset[str] | None = None,
         expires_in: int | None = None,
+        actor: Actor = SERVER,
     ) -> Sequence[Service]:
         """
         Change the desired properties of an adopted device; queue the differences.
@@ -92,9 +95,19 @@ class Shadows:
             services = changes.live_services(lane, prior.services)
             _check_version(services, merge, versions)
             for service in self._set_desired(
-                scope_id, merge, services, lane, changes.now
+                scope_id, merge, services, lane, changes.now, actor
             ):
-                self.reconciler.reconcile(service, lane, changes, expires_in=expires_in)
+                self.reconciler.reconcile(
+                    service, lane, changes, expires_in=expires_in, by=actor
+                )
+            entry = device_entry(
+                scope_id,
+                actor,
+                AuditAction.SHADOW_CHANGE,
+                device_id,
+                {"services": " ".join(merge)},
+            )
+            changes.audit(entry)
             return _snapshot(services)
 
         return await self.lanes.change(device_id, decide, _SHADOW_LOOKUP)
@@ -106,6 +119,7 @@ class Shadows:
         services: dict[str, Service],
         lane: Lane,
         now: int,
+        by: Actor,
     ) -> list[Service]:
         """Apply *merge* to *services*; return those that it names."""
         desired_by_service, version = (
@@ -118,7 +132,7 @@ class Shadows:
                 service = self.reconciler.new_service(scope_id, lane, service_id)
                 services[service_id] = service
             if not is_same_json(service.desired, desired):
-                service.set_desired(desired, version, now)
+                service.set_desired(desired, version, now, by)
         return [services[service_id] for service_id in desired_by_service]
 
     async def queue_reads(
@@ -128,6 +142,7 @@ class Shadows:
         keys: Mapping[str, Sequence[str]],
         render: RenderCommands,
         idempotency: IdempotentRequest | None = None,
+        actor: Actor = SERVER,
     ) -> Enqueued:
         """
         Queue reads of all known properties of an adopted device, and of *keys*.
@@ -153,7 +168,9 @@ class Shadows:
                 if service is None:
                     service = self.reconciler.new_service(scope_id, lane, name)
                 commands.append(
-                    self.reconciler.queue_read(service, service_keys, lane, changes)
+                    self.reconciler.queue_read(
+                        service, service_keys, lane, changes, actor
+                    )
                 )
             answer = render(commands)
             if idempotency is not None:
@@ -195,7 +212,11 @@ class Shadows:
         )
 
     async def set_desired_all(
-        self, scope_id: int, merge: MergePatch, device_ids: Sequence[int]
+        self,
+        scope_id: int,
+        merge: MergePatch,
+        device_ids: Sequence[int],
+        actor: Actor = SERVER,
     ) -> None:
         """
         Change the desired properties of many devices; their task's steps send them.
@@ -207,18 +228,18 @@ class Shadows:
         for start in range(0, len(device_ids), BATCH_SIZE):
             batch = device_ids[start : start + BATCH_SIZE]
             await asyncio.gather(
-                *(self._plan_device(scope_id, merge, i) for i in batch)
+                *(self._plan_device(scope_id, merge, i, actor) for i in batch)
             )
 
     async def _plan_device(
-        self, scope_id: int, merge: MergePatch, device_id: int
+        self, scope_id: int, merge: MergePatch, device_id: int, actor: Actor
     ) -> None:
         def decide(lane: Lane, changes: Changes, prior: PriorState) -> None:
             if not lane.belongs_to(scope_id):
                 return
             services = changes.live_services(lane, prior.services)
             for service in self._set_desired(
-                scope_id, merge, services, lane, changes.now
+                scope_id, merge, services, lane, changes.now, actor
             ):
                 self.reconciler.defer_to_task(service, lane, changes)
 

@@ -1,6 +1,6 @@
 """Subscriptions as programs see them: create, change, enable, redeliver."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -8,6 +8,8 @@ import attrs
 
 from pushserver.clock import Clock
 from pushserver.errors import Conflict, Invalid, NotFound, Unavailable
+from pushserver.model.actor import SERVER, Actor
+from pushserver.model.audit import AuditAction, AuditEntry, TargetKind
 from pushserver.model.event import EventType
 from pushserver.model.ids import IdGenerator
 from pushserver.model.subscription import (
@@ -44,6 +46,7 @@ class Subscriptions:
         events: frozenset[EventType],
         format_: WebhookFormat,
         settings: Mapping[str, Any],
+        actor: Actor = SERVER,
     ) -> Subscription:
         """
         Create a subscription, with a secret.
@@ -63,16 +66,22 @@ class Subscriptions:
             format=format_,
             secret=new_webhook_secret(),
             cursor=cursor,
+            created_by=actor,
             **{"ordered": format_ is not WebhookFormat.NATIVE, **settings},
         )
         async with self.registry.write_lock:
             self._refuse_duplicate(subscription)
-            await self.store.subscriptions.add_subscription(subscription)
+            entry = _entry(subscription, actor, AuditAction.SUBSCRIPTION_CREATE)
+            await self.store.subscriptions.add_subscription(subscription, [entry])
             self.registry.add(subscription)
         return subscription
 
     async def patch(
-        self, scope_id: int, subscription_id: int, settings: Mapping[str, Any]
+        self,
+        scope_id: int,
+        subscription_id: int,
+        settings: Mapping[str, Any],
+        actor: Actor = SERVER,
     ) -> Subscription:
         """
         Change a subscription.
@@ -86,7 +95,8 @@ class Subscriptions:
         after = attrs.evolve(before, **settings)
         if "url" in settings or "events" in settings:
             await self._check_target(after.url, after.events, after.format)
-        return await self._change(before, settings)
+        entry = _entry(before, actor, AuditAction.SUBSCRIPTION_CHANGE, settings)
+        return await self._change(before, settings, entry)
 
     async def _check_target(
         self, url: str, events: frozenset[EventType], format_: WebhookFormat
@@ -118,7 +128,9 @@ class Subscriptions:
                     f"Subscription {other.id} has this URL, events and format already."
                 )
 
-    async def delete(self, scope_id: int, subscription_id: int) -> None:
+    async def delete(
+        self, scope_id: int, subscription_id: int, actor: Actor = SERVER
+    ) -> None:
         """
         Delete a subscription and its pending deliveries.
 
@@ -126,11 +138,14 @@ class Subscriptions:
             NotFound: there is none.
         """
         async with self.registry.write_lock:
-            self.registry.get(scope_id, subscription_id)
-            await self.store.subscriptions.delete_subscription(subscription_id)
+            subscription = self.registry.get(scope_id, subscription_id)
+            entry = _entry(subscription, actor, AuditAction.SUBSCRIPTION_DELETE)
+            await self.store.subscriptions.delete_subscription(subscription_id, [entry])
             self.registry.remove(subscription_id)
 
-    async def rotate_secret(self, scope_id: int, subscription_id: int) -> Subscription:
+    async def rotate_secret(
+        self, scope_id: int, subscription_id: int, actor: Actor = SERVER
+    ) -> Subscription:
         """
         Give a subscription a new secret; the old one also signs for a day.
 
@@ -145,10 +160,16 @@ class Subscriptions:
                 "old_secret": subscription.secret,
                 "old_secret_until": self.clock.now() + SECRET_OVERLAP,
             },
+            _entry(subscription, actor, AuditAction.SUBSCRIPTION_SECRET),
         )
 
     async def set_enabled(
-        self, scope_id: int, subscription_id: int, *, enabled: bool
+        self,
+        scope_id: int,
+        subscription_id: int,
+        actor: Actor = SERVER,
+        *,
+        enabled: bool,
     ) -> Subscription:
         """
         Enable or disable a subscription.
@@ -159,10 +180,20 @@ class Subscriptions:
         subscription = self.registry.get(scope_id, subscription_id)
         health = SubscriptionHealth.ACTIVE if enabled else SubscriptionHealth.DISABLED
         settings = {"health": health, "failures": 0, "failing_since": None}
-        return await self._change(subscription, settings)
+        action = (
+            AuditAction.SUBSCRIPTION_ENABLE
+            if enabled
+            else AuditAction.SUBSCRIPTION_DISABLE
+        )
+        entry = _entry(subscription, actor, action)
+        return await self._change(subscription, settings, entry)
 
     async def redeliver(
-        self, scope_id: int, subscription_id: int, event_id: int
+        self,
+        scope_id: int,
+        subscription_id: int,
+        event_id: int,
+        actor: Actor = SERVER,
     ) -> WebhookDelivery:
         """
         Redeliver one event as soon as possible.
@@ -170,7 +201,7 @@ class Subscriptions:
         Raises:
             NotFound: there is no such subscription or delivery, or its event is gone.
         """
-        self.registry.get(scope_id, subscription_id)
+        subscription = self.registry.get(scope_id, subscription_id)
         store = self.store.subscriptions
         delivery = await store.find_delivery(subscription_id, event_id)
         if delivery is None or not await store.events_by_id([event_id]):
@@ -179,18 +210,28 @@ class Subscriptions:
             WebhookState.PENDING,
             self.clock.now(),
         )
+        entry = _entry(subscription, actor, AuditAction.SUBSCRIPTION_REDELIVER)
+        await self.store.audit.add_entries([entry])
         await store.requeue_delivery(delivery)
         self.registry.notify(subscription_id)
         return delivery
 
-    async def recover(self, scope_id: int, subscription_id: int, since: int) -> int:
+    async def recover(
+        self,
+        scope_id: int,
+        subscription_id: int,
+        since: int,
+        actor: Actor = SERVER,
+    ) -> int:
         """
         Redeliver dead-lettered events from *since* on; return how many.
 
         Raises:
             NotFound: there is none.
         """
-        self.registry.get(scope_id, subscription_id)
+        subscription = self.registry.get(scope_id, subscription_id)
+        entry = _entry(subscription, actor, AuditAction.SUBSCRIPTION_REDELIVER)
+        await self.store.audit.add_entries([entry])
         requeue_batch = partial(
             self.store.subscriptions.requeue_dead,
             subscription_id,
@@ -217,7 +258,10 @@ class Subscriptions:
         return await worker.ping()
 
     async def _change(
-        self, subscription: Subscription, settings: Mapping[str, Any]
+        self,
+        subscription: Subscription,
+        settings: Mapping[str, Any],
+        entry: AuditEntry,
     ) -> Subscription:
         """Change the subscription in memory; undo that if it cannot be stored."""
         async with self.registry.write_lock:
@@ -227,7 +271,7 @@ class Subscriptions:
             self._assign(subscription, settings)
             try:
                 await self.store.subscriptions.update_subscription(
-                    subscription, list(settings)
+                    subscription, list(settings), [entry]
                 )
             except BaseException:
                 self._assign(subscription, before)
@@ -239,3 +283,20 @@ class Subscriptions:
     def _assign(subscription: Subscription, settings: Mapping[str, Any]) -> None:
         for name, value in settings.items():
             setattr(subscription, name, value)
+
+
+def _entry(
+    subscription: Subscription,
+    actor: Actor,
+    action: AuditAction,
+    fields: Iterable[str] = (),
+) -> AuditEntry:
+    detail = {"fields": " ".join(sorted(fields))} if fields else None
+    return AuditEntry(
+        scope_id=subscription.scope_id,
+        actor=actor,
+        action=action,
+        target_kind=TargetKind.SUBSCRIPTION,
+        target_id=subscription.id,
+        detail=detail,
+    )

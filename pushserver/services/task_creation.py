@@ -6,6 +6,8 @@ import attrs
 
 from pushserver.clock import SECOND, Clock
 from pushserver.errors import Unavailable
+from pushserver.model.actor import Actor
+from pushserver.model.audit import AuditAction
 from pushserver.model.command_request import OperationRequest
 from pushserver.model.ids import IdGenerator
 from pushserver.model.target import TargetDevice, TargetSelector
@@ -16,8 +18,9 @@ from pushserver.services.cluster_sync import ClusterSync
 from pushserver.services.device_protocols import DeviceProtocols
 from pushserver.services.device_registry import DeviceRegistry
 from pushserver.services.idempotency import IdempotentRequest
-from pushserver.services.operations import new_operation, number_steps
+from pushserver.services.operation_records import new_operation, number_steps
 from pushserver.services.shadows import Shadows
+from pushserver.services.task_audit import task_entry
 from pushserver.services.task_scheduler import TaskScheduler
 from pushserver.storage.base import Store
 
@@ -96,7 +99,7 @@ class TaskCreator:
         render: Callable[[Task, OperationCounts], bytes],
         *,
         scope_id: int,
-        created_by: int,
+        created_by: Actor,
         name: str | None = None,
         idempotency: IdempotentRequest | None = None,
     ) -> CreatedTask:
@@ -130,9 +133,14 @@ class TaskCreator:
             await self.store.tasks.add_task(task, steps, plan.upgrade)
             await self._write_operations(task, plan, devices)
             if plan.desired is not None:
-                await self.shadows.set_desired_all(scope_id, plan.desired, devices)
+                await self.shadows.set_desired_all(
+                    scope_id, plan.desired, devices, created_by
+                )
             if not await self.store.tasks.update_task_if_unchanged(
-                task, running, key_use=key
+                task,
+                running,
+                key_use=key,
+                audit=[task_entry(running, created_by, AuditAction.TASK_CREATE)],
             ):
                 return await self._answer_of_winner(idempotency)
         self.scheduler.wakeup.set()
@@ -167,7 +175,7 @@ class TaskCreator:
         policy: RolloutPolicy,
         expires_in: int,
         scope_id: int,
-        created_by: int,
+        created_by: Actor,
         name: str | None,
         now: int,
     ) -> Task:

@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import attrs
 
 from pushserver.clock import SECOND, Clock
+from pushserver.model.actor import SERVER, Actor
 from pushserver.model.change_notice import ChangeNotice
 from pushserver.model.changes import Changes
 from pushserver.model.lane import Lane
@@ -172,12 +174,21 @@ class TaskScheduler:
         while unended := await self.store.tasks.unfinished_operations(
             task.id, limit=BATCH_SIZE
         ):
-            done += await self._end_operations(unended, "The task was canceled.")
+            done += await self._end_operations(
+                unended, "The task was canceled.", by=task.canceled_by
+            )
         return done
 
     async def _end_operations(
-        self, operations: Sequence[Operation], reason: str, *, late: bool = False
+        self,
+        operations: Sequence[Operation],
+        reason: str,
+        *,
+        late: bool = False,
+        by: Actor = SERVER,
     ) -> int:
-        end = self.operations.end
-        await asyncio.gather(*(end(each, reason, late=late) for each in operations))
+        end = partial(
+            self.operations.end, reason=reason, late=late, by=by, is_of_task=True
+        )
+        await asyncio.gather(*map(end, operations))
         return len(operations)

@@ -4,10 +4,13 @@ import attrs
 
 from pushserver.clock import Clock
 from pushserver.errors import Conflict, NotFound
+from pushserver.model.actor import NOBODY, SERVER, Actor
+from pushserver.model.audit import AuditAction, AuditEntry
 from pushserver.model.ids import IdGenerator
 from pushserver.model.operation import Operation, OperationStatus
 from pushserver.model.task import OperationCounts, Task, TaskState
 from pushserver.services.batches import BATCH_SIZE
+from pushserver.services.task_audit import task_entry
 from pushserver.services.task_scheduler import TaskScheduler
 from pushserver.storage.base import Store
 
@@ -35,7 +38,9 @@ class Tasks:
             raise NotFound(f"There is no task {task_id}.")
         return task, await self.store.tasks.operation_counts(task_id)
 
-    async def pause(self, scope_id: int, task_id: int) -> tuple[Task, OperationCounts]:
+    async def pause(
+        self, scope_id: int, task_id: int, actor: Actor = SERVER
+    ) -> tuple[Task, OperationCounts]:
         """
         Start no further operation until `resume`; running ones continue.
 
@@ -45,10 +50,13 @@ class Tasks:
         """
         task, _ = await self.get(scope_id, task_id)
         paused = attrs.evolve(task, state=TaskState.PAUSED)
-        await self._change_state(task, paused, TaskState.RUNNING)
+        entry = task_entry(task, actor, AuditAction.TASK_PAUSE)
+        await self._change_state(task, paused, entry, TaskState.RUNNING)
         return await self.get(scope_id, task_id)
 
-    async def resume(self, scope_id: int, task_id: int) -> tuple[Task, OperationCounts]:
+    async def resume(
+        self, scope_id: int, task_id: int, actor: Actor = SERVER
+    ) -> tuple[Task, OperationCounts]:
         """
         Continue; earlier failures no longer count, and the expiry starts again.
 
@@ -58,7 +66,8 @@ class Tasks:
         """
         task, counts = await self.get(scope_id, task_id)
         resumed = self._resumed(task, counts.failures)
-        await self._change_state(task, resumed, TaskState.PAUSED)
+        entry = task_entry(task, actor, AuditAction.TASK_RESUME)
+        await self._change_state(task, resumed, entry, TaskState.PAUSED)
         return await self.get(scope_id, task_id)
 
     def _resumed(self, task: Task, failures: int) -> Task:
@@ -68,9 +77,12 @@ class Tasks:
             ignored_failures=failures,
             expires_at=self.clock.now() + task.expires_in,
             ended_at=None,
+            canceled_by=NOBODY,
         )
 
-    async def cancel(self, scope_id: int, task_id: int) -> tuple[Task, OperationCounts]:
+    async def cancel(
+        self, scope_id: int, task_id: int, actor: Actor = SERVER
+    ) -> tuple[Task, OperationCounts]:
         """
         Cancel all waiting operations; steps in flight run to their end.
 
@@ -79,18 +91,21 @@ class Tasks:
             Conflict: it has ended.
         """
         task, _ = await self.get(scope_id, task_id)
-        canceled = attrs.evolve(task, state=TaskState.CANCELED)
-        await self._change_state(task, canceled, *_ACTIVE_STATES)
+        canceled = attrs.evolve(task, state=TaskState.CANCELED, canceled_by=actor)
+        entry = task_entry(task, actor, AuditAction.TASK_CANCEL)
+        await self._change_state(task, canceled, entry, *_ACTIVE_STATES)
         await self.scheduler.cancel(canceled)
         return await self.get(scope_id, task_id)
 
     async def _change_state(
-        self, before: Task, after: Task, *states: TaskState
+        self, before: Task, after: Task, entry: AuditEntry, *states: TaskState
     ) -> None:
         async with self.store.tasks.lock():
             moved = (
                 before.state in states
-                and await self.store.tasks.update_task_if_unchanged(before, after)
+                and await self.store.tasks.update_task_if_unchanged(
+                    before, after, audit=[entry]
+                )
             )
         if not moved:
             current, _ = await self.get(before.scope_id, before.id)
@@ -101,7 +116,12 @@ class Tasks:
         self.scheduler.wakeup.set()
 
     async def retry(
-        self, scope_id: int, task_id: int, *, include_unknown: bool
+        self,
+        scope_id: int,
+        task_id: int,
+        actor: Actor = SERVER,
+        *,
+        include_unknown: bool,
     ) -> tuple[Task, OperationCounts]:
         """
         Retry failed operations, with *include_unknown* also those of unknown outcome.
@@ -122,20 +142,22 @@ class Tasks:
                 {OperationStatus.STALE} if include_unknown else set()
             )
             await self._replace_operations(
-                self._resumed(task, forgiven), frozenset(statuses)
+                self._resumed(task, forgiven), frozenset(statuses), actor
             )
         self.scheduler.wakeup.set()
         return await self.get(scope_id, task_id)
 
     async def _replace_operations(
-        self, task: Task, statuses: frozenset[OperationStatus]
+        self, task: Task, statuses: frozenset[OperationStatus], actor: Actor
     ) -> None:
         find = self.store.tasks.retryable_operations
+        audit = [task_entry(task, actor, AuditAction.TASK_RETRY)]
         while old := await find(task.id, statuses, limit=BATCH_SIZE):
-            new = [(operation, self._retry_of(operation)) for operation in old]
-            await self.store.tasks.replace_operations(task, new)
+            new = [(operation, self._retry_of(operation, actor)) for operation in old]
+            await self.store.tasks.replace_operations(task, new, audit)
+            audit = []
 
-    def _retry_of(self, old: Operation) -> Operation:
+    def _retry_of(self, old: Operation, actor: Actor) -> Operation:
         now = self.clock.now()
         return Operation(
             id=self.ids(),
@@ -143,7 +165,7 @@ class Tasks:
             device_id=old.device_id,
             task_id=old.task_id,
             created_at=now,
-            created_by=old.created_by,
+            created_by=old.created_by if actor is SERVER else actor,
             modified_at=now,
             descriptor=old.descriptor,
             on_failure=old.on_failure,

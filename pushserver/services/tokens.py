@@ -6,6 +6,8 @@ import attrs
 
 from pushserver.clock import Clock
 from pushserver.errors import Forbidden, NotFound, Unauthorized
+from pushserver.model.actor import SERVER, Actor
+from pushserver.model.audit import AuditAction, AuditEntry, TargetKind
 from pushserver.model.device import hash_secret
 from pushserver.model.ids import IdGenerator
 from pushserver.model.scope import DEFAULT_SCOPE_ID
@@ -48,7 +50,8 @@ class Tokens:
     async def _create_first(self) -> str | None:
         """Create the first token, unless another server was faster."""
         token, secret = self.generate(DEFAULT_SCOPE_ID, FIRST_TOKEN, [Permission.ADMIN])
-        created = await self.store.add_first_token(token)
+        audit = [token_entry(token, SERVER, AuditAction.TOKEN_CREATE)]
+        created = await self.store.add_first_token(token, audit)
         await self.refresh()
         return secret if created else None
 
@@ -87,6 +90,7 @@ class Tokens:
         name: str,
         permissions: Iterable[Permission],
         caller: Token | None = None,
+        actor: Actor = SERVER,
     ) -> tuple[Token, str]:
         """
         Create a token of the scope; return it with its secret, which is not stored.
@@ -100,17 +104,23 @@ class Tokens:
         ]
         if excess:
             raise Forbidden(f"Your own token may not do this: {', '.join(excess)}.")
-        token, secret = self.generate(scope_id, name, requested)
-        await self.store.add_token(token)
+        token, secret = self.generate(scope_id, name, requested, actor)
+        entry = token_entry(token, actor, AuditAction.TOKEN_CREATE)
+        await self.store.add_token(token, _in_both_scopes(entry, caller))
         self.activate(token)
         return token, secret
 
     def generate(
-        self, scope_id: int, name: str, permissions: Iterable[Permission]
+        self,
+        scope_id: int,
+        name: str,
+        permissions: Iterable[Permission],
+        actor: Actor = SERVER,
     ) -> tuple[Token, str]:
         """Return a new token, to be stored before it is activated, and its secret."""
         secret = new_token_secret()
-        return self._build_token(scope_id, name, permissions, secret), secret
+        token = self._build_token(scope_id, name, permissions, secret)
+        return attrs.evolve(token, created_by=actor), secret
 
     def activate(self, token: Token) -> None:
         """Make a stored token valid."""
@@ -122,15 +132,24 @@ class Tokens:
         tokens = (t for t in self._by_hash.values() if t.scope_id == scope_id)
         return sorted(tokens, key=lambda token: token.id)
 
-    async def revoke(self, scope_id: int, token_id: int) -> None:
+    async def revoke(self, scope_id: int, token_id: int, actor: Actor = SERVER) -> None:
         """
         Revoke a token of the scope, immediately.
 
         Raises:
             NotFound: there is none.
         """
+        entry = AuditEntry(
+            scope_id=scope_id,
+            actor=actor,
+            action=AuditAction.TOKEN_REVOKE,
+            target_kind=TargetKind.TOKEN,
+            target_id=token_id,
+        )
         now = self.clock.now()
-        if not await self.store.revoke_token(scope_id, token_id, now=now):
+        if not await self.store.revoke_token(
+            scope_id, token_id, now=now, audit=[entry]
+        ):
             raise NotFound(f"There is no token {token_id}.")
         self._version += 1
         for token in self.in_scope(scope_id):
@@ -152,3 +171,23 @@ class Tokens:
             permissions=frozenset(permissions),
             created_at=self.clock.now(),
         )
+
+
+def token_entry(token: Token, actor: Actor, action: AuditAction) -> AuditEntry:
+    """Return the entry of an act on a token."""
+    permissions = " ".join(sorted(token.permissions))
+    return AuditEntry(
+        scope_id=token.scope_id,
+        actor=actor,
+        action=action,
+        target_kind=TargetKind.TOKEN,
+        target_id=token.id,
+        detail={"name": token.name, "permissions": permissions},
+    )
+
+
+def _in_both_scopes(entry: AuditEntry, caller: Token | None) -> list[AuditEntry]:
+    """Return the entry for its scope and, if that is another one, the caller's."""
+    if caller is None or caller.scope_id == entry.scope_id:
+        return [entry]
+    return [entry, attrs.evolve(entry, scope_id=caller.scope_id)]

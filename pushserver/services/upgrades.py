@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import attrs
 
 from pushserver.errors import NotFound
+from pushserver.model.actor import Actor
 from pushserver.model.command_request import CommandRequest, OperationRequest
 from pushserver.model.operation import Operation, OperationDescriptor
 from pushserver.model.target import TargetSelector
@@ -98,7 +99,7 @@ class Upgrades:
         render: Callable[[UpgradeProgress], bytes],
         *,
         scope_id: int,
-        created_by: int,
+        created_by: Actor,
         idempotency: IdempotentRequest | None = None,
     ) -> CreatedTask:
         """
@@ -147,11 +148,18 @@ class Upgrades:
         )
 
     async def list_newest(
-        self, scope_id: int, *, before: int | None, limit: int
+        self,
+        scope_id: int,
+        *,
+        before: int | None,
+        limit: int,
+        created_by: int | None = None,
     ) -> list[UpgradeProgress]:
         """List upgrades, newest first, with ids below *before*."""
         find = self.store.upgrades.upgrades
-        records = await find(scope_id, before=before, limit=limit)
+        records = await find(
+            scope_id, before=before, limit=limit, created_by=created_by
+        )
         return [await self._progress(each) for each in records]
 
     async def device_upgrades(

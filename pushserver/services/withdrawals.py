@@ -2,13 +2,15 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from itertools import chain, islice
 
 import attrs
 
 from pushserver.errors import Conflict, NotFound
+from pushserver.model.actor import SERVER, Actor
+from pushserver.model.audit import AuditAction, AuditEntry, command_entry, device_entry
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command
 from pushserver.model.lane import Lane
@@ -56,7 +58,9 @@ class Withdrawals:
     store: Store
     lanes: Lanes
 
-    async def withdraw(self, scope_id: int, command_id: int) -> CommandRecord:
+    async def withdraw(
+        self, scope_id: int, command_id: int, actor: Actor = SERVER
+    ) -> CommandRecord:
         """
         Take one command back and return it.
 
@@ -69,7 +73,9 @@ class Withdrawals:
         def decide(lane: Lane, changes: Changes, _prior: PriorState) -> bool:
             command = lane.find_command(command_id)
             if command is not None:
-                withdraw(lane, command, changes, now=changes.now)
+                withdraw(lane, command, changes, now=changes.now, by=actor)
+                entry = command_entry(actor, AuditAction.COMMAND_CANCEL, command)
+                changes.audit(entry)
             return command is not None
 
         was_live = await self.lanes.change(record.command.device_id, decide)
@@ -85,30 +91,48 @@ class Withdrawals:
         return record
 
     async def withdraw_listed(
-        self, scope_id: int, command_ids: Collection[int], *, is_dry_run: bool
+        self,
+        scope_id: int,
+        command_ids: Collection[int],
+        *,
+        is_dry_run: bool,
+        actor: Actor = SERVER,
     ) -> tuple[WithdrawnCounts, int]:
         """Take these back; return also how many of them the scope has."""
         devices = await self.store.devices_of_commands(scope_id, command_ids)
         counts = await self._withdraw_in_all(
-            {*devices.values()}, lambda command: command.id in devices, is_dry_run
+            {*devices.values()},
+            lambda command: command.id in devices,
+            is_dry_run,
+            actor,
         )
         return counts, len(devices)
 
     async def withdraw_matching(
-        self, scope_id: int, criteria: CommandFilter, *, is_dry_run: bool
+        self,
+        scope_id: int,
+        criteria: CommandFilter,
+        *,
+        is_dry_run: bool,
+        actor: Actor = SERVER,
     ) -> WithdrawnCounts:
         """Take back all that *criteria* match."""
         return await self._withdraw_in_all(
             await self.store.live_devices(scope_id, criteria),
             lambda c: c.scope_id == scope_id and criteria.matches(c),
             is_dry_run,
+            actor,
         )
 
     async def _withdraw_in_all(
-        self, device_ids: Collection[int], matches: Matches, is_dry_run: bool
+        self,
+        device_ids: Collection[int],
+        matches: Matches,
+        is_dry_run: bool,
+        actor: Actor,
     ) -> WithdrawnCounts:
         """Take back what *matches* in these lanes; in a dry run only count it."""
-        withdraw_in = partial(self._withdraw_in, matches=matches)
+        withdraw_in = partial(self._withdraw_in, matches=matches, actor=actor)
         if is_dry_run:
             withdraw_in = partial(self._count_in, matches=matches)
         counts = WithdrawnCounts()
@@ -125,7 +149,9 @@ class Withdrawals:
 
         return await self.lanes.change(device_id, decide)
 
-    async def _withdraw_in(self, device_id: int, matches: Matches) -> WithdrawnCounts:
+    async def _withdraw_in(
+        self, device_id: int, matches: Matches, actor: Actor
+    ) -> WithdrawnCounts:
         def decide(
             lane: Lane, changes: Changes, _prior: PriorState
         ) -> tuple[WithdrawnCounts, bool]:
@@ -134,7 +160,9 @@ class Withdrawals:
             chosen = [*islice(found, room)]
             has_more = next(found, None) is not None
             counts = WithdrawnCounts.of(chosen)
-            withdraw_all(lane, chosen, changes, now=changes.now)
+            if chosen:
+                changes.audit(_entry_of_many(chosen, actor))
+            withdraw_all(lane, chosen, changes, now=changes.now, by=actor)
             return counts, has_more
 
         total, has_more = WithdrawnCounts(), True
@@ -142,6 +170,19 @@ class Withdrawals:
             counts, has_more = await self.lanes.change(device_id, decide)
             total.add(counts)
         return total
+
+
+def _entry_of_many(commands: Sequence[Command], actor: Actor) -> AuditEntry:
+    """Return the one entry of commands of a device that are taken back together."""
+    if len(commands) == 1:
+        return command_entry(actor, AuditAction.COMMAND_CANCEL, commands[0])
+    return device_entry(
+        commands[0].scope_id,
+        actor,
+        AuditAction.COMMAND_CANCEL,
+        commands[0].device_id,
+        {"commands": len(commands)},
+    )
 
 
 def _select(lane: Lane, matches: Matches) -> Iterator[Command]:

@@ -12,6 +12,7 @@ from typing import Protocol
 from pushserver.model.event import EventType
 from pushserver.model.idempotency import IdempotencyKey, IdempotencyRecord
 from pushserver.model.ids import IdGenerator
+from pushserver.storage.audit import AuditStore
 from pushserver.storage.change_feed import ChangeFeed
 from pushserver.storage.clock import ClockStore
 from pushserver.storage.commands import CommandStore
@@ -63,6 +64,10 @@ class Store(
     @property
     def integrity(self) -> IntegrityStore:
         """Checks of what is stored."""
+
+    @property
+    def audit(self) -> AuditStore:
+        """What was done, by whom."""
 
     @property
     def event_interest(self) -> dict[int, frozenset[EventType]]:

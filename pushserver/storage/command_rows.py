@@ -14,6 +14,7 @@ from pushserver.model.guarantee import DeliveryGuarantee
 from pushserver.model.order import Order
 from pushserver.model.parsed_result import ParsedSpans
 from pushserver.model.state import CommandState
+from pushserver.storage.actor_rows import actor_columns, take_actors
 from pushserver.storage.table import (
     BLOB,
     FLAG,
@@ -27,6 +28,7 @@ from pushserver.storage.table import (
 
 def _stored_command(**fields: Any) -> Command:
     fields["stored_state"] = fields["state"]
+    take_actors(fields, "created_by", "canceled_by")
     return Command(**fields)
 
 
@@ -46,6 +48,8 @@ COMMANDS = Table(
         Column("held", codec=FLAG),
         Column("withdrawn", codec=FLAG),
         "supersede_key, replaced_by",
+        *actor_columns("created_by"),
+        *actor_columns("canceled_by"),
     ],
 )
 ORDERS = Table(
@@ -54,7 +58,7 @@ ORDERS = Table(
     ["verb", "endpoint", "body", "content_type", "query_string", "metadata"],
 )
 COMMANDS_WITH_ORDERS = Join.of(COMMANDS, ORDERS)
-#: A command with its order, to be written.
+#: A command with its order and where it came from, to be written.
 NEW_COMMANDS = Table(
     "command",
     _stored_command,
@@ -65,6 +69,8 @@ NEW_COMMANDS = Table(
             for each in ORDERS.columns
             if each.name != "endpoint"
         ),
+        Column("created_from", "created_by.address"),
+        Column("request_id", "created_by.request_id"),
     ],
 )
 DELIVERIES = Table(

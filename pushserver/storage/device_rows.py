@@ -3,6 +3,7 @@
 from typing import Any
 
 from pushserver.model.device import Device, DeviceState, UnknownRequest
+from pushserver.storage.actor_rows import actor_columns, take_actors
 from pushserver.storage.table import (
     BLOB,
     FLAG,
@@ -18,6 +19,7 @@ from pushserver.storage.table import (
 
 def _make_device(*, device_id: int, external_id: str | None, **fields: Any) -> Device:
     """Make a device; before schema 3 its id was stored only as an int64."""
+    take_actors(fields, "adopted_by")
     return Device(
         device_id=device_id, external_id=external_id or str(device_id), **fields
     )
@@ -36,6 +38,7 @@ DEVICES = Table(
         "scope_id, protocol, external_id, used_key_hash",
         Column("announced", codec=FLAG),
         "keyless_since, keyless_address",
+        *actor_columns("adopted_by"),
     ],
 )
 #: The columns that each poll changes; read as a dict of fields of `Device`.

@@ -5,6 +5,7 @@ from typing import Protocol
 
 import attrs
 
+from pushserver.model.audit import AuditEntry
 from pushserver.model.device import Device, DeviceState, UnknownRequest
 
 
@@ -28,9 +29,11 @@ class DeviceStore(Protocol):
     async def devices_with_plans(self, device_ids: Collection[int]) -> Collection[int]:
         """Return those of the devices that have running operations or a shadow."""
 
-    async def save_devices(self, devices: Sequence[Device]) -> None:
+    async def save_devices(
+        self, devices: Sequence[Device], audit: Sequence[AuditEntry] = ()
+    ) -> None:
         """
-        Write the settings of all these devices, or of none.
+        Write the settings of all these devices and *audit*, or nothing.
 
         Raises:
             Conflict: another scope has adopted one of them.

@@ -24,6 +24,7 @@ class CommandFilter:
     operation_id: int | None = None
     held: bool | None = None
     supersede_key: str | None = None
+    created_by: int | None = None
 
     def matches(self, command: Command) -> bool:
         """Tell whether *command* is meant."""
@@ -36,6 +37,7 @@ class CommandFilter:
             and (before is None or command.created_at < before)
             and self.operation_id in (None, command.operation_id)
             and self.supersede_key in (None, command.supersede_key)
+            and self.created_by in (None, command.created_by.token_id)
         )
 
 

@@ -13,6 +13,7 @@ from pushserver.model.operation import (
     OperationStatus,
 )
 from pushserver.model.order import Order
+from pushserver.storage.actor_rows import actor_columns, take_actors
 from pushserver.storage.command_rows import ORDERS
 from pushserver.storage.table import FLAG, Column, Table, enum_codec
 
@@ -32,6 +33,7 @@ def read_descriptor(fields: dict[str, Any]) -> OperationDescriptor:
 
 
 def _stored_operation(**fields: Any) -> Operation:
+    take_actors(fields, "created_by", "canceled_by")
     return Operation(descriptor=read_descriptor(fields), stored=True, **fields)
 
 
@@ -50,7 +52,8 @@ OPERATIONS = Table(
     "operation",
     _stored_operation,
     [
-        "id, scope_id, device_id, task_id, created_at, created_by",
+        "id, scope_id, device_id, task_id, created_at",
+        *actor_columns("created_by"),
         *DESCRIPTOR_COLUMNS,
         Column("on_failure", codec=enum_codec(OnFailure)),
         "step_count, queued_steps, done_steps, failed_steps, unknown_steps, progress",
@@ -58,6 +61,7 @@ OPERATIONS = Table(
         Column("canceled", codec=FLAG),
         Column("retried", codec=FLAG),
         "started_at, ended_at, modified_at, version",
+        *actor_columns("canceled_by"),
     ],
 )
 STEPS = Table(

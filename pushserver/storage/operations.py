@@ -52,6 +52,7 @@ class OperationFilter:
     task_id: int | None = None
     status: OperationStatus | None = None
     resource: str | None = None
+    created_by: int | None = None
     exclude_retried: bool = False  # only those that no retry replaced
 
 

@@ -8,10 +8,15 @@ import attrs
 
 @attrs.frozen
 class PurgeCutoff:
-    """Rows with ids below `before`, of one scope or of all if it is None."""
+    """
+    Rows with ids below `before`, of one scope or of all if it is None.
+
+    Of commands from the id `audit_from` on, the audit keeps who created them.
+    """
 
     before: int
     scope_id: int | None = None
+    audit_from: int = 0
 
 
 class RetentionStore(Protocol):
@@ -29,3 +34,9 @@ class RetentionStore(Protocol):
 
         What has not ended stays. Return how many rows of each table were deleted.
         """
+
+    async def oldest_audit(self, before: int) -> int | None:
+        """Return the smallest id of an entry below *before*, if there is any."""
+
+    async def purge_audit(self, before: int, *, limit: int) -> int:
+        """Delete at most *limit* entries with ids below *before*; return how many."""

@@ -2,12 +2,13 @@
 
 from pushserver.model.scope import Scope
 from pushserver.model.token import Permission, Token
+from pushserver.storage.actor_rows import actor_columns, with_actors
 from pushserver.storage.table import Codec, Column, Table
 
 SCOPES = Table("scope", Scope, ["id", "name", "created_at"])
 TOKENS = Table(
     "token",
-    Token,
+    with_actors(Token, "created_by"),
     [
         "id, hash, name",
         Column(
@@ -18,5 +19,6 @@ TOKENS = Table(
             ),
         ),
         "created_at, scope_id",
+        *actor_columns("created_by"),
     ],
 )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from pushserver.model.audit import AuditEntry
 from pushserver.model.scope import Scope
 from pushserver.model.token import Token
 
@@ -13,13 +14,22 @@ class TokenStore(Protocol):
     async def all_tokens(self) -> Sequence[Token]:
         """Return every token that is not revoked, oldest first."""
 
-    async def add_token(self, token: Token) -> None:
+    async def add_token(self, token: Token, audit: Sequence[AuditEntry] = ()) -> None:
         """Add a token."""
 
-    async def add_first_token(self, token: Token) -> bool:
+    async def add_first_token(
+        self, token: Token, audit: Sequence[AuditEntry] = ()
+    ) -> bool:
         """Add a token if its scope has no valid one; tell whether it was added."""
 
-    async def revoke_token(self, scope_id: int, token_id: int, *, now: int) -> bool:
+    async def revoke_token(
+        self,
+        scope_id: int,
+        token_id: int,
+        *,
+        now: int,
+        audit: Sequence[AuditEntry] = (),
+    ) -> bool:
         """Revoke a token of the scope; tell whether there was one."""
 
 
@@ -29,5 +39,7 @@ class ScopeStore(Protocol):
     async def all_scopes(self) -> Sequence[Scope]:
         """Return every scope, oldest first."""
 
-    async def add_scope(self, scope: Scope, token: Token) -> None:
+    async def add_scope(
+        self, scope: Scope, token: Token, audit: Sequence[AuditEntry] = ()
+    ) -> None:
         """Add a scope and its first token, both or neither."""

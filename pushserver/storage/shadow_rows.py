@@ -1,8 +1,9 @@
 """The services of devices' shadows as rows."""
 
-from functools import partial
+from typing import Any
 
 from pushserver.model.shadow import PropertyValue, Service, WriteOutcome
+from pushserver.storage.actor_rows import actor_columns, with_actors
 from pushserver.storage.shadows import DueService
 from pushserver.storage.table import (
     FLAG,
@@ -16,9 +17,14 @@ from pushserver.storage.table import (
 _VALUES = json_codec(dict[str, PropertyValue])
 _TEXTS = json_codec(dict[str, str])
 
+
+def _stored_service(**fields: Any) -> Service:
+    return Service(stored=True, **fields)
+
+
 SERVICES = Table(
     "shadow",
-    partial(Service, stored=True),
+    with_actors(_stored_service, "desired_by"),
     [
         "device_id, service_id, scope_id",
         Column("desired", codec=_VALUES),
@@ -35,6 +41,7 @@ SERVICES = Table(
         Column("awaits_step", codec=FLAG),
         "read_command_id",
         Column("read_keys", codec=json_codec(tuple[str, ...])),
+        *actor_columns("desired_by"),
     ],
 )
 DUE_SERVICES = Table("shadow", DueService, ["device_id", "service_id"])

@@ -10,6 +10,7 @@ from pushserver.model.subscription import (
     WebhookFormat,
     WebhookState,
 )
+from pushserver.storage.actor_rows import actor_columns, with_actors
 from pushserver.storage.subscriptions import StreamInterest
 from pushserver.storage.table import (
     BLOB,
@@ -37,7 +38,7 @@ EVENTS = Table(
 )
 SUBSCRIPTIONS = Table(
     "subscription",
-    Subscription,
+    with_actors(Subscription, "created_by"),
     [
         "id, scope_id, created_at, url",
         Column(
@@ -60,6 +61,7 @@ SUBSCRIPTIONS = Table(
         Column("health", codec=enum_codec(SubscriptionHealth)),
         "failures, failing_since, dropped, last_success_at, last_failure_at",
         "last_error",
+        *actor_columns("created_by"),
     ],
 )
 STREAM_INTERESTS = Table(

@@ -5,6 +5,7 @@ from typing import Protocol
 
 import attrs
 
+from pushserver.model.audit import AuditEntry
 from pushserver.model.event import Event, EventType
 from pushserver.model.subscription import (
     Subscription,
@@ -51,15 +52,22 @@ class SubscriptionStore(Protocol):
     async def all_subscriptions(self) -> Sequence[Subscription]:
         """Return every subscription, oldest first."""
 
-    async def add_subscription(self, subscription: Subscription) -> None:
+    async def add_subscription(
+        self, subscription: Subscription, audit: Sequence[AuditEntry] = ()
+    ) -> None:
         """Add a subscription."""
 
     async def update_subscription(
-        self, subscription: Subscription, names: Sequence[str]
+        self,
+        subscription: Subscription,
+        names: Sequence[str],
+        audit: Sequence[AuditEntry] = (),
     ) -> None:
         """Write these fields of a subscription, and no others."""
 
-    async def delete_subscription(self, subscription_id: int) -> None:
+    async def delete_subscription(
+        self, subscription_id: int, audit: Sequence[AuditEntry] = ()
+    ) -> None:
         """
         Delete a subscription, but not its deliveries (`purge_orphaned_deliveries`).
         """

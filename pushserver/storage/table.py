@@ -62,19 +62,23 @@ def json_codec(value_type: Any) -> Codec:
 
 @attrs.frozen
 class Column:
-    """A column, and the field it holds: an attribute's path, such as `order.verb`."""
+    """
+    A column, and the field it holds: an attribute's path, such as `order.verb`.
+
+    `argument` is what the field is called where a value is made of a row.
+    """
 
     name: str
     field: str = attrs.field()
     codec: Codec = PLAIN
+    argument: str = attrs.field(kw_only=True)
 
     @field.default
     def _same_as_name(self) -> str:
         return self.name
 
-    @property
-    def argument(self) -> str:
-        """What the field is called where a value is made of a row."""
+    @argument.default
+    def _last_of_path(self) -> str:
         return self.field.rpartition(".")[2]
 
 

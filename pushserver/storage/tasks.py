@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from pushserver.model.audit import AuditEntry
 from pushserver.model.command_request import Step
 from pushserver.model.idempotency import IdempotencyKey, IdempotencyRecord
 from pushserver.model.operation import Operation, OperationStatus
@@ -27,16 +28,24 @@ class TaskStore(Protocol):
         """Add operations that have not started."""
 
     async def replace_operations(
-        self, task: Task, replacements: Sequence[tuple[Operation, Operation]]
+        self,
+        task: Task,
+        replacements: Sequence[tuple[Operation, Operation]],
+        audit: Sequence[AuditEntry] = (),
     ) -> None:
         """
         Replace operations that have not changed since, given as (old, new).
 
-        Write the state of their *task*, too.
+        Write the state of their *task* and *audit*, too.
         """
 
     async def update_task_if_unchanged(
-        self, before: Task, after: Task, *, key_use: IdempotencyRecord | None = None
+        self,
+        before: Task,
+        after: Task,
+        *,
+        key_use: IdempotencyRecord | None = None,
+        audit: Sequence[AuditEntry] = (),
     ) -> bool:
         """
         Compare and set: write the state *after* if the task still equals *before*.
@@ -56,7 +65,12 @@ class TaskStore(Protocol):
         """Return one task that is not PREPARING."""
 
     async def tasks(
-        self, scope_id: int, *, before: int | None, limit: int
+        self,
+        scope_id: int,
+        *,
+        before: int | None,
+        limit: int,
+        created_by: int | None = None,
     ) -> Sequence[Task]:
         """List tasks that are not PREPARING, newest first, with ids below *before*."""
 

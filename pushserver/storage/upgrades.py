@@ -34,7 +34,12 @@ class UpgradeStore(Protocol):
         """Return one upgrade that is not PREPARING."""
 
     async def upgrades(
-        self, scope_id: int, *, before: int | None, limit: int
+        self,
+        scope_id: int,
+        *,
+        before: int | None,
+        limit: int,
+        created_by: int | None = None,
     ) -> Sequence[UpgradeRecord]:
         """List upgrades that are not PREPARING, newest first, below the id *before*."""
 

@@ -1,11 +1,17 @@
 """Authentication of programs by the token in their request."""
 
+import os
+import re
+
 from aiohttp import web
 
 from pushserver.errors import Unauthorized
+from pushserver.model.actor import Actor
 from pushserver.model.token import Token
 from pushserver.web.middleware import LOG_FIELDS
 from pushserver.web.services import Services
+
+_REQUEST_ID = re.compile(r"[!-~]{1,64}", re.ASCII)
 
 
 async def authenticate(
@@ -30,3 +36,19 @@ async def authenticate(
         token = services.tokens.authenticate(header)
     request[LOG_FIELDS]["token_id"] = token.id
     return token
+
+
+def request_actor(request: web.Request, token: Token) -> Actor:
+    """
+    Return who makes a request, and from where.
+
+    Its id is that of the header `X-Request-ID`, which a proxy may set, or a new one.
+    The log line of the request has it, too.
+    """
+    log_fields = request[LOG_FIELDS]
+    if "request_id" not in log_fields:
+        given = request.headers.get("X-Request-ID", "")
+        is_id = _REQUEST_ID.fullmatch(given) is not None
+        log_fields["request_id"] = given if is_id else os.urandom(8).hex()
+    request_id = str(log_fields["request_id"])
+    return Actor(token.id, token.name, request.remote, request_id)

@@ -8,6 +8,7 @@ import pytest
 from pushserver.clock import SECOND
 from pushserver.dialects.kapua import bodies, errors
 from pushserver.dialects.kapua.ids import decode_id
+from pushserver.model.actor import Actor
 from pushserver.model.operation import (
     Notification,
     Operation,
@@ -101,7 +102,7 @@ def operation(**fields: Any) -> Operation:
         "scope_id": 1,
         "device_id": decode_id("Psx7WSjzxGU"),
         "created_at": THEN,
-        "created_by": 2,
+        "created_by": Actor(2, "two"),
         "modified_at": THEN + 3 * SECOND,
         "descriptor": label,
         "status": OperationStatus.COMPLETED,

@@ -5,6 +5,7 @@ from typing import Any
 import attrs
 
 from pushserver.clock import SECOND
+from pushserver.model.actor import Actor
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command, Delivery
 from pushserver.model.lane import InFlight, Lane
@@ -32,6 +33,7 @@ from tests.model.factories import (
 
 #: The token that created the operations of tests.
 TOKEN_ID = 7
+ACTOR = Actor(TOKEN_ID, "tests")
 
 
 def operation(**overrides: Any) -> Operation:
@@ -41,7 +43,7 @@ def operation(**overrides: Any) -> Operation:
         "scope_id": DEFAULT_SCOPE_ID,
         "device_id": DEVICE,
         "created_at": START,
-        "created_by": TOKEN_ID,
+        "created_by": ACTOR,
         "descriptor": OperationDescriptor(resource="photos"),
         "modified_at": START,
     }

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from pushserver.clock import SECOND
+from pushserver.model.actor import Actor, ActorPayload
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command
 from pushserver.model.command_events import apply_event
@@ -325,3 +326,18 @@ def test_in_flight_of_before() -> None:
     assert [CommandState.DELIVERED] == [
         state for _, state in command_states(changes)[2:]
     ]
+
+
+def test_who_withdrew_it_stays_known() -> None:
+    """What is withdrawn in flight and comes back unsent was canceled by the same."""
+    lane, one, changes = Lane(DEVICE), command(), new_changes()
+    enqueue(lane, one, changes)
+    in_flight = poll_lane(lane, START, changes=changes)
+    assert in_flight is not None
+    by = Actor(7, "porter")
+    withdraw(lane, one, changes, now=START, by=by)
+    revert_hand_out(lane, in_flight, changes, now=START)
+
+    assert (CommandState.CANCELED, by) == (one.state, one.canceled_by)
+    last = command_payloads([changes.events[-1]])[0]
+    assert ActorPayload(7, "porter") == last.canceled_by

@@ -3,9 +3,14 @@
 import msgspec
 import pytest
 
+from pushserver.model.actor import Actor, ActorPayload
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command
-from pushserver.model.event import EventType, OperationPayload, TaskPayload
+from pushserver.model.event import (
+    EventType,
+    OperationPayload,
+    TaskPayload,
+)
 from pushserver.model.lane import Lane
 from pushserver.model.operation import Operation, OperationDescriptor, OperationStatus
 from pushserver.model.scope import DEFAULT_SCOPE_ID
@@ -27,7 +32,7 @@ def operation(steps: int) -> Operation:
         scope_id=DEFAULT_SCOPE_ID,
         device_id=DEVICE,
         created_at=START,
-        created_by=1,
+        created_by=Actor(1, "one"),
         descriptor=OperationDescriptor(resource="users"),
         step_count=steps,
     )
@@ -103,7 +108,7 @@ def test_task() -> None:
         scope_id=DEFAULT_SCOPE_ID,
         name="nightly",
         created_at=START,
-        created_by=1,
+        created_by=Actor(1, "one"),
         expires_in=DAY,
         expires_at=START + DAY,
         state=TaskState.RUNNING,
@@ -117,7 +122,13 @@ def test_task() -> None:
     (finish,) = changes.tasks_to_finish
     assert finish.event is not None
     expected = TaskPayload(
-        task_id=5, state="COMPLETED", completed=3, failed=2, stale=1, name="nightly"
+        task_id=5,
+        state="COMPLETED",
+        completed=3,
+        failed=2,
+        stale=1,
+        name="nightly",
+        created_by=ActorPayload(1, "one"),
     )
     assert expected == msgspec.json.decode(finish.event.data, type=TaskPayload)
     assert [] == changes.events
@@ -131,7 +142,7 @@ def test_task_nobody_listens() -> None:
         scope_id=DEFAULT_SCOPE_ID,
         name=None,
         created_at=START,
-        created_by=1,
+        created_by=Actor(1, "one"),
         expires_in=DAY,
         expires_at=START + DAY,
         state=TaskState.CANCELED,

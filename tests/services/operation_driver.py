@@ -28,7 +28,7 @@ from pushserver.stores import open_store
 from tests.clock import ManualClock
 from tests.devices import terminal
 from tests.model.factories import DEVICE
-from tests.model.operation_scenario import TOKEN_ID
+from tests.model.operation_scenario import ACTOR, TOKEN_ID
 from tests.services.driver import ServiceDriver, command_requests
 
 ONE, TWO = "load_objects", "user_set_image"
@@ -77,7 +77,7 @@ class OperationDriver(ServiceDriver):
             plan(*endpoints, **fields),
             _render,
             scope_id=scope,
-            created_by=TOKEN_ID,
+            created_by=ACTOR,
         )
         assert created.operation is not None
         return created.operation
@@ -93,7 +93,7 @@ class OperationDriver(ServiceDriver):
             plan(*endpoints),
             _render,
             scope_id=DEFAULT_SCOPE_ID,
-            created_by=TOKEN_ID,
+            created_by=ACTOR,
             idempotency=request,
         )
 
@@ -182,7 +182,7 @@ class OperationDriver(ServiceDriver):
             pace or RolloutPolicy(),
             lambda task, counts: b"%d %d" % (task.id, counts.waiting),
             scope_id=DEFAULT_SCOPE_ID,
-            created_by=TOKEN_ID,
+            created_by=ACTOR,
             idempotency=request,
         )
 

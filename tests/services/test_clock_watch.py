@@ -7,6 +7,7 @@ import pytest
 
 from pushserver.clock import CORRECTIONS, SECOND, rfc3339, server_time, utc_text
 from pushserver.errors import Unavailable
+from pushserver.model.actor import Actor
 from pushserver.model.operation import OperationDescriptor
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.state import CommandState
@@ -21,7 +22,7 @@ TASK = Task(
     id=7,
     scope_id=DEFAULT_SCOPE_ID,
     created_at=START,
-    created_by=1,
+    created_by=Actor(1, "one"),
     expires_in=60,
     expires_at=START + 60,
     state=TaskState.RUNNING,

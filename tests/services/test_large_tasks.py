@@ -85,4 +85,4 @@ async def test_course(
         )
 
     assert ended == counts.waiting
-    assert max(counted) <= max(BATCH_SIZE * 2 + 1, OPERATION_BATCH_SIZE * ROWS)
+    assert max(counted) <= max(BATCH_SIZE * 2 + 2, OPERATION_BATCH_SIZE * ROWS)

@@ -374,7 +374,7 @@ async def test_who_began_it(operation_driver: OperationDriver) -> None:
         DEFAULT_SCOPE_ID, of.id, after=0, limit=9
     )
 
-    assert (TOKEN_ID, TOKEN_ID) == (of.created_by, notification.created_by)
+    assert (TOKEN_ID, TOKEN_ID) == (of.created_by.token_id, notification.created_by)
 
 
 async def test_late_conflicts(operation_driver: OperationDriver) -> None:

@@ -10,6 +10,7 @@ from pushserver.errors import NotFound
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from tests.devices import terminal
 from tests.model.factories import DEVICE
+from tests.model.operation_scenario import ACTOR
 from tests.services.operation_driver import OperationDriver
 from tests.services.operation_driver import plan as operation_plan
 
@@ -26,7 +27,7 @@ async def _create(operation_driver: OperationDriver) -> None:
         operation_plan("load_objects"),
         lambda *_: b"",
         scope_id=DEFAULT_SCOPE_ID,
-        created_by=1,
+        created_by=ACTOR,
     )
 
 

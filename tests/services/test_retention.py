@@ -1,5 +1,7 @@
 """Old history is deleted in batches; what has not ended stays."""
 
+from functools import partial
+
 import pytest
 from structlog.testing import capture_logs
 
@@ -8,6 +10,7 @@ from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.state import CommandState
 from pushserver.services.batches import BATCH_SIZE
 from pushserver.services.retention import Retention
+from pushserver.storage.audit import AuditFilter
 from pushserver.storage.history import CommandFilter
 from tests.clock import ManualClock
 from tests.model.factories import DEVICE
@@ -20,7 +23,9 @@ DAY = 86_400
 @pytest.fixture(name="retention")
 def _retention(driver: ServiceDriver) -> Retention:
     """Return who lets history go after thirty days."""
-    return Retention(driver.services.store.retention, driver.clock, days=30)
+    return Retention(
+        driver.services.store.retention, driver.clock, days=30, audit_days=0
+    )
 
 
 async def endpoints(driver: ServiceDriver) -> list[str]:
@@ -100,6 +105,30 @@ async def test_a_day_at_a_time(
     assert [] == await endpoints(driver)
 
 
+@pytest.mark.parametrize(("seconds", "left"), [(DAY, 0), (DAY + 1, 1)])
+async def test_a_day_of_the_audit_at_a_time(
+    driver: ServiceDriver, seconds: int, left: int
+) -> None:
+    """A run deletes no more than the oldest day of the audit that is expired, too."""
+    store, clock = driver.services.store, driver.clock
+    retention = Retention(store.retention, clock, days=0, audit_days=365)
+    await driver.ensure_adopted(1)
+    clock.tick(seconds)
+    await driver.ensure_adopted(2)
+    clock.tick(400 * DAY)
+    newest = partial(store.audit.newest_entries, DEFAULT_SCOPE_ID, AuditFilter())
+
+    with capture_logs() as logs:
+        assert 2 - left == await retention.purge_expired()
+    assert left == len(await newest(limit=9))
+    events = ["retention.run", "retention.limited"][: 1 + left]
+    assert events == [each["event"] for each in logs]
+    assert left == await retention.purge_expired()
+    with capture_logs() as logs:
+        assert 0 == await retention.purge_expired()
+    assert [] == logs
+
+
 async def test_a_clock_ten_years_ahead(
     driver: ServiceDriver, retention: Retention, clock: ManualClock
 ) -> None:
@@ -120,7 +149,7 @@ async def test_for_ever(driver: ServiceDriver) -> None:
     assert (
         0
         == await Retention(
-            driver.services.store.retention, driver.clock, days=0
+            driver.services.store.retention, driver.clock, days=0, audit_days=0
         ).purge_expired()
     )
 
@@ -157,7 +186,9 @@ async def test_operations(
     )
     await operation_driver.advance_tasks()
     await operation_driver.run_command(device=1)
-    retention = Retention(operation_driver.services.store.retention, clock, days=30)
+    retention = Retention(
+        operation_driver.services.store.retention, clock, days=30, audit_days=0
+    )
     clock.tick(31 * DAY)
     await retention.purge_expired()
     assert 1 == await operation_driver.count_operations()

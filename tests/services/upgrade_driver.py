@@ -28,7 +28,7 @@ from pushserver.services.upgrades import (
 from pushserver.storage.change_feed import ChangeKind
 from pushserver.storage.upgrades import DeviceUpgradeFilter
 from tests.clock import ManualClock
-from tests.model.operation_scenario import TOKEN_ID
+from tests.model.operation_scenario import ACTOR
 from tests.services.driver import command_requests
 from tests.services.operation_driver import OperationDriver, running_services
 from tests.storage.queue_actions import get_lane
@@ -75,7 +75,7 @@ class UpgradeDriver:
             TargetSelector(device_ids=range(1, devices + 1)),
             lambda progress: b"%d" % progress.record.task.id,
             scope_id=DEFAULT_SCOPE_ID,
-            created_by=TOKEN_ID,
+            created_by=ACTOR,
         )
         assert created.task is not None
         await self.driver.advance_tasks()

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from pushserver.model.actor import Actor
 from pushserver.model.changes import Changes
 from pushserver.model.lane import Lane
 from pushserver.model.operation import (
@@ -26,7 +27,7 @@ def operation(operation_id: int, **overrides: Any) -> Operation:
         "scope_id": SCOPE,
         "device_id": DEVICE,
         "created_at": START,
-        "created_by": 2,
+        "created_by": Actor(2, "two"),
         "modified_at": START,
         "descriptor": OperationDescriptor(
             resource="DOWNLOAD", action=OperationAction.EXECUTE

@@ -16,7 +16,7 @@ from pushserver.storage.commands import Lookup, PriorState
 from pushserver.storage.operations import OperationFilter
 from tests.clock import START
 from tests.model.factories import DAY, new_id, order
-from tests.model.operation_scenario import TOKEN_ID, operation, step_command
+from tests.model.operation_scenario import ACTOR, operation, step_command
 
 
 def step(owner_id: int, number: int = 0, **overrides: Any) -> Step:
@@ -40,7 +40,7 @@ def task(**overrides: Any) -> Task:
         "id": new_id(),
         "scope_id": DEFAULT_SCOPE_ID,
         "created_at": START,
-        "created_by": TOKEN_ID,
+        "created_by": ACTOR,
         "expires_in": DAY,
         "expires_at": START + DAY,
         "state": TaskState.RUNNING,

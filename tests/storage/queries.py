@@ -4,11 +4,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from pushserver.clock import SECOND
+from pushserver.model.audit import AuditAction
 from pushserver.model.operation import OperationStatus
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.state import CommandState
 from pushserver.model.subscription import WebhookState
 from pushserver.model.upgrade import DeviceUpgradeResult
+from pushserver.storage.audit import AuditFilter
 from pushserver.storage.base import Store
 from pushserver.storage.commands import Lookup
 from pushserver.storage.history import CommandFilter
@@ -100,6 +102,9 @@ COMMANDS: Mapping[str, Query] = {
     "commands of a device": _commands(device_id=ONE_DEVICE),
     "commands of a device in a state": _commands(device_id=ONE_DEVICE, states=MOST),
     "commands of no device": _commands(device_id=10**6),
+    "commands of a rare token": _commands(created_by=2),
+    "commands of a token": _commands(created_by=1),
+    "commands of no token": _commands(created_by=3),
     "commands of an operation": _commands(operation_id=_OPERATION),
     "commands of an operation in a state": _commands(
         operation_id=_OPERATION, states=FAILED
@@ -131,6 +136,7 @@ OPERATIONS: Mapping[str, Query] = {
     "operations that run": _operations(status=OperationStatus.RUNNING),
     "operations that failed": _operations(status=OperationStatus.FAILED),
     "operations of a device": _operations(device_id=ONE_DEVICE),
+    "operations of a rare token": _operations(created_by=2),
     "operations of a task": _operations(task_id=_TASK),
     "failures of a task": _operations(
         task_id=_TASK, exclude_retried=True, status=OperationStatus.FAILED
@@ -144,6 +150,14 @@ OPERATIONS: Mapping[str, Query] = {
     "steps that are due": _query("operations", "due_steps", limit=LIMIT),
     "tasks": _query(
         "tasks", "tasks", DEFAULT_SCOPE_ID, before=ABOVE_ALL_IDS, limit=LIMIT
+    ),
+    "tasks of a rare token": _query(
+        "tasks",
+        "tasks",
+        DEFAULT_SCOPE_ID,
+        before=ABOVE_ALL_IDS,
+        limit=LIMIT,
+        created_by=2,
     ),
     "tasks at work": _query("tasks", "active_tasks"),
     "what can start": _query(
@@ -249,6 +263,43 @@ OUTBOX: Mapping[str, Query] = {
     "purge of webhooks": _subscription_query("purge_orphaned_deliveries", limit=LIMIT),
 }
 
+#: Who did what, by all that it can be filtered by.
+AUDIT: Mapping[str, Query] = {
+    name: _query("audit", method, DEFAULT_SCOPE_ID, query, limit=LIMIT, **place)
+    for name, method, query, place in (
+        ("audit", "newest_entries", AuditFilter(), {}),
+        ("audit further on", "newest_entries", AuditFilter(), {"before": MIDDLE_ID}),
+        ("audit that is new", "entries_after", AuditFilter(), {"after": ABOVE_ALL_IDS}),
+        ("audit followed", "entries_after", AuditFilter(), {"after": MIDDLE_ID}),
+        ("audit of a token", "newest_entries", AuditFilter(token_id=2), {}),
+        ("audit of a device", "newest_entries", AuditFilter(device_id=ONE_DEVICE), {}),
+        (
+            "audit of a target",
+            "newest_entries",
+            AuditFilter(target_id=MIDDLE_ID),
+            {},
+        ),
+        (
+            "audit of a rare action",
+            "newest_entries",
+            AuditFilter(action=AuditAction.DEVICE_KEY),
+            {},
+        ),
+        (
+            "audit of orders",
+            "newest_entries",
+            AuditFilter(action=AuditAction.COMMAND_CREATE),
+            {},
+        ),
+        (
+            "audit since",
+            "newest_entries",
+            AuditFilter(created_after=START - SECOND),
+            {},
+        ),
+    )
+}
+
 #: What workers, and decisions, ask besides.
 INTERNAL: Mapping[str, Query] = {
     "devices": lambda store: store.devices([ONE_DEVICE]),
@@ -273,6 +324,9 @@ INTERNAL: Mapping[str, Query] = {
     "purge": lambda store: store.retention.purge(
         PurgeCutoff(HISTORY_START // 1000), limit=LIMIT
     ),
+    "purge of the audit": lambda store: store.retention.purge_audit(
+        HISTORY_START // 1000, limit=LIMIT
+    ),
     "purge of keys": lambda store: store.purge_idempotency_keys(before=HISTORY_START),
     "start": _load_lanes,
 }
@@ -282,5 +336,6 @@ ALL_QUERIES: Mapping[str, Query] = {
     **RESULTS,
     **OPERATIONS,
     **OUTBOX,
+    **AUDIT,
     **INTERNAL,
 }

@@ -6,6 +6,7 @@ from functools import partial
 import pytest
 
 from pushserver.errors import Unavailable
+from pushserver.model.actor import Actor
 from pushserver.model.changes import Changes
 from pushserver.model.event import CommandPayload, Event, EventType
 from pushserver.model.lane import Lane
@@ -160,7 +161,7 @@ def task(state: TaskState) -> Task:
         id=5,
         scope_id=DEFAULT_SCOPE_ID,
         created_at=START,
-        created_by=1,
+        created_by=Actor(1, "one"),
         expires_in=DAY,
         expires_at=START + DAY,
         state=state,

@@ -72,7 +72,7 @@ READS: dict[str, tuple[Read, list[str]]] = {
     ),
     "tasks": (
         lambda f: f.tasks.tasks(DEFAULT_SCOPE_ID, before=None, limit=9),
-        ["SEARCH task USING INDEX task_scope (scope_id=? AND id<?)"],
+        ["SEARCH task USING INDEX task_scope (scope_id=? AND id>? AND id<?)"],
     ),
     "step_records": (
         lambda f: f.operations.step_records(operation()),

@@ -7,6 +7,7 @@ from typing import Any
 import attrs
 import pytest
 
+from pushserver.model.actor import Actor
 from pushserver.model.command_request import CommandRequest
 from pushserver.model.guarantee import DeliveryGuarantee
 from pushserver.model.ids import MAX_INT64
@@ -44,7 +45,8 @@ FULL_OPERATION = {
     "device_id": MAX_INT64,
     "task_id": MAX_INT64,
     "created_at": START + 1,
-    "created_by": 12,
+    "created_by": Actor(12, "doze ☃"),
+    "canceled_by": Actor(13, "treze"),
     "descriptor": LABEL,
     "on_failure": OnFailure.CONTINUE,
     "step_count": 100,
@@ -93,7 +95,8 @@ FULL_TASK = {
     "scope_id": 7,
     "name": "São Paulo ☃",
     "created_at": START + 1,
-    "created_by": 12,
+    "created_by": Actor(12, "doze ☃"),
+    "canceled_by": Actor(13, "treze"),
     "expires_in": 17,
     "expires_at": START + 2,
     "state": TaskState.PAUSED,

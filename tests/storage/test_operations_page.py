@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from pushserver.clock import SECOND
+from pushserver.model.actor import Actor
 from pushserver.model.operation import (
     Operation,
     OperationAction,
@@ -22,7 +23,7 @@ from tests.storage.notifications import SCOPE, operation, save_operations
 KEYS: dict[SortField, Callable[[Operation], Any]] = {
     SortField.ID: lambda o: o.id,
     SortField.CREATED: lambda o: o.id,
-    SortField.CREATED_BY: lambda o: (o.created_by, o.id),
+    SortField.CREATED_BY: lambda o: (o.created_by.token_id, o.id),
     SortField.STATUS: lambda o: (o.status.value, o.id),
     SortField.RESOURCE: lambda o: (o.descriptor.resource, o.id),
     SortField.MODIFIED: lambda o: (o.modified_at, o.id),
@@ -45,7 +46,7 @@ def random_operation(number: int, random: Random) -> Operation:
     return operation(
         number,
         descriptor=label,
-        created_by=random.choice((2, 3)),
+        created_by=Actor(random.choice((2, 3)), None),
         created_at=START + number * SECOND,
         modified_at=moment,
         started_at=random.choice((None, moment)),

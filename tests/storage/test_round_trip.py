@@ -5,6 +5,7 @@ from typing import Any
 import attrs
 import pytest
 
+from pushserver.model.actor import Actor
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command, DeliveryOutcome, MatchedBy
 from pushserver.model.device import Device, DeviceState, UnknownRequest
@@ -58,6 +59,8 @@ FULL = {
     "service_id": "push_server",
     "held": True,
     "supersede_key": "língua",
+    "created_by": Actor(MAX_INT64, "João"),
+    "canceled_by": Actor(None, "server"),
     "order": FULL_ORDER,
 }
 
@@ -331,6 +334,7 @@ async def test_token(store: Store) -> None:
             name="☃",
             permissions=frozenset(Permission),
             created_at=9,
+            created_by=Actor(0, "PUSHSERVER_ADMIN_TOKEN"),
         ),
         Token(
             id=2,

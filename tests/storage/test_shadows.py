@@ -5,6 +5,7 @@ import pytest
 
 from pushserver.clock import SECOND
 from pushserver.errors import Unavailable
+from pushserver.model.actor import Actor
 from pushserver.model.changes import Changes
 from pushserver.model.ids import MAX_INT64
 from pushserver.model.lane import Lane
@@ -41,6 +42,7 @@ FULL = {
     "awaits_step": True,
     "read_command_id": MAX_INT64 - 1,
     "read_keys": ("a", "é"),
+    "desired_by": Actor(MAX_INT64, "João"),
 }
 
 
@@ -61,7 +63,7 @@ async def get_services(store: Store, device_id: int = DEVICE) -> list[Service]:
 
 def fields(one: Service) -> dict[str, object]:
     """Return a service's fields, but for the store's own mark."""
-    return {k: v for k, v in attrs.asdict(one).items() if k != "stored"}
+    return {k: v for k, v in attrs.asdict(one, recurse=False).items() if k != "stored"}
 
 
 def test_every_field_is_tried() -> None:

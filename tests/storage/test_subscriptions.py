@@ -4,6 +4,7 @@ import attrs
 import pytest
 
 from pushserver.errors import Unavailable
+from pushserver.model.actor import Actor
 from pushserver.model.event import EventType
 from pushserver.model.retry_policy import RetryProfile
 from pushserver.model.subscription import (
@@ -33,6 +34,7 @@ FULL = subscription(
     ordered=True,
     headers={"Authorization": "Bearer x"},
     description="the doors",
+    created_by=Actor(5, "João"),
     include_result=True,
     profile=RetryProfile.HUAWEI,
     resource_name="device.commmad.status",

@@ -5,6 +5,7 @@ from typing import Any
 import attrs
 import pytest
 
+from pushserver.model.audit import AuditEntry
 from pushserver.model.command import Command, Delivery, Result
 from pushserver.model.device import MIN_OFFLINE_AFTER, Device, UnknownRequest
 from pushserver.model.event import Event
@@ -15,6 +16,7 @@ from pushserver.model.state import IN_FLIGHT, LIVE
 from pushserver.model.subscription import Subscription, WebhookDelivery
 from pushserver.model.task import Task
 from pushserver.model.token import Token
+from pushserver.storage.audit_rows import AUDIT
 from pushserver.storage.base import Store
 from pushserver.storage.command_rows import DELIVERIES, NEW_COMMANDS, RESULTS
 from pushserver.storage.device_rows import DEVICES, DEVICES_SEEN, UNKNOWN_REQUESTS
@@ -57,6 +59,7 @@ TRANSIENT: dict[type, set[str]] = {
     Service: {"stored"},
 }
 STORED: dict[type, list[Table[Any]]] = {
+    AuditEntry: [AUDIT],
     Command: [NEW_COMMANDS],
     Delivery: [DELIVERIES],
     Result: [RESULTS],

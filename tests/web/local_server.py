@@ -27,6 +27,8 @@ from pushserver.workers.webhooks.supervisor import WebhookSupervisor
 from tests.clock import ManualClock
 
 TOKEN = "admin-of-the-tests"
+#: It as the API shows it.
+ADMIN = {"tokenId": "0", "name": "PUSHSERVER_ADMIN_TOKEN"}
 #: A deviceId as real ones are; it exceeds 2^53.
 DEVICE = 4408801109440198
 LOAD_USERS: Mapping[str, Any] = {

@@ -165,7 +165,10 @@ def _notification(notification: Notification) -> _Notification:
 
 
 def _operation(operation: Operation) -> _Operation:
-    operation_id, created_by = encode_id(operation.id), encode_id(operation.created_by)
+    operation_id, created_by = (
+        encode_id(operation.id),
+        encode_id(operation.created_by.token_id or 0),
+    )
     started = (
         operation.created_at if operation.started_at is None else operation.started_at
     )

@@ -39,6 +39,7 @@ from pushserver.storage.postgres.connection.threads import (
     Database,
     Pool,
 )
+from pushserver.storage.sql.audit import SqlAudit
 from pushserver.storage.sql.clock_store import SqlClock
 from pushserver.storage.sql.connection import SqlConnection
 from pushserver.storage.sql.largest_id import largest_id
@@ -200,6 +201,7 @@ class PostgresStore(SqlStore):
                 partial(_move_schedules, lane_cache, feed),
                 partial(_correct, database_clock, new_id),
             ),
+            audit=SqlAudit(lists, write, low_watermark),
             new_id=new_id,
             event_interest=interest,
             exit_stack=exit_stack,

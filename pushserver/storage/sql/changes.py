@@ -13,6 +13,7 @@ from pushserver.storage.command_rows import (
 )
 from pushserver.storage.operation_rows import NOTIFICATIONS, OPERATIONS, STEPS
 from pushserver.storage.shadow_rows import SERVICES
+from pushserver.storage.sql.audit import INSERT_AUDIT
 from pushserver.storage.sql.bulk import (
     Batch,
     BulkStatement,
@@ -38,22 +39,26 @@ class SqlWork(Protocol):
 
 _INSERT_COMMAND = insert(NEW_COMMANDS)
 # Optimistic lock: the state in the database must equal the one in memory.
-_UPDATE_COMMAND = update(
+_COMMAND_GUARD = Column("state", "stored_state", enum_codec(CommandState))
+_COMMAND_COLUMNS = (
+    "state",
+    "attempts",
+    "sent_at",
+    "delivered_at",
+    "finished_at",
+    "result_id",
+    "transition_count",
+    "held",
+    "withdrawn",
+    "replaced_by",
+)
+_UPDATE_COMMAND = update(COMMANDS, _COMMAND_COLUMNS, key=("id",), guard=_COMMAND_GUARD)
+# Apart, so that the many commands that nobody cancels carry nothing of it.
+_UPDATE_CANCELED_COMMAND = update(
     COMMANDS,
-    (
-        "state",
-        "attempts",
-        "sent_at",
-        "delivered_at",
-        "finished_at",
-        "result_id",
-        "transition_count",
-        "held",
-        "withdrawn",
-        "replaced_by",
-    ),
+    (*_COMMAND_COLUMNS, "canceled_by", "canceled_by_name"),
     key=("id",),
-    guard=Column("state", "stored_state", enum_codec(CommandState)),
+    guard=_COMMAND_GUARD,
 )
 _INSERT_DELIVERY = insert(DELIVERIES)
 _UPDATE_DELIVERY = update(
@@ -74,6 +79,8 @@ _UPDATE_OPERATION = update(
         "started_at",
         "ended_at",
         "modified_at",
+        "canceled_by",
+        "canceled_by_name",
     ),
     key=("id",),
     guard=Column("version"),
@@ -134,13 +141,17 @@ def prepare_write(
 
 def _batches(changes: Changes) -> list[Batch]:
     """Return a batch for each kind of which there is something to write."""
-    commands = changes.changed_commands.values()
+    commands = [c for c in changes.changed_commands.values() if c.stored_state]
     deliveries = changes.changed_deliveries.values()
     operations = changes.operations.values()
     services = changes.services.values()
     kinds: Sequence[tuple[BulkStatement, Collection[Any]]] = (
         (_INSERT_COMMAND, changes.new_commands),
-        (_UPDATE_COMMAND, [c for c in commands if c.stored_state is not None]),
+        (_UPDATE_COMMAND, [c for c in commands if c.canceled_by.name is None]),
+        (
+            _UPDATE_CANCELED_COMMAND,
+            [c for c in commands if c.canceled_by.name is not None],
+        ),
         (_INSERT_DELIVERY, changes.new_deliveries),
         (_UPDATE_DELIVERY, [d for d in deliveries if d.stored]),
         (_INSERT_RESULT, changes.results),
@@ -153,6 +164,7 @@ def _batches(changes: Changes) -> list[Batch]:
         (_UPDATE_SERVICE, [s for s in services if s.stored]),
         (_INSERT_NOTIFICATION, changes.notifications),
         (_INSERT_EVENT, changes.events),
+        (INSERT_AUDIT, changes.audit_entries),
     )
     return [(each, each.to_rows(values)) for each, values in kinds if values]
 

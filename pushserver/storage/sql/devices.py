@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from itertools import islice
 
 from pushserver.errors import Conflict
+from pushserver.model.audit import AuditEntry
 from pushserver.model.device import Device, UnknownRequest
 from pushserver.storage.device_rows import (
     DEVICES,
@@ -13,6 +14,7 @@ from pushserver.storage.device_rows import (
     read_device,
 )
 from pushserver.storage.sql.access import SqlAccess
+from pushserver.storage.sql.audit import write_audit
 from pushserver.storage.sql.bulk import insert, pad_ids, update, upsert
 from pushserver.storage.sql.connection import SqlConnection
 from pushserver.storage.sql.device_end import delete_device
@@ -106,14 +108,17 @@ class SqlDevices(SqlAccess):
         sql = _SELECT_BY_IDS.format(", ".join("?" * len(ids)))
         return await fetch_all(self.list_reader, read_device, sql, ids)
 
-    async def save_devices(self, devices: Sequence[Device]) -> None:
+    async def save_devices(
+        self, devices: Sequence[Device], audit: Sequence[AuditEntry] = ()
+    ) -> None:
         def work(connection: SqlConnection) -> list[int]:
             owned_by_others = _adopted_by_others(connection, devices)
             if devices and not owned_by_others:
                 _UPSERT_DEVICE.write(connection, _sorted_by_id(devices))
+                write_audit(connection, audit)
             return owned_by_others
 
-        owned_by_others = await self.write(work)
+        owned_by_others = await self.write(work, audit)
         if owned_by_others:
             raise Conflict(f"Device {owned_by_others[0]} is adopted in another scope.")
 

@@ -202,6 +202,7 @@ def _index_range(
         "operation_id": criteria.operation_id,
         "supersede_key": criteria.supersede_key,
         "endpoint": criteria.endpoint,
+        "created_by": criteria.created_by,
     }
     by_state, by_endpoint = ("scope_id", "state"), ("scope_id", "endpoint")
     # Most commands are SUCCESSFUL.
@@ -210,6 +211,7 @@ def _index_range(
         ("operation_id",),
         ("scope_id", "supersede_key"),
         ("device_id",),
+        ("created_by",),
         *((by_endpoint, by_state) if is_common else (by_state, by_endpoint)),
         ("scope_id",),
     ]

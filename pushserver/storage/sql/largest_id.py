@@ -6,6 +6,7 @@ from pushserver.storage.sql.connection import SqlConnection
 def largest_id(connection: SqlConnection) -> int:
     """Return the largest id in the database."""
     tables = (
+        "audit",
         "command",
         "delivery",
         "event",

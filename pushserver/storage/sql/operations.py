@@ -68,6 +68,7 @@ _INDEXES = (
     ("task_id", "retried", "status"),
     ("task_id",),
     ("device_id",),
+    ("created_by",),
     ("scope_id", "status"),
     ("scope_id",),
 )
@@ -270,6 +271,7 @@ def _column_values(scope_id: int, criteria: OperationFilter) -> Mapping[str, Any
         "device_id": criteria.device_id,
         "status": criteria.status and criteria.status.value,
         "resource": criteria.resource,
+        "created_by": criteria.created_by,
         "retried": 0 if criteria.exclude_retried else None,
     }
 

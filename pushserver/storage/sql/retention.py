@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import attrs
 
 from pushserver.storage.retention import PurgeCutoff
+from pushserver.storage.sql.audit import KEEP_CREATION
 from pushserver.storage.sql.conditions import IS_FINISHED
 from pushserver.storage.sql.connection import SqlConnection, SqlReader
 from pushserver.storage.sql.fetch import fetch_column
@@ -45,6 +46,7 @@ _DEPENDENT_TABLES = {
     "task": (("step", "owner_id"), ("upgrade", "task_id")),
     "command": (("delivery", "command_id"),),
 }
+_SELECT_OLD_AUDIT = "SELECT id FROM audit WHERE id < ? ORDER BY id LIMIT ?"
 _COUNT = "SELECT count(*) FROM {} WHERE id < ?"
 
 
@@ -86,12 +88,26 @@ class SqlRetention:
         values = (*_cutoff_values(cutoff), limit)
         ids = await fetch_column(self.reader, sql, values)
         if ids:
-            await self.write(lambda c: _delete(c, table, ids))
+            await self.write(lambda c: _delete(c, table, ids, cutoff.audit_from))
+        return len(ids)
+
+    async def oldest_audit(self, before: int) -> int | None:
+        ids = await fetch_column(self.reader, _SELECT_OLD_AUDIT, (before, 1))
+        return next(iter(ids), None)
+
+    async def purge_audit(self, before: int, *, limit: int) -> int:
+        ids = await fetch_column(self.reader, _SELECT_OLD_AUDIT, (before, limit))
+        if ids:
+            await self.write(lambda c: _delete(c, "audit", ids))
         return len(ids)
 
 
-def _delete(connection: SqlConnection, kind: str, ids: Sequence[int]) -> None:
+def _delete(
+    connection: SqlConnection, kind: str, ids: Sequence[int], audit_from: int = 0
+) -> None:
     placeholders = ", ".join("?" * len(ids))
+    if kind == "command":
+        connection.execute(KEEP_CREATION.format(placeholders), (*ids, audit_from))
     for table, name in (*_DEPENDENT_TABLES.get(kind, ()), (kind, "id")):
         connection.execute(f"DELETE FROM {table} WHERE {name} IN ({placeholders})", ids)
 

@@ -3,6 +3,7 @@
 import attrs
 
 from pushserver.model.idempotency import IdempotencyKey, IdempotencyRecord
+from pushserver.storage.sql.audit import SqlAudit
 from pushserver.storage.sql.clock_store import SqlClock
 from pushserver.storage.sql.commands import SqlCommands
 from pushserver.storage.sql.connection import SqlConnection
@@ -36,6 +37,7 @@ class SqlStore(SqlCommands, SqlHistory, SqlDevices, SqlTokens, SqlScopes):
     stream_interests: SqlStreamInterests
     retention: SqlRetention
     clock: SqlClock
+    audit: SqlAudit
 
     async def check_writable(self) -> None:
         # Updating no row still takes the write lock and commits.

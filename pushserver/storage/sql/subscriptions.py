@@ -1,12 +1,15 @@
 """Events and subscriptions."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 import attrs
 
+from pushserver.model.audit import AuditEntry
 from pushserver.model.event import Event
 from pushserver.model.ids import first_id_at
 from pushserver.model.subscription import Subscription
+from pushserver.storage.sql.audit import write_audit
 from pushserver.storage.sql.bulk import insert, pad_ids
 from pushserver.storage.sql.connection import SqlConnection, no_low_watermark
 from pushserver.storage.sql.fetch import fetch_all, fetch_column, fetch_value
@@ -45,21 +48,41 @@ class SqlSubscriptions(SqlOutbox):
     async def all_subscriptions(self) -> Sequence[Subscription]:
         return await fetch_all(self.reader, SUBSCRIPTIONS.read, _SELECT_ALL, ())
 
-    async def add_subscription(self, subscription: Subscription) -> None:
-        await self.write(lambda c: _INSERT.write(c, [subscription]))
+    async def add_subscription(
+        self, subscription: Subscription, audit: Sequence[AuditEntry] = ()
+    ) -> None:
+        def work(connection: SqlConnection) -> None:
+            _INSERT.write(connection, [subscription])
+            write_audit(connection, audit)
+
+        await self.write(work, audit)
 
     async def update_subscription(
-        self, subscription: Subscription, names: Sequence[str]
+        self,
+        subscription: Subscription,
+        names: Sequence[str],
+        audit: Sequence[AuditEntry] = (),
     ) -> None:
         if names:
             columns = SUBSCRIPTIONS.with_fields(names)
             sql = f"UPDATE subscription SET {assignments(columns)} WHERE id = ?"
             values = RowWriter([*columns, *SUBSCRIPTIONS.pick("id")])(subscription)
-            await self.write(lambda c: c.execute(sql, values))
+            await self._execute(sql, values, audit)
 
-    async def delete_subscription(self, subscription_id: int) -> None:
+    async def delete_subscription(
+        self, subscription_id: int, audit: Sequence[AuditEntry] = ()
+    ) -> None:
         sql = "DELETE FROM subscription WHERE id = ?"
-        await self.write(lambda c: c.execute(sql, (subscription_id,)))
+        await self._execute(sql, (subscription_id,), audit)
+
+    async def _execute(
+        self, sql: str, values: Sequence[Any], audit: Sequence[AuditEntry]
+    ) -> None:
+        def work(connection: SqlConnection) -> None:
+            connection.execute(sql, values)
+            write_audit(connection, audit)
+
+        await self.write(work, audit)
 
     async def newest_event_id(self) -> int:
         return int(

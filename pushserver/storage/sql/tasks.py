@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager
 
 import attrs
 
+from pushserver.model.audit import AuditEntry
 from pushserver.model.command_request import Step
 from pushserver.model.idempotency import IdempotencyKey, IdempotencyRecord
 from pushserver.model.ids import MAX_INT64
@@ -14,6 +15,7 @@ from pushserver.model.task import OperationCounts, Task
 from pushserver.model.upgrade import Upgrade
 from pushserver.storage.operation_rows import OPERATIONS
 from pushserver.storage.operations import DueStep
+from pushserver.storage.sql.audit import write_audit
 from pushserver.storage.sql.bulk import insert
 from pushserver.storage.sql.changes import INSERT_OPERATION, INSERT_STEP
 from pushserver.storage.sql.conditions import IS_NOT_STARTED, IS_ONLINE, is_one_of
@@ -23,6 +25,7 @@ from pushserver.storage.sql.idempotency import (
     claim_idempotency_key,
     find_idempotency_key,
 )
+from pushserver.storage.sql.index_range import IndexRange
 from pushserver.storage.sql.operations import read_due_step
 from pushserver.storage.sql.write_jobs import SqlWriter
 from pushserver.storage.table import RowWriter, assignments
@@ -32,7 +35,14 @@ from pushserver.storage.upgrades import UpgradeRecord
 
 _INSERT_TASK = insert(TASKS)
 _INSERT_UPGRADE = insert(UPGRADES)
-_PROGRESS = TASKS.pick("state", "expires_at", "ignored_failures", "ended_at")
+_PROGRESS = TASKS.pick(
+    "state",
+    "expires_at",
+    "ignored_failures",
+    "ended_at",
+    "canceled_by",
+    "canceled_by_name",
+)
 _UPDATE_TASK = f"UPDATE task SET {assignments(_PROGRESS)} WHERE id = ?"
 _progress_row = RowWriter([*_PROGRESS, *TASKS.pick("id")])
 _GUARD = TASKS.pick("state", "ignored_failures")
@@ -46,10 +56,7 @@ _MARK_RETRIED = (
 _IS_PREPARING = "SELECT 1 FROM task WHERE id = ? AND state = 'PREPARING'"
 _SELECT = f"SELECT {TASKS.column_list} FROM task WHERE"
 _SELECT_ONE = f"{_SELECT} id = ? AND scope_id = ? AND state <> 'PREPARING'"
-_SELECT_PAGE = (
-    f"{_SELECT} scope_id = ? AND id < ? AND state <> 'PREPARING'"
-    " ORDER BY id DESC LIMIT ?"
-)
+_INDEXES = (("created_by",), ("scope_id",))
 _SELECT_ACTIVE = f"{_SELECT} ended_at IS NULL ORDER BY id"
 _COUNT = (
     "SELECT status, count(*) FROM operation WHERE task_id = ? AND retried = 0"
@@ -106,7 +113,10 @@ class SqlTasks:
         await self.write(lambda c: INSERT_OPERATION.write(c, operations))
 
     async def replace_operations(
-        self, task: Task, replacements: Sequence[tuple[Operation, Operation]]
+        self,
+        task: Task,
+        replacements: Sequence[tuple[Operation, Operation]],
+        audit: Sequence[AuditEntry] = (),
     ) -> None:
         def work(connection: SqlConnection) -> None:
             for old, operation in replacements:
@@ -114,11 +124,17 @@ class SqlTasks:
                 if connection.execute(_MARK_RETRIED, guard).rowcount:
                     INSERT_OPERATION.write(connection, [operation])
             connection.execute(_UPDATE_TASK, _progress_row(task))
+            write_audit(connection, audit)
 
-        await self.write(work)
+        await self.write(work, audit)
 
     async def update_task_if_unchanged(
-        self, before: Task, after: Task, *, key_use: IdempotencyRecord | None = None
+        self,
+        before: Task,
+        after: Task,
+        *,
+        key_use: IdempotencyRecord | None = None,
+        audit: Sequence[AuditEntry] = (),
     ) -> bool:
         values = (*_progress_row(after), *_guard_row(before))
 
@@ -126,11 +142,12 @@ class SqlTasks:
             if not connection.execute(_UPDATE_IF_UNCHANGED, values).rowcount:
                 return False
             if key_use is None or claim_idempotency_key(connection, key_use):
+                write_audit(connection, audit)
                 return True
             connection.execute(_UPDATE_TASK, _progress_row(before))
             return False
 
-        return await self.write(work)
+        return await self.write(work, audit)
 
     async def delete_preparing_task(self, task_id: int, *, limit: int) -> bool:
         def work(connection: SqlConnection) -> bool:
@@ -153,10 +170,26 @@ class SqlTasks:
         return found[0] if found else None
 
     async def tasks(
-        self, scope_id: int, *, before: int | None, limit: int
+        self,
+        scope_id: int,
+        *,
+        before: int | None,
+        limit: int,
+        created_by: int | None = None,
     ) -> Sequence[Task]:
-        values = (scope_id, MAX_INT64 if before is None else before, limit)
-        return await fetch_all(self.reader, TASKS.read, _SELECT_PAGE, values)
+        columns = {"scope_id": scope_id, "created_by": created_by}
+        below = MAX_INT64 if before is None else before
+
+        def read(connection: SqlConnection) -> list[Task]:
+            index_range = IndexRange(connection, columns, _INDEXES, below=below)
+            rows = connection.execute(
+                f"{_SELECT} {index_range.condition} AND state <> 'PREPARING'"
+                f" ORDER BY {index_range.order_newest_first} LIMIT ?",
+                (*index_range.parameters, limit),
+            )
+            return list(map(TASKS.read, rows))
+
+        return await self.reader.run(read)
 
     async def active_tasks(self) -> Sequence[Task]:
         return await fetch_all(self.reader, TASKS.read, _SELECT_ACTIVE, ())

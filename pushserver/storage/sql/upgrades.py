@@ -29,7 +29,7 @@ _SELECT = (
     " WHERE upgrade.scope_id = ? AND upgrade.task_id {} AND state <> 'PREPARING'"
 )
 _SELECT_ONE = _SELECT.format("= ?")
-_SELECT_PAGE = f"{_SELECT.format('< ?')} ORDER BY upgrade.task_id DESC LIMIT ?"
+_SELECT_PAGE = f"{_SELECT.format('< ?')}{{}} ORDER BY upgrade.task_id DESC LIMIT ?"
 _JOIN_DEVICE_UPGRADE = (
     f"LEFT JOIN {DEVICE_UPGRADES.name} AS part ON part.operation_id = operation.id"
 )
@@ -63,10 +63,20 @@ class SqlUpgrades:
         return found[0] if found else None
 
     async def upgrades(
-        self, scope_id: int, *, before: int | None, limit: int
+        self,
+        scope_id: int,
+        *,
+        before: int | None,
+        limit: int,
+        created_by: int | None = None,
     ) -> Sequence[UpgradeRecord]:
-        values = (scope_id, MAX_INT64 if before is None else before, limit)
-        return await fetch_all(self.reader, _read_record, _SELECT_PAGE, values)
+        values = [scope_id, MAX_INT64 if before is None else before]
+        extra = ""
+        if created_by is not None:
+            extra = " AND task.created_by = ?"
+            values.append(created_by)
+        sql = _SELECT_PAGE.format(extra)
+        return await fetch_all(self.reader, _read_record, sql, [*values, limit])
 
     async def count_device_states(
         self, task_id: int

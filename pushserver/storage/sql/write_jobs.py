@@ -2,12 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol, TypeVar
 
 import attrs
 import structlog
 
+from pushserver.model.audit import AuditEntry
 from pushserver.model.changes import Changes
 from pushserver.storage.commands import CompletionCallback, Decision, Lookup
 from pushserver.storage.sql.connection import SqlConnection
@@ -22,7 +23,8 @@ class WriteJob:
     """
     A decision on a device's lane, or a function that executes SQL.
 
-    A trial only shows whether the store can be written.
+    The function writes `audit`; the round stamps the entries before. A trial only shows
+    whether the store can be written.
     """
 
     future: asyncio.Future[Any]
@@ -32,6 +34,7 @@ class WriteJob:
     on_done: CompletionCallback[Any] | None = None
     work: Callable[[SqlConnection], Any] | None = None
     is_trial: bool = False
+    audit: Sequence[AuditEntry] = ()
     value: Any = None
 
     def settle(self, value: Any = None, error: Exception | None = None) -> None:
@@ -83,18 +86,33 @@ class SqlWriter:
     queue: WriteQueue
 
     async def __call__(
-        self, work: Callable[[SqlConnection], T], *, is_trial: bool = False
+        self,
+        work: Callable[[SqlConnection], T],
+        audit: Sequence[AuditEntry] = (),
+        *,
+        is_trial: bool = False,
     ) -> T:
         """
-        Run *work*; return its value when it is on disk.
+        Run *work*, which writes *audit*; return its value when it is on disk.
 
         Raises:
             Unavailable: the store is away.
         """
         future = asyncio.get_running_loop().create_future()
-        job = WriteJob(future, work=work, is_trial=is_trial)
+        job = WriteJob(future, work=work, is_trial=is_trial, audit=audit)
         value: T = await self.queue.submit(job)
         return value
+
+
+def stamp_audit(jobs: Iterable[WriteJob], changes: Changes) -> None:
+    """
+    Stamp what the functions of *jobs* write into the audit.
+
+    Its ids are of this transaction, so whoever follows the audit misses none.
+    """
+    for job in jobs:
+        for entry in job.audit:
+            entry.stamp(changes.new_id, changes.now)
 
 
 def mark_stored(changes: Changes) -> None:

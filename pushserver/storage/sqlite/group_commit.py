@@ -30,6 +30,7 @@ from pushserver.storage.sql.write_jobs import (
     LastWrite,
     WriteJob,
     mark_stored,
+    stamp_audit,
 )
 from pushserver.storage.sqlite.checkpoints import CheckpointWatch
 from pushserver.storage.sqlite.connection import (
@@ -112,7 +113,10 @@ class GroupCommit:
             changes = Changes(partial(self.new_id, now), now, self.interest)
             decided = self._decide(jobs, prior_states, lanes, changes)
             # One transaction for all jobs, if there is anything to write.
-            apply = prepare_write(changes, [job for job in decided if job.work])
+            sql_jobs = [job for job in decided if job.work]
+            if sql_jobs:
+                stamp_audit(sql_jobs, changes)
+            apply = prepare_write(changes, sql_jobs)
             if apply is not None:
                 await self.connection.run(partial(self._write, apply))
                 self.last_write.record(jobs, failed=False)

@@ -18,6 +18,7 @@ from pushserver.model.ids import IdGenerator
 from pushserver.model.lane import Lane
 from pushserver.model.queue_status import QueueStatus
 from pushserver.storage.change_feed import ChangeFeed
+from pushserver.storage.sql.audit import SqlAudit
 from pushserver.storage.sql.clock_store import SqlClock, open_clock
 from pushserver.storage.sql.connection import SqlConnection
 from pushserver.storage.sql.lanes import load_all_lanes
@@ -143,6 +144,7 @@ class SqliteStore(SqlStore):
             stream_interests=SqlStreamInterests(workers, sql_writer),
             retention=SqlRetention(workers, sql_writer),
             integrity=SqliteIntegrity(path, workers),
+            audit=SqlAudit(lists, sql_writer),
             new_id=new_id,
             event_interest=event_interest,
         )

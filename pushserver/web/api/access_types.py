@@ -5,7 +5,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from pushserver.model.token import Permission
-from pushserver.web.api.types import In, Instant, Out
+from pushserver.web.api.types import ActorOut, In, Instant, Out
 
 
 class TokenIn(In):
@@ -23,6 +23,7 @@ class TokenOut(Out, kw_only=True):
     name: str
     permissions: list[Permission]
     created_at: Instant
+    created_by: ActorOut | None = None
     token: str | None = None
 
 

@@ -178,3 +178,25 @@ def parse_instant(instant: datetime, pointer: str) -> int:
         name = pointer.removeprefix("/")
         raise Invalid(f"{name} must be between 1970 and 3000.", pointer=pointer)
     return server_time(wall)
+
+
+def optional_instant_range(
+    created_after: datetime | None, created_before: datetime | None
+) -> tuple[int | None, int | None]:
+    """
+    Return both instants, as far as they are given, in microseconds UTC.
+
+    Raises:
+        Invalid: one is before 1970 or after 3000, or nothing lies between them.
+    """
+    after = _optional_instant(created_after, "/createdAfter")
+    before = _optional_instant(created_before, "/createdBefore")
+    if after is not None and before is not None and after >= before:
+        raise Invalid(
+            "createdBefore must be later than createdAfter.", pointer="/createdBefore"
+        )
+    return after, before
+
+
+def _optional_instant(instant: datetime | None, pointer: str) -> int | None:
+    return None if instant is None else parse_instant(instant, pointer)

@@ -10,6 +10,7 @@ from pushserver.model.command import DeliveryOutcome, MatchedBy
 from pushserver.model.guarantee import DeliveryGuarantee
 from pushserver.model.state import CommandState
 from pushserver.web.api.types import (
+    ActorOut,
     DeviceIdText,
     In,
     Instant,
@@ -122,6 +123,8 @@ class CommandOut(Out, kw_only=True):
     deliveries: list[DeliveryOut]
     metadata: Raw | UnsetType = UNSET
     operation_id: str | None = None
+    created_by: ActorOut | None = None
+    canceled_by: ActorOut | None = None
     held: bool = False
     warnings: list[str] | None = None
     device_seen: bool | UnsetType = UNSET
@@ -168,6 +171,7 @@ class DeviceCommandsQuery(In, kw_only=True):
     operation_id: Int64Text | None = None
     held: bool | None = None
     supersede: str | None = None
+    created_by: Int64Text | None = None
     limit: Limit = 50
     cursor: Int64Text | None = None
 

@@ -1,17 +1,16 @@
 """Commands over the API: list, wait, release, retry."""
 
-from datetime import datetime
 from functools import partial
 from typing import Any
 
 from aiohttp import web
 
-from pushserver.errors import Invalid, NotFound
+from pushserver.errors import NotFound
 from pushserver.model.token import Permission
 from pushserver.services.adoption import get_or_adopt_device
 from pushserver.services.off_loop import in_pieces
 from pushserver.storage.history import CommandFilter
-from pushserver.web.api.command_parsing import parse_instant
+from pushserver.web.api.command_parsing import optional_instant_range
 from pushserver.web.api.command_types import (
     CommandOut,
     CommandsOut,
@@ -73,12 +72,7 @@ async def _command_page(
 
 
 def _command_filter(query: DeviceCommandsQuery, device_id: int | None) -> CommandFilter:
-    after = _optional_instant(query.created_after, "/createdAfter")
-    before = _optional_instant(query.created_before, "/createdBefore")
-    if after is not None and before is not None and after >= before:
-        raise Invalid(
-            "createdBefore must be later than createdAfter.", pointer="/createdBefore"
-        )
+    after, before = optional_instant_range(query.created_after, query.created_before)
     return CommandFilter(
         states=frozenset(query.state),
         device_id=device_id,
@@ -88,11 +82,8 @@ def _command_filter(query: DeviceCommandsQuery, device_id: int | None) -> Comman
         operation_id=optional_int64(query.operation_id, "operationId"),
         held=query.held,
         supersede_key=query.supersede,
+        created_by=optional_int64(query.created_by, "createdBy"),
     )
-
-
-def _optional_instant(instant: datetime | None, pointer: str) -> int | None:
-    return None if instant is None else parse_instant(instant, pointer)
 
 
 @routes("GET", _COMMAND, "getCommand", CommandOut)
@@ -119,7 +110,9 @@ async def _show(call: ApiCall[Any, None], command_id: int) -> web.StreamResponse
 async def release(call: ApiCall[None, None]) -> web.StreamResponse:
     """Let a command be handed out that was held after a restore."""
     command_id = call.path_int64("command_id")
-    record = await call.services.held_commands.release(call.scope_id, command_id)
+    record = await call.services.held_commands.release(
+        call.scope_id, command_id, call.actor
+    )
     return record_response(call, record)
 
 
@@ -167,12 +160,13 @@ async def retry(call: ApiCall[None, None]) -> web.StreamResponse:
     services, command_id = call.services, call.path_int64("command_id")
     record = await services.queue.get(call.scope_id, command_id)
     identity = services.protocols.identity_of(record.command.device_id)
+    actor = call.actor
     device = await get_or_adopt_device(
-        services.fleet, services.cluster_sync, call.token, identity
+        services.fleet, services.cluster_sync, call.token, identity, actor
     )
     render = partial(render_created, device, services, False, reader=call.token)
     enqueued = await services.queue.retry(
-        call.scope_id, command_id, render, call.idempotency
+        call.scope_id, command_id, render, call.idempotency, actor
     )
     retry_id = created_id(enqueued.answer)
     call.log_fields.update(command_id=retry_id, retry_of=command_id)

@@ -6,7 +6,15 @@ from typing import Annotated
 from msgspec import UNSET, Meta, UnsetType
 
 from pushserver.model.device import MAX_HOLD_SECONDS, DeviceState
-from pushserver.web.api.types import In, Instant, Int64Text, Limit, Out, PageOut
+from pushserver.web.api.types import (
+    ActorOut,
+    In,
+    Instant,
+    Int64Text,
+    Limit,
+    Out,
+    PageOut,
+)
 
 DisplayName = Annotated[str, Meta(max_length=200)]
 Tags = dict[Annotated[str, Meta(max_length=100)], Annotated[str, Meta(max_length=200)]]
@@ -109,6 +117,7 @@ class DeviceOut(Out, kw_only=True):
     state: DeviceState
     hold: float | None = None
     created_at: Instant
+    adopted_by: ActorOut | None = None
     last_seen_at: Instant | None = None
     address: str | None = None
     poll_period: float | None = None

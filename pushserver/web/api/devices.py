@@ -78,7 +78,7 @@ async def import_devices(call: ApiCall[ImportQuery, None]) -> web.StreamResponse
     rows = await parse_rows(call.raw_body, call.media_type, call.services.protocols)
     dry_run = call.query.dry_run
     imported = await call.services.fleet.import_devices(
-        call.scope_id, rows, dry_run=dry_run
+        call.scope_id, rows, call.actor, dry_run=dry_run
     )
     call.log_fields["devices"] = len(rows)
     return json_response(render(ImportOut, imported, dry_run=dry_run))
@@ -129,7 +129,7 @@ def _changed_device(call: ApiCall[Any, Any]) -> DeviceIdentity:
 async def put(call: ApiCall[None, DeviceIn]) -> web.StreamResponse:
     """Create or replace a device; 201 when it was created."""
     device, created = await call.services.fleet.put(
-        call.scope_id, _changed_device(call), device_settings(call.body)
+        call.scope_id, _changed_device(call), device_settings(call.body), call.actor
     )
     return await _device_response(call, device, status=201 if created else 200)
 
@@ -138,7 +138,10 @@ async def put(call: ApiCall[None, DeviceIn]) -> web.StreamResponse:
 async def patch(call: ApiCall[None, DeviceIn]) -> web.StreamResponse:
     """Change some of a device's settings."""
     device = await call.services.fleet.patch(
-        call.scope_id, _changed_device(call).device_id, device_settings(call.body)
+        call.scope_id,
+        _changed_device(call).device_id,
+        device_settings(call.body),
+        call.actor,
     )
     return await _device_response(call, device)
 
@@ -146,7 +149,8 @@ async def patch(call: ApiCall[None, DeviceIn]) -> web.StreamResponse:
 @routes("DELETE", _DEVICE, "deleteDevice", status=204)
 async def delete(call: ApiCall[None, None]) -> web.StreamResponse:
     """Forget a device and cancel what waits for it; its history stays."""
-    await call.services.fleet.delete(call.scope_id, _changed_device(call).device_id)
+    device_id = _changed_device(call).device_id
+    await call.services.fleet.delete(call.scope_id, device_id, call.actor)
     return make_response(status=204)
 
 
@@ -164,7 +168,9 @@ async def adopt(call: ApiCall[None, None]) -> web.StreamResponse:
 
     It is served from its next poll on.
     """
-    device, _ = await call.services.fleet.adopt(call.scope_id, _changed_device(call))
+    device, _ = await call.services.fleet.adopt(
+        call.scope_id, _changed_device(call), call.actor
+    )
     return await _device_response(call, device)
 
 
@@ -180,7 +186,10 @@ async def adopt(call: ApiCall[None, None]) -> web.StreamResponse:
 async def create_key(call: ApiCall[None, DeviceKeyIn]) -> web.StreamResponse:
     """Give a device a new key, shown once."""
     key, device = await call.services.fleet.make_key(
-        call.scope_id, _changed_device(call).device_id, enforce=call.body.enforce
+        call.scope_id,
+        _changed_device(call).device_id,
+        call.actor,
+        enforce=call.body.enforce,
     )
     path = f"/d/{key}"
     url = str(call.request.url.origin()) + path

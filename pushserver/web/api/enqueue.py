@@ -60,12 +60,13 @@ async def enqueue(call: ApiCall[None, None]) -> web.StreamResponse:
     device_id = identity.device_id
     protocol = services.protocols.named(identity.protocol)
     requests, is_array = await parse_commands(call, protocol)
+    actor = call.actor
     device = await get_or_adopt_device(
-        services.fleet, services.cluster_sync, call.token, identity
+        services.fleet, services.cluster_sync, call.token, identity, actor
     )
     render = partial(render_created, device, services, is_array)
     enqueued = await services.queue.enqueue(
-        call.token.scope_id, device_id, requests, render, call.idempotency
+        call.token.scope_id, device_id, requests, render, call.idempotency, actor
     )
     commands = enqueued.commands
     first_id = commands[0].id if commands else None

@@ -17,6 +17,7 @@ from pushserver.model.task import TaskState
 from pushserver.web.api.command_types import CommandSpecIn
 from pushserver.web.api.device_types import DisplayName
 from pushserver.web.api.types import (
+    ActorOut,
     DeviceIdText,
     In,
     Instant,
@@ -89,6 +90,8 @@ class OperationOut(Out, kw_only=True):
     started_at: Instant | None = None
     ended_at: Instant | None = None
     modified_at: Instant
+    created_by: ActorOut | None = None
+    canceled_by: ActorOut | None = None
     step_count: int
     steps_done: int
     canceled: bool | UnsetType = UNSET
@@ -107,6 +110,7 @@ class OperationsQuery(In, kw_only=True):
     task_id: Int64Text | None = None
     status: OperationStatus | None = None
     resource: str | None = None
+    created_by: Int64Text | None = None
     limit: Limit = 50
     cursor: Int64Text | None = None
 
@@ -144,6 +148,12 @@ class PageQuery(In, kw_only=True):
 
     limit: Limit = 50
     cursor: Int64Text | None = None
+
+
+class TasksQuery(PageQuery, kw_only=True):
+    """Filters of a list of tasks or upgrades."""
+
+    created_by: Int64Text | None = None
 
 
 class TargetsIn(In, kw_only=True):
@@ -196,6 +206,8 @@ class TaskOut(Out, kw_only=True):
     step_count: int
     concurrency: int | None = None
     stop_after_failures: int | str | None = None
+    created_by: ActorOut | None = None
+    canceled_by: ActorOut | None = None
     created_at: Instant
     expires_at: Instant
     ended_at: Instant | None = None

@@ -61,8 +61,9 @@ async def create(call: ApiCall[None, OperationIn]) -> web.StreamResponse:
     operation_request = parse_operation_request(
         call.body, protocols.named(identity.protocol)
     )
+    actor = call.actor
     await get_or_adopt_device(
-        services.fleet, services.cluster_sync, call.token, identity
+        services.fleet, services.cluster_sync, call.token, identity, actor
     )
     created = await services.operations.create(
         device_id,
@@ -73,7 +74,7 @@ async def create(call: ApiCall[None, OperationIn]) -> web.StreamResponse:
             )
         ),
         scope_id=call.scope_id,
-        created_by=call.token.id,
+        created_by=actor,
         idempotency=call.idempotency,
     )
     call.log_fields.update(device_id=device_id, operation_id=created_id(created.answer))
@@ -90,6 +91,7 @@ async def list_operations(call: ApiCall[OperationsQuery, None]) -> web.StreamRes
         task_id=optional_int64(query.task_id, "taskId"),
         status=query.status,
         resource=query.resource,
+        created_by=optional_int64(query.created_by, "createdBy"),
     )
     store = call.services.store.operations
     fetch = partial(store.operations, call.scope_id, operation_filter)
@@ -109,7 +111,9 @@ async def get(call: ApiCall[None, None]) -> web.StreamResponse:
 async def cancel(call: ApiCall[None, None]) -> web.StreamResponse:
     """Cancel what waits of an operation; what is in flight runs to its end."""
     operation_id = call.path_int64("operation_id")
-    operation = await call.services.operations.cancel(call.scope_id, operation_id)
+    operation = await call.services.operations.cancel(
+        call.scope_id, operation_id, call.actor
+    )
     call.log_fields.update(operation_id=operation_id, state=operation.status)
     return await _operation_response(call, operation)
 

@@ -36,5 +36,8 @@ routes = Routes(Permission.ADMIN, Permission.ADMIN)
 async def purge(call: ApiCall[None, PurgeIn]) -> web.StreamResponse:
     """Delete old history: ended commands, results, operations and tasks."""
     before = parse_instant(call.body.before, "/before")
-    progress = await purge_part(call.services.retention, before, call.scope_id)
+    services = call.services
+    progress = await purge_part(
+        services.retention, services.store.audit, before, call.scope_id, call.actor
+    )
     return json_response(render(PurgeOut, progress))

@@ -9,7 +9,8 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from pushserver.clock import SECOND, rfc3339
-from pushserver.web.api.types import Instant
+from pushserver.model.actor import Actor
+from pushserver.web.api.types import ActorOut, Instant
 
 S = TypeVar("S", bound=msgspec.Struct)
 _MISSING = object()
@@ -19,7 +20,8 @@ def render(struct_type: type[S], source: object, **fields: Any) -> S:
     """
     Return a *struct_type* with *fields*; all others are *source*'s of the same name.
 
-    An `Instant` is formatted, and a number becomes text where the type wants text.
+    An `Instant` is formatted, an actor becomes its token, and a number becomes text
+    where the type wants text.
     """
     for name, convert in _conversions(struct_type):
         if name in fields:
@@ -33,18 +35,26 @@ def render(struct_type: type[S], source: object, **fields: Any) -> S:
 @lru_cache
 def _conversions(
     struct_type: type[msgspec.Struct],
-) -> Sequence[tuple[str, Callable[[Any], str] | None]]:
+) -> Sequence[tuple[str, Callable[[Any], Any] | None]]:
     """Return each field's name and how its value is formatted."""
     hints = get_type_hints(struct_type, include_extras=True)
     return [(name, _conversion(hints[name])) for name in struct_type.__struct_fields__]
 
 
-def _conversion(hint: Any) -> Callable[[Any], str] | None:
+def _conversion(hint: Any) -> Callable[[Any], Any] | None:
     is_union = get_origin(hint) in (Union, UnionType)
     alternatives = get_args(hint) if is_union else (hint,)
     if Instant in alternatives:
         return rfc3339
+    if ActorOut in alternatives:
+        return actor_out
     return str if str in alternatives else None
+
+
+def actor_out(actor: Actor) -> ActorOut | None:
+    """Return the token of an actor; the server has none."""
+    token_id = actor.token_id
+    return None if token_id is None else ActorOut(str(token_id), actor.name)
 
 
 def optional_instant(instant: int | None) -> str | None:

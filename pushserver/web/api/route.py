@@ -10,6 +10,7 @@ import msgspec
 from aiohttp import web
 
 from pushserver.errors import Forbidden, NotFound
+from pushserver.model.actor import Actor
 from pushserver.model.device import DeviceIdentity
 from pushserver.model.ids import parse_int64
 from pushserver.model.token import Permission, Token
@@ -21,7 +22,7 @@ from pushserver.web.api.once import (
     parse_idempotent_request,
 )
 from pushserver.web.api.query import NoQuery, decode_query
-from pushserver.web.authentication import authenticate
+from pushserver.web.authentication import authenticate, request_actor
 from pushserver.web.json_body import (
     JSON_MEDIA_TYPE,
     OCTET_STREAM,
@@ -70,6 +71,11 @@ class ApiCall(Generic[Q, B]):
     def scope_id(self) -> int:
         """The scope in which the call reads and writes: the token's."""
         return self.token.scope_id
+
+    @property
+    def actor(self) -> Actor:
+        """Who calls, and from where; for what the call changes."""
+        return request_actor(self.request, self.token)
 
     def path_int64(self, name: str) -> int:
         """

@@ -32,7 +32,9 @@ async def create(call: ApiCall[None, ScopeIn]) -> web.StreamResponse:
 
     The token's secret is shown here and never again.
     """
-    scope, secret = await call.services.scopes.create(call.body.name, caller=call.token)
+    scope, secret = await call.services.scopes.create(
+        call.body.name, call.token, call.actor
+    )
     return json_response(scope_out(scope, secret), status=201)
 
 
@@ -55,6 +57,10 @@ async def create_token(call: ApiCall[None, TokenIn]) -> web.StreamResponse:
     """Make a token for a scope that lost its own, from within the first."""
     body = call.body
     token, secret = await call.services.scopes.create_token(
-        call.path_int64("scope_id"), body.name, body.permissions, caller=call.token
+        call.path_int64("scope_id"),
+        body.name,
+        body.permissions,
+        call.token,
+        call.actor,
     )
     return json_response(token_out(token, secret), status=201)

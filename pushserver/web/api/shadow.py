@@ -79,8 +79,9 @@ async def patch(call: ApiCall[ShadowQuery, None]) -> web.StreamResponse:
     merge_patch = check_merge_patch(
         decode_json(call.raw_body, MergePatchIn), protocol.format_value
     )
+    actor = call.actor
     await get_or_adopt_device(
-        call.services.fleet, call.services.cluster_sync, call.token, identity
+        call.services.fleet, call.services.cluster_sync, call.token, identity, actor
     )
     services = await call.services.shadows.patch(
         call.scope_id,
@@ -88,6 +89,7 @@ async def patch(call: ApiCall[ShadowQuery, None]) -> web.StreamResponse:
         merge_patch,
         versions=_if_match_versions(call.request),
         expires_in=None if seconds is None else parse_duration(seconds),
+        actor=actor,
     )
     call.log_fields.update(device_id=device_id, services=len(merge_patch))
     return _shadow_response(call, device_id, services)
@@ -123,13 +125,13 @@ async def refresh(call: ApiCall[None, PropertyKeysIn]) -> web.StreamResponse:
         check_service_name(service_id, pointer)
         for index, key in enumerate(keys):
             check_property_name(key, f"{pointer}/{index}")
-    services = call.services
+    services, actor = call.services, call.actor
     device = await get_or_adopt_device(
-        services.fleet, services.cluster_sync, call.token, identity
+        services.fleet, services.cluster_sync, call.token, identity, actor
     )
     render = partial(render_created, device, services, True, reader=call.token)
     enqueued = await services.shadows.queue_reads(
-        call.scope_id, device.device_id, call.body, render, call.idempotency
+        call.scope_id, device.device_id, call.body, render, call.idempotency, actor
     )
     commands = len(enqueued.commands)
     call.log_fields.update(device_id=device.device_id, commands=commands)

@@ -15,6 +15,7 @@ from pushserver.model.subscription import (
 )
 from pushserver.web.api.event_names import EVENT_NAMES
 from pushserver.web.api.types import (
+    ActorOut,
     DeviceIdText,
     In,
     Instant,
@@ -100,6 +101,7 @@ class SubscriptionOut(Out, kw_only=True):
     app_id: str
     state: SubscriptionHealth
     created_at: Instant
+    created_by: ActorOut | None = None
     failures: int
     failing_since: Instant | None = None
     last_success_at: Instant | None = None

@@ -54,6 +54,7 @@ async def create(call: ApiCall[None, SubscriptionIn]) -> web.StreamResponse:
         events=parse_event_names(body.events, body.format),
         format_=body.format,
         settings=settings,
+        actor=call.actor,
     )
     call.log_fields["subscription_id"] = subscription.id
     return await _response(call, subscription, subscription.secret, status=201)
@@ -136,7 +137,7 @@ async def patch(call: ApiCall[None, SubscriptionPatch]) -> web.StreamResponse:
     include_result = settings.get("include_result", subscription.include_result)
     require_results_read(call.token, subscription.format, include_result=include_result)
     changed = await call.services.subscriptions.patch(
-        call.scope_id, subscription.id, settings
+        call.scope_id, subscription.id, settings, call.actor
     )
     return await _response(call, changed)
 
@@ -152,7 +153,7 @@ def _changed_fields(body: SubscriptionPatch) -> dict[str, Any]:
 async def delete(call: ApiCall[None, None]) -> web.StreamResponse:
     """Forget a subscription and what it waits for."""
     subscription = subscription_from_path(call)
-    await call.services.subscriptions.delete(call.scope_id, subscription.id)
+    await call.services.subscriptions.delete(call.scope_id, subscription.id, call.actor)
     return make_response(status=204)
 
 
@@ -167,7 +168,7 @@ async def rotate_secret(call: ApiCall[None, None]) -> web.StreamResponse:
     """Give a subscription a new secret; the old one signs, too, for a day."""
     current = subscription_from_path(call)
     subscription = await call.services.subscriptions.rotate_secret(
-        call.scope_id, current.id
+        call.scope_id, current.id, call.actor
     )
     return await _response(call, subscription, subscription.secret)
 
@@ -189,6 +190,6 @@ async def _set_enabled(
 ) -> web.StreamResponse:
     current = subscription_from_path(call)
     subscription = await call.services.subscriptions.set_enabled(
-        call.scope_id, current.id, enabled=enabled
+        call.scope_id, current.id, call.actor, enabled=enabled
     )
     return await _response(call, subscription)

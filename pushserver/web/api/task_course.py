@@ -6,6 +6,7 @@ from typing import Any, Protocol
 import attrs
 from aiohttp import web
 
+from pushserver.model.actor import Actor
 from pushserver.model.target import TargetSelector
 from pushserver.model.task import OperationCounts, Task
 from pushserver.services.idempotency import IdempotentRequest
@@ -17,8 +18,8 @@ from pushserver.web.api.responses import created_id, created_response, json_resp
 from pushserver.web.api.route import ApiCall, Routes
 from pushserver.web.services import Services
 
-#: Changes the state of the task with an id in a scope.
-Action = Callable[[int, int], Awaitable[tuple[Task, OperationCounts]]]
+#: Changes the state of the task with an id in a scope, for somebody.
+Action = Callable[[int, int, Actor], Awaitable[tuple[Task, OperationCounts]]]
 
 
 class CreateTask(Protocol):
@@ -30,7 +31,7 @@ class CreateTask(Protocol):
         /,
         *,
         scope_id: int,
-        created_by: int,
+        created_by: Actor,
         idempotency: IdempotentRequest | None,
     ) -> Awaitable[CreatedTask]:
         """Create it for *targets*, once for an idempotency key."""
@@ -52,7 +53,7 @@ async def create_or_preview(
     created = await create(
         targets,
         scope_id=call.scope_id,
-        created_by=call.token.id,
+        created_by=call.actor,
         idempotency=call.idempotency,
     )
     call.log_fields["task_id"] = created_id(created.answer)
@@ -73,7 +74,7 @@ class TaskCourse:
         """Apply *action* to the task or upgrade that the path names, and show it."""
         task_id = call.path_int64(f"{self.noun}_id")
         await self.service(call.services).get(call.scope_id, task_id)
-        task, _ = await action(call.scope_id, task_id)
+        task, _ = await action(call.scope_id, task_id, call.actor)
         call.log_fields.update(task_id=task.id, state=task.state)
         return await self.show(call)
 

@@ -16,13 +16,14 @@ from pushserver.web.api.operation_parsing import (
 )
 from pushserver.web.api.operation_types import (
     DryRunOut,
-    PageQuery,
     RetryIn,
     TaskIn,
     TaskOut,
     TasksOut,
+    TasksQuery,
 )
 from pushserver.web.api.operation_views import task_out
+from pushserver.web.api.query import optional_int64
 from pushserver.web.api.responses import encode_json, json_response, list_response
 from pushserver.web.api.route import ApiCall, Routes
 from pushserver.web.api.shadow_types import ShadowsIn
@@ -71,12 +72,15 @@ async def create_task(
 
 
 @routes("GET", "/tasks", "listTasks", TasksOut)
-async def list_tasks(call: ApiCall[PageQuery, None]) -> web.StreamResponse:
+async def list_tasks(call: ApiCall[TasksQuery, None]) -> web.StreamResponse:
     """List tasks, newest first."""
     store = call.services.store.tasks
+    created_by = optional_int64(call.query.created_by, "createdBy")
 
     async def fetch(*, before: int | None, limit: int) -> list[TaskOut]:
-        tasks = await store.tasks(call.scope_id, before=before, limit=limit)
+        tasks = await store.tasks(
+            call.scope_id, before=before, limit=limit, created_by=created_by
+        )
         return [task_out(task, await store.operation_counts(task.id)) for task in tasks]
 
     return await list_response(call, TasksOut, fetch, lambda task: task)

@@ -25,7 +25,7 @@ async def create(call: ApiCall[None, TokenIn]) -> web.StreamResponse:
     """Make a token; its secret is shown once."""
     body = call.body
     token, secret = await call.services.tokens.create(
-        call.scope_id, body.name, body.permissions, caller=call.token
+        call.scope_id, body.name, body.permissions, call.token, call.actor
     )
     return json_response(token_out(token, secret), status=201)
 
@@ -41,6 +41,6 @@ async def list_tokens(call: ApiCall[None, None]) -> web.StreamResponse:
 async def revoke(call: ApiCall[None, None]) -> web.StreamResponse:
     """Make a token invalid at once."""
     token_id = call.path_int64("token_id")
-    await call.services.tokens.revoke(call.scope_id, token_id)
+    await call.services.tokens.revoke(call.scope_id, token_id, call.actor)
     call.services.event_interest.wake_streams()
     return make_response(status=204)

@@ -29,6 +29,13 @@ class Out(msgspec.Struct, rename="camel", omit_defaults=True):
     """What programs get."""
 
 
+class ActorOut(Out):
+    """The token with which somebody did something."""
+
+    token_id: str
+    name: str | None = None
+
+
 class PageOut(Out, Generic[T], kw_only=True):
     """A page of a list; `next_cursor` is there if another page follows."""
 

@@ -17,6 +17,7 @@ from pushserver.web.api.operation_types import (
     TargetsIn,
 )
 from pushserver.web.api.types import (
+    ActorOut,
     In,
     Instant,
     Int64Text,
@@ -120,6 +121,8 @@ class UpgradeOut(Out, kw_only=True):
     stop_after_failures: int | str | None = None
     retries: int
     apply_timeout: float
+    created_by: ActorOut | None = None
+    canceled_by: ActorOut | None = None
     created_at: Instant
     expires_at: Instant
     ended_at: Instant | None = None

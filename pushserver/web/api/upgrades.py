@@ -9,7 +9,8 @@ from pushserver.model.upgrade import DeviceUpgradeResult, DeviceUpgradeState
 from pushserver.storage.upgrades import DeviceUpgradeFilter
 from pushserver.web.api.once import Idempotency
 from pushserver.web.api.operation_parsing import parse_target_selector, parse_upgrade
-from pushserver.web.api.operation_types import DryRunOut, PageQuery
+from pushserver.web.api.operation_types import DryRunOut, TasksQuery
+from pushserver.web.api.query import optional_int64
 from pushserver.web.api.responses import encode_json, json_response, list_response
 from pushserver.web.api.route import ApiCall, Routes
 from pushserver.web.api.task_course import TaskCourse, create_or_preview
@@ -58,9 +59,11 @@ async def create(call: ApiCall[None, UpgradeIn]) -> web.StreamResponse:
 
 
 @routes("GET", "/upgrades", "listUpgrades", UpgradesOut)
-async def list_upgrades(call: ApiCall[PageQuery, None]) -> web.StreamResponse:
+async def list_upgrades(call: ApiCall[TasksQuery, None]) -> web.StreamResponse:
     """List upgrades, newest first."""
-    fetch = partial(call.services.upgrades.list_newest, call.scope_id)
+    created_by = optional_int64(call.query.created_by, "createdBy")
+    list_newest = call.services.upgrades.list_newest
+    fetch = partial(list_newest, call.scope_id, created_by=created_by)
     return await list_response(call, UpgradesOut, fetch, upgrade_out)
 
 

@@ -68,7 +68,7 @@ async def redeliver(call: ApiCall[None, None]) -> web.StreamResponse:
         call.path_int64("delivery_id"),
     )
     delivery = await call.services.subscriptions.redeliver(
-        call.scope_id, subscription.id, event_id
+        call.scope_id, subscription.id, event_id, call.actor
     )
     return json_response(
         webhook_delivery_out(call.services.protocols, delivery, None), status=202
@@ -89,6 +89,6 @@ async def recover(call: ApiCall[None, RecoverIn]) -> web.StreamResponse:
     subscription = subscription_from_path(call)
     since = parse_instant(call.body.since, "/since")
     recovered = await call.services.subscriptions.recover(
-        call.scope_id, subscription.id, since
+        call.scope_id, subscription.id, since, call.actor
     )
     return json_response(RecoverOut(recovered), status=202)

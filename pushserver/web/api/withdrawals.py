@@ -31,7 +31,9 @@ routes = Routes(Permission.COMMANDS_READ, Permission.COMMANDS_WRITE)
 async def cancel(call: ApiCall[None, None]) -> web.StreamResponse:
     """Take a command back: it is never handed out again."""
     command_id = call.path_int64("command_id")
-    record = await call.services.withdrawals.withdraw(call.scope_id, command_id)
+    record = await call.services.withdrawals.withdraw(
+        call.scope_id, command_id, call.actor
+    )
     return record_response(call, record)
 
 
@@ -49,6 +51,7 @@ async def cancel_of_device(call: ApiCall[CancelQuery, None]) -> web.StreamRespon
         call.scope_id,
         _command_filter(call.query, device_id),
         is_dry_run=call.query.dry_run,
+        actor=call.actor,
     )
     return _counts_response(call, counts, call.query.dry_run)
 
@@ -64,14 +67,14 @@ async def cancel_many(call: ApiCall[DryRunQuery, CancelIn]) -> web.StreamRespons
         given_id = None if body.device_id is None else str(body.device_id)
         criteria = _command_filter(body, optional_device_id(call, given_id))
         counts = await withdrawals.withdraw_matching(
-            call.scope_id, criteria, is_dry_run=is_dry_run
+            call.scope_id, criteria, is_dry_run=is_dry_run, actor=call.actor
         )
         return _counts_response(call, counts, is_dry_run)
     if body != CancelIn(ids=body.ids):
         raise Invalid("ids and a filter exclude each other.", pointer="/ids")
     ids = {parse_int64(text, field_name="ids", pointer="/ids") for text in body.ids}
     counts, found = await withdrawals.withdraw_listed(
-        call.scope_id, ids, is_dry_run=is_dry_run
+        call.scope_id, ids, is_dry_run=is_dry_run, actor=call.actor
     )
     return _counts_response(
         call,

@@ -77,4 +77,4 @@ async def get(call: KapuaCall) -> bytes:
 
 async def delete(call: KapuaCall) -> None:
     """Cancel and forget an operation with its notifications; results stay."""
-    await call.services.operations.delete(await call.get_operation())
+    await call.services.operations.delete(await call.get_operation(), call.actor)

@@ -8,9 +8,10 @@ from aiohttp import web
 from pushserver.dialects.kapua.bodies import OPERATION
 from pushserver.dialects.kapua.ids import decode_id
 from pushserver.errors import Forbidden, Invalid
+from pushserver.model.actor import Actor
 from pushserver.model.operation import Operation
 from pushserver.model.token import Permission, Token
-from pushserver.web.authentication import authenticate
+from pushserver.web.authentication import authenticate, request_actor
 from pushserver.web.json_body import JSON_MEDIA_TYPE
 from pushserver.web.kapua.problems import EntityNotFound, IllegalArgument
 from pushserver.web.middleware import LOG_FIELDS
@@ -34,6 +35,11 @@ class KapuaCall:
     def scope_id(self) -> int:
         """The scope in which everything is asked and done: the token's."""
         return self.token.scope_id
+
+    @property
+    def actor(self) -> Actor:
+        """Who calls, and from where; for what the call changes."""
+        return request_actor(self.request, self.token)
 
     def not_found(self, kind: str, name: str) -> EntityNotFound:
         """Return the error for the entity called *name* in the path."""

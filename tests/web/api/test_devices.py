@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.web.local_server import DEVICE, OPEN_DOOR, LocalServer
+from tests.web.local_server import ADMIN, DEVICE, OPEN_DOOR, LocalServer
 
 PATH = f"/devices/{DEVICE}"
 
@@ -32,6 +32,7 @@ async def test_put(server: LocalServer) -> None:
         "hold": 12.5,
         "state": "adopted",
         "createdAt": "2026-01-01T00:00:00.000000Z",
+        "adoptedBy": ADMIN,
         "queueDepth": 0,
         "keyed": False,
         "keyEnforced": False,

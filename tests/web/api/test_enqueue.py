@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.web.local_server import DEVICE, LOAD_USERS, OPEN_DOOR, LocalServer
+from tests.web.local_server import ADMIN, DEVICE, LOAD_USERS, OPEN_DOOR, LocalServer
 
 PATH = f"/devices/{DEVICE}/commands"
 OCTETS = {"Content-Type": "application/octet-stream"}
@@ -33,6 +33,7 @@ async def test_answer(server: LocalServer) -> None:
         "maxAttempts": 5,
         "responseTimeout": 180,
         "createdAt": "2026-01-01T00:00:00.000000Z",
+        "createdBy": ADMIN,
         "expiresAt": "2026-01-02T00:00:00.000000Z",
         "attempts": 0,
         "deliveries": [],

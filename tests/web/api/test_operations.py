@@ -12,7 +12,7 @@ from tests.web.api.operations import (
     get_operation,
     run_step,
 )
-from tests.web.local_server import DEVICE, LocalServer
+from tests.web.local_server import ADMIN, DEVICE, LocalServer
 
 
 async def test_begun(server: LocalServer) -> None:
@@ -36,6 +36,7 @@ async def test_begun(server: LocalServer) -> None:
         "action": "EXECUTE",
         "appId": "pushserver",
         "createdAt": "2026-01-01T00:00:00.000000Z",
+        "createdBy": ADMIN,
         "startedAt": "2026-01-01T00:00:00.000000Z",
         "modifiedAt": "2026-01-01T00:00:00.000000Z",
         "stepCount": 2,

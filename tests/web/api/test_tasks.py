@@ -14,7 +14,7 @@ from tests.web.api.tasks import (
     run_steps,
     task_counts,
 )
-from tests.web.local_server import LocalServer
+from tests.web.local_server import ADMIN, LocalServer
 
 
 async def test_made(server_with_devices: LocalServer) -> None:
@@ -39,6 +39,7 @@ async def test_made(server_with_devices: LocalServer) -> None:
         "appId": "pushserver",
         "stepCount": 2,
         "createdAt": "2026-01-01T00:00:00.000000Z",
+        "createdBy": ADMIN,
         "expiresAt": "2026-01-02T00:00:00.000000Z",
     } == task
     assert task == await get_task(server_with_devices, task)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.web.local_server import LocalServer
+from tests.web.local_server import ADMIN, LocalServer
 
 READER = {"name": "reader", "permissions": ["results:read"]}
 
@@ -21,7 +21,16 @@ async def test_life(server: LocalServer) -> None:
     after = await server.api("GET", "/results", token=token["token"])
 
     assert 201 == answer.status
-    assert {"id", "scopeId", "name", "permissions", "createdAt", "token"} == set(token)
+    assert {
+        "id",
+        "scopeId",
+        "name",
+        "permissions",
+        "createdAt",
+        "createdBy",
+        "token",
+    } == set(token)
+    assert ADMIN == token["createdBy"]
     assert token["token"].startswith("pst_")
     assert 200 == before.status
     assert token["token"] not in listed.body.decode()

@@ -14,7 +14,7 @@ from tests.web.api.upgrades import (
     run_steps,
     upgrade_request,
 )
-from tests.web.local_server import LocalServer
+from tests.web.local_server import ADMIN, LocalServer
 
 TIME = "2026-01-01T00:00:00.000000Z"
 
@@ -51,6 +51,7 @@ async def test_made(server_with_devices: LocalServer) -> None:
         "retries": 3,
         "applyTimeout": 900,
         "createdAt": TIME,
+        "createdBy": ADMIN,
         "expiresAt": "2026-01-02T00:00:00.000000Z",
         "failures": [],
     } == upgrade

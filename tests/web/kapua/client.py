@@ -7,6 +7,7 @@ from typing import Any
 import attrs
 
 from pushserver.clock import SECOND
+from pushserver.model.actor import Actor
 from pushserver.model.command_request import OperationRequest
 from pushserver.model.operation import OperationDescriptor
 from pushserver.services.notifications import ProgressReport
@@ -110,7 +111,7 @@ async def create_operation(
         step_requests=[], label=OperationDescriptor(**{"resource": "DOWNLOAD"} | label)
     )
     created = await server.services.operations.create(
-        device, plan, lambda *_: b"", scope_id=1, created_by=2
+        device, plan, lambda *_: b"", scope_id=1, created_by=Actor(2, "two")
     )
     assert created.operation is not None
     return KapuaOperation(server, created.operation.id, device)

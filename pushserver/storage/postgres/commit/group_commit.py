@@ -39,6 +39,7 @@ from pushserver.storage.sql.write_jobs import (
     LastWrite,
     WriteJob,
     mark_stored,
+    stamp_audit,
 )
 
 #: The most devices in one round.
@@ -175,7 +176,9 @@ class GroupCommit:
         self, writer: ConnectionThread, jobs: list[WriteJob]
     ) -> None:
         """Run functions that execute SQL, all in one transaction."""
-        write_changes = prepare_write(Changes(self.new_id, self.now()), jobs)
+        changes = Changes(self.new_id, self.now())
+        stamp_audit(jobs, changes)
+        write_changes = prepare_write(changes, jobs)
         await writer.run(partial(write_with_retry, write_changes=write_changes))
         for job in jobs:
             job.settle(job.value)

@@ -8,7 +8,7 @@ from tests.web.api.subscriptions.requests import (
     create_subscription,
     get_subscription,
 )
-from tests.web.local_server import DEVICE, LocalServer, running_server
+from tests.web.local_server import ADMIN, DEVICE, LocalServer, running_server
 
 
 async def test_made(server: LocalServer) -> None:
@@ -29,6 +29,7 @@ async def test_made(server: LocalServer) -> None:
         "appId": "1",
         "state": "active",
         "createdAt": "2026-01-01T00:00:00.000000Z",
+        "createdBy": ADMIN,
         "failures": 0,
         "backlog": {"pending": 0, "dead": 0, "unread": 0, "dropped": 0},
     } == created

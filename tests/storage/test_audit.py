@@ -1,0 +1,223 @@
+"""The audit: written with the act or not at all, followed without a gap, kept."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from pushserver.errors import Conflict
+from pushserver.model.actor import Actor
+from pushserver.model.audit import (
+    AuditAction,
+    AuditEntry,
+    TargetKind,
+    device_entry,
+)
+from pushserver.model.changes import Changes
+from pushserver.model.ids import MAX_INT64
+from pushserver.model.lane import Lane
+from pushserver.model.scope import DEFAULT_SCOPE_ID
+from pushserver.storage.audit import AuditFilter
+from pushserver.storage.base import Store
+from pushserver.storage.commands import PriorState
+from pushserver.storage.retention import PurgeCutoff
+from tests.model.factories import DEVICE, command
+from tests.storage.cluster import ServerPair
+from tests.storage.queue_actions import enqueue_commands, try_cancel
+from tests.storage.test_devices import device
+
+ACTOR = Actor(7, "porter", "192.0.2.7", "req-1")
+OTHER_SCOPE = 77
+
+
+def entry(
+    action: AuditAction = AuditAction.DEVICE_CHANGE, scope_id: int = DEFAULT_SCOPE_ID
+) -> AuditEntry:
+    """Return an entry about the device."""
+    return device_entry(scope_id, ACTOR, action, DEVICE, {"fields": "name ☃"})
+
+
+async def entries(
+    store: Store, scope_id: int = DEFAULT_SCOPE_ID
+) -> Sequence[AuditEntry]:
+    """Return a scope's audit, newest first."""
+    return await store.audit.newest_entries(scope_id, AuditFilter(), limit=1000)
+
+
+def where_from(found: AuditEntry) -> tuple[str | None, str | None]:
+    """Return the address and the request of an entry."""
+    return found.actor.address, found.actor.request_id
+
+
+async def test_round_trip(store: Store) -> None:
+    """An entry comes back as it was given, with its id and its instant."""
+    full = AuditEntry(
+        scope_id=DEFAULT_SCOPE_ID,
+        actor=ACTOR,
+        action=AuditAction.COMMAND_CANCEL,
+        target_kind=TargetKind.COMMAND,
+        target_id=MAX_INT64,
+        device_id=MAX_INT64,
+        endpoint="reboot",
+        detail={"commands": 3, "enforced": True, "name": "João"},
+    )
+    bare = AuditEntry(
+        scope_id=DEFAULT_SCOPE_ID,
+        actor=Actor(None, "server"),
+        action=AuditAction.HISTORY_PURGE,
+    )
+    await store.audit.add_entries([full, bare])
+
+    assert [bare, full] == await entries(store)
+    assert [(None, None), where_from(full)] == [
+        where_from(each) for each in await entries(store)
+    ]
+    assert full.at == bare.at > 0
+    assert 0 < full.id < bare.id
+
+
+async def test_a_command_is_an_entry(store: Store) -> None:
+    """The creation of a command is an entry: by whom, and from where."""
+    one = command(created_by=ACTOR)
+    await enqueue_commands(store, one)
+
+    (found,) = await entries(store)
+    assert (one.id, one.created_at, ACTOR, AuditAction.COMMAND_CREATE) == (
+        found.id,
+        found.at,
+        found.actor,
+        found.action,
+    )
+    assert (TargetKind.COMMAND, one.id, DEVICE, "load_objects") == (
+        found.target_kind,
+        found.target_id,
+        found.device_id,
+        found.endpoint,
+    )
+    assert where_from(found) == (ACTOR.address, ACTOR.request_id)
+
+
+@pytest.mark.parametrize(("above", "kept"), [(0, 1), (1, 0)])
+async def test_a_purged_command_stays(store: Store, above: int, kept: int) -> None:
+    """Of a command that is purged its entry stays, if it is not too old itself."""
+    one = command(created_by=ACTOR)
+    await enqueue_commands(store, one)
+    await try_cancel(store, one)
+    before = await entries(store)
+
+    cutoff = PurgeCutoff(MAX_INT64, DEFAULT_SCOPE_ID, audit_from=one.id + above)
+    purged = await store.retention.purge(cutoff, limit=10)
+    assert 1 == purged["command"]
+    assert before[:kept] == await entries(store)
+    assert 0 == await store.retention.purge_audit(one.id, limit=10)
+    assert kept == await store.retention.purge_audit(one.id + 1, limit=10)
+    assert [] == await entries(store)
+
+
+async def test_purged_in_pieces(store: Store) -> None:
+    """No call deletes more than it may; what is younger stays."""
+    await store.audit.add_entries([entry() for _ in range(5)])
+    newest = (await entries(store))[0]
+
+    oldest = (await entries(store))[-1]
+    assert oldest.id == await store.retention.oldest_audit(newest.id)
+    pieces = [await store.retention.purge_audit(newest.id, limit=3) for _ in range(3)]
+    assert [3, 1, 0] == pieces
+    assert [newest] == await entries(store)
+    assert await store.retention.oldest_audit(newest.id) is None
+
+
+async def test_of_its_scope(store: Store) -> None:
+    """A scope's list has nothing of another's, not with any filter."""
+    await store.audit.add_entries([entry(scope_id=OTHER_SCOPE)])
+    await enqueue_commands(store, command(scope_id=OTHER_SCOPE, created_by=ACTOR))
+
+    assert 2 == len(await entries(store, OTHER_SCOPE))
+    for criteria in (
+        AuditFilter(),
+        AuditFilter(token_id=ACTOR.token_id),
+        AuditFilter(device_id=DEVICE),
+        AuditFilter(target_id=DEVICE),
+        AuditFilter(action=AuditAction.DEVICE_CHANGE),
+    ):
+        list_newest = store.audit.newest_entries
+        assert [] == await list_newest(DEFAULT_SCOPE_ID, criteria, limit=9)
+        follow = store.audit.entries_after
+        assert [] == await follow(DEFAULT_SCOPE_ID, criteria, after=0, limit=9)
+
+
+async def test_nothing_done_nothing_written(store: Store) -> None:
+    """What a transaction refuses to do leaves no entry."""
+    await store.save_devices([device()])
+    of_other = device(scope_id=OTHER_SCOPE)
+    with pytest.raises(Conflict):
+        await store.save_devices([of_other], [entry(scope_id=OTHER_SCOPE)])
+    assert not await store.revoke_token(1, 99, now=1, audit=[entry()])
+
+    def refuse(_lane: Lane, _changes: Changes, _prior: PriorState) -> None:
+        raise Conflict("No.")
+
+    with pytest.raises(Conflict):
+        await store.change_lane(DEVICE, refuse)
+    assert [] == [*await entries(store), *await entries(store, OTHER_SCOPE)]
+
+
+async def test_followed_without_a_gap(store: Store) -> None:
+    """
+    Who follows the audit while many write to it gets each entry once, in order.
+    """
+    written, follower = 60, list[AuditEntry]()
+
+    def decide(_lane: Lane, changes: Changes, _prior: PriorState) -> None:
+        changes.audit(entry())
+
+    async def write(number: int) -> None:
+        if number % 3 == 0:
+            await store.audit.add_entries([entry()])
+        elif number % 3 == 1:
+            await store.change_lane(number, decide)
+        else:
+            await enqueue_commands(store, command(device_id=number, created_by=ACTOR))
+
+    async def follow() -> None:
+        while len(follower) < written:
+            after = follower[-1].id if follower else 0
+            follower.extend(
+                await store.audit.entries_after(
+                    DEFAULT_SCOPE_ID, AuditFilter(), after=after, limit=7
+                )
+            )
+
+    async with asyncio.timeout(30):
+        await asyncio.gather(follow(), *map(write, range(written)))
+
+    assert written == len({each.id for each in follower})
+    assert sorted(each.id for each in follower) == [each.id for each in follower]
+
+
+@pytest.mark.only_on("postgres")
+async def test_followed_on_another_server(pair: ServerPair) -> None:
+    """Who follows at one server gets each entry of both servers once, in order."""
+    written, follower = 60, list[AuditEntry]()
+
+    async def write(number: int) -> None:
+        store = pair.a if number % 2 else pair.b
+        if number % 3:
+            await store.audit.add_entries([entry()])
+        else:
+            await enqueue_commands(store, command(device_id=number, created_by=ACTOR))
+
+    async def follow() -> None:
+        while len(follower) < written:
+            after = follower[-1].id if follower else 0
+            follower.extend(
+                await pair.b.audit.entries_after(
+                    DEFAULT_SCOPE_ID, AuditFilter(), after=after, limit=7
+                )
+            )
+
+    async with asyncio.timeout(30):
+        await asyncio.gather(follow(), *map(write, range(written)))
+
+    assert written == len({each.id for each in follower})
+    assert sorted(each.id for each in follower) == [each.id for each in follower]
