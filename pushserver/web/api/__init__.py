@@ -7,6 +7,7 @@ import msgspec
 from aiohttp import web
 
 from pushserver.web.api import (
+    audit,
     commands,
     device_export,
     devices,
@@ -59,6 +60,7 @@ ROUTES: tuple[ApiRoute, ...] = (
     *tokens.routes,
     *scopes.routes,
     *purge.routes,
+    *audit.routes,
     *server_status.routes,
     ApiRoute(
         method="GET",

@@ -184,7 +184,7 @@ def optional_instant_range(
     created_after: datetime | None, created_before: datetime | None
 ) -> tuple[int | None, int | None]:
     """
-    Return both instants, as far as they are given, in microseconds UTC.
+    Return both instants of server time, as far as they are given.
 
     Raises:
         Invalid: one is before 1970 or after 3000, or nothing lies between them.

@@ -219,11 +219,20 @@ REQUESTS: Mapping[str, tuple[RequestTemplate, ...]] = {
     "listScopes": (RequestTemplate(),),
     "makeTokenOfScope": (RequestTemplate(body=NEW_TOKEN),),
     "purge": (RequestTemplate(body='{"before": "2999-01-01T00:00:00Z"}'),),
+    "listAudit": (
+        RequestTemplate(),
+        RequestTemplate(query="after=0"),
+        RequestTemplate(query="deviceId=$device_id"),
+        RequestTemplate(query="targetId=$command_id"),
+        RequestTemplate(query="actor=$token_id"),
+        RequestTemplate(query="action=command.create"),
+    ),
     "getServer": (RequestTemplate(),),
     "getOpenapi": (RequestTemplate(),),
 }
 #: What the first scope's administrators may do to others: they run the server.
-OVER_ALL = {"listScopes", "makeTokenOfScope"}
+#: In their audit stands which scopes they made.
+OVER_ALL = {"listScopes", "makeTokenOfScope", "listAudit"}
 #: What deletes, whatever it is asked: the caller's own things, and nobody else's.
 OF_ITS_OWN = {"purge", "cancelCommands"}
 #: (whose things are named, who asks)

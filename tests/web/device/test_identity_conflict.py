@@ -69,6 +69,10 @@ async def test_newer_address(database: str, clock: ManualClock, policy: str) -> 
             await server.api("POST", f"/devices/{DEVICE}/adopt")
             assert "shutOutAddress" not in await server.get_device()
             assert b"endpoint" in await poll_from(server, SECOND)
+            (entry, _) = (await server.api("GET", "/audit?action=device.adopt")).json()[
+                "items"
+            ]
+            assert {"served": SECOND} == entry["detail"]
 
 
 async def test_shut_out_is_not_held(database: str, clock: ManualClock) -> None:

@@ -2,7 +2,7 @@
 
 from pushserver.model.operation import OperationStatus
 from tests.web.kapua.client import KapuaClient, KapuaOperation, create_operation
-from tests.web.local_server import LOAD_USERS, LocalServer
+from tests.web.local_server import ADMIN, LOAD_USERS, LocalServer
 
 
 async def test_running(kapua: KapuaClient, operation: KapuaOperation) -> None:
@@ -106,3 +106,15 @@ async def test_delete_keeps_results(kapua: KapuaClient, server: LocalServer) -> 
 
     assert 200 == answer.status
     assert 1 == len(await server.list_results("deviceId=478435"))
+
+
+async def test_who_deleted_it(
+    kapua: KapuaClient, operation: KapuaOperation, server: LocalServer
+) -> None:
+    """The audit says which token deleted an operation."""
+    await kapua.request("DELETE", operation.path)
+
+    audit = await server.api("GET", "/audit?action=operation.delete")
+    (entry,) = audit.json()["items"]
+    assert ADMIN == entry["actor"]
+    assert str(operation.operation_id) == entry["target"]["id"]
