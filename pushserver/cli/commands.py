@@ -58,13 +58,18 @@ class ListFilters(CommandFilters):
     "Only those created after this instant."
     held: Annotated[bool, Parameter(negative=())] = False
     "Only those that are held after a restore."
+    created_by: str | None = None
+    "Only those of the token with this id."
     limit: int = 50
     "How many at most; 0 for all."
 
     def api_fields(self) -> dict[str, Any]:
         """Return the filters that are given as the API names them."""
-        own = {"createdAfter": self.created_after, "held": self.held or None}
-        return super().api_fields() | own
+        return super().api_fields() | {
+            "createdAfter": self.created_after,
+            "createdBy": self.created_by,
+            "held": self.held or None,
+        }
 
 
 @app.command(name="list")

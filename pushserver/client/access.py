@@ -1,4 +1,4 @@
-"""Calls about tokens and scopes."""
+"""Calls about tokens and scopes, and about who did what."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -42,3 +42,14 @@ class ScopeCalls:
     async def create(self, name: str) -> Json:
         """Create a scope; its first token is shown only this once."""
         return await self._api.call("POST", "scopes", body={"name": name})
+
+
+@attrs.frozen
+class AuditCalls:
+    """List who did what."""
+
+    _api: Transport
+
+    async def list(self, **filters: Any) -> Json:
+        """Return a page of the audit, newest first; with `after` oldest first."""
+        return await self._api.call("GET", "audit", params=filters)

@@ -2,7 +2,7 @@
 
 from typing import Self
 
-from pushserver.client.access import ScopeCalls, TokenCalls
+from pushserver.client.access import AuditCalls, ScopeCalls, TokenCalls
 from pushserver.client.answers import ApiResponse, Json
 from pushserver.client.commands import CommandCalls, ResultCalls
 from pushserver.client.devices import DeviceCalls, ShadowCalls
@@ -28,6 +28,7 @@ class Client:
         self.events = EventCalls(api)
         self.tokens = TokenCalls(api)
         self.scopes = ScopeCalls(api)
+        self.audit = AuditCalls(api)
 
     async def __aenter__(self) -> Self:
         self._api.open()
