@@ -35,6 +35,7 @@ from pushserver.services.operations import Operations
 from pushserver.services.outbox_trimmer import OutboxTrimmer
 from pushserver.services.polling import Polling
 from pushserver.services.queue import Queue
+from pushserver.services.queue_bounds import QueueBounds
 from pushserver.services.readiness import Readiness
 from pushserver.services.result_intake import ResultIntake
 from pushserver.services.result_reading import UnreadResults
@@ -85,6 +86,7 @@ def build_services(
     )
     polling = Polling(store=store, clock=clock, lanes=lanes, holds=holds)
     devices = DeviceRegistry(store)
+    bounds, counts = settings.bounds, Counter[str]()
     protocols = DeviceProtocols(installed, devices)
     queue = Queue(
         store=store,
@@ -92,9 +94,9 @@ def build_services(
         devices=devices,
         protocols=protocols,
         completion_waiters=completion_waiters,
+        bounds=QueueBounds(bounds, store.waiting_by_scope, counts),
         response_timeout=micros(settings.response_timeout),
     )
-    counts = Counter[str]()
     write_behind = DeviceWriteBehind(store, devices)
     device_events = DeviceEventBuffer(clock)
     device_sync = DeviceSync(
@@ -295,6 +297,7 @@ def build_workers(
         Worker("record-written", 0.1, services.polling.record_written),
         Worker("clock", 0.5, clock_watch.follow),
         Worker("clock-anchor", 60.0, clock_watch.anchor),
+        Worker("recount-waiting", 10.0, store.recount_waiting),
         Worker("deadlines", 0.5, deadlines.expire_overdue),
         Worker("cluster-sync", 1.0, cluster_sync.refresh, cluster_sync.wakeup),
         Worker(

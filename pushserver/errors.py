@@ -15,6 +15,8 @@ PushServerError
 │   ├── IdempotencyRunning
 │   └── IdempotencyUnknown
 ├── PreconditionFailed   it no longer has the version that the caller named
+├── TooMany              there is no room for more right now; try again later
+│   └── QueueFull
 ├── TooLarge
 │   └── HeaderTooLarge   a header, or the address
 ├── Unavailable          the store is away; try again
@@ -153,6 +155,20 @@ class PreconditionFailed(PushServerError):
 
     code = "precondition-failed"
     title = "It has another version now"
+
+
+class TooMany(PushServerError):
+    """There is no room for more right now; a bound is a setting."""
+
+    code = "too-many"
+    title = "Too many at once"
+
+
+class QueueFull(TooMany):
+    """As many commands wait as may."""
+
+    code = "queue-full"
+    title = "Too many commands wait"
 
 
 class TooLarge(PushServerError):

@@ -13,6 +13,7 @@ from typed_settings.exceptions import TsError
 from typed_settings.loaders import DictLoader
 
 from pushserver.errors import Misconfigured
+from pushserver.model.bounds import Bounds
 from pushserver.model.device import MAX_HOLD_SECONDS, DeviceKeys, IdentityConflict
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -86,7 +87,7 @@ def _parse_networks(text: str) -> tuple[Network, ...]:
 
 
 @ts.settings(frozen=True, kw_only=True)
-class Settings:
+class Settings(Bounds):
     """The settings of a server. Durations are in seconds."""
 
     host: str = ts.option(default="127.0.0.1", help="Address to listen on.")
@@ -201,6 +202,12 @@ class Settings:
         validator=_validate_one_of(*_LEVELS),
         help="debug, info, warning or error.",
     )
+
+    @property
+    def bounds(self) -> Bounds:
+        """The bounds alone."""
+        names = [field.name for field in attrs.fields(Bounds)]
+        return Bounds(**{name: getattr(self, name) for name in names})
 
     @property
     def holds_commands(self) -> bool:

@@ -78,6 +78,7 @@ class Operations:
         Raises:
             IdempotencyMismatch: the key was used with another request.
             NotFound: the device has moved to another scope, or was deleted.
+            QueueFull: too many commands wait.
             Unavailable: the store is away.
         """
 
@@ -88,6 +89,8 @@ class Operations:
                     return CreatedOperation(stored)
             self.devices.require_staying(device_id)
             lane.require_owner(scope_id)
+            if plan.step_requests:
+                self.queue.bounds.require_room(scope_id, lane, changes, added=1)
             operation = new_operation(
                 plan, changes.new_id(), scope_id, device_id, created_by, changes.now
             )

@@ -26,6 +26,7 @@ from pushserver.services.idempotency import (
     replay_answer,
 )
 from pushserver.services.lanes import Lanes
+from pushserver.services.queue_bounds import QueueBounds
 from pushserver.storage.base import Store
 from pushserver.storage.commands import Lookup, PriorState
 from pushserver.storage.history import CommandRecord
@@ -54,6 +55,7 @@ class Queue:
     devices: DeviceRegistry
     protocols: DeviceProtocols
     completion_waiters: CompletionWaiters
+    bounds: QueueBounds
     response_timeout: int
 
     async def enqueue(
@@ -73,6 +75,7 @@ class Queue:
         Raises:
             IdempotencyMismatch: the key was used with another request.
             NotFound: it has moved to another scope, or was deleted.
+            QueueFull: too many wait.
             Unavailable: the store is away.
         """
 
@@ -99,6 +102,7 @@ class Queue:
                 return Enqueued((), stored, replayed=True)
         self.devices.require_staying(lane.device_id)
         lane.require_owner(scope_id)
+        self.bounds.require_room(scope_id, lane, changes, len(requests), requests)
         commands = [
             self.new_command(request, scope_id, lane.device_id, changes, created_by)
             for request in requests
@@ -198,6 +202,7 @@ class Queue:
             NotFound: there is none.
             Conflict: it is not over yet.
             IdempotencyMismatch: the key was used with another request.
+            QueueFull: too many wait.
         """
         record = await self.get(scope_id, command_id)
         command = record.command

@@ -151,6 +151,7 @@ class Shadows:
             IdempotencyMismatch: the key was used with another request.
             Invalid: it would be too much for one device.
             NotFound: the device has moved to another scope, or was deleted.
+            QueueFull: too many commands wait.
             Unavailable: the store is away.
         """
 
@@ -162,8 +163,12 @@ class Shadows:
             self.devices.require_staying(device_id)
             lane.require_owner(scope_id)
             services = changes.live_services(lane, prior.services)
+            keys_by_service = _keys_to_read(services, keys)
+            self.reconciler.queue.bounds.require_room(
+                scope_id, lane, changes, len(keys_by_service)
+            )
             commands = []
-            for name, service_keys in _keys_to_read(services, keys).items():
+            for name, service_keys in keys_by_service.items():
                 service = services.get(name)
                 if service is None:
                     service = self.reconciler.new_service(scope_id, lane, name)

@@ -3,6 +3,7 @@
 The conventions are those of every store (`base`).
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol, TypeVar
 
@@ -106,6 +107,24 @@ class CommandStore(Protocol):
 
         Raises:
             Unavailable: the store is away; the lane is unchanged.
+        """
+
+    @property
+    def waiting_by_scope(self) -> Counter[int]:
+        """
+        How many commands of each scope wait, 0 of most.
+
+        Those that another server added or handed out are known by the next recount.
+        """
+
+    async def recount_waiting(self) -> int:
+        """
+        Learn how many commands wait from the store, if other servers change that, too.
+
+        Return how many do.
+
+        Raises:
+            Unavailable: the store is away.
         """
 
     def is_idle(self, device_id: int, now: int, grace: int) -> bool:

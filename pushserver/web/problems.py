@@ -18,7 +18,9 @@ from pushserver.errors import (
     NotFound,
     PreconditionFailed,
     PushServerError,
+    QueueFull,
     TooLarge,
+    TooMany,
     Unauthorized,
     Unavailable,
     UnsupportedMediaType,
@@ -39,6 +41,7 @@ STATUS_BY_ERROR: Mapping[type[PushServerError], int] = MappingProxyType(
         Conflict: 409,
         PreconditionFailed: 412,
         TooLarge: 413,
+        TooMany: 429,
         HeaderTooLarge: 431,
         Unavailable: 503,
     }
@@ -46,6 +49,8 @@ STATUS_BY_ERROR: Mapping[type[PushServerError], int] = MappingProxyType(
 _HEADERS_BY_ERROR: Mapping[type[PushServerError], Mapping[str, str]] = MappingProxyType(
     {
         Unauthorized: {"WWW-Authenticate": 'Bearer realm="pushserver"'},
+        TooMany: {"Retry-After": "1"},
+        QueueFull: {"Retry-After": "10"},
         Unavailable: {"Retry-After": "1"},
     }
 )

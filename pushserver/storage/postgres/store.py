@@ -1,6 +1,7 @@
 """The PostgreSQL store: any number of processes over one database."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
@@ -27,6 +28,10 @@ from pushserver.storage.postgres.commit import command_deadlines
 from pushserver.storage.postgres.commit.group_commit import GroupCommit
 from pushserver.storage.postgres.commit.lane_cache import LaneCache
 from pushserver.storage.postgres.commit.queue_status import queue_statuses
+from pushserver.storage.postgres.commit.waiting_counts import (
+    count_waiting,
+    replace_counts,
+)
 from pushserver.storage.postgres.connection.clock import DatabaseClock
 from pushserver.storage.postgres.connection.connection import (
     READER_APPLICATION,
@@ -159,6 +164,7 @@ class PostgresStore(SqlStore):
             interest,
             database_clock,
             member.publish_commit,
+            await writers[0].run(count_waiting),
         )
         # Plans for lists depend on how rare the filter's values are.
         write, lists = (
@@ -212,6 +218,16 @@ class PostgresStore(SqlStore):
         return self.lane_cache.orders.find(command_id) or await super().read_order(
             command_id
         )
+
+    @property
+    def waiting_by_scope(self) -> Counter[int]:
+        return self.group_commit.waiting_by_scope
+
+    async def recount_waiting(self) -> int:
+        before = Counter(self.waiting_by_scope)
+        found = await self.background_reader.run(count_waiting)
+        replace_counts(self.waiting_by_scope, found, before)
+        return found.total()
 
     def is_idle(self, device_id: int, now: int, grace: int) -> bool:
         return self.lane_cache.is_idle(device_id, now, grace)

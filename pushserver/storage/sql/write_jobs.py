@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol, TypeVar
 
@@ -10,12 +11,15 @@ import structlog
 
 from pushserver.model.audit import AuditEntry
 from pushserver.model.changes import Changes
+from pushserver.model.state import CommandState
 from pushserver.storage.commands import CompletionCallback, Decision, Lookup
 from pushserver.storage.sql.connection import SqlConnection
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
+
+_WAITING = CommandState.PENDING
 
 
 @attrs.define(eq=False)
@@ -115,11 +119,18 @@ def stamp_audit(jobs: Iterable[WriteJob], changes: Changes) -> None:
             entry.stamp(changes.new_id, changes.now)
 
 
-def mark_stored(changes: Changes) -> None:
-    """Mark the objects that were written as stored in this state."""
+def mark_stored(changes: Changes, waiting_by_scope: Counter[int]) -> None:
+    """
+    Mark the objects that were written as stored in this state.
+
+    Keep up to date how many commands of each scope wait: nobody has to count them.
+    """
     for command in changes.new_commands:
+        waiting_by_scope[command.scope_id] += command.state is _WAITING
         command.stored_state = command.state
     for command in changes.changed_commands.values():
+        before = command.stored_state is _WAITING
+        waiting_by_scope[command.scope_id] += (command.state is _WAITING) - before
         command.stored_state = command.state
     for delivery in changes.new_deliveries:
         delivery.stored = True

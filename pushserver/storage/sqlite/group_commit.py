@@ -6,6 +6,7 @@ recorded changes in one transaction, and only then tells the callers.
 
 import asyncio
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -57,6 +58,7 @@ class GroupCommit:
     feed: ChangeFeed
     open_files: OpenFiles
     checkpoint_watch: CheckpointWatch
+    waiting_by_scope: Counter[int]
     last_write: LastWrite = attrs.field(factory=LastWrite, init=False)
     _waiting: list[WriteJob] = attrs.field(factory=list, init=False)
     _stale_devices: set[int] = attrs.field(factory=set, init=False)
@@ -193,7 +195,7 @@ class GroupCommit:
         self, jobs: Sequence[WriteJob], lanes: Mapping[int, Lane], changes: Changes
     ) -> None:
         """After the commit: update the lanes, publish the notice, wake the callers."""
-        mark_stored(changes)
+        mark_stored(changes, self.waiting_by_scope)
         self.lanes.update(lanes, changes.new_commands)
         self.order_cache.update(changes)
         self.feed.publish(commit_notice(changes, lanes))

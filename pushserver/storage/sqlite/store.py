@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
@@ -109,7 +110,8 @@ class SqliteStore(SqlStore):
             lambda c: run_in_transaction(c, partial(open_clock, clock=clock))
         )
         lanes = InMemoryLanes()
-        for lane in await connection.run(lambda c: load_all_lanes(c, clock.now())):
+        all_lanes = await connection.run(lambda c: load_all_lanes(c, clock.now()))
+        for lane in all_lanes:
             lanes.replace(lane)
         new_id = IdGenerator(clock.now, floor=await connection.run(largest_id))
         event_interest: dict[int, frozenset[EventType]] = {}
@@ -124,6 +126,7 @@ class SqliteStore(SqlStore):
             feed,
             OpenFiles.beside(path),
             CheckpointWatch(path, clock.now),
+            Counter(c.scope_id for lane in all_lanes for c in lane.waiting),
         )
         sql_writer = SqlWriter(writer)
         lists, workers = await reader(), await reader()
@@ -153,6 +156,13 @@ class SqliteStore(SqlStore):
         return store
 
     # Commands
+
+    @property
+    def waiting_by_scope(self) -> Counter[int]:
+        return self.group_commit.waiting_by_scope
+
+    async def recount_waiting(self) -> int:
+        return self.waiting_by_scope.total()
 
     def is_idle(self, device_id: int, now: int, grace: int) -> bool:
         lane = self.lanes.by_device.get(device_id)

@@ -152,7 +152,7 @@ async def _result_response(call: ApiCall[None, None]) -> web.StreamResponse:
     "retryCommand",
     CommandOut,
     status=201,
-    errors=(409,),
+    errors=(409, 429),
     idempotency=Idempotency.WITH_CHANGE,
 )
 async def retry(call: ApiCall[None, None]) -> web.StreamResponse:

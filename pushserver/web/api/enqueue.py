@@ -46,7 +46,7 @@ routes = Routes(Permission.COMMANDS_READ, Permission.COMMANDS_WRITE)
     "enqueue",
     (CommandOut, CommandsOut),
     status=201,
-    errors=(409,),
+    errors=(409, 429),
     raw_body_types={JSON_MEDIA_TYPE: CommandIn | list[CommandIn], OCTET_STREAM: bytes},
     raw_body_query=RawCommandQuery,
     idempotency=Idempotency.WITH_CHANGE,

@@ -50,7 +50,7 @@ _NOTIFICATIONS = f"{_OPERATION}/notifications"
     "beginOperation",
     OperationOut,
     status=201,
-    errors=(404, 409),
+    errors=(404, 409, 429),
     idempotency=Idempotency.WITH_CHANGE,
 )
 async def create(call: ApiCall[None, OperationIn]) -> web.StreamResponse:

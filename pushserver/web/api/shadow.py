@@ -113,7 +113,7 @@ def _if_match_versions(request: web.Request) -> frozenset[str] | None:
     "refreshShadow",
     CommandsOut,
     status=201,
-    errors=(409,),
+    errors=(409, 429),
     body_required=False,
     idempotency=Idempotency.WITH_CHANGE,
 )

@@ -8,13 +8,14 @@ round at a time.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import attrs
 
-from pushserver.errors import Unavailable
+from pushserver.errors import PushServerError, Unavailable
 from pushserver.model.change_notice import ChangeNotice, commit_notice
 from pushserver.model.changes import Changes
 from pushserver.model.event import EventTypesByScope
@@ -63,6 +64,7 @@ class GroupCommit:
     interest: EventTypesByScope
     database_clock: DatabaseClock
     publish: Callable[[ChangeNotice], None]
+    waiting_by_scope: Counter[int]
     last_write: LastWrite = attrs.field(factory=LastWrite, init=False)
     _idle_writers: list[ConnectionThread] = attrs.field(init=False)
     _pending_jobs: list[WriteJob] = attrs.field(factory=list, init=False)
@@ -273,7 +275,7 @@ class GroupCommit:
         versions: Mapping[int, int | None],
     ) -> None:
         """After the commit: update the cache, publish the notice, wake the callers."""
-        mark_stored(changes)
+        mark_stored(changes, self.waiting_by_scope)
         for lane in lanes.values():
             if lane.device_id != NO_DEVICE:
                 self.lane_cache.put(
@@ -302,6 +304,9 @@ def _run_decisions(
             )
             lane.forget_derived()
             job.value = job.decide(lane, changes, prior_state)
+        except PushServerError as error:
+            # It changed nothing, so a long lane need not be read again.
+            job.settle(error=error)
         except Exception as error:  # noqa: BLE001 - told to its caller
             failed.add(job.device_id)
             job.settle(error=error)

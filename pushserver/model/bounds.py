@@ -1,0 +1,56 @@
+"""Bounds on what strangers and tokens can fill; each is a setting.
+
+`docs/security.md` has them as a table; a test compares it with the fields here.
+"""
+
+from typing import Any
+
+import attrs
+
+
+@attrs.frozen(kw_only=True)
+class Bound:
+    """
+    What a setting bounds, and what becomes of what is beyond.
+
+    `answer` is what the sender gets; `counts` are names in the server's status: how
+    often that happened.
+    """
+
+    what: str
+    answer: str
+    counts: tuple[str, ...]
+
+
+def _bound(default: int, what: str, answer: str, *counts: str) -> Any:
+    return attrs.field(
+        default=default,
+        validator=_validate_positive,
+        metadata={Bound: Bound(what=what, answer=answer, counts=counts)},
+    )
+
+
+def _validate_positive(_: object, field: "attrs.Attribute[Any]", value: int) -> None:
+    if value < 1:
+        raise ValueError(f"{field.name} must be 1 or more")
+
+
+@attrs.frozen(kw_only=True)
+class Bounds:
+    """The most of each thing that there may be."""
+
+    device_queue: int = _bound(
+        10_000, "waiting commands of a device", "429 `queue-full`", "bounds.deviceQueue"
+    )
+    scope_queue: int = _bound(
+        1_000_000,
+        "waiting commands of a scope",
+        "429 `queue-full`",
+        "bounds.scopeQueue",
+    )
+
+
+def bound_of(field: "attrs.Attribute[Any]") -> Bound:
+    """Return what the field of `Bounds` bounds."""
+    bound: Bound = field.metadata[Bound]
+    return bound
