@@ -161,6 +161,7 @@ def build_services(
             clock=clock,
             key_policy=settings.device_key_policy,
             conflict_policy=settings.conflict_policy,
+            max_requests=bounds.device_requests,
             counts=counts,
         ),
         write_behind=write_behind,

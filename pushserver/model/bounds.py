@@ -48,6 +48,12 @@ class Bounds:
         "429 `queue-full`",
         "bounds.scopeQueue",
     )
+    device_requests: int = _bound(
+        500,
+        "requests of an adopted device in a second",
+        "an empty 200; for a result that nothing awaits, 429 `too-many`",
+        "bounds.deviceRequests",
+    )
 
 
 def bound_of(field: "attrs.Attribute[Any]") -> Bound:

@@ -82,6 +82,7 @@ class Device:
     was created before it polled. `keyless_since` and `keyless_address` are when and
     from where it was first served without a key. `other_address` is the one that it had
     before; conflicts are what this server noticed since its start.
+    `requests_in_second` were served in this `second`.
     """
 
     device_id: int
@@ -117,6 +118,8 @@ class Device:
     conflict_event_at: int | None = None
     incumbent_address: str | None = None
     shut_out_address: str | None = None
+    second: int = 0
+    requests_in_second: int = 0
 
     @property
     def identity(self) -> DeviceIdentity:
@@ -176,6 +179,8 @@ class Device:
 
         Its period is smoothed, so that one odd gap changes little.
         """
+        if self.second != now // SECOND:
+            self.second, self.requests_in_second = now // SECOND, 0
         is_new = address != self.address
         if is_new and not self.record_address(now, address, shuts_out=shuts_out):
             return False

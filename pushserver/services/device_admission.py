@@ -30,7 +30,8 @@ class DeviceAdmission:
     """
     Admits adopted devices with the right key; quarantines unknown ones.
 
-    `request_count` counts polls and results; `counts` counts refusals by reason.
+    `request_count` counts polls and results; `counts` counts refusals by reason. An
+    admitted device may make `max_requests` in a second.
     """
 
     devices: DeviceRegistry
@@ -39,6 +40,7 @@ class DeviceAdmission:
     clock: Clock
     key_policy: DeviceKeys
     conflict_policy: IdentityConflict
+    max_requests: int
     counts: Counter[str]
     request_count: int = attrs.field(default=0, init=False)
     _eviction_failed_at: int = attrs.field(default=0, init=False)
@@ -79,6 +81,7 @@ class DeviceAdmission:
         if not device.is_adopted:
             self.counts["refused.quarantined"] += 1
             return None
+        device.requests_in_second += 1
         if device.identity_conflict_at == now:
             self._report_conflict(device, now)
         self.device_events.add_arrival(device)

@@ -101,6 +101,9 @@ async def _poll(
     device = services.admission.admit(call.device, call.key, request.remote)
     if device is None:
         return answer_refused(services, request, call, NO_BODY)
+    if device.requests_in_second > services.admission.max_requests:
+        services.counts["bounds.deviceRequests"] += 1
+        return idle_poll_response()
     device_id = device.device_id
     connection = connection_of(request)
     # Whoever has closed its side gets what there is, and is not kept.

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from aiohttp import web
 
-from pushserver.errors import BrokenBody, TooLarge, Unavailable
+from pushserver.errors import BrokenBody, TooLarge, TooMany, Unavailable
 from pushserver.model.device import Device
 from pushserver.protocols.base import DeviceProtocol, DeviceRequest, ResultPart
 from pushserver.services.result_intake import PostedResult
@@ -46,6 +46,8 @@ async def receive_result(
     ) or await _admit_late(services, call, request.remote)
     if device is None:
         return await _receive_from_refused(services, protocol, request, call)
+    if device.requests_in_second > services.admission.max_requests:
+        _refuse_flood(services, device)
     device.was_last_poll_idle = False
     is_arriving = announces_no_length(request) or not request.content.is_eof()
     with services.result_intake.receiving(
@@ -80,6 +82,22 @@ async def receive_result(
         services.holds.wake(device.device_id)
         raise error
     return make_response()
+
+
+def _refuse_flood(services: Services, device: Device) -> None:
+    """
+    Refuse the results of a device that posts too many, but for those that are awaited.
+
+    Only as many are awaited as were handed out, so these are few.
+
+    Raises:
+        TooMany: nothing is.
+    """
+    services.counts["bounds.deviceRequests"] += 1
+    if not services.result_intake.in_flight_count(device.device_id):
+        raise TooMany(
+            f"At most {services.admission.max_requests} requests a second, please."
+        )
 
 
 async def _receive_from_refused(

@@ -54,6 +54,8 @@ TRANSIENT: dict[type, set[str]] = {
         "conflict_event_at",
         "incumbent_address",
         "shut_out_address",
+        "second",
+        "requests_in_second",
     },
     Operation: {"stored", "device_upgrade"},
     Service: {"stored"},
