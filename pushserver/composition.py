@@ -97,7 +97,7 @@ def build_services(
         bounds=QueueBounds(bounds, store.waiting_by_scope, counts),
         response_timeout=micros(settings.response_timeout),
     )
-    write_behind = DeviceWriteBehind(store, devices)
+    write_behind = DeviceWriteBehind(store, devices, bounds, counts)
     device_events = DeviceEventBuffer(clock)
     device_sync = DeviceSync(
         store, devices, write_behind, device_events, holds, settings.conflict_policy

@@ -7,6 +7,8 @@ from typing import Any
 
 import attrs
 
+KIBIBYTE = 1024
+
 
 @attrs.frozen(kw_only=True)
 class Bound:
@@ -53,6 +55,18 @@ class Bounds:
         "requests of an adopted device in a second",
         "an empty 200; for a result that nothing awaits, 429 `too-many`",
         "bounds.deviceRequests",
+    )
+    pending_requests: int = _bound(
+        1024,
+        "KiB of unknown requests that are to be written; half of it of strangers",
+        "counted, and not kept",
+        "bounds.pendingRequests",
+    )
+    stored_requests: int = _bound(
+        16_384,
+        "KiB of unknown requests that are stored",
+        "the oldest go, those of strangers first",
+        "bounds.storedRequests",
     )
 
 

@@ -18,6 +18,8 @@ QUARANTINE_IDLE_SECONDS = 3600
 #: The most unknown requests kept of a device, and the most bytes of each.
 MAX_UNKNOWN_REQUESTS = 20
 MAX_UNKNOWN_REQUEST_BYTES = 4096
+#: How many bytes it takes to keep one besides its path and body.
+UNKNOWN_REQUEST_OVERHEAD = 200
 #: They are forgotten after this long (microseconds): a setting was corrected, perhaps.
 UNKNOWN_REQUEST_RETENTION = 7 * 86_400 * SECOND
 #: The longest time (seconds) that a poll may be held.
@@ -308,3 +310,8 @@ class UnknownRequest:
     path: str
     address: str | None
     body: bytes
+
+    @property
+    def size(self) -> int:
+        """How many bytes it takes, about, in memory and in the store."""
+        return len(self.path) + len(self.body) + UNKNOWN_REQUEST_OVERHEAD

@@ -1,21 +1,25 @@
 """Write-behind: what polls change of devices is stored every few seconds."""
 
-from collections import deque
+from collections import Counter
 from collections.abc import Sequence
 from typing import TypeVar
 
 import attrs
 
 from pushserver.errors import Unavailable
+from pushserver.model.bounds import KIBIBYTE, Bounds
 from pushserver.model.device import MAX_UNKNOWN_REQUESTS, Device, UnknownRequest
 from pushserver.services.batches import BATCH_SIZE
 from pushserver.services.device_registry import DeviceRegistry
+from pushserver.services.pending_requests import PendingRequests
 from pushserver.storage.base import Store
 
 T = TypeVar("T")
 
 #: The most batches that `flush_repeatedly` writes.
 MAX_BATCHES = 10
+#: How many bytes of unknown requests are in a batch, about: doors wait for its commit.
+MAX_REQUEST_BYTES = 65_536
 
 
 @attrs.define(eq=False, repr=False)
@@ -24,15 +28,25 @@ class DeviceWriteBehind:
 
     store: Store
     devices: DeviceRegistry
+    bounds: Bounds
+    counts: Counter[str]
     _seen: dict[int, Device] = attrs.field(factory=dict, init=False)
     _new: dict[int, Device] = attrs.field(factory=dict, init=False)
     _key_enforced: dict[int, Device] = attrs.field(factory=dict, init=False)
     _old_key_used: dict[int, Device] = attrs.field(factory=dict, init=False)
     _keyless: dict[int, Device] = attrs.field(factory=dict, init=False)
-    _unknown_requests: dict[int, deque[UnknownRequest]] = attrs.field(
-        factory=dict, init=False
-    )
+    _unknown_requests: PendingRequests = attrs.field(init=False)
+    _bytes_since_trim: int = attrs.field(init=False)
     _evicted_ids: set[int] = attrs.field(factory=set, init=False)
+
+    @_unknown_requests.default
+    def _no_requests(self) -> PendingRequests:
+        return PendingRequests(self.bounds.pending_requests * KIBIBYTE)
+
+    @_bytes_since_trim.default
+    def _unknown_amount(self) -> int:
+        """Return what makes it trimmed: how much is stored is not known yet."""
+        return self.bounds.stored_requests * KIBIBYTE
 
     def add_seen(self, device: Device) -> None:
         """Record that the device was seen."""
@@ -81,19 +95,19 @@ class DeviceWriteBehind:
         return device_id in self._key_enforced
 
     def add_unknown_request(self, request: UnknownRequest) -> None:
-        """Add a request; keep only the last ones of each device."""
-        requests = self._unknown_requests.setdefault(
-            request.device_id, deque(maxlen=MAX_UNKNOWN_REQUESTS)
-        )
-        requests.append(request)
+        """Add a request if there is room; keep only the last ones of each device."""
+        device = self.devices.find_in_any_scope(request.device_id)
+        is_adopted = device is not None and device.is_adopted
+        if not self._unknown_requests.add(request, is_adopted=is_adopted):
+            self.counts["bounds.pendingRequests"] += 1
 
     def unknown_requests(self, device_id: int) -> list[UnknownRequest]:
         """Return the device's requests that are not stored yet."""
-        return list(self._unknown_requests.get(device_id, ()))
+        return self._unknown_requests.of_device(device_id)
 
     def discard_unknown_requests(self, device_id: int) -> None:
         """Do not write the device's unknown requests."""
-        self._unknown_requests.pop(device_id, None)
+        self._unknown_requests.discard(device_id)
 
     def evict(self, device_id: int) -> None:
         """Delete the device with the next flush, unless it comes back before."""
@@ -138,7 +152,16 @@ class DeviceWriteBehind:
             total += done
             if done < BATCH_SIZE:
                 break
+        await self._trim_stored_requests()
         return total
+
+    async def _trim_stored_requests(self) -> None:
+        """Delete unknown requests when an eighth of what may be stored is new."""
+        limit = self.bounds.stored_requests * KIBIBYTE
+        if self._bytes_since_trim > limit // 8:
+            trimmed = await self.store.trim_unknown_requests(limit - limit // 8)
+            self.counts["bounds.storedRequests"] += trimmed
+            self._bytes_since_trim = 0
 
     async def flush(self) -> int:
         """
@@ -171,20 +194,18 @@ class DeviceWriteBehind:
 
     async def _flush_seen(self) -> int:
         seen = _take_batch(self._seen)
-        requests = _take_batch(self._unknown_requests)
+        requests = self._unknown_requests.take(MAX_REQUEST_BYTES)
         if not (seen or requests):
             return 0
-        flat_requests = [each for kept in requests.values() for each in kept]
         try:
             await self.store.save_last_seen(
-                list(seen.values()), flat_requests, keep=MAX_UNKNOWN_REQUESTS
+                list(seen.values()), requests, keep=MAX_UNKNOWN_REQUESTS
             )
         except Unavailable:
             self._seen = {**seen, **self._seen}
-            for device_id, kept in requests.items():
-                kept.extend(self._unknown_requests.get(device_id, ()))
-                self._unknown_requests[device_id] = kept
+            self._unknown_requests.put_back(requests)
             raise
+        self._bytes_since_trim += sum(request.size for request in requests)
         return len(seen)
 
 

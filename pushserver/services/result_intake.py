@@ -122,11 +122,10 @@ class ResultIntake:
             Unavailable: the store is away.
         """
 
-        def decide(lane: Lane, changes: Changes, prior: PriorState) -> bool:
-            return _is_late(_find_match(lane, changes, prior, announced))
-
+        # Strangers can post, too: what is theirs must not share the doors' commits.
         lookup = Lookup(delivery_uuid=announced.uuid)
-        return await self.lanes.change(announced.device_id, decide, lookup)
+        prior = (await self.store.look_up(announced.device_id, lookup)).by_uuid
+        return prior is not None and is_open_to_result(prior.command, prior.delivery)
 
     async def accept_late(self, posted: PostedResult) -> Result | None:
         """
@@ -138,12 +137,10 @@ class ResultIntake:
         Raises:
             Unavailable: it could not be stored.
         """
-        if posted.uuid is None:
+        if posted.uuid is None or not await self.awaits_late(posted):
             return None
-        located = await posted.read()
-        return await self._store_result(
-            posted, located, Lookup(delivery_uuid=posted.uuid)
-        )
+        lookup = Lookup(delivery_uuid=posted.uuid)
+        return await self._store_result(posted, await posted.read(), lookup)
 
     def in_flight_count(self, device_id: int) -> int:
         """Return how many commands are with the device, as far as memory knows."""

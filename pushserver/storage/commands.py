@@ -179,5 +179,13 @@ class CommandStore(Protocol):
             Unavailable: the store is away.
         """
 
+    async def look_up(self, device_id: int, lookup: Lookup) -> PriorState:
+        """
+        Read what a decision would find, without one: no commit waits for this.
+
+        Raises:
+            Unavailable: the store is away.
+        """
+
     async def read_order(self, command_id: int) -> Order:
         """Return the order of a command that exists."""

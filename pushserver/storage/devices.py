@@ -72,5 +72,12 @@ class DeviceStore(Protocol):
     async def purge_unknown_requests(self, before: int, *, limit: int) -> int:
         """Delete at most *limit* with ids below *before*; return how many."""
 
+    async def trim_unknown_requests(self, keep: int) -> int:
+        """
+        Delete all but *keep* bytes of unknown requests; return how many that were.
+
+        The oldest go, those of quarantined devices before all others.
+        """
+
     async def clear_unknown_requests(self, device_ids: Collection[int]) -> None:
         """Delete these devices' unknown requests, and what was counted of them."""

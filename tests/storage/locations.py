@@ -1,6 +1,8 @@
 """Where each store keeps what it is given, and how tests make it fail."""
 
+import asyncio
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -97,6 +99,28 @@ async def _set_read_only(store: Store, switch: str) -> None:
         sql = f"SET default_transaction_read_only = {switch}"
         for session in store.group_commit.writers:
             await session.run(lambda link: link.execute(sql))
+
+
+@asynccontextmanager
+async def blocked_writers(store: Store) -> AsyncIterator[None]:
+    """Let nobody write to *store* for the duration of the block: writes wait."""
+    release = threading.Event()
+
+    def wait(_: object) -> bool:
+        return release.wait()
+
+    if isinstance(store, SqliteStore):
+        blocked = [asyncio.create_task(store.group_commit.connection.run(wait))]
+    else:
+        assert isinstance(store, PostgresStore)
+        writers = store.group_commit.writers
+        blocked = [asyncio.create_task(each.run(wait)) for each in writers]
+    await asyncio.sleep(0)
+    try:
+        yield
+    finally:
+        release.set()
+        await asyncio.gather(*blocked)
 
 
 @asynccontextmanager

@@ -241,3 +241,21 @@ async def test_seen_after_it_was_deleted(store: Store) -> None:
     successor, other = await store.all_devices()
     assert (None, START + 2) == (successor.last_seen_at, other.last_seen_at)
     assert {2: 1} == dict(await store.unknown_request_numbers())
+
+
+async def test_trimmed(store: Store) -> None:
+    """As much is kept as is said: the newest, and those of adopted devices first."""
+    await store.save_devices([device(), device(5, state=DeviceState.QUARANTINED)])
+    requests = [unknown_request(n, DEVICE if n < 4 else 5) for n in range(1, 7)]
+    await store.save_last_seen([], requests, keep=20)
+    size = requests[0].size
+
+    deleted = [await store.trim_unknown_requests(5 * size + extra) for extra in (0, -1)]
+
+    assert [1, 1] == deleted
+    assert ([1, 2, 3], [6]) == (
+        [each.id for each in await store.unknown_requests(DEVICE)],
+        [each.id for each in await store.unknown_requests(5)],
+    )
+    assert 3 == await store.trim_unknown_requests(size)
+    assert [3] == [each.id for each in await store.unknown_requests(DEVICE)]

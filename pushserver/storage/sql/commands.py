@@ -7,11 +7,17 @@ from typing import TypeVar
 from pushserver.model.guarantee import DeliveryGuarantee
 from pushserver.model.order import Order
 from pushserver.storage.command_rows import ORDERS
-from pushserver.storage.commands import CompletionCallback, Decision, Lookup
+from pushserver.storage.commands import (
+    CompletionCallback,
+    Decision,
+    Lookup,
+    PriorState,
+)
 from pushserver.storage.sql.access import SqlAccess
 from pushserver.storage.sql.conditions import IS_WAITING
 from pushserver.storage.sql.connection import SqlConnection
 from pushserver.storage.sql.fetch import fetch_all
+from pushserver.storage.sql.lookups import run_lookups
 from pushserver.storage.sql.write_jobs import WriteJob
 
 T = TypeVar("T")
@@ -45,6 +51,11 @@ class SqlCommands(SqlAccess):
             return [device_id for (device_id,) in rows]
 
         return await self.list_reader.run(read)
+
+    async def look_up(self, device_id: int, lookup: Lookup) -> PriorState:
+        return await self.hot_reader.run(
+            lambda c: run_lookups(c, {0: (device_id, lookup)}, {})[0]
+        )
 
     async def read_order(self, command_id: int) -> Order:
         (order,) = await fetch_all(self.hot_reader, ORDERS.read, _ORDER, (command_id,))

@@ -5,7 +5,11 @@ from itertools import islice
 
 from pushserver.errors import Conflict
 from pushserver.model.audit import AuditEntry
-from pushserver.model.device import Device, UnknownRequest
+from pushserver.model.device import (
+    UNKNOWN_REQUEST_OVERHEAD,
+    Device,
+    UnknownRequest,
+)
 from pushserver.storage.device_rows import (
     DEVICES,
     DEVICES_SEEN,
@@ -77,6 +81,13 @@ _SELECT_OLD_UNKNOWN_REQUESTS = (
     "SELECT id FROM unknown_request WHERE id < ? ORDER BY id LIMIT ?"
 )
 _DELETE_UNKNOWN_REQUESTS = "DELETE FROM unknown_request WHERE id IN ({})"
+# A row is larger than what it holds by about so much.
+_EXCESS_UNKNOWN_REQUESTS = (
+    "SELECT id FROM (SELECT id, sum(length(path) + coalesce(length(body), 0)"
+    f" + {UNKNOWN_REQUEST_OVERHEAD}) OVER (ORDER BY CASE state WHEN 'adopted' THEN 0"
+    " ELSE 1 END, id DESC) AS total FROM unknown_request LEFT JOIN device USING"
+    " (device_id)) AS kept WHERE total > ?"
+)
 _CLEAR_UNKNOWN_REQUESTS = (
     "DELETE FROM unknown_request WHERE device_id IN ({})",
     "UPDATE device_seen SET unknown_request_count = 0 WHERE device_id IN ({})",
@@ -177,11 +188,21 @@ class SqlDevices(SqlAccess):
         found = await fetch_column(
             self.list_reader, _SELECT_OLD_UNKNOWN_REQUESTS, (before, limit)
         )
-        if found:
-            ids = pad_ids(found)
+        await self._delete_unknown_requests(found)
+        return len(found)
+
+    async def trim_unknown_requests(self, keep: int) -> int:
+        excess = await fetch_column(self.list_reader, _EXCESS_UNKNOWN_REQUESTS, (keep,))
+        left = iter(sorted(excess))
+        while batch := tuple(islice(left, _ID_BATCH_SIZE)):
+            await self._delete_unknown_requests(batch)
+        return len(excess)
+
+    async def _delete_unknown_requests(self, request_ids: Collection[int]) -> None:
+        if request_ids:
+            ids = pad_ids(request_ids)
             sql = _DELETE_UNKNOWN_REQUESTS.format(", ".join("?" * len(ids)))
             await self.write(lambda c: c.execute(sql, ids))
-        return len(found)
 
     async def clear_unknown_requests(self, device_ids: Collection[int]) -> None:
         def work(connection: SqlConnection) -> None:

@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from pushserver.errors import Unavailable
+from tests.storage.locations import blocked_writers
 from tests.web.local_server import DEVICE, LocalServer, wait_until
 
 QUERY = f"deviceId={DEVICE}"
@@ -179,3 +180,13 @@ async def test_room_again(server: LocalServer) -> None:
 
     assert (await server.poll(QUERY)).is_empty
     assert "quarantined" == (await server.get_device())["state"]
+
+
+async def test_a_stranger_shares_no_commit(server: LocalServer) -> None:
+    """
+    A result that ends nothing is answered although nobody can write at the moment.
+    """
+    async with blocked_writers(server.services.store), asyncio.timeout(5):
+        answer = await server.post_result(query=f"{QUERY}&uuid=guessed")
+
+    assert answer.is_empty
