@@ -52,6 +52,7 @@ from pushserver.services.tasks import Tasks
 from pushserver.services.tokens import Tokens
 from pushserver.services.unknown_requests import UnknownRequests
 from pushserver.services.upgrades import Upgrades
+from pushserver.services.wait_bounds import WaitBounds
 from pushserver.services.withdrawals import Withdrawals
 from pushserver.settings import Settings
 from pushserver.storage.base import Store
@@ -192,6 +193,7 @@ def build_services(
         ),
         result_intake=ResultIntake(store=store, lanes=lanes),
         completion_waiters=completion_waiters,
+        wait_bounds=WaitBounds(bounds, counts),
         event_interest=event_interest,
         operations=operations,
         notifications=Notifications(store, lanes, ids, operations),

@@ -68,6 +68,18 @@ class Bounds:
         "the oldest go, those of strangers first",
         "bounds.storedRequests",
     )
+    token_waits: int = _bound(
+        100,
+        "calls of a token that wait, and its streams of events",
+        "429 `too-many`; an enqueue is answered without waiting",
+        "bounds.tokenWaits",
+    )
+    server_waits: int = _bound(
+        500,
+        "the same of all tokens at one server",
+        "the same",
+        "bounds.serverWaits",
+    )
 
 
 def bound_of(field: "attrs.Attribute[Any]") -> Bound:

@@ -40,6 +40,7 @@ from pushserver.services.tasks import Tasks
 from pushserver.services.tokens import Tokens
 from pushserver.services.unknown_requests import UnknownRequests
 from pushserver.services.upgrades import Upgrades
+from pushserver.services.wait_bounds import WaitBounds
 from pushserver.services.withdrawals import Withdrawals
 from pushserver.storage.base import Store
 from pushserver.web.body_budget import BodyBudget
@@ -79,6 +80,7 @@ class Services:
     withdrawals: Withdrawals
     result_intake: ResultIntake
     completion_waiters: CompletionWaiters
+    wait_bounds: WaitBounds
     event_interest: EventInterest
     operations: Operations
     notifications: Notifications

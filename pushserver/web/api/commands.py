@@ -86,7 +86,7 @@ def _command_filter(query: DeviceCommandsQuery, device_id: int | None) -> Comman
     )
 
 
-@routes("GET", _COMMAND, "getCommand", CommandOut)
+@routes("GET", _COMMAND, "getCommand", CommandOut, errors=(429,))
 async def get(call: ApiCall[WaitQuery, None]) -> web.StreamResponse:
     """
     Show a command with its deliveries and its result.
@@ -96,7 +96,8 @@ async def get(call: ApiCall[WaitQuery, None]) -> web.StreamResponse:
     services, command_id = call.services, call.path_int64("command_id")
     seconds = min(call.query.wait, MAX_WAIT)
     if seconds:
-        await services.queue.wait_until_over(call.scope_id, command_id, seconds)
+        with call.waiting(seconds):
+            await services.queue.wait_until_over(call.scope_id, command_id, seconds)
     show = partial(_show, call, command_id)
     return await respond_in_turn(services.body_budget, show)
 

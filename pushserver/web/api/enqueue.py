@@ -85,10 +85,11 @@ async def _enqueue_response(
     """Answer at once, or when the outcome is known if the program prefers that."""
     headers: dict[str, str] = {}
     body, commands = enqueued.answer, enqueued.commands
-    if "Prefer" in call.request.headers and (seconds := _preferred_wait(call.request)):
+    if "Prefer" in call.request.headers and (seconds := _granted_wait(call)):
         headers["Preference-Applied"] = f"wait={seconds:g}"
         if commands:
-            body = await _wait_for_outcomes(call, commands, seconds, is_array)
+            with call.waiting(seconds):
+                body = await _wait_for_outcomes(call, commands, seconds, is_array)
             if call.idempotency is not None:
                 await call.services.queue.store_answer(
                     call.idempotency, device_id, body
@@ -150,6 +151,14 @@ def render_created(
         )
         items.append(out if reader is None else without_order(out, reader))
     return encode_json(CommandsOut(items=items) if is_array else items[0])
+
+
+def _granted_wait(call: ApiCall[None, None]) -> float:
+    """Return for how long to wait; not at all if too many do: it is a preference."""
+    seconds = _preferred_wait(call.request)
+    if seconds and not call.services.wait_bounds.has_room(call.token.id):
+        return 0.0
+    return seconds
 
 
 def _preferred_wait(request: web.Request) -> float:

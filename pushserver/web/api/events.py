@@ -129,6 +129,7 @@ class _EventStream:
     "/events",
     "streamEvents",
     "text/event-stream",
+    errors=(429,),
     request_headers={"Last-Event-ID": "Go on after this event."},
 )
 async def stream_events(call: ApiCall[EventsQuery, None]) -> web.StreamResponse:
@@ -137,6 +138,11 @@ async def stream_events(call: ApiCall[EventsQuery, None]) -> web.StreamResponse:
 
     Those after `Last-Event-ID` come first, if it is given.
     """
+    with call.services.wait_bounds.waiting(call.token.id):
+        return await _stream(call)
+
+
+async def _stream(call: ApiCall[EventsQuery, None]) -> web.StreamResponse:
     services, event_filter = call.services, _event_filter(call)
     cursor, is_gapless = await _start_cursor(call), True
     if cursor and _last_event_id(call) is not None:

@@ -20,7 +20,7 @@ from pushserver.web.spooled_response import respond_in_turn
 routes = Routes(Permission.RESULTS_READ, Permission.RESULTS_READ)
 
 
-@routes("GET", "/results", "listResults", ResultsOut)
+@routes("GET", "/results", "listResults", ResultsOut, errors=(429,))
 async def list_results(call: ApiCall[ResultsQuery, None]) -> web.StreamResponse:
     """
     List what devices posted, in the order it came, orphans too.
@@ -36,13 +36,14 @@ async def list_results(call: ApiCall[ResultsQuery, None]) -> web.StreamResponse:
         orphan=query.orphan,
     )
     if query.wait:
-        await wait_for_results(
-            services.store,
-            services.completion_waiters,
-            call.scope_id,
-            partial(read_page, limit=1),
-            min(query.wait, MAX_WAIT),
-        )
+        with call.waiting(query.wait):
+            await wait_for_results(
+                services.store,
+                services.completion_waiters,
+                call.scope_id,
+                partial(read_page, limit=1),
+                min(query.wait, MAX_WAIT),
+            )
     page = partial(
         _results_page, call, partial(read_page, limit=cap_limit(query.limit))
     )

@@ -1,6 +1,7 @@
 """A call of the API: one declaration that checks, serves and describes it."""
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from types import NoneType
 from typing import Any, Generic, TypeVar, get_args, get_type_hints
@@ -76,6 +77,17 @@ class ApiCall(Generic[Q, B]):
     def actor(self) -> Actor:
         """Who calls, and from where; for what the call changes."""
         return request_actor(self.request, self.token)
+
+    def waiting(self, seconds: float) -> AbstractContextManager[None]:
+        """
+        Count the call as one that waits during the block, if it waits at all.
+
+        Raises:
+            TooMany: too many wait already.
+        """
+        if not seconds:
+            return nullcontext()
+        return self.services.wait_bounds.waiting(self.token.id)
 
     def path_int64(self, name: str) -> int:
         """
