@@ -32,6 +32,7 @@ from pushserver.services.lanes import Lanes
 from pushserver.services.notifications import Notifications
 from pushserver.services.online_monitor import OnlineMonitor
 from pushserver.services.operations import Operations
+from pushserver.services.orphan_bounds import OrphanBounds
 from pushserver.services.outbox_trimmer import OutboxTrimmer
 from pushserver.services.polling import Polling
 from pushserver.services.queue import Queue
@@ -191,7 +192,7 @@ def build_services(
         retention=Retention(
             store.retention, clock, settings.retention, settings.audit_retention
         ),
-        result_intake=ResultIntake(store=store, lanes=lanes),
+        result_intake=ResultIntake(store, lanes, OrphanBounds(bounds, counts)),
         completion_waiters=completion_waiters,
         wait_bounds=WaitBounds(bounds, counts),
         event_interest=event_interest,

@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 
 KIBIBYTE = 1024
+MEBIBYTE = 1024 * KIBIBYTE
 
 
 @attrs.frozen(kw_only=True)
@@ -79,6 +80,21 @@ class Bounds:
         "the same of all tokens at one server",
         "the same",
         "bounds.serverWaits",
+    )
+    device_orphans: int = _bound(
+        1000,
+        "results of a device in a day that end nothing",
+        "429 `too-many`",
+        "bounds.deviceOrphans",
+    )
+    device_orphan_size: int = _bound(
+        256, "the same, in MiB", "429 `too-many`", "bounds.deviceOrphanSize"
+    )
+    server_orphan_size: int = _bound(
+        4096,
+        "the same of all devices at one server, in MiB",
+        "429 `too-many`",
+        "bounds.serverOrphanSize",
     )
 
 

@@ -16,48 +16,12 @@ from pushserver.model.parsed_result import (
 )
 from pushserver.model.transfers import keep_busy
 from pushserver.model.transitions import apply_result, is_open_to_result
-from pushserver.protocols.base import DeviceProtocol, judge_response
+from pushserver.protocols.base import judge_response
 from pushserver.services.lanes import Lanes
-from pushserver.services.result_reading import read_result
+from pushserver.services.orphan_bounds import OrphanBounds
+from pushserver.services.posted_result import PostedResult
 from pushserver.services.transfers import Voucher
 from pushserver.storage.commands import CommandStore, Lookup, PriorDelivery, PriorState
-
-
-@attrs.frozen(kw_only=True)
-class PostedResult:
-    """
-    What a device of the scope posted of one command, in its protocol.
-
-    `scope_id` is None if the device is not served: it was deleted, or never was there.
-    `complete` is False if the end of the body never came: it ends nothing then, for it
-    may come again. `rejection` says why the server refused it; as the device would post
-    the same again, its command has failed. `only_by_uuid`: its device was deleted while
-    it came, so what is in flight now is its successor's.
-    """
-
-    scope_id: int | None
-    device_id: int
-    protocol: DeviceProtocol
-    uuid: str | None
-    endpoint: str | None
-    content_type: str | None
-    content_encoding: str | None
-    complete: bool
-    body: bytes
-    rejection: str | None = None
-    only_by_uuid: bool = False
-
-    @property
-    def is_final(self) -> bool:
-        """Tell whether it ends its command."""
-        return self.complete or self.rejection is not None
-
-    async def read(self) -> LocatedResult:
-        """Read what it says, once."""
-        if self.rejection is not None:
-            rejected = ParsedResult.rejected(self.rejection)
-            return LocatedResult.locate(rejected, self.body)
-        return await read_result(self.protocol, self.body, self.content_encoding)
 
 
 @attrs.frozen
@@ -79,6 +43,7 @@ class ResultIntake:
 
     store: CommandStore
     lanes: Lanes
+    orphans: OrphanBounds
 
     def receiving(
         self, device_id: int, uuid: str | None, *, takes_long: bool = False
@@ -101,6 +66,7 @@ class ResultIntake:
         Store what was posted and end its command.
 
         Raises:
+            TooMany: it ends none, and there were too many of these today.
             Unavailable: it could not be stored.
         """
         assert posted.scope_id is not None  # noqa: S101 - `accept_late` is for others
@@ -159,13 +125,23 @@ class ResultIntake:
         self, posted: PostedResult, located: LocatedResult, lookup: Lookup | None
     ) -> Result | None:
         parsed = located.read(posted.body)
+        is_orphan = False
 
         def decide(lane: Lane, changes: Changes, prior: PriorState) -> Result | None:
+            nonlocal is_orphan
             match = _find_match(lane, changes, prior, posted)
             if posted.scope_id is None and not _is_late(match):
                 return None
             if match is None and lookup is None:
                 return None
+            is_orphan = (
+                match is None
+                or not posted.complete
+                or match.delivery.outcome is not None
+            ) and _ends_nothing(posted, match)
+            if is_orphan:
+                size = len(posted.body)
+                self.orphans.require_room(posted.device_id, size, changes.now)
             judged = _judge(match, parsed, posted)
             result = _make_result(
                 posted, match, located.judged(judged, posted.body), changes
@@ -187,7 +163,10 @@ class ResultIntake:
             )
             return result
 
-        return await self.lanes.change(posted.device_id, decide, lookup)
+        stored = await self.lanes.change(posted.device_id, decide, lookup)
+        if is_orphan:
+            self.orphans.add(posted.device_id, len(posted.body))
+        return stored
 
 
 @attrs.frozen(eq=False)
@@ -258,6 +237,13 @@ def _with_reported(
         return parsed
     reported = posted.protocol.parse_reported(response, command.service_id)
     return attrs.evolve(parsed, reported=reported)
+
+
+def _ends_nothing(posted: PostedResult, match: ResultMatch | None) -> bool:
+    """Tell whether it ends no command: an orphan, a repetition, or a piece."""
+    return match is None or not (
+        posted.is_final and is_open_to_result(match.command, match.delivery)
+    )
 
 
 def _is_late(match: ResultMatch | None) -> bool:

@@ -12,7 +12,7 @@ from aiohttp import web
 from pushserver.errors import BrokenBody, TooLarge, TooMany, Unavailable
 from pushserver.model.device import Device
 from pushserver.protocols.base import DeviceProtocol, DeviceRequest, ResultPart
-from pushserver.services.result_intake import PostedResult
+from pushserver.services.posted_result import PostedResult
 from pushserver.web.body import NO_BODY, Body, read_refused_result, read_result
 from pushserver.web.connection import announces_no_length
 from pushserver.web.device_url import storable_text, storable_uuid

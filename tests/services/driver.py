@@ -18,8 +18,8 @@ from pushserver.model.state import CommandState
 from pushserver.services.deadlines import Deadlines
 from pushserver.services.held_polls import Poll
 from pushserver.services.idempotency import IdempotentRequest
+from pushserver.services.posted_result import PostedResult
 from pushserver.services.queue import Enqueued
-from pushserver.services.result_intake import PostedResult
 from pushserver.storage.history import CommandRecord
 from pushserver.web.services import Services
 from tests.clock import ManualClock
