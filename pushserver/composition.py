@@ -45,6 +45,7 @@ from pushserver.services.scopes import Scopes
 from pushserver.services.shadow_reconciler import ShadowReconciler
 from pushserver.services.shadows import Shadows
 from pushserver.services.ssrf_guard import SsrfGuard
+from pushserver.services.stock_bounds import StockBounds
 from pushserver.services.subscription_registry import SubscriptionRegistry
 from pushserver.services.subscriptions import Subscriptions
 from pushserver.services.task_creation import TaskCreator
@@ -104,7 +105,8 @@ def build_services(
     device_sync = DeviceSync(
         store, devices, write_behind, device_events, holds, settings.conflict_policy
     )
-    tokens = Tokens(store=store, clock=clock, ids=ids)
+    stock_bounds = StockBounds(bounds, counts)
+    tokens = Tokens(store=store, clock=clock, ids=ids, bounds=stock_bounds)
     reconciler = ShadowReconciler(protocols=protocols, queue=queue)
     operations = Operations(
         store=store,
@@ -164,13 +166,20 @@ def build_services(
             key_policy=settings.device_key_policy,
             conflict_policy=settings.conflict_policy,
             max_requests=bounds.device_requests,
+            max_quarantined=bounds.quarantined_devices,
             counts=counts,
         ),
         write_behind=write_behind,
         device_events=device_events,
         device_sync=device_sync,
         fleet=FleetAdmin(
-            store, clock, lanes, devices, device_sync, settings.device_key_policy
+            store,
+            clock,
+            lanes,
+            devices,
+            device_sync,
+            settings.device_key_policy,
+            stock_bounds,
         ),
         protocols=protocols,
         unknown_requests=UnknownRequests(
@@ -201,16 +210,21 @@ def build_services(
         task_scheduler=scheduler,
         shadows=shadows,
         subscription_registry=subscriptions,
-        subscriptions=Subscriptions(store, clock, ids, ssrf_guard, subscriptions),
+        subscriptions=Subscriptions(
+            store, clock, ids, ssrf_guard, subscriptions, stock_bounds
+        ),
         task_creator=task_creator,
         tasks=Tasks(store, clock, ids, scheduler),
         upgrades=Upgrades(store, task_creator),
         tokens=tokens,
-        scopes=Scopes(store=store, clock=clock, ids=ids, tokens=tokens),
+        scopes=Scopes(
+            store=store, clock=clock, ids=ids, tokens=tokens, bounds=stock_bounds
+        ),
         default_hold=default_hold,
         body_budget=BodyBudget(
             settings.bodies * MEBIBYTE, settings.spool_folder, counts
         ),
+        subscription_backlog=bounds.subscription_backlog,
         kapua_delete_status=settings.kapua_delete_status,
         started_at=clock.now(),
         counts=counts,
@@ -287,7 +301,13 @@ def build_workers(
     )
     online_monitor.restore()
     shadows, subscriptions = services.shadows, services.subscription_registry
-    outbox_trimmer = OutboxTrimmer(store.subscriptions, subscriptions, clock)
+    outbox_trimmer = OutboxTrimmer(
+        store.subscriptions,
+        subscriptions,
+        clock,
+        services.counts,
+        services.subscription_backlog,
+    )
     deadlines, clock_watch = (
         Deadlines(store, clock, services.lanes),
         services.clock_watch,

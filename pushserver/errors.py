@@ -13,7 +13,8 @@ PushServerError
 ├── NotFound
 ├── Conflict             well formed, but the current state does not allow it
 │   ├── IdempotencyRunning
-│   └── IdempotencyUnknown
+│   ├── IdempotencyUnknown
+│   └── LimitReached     there is enough of it; something has to be deleted first
 ├── PreconditionFailed   it no longer has the version that the caller named
 ├── TooMany              there is no room for more right now; try again later
 │   └── QueueFull
@@ -148,6 +149,13 @@ class IdempotencyUnknown(Conflict):
 
     code = "idempotency-unknown"
     title = "The outcome of the first request with this Idempotency-Key is unknown"
+
+
+class LimitReached(Conflict):
+    """There are as many as may be; a bound is a setting."""
+
+    code = "limit-reached"
+    title = "There is no room for more"
 
 
 class PreconditionFailed(PushServerError):

@@ -96,9 +96,39 @@ class Bounds:
         "429 `too-many`",
         "bounds.serverOrphanSize",
     )
+    quarantined_devices: int = _bound(
+        1000,
+        "quarantined devices that are remembered",
+        "an empty 200, as any of them gets",
+        "refused.quarantineFull",
+    )
+    devices: int = _bound(
+        1_000_000, "adopted devices", "409 `limit-reached`", "bounds.devices"
+    )
+    scope_tokens: int = _bound(
+        1000, "tokens of a scope", "409 `limit-reached`", "bounds.scopeTokens"
+    )
+    scope_subscriptions: int = _bound(
+        100,
+        "subscriptions of a scope",
+        "409 `limit-reached`",
+        "bounds.scopeSubscriptions",
+    )
+    subscription_backlog: int = _bound(
+        100_000,
+        "events that wait for the receiver of a subscription",
+        "the oldest are dropped",
+        "bounds.subscriptionBacklog",
+    )
+    scopes: int = _bound(1000, "scopes", "409 `limit-reached`", "bounds.scopes")
 
 
 def bound_of(field: "attrs.Attribute[Any]") -> Bound:
     """Return what the field of `Bounds` bounds."""
     bound: Bound = field.metadata[Bound]
     return bound
+
+
+def bound_named(name: str) -> Bound:
+    """Return what the field of `Bounds` with this name bounds."""
+    return bound_of(attrs.fields_dict(Bounds)[name])

@@ -8,7 +8,6 @@ import structlog
 from pushserver.clock import SECOND, Clock
 from pushserver.model.device import (
     QUARANTINE_IDLE_SECONDS,
-    QUARANTINE_LIMIT,
     Device,
     DeviceIdentity,
     DeviceKeys,
@@ -31,7 +30,7 @@ class DeviceAdmission:
     Admits adopted devices with the right key; quarantines unknown ones.
 
     `request_count` counts polls and results; `counts` counts refusals by reason. An
-    admitted device may make `max_requests` in a second.
+    admitted device may make `max_requests` in a second; `max_quarantined` are known.
     """
 
     devices: DeviceRegistry
@@ -41,6 +40,7 @@ class DeviceAdmission:
     key_policy: DeviceKeys
     conflict_policy: IdentityConflict
     max_requests: int
+    max_quarantined: int
     counts: Counter[str]
     request_count: int = attrs.field(default=0, init=False)
     _eviction_failed_at: int = attrs.field(default=0, init=False)
@@ -165,7 +165,7 @@ class DeviceAdmission:
 
     def _quarantine(self, identity: DeviceIdentity) -> Device | None:
         """Add an unknown device to the quarantine; None if it is full."""
-        is_full = self.devices.quarantined_count >= QUARANTINE_LIMIT
+        is_full = self.devices.quarantined_count >= self.max_quarantined
         if is_full and not self._evict_quarantined():
             return None
         device = Device(

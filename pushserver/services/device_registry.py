@@ -36,6 +36,11 @@ class DeviceRegistry:
     def __iter__(self) -> Iterator[Device]:
         return iter(list(self._devices.values()))
 
+    @property
+    def adopted_count(self) -> int:
+        """How many devices are adopted, in all scopes."""
+        return len(self._devices) - self.quarantined_count
+
     def __len__(self) -> int:
         return len(self._devices)
 

@@ -30,6 +30,7 @@ from pushserver.services.device_registry import DeviceRegistry
 from pushserver.services.device_sync import SCOPE_FIELDS, DeviceSync
 from pushserver.services.lanes import Lanes
 from pushserver.services.off_loop import in_pieces
+from pushserver.services.stock_bounds import StockBounds
 from pushserver.storage.base import Store
 from pushserver.storage.commands import Lookup, PriorState
 
@@ -48,6 +49,7 @@ class FleetAdmin:
     devices: DeviceRegistry
     device_sync: DeviceSync
     key_policy: DeviceKeys
+    bounds: StockBounds
 
     async def adopt(
         self, scope_id: int, identity: DeviceIdentity, actor: Actor = SERVER
@@ -166,7 +168,12 @@ class FleetAdmin:
             device_ids = [identity.device_id for identity in settings]
             await self.device_sync.reload_before_write(device_ids)
             await self._check_identities(settings)
-            return await self._unadopted(scope_id, device_ids)
+            return self._require_room(await self._unadopted(scope_id, device_ids))
+
+    def _require_room(self, new: Collection[int]) -> Collection[int]:
+        """Return the ids of devices to be adopted, if there is room for them."""
+        self.bounds.require_room("devices", self.devices.adopted_count, len(new))
+        return new
 
     async def _check_identities(self, identities: Iterable[DeviceIdentity]) -> None:
         """Refuse a device whose derived int64 is another's; see `derive_identity`."""
@@ -189,7 +196,7 @@ class FleetAdmin:
         Raises:
             Conflict: another scope has adopted one of them.
         """
-        new = await self._unadopted(scope_id, device_ids)
+        new = self._require_room(await self._unadopted(scope_id, device_ids))
         end = partial(self._end_earlier_device, actor=actor)
         for batch in batches(new, LOOKUP_SIZE):
             live_ids = await self.store.devices_with_live_commands(batch)

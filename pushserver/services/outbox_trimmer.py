@@ -1,5 +1,6 @@
 """Bounds the outbox; counts and logs what it drops."""
 
+from collections import Counter
 from functools import partial
 
 import attrs
@@ -48,6 +49,7 @@ class OutboxTrimmer:
     store: SubscriptionStore
     subscriptions: SubscriptionRegistry
     clock: Clock
+    counts: Counter[str]
     max_backlog: int = MAX_BACKLOG
     max_age: int = MAX_BACKLOG_AGE
     _match_counts: dict[int, _MatchCount] = attrs.field(factory=dict, init=False)
@@ -177,8 +179,8 @@ class OutboxTrimmer:
             self._log_dropped(subscription, dropped)
         return dropped
 
-    @staticmethod
-    def _log_dropped(subscription: Subscription, dropped: int) -> None:
+    def _log_dropped(self, subscription: Subscription, dropped: int) -> None:
+        self.counts["bounds.subscriptionBacklog"] += dropped
         if dropped:
             log.warning(
                 "subscription.events_dropped",

@@ -11,6 +11,7 @@ from pushserver.model.audit import AuditAction, AuditEntry, TargetKind
 from pushserver.model.ids import IdGenerator
 from pushserver.model.scope import DEFAULT_SCOPE_ID, Scope
 from pushserver.model.token import Permission, Token
+from pushserver.services.stock_bounds import StockBounds
 from pushserver.services.tokens import FIRST_TOKEN, Tokens
 from pushserver.storage.scopes import ScopeStore
 
@@ -23,6 +24,7 @@ class Scopes:
     clock: Clock
     ids: IdGenerator
     tokens: Tokens
+    bounds: StockBounds
 
     async def visible_to(self, caller: Token) -> Sequence[Scope]:
         """Return the scopes that *caller* may see, oldest first: at least its own."""
@@ -37,8 +39,10 @@ class Scopes:
 
         Raises:
             Forbidden: *caller* is not an administrator of the first scope.
+            LimitReached: there are enough scopes.
         """
         _require_root_admin(caller)
+        self.bounds.require_room("scopes", len(await self.store.all_scopes()))
         scope = Scope(id=self.ids(), name=name, created_at=self.clock.now())
         token, secret = self.tokens.generate(
             scope.id, FIRST_TOKEN, [Permission.ADMIN], actor

@@ -24,6 +24,7 @@ from pushserver.model.subscription import (
 )
 from pushserver.services.batches import BATCH_SIZE, repeat_until_done
 from pushserver.services.ssrf_guard import SsrfGuard
+from pushserver.services.stock_bounds import StockBounds
 from pushserver.services.subscription_registry import SubscriptionRegistry
 from pushserver.storage.base import Store
 
@@ -37,6 +38,7 @@ class Subscriptions:
     ids: IdGenerator
     ssrf_guard: SsrfGuard
     registry: SubscriptionRegistry
+    bounds: StockBounds
 
     async def create(
         self,
@@ -54,6 +56,7 @@ class Subscriptions:
         Raises:
             Invalid: the URL is refused, or the format has no body for an event.
             Conflict: there is one with this URL, events and format.
+            LimitReached: the scope has enough.
         """
         await self._check_target(url, events, format_)
         cursor = await self.store.subscriptions.newest_event_id()
@@ -71,6 +74,8 @@ class Subscriptions:
         )
         async with self.registry.write_lock:
             self._refuse_duplicate(subscription)
+            present = sum(each.scope_id == scope_id for each in self.registry)
+            self.bounds.require_room("scope_subscriptions", present)
             entry = _entry(subscription, actor, AuditAction.SUBSCRIPTION_CREATE)
             await self.store.subscriptions.add_subscription(subscription, [entry])
             self.registry.add(subscription)

@@ -12,6 +12,7 @@ from pushserver.model.device import hash_secret
 from pushserver.model.ids import IdGenerator
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.token import Permission, Token, new_token_secret
+from pushserver.services.stock_bounds import StockBounds
 from pushserver.storage.scopes import TokenStore
 
 #: The name of a scope's first token.
@@ -25,6 +26,7 @@ class Tokens:
     store: TokenStore
     clock: Clock
     ids: IdGenerator
+    bounds: StockBounds
     _by_hash: dict[str, Token] = attrs.field(factory=dict, init=False)
     _version: int = attrs.field(default=0, init=False)
 
@@ -97,6 +99,7 @@ class Tokens:
 
         Raises:
             Forbidden: it would have permissions that *caller* lacks.
+            LimitReached: the scope has enough tokens.
         """
         requested = list(permissions)
         excess = [
@@ -104,6 +107,7 @@ class Tokens:
         ]
         if excess:
             raise Forbidden(f"Your own token may not do this: {', '.join(excess)}.")
+        self.bounds.require_room("scope_tokens", len(self.in_scope(scope_id)))
         token, secret = self.generate(scope_id, name, requested, actor)
         entry = token_entry(token, actor, AuditAction.TOKEN_CREATE)
         await self.store.add_token(token, _in_both_scopes(entry, caller))

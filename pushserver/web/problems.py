@@ -14,6 +14,7 @@ from pushserver.errors import (
     HeaderTooLarge,
     Invalid,
     LengthRequired,
+    LimitReached,
     Malformed,
     NotFound,
     PreconditionFailed,
@@ -49,6 +50,7 @@ STATUS_BY_ERROR: Mapping[type[PushServerError], int] = MappingProxyType(
 _HEADERS_BY_ERROR: Mapping[type[PushServerError], Mapping[str, str]] = MappingProxyType(
     {
         Unauthorized: {"WWW-Authenticate": 'Bearer realm="pushserver"'},
+        LimitReached: {"Retry-After": "60"},
         TooMany: {"Retry-After": "1"},
         QueueFull: {"Retry-After": "10"},
         Unavailable: {"Retry-After": "1"},

@@ -95,6 +95,7 @@ class Services:
     scopes: Scopes
     body_budget: BodyBudget
     default_hold: int
+    subscription_backlog: int
     kapua_delete_status: int
     started_at: int
     counts: Counter[str]

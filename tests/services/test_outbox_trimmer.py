@@ -39,6 +39,7 @@ def _outbox(services: Services) -> OutboxTrimmer:
         services.store.subscriptions,
         services.subscription_registry,
         services.clock,
+        services.counts,
         max_backlog=10,
     )
 
@@ -59,7 +60,10 @@ async def left(services: Services, of: Subscription) -> int:
 def test_limits(services: Services) -> None:
     """A backlog may have 100,000 events, of three days."""
     usual = OutboxTrimmer(
-        services.store.subscriptions, services.subscription_registry, services.clock
+        services.store.subscriptions,
+        services.subscription_registry,
+        services.clock,
+        services.counts,
     )
 
     assert (100_000, 3 * DAY * SECOND) == (MAX_BACKLOG, MAX_BACKLOG_AGE)
@@ -77,6 +81,7 @@ async def test_number(services: Services, outbox: OutboxTrimmer) -> None:
     assert [2, 0] == done
     assert (2, 10) == (one.dropped, await left(services, one))
     assert (2, one.cursor) == (found.dropped, found.cursor)
+    assert 2 == services.counts["bounds.subscriptionBacklog"]
     assert [("subscription.events_dropped", 2)] == [
         (each["event"], each["dropped"]) for each in logs
     ]
