@@ -170,7 +170,7 @@ class FleetAdmin:
             await self._check_identities(settings)
             return self._require_room(await self._unadopted(scope_id, device_ids))
 
-    def _require_room(self, new: Collection[int]) -> Collection[int]:
+    def _require_room(self, new: Sequence[int]) -> Sequence[int]:
         """Return the ids of devices to be adopted, if there is room for them."""
         self.bounds.require_room("devices", self.devices.adopted_count, len(new))
         return new
