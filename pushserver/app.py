@@ -17,6 +17,7 @@ from pushserver.composition import (
     build_workers,
 )
 from pushserver.errors import Misconfigured, Outdated, Unavailable
+from pushserver.first_token import show_first_token
 from pushserver.listening import (
     connection_limits,
     listen,
@@ -60,20 +61,43 @@ async def _load(settings: Settings, services: Services) -> None:
     Read what is kept in memory.
 
     Raises:
-        Misconfigured: the database cannot be read, or not be written.
+        Misconfigured: the database cannot be read, or not be written; or there is
+            nobody to show the first token to.
     """
     try:
         await services.store.check_writable()
         await services.devices.load()
-        admin_secret = await services.tokens.load(settings.admin_token)
-        if admin_secret is not None:
-            sys.stderr.write(f"admin token: {admin_secret} (shown once; keep it)\n")
+        await _load_tokens(settings, services)
         if settings.holds_commands:
             await _hold_commands(services)
         await services.event_interest.load()
         await services.subscription_registry.load()
     except Unavailable as error:
         raise Misconfigured(f"Cannot start: {error}") from error
+
+
+async def _load_tokens(settings: Settings, services: Services) -> None:
+    """
+    Read the tokens; show the first one, if it was made just now.
+
+    Raises:
+        Misconfigured: it could not be shown to anybody, so it was revoked.
+    """
+    tokens = services.tokens
+    secret = await tokens.load(settings.admin_token)
+    if secret is None:
+        return
+    try:
+        path = show_first_token(secret, settings, sys.stderr)
+    except OSError as error:
+        token = tokens.authenticate(f"Bearer {secret}")
+        await tokens.revoke(token.scope_id, token.id)
+        raise Misconfigured(
+            f"The first token cannot be written to {error.filename}: {error.strerror}."
+            " Start in a terminal, or with ADMIN_TOKEN set."
+        ) from None
+    if path is not None:
+        log.warning("tokens.first_written", path=str(path))
 
 
 async def _hold_commands(services: Services) -> None:

@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+import sys
 from collections.abc import Callable, Mapping
 from datetime import time
 from pathlib import Path
@@ -15,10 +16,18 @@ from typed_settings.loaders import DictLoader
 from pushserver.errors import Misconfigured
 from pushserver.model.bounds import Bounds
 from pushserver.model.device import MAX_HOLD_SECONDS, DeviceKeys, IdentityConflict
+from pushserver.settings_checks import (
+    MIN_TOKEN_BITS,
+    PREFIX,
+    SECTION,
+    is_guessable,
+    is_loopback,
+    refuse_unknown_names,
+    unknown_variables,
+)
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-_PREFIX = "PUSHSERVER_"
 _SQLITE = "sqlite:///"
 _POSTGRES = ("postgresql://", "postgres://")
 #: How the library wraps the message of a validator or converter.
@@ -269,13 +278,15 @@ def load(overrides: Mapping[str, object], environ: Mapping[str, str]) -> Setting
     Raises:
         Misconfigured: a setting does not parse, is unknown, or is invalid.
     """
+    _warn_of_unknown_variables(environ)
     loaders: list[Any] = []
     flags = _without_none(overrides)
-    config = flags.pop("config", None) or environ.get(_PREFIX + "CONFIG")
+    config = flags.pop("config", None) or environ.get(PREFIX + "CONFIG")
     if config is not None:
         if not Path(str(config)).is_file():
             raise Misconfigured(f"There is no settings file {config}.")
-        toml: Any = {"*": ts.TomlFormat("pushserver")}
+        refuse_unknown_names(Path(str(config)))
+        toml: Any = {"*": ts.TomlFormat(SECTION)}
         loaders.append(ts.FileLoader(toml, [str(config)]))
     loaders += [DictLoader(_from_environ(environ)), DictLoader(flags)]
     try:
@@ -290,8 +301,16 @@ def load(overrides: Mapping[str, object], environ: Mapping[str, str]) -> Setting
 
 def _from_environ(environ: Mapping[str, str]) -> dict[str, Any]:
     names = [field.name for field in attrs.fields(Settings)]
-    values = {name: environ.get(_PREFIX + name.upper()) for name in names}
+    values = {name: environ.get(PREFIX + name.upper()) for name in names}
     return {name: value for name, value in values.items() if value}
+
+
+def _warn_of_unknown_variables(environ: Mapping[str, str]) -> None:
+    """Say which variables set nothing; another release may have known them."""
+    names = [field.name for field in attrs.fields(Settings)]
+    for name, nearest in unknown_variables(environ, names).items():
+        hint = "" if nearest is None else f"; did you mean {nearest}?"
+        sys.stderr.write(f"{name} is no setting{hint}\n")
 
 
 def _without_none(overrides: Mapping[str, object]) -> dict[str, Any]:
@@ -322,18 +341,17 @@ def _refuse_unsafe(settings: Settings) -> None:
             f"WORKERS {settings.workers} takes PostgreSQL: a SQLite file has one"
             " server. Set DATABASE to postgresql://…, or WORKERS to 1."
         )
-    if settings.device_keys is None and not _is_loopback(settings.host):
+    if is_loopback(settings.host):
+        return
+    if settings.device_keys is None:
         raise Misconfigured(
             f"HOST {settings.host} is reachable from other machines, and a deviceId is"
             " no secret: set DEVICE_KEYS to required, or to optional if a network that"
             " you trust is all that reaches it."
         )
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    if settings.admin_token is not None and is_guessable(settings.admin_token):
+        raise Misconfigured(
+            f"HOST {settings.host} is reachable from other machines, and ADMIN_TOKEN"
+            f" can be guessed: set it to {MIN_TOKEN_BITS} random bits or more, such as"
+            " `openssl rand -hex 32` prints."
+        )

@@ -8,6 +8,7 @@ import pytest
 
 from pushserver.cli.serve import ServeOptions
 from pushserver.settings import Settings
+from pushserver.settings_checks import is_guessable
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/settings.md").read_text("utf-8")
@@ -39,3 +40,18 @@ def test_no_page_names_a_setting_that_is_none(page: Path) -> None:
     named = set(re.findall(r"PUSHSERVER_[A-Z_]+\b", page.read_text("utf-8")))
 
     assert set() == named - names
+
+
+def test_printed_tokens_are_refused() -> None:
+    """
+    A token that stands on a page is known to everybody: no server beyond loopback takes
+    it.
+    """
+    printed = {
+        token
+        for page in PAGES
+        for token in re.findall(r"\bpst_[\w-]{8,}", page.read_text("utf-8"))
+    }
+
+    assert printed
+    assert {token for token in printed if is_guessable(token)} == printed

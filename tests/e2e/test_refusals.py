@@ -1,14 +1,20 @@
 """What the program refuses to do, and says why in one line."""
 
+import asyncio
+import os
+import pty
 import socket
 import sqlite3
+import stat
 from contextlib import closing
+from pathlib import Path
 from subprocess import Popen
 
 import pytest
 
 from pushserver.errors import Outdated
 from tests.program import Program
+from tests.web.local_server import wait_until
 
 pytestmark = pytest.mark.only_on("sqlite")
 
@@ -52,8 +58,9 @@ def test_beyond_loopback(program: Program, host: str) -> None:
 @pytest.mark.parametrize("keys", ["optional", "required"])
 def test_beyond_loopback_with_keys(program: Program, keys: str) -> None:
     """
-    With a word on keys it starts.
+    With a word on keys, and a token that nobody guesses, it starts.
     """
+    program.token = "0123456789abcdef" * 2
     program.start(host="0.0.0.0", device_keys=keys)  # noqa: S104
 
     assert 0 == program.stop()
@@ -125,14 +132,123 @@ def test_later_release(program: Program) -> None:
 
 def test_first_token(program: Program) -> None:
     """
-    The first start shows one admin token, once, where none is set.
+    Where no token is set, the first start writes one beside the database, for its owner
+    alone; the log says where it is, and never what it is. The next start writes none.
     """
     program.token = ""
     program.start()
     program.stop()
-    first = program.log.read_text().count("admin token: pst_")
+    (line,) = program.log_lines("tokens.first_written")
+    path = Path(line["path"])
+    secret = path.read_text().strip()
+    path.unlink()
     program.start()
     program.stop()
 
-    assert 1 == first
-    assert 1 == program.log.read_text().count("admin token: pst_")
+    assert program.file.with_name("store.db.admin-token") == path
+    assert secret.startswith("pst_")
+    assert "pst_" not in program.log.read_text()
+    assert not path.exists()
+
+
+async def test_mode_of_the_first_token(program: Program) -> None:
+    """
+    Its file is created for its owner alone, whatever the umask, also over an old one.
+    """
+    path = program.file.with_name("store.db.admin-token")
+    path.write_text("old")
+    path.chmod(0o644)
+    program.token = ""
+
+    before = os.umask(0)
+    try:
+        process = program.spawn()
+    finally:
+        os.umask(before)
+    await wait_until(lambda: bool(program.log_lines("server.started")))
+    process.terminate()
+    await asyncio.to_thread(process.wait, 15)
+
+    assert "old" != path.read_text()
+    assert 0o600 == stat.S_IMODE(path.stat().st_mode)
+
+
+def test_first_token_to_a_terminal(program: Program) -> None:
+    """
+    Somebody who starts it in a terminal is shown the first token there, and no file is.
+    """
+    program.token = ""
+    ours, theirs = pty.openpty()
+
+    program.stderr = theirs
+    process = program.spawn()
+    os.close(theirs)
+    shown = b""
+    while b"admin token: pst_" not in shown:
+        shown += os.read(ours, 4096)
+    process.terminate()
+    process.wait(15)
+    os.close(ours)
+
+    assert [] == [*program.folder.glob("*.admin-token*")]
+
+
+def test_first_token_for_nobody(program: Program) -> None:
+    """
+    A first token that cannot be written is revoked: the next start makes another.
+    """
+    path = program.file.with_name("store.db.admin-token")
+    path.mkdir()
+    program.token = ""
+
+    line = refused(program.spawn(), program)
+    path.rmdir()
+    program.log.unlink()
+    program.start()
+    program.stop()
+
+    assert str(path) in line
+    assert path.read_text().startswith("pst_")
+
+
+@pytest.mark.parametrize("token", ["pst_only-for-trying-things-out", "1" * 31, "x"])
+def test_guessable_token(program: Program, token: str) -> None:
+    """
+    Beyond loopback a token that can be guessed is refused, with how to make a good one.
+    """
+    program.token = token
+
+    line = refused(program.spawn(host="0.0.0.0", device_keys="required"), program)  # noqa: S104
+
+    assert "ADMIN_TOKEN" in line
+    assert "openssl rand -hex 32" in line
+    assert token not in line.split()
+    assert not program.file.exists()
+
+
+@pytest.mark.parametrize(
+    "text", ['[server]\ndevice_keys = "required"\n', 'device_keys = "required"\n']
+)
+def test_settings_elsewhere(program: Program, text: str) -> None:
+    """
+    A settings file whose settings stand where nobody reads them is refused.
+    """
+    file = program.folder / "settings.toml"
+    file.write_text(text)
+
+    line = refused(program.spawn(config=file), program)
+
+    assert "[pushserver]" in line
+    assert not program.file.exists()
+
+
+def test_unknown_variable(program: Program) -> None:
+    """
+    A variable that sets nothing is named with the one that was meant; it starts.
+    """
+    program.start(device_key="required")
+    program.stop()
+
+    (line,) = [x for x in program.log.read_text().splitlines() if "DEVICE_KEY" in x]
+    assert "PUSHSERVER_DEVICE_KEY is no setting" in line
+    assert "PUSHSERVER_DEVICE_KEYS?" in line

@@ -1,0 +1,106 @@
+"""Checks of settings: names that mean nothing, and tokens that can be guessed."""
+
+import difflib
+import ipaddress
+import math
+import tomllib
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from pushserver.errors import Misconfigured
+
+PREFIX = "PUSHSERVER_"
+SECTION = "pushserver"
+#: Bits below which a token can be guessed by somebody who tries.
+MIN_TOKEN_BITS = 128
+#: Tokens that README and docs print, so that everybody knows them.
+PRINTED_TOKENS = frozenset({"pst_only-for-trying-things-out"})
+#: Variables that are no settings of a server, but of the command line or of processes.
+_OTHER_VARIABLES = frozenset(
+    PREFIX + name
+    for name in ("CONFIG", "SERVER", "TOKEN", "SOCKET_FILE", "KEEPER_FILE", "PYTHON")
+)
+#: How many different characters a secret of 128 random bits has at least.
+_MIN_DIFFERENT = 8
+_BITS_OF_TEXT = 2.0  # for each character, if it is made of words
+_CHARACTER_CLASSES = (
+    "0123456789",
+    "abcdefghijklmnopqrstuvwxyz",
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+)
+_HEX = frozenset("0123456789abcdef")
+_OTHER_CHARACTERS = 2  # as in base64
+
+
+def refuse_unknown_names(path: Path) -> None:
+    """
+    Check that a settings file has only the one section that is read.
+
+    Raises:
+        Misconfigured: it is no TOML, or has something beside the section.
+    """
+    try:
+        document = tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Misconfigured(f"{path} is no TOML: {error}") from None
+    unknown = sorted(name for name in document if name != SECTION)
+    if unknown:
+        kind = "section" if isinstance(document[unknown[0]], dict) else "key"
+        raise Misconfigured(
+            f"{path} has the {kind} {unknown[0]}, which means nothing: settings stand"
+            f" in the section [{SECTION}]."
+        )
+    if not isinstance(document.get(SECTION, {}), dict):
+        raise Misconfigured(f"In {path}, {SECTION} must be a section.")
+
+
+def unknown_variables(
+    environ: Mapping[str, str], settings: Collection[str]
+) -> dict[str, str | None]:
+    """Return each variable that means nothing, with the known one most like it."""
+    known = {PREFIX + name.upper() for name in settings} | _OTHER_VARIABLES
+    unknown = sorted(
+        name for name in environ if name.startswith(PREFIX) and name not in known
+    )
+    return {name: _nearest(name, known) for name in unknown}
+
+
+def _nearest(name: str, known: Collection[str]) -> str | None:
+    bare = {each.removeprefix(PREFIX): each for each in known}
+    found = difflib.get_close_matches(name.removeprefix(PREFIX), bare, n=1, cutoff=0.5)
+    return bare[found[0]] if found else None
+
+
+def is_guessable(token: str) -> bool:
+    """Tell whether a token is printed in the docs, or has too few bits."""
+    secret = token.removeprefix("pst_")
+    return token in PRINTED_TOKENS or _bits(secret) < MIN_TOKEN_BITS
+
+
+def _bits(secret: str) -> float:
+    """Return at most how many bits are in a secret, were it made at random."""
+    if len(set(secret)) < _MIN_DIFFERENT:
+        return 0
+    if _looks_like_words(secret):
+        return _BITS_OF_TEXT * len(secret)
+    if set(secret) <= _HEX:
+        return len(secret) * math.log2(len(_HEX))
+    classes = [c for c in _CHARACTER_CLASSES if not set(c).isdisjoint(secret)]
+    size = sum(map(len, classes)) + _OTHER_CHARACTERS
+    return len(secret) * math.log2(size)
+
+
+def _looks_like_words(secret: str) -> bool:
+    """Tell whether it has letters of one case and no digits, as words have."""
+    has_digit = any(character.isdigit() for character in secret)
+    return not has_digit and secret in (secret.lower(), secret.upper())
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine reaches *host*."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
