@@ -36,9 +36,12 @@ async def create(
     name
         What the token is for.
     permission
-        devices:read, devices:write, commands:read, commands:write, operations:read,
-        operations:write, results:read, events:read, subscriptions:read,
-        subscriptions:write, tokens:write, or admin for all; may be repeated.
+        devices:read, devices:write, commands:read, commands:write, commands:door,
+        operations:read, operations:write, results:read, events:read,
+        subscriptions:read, subscriptions:write, tokens:write, or admin for all; may be
+        repeated.
+    options
+        For how long it is valid, and for which devices.
     """
     async with context.client() as client:
         context.print_fields(await client.tokens.create(name, permission))

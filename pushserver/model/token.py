@@ -16,6 +16,7 @@ class Permission(enum.StrEnum):
     DEVICES_WRITE = "devices:write"
     COMMANDS_READ = "commands:read"
     COMMANDS_WRITE = "commands:write"
+    COMMANDS_DOOR = "commands:door"  # besides one that writes: may open doors
     OPERATIONS_READ = "operations:read"
     OPERATIONS_WRITE = "operations:write"
     RESULTS_READ = "results:read"

@@ -162,6 +162,9 @@ class DeviceProtocol(ServiceProtocol, Protocol):
     def endpoint_defaults(self, order: Order) -> EndpointDefaults:
         """Return the guarantee, expiry and slowness of commands with this order."""
 
+    def opens_door(self, order: Order) -> bool:
+        """Tell whether a device may let somebody in because of this order."""
+
     def render(self, handed_out: Sequence[HandedOut]) -> bytes:
         """Return the body of the answer with these commands, at most `max_commands`."""
 

@@ -101,6 +101,10 @@ class Beacon:
             metadata=None if metadata is None else metadata.decode(),
         )
 
+    def opens_door(self, order: Order) -> bool:
+        """Tell whether it is at a door, and opens it."""
+        return order.endpoint == "open"
+
     def endpoint_defaults(self, order: Order) -> EndpointDefaults:
         """Return what is known of the word."""
         return _CATALOGUE.get(order.endpoint, UNLISTED)

@@ -32,6 +32,7 @@ class ControlId:
     find_sender = staticmethod(request.find_sender)
     make_order = staticmethod(order.make_order)
     endpoint_defaults = staticmethod(catalogue.endpoint_defaults)
+    opens_door = staticmethod(catalogue.opens_door)
     render = staticmethod(answer.render)
     parse_result = staticmethod(result.parse_result)
     may_refuse = staticmethod(refusals.may_refuse)

@@ -8,8 +8,9 @@ from aiohttp import web
 from pushserver.errors import NotFound
 from pushserver.model.token import Permission
 from pushserver.services.adoption import get_or_adopt_device
+from pushserver.services.door_permission import require_door_permission
 from pushserver.services.off_loop import in_pieces
-from pushserver.storage.history import CommandFilter
+from pushserver.storage.history import CommandFilter, CommandRecord
 from pushserver.web.api.command_parsing import optional_instant_range
 from pushserver.web.api.command_types import (
     CommandOut,
@@ -111,6 +112,7 @@ async def _show(call: ApiCall[Any, None], command_id: int) -> web.StreamResponse
 async def release(call: ApiCall[None, None]) -> web.StreamResponse:
     """Let a command be handed out that was held after a restore."""
     command_id = call.path_int64("command_id")
+    _require_permission(call, await call.services.queue.get(call.scope_id, command_id))
     record = await call.services.held_commands.release(
         call.scope_id, command_id, call.actor
     )
@@ -160,6 +162,7 @@ async def retry(call: ApiCall[None, None]) -> web.StreamResponse:
     """Enqueue a new command like one that has ended."""
     services, command_id = call.services, call.path_int64("command_id")
     record = await services.queue.get(call.scope_id, command_id)
+    _require_permission(call, record)
     identity = services.protocols.identity_of(record.command.device_id)
     actor = call.actor
     device = await get_or_adopt_device(
@@ -172,3 +175,10 @@ async def retry(call: ApiCall[None, None]) -> web.StreamResponse:
     retry_id = created_id(enqueued.answer)
     call.log_fields.update(command_id=retry_id, retry_of=command_id)
     return created_response("/commands", enqueued.answer, replayed=enqueued.replayed)
+
+
+def _require_permission(call: ApiCall[None, None], record: CommandRecord) -> None:
+    """Check that the caller may have a command done, or done again."""
+    order = record.command.order
+    assert order is not None  # noqa: S101 - records are read with their orders
+    require_door_permission(call.token, call.services.protocols, [order])

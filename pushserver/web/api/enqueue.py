@@ -11,6 +11,7 @@ from pushserver.model.command import Command
 from pushserver.model.device import Device
 from pushserver.model.token import Permission, Token
 from pushserver.services.adoption import get_or_adopt_device
+from pushserver.services.door_permission import require_door_permission
 from pushserver.services.enqueue_warnings import enqueue_warnings
 from pushserver.services.queue import Enqueued
 from pushserver.web.api.command_parsing import parse_commands
@@ -60,6 +61,7 @@ async def enqueue(call: ApiCall[None, None]) -> web.StreamResponse:
     device_id = identity.device_id
     protocol = services.protocols.named(identity.protocol)
     requests, is_array = await parse_commands(call, protocol)
+    require_door_permission(call.token, services.protocols, [r.order for r in requests])
     actor = call.actor
     device = await get_or_adopt_device(
         services.fleet, services.cluster_sync, call.token, identity, actor

@@ -7,6 +7,7 @@ from aiohttp import web
 from pushserver.model.operation import Operation
 from pushserver.model.token import Permission
 from pushserver.services.adoption import get_or_adopt_device
+from pushserver.services.door_permission import require_door_permission
 from pushserver.services.notifications import ProgressReport
 from pushserver.storage.operations import OperationFilter
 from pushserver.web.api.command_parsing import parse_instant
@@ -61,6 +62,8 @@ async def create(call: ApiCall[None, OperationIn]) -> web.StreamResponse:
     operation_request = parse_operation_request(
         call.body, protocols.named(identity.protocol)
     )
+    orders = [request.order for request in operation_request.step_requests]
+    require_door_permission(call.token, protocols, orders)
     actor = call.actor
     await get_or_adopt_device(
         services.fleet, services.cluster_sync, call.token, identity, actor

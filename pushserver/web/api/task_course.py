@@ -1,14 +1,19 @@
 """What tasks and upgrades share: how they are created, and how their course changes."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import attrs
 from aiohttp import web
 
 from pushserver.model.actor import Actor
+from pushserver.model.command_request import CommandRequest
 from pushserver.model.target import TargetSelector
 from pushserver.model.task import OperationCounts, Task
+from pushserver.services.door_permission import (
+    require_door_permission,
+    require_door_permission_for_task,
+)
 from pushserver.services.idempotency import IdempotentRequest
 from pushserver.services.task_creation import CreatedTask
 from pushserver.services.tasks import Tasks
@@ -41,12 +46,15 @@ async def create_or_preview(
     call: ApiCall[Any, Any],
     path: str,
     targets: TargetSelector,
+    steps: Sequence[CommandRequest],
     create: CreateTask,
     *,
     dry_run: bool,
 ) -> web.StreamResponse:
     """Create a task below *path*; for a dry run only tell which devices it is for."""
     services = call.services
+    orders = [step.order for step in steps]
+    require_door_permission(call.token, services.protocols, orders)
     if dry_run:
         devices = await services.task_creator.preview_targets(call.scope_id, targets)
         return json_response(dry_run_out(services.protocols, devices))
@@ -69,11 +77,20 @@ class TaskCourse:
     show: Callable[[ApiCall[Any, Any]], Awaitable[web.StreamResponse]]
 
     async def change(
-        self, call: ApiCall[Any, Any], action: Action
+        self, call: ApiCall[Any, Any], action: Action, *, starts_steps: bool
     ) -> web.StreamResponse:
-        """Apply *action* to the task or upgrade that the path names, and show it."""
-        task_id = call.path_int64(f"{self.noun}_id")
-        await self.service(call.services).get(call.scope_id, task_id)
+        """
+        Apply *action* to the task or upgrade that the path names, and show it.
+
+        *starts_steps*: it begins with steps that would not be begun without it.
+        """
+        task_id, services = call.path_int64(f"{self.noun}_id"), call.services
+        await self.service(services).get(call.scope_id, task_id)
+        if starts_steps:
+            task, _ = await services.tasks.get(call.scope_id, task_id)
+            await require_door_permission_for_task(
+                call.token, services.protocols, services.store, task
+            )
         task, _ = await action(call.scope_id, task_id, call.actor)
         call.log_fields.update(task_id=task.id, state=task.state)
         return await self.show(call)
@@ -94,6 +111,7 @@ class TaskCourse:
         self, action: str
     ) -> Callable[[ApiCall[None, None]], Awaitable[web.StreamResponse]]:
         async def change(call: ApiCall[None, None]) -> web.StreamResponse:
-            return await self.change(call, getattr(call.services.tasks, action))
+            apply = getattr(call.services.tasks, action)
+            return await self.change(call, apply, starts_steps=action == "resume")
 
         return change

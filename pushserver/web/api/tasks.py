@@ -67,7 +67,12 @@ async def create_task(
         name=body.name,
     )
     return await create_or_preview(
-        call, "/tasks", targets, create, dry_run=body.dry_run
+        call,
+        "/tasks",
+        targets,
+        operation_request.step_requests,
+        create,
+        dry_run=body.dry_run,
     )
 
 
@@ -120,4 +125,4 @@ async def retry(call: ApiCall[None, RetryIn]) -> web.StreamResponse:
     """Begin anew what failed of a task, which runs then, paused or ended."""
     include_unknown = call.body.include_unknown
     retry_failed = partial(call.services.tasks.retry, include_unknown=include_unknown)
-    return await _COURSE.change(call, retry_failed)
+    return await _COURSE.change(call, retry_failed, starts_steps=True)

@@ -48,13 +48,19 @@ async def create(call: ApiCall[None, UpgradeIn]) -> web.StreamResponse:
     body, services = call.body, call.services
     targets = parse_target_selector(body.targets, services.protocols)
     protocol = await services.task_creator.protocol_of(call.scope_id, targets)
+    upgrade_request = parse_upgrade(body, protocol)
     create = partial(
         services.upgrades.create,
-        parse_upgrade(body, protocol),
+        upgrade_request,
         render=lambda progress: encode_json(upgrade_out(progress, [])),
     )
     return await create_or_preview(
-        call, "/upgrades", targets, create, dry_run=body.dry_run
+        call,
+        "/upgrades",
+        targets,
+        upgrade_request.plan.step_requests,
+        create,
+        dry_run=body.dry_run,
     )
 
 
@@ -139,4 +145,4 @@ _COURSE.add_routes(
 async def retry(call: ApiCall[None, None]) -> web.StreamResponse:
     """Begin anew on the devices that failed, also of one that has ended."""
     retry_failed = partial(call.services.tasks.retry, include_unknown=False)
-    return await _COURSE.change(call, retry_failed)
+    return await _COURSE.change(call, retry_failed, starts_steps=True)
