@@ -11,6 +11,7 @@ CREATE TABLE scope (
     name       TEXT   NOT NULL,
     created_at BIGINT NOT NULL
 );
+CREATE UNIQUE INDEX scope_name ON scope (name);
 
 CREATE TABLE device (
     device_id    BIGINT PRIMARY KEY,             -- adopted by one scope at a time
@@ -426,7 +427,11 @@ CREATE TABLE token (
     created_at  BIGINT NOT NULL,
     revoked_at  BIGINT,
     created_by  BIGINT,                        -- the token that made it
-    created_by_name TEXT
+    created_by_name TEXT,
+    expires_at  BIGINT,
+    last_used_at BIGINT,                       -- to the minute
+    device_ids  TEXT,                          -- a JSON array; NULL: any device
+    tags        TEXT                           -- a JSON object; NULL: any tags
 );
 
 -- Instants are server time, which never jumps. From `started_at` on, people call them by

@@ -91,7 +91,7 @@ async def _load_tokens(settings: Settings, services: Services) -> None:
         path = show_first_token(secret, settings, sys.stderr)
     except OSError as error:
         token = tokens.authenticate(f"Bearer {secret}")
-        await tokens.revoke(token.scope_id, token.id)
+        await tokens.revoke(token.scope_id, token.id, force=True)
         raise Misconfigured(
             f"The first token cannot be written to {error.filename}: {error.strerror}."
             " Start in a terminal, or with ADMIN_TOKEN set."
@@ -116,6 +116,7 @@ async def _flush(services: Services) -> None:
     """Write what is not on disk yet."""
     await services.lanes.background_tasks.wait_all()
     await services.polling.record_written()
+    await services.tokens.save_uses()
     while not services.write_behind.is_flushed:
         await services.write_behind.flush()
 

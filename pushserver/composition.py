@@ -51,6 +51,7 @@ from pushserver.services.subscriptions import Subscriptions
 from pushserver.services.task_creation import TaskCreator
 from pushserver.services.task_scheduler import TaskScheduler
 from pushserver.services.tasks import Tasks
+from pushserver.services.token_reach import TokenReach
 from pushserver.services.tokens import Tokens
 from pushserver.services.unknown_requests import UnknownRequests
 from pushserver.services.upgrades import Upgrades
@@ -217,6 +218,7 @@ def build_services(
         tasks=Tasks(store, clock, ids, scheduler),
         upgrades=Upgrades(store, task_creator),
         tokens=tokens,
+        token_reach=TokenReach(devices),
         scopes=Scopes(
             store=store, clock=clock, ids=ids, tokens=tokens, bounds=stock_bounds
         ),
@@ -349,6 +351,7 @@ def build_workers(
         Worker(
             "retention", 3600.0, services.retention.purge_expired, is_leader=is_leader
         ),
+        Worker("token-uses", 60.0, services.tokens.save_uses),
         Worker("unknown-requests", 3600.0, services.unknown_requests.forget_old),
         Worker(
             "old-keys", 3600.0, deadlines.purge_idempotency_keys, is_leader=is_leader

@@ -47,7 +47,7 @@ COMMANDS = {
     ),
     "devices": ("devices:app", "List, add, change, adopt, import and export devices."),
     "tokens": ("tokens:app", "List, create and revoke tokens."),
-    "scopes": ("scopes:app", "List and create scopes, one for each tenant."),
+    "scopes": ("scopes:app", "List, create and delete scopes, one for each tenant."),
     "audit": (
         "audit:audit",
         "Print who did what, newest first; the token needs the permission admin.",

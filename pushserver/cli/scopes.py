@@ -4,7 +4,7 @@ from cyclopts import App
 
 from pushserver.cli.context import InjectedContext
 
-app = App(name="scopes", help="List and create scopes, one for each tenant.")
+app = App(name="scopes", help="List, create and delete scopes, one for each tenant.")
 
 COLUMNS = ("id", "name", "createdAt")
 
@@ -30,4 +30,20 @@ async def create(name: str, /, *, context: InjectedContext) -> int:
     """
     async with context.client() as client:
         context.print_fields(await client.scopes.create(name))
+    return 0
+
+
+@app.command
+async def delete(scope_id: str, /, *, context: InjectedContext) -> int:
+    """
+    Delete a scope in which there is nothing but tokens; these become worthless.
+
+    Parameters
+    ----------
+    scope_id
+        Which one.
+    """
+    async with context.client() as client:
+        await client.scopes.delete(scope_id)
+    context.print_fields({"id": scope_id, "deleted": True})
     return 0

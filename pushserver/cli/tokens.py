@@ -1,14 +1,47 @@
 """`pushserver tokens`: who may call the API."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
+import attrs
 from cyclopts import App, Parameter
 
+from pushserver.cli.asking import ask
 from pushserver.cli.context import InjectedContext
+from pushserver.cli.pairs import parse_tags
 
 app = App(name="tokens", help="List, create and revoke tokens.")
 
-COLUMNS = ("id", "name", "permissions", "createdAt")
+COLUMNS = (
+    "id",
+    "name",
+    "permissions",
+    "deviceIds",
+    "tags",
+    "createdAt",
+    "lastUsedAt",
+    "expiresAt",
+)
+
+
+@Parameter(name="*")
+@attrs.frozen(kw_only=True)
+class TokenOptions:
+    """For how long a token is valid, and for which devices."""
+
+    expires_at: str | None = None
+    "Until when it is valid: an instant (2027-01-31T00:00:00Z)."
+    device: Annotated[tuple[str, ...], Parameter(negative=())] = ()
+    "Only for this device; may be repeated."
+    tag: Annotated[tuple[str, ...], Parameter(negative=())] = ()
+    "Only for devices with this tag, key:value; may be repeated."
+
+    def fields(self) -> dict[str, Any]:
+        """Return the options as the API names them."""
+        return {
+            "expiresAt": self.expires_at,
+            "deviceIds": [*self.device],
+            "tags": parse_tags(self.tag),
+        }
 
 
 @app.command(name="list")
@@ -22,10 +55,11 @@ async def list_(*, context: InjectedContext) -> int:
 
 @app.command
 async def create(
-    name: str,
+    name: str | None = None,
     /,
     *,
     permission: Annotated[tuple[str, ...], Parameter(negative=())],
+    options: Annotated[TokenOptions, Parameter(name="*")] = TokenOptions(),
     context: InjectedContext,
 ) -> int:
     """
@@ -34,7 +68,7 @@ async def create(
     Parameters
     ----------
     name
-        What the token is for.
+        What the token is for; asked for in a terminal.
     permission
         devices:read, devices:write, commands:read, commands:write, commands:door,
         operations:read, operations:write, results:read, events:read,
@@ -43,15 +77,33 @@ async def create(
     options
         For how long it is valid, and for which devices.
     """
+    if name is None:
+        name = ask("What is the token for?", "Say what the token is for: give a name.")
     async with context.client() as client:
-        context.print_fields(await client.tokens.create(name, permission))
+        token = await client.tokens.create(name, permission, **options.fields())
+        context.print_fields(token)
     return 0
 
 
 @app.command
-async def revoke(token_id: str, /, *, context: InjectedContext) -> int:
-    """Make a token worthless."""
+async def revoke(
+    token_id: str,
+    /,
+    *,
+    force: Annotated[bool, Parameter(negative=())] = False,
+    context: InjectedContext,
+) -> int:
+    """
+    Make a token worthless.
+
+    Parameters
+    ----------
+    token_id
+        Which one.
+    force
+        Also the last one that administers its scope.
+    """
     async with context.client() as client:
-        await client.tokens.revoke(token_id)
+        await client.tokens.revoke(token_id, force=force)
     context.print_fields({"id": token_id, "revoked": True})
     return 0

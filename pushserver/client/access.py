@@ -19,19 +19,23 @@ class TokenCalls:
         """Return the tokens, without their secrets."""
         return await self._api.call("GET", "tokens", params=filters)
 
-    async def create(self, name: str, permissions: Sequence[str]) -> Json:
+    async def create(
+        self, name: str, permissions: Sequence[str], **limits: Any
+    ) -> Json:
         """Create a token; its secret is shown only this once."""
-        body = {"name": name, "permissions": [*permissions]}
+        given = {key: value for key, value in limits.items() if value}
+        body = {"name": name, "permissions": [*permissions], **given}
         return await self._api.call("POST", "tokens", body=body)
 
-    async def revoke(self, token_id: str) -> None:
-        """Make a token invalid."""
-        await self._api.request("DELETE", "tokens", token_id)
+    async def revoke(self, token_id: str, *, force: bool = False) -> None:
+        """Make a token invalid; with *force* also the last administrator's."""
+        params = {"force": "true"} if force else {}
+        await self._api.request("DELETE", "tokens", token_id, params=params)
 
 
 @attrs.frozen
 class ScopeCalls:
-    """List and create scopes."""
+    """List, create and delete scopes."""
 
     _api: Transport
 
@@ -42,6 +46,10 @@ class ScopeCalls:
     async def create(self, name: str) -> Json:
         """Create a scope; its first token is shown only this once."""
         return await self._api.call("POST", "scopes", body={"name": name})
+
+    async def delete(self, scope_id: str) -> None:
+        """Delete a scope in which there is nothing but tokens."""
+        await self._api.request("DELETE", "scopes", scope_id)
 
 
 @attrs.frozen

@@ -34,6 +34,7 @@ class AuditAction(enum.StrEnum):
     TOKEN_CREATE = "token.create"  # noqa: S105 - shows a secret, is none
     TOKEN_REVOKE = "token.revoke"  # noqa: S105 - a name
     SCOPE_CREATE = "scope.create"  # shows a secret
+    SCOPE_DELETE = "scope.delete"
     SUBSCRIPTION_CREATE = "subscription.create"  # shows a secret
     SUBSCRIPTION_CHANGE = "subscription.change"
     SUBSCRIPTION_DELETE = "subscription.delete"

@@ -2,6 +2,7 @@
 
 import enum
 import secrets
+from collections.abc import Mapping
 
 import attrs
 
@@ -28,7 +29,12 @@ class Permission(enum.StrEnum):
 
 @attrs.frozen(kw_only=True)
 class Token:
-    """A token as it is stored, without its secret."""
+    """
+    A token as it is stored, without its secret. Instants are microseconds UTC.
+
+    It is valid until `expires_at`, and concerns devices with one of these ids that
+    have all of these tags; None means for ever, and any.
+    """
 
     id: int
     scope_id: int
@@ -37,6 +43,25 @@ class Token:
     permissions: frozenset[Permission]
     created_at: int
     created_by: Actor = NOBODY
+    expires_at: int | None = None
+    last_used_at: int | None = attrs.field(default=None, eq=False)
+    device_ids: frozenset[int] | None = None
+    tags: Mapping[str, str] | None = attrs.field(default=None, hash=False)
+
+    @property
+    def is_restricted(self) -> bool:
+        """Whether it concerns some devices alone."""
+        return self.device_ids is not None or self.tags is not None
+
+    @property
+    def is_lasting_admin(self) -> bool:
+        """Whether its scope can be administered with it, in whole and for ever."""
+        is_admin = Permission.ADMIN in self.permissions
+        return is_admin and not self.is_restricted and self.expires_at is None
+
+    def has_expired(self, now: int) -> bool:
+        """Tell whether it is not valid any more."""
+        return self.expires_at is not None and self.expires_at <= now
 
     def has_permission(self, permission: Permission) -> bool:
         """Tell whether it has *permission*."""

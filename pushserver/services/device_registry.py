@@ -1,7 +1,7 @@
 """Every known device, in memory, looked up within a scope."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 
@@ -84,9 +84,12 @@ class DeviceRegistry:
         limit: int,
         state: DeviceState | None = None,
         tag: tuple[str, str] | None = None,
+        among: Collection[int] | None = None,
     ) -> list[Device]:
         """List the scope's devices with ids above *after*, ordered by id."""
-        matching = self.iter_matching(scope_id, after=after, state=state, tag=tag)
+        matching = self.iter_matching(
+            scope_id, after=after, state=state, tag=tag, among=among
+        )
         return list(islice(matching, limit))
 
     def iter_matching(
@@ -96,13 +99,16 @@ class DeviceRegistry:
         after: int = -1,
         state: DeviceState | None = None,
         tag: tuple[str, str] | None = None,
+        among: Collection[int] | None = None,
     ) -> Iterator[Device]:
         """
         Return the scope's devices with ids above *after*, ordered by id.
 
+        Only those *among* these ids, if they are given.
         Each is looked up when it is its turn: one that is deleted before is left out.
         """
-        for device_id in sorted(i for i in self._devices if i > after):
+        candidates = self._devices if among is None else among
+        for device_id in sorted(i for i in candidates if i > after):
             device = self.find(scope_id, device_id)
             if (
                 device is not None

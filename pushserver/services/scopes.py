@@ -5,13 +5,14 @@ from collections.abc import Iterable, Sequence
 import attrs
 
 from pushserver.clock import Clock
-from pushserver.errors import Forbidden, NotFound
+from pushserver.errors import Conflict, Forbidden, NotFound
 from pushserver.model.actor import SERVER, Actor
 from pushserver.model.audit import AuditAction, AuditEntry, TargetKind
 from pushserver.model.ids import IdGenerator
 from pushserver.model.scope import DEFAULT_SCOPE_ID, Scope
 from pushserver.model.token import Permission, Token
 from pushserver.services.stock_bounds import StockBounds
+from pushserver.services.token_limits import NO_LIMITS, TokenLimits
 from pushserver.services.tokens import FIRST_TOKEN, Tokens
 from pushserver.storage.scopes import ScopeStore
 
@@ -39,18 +40,51 @@ class Scopes:
 
         Raises:
             Forbidden: *caller* is not an administrator of the first scope.
+            Conflict: there is a scope with this name.
             LimitReached: there are enough scopes.
         """
         _require_root_admin(caller)
         self.bounds.require_room("scopes", len(await self.store.all_scopes()))
-        scope = Scope(id=self.ids(), name=name, created_at=self.clock.now())
+        scope = Scope(id=self.ids(), name=name.strip(), created_at=self.clock.now())
         token, secret = self.tokens.generate(
             scope.id, FIRST_TOKEN, [Permission.ADMIN], actor
         )
-        entries = [_scope_entry(scope, i, actor) for i in (caller.scope_id, scope.id)]
-        await self.store.add_scope(scope, token, entries)
+        created = AuditAction.SCOPE_CREATE
+        seen_in = (caller.scope_id, scope.id)
+        entries = [_scope_entry(scope, each, actor, created) for each in seen_in]
+        if not await self.store.add_scope(scope, token, entries):
+            raise Conflict(f"There is a scope {scope.name} already.")
         self.tokens.activate(token)
         return scope, secret
+
+    async def delete(self, scope_id: int, caller: Token, actor: Actor = SERVER) -> None:
+        """
+        Delete a scope in which there is nothing but tokens; these become invalid.
+
+        Raises:
+            Forbidden: *caller* is not an administrator of the first scope.
+            NotFound: there is no such scope.
+            Conflict: it is the first one, or not empty.
+        """
+        _require_root_admin(caller)
+        scope = await self._require(scope_id)
+        if scope_id == DEFAULT_SCOPE_ID:
+            raise Conflict("The first scope stays.")
+        deleted = AuditAction.SCOPE_DELETE
+        entry = _scope_entry(scope, caller.scope_id, actor, deleted)
+        kind = await self.store.delete_scope(scope_id, [entry])
+        if kind is not None:
+            raise Conflict(
+                f"There is at least one {kind} in the scope. Delete its devices and"
+                " subscriptions, and purge its history."
+            )
+        self.tokens.forget_scope(scope_id)
+
+    async def _require(self, scope_id: int) -> Scope:
+        for scope in await self.store.all_scopes():
+            if scope.id == scope_id:
+                return scope
+        raise NotFound(f"There is no scope {scope_id}.")
 
     async def create_token(
         self,
@@ -59,6 +93,7 @@ class Scopes:
         permissions: Iterable[Permission],
         caller: Token,
         actor: Actor = SERVER,
+        limits: TokenLimits = NO_LIMITS,
     ) -> tuple[Token, str]:
         """
         Create a token for another scope, for example if its own was lost.
@@ -68,17 +103,20 @@ class Scopes:
             NotFound: there is no such scope.
         """
         _require_root_admin(caller)
-        if scope_id not in {scope.id for scope in await self.store.all_scopes()}:
-            raise NotFound(f"There is no scope {scope_id}.")
-        return await self.tokens.create(scope_id, name, permissions, caller, actor)
+        await self._require(scope_id)
+        return await self.tokens.create(
+            scope_id, name, permissions, caller, actor, limits
+        )
 
 
-def _scope_entry(scope: Scope, seen_in: int, actor: Actor) -> AuditEntry:
-    """Return the entry of a new scope that is seen in a scope: there, or by its own."""
+def _scope_entry(
+    scope: Scope, seen_in: int, actor: Actor, action: AuditAction
+) -> AuditEntry:
+    """Return the entry of an act on a scope that is seen in a scope."""
     return AuditEntry(
         scope_id=seen_in,
         actor=actor,
-        action=AuditAction.SCOPE_CREATE,
+        action=action,
         target_kind=TargetKind.SCOPE,
         target_id=scope.id,
         detail={"name": scope.name},
@@ -86,7 +124,8 @@ def _scope_entry(scope: Scope, seen_in: int, actor: Actor) -> AuditEntry:
 
 
 def _is_root_admin(token: Token) -> bool:
-    return token.scope_id == DEFAULT_SCOPE_ID and token.has_permission(Permission.ADMIN)
+    is_of_first = token.scope_id == DEFAULT_SCOPE_ID and not token.is_restricted
+    return is_of_first and token.has_permission(Permission.ADMIN)
 
 
 def _require_root_admin(caller: Token) -> None:

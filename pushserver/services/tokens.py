@@ -4,19 +4,30 @@ from collections.abc import Iterable, Sequence
 
 import attrs
 
-from pushserver.clock import Clock
-from pushserver.errors import Forbidden, NotFound, Unauthorized
+from pushserver.clock import SECOND, Clock
+from pushserver.errors import Conflict, Forbidden, Invalid, NotFound, Unauthorized
 from pushserver.model.actor import SERVER, Actor
-from pushserver.model.audit import AuditAction, AuditEntry, TargetKind
+from pushserver.model.audit import AuditAction
 from pushserver.model.device import hash_secret
 from pushserver.model.ids import IdGenerator
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.token import Permission, Token, new_token_secret
 from pushserver.services.stock_bounds import StockBounds
-from pushserver.storage.scopes import TokenStore
+from pushserver.services.token_audit import (
+    in_both_scopes,
+    revocation_entry,
+    token_entry,
+)
+from pushserver.services.token_limits import (
+    NO_LIMITS,
+    TokenLimits,
+    refuse_longer_life,
+)
+from pushserver.storage.scopes import Revocation, TokenStore
 
 #: The name of a scope's first token.
 FIRST_TOKEN = "first admin token"  # noqa: S105 - a name, no secret
+_MINUTE = 60 * SECOND
 
 
 @attrs.define(eq=False)
@@ -29,6 +40,8 @@ class Tokens:
     bounds: StockBounds
     _by_hash: dict[str, Token] = attrs.field(factory=dict, init=False)
     _version: int = attrs.field(default=0, init=False)
+    _last_used: dict[int, int] = attrs.field(factory=dict, init=False)
+    _unsaved_uses: dict[int, int] = attrs.field(factory=dict, init=False)
 
     async def load(self, admin_secret: str | None) -> str | None:
         """
@@ -77,14 +90,34 @@ class Tokens:
         scheme, _, secret = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not secret:
             raise Unauthorized("Send the header Authorization: Bearer <token>.")
-        token = self._by_hash.get(hash_secret(secret.strip()))
-        if token is None:
-            raise Unauthorized("This token is not valid, or was revoked.")
+        token, now = self._by_hash.get(hash_secret(secret.strip())), self.clock.now()
+        if token is None or token.has_expired(now):
+            raise Unauthorized("This token is not valid, has expired or was revoked.")
+        minute = now - now % _MINUTE
+        if self._last_used.get(token.id, 0) < minute:
+            self._last_used[token.id] = self._unsaved_uses[token.id] = minute
         return token
 
     def is_valid(self, token: Token) -> bool:
         """Tell whether an authenticated token is still valid."""
-        return token.hash in self._by_hash
+        return token.hash in self._by_hash and not token.has_expired(self.clock.now())
+
+    async def save_uses(self) -> int:
+        """
+        Store when tokens were last used; return how many were.
+
+        Raises:
+            Unavailable: the store is away; the next call stores them.
+        """
+        uses, self._unsaved_uses = self._unsaved_uses, {}
+        uses.pop(0, None)  # that of the settings is not stored
+        if uses:
+            try:
+                await self.store.record_token_uses(uses)
+            except BaseException:
+                self._unsaved_uses = uses | self._unsaved_uses
+                raise
+        return len(uses)
 
     async def create(
         self,
@@ -93,26 +126,37 @@ class Tokens:
         permissions: Iterable[Permission],
         caller: Token | None = None,
         actor: Actor = SERVER,
+        limits: TokenLimits = NO_LIMITS,
     ) -> tuple[Token, str]:
         """
         Create a token of the scope; return it with its secret, which is not stored.
 
         Raises:
-            Forbidden: it would have permissions that *caller* lacks.
+            Invalid: it would have expired already, or its name is blank.
+            Forbidden: it could do more than *caller*, or do it for longer.
             LimitReached: the scope has enough tokens.
         """
+        self._check_name_and_expiry(name, limits)
         requested = list(permissions)
         excess = [
             p for p in requested if caller is not None and not caller.has_permission(p)
         ]
         if excess:
             raise Forbidden(f"Your own token may not do this: {', '.join(excess)}.")
+        refuse_longer_life(caller, limits)
         self.bounds.require_room("scope_tokens", len(self.in_scope(scope_id)))
         token, secret = self.generate(scope_id, name, requested, actor)
+        token = attrs.evolve(token, **attrs.asdict(limits, recurse=False))
         entry = token_entry(token, actor, AuditAction.TOKEN_CREATE)
-        await self.store.add_token(token, _in_both_scopes(entry, caller))
+        await self.store.add_token(token, in_both_scopes(entry, caller))
         self.activate(token)
         return token, secret
+
+    def _check_name_and_expiry(self, name: str, limits: TokenLimits) -> None:
+        if not name.strip() or not name.isprintable():
+            raise Invalid("A token needs a name that people can read.", pointer="/name")
+        if limits.expires_at is not None and limits.expires_at <= self.clock.now():
+            raise Invalid("expiresAt must be in the future.", pointer="/expiresAt")
 
     def generate(
         self,
@@ -131,30 +175,55 @@ class Tokens:
         self._by_hash[token.hash] = token
         self._version += 1
 
-    def in_scope(self, scope_id: int) -> Sequence[Token]:
-        """Return every valid token of the scope, oldest first."""
-        tokens = (t for t in self._by_hash.values() if t.scope_id == scope_id)
-        return sorted(tokens, key=lambda token: token.id)
+    def forget_scope(self, scope_id: int) -> None:
+        """Make the tokens of a deleted scope invalid."""
+        self._version += 1
+        for token in self.in_scope(scope_id):
+            del self._by_hash[token.hash]
 
-    async def revoke(self, scope_id: int, token_id: int, actor: Actor = SERVER) -> None:
+    def in_scope(self, scope_id: int) -> Sequence[Token]:
+        """Return the tokens of the scope that are not revoked, oldest first."""
+        tokens = (t for t in self._by_hash.values() if t.scope_id == scope_id)
+        return sorted(map(self._with_last_use, tokens), key=lambda token: token.id)
+
+    def _with_last_use(self, token: Token) -> Token:
+        """Return the token with its last use, here or at another server."""
+        last = max(self._last_used.get(token.id, 0), token.last_used_at or 0)
+        return attrs.evolve(token, last_used_at=last or None)
+
+    async def revoke(
+        self,
+        scope_id: int,
+        token_id: int,
+        actor: Actor = SERVER,
+        *,
+        force: bool = False,
+    ) -> None:
         """
         Revoke a token of the scope, immediately.
 
         Raises:
             NotFound: there is none.
+            Conflict: nobody else could administer the scope, and it is not forced.
         """
-        entry = AuditEntry(
-            scope_id=scope_id,
-            actor=actor,
-            action=AuditAction.TOKEN_REVOKE,
-            target_kind=TargetKind.TOKEN,
-            target_id=token_id,
+        # That of the settings is none that lasts, but there is one.
+        has_setting = scope_id == DEFAULT_SCOPE_ID and any(
+            token.id == 0 for token in self._by_hash.values()
         )
-        now = self.clock.now()
-        if not await self.store.revoke_token(
-            scope_id, token_id, now=now, audit=[entry]
-        ):
+        revocation = await self.store.revoke_token(
+            scope_id,
+            token_id,
+            now=self.clock.now(),
+            keeps_admin=not (force or has_setting),
+            audit=[revocation_entry(scope_id, token_id, actor, force=force)],
+        )
+        if revocation is Revocation.NOT_FOUND:
             raise NotFound(f"There is no token {token_id}.")
+        if revocation is Revocation.LAST_ADMIN:
+            raise Conflict(
+                "This is the scope's last token with admin that is not restricted and"
+                " does not expire. If that is meant, revoke it with force=true."
+            )
         self._version += 1
         for token in self.in_scope(scope_id):
             if token.id == token_id:
@@ -175,23 +244,3 @@ class Tokens:
             permissions=frozenset(permissions),
             created_at=self.clock.now(),
         )
-
-
-def token_entry(token: Token, actor: Actor, action: AuditAction) -> AuditEntry:
-    """Return the entry of an act on a token."""
-    permissions = " ".join(sorted(token.permissions))
-    return AuditEntry(
-        scope_id=token.scope_id,
-        actor=actor,
-        action=action,
-        target_kind=TargetKind.TOKEN,
-        target_id=token.id,
-        detail={"name": token.name, "permissions": permissions},
-    )
-
-
-def _in_both_scopes(entry: AuditEntry, caller: Token | None) -> list[AuditEntry]:
-    """Return the entry for its scope and, if that is another one, the caller's."""
-    if caller is None or caller.scope_id == entry.scope_id:
-        return [entry]
-    return [entry, attrs.evolve(entry, scope_id=caller.scope_id)]

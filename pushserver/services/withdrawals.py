@@ -95,11 +95,18 @@ class Withdrawals:
         scope_id: int,
         command_ids: Collection[int],
         *,
+        among: Collection[int] | None = None,
         is_dry_run: bool,
         actor: Actor = SERVER,
     ) -> tuple[WithdrawnCounts, int]:
-        """Take these back; return also how many of them the scope has."""
+        """
+        Take these back; return also how many of them the scope has.
+
+        Those of devices that are not *among* these are as if they did not exist.
+        """
         devices = await self.store.devices_of_commands(scope_id, command_ids)
+        if among is not None:
+            devices = {i: d for i, d in devices.items() if d in among}
         counts = await self._withdraw_in_all(
             {*devices.values()},
             lambda command: command.id in devices,

@@ -14,10 +14,16 @@ from pushserver.model.state import CommandState
 
 @attrs.frozen(kw_only=True)
 class CommandFilter:
-    """Which commands are meant; None means any. Instants are microseconds UTC."""
+    """
+    Which commands are meant; None means any. Instants are microseconds UTC.
+
+    `device_ids` are those of which they may be, `device_id` is the one of which they
+    are.
+    """
 
     states: frozenset[CommandState] = frozenset()
     device_id: int | None = None
+    device_ids: frozenset[int] | None = None
     endpoint: str | None = None
     created_after: int | None = None
     created_before: int | None = None
@@ -32,6 +38,7 @@ class CommandFilter:
         return (
             (not self.states or command.state in self.states)
             and self.device_id in (None, command.device_id)
+            and (self.device_ids is None or command.device_id in self.device_ids)
             and self.endpoint in (None, command.endpoint)
             and (after is None or command.created_at > after)
             and (before is None or command.created_at < before)
@@ -90,6 +97,7 @@ class CommandHistory(Protocol):
         limit: int,
         device_id: int | None,
         orphan: bool | None,
+        device_ids: frozenset[int] | None = None,
     ) -> Sequence[Result]:
         """List results, oldest first, with ids above *after*."""
 

@@ -94,8 +94,13 @@ class OperationStore(Protocol):
         *,
         before: int | None,
         limit: int,
+        device_ids: frozenset[int] | None = None,
     ) -> Sequence[Operation]:
-        """List operations, newest first, with ids below *before*."""
+        """
+        List operations, newest first, with ids below *before*.
+
+        *device_ids* are the devices of which they may be; None means any.
+        """
 
     async def operations_page(
         self, scope_id: int, criteria: OperationFilter, page: PageRequest

@@ -3,7 +3,7 @@
 from pushserver.model.scope import Scope
 from pushserver.model.token import Permission, Token
 from pushserver.storage.actor_rows import actor_columns, with_actors
-from pushserver.storage.table import Codec, Column, Table
+from pushserver.storage.table import Codec, Column, Table, json_codec
 
 SCOPES = Table("scope", Scope, ["id", "name", "created_at"])
 TOKENS = Table(
@@ -20,5 +20,8 @@ TOKENS = Table(
         ),
         "created_at, scope_id",
         *actor_columns("created_by"),
+        "expires_at, last_used_at",
+        Column("device_ids", codec=json_codec(frozenset[int])),
+        Column("tags", codec=json_codec(dict[str, str])),
     ],
 )

@@ -1,11 +1,20 @@
 """Scopes and their tokens."""
 
-from collections.abc import Sequence
+import enum
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from pushserver.model.audit import AuditEntry
 from pushserver.model.scope import Scope
 from pushserver.model.token import Token
+
+
+class Revocation(enum.Enum):
+    """What came of revoking a token."""
+
+    DONE = "done"
+    NOT_FOUND = "there is none"
+    LAST_ADMIN = "nobody else could administer the scope"
 
 
 class TokenStore(Protocol):
@@ -22,15 +31,23 @@ class TokenStore(Protocol):
     ) -> bool:
         """Add a token if its scope has no valid one; tell whether it was added."""
 
+    async def record_token_uses(self, last_used_at: Mapping[int, int]) -> None:
+        """Store when tokens were last used, by their ids, unless that is older."""
+
     async def revoke_token(
         self,
         scope_id: int,
         token_id: int,
         *,
         now: int,
+        keeps_admin: bool,
         audit: Sequence[AuditEntry] = (),
-    ) -> bool:
-        """Revoke a token of the scope; tell whether there was one."""
+    ) -> Revocation:
+        """
+        Revoke a token of the scope.
+
+        With *keeps_admin*, the last lasting administrator's is not revoked.
+        """
 
 
 class ScopeStore(Protocol):
@@ -41,5 +58,14 @@ class ScopeStore(Protocol):
 
     async def add_scope(
         self, scope: Scope, token: Token, audit: Sequence[AuditEntry] = ()
-    ) -> None:
-        """Add a scope and its first token, both or neither."""
+    ) -> bool:
+        """Add a scope and its first token, unless its name is taken; tell whether."""
+
+    async def delete_scope(
+        self, scope_id: int, audit: Sequence[AuditEntry] = ()
+    ) -> str | None:
+        """
+        Delete a scope with its tokens, if there is nothing else in it; its audit stays.
+
+        Return the kind of what is there, such as `device`, and delete nothing then.
+        """

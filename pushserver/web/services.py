@@ -37,6 +37,7 @@ from pushserver.services.subscriptions import Subscriptions
 from pushserver.services.task_creation import TaskCreator
 from pushserver.services.task_scheduler import TaskScheduler
 from pushserver.services.tasks import Tasks
+from pushserver.services.token_reach import TokenReach
 from pushserver.services.tokens import Tokens
 from pushserver.services.unknown_requests import UnknownRequests
 from pushserver.services.upgrades import Upgrades
@@ -92,6 +93,7 @@ class Services:
     tasks: Tasks
     upgrades: Upgrades
     tokens: Tokens
+    token_reach: TokenReach
     scopes: Scopes
     body_budget: BodyBudget
     default_hold: int

@@ -2,14 +2,24 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import cast
 
 import attrs
 import pytest
 
-from pushserver.errors import Forbidden, NotFound, Unauthorized, Unavailable
+from pushserver.clock import SECOND
+from pushserver.errors import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    Unauthorized,
+    Unavailable,
+)
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.token import Permission, Token
+from pushserver.services.token_limits import TokenLimits
 from pushserver.services.tokens import Tokens
 from pushserver.storage.scopes import TokenStore
 from pushserver.web.services import Services
@@ -175,6 +185,102 @@ async def test_store_away(driver: ServiceDriver, tokens: Tokens) -> None:
 
     assert [token] == list(tokens.in_scope(DEFAULT_SCOPE_ID))
     assert token == authenticate(tokens, secret)
+
+
+async def test_expiry(driver: ServiceDriver, tokens: Tokens) -> None:
+    """A token is valid until its instant, and not in it; it is listed all the same."""
+    limits = TokenLimits(expires_at=driver.clock.now() + SECOND)
+    token, secret = await tokens.create(DEFAULT_SCOPE_ID, "x", [READ], limits=limits)
+
+    driver.clock.tick(seconds=0.999999)
+    assert token == authenticate(tokens, secret)
+    assert tokens.is_valid(token)
+    driver.clock.tick(seconds=0.000001)
+
+    assert not tokens.is_valid(token)
+    with pytest.raises(Unauthorized):
+        authenticate(tokens, secret)
+    assert [token] == tokens.in_scope(DEFAULT_SCOPE_ID)
+
+
+async def test_no_longer_than_its_maker(driver: ServiceDriver, tokens: Tokens) -> None:
+    """A token that expires makes none that is valid for longer."""
+    until, make = driver.clock.now() + SECOND, [Permission.TOKENS_WRITE, READ]
+    maker, _ = await tokens.create(
+        DEFAULT_SCOPE_ID, "maker", make, limits=TokenLimits(expires_at=until)
+    )
+    create = partial(tokens.create, DEFAULT_SCOPE_ID, "child", [READ], maker)
+
+    await create(limits=TokenLimits(expires_at=until))
+    for longer in (None, until + 1):
+        with pytest.raises(Forbidden):
+            await create(limits=TokenLimits(expires_at=longer))
+
+
+@pytest.mark.parametrize("name", ["", "  ", "a\x00b"])
+async def test_name(tokens: Tokens, name: str) -> None:
+    """A token has a name that people can read."""
+    with pytest.raises(Invalid) as refused:
+        await tokens.create(DEFAULT_SCOPE_ID, name, [READ])
+
+    assert "/name" == refused.value.pointer
+
+
+async def test_last_use(driver: ServiceDriver, tokens: Tokens) -> None:
+    """
+    The last use is known to the minute, and written for all together: once for each
+    minute in which there was one.
+    """
+    _, secret = await tokens.create(DEFAULT_SCOPE_ID, "x", [READ])
+    unused = tokens.in_scope(DEFAULT_SCOPE_ID)[0].last_used_at
+
+    written = []
+    for seconds in (0, 1, 60, 600):
+        driver.clock.tick(seconds=seconds)
+        authenticate(tokens, secret)
+        written.append(await tokens.save_uses())
+    written.append(await tokens.save_uses())
+    await tokens.load(None)
+
+    minute = driver.clock.now() // (60 * SECOND) * 60 * SECOND
+    assert unused is None
+    assert [1, 0, 1, 1, 0] == written
+    assert minute == tokens.in_scope(DEFAULT_SCOPE_ID)[0].last_used_at
+    (stored,) = [t for t in await tokens.store.all_tokens() if t.name == "x"]
+    assert minute == stored.last_used_at
+
+
+async def test_last_use_while_the_store_is_away(
+    driver: ServiceDriver, tokens: Tokens
+) -> None:
+    """What could not be written is written by the next run."""
+    _, secret = await tokens.create(DEFAULT_SCOPE_ID, "x", [READ])
+    authenticate(tokens, secret)
+    async with driver.failing_commits():
+        with pytest.raises(Unavailable):
+            await tokens.save_uses()
+
+    assert 1 == await tokens.save_uses()
+
+
+async def test_last_admin(tokens: Tokens) -> None:
+    """
+    The last administrator's token is revoked by force alone, unless one is in the
+    settings.
+    """
+    await restarted(tokens)
+    (first,) = tokens.in_scope(DEFAULT_SCOPE_ID)
+
+    with pytest.raises(Conflict):
+        await tokens.revoke(DEFAULT_SCOPE_ID, first.id)
+    assert [first] == tokens.in_scope(DEFAULT_SCOPE_ID)
+    await tokens.revoke(DEFAULT_SCOPE_ID, first.id, force=True)
+    assert [] == tokens.in_scope(DEFAULT_SCOPE_ID)
+
+    await restarted(tokens)
+    (second,) = tokens.in_scope(DEFAULT_SCOPE_ID)
+    await restarted(tokens, "secret")
+    await tokens.revoke(DEFAULT_SCOPE_ID, second.id)
 
 
 @attrs.define(eq=False)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 import pytest
 
@@ -21,6 +22,7 @@ from pushserver.storage.audit import AuditFilter
 from pushserver.storage.base import Store
 from pushserver.storage.commands import PriorState
 from pushserver.storage.retention import PurgeCutoff
+from pushserver.storage.scopes import Revocation
 from tests.model.factories import DEVICE, command
 from tests.storage.cluster import ServerPair
 from tests.storage.queue_actions import enqueue_commands, try_cancel
@@ -152,7 +154,8 @@ async def test_nothing_done_nothing_written(store: Store) -> None:
     of_other = device(scope_id=OTHER_SCOPE)
     with pytest.raises(Conflict):
         await store.save_devices([of_other], [entry(scope_id=OTHER_SCOPE)])
-    assert not await store.revoke_token(1, 99, now=1, audit=[entry()])
+    revoke = partial(store.revoke_token, 1, 99, now=1, keeps_admin=False)
+    assert Revocation.NOT_FOUND is await revoke(audit=[entry()])
 
     def refuse(_lane: Lane, _changes: Changes, _prior: PriorState) -> None:
         raise Conflict("No.")

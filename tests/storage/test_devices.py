@@ -8,10 +8,12 @@ from pushserver.model.device import Device, DeviceState, UnknownRequest
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.token import Permission, Token
 from pushserver.storage.base import Store
+from pushserver.storage.scopes import Revocation
 from tests.clock import START
 from tests.devices import terminal
 from tests.model.factories import DEVICE, command, result
 from tests.storage.queue_actions import add_results, command_record, enqueue_commands
+from tests.storage.revoking import revoke
 
 
 def device(device_id: int = DEVICE, **fields: object) -> Device:
@@ -168,9 +170,9 @@ async def test_revoked(store: Store) -> None:
     await store.add_token(token(1))
     await store.add_token(token(2))
 
-    assert await store.revoke_token(DEFAULT_SCOPE_ID, 1, now=START)
-    assert not await store.revoke_token(DEFAULT_SCOPE_ID, 1, now=START)
-    assert not await store.revoke_token(DEFAULT_SCOPE_ID, 3, now=START)
+    assert Revocation.DONE is await revoke(store, DEFAULT_SCOPE_ID, 1)
+    assert Revocation.NOT_FOUND is await revoke(store, DEFAULT_SCOPE_ID, 1)
+    assert Revocation.NOT_FOUND is await revoke(store, DEFAULT_SCOPE_ID, 3)
     assert [token(2)] == await store.all_tokens()
 
 

@@ -1,17 +1,22 @@
 """Scopes are stored, and keep everything else apart."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import attrs
 import pytest
 
 from pushserver.errors import Unavailable
 from pushserver.model.command import Command
+from pushserver.model.ids import MAX_INT64
 from pushserver.model.scope import DEFAULT_SCOPE_ID, Scope
 from pushserver.model.state import CommandState
 from pushserver.model.token import Permission, Token
 from pushserver.storage.base import Store
 from pushserver.storage.history import CommandFilter
+from pushserver.storage.retention import PurgeCutoff
+from pushserver.storage.scopes import Revocation
 from tests.clock import START, ManualClock
 from tests.model.factories import DEVICE, command, result
 from tests.storage.locations import StoreLocation, open_store
@@ -22,6 +27,7 @@ from tests.storage.queue_actions import (
     poll_command,
     post_result,
 )
+from tests.storage.revoking import revoke
 
 ACME, OTHER = 7, 8
 FIRST = Scope(id=DEFAULT_SCOPE_ID, name="default", created_at=START)
@@ -77,9 +83,103 @@ async def test_revoked_by_its_own(store: Store) -> None:
     """A token is revoked in its own scope alone."""
     await store.add_token(token(5))
 
-    assert not await store.revoke_token(OTHER, 5, now=START)
+    assert Revocation.NOT_FOUND is await revoke(store, OTHER, 5)
     assert [token(5)] == await store.all_tokens()
-    assert await store.revoke_token(ACME, 5, now=START)
+    assert Revocation.DONE is await revoke(store, ACME, 5)
+
+
+LIMITED: Mapping[str, Any] = {
+    "expires_at": START + 9,
+    "device_ids": frozenset({1, DEVICE}),
+    "tags": {"door": "mine"},
+}
+
+
+async def test_limits_are_kept(location: StoreLocation, clock: ManualClock) -> None:
+    """Until when a token is valid, and what for, is stored with it."""
+    async with open_store(location, clock) as store:
+        await store.add_token(attrs.evolve(token(5), **LIMITED))
+
+    async with open_store(location, clock) as store:
+        assert [attrs.evolve(token(5), **LIMITED)] == await store.all_tokens()
+
+
+async def test_uses(store: Store) -> None:
+    """The last use is stored for many at once, and never goes back."""
+    for number in (5, 6):
+        await store.add_token(token(number))
+
+    await store.record_token_uses({5: START + 60, 6: START + 60, 7: START})
+    await store.record_token_uses({5: START, 6: START + 120})
+
+    assert [START + 60, START + 120] == [
+        each.last_used_at for each in await store.all_tokens()
+    ]
+
+
+@pytest.mark.parametrize("limits", [{}, *({k: v} for k, v in LIMITED.items())])
+async def test_last_admin(store: Store, limits: Mapping[str, Any]) -> None:
+    """
+    The last token that administers its scope, in whole and for ever, is kept.
+    """
+    await store.add_token(token(5))
+    await store.add_token(attrs.evolve(token(6), **limits))
+    await store.add_token(token(7, OTHER))
+    reader = frozenset({Permission.RESULTS_READ})
+    await store.add_token(attrs.evolve(token(8), permissions=reader))
+
+    first = await revoke(store, ACME, 5, keeps_admin=True)
+    other = await revoke(store, ACME, 6, keeps_admin=True)
+    reading = await revoke(store, ACME, 8, keeps_admin=True)
+
+    expected = {first, other}
+    assert {Revocation.DONE, Revocation.LAST_ADMIN} == expected
+    assert (Revocation.LAST_ADMIN is first) == bool(limits)
+    assert Revocation.DONE is reading
+    assert Revocation.DONE is await revoke(store, ACME, 5 if limits else 6)
+
+
+async def test_two_admins_revoke_each_other(store: Store) -> None:
+    """Of two administrators who revoke each other's token at once, one stays."""
+    for number in (5, 6):
+        await store.add_token(token(number))
+
+    outcomes = await asyncio.gather(
+        *(revoke(store, ACME, number, keeps_admin=True) for number in (5, 6))
+    )
+
+    assert {Revocation.DONE, Revocation.LAST_ADMIN} == {*outcomes}
+    assert 1 == len(await store.all_tokens())
+
+
+async def test_names_are_unique(store: Store) -> None:
+    """A scope is not added under the name of another, and neither is its token."""
+    acme = Scope(id=ACME, name="acme", created_at=START)
+
+    assert await store.add_scope(acme, token(5))
+    assert not await store.add_scope(attrs.evolve(acme, id=OTHER), token(6, OTHER))
+
+    assert [FIRST, acme] == await store.all_scopes()
+    assert [token(5)] == await store.all_tokens()
+
+
+async def test_deleted_when_empty(store: Store) -> None:
+    """A scope is deleted with its tokens when there is nothing else in it."""
+    acme = Scope(id=ACME, name="acme", created_at=START)
+    await store.add_scope(acme, token(5))
+    await store.add_token(token(7, OTHER))
+    await enqueue_commands(store, command(scope_id=ACME))
+
+    refused = await store.delete_scope(ACME)
+    await store.retention.purge(PurgeCutoff(MAX_INT64, OTHER), limit=9)
+    still = await store.delete_scope(ACME)
+    await post_result(store, await poll_command(store))
+    await store.retention.purge(PurgeCutoff(MAX_INT64, ACME), limit=9)
+    done = await store.delete_scope(ACME)
+
+    assert ("command", "command", None) == (refused, still, done)
+    assert [FIRST] == await store.all_scopes()
+    assert [token(7, OTHER)] == await store.all_tokens()
 
 
 @pytest.fixture(name="history")

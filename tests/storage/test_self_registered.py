@@ -6,8 +6,10 @@ import pytest
 from pushserver.errors import Conflict
 from pushserver.model.device import DeviceState
 from pushserver.storage.base import Store
+from pushserver.storage.scopes import Revocation
 from tests.clock import START
 from tests.model.factories import DEVICE
+from tests.storage.revoking import revoke
 from tests.storage.test_devices import device, names, token
 
 OTHER = 9
@@ -121,5 +123,5 @@ async def test_first_token(store: Store) -> None:
 
     assert await store.add_first_token(token(1))
     assert not await store.add_first_token(token(2))
-    assert await store.revoke_token(1, 1, now=START)
+    assert Revocation.DONE is await revoke(store, 1, 1)
     assert await store.add_first_token(token(3))

@@ -134,7 +134,7 @@ def render_count(number: int) -> bytes:
 
 
 def render_access_token(token: Token, secret: str) -> bytes:
-    """Render a token as the session that Kapua's clients expect; it never expires."""
+    """Render a token as the session that Kapua's clients expect; it names no end."""
     token_id, created_on = encode_id(token.id), format_date(token.created_at)
     session = _AccessToken(
         id=token_id,

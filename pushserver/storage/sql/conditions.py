@@ -2,11 +2,13 @@
 
 import enum
 from collections.abc import Collection
+from typing import Any
 
 from pushserver.clock import SECOND
 from pushserver.model.command import DeliveryOutcome
 from pushserver.model.device import MAX_MISSED_POLLS, MIN_OFFLINE_AFTER
 from pushserver.model.state import FINISHED, IN_FLIGHT, LIVE, CommandState
+from pushserver.storage.sql.connection import PostgresDialect, SqlConnection
 
 # Values are literals: with placeholders, the databases could not use a partial index of
 # these rows.
@@ -17,6 +19,18 @@ def is_one_of(column: str, members: Collection[enum.StrEnum]) -> str:
     (kind,) = {type(member) for member in members}
     names = ", ".join(f"'{member.value}'" for member in kind if member in members)
     return f"{column} IN ({names})"
+
+
+def is_of_device(
+    connection: SqlConnection, device_ids: Collection[int] | None
+) -> tuple[str, list[Any]]:
+    """Return ` AND …` and its value, for rows of these devices; None means any."""
+    if device_ids is None:
+        return "", []
+    listed = ",".join(map(str, sorted(device_ids)))
+    if isinstance(connection, PostgresDialect):
+        return " AND device_id = ANY(CAST(? AS BIGINT[]))", [f"{{{listed}}}"]
+    return " AND device_id IN (SELECT value FROM json_each(?))", [f"[{listed}]"]
 
 
 IS_WAITING = f"state = '{CommandState.PENDING.value}'"

@@ -17,7 +17,7 @@ from pushserver.storage.command_rows import COMMANDS_WITH_ORDERS, DELIVERIES, RE
 from pushserver.storage.history import CommandFilter, CommandRecord
 from pushserver.storage.sql.access import SqlAccess
 from pushserver.storage.sql.bulk import pad_ids
-from pushserver.storage.sql.conditions import IS_LIVE
+from pushserver.storage.sql.conditions import IS_LIVE, is_of_device
 from pushserver.storage.sql.connection import SqlConnection
 from pushserver.storage.sql.fetch import fetch_all, fetch_column
 from pushserver.storage.sql.index_range import IndexRange
@@ -89,9 +89,12 @@ class SqlHistory(SqlAccess):
         self, scope_id: int, criteria: CommandFilter
     ) -> Sequence[int]:
         if criteria.device_id is not None:
-            return [criteria.device_id]
-        sql, values = _live_devices_query(scope_id, criteria)
-        return await fetch_column(self.list_reader, sql, values)
+            found: Sequence[int] = [criteria.device_id]
+        else:
+            sql, values = _live_devices_query(scope_id, criteria)
+            found = await fetch_column(self.list_reader, sql, values)
+        among = criteria.device_ids
+        return [each for each in found if among is None or each in among]
 
     async def devices_of_commands(
         self, scope_id: int, command_ids: Collection[int]
@@ -109,6 +112,7 @@ class SqlHistory(SqlAccess):
         limit: int,
         device_id: int | None,
         orphan: bool | None,
+        device_ids: frozenset[int] | None = None,
     ) -> Sequence[Result]:
         before = await self.low_watermark()
         where = {"scope_id": scope_id, "device_id": device_id}
@@ -121,11 +125,12 @@ class SqlHistory(SqlAccess):
         def read(connection: SqlConnection) -> list[Result]:
             indexes = [("device_id",), ("scope_id",)]
             index_range = IndexRange(connection, where, indexes, after, before)
+            of_device, ids = is_of_device(connection, device_ids)
             rows = connection.execute(
                 f"SELECT {RESULTS.column_list} FROM result"
-                f" WHERE {index_range.condition}{orphans}"
+                f" WHERE {index_range.condition}{orphans}{of_device}"
                 f" ORDER BY {index_range.order_oldest_first} LIMIT ?",
-                (*index_range.parameters, limit),
+                (*index_range.parameters, *ids, limit),
             )
             return list(_limit_bytes(map(RESULTS.read, rows), _result_size))
 
@@ -162,6 +167,8 @@ def _page_query(
     subqueries, values = [], []
     states: list[CommandState | None] = [*sorted(criteria.states)] or [None]
     extra, extra_values = _extra_conditions(criteria)
+    of_device, ids = is_of_device(connection, criteria.device_ids)
+    extra, extra_values = extra + of_device, [*extra_values, *ids]
     for state in states:
         index_range = _index_range(connection, scope_id, criteria, state, before)
         subqueries.append(

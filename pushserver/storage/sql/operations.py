@@ -18,6 +18,7 @@ from pushserver.storage.operations import (
     SortField,
     StepRecord,
 )
+from pushserver.storage.sql.conditions import is_of_device
 from pushserver.storage.sql.connection import SqlConnection, SqlReader
 from pushserver.storage.sql.fetch import fetch_all, fetch_value
 from pushserver.storage.sql.index_range import IndexRange
@@ -97,6 +98,7 @@ class SqlOperations:
         *,
         before: int | None,
         limit: int,
+        device_ids: frozenset[int] | None = None,
     ) -> Sequence[Operation]:
         columns = _column_values(scope_id, criteria)
         below = MAX_INT64 if before is None else before
@@ -105,10 +107,11 @@ class SqlOperations:
 
         def read(connection: SqlConnection) -> list[Operation]:
             index_range = IndexRange(connection, columns, _INDEXES, below=below)
+            of_device, ids = is_of_device(connection, device_ids)
             rows = connection.execute(
-                f"{_SELECT} {index_range.condition}{extra}"
+                f"{_SELECT} {index_range.condition}{extra}{of_device}"
                 f" ORDER BY {index_range.order_newest_first} LIMIT ?",
-                (*index_range.parameters, limit),
+                (*index_range.parameters, *ids, limit),
             )
             return list(map(OPERATIONS.read, rows))
 

@@ -1,11 +1,12 @@
 """Scopes and their tokens."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pushserver.model.audit import AuditEntry
 from pushserver.model.scope import DEFAULT_SCOPE_ID, DEFAULT_SCOPE_NAME, Scope
 from pushserver.model.token import Token
 from pushserver.storage.scope_rows import SCOPES, TOKENS
+from pushserver.storage.scopes import Revocation
 from pushserver.storage.sql.access import SqlAccess
 from pushserver.storage.sql.audit import write_audit
 from pushserver.storage.sql.bulk import insert
@@ -14,14 +15,33 @@ from pushserver.storage.sql.fetch import fetch_all
 
 _SELECT_SCOPES = f"SELECT {SCOPES.column_list} FROM scope ORDER BY id"
 _INSERT_SCOPE = insert(SCOPES)
+_INSERT_NEW_SCOPE = insert(SCOPES, " ON CONFLICT (name) DO NOTHING")
+_LOCK_SCOPE = "UPDATE scope SET name = name WHERE id = ?"
+#: Where something of a scope may be, beside its tokens.
+TABLES_OF_SCOPE = (
+    "device",
+    "command",
+    "operation",
+    "task",
+    "result",
+    "subscription",
+)
 _SELECT_TOKENS = (
     f"SELECT {TOKENS.column_list} FROM token WHERE revoked_at IS NULL ORDER BY id"
+)
+_SELECT_TOKENS_OF_SCOPE = (
+    f"SELECT {TOKENS.column_list} FROM token"
+    " WHERE scope_id = ? AND revoked_at IS NULL ORDER BY id"
 )
 _INSERT_TOKEN = insert(TOKENS)
 _SELECT_VALID = "SELECT 1 FROM token WHERE scope_id = ? AND revoked_at IS NULL LIMIT 1"
 _REVOKE = (
     "UPDATE token SET revoked_at = ?"
     " WHERE id = ? AND scope_id = ? AND revoked_at IS NULL"
+)
+_RECORD_USE = (
+    "UPDATE token SET last_used_at = ? WHERE id = ?"
+    " AND (last_used_at IS NULL OR last_used_at < ?)"
 )
 
 
@@ -51,22 +71,40 @@ class SqlTokens(SqlAccess):
 
         return await self.write(work, audit)
 
+    async def record_token_uses(self, last_used_at: Mapping[int, int]) -> None:
+        def work(connection: SqlConnection) -> None:
+            for token_id, at in sorted(last_used_at.items()):
+                connection.execute(_RECORD_USE, (at, token_id, at))
+
+        await self.write(work)
+
     async def revoke_token(
         self,
         scope_id: int,
         token_id: int,
         *,
         now: int,
+        keeps_admin: bool,
         audit: Sequence[AuditEntry] = (),
-    ) -> bool:
-        def work(connection: SqlConnection) -> bool:
+    ) -> Revocation:
+        def work(connection: SqlConnection) -> Revocation:
+            if keeps_admin and _is_last_admin(connection, scope_id, token_id):
+                return Revocation.LAST_ADMIN
             values = (now, token_id, scope_id)
             if connection.execute(_REVOKE, values).rowcount != 1:
-                return False
+                return Revocation.NOT_FOUND
             write_audit(connection, audit)
-            return True
+            return Revocation.DONE
 
         return await self.write(work, audit)
+
+
+def _is_last_admin(connection: SqlConnection, scope_id: int, token_id: int) -> bool:
+    # Of two who revoke each other's token at the same time, one has to wait.
+    connection.execute(_LOCK_SCOPE, (scope_id,))
+    rows = connection.execute(_SELECT_TOKENS_OF_SCOPE, (scope_id,)).fetchall()
+    admins = [t.id for t in map(TOKENS.read, rows) if t.is_lasting_admin]
+    return admins == [token_id]
 
 
 class SqlScopes(SqlAccess):
@@ -77,13 +115,31 @@ class SqlScopes(SqlAccess):
 
     async def add_scope(
         self, scope: Scope, token: Token, audit: Sequence[AuditEntry] = ()
-    ) -> None:
-        def work(connection: SqlConnection) -> None:
-            _INSERT_SCOPE.write(connection, [scope])
+    ) -> bool:
+        def work(connection: SqlConnection) -> bool:
+            if not _INSERT_NEW_SCOPE.execute(connection, [SCOPES.row(scope)]):
+                return False
             _INSERT_TOKEN.write(connection, [token])
             write_audit(connection, audit)
+            return True
 
-        await self.write(work, audit)
+        return await self.write(work, audit)
+
+    async def delete_scope(
+        self, scope_id: int, audit: Sequence[AuditEntry] = ()
+    ) -> str | None:
+        def work(connection: SqlConnection) -> str | None:
+            connection.execute(_LOCK_SCOPE, (scope_id,))
+            for table in TABLES_OF_SCOPE:
+                sql = f"SELECT 1 FROM {table} WHERE scope_id = ? LIMIT 1"
+                if connection.execute(sql, (scope_id,)).fetchone() is not None:
+                    return table
+            connection.execute("DELETE FROM token WHERE scope_id = ?", (scope_id,))
+            connection.execute("DELETE FROM scope WHERE id = ?", (scope_id,))
+            write_audit(connection, audit)
+            return None
+
+        return await self.write(work, audit)
 
 
 def add_first_scope(connection: SqlConnection, now: int) -> None:

@@ -1,18 +1,23 @@
 """Tokens, scopes and the server itself on the wire."""
 
+from datetime import datetime
 from typing import Annotated
 
 from msgspec import Meta
 
 from pushserver.model.token import Permission
+from pushserver.web.api.subscription_types import DeviceIdFilter, TagFilter
 from pushserver.web.api.types import ActorOut, In, Instant, Out
 
 
 class TokenIn(In):
-    """A token to be made."""
+    """A token to be made; of what is left out it may do all."""
 
     name: Annotated[str, Meta(min_length=1, max_length=200)]
     permissions: Annotated[list[Permission], Meta(min_length=1)]
+    expires_at: Annotated[datetime, Meta(tz=True)] | None = None
+    device_ids: DeviceIdFilter | None = None
+    tags: TagFilter | None = None
 
 
 class TokenOut(Out, kw_only=True):
@@ -24,6 +29,10 @@ class TokenOut(Out, kw_only=True):
     permissions: list[Permission]
     created_at: Instant
     created_by: ActorOut | None = None
+    expires_at: Instant | None = None
+    last_used_at: Instant | None = None
+    device_ids: list[str] | None = None
+    tags: dict[str, str] | None = None
     token: str | None = None
 
 
@@ -31,6 +40,12 @@ class TokensOut(Out):
     """Every valid token."""
 
     items: list[TokenOut]
+
+
+class RevokeQuery(In):
+    """Whether also the last administrator's token is revoked."""
+
+    force: bool = False
 
 
 class ScopeIn(In):

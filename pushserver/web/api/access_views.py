@@ -1,15 +1,48 @@
 """Tokens and scopes as programs read them."""
 
+from typing import Any
+
 from pushserver.model.scope import Scope
 from pushserver.model.token import Token
-from pushserver.web.api.access_types import ScopeOut, TokenOut
+from pushserver.services.device_protocols import DeviceProtocols
+from pushserver.services.token_limits import TokenLimits
+from pushserver.web.api.access_types import ScopeOut, TokenIn, TokenOut
+from pushserver.web.api.command_parsing import parse_instant
+from pushserver.web.api.device_fields import parse_device_ids
 from pushserver.web.api.rendering import render
+from pushserver.web.api.route import ApiCall
 
 
-def token_out(token: Token, secret: str | None = None) -> TokenOut:
+def token_out(
+    protocols: DeviceProtocols, token: Token, secret: str | None = None
+) -> TokenOut:
     """Render a token; its secret only when it is new."""
-    permissions = sorted(token.permissions)
-    return render(TokenOut, token, permissions=permissions, token=secret)
+    ids, tags = token.device_ids, token.tags
+    return render(
+        TokenOut,
+        token,
+        permissions=sorted(token.permissions),
+        device_ids=None if ids is None else [*map(protocols.display_id, sorted(ids))],
+        tags=None if tags is None else dict(tags),
+        token=secret,
+    )
+
+
+def parse_token_limits(call: ApiCall[Any, Any], body: TokenIn) -> TokenLimits:
+    """
+    Return until when a token is to be valid, and for which devices.
+
+    Raises:
+        Invalid: no device has such an id, or the instant is none.
+    """
+    expires_at = body.expires_at
+    return TokenLimits(
+        expires_at=None
+        if expires_at is None
+        else parse_instant(expires_at, "/expiresAt"),
+        device_ids=parse_device_ids(call, body.device_ids),
+        tags=body.tags,
+    )
 
 
 def scope_out(scope: Scope, secret: str | None = None) -> ScopeOut:

@@ -3,6 +3,7 @@
 from functools import partial
 from typing import Any
 
+import attrs
 from aiohttp import web
 
 from pushserver.errors import NotFound
@@ -48,7 +49,7 @@ async def list_device_commands(
     return await respond_in_turn(call.services.body_budget, page)
 
 
-@routes("GET", "/commands", "listCommands", CommandsOut)
+@routes("GET", "/commands", "listCommands", CommandsOut, limits_itself=True)
 async def list_commands(call: ApiCall[CommandsQuery, None]) -> web.StreamResponse:
     """List commands, newest first."""
     device_id = optional_device_id(call, call.query.device_id)
@@ -59,7 +60,11 @@ async def list_commands(call: ApiCall[CommandsQuery, None]) -> web.StreamRespons
 async def _command_page(
     call: ApiCall[Any, None], device_id: int | None
 ) -> web.StreamResponse:
-    query, command_filter = call.query, _command_filter(call.query, device_id)
+    query = call.query
+    command_filter = attrs.evolve(
+        _command_filter(query, device_id),
+        device_ids=call.services.token_reach.device_ids(call.token),
+    )
     list_page = partial(call.services.store.commands, call.scope_id, command_filter)
     before, limit = optional_int64(query.cursor, "cursor"), cap_limit(query.limit)
     records = await list_page(before=before, limit=limit)

@@ -30,7 +30,14 @@ PAGE_SIZE = 500
 routes = Routes(Permission.DEVICES_READ, Permission.DEVICES_WRITE)
 
 
-@routes("GET", "/devices/export", "exportDevices", (NDJSON, CSV), needs_store=False)
+@routes(
+    "GET",
+    "/devices/export",
+    "exportDevices",
+    (NDJSON, CSV),
+    needs_store=False,
+    limits_itself=True,
+)
 async def export_devices(call: ApiCall[ExportQuery, None]) -> web.StreamResponse:
     """Send what is set of all adopted devices, as NDJSON or CSV."""
     format_, query = _format(call), call.query
@@ -39,6 +46,7 @@ async def export_devices(call: ApiCall[ExportQuery, None]) -> web.StreamResponse
         call.scope_id,
         state=query.state,
         tag=None if query.tag is None else parse_tag(query.tag),
+        among=call.services.token_reach.device_ids(call.token),
     )
     response = web.StreamResponse(
         headers={

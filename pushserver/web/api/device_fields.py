@@ -1,5 +1,6 @@
 """Parses a device's settings."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec import UNSET
@@ -20,6 +21,24 @@ def optional_device_id(call: ApiCall[Any, Any], text: str | None) -> int | None:
     if text is None:
         return None
     return call.services.protocols.identify(text, "/deviceId").device_id
+
+
+def parse_device_ids(
+    call: ApiCall[Any, Any], ids: Sequence[int | str] | None
+) -> frozenset[int] | None:
+    """
+    Return which devices the body's `deviceIds` mean, if they are given.
+
+    Raises:
+        Invalid: no device has such an id.
+    """
+    if ids is None:
+        return None
+    identify = call.services.protocols.identify
+    return frozenset(
+        identify(str(one), f"/deviceIds/{index}").device_id
+        for index, one in enumerate(ids)
+    )
 
 
 def parse_tag(text: str) -> tuple[str, str]:

@@ -32,7 +32,14 @@ routes = Routes(Permission.DEVICES_READ, Permission.DEVICES_WRITE)
 _DEVICE = "/devices/{device_id}"
 
 
-@routes("GET", "/devices", "listDevices", DevicesOut, needs_store=False)
+@routes(
+    "GET",
+    "/devices",
+    "listDevices",
+    DevicesOut,
+    needs_store=False,
+    limits_itself=True,
+)
 async def list_devices(call: ApiCall[DevicesQuery, None]) -> web.StreamResponse:
     """List devices by their ids."""
     query, services = call.query, call.services
@@ -44,6 +51,7 @@ async def list_devices(call: ApiCall[DevicesQuery, None]) -> web.StreamResponse:
             limit=limit,
             state=query.state,
             tag=None if query.tag is None else parse_tag(query.tag),
+            among=services.token_reach.device_ids(call.token),
         )
         ids = [device.device_id for device in devices]
         statuses = await services.store.queue_statuses(ids, call.scope_id)

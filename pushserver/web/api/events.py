@@ -96,10 +96,12 @@ class _EventStream:
             return True
         self.cursor = events[-1].id
         matches = self.services.subscription_registry.matches
+        reaches = self.services.token_reach.reaches
         messages = [
             await self._render_message(event)
             for event in events
             if matches(self.event_filter, event)
+            and reaches(self.token, event.device_id)
         ]
         if messages:
             await self._write(b"".join(messages))
@@ -131,6 +133,7 @@ class _EventStream:
     "text/event-stream",
     errors=(429,),
     request_headers={"Last-Event-ID": "Go on after this event."},
+    limits_itself=True,
 )
 async def stream_events(call: ApiCall[EventsQuery, None]) -> web.StreamResponse:
     """

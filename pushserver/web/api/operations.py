@@ -4,6 +4,7 @@ from functools import partial
 
 from aiohttp import web
 
+from pushserver.errors import NotFound
 from pushserver.model.operation import Operation
 from pushserver.model.token import Permission
 from pushserver.services.adoption import get_or_adopt_device
@@ -53,12 +54,15 @@ _NOTIFICATIONS = f"{_OPERATION}/notifications"
     status=201,
     errors=(404, 409, 429),
     idempotency=Idempotency.WITH_CHANGE,
+    limits_itself=True,
 )
 async def create(call: ApiCall[None, OperationIn]) -> web.StreamResponse:
     """Begin an operation: steps on one device, one after the other."""
     services, protocols = call.services, call.services.protocols
     identity = protocols.identify(str(call.body.device_id), "/deviceId")
     device_id = identity.device_id
+    if not services.token_reach.reaches(call.token, device_id):
+        raise NotFound(f"There is no adopted device {identity.external_id}.")
     operation_request = parse_operation_request(
         call.body, protocols.named(identity.protocol)
     )
@@ -85,7 +89,7 @@ async def create(call: ApiCall[None, OperationIn]) -> web.StreamResponse:
     return created_response("/operations", created.answer, replayed=replayed)
 
 
-@routes("GET", "/operations", "listOperations", OperationsOut)
+@routes("GET", "/operations", "listOperations", OperationsOut, limits_itself=True)
 async def list_operations(call: ApiCall[OperationsQuery, None]) -> web.StreamResponse:
     """List operations, newest first."""
     query = call.query
@@ -97,7 +101,12 @@ async def list_operations(call: ApiCall[OperationsQuery, None]) -> web.StreamRes
         created_by=optional_int64(query.created_by, "createdBy"),
     )
     store = call.services.store.operations
-    fetch = partial(store.operations, call.scope_id, operation_filter)
+    fetch = partial(
+        store.operations,
+        call.scope_id,
+        operation_filter,
+        device_ids=call.services.token_reach.device_ids(call.token),
+    )
     render = partial(operation_out, call.services.protocols)
     return await list_response(call, OperationsOut, fetch, render)
 

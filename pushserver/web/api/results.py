@@ -20,7 +20,14 @@ from pushserver.web.spooled_response import respond_in_turn
 routes = Routes(Permission.RESULTS_READ, Permission.RESULTS_READ)
 
 
-@routes("GET", "/results", "listResults", ResultsOut, errors=(429,))
+@routes(
+    "GET",
+    "/results",
+    "listResults",
+    ResultsOut,
+    errors=(429,),
+    limits_itself=True,
+)
 async def list_results(call: ApiCall[ResultsQuery, None]) -> web.StreamResponse:
     """
     List what devices posted, in the order it came, orphans too.
@@ -34,6 +41,7 @@ async def list_results(call: ApiCall[ResultsQuery, None]) -> web.StreamResponse:
         after=optional_int64(query.cursor, "cursor") or 0,
         device_id=optional_device_id(call, query.device_id),
         orphan=query.orphan,
+        device_ids=services.token_reach.device_ids(call.token),
     )
     if query.wait:
         with call.waiting(query.wait):

@@ -23,6 +23,7 @@ from pushserver.web.api.once import (
     parse_idempotent_request,
 )
 from pushserver.web.api.query import NoQuery, decode_query
+from pushserver.web.api.reach import require_reach
 from pushserver.web.authentication import authenticate, request_actor
 from pushserver.web.json_body import (
     JSON_MEDIA_TYPE,
@@ -120,7 +121,8 @@ class ApiRoute:
     those of its token, its parameters, its body and the store are added, and 404 unless
     the call takes whatever its path names (`path_must_exist`). Without a `permission`
     no token is needed. A call that makes something has an `idempotency`: it is done
-    once for an Idempotency-Key.
+    once for an Idempotency-Key. A restricted token may call it if its path names what
+    leads to a device, or if the handler `limits_itself` to the token's devices.
     """
 
     method: str
@@ -147,6 +149,7 @@ class ApiRoute:
     path_must_exist: bool = True
     needs_store: bool = True
     idempotency: Idempotency | None = None
+    limits_itself: bool = False
     request_headers: Mapping[str, str] = attrs.Factory(dict)
     media_types: tuple[str, ...] = attrs.field(init=False)
 
@@ -226,20 +229,24 @@ class ApiRoute:
             request[LOG_FIELDS],
         )
         if idempotency is None:
-            return await self._call_handler(call)
+            return await self._answer(call)
         keys = services.idempotency_keys
         with keys.lock(idempotency.key):
             if self.idempotency is Idempotency.WITH_CHANGE:
-                return await self._call_handler(call)
-            handle = partial(self._call_handler, call)
-            return await answer_once(keys, idempotency, request, handle)
+                return await self._answer(call)
+            answer = partial(self._answer, call)
+            return await answer_once(keys, idempotency, request, answer)
 
-    async def _call_handler(self, call: ApiCall[Any, Any]) -> web.StreamResponse:
+    async def _answer(self, call: ApiCall[Any, Any]) -> web.StreamResponse:
         try:
-            return await self.handler(call)
+            return await self._call_handler(call)
         except NotFound:
             if self.raw_body_types or not await call.services.cluster_sync.catch_up():
                 raise
+        return await self._call_handler(call)
+
+    async def _call_handler(self, call: ApiCall[Any, Any]) -> web.StreamResponse:
+        await require_reach(call, limits_itself=self.limits_itself)
         return await self.handler(call)
 
     def _decode_query(self, request: web.Request, content_type: str) -> Any:

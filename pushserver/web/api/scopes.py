@@ -10,10 +10,11 @@ from pushserver.web.api.access_types import (
     TokenIn,
     TokenOut,
 )
-from pushserver.web.api.access_views import scope_out, token_out
+from pushserver.web.api.access_views import parse_token_limits, scope_out, token_out
 from pushserver.web.api.once import Idempotency
 from pushserver.web.api.responses import json_response
 from pushserver.web.api.route import ApiCall, Routes
+from pushserver.web.response import make_response
 
 routes = Routes(Permission.TOKENS_WRITE, Permission.ADMIN)
 
@@ -45,6 +46,15 @@ async def list_scopes(call: ApiCall[None, None]) -> web.StreamResponse:
     return json_response(ScopesOut([scope_out(scope) for scope in scopes]))
 
 
+@routes("DELETE", "/scopes/{scope_id}", "deleteScope", status=204, errors=(409,))
+async def delete(call: ApiCall[None, None]) -> web.StreamResponse:
+    """Delete a scope in which there is nothing but tokens, from within the first."""
+    scope_id = call.path_int64("scope_id")
+    await call.services.scopes.delete(scope_id, call.token, call.actor)
+    call.services.event_interest.wake_streams()
+    return make_response(status=204)
+
+
 @routes(
     "POST",
     "/scopes/{scope_id}/tokens",
@@ -62,5 +72,7 @@ async def create_token(call: ApiCall[None, TokenIn]) -> web.StreamResponse:
         body.permissions,
         call.token,
         call.actor,
+        parse_token_limits(call, body),
     )
-    return json_response(token_out(token, secret), status=201)
+    protocols = call.services.protocols
+    return json_response(token_out(protocols, token, secret), status=201)

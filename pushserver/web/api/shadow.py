@@ -148,6 +148,7 @@ async def refresh(call: ApiCall[None, PropertyKeysIn]) -> web.StreamResponse:
     created_status=201,
     errors=(409,),
     idempotency=Idempotency.WITH_CHANGE,
+    limits_itself=True,
 )
 async def patch_many(call: ApiCall[None, ShadowsIn]) -> web.StreamResponse:
     """Change what is desired of many devices, as a task."""

@@ -8,6 +8,11 @@ from msgspec import UNSET
 from pushserver.model.subscription import Subscription
 from pushserver.model.token import Permission
 from pushserver.services.result_permission import require_results_read
+from pushserver.services.token_reach import (
+    narrow_subscription,
+    reaches_subscription,
+)
+from pushserver.web.api.device_fields import parse_device_ids
 from pushserver.web.api.event_names import parse_event_names
 from pushserver.web.api.once import Idempotency
 from pushserver.web.api.responses import json_response
@@ -36,6 +41,7 @@ _PLAIN_FIELDS = ("headers", "description", "resource_name", "app_id", "ordered")
     status=201,
     errors=(404, 409),
     idempotency=Idempotency.CLAIMED,
+    limits_itself=True,
 )
 async def create(call: ApiCall[None, SubscriptionIn]) -> web.StreamResponse:
     """Have events posted to a URL; the secret is shown once."""
@@ -43,6 +49,7 @@ async def create(call: ApiCall[None, SubscriptionIn]) -> web.StreamResponse:
     given = {name: getattr(body, name) for name in _PLAIN_FIELDS}
     settings = {name: value for name, value in given.items() if value is not None}
     settings |= {"profile": body.retry_profile, **_device_filters(call, body)}
+    settings = narrow_subscription(call.token, settings)
     settings["include_result"] = bool(body.include)
     require_results_read(
         call.token, body.format, include_result=settings["include_result"]
@@ -86,24 +93,26 @@ def _device_filters(
     filters: dict[str, Any] = {}
     if body.device_ids is not UNSET:
         ids = body.device_ids
-        identify = call.services.protocols.identify
-        filters["device_ids"] = ids and frozenset(
-            identify(str(one), f"/deviceIds/{index}").device_id
-            for index, one in enumerate(ids)
-        )
+        filters["device_ids"] = parse_device_ids(call, ids)
     if body.tags is not UNSET:
         filters["tags"] = body.tags
     return filters
 
 
-@routes("GET", "/subscriptions", "listSubscriptions", SubscriptionsOut)
+@routes(
+    "GET", "/subscriptions", "listSubscriptions", SubscriptionsOut, limits_itself=True
+)
 async def list_subscriptions(call: ApiCall[None, None]) -> web.StreamResponse:
     """List the subscriptions, oldest first."""
     await call.services.subscription_registry.refresh_follower()
     subscriptions = call.services.subscription_registry.in_scope(call.scope_id)
     return json_response(
         SubscriptionsOut(
-            [await _load_subscription_out(call, each) for each in subscriptions]
+            [
+                await _load_subscription_out(call, each)
+                for each in subscriptions
+                if reaches_subscription(call.token, each)
+            ]
         )
     )
 
@@ -128,10 +137,11 @@ def subscription_from_path(call: ApiCall[Any, Any]) -> Subscription:
 async def patch(call: ApiCall[None, SubscriptionPatch]) -> web.StreamResponse:
     """Change a subscription."""
     body = call.body
-    settings = _changed_fields(body) | _device_filters(call, body)
+    settings = _changed_fields(body)
     if body.include is not UNSET:
         settings["include_result"] = bool(body.include)
     subscription = subscription_from_path(call)
+    settings |= _narrowed_filters(call, body, subscription)
     if body.events is not UNSET:
         settings["events"] = parse_event_names(body.events, subscription.format)
     include_result = settings.get("include_result", subscription.include_result)
@@ -140,6 +150,16 @@ async def patch(call: ApiCall[None, SubscriptionPatch]) -> web.StreamResponse:
         call.scope_id, subscription.id, settings, call.actor
     )
     return await _response(call, changed)
+
+
+def _narrowed_filters(
+    call: ApiCall[Any, Any], body: SubscriptionPatch, subscription: Subscription
+) -> dict[str, Any]:
+    """Return the filters that are given, narrowed to what the token reaches."""
+    given = _device_filters(call, body)
+    before = {"device_ids": subscription.device_ids, "tags": subscription.tags}
+    narrowed = narrow_subscription(call.token, before | given)
+    return {name: narrowed[name] for name in given}
 
 
 def _changed_fields(body: SubscriptionPatch) -> dict[str, Any]:

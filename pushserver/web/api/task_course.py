@@ -19,6 +19,7 @@ from pushserver.services.task_creation import CreatedTask
 from pushserver.services.tasks import Tasks
 from pushserver.services.upgrades import Upgrades
 from pushserver.web.api.operation_views import dry_run_out
+from pushserver.web.api.reach import require_reach_of_task
 from pushserver.web.api.responses import created_id, created_response, json_response
 from pushserver.web.api.route import ApiCall, Routes
 from pushserver.web.services import Services
@@ -51,8 +52,15 @@ async def create_or_preview(
     *,
     dry_run: bool,
 ) -> web.StreamResponse:
-    """Create a task below *path*; for a dry run only tell which devices it is for."""
+    """
+    Create a task of these *steps* below *path*.
+
+    For a dry run only tell which devices it is for.
+    """
     services = call.services
+    if call.token.is_restricted:
+        await services.cluster_sync.catch_up()
+        targets = services.token_reach.narrow_targets(call.token, targets)
     orders = [step.order for step in steps]
     require_door_permission(call.token, services.protocols, orders)
     if dry_run:
@@ -91,6 +99,7 @@ class TaskCourse:
             await require_door_permission_for_task(
                 call.token, services.protocols, services.store, task
             )
+            await require_reach_of_task(call, task)
         task, _ = await action(call.scope_id, task_id, call.actor)
         call.log_fields.update(task_id=task.id, state=task.state)
         return await self.show(call)

@@ -24,6 +24,7 @@ from pushserver.web.api.operation_types import (
 )
 from pushserver.web.api.operation_views import task_out
 from pushserver.web.api.query import optional_int64
+from pushserver.web.api.reach import own_tasks
 from pushserver.web.api.responses import encode_json, json_response, list_response
 from pushserver.web.api.route import ApiCall, Routes
 from pushserver.web.api.shadow_types import ShadowsIn
@@ -41,6 +42,7 @@ _TASK = "/tasks/{task_id}"
     created_status=201,
     errors=(409,),
     idempotency=Idempotency.WITH_CHANGE,
+    limits_itself=True,
 )
 async def create(call: ApiCall[None, TaskIn]) -> web.StreamResponse:
     """Begin the same operation on many devices; or tell who would be hit."""
@@ -76,15 +78,19 @@ async def create_task(
     )
 
 
-@routes("GET", "/tasks", "listTasks", TasksOut)
+@routes("GET", "/tasks", "listTasks", TasksOut, limits_itself=True)
 async def list_tasks(call: ApiCall[TasksQuery, None]) -> web.StreamResponse:
     """List tasks, newest first."""
     store = call.services.store.tasks
     created_by = optional_int64(call.query.created_by, "createdBy")
 
     async def fetch(*, before: int | None, limit: int) -> list[TaskOut]:
-        tasks = await store.tasks(
-            call.scope_id, before=before, limit=limit, created_by=created_by
+        tasks = await own_tasks(
+            call.token,
+            partial(store.tasks, call.scope_id),
+            before=before,
+            limit=limit,
+            created_by=created_by,
         )
         return [task_out(task, await store.operation_counts(task.id)) for task in tasks]
 

@@ -3,8 +3,8 @@
 from aiohttp import web
 
 from pushserver.model.token import Permission
-from pushserver.web.api.access_types import TokenIn, TokenOut, TokensOut
-from pushserver.web.api.access_views import token_out
+from pushserver.web.api.access_types import RevokeQuery, TokenIn, TokenOut, TokensOut
+from pushserver.web.api.access_views import parse_token_limits, token_out
 from pushserver.web.api.once import Idempotency
 from pushserver.web.api.responses import json_response
 from pushserver.web.api.route import ApiCall, Routes
@@ -25,22 +25,31 @@ async def create(call: ApiCall[None, TokenIn]) -> web.StreamResponse:
     """Make a token; its secret is shown once."""
     body = call.body
     token, secret = await call.services.tokens.create(
-        call.scope_id, body.name, body.permissions, call.token, call.actor
+        call.scope_id,
+        body.name,
+        body.permissions,
+        call.token,
+        call.actor,
+        parse_token_limits(call, body),
     )
-    return json_response(token_out(token, secret), status=201)
+    protocols = call.services.protocols
+    return json_response(token_out(protocols, token, secret), status=201)
 
 
 @routes("GET", "/tokens", "listTokens", TokensOut, needs_store=False)
 async def list_tokens(call: ApiCall[None, None]) -> web.StreamResponse:
     """List the valid tokens."""
     tokens = call.services.tokens.in_scope(call.scope_id)
-    return json_response(TokensOut([token_out(token) for token in tokens]))
+    protocols = call.services.protocols
+    return json_response(TokensOut([token_out(protocols, token) for token in tokens]))
 
 
-@routes("DELETE", "/tokens/{token_id}", "revokeToken", status=204)
-async def revoke(call: ApiCall[None, None]) -> web.StreamResponse:
+@routes("DELETE", "/tokens/{token_id}", "revokeToken", status=204, errors=(409,))
+async def revoke(call: ApiCall[RevokeQuery, None]) -> web.StreamResponse:
     """Make a token invalid at once."""
     token_id = call.path_int64("token_id")
-    await call.services.tokens.revoke(call.scope_id, token_id, call.actor)
+    await call.services.tokens.revoke(
+        call.scope_id, token_id, call.actor, force=call.query.force
+    )
     call.services.event_interest.wake_streams()
     return make_response(status=204)

@@ -11,6 +11,7 @@ from pushserver.web.api.once import Idempotency
 from pushserver.web.api.operation_parsing import parse_target_selector, parse_upgrade
 from pushserver.web.api.operation_types import DryRunOut, TasksQuery
 from pushserver.web.api.query import optional_int64
+from pushserver.web.api.reach import own_tasks
 from pushserver.web.api.responses import encode_json, json_response, list_response
 from pushserver.web.api.route import ApiCall, Routes
 from pushserver.web.api.task_course import TaskCourse, create_or_preview
@@ -42,6 +43,7 @@ _UPGRADE = "/upgrades/{upgrade_id}"
     created_status=201,
     errors=(409,),
     idempotency=Idempotency.WITH_CHANGE,
+    limits_itself=True,
 )
 async def create(call: ApiCall[None, UpgradeIn]) -> web.StreamResponse:
     """Begin to upgrade many devices; or tell who would be hit."""
@@ -64,12 +66,12 @@ async def create(call: ApiCall[None, UpgradeIn]) -> web.StreamResponse:
     )
 
 
-@routes("GET", "/upgrades", "listUpgrades", UpgradesOut)
+@routes("GET", "/upgrades", "listUpgrades", UpgradesOut, limits_itself=True)
 async def list_upgrades(call: ApiCall[TasksQuery, None]) -> web.StreamResponse:
     """List upgrades, newest first."""
     created_by = optional_int64(call.query.created_by, "createdBy")
-    list_newest = call.services.upgrades.list_newest
-    fetch = partial(list_newest, call.scope_id, created_by=created_by)
+    list_newest = partial(call.services.upgrades.list_newest, call.scope_id)
+    fetch = partial(own_tasks, call.token, list_newest, created_by=created_by)
     return await list_response(call, UpgradesOut, fetch, upgrade_out)
 
 

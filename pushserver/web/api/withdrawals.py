@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import attrs
 from aiohttp import web
 
 from pushserver.errors import Invalid
@@ -56,7 +57,7 @@ async def cancel_of_device(call: ApiCall[CancelQuery, None]) -> web.StreamRespon
     return _counts_response(call, counts, call.query.dry_run)
 
 
-@routes("POST", "/commands/cancel", "cancelCommands", CancelOut)
+@routes("POST", "/commands/cancel", "cancelCommands", CancelOut, limits_itself=True)
 async def cancel_many(call: ApiCall[DryRunQuery, CancelIn]) -> web.StreamResponse:
     """Take back the commands of a list, or those that a filter matches."""
     body, withdrawals = call.body, call.services.withdrawals
@@ -65,7 +66,10 @@ async def cancel_many(call: ApiCall[DryRunQuery, CancelIn]) -> web.StreamRespons
         raise Invalid("Say which commands: ids, or at least one field of a filter.")
     if body.ids is None:
         given_id = None if body.device_id is None else str(body.device_id)
-        criteria = _command_filter(body, optional_device_id(call, given_id))
+        criteria = attrs.evolve(
+            _command_filter(body, optional_device_id(call, given_id)),
+            device_ids=call.services.token_reach.device_ids(call.token),
+        )
         counts = await withdrawals.withdraw_matching(
             call.scope_id, criteria, is_dry_run=is_dry_run, actor=call.actor
         )
@@ -74,7 +78,11 @@ async def cancel_many(call: ApiCall[DryRunQuery, CancelIn]) -> web.StreamRespons
         raise Invalid("ids and a filter exclude each other.", pointer="/ids")
     ids = {parse_int64(text, field_name="ids", pointer="/ids") for text in body.ids}
     counts, found = await withdrawals.withdraw_listed(
-        call.scope_id, ids, is_dry_run=is_dry_run, actor=call.actor
+        call.scope_id,
+        ids,
+        among=call.services.token_reach.device_ids(call.token),
+        is_dry_run=is_dry_run,
+        actor=call.actor,
     )
     return _counts_response(
         call,

@@ -99,6 +99,8 @@ class KapuaRoute:
                 "User does not have permission to perform this action."
                 f" Required permission: {self.permission}."
             )
+        if not services.token_reach.reaches(token, ids["deviceId"]):
+            raise Forbidden("This token concerns other devices.")
         check_parameters(request, self.parameters)
         request[LOG_FIELDS].update(device_id=ids["deviceId"])
         body = await self.handler(KapuaCall(request, services, token, ids))

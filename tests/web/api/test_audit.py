@@ -8,6 +8,8 @@ from typing import Any
 import attrs
 import pytest
 
+from pushserver.model.audit import AuditAction
+from pushserver.storage.audit import AuditFilter
 from pushserver.web.api import ROUTES
 from tests.clock import ManualClock
 from tests.web.api.tenant import Tenant, empty_tenant, first_tenant, populated_tenant
@@ -75,6 +77,7 @@ ACTIONS: Mapping[str, Sequence[str]] = {
     "makeToken": ["token.create"],
     "revokeToken": ["token.revoke"],
     "makeScope": ["scope.create"],
+    "deleteScope": ["scope.delete"],
     "makeTokenOfScope": ["token.create"],
     "purge": ["history.purge"],
 }
@@ -119,6 +122,9 @@ async def test_every_act(server: LocalServer, route: Any) -> None:
     if route.name == "adoptDevice":
         await server.poll("deviceId=77")
         owner = attrs.evolve(owner, ids={**owner.ids, "device_id": "77"})
+    if route.name == "deleteScope":
+        scope = await empty_tenant(server, "empty")
+        owner = attrs.evolve(owner, ids={**owner.ids, "scope_id": scope.scope_id})
     before = {each["id"] for each in await audit(owner)}
     server.clock.tick(1)
     now = server.clock.now()
@@ -176,7 +182,8 @@ async def test_a_retry(server: LocalServer, kind: str) -> None:
 
 async def test_who_opened_the_door(server: LocalServer) -> None:
     """One call answers who opened a door at an instant, and from where."""
-    porter = await token_of(server, "porter", "commands:write", "devices:write")
+    may = ("commands:write", "commands:door", "devices:write")
+    porter = await token_of(server, "porter", *may)
     await server.api("PUT", f"/devices/{DEVICE}", {})
     server.clock.tick(60)
     opened = await server.api(
@@ -335,6 +342,66 @@ async def test_a_tenant_sees_its_own(server: LocalServer) -> None:
     assert ["token.create", "scope.create", "scope.create"] == [
         each["action"] for each in await audit(server)
     ]
+
+
+async def test_what_a_token_is_limited_to(server: LocalServer) -> None:
+    """The creation of a token says what it may do, until when, and to which devices."""
+    body = {
+        "name": "gate",
+        "permissions": ["results:read", "devices:read"],
+        "expiresAt": "2030-01-31T00:00:00Z",
+        "deviceIds": [str(DEVICE), str(DEVICE + 1)],
+        "tags": {"floor": "1", "door": "a"},
+    }
+    await server.api("POST", "/tokens", body)
+
+    (entry,) = await audit(server, "action=token.create")
+    assert {
+        "name": "gate",
+        "permissions": "devices:read results:read",
+        "expiresAt": "2030-01-31T00:00:00.000000Z",
+        "devices": 2,
+        "tags": "door:a floor:1",
+    } == entry["detail"]
+
+
+async def test_revoked_by_force(server: LocalServer) -> None:
+    """Revoking a scope's last administrator is in the audit only when it is done."""
+    one = await empty_tenant(server, "one")
+    (token,) = (await one.api("GET", "/tokens")).json()["items"]
+    path = f"/tokens/{token['id']}"
+    kept = await token_of(server, "x", "results:read")
+
+    assert 409 == (await one.api("DELETE", path)).status
+    assert [] == await audit(one, "action=token.revoke")
+    assert 204 == (await one.api("DELETE", f"{path}?force=true")).status
+    await server.api("DELETE", f"/tokens/{kept['id']}")
+
+    (usual,) = await audit(server, "action=token.revoke")
+    assert "detail" not in usual
+    entries = await server.services.store.audit.newest_entries(
+        int(one.scope_id), AuditFilter(action=AuditAction.TOKEN_REVOKE), limit=9
+    )
+    assert [{"force": True}] == [each.detail for each in entries]
+
+
+async def test_a_deleted_scope(server: LocalServer) -> None:
+    """Who deleted a scope stays in the audit of the first one; a refusal does not."""
+    one = await empty_tenant(server, "one")
+    await one.api("PUT", f"/devices/{DEVICE}", {})
+    path = f"/scopes/{one.scope_id}"
+
+    assert 409 == (await server.api("DELETE", path)).status
+    assert [] == await audit(server, "action=scope.delete")
+    await one.api("DELETE", f"/devices/{DEVICE}")
+    assert 204 == (await server.api("DELETE", path)).status
+
+    (entry,) = await audit(server, "action=scope.delete")
+    assert ({"kind": "scope", "id": one.scope_id}, {"name": "one-scope"}, ADMIN) == (
+        entry["target"],
+        entry["detail"],
+        entry["actor"],
+    )
 
 
 async def test_created_by_and_canceled_by(server: LocalServer) -> None:

@@ -107,7 +107,7 @@ EXPECTED_ROUTES = {
     },
     "results:read": {"listResults", "getCommandResult"},
     "tokens:write": {"makeToken", "listTokens", "revokeToken", "listScopes"},
-    "admin": {"makeScope", "makeTokenOfScope", "purge", "listAudit"},
+    "admin": {"makeScope", "deleteScope", "makeTokenOfScope", "purge", "listAudit"},
 }
 
 

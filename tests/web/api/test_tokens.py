@@ -4,6 +4,9 @@ from typing import Any
 
 import pytest
 
+from pushserver.clock import SECOND, rfc3339
+from pushserver.web.api import events
+from tests.web.event_stream import open_event_stream
 from tests.web.local_server import ADMIN, LocalServer
 
 READER = {"name": "reader", "permissions": ["results:read"]}
@@ -120,3 +123,92 @@ async def test_wrong_fields(server: LocalServer, body: Any, pointer: str) -> Non
     answer = await server.api("POST", "/tokens", body)
 
     assert (422, "invalid", pointer) == answer.problem
+
+
+async def test_expiry(server: LocalServer) -> None:
+    """
+    A token is valid until its instant; the list says when that is, and when it was
+    used last, to the minute.
+    """
+    until = server.clock.now() + SECOND
+    request = {**READER, "expiresAt": rfc3339(until)}
+    token = (await server.api("POST", "/tokens", request)).json()
+
+    before = await server.api("GET", "/results", token=token["token"])
+    server.clock.tick(seconds=1)
+    after = await server.api("GET", "/results", token=token["token"])
+    (listed,) = [
+        each
+        for each in (await server.api("GET", "/tokens")).json()["items"]
+        if each["id"] == token["id"]
+    ]
+
+    assert 200 == before.status
+    assert (401, "unauthorized", None) == after.problem
+    assert rfc3339(until) == token["expiresAt"] == listed["expiresAt"]
+    assert "lastUsedAt" not in token
+    assert listed["lastUsedAt"].endswith(":00.000000Z")
+
+
+async def test_stream_ends_with_its_token(
+    server: LocalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    A stream that is open ends when its token expires.
+    """
+    monkeypatch.setattr(events, "HEARTBEAT_INTERVAL", 0.02)
+    request = {
+        "name": "reader",
+        "permissions": ["events:read"],
+        "expiresAt": rfc3339(server.clock.now() + SECOND),
+    }
+    token = (await server.api("POST", "/tokens", request)).json()["token"]
+
+    async with open_event_stream(server, token=token) as stream:
+        server.clock.tick(seconds=1)
+        while await stream.read_block():
+            pass
+
+    assert stream.response.content.at_eof()
+
+
+@pytest.mark.parametrize(
+    ("fields", "pointer"),
+    [
+        ({"name": None}, "/name"),
+        ({"name": " "}, "/name"),
+        ({"expiresAt": "2020-01-01T00:00:00Z"}, "/expiresAt"),
+        ({"expiresAt": "2999-01-01"}, "/expiresAt"),
+        ({"deviceIds": []}, "/deviceIds"),
+        ({"deviceIds": ["x"]}, "/deviceIds/0"),
+        ({"tags": {}}, "/tags"),
+    ],
+)
+async def test_limits_refused(
+    server: LocalServer, fields: dict[str, Any], pointer: str
+) -> None:
+    """
+    A token needs a name; limits that mean nothing are refused, not left out.
+    """
+    given = {**READER, **fields}
+    request = {name: value for name, value in given.items() if value is not None}
+
+    answer = await server.api("POST", "/tokens", request)
+
+    assert (422, "invalid", pointer) == answer.problem
+
+
+async def test_last_admin(server: LocalServer) -> None:
+    """
+    The last administrator's token of a scope is revoked with `force` alone.
+    """
+    scope = (await server.api("POST", "/scopes", {"name": "acme"})).json()["token"]
+    (first,) = (await server.api("GET", "/tokens", token=scope)).json()["items"]
+
+    path = f"/tokens/{first['id']}"
+    refused = await server.api("DELETE", path, token=scope)
+    forced = await server.api("DELETE", path + "?force=true", token=scope)
+
+    assert (409, "conflict", None) == refused.problem
+    assert 204 == forced.status
+    assert 401 == (await server.api("GET", "/tokens", token=scope)).status

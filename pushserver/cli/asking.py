@@ -1,0 +1,32 @@
+"""Asks whoever sits at the terminal."""
+
+import sys
+
+from pushserver.cli.context import CliError, UsageError
+
+
+def ask(question: str, otherwise: str) -> str:
+    """
+    Return the answer to *question*.
+
+    Raises:
+        UsageError: nobody is there to answer; *otherwise* says what to give instead.
+    """
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageError(otherwise)
+    sys.stderr.write(f"{question} ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip()
+
+
+def confirm(question: str) -> None:
+    """
+    Go on if the answer to *question* is yes.
+
+    Raises:
+        CliError: it is not.
+        UsageError: nobody is there to answer, and --yes is not given.
+    """
+    otherwise = f"{question} If that is meant, give --yes."
+    if ask(f"{question} [y/N]", otherwise).lower() not in ("y", "yes"):
+        raise CliError("Nothing was done.")

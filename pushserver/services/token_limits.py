@@ -1,0 +1,33 @@
+"""Until when a token is valid, and which devices it concerns."""
+
+from collections.abc import Mapping
+
+import attrs
+
+from pushserver.clock import rfc3339
+from pushserver.errors import Forbidden
+from pushserver.model.token import Token
+
+
+@attrs.frozen(kw_only=True)
+class TokenLimits:
+    """Until when a token is valid, and which devices it concerns; None means any."""
+
+    expires_at: int | None = None
+    device_ids: frozenset[int] | None = None
+    tags: Mapping[str, str] | None = None
+
+
+NO_LIMITS = TokenLimits()
+
+
+def refuse_longer_life(caller: Token | None, limits: TokenLimits) -> None:
+    """
+    Check that a token would not be valid after the one that makes it.
+
+    Raises:
+        Forbidden: it would be.
+    """
+    latest = None if caller is None else caller.expires_at
+    if latest is not None and (limits.expires_at is None or limits.expires_at > latest):
+        raise Forbidden(f"Your own token is valid until {rfc3339(latest)}: no longer.")

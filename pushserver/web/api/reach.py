@@ -1,0 +1,144 @@
+"""Keeps a restricted token to its devices, whatever it calls."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol, TypeVar
+
+from pushserver.errors import Forbidden, NotFound
+from pushserver.model.ids import parse_int64
+from pushserver.model.task import Task
+from pushserver.model.token import Token
+from pushserver.services.token_reach import reaches_subscription
+from pushserver.storage.operations import OperationFilter
+from pushserver.web.services import Services
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+_PAGE_SIZE = 1000
+
+
+class _Call(Protocol):
+    """The part of a call that says who calls, and for what."""
+
+    @property
+    def services(self) -> Services: ...
+    @property
+    def token(self) -> Token: ...
+    @property
+    def path_params(self) -> Any: ...
+
+
+async def require_reach(call: _Call, *, limits_itself: bool) -> None:
+    """
+    Check that the token concerns what the path names; an unrestricted one does.
+
+    A path that names nothing is served by a handler that *limits_itself* to the
+    token's devices, and no other.
+
+    Raises:
+        NotFound: it concerns other devices: for it, these do not exist.
+        Forbidden: the call is about the whole scope.
+    """
+    if not call.token.is_restricted:
+        return
+    for name, reaches in _REACHES.items():
+        if name in call.path_params:
+            if not await reaches(call, call.path_params[name]):
+                kind = name.removesuffix("_id")
+                raise NotFound(f"There is no {kind} {call.path_params[name]}.")
+            return
+    if not limits_itself:
+        raise Forbidden("This call is about a whole scope; your token is restricted.")
+
+
+async def _reaches_device(call: _Call, text: str) -> bool:
+    device_id = call.services.protocols.identify(text).device_id
+    return call.services.token_reach.reaches(call.token, device_id)
+
+
+async def _reaches_command(call: _Call, text: str) -> bool:
+    command_id = parse_int64(text, field_name="command_id")
+    find = call.services.store.devices_of_commands
+    devices = await find(call.token.scope_id, [command_id])
+    return call.services.token_reach.reaches(call.token, devices.get(command_id))
+
+
+async def _reaches_operation(call: _Call, text: str) -> bool:
+    operation_id = parse_int64(text, field_name="operation_id")
+    find = call.services.store.operations.find_operation
+    operation = await find(call.token.scope_id, operation_id)
+    device_id = None if operation is None else operation.device_id
+    return call.services.token_reach.reaches(call.token, device_id)
+
+
+async def _reaches_task(call: _Call, text: str) -> bool:
+    """Tell whether it made the task: of others, it would see foreign devices."""
+    task_id = parse_int64(text, field_name="task_id")
+    task = await call.services.store.tasks.find_task(call.token.scope_id, task_id)
+    return task is not None and is_own_task(call.token, task)
+
+
+async def _reaches_subscription(call: _Call, text: str) -> bool:
+    subscription_id = parse_int64(text, field_name="subscription_id")
+    registry = call.services.subscription_registry
+    subscription = registry.get(call.token.scope_id, subscription_id)
+    return reaches_subscription(call.token, subscription)
+
+
+#: How each name in a path leads to devices; the first of a path's counts.
+_REACHES: dict[str, Callable[[_Call, str], Awaitable[bool]]] = {
+    "device_id": _reaches_device,
+    "command_id": _reaches_command,
+    "operation_id": _reaches_operation,
+    "task_id": _reaches_task,
+    "upgrade_id": _reaches_task,
+    "subscription_id": _reaches_subscription,
+}
+
+
+def is_own_task(token: Token, task: Task) -> bool:
+    """Tell whether the token sees a task: a restricted one, those that it made."""
+    return not token.is_restricted or task.created_by.token_id == token.id
+
+
+async def require_reach_of_task(call: _Call, task: Task) -> None:
+    """
+    Check that the token still concerns every device of a task.
+
+    Raises:
+        Forbidden: one has lost the tags.
+    """
+    if not call.token.is_restricted:
+        return
+    criteria, before = OperationFilter(task_id=task.id), None
+    find, reach = call.services.store.operations.operations, call.services.token_reach
+    while page := await find(
+        call.token.scope_id, criteria, before=before, limit=_PAGE_SIZE
+    ):
+        if not all(reach.reaches(call.token, each.device_id) for each in page):
+            raise Forbidden("Your token no longer concerns all devices of this task.")
+        before = page[-1].id
+
+
+class FetchTasks(Protocol[T_co]):
+    """Reads a page of what somebody made, newest first, with ids below *before*."""
+
+    def __call__(
+        self, *, before: int | None, limit: int, created_by: int | None
+    ) -> Awaitable[Sequence[T_co]]:
+        """Return the page."""
+
+
+async def own_tasks(
+    token: Token,
+    fetch: FetchTasks[T],
+    *,
+    before: int | None,
+    limit: int,
+    created_by: int | None,
+) -> Sequence[T]:
+    """Return a page of the tasks that the token sees, made by whom is asked for."""
+    if token.is_restricted:
+        if created_by not in (None, token.id):
+            return []
+        created_by = token.id
+    return await fetch(before=before, limit=limit, created_by=created_by)
