@@ -57,6 +57,7 @@ from pushserver.services.unknown_requests import UnknownRequests
 from pushserver.services.upgrades import Upgrades
 from pushserver.services.wait_bounds import WaitBounds
 from pushserver.services.withdrawals import Withdrawals
+from pushserver.services.wrong_tokens import WrongTokens
 from pushserver.settings import Settings
 from pushserver.storage.base import Store
 from pushserver.storage.change_feed import ChangeKind
@@ -219,6 +220,7 @@ def build_services(
         upgrades=Upgrades(store, task_creator),
         tokens=tokens,
         token_reach=TokenReach(devices),
+        wrong_tokens=WrongTokens(counts),
         scopes=Scopes(
             store=store, clock=clock, ids=ids, tokens=tokens, bounds=stock_bounds
         ),
@@ -351,6 +353,7 @@ def build_workers(
         Worker(
             "retention", 3600.0, services.retention.purge_expired, is_leader=is_leader
         ),
+        Worker("wrong-tokens", 60.0, services.wrong_tokens.log_tries),
         Worker("token-uses", 60.0, services.tokens.save_uses),
         Worker("unknown-requests", 3600.0, services.unknown_requests.forget_old),
         Worker(

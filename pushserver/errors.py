@@ -9,6 +9,7 @@ PushServerError
 ├── Invalid              a field is wrong; `pointer` names it
 │   └── IdempotencyMismatch
 ├── Unauthorized         no token, or one that is not valid
+├── TooManyWrongTokens   as before, too often from one address
 ├── Forbidden            the token may not do this
 ├── NotFound
 ├── Conflict             well formed, but the current state does not allow it
@@ -114,6 +115,13 @@ class Unauthorized(PushServerError):
 
     code = "unauthorized"
     title = "A valid token is needed"
+
+
+class TooManyWrongTokens(PushServerError):
+    """Tokens that are not valid came from one address, and are answered slowly."""
+
+    code = "too-many-wrong-tokens"
+    title = "Too many wrong tokens"
 
 
 class Forbidden(PushServerError):

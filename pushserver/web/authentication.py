@@ -20,8 +20,11 @@ async def authenticate(
     """
     Return the token in the request's own header, or else in *authorization*.
 
+    A wrong one is answered slowly if many come from its address; a right one never is.
+
     Raises:
         Unauthorized: there is no token, or it is not valid.
+        TooManyWrongTokens: it is not valid, like too many of this address.
         Unavailable: another server may have made or revoked it, and the store is away.
     """
     header = authorization or request.headers.get("Authorization")
@@ -31,11 +34,23 @@ async def authenticate(
         if not services.tokens.is_valid(token):
             token = services.tokens.authenticate(header)
     except Unauthorized:
-        if not (header and await services.cluster_sync.catch_up()):
-            raise
-        token = services.tokens.authenticate(header)
+        token = await _authenticate_late(request, services, header)
     request[LOG_FIELDS]["token_id"] = token.id
     return token
+
+
+async def _authenticate_late(
+    request: web.Request, services: Services, header: str | None
+) -> Token:
+    """Return the token of *header* if another server has made it just now."""
+    if header and await services.cluster_sync.catch_up():
+        try:
+            return services.tokens.authenticate(header)
+        except Unauthorized:
+            pass
+    if header:
+        await services.wrong_tokens.slow_down(request.remote)
+    return services.tokens.authenticate(header)
 
 
 def request_actor(request: web.Request, token: Token) -> Actor:

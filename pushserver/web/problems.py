@@ -22,6 +22,7 @@ from pushserver.errors import (
     QueueFull,
     TooLarge,
     TooMany,
+    TooManyWrongTokens,
     Unauthorized,
     Unavailable,
     UnsupportedMediaType,
@@ -37,6 +38,7 @@ STATUS_BY_ERROR: Mapping[type[PushServerError], int] = MappingProxyType(
         UnsupportedMediaType: 415,
         Invalid: 422,
         Unauthorized: 401,
+        TooManyWrongTokens: 429,
         Forbidden: 403,
         NotFound: 404,
         Conflict: 409,
@@ -54,6 +56,7 @@ _HEADERS_BY_ERROR: Mapping[type[PushServerError], Mapping[str, str]] = MappingPr
         TooMany: {"Retry-After": "1"},
         QueueFull: {"Retry-After": "10"},
         Unavailable: {"Retry-After": "1"},
+        TooManyWrongTokens: {"Retry-After": "1"},
     }
 )
 URN_PREFIX = "urn:pushserver:problem:"

@@ -43,6 +43,7 @@ from pushserver.services.unknown_requests import UnknownRequests
 from pushserver.services.upgrades import Upgrades
 from pushserver.services.wait_bounds import WaitBounds
 from pushserver.services.withdrawals import Withdrawals
+from pushserver.services.wrong_tokens import WrongTokens
 from pushserver.storage.base import Store
 from pushserver.web.body_budget import BodyBudget
 
@@ -94,6 +95,7 @@ class Services:
     upgrades: Upgrades
     tokens: Tokens
     token_reach: TokenReach
+    wrong_tokens: WrongTokens
     scopes: Scopes
     body_budget: BodyBudget
     default_hold: int

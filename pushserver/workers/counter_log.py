@@ -7,8 +7,9 @@ import structlog
 
 log = structlog.get_logger(__name__)
 
-#: Counts of what is nobody's business but the sender's, or nothing odd at all.
-_ORDINARY = ("polls.", "requests.")
+#: Counts of what is nobody's business but the sender's, nothing odd at all, or what has
+#: a line of its own.
+_ORDINARY = ("polls.", "requests.", "tokens.")
 
 
 @attrs.define(eq=False)

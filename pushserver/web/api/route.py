@@ -170,7 +170,7 @@ class ApiRoute:
         """Every status with which the call may fail."""
         statuses = {422, *self.errors}
         if self.permission is not None:
-            statuses |= {401, 403}
+            statuses |= {401, 403, 429}
         if self.media_types:
             statuses.update(_BODY_ERROR_STATUSES)
         has_path_params = "{" in self.path

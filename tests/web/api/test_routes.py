@@ -53,7 +53,7 @@ def test_error_statuses() -> None:
     """
     route = _declare("POST", "/things/{thing_id}", errors=(409,))
 
-    expected = [400, 401, 403, 404, 408, 409, 411, 413, 415, 422, 503]
+    expected = [400, 401, 403, 404, 408, 409, 411, 413, 415, 422, 429, 503]
     assert expected == route.error_statuses
 
 
