@@ -35,6 +35,7 @@ from pushserver.services.operations import Operations
 from pushserver.services.orphan_bounds import OrphanBounds
 from pushserver.services.outbox_trimmer import OutboxTrimmer
 from pushserver.services.polling import Polling
+from pushserver.services.purging import Purging
 from pushserver.services.queue import Queue
 from pushserver.services.queue_bounds import QueueBounds
 from pushserver.services.readiness import Readiness
@@ -155,6 +156,9 @@ def build_services(
         shadows=shadows,
         default_hold=default_hold,
     )
+    retention = Retention(
+        store.retention, clock, settings.retention, settings.audit_retention
+    )
     services = Services(
         clock=clock,
         clock_watch=ClockWatch(store, clock),
@@ -200,9 +204,8 @@ def build_services(
         idempotency_keys=IdempotencyKeys(store, clock),
         held_commands=HeldCommands(store, lanes, queue),
         withdrawals=Withdrawals(store, lanes),
-        retention=Retention(
-            store.retention, clock, settings.retention, settings.audit_retention
-        ),
+        retention=retention,
+        purging=Purging(store, retention),
         result_intake=ResultIntake(store, lanes, OrphanBounds(bounds, counts)),
         completion_waiters=completion_waiters,
         wait_bounds=WaitBounds(bounds, counts),

@@ -9,7 +9,6 @@ PushServerError
 ├── Invalid              a field is wrong; `pointer` names it
 │   └── IdempotencyMismatch
 ├── Unauthorized         no token, or one that is not valid
-├── TooManyWrongTokens   as before, too often from one address
 ├── Forbidden            the token may not do this
 ├── NotFound
 ├── Conflict             well formed, but the current state does not allow it
@@ -18,7 +17,8 @@ PushServerError
 │   └── LimitReached     there is enough of it; something has to be deleted first
 ├── PreconditionFailed   it no longer has the version that the caller named
 ├── TooMany              there is no room for more right now; try again later
-│   └── QueueFull
+│   ├── QueueFull
+│   └── TooManyWrongTokens
 ├── TooLarge
 │   └── HeaderTooLarge   a header, or the address
 ├── Unavailable          the store is away; try again
@@ -117,13 +117,6 @@ class Unauthorized(PushServerError):
     title = "A valid token is needed"
 
 
-class TooManyWrongTokens(PushServerError):
-    """Tokens that are not valid came from one address, and are answered slowly."""
-
-    code = "too-many-wrong-tokens"
-    title = "Too many wrong tokens"
-
-
 class Forbidden(PushServerError):
     """The token is valid but may not do this."""
 
@@ -185,6 +178,13 @@ class QueueFull(TooMany):
 
     code = "queue-full"
     title = "Too many commands wait"
+
+
+class TooManyWrongTokens(TooMany):
+    """Tokens that are not valid came from one address, and are answered slowly."""
+
+    code = "too-many-wrong-tokens"
+    title = "Too many wrong tokens"
 
 
 class TooLarge(PushServerError):

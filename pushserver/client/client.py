@@ -37,9 +37,10 @@ class Client:
     async def __aexit__(self, *exc: object) -> None:
         await self._api.close()
 
-    async def purge(self, before: str) -> Json:
+    async def purge(self, before: str, **options: bool) -> Json:
         """Delete a batch of the history before an instant; repeat until it is done."""
-        return await self._api.call("POST", "purge", body={"before": before})
+        body = {"before": before, **options}
+        return await self._api.call("POST", "purge", body=body)
 
     async def status(self) -> Json:
         """Return what the server is doing, and what it has refused."""

@@ -34,7 +34,7 @@ class IdempotentRequest:
 
         Raises:
             IdempotencyMismatch: the key was used with another request.
-            IdempotencyUnknown: the key was claimed, and there is no answer.
+            IdempotencyUnknown: the key was claimed, and there is no answer, or no more.
         """
         if use is None or use.created_at <= now - KEY_TTL_SECONDS * SECOND:
             return None
@@ -45,8 +45,9 @@ class IdempotentRequest:
             )
         if not use.response_body:
             raise IdempotencyUnknown(
-                "The first request is being answered elsewhere, or was cut off: look"
-                " what became of it before you send another one under a new key."
+                "The first request is being answered elsewhere, was cut off, or its"
+                " answer was purged: look what became of it before you send another"
+                " one under a new key."
             )
         return use.response_body
 

@@ -94,6 +94,11 @@ class Retention:
         deleted = await self.store.purge_audit(first_id_at(before), limit=BATCH_SIZE)
         return Counter(audit=deleted)
 
+    async def count_purgeable(self, before: int, scope_id: int) -> int:
+        """Count what batches would delete of what was created before an instant."""
+        cutoff = PurgeCutoff(first_id_at(before), scope_id)
+        return await self.store.count_purgeable(cutoff)
+
     async def count(self, before: int, scope_id: int) -> int:
         """Count what was created before an instant, finished or not."""
         return await self.store.count_older(PurgeCutoff(first_id_at(before), scope_id))

@@ -131,6 +131,16 @@ class Store(
         What failed for its values, or only tried as `check_writable` does, is no write.
         """
 
+    async def empty_log(self) -> bool:
+        """
+        Empty the log of writes beside the database, in which deleted rows still are.
+
+        Tell whether it is empty now: somebody who reads may keep it.
+
+        Raises:
+            Unavailable: the store is away.
+        """
+
     async def claim_idempotency_key(
         self, record: IdempotencyRecord
     ) -> IdempotencyRecord | None:

@@ -28,6 +28,16 @@ class RetentionStore(Protocol):
     async def oldest(self, cutoff: PurgeCutoff) -> int | None:
         """Return the smallest id of what `purge` would delete, if there is any."""
 
+    async def count_purgeable(self, cutoff: PurgeCutoff) -> int:
+        """Count what calls of `purge` would delete."""
+
+    async def purge_answers(self, scope_id: int, *, before: int, limit: int) -> int:
+        """
+        Empty about *limit* answers kept under idempotency keys before an instant.
+
+        The keys stay, so that nothing is done twice. Return how many were emptied.
+        """
+
     async def purge(self, cutoff: PurgeCutoff, *, limit: int) -> Mapping[str, int]:
         """
         Delete at most *limit* each of old commands, results, operations and tasks.

@@ -22,7 +22,6 @@ from pushserver.errors import (
     QueueFull,
     TooLarge,
     TooMany,
-    TooManyWrongTokens,
     Unauthorized,
     Unavailable,
     UnsupportedMediaType,
@@ -38,7 +37,6 @@ STATUS_BY_ERROR: Mapping[type[PushServerError], int] = MappingProxyType(
         UnsupportedMediaType: 415,
         Invalid: 422,
         Unauthorized: 401,
-        TooManyWrongTokens: 429,
         Forbidden: 403,
         NotFound: 404,
         Conflict: 409,
@@ -56,7 +54,6 @@ _HEADERS_BY_ERROR: Mapping[type[PushServerError], Mapping[str, str]] = MappingPr
         TooMany: {"Retry-After": "1"},
         QueueFull: {"Retry-After": "10"},
         Unavailable: {"Retry-After": "1"},
-        TooManyWrongTokens: {"Retry-After": "1"},
     }
 )
 URN_PREFIX = "urn:pushserver:problem:"

@@ -26,6 +26,7 @@ from pushserver.services.lanes import Lanes
 from pushserver.services.notifications import Notifications
 from pushserver.services.operations import Operations
 from pushserver.services.polling import Polling
+from pushserver.services.purging import Purging
 from pushserver.services.queue import Queue
 from pushserver.services.readiness import Readiness
 from pushserver.services.result_intake import ResultIntake
@@ -79,6 +80,7 @@ class Services:
     idempotency_keys: IdempotencyKeys
     held_commands: HeldCommands
     retention: Retention
+    purging: Purging
     withdrawals: Withdrawals
     result_intake: ResultIntake
     completion_waiters: CompletionWaiters

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import attrs
 
+from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.storage.retention import PurgeCutoff
 from pushserver.storage.sql.audit import KEEP_CREATION
 from pushserver.storage.sql.conditions import IS_FINISHED
@@ -48,6 +49,32 @@ _DEPENDENT_TABLES = {
 }
 _SELECT_OLD_AUDIT = "SELECT id FROM audit WHERE id < ? ORDER BY id LIMIT ?"
 _COUNT = "SELECT count(*) FROM {} WHERE id < ?"
+_IS_OLD_OPERATION = "operation.id < ?1 AND status <> 'RUNNING'"
+#: Which rows of each table are deleted by enough batches.
+_PURGEABLE = {
+    "notification": (
+        f"operation_id IN (SELECT id FROM operation WHERE {_IS_OLD_OPERATION}{{}})"
+    ),
+    "operation": f"{_IS_OLD_OPERATION}{{}}",
+    "task": (
+        "id < ?1 AND ended_at IS NOT NULL{} AND NOT EXISTS (SELECT 1 FROM operation"
+        f" WHERE task_id = task.id AND NOT ({_IS_OLD_OPERATION}))"
+    ),
+    "command": f"id < ?1 AND {IS_FINISHED}{{}}",
+    "result": "id < ?1{}",
+}
+#: The answers of a scope's tokens; that of the settings has the id 0.
+_IS_KEPT_ANSWER = (
+    "created_at < ?1 AND length(response_body) > 0 AND (token_id IN"
+    " (SELECT id FROM token WHERE scope_id = ?2) OR (token_id = 0 AND ?2 = ?3))"
+)
+_OLDEST_ANSWERS = (
+    "SELECT max(created_at) FROM (SELECT created_at FROM idempotency_key"
+    f" WHERE {_IS_KEPT_ANSWER} ORDER BY created_at LIMIT ?4) AS oldest"
+)
+_EMPTY_ANSWERS = (
+    f"UPDATE idempotency_key SET response_body = ?4 WHERE {_IS_KEPT_ANSWER}"
+)
 
 
 @attrs.frozen
@@ -76,6 +103,31 @@ class SqlRetention:
             for sql in _SELECT_OLDEST
         ]
         return min((row_id for ids in found for row_id in ids), default=None)
+
+    async def count_purgeable(self, cutoff: PurgeCutoff) -> int:
+        scope, values = _scope_condition(cutoff, "?2"), _cutoff_values(cutoff)
+
+        def count(connection: SqlConnection) -> int:
+            rows = [
+                connection.execute(
+                    f"SELECT count(*) FROM {kind} WHERE {where.format(scope)}", values
+                ).fetchone()
+                for kind, where in _PURGEABLE.items()
+            ]
+            return sum(number for (number,) in rows)
+
+        return await self.reader.run(count)
+
+    async def purge_answers(self, scope_id: int, *, before: int, limit: int) -> int:
+        def work(connection: SqlConnection) -> int:
+            values = (before, scope_id, DEFAULT_SCOPE_ID, limit)
+            (newest,) = connection.execute(_OLDEST_ANSWERS, values).fetchone()
+            if newest is None:
+                return 0
+            values_of_batch = (newest + 1, scope_id, DEFAULT_SCOPE_ID, b"")
+            return connection.execute(_EMPTY_ANSWERS, values_of_batch).rowcount
+
+        return await self.write(work)
 
     async def purge(self, cutoff: PurgeCutoff, *, limit: int) -> Mapping[str, int]:
         return {
@@ -112,8 +164,8 @@ def _delete(
         connection.execute(f"DELETE FROM {table} WHERE {name} IN ({placeholders})", ids)
 
 
-def _scope_condition(cutoff: PurgeCutoff) -> str:
-    return "" if cutoff.scope_id is None else " AND scope_id = ?"
+def _scope_condition(cutoff: PurgeCutoff, placeholder: str = "?") -> str:
+    return "" if cutoff.scope_id is None else f" AND scope_id = {placeholder}"
 
 
 def _cutoff_values(cutoff: PurgeCutoff) -> tuple[int, ...]:

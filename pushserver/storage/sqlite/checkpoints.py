@@ -59,3 +59,19 @@ class CheckpointWatch:
                 pages=pages,
                 copied_pages=copied,
             )
+
+
+def empty_log(connection: sqlite3.Connection) -> bool:
+    """
+    Copy the log into the file and cut it to nothing; tell whether that was possible.
+
+    It waits for no reader, since all who write would wait with it.
+    """
+    (timeout,) = connection.execute("PRAGMA busy_timeout").fetchone()
+    connection.execute("PRAGMA busy_timeout = 0")
+    try:
+        statement = "PRAGMA wal_checkpoint(TRUNCATE)"
+        (is_busy, _, _) = connection.execute(statement).fetchone()
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {timeout}")
+    return not is_busy

@@ -34,7 +34,7 @@ from pushserver.storage.sql.subscriptions import SqlSubscriptions
 from pushserver.storage.sql.tasks import SqlTasks
 from pushserver.storage.sql.upgrades import SqlUpgrades
 from pushserver.storage.sql.write_jobs import SqlWriter
-from pushserver.storage.sqlite.checkpoints import CheckpointWatch
+from pushserver.storage.sqlite.checkpoints import CheckpointWatch, empty_log
 from pushserver.storage.sqlite.connection import (
     SqliteConnection,
     connect_reader,
@@ -209,6 +209,9 @@ class SqliteStore(SqlStore):
 
     def is_up_to_date(self, seconds: float) -> bool:  # noqa: ARG002 - nobody else writes
         return True
+
+    async def empty_log(self) -> bool:
+        return await self.group_commit.connection.run(empty_log)
 
     async def sync_notices(self) -> None:
         """Do nothing: no other server uses the file."""

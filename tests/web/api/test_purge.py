@@ -1,10 +1,20 @@
 """Deleting old history over the API."""
 
-import pytest
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 
-from tests.web.local_server import LocalServer
+import pytest
+from structlog.testing import capture_logs
+
+from pushserver.clock import rfc3339
+from pushserver.services import purging
+from tests.database_rows import every_row
+from tests.web.local_server import DEVICE, LOAD_USERS, LocalServer, Response
 
 LATER = "2999-01-01T00:00:00Z"
+LOAD = dict(LOAD_USERS)
+FUTURE = {"before": LATER, "allowFuture": True}
 
 
 async def test_purge(server: LocalServer) -> None:
@@ -17,8 +27,8 @@ async def test_purge(server: LocalServer) -> None:
     await server.post_result()
     await server.enqueue()
 
-    answer = await server.api("POST", "/purge", {"before": LATER})
-    again = await server.api("POST", "/purge", {"before": LATER})
+    answer = await server.api("POST", "/purge", FUTURE)
+    again = await server.api("POST", "/purge", FUTURE)
 
     assert {"deleted": 2, "left": 1, "done": True} == answer.json()
     assert {"deleted": 0, "left": 1, "done": True} == again.json()
@@ -41,3 +51,119 @@ async def test_refused(server: LocalServer, body: object, pointer: str) -> None:
     answer = await server.api("POST", "/purge", body)
 
     assert (422, "invalid", pointer) == answer.problem
+
+
+async def test_future(server: LocalServer) -> None:
+    """
+    An instant to come is refused unless it is meant, and the present is not to come.
+    """
+    now, next_ = server.clock.now(), server.clock.now() + 1
+    refused = [
+        await server.api("POST", "/purge", {"before": rfc3339(next_), "dryRun": dry})
+        for dry in (False, True)
+    ]
+    allowed = await server.api("POST", "/purge", {"before": rfc3339(now)})
+
+    assert {(422, "invalid", "/before")} == {answer.problem for answer in refused}
+    assert 200 == allowed.status
+
+
+async def test_dry_run(server: LocalServer) -> None:
+    """
+    A dry run counts what would be deleted, and deletes nothing.
+    """
+    for _ in range(2):
+        await server.enqueue()
+        await server.poll()
+        await server.post_result()
+    await server.enqueue()
+
+    dry = await server.api("POST", "/purge", {**FUTURE, "dryRun": True})
+    again = await server.api("POST", "/purge", {**FUTURE, "dryRun": True})
+    done = await server.api("POST", "/purge", FUTURE)
+
+    assert {"deleted": 4, "left": 1, "done": True, "dryRun": True} == dry.json()
+    assert dry.json() == again.json()
+    assert {"deleted": 4, "left": 1, "done": True} == done.json()
+
+
+async def enqueue_once(server: LocalServer, key: str, body: object = LOAD) -> Response:
+    """Enqueue under a key."""
+    path, headers = f"/devices/{DEVICE}/commands", {"Idempotency-Key": key}
+    return await server.api("POST", path, body, headers=headers)
+
+
+async def test_answers(server: LocalServer, database: str) -> None:
+    """
+    What was answered under a key is purged, too; the key stays, so nothing is done a
+    second time. Newer answers, and those of other scopes, stay.
+    """
+    old = await enqueue_once(server, "old")
+    other = (await server.api("POST", "/scopes", {"name": "other"})).json()["token"]
+    foreign = {"Idempotency-Key": "theirs"}
+    path = "/devices/77/commands"
+    await server.api("POST", path, LOAD, token=other, headers=foreign)
+    server.clock.tick(seconds=1)
+    before = rfc3339(server.clock.now())
+    new = await enqueue_once(server, "new")
+
+    await server.api("POST", "/purge", {"before": before})
+
+    kept = {
+        row["value"]: bytes(row["response_body"])
+        for table, row in every_row(database)
+        if table == "idempotency_key"
+    }
+    again = await enqueue_once(server, "old")
+    assert b"" == kept["old"]
+    assert new.body == kept["new"]
+    assert kept["theirs"]
+    assert 201 == old.status
+    assert (409, "idempotency-unknown", None) == again.problem
+    assert (422, "idempotency-mismatch", None) == (
+        await enqueue_once(server, "old", {"endpoint": "reboot"})
+    ).problem
+    assert 2 == len((await server.api("GET", "/commands")).json()["items"])
+
+
+def log_of(database: str) -> bytes:
+    """Return what stands in the log beside a SQLite file."""
+    return Path(database.removeprefix("sqlite:///") + "-wal").read_bytes()
+
+
+@pytest.mark.only_on("sqlite")
+async def test_log(server: LocalServer, database: str) -> None:
+    """
+    When it is done, nothing of what was deleted stands in the log beside the file.
+    """
+    secret = "a-photo-of-somebody"
+    await server.enqueue({**LOAD, "metadata": secret})
+    await server.poll()
+    await server.post_result()
+    before = log_of(database)
+
+    await server.api("POST", "/purge", FUTURE)
+
+    assert secret.encode() in before
+    assert b"" == log_of(database)
+
+
+@pytest.mark.only_on("sqlite")
+async def test_log_in_use(
+    server: LocalServer, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Somebody who reads the file keeps its log; the purge is done, and says so.
+    """
+    monkeypatch.setattr(purging, "_LOG_INTERVAL", 0)
+    await server.enqueue()
+    with closing(sqlite3.connect(database.removeprefix("sqlite:///"))) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM command").fetchone()
+        await server.enqueue()
+
+        with capture_logs() as logs:
+            answer = await server.api("POST", "/purge", FUTURE)
+
+    assert answer.json()["done"]
+    assert "purge.log_in_use" in {line["event"] for line in logs}

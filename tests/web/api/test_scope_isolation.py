@@ -219,7 +219,9 @@ REQUESTS: Mapping[str, tuple[RequestTemplate, ...]] = {
     "listScopes": (RequestTemplate(),),
     "deleteScope": (RequestTemplate(),),
     "makeTokenOfScope": (RequestTemplate(body=NEW_TOKEN),),
-    "purge": (RequestTemplate(body='{"before": "2999-01-01T00:00:00Z"}'),),
+    "purge": (
+        RequestTemplate(body='{"before": "2999-01-01T00:00:00Z", "allowFuture": true}'),
+    ),
     "listAudit": (
         RequestTemplate(),
         RequestTemplate(query="after=0"),
