@@ -10,12 +10,9 @@ from contextlib import asynccontextmanager, suppress
 import structlog
 
 from pushserver import __version__, logs
+from pushserver.background import build_webhook_supervisor, build_workers
 from pushserver.clock import Clock, SystemClock
-from pushserver.composition import (
-    build_services,
-    build_webhook_supervisor,
-    build_workers,
-)
+from pushserver.composition import build_services
 from pushserver.errors import Misconfigured, Outdated, Unavailable
 from pushserver.first_token import show_first_token
 from pushserver.listening import (

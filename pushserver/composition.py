@@ -1,19 +1,14 @@
-"""The composition root: puts the services and workers together."""
+"""The composition root: puts the services together."""
 
 from collections import Counter
-from collections.abc import Sequence
-from functools import partial
 
 from pushserver.clock import Clock, micros
-from pushserver.model.subscription import Subscription
 from pushserver.protocols.base import DeviceProtocol
 from pushserver.protocols.controlid.protocol import ControlId
 from pushserver.services.background_tasks import BackgroundTasks
-from pushserver.services.batches import repeat_until_done
 from pushserver.services.clock_watch import ClockWatch
 from pushserver.services.cluster_sync import ClusterSync
 from pushserver.services.completion_waiters import CompletionWaiters
-from pushserver.services.deadlines import Deadlines
 from pushserver.services.device_admission import DeviceAdmission
 from pushserver.services.device_events import DeviceEventBuffer
 from pushserver.services.device_protocols import DeviceProtocols
@@ -21,7 +16,6 @@ from pushserver.services.device_registry import DeviceRegistry
 from pushserver.services.device_sync import DeviceSync
 from pushserver.services.device_write_behind import DeviceWriteBehind
 from pushserver.services.event_interest import EventInterest
-from pushserver.services.event_renderer import EventRenderer
 from pushserver.services.fleet_admin import FleetAdmin
 from pushserver.services.held_commands import HeldCommands
 from pushserver.services.held_contact import HeldContact
@@ -30,17 +24,14 @@ from pushserver.services.idempotency import IdempotencyKeys
 from pushserver.services.integrity_check import IntegrityCheck
 from pushserver.services.lanes import Lanes
 from pushserver.services.notifications import Notifications
-from pushserver.services.online_monitor import OnlineMonitor
 from pushserver.services.operations import Operations
 from pushserver.services.orphan_bounds import OrphanBounds
-from pushserver.services.outbox_trimmer import OutboxTrimmer
 from pushserver.services.polling import Polling
 from pushserver.services.purging import Purging
 from pushserver.services.queue import Queue
 from pushserver.services.queue_bounds import QueueBounds
 from pushserver.services.readiness import Readiness
 from pushserver.services.result_intake import ResultIntake
-from pushserver.services.result_reading import UnreadResults
 from pushserver.services.retention import Retention
 from pushserver.services.scopes import Scopes
 from pushserver.services.shadow_reconciler import ShadowReconciler
@@ -64,12 +55,6 @@ from pushserver.storage.base import Store
 from pushserver.storage.change_feed import ChangeKind
 from pushserver.web.body_budget import MEBIBYTE, BodyBudget
 from pushserver.web.services import Services
-from pushserver.workers.counter_log import CounterLog
-from pushserver.workers.webhooks.sender import WebhookSender
-from pushserver.workers.webhooks.supervisor import WebhookSupervisor
-from pushserver.workers.webhooks.throttle import Throttle
-from pushserver.workers.webhooks.worker import WebhookWorker
-from pushserver.workers.worker import Worker
 
 #: The protocols of devices that are served; ids that name no other are the first's.
 PROTOCOLS: tuple[DeviceProtocol, ...] = (ControlId(),)
@@ -258,110 +243,3 @@ def _subscribe_to_changes(services: Services) -> None:
         (ChangeKind.SHADOWS_DUE, services.shadows.on_shadows_due),
     ):
         services.store.feed.subscribe(kind, subscriber)
-
-
-def build_webhook_supervisor(
-    services: Services, sender: WebhookSender
-) -> WebhookSupervisor:
-    """Build what delivers events to subscriptions."""
-    renderer = EventRenderer(services.store, services.devices, services.protocols)
-    throttle = Throttle(lambda: services.admission.request_count)
-
-    def make_worker(subscription: Subscription) -> WebhookWorker:
-        return WebhookWorker(
-            subscription=subscription,
-            subscriptions=services.subscription_registry,
-            store=services.store.subscriptions,
-            renderer=renderer,
-            sender=sender,
-            clock=services.clock,
-            throttle=throttle,
-        )
-
-    return WebhookSupervisor(
-        services.subscription_registry, make_worker, lambda: services.store.is_leader
-    )
-
-
-def build_workers(
-    services: Services, supervisor: WebhookSupervisor
-) -> Sequence[Worker]:
-    """
-    Build the periodic workers, with their intervals in seconds.
-
-    Work that is done once for all servers over a store is the leader's.
-    """
-    store, clock = services.store, services.clock
-    operations, scheduler, cluster_sync = (
-        services.operations,
-        services.task_scheduler,
-        services.cluster_sync,
-    )
-    online_monitor = OnlineMonitor(
-        store=store,
-        clock=clock,
-        lanes=services.lanes,
-        devices=services.devices,
-        device_events=services.device_events,
-        holds=services.holds,
-        default_hold=services.default_hold,
-    )
-    online_monitor.restore()
-    shadows, subscriptions = services.shadows, services.subscription_registry
-    outbox_trimmer = OutboxTrimmer(
-        store.subscriptions,
-        subscriptions,
-        clock,
-        services.counts,
-        services.subscription_backlog,
-    )
-    deadlines, clock_watch = (
-        Deadlines(store, clock, services.lanes),
-        services.clock_watch,
-    )
-    unread_results = UnreadResults(store, services.protocols)
-
-    def is_leader() -> bool:
-        return store.is_leader
-
-    return (
-        Worker("record-written", 0.1, services.polling.record_written),
-        Worker("clock", 0.5, clock_watch.follow),
-        Worker("clock-anchor", 60.0, clock_watch.anchor),
-        Worker("recount-waiting", 10.0, store.recount_waiting),
-        Worker("deadlines", 0.5, deadlines.expire_overdue),
-        Worker("cluster-sync", 1.0, cluster_sync.refresh, cluster_sync.wakeup),
-        Worker(
-            "steps",
-            1.0,
-            operations.queue_due_steps,
-            operations.wakeup,
-            is_leader=is_leader,
-        ),
-        Worker("tasks", 1.0, scheduler.advance, scheduler.wakeup, 0.2, is_leader),
-        Worker(
-            "shadows", 1.0, shadows.reconcile_due, shadows.wakeup, is_leader=is_leader
-        ),
-        Worker("webhooks", 1.0, supervisor.update_workers, subscriptions.wakeup),
-        Worker("outbox", 60.0, outbox_trimmer.trim, is_leader=is_leader),
-        Worker(
-            "unread-results",
-            60.0,
-            partial(repeat_until_done, unread_results.read_some),
-            is_leader=is_leader,
-        ),
-        Worker("online-monitor", 2.0, online_monitor.publish_changes),
-        Worker("event-interest", 60.0, services.event_interest.expire),
-        Worker("flush-seen", 2.0, services.held_contact.flush_seen),
-        Worker(
-            "retention", 3600.0, services.retention.purge_expired, is_leader=is_leader
-        ),
-        Worker("wrong-tokens", 60.0, services.wrong_tokens.log_tries),
-        Worker("token-uses", 60.0, services.tokens.save_uses),
-        Worker("unknown-requests", 3600.0, services.unknown_requests.forget_old),
-        Worker(
-            "old-keys", 3600.0, deadlines.purge_idempotency_keys, is_leader=is_leader
-        ),
-        Worker("integrity", 5.0, services.integrity_check.run_if_due),
-        Worker("counts", 60.0, CounterLog(services.counts).log_growth),
-    )

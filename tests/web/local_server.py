@@ -13,11 +13,8 @@ from yarl import URL
 
 from pushserver import __version__
 from pushserver.app import listening
-from pushserver.composition import (
-    PROTOCOLS,
-    build_services,
-    build_webhook_supervisor,
-)
+from pushserver.background import build_webhook_supervisor
+from pushserver.composition import PROTOCOLS, build_services
 from pushserver.services.deadlines import Deadlines
 from pushserver.settings import Settings
 from pushserver.stores import open_store
