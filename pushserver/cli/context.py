@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 DEFAULT_SERVER = "http://127.0.0.1:8080"
 #: Width of the output where there is no terminal.
 NON_TTY_WIDTH = 240
+#: Wide enough for any field of one thing, so that no list in it is cut in two.
+_UNBOUNDED = 1_000_000
 _INSTANT = re.compile(r"^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)\.\d+Z$")
 
 
@@ -84,7 +86,7 @@ class CliContext:
         table = Table(box=None, show_header=False, pad_edge=False)
         for name, value in fields.items():
             table.add_row(Text(name, style="bold"), Text(format_cell(value)))
-        _stdout_console().print(table)
+        _stdout_console(_UNBOUNDED).print(table)
 
     def print_table(
         self, items: Iterable[Mapping[str, Any]], columns: Sequence[str]
@@ -141,9 +143,9 @@ def _format_cell_short(value: Any) -> str:
     return _INSTANT.sub(r"\1 \2Z", format_cell(value))
 
 
-def _stdout_console() -> Console:
-    """Return the console for tables; it is wide where there is no terminal."""
+def _stdout_console(width: int = NON_TTY_WIDTH) -> Console:
+    """Return the console for tables; it has this width where there is no terminal."""
     console = Console(file=sys.stdout)
     if not console.is_terminal:
-        console.width = NON_TTY_WIDTH
+        console.width = width
     return console
