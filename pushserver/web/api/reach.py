@@ -1,6 +1,6 @@
 """Keeps a restricted token to its devices, whatever it calls."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any, Protocol, TypeVar
 
 from pushserver.errors import Forbidden, NotFound
@@ -27,16 +27,32 @@ class _Call(Protocol):
     def path_params(self) -> Any: ...
 
 
-async def require_reach(call: _Call, *, limits_itself: bool) -> None:
+def refuse_whole_scope(
+    token: Token, path_params: Collection[str], *, limits_itself: bool
+) -> None:
     """
-    Check that the token concerns what the path names; an unrestricted one does.
+    Check that a restricted token may make a call at all: its path names something.
 
     A path that names nothing is served by a handler that *limits_itself* to the
     token's devices, and no other.
 
     Raises:
-        NotFound: it concerns other devices: for it, these do not exist.
         Forbidden: the call is about the whole scope.
+    """
+    if (
+        token.is_restricted
+        and not limits_itself
+        and _REACHES.keys().isdisjoint(path_params)
+    ):
+        raise Forbidden("This call is about a whole scope; your token is restricted.")
+
+
+async def require_reach(call: _Call) -> None:
+    """
+    Check that the token concerns what the path names; an unrestricted one does.
+
+    Raises:
+        NotFound: it concerns other devices: for it, these do not exist.
     """
     if not call.token.is_restricted:
         return
@@ -46,8 +62,6 @@ async def require_reach(call: _Call, *, limits_itself: bool) -> None:
                 kind = name.removesuffix("_id")
                 raise NotFound(f"There is no {kind} {call.path_params[name]}.")
             return
-    if not limits_itself:
-        raise Forbidden("This call is about a whole scope; your token is restricted.")
 
 
 async def _reaches_device(call: _Call, text: str) -> bool:

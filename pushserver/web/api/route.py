@@ -23,7 +23,7 @@ from pushserver.web.api.once import (
     parse_idempotent_request,
 )
 from pushserver.web.api.query import NoQuery, decode_query
-from pushserver.web.api.reach import require_reach
+from pushserver.web.api.reach import refuse_whole_scope, require_reach
 from pushserver.web.authentication import authenticate, request_actor
 from pushserver.web.json_body import (
     JSON_MEDIA_TYPE,
@@ -202,6 +202,7 @@ class ApiRoute:
             token = await authenticate(request, services)
             if not token.has_permission(self.permission):
                 raise Forbidden(f"This call needs the permission {self.permission}.")
+            refuse_whole_scope(token, path_params, limits_itself=self.limits_itself)
         header = request.headers.get("Content-Type", "")
         content_type = header.partition(";")[0].strip().lower()
         query = self._decode_query(request, content_type)
@@ -246,7 +247,7 @@ class ApiRoute:
         return await self._call_handler(call)
 
     async def _call_handler(self, call: ApiCall[Any, Any]) -> web.StreamResponse:
-        await require_reach(call, limits_itself=self.limits_itself)
+        await require_reach(call)
         return await self.handler(call)
 
     def _decode_query(self, request: web.Request, content_type: str) -> Any:

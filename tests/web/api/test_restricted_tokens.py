@@ -1,5 +1,6 @@
 """A restricted token reaches its devices and nothing else, whatever it asks."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
@@ -335,3 +336,18 @@ async def test_kapua(server: LocalServer) -> None:
 
     assert {403} == statuses
     assert 200 == own.status
+
+
+async def test_refused_before_its_body(server: LocalServer) -> None:
+    """
+    What is about a whole scope is refused before anything of its body was sent.
+    """
+    secret = await restricted(server, deviceIds=[str(OWN)])
+    head = (
+        "POST /api/v1/devices/import HTTP/1.1\r\nHost: x\r\n"
+        f"Authorization: Bearer {secret}\r\nContent-Length: 60000000\r\n\r\n"
+    )
+    async with server.connect() as (reader, writer), asyncio.timeout(5):
+        writer.write(head.encode())
+
+        assert (await reader.readline()).startswith(b"HTTP/1.1 403 ")

@@ -2,10 +2,12 @@
 
 import asyncio
 
+import pytest
 from structlog.testing import capture_logs
 
 from pushserver.services.wrong_tokens import FREE_TRIES, MAX_WAITING
 from tests.web.local_server import LocalServer, Response, wait_until
+from tests.web.test_strangers import LIMIT, REQUESTS, ask
 
 LOGIN = "/v1/authentication/user"
 
@@ -73,3 +75,39 @@ async def test_turned_away(server: LocalServer) -> None:
     (one, *_) = [answer for answer in answers if answer.status == 429]
     assert (429, "too-many-wrong-tokens", None) == one.problem
     assert "1" == one.headers["Retry-After"]
+
+
+@pytest.mark.parametrize("waiting", [0, MAX_WAITING], ids=["slow", "turned away"])
+@pytest.mark.parametrize(("size", "answers"), [(LIMIT, 2), (LIMIT + 1, 1)])
+async def test_its_body(
+    server: LocalServer, waiting: int, size: int, answers: int
+) -> None:
+    """
+    The body of a wrong token is a stranger's, however its answer came: after one over
+    4 kB the connection is closed.
+    """
+    ending = asyncio.Event()
+
+    async def wait(_seconds: float) -> None:
+        await ending.wait()
+
+    server.services.wrong_tokens.sleep = wait
+    guesses = [
+        asyncio.create_task(guess(server, 1)) for _ in range(FREE_TRIES + waiting)
+    ]
+    await wait_until(
+        lambda: server.services.counts["tokens.wrong"] == FREE_TRIES + waiting
+    )
+
+    asking = asyncio.create_task(ask(server, REQUESTS["bad token"], size))
+    await wait_until(
+        lambda: server.services.counts["tokens.wrong"] > FREE_TRIES + waiting
+    )
+    if not waiting:
+        ending.set()
+    answer = await asking
+    ending.set()
+    await asyncio.gather(*guesses)
+
+    assert answer.startswith(b"HTTP/1.1 429 " if waiting else b"HTTP/1.1 401 ")
+    assert answers == answer.count(b"HTTP/1.1 ")
