@@ -97,8 +97,10 @@ async def test_order_of_somebody_else(server: LocalServer, act: Any) -> None:
     """
     Whoever may only write commands does not read what others ordered by changing it.
     """
-    writer = await server.create_token("commands:write")
-    reader = await server.create_token("commands:write", "commands:read")
+    writer = await server.create_token("commands:write", "commands:door")
+    reader = await server.create_token(
+        "commands:write", "commands:door", "commands:read"
+    )
 
     unseen, seen = await act(server, writer), await act(server, reader)
 
