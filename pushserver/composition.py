@@ -11,8 +11,10 @@ from pushserver.services.cluster_sync import ClusterSync
 from pushserver.services.completion_waiters import CompletionWaiters
 from pushserver.services.device_admission import DeviceAdmission
 from pushserver.services.device_events import DeviceEventBuffer
+from pushserver.services.device_import import DeviceImport
 from pushserver.services.device_protocols import DeviceProtocols
 from pushserver.services.device_registry import DeviceRegistry
+from pushserver.services.device_removal import DeviceRemoval
 from pushserver.services.device_sync import DeviceSync
 from pushserver.services.device_write_behind import DeviceWriteBehind
 from pushserver.services.event_interest import EventInterest
@@ -144,6 +146,16 @@ def build_services(
     retention = Retention(
         store.retention, clock, settings.retention, settings.audit_retention
     )
+    removal = DeviceRemoval(lanes, devices, device_sync)
+    fleet = FleetAdmin(
+        store,
+        clock,
+        removal,
+        devices,
+        device_sync,
+        settings.device_key_policy,
+        stock_bounds,
+    )
     services = Services(
         clock=clock,
         clock_watch=ClockWatch(store, clock),
@@ -163,15 +175,9 @@ def build_services(
         write_behind=write_behind,
         device_events=device_events,
         device_sync=device_sync,
-        fleet=FleetAdmin(
-            store,
-            clock,
-            lanes,
-            devices,
-            device_sync,
-            settings.device_key_policy,
-            stock_bounds,
-        ),
+        fleet=fleet,
+        device_import=DeviceImport(fleet),
+        device_removal=removal,
         protocols=protocols,
         unknown_requests=UnknownRequests(
             store, devices, write_behind, clock, ids, counts

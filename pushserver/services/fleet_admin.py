@@ -1,4 +1,4 @@
-"""Device administration: adopt, change, import, make keys, delete."""
+"""Device administration: adopt, change, make keys."""
 
 import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -8,10 +8,9 @@ from typing import Any
 import attrs
 
 from pushserver.clock import Clock
-from pushserver.errors import Conflict, NotFound
+from pushserver.errors import Conflict
 from pushserver.model.actor import SERVER, Actor
 from pushserver.model.audit import AuditAction, AuditEntry, device_entry
-from pushserver.model.changes import Changes
 from pushserver.model.device import (
     Device,
     DeviceIdentity,
@@ -20,23 +19,17 @@ from pushserver.model.device import (
     hash_secret,
     new_device_key,
 )
-from pushserver.model.device_end import end_device
-from pushserver.model.import_summary import ImportSummary
-from pushserver.model.lane import Lane
-from pushserver.model.withdrawal import MAX_ENDED_AT_ONCE, end_waiting
-from pushserver.services.batches import batches, repeat_until_done
+from pushserver.services.batches import batches
 from pushserver.services.device_audit import adoption, adoption_entry, change_entry
 from pushserver.services.device_registry import DeviceRegistry
+from pushserver.services.device_removal import DeviceRemoval
 from pushserver.services.device_sync import SCOPE_FIELDS, DeviceSync
-from pushserver.services.lanes import Lanes
 from pushserver.services.off_loop import in_pieces
 from pushserver.services.stock_bounds import StockBounds
 from pushserver.storage.base import Store
-from pushserver.storage.commands import Lookup, PriorState
 
 #: Devices of which it is asked at once whether something is left of earlier ones.
 LOOKUP_SIZE = 10_000
-_DEVICE_LOOKUP = Lookup(device=True)
 
 
 @attrs.frozen(repr=False)
@@ -45,7 +38,7 @@ class FleetAdmin:
 
     store: Store
     clock: Clock
-    lanes: Lanes
+    removal: DeviceRemoval
     devices: DeviceRegistry
     device_sync: DeviceSync
     key_policy: DeviceKeys
@@ -123,11 +116,11 @@ class FleetAdmin:
         settings: Mapping[str, Any],
         actor: Actor,
     ) -> tuple[Device, bool]:
-        new = await self._adopt_all(scope_id, {identity: settings}, actor)
+        new = await self.adopt_all(scope_id, {identity: settings}, actor)
         device = self.devices.get(scope_id, identity.device_id)
         return device, identity.device_id in new
 
-    async def _adopt_all(
+    async def adopt_all(
         self,
         scope_id: int,
         settings: Mapping[DeviceIdentity, Mapping[str, Any]],
@@ -157,13 +150,10 @@ class FleetAdmin:
             await self.device_sync.clear_unknown_requests(quarantined)
         return new
 
-    async def _try_adopt_all(
-        self,
-        scope_id: int,
-        settings: Mapping[DeviceIdentity, Mapping[str, Any]],
-        _actor: Actor,
+    async def find_new(
+        self, scope_id: int, settings: Mapping[DeviceIdentity, Mapping[str, Any]]
     ) -> Collection[int]:
-        """Return what `_adopt_all` would, and raise what it would."""
+        """Return what `adopt_all` would, and raise what it would; change nothing."""
         async with self.devices.write_lock:
             device_ids = [identity.device_id for identity in settings]
             await self.device_sync.reload_before_write(device_ids)
@@ -197,7 +187,7 @@ class FleetAdmin:
             Conflict: another scope has adopted one of them.
         """
         new = self._require_room(await self._unadopted(scope_id, device_ids))
-        end = partial(self._end_earlier_device, actor=actor)
+        end = partial(self.removal.end_earlier, actor=actor)
         for batch in batches(new, LOOKUP_SIZE):
             live_ids = await self.store.devices_with_live_commands(batch)
             left_ids = {*live_ids, *await self.store.devices_with_plans(batch)}
@@ -222,14 +212,6 @@ class FleetAdmin:
                     f"Device {device.external_id} is adopted in another scope."
                 )
         return new
-
-    async def _end_earlier_device(self, device_id: int, actor: Actor) -> None:
-        def decide(lane: Lane, changes: Changes, prior: PriorState) -> None:
-            # Another server may have adopted it meanwhile, and enqueued.
-            if prior.device is None or not prior.device.is_adopted:
-                _end_device(lane, changes, prior, actor)
-
-        await self.lanes.change(device_id, decide, _DEVICE_LOOKUP)
 
     async def _save_settings(
         self,
@@ -264,42 +246,6 @@ class FleetAdmin:
             name: getattr(blank, name) for name in ("scope_id", *SCOPE_FIELDS)
         }
         return attrs.evolve(device, **blank_fields)
-
-    async def import_devices(
-        self,
-        scope_id: int,
-        rows: Mapping[DeviceIdentity, Mapping[str, Any]],
-        actor: Actor = SERVER,
-        *,
-        dry_run: bool = False,
-    ) -> ImportSummary:
-        """
-        Create or change many devices; fields missing in a row stay unchanged.
-
-        A *dry_run* changes nothing: it tells what would be done.
-
-        Raises:
-            Conflict: another scope has adopted one of them; nothing was changed.
-        """
-        changed = {
-            i: row
-            async for i, row in in_pieces(rows.items())
-            if not self.devices.find_adopted(scope_id, i.device_id)
-            or self._has_changes(scope_id, i.device_id, row)
-        }
-        import_ = self._try_adopt_all if dry_run else self._adopt_all
-        created = await import_(scope_id, changed, actor)
-        return ImportSummary(
-            created=len(created),
-            updated=len(changed) - len(created),
-            unchanged=len(rows) - len(changed),
-        )
-
-    def _has_changes(
-        self, scope_id: int, device_id: int, row: Mapping[str, Any]
-    ) -> bool:
-        device = self.devices.get(scope_id, device_id)
-        return any(getattr(device, name) != value for name, value in row.items())
 
     async def make_key(
         self,
@@ -345,59 +291,3 @@ class FleetAdmin:
             await self._save_settings(scope_id, {device.identity: settings}, [entry])
             self.device_sync.write_behind.discard_key_use(device_id)
         return key, self.devices.get(scope_id, device_id)
-
-    async def delete(
-        self, scope_id: int, device_id: int, actor: Actor = SERVER
-    ) -> None:
-        """
-        Delete a device, and end all that was planned for it; its history stays.
-
-        Raises:
-            NotFound: the scope does not have it.
-        """
-
-        def decide(lane: Lane, changes: Changes, prior: PriorState) -> None:
-            if prior.device is not None and prior.device.scope_id != scope_id:
-                raise NotFound(f"There is no device {device_id}.")
-            _end_device(lane, changes, prior, actor)
-            changes.deleted_devices.add(device_id)
-            action = AuditAction.DEVICE_DELETE
-            changes.audit(device_entry(scope_id, actor, action, device_id))
-
-        async with self.devices.write_lock:
-            await self.device_sync.reload_before_write([device_id])
-            self.devices.get(scope_id, device_id)
-            with self.devices.leaving(device_id):
-                shorten = partial(self._shorten_lane, device_id, actor)
-                await repeat_until_done(shorten)
-                await self.lanes.change(device_id, decide, _DEVICE_LOOKUP)
-                self.device_sync.forget(device_id)
-                # What knew the device before is decided by now, and refused.
-                await self.lanes.change(device_id, _decide_nothing)
-
-    async def _shorten_lane(self, device_id: int, actor: Actor) -> int:
-        """End the last of very many waiting commands; return how many."""
-
-        def decide(lane: Lane, changes: Changes, _prior: PriorState) -> int:
-            start = max(MAX_ENDED_AT_ONCE, lane.depth - MAX_ENDED_AT_ONCE)
-            surplus = lane.waiting[start:]
-            plain = [command for command in surplus if command.operation_id is None]
-            end_waiting(lane, plain, changes, now=changes.now, by=actor)
-            return len(plain)
-
-        return await self.lanes.change(device_id, decide)
-
-
-def _decide_nothing(_lane: Lane, _changes: Changes, _prior: PriorState) -> None:
-    """Only be decided after all that was to be decided before."""
-
-
-def _end_device(lane: Lane, changes: Changes, prior: PriorState, actor: Actor) -> None:
-    end_device(
-        lane,
-        prior.running_operations,
-        changes,
-        now=changes.now,
-        reason="The device was deleted.",
-        by=actor,
-    )

@@ -11,8 +11,10 @@ from pushserver.services.cluster_sync import ClusterSync
 from pushserver.services.completion_waiters import CompletionWaiters
 from pushserver.services.device_admission import DeviceAdmission
 from pushserver.services.device_events import DeviceEventBuffer
+from pushserver.services.device_import import DeviceImport
 from pushserver.services.device_protocols import DeviceProtocols
 from pushserver.services.device_registry import DeviceRegistry
+from pushserver.services.device_removal import DeviceRemoval
 from pushserver.services.device_sync import DeviceSync
 from pushserver.services.device_write_behind import DeviceWriteBehind
 from pushserver.services.event_interest import EventInterest
@@ -67,6 +69,8 @@ class Services:
     device_events: DeviceEventBuffer
     device_sync: DeviceSync
     fleet: FleetAdmin
+    device_import: DeviceImport
+    device_removal: DeviceRemoval
     protocols: DeviceProtocols
     unknown_requests: UnknownRequests
     cluster_sync: ClusterSync

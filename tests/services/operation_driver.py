@@ -157,7 +157,7 @@ class OperationDriver(ServiceDriver):
     async def adopt(self, *devices: int, **settings: Any) -> None:
         """Adopt devices."""
         rows = dict.fromkeys(map(terminal, devices), settings)
-        await self.services.fleet.import_devices(DEFAULT_SCOPE_ID, rows)
+        await self.services.device_import.run(DEFAULT_SCOPE_ID, rows)
 
     async def see_devices(self, *devices: int) -> None:
         """Let devices be seen, and write that."""

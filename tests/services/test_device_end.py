@@ -28,7 +28,7 @@ async def _upgrade_driver(
 
 async def delete_device(services: Services, device_id: int = DEVICE) -> None:
     """Delete a device, and create another one under its id."""
-    await services.fleet.delete(DEFAULT_SCOPE_ID, device_id)
+    await services.device_removal.delete(DEFAULT_SCOPE_ID, device_id)
     await services.fleet.adopt(DEFAULT_SCOPE_ID, terminal(device_id))
 
 
@@ -94,7 +94,7 @@ async def test_all_or_nothing(driver: ServiceDriver, services: Services) -> None
 
     async with driver.failing_commits():
         with pytest.raises(Unavailable):
-            await services.fleet.delete(DEFAULT_SCOPE_ID, DEVICE)
+            await services.device_removal.delete(DEFAULT_SCOPE_ID, DEVICE)
 
     assert services.devices.find_adopted(DEFAULT_SCOPE_ID, DEVICE)
     assert 1 == len(await services.store.all_devices())
@@ -108,7 +108,7 @@ async def test_enqueued_after_the_end(
 ) -> None:
     """What was enqueued while a device was deleted does not reach its successor."""
     await services.fleet.adopt(DEFAULT_SCOPE_ID, terminal(DEVICE))
-    await services.fleet.delete(DEFAULT_SCOPE_ID, DEVICE)
+    await services.device_removal.delete(DEFAULT_SCOPE_ID, DEVICE)
     late = await driver.enqueue_unchecked("reboot")
 
     await services.fleet.adopt(DEFAULT_SCOPE_ID, terminal(DEVICE))

@@ -88,7 +88,7 @@ async def test_room_after_adopting(services: Services, clock: ManualClock) -> No
     for number in range(QUARANTINE_LIMIT):
         services.admission.admit(terminal(number), None, HOME)
     await services.fleet.adopt(DEFAULT_SCOPE_ID, terminal(0))
-    await services.fleet.delete(DEFAULT_SCOPE_ID, 1)
+    await services.device_removal.delete(DEFAULT_SCOPE_ID, 1)
     clock.tick(2)
 
     for number in (5000, 5001, 5002):
@@ -282,10 +282,10 @@ async def test_changing_with_the_store_away(
             services.fleet.put(DEFAULT_SCOPE_ID, terminal(5), {}),
             services.fleet.adopt(DEFAULT_SCOPE_ID, terminal(6)),
             services.fleet.make_key(DEFAULT_SCOPE_ID, DEVICE, enforce=True),
-            services.fleet.import_devices(
+            services.device_import.run(
                 DEFAULT_SCOPE_ID, {terminal(7): {}, terminal(DEVICE): {"name": "y"}}
             ),
-            services.fleet.delete(DEFAULT_SCOPE_ID, DEVICE),
+            services.device_removal.delete(DEFAULT_SCOPE_ID, DEVICE),
         ):
             with pytest.raises(Unavailable):
                 await call
@@ -315,7 +315,7 @@ async def test_import(services: Services) -> None:
     await services.fleet.put(DEFAULT_SCOPE_ID, terminal(2), {"name": "two"})
     services.admission.admit(terminal(3), None, HOME)
 
-    done = await services.fleet.import_devices(
+    done = await services.device_import.run(
         DEFAULT_SCOPE_ID,
         {
             terminal(1): {"name": "new"},
@@ -370,7 +370,7 @@ async def test_delete(driver: ServiceDriver, services: Services) -> None:
     assert again.id == in_flight.command.id
     await driver.expire_overdue(180)
 
-    await services.fleet.delete(DEFAULT_SCOPE_ID, DEVICE)
+    await services.device_removal.delete(DEFAULT_SCOPE_ID, DEVICE)
 
     assert services.devices.find(DEFAULT_SCOPE_ID, DEVICE) is None
     assert CommandState.TIMEOUT is await driver.command_state(again)
@@ -378,13 +378,13 @@ async def test_delete(driver: ServiceDriver, services: Services) -> None:
     assert CommandState.CANCELED is await driver.command_state(handed_out)
     assert 0 == len(await reloaded(services))
     with pytest.raises(NotFound):
-        await services.fleet.delete(DEFAULT_SCOPE_ID, DEVICE)
+        await services.device_removal.delete(DEFAULT_SCOPE_ID, DEVICE)
 
 
 async def test_deleted_comes_back(services: Services) -> None:
     """A device that was deleted and polls again is a stranger."""
     await services.fleet.put(DEFAULT_SCOPE_ID, terminal(DEVICE), {})
-    await services.fleet.delete(DEFAULT_SCOPE_ID, DEVICE)
+    await services.device_removal.delete(DEFAULT_SCOPE_ID, DEVICE)
 
     assert services.admission.admit(terminal(DEVICE), None, HOME) is None
     assert (

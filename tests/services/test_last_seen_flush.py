@@ -10,7 +10,7 @@ from tests.devices import terminal
 async def test_in_turns(services: Services) -> None:
     """Much is written soon, in batches, but one round ends after a while."""
     write_behind, ids = services.write_behind, range(1, 11 * BATCH_SIZE + 1)
-    await services.fleet.import_devices(
+    await services.device_import.run(
         DEFAULT_SCOPE_ID, {terminal(device_id): {} for device_id in ids}
     )
     for device_id in ids:

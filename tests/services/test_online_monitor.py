@@ -347,7 +347,7 @@ async def test_forgotten(
     """A device that was deleted does not go any more."""
     poll_as(services)
     await monitor.publish_changes()
-    await services.fleet.delete(DEFAULT_SCOPE_ID, DEVICE)
+    await services.device_removal.delete(DEFAULT_SCOPE_ID, DEVICE)
     clock.tick(60)
     await monitor.publish_changes()
 

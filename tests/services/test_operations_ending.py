@@ -232,7 +232,7 @@ async def test_device_deleted(
     """With its device an operation ends, whatever it would do after failures."""
     of = await operation_driver.create_operation(ONE, TWO, on_failure=on_failure)
 
-    await operation_driver.services.fleet.delete(DEFAULT_SCOPE_ID, DEVICE)
+    await operation_driver.services.device_removal.delete(DEFAULT_SCOPE_ID, DEVICE)
     await operation_driver.start_next_steps()
 
     assert OperationStatus.FAILED is (await operation_driver.operation_progress(of))[0]
@@ -246,7 +246,7 @@ async def test_device_deleted_between_two_steps(
     of = await operation_driver.create_operation(ONE, TWO)
     await operation_driver.run_command()
 
-    await operation_driver.services.fleet.delete(DEFAULT_SCOPE_ID, DEVICE)
+    await operation_driver.services.device_removal.delete(DEFAULT_SCOPE_ID, DEVICE)
     await operation_driver.start_next_steps()
 
     assert OperationStatus.FAILED is (await operation_driver.operation_progress(of))[0]
@@ -259,7 +259,7 @@ async def test_device_of_another_scope(operation_driver: OperationDriver) -> Non
     """Nor for one that another scope has adopted since."""
     of = await operation_driver.create_operation(ONE, TWO)
     await operation_driver.run_command()
-    await operation_driver.services.fleet.delete(DEFAULT_SCOPE_ID, DEVICE)
+    await operation_driver.services.device_removal.delete(DEFAULT_SCOPE_ID, DEVICE)
     await operation_driver.services.fleet.adopt(OTHER, terminal(DEVICE))
 
     await operation_driver.start_next_steps()

@@ -50,14 +50,16 @@ async def test_planned_while_deleted(
     At whichever moment of its deletion a program plans for it, what is accepted ends
     with it, and what comes too late is refused.
     """
-    fleet = operation_driver.services.fleet
-    await fleet.adopt(DEFAULT_SCOPE_ID, terminal(DEVICE))
-    deletion = asyncio.create_task(fleet.delete(DEFAULT_SCOPE_ID, DEVICE))
+    services = operation_driver.services
+    await services.fleet.adopt(DEFAULT_SCOPE_ID, terminal(DEVICE))
+    deletion = asyncio.create_task(
+        services.device_removal.delete(DEFAULT_SCOPE_ID, DEVICE)
+    )
     plans = []
 
     async def plan_if_adopted() -> None:
         # As the API does: nothing comes between finding the device and the decision.
-        if fleet.devices.find_adopted(DEFAULT_SCOPE_ID, DEVICE) is not None:
+        if services.devices.find_adopted(DEFAULT_SCOPE_ID, DEVICE) is not None:
             await plan(operation_driver)
 
     while not deletion.done():
@@ -75,9 +77,9 @@ async def test_planned_while_deleted(
 
 async def test_planned_after_it_failed(operation_driver: OperationDriver) -> None:
     """A device that was not deleted after all can be planned for."""
-    fleet = operation_driver.services.fleet
-    await fleet.adopt(DEFAULT_SCOPE_ID, terminal(DEVICE))
+    services = operation_driver.services
+    await services.fleet.adopt(DEFAULT_SCOPE_ID, terminal(DEVICE))
     with pytest.raises(NotFound):
-        await fleet.delete(DEFAULT_SCOPE_ID + 1, DEVICE)
+        await services.device_removal.delete(DEFAULT_SCOPE_ID + 1, DEVICE)
 
     assert 1 == len(await operation_driver.enqueue("load_objects"))

@@ -24,7 +24,7 @@ HOME = "192.0.2.7"
 
 async def move_device(services: Services) -> None:
     """Let the device go from one scope to another."""
-    await services.fleet.delete(ACME, DEVICE)
+    await services.device_removal.delete(ACME, DEVICE)
     await services.fleet.adopt(OTHER, terminal(DEVICE))
 
 
@@ -35,7 +35,7 @@ async def test_one_scope_at_a_time(services: Services) -> None:
     for call in (
         services.fleet.adopt(OTHER, terminal(DEVICE)),
         services.fleet.put(OTHER, terminal(DEVICE), {}),
-        services.fleet.import_devices(
+        services.device_import.run(
             OTHER, {terminal(5): {}, terminal(DEVICE): {"name": "x"}}
         ),
     ):
@@ -44,7 +44,7 @@ async def test_one_scope_at_a_time(services: Services) -> None:
     for hidden in (
         services.fleet.patch(OTHER, DEVICE, {"name": "x"}),
         services.fleet.make_key(OTHER, DEVICE, enforce=True),
-        services.fleet.delete(OTHER, DEVICE),
+        services.device_removal.delete(OTHER, DEVICE),
         services.unknown_requests.list_newest(OTHER, DEVICE),
     ):
         with pytest.raises(NotFound):
@@ -109,10 +109,10 @@ async def test_quarantined(services: Services) -> None:
 
 async def test_imported_by_two(services: Services) -> None:
     """Each scope imports its own."""
-    one = await services.fleet.import_devices(
+    one = await services.device_import.run(
         ACME, {terminal(1): {}, terminal(2): {"name": "x"}}
     )
-    two = await services.fleet.import_devices(OTHER, {terminal(3): {}, terminal(4): {}})
+    two = await services.device_import.run(OTHER, {terminal(3): {}, terminal(4): {}})
 
     assert one == two == ImportSummary(created=2, updated=0, unchanged=0)
     assert [1, 2] == [d.device_id for d in services.devices.in_scope(ACME)]
@@ -188,10 +188,10 @@ async def test_what_was_given_before_is_not_given_again(
     await services.fleet.adopt(ACME, terminal(DEVICE))
     (read,) = await driver.enqueue("load_objects", scope=ACME)
     await driver.receive_command("u1")
-    await services.fleet.delete(ACME, DEVICE)
+    await services.device_removal.delete(ACME, DEVICE)
     services.admission.admit(terminal(DEVICE), None, HOME)
     await driver.expire_overdue(180)
-    await services.fleet.delete(DEFAULT_SCOPE_ID, DEVICE)
+    await services.device_removal.delete(DEFAULT_SCOPE_ID, DEVICE)
 
     await services.fleet.adopt(ACME, terminal(DEVICE))
 
@@ -219,8 +219,8 @@ async def test_deleted_twice_at_once(services: Services) -> None:
     await services.fleet.adopt(ACME, terminal(DEVICE))
 
     done = await asyncio.gather(
-        services.fleet.delete(ACME, DEVICE),
-        services.fleet.delete(ACME, DEVICE),
+        services.device_removal.delete(ACME, DEVICE),
+        services.device_removal.delete(ACME, DEVICE),
         services.fleet.adopt(OTHER, terminal(DEVICE)),
         return_exceptions=True,
     )

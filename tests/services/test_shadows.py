@@ -128,7 +128,7 @@ async def test_deleted_while_in_flight(operation_driver: OperationDriver) -> Non
     await operation_driver.adopt(DEVICE)
     await set_desired(operation_driver, DESIRED)
     await operation_driver.receive_command("u")
-    await operation_driver.services.fleet.delete(DEFAULT_SCOPE_ID, DEVICE)
+    await operation_driver.services.device_removal.delete(DEFAULT_SCOPE_ID, DEVICE)
     await operation_driver.adopt(DEVICE)
 
     (service,) = await set_desired(operation_driver, OTHER)
@@ -213,7 +213,7 @@ async def test_taken_over(operation_driver: OperationDriver) -> None:
     await operation_driver.adopt(DEVICE)
     await set_desired(operation_driver, DESIRED)
     await operation_driver.receive_command("u")
-    await operation_driver.services.fleet.delete(DEFAULT_SCOPE_ID, DEVICE)
+    await operation_driver.services.device_removal.delete(DEFAULT_SCOPE_ID, DEVICE)
     other = DEFAULT_SCOPE_ID + 1
     await operation_driver.services.fleet.adopt(other, terminal(DEVICE))
     patch = operation_driver.services.shadows.patch

@@ -286,7 +286,7 @@ async def test_device_deleted(operation_driver: OperationDriver) -> None:
     await operation_driver.advance_tasks()
     await operation_driver.run_steps(2)
     for device in (1, 2, 3):
-        await operation_driver.services.fleet.delete(DEFAULT_SCOPE_ID, device)
+        await operation_driver.services.device_removal.delete(DEFAULT_SCOPE_ID, device)
     await operation_driver.see_devices(3)
     stranger = operation_driver.services.devices.find(DEFAULT_SCOPE_ID, 3)
     await operation_driver.start_next_steps()
@@ -300,7 +300,7 @@ async def test_device_deleted(operation_driver: OperationDriver) -> None:
 async def test_device_of_another_scope(operation_driver: OperationDriver) -> None:
     """A device that went to another scope is no longer part of the task."""
     task = await operation_driver.adopt_and_create_task(ONE, devices=1)
-    await operation_driver.services.fleet.delete(DEFAULT_SCOPE_ID, 1)
+    await operation_driver.services.device_removal.delete(DEFAULT_SCOPE_ID, 1)
     await operation_driver.services.fleet.adopt(DEFAULT_SCOPE_ID + 1, terminal(1))
     await operation_driver.see_devices(1)
 

@@ -308,7 +308,7 @@ async def test_device_removed(upgrade_driver: UpgradeDriver) -> None:
     created = await upgrade_driver.create_upgrade()
     await upgrade_driver.run_steps(OLD)
     await upgrade_driver.driver.receive_command("u", device=1)
-    await upgrade_driver.driver.services.fleet.delete(DEFAULT_SCOPE_ID, 1)
+    await upgrade_driver.driver.services.device_removal.delete(DEFAULT_SCOPE_ID, 1)
     await upgrade_driver.driver.post_result(SUCCESS[1], "u", device=1)
     await upgrade_driver.run_workers()
 

@@ -85,7 +85,7 @@ async def import_devices(call: ApiCall[ImportQuery, None]) -> web.StreamResponse
     """Create or change many devices, from NDJSON or CSV; or tell what would be done."""
     rows = await parse_rows(call.raw_body, call.media_type, call.services.protocols)
     dry_run = call.query.dry_run
-    imported = await call.services.fleet.import_devices(
+    imported = await call.services.device_import.run(
         call.scope_id, rows, call.actor, dry_run=dry_run
     )
     call.log_fields["devices"] = len(rows)
@@ -158,7 +158,7 @@ async def patch(call: ApiCall[None, DeviceIn]) -> web.StreamResponse:
 async def delete(call: ApiCall[None, None]) -> web.StreamResponse:
     """Forget a device and cancel what waits for it; its history stays."""
     device_id = _changed_device(call).device_id
-    await call.services.fleet.delete(call.scope_id, device_id, call.actor)
+    await call.services.device_removal.delete(call.scope_id, device_id, call.actor)
     return make_response(status=204)
 
 

@@ -1,0 +1,57 @@
+"""Imports many devices in one call."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from pushserver.model.actor import SERVER, Actor
+from pushserver.model.device import DeviceIdentity
+from pushserver.model.import_summary import ImportSummary
+from pushserver.services.fleet_admin import FleetAdmin
+from pushserver.services.off_loop import in_pieces
+
+
+@attrs.frozen(repr=False)
+class DeviceImport:
+    """Creates and changes what differs from what is there."""
+
+    fleet: FleetAdmin
+
+    async def run(
+        self,
+        scope_id: int,
+        rows: Mapping[DeviceIdentity, Mapping[str, Any]],
+        actor: Actor = SERVER,
+        *,
+        dry_run: bool = False,
+    ) -> ImportSummary:
+        """
+        Create or change many devices; fields missing in a row stay unchanged.
+
+        A *dry_run* changes nothing: it tells what would be done.
+
+        Raises:
+            Conflict: another scope has adopted one of them; nothing was changed.
+        """
+        changed = {
+            i: row
+            async for i, row in in_pieces(rows.items())
+            if not self.fleet.devices.find_adopted(scope_id, i.device_id)
+            or self._has_changes(scope_id, i.device_id, row)
+        }
+        if dry_run:
+            created = await self.fleet.find_new(scope_id, changed)
+        else:
+            created = await self.fleet.adopt_all(scope_id, changed, actor)
+        return ImportSummary(
+            created=len(created),
+            updated=len(changed) - len(created),
+            unchanged=len(rows) - len(changed),
+        )
+
+    def _has_changes(
+        self, scope_id: int, device_id: int, row: Mapping[str, Any]
+    ) -> bool:
+        device = self.fleet.devices.get(scope_id, device_id)
+        return any(getattr(device, name) != value for name, value in row.items())
