@@ -10,7 +10,7 @@ from psycopg.pq import TransactionStatus
 
 from pushserver.storage.base import Store
 from pushserver.storage.postgres.connection.connection import Connection
-from pushserver.storage.postgres.connection.threads import Pool
+from pushserver.storage.postgres.connection.pool import Pool
 from pushserver.storage.postgres.store import PostgresStore
 from pushserver.storage.sqlite.store import SqliteStore
 

@@ -38,12 +38,9 @@ from pushserver.storage.postgres.connection.connection import (
     WRITER_APPLICATION,
     Connection,
 )
+from pushserver.storage.postgres.connection.pool import Pool
 from pushserver.storage.postgres.connection.schema import install_schema
-from pushserver.storage.postgres.connection.threads import (
-    ConnectionThread,
-    Database,
-    Pool,
-)
+from pushserver.storage.postgres.connection.threads import ConnectionThread, Database
 from pushserver.storage.sql.audit import SqlAudit
 from pushserver.storage.sql.clock_store import SqlClock
 from pushserver.storage.sql.connection import SqlConnection

@@ -1,0 +1,77 @@
+"""Several connections that read, to be used from the event loop."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import attrs
+
+from pushserver.errors import Unavailable
+from pushserver.storage.postgres.connection.connection import Connection
+from pushserver.storage.postgres.connection.threads import ConnectionThread
+
+T = TypeVar("T")
+
+#: A call that fails within so many seconds found a stale connection.
+_STALE_CONNECTION_WINDOW = 1.0
+
+
+@attrs.define(eq=False)
+class Pool:
+    """Several threads that read; each call takes an idle one."""
+
+    threads: Sequence[ConnectionThread]
+    _idle: asyncio.LifoQueue[ConnectionThread] = attrs.field(init=False)
+
+    @_idle.default
+    def _all_idle(self) -> asyncio.LifoQueue[ConnectionThread]:
+        queue: asyncio.LifoQueue[ConnectionThread] = asyncio.LifoQueue()
+        for thread in self.threads:
+            queue.put_nowait(thread)
+        return queue
+
+    async def run(self, work: Callable[[Connection], T]) -> T:
+        """
+        Call *work* on an idle thread; once more if its connection was stale.
+
+        Raises:
+            Unavailable: the database refused, is down, or is too slow.
+        """
+        thread = await self._acquire()
+        task = asyncio.ensure_future(_run_with_retry(thread, work))
+        task.add_done_callback(lambda future: self._release(thread, future))
+        return await asyncio.shield(task)
+
+    async def _acquire(self) -> ConnectionThread:
+        try:
+            async with asyncio.timeout(self.threads[0].timeout):
+                return await self._idle.get()
+        except TimeoutError:
+            raise Unavailable("The database has too much to do.") from None
+
+    def _release(self, thread: ConnectionThread, future: "asyncio.Future[Any]") -> None:
+        self._idle.put_nowait(thread)
+        if not future.cancelled():
+            future.exception()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        for thread in self.threads:
+            await thread.close()
+
+
+async def _run_with_retry(
+    thread: ConnectionThread, work: Callable[[Connection], T]
+) -> T:
+    """Call *work*, once more if the connection had died while it was idle."""
+    loop = asyncio.get_running_loop()
+    started_at = loop.time()
+    try:
+        return await thread.run(work)
+    except Unavailable:
+        if (
+            thread.pid is not None
+            or loop.time() - started_at > _STALE_CONNECTION_WINDOW
+        ):
+            raise
+        return await thread.run(work)
