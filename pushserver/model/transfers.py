@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pushserver.clock import SECOND
 from pushserver.model.changes import Changes
 from pushserver.model.command_events import apply_event
-from pushserver.model.lane import InFlight, Lane
+from pushserver.model.in_flight import InFlight
+from pushserver.model.lane import Lane
 from pushserver.model.state import CommandEvent
 
 #: For how long after it was last seen to go on a transfer is vouched for.

@@ -13,7 +13,8 @@ from pushserver.model.changes import Changes
 from pushserver.model.command import Command, Delivery, DeliveryOutcome, Result
 from pushserver.model.command_events import apply_event, record_delivered
 from pushserver.model.guarantee import DeliveryGuarantee
-from pushserver.model.lane import InFlight, Lane
+from pushserver.model.in_flight import InFlight
+from pushserver.model.lane import Lane
 from pushserver.model.operation import Operation
 from pushserver.model.operation_steps import (
     end_operation,

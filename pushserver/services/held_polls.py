@@ -7,7 +7,7 @@ import attrs
 
 from pushserver.model.change_notice import ChangeNotice
 from pushserver.model.command import Command, Delivery
-from pushserver.model.lane import InFlight
+from pushserver.model.in_flight import InFlight
 
 
 @attrs.frozen(kw_only=True)

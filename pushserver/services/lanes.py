@@ -11,7 +11,8 @@ from typing import TypeVar
 import attrs
 
 from pushserver.model.changes import Changes
-from pushserver.model.lane import InFlight, Lane
+from pushserver.model.in_flight import InFlight
+from pushserver.model.lane import Lane
 from pushserver.model.transitions import hand_out, revert_hand_out
 from pushserver.services.background_tasks import BackgroundTasks
 from pushserver.services.held_polls import HeldPoll, HeldPolls, Poll

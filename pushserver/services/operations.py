@@ -11,11 +11,7 @@ from pushserver.model.audit import AuditAction
 from pushserver.model.change_notice import ChangeNotice
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command
-from pushserver.model.command_request import (
-    CommandRequest,
-    OperationRequest,
-    StepRef,
-)
+from pushserver.model.command_request import CommandRequest, OperationRequest, StepRef
 from pushserver.model.lane import Lane
 from pushserver.model.operation import Operation
 from pushserver.model.transitions import cancel_operation, enqueue_step

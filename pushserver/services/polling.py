@@ -10,7 +10,8 @@ import attrs
 from pushserver.clock import SECOND, Clock
 from pushserver.errors import Unavailable
 from pushserver.model.changes import Changes
-from pushserver.model.lane import InFlight, Lane
+from pushserver.model.in_flight import InFlight
+from pushserver.model.lane import Lane
 from pushserver.model.transfers import keep_busy, record_written
 from pushserver.services.held_polls import HeldPoll, HeldPolls, Poll
 from pushserver.services.lanes import Lanes

@@ -8,12 +8,9 @@ import attrs
 
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command, MatchedBy, Result
-from pushserver.model.lane import InFlight, Lane
-from pushserver.model.parsed_result import (
-    MAX_SEARCHED,
-    LocatedResult,
-    ParsedResult,
-)
+from pushserver.model.in_flight import InFlight
+from pushserver.model.lane import Lane
+from pushserver.model.parsed_result import MAX_SEARCHED, LocatedResult, ParsedResult
 from pushserver.model.transfers import keep_busy
 from pushserver.model.transitions import apply_result, is_open_to_result
 from pushserver.protocols.base import judge_response

@@ -4,7 +4,8 @@ import attrs
 
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command, Delivery, MatchedBy
-from pushserver.model.lane import InFlight, Lane
+from pushserver.model.in_flight import InFlight
+from pushserver.model.lane import Lane
 from pushserver.services.posted_result import PostedResult
 from pushserver.storage.commands import PriorDelivery, PriorState
 

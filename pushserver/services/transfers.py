@@ -10,7 +10,8 @@ from collections.abc import Callable
 import attrs
 
 from pushserver.model.changes import Changes
-from pushserver.model.lane import InFlight, Lane
+from pushserver.model.in_flight import InFlight
+from pushserver.model.lane import Lane
 from pushserver.model.transfers import VOUCH_FOR, keep_busy
 from pushserver.services.lanes import Lanes
 from pushserver.storage.commands import PriorState

@@ -7,7 +7,8 @@ from pushserver.model.changes import Changes
 from pushserver.model.command import Command, Delivery, Result
 from pushserver.model.guarantee import DeliveryGuarantee
 from pushserver.model.ids import IdGenerator
-from pushserver.model.lane import InFlight, Lane
+from pushserver.model.in_flight import InFlight
+from pushserver.model.lane import Lane
 from pushserver.model.order import Order
 from pushserver.model.parsed_result import ParsedResult
 from pushserver.model.scope import DEFAULT_SCOPE_ID

@@ -8,7 +8,8 @@ from pushserver.clock import SECOND
 from pushserver.model.actor import Actor
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command, Delivery
-from pushserver.model.lane import InFlight, Lane
+from pushserver.model.in_flight import InFlight
+from pushserver.model.lane import Lane
 from pushserver.model.operation import Notification, Operation, OperationDescriptor
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.transitions import (

@@ -11,7 +11,8 @@ from pushserver.model.changes import Changes
 from pushserver.model.command import Command, Delivery
 from pushserver.model.command_request import CommandRequest, make_command
 from pushserver.model.event import EventType, ShadowPayload
-from pushserver.model.lane import InFlight, Lane
+from pushserver.model.in_flight import InFlight
+from pushserver.model.lane import Lane
 from pushserver.model.lane_reconciler import LaneReconciler
 from pushserver.model.parsed_result import ParsedResult
 from pushserver.model.scope import DEFAULT_SCOPE_ID

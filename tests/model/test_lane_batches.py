@@ -3,7 +3,8 @@
 from pushserver.clock import SECOND
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command
-from pushserver.model.lane import InFlight, Lane
+from pushserver.model.in_flight import InFlight
+from pushserver.model.lane import Lane
 from pushserver.model.state import CommandState
 from pushserver.model.transitions import (
     apply_deadlines,

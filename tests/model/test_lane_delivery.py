@@ -6,12 +6,9 @@ from pushserver.clock import SECOND
 from pushserver.model.changes import Changes
 from pushserver.model.command import DeliveryOutcome
 from pushserver.model.guarantee import DeliveryGuarantee
-from pushserver.model.lane import NEVER
+from pushserver.model.in_flight import NEVER
 from pushserver.model.state import CommandEvent, CommandState
-from pushserver.model.transitions import (
-    give_up_in_flight,
-    revert_hand_out,
-)
+from pushserver.model.transitions import give_up_in_flight, revert_hand_out
 from pushserver.model.withdrawal import withdraw
 from tests.clock import START
 from tests.model.factories import (

@@ -5,13 +5,10 @@ import pytest
 from pushserver.clock import SECOND
 from pushserver.model.changes import Changes
 from pushserver.model.command import DeliveryOutcome
-from pushserver.model.lane import NEVER
+from pushserver.model.in_flight import NEVER
 from pushserver.model.state import CommandEvent, CommandState
 from pushserver.model.transfers import record_written
-from pushserver.model.transitions import (
-    apply_deadlines,
-    give_up_in_flight,
-)
+from pushserver.model.transitions import apply_deadlines, give_up_in_flight
 from tests.clock import START
 from tests.model.factories import (
     GRACE,

@@ -16,7 +16,8 @@ from pushserver.clock import SECOND
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command, Delivery
 from pushserver.model.guarantee import DeliveryGuarantee
-from pushserver.model.lane import NEVER, Lane
+from pushserver.model.in_flight import NEVER
+from pushserver.model.lane import Lane
 from pushserver.model.state import IN_FLIGHT, TERMINAL, TRANSITIONS, CommandState
 from pushserver.model.transfers import record_written
 from pushserver.model.transitions import (

@@ -12,7 +12,7 @@ from pushserver.errors import NotFound
 from pushserver.model.command import Command, Result
 from pushserver.model.command_request import CommandRequest
 from pushserver.model.idempotency import IdempotencyKey
-from pushserver.model.lane import InFlight
+from pushserver.model.in_flight import InFlight
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.state import CommandState
 from pushserver.services.deadlines import Deadlines

@@ -8,7 +8,7 @@ from pushserver.clock import SECOND
 from pushserver.model.change_notice import ChangeNotice
 from pushserver.model.command import DeliveryOutcome
 from pushserver.model.event import EventType
-from pushserver.model.lane import InFlight
+from pushserver.model.in_flight import InFlight
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.state import CommandState
 from pushserver.web.services import Services

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command, Delivery, MatchedBy, Result
-from pushserver.model.lane import InFlight, Lane
+from pushserver.model.in_flight import InFlight
+from pushserver.model.lane import Lane
 from pushserver.model.transfers import record_written
 from pushserver.model.transitions import (
     apply_deadlines,

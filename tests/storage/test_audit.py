@@ -8,12 +8,7 @@ import pytest
 
 from pushserver.errors import Conflict
 from pushserver.model.actor import Actor
-from pushserver.model.audit import (
-    AuditAction,
-    AuditEntry,
-    TargetKind,
-    device_entry,
-)
+from pushserver.model.audit import AuditAction, AuditEntry, TargetKind, device_entry
 from pushserver.model.changes import Changes
 from pushserver.model.ids import MAX_INT64
 from pushserver.model.lane import Lane

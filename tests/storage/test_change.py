@@ -9,7 +9,8 @@ import pytest
 from pushserver.errors import Conflict
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command
-from pushserver.model.lane import InFlight, Lane
+from pushserver.model.in_flight import InFlight
+from pushserver.model.lane import Lane
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.state import CommandState
 from pushserver.model.transitions import enqueue

@@ -7,7 +7,7 @@ import pytest
 from pushserver.clock import SECOND
 from pushserver.model.command import Command
 from pushserver.model.ids import IdGenerator
-from pushserver.model.lane import InFlight
+from pushserver.model.in_flight import InFlight
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.state import CommandState
 from pushserver.storage.base import Store

@@ -4,7 +4,8 @@ from collections.abc import Collection
 
 from pushserver.model.command import Command, Delivery
 from pushserver.model.ids import first_id_at
-from pushserver.model.lane import InFlight, Lane
+from pushserver.model.in_flight import InFlight
+from pushserver.model.lane import Lane
 from pushserver.model.state import CommandState
 from pushserver.storage.command_rows import (
     COMMANDS,

@@ -8,7 +8,8 @@ import heapq
 from collections.abc import Iterable, Mapping
 
 from pushserver.model.command import Command
-from pushserver.model.lane import NEVER, Lane
+from pushserver.model.in_flight import NEVER
+from pushserver.model.lane import Lane
 
 
 class InMemoryLanes:

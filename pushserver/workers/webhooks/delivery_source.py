@@ -6,7 +6,7 @@ import attrs
 
 from pushserver.clock import SECOND, Clock
 from pushserver.model.event import Event
-from pushserver.model.lane import NEVER
+from pushserver.model.in_flight import NEVER
 from pushserver.model.subscription import (
     Subscription,
     SubscriptionHealth,

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
-from pushserver.model.lane import InFlight
+from pushserver.model.in_flight import InFlight
 from pushserver.services import transfers
 from pushserver.web import draining
 from tests.clock import ManualClock

@@ -12,7 +12,8 @@ import attrs
 from pushserver.clock import SECOND
 from pushserver.model.change_notice import ChangeNotice
 from pushserver.model.command import Command
-from pushserver.model.lane import InFlight, Lane
+from pushserver.model.in_flight import InFlight
+from pushserver.model.lane import Lane
 from pushserver.storage.sql.order_cache import OrderCache
 
 #: A cached lane is trusted for so long: another server may change it, and die before it
