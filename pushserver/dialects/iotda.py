@@ -15,7 +15,8 @@ from msgspec import Raw
 
 from pushserver.clock import rfc3339
 from pushserver.dialects.samples import SAMPLE_ID
-from pushserver.model.event import CommandPayload, Event
+from pushserver.model.event import Event
+from pushserver.model.event_payload import CommandPayload
 from pushserver.model.parsed_result import ParsedResult
 from pushserver.model.state import CommandState
 

@@ -15,10 +15,10 @@ from msgspec import UNSET, Raw, UnsetType
 
 from pushserver.clock import SECOND, rfc3339
 from pushserver.model.actor import ActorPayload
-from pushserver.model.event import (
+from pushserver.model.event import Event
+from pushserver.model.event_payload import (
     CommandPayload,
     DevicePayload,
-    Event,
     EventPayload,
     OperationPayload,
     ResultPayload,

@@ -13,10 +13,9 @@ from typing import Any
 import msgspec
 
 from pushserver.clock import SECOND
-from pushserver.model.event import (
-    Event,
+from pushserver.model.event import Event, EventType
+from pushserver.model.event_payload import (
     EventPayload,
-    EventType,
     ShadowPayload,
     UpgradeResultPayload,
     UpgradeStatePayload,

@@ -9,15 +9,13 @@ from types import MappingProxyType
 
 import msgspec
 
-from pushserver.model.event import (
+from pushserver.model.event import Event, EventType, new_event
+from pushserver.model.event_payload import (
     CommandPayload,
-    Event,
     EventPayload,
-    EventType,
     ShadowPayload,
     UpgradeResultPayload,
     UpgradeStatePayload,
-    new_event,
 )
 from pushserver.model.parsed_result import ParsedResult
 from pushserver.model.state import CommandState

@@ -15,15 +15,14 @@ from pushserver.model.command import (
 from pushserver.model.command_request import Step
 from pushserver.model.event import (
     Event,
-    EventPayload,
     EventType,
     EventTypesByScope,
-    ResultPayload,
     command_status_event,
     new_event,
     operation_event,
     task_finished_event,
 )
+from pushserver.model.event_payload import EventPayload, ResultPayload
 from pushserver.model.idempotency import IdempotencyKey, IdempotencyRecord
 from pushserver.model.lane import Lane
 from pushserver.model.operation import Notification, Operation

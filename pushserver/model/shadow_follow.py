@@ -11,7 +11,8 @@ import msgspec
 
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command
-from pushserver.model.event import EventType, ShadowPayload
+from pushserver.model.event import EventType
+from pushserver.model.event_payload import ShadowPayload
 from pushserver.model.parsed_result import ParsedResult
 from pushserver.model.shadow import Service, WriteOutcome
 from pushserver.model.state import CommandEvent, CommandState

@@ -6,9 +6,9 @@ emits one event, and the end emits another, after the last change.
 
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command
-from pushserver.model.event import (
+from pushserver.model.event import EventType
+from pushserver.model.event_payload import (
     EventPayload,
-    EventType,
     UpgradeResultPayload,
     UpgradeStatePayload,
 )

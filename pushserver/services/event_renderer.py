@@ -8,12 +8,9 @@ import attrs
 from pushserver.dialects.iotda import iotda_body
 from pushserver.dialects.native import native_body, ping_body
 from pushserver.dialects.oceanconnect import oceanconnect_body
-from pushserver.dialects.samples import (
-    SAMPLE_DEVICE_ID,
-    SAMPLE_RESULT,
-    sample_event,
-)
-from pushserver.model.event import CommandPayload, Event, EventType
+from pushserver.dialects.samples import SAMPLE_DEVICE_ID, SAMPLE_RESULT, sample_event
+from pushserver.model.event import Event, EventType
+from pushserver.model.event_payload import CommandPayload
 from pushserver.model.parsed_result import ParsedResult
 from pushserver.model.state import CommandState
 from pushserver.model.subscription import Subscription, WebhookFormat

@@ -10,7 +10,8 @@ from pushserver.clock import SECOND, Clock
 from pushserver.errors import Unavailable
 from pushserver.model.changes import Changes
 from pushserver.model.device import Device
-from pushserver.model.event import DevicePayload, EventType
+from pushserver.model.event import EventType
+from pushserver.model.event_payload import DevicePayload
 from pushserver.model.lane import Lane
 from pushserver.model.queue_status import EMPTY_QUEUE
 from pushserver.services.device_events import DeviceEvent, DeviceEventBuffer

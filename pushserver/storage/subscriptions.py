@@ -7,11 +7,7 @@ import attrs
 
 from pushserver.model.audit import AuditEntry
 from pushserver.model.event import Event, EventType
-from pushserver.model.subscription import (
-    Subscription,
-    WebhookDelivery,
-    WebhookState,
-)
+from pushserver.model.subscription import Subscription, WebhookDelivery, WebhookState
 
 
 @attrs.frozen

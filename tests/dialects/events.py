@@ -4,7 +4,8 @@ from typing import Any
 
 import msgspec
 
-from pushserver.model.event import CommandPayload, Event, EventType
+from pushserver.model.event import Event, EventType
+from pushserver.model.event_payload import CommandPayload
 from pushserver.model.state import CommandState
 from tests.clock import START
 from tests.model.factories import DEVICE

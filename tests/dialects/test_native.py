@@ -7,9 +7,9 @@ import pytest
 
 from pushserver.clock import SECOND
 from pushserver.dialects.native import native_body, ping_body
-from pushserver.model.event import (
+from pushserver.model.event import EventType
+from pushserver.model.event_payload import (
     DevicePayload,
-    EventType,
     OperationPayload,
     ResultPayload,
     TaskPayload,

@@ -5,7 +5,8 @@ import json
 import msgspec
 
 from pushserver.dialects.oceanconnect import oceanconnect_body
-from pushserver.model.event import EventType, ShadowPayload
+from pushserver.model.event import EventType
+from pushserver.model.event_payload import ShadowPayload
 from tests.dialects.events import COMMAND, event
 from tests.model.factories import DEVICE
 

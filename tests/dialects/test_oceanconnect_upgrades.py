@@ -7,7 +7,8 @@ import pytest
 from pushserver.clock import SECOND
 from pushserver.dialects.native import native_body
 from pushserver.dialects.oceanconnect import oceanconnect_body
-from pushserver.model.event import EventType, UpgradeResultPayload, UpgradeStatePayload
+from pushserver.model.event import EventType
+from pushserver.model.event_payload import UpgradeResultPayload, UpgradeStatePayload
 from pushserver.model.upgrade import DeviceUpgradeState
 from tests.dialects.events import OPERATION, event
 from tests.model.factories import DEVICE

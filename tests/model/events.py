@@ -7,7 +7,8 @@ import msgspec
 from pushserver.clock import SECOND
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command
-from pushserver.model.event import CommandPayload, Event, EventType
+from pushserver.model.event import Event, EventType
+from pushserver.model.event_payload import CommandPayload
 from pushserver.model.lane import Lane
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.transitions import apply_result

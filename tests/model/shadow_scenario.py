@@ -10,7 +10,8 @@ from pushserver.clock import SECOND
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command, Delivery
 from pushserver.model.command_request import CommandRequest, make_command
-from pushserver.model.event import EventType, ShadowPayload
+from pushserver.model.event import EventType
+from pushserver.model.event_payload import ShadowPayload
 from pushserver.model.in_flight import InFlight
 from pushserver.model.lane import Lane
 from pushserver.model.lane_reconciler import LaneReconciler

@@ -10,7 +10,8 @@ from pushserver.model.actor import Actor, ActorPayload
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command
 from pushserver.model.command_events import apply_event
-from pushserver.model.event import CommandPayload, EventType, ResultPayload
+from pushserver.model.event import EventType
+from pushserver.model.event_payload import CommandPayload, ResultPayload
 from pushserver.model.lane import Lane
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.state import FINISHED, TRANSITIONS, CommandEvent, CommandState

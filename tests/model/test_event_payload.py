@@ -2,7 +2,8 @@
 
 import pytest
 
-from pushserver.model.event import DevicePayload, EventType, TaskPayload
+from pushserver.model.event import EventType
+from pushserver.model.event_payload import DevicePayload, TaskPayload
 from pushserver.model.subscription import WebhookFormat
 from tests.dialects.events import event
 

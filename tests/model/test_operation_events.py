@@ -6,7 +6,8 @@ import pytest
 from pushserver.model.actor import Actor, ActorPayload
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command
-from pushserver.model.event import EventType, OperationPayload, TaskPayload
+from pushserver.model.event import EventType
+from pushserver.model.event_payload import OperationPayload, TaskPayload
 from pushserver.model.lane import Lane
 from pushserver.model.operation import Operation, OperationDescriptor, OperationStatus
 from pushserver.model.scope import DEFAULT_SCOPE_ID

@@ -8,7 +8,8 @@ import msgspec
 from pushserver.clock import SECOND
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command, Delivery
-from pushserver.model.event import EventType, UpgradeResultPayload, UpgradeStatePayload
+from pushserver.model.event import EventType
+from pushserver.model.event_payload import UpgradeResultPayload, UpgradeStatePayload
 from pushserver.model.in_flight import InFlight
 from pushserver.model.parsed_result import ParsedResult
 from pushserver.model.transitions import apply_result, give_up_in_flight

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from pushserver.errors import Conflict
-from pushserver.model.event import DevicePayload, EventType
+from pushserver.model.event import EventType
+from pushserver.model.event_payload import DevicePayload
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.services.event_renderer import EventRenderer
 from tests.clock import START, ManualClock

@@ -9,12 +9,8 @@ import msgspec
 
 from pushserver.clock import micros
 from pushserver.model.change_notice import ChangeNotice
-from pushserver.model.event import (
-    Event,
-    EventType,
-    UpgradeResultPayload,
-    UpgradeStatePayload,
-)
+from pushserver.model.event import Event, EventType
+from pushserver.model.event_payload import UpgradeResultPayload, UpgradeStatePayload
 from pushserver.model.operation import Operation
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.target import TargetSelector

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from pushserver.model.changes import Changes
-from pushserver.model.event import DevicePayload, Event, EventType
+from pushserver.model.event import Event, EventType
+from pushserver.model.event_payload import DevicePayload
 from pushserver.model.lane import Lane
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.subscription import (

@@ -8,7 +8,8 @@ import pytest
 from pushserver.errors import Unavailable
 from pushserver.model.actor import Actor
 from pushserver.model.changes import Changes
-from pushserver.model.event import CommandPayload, Event, EventType
+from pushserver.model.event import Event, EventType
+from pushserver.model.event_payload import CommandPayload
 from pushserver.model.lane import Lane
 from pushserver.model.operation import OperationDescriptor
 from pushserver.model.scope import DEFAULT_SCOPE_ID

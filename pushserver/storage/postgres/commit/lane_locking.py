@@ -7,10 +7,7 @@ import attrs
 from pushserver.model.event import EventType, EventTypesByScope
 from pushserver.storage.postgres.commit.lane_rows import LaneRow
 from pushserver.storage.postgres.connection.clock import DATABASE_NOW_SQL, DatabaseClock
-from pushserver.storage.postgres.connection.connection import (
-    Connection,
-    array_literal,
-)
+from pushserver.storage.postgres.connection.connection import Connection, array_literal
 
 # Read in the transaction, so that all servers record the same events, and after the
 # devices are locked, so that the lane rows are the latest.
