@@ -6,137 +6,29 @@ that it refused, or that its answer cannot be read. The answer itself, which may
 personal data, is included only on request.
 """
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
-from typing import Any
-
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from pushserver.clock import SECOND, rfc3339
-from pushserver.model.actor import ActorPayload
-from pushserver.model.event import Event
-from pushserver.model.event_payload import (
-    CommandPayload,
-    DevicePayload,
-    EventPayload,
-    OperationPayload,
-    ResultPayload,
-    ShadowPayload,
-    TaskPayload,
-    UpgradeResultPayload,
-    UpgradeStatePayload,
+from pushserver.clock import rfc3339
+from pushserver.dialects.native_data import (
+    CommandData,
+    EventData,
+    ShadowData,
+    UpgradeResultData,
+    event_data,
 )
+from pushserver.model.event import Event
 from pushserver.model.parsed_result import ParsedResult
 
 
-class _Out(msgspec.Struct, rename="camel", omit_defaults=True):
-    """Base of everything that applications receive."""
-
-
-class _Actor(_Out):
-    token_id: str
-    name: str | None = None
-
-
-class _Command(_Out, kw_only=True):
-    command_id: str
-    device_id: str | None = None
-    sequence: int
-    state: str
-    endpoint: str
-    created_at: str
-    sent_at: str | None = None
-    delivered_at: str | None = None
-    finished_at: str | None = None
-    operation_id: str | None = None
-    replaced_by: str | None = None
-    created_by: _Actor | None = None
-    canceled_by: _Actor | None = None
-    error: Raw | UnsetType = UNSET
-    response: Raw | UnsetType = UNSET
-    code: Raw | UnsetType = UNSET
-    refused: bool = False
-    unreadable: bool = False
-
-
-class _Operation(_Out, kw_only=True):
-    operation_id: str
-    device_id: str | None = None
-    status: str
-    progress: int
-    resource: str
-    task_id: str | None = None
-    message: str | None = None
-    created_by: _Actor | None = None
-    canceled_by: _Actor | None = None
-
-
-class _Task(_Out, kw_only=True):
-    task_id: str
-    state: str
-    completed: int
-    failed: int
-    stale: int
-    name: str | None = None
-    created_by: _Actor | None = None
-    canceled_by: _Actor | None = None
-
-
-class _Device(_Out, kw_only=True):
-    device_id: str | None = None
-    last_seen_at: str | None = None
-    address: str | None = None
-    reason: str | None = None
-    other_address: str | None = None
-    shut_out_address: str | None = None
-
-
-class _Result(_Out, kw_only=True):
-    result_id: str
-    device_id: str | None = None
-    uuid: str | None = None
-    endpoint: str | None = None
-
-
-class _Shadow(_Out, kw_only=True):
-    device_id: str | None = None
-    service_id: str
-    properties: Raw
-    status: str
-    version: int
-    command_id: str
-    error: str | None = None
-
-
-class _UpgradeState(_Out, kw_only=True):
-    upgrade_id: str
-    operation_id: str
-    device_id: str | None = None
-    state: str
-
-
-class _UpgradeResult(_Out, kw_only=True):
-    upgrade_id: str
-    operation_id: str
-    device_id: str | None = None
-    result: str
-    target_version: str
-    source_version: str = ""
-    current_version: str = ""
-    duration: float
-    error_code: str = ""
-    error: str = ""
-
-
-class _Ping(_Out, kw_only=True):
+class _Ping(EventData, kw_only=True):
     subscription_id: str
 
 
-class _EnvelopeOut(_Out, kw_only=True):
+class _Envelope(EventData, kw_only=True):
     type: str
     timestamp: str
-    data: _Out
+    data: EventData
 
 
 _encode = msgspec.json.Encoder().encode
@@ -157,11 +49,10 @@ def native_body(
     ended a command, if one did. Its error is included unless the reader may read no
     result at all (*include_error*), its response and its code with *include_result*.
     """
-    payload = event.payload
-    data = _RENDERERS[type(payload)](payload, device_id)
+    data = event_data(event.payload, device_id)
     if not include_error:
         _leave_out_error(data)
-    elif parsed_result is not None and isinstance(data, _Command):
+    elif parsed_result is not None and isinstance(data, CommandData):
         data.error = _raw(parsed_result.error)
         data.refused, data.unreadable = parsed_result.refused, parsed_result.unreadable
         if include_result:
@@ -169,156 +60,21 @@ def native_body(
                 _raw(parsed_result.response),
                 _raw(parsed_result.code),
             )
-    return _encode(
-        _EnvelopeOut(type=event.type, timestamp=rfc3339(event.at), data=data)
-    )
+    return _encode(_Envelope(type=event.type, timestamp=rfc3339(event.at), data=data))
 
 
-def _leave_out_error(data: _Out) -> None:
+def _leave_out_error(data: EventData) -> None:
     """Leave out what the device answered."""
-    if isinstance(data, _Shadow):
+    if isinstance(data, ShadowData):
         data.error = None
-    elif isinstance(data, _UpgradeResult):
+    elif isinstance(data, UpgradeResultData):
         data.error = data.error_code = ""
 
 
 def ping_body(subscription_id: int, at: int) -> bytes:
     """Return the body of a ping, which tests a subscription without an event."""
     data = _Ping(subscription_id=str(subscription_id))
-    return _encode(_EnvelopeOut(type="ping", timestamp=rfc3339(at), data=data))
-
-
-def _command(payload: CommandPayload, device_id: str | None) -> _Command:
-    return _Command(
-        command_id=str(payload.command_id),
-        device_id=device_id,
-        sequence=payload.sequence,
-        state=payload.state,
-        endpoint=payload.endpoint,
-        created_at=rfc3339(payload.created_at),
-        sent_at=_at(payload.sent_at),
-        delivered_at=_at(payload.delivered_at),
-        finished_at=_at(payload.finished_at),
-        operation_id=_id(payload.operation_id),
-        replaced_by=_id(payload.replaced_by),
-        created_by=_actor(payload.created_by),
-        canceled_by=_actor(payload.canceled_by),
-    )
-
-
-def _operation(payload: OperationPayload, device_id: str | None) -> _Operation:
-    return _Operation(
-        operation_id=str(payload.operation_id),
-        device_id=device_id,
-        status=payload.status,
-        progress=payload.progress,
-        resource=payload.resource,
-        task_id=_id(payload.task_id),
-        message=payload.message,
-        created_by=_actor(payload.created_by),
-        canceled_by=_actor(payload.canceled_by),
-    )
-
-
-def _task(payload: TaskPayload, _device_id: str | None) -> _Task:
-    return _Task(
-        task_id=str(payload.task_id),
-        state=payload.state,
-        completed=payload.completed,
-        failed=payload.failed,
-        stale=payload.stale,
-        name=payload.name,
-        created_by=_actor(payload.created_by),
-        canceled_by=_actor(payload.canceled_by),
-    )
-
-
-def _device(payload: DevicePayload, device_id: str | None) -> _Device:
-    return _Device(
-        device_id=device_id,
-        last_seen_at=_at(payload.last_seen_at),
-        address=payload.address,
-        reason=payload.reason,
-        other_address=payload.other_address,
-        shut_out_address=payload.shut_out_address,
-    )
-
-
-def _result(payload: ResultPayload, device_id: str | None) -> _Result:
-    return _Result(
-        result_id=str(payload.result_id),
-        device_id=device_id,
-        uuid=payload.uuid,
-        endpoint=payload.endpoint,
-    )
-
-
-def _shadow(payload: ShadowPayload, device_id: str | None) -> _Shadow:
-    return _Shadow(
-        device_id=device_id,
-        service_id=payload.service_id,
-        properties=payload.properties,
-        status="DELIVERED" if payload.delivered else "FAILED",
-        version=payload.version,
-        command_id=str(payload.command_id),
-        error=payload.error,
-    )
-
-
-def _upgrade_state(
-    payload: UpgradeStatePayload, device_id: str | None
-) -> _UpgradeState:
-    return _UpgradeState(
-        upgrade_id=str(payload.task_id),
-        operation_id=str(payload.operation_id),
-        device_id=device_id,
-        state=payload.state,
-    )
-
-
-def _upgrade_result(
-    payload: UpgradeResultPayload, device_id: str | None
-) -> _UpgradeResult:
-    return _UpgradeResult(
-        upgrade_id=str(payload.task_id),
-        operation_id=str(payload.operation_id),
-        device_id=device_id,
-        result="SUCCESS" if payload.success else "FAIL",
-        target_version=payload.target_version,
-        source_version=payload.source_version,
-        current_version=payload.current_version,
-        duration=payload.duration / SECOND,
-        error_code=payload.error_code,
-        error=payload.error,
-    )
-
-
-_RENDERERS: Mapping[type[EventPayload], Callable[[Any, str | None], _Out]] = (
-    MappingProxyType(
-        {
-            CommandPayload: _command,
-            OperationPayload: _operation,
-            TaskPayload: _task,
-            DevicePayload: _device,
-            ResultPayload: _result,
-            ShadowPayload: _shadow,
-            UpgradeStatePayload: _upgrade_state,
-            UpgradeResultPayload: _upgrade_result,
-        }
-    )
-)
-
-
-def _actor(payload: ActorPayload | None) -> _Actor | None:
-    return None if payload is None else _Actor(str(payload.token_id), payload.name)
-
-
-def _id(number: int | None) -> str | None:
-    return None if number is None else str(number)
-
-
-def _at(instant: int | None) -> str | None:
-    return None if instant is None else rfc3339(instant)
+    return _encode(_Envelope(type="ping", timestamp=rfc3339(at), data=data))
 
 
 def _raw(text: bytes | None) -> Raw | UnsetType:
