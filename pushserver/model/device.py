@@ -1,8 +1,6 @@
 """A device, its key, and whether its requests are served."""
 
 import enum
-import hashlib
-import secrets
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -15,13 +13,6 @@ from pushserver.model.actor import NOBODY, Actor
 QUARANTINE_LIMIT = 1000
 #: Seconds without a poll after which a quarantined device may be evicted.
 QUARANTINE_IDLE_SECONDS = 3600
-#: The most unknown requests kept of a device, and the most bytes of each.
-MAX_UNKNOWN_REQUESTS = 20
-MAX_UNKNOWN_REQUEST_BYTES = 4096
-#: How many bytes it takes to keep one besides its path and body.
-UNKNOWN_REQUEST_OVERHEAD = 200
-#: They are forgotten after this long (microseconds): a setting was corrected, perhaps.
-UNKNOWN_REQUEST_RETENTION = 7 * 86_400 * SECOND
 #: The longest time (seconds) that a poll may be held.
 MAX_HOLD_SECONDS = 300
 #: A device is online while it has missed fewer polls than this...
@@ -287,31 +278,3 @@ _MAX_HANG_UPS = 3
 def _same_family(address: str | None, other: str) -> bool:
     """Tell whether both are IPv4 addresses, or neither is."""
     return address is not None and (":" in address) == (":" in other)
-
-
-def new_device_key() -> str:
-    """Make a key of 192 random bits that may stand in a path."""
-    return secrets.token_urlsafe(24)
-
-
-def hash_secret(secret: str) -> str:
-    """Return the SHA-256 of a key or token, which is stored; it needs no salt."""
-    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
-
-
-@attrs.frozen(kw_only=True)
-class UnknownRequest:
-    """A request that is neither a poll nor a result of an adopted device."""
-
-    id: int
-    device_id: int
-    at: int
-    method: str
-    path: str
-    address: str | None
-    body: bytes
-
-    @property
-    def size(self) -> int:
-        """How many bytes it takes, about, in memory and in the store."""
-        return len(self.path) + len(self.body) + UNKNOWN_REQUEST_OVERHEAD

@@ -3,7 +3,8 @@
 import enum
 import secrets
 
-from pushserver.model.device import Device, DeviceKeys, hash_secret
+from pushserver.model.device import Device, DeviceKeys
+from pushserver.model.secret import hash_secret
 
 
 class AccessDecision(enum.Enum):

@@ -8,7 +8,8 @@ import attrs
 
 from pushserver.errors import Unavailable
 from pushserver.model.bounds import KIBIBYTE, Bounds
-from pushserver.model.device import MAX_UNKNOWN_REQUESTS, Device, UnknownRequest
+from pushserver.model.device import Device
+from pushserver.model.unknown_request import MAX_UNKNOWN_REQUESTS, UnknownRequest
 from pushserver.services.batches import BATCH_SIZE
 from pushserver.services.device_registry import DeviceRegistry
 from pushserver.services.pending_requests import PendingRequests

@@ -11,14 +11,8 @@ from pushserver.clock import Clock
 from pushserver.errors import Conflict
 from pushserver.model.actor import SERVER, Actor
 from pushserver.model.audit import AuditAction, AuditEntry, device_entry
-from pushserver.model.device import (
-    Device,
-    DeviceIdentity,
-    DeviceKeys,
-    DeviceState,
-    hash_secret,
-    new_device_key,
-)
+from pushserver.model.device import Device, DeviceIdentity, DeviceKeys, DeviceState
+from pushserver.model.secret import hash_secret, new_device_key
 from pushserver.services.batches import batches
 from pushserver.services.device_audit import adoption, adoption_entry, change_entry
 from pushserver.services.device_registry import DeviceRegistry

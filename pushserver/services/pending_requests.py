@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from pushserver.model.device import MAX_UNKNOWN_REQUESTS, UnknownRequest
+from pushserver.model.unknown_request import MAX_UNKNOWN_REQUESTS, UnknownRequest
 
 
 @attrs.define(eq=False, repr=False)

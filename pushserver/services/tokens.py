@@ -8,9 +8,9 @@ from pushserver.clock import SECOND, Clock
 from pushserver.errors import Conflict, Forbidden, Invalid, NotFound, Unauthorized
 from pushserver.model.actor import SERVER, Actor
 from pushserver.model.audit import AuditAction
-from pushserver.model.device import hash_secret
 from pushserver.model.ids import IdGenerator
 from pushserver.model.scope import DEFAULT_SCOPE_ID
+from pushserver.model.secret import hash_secret
 from pushserver.model.token import Permission, Token, new_token_secret
 from pushserver.services.stock_bounds import StockBounds
 from pushserver.services.token_audit import (
@@ -18,11 +18,7 @@ from pushserver.services.token_audit import (
     revocation_entry,
     token_entry,
 )
-from pushserver.services.token_limits import (
-    NO_LIMITS,
-    TokenLimits,
-    refuse_longer_life,
-)
+from pushserver.services.token_limits import NO_LIMITS, TokenLimits, refuse_longer_life
 from pushserver.storage.scopes import Revocation, TokenStore
 
 #: The name of a scope's first token.

@@ -6,13 +6,13 @@ from functools import partial
 import attrs
 
 from pushserver.clock import Clock
-from pushserver.model.device import (
+from pushserver.model.ids import IdGenerator, first_id_at
+from pushserver.model.unknown_request import (
     MAX_UNKNOWN_REQUEST_BYTES,
     MAX_UNKNOWN_REQUESTS,
     UNKNOWN_REQUEST_RETENTION,
     UnknownRequest,
 )
-from pushserver.model.ids import IdGenerator, first_id_at
 from pushserver.services.batches import BATCH_SIZE, repeat_until_done
 from pushserver.services.device_registry import DeviceRegistry
 from pushserver.services.device_write_behind import DeviceWriteBehind

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from pushserver.model.device import Device, DeviceState, UnknownRequest
+from pushserver.model.device import Device, DeviceState
+from pushserver.model.unknown_request import UnknownRequest
 from pushserver.storage.actor_rows import actor_columns, take_actors
 from pushserver.storage.table import (
     BLOB,

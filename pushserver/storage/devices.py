@@ -6,7 +6,8 @@ from typing import Protocol
 import attrs
 
 from pushserver.model.audit import AuditEntry
-from pushserver.model.device import Device, DeviceState, UnknownRequest
+from pushserver.model.device import Device, DeviceState
+from pushserver.model.unknown_request import UnknownRequest
 
 
 @attrs.frozen(kw_only=True)

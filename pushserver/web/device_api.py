@@ -30,16 +30,8 @@ from pushserver.web.connection import HttpConnection, connection_of
 from pushserver.web.device_results import receive_result
 from pushserver.web.device_url import storable_uuid
 from pushserver.web.half_closing import CANCEL_ON_DISCONNECT, RELEASE_ON_END
-from pushserver.web.middleware import (
-    LOG_FIELDS,
-    Handler,
-    with_error_responses,
-)
-from pushserver.web.response import (
-    idle_poll_response,
-    make_response,
-    whole_response,
-)
+from pushserver.web.middleware import LOG_FIELDS, Handler, with_error_responses
+from pushserver.web.response import idle_poll_response, make_response, whole_response
 from pushserver.web.services import Services
 from pushserver.web.unknown_requests import answer_refused, handle_unknown_request
 

@@ -3,15 +3,10 @@
 import pytest
 
 from pushserver.clock import SECOND
-from pushserver.model.device import (
-    Device,
-    DeviceKeys,
-    DeviceState,
-    hash_secret,
-    new_device_key,
-)
+from pushserver.model.device import Device, DeviceKeys, DeviceState
 from pushserver.model.device_access import AccessDecision, check_access
 from pushserver.model.scope import DEFAULT_SCOPE_ID
+from pushserver.model.secret import hash_secret, new_device_key
 from tests.clock import START
 from tests.devices import terminal
 from tests.model.factories import DEVICE

@@ -7,8 +7,6 @@ import pytest
 
 from pushserver.errors import NotFound, Unavailable
 from pushserver.model.device import (
-    MAX_UNKNOWN_REQUEST_BYTES,
-    MAX_UNKNOWN_REQUESTS,
     QUARANTINE_IDLE_SECONDS,
     QUARANTINE_LIMIT,
     DeviceKeys,
@@ -17,6 +15,10 @@ from pushserver.model.device import (
 from pushserver.model.import_summary import ImportSummary
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.state import CommandState
+from pushserver.model.unknown_request import (
+    MAX_UNKNOWN_REQUEST_BYTES,
+    MAX_UNKNOWN_REQUESTS,
+)
 from pushserver.services.batches import BATCH_SIZE
 from pushserver.services.device_registry import DeviceRegistry
 from pushserver.web.services import Services

@@ -10,10 +10,11 @@ from pushserver.clock import SECOND
 from pushserver.composition import build_services
 from pushserver.errors import Unavailable
 from pushserver.model.change_notice import DeviceSeen
-from pushserver.model.device import Device, DeviceKeys, IdentityConflict, hash_secret
+from pushserver.model.device import Device, DeviceKeys, IdentityConflict
 from pushserver.model.event import EventType
 from pushserver.model.event_payload import DevicePayload
 from pushserver.model.scope import DEFAULT_SCOPE_ID
+from pushserver.model.secret import hash_secret
 from pushserver.services.online_monitor import OnlineMonitor
 from pushserver.settings import Settings
 from pushserver.stores import open_store

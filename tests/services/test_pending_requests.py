@@ -2,12 +2,12 @@
 
 import pytest
 
-from pushserver.model.device import (
+from pushserver.model.scope import DEFAULT_SCOPE_ID
+from pushserver.model.unknown_request import (
     MAX_UNKNOWN_REQUESTS,
     UNKNOWN_REQUEST_OVERHEAD,
     UnknownRequest,
 )
-from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.services.device_write_behind import MAX_REQUEST_BYTES
 from pushserver.services.pending_requests import PendingRequests
 from pushserver.web.services import Services

@@ -4,9 +4,10 @@ import attrs
 import pytest
 
 from pushserver.errors import Unavailable
-from pushserver.model.device import Device, DeviceState, UnknownRequest
+from pushserver.model.device import Device, DeviceState
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.token import Permission, Token
+from pushserver.model.unknown_request import UnknownRequest
 from pushserver.storage.base import Store
 from pushserver.storage.scopes import Revocation
 from tests.clock import START

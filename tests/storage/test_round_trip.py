@@ -8,7 +8,7 @@ import pytest
 from pushserver.model.actor import Actor
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command, DeliveryOutcome, MatchedBy
-from pushserver.model.device import Device, DeviceState, UnknownRequest
+from pushserver.model.device import Device, DeviceState
 from pushserver.model.guarantee import DeliveryGuarantee
 from pushserver.model.idempotency import IdempotencyKey, IdempotencyRecord
 from pushserver.model.ids import MAX_INT64
@@ -16,6 +16,7 @@ from pushserver.model.lane import Lane
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.state import CommandState
 from pushserver.model.token import Permission, Token
+from pushserver.model.unknown_request import UnknownRequest
 from pushserver.storage.base import Store
 from pushserver.storage.commands import Lookup, PriorState
 from tests.clock import START, ManualClock

@@ -7,7 +7,7 @@ import pytest
 
 from pushserver.model.audit import AuditEntry
 from pushserver.model.command import Command, Delivery, Result
-from pushserver.model.device import MIN_OFFLINE_AFTER, Device, UnknownRequest
+from pushserver.model.device import MIN_OFFLINE_AFTER, Device
 from pushserver.model.event import Event
 from pushserver.model.operation import Notification, Operation
 from pushserver.model.scope import Scope
@@ -16,6 +16,7 @@ from pushserver.model.state import IN_FLIGHT, LIVE
 from pushserver.model.subscription import Subscription, WebhookDelivery
 from pushserver.model.task import Task
 from pushserver.model.token import Token
+from pushserver.model.unknown_request import UnknownRequest
 from pushserver.storage.audit_rows import AUDIT
 from pushserver.storage.base import Store
 from pushserver.storage.command_rows import DELIVERIES, NEW_COMMANDS, RESULTS

@@ -12,12 +12,13 @@ import attrs
 from pushserver.clock import Clock
 from pushserver.errors import Misconfigured, Unavailable
 from pushserver.model.change_notice import ChangeNotice
-from pushserver.model.device import Device, UnknownRequest
+from pushserver.model.device import Device
 from pushserver.model.event import EventType
 from pushserver.model.ids import IdGenerator
 from pushserver.model.lane import Lane
 from pushserver.model.order import Order
 from pushserver.model.queue_status import QueueStatus
+from pushserver.model.unknown_request import UnknownRequest
 from pushserver.storage.change_feed import ChangeFeed
 from pushserver.storage.integrity import NoIntegrityChecks
 from pushserver.storage.postgres.cluster.low_watermark import LowWatermark

@@ -5,11 +5,8 @@ from itertools import islice
 
 from pushserver.errors import Conflict
 from pushserver.model.audit import AuditEntry
-from pushserver.model.device import (
-    UNKNOWN_REQUEST_OVERHEAD,
-    Device,
-    UnknownRequest,
-)
+from pushserver.model.device import Device
+from pushserver.model.unknown_request import UNKNOWN_REQUEST_OVERHEAD, UnknownRequest
 from pushserver.storage.device_rows import (
     DEVICES,
     DEVICES_SEEN,

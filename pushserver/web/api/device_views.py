@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from pushserver.model.device import MAX_UNKNOWN_REQUESTS, Device, UnknownRequest
+from pushserver.model.device import Device
 from pushserver.model.queue_status import EMPTY_QUEUE, QueueStatus
+from pushserver.model.unknown_request import MAX_UNKNOWN_REQUESTS, UnknownRequest
 from pushserver.services.device_protocols import DeviceProtocols
 from pushserver.web.api.device_types import (
     DeviceOut,

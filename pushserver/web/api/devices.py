@@ -5,9 +5,10 @@ from typing import Any
 
 from aiohttp import web
 
-from pushserver.model.device import Device, DeviceIdentity, UnknownRequest
+from pushserver.model.device import Device, DeviceIdentity
 from pushserver.model.queue_status import EMPTY_QUEUE
 from pushserver.model.token import Permission
+from pushserver.model.unknown_request import UnknownRequest
 from pushserver.services.off_loop import in_pieces
 from pushserver.web.api.device_fields import device_settings, parse_tag
 from pushserver.web.api.device_import import CSV, NDJSON, parse_rows

@@ -5,7 +5,7 @@ import time
 import pytest
 import structlog
 
-from pushserver.model.device import new_device_key
+from pushserver.model.secret import new_device_key
 from pushserver.web.device_url import MASK, mask_keys
 from tests.clock import ManualClock
 from tests.web.local_server import DEVICE, LocalServer
