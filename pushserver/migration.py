@@ -14,7 +14,8 @@ import attrs
 
 from pushserver.clock import SystemClock
 from pushserver.errors import Misconfigured
-from pushserver.settings import Settings, load
+from pushserver.settings import Settings
+from pushserver.settings_loading import load
 from pushserver.storage.migrations import SCHEMA_VERSION
 from pushserver.storage.sqlite.file_lock import FileLock
 from pushserver.storage.sqlite.moved import mark_moved

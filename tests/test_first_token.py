@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pushserver.first_token import first_token_path
-from pushserver.settings import load
+from pushserver.settings_loading import load
 
 
 @pytest.mark.parametrize(

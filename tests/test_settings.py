@@ -7,7 +7,8 @@ import pytest
 
 from pushserver.errors import Misconfigured
 from pushserver.model.device import DeviceKeys
-from pushserver.settings import Settings, load
+from pushserver.settings import Settings
+from pushserver.settings_loading import load
 
 
 def test_defaults() -> None:

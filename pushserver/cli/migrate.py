@@ -40,7 +40,7 @@ def migrate(
     """
     # Every other command does without the stores, and starts faster for it.
     from pushserver.clock import SystemClock  # noqa: PLC0415
-    from pushserver.settings import load  # noqa: PLC0415
+    from pushserver.settings_loading import load  # noqa: PLC0415
     from pushserver.stores import migrator_of  # noqa: PLC0415
 
     if check and sql:

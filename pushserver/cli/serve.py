@@ -48,7 +48,7 @@ def serve(
 ) -> int:
     """Run the server: flags come first, then PUSHSERVER_…, the file, the default."""
     # Help does without them, and starts faster for it.
-    from pushserver.settings import load  # noqa: PLC0415
+    from pushserver.settings_loading import load  # noqa: PLC0415
 
     settings = load(attrs.asdict(options), context.environ)
     # A wrong setting is refused before anything else is loaded.

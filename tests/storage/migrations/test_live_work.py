@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from pushserver.settings import load
+from pushserver.settings_loading import load
 from pushserver.stores import migrator_of
 from tests.database_rows import open_reader
 from tests.storage.migrations.first import KEY, NOW, READING_TOKEN, TOKEN_OF_SECOND

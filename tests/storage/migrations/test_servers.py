@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from pushserver.errors import Misconfigured, Outdated
-from pushserver.settings import load
+from pushserver.settings_loading import load
 from pushserver.storage.migrations import SCHEMA_VERSION
 from pushserver.storage.postgres.connection.connection import Connection
 from pushserver.storage.postgres.connection.schema import migrate_database

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pushserver.settings import load
+from pushserver.settings_loading import load
 from pushserver.storage import migrations
 from pushserver.storage.migrations import (
     MIGRATIONS,

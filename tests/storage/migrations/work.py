@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from pushserver.settings import load
+from pushserver.settings_loading import load
 from pushserver.stores import migrator_of
 from tests.clock import ManualClock
 from tests.database_rows import open_reader
