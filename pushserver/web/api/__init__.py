@@ -29,11 +29,7 @@ from pushserver.web.api import (
 )
 from pushserver.web.api.responses import BASE_PATH, encoded_json_response
 from pushserver.web.api.route import ApiCall, ApiRoute
-from pushserver.web.middleware import (
-    ExpectHandler,
-    Handler,
-    with_error_responses,
-)
+from pushserver.web.middleware import ExpectHandler, Handler, with_error_responses
 from pushserver.web.services import Services
 
 

@@ -25,7 +25,8 @@ from pushserver.web.api.device_fields import optional_device_id
 from pushserver.web.api.query import cap_limit, optional_int64
 from pushserver.web.api.rendering import render
 from pushserver.web.api.responses import list_response, page_response
-from pushserver.web.api.route import ApiCall, Routes
+from pushserver.web.api.route import ApiCall
+from pushserver.web.api.routes import Routes
 
 routes = Routes(Permission.ADMIN, Permission.ADMIN)
 

@@ -26,7 +26,8 @@ from pushserver.web.api.enqueue import render_created
 from pushserver.web.api.once import Idempotency
 from pushserver.web.api.query import MAX_WAIT, cap_limit, optional_int64
 from pushserver.web.api.responses import created_id, created_response, page_response
-from pushserver.web.api.route import ApiCall, Routes
+from pushserver.web.api.route import ApiCall
+from pushserver.web.api.routes import Routes
 from pushserver.web.json_body import OCTET_STREAM
 from pushserver.web.spooled_response import respond_in_turn
 

@@ -21,7 +21,8 @@ from pushserver.web.api.device_import import CSV, NDJSON
 from pushserver.web.api.device_types import DeviceImportRow, ExportFormat, ExportQuery
 from pushserver.web.api.rendering import as_seconds
 from pushserver.web.api.responses import encode_json
-from pushserver.web.api.route import ApiCall, Routes
+from pushserver.web.api.route import ApiCall
+from pushserver.web.api.routes import Routes
 from pushserver.web.draining import write_and_drain
 
 #: So many devices are written at once.

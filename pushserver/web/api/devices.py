@@ -26,7 +26,8 @@ from pushserver.web.api.device_views import device_out, keyless_out
 from pushserver.web.api.once import Idempotency
 from pushserver.web.api.rendering import render
 from pushserver.web.api.responses import json_response, list_response
-from pushserver.web.api.route import ApiCall, Routes
+from pushserver.web.api.route import ApiCall
+from pushserver.web.api.routes import Routes
 from pushserver.web.response import make_response
 
 routes = Routes(Permission.DEVICES_READ, Permission.DEVICES_WRITE)

@@ -29,7 +29,8 @@ from pushserver.web.api.command_views import (
 from pushserver.web.api.once import REPLAYED_HEADER, Idempotency
 from pushserver.web.api.query import MAX_WAIT
 from pushserver.web.api.responses import BASE_PATH, created_id, encode_json
-from pushserver.web.api.route import ApiCall, Routes
+from pushserver.web.api.route import ApiCall
+from pushserver.web.api.routes import Routes
 from pushserver.web.json_body import JSON_MEDIA_TYPE, OCTET_STREAM
 from pushserver.web.response import make_response
 from pushserver.web.services import Services

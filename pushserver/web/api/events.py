@@ -13,7 +13,8 @@ from pushserver.model.token import Permission, Token
 from pushserver.services.completion_waiters import wait_at_most
 from pushserver.services.event_renderer import EventRenderer
 from pushserver.web.api.device_fields import parse_tag
-from pushserver.web.api.route import ApiCall, Routes
+from pushserver.web.api.route import ApiCall
+from pushserver.web.api.routes import Routes
 from pushserver.web.api.subscription_types import EventsQuery
 from pushserver.web.draining import write_and_drain
 from pushserver.web.half_closing import CANCEL_ON_DISCONNECT

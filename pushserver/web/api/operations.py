@@ -39,7 +39,8 @@ from pushserver.web.api.responses import (
     json_response,
     list_response,
 )
-from pushserver.web.api.route import ApiCall, Routes
+from pushserver.web.api.route import ApiCall
+from pushserver.web.api.routes import Routes
 
 routes = Routes(Permission.OPERATIONS_READ, Permission.OPERATIONS_WRITE)
 _OPERATION = "/operations/{operation_id}"

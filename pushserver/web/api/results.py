@@ -14,7 +14,8 @@ from pushserver.web.api.command_views import result_out
 from pushserver.web.api.device_fields import optional_device_id
 from pushserver.web.api.query import MAX_WAIT, cap_limit, optional_int64
 from pushserver.web.api.responses import json_response, next_link
-from pushserver.web.api.route import ApiCall, Routes
+from pushserver.web.api.route import ApiCall
+from pushserver.web.api.routes import Routes
 from pushserver.web.spooled_response import respond_in_turn
 
 routes = Routes(Permission.RESULTS_READ, Permission.RESULTS_READ)

@@ -8,7 +8,8 @@ from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.token import Permission
 from pushserver.web.api.access_types import HostClockOut, IntegrityOut, ServerOut
 from pushserver.web.api.responses import json_response
-from pushserver.web.api.route import ApiCall, Routes
+from pushserver.web.api.route import ApiCall
+from pushserver.web.api.routes import Routes
 from pushserver.web.services import Services
 
 routes = Routes(Permission.DEVICES_READ, Permission.DEVICES_READ)

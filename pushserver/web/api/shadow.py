@@ -27,7 +27,8 @@ from pushserver.web.api.operation_types import DryRunOut, TaskOut
 from pushserver.web.api.rendering import raw_json
 from pushserver.web.api.rendering import render as render_struct
 from pushserver.web.api.responses import encoded_json_response, json_response
-from pushserver.web.api.route import ApiCall, Routes
+from pushserver.web.api.route import ApiCall
+from pushserver.web.api.routes import Routes
 from pushserver.web.api.shadow_types import (
     MergePatchIn,
     PropertyKeysIn,

@@ -21,7 +21,8 @@ from pushserver.services.upgrades import Upgrades
 from pushserver.web.api.operation_views import dry_run_out
 from pushserver.web.api.reach import require_reach_of_task
 from pushserver.web.api.responses import created_id, created_response, json_response
-from pushserver.web.api.route import ApiCall, Routes
+from pushserver.web.api.route import ApiCall
+from pushserver.web.api.routes import Routes
 from pushserver.web.services import Services
 
 #: Changes the state of the task with an id in a scope, for somebody.

@@ -26,7 +26,8 @@ from pushserver.web.api.operation_views import task_out
 from pushserver.web.api.query import optional_int64
 from pushserver.web.api.reach import own_tasks
 from pushserver.web.api.responses import encode_json, json_response, list_response
-from pushserver.web.api.route import ApiCall, Routes
+from pushserver.web.api.route import ApiCall
+from pushserver.web.api.routes import Routes
 from pushserver.web.api.shadow_types import ShadowsIn
 from pushserver.web.api.task_course import TaskCourse, create_or_preview
 

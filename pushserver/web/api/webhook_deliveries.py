@@ -8,7 +8,8 @@ from pushserver.model.token import Permission
 from pushserver.web.api.command_parsing import parse_instant
 from pushserver.web.api.once import Idempotency
 from pushserver.web.api.responses import json_response, list_response
-from pushserver.web.api.route import ApiCall, Routes
+from pushserver.web.api.route import ApiCall
+from pushserver.web.api.routes import Routes
 from pushserver.web.api.subscription_types import (
     PingOut,
     RecoverIn,
@@ -18,10 +19,7 @@ from pushserver.web.api.subscription_types import (
     WebhookDeliveryOut,
 )
 from pushserver.web.api.subscription_views import attempt_out, webhook_delivery_out
-from pushserver.web.api.subscriptions import (
-    SUBSCRIPTION_PATH,
-    subscription_from_path,
-)
+from pushserver.web.api.subscriptions import SUBSCRIPTION_PATH, subscription_from_path
 
 routes = Routes(Permission.SUBSCRIPTIONS_READ, Permission.SUBSCRIPTIONS_WRITE)
 

@@ -23,7 +23,8 @@ from pushserver.web.api.command_views import record_response
 from pushserver.web.api.device_fields import optional_device_id
 from pushserver.web.api.query import optional_int64
 from pushserver.web.api.responses import json_response
-from pushserver.web.api.route import ApiCall, Routes
+from pushserver.web.api.route import ApiCall
+from pushserver.web.api.routes import Routes
 
 routes = Routes(Permission.COMMANDS_READ, Permission.COMMANDS_WRITE)
 

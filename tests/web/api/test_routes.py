@@ -4,7 +4,8 @@ from aiohttp import web
 
 from pushserver.model.token import Permission
 from pushserver.web.api.operation_types import PageQuery, RetryIn
-from pushserver.web.api.route import ApiCall, ApiRoute, Routes
+from pushserver.web.api.route import ApiCall, ApiRoute
+from pushserver.web.api.routes import Routes
 
 
 def _declare(method: str, path: str, **options: object) -> ApiRoute:

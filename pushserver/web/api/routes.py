@@ -1,0 +1,79 @@
+"""Declares the calls of one part of the API at their handlers."""
+
+from collections.abc import Awaitable, Callable, Iterator
+from types import NoneType
+from typing import Any, TypeVar, get_args, get_type_hints
+
+import attrs
+from aiohttp import web
+
+from pushserver.model.token import Permission
+from pushserver.web.api.route import ApiRoute
+
+H = TypeVar("H", bound=Callable[..., Awaitable[web.StreamResponse]])
+
+
+@attrs.frozen
+class Routes:
+    """The calls of one part of the API; reading and changing need a permission each."""
+
+    read_permission: Permission
+    write_permission: Permission
+    _routes: list[ApiRoute] = attrs.Factory(list)
+
+    def __iter__(self) -> Iterator[ApiRoute]:
+        return iter(self._routes)
+
+    def __call__(
+        self,
+        method: str,
+        path: str,
+        name: str,
+        response_type: Any = None,
+        **options: Any,
+    ) -> Callable[[H], H]:
+        """
+        Declare a call of the API; to be used as a decorator of its handler.
+
+        The handler's annotation names the types of the query and the body, the first
+        line of its docstring is the summary. *options* are the other fields of the
+        route.
+        """
+        is_read = method == "GET"
+
+        def declare(handler: H) -> H:
+            query_type, body_type = _call_types(handler)
+            defaults = {
+                "permission": self.read_permission
+                if is_read
+                else self.write_permission,
+                "summary": (handler.__doc__ or "")
+                .strip()
+                .partition("\n")[0]
+                .rstrip("."),
+            }
+            self._routes.append(
+                ApiRoute(
+                    method=method,
+                    path=path,
+                    name=name,
+                    handler=handler,
+                    query_type=query_type,
+                    body_type=body_type,
+                    response_type=response_type,
+                    **{**defaults, **options},
+                )
+            )
+            return handler
+
+        return declare
+
+
+def _call_types(handler: Callable[..., object]) -> tuple[Any, Any]:
+    """Return the query's and the body's type that *handler* is annotated with."""
+    call_type = next(iter(get_type_hints(handler, include_extras=True).values()))
+    query_type, body_type = get_args(call_type)
+    return (
+        None if query_type is NoneType else query_type,
+        None if body_type is NoneType else body_type,
+    )
