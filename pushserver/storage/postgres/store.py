@@ -26,6 +26,7 @@ from pushserver.storage.postgres.cluster.member import ClusterMember
 from pushserver.storage.postgres.cluster.server_locks import count_others
 from pushserver.storage.postgres.cluster.task_lock import TaskLock
 from pushserver.storage.postgres.commit import command_deadlines
+from pushserver.storage.postgres.commit.decisions import DecisionRunner
 from pushserver.storage.postgres.commit.group_commit import GroupCommit
 from pushserver.storage.postgres.commit.lane_cache import LaneCache
 from pushserver.storage.postgres.commit.queue_status import queue_statuses
@@ -154,8 +155,7 @@ class PostgresStore(SqlStore):
             writer_pids=writer_pids,
         )
         exit_stack.push_async_callback(member.leave)
-        group_commit = GroupCommit(
-            writers,
+        decisions = DecisionRunner(
             lane_cache,
             clock.now,
             new_id,
@@ -164,6 +164,7 @@ class PostgresStore(SqlStore):
             member.publish_commit,
             await writers[0].run(count_waiting),
         )
+        group_commit = GroupCommit(writers, decisions, clock.now, new_id)
         # Plans for lists depend on how rare the filter's values are.
         write, lists = (
             SqlWriter(group_commit),
@@ -219,7 +220,7 @@ class PostgresStore(SqlStore):
 
     @property
     def waiting_by_scope(self) -> Counter[int]:
-        return self.group_commit.waiting_by_scope
+        return self.group_commit.decisions.waiting_by_scope
 
     async def recount_waiting(self) -> int:
         before = Counter(self.waiting_by_scope)

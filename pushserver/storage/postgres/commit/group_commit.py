@@ -1,45 +1,30 @@
 """Group commit: decisions that wait at the same time share a transaction.
 
-A round locks its devices, reads those of their lanes that others have changed, lets the
-decisions change them, and writes the recorded changes: two trips to its connection's
-thread. Only the database is authoritative, so any number of servers may decide on a
-device. Rounds on different devices run concurrently; in this process a device is in one
-round at a time.
+Rounds on different devices run concurrently; in this process a device is in one round
+at a time.
 """
 
 import asyncio
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 import attrs
 
-from pushserver.errors import PushServerError, Unavailable
-from pushserver.model.change_notice import ChangeNotice, commit_notice
+from pushserver.errors import Unavailable
 from pushserver.model.changes import Changes
-from pushserver.model.event import EventTypesByScope
 from pushserver.model.ids import MAX_INT64
-from pushserver.model.lane import NOBODY, Lane
-from pushserver.storage.commands import NO_DEVICE, NO_PRIOR_STATE, Lookup, PriorState
-from pushserver.storage.postgres.commit.lane_cache import CachedLane, LaneCache
-from pushserver.storage.postgres.commit.lane_loading import load_lanes
-from pushserver.storage.postgres.commit.lane_locking import RoundStart, start_round
-from pushserver.storage.postgres.commit.lane_rows import updated_lane_rows, upsert_sql
+from pushserver.storage.commands import NO_DEVICE
+from pushserver.storage.postgres.commit.decisions import DecisionRunner
 from pushserver.storage.postgres.commit.transaction import (
     is_of_the_database,
-    write_and_commit,
     write_with_retry,
 )
-from pushserver.storage.postgres.connection.clock import DatabaseClock
-from pushserver.storage.postgres.connection.connection import Connection
 from pushserver.storage.postgres.connection.threads import ConnectionThread
 from pushserver.storage.sql.changes import prepare_write
-from pushserver.storage.sql.lookups import run_lookups
 from pushserver.storage.sql.write_jobs import (
     LastWrite,
     WriteJob,
-    mark_stored,
     stamp_audit,
 )
 
@@ -50,21 +35,15 @@ _MAX_DEVICES_PER_ROUND = 200
 #: for a lock, and is not counted.
 _MAX_CONCURRENT_ROUNDS, _SLOW_ROUND_AFTER = 2, 0.05
 
-PriorStates = dict[int, PriorState]
-
 
 @attrs.define(eq=False)
 class GroupCommit:
     """Runs jobs in rounds on `writers`."""
 
     writers: Sequence[ConnectionThread]
-    lane_cache: LaneCache
+    decisions: DecisionRunner
     now: Callable[[], int]
     new_id: Callable[[], int]
-    interest: EventTypesByScope
-    database_clock: DatabaseClock
-    publish: Callable[[ChangeNotice], None]
-    waiting_by_scope: Counter[int]
     last_write: LastWrite = attrs.field(factory=LastWrite, init=False)
     _idle_writers: list[ConnectionThread] = attrs.field(init=False)
     _pending_jobs: list[WriteJob] = attrs.field(factory=list, init=False)
@@ -153,7 +132,7 @@ class GroupCommit:
         slow_timer = loop.call_later(_SLOW_ROUND_AFTER, self._stop_counting, writer)
         try:
             if jobs[0].work is None:
-                await self._run_decision_jobs(writer, jobs, devices - {NO_DEVICE})
+                await self.decisions.run(writer, jobs, devices - {NO_DEVICE})
             else:
                 await self._run_work_jobs(writer, jobs)
             self.last_write.record(jobs, failed=False)
@@ -184,130 +163,3 @@ class GroupCommit:
         await writer.run(partial(write_with_retry, write_changes=write_changes))
         for job in jobs:
             job.settle(job.value)
-
-    async def _run_decision_jobs(
-        self, writer: ConnectionThread, jobs: list[WriteJob], devices: set[int]
-    ) -> None:
-        """Run decisions on locked lanes, and commit."""
-        device_ids = sorted(devices)
-        cached = self.lane_cache.start_read(device_ids)
-        in_flights_before = {
-            i: tuple(cached[i].lane.in_flights) if i in cached else ()
-            for i in device_ids
-        }
-        try:
-            await self._decide_and_commit(writer, jobs, device_ids, cached)
-        except BaseException as error:
-            self.lane_cache.roll_back(in_flights_before)
-            if not isinstance(error, (Unavailable, asyncio.CancelledError)):
-                await writer.run(Connection.rollback_or_close)
-            raise
-
-    async def _decide_and_commit(
-        self,
-        writer: ConnectionThread,
-        jobs: list[WriteJob],
-        device_ids: Sequence[int],
-        cached: Mapping[int, CachedLane],
-    ) -> None:
-        clock_jumps = self.lane_cache.clock_jumps
-        lookups = {
-            i: (job.device_id, job.lookup)
-            for i, job in enumerate(jobs)
-            if job.lookup is not None
-        }
-        lock_and_read = partial(
-            self._lock_and_read,
-            device_ids=device_ids,
-            cached=cached,
-            now=self.now(),
-            lookups=lookups,
-            interest=dict(self.interest),
-        )
-        lanes, prior_states, start = await writer.run(lock_and_read)
-        # No id made from now on is older than the transaction.
-        self.database_clock.record_offset(start.clock_offset)
-        for device_id in (*device_ids, NO_DEVICE):
-            lane = lanes.setdefault(device_id, Lane(device_id))
-            lane.owner = start.owners.get(device_id, NOBODY)
-            self.lane_cache.restore_transient_state(lane)
-        changes = Changes(self.new_id, self.now(), start.interest)
-        failed = _run_decisions(jobs, lanes, prior_states, changes)
-        previous_rows, version = start.lane_rows, self.new_id()
-        updated_rows = updated_lane_rows(changes, lanes, previous_rows, version, failed)
-        lane_rows_sql = upsert_sql(updated_rows, previous_rows)
-        await writer.run(
-            partial(
-                write_and_commit,
-                write_changes=prepare_write(changes, ()),
-                lane_rows_sql=lane_rows_sql,
-            )
-        )
-        versions: dict[int, int | None] = {
-            **{device_id: each.version for device_id, each in previous_rows.items()},
-            **{device_id: version for device_id, _ in updated_rows},
-            **dict.fromkeys(failed),
-        }
-        if clock_jumps != self.lane_cache.clock_jumps:
-            versions.clear()  # deadlines were moved meanwhile, here or in the database
-        self._after_commit(jobs, changes, lanes, versions)
-
-    def _lock_and_read(
-        self,
-        connection: Connection,
-        device_ids: Sequence[int],
-        cached: Mapping[int, CachedLane],
-        now: int,
-        lookups: Mapping[int, tuple[int, Lookup]],
-        interest: EventTypesByScope,
-    ) -> tuple[dict[int, Lane], PriorStates, RoundStart]:
-        """Lock the devices, and read their lanes."""
-        # After the lock, so a device's ids grow whichever server makes them.
-        start = start_round(connection, self.database_clock, interest, device_ids)
-        lanes = load_lanes(connection, device_ids, cached, start.lane_rows, now)
-        return lanes, run_lookups(connection, lookups, lanes), start
-
-    def _after_commit(
-        self,
-        jobs: Sequence[WriteJob],
-        changes: Changes,
-        lanes: Mapping[int, Lane],
-        versions: Mapping[int, int | None],
-    ) -> None:
-        """After the commit: update the cache, publish the notice, wake the callers."""
-        mark_stored(changes, self.waiting_by_scope)
-        for lane in lanes.values():
-            if lane.device_id != NO_DEVICE:
-                self.lane_cache.put(
-                    lane, versions.get(lane.device_id), changes.changed_commands
-                )
-        self.lane_cache.orders.update(changes)
-        self.publish(commit_notice(changes, lanes))
-        for job in jobs:
-            job.settle(job.value)
-
-
-def _run_decisions(
-    jobs: Sequence[WriteJob],
-    lanes: Mapping[int, Lane],
-    prior_states: PriorStates,
-    changes: Changes,
-) -> set[int]:
-    """Run the decisions; return the devices of those that failed."""
-    failed = set()
-    for i, job in enumerate(jobs):
-        assert job.decide is not None  # noqa: S101 - it is work otherwise
-        try:
-            prior_state, lane = (
-                prior_states.get(i, NO_PRIOR_STATE),
-                lanes[job.device_id],
-            )
-            lane.forget_derived()
-            job.value = job.decide(lane, changes, prior_state)
-        except PushServerError as error:
-            # It changed nothing, so a long lane need not be read again.
-            job.settle(error=error)
-        except Exception as error:  # noqa: BLE001 - told to its caller
-            failed.add(job.device_id)
-            job.settle(error=error)
-    return failed
