@@ -51,8 +51,8 @@ def build_workers(
     Work that is done once for all servers over a store is the leader's.
     """
     store, clock = services.store, services.clock
-    operations, scheduler, cluster_sync = (
-        services.operations,
+    next_steps, scheduler, cluster_sync = (
+        services.next_steps,
         services.task_scheduler,
         services.cluster_sync,
     )
@@ -93,8 +93,8 @@ def build_workers(
         Worker(
             "steps",
             1.0,
-            operations.queue_due_steps,
-            operations.wakeup,
+            next_steps.queue_due_steps,
+            next_steps.wakeup,
             is_leader=is_leader,
         ),
         Worker("tasks", 1.0, scheduler.advance, scheduler.wakeup, 0.2, is_leader),

@@ -25,6 +25,7 @@ from pushserver.services.held_polls import HeldPolls
 from pushserver.services.idempotency import IdempotencyKeys
 from pushserver.services.integrity_check import IntegrityCheck
 from pushserver.services.lanes import Lanes
+from pushserver.services.next_steps import NextSteps
 from pushserver.services.notifications import Notifications
 from pushserver.services.operations import Operations
 from pushserver.services.orphan_bounds import OrphanBounds
@@ -98,13 +99,16 @@ def build_services(
     stock_bounds = StockBounds(bounds, counts)
     tokens = Tokens(store=store, clock=clock, ids=ids, bounds=stock_bounds)
     reconciler = ShadowReconciler(protocols=protocols, queue=queue)
-    operations = Operations(
+    next_steps = NextSteps(
         store=store,
         devices=devices,
         device_sync=device_sync,
         lanes=lanes,
         queue=queue,
         reconciler=reconciler,
+    )
+    operations = Operations(
+        store=store, devices=devices, lanes=lanes, queue=queue, next_steps=next_steps
     )
     default_hold = micros(settings.hold)
     shadows = Shadows(
@@ -119,6 +123,7 @@ def build_services(
         store=store,
         lanes=lanes,
         operations=operations,
+        next_steps=next_steps,
         clock=clock,
         default_hold=default_hold,
     )
@@ -202,6 +207,7 @@ def build_services(
         wait_bounds=WaitBounds(bounds, counts),
         event_interest=event_interest,
         operations=operations,
+        next_steps=next_steps,
         notifications=Notifications(store, lanes, ids, operations),
         task_scheduler=scheduler,
         shadows=shadows,
@@ -244,7 +250,7 @@ def _subscribe_to_changes(services: Services) -> None:
         (ChangeKind.SEEN, cluster_sync.on_seen),
         (ChangeKind.TOKENS, cluster_sync.on_tokens),
         (ChangeKind.SUBSCRIPTIONS, cluster_sync.on_subscriptions),
-        (ChangeKind.STEPS_DUE, services.operations.on_steps_due),
+        (ChangeKind.STEPS_DUE, services.next_steps.on_steps_due),
         (ChangeKind.TASKS_DUE, services.task_scheduler.on_tasks_due),
         (ChangeKind.SHADOWS_DUE, services.shadows.on_shadows_due),
     ):

@@ -9,7 +9,8 @@ from pushserver.model.lane import Lane
 from pushserver.model.operation import Notification, Operation, OperationStatus
 from pushserver.model.operation_steps import add_notification
 from pushserver.services.lanes import Lanes
-from pushserver.services.operations import Operations, current_operation
+from pushserver.services.operation_records import current_operation
+from pushserver.services.operations import Operations
 from pushserver.storage.base import Store
 from pushserver.storage.commands import Lookup, PriorState
 

@@ -1,11 +1,14 @@
-"""New operations, their numbered steps, and what the audit says of them."""
+"""Operations as they are written: new, live, and what the audit says of them."""
 
 from collections.abc import Sequence
 
 from pushserver.model.actor import Actor
 from pushserver.model.audit import AuditAction, AuditEntry, TargetKind
+from pushserver.model.changes import Changes
 from pushserver.model.command_request import CommandRequest, OperationRequest, Step
+from pushserver.model.lane import Lane
 from pushserver.model.operation import Operation
+from pushserver.storage.commands import PriorState
 
 
 def operation_entry(
@@ -51,3 +54,13 @@ def number_steps(owner_id: int, requests: Sequence[CommandRequest]) -> list[Step
     return [
         Step(owner_id=owner_id, number=n, request=d) for n, d in enumerate(requests)
     ]
+
+
+def current_operation(
+    lane: Lane, changes: Changes, prior: PriorState
+) -> Operation | None:
+    """Return the live object of the operation looked up, None if it is deleted."""
+    found = prior.operation
+    if found is None or found.id in changes.deleted_operations:
+        return None
+    return changes.live_operation(lane, found)

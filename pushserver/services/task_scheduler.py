@@ -15,7 +15,8 @@ from pushserver.model.lane import Lane
 from pushserver.model.operation import Operation
 from pushserver.model.task import OperationCounts, Task, TaskState
 from pushserver.services.lanes import Lanes
-from pushserver.services.operations import BATCH_SIZE, Operations
+from pushserver.services.next_steps import BATCH_SIZE, NextSteps
+from pushserver.services.operations import Operations
 from pushserver.storage.base import Store
 from pushserver.storage.commands import NO_DEVICE, PriorState
 
@@ -42,6 +43,7 @@ class TaskScheduler:
     store: Store
     lanes: Lanes
     operations: Operations
+    next_steps: NextSteps
     clock: Clock
     default_hold: int
     wakeup: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
@@ -146,7 +148,7 @@ class TaskScheduler:
         first_steps = await self.store.tasks.startable_steps(
             task.id, now=self.clock.now(), hold=self.default_hold, limit=free_slots
         )
-        return await self.operations.queue_steps(first_steps)
+        return await self.next_steps.queue_steps(first_steps)
 
     async def _end_unreachable(self, task: Task) -> int:
         """End a batch of operations that expired, or whose devices are gone."""

@@ -25,6 +25,7 @@ from pushserver.services.held_polls import HeldPolls
 from pushserver.services.idempotency import IdempotencyKeys
 from pushserver.services.integrity_check import IntegrityCheck
 from pushserver.services.lanes import Lanes
+from pushserver.services.next_steps import NextSteps
 from pushserver.services.notifications import Notifications
 from pushserver.services.operations import Operations
 from pushserver.services.polling import Polling
@@ -91,6 +92,7 @@ class Services:
     wait_bounds: WaitBounds
     event_interest: EventInterest
     operations: Operations
+    next_steps: NextSteps
     notifications: Notifications
     task_scheduler: TaskScheduler
     shadows: Shadows

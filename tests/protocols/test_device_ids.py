@@ -169,7 +169,7 @@ async def test_task(beacon: BeaconDevice) -> None:
     answer = await beacon.server.api("POST", "/tasks", task)
     assert 201 == answer.status
     await beacon.server.services.task_scheduler.advance()
-    await beacon.server.services.operations.queue_due_steps()
+    await beacon.server.services.next_steps.queue_due_steps()
 
     assert [["blink", "twice"]] == [command for _, *command in await beacon.poll()]
 

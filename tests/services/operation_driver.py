@@ -99,7 +99,7 @@ class OperationDriver(ServiceDriver):
 
     async def start_next_steps(self) -> int:
         """Queue every next step that is due, as a worker does; return how many."""
-        return await self.services.operations.queue_due_steps()
+        return await self.services.next_steps.queue_due_steps()
 
     async def run_command(
         self, body: bytes = b'{"response":{}}', *, device: int = DEVICE

@@ -8,7 +8,7 @@ import pytest
 
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.services.batches import BATCH_SIZE
-from pushserver.services.operations import BATCH_SIZE as OPERATION_BATCH_SIZE
+from pushserver.services.next_steps import BATCH_SIZE as OPERATION_BATCH_SIZE
 from pushserver.storage.sqlite.store import SqliteStore
 from tests.services.operation_driver import ERROR, OperationDriver
 

@@ -63,7 +63,7 @@ async def test_not_before_success(operation_driver: OperationDriver) -> None:
 
 async def test_the_worker_is_called(operation_driver: OperationDriver) -> None:
     """When a step has succeeded and another follows, the worker is woken up."""
-    due = operation_driver.services.operations.wakeup
+    due = operation_driver.services.next_steps.wakeup
     await operation_driver.create_operation(ONE, TWO)
     await operation_driver.receive_command()
     wakeups = [due.is_set()]
@@ -271,7 +271,7 @@ async def test_forgotten_when_due(operation_driver: OperationDriver) -> None:
     due = await operation_driver.services.store.operations.due_steps(limit=9)
     await operation_driver.services.operations.delete(gone)
 
-    assert 1 == await operation_driver.services.operations.queue_steps(due)
+    assert 1 == await operation_driver.services.next_steps.queue_steps(due)
     assert (
         OperationStatus.RUNNING,
         2,
@@ -287,7 +287,7 @@ async def test_canceled_when_due(operation_driver: OperationDriver) -> None:
     due = await operation_driver.services.store.operations.due_steps(limit=9)
     await operation_driver.cancel_operation(of)
 
-    assert 0 == await operation_driver.services.operations.queue_steps(due)
+    assert 0 == await operation_driver.services.next_steps.queue_steps(due)
     assert [CommandState.SUCCESSFUL, None] == await operation_driver.step_states(of)
 
 
@@ -302,7 +302,7 @@ async def test_not_its_turn(operation_driver: OperationDriver) -> None:
     await operation_driver.start_next_steps()
     await operation_driver.run_command()
 
-    assert 0 == await operation_driver.services.operations.queue_steps(due)
+    assert 0 == await operation_driver.services.next_steps.queue_steps(due)
 
 
 async def test_store_away(operation_driver: OperationDriver) -> None:

@@ -30,7 +30,7 @@ async def going_on(database: str) -> AsyncIterator[LocalServer]:
 async def proceed(site: LocalServer) -> None:
     """Let everything go on that goes on by itself."""
     await site.services.write_behind.flush()
-    await site.services.operations.queue_due_steps()
+    await site.services.next_steps.queue_due_steps()
     await site.services.task_scheduler.advance()
     await site.services.shadows.reconcile_due()
 

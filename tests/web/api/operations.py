@@ -34,5 +34,5 @@ async def run_step(server: LocalServer, body: bytes = b'{"response":{}}') -> Res
     """Let the device run the waiting command, and the next step be queued."""
     polled = await server.poll()
     await server.post_result(body)
-    await server.services.operations.queue_due_steps()
+    await server.services.next_steps.queue_due_steps()
     return polled

@@ -53,7 +53,7 @@ async def run_command(
         return None
     await server.post_result(body, f"deviceId={device}")
     await server.services.shadows.reconcile_due()
-    await server.services.operations.queue_due_steps()
+    await server.services.next_steps.queue_due_steps()
     return polled.json()["body"]
 
 

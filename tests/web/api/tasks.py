@@ -45,7 +45,7 @@ async def run_steps(
     for device in devices:
         assert not (await server.poll(f"deviceId={device}")).is_empty
         await server.post_result(body, f"deviceId={device}")
-    await server.services.operations.queue_due_steps()
+    await server.services.next_steps.queue_due_steps()
     await server.services.task_scheduler.advance()
 
 

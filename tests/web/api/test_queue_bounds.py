@@ -109,7 +109,7 @@ async def test_an_operation_goes_on(server: LocalServer) -> None:
     await server.poll()
     await server.post_result()
     await fill(server)
-    await server.services.operations.queue_due_steps()
+    await server.services.next_steps.queue_due_steps()
 
     assert BOUND + 1 == (await server.get_device())["queueDepth"]
 

@@ -134,7 +134,7 @@ async def test_newer_value_replaces_the_step(server_with_devices: LocalServer) -
     )
 
     await set_desired(server_with_devices, {"general": {"language": "es_SP"}})
-    await server_with_devices.services.operations.queue_due_steps()
+    await server_with_devices.services.next_steps.queue_due_steps()
 
     assert {"general": {"language": "es_SP"}} == await run_command(server_with_devices)
     assert {"ntp": {"enabled": "1"}} == await run_command(server_with_devices)

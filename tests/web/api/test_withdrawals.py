@@ -99,7 +99,7 @@ async def test_step(server: LocalServer) -> None:
     await withdraw(server, command)
     server.clock.tick(seconds=181)
     await server.expire_overdue()
-    await server.services.operations.queue_due_steps()
+    await server.services.next_steps.queue_due_steps()
 
     assert "STALE" == (await get_operation(server, operation))["status"]
     assert (await server.poll()).is_empty

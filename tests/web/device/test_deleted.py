@@ -96,7 +96,7 @@ async def test_operation_ends(server: LocalServer) -> None:
     )
     await server.poll(QUERY)
     await recreate(server)
-    await server.services.operations.queue_due_steps()
+    await server.services.next_steps.queue_due_steps()
     server.clock.tick(seconds=60)
 
     assert (await server.poll(QUERY)).is_empty
