@@ -66,7 +66,7 @@ def build_workers(
         default_hold=services.default_hold,
     )
     online_monitor.restore()
-    shadows, subscriptions = services.shadows, services.subscription_registry
+    due_services, subscriptions = services.due_services, services.subscription_registry
     outbox_trimmer = OutboxTrimmer(
         store.subscriptions,
         subscriptions,
@@ -99,7 +99,11 @@ def build_workers(
         ),
         Worker("tasks", 1.0, scheduler.advance, scheduler.wakeup, 0.2, is_leader),
         Worker(
-            "shadows", 1.0, shadows.reconcile_due, shadows.wakeup, is_leader=is_leader
+            "shadows",
+            1.0,
+            due_services.reconcile_due,
+            due_services.wakeup,
+            is_leader=is_leader,
         ),
         Worker("webhooks", 1.0, supervisor.update_workers, subscriptions.wakeup),
         Worker("outbox", 60.0, outbox_trimmer.trim, is_leader=is_leader),

@@ -17,6 +17,7 @@ from pushserver.services.device_registry import DeviceRegistry
 from pushserver.services.device_removal import DeviceRemoval
 from pushserver.services.device_sync import DeviceSync
 from pushserver.services.device_write_behind import DeviceWriteBehind
+from pushserver.services.due_services import DueServices
 from pushserver.services.event_interest import EventInterest
 from pushserver.services.fleet_admin import FleetAdmin
 from pushserver.services.held_commands import HeldCommands
@@ -38,6 +39,7 @@ from pushserver.services.result_intake import ResultIntake
 from pushserver.services.retention import Retention
 from pushserver.services.scopes import Scopes
 from pushserver.services.shadow_reconciler import ShadowReconciler
+from pushserver.services.shadow_tasks import ShadowTasks
 from pushserver.services.shadows import Shadows
 from pushserver.services.ssrf_guard import SsrfGuard
 from pushserver.services.stock_bounds import StockBounds
@@ -111,14 +113,6 @@ def build_services(
         store=store, devices=devices, lanes=lanes, queue=queue, next_steps=next_steps
     )
     default_hold = micros(settings.hold)
-    shadows = Shadows(
-        store=store,
-        clock=clock,
-        devices=devices,
-        lanes=lanes,
-        reconciler=reconciler,
-        default_hold=default_hold,
-    )
     scheduler = TaskScheduler(
         store=store,
         lanes=lanes,
@@ -145,7 +139,7 @@ def build_services(
         protocols=protocols,
         cluster_sync=cluster_sync,
         scheduler=scheduler,
-        shadows=shadows,
+        shadow_tasks=ShadowTasks(lanes, reconciler),
         default_hold=default_hold,
     )
     retention = Retention(
@@ -210,7 +204,8 @@ def build_services(
         next_steps=next_steps,
         notifications=Notifications(store, lanes, ids, operations),
         task_scheduler=scheduler,
-        shadows=shadows,
+        shadows=Shadows(store, devices, lanes, reconciler),
+        due_services=DueServices(store, clock, lanes, reconciler, default_hold),
         subscription_registry=subscriptions,
         subscriptions=Subscriptions(
             store, clock, ids, ssrf_guard, subscriptions, stock_bounds
@@ -252,6 +247,6 @@ def _subscribe_to_changes(services: Services) -> None:
         (ChangeKind.SUBSCRIPTIONS, cluster_sync.on_subscriptions),
         (ChangeKind.STEPS_DUE, services.next_steps.on_steps_due),
         (ChangeKind.TASKS_DUE, services.task_scheduler.on_tasks_due),
-        (ChangeKind.SHADOWS_DUE, services.shadows.on_shadows_due),
+        (ChangeKind.SHADOWS_DUE, services.due_services.on_shadows_due),
     ):
         services.store.feed.subscribe(kind, subscriber)

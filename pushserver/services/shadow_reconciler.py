@@ -1,4 +1,4 @@
-"""Enqueues commands that reconcile, write and read a device's shadow."""
+"""Sets what is desired of a service, and enqueues commands that write and read it."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -11,8 +11,9 @@ from pushserver.model.command import Command
 from pushserver.model.command_request import CommandRequest, StepRef
 from pushserver.model.lane import Lane
 from pushserver.model.lane_reconciler import CommandFactory, LaneReconciler
+from pushserver.model.merge_patch import MergePatch, apply_merge_patch
 from pushserver.model.operation import Operation
-from pushserver.model.shadow import Service
+from pushserver.model.shadow import Service, is_same_json, next_desired_version
 from pushserver.services.device_protocols import DeviceProtocols
 from pushserver.services.queue import Queue
 from pushserver.storage.commands import PriorState
@@ -83,6 +84,29 @@ class ShadowReconciler:
         return self._reconciler(lane, changes).write_step(
             service, operation, request, make_command
         )
+
+    def set_desired(
+        self,
+        scope_id: int,
+        merge: MergePatch,
+        services: dict[str, Service],
+        lane: Lane,
+        now: int,
+        by: Actor,
+    ) -> list[Service]:
+        """Apply *merge* to *services*; return those that it names."""
+        desired_by_service, version = (
+            apply_merge_patch(services, merge),
+            next_desired_version(services.values()),
+        )
+        for service_id, desired in desired_by_service.items():
+            service = services.get(service_id)
+            if service is None:
+                service = self.new_service(scope_id, lane, service_id)
+                services[service_id] = service
+            if not is_same_json(service.desired, desired):
+                service.set_desired(desired, version, now, by)
+        return [services[service_id] for service_id in desired_by_service]
 
     @staticmethod
     def new_service(scope_id: int, lane: Lane, service_id: str) -> Service:

@@ -1,26 +1,19 @@
-"""Shadows: set the desired properties of devices, and show the reported ones."""
+"""Shadows: set the desired properties of a device, and show the reported ones."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 
 import attrs
 
-from pushserver.clock import Clock
-from pushserver.errors import Invalid, PreconditionFailed
+from pushserver.errors import PreconditionFailed
 from pushserver.model.actor import SERVER, Actor
 from pushserver.model.audit import AuditAction, device_entry
-from pushserver.model.change_notice import ChangeNotice
 from pushserver.model.changes import Changes
-from pushserver.model.command_request import CommandRequest, OperationRequest
 from pushserver.model.lane import Lane
 from pushserver.model.merge_patch import (
     MergePatch,
-    apply_merge_patch,
     check_shadow_size,
 )
-from pushserver.model.operation import OnFailure, OperationAction, OperationDescriptor
-from pushserver.model.shadow import Service, is_same_json, next_desired_version
-from pushserver.protocols.base import DeviceProtocol
+from pushserver.model.shadow import Service, next_desired_version
 from pushserver.services.device_registry import DeviceRegistry
 from pushserver.services.idempotency import (
     IdempotentRequest,
@@ -32,28 +25,18 @@ from pushserver.services.queue import Enqueued, RenderCommands
 from pushserver.services.shadow_reconciler import ShadowReconciler
 from pushserver.storage.base import Store
 from pushserver.storage.commands import Lookup, PriorState
-from pushserver.storage.shadows import DueService
 
-#: Devices in one batch; a door command waits for one batch at most.
-BATCH_SIZE = 250
 _SHADOW_LOOKUP = Lookup(services=True)
 
 
 @attrs.define(eq=False)
 class Shadows:
-    """
-    Reads and changes shadows. `default_hold` is the server's, in microseconds.
-
-    `wakeup` is set when a service must be reconciled.
-    """
+    """Reads and changes shadows."""
 
     store: Store
-    clock: Clock
     devices: DeviceRegistry
     lanes: Lanes
     reconciler: ShadowReconciler
-    default_hold: int
-    wakeup: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
 
     async def get(self, scope_id: int, device_id: int) -> Sequence[Service]:
         """
@@ -94,7 +77,7 @@ class Shadows:
             lane.require_owner(scope_id)
             services = changes.live_services(lane, prior.services)
             _check_version(services, merge, versions)
-            for service in self._set_desired(
+            for service in self.reconciler.set_desired(
                 scope_id, merge, services, lane, changes.now, actor
             ):
                 self.reconciler.reconcile(
@@ -111,29 +94,6 @@ class Shadows:
             return _snapshot(services)
 
         return await self.lanes.change(device_id, decide, _SHADOW_LOOKUP)
-
-    def _set_desired(
-        self,
-        scope_id: int,
-        merge: MergePatch,
-        services: dict[str, Service],
-        lane: Lane,
-        now: int,
-        by: Actor,
-    ) -> list[Service]:
-        """Apply *merge* to *services*; return those that it names."""
-        desired_by_service, version = (
-            apply_merge_patch(services, merge),
-            next_desired_version(services.values()),
-        )
-        for service_id, desired in desired_by_service.items():
-            service = services.get(service_id)
-            if service is None:
-                service = self.reconciler.new_service(scope_id, lane, service_id)
-                services[service_id] = service
-            if not is_same_json(service.desired, desired):
-                service.set_desired(desired, version, now, by)
-        return [services[service_id] for service_id in desired_by_service]
 
     async def queue_reads(
         self,
@@ -187,108 +147,6 @@ class Shadows:
             lookup = attrs.evolve(lookup, idempotency_key=idempotency.key)
         return await self.lanes.change(device_id, decide, lookup)
 
-    # Many devices
-
-    @staticmethod
-    def plan(merge: MergePatch, protocol: DeviceProtocol) -> OperationRequest:
-        """
-        Return the operation that writes the desired properties, a step per service.
-
-        Its devices speak *protocol*.
-
-        Raises:
-            Invalid: nothing is desired, or a property is removed.
-        """
-        check_shadow_size(
-            {name: properties or {} for name, properties in merge.items()}
-        )
-        requests = [
-            _write_step(name, desired or {}, protocol)
-            for name, desired in merge.items()
-        ]
-        if not requests:
-            raise Invalid("Say what is desired.", pointer="/desired")
-        label = OperationDescriptor(resource="shadow", action=OperationAction.WRITE)
-        return OperationRequest(
-            step_requests=requests,
-            label=label,
-            on_failure=OnFailure.CONTINUE,
-            desired=merge,
-        )
-
-    async def set_desired_all(
-        self,
-        scope_id: int,
-        merge: MergePatch,
-        device_ids: Sequence[int],
-        actor: Actor = SERVER,
-    ) -> None:
-        """
-        Change the desired properties of many devices; their task's steps send them.
-
-        Raises:
-            Invalid: it would be too much for one of them.
-            Unavailable: the store is away.
-        """
-        for start in range(0, len(device_ids), BATCH_SIZE):
-            batch = device_ids[start : start + BATCH_SIZE]
-            await asyncio.gather(
-                *(self._plan_device(scope_id, merge, i, actor) for i in batch)
-            )
-
-    async def _plan_device(
-        self, scope_id: int, merge: MergePatch, device_id: int, actor: Actor
-    ) -> None:
-        def decide(lane: Lane, changes: Changes, prior: PriorState) -> None:
-            if not lane.belongs_to(scope_id):
-                return
-            services = changes.live_services(lane, prior.services)
-            for service in self._set_desired(
-                scope_id, merge, services, lane, changes.now, actor
-            ):
-                self.reconciler.defer_to_task(service, lane, changes)
-
-        try:
-            await self.lanes.change(device_id, decide, _SHADOW_LOOKUP)
-        except Invalid as error:
-            detail = f"Device {device_id}: {error.detail}"
-            raise Invalid(detail, pointer="/targets") from None
-
-    # Background work
-
-    def on_shadows_due(self, _notice: ChangeNotice) -> None:
-        """Reconcile services soon."""
-        self.wakeup.set()
-
-    async def reconcile_due(self) -> int:
-        """Reconcile every service that is due, or whose device is online again."""
-        self.wakeup.clear()
-        total = 0
-        while services := await self._find_due():
-            done = await asyncio.gather(*(self._reconcile(each) for each in services))
-            if not any(done):
-                break
-            total += sum(done)
-        return total
-
-    async def _find_due(self) -> Sequence[DueService]:
-        due = await self.store.shadows.due_services(limit=BATCH_SIZE)
-        return due or await self.store.shadows.retryable_services(
-            now=self.clock.now(), hold=self.default_hold, limit=BATCH_SIZE
-        )
-
-    async def _reconcile(self, due: DueService) -> bool:
-        def decide(lane: Lane, changes: Changes, prior: PriorState) -> bool:
-            service = changes.live_services(lane, prior.services).get(due.service_id)
-            if service is None or not (
-                service.needs_reconcile or service.is_write_expired
-            ):
-                return False
-            self.reconciler.reconcile(service, lane, changes)
-            return True
-
-        return await self.lanes.change(due.device_id, decide, _SHADOW_LOOKUP)
-
 
 def _check_version(
     services: Mapping[str, Service], merge: MergePatch, versions: frozenset[str] | None
@@ -302,19 +160,6 @@ def _check_version(
     }
     if not versions & {str(version) for version in current}:
         raise PreconditionFailed(f"The shadow has version {max(current)} now.")
-
-
-def _write_step(
-    service_id: str, properties: Mapping[str, object], protocol: DeviceProtocol
-) -> CommandRequest:
-    values = {n: v for n, v in properties.items() if isinstance(v, str | int | float)}
-    if not values or len(values) < len(properties):
-        raise Invalid(
-            "For many devices a service needs properties, none of them null.",
-            pointer=f"/desired/{service_id}",
-        )
-    order = protocol.write_order(service_id, values)
-    return CommandRequest(order=order, resource=service_id, service_id=service_id)
 
 
 def _keys_to_read(

@@ -19,7 +19,7 @@ from pushserver.services.device_protocols import DeviceProtocols
 from pushserver.services.device_registry import DeviceRegistry
 from pushserver.services.idempotency import IdempotentRequest
 from pushserver.services.operation_records import new_operation, number_steps
-from pushserver.services.shadows import Shadows
+from pushserver.services.shadow_tasks import ShadowTasks
 from pushserver.services.task_audit import task_entry
 from pushserver.services.task_scheduler import TaskScheduler
 from pushserver.storage.base import Store
@@ -58,7 +58,7 @@ class TaskCreator:
     protocols: DeviceProtocols
     cluster_sync: ClusterSync
     scheduler: TaskScheduler
-    shadows: Shadows
+    shadow_tasks: ShadowTasks
     default_hold: int
 
     async def preview_targets(
@@ -133,7 +133,7 @@ class TaskCreator:
             await self.store.tasks.add_task(task, steps, plan.upgrade)
             await self._write_operations(task, plan, devices)
             if plan.desired is not None:
-                await self.shadows.set_desired_all(
+                await self.shadow_tasks.set_desired_all(
                     scope_id, plan.desired, devices, created_by
                 )
             if not await self.store.tasks.update_task_if_unchanged(

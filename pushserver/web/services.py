@@ -17,6 +17,7 @@ from pushserver.services.device_registry import DeviceRegistry
 from pushserver.services.device_removal import DeviceRemoval
 from pushserver.services.device_sync import DeviceSync
 from pushserver.services.device_write_behind import DeviceWriteBehind
+from pushserver.services.due_services import DueServices
 from pushserver.services.event_interest import EventInterest
 from pushserver.services.fleet_admin import FleetAdmin
 from pushserver.services.held_commands import HeldCommands
@@ -96,6 +97,7 @@ class Services:
     notifications: Notifications
     task_scheduler: TaskScheduler
     shadows: Shadows
+    due_services: DueServices
     subscription_registry: SubscriptionRegistry
     subscriptions: Subscriptions
     task_creator: TaskCreator

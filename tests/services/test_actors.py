@@ -51,7 +51,7 @@ async def test_a_reconciled_shadow(operation_driver: OperationDriver) -> None:
     await operation_driver.receive_command("u")
     await patch(DEFAULT_SCOPE_ID, DEVICE, LATER, actor=OTHER)
     await operation_driver.post_result(uuid="u")
-    assert 1 == await operation_driver.services.shadows.reconcile_due()
+    assert 1 == await operation_driver.services.due_services.reconcile_due()
 
     found = await commands(operation_driver)
     assert [ACTOR, OTHER] == [each.created_by for each in found]

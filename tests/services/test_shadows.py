@@ -9,7 +9,7 @@ from pushserver.errors import NotFound
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.shadow import Service, WriteOutcome
 from pushserver.protocols.controlid import configuration
-from pushserver.services.shadows import BATCH_SIZE
+from pushserver.services.shadow_tasks import BATCH_SIZE
 from tests.clock import ManualClock
 from tests.devices import terminal
 from tests.model.factories import DEVICE
@@ -49,8 +49,8 @@ async def test_stopped_after_every_word(database: str, clock: ManualClock) -> No
         assert {"general": "pending"} == await sync_statuses(operation_driver)
         await operation_driver.post_result(uuid="u")
     async with running_services(database, clock) as operation_driver:
-        assert 1 == await operation_driver.services.shadows.reconcile_due()
-        assert 0 == await operation_driver.services.shadows.reconcile_due()
+        assert 1 == await operation_driver.services.due_services.reconcile_due()
+        assert 0 == await operation_driver.services.due_services.reconcile_due()
     async with running_services(database, clock) as operation_driver:
         assert "set_configuration" == await operation_driver.run_command()
         assert {"general": "delivered"} == await sync_statuses(operation_driver)
@@ -146,17 +146,17 @@ async def test_wakeup(operation_driver: OperationDriver) -> None:
     """
     The worker is called when a service is to be compared again, and only then.
     """
-    shadows = operation_driver.services.shadows
+    due_services = operation_driver.services.due_services
     await operation_driver.adopt(DEVICE)
     await set_desired(operation_driver, DESIRED)
     await operation_driver.receive_command()
-    assert not shadows.wakeup.is_set()
+    assert not due_services.wakeup.is_set()
     await set_desired(operation_driver, OTHER)
     await operation_driver.post_result()
 
-    assert shadows.wakeup.is_set()
-    assert 1 == await shadows.reconcile_due()
-    assert not shadows.wakeup.is_set()
+    assert due_services.wakeup.is_set()
+    assert 1 == await due_services.reconcile_due()
+    assert not due_services.wakeup.is_set()
 
 
 async def test_many_pieces(operation_driver: OperationDriver) -> None:
@@ -166,7 +166,7 @@ async def test_many_pieces(operation_driver: OperationDriver) -> None:
     devices = range(1, BATCH_SIZE + 3)
     await operation_driver.adopt(*devices)
 
-    await operation_driver.services.shadows.set_desired_all(
+    await operation_driver.services.task_creator.shadow_tasks.set_desired_all(
         DEFAULT_SCOPE_ID, DESIRED, devices
     )
 
@@ -175,7 +175,7 @@ async def test_many_pieces(operation_driver: OperationDriver) -> None:
             DEFAULT_SCOPE_ID, device
         )
         assert (DESIRED["general"], True) == (service.desired, service.awaits_step)
-    assert 0 == await operation_driver.services.shadows.reconcile_due()
+    assert 0 == await operation_driver.services.due_services.reconcile_due()
 
 
 async def test_many_lapsed(operation_driver: OperationDriver) -> None:
@@ -189,7 +189,7 @@ async def test_many_lapsed(operation_driver: OperationDriver) -> None:
     await operation_driver.expire_overdue(2)
     await operation_driver.see_devices(1, 3)
 
-    assert 2 == await operation_driver.services.shadows.reconcile_due()
+    assert 2 == await operation_driver.services.due_services.reconcile_due()
     assert [1, 0, 1] == [
         len(lane.waiting)
         if (lane := operation_driver.services.store.cached_lane(device))

@@ -18,6 +18,7 @@ from pushserver.model.shadow import Service, SyncStatus, next_desired_version
 from pushserver.model.token import Permission, Token
 from pushserver.protocols.base import DeviceProtocol
 from pushserver.services.adoption import get_or_adopt_device
+from pushserver.services.shadow_tasks import plan_shadow_task
 from pushserver.web.api.command_parsing import parse_duration
 from pushserver.web.api.command_types import CommandsOut
 from pushserver.web.api.enqueue import render_created
@@ -158,7 +159,7 @@ async def patch_many(call: ApiCall[None, ShadowsIn]) -> web.StreamResponse:
     merge_patch = check_merge_patch(
         call.body.desired, protocol.format_value, "/desired"
     )
-    plan = call.services.shadows.plan(merge_patch, protocol)
+    plan = plan_shadow_task(merge_patch, protocol)
     return await create_task(call, call.body, targets, plan)
 
 

@@ -32,7 +32,7 @@ async def proceed(site: LocalServer) -> None:
     await site.services.write_behind.flush()
     await site.services.next_steps.queue_due_steps()
     await site.services.task_scheduler.advance()
-    await site.services.shadows.reconcile_due()
+    await site.services.due_services.reconcile_due()
 
 
 async def answer(

@@ -52,7 +52,7 @@ async def run_command(
     if polled.is_empty:
         return None
     await server.post_result(body, f"deviceId={device}")
-    await server.services.shadows.reconcile_due()
+    await server.services.due_services.reconcile_due()
     await server.services.next_steps.queue_due_steps()
     return polled.json()["body"]
 

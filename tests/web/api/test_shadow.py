@@ -161,7 +161,7 @@ async def test_in_flight_is_compared_again(server: LocalServer) -> None:
     await set_desired(server, {"general": {"language": "es_SP"}})
     assert (await server.poll(f"deviceId={DEVICE}")).is_empty
     await server.post_result(b'{"response":{}}')
-    await server.services.shadows.reconcile_due()
+    await server.services.due_services.reconcile_due()
 
     assert {"general": {"language": "es_SP"}} == await run_command(server)
     assert {"general": "delivered"} == await service_statuses(server)
@@ -267,12 +267,12 @@ async def test_expiry(server: LocalServer) -> None:
 
     shown = (await get_services(server))["general"]
     assert ("failed", "It expired.") == (shown["status"], shown["error"])
-    await server.services.shadows.reconcile_due()
+    await server.services.due_services.reconcile_due()
     assert {"general": "failed"} == await service_statuses(server)
 
     await server.poll(f"deviceId={DEVICE}")
     await server.services.write_behind.flush()
-    await server.services.shadows.reconcile_due()
+    await server.services.due_services.reconcile_due()
     assert {"general": "pending"} == await service_statuses(server)
     assert DESIRED["general"].keys() == (await run_command(server))["general"].keys()
 

@@ -157,7 +157,7 @@ async def test_step_waits_for_what_is_in_flight(
     assert (1, 0, 0, 0, 1) == task_counts(await get_task(server_with_devices, task))
 
     await server_with_devices.post_result(b'{"response":{}}')
-    await server_with_devices.services.shadows.reconcile_due()
+    await server_with_devices.services.due_services.reconcile_due()
     await server_with_devices.services.task_scheduler.advance()
 
     assert {"general": {"language": "pt_BR"}} == await run_command(server_with_devices)

@@ -114,7 +114,7 @@ async def test_shadow_ends(server: LocalServer) -> None:
     await server.poll(f"{QUERY}&uuid=u1")
     await set_desired(server, {"ntp": {"enabled": True}})
     await recreate(server)
-    await server.services.shadows.reconcile_due()
+    await server.services.due_services.reconcile_due()
     server.clock.tick(seconds=60)
 
     assert (await server.poll(QUERY)).is_empty
