@@ -53,6 +53,7 @@ from pushserver.services.tokens import Tokens
 from pushserver.services.unknown_requests import UnknownRequests
 from pushserver.services.upgrades import Upgrades
 from pushserver.services.wait_bounds import WaitBounds
+from pushserver.services.webhook_deliveries import WebhookDeliveries
 from pushserver.services.withdrawals import Withdrawals
 from pushserver.services.wrong_tokens import WrongTokens
 from pushserver.settings import Settings
@@ -210,6 +211,7 @@ def build_services(
         subscriptions=Subscriptions(
             store, clock, ids, ssrf_guard, subscriptions, stock_bounds
         ),
+        webhook_deliveries=WebhookDeliveries(store, clock, subscriptions),
         task_creator=task_creator,
         tasks=Tasks(store, clock, ids, scheduler),
         upgrades=Upgrades(store, task_creator),

@@ -1,30 +1,26 @@
-"""Subscriptions as programs see them: create, change, enable, redeliver."""
+"""Subscriptions as programs see them: create, change, enable, delete."""
 
-from collections.abc import Iterable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
 
 from pushserver.clock import Clock
-from pushserver.errors import Conflict, Invalid, NotFound, Unavailable
+from pushserver.errors import Conflict, Invalid
 from pushserver.model.actor import SERVER, Actor
-from pushserver.model.audit import AuditAction, AuditEntry, TargetKind
+from pushserver.model.audit import AuditAction, AuditEntry
 from pushserver.model.event import EventType
 from pushserver.model.ids import IdGenerator
 from pushserver.model.subscription import (
     SECRET_OVERLAP,
-    PingResult,
     Subscription,
     SubscriptionHealth,
-    WebhookDelivery,
     WebhookFormat,
-    WebhookState,
     new_webhook_secret,
 )
-from pushserver.services.batches import BATCH_SIZE, repeat_until_done
 from pushserver.services.ssrf_guard import SsrfGuard
 from pushserver.services.stock_bounds import StockBounds
+from pushserver.services.subscription_audit import subscription_entry
 from pushserver.services.subscription_registry import SubscriptionRegistry
 from pushserver.storage.base import Store
 
@@ -76,7 +72,9 @@ class Subscriptions:
             self._refuse_duplicate(subscription)
             present = sum(each.scope_id == scope_id for each in self.registry)
             self.bounds.require_room("scope_subscriptions", present)
-            entry = _entry(subscription, actor, AuditAction.SUBSCRIPTION_CREATE)
+            entry = subscription_entry(
+                subscription, actor, AuditAction.SUBSCRIPTION_CREATE
+            )
             await self.store.subscriptions.add_subscription(subscription, [entry])
             self.registry.add(subscription)
         return subscription
@@ -100,7 +98,9 @@ class Subscriptions:
         after = attrs.evolve(before, **settings)
         if "url" in settings or "events" in settings:
             await self._check_target(after.url, after.events, after.format)
-        entry = _entry(before, actor, AuditAction.SUBSCRIPTION_CHANGE, settings)
+        entry = subscription_entry(
+            before, actor, AuditAction.SUBSCRIPTION_CHANGE, settings
+        )
         return await self._change(before, settings, entry)
 
     async def _check_target(
@@ -144,7 +144,9 @@ class Subscriptions:
         """
         async with self.registry.write_lock:
             subscription = self.registry.get(scope_id, subscription_id)
-            entry = _entry(subscription, actor, AuditAction.SUBSCRIPTION_DELETE)
+            entry = subscription_entry(
+                subscription, actor, AuditAction.SUBSCRIPTION_DELETE
+            )
             await self.store.subscriptions.delete_subscription(subscription_id, [entry])
             self.registry.remove(subscription_id)
 
@@ -165,7 +167,7 @@ class Subscriptions:
                 "old_secret": subscription.secret,
                 "old_secret_until": self.clock.now() + SECRET_OVERLAP,
             },
-            _entry(subscription, actor, AuditAction.SUBSCRIPTION_SECRET),
+            subscription_entry(subscription, actor, AuditAction.SUBSCRIPTION_SECRET),
         )
 
     async def set_enabled(
@@ -190,77 +192,8 @@ class Subscriptions:
             if enabled
             else AuditAction.SUBSCRIPTION_DISABLE
         )
-        entry = _entry(subscription, actor, action)
+        entry = subscription_entry(subscription, actor, action)
         return await self._change(subscription, settings, entry)
-
-    async def redeliver(
-        self,
-        scope_id: int,
-        subscription_id: int,
-        event_id: int,
-        actor: Actor = SERVER,
-    ) -> WebhookDelivery:
-        """
-        Redeliver one event as soon as possible.
-
-        Raises:
-            NotFound: there is no such subscription or delivery, or its event is gone.
-        """
-        subscription = self.registry.get(scope_id, subscription_id)
-        store = self.store.subscriptions
-        delivery = await store.find_delivery(subscription_id, event_id)
-        if delivery is None or not await store.events_by_id([event_id]):
-            raise NotFound(f"There is no delivery {event_id} any more.")
-        delivery.state, delivery.next_attempt_at = (
-            WebhookState.PENDING,
-            self.clock.now(),
-        )
-        entry = _entry(subscription, actor, AuditAction.SUBSCRIPTION_REDELIVER)
-        await self.store.audit.add_entries([entry])
-        await store.requeue_delivery(delivery)
-        self.registry.notify(subscription_id)
-        return delivery
-
-    async def recover(
-        self,
-        scope_id: int,
-        subscription_id: int,
-        since: int,
-        actor: Actor = SERVER,
-    ) -> int:
-        """
-        Redeliver dead-lettered events from *since* on; return how many.
-
-        Raises:
-            NotFound: there is none.
-        """
-        subscription = self.registry.get(scope_id, subscription_id)
-        entry = _entry(subscription, actor, AuditAction.SUBSCRIPTION_REDELIVER)
-        await self.store.audit.add_entries([entry])
-        requeue_batch = partial(
-            self.store.subscriptions.requeue_dead,
-            subscription_id,
-            since=since,
-            now=self.clock.now(),
-            limit=BATCH_SIZE,
-        )
-        revived = await repeat_until_done(requeue_batch)
-        self.registry.notify(subscription_id)
-        return revived
-
-    async def ping(self, scope_id: int, subscription_id: int) -> PingResult:
-        """
-        Send a ping now, and return how the receiver answered.
-
-        Raises:
-            NotFound: there is no such subscription.
-            Unavailable: no worker is running.
-        """
-        self.registry.get(scope_id, subscription_id)
-        worker = self.registry.workers.get(subscription_id)
-        if worker is None:
-            raise Unavailable("The server is starting or stopping; try again.")
-        return await worker.ping()
 
     async def _change(
         self,
@@ -288,20 +221,3 @@ class Subscriptions:
     def _assign(subscription: Subscription, settings: Mapping[str, Any]) -> None:
         for name, value in settings.items():
             setattr(subscription, name, value)
-
-
-def _entry(
-    subscription: Subscription,
-    actor: Actor,
-    action: AuditAction,
-    fields: Iterable[str] = (),
-) -> AuditEntry:
-    detail = {"fields": " ".join(sorted(fields))} if fields else None
-    return AuditEntry(
-        scope_id=subscription.scope_id,
-        actor=actor,
-        action=action,
-        target_kind=TargetKind.SUBSCRIPTION,
-        target_id=subscription.id,
-        detail=detail,
-    )

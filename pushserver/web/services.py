@@ -47,6 +47,7 @@ from pushserver.services.tokens import Tokens
 from pushserver.services.unknown_requests import UnknownRequests
 from pushserver.services.upgrades import Upgrades
 from pushserver.services.wait_bounds import WaitBounds
+from pushserver.services.webhook_deliveries import WebhookDeliveries
 from pushserver.services.withdrawals import Withdrawals
 from pushserver.services.wrong_tokens import WrongTokens
 from pushserver.storage.base import Store
@@ -100,6 +101,7 @@ class Services:
     due_services: DueServices
     subscription_registry: SubscriptionRegistry
     subscriptions: Subscriptions
+    webhook_deliveries: WebhookDeliveries
     task_creator: TaskCreator
     tasks: Tasks
     upgrades: Upgrades

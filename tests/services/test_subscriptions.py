@@ -205,12 +205,16 @@ async def test_delete(services: Services, subscriptions: Subscriptions) -> None:
         subscriptions.registry.get(DEFAULT_SCOPE_ID, one.id)
 
 
-async def test_other_scope(subscriptions: Subscriptions) -> None:
+async def test_other_scope(services: Services, subscriptions: Subscriptions) -> None:
     """Another scope's subscription is not there."""
     one = await create_subscription(subscriptions)
 
     assert [] == subscriptions.registry.in_scope(OTHER)
-    for ask in (subscriptions.rotate_secret, subscriptions.delete, subscriptions.ping):
+    for ask in (
+        subscriptions.rotate_secret,
+        subscriptions.delete,
+        services.webhook_deliveries.ping,
+    ):
         with pytest.raises(NotFound):
             await ask(OTHER, one.id)
 
@@ -263,11 +267,13 @@ async def test_rung(services: Services, subscriptions: Subscriptions) -> None:
     assert [1, 1, 0] == [each.times for each in rung.values()]
 
 
-async def test_ping_without_worker(subscriptions: Subscriptions) -> None:
+async def test_ping_without_worker(
+    services: Services, subscriptions: Subscriptions
+) -> None:
     """While nobody delivers a ping is refused, not lost."""
     one = await create_subscription(subscriptions)
     with pytest.raises(Unavailable):
-        await subscriptions.ping(DEFAULT_SCOPE_ID, one.id)
+        await services.webhook_deliveries.ping(DEFAULT_SCOPE_ID, one.id)
 
 
 async def test_redeliver(
@@ -287,7 +293,9 @@ async def test_redeliver(
     await services.store.subscriptions.record_deliveries(one, sent)
     rung = worker.times
     for each in sent:
-        await subscriptions.redeliver(DEFAULT_SCOPE_ID, one.id, each.event_id)
+        await services.webhook_deliveries.redeliver(
+            DEFAULT_SCOPE_ID, one.id, each.event_id
+        )
 
     due = await services.store.subscriptions.due_deliveries(
         one.id, now=clock.now(), ordered=False, limit=9
@@ -308,7 +316,9 @@ async def test_redeliver_nothing(
 
     for event_id in (event.id, 5):
         with pytest.raises(NotFound):
-            await subscriptions.redeliver(DEFAULT_SCOPE_ID, one.id, event_id)
+            await services.webhook_deliveries.redeliver(
+                DEFAULT_SCOPE_ID, one.id, event_id
+            )
 
 
 async def test_recover(
@@ -325,7 +335,7 @@ async def test_recover(
     await services.store.subscriptions.record_deliveries(one, dead)
     rung = worker.times
     done = [
-        await subscriptions.recover(DEFAULT_SCOPE_ID, one.id, since)
+        await services.webhook_deliveries.recover(DEFAULT_SCOPE_ID, one.id, since)
         for since in (clock.now() + SECOND, clock.now())
     ]
 

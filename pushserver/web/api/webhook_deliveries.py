@@ -28,7 +28,9 @@ routes = Routes(Permission.SUBSCRIPTIONS_READ, Permission.SUBSCRIPTIONS_WRITE)
 async def ping(call: ApiCall[None, None]) -> web.StreamResponse:
     """Send a ping now, and tell what the receiver said."""
     subscription = subscription_from_path(call)
-    ping_result = await call.services.subscriptions.ping(call.scope_id, subscription.id)
+    ping_result = await call.services.webhook_deliveries.ping(
+        call.scope_id, subscription.id
+    )
     return json_response(
         PingOut(ok=ping_result.ok, attempt=attempt_out(ping_result.attempt))
     )
@@ -65,7 +67,7 @@ async def redeliver(call: ApiCall[None, None]) -> web.StreamResponse:
         subscription_from_path(call),
         call.path_int64("delivery_id"),
     )
-    delivery = await call.services.subscriptions.redeliver(
+    delivery = await call.services.webhook_deliveries.redeliver(
         call.scope_id, subscription.id, event_id, call.actor
     )
     return json_response(
@@ -86,7 +88,7 @@ async def recover(call: ApiCall[None, RecoverIn]) -> web.StreamResponse:
     """Send everything again that was given up since a time."""
     subscription = subscription_from_path(call)
     since = parse_instant(call.body.since, "/since")
-    recovered = await call.services.subscriptions.recover(
+    recovered = await call.services.webhook_deliveries.recover(
         call.scope_id, subscription.id, since, call.actor
     )
     return json_response(RecoverOut(recovered), status=202)

@@ -111,11 +111,11 @@ async def test_dead_letters(driver: WebhookDriver) -> None:
         dead = await driver.deliveries(worker, DEAD)
         first = webhook_ids(receiver.requests)
         receiver.respond = respond_with()
-        subscriptions, which = driver.services.subscriptions, worker.subscription.id
-        await subscriptions.redeliver(DEFAULT_SCOPE_ID, which, events[1].id)
+        deliveries, which = driver.services.webhook_deliveries, worker.subscription.id
+        await deliveries.redeliver(DEFAULT_SCOPE_ID, which, events[1].id)
         await run_until_idle(worker)
         left = await driver.deliveries(worker, DEAD)
-        assert 2 == await subscriptions.recover(DEFAULT_SCOPE_ID, which, START)
+        assert 2 == await deliveries.recover(DEFAULT_SCOPE_ID, which, START)
         await run_until_idle(worker)
 
     every = message_ids(events, worker)
@@ -136,7 +136,7 @@ async def test_sent_again(driver: WebhookDriver) -> None:
         worker = await driver.subscribe(receiver)
         (event,) = await driver.emit_events()
         await run_until_idle(worker)
-        await driver.services.subscriptions.redeliver(
+        await driver.services.webhook_deliveries.redeliver(
             DEFAULT_SCOPE_ID, worker.subscription.id, event.id
         )
         await run_until_idle(worker)

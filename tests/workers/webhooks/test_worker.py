@@ -213,7 +213,7 @@ async def test_gone_and_back(driver: WebhookDriver) -> None:
         subscriptions, which = driver.services.subscriptions, worker.subscription.id
         await subscriptions.set_enabled(DEFAULT_SCOPE_ID, which, enabled=True)
         await run_until_idle(worker)
-        await subscriptions.recover(DEFAULT_SCOPE_ID, which, START)
+        await driver.services.webhook_deliveries.recover(DEFAULT_SCOPE_ID, which, START)
         await run_until_idle(worker)
 
     assert set(message_ids(events, worker)) == set(webhook_ids(receiver.requests))
