@@ -15,10 +15,10 @@ async def open_store(settings: Settings, clock: Clock) -> Store:
         return await SqliteStore.open(settings.sqlite_path, clock, again=settings.again)
     try:
         # psycopg is an optional dependency.
-        from pushserver.storage.postgres.store import PostgresStore  # noqa: PLC0415
+        from pushserver.storage.postgres.opening import open_postgres  # noqa: PLC0415
     except ImportError:
         raise _without_psycopg() from None
-    return await PostgresStore.open(settings.database, clock)
+    return await open_postgres(settings.database, clock)
 
 
 def migrator_of(settings: Settings) -> Migrator:

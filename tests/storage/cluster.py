@@ -9,6 +9,7 @@ import attrs
 
 from pushserver.clock import Machine, SystemClock
 from pushserver.storage.base import Store
+from pushserver.storage.postgres.opening import open_postgres
 from pushserver.storage.postgres.store import PostgresStore
 from tests.storage.notice_recorder import PATIENCE, NoticeRecorder
 
@@ -29,7 +30,7 @@ async def open_server(url: str, clock_ahead: float = 0) -> AsyncIterator[Postgre
     """
     machine = Machine(wall=lambda: time.time_ns() + round(clock_ahead * 1e9))
     clock = SystemClock(machine)
-    store = await PostgresStore.open(url, clock)
+    store = await open_postgres(url, clock)
     try:
         yield store
     finally:

@@ -12,6 +12,7 @@ import attrs
 
 from pushserver.clock import Clock
 from pushserver.storage.base import Store
+from pushserver.storage.postgres.opening import open_postgres
 from pushserver.storage.postgres.store import PostgresStore
 from pushserver.storage.sqlite.store import SqliteStore
 
@@ -65,7 +66,7 @@ class PostgresDatabase:
 
     async def open(self, clock: Clock) -> PostgresStore:
         """Open the database."""
-        return await PostgresStore.open(self.database, clock)
+        return await open_postgres(self.database, clock)
 
     @asynccontextmanager
     async def failing_writer(self, store: Store) -> AsyncIterator[None]:

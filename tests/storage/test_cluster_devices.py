@@ -7,6 +7,7 @@ import pytest
 from pushserver.clock import SECOND
 from pushserver.errors import Misconfigured
 from pushserver.storage.base import Store
+from pushserver.storage.postgres.opening import open_postgres
 from pushserver.storage.postgres.store import PostgresStore
 from tests.clock import START, ManualClock
 from tests.model.factories import at_most_once_command
@@ -60,7 +61,7 @@ async def test_begun_after_the_answer(store: Store) -> None:
 async def test_no_password_is_shown(password: str, clock: ManualClock) -> None:
     """An address that cannot be read is refused without showing the password."""
     with pytest.raises(Misconfigured) as refused:
-        await PostgresStore.open(f"postgresql://me:{password}@127.0.0.1:1/x", clock)
+        await open_postgres(f"postgresql://me:{password}@127.0.0.1:1/x", clock)
 
     assert "%40" in refused.value.detail
     assert "ret" not in str(refused.value)

@@ -15,6 +15,7 @@ from pushserver.settings_loading import load
 from pushserver.storage.migrations import SCHEMA_VERSION
 from pushserver.storage.postgres.connection.connection import Connection
 from pushserver.storage.postgres.connection.schema import migrate_database
+from pushserver.storage.postgres.opening import open_postgres
 from pushserver.storage.postgres.store import PostgresStore
 from pushserver.stores import migrator_of
 from tests.clock import ManualClock
@@ -57,7 +58,7 @@ async def _running(empty: str) -> AsyncIterator[PostgresStore]:
 async def refused(database: str) -> str:
     """Return why no server starts over the database."""
     with pytest.raises(Misconfigured) as refusal:
-        await (await PostgresStore.open(database, ManualClock(NOW))).close()
+        await (await open_postgres(database, ManualClock(NOW))).close()
     return str(refusal.value)
 
 
@@ -100,7 +101,7 @@ async def test_stops(running: PostgresStore, empty: str, tmp_path: Path) -> None
         line[name] for name in ("log_level", "database", "release", "oldest_server")
     )
     with pytest.raises(Outdated, match="start a newer release"):
-        await PostgresStore.open(empty, ManualClock(NOW))
+        await open_postgres(empty, ManualClock(NOW))
 
 
 async def test_keeps_working(
