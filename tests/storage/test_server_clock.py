@@ -218,7 +218,7 @@ async def measure(store: Store) -> None:
     """Let a server look at the database's clock, as it does every second."""
     assert isinstance(store, PostgresStore)
     member = store.member
-    await member.connection_thread.run(member.database_clock.measure)
+    await member.connection_thread.run(member.cluster.database_clock.measure)
 
 
 @pytest.mark.only_on("postgres")

@@ -9,6 +9,7 @@ from pushserver.model.change_notice import ChangeNotice
 from pushserver.model.event import EventType
 from pushserver.model.ids import IdGenerator
 from pushserver.storage.change_feed import ChangeFeed
+from pushserver.storage.postgres.cluster.connection import ClusterConnection
 from pushserver.storage.postgres.cluster.low_watermark import LowWatermark
 from pushserver.storage.postgres.cluster.member import ClusterMember
 from pushserver.storage.postgres.cluster.server_locks import count_others
@@ -109,8 +110,7 @@ async def _open(
     member = ClusterMember(
         feed=feed,
         connection_thread=new_thread(_CLUSTER_TIMEOUT, detects_outage=True),
-        database_clock=database_clock,
-        new_id=new_id,
+        cluster=ClusterConnection(database, database_clock, new_id),
         lane_cache=lane_cache,
         writer_pids=writer_pids,
     )
@@ -138,7 +138,7 @@ async def _open(
         new_id=new_id,
         local_watermark=group_commit.low_watermark,
         writer_pids=writer_pids,
-        on_behind=member.sweep.request_full_notice,
+        on_behind=member.cluster.sweep.request_full_notice,
     )
     await member.join()
     return PostgresStore(

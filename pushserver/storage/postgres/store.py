@@ -108,7 +108,7 @@ class PostgresStore(SqlStore):
 
     @property
     def outdated(self) -> asyncio.Event:
-        return self.member.schema_watch.outdated
+        return self.member.cluster.schema_watch.outdated
 
     @property
     def database_version(self) -> str:

@@ -64,7 +64,7 @@ async def refused(database: str) -> str:
 
 def has_seen(store: PostgresStore, number: int) -> bool:
     """Tell whether a server has looked at this schema."""
-    seen = store.member.schema_watch.seen
+    seen = store.member.cluster.schema_watch.seen
     return seen is not None and seen.number == number
 
 
