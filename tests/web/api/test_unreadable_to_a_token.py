@@ -165,6 +165,26 @@ async def test_error_of_upgrade(server: LocalServer) -> None:
         assert b"zoe is unknown" in with_results.body
 
 
+async def test_result_without_its_key(server: LocalServer) -> None:
+    """
+    A result that came without the device's key is among its odd requests; what it says
+    is shown to who may read results.
+    """
+    await server.api("PUT", f"/devices/{DEVICE}", {})
+    await server.api("POST", f"/devices/{DEVICE}/key", {"enforce": True})
+    await server.post_result(ANSWER)
+
+    without = await read(server, f"/devices/{DEVICE}", "devices:read")
+    with_results = await read(
+        server, f"/devices/{DEVICE}", "devices:read", "results:read"
+    )
+
+    (call,) = without.json()["unknownCalls"]["last"]
+    assert f"/result?deviceId={DEVICE}" == call["path"]
+    assert b"zoe" not in without.body
+    assert ANSWER.decode() == with_results.json()["unknownCalls"]["last"][0]["body"]
+
+
 async def test_operations_show_no_answer(server: LocalServer) -> None:
     """
     An operation and its notifications tell states alone, whatever a device answered.
