@@ -1,7 +1,8 @@
-"""docs/settings.md names every setting, in each way that it can be given."""
+"""docs/settings.md names every setting, its default, and how it can be given."""
 
 import re
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -13,6 +14,8 @@ from pushserver.settings_checks import is_guessable
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/settings.md").read_text("utf-8")
 PAGES = (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"))
+#: How the table has what is not set.
+UNSET = {"admin_token": "generated, and shown once", "device_keys": "not set"}
 NAMES = [field.name for field in attrs.fields(Settings)]
 #: Variables of the commands that talk to a server, and the one that names the file.
 OTHERS = {"PUSHSERVER_SERVER", "PUSHSERVER_TOKEN", "PUSHSERVER_CONFIG"}
@@ -29,6 +32,30 @@ def test_a_setting_has_its_row(name: str) -> None:
 
     assert f"| `PUSHSERVER_{name.upper()}` |" in row
     assert has_flag == (f"| `{flag}` |" in row)
+
+
+@pytest.mark.parametrize("field", attrs.fields(Settings), ids=lambda f: str(f.name))
+def test_a_default_is_that_of_the_program(field: "attrs.Attribute[Any]") -> None:
+    """
+    The last column has what a setting is while nobody sets it.
+    """
+    row = next(line for line in PAGE.splitlines() if f"| `{field.name}` |" in line)
+    shown = row.rstrip(" |").rpartition(" | ")[2]
+
+    assert _as_shown(field) == shown.partition(" (")[0]
+
+
+def _as_shown(field: "attrs.Attribute[Any]") -> str:
+    """Return a default as the table has it."""
+    match field.default:
+        case None:
+            return UNSET[field.name]
+        case "":
+            return "none"
+        case bool(default):
+            return f"`{default}`".lower()
+        case default:
+            return f"`{default}`"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -41,7 +41,7 @@ _PAIR = re.compile(r"([^=&]++)(=?)([^&]*+)")
 #: `error`, or a name that may be it, with letters that are escaped.
 _ERROR_NAME = re.compile(rb'"error"|\\u00(?:65|72|6[fF])')
 #: A form with more fields is none of a device's: it has four at the most.
-_MAX_PAIRS = 1000
+MAX_PAIRS = 1000
 
 _Field = Raw | UnsetType
 
@@ -178,7 +178,7 @@ def _form_fields(text: str) -> dict[str, str]:
     fields: dict[str, str] = {}
     for count, pair in enumerate(_PAIR.finditer(text)):
         name, has_value, value = pair.groups()
-        if count == _MAX_PAIRS or not (has_value and _NAME.fullmatch(_form_text(name))):
+        if count == MAX_PAIRS or not (has_value and _NAME.fullmatch(_form_text(name))):
             raise ValueError("no form")
         if name in _FORM_FIELDS and not fields.get(name):
             fields[name] = _form_text(value)
