@@ -9,6 +9,7 @@ from pushserver.model.command import DeliveryOutcome, MatchedBy
 from pushserver.model.guarantee import DeliveryGuarantee, EndpointDefaults
 from pushserver.model.state import TRANSITIONS, CommandEvent, CommandState
 from pushserver.model.token import Permission
+from pushserver.model.withdrawal import MAX_ENDED_AT_ONCE
 from pushserver.protocols.controlid.catalogue import CATALOGUE
 from pushserver.protocols.controlid.refusals import REFUSALS
 from pushserver.web.api import ROUTES
@@ -169,3 +170,15 @@ def test_every_word_of_a_command_is_explained() -> None:
     missing = [word for word in words if f"`{word}`" not in PAGE]
 
     assert [] == missing
+
+
+def test_how_many_commands_end_in_a_commit() -> None:
+    """
+    What the page says of taking many back, and of deleting a device, is so.
+    """
+    sentences = (
+        f"taken back in one commit, up to {MAX_ENDED_AT_ONCE} of them",
+        f"of more than {MAX_ENDED_AT_ONCE} waiting commands",
+    )
+
+    assert [] == [each for each in sentences if each not in PAGE]
