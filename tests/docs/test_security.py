@@ -8,10 +8,10 @@ from pathlib import Path
 from aiohttp.web_protocol import RequestHandler
 
 from pushserver.clock import SECOND
-from pushserver.model.device import UNKNOWN_REQUEST_RETENTION
 from pushserver.model.idempotency import KEY_TTL_SECONDS
 from pushserver.model.parsed_result import MAX_SEARCHED
 from pushserver.model.token import Permission
+from pushserver.model.unknown_request import UNKNOWN_REQUEST_RETENTION
 from pushserver.model.withdrawal import MAX_ENDED_AT_ONCE
 from pushserver.protocols.controlid.result import MAX_PAIRS
 from pushserver.services.off_loop import CHILD_TIMEOUT, MAX_IN_THREAD, MAX_INLINE
