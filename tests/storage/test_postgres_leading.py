@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable
+from contextlib import closing
 
+import psycopg
 import pytest
 
 from pushserver.model.scope import DEFAULT_SCOPE_ID
@@ -26,6 +28,10 @@ from tests.storage.subscriptions import emit_events
 from tests.storage.test_devices import device
 
 pytestmark = pytest.mark.only_on("postgres")
+_LOCKS = (
+    "SELECT classid FROM pg_locks JOIN pg_database AS d ON d.oid = database"
+    " WHERE locktype = 'advisory' AND datname = current_database()"
+)
 
 
 async def test_one_leads(pair: ServerPair) -> None:
@@ -36,6 +42,18 @@ async def test_one_leads(pair: ServerPair) -> None:
 
     assert (True, False) == before
     assert not pair.a.is_leader
+
+
+async def test_locks_of_a_stopped_server(database: str) -> None:
+    """A server that was stopped in order holds no lock any more."""
+    held = []
+    with closing(psycopg.connect(database, autocommit=True)) as connection:
+        for _ in range(20):
+            async with open_server(database):
+                pass
+            held += connection.execute(_LOCKS).fetchall()
+
+    assert held == []
 
 
 async def test_leader_cut_off(pair: ServerPair, database: str) -> None:

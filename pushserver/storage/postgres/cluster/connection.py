@@ -15,6 +15,7 @@ from pushserver.storage.postgres.cluster.schema_watch import SchemaWatch
 from pushserver.storage.postgres.cluster.server_locks import (
     MAX_NODES,
     lock_free_node,
+    release_locks,
     try_leader_lock,
 )
 from pushserver.storage.postgres.connection.clock import DatabaseClock
@@ -109,3 +110,14 @@ def notify(connection: Connection, payloads: Sequence[str]) -> None:
     """Send *payloads* to the other servers."""
     if payloads:
         connection.execute_arrays(_NOTIFY, [(payload,) for payload in payloads])
+
+
+def take_leave(connection: Connection, payloads: Sequence[str]) -> None:
+    """
+    Send *payloads*, then release the locks.
+
+    The database notices only later that a connection was closed: until then, a server
+    that starts would take this one for alive, and the time it stands for, too.
+    """
+    notify(connection, payloads)
+    release_locks(connection)

@@ -20,7 +20,7 @@ from pushserver.model.device import Device
 from pushserver.storage.change_feed import ChangeFeed
 from pushserver.storage.postgres.cluster.connection import (
     ClusterConnection,
-    notify,
+    take_leave,
 )
 from pushserver.storage.postgres.cluster.notice_buffer import NoticeBuffer
 from pushserver.storage.postgres.commit.lane_cache import LaneCache
@@ -108,7 +108,7 @@ class ClusterMember:
         self._run_task = asyncio.create_task(self._run(), name="cluster member")
 
     async def leave(self) -> None:
-        """Send what is buffered, then close the connection and with it the locks."""
+        """Send what is buffered, release the locks, and close the connection."""
         if self._run_task is not None:
             self._run_task.cancel()
             await asyncio.wait([self._run_task])
@@ -116,7 +116,7 @@ class ClusterMember:
             payloads = self._take_payloads()
             with suppress(Unavailable):
                 await self.connection_thread.run(
-                    lambda connection: notify(connection, payloads)
+                    lambda connection: take_leave(connection, payloads)
                 )
         self.is_joined = False
         await self.connection_thread.close()

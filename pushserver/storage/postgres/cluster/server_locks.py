@@ -41,3 +41,8 @@ def try_leader_lock(connection: Connection) -> bool:
 def count_others(connection: Connection) -> int:
     """Return how many other servers there are."""
     return int((connection.execute(_COUNT_OTHERS).fetchone() or (0,))[0])
+
+
+def release_locks(connection: Connection) -> None:
+    """Release the locks of this server."""
+    connection.execute("SELECT pg_advisory_unlock_all()")
