@@ -10,6 +10,7 @@ import attrs
 from pushserver.errors import Invalid, NotFound
 from pushserver.model.device import Device, DeviceState
 from pushserver.model.target import TargetSelector
+from pushserver.services.off_loop import in_pieces
 from pushserver.storage.base import Store
 
 
@@ -117,7 +118,9 @@ class DeviceRegistry:
             ):
                 yield device
 
-    def resolve_targets(self, scope_id: int, targets: TargetSelector) -> list[Device]:
+    async def resolve_targets(
+        self, scope_id: int, targets: TargetSelector
+    ) -> list[Device]:
         """
         Return the adopted devices that *targets* selects.
 
@@ -126,10 +129,18 @@ class DeviceRegistry:
         """
         if targets.device_ids is not None:
             ids = dict.fromkeys(targets.device_ids)
-            devices = [self._get_target(scope_id, device_id) for device_id in ids]
+            devices = [
+                self._get_target(scope_id, device_id)
+                async for device_id in in_pieces(ids)
+            ]
         else:
-            candidates = self.in_scope(scope_id)
-            devices = [d for d in candidates if d.is_adopted and targets.has_tags(d)]
+            devices = [
+                device
+                async for device in in_pieces(self)
+                if device.scope_id == scope_id
+                and device.is_adopted
+                and targets.has_tags(device)
+            ]
         if not devices:
             raise Invalid("No adopted device is meant.", pointer="/targets")
         return devices

@@ -18,6 +18,7 @@ from pushserver.services.cluster_sync import ClusterSync
 from pushserver.services.device_protocols import DeviceProtocols
 from pushserver.services.device_registry import DeviceRegistry
 from pushserver.services.idempotency import IdempotentRequest
+from pushserver.services.off_loop import in_pieces
 from pushserver.services.operation_records import new_operation, number_steps
 from pushserver.services.shadow_tasks import ShadowTasks
 from pushserver.services.task_audit import task_entry
@@ -71,10 +72,11 @@ class TaskCreator:
             Invalid: a device is not adopted, or none is selected.
         """
         await self.cluster_sync.catch_up()
+        found = await self.devices.resolve_targets(scope_id, targets)
         now = self.clock.now()
         return [
             TargetDevice(d, d.is_online(now, self.default_hold), d.next_poll_at(now))
-            for d in self.devices.resolve_targets(scope_id, targets)
+            async for d in in_pieces(found)
         ]
 
     async def protocol_of(
@@ -89,7 +91,8 @@ class TaskCreator:
         if len(self.protocols.installed) == 1:
             return self.protocols.default
         await self.cluster_sync.catch_up()
-        return self.protocols.common(self.devices.resolve_targets(scope_id, targets))
+        found = await self.devices.resolve_targets(scope_id, targets)
+        return self.protocols.common(found)
 
     async def create(
         self,
@@ -117,7 +120,7 @@ class TaskCreator:
         if stored is not None:
             return CreatedTask(stored)
         await self.cluster_sync.catch_up()
-        found = self.devices.resolve_targets(scope_id, targets)
+        found = await self.devices.resolve_targets(scope_id, targets)
         devices = [device.device_id for device in found]
         expires_in = policy.expires_in or _default_expiry(
             plan, self.protocols.common(found)

@@ -10,6 +10,7 @@ from pushserver.model.subscription import Subscription
 from pushserver.model.target import TargetSelector
 from pushserver.model.token import Token
 from pushserver.services.device_registry import DeviceRegistry
+from pushserver.services.off_loop import in_pieces
 
 
 @attrs.frozen
@@ -45,7 +46,9 @@ class TokenReach:
         found = (device.device_id for device in candidates)
         return frozenset(each for each in found if self.reaches(token, each))
 
-    def narrow_targets(self, token: Token, targets: TargetSelector) -> TargetSelector:
+    async def narrow_targets(
+        self, token: Token, targets: TargetSelector
+    ) -> TargetSelector:
         """
         Return the targets that the token reaches; all are all of those.
 
@@ -55,11 +58,15 @@ class TokenReach:
         if not token.is_restricted:
             return targets
         if targets.device_ids is not None:
-            for device_id in targets.device_ids:
+            async for device_id in in_pieces(targets.device_ids):
                 self._check_target(token, device_id)
             return targets
-        devices = self.devices.resolve_targets(token.scope_id, targets)
-        ids = [d.device_id for d in devices if self.reaches(token, d.device_id)]
+        devices = await self.devices.resolve_targets(token.scope_id, targets)
+        ids = [
+            d.device_id
+            async for d in in_pieces(devices)
+            if self.reaches(token, d.device_id)
+        ]
         if not ids:
             raise Invalid("No adopted device is meant.", pointer="/targets")
         return TargetSelector(device_ids=ids)

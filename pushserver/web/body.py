@@ -161,6 +161,8 @@ async def _fill(
             async with asyncio.timeout(BODY_IDLE_TIMEOUT):
                 piece = await content.readany()
             await spool.write(piece)
+            # Reading parses what comes next, so tiny chunks would never have it wait.
+            await asyncio.sleep(0)
     except _BROKEN_OFF as error:
         # What came just before the error has not been read yet; it may be the end.
         await spool.write(_take_buffered(content))

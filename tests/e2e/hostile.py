@@ -57,6 +57,13 @@ def commands(count: int) -> bytes:
     return json.dumps([{"endpoint": "load_objects", "body": {"a": 1}}] * count).encode()
 
 
+def many_targets() -> bytes:
+    """Return a task for very many devices, of which there is none."""
+    return b'{"steps":[{"endpoint":"x"}],"targets":{"deviceIds":[%s1]}}' % (
+        b"1," * 240_000
+    )
+
+
 HOSTILE: Mapping[str, Hostile] = {
     "NaN": result(b"NaN,", 6 * MIB, b'{"response":[', b"1]}"),
     "NaN in a thread": result(b"NaN,", MIB // 2 - 99, b'{"response":[', b"1]}"),
@@ -64,6 +71,8 @@ HOSTILE: Mapping[str, Hostile] = {
     "braces": result(b'{"a":', 6 * MIB),
     "form": result(b"a=1&", 6 * MIB),
     "form of escapes": result(b"%22", 6 * MIB, b"response="),
+    "form of no escapes": result(b"%", MIB // 2 - 99, b"response="),
+    "no ASCII": result("é\xe9".encode("latin-1"), MIB // 2 - 99, b'{"response":"'),
     "numbers": result(b"1,", 6 * MIB, b'{"response":[', b"1]}"),
     "quotes": result(b'"\\', 40_000, b'{"error":"x\t'),
     "quotes in a thread": result(b'"\\', MIB // 2 - 99, b'{"error":"x\t'),
@@ -105,6 +114,7 @@ HOSTILE: Mapping[str, Hostile] = {
         "PATCH", f"/api/v1{DEVICE}/shadow", lambda: b'{"a":{' + b'"b":1,' * MIB
     ),
     "targets": call("/tasks", lambda: b'{"targets":{"deviceIds":[' + b'"1",' * MIB),
+    "many targets": call("/tasks", many_targets),
     "results": Hostile("GET", "/api/v1/results?limit=1000"),
     "lists": Hostile("GET", "/api/v1/commands?limit=1000"),
     "the end": Hostile("DELETE", "/api/v1/devices/78"),

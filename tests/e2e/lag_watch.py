@@ -50,6 +50,11 @@ class LagWatch:
 
     _output: Path
 
+    @property
+    def newest(self) -> float:
+        """When the last request began whose wait is known."""
+        return max((at for at, _ in self._samples()), default=0.0)
+
     def worst_since(self, start: float) -> float:
         """Return the longest wait that began after *start* and is over."""
         return max((lag for at, lag in self._samples() if at >= start), default=0.0)

@@ -13,6 +13,7 @@ from pushserver.model.task import FailureLimit
 from pushserver.model.upgrade import DEFAULT_APPLY_TIMEOUT, is_json_pointer
 from pushserver.protocols.base import DeviceProtocol
 from pushserver.services.device_protocols import DeviceProtocols
+from pushserver.services.off_loop import in_pieces
 from pushserver.services.task_creation import RolloutPolicy
 from pushserver.services.upgrades import UpgradeCommands, UpgradeRequest
 from pushserver.web.api.command_parsing import (
@@ -57,7 +58,7 @@ def _default_resource(requests: list[CommandRequest]) -> str:
     return requests[0].resource or requests[0].order.endpoint
 
 
-def parse_target_selector(
+async def parse_target_selector(
     targets: TargetsIn, protocols: DeviceProtocols
 ) -> TargetSelector:
     """
@@ -81,7 +82,7 @@ def parse_target_selector(
     return TargetSelector(
         device_ids=[
             protocols.identify(str(given), f"/targets/deviceIds/{index}").device_id
-            for index, given in enumerate(targets.device_ids)
+            async for index, given in in_pieces(enumerate(targets.device_ids))
         ]
     )
 

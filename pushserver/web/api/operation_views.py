@@ -13,6 +13,7 @@ from pushserver.model.operation import Notification, Operation, OperationDescrip
 from pushserver.model.target import TargetDevice
 from pushserver.model.task import OperationCounts, Task
 from pushserver.services.device_protocols import DeviceProtocols
+from pushserver.services.off_loop import in_pieces
 from pushserver.storage.operations import StepRecord
 from pushserver.web.api.operation_types import (
     DryRunDeviceOut,
@@ -113,7 +114,7 @@ def progress_fields(task: Task, counts: OperationCounts) -> dict[str, Any]:
     }
 
 
-def dry_run_out(
+async def dry_run_out(
     protocols: DeviceProtocols, target_devices: Sequence[TargetDevice]
 ) -> DryRunOut:
     """Render who would be hit, and when to expect the first of them."""
@@ -121,7 +122,10 @@ def dry_run_out(
         dry_run=True,
         devices=len(target_devices),
         online=sum(each.online for each in target_devices),
-        device_ids=[protocols.display_id(d.device.device_id) for d in target_devices],
+        device_ids=[
+            protocols.display_id(each.device.device_id)
+            async for each in in_pieces(target_devices)
+        ],
         items=[
             render(
                 DryRunDeviceOut,

@@ -154,7 +154,7 @@ async def refresh(call: ApiCall[None, PropertyKeysIn]) -> web.StreamResponse:
 )
 async def patch_many(call: ApiCall[None, ShadowsIn]) -> web.StreamResponse:
     """Change what is desired of many devices, as a task."""
-    targets = parse_target_selector(call.body.targets, call.services.protocols)
+    targets = await parse_target_selector(call.body.targets, call.services.protocols)
     protocol = await call.services.task_creator.protocol_of(call.scope_id, targets)
     merge_patch = check_merge_patch(
         call.body.desired, protocol.format_value, "/desired"

@@ -61,12 +61,12 @@ async def create_or_preview(
     services = call.services
     if call.token.is_restricted:
         await services.cluster_sync.catch_up()
-        targets = services.token_reach.narrow_targets(call.token, targets)
+        targets = await services.token_reach.narrow_targets(call.token, targets)
     orders = [step.order for step in steps]
     require_door_permission(call.token, services.protocols, orders)
     if dry_run:
         devices = await services.task_creator.preview_targets(call.scope_id, targets)
-        return json_response(dry_run_out(services.protocols, devices))
+        return json_response(await dry_run_out(services.protocols, devices))
     created = await create(
         targets,
         scope_id=call.scope_id,

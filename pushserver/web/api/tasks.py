@@ -49,7 +49,7 @@ async def create(call: ApiCall[None, TaskIn]) -> web.StreamResponse:
     """Begin the same operation on many devices; or tell who would be hit."""
     if not call.body.steps:
         raise Invalid("A task needs at least one step.", pointer="/steps")
-    targets = parse_target_selector(call.body.targets, call.services.protocols)
+    targets = await parse_target_selector(call.body.targets, call.services.protocols)
     protocol = await call.services.task_creator.protocol_of(call.scope_id, targets)
     plan = parse_operation_request(call.body, protocol)
     return await create_task(call, call.body, targets, plan)

@@ -49,7 +49,7 @@ _UPGRADE = "/upgrades/{upgrade_id}"
 async def create(call: ApiCall[None, UpgradeIn]) -> web.StreamResponse:
     """Begin to upgrade many devices; or tell who would be hit."""
     body, services = call.body, call.services
-    targets = parse_target_selector(body.targets, services.protocols)
+    targets = await parse_target_selector(body.targets, services.protocols)
     protocol = await services.task_creator.protocol_of(call.scope_id, targets)
     upgrade_request = parse_upgrade(body, protocol)
     create = partial(
