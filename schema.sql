@@ -142,7 +142,8 @@ CREATE TABLE result (
     content_type     TEXT,
     content_encoding TEXT,
     complete         BIGINT NOT NULL CHECK (complete IN (0, 1)),
-    body             BYTEA  NOT NULL,          -- as it was posted, never inflated
+    body             BYTEA  NOT NULL,          -- as it was posted, never inflated;
+                                               -- the first MiB, since schema 15
     command_endpoint TEXT,                     -- NULL: an orphan, or from before schema 5
     rejection        TEXT,                     -- why the server refused it
     parsed           TEXT,                     -- what it says, and where in body || mended;
@@ -154,6 +155,14 @@ CREATE INDEX result_scope ON result (scope_id, id);
 CREATE INDEX result_orphan ON result (scope_id, id) WHERE command_id IS NULL;
 CREATE INDEX result_device_orphan ON result (device_id, id) WHERE command_id IS NULL;
 CREATE INDEX result_unread ON result (id) WHERE parsed IS NULL;
+
+-- The rest of long bodies of results.
+CREATE TABLE result_piece (
+    result_id BIGINT NOT NULL,
+    number    BIGINT NOT NULL,                 -- from 1: the first piece is in the result
+    piece     BYTEA  NOT NULL,
+    PRIMARY KEY (result_id, number)
+);
 
 -- Tracked work on one device: steps that become commands, one after the other.
 CREATE TABLE operation (

@@ -69,6 +69,7 @@ async def fill(server: LocalServer) -> Tenant:
     await server.services.write_behind.flush()
     await create_upgrade(server)
     await run_steps(server, version_result("1.0"), b'{"response":{}}', device=1)
+    await server.post_result(bytes(range(256)) * 4097, query="deviceId=1")
     once = {"Idempotency-Key": "k1"}
     order = {**LOAD_USERS, "metadata": "a \\u0000 in it, a \\ and a\ttab"}
     await server.api("POST", "/devices/1/commands", order, headers=once)

@@ -132,9 +132,9 @@ def _result(parsed_result: ParsedResult) -> Raw | dict[str, Raw] | None:
     return {name: Raw(text) for name, text in fields.items()} or None
 
 
-def _non_empty_json(text: bytes | None) -> bytes | None:
+def _non_empty_json(text: bytes | memoryview | None) -> bytes | None:
     """Return the JSON text, None if it is empty or null."""
-    stripped = (text or b"").strip()
+    stripped = bytes(text or b"").strip()
     return None if stripped in (b"", b"null") else stripped
 
 

@@ -77,5 +77,5 @@ def ping_body(subscription_id: int, at: int) -> bytes:
     return _encode(_Envelope(type="ping", timestamp=rfc3339(at), data=data))
 
 
-def _raw(text: bytes | None) -> Raw | UnsetType:
+def _raw(text: bytes | memoryview | None) -> Raw | UnsetType:
     return UNSET if text is None else Raw(text)

@@ -18,14 +18,15 @@ Span = tuple[int, int]
 @attrs.frozen(kw_only=True)
 class ParsedResult:
     """
-    What a result says. `response`, `error` and `code` are JSON texts.
+    What a result says. `response`, `error` and `code` are JSON texts. A response that
+    is too long to be searched may be a view of the body: a copy would be as long.
 
     `refused`: it is a response, and in it the device says no; `error` is where it does.
     `unreadable`: nobody knows what it says. `reported` has the properties of the
     service that the command read.
     """
 
-    response: bytes | None = None
+    response: bytes | memoryview | None = None
     error: bytes | None = None
     code: bytes | None = None
     refused: bool = False
@@ -108,16 +109,21 @@ class LocatedResult:
         """Return what the result with this *body* says."""
         spans = self.spans
 
-        def text_at(span: Span | None) -> bytes | None:
-            if span is None:
-                return None
+        def view_at(span: Span) -> memoryview:
             start, end = span
             if start < len(body):
-                return body[start:end]
-            return self.mended[start - len(body) : end - len(body)]
+                return memoryview(body)[start:end]
+            return memoryview(self.mended)[start - len(body) : end - len(body)]
+
+        def text_at(span: Span | None) -> bytes | None:
+            return None if span is None else bytes(view_at(span))
+
+        def text_or_view_at(span: Span | None) -> bytes | memoryview | None:
+            is_long = span is not None and span[1] - span[0] > MAX_SEARCHED
+            return view_at(span) if span and is_long else text_at(span)
 
         return ParsedResult(
-            response=text_at(spans.response),
+            response=text_or_view_at(spans.response),
             error=text_at(spans.error),
             code=text_at(spans.code),
             refused=spans.refused,

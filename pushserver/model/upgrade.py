@@ -98,7 +98,7 @@ class Upgrade:
     def parse_version(self, parsed_result: ParsedResult | None) -> str | None:
         """Return the version in a device's response, None if there is none."""
         response = None if parsed_result is None else parsed_result.response
-        if response is None or len(response) > MAX_SEARCHED:
+        if not isinstance(response, bytes) or len(response) > MAX_SEARCHED:
             return None
         try:
             version = resolve_json_pointer(_decode(response), self.version_pointer)

@@ -203,8 +203,9 @@ def judge_response(
     response = parsed_result.response
     if parsed_result.failed or response is None or not endpoint:
         return parsed_result
-    if len(response) > MAX_SEARCHED and protocol.may_refuse(endpoint):
-        return ParsedResult(unreadable=True)
+    if isinstance(response, memoryview) or len(response) > MAX_SEARCHED:
+        may_refuse = protocol.may_refuse(endpoint)
+        return ParsedResult(unreadable=True) if may_refuse else parsed_result
     refusal = protocol.find_refusal(response, endpoint)
     if refusal is None:
         return parsed_result

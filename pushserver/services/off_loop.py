@@ -7,6 +7,7 @@ runs in a process of its own: a parser in C lets nobody else run before it is th
 """
 
 import asyncio
+import os
 import pickle
 import sys
 import time
@@ -71,7 +72,7 @@ async def run_off_loop(size: int, function: Callable[..., T], *args: object) -> 
     if size <= MAX_IN_THREAD:
         return await run_in_thread(function, *args)
     async with _children():
-        answer = await _run_in_child(pickle.dumps((function, args)))
+        answer = await _run_in_child((function, args))
     result: T | PushServerError = await run_in_thread(pickle.loads, answer)
     if isinstance(result, PushServerError):
         raise result
@@ -94,25 +95,53 @@ def _children() -> asyncio.Semaphore:
     return _SEMAPHORES.setdefault(loop, asyncio.Semaphore(_MAX_WORKERS))
 
 
-async def _run_in_child(work: bytes) -> bytes:
-    """Run pickled work; return its pickled result."""
-    pipe, nowhere = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
+async def _run_in_child(work: object) -> bytes:
+    """Run what is a function and its arguments; return its pickled result."""
+    # Not by asyncio, which would keep a copy of what is sent, besides the pickled one.
+    source, target = os.pipe()
     try:
-        child = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-P",
-            "-c",
-            _CHILD,
-            *sys.path,
-            stdin=pipe,
-            stdout=pipe,
-            stderr=nowhere,
-        )
-    except OSError as error:
-        raise GaveUp(str(error)) from None
+        child = await _start_child(source)
+    except BaseException as error:
+        os.close(target)
+        if isinstance(error, OSError):
+            raise GaveUp(str(error)) from None
+        raise
+    finally:
+        os.close(source)
+    sending = asyncio.create_task(asyncio.to_thread(_send, work, target))
+    try:
+        answer = await _answer_of(child)
+    finally:
+        # The process is gone, so that nothing is written any more.
+        await asyncio.wait((sending,))
+    if child.returncode:
+        raise GaveUp(f"Its process ended with {child.returncode}.")
+    return answer
+
+
+async def _start_child(source: int) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-P",
+        "-c",
+        _CHILD,
+        *sys.path,
+        stdin=source,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+
+
+def _send(work: object, target: int) -> None:
+    with suppress(BrokenPipeError), os.fdopen(target, "wb") as pipe:
+        pickle.dump(work, pipe)
+
+
+async def _answer_of(child: asyncio.subprocess.Process) -> bytes:
+    """Return what the process writes, and end it."""
     try:
         async with asyncio.timeout(CHILD_TIMEOUT):
-            answer, _ = await child.communicate(work)
+            answer, _ = await child.communicate()
     except TimeoutError:
         raise GaveUp(f"It took more than {CHILD_TIMEOUT:g} s.") from None
     finally:
@@ -120,8 +149,6 @@ async def _run_in_child(work: bytes) -> bytes:
             if child.returncode is None:
                 child.kill()
                 await child.wait()
-    if child.returncode:
-        raise GaveUp(f"Its process ended with {child.returncode}.")
     return answer
 
 

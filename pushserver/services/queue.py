@@ -16,6 +16,7 @@ from pushserver.model.command_request import (
     retry_request,
 )
 from pushserver.model.lane import Lane
+from pushserver.model.state import FINISHED, CommandState
 from pushserver.model.transitions import enqueue
 from pushserver.services.completion_waiters import CompletionWaiters, wait_at_most
 from pushserver.services.device_protocols import DeviceProtocols
@@ -140,21 +141,19 @@ class Queue:
 
     async def wait_until_over(
         self, scope_id: int, command_id: int, seconds: float
-    ) -> CommandRecord:
+    ) -> CommandState:
         """
-        Return the command when it is over, or as it stands after *seconds*.
+        Return the command's state when it is over, or what it is after *seconds*.
+
+        Its result may be large, and is left for who shows it.
 
         Raises:
             NotFound: there is no such command.
         """
         waiters = self.completion_waiters
         with waiters.command_waiter(command_id) as waiter:
-            record = await self.get(scope_id, command_id)
-            while not (
-                record.command.is_finished
-                or seconds <= 0
-                or self.completion_waiters.is_closed
-            ):
+            state = await self._state_of(scope_id, command_id)
+            while not (state in FINISHED or seconds <= 0 or waiters.is_closed):
                 # The notice of another server may be lost.
                 interval = (
                     min(seconds, RECHECK_INTERVAL) if self.store.is_shared else seconds
@@ -162,8 +161,14 @@ class Queue:
                 await wait_at_most(waiter, interval)
                 waiter.clear()
                 seconds -= interval
-                record = await self.get(scope_id, command_id)
-        return record
+                state = await self._state_of(scope_id, command_id)
+        return state
+
+    async def _state_of(self, scope_id: int, command_id: int) -> CommandState:
+        state = await self.store.find_state(scope_id, command_id)
+        if state is None:
+            raise NotFound(f"There is no command {command_id}.")
+        return state
 
     async def store_answer(
         self, idempotency: IdempotentRequest, device_id: int, answer: bytes

@@ -223,7 +223,7 @@ def _with_reported(
     response = parsed.response
     if command.service_id is None or response is None or parsed.failed:
         return parsed
-    if len(response) > MAX_SEARCHED:
+    if isinstance(response, memoryview) or len(response) > MAX_SEARCHED:
         return parsed
     reported = posted.protocol.parse_reported(response, command.service_id)
     return attrs.evolve(parsed, reported=reported)

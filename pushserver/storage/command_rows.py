@@ -18,12 +18,17 @@ from pushserver.storage.actor_rows import actor_columns, take_actors
 from pushserver.storage.table import (
     BLOB,
     FLAG,
+    Codec,
     Column,
     Join,
     Table,
     enum_codec,
     json_codec,
 )
+
+#: So many bytes of a result's body are in its row; the rest is in pieces of as many.
+PIECE_SIZE = 1024 * 1024
+_FIRST_PIECE = Codec(lambda body: body[:PIECE_SIZE], bytes)
 
 
 def _stored_command(**fields: Any) -> Command:
@@ -91,7 +96,7 @@ RESULTS = Table(
         Column("matched_by", codec=enum_codec(MatchedBy)),
         "uuid, endpoint, received_at, content_type, content_encoding",
         Column("complete", codec=FLAG),
-        Column("body", codec=BLOB),
+        Column("body", codec=_FIRST_PIECE),
         "scope_id, command_endpoint, rejection",
         Column("parsed", codec=json_codec(ParsedSpans)),
         Column("mended", codec=BLOB),

@@ -71,6 +71,9 @@ class CommandHistory(Protocol):
     ) -> CommandRecord | None:
         """Return one command with its deliveries and its result."""
 
+    async def find_state(self, scope_id: int, command_id: int) -> CommandState | None:
+        """Return in which state one command is, and read nothing besides."""
+
     async def find_result(self, scope_id: int, command_id: int) -> Result | None:
         """Return the result that ended the command."""
 

@@ -73,7 +73,7 @@ def test_sizes_and_times() -> None:
             f"`BODIES`, {DEFAULTS.bodies} MiB"
         ),
         "of them in memory: pieces, and one whole result or page at a time": (
-            f"{whole}, some five times while it is stored"
+            f"{whole}, twice that while it is shown"
         ),
         "open connections": "`CONNECTIONS`, what the open files allow",
         "open connections from one address": "`CONNECTIONS_PER_ADDRESS`, off",

@@ -300,10 +300,9 @@ async def wait_for_outcome(
 
     async def outcome() -> CommandState:
         async with asyncio.timeout(5):
-            record = await driver.services.queue.wait_until_over(
+            return await driver.services.queue.wait_until_over(
                 DEFAULT_SCOPE_ID, command.id, 20
             )
-        return record.command.state
 
     task = asyncio.create_task(outcome())
     await driver.run_until_idle()
@@ -353,14 +352,14 @@ async def test_wait_for_what_has_ended(
 
 
 async def test_wait_for_nothing(driver: ServiceDriver, services: Services) -> None:
-    """After the time limit the command is returned as it is."""
+    """After the time limit the command's state is returned as it is."""
     (command,) = await driver.enqueue("reboot")
 
     for seconds in (0, 0.01):
-        record = await services.queue.wait_until_over(
+        state = await services.queue.wait_until_over(
             DEFAULT_SCOPE_ID, command.id, seconds
         )
-        assert CommandState.PENDING is record.command.state
+        assert CommandState.PENDING is state
 
 
 async def test_wait_until_the_server_stops(

@@ -11,8 +11,10 @@ from pushserver.model.state import CommandState
 from pushserver.services.batches import BATCH_SIZE
 from pushserver.services.retention import Retention
 from pushserver.storage.audit import AuditFilter
+from pushserver.storage.command_rows import PIECE_SIZE
 from pushserver.storage.history import CommandFilter
 from tests.clock import ManualClock
+from tests.database_rows import open_reader
 from tests.model.factories import DEVICE
 from tests.services.driver import ServiceDriver
 from tests.services.operation_driver import OperationDriver
@@ -58,6 +60,22 @@ async def test_old_goes(driver: ServiceDriver, retention: Retention) -> None:
 
     assert [] == await endpoints(driver)
     assert 0 == await results(driver)
+
+
+async def test_old_pieces_go(
+    driver: ServiceDriver, retention: Retention, database: str
+) -> None:
+    """With a long result all of its pieces go."""
+    await driver.enqueue("reboot")
+    await driver.poll()
+    await driver.post_result(b"x" * (PIECE_SIZE + 1))
+    driver.clock.tick(31 * DAY)
+    with open_reader(database) as read:
+        assert [(1,)] == read("SELECT count(*) FROM result_piece")
+
+        await retention.purge_expired()
+
+        assert [(0,)] == read("SELECT count(*) FROM result_piece")
 
 
 async def test_at_work_stays(driver: ServiceDriver, retention: Retention) -> None:

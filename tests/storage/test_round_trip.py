@@ -18,6 +18,7 @@ from pushserver.model.state import CommandState
 from pushserver.model.token import Permission, Token
 from pushserver.model.unknown_request import UnknownRequest
 from pushserver.storage.base import Store
+from pushserver.storage.command_rows import PIECE_SIZE
 from pushserver.storage.commands import Lookup, PriorState
 from tests.clock import START, ManualClock
 from tests.devices import terminal
@@ -195,6 +196,9 @@ async def test_withdrawn_delivery_is_shown(store: Store) -> None:
             "complete": False,
             "body": bytes(range(256)) * 1000,
         },
+        {"body": bytes(range(256)) * (PIECE_SIZE // 256)},
+        {"body": bytes(range(256)) * (PIECE_SIZE // 256) + b"+"},
+        {"body": bytes(range(251)) * (5 * PIECE_SIZE // 251)},
     ],
 )
 async def test_result(store: Store, fields: dict[str, Any]) -> None:

@@ -25,6 +25,7 @@ from pushserver.storage.sql.bulk import (
 from pushserver.storage.sql.connection import SqlConnection
 from pushserver.storage.sql.device_end import delete_device, end_device
 from pushserver.storage.sql.idempotency import UPSERT_IDEMPOTENCY_KEY
+from pushserver.storage.sql.results import write_pieces
 from pushserver.storage.subscription_rows import EVENTS
 from pushserver.storage.table import Column, enum_codec
 from pushserver.storage.upgrade_rows import DEVICE_UPGRADES
@@ -130,6 +131,7 @@ def prepare_write(
 
     def apply(connection: SqlConnection) -> None:
         execute_batches(connection, batches)
+        write_pieces(connection, changes.results)
         if has_more:
             _delete_and_finish(connection, changes)
         for job in sql_jobs:

@@ -1,14 +1,11 @@
 """Finds and lists commands and results."""
 
 from collections.abc import (
-    Callable,
     Collection,
-    Iterable,
-    Iterator,
     Mapping,
     Sequence,
 )
-from typing import Any, TypeVar
+from typing import Any
 
 from pushserver.model.command import Result
 from pushserver.model.ids import MAX_INT64, first_id_at
@@ -20,18 +17,17 @@ from pushserver.storage.sql.bulk import pad_ids
 from pushserver.storage.sql.conditions import IS_LIVE, is_of_device
 from pushserver.storage.sql.connection import SqlConnection
 from pushserver.storage.sql.fetch import fetch_all, fetch_column
+from pushserver.storage.sql.heavy_rows import limit_bytes, read_by_id
 from pushserver.storage.sql.index_range import IndexRange
+from pushserver.storage.sql.results import read_result
 from pushserver.storage.sql.snapshot import read_snapshot
 from pushserver.storage.table import Row, RowWriter
 
-T = TypeVar("T")
-
 #: After the wall clock was set back, ids are ahead of it by less than this (µs).
 _CLOCK_TOLERANCE = 86_400_000_000
-#: A page ends early when its bodies exceed this many bytes.
-PAGE_BYTES = 8 * 1024 * 1024
 
-_SELECT_COMMANDS = f"SELECT {COMMANDS_WITH_ORDERS.column_list} FROM command WHERE"
+_COMMAND_BY_ID = f"SELECT {COMMANDS_WITH_ORDERS.column_list} FROM command WHERE id = ?"
+_STATE = "SELECT state FROM command WHERE id = ? AND scope_id = ?"
 _DELIVERIES = (
     f"SELECT {DELIVERIES.column_list} FROM delivery WHERE command_id = ? ORDER BY id"
 )
@@ -45,10 +41,7 @@ _RESULT_OF = (
     " WHERE command.id = ? AND command.scope_id = ?"
 )
 
-_UNREAD = (
-    f"SELECT {RESULTS.column_list} FROM result WHERE parsed IS NULL"
-    " ORDER BY id DESC LIMIT ?"
-)
+_UNREAD = "SELECT id FROM result WHERE parsed IS NULL ORDER BY id DESC LIMIT ?"
 _SAVE_PARSED = "UPDATE result SET parsed = ?, mended = ? WHERE id = ?"
 _parsed_row = RowWriter(RESULTS.pick("parsed", "mended", "id"))
 
@@ -60,18 +53,27 @@ class SqlHistory(SqlAccess):
         self, scope_id: int, command_id: int
     ) -> CommandRecord | None:
         def read(connection: SqlConnection) -> CommandRecord | None:
-            sql = f"{_SELECT_COMMANDS} id = ? AND scope_id = ?"
+            sql = f"{_COMMAND_BY_ID} AND scope_id = ?"
             with read_snapshot(connection):
                 row = connection.execute(sql, (command_id, scope_id)).fetchone()
                 return None if row is None else _read_record(connection, row)
 
         return await self.hot_reader.run(read)
 
+    async def find_state(self, scope_id: int, command_id: int) -> CommandState | None:
+        values = (command_id, scope_id)
+        states = await fetch_column(self.hot_reader, _STATE, values)
+        return next(map(CommandState, states), None)
+
     async def find_result(self, scope_id: int, command_id: int) -> Result | None:
         values = (command_id, scope_id)
-        return await self.list_reader.run(
-            lambda c: RESULTS.find(c.execute(_RESULT_OF, values).fetchone())
-        )
+
+        def read(connection: SqlConnection) -> Result | None:
+            with read_snapshot(connection):
+                row = connection.execute(_RESULT_OF, values).fetchone()
+                return None if row is None else read_result(connection, row)
+
+        return await self.list_reader.run(read)
 
     async def commands(
         self, scope_id: int, criteria: CommandFilter, *, before: int | None, limit: int
@@ -79,9 +81,9 @@ class SqlHistory(SqlAccess):
         def read(connection: SqlConnection) -> list[CommandRecord]:
             sql, values = _page_query(connection, scope_id, criteria, before, limit)
             with read_snapshot(connection):
-                rows = connection.execute(sql, values).fetchall()
+                rows = read_by_id(connection, sql, values, _COMMAND_BY_ID)
                 records = (_read_record(connection, row) for row in rows)
-                return list(_limit_bytes(records, _body_size))
+                return list(limit_bytes(records, _body_size))
 
         return await self.list_reader.run(read)
 
@@ -126,20 +128,23 @@ class SqlHistory(SqlAccess):
             indexes = [("device_id",), ("scope_id",)]
             index_range = IndexRange(connection, where, indexes, after, before)
             of_device, ids = is_of_device(connection, device_ids)
-            rows = connection.execute(
-                f"SELECT {RESULTS.column_list} FROM result"
-                f" WHERE {index_range.condition}{orphans}{of_device}"
-                f" ORDER BY {index_range.order_oldest_first} LIMIT ?",
-                (*index_range.parameters, *ids, limit),
+            sql = (
+                f"SELECT id FROM result WHERE {index_range.condition}{orphans}"
+                f"{of_device} ORDER BY {index_range.order_oldest_first} LIMIT ?"
             )
-            return list(_limit_bytes(map(RESULTS.read, rows), _result_size))
+            values = (*index_range.parameters, *ids, limit)
+            with read_snapshot(connection):
+                rows = read_by_id(connection, sql, values, _RESULT_BY_ID)
+                found = (read_result(connection, row) for row in rows)
+                return list(limit_bytes(found, _result_size))
 
         return await self.list_reader.run(read)
 
     async def unread_results(self, *, limit: int) -> Sequence[Result]:
         def read(connection: SqlConnection) -> list[Result]:
-            rows = connection.execute(_UNREAD, (limit,))
-            return list(_limit_bytes(map(RESULTS.read, rows), _result_size))
+            rows = read_by_id(connection, _UNREAD, (limit,), _RESULT_BY_ID)
+            found = (read_result(connection, row) for row in rows)
+            return list(limit_bytes(found, _result_size))
 
         return await self.list_reader.run(read)
 
@@ -160,7 +165,7 @@ def _page_query(
     limit: int,
 ) -> tuple[str, list[Any]]:
     """
-    Return the statement that reads a page for each state, and merges the pages.
+    Return the statement that reads a page of ids for each state, and merges them.
 
     `state IN (…)` would read and sort all rows of those states.
     """
@@ -172,7 +177,8 @@ def _page_query(
     for state in states:
         index_range = _index_range(connection, scope_id, criteria, state, before)
         subqueries.append(
-            f"SELECT * FROM ({_SELECT_COMMANDS} {index_range.condition}{extra}"
+            "SELECT * FROM (SELECT id FROM command"
+            f" WHERE {index_range.condition}{extra}"
             f" ORDER BY {index_range.order_newest_first} LIMIT ?) AS page"
         )
         values += [*index_range.parameters, *extra_values, limit]
@@ -255,8 +261,8 @@ def _read_record(connection: SqlConnection, row: Row) -> CommandRecord:
     deliveries = map(DELIVERIES.read, connection.execute(_DELIVERIES, (command.id,)))
     result = None
     if command.result_id is not None:
-        found = connection.execute(_RESULT_BY_ID, (command.result_id,))
-        result = RESULTS.find(found.fetchone())
+        found = connection.execute(_RESULT_BY_ID, (command.result_id,)).fetchone()
+        result = None if found is None else read_result(connection, found)
     return CommandRecord(command=command, deliveries=tuple(deliveries), result=result)
 
 
@@ -268,13 +274,3 @@ def _body_size(record: CommandRecord) -> int:
 
 def _result_size(result: Result) -> int:
     return len(result.body) + len(result.mended or b"")
-
-
-def _limit_bytes(items: Iterable[T], size_of: Callable[[T], int]) -> Iterator[T]:
-    """Yield the first item, and more until their sizes exceed PAGE_BYTES."""
-    total = 0
-    for item in items:
-        total += size_of(item)
-        if total > PAGE_BYTES and total > size_of(item):
-            return
-        yield item

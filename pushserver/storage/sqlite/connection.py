@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import aiosqlite
 
@@ -22,9 +22,10 @@ _WRITER_PRAGMAS = (
     "PRAGMA synchronous = FULL",
     f"PRAGMA wal_autocheckpoint = {AUTOCHECKPOINT_PAGES}",
     f"PRAGMA journal_size_limit = {JOURNAL_SIZE_LIMIT}",
-    "PRAGMA cache_size = -65536",
     "PRAGMA temp_store = MEMORY",
 )
+#: What the writer has of the file in memory, in KiB; and while it writes a long body.
+_CACHE_SIZE, _CACHE_SIZE_OF_LONG = 65536, 4096
 # Up to SQLite 3.51.2, two connections that checkpoint at once can corrupt the file, so
 # only the writer does.
 _READER_PRAGMAS = (
@@ -44,11 +45,19 @@ class SqliteConnection(aiosqlite.Connection):
         Raises:
             Unavailable: the database refused, or is closed.
         """
+        # aiosqlite's thread keeps the last function, and what it returned, until the
+        # next; both may hold a large body, so it is given a box, which is emptied.
+        box: list[Any] = [work]
+
+        def run_boxed(connection: sqlite3.Connection) -> None:
+            box.append(box.pop()(connection))
+
         try:
             # The only method of aiosqlite that runs an arbitrary function.
-            result: T = await self._execute(work, self._conn)  # type: ignore[no-untyped-call]
+            await self._execute(run_boxed, self._conn)  # type: ignore[no-untyped-call]
         except (sqlite3.Error, ValueError, OverflowError) as error:
             raise Unavailable(f"The database refused: {error}") from error
+        result: T = box.pop()
         return result
 
 
@@ -64,7 +73,8 @@ async def connect_writer(path: Path, now: int, *, again: bool) -> SqliteConnecti
         check_moved(raw, path, again=again)
         prepare(raw, path, now)
 
-    return await _connect(path, _WRITER_PRAGMAS, check_and_prepare)
+    pragmas = (*_WRITER_PRAGMAS, f"PRAGMA cache_size = {-_CACHE_SIZE}")
+    return await _connect(path, pragmas, check_and_prepare)
 
 
 async def connect_reader(path: Path) -> SqliteConnection:
@@ -117,6 +127,17 @@ def is_of_the_store(error: Exception) -> bool:
         OverflowError,
     )
     return not isinstance(error.__cause__, about_values)
+
+
+def run_long_transaction(
+    connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], None]
+) -> None:
+    """Run *work*, which writes long bodies: they are not to fill the cache."""
+    connection.execute(f"PRAGMA cache_size = {-_CACHE_SIZE_OF_LONG}")
+    try:
+        run_in_transaction(connection, work)
+    finally:
+        connection.execute(f"PRAGMA cache_size = {-_CACHE_SIZE}")
 
 
 def run_in_transaction(

@@ -27,6 +27,7 @@ from pushserver.storage.sql.changes import prepare_write
 from pushserver.storage.sql.lanes import load_lanes
 from pushserver.storage.sql.lookups import run_lookups
 from pushserver.storage.sql.order_cache import OrderCache
+from pushserver.storage.sql.results import has_pieces
 from pushserver.storage.sql.write_jobs import (
     LastWrite,
     WriteJob,
@@ -38,11 +39,14 @@ from pushserver.storage.sqlite.connection import (
     SqliteConnection,
     is_of_the_store,
     run_in_transaction,
+    run_long_transaction,
 )
 from pushserver.storage.sqlite.lanes import InMemoryLanes
 from pushserver.storage.sqlite.open_files import OpenFiles
 
 log = structlog.get_logger(__name__)
+
+_Apply = Callable[[sqlite3.Connection], None]
 
 
 @attrs.define(eq=False, repr=False)
@@ -89,13 +93,18 @@ class GroupCommit:
         while self._waiting or not self._closing:
             await self._wakeup.wait()
             self._wakeup.clear()
-            jobs = [job for job in self._waiting if not job.future.done()]
-            self._waiting = []
-            if jobs:
-                await self._run_round(jobs)
+            # Nothing here keeps them: what they wrote may be large.
+            await self._run_round(self._take_waiting())
+
+    def _take_waiting(self) -> list[WriteJob]:
+        jobs = [job for job in self._waiting if not job.future.done()]
+        self._waiting = []
+        return jobs
 
     async def _run_round(self, jobs: list[WriteJob]) -> None:
         """Run one round; whatever it raises, callers are told and others follow."""
+        if not jobs:
+            return
         try:
             await self._commit_round(jobs)
         except Exception:
@@ -120,7 +129,10 @@ class GroupCommit:
                 stamp_audit(sql_jobs, changes)
             apply = prepare_write(changes, sql_jobs)
             if apply is not None:
-                await self.connection.run(partial(self._write, apply))
+                run = (
+                    run_long_transaction if has_pieces(changes) else run_in_transaction
+                )
+                await self.connection.run(partial(self._write, run, apply))
                 self.last_write.record(jobs, failed=False)
         except Exception as error:  # noqa: BLE001 - told to the callers; the writer lives
             if is_of_the_store(error):
@@ -133,11 +145,12 @@ class GroupCommit:
 
     def _write(
         self,
-        apply: Callable[[sqlite3.Connection], None],
+        run: Callable[[sqlite3.Connection, _Apply], None],
+        apply: _Apply,
         connection: sqlite3.Connection,
     ) -> None:
         self.open_files.check()
-        run_in_transaction(connection, apply)
+        run(connection, apply)
         # Only now is it known that what was written is where the next start looks.
         self.open_files.check()
         self.checkpoint_watch.check(connection)

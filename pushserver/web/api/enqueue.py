@@ -1,12 +1,13 @@
 """Enqueue over the API: one command or many, once, and with the outcome if wanted."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from aiohttp import web
 from msgspec import UNSET, UnsetType
 
 from pushserver.clock import micros
+from pushserver.errors import Unavailable
 from pushserver.model.command import Command
 from pushserver.model.device import Device
 from pushserver.model.token import Permission, Token
@@ -34,6 +35,7 @@ from pushserver.web.api.routes import Routes
 from pushserver.web.json_body import JSON_MEDIA_TYPE, OCTET_STREAM
 from pushserver.web.response import make_response
 from pushserver.web.services import Services
+from pushserver.web.spooled_response import respond_in_turn
 
 routes = Routes(Permission.COMMANDS_READ, Permission.COMMANDS_WRITE)
 
@@ -82,39 +84,53 @@ async def _enqueue_response(
     is_array: bool,
 ) -> web.StreamResponse:
     """Answer at once, or when the outcome is known if the program prefers that."""
-    headers: dict[str, str] = {}
-    body, commands = enqueued.answer, enqueued.commands
-    if "Prefer" in call.request.headers and (seconds := _granted_wait(call)):
-        headers["Preference-Applied"] = f"wait={seconds:g}"
-        if commands:
-            with call.waiting(seconds):
-                body = await _wait_for_outcomes(call, commands, seconds, is_array)
-            if call.idempotency is not None:
-                await call.services.queue.store_answer(
-                    call.idempotency, device_id, body
-                )
-    if enqueued.replayed:
-        headers |= REPLAYED_HEADER
+    commands = enqueued.commands
+    headers = dict(REPLAYED_HEADER) if enqueued.replayed else {}
     if not is_array:
         command_id = commands[0].id if commands else created_id(enqueued.answer)
         headers["Location"] = f"{BASE_PATH}/commands/{command_id}"
+    seconds = _granted_wait(call) if "Prefer" in call.request.headers else 0
+    applied = {**headers, "Preference-Applied": f"wait={seconds:g}"}
+    if not commands or not seconds:
+        return _created(enqueued.answer, applied if seconds else headers)
+    with call.waiting(seconds):
+        await _wait_for_outcomes(call, commands, seconds)
+
+    async def show() -> web.StreamResponse:
+        body = await _render_outcomes(call, commands, is_array)
+        if call.idempotency is not None:
+            await call.services.queue.store_answer(call.idempotency, device_id, body)
+        return _created(body, applied)
+
+    try:
+        return await respond_in_turn(call.services.body_budget, show)
+    except Unavailable:
+        # It was done; an error would have the program do it again.
+        return _created(enqueued.answer, headers)
+
+
+def _created(body: bytes, headers: Mapping[str, str]) -> web.StreamResponse:
     return make_response(
         body, status=201, content_type=JSON_MEDIA_TYPE, headers=headers
     )
 
 
 async def _wait_for_outcomes(
-    call: ApiCall[None, None],
-    commands: Sequence[Command],
-    seconds: float,
-    is_array: bool,
-) -> bytes:
+    call: ApiCall[None, None], commands: Sequence[Command], seconds: float
+) -> None:
     clock, queue = call.services.clock, call.services.queue
     until = clock.now() + micros(seconds)
-    items = []
     for command in commands:
         left = max(0, until - clock.now()) / 1_000_000
-        record = await queue.wait_until_over(call.scope_id, command.id, left)
+        await queue.wait_until_over(call.scope_id, command.id, left)
+
+
+async def _render_outcomes(
+    call: ApiCall[None, None], commands: Sequence[Command], is_array: bool
+) -> bytes:
+    items = []
+    for command in commands:
+        record = await call.services.queue.get(call.scope_id, command.id)
         record.command.superseded = command.superseded
         items.append(
             command_record_out(call.services.protocols, record, call.token, is_own=True)

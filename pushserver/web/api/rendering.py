@@ -62,7 +62,7 @@ def optional_instant(instant: int | None) -> str | None:
     return None if instant is None else rfc3339(instant)
 
 
-def raw_json(text: str | bytes | None) -> Raw | UnsetType:
+def raw_json(text: str | bytes | memoryview | None) -> Raw | UnsetType:
     """Return a JSON text to be sent as it is, if there is one."""
     return UNSET if text is None else Raw(text)
 

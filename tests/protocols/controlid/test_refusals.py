@@ -96,7 +96,7 @@ def test_every_form(body: bytes) -> None:
 
     assert (True, True) == (judged.failed, judged.refused)
     assert [DENIED] == json.loads(judged.error or b"")
-    assert {"actions": [DENIED]} == json.loads(judged.response or b"")
+    assert {"actions": [DENIED]} == json.loads(bytes(judged.response or b""))
 
 
 def test_error_is_no_refusal() -> None:
