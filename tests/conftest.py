@@ -102,11 +102,20 @@ def _skipped_on_second_store(items: Sequence[pytest.Item]) -> set[pytest.Item]:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Have each test that takes a store run on each of them, or on its `only_on`."""
     if "backend" in metafunc.fixturenames:
-        only_on = metafunc.definition.get_closest_marker("only_on")
-        stores = only_on.args if only_on else STORES
+        stores = _marked_stores(metafunc, "only_on") or STORES
+        proofs = _marked_stores(metafunc, "proof_on")
         selected_store = metafunc.config.getoption("--store")
-        chosen = [each for each in stores if selected_store in (None, each)]
-        metafunc.parametrize("backend", chosen, scope="session")
+        cases = [
+            pytest.param(each, marks=[pytest.mark.proof] if each in proofs else [])
+            for each in stores
+            if selected_store in (None, each)
+        ]
+        metafunc.parametrize("backend", cases, scope="session")
+
+
+def _marked_stores(metafunc: pytest.Metafunc, marker_name: str) -> tuple[str, ...]:
+    marker = metafunc.definition.get_closest_marker(marker_name)
+    return marker.args if marker else ()
 
 
 @pytest.fixture(name="empty_database")

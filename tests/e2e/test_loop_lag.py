@@ -3,12 +3,14 @@
 import io
 
 import aiohttp
+import pytest
 
 from tests.e2e.hostile import HOSTILE, Hostile, commands
 from tests.e2e.lag_watch import LagWatch, now, watching
 from tests.e2e.raw_connection import connect
 from tests.program import Program
 
+pytestmark = pytest.mark.proof_on("postgres")
 #: Seconds of the program's computing for which a cheap request may wait.
 MAX_LAG = 0.05
 #: What else it does now and then, such as collecting garbage, is not done each time.

@@ -18,6 +18,7 @@ from tests.e2e.raw_connection import connect
 from tests.program import Program
 from tests.slow_reader import slow_reader
 
+pytestmark = pytest.mark.proof_on("postgres")
 ME = str(DEVICE)
 MEBIBYTE = 1024 * 1024
 #: So much may be taken above rest, whatever is sent.

@@ -30,8 +30,6 @@ CHECKS = [
 API = schemathesis.openapi.from_dict(openapi.document(ROUTES)).exclude(
     operation_id="streamEvents"
 )
-# The limits of all fields are thousands of calls: `scripts/test --quick` skips them.
-API.config.phases.coverage.enabled = settings.get_current_profile_name() != "quick"
 
 
 @schemathesis.serializer("application/x-ndjson")
