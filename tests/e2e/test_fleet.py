@@ -79,13 +79,9 @@ async def run_fleet(program: Program, commands: int) -> FleetRun:
 
 async def _all_over(api: Client, commands: int) -> None:
     async with asyncio.timeout(60 + commands / 10):
-        while True:
-            open_ones = await api.commands.list(
-                state=["PENDING", "SENT", "DELIVERED"], limit=1
-            )
-            if not open_ones["items"]:
-                return
-            await asyncio.sleep(0.2)
+        live = ["PENDING", "SENT", "DELIVERED"]
+        while page := (await api.commands.list(state=live, limit=1))["items"]:
+            await api.commands.get(page[0]["id"], wait=30)
 
 
 def check_fleet(run: FleetRun, commands: int) -> None:

@@ -119,7 +119,6 @@ class Administrator:
             cursor = (
                 deliveries.get("nextCursor") and f"&cursor={deliveries['nextCursor']}"
             )
-        await asyncio.sleep(0.2)
 
 
 def transitions(program: Program) -> set[Transition]:
