@@ -198,6 +198,8 @@ CREATE TABLE operation (
 CREATE INDEX operation_scope ON operation (scope_id, id);
 CREATE INDEX operation_status ON operation (scope_id, status, id);
 CREATE INDEX operation_device ON operation (device_id, id);
+CREATE INDEX operation_without_steps ON operation (scope_id)
+    WHERE status = 'RUNNING' AND step_count = 0;
 CREATE INDEX operation_creator ON operation (created_by, id);
 CREATE INDEX operation_task ON operation (task_id, retried, status, id)
     WHERE task_id IS NOT NULL;

@@ -72,7 +72,8 @@ def build_workers(
         subscriptions,
         clock,
         services.counts,
-        services.subscription_backlog,
+        services.bounds.subscription_backlog,
+        services.bounds.scope_backlog,
     )
     deadlines, clock_watch = (
         Deadlines(store, clock, services.lanes),

@@ -28,6 +28,7 @@ from pushserver.services.integrity_check import IntegrityCheck
 from pushserver.services.lanes import Lanes
 from pushserver.services.next_steps import NextSteps
 from pushserver.services.notifications import Notifications
+from pushserver.services.open_bounds import OpenBounds
 from pushserver.services.operations import Operations
 from pushserver.services.orphan_bounds import OrphanBounds
 from pushserver.services.polling import Polling
@@ -100,6 +101,7 @@ def build_services(
         store, devices, write_behind, device_events, holds, settings.conflict_policy
     )
     stock_bounds = StockBounds(bounds, counts)
+    open_bounds = OpenBounds(store, stock_bounds)
     tokens = Tokens(store=store, clock=clock, ids=ids, bounds=stock_bounds)
     reconciler = ShadowReconciler(protocols=protocols, queue=queue)
     next_steps = NextSteps(
@@ -111,7 +113,12 @@ def build_services(
         reconciler=reconciler,
     )
     operations = Operations(
-        store=store, devices=devices, lanes=lanes, queue=queue, next_steps=next_steps
+        store=store,
+        devices=devices,
+        lanes=lanes,
+        queue=queue,
+        next_steps=next_steps,
+        open_bounds=open_bounds,
     )
     default_hold = micros(settings.hold)
     scheduler = TaskScheduler(
@@ -141,6 +148,7 @@ def build_services(
         cluster_sync=cluster_sync,
         scheduler=scheduler,
         shadow_tasks=ShadowTasks(lanes, reconciler),
+        open_bounds=open_bounds,
         default_hold=default_hold,
     )
     retention = Retention(
@@ -213,7 +221,7 @@ def build_services(
         ),
         webhook_deliveries=WebhookDeliveries(store, clock, subscriptions),
         task_creator=task_creator,
-        tasks=Tasks(store, clock, ids, scheduler),
+        tasks=Tasks(store, clock, ids, scheduler, open_bounds),
         upgrades=Upgrades(store, task_creator),
         tokens=tokens,
         token_reach=TokenReach(devices),
@@ -225,7 +233,7 @@ def build_services(
         body_budget=BodyBudget(
             settings.bodies * MEBIBYTE, settings.spool_folder, counts
         ),
-        subscription_backlog=bounds.subscription_backlog,
+        bounds=bounds,
         kapua_delete_status=settings.kapua_delete_status,
         started_at=clock.now(),
         counts=counts,

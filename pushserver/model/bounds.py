@@ -51,6 +51,18 @@ class Bounds:
         "429 `queue-full`",
         "bounds.scopeQueue",
     )
+    scope_operations: int = _bound(
+        10_000,
+        "operations without steps of a scope that have not ended",
+        "409 `limit-reached`",
+        "bounds.scopeOperations",
+    )
+    scope_tasks: int = _bound(
+        1000,
+        "tasks and upgrades of a scope that have not ended",
+        "409 `limit-reached`",
+        "bounds.scopeTasks",
+    )
     device_requests: int = _bound(
         500,
         "requests of an adopted device in a second",
@@ -119,6 +131,12 @@ class Bounds:
         "events that wait for the receiver of a subscription",
         "the oldest are dropped",
         "bounds.subscriptionBacklog",
+    )
+    scope_backlog: int = _bound(
+        1_000_000,
+        "the same of all subscriptions of a scope, which share it equally",
+        "the oldest are dropped",
+        "bounds.scopeBacklog",
     )
     scopes: int = _bound(1000, "scopes", "409 `limit-reached`", "bounds.scopes")
 

@@ -61,6 +61,8 @@ SECRET_OVERLAP = 24 * _HOUR * SECOND
 #: The most events, and the oldest, that are kept for a receiver that is away.
 MAX_BACKLOG = 100_000
 MAX_BACKLOG_AGE = 3 * 24 * _HOUR * SECOND
+#: The most that are kept for all receivers of a scope.
+MAX_SCOPE_BACKLOG = 1_000_000
 
 
 @attrs.frozen(kw_only=True)

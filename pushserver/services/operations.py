@@ -21,6 +21,7 @@ from pushserver.services.idempotency import (
 )
 from pushserver.services.lanes import Lanes
 from pushserver.services.next_steps import NextSteps
+from pushserver.services.open_bounds import OpenBounds
 from pushserver.services.operation_records import (
     current_operation,
     new_operation,
@@ -52,6 +53,7 @@ class Operations:
     lanes: Lanes
     queue: Queue
     next_steps: NextSteps
+    open_bounds: OpenBounds
 
     async def create(
         self,
@@ -68,6 +70,7 @@ class Operations:
 
         Raises:
             IdempotencyMismatch: the key was used with another request.
+            LimitReached: it has no steps, and too many such operations run.
             NotFound: the device has moved to another scope, or was deleted.
             QueueFull: too many commands wait.
             Unavailable: the store is away.
@@ -82,6 +85,8 @@ class Operations:
             lane.require_owner(scope_id)
             if plan.step_requests:
                 self.queue.bounds.require_room(scope_id, lane, changes, added=1)
+            else:
+                room.require()
             operation = new_operation(
                 plan, changes.new_id(), scope_id, device_id, created_by, changes.now
             )
@@ -94,7 +99,10 @@ class Operations:
             return CreatedOperation(answer, operation)
 
         lookup = Lookup(idempotency_key=idempotency.key) if idempotency else None
-        return await self.lanes.change(device_id, decide, lookup)
+        if plan.step_requests:
+            return await self.lanes.change(device_id, decide, lookup)
+        async with self.open_bounds.adding_operation(scope_id) as room:
+            return await self.lanes.change(device_id, decide, lookup)
 
     def _start(
         self,

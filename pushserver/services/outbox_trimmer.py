@@ -11,6 +11,7 @@ from pushserver.model.ids import first_id_at
 from pushserver.model.subscription import (
     MAX_BACKLOG,
     MAX_BACKLOG_AGE,
+    MAX_SCOPE_BACKLOG,
     Subscription,
     SubscriptionFilter,
 )
@@ -43,7 +44,8 @@ class OutboxTrimmer:
     Drops events and deliveries that are too old or too many.
 
     The backlog of a subscription holds at most the newest `max_backlog` events that it
-    matches, none older than `max_age` (microseconds).
+    matches, none older than `max_age` (microseconds). Those of a scope hold at most
+    `max_scope_backlog` in all, each an equal share.
     """
 
     store: SubscriptionStore
@@ -51,6 +53,7 @@ class OutboxTrimmer:
     clock: Clock
     counts: Counter[str]
     max_backlog: int = MAX_BACKLOG
+    max_scope_backlog: int = MAX_SCOPE_BACKLOG
     max_age: int = MAX_BACKLOG_AGE
     _match_counts: dict[int, _MatchCount] = attrs.field(factory=dict, init=False)
 
@@ -101,9 +104,10 @@ class OutboxTrimmer:
         return dropped
 
     async def _count_excess(self, subscription: Subscription) -> int:
-        """Return how many matching events after the cursor exceed `max_backlog`."""
+        """Return how many matching events after the cursor exceed its share."""
         scope_id, cursor = subscription.scope_id, subscription.cursor
-        if await self.store.backlog_start(scope_id, keep=self.max_backlog) <= cursor:
+        keep = self._share(subscription)
+        if await self.store.backlog_start(scope_id, keep=keep) <= cursor:
             # Nearly always: the whole scope has fewer events.
             self._match_counts.pop(subscription.id, None)
             return 0
@@ -125,7 +129,7 @@ class OutboxTrimmer:
             match_count.count += sum(
                 self.subscriptions.matches(event_filter, e) for e in events
             )
-        return match_count.count - self.max_backlog
+        return match_count.count - keep
 
     async def _skip_events(
         self, subscription: Subscription, horizon: int, excess: int
@@ -169,7 +173,7 @@ class OutboxTrimmer:
         try:
             while given_up := await self.store.dead_letter_backlog(
                 subscription.id,
-                keep=self.max_backlog,
+                keep=self._share(subscription),
                 before=now - EVENT_RETENTION,
                 limit=BATCH_SIZE,
             ):
@@ -179,8 +183,15 @@ class OutboxTrimmer:
             self._log_dropped(subscription, dropped)
         return dropped
 
+    def _share(self, subscription: Subscription) -> int:
+        """Return how many events the backlog of *subscription* may hold."""
+        sharing = len(self.subscriptions.in_scope(subscription.scope_id))
+        return min(self.max_backlog, max(1, self.max_scope_backlog // sharing))
+
     def _log_dropped(self, subscription: Subscription, dropped: int) -> None:
-        self.counts["bounds.subscriptionBacklog"] += dropped
+        is_share = self._share(subscription) < self.max_backlog
+        setting = "scopeBacklog" if is_share else "subscriptionBacklog"
+        self.counts[f"bounds.{setting}"] += dropped
         if dropped:
             log.warning(
                 "subscription.events_dropped",

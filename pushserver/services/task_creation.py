@@ -9,6 +9,7 @@ from pushserver.errors import Unavailable
 from pushserver.model.actor import Actor
 from pushserver.model.audit import AuditAction
 from pushserver.model.command_request import OperationRequest
+from pushserver.model.idempotency import IdempotencyRecord
 from pushserver.model.ids import IdGenerator
 from pushserver.model.target import TargetDevice, TargetSelector
 from pushserver.model.task import FailureLimit, OperationCounts, Task, TaskState
@@ -19,6 +20,7 @@ from pushserver.services.device_protocols import DeviceProtocols
 from pushserver.services.device_registry import DeviceRegistry
 from pushserver.services.idempotency import IdempotentRequest
 from pushserver.services.off_loop import in_pieces
+from pushserver.services.open_bounds import OpenBounds
 from pushserver.services.operation_records import new_operation, number_steps
 from pushserver.services.shadow_tasks import ShadowTasks
 from pushserver.services.task_audit import task_entry
@@ -60,6 +62,7 @@ class TaskCreator:
     cluster_sync: ClusterSync
     scheduler: TaskScheduler
     shadow_tasks: ShadowTasks
+    open_bounds: OpenBounds
     default_hold: int
 
     async def preview_targets(
@@ -113,6 +116,7 @@ class TaskCreator:
             Invalid: a device is not adopted, none is selected, or they speak
                 several protocols.
             IdempotencyMismatch: the key was used with another request.
+            LimitReached: too many tasks of the scope have not ended.
             Unavailable: the store is away.
         """
         now = self.clock.now()
@@ -131,23 +135,34 @@ class TaskCreator:
         running = attrs.evolve(task, state=TaskState.RUNNING)
         answer = render(running, OperationCounts(waiting=len(devices)))
         key = None if idempotency is None else idempotency.record(answer, now)
+        async with self.open_bounds.adding_task(scope_id) as room:
+            room.require()
+            if not await self._write(task, running, plan, devices, key):
+                return await self._answer_of_winner(idempotency)
+        self.scheduler.wakeup.set()
+        return CreatedTask(answer, running)
+
+    async def _write(
+        self,
+        task: Task,
+        running: Task,
+        plan: OperationRequest,
+        devices: Sequence[int],
+        key_use: IdempotencyRecord | None,
+    ) -> bool:
+        """Write a task, and let it run; return whether no other server was faster."""
         with self.scheduler.preparing(task.id):
             steps = number_steps(task.id, plan.step_requests)
             await self.store.tasks.add_task(task, steps, plan.upgrade)
             await self._write_operations(task, plan, devices)
             if plan.desired is not None:
                 await self.shadow_tasks.set_desired_all(
-                    scope_id, plan.desired, devices, created_by
+                    task.scope_id, plan.desired, devices, task.created_by
                 )
-            if not await self.store.tasks.update_task_if_unchanged(
-                task,
-                running,
-                key_use=key,
-                audit=[task_entry(running, created_by, AuditAction.TASK_CREATE)],
-            ):
-                return await self._answer_of_winner(idempotency)
-        self.scheduler.wakeup.set()
-        return CreatedTask(answer, running)
+            entry = task_entry(running, task.created_by, AuditAction.TASK_CREATE)
+            return await self.store.tasks.update_task_if_unchanged(
+                task, running, key_use=key_use, audit=[entry]
+            )
 
     async def _stored_answer(
         self, idempotency: IdempotentRequest | None

@@ -1,5 +1,8 @@
 """Tasks as programs see them: show, pause, resume, cancel, retry."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import attrs
 
 from pushserver.clock import Clock
@@ -10,6 +13,7 @@ from pushserver.model.ids import IdGenerator
 from pushserver.model.operation import Operation, OperationStatus
 from pushserver.model.task import OperationCounts, Task, TaskState
 from pushserver.services.batches import BATCH_SIZE
+from pushserver.services.open_bounds import OpenBounds
 from pushserver.services.task_audit import task_entry
 from pushserver.services.task_scheduler import TaskScheduler
 from pushserver.storage.base import Store
@@ -25,6 +29,7 @@ class Tasks:
     clock: Clock
     ids: IdGenerator
     scheduler: TaskScheduler
+    open_bounds: OpenBounds
 
     async def get(self, scope_id: int, task_id: int) -> tuple[Task, OperationCounts]:
         """
@@ -132,6 +137,7 @@ class Tasks:
         Raises:
             NotFound: there is none.
             Conflict: it is being canceled.
+            LimitReached: it has ended, and too many others have not.
         """
         async with self.store.tasks.lock():
             task, counts = await self.get(scope_id, task_id)
@@ -141,11 +147,22 @@ class Tasks:
             statuses = {OperationStatus.FAILED} | (
                 {OperationStatus.STALE} if include_unknown else set()
             )
-            await self._replace_operations(
-                self._resumed(task, forgiven), frozenset(statuses), actor
-            )
+            async with self._reopening(task):
+                await self._replace_operations(
+                    self._resumed(task, forgiven), frozenset(statuses), actor
+                )
         self.scheduler.wakeup.set()
         return await self.get(scope_id, task_id)
+
+    @asynccontextmanager
+    async def _reopening(self, task: Task) -> AsyncIterator[None]:
+        """Require room for *task* if it has ended; the block lets it run again."""
+        if task.ended_at is None:
+            yield
+            return
+        async with self.open_bounds.adding_task(task.scope_id) as room:
+            room.require()
+            yield
 
     async def _replace_operations(
         self, task: Task, statuses: frozenset[OperationStatus], actor: Actor

@@ -110,6 +110,9 @@ class OperationStore(Protocol):
     async def count_operations(self, scope_id: int, criteria: OperationFilter) -> int:
         """Count operations."""
 
+    async def count_without_steps(self, scope_id: int, up_to: int) -> int:
+        """Count the scope's operations without steps that run, at most *up_to*."""
+
     async def step_records(self, operation: Operation) -> Sequence[StepRecord]:
         """Return an operation's steps with their commands, without bodies."""
 

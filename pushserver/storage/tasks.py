@@ -77,6 +77,9 @@ class TaskStore(Protocol):
     async def active_tasks(self) -> Sequence[Task]:
         """Return every task that has not ended, also PREPARING ones."""
 
+    async def count_active(self, scope_id: int) -> int:
+        """Count the scope's tasks that have not ended, also PREPARING ones."""
+
     async def operation_counts(self, task_id: int) -> OperationCounts:
         """Count a task's operations by status, without retried ones."""
 

@@ -6,6 +6,7 @@ import attrs
 from aiohttp import web
 
 from pushserver.clock import Clock
+from pushserver.model.bounds import Bounds
 from pushserver.services.clock_watch import ClockWatch
 from pushserver.services.cluster_sync import ClusterSync
 from pushserver.services.completion_waiters import CompletionWaiters
@@ -111,7 +112,7 @@ class Services:
     scopes: Scopes
     body_budget: BodyBudget
     default_hold: int
-    subscription_backlog: int
+    bounds: Bounds
     kapua_delete_status: int
     started_at: int
     counts: Counter[str]

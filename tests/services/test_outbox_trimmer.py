@@ -291,3 +291,28 @@ async def test_in_pieces(
 
     assert 1200 == await outbox.trim()
     assert [] == await ids_left(services)
+
+
+async def test_share(services: Services) -> None:
+    """All subscriptions of a scope together keep no more than the scope may."""
+    outbox = OutboxTrimmer(
+        services.store.subscriptions,
+        services.subscription_registry,
+        services.clock,
+        services.counts,
+        max_backlog=10,
+        max_scope_backlog=12,
+    )
+    one = await create_subscription(services, health=SubscriptionHealth.PAUSED)
+    await emit_events(services.store, 10)
+    alone = await outbox.trim()
+    two = await create_subscription(
+        services, id=one.id + 1, health=SubscriptionHealth.PAUSED, cursor=one.cursor
+    )
+    one = services.subscription_registry.get(DEFAULT_SCOPE_ID, one.id)
+    shared = await outbox.trim()
+
+    assert (0, 8) == (alone, shared)
+    assert [6, 6] == [await left(services, each) for each in (one, two)]
+    assert 8 == services.counts["bounds.scopeBacklog"]
+    assert 0 == services.counts["bounds.subscriptionBacklog"]

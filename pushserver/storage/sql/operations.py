@@ -54,6 +54,10 @@ _SELECT_DUE_STEPS = (
     " AND done_steps < step_count"
     " ORDER BY id LIMIT ?"
 )
+_COUNT_WITHOUT_STEPS = (
+    "SELECT count(*) FROM (SELECT 1 FROM operation"
+    " WHERE scope_id = ? AND status = 'RUNNING' AND step_count = 0 LIMIT ?) AS counted"
+)
 _DEVICE_UPGRADE_COLUMNS = Join.of(UPGRADES, DEVICE_UPGRADES.aliased("part"))
 _SELECT_DEVICE_UPGRADE = (
     f"SELECT {_DEVICE_UPGRADE_COLUMNS.column_list} FROM upgrade LEFT JOIN"
@@ -133,6 +137,10 @@ class SqlOperations:
         where, values = _conditions(scope_id, criteria)
         sql = f"SELECT count(*) FROM operation WHERE {where}"
         return int(await fetch_value(self.reader, sql, values))
+
+    async def count_without_steps(self, scope_id: int, up_to: int) -> int:
+        values = (scope_id, up_to)
+        return int(await fetch_value(self.reader, _COUNT_WITHOUT_STEPS, values))
 
     async def step_records(self, operation: Operation) -> Sequence[StepRecord]:
         values = (operation.id, operation.task_id or operation.id)

@@ -20,7 +20,7 @@ from pushserver.storage.sql.bulk import insert
 from pushserver.storage.sql.changes import INSERT_OPERATION, INSERT_STEP
 from pushserver.storage.sql.conditions import IS_NOT_STARTED, IS_ONLINE, is_one_of
 from pushserver.storage.sql.connection import SqlConnection, SqlReader
-from pushserver.storage.sql.fetch import fetch_all
+from pushserver.storage.sql.fetch import fetch_all, fetch_value
 from pushserver.storage.sql.idempotency import (
     claim_idempotency_key,
     find_idempotency_key,
@@ -58,6 +58,7 @@ _SELECT = f"SELECT {TASKS.column_list} FROM task WHERE"
 _SELECT_ONE = f"{_SELECT} id = ? AND scope_id = ? AND state <> 'PREPARING'"
 _INDEXES = (("created_by",), ("scope_id",))
 _SELECT_ACTIVE = f"{_SELECT} ended_at IS NULL ORDER BY id"
+_COUNT_ACTIVE = "SELECT count(*) FROM task WHERE scope_id = ? AND ended_at IS NULL"
 _COUNT = (
     "SELECT status, count(*) FROM operation WHERE task_id = ? AND retried = 0"
     " GROUP BY status"
@@ -193,6 +194,9 @@ class SqlTasks:
 
     async def active_tasks(self) -> Sequence[Task]:
         return await fetch_all(self.reader, TASKS.read, _SELECT_ACTIVE, ())
+
+    async def count_active(self, scope_id: int) -> int:
+        return int(await fetch_value(self.reader, _COUNT_ACTIVE, (scope_id,)))
 
     async def operation_counts(self, task_id: int) -> OperationCounts:
         def read(connection: SqlConnection) -> OperationCounts:
