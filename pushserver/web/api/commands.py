@@ -103,7 +103,7 @@ async def get(call: ApiCall[WaitQuery, None]) -> web.StreamResponse:
     services, command_id = call.services, call.path_int64("command_id")
     seconds = min(call.query.wait, MAX_WAIT)
     if seconds:
-        with call.waiting(seconds):
+        async with call.waiting(seconds):
             await services.queue.wait_until_over(call.scope_id, command_id, seconds)
     show = partial(_show, call, command_id)
     return await respond_in_turn(services.body_budget, show)

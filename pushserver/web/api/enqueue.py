@@ -93,7 +93,7 @@ async def _enqueue_response(
     applied = {**headers, "Preference-Applied": f"wait={seconds:g}"}
     if not commands or not seconds:
         return _created(enqueued.answer, applied if seconds else headers)
-    with call.waiting(seconds):
+    async with call.waiting(seconds):
         await _wait_for_outcomes(call, commands, seconds)
 
     async def show() -> web.StreamResponse:

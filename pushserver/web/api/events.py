@@ -16,6 +16,7 @@ from pushserver.web.api.device_fields import parse_tag
 from pushserver.web.api.route import ApiCall
 from pushserver.web.api.routes import Routes
 from pushserver.web.api.subscription_types import EventsQuery
+from pushserver.web.connection import connection_of
 from pushserver.web.draining import write_and_drain
 from pushserver.web.half_closing import CANCEL_ON_DISCONNECT
 from pushserver.web.services import Services
@@ -65,6 +66,7 @@ class _EventStream:
 
     def _should_continue(self) -> bool:
         stopping = self.services.holds.is_closed
+        stopping |= connection_of(self.request).is_half_closed
         return not stopping and self.services.tokens.is_valid(self.token)
 
     async def _write_comment(self, text: bytes) -> None:

@@ -45,7 +45,7 @@ async def list_results(call: ApiCall[ResultsQuery, None]) -> web.StreamResponse:
         device_ids=services.token_reach.device_ids(call.token),
     )
     if query.wait:
-        with call.waiting(query.wait):
+        async with call.waiting(query.wait):
             await wait_for_results(
                 services.store,
                 services.completion_waiters,

@@ -1,7 +1,7 @@
 """A call of the API: one declaration that checks, serves and describes it."""
 
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Generic, TypeVar
 
@@ -34,6 +34,7 @@ from pushserver.web.json_body import (
 )
 from pushserver.web.middleware import LOG_FIELDS
 from pushserver.web.services import SERVICES, Services
+from pushserver.web.waiting import while_peer_stays
 
 Q = TypeVar("Q")
 B = TypeVar("B")
@@ -77,16 +78,22 @@ class ApiCall(Generic[Q, B]):
         """Who calls, and from where; for what the call changes."""
         return request_actor(self.request, self.token)
 
-    def waiting(self, seconds: float) -> AbstractContextManager[None]:
+    @asynccontextmanager
+    async def waiting(self, seconds: float) -> AsyncIterator[None]:
         """
         Count the call as one that waits during the block, if it waits at all.
+
+        The block ends early once the program sends no more.
 
         Raises:
             TooMany: too many wait already.
         """
         if not seconds:
-            return nullcontext()
-        return self.services.wait_bounds.waiting(self.token.id)
+            yield
+            return
+        with self.services.wait_bounds.waiting(self.token.id):
+            async with while_peer_stays(self.request):
+                yield
 
     def path_int64(self, name: str) -> int:
         """

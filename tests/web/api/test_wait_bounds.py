@@ -119,3 +119,46 @@ async def test_an_enqueue(server: LocalServer) -> None:
     assert (201, None) == (beyond.status, beyond.headers.get("Preference-Applied"))
     assert "PENDING" == beyond.json()["state"]
     assert "wait=60" == (await last).headers["Preference-Applied"]
+
+
+def request_bytes(path: str, body: bytes = b"") -> bytes:
+    """Return a call that waits: of *path*, or an enqueue if there is a *body*."""
+    head = f"{'POST' if body else 'GET'} /api/v1{path} HTTP/1.1\r\nHost: x\r\n"
+    head += f"Authorization: Bearer {TOKEN}\r\nContent-Type: application/json\r\n"
+    head += f"Prefer: wait=60\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+@pytest.mark.parametrize("goodbye", ["close", "write_eof", "abort"])
+@pytest.mark.parametrize("path", [*WAITS, f"/devices/{DEVICE}/commands"])
+async def test_whoever_has_left(server: LocalServer, path: str, goodbye: str) -> None:
+    """
+    A place is free as soon as its program has left, or has closed its side.
+    """
+    made = await server.enqueue()
+    body = b"" if "?" in path else b'{"endpoint":"load_users"}'
+    async with server.connect() as (_, writer), asyncio.timeout(20):
+        writer.write(request_bytes(path.format(id=made["id"]), body))
+        await wait_until(lambda: waiting_count(server) == 1)
+        leave = writer.transport.abort if goodbye == "abort" else writer.close
+        (writer.write_eof if goodbye == "write_eof" else leave)()
+
+        await wait_until(lambda: waiting_count(server) == 0, within=10)
+
+
+@pytest.mark.parametrize("path", ["/commands/{id}?wait=60", "/results?wait=60", ""])
+async def test_half_closed(server: LocalServer, path: str) -> None:
+    """
+    A program that has closed its side and reads on gets what there is, at once.
+    """
+    made = await server.enqueue()
+    body = b"" if path else b'{"endpoint":"load_users"}'
+    path = path.format(id=made["id"]) or f"/devices/{DEVICE}/commands"
+    async with server.connect() as (reader, writer), asyncio.timeout(20):
+        writer.write(request_bytes(path, body))
+        writer.write_eof()
+        answer = await reader.read()
+
+    status, expected = answer.split(b" ")[1], b'"items":[]'
+    assert status == (b"201" if body else b"200")
+    assert (expected if "results" in path else b'"state":"PENDING"') in answer

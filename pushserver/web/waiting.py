@@ -1,0 +1,39 @@
+"""Calls that wait wait no longer than their program does."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+from aiohttp import web
+
+from pushserver.web.connection import connection_of
+from pushserver.web.half_closing import CANCEL_ON_DISCONNECT, RELEASE_ON_END
+
+
+@asynccontextmanager
+async def while_peer_stays(request: web.Request) -> AsyncIterator[None]:
+    """
+    End the block early once the peer sends no more: it may have left.
+
+    It may also have closed its side alone, and read on: so what follows the block
+    answers it. Of a peer that is gone for sure the handler is cancelled.
+    """
+    connection, loop = connection_of(request), asyncio.get_running_loop()
+    timeout = asyncio.timeout(None)
+
+    def end() -> None:
+        timeout.reschedule(loop.time())
+
+    try:
+        async with timeout:
+            request[RELEASE_ON_END] = partial(end)
+            request[CANCEL_ON_DISCONNECT] = True
+            if connection.is_half_closed or connection.transport is None:
+                end()
+            yield
+    except TimeoutError:
+        if not timeout.expired():
+            raise
+    finally:
+        request[CANCEL_ON_DISCONNECT] = False
