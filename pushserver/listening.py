@@ -23,6 +23,8 @@ BACKLOG = 1024
 #: Files that are no connections: the database's, webhooks', the log, and what
 #: `BODIES` keeps, of which each has more than a mebibyte.
 _OTHER_FILES = 100
+#: The least for a server: some 25 of its own, and a few connections.
+MIN_OPEN_FILES = 64
 
 
 def connection_limits(settings: Settings, counts: Counter[str]) -> ConnectionLimits:
@@ -38,8 +40,18 @@ def connection_limits(settings: Settings, counts: Counter[str]) -> ConnectionLim
 
 
 def raise_open_file_limit() -> None:
-    """Raise the limit of open files to its maximum."""
+    """
+    Raise the limit of open files to its maximum.
+
+    Raises:
+        Misconfigured: it would start, and have no file left for a connection.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < MIN_OPEN_FILES:
+        raise Misconfigured(
+            f"At most {hard} files may be open, and the server needs {MIN_OPEN_FILES}:"
+            " raise the limit (ulimit -n, or systemd's LimitNOFILE)."
+        )
     if soft < hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 

@@ -13,6 +13,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from pushserver import __version__
 from pushserver.cli.context import CliContext, CliError, UsageError
+from pushserver.cli.standard_files import open_standard_files
 from pushserver.errors import PushServerError
 
 EXIT_FAILURE = 1
@@ -80,6 +81,7 @@ def main(
     argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = None
 ) -> int:
     """Run the command line *argv*; return the exit code."""
+    open_standard_files()
     argv = sys.argv[1:] if argv is None else argv
     environ = os.environ if environ is None else environ
     try:

@@ -125,6 +125,13 @@ class HttpConnection(HalfClosableConnection):
         peer = self.transport and self.transport.get_extra_info("peername")
         return str(peer[0]) if isinstance(peer, tuple) else None
 
+    @property
+    def file_number(self) -> int:
+        """The number of its socket among the process's files; -1: it is closed."""
+        if self.transport is None:
+            return -1
+        return int(self.transport.get_extra_info("socket").fileno())
+
     def handle_error(
         self,
         request: web.BaseRequest,

@@ -1,13 +1,17 @@
 """How many connections may be open, in all and from one address.
 
 At the limit, those close first that wait for their next request; if there is none, the
-new one is closed. So files are left for the database, whatever strangers open.
+new one is closed. So files are left for the database, whatever strangers open. The same
+happens while the process has hardly any files left, whoever took them: the event loop
+would close new connections without a word.
 """
 
 import ipaddress
+import os
+import resource
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import attrs
 import structlog
@@ -23,6 +27,8 @@ _BATCH_SIZE = 16
 #: Seconds after a search in vain in which no idle connection is looked for.
 _SEARCH_PAUSE = 1.0
 _LOG_INTERVAL = 60.0
+#: So many files stay free, for the database and for what is accepted next.
+SPARE_FILES = 8
 #: Whoever has an IPv6 address has all of its network of this size.
 _IPV6_PREFIX = 64
 
@@ -39,17 +45,19 @@ class ConnectionLimits:
     total: int = 0
     per_address: int = 0
     proxies: Sequence[Network] = ()
+    now: Callable[[], float] = time.monotonic
     _by_address: Counter[str] = attrs.field(factory=Counter, init=False)
     _search_at: float = attrs.field(default=0.0, init=False)
-    _log_at: float = attrs.field(default=0.0, init=False)
+    _log_at: dict[str, float] = attrs.field(factory=dict, init=False)
 
     def admit(self, connection: HttpConnection, others: set[HttpConnection]) -> bool:
         """Count a new connection; tell whether it may stay."""
-        if self.total and len(others) > self.total:
-            self._close_idle(connection, others)
+        is_full = bool(self.total) and len(others) > self.total
+        if is_full or _is_scarce(connection.file_number):
+            closed = self._close_idle(connection, others)
             # What was closed just now is gone at the loop's next turn.
             open_count = sum(1 for each in others if each.transport is not None)
-            if open_count > self.total:
+            if open_count > self.total if is_full else not closed:
                 return self._refuse("connections.refused")
         if not self.per_address:
             return True
@@ -69,27 +77,39 @@ class ConnectionLimits:
             if not self._by_address[address]:
                 del self._by_address[address]
 
-    def _close_idle(self, new: HttpConnection, others: set[HttpConnection]) -> None:
-        """Close those that have been idle for longest."""
-        now = time.monotonic()
+    def spare_files(self, connections: set[HttpConnection]) -> None:
+        """Close idle connections if the process has hardly any files left."""
+        if _is_scarce(_next_file_number()):
+            self._close_idle(None, connections)
+
+    def _close_idle(
+        self, new: HttpConnection | None, others: set[HttpConnection]
+    ) -> int:
+        """Close those that have been idle for longest; return how many."""
+        now = self.now()
         if now < self._search_at:
-            return
+            return 0
         idle = [each for each in others if each.is_idle and each is not new]
         if not idle:
             self._search_at = now + _SEARCH_PAUSE
         idle.sort(key=lambda each: each.received_at)
-        for each in idle[: min(_BATCH_SIZE, self.total // _BATCH_SIZE + 1)]:
-            self.counts["connections.closedIdle"] += 1
+        closing = idle[: min(_BATCH_SIZE, self.total // _BATCH_SIZE + 1)]
+        for each in closing:
+            self._count("connections.closedIdle")
             each.force_close()
+        return len(closing)
 
     def _refuse(self, count: str) -> bool:
-        """Count a refusal, and say so once a minute."""
-        self.counts[count] += 1
-        now = time.monotonic()
-        if now >= self._log_at:
-            self._log_at = now + _LOG_INTERVAL
-            log.warning(count, limit=self.total, refused=self.counts[count])
+        self._count(count)
         return False
+
+    def _count(self, event: str) -> None:
+        """Count what became of a connection, and say so once a minute."""
+        self.counts[event] += 1
+        now = self.now()
+        if now >= self._log_at.get(event, now):
+            self._log_at[event] = now + _LOG_INTERVAL
+            log.warning(event, limit=self.total, count=self.counts[event])
 
     def _counted_address(self, connection: HttpConnection) -> str | None:
         text = connection.peer_address
@@ -101,3 +121,21 @@ class ConnectionLimits:
         if address.version == 4:  # noqa: PLR2004 - of IP
             return text
         return str(ipaddress.ip_network((address, _IPV6_PREFIX), strict=False))
+
+
+def _is_scarce(number: int | None) -> bool:
+    """Tell whether hardly any files are left when a new one gets this *number*."""
+    if number is None:
+        return True
+    # Each new file gets the lowest number that is free.
+    return number >= resource.getrlimit(resource.RLIMIT_NOFILE)[0] - SPARE_FILES
+
+
+def _next_file_number() -> int | None:
+    """Return which number the next file gets; None: no file can be opened."""
+    try:
+        file = os.open(os.devnull, os.O_RDONLY)
+    except OSError:
+        return None
+    os.close(file)
+    return file

@@ -140,7 +140,8 @@ class Server(web.Server):
         self.pre_shutdown()
 
     def sweep(self) -> None:
-        """Close the connections whose header took too long."""
+        """Close connections whose header took too long, or that take the last files."""
+        self.limits.spare_files(self._open)
         now = self._loop.time()
         for connection in list(self.connections):
             if isinstance(connection, HttpConnection):

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import socket
+import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
@@ -72,6 +73,17 @@ def is_listening(port: int) -> bool:
     """Tell whether somebody listens on the port."""
     with socket.socket() as each:
         return each.connect_ex(("127.0.0.1", port)) == 0
+
+
+async def test_no_standard_files(program: Program) -> None:
+    """
+    Started without standard input, output and error, it serves all the same.
+    """
+    program.wrapper = ("sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh")
+    async with served(program, subprocess.DEVNULL) as url:
+        async with aiohttp.ClientSession() as session, asyncio.timeout(20):
+            async with session.get(url + "/readyz") as answer:
+                assert 200 == answer.status
 
 
 @pytest.mark.parametrize("open_log", [unread_pipe, closed_pipe, full_disk])

@@ -44,6 +44,25 @@ def test_second_server(program: Program) -> None:
     assert 0 == first.stop()
 
 
+def test_few_files(program: Program) -> None:
+    """
+    With fewer files than it needs to serve anybody, it says so and does not start.
+    """
+    program.wrapper = ("sh", "-c", 'ulimit -n 24; exec "$@"', "sh")
+
+    assert "At most 24 files" in refused(program.spawn(), program)
+
+
+def test_as_many_files_as_it_needs(program: Program) -> None:
+    """
+    With as many as it needs, it starts and serves.
+    """
+    program.wrapper = ("sh", "-c", 'ulimit -n 64; exec "$@"', "sh")
+    program.start()
+
+    assert 0 == program.stop()
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.org"])  # noqa: S104
 def test_beyond_loopback(program: Program, host: str) -> None:
     """

@@ -1,12 +1,16 @@
 """How many connections may be open, and which ones close first at the limit."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from functools import partial
 
 import pytest
 from structlog.testing import capture_logs
 
+from pushserver import listening
+from pushserver.web import connection_limits
 from pushserver.web import server as web_server
 from tests.clock import ManualClock
 from tests.devices import terminal
@@ -161,3 +165,49 @@ async def test_trickled_head(
             await asyncio.wait((ended,), timeout=0.05)
 
         assert b"" == await ended
+
+
+async def test_log_after_a_minute(
+    database: str,
+    clock: ManualClock,
+    stack: AsyncExitStack,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """
+    What goes on is logged again when the minute is over, with how often it happened.
+    """
+    ahead, limits = 0.0, connection_limits.ConnectionLimits
+    ticking = partial(limits, now=lambda: time.monotonic() + ahead)
+    monkeypatch.setattr(listening, "ConnectionLimits", ticking)
+    async with running_server(database, clock, connections=LIMIT, hold=60) as server:
+        await hold_polls(server, stack, LIMIT)
+        with capture_logs() as lines:
+            for seconds in (0.0, 50.0, 70.0, 110.0):
+                ahead = seconds
+                assert not await is_served(server, stack)
+
+    found = [line for line in lines if line["event"] == "connections.refused"]
+    assert [1, 3] == [line["count"] for line in found]
+
+
+async def test_files_are_scarce(
+    database: str,
+    clock: ManualClock,
+    stack: AsyncExitStack,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """
+    Idle connections close when the process has hardly any files left, also if it is not
+    a new connection that takes them; those that are answered stay.
+    """
+    monkeypatch.setattr(web_server, "_SWEEP_INTERVAL", 0.01)
+    async with running_server(database, clock, hold=60) as server:
+        await hold_polls(server, stack, 1)
+        reader, writer = await stack.enter_async_context(server.connect())
+        writer.write(HEALTH)
+        await reader.readuntil(b"ok\n")
+        monkeypatch.setattr(connection_limits, "SPARE_FILES", 10**9)
+
+        assert b"" == await reader.read()
+        assert 1 == len(server.services.holds)
+        assert 0 < server.services.counts["connections.closedIdle"]
