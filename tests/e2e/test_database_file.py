@@ -3,9 +3,11 @@
 import asyncio
 import os
 import shutil
+import sqlite3
 import stat
 import subprocess
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import aiohttp
@@ -81,6 +83,53 @@ async def test_it_is_gone(
     assert 1 == len((await api.commands.list())["items"])
     await wait_until(lambda: bool(server.log_lines("sqlite.file_lost")))
     assert 1 == len(server.log_lines("sqlite.file_lost"))
+
+
+@pytest.mark.parametrize(
+    ("suffix", "size"), [("", 0), ("", 8192), ("-wal", 0), ("-wal", 8192)]
+)
+async def test_it_is_cut_off(program: Program, suffix: str, size: int) -> None:
+    """
+    What was cut off is noticed before anything more is confirmed, and is not copied
+    into what is left: what was in the file before is still there.
+    """
+    program.start()
+    async with Client(program.url, program.token) as api:
+        kept = await api.commands.enqueue(ME, LOAD_USERS)
+    # A stop copies all that there is into the file.
+    program.stop()
+    copy = program.file.with_name("copy")
+    shutil.copyfile(program.file, copy)
+    program.start()
+    async with Client(program.url, program.token) as api:
+        await api.commands.enqueue(ME, LOAD_USERS)
+        os.truncate(beside(program.file, suffix), size)
+        assert [503] * 3 == await refusals(api, 3)
+        assert 503 == await status_of(f"{program.url}/readyz")
+    await wait_until(lambda: bool(program.log_lines("sqlite.file_lost")))
+    program.stop()
+
+    if not suffix:
+        copy.rename(program.file)
+        beside(program.file, "-wal").unlink(missing_ok=True)
+    program.start()
+    async with Client(program.url, program.token) as api:
+        assert "PENDING" == (await api.commands.get(kept["id"]))["state"]
+    program.stop()
+
+
+async def test_somebody_else_empties_the_log(server: Program, api: Client) -> None:
+    """
+    A log that a tool has copied into the file and cut is as short as it should be.
+    """
+    await api.commands.enqueue(ME, LOAD_USERS)
+    with closing(sqlite3.connect(server.file)) as tool:
+        busy = tool.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    assert 0 == busy
+
+    command = await api.commands.enqueue(ME, LOAD_USERS)
+
+    assert (0, "PENDING") == (busy, command["state"])
 
 
 async def test_it_is_back(server: Program, api: Client) -> None:

@@ -80,10 +80,12 @@ async def test_no_standard_files(program: Program) -> None:
     Started without standard input, output and error, it serves all the same.
     """
     program.wrapper = ("sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh")
-    async with served(program, subprocess.DEVNULL) as url:
-        async with aiohttp.ClientSession() as session, asyncio.timeout(20):
-            async with session.get(url + "/readyz") as answer:
-                assert 200 == answer.status
+    async with (
+        served(program, subprocess.DEVNULL) as url,
+        aiohttp.ClientSession() as session,
+        session.get(url + "/readyz") as answer,
+    ):
+        assert 200 == answer.status
 
 
 @pytest.mark.parametrize("open_log", [unread_pipe, closed_pipe, full_disk])

@@ -1,9 +1,11 @@
-"""Notices that the files of an open database are no longer where they were.
+"""Notices that the files of an open database are no longer where, or what, they were.
 
-SQLite does not: it goes on writing into a file that was deleted, and what it says to
-have on disk is gone with the process.
+SQLite does not: it goes on writing into a file that was deleted, or behind the end of
+one that was cut off, and what it says to have on disk is gone with the process.
 """
 
+import os
+import struct
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,13 +20,27 @@ log = structlog.get_logger(__name__)
 
 #: Seconds between two log lines.
 _LOG_INTERVAL = 60.0
+#: What the index of the log begins with (https://www.sqlite.org/walformat.html): the
+#: size of a page, how many frames the log has, and how many pages the database.
+_INDEX = struct.Struct("=14xHII")
+#: Bytes before the first frame of a log, and before the page in each frame.
+_LOG_HEADER, _FRAME_HEADER = 32, 24
 
 
 @attrs.define(eq=False)
 class OpenFiles:
-    """Which file each name had when the database was opened."""
+    """
+    Which file each name had when the database was opened.
 
+    `_index`: the open index of its log. It is closed after all connections: closing it
+    ends the locks that SQLite has on it in this process.
+    """
+
+    _database: str
+    _log: str
     _ids: Mapping[str, FileId]
+    _index: int
+    _size: int = attrs.field(default=0, init=False)
     _next_log_at: float = attrs.field(default=0.0, init=False)
 
     @classmethod
@@ -33,27 +49,49 @@ class OpenFiles:
         real = path.resolve()
         # SQLite names the others by the file, whatever link leads to it.
         names = [str(path), f"{real}-wal", f"{real}-shm"]
-        return cls({name: file_id(name) for name in names})
+        ids = {name: file_id(name) for name in names}
+        return cls(names[0], names[1], ids, os.open(names[2], os.O_RDONLY))
+
+    def close(self) -> None:
+        """Close the index, once no connection is open any more."""
+        os.close(self._index)
 
     def check(self) -> None:
         """
-        Do nothing if every file is still there under its name.
+        Do nothing if every file is still there under its name, and no part is missing.
 
         Raises:
-            Unavailable: one is gone, or another is in its place.
+            Unavailable: one is gone, or cut off, or another is in its place.
         """
         for name, expected in self._ids.items():
             try:
-                is_there = file_id(name) == expected
+                is_there = file_id(name) == expected and not self._is_cut_off(name)
             except OSError:
                 is_there = False
             if not is_there:
-                self._log(name)
+                self._report(name)
                 raise Unavailable(
                     "A file of the database is gone, or another one is in its place."
                 )
 
-    def _log(self, name: str) -> None:
+    def _is_cut_off(self, name: str) -> bool:
+        """Tell whether a file is shorter than what SQLite will read of it."""
+        if name not in (self._database, self._log):
+            return False
+        header = os.pread(self._index, _INDEX.size, 0)
+        if len(header) < _INDEX.size:
+            return True
+        page_bits, frames, pages = _INDEX.unpack(header)
+        page_size = int(page_bits) & 0xFE00 | (int(page_bits) & 1) << 16
+        size = Path(name).stat().st_size
+        if name == self._log:
+            needed = _LOG_HEADER + int(frames) * (_FRAME_HEADER + page_size)
+            return int(frames) > 0 and size < needed
+        # Its last pages may be in the log; but it shrinks only when there are fewer.
+        before, self._size = self._size, max(size, self._size)
+        return size < min(before, int(pages) * page_size)
+
+    def _report(self, name: str) -> None:
         now = time.monotonic()
         if now >= self._next_log_at:
             self._next_log_at = now + _LOG_INTERVAL

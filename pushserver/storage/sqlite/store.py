@@ -4,7 +4,7 @@ import asyncio
 import sqlite3
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Self, TypeVar
@@ -104,6 +104,7 @@ class SqliteStore(SqlStore):
 
         lock = FileLock(path)
         exit_stack.callback(lock.release)
+        files = exit_stack.enter_context(ExitStack())
         connection = await connect_writer(path, clock.now(), again=again)
         exit_stack.push_async_callback(connection.close)
         await connection.run(
@@ -116,6 +117,8 @@ class SqliteStore(SqlStore):
         new_id = IdGenerator(clock.now, floor=await connection.run(largest_id))
         event_interest: dict[int, frozenset[EventType]] = {}
         feed, order_cache = ChangeFeed(), OrderCache()
+        open_files = OpenFiles.beside(path)
+        files.callback(open_files.close)
         writer = GroupCommit(
             connection,
             lanes,
@@ -124,7 +127,7 @@ class SqliteStore(SqlStore):
             new_id,
             event_interest,
             feed,
-            OpenFiles.beside(path),
+            open_files,
             CheckpointWatch(path, clock.now),
             Counter(c.scope_id for lane in all_lanes for c in lane.waiting),
         )
