@@ -463,6 +463,12 @@ CREATE TABLE clock_anchor (
     synchronized BIGINT NOT NULL CHECK (synchronized IN (0, 1)) -- by NTP
 );
 
+-- When a SQLite file was checked last, and what was wrong with it: one row.
+CREATE TABLE integrity_check (
+    checked_at BIGINT PRIMARY KEY,
+    faults     TEXT   NOT NULL                 -- a JSON array of strings
+);
+
 -- Who did what, when and from where: a year long, whatever became of it. Commands stand
 -- here once they are purged; until then, they tell it themselves.
 CREATE TABLE audit (

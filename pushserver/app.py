@@ -69,6 +69,7 @@ async def _load(settings: Settings, services: Services) -> None:
             await _hold_commands(services)
         await services.event_interest.load()
         await services.subscription_registry.load()
+        await services.integrity_check.load()
     except Unavailable as error:
         raise Misconfigured(f"Cannot start: {error}") from error
 

@@ -9,17 +9,12 @@ import attrs
 import structlog
 
 from pushserver.clock import EPOCH, Clock, from_datetime
-from pushserver.storage.integrity import IntegrityStore
+from pushserver.storage.integrity import IntegrityOutcome, IntegrityStore
 
 log = structlog.get_logger(__name__)
 
-
-@attrs.frozen
-class IntegrityOutcome:
-    """What the last check found: nothing, or the first faults of each table."""
-
-    checked_at: int
-    faults: Sequence[str]
+#: The most faults that are logged, and kept over a restart.
+_MAX_FAULTS = 20
 
 
 @attrs.define(eq=False)
@@ -27,7 +22,8 @@ class IntegrityCheck:
     """
     Checks every table at `time_of_day`, by the machine's time zone; None: never.
 
-    It works half of the time, so that others find the disk free.
+    `outcome` is that of the last check, also of one before a restart. It works half of
+    the time, so that others find the disk free.
     """
 
     store: IntegrityStore
@@ -42,12 +38,32 @@ class IntegrityCheck:
         return self.clock.now()
 
     async def run_if_due(self) -> int:
-        """Check once the time of day has come; return how many tables."""
+        """
+        Check once the time of day has come; return how many tables.
+
+        Raises:
+            Unavailable: the database refused; the next call begins anew.
+        """
         due_at = self._due_at()
         if due_at is None or due_at <= self._last_due_at:
             return 0
+        tables, faults = await self.store.list_tables(), list[str]()
+        started_at = self.clock.now()
+        for table in tables:
+            faults += await self._check(table)
         self._last_due_at = due_at
-        return await self._check()
+        if tables and not self._stopping.is_set():
+            await self._record(IntegrityOutcome(started_at, faults), len(tables))
+        return len(tables)
+
+    async def load(self) -> None:
+        """
+        Read what the last check found.
+
+        Raises:
+            Unavailable: the database refused.
+        """
+        self.outcome = await self.store.last_outcome()
 
     def stop(self) -> None:
         """End a check that runs; it is not recorded."""
@@ -61,27 +77,23 @@ class IntegrityCheck:
         today = datetime.combine(now.date(), self.time_of_day, now.tzinfo)
         return from_datetime(today if today <= now else today - timedelta(days=1))
 
-    async def _check(self) -> int:
-        loop, started_at = asyncio.get_running_loop(), self.clock.now()
-        faults: list[str] = []
-        tables = await self.store.list_tables()
-        for table in tables:
-            began_at = loop.time()
-            found = await self.store.find_faults(table, self._stopping.is_set)
-            faults += [f"{table}: {fault}" for fault in found]
-            await self._pause(loop.time() - began_at)
-        if tables and not self._stopping.is_set():
-            self._record(IntegrityOutcome(started_at, faults), len(tables))
-        return len(tables)
+    async def _check(self, table: str) -> Sequence[str]:
+        loop = asyncio.get_running_loop()
+        began_at = loop.time()
+        found = await self.store.find_faults(table, self._stopping.is_set)
+        await self._pause(loop.time() - began_at)
+        return [f"{table}: {fault}" for fault in found]
 
     async def _pause(self, seconds: float) -> None:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), seconds)
 
-    def _record(self, outcome: IntegrityOutcome, tables: int) -> None:
+    async def _record(self, outcome: IntegrityOutcome, tables: int) -> None:
         self.outcome = outcome
+        faults = outcome.faults[:_MAX_FAULTS]
         seconds = round((self.clock.now() - outcome.checked_at) / 1_000_000, 1)
-        if outcome.faults:
-            log.error("integrity.damaged", tables=tables, faults=outcome.faults[:20])
+        if faults:
+            log.error("integrity.damaged", tables=tables, faults=faults)
         else:
             log.info("integrity.checked", tables=tables, seconds=seconds)
+        await self.store.save_outcome(attrs.evolve(outcome, faults=faults))

@@ -3,6 +3,16 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+import attrs
+
+
+@attrs.frozen
+class IntegrityOutcome:
+    """What a check found: nothing, or the first faults of each table."""
+
+    checked_at: int
+    faults: Sequence[str]
+
 
 class IntegrityStore(Protocol):
     """Checks the database table by table, while it is in use."""
@@ -22,6 +32,25 @@ class IntegrityStore(Protocol):
         Return what is wrong with a table and its indexes: the first faults, as text.
 
         It ends early, without faults, once *is_stopping* is true.
+
+        Raises:
+            Unavailable: the table could not be read; that says nothing of it.
+        """
+
+    async def last_outcome(self) -> IntegrityOutcome | None:
+        """
+        Return what the last check found, before a restart, too.
+
+        Raises:
+            Unavailable: the database refused.
+        """
+
+    async def save_outcome(self, outcome: IntegrityOutcome) -> None:
+        """
+        Keep what a check found, in place of the one before.
+
+        Raises:
+            Unavailable: the database refused.
         """
 
 
@@ -39,3 +68,10 @@ class NoIntegrityChecks:
     ) -> Sequence[str]:
         """Return none."""
         return ()
+
+    async def last_outcome(self) -> IntegrityOutcome | None:
+        """Return None."""
+        return None
+
+    async def save_outcome(self, outcome: IntegrityOutcome) -> None:
+        """Do nothing: there is no outcome."""

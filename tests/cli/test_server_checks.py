@@ -39,6 +39,19 @@ def test_integrity() -> None:
     assert "restore" in damaged.todo
 
 
+def test_old_check() -> None:
+    """
+    A check that was left out for three nights is a notice.
+    """
+    status = integrity()
+    levels = []
+    for now in ("2026-11-23T11:00:00Z", "2026-11-23T11:00:01Z"):
+        (found,) = check_status({**status, "now": now})
+        levels.append(found.level)
+
+    assert [Level.OK, Level.NOTICE] == levels
+
+
 @pytest.mark.parametrize(
     ("ahead", "synchronized", "levels"),
     [

@@ -35,7 +35,8 @@ def diagnosis(program: Program) -> list[str]:
 
 async def test_sound(program: Program) -> None:
     """
-    Once the time has come, the file is checked; the log, the API and `doctor` say so.
+    Once the time has come, the file is checked; the log, the API and `doctor` say so,
+    also after a restart.
     """
     soon(program)
     program.start()
@@ -46,3 +47,8 @@ async def test_sound(program: Program) -> None:
     async with Client(program.url, program.token) as api:
         assert [] == (await api.status())["integrity"]["faults"]
     assert ["ok"] == await asyncio.to_thread(diagnosis, program)
+    program.stop()
+    program.wrapper = ()
+    program.start()
+    assert ["ok"] == await asyncio.to_thread(diagnosis, program)
+    assert 0 == program.stop()

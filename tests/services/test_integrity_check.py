@@ -1,5 +1,6 @@
 """The nightly check: once a day, table by table, and what it finds is kept."""
 
+import resource
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime, time
@@ -8,6 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from pushserver.clock import from_datetime
+from pushserver.errors import Unavailable
 from pushserver.services.integrity_check import IntegrityCheck
 from pushserver.settings import Settings
 from pushserver.storage.base import Store
@@ -62,6 +64,44 @@ async def test_sound(services: Services, clock: ManualClock) -> None:
     assert (clock.now(), []) == (check.outcome.checked_at, check.outcome.faults)
     assert [("integrity.checked", count)] == [(e["event"], e["tables"]) for e in logs]
     assert count > 15
+
+
+@pytest.mark.only_on("sqlite")
+async def test_restart(services: Services, clock: ManualClock) -> None:
+    """
+    What the last check found is known after a restart, and that of the next instead.
+    """
+    at(clock, 3, 0)
+    check = nightly(services.store, clock)
+    for _ in range(2):
+        clock.tick(24 * HOUR)
+        await check.run_if_due()
+        later = nightly(services.store, clock)
+        await later.load()
+
+        assert check.outcome is not None
+        assert check.outcome == later.outcome
+        assert clock.now() == check.outcome.checked_at
+
+
+@pytest.mark.only_on("sqlite")
+async def test_no_files_left(services: Services, clock: ManualClock) -> None:
+    """
+    A file that cannot be opened is not called damaged; it is checked again, soon.
+    """
+    at(clock, 3, 0)
+    check = nightly(services.store, clock)
+    clock.tick(HOUR)
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, limit[1]))
+    try:
+        with capture_logs() as logs, pytest.raises(Unavailable):
+            await check.run_if_due()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limit)
+
+    assert (None, []) == (check.outcome, logs)
+    assert 0 < await check.run_if_due()
 
 
 @pytest.mark.only_on("sqlite")

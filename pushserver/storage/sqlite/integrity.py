@@ -1,5 +1,6 @@
 """Checks the file, a table at a time, on a connection of its own."""
 
+import json
 import sqlite3
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -8,12 +9,17 @@ from pathlib import Path
 import attrs
 
 from pushserver.errors import Misconfigured, Unavailable
+from pushserver.storage.integrity import IntegrityOutcome
+from pushserver.storage.sql.connection import SqlConnection
+from pushserver.storage.sql.write_jobs import SqlWriter
 from pushserver.storage.sqlite.connection import SqliteConnection, connect_reader
 
 #: The most faults that are named of one table.
 _MAX_FAULTS = 5
 #: Steps of SQLite's machine between two looks at whether to stop: some milliseconds.
 _STEPS = 100_000
+_LAST = "SELECT checked_at, faults FROM integrity_check"
+_SAVE = "INSERT INTO integrity_check (checked_at, faults) VALUES (?, ?)"
 _TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
 
 
@@ -27,6 +33,7 @@ class SqliteIntegrity:
 
     path: Path
     reader: SqliteConnection
+    write: SqlWriter
 
     async def list_tables(self) -> Sequence[str]:
         rows = await self.reader.run(lambda c: c.execute(_TABLES).fetchall())
@@ -43,7 +50,33 @@ class SqliteIntegrity:
             finally:
                 await connection.close()
         except (Unavailable, Misconfigured) as error:
-            return () if is_stopping() else [error.detail]
+            if is_stopping():
+                return ()
+            if is_damage(error.__cause__):
+                return [error.detail]
+            raise Unavailable(error.detail) from error
+
+    async def last_outcome(self) -> IntegrityOutcome | None:
+        rows = await self.reader.run(lambda c: c.execute(_LAST).fetchall())
+        found = [IntegrityOutcome(at, json.loads(faults)) for at, faults in rows]
+        return found[0] if found else None
+
+    async def save_outcome(self, outcome: IntegrityOutcome) -> None:
+        values = outcome.checked_at, json.dumps(list(outcome.faults))
+
+        def work(connection: SqlConnection) -> None:
+            connection.execute("DELETE FROM integrity_check")
+            connection.execute(_SAVE, values)
+
+        await self.write(work)
+
+
+def is_damage(error: BaseException | None) -> bool:
+    """Tell whether an error is about the file's content, and not about reading it."""
+    if isinstance(error, Unavailable):
+        return is_damage(error.__cause__)
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def _check(

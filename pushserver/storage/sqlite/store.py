@@ -149,7 +149,7 @@ class SqliteStore(SqlStore):
             subscriptions=SqlSubscriptions(workers, sql_writer),
             stream_interests=SqlStreamInterests(workers, sql_writer),
             retention=SqlRetention(workers, sql_writer),
-            integrity=SqliteIntegrity(path, workers),
+            integrity=SqliteIntegrity(path, workers, sql_writer),
             audit=SqlAudit(lists, sql_writer),
             new_id=new_id,
             event_interest=event_interest,

@@ -94,7 +94,7 @@ class ServerOut(Out, kw_only=True):
     What this server is doing; in the first scope also what it has refused.
 
     `failing_workers`: how many rounds of work in the background failed in a row.
-    `integrity` is there once the database was checked since the start.
+    `integrity` is there once the database was checked, before a restart, too.
     """
 
     version: str

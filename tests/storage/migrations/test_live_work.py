@@ -89,7 +89,14 @@ def test_nothing_lost(old: str) -> None:
     after = counts(old)
 
     assert before == {name: rows for name, rows in after.items() if name in before}
-    new = {"schema_version", "clock_period", "clock_anchor", "audit", "result_piece"}
+    new = {
+        "schema_version",
+        "clock_period",
+        "clock_anchor",
+        "audit",
+        "result_piece",
+        "integrity_check",
+    }
     assert new >= after.keys() - before.keys()
 
 
