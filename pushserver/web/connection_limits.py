@@ -90,6 +90,8 @@ class ConnectionLimits:
         if now < self._search_at:
             return 0
         idle = [each for each in others if each.is_idle and each is not new]
+        # Of one that was accepted just now the request is likely on its way.
+        idle = [each for each in idle if not each.is_request_expected] or idle
         if not idle:
             self._search_at = now + _SEARCH_PAUSE
         idle.sort(key=lambda each: each.received_at)

@@ -8,14 +8,16 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
+import aiohttp
 import pytest
 
-from pushserver.client import Client
+from pushserver.client import Client, Unreachable
 from pushserver.web.server import HEADER_TIMEOUT
 from tests.e2e.conftest import DEVICE, MakeDevice
 from tests.e2e.raw_connection import Streams, connect
 from tests.e2e.test_device_life import OPEN_DOOR
 from tests.program import Program
+from tests.web.local_server import wait_until
 
 pytestmark = [
     pytest.mark.only_on("sqlite"),
@@ -51,6 +53,19 @@ async def trickle(streams: Streams) -> float:
     return time.monotonic() - started
 
 
+async def served_soon(server: Program) -> None:
+    """Wait until a new connection is served."""
+
+    async def is_served() -> bool:
+        async with connect(server) as (reader, writer):
+            writer.write(IDLE)
+            with suppress(ConnectionError):
+                return (await reader.readline()).startswith(b"HTTP/1.1 200")
+        return False
+
+    await wait_until(is_served)
+
+
 async def test_strangers_take_them_all(
     server: Program, api: Client, device_of: MakeDevice, stack: AsyncExitStack
 ) -> None:
@@ -67,15 +82,22 @@ async def test_strangers_take_them_all(
         _, writer = await stack.enter_async_context(connect(server))
         writer.write(IDLE)
 
-    device = device_of(server, DEVICE)
-    for _ in range(3):
-        async with Client(server.url, server.token) as program:
-            door = await program.commands.enqueue(str(DEVICE), OPEN_DOOR)
-        received = await device.poll_command()
-        await device.execute_and_post(received)
-        async with Client(server.url, server.token) as program:
-            state = (await program.commands.get(door["id"]))["state"]
-        assert "SUCCESSFUL" == state
+    # Of a burst the event loop may drop some; what comes later is served.
+    await wait_until(lambda: bool(server.log_lines("connections.closedIdle")))
+    await asyncio.gather(*(served_soon(server) for _ in range(2)))
 
+    async def door_opens() -> bool:
+        device = device_of(server, DEVICE)
+        # A kept-alive connection may be one of those that close: one tries anew.
+        with suppress(Unreachable, aiohttp.ClientError):
+            async with Client(server.url, server.token) as program:
+                door = await program.commands.enqueue(str(DEVICE), OPEN_DOOR)
+                await device.execute_and_post(await device.poll_command())
+                found = await program.commands.get(door["id"])
+                return bool(found["state"] == "SUCCESSFUL")
+        return False
+
+    for _ in range(3):
+        await wait_until(door_opens)
     assert await ended < HEADER_TIMEOUT + 3
     assert 1 == len(server.log_lines("connections.closedIdle"))
