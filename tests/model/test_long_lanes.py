@@ -1,7 +1,5 @@
 """A lane with very many commands takes no longer than others should wait."""
 
-import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,16 +12,10 @@ from pushserver.model.state import CommandState
 from pushserver.model.transitions import apply_deadlines, enqueue
 from pushserver.model.withdrawal import MAX_ENDED_AT_ONCE, end_waiting, withdraw
 from tests.clock import START
+from tests.growth import seconds_for
 from tests.model.factories import GRACE, command, lane_with, new_id, poll_command
 
 LATER = START + 1000 * SECOND
-
-
-def seconds_for(work: Callable[[], object]) -> float:
-    """Return the processor's time for *work*."""
-    start = time.process_time()
-    work()
-    return time.process_time() - start
 
 
 def long_lane(**fields: Any) -> tuple[Lane, list[Command]]:
