@@ -5,7 +5,7 @@ poll, so both share one commit.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import TypeVar
 
 import attrs
@@ -34,9 +34,9 @@ class Lanes:
     background_tasks: BackgroundTasks
     grace: int
 
-    async def change(
+    def change(
         self, device_id: int, decide: Decision[T], lookup: Lookup | None = None
-    ) -> T:
+    ) -> Awaitable[T]:
         """
         Let *decide* change the device's lane; return its value when that is on disk.
 
@@ -48,34 +48,24 @@ class Lanes:
         hold: HeldPoll | None = None
         answer: tuple[InFlight, ...] = ()
 
-        def decide_and_offer(lane: Lane, changes: Changes, prior: PriorState) -> _Of[T]:
+        def decide_and_offer(lane: Lane, changes: Changes, prior: PriorState) -> T:
             nonlocal hold, answer
             value = decide(lane, changes, prior)
             hold = self.holds.find_waiting(device_id)
             if hold is not None:
-                answer = hand_out(
-                    lane,
-                    hold.poll.new_delivery,
-                    changes,
-                    now=changes.now,
-                    grace=self.grace,
-                    limit=hold.poll.max_commands,
-                )
+                answer = self._hand_out(lane, hold.poll, changes)
                 hold.is_claimed = bool(answer)
-            return (value,)
+            return value
 
-        def answer_hold(value: _Of[T] | None, _is_awaited: bool) -> None:
+        def answer_hold(is_committed: bool, _is_awaited: bool) -> None:
             if hold is None or not answer:
                 return
-            if value is None:
+            if not is_committed:
                 hold.notify()
             elif not hold.notify(answer):
                 self.requeue(answer)
 
-        (value,) = await self.store.change_lane(
-            device_id, decide_and_offer, lookup, answer_hold
-        )
-        return value
+        return self.store.change_lane(device_id, decide_and_offer, lookup, answer_hold)
 
     async def hand_out(self, poll: Poll) -> tuple[InFlight, ...]:
         """
@@ -85,38 +75,42 @@ class Lanes:
             Unavailable: the store is away.
         """
         answer: tuple[InFlight, ...] = ()
+        is_mine = False
 
         def decide(
             lane: Lane, changes: Changes, _prior: PriorState
         ) -> tuple[InFlight, ...]:
-            if poll.is_gone():
-                return ()
-            return hand_out(
-                lane,
-                poll.new_delivery,
-                changes,
-                now=changes.now,
-                grace=self.grace,
-                limit=poll.max_commands,
-            )
-
-        def keep_or_requeue(
-            in_flights: tuple[InFlight, ...] | None, is_awaited: bool
-        ) -> None:
             nonlocal answer
-            if is_awaited:
-                answer = in_flights or ()
-            elif in_flights:
-                self.requeue(in_flights)
+            if not poll.is_gone():
+                answer = self._hand_out(lane, poll, changes)
+            return answer
+
+        def keep_or_requeue(is_committed: bool, is_awaited: bool) -> None:
+            nonlocal is_mine
+            is_mine = is_committed and is_awaited and bool(answer)
+            if is_committed and not is_awaited and answer:
+                self.requeue(answer)
 
         try:
             return await self.store.change_lane(
                 poll.device_id, decide, on_done=keep_or_requeue
             )
         except asyncio.CancelledError:
-            if answer:
+            if is_mine:
                 self.requeue(answer)
             raise
+
+    def _hand_out(
+        self, lane: Lane, poll: Poll, changes: Changes
+    ) -> tuple[InFlight, ...]:
+        return hand_out(
+            lane,
+            poll.new_delivery,
+            changes,
+            now=changes.now,
+            grace=self.grace,
+            limit=poll.max_commands,
+        )
 
     def requeue(self, in_flights: Sequence[InFlight]) -> None:
         """Revert a hand-out of which no byte was written, in the background."""
@@ -128,7 +122,3 @@ class Lanes:
                 revert_hand_out(lane, each, changes, now=changes.now)
 
         await self.change(in_flights[0].command.device_id, decide)
-
-
-#: A decision's value, told apart from None, which means that the store failed.
-_Of = tuple[T]

@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Self
 
 import attrs
@@ -168,8 +168,8 @@ class Polling:
             raise
         return len(still_open)
 
-    async def _record_one(self, in_flight: InFlight) -> None:
+    def _record_one(self, in_flight: InFlight) -> Awaitable[None]:
         def decide(lane: Lane, changes: Changes, _prior: PriorState) -> None:
             record_written(lane, in_flight, changes)
 
-        await self.lanes.change(in_flight.command.device_id, decide)
+        return self.lanes.change(in_flight.command.device_id, decide)

@@ -1,6 +1,6 @@
 """Commands as programs see them: enqueue, retry, wait for the outcome."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 import attrs
@@ -59,7 +59,7 @@ class Queue:
     bounds: QueueBounds
     response_timeout: int
 
-    async def enqueue(
+    def enqueue(
         self,
         scope_id: int,
         device_id: int,
@@ -67,9 +67,9 @@ class Queue:
         render: RenderCommands,
         idempotency: IdempotentRequest | None = None,
         created_by: Actor = SERVER,
-    ) -> Enqueued:
+    ) -> Awaitable[Enqueued]:
         """
-        Enqueue commands for a device, all or none; they are on disk on return.
+        Enqueue commands for a device, all or none; they are on disk when it is done.
 
         The device must have been adopted in the scope.
 
@@ -84,7 +84,7 @@ class Queue:
             self._enqueue, scope_id, requests, render, idempotency, created_by
         )
         lookup = Lookup(idempotency_key=idempotency.key) if idempotency else None
-        return await self.lanes.change(device_id, decide, lookup)
+        return self.lanes.change(device_id, decide, lookup)
 
     def _enqueue(
         self,

@@ -4,7 +4,7 @@ The conventions are those of every store (`base`).
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 import attrs
@@ -80,9 +80,9 @@ NO_DEVICE = -1
 Decision = Callable[[Lane, Changes, PriorState], T]
 
 
-#: Called once a decision was committed or has failed, even if its caller is gone, with
-#: its value (None on failure) and whether the caller still waits.
-CompletionCallback = Callable[[T | None, bool], None]
+#: Called once a decision was committed or has failed, even if its caller is gone: with
+#: whether it was committed, and whether the caller still waits.
+CompletionCallback = Callable[[bool, bool], None]
 
 
 class CommandStore(Protocol):
@@ -93,17 +93,17 @@ class CommandStore(Protocol):
     share a commit.
     """
 
-    async def change_lane(
+    def change_lane(
         self,
         device_id: int,
         decide: Decision[T],
         lookup: Lookup | None = None,
-        on_done: CompletionCallback[T] | None = None,
-    ) -> T:
+        on_done: CompletionCallback | None = None,
+    ) -> Awaitable[T]:
         """
-        Run *decide* on the device's lane; return its value once the change is on disk.
+        Run *decide* on the device's lane; its value comes once the change is on disk.
 
-        An exception from *decide* is raised here, and nothing changes.
+        An exception from *decide* comes in its place, and nothing changes.
 
         Raises:
             Unavailable: the store is away; the lane is unchanged.

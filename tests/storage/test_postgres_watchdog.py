@@ -74,7 +74,7 @@ async def test_devices_are_given_back(
         enqueue(lane, lost, changes)
         network.blackhole()
 
-    stuck = asyncio.create_task(near.change_lane(DEVICE, decide))
+    stuck = asyncio.ensure_future(near.change_lane(DEVICE, decide))
     await wait_until(lambda: network.has_blackholed)
     await wait_until_enqueues(other)
     with pytest.raises(Unavailable):

@@ -149,7 +149,7 @@ async def test_written_after(store: Store) -> None:
 
 async def test_everybody_is_notified(store: Store) -> None:
     """All who share the commit learn that it failed; nothing is published."""
-    completions: list[tuple[object, bool]] = []
+    completions: list[tuple[bool, bool]] = []
     seen = record_notices(store).notices
 
     def decide(lane: Lane, changes: Changes, _prior: PriorState) -> str:
@@ -162,7 +162,7 @@ async def test_everybody_is_notified(store: Store) -> None:
                 store.change_lane(
                     n,
                     decide,
-                    on_done=lambda v, is_awaited: completions.append((v, is_awaited)),
+                    on_done=lambda *outcome: completions.append(outcome),
                 )
                 for n in range(5)
             ),
@@ -170,7 +170,7 @@ async def test_everybody_is_notified(store: Store) -> None:
         )
 
     assert [Unavailable] * 5 == [type(one) for one in outcomes]
-    assert ([(None, True)] * 5, []) == (completions, seen)
+    assert ([(False, True)] * 5, []) == (completions, seen)
 
 
 async def test_readers_go_on(store: Store) -> None:

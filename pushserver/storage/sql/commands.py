@@ -1,7 +1,7 @@
 """Queues decisions on lanes, and reads orders."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import TypeVar
 
 from pushserver.model.guarantee import DeliveryGuarantee
@@ -33,17 +33,16 @@ _ORDER = f"SELECT {ORDERS.column_list} FROM command WHERE id = ?"
 class SqlCommands(SqlAccess):
     """The part of `CommandStore` that is the same for all databases."""
 
-    async def change_lane(
+    def change_lane(
         self,
         device_id: int,
         decide: Decision[T],
         lookup: Lookup | None = None,
-        on_done: CompletionCallback[T] | None = None,
-    ) -> T:
+        on_done: CompletionCallback | None = None,
+    ) -> Awaitable[T]:
         future = asyncio.get_running_loop().create_future()
         job = WriteJob(future, device_id, decide, lookup, on_done)
-        value: T = await self.write.queue.submit(job)
-        return value
+        return self.write.queue.submit(job)
 
     async def devices_with_waiting(self, guarantee: DeliveryGuarantee) -> Sequence[int]:
         def read(connection: SqlConnection) -> Sequence[int]:

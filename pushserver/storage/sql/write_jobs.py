@@ -35,7 +35,7 @@ class WriteJob:
     device_id: int = -1
     decide: Decision[Any] | None = None
     lookup: Lookup | None = None
-    on_done: CompletionCallback[Any] | None = None
+    on_done: CompletionCallback | None = None
     work: Callable[[SqlConnection], Any] | None = None
     is_trial: bool = False
     audit: Sequence[AuditEntry] = ()
@@ -47,7 +47,7 @@ class WriteJob:
         on_done, self.on_done = self.on_done, None
         if on_done is not None:
             try:
-                on_done(value, is_awaited)
+                on_done(error is None, is_awaited)
             except Exception:
                 # Too late to fail the job: it was committed, or has failed.
                 log.exception("commit.listener_failed")
