@@ -102,7 +102,8 @@ class Changes:
 
     def emit_command_status(self, command: Command, at: int) -> None:
         """Record the event of the command's state if its type is recorded."""
-        if self.is_recorded(command.scope_id, EventType.COMMAND_STATUS):
+        types = self.event_types_by_scope.get(command.scope_id)
+        if types and EventType.COMMAND_STATUS in types:
             self.events.append(command_status_event(self.new_id(), command, at))
 
     def is_recorded(self, scope_id: int, event_type: EventType) -> bool:

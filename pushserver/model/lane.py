@@ -106,8 +106,10 @@ class Lane:
 
     def find_in_flight(self, command_id: int | None) -> InFlight | None:
         """Return the command with this id if it is in flight."""
-        found = (f for f in self.in_flights if f.command.id == command_id)
-        return next(found, None)
+        for in_flight in self.in_flights:
+            if in_flight.command.id == command_id:
+                return in_flight
+        return None
 
     @property
     def commands(self) -> Iterator[Command]:

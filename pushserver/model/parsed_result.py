@@ -81,8 +81,11 @@ class LocatedResult:
         """Find what was read in the *body* of which it was read."""
         mended = b""
         spans: dict[str, Span] = {}
-        for name in ("response", "error", "code"):
-            text = getattr(parsed, name)
+        for name, text in (
+            ("response", parsed.response),
+            ("error", parsed.error),
+            ("code", parsed.code),
+        ):
             if text is None:
                 continue
             start = body.find(text)
@@ -107,25 +110,25 @@ class LocatedResult:
 
     def read(self, body: bytes) -> ParsedResult:
         """Return what the result with this *body* says."""
-        spans = self.spans
-
-        def view_at(span: Span) -> memoryview:
-            start, end = span
-            if start < len(body):
-                return memoryview(body)[start:end]
-            return memoryview(self.mended)[start - len(body) : end - len(body)]
-
-        def text_at(span: Span | None) -> bytes | None:
-            return None if span is None else bytes(view_at(span))
-
-        def text_or_view_at(span: Span | None) -> bytes | memoryview | None:
-            is_long = span is not None and span[1] - span[0] > MAX_SEARCHED
-            return view_at(span) if span and is_long else text_at(span)
-
+        spans, response = self.spans, None
+        if spans.response is not None:
+            start, end = spans.response
+            is_long = end - start > MAX_SEARCHED
+            text_or_view_at = self._view_at if is_long else self._text_at
+            response = text_or_view_at(spans.response, body)
         return ParsedResult(
-            response=text_or_view_at(spans.response),
-            error=text_at(spans.error),
-            code=text_at(spans.code),
+            response=response,
+            error=spans.error and self._text_at(spans.error, body),
+            code=spans.code and self._text_at(spans.code, body),
             refused=spans.refused,
             unreadable=spans.unreadable,
         )
+
+    def _text_at(self, span: Span, body: bytes) -> bytes:
+        return bytes(self._view_at(span, body))
+
+    def _view_at(self, span: Span, body: bytes) -> memoryview:
+        start, end = span
+        if start < len(body):
+            return memoryview(body)[start:end]
+        return memoryview(self.mended)[start - len(body) : end - len(body)]

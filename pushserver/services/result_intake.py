@@ -1,7 +1,7 @@
 """Takes posted results, and ends the commands that they belong to."""
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from functools import partial
 
 import attrs
@@ -43,13 +43,13 @@ class ResultIntake:
 
         *takes_long*: not all of it is there yet, so other servers may have to know.
         """
-        is_meant = partial(may_match, uuid=uuid)
         lane = self.store.cached_lane(device_id)
         in_flights = () if lane is None else lane.in_flights
-        matching = list(filter(is_meant, in_flights))
+        matching = [each for each in in_flights if may_match(each, uuid)]
+        voucher = None
         if takes_long:
-            return _ReceivingResult(matching, Voucher(self.lanes, device_id, is_meant))
-        return _ReceivingResult(matching, None) if matching else nullcontext()
+            voucher = Voucher(self.lanes, device_id, partial(may_match, uuid=uuid))
+        return _ReceivingResult(matching, voucher)
 
     async def accept(self, posted: PostedResult) -> Result:
         """
@@ -105,11 +105,12 @@ class ResultIntake:
 
     def _is_for_in_flight(self, posted: PostedResult) -> bool:
         """Tell whether it belongs to a command in flight, so no lookup is needed."""
-        lane = self.store.cached_lane(posted.device_id)
-        in_flights = () if lane is None else lane.in_flights
-        if posted.uuid is None:
-            return any(endpoint_fits(each.command, posted) for each in in_flights)
-        return any(posted.uuid == each.delivery.uuid for each in in_flights)
+        lane, uuid = self.store.cached_lane(posted.device_id), posted.uuid
+        for each in () if lane is None else lane.in_flights:
+            is_fitting = uuid is None and endpoint_fits(each.command, posted)
+            if is_fitting or (uuid is not None and uuid == each.delivery.uuid):
+                return True
+        return False
 
     async def _store_result(
         self, posted: PostedResult, located: LocatedResult, lookup: Lookup | None
@@ -132,7 +133,9 @@ class ResultIntake:
             if is_orphan:
                 size = len(posted.body)
                 self.orphans.require_room(posted.device_id, size, changes.now)
-            judged = _judge(match, parsed, posted)
+            # What only its command tells, or else the endpoint that was named: a no.
+            endpoint = posted.endpoint if match is None else match.command.endpoint
+            judged = judge_response(posted.protocol, parsed, endpoint)
             result = _make_result(
                 posted, match, located.judged(judged, posted.body), changes
             )
@@ -206,14 +209,6 @@ def _make_result(
         parsed=located.spans,
         mended=located.mended or None,
     )
-
-
-def _judge(
-    match: ResultMatch | None, parsed: ParsedResult, posted: PostedResult
-) -> ParsedResult:
-    """Add what only its command tells, or else the endpoint that was named: a no."""
-    endpoint = posted.endpoint if match is None else match.command.endpoint
-    return judge_response(posted.protocol, parsed, endpoint)
 
 
 def _with_reported(

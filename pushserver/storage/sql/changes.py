@@ -144,30 +144,34 @@ def prepare_write(
 def _batches(changes: Changes) -> list[Batch]:
     """Return a batch for each kind of which there is something to write."""
     commands = [c for c in changes.changed_commands.values() if c.stored_state]
+    canceled = [c for c in commands if c.canceled_by.name is not None]
+    if canceled:
+        commands = [c for c in commands if c.canceled_by.name is None]
     deliveries = changes.changed_deliveries.values()
-    operations = changes.operations.values()
-    services = changes.services.values()
-    kinds: Sequence[tuple[BulkStatement, Collection[Any]]] = (
+    kinds: list[tuple[BulkStatement, Collection[Any]]] = [
         (_INSERT_COMMAND, changes.new_commands),
-        (_UPDATE_COMMAND, [c for c in commands if c.canceled_by.name is None]),
-        (
-            _UPDATE_CANCELED_COMMAND,
-            [c for c in commands if c.canceled_by.name is not None],
-        ),
+        (_UPDATE_COMMAND, commands),
+        (_UPDATE_CANCELED_COMMAND, canceled),
         (_INSERT_DELIVERY, changes.new_deliveries),
         (_UPDATE_DELIVERY, [d for d in deliveries if d.stored]),
         (_INSERT_RESULT, changes.results),
         (UPSERT_IDEMPOTENCY_KEY, changes.idempotency_keys.values()),
-        (INSERT_OPERATION, [o for o in operations if not o.stored]),
-        (_UPDATE_OPERATION, [o for o in operations if o.stored]),
-        (_UPSERT_DEVICE_UPGRADE, [o for o in operations if o.device_upgrade]),
         (INSERT_STEP, changes.steps),
-        (_INSERT_SERVICE, [s for s in services if not s.stored]),
-        (_UPDATE_SERVICE, [s for s in services if s.stored]),
         (_INSERT_NOTIFICATION, changes.notifications),
         (_INSERT_EVENT, changes.events),
         (INSERT_AUDIT, changes.audit_entries),
-    )
+    ]
+    if operations := changes.operations.values():
+        kinds += (
+            (INSERT_OPERATION, [o for o in operations if not o.stored]),
+            (_UPDATE_OPERATION, [o for o in operations if o.stored]),
+            (_UPSERT_DEVICE_UPGRADE, [o for o in operations if o.device_upgrade]),
+        )
+    if services := changes.services.values():
+        kinds += (
+            (_INSERT_SERVICE, [s for s in services if not s.stored]),
+            (_UPDATE_SERVICE, [s for s in services if s.stored]),
+        )
     return [(each, each.to_rows(values)) for each, values in kinds if values]
 
 

@@ -118,8 +118,7 @@ class GroupCommit:
         try:
             if self._stale_devices:
                 await self._reload_stale_lanes()
-            has_lookups = any(job.lookup is not None for job in jobs)
-            prior_states = await self._run_lookups(jobs) if has_lookups else {}
+            prior_states = await self._run_lookups(jobs)
             now = self.now()
             changes = Changes(partial(self.new_id, now), now, self.interest)
             decided = self._decide(jobs, prior_states, lanes, changes)
@@ -161,6 +160,8 @@ class GroupCommit:
             for i, job in enumerate(jobs)
             if job.lookup is not None
         }
+        if not lookups:
+            return {}
         return await self.connection.run(lambda c: run_lookups(c, lookups, {}))
 
     async def _reload_lanes(self, jobs: Sequence[WriteJob]) -> None:
@@ -190,7 +191,9 @@ class GroupCommit:
             if job.decide is None:
                 decided.append(job)
                 continue
-            lane = self.lanes.by_device.setdefault(job.device_id, Lane(job.device_id))
+            lane = self.lanes.by_device.get(job.device_id)
+            if lane is None:
+                lane = self.lanes.by_device[job.device_id] = Lane(job.device_id)
             lanes[job.device_id] = lane
             lane.forget_derived()
             prior_state = prior_states.get(i, NO_PRIOR_STATE)
