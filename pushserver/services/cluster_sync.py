@@ -73,16 +73,10 @@ class ClusterSync:
         await asyncio.shield(self._catch_up_task)
         return True
 
-    async def confirm_tokens(self) -> None:
-        """
-        Catch up if a token that is valid by memory may have been revoked by now.
-
-        Raises:
-            Unavailable: the store is away.
-        """
+    def may_have_missed_tokens(self) -> bool:
+        """Tell whether a token that is valid by memory may have been revoked by now."""
         are_stale = self._token_notices != self._read_token_notices
-        if are_stale or not self.store.is_up_to_date(MAX_TOKEN_AGE):
-            await self.catch_up()
+        return are_stale or not self.store.is_up_to_date(MAX_TOKEN_AGE)
 
     async def _catch_up(self) -> None:
         await asyncio.sleep(_COALESCE_SECONDS)

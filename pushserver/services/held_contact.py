@@ -28,11 +28,6 @@ class HeldContact:
             device.record_contact(self.clock.now())
             self.write_behind.add_seen(device)
 
-    def record_if_held(self, device: Device) -> None:
-        """Record that the device is in contact if its poll is held."""
-        if self.holds.find_waiting(device.device_id) is not None:
-            self.record(device)
-
     async def flush_seen(self) -> int:
         """
         Store when devices were seen, held ones too; return how many were written.

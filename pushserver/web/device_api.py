@@ -6,29 +6,23 @@ arrive whole or could not be kept is never a 200. `unknown_requests` answers wha
 else a device sends.
 """
 
-import asyncio
-import time
 from collections.abc import Awaitable, Mapping
 from functools import partial
 
 from aiohttp import web
 
-from pushserver.errors import Unavailable
-from pushserver.model.device import Device
 from pushserver.protocols.base import (
     DeviceProtocol,
     DeviceRequest,
-    HandedOut,
     RequestKind,
 )
-from pushserver.services.held_polls import Poll
 from pushserver.services.polling import PollAnswer
 from pushserver.web.body import NO_BODY
 from pushserver.web.browser import COUNT as BROWSER_COUNT
 from pushserver.web.browser import is_from_browser
 from pushserver.web.connection import HttpConnection, connection_of
+from pushserver.web.device_polls import DevicePoll, begin_poll
 from pushserver.web.device_results import receive_result
-from pushserver.web.device_url import storable_uuid
 from pushserver.web.half_closing import CANCEL_ON_DISCONNECT, RELEASE_ON_END
 from pushserver.web.middleware import LOG_FIELDS, Handler, with_error_responses
 from pushserver.web.response import idle_poll_response, make_response, whole_response
@@ -57,14 +51,14 @@ async def serve_recognised(
     return None
 
 
-async def _serve_route(
+def _serve_route(
     services: Services, protocol: DeviceProtocol, request: web.Request
-) -> web.StreamResponse:
+) -> Awaitable[web.StreamResponse]:
     """Answer what came to one of the *protocol*'s own addresses."""
     call = protocol.recognise(request.method, request.raw_path, request.headers)
     if call is None:
-        return await dispatch_any_path(services, request)
-    return await _serve_call(services, protocol, request, call)
+        return dispatch_any_path(services, request)
+    return _serve_call(services, protocol, request, call)
 
 
 def _serve_call(
@@ -90,118 +84,41 @@ async def _poll(
     request: web.Request,
     call: DeviceRequest,
 ) -> web.StreamResponse:
-    device = services.admission.admit(call.device, call.key, request.remote)
+    address, connection = request.remote, connection_of(request)
+    device = services.admission.admit(call.device, call.key, address)
     if device is None:
         return answer_refused(services, request, call, NO_BODY)
-    if device.requests_in_second > services.admission.max_requests:
-        services.counts["bounds.deviceRequests"] += 1
+    device_poll = begin_poll(services, protocol, device, call.uuid, address, connection)
+    if device_poll is None:
         return idle_poll_response()
-    device_id = device.device_id
-    connection = connection_of(request)
-    # Whoever has closed its side gets what there is, and is not kept.
-    is_ended = connection.is_half_closed
-    hold = 0 if is_ended else device.effective_hold(services.default_hold)
-    busy = not services.polling.is_idle(device_id)
-    if not busy and hold <= 0:
-        device.was_last_poll_idle = True
-        return _answer_idle_poll(services)
-    if connection.transport is None:
-        return _answer_idle_poll(services)
-    waits = hold > 0 and not busy
-    poll = Poll(
-        device_id=device_id,
-        uuid=storable_uuid(call.uuid),
-        max_commands=protocol.max_commands,
-        labels_deliveries=protocol.labels_deliveries,
-        address=request.remote,
-        is_gone=partial(_is_gone, services, device, connection, waits),
-    )
-    if hold > 0:
+    if device_poll.hold > 0:
         request[CANCEL_ON_DISCONNECT] = True
-        request[RELEASE_ON_END] = partial(services.holds.release, device_id)
-    answer = await _next_command(services, device, connection, poll, hold, busy)
-    if hold > 0:
+        request[RELEASE_ON_END] = partial(services.holds.release, device.device_id)
+    answer = await device_poll.next_command()
+    if device_poll.hold > 0:
         request[CANCEL_ON_DISCONNECT] = False
     if answer is None:
-        return _answer_idle_poll(services)
-    return await _send_command(request, connection, services, protocol, poll, answer)
-
-
-async def _next_command(
-    services: Services,
-    device: Device,
-    connection: HttpConnection,
-    poll: Poll,
-    hold: int,
-    busy: bool,
-) -> PollAnswer | None:
-    """Hand out what waits, or hold the poll until something does."""
-    started_ns = time.monotonic_ns()
-    try:
-        answer = await services.polling.poll(poll, hold, has_work=busy)
-    except asyncio.CancelledError:
-        if hold > 0 and not services.holds.is_closed:
-            device.record_hang_up((time.monotonic_ns() - started_ns) // 1000)
-        raise
-    if hold > 0 and answer is None and connection.is_half_closed:
-        device.record_hang_up((time.monotonic_ns() - started_ns) // 1000)
-    elif hold > 0:
-        services.held_contact.record(device)
-    else:
-        device.was_last_poll_idle = answer is None
-    return answer
-
-
-def _answer_idle_poll(services: Services) -> web.StreamResponse:
-    """Answer an idle poll, which is counted and not logged."""
-    services.counts["polls.idle"] += 1
-    return idle_poll_response()
-
-
-def _is_gone(
-    services: Services, device: Device, connection: HttpConnection, waits: bool
-) -> bool:
-    """
-    Tell whether it hung up, or was deleted since it began to poll.
-
-    Whoever closes its side may still read an answer that comes at once; one that waited
-    has probably given up.
-    """
-    transport = connection.transport
-    if transport is None or transport.is_closing():
-        return True
-    if waits and connection.is_half_closed:
-        return True
-    return services.devices.find_in_any_scope(device.device_id) is not device
+        services.counts["polls.idle"] += 1
+        return idle_poll_response()
+    return await _send_command(request, connection, protocol, device_poll, answer)
 
 
 async def _send_command(
     request: web.Request,
     connection: HttpConnection,
-    services: Services,
     protocol: DeviceProtocol,
-    poll: Poll,
+    device_poll: DevicePoll,
     answer: PollAnswer,
 ) -> web.StreamResponse:
     """Send the commands; a hand-out of which no byte was written is no attempt."""
     command = answer.in_flights[0].command
     with answer:
-        try:
-            handed_out = [
-                HandedOut(
-                    each.command.order
-                    or await services.store.read_order(each.command.id),
-                    each.delivery,
-                )
-                for each in answer.in_flights
-            ]
-        except Unavailable:
+        body = await device_poll.render(protocol, answer)
+        if body is None:
             return make_response()
-        if poll.is_gone():
-            return make_response()
-        response = whole_response(protocol.render(handed_out), protocol.content_type)
+        response = whole_response(body, protocol.content_type)
         answer.has_started = True
-        connection.bound_unsent(response.content_length or 0)
+        connection.bound_unsent(len(body))
         try:
             await response.prepare(request)
             if connection.has_unsent:

@@ -10,6 +10,7 @@ from typing import TypeVar
 from aiohttp import web
 
 from pushserver.errors import BrokenBody, TooLarge, TooMany, Unavailable
+from pushserver.model.command import Result
 from pushserver.model.device import Device
 from pushserver.protocols.base import DeviceProtocol, DeviceRequest, ResultPart
 from pushserver.services.posted_result import PostedResult
@@ -54,24 +55,13 @@ async def receive_result(
         device.device_id, storable_uuid(call.uuid), takes_long=is_arriving
     ):
         body = await read_result(request)
-        is_deleted = services.devices.find_in_any_scope(device.device_id) is not device
-        for part in _parts(services, protocol, call, body):
-            posted_result = _posted_result(
-                request,
-                protocol,
-                device.device_id,
-                device.scope_id,
-                body,
-                part,
-                only_by_uuid=is_deleted,
-            )
-            recorded = await _retry_while_unavailable(
-                services, partial(services.result_intake.accept, posted_result)
-            )
+        recorded = await store_result(
+            services, protocol, call, device, body, request.headers
+        )
     command_id, error, drop = recorded.command_id, body.error, body.drop
     if drop is not None:
         # The next one of this size is taken into memory when this one is gone.
-        del body, part, posted_result, recorded
+        del body, recorded
         drop()
     request[LOG_FIELDS].update(
         device_id=device.device_id,
@@ -82,6 +72,38 @@ async def receive_result(
         services.holds.wake(device.device_id)
         raise error
     return make_response()
+
+
+async def store_result(
+    services: Services,
+    protocol: DeviceProtocol,
+    call: DeviceRequest,
+    device: Device,
+    body: Body,
+    headers: Mapping[str, str],
+) -> Result:
+    """
+    Store what an admitted device posted with *headers*; return the last result in it.
+
+    Raises:
+        TooMany: it ends no command, and there were too many of these today.
+        Unavailable: it could not be stored.
+    """
+    is_deleted = services.devices.find_in_any_scope(device.device_id) is not device
+    for part in _parts(services, protocol, call, body):
+        posted_result = _posted_result(
+            headers,
+            protocol,
+            device.device_id,
+            device.scope_id,
+            body,
+            part,
+            only_by_uuid=is_deleted,
+        )
+        recorded = await _retry_while_unavailable(
+            services, partial(services.result_intake.accept, posted_result)
+        )
+    return recorded
 
 
 def _refuse_flood(services: Services, device: Device) -> None:
@@ -120,7 +142,7 @@ async def _receive_from_refused(
     ended_ids = []
     for part in _parts(services, protocol, call, body):
         posted_result = _posted_result(
-            request, protocol, identity.device_id, None, body, part
+            request.headers, protocol, identity.device_id, None, body, part
         )
         stored = await _retry_while_unavailable(
             services, partial(services.result_intake.accept_late, posted_result)
@@ -146,7 +168,7 @@ async def _is_awaited(
     """Tell, before the body is read, whether it may end a command."""
     part = ResultPart(call.uuid, call.endpoint, b"")
     announced = _posted_result(
-        request, protocol, call.device.device_id, None, NO_BODY, part
+        request.headers, protocol, call.device.device_id, None, NO_BODY, part
     )
     return await _retry_while_unavailable(
         services, partial(services.result_intake.awaits_late, announced)
@@ -166,7 +188,7 @@ async def _admit_late(
 
 
 def _posted_result(
-    request: web.Request,
+    headers: Mapping[str, str],
     protocol: DeviceProtocol,
     device_id: int,
     scope_id: int | None,
@@ -175,7 +197,6 @@ def _posted_result(
     *,
     only_by_uuid: bool = False,
 ) -> PostedResult:
-    headers = request.headers
     return PostedResult(
         scope_id=scope_id,
         device_id=device_id,

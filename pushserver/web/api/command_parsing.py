@@ -17,7 +17,6 @@ from pushserver.protocols.base import DeviceProtocol
 from pushserver.services.off_loop import MAX_IN_THREAD, is_quick
 from pushserver.web.api.command_types import CommandIn, CommandSpecIn, RawCommandQuery
 from pushserver.web.api.operation_types import StepIn
-from pushserver.web.api.route import ApiCall
 from pushserver.web.json_body import OCTET_STREAM, decode_json, parse_apart
 
 #: One call may enqueue at most this many commands.
@@ -28,23 +27,23 @@ LATEST_INSTANT = from_datetime(datetime(3000, 1, 1, tzinfo=UTC))
 
 
 async def parse_commands(
-    call: ApiCall[Any, Any], protocol: DeviceProtocol
+    body: bytes, media_type: str, query: Any, protocol: DeviceProtocol
 ) -> tuple[list[CommandRequest], bool]:
     """
     Return the commands to be enqueued, and whether they came as an array.
 
-    *protocol* is that of the device; it checks the orders.
+    *protocol* is that of the device; it checks the orders. With a body of bytes, the
+    *query* is a `RawCommandQuery`.
 
     Raises:
         Malformed: the body is not JSON.
         Invalid: a field is wrong; the pointer names it.
         TooLarge: the body holds too many values.
     """
-    body = call.raw_body
-    if call.media_type == OCTET_STREAM:
+    if media_type == OCTET_STREAM:
         if len(body) <= MAX_IN_THREAD:
-            return [_parse_raw_command(call.query, body, protocol)], False
-        work = _parse_raw_command, call.query, body, protocol
+            return [_parse_raw_command(query, body, protocol)], False
+        work = _parse_raw_command, query, body, protocol
         return [await parse_apart(len(body), *work)], False
     if is_quick(body):
         return _parse_json_commands(body, protocol)

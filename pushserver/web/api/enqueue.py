@@ -2,18 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from operator import attrgetter
 
 from aiohttp import web
 from msgspec import UNSET, UnsetType
 
 from pushserver.clock import micros
 from pushserver.errors import Unavailable
+from pushserver.model.actor import Actor
 from pushserver.model.command import Command
-from pushserver.model.device import Device
+from pushserver.model.command_request import CommandRequest
+from pushserver.model.device import Device, DeviceIdentity
 from pushserver.model.token import Permission, Token
 from pushserver.services.adoption import get_or_adopt_device
 from pushserver.services.door_permission import require_door_permission
 from pushserver.services.enqueue_warnings import enqueue_warnings
+from pushserver.services.idempotency import IdempotentRequest
 from pushserver.services.queue import Enqueued
 from pushserver.web.api.command_parsing import parse_commands
 from pushserver.web.api.command_types import (
@@ -57,24 +61,52 @@ routes = Routes(Permission.COMMANDS_READ, Permission.COMMANDS_WRITE)
 async def enqueue(call: ApiCall[None, None]) -> web.StreamResponse:
     """Put a command, or an array of at most 1000, into a device's queue."""
     identity, services = call.path_device(), call.services
-    device_id = identity.device_id
     protocol = services.protocols.named(identity.protocol)
-    requests, is_array = await parse_commands(call, protocol)
-    require_door_permission(call.token, services.protocols, [r.order for r in requests])
-    actor = call.actor
-    device = await get_or_adopt_device(
-        services.fleet, services.cluster_sync, call.token, identity, actor
+    requests, is_array = await parse_commands(
+        call.raw_body, call.media_type, call.query, protocol
     )
-    render = partial(render_created, device, services, is_array)
-    enqueued = await services.queue.enqueue(
-        call.token.scope_id, device_id, requests, render, call.idempotency, actor
+    actor, idempotency = call.actor, call.idempotency
+    enqueued = await enqueue_commands(
+        services, call.token, identity, requests, is_array, actor, idempotency
     )
     commands = enqueued.commands
-    first_id = commands[0].id if commands else None
-    call.log_fields.update(
-        device_id=device_id, command_id=first_id, commands=len(commands)
+    call.log_fields["device_id"] = identity.device_id
+    call.log_fields["command_id"] = commands[0].id if commands else None
+    call.log_fields["commands"] = len(commands)
+    return await _enqueue_response(call, identity.device_id, enqueued, is_array)
+
+
+async def enqueue_commands(
+    services: Services,
+    token: Token,
+    identity: DeviceIdentity,
+    requests: Sequence[CommandRequest],
+    is_array: bool,
+    actor: Actor,
+    idempotency: IdempotentRequest | None,
+) -> Enqueued:
+    """
+    Enqueue commands for a device, adopting it if the token may.
+
+    Raises:
+        Forbidden: one opens a door, and the token may not.
+        NotFound: the scope has not adopted the device, and the token may not.
+        Conflict: the device is adopted in another scope.
+
+    And whatever `Queue.enqueue` raises.
+    """
+    orders = map(_order_of, requests)
+    require_door_permission(token, services.protocols, orders)
+    device = await get_or_adopt_device(
+        services.fleet, services.cluster_sync, token, identity, actor
     )
-    return await _enqueue_response(call, device_id, enqueued, is_array)
+    render = partial(render_created, device, services, is_array)
+    return await services.queue.enqueue(
+        token.scope_id, identity.device_id, requests, render, idempotency, actor
+    )
+
+
+_order_of = attrgetter("order")
 
 
 async def _enqueue_response(
@@ -90,9 +122,11 @@ async def _enqueue_response(
         command_id = commands[0].id if commands else created_id(enqueued.answer)
         headers["Location"] = f"{BASE_PATH}/commands/{command_id}"
     seconds = _granted_wait(call) if "Prefer" in call.request.headers else 0
+    if not seconds:
+        return _created(enqueued.answer, headers)
     applied = {**headers, "Preference-Applied": f"wait={seconds:g}"}
-    if not commands or not seconds:
-        return _created(enqueued.answer, applied if seconds else headers)
+    if not commands:
+        return _created(enqueued.answer, applied)
     async with call.waiting(seconds):
         await _wait_for_outcomes(call, commands, seconds)
 
@@ -151,12 +185,13 @@ def render_created(
 
     *reader* has not said itself what is ordered, and sees what it may read.
     """
-    services.held_contact.record_if_held(device)
+    is_held = services.holds.find_waiting(device.device_id) is not None
     device_seen: bool | UnsetType = UNSET if device.last_seen_at is not None else False
     items = []
     for command in commands:
         assert command.order is not None  # noqa: S101 - a new command has its order
-        warnings = enqueue_warnings(device, command)
+        # A device whose poll is held is in contact.
+        warnings = None if is_held else enqueue_warnings(device, command)
         out = command_out(
             services.protocols,
             command,

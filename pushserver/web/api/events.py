@@ -94,7 +94,8 @@ class _EventStream:
         )
         if not events:
             return False
-        await self.services.cluster_sync.confirm_tokens()
+        if self.services.cluster_sync.may_have_missed_tokens():
+            await self.services.cluster_sync.catch_up()
         if not self._should_continue():
             return True
         self.cursor = events[-1].id

@@ -32,6 +32,9 @@ class NoQuery(In):
     """The query of a call without parameters."""
 
 
+NO_QUERY = NoQuery()
+
+
 class _Kind(Enum):
     """How a parameter is read."""
 

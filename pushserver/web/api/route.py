@@ -21,9 +21,9 @@ from pushserver.web.api.once import (
     answer_once,
     parse_idempotent_request,
 )
-from pushserver.web.api.query import NoQuery, decode_query
+from pushserver.web.api.query import NO_QUERY, NoQuery, decode_query
 from pushserver.web.api.reach import refuse_whole_scope, require_reach
-from pushserver.web.authentication import authenticate, request_actor
+from pushserver.web.authentication import find_token, request_actor
 from pushserver.web.json_body import (
     JSON_MEDIA_TYPE,
     OCTET_STREAM,
@@ -202,9 +202,11 @@ class ApiRoute:
         What is not found may have been created on another server just now: unless the
         handler decodes its own body, it is called again once this server caught up.
         """
-        token = _ANONYMOUS
+        token, log_fields = _ANONYMOUS, request[LOG_FIELDS]
         if self.permission is not None:
-            token = await authenticate(request, services)
+            authorization = request.headers.get("Authorization")
+            token = await find_token(services, authorization, request.remote)
+            log_fields["token_id"] = token.id
             if not token.has_permission(self.permission):
                 raise Forbidden(f"This call needs the permission {self.permission}.")
             refuse_whole_scope(token, path_params, limits_itself=self.limits_itself)
@@ -232,7 +234,7 @@ class ApiRoute:
             raw_body,
             body,
             idempotency,
-            request[LOG_FIELDS],
+            log_fields,
         )
         if idempotency is None:
             return await self._answer(call)
@@ -245,13 +247,11 @@ class ApiRoute:
 
     async def _answer(self, call: ApiCall[Any, Any]) -> web.StreamResponse:
         try:
-            return await self._call_handler(call)
+            await require_reach(call)
+            return await self.handler(call)
         except NotFound:
             if self.raw_body_types or not await call.services.cluster_sync.catch_up():
                 raise
-        return await self._call_handler(call)
-
-    async def _call_handler(self, call: ApiCall[Any, Any]) -> web.StreamResponse:
         await require_reach(call)
         return await self.handler(call)
 
@@ -262,6 +262,8 @@ class ApiRoute:
                 query_type = self.raw_body_query
             else:
                 hint = _RAW_BODY_HINT
+        if query_type is NoQuery and not request.query_string:
+            return NO_QUERY
         return decode_query(request.query, query_type, hint)
 
     async def _decode_body(

@@ -1,0 +1,130 @@
+"""Polls of devices that were admitted, whoever speaks HTTP with them."""
+
+import asyncio
+import time
+from functools import partial
+from typing import Protocol
+
+import attrs
+
+from pushserver.errors import Unavailable
+from pushserver.model.device import Device
+from pushserver.protocols.base import DeviceProtocol, HandedOut
+from pushserver.services.held_polls import Poll
+from pushserver.services.polling import PollAnswer
+from pushserver.web.device_url import storable_uuid
+from pushserver.web.services import Services
+
+
+class PollConnection(Protocol):
+    """The connection on which a device polls."""
+
+    @property
+    def transport(self) -> asyncio.Transport | None:
+        """Return what writes; None once it is closed."""
+
+    @property
+    def is_half_closed(self) -> bool:
+        """Tell whether the device has closed its side."""
+
+
+@attrs.frozen(eq=False)
+class DevicePoll:
+    """
+    A poll for which there may be something, now or within `hold` (microseconds).
+
+    `has_work` tells whether there is now.
+    """
+
+    services: Services
+    device: Device
+    connection: PollConnection
+    poll: Poll
+    hold: int
+    has_work: bool
+
+    async def next_command(self) -> PollAnswer | None:
+        """Hand out what waits, or hold the poll until something does."""
+        device, hold = self.device, self.hold
+        started_ns = time.monotonic_ns()
+        try:
+            answer = await self.services.polling.poll(
+                self.poll, hold, has_work=self.has_work
+            )
+        except asyncio.CancelledError:
+            if hold > 0 and not self.services.holds.is_closed:
+                device.record_hang_up((time.monotonic_ns() - started_ns) // 1000)
+            raise
+        if hold > 0 and answer is None and self.connection.is_half_closed:
+            device.record_hang_up((time.monotonic_ns() - started_ns) // 1000)
+        elif hold > 0:
+            self.services.held_contact.record(device)
+        else:
+            device.was_last_poll_idle = answer is None
+        return answer
+
+    async def render(
+        self, protocol: DeviceProtocol, answer: PollAnswer
+    ) -> bytes | None:
+        """Return the body with the commands; None if it cannot be made, or not sent."""
+        handed_out = []
+        try:
+            for each in answer.in_flights:
+                read_order = self.services.store.read_order
+                order = each.command.order or await read_order(each.command.id)
+                handed_out.append(HandedOut(order, each.delivery))
+        except Unavailable:
+            return None
+        return None if self.poll.is_gone() else protocol.render(handed_out)
+
+
+def begin_poll(
+    services: Services,
+    protocol: DeviceProtocol,
+    device: Device,
+    uuid: str | None,
+    address: str | None,
+    connection: PollConnection,
+) -> DevicePoll | None:
+    """Begin the poll of an admitted device; None if it is answered empty at once."""
+    if device.requests_in_second > services.admission.max_requests:
+        services.counts["bounds.deviceRequests"] += 1
+        return None
+    # Whoever has closed its side gets what there is, and is not kept.
+    is_ended = connection.is_half_closed
+    hold = 0 if is_ended else device.effective_hold(services.default_hold)
+    has_work = not services.polling.is_idle(device.device_id)
+    if not has_work and hold <= 0:
+        device.was_last_poll_idle = True
+        services.counts["polls.idle"] += 1
+        return None
+    if connection.transport is None:
+        services.counts["polls.idle"] += 1
+        return None
+    waits = hold > 0 and not has_work
+    poll = Poll(
+        device_id=device.device_id,
+        uuid=storable_uuid(uuid),
+        max_commands=protocol.max_commands,
+        labels_deliveries=protocol.labels_deliveries,
+        address=address,
+        is_gone=partial(_is_gone, services, device, connection, waits),
+    )
+    return DevicePoll(services, device, connection, poll, hold, has_work)
+
+
+def _is_gone(
+    services: Services, device: Device, connection: PollConnection, waits: bool
+) -> bool:
+    """
+    Tell whether it hung up, or was deleted since it began to poll.
+
+    Whoever closes its side may still read an answer that comes at once; one that waited
+    has probably given up.
+    """
+    transport = connection.transport
+    if transport is None or transport.is_closing():
+        return True
+    if waits and connection.is_half_closed:
+        return True
+    return services.devices.find_in_any_scope(device.device_id) is not device
