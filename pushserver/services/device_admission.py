@@ -68,17 +68,19 @@ class DeviceAdmission:
             # Two ids have the same derived int64: only the first device is served.
             self.counts["refused.idTaken"] += 1
             return None
-        if device.is_adopted and not self._is_authentic(device, key, address):
+        is_adopted = device.is_adopted
+        if is_adopted and not self._is_authentic(device, key, address):
             return None
         now = self.clock.now()
         # A key tells who is who: a stranger without it must not shut out its owner.
-        shuts_out = device.key_hash is None and self.is_quarantining
+        is_keyless = device.key_hash is None
+        shuts_out = is_keyless and address != device.address and self.is_quarantining
         if not device.record_poll(now, address, shuts_out=shuts_out):
             self.counts["refused.identityConflict"] += 1
             self._report_conflict(device, now)
             return None
         self.write_behind.add_seen(device)
-        if not device.is_adopted:
+        if not is_adopted:
             self.counts["refused.quarantined"] += 1
             return None
         device.requests_in_second += 1

@@ -6,11 +6,9 @@ Who asks is known before: of whoever was not let in, only the beginning is read.
 import asyncio
 from collections.abc import Callable
 from contextlib import closing
-from functools import partial
 
 import attrs
 from aiohttp import ClientConnectionError, StreamReader, web
-from aiohttp.streams import EmptyStreamReader
 
 from pushserver.errors import (
     BodyTimeout,
@@ -174,9 +172,10 @@ async def _fill(
 
 def _take_buffered(content: StreamReader) -> bytes:
     """Return what arrived and was not read, also after an error."""
-    if isinstance(content, EmptyStreamReader):
-        return b""
-    return b"".join(iter(partial(content._read_nowait, -1), b""))
+    pieces = []
+    while not content.at_eof() and (piece := content._read_nowait(-1)):
+        pieces.append(piece)
+    return b"".join(pieces)
 
 
 def _reason_of(error: Exception) -> PushServerError:

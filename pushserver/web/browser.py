@@ -16,6 +16,7 @@ COUNT = "refused.browser"
 
 def is_from_browser(header_names: Iterable[str]) -> bool:
     """Tell whether a request with these headers comes from a browser."""
-    return any(
-        name[:1] in _INITIALS and _BROWSER_HEADER.match(name) for name in header_names
-    )
+    for name in header_names:
+        if name[:1] in _INITIALS and _BROWSER_HEADER.match(name):
+            return True
+    return False

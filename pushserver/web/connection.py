@@ -108,6 +108,11 @@ class HttpConnection(HalfClosableConnection):
             self.is_unparsable = True
             self._abort_unparsable_body(newest.exc)
 
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        """Read on if reading had stopped; aiohttp asks for it after each body."""
+        if self.transport is None or not self.transport.is_reading():
+            super().resume_reading(resume_parser)
+
     def _abort_unparsable_body(self, error: BaseException) -> None:
         """If it is a body that cannot be parsed, answer its request, and no other."""
         request = self._current_request
@@ -149,8 +154,8 @@ class HttpConnection(HalfClosableConnection):
         return response
 
     def _is_unannounced(self, data: bytes) -> bool:
-        if self._unannounced:
-            return True
+        if self._unannounced or not data:
+            return bool(self._unannounced)
         message: object = None
         if self._messages:
             message = self._messages[-1][0]

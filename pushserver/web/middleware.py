@@ -5,6 +5,7 @@ payload, a key or a token. Idle polls are only counted, and the counts logged fr
 to time: a line for each would cost more than the poll.
 """
 
+import logging
 import time
 from collections.abc import Awaitable, Callable
 
@@ -38,6 +39,7 @@ def with_error_responses(
     """
 
     request_log = log.bind()
+    is_logged = request_log.is_enabled_for(logging.INFO)
 
     async def handle(request: web.Request) -> web.StreamResponse:
         started = time.perf_counter()
@@ -54,14 +56,12 @@ def with_error_responses(
                 "request.failed", method=request.method, path=_shown_path(request)
             )
             response = render_error(error)
-        if not getattr(response, "is_idle_poll", False):
-            summary = {
-                "method": request.method,
-                "path": _shown_path(request),
-                "status": response.status,
-                "ms": round((time.perf_counter() - started) * 1000, 2),
-            }
-            request_log.info("request", **{**log_fields, **summary})
+        if is_logged and not getattr(response, "is_idle_poll", False):
+            log_fields["method"] = request.method
+            log_fields["path"] = _shown_path(request)
+            log_fields["status"] = response.status
+            log_fields["ms"] = round((time.perf_counter() - started) * 1000, 2)
+            request_log.info("request", **log_fields)
         return response
 
     return handle

@@ -65,8 +65,9 @@ def recognise(
         kind = _KINDS.get((method, name))
         if kind is None:
             return None
-        device = _require_device((device_id,))
-        return DeviceRequest(kind, device, None, uuid or None, endpoint or None)
+        return DeviceRequest(
+            kind, _require_device(device_id), None, uuid or None, endpoint or None
+        )
     raw, _, query = raw_path.partition("?")
     kind, key = parse_path(method, unquote(raw))
     return None if kind is None else _with_query(kind, key, query)
@@ -96,9 +97,12 @@ def _with_query(kind: RequestKind, key: str | None, query: str) -> DeviceRequest
         pairs = parse_qsl(query, keep_blank_values=True)
     else:
         pairs = [_pair(part) for part in query.split("&")]
+    device_ids = [value for name, value in pairs if name == "deviceId"]
+    if len(device_ids) != 1:
+        raise Malformed("The query needs exactly one deviceId.")
     return DeviceRequest(
         kind,
-        _require_device([value for name, value in pairs if name == "deviceId"]),
+        _require_device(device_ids[0]),
         key,
         _first(pairs, "uuid"),
         _first(pairs, "endpoint"),
@@ -114,11 +118,9 @@ def _first(pairs: Sequence[tuple[str, str]], parameter: str) -> str | None:
     return next((value for name, value in pairs if name == parameter), None) or None
 
 
-def _require_device(device_ids: Sequence[str]) -> DeviceIdentity:
-    if len(device_ids) != 1:
-        raise Malformed("The query needs exactly one deviceId.")
+def _require_device(device_id: str) -> DeviceIdentity:
     try:
-        return identify(device_ids[0])
+        return identify(device_id)
     except Invalid as error:
         raise Malformed(error.detail) from None
 
