@@ -29,8 +29,9 @@ def build_app(services: Services) -> web.Application:
         app.router.add_get(path, probe, expect_handler=_send_continue)
     for (method, path), handler in device_api.fast_path_handlers(services).items():
         app.router.add_route(method, path, handler, expect_handler=_send_continue)
-    kapua.add_routes(app.router, _send_continue)
-    rest = device_api.fallback_handler(services)
+    answer_unknown = partial(device_api.dispatch_any_path, services)
+    kapua.add_routes(app.router, _send_continue, answer_unknown)
+    rest = with_error_responses(answer_unknown)
     app.router.add_route("*", _CATCH_ALL, rest, expect_handler=_send_continue)
     return app
 

@@ -149,8 +149,3 @@ def fast_path_handlers(services: Services) -> Mapping[tuple[str, str], Handler]:
         for protocol in reversed(services.protocols.installed)
         for route in protocol.routes
     }
-
-
-def fallback_handler(services: Services) -> Handler:
-    """Return the handler of every other address."""
-    return with_error_responses(partial(dispatch_any_path, services))

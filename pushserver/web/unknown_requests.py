@@ -17,7 +17,7 @@ from pushserver.web.response import idle_poll_response, make_response
 from pushserver.web.services import Services
 
 #: The first part of the paths below which programs call, here or elsewhere.
-PROGRAM_ROOTS = frozenset({"api", "v1", "v5", "iocm", "iodm"})
+PROGRAM_ROOTS = frozenset({"api", "v1", "authentication", "v5", "iocm", "iodm"})
 _ACKNOWLEDGED = (UnknownRequestKind.NOTIFICATION, UnknownRequestKind.OTHER_METHOD)
 _ANYWHERE = (UnknownRequestKind.NOTIFICATION, UnknownRequestKind.QUESTION)
 

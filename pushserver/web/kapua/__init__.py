@@ -21,10 +21,12 @@ from pushserver.web.middleware import (
     with_error_responses,
 )
 from pushserver.web.services import SERVICES
+from pushserver.web.unknown_requests import PROGRAM_ROOTS
 
 BASE_PATHS = ("", "/v1")
 READ, WRITE = Permission.OPERATIONS_READ, Permission.OPERATIONS_WRITE
-_OPERATIONS = "/{scopeId}/devices/{deviceId}/operations"
+_DEVICES = "/{scopeId}/devices"
+_OPERATIONS = f"{_DEVICES}/{{deviceId}}/operations"
 _OPERATION = f"{_OPERATIONS}/{{operationId}}"
 _NOTIFICATIONS = f"{_OPERATION}/notifications"
 _NOTIFICATION = f"{_NOTIFICATIONS}/{{notificationId}}"
@@ -46,12 +48,25 @@ LOGINS = {
     "/authentication/apikey": logins.login_with_api_key,
     "/authentication/user": logins.login_with_password,
 }
+#: No scope has such an id: whoever calls that, has mistaken an address of the API.
+_NO_SCOPES = "|".join(sorted(PROGRAM_ROOTS))
+_SCOPE_ID = rf"{{scopeId:(?!(?i:{_NO_SCOPES})/)[^/]+}}"
+#: Where else programs look for calls of Kapua's that are not served.
+_UNKNOWN_PATHS = ("/v1", "/authentication", _DEVICES)
+_REST = "{rest:(?s:(?:/.*)?)}"
 #: Our ids never equal `push` or `result`; paths that end so belong to devices.
 _LAST_ID_PATTERN = r"Id:(?!(?:push|result)\Z)[^/]+}"
 
 
-def add_routes(router: web.UrlDispatcher, expect_handler: ExpectHandler) -> None:
-    """Serve every call under each base path."""
+def add_routes(
+    router: web.UrlDispatcher, expect_handler: ExpectHandler, answer_unknown: Handler
+) -> None:
+    """
+    Serve every call under each base path.
+
+    Whatever else comes there, *answer_unknown* answers: programs look for more of
+    Kapua's calls, and devices may have any prefix before their own.
+    """
     for base in BASE_PATHS:
         for path, routes in groupby(ROUTES, key=lambda route: route.path):
             handlers = {route.method: route.serve for route in routes}
@@ -63,6 +78,11 @@ def add_routes(router: web.UrlDispatcher, expect_handler: ExpectHandler) -> None
         for path, login in LOGINS.items():
             _add_resource(router, base + path, {"POST": login}, expect_handler)
 
+    for path in _UNKNOWN_PATHS:
+        handler = with_error_responses(answer_unknown, render_error)
+        any_path = path.replace("{scopeId}", _SCOPE_ID) + _REST
+        router.add_route("*", any_path, handler, expect_handler=expect_handler)
+
 
 def _add_resource(
     router: web.UrlDispatcher,
@@ -70,7 +90,7 @@ def _add_resource(
     handlers: Mapping[str, Handler],
     expect_handler: ExpectHandler,
 ) -> None:
-    resource = router.add_resource(path)
+    resource = router.add_resource(path.replace("{scopeId}", _SCOPE_ID))
     method_not_allowed = partial(_not_allowed, tuple(handlers))
     all_handlers: Mapping[str, Handler] = {**handlers, "*": method_not_allowed}
     for method, handler in all_handlers.items():

@@ -132,13 +132,13 @@ async def test_nothing_there(server: LocalServer, method: str, path: str) -> Non
         f"//api/v2/commands/1/result?deviceId={DEVICE}",
         "/api",
         "/API/devices",
-        f"/v1/_/devices?deviceId={DEVICE}",
+        f"/api/devices/{DEVICE}",
+        "/api/devices/AQ/operations",
         f"/v5/iot/p/devices/x/commands?deviceId={DEVICE}",
         "/iocm/app/sec/v1.1.0/login",
         "/iodm/app/sub/v1.1.0/subscribe",
         "/api/v1/nothing",
         f"/elsewhere/api/v1/devices/{DEVICE}",
-        "/v1/%FF",
     ],
 )
 async def test_programs(server: LocalServer, path: str) -> None:

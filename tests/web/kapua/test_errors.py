@@ -15,7 +15,7 @@ from tests.web.kapua.client import (
     create_operation,
     kapua_id,
 )
-from tests.web.local_server import LocalServer
+from tests.web.local_server import DEVICE, LocalServer
 
 
 def name_of(route: KapuaRoute) -> str:
@@ -144,6 +144,48 @@ async def test_not_there(
         "entityType": kind,
         "entityId": "QNvLTfKO1hy",
     } == await kapua.error(route.method, path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/_/devices/AQ/snapshots",
+        "/_/devices/AQ/operations/AQ/steps",
+        "/_/devices/",
+        "/authentication/mfa",
+        "/authentication",
+    ],
+)
+async def test_unknown_call(kapua: KapuaClient, path: str) -> None:
+    """Calls of Kapua's that are not served are 404 in its form, with any method."""
+    for method in ("GET", "POST", "PUT", "DELETE"):
+        error = await kapua.error(method, path)
+
+        assert ("exceptionInfo", 404, "NOT_FOUND") == (
+            error["type"],
+            error["httpErrorCode"],
+            error["kapuaErrorCode"],
+        )
+
+
+async def test_unknown_call_without_token(server: LocalServer) -> None:
+    """So they are below Kapua's own base without a token; no device has sent them."""
+    await server.api("PUT", f"/devices/{DEVICE}", {})
+    nobody = KapuaClient(server, "/v1", token=None)
+    for path in ("", "/", "/devices", f"/_/users?deviceId={DEVICE}", "/%FF"):
+        assert "exceptionInfo" == (await nobody.error("GET", path))["type"]
+    assert "unknownCalls" not in await server.get_device()
+    assert "stray" not in (await server.api("GET", "/server")).json()["counts"]
+
+
+async def test_device_below(server: LocalServer) -> None:
+    """A device that has such a prefix before its own paths is served as any other."""
+    for number, prefix in enumerate(("/v1", "/_/devices", "/authentication")):
+        await server.api("PUT", f"/devices/{number}", {})
+        await server.enqueue(device_id=number)
+        given = await server.poll(f"deviceId={number}", f"{prefix}/push")
+
+        assert "load_objects" == given.json()["endpoint"]
 
 
 async def test_another_device(kapua: KapuaClient, operation: KapuaOperation) -> None:
