@@ -7,6 +7,7 @@ import pytest
 
 from pushserver.clock import SECOND
 from pushserver.dialects.kapua import bodies, errors
+from pushserver.dialects.kapua.entity import format_date
 from pushserver.dialects.kapua.ids import decode_id
 from pushserver.model.actor import Actor
 from pushserver.model.operation import (
@@ -86,7 +87,7 @@ def test_message() -> None:
 )
 def test_dates(instant: int, text: str) -> None:
     """A date has three digits of milliseconds, always, and is cut off."""
-    assert text == bodies.format_date(instant)
+    assert text == format_date(instant)
 
 
 def operation(**fields: Any) -> Operation:

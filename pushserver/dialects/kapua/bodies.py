@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from pushserver.clock import rfc3339
+from pushserver.dialects.kapua.entity import Body, format_date, to_json
 from pushserver.dialects.kapua.ids import encode_id
 from pushserver.model.operation import Notification, Operation
 from pushserver.model.token import Token
@@ -13,16 +13,8 @@ from pushserver.model.token import Token
 NOTIFICATION = "managementOperationNotification"
 OPERATION = "deviceManagementOperation"
 
-_to_json = msgspec.json.Encoder().encode
 
-
-class _Body(
-    msgspec.Struct, kw_only=True, rename="camel", omit_defaults=True, tag_field="type"
-):
-    """Base of all bodies: the type comes first, absent values are left out."""
-
-
-class _Notification(_Body, tag=NOTIFICATION, kw_only=True):
+class _Notification(Body, tag=NOTIFICATION, kw_only=True):
     id: str
     scope_id: str
     created_on: str
@@ -41,7 +33,7 @@ class _Property(msgspec.Struct, rename="camel"):
     property_value: str
 
 
-class _Operation(_Body, tag=OPERATION, kw_only=True):
+class _Operation(Body, tag=OPERATION, kw_only=True):
     id: str
     scope_id: str
     created_on: str
@@ -60,14 +52,14 @@ class _Operation(_Body, tag=OPERATION, kw_only=True):
     status: str
 
 
-class _Notifications(_Body, tag=f"{NOTIFICATION}ListResult", kw_only=True):
+class _Notifications(Body, tag=f"{NOTIFICATION}ListResult", kw_only=True):
     limit_exceeded: bool
     size: int
     items: Sequence[_Notification]
     total_count: int | None = None
 
 
-class _Operations(_Body, tag=f"{OPERATION}ListResult", kw_only=True):
+class _Operations(Body, tag=f"{OPERATION}ListResult", kw_only=True):
     limit_exceeded: bool
     size: int
     items: Sequence[_Operation]
@@ -78,7 +70,7 @@ class _Count(msgspec.Struct):
     count: int
 
 
-class _AccessToken(_Body, tag="accessToken", kw_only=True):
+class _AccessToken(Body, tag="accessToken", kw_only=True):
     id: str
     scope_id: str
     created_on: str
@@ -89,14 +81,9 @@ class _AccessToken(_Body, tag="accessToken", kw_only=True):
     user_id: str
 
 
-def format_date(instant: int) -> str:
-    """Return an instant in UTC, truncated to milliseconds."""
-    return rfc3339(instant)[:-4] + "Z"
-
-
 def render_notification(one: Notification) -> bytes:
     """Render one notification."""
-    return _to_json(_notification(one))
+    return to_json(_notification(one))
 
 
 def render_notification_list(
@@ -108,12 +95,12 @@ def render_notification_list(
     page = _Notifications(
         limit_exceeded=more, size=len(items), items=items, total_count=total
     )
-    return _to_json(page)
+    return to_json(page)
 
 
 def render_operation(one: Operation) -> bytes:
     """Render one operation."""
-    return _to_json(_operation(one))
+    return to_json(_operation(one))
 
 
 def render_operation_list(
@@ -125,12 +112,12 @@ def render_operation_list(
     page = _Operations(
         limit_exceeded=more, size=len(items), items=items, total_count=total
     )
-    return _to_json(page)
+    return to_json(page)
 
 
 def render_count(number: int) -> bytes:
     """Render a count."""
-    return _to_json(_Count(number))
+    return to_json(_Count(number))
 
 
 def render_access_token(token: Token, secret: str) -> bytes:
@@ -146,7 +133,7 @@ def render_access_token(token: Token, secret: str) -> bytes:
         token_id=secret,
         user_id=token_id,
     )
-    return _to_json(session)
+    return to_json(session)
 
 
 def _notification(notification: Notification) -> _Notification:

@@ -1,4 +1,4 @@
-"""The API for Eclipse Kapua's clients: operations of a device and their notifications.
+"""The API for Eclipse Kapua's clients: devices, their operations and notifications.
 
 It is served where Kapua's page prints it, at the root, and where Kapua has it, at /v1.
 """
@@ -11,7 +11,8 @@ from aiohttp import web
 
 from pushserver.model.token import Permission
 from pushserver.web.authentication import authenticate
-from pushserver.web.kapua import logins, notifications, operations
+from pushserver.web.kapua import devices, logins, notifications, operations
+from pushserver.web.kapua.devices import DEVICE_PARAMETERS, FETCH_PARAMETER
 from pushserver.web.kapua.list_query import LIST_PARAMETERS
 from pushserver.web.kapua.problems import render_error
 from pushserver.web.kapua.route import KapuaRoute
@@ -25,8 +26,10 @@ from pushserver.web.unknown_requests import PROGRAM_ROOTS
 
 BASE_PATHS = ("", "/v1")
 READ, WRITE = Permission.OPERATIONS_READ, Permission.OPERATIONS_WRITE
+_READ_DEVICES = Permission.DEVICES_READ
 _DEVICES = "/{scopeId}/devices"
-_OPERATIONS = f"{_DEVICES}/{{deviceId}}/operations"
+_DEVICE = f"{_DEVICES}/{{deviceId}}"
+_OPERATIONS = f"{_DEVICE}/operations"
 _OPERATION = f"{_OPERATIONS}/{{operationId}}"
 _NOTIFICATIONS = f"{_OPERATION}/notifications"
 _NOTIFICATION = f"{_NOTIFICATIONS}/{{notificationId}}"
@@ -43,6 +46,17 @@ ROUTES = (
     KapuaRoute("GET", _OPERATIONS, operations.list_all, READ, LIST_PARAMETERS),
     KapuaRoute("GET", _OPERATION, operations.get, READ),
     KapuaRoute("DELETE", _OPERATION, operations.delete, WRITE),
+    KapuaRoute("POST", f"{_DEVICES}/_query", devices.query, _READ_DEVICES),
+    KapuaRoute("POST", f"{_DEVICES}/_count", devices.count, _READ_DEVICES),
+    KapuaRoute(
+        "GET",
+        _DEVICES,
+        devices.list_all,
+        _READ_DEVICES,
+        DEVICE_PARAMETERS,
+        (FETCH_PARAMETER,),
+    ),
+    KapuaRoute("GET", _DEVICE, devices.get, _READ_DEVICES),
 )
 LOGINS = {
     "/authentication/apikey": logins.login_with_api_key,

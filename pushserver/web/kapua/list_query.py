@@ -22,9 +22,9 @@ _DIGITS = re.compile(r"[0-9]{1,10}", re.ASCII)
 _BOOLEANS = {"true": True, "false": False}
 _DIRECTIONS = {"ascending": False, "descending": True}
 #: The fields of a body that count here; Kapua's others are ignored.
-_BODY_FIELDS = ("offset", "limit", "askTotalCount")
-#: The parameters of a list's URL; Kapua's clients send no others.
-LIST_PARAMETERS = (*_BODY_FIELDS, "sortParam", "sortDir", "resource")
+PAGE_PARAMETERS = ("offset", "limit", "askTotalCount")
+#: The parameters of the URL of a list of operations or notifications.
+LIST_PARAMETERS = (*PAGE_PARAMETERS, "sortParam", "sortDir", "resource")
 
 
 @attrs.frozen(kw_only=True)
@@ -94,7 +94,7 @@ async def list_query_from_body(
     texts = {
         name: bytes(raw).decode("utf-8", "replace").strip()
         for name, raw in fields.items()
-        if name in _BODY_FIELDS
+        if name in PAGE_PARAMETERS
     }
     return _make_list_query(
         {name: text for name, text in texts.items() if text != "null"}, default_sort

@@ -79,6 +79,7 @@ class KapuaRoute:
     handler: KapuaHandler
     permission: Permission
     parameters: Collection[str] = ()
+    repeatable: Collection[str] = ()
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """
@@ -99,25 +100,38 @@ class KapuaRoute:
                 "User does not have permission to perform this action."
                 f" Required permission: {self.permission}."
             )
-        if not services.token_reach.reaches(token, ids["deviceId"]):
-            raise Forbidden("This token concerns other devices.")
-        check_parameters(request, self.parameters)
-        request[LOG_FIELDS].update(device_id=ids["deviceId"])
+        _check_device(request, services, token, ids.get("deviceId"))
+        check_parameters(request, self.parameters, self.repeatable)
         body = await self.handler(KapuaCall(request, services, token, ids))
         if body is None:
             return web.Response(status=services.kapua_delete_status)
         return make_response(body, content_type=JSON_MEDIA_TYPE)
 
 
-def check_parameters(request: web.Request, known: Collection[str]) -> None:
+def _check_device(
+    request: web.Request, services: Services, token: Token, device_id: int | None
+) -> None:
+    """Refuse a device that the token does not concern; a list leaves them out."""
+    if device_id is None:
+        return
+    if not services.token_reach.reaches(token, device_id):
+        raise Forbidden("This token concerns other devices.")
+    request[LOG_FIELDS].update(device_id=device_id)
+
+
+def check_parameters(
+    request: web.Request, known: Collection[str], repeatable: Collection[str] = ()
+) -> None:
     """
-    Check that the query has only these parameters, and each of them once.
+    Check that the query has only *known* parameters once, and *repeatable* ones.
 
     Raises:
         IllegalArgument: one is not known, or is given twice.
     """
     seen: set[str] = set()
     for name, value in request.query.items():
+        if name in repeatable:
+            continue
         if name not in known or name in seen:
             raise IllegalArgument(name, value)
         seen.add(name)

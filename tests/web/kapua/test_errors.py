@@ -123,16 +123,21 @@ async def test_permission(
 SINGLE = [route for route in ROUTES if route.path.endswith("}")]
 
 
+#: What the last id in their path is of.
+KINDS = {
+    "deviceId": "device",
+    "operationId": "deviceManagementOperation",
+    "notificationId": "managementOperationNotification",
+}
+
+
 @pytest.mark.parametrize("route", SINGLE, ids=name_of)
 async def test_not_there(
     kapua: KapuaClient, operation: KapuaOperation, route: KapuaRoute
 ) -> None:
     """What does not exist is 404, with its id as it was given."""
-    kind, name = (
-        ("managementOperationNotification", "notificationId")
-        if "notificationId" in route.path
-        else ("deviceManagementOperation", "operationId")
-    )
+    name = route.path.rpartition("{")[2].removesuffix("}")
+    kind = KINDS[name]
     path = filled(route, operation, **{name: "QNvLTfKO1hy"})
 
     assert {

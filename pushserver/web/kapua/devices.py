@@ -1,0 +1,109 @@
+"""The registry of devices."""
+
+from collections.abc import Callable
+
+from pushserver.dialects.kapua.bodies import render_count
+from pushserver.dialects.kapua.devices import (
+    DEVICE,
+    ConnectedDevice,
+    ConnectionStatus,
+    render_device,
+    render_device_list,
+)
+from pushserver.model.device import Device
+from pushserver.services.off_loop import in_pieces
+from pushserver.storage.operations import SortField
+from pushserver.web.kapua.list_query import (
+    PAGE_PARAMETERS,
+    ListQuery,
+    list_query_from_body,
+    list_query_from_url,
+)
+from pushserver.web.kapua.problems import IllegalArgument
+from pushserver.web.kapua.route import KapuaCall
+
+#: The parameters of a list's URL.
+DEVICE_PARAMETERS = (*PAGE_PARAMETERS, "clientId", "status")
+#: May be repeated, and changes nothing: what can be fetched is always there.
+FETCH_PARAMETER = "fetchAttributes"
+
+_Condition = Callable[[ConnectedDevice], bool]
+
+
+async def list_all(call: KapuaCall) -> bytes:
+    """List devices by their ids."""
+    list_query = list_query_from_url(call.request, {}, SortField.ID)
+    return await _list(call, list_query, _condition(call))
+
+
+def _condition(call: KapuaCall) -> _Condition:
+    """Return what the URL asks of devices."""
+    client_id = call.request.query.get("clientId") or None
+    status = call.request.query.get("status") or None
+    if status is not None and status not in set(ConnectionStatus):
+        raise IllegalArgument("status", status)
+    return lambda one: (
+        client_id in (None, one.client_id) and status in (None, one.connection_status)
+    )
+
+
+async def query(call: KapuaCall) -> bytes:
+    """List devices; a body says which part."""
+    return await _list(call, await list_query_from_body(call.request, SortField.ID))
+
+
+async def count(call: KapuaCall) -> bytes:
+    """Count the devices, whatever page is wanted."""
+    await list_query_from_body(call.request, SortField.ID)
+    return render_count(len(await _find(call)))
+
+
+async def _list(
+    call: KapuaCall, list_query: ListQuery, condition: _Condition = lambda _: True
+) -> bytes:
+    """Render a part of the list. Without its total, what follows is not looked at."""
+    end = list_query.offset + list_query.limit + 1
+    found = await _find(call, condition, None if list_query.include_total else end)
+    total = len(found) if list_query.include_total else None
+    return render_device_list(found[list_query.offset : end], list_query.limit, total)
+
+
+async def _find(
+    call: KapuaCall,
+    condition: _Condition = lambda _: True,
+    limit: int | None = None,
+) -> list[ConnectedDevice]:
+    """Return the first devices that meet the condition and that the token concerns."""
+    services = call.services
+    candidates = services.devices.iter_matching(
+        call.scope_id, among=services.token_reach.device_ids(call.token)
+    )
+    found: list[ConnectedDevice] = []
+    async for device in in_pieces(candidates):
+        one = _connected(call, device)
+        if condition(one):
+            found.append(one)
+            if len(found) == limit:
+                break
+    return found
+
+
+async def get(call: KapuaCall) -> bytes:
+    """Show one device."""
+    device = call.services.devices.find(call.scope_id, call.path_ids["deviceId"])
+    if device is None:
+        raise call.not_found(DEVICE, "deviceId")
+    return render_device(_connected(call, device))
+
+
+def _connected(call: KapuaCall, device: Device) -> ConnectedDevice:
+    services = call.services
+    if device.last_seen_at is None:
+        status = ConnectionStatus.NULL
+    elif device.is_online(services.clock.now(), services.default_hold):
+        status = ConnectionStatus.CONNECTED
+    else:
+        status = ConnectionStatus.DISCONNECTED
+    return ConnectedDevice(
+        device, services.protocols.display_id(device.device_id), status
+    )
