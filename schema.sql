@@ -445,6 +445,20 @@ CREATE TABLE token (
     tags        TEXT                           -- a JSON object; NULL: any tags
 );
 
+-- What a login gave for a token; it ends with that, or before.
+CREATE TABLE session (
+    id            BIGINT PRIMARY KEY,
+    hash          TEXT   NOT NULL UNIQUE,      -- SHA-256 of what programs send, hex
+    token_hash    TEXT   NOT NULL,             -- that of the token
+    refresh_hash  TEXT   NOT NULL,
+    created_at    BIGINT NOT NULL,
+    refreshed_at  BIGINT NOT NULL,
+    expires_at    BIGINT NOT NULL,
+    refresh_until BIGINT NOT NULL
+);
+CREATE INDEX session_token ON session (token_hash, id);
+CREATE INDEX session_end ON session (refresh_until);
+
 -- Instants are server time, which never jumps. From `started_at` on, people call them by
 -- adding the `correction`; before the first period by the first one's.
 CREATE TABLE clock_period (

@@ -3,6 +3,7 @@
 from collections import Counter
 
 from pushserver.clock import Clock, micros
+from pushserver.dialects.kapua.sessions import new_token_id
 from pushserver.protocols.base import DeviceProtocol
 from pushserver.protocols.controlid.protocol import ControlId
 from pushserver.services.background_tasks import BackgroundTasks
@@ -39,6 +40,7 @@ from pushserver.services.readiness import Readiness
 from pushserver.services.result_intake import ResultIntake
 from pushserver.services.retention import Retention
 from pushserver.services.scopes import Scopes
+from pushserver.services.sessions import Sessions
 from pushserver.services.shadow_reconciler import ShadowReconciler
 from pushserver.services.shadow_tasks import ShadowTasks
 from pushserver.services.shadows import Shadows
@@ -224,6 +226,7 @@ def build_services(
         tasks=Tasks(store, clock, ids, scheduler, open_bounds),
         upgrades=Upgrades(store, task_creator),
         tokens=tokens,
+        sessions=Sessions(store, clock, ids, new_token_id),
         token_reach=TokenReach(devices),
         wrong_tokens=WrongTokens(counts),
         scopes=Scopes(

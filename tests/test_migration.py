@@ -22,7 +22,13 @@ from tests.postgres import database_without_tables
 from tests.program import Program
 from tests.web.api.tenant import Tenant, empty_tenant, populated_tenant
 from tests.web.api.upgrades import create_upgrade, run_steps, version_result
-from tests.web.local_server import LOAD_USERS, OPEN_DOOR, LocalServer, running_server
+from tests.web.local_server import (
+    LOAD_USERS,
+    OPEN_DOOR,
+    TOKEN,
+    LocalServer,
+    running_server,
+)
 
 pytestmark = pytest.mark.only_on("postgres")
 Rows = Counter[tuple[Any, ...]]
@@ -73,6 +79,8 @@ async def fill(server: LocalServer) -> Tenant:
     once = {"Idempotency-Key": "k1"}
     order = {**LOAD_USERS, "metadata": "a \\u0000 in it, a \\ and a\ttab"}
     await server.api("POST", "/devices/1/commands", order, headers=once)
+    key = {"apiKey": TOKEN}
+    await server.request("POST", "/v1/authentication/apikey", json=key)
     owner = await populated_tenant(await empty_tenant(server, "first"), "first", 0)
     await server.services.write_behind.flush()
     interest = StreamInterest(1, EventType.COMMAND_STATUS, START, START + 1)

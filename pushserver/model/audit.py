@@ -33,6 +33,9 @@ class AuditAction(enum.StrEnum):
     DEVICE_KEY = "device.key"  # shows a secret
     TOKEN_CREATE = "token.create"  # noqa: S105 - shows a secret, is none
     TOKEN_REVOKE = "token.revoke"  # noqa: S105 - a name
+    SESSION_CREATE = "session.create"  # shows a secret
+    SESSION_REFRESH = "session.refresh"  # shows a secret
+    SESSION_END = "session.end"
     SCOPE_CREATE = "scope.create"  # shows a secret
     SCOPE_DELETE = "scope.delete"
     SUBSCRIPTION_CREATE = "subscription.create"  # shows a secret
@@ -53,6 +56,7 @@ class TargetKind(enum.StrEnum):
     TASK = "task"
     DEVICE = "device"
     TOKEN = "token"  # noqa: S105 - a name
+    SESSION = "session"
     SCOPE = "scope"
     SUBSCRIPTION = "subscription"
 

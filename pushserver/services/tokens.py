@@ -11,6 +11,7 @@ from pushserver.model.audit import AuditAction
 from pushserver.model.ids import IdGenerator
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.secret import hash_secret
+from pushserver.model.session import Session
 from pushserver.model.token import Permission, Token, new_token_secret
 from pushserver.services.stock_bounds import StockBounds
 from pushserver.services.token_audit import (
@@ -76,9 +77,11 @@ class Tokens:
         self._by_hash = {token.hash: token for token in (*found, *from_settings)}
         self._version += 1
 
-    def authenticate(self, authorization: str | None) -> Token:
+    def authenticate(
+        self, authorization: str | None, session: Session | None = None
+    ) -> Token:
         """
-        Return the token of an `Authorization` header.
+        Return the token of an `Authorization` header, or that of the session in it.
 
         Raises:
             Unauthorized: there is no token, or it is not valid.
@@ -86,7 +89,10 @@ class Tokens:
         scheme, _, secret = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not secret:
             raise Unauthorized("Send the header Authorization: Bearer <token>.")
-        token, now = self._by_hash.get(hash_secret(secret.strip())), self.clock.now()
+        token_hash = (
+            hash_secret(secret.strip()) if session is None else session.token_hash
+        )
+        token, now = self._by_hash.get(token_hash), self.clock.now()
         if token is None or token.has_expired(now):
             raise Unauthorized("This token is not valid, has expired or was revoked.")
         minute = now - now % _MINUTE

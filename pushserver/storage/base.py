@@ -22,6 +22,7 @@ from pushserver.storage.integrity import IntegrityStore
 from pushserver.storage.operations import OperationStore
 from pushserver.storage.retention import RetentionStore
 from pushserver.storage.scopes import ScopeStore, TokenStore
+from pushserver.storage.sessions import SessionStore
 from pushserver.storage.shadows import ShadowStore
 from pushserver.storage.subscriptions import StreamInterestStore, SubscriptionStore
 from pushserver.storage.tasks import TaskStore
@@ -29,7 +30,13 @@ from pushserver.storage.upgrades import UpgradeStore
 
 
 class Store(
-    CommandStore, CommandHistory, DeviceStore, TokenStore, ScopeStore, Protocol
+    CommandStore,
+    CommandHistory,
+    DeviceStore,
+    TokenStore,
+    SessionStore,
+    ScopeStore,
+    Protocol,
 ):
     """The whole store, and its lifecycle."""
 

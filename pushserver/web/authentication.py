@@ -3,10 +3,12 @@
 import re
 from random import getrandbits
 
+import attrs
 from aiohttp import web
 
 from pushserver.errors import Unauthorized
 from pushserver.model.actor import Actor
+from pushserver.model.session import Session
 from pushserver.model.token import Token
 from pushserver.web.middleware import LOG_FIELDS
 from pushserver.web.services import Services
@@ -14,18 +16,56 @@ from pushserver.web.services import Services
 _REQUEST_ID = re.compile(r"[!-~]{1,64}", re.ASCII)
 
 
-async def authenticate(
-    request: web.Request, services: Services, authorization: str | None = None
-) -> Token:
+#: The session that came with the request, if it was none of a token itself.
+SESSION = web.RequestKey("session", Session)
+
+
+async def authenticate(request: web.Request, services: Services) -> Token:
     """
-    Return the token in the request's own header, or else in *authorization*; log it.
+    Return the token in the request's own header; log it, and keep its session.
 
     Raises whatever `find_token` does.
     """
-    header = authorization or request.headers.get("Authorization")
-    token = await find_token(services, header, request.remote)
+    header = request.headers.get("Authorization")
+    session = await _find_session(services, header)
+    token = await _find_token(services, header, session, request.remote)
+    request[LOG_FIELDS]["token_id"] = token.id
+    if session is None:
+        return token
+    request[SESSION] = session
+    return _limited(token, session)
+
+
+async def authenticate_login(
+    request: web.Request, services: Services, secret: str
+) -> Token:
+    """
+    Return the token with this secret; log it. That of a session is none: sessions end.
+
+    Raises whatever `find_token` does.
+    """
+    token = await _find_token(services, f"Bearer {secret}", None, request.remote)
     request[LOG_FIELDS]["token_id"] = token.id
     return token
+
+
+async def authenticate_refresh(
+    request: web.Request, services: Services, secret: str, refresh_secret: str
+) -> tuple[Session, Token]:
+    """
+    Return the session with these secrets, which may have expired, and its token.
+
+    Raises whatever `find_token` does.
+    """
+    try:
+        session = await services.sessions.find_refreshable(secret, refresh_secret)
+    except Unauthorized:
+        await services.wrong_tokens.slow_down(request.remote)
+        raise
+    header = f"Bearer {secret}"
+    token = await _find_token(services, header, session, request.remote)
+    request[LOG_FIELDS]["token_id"] = token.id
+    return session, token
 
 
 async def find_token(
@@ -34,35 +74,65 @@ async def find_token(
     """
     Return the token in a header `Authorization` that came from *address*.
 
-    A wrong one is answered slowly if many come from its address; a right one never is.
+    It may be that of a session there, and is valid no longer than that then. A wrong
+    one is answered slowly if many come from its address; a right one never is.
 
     Raises:
         Unauthorized: there is no token, or it is not valid.
         TooManyWrongTokens: it is not valid, like too many of this address.
         Unavailable: another server may have made or revoked it, and the store is away.
     """
+    session = await _find_session(services, authorization)
+    token = await _find_token(services, authorization, session, address)
+    return token if session is None else _limited(token, session)
+
+
+async def _find_session(
+    services: Services, authorization: str | None
+) -> Session | None:
+    """Return the valid session in a header, if there is one."""
+    secret = (authorization or "").partition(" ")[2].strip()
+    return await services.sessions.find(secret)
+
+
+def _limited(token: Token, session: Session) -> Token:
+    """Return the token, valid no longer than its session."""
+    return attrs.evolve(token, expires_at=session.expires_at)
+
+
+async def _find_token(
+    services: Services,
+    authorization: str | None,
+    session: Session | None,
+    address: str | None,
+) -> Token:
+    """Return the token in a header, or that of the session there."""
+    tokens = services.tokens
     try:
-        token = services.tokens.authenticate(authorization)
+        token = tokens.authenticate(authorization, session)
         if services.cluster_sync.may_have_missed_tokens():
             await services.cluster_sync.catch_up()
-            token = services.tokens.authenticate(authorization)
+            token = tokens.authenticate(authorization, session)
     except Unauthorized:
-        token = await _find_late_token(services, authorization, address)
+        token = await _find_late_token(services, authorization, session, address)
     return token
 
 
 async def _find_late_token(
-    services: Services, authorization: str | None, address: str | None
+    services: Services,
+    authorization: str | None,
+    session: Session | None,
+    address: str | None,
 ) -> Token:
     """Return the token of a header if another server has made it just now."""
     if authorization and await services.cluster_sync.catch_up():
         try:
-            return services.tokens.authenticate(authorization)
+            return services.tokens.authenticate(authorization, session)
         except Unauthorized:
             pass
     if authorization:
         await services.wrong_tokens.slow_down(address)
-    return services.tokens.authenticate(authorization)
+    return services.tokens.authenticate(authorization, session)
 
 
 def request_id_of(given: str | None) -> str:

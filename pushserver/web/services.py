@@ -37,6 +37,7 @@ from pushserver.services.readiness import Readiness
 from pushserver.services.result_intake import ResultIntake
 from pushserver.services.retention import Retention
 from pushserver.services.scopes import Scopes
+from pushserver.services.sessions import Sessions
 from pushserver.services.shadows import Shadows
 from pushserver.services.subscription_registry import SubscriptionRegistry
 from pushserver.services.subscriptions import Subscriptions
@@ -107,6 +108,7 @@ class Services:
     tasks: Tasks
     upgrades: Upgrades
     tokens: Tokens
+    sessions: Sessions
     token_reach: TokenReach
     wrong_tokens: WrongTokens
     scopes: Scopes

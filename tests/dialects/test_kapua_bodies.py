@@ -17,7 +17,6 @@ from pushserver.model.operation import (
     OperationDescriptor,
     OperationStatus,
 )
-from pushserver.model.token import Permission, Token
 
 #: 2019-11-15T11:27:25Z
 THEN = 1_573_817_245 * SECOND
@@ -196,30 +195,6 @@ def test_list_of_operations() -> None:
 def test_count() -> None:
     """A count is one number."""
     assert b'{"count":3}' == bodies.render_count(3)
-
-
-def test_access_token() -> None:
-    """A session says what is known of a token, and no expiry, since it has none."""
-    token = Token(
-        id=128,
-        scope_id=1,
-        hash="",
-        name="a program",
-        permissions=frozenset({Permission.OPERATIONS_READ}),
-        created_at=THEN,
-    )
-
-    assert {
-        "type": "accessToken",
-        "id": "AIA",
-        "scopeId": "AQ",
-        "createdOn": "2019-11-15T11:27:25.000Z",
-        "createdBy": "AIA",
-        "modifiedOn": "2019-11-15T11:27:25.000Z",
-        "modifiedBy": "AIA",
-        "tokenId": "pst_secret",
-        "userId": "AIA",
-    } == json.loads(bodies.render_access_token(token, "pst_secret"))
 
 
 def test_errors() -> None:

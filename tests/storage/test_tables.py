@@ -11,6 +11,7 @@ from pushserver.model.device import MIN_OFFLINE_AFTER, Device
 from pushserver.model.event import Event
 from pushserver.model.operation import Notification, Operation
 from pushserver.model.scope import Scope
+from pushserver.model.session import Session
 from pushserver.model.shadow import Service
 from pushserver.model.state import IN_FLIGHT, LIVE
 from pushserver.model.subscription import Subscription, WebhookDelivery
@@ -25,6 +26,7 @@ from pushserver.storage.idempotency_rows import IDEMPOTENCY_KEYS
 from pushserver.storage.operation_rows import NOTIFICATIONS, OPERATIONS, STEPS
 from pushserver.storage.schema_file import schema_sql
 from pushserver.storage.scope_rows import SCOPES, TOKENS
+from pushserver.storage.session_rows import SESSIONS
 from pushserver.storage.shadow_rows import SERVICES
 from pushserver.storage.sql.conditions import IS_IN_FLIGHT, IS_LIVE
 from pushserver.storage.subscription_rows import (
@@ -73,6 +75,7 @@ STORED: dict[type, list[Table[Any]]] = {
     Operation: [OPERATIONS],
     Scope: [SCOPES],
     Service: [SERVICES],
+    Session: [SESSIONS],
     Subscription: [SUBSCRIPTIONS],
     Task: [TASKS],
     Token: [TOKENS],

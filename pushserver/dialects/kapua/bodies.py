@@ -7,7 +7,6 @@ import msgspec
 from pushserver.dialects.kapua.entity import Body, format_date, to_json
 from pushserver.dialects.kapua.ids import encode_id
 from pushserver.model.operation import Notification, Operation
-from pushserver.model.token import Token
 
 #: Entity names, as they appear in `type` and in errors.
 NOTIFICATION = "managementOperationNotification"
@@ -70,17 +69,6 @@ class _Count(msgspec.Struct):
     count: int
 
 
-class _AccessToken(Body, tag="accessToken", kw_only=True):
-    id: str
-    scope_id: str
-    created_on: str
-    created_by: str
-    modified_on: str
-    modified_by: str
-    token_id: str
-    user_id: str
-
-
 def render_notification(one: Notification) -> bytes:
     """Render one notification."""
     return to_json(_notification(one))
@@ -118,22 +106,6 @@ def render_operation_list(
 def render_count(number: int) -> bytes:
     """Render a count."""
     return to_json(_Count(number))
-
-
-def render_access_token(token: Token, secret: str) -> bytes:
-    """Render a token as the session that Kapua's clients expect; it names no end."""
-    token_id, created_on = encode_id(token.id), format_date(token.created_at)
-    session = _AccessToken(
-        id=token_id,
-        scope_id=encode_id(token.scope_id),
-        created_on=created_on,
-        created_by=token_id,
-        modified_on=created_on,
-        modified_by=token_id,
-        token_id=secret,
-        user_id=token_id,
-    )
-    return to_json(session)
 
 
 def _notification(notification: Notification) -> _Notification:

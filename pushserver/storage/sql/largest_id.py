@@ -14,6 +14,7 @@ def largest_id(connection: SqlConnection) -> int:
         "operation",
         "result",
         "scope",
+        "session",
         "subscription",
         "task",
         "token",

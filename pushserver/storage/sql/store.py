@@ -18,6 +18,7 @@ from pushserver.storage.sql.idempotency import (
 from pushserver.storage.sql.operations import SqlOperations
 from pushserver.storage.sql.retention import SqlRetention
 from pushserver.storage.sql.scopes import SqlScopes, SqlTokens
+from pushserver.storage.sql.sessions import SqlSessions
 from pushserver.storage.sql.shadows import SqlShadows
 from pushserver.storage.sql.stream_interests import SqlStreamInterests
 from pushserver.storage.sql.subscriptions import SqlSubscriptions
@@ -26,7 +27,7 @@ from pushserver.storage.sql.upgrades import SqlUpgrades
 
 
 @attrs.define(eq=False, kw_only=True, repr=False)
-class SqlStore(SqlCommands, SqlHistory, SqlDevices, SqlTokens, SqlScopes):
+class SqlStore(SqlCommands, SqlHistory, SqlDevices, SqlTokens, SqlSessions, SqlScopes):
     """The parts of `Store` that need only SQL."""
 
     operations: SqlOperations

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from pushserver.model.token import Permission
 from pushserver.web.authentication import authenticate
-from pushserver.web.kapua import devices, logins, notifications, operations
+from pushserver.web.kapua import devices, notifications, operations, sessions
 from pushserver.web.kapua.devices import DEVICE_PARAMETERS, FETCH_PARAMETER
 from pushserver.web.kapua.list_query import LIST_PARAMETERS
 from pushserver.web.kapua.problems import render_error
@@ -58,9 +58,13 @@ ROUTES = (
     ),
     KapuaRoute("GET", _DEVICE, devices.get, _READ_DEVICES),
 )
-LOGINS = {
-    "/authentication/apikey": logins.login_with_api_key,
-    "/authentication/user": logins.login_with_password,
+#: What sessions begin and end with: methods and handlers by their paths.
+SESSION_ROUTES: Mapping[str, tuple[str, Handler]] = {
+    "/authentication/apikey": ("POST", sessions.login_with_api_key),
+    "/authentication/user": ("POST", sessions.login_with_password),
+    "/authentication/refresh": ("POST", sessions.refresh),
+    "/authentication/info": ("GET", sessions.show_info),
+    "/authentication/logout": ("POST", sessions.log_out),
 }
 #: No scope has such an id: whoever calls that, has mistaken an address of the API.
 _NO_SCOPES = "|".join(sorted(PROGRAM_ROOTS))
@@ -89,8 +93,8 @@ def add_routes(
                 path.removesuffix("Id}") + _LAST_ID_PATTERN if ends_with_id else path
             )
             _add_resource(router, base + resource_path, handlers, expect_handler)
-        for path, login in LOGINS.items():
-            _add_resource(router, base + path, {"POST": login}, expect_handler)
+        for path, (method, serve) in SESSION_ROUTES.items():
+            _add_resource(router, base + path, {method: serve}, expect_handler)
 
     for path in _UNKNOWN_PATHS:
         handler = with_error_responses(answer_unknown, render_error)

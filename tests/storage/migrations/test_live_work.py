@@ -96,6 +96,7 @@ def test_nothing_lost(old: str) -> None:
         "audit",
         "result_piece",
         "integrity_check",
+        "session",
     }
     assert new >= after.keys() - before.keys()
 

@@ -40,15 +40,20 @@ async def test_token(server: LocalServer, second_server: LocalServer) -> None:
 
 
 async def test_login_of_kapua(server: LocalServer, second_server: LocalServer) -> None:
-    """So it is for the clients of Kapua."""
+    """So it is for the clients of Kapua, and for their sessions."""
     body = {"name": "x", "permissions": ["devices:read"]}
     secret = (await server.api("POST", "/tokens", body)).json()["token"]
     login = "/v1/authentication/apikey"
     headers = {"Content-Type": "application/json"}
     data = f'{{"apiKey":"{secret}"}}'
     answer = await second_server.request("POST", login, data=data, headers=headers)
+    session = answer.json()["tokenId"]
+    valid = await server.api("GET", "/devices", token=session)
+    own = {"Authorization": f"Bearer {session}"}
+    await server.request("POST", "/v1/authentication/logout", headers=own)
+    ended = await second_server.api("GET", "/devices", token=session)
 
-    assert 200 == answer.status
+    assert (200, 200, 401) == (answer.status, valid.status, ended.status)
 
 
 async def test_device(server: LocalServer, second_server: LocalServer) -> None:

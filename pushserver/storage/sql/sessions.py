@@ -1,0 +1,76 @@
+"""Sessions of tokens."""
+
+from collections.abc import Sequence
+
+from pushserver.model.audit import AuditEntry
+from pushserver.model.session import Session
+from pushserver.storage.session_rows import SESSIONS
+from pushserver.storage.sql.access import SqlAccess
+from pushserver.storage.sql.audit import write_audit
+from pushserver.storage.sql.bulk import insert
+from pushserver.storage.sql.connection import SqlConnection
+from pushserver.storage.sql.fetch import fetch_all
+
+_SELECT = f"SELECT {SESSIONS.column_list} FROM session WHERE hash = ?"
+_INSERT = insert(SESSIONS)
+_DELETE_OLDEST = (
+    "DELETE FROM session WHERE token_hash = ? AND id <= (SELECT id FROM session"
+    " WHERE token_hash = ? ORDER BY id DESC LIMIT 1 OFFSET ?)"
+)
+#: A refresh changes the hash: of two at once, the second finds nothing to delete.
+_DELETE = "DELETE FROM session WHERE id = ? AND hash = ?"
+_PURGE = (
+    "DELETE FROM session WHERE id IN (SELECT id FROM session WHERE refresh_until <= ?"
+    " ORDER BY refresh_until LIMIT ?)"
+)
+
+
+class SqlSessions(SqlAccess):
+    """Implements `SessionStore`."""
+
+    async def find_session(self, session_hash: str) -> Session | None:
+        found = await fetch_all(
+            self.hot_reader, SESSIONS.read, _SELECT, (session_hash,)
+        )
+        return found[0] if found else None
+
+    async def add_session(
+        self, session: Session, *, keep: int, audit: Sequence[AuditEntry]
+    ) -> None:
+        def work(connection: SqlConnection) -> None:
+            _INSERT.write(connection, [session])
+            token_hash = session.token_hash
+            connection.execute(_DELETE_OLDEST, (token_hash, token_hash, keep))
+            write_audit(connection, audit)
+
+        await self.write(work, audit)
+
+    async def replace_session(
+        self, old: Session, new: Session, *, audit: Sequence[AuditEntry]
+    ) -> bool:
+        def work(connection: SqlConnection) -> bool:
+            if not _delete(connection, old):
+                return False
+            _INSERT.write(connection, [new])
+            write_audit(connection, audit)
+            return True
+
+        return await self.write(work, audit)
+
+    async def end_session(
+        self, session: Session, *, audit: Sequence[AuditEntry]
+    ) -> bool:
+        def work(connection: SqlConnection) -> bool:
+            is_there = _delete(connection, session)
+            if is_there:
+                write_audit(connection, audit)
+            return is_there
+
+        return await self.write(work, audit)
+
+    async def purge_sessions(self, before: int, *, limit: int) -> int:
+        return await self.write(lambda c: c.execute(_PURGE, (before, limit)).rowcount)
+
+
+def _delete(connection: SqlConnection, session: Session) -> bool:
+    return connection.execute(_DELETE, (session.id, session.hash)).rowcount == 1
