@@ -63,6 +63,7 @@ from pushserver.settings import Settings
 from pushserver.storage.base import Store
 from pushserver.storage.change_feed import ChangeKind
 from pushserver.web.body_budget import MEBIBYTE, BodyBudget
+from pushserver.web.proxies import Proxies
 from pushserver.web.services import Services
 
 #: The protocols of devices that are served; ids that name no other are the first's.
@@ -237,6 +238,11 @@ def build_services(
             settings.bodies * MEBIBYTE, settings.spool_folder, counts
         ),
         bounds=bounds,
+        proxies=Proxies(
+            networks=settings.trusted_networks,
+            on_unix_socket=settings.trusts_unix_socket,
+            public_url=settings.public_url,
+        ),
         kapua_delete_status=settings.kapua_delete_status,
         started_at=clock.now(),
         counts=counts,

@@ -35,7 +35,6 @@ def connection_limits(settings: Settings, counts: Counter[str]) -> ConnectionLim
         counts=counts,
         total=min(settings.connections or fitting, fitting),
         per_address=settings.connections_per_address,
-        proxies=settings.trusted_networks,
     )
 
 

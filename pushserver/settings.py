@@ -1,6 +1,5 @@
 """The settings of a server: what each means, its default, and what it may be."""
 
-import ipaddress
 import re
 from collections.abc import Callable
 from datetime import time
@@ -12,8 +11,15 @@ import typed_settings as ts
 
 from pushserver.model.bounds import Bounds
 from pushserver.model.device import MAX_HOLD_SECONDS, DeviceKeys, IdentityConflict
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+from pushserver.settings_networks import (
+    Network,
+    parse_networks,
+    parse_proxies,
+    validate_networks,
+    validate_proxies,
+    validate_public_url,
+    without_slash,
+)
 
 _SQLITE = "sqlite:///"
 _POSTGRES = ("postgresql://", "postgres://")
@@ -64,20 +70,6 @@ def _parse_time_of_day(text: str) -> time | None:
     if not _TIME_OF_DAY.fullmatch(text):
         raise ValueError(text)
     return time.fromisoformat(text)
-
-
-def _validate_networks(_: object, field: "attrs.Attribute[Any]", value: str) -> None:
-    try:
-        _parse_networks(value)
-    except ValueError as error:
-        raise ValueError(f"{field.name} must be networks: {error}") from None
-
-
-def _parse_networks(text: str) -> tuple[Network, ...]:
-    """Parse networks that are separated by commas or spaces."""
-    return tuple(
-        ipaddress.ip_network(each) for each in re.split(r"[,\s]+", text) if each
-    )
 
 
 @ts.settings(frozen=True, kw_only=True)
@@ -133,7 +125,7 @@ class Settings(Bounds):
     )
     webhook_allow_networks: str = ts.option(
         default="",
-        validator=_validate_networks,
+        validator=validate_networks,
         help="Networks inside that webhooks may reach, such as 10.1.0.0/16.",
     )
     kapua_delete_status: int = ts.option(
@@ -171,10 +163,16 @@ class Settings(Bounds):
         validator=_validate(lambda n: n >= 0, "0 or more"),
         help="How many of them may come from one address; 0: any number.",
     )
+    public_url: str = ts.option(
+        default="",
+        converter=without_slash,
+        validator=validate_public_url,
+        help="Where devices and programs reach the server, such as https://x.example.",
+    )
     trusted_proxies: str = ts.option(
         default="",
-        validator=_validate_networks,
-        help="Networks of proxies, whose address stands for many others.",
+        validator=validate_proxies,
+        help="Networks of proxies that say truly whose requests they pass on; or unix.",
     )
     again: bool = ts.option(
         default=False,
@@ -221,7 +219,7 @@ class Settings(Bounds):
     @property
     def webhook_networks(self) -> tuple[Network, ...]:
         """The private networks that webhooks may reach."""
-        return _parse_networks(self.webhook_allow_networks)
+        return parse_networks(self.webhook_allow_networks)
 
     @property
     def integrity_check_at(self) -> time | None:
@@ -231,7 +229,17 @@ class Settings(Bounds):
     @property
     def trusted_networks(self) -> tuple[Network, ...]:
         """The networks of proxies in front of the server."""
-        return _parse_networks(self.trusted_proxies)
+        return parse_proxies(self.trusted_proxies)[0]
+
+    @property
+    def trusts_unix_socket(self) -> bool:
+        """Whether whoever comes by a Unix socket is a proxy, too."""
+        return parse_proxies(self.trusted_proxies)[1]
+
+    @property
+    def is_behind_proxy(self) -> bool:
+        """Whether others reach the server by a proxy, wherever it listens itself."""
+        return bool(self.public_url or self.trusted_proxies)
 
     @property
     def is_postgres(self) -> bool:

@@ -99,17 +99,27 @@ def _refuse_unsafe(settings: Settings) -> None:
             f"WORKERS {settings.workers} takes PostgreSQL: a SQLite file has one"
             " server. Set DATABASE to postgresql://…, or WORKERS to 1."
         )
-    if is_loopback(settings.host):
+    reachable = _reachable_from_others(settings)
+    if reachable is None:
         return
     if settings.device_keys is None:
         raise Misconfigured(
-            f"HOST {settings.host} is reachable from other machines, and a deviceId is"
+            f"{reachable} is reachable from other machines, and a deviceId is"
             " no secret: set DEVICE_KEYS to required, or to optional if a network that"
             " you trust is all that reaches it."
         )
     if settings.admin_token is not None and is_guessable(settings.admin_token):
         raise Misconfigured(
-            f"HOST {settings.host} is reachable from other machines, and ADMIN_TOKEN"
+            f"{reachable} is reachable from other machines, and ADMIN_TOKEN"
             f" can be guessed: set it to {MIN_TOKEN_BITS} random bits or more, such as"
             " `openssl rand -hex 32` prints."
         )
+
+
+def _reachable_from_others(settings: Settings) -> str | None:
+    """Return what other machines reach, as far as the settings say it."""
+    if not is_loopback(settings.host):
+        return f"HOST {settings.host}"
+    if settings.is_behind_proxy:
+        return "A server behind a proxy (PUBLIC_URL or TRUSTED_PROXIES)"
+    return None

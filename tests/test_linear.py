@@ -10,11 +10,12 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from importlib import import_module
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
 import pytest
-from multidict import MultiDict
+from multidict import CIMultiDict, CIMultiDictProxy, MultiDict
 
 from pushserver.composition import PROTOCOLS
 from pushserver.dialects.kapua.ids import decode_id
@@ -38,7 +39,18 @@ from pushserver.web.api.device_import import CSV, NDJSON, parse_rows
 from pushserver.web.api.event_names import parse_event_names
 from pushserver.web.api.query import decode_query
 from pushserver.web.device_url import mask_keys, storable_text
+from pushserver.web.forwarded import (
+    parse_address,
+    parse_forwarded,
+    parse_forwarded_for,
+    parse_host,
+    parse_node,
+    parse_prefix,
+    parse_scheme,
+    split_list,
+)
 from pushserver.web.json_body import decode_json
+from pushserver.web.proxies import Proxies
 from tests.growth import RUNS, is_linear
 
 PACKAGE = Path(__file__).parents[1] / "pushserver"
@@ -82,6 +94,13 @@ def query(text: str) -> object:
     return decode_query(MultiDict({"createdAfter": text}), CommandsQuery)
 
 
+def find_origin(name: str, text: str) -> object:
+    """Find out where a request with one header comes from, behind a proxy."""
+    proxies = Proxies(networks=[ip_network("10.0.0.0/8")])
+    headers = CIMultiDict({name: f"{text}, for=10.0.0.2" if name[0] == "F" else text})
+    return proxies.find_origin("10.0.0.1", CIMultiDictProxy(headers))
+
+
 #: What takes a whole body.
 BODIES: Mapping[str, Parser] = {
     "parse_result": result.parse_result,
@@ -111,6 +130,18 @@ HEADS: Mapping[str, Parser] = {
     "identify": with_text(request.identify),
     "protocols.identify": with_text(protocols.identify),
     "mask_keys": with_text(mask_keys),
+    "parse_forwarded": with_text(parse_forwarded),
+    "parse_forwarded_for": with_text(parse_forwarded_for),
+    "parse_node": with_text(parse_node),
+    "parse_address": with_text(parse_address),
+    "parse_scheme": with_text(parse_scheme),
+    "find_origin of Forwarded": with_text(partial(find_origin, "Forwarded")),
+    "find_origin of X-Forwarded-For": with_text(
+        partial(find_origin, "X-Forwarded-For")
+    ),
+    "parse_host": with_text(parse_host),
+    "parse_prefix": with_text(parse_prefix),
+    "split_list": with_text(split_list),
     "parse_int64": with_text(partial(parse_int64, field_name="cursor")),
     "decode_id": with_text(decode_id),
     "decode_query": with_text(query),
@@ -201,6 +232,7 @@ EXPRESSIONS = dict(_expressions())
 ANCHORED = {
     "pushserver.protocols.controlid.sloppy_json._HUGE",
     "pushserver.services.ssrf_guard._AMBIGUOUS_IPV4",
+    "pushserver.web.forwarded._PAIR",
 }
 
 

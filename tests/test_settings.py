@@ -82,12 +82,15 @@ def test_environment(name: str) -> None:
         "integrity_check": "07:00",
         "kapua_delete_status": "204",
         "bodies": "64",
+        "public_url": "https://push.example",
         "trusted_proxies": "10.20.0.0/16",
         "workers": "1",
     }
     value = values.get(name, "7")
 
-    settings = load({}, {f"PUSHSERVER_{name.upper()}": value})
+    # What says that others reach the server needs a decision about them.
+    keys = {"PUSHSERVER_DEVICE_KEYS": "required"}
+    settings = load({}, {**keys, f"PUSHSERVER_{name.upper()}": value})
 
     assert value == str(getattr(settings, name)).removesuffix(".0")
 
@@ -161,6 +164,20 @@ def test_webhook_networks(text: str, networks: list[str]) -> None:
         ("webhook_allow_networks", "10.0.0.1/8"),
         ("webhook_allow_networks", "10.0.0.0/8;::1"),
         ("webhook_allow_networks", "receiver.example"),
+        ("webhook_allow_networks", "unix"),
+        ("trusted_proxies", "10.0.0.1/8"),
+        ("trusted_proxies", "proxy.example"),
+        ("trusted_proxies", "unix:/run/socket"),
+        ("public_url", "push.example"),
+        ("public_url", "ftp://push.example"),
+        ("public_url", "https://"),
+        ("public_url", "https://push.example:port"),
+        ("public_url", "https://user@push.example"),
+        ("public_url", "https://push.example?x"),
+        ("public_url", "https://push.example/#x"),
+        ("public_url", "https://push.example/../x"),
+        ("public_url", "https://push.example/a b"),
+        ("public_url", "https://push.example/\u00e4"),
         ("database", "mysql://x"),
         ("database", "x.db"),
         ("database", "sqlite:///"),
@@ -197,6 +214,51 @@ def test_beyond_loopback(host: str) -> None:
             keys
             is load({"host": host, "device_keys": keys.value}, {}).device_key_policy
         )
+
+
+@pytest.mark.parametrize(
+    "proxied", [{"public_url": "https://x.example"}, {"trusted_proxies": "127.0.0.1"}]
+)
+def test_behind_a_proxy(proxied: dict[str, str]) -> None:
+    """Behind a proxy others reach it, on the loopback, too."""
+    with pytest.raises(Misconfigured, match="DEVICE_KEYS"):
+        load(proxied, {})
+    with pytest.raises(Misconfigured, match="ADMIN_TOKEN"):
+        load({**proxied, "device_keys": "required", "admin_token": "guess"}, {})
+
+    assert load({**proxied, "device_keys": "optional"}, {}).is_behind_proxy
+
+
+@pytest.mark.parametrize(
+    ("text", "networks", "unix"),
+    [
+        ("", [], False),
+        ("unix", [], True),
+        ("10.1.0.7, unix fd12::/16", ["10.1.0.7/32", "fd12::/16"], True),
+    ],
+)
+def test_trusted_proxies(text: str, networks: list[str], unix: bool) -> None:
+    """Proxies are networks; those that come by a Unix socket are `unix`."""
+    settings = load({"trusted_proxies": text, "device_keys": "required"}, {})
+
+    assert networks == [str(network) for network in settings.trusted_networks]
+    assert unix is settings.trusts_unix_socket
+
+
+@pytest.mark.parametrize(
+    ("url", "kept"),
+    [
+        ("https://push.example", "https://push.example"),
+        ("https://push.example/", "https://push.example"),
+        ("http://push.example:8080/a/b-c/", "http://push.example:8080/a/b-c"),
+        ("http://[2001:db8::1]:8080", "http://[2001:db8::1]:8080"),
+    ],
+)
+def test_public_url(url: str, kept: str) -> None:
+    """The public URL is kept without a slash at its end."""
+    settings = load({"public_url": url, "device_keys": "required"}, {})
+
+    assert kept == settings.public_url
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])

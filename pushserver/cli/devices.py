@@ -146,7 +146,13 @@ async def key(
         that it used last.
     """
     async with context.client() as client:
-        context.print_fields(await client.devices.create_key(device, enforce=enforce))
+        made = await client.devices.create_key(device, enforce=enforce)
+    context.print_fields(made)
+    if "url" not in made:
+        context.print_note(
+            "Put the address at which the device reaches the server before the path, or"
+            " set PUSHSERVER_PUBLIC_URL of the server to it."
+        )
     return 0
 
 

@@ -19,11 +19,11 @@ from pushserver.errors import (
     Unavailable,
 )
 from pushserver.web.body_budget import FREE_BYTES
+from pushserver.web.body_framing import announces_no_length
 from pushserver.web.connection import (
     LINGER,
     LONG_LINGER,
     MAX_BEGINNING,
-    announces_no_length,
     connection_of,
 )
 from pushserver.web.spool import Spool

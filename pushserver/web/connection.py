@@ -17,11 +17,13 @@ from aiohttp.web_protocol import _ErrInfo
 
 from pushserver.errors import BrokenBody, PushServerError
 from pushserver.web.body_budget import BodyBudget
+from pushserver.web.body_framing import announces_no_body, end_of_result
 from pushserver.web.half_closing import (
     CANCEL_ON_DISCONNECT,
     HalfClosableConnection,
 )
 from pushserver.web.problems import INTERNAL_ERROR, render_error
+from pushserver.web.proxies import Headers, Proxies, RequestOrigin
 from pushserver.web.unparsable import record_unparsable, unparsable_response
 
 #: Seconds to wait at shutdown for the first request of a just-accepted connection: its
@@ -34,8 +36,6 @@ LINGER, LONG_LINGER = 1.0, 10.0
 _MAX_UNANNOUNCED = 65_536
 #: Bytes that are read of the body of whoever was not let in.
 MAX_BEGINNING = 4096
-_BODY_METHODS = ("POST", "PUT", "PATCH")
-_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,9})\r\n", re.IGNORECASE)
 #: How the next request begins, as far as it has arrived; not how a body does.
 _NEXT_REQUEST = re.compile(rb"[\r\n]*[A-Z]{0,16}(?:\Z| [/*hH]| \Z)")
 
@@ -45,7 +45,8 @@ class HttpConnection(HalfClosableConnection):
     A connection that knows since when it waits for a request's header.
 
     `received_at` is when bytes came last, by the loop's clock. Once the parser has
-    refused something, nothing that follows is read.
+    refused something, nothing that follows is read. `peer_address` is that of the
+    other side, which is a proxy's if it `is_from_proxy`; None on a Unix socket.
     """
 
     __slots__ = (
@@ -55,7 +56,10 @@ class HttpConnection(HalfClosableConnection):
         "counted_address",
         "counts",
         "header_awaited_since",
+        "is_from_proxy",
         "is_unparsable",
+        "peer_address",
+        "proxies",
         "received_at",
     )
 
@@ -64,11 +68,15 @@ class HttpConnection(HalfClosableConnection):
         server: web.Server,
         counts: Counter[str],
         body_budget: BodyBudget,
+        proxies: Proxies,
         **kwargs: Any,
     ) -> None:
         super().__init__(server, **kwargs)
         self.counts = counts
         self.body_budget = body_budget
+        self.proxies = proxies
+        self.peer_address: str | None = None
+        self.is_from_proxy = False
         self.counted_address: str | None = None
         self.is_unparsable = False
         self.received_at: float = self._loop.time()
@@ -76,12 +84,25 @@ class HttpConnection(HalfClosableConnection):
         self._unannounced = bytearray()
         self._wakeup: asyncio.Event | None = None
 
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Find out who is on the other side."""
+        peer = transport.get_extra_info("peername")
+        self.peer_address = str(peer[0]) if isinstance(peer, tuple) else None
+        self.is_from_proxy = self.proxies.is_trusted(self.peer_address)
+        super().connection_made(transport)
+
+    def find_origin(self, headers: Headers) -> RequestOrigin:
+        """Return where a request with *headers* comes from."""
+        if not self.is_from_proxy:
+            return RequestOrigin(self.peer_address)
+        return self.proxies.find_origin(self.peer_address, headers)
+
     def data_received(self, data: bytes) -> None:
         """Receive bytes; unless they complete a request, the header's time starts."""
         if self.is_unparsable:
             return
         self.received_at = self._loop.time()
-        end = _end_of_result(data) if data[:5] == b"POST " else 0
+        end = end_of_result(data) if data[:5] == b"POST " else 0
         if end:
             # Bytes beyond the Content-Length would make aiohttp drop the result, too.
             self._feed(data[:end])
@@ -123,12 +144,6 @@ class HttpConnection(HalfClosableConnection):
             self._messages.pop()
             record_unparsable(self.counts, self.peer_address, error)
             set_exception(content, BrokenBody("The body's chunks are broken."))
-
-    @property
-    def peer_address(self) -> str | None:
-        """The address of the other side."""
-        peer = self.transport and self.transport.get_extra_info("peername")
-        return str(peer[0]) if isinstance(peer, tuple) else None
 
     @property
     def file_number(self) -> int:
@@ -261,32 +276,3 @@ class HttpConnection(HalfClosableConnection):
 def connection_of(request: web.BaseRequest) -> HttpConnection:
     """Return the connection on which *request* came."""
     return cast("HttpConnection", request.protocol)
-
-
-def announces_no_length(message: RawRequestMessage | web.BaseRequest) -> bool:
-    """Tell whether a request that may have a body says nothing of one."""
-    if message.method not in _BODY_METHODS or "Content-Length" in message.headers:
-        return False
-    return "Transfer-Encoding" not in message.headers
-
-
-def announces_no_body(message: RawRequestMessage) -> bool:
-    """Tell whether a request that may have a body says nothing of one, or of none."""
-    is_empty = message.method in _BODY_METHODS and (
-        message.headers.get("Content-Length") == "0"
-    )
-    return is_empty or announces_no_length(message)
-
-
-def _end_of_result(data: bytes) -> int:
-    """Return the end of a complete POST, or of a head, that more bytes follow, else 0.
-
-    The head is parsed alone unless it says how long its body is: when what follows
-    turns out to be broken, the request must be known already.
-    """
-    head = data.find(b"\r\n\r\n")
-    if head < 0:
-        return 0
-    length = _LENGTH.search(data, 0, head + 2)
-    end = head + 4 + (int(length[1]) if length else 0)
-    return end if end < len(data) else 0

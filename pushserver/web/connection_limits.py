@@ -11,16 +11,15 @@ import os
 import resource
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import attrs
 import structlog
 
 from pushserver.web.connection import HttpConnection
+from pushserver.web.forwarded import parse_address
 
 log = structlog.get_logger(__name__)
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 #: So many idle connections are closed at once: to look for them takes a while.
 _BATCH_SIZE = 16
@@ -38,13 +37,12 @@ class ConnectionLimits:
     """
     Bounds open connections: `total` in all, `per_address` from one address; 0: any.
 
-    Addresses of `proxies` stand for many others, and are not counted by themselves.
+    Those of proxies count by whose request they have, while they have it.
     """
 
     counts: Counter[str]
     total: int = 0
     per_address: int = 0
-    proxies: Sequence[Network] = ()
     now: Callable[[], float] = time.monotonic
     _by_address: Counter[str] = attrs.field(factory=Counter, init=False)
     _search_at: float = attrs.field(default=0.0, init=False)
@@ -61,7 +59,13 @@ class ConnectionLimits:
                 return self._refuse("connections.refused")
         if not self.per_address:
             return True
-        address = connection.counted_address = self._counted_address(connection)
+        if connection.is_from_proxy:
+            return True
+        return self.count(connection, connection.peer_address)
+
+    def count(self, connection: HttpConnection, client: str | None) -> bool:
+        """Count a connection as the *client*'s; tell whether that has so many."""
+        address = connection.counted_address = _counted(client)
         if address is None:
             return True
         self._by_address[address] += 1
@@ -71,7 +75,7 @@ class ConnectionLimits:
 
     def forget(self, connection: HttpConnection) -> None:
         """Count a connection no longer."""
-        address = connection.counted_address
+        address, connection.counted_address = connection.counted_address, None
         if address is not None:
             self._by_address[address] -= 1
             if not self._by_address[address]:
@@ -113,16 +117,13 @@ class ConnectionLimits:
             self._log_at[event] = now + _LOG_INTERVAL
             log.warning(event, limit=self.total, count=self.counts[event])
 
-    def _counted_address(self, connection: HttpConnection) -> str | None:
-        text = connection.peer_address
-        if text is None:
-            return None
-        address = ipaddress.ip_address(text.partition("%")[0])
-        if any(address in network for network in self.proxies):
-            return None
-        if address.version == 4:  # noqa: PLR2004 - of IP
-            return text
-        return str(ipaddress.ip_network((address, _IPV6_PREFIX), strict=False))
+
+def _counted(client: str | None) -> str | None:
+    """Return by what connections of a client are counted; None: they are not."""
+    address = client and parse_address(client)
+    if not isinstance(address, ipaddress.IPv6Address):
+        return client
+    return str(ipaddress.ip_network((address, _IPV6_PREFIX), strict=False))
 
 
 def _is_scarce(number: int | None) -> bool:

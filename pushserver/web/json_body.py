@@ -16,7 +16,8 @@ from pushserver.services.off_loop import (
     run_off_loop,
 )
 from pushserver.web.body import read_beginning, read_body, refuse_unannounced
-from pushserver.web.connection import MAX_BEGINNING, announces_no_length
+from pushserver.web.body_framing import announces_no_length
+from pushserver.web.connection import MAX_BEGINNING
 from pushserver.web.device_url import storable_text
 
 T = TypeVar("T")

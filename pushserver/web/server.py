@@ -12,14 +12,17 @@ from functools import partial
 from typing import Any
 
 import structlog
-from aiohttp import hdrs, web
+from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from pushserver.errors import Unavailable
 from pushserver.web.app_factory import bypass_router
 from pushserver.web.body_budget import BodyBudget
+from pushserver.web.client_limit import with_client_limit
 from pushserver.web.connection import LINGER, HttpConnection
 from pushserver.web.connection_limits import ConnectionLimits
+from pushserver.web.proxies import Proxies
+from pushserver.web.request import HttpRequest
 from pushserver.web.services import SERVICES
 
 log = structlog.get_logger(__name__)
@@ -42,15 +45,6 @@ _DRAIN_CHECK_INTERVAL = 0.02
 _SWEEP_INTERVAL = 1.0
 
 
-class HttpRequest(web.Request):
-    """A request whose response does not tell which versions serve here."""
-
-    async def _prepare_hook(self, response: web.StreamResponse) -> None:
-        """Drop the header that aiohttp adds to each response of its own."""
-        response.headers.pop(hdrs.SERVER, None)
-        await super()._prepare_hook(response)
-
-
 class Server(web.Server):
     """Creates connections with deadlines, and closes those that miss them."""
 
@@ -59,19 +53,26 @@ class Server(web.Server):
         *args: Any,
         counts: Counter[str],
         body_budget: BodyBudget,
+        proxies: Proxies,
         limits: ConnectionLimits,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self.counts = counts
         self.body_budget = body_budget
+        self.proxies = proxies
         self.limits = limits
         self._open: set[HttpConnection] = set()
 
     def __call__(self) -> RequestHandler:
         """Create the protocol of a new connection."""
         return HttpConnection(
-            self, self.counts, self.body_budget, loop=self._loop, **self._kwargs
+            self,
+            self.counts,
+            self.body_budget,
+            self.proxies,
+            loop=self._loop,
+            **self._kwargs,
         )
 
     def connection_made(
@@ -167,11 +168,15 @@ class Runner(web.AppRunner):
 
     async def _make_server(self) -> web.Server:
         base_server, services = await super()._make_server(), self.app[SERVICES]
+        handler = bypass_router(self.app, base_server.request_handler)
+        if self._limits.per_address:
+            handler = with_client_limit(services, self._limits, handler)
         server = Server(
-            bypass_router(self.app, base_server.request_handler),
+            handler,
             request_factory=partial(self.app._make_request, _cls=HttpRequest),
             counts=services.counts,
             body_budget=services.body_budget,
+            proxies=services.proxies,
             limits=self._limits,
             **base_server._kwargs,
         )

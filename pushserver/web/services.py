@@ -54,6 +54,7 @@ from pushserver.services.withdrawals import Withdrawals
 from pushserver.services.wrong_tokens import WrongTokens
 from pushserver.storage.base import Store
 from pushserver.web.body_budget import BodyBudget
+from pushserver.web.proxies import Proxies
 
 
 @attrs.frozen(kw_only=True, repr=False)
@@ -113,6 +114,7 @@ class Services:
     wrong_tokens: WrongTokens
     scopes: Scopes
     body_budget: BodyBudget
+    proxies: Proxies
     default_hold: int
     bounds: Bounds
     kapua_delete_status: int

@@ -72,8 +72,10 @@ def test_adopt_and_key(run: Run, poll_once: PollOnce, device_id: str) -> None:
     """
     poll_once()
     adopted = run("devices", "adopt", device_id, "--json").only
-    key = run("devices", "key", device_id, "--enforce", "--json").only
+    made = run("devices", "key", device_id, "--enforce", "--json")
+    key = made.only
 
+    assert "Put the address" in made.err
     assert "adopted" == adopted["state"]
     assert f"/d/{key['key']}" == key["path"]
 

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Awaitable
 
-import msgspec
 from aiohttp import web
 
 from pushserver.web.api import (
@@ -27,15 +26,17 @@ from pushserver.web.api import (
     webhook_deliveries,
     withdrawals,
 )
-from pushserver.web.api.responses import BASE_PATH, encoded_json_response
+from pushserver.web.api.responses import BASE_PATH, json_response
 from pushserver.web.api.route import ApiCall, ApiRoute
 from pushserver.web.middleware import ExpectHandler, Handler, with_error_responses
+from pushserver.web.request import public_base
 from pushserver.web.services import Services
 
 
-async def get_openapi(_call: ApiCall[None, None]) -> web.StreamResponse:
+async def get_openapi(call: ApiCall[None, None]) -> web.StreamResponse:
     """Return this API's description."""
-    return encoded_json_response(_OPENAPI_DOCUMENT)
+    servers = [{"url": public_base(call.request) or "/"}]
+    return json_response({**_OPENAPI_DOCUMENT, "servers": servers})
 
 
 ROUTES: tuple[ApiRoute, ...] = (
@@ -70,7 +71,7 @@ ROUTES: tuple[ApiRoute, ...] = (
     ),
 )
 
-_OPENAPI_DOCUMENT = msgspec.json.encode(openapi.document(ROUTES))
+_OPENAPI_DOCUMENT = openapi.document(ROUTES)
 
 _ENQUEUE_ROUTE = next(route for route in ROUTES if route.name == "enqueue")
 #: The paths of the most frequent call of programs.

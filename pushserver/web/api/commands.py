@@ -180,7 +180,9 @@ async def retry(call: ApiCall[None, None]) -> web.StreamResponse:
     )
     retry_id = created_id(enqueued.answer)
     call.log_fields.update(command_id=retry_id, retry_of=command_id)
-    return created_response("/commands", enqueued.answer, replayed=enqueued.replayed)
+    return created_response(
+        call.request, "/commands", enqueued.answer, replayed=enqueued.replayed
+    )
 
 
 def _require_permission(call: ApiCall[None, None], record: CommandRecord) -> None:

@@ -148,12 +148,17 @@ class DeviceKeyIn(In):
 
 
 class DeviceKeyOut(Out):
-    """A device's new key: shown once; and whether it is demanded already."""
+    """
+    A device's new key: shown once; and whether it is demanded already.
+
+    `url` is what the device is to be given; absent if the server does not know at which
+    address devices reach it.
+    """
 
     key: str
     path: str
-    url: str
     enforced: bool
+    url: str | None = None
     keyless: KeylessOut | None = None
 
 

@@ -29,6 +29,7 @@ from pushserver.web.api.rendering import render
 from pushserver.web.api.responses import json_response, list_response
 from pushserver.web.api.route import ApiCall
 from pushserver.web.api.routes import Routes
+from pushserver.web.request import device_base
 from pushserver.web.response import make_response
 
 routes = Routes(Permission.DEVICES_READ, Permission.DEVICES_WRITE)
@@ -206,6 +207,7 @@ async def create_key(call: ApiCall[None, DeviceKeyIn]) -> web.StreamResponse:
         enforce=call.body.enforce,
     )
     path = f"/d/{key}"
-    url = str(call.request.url.origin()) + path
-    key_out = DeviceKeyOut(key, path, url, device.key_enforced, keyless_out(device))
+    base = device_base(call.request)
+    url = None if base is None else base + path
+    key_out = DeviceKeyOut(key, path, device.key_enforced, url, keyless_out(device))
     return json_response(key_out, status=201)

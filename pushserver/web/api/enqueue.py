@@ -33,7 +33,7 @@ from pushserver.web.api.command_views import (
 )
 from pushserver.web.api.once import REPLAYED_HEADER, Idempotency
 from pushserver.web.api.query import MAX_WAIT
-from pushserver.web.api.responses import BASE_PATH, created_id, encode_json
+from pushserver.web.api.responses import created_id, encode_json, location
 from pushserver.web.api.route import ApiCall
 from pushserver.web.api.routes import Routes
 from pushserver.web.json_body import JSON_MEDIA_TYPE, OCTET_STREAM
@@ -120,7 +120,7 @@ async def _enqueue_response(
     headers = dict(REPLAYED_HEADER) if enqueued.replayed else {}
     if not is_array:
         command_id = commands[0].id if commands else created_id(enqueued.answer)
-        headers["Location"] = f"{BASE_PATH}/commands/{command_id}"
+        headers |= location(call.request, f"/commands/{command_id}")
     seconds = _granted_wait(call) if "Prefer" in call.request.headers else 0
     if not seconds:
         return _created(enqueued.answer, headers)

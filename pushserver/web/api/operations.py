@@ -87,7 +87,9 @@ async def create(call: ApiCall[None, OperationIn]) -> web.StreamResponse:
     )
     call.log_fields.update(device_id=device_id, operation_id=created_id(created.answer))
     replayed = created.operation is None
-    return created_response("/operations", created.answer, replayed=replayed)
+    return created_response(
+        call.request, "/operations", created.answer, replayed=replayed
+    )
 
 
 @routes("GET", "/operations", "listOperations", OperationsOut, limits_itself=True)

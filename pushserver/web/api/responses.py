@@ -12,6 +12,7 @@ from pushserver.web.api.query import cap_limit, optional_int64
 from pushserver.web.api.route import ApiCall
 from pushserver.web.api.types import PageOut
 from pushserver.web.json_body import JSON_MEDIA_TYPE
+from pushserver.web.request import public_base
 from pushserver.web.response import make_response
 
 R = TypeVar("R")
@@ -84,7 +85,7 @@ def page_response(
 
 def next_link(request: web.Request, cursor: str) -> dict[str, str]:
     """Return the `Link` header to the page that begins at *cursor*."""
-    url = request.rel_url.update_query(cursor=cursor)
+    url = f"{public_base(request)}{request.rel_url.update_query(cursor=cursor)}"
     return {"Link": f'<{url}>; rel="next"'}
 
 
@@ -93,11 +94,16 @@ def created_id(answer: bytes) -> str:
     return msgspec.json.decode(answer, type=_CreatedId).id
 
 
+def location(request: web.Request, path: str) -> dict[str, str]:
+    """Return the `Location` header of what is at *path* of the API."""
+    return {"Location": f"{public_base(request)}{BASE_PATH}{path}"}
+
+
 def created_response(
-    path: str, answer: bytes, *, replayed: bool = False
+    request: web.Request, path: str, answer: bytes, *, replayed: bool = False
 ) -> web.StreamResponse:
     """Return 201 and *answer*; what was created is below *path*."""
-    headers = {"Location": f"{BASE_PATH}{path}/{created_id(answer)}"}
+    headers = location(request, f"{path}/{created_id(answer)}")
     if replayed:
         headers |= REPLAYED_HEADER
     return encoded_json_response(answer, status=201, headers=headers)

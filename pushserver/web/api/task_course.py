@@ -74,7 +74,9 @@ async def create_or_preview(
         idempotency=call.idempotency,
     )
     call.log_fields["task_id"] = created_id(created.answer)
-    return created_response(path, created.answer, replayed=created.task is None)
+    return created_response(
+        call.request, path, created.answer, replayed=created.task is None
+    )
 
 
 @attrs.frozen

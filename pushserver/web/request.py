@@ -1,0 +1,74 @@
+"""A request, with where it comes from and how whoever made it reaches the server."""
+
+import ipaddress
+from typing import cast
+
+from aiohttp import hdrs, web
+from aiohttp.helpers import reify
+
+from pushserver.web.connection import connection_of
+from pushserver.web.proxies import RequestOrigin
+
+_LOOPBACK_NAME = "localhost"
+
+
+class HttpRequest(web.Request):
+    """
+    A request whose `remote` is the client's address, also behind trusted proxies.
+
+    Its response does not tell which versions serve here.
+    """
+
+    @reify
+    def origin(self) -> RequestOrigin:
+        """Where it comes from, and how it was made."""
+        return connection_of(self).find_origin(self.headers)
+
+    @reify
+    def remote(self) -> str | None:
+        """The client's address, if it is known."""
+        connection = connection_of(self)
+        is_proxied = connection.is_from_proxy
+        return self.origin.address if is_proxied else connection.peer_address
+
+    async def _prepare_hook(self, response: web.StreamResponse) -> None:
+        """Drop the header that aiohttp adds to each response of its own."""
+        response.headers.pop(hdrs.SERVER, None)
+        await super()._prepare_hook(response)
+
+
+def public_base(request: web.Request) -> str:
+    """
+    Return what stands before each path, as whoever made the request has to call it.
+
+    That is the public URL, or else the prefix below which a trusted proxy serves.
+    """
+    origin = cast("HttpRequest", request).origin
+    return connection_of(request).proxies.public_url or origin.prefix
+
+
+def device_base(request: web.Request) -> str | None:
+    """
+    Return the URL at which devices reach the server, as far as it is known.
+
+    That is the public URL, or else the one that was called; unless that is this very
+    machine's, where no device calls.
+    """
+    public_url = connection_of(request).proxies.public_url
+    if public_url:
+        return public_url
+    origin = cast("HttpRequest", request).origin
+    host = origin.host or request.host
+    if _is_loopback(host):
+        return None
+    return f"{origin.scheme or request.scheme}://{host}{origin.prefix}"
+
+
+def _is_loopback(host: str) -> bool:
+    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdecimal() else host
+    if name.rstrip(".").lower() == _LOOPBACK_NAME:
+        return True
+    try:
+        return ipaddress.ip_address(name.strip("[]")).is_loopback
+    except ValueError:
+        return False
