@@ -1,5 +1,6 @@
 # shellcheck shell=sh
-# Keeps .venv in step with a lock file; the other scripts source it.
+# Keeps .venv in step with a lock file, and installs what the tests run besides; the other
+# scripts source it.
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 venv=$root/.venv
@@ -73,4 +74,37 @@ set_up() {
 pip_install() {
     "$venv/bin/python" -m pip install -qq --disable-pip-version-check \
         --root-user-action=ignore "$@" >&2
+}
+
+# Installs nginx and Caddy, which the tests of deploy/ run, where that can be done.
+set_up_proxies() {
+    local name missing= status=0
+    for name in nginx caddy; do
+        PATH=$PATH:/usr/sbin command -v "$name" >/dev/null || missing="$missing $name"
+    done
+    [ -z "$missing" ] && return
+    if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
+        echo "Installing$missing by apt-get, for the tests of deploy/." >&2
+        # shellcheck disable=SC2086 # these are several
+        apt_install $missing && return
+        status=1
+    fi
+    if [ "$status" -ne 0 ] || [ -n "${CI-}" ]; then
+        fail "the tests of deploy/ need$missing; on Debian and Ubuntu, as root: apt-get install$missing"
+    fi
+    echo "The tests of deploy/ are skipped without$missing; on Debian and Ubuntu, as root: apt-get install$missing" >&2
+}
+
+# Installs Debian packages, and starts none of what they would run.
+apt_install() {
+    local policy=/usr/sbin/policy-rc.d status=0
+    if [ -e "$policy" ]; then
+        policy=
+    else
+        printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod +x "$policy"
+    fi
+    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq \
+        --no-install-recommends "$@"; } >&2 || status=$?
+    [ -z "$policy" ] || rm -f -- "$policy"
+    return "$status"
 }

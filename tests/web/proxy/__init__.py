@@ -1,0 +1,1 @@
+"""The documented files for proxies, run by the real nginx and Caddy."""
