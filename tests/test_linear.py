@@ -160,7 +160,7 @@ TAKES_DECODED = {
     "parse_upgrade", "parse_idempotent_request", "read_order", "read_body",
     "read_result", "read_refused_result", "read_beginning", "read_short_body",
     "read_whole_body", "readyz", "decode_body", "parse_apart",
-    "parse_device_ids", "parse_token_limits",
+    "parse_device_ids", "parse_token_limits", "find_token",
 }  # fmt: skip
 STARTS = (b"", b'{"error":"x\t', b"response=", b'{"a":[', b'{"deviceId":"', b"a\n")
 _PARSER_NAME = re.compile(
