@@ -127,8 +127,6 @@ async def _enqueue_response(
     applied = {**headers, "Preference-Applied": f"wait={seconds:g}"}
     if not commands:
         return _created(enqueued.answer, applied)
-    async with call.waiting(seconds):
-        await _wait_for_outcomes(call, commands, seconds)
 
     async def show() -> web.StreamResponse:
         body = await _render_outcomes(call, commands, is_array)
@@ -137,6 +135,8 @@ async def _enqueue_response(
         return _created(body, applied)
 
     try:
+        async with call.waiting(seconds):
+            await _wait_for_outcomes(call, commands, seconds)
         return await respond_in_turn(call.services.body_budget, show)
     except Unavailable:
         # It was done; an error would have the program do it again.

@@ -1,11 +1,13 @@
 """Events as a stream for scripts: server-sent events, resumable by their ids."""
 
 import asyncio
+from contextlib import suppress
 
 import attrs
 import msgspec
 from aiohttp import web
 
+from pushserver.errors import Unauthorized
 from pushserver.model.event import Event, EventType
 from pushserver.model.ids import parse_int64
 from pushserver.model.subscription import SubscriptionFilter
@@ -16,6 +18,7 @@ from pushserver.web.api.device_fields import parse_tag
 from pushserver.web.api.route import ApiCall
 from pushserver.web.api.routes import Routes
 from pushserver.web.api.subscription_types import EventsQuery
+from pushserver.web.api.token_life import while_valid
 from pushserver.web.connection import connection_of
 from pushserver.web.draining import write_and_drain
 from pushserver.web.half_closing import CANCEL_ON_DISCONNECT
@@ -145,18 +148,7 @@ async def stream_events(call: ApiCall[EventsQuery, None]) -> web.StreamResponse:
 
     Those after `Last-Event-ID` come first, if it is given.
     """
-    with call.services.wait_bounds.waiting(call.token.id):
-        return await _stream(call)
-
-
-async def _stream(call: ApiCall[EventsQuery, None]) -> web.StreamResponse:
-    services, event_filter = call.services, _event_filter(call)
-    cursor, is_gapless = await _start_cursor(call), True
-    if cursor and _last_event_id(call) is not None:
-        interests = services.event_interest
-        is_gapless = interests.is_complete_after(
-            call.scope_id, event_filter.event_types, cursor
-        )
+    services, token = call.services, call.token
     response = web.StreamResponse(
         headers={
             "Content-Type": "text/event-stream",
@@ -164,27 +156,45 @@ async def _stream(call: ApiCall[EventsQuery, None]) -> web.StreamResponse:
             "X-Accel-Buffering": "no",
         }
     )
+    try:
+        with services.wait_bounds.waiting(token.id):
+            async with while_valid(services, token):
+                await _stream(call, response)
+    except Unauthorized:
+        # What has begun ends without a word.
+        if not response.prepared:
+            raise
+    call.request[CANCEL_ON_DISCONNECT] = False
+    return response
+
+
+async def _stream(
+    call: ApiCall[EventsQuery, None], response: web.StreamResponse
+) -> None:
+    services, event_filter = call.services, _event_filter(call)
+    cursor, is_gapless = await _start_cursor(call), True
+    if cursor and _last_event_id(call) is not None:
+        interests = services.event_interest
+        is_gapless = interests.is_complete_after(
+            call.scope_id, event_filter.event_types, cursor
+        )
     await services.event_interest.extend(call.scope_id, event_filter.event_types)
     with services.event_interest.open_stream(
         call.scope_id, event_filter.event_types
     ) as wakeup:
         await response.prepare(call.request)
         call.request[CANCEL_ON_DISCONNECT] = True
-        try:
-            event_stream = _EventStream(
-                services,
-                call.request,
-                response,
-                call.token,
-                event_filter,
-                cursor,
-                is_gapless,
-            )
+        event_stream = _EventStream(
+            services,
+            call.request,
+            response,
+            call.token,
+            event_filter,
+            cursor,
+            is_gapless,
+        )
+        with suppress(ConnectionError):
             await event_stream.run(wakeup)
-        except ConnectionError:
-            return response
-        call.request[CANCEL_ON_DISCONNECT] = False
-    return response
 
 
 async def _start_cursor(call: ApiCall[EventsQuery, None]) -> int:

@@ -36,14 +36,20 @@ async def list_results(call: ApiCall[ResultsQuery, None]) -> web.StreamResponse:
     With `wait`, not before there is something after the cursor.
     """
     query, services = call.query, call.services
-    read_page = partial(
-        services.store.results,
-        call.scope_id,
-        after=optional_int64(query.cursor, "cursor") or 0,
-        device_id=optional_device_id(call, query.device_id),
-        orphan=query.orphan,
-        device_ids=services.token_reach.device_ids(call.token),
-    )
+    after = optional_int64(query.cursor, "cursor") or 0
+    device_id = optional_device_id(call, query.device_id)
+
+    def read_page(limit: int) -> Awaitable[Sequence[Result]]:
+        # Tags may change while the call waits, and with them what the token reaches.
+        return services.store.results(
+            call.scope_id,
+            after=after,
+            limit=limit,
+            device_id=device_id,
+            orphan=query.orphan,
+            device_ids=services.token_reach.device_ids(call.token),
+        )
+
     if query.wait:
         async with call.waiting(query.wait):
             await wait_for_results(

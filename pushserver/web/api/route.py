@@ -23,6 +23,7 @@ from pushserver.web.api.once import (
 )
 from pushserver.web.api.query import NO_QUERY, NoQuery, decode_query
 from pushserver.web.api.reach import refuse_whole_scope, require_reach
+from pushserver.web.api.token_life import while_valid
 from pushserver.web.authentication import find_token, request_actor
 from pushserver.web.json_body import (
     JSON_MEDIA_TYPE,
@@ -83,17 +84,24 @@ class ApiCall(Generic[Q, B]):
         """
         Count the call as one that waits during the block, if it waits at all.
 
-        The block ends early once the program sends no more.
+        The block ends early once the program sends no more, and with the token. After
+        it, the token and what it reaches are checked as if the call came now.
 
         Raises:
             TooMany: too many wait already.
+            Unauthorized: the token was revoked, or has expired.
+            NotFound: what the path names is no longer within its reach.
         """
         if not seconds:
             yield
             return
         with self.services.wait_bounds.waiting(self.token.id):
-            async with while_peer_stays(self.request):
+            async with (
+                while_valid(self.services, self.token),
+                while_peer_stays(self.request),
+            ):
                 yield
+        await require_reach(self)
 
     def path_int64(self, name: str) -> int:
         """
