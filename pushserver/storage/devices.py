@@ -38,6 +38,7 @@ class DeviceStore(Protocol):
 
         Raises:
             Conflict: another scope has adopted one of them.
+            NotFound: their scope was deleted.
         """
 
     async def add_devices(self, devices: Sequence[Device]) -> None:

@@ -24,7 +24,12 @@ class TokenStore(Protocol):
         """Return every token that is not revoked, oldest first."""
 
     async def add_token(self, token: Token, audit: Sequence[AuditEntry] = ()) -> None:
-        """Add a token."""
+        """
+        Add a token.
+
+        Raises:
+            NotFound: its scope was deleted.
+        """
 
     async def add_first_token(
         self, token: Token, audit: Sequence[AuditEntry] = ()

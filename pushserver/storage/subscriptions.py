@@ -51,7 +51,12 @@ class SubscriptionStore(Protocol):
     async def add_subscription(
         self, subscription: Subscription, audit: Sequence[AuditEntry] = ()
     ) -> None:
-        """Add a subscription."""
+        """
+        Add a subscription.
+
+        Raises:
+            NotFound: its scope was deleted.
+        """
 
     async def update_subscription(
         self,

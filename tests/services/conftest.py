@@ -9,15 +9,19 @@ from pushserver.settings import Settings
 from pushserver.stores import open_store
 from pushserver.web.services import Services
 from tests.clock import ManualClock
+from tests.scopes import add_marked_scopes
 from tests.services.driver import ServiceDriver
 from tests.services.operation_driver import OperationDriver, running_services
 
 
 @pytest.fixture(name="services")
-async def _services(database: str, clock: ManualClock) -> AsyncIterator[Services]:
+async def _services(
+    database: str, clock: ManualClock, request: pytest.FixtureRequest
+) -> AsyncIterator[Services]:
     """Return every service over an empty store; workers are called by hand."""
     settings = Settings(database=database)
     store = await open_store(settings, clock)
+    await add_marked_scopes(request, store, clock)
     services = build_services(settings, store, clock)
     await services.devices.load()
     yield services
@@ -35,8 +39,9 @@ def _driver(services: Services, clock: ManualClock) -> ServiceDriver:
 
 @pytest.fixture(name="operation_driver")
 async def _operation_driver(
-    database: str, clock: ManualClock
+    database: str, clock: ManualClock, request: pytest.FixtureRequest
 ) -> AsyncIterator[OperationDriver]:
     """Return a driver of operations and tasks."""
     async with running_services(database, clock) as driver:
+        await add_marked_scopes(request, driver.services.store, clock)
         yield driver

@@ -11,6 +11,8 @@ from tests.model.factories import DEVICE
 from tests.model.operation_scenario import TOKEN_ID
 from tests.services.operation_driver import OperationDriver
 
+pytestmark = pytest.mark.scopes(8)
+
 ONE, TWO = "load_objects", "user_set_image"
 OTHER = 8
 

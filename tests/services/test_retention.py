@@ -19,6 +19,8 @@ from tests.model.factories import DEVICE
 from tests.services.driver import ServiceDriver
 from tests.services.operation_driver import OperationDriver
 
+pytestmark = pytest.mark.scopes(77)
+
 DAY = 86_400
 
 

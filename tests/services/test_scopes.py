@@ -28,6 +28,7 @@ async def move_device(services: Services) -> None:
     await services.fleet.adopt(OTHER, terminal(DEVICE))
 
 
+@pytest.mark.scopes(ACME, OTHER)
 async def test_one_scope_at_a_time(services: Services) -> None:
     """A device that is adopted is another scope's business neither to see nor take."""
     device, _ = await services.fleet.put(ACME, terminal(DEVICE), {"name": "Porta"})
@@ -64,6 +65,7 @@ async def test_one_scope_at_a_time(services: Services) -> None:
     )
 
 
+@pytest.mark.scopes(ACME, OTHER)
 async def test_of_two_who_adopt_one_wins(services: Services) -> None:
     """Of two scopes that adopt a device at once, one has it and one is refused."""
     done = await asyncio.gather(
@@ -78,6 +80,7 @@ async def test_of_two_who_adopt_one_wins(services: Services) -> None:
     assert (ACME, None) == (device.scope_id, device.name)
 
 
+@pytest.mark.scopes(ACME, OTHER)
 async def test_quarantined(services: Services) -> None:
     """A quarantined device is the first scope's to see, and anybody's to adopt."""
     services.admission.admit(terminal(DEVICE), None, HOME)
@@ -107,6 +110,7 @@ async def test_quarantined(services: Services) -> None:
     assert device is services.admission.admit(terminal(DEVICE), None, HOME)
 
 
+@pytest.mark.scopes(ACME, OTHER)
 async def test_imported_by_two(services: Services) -> None:
     """Each scope imports its own."""
     one = await services.device_import.run(
@@ -121,6 +125,7 @@ async def test_imported_by_two(services: Services) -> None:
     ]
 
 
+@pytest.mark.scopes(ACME, OTHER)
 async def test_comes_without_history(driver: ServiceDriver, services: Services) -> None:
     """A device comes without its settings, its key, or what waited for it."""
     await services.fleet.put(ACME, terminal(DEVICE), {"name": "Porta", "hold": 5})
@@ -137,6 +142,7 @@ async def test_comes_without_history(driver: ServiceDriver, services: Services) 
     assert services.admission.admit(terminal(DEVICE), key, HOME) is None
 
 
+@pytest.mark.scopes(ACME, OTHER)
 async def test_nothing_is_handed_to_the_next_owner(
     driver: ServiceDriver, services: Services
 ) -> None:
@@ -165,6 +171,7 @@ async def test_nothing_is_handed_to_the_next_owner(
     assert CommandState.SUCCESSFUL is await driver.command_state(read)
 
 
+@pytest.mark.scopes(ACME, OTHER)
 async def test_enqueued_at_the_last_moment(
     driver: ServiceDriver, services: Services
 ) -> None:
@@ -181,6 +188,7 @@ async def test_enqueued_at_the_last_moment(
     assert await driver.poll("u1") is None
 
 
+@pytest.mark.scopes(ACME, OTHER)
 async def test_what_was_given_before_is_not_given_again(
     driver: ServiceDriver, services: Services
 ) -> None:
@@ -199,6 +207,7 @@ async def test_what_was_given_before_is_not_given_again(
     assert CommandState.TIMEOUT is await driver.command_state(read)
 
 
+@pytest.mark.scopes(ACME, OTHER)
 async def test_a_held_poll_ends_with_its_device(
     driver: ServiceDriver, services: Services
 ) -> None:
@@ -214,6 +223,7 @@ async def test_a_held_poll_ends_with_its_device(
     assert CommandState.PENDING is await driver.command_state(own)
 
 
+@pytest.mark.scopes(ACME, OTHER)
 async def test_deleted_twice_at_once(services: Services) -> None:
     """The second of two deletions does not take the device from its next owner."""
     await services.fleet.adopt(ACME, terminal(DEVICE))
@@ -229,6 +239,7 @@ async def test_deleted_twice_at_once(services: Services) -> None:
     assert [OTHER] == [d.scope_id for d in await services.store.all_devices()]
 
 
+@pytest.mark.scopes(ACME, OTHER)
 async def test_commands_are_apart(driver: ServiceDriver, services: Services) -> None:
     """A command is there for its own scope alone."""
     queue = services.queue

@@ -15,6 +15,8 @@ from tests.devices import terminal
 from tests.model.factories import DEVICE
 from tests.services.operation_driver import OperationDriver, running_services
 
+pytestmark = pytest.mark.scopes(2)
+
 DESIRED: dict[str, Any] = {"general": {"language": "pt_BR"}}
 OTHER: dict[str, Any] = {"general": {"language": "en_US"}}
 

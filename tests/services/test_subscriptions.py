@@ -25,6 +25,8 @@ from tests.model.factories import DEVICE
 from tests.services.driver import ServiceDriver
 from tests.storage.subscriptions import emit_events, webhook_delivery
 
+pytestmark = pytest.mark.scopes(2)
+
 #: An address outside, so that nothing is resolved.
 URL = "https://8.8.8.8/hook"
 STATUS = frozenset({EventType.COMMAND_STATUS})

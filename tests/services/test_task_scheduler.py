@@ -11,6 +11,8 @@ from pushserver.model.task import TaskState
 from tests.devices import terminal
 from tests.services.operation_driver import ERROR, OperationDriver, task_pace
 
+pytestmark = pytest.mark.scopes(2)
+
 ONE, TWO = "load_objects", "user_set_image"
 TIMEOUT = 180
 

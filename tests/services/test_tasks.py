@@ -18,6 +18,8 @@ from pushserver.services.task_scheduler import PREPARE_TIMEOUT
 from tests.devices import terminal
 from tests.services.operation_driver import IDEMPOTENT, OperationDriver
 
+pytestmark = pytest.mark.scopes(8)
+
 ONE, TWO = "load_objects", "user_set_image"
 OTHER = 8
 

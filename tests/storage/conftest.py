@@ -7,6 +7,7 @@ import pytest
 from pushserver.model.task import Task
 from pushserver.storage.base import Store
 from tests.clock import ManualClock
+from tests.scopes import add_marked_scopes
 from tests.storage.cluster import ServerPair
 from tests.storage.cluster import open_server as shared
 from tests.storage.locations import LOCATIONS, StoreLocation, open_store
@@ -21,9 +22,12 @@ def _location(backend: str, database: str) -> StoreLocation:
 
 
 @pytest.fixture(name="store")
-async def _store(location: StoreLocation, clock: ManualClock) -> AsyncIterator[Store]:
+async def _store(
+    location: StoreLocation, clock: ManualClock, request: pytest.FixtureRequest
+) -> AsyncIterator[Store]:
     """Return each store in turn, empty; a test that takes it is a test of all."""
     async with open_store(location, clock) as store:
+        await add_marked_scopes(request, store, clock)
         yield store
 
 

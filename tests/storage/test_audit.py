@@ -23,6 +23,8 @@ from tests.storage.cluster import ServerPair
 from tests.storage.queue_actions import enqueue_commands, try_cancel
 from tests.storage.test_devices import device
 
+pytestmark = pytest.mark.scopes(77)
+
 ACTOR = Actor(7, "porter", "192.0.2.7", "req-1")
 OTHER_SCOPE = 77
 

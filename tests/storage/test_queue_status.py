@@ -16,6 +16,8 @@ from tests.storage.queue_actions import (
     post_result,
 )
 
+pytestmark = pytest.mark.scopes(99)
+
 OTHER = 99
 
 

@@ -239,6 +239,7 @@ async def test_key(store: Store) -> None:
     assert other.key_use is None
 
 
+@pytest.mark.scopes(MAX_INT64)
 @pytest.mark.parametrize(
     "fields",
     [
@@ -329,6 +330,7 @@ async def test_unknown_request(store: Store) -> None:
     assert unknown_requests == await store.unknown_requests(DEVICE)
 
 
+@pytest.mark.scopes(MAX_INT64)
 async def test_token(store: Store) -> None:
     """A token is stored with all its permissions."""
     tokens = [

@@ -1,13 +1,14 @@
 """Scopes are stored, and keep everything else apart."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import attrs
+import psycopg
 import pytest
 
-from pushserver.errors import Unavailable
+from pushserver.errors import NotFound, Unavailable
 from pushserver.model.command import Command
 from pushserver.model.ids import MAX_INT64
 from pushserver.model.scope import DEFAULT_SCOPE_ID, Scope
@@ -19,6 +20,7 @@ from pushserver.storage.retention import PurgeCutoff
 from pushserver.storage.scopes import Revocation
 from tests.clock import START, ManualClock
 from tests.model.factories import DEVICE, command, result
+from tests.scopes import add_scopes
 from tests.storage.locations import StoreLocation, open_store
 from tests.storage.queue_actions import (
     add_results,
@@ -28,6 +30,8 @@ from tests.storage.queue_actions import (
     post_result,
 )
 from tests.storage.revoking import revoke
+from tests.storage.subscriptions import subscription
+from tests.storage.test_devices import device
 
 ACME, OTHER = 7, 8
 FIRST = Scope(id=DEFAULT_SCOPE_ID, name="default", created_at=START)
@@ -67,18 +71,21 @@ async def test_kept(location: StoreLocation, clock: ManualClock) -> None:
         assert ACME < store.new_id()
 
 
+@pytest.mark.scopes(OTHER)
 async def test_both_or_neither(store: Store) -> None:
     """A scope whose token cannot be stored is not stored either."""
-    await store.add_token(token(5))
+    await store.add_token(token(5, OTHER))
+    before = await store.all_scopes()
     acme = Scope(id=ACME, name="acme", created_at=START)
 
     with pytest.raises(Unavailable):
         await store.add_scope(acme, attrs.evolve(token(6), hash="hash5"))
 
-    assert [FIRST] == await store.all_scopes()
-    assert [token(5)] == await store.all_tokens()
+    assert before == await store.all_scopes()
+    assert [token(5, OTHER)] == await store.all_tokens()
 
 
+@pytest.mark.scopes(ACME)
 async def test_revoked_by_its_own(store: Store) -> None:
     """A token is revoked in its own scope alone."""
     await store.add_token(token(5))
@@ -98,12 +105,14 @@ LIMITED: Mapping[str, Any] = {
 async def test_limits_are_kept(location: StoreLocation, clock: ManualClock) -> None:
     """Until when a token is valid, and what for, is stored with it."""
     async with open_store(location, clock) as store:
+        await add_scopes(store, [ACME], clock)
         await store.add_token(attrs.evolve(token(5), **LIMITED))
 
     async with open_store(location, clock) as store:
         assert [attrs.evolve(token(5), **LIMITED)] == await store.all_tokens()
 
 
+@pytest.mark.scopes(ACME, OTHER)
 async def test_uses(store: Store) -> None:
     """The last use is stored for many at once, and never goes back."""
     for number in (5, 6):
@@ -117,6 +126,7 @@ async def test_uses(store: Store) -> None:
     ]
 
 
+@pytest.mark.scopes(ACME, OTHER)
 @pytest.mark.parametrize("limits", [{}, *({k: v} for k, v in LIMITED.items())])
 async def test_last_admin(store: Store, limits: Mapping[str, Any]) -> None:
     """
@@ -139,6 +149,7 @@ async def test_last_admin(store: Store, limits: Mapping[str, Any]) -> None:
     assert Revocation.DONE is await revoke(store, ACME, 5 if limits else 6)
 
 
+@pytest.mark.scopes(ACME, OTHER)
 async def test_two_admins_revoke_each_other(store: Store) -> None:
     """Of two administrators who revoke each other's token at once, one stays."""
     for number in (5, 6):
@@ -163,6 +174,55 @@ async def test_names_are_unique(store: Store) -> None:
     assert [token(5)] == await store.all_tokens()
 
 
+#: How each thing comes into a scope that no device of it has brought.
+NEW_IN_SCOPE: Mapping[str, Callable[[Store], Awaitable[None]]] = {
+    "device": lambda store: store.save_devices([device(scope_id=ACME)]),
+    "token": lambda store: store.add_token(token(6)),
+    "subscription": lambda store: store.subscriptions.add_subscription(
+        subscription(scope_id=ACME)
+    ),
+}
+
+
+@pytest.mark.scopes(ACME)
+@pytest.mark.parametrize("kind", NEW_IN_SCOPE)
+async def test_nothing_new_in_a_deleted_scope(store: Store, kind: str) -> None:
+    """Whoever has not heard yet that a scope was deleted puts nothing into it."""
+    await store.delete_scope(ACME)
+
+    with pytest.raises(NotFound):
+        await NEW_IN_SCOPE[kind](store)
+
+    assert [[], [], []] == [
+        list(found)
+        for found in (
+            await store.all_devices(),
+            await store.all_tokens(),
+            await store.subscriptions.all_subscriptions(),
+        )
+    ]
+
+
+@pytest.mark.only_on("postgres")
+@pytest.mark.scopes(ACME)
+@pytest.mark.parametrize("kind", NEW_IN_SCOPE)
+async def test_deleted_at_the_last_moment(
+    store: Store, database: str, kind: str
+) -> None:
+    """While another server deletes a scope, what is new waits, and is refused."""
+    with psycopg.connect(database) as other:
+        other.execute("UPDATE scope SET name = name WHERE id = %s", [ACME])
+        other.execute("DELETE FROM scope WHERE id = %s", [ACME])
+        adding = asyncio.ensure_future(NEW_IN_SCOPE[kind](store))
+        done, _ = await asyncio.wait([adding], timeout=0.1)
+        other.commit()
+
+    assert not done
+    with pytest.raises(NotFound):
+        await adding
+
+
+@pytest.mark.scopes(OTHER)
 async def test_deleted_when_empty(store: Store) -> None:
     """A scope is deleted with its tokens when there is nothing else in it."""
     acme = Scope(id=ACME, name="acme", created_at=START)
@@ -178,7 +238,7 @@ async def test_deleted_when_empty(store: Store) -> None:
     done = await store.delete_scope(ACME)
 
     assert ("command", "command", None) == (refused, still, done)
-    assert [FIRST] == await store.all_scopes()
+    assert ACME not in {scope.id for scope in await store.all_scopes()}
     assert [token(7, OTHER)] == await store.all_tokens()
 
 

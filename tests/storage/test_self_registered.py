@@ -12,6 +12,8 @@ from tests.model.factories import DEVICE
 from tests.storage.revoking import revoke
 from tests.storage.test_devices import device, names, token
 
+pytestmark = pytest.mark.scopes(9)
+
 OTHER = 9
 
 

@@ -21,6 +21,8 @@ from tests.storage.locations import StoreLocation, open_store
 from tests.storage.queue_actions import get_lane, poll_command, post_result, prior_state
 from tests.storage.test_devices import device
 
+pytestmark = pytest.mark.scopes(2)
+
 FULL = {
     "device_id": MAX_INT64,
     "service_id": "push_server",

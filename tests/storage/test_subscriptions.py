@@ -15,6 +15,7 @@ from pushserver.model.subscription import (
 from pushserver.storage.base import Store
 from tests.clock import START, ManualClock
 from tests.model.factories import DEVICE
+from tests.scopes import add_scopes
 from tests.storage.locations import StoreLocation, failing_commits, open_store
 from tests.storage.subscriptions import (
     save_subscription,
@@ -62,6 +63,8 @@ async def test_every_field(
 ) -> None:
     """A subscription comes back as it was, also after a restart."""
     async with open_store(location, clock) as store:
+        if expected is FULL:
+            await add_scopes(store, [FULL.scope_id], clock)
         await store.subscriptions.add_subscription(expected)
     async with open_store(location, clock) as store:
         assert [attrs.asdict(expected, recurse=False)] == await all_of(store)

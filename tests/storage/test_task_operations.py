@@ -23,6 +23,8 @@ from tests.storage.operations import (
 from tests.storage.queue_actions import poll_command, post_result
 from tests.storage.test_devices import device
 
+pytestmark = pytest.mark.scopes(2, 9)
+
 HOLD = 20 * SECOND
 
 

@@ -20,6 +20,7 @@ from pushserver.storage.sql.bulk import insert, pad_ids, update, upsert
 from pushserver.storage.sql.connection import SqlConnection
 from pushserver.storage.sql.device_end import delete_device
 from pushserver.storage.sql.fetch import fetch_all, fetch_column
+from pushserver.storage.sql.scopes import lock_scope, scope_is_gone
 
 _SELECT = (
     f"SELECT {DEVICES_WITH_SEEN.column_list}"
@@ -119,16 +120,25 @@ class SqlDevices(SqlAccess):
     async def save_devices(
         self, devices: Sequence[Device], audit: Sequence[AuditEntry] = ()
     ) -> None:
-        def work(connection: SqlConnection) -> list[int]:
-            owned_by_others = _adopted_by_others(connection, devices)
-            if devices and not owned_by_others:
-                _UPSERT_DEVICE.write(connection, _sorted_by_id(devices))
-                write_audit(connection, audit)
-            return owned_by_others
+        scope_ids = sorted({device.scope_id for device in devices})
 
-        owned_by_others = await self.write(work, audit)
-        if owned_by_others:
-            raise Conflict(f"Device {owned_by_others[0]} is adopted in another scope.")
+        def work(connection: SqlConnection) -> Exception | None:
+            for scope_id in scope_ids:
+                if not lock_scope(connection, scope_id):
+                    return scope_is_gone(scope_id)
+            if owned_by_others := _adopted_by_others(connection, devices):
+                return Conflict(
+                    f"Device {owned_by_others[0]} is adopted in another scope."
+                )
+            _UPSERT_DEVICE.write(connection, _sorted_by_id(devices))
+            write_audit(connection, audit)
+            return None
+
+        if not devices:
+            return
+        refusal = await self.write(work, audit)
+        if refusal is not None:
+            raise refusal
 
     async def add_devices(self, devices: Sequence[Device]) -> None:
         await self.write(lambda c: _INSERT_IF_MISSING.write(c, _sorted_by_id(devices)))

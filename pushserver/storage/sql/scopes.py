@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from pushserver.errors import NotFound
 from pushserver.model.audit import AuditEntry
 from pushserver.model.scope import DEFAULT_SCOPE_ID, DEFAULT_SCOPE_NAME, Scope
 from pushserver.model.token import Token
@@ -45,6 +46,21 @@ _RECORD_USE = (
 )
 
 
+def lock_scope(connection: SqlConnection, scope_id: int) -> bool:
+    """
+    Keep a scope from being deleted until the end of the transaction.
+
+    Return whether it is there. Whatever is new in a scope, and none of its devices',
+    is written under this lock.
+    """
+    return connection.execute(_LOCK_SCOPE, (scope_id,)).rowcount == 1
+
+
+def scope_is_gone(scope_id: int) -> NotFound:
+    """Return the error for something new in a scope that is not there."""
+    return NotFound(f"There is no scope {scope_id} any more.")
+
+
 class SqlTokens(SqlAccess):
     """Implements `TokenStore`."""
 
@@ -52,11 +68,15 @@ class SqlTokens(SqlAccess):
         return await fetch_all(self.list_reader, TOKENS.read, _SELECT_TOKENS, ())
 
     async def add_token(self, token: Token, audit: Sequence[AuditEntry] = ()) -> None:
-        def work(connection: SqlConnection) -> None:
+        def work(connection: SqlConnection) -> bool:
+            if not lock_scope(connection, token.scope_id):
+                return False
             _INSERT_TOKEN.write(connection, [token])
             write_audit(connection, audit)
+            return True
 
-        await self.write(work, audit)
+        if not await self.write(work, audit):
+            raise scope_is_gone(token.scope_id)
 
     async def add_first_token(
         self, token: Token, audit: Sequence[AuditEntry] = ()
@@ -101,7 +121,7 @@ class SqlTokens(SqlAccess):
 
 def _is_last_admin(connection: SqlConnection, scope_id: int, token_id: int) -> bool:
     # Of two who revoke each other's token at the same time, one has to wait.
-    connection.execute(_LOCK_SCOPE, (scope_id,))
+    lock_scope(connection, scope_id)
     rows = connection.execute(_SELECT_TOKENS_OF_SCOPE, (scope_id,)).fetchall()
     admins = [t.id for t in map(TOKENS.read, rows) if t.is_lasting_admin]
     return admins == [token_id]
@@ -129,7 +149,7 @@ class SqlScopes(SqlAccess):
         self, scope_id: int, audit: Sequence[AuditEntry] = ()
     ) -> str | None:
         def work(connection: SqlConnection) -> str | None:
-            connection.execute(_LOCK_SCOPE, (scope_id,))
+            lock_scope(connection, scope_id)
             for table in TABLES_OF_SCOPE:
                 sql = f"SELECT 1 FROM {table} WHERE scope_id = ? LIMIT 1"
                 if connection.execute(sql, (scope_id,)).fetchone() is not None:

@@ -14,6 +14,7 @@ from pushserver.storage.sql.bulk import insert, pad_ids
 from pushserver.storage.sql.connection import SqlConnection, no_low_watermark
 from pushserver.storage.sql.fetch import fetch_all, fetch_column, fetch_value
 from pushserver.storage.sql.outbox import SqlOutbox
+from pushserver.storage.sql.scopes import lock_scope, scope_is_gone
 from pushserver.storage.subscription_rows import EVENTS, SUBSCRIPTIONS
 from pushserver.storage.table import RowWriter, assignments
 
@@ -51,11 +52,15 @@ class SqlSubscriptions(SqlOutbox):
     async def add_subscription(
         self, subscription: Subscription, audit: Sequence[AuditEntry] = ()
     ) -> None:
-        def work(connection: SqlConnection) -> None:
+        def work(connection: SqlConnection) -> bool:
+            if not lock_scope(connection, subscription.scope_id):
+                return False
             _INSERT.write(connection, [subscription])
             write_audit(connection, audit)
+            return True
 
-        await self.write(work, audit)
+        if not await self.write(work, audit):
+            raise scope_is_gone(subscription.scope_id)
 
     async def update_subscription(
         self,
