@@ -53,11 +53,14 @@ async def parse_idempotent_request(
     Return the request's Idempotency-Key and what identifies the request, if it has one.
 
     Raises:
-        Invalid: the key is empty, too long or not printable.
+        Invalid: the key is empty, too long or not printable, or there are two.
     """
-    value = request.headers.get(HEADER)
-    if value is None:
+    values = request.headers.getall(HEADER, [])
+    if not values:
         return None
+    if len(values) > 1:
+        raise Invalid(f"{HEADER} may be given once.")
+    value = values[0]
     if not value or len(value) > _MAX_KEY_LENGTH or not value.isprintable():
         raise Invalid(
             f"{HEADER} must have 1 to {_MAX_KEY_LENGTH} printable characters."

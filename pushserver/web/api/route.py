@@ -39,6 +39,7 @@ from pushserver.web.waiting import while_peer_stays
 
 Q = TypeVar("Q")
 B = TypeVar("B")
+T = TypeVar("T")
 
 _ONCE_HEADER = {HEADER: "The same key and request get the same answer, 24 h."}
 _ANONYMOUS = Token(
@@ -250,16 +251,25 @@ class ApiRoute:
         with keys.lock(idempotency.key):
             if self.idempotency is Idempotency.WITH_CHANGE:
                 return await self._answer(call)
+            # What it was shown before, it may not see any more.
+            await self._caught_up(call, require_reach)
             answer = partial(self._answer, call)
             return await answer_once(keys, idempotency, request, answer)
 
     async def _answer(self, call: ApiCall[Any, Any]) -> web.StreamResponse:
+        return await self._caught_up(call, self._call_handler)
+
+    async def _caught_up(
+        self, call: ApiCall[Any, Any], work: Callable[[ApiCall[Any, Any]], Awaitable[T]]
+    ) -> T:
         try:
-            await require_reach(call)
-            return await self.handler(call)
+            return await work(call)
         except NotFound:
             if self.raw_body_types or not await call.services.cluster_sync.catch_up():
                 raise
+        return await work(call)
+
+    async def _call_handler(self, call: ApiCall[Any, Any]) -> web.StreamResponse:
         await require_reach(call)
         return await self.handler(call)
 

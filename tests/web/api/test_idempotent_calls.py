@@ -284,3 +284,44 @@ def test_sealed() -> None:
     assert b"answer" != unseal(sealed, TOKEN + "x")
     assert sealed != seal(b"answer", TOKEN)
     assert b"" == unseal(seal(b"", TOKEN), TOKEN)
+
+
+@pytest.mark.parametrize("name", ["makeDeviceKey", "notifyOperation"])
+async def test_out_of_reach(server: LocalServer, name: str) -> None:
+    """
+    What a restricted token no longer reaches is not shown again, either.
+    """
+    await server.api("PUT", f"/devices/{DEVICE}", {"tags": {"gate": "1"}})
+    permissions = ["devices:write", "operations:write"]
+    request = {"name": "gate", "permissions": permissions, "tags": {"gate": "1"}}
+    token = (await server.api("POST", "/tokens", request)).json()["token"]
+    operation = await create_operation(server)
+    path, body = {
+        "makeDeviceKey": (f"/devices/{DEVICE}/key", {}),
+        "notifyOperation": (
+            f"/operations/{operation['id']}/notifications",
+            {"progress": 1},
+        ),
+    }[name]
+
+    first = await server.api("POST", path, body, token=token, headers=KEY)
+    await server.api("PATCH", f"/devices/{DEVICE}", {"tags": {}})
+    again = await server.api("POST", path, body, token=token, headers=KEY)
+
+    assert 201 == first.status
+    assert (404, "not-found", None) == again.problem
+
+
+async def test_two_keys(server: LocalServer) -> None:
+    """
+    Of two keys in one request nobody knows which one is meant.
+    """
+    body = json.dumps({"name": "x", "permissions": ["results:read"]}).encode()
+    answer = await server.send_raw(
+        b"POST /api/v1/tokens HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+        b"Authorization: Bearer %s\r\nContent-Type: application/json\r\n"
+        b"Idempotency-Key: k1\r\nIdempotency-Key: k2\r\n"
+        b"Content-Length: %d\r\n\r\n%s" % (TOKEN.encode(), len(body), body)
+    )
+
+    assert answer.startswith(b"HTTP/1.1 422 ")
