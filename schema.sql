@@ -392,7 +392,8 @@ CREATE TABLE subscription (
     last_failure_at  BIGINT,
     last_error       TEXT,
     created_by       BIGINT,
-    created_by_name  TEXT
+    created_by_name  TEXT,
+    may_read         TEXT                      -- permissions; NULL: not known, all
 );
 CREATE INDEX subscription_scope ON subscription (scope_id, id);
 

@@ -41,6 +41,7 @@ def native_body(
     device_id: str | None,
     include_result: bool,
     include_error: bool = True,
+    include_properties: bool = True,
 ) -> bytes:
     """
     Return the body that announces *event*.
@@ -48,8 +49,11 @@ def native_body(
     *device_id* is its device as programs write it. *parsed_result* is the result that
     ended a command, if one did. Its error is included unless the reader may read no
     result at all (*include_error*), its response and its code with *include_result*.
+    The values of a shadow are part of a command (*include_properties*).
     """
     data = event_data(event.payload, device_id)
+    if isinstance(data, ShadowData) and not include_properties:
+        data.properties = Raw(b"{}")
     if not include_error:
         _leave_out_error(data)
     elif parsed_result is not None and isinstance(data, CommandData):

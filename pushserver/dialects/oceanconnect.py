@@ -33,13 +33,21 @@ NOTIFY_TYPES: Mapping[EventType, str] = MappingProxyType(
 _encode = msgspec.json.Encoder().encode
 
 
-def oceanconnect_body(event: Event, *, device_id: str, app_id: str) -> bytes:
-    """Return the body that announces *event*, whose type is one of NOTIFY_TYPES."""
+def oceanconnect_body(
+    event: Event, *, device_id: str, app_id: str, include_properties: bool = True
+) -> bytes:
+    """
+    Return the body that announces *event*, whose type is one of NOTIFY_TYPES.
+
+    With the values of a shadow only if *include_properties*.
+    """
     fields = {
         "notifyType": NOTIFY_TYPES[event.type],
         "deviceId": device_id,
         **_payload_fields(event.payload, app_id),
     }
+    if "properties" in fields and not include_properties:
+        fields["properties"] = {}
     return _encode(fields)
 
 

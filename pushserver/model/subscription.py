@@ -12,6 +12,7 @@ from pushserver.clock import SECOND
 from pushserver.model.actor import NOBODY, Actor
 from pushserver.model.event import EventType
 from pushserver.model.retry_policy import RETRY_POLICIES, RetryPolicy, RetryProfile
+from pushserver.model.token import Permission, Token
 
 _HOUR = 3600
 
@@ -65,6 +66,15 @@ MAX_BACKLOG_AGE = 3 * 24 * _HOUR * SECOND
 MAX_SCOPE_BACKLOG = 1_000_000
 
 
+#: The permissions that decide what of an event is sent.
+READABLE = frozenset({Permission.RESULTS_READ, Permission.COMMANDS_READ})
+
+
+def what_token_reads(token: Token) -> frozenset[Permission]:
+    """Return what of events the token may read."""
+    return frozenset(filter(token.has_permission, READABLE))
+
+
 @attrs.frozen(kw_only=True)
 class SubscriptionFilter:
     """Which events match; None means any device, or any tags."""
@@ -81,7 +91,8 @@ class Subscription:
 
     `device_ids` and `tags` None mean any. `cursor` is the last event that was read.
     `failures` counts the failures in a row, which began at `failing_since`. `dropped`
-    counts the events that were trimmed from its backlog.
+    counts the events that were trimmed from its backlog. `may_read` is what whoever
+    made and changed it may read, of `READABLE`; None if that is not known: all.
     """
 
     id: int
@@ -111,6 +122,11 @@ class Subscription:
     last_failure_at: int | None = None
     last_error: str | None = None
     created_by: Actor = NOBODY
+    may_read: frozenset[Permission] | None = None
+
+    def shows(self, permission: Permission) -> bool:
+        """Tell whether what this permission lets one read is sent."""
+        return self.may_read is None or permission in self.may_read
 
     @property
     def event_filter(self) -> SubscriptionFilter:
@@ -156,6 +172,7 @@ SETTING_FIELDS = (
     "headers",
     "description",
     "include_result",
+    "may_read",
     "profile",
     "resource_name",
     "old_secret",

@@ -14,6 +14,7 @@ from pushserver.model.event_payload import CommandPayload
 from pushserver.model.parsed_result import ParsedResult
 from pushserver.model.state import CommandState
 from pushserver.model.subscription import Subscription, WebhookFormat
+from pushserver.model.token import Permission
 from pushserver.services.device_protocols import DeviceProtocols
 from pushserver.services.device_registry import DeviceRegistry
 from pushserver.storage.history import CommandHistory
@@ -36,7 +37,10 @@ class EventRenderer:
         """
         if subscription.format is WebhookFormat.NATIVE:
             return await self.render_native(
-                event, include_result=subscription.include_result
+                event,
+                include_result=subscription.include_result,
+                include_error=subscription.shows(Permission.RESULTS_READ),
+                include_properties=subscription.shows(Permission.COMMANDS_READ),
             )
         return _platform_body(
             subscription,
@@ -60,7 +64,12 @@ class EventRenderer:
         )
 
     async def render_native(
-        self, event: Event, *, include_result: bool, include_error: bool = True
+        self,
+        event: Event,
+        *,
+        include_result: bool,
+        include_error: bool,
+        include_properties: bool,
     ) -> bytes:
         """
         Return the server's own body.
@@ -75,6 +84,7 @@ class EventRenderer:
             device_id=self._device_id(event),
             include_result=include_result,
             include_error=include_error,
+            include_properties=include_properties,
         )
 
     async def _parsed_result(
@@ -125,7 +135,10 @@ def _platform_body(
             )
         case WebhookFormat.OCEANCONNECT:
             return oceanconnect_body(
-                event, device_id=device_id, app_id=subscription.app_id
+                event,
+                device_id=device_id,
+                app_id=subscription.app_id,
+                include_properties=subscription.shows(Permission.COMMANDS_READ),
             )
         case WebhookFormat.NATIVE:
             raise TypeError(subscription.format)

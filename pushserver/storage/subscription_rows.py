@@ -11,6 +11,7 @@ from pushserver.model.subscription import (
     WebhookState,
 )
 from pushserver.storage.actor_rows import actor_columns, with_actors
+from pushserver.storage.scope_rows import PERMISSIONS
 from pushserver.storage.subscriptions import StreamInterest
 from pushserver.storage.table import (
     BLOB,
@@ -62,6 +63,7 @@ SUBSCRIPTIONS = Table(
         "failures, failing_since, dropped, last_success_at, last_failure_at",
         "last_error",
         *actor_columns("created_by"),
+        Column("may_read", codec=PERMISSIONS),
     ],
 )
 STREAM_INTERESTS = Table(

@@ -205,7 +205,9 @@ async def test_events(beacon: BeaconDevice) -> None:
     renderer = EventRenderer(
         server.services.store, server.services.devices, server.services.protocols
     )
-    body = await renderer.render_native(online, include_result=False)
+    body = await renderer.render_native(
+        online, include_result=False, include_error=False, include_properties=False
+    )
     assert NAME == json.loads(body)["data"]["deviceId"]
 
 

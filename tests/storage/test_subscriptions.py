@@ -12,6 +12,7 @@ from pushserver.model.subscription import (
     SubscriptionHealth,
     WebhookFormat,
 )
+from pushserver.model.token import Permission
 from pushserver.storage.base import Store
 from tests.clock import START, ManualClock
 from tests.model.factories import DEVICE
@@ -48,6 +49,7 @@ FULL = subscription(
     last_success_at=START + 4,
     last_failure_at=START + 5,
     last_error="The receiver answered 500.",
+    may_read=frozenset({Permission.RESULTS_READ}),
 )
 
 

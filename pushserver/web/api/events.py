@@ -120,14 +120,17 @@ class _EventStream:
         """
         Render an event without its result, as the stream sends it.
 
-        A device's error is part of its result, and goes to who may read those.
+        A device's error is part of its result, and goes to who may read those; so do
+        the values of a shadow, which are part of commands.
         """
         renderer = EventRenderer(
             self.services.store, self.services.devices, self.services.protocols
         )
-        may_read_result = self.token.has_permission(Permission.RESULTS_READ)
         body = await renderer.render_native(
-            event, include_result=False, include_error=may_read_result
+            event,
+            include_result=False,
+            include_error=self.token.has_permission(Permission.RESULTS_READ),
+            include_properties=self.token.has_permission(Permission.COMMANDS_READ),
         )
         kind = event.type.encode()
         return b"id: %d\nevent: %s\ndata: %s\n\n" % (event.id, kind, body)

@@ -5,7 +5,7 @@ from typing import Any
 from aiohttp import web
 from msgspec import UNSET
 
-from pushserver.model.subscription import Subscription
+from pushserver.model.subscription import READABLE, Subscription, what_token_reads
 from pushserver.model.token import Permission
 from pushserver.services.result_permission import require_results_read
 from pushserver.services.token_reach import narrow_subscription, reaches_subscription
@@ -49,6 +49,7 @@ async def create(call: ApiCall[None, SubscriptionIn]) -> web.StreamResponse:
     settings |= {"profile": body.retry_profile, **_device_filters(call, body)}
     settings = narrow_subscription(call.token, settings)
     settings["include_result"] = bool(body.include)
+    settings["may_read"] = what_token_reads(call.token)
     require_results_read(
         call.token, body.format, include_result=settings["include_result"]
     )
@@ -144,6 +145,7 @@ async def patch(call: ApiCall[None, SubscriptionPatch]) -> web.StreamResponse:
         settings["events"] = parse_event_names(body.events, subscription.format)
     include_result = settings.get("include_result", subscription.include_result)
     require_results_read(call.token, subscription.format, include_result=include_result)
+    settings |= _narrowed_reading(call, subscription)
     changed = await call.services.subscriptions.patch(
         call.scope_id, subscription.id, settings, call.actor
     )
@@ -158,6 +160,19 @@ def _narrowed_filters(
     before = {"device_ids": subscription.device_ids, "tags": subscription.tags}
     narrowed = narrow_subscription(call.token, before | given)
     return {name: narrowed[name] for name in given}
+
+
+def _narrowed_reading(
+    call: ApiCall[Any, Any], subscription: Subscription
+) -> dict[str, Any]:
+    """Return what is sent from now on: what the caller may read, too."""
+    readable = what_token_reads(call.token)
+    if all(
+        permission in readable or not subscription.shows(permission)
+        for permission in READABLE
+    ):
+        return {}
+    return {"may_read": frozenset(filter(subscription.shows, readable))}
 
 
 def _changed_fields(body: SubscriptionPatch) -> dict[str, Any]:

@@ -223,3 +223,24 @@ async def test_error_in_stream(
     assert without.body.count(b'"FAILED"') == with_results.body.count(b'"FAILED"') > 1
     assert b"zoe" not in without.body
     assert b"zoe is unknown" in with_results.body
+
+
+async def test_values_in_stream(
+    server: LocalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    The stream has the values of a shadow for who may read commands.
+    """
+    monkeypatch.setattr(events, "HEARTBEAT_INTERVAL", 0.02)
+    path = "/events?events=shadow.status&lastEventId=1"
+    await read(server, path, "events:read")
+    await server.api("PATCH", f"/devices/{DEVICE}/shadow", {"general": {"a": "zoe"}})
+    await server.poll()
+    await server.post_result(REFUSAL)
+
+    without = await read(server, path, "events:read")
+    with_commands = await read(server, path, "events:read", "commands:read")
+
+    assert b'"FAILED"' in without.body
+    assert b"zoe" not in without.body
+    assert b'{"a":"zoe"}' in with_commands.body
