@@ -17,10 +17,13 @@ class AuditAction(enum.StrEnum):
 
     COMMAND_CREATE = "command.create"
     COMMAND_CANCEL = "command.cancel"
+    COMMAND_HOLD = "command.hold"
     COMMAND_RELEASE = "command.release"
     OPERATION_CREATE = "operation.create"
     OPERATION_CANCEL = "operation.cancel"
     OPERATION_DELETE = "operation.delete"
+    NOTIFICATION_CREATE = "notification.create"
+    NOTIFICATION_DELETE = "notification.delete"
     TASK_CREATE = "task.create"
     TASK_PAUSE = "task.pause"
     TASK_RESUME = "task.resume"
@@ -44,6 +47,7 @@ class AuditAction(enum.StrEnum):
     SUBSCRIPTION_ENABLE = "subscription.enable"
     SUBSCRIPTION_DISABLE = "subscription.disable"
     SUBSCRIPTION_SECRET = "subscription.secret"  # noqa: S105 - shows one, is none
+    SUBSCRIPTION_PING = "subscription.ping"
     SUBSCRIPTION_REDELIVER = "subscription.redeliver"
     HISTORY_PURGE = "history.purge"
 

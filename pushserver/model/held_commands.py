@@ -5,6 +5,8 @@ here. What may be given twice is given again; a door is not opened again unless 
 says so. Held commands wait, expire and can be canceled like others.
 """
 
+from pushserver.model.actor import SERVER
+from pushserver.model.audit import AuditAction, command_entry
 from pushserver.model.changes import Changes
 from pushserver.model.command import Command
 from pushserver.model.guarantee import DeliveryGuarantee
@@ -20,6 +22,7 @@ def hold_at_most_once(lane: Lane, changes: Changes) -> int:
     ]
     for command in commands:
         _set_held(command, changes, held=True)
+        changes.audit(command_entry(SERVER, AuditAction.COMMAND_HOLD, command))
     return len(commands)
 
 

@@ -3,13 +3,15 @@
 import attrs
 
 from pushserver.errors import Conflict
+from pushserver.model.actor import SERVER, Actor
+from pushserver.model.audit import AuditAction
 from pushserver.model.changes import Changes
 from pushserver.model.ids import IdGenerator
 from pushserver.model.lane import Lane
 from pushserver.model.operation import Notification, Operation, OperationStatus
 from pushserver.model.operation_steps import add_notification
 from pushserver.services.lanes import Lanes
-from pushserver.services.operation_records import current_operation
+from pushserver.services.operation_records import current_operation, operation_entry
 from pushserver.services.operations import Operations
 from pushserver.storage.base import Store
 from pushserver.storage.commands import Lookup, PriorState
@@ -43,7 +45,7 @@ class Notifications:
         operation_id: int,
         reported: ProgressReport,
         *,
-        created_by: int,
+        actor: Actor,
     ) -> Notification:
         """
         Add a notification; it may end an operation without steps.
@@ -59,9 +61,11 @@ class Notifications:
             if operation is None or operation.status not in _OPEN_STATUSES:
                 raise Conflict(f"Operation {operation_id} has ended.")
             notification = self._make_notification(
-                operation, reported, created_by, changes.now
+                operation, reported, actor.token_id or 0, changes.now
             )
             add_notification(operation, notification, changes)
+            made = AuditAction.NOTIFICATION_CREATE
+            changes.audit(operation_entry(operation, actor, made, notification.id))
             return notification
 
         lookup = Lookup(operation_id=operation_id)
@@ -88,8 +92,15 @@ class Notifications:
         )
 
     async def remove(
-        self, scope_id: int, operation_id: int, notification_id: int
+        self, operation: Operation, notification_id: int, actor: Actor = SERVER
     ) -> bool:
         """Delete one notification; tell whether it was there."""
-        remove = self.store.operations.delete_notifications
-        return await remove(scope_id, operation_id, [notification_id], limit=1) == 1
+        deleted = AuditAction.NOTIFICATION_DELETE
+        count = await self.store.operations.delete_notifications(
+            operation.scope_id,
+            operation.id,
+            [notification_id],
+            limit=1,
+            audit=[operation_entry(operation, actor, deleted, notification_id)],
+        )
+        return count == 1

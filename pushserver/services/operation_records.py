@@ -12,9 +12,13 @@ from pushserver.storage.commands import PriorState
 
 
 def operation_entry(
-    operation: Operation, actor: Actor, action: AuditAction
+    operation: Operation,
+    actor: Actor,
+    action: AuditAction,
+    notification_id: int | None = None,
 ) -> AuditEntry:
-    """Return the entry of an act on an operation."""
+    """Return the entry of an act on an operation, or on a notification of it."""
+    detail = None if notification_id is None else {"notification": str(notification_id)}
     return AuditEntry(
         scope_id=operation.scope_id,
         actor=actor,
@@ -22,6 +26,7 @@ def operation_entry(
         target_kind=TargetKind.OPERATION,
         target_id=operation.id,
         device_id=operation.device_id,
+        detail=detail,
     )
 
 

@@ -86,7 +86,9 @@ class WebhookDeliveries:
         self.registry.notify(subscription_id)
         return revived
 
-    async def ping(self, scope_id: int, subscription_id: int) -> PingResult:
+    async def ping(
+        self, scope_id: int, subscription_id: int, actor: Actor = SERVER
+    ) -> PingResult:
         """
         Send a ping now, and return how the receiver answered.
 
@@ -94,8 +96,10 @@ class WebhookDeliveries:
             NotFound: there is no such subscription.
             Unavailable: no worker is running.
         """
-        self.registry.get(scope_id, subscription_id)
+        subscription = self.registry.get(scope_id, subscription_id)
         worker = self.registry.workers.get(subscription_id)
         if worker is None:
             raise Unavailable("The server is starting or stopping; try again.")
+        entry = subscription_entry(subscription, actor, AuditAction.SUBSCRIPTION_PING)
+        await self.store.audit.add_entries([entry])
         return await worker.ping()

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import attrs
 
+from pushserver.model.audit import AuditEntry
 from pushserver.model.command_request import Step
 from pushserver.model.operation import Notification, Operation, OperationStatus
 from pushserver.model.state import CommandState
@@ -143,6 +144,16 @@ class OperationStore(Protocol):
         """Count notifications."""
 
     async def delete_notifications(
-        self, scope_id: int, operation_id: int, ids: Sequence[int] | None, *, limit: int
+        self,
+        scope_id: int,
+        operation_id: int,
+        ids: Sequence[int] | None,
+        *,
+        limit: int,
+        audit: Sequence[AuditEntry] = (),
     ) -> int:
-        """Delete those with *ids*, None: any, at most *limit*; return how many."""
+        """
+        Delete those with *ids*, None: any, at most *limit*; return how many.
+
+        If there are any, write *audit*.
+        """

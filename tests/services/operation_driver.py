@@ -6,6 +6,7 @@ from typing import Any
 
 from pushserver.clock import micros
 from pushserver.composition import build_services
+from pushserver.model.actor import Actor
 from pushserver.model.command_request import OperationRequest
 from pushserver.model.idempotency import IdempotencyKey
 from pushserver.model.operation import (
@@ -132,7 +133,10 @@ class OperationDriver(ServiceDriver):
         payload = ProgressReport(progress=progress, **fields)
         post = self.services.notifications.add
         return await post(
-            operation.scope_id, operation.id, payload, created_by=TOKEN_ID + 1
+            operation.scope_id,
+            operation.id,
+            payload,
+            actor=Actor(TOKEN_ID + 1, "program"),
         )
 
     async def notification_words(self, operation: Operation) -> list[str]:

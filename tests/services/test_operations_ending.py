@@ -1,5 +1,6 @@
 """Operations that are ended, reported on or deleted, and devices that are removed."""
 
+import attrs
 import pytest
 
 from pushserver.errors import Conflict, NotFound
@@ -218,9 +219,9 @@ async def test_one_notification_deleted(operation_driver: OperationDriver) -> No
     )
     remove = operation_driver.services.notifications.remove
 
-    assert not await remove(OTHER, of.id, first.id)
-    assert await remove(DEFAULT_SCOPE_ID, of.id, first.id)
-    assert not await remove(DEFAULT_SCOPE_ID, of.id, first.id)
+    assert not await remove(attrs.evolve(of, scope_id=OTHER), first.id)
+    assert await remove(of, first.id)
+    assert not await remove(of, first.id)
     left = await operation_driver.services.store.operations.notifications(
         DEFAULT_SCOPE_ID, of.id, after=0, limit=9
     )

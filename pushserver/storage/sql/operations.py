@@ -5,6 +5,7 @@ from typing import Any
 
 import attrs
 
+from pushserver.model.audit import AuditEntry
 from pushserver.model.command_request import Step
 from pushserver.model.ids import MAX_INT64
 from pushserver.model.operation import Notification, Operation
@@ -18,6 +19,7 @@ from pushserver.storage.operations import (
     SortField,
     StepRecord,
 )
+from pushserver.storage.sql.audit import write_audit
 from pushserver.storage.sql.conditions import is_of_device
 from pushserver.storage.sql.connection import SqlConnection, SqlReader
 from pushserver.storage.sql.fetch import fetch_all, fetch_value
@@ -203,7 +205,13 @@ class SqlOperations:
         return await self.reader.run(read)
 
     async def delete_notifications(
-        self, scope_id: int, operation_id: int, ids: Sequence[int] | None, *, limit: int
+        self,
+        scope_id: int,
+        operation_id: int,
+        ids: Sequence[int] | None,
+        *,
+        limit: int,
+        audit: Sequence[AuditEntry] = (),
     ) -> int:
         if ids is not None and not ids:
             return 0
@@ -213,8 +221,15 @@ class SqlOperations:
             f" WHERE operation_id = ? AND scope_id = ?{which} LIMIT ?)"
         )
         values = (operation_id, scope_id, *(ids or ()), limit)
+
+        def work(connection: SqlConnection) -> int:
+            count = connection.execute(sql, values).rowcount
+            if count:
+                write_audit(connection, audit)
+            return count
+
         try:
-            return await self.write(lambda c: c.execute(sql, values).rowcount)
+            return await self.write(work, audit)
         finally:
             await self.reader.run(lambda _: self.offset_marks.invalidate(operation_id))
 

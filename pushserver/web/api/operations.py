@@ -164,7 +164,7 @@ async def add_notification(call: ApiCall[None, NotificationIn]) -> web.StreamRes
         else parse_instant(body.sent_on, "/sentOn"),
     )
     notification = await call.services.notifications.add(
-        call.scope_id, operation_id, reported, created_by=call.token.id
+        call.scope_id, operation_id, reported, actor=call.actor
     )
     call.log_fields.update(operation_id=operation_id, notification_id=notification.id)
     return json_response(notification_out(notification), status=201)

@@ -29,7 +29,7 @@ async def ping(call: ApiCall[None, None]) -> web.StreamResponse:
     """Send a ping now, and tell what the receiver said."""
     subscription = subscription_from_path(call)
     ping_result = await call.services.webhook_deliveries.ping(
-        call.scope_id, subscription.id
+        call.scope_id, subscription.id, call.actor
     )
     return json_response(
         PingOut(ok=ping_result.ok, attempt=attempt_out(ping_result.attempt))

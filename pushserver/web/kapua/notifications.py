@@ -73,10 +73,9 @@ async def get(call: KapuaCall) -> bytes:
 
 async def delete(call: KapuaCall) -> None:
     """Delete one notification."""
-    is_deleted = await call.find_operation() is not None and (
-        await call.services.notifications.remove(
-            call.scope_id, call.path_ids["operationId"], call.path_ids["notificationId"]
-        )
+    operation, remove = await call.find_operation(), call.services.notifications.remove
+    is_deleted = operation is not None and await remove(
+        operation, call.path_ids["notificationId"], call.actor
     )
     if not is_deleted:
         raise call.not_found(bodies.NOTIFICATION, "notificationId")

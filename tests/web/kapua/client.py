@@ -96,7 +96,7 @@ class KapuaOperation:
             1,
             self.operation_id,
             ProgressReport(progress=progress, **defaults | fields),
-            created_by=2,
+            actor=Actor(token_id=2, name="program"),
         )
         return kapua_id(created.id)
 
