@@ -32,12 +32,15 @@ _HEX = frozenset("0123456789abcdef")
 _OTHER_CHARACTERS = 2  # as in base64
 
 
-def refuse_unknown_names(path: Path) -> None:
+def refuse_wrong_file(path: Path, types: Mapping[str, object]) -> None:
     """
     Check that a settings file has only the one section that is read.
 
+    *types* are those of the settings: a value of another type may mean anything.
+
     Raises:
-        Misconfigured: it is no TOML, or has something beside the section.
+        Misconfigured: it is no TOML, has something beside the section, or a value is of
+            another type.
     """
     try:
         document = tomllib.loads(path.read_text("utf-8"))
@@ -52,6 +55,23 @@ def refuse_unknown_names(path: Path) -> None:
         )
     if not isinstance(document.get(SECTION, {}), dict):
         raise Misconfigured(f"In {path}, {SECTION} must be a section.")
+    for name, value in document.get(SECTION, {}).items():
+        setting_type = types.get(name.replace("-", "_"))
+        if setting_type is not None and not _fits(value, setting_type):
+            kind = type(value).__name__
+            raise Misconfigured(f"In {path}, {name} must not be of the type {kind}.")
+
+
+def _fits(value: object, setting_type: object) -> bool:
+    """Tell whether a value of TOML is of a setting's type, or a text that says it."""
+    if isinstance(value, str):
+        return True
+    if setting_type is bool:
+        return isinstance(value, bool)
+    if setting_type in (int, float):
+        numbers = (int,) if setting_type is int else (int, float)
+        return isinstance(value, numbers) and not isinstance(value, bool)
+    return False
 
 
 def unknown_variables(

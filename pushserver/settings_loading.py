@@ -4,7 +4,7 @@ import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import attrs
 import typed_settings as ts
@@ -19,7 +19,7 @@ from pushserver.settings_checks import (
     SECTION,
     is_guessable,
     is_loopback,
-    refuse_unknown_names,
+    refuse_wrong_file,
     unknown_variables,
 )
 
@@ -43,7 +43,7 @@ def load(overrides: Mapping[str, object], environ: Mapping[str, str]) -> Setting
     if config is not None:
         if not Path(str(config)).is_file():
             raise Misconfigured(f"There is no settings file {config}.")
-        refuse_unknown_names(Path(str(config)))
+        refuse_wrong_file(Path(str(config)), get_type_hints(Settings))
         toml: Any = {"*": ts.TomlFormat(SECTION)}
         loaders.append(ts.FileLoader(toml, [str(config)]))
     loaders += [DictLoader(_from_environ(environ)), DictLoader(flags)]

@@ -38,7 +38,7 @@ from pushserver.web.api.device_fields import parse_tag
 from pushserver.web.api.device_import import CSV, NDJSON, parse_rows
 from pushserver.web.api.event_names import parse_event_names
 from pushserver.web.api.query import decode_query
-from pushserver.web.device_url import mask_keys, storable_text
+from pushserver.web.device_url import mask_keys, mask_keys_in_body, storable_text
 from pushserver.web.forwarded import (
     parse_address,
     parse_forwarded,
@@ -142,6 +142,7 @@ HEADS: Mapping[str, Parser] = {
     "parse_host": with_text(parse_host),
     "parse_prefix": with_text(parse_prefix),
     "split_list": with_text(split_list),
+    "mask_keys_in_body": mask_keys_in_body,
     "parse_int64": with_text(partial(parse_int64, field_name="cursor")),
     "decode_id": with_text(decode_id),
     "decode_query": with_text(query),

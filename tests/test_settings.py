@@ -282,6 +282,37 @@ def test_file_refused(tmp_path: Path, text: str) -> None:
     assert 1 == len(caught.value.detail.splitlines())
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "retention = true",
+        "port = true",
+        "port = 80.5",
+        "admin-token = 12",
+        'admin_token = ["a", "b"]',
+        "again = 1",
+        "device_keys = true",
+        "hold = [3]",
+    ],
+)
+def test_another_type(tmp_path: Path, line: str) -> None:
+    """A value of another type than its setting's is refused, and not taken for one."""
+    file = tmp_path / "settings.toml"
+    file.write_text(f"[pushserver]\n{line}\n")
+
+    with pytest.raises(Misconfigured, match="type"):
+        load({"config": str(file)}, {})
+
+
+@pytest.mark.parametrize("line", ["hold = 3", "hold = 3.0", 'hold = "3"'])
+def test_a_type_that_fits(tmp_path: Path, line: str) -> None:
+    """A whole number will do for any, and so will a text that says it."""
+    file = tmp_path / "settings.toml"
+    file.write_text(f"[pushserver]\n{line}\n")
+
+    assert 3 == load({"config": str(file)}, {}).hold
+
+
 def test_no_file(tmp_path: Path) -> None:
     """A file that is not there is named."""
     with pytest.raises(Misconfigured, match="nowhere"):

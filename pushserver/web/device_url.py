@@ -1,4 +1,4 @@
-"""What of a device's request address may be shown, and stored."""
+"""What of a device's unknown request may be shown, and stored."""
 
 import re
 from typing import TypeVar
@@ -32,6 +32,12 @@ def mask_keys(address: str) -> str:
         return address
     path, mark, query = address.partition("?")
     return _RUN.sub(_mask_run, _mask_after_d(path) + mark + query)
+
+
+def mask_keys_in_body(body: bytes) -> bytes:
+    """Return a body without what looks like a device's key."""
+    text = body.decode("utf-8", "surrogateescape")
+    return _RUN.sub(_mask_run, text).encode("utf-8", "surrogateescape")
 
 
 def _mask_after_d(path: str) -> str:

@@ -11,7 +11,7 @@ from pushserver.errors import NotFound
 from pushserver.protocols.base import DeviceRequest, UnknownRequestKind
 from pushserver.web.api.responses import BASE_PATH
 from pushserver.web.body import Body, read_beginning
-from pushserver.web.device_url import mask_keys, storable_text
+from pushserver.web.device_url import mask_keys, mask_keys_in_body, storable_text
 from pushserver.web.middleware import LOG_FIELDS
 from pushserver.web.response import idle_poll_response, make_response
 from pushserver.web.services import Services
@@ -112,5 +112,5 @@ def _record_unknown_request(
         request.method,
         storable_text(mask_keys(request.raw_path)),
         request.remote,
-        body,
+        mask_keys_in_body(body),
     )

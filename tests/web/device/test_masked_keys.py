@@ -6,7 +6,7 @@ import pytest
 import structlog
 
 from pushserver.model.secret import new_device_key
-from pushserver.web.device_url import MASK, mask_keys
+from pushserver.web.device_url import MASK, mask_keys, mask_keys_in_body
 from tests.clock import ManualClock
 from tests.web.local_server import DEVICE, LocalServer
 
@@ -151,3 +151,13 @@ async def test_poll_with_a_wrong_key(server: LocalServer, clock: ManualClock) ->
         call["path"] for call in (await server.get_device())["unknownCalls"]["last"]
     ]
     assert [f"/{d}/{MASK}/push?deviceId={DEVICE}" for d in "Dd"] == paths
+
+
+def test_body() -> None:
+    """
+    Nor is a key shown that was typed into a body, which may be anything else.
+    """
+    body = b'{"url": "https://x/d/%s/push", "id": 4408801109440198}\xff'
+    key = new_device_key().encode()
+
+    assert body % MASK.encode() == mask_keys_in_body(body % key)
