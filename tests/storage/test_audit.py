@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from functools import partial
+from threading import Event
 
 import pytest
 
@@ -221,3 +222,29 @@ async def test_followed_on_another_server(pair: ServerPair) -> None:
 
     assert written == len({each.id for each in follower})
     assert sorted(each.id for each in follower) == [each.id for each in follower]
+
+
+async def test_followed_past_a_server_that_is_late(pair: ServerPair) -> None:
+    """An entry that waited for a connection comes after those that others wrote."""
+    released = Event()
+    blocked = [
+        asyncio.create_task(writer.run(lambda _: released.wait(30)))
+        for writer in pair.a.group_commit.writers
+    ]
+    late = asyncio.create_task(pair.a.audit.add_entries([entry()]))
+    await asyncio.sleep(0)
+    await pair.b.audit.add_entries([entry()])
+
+    (first,) = await followed(pair.b, after=0)
+    released.set()
+    await asyncio.gather(late, *blocked)
+
+    assert 1 == len(await followed(pair.b, after=first.id))
+
+
+async def followed(store: Store, after: int) -> Sequence[AuditEntry]:
+    """Return the entries after one that was seen."""
+    criteria = AuditFilter()
+    return await store.audit.entries_after(
+        DEFAULT_SCOPE_ID, criteria, after=after, limit=10
+    )

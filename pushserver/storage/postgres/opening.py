@@ -124,7 +124,7 @@ async def _open(
         member.publish_commit,
         await writers[0].run(count_waiting),
     )
-    group_commit = GroupCommit(writers, decisions, clock.now, new_id)
+    group_commit = GroupCommit(writers, decisions, clock.now, new_id, database_clock)
     # Plans for lists depend on how rare the filter's values are.
     write, lists = (
         SqlWriter(group_commit),

@@ -17,9 +17,11 @@ from pushserver.model.ids import MAX_INT64
 from pushserver.storage.commands import NO_DEVICE
 from pushserver.storage.postgres.commit.decisions import DecisionRunner
 from pushserver.storage.postgres.commit.transaction import (
+    begin,
     is_of_the_database,
-    write_with_retry,
+    try_to_commit,
 )
+from pushserver.storage.postgres.connection.clock import DatabaseClock
 from pushserver.storage.postgres.connection.threads import ConnectionThread
 from pushserver.storage.sql.changes import prepare_write
 from pushserver.storage.sql.write_jobs import (
@@ -44,6 +46,7 @@ class GroupCommit:
     decisions: DecisionRunner
     now: Callable[[], int]
     new_id: Callable[[], int]
+    database_clock: DatabaseClock
     last_write: LastWrite = attrs.field(factory=LastWrite, init=False)
     _idle_writers: list[ConnectionThread] = attrs.field(init=False)
     _pending_jobs: list[WriteJob] = attrs.field(factory=list, init=False)
@@ -156,10 +159,23 @@ class GroupCommit:
     async def _run_work_jobs(
         self, writer: ConnectionThread, jobs: list[WriteJob]
     ) -> None:
-        """Run functions that execute SQL, all in one transaction."""
-        changes = Changes(self.new_id, self.now())
-        stamp_audit(jobs, changes)
-        write_changes = prepare_write(changes, jobs)
-        await writer.run(partial(write_with_retry, write_changes=write_changes))
+        """
+        Run functions that execute SQL, all in one transaction.
+
+        After a deadlock with another server it is tried again.
+        """
+        for may_retry in (True, True, False):
+            database_now = await writer.run(begin)
+            # No id made from now on is older than the transaction.
+            clock = self.database_clock
+            clock.record_offset(clock.offset_from(database_now))
+            changes = Changes(self.new_id, self.now())
+            stamp_audit(jobs, changes)
+            write_changes = prepare_write(changes, jobs)
+            commit = partial(
+                try_to_commit, write_changes=write_changes, may_retry=may_retry
+            )
+            if await writer.run(commit):
+                break
         for job in jobs:
             job.settle(job.value)

@@ -1,10 +1,11 @@
-"""The end of a transaction: write the changes, and commit."""
+"""Transactions that write: begin, write the changes, and commit."""
 
 from collections.abc import Callable
 
 import psycopg
 
 from pushserver.errors import Unavailable
+from pushserver.storage.postgres.connection.clock import DATABASE_NOW_SQL
 from pushserver.storage.postgres.connection.connection import Connection
 
 #: The classes of errors that a database which cannot work answers with: it is out of
@@ -25,20 +26,33 @@ def is_of_the_database(error: Exception) -> bool:
     return sqlstate.startswith(_FAILURE_CLASSES) or sqlstate == _READ_ONLY
 
 
-def write_with_retry(
-    connection: Connection, write_changes: Callable[[Connection], None] | None
-) -> None:
-    """Write the changes; retry after a deadlock with another server."""
-    for may_retry in (True, True, False):
-        try:
-            connection.execute_all("BEGIN")
-            write_and_commit(connection, write_changes)
-        except psycopg.errors.DeadlockDetected:
-            if not may_retry:
-                raise
-            connection.rollback_or_close()
-        else:
-            return
+def begin(connection: Connection) -> int:
+    """Begin a transaction; return the database's time, in microseconds UTC."""
+    rows = connection.execute_all(f"BEGIN; SELECT {DATABASE_NOW_SQL}")
+    return int((rows.fetchone() or (0,))[0])
+
+
+def try_to_commit(
+    connection: Connection,
+    write_changes: Callable[[Connection], None] | None,
+    *,
+    may_retry: bool,
+) -> bool:
+    """
+    Write the changes, and commit; False after a deadlock with another server.
+
+    Raises:
+        Unavailable: the connection was lost.
+        DeadlockDetected: so it was, and one more try is of no use.
+    """
+    try:
+        write_and_commit(connection, write_changes)
+    except psycopg.errors.DeadlockDetected:
+        if not may_retry:
+            raise
+        connection.rollback_or_close()
+        return False
+    return True
 
 
 def write_and_commit(
