@@ -8,12 +8,18 @@ spelling.
 
 import uuid
 from collections.abc import Mapping
-from typing import Any
 
 import msgspec
 from msgspec import Raw
 
 from pushserver.clock import rfc3339
+from pushserver.dialects.iotda_types import (
+    IotdaBody,
+    IotdaCommandStatus,
+    IotdaHeader,
+    IotdaNotifyData,
+    IotdaTag,
+)
 from pushserver.dialects.samples import SAMPLE_ID
 from pushserver.model.event import Event
 from pushserver.model.event_payload import CommandPayload
@@ -49,16 +55,18 @@ def iotda_body(
     """
     payload = event.payload
     assert isinstance(payload, CommandPayload)  # noqa: S101 - no other has this format
-    header = _header(device_id, app_id, tags)
     return _encode(
-        {
-            "resource": resource_name or RESOURCE,
-            "event": "update",
-            "event_time": _basic_iso8601(event.at),
-            "event_time_ms": rfc3339(event.at)[:23] + "Z",
-            "request_id": _request_id(event.id),
-            "notify_data": {"header": header, "body": _body(payload, parsed_result)},
-        }
+        IotdaCommandStatus(
+            resource=resource_name or RESOURCE,
+            event="update",
+            event_time=_basic_iso8601(event.at),
+            event_time_ms=rfc3339(event.at)[:23] + "Z",
+            request_id=_request_id(event.id),
+            notify_data=IotdaNotifyData(
+                header=_header(device_id, app_id, tags),
+                body=_body(payload, parsed_result),
+            ),
+        )
     )
 
 
@@ -69,50 +77,46 @@ def _request_id(event_id: int) -> str:
     return str(uuid.uuid5(_REQUEST_ID_NAMESPACE, str(event_id)))
 
 
-def _header(device_id: str, app_id: str, tags: Mapping[str, str]) -> dict[str, Any]:
+def _header(device_id: str, app_id: str, tags: Mapping[str, str]) -> IotdaHeader:
     """Return the header; a directly connected device is its own gateway."""
-    return _without_none(
-        {
-            "device_id": device_id,
-            "product_id": tags.get(PRODUCT_ID_TAG),
-            "app_id": app_id,
-            "gateway_id": device_id,
-            "node_id": tags.get(NODE_ID_TAG),
-            "tags": _tags(tags) or None,
-        }
+    return IotdaHeader(
+        device_id=device_id,
+        product_id=tags.get(PRODUCT_ID_TAG),
+        app_id=app_id,
+        gateway_id=device_id,
+        node_id=tags.get(NODE_ID_TAG),
+        tags=_tags(tags) or None,
     )
 
 
-def _tags(tags: Mapping[str, str]) -> list[dict[str, str]]:
+def _tags(tags: Mapping[str, str]) -> list[IotdaTag]:
     """Return the first ten tags by key, without those that the header has already."""
     remaining = sorted(
         item for item in tags.items() if item[0] not in (PRODUCT_ID_TAG, NODE_ID_TAG)
     )
-    return [{"tag_value": value, "tag_key": key} for key, value in remaining[:MAX_TAGS]]
+    return [
+        IotdaTag(tag_value=value, tag_key=key) for key, value in remaining[:MAX_TAGS]
+    ]
 
 
-def _body(
-    payload: CommandPayload, parsed_result: ParsedResult | None
-) -> dict[str, Any]:
+def _body(payload: CommandPayload, parsed_result: ParsedResult | None) -> IotdaBody:
     """Return the command's outcome; a canceled one was never sent, so it is EXPIRED."""
-    canceled = payload.state is CommandState.CANCELED
-    answered = payload.state in _ANSWERED_STATES
-    return _without_none(
-        {
-            "result": _result(parsed_result)
-            if answered and parsed_result is not None
-            else None,
-            "created_time": _basic_iso8601(payload.created_at),
-            "sent_time": _basic_iso8601(payload.sent_at),
-            "command_id": str(payload.command_id),
-            "delivered_time": _basic_iso8601(payload.delivered_at),
-            "response_time": _basic_iso8601(payload.finished_at) if answered else None,
-            "status": CommandState.EXPIRED if canceled else payload.state,
-        }
+    state = payload.state
+    canceled = state is CommandState.CANCELED
+    answered = state in _ANSWERED_STATES
+    result = _result(parsed_result) if answered and parsed_result is not None else None
+    return IotdaBody(
+        result=result,
+        created_time=_basic_iso8601(payload.created_at),
+        sent_time=_optional_iso8601(payload.sent_at),
+        command_id=str(payload.command_id),
+        delivered_time=_optional_iso8601(payload.delivered_at),
+        response_time=_optional_iso8601(payload.finished_at) if answered else None,
+        status=CommandState.EXPIRED if canceled else state,
     )
 
 
-def _result(parsed_result: ParsedResult) -> Raw | dict[str, Raw] | None:
+def _result(parsed_result: ParsedResult) -> Raw | None:
     """
     Return the result as an object, as the format requires.
 
@@ -122,14 +126,13 @@ def _result(parsed_result: ParsedResult) -> Raw | dict[str, Raw] | None:
     response = _non_empty_json(parsed_result.response)
     if response is not None and response[:1] == b"{":
         return Raw(response)
-    fields = _without_none(
-        {
-            "error": _non_empty_json(parsed_result.error),
-            "response": response,
-            "code": _non_empty_json(parsed_result.code),
-        }
-    )
-    return {name: Raw(text) for name, text in fields.items()} or None
+    fields = {
+        "error": _non_empty_json(parsed_result.error),
+        "response": response,
+        "code": _non_empty_json(parsed_result.code),
+    }
+    given = {name: Raw(text) for name, text in fields.items() if text is not None}
+    return Raw(_encode(given)) if given else None
 
 
 def _non_empty_json(text: bytes | memoryview | None) -> bytes | None:
@@ -138,12 +141,10 @@ def _non_empty_json(text: bytes | memoryview | None) -> bytes | None:
     return None if stripped in (b"", b"null") else stripped
 
 
-def _without_none(fields: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value is not None}
+def _optional_iso8601(instant: int | None) -> str | None:
+    return None if instant is None else _basic_iso8601(instant)
 
 
-def _basic_iso8601(instant: int | None) -> str | None:
+def _basic_iso8601(instant: int) -> str:
     """Return an instant as yyyyMMdd'T'HHmmss'Z'."""
-    if instant is None:
-        return None
     return rfc3339(instant)[:19].replace("-", "").replace(":", "") + "Z"

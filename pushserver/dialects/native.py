@@ -10,26 +10,17 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from pushserver.clock import rfc3339
-from pushserver.dialects.native_data import (
+from pushserver.dialects.native_data import event_data
+from pushserver.dialects.native_types import (
     CommandData,
+    Envelope,
     EventData,
+    PingData,
     ShadowData,
     UpgradeResultData,
-    event_data,
 )
 from pushserver.model.event import Event
 from pushserver.model.parsed_result import ParsedResult
-
-
-class _Ping(EventData, kw_only=True):
-    subscription_id: str
-
-
-class _Envelope(EventData, kw_only=True):
-    type: str
-    timestamp: str
-    data: EventData
-
 
 _encode = msgspec.json.Encoder().encode
 
@@ -64,7 +55,7 @@ def native_body(
                 _raw(parsed_result.response),
                 _raw(parsed_result.code),
             )
-    return _encode(_Envelope(type=event.type, timestamp=rfc3339(event.at), data=data))
+    return _encode(Envelope(type=event.type, timestamp=rfc3339(event.at), data=data))
 
 
 def _leave_out_error(data: EventData) -> None:
@@ -77,8 +68,8 @@ def _leave_out_error(data: EventData) -> None:
 
 def ping_body(subscription_id: int, at: int) -> bytes:
     """Return the body of a ping, which tests a subscription without an event."""
-    data = _Ping(subscription_id=str(subscription_id))
-    return _encode(_Envelope(type="ping", timestamp=rfc3339(at), data=data))
+    data = PingData(subscription_id=str(subscription_id))
+    return _encode(Envelope(type="ping", timestamp=rfc3339(at), data=data))
 
 
 def _raw(text: bytes | memoryview | None) -> Raw | UnsetType:

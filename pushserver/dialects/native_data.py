@@ -1,14 +1,24 @@
-"""The data of each event in the server's own form: which fields, and how written."""
+"""The data of each event in the server's own form: how its fields are written."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any
-
-import msgspec
-from msgspec import UNSET, Raw, UnsetType
+from typing import Any, get_type_hints
 
 from pushserver.clock import SECOND, rfc3339
+from pushserver.dialects.native_types import (
+    CommandData,
+    DeviceData,
+    EventActor,
+    EventData,
+    OperationData,
+    ResultData,
+    ShadowData,
+    TaskData,
+    UpgradeResultData,
+    UpgradeStateData,
+)
 from pushserver.model.actor import ActorPayload
+from pushserver.model.event import PAYLOAD_TYPES, EventType
 from pushserver.model.event_payload import (
     CommandPayload,
     DevicePayload,
@@ -20,111 +30,9 @@ from pushserver.model.event_payload import (
     UpgradeResultPayload,
     UpgradeStatePayload,
 )
-
-
-class EventData(msgspec.Struct, rename="camel", omit_defaults=True):
-    """Base of everything that applications receive."""
-
-
-class _Actor(EventData):
-    token_id: str
-    name: str | None = None
-
-
-class CommandData(EventData, kw_only=True):
-    """A command after a transition."""
-
-    command_id: str
-    device_id: str | None = None
-    sequence: int
-    state: str
-    endpoint: str
-    created_at: str
-    sent_at: str | None = None
-    delivered_at: str | None = None
-    finished_at: str | None = None
-    operation_id: str | None = None
-    replaced_by: str | None = None
-    created_by: _Actor | None = None
-    canceled_by: _Actor | None = None
-    error: Raw | UnsetType = UNSET
-    response: Raw | UnsetType = UNSET
-    code: Raw | UnsetType = UNSET
-    refused: bool = False
-    unreadable: bool = False
-
-
-class _Operation(EventData, kw_only=True):
-    operation_id: str
-    device_id: str | None = None
-    status: str
-    progress: int
-    resource: str
-    task_id: str | None = None
-    message: str | None = None
-    created_by: _Actor | None = None
-    canceled_by: _Actor | None = None
-
-
-class _Task(EventData, kw_only=True):
-    task_id: str
-    state: str
-    completed: int
-    failed: int
-    stale: int
-    name: str | None = None
-    created_by: _Actor | None = None
-    canceled_by: _Actor | None = None
-
-
-class _Device(EventData, kw_only=True):
-    device_id: str | None = None
-    last_seen_at: str | None = None
-    address: str | None = None
-    reason: str | None = None
-    other_address: str | None = None
-    shut_out_address: str | None = None
-
-
-class _Result(EventData, kw_only=True):
-    result_id: str
-    device_id: str | None = None
-    uuid: str | None = None
-    endpoint: str | None = None
-
-
-class ShadowData(EventData, kw_only=True):
-    """A service whose desired properties were delivered, or failed."""
-
-    device_id: str | None = None
-    service_id: str
-    properties: Raw
-    status: str
-    version: int
-    command_id: str
-    error: str | None = None
-
-
-class _UpgradeState(EventData, kw_only=True):
-    upgrade_id: str
-    operation_id: str
-    device_id: str | None = None
-    state: str
-
-
-class UpgradeResultData(EventData, kw_only=True):
-    """How a device upgrade ended."""
-
-    upgrade_id: str
-    operation_id: str
-    device_id: str | None = None
-    result: str
-    target_version: str
-    source_version: str = ""
-    current_version: str = ""
-    duration: float
-    error_code: str = ""
-    error: str = ""
+from pushserver.model.operation import OperationStatus
+from pushserver.model.task import TaskState
+from pushserver.model.upgrade import DeviceUpgradeState
 
 
 def event_data(payload: EventPayload, device_id: str | None) -> EventData:
@@ -150,11 +58,11 @@ def _command(payload: CommandPayload, device_id: str | None) -> CommandData:
     )
 
 
-def _operation(payload: OperationPayload, device_id: str | None) -> _Operation:
-    return _Operation(
+def _operation(payload: OperationPayload, device_id: str | None) -> OperationData:
+    return OperationData(
         operation_id=str(payload.operation_id),
         device_id=device_id,
-        status=payload.status,
+        status=OperationStatus(payload.status),
         progress=payload.progress,
         resource=payload.resource,
         task_id=_id(payload.task_id),
@@ -164,10 +72,10 @@ def _operation(payload: OperationPayload, device_id: str | None) -> _Operation:
     )
 
 
-def _task(payload: TaskPayload, _device_id: str | None) -> _Task:
-    return _Task(
+def _task(payload: TaskPayload, _device_id: str | None) -> TaskData:
+    return TaskData(
         task_id=str(payload.task_id),
-        state=payload.state,
+        state=TaskState(payload.state),
         completed=payload.completed,
         failed=payload.failed,
         stale=payload.stale,
@@ -177,8 +85,8 @@ def _task(payload: TaskPayload, _device_id: str | None) -> _Task:
     )
 
 
-def _device(payload: DevicePayload, device_id: str | None) -> _Device:
-    return _Device(
+def _device(payload: DevicePayload, device_id: str | None) -> DeviceData:
+    return DeviceData(
         device_id=device_id,
         last_seen_at=_at(payload.last_seen_at),
         address=payload.address,
@@ -188,8 +96,8 @@ def _device(payload: DevicePayload, device_id: str | None) -> _Device:
     )
 
 
-def _result(payload: ResultPayload, device_id: str | None) -> _Result:
-    return _Result(
+def _result(payload: ResultPayload, device_id: str | None) -> ResultData:
+    return ResultData(
         result_id=str(payload.result_id),
         device_id=device_id,
         uuid=payload.uuid,
@@ -211,12 +119,12 @@ def _shadow(payload: ShadowPayload, device_id: str | None) -> ShadowData:
 
 def _upgrade_state(
     payload: UpgradeStatePayload, device_id: str | None
-) -> _UpgradeState:
-    return _UpgradeState(
+) -> UpgradeStateData:
+    return UpgradeStateData(
         upgrade_id=str(payload.task_id),
         operation_id=str(payload.operation_id),
         device_id=device_id,
-        state=payload.state,
+        state=DeviceUpgradeState(payload.state),
     )
 
 
@@ -251,10 +159,15 @@ _RENDERERS: Mapping[type[EventPayload], Callable[[Any, str | None], EventData]] 
         }
     )
 )
+#: What the data of each event is.
+DATA_TYPES: Mapping[EventType, type[EventData]] = {
+    event_type: get_type_hints(_RENDERERS[payload_type])["return"]
+    for event_type, payload_type in PAYLOAD_TYPES.items()
+}
 
 
-def _actor(payload: ActorPayload | None) -> _Actor | None:
-    return None if payload is None else _Actor(str(payload.token_id), payload.name)
+def _actor(payload: ActorPayload | None) -> EventActor | None:
+    return None if payload is None else EventActor(str(payload.token_id), payload.name)
 
 
 def _id(number: int | None) -> str | None:

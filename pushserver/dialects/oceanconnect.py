@@ -8,11 +8,16 @@ examples, as compact JSON: receivers search the raw text for `"notifyType":"…"
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
 
 import msgspec
 
 from pushserver.clock import SECOND
+from pushserver.dialects.oceanconnect_types import (
+    DeviceDesiredPropertiesModifyStatusChanged,
+    Notify,
+    SwUpgradeResultNotify,
+    SwUpgradeStateChangeNotify,
+)
 from pushserver.model.event import Event, EventType
 from pushserver.model.event_payload import (
     EventPayload,
@@ -20,6 +25,7 @@ from pushserver.model.event_payload import (
     UpgradeResultPayload,
     UpgradeStatePayload,
 )
+from pushserver.model.upgrade import DeviceUpgradeState
 
 #: The `notifyType` of each event type that the platform knows.
 NOTIFY_TYPES: Mapping[EventType, str] = MappingProxyType(
@@ -27,6 +33,15 @@ NOTIFY_TYPES: Mapping[EventType, str] = MappingProxyType(
         EventType.SHADOW_STATUS: "deviceDesiredPropertiesModifyStatusChanged",
         EventType.UPGRADE_STATE: "swUpgradeStateChangeNotify",
         EventType.UPGRADE_RESULT: "swUpgradeResultNotify",
+    }
+)
+
+#: The body of each of them.
+NOTIFY_BODIES: Mapping[EventType, type[Notify]] = MappingProxyType(
+    {
+        EventType.SHADOW_STATUS: DeviceDesiredPropertiesModifyStatusChanged,
+        EventType.UPGRADE_STATE: SwUpgradeStateChangeNotify,
+        EventType.UPGRADE_RESULT: SwUpgradeResultNotify,
     }
 )
 
@@ -41,62 +56,58 @@ def oceanconnect_body(
 
     With the values of a shadow only if *include_properties*.
     """
-    fields = {
-        "notifyType": NOTIFY_TYPES[event.type],
-        "deviceId": device_id,
-        **_payload_fields(event.payload, app_id),
-    }
-    if "properties" in fields and not include_properties:
-        fields["properties"] = {}
-    return _encode(fields)
+    common = {"notify_type": NOTIFY_TYPES[event.type], "device_id": device_id}
+    body = _notify(event.payload, common, app_id)
+    if (
+        isinstance(body, DeviceDesiredPropertiesModifyStatusChanged)
+        and not include_properties
+    ):
+        body = msgspec.structs.replace(body, properties=msgspec.Raw(b"{}"))
+    return _encode(body)
 
 
-def _payload_fields(payload: EventPayload, app_id: str) -> dict[str, Any]:
+def _notify(payload: EventPayload, common: Mapping[str, str], app_id: str) -> Notify:
     match payload:
         case ShadowPayload():
-            return _shadow(payload)
+            return DeviceDesiredPropertiesModifyStatusChanged(
+                **common,
+                service_id=payload.service_id,
+                properties=payload.properties,
+                status="DELIVERED" if payload.delivered else "FAILED",
+            )
         case UpgradeStatePayload():
-            return _state(payload, app_id)
+            return SwUpgradeStateChangeNotify(
+                **common,
+                **_id_fields(payload, app_id),
+                sw_upgrade_state=DeviceUpgradeState(payload.state),
+            )
         case UpgradeResultPayload():
-            return _result(payload, app_id)
+            return _result(payload, {**common, **_id_fields(payload, app_id)})
     raise TypeError(type(payload))
 
 
-def _shadow(payload: ShadowPayload) -> dict[str, Any]:
-    return {
-        "serviceId": payload.service_id,
-        "properties": payload.properties,
-        "status": "DELIVERED" if payload.delivered else "FAILED",
-    }
-
-
-def _state(payload: UpgradeStatePayload, app_id: str) -> dict[str, Any]:
-    return {
-        **_id_fields(payload, app_id),
-        "swUpgradeState": payload.state,
-    }
-
-
-def _result(payload: UpgradeResultPayload, app_id: str) -> dict[str, Any]:
+def _result(
+    payload: UpgradeResultPayload, common: Mapping[str, str]
+) -> SwUpgradeResultNotify:
     """Return the result's fields; `upgradeTime`, which has no unit, is in seconds."""
-    return {
-        **_id_fields(payload, app_id),
-        "curVersion": payload.current_version,
-        "targetVersion": payload.target_version,
-        "sourceVersion": payload.source_version,
-        "swUpgradeResult": "SUCCESS" if payload.success else "FAIL",
-        "upgradeTime": payload.duration // SECOND,
-        "resultDesc": payload.error or "The device has the target version.",
-        "errorCode": payload.error_code,
-        "description": payload.error,
-    }
+    return SwUpgradeResultNotify(
+        **common,
+        cur_version=payload.current_version,
+        target_version=payload.target_version,
+        source_version=payload.source_version,
+        sw_upgrade_result="SUCCESS" if payload.success else "FAIL",
+        upgrade_time=payload.duration // SECOND,
+        result_desc=payload.error or "The device has the target version.",
+        error_code=payload.error_code,
+        description=payload.error,
+    )
 
 
 def _id_fields(
     payload: UpgradeStatePayload | UpgradeResultPayload, app_id: str
 ) -> dict[str, str]:
     return {
-        "appId": app_id,
-        "operationId": str(payload.task_id),
-        "subOperationId": str(payload.operation_id),
+        "app_id": app_id,
+        "operation_id": str(payload.task_id),
+        "sub_operation_id": str(payload.operation_id),
     }

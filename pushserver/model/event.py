@@ -51,7 +51,8 @@ class EventType(enum.StrEnum):
 EventTypesByScope = Mapping[int, Collection[EventType]]
 
 
-_PAYLOAD_TYPES: Mapping[EventType, type[EventPayload]] = MappingProxyType(
+#: What events of each type are about.
+PAYLOAD_TYPES: Mapping[EventType, type[EventPayload]] = MappingProxyType(
     {
         EventType.COMMAND_STATUS: CommandPayload,
         EventType.DEVICE_ONLINE: DevicePayload,
@@ -70,7 +71,7 @@ _PAYLOAD_TYPES: Mapping[EventType, type[EventPayload]] = MappingProxyType(
 )
 _DECODERS = {
     event_type: msgspec.json.Decoder(payload_type)
-    for event_type, payload_type in _PAYLOAD_TYPES.items()
+    for event_type, payload_type in PAYLOAD_TYPES.items()
 }
 
 
