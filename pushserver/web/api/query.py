@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from enum import Enum, auto
 from functools import lru_cache
-from typing import Annotated, Any, get_args, get_origin
+from types import NoneType, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 import msgspec
 from msgspec import Meta
@@ -65,10 +66,34 @@ def decode_query(query: MultiMapping[str], query_type: Any, hint: str = "") -> A
         else:
             is_instant = kind is _Kind.INSTANT
             values[name] = _decode_instant(name, value) if is_instant else value
+    types = _given_types(query_type)
+    given = {name: _decode(name, text, types[name]) for name, text in values.items()}
     try:
-        return msgspec.convert(values, query_type, strict=False)
+        return msgspec.convert(given, query_type)
     except msgspec.ValidationError as error:
         raise invalid_from_msgspec(error) from None
+
+
+def _decode(name: str, text: Any, given_type: Any) -> Any:
+    try:
+        return msgspec.convert(text, given_type, strict=False)
+    except msgspec.ValidationError as error:
+        invalid = invalid_from_msgspec(error)
+        pointer = f"/{name}{invalid.pointer or ''}"
+        raise Invalid(invalid.detail, pointer=pointer) from None
+
+
+@lru_cache
+def _given_types(query_type: Any) -> Mapping[str, Any]:
+    """Return what each parameter is where it is given: never None, as `null` would."""
+    fields = msgspec.structs.fields(query_type)
+    return {field.encode_name: _without_none(field.type) for field in fields}
+
+
+def _without_none(field_type: Any) -> Any:
+    if get_origin(field_type) not in (Union, UnionType):
+        return field_type
+    return Union[tuple(e for e in get_args(field_type) if e is not NoneType)]  # noqa: UP007
 
 
 @lru_cache

@@ -144,3 +144,15 @@ async def test_instants_in_queries(
     answer = await server.api(method, f"{path}?{field}={instant}")
 
     assert (422, "invalid", f"/{field}") == answer.problem
+
+
+async def test_null_is_no_value(server: LocalServer) -> None:
+    """
+    `null` is a text like any other: it does not take a filter away.
+    """
+    answer = await server.api("GET", "/devices?state=null")
+
+    assert (422, "invalid", "/state") == answer.problem
+    await server.enqueue()
+    filtered = await server.api("GET", "/commands?endpoint=null")
+    assert [] == filtered.json()["items"]
