@@ -32,7 +32,7 @@ from pushserver.protocols.controlid.sloppy_json import decode_text, read_json
 from pushserver.services.device_protocols import DeviceProtocols
 from pushserver.services.result_reading import locate_result
 from pushserver.web.api.accept import preferred_media_type
-from pushserver.web.api.command_types import CommandIn, CommandsQuery
+from pushserver.web.api.command_requests import CommandIn, CommandsQuery
 from pushserver.web.api.device_csv import read_rows
 from pushserver.web.api.device_fields import parse_tag
 from pushserver.web.api.device_import import CSV, NDJSON, parse_rows

@@ -1,6 +1,6 @@
 """Errors on the wire: RFC 9457 problem+json, one table, one shape."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from http import HTTPStatus
 from types import MappingProxyType
 
@@ -56,6 +56,7 @@ _HEADERS_BY_ERROR: Mapping[type[PushServerError], Mapping[str, str]] = MappingPr
         Unavailable: {"Retry-After": "1"},
     }
 )
+PROBLEM_MEDIA_TYPE = "application/problem+json"
 URN_PREFIX = "urn:pushserver:problem:"
 INTERNAL_ERROR = "Internal error. The server's log has more."
 
@@ -64,8 +65,11 @@ class LineProblem(msgspec.Struct, omit_defaults=True):
     """What is wrong with one line of a file; lines are counted from one."""
 
     line: int
+    """The line, from one."""
     detail: str
+    """What is wrong with it."""
     pointer: str | None = None
+    """The field, as a JSON Pointer."""
 
 
 class Problem(msgspec.Struct, omit_defaults=True):
@@ -76,11 +80,17 @@ class Problem(msgspec.Struct, omit_defaults=True):
     """
 
     type: str
+    """What kind of problem it is: the same for ever."""
     title: str
+    """What kind it is, for people."""
     status: int
+    """The status of the answer."""
     detail: str
+    """What went wrong here."""
     pointer: str | None = None
+    """The wrong field, as a JSON Pointer."""
     errors: list[LineProblem] = []
+    """The wrong lines of a file."""
 
 
 def status_of(error: PushServerError) -> int:
@@ -96,6 +106,17 @@ def headers_of(error: PushServerError) -> Mapping[str, str]:
         (_HEADERS_BY_ERROR[k] for k in type(error).__mro__ if k in _HEADERS_BY_ERROR),
         {},
     )
+
+
+def headers_of_status(status: int) -> Collection[str]:
+    """Return the names of the headers that errors of a status may have."""
+    kinds = [kind for kind, each in STATUS_BY_ERROR.items() if each == status]
+    return {
+        name
+        for kind, headers in _HEADERS_BY_ERROR.items()
+        if issubclass(kind, tuple(kinds))
+        for name in headers
+    }
 
 
 def render_error(error: Exception) -> web.Response:
@@ -128,6 +149,6 @@ def _response(problem: Problem, headers: Mapping[str, str]) -> web.Response:
     return web.Response(
         status=problem.status,
         body=msgspec.json.encode(problem),
-        content_type="application/problem+json",
+        content_type=PROBLEM_MEDIA_TYPE,
         headers=dict(headers),
     )

@@ -19,7 +19,7 @@ from pushserver.services.off_loop_child import MAX_MEMORY
 from pushserver.services.outbox_trimmer import DEAD_LETTER_RETENTION, EVENT_RETENTION
 from pushserver.services.wrong_tokens import MAX_WAITING, MAX_WAITING_IN_ALL
 from pushserver.settings import Settings
-from pushserver.web.api.command_parsing import MAX_COMMANDS
+from pushserver.web.api.command_requests import MAX_COMMANDS
 from pushserver.web.api.device_csv import MAX_LINE, MAX_RECORD_LINES
 from pushserver.web.api.shadow import MAX_PATCH
 from pushserver.web.body import BODY_IDLE_TIMEOUT, MAX_BODY_SIZE

@@ -8,33 +8,55 @@ from urllib.request import Request, urlopen
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
-from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
-    content_type_conformance,
-    response_headers_conformance,
-    response_schema_conformance,
-    status_code_conformance,
+    allow_header_conformance,
+    negative_data_rejection,
+    positive_data_acceptance,
+    unsupported_method,
 )
 
-from pushserver.web.api import ROUTES, openapi
+from pushserver.web.api import ROUTES
+from pushserver.web.api.openapi.document import document
 from tests.program import Program
 
-CHECKS = [
-    not_a_server_error,
-    content_type_conformance,
-    response_headers_conformance,
-    response_schema_conformance,
-    status_code_conformance,
-]
 #: A stream has no end to wait for.
-API = schemathesis.openapi.from_dict(openapi.document(ROUTES)).exclude(
+API = schemathesis.openapi.from_dict(document(ROUTES)).exclude(
     operation_id="streamEvents"
 )
+# A schema cannot say every rule, such as that one instant is later than another: what
+# it allows may be refused as a wrong field, or a wrong version, but never as what
+# cannot be read.
+API.config.checks.positive_data_acceptance.expected_statuses.extend(("412", "422"))
+#: What was made up for other ids says nothing of what becomes of these.
+OF_MADE_UP_IDS: list[Any] = [negative_data_rejection, positive_data_acceptance]
+#: Ends of paths that with other methods are those of a device or a command of that
+#: name, which there cannot be, or of a device's own `/result`.
+MATCHED_TWICE = ("/import", "/export", "/cancel", "/result")
+#: Fields that take more than is described of them.
+TAKE_MORE = {"deviceId", "deviceIds", "queryString", "stopAfterFailures"}
+
+
+def is_kindness(value: Any) -> bool:
+    """Tell whether a body has what the server takes although it is not described."""
+    if isinstance(value, dict):
+        return any(k in TAKE_MORE or is_kindness(v) for k, v in value.items())
+    return value is None or (isinstance(value, list) and any(map(is_kindness, value)))
+
+
+def is_mended(case: "schemathesis.Case[Any]") -> bool:
+    """Tell whether what is wrong may be a header that each call is given anyway."""
+    components = {} if case.meta is None else case.meta.components
+    return any(
+        location.value == "header" and component.mode.is_negative
+        for location, component in components.items()
+    )
 
 
 @schemathesis.serializer("application/x-ndjson")
 def _ndjson(_context: Any, value: Any) -> bytes:
     """Write what was made up for a file of lines."""
+    if isinstance(value, str):
+        return value.encode()
     return value if isinstance(value, bytes) else json.dumps(value).encode()
 
 
@@ -86,11 +108,19 @@ def test_call(
     arguments: dict[str, Any] = {
         "base_url": shared_program.url,
         "headers": {"Authorization": f"Bearer {shared_program.token}"},
-        "checks": CHECKS,
         "timeout": 30,
     }
 
-    case.call_and_validate(**arguments)
+    excluded: list[Any] = []
+    if is_kindness(case.body) or is_mended(case):
+        excluded.append(negative_data_rejection)
+    if case.path.endswith(MATCHED_TWICE):
+        excluded += [unsupported_method, allow_header_conformance]
+    if case.path.endswith("/import"):
+        # No schema says what the lines of a file are.
+        excluded.append(positive_data_acceptance)
+    case.call_and_validate(excluded_checks=excluded, **arguments)
     if set(case.path_parameters or {}) & set(existing_ids):
         case.path_parameters = dict(existing_ids)
-        case.call_and_validate(**arguments)
+        excluded += OF_MADE_UP_IDS
+        case.call_and_validate(excluded_checks=excluded, **arguments)

@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Awaitable
+from functools import cache
 
 from aiohttp import web
 
+from pushserver.services.off_loop import run_in_thread
 from pushserver.web.api import (
     audit,
     commands,
@@ -12,7 +14,6 @@ from pushserver.web.api import (
     devices,
     enqueue,
     events,
-    openapi,
     operations,
     purge,
     results,
@@ -26,8 +27,12 @@ from pushserver.web.api import (
     webhook_deliveries,
     withdrawals,
 )
+from pushserver.web.api.openapi.document import document
+from pushserver.web.api.openapi.schemas import JsonObject
 from pushserver.web.api.responses import BASE_PATH, json_response
 from pushserver.web.api.route import ApiCall, ApiRoute
+from pushserver.web.api.tags import Tag
+from pushserver.web.json_body import JSON_MEDIA_TYPE
 from pushserver.web.middleware import ExpectHandler, Handler, with_error_responses
 from pushserver.web.request import public_base
 from pushserver.web.services import Services
@@ -36,7 +41,14 @@ from pushserver.web.services import Services
 async def get_openapi(call: ApiCall[None, None]) -> web.StreamResponse:
     """Return this API's description."""
     servers = [{"url": public_base(call.request) or "/"}]
-    return json_response({**_OPENAPI_DOCUMENT, "servers": servers})
+    described = await run_in_thread(_openapi_document)
+    return json_response({**described, "servers": servers})
+
+
+@cache
+def _openapi_document() -> JsonObject:
+    """Make the description when it is first asked for; the start has no use for it."""
+    return document(ROUTES)
 
 
 ROUTES: tuple[ApiRoute, ...] = (
@@ -63,15 +75,14 @@ ROUTES: tuple[ApiRoute, ...] = (
         method="GET",
         path="/openapi.json",
         name="getOpenapi",
-        summary="Describe this API; needs no token",
+        summary="Describe this API",
+        tag=Tag.SERVER,
         handler=get_openapi,
         permission=None,
-        response_type="application/json",
+        response_type=(JSON_MEDIA_TYPE,),
         needs_store=False,
     ),
 )
-
-_OPENAPI_DOCUMENT = openapi.document(ROUTES)
 
 _ENQUEUE_ROUTE = next(route for route in ROUTES if route.name == "enqueue")
 #: The paths of the most frequent call of programs.

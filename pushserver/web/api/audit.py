@@ -27,8 +27,9 @@ from pushserver.web.api.rendering import render
 from pushserver.web.api.responses import list_response, page_response
 from pushserver.web.api.route import ApiCall
 from pushserver.web.api.routes import Routes
+from pushserver.web.api.tags import Tag
 
-routes = Routes(Permission.ADMIN, Permission.ADMIN)
+routes = Routes(Tag.SERVER, Permission.ADMIN, Permission.ADMIN)
 
 
 @routes("GET", "/audit", "listAudit", AuditOut)

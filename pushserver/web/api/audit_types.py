@@ -7,6 +7,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from pushserver.model.audit import AuditAction, TargetKind
 from pushserver.web.api.types import (
+    Cursor,
     DeviceIdText,
     In,
     Instant,
@@ -25,44 +26,66 @@ class AuditQuery(In, kw_only=True):
     """
 
     actor: Annotated[str, Meta(pattern="^([0-9]{1,19}|server)$")] | None = None
+    """What this token did; `server`: what the server did by itself."""
     action: AuditAction | None = None
+    """Only this."""
     target_kind: TargetKind | None = None
+    """What was done to things of this kind."""
     target_id: DeviceIdText | None = None
+    """What was done to the thing with this id."""
     device_id: DeviceIdText | None = None
+    """What concerns this device: itself, its commands and operations."""
     created_after: Annotated[datetime, Meta(tz=True)] | None = None
+    """What was done after this instant."""
     created_before: Annotated[datetime, Meta(tz=True)] | None = None
+    """What was done before this instant, which is later than `createdAfter`."""
     limit: Limit = 50
-    cursor: Int64Text | None = None
+    cursor: Cursor | None = None
     after: Int64Text | None = None
+    """What follows this entry, oldest first."""
 
 
 class AuditActorOut(Out):
     """Who did it: a token, or the server itself; left out where that is not known."""
 
     token_id: str | None = None
+    """The token's id; the server has none."""
     name: str | None = None
+    """What the token was called then; or `server`."""
 
 
 class AuditTargetOut(Out):
     """What it was done to."""
 
     kind: TargetKind
+    """What kind of thing it is."""
     id: str
+    """The thing's id."""
 
 
 class AuditEntryOut(Out, kw_only=True):
     """Who did what, to whom, when and from where."""
 
     id: str
+    """The entry's id."""
     at: Instant
+    """When it was done."""
     action: AuditAction
+    """What was done."""
     actor: AuditActorOut | UnsetType = UNSET
+    """Who did it."""
     target: AuditTargetOut | UnsetType = UNSET
+    """What it was done to."""
     device_id: str | None = None
+    """The device that it concerns."""
     endpoint: str | None = None
+    """The endpoint of the command."""
     detail: dict[str, str | int | bool] | None = None
+    """What else is known, by name: texts, numbers, true or false."""
     address: str | None = None
+    """From where it was done."""
     request_id: str | None = None
+    """The id of the request in the server's log."""
 
 
 class AuditOut(PageOut[AuditEntryOut], kw_only=True):

@@ -15,25 +15,33 @@ from pushserver.model.command_request import CommandRequest
 from pushserver.model.order import Order
 from pushserver.protocols.base import DeviceProtocol
 from pushserver.services.off_loop import MAX_IN_THREAD, is_quick
-from pushserver.web.api.command_types import CommandIn, CommandSpecIn, RawCommandQuery
+from pushserver.web.api.command_requests import (
+    CommandBatchIn,
+    CommandIn,
+    CommandSpecIn,
+    RawCommandQuery,
+)
 from pushserver.web.api.operation_types import StepIn
 from pushserver.web.json_body import OCTET_STREAM, decode_json, parse_apart
 
-#: One call may enqueue at most this many commands.
-MAX_COMMANDS = 1000
-_COMMAND_OR_LIST = CommandIn | list[CommandIn]
+#: What the call for one command takes, as there was no other once.
+COMMAND_OR_LIST = CommandIn | CommandBatchIn
 #: An instant from here on is a mistake.
 LATEST_INSTANT = from_datetime(datetime(3000, 1, 1, tzinfo=UTC))
 
 
 async def parse_commands(
-    body: bytes, media_type: str, query: Any, protocol: DeviceProtocol
+    body: bytes,
+    media_type: str,
+    query: Any,
+    protocol: DeviceProtocol,
+    json_type: Any = COMMAND_OR_LIST,
 ) -> tuple[list[CommandRequest], bool]:
     """
     Return the commands to be enqueued, and whether they came as an array.
 
     *protocol* is that of the device; it checks the orders. With a body of bytes, the
-    *query* is a `RawCommandQuery`.
+    *query* is a `RawCommandQuery`; JSON is of *json_type*.
 
     Raises:
         Malformed: the body is not JSON.
@@ -46,19 +54,17 @@ async def parse_commands(
         work = _parse_raw_command, query, body, protocol
         return [await parse_apart(len(body), *work)], False
     if is_quick(body):
-        return _parse_json_commands(body, protocol)
-    return await parse_apart(len(body), _parse_json_commands, body, protocol)
+        return _parse_json_commands(body, protocol, json_type)
+    return await parse_apart(len(body), _parse_json_commands, body, protocol, json_type)
 
 
 def _parse_json_commands(
-    body: bytes, protocol: DeviceProtocol
+    body: bytes, protocol: DeviceProtocol, json_type: Any
 ) -> tuple[list[CommandRequest], bool]:
     """Return the commands in *body*, and whether it is an array."""
-    decoded = decode_json(body, _COMMAND_OR_LIST)
+    decoded = decode_json(body, json_type)
     if not isinstance(decoded, list):
         return [_parse_command(decoded, protocol)], False
-    if not 1 <= len(decoded) <= MAX_COMMANDS:
-        raise Invalid(f"An array must hold 1 to {MAX_COMMANDS} commands.")
     return [
         _parse_command_at(item, f"/{index}", protocol)
         for index, item in enumerate(decoded)

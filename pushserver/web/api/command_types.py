@@ -1,133 +1,125 @@
-"""Commands and results on the wire."""
+"""Commands and results as programs get them."""
 
-from datetime import datetime
-from typing import Annotated, Literal
-
-import msgspec
-from msgspec import UNSET, Meta, Raw, UnsetType
+from msgspec import UNSET, Raw, UnsetType
 
 from pushserver.model.command import DeliveryOutcome, MatchedBy
 from pushserver.model.guarantee import DeliveryGuarantee
 from pushserver.model.state import CommandState
 from pushserver.web.api.types import (
     ActorOut,
-    DeviceIdText,
-    In,
     Instant,
-    Int64Text,
-    Limit,
     Out,
     PageOut,
-    Seconds,
 )
-
-Priority = Annotated[int, Meta(ge=-100, le=100)]
-MaxAttempts = Annotated[int, Meta(ge=1, le=1000)]
-WaitSeconds = Annotated[float, Meta(ge=0)]
-
-
-SupersedeKey = Annotated[str, Meta(min_length=1, max_length=100)]
-
-
-class CommandSpecIn(In, kw_only=True):
-    """A command, in the vendor's words, and how it is delivered."""
-
-    endpoint: str
-    verb: str = "POST"
-    body: Raw | UnsetType = UNSET
-    content_type: str = "application/json"
-    query_string: str | dict[str, str | int | float | bool] | None = None
-    expires_in: Seconds | None = None
-    not_before: Annotated[datetime, Meta(tz=True)] | None = None
-    priority: Priority = 0
-    delivery: DeliveryGuarantee | None = None
-    max_attempts: MaxAttempts | None = None
-    response_timeout: Seconds | None = None
-    metadata: Raw | UnsetType = UNSET
-
-
-class CommandIn(CommandSpecIn, kw_only=True):
-    """A command to be enqueued; `supersede` is the key of those that it replaces."""
-
-    supersede: SupersedeKey | None = None
-
-
-class RawCommandQuery(In, kw_only=True):
-    """The same for a raw body: the body is the bytes, the rest is the query."""
-
-    endpoint: str
-    verb: str = "POST"
-    query_string: str | None = None
-    expires_in: Seconds | None = None
-    not_before: Annotated[datetime, Meta(tz=True)] | None = None
-    priority: Priority = 0
-    delivery: DeliveryGuarantee | None = None
-    max_attempts: MaxAttempts | None = None
-    response_timeout: Seconds | None = None
-    metadata: Annotated[str, Meta(description="JSON.")] | None = None
-    supersede: SupersedeKey | None = None
 
 
 class DeliveryOut(Out, kw_only=True):
     """One handing-out of a command."""
 
     uuid: str | None = None
+    """What the device called its poll, if it did."""
     sent_at: Instant
+    """When the device polled for it."""
     delivered_at: Instant | None = None
+    """When its last byte was written."""
     ended_at: Instant | None = None
+    """When it was answered or given up."""
     address: str | None = None
+    """From where the device polled."""
     outcome: DeliveryOutcome | None = None
+    """What came of it; left out while that is open."""
 
 
 class CommandResultOut(Out, kw_only=True):
     """What a device answered, inside its command."""
 
     id: str
+    """The result's id."""
     response: Raw | UnsetType = UNSET
+    """What the device answered: any JSON."""
     error: Raw | UnsetType = UNSET
+    """The device's error: any JSON."""
     code: Raw | UnsetType = UNSET
+    """The device's code of the error: any JSON."""
     received_at: Instant
+    """When it came."""
     matched_by: MatchedBy | None = None
+    """How it was found out to belong to this command."""
     refused: bool = False
+    """Whether the device said no in its response."""
     unreadable: bool = False
+    """Whether nobody can tell what it says."""
     rejected: bool = False
+    """Whether it was over the limit and was not kept."""
 
 
 class CommandOut(Out, kw_only=True):
     """A command and all that is known of it."""
 
     id: str
+    """The command's id."""
     device_id: str
+    """The device that it is for."""
     verb: str
+    """`GET` or `POST`."""
     endpoint: str
+    """The device's own command."""
     body: Raw | UnsetType = UNSET
+    """What is sent to the device: any JSON; bytes are in base64."""
     content_type: str
+    """The body's type."""
     query_string: str | None = None
+    """What is sent beside the body."""
     state: CommandState
+    """How far it is."""
     delivery: DeliveryGuarantee
+    """Whether it may be handed out again."""
     priority: int
+    """Higher goes first."""
     max_attempts: int
+    """How often it is handed out at most."""
     response_timeout: float
+    """How many seconds the device has to answer."""
     created_at: Instant
+    """When it was enqueued."""
     expires_at: Instant
+    """When it is not handed out any more."""
     not_before: Instant | None = None
+    """Before this instant it is not handed out."""
     sent_at: Instant | None = None
+    """When it was handed out last."""
     delivered_at: Instant | None = None
+    """When its last byte was written, the last time."""
     finished_at: Instant | None = None
+    """When it ended."""
     attempts: int
+    """How often it was handed out."""
     withdrawn: bool = False
+    """Whether it was taken back after it had been handed out."""
     supersede: str | None = None
+    """The key of those that make room for each other."""
     replaced_by: str | None = None
+    """The command that took its place."""
     superseded: list[str] | None = None
+    """The commands whose place it took; where it is created alone."""
     result: CommandResultOut | None = None
+    """What the device answered; for tokens that may read results."""
     deliveries: list[DeliveryOut]
+    """Each time it was handed out."""
     metadata: Raw | UnsetType = UNSET
+    """The JSON that came with it."""
     operation_id: str | None = None
+    """The operation that it is a step of."""
     created_by: ActorOut | None = None
+    """Who enqueued it."""
     canceled_by: ActorOut | None = None
+    """Who took it back."""
     held: bool = False
+    """Whether it waits for somebody's decision after a restore."""
     warnings: list[str] | None = None
+    """What its sender should know; where it is created alone."""
     device_seen: bool | UnsetType = UNSET
+    """False if the device has never polled; where it is created alone."""
 
 
 class CommandsOut(PageOut[CommandOut], kw_only=True):
@@ -138,78 +130,44 @@ class ResultOut(Out, kw_only=True):
     """What a device posted, as `/results` lists it."""
 
     id: str
+    """The result's id."""
     device_id: str
+    """The device that posted it."""
     command_id: str | None = None
+    """The command that it belongs to; an orphan has none."""
     uuid: str | None = None
+    """What the device called the poll that it answers."""
     endpoint: str | None = None
+    """What it answers: of the command, or as the device says."""
     received_at: Instant
+    """When it came."""
     response: Raw | UnsetType = UNSET
+    """What the device answered: any JSON."""
     error: Raw | UnsetType = UNSET
+    """The device's error: any JSON."""
     code: Raw | UnsetType = UNSET
+    """The device's code of the error: any JSON."""
     refused: bool = False
+    """Whether the device said no in its response."""
     unreadable: bool = False
+    """Whether nobody can tell what it says."""
     incomplete: bool = False
+    """Whether its body was cut off."""
     rejected: bool = False
+    """Whether it was over the limit and was not kept."""
     matched_by: MatchedBy | None = None
+    """How it was found out to belong to its command."""
     orphan: bool
+    """Whether it belongs to no command."""
 
 
 class ResultsOut(Out, kw_only=True):
     """Results in the order they came; `nextCursor` is there on an empty page, too."""
 
     items: list[ResultOut]
+    """The results."""
     next_cursor: str
-
-
-class DeviceCommandsQuery(In, kw_only=True):
-    """Filters of a list of commands; whose they are, the path says."""
-
-    state: list[CommandState] = msgspec.field(default_factory=list)
-    endpoint: str | None = None
-    created_after: Annotated[datetime, Meta(tz=True)] | None = None
-    created_before: Annotated[datetime, Meta(tz=True)] | None = None
-    operation_id: Int64Text | None = None
-    held: bool | None = None
-    supersede: str | None = None
-    created_by: Int64Text | None = None
-    limit: Limit = 50
-    cursor: Int64Text | None = None
-
-
-class CommandsQuery(DeviceCommandsQuery, kw_only=True):
-    """Filters of a list of the commands of all devices."""
-
-    device_id: DeviceIdText | None = None
-
-
-LiveState = Literal["PENDING", "SENT", "DELIVERED"]
-
-
-class DryRunQuery(In, kw_only=True):
-    """Whether only to count."""
-
-    dry_run: bool = False
-
-
-class CancelQuery(DryRunQuery, kw_only=True):
-    """Which commands of a device to take back; without a filter, all of them."""
-
-    state: list[LiveState] = msgspec.field(default_factory=list)
-    endpoint: str | None = None
-    created_before: Annotated[datetime, Meta(tz=True)] | None = None
-    supersede: str | None = None
-
-
-class CancelIn(In, kw_only=True):
-    """Which commands to take back: `ids` alone, or at least one of the other fields."""
-
-    ids: Annotated[list[Int64Text], Meta(min_length=1, max_length=1000)] | None = None
-    state: list[LiveState] = msgspec.field(default_factory=list)
-    device_id: int | str | None = None
-    endpoint: str | None = None
-    created_before: Annotated[datetime, Meta(tz=True)] | None = None
-    operation_id: Int64Text | None = None
-    supersede: str | None = None
+    """Where to go on, now or later."""
 
 
 class CancelOut(Out, kw_only=True):
@@ -221,24 +179,14 @@ class CancelOut(Out, kw_only=True):
     """
 
     dry_run: bool
+    """Whether they were only counted."""
     states: dict[str, int]
+    """How many were taken back, by the state they were in."""
     canceled: int
+    """How many of them had never been handed out."""
     withdrawn: int
+    """How many of them had been handed out."""
     over: int | UnsetType = UNSET
+    """How many of `ids` had ended, or been taken back, before."""
     unknown: int | UnsetType = UNSET
-
-
-class WaitQuery(In):
-    """How long to wait for the outcome, in seconds; 60 at the most."""
-
-    wait: WaitSeconds = 0
-
-
-class ResultsQuery(In, kw_only=True):
-    """Where to go on, and how long to wait for something new."""
-
-    limit: Limit = 50
-    cursor: Int64Text = "0"
-    device_id: DeviceIdText | None = None
-    orphan: bool | None = None
-    wait: WaitSeconds = 0
+    """How many of `ids` there are none."""

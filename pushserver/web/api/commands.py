@@ -13,13 +13,12 @@ from pushserver.services.door_permission import require_door_permission
 from pushserver.services.off_loop import in_pieces
 from pushserver.storage.history import CommandFilter, CommandRecord
 from pushserver.web.api.command_parsing import optional_instant_range
-from pushserver.web.api.command_types import (
-    CommandOut,
-    CommandsOut,
+from pushserver.web.api.command_requests import (
     CommandsQuery,
     DeviceCommandsQuery,
     WaitQuery,
 )
+from pushserver.web.api.command_types import CommandOut, CommandsOut
 from pushserver.web.api.command_views import command_record_out, record_response
 from pushserver.web.api.device_fields import optional_device_id
 from pushserver.web.api.enqueue import render_created
@@ -28,10 +27,11 @@ from pushserver.web.api.query import MAX_WAIT, cap_limit, optional_int64
 from pushserver.web.api.responses import created_id, created_response, page_response
 from pushserver.web.api.route import ApiCall
 from pushserver.web.api.routes import Routes
+from pushserver.web.api.tags import Tag
 from pushserver.web.json_body import OCTET_STREAM
 from pushserver.web.spooled_response import respond_in_turn
 
-routes = Routes(Permission.COMMANDS_READ, Permission.COMMANDS_WRITE)
+routes = Routes(Tag.COMMANDS, Permission.COMMANDS_READ, Permission.COMMANDS_WRITE)
 _COMMAND = "/commands/{command_id}"
 
 
@@ -129,7 +129,12 @@ async def release(call: ApiCall[None, None]) -> web.StreamResponse:
     "GET",
     _COMMAND + "/result",
     "getCommandResult",
-    "*/*",
+    (OCTET_STREAM, "*/*"),
+    response_headers=(
+        "Content-Disposition",
+        "Content-Encoding",
+        "X-Content-Type-Options",
+    ),
     permission=Permission.RESULTS_READ,
 )
 async def get_result(call: ApiCall[None, None]) -> web.StreamResponse:
@@ -162,6 +167,7 @@ async def _result_response(call: ApiCall[None, None]) -> web.StreamResponse:
     CommandOut,
     status=201,
     errors=(409, 429),
+    response_headers=("Location",),
     idempotency=Idempotency.WITH_CHANGE,
 )
 async def retry(call: ApiCall[None, None]) -> web.StreamResponse:

@@ -23,12 +23,13 @@ from pushserver.web.api.rendering import as_seconds
 from pushserver.web.api.responses import encode_json
 from pushserver.web.api.route import ApiCall
 from pushserver.web.api.routes import Routes
+from pushserver.web.api.tags import Tag
 from pushserver.web.draining import write_and_drain
 
 #: So many devices are written at once.
 PAGE_SIZE = 500
 
-routes = Routes(Permission.DEVICES_READ, Permission.DEVICES_WRITE)
+routes = Routes(Tag.DEVICES, Permission.DEVICES_READ, Permission.DEVICES_WRITE)
 
 
 @routes(
@@ -36,6 +37,7 @@ routes = Routes(Permission.DEVICES_READ, Permission.DEVICES_WRITE)
     "/devices/export",
     "exportDevices",
     (NDJSON, CSV),
+    response_headers=("Content-Disposition",),
     needs_store=False,
     limits_itself=True,
 )

@@ -8,9 +8,10 @@ from msgspec import UNSET, Meta, UnsetType
 from pushserver.model.device import MAX_HOLD_SECONDS, DeviceState
 from pushserver.web.api.types import (
     ActorOut,
+    Cursor,
+    DeviceIdIn,
     In,
     Instant,
-    Int64Text,
     Limit,
     Out,
     PageOut,
@@ -27,32 +28,44 @@ class DeviceIn(In):
     """What an administrator decides on a device."""
 
     name: DisplayName | UnsetType | None = UNSET
+    """What people call it; null: nothing."""
     tags: Tags | UnsetType = UNSET
+    """All of its tags, by their keys."""
     hold: Hold | UnsetType | None = UNSET
+    """Seconds a poll is held; null: the server's setting."""
 
 
 class DeviceImportRow(In, kw_only=True):
     """One device of an import."""
 
-    device_id: int | str
+    device_id: DeviceIdIn
+    """The device."""
     name: DisplayName | UnsetType | None = UNSET
+    """What people call it; null: nothing."""
     tags: Tags | UnsetType = UNSET
+    """All of its tags, by their keys."""
     hold: Hold | UnsetType | None = UNSET
+    """Seconds a poll is held; null: the server's setting."""
 
 
 class ImportQuery(In):
     """With `dryRun` an import changes nothing."""
 
     dry_run: bool = False
+    """Whether only to tell what would be done."""
 
 
-class ImportOut(Out):
+class DeviceImportOut(Out):
     """What an import did, in devices; or with `dryRun` what it would do."""
 
     created: int
+    """How many are new."""
     updated: int
+    """How many were changed."""
     unchanged: int
+    """How many were as they should be."""
     dry_run: bool = False
+    """Whether nothing was done."""
 
 
 class ExportFormat(enum.StrEnum):
@@ -66,34 +79,48 @@ class ExportQuery(In, kw_only=True):
     """Which devices are exported, and how; without `format`, `Accept` decides."""
 
     state: DeviceState = DeviceState.ADOPTED
+    """Those in this state."""
     tag: str | None = None
+    """Those with this tag, `key:value`."""
     format: ExportFormat | None = None
+    """The form; left out, `Accept` decides."""
 
 
 class InFlightOut(Out, kw_only=True):
     """The command that is with the device."""
 
     command_id: str
+    """The command's id."""
     endpoint: str
+    """The command's endpoint."""
     sent_at: Instant
+    """When the device polled for it."""
     delivered_at: Instant | None = None
+    """When its last byte was written."""
 
 
 class UnknownRequestOut(Out, kw_only=True):
     """A request of the device that was no poll and no result."""
 
     at: Instant
+    """When it came."""
     method: str
+    """Its method."""
     path: str
+    """Its path; what may be a key is masked."""
     address: str | None = None
+    """From where it came."""
     body: str | None = None
+    """Its body, cut off after 4 kB."""
 
 
 class UnknownRequestsOut(Out):
     """How many of them there were, and the last few."""
 
     count: int
+    """How many there were."""
     last: list[UnknownRequestOut]
+    """The newest twenty; where one device is shown."""
 
 
 class KeylessOut(Out, kw_only=True):
@@ -104,33 +131,56 @@ class KeylessOut(Out, kw_only=True):
     """
 
     since: Instant | None = None
+    """Since when."""
     address: str | None = None
+    """From where first."""
 
 
 class DeviceOut(Out, kw_only=True):
     """A device: what was decided, and what was seen."""
 
     device_id: str
+    """The id that it polls with."""
     protocol: str | None = None
+    """What it speaks, where that is not the first protocol."""
     name: str | None = None
+    """What people call it."""
     tags: dict[str, str]
+    """Its tags, by their keys."""
     state: DeviceState
+    """Whether somebody vouched for it."""
     hold: float | None = None
+    """Seconds a poll is held; left out, the server's setting."""
     created_at: Instant
+    """When it first became known."""
     adopted_by: ActorOut | None = None
+    """Who vouched for it."""
     last_seen_at: Instant | None = None
+    """When it polled last."""
     address: str | None = None
+    """From where it polled last."""
     poll_period: float | None = None
+    """Seconds between its idle polls, as seen."""
     queue_depth: int
+    """How many commands wait for it."""
     in_flight: InFlightOut | None = None
+    """The command that it has."""
     keyed: bool
+    """Whether it has a key."""
     key_enforced: bool
+    """Whether it is served with its key alone."""
     keyless: KeylessOut | None = None
+    """That it has a key and is served without."""
     device_seen: bool
+    """Whether it has ever polled."""
     unknown_calls: UnknownRequestsOut | None = None
+    """What it sent that was no poll and no result."""
     identity_conflicts: int | None = None
+    """How often two addresses polled as this device in turn."""
     identity_conflict_at: Instant | None = None
+    """When they did so last."""
     shut_out_address: str | None = None
+    """The address that gets nothing since then."""
 
 
 class DevicesOut(PageOut[DeviceOut], kw_only=True):
@@ -145,6 +195,7 @@ class DeviceKeyIn(In):
     """
 
     enforce: bool | None = None
+    """Whether the device is served with this key alone."""
 
 
 class DeviceKeyOut(Out):
@@ -156,16 +207,23 @@ class DeviceKeyOut(Out):
     """
 
     key: str
+    """The key: shown here and never again."""
     path: str
+    """The path to be set in the device, before `/push` and `/result`."""
     enforced: bool
+    """Whether the device is served with its key alone."""
     url: str | None = None
+    """The address with that path."""
     keyless: KeylessOut | None = None
+    """That it is still served without."""
 
 
 class DevicesQuery(In, kw_only=True):
     """Filters of a list of devices; a tag is `key:value`."""
 
     state: DeviceState | None = None
+    """Those in this state."""
     tag: str | None = None
+    """Those with this tag, `key:value`."""
     limit: Limit = 50
-    cursor: Int64Text | None = None
+    cursor: Cursor | None = None

@@ -1,10 +1,11 @@
 """The fleet over the API."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import attrs
 from aiohttp import web
+from msgspec import Meta
 
 from pushserver.model.device import Device, DeviceIdentity
 from pushserver.model.queue_status import EMPTY_QUEUE
@@ -14,13 +15,13 @@ from pushserver.services.off_loop import in_pieces
 from pushserver.web.api.device_fields import device_settings, parse_tag
 from pushserver.web.api.device_import import CSV, NDJSON, parse_rows
 from pushserver.web.api.device_types import (
+    DeviceImportOut,
     DeviceIn,
     DeviceKeyIn,
     DeviceKeyOut,
     DeviceOut,
     DevicesOut,
     DevicesQuery,
-    ImportOut,
     ImportQuery,
 )
 from pushserver.web.api.device_views import device_out, keyless_out
@@ -29,10 +30,18 @@ from pushserver.web.api.rendering import render
 from pushserver.web.api.responses import json_response, list_response
 from pushserver.web.api.route import ApiCall
 from pushserver.web.api.routes import Routes
+from pushserver.web.api.tags import Tag
 from pushserver.web.request import device_base
 from pushserver.web.response import make_response
 
-routes = Routes(Permission.DEVICES_READ, Permission.DEVICES_WRITE)
+routes = Routes(Tag.DEVICES, Permission.DEVICES_READ, Permission.DEVICES_WRITE)
+_NdjsonText = Annotated[
+    str,
+    Meta(examples=['{"deviceId": "478435", "tags": {"site": "north"}}\n']),
+]
+_CsvText = Annotated[
+    str, Meta(examples=["deviceId,name,tag:site\n478435,Front door,north\n"])
+]
 _DEVICE = "/devices/{device_id}"
 
 
@@ -80,8 +89,8 @@ async def list_devices(call: ApiCall[DevicesQuery, None]) -> web.StreamResponse:
     "POST",
     "/devices/import",
     "importDevices",
-    ImportOut,
-    raw_body_types={NDJSON: str, CSV: str},
+    DeviceImportOut,
+    raw_body_types={NDJSON: _NdjsonText, CSV: _CsvText},
     errors=(409,),
     idempotency=Idempotency.CLAIMED,
 )
@@ -93,7 +102,7 @@ async def import_devices(call: ApiCall[ImportQuery, None]) -> web.StreamResponse
         call.scope_id, rows, call.actor, dry_run=dry_run
     )
     call.log_fields["devices"] = len(rows)
-    return json_response(render(ImportOut, imported, dry_run=dry_run))
+    return json_response(render(DeviceImportOut, imported, dry_run=dry_run))
 
 
 @routes("GET", _DEVICE, "getDevice", DeviceOut)
@@ -140,6 +149,7 @@ def _changed_device(call: ApiCall[Any, Any]) -> DeviceIdentity:
     created_status=201,
     errors=(409,),
     path_must_exist=False,
+    example={"name": "Front door", "tags": {"site": "north"}, "hold": 30},
 )
 async def put(call: ApiCall[None, DeviceIn]) -> web.StreamResponse:
     """Create or replace a device; 201 when it was created."""
@@ -149,7 +159,13 @@ async def put(call: ApiCall[None, DeviceIn]) -> web.StreamResponse:
     return await _device_response(call, device, status=201 if created else 200)
 
 
-@routes("PATCH", _DEVICE, "patchDevice", DeviceOut)
+@routes(
+    "PATCH",
+    _DEVICE,
+    "patchDevice",
+    DeviceOut,
+    example={"name": "Back door"},
+)
 async def patch(call: ApiCall[None, DeviceIn]) -> web.StreamResponse:
     """Change some of a device's settings."""
     device = await call.services.fleet.patch(
@@ -197,6 +213,7 @@ async def adopt(call: ApiCall[None, None]) -> web.StreamResponse:
     status=201,
     body_required=False,
     idempotency=Idempotency.CLAIMED,
+    example={"enforce": True},
 )
 async def create_key(call: ApiCall[None, DeviceKeyIn]) -> web.StreamResponse:
     """Give a device a new key, shown once."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from functools import partial
 from operator import attrgetter
+from typing import Any
 
 from aiohttp import web
 from msgspec import UNSET, UnsetType
@@ -19,13 +20,13 @@ from pushserver.services.door_permission import require_door_permission
 from pushserver.services.enqueue_warnings import enqueue_warnings
 from pushserver.services.idempotency import IdempotentRequest
 from pushserver.services.queue import Enqueued
-from pushserver.web.api.command_parsing import parse_commands
-from pushserver.web.api.command_types import (
+from pushserver.web.api.command_parsing import COMMAND_OR_LIST, parse_commands
+from pushserver.web.api.command_requests import (
+    CommandBatchIn,
     CommandIn,
-    CommandOut,
-    CommandsOut,
     RawCommandQuery,
 )
+from pushserver.web.api.command_types import CommandOut, CommandsOut
 from pushserver.web.api.command_views import (
     command_out,
     command_record_out,
@@ -36,34 +37,90 @@ from pushserver.web.api.query import MAX_WAIT
 from pushserver.web.api.responses import created_id, encode_json, location
 from pushserver.web.api.route import ApiCall
 from pushserver.web.api.routes import Routes
+from pushserver.web.api.tags import Tag
 from pushserver.web.json_body import JSON_MEDIA_TYPE, OCTET_STREAM
 from pushserver.web.response import make_response
 from pushserver.web.services import Services
 from pushserver.web.spooled_response import respond_in_turn
 
-routes = Routes(Permission.COMMANDS_READ, Permission.COMMANDS_WRITE)
+routes = Routes(Tag.COMMANDS, Permission.COMMANDS_READ, Permission.COMMANDS_WRITE)
 
 
-@routes(
-    "POST",
-    "/devices/{device_id}/commands",
-    "enqueue",
-    (CommandOut, CommandsOut),
+_PATH = "/devices/{device_id}/commands"
+_LOAD_USERS = {"endpoint": "load_objects", "body": {"object": "users"}}
+_declare = partial(
+    routes,
     status=201,
     errors=(409, 429),
-    raw_body_types={JSON_MEDIA_TYPE: CommandIn | list[CommandIn], OCTET_STREAM: bytes},
-    raw_body_query=RawCommandQuery,
     idempotency=Idempotency.WITH_CHANGE,
     request_headers={
         "Prefer": "wait=20 waits for the outcome, 60 seconds at the most.",
     },
 )
+
+
+@_declare(
+    "POST",
+    _PATH,
+    "enqueue",
+    CommandOut,
+    raw_body_types={JSON_MEDIA_TYPE: CommandIn},
+    # Programs that know this one path send arrays and bytes to it, too.
+    undescribed_media_types=(OCTET_STREAM,),
+    raw_body_query=RawCommandQuery,
+    response_headers=("Location", "Preference-Applied"),
+    example=_LOAD_USERS,
+)
 async def enqueue(call: ApiCall[None, None]) -> web.StreamResponse:
-    """Put a command, or an array of at most 1000, into a device's queue."""
+    """
+    Put a command into a device's queue.
+
+    A device that is not known yet is adopted, if the token may do so.
+    """
+    return await _enqueue(call, COMMAND_OR_LIST)
+
+
+@_declare(
+    "POST",
+    _PATH + "/batch",
+    "enqueueBatch",
+    CommandsOut,
+    raw_body_types={JSON_MEDIA_TYPE: CommandBatchIn},
+    response_headers=("Preference-Applied",),
+    example=[_LOAD_USERS, {"endpoint": "reboot", "expiresIn": 600}],
+)
+async def enqueue_batch(call: ApiCall[None, None]) -> web.StreamResponse:
+    """
+    Put 1 to 1000 commands into a device's queue, all or none.
+
+    They are handed out in this order, within one priority.
+    """
+    return await _enqueue(call, CommandBatchIn)
+
+
+@_declare(
+    "POST",
+    _PATH + "/bytes",
+    "enqueueBytes",
+    CommandOut,
+    raw_body_types={OCTET_STREAM: bytes},
+    response_headers=("Location", "Preference-Applied"),
+)
+async def enqueue_bytes(call: ApiCall[RawCommandQuery, None]) -> web.StreamResponse:
+    """
+    Put a command into a device's queue whose body is these very bytes.
+
+    Everything else about the command is in the query.
+    """
+    return await _enqueue(call, None)
+
+
+async def _enqueue(call: ApiCall[Any, None], json_type: Any) -> web.StreamResponse:
+    """Enqueue what the body holds, which as JSON is of *json_type*."""
     identity, services = call.path_device(), call.services
     protocol = services.protocols.named(identity.protocol)
     requests, is_array = await parse_commands(
-        call.raw_body, call.media_type, call.query, protocol
+        call.raw_body, call.media_type, call.query, protocol, json_type
     )
     actor, idempotency = call.actor, call.idempotency
     enqueued = await enqueue_commands(
@@ -110,7 +167,7 @@ _order_of = attrgetter("order")
 
 
 async def _enqueue_response(
-    call: ApiCall[None, None],
+    call: ApiCall[Any, None],
     device_id: int,
     enqueued: Enqueued,
     is_array: bool,
@@ -150,7 +207,7 @@ def _created(body: bytes, headers: Mapping[str, str]) -> web.StreamResponse:
 
 
 async def _wait_for_outcomes(
-    call: ApiCall[None, None], commands: Sequence[Command], seconds: float
+    call: ApiCall[Any, None], commands: Sequence[Command], seconds: float
 ) -> None:
     clock, queue = call.services.clock, call.services.queue
     until = clock.now() + micros(seconds)
@@ -160,7 +217,7 @@ async def _wait_for_outcomes(
 
 
 async def _render_outcomes(
-    call: ApiCall[None, None], commands: Sequence[Command], is_array: bool
+    call: ApiCall[Any, None], commands: Sequence[Command], is_array: bool
 ) -> bytes:
     items = []
     for command in commands:
@@ -203,7 +260,7 @@ def render_created(
     return encode_json(CommandsOut(items=items) if is_array else items[0])
 
 
-def _granted_wait(call: ApiCall[None, None]) -> float:
+def _granted_wait(call: ApiCall[Any, None]) -> float:
     """Return for how long to wait; not at all if too many do: it is a preference."""
     seconds = _preferred_wait(call.request)
     if seconds and not call.services.wait_bounds.has_room(call.token.id):

@@ -18,6 +18,7 @@ from pushserver.web.api.device_fields import parse_tag
 from pushserver.web.api.route import ApiCall
 from pushserver.web.api.routes import Routes
 from pushserver.web.api.subscription_types import EventsQuery
+from pushserver.web.api.tags import Tag
 from pushserver.web.api.token_life import while_valid
 from pushserver.web.connection import connection_of
 from pushserver.web.draining import write_and_drain
@@ -31,7 +32,7 @@ BATCH_SIZE = 200
 #: A reader that is further behind is told how many it missed.
 MAX_BACKLOG = 10_000
 
-routes = Routes(Permission.EVENTS_READ, Permission.EVENTS_READ)
+routes = Routes(Tag.EVENTS, Permission.EVENTS_READ, Permission.EVENTS_READ)
 
 
 @attrs.define(eq=False)
@@ -140,7 +141,8 @@ class _EventStream:
     "GET",
     "/events",
     "streamEvents",
-    "text/event-stream",
+    ("text/event-stream",),
+    response_headers=("Cache-Control", "X-Accel-Buffering"),
     errors=(429,),
     request_headers={"Last-Event-ID": "Go on after this event."},
     limits_itself=True,

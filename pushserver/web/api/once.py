@@ -26,7 +26,7 @@ from pushserver.web.response import make_response
 HEADER = "Idempotency-Key"
 #: The response header that tells that an answer is a stored one.
 REPLAYED_HEADER = {"Idempotency-Replayed": "true"}
-_MAX_KEY_LENGTH = 255
+MAX_KEY_LENGTH = 255
 
 
 class Idempotency(enum.Enum):
@@ -61,10 +61,8 @@ async def parse_idempotent_request(
     if len(values) > 1:
         raise Invalid(f"{HEADER} may be given once.")
     value = values[0]
-    if not value or len(value) > _MAX_KEY_LENGTH or not value.isprintable():
-        raise Invalid(
-            f"{HEADER} must have 1 to {_MAX_KEY_LENGTH} printable characters."
-        )
+    if not value or len(value) > MAX_KEY_LENGTH or not value.isprintable():
+        raise Invalid(f"{HEADER} must have 1 to {MAX_KEY_LENGTH} printable characters.")
     type_and_query = f"{media_type}\n{request.query_string}\n"
     work = partial(_fingerprint, type_and_query.encode(errors="replace"), raw_body)
     is_small = len(raw_body) <= MAX_IN_THREAD

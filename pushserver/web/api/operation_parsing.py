@@ -22,8 +22,9 @@ from pushserver.web.api.command_parsing import (
     parse_step,
     parse_steps,
 )
-from pushserver.web.api.operation_types import OperationIn, StepIn, TargetsIn, TaskIn
+from pushserver.web.api.operation_types import OperationIn, StepIn
 from pushserver.web.api.shadow_types import ShadowsIn
+from pushserver.web.api.task_types import TargetsIn, TaskIn
 from pushserver.web.api.upgrade_types import PhasesIn, PolicyIn, UpgradeIn
 
 

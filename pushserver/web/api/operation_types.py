@@ -1,4 +1,4 @@
-"""The JSON of operations, their notifications and tasks, as types."""
+"""The JSON of operations and their notifications, as types."""
 
 from datetime import datetime
 from typing import Annotated
@@ -13,11 +13,12 @@ from pushserver.model.operation import (
     OperationStatus,
 )
 from pushserver.model.state import CommandState
-from pushserver.model.task import TaskState
-from pushserver.web.api.command_types import CommandSpecIn
-from pushserver.web.api.device_types import DisplayName
+from pushserver.web.api.command_requests import CommandSpecIn
 from pushserver.web.api.types import (
     ActorOut,
+    CreatedBy,
+    Cursor,
+    DeviceIdIn,
     DeviceIdText,
     In,
     Instant,
@@ -25,78 +26,114 @@ from pushserver.web.api.types import (
     Limit,
     Out,
     PageOut,
-    Seconds,
 )
 
 Resource = Annotated[str, Meta(min_length=1, max_length=200)]
+
+
 Progress = Annotated[int, Meta(ge=0, le=100)]
+
+
 Properties = dict[
     Annotated[str, Meta(max_length=100)], Annotated[str, Meta(max_length=2000)]
 ]
-#: Targets may be as many as the devices of a large installation.
-MAX_DEVICES = 1_000_000
 
 
 class StepIn(CommandSpecIn, kw_only=True):
     """One step: a command as an enqueue takes it, and what it is called."""
 
     resource: Resource | None = None
+    """What the step is called in notifications."""
 
 
-class _OperationSpecIn(In, kw_only=True):
+class OperationSpecIn(In, kw_only=True):
     """What an operation and a task have in common."""
 
     steps: Annotated[list[StepIn], Meta(max_length=MAX_STEPS)] = msgspec.field(
         default_factory=list
     )
+    """What is to be done, one after the other."""
     on_failure: OnFailure = OnFailure.STOP
+    """What follows on a step that failed."""
     resource: Resource | None = None
+    """What the operation is called; left out, as its first step."""
     action: OperationAction = OperationAction.EXECUTE
+    """A label for programs that read it."""
     app_id: Resource = "pushserver"
+    """The program that asks; a label."""
     properties: Properties | None = None
+    """Labels, by name."""
 
 
-class OperationIn(_OperationSpecIn, kw_only=True):
+class OperationIn(OperationSpecIn, kw_only=True):
     """An operation to begin. Without steps it is told of from outside alone."""
 
-    device_id: int | str
+    device_id: DeviceIdIn
+    """The device."""
 
 
 class StepOut(Out, kw_only=True):
     """A step, and the command that it became."""
 
     resource: str | None = None
+    """What the step is called."""
     verb: str
+    """The verb of its command."""
     endpoint: str
+    """The endpoint of its command."""
     query_string: str | None = None
+    """What is sent beside its body."""
     command_id: str | None = None
+    """The command that it became."""
     state: CommandState | None = None
+    """How far that command is."""
 
 
 class OperationOut(Out, kw_only=True):
     """An operation; `steps` are shown where one is asked for."""
 
     id: str
+    """The operation's id."""
     device_id: str
+    """The device."""
     task_id: str | None = None
+    """The task that it is a part of."""
     status: OperationStatus
+    """How it stands."""
     progress: int
+    """How far it is, in percent."""
     on_failure: OnFailure
+    """What follows on a step that failed."""
     resource: str
+    """What it is called."""
     action: OperationAction
+    """A label."""
     app_id: str
+    """The program that asked; a label."""
     properties: dict[str, str] | UnsetType = UNSET
+    """Labels, by name."""
     created_at: Instant
+    """When it was asked for."""
     started_at: Instant | None = None
+    """When its first step was enqueued."""
     ended_at: Instant | None = None
+    """When it ended."""
     modified_at: Instant
+    """When it changed last."""
     created_by: ActorOut | None = None
+    """Who asked for it."""
     canceled_by: ActorOut | None = None
+    """Who canceled it."""
     step_count: int
+    """How many steps it has."""
     steps_done: int
+    """How many of them were successful."""
     canceled: bool | UnsetType = UNSET
+    """Whether somebody canceled it."""
     retried: bool | UnsetType = UNSET
+    """Whether another one was begun in its place."""
     steps: list[StepOut] | UnsetType = UNSET
+    """Its steps; where one operation is shown."""
 
 
 class OperationsOut(PageOut[OperationOut], kw_only=True):
@@ -107,36 +144,54 @@ class OperationsQuery(In, kw_only=True):
     """Filters of a list of operations."""
 
     device_id: DeviceIdText | None = None
+    """Those on this device."""
     task_id: Int64Text | None = None
+    """The parts of this task."""
     status: OperationStatus | None = None
+    """Those that stand so."""
     resource: str | None = None
-    created_by: Int64Text | None = None
+    """Those that are called so."""
+    created_by: CreatedBy | None = None
     limit: Limit = 50
-    cursor: Int64Text | None = None
+    cursor: Cursor | None = None
 
 
 class NotificationIn(In, kw_only=True):
     """Progress, as somebody outside the queue tells it."""
 
     progress: Progress
+    """How far the operation is, in percent."""
     status: OperationStatus = OperationStatus.RUNNING
+    """How it stands."""
     resource: Resource | None = None
+    """What this is about."""
     message: Annotated[str, Meta(max_length=2000)] | None = None
+    """What is to be told."""
     sent_on: Annotated[datetime, Meta(tz=True)] | None = None
+    """When it was so; left out, now."""
 
 
 class NotificationOut(Out, kw_only=True):
     """Progress of an operation."""
 
     id: str
+    """The notification's id."""
     operation_id: str
+    """The operation."""
     created_on: Instant
+    """When it was made."""
     created_by: str
+    """Who told it."""
     sent_on: Instant
+    """When it was so."""
     status: OperationStatus
+    """How the operation stood."""
     resource: str | None = None
+    """What it is about."""
     progress: int
+    """How far the operation was, in percent."""
     message: str | None = None
+    """What was told."""
 
 
 class NotificationsOut(PageOut[NotificationOut], kw_only=True):
@@ -147,97 +202,4 @@ class PageQuery(In, kw_only=True):
     """Where to go on."""
 
     limit: Limit = 50
-    cursor: Int64Text | None = None
-
-
-class TasksQuery(PageQuery, kw_only=True):
-    """Filters of a list of tasks or upgrades."""
-
-    created_by: Int64Text | None = None
-
-
-class TargetsIn(In, kw_only=True):
-    """Which devices are meant; exactly one of the three."""
-
-    device_ids: Annotated[list[int | str], Meta(max_length=MAX_DEVICES)] | None = None
-    tags: dict[str, str] | None = None
-    all: bool | None = None
-
-
-class TaskIn(_OperationSpecIn, kw_only=True):
-    """The same operation on many devices; with `dryRun` only who would be hit."""
-
-    targets: TargetsIn
-    name: DisplayName | None = None
-    concurrency: Annotated[int, Meta(ge=1, le=MAX_DEVICES)] | None = None
-    stop_after_failures: int | str | None = None
-    expires_in: Seconds | None = None
-    dry_run: bool = False
-
-
-class OperationCountsOut(msgspec.Struct):
-    """How many operations of a task stand how."""
-
-    RUNNING: int
-    COMPLETED: int
-    FAILED: int
-    STALE: int
-
-
-class TaskOut(Out, kw_only=True):
-    """
-    A task and how far it is; `done` is the share of its devices, 0 to 1.
-
-    `waiting` are those of the running ones that have not begun.
-    """
-
-    id: str
-    name: str | None = None
-    state: TaskState
-    devices: int
-    waiting: int
-    counts: OperationCountsOut
-    done: float
-    on_failure: OnFailure
-    resource: str
-    action: OperationAction
-    app_id: str
-    properties: dict[str, str] | UnsetType = UNSET
-    step_count: int
-    concurrency: int | None = None
-    stop_after_failures: int | str | None = None
-    created_by: ActorOut | None = None
-    canceled_by: ActorOut | None = None
-    created_at: Instant
-    expires_at: Instant
-    ended_at: Instant | None = None
-
-
-class TasksOut(PageOut[TaskOut], kw_only=True):
-    """A page of tasks, newest first."""
-
-
-class DryRunDeviceOut(Out, kw_only=True):
-    """A device that would be hit, and when it should poll next."""
-
-    device_id: str
-    name: str | None = None
-    online: bool
-    last_seen_at: Instant | None = None
-    expected_at: Instant | None = None
-
-
-class DryRunOut(Out, kw_only=True):
-    """Who would be hit; `items` are the first thousand of them."""
-
-    dry_run: bool
-    devices: int
-    online: int
-    device_ids: list[str]
-    items: list[DryRunDeviceOut]
-
-
-class RetryIn(In):
-    """Whether to take also those of which nobody knows."""
-
-    include_unknown: bool = False
+    cursor: Cursor | None = None

@@ -15,16 +15,14 @@ from pushserver.model.task import OperationCounts, Task
 from pushserver.services.device_protocols import DeviceProtocols
 from pushserver.services.off_loop import in_pieces
 from pushserver.storage.operations import StepRecord
-from pushserver.web.api.operation_types import (
+from pushserver.web.api.operation_types import NotificationOut, OperationOut, StepOut
+from pushserver.web.api.rendering import optional_instant, render
+from pushserver.web.api.task_types import (
     DryRunDeviceOut,
     DryRunOut,
-    NotificationOut,
     OperationCountsOut,
-    OperationOut,
-    StepOut,
     TaskOut,
 )
-from pushserver.web.api.rendering import optional_instant, render
 
 #: A dry run tells of this many devices when to expect them.
 MAX_DRY_RUN_ITEMS = 1000

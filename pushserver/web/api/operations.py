@@ -41,8 +41,9 @@ from pushserver.web.api.responses import (
 )
 from pushserver.web.api.route import ApiCall
 from pushserver.web.api.routes import Routes
+from pushserver.web.api.tags import Tag
 
-routes = Routes(Permission.OPERATIONS_READ, Permission.OPERATIONS_WRITE)
+routes = Routes(Tag.OPERATIONS, Permission.OPERATIONS_READ, Permission.OPERATIONS_WRITE)
 _OPERATION = "/operations/{operation_id}"
 _NOTIFICATIONS = f"{_OPERATION}/notifications"
 
@@ -54,8 +55,20 @@ _NOTIFICATIONS = f"{_OPERATION}/notifications"
     OperationOut,
     status=201,
     errors=(404, 409, 429),
+    response_headers=("Location",),
     idempotency=Idempotency.WITH_CHANGE,
     limits_itself=True,
+    example={
+        "deviceId": "478435",
+        "resource": "users",
+        "steps": [
+            {
+                "endpoint": "create_or_modify_objects",
+                "body": {"object": "users", "values": [{"id": 1, "name": "Ann"}]},
+            },
+            {"endpoint": "load_objects", "body": {"object": "users"}},
+        ],
+    },
 )
 async def create(call: ApiCall[None, OperationIn]) -> web.StreamResponse:
     """Begin an operation: steps on one device, one after the other."""
@@ -150,6 +163,7 @@ async def _operation_response(
     status=201,
     errors=(409,),
     idempotency=Idempotency.CLAIMED,
+    example={"progress": 40, "message": "The courier is on the way."},
 )
 async def add_notification(call: ApiCall[None, NotificationIn]) -> web.StreamResponse:
     """Tell of an operation from outside the queue."""

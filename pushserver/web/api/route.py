@@ -1,6 +1,6 @@
 """A call of the API: one declaration that checks, serves and describes it."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -17,12 +17,15 @@ from pushserver.model.token import Permission, Token
 from pushserver.services.idempotency import IdempotentRequest
 from pushserver.web.api.once import (
     HEADER,
+    REPLAYED_HEADER,
     Idempotency,
     answer_once,
     parse_idempotent_request,
 )
 from pushserver.web.api.query import NO_QUERY, NoQuery, decode_query
 from pushserver.web.api.reach import refuse_whole_scope, require_reach
+from pushserver.web.api.tags import Tag
+from pushserver.web.api.types import PageOut
 from pushserver.web.api.token_life import while_valid
 from pushserver.web.authentication import find_token, request_actor
 from pushserver.web.json_body import (
@@ -129,48 +132,51 @@ class ApiRoute:
     One call of the API.
 
     `response_type` is sent with `status`, or with `created_status` if the call created
-    something. A handler that decodes its body itself has `raw_body_types` in place of
-    `body_type`: what OpenAPI says of each media type, with `raw_body_query` for the
-    query that goes with a body of bytes. `errors` are the statuses of this call's own;
-    those of its token, its parameters, its body and the store are added, and 404 unless
-    the call takes whatever its path names (`path_must_exist`). Without a `permission`
-    no token is needed. A call that makes something has an `idempotency`: it is done
-    once for an Idempotency-Key. A restricted token may call it if its path names what
-    leads to a device, or if the handler `limits_itself` to the token's devices.
+    something, unless that has a `created_type` of its own; media types in place of a
+    type are files. A handler that decodes its body itself has `raw_body_types` in place
+    of `body_type`: what OpenAPI says of each media type. Nothing is said there of the
+    `undescribed_media_types` that it takes, too, nor of `raw_body_query`: the query
+    that goes with one that is bytes. `example` is a body that succeeds. `errors` are
+    the statuses of this call's own; those of its token, its parameters, its body and
+    the store are added, and 404 unless the call takes whatever its path names
+    (`path_must_exist`). Without a `permission` no token is needed. A call that makes
+    something has an `idempotency`: it is done once for an Idempotency-Key. A restricted
+    token may call it if its path names what leads to a device, or if the handler
+    `limits_itself` to the token's devices.
     """
 
     method: str
     path: str
     name: str
     summary: str
+    tag: Tag
     handler: Callable[[Any], Awaitable[web.StreamResponse]]
     permission: Permission | None
     query_type: type[msgspec.Struct] | None = None
     body_type: Any = None
     body_required: bool = True
     raw_body_types: Mapping[str, Any] | None = None
+    undescribed_media_types: tuple[str, ...] = ()
     raw_body_query: type[msgspec.Struct] | None = None
-    response_type: (
-        type[msgspec.Struct]
-        | tuple[type[msgspec.Struct], ...]
-        | str
-        | tuple[str, ...]
-        | None
-    ) = None
+    response_type: Any = None
     status: int = 200
     created_status: int | None = None
+    created_type: Any = None
     errors: tuple[int, ...] = ()
     path_must_exist: bool = True
     needs_store: bool = True
     idempotency: Idempotency | None = None
     limits_itself: bool = False
     request_headers: Mapping[str, str] = attrs.Factory(dict)
+    response_headers: tuple[str, ...] = ()
+    description: str = ""
+    example: Any = None
     media_types: tuple[str, ...] = attrs.field(init=False)
 
     @media_types.default
     def _accepted_media_types(self) -> tuple[str, ...]:
         if self.raw_body_types is not None:
-            return tuple(self.raw_body_types)
+            return (*self.raw_body_types, *self.undescribed_media_types)
         return () if self.body_type is None else (JSON_MEDIA_TYPE,)
 
     @property
@@ -178,6 +184,14 @@ class ApiRoute:
         """The request headers that mean something here, with what they mean."""
         once = {} if self.idempotency is None else _ONCE_HEADER
         return {**once, **self.request_headers}
+
+    @property
+    def all_response_headers(self) -> Collection[str]:
+        """The headers that a success may have, besides those of every answer."""
+        once = () if self.idempotency is None else REPLAYED_HEADER
+        types = (self.response_type, self.created_type)
+        is_page = any(isinstance(t, type) and issubclass(t, PageOut) for t in types)
+        return {*once, *self.response_headers, *(("Link",) if is_page else ())}
 
     @property
     def error_statuses(self) -> list[int]:

@@ -1,6 +1,7 @@
 """Declares the calls of one part of the API at their handlers."""
 
 from collections.abc import Awaitable, Callable, Iterator
+from inspect import cleandoc
 from types import NoneType
 from typing import Any, TypeVar, get_args, get_type_hints
 
@@ -9,6 +10,7 @@ from aiohttp import web
 
 from pushserver.model.token import Permission
 from pushserver.web.api.route import ApiRoute
+from pushserver.web.api.tags import Tag
 
 H = TypeVar("H", bound=Callable[..., Awaitable[web.StreamResponse]])
 
@@ -17,6 +19,7 @@ H = TypeVar("H", bound=Callable[..., Awaitable[web.StreamResponse]])
 class Routes:
     """The calls of one part of the API; reading and changing need a permission each."""
 
+    tag: Tag
     read_permission: Permission
     write_permission: Permission
     _routes: list[ApiRoute] = attrs.Factory(list)
@@ -36,27 +39,27 @@ class Routes:
         Declare a call of the API; to be used as a decorator of its handler.
 
         The handler's annotation names the types of the query and the body, the first
-        line of its docstring is the summary. *options* are the other fields of the
-        route.
+        line of its docstring is the summary, the rest its description. *options* are
+        the other fields of the route.
         """
         is_read = method == "GET"
 
         def declare(handler: H) -> H:
             query_type, body_type = _call_types(handler)
+            summary, _, description = cleandoc(handler.__doc__ or "").partition("\n")
             defaults = {
                 "permission": self.read_permission
                 if is_read
                 else self.write_permission,
-                "summary": (handler.__doc__ or "")
-                .strip()
-                .partition("\n")[0]
-                .rstrip("."),
+                "summary": summary.rstrip("."),
+                "description": description.strip(),
             }
             self._routes.append(
                 ApiRoute(
                     method=method,
                     path=path,
                     name=name,
+                    tag=self.tag,
                     handler=handler,
                     query_type=query_type,
                     body_type=body_type,

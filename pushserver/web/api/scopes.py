@@ -15,9 +15,10 @@ from pushserver.web.api.once import Idempotency
 from pushserver.web.api.responses import json_response
 from pushserver.web.api.route import ApiCall
 from pushserver.web.api.routes import Routes
+from pushserver.web.api.tags import Tag
 from pushserver.web.response import make_response
 
-routes = Routes(Permission.TOKENS_WRITE, Permission.ADMIN)
+routes = Routes(Tag.SCOPES, Permission.TOKENS_WRITE, Permission.ADMIN)
 
 
 @routes(
@@ -27,6 +28,7 @@ routes = Routes(Permission.TOKENS_WRITE, Permission.ADMIN)
     ScopeOut,
     status=201,
     idempotency=Idempotency.CLAIMED,
+    example={"name": "Second tenant"},
 )
 async def create(call: ApiCall[None, ScopeIn]) -> web.StreamResponse:
     """
@@ -63,6 +65,7 @@ async def delete(call: ApiCall[None, None]) -> web.StreamResponse:
     TokenOut,
     status=201,
     idempotency=Idempotency.CLAIMED,
+    example={"name": "Administrator", "permissions": ["admin"]},
 )
 async def create_token(call: ApiCall[None, TokenIn]) -> web.StreamResponse:
     """Make a token for a scope that lost its own, from within the first."""

@@ -10,9 +10,10 @@ from pushserver.web.api.access_types import HostClockOut, IntegrityOut, ServerOu
 from pushserver.web.api.responses import json_response
 from pushserver.web.api.route import ApiCall
 from pushserver.web.api.routes import Routes
+from pushserver.web.api.tags import Tag
 from pushserver.web.services import Services
 
-routes = Routes(Permission.DEVICES_READ, Permission.DEVICES_READ)
+routes = Routes(Tag.SERVER, Permission.DEVICES_READ, Permission.DEVICES_READ)
 
 
 @routes("GET", "/server", "getServer", ServerOut, needs_store=False)

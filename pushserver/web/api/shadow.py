@@ -24,7 +24,6 @@ from pushserver.web.api.command_types import CommandsOut
 from pushserver.web.api.enqueue import render_created
 from pushserver.web.api.once import REPLAYED_HEADER, Idempotency
 from pushserver.web.api.operation_parsing import parse_target_selector
-from pushserver.web.api.operation_types import DryRunOut, TaskOut
 from pushserver.web.api.rendering import raw_json
 from pushserver.web.api.rendering import render as render_struct
 from pushserver.web.api.responses import encoded_json_response, json_response
@@ -38,6 +37,8 @@ from pushserver.web.api.shadow_types import (
     ShadowQuery,
     ShadowsIn,
 )
+from pushserver.web.api.tags import Tag
+from pushserver.web.api.task_types import DryRunOut, TaskOut
 from pushserver.web.api.tasks import create_task
 from pushserver.web.json_body import JSON_MEDIA_TYPE, decode_json
 
@@ -46,11 +47,11 @@ MERGE_PATCH = "application/merge-patch+json"
 MAX_PATCH = 256 * 1024
 _ETAG = re.compile(r'(?:W/)?"?([^",]*)"?')
 
-routes = Routes(Permission.COMMANDS_READ, Permission.COMMANDS_WRITE)
+routes = Routes(Tag.SHADOWS, Permission.COMMANDS_READ, Permission.COMMANDS_WRITE)
 _SHADOW = "/devices/{device_id}/shadow"
 
 
-@routes("GET", _SHADOW, "getShadow", ShadowOut)
+@routes("GET", _SHADOW, "getShadow", ShadowOut, response_headers=("ETag",))
 async def get(call: ApiCall[None, None]) -> web.StreamResponse:
     """Show what is desired and known of a device."""
     device_id = call.path_device().device_id
@@ -65,11 +66,14 @@ async def get(call: ApiCall[None, None]) -> web.StreamResponse:
     "patchShadow",
     ShadowOut,
     errors=(409, 412),
-    raw_body_types={JSON_MEDIA_TYPE: MergePatchIn, MERGE_PATCH: MergePatchIn},
+    raw_body_types={JSON_MEDIA_TYPE: MergePatchIn},
+    undescribed_media_types=(MERGE_PATCH,),
+    response_headers=("ETag",),
     request_headers={
         "If-Match": "Only if this is still the version of the shadow, or of what"
         " is named."
     },
+    example={"general": {"language": "en_US"}, "ntp": {"enabled": "1"}},
 )
 async def patch(call: ApiCall[ShadowQuery, None]) -> web.StreamResponse:
     """Change what is desired of a device; what differs is sent."""
@@ -118,6 +122,7 @@ def _if_match_versions(request: web.Request) -> frozenset[str] | None:
     errors=(409, 429),
     body_required=False,
     idempotency=Idempotency.WITH_CHANGE,
+    example={"general": ["language"]},
 )
 async def refresh(call: ApiCall[None, PropertyKeysIn]) -> web.StreamResponse:
     """Ask a device what it has of what is known of, and of what is named."""
@@ -145,12 +150,18 @@ async def refresh(call: ApiCall[None, PropertyKeysIn]) -> web.StreamResponse:
     "PATCH",
     "/shadows",
     "patchShadows",
-    (TaskOut, DryRunOut),
+    DryRunOut,
     permission=Permission.OPERATIONS_WRITE,
     created_status=201,
+    created_type=TaskOut,
+    response_headers=("Location",),
     errors=(409,),
     idempotency=Idempotency.WITH_CHANGE,
     limits_itself=True,
+    example={
+        "targets": {"deviceIds": ["478435"]},
+        "desired": {"general": {"language": "en_US"}},
+    },
 )
 async def patch_many(call: ApiCall[None, ShadowsIn]) -> web.StreamResponse:
     """Change what is desired of many devices, as a task."""

@@ -16,6 +16,8 @@ from pushserver.model.subscription import (
 from pushserver.web.api.event_names import EVENT_NAMES
 from pushserver.web.api.types import (
     ActorOut,
+    Cursor,
+    DeviceIdIn,
     DeviceIdText,
     In,
     Instant,
@@ -26,7 +28,14 @@ from pushserver.web.api.types import (
 )
 
 Url = Annotated[str, Meta(min_length=1, max_length=2000)]
-EventName = Annotated[str, Meta(extra_json_schema={"enum": [*EVENT_NAMES]})]
+EventName = Annotated[
+    str,
+    Meta(
+        title="EventName",
+        description="What happened; OceanConnect has names of its own.",
+        extra_json_schema={"enum": [*EVENT_NAMES]},
+    ),
+]
 EventNames = Annotated[list[EventName], Meta(min_length=1)]
 WebhookHeaders = Annotated[
     dict[
@@ -36,7 +45,7 @@ WebhookHeaders = Annotated[
     Meta(max_length=20),
 ]
 Text = Annotated[str, Meta(max_length=200)]
-DeviceIdFilter = Annotated[list[int | str], Meta(min_length=1, max_length=10_000)]
+DeviceIdFilter = Annotated[list[DeviceIdIn], Meta(min_length=1, max_length=10_000)]
 TagFilter = Annotated[dict[str, str], Meta(min_length=1)]
 Include = list[Literal["result"]]
 
@@ -45,99 +54,163 @@ class SubscriptionIn(In, kw_only=True):
     """A subscription to be made."""
 
     url: Url
+    """Where events are posted to."""
     events: EventNames
+    """Which events; those of OceanConnect have its own names, too."""
     format: WebhookFormat = WebhookFormat.NATIVE
+    """The form of what is posted."""
     device_ids: DeviceIdFilter | None = None
+    """Only those of these devices."""
     tags: TagFilter | None = None
+    """Only those of devices that have all of these tags."""
     ordered: bool | None = None
+    """Whether events of a device wait for earlier ones; else the format decides."""
     headers: WebhookHeaders | None = None
+    """Headers of yours that are sent along."""
     description: Text | None = None
+    """What it is for."""
     include: Include | None = None
+    """What is posted besides: `result`, what devices answered."""
     retry_profile: RetryProfile = RetryProfile.STANDARD
+    """How long, and how often, what failed is sent again."""
     resource_name: Text | None = None
+    """The `resource` in the format `iotda`."""
     app_id: Text | None = None
+    """The `app_id` that platforms send; left out, the scope's id."""
 
 
 class SubscriptionPatch(In, kw_only=True):
     """What is to be changed of a subscription; null takes a filter away."""
 
     url: Url | UnsetType = UNSET
+    """Where events are posted to."""
     events: EventNames | UnsetType = UNSET
+    """Which events; those of OceanConnect have its own names, too."""
     device_ids: DeviceIdFilter | UnsetType | None = UNSET
+    """Only those of these devices; null: of all."""
     tags: TagFilter | UnsetType | None = UNSET
+    """Only those of devices that have all of these tags; null: of all."""
     ordered: bool | UnsetType = UNSET
+    """Whether events of a device wait for earlier ones."""
     headers: WebhookHeaders | UnsetType = UNSET
+    """Headers of yours that are sent along."""
     description: Text | UnsetType | None = UNSET
+    """What it is for; null: nothing."""
     include: Include | UnsetType = UNSET
+    """What is posted besides: `result`, what devices answered."""
     retry_profile: RetryProfile | UnsetType = UNSET
+    """How long, and how often, what failed is sent again."""
     resource_name: Text | UnsetType | None = UNSET
+    """The `resource` in the format `iotda`; null: the platform's own."""
     app_id: Text | UnsetType = UNSET
+    """The `app_id` that platforms send."""
 
 
 class BacklogOut(Out):
     """What a subscription has before it."""
 
     pending: int
+    """How many events wait for another try."""
     dead: int
+    """How many were given up."""
     unread: int
+    """How many have not been looked at yet."""
     dropped: int
+    """How many were lost because the receiver was away for too long."""
 
 
 class SubscriptionOut(Out, kw_only=True):
     """A subscription; `secret` is there once, when it is made or rotated."""
 
     id: str
+    """The subscription's id."""
     url: str
+    """Where events are posted to."""
     events: list[EventName]
+    """Which events."""
     format: WebhookFormat
+    """The form of what is posted."""
     device_ids: list[str] | None = None
+    """Only those of these devices; left out, of all."""
     tags: dict[str, str] | None = None
+    """Only those of devices that have all of these tags; left out, of all."""
     ordered: bool
+    """Whether events of a device wait for earlier ones."""
     headers: dict[str, str]
+    """Headers that are sent along."""
     description: str | None = None
+    """What it is for."""
     include: list[str]
+    """What is posted besides: `result`, what devices answered."""
     retry_profile: RetryProfile
+    """How long, and how often, what failed is sent again."""
     resource_name: str | None = None
+    """The `resource` in the format `iotda`."""
     app_id: str
+    """The `app_id` that platforms send."""
     state: SubscriptionHealth
+    """Whether events are sent."""
     created_at: Instant
+    """When it was made."""
     created_by: ActorOut | None = None
+    """Who made it."""
     failures: int
+    """How many tries failed in a row."""
     failing_since: Instant | None = None
+    """Since when."""
     last_success_at: Instant | None = None
+    """When a try succeeded last."""
     last_failure_at: Instant | None = None
+    """When a try failed last."""
     last_error: str | None = None
+    """Why."""
     backlog: BacklogOut
+    """What it has before it."""
     secret: str | None = None
+    """The secret that signs; where it was just made."""
 
 
 class SubscriptionsOut(Out):
     """Every subscription of the scope, oldest first."""
 
     items: list[SubscriptionOut]
+    """The subscriptions."""
 
 
 class AttemptOut(Out, kw_only=True):
     """One try to deliver; `duration` is in seconds."""
 
     at: Instant
+    """When it was tried."""
     duration: float
+    """How many seconds it took."""
     status: int | None = None
+    """The status of the receiver's answer."""
     answer: str | None = None
+    """The beginning of the receiver's answer."""
     error: str | None = None
+    """Why it failed."""
 
 
 class WebhookDeliveryOut(Out, kw_only=True):
     """What became of telling one event; `id` is the event's."""
 
     id: str
+    """The event's id."""
     webhook_id: str
+    """The `webhook-id` of each try."""
     type: EventType | None = None
+    """What happened."""
     device_id: str | None = None
+    """The device that it happened to."""
     event_at: Instant | None = None
+    """When it happened."""
     state: WebhookState
+    """What became of telling it."""
     next_at: Instant | None = None
+    """When the next try is due."""
     attempts: list[AttemptOut]
+    """Each try."""
 
 
 class WebhookDeliveriesOut(PageOut[WebhookDeliveryOut], kw_only=True):
@@ -148,33 +221,42 @@ class WebhookDeliveriesQuery(In, kw_only=True):
     """Filters of a list of deliveries."""
 
     state: WebhookState | None = None
+    """Those of which this became."""
     limit: Limit = 50
-    cursor: Int64Text | None = None
+    cursor: Cursor | None = None
 
 
 class RecoverIn(In):
     """From when on what was given up is sent again."""
 
     since: Annotated[datetime, Meta(tz=True)]
+    """What was given up from this instant on."""
 
 
 class RecoverOut(Out):
     """How many deliveries are sent again."""
 
     recovered: int
+    """How many are sent again."""
 
 
 class PingOut(Out, kw_only=True):
     """What the receiver said to a ping."""
 
     ok: bool
+    """Whether the receiver took it."""
     attempt: AttemptOut
+    """What came of the try."""
 
 
 class EventsQuery(In, kw_only=True):
     """Which events a stream tells; none named: all."""
 
     events: list[EventType] = msgspec.field(default_factory=list)
+    """Only these; left out, all."""
     device_id: list[DeviceIdText] = msgspec.field(default_factory=list)
+    """Only those of these devices."""
     tag: str | None = None
+    """Only those of devices with this tag, `key:value`."""
     last_event_id: Int64Text | None = None
+    """Go on after this event; the header of that name does the same."""

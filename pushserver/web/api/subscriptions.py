@@ -23,9 +23,12 @@ from pushserver.web.api.subscription_types import (
     SubscriptionsOut,
 )
 from pushserver.web.api.subscription_views import subscription_out
+from pushserver.web.api.tags import Tag
 from pushserver.web.response import make_response
 
-routes = Routes(Permission.SUBSCRIPTIONS_READ, Permission.SUBSCRIPTIONS_WRITE)
+routes = Routes(
+    Tag.SUBSCRIPTIONS, Permission.SUBSCRIPTIONS_READ, Permission.SUBSCRIPTIONS_WRITE
+)
 SUBSCRIPTION_PATH = "/subscriptions/{subscription_id}"
 #: The fields that are stored as they are given.
 _PLAIN_FIELDS = ("headers", "description", "resource_name", "app_id", "ordered")
@@ -40,6 +43,11 @@ _PLAIN_FIELDS = ("headers", "description", "resource_name", "app_id", "ordered")
     errors=(404, 409),
     idempotency=Idempotency.CLAIMED,
     limits_itself=True,
+    example={
+        "url": "https://receiver.example/events",
+        "events": ["command.status"],
+        "tags": {"site": "north"},
+    },
 )
 async def create(call: ApiCall[None, SubscriptionIn]) -> web.StreamResponse:
     """Have events posted to a URL; the secret is shown once."""
@@ -131,7 +139,12 @@ def subscription_from_path(call: ApiCall[Any, Any]) -> Subscription:
 
 
 @routes(
-    "PATCH", SUBSCRIPTION_PATH, "changeSubscription", SubscriptionOut, errors=(409,)
+    "PATCH",
+    SUBSCRIPTION_PATH,
+    "changeSubscription",
+    SubscriptionOut,
+    errors=(409,),
+    example={"events": ["command.status", "device.offline"], "tags": None},
 )
 async def patch(call: ApiCall[None, SubscriptionPatch]) -> web.StreamResponse:
     """Change a subscription."""

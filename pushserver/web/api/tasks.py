@@ -14,14 +14,6 @@ from pushserver.web.api.operation_parsing import (
     parse_rollout_policy,
     parse_target_selector,
 )
-from pushserver.web.api.operation_types import (
-    DryRunOut,
-    RetryIn,
-    TaskIn,
-    TaskOut,
-    TasksOut,
-    TasksQuery,
-)
 from pushserver.web.api.operation_views import task_out
 from pushserver.web.api.query import optional_int64
 from pushserver.web.api.reach import own_tasks
@@ -29,9 +21,18 @@ from pushserver.web.api.responses import encode_json, json_response, list_respon
 from pushserver.web.api.route import ApiCall
 from pushserver.web.api.routes import Routes
 from pushserver.web.api.shadow_types import ShadowsIn
+from pushserver.web.api.tags import Tag
 from pushserver.web.api.task_course import TaskCourse, create_or_preview
+from pushserver.web.api.task_types import (
+    DryRunOut,
+    RetryIn,
+    TaskIn,
+    TaskOut,
+    TasksOut,
+    TasksQuery,
+)
 
-routes = Routes(Permission.OPERATIONS_READ, Permission.OPERATIONS_WRITE)
+routes = Routes(Tag.TASKS, Permission.OPERATIONS_READ, Permission.OPERATIONS_WRITE)
 _TASK = "/tasks/{task_id}"
 
 
@@ -39,11 +40,20 @@ _TASK = "/tasks/{task_id}"
     "POST",
     "/tasks",
     "makeTask",
-    (TaskOut, DryRunOut),
+    DryRunOut,
     created_status=201,
+    created_type=TaskOut,
+    response_headers=("Location",),
     errors=(409,),
     idempotency=Idempotency.WITH_CHANGE,
     limits_itself=True,
+    example={
+        "name": "Restart the north",
+        "targets": {"deviceIds": ["478435"]},
+        "steps": [{"endpoint": "reboot"}],
+        "concurrency": 10,
+        "stopAfterFailures": "5%",
+    },
 )
 async def create(call: ApiCall[None, TaskIn]) -> web.StreamResponse:
     """Begin the same operation on many devices; or tell who would be hit."""
@@ -127,6 +137,7 @@ _COURSE.add_routes(
     errors=(409,),
     body_required=False,
     idempotency=Idempotency.CLAIMED,
+    example={"includeUnknown": True},
 )
 async def retry(call: ApiCall[None, RetryIn]) -> web.StreamResponse:
     """Begin anew what failed of a task, which runs then, paused or ended."""

@@ -9,9 +9,10 @@ from pushserver.web.api.once import Idempotency
 from pushserver.web.api.responses import json_response
 from pushserver.web.api.route import ApiCall
 from pushserver.web.api.routes import Routes
+from pushserver.web.api.tags import Tag
 from pushserver.web.response import make_response
 
-routes = Routes(Permission.TOKENS_WRITE, Permission.TOKENS_WRITE)
+routes = Routes(Tag.TOKENS, Permission.TOKENS_WRITE, Permission.TOKENS_WRITE)
 
 
 @routes(
@@ -21,6 +22,7 @@ routes = Routes(Permission.TOKENS_WRITE, Permission.TOKENS_WRITE)
     TokenOut,
     status=201,
     idempotency=Idempotency.CLAIMED,
+    example={"name": "Time clock", "permissions": ["results:read", "commands:write"]},
 )
 async def create(call: ApiCall[None, TokenIn]) -> web.StreamResponse:
     """Make a token; its secret is shown once."""

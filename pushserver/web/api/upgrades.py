@@ -9,13 +9,14 @@ from pushserver.model.upgrade import DeviceUpgradeResult, DeviceUpgradeState
 from pushserver.storage.upgrades import DeviceUpgradeFilter
 from pushserver.web.api.once import Idempotency
 from pushserver.web.api.operation_parsing import parse_target_selector, parse_upgrade
-from pushserver.web.api.operation_types import DryRunOut, TasksQuery
 from pushserver.web.api.query import optional_int64
 from pushserver.web.api.reach import own_tasks
 from pushserver.web.api.responses import encode_json, json_response, list_response
 from pushserver.web.api.route import ApiCall
 from pushserver.web.api.routes import Routes
+from pushserver.web.api.tags import Tag
 from pushserver.web.api.task_course import TaskCourse, create_or_preview
+from pushserver.web.api.task_types import DryRunOut, TasksQuery
 from pushserver.web.api.upgrade_types import (
     DeviceUpgradesOut,
     DeviceUpgradesQuery,
@@ -32,7 +33,7 @@ from pushserver.web.api.upgrade_views import (
 #: An upgrade is shown with at most this many of its failures.
 MAX_SHOWN_FAILURES = 100
 
-routes = Routes(Permission.OPERATIONS_READ, Permission.OPERATIONS_WRITE)
+routes = Routes(Tag.UPGRADES, Permission.OPERATIONS_READ, Permission.OPERATIONS_WRITE)
 _UPGRADE = "/upgrades/{upgrade_id}"
 
 
@@ -40,11 +41,26 @@ _UPGRADE = "/upgrades/{upgrade_id}"
     "POST",
     "/upgrades",
     "makeUpgrade",
-    (UpgradeOut, DryRunOut),
+    DryRunOut,
     created_status=201,
+    created_type=UpgradeOut,
+    response_headers=("Location",),
     errors=(409,),
     idempotency=Idempotency.WITH_CHANGE,
     limits_itself=True,
+    example={
+        "targets": {"deviceIds": ["478435"]},
+        "targetVersion": "5.15.2",
+        "phases": {
+            "download": [{"endpoint": "firmware_load"}],
+            "apply": [{"endpoint": "reboot"}],
+            "verify": {
+                "command": {"endpoint": "system_information"},
+                "versionPointer": "/version",
+            },
+        },
+        "policy": {"concurrency": 5},
+    },
 )
 async def create(call: ApiCall[None, UpgradeIn]) -> web.StreamResponse:
     """Begin to upgrade many devices; or tell who would be hit."""

@@ -19,9 +19,15 @@ from pushserver.web.api.subscription_types import (
     WebhookDeliveryOut,
 )
 from pushserver.web.api.subscription_views import attempt_out, webhook_delivery_out
-from pushserver.web.api.subscriptions import SUBSCRIPTION_PATH, subscription_from_path
+from pushserver.web.api.subscriptions import (
+    SUBSCRIPTION_PATH,
+    subscription_from_path,
+)
+from pushserver.web.api.tags import Tag
 
-routes = Routes(Permission.SUBSCRIPTIONS_READ, Permission.SUBSCRIPTIONS_WRITE)
+routes = Routes(
+    Tag.SUBSCRIPTIONS, Permission.SUBSCRIPTIONS_READ, Permission.SUBSCRIPTIONS_WRITE
+)
 
 
 @routes("POST", SUBSCRIPTION_PATH + "/ping", "pingSubscription", PingOut)
@@ -83,6 +89,7 @@ async def redeliver(call: ApiCall[None, None]) -> web.StreamResponse:
     status=202,
     errors=(409,),
     idempotency=Idempotency.CLAIMED,
+    example={"since": "2025-01-31T00:00:00Z"},
 )
 async def recover(call: ApiCall[None, RecoverIn]) -> web.StreamResponse:
     """Send everything again that was given up since a time."""

@@ -12,21 +12,17 @@ from pushserver.model.token import Permission
 from pushserver.services.withdrawals import WithdrawnCounts
 from pushserver.storage.history import CommandFilter
 from pushserver.web.api.command_parsing import parse_instant
-from pushserver.web.api.command_types import (
-    CancelIn,
-    CancelOut,
-    CancelQuery,
-    CommandOut,
-    DryRunQuery,
-)
+from pushserver.web.api.command_requests import CancelIn, CancelQuery, DryRunQuery
+from pushserver.web.api.command_types import CancelOut, CommandOut
 from pushserver.web.api.command_views import record_response
 from pushserver.web.api.device_fields import optional_device_id
 from pushserver.web.api.query import optional_int64
 from pushserver.web.api.responses import json_response
 from pushserver.web.api.route import ApiCall
 from pushserver.web.api.routes import Routes
+from pushserver.web.api.tags import Tag
 
-routes = Routes(Permission.COMMANDS_READ, Permission.COMMANDS_WRITE)
+routes = Routes(Tag.COMMANDS, Permission.COMMANDS_READ, Permission.COMMANDS_WRITE)
 
 
 @routes("DELETE", "/commands/{command_id}", "cancelCommand", CommandOut, errors=(409,))
@@ -58,7 +54,14 @@ async def cancel_of_device(call: ApiCall[CancelQuery, None]) -> web.StreamRespon
     return _counts_response(call, counts, call.query.dry_run)
 
 
-@routes("POST", "/commands/cancel", "cancelCommands", CancelOut, limits_itself=True)
+@routes(
+    "POST",
+    "/commands/cancel",
+    "cancelCommands",
+    CancelOut,
+    limits_itself=True,
+    example={"deviceId": "478435", "endpoint": "load_objects"},
+)
 async def cancel_many(call: ApiCall[DryRunQuery, CancelIn]) -> web.StreamResponse:
     """Take back the commands of a list, or those that a filter matches."""
     body, withdrawals = call.body, call.services.withdrawals

@@ -43,6 +43,8 @@ async def _server(database: str, clock: ManualClock) -> AsyncIterator[LocalServe
 #: What each route that changes something leaves in the audit, newest first.
 ACTIONS: Mapping[str, Sequence[str]] = {
     "enqueue": ["command.create"],
+    "enqueueBatch": ["command.create", "command.create"],
+    "enqueueBytes": ["command.create"],
     "cancelCommand": ["command.cancel"],
     "releaseCommand": ["command.release"],
     "notifyOperation": ["notification.create"],

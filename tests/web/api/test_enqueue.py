@@ -276,3 +276,46 @@ async def test_no_device_id(server: LocalServer, device_id: str) -> None:
     answer = await server.api("POST", f"/devices/{device_id}/commands", LOAD_USERS)
 
     assert (422, "invalid") == answer.problem[:2]
+
+
+async def test_batch(server: LocalServer) -> None:
+    """
+    The call for many takes an array alone, and enqueues all of it, in its order.
+    """
+    path = f"{PATH}/batch"
+
+    answer = await server.api("POST", path, [LOAD_USERS, OPEN_DOOR])
+
+    assert 201 == answer.status
+    items = answer.json()["items"]
+    assert ["load_objects", "execute_actions"] == [each["endpoint"] for each in items]
+    one = await server.api("POST", path, dict(LOAD_USERS))
+    assert (422, "invalid", None) == one.problem
+    wrong = await server.api("POST", path, [LOAD_USERS, {"endpoint": 1}])
+    assert (422, "invalid", "/1/endpoint") == wrong.problem
+
+
+@pytest.mark.parametrize("size", [0, 1001])
+async def test_batch_is_bounded(server: LocalServer, size: int) -> None:
+    """
+    An array has 1 to 1000 commands, whichever call it is sent to.
+    """
+    for path in (PATH, f"{PATH}/batch"):
+        answer = await server.api("POST", path, [LOAD_USERS] * size)
+
+        assert (422, "invalid", None) == answer.problem
+
+
+async def test_bytes_alone(server: LocalServer) -> None:
+    """
+    The call for bytes takes bytes alone, and tells what its query lacks.
+    """
+    path = f"{PATH}/bytes"
+
+    answer = await server.api("POST", f"{path}?endpoint=x", b"\x00\xff", headers=OCTETS)
+
+    assert (201, "AP8=") == (answer.status, answer.json()["body"])
+    json_body = await server.api("POST", f"{path}?endpoint=x", dict(LOAD_USERS))
+    assert 415 == json_body.status
+    without = await server.api("POST", path, b"\x00", headers=OCTETS)
+    assert (422, "invalid", "/endpoint") == without.problem

@@ -15,6 +15,7 @@ GUARDED = [route for route in ROUTES if route.permission is not None]
 #: A body that each route takes, so that only the permission is in question.
 BODIES: dict[str, Any] = {
     "enqueue": {"endpoint": "x"},
+    "enqueueBatch": [{"endpoint": "x"}],
     "cancelCommands": {"endpoint": "x"},
     "beginOperation": {"deviceId": 1},
     "notifyOperation": {"progress": 1},
@@ -54,6 +55,8 @@ EXPECTED_ROUTES = {
     },
     "commands:write": {
         "enqueue",
+        "enqueueBatch",
+        "enqueueBytes",
         "cancelCommand",
         "releaseCommand",
         "cancelCommandsOfDevice",
@@ -123,6 +126,9 @@ async def call(server: LocalServer, route: ApiRoute, token: str | None) -> Respo
     headers, body = {}, BODIES.get(route.name)
     if route.name == "importDevices":
         headers, body = {"Content-Type": "application/x-ndjson"}, b'{"deviceId":1}'
+    if route.name == "enqueueBytes":
+        path += "?endpoint=x"
+        headers, body = {"Content-Type": "application/octet-stream"}, b"bytes"
     return await server.api(route.method, path, body, token=token, headers=headers)
 
 

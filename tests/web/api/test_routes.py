@@ -3,14 +3,16 @@
 from aiohttp import web
 
 from pushserver.model.token import Permission
-from pushserver.web.api.operation_types import PageQuery, RetryIn
+from pushserver.web.api.operation_types import PageQuery
 from pushserver.web.api.route import ApiCall, ApiRoute
 from pushserver.web.api.routes import Routes
+from pushserver.web.api.tags import Tag
+from pushserver.web.api.task_types import RetryIn
 
 
 def _declare(method: str, path: str, **options: object) -> ApiRoute:
     """Declare a handler that takes a query and a body, and return its route."""
-    routes = Routes(Permission.DEVICES_READ, Permission.DEVICES_WRITE)
+    routes = Routes(Tag.DEVICES, Permission.DEVICES_READ, Permission.DEVICES_WRITE)
 
     @routes(method, path, "callIt", **options)
     async def handler(call: ApiCall[PageQuery, RetryIn]) -> web.StreamResponse:
@@ -27,14 +29,15 @@ def _declare(method: str, path: str, **options: object) -> ApiRoute:
 
 def test_read_from_the_handler() -> None:
     """
-    The handler's annotation names the types, its docstring's first line the summary.
+    The handler's annotation names the types, its docstring what the call does.
     """
     route = _declare("POST", "/things")
 
-    assert (PageQuery, RetryIn, "Do something") == (
+    assert (PageQuery, RetryIn, "Do something", "At some length.") == (
         route.query_type,
         route.body_type,
         route.summary,
+        route.description,
     )
 
 

@@ -58,6 +58,10 @@ REQUESTS: Mapping[str, tuple[RequestTemplate, ...]] = {
         RequestTemplate(body=f"[{ENDPOINT}, {ENDPOINT}]"),
         RequestTemplate(body="bytes", kind=OCTETS, query="endpoint=user_set_image"),
     ),
+    "enqueueBatch": (RequestTemplate(body=f"[{ENDPOINT}, {ENDPOINT}]"),),
+    "enqueueBytes": (
+        RequestTemplate(body="bytes", kind=OCTETS, query="endpoint=user_set_image"),
+    ),
     "listCommandsOfDevice": (RequestTemplate(), RequestTemplate(query="state=PENDING")),
     "listCommands": (
         RequestTemplate(),
