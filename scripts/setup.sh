@@ -51,8 +51,8 @@ is_fresh() {
     return 1
 }
 
-# Installs what the lock file $1 names, unless that, or all of the lock file $2 (which
-# names the same and more), is installed already.
+# Installs what the lock file $1 names, unless that, or all of another of the lock files
+# (which name the same and more), is installed already.
 set_up() {
     local lock=$1 python
     is_fresh "$@" && return

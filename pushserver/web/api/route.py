@@ -25,8 +25,8 @@ from pushserver.web.api.once import (
 from pushserver.web.api.query import NO_QUERY, NoQuery, decode_query
 from pushserver.web.api.reach import refuse_whole_scope, require_reach
 from pushserver.web.api.tags import Tag
-from pushserver.web.api.types import PageOut
 from pushserver.web.api.token_life import while_valid
+from pushserver.web.api.types import PageOut
 from pushserver.web.authentication import find_token, request_actor
 from pushserver.web.json_body import (
     JSON_MEDIA_TYPE,
