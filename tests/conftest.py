@@ -13,7 +13,6 @@ from hypothesis import HealthCheck, settings
 
 from pushserver.clock import CORRECTIONS
 from tests.clock import ManualClock
-from tests.measured import Measured
 from tests.postgres import empty_database
 from tests.program import Program
 from tests.sqlite import copy_new_store
@@ -45,14 +44,10 @@ settings.register_profile(
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_collection_finish(session: pytest.Session) -> None:
+def pytest_collection_finish() -> None:
     """Keep the garbage collector off objects that live as long as the tests."""
     gc.collect()
     gc.freeze()
-    plugins = session.config.pluginmanager
-    coverage = plugins.getplugin("_cov")
-    if coverage is not None and coverage.cov_controller is not None:
-        plugins.register(Measured(coverage.cov_controller.cov, session.items))
 
 
 @pytest.hookimpl(optionalhook=True)

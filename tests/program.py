@@ -69,13 +69,9 @@ class Program:
         """
         Start it as `spawn` does, only faster, where nobody could tell the difference.
 
-        Coverage must be there from the start, and a supervisor starts its own servers.
+        A supervisor starts its own servers.
         """
-        if (
-            "workers" in settings
-            or self.wrapper
-            or "COVERAGE_PROCESS_CONFIG" in os.environ
-        ):
+        if "workers" in settings or self.wrapper:
             return self.spawn(**settings)
         return fork_program(self._environ(settings), self.log)
 
