@@ -1,13 +1,18 @@
 """The real program, asked everything that its own description allows, and more."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
+from schemathesis.generation.hypothesis.builder import (
+    HypothesisTestConfig,
+    HypothesisTestMode,
+    create_test,
+)
 from schemathesis.specs.openapi.checks import (
     allow_header_conformance,
     negative_data_rejection,
@@ -19,9 +24,19 @@ from pushserver.web.api import ROUTES
 from pushserver.web.api.openapi.document import document
 from tests.program import Program
 
+API = schemathesis.openapi.from_dict(document(ROUTES))
 #: A stream has no end to wait for.
-API = schemathesis.openapi.from_dict(document(ROUTES)).exclude(
-    operation_id="streamEvents"
+OPERATIONS = [
+    operation["operationId"]
+    for path in API.raw_schema["paths"].values()
+    for operation in path.values()
+    if operation["operationId"] != "streamEvents"
+]
+_SETTINGS = settings(
+    max_examples=settings().max_examples // 4,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
 )
 # A schema cannot say every rule, such as that one instant is later than another: what
 # it allows may be refused as a wrong field, or a wrong version, but never as what
@@ -86,31 +101,51 @@ def _send(program: Program, path: str, body: Any = None) -> Any:
         return json.loads(answer.read() or b"null")
 
 
-@API.parametrize()
-@settings(
-    max_examples=settings().max_examples // 4,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=list(HealthCheck),
-)
+def _call_with_all(
+    operation_id: str, call: "Callable[[schemathesis.Case[Any]], None]"
+) -> None:
+    """
+    Call with every case of an operation.
+
+    Schemathesis would make up the cases of all operations where they are collected.
+    """
+    operation = API.find_operation_by_id(operation_id)
+    config = HypothesisTestConfig(
+        project=API.config, modes=list(HypothesisTestMode), explicit_settings=_SETTINGS
+    )
+    create_test(operation=operation, test_func=call, config=config)()
+
+
+@pytest.mark.parametrize("operation_id", OPERATIONS)
 def test_call(
-    case: "schemathesis.Case[Any]",
-    shared_program: Program,
-    existing_ids: dict[str, str],
+    operation_id: str, shared_program: Program, existing_ids: dict[str, str]
 ) -> None:
     """
     Every answer is one that the description announces, and never a 5xx.
     """
-    # Waiting for what never comes would take a minute each time.
-    for parts in (case.query, case.headers):
-        for name in {"wait", "Prefer"} & set(parts or ()):
-            del parts[name]
     arguments: dict[str, Any] = {
         "base_url": shared_program.url,
         "headers": {"Authorization": f"Bearer {shared_program.token}"},
         "timeout": 30,
     }
 
+    def call(case: "schemathesis.Case[Any]") -> None:
+        # Waiting for what never comes would take a minute each time.
+        for parts in (case.query, case.headers):
+            for name in {"wait", "Prefer"} & set(parts or ()):
+                del parts[name]
+        excluded = _excluded_checks(case)
+        case.call_and_validate(excluded_checks=excluded, **arguments)
+        if set(case.path_parameters or {}) & set(existing_ids):
+            case.path_parameters = dict(existing_ids)
+            excluded += OF_MADE_UP_IDS
+            case.call_and_validate(excluded_checks=excluded, **arguments)
+
+    _call_with_all(operation_id, call)
+
+
+def _excluded_checks(case: "schemathesis.Case[Any]") -> list[Any]:
+    """Return the checks of what the description cannot say of a call."""
     excluded: list[Any] = []
     if is_kindness(case.body) or is_mended(case):
         excluded.append(negative_data_rejection)
@@ -119,8 +154,4 @@ def test_call(
     if case.path.endswith("/import"):
         # No schema says what the lines of a file are.
         excluded.append(positive_data_acceptance)
-    case.call_and_validate(excluded_checks=excluded, **arguments)
-    if set(case.path_parameters or {}) & set(existing_ids):
-        case.path_parameters = dict(existing_ids)
-        excluded += OF_MADE_UP_IDS
-        case.call_and_validate(excluded_checks=excluded, **arguments)
+    return excluded
