@@ -285,5 +285,5 @@ def _fill_postgres(url: str, statements: list[str]) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
         for piece in statements:
             connection.execute(piece.encode())
-        # As the database does by itself after a while.
-        connection.execute("ANALYZE")
+        # As the database does by itself after a while, with what was there before, too.
+        connection.execute("VACUUM (ANALYZE)")

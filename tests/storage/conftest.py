@@ -43,4 +43,6 @@ async def _two_step_task(store: Store) -> Task:
 async def _pair(database: str) -> AsyncIterator[ServerPair]:
     """Return two servers' stores over one database; the first one leads."""
     async with shared(database) as a, shared(database) as b:
+        # The first one sends no notices until it has heard that there is another.
+        await a.member.catch_up()
         yield ServerPair(a, b, record_notices(b))
