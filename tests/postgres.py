@@ -15,6 +15,7 @@ import psycopg
 import pytest
 
 from tests.clock import START
+from tests.warm_connections import WarmConnections
 
 #: A database of one's own to be used instead, such as that of another release; what is
 #: in it is lost.
@@ -36,6 +37,7 @@ END $$
 def empty_database() -> str:
     """Return the address of this worker's database, emptied."""
     url = _database()
+    _warm_connections(url).begin_test()
     try:
         _empty(url)
     except psycopg.OperationalError:
@@ -84,6 +86,13 @@ def _database() -> str:
             connection.execute(f"DROP DATABASE IF EXISTS {name}".encode())
             connection.execute(f"CREATE DATABASE {name}".encode())
     return given_url or url_of(name)
+
+
+@cache
+def _warm_connections(url: str) -> WarmConnections:
+    connections = WarmConnections(url)
+    connections.install()
+    return connections
 
 
 def _server() -> Callable[[str], str]:

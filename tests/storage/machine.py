@@ -10,6 +10,7 @@ from pushserver.clock import SECOND, SystemClock
 from pushserver.storage.base import Store
 from tests.clock import FakeMachine
 from tests.storage.locations import StoreLocation, open_store
+from tests.warm_connections import new_connections
 
 # The database's functions come after those of a schema of ours.
 _FAKE_CLOCK = (
@@ -27,7 +28,10 @@ _REAL_CLOCK = (
 @contextmanager
 def own_database_clock(database: str) -> Iterator[int]:
     """Let a database have a clock of its own for the block; return what it shows."""
-    with closing(psycopg.connect(database, autocommit=True)) as link:
+    with (
+        new_connections(),
+        closing(psycopg.connect(database, autocommit=True)) as link,
+    ):
         link.execute(_FAKE_CLOCK.encode())
         own = f'ALTER DATABASE "{link.info.dbname}"'
         link.execute(f"{own} SET search_path = public, pg_catalog".encode())
