@@ -15,6 +15,7 @@ from schemathesis.generation.hypothesis.builder import (
 )
 from schemathesis.specs.openapi.checks import (
     allow_header_conformance,
+    ignored_auth,
     negative_data_rejection,
     positive_data_acceptance,
     unsupported_method,
@@ -33,11 +34,10 @@ OPERATIONS = [
     if operation["operationId"] != "streamEvents"
 ]
 _SETTINGS = settings(
-    max_examples=settings().max_examples // 4,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=list(HealthCheck),
+    deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
 )
+#: How many calls of each are made up every day; the proof tries each limit, too.
+_EVERYDAY, _THOROUGH = 8, 25
 # A schema cannot say every rule, such as that one instant is later than another: what
 # it allows may be refused as a wrong field, or a wrong version, but never as what
 # cannot be read.
@@ -102,23 +102,34 @@ def _send(program: Program, path: str, body: Any = None) -> Any:
 
 
 def _call_with_all(
-    operation_id: str, call: "Callable[[schemathesis.Case[Any]], None]"
+    operation_id: str,
+    call: "Callable[[schemathesis.Case[Any]], None]",
+    is_thorough: bool,
 ) -> None:
     """
-    Call with every case of an operation.
+    Call with every case of an operation, or with some.
 
     Schemathesis would make up the cases of all operations where they are collected.
     """
     operation = API.find_operation_by_id(operation_id)
+    examples = _THOROUGH if is_thorough else _EVERYDAY
     config = HypothesisTestConfig(
-        project=API.config, modes=list(HypothesisTestMode), explicit_settings=_SETTINGS
+        project=API.config,
+        modes=list(HypothesisTestMode) if is_thorough else [HypothesisTestMode.FUZZING],
+        explicit_settings=settings(_SETTINGS, max_examples=examples),
     )
     create_test(operation=operation, test_func=call, config=config)()
 
 
+@pytest.mark.parametrize(
+    "is_thorough", [False, pytest.param(True, marks=pytest.mark.proof)]
+)
 @pytest.mark.parametrize("operation_id", OPERATIONS)
 def test_call(
-    operation_id: str, shared_program: Program, existing_ids: dict[str, str]
+    operation_id: str,
+    is_thorough: bool,
+    shared_program: Program,
+    existing_ids: dict[str, str],
 ) -> None:
     """
     Every answer is one that the description announces, and never a 5xx.
@@ -135,13 +146,16 @@ def test_call(
             for name in {"wait", "Prefer"} & set(parts or ()):
                 del parts[name]
         excluded = _excluded_checks(case)
+        if not is_thorough:
+            # Wrong tokens are answered slowly; other tests try them on every route.
+            excluded.append(ignored_auth)
         case.call_and_validate(excluded_checks=excluded, **arguments)
         if set(case.path_parameters or {}) & set(existing_ids):
             case.path_parameters = dict(existing_ids)
             excluded += OF_MADE_UP_IDS
             case.call_and_validate(excluded_checks=excluded, **arguments)
 
-    _call_with_all(operation_id, call)
+    _call_with_all(operation_id, call, is_thorough)
 
 
 def _excluded_checks(case: "schemathesis.Case[Any]") -> list[Any]:
