@@ -63,7 +63,7 @@ def build_workers(
         devices=services.devices,
         device_events=services.device_events,
         holds=services.holds,
-        default_hold=services.default_hold,
+        online_rule=services.online_rule,
     )
     online_monitor.restore()
     due_services, subscriptions = services.due_services, services.subscription_registry

@@ -13,6 +13,7 @@ from pushserver.services.completion_waiters import CompletionWaiters
 from pushserver.services.device_admission import DeviceAdmission
 from pushserver.services.device_events import DeviceEventBuffer
 from pushserver.services.device_import import DeviceImport
+from pushserver.services.device_list import DeviceList
 from pushserver.services.device_protocols import DeviceProtocols
 from pushserver.services.device_registry import DeviceRegistry
 from pushserver.services.device_removal import DeviceRemoval
@@ -26,9 +27,11 @@ from pushserver.services.held_contact import HeldContact
 from pushserver.services.held_polls import HeldPolls
 from pushserver.services.idempotency import IdempotencyKeys
 from pushserver.services.integrity_check import IntegrityCheck
+from pushserver.services.key_issuer import KeyIssuer
 from pushserver.services.lanes import Lanes
 from pushserver.services.next_steps import NextSteps
 from pushserver.services.notifications import Notifications
+from pushserver.services.online_rule import OnlineRule
 from pushserver.services.open_bounds import OpenBounds
 from pushserver.services.operations import Operations
 from pushserver.services.orphan_bounds import OrphanBounds
@@ -123,14 +126,14 @@ def build_services(
         next_steps=next_steps,
         open_bounds=open_bounds,
     )
-    default_hold = micros(settings.hold)
+    online_rule = OnlineRule(micros(settings.hold))
     scheduler = TaskScheduler(
         store=store,
         lanes=lanes,
         operations=operations,
         next_steps=next_steps,
         clock=clock,
-        default_hold=default_hold,
+        default_hold=online_rule.default_hold,
     )
     ssrf_guard = SsrfGuard(settings.webhook_allow_http, settings.webhook_networks)
     event_interest = EventInterest(store=store, clock=clock)
@@ -152,7 +155,7 @@ def build_services(
         scheduler=scheduler,
         shadow_tasks=ShadowTasks(lanes, reconciler),
         open_bounds=open_bounds,
-        default_hold=default_hold,
+        online_rule=online_rule,
     )
     retention = Retention(
         store.retention, clock, settings.retention, settings.audit_retention
@@ -164,7 +167,6 @@ def build_services(
         removal,
         devices,
         device_sync,
-        settings.device_key_policy,
         stock_bounds,
     )
     services = Services(
@@ -186,7 +188,10 @@ def build_services(
         write_behind=write_behind,
         device_events=device_events,
         device_sync=device_sync,
+        device_list=DeviceList(store, clock, devices, online_rule),
+        online_rule=online_rule,
         fleet=fleet,
+        key_issuer=KeyIssuer(fleet, devices, device_sync, settings.device_key_policy),
         device_import=DeviceImport(fleet),
         device_removal=removal,
         protocols=protocols,
@@ -217,7 +222,9 @@ def build_services(
         notifications=Notifications(store, lanes, ids, operations),
         task_scheduler=scheduler,
         shadows=Shadows(store, devices, lanes, reconciler),
-        due_services=DueServices(store, clock, lanes, reconciler, default_hold),
+        due_services=DueServices(
+            store, clock, lanes, reconciler, online_rule.default_hold
+        ),
         subscription_registry=subscriptions,
         subscriptions=Subscriptions(
             store, clock, ids, ssrf_guard, subscriptions, stock_bounds
@@ -233,7 +240,7 @@ def build_services(
         scopes=Scopes(
             store=store, clock=clock, ids=ids, tokens=tokens, bounds=stock_bounds
         ),
-        default_hold=default_hold,
+        default_hold=online_rule.default_hold,
         body_budget=BodyBudget(
             settings.bodies * MEBIBYTE, settings.spool_folder, counts
         ),

@@ -11,9 +11,10 @@ from cyclopts import Parameter
 
 from pushserver.cli.context import InjectedContext
 from pushserver.cli.json_files import STDIN
+from pushserver.cli.pairs import parse_tag_filters
 from pushserver.client import CSV, NDJSON, ApiError
 
-_STDOUT = "-"
+STDOUT = "-"
 _CONTENT_TYPES = {"csv": CSV, "ndjson": NDJSON}
 
 Switch = Annotated[bool, Parameter(negative=())]
@@ -57,12 +58,12 @@ async def import_(
 
 
 async def export(
-    file: str = _STDOUT,
+    file: str = STDOUT,
     /,
     *,
     format: Format = None,  # noqa: A002 - the option's name
     state: str | None = None,
-    tag: str | None = None,
+    tag: Annotated[tuple[str, ...], Parameter(negative=())] = (),
     context: InjectedContext,
 ) -> int:
     """
@@ -77,12 +78,13 @@ async def export(
     state
         Those that are adopted, which is the default, or quarantined.
     tag
-        Only those with this tag, key:value.
+        Only those with this tag, key=value; may be repeated: one of the values of each
+        key.
     """
-    content_type = _content_type(file, format)
+    content_type, tags = _content_type(file, format), parse_tag_filters(tag)
     async with context.client() as client:
-        chunks = client.devices.export_file(content_type, state=state, tag=tag)
-        with _opened(file) as target:
+        chunks = client.devices.export_file(content_type, state=state, tag=tags)
+        with open_target(file) as target:
             async for chunk in chunks:
                 target.write(chunk)
     return 0
@@ -99,13 +101,13 @@ def _content_type(file: str, format_: Format) -> str:
 
 
 @contextmanager
-def _opened(file: str) -> Iterator[BinaryIO]:
+def open_target(file: str) -> Iterator[BinaryIO]:
     """
     Open a file that is there under its name only when all of it is written.
 
     Nobody but its owner may read it: it says where which door is.
     """
-    if file == _STDOUT:
+    if file == STDOUT:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return

@@ -7,8 +7,10 @@ from cyclopts import App, Parameter
 
 from pushserver.cli.api_fields import without_none
 from pushserver.cli.context import InjectedContext, UsageError
-from pushserver.cli.device_files import export, import_
+from pushserver.cli.device_files import STDOUT, export, import_, open_target
 from pushserver.cli.id_commands import add_id_commands
+from pushserver.cli.pairs import parse_tag_filters
+from pushserver.cli.task_options import NO_TARGETS, TargetOptions
 from pushserver.client import iter_items
 
 app = App(name="devices", help="List, add, change, adopt, import and export devices.")
@@ -17,6 +19,7 @@ COLUMNS = (
     "deviceId",
     "name",
     "state",
+    "online",
     "lastSeenAt",
     "address",
     "pollPeriod",
@@ -43,6 +46,8 @@ class DeviceOptions:
         return without_none({"name": self.name, "tags": tags, "hold": self.hold})
 
 
+#: A parameter that may be given several times.
+Repeated = Annotated[tuple[str, ...], Parameter(negative=())]
 DeviceOptionsArg = Annotated[DeviceOptions, Parameter(name="*")]
 
 
@@ -51,7 +56,10 @@ DeviceOptionsArg = Annotated[DeviceOptions, Parameter(name="*")]
 async def list_(
     *,
     state: str | None = None,
-    tag: str | None = None,
+    online: Annotated[bool | None, Parameter(negative="--offline")] = None,
+    tag: Repeated = (),
+    search: str | None = None,
+    sort: str | None = None,
     limit: int = 50,
     context: InjectedContext,
 ) -> int:
@@ -62,13 +70,23 @@ async def list_(
     ----------
     state
         Only those that are adopted, or quarantined.
+    online
+        Only those that are online; with --offline those that are not.
     tag
-        Only those with this tag, key:value.
+        Only those with this tag, key=value; may be repeated: one of the values of each
+        key.
+    search
+        Only those with this text in their name or id.
+    sort
+        deviceId, name, lastSeenAt or queueDepth; with - before it from the largest on.
     limit
         How many at most; 0 for all.
     """
+    filters = {"state": state, "online": online, "q": search, "sort": sort}
     async with context.client() as client:
-        devices = iter_items(client.devices.list, limit, state=state, tag=tag)
+        devices = iter_items(
+            client.devices.list, limit, tag=parse_tag_filters(tag), **filters
+        )
         await context.print_stream(devices, COLUMNS)
     return 0
 
@@ -153,6 +171,32 @@ async def key(
             "Put the address at which the device reaches the server before the path, or"
             " set PUSHSERVER_PUBLIC_URL of the server to it."
         )
+    return 0
+
+
+@app.command
+async def keys(
+    file: str = STDOUT,
+    /,
+    *,
+    targets: TargetOptions = NO_TARGETS,
+    enforce: bool | None = None,
+    context: InjectedContext,
+) -> int:
+    """
+    Make keys for many devices; they are shown this once, as CSV.
+
+    Parameters
+    ----------
+    file
+        What they are written into; - is the standard output.
+    enforce
+        As for one device.
+    """
+    meant = targets.api_fields()
+    async with context.client() as client:
+        with open_target(file) as target:
+            target.write(await client.devices.create_keys(meant, enforce=enforce))
     return 0
 
 

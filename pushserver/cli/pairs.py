@@ -62,6 +62,18 @@ def parse_tags(pairs: Iterable[str]) -> dict[str, str]:
     return tags
 
 
+def parse_tag_filters(pairs: Iterable[str]) -> list[str]:
+    """
+    Return each tag in *pairs* as the API names it: `key:value`.
+
+    Raises:
+        UsageError: one of them is not a tag.
+    """
+    return [
+        f"{key}:{value}" for pair in pairs for key, value in parse_tags([pair]).items()
+    ]
+
+
 def parse_json(text: str | bytes, source: str) -> Any:
     """
     Return the value that *text* holds.

@@ -21,7 +21,7 @@ class DeviceCalls:
     _api: Transport
 
     async def list(self, **filters: Any) -> Json:
-        """Return a page of devices, ordered by id."""
+        """Return a page of devices; ordered by id, unless `sort` says otherwise."""
         return await self._api.call("GET", "devices", params=filters)
 
     async def get(self, device_id: str) -> Json:
@@ -48,6 +48,18 @@ class DeviceCalls:
         """Create a key for a device; it is shown only this once."""
         body = {} if enforce is None else {"enforce": enforce}
         return await self._api.call("POST", "devices", device_id, "key", body=body)
+
+    async def create_keys(self, targets: Json, *, enforce: bool | None = None) -> bytes:
+        """Create keys for many devices; return them as CSV, this once."""
+        options = {} if enforce is None else {"enforce": enforce}
+        answer = await self._api.request(
+            "POST",
+            *("devices", "keys"),
+            body={"targets": targets, **options},
+            headers={"Accept": CSV},
+            wait=IMPORT_WAIT,
+        )
+        return answer.content
 
     async def import_file(
         self, content: bytes, content_type: str = NDJSON, *, dry_run: bool = False

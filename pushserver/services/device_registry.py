@@ -1,14 +1,14 @@
 """Every known device, in memory, looked up within a scope."""
 
 import asyncio
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
 
 import attrs
 
 from pushserver.errors import Invalid, NotFound
-from pushserver.model.device import Device, DeviceState
+from pushserver.model.device import Device
+from pushserver.model.device_filter import DeviceFilter
 from pushserver.model.target import TargetSelector
 from pushserver.services.off_loop import in_pieces
 from pushserver.storage.base import Store
@@ -77,46 +77,26 @@ class DeviceRegistry:
         """Return the devices of the scope."""
         return (device for device in self if device.scope_id == scope_id)
 
-    def list_page(
-        self,
-        scope_id: int,
-        *,
-        after: int,
-        limit: int,
-        state: DeviceState | None = None,
-        tag: tuple[str, str] | None = None,
-        among: Collection[int] | None = None,
-    ) -> list[Device]:
-        """List the scope's devices with ids above *after*, ordered by id."""
-        matching = self.iter_matching(
-            scope_id, after=after, state=state, tag=tag, among=among
-        )
-        return list(islice(matching, limit))
+    @property
+    def ids(self) -> Collection[int]:
+        """The ids of all devices, in whichever scope."""
+        return self._devices.keys()
 
-    def iter_matching(
-        self,
-        scope_id: int,
-        *,
-        after: int = -1,
-        state: DeviceState | None = None,
-        tag: tuple[str, str] | None = None,
-        among: Collection[int] | None = None,
-    ) -> Iterator[Device]:
+    def find_all(self, scope_id: int, ids: Iterable[int]) -> Iterator[Device]:
+        """Return those of *ids* that the scope has, each as it is at its turn."""
+        for device_id in ids:
+            device = self._devices.get(device_id)
+            if device is not None and device.scope_id == scope_id:
+                yield device
+
+    def iter_matching(self, scope_id: int, criteria: DeviceFilter) -> Iterator[Device]:
         """
-        Return the scope's devices with ids above *after*, ordered by id.
+        Return the scope's devices that are meant, ordered by id.
 
-        Only those *among* these ids, if they are given.
         Each is looked up when it is its turn: one that is deleted before is left out.
         """
-        candidates = self._devices if among is None else among
-        for device_id in sorted(i for i in candidates if i > after):
-            device = self.find(scope_id, device_id)
-            if (
-                device is not None
-                and (state is None or device.state is state)
-                and (tag is None or device.tags.get(tag[0]) == tag[1])
-            ):
-                yield device
+        ids = sorted(self.ids if criteria.among is None else criteria.among)
+        return filter(criteria.matches, self.find_all(scope_id, ids))
 
     async def resolve_targets(
         self, scope_id: int, targets: TargetSelector

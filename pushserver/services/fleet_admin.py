@@ -1,4 +1,4 @@
-"""Device administration: adopt, change, make keys."""
+"""Device administration: adopt and change."""
 
 import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -11,8 +11,7 @@ from pushserver.clock import Clock
 from pushserver.errors import Conflict
 from pushserver.model.actor import SERVER, Actor
 from pushserver.model.audit import AuditAction, AuditEntry, device_entry
-from pushserver.model.device import Device, DeviceIdentity, DeviceKeys, DeviceState
-from pushserver.model.secret import hash_secret, new_device_key
+from pushserver.model.device import Device, DeviceIdentity, DeviceState
 from pushserver.services.batches import batches
 from pushserver.services.device_audit import adoption, adoption_entry, change_entry
 from pushserver.services.device_registry import DeviceRegistry
@@ -35,7 +34,6 @@ class FleetAdmin:
     removal: DeviceRemoval
     devices: DeviceRegistry
     device_sync: DeviceSync
-    key_policy: DeviceKeys
     bounds: StockBounds
 
     async def adopt(
@@ -100,7 +98,7 @@ class FleetAdmin:
             await self.device_sync.reload_before_write([device_id])
             identity = self.devices.get(scope_id, device_id).identity
             entry = change_entry(scope_id, actor, device_id, settings)
-            await self._save_settings(scope_id, {identity: settings}, [entry])
+            await self.save_settings(scope_id, {identity: settings}, [entry])
         return self.devices.get(scope_id, device_id)
 
     async def _adopt(
@@ -140,7 +138,7 @@ class FleetAdmin:
                     adoption_entry(scope_id, actor, i.device_id, s, new)
                     for i, s in batch
                 ]
-                await self._save_settings(scope_id, adopted, entries)
+                await self.save_settings(scope_id, adopted, entries)
             await self.device_sync.clear_unknown_requests(quarantined)
         return new
 
@@ -207,13 +205,17 @@ class FleetAdmin:
                 )
         return new
 
-    async def _save_settings(
+    async def save_settings(
         self,
         scope_id: int,
         settings: Mapping[DeviceIdentity, Mapping[str, Any]],
         audit: Sequence[AuditEntry],
     ) -> None:
-        """Save the changed devices, then bring the changes into memory."""
+        """
+        Save the changed devices and *audit*, then bring the changes into memory.
+
+        The caller holds the registry's `write_lock`, and has reloaded the devices.
+        """
         current = {i: self._device_or_blank(scope_id, i) for i in settings}
         updated = [attrs.evolve(current[i], **given) for i, given in settings.items()]
         await self.store.save_devices(updated, audit)
@@ -240,48 +242,3 @@ class FleetAdmin:
             name: getattr(blank, name) for name in ("scope_id", *SCOPE_FIELDS)
         }
         return attrs.evolve(device, **blank_fields)
-
-    async def make_key(
-        self,
-        scope_id: int,
-        device_id: int,
-        actor: Actor = SERVER,
-        *,
-        enforce: bool | None = None,
-    ) -> tuple[str, Device]:
-        """
-        Make a new key for the device; return it with the device.
-
-        The key that it used last is valid until the new one is used. With *enforce*
-        neither that one nor a poll without a key is served from now on. If it is not
-        given, only a device that was not announced, and polled without a key, may go on
-        doing so: its new address has to reach it over the old one.
-
-        Raises:
-            NotFound: the scope does not have the device.
-        """
-        async with self.devices.write_lock:
-            await self.device_sync.reload_before_write([device_id])
-            device, key = self.devices.get(scope_id, device_id), new_device_key()
-            enforced = (
-                enforce
-                or device.key_enforced
-                or not device.polled_without_key
-                or (enforce is None and device.announced)
-                or self.key_policy is DeviceKeys.REQUIRED
-            )
-            settings = {
-                **device.replace_key(enforce=bool(enforce)),
-                "key_hash": hash_secret(key),
-                "key_enforced": enforced,
-            }
-            entry = device_entry(
-                scope_id,
-                actor,
-                AuditAction.DEVICE_KEY,
-                device_id,
-                {"enforced": enforced},
-            )
-            await self._save_settings(scope_id, {device.identity: settings}, [entry])
-            self.device_sync.write_behind.discard_key_use(device_id)
-        return key, self.devices.get(scope_id, device_id)

@@ -18,6 +18,7 @@ from pushserver.services.device_events import DeviceEvent, DeviceEventBuffer
 from pushserver.services.device_registry import DeviceRegistry
 from pushserver.services.held_polls import HeldPolls
 from pushserver.services.lanes import Lanes
+from pushserver.services.online_rule import OnlineRule
 from pushserver.storage.base import Store
 from pushserver.storage.commands import PriorState
 
@@ -31,7 +32,7 @@ _TAKEOVER_WINDOW = 15 * SECOND
 @attrs.define(eq=False)
 class OnlineMonitor:
     """
-    Publishes the events of devices. `default_hold` is in microseconds.
+    Publishes the events of devices.
 
     At its start, devices that were online when the server stopped count as online, so
     that a device that stays away is reported offline. Of several servers over one
@@ -45,7 +46,7 @@ class OnlineMonitor:
     devices: DeviceRegistry
     device_events: DeviceEventBuffer
     holds: HeldPolls
-    default_hold: int
+    online_rule: OnlineRule
     _online_ids: set[int] = attrs.field(factory=set, init=False)
     _timers: list[tuple[int, int]] = attrs.field(factory=list, init=False)
     _unpublished: list[DeviceEvent] = attrs.field(factory=list, init=False)
@@ -66,7 +67,7 @@ class OnlineMonitor:
         self._timers.clear()
         now = self.clock.now()
         for device in self._adopted():
-            if device.is_online(at, self.default_hold):
+            if self.online_rule.is_online(device, at):
                 self._online_ids.add(device.device_id)
                 self._set_timer(device, now)
 
@@ -115,9 +116,7 @@ class OnlineMonitor:
 
     def _set_timer(self, device: Device, now: int) -> None:
         """Check *device* when it would be offline if it did not poll again."""
-        at = max(now, device.last_seen_at or 0) + device.offline_after(
-            self.default_hold
-        )
+        at = self.online_rule.offline_at(device, now)
         heapq.heappush(self._timers, (at, device.device_id))
 
     async def _find_departed(self, now: int) -> Sequence[Device]:
@@ -133,9 +132,10 @@ class OnlineMonitor:
         departed = []
         for device in overdue:
             device_id = device.device_id
-            if statuses.get(
-                device_id, EMPTY_QUEUE
-            ).in_flight or self.holds.find_waiting(device_id):
+            is_busy = statuses.get(device_id, EMPTY_QUEUE).in_flight is not None
+            if self.holds.find_waiting(device_id) or self.online_rule.is_online(
+                device, now, is_busy=is_busy
+            ):
                 heapq.heappush(self._timers, (now + _RECHECK_AFTER, device_id))
             else:
                 self._online_ids.discard(device_id)
@@ -150,7 +150,7 @@ class OnlineMonitor:
             device = self.devices.find_in_any_scope(device_id)
             if device is None or not device.is_adopted:
                 self._online_ids.discard(device_id)
-            elif device.is_online(now, self.default_hold):
+            elif self.online_rule.is_online(device, now):
                 self._set_timer(device, 0)
             else:
                 overdue.append(device)

@@ -20,6 +20,7 @@ from pushserver.services.device_protocols import DeviceProtocols
 from pushserver.services.device_registry import DeviceRegistry
 from pushserver.services.idempotency import IdempotentRequest
 from pushserver.services.off_loop import in_pieces
+from pushserver.services.online_rule import OnlineRule
 from pushserver.services.open_bounds import OpenBounds
 from pushserver.services.operation_records import new_operation, number_steps
 from pushserver.services.shadow_tasks import ShadowTasks
@@ -52,7 +53,7 @@ class CreatedTask:
 
 @attrs.define(eq=False)
 class TaskCreator:
-    """Creates tasks for `scheduler` to carry out. `default_hold` is in microseconds."""
+    """Creates tasks for `scheduler` to carry out."""
 
     store: Store
     clock: Clock
@@ -63,7 +64,7 @@ class TaskCreator:
     scheduler: TaskScheduler
     shadow_tasks: ShadowTasks
     open_bounds: OpenBounds
-    default_hold: int
+    online_rule: OnlineRule
 
     async def preview_targets(
         self, scope_id: int, targets: TargetSelector
@@ -76,9 +77,14 @@ class TaskCreator:
         """
         await self.cluster_sync.catch_up()
         found = await self.devices.resolve_targets(scope_id, targets)
-        now = self.clock.now()
+        busy_ids = await self.store.devices_in_flight(scope_id)
+        now, is_online = self.clock.now(), self.online_rule.is_online
         return [
-            TargetDevice(d, d.is_online(now, self.default_hold), d.next_poll_at(now))
+            TargetDevice(
+                d,
+                is_online(d, now, is_busy=d.device_id in busy_ids),
+                d.next_poll_at(now),
+            )
             async for d in in_pieces(found)
         ]
 

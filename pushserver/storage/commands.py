@@ -149,6 +149,22 @@ class CommandStore(Protocol):
             Unavailable: the store is away.
         """
 
+    async def queue_depths(self, scope_id: int) -> Mapping[int, int]:
+        """
+        Return how many commands of the scope wait, by device, where any do.
+
+        Raises:
+            Unavailable: the store is away.
+        """
+
+    async def devices_in_flight(self, scope_id: int) -> Collection[int]:
+        """
+        Return the devices that have a command of the scope in flight.
+
+        Raises:
+            Unavailable: the store is away.
+        """
+
     async def devices_with_live_commands(
         self, device_ids: Collection[int]
     ) -> Collection[int]:

@@ -3,19 +3,9 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
-import attrs
-
 from pushserver.model.audit import AuditEntry
-from pushserver.model.device import Device, DeviceState
+from pushserver.model.device import Device
 from pushserver.model.unknown_request import UnknownRequest
-
-
-@attrs.frozen(kw_only=True)
-class DeviceFilter:
-    """Which devices to list; None means any."""
-
-    state: DeviceState | None = None
-    tag: tuple[str, str] | None = None
 
 
 class DeviceStore(Protocol):

@@ -13,6 +13,7 @@ from pushserver.services.completion_waiters import CompletionWaiters
 from pushserver.services.device_admission import DeviceAdmission
 from pushserver.services.device_events import DeviceEventBuffer
 from pushserver.services.device_import import DeviceImport
+from pushserver.services.device_list import DeviceList
 from pushserver.services.device_protocols import DeviceProtocols
 from pushserver.services.device_registry import DeviceRegistry
 from pushserver.services.device_removal import DeviceRemoval
@@ -26,9 +27,11 @@ from pushserver.services.held_contact import HeldContact
 from pushserver.services.held_polls import HeldPolls
 from pushserver.services.idempotency import IdempotencyKeys
 from pushserver.services.integrity_check import IntegrityCheck
+from pushserver.services.key_issuer import KeyIssuer
 from pushserver.services.lanes import Lanes
 from pushserver.services.next_steps import NextSteps
 from pushserver.services.notifications import Notifications
+from pushserver.services.online_rule import OnlineRule
 from pushserver.services.operations import Operations
 from pushserver.services.polling import Polling
 from pushserver.services.purging import Purging
@@ -74,7 +77,10 @@ class Services:
     write_behind: DeviceWriteBehind
     device_events: DeviceEventBuffer
     device_sync: DeviceSync
+    device_list: DeviceList
+    online_rule: OnlineRule
     fleet: FleetAdmin
+    key_issuer: KeyIssuer
     device_import: DeviceImport
     device_removal: DeviceRemoval
     protocols: DeviceProtocols

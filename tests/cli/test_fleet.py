@@ -32,6 +32,45 @@ def test_devices(run: Run, device_id: str) -> None:
     assert 1 == run("devices", "show", device_id).code
 
 
+def test_list(run: Run, poll_once: PollOnce, device_id: str) -> None:
+    """
+    Devices are found by tags, by whether they are online, and by a part of the name.
+    """
+    tag = f"at={device_id}"
+    other = str(int(device_id) - 1)
+    run("devices", "add", device_id, "--name", "Gate B", "--tag", f"at:{device_id}")
+    run("devices", "add", other, "--name", "gate A", "--tag", f"at:{device_id}")
+    poll_once()
+
+    def ids(*options: str) -> list[str]:
+        listed = run("devices", "list", "--tag", tag, "--json", *options)
+        return [json.loads(line)["deviceId"] for line in listed.out.splitlines()]
+
+    assert [device_id] == ids("--online")
+    assert [other] == ids("--offline")
+    assert [other, device_id] == ids("--sort", "name", "--search", "GATE")
+    assert [device_id, other] == ids("--sort=-name", "--tag", "at=elsewhere")
+    assert [] == ids("--search", "gate_")
+
+
+def test_keys(run: Run, device_id: str, tmp_path: Path) -> None:
+    """
+    Keys for many devices come as CSV, into a file that is nobody else's to read.
+    """
+    tag, file = f"at={device_id}", tmp_path / "keys.csv"
+    run("devices", "add", device_id, "--tag", f"at:{device_id}")
+    made = run("devices", "keys", str(file), "--tag", tag)
+    shown = run("devices", "keys", "--tag", tag)
+
+    assert (0, "") == (made.code, made.out)
+    assert 0o600 == file.stat().st_mode & 0o777
+    for text in (file.read_text(), shown.out):
+        header, row = text.splitlines()
+        assert "deviceId,name,key,path,url,enforced" == header
+        assert row.startswith(f"{device_id},,")
+    assert 2 == run("devices", "keys").code
+
+
 @pytest.mark.parametrize("hold", ["nan", "inf", "-inf"])
 def test_hold_is_no_number(run: Run, device_id: str, hold: str) -> None:
     """
@@ -151,7 +190,7 @@ def test_export_refused(run: Run, tmp_path: Path) -> None:
     """
     file = tmp_path / "fleet.csv"
     file.write_text("as it was")
-    ran = run("devices", "export", str(file), "--tag", "nothing")
+    ran = run("devices", "export", str(file), "--state", "nothing")
 
     assert (1, "as it was") == (ran.code, file.read_text())
     assert [file] == list(tmp_path.iterdir())

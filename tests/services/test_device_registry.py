@@ -1,7 +1,6 @@
 """The fleet: who is served, who is remembered, what administrators do."""
 
 import asyncio
-from typing import Any
 
 import pytest
 
@@ -162,7 +161,7 @@ async def test_flush_with_the_store_away(
 ) -> None:
     """Changes that could not be written are written when the store is back."""
     await services.fleet.adopt(DEFAULT_SCOPE_ID, terminal(DEVICE))
-    key, _ = await services.fleet.make_key(DEFAULT_SCOPE_ID, DEVICE, enforce=False)
+    key, _ = await services.key_issuer.make_key(DEFAULT_SCOPE_ID, DEVICE, enforce=False)
     services.devices.get(DEFAULT_SCOPE_ID, DEVICE).key_enforced = False
     services.admission.admit(terminal(DEVICE), key, HOME)
     services.admission.admit(terminal(5), None, HOME)
@@ -283,7 +282,7 @@ async def test_changing_with_the_store_away(
             services.fleet.patch(DEFAULT_SCOPE_ID, DEVICE, {"name": "x"}),
             services.fleet.put(DEFAULT_SCOPE_ID, terminal(5), {}),
             services.fleet.adopt(DEFAULT_SCOPE_ID, terminal(6)),
-            services.fleet.make_key(DEFAULT_SCOPE_ID, DEVICE, enforce=True),
+            services.key_issuer.make_key(DEFAULT_SCOPE_ID, DEVICE, enforce=True),
             services.device_import.run(
                 DEFAULT_SCOPE_ID, {terminal(7): {}, terminal(DEVICE): {"name": "y"}}
             ),
@@ -335,29 +334,6 @@ async def test_import(services: Services) -> None:
         again.get(DEFAULT_SCOPE_ID, 1).hold,
     )
     assert all(device.is_adopted for device in again)
-
-
-async def test_pages(services: Services) -> None:
-    """Devices are listed by their ids, filtered, page by page."""
-    for number in range(1, 8):
-        await services.fleet.put(
-            DEFAULT_SCOPE_ID, terminal(number), {"tags": {"site": "ab"[number % 2]}}
-        )
-    services.admission.admit(terminal(9), None, HOME)
-
-    def ids(**fields: object) -> list[int]:
-        arguments: dict[str, Any] = {"after": -1, "limit": 99, **fields}
-        page = services.devices.list_page(DEFAULT_SCOPE_ID, **arguments)
-        return [device.device_id for device in page]
-
-    assert [1, 2, 3, 4, 5, 6, 7, 9] == ids()
-    assert [1, 2, 3] == ids(limit=3)
-    assert [4, 5, 6] == ids(after=3, limit=3)
-    assert [9] == ids(state=DeviceState.QUARANTINED)
-    assert [1, 3, 5, 7] == ids(tag=("site", "b"))
-    assert [5, 7] == ids(tag=("site", "b"), after=3, limit=2)
-    assert [] == ids(tag=("site", "c"))
-    assert [] == ids(after=9)
 
 
 async def test_delete(driver: ServiceDriver, services: Services) -> None:

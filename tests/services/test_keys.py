@@ -24,8 +24,8 @@ async def make_key(
     services: Services, device: int = DEVICE, *, enforce: bool | None = None
 ) -> str:
     """Make a key for a device."""
-    fleet = services.fleet
-    key, _ = await fleet.make_key(DEFAULT_SCOPE_ID, device, enforce=enforce)
+    issuer = services.key_issuer
+    key, _ = await issuer.make_key(DEFAULT_SCOPE_ID, device, enforce=enforce)
     return key
 
 

@@ -16,6 +16,7 @@ from pushserver.model.event_payload import DevicePayload
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.secret import hash_secret
 from pushserver.services.online_monitor import OnlineMonitor
+from pushserver.services.online_rule import OnlineRule
 from pushserver.settings import Settings
 from pushserver.stores import open_store
 from pushserver.web.services import Services
@@ -37,7 +38,7 @@ def online_monitor(services: Services, hold: int = 0) -> OnlineMonitor:
         devices=services.devices,
         device_events=services.device_events,
         holds=services.holds,
-        default_hold=hold,
+        online_rule=OnlineRule(hold),
     )
     monitor.restore()
     services.store.event_interest[DEFAULT_SCOPE_ID] = frozenset(EventType)
@@ -266,7 +267,7 @@ async def test_adopted_later(services: Services, monitor: OnlineMonitor) -> None
 async def test_wrong_key(services: Services, monitor: OnlineMonitor) -> None:
     """A device with a wrong key is reported as such, and does not come online."""
     services.admission.key_policy = DeviceKeys.REQUIRED
-    await services.fleet.make_key(DEFAULT_SCOPE_ID, DEVICE, enforce=True)
+    await services.key_issuer.make_key(DEFAULT_SCOPE_ID, DEVICE, enforce=True)
     services.admission.admit(terminal(DEVICE), "wrong", HOME)
     services.admission.admit(terminal(DEVICE), "wrong", HOME)
     await monitor.publish_changes()

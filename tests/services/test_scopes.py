@@ -7,6 +7,7 @@ import pytest
 from pushserver.errors import Conflict, Forbidden, NotFound, Unavailable
 from pushserver.model.command import MatchedBy
 from pushserver.model.device import DeviceKeys, DeviceState
+from pushserver.model.device_filter import DeviceFilter
 from pushserver.model.import_summary import ImportSummary
 from pushserver.model.scope import DEFAULT_SCOPE_ID
 from pushserver.model.state import CommandState
@@ -44,7 +45,7 @@ async def test_one_scope_at_a_time(services: Services) -> None:
             await call
     for hidden in (
         services.fleet.patch(OTHER, DEVICE, {"name": "x"}),
-        services.fleet.make_key(OTHER, DEVICE, enforce=True),
+        services.key_issuer.make_key(OTHER, DEVICE, enforce=True),
         services.device_removal.delete(OTHER, DEVICE),
         services.unknown_requests.list_newest(OTHER, DEVICE),
     ):
@@ -53,7 +54,7 @@ async def test_one_scope_at_a_time(services: Services) -> None:
 
     assert (None, []) == (
         services.devices.find(OTHER, DEVICE),
-        services.devices.list_page(OTHER, after=-1, limit=9),
+        list(services.devices.iter_matching(OTHER, DeviceFilter())),
     )
     assert [("Porta", ACME, None)] == [
         (d.name, d.scope_id, d.key_hash) for d in await services.store.all_devices()
@@ -61,7 +62,7 @@ async def test_one_scope_at_a_time(services: Services) -> None:
     assert (
         [device]
         == list(services.devices.in_scope(ACME))
-        == services.devices.list_page(ACME, after=-1, limit=9)
+        == list(services.devices.iter_matching(ACME, DeviceFilter()))
     )
 
 
@@ -87,7 +88,7 @@ async def test_quarantined(services: Services) -> None:
     await services.fleet.patch(
         DEFAULT_SCOPE_ID, DEVICE, {"name": "who?", "tags": {"a": "b"}}
     )
-    await services.fleet.make_key(DEFAULT_SCOPE_ID, DEVICE, enforce=True)
+    await services.key_issuer.make_key(DEFAULT_SCOPE_ID, DEVICE, enforce=True)
     assert services.devices.find(ACME, DEVICE) is None
 
     device, new = await services.fleet.adopt(ACME, terminal(DEVICE))
@@ -120,16 +121,14 @@ async def test_imported_by_two(services: Services) -> None:
 
     assert one == two == ImportSummary(created=2, updated=0, unchanged=0)
     assert [1, 2] == [d.device_id for d in services.devices.in_scope(ACME)]
-    assert [3] == [
-        d.device_id for d in services.devices.list_page(OTHER, after=2, limit=1)
-    ]
+    assert [3, 4] == [d.device_id for d in services.devices.in_scope(OTHER)]
 
 
 @pytest.mark.scopes(ACME, OTHER)
 async def test_comes_without_history(driver: ServiceDriver, services: Services) -> None:
     """A device comes without its settings, its key, or what waited for it."""
     await services.fleet.put(ACME, terminal(DEVICE), {"name": "Porta", "hold": 5})
-    key, _ = await services.fleet.make_key(ACME, DEVICE, enforce=True)
+    key, _ = await services.key_issuer.make_key(ACME, DEVICE, enforce=True)
     (waiting,) = await driver.enqueue("reboot", scope=ACME)
 
     await move_device(services)

@@ -69,3 +69,18 @@ async def test_elsewhere(pair: ServerPair) -> None:
     found = await pair.b.queue_statuses([DEVICE])
 
     assert QueueStatus(1, in_flight.view) == found[DEVICE]
+
+
+async def test_of_all_devices(store: Store) -> None:
+    """
+    What waits and what is in flight of a scope is found without naming its devices.
+    """
+    await enqueue_commands(store, command(id=1), command(id=2), command(id=3))
+    await enqueue_commands(store, command(id=4, device_id=7, scope_id=OTHER))
+    await enqueue_commands(store, command(id=5, device_id=8))
+    await poll_command(store)
+
+    assert {DEVICE: 2, 8: 1} == await store.queue_depths(DEFAULT_SCOPE_ID)
+    assert {7: 1} == await store.queue_depths(OTHER)
+    assert {DEVICE} == set(await store.devices_in_flight(DEFAULT_SCOPE_ID))
+    assert set() == set(await store.devices_in_flight(OTHER))

@@ -20,7 +20,11 @@ from pushserver.storage.postgres.cluster.member import ClusterMember
 from pushserver.storage.postgres.commit import command_deadlines
 from pushserver.storage.postgres.commit.group_commit import GroupCommit
 from pushserver.storage.postgres.commit.lane_cache import LaneCache
-from pushserver.storage.postgres.commit.queue_status import queue_statuses
+from pushserver.storage.postgres.commit.queue_status import (
+    devices_in_flight,
+    queue_depths,
+    queue_statuses,
+)
 from pushserver.storage.postgres.commit.waiting_counts import (
     count_waiting,
     replace_counts,
@@ -77,6 +81,12 @@ class PostgresStore(SqlStore):
         return await self.list_reader.run(
             lambda c: queue_statuses(c, device_ids, scope_id)
         )
+
+    async def queue_depths(self, scope_id: int) -> Mapping[int, int]:
+        return await self.list_reader.run(lambda c: queue_depths(c, scope_id))
+
+    async def devices_in_flight(self, scope_id: int) -> Collection[int]:
+        return await self.list_reader.run(lambda c: devices_in_flight(c, scope_id))
 
     async def overdue_devices(self, now: int) -> Sequence[int]:
         return await self.background_reader.run(

@@ -180,6 +180,20 @@ class SqliteStore(SqlStore):
         lanes = ((i, self.lanes.by_device.get(i)) for i in device_ids)
         return {i: lane.queue_status(scope_id) for i, lane in lanes if lane is not None}
 
+    async def queue_depths(self, scope_id: int) -> Mapping[int, int]:
+        found = {}
+        async for lane in self.lanes.in_pieces():
+            if depth := lane.depth_in_scope(scope_id):
+                found[lane.device_id] = depth
+        return found
+
+    async def devices_in_flight(self, scope_id: int) -> Collection[int]:
+        found = set()
+        async for lane in self.lanes.in_pieces():
+            if lane.in_flights and lane.in_flight_in_scope(scope_id):
+                found.add(lane.device_id)
+        return found
+
     async def devices_with_live_commands(
         self, device_ids: Collection[int]
     ) -> Collection[int]:

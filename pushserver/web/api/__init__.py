@@ -11,6 +11,7 @@ from pushserver.web.api import (
     audit,
     commands,
     device_export,
+    device_keys,
     devices,
     enqueue,
     events,
@@ -58,6 +59,7 @@ ROUTES: tuple[ApiRoute, ...] = (
     *results.routes,
     # Before `/devices/{device_id}`, which matches its path, too.
     *device_export.routes,
+    *device_keys.routes,
     *devices.routes,
     *operations.routes,
     *tasks.routes,

@@ -16,8 +16,8 @@ from pushserver.web.api.device_csv import (
     with_apostrophe,
     write_rows,
 )
-from pushserver.web.api.device_fields import parse_tag
 from pushserver.web.api.device_import import CSV, NDJSON
+from pushserver.web.api.device_query import device_filter
 from pushserver.web.api.device_types import DeviceImportRow, ExportFormat, ExportQuery
 from pushserver.web.api.rendering import as_seconds
 from pushserver.web.api.responses import encode_json
@@ -45,11 +45,7 @@ async def export_devices(call: ApiCall[ExportQuery, None]) -> web.StreamResponse
     """Send what is set of all adopted devices, as NDJSON or CSV."""
     format_, query = _format(call), call.query
     devices = partial(
-        call.services.devices.iter_matching,
-        call.scope_id,
-        state=query.state,
-        tag=None if query.tag is None else parse_tag(query.tag),
-        among=call.services.token_reach.device_ids(call.token),
+        call.services.devices.iter_matching, call.scope_id, device_filter(call, query)
     )
     response = web.StreamResponse(
         headers={

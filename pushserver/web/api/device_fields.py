@@ -1,6 +1,6 @@
 """Parses a device's settings."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from msgspec import UNSET
@@ -52,6 +52,19 @@ def parse_tag(text: str) -> tuple[str, str]:
     if not colon:
         raise Invalid("tag must be key:value.", pointer="/tag")
     return key, value
+
+
+def parse_tags(texts: Iterable[str]) -> dict[str, set[str]]:
+    """
+    Return the values of each key of which a device has one.
+
+    Raises:
+        Invalid: a tag has no colon.
+    """
+    tags: dict[str, set[str]] = {}
+    for key, value in map(parse_tag, texts):
+        tags.setdefault(key, set()).add(value)
+    return tags
 
 
 def device_settings(body: DeviceIn | DeviceImportRow) -> dict[str, Any]:

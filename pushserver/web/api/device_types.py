@@ -6,9 +6,9 @@ from typing import Annotated
 from msgspec import UNSET, Meta, UnsetType
 
 from pushserver.model.device import MAX_HOLD_SECONDS, DeviceState
+from pushserver.model.device_filter import DeviceSort
 from pushserver.web.api.types import (
     ActorOut,
-    Cursor,
     DeviceIdIn,
     In,
     Instant,
@@ -19,6 +19,14 @@ from pushserver.web.api.types import (
 
 DisplayName = Annotated[str, Meta(max_length=200)]
 Tags = dict[Annotated[str, Meta(max_length=100)], Annotated[str, Meta(max_length=200)]]
+#: Tags of which a device has one of each key; a value may contain commas.
+TagFilters = Annotated[tuple[str, ...], Meta(max_length=100)]
+SearchText = Annotated[str, Meta(max_length=200)]
+SortText = Annotated[str, Meta(pattern=f"^-?({'|'.join(DeviceSort)})$")]
+CursorText = Annotated[
+    str,
+    Meta(max_length=2000, description="The `nextCursor` of the page before this one."),
+]
 Hold = Annotated[
     float, Meta(ge=0, le=MAX_HOLD_SECONDS, description="Seconds a poll is held.")
 ]
@@ -80,8 +88,10 @@ class ExportQuery(In, kw_only=True):
 
     state: DeviceState = DeviceState.ADOPTED
     """Those in this state."""
-    tag: str | None = None
-    """Those with this tag, `key:value`."""
+    tag: TagFilters = ()
+    """Those with this tag, `key:value`; of several values of a key, one."""
+    q: SearchText = ""
+    """Those with this text in their name or id, whatever its case."""
     format: ExportFormat | None = None
     """The form; left out, `Accept` decides."""
 
@@ -157,6 +167,10 @@ class DeviceOut(Out, kw_only=True):
     """Who vouched for it."""
     last_seen_at: Instant | None = None
     """When it polled last."""
+    last_seen_ago: float | None = None
+    """How many seconds ago that was."""
+    online: bool
+    """Whether it polls in time, or is busy with a command."""
     address: str | None = None
     """From where it polled last."""
     poll_period: float | None = None
@@ -187,43 +201,22 @@ class DevicesOut(PageOut[DeviceOut], kw_only=True):
     """A page of devices, by their ids."""
 
 
-class DeviceKeyIn(In):
-    """
-    Whether the key is demanded from now on, whatever the device did before.
-
-    Left out, it is for a device that was created before it polled.
-    """
-
-    enforce: bool | None = None
-    """Whether the device is served with this key alone."""
-
-
-class DeviceKeyOut(Out):
-    """
-    A device's new key: shown once; and whether it is demanded already.
-
-    `url` is what the device is to be given; absent if the server does not know at which
-    address devices reach it.
-    """
-
-    key: str
-    """The key: shown here and never again."""
-    path: str
-    """The path to be set in the device, before `/push` and `/result`."""
-    enforced: bool
-    """Whether the device is served with its key alone."""
-    url: str | None = None
-    """The address with that path."""
-    keyless: KeylessOut | None = None
-    """That it is still served without."""
-
-
 class DevicesQuery(In, kw_only=True):
-    """Filters of a list of devices; a tag is `key:value`."""
+    """
+    Filters of a list of devices, and its order: `-` before `sort` turns it round.
+
+    A tag is `key:value`; of several values of a key, a device has one.
+    """
 
     state: DeviceState | None = None
     """Those in this state."""
-    tag: str | None = None
-    """Those with this tag, `key:value`."""
+    online: bool | None = None
+    """Those that are online, or are not."""
+    tag: TagFilters = ()
+    """Those with this tag, `key:value`; of several values of a key, one."""
+    q: SearchText = ""
+    """Those with this text in their name or id, whatever its case."""
+    sort: SortText = DeviceSort.DEVICE_ID.value
+    """By what they are ordered; with `-` before it from the largest on."""
     limit: Limit = 50
-    cursor: Cursor | None = None
+    cursor: CursorText | None = None

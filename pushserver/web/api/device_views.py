@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pushserver.model.device import Device
 from pushserver.model.queue_status import EMPTY_QUEUE, QueueStatus
 from pushserver.model.unknown_request import MAX_UNKNOWN_REQUESTS, UnknownRequest
-from pushserver.services.device_protocols import DeviceProtocols
 from pushserver.web.api.device_types import (
     DeviceOut,
     InFlightOut,
@@ -14,22 +13,28 @@ from pushserver.web.api.device_types import (
     UnknownRequestsOut,
 )
 from pushserver.web.api.rendering import as_seconds, optional_instant, render
+from pushserver.web.services import Services
 
 
 def device_out(
-    protocols: DeviceProtocols,
+    services: Services,
     device: Device,
     queue_status: QueueStatus = EMPTY_QUEUE,
     unknown_requests: Sequence[UnknownRequest] | None = None,
 ) -> DeviceOut:
     """Render a device; without its last unknown requests, they are only counted."""
     hold, period, in_flight = device.hold, device.poll_period, queue_status.in_flight
+    protocols, now = services.protocols, services.clock.now()
     return render(
         DeviceOut,
         device,
         device_id=protocols.display_id(device.device_id),
         protocol=None if device.protocol == protocols.default.name else device.protocol,
         tags=dict(device.tags),
+        last_seen_ago=_seconds_since(device.last_seen_at, now),
+        online=services.online_rule.is_online(
+            device, now, is_busy=in_flight is not None
+        ),
         hold=None if hold is None else as_seconds(hold),
         poll_period=None if period is None else as_seconds(period),
         queue_depth=queue_status.waiting,
@@ -40,6 +45,11 @@ def device_out(
         identity_conflicts=device.identity_conflicts or None,
         unknown_calls=_unknown_requests_out(device, unknown_requests),
     )
+
+
+def _seconds_since(instant: int | None, now: int) -> float | None:
+    """Return how long ago an instant was, to the millisecond."""
+    return None if instant is None else as_seconds(max(0, now - instant) // 1000 * 1000)
 
 
 def keyless_out(device: Device) -> KeylessOut | None:

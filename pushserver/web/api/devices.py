@@ -12,26 +12,30 @@ from pushserver.model.queue_status import EMPTY_QUEUE
 from pushserver.model.token import Permission
 from pushserver.model.unknown_request import UnknownRequest
 from pushserver.services.off_loop import in_pieces
-from pushserver.web.api.device_fields import device_settings, parse_tag
+from pushserver.web.api.device_fields import device_settings
 from pushserver.web.api.device_import import CSV, NDJSON, parse_rows
+from pushserver.web.api.device_query import (
+    device_filter,
+    device_order,
+    read_cursor,
+    write_cursor,
+)
 from pushserver.web.api.device_types import (
     DeviceImportOut,
     DeviceIn,
-    DeviceKeyIn,
-    DeviceKeyOut,
     DeviceOut,
     DevicesOut,
     DevicesQuery,
     ImportQuery,
 )
-from pushserver.web.api.device_views import device_out, keyless_out
+from pushserver.web.api.device_views import device_out
 from pushserver.web.api.once import Idempotency
+from pushserver.web.api.query import cap_limit
 from pushserver.web.api.rendering import render
-from pushserver.web.api.responses import json_response, list_response
+from pushserver.web.api.responses import json_response, page_response
 from pushserver.web.api.route import ApiCall
 from pushserver.web.api.routes import Routes
 from pushserver.web.api.tags import Tag
-from pushserver.web.request import device_base
 from pushserver.web.response import make_response
 
 routes = Routes(Tag.DEVICES, Permission.DEVICES_READ, Permission.DEVICES_WRITE)
@@ -54,35 +58,30 @@ _DEVICE = "/devices/{device_id}"
     limits_itself=True,
 )
 async def list_devices(call: ApiCall[DevicesQuery, None]) -> web.StreamResponse:
-    """List devices by their ids."""
+    """List devices by their ids, or as the query says."""
     query, services = call.query, call.services
 
-    async def fetch(*, after: int, limit: int) -> list[tuple[int, DeviceOut]]:
-        devices = services.devices.list_page(
-            call.scope_id,
-            after=after,
-            limit=limit,
-            state=query.state,
-            tag=None if query.tag is None else parse_tag(query.tag),
-            among=services.token_reach.device_ids(call.token),
-        )
-        ids = [device.device_id for device in devices]
-        statuses = await services.store.queue_statuses(ids, call.scope_id)
-        protocols = services.protocols
-        return [
-            (i, device_out(protocols, device, statuses.get(i, EMPTY_QUEUE)))
-            async for i, device in in_pieces(zip(ids, devices, strict=True))
-        ]
-
-    return await list_response(
-        call,
-        DevicesOut,
-        fetch,
-        lambda row: row[1],
-        cursor="after",
-        start=-1,  # a device's id may be 0
-        cursor_of=lambda row: row[0],
+    limit = cap_limit(query.limit)
+    found = await services.device_list.page(
+        call.scope_id,
+        device_filter(call, query),
+        device_order(query),
+        online=query.online,
+        after=read_cursor(query.sort, query.cursor),
+        limit=limit + 1,
     )
+    devices = [device for _, device in found[:limit]]
+    statuses = await services.store.queue_statuses(
+        [device.device_id for device in devices], call.scope_id
+    )
+    items = [
+        device_out(services, each, statuses.get(each.device_id, EMPTY_QUEUE))
+        async for each in in_pieces(devices)
+    ]
+    next_cursor = None
+    if len(found) > limit:
+        next_cursor = write_cursor(query.sort, found[limit - 1][0])
+    return page_response(call.request, DevicesOut, items, next_cursor=next_cursor)
 
 
 @routes(
@@ -130,7 +129,7 @@ async def _device_response(
         [device.device_id], device.scope_id
     )
     queue_status = queue_statuses.get(device.device_id, EMPTY_QUEUE)
-    body = device_out(call.services.protocols, device, queue_status, unknown_requests)
+    body = device_out(call.services, device, queue_status, unknown_requests)
     return json_response(body, status=status)
 
 
@@ -203,28 +202,3 @@ async def adopt(call: ApiCall[None, None]) -> web.StreamResponse:
         call.scope_id, _changed_device(call), call.actor
     )
     return await _device_response(call, device)
-
-
-@routes(
-    "POST",
-    _DEVICE + "/key",
-    "makeDeviceKey",
-    DeviceKeyOut,
-    status=201,
-    body_required=False,
-    idempotency=Idempotency.CLAIMED,
-    example={"enforce": True},
-)
-async def create_key(call: ApiCall[None, DeviceKeyIn]) -> web.StreamResponse:
-    """Give a device a new key, shown once."""
-    key, device = await call.services.fleet.make_key(
-        call.scope_id,
-        _changed_device(call).device_id,
-        call.actor,
-        enforce=call.body.enforce,
-    )
-    path = f"/d/{key}"
-    base = device_base(call.request)
-    url = None if base is None else base + path
-    key_out = DeviceKeyOut(key, path, device.key_enforced, url, keyless_out(device))
-    return json_response(key_out, status=201)

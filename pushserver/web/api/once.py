@@ -19,7 +19,7 @@ from pushserver.errors import (
 from pushserver.model.idempotency import IdempotencyKey, seal, unseal
 from pushserver.model.token import Token
 from pushserver.services.idempotency import IdempotencyKeys, IdempotentRequest
-from pushserver.services.off_loop import MAX_IN_THREAD, run_in_thread
+from pushserver.services.off_loop import MAX_IN_THREAD, MAX_INLINE, run_in_thread
 from pushserver.web.json_body import JSON_MEDIA_TYPE
 from pushserver.web.response import make_response
 
@@ -44,6 +44,7 @@ class Idempotency(enum.Enum):
 class _StoredResponse(msgspec.Struct, array_like=True):
     status: int
     body: bytes
+    content_type: str = JSON_MEDIA_TYPE
 
 
 async def parse_idempotent_request(
@@ -98,7 +99,7 @@ async def answer_once(
     secret = request.headers["Authorization"].partition(" ")[2].strip()
     stored = await keys.claim(idempotent_request)
     if stored is not None:
-        return _replay(unseal(stored, secret))
+        return _replay(await _in_thread_if_long(unseal, stored, secret))
     try:
         response = await answer()
     except Unavailable:
@@ -108,11 +109,24 @@ async def answer_once(
         await keys.release(idempotent_request)
         raise
     body = cast("bytes | None", cast("web.Response", response).body) or b""
-    to_store = msgspec.msgpack.encode(_StoredResponse(response.status, body))
+    stored_response = _StoredResponse(response.status, body, response.content_type)
+    to_store = msgspec.msgpack.encode(stored_response)
     with suppress(Unavailable):
         # It was done, and its caller learns so; the key stays claimed.
-        await keys.settle(idempotent_request, seal(to_store, secret))
+        await keys.settle(
+            idempotent_request,
+            await _in_thread_if_long(seal, to_store, secret),
+        )
     return response
+
+
+async def _in_thread_if_long(
+    function: Callable[[bytes, str], bytes], answer: bytes, secret: str
+) -> bytes:
+    """Return what *function* makes of an answer, which may be that of a whole fleet."""
+    if len(answer) <= MAX_INLINE:
+        return function(answer, secret)
+    return await run_in_thread(function, answer, secret)
 
 
 def _replay(stored: bytes) -> web.StreamResponse:
@@ -123,6 +137,6 @@ def _replay(stored: bytes) -> web.StreamResponse:
     return make_response(
         first.body,
         status=first.status,
-        content_type=JSON_MEDIA_TYPE,
+        content_type=first.content_type,
         headers=REPLAYED_HEADER,
     )

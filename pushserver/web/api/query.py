@@ -41,13 +41,15 @@ class _Kind(Enum):
 
     SCALAR = auto()
     LIST = auto()
+    REPEATED = auto()
     INSTANT = auto()
 
 
 def decode_query(query: MultiMapping[str], query_type: Any, hint: str = "") -> Any:
     """
-    Decode a query's parameters; only a parameter that is a list may be repeated.
+    Decode a query's parameters; only those of lists and of tuples may be repeated.
 
+    A list may also be given at once, with commas; what a tuple has may contain them.
     *hint* follows on what is said of a parameter that is not known.
 
     Raises:
@@ -61,6 +63,8 @@ def decode_query(query: MultiMapping[str], query_type: Any, hint: str = "") -> A
             raise _unknown_parameter(name, hint)
         if kind is _Kind.LIST:
             values.setdefault(name, []).extend(value.split(","))
+        elif kind is _Kind.REPEATED:
+            values.setdefault(name, []).append(value)
         elif name in values:
             raise Invalid("This parameter is given twice.", pointer=f"/{name}")
         else:
@@ -103,8 +107,12 @@ def _parameter_kinds(query_type: Any) -> Mapping[str, _Kind]:
 
 
 def _kind_of(field_type: Any) -> _Kind:
+    if get_origin(field_type) is Annotated:
+        return _kind_of(get_args(field_type)[0])
     if get_origin(field_type) is list:
         return _Kind.LIST
+    if get_origin(field_type) is tuple:
+        return _Kind.REPEATED
     return _Kind.INSTANT if _has_instant(field_type) else _Kind.SCALAR
 
 

@@ -1,6 +1,6 @@
 """The registry of devices."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from pushserver.dialects.kapua.bodies import render_count
 from pushserver.dialects.kapua.devices import (
@@ -11,6 +11,7 @@ from pushserver.dialects.kapua.devices import (
     render_device_list,
 )
 from pushserver.model.device import Device
+from pushserver.model.device_filter import DeviceFilter
 from pushserver.services.off_loop import in_pieces
 from pushserver.storage.operations import SortField
 from pushserver.web.kapua.list_query import (
@@ -75,12 +76,12 @@ async def _find(
 ) -> list[ConnectedDevice]:
     """Return the first devices that meet the condition and that the token concerns."""
     services = call.services
-    candidates = services.devices.iter_matching(
-        call.scope_id, among=services.token_reach.device_ids(call.token)
-    )
+    criteria = DeviceFilter(among=services.token_reach.device_ids(call.token))
+    candidates = services.devices.iter_matching(call.scope_id, criteria)
+    busy_ids = await services.store.devices_in_flight(call.scope_id)
     found: list[ConnectedDevice] = []
     async for device in in_pieces(candidates):
-        one = _connected(call, device)
+        one = _connected(call, device, busy_ids)
         if condition(one):
             found.append(one)
             if len(found) == limit:
@@ -93,14 +94,17 @@ async def get(call: KapuaCall) -> bytes:
     device = call.services.devices.find(call.scope_id, call.path_ids["deviceId"])
     if device is None:
         raise call.not_found(DEVICE, "deviceId")
-    return render_device(_connected(call, device))
+    busy_ids = await call.services.store.devices_in_flight(call.scope_id)
+    return render_device(_connected(call, device, busy_ids))
 
 
-def _connected(call: KapuaCall, device: Device) -> ConnectedDevice:
-    services = call.services
+def _connected(
+    call: KapuaCall, device: Device, busy_ids: Collection[int]
+) -> ConnectedDevice:
+    services, is_busy = call.services, device.device_id in busy_ids
     if device.last_seen_at is None:
         status = ConnectionStatus.NULL
-    elif device.is_online(services.clock.now(), services.default_hold):
+    elif services.online_rule.is_online(device, services.clock.now(), is_busy=is_busy):
         status = ConnectionStatus.CONNECTED
     else:
         status = ConnectionStatus.DISCONNECTED

@@ -72,6 +72,7 @@ ACTIONS: Mapping[str, Sequence[str]] = {
     "deleteDevice": ["device.delete"],
     "adoptDevice": ["device.adopt"],
     "makeDeviceKey": ["device.key"],
+    "makeDeviceKeys": ["device.key"],
     "importDevices": ["device.change"],
     "makeSubscription": ["subscription.create"],
     "changeSubscription": ["subscription.change"],

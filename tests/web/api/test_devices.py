@@ -37,6 +37,7 @@ async def test_put(server: LocalServer) -> None:
         "keyed": False,
         "keyEnforced": False,
         "deviceSeen": False,
+        "online": False,
     } == answer.json()
     assert 200 == replaced.status
     assert ({}, "x") == (replaced.json()["tags"], replaced.json()["name"])
@@ -99,6 +100,7 @@ async def test_what_was_seen(server: LocalServer) -> None:
 
     assert (5, 1) == (device["pollPeriod"], device["queueDepth"])
     assert "2026-01-01T00:00:20.000000Z" == device["lastSeenAt"]
+    assert (0, True) == (device["lastSeenAgo"], device["online"])
     in_flight = device["inFlight"]
     assert (command["id"], "load_objects") == (
         in_flight["commandId"],
@@ -154,6 +156,55 @@ async def test_filters(server: LocalServer) -> None:
     assert ["1"] == await ids(server, "tag=x:")
     assert ["3"] == await ids(server, "state=quarantined")
     assert [] == await ids(server, "tag=site:")
+    assert ["1", "2"] == await ids(server, "tag=site:a:b&tag=site:c")
+    assert ["1"] == await ids(server, "tag=site:a:b&tag=site:c&tag=x:")
+    assert ["3"] == await ids(server, "online=true")
+    assert ["1", "2"] == await ids(server, "online=false")
+
+
+async def test_search(server: LocalServer) -> None:
+    """
+    A text is looked for in names and ids, as it is; a filter is kept on every page.
+    """
+    for number, name in (("7", "Gate 1%"), ("17", "gate 2"), ("27", "Door, 1%")):
+        await server.api("PUT", f"/devices/{number}", {"name": name})
+    first = (await server.api("GET", "/devices?q=GATE&limit=1")).json()
+
+    assert ["7", "17"] == await ids(server, "q=gate")
+    assert ["7", "27"] == await ids(server, "q=1%25")
+    assert ["7", "17", "27"] == await ids(server, "q=7")
+    assert ["17"] == await ids(server, f"q=GATE&cursor={first['nextCursor']}")
+
+
+@pytest.mark.parametrize("sort", ["name", "-name", "lastSeenAt", "-queueDepth"])
+async def test_sorted(server: LocalServer, sort: str) -> None:
+    """
+    A list in another order goes from page to page by its links; a cursor is its own.
+    """
+    for number, name in ((3, "é"), (2, "a,b"), (1, None)):
+        await server.api("PUT", f"/devices/{number}", {"name": name} if name else {})
+        await server.poll(f"deviceId={number}")
+        server.clock.tick(seconds=1)
+    await server.api("POST", "/devices/2/commands", {"endpoint": "x"})
+    expected = {
+        "name": ["2", "3", "1"],
+        "-name": ["1", "3", "2"],
+        "lastSeenAt": ["3", "2", "1"],
+        "-queueDepth": ["2", "3", "1"],
+    }[sort]
+    path, listed = f"/devices?sort={sort}&limit=1", []
+    while path:
+        answer = await server.api("GET", path)
+        listed += [item["deviceId"] for item in answer.json()["items"]]
+        link = answer.headers.get("Link", "")
+        path = link.removeprefix("</api/v1").removesuffix('>; rel="next"')
+        if "nextCursor" in answer.json():
+            cursor = answer.json()["nextCursor"]
+            query = f"sort=-lastSeenAt&cursor={cursor}"
+            other = await server.api("GET", f"/devices?{query}")
+            assert (422, "invalid", "/cursor") == other.problem
+
+    assert expected == listed
 
 
 @pytest.mark.parametrize(
@@ -195,6 +246,15 @@ async def test_wrong_fields(
         ("cursor=x", "/cursor"),
         ("limit=0", "/limit"),
         ("name=x", "/name"),
+        ("online=maybe", "/online"),
+        ("sort=age", "/sort"),
+        ("sort=--name", "/sort"),
+        ("sort=name&sort=name", "/sort"),
+        ("sort=name&cursor=1", "/cursor"),
+        ("sort=name&cursor=WyJuYW1lIiwxXQ", "/cursor"),
+        ("sort=name&cursor=%C3%A9", "/cursor"),
+        ("sort=lastSeenAt&cursor=WyJsYXN0U2VlbkF0Iiwi4pi6Il0", "/cursor"),
+        ("q=" + "x" * 201, "/q"),
     ],
 )
 async def test_wrong_filters(server: LocalServer, query: str, pointer: str) -> None:

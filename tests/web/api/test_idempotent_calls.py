@@ -101,6 +101,11 @@ async def _device_key(server: LocalServer) -> tuple[str, Any]:
     return f"/devices/{DEVICE}/key", {}
 
 
+async def _device_keys(server: LocalServer) -> tuple[str, Any]:
+    await server.api("PUT", f"/devices/{DEVICE}", {})
+    return "/devices/keys", {"targets": {"all": True}}
+
+
 async def _rotation(server: LocalServer) -> tuple[str, Any]:
     return f"/subscriptions/{await _subscription(server)}/secret/rotate", None
 
@@ -132,6 +137,7 @@ CALLS: dict[str, Prepare] = {
     "retryTask": _failed_task,
     "retryUpgrade": _failed_upgrade,
     "makeDeviceKey": _device_key,
+    "makeDeviceKeys": _device_keys,
     "makeToken": _token,
     "makeScope": _scope,
     "makeTokenOfScope": _token_of_scope,

@@ -21,6 +21,7 @@ BODIES: dict[str, Any] = {
     "notifyOperation": {"progress": 1},
     "makeTask": {"targets": {"all": True}, "steps": [{"endpoint": "x"}]},
     "makeUpgrade": {"targets": {"all": True}, "targetVersion": "2", "phases": PHASES},
+    "makeDeviceKeys": {"targets": {"all": True}},
     "patchShadow": {},
     "patchShadows": {"targets": {"all": True}, "desired": {"a": {"b": 1}}},
     "makeSubscription": {"url": "https://9.9.9.9/", "events": ["command.status"]},
@@ -46,6 +47,7 @@ EXPECTED_ROUTES = {
         "deleteDevice",
         "adoptDevice",
         "makeDeviceKey",
+        "makeDeviceKeys",
     },
     "commands:read": {
         "listCommands",

@@ -52,7 +52,7 @@ async def test_unexpected(server: LocalServer, monkeypatch: pytest.MonkeyPatch) 
     def breaks(*_: object, **__: object) -> None:
         raise RuntimeError("a secret inside")
 
-    monkeypatch.setattr(type(server.services.devices), "list_page", breaks)
+    monkeypatch.setattr(type(server.services.device_list), "page", breaks)
     with structlog.testing.capture_logs() as logs:
         answer = await server.api("GET", "/devices")
 

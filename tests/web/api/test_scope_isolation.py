@@ -214,6 +214,10 @@ REQUESTS: Mapping[str, tuple[RequestTemplate, ...]] = {
     "patchDevice": (RequestTemplate(body='{"name": "x"}'), RequestTemplate(body="{}")),
     "deleteDevice": (RequestTemplate(),),
     "adoptDevice": (RequestTemplate(),),
+    "makeDeviceKeys": (
+        RequestTemplate(body='{"targets": {"deviceIds": ["$device_id"]}}'),
+        RequestTemplate(body='{"targets": {"tags": {"owner": "$owner"}}}'),
+    ),
     "makeDeviceKey": (RequestTemplate(), RequestTemplate(body='{"enforce": true}')),
     "makeToken": (RequestTemplate(body=NEW_TOKEN),),
     "listTokens": (RequestTemplate(),),

@@ -234,3 +234,25 @@ async def test_retried_after_it_moved(
 
     assert (404, "not-found", None) == refused.problem
     assert (await server.poll(f"deviceId={DOOR}")).is_empty
+
+
+async def test_online(server: LocalServer, second_server: LocalServer) -> None:
+    """A device is online everywhere while it polls, or is busy with a command."""
+    await server.api("PUT", f"/devices/{DOOR}", {})
+    command = {"endpoint": "x", "responseTimeout": 3600}
+    await server.poll(f"deviceId={DOOR}")
+    await server.services.write_behind.flush()
+    await second_server.services.cluster_sync.catch_up()
+
+    async def is_online() -> list[Any]:
+        listed = await second_server.api("GET", "/devices?online=true")
+        shown = await second_server.api("GET", f"/devices/{DOOR}")
+        return [len(listed.json()["items"]), shown.json()["online"]]
+
+    assert [1, True] == await is_online()
+    server.clock.tick(seconds=60)
+    assert [0, False] == await is_online()
+    await server.api("POST", f"/devices/{DOOR}/commands", command)
+    await server.poll(f"deviceId={DOOR}")
+    server.clock.tick(seconds=60)
+    assert [1, True] == await is_online()

@@ -33,6 +33,26 @@ _IN_FLIGHT = (
     f" AND {IS_IN_FLIGHT} ORDER BY id DESC"
 )
 
+# Through the index on scope and state: what ended is not looked at.
+_QUEUE_DEPTHS = (
+    f"SELECT device_id, count(*) FROM command WHERE {IS_WAITING} AND scope_id = ?"
+    " GROUP BY device_id"
+)
+_DEVICES_IN_FLIGHT = (
+    f"SELECT device_id FROM command WHERE {IS_IN_FLIGHT} AND scope_id = ?"
+)
+
+
+def queue_depths(connection: SqlConnection, scope_id: int) -> Mapping[int, int]:
+    """Return how many commands of the scope wait, by device."""
+    return dict(connection.execute(_QUEUE_DEPTHS, (scope_id,)).fetchall())
+
+
+def devices_in_flight(connection: SqlConnection, scope_id: int) -> Collection[int]:
+    """Return the devices that have a command of the scope in flight."""
+    rows = connection.execute(_DEVICES_IN_FLIGHT, (scope_id,))
+    return {device_id for (device_id,) in rows}
+
 
 def queue_statuses(
     connection: SqlConnection, device_ids: Collection[int], scope_id: int | None

@@ -37,6 +37,7 @@ _LIMITS: Mapping[type[inspect.Type], Mapping[str, str]] = {
         "pattern": "pattern",
     },
     inspect.ListType: {"min_length": "minItems", "max_length": "maxItems"},
+    inspect.VarTupleType: {"min_length": "minItems", "max_length": "maxItems"},
     inspect.DictType: {"min_length": "minProperties", "max_length": "maxProperties"},
 }
 
@@ -106,7 +107,7 @@ class Schemas:
     def _plain(self, info: inspect.Type) -> JsonObject:
         """Return the schema of a type without a name, but for its limits."""
         match info:
-            case inspect.ListType():
+            case inspect.ListType() | inspect.VarTupleType():
                 return {"type": "array", "items": self._schema(info.item_type)}
             case inspect.DictType():
                 return self._map(info)

@@ -1,0 +1,124 @@
+"""Keys of devices over the API: made, and shown once."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from aiohttp import web
+
+from pushserver.model.device import Device
+from pushserver.model.token import Permission
+from pushserver.services.off_loop import in_pieces, run_in_thread
+from pushserver.web.api.accept import preferred_media_type
+from pushserver.web.api.device_csv import with_apostrophe, write_rows
+from pushserver.web.api.device_import import CSV
+from pushserver.web.api.device_key_types import (
+    DeviceKeyIn,
+    DeviceKeyOut,
+    DeviceKeyRowOut,
+    DeviceKeysIn,
+    DeviceKeysOut,
+)
+from pushserver.web.api.device_views import keyless_out
+from pushserver.web.api.once import Idempotency
+from pushserver.web.api.operation_parsing import parse_target_selector
+from pushserver.web.api.responses import json_response
+from pushserver.web.api.route import ApiCall
+from pushserver.web.api.routes import Routes
+from pushserver.web.api.tags import Tag
+from pushserver.web.json_body import JSON_MEDIA_TYPE
+from pushserver.web.request import device_base
+from pushserver.web.response import make_response
+
+routes = Routes(Tag.DEVICES, Permission.DEVICES_READ, Permission.DEVICES_WRITE)
+_COLUMNS = ("deviceId", "name", "key", "path", "url", "enforced")
+
+
+@routes(
+    "POST",
+    "/devices/{device_id}/key",
+    "makeDeviceKey",
+    DeviceKeyOut,
+    status=201,
+    body_required=False,
+    idempotency=Idempotency.CLAIMED,
+    example={"enforce": True},
+)
+async def create_key(call: ApiCall[None, DeviceKeyIn]) -> web.StreamResponse:
+    """Give a device a new key, shown once."""
+    device_id = call.path_device().device_id
+    call.log_fields["device_id"] = device_id
+    key, device = await call.services.key_issuer.make_key(
+        call.scope_id, device_id, call.actor, enforce=call.body.enforce
+    )
+    path, url = _address(call, key)
+    key_out = DeviceKeyOut(key, path, device.key_enforced, url, keyless_out(device))
+    return json_response(key_out, status=201)
+
+
+@routes(
+    "POST",
+    "/devices/keys",
+    "makeDeviceKeys",
+    DeviceKeysOut,
+    status=201,
+    idempotency=Idempotency.CLAIMED,
+    limits_itself=True,
+    example={"targets": {"all": True}},
+)
+async def create_keys(call: ApiCall[None, DeviceKeysIn]) -> web.StreamResponse:
+    """
+    Give many devices new keys, shown once.
+
+    With `Accept: text/csv` the answer is a file with the same columns.
+    """
+    services, body = call.services, call.body
+    targets = await parse_target_selector(body.targets, services.protocols)
+    await services.cluster_sync.catch_up()
+    targets = await services.token_reach.narrow_targets(call.token, targets)
+    devices = await services.devices.resolve_targets(call.scope_id, targets)
+    ids = [device.device_id for device in devices]
+    made = await services.key_issuer.make_keys(
+        call.scope_id, ids, call.actor, enforce=body.enforce
+    )
+    call.log_fields["devices"] = len(made)
+    rows = [_key_row(call, *each) async for each in in_pieces(made)]
+    accept = call.request.headers.get("Accept", "")
+    if preferred_media_type(accept, (JSON_MEDIA_TYPE, CSV)) == CSV:
+        return make_response(
+            await run_in_thread(_csv, rows), status=201, content_type=CSV
+        )
+    return json_response(DeviceKeysOut(rows), status=201)
+
+
+def _address(call: ApiCall[Any, Any], key: str) -> tuple[str, str | None]:
+    """Return the path of a device with *key*, and its URL if that is known."""
+    path, base = f"/d/{key}", device_base(call.request)
+    return path, None if base is None else base + path
+
+
+def _key_row(call: ApiCall[Any, Any], key: str, device: Device) -> DeviceKeyRowOut:
+    path, url = _address(call, key)
+    return DeviceKeyRowOut(
+        device_id=call.services.protocols.display_id(device.device_id),
+        name=device.name,
+        key=key,
+        path=path,
+        url=url,
+        enforced=device.key_enforced,
+    )
+
+
+def _csv(rows: Iterable[DeviceKeyRowOut]) -> bytes:
+    """Return the rows as a spreadsheet takes them; a key may begin like a formula."""
+    cells = (
+        [
+            with_apostrophe(row.device_id),
+            "" if row.name is None else with_apostrophe(row.name),
+            with_apostrophe(row.key),
+            row.path,
+            row.url or "",
+            str(row.enforced).lower(),
+        ]
+        for row in rows
+    )
+    return write_rows([_COLUMNS, *cells])
