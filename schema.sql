@@ -97,8 +97,10 @@ CREATE TABLE command (
     canceled_by      BIGINT,
     canceled_by_name TEXT,
     created_from     TEXT,                         -- the program's address
-    request_id       TEXT
+    request_id       TEXT,
+    blob             TEXT                          -- the hash of the blob that is its body
 );
+CREATE INDEX command_blob ON command (blob) WHERE blob IS NOT NULL;
 CREATE INDEX command_device ON command (device_id, id);
 CREATE INDEX command_scope ON command (scope_id, id);
 CREATE INDEX command_state ON command (scope_id, state, id);
@@ -156,13 +158,25 @@ CREATE INDEX result_orphan ON result (scope_id, id) WHERE command_id IS NULL;
 CREATE INDEX result_device_orphan ON result (device_id, id) WHERE command_id IS NULL;
 CREATE INDEX result_unread ON result (id) WHERE parsed IS NULL;
 
--- The rest of long bodies of results.
-CREATE TABLE result_piece (
-    result_id BIGINT NOT NULL,
-    number    BIGINT NOT NULL,                 -- from 1: the first piece is in the result
-    piece     BYTEA  NOT NULL,
-    PRIMARY KEY (result_id, number)
+-- Long bodies, of which a database takes one piece after the other.
+CREATE TABLE piece (
+    owner_id BIGINT NOT NULL,                  -- a result's id, or a blob's
+    number   BIGINT NOT NULL,                  -- from 1: a result's first is in its row
+    piece    BYTEA  NOT NULL,
+    PRIMARY KEY (owner_id, number)
 );
+
+-- Bytes that commands and steps refer to by their hash; in pieces, all of them.
+CREATE TABLE blob (
+    id         BIGINT PRIMARY KEY,
+    scope_id   BIGINT NOT NULL,
+    sha256     TEXT   NOT NULL,
+    size       BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    used_at    BIGINT NOT NULL,                -- it was uploaded, or named, last then
+    UNIQUE (scope_id, sha256)
+);
+CREATE INDEX blob_used ON blob (used_at);
 
 -- Tracked work on one device: steps that become commands, one after the other.
 CREATE TABLE operation (
@@ -231,8 +245,10 @@ CREATE TABLE step (
     expires_in       BIGINT,
     not_before       BIGINT,
     service_id       TEXT,                         -- the service it writes
+    blob             TEXT,                         -- the hash of the blob that is its body
     PRIMARY KEY (owner_id, number)
 );
+CREATE INDEX step_blob ON step (blob) WHERE blob IS NOT NULL;
 
 -- Progress of an operation, as the server or somebody else tells it.
 CREATE TABLE notification (

@@ -120,6 +120,7 @@ def build_workers(
         Worker(
             "retention", 3600.0, services.retention.purge_expired, is_leader=is_leader
         ),
+        Worker("blobs", 3600.0, services.blobs.purge_unused, is_leader=is_leader),
         Worker("wrong-tokens", 60.0, services.wrong_tokens.log_tries),
         Worker("token-uses", 60.0, services.tokens.save_uses),
         Worker("unknown-requests", 3600.0, services.unknown_requests.forget_old),

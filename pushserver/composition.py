@@ -7,6 +7,7 @@ from pushserver.dialects.kapua.sessions import new_token_id
 from pushserver.protocols.base import DeviceProtocol
 from pushserver.protocols.controlid.protocol import ControlId
 from pushserver.services.background_tasks import BackgroundTasks
+from pushserver.services.blobs import Blobs
 from pushserver.services.clock_watch import ClockWatch
 from pushserver.services.cluster_sync import ClusterSync
 from pushserver.services.completion_waiters import CompletionWaiters
@@ -108,6 +109,7 @@ def build_services(
     )
     stock_bounds = StockBounds(bounds, counts)
     open_bounds = OpenBounds(store, stock_bounds)
+    blobs = Blobs(store, clock, ids, stock_bounds)
     tokens = Tokens(store=store, clock=clock, ids=ids, bounds=stock_bounds)
     reconciler = ShadowReconciler(protocols=protocols, queue=queue)
     next_steps = NextSteps(
@@ -135,7 +137,6 @@ def build_services(
         clock=clock,
         default_hold=online_rule.default_hold,
     )
-    ssrf_guard = SsrfGuard(settings.webhook_allow_http, settings.webhook_networks)
     event_interest = EventInterest(store=store, clock=clock)
     subscriptions = SubscriptionRegistry(store, devices, event_interest)
     cluster_sync = ClusterSync(
@@ -212,7 +213,8 @@ def build_services(
         held_commands=HeldCommands(store, lanes, queue),
         withdrawals=Withdrawals(store, lanes),
         retention=retention,
-        purging=Purging(store, retention),
+        purging=Purging(store, retention, blobs),
+        blobs=blobs,
         result_intake=ResultIntake(store, lanes, OrphanBounds(bounds, counts)),
         completion_waiters=completion_waiters,
         wait_bounds=WaitBounds(bounds, counts),
@@ -227,7 +229,12 @@ def build_services(
         ),
         subscription_registry=subscriptions,
         subscriptions=Subscriptions(
-            store, clock, ids, ssrf_guard, subscriptions, stock_bounds
+            store,
+            clock,
+            ids,
+            SsrfGuard(settings.webhook_allow_http, settings.webhook_networks),
+            subscriptions,
+            stock_bounds,
         ),
         webhook_deliveries=WebhookDeliveries(store, clock, subscriptions),
         task_creator=task_creator,

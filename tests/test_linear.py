@@ -34,8 +34,9 @@ from pushserver.services.result_reading import locate_result
 from pushserver.web.api.accept import preferred_media_type
 from pushserver.web.api.command_requests import CommandIn, CommandsQuery
 from pushserver.web.api.device_csv import read_rows
-from pushserver.web.api.device_fields import parse_tag
+from pushserver.web.api.device_fields import parse_tag, parse_tags
 from pushserver.web.api.device_import import CSV, NDJSON, parse_rows
+from pushserver.web.api.device_query import read_cursor
 from pushserver.web.api.event_names import parse_event_names
 from pushserver.web.api.query import decode_query
 from pushserver.web.device_url import mask_keys, mask_keys_in_body, storable_text
@@ -147,6 +148,8 @@ HEADS: Mapping[str, Parser] = {
     "decode_id": with_text(decode_id),
     "decode_query": with_text(query),
     "parse_tag": with_text(parse_tag),
+    "parse_tags": with_text(lambda text: parse_tags([text, text])),
+    "read_cursor": with_text(partial(read_cursor, "-name")),
     "parse_event_names": with_text(
         lambda text: parse_event_names([text], WebhookFormat.NATIVE)
     ),
@@ -161,7 +164,7 @@ TAKES_DECODED = {
     "parse_upgrade", "parse_idempotent_request", "read_order", "read_body",
     "read_result", "read_refused_result", "read_beginning", "read_short_body",
     "read_whole_body", "readyz", "decode_body", "parse_apart",
-    "parse_device_ids", "parse_token_limits", "find_token",
+    "parse_device_ids", "parse_token_limits", "find_token", "split_at_marks",
 }  # fmt: skip
 STARTS = (b"", b'{"error":"x\t', b"response=", b'{"a":[', b'{"deviceId":"', b"a\n")
 _PARSER_NAME = re.compile(

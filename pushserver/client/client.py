@@ -4,6 +4,7 @@ from typing import Self
 
 from pushserver.client.access import AuditCalls, ScopeCalls, TokenCalls
 from pushserver.client.answers import ApiResponse, Json
+from pushserver.client.blobs import BlobCalls
 from pushserver.client.commands import CommandCalls, ResultCalls
 from pushserver.client.devices import DeviceCalls, ShadowCalls
 from pushserver.client.operations import OperationCalls, TaskCalls, UpgradeCalls
@@ -17,6 +18,7 @@ class Client:
     def __init__(self, server: str, token: str | None = None) -> None:
         self.server = server
         self._api = api = Transport(server, token)
+        self.blobs = BlobCalls(api)
         self.commands = CommandCalls(api)
         self.results = ResultCalls(api)
         self.devices = DeviceCalls(api)

@@ -50,6 +50,7 @@ class AuditAction(enum.StrEnum):
     SUBSCRIPTION_PING = "subscription.ping"
     SUBSCRIPTION_REDELIVER = "subscription.redeliver"
     HISTORY_PURGE = "history.purge"
+    BLOB_CREATE = "blob.create"
 
 
 class TargetKind(enum.StrEnum):

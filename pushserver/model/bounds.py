@@ -138,6 +138,18 @@ class Bounds:
         "the oldest are dropped",
         "bounds.scopeBacklog",
     )
+    scope_blobs: int = _bound(
+        1000,
+        "blobs of a scope to which nothing refers",
+        "409 `limit-reached`",
+        "bounds.scopeBlobs",
+    )
+    scope_blob_size: int = _bound(
+        1024,
+        "MiB of blobs of a scope to which nothing refers",
+        "409 `limit-reached`",
+        "bounds.scopeBlobSize",
+    )
     scopes: int = _bound(1000, "scopes", "409 `limit-reached`", "bounds.scopes")
 
 

@@ -9,7 +9,8 @@ class Order:
     What the device shall do, in the vendor's form, and the program's `metadata`.
 
     `body` and `metadata` are JSON texts, stored byte for byte. For
-    `application/octet-stream` the body is a JSON string that holds base64.
+    `application/octet-stream` the body is a JSON string that holds base64; instead of
+    one there may be a `blob`, which is named by its hash.
     """
 
     verb: str
@@ -18,3 +19,4 @@ class Order:
     content_type: str
     query_string: str | None
     metadata: str | None = None
+    blob: str | None = None

@@ -10,6 +10,7 @@ from pushserver.errors import Invalid
 from pushserver.model.actor import SERVER, Actor
 from pushserver.model.audit import AuditAction, AuditEntry
 from pushserver.services.batches import BATCH_SIZE
+from pushserver.services.blobs import Blobs
 from pushserver.services.retention import Retention
 from pushserver.storage.base import Store
 
@@ -37,6 +38,7 @@ class Purging:
 
     store: Store
     retention: Retention
+    blobs: Blobs
 
     async def purge_part(
         self,
@@ -63,8 +65,12 @@ class Purging:
             answers = await self.store.retention.purge_answers(
                 scope_id, before=before, limit=BATCH_SIZE
             )
+            blobs = 0
+            if not batch_deleted:
+                # What referred to them is gone.
+                blobs = await self.blobs.purge_history(before, scope_id)
             deleted += batch_deleted
-            done = not (batch_deleted or answers)
+            done = not (batch_deleted or answers or blobs)
             if done:
                 await self._empty_log()
                 break

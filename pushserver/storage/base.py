@@ -13,6 +13,7 @@ from pushserver.model.event import EventType
 from pushserver.model.idempotency import IdempotencyKey, IdempotencyRecord
 from pushserver.model.ids import IdGenerator
 from pushserver.storage.audit import AuditStore
+from pushserver.storage.blobs import BlobStore
 from pushserver.storage.change_feed import ChangeFeed
 from pushserver.storage.clock import ClockStore
 from pushserver.storage.commands import CommandStore
@@ -71,6 +72,10 @@ class Store(
     @property
     def integrity(self) -> IntegrityStore:
         """Checks of what is stored."""
+
+    @property
+    def blobs(self) -> BlobStore:
+        """Bytes that commands carry."""
 
     @property
     def audit(self) -> AuditStore:

@@ -60,7 +60,7 @@ COMMANDS = Table(
 ORDERS = Table(
     "command",
     Order,
-    ["verb", "endpoint", "body", "content_type", "query_string", "metadata"],
+    ["verb", "endpoint", "body", "content_type", "query_string", "metadata", "blob"],
 )
 COMMANDS_WITH_ORDERS = Join.of(COMMANDS, ORDERS)
 #: A command with its order and where it came from, to be written.

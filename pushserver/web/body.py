@@ -85,6 +85,28 @@ async def read_body(request: web.Request, *, waits: bool = False) -> Body:
     return body
 
 
+async def receive_body(request: web.Request, spool: Spool) -> PushServerError | None:
+    """
+    Receive the body of somebody who was let in into *spool*; return what is wrong.
+
+    Without its end the connection is closed with the answer, as by `read_body`.
+
+    Raises:
+        Unavailable: there is no room.
+    """
+    error: PushServerError | None
+    if connection_of(request).unannounced:
+        return refuse_unannounced(request)
+    if (request.content_length or 0) > MAX_BODY_SIZE:
+        error = _too_large()
+    else:
+        error = await _receive_into(request, spool, waits=False)
+    if error is not None:
+        linger = LONG_LINGER if isinstance(error, TooLarge) else LINGER
+        connection_of(request).end_body(request.content, linger)
+    return error
+
+
 async def read_result(request: web.Request) -> Body:
     """Read a body; one that was not announced is told from none by waiting for it."""
     if announces_no_length(request):
@@ -131,6 +153,21 @@ def refuse_unannounced(request: web.Request) -> LengthRequired:
 async def _receive(request: web.Request, spool: Spool, waits: bool) -> Body:
     """Receive a body; a large one takes room before, and its turn after."""
     budget = connection_of(request).body_budget
+    error = await _receive_into(request, spool, waits=waits)
+    if isinstance(error, TooLarge):
+        return Body(b"", error)
+    drop = await budget.take_turn() if waits and spool.is_file else None
+    try:
+        return Body(await spool.take(), error, drop=drop)
+    except OSError:
+        return Body(b"", _no_room())
+
+
+async def _receive_into(
+    request: web.Request, spool: Spool, *, waits: bool
+) -> PushServerError | None:
+    """Receive a body into *spool*; a large one takes room before."""
+    budget = connection_of(request).body_budget
     content, length, error = request.content, request.content_length, None
     if length is None or length <= FREE_BYTES:
         error = await _fill(spool, content, FREE_BYTES)
@@ -142,12 +179,8 @@ async def _receive(request: web.Request, spool: Spool, waits: bool) -> Body:
             budget.take(expected)
         error = await _fill(spool, content, MAX_BODY_SIZE)
         if spool.size > MAX_BODY_SIZE:
-            return Body(b"", _too_large())
-    drop = await budget.take_turn() if waits and spool.is_file else None
-    try:
-        return Body(await spool.take(), error, drop=drop)
-    except OSError:
-        return Body(b"", _no_room())
+            return _too_large()
+    return error
 
 
 async def _fill(

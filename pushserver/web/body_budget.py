@@ -48,7 +48,7 @@ class BodyBudget:
             self.counts["bodies.refused"] += 1
             raise Unavailable("Too many large bodies are under way. Try again.")
         self._taken += size
-        _call_after_request(lambda: self._give_back(size))
+        call_after_request(lambda: self._give_back(size))
 
     async def wait(self, size: int) -> None:
         """Wait for room, in the order of arrival, and take it."""
@@ -58,7 +58,7 @@ class BodyBudget:
             await self._wait_in_line(size)
         else:
             self._taken += size
-        _call_after_request(lambda: self._give_back(size))
+        call_after_request(lambda: self._give_back(size))
 
     async def take_turn(self) -> Callable[[], None]:
         """
@@ -73,7 +73,7 @@ class BodyBudget:
             while releases:
                 releases.pop()()
 
-        _call_after_request(release)
+        call_after_request(release)
         return release
 
     def close(self) -> None:
@@ -109,7 +109,7 @@ class BodyBudget:
             admitted.set_result(None)
 
 
-def _call_after_request(callback: Callable[[], None]) -> None:
+def call_after_request(callback: Callable[[], None]) -> None:
     """Call back when the present task ends: each request has one of its own."""
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 - nothing else awaits

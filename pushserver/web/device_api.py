@@ -17,6 +17,8 @@ from pushserver.protocols.base import (
     RequestKind,
 )
 from pushserver.services.polling import PollAnswer
+from pushserver.web.blob_parts import AnswerParts
+from pushserver.web.blob_response import BlobResponse
 from pushserver.web.body import NO_BODY
 from pushserver.web.browser import COUNT as BROWSER_COUNT
 from pushserver.web.browser import is_from_browser
@@ -116,12 +118,15 @@ async def _send_command(
         body = await device_poll.render(protocol, answer)
         if body is None:
             return make_response()
-        response = whole_response(body, protocol.content_type)
+        response = _response(device_poll, body, protocol.content_type)
         answer.has_started = True
-        connection.bound_unsent(len(body))
+        connection.bound_unsent(response.content_length or 0)
         try:
             await response.prepare(request)
-            if connection.has_unsent:
+            if isinstance(response, BlobResponse):
+                with answer.vouching():
+                    await response.send_parts()
+            elif connection.has_unsent:
                 with answer.vouching():
                     await connection.drain()
         except ConnectionError:
@@ -136,6 +141,16 @@ async def _send_command(
         endpoint=command.endpoint,
     )
     return response
+
+
+def _response(
+    device_poll: DevicePoll, body: bytes | AnswerParts, content_type: str
+) -> web.StreamResponse:
+    """Return the response with the commands; with blobs it is sent piece by piece."""
+    if isinstance(body, bytes):
+        return whole_response(body, content_type)
+    blobs = device_poll.services.blobs
+    return BlobResponse(body, blobs, content_type, is_base64=True)
 
 
 #: Who answers what a device wants.

@@ -12,6 +12,7 @@ from pushserver.model.device import Device
 from pushserver.protocols.base import DeviceProtocol, HandedOut
 from pushserver.services.held_polls import Poll
 from pushserver.services.polling import PollAnswer
+from pushserver.web.blob_parts import AnswerParts, mark_blob, split_at_marks
 from pushserver.web.device_url import storable_uuid
 from pushserver.web.services import Services
 
@@ -65,17 +66,29 @@ class DevicePoll:
 
     async def render(
         self, protocol: DeviceProtocol, answer: PollAnswer
-    ) -> bytes | None:
-        """Return the body with the commands; None if it cannot be made, or not sent."""
-        handed_out = []
+    ) -> bytes | AnswerParts | None:
+        """
+        Return the body with the commands; None if it cannot be made, or not sent.
+
+        With blobs, it is in parts.
+        """
+        handed_out, blobs = [], {}
         try:
             for each in answer.in_flights:
                 read_order = self.services.store.read_order
                 order = each.command.order or await read_order(each.command.id)
+                if order.blob is not None:
+                    find = self.services.blobs.find
+                    blob = await find(each.command.scope_id, order.blob)
+                    order, mark = mark_blob(order)
+                    blobs[mark] = blob
                 handed_out.append(HandedOut(order, each.delivery))
         except Unavailable:
             return None
-        return None if self.poll.is_gone() else protocol.render(handed_out)
+        if self.poll.is_gone():
+            return None
+        body = protocol.render(handed_out)
+        return split_at_marks(body, blobs) if blobs else body
 
 
 def begin_poll(

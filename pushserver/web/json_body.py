@@ -15,10 +15,16 @@ from pushserver.services.off_loop import (
     is_quick,
     run_off_loop,
 )
-from pushserver.web.body import read_beginning, read_body, refuse_unannounced
+from pushserver.web.body import (
+    read_beginning,
+    read_body,
+    receive_body,
+    refuse_unannounced,
+)
 from pushserver.web.body_framing import announces_no_length
 from pushserver.web.connection import MAX_BEGINNING
 from pushserver.web.device_url import storable_text
+from pushserver.web.spool import Spool
 
 T = TypeVar("T")
 
@@ -43,6 +49,19 @@ async def read_whole_body(request: web.Request) -> bytes:
     if body.error is not None:
         raise body.error
     return body.content
+
+
+async def spool_whole_body(request: web.Request, spool: Spool) -> None:
+    """
+    Receive the whole body into *spool*.
+
+    Raises:
+        TooLarge, ...: what `read_whole_body` raises.
+    """
+    _refuse_unreadable(request)
+    error = await receive_body(request, spool)
+    if error is not None:
+        raise error
 
 
 async def read_short_body(request: web.Request) -> bytes:

@@ -7,6 +7,7 @@ from aiohttp import web
 
 from pushserver.clock import Clock
 from pushserver.model.bounds import Bounds
+from pushserver.services.blobs import Blobs
 from pushserver.services.clock_watch import ClockWatch
 from pushserver.services.cluster_sync import ClusterSync
 from pushserver.services.completion_waiters import CompletionWaiters
@@ -97,6 +98,7 @@ class Services:
     held_commands: HeldCommands
     retention: Retention
     purging: Purging
+    blobs: Blobs
     withdrawals: Withdrawals
     result_intake: ResultIntake
     completion_waiters: CompletionWaiters

@@ -2,6 +2,8 @@
 
 import asyncio
 import tempfile
+from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import IO
 
@@ -26,6 +28,7 @@ class Spool:
     _pieces: list[bytes] = attrs.field(factory=list, init=False)
     _pending: int = attrs.field(default=0, init=False)
     _file: IO[bytes] | None = attrs.field(default=None, init=False)
+    _memory: BytesIO | None = attrs.field(default=None, init=False)
 
     @property
     def is_file(self) -> bool:
@@ -55,22 +58,42 @@ class Spool:
         """
         if self.is_file:
             return await asyncio.to_thread(self._read)
+        if self._memory is not None:
+            return self._memory.getvalue()
         pieces, self._pieces = self._pieces, []
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
+    async def feed(self, consume: Callable[[bytes], object]) -> None:
+        """
+        Have *consume* take all bytes, on a thread, piece by piece.
+
+        Raises:
+            OSError: the disk takes no more, or does not return them.
+        """
+        await self.rewind()
+        while piece := await self.read(MAX_IN_MEMORY):
+            await asyncio.to_thread(consume, piece)
+
     async def rewind(self) -> None:
         """
-        Let what is in the file be read from its start.
+        Let what is there be read from its start; nothing is written after that.
 
         Raises:
             OSError: the disk takes no more.
         """
-        await asyncio.to_thread(self._rewind)
+        if self.is_file:
+            await asyncio.to_thread(self._rewind)
+            return
+        if self._memory is None:
+            self._memory, self._pieces = BytesIO(b"".join(self._pieces)), []
+        self._memory.seek(0)
 
     async def read(self, size: int) -> bytes:
-        """Return the next bytes of the file, at most *size*."""
-        assert self._file is not None  # noqa: S101 - it was rewound
-        return await asyncio.to_thread(self._file.read, size)
+        """Return the next bytes: *size*, fewer at the end alone."""
+        if self._file is not None:
+            return await asyncio.to_thread(self._file.read, size)
+        assert self._memory is not None  # noqa: S101 - it was rewound
+        return self._memory.read(size)
 
     def close(self) -> None:
         """Drop what is still there."""

@@ -1,6 +1,7 @@
 """Memory belongs to those who were let in, and they share a bounded part of it."""
 
 import asyncio
+import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from io import BytesIO
@@ -26,6 +27,8 @@ BOUND = 150 * MEBIBYTE
 #: The same while results of 60 MiB are shown: twice that, and the database's cache.
 BOUND_OF_SHOWN = 170 * MEBIBYTE
 _LARGE = 60 * MEBIBYTE
+#: As many of them as there is room for at a time.
+_LARGE_BODIES = 4
 
 
 @attrs.define
@@ -189,6 +192,61 @@ async def test_results_of_commands(
             *(read(server, session, "GET", f"/commands/{each}") for each in commands)
         )
     assert any(len(answer) > _LARGE for answer in answers)
+
+
+async def test_commands_with_long_bodies(
+    server: Program, session: aiohttp.ClientSession
+) -> None:
+    """
+    So it is with bytes of 60 MiB for devices: eight of them are taken, and sent.
+    """
+    ids, room = range(1, 9), asyncio.Semaphore(_LARGE_BODIES)
+    with at_most(server, BOUND):
+        answers = await asyncio.gather(
+            *(enqueue_bytes(server, session, room, each) for each in ids)
+        )
+        lengths = await asyncio.gather(*(poll_all(server, session, e) for e in ids))
+
+    assert {hashlib.sha256(content_of(each)).hexdigest() for each in ids} == {
+        msgspec.json.decode(each)["bodyBlob"] for each in answers
+    }
+    assert {_LARGE * 4 // 3} == {length // MEBIBYTE * MEBIBYTE for length in lengths}
+
+
+def content_of(device: int) -> bytes:
+    """Return a large body that is no other device's."""
+    return (b"%d" % device) * _LARGE
+
+
+async def enqueue_bytes(
+    program: Program,
+    session: aiohttp.ClientSession,
+    room: asyncio.Semaphore,
+    device: int,
+) -> bytes:
+    """Enqueue a command with a body of bytes, when there is room for it."""
+    path = f"/devices/{device}/commands?endpoint=firmware_part"
+    headers = {
+        "Content-Type": "application/octet-stream",
+        "Authorization": f"Bearer {program.token}",
+    }
+    url = f"{program.url}/api/v1{path}"
+    async with room:
+        content = BytesIO(content_of(device))
+        async with session.post(url, headers=headers, data=content) as answer:
+            assert 201 == answer.status
+            return await answer.read()
+
+
+async def poll_all(
+    program: Program, session: aiohttp.ClientSession, device: int
+) -> int:
+    """Poll; return how long the answer is, of which one piece at a time is here."""
+    length = 0
+    async with session.get(f"{program.url}/push?deviceId={device}") as answer:
+        async for piece in answer.content.iter_any():
+            length += len(piece)
+    return length
 
 
 async def poll(program: Program, session: aiohttp.ClientSession, device: int) -> bytes:

@@ -73,11 +73,11 @@ async def test_old_pieces_go(
     await driver.post_result(b"x" * (PIECE_SIZE + 1))
     driver.clock.tick(31 * DAY)
     with open_reader(database) as read:
-        assert [(1,)] == read("SELECT count(*) FROM result_piece")
+        assert [(1,)] == read("SELECT count(*) FROM piece")
 
         await retention.purge_expired()
 
-        assert [(0,)] == read("SELECT count(*) FROM result_piece")
+        assert [(0,)] == read("SELECT count(*) FROM piece")
 
 
 async def test_at_work_stays(driver: ServiceDriver, retention: Retention) -> None:

@@ -81,6 +81,11 @@ FAILED, MOST = frozenset({CommandState.FAILED}), frozenset({CommandState.SUCCESS
 
 #: Lists of commands, by all that they can be filtered by.
 COMMANDS: Mapping[str, Query] = {
+    "depths of queues": lambda store: store.queue_depths(DEFAULT_SCOPE_ID),
+    "devices in flight": lambda store: store.devices_in_flight(DEFAULT_SCOPE_ID),
+    "unused blobs": lambda store: store.blobs.unused(DEFAULT_SCOPE_ID),
+    "purge of blobs": lambda store: store.blobs.purge(used_before=START, limit=LIMIT),
+    "a blob": lambda store: store.blobs.find(DEFAULT_SCOPE_ID, "0" * 64),
     "commands": _commands(),
     "commands further on": _commands(before=MIDDLE_ID),
     "commands that wait": _commands(states=LIVE),

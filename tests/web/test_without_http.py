@@ -54,9 +54,7 @@ class Plain:
         token = await find_token(services, f"Bearer {TOKEN}", ADDRESS)
         identity = services.protocols.identify(str(DEVICE))
         protocol = services.protocols.named(identity.protocol)
-        requests, is_array = await parse_commands(
-            ORDER, "application/json", NO_QUERY, protocol
-        )
+        requests, is_array = await parse_commands(ORDER, NO_QUERY, protocol)
         return await enqueue_commands(
             services, token, identity, requests, is_array, SERVER, None
         )
@@ -87,6 +85,7 @@ class Plain:
                 self.server.services.protocols.default, answer
             )
             answer.has_started = answer.is_written = True
+        assert body is None or isinstance(body, bytes)
         return body
 
     def call(self, kind: RequestKind) -> DeviceRequest:

@@ -81,8 +81,12 @@ def opens_door(order: Order) -> bool:
 def endpoint_defaults(order: Order) -> EndpointDefaults:
     """Return the defaults of the order's endpoint; a large load is slow."""
     defaults, body = CATALOGUE.get(order.endpoint, UNLISTED), order.body or ""
-    is_large = len(body) >= LARGE_BODY or (
-        order.endpoint == "load_objects" and _LARGE_OBJECTS.search(body) is not None
+    is_large = (
+        order.blob is not None
+        or len(body) >= LARGE_BODY
+        or (
+            order.endpoint == "load_objects" and _LARGE_OBJECTS.search(body) is not None
+        )
     )
     if defaults.slow or not is_large:
         return defaults

@@ -32,6 +32,7 @@ from pushserver.storage.postgres.connection.schema import install_schema
 from pushserver.storage.postgres.connection.threads import ConnectionThread, Database
 from pushserver.storage.postgres.store import PostgresStore
 from pushserver.storage.sql.audit import SqlAudit
+from pushserver.storage.sql.blobs import SqlBlobs
 from pushserver.storage.sql.clock_store import SqlClock
 from pushserver.storage.sql.connection import SqlConnection
 from pushserver.storage.sql.largest_id import largest_id
@@ -165,6 +166,7 @@ async def _open(
             partial(_correct, database_clock, new_id),
         ),
         audit=SqlAudit(lists, write, low_watermark),
+        blobs=SqlBlobs(lists, workers, write),
         new_id=new_id,
         event_interest=interest,
         exit_stack=exit_stack,

@@ -1,12 +1,7 @@
-"""Writes and reads results; the bodies of long ones in pieces.
-
-A database copies each value several times on its way, so that of a whole body would
-take some times its size of memory.
-"""
+"""Writes and reads results; the rest of long ones in pieces."""
 
 from collections.abc import Iterable
 from io import BytesIO
-from itertools import count
 
 import attrs
 
@@ -14,10 +9,8 @@ from pushserver.model.changes import Changes
 from pushserver.model.command import Result
 from pushserver.storage.command_rows import PIECE_SIZE, RESULTS
 from pushserver.storage.sql.connection import SqlConnection
+from pushserver.storage.sql.pieces import read_pieces, write_piece
 from pushserver.storage.table import Row
-
-_INSERT_PIECE = "INSERT INTO result_piece (result_id, number, piece) VALUES (?, ?, ?)"
-_SELECT_PIECE = "SELECT piece FROM result_piece WHERE result_id = ? AND number = ?"
 
 
 def has_pieces(changes: Changes) -> bool:
@@ -32,7 +25,7 @@ def write_pieces(connection: SqlConnection, results: Iterable[Result]) -> None:
         starts = range(PIECE_SIZE, len(body), PIECE_SIZE)
         for number, start in enumerate(starts, 1):
             piece = body[start : start + PIECE_SIZE]
-            connection.execute(_INSERT_PIECE, (result.id, number, piece))
+            write_piece(connection, result.id, number, piece)
 
 
 def read_result(connection: SqlConnection, row: Row) -> Result:
@@ -47,9 +40,6 @@ def read_result(connection: SqlConnection, row: Row) -> Result:
 def _read_body(connection: SqlConnection, result: Result) -> bytes:
     body = BytesIO()
     body.write(result.body)
-    for number in count(1):
-        row = connection.execute(_SELECT_PIECE, (result.id, number)).fetchone()
-        if row is None:
-            break
-        body.write(row[0])
+    for piece in read_pieces(connection, result.id):
+        body.write(piece)
     return body.getvalue()

@@ -46,7 +46,7 @@ _DEPENDENT_TABLES = {
     "operation": (("step", "owner_id"), (DEVICE_UPGRADES.name, "operation_id")),
     "task": (("step", "owner_id"), ("upgrade", "task_id")),
     "command": (("delivery", "command_id"),),
-    "result": (("result_piece", "result_id"),),
+    "result": (("piece", "owner_id"),),
 }
 _SELECT_OLD_AUDIT = "SELECT id FROM audit WHERE id < ? ORDER BY id LIMIT ?"
 _COUNT = "SELECT count(*) FROM {} WHERE id < ?"

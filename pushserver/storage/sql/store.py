@@ -4,6 +4,7 @@ import attrs
 
 from pushserver.model.idempotency import IdempotencyKey, IdempotencyRecord
 from pushserver.storage.sql.audit import SqlAudit
+from pushserver.storage.sql.blobs import SqlBlobs
 from pushserver.storage.sql.clock_store import SqlClock
 from pushserver.storage.sql.commands import SqlCommands
 from pushserver.storage.sql.connection import SqlConnection
@@ -39,6 +40,7 @@ class SqlStore(SqlCommands, SqlHistory, SqlDevices, SqlTokens, SqlSessions, SqlS
     retention: SqlRetention
     clock: SqlClock
     audit: SqlAudit
+    blobs: SqlBlobs
 
     async def check_writable(self) -> None:
         # Updating no row still takes the write lock and commits.

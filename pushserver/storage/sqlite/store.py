@@ -20,6 +20,7 @@ from pushserver.model.lane import Lane
 from pushserver.model.queue_status import QueueStatus
 from pushserver.storage.change_feed import ChangeFeed
 from pushserver.storage.sql.audit import SqlAudit
+from pushserver.storage.sql.blobs import SqlBlobs
 from pushserver.storage.sql.clock_store import SqlClock, open_clock
 from pushserver.storage.sql.connection import SqlConnection
 from pushserver.storage.sql.lanes import load_all_lanes
@@ -151,6 +152,7 @@ class SqliteStore(SqlStore):
             retention=SqlRetention(workers, sql_writer),
             integrity=SqliteIntegrity(path, workers, sql_writer),
             audit=SqlAudit(lists, sql_writer),
+            blobs=SqlBlobs(lists, workers, sql_writer),
             new_id=new_id,
             event_interest=event_interest,
         )

@@ -9,6 +9,7 @@ from aiohttp import web
 from pushserver.services.off_loop import run_in_thread
 from pushserver.web.api import (
     audit,
+    blobs,
     commands,
     device_export,
     device_keys,
@@ -55,6 +56,7 @@ def _openapi_document() -> JsonObject:
 ROUTES: tuple[ApiRoute, ...] = (
     *enqueue.routes,
     *commands.routes,
+    *blobs.routes,
     *withdrawals.routes,
     *results.routes,
     # Before `/devices/{device_id}`, which matches its path, too.

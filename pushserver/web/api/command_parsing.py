@@ -11,6 +11,8 @@ from msgspec import UNSET
 
 from pushserver.clock import from_datetime, micros, server_time
 from pushserver.errors import Invalid, Malformed
+from pushserver.model.actor import Actor
+from pushserver.model.blob import MAX_INLINE_BODY
 from pushserver.model.command_request import CommandRequest
 from pushserver.model.order import Order
 from pushserver.protocols.base import DeviceProtocol
@@ -22,17 +24,25 @@ from pushserver.web.api.command_requests import (
     RawCommandQuery,
 )
 from pushserver.web.api.operation_types import StepIn
-from pushserver.web.json_body import OCTET_STREAM, decode_json, parse_apart
+from pushserver.web.json_body import (
+    JSON_MEDIA_TYPE,
+    OCTET_STREAM,
+    decode_json,
+    parse_apart,
+)
+from pushserver.web.services import Services
+from pushserver.web.spool import Spool
 
 #: What the call for one command takes, as there was no other once.
 COMMAND_OR_LIST = CommandIn | CommandBatchIn
+#: What stands for the bytes of a blob while its order is checked.
+NO_BYTES = b'""'
 #: An instant from here on is a mistake.
 LATEST_INSTANT = from_datetime(datetime(3000, 1, 1, tzinfo=UTC))
 
 
 async def parse_commands(
-    body: bytes,
-    media_type: str,
+    body: bytes | Spool,
     query: Any,
     protocol: DeviceProtocol,
     json_type: Any = COMMAND_OR_LIST,
@@ -40,22 +50,56 @@ async def parse_commands(
     """
     Return the commands to be enqueued, and whether they came as an array.
 
-    *protocol* is that of the device; it checks the orders. With a body of bytes, the
-    *query* is a `RawCommandQuery`; JSON is of *json_type*.
+    *protocol* is that of the device; it checks the orders. Raw bytes are in a spool;
+    with those, the *query* is a `RawCommandQuery`. JSON is of *json_type*.
 
     Raises:
         Malformed: the body is not JSON.
         Invalid: a field is wrong; the pointer names it.
         TooLarge: the body holds too many values.
     """
-    if media_type == OCTET_STREAM:
-        if len(body) <= MAX_IN_THREAD:
-            return [_parse_raw_command(query, body, protocol)], False
-        work = _parse_raw_command, query, body, protocol
-        return [await parse_apart(len(body), *work)], False
+    if isinstance(body, Spool):
+        return [await _parse_spooled(query, body, protocol)], False
     if is_quick(body):
         return _parse_json_commands(body, protocol, json_type)
     return await parse_apart(len(body), _parse_json_commands, body, protocol, json_type)
+
+
+async def _parse_spooled(
+    query: RawCommandQuery, spool: Spool, protocol: DeviceProtocol
+) -> CommandRequest:
+    """Return the command whose body is raw; a long one is left to `keep_bodies`."""
+    if spool.size > MAX_INLINE_BODY:
+        return _parse_raw_command(query, None, protocol)
+    body = await spool.take()
+    if len(body) <= MAX_IN_THREAD:
+        return _parse_raw_command(query, body, protocol)
+    return await parse_apart(len(body), _parse_raw_command, query, body, protocol)
+
+
+async def keep_bodies(
+    services: Services,
+    scope_id: int,
+    spool: Spool | None,
+    requests: Sequence[CommandRequest],
+    actor: Actor,
+) -> Sequence[CommandRequest]:
+    """
+    Keep a long raw body as the blob of the one request; or require what they name.
+
+    Raises:
+        Invalid: there is no such blob.
+        Unavailable: the store is away.
+    """
+    blobs = services.blobs
+    if spool is None or spool.size <= MAX_INLINE_BODY:
+        await blobs.require(scope_id, [each.order for each in requests])
+        return requests
+    blob = await blobs.keep(scope_id, spool, actor, in_stock=False)
+    return [
+        attrs.evolve(each, order=attrs.evolve(each.order, blob=blob.sha256))
+        for each in requests
+    ]
 
 
 def _parse_json_commands(
@@ -99,15 +143,25 @@ def _parse_command_at(
 
 
 def _parse_command(command: CommandSpecIn, protocol: DeviceProtocol) -> CommandRequest:
-    metadata = command.metadata
+    metadata, blob = command.metadata, command.body_blob
+    body = None if command.body is UNSET else _json_or_none(command.body)
+    if blob is not None and (
+        body is not None or command.content_type not in (JSON_MEDIA_TYPE, OCTET_STREAM)
+    ):
+        raise Invalid(
+            f"bodyBlob goes without a body; its contentType is {OCTET_STREAM}.",
+            pointer="/bodyBlob",
+        )
     order = protocol.make_order(
         endpoint=command.endpoint,
         verb=command.verb,
-        body=None if command.body is UNSET else _json_or_none(command.body),
-        content_type=command.content_type,
+        body=body if blob is None else NO_BYTES,
+        content_type=command.content_type if blob is None else OCTET_STREAM,
         query_string=command.query_string,
         metadata=None if metadata is UNSET else _json_or_none(metadata),
     )
+    if blob is not None:
+        order = attrs.evolve(order, body=None, blob=blob)
     return _command_request(order, command)
 
 
@@ -118,16 +172,18 @@ def _json_or_none(raw: msgspec.Raw) -> bytes | None:
 
 
 def _parse_raw_command(
-    query: RawCommandQuery, raw_body: bytes, protocol: DeviceProtocol
+    query: RawCommandQuery, raw_body: bytes | None, protocol: DeviceProtocol
 ) -> CommandRequest:
     order = protocol.make_order(
         endpoint=query.endpoint,
         verb=query.verb,
-        body=b'"' + base64.b64encode(raw_body) + b'"',
+        body=NO_BYTES if raw_body is None else b'"' + base64.b64encode(raw_body) + b'"',
         content_type=OCTET_STREAM,
         query_string=query.query_string,
         metadata=None if query.metadata is None else _json_text(query.metadata),
     )
+    if raw_body is None:
+        order = attrs.evolve(order, body=None)
     return _command_request(order, query)
 
 

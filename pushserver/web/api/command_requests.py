@@ -37,6 +37,11 @@ QueryString = Annotated[
 ]
 
 
+BlobId = Annotated[
+    str, Meta(pattern="^[0-9a-f]{64}$", description="The SHA-256 of the bytes.")
+]
+
+
 class CommandSpecIn(In, kw_only=True):
     """A command, in the vendor's words, and how it is delivered."""
 
@@ -46,6 +51,8 @@ class CommandSpecIn(In, kw_only=True):
     """`GET` or `POST`."""
     body: Raw | UnsetType = UNSET
     """An object or array, sent as JSON; a string, sent as it is; bytes, in base64."""
+    body_blob: BlobId | None = None
+    """In place of a body: the id of uploaded bytes, which are sent as they are."""
     content_type: str = "application/json"
     """The body's type; with `application/octet-stream` it is base64."""
     query_string: QueryString | None = None

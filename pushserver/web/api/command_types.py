@@ -66,6 +66,8 @@ class CommandOut(Out, kw_only=True):
     """The device's own command."""
     body: Raw | UnsetType = UNSET
     """What is sent to the device: any JSON; bytes are in base64."""
+    body_blob: str | None = None
+    """The blob with the bytes that are sent to the device."""
     content_type: str
     """The body's type."""
     query_string: str | None = None

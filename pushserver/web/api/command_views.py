@@ -38,6 +38,7 @@ def command_out(
         device_id=protocols.display_id(command.device_id),
         verb=order.verb,
         body=UNSET if order.body is None else Raw(order.body),
+        body_blob=order.blob,
         content_type=order.content_type,
         query_string=order.query_string,
         delivery=command.guarantee,
@@ -89,7 +90,7 @@ def without_order(out: CommandOut, reader: Token) -> CommandOut:
     """Leave out what was ordered, unless *reader* may read others' commands."""
     if not reader.has_permission(Permission.COMMANDS_READ):
         out.body = out.metadata = UNSET
-        out.query_string = None
+        out.query_string = out.body_blob = None
     return out
 
 

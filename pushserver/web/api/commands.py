@@ -175,6 +175,8 @@ async def retry(call: ApiCall[None, None]) -> web.StreamResponse:
     services, command_id = call.services, call.path_int64("command_id")
     record = await services.queue.get(call.scope_id, command_id)
     _require_permission(call, record)
+    if record.command.order is not None:
+        await services.blobs.require(call.scope_id, [record.command.order])
     identity = services.protocols.identity_of(record.command.device_id)
     actor = call.actor
     device = await get_or_adopt_device(

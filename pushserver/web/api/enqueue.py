@@ -20,7 +20,11 @@ from pushserver.services.door_permission import require_door_permission
 from pushserver.services.enqueue_warnings import enqueue_warnings
 from pushserver.services.idempotency import IdempotentRequest
 from pushserver.services.queue import Enqueued
-from pushserver.web.api.command_parsing import COMMAND_OR_LIST, parse_commands
+from pushserver.web.api.command_parsing import (
+    COMMAND_OR_LIST,
+    keep_bodies,
+    parse_commands,
+)
 from pushserver.web.api.command_requests import (
     CommandBatchIn,
     CommandIn,
@@ -41,6 +45,7 @@ from pushserver.web.api.tags import Tag
 from pushserver.web.json_body import JSON_MEDIA_TYPE, OCTET_STREAM
 from pushserver.web.response import make_response
 from pushserver.web.services import Services
+from pushserver.web.spool import Spool
 from pushserver.web.spooled_response import respond_in_turn
 
 routes = Routes(Tag.COMMANDS, Permission.COMMANDS_READ, Permission.COMMANDS_WRITE)
@@ -120,11 +125,17 @@ async def _enqueue(call: ApiCall[Any, None], json_type: Any) -> web.StreamRespon
     identity, services = call.path_device(), call.services
     protocol = services.protocols.named(identity.protocol)
     requests, is_array = await parse_commands(
-        call.raw_body, call.media_type, call.query, protocol, json_type
+        call.spool or call.raw_body, call.query, protocol, json_type
     )
-    actor, idempotency = call.actor, call.idempotency
     enqueued = await enqueue_commands(
-        services, call.token, identity, requests, is_array, actor, idempotency
+        services,
+        call.token,
+        identity,
+        requests,
+        is_array,
+        call.actor,
+        call.idempotency,
+        call.spool,
     )
     commands = enqueued.commands
     call.log_fields["device_id"] = identity.device_id
@@ -141,9 +152,12 @@ async def enqueue_commands(
     is_array: bool,
     actor: Actor,
     idempotency: IdempotentRequest | None,
+    spool: Spool | None = None,
 ) -> Enqueued:
     """
     Enqueue commands for a device, adopting it if the token may.
+
+    Raw bytes are in *spool*.
 
     Raises:
         Forbidden: one opens a door, and the token may not.
@@ -157,6 +171,7 @@ async def enqueue_commands(
     device = await get_or_adopt_device(
         services.fleet, services.cluster_sync, token, identity, actor
     )
+    requests = await keep_bodies(services, token.scope_id, spool, requests, actor)
     render = partial(render_created, device, services, is_array)
     return await services.queue.enqueue(
         token.scope_id, identity.device_id, requests, render, idempotency, actor

@@ -4,7 +4,6 @@ import enum
 import hashlib
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from functools import partial
 from typing import cast
 
 import msgspec
@@ -22,6 +21,7 @@ from pushserver.services.idempotency import IdempotencyKeys, IdempotentRequest
 from pushserver.services.off_loop import MAX_IN_THREAD, MAX_INLINE, run_in_thread
 from pushserver.web.json_body import JSON_MEDIA_TYPE
 from pushserver.web.response import make_response
+from pushserver.web.spool import Spool
 
 HEADER = "Idempotency-Key"
 #: The response header that tells that an answer is a stored one.
@@ -48,7 +48,11 @@ class _StoredResponse(msgspec.Struct, array_like=True):
 
 
 async def parse_idempotent_request(
-    request: web.Request, token: Token, media_type: str, raw_body: bytes
+    request: web.Request,
+    token: Token,
+    media_type: str,
+    raw_body: bytes,
+    spool: Spool | None = None,
 ) -> IdempotentRequest | None:
     """
     Return the request's Idempotency-Key and what identifies the request, if it has one.
@@ -65,18 +69,15 @@ async def parse_idempotent_request(
     if not value or len(value) > MAX_KEY_LENGTH or not value.isprintable():
         raise Invalid(f"{HEADER} must have 1 to {MAX_KEY_LENGTH} printable characters.")
     type_and_query = f"{media_type}\n{request.query_string}\n"
-    work = partial(_fingerprint, type_and_query.encode(errors="replace"), raw_body)
-    is_small = len(raw_body) <= MAX_IN_THREAD
-    fingerprint = work() if is_small else await run_in_thread(work)
+    digest = hashlib.sha256(type_and_query.encode(errors="replace"))
+    if spool is not None:
+        await spool.feed(digest.update)
+    elif len(raw_body) <= MAX_IN_THREAD:
+        digest.update(raw_body)
+    else:
+        await run_in_thread(digest.update, raw_body)
+    fingerprint = digest.hexdigest()
     return IdempotentRequest(IdempotencyKey(token.id, request.path, value), fingerprint)
-
-
-def _fingerprint(*parts: bytes) -> str:
-    """Return what tells requests apart."""
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(part)
-    return digest.hexdigest()
 
 
 async def answer_once(

@@ -82,6 +82,7 @@ async def create(call: ApiCall[None, OperationIn]) -> web.StreamResponse:
     )
     orders = [request.order for request in operation_request.step_requests]
     require_door_permission(call.token, protocols, orders)
+    await services.blobs.require(call.scope_id, orders)
     actor = call.actor
     await get_or_adopt_device(
         services.fleet, services.cluster_sync, call.token, identity, actor

@@ -28,16 +28,19 @@ from pushserver.web.api.tags import Tag
 from pushserver.web.api.token_life import while_valid
 from pushserver.web.api.types import PageOut
 from pushserver.web.authentication import find_token, request_actor
+from pushserver.web.body_budget import call_after_request
 from pushserver.web.json_body import (
     JSON_MEDIA_TYPE,
     OCTET_STREAM,
     decode_body,
     read_whole_body,
     refuse_body,
+    spool_whole_body,
     unsupported_media_type,
 )
 from pushserver.web.middleware import LOG_FIELDS
 from pushserver.web.services import SERVICES, Services
+from pushserver.web.spool import Spool
 from pushserver.web.waiting import while_peer_stays
 
 Q = TypeVar("Q")
@@ -59,7 +62,8 @@ class ApiCall(Generic[Q, B]):
 
     `path_params` are the named parts of its path. `idempotency`: its Idempotency-Key,
     under which the handler stores its answer with its change. `log_fields` is for its
-    log line: ids, states and counts, never a payload, a key or a token.
+    log line: ids, states and counts, never a payload, a key or a token. Bytes are in a
+    `spool` while the call runs, and not in `raw_body`.
     """
 
     request: web.Request
@@ -72,6 +76,7 @@ class ApiCall(Generic[Q, B]):
     body: B
     idempotency: IdempotentRequest | None
     log_fields: dict[str, object]
+    spool: Spool | None = None
 
     @property
     def scope_id(self) -> int:
@@ -236,16 +241,14 @@ class ApiRoute:
         header = request.headers.get("Content-Type", "")
         content_type = header.partition(";")[0].strip().lower()
         query = self._decode_query(request, content_type)
-        raw_body, body = b"", None
-        if self.media_types:
-            raw_body = await read_whole_body(request)
+        raw_body, spool = await self._receive_body(request, services, content_type)
+        body = None
+        if self.media_types and spool is None:
             body = await self._decode_body(request, content_type, raw_body)
-        else:
-            refuse_body(request)
         idempotency = None
         if self.idempotency is not None and HEADER in request.headers:
             idempotency = await parse_idempotent_request(
-                request, token, content_type, raw_body
+                request, token, content_type, raw_body, spool
             )
         call: ApiCall[Any, Any] = ApiCall(
             request,
@@ -258,6 +261,7 @@ class ApiRoute:
             body,
             idempotency,
             log_fields,
+            spool,
         )
         if idempotency is None:
             return await self._answer(call)
@@ -297,6 +301,20 @@ class ApiRoute:
         if query_type is NoQuery and not request.query_string:
             return NO_QUERY
         return decode_query(request.query, query_type, hint)
+
+    async def _receive_body(
+        self, request: web.Request, services: Services, content_type: str
+    ) -> tuple[bytes, Spool | None]:
+        """Return the body; bytes are in a spool while the request runs."""
+        if not self.media_types:
+            refuse_body(request)
+            return b"", None
+        if content_type != OCTET_STREAM or OCTET_STREAM not in self.media_types:
+            return await read_whole_body(request), None
+        spool = Spool(services.body_budget.folder)
+        call_after_request(spool.close)
+        await spool_whole_body(request, spool)
+        return b"", spool
 
     async def _decode_body(
         self, request: web.Request, content_type: str, raw_body: bytes

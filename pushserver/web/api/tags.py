@@ -7,6 +7,7 @@ class Tag(enum.StrEnum):
     """A part of the API."""
 
     COMMANDS = "commands"
+    BLOBS = "blobs"
     RESULTS = "results"
     DEVICES = "devices"
     SHADOWS = "shadows"
@@ -28,6 +29,7 @@ class Tag(enum.StrEnum):
 
 _DESCRIPTIONS = {
     Tag.COMMANDS: "Orders for devices: enqueue, wait, list, take back, retry.",
+    Tag.BLOBS: "Bytes that are uploaded once, for many commands.",
     Tag.RESULTS: "What devices posted, in the order it came.",
     Tag.DEVICES: "The fleet: settings, keys, what was seen; import and export.",
     Tag.SHADOWS: "What is desired and known of the properties of devices.",

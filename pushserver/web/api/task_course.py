@@ -64,6 +64,7 @@ async def create_or_preview(
         targets = await services.token_reach.narrow_targets(call.token, targets)
     orders = [step.order for step in steps]
     require_door_permission(call.token, services.protocols, orders)
+    await services.blobs.require(call.scope_id, orders)
     if dry_run:
         devices = await services.task_creator.preview_targets(call.scope_id, targets)
         return json_response(await dry_run_out(services.protocols, devices))

@@ -94,7 +94,8 @@ def test_nothing_lost(old: str) -> None:
         "clock_period",
         "clock_anchor",
         "audit",
-        "result_piece",
+        "piece",
+        "blob",
         "integrity_check",
         "session",
     }

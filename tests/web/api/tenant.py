@@ -57,7 +57,7 @@ async def populated_tenant(tenant: Tenant, name: str, number: int) -> Tenant:
     Give a tenant a device, commands in several states, results and a token.
 
     Also a shadow, an operation of which something was told, two tasks, two upgrades,
-    and a subscription that nobody receives.
+    a blob, and a subscription that nobody receives.
     """
     server, device = tenant.server, str(DEVICE + number)
     subscription = await _create_subscription(tenant, name)
@@ -104,6 +104,7 @@ async def populated_tenant(tenant: Tenant, name: str, number: int) -> Tenant:
         "upgradePaused": upgrade_paused,
         "tag": f"owner:{name}-tag",
         "owner": f"{name}-tag",
+        "blob_id": await _upload(tenant, name),
         "resource": f"{name}-resource",
     }
     numbers = {v for k, v in ids.items() if k != "scope_id" and v.isdigit()}
@@ -133,6 +134,17 @@ async def _create_subscription(tenant: Tenant, name: str) -> str:
         "headers": {"X-Owner": f"{name}-header"},
     }
     return str((await tenant.api("POST", "/subscriptions", request)).json()["id"])
+
+
+async def _upload(tenant: Tenant, name: str) -> str:
+    answer = await tenant.server.api(
+        "POST",
+        "/blobs",
+        f"{name}-blob".encode(),
+        token=tenant.token,
+        headers={"Content-Type": "application/octet-stream"},
+    )
+    return str(answer.json()["id"])
 
 
 async def _create_operation(tenant: Tenant, device: str, name: str) -> str:

@@ -88,6 +88,7 @@ ACTIONS: Mapping[str, Sequence[str]] = {
     "deleteScope": ["scope.delete"],
     "makeTokenOfScope": ["token.create"],
     "purge": ["history.purge"],
+    "keepBlob": ["blob.create"],
 }
 
 

@@ -25,6 +25,7 @@ MAKES_NOTHING = {
     "cancelUpgrade",
     "disableSubscription",
     "enableSubscription",
+    "keepBlob",
     "pauseTask",
     "pauseUpgrade",
     "pingSubscription",

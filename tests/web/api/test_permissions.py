@@ -53,6 +53,7 @@ EXPECTED_ROUTES = {
         "listCommands",
         "listCommandsOfDevice",
         "getCommand",
+        "getBlob",
         "getShadow",
     },
     "commands:write": {
@@ -61,6 +62,7 @@ EXPECTED_ROUTES = {
         "enqueueBytes",
         "cancelCommand",
         "releaseCommand",
+        "keepBlob",
         "cancelCommandsOfDevice",
         "cancelCommands",
         "retryCommand",
@@ -126,6 +128,8 @@ async def call(server: LocalServer, route: ApiRoute, token: str | None) -> Respo
     """Call a route in a way that it takes."""
     path = re.sub(r"\{\w+\}", "1", route.path)
     headers, body = {}, BODIES.get(route.name)
+    if route.name == "keepBlob":
+        headers, body = {"Content-Type": "application/octet-stream"}, b"x"
     if route.name == "importDevices":
         headers, body = {"Content-Type": "application/x-ndjson"}, b'{"deviceId":1}'
     if route.name == "enqueueBytes":

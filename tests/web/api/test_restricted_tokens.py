@@ -27,6 +27,7 @@ OWN = DEVICE + 9
 #: What is about a whole scope, and so for no restricted token.
 WHOLE_SCOPE = {
     "importDevices",
+    "getBlob",
     "makeToken",
     "listTokens",
     "revokeToken",

@@ -214,6 +214,8 @@ REQUESTS: Mapping[str, tuple[RequestTemplate, ...]] = {
     "patchDevice": (RequestTemplate(body='{"name": "x"}'), RequestTemplate(body="{}")),
     "deleteDevice": (RequestTemplate(),),
     "adoptDevice": (RequestTemplate(),),
+    "keepBlob": (RequestTemplate(body="bytes", kind=OCTETS),),
+    "getBlob": (RequestTemplate(),),
     "makeDeviceKeys": (
         RequestTemplate(body='{"targets": {"deviceIds": ["$device_id"]}}'),
         RequestTemplate(body='{"targets": {"tags": {"owner": "$owner"}}}'),

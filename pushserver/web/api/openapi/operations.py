@@ -21,6 +21,7 @@ from pushserver.web.problems import (
 _PATH_PARAMETER = re.compile(r"\{(\w+)\}")
 #: What each part of a path stands for, with an example.
 _PATH_PARAMETERS: Mapping[str, tuple[str, str]] = {
+    "blobId": ("The SHA-256 of the bytes.", "ab" * 32),
     "commandId": ("The command's id.", "265000000000000003"),
     "deliveryId": ("The id of the event that was told.", "265000000000000021"),
     "deviceId": ("The device's own id, as it sends it.", "478435"),
@@ -34,6 +35,8 @@ _PATH_PARAMETERS: Mapping[str, tuple[str, str]] = {
 _ANY_SUCCESS = "2XX"
 _PHRASES = {str(status.value): status.phrase for status in HTTPStatus}
 _INT64: Mapping[str, Any] = {"type": "string", "pattern": "^[0-9]{1,19}$"}
+
+_SHA256: Mapping[str, Any] = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 
 
 @attrs.frozen
@@ -65,7 +68,7 @@ class Operations:
                 "in": "path",
                 "required": True,
                 "description": description,
-                "schema": dict(_INT64),
+                "schema": dict(_SHA256 if name == "blobId" else _INT64),
                 "example": example,
             }
         if route.query_type is not None:

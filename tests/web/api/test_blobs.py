@@ -1,0 +1,276 @@
+"""Bytes that are uploaded once: kept for their scope, and sent by many commands."""
+
+import hashlib
+import json
+import os
+from base64 import b64decode, b64encode
+
+import pytest
+
+from pushserver.model.blob import BLOB_PIECE_SIZE, MAX_INLINE_BODY
+from pushserver.services.blobs import UNUSED_TTL
+from tests.clock import ManualClock
+from tests.web.local_server import DEVICE, LocalServer, Response, running_server
+
+OCTETS = {"Content-Type": "application/octet-stream"}
+PHOTO = b"\xff\xd8 a photo"
+COMMANDS = f"/devices/{DEVICE}/commands"
+
+
+async def upload(
+    server: LocalServer, content: bytes = PHOTO, token: str | None = None
+) -> Response:
+    """Upload bytes."""
+    options = {} if token is None else {"token": token}
+    return await server.api("POST", "/blobs", content, headers=OCTETS, **options)
+
+
+def set_image(blob: str) -> dict[str, str]:
+    """Return the command that sends a blob."""
+    return {"endpoint": "user_set_image", "queryString": "user_id=7", "bodyBlob": blob}
+
+
+@pytest.mark.parametrize(
+    "size", [1, 2, 3, BLOB_PIECE_SIZE, BLOB_PIECE_SIZE + 1, 3 * BLOB_PIECE_SIZE - 1]
+)
+async def test_sent(server: LocalServer, size: int) -> None:
+    """
+    A device gets the bytes of a blob as it gets those of a body; programs, too.
+    """
+    content = os.urandom(size)
+    uploaded = await upload(server, content)
+    sha256 = hashlib.sha256(content).hexdigest()
+    enqueued = await server.api("POST", COMMANDS, set_image(sha256))
+    answer = await server.poll()
+    downloaded = await server.api("GET", f"/blobs/{sha256}")
+
+    assert (201, {"id": sha256, "size": size}) == (uploaded.status, uploaded.json())
+    assert f"/api/v1/blobs/{sha256}" == uploaded.headers["Location"]
+    assert (201, sha256) == (enqueued.status, enqueued.json()["bodyBlob"])
+    assert "body" not in enqueued.json()
+    order = json.loads(answer.body)
+    assert "application/octet-stream" == order["contentType"]
+    assert ("user_set_image", "user_id=7") == (order["endpoint"], order["queryString"])
+    assert content == b64decode(order["body"], validate=True)
+    assert (content, str(size)) == (
+        downloaded.body,
+        downloaded.headers["Content-Length"],
+    )
+
+
+async def test_as_inline(server: LocalServer) -> None:
+    """
+    What a device gets is the same to the byte, however its bytes came.
+    """
+    sha256 = (await upload(server)).json()["id"]
+    inline = {**set_image(sha256), "contentType": "application/octet-stream"}
+    del inline["bodyBlob"]
+    inline["body"] = b64encode(PHOTO).decode()
+    answers = []
+    for command in (set_image(sha256), inline):
+        await server.api("POST", COMMANDS, command)
+        answers.append((await server.poll()).body)
+        await server.post_result()
+
+    assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize("more", [0, 1])
+async def test_long_body(server: LocalServer, more: int) -> None:
+    """
+    A long raw body is kept as a blob, a short one with its command; both are sent.
+    """
+    content = b"x" * (MAX_INLINE_BODY + more)
+    path = f"{COMMANDS}?endpoint=firmware_part"
+    once = {**OCTETS, "Idempotency-Key": "k"}
+    first = await server.api("POST", path, content, headers=once)
+    again = await server.api("POST", path, content, headers=once)
+    other = await server.api("POST", path, content + b"y", headers=once)
+    order = json.loads((await server.poll()).body)
+
+    assert (201, first.body) == (first.status, again.body)
+    assert (422, "idempotency-mismatch", None) == other.problem
+    assert content == b64decode(order["body"])
+    shown = (await server.api("GET", f"/commands/{first.json()['id']}")).json()
+    sha256 = hashlib.sha256(content).hexdigest()
+    assert (sha256 if more else None) == shown.get("bodyBlob")
+    assert bool(more) != ("body" in shown)
+
+
+async def test_steps(server: LocalServer) -> None:
+    """
+    Steps of operations and tasks name blobs, too.
+    """
+    await server.api("PUT", f"/devices/{DEVICE}", {})
+    await server.poll()
+    await server.services.write_behind.flush()
+    sha256 = (await upload(server)).json()["id"]
+    steps = [set_image(sha256)]
+    task = {"targets": {"all": True}, "steps": steps}
+    made = [
+        await server.api("POST", "/tasks", task),
+        await server.api(
+            "POST", "/operations", {"deviceId": str(DEVICE), "steps": steps}
+        ),
+    ]
+    await server.services.task_scheduler.advance()
+
+    assert [201, 201] == [answer.status for answer in made]
+    for _ in range(2):
+        order = json.loads((await server.poll()).body)
+        assert PHOTO == b64decode(order["body"])
+        await server.post_result()
+        await server.services.next_steps.queue_due_steps()
+
+
+async def test_retried(server: LocalServer) -> None:
+    """
+    A command that is tried again sends the same bytes.
+    """
+    sha256 = (await upload(server)).json()["id"]
+    command = (await server.api("POST", COMMANDS, set_image(sha256))).json()
+    await server.poll()
+    await server.post_result()
+    await server.api("POST", f"/commands/{command['id']}/retry")
+
+    assert PHOTO == b64decode(json.loads((await server.poll()).body)["body"])
+
+
+@pytest.mark.parametrize(
+    ("fields", "pointer"),
+    [
+        ({"bodyBlob": "0" * 64}, "/bodyBlob"),
+        ({"bodyBlob": "x"}, "/bodyBlob"),
+        ({"bodyBlob": "A" * 64}, "/bodyBlob"),
+        ({"bodyBlob": {"blob": "x"}}, "/bodyBlob"),
+        ({"bodyBlob": "$", "body": {}}, "/bodyBlob"),
+        ({"bodyBlob": "$", "contentType": "text/plain"}, "/bodyBlob"),
+    ],
+)
+async def test_refused(server: LocalServer, fields: object, pointer: str) -> None:
+    """
+    A blob that is not there, or not the only body, is refused where it is named.
+    """
+    sha256 = (await upload(server)).json()["id"]
+    given = json.loads(json.dumps(fields).replace("$", sha256))
+    answer = await server.api("POST", COMMANDS, {"endpoint": "x", **given})
+
+    assert (422, "invalid", pointer) == answer.problem
+
+
+async def test_empty(server: LocalServer) -> None:
+    """
+    No bytes are no blob; JSON is none, either, nor is a hash that nobody uploaded.
+    """
+    assert 422 == (await upload(server, b"")).status
+    assert 415 == (await server.api("POST", "/blobs", {})).status
+    assert 404 == (await server.api("GET", f"/blobs/{'0' * 64}")).status
+    assert 404 == (await server.api("GET", "/blobs/x")).status
+
+
+async def test_stored_once(server: LocalServer) -> None:
+    """
+    The same bytes are stored once in a scope, and another scope has its own.
+    """
+    for _ in range(3):
+        assert 201 == (await upload(server)).status
+    scope = (await server.api("POST", "/scopes", {"name": "x"})).json()["id"]
+    request = {"name": "x", "permissions": ["admin"]}
+    made = await server.api("POST", f"/scopes/{scope}/tokens", request)
+    token = made.json()["token"]
+    sha256 = hashlib.sha256(PHOTO).hexdigest()
+    named = {"endpoint": "x", "bodyBlob": sha256}
+    hidden = await server.api("GET", f"/blobs/{sha256}", token=token)
+    refused = await server.api("POST", "/devices/5/commands", named, token=token)
+    own = await upload(server, token=token)
+    shown = await server.api("GET", f"/blobs/{sha256}", token=token)
+    entries = await server.api("GET", "/audit?action=blob.create")
+
+    assert (404, 422) == (hidden.status, refused.status)
+    assert (201, PHOTO) == (own.status, shown.body)
+    assert [len(PHOTO)] == [e["detail"]["size"] for e in entries.json()["items"]]
+
+
+async def test_restricted(server: LocalServer) -> None:
+    """
+    A token of some devices uploads for them, and reads nothing that others uploaded.
+    """
+    request = {"name": "x", "permissions": ["admin"], "deviceIds": [str(DEVICE)]}
+    token = (await server.api("POST", "/tokens", request)).json()["token"]
+    sha256 = (await upload(server, token=token)).json()["id"]
+    sent = await server.api("POST", COMMANDS, set_image(sha256), token=token)
+    read = await server.api("GET", f"/blobs/{sha256}", token=token)
+
+    assert (201, 403) == (sent.status, read.status)
+
+
+async def test_purged(server: LocalServer) -> None:
+    """
+    A blob goes a day after it was named last, unless a command or a step has it.
+    """
+    blobs = server.services.blobs
+    await server.api("PUT", f"/devices/{DEVICE}", {})
+    ids = [(await upload(server, b"%d" % n)).json()["id"] for n in range(4)]
+    await server.api("POST", COMMANDS, set_image(ids[0]))
+    task = {"targets": {"all": True}, "steps": [set_image(ids[1])]}
+    await server.api("POST", "/tasks", task)
+    server.clock.tick(seconds=UNUSED_TTL // 1_000_000 - 1)
+    assert 0 == await blobs.purge_unused()
+    await upload(server, b"2")
+    server.clock.tick(seconds=2)
+
+    assert 1 == await blobs.purge_unused()
+    found = [(await server.api("GET", f"/blobs/{each}")).status for each in ids]
+    assert [200, 200, 200, 404] == found
+
+
+async def test_purged_with_history(server: LocalServer) -> None:
+    """
+    What is deleted on request goes with the bytes that it sent.
+    """
+    sha256 = (await upload(server)).json()["id"]
+    await server.api("POST", COMMANDS, set_image(sha256))
+    await server.api("POST", "/commands/cancel", {"endpoint": "user_set_image"})
+    server.clock.tick(seconds=61)
+    before = "2026-01-01T00:01:01Z"
+    purged = await server.api("POST", "/purge", {"before": before})
+
+    assert purged.json()["done"]
+    assert 404 == (await server.api("GET", f"/blobs/{sha256}")).status
+
+
+async def test_pieces_without_a_blob(server: LocalServer) -> None:
+    """
+    What an upload that broke off has left is deleted, and nothing else.
+    """
+    services = server.services
+    sha256 = (await upload(server)).json()["id"]
+    await server.api("POST", COMMANDS, set_image(sha256))
+    left = services.blobs.ids()
+    await services.store.blobs.write_piece(left, 1, b"left over")
+    server.clock.tick(seconds=2 * UNUSED_TTL // 1_000_000)
+    await services.blobs.purge_unused()
+
+    assert None is await services.store.blobs.read_piece(left, 1)
+    assert PHOTO == (await server.api("GET", f"/blobs/{sha256}")).body
+
+
+async def test_bounds(database: str, clock: ManualClock) -> None:
+    """
+    What waits for a command is bounded, in number and size; what has one is not.
+    """
+    async with running_server(
+        database, clock, scope_blobs=2, scope_blob_size=3
+    ) as server:
+        first, second, third, same = [
+            await upload(server, content) for content in (b"1", b"2", b"3", b"1")
+        ]
+        assert [201, 201, 201] == [first.status, second.status, same.status]
+        assert (409, "limit-reached", None) == third.problem
+        for blob in (first, second):
+            await server.api("POST", COMMANDS, set_image(blob.json()["id"]))
+        large = await upload(server, b"x" * 2 * 2**20)
+        larger = await upload(server, b"y" * (2**20 + 1))
+
+    assert 201 == large.status
+    assert (409, "limit-reached", None) == larger.problem
