@@ -20,7 +20,7 @@ from pushserver.client.client import Client
 from pushserver.client.commands import RequestPreferences
 from pushserver.client.devices import CSV, NDJSON
 from pushserver.client.event_stream import EventStream, StreamMessage
-from pushserver.client.pages import MAX_PAGE_SIZE, iter_items
+from pushserver.client.pages import MAX_PAGE_SIZE, iter_items, iter_pages
 from pushserver.client.transport import QueryParams
 
 __all__ = [
@@ -38,4 +38,5 @@ __all__ = [
     "StreamMessage",
     "Unreachable",
     "iter_items",
+    "iter_pages",
 ]

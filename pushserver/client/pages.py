@@ -10,19 +10,27 @@ from pushserver.client.answers import Json
 MAX_PAGE_SIZE = 1000
 
 
-async def iter_items(
+async def iter_pages(
     fetch_page: Callable[..., Awaitable[Json]], limit: int = 0, **filters: Any
 ) -> AsyncIterator[Json]:
-    """Yield the items of a list, page by page, up to *limit* (0: all)."""
+    """Yield a list's pages, up to *limit* items (0: all); `nextCursor` says of more."""
     remaining = limit or sys.maxsize
     cursor: str | None = None
     while remaining > 0:
         answer = await fetch_page(
             limit=min(MAX_PAGE_SIZE, remaining), cursor=cursor, **filters
         )
-        for item in answer["items"]:
-            yield item
+        yield answer
         remaining -= len(answer["items"])
         cursor = answer.get("nextCursor")
         if cursor is None:
             return
+
+
+async def iter_items(
+    fetch_page: Callable[..., Awaitable[Json]], limit: int = 0, **filters: Any
+) -> AsyncIterator[Json]:
+    """Yield the items of a list, page by page, up to *limit* (0: all)."""
+    async for answer in iter_pages(fetch_page, limit, **filters):
+        for item in answer["items"]:
+            yield item
